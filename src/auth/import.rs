@@ -1,0 +1,273 @@
+//! Batches from an ERP: read, resolve, lock, compare, write, record; each step once for all items,
+//! so that it takes a few statements however many items there are.
+
+use std::collections::{HashMap, HashSet};
+
+use platform::batch::{Batch, Documented, ItemKey, Outcomes, Status, bisect};
+use platform::{Change, Conn, Date, Error, Fault, Resource, Result, Timestamp, Tx, input};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::reference::{Found, Refers, resolve_known};
+use super::{Caller, Role};
+
+/// A resource that an ERP may send in batches.
+#[allow(async_fn_in_trait, reason = "the service runs on one thread per worker")]
+pub trait Imported: Resource + Clone + PartialEq + 'static {
+    /// A merge patch with the key of the row: what is absent stays, null clears.
+    type Item: DeserializeOwned + Refers;
+    /// What the rules need to know beside the row and the item, read once for all.
+    type Context;
+
+    /// The rows with one of these keys, locked in the order of their ids, so that two batches
+    /// cannot deadlock.
+    async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>>;
+
+    async fn context(tx: &mut Tx, caller: &Caller, arrivals: &[Arrival<Self>])
+    -> Result<Self::Context>;
+
+    /// The row as the item wants it, or all that is wrong with it. The version and the instants
+    /// are the caller's business.
+    fn drafted(arrival: &Arrival<Self>, context: &Self::Context) -> Result<Self, Vec<Fault>>;
+
+    /// Writes the rows, new and changed. A constraint that refuses them is found row by row.
+    async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()>;
+
+    fn external_id(&self) -> Option<&str>;
+
+    /// The row of the same table that must be there before this one.
+    fn parent(&self) -> Option<Uuid> {
+        None
+    }
+}
+
+/// Which rows a batch is about.
+pub struct Keys<'a> {
+    pub source_system: &'a str,
+    pub external_ids: Vec<&'a str>,
+    /// Of rows that shall be linked with their external id
+    pub ids: Vec<Uuid>,
+}
+
+/// An item with what is stored of it.
+pub struct Arrival<R: Imported> {
+    pub index: usize,
+    pub key: ItemKey,
+    pub item: R::Item,
+    pub before: Option<R>,
+    /// Of the row there is, or for the new one
+    pub id: Uuid,
+    pub source_system: String,
+    pub now: Timestamp,
+    pub today: Date,
+}
+
+/// A row on its way.
+pub struct Draft<R> {
+    index: usize,
+    pub before: Option<R>,
+    pub after: R,
+}
+
+impl<R: Resource + PartialEq> Draft<R> {
+    fn status(&self) -> Status {
+        match &self.before {
+            None => Status::Created,
+            Some(before) if *before == self.after => Status::Unchanged,
+            Some(_) => Status::Updated,
+        }
+    }
+
+    fn change(&self) -> Result<Change> {
+        match &self.before {
+            None => Change::created(&self.after),
+            Some(before) => Change::updated(before, &self.after),
+        }
+    }
+}
+
+/// Whose external ids a batch may use: a program only its own system's.
+pub fn source_of<D>(caller: &Caller, batch: &Batch<D>) -> Result<String> {
+    let own = caller.source_system();
+    let Some(system) = batch.source_system.as_deref().or(own) else {
+        let fault = Fault::new("/source_system", "required", "whose external ids are these?");
+        return Err(Error::invalid(vec![fault]));
+    };
+    let foreign = caller.is(Role::Erp) && !caller.is(Role::Admin) && own != Some(system);
+    if foreign && caller.is_machine() {
+        let detail = "a client writes the external ids of its own source system only";
+        return Err(Error::forbidden_because("foreign_source_system", detail));
+    }
+    Ok(system.to_owned())
+}
+
+/// Carries out a batch.
+pub async fn import<R, D>(tx: &mut Tx, caller: &Caller, batch: &Batch<D>) -> Result<Outcomes>
+where
+    R: Imported,
+    D: Documented<Item = R::Item>,
+{
+    let source_system = source_of(caller, batch)?;
+    let mut outcomes = Outcomes::default();
+    let items = batch.read(&mut outcomes);
+    let arrivals = arrive::<R>(tx, caller, &source_system, items, &mut outcomes).await?;
+    let context = R::context(tx, caller, &arrivals).await?;
+    let mut drafts = vec![];
+    for arrival in arrivals {
+        match R::drafted(&arrival, &context) {
+            Ok(mut after) => {
+                match &arrival.before {
+                    Some(before) => after = before.next(after, tx.now),
+                    None => after.stamp(1, tx.now),
+                }
+                drafts.push(Draft { index: arrival.index, before: arrival.before, after });
+            }
+            Err(faults) => outcomes.failed(arrival.index, &Error::invalid(faults)),
+        }
+    }
+    apply(tx, parents_first(drafts, &mut outcomes), &mut outcomes).await?;
+    if batch.dry_run {
+        tx.discard();
+    }
+    outcomes.finish(batch.atomic)
+}
+
+/// Finds what is stored and what the items refer to.
+async fn arrive<R: Imported>(
+    tx: &mut Tx,
+    caller: &Caller,
+    source_system: &str,
+    items: Vec<(usize, Value)>,
+    outcomes: &mut Outcomes,
+) -> Result<Vec<Arrival<R>>> {
+    let (places, mut values): (Vec<usize>, Vec<Value>) = items.into_iter().unzip();
+    let keys: Vec<ItemKey> =
+        values.iter().map(|it| input::typed(it).map_err(Error::invalid)).collect::<Result<_>>()?;
+    let wanted = Keys {
+        source_system,
+        external_ids: keys.iter().map(|key| key.external_id.as_str()).collect(),
+        ids: keys.iter().filter_map(|key| key.id).collect(),
+    };
+    let stored = R::stored(tx.conn(), caller, &wanted).await?;
+    let by_id: HashMap<Uuid, &R> = stored.iter().map(|row| (row.id(), row)).collect();
+    let by_key: HashMap<&str, &R> =
+        stored.iter().filter_map(|row| Some((row.external_id()?, row))).collect();
+    let before: Vec<Result<Option<R>, Fault>> =
+        keys.iter().map(|key| counterpart(key, &by_key, &by_id)).collect();
+    let id = |before: &Result<Option<R>, Fault>| match before {
+        Ok(Some(row)) => row.id(),
+        _ => Uuid::now_v7(),
+    };
+    let ids: Vec<Uuid> = before.iter().map(id).collect();
+    let mut known = Found::default();
+    let system = || Some(source_system.to_owned());
+    known.extend(
+        keys.iter().zip(&ids).map(|(key, id)| (*id, system(), Some(key.external_id.clone()))),
+    );
+    let faults = resolve_known(
+        tx.conn(),
+        caller,
+        Some(source_system),
+        R::Item::REFERENCES,
+        &mut values,
+        (R::TYPE, &known),
+    )
+    .await?;
+    let mut arrivals = vec![];
+    let rows = places.into_iter().zip(keys).zip(values).zip(before).zip(ids).zip(faults);
+    for (((((index, key), value), before), id), mut faults) in rows {
+        let before = before.unwrap_or_else(|fault| {
+            faults.push(fault);
+            None
+        });
+        let item = input::typed::<R::Item>(&value).map_err(|more| faults.extend(more));
+        match item {
+            Ok(item) if faults.is_empty() => arrivals.push(Arrival {
+                index,
+                key,
+                item,
+                before,
+                id,
+                source_system: source_system.to_owned(),
+                now: tx.now,
+                today: tx.today,
+            }),
+            _ => outcomes.failed(index, &Error::invalid(faults)),
+        }
+    }
+    Ok(arrivals)
+}
+
+/// The row that an item is about: the one with its external id, or the one with its id that no
+/// external id has been given yet.
+fn counterpart<R: Imported>(
+    key: &ItemKey,
+    by_key: &HashMap<&str, &R>,
+    by_id: &HashMap<Uuid, &R>,
+) -> Result<Option<R>, Fault> {
+    let known = by_key.get(key.external_id.as_str()).copied();
+    match (known, key.id) {
+        (Some(row), Some(id)) if row.id() != id => {
+            Err(Fault::new("/id", "contradiction", "the external id belongs to another row"))
+        }
+        (Some(row), _) => Ok(Some(row.clone())),
+        (None, None) => Ok(None),
+        (None, Some(id)) => match by_id.get(&id) {
+            None => Err(Fault::unknown_reference("/id")),
+            Some(row) if row.external_id().is_some() => {
+                Err(Fault::new("/external_id", "contradiction", "the row has another external id"))
+            }
+            Some(row) => Ok(Some((*row).clone())),
+        },
+    }
+}
+
+/// In an order in which each row finds its parent; those in a circle fail.
+fn parents_first<R: Imported>(drafts: Vec<Draft<R>>, outcomes: &mut Outcomes) -> Vec<Draft<R>> {
+    if drafts.iter().all(|draft| draft.after.parent().is_none()) {
+        return drafts;
+    }
+    let mut waiting: HashSet<Uuid> = drafts.iter().map(|draft| draft.after.id()).collect();
+    let (mut sorted, mut rest) = (Vec::with_capacity(drafts.len()), drafts);
+    while !rest.is_empty() {
+        let (ready, blocked): (Vec<_>, Vec<_>) = rest
+            .into_iter()
+            .partition(|it| it.after.parent().is_none_or(|parent| !waiting.contains(&parent)));
+        if ready.is_empty() {
+            let fault = Fault::new("/parent_id", "cycle", "it would be below itself");
+            let error = Error::invalid(vec![fault]);
+            blocked.iter().for_each(|it| outcomes.failed(it.index, &error));
+            break;
+        }
+        for draft in &ready {
+            waiting.remove(&draft.after.id());
+        }
+        sorted.extend(ready);
+        rest = blocked;
+    }
+    sorted
+}
+
+async fn apply<R: Imported>(
+    tx: &mut Tx,
+    drafts: Vec<Draft<R>>,
+    outcomes: &mut Outcomes,
+) -> Result<()> {
+    let (unchanged, changed): (Vec<&Draft<R>>, Vec<&Draft<R>>) =
+        drafts.iter().partition(|draft| draft.status() == Status::Unchanged);
+    let refused = bisect(tx, &changed, &R::store).await?;
+    let mut records = vec![];
+    for (place, draft) in changed.into_iter().enumerate() {
+        if let Some(error) = refused.get(&place) {
+            outcomes.failed(draft.index, error);
+        } else {
+            outcomes.done(draft.index, draft.status(), &draft.after);
+            records.push(draft.change()?);
+        }
+    }
+    for draft in unchanged {
+        outcomes.done(draft.index, Status::Unchanged, &draft.after);
+    }
+    tx.record_all(&records).await
+}

@@ -1,0 +1,182 @@
+//! The row rule: does the owner of a row lie in the caller's reach?
+
+use diesel::expression::is_aggregate;
+use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{Array, Bool, Uuid as SqlUuid};
+use schema::orders;
+use uuid::Uuid;
+
+use super::Caller;
+
+/// `true` for those who see everything, else `owner_id = any($reach)`.
+///
+/// One expression with two SQL texts, each with a plan of its own: a generic plan for
+/// `$1 or owner_id = any($2)` has to suit everybody and cannot count on the index. Written by
+/// hand, because `Box<dyn BoxableExpression + Send>` does not compile as a predicate (diesel
+/// implements grouping and query ids for it only without `Send`) and names one query source, so
+/// that a join would need a second copy; `auto_type` has one type and so one SQL text. This one
+/// goes into select, update, delete, count, join and subquery alike.
+#[derive(Debug, Clone)]
+pub struct InReach<'a, C> {
+    owner: C,
+    reach: Option<&'a [Uuid]>,
+    pool: bool,
+}
+
+impl Caller {
+    /// Rows whose owner the caller is or leads.
+    pub fn reaches<C>(&self, owner: C) -> InReach<'_, C> {
+        InReach { owner, reach: self.reach(), pool: false }
+    }
+
+    /// Customers whose owner the caller is or leads, and those without an owner for those who see
+    /// the pool.
+    pub fn reaches_customers<C>(&self, owner: C) -> InReach<'_, C> {
+        InReach { owner, reach: self.reach_of_accounts(), pool: self.sees_pool() }
+    }
+
+    /// The same rule for what belongs to a customer but is not for finance, such as its contacts.
+    pub fn reaches_or_pool<C>(&self, owner: C) -> InReach<'_, C> {
+        InReach { owner, reach: self.reach(), pool: self.sees_pool() }
+    }
+
+    /// Orders, and all that counts them: see [`ByCredit`].
+    pub fn reaches_orders(&self) -> ByCredit<'_> {
+        ByCredit { reach: self.reach_of_accounts(), teams: self.teams() }
+    }
+}
+
+impl<C> Expression for InReach<'_, C> {
+    type SqlType = Bool;
+}
+
+impl<C: AppearsOnTable<Q>, Q> AppearsOnTable<Q> for InReach<'_, C> where Self: Expression {}
+
+impl<C: SelectableExpression<Q>, Q> SelectableExpression<Q> for InReach<'_, C> {}
+
+impl<C> ValidGrouping<()> for InReach<'_, C> {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl<C> QueryId for InReach<'_, C> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C: QueryFragment<Pg>> QueryFragment<Pg> for InReach<'_, C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> diesel::QueryResult<()> {
+        let Some(reach) = &self.reach else {
+            out.push_sql("true");
+            return Ok(());
+        };
+        out.push_sql("(");
+        self.owner.walk_ast(out.reborrow())?;
+        out.push_sql(" = any(");
+        out.push_bind_param::<Array<SqlUuid>, &[Uuid]>(reach)?;
+        out.push_sql(")");
+        if self.pool {
+            out.push_sql(" or ");
+            self.owner.walk_ast(out.reborrow())?;
+            out.push_sql(" is null");
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+/// The rule of orders: a credited person is in reach, or a team that the caller leads now is on
+/// the snapshot path, or the customer's owner is in reach.
+#[derive(Debug, Clone)]
+pub struct ByCredit<'a> {
+    reach: Option<&'a [Uuid]>,
+    teams: &'a [Uuid],
+}
+
+impl ByCredit<'_> {
+    /// Nothing is hidden, so that a report need not ask.
+    pub fn is_everything(&self) -> bool {
+        self.reach.is_none()
+    }
+}
+
+impl Expression for ByCredit<'_> {
+    type SqlType = Bool;
+}
+
+impl<Q> AppearsOnTable<Q> for ByCredit<'_> where orders::id: AppearsOnTable<Q> {}
+
+impl<Q> SelectableExpression<Q> for ByCredit<'_> where orders::id: AppearsOnTable<Q> {}
+
+impl ValidGrouping<()> for ByCredit<'_> {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl QueryId for ByCredit<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl QueryFragment<Pg> for ByCredit<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> diesel::QueryResult<()> {
+        let Some(reach) = &self.reach else {
+            out.push_sql("true");
+            return Ok(());
+        };
+        out.push_sql("(orders.credited && ");
+        out.push_bind_param::<Array<SqlUuid>, &[Uuid]>(reach)?;
+        out.push_sql(" or orders.team_path && ");
+        out.push_bind_param::<Array<SqlUuid>, &[Uuid]>(&self.teams)?;
+        out.push_sql(" or orders.customer_id in (select id from customers where owner_id = any(");
+        out.push_bind_param::<Array<SqlUuid>, &[Uuid]>(reach)?;
+        out.push_sql(")))");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::debug_query;
+    use diesel::prelude::*;
+    use schema::{contacts, customers};
+
+    use super::*;
+
+    fn sql(query: &impl QueryFragment<Pg>) -> String {
+        let text = debug_query::<Pg, _>(query).to_string();
+        text.split(" -- ").next().unwrap().replace('"', "")
+    }
+
+    #[test]
+    fn one_rule_in_every_kind_of_statement() {
+        let ids = [Uuid::nil()];
+        let rule = |reach| InReach { owner: customers::owner_id, reach, pool: false };
+        let mine = || rule(Some(&ids[..]));
+        let customers = customers::table;
+
+        let all = sql(&customers.filter(rule(None)).count());
+        assert_eq!(all, "SELECT COUNT(*) FROM customers WHERE true");
+        let count = sql(&customers.filter(mine()).count());
+        assert_eq!(count, "SELECT COUNT(*) FROM customers WHERE (customers.owner_id = any($1))");
+        let delete = sql(&diesel::delete(customers.filter(mine())));
+        assert_eq!(delete, "DELETE FROM customers WHERE (customers.owner_id = any($1))");
+        let update = diesel::update(customers.filter(mine())).set(customers::version.eq(2));
+        assert!(sql(&update).ends_with("WHERE (customers.owner_id = any($2))"));
+        let join = contacts::table.inner_join(customers).filter(mine()).select(contacts::name);
+        assert!(sql(&join).ends_with("WHERE (customers.owner_id = any($1))"));
+        let seen = customers.filter(mine()).select(customers::id).into_boxed();
+        let inside = contacts::table.filter(contacts::customer_id.eq_any(seen)).select(contacts::id);
+        assert!(sql(&inside).contains("(SELECT customers.id FROM customers WHERE"));
+    }
+
+    #[test]
+    fn orders_have_three_ways_to_be_seen() {
+        let (people, teams) = ([Uuid::nil()], [Uuid::nil()]);
+        let rule = ByCredit { reach: Some(&people), teams: &teams };
+        let count = sql(&orders::table.filter(rule).count());
+        assert!(count.contains("orders.credited && $1 or orders.team_path && $2 or"), "{count}");
+        let rule = ByCredit { reach: None, teams: &teams };
+        assert!(sql(&orders::table.filter(rule).count()).ends_with("WHERE true"));
+    }
+}

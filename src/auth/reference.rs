@@ -1,0 +1,327 @@
+//! References in bodies and queries: `owner_id`, or `owner_external_id` with the
+//! `owner_source_system` that knows it so. Each goes through the visible lookup of its owner, so
+//! that nobody attaches anything to a row that they cannot see.
+
+use std::collections::{HashMap, HashSet};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use futures_util::future::{BoxFuture, FutureExt, LocalBoxFuture};
+use platform::{Conn, Error, Fault, List, Query, Result, input, shape};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::Caller;
+
+/// One reference of a body: where it stands and who can tell what it means.
+pub struct Reference {
+    /// The name without its ending, `*` for each item of a list: `owner`, `lines/*/product`
+    pub at: &'static str,
+    /// The type that it refers to, as the feed calls it: `user`
+    pub of: &'static str,
+    pub find: Find,
+}
+
+/// The visible lookup of a resource: which of the wanted rows are there for this caller.
+pub type Find = for<'a> fn(&'a mut Conn, &'a Caller, &'a Wanted) -> BoxFuture<'a, Result<Found>>;
+
+/// What a type of bodies refers to, in the order in which the faults shall be told.
+pub trait Refers {
+    const REFERENCES: &'static [Reference] = &[];
+}
+
+impl Refers for platform::NoFilter {}
+
+/// Ids and (source system, external id) pairs.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    pub ids: HashSet<Uuid>,
+    pub external: HashSet<(String, String)>,
+}
+
+/// Those that are there. Extend it with the rows of one query: see [`find!`](crate::find!).
+#[derive(Debug, Default)]
+pub struct Found {
+    ids: HashSet<Uuid>,
+    external: HashMap<(String, String), Uuid>,
+}
+
+/// id, source system, external id of a row
+pub type Known = (Uuid, Option<String>, Option<String>);
+
+impl Extend<Known> for Found {
+    fn extend<I: IntoIterator<Item = Known>>(&mut self, rows: I) {
+        for (id, source_system, external_id) in rows {
+            self.ids.insert(id);
+            if let (Some(source_system), Some(external_id)) = (source_system, external_id) {
+                self.external.insert((source_system, external_id), id);
+            }
+        }
+    }
+}
+
+/// Declares the visible lookup of a table: `find!(find_customers, customers, |caller| visible_to(caller))`.
+#[macro_export]
+macro_rules! find {
+    ($(#[$meta:meta])* $name:ident in $table:ident, $visible:expr) => {
+        $(#[$meta])*
+        pub fn $name<'a>(
+            conn: &'a mut platform::Conn,
+            caller: &'a $crate::Caller,
+            wanted: &'a $crate::reference::Wanted,
+        ) -> futures_util::future::BoxFuture<'a, platform::Result<$crate::reference::Found>> {
+            Box::pin(async move {
+                use diesel::prelude::*;
+                use diesel_async::RunQueryDsl;
+                let columns = ($table::id, $table::source_system, $table::external_id);
+                let mut found = $crate::reference::Found::default();
+                if !wanted.ids.is_empty() {
+                    let rows = $table::table.filter($visible(caller)).select(columns);
+                    let rows = rows.filter($table::id.eq_any(&wanted.ids));
+                    found.extend(rows.load::<$crate::reference::Known>(conn).await?);
+                }
+                if !wanted.external.is_empty() {
+                    let (systems, ids) = wanted.columns();
+                    let rows = $table::table.filter($visible(caller)).select(columns);
+                    let rows = rows.filter($table::source_system.eq_any(systems));
+                    let rows = rows.filter($table::external_id.eq_any(ids));
+                    found.extend(rows.load::<$crate::reference::Known>(conn).await?);
+                }
+                Ok(found)
+            })
+        }
+    };
+}
+
+impl Wanted {
+    /// The two halves of the external ids, for `= any` on each.
+    pub fn columns(&self) -> (Vec<&str>, Vec<&str>) {
+        let systems: HashSet<&str> = self.external.iter().map(|it| it.0.as_str()).collect();
+        (systems.into_iter().collect(), self.external.iter().map(|it| it.1.as_str()).collect())
+    }
+}
+
+/// A JSON body that refers to other rows. Its shape has been checked; [`Body::resolve`] looks the
+/// references up in the transaction of the write.
+pub struct Body<T> {
+    value: Value,
+    fields: Vec<String>,
+    of: std::marker::PhantomData<T>,
+}
+
+impl<T: ToSchema + 'static> FromRequest for Body<T> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = input::body(req, payload);
+        async move {
+            let value = body.await?;
+            let faults = shape::faults(shape::of_body::<T>(), &value);
+            if !faults.is_empty() {
+                return Err(Error::invalid(faults));
+            }
+            let fields = value.as_object().map(|object| object.keys().map(|key| as_id(key)));
+            let fields = fields.map(Iterator::collect).unwrap_or_default();
+            Ok(Self { value, fields, of: std::marker::PhantomData })
+        }
+        .boxed_local()
+    }
+}
+
+impl<T: Refers + DeserializeOwned> Body<T> {
+    /// The fields that were sent, a reference by its `_id`.
+    pub fn fields(&self) -> &[String] {
+        &self.fields
+    }
+
+    pub async fn resolve(&self, conn: &mut Conn, caller: &Caller) -> Result<T> {
+        let mut value = [self.value.clone()];
+        let faults = resolve_all(conn, caller, caller.source_system(), T::REFERENCES, &mut value);
+        let faults = faults.await?.pop().unwrap_or_default();
+        if !faults.is_empty() {
+            return Err(Error::invalid(faults));
+        }
+        input::typed(&value[0]).map_err(Error::invalid)
+    }
+}
+
+fn as_id(field: &str) -> String {
+    let name = field.strip_suffix("_external_id").or_else(|| field.strip_suffix("_source_system"));
+    name.map_or_else(|| field.to_owned(), |name| format!("{name}_id"))
+}
+
+/// Turns every reference of the values into an id that this caller may see; says for each value
+/// what could not be found. One or two statements per reference, however many values there are.
+pub async fn resolve_all(
+    conn: &mut Conn,
+    caller: &Caller,
+    source_system: Option<&str>,
+    references: &[Reference],
+    values: &mut [Value],
+) -> Result<Vec<Vec<Fault>>> {
+    let none = ("", &Found::default());
+    resolve_known(conn, caller, source_system, references, values, none).await
+}
+
+/// The same, where some rows of one type are known although they are not there yet: those of a
+/// batch that refer to each other.
+pub async fn resolve_known(
+    conn: &mut Conn,
+    caller: &Caller,
+    source_system: Option<&str>,
+    references: &[Reference],
+    values: &mut [Value],
+    (type_, known): (&str, &Found),
+) -> Result<Vec<Vec<Fault>>> {
+    let mut faults: Vec<Vec<Fault>> = vec![vec![]; values.len()];
+    let nothing = Found::default();
+    for Reference { at, of, find } in references {
+        let known = if *of == type_ { known } else { &nothing };
+        let mut wanted = Wanted::default();
+        for (value, faults) in values.iter_mut().zip(&mut faults) {
+            each(value, at, "", &mut |object, pointer, name| {
+                match Target::of(object, name, source_system) {
+                    Target::Absent => {}
+                    Target::Id(id) => drop(wanted.ids.insert(id)),
+                    Target::External(key) => {
+                        if !known.external.contains_key(&key) {
+                            wanted.external.insert(key);
+                        }
+                    }
+                    Target::Wrong(field, code, why) => {
+                        faults.push(Fault::new(format!("{pointer}/{name}_{field}"), code, why));
+                    }
+                }
+            });
+        }
+        let mut found = Found::default();
+        if !wanted.ids.is_empty() || !wanted.external.is_empty() {
+            found = find(conn, caller, &wanted).await?;
+        }
+        for (value, faults) in values.iter_mut().zip(&mut faults) {
+            each(value, at, "", &mut |object, pointer, name| {
+                let target = Target::of(object, name, source_system);
+                object.remove(&format!("{name}_source_system"));
+                let external = object.remove(&format!("{name}_external_id"));
+                let (id, field) = match target {
+                    Target::Id(id) => (found.ids.contains(&id).then_some(id), "id"),
+                    Target::External(key) => {
+                        let there = found.external.get(&key).or_else(|| known.external.get(&key));
+                        (there.copied(), "external_id")
+                    }
+                    Target::Absent if external.is_some() => {
+                        object.insert(format!("{name}_id"), Value::Null);
+                        return;
+                    }
+                    Target::Absent | Target::Wrong(..) => return,
+                };
+                match id {
+                    Some(id) => drop(object.insert(format!("{name}_id"), id.to_string().into())),
+                    None => faults
+                        .push(Fault::unknown_reference(&format!("{pointer}/{name}_{field}"))),
+                }
+            });
+        }
+    }
+    Ok(faults)
+}
+
+type Object = serde_json::Map<String, Value>;
+
+/// Calls `work` with every object that can hold the reference, its pointer and its name.
+fn each(value: &mut Value, at: &str, pointer: &str, work: &mut impl FnMut(&mut Object, &str, &str)) {
+    let Some((step, rest)) = at.split_once('/') else {
+        if let Value::Object(object) = value {
+            work(object, pointer, at);
+        }
+        return;
+    };
+    match (step, value) {
+        ("*", Value::Array(items)) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                each(item, rest, &format!("{pointer}/{index}"), work);
+            }
+        }
+        (step, Value::Object(object)) => {
+            if let Some(value) = object.get_mut(step) {
+                each(value, rest, &format!("{pointer}/{step}"), work);
+            }
+        }
+        _ => {}
+    }
+}
+
+enum Target {
+    Absent,
+    Id(Uuid),
+    External((String, String)),
+    /// The field at fault, its code, and why
+    Wrong(&'static str, &'static str, &'static str),
+}
+
+impl Target {
+    fn of(object: &Object, name: &str, source_system: Option<&str>) -> Self {
+        let text = |ending: &str| object.get(&format!("{name}_{ending}")).and_then(Value::as_str);
+        let system = text("source_system").or(source_system);
+        match (text("id"), text("external_id"), system) {
+            (Some(_), Some(_), _) => {
+                Self::Wrong("external_id", "contradiction", "give the id or the external id")
+            }
+            (Some(id), None, _) => id.parse().map_or(Self::Absent, Self::Id),
+            (None, Some(_), None) => {
+                Self::Wrong("source_system", "required", "whose external id is this?")
+            }
+            (None, Some(external), Some(system)) => {
+                Self::External((system.to_owned(), external.to_owned()))
+            }
+            (None, None, _) => Self::Absent,
+        }
+    }
+}
+
+/// The filter of a list, its references by external id looked up. What is unknown filters
+/// everything out, as an unknown id does.
+pub async fn filter<F: Refers + DeserializeOwned>(
+    conn: &mut Conn,
+    caller: &Caller,
+    list: &List<F>,
+) -> Result<F> {
+    of_query(conn, caller, list.query()).await
+}
+
+/// The same for a query that is no list.
+pub async fn parameters<Q: Refers + DeserializeOwned>(
+    conn: &mut Conn,
+    caller: &Caller,
+    query: &Query<Q>,
+) -> Result<Q> {
+    of_query(conn, caller, query.raw()).await
+}
+
+async fn of_query<F: Refers + DeserializeOwned>(
+    conn: &mut Conn,
+    caller: &Caller,
+    query: &Value,
+) -> Result<F> {
+    let external = |query: &Value| {
+        query.as_object().is_some_and(|it| it.keys().any(|name| name.ends_with("_external_id")))
+    };
+    if !external(query) {
+        return input::of_query(query);
+    }
+    let mut value = [query.clone()];
+    let system = caller.source_system();
+    let faults = resolve_all(conn, caller, system, F::REFERENCES, &mut value).await?;
+    let (unknown, wrong): (Vec<_>, Vec<_>) =
+        faults.into_iter().flatten().partition(|fault| fault.code == "unknown_reference");
+    if !wrong.is_empty() {
+        return Err(Error::bad_request("invalid_query", "").faults(wrong));
+    }
+    for fault in unknown {
+        let name = fault.pointer.trim_start_matches('/').replace("_external_id", "_id");
+        value[0][name] = Uuid::nil().to_string().into();
+    }
+    input::of_query(&value[0])
+}

@@ -1,0 +1,304 @@
+//! What an ERP's batches have in common: the answer, and how one bad row does not spoil the rest.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use futures_util::future::{FutureExt, LocalBoxFuture};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::error::{Error, Fault, Problem, Result};
+use super::resource::Resource;
+use super::text_enum;
+use super::write::Tx;
+use super::{input, shape};
+
+/// Most items of one batch.
+const LIMIT: usize = 10_000;
+
+text_enum! {
+    pub enum Status {
+        Created = "created",
+        Updated = "updated",
+        Unchanged = "unchanged",
+        Superseded = "superseded",
+        Failed = "failed",
+    }
+}
+
+/// What became of one item.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Outcome {
+    pub index: usize,
+    #[schema(inline)]
+    pub status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub version: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub problem: Option<Problem>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct Outcomes {
+    pub created: usize,
+    pub updated: usize,
+    pub unchanged: usize,
+    pub superseded: usize,
+    pub pending: usize,
+    pub failed: usize,
+    pub results: Vec<Outcome>,
+}
+
+impl Outcomes {
+    pub fn done<R: Resource>(&mut self, index: usize, status: Status, row: &R) {
+        let (id, version) = (Some(row.id()), Some(row.version()));
+        self.results.push(Outcome { index, status, id, version, problem: None });
+    }
+
+    pub fn superseded(&mut self, index: usize) {
+        let status = Status::Superseded;
+        self.results.push(Outcome { index, status, id: None, version: None, problem: None });
+    }
+
+    pub fn failed(&mut self, index: usize, error: &Error) {
+        let (status, problem) = (Status::Failed, Some(error.problem()));
+        self.results.push(Outcome { index, status, id: None, version: None, problem });
+    }
+
+    /// In the order of the items, counted. One failure spoils an atomic batch.
+    pub fn finish(mut self, atomic: bool) -> Result<Self> {
+        self.results.sort_by_key(|outcome| outcome.index);
+        let count = |status| self.results.iter().filter(|it| it.status == status).count();
+        let counts = Status::ALL.iter().map(|status| count(*status)).collect::<Vec<_>>();
+        let [created, updated, unchanged, superseded, failed] = counts[..] else {
+            return Err(Error::internal("a status that is not counted"));
+        };
+        if atomic && failed > 0 {
+            return Err(Error::invalid(self.results.iter().flat_map(Outcome::faults).collect()));
+        }
+        Ok(Self { created, updated, unchanged, superseded, failed, ..self })
+    }
+}
+
+impl Outcome {
+    fn faults(&self) -> Vec<Fault> {
+        let Some(problem) = &self.problem else { return vec![] };
+        let at = format!("/items/{}", self.index);
+        let below = |fault: &Fault| Fault { pointer: at.clone() + &fault.pointer, ..fault.clone() };
+        match problem.errors.as_slice() {
+            [] => vec![Fault::new(at, problem.code.clone(), problem.title.clone())],
+            faults => faults.iter().map(below).collect(),
+        }
+    }
+}
+
+/// What a batch is documented as; see [`batch!`](crate::batch!).
+pub trait Documented: ToSchema + 'static {
+    type Item: DeserializeOwned + ToSchema + 'static;
+}
+
+/// What every item of a batch has: as what the other system knows it.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+pub struct ItemKey {
+    #[schema(min_length = 1, max_length = 200, example = "C-1001")]
+    pub external_id: String,
+    /// Ours, to link a row that was made here with its external id
+    pub id: Option<Uuid>,
+}
+
+/// Declares the body of a batch. It is documentation only: what is read is a [`Batch`].
+#[macro_export]
+macro_rules! batch {
+    ($(#[$meta:meta])* $name:ident of $item:ty) => {
+        $(#[$meta])*
+        #[derive(utoipa::ToSchema)]
+        #[allow(dead_code)]
+        pub struct $name {
+            /// Whose external ids these are; your own system's unless told
+            #[schema(min_length = 1, max_length = 40, example = "sap", nullable = false)]
+            source_system: Option<String>,
+            #[schema(max_items = 10_000)]
+            items: Vec<$item>,
+            /// All or nothing
+            #[schema(default = false, nullable = false)]
+            atomic: Option<bool>,
+            /// Tell what would become of each item, and change nothing
+            #[schema(default = false, nullable = false)]
+            dry_run: Option<bool>,
+            /// What to do with an item that refers to something unknown
+            #[schema(inline, nullable = false)]
+            unknown_references: Option<$crate::batch::UnknownReferences>,
+        }
+
+        impl $crate::batch::Documented for $name {
+            type Item = $item;
+        }
+    };
+}
+
+text_enum! {
+    /// `park` is not available yet.
+    pub enum UnknownReferences {
+        Fail = "fail",
+        Park = "park",
+    }
+}
+
+/// The options of a batch in the query string, for `application/x-ndjson`.
+#[derive(Debug, Default, Deserialize, Serialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct BatchQuery {
+    /// For NDJSON: whose external ids these are
+    #[param(min_length = 1, max_length = 40)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_system: Option<String>,
+    /// For NDJSON: all or nothing
+    #[serde(skip_serializing_if = "Option::is_none")]
+    atomic: Option<bool>,
+    /// For NDJSON: tell, and change nothing
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dry_run: Option<bool>,
+    /// For NDJSON: `fail` unless told
+    #[param(inline)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown_references: Option<UnknownReferences>,
+}
+
+/// A batch whose frame is good. Its items are read one by one, so that a bad one fails by itself.
+pub struct Batch<D> {
+    /// As sent: the caller's own unless told
+    pub source_system: Option<String>,
+    pub atomic: bool,
+    pub dry_run: bool,
+    items: Vec<Value>,
+    /// Faults that only the parser could see, by item.
+    odd: HashMap<usize, Vec<Fault>>,
+    documented: PhantomData<D>,
+}
+
+impl<D: Documented> FromRequest for Batch<D> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let kind = input::media_type(req);
+        let parameters = BatchQuery::into_params(|| None);
+        let query = input::query::<BatchQuery>(req, &parameters);
+        let bytes = input::bytes(req, payload);
+        async move {
+            let options = query?;
+            match &*kind {
+                "application/json" => {
+                    let (body, faults) = input::parse(&bytes.await?)?;
+                    Self::of(body, faults)
+                }
+                "application/x-ndjson" => Self::of_lines(options, &bytes.await?),
+                _ => Err(input::unsupported_media_type()),
+            }
+        }
+        .boxed_local()
+    }
+}
+
+impl<D: Documented> Batch<D> {
+    fn of(mut body: Value, faults: Vec<Fault>) -> Result<Self> {
+        let items = match body.get_mut("items") {
+            Some(Value::Array(items)) if items.len() <= LIMIT => std::mem::take(items),
+            _ => vec![],
+        };
+        let (mut odd, mut frame) = (HashMap::<usize, Vec<Fault>>::new(), vec![]);
+        for fault in faults {
+            let below = fault.pointer.strip_prefix("/items/");
+            let below = below.map(|rest| rest.split_once('/').unwrap_or((rest, "")));
+            match below.and_then(|(index, rest)| Some((index.parse().ok()?, rest))) {
+                Some((index, rest)) => {
+                    let pointer = format!("/{rest}").trim_end_matches('/').to_owned();
+                    odd.entry(index).or_default().push(Fault { pointer, ..fault });
+                }
+                None => frame.push(fault),
+            }
+        }
+        frame.extend(shape::faults(shape::of_body::<D>(), &body));
+        if !frame.is_empty() {
+            return Err(Error::invalid(frame));
+        }
+        if body["unknown_references"] == "park" {
+            let detail = "items cannot be parked yet; send them with `fail`";
+            return Err(Error::bad_request("not_available", detail));
+        }
+        let source_system = body["source_system"].as_str().map(str::to_owned);
+        let yes = |name| body[name] == true;
+        let (atomic, dry_run) = (yes("atomic"), yes("dry_run"));
+        Ok(Self { source_system, atomic, dry_run, items, odd, documented: PhantomData })
+    }
+
+    /// One item per line. A line that ends early is more likely a lost upload than one bad item,
+    /// so that nothing of such a batch is taken.
+    fn of_lines(mut options: Value, bytes: &[u8]) -> Result<Self> {
+        let (mut items, mut faults) = (vec![], vec![]);
+        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+            let at = format!("/items/{}", items.len());
+            let (item, odd) = input::parse(line).map_err(|error| {
+                error.faults(vec![Fault::new(&*at, "malformed_json", "this line is no JSON")])
+            })?;
+            faults.extend(odd.into_iter().map(|fault| {
+                let pointer = format!("{at}{}", fault.pointer);
+                Fault { pointer, ..fault }
+            }));
+            items.push(item);
+        }
+        options["items"] = items.into();
+        Self::of(options, faults)
+    }
+
+    /// The items whose shape is good, as JSON; of those with the same external id the last one
+    /// counts.
+    pub fn read(&self, outcomes: &mut Outcomes) -> Vec<(usize, Value)> {
+        let mut latest: HashMap<&str, usize> = HashMap::new();
+        for (index, item) in self.items.iter().enumerate() {
+            let mut faults = self.odd.get(&index).cloned().unwrap_or_default();
+            faults.extend(shape::faults(shape::of_body::<D::Item>(), item));
+            if !faults.is_empty() {
+                outcomes.failed(index, &Error::invalid(faults));
+            } else if let Some(key) = item["external_id"].as_str()
+                && let Some(before) = latest.insert(key, index)
+            {
+                outcomes.superseded(before);
+            }
+        }
+        let mut places: Vec<usize> = latest.into_values().collect();
+        places.sort_unstable();
+        places.into_iter().map(|index| (index, self.items[index].clone())).collect()
+    }
+}
+
+/// Writes rows in bulk. When the database refuses some, the halves are tried by themselves, down
+/// to the row that is at fault. Returns what was refused, by its place in `rows`.
+pub async fn bisect<R>(
+    tx: &mut Tx,
+    rows: &[R],
+    write: &impl AsyncFn(&mut Tx, &[R]) -> Result<()>,
+) -> Result<HashMap<usize, Error>> {
+    let (mut refused, mut parts) = (HashMap::new(), vec![(0, rows.len())]);
+    while let Some((start, end)) = parts.pop() {
+        match tx.attempt(async |tx| write(tx, &rows[start..end]).await).await {
+            Ok(()) => {}
+            Err(error) if !error.is_constraint() => return Err(error),
+            Err(error) if end - start == 1 => drop(refused.insert(start, error)),
+            Err(_) => {
+                let middle = start.midpoint(end);
+                parts.extend([(middle, end), (start, middle)]);
+            }
+        }
+    }
+    Ok(refused)
+}

@@ -1,0 +1,308 @@
+//! One error type for the whole API, rendered as `application/problem+json` (RFC 9457).
+
+use std::borrow::Cow;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+use diesel::result::{DatabaseErrorKind, Error as DbError};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::{IntoResponses, ToSchema};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a request was not served. Boxed: it travels through every `?` of the service.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    status: StatusCode,
+    code: Cow<'static, str>,
+    detail: Option<String>,
+    faults: Vec<Fault>,
+    members: Map<String, Value>,
+    allow: Option<String>,
+    /// The constraint that the rows violate: for [`Error::on_constraint`], not for the world.
+    constraint: Option<String>,
+    /// Logged, never shown.
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    pub fn new(status: StatusCode, code: &'static str) -> Self {
+        Self(Box::new(Inner {
+            status,
+            code: code.into(),
+            detail: None,
+            faults: vec![],
+            members: Map::new(),
+            allow: None,
+            constraint: None,
+            cause: None,
+        }))
+    }
+
+    pub fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code).detail(detail)
+    }
+    pub fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized")
+    }
+    pub fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden")
+    }
+    pub fn forbidden_because(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code).detail(detail)
+    }
+    /// Also the answer for rows that the caller may not see.
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found")
+    }
+    pub fn method_not_allowed(allow: String) -> Self {
+        let mut error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
+        error.0.allow = Some(allow);
+        error
+    }
+    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code).detail(detail)
+    }
+    pub fn gone(code: &'static str) -> Self {
+        Self::new(StatusCode::GONE, code)
+    }
+    pub fn invalid(faults: Vec<Fault>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid").faults(faults)
+    }
+    pub fn unavailable(code: &'static str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code)
+    }
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").cause(cause)
+    }
+
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.0.detail = Some(detail.into());
+        self
+    }
+    #[must_use]
+    pub fn faults(mut self, faults: Vec<Fault>) -> Self {
+        self.0.faults = faults;
+        self
+    }
+    /// Adds a member of this code's own, such as the values that a stale change missed.
+    #[must_use]
+    pub fn member(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.members.insert(name.to_owned(), value.into());
+        self
+    }
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.cause = Some(cause.into());
+        self
+    }
+
+    pub fn code(&self) -> &str {
+        &self.0.code
+    }
+
+    /// Serialization failures and deadlocks: the same work may succeed when it runs again.
+    pub fn is_transient(&self) -> bool {
+        self.0.code == "busy"
+    }
+
+    /// The database refused the rows themselves, not the connection or the moment.
+    pub fn is_constraint(&self) -> bool {
+        self.0.constraint.is_some()
+    }
+
+    /// In place of "not found": for references, where 404 would be about the wrong thing.
+    #[must_use]
+    pub fn or(self, other: impl FnOnce() -> Self) -> Self {
+        if self.0.status == StatusCode::NOT_FOUND { other() } else { self }
+    }
+
+    /// Turns the violation of a named constraint into a fault of one field.
+    #[must_use]
+    pub fn on_constraint(mut self, name: &str, pointer: &str, code: &'static str) -> Self {
+        if self.0.constraint.as_deref() == Some(name) {
+            self.0.status = StatusCode::UNPROCESSABLE_ENTITY;
+            self.0.code = code.into();
+            self.0.faults = vec![Fault::new(pointer, code, "the database refuses this value")];
+        }
+        self
+    }
+
+    pub fn problem(&self) -> Problem {
+        let error = &self.0;
+        Problem {
+            type_: format!("/problems/{}", error.code),
+            title: error.status.canonical_reason().unwrap_or_default().to_owned(),
+            status: error.status.as_u16(),
+            code: error.code.to_string(),
+            detail: error.detail.clone(),
+            instance: None,
+            errors: error.faults.clone(),
+            members: error.members.clone(),
+        }
+    }
+}
+
+impl From<DbError> for Error {
+    fn from(error: DbError) -> Self {
+        use DatabaseErrorKind as Kind;
+        let DbError::DatabaseError(kind, info) = &error else {
+            return match error {
+                DbError::NotFound => Self::not_found(),
+                other => Self::internal(other),
+            };
+        };
+        let constraint = info.constraint_name().map(str::to_owned);
+        let mut mapped = match kind {
+            Kind::UniqueViolation => Self::new(StatusCode::CONFLICT, "duplicate"),
+            Kind::ForeignKeyViolation => Self::new(StatusCode::CONFLICT, "still_referenced"),
+            Kind::CheckViolation | Kind::NotNullViolation => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "out_of_range")
+            }
+            Kind::SerializationFailure => Self::unavailable("busy"),
+            Kind::ClosedConnection | Kind::ReadOnlyTransaction => Self::unavailable("unavailable"),
+            // diesel has no kind for these SQLSTATEs, so the server's English message must do.
+            _ if info.message().contains("deadlock detected") => Self::unavailable("busy"),
+            _ if info.message().contains("lock timeout") => Self::unavailable("busy"),
+            _ if info.message().contains("statement timeout") => Self::unavailable("timeout"),
+            _ => return Self::internal(error),
+        };
+        mapped.0.constraint = constraint;
+        mapped.cause(error)
+    }
+}
+
+/// What the statuses are called in Chinese; in English as HTTP calls them.
+const TITLES: [(u16, &str); 16] = [
+    (400, "请求有误"),
+    (401, "请先登录"),
+    (403, "没有权限"),
+    (404, "未找到"),
+    (405, "不支持该方法"),
+    (409, "与现状冲突"),
+    (410, "已失效"),
+    (412, "数据已被他人修改"),
+    (413, "内容过大"),
+    (415, "不支持该格式"),
+    (422, "内容不符合要求"),
+    (428, "缺少 If-Match"),
+    (429, "请求过于频繁"),
+    (500, "服务器内部错误"),
+    (503, "暂时不可用"),
+    (504, "超时"),
+];
+
+/// One thing that is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Fault {
+    /// JSON pointer into the body, or `/name` of a query parameter
+    #[schema(example = "/lines/0/quantity")]
+    pub pointer: String,
+    #[schema(example = "range")]
+    pub code: Cow<'static, str>,
+    pub message: String,
+}
+
+impl Fault {
+    pub fn new(
+        pointer: impl Into<String>,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { pointer: pointer.into(), code: code.into(), message: message.into() }
+    }
+
+    /// Missing and invisible are one answer, so that nobody can probe for rows.
+    pub fn unknown_reference(pointer: &str) -> Self {
+        Self::new(pointer, "unknown_reference", "nothing here has this id")
+    }
+}
+
+/// The body of every 4XX and 5XX response
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    #[schema(example = "/problems/invalid")]
+    pub type_: String,
+    pub title: String,
+    pub status: u16,
+    /// Stable, for programs
+    pub code: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The id of the request
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Fault>,
+    /// Members of this code's own
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub members: Map<String, Value>,
+}
+
+/// The error responses shared by all operations: `responses((status = 200, ...), Problems)`.
+#[derive(IntoResponses)]
+#[allow(dead_code)]
+pub enum Problems {
+    /// The request cannot be served as sent
+    #[response(status = "4XX", content_type = "application/problem+json")]
+    Client(Problem),
+    /// The server failed
+    #[response(status = "5XX", content_type = "application/problem+json")]
+    Server(Problem),
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.0.code, self.0.detail.as_deref().unwrap_or_default())
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        self.0.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.answer(None, false)
+    }
+}
+
+impl Error {
+    /// The answer to the request with this id, in the language of its reader.
+    pub fn answer(&self, request: Option<&str>, chinese: bool) -> HttpResponse {
+        let status = self.0.status;
+        if status.is_server_error() {
+            tracing::error!(code = %self.0.code, cause = ?self.0.cause, "request failed");
+        }
+        let mut response = HttpResponse::build(status);
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                response.insert_header((header::WWW_AUTHENTICATE, "Bearer"))
+            }
+            StatusCode::SERVICE_UNAVAILABLE => response.insert_header((header::RETRY_AFTER, "1")),
+            StatusCode::CONFLICT if self.0.code == "request_in_progress" => {
+                response.insert_header((header::RETRY_AFTER, "1"))
+            }
+            _ => &mut response,
+        };
+        if let Some(allow) = &self.0.allow {
+            response.insert_header((header::ALLOW, allow.as_str()));
+        }
+        let mut problem = self.problem();
+        problem.instance = request.map(str::to_owned);
+        if chinese && let Some((_, title)) = TITLES.iter().find(|it| it.0 == status.as_u16()) {
+            (*title).clone_into(&mut problem.title);
+        }
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        response.content_type("application/problem+json").body(body)
+    }
+}

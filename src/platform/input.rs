@@ -1,0 +1,290 @@
+//! Strict extractors. A handler never sees an invalid value.
+//!
+//! 400 for what cannot be read at all and for faults of path and query, 422 for a body that is
+//! JSON but not what the document asks for, with every fault in one answer.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::{Ready, ready};
+use std::ops::Deref;
+
+use actix_web::http::{StatusCode, header::CONTENT_TYPE};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
+use aws_lc_rs::digest::{SHA256, digest};
+use futures_util::future::{FutureExt, LocalBoxFuture};
+use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+use utoipa::openapi::path::Parameter;
+use utoipa::{IntoParams, ToSchema};
+
+use super::error::{Error, Fault, Result};
+use super::shape;
+
+/// The digest of the raw body, left in the request for the fingerprint of an Idempotency-Key.
+pub(crate) struct BodyDigest(pub Vec<u8>);
+
+/// A JSON body, checked against its own documentation.
+pub struct Json<T>(pub T);
+
+impl<T> Deref for Json<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Json<T> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let value = body(req, payload);
+        async move { check(&value.await?).map(Self).map_err(Error::invalid) }.boxed_local()
+    }
+}
+
+/// Reads the body as JSON; text is put into Unicode NFC and trimmed on the way in.
+pub fn body(
+    req: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<Value>> + use<> {
+    let kind = media_type(req);
+    let bytes = bytes(req, payload);
+    async move {
+        if !matches!(&*kind, "application/json" | "application/merge-patch+json") {
+            return Err(unsupported_media_type());
+        }
+        let (value, faults) = parse(&bytes.await?)?;
+        if faults.is_empty() { Ok(value) } else { Err(Error::invalid(faults)) }
+    }
+}
+
+/// What the body says it is, without its parameters.
+pub(crate) fn media_type(req: &HttpRequest) -> String {
+    let kind = req.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    kind.trim().to_ascii_lowercase()
+}
+
+pub(crate) fn unsupported_media_type() -> Error {
+    Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+}
+
+/// The raw body; its digest stays in the request.
+pub(crate) fn bytes(
+    req: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<web::Bytes>> + use<> {
+    let (req, bytes) = (req.clone(), web::Bytes::from_request(req, payload));
+    async move {
+        let bytes = bytes.await.map_err(|e| match e.as_response_error().status_code() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Error::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large")
+            }
+            _ => Error::bad_request("unreadable_body", "the body ended early"),
+        })?;
+        req.extensions_mut().insert(BodyDigest(digest(&SHA256, &bytes).as_ref().to_vec()));
+        Ok(bytes)
+    }
+}
+
+/// One JSON text, with what a plain parser would not mind.
+pub(crate) fn parse(bytes: &[u8]) -> Result<(Value, Vec<Fault>)> {
+    let (faults, mut json) = (RefCell::default(), serde_json::Deserializer::from_slice(bytes));
+    let value = Intake { at: String::new(), faults: &faults }.deserialize(&mut json);
+    let value = value.and_then(|value| json.end().map(|()| value));
+    let value = value.map_err(|e| Error::bad_request("malformed_json", e.to_string()))?;
+    Ok((value, faults.into_inner()))
+}
+
+/// One value that has been read, as `T` or as everything that is wrong with it.
+pub fn check<T: DeserializeOwned + ToSchema + 'static>(value: &Value) -> Result<T, Vec<Fault>> {
+    let faults = shape::faults(shape::of_body::<T>(), value);
+    if faults.is_empty() { typed(value) } else { Err(faults) }
+}
+
+/// One value whose shape has been checked, as `T`.
+pub fn typed<T: DeserializeOwned>(value: &Value) -> Result<T, Vec<Fault>> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string().replace(['.', '['], "/").replace(']', "");
+        let pointer = if path == "/" { String::new() } else { format!("/{path}") };
+        let message = error.into_inner().to_string();
+        // A reference is required here and not by the schema: it may come in two forms.
+        match message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+            Some(name) => {
+                let pointer = format!("{pointer}/{name}");
+                vec![Fault::new(pointer, "required", "this field is required")]
+            }
+            None => vec![Fault::new(pointer, "invalid", message)],
+        }
+    })
+}
+
+/// Reads any JSON, and notes what a plain `Value` would hide: duplicate names, odd characters.
+struct Intake<'a> {
+    at: String,
+    faults: &'a RefCell<Vec<Fault>>,
+}
+
+impl Intake<'_> {
+    fn below(&self, step: impl fmt::Display) -> Self {
+        Intake { at: format!("{}/{step}", self.at), faults: self.faults }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Intake<'_> {
+    type Value = Value;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<Value, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Intake<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        // Line breaks and tabs belong into notes; everything else that cannot be seen does not.
+        if value.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+            let fault = Fault::new(self.at, "control_character", "control characters are refused");
+            self.faults.borrow_mut().push(fault);
+        }
+        let text = value.trim();
+        let nfc = is_nfc_quick(text.chars()) == IsNormalized::Yes;
+        Ok(if nfc { text.into() } else { text.nfc().collect::<String>().into() })
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut items = vec![];
+        while let Some(item) = seq.next_element_seed(self.below(items.len()))? {
+            items.push(item);
+        }
+        Ok(items.into())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let below = self.below(name.replace('~', "~0").replace('/', "~1"));
+            if object.contains_key(&name) {
+                let fault = Fault::new(below.at.clone(), "duplicate_field", "this name came twice");
+                self.faults.borrow_mut().push(fault);
+            }
+            object.insert(name, map.next_value_seed(below)?);
+        }
+        Ok(object.into())
+    }
+}
+
+/// The query string. Unknown, repeated and ill-typed parameters are faults, all named at once.
+pub struct Query<T> {
+    typed: T,
+    raw: Value,
+}
+
+impl<T> Query<T> {
+    /// The parameters as they were sent: for references by external id.
+    pub fn raw(&self) -> &Value {
+        &self.raw
+    }
+}
+
+impl<T> Deref for Query<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.typed
+    }
+}
+
+impl<T: DeserializeOwned + IntoParams + 'static> FromRequest for Query<T> {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let parameters = T::into_params(|| None);
+        let query = query::<T>(req, &parameters);
+        ready(query.and_then(|raw| of_query(&raw).map(|typed| Self { typed, raw })))
+    }
+}
+
+/// A query string that has been checked, as `T`.
+pub fn of_query<T: DeserializeOwned>(value: &Value) -> Result<T> {
+    typed(value).map_err(|faults| Error::bad_request("invalid_query", "").faults(faults))
+}
+
+/// The query string as one object, each value in the type that its parameter is documented with.
+pub(crate) fn query<Key: 'static>(req: &HttpRequest, parameters: &[Parameter]) -> Result<Value> {
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(req.query_string());
+    let pairs = pairs.map_err(|e| Error::bad_request("invalid_query", e.to_string()))?;
+    let (mut object, mut faults) = (Map::new(), vec![]);
+    for (name, text) in pairs.into_inner() {
+        let schema =
+            parameters.iter().find(|p| p.name == name).map(|p| serde_json::json!(p.schema));
+        let value = read(schema.as_ref().unwrap_or(&Value::Null), text.trim().nfc().collect());
+        if object.insert(name.clone(), value).is_some() {
+            faults.push(Fault::new(format!("/{name}"), "duplicate_field", "given twice"));
+        }
+    }
+    let value = Value::Object(object);
+    faults.extend(shape::faults(shape::of_query::<Key>(parameters), &value));
+    if faults.is_empty() {
+        return Ok(value);
+    }
+    Err(Error::bad_request("invalid_query", "some parameters are wrong").faults(faults))
+}
+
+fn read(schema: &Value, text: String) -> Value {
+    let is = |name: &str| match &schema["type"] {
+        Value::Array(names) => names.iter().any(|one| one == name),
+        one => one == name,
+    };
+    if is("array") {
+        return text.split(',').collect();
+    }
+    match text.parse::<Value>() {
+        Ok(value @ Value::Number(_)) if is("integer") => value,
+        Ok(value @ Value::Bool(_)) if is("boolean") => value,
+        _ => text.into(),
+    }
+}
+
+/// Path parameters. What is no id at all is told apart from an id that leads nowhere.
+pub struct Path<T>(pub T);
+
+impl<T> Deref for Path<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest for Path<T> {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let path = web::Path::<T>::from_request(req, payload).into_inner();
+        let invalid = |_| Error::bad_request("invalid_path", "a part of the path is no valid id");
+        ready(path.map(|path| Self(path.into_inner())).map_err(invalid))
+    }
+}

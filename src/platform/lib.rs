@@ -1,0 +1,28 @@
+//! Everything a domain may lean on and that knows no domain.
+
+pub mod batch;
+pub mod changes;
+pub mod db;
+pub mod error;
+pub mod input;
+pub mod money;
+pub mod page;
+pub mod patch;
+pub mod resource;
+pub mod secret;
+pub mod shape;
+pub mod text_enum;
+pub mod time;
+pub mod write;
+
+pub use changes::Change;
+pub use db::{Conn, Db};
+pub use error::{Error, Fault, Problems, Result};
+pub use input::{Json, Path, Query};
+pub use money::{Money, Number};
+pub use page::{List, NoFilter, PageQuery};
+pub use patch::{IfMatch, IfSent, Patch, sent, set};
+pub use resource::{EVERYBODY, Resource, Tagged};
+pub use secret::Seal;
+pub use time::{Clock, Date, Timestamp};
+pub use write::{Actor, Reply, Tx, Write};

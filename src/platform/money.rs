@@ -1,0 +1,188 @@
+//! Amounts of money, quantities and percentages: exact decimals, strings in JSON, `numeric` in the
+//! database.
+
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::pg::{Pg, PgValue};
+use diesel::serialize::{self, Output, ToSql};
+use diesel::sql_types::Numeric;
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+
+const MOST_DIGITS: u32 = 6;
+
+macro_rules! decimal {
+    ($(#[$meta:meta])* $name:ident, $least:literal, $pattern:literal, $what:literal, $example:literal) => {
+        $(#[$meta])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, AsExpression, FromSqlRow,
+        )]
+        #[diesel(sql_type = Numeric)]
+        pub struct $name(pub Decimal);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let mut value = self.0.normalize();
+                value.rescale(value.scale().max($least));
+                value.fmt(f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                match Decimal::from_str_exact(&text) {
+                    Ok(value) if value.normalize().scale() <= MOST_DIGITS => Ok(Self(value)),
+                    _ => Err(de::Error::custom("not a decimal string such as \"12.50\"")),
+                }
+            }
+        }
+
+        impl ToSql<Numeric, Pg> for $name {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+                <Decimal as ToSql<Numeric, Pg>>::to_sql(&self.0, out)
+            }
+        }
+
+        impl FromSql<Numeric, Pg> for $name {
+            fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+                <Decimal as FromSql<Numeric, Pg>>::from_sql(value).map(Self)
+            }
+        }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .pattern(Some($pattern))
+                    .description(Some($what))
+                    .examples([$example])
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
+    };
+}
+
+decimal! {
+    /// `"12.50"`: at least the minor digits, up to six if they are there, never a JSON number.
+    Money, 2, r"^-?[0-9]{1,13}(\.[0-9]{1,6})?$", "Amount of money, a decimal string", "12.50"
+}
+decimal! {
+    /// A quantity, a percentage or a rate: `"3"`, `"12.5"`, up to six decimals, never a JSON
+    /// number.
+    Number, 0, r"^-?[0-9]{1,13}(\.[0-9]{1,6})?$", "Quantity or percentage, a decimal string", "12.5"
+}
+
+impl Money {
+    pub const ZERO: Self = Self(Decimal::ZERO);
+
+    /// Half away from zero, to the currency's minor unit: what the service computes itself.
+    #[must_use]
+    pub fn rounded(self, currency: &str) -> Self {
+        let digits = minor_digits(currency);
+        Self(self.0.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero))
+    }
+}
+
+impl std::iter::Sum for Money {
+    fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
+        Self(amounts.map(|amount| amount.0).sum())
+    }
+}
+
+/// Decimal places of a currency (ISO 4217).
+pub fn minor_digits(currency: &str) -> u32 {
+    match currency {
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX"
+        | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
+        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+        _ => 2,
+    }
+}
+
+/// Splits an amount by weights so that the parts add up exactly: floor, then the largest
+/// remainders get one unit of `10^-digits` each (RULES 4.1, 4.6). Weights of zero sum give all to
+/// the first part.
+pub fn split(amount: Decimal, weights: &[Decimal], digits: u32) -> Vec<Decimal> {
+    let whole: Decimal = weights.iter().sum();
+    if weights.is_empty() {
+        return vec![];
+    }
+    let digits = digits.max(amount.normalize().scale());
+    let unit = Decimal::new(1, digits);
+    let exact = weights.iter().map(|weight| match whole.is_zero() {
+        true => Decimal::ZERO,
+        false => amount * weight / whole,
+    });
+    let exact: Vec<Decimal> = exact.collect();
+    let floor = |part: &Decimal| part.round_dp_with_strategy(digits, RoundingStrategy::ToNegativeInfinity);
+    let mut parts: Vec<Decimal> = exact.iter().map(floor).collect();
+    let mut order: Vec<usize> = (0..parts.len()).collect();
+    order.sort_by_key(|at| (parts[*at] - exact[*at], *at));
+    let mut left = amount - parts.iter().sum::<Decimal>();
+    for at in order.into_iter().cycle() {
+        if whole.is_zero() {
+            parts[0] += left;
+            break;
+        }
+        if left < unit {
+            break;
+        }
+        parts[at] += unit;
+        left -= unit;
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_a_canonical_string() {
+        let canonical = |text: &str| {
+            serde_json::from_str::<Money>(text).map(|m| serde_json::to_string(&m).unwrap()).ok()
+        };
+        assert_eq!(canonical(r#""12.5""#).as_deref(), Some(r#""12.50""#));
+        assert_eq!(canonical(r#""0.1234560""#).as_deref(), Some(r#""0.123456""#));
+        assert_eq!(canonical(r#""0.1234567""#), None);
+        assert_eq!(canonical("12.5"), None);
+    }
+
+    #[test]
+    fn parts_add_up_to_the_cent() {
+        let parts = |amount: &str, weights: &[i64], digits| {
+            let weights: Vec<_> = weights.iter().map(|weight| Decimal::from(*weight)).collect();
+            split(amount.parse().unwrap(), &weights, digits)
+        };
+        let text = |parts: Vec<Decimal>| {
+            parts.iter().map(Decimal::to_string).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(text(parts("100.00", &[1, 1, 1], 2)), "33.34 33.33 33.33");
+        assert_eq!(text(parts("-0.05", &[50, 50], 2)), "-0.02 -0.03");
+        for amount in ["0", "0.01", "99.99", "-12345.678901", "1000000.1"] {
+            for weights in [&[1, 2, 3][..], &[7], &[0, 0], &[33, 33, 34, 1, 1]] {
+                let sum: Decimal = parts(amount, weights, 2).iter().sum();
+                assert_eq!(sum, amount.parse::<Decimal>().unwrap(), "{amount} by {weights:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn half_a_cent_goes_away_from_zero() {
+        let rounded = |text: &str, currency| Money(text.parse().unwrap()).rounded(currency).0.to_string();
+        assert_eq!(rounded("1.005", "CNY"), "1.01");
+        assert_eq!(rounded("-1.005", "CNY"), "-1.01");
+        assert_eq!(rounded("1.5", "JPY"), "2");
+    }
+}

@@ -1,0 +1,254 @@
+//! Lists: keyset pages with sealed cursors, so that page 10,000 costs what page 1 costs.
+
+use std::future::{Ready, ready};
+
+use actix_web::http::header::LINK;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload, web::Data};
+use diesel::expression::is_aggregate;
+use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{self, Bool, HasSqlType};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::error::{Error, Result};
+use super::{Seal, input};
+
+/// How much of a list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// `next_cursor` of the page before
+    cursor: Option<String>,
+    /// Most items on the page, 50 unless told
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<i64>,
+    /// `exact` also counts all items, which takes longer
+    #[param(inline)]
+    total: Option<Total>,
+}
+
+/// For lists that are read as a whole.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct NoFilter {}
+
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Total {
+    Exact,
+}
+
+/// The query string of a list: its filter, and which page of it.
+///
+/// One extractor for both, because only together can they say which parameters are unknown, and
+/// because a cursor is good for its own filter only.
+pub struct List<F> {
+    typed: F,
+    query: Value,
+    pub limit: i64,
+    pub counted: bool,
+    position: Option<String>,
+    seal: Seal,
+    context: String,
+}
+
+impl<F: DeserializeOwned + IntoParams + 'static> FromRequest for List<F> {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(req))
+    }
+}
+
+impl<F: DeserializeOwned + IntoParams + 'static> List<F> {
+    fn of(req: &HttpRequest) -> Result<Self> {
+        let parameters = [F::into_params(|| None), PageQuery::into_params(|| None)].concat();
+        let mut query = input::query::<Self>(req, &parameters)?;
+        let page: PageQuery = input::of_query(&query)?;
+        let context = if let Some(asked) = query.as_object_mut() {
+            asked
+                .retain(|name, _| !PageQuery::into_params(|| None).iter().any(|p| p.name == *name));
+            let sorted: std::collections::BTreeMap<_, _> = asked.iter().collect();
+            format!("{} {}", req.path(), serde_json::json!(sorted))
+        } else {
+            req.path().to_owned()
+        };
+        let seal = req.app_data::<Data<Seal>>().expect("the app registers the seal").get_ref();
+        let position = page.cursor.map(|cursor| seal.open(&cursor, &context)).transpose()?;
+        Ok(Self {
+            typed: input::of_query(&query)?,
+            query,
+            limit: page.limit.unwrap_or(50),
+            counted: page.total.is_some(),
+            position,
+            seal: seal.clone(),
+            context,
+        })
+    }
+}
+
+impl<F> List<F> {
+    /// The filter as it was sent; a reference by external id is not in it, see [`List::query`].
+    pub fn as_sent(&self) -> &F {
+        &self.typed
+    }
+
+    /// The parameters of the filter.
+    pub fn query(&self) -> &Value {
+        &self.query
+    }
+
+    /// Rows to load: one more than the page, to learn whether there is another.
+    pub fn fetch(&self) -> i64 {
+        self.limit + 1
+    }
+
+    /// `(column, id) > (…)`: what comes after the page before, in ascending order.
+    pub fn after<V: DeserializeOwned, C, I>(&self, column: C, id: I) -> Result<Beyond<C, I, V>> {
+        Ok(Beyond { column, id, sign: ") > (", position: self.position()? })
+    }
+
+    /// `(column, id) < (…)`: the same for descending order.
+    pub fn before<V: DeserializeOwned, C, I>(&self, column: C, id: I) -> Result<Beyond<C, I, V>> {
+        Ok(Beyond { column, id, sign: ") < (", position: self.position()? })
+    }
+
+    pub fn position<V: DeserializeOwned>(&self) -> Result<Option<V>> {
+        let text = self.position.as_deref();
+        text.map(serde_json::from_str).transpose().map_err(Error::internal)
+    }
+
+    /// Makes a page of the rows loaded. `key` is what the rows are sorted by, with the id.
+    pub fn page<T, K: Serialize, P: From<Cut<T>>>(
+        &self,
+        mut items: Vec<T>,
+        total: Option<i64>,
+        key: impl Fn(&T) -> K,
+    ) -> Result<P> {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let last = items.last().filter(|_| more).map(|item| serde_json::to_string(&key(item)));
+        let last = last.transpose().map_err(Error::internal)?;
+        let next_cursor = last.map(|last| self.seal.close(&last, &self.context));
+        Ok(Cut { items, next_cursor, total }.into())
+    }
+}
+
+/// The parts of a page, before it has its own type.
+pub struct Cut<T> {
+    pub items: Vec<T>,
+    pub next_cursor: Option<String>,
+    pub total: Option<i64>,
+}
+
+/// Declares a page of something: utoipa inlines generic arguments, so pages are concrete types.
+#[macro_export]
+macro_rules! page {
+    ($(#[$meta:meta])* $name:ident of $item:ty) => {
+        $(#[$meta])*
+        #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+        pub struct $name {
+            pub items: Vec<$item>,
+            /// Absent on the last page
+            #[serde(skip_serializing_if = "Option::is_none")]
+            #[schema(nullable = false)]
+            pub next_cursor: Option<String>,
+            /// Only when asked for with `total=exact`
+            #[serde(skip_serializing_if = "Option::is_none")]
+            #[schema(nullable = false)]
+            pub total: Option<i64>,
+        }
+
+        impl From<$crate::page::Cut<$item>> for $name {
+            fn from(cut: $crate::page::Cut<$item>) -> Self {
+                Self { items: cut.items, next_cursor: cut.next_cursor, total: cut.total }
+            }
+        }
+
+        impl actix_web::Responder for $name {
+            type Body = actix_web::body::BoxBody;
+
+            fn respond_to(self, req: &actix_web::HttpRequest) -> actix_web::HttpResponse {
+                $crate::page::answer(req, self.next_cursor.as_deref(), &self)
+            }
+        }
+    };
+}
+
+/// A page with its `Link` to the next one.
+pub fn answer(req: &HttpRequest, next: Option<&str>, page: &impl Serialize) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    if let Some(next) = next {
+        let asked = req.query_string().split('&').filter(|p| !p.starts_with("cursor="));
+        let query: Vec<&str> = asked.filter(|p| !p.is_empty()).collect();
+        let query = [query.join("&").as_str(), &format!("cursor={next}")].join("&");
+        let query = query.trim_start_matches('&');
+        response.insert_header((LINK, format!("<{}?{query}>; rel=\"next\"", req.path())));
+    }
+    response.json(page)
+}
+
+/// Where a page begins: a row comparison, which an index on (column, id) answers with one seek.
+/// diesel has no tuple comparison, and `a > x or (a = x and b > y)` reads the whole index.
+#[derive(Debug, Clone)]
+pub struct Beyond<C, I, V> {
+    column: C,
+    id: I,
+    sign: &'static str,
+    position: Option<(V, Uuid)>,
+}
+
+impl<C: Expression, I, V> Expression for Beyond<C, I, V> {
+    type SqlType = Bool;
+}
+
+impl<C: AppearsOnTable<Q>, I: AppearsOnTable<Q>, V, Q> AppearsOnTable<Q> for Beyond<C, I, V> {}
+
+impl<C, I, V, Q> SelectableExpression<Q> for Beyond<C, I, V>
+where
+    C: SelectableExpression<Q>,
+    I: SelectableExpression<Q>,
+{
+}
+
+impl<C, I, V> ValidGrouping<()> for Beyond<C, I, V> {
+    type IsAggregate = is_aggregate::No;
+}
+
+/// Not static: the first page has another SQL text than the following ones.
+impl<C, I, V> QueryId for Beyond<C, I, V> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C, I, V> QueryFragment<Pg> for Beyond<C, I, V>
+where
+    C: Expression + QueryFragment<Pg>,
+    I: QueryFragment<Pg>,
+    V: ToSql<C::SqlType, Pg>,
+    Pg: HasSqlType<C::SqlType>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> diesel::QueryResult<()> {
+        let Some((value, id)) = &self.position else {
+            out.push_sql("true");
+            return Ok(());
+        };
+        out.push_sql("(");
+        self.column.walk_ast(out.reborrow())?;
+        out.push_sql(", ");
+        self.id.walk_ast(out.reborrow())?;
+        out.push_sql(self.sign);
+        out.push_bind_param::<C::SqlType, V>(value)?;
+        out.push_sql(", ");
+        out.push_bind_param::<sql_types::Uuid, Uuid>(id)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}

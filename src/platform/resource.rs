@@ -1,0 +1,95 @@
+//! What every stored resource has in common, and how one is answered.
+
+use actix_web::body::BoxBody;
+use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, VARY};
+use actix_web::{HttpRequest, HttpResponse, Responder};
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::time::Timestamp;
+
+/// In place of an owner: everybody may see the row.
+pub const EVERYBODY: Option<Uuid> = Some(Uuid::max());
+
+/// Something with an id and a version. Declare it by [`resource!`](crate::resource!).
+pub trait Resource: Serialize {
+    /// The name in the change feed: `customer`.
+    const TYPE: &'static str;
+    /// Where it lives: `/api/v1/customers`.
+    const PATH: &'static str;
+
+    fn id(&self) -> Uuid;
+    fn version(&self) -> i64;
+    /// Whose reach makes it visible, for the readers of the change feed: people and teams.
+    /// `None` is the pool, [`EVERYBODY`] is everybody.
+    fn owners(&self) -> Vec<Option<Uuid>>;
+    fn stamp(&mut self, version: i64, now: Timestamp);
+
+    /// What follows on this one: a new version, unless nothing is different.
+    #[must_use]
+    fn next(&self, mut after: Self, now: Timestamp) -> Self
+    where
+        Self: PartialEq + Sized,
+    {
+        if after != *self {
+            after.stamp(self.version() + 1, now);
+        }
+        after
+    }
+}
+
+/// Declares a resource: its name in the feed, where it lives, and who sees it.
+///
+/// `resource! { Customer: "customer" at "/api/v1/customers", seen by |it| vec![it.owner_id] }`
+#[macro_export]
+macro_rules! resource {
+    ($name:ty: $type:literal at $path:literal, seen by |$it:ident| $owners:expr) => {
+        impl $crate::Resource for $name {
+            const TYPE: &'static str = $type;
+            const PATH: &'static str = $path;
+
+            fn id(&self) -> uuid::Uuid {
+                self.id
+            }
+            fn version(&self) -> i64 {
+                self.version
+            }
+            fn owners(&self) -> Vec<Option<uuid::Uuid>> {
+                let $it = self;
+                $owners
+            }
+            fn stamp(&mut self, version: i64, now: $crate::Timestamp) {
+                (self.version, self.updated_at) = (version, now);
+            }
+        }
+    };
+}
+
+/// `"<version>-<hash>"`: the version is what If-Match compares; the hash changes also with what
+/// is shown but not stored in the row (a name from elsewhere, a masked field).
+pub(crate) fn etag(version: i64, body: &[u8]) -> String {
+    let hash = digest(&SHA256, body);
+    let hash = hash.as_ref()[..4].iter().fold(0u32, |sum, byte| sum << 8 | u32::from(*byte));
+    format!("\"{version}-{hash:08x}\"")
+}
+
+/// One resource with its ETag; 304 when the reader has it already.
+pub struct Tagged<T>(pub T);
+
+impl<T: Resource> Responder for Tagged<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, req: &HttpRequest) -> HttpResponse {
+        let body = serde_json::to_vec(&self.0).unwrap_or_default();
+        let tag = etag(self.0.version(), &body);
+        let known = req.headers().get(IF_NONE_MATCH).and_then(|known| known.to_str().ok());
+        let fresh = known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag));
+        let mut response = if fresh { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        response
+            .insert_header((ETAG, tag))
+            .insert_header((CACHE_CONTROL, "private, no-cache"))
+            .insert_header((VARY, "Authorization, Accept-Language"));
+        if fresh { response.finish() } else { response.content_type("application/json").body(body) }
+    }
+}

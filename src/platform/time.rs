@@ -1,0 +1,136 @@
+//! Instants and days as the API, the database and the tests know them.
+//!
+//! Newtypes over jiff, because a row type with `jiff_diesel` wrappers needs two attributes on
+//! every field, and because jiff's own parsers take more spellings than the API allows.
+
+use std::fmt;
+use std::sync::{Arc, RwLock};
+
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::pg::{Pg, PgValue};
+use diesel::serialize::{self, Output, ToSql};
+use diesel::sql_types;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+
+macro_rules! temporal {
+    ($(#[$meta:meta])* $name:ident, $jiff:ty, $via:ty, $sql:ty, $format:ident, $check:expr) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
+        #[diesel(sql_type = $sql)]
+        pub struct $name(pub $jiff);
+
+        impl ToSql<$sql, Pg> for $name {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+                ToSql::<$sql, Pg>::to_sql(&<$via>::from(self.0), &mut out.reborrow())
+            }
+        }
+        impl FromSql<$sql, Pg> for $name {
+            fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+                <$via as FromSql<$sql, Pg>>::from_sql(value).map(|value| Self(value.into()))
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(&self.0)
+            }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                let strict: fn(&str) -> bool = $check;
+                match text.parse() {
+                    Ok(value) if strict(&text) => Ok(Self(value)),
+                    _ => Err(de::Error::custom("not in the documented format")),
+                }
+            }
+        }
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let format = Some(SchemaFormat::KnownFormat(KnownFormat::$format));
+                ObjectBuilder::new().schema_type(Type::String).format(format).into()
+            }
+        }
+        impl utoipa::ToSchema for $name {}
+    };
+}
+
+temporal! {
+    /// An instant, RFC 3339 in UTC, to the microsecond that the database keeps.
+    Timestamp, jiff::Timestamp, jiff_diesel::Timestamp, sql_types::Timestamptz, DateTime,
+    |text| text.len() >= 20
+}
+temporal! {
+    /// A business date, `YYYY-MM-DD`.
+    Date, jiff::civil::Date, jiff_diesel::Date, sql_types::Date, Date, |text| text.len() == 10 && text.as_bytes()[4] == b'-'
+}
+
+/// What time it is, and what day it is where the company is. Passed in, so that tests can stand
+/// at any instant.
+#[derive(Debug, Clone)]
+pub struct Clock(Arc<RwLock<Dial>>);
+
+#[derive(Debug)]
+struct Dial {
+    fixed: Option<Timestamp>,
+    zone: TimeZone,
+}
+
+impl Default for Clock {
+    /// The system's clock, in UTC until the company's time zone is known.
+    fn default() -> Self {
+        Self(Arc::new(RwLock::new(Dial { fixed: None, zone: TimeZone::UTC })))
+    }
+}
+
+impl Clock {
+    /// A clock that stands still until it is set again.
+    pub fn fixed(now: Timestamp) -> Self {
+        let clock = Self::default();
+        clock.set(now);
+        clock
+    }
+
+    pub fn set(&self, now: Timestamp) {
+        self.0.write().expect("no panic under the lock").fixed = Some(now);
+    }
+
+    pub fn set_zone(&self, zone: TimeZone) {
+        self.0.write().expect("no panic under the lock").zone = zone;
+    }
+
+    pub fn zone(&self) -> TimeZone {
+        self.0.read().expect("no panic under the lock").zone.clone()
+    }
+
+    pub fn now(&self) -> Timestamp {
+        let fixed = self.0.read().expect("no panic under the lock").fixed;
+        fixed.unwrap_or_else(|| {
+            let now = jiff::Timestamp::now().round(jiff::Unit::Microsecond);
+            Timestamp(now.unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+        })
+    }
+
+    /// The business date: the day it is where the company is.
+    pub fn today(&self) -> Date {
+        self.day_of(self.now())
+    }
+
+    /// The business date of an instant.
+    pub fn day_of(&self, now: Timestamp) -> Date {
+        Date(now.0.to_zoned(self.zone()).date())
+    }
+}

@@ -1,0 +1,374 @@
+//! How anything changes: one transaction, run to its end, safe to repeat.
+
+use std::future::{Ready, ready};
+use std::time::{Duration, Instant};
+
+use actix_web::body::BoxBody;
+use actix_web::http::{StatusCode, header};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, Responder, dev::Payload};
+use actix_web::{rt, web::Data};
+use aws_lc_rs::digest::{SHA256, digest};
+use diesel::prelude::*;
+use diesel_async::pooled_connection::deadpool::Object;
+use diesel_async::{AsyncConnection, RunQueryDsl, TransactionManager};
+use futures_util::future::try_join;
+use schema::idempotency_keys as keys;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::db::{Conn, Db};
+use super::error::{Error, Result};
+use super::input::BodyDigest;
+use super::resource::{Resource, etag};
+use super::time::{Clock, Date, Timestamp};
+
+type Manager = <Conn as AsyncConnection>::TransactionManager;
+
+const ATTEMPTS: u32 = 3;
+/// What all attempts of one request may take together.
+const BUDGET: Duration = Duration::from_secs(20);
+
+/// Who is calling, as far as the platform needs to know; the auth middleware leaves it here.
+#[derive(Debug, Clone, Copy)]
+pub struct Actor {
+    pub id: Uuid,
+    /// A program: it repeats what fails, so its creates need an Idempotency-Key.
+    pub machine: bool,
+}
+
+/// An open transaction, with the instant and the person it stands for.
+pub struct Tx {
+    conn: Object<Conn>,
+    pub now: Timestamp,
+    /// The day of `now` where the company is
+    pub today: Date,
+    pub actor: Uuid,
+    discarded: bool,
+}
+
+impl Tx {
+    /// Runs work that no request asked for, such as a job or a first start.
+    pub async fn run<T>(
+        db: &Db,
+        clock: &Clock,
+        actor: Uuid,
+        work: impl AsyncFnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let mut tx = Self::of(db.conn().await?, clock, actor);
+        Manager::begin_transaction(tx.conn()).await?;
+        match work(&mut tx).await {
+            Ok(done) => {
+                Manager::commit_transaction(tx.conn()).await?;
+                Ok(done)
+            }
+            Err(error) => {
+                Manager::rollback_transaction(tx.conn()).await.ok();
+                Err(error)
+            }
+        }
+    }
+
+    fn of(conn: Object<Conn>, clock: &Clock, actor: Uuid) -> Self {
+        let now = clock.now();
+        Self { conn, now, today: clock.day_of(now), actor, discarded: false }
+    }
+
+    pub fn conn(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+
+    /// Answers as if all had been done, but undoes it: for dry runs.
+    pub fn discard(&mut self) {
+        self.discarded = true;
+    }
+
+    /// Runs a part that may fail without taking the whole transaction down: a savepoint.
+    pub async fn attempt<T>(
+        &mut self,
+        part: impl AsyncFnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        Manager::begin_transaction(self.conn()).await?;
+        let result = part(self).await;
+        match result {
+            Ok(_) => Manager::commit_transaction(self.conn()).await?,
+            Err(_) => Manager::rollback_transaction(self.conn()).await?,
+        }
+        result
+    }
+}
+
+/// Runs a handler's change. Take it as the last argument: `write: Write`.
+pub struct Write {
+    db: Db,
+    clock: Clock,
+    actor: Actor,
+    key: Option<String>,
+    req: HttpRequest,
+}
+
+impl FromRequest for Write {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let db = Db::from_request(req, payload).into_inner();
+        ready(db.and_then(|db| {
+            let actor = req.extensions().get::<Actor>().copied().ok_or_else(Error::unauthorized)?;
+            let key = req.headers().get("idempotency-key").map(|key| {
+                let key = key.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
+                let invalid = || Error::bad_request("invalid_idempotency_key", "1–255 characters");
+                key.map(str::to_owned).ok_or_else(invalid)
+            });
+            let clock = req.app_data::<Data<Clock>>().expect("the app registers the clock");
+            let clock = clock.get_ref().clone();
+            Ok(Self { db, clock, actor, key: key.transpose()?, req: req.clone() })
+        }))
+    }
+}
+
+impl Write {
+    /// Runs `work` and answers 201 with what it made. Machines must send an Idempotency-Key.
+    pub async fn create<R: Resource>(
+        self,
+        work: impl AsyncFn(&mut Tx) -> Result<R> + 'static,
+    ) -> Result<Reply> {
+        if self.actor.machine && self.key.is_none() {
+            let detail = "a program sends an Idempotency-Key with whatever it creates";
+            return Err(Error::bad_request("idempotency_key_required", detail));
+        }
+        self.run(async move |tx| Reply::created(&work(tx).await?)).await
+    }
+
+    /// Runs `work` and answers 200 with what it has become.
+    pub async fn update<R: Resource>(
+        self,
+        work: impl AsyncFn(&mut Tx) -> Result<R> + 'static,
+    ) -> Result<Reply> {
+        self.run(async move |tx| Reply::ok(&work(tx).await?)).await
+    }
+
+    /// Runs `work` and answers 204.
+    pub async fn delete(
+        self,
+        work: impl AsyncFn(&mut Tx) -> Result<()> + 'static,
+    ) -> Result<Reply> {
+        self.run(async move |tx| work(tx).await.map(|()| Reply::no_content())).await
+    }
+
+    /// Runs `work` in a transaction and answers what it answers; with an Idempotency-Key the
+    /// stored answer of the first time.
+    ///
+    /// The work is spawned, so that a client that hangs up never drops a transaction half way
+    /// (a dropped future leaves the connection in the middle of its statement). `work` may run
+    /// up to three times, hence `AsyncFn` and not `AsyncFnOnce`.
+    pub async fn run(
+        self,
+        work: impl AsyncFn(&mut Tx) -> Result<Reply> + 'static,
+    ) -> Result<Reply> {
+        let Self { db, clock, actor, key, req } = self;
+        let key = key.map(|key| Key { actor: actor.id, fingerprint: fingerprint(&req), text: key });
+        drop(req);
+        let attempts = async move {
+            let (start, mut attempt) = (Instant::now(), 1);
+            loop {
+                let left = BUDGET.saturating_sub(start.elapsed());
+                let mut tx = Tx::of(db.conn().await?, &clock, actor.id);
+                match transaction(&mut tx, key.as_ref(), left, &work).await {
+                    Err(error) if error.is_transient() && attempt < ATTEMPTS => attempt += 1,
+                    result => return result,
+                }
+            }
+        };
+        rt::spawn(attempts).await.map_err(Error::internal)?
+    }
+}
+
+async fn transaction(
+    tx: &mut Tx,
+    key: Option<&Key>,
+    left: Duration,
+    work: &impl AsyncFn(&mut Tx) -> Result<Reply>,
+) -> Result<Reply> {
+    // Deadlines act in the database: dropping the future would not stop the statement.
+    let limit = left.as_millis().max(1);
+    let begin = format!("begin; set local statement_timeout = {limit}");
+    Manager::begin_transaction_sql(tx.conn(), &begin).await?;
+    let result = async {
+        if let Some(key) = key
+            && let Some(stored) = key.claim(tx.conn()).await?
+        {
+            return Ok(stored);
+        }
+        let reply = work(tx).await?;
+        if let Some(key) = key.filter(|_| !tx.discarded) {
+            key.store(tx, &reply).await?;
+        }
+        Ok(reply)
+    }
+    .await;
+    match result {
+        Ok(reply) if tx.discarded => {
+            Manager::rollback_transaction(tx.conn()).await?;
+            Ok(reply)
+        }
+        Ok(reply) => match Manager::commit_transaction(tx.conn()).await.map_err(Error::from) {
+            Ok(()) => Ok(reply),
+            Err(error) if error.is_transient() => Err(error),
+            // It may have happened or not; only the idempotency row in the same transaction knows.
+            Err(error) => Err(Error::unavailable("outcome_unknown")
+                .detail("repeat the request with the same Idempotency-Key")
+                .cause(error)),
+        },
+        Err(error) => {
+            // A rollback that fails leaves a broken connection, which the pool throws away.
+            Manager::rollback_transaction(tx.conn()).await.ok();
+            Err(error)
+        }
+    }
+}
+
+/// Method, path, query and raw body: what must be the same when a key comes back.
+fn fingerprint(req: &HttpRequest) -> Vec<u8> {
+    let extensions = req.extensions();
+    let body = extensions.get::<BodyDigest>().map(|digest| digest.0.as_slice());
+    let head = format!("{} {}\n", req.method(), req.uri());
+    digest(&SHA256, &[head.as_bytes(), body.unwrap_or_default()].concat()).as_ref().to_vec()
+}
+
+/// Fingerprint, status, `ETag`, location, body.
+type StoredReply = (Vec<u8>, i16, Option<String>, Option<String>, Vec<u8>);
+
+struct Key {
+    actor: Uuid,
+    text: String,
+    fingerprint: Vec<u8>,
+}
+
+impl Key {
+    /// Takes the key for this transaction, or finds the answer that it has already.
+    async fn claim(&self, conn: &Conn) -> Result<Option<Reply>> {
+        // A try-lock: a request that waited for its twin would hold a connection all the while.
+        let lock = diesel::select(pg_try_advisory_xact_lock(self.number()));
+        let columns = (keys::fingerprint, keys::status, keys::etag, keys::location, keys::body);
+        let row = keys::table.find((self.actor, &self.text)).select(columns);
+        // Two statements, the second after the lock is had, but sent without waiting in between.
+        let (free, mut rows) =
+            try_join(lock.get_result::<bool>(&mut &*conn), row.load::<StoredReply>(&mut &*conn))
+                .await?;
+        if !free {
+            return Err(Error::conflict(
+                "request_in_progress",
+                "the first request is still running",
+            ));
+        }
+        let Some(row) = rows.pop() else { return Ok(None) };
+        let (fingerprint, status, etag, location, body) = row;
+        if fingerprint != self.fingerprint {
+            let code = "idempotency_key_reused";
+            return Err(Error::new(StatusCode::UNPROCESSABLE_ENTITY, code));
+        }
+        let status =
+            u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
+        let status = status.ok_or_else(|| Error::internal("a stored status"))?;
+        Ok(Some(Reply { status, etag, location, about: None, body, replayed: true }))
+    }
+
+    /// Within the transaction of the effect: either both are there afterwards or neither.
+    async fn store(&self, tx: &mut Tx, reply: &Reply) -> Result<()> {
+        let row = (
+            keys::actor_id.eq(self.actor),
+            keys::key.eq(&self.text),
+            keys::fingerprint.eq(&self.fingerprint),
+            keys::status.eq(i16::try_from(reply.status.as_u16()).map_err(Error::internal)?),
+            keys::etag.eq(&reply.etag),
+            keys::location.eq(&reply.location),
+            keys::about.eq(reply.about),
+            keys::body.eq(&reply.body),
+            keys::created_at.eq(tx.now),
+        );
+        diesel::insert_into(keys::table).values(row).execute(tx.conn()).await?;
+        Ok(())
+    }
+
+    fn number(&self) -> i64 {
+        let hash = digest(&SHA256, format!("{} {}", self.actor, self.text).as_bytes());
+        hash.as_ref()[..8].iter().fold(0, |number, byte| number << 8 | i64::from(*byte))
+    }
+}
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    fn pg_try_advisory_xact_lock(key: diesel::sql_types::BigInt) -> diesel::sql_types::Bool;
+}
+
+/// The answer of a change, in the form in which an Idempotency-Key keeps it.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    status: StatusCode,
+    etag: Option<String>,
+    location: Option<String>,
+    about: Option<Uuid>,
+    body: Vec<u8>,
+    replayed: bool,
+}
+
+impl Reply {
+    /// 201 with `Location`
+    pub fn created<R: Resource>(new: &R) -> Result<Self> {
+        let location = Some(format!("{}/{}", R::PATH, new.id()));
+        Ok(Self { status: StatusCode::CREATED, location, ..Self::ok(new)? })
+    }
+
+    /// 200 with the resource as it is now
+    pub fn ok<R: Resource>(now: &R) -> Result<Self> {
+        let reply = Self::json(now)?;
+        let etag = Some(etag(now.version(), &reply.body));
+        Ok(Self { etag, about: Some(now.id()), ..reply })
+    }
+
+    /// 200 with something that is no resource
+    pub fn json(answer: &impl Serialize) -> Result<Self> {
+        let body = serde_json::to_vec(answer).map_err(Error::internal)?;
+        Ok(Self { status: StatusCode::OK, body, ..Self::no_content() })
+    }
+
+    /// 204
+    pub fn no_content() -> Self {
+        let status = StatusCode::NO_CONTENT;
+        Self { status, etag: None, location: None, about: None, body: vec![], replayed: false }
+    }
+}
+
+impl Responder for Reply {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        if let Some(etag) = self.etag {
+            response.insert_header((header::ETAG, etag));
+        }
+        if let Some(location) = self.location {
+            response.insert_header((header::LOCATION, location));
+        }
+        if self.replayed {
+            response.insert_header(("Idempotency-Replayed", "true"));
+        }
+        if self.body.is_empty() {
+            return response.finish();
+        }
+        response.content_type("application/json").body(self.body)
+    }
+}
+
+/// Removes the stored answers that show this resource: a part of erasing personal data.
+pub async fn forget_answers(tx: &mut Tx, about: Uuid) -> Result<()> {
+    diesel::delete(keys::table.filter(keys::about.eq(about))).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// Drops the answers of keys that came longer ago than they are kept (72 hours, API.md).
+pub async fn forget_old_answers(tx: &mut Tx) -> Result<usize> {
+    let until = Timestamp(tx.now.0 - jiff::SignedDuration::from_hours(72));
+    let old = keys::table.filter(keys::created_at.lt(until));
+    Ok(diesel::delete(old).execute(tx.conn()).await?)
+}

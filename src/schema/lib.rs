@@ -1,0 +1,460 @@
+// @generated automatically by Diesel CLI.
+
+diesel::table! {
+    api_clients (id) {
+        id -> Uuid,
+        version -> BigInt,
+        name -> Text,
+        client_id -> Text,
+        secret_hash -> Bytea,
+        roles -> Array<Text>,
+        source_system -> Nullable<Text>,
+        active -> Bool,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    changes (xid, seq, at) {
+        xid -> BigInt,
+        seq -> BigInt,
+        event_id -> Uuid,
+        #[sql_name = "type"]
+        type_ -> Text,
+        id -> Uuid,
+        version -> BigInt,
+        op -> Text,
+        at -> Timestamptz,
+        by -> Uuid,
+        data -> Json,
+        diff -> Json,
+        seen_by -> Array<Uuid>,
+        seen_before -> Array<Uuid>,
+    }
+}
+
+diesel::table! {
+    company (singleton) {
+        singleton -> Bool,
+        id -> Uuid,
+        version -> BigInt,
+        name -> Text,
+        currency -> Text,
+        time_zone -> Text,
+        language -> Text,
+        settings -> Jsonb,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    contacts (id) {
+        id -> Uuid,
+        version -> BigInt,
+        customer_id -> Uuid,
+        name -> Text,
+        title -> Nullable<Text>,
+        phone -> Nullable<Text>,
+        email -> Nullable<Text>,
+        birth_year -> Nullable<SmallInt>,
+        personality -> Nullable<Text>,
+        hobbies -> Array<Text>,
+        influence -> Nullable<SmallInt>,
+        is_primary -> Bool,
+        erased_at -> Nullable<Timestamptz>,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    customer_transfers (id) {
+        id -> Uuid,
+        customer_id -> Uuid,
+        from_owner_id -> Nullable<Uuid>,
+        to_owner_id -> Nullable<Uuid>,
+        reason -> Text,
+        effective_on -> Date,
+        requested_at -> Timestamptz,
+        requested_by -> Uuid,
+        applied_at -> Nullable<Timestamptz>,
+        cancelled_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    customers (id) {
+        id -> Uuid,
+        version -> BigInt,
+        code -> Text,
+        name -> Text,
+        kind -> Text,
+        status -> Text,
+        status_reason -> Nullable<Text>,
+        owner_id -> Nullable<Uuid>,
+        territory_id -> Nullable<Uuid>,
+        region -> Nullable<Text>,
+        city -> Nullable<Text>,
+        address -> Nullable<Text>,
+        latitude -> Nullable<Double>,
+        longitude -> Nullable<Double>,
+        phone -> Nullable<Text>,
+        industry -> Nullable<Text>,
+        tier -> Nullable<Text>,
+        merged_into_id -> Nullable<Uuid>,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        name_pinyin -> Text,
+        name_key -> Text,
+        search -> Text,
+        grams -> Array<Text>,
+    }
+}
+
+diesel::table! {
+    directory (id) {
+        id -> Bool,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    exchange_rates (id) {
+        id -> Uuid,
+        version -> BigInt,
+        from_currency -> Text,
+        to_currency -> Text,
+        valid_on -> Date,
+        rate -> Numeric,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    feed_epoch (id) {
+        id -> Bool,
+        epoch -> Uuid,
+        server -> Text,
+        xid -> BigInt,
+    }
+}
+
+diesel::table! {
+    holidays (id) {
+        id -> Uuid,
+        version -> BigInt,
+        date -> Date,
+        kind -> Text,
+        name -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (actor_id, key) {
+        actor_id -> Uuid,
+        key -> Text,
+        fingerprint -> Bytea,
+        status -> SmallInt,
+        etag -> Nullable<Text>,
+        location -> Nullable<Text>,
+        about -> Nullable<Uuid>,
+        body -> Bytea,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    jobs (name) {
+        name -> Text,
+        fence -> BigInt,
+        holder -> Nullable<Uuid>,
+        lease_until -> Nullable<Timestamptz>,
+        next_run_at -> Timestamptz,
+        last_started_at -> Nullable<Timestamptz>,
+        last_finished_at -> Nullable<Timestamptz>,
+        last_effects -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+        runs -> BigInt,
+        failures -> BigInt,
+    }
+}
+
+diesel::table! {
+    login_failures (subject) {
+        subject -> Text,
+        failures -> Integer,
+        first_at -> Timestamptz,
+        last_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    memberships (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        team_id -> Uuid,
+        leads -> Bool,
+        valid_from -> Date,
+        valid_to -> Nullable<Date>,
+    }
+}
+
+diesel::table! {
+    order_lines (order_id, line_number) {
+        order_id -> Uuid,
+        line_number -> Integer,
+        product_id -> Nullable<Uuid>,
+        description -> Nullable<Text>,
+        quantity -> Numeric,
+        unit_price -> Numeric,
+        discount_percent -> Numeric,
+        amount -> Numeric,
+    }
+}
+
+diesel::table! {
+    orders (id) {
+        id -> Uuid,
+        version -> BigInt,
+        number -> Text,
+        customer_id -> Uuid,
+        credits -> Jsonb,
+        credited -> Array<Uuid>,
+        team_path -> Array<Uuid>,
+        territory_id -> Nullable<Uuid>,
+        channel -> Nullable<Text>,
+        order_date -> Date,
+        confirmed_on -> Nullable<Date>,
+        cancelled_on -> Nullable<Date>,
+        due_date -> Nullable<Date>,
+        shipped_on -> Nullable<Date>,
+        currency -> Text,
+        exchange_rate -> Numeric,
+        status -> Text,
+        status_reason -> Nullable<Text>,
+        amount -> Numeric,
+        tax_amount -> Numeric,
+        freight_amount -> Numeric,
+        total_amount -> Numeric,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    products (id) {
+        id -> Uuid,
+        version -> BigInt,
+        code -> Text,
+        name -> Text,
+        name_pinyin -> Text,
+        category -> Nullable<Text>,
+        subcategory -> Nullable<Text>,
+        unit -> Text,
+        list_price -> Nullable<Numeric>,
+        standard_cost -> Nullable<Numeric>,
+        tax_rate -> Nullable<Numeric>,
+        active -> Bool,
+        prices -> Jsonb,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    refresh_tokens (hash) {
+        hash -> Bytea,
+        family_id -> Uuid,
+        user_id -> Uuid,
+        issued_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        rotated_at -> Nullable<Timestamptz>,
+        parent_hash -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
+    sales_entries (id) {
+        id -> BigInt,
+        order_id -> Uuid,
+        line_number -> Integer,
+        kind -> Text,
+        user_id -> Nullable<Uuid>,
+        team_path -> Array<Uuid>,
+        product_id -> Nullable<Uuid>,
+        category -> Nullable<Text>,
+        customer_id -> Uuid,
+        territory_id -> Nullable<Uuid>,
+        channel -> Nullable<Text>,
+        region -> Nullable<Text>,
+        booked_on -> Date,
+        recorded_at -> Timestamptz,
+        quantity -> Numeric,
+        amount -> Numeric,
+        line_amount -> Numeric,
+        cost -> Nullable<Numeric>,
+    }
+}
+
+diesel::table! {
+    secrets (name) {
+        name -> Text,
+        value -> Bytea,
+    }
+}
+
+diesel::table! {
+    signing_keys (kid) {
+        kid -> Text,
+        private_key -> Bytea,
+        public_key -> Text,
+        created_at -> Timestamptz,
+        signs_from -> Timestamptz,
+        retires_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    targets (id) {
+        id -> Uuid,
+        version -> BigInt,
+        owner_type -> Text,
+        owner_id -> Nullable<Uuid>,
+        channel -> Nullable<Text>,
+        metric -> Text,
+        level -> Text,
+        dimension -> Nullable<Text>,
+        dimension_value -> Nullable<Text>,
+        period_type -> Text,
+        period_start -> Date,
+        period_end -> Date,
+        value -> Numeric,
+        currency -> Nullable<Text>,
+        parent_id -> Nullable<Uuid>,
+        status -> Text,
+        reason -> Nullable<Text>,
+        authored_by -> Uuid,
+        approved_by -> Nullable<Uuid>,
+        approved_at -> Nullable<Timestamptz>,
+        closed_at -> Nullable<Timestamptz>,
+        closed_actual -> Nullable<Numeric>,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    teams (id) {
+        id -> Uuid,
+        version -> BigInt,
+        code -> Nullable<Text>,
+        name -> Text,
+        parent_id -> Nullable<Uuid>,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    territories (id) {
+        id -> Uuid,
+        version -> BigInt,
+        code -> Nullable<Text>,
+        name -> Text,
+        parent_id -> Nullable<Uuid>,
+        kind -> Nullable<Text>,
+        holders -> Jsonb,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    users (id) {
+        id -> Uuid,
+        version -> BigInt,
+        username -> Nullable<Text>,
+        name -> Text,
+        name_pinyin -> Text,
+        email -> Nullable<Text>,
+        phone -> Nullable<Text>,
+        roles -> Array<Text>,
+        team_id -> Nullable<Uuid>,
+        leads_team -> Bool,
+        employed_from -> Nullable<Date>,
+        employed_to -> Nullable<Date>,
+        active -> Bool,
+        password_hash -> Nullable<Text>,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::joinable!(contacts -> customers (customer_id));
+diesel::joinable!(customer_transfers -> customers (customer_id));
+diesel::joinable!(customers -> territories (territory_id));
+diesel::joinable!(customers -> users (owner_id));
+diesel::joinable!(memberships -> teams (team_id));
+diesel::joinable!(memberships -> users (user_id));
+diesel::joinable!(order_lines -> orders (order_id));
+diesel::joinable!(order_lines -> products (product_id));
+diesel::joinable!(orders -> customers (customer_id));
+diesel::joinable!(orders -> territories (territory_id));
+diesel::joinable!(refresh_tokens -> users (user_id));
+diesel::joinable!(sales_entries -> customers (customer_id));
+diesel::joinable!(sales_entries -> orders (order_id));
+diesel::joinable!(sales_entries -> products (product_id));
+diesel::joinable!(sales_entries -> territories (territory_id));
+diesel::joinable!(sales_entries -> users (user_id));
+diesel::joinable!(users -> teams (team_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    api_clients,
+    changes,
+    company,
+    contacts,
+    customer_transfers,
+    customers,
+    directory,
+    exchange_rates,
+    feed_epoch,
+    holidays,
+    idempotency_keys,
+    jobs,
+    login_failures,
+    memberships,
+    order_lines,
+    orders,
+    products,
+    refresh_tokens,
+    sales_entries,
+    secrets,
+    signing_keys,
+    targets,
+    teams,
+    territories,
+    users,
+);

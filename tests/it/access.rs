@@ -1,0 +1,39 @@
+//! Who gets past the door of which operation, for every operation in the document.
+
+use std::fmt::Write;
+
+use actix_web::http::{Method, StatusCode};
+use salesbook::auth::Role;
+
+use crate::harness::Service;
+use crate::openapi;
+
+#[actix_web::test]
+async fn access_table() {
+    let service = Service::start().await;
+    let mut table = format!("{:24}{:15}", "operation", "anonymous");
+    let mut actors = vec![service.anonymous()];
+    for role in Role::ALL {
+        let _ = write!(table, "{:15}", role.as_str());
+        actors.push(service.actor(*role).await);
+    }
+    for (path, method, operation) in openapi::operations() {
+        let method: Method = method.to_uppercase().parse().unwrap();
+        let url = path.replace("{id}", "00000000-0000-0000-0000-000000000000");
+        let _ = write!(table, "\n{:24}", operation["operationId"].as_str().unwrap());
+        for actor in &actors {
+            let answer = actor.send(method.clone(), &url, None, &[]).await;
+            let _ = write!(table, "{:15}", verdict(answer.status));
+        }
+    }
+    let table: Vec<&str> = table.lines().map(str::trim_end).collect();
+    insta::assert_snapshot!(table.join("\n"));
+}
+
+fn verdict(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => "401",
+        StatusCode::FORBIDDEN => "-",
+        _ => "yes",
+    }
+}

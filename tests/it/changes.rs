@@ -1,0 +1,174 @@
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use salesbook::auth::Role;
+use serde_json::{Value, json};
+
+use crate::harness::{Actor, Service};
+
+/// Reads on from a cursor until so many changes are there. The oldest transaction of the whole
+/// server, also one of another test's database, holds the end of every feed back for a while.
+async fn read_some(actor: &Actor<'_>, cursor: &mut String, count: usize) -> Vec<Value> {
+    let (mut seen, start) = (vec![], Instant::now());
+    while seen.len() < count && start.elapsed() < Duration::from_secs(20) {
+        seen.extend(read(actor, cursor, 7).await);
+    }
+    seen.extend(read(actor, cursor, 7).await);
+    assert_eq!(seen.len(), count);
+    seen
+}
+
+/// Reads on from a cursor to the end that is there now.
+async fn read(actor: &Actor<'_>, cursor: &mut String, limit: u32) -> Vec<Value> {
+    let mut items = vec![];
+    loop {
+        let at = if cursor.is_empty() { String::new() } else { format!("&cursor={cursor}") };
+        let url = format!("/api/v1/changes?limit={limit}{at}");
+        let feed = actor.get(&url).await.expect(200);
+        items.extend(feed["items"].as_array().unwrap().clone());
+        feed["next_cursor"].as_str().unwrap().clone_into(cursor);
+        if feed["more"] == false {
+            return items;
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_reader_is_told_what_it_may_see() {
+    let service = Service::start().await;
+    let seller = service.actor(Role::Salesperson).await;
+    let office = service.actor(Role::BackOffice).await;
+    let path = seller.customer("Lin & Sons").await;
+    service.actor(Role::Salesperson).await.customer("Somebody else's").await;
+    let mut cursor = String::new();
+    let seen = read_some(&seller, &mut cursor, 1).await;
+    assert_eq!(
+        (&seen[0]["op"], &seen[0]["data"]["name"]),
+        (&json!("created"), &json!("Lin & Sons"))
+    );
+
+    office.patch(&path, 1, json!({ "owner_id": office.id })).await.expect(200);
+    let seen = read_some(&seller, &mut cursor, 1).await;
+    assert_eq!((&seen[0]["op"], &seen[0]["data"]), (&json!("hidden"), &Value::Null));
+    office.patch(&path, 2, json!({ "city": "Ulm" })).await.expect(200);
+    read_some(&office, &mut String::new(), 4).await;
+    read_some(&seller, &mut cursor, 0).await;
+}
+
+#[actix_web::test]
+async fn the_feed_holds_what_the_lists_hold() {
+    let service = Service::start().await;
+    let (seller, erp) = (service.actor(Role::Salesperson).await, service.actor(Role::Erp).await);
+    crate::visits::plan(&seller, "2026-03-02").await;
+    let types = |seen: Vec<Value>| seen.iter().map(|it| it["type"].to_string()).collect::<String>();
+    let mine = read_some(&seller, &mut String::new(), 2).await;
+    assert_eq!(types(mine), r#""customer""visit""#);
+    let theirs = read_some(&erp, &mut String::new(), 1).await;
+    assert_eq!(types(theirs), r#""customer""#);
+}
+
+/// For every table with versions: whatever version a row has got to, it was recorded.
+#[actix_web::test]
+async fn every_version_leaves_a_record() {
+    let service = Service::start().await;
+    let seller = service.actor(Role::Salesperson).await;
+    let visit = crate::visits::plan(&seller, "2026-03-02").await;
+    seller.patch(&visit, 1, json!({ "summary": "agreed" })).await.expect(200);
+    seller.post(&format!("{visit}/complete"), json!({})).await.expect(200);
+    let customer = seller.customer("Lin & Sons").await;
+    seller.patch(&customer, 1, json!({ "city": "Ulm" })).await.expect(200);
+    let erp = service.actor(Role::Erp).await;
+    let items = json!([{ "external_id": "A", "name": "A" }]);
+    let batch = json!({ "source_system": "sap", "items": items });
+    erp.post("/api/v1/customers/batch", batch).await.expect(200);
+
+    let versioned = service.texts(
+        "select table_name::text from information_schema.columns
+         where table_schema = 'public' and column_name = 'version' and data_type = 'bigint'
+         and table_name not like 'changes%' and table_name <> 'directory' order by 1",
+    );
+    let versioned = versioned.await;
+    assert_eq!(versioned, ["customers", "visits"], "write the new one above, too");
+    for table in versioned {
+        let unrecorded = format!(
+            "select {table}.id::text from {table}
+             left join changes on changes.id = {table}.id and changes.version = {table}.version
+             where changes.id is null"
+        );
+        assert_eq!(service.texts(&unrecorded).await, Vec::<String>::new(), "{table}");
+        assert_ne!(service.count(&table).await, 0, "nothing was written to {table}");
+    }
+}
+
+#[actix_web::test]
+async fn another_reach_needs_another_start() {
+    let service = Service::start().await;
+    let lead = service.actor(Role::SalesManager).await;
+    let seller = service.actor(Role::Salesperson).await;
+    let feed = lead.get("/api/v1/changes").await.expect(200);
+    let url = format!("/api/v1/changes?cursor={}", feed["next_cursor"].as_str().unwrap());
+    lead.get(&url).await.expect(200);
+    service.team(None, &lead, &[&seller]).await;
+    assert_eq!(lead.get(&url).await.expect(410)["code"], "scope_changed");
+}
+
+#[actix_web::test]
+async fn after_a_restore_a_copy_is_needed() {
+    let mut service = Service::start().await;
+    let feed = service.actor(Role::Erp).await.get("/api/v1/changes").await.expect(200);
+    let url = format!("/api/v1/changes?cursor={}", feed["next_cursor"].as_str().unwrap());
+    service.restart().await;
+    service.actor(Role::Erp).await.get(&url).await.expect(200);
+    // What a restored backup looks like: it knows of transactions that have not been yet.
+    service.sql("update feed_epoch set xid = xid + 1000000").await;
+    service.restart().await;
+    let problem = service.actor(Role::Erp).await.get(&url).await.expect(410);
+    assert_eq!(problem["code"], "epoch_changed");
+}
+
+#[actix_web::test]
+async fn waiting_ends_with_the_next_change() {
+    let service = Service::start().await;
+    let seller = service.actor(Role::Salesperson).await;
+    let start = Instant::now();
+    let (feed, ()) = tokio::join!(seller.get("/api/v1/changes?wait=20"), async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        seller.customer("Lin & Sons").await;
+    });
+    assert_eq!(feed.expect(200)["items"].as_array().unwrap().len(), 1);
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+/// Transactions that take a number early and commit late are what other cursors lose.
+#[actix_web::test]
+async fn concurrent_writers_and_nothing_is_missed() {
+    const WRITERS: usize = 8;
+    const EACH: usize = 25;
+    const TOTAL: usize = WRITERS * EACH;
+    let service = Service::start().await;
+    let reader = service.actor(Role::Erp).await;
+    let insert = |writer: usize, n: usize| {
+        let (before, after) = ((writer * 7 + n * 3) % 11, (writer * 5 + n * 13) % 17);
+        format!(
+            "begin; select pg_sleep({before} / 1000.0);
+             insert into changes (event_id, type, id, version, op, at, by, data, diff, seen_by, seen_before)
+             values (gen_random_uuid(), 'customer', gen_random_uuid(), {}, 'created', now(),
+                 gen_random_uuid(), '{{}}', '{{}}', '{{}}', '{{}}');
+             select pg_sleep({after} / 1000.0); commit",
+            writer * EACH + n
+        )
+    };
+    let writers = join_all((0..WRITERS).map(|writer| {
+        let service = &service;
+        async move {
+            for n in 0..EACH {
+                service.sql(&insert(writer, n)).await;
+            }
+        }
+    }));
+    let mut cursor = String::new();
+    let (_, seen) = tokio::join!(writers, read_some(&reader, &mut cursor, TOTAL));
+    let once: BTreeSet<_> = seen.iter().map(|it| it["version"].as_u64().unwrap()).collect();
+    assert_eq!(once.len(), TOTAL, "something came twice, and something was missed");
+}

@@ -1,0 +1,258 @@
+//! A service on a database of its own, and people who call it.
+
+use std::sync::{LazyLock, Mutex};
+
+use actix_web::http::header::HeaderMap;
+use actix_web::http::{Method, StatusCode};
+use actix_web::test::{self, TestRequest};
+use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use private_pg::{Options, Server};
+use salesbook::app;
+use salesbook::auth::{Role, directory};
+use salesbook::platform::{Clock, Db, changes};
+use salesbook::private_pg;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::openapi;
+
+/// Where databases are made: `TEST_DATABASE_SERVER`, else a private server that dies with us.
+struct Home {
+    server: Mutex<Option<Server>>,
+    template: String,
+}
+
+static HOME: LazyLock<Home> = LazyLock::new(|| {
+    let given = std::env::var("TEST_DATABASE_SERVER").is_ok();
+    let server = (!given).then(|| {
+        let folder = std::env::temp_dir().join(format!("salesbook-test-{}", std::process::id()));
+        sweep();
+        let settings = [("max_connections", "300"), ("shared_buffers", "128MB")];
+        let settings = settings.map(|(name, value)| (name.into(), value.into())).to_vec();
+        Server::start(&Options { folder, durable: false, die_with_parent: true, settings }).unwrap()
+    });
+    let template = format!("salesbook_template_{}", std::process::id());
+    let home = Home { server: Mutex::new(server), template };
+    let (admin, url) = (home.url("postgres"), home.url(&home.template));
+    let create = format!("create database {}", home.template);
+    // The migration harness blocks in place, which the test runtime does not allow.
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            maintenance(&admin, &create).await;
+            app::migrate(&url).await.unwrap();
+            let mut conn = AsyncPgConnection::establish(&url).await.unwrap();
+            changes::ensure_partitions(&mut conn, Clock::default().today()).await.unwrap();
+        });
+    })
+    .join()
+    .unwrap();
+    home
+});
+
+/// Removes what runs that are over have left: they die with their servers, not after them.
+fn sweep() {
+    for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let pid = name.strip_prefix("salesbook-test-").and_then(|pid| pid.parse::<u32>().ok());
+        if pid.is_some_and(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+impl Home {
+    fn url(&self, database: &str) -> String {
+        match &*self.server.lock().unwrap() {
+            Some(server) => server.url(database),
+            None => format!("{}/{database}", std::env::var("TEST_DATABASE_SERVER").unwrap()),
+        }
+    }
+}
+
+async fn maintenance(url: &str, sql: &str) {
+    AsyncPgConnection::establish(url).await.unwrap().batch_execute(sql).await.unwrap();
+}
+
+pub struct Service {
+    pub inner: app::Service,
+    database: String,
+}
+
+impl Service {
+    pub async fn start() -> Self {
+        let database = format!("salesbook_{}", Uuid::now_v7().simple());
+        let create = format!("create database {database} template {}", HOME.template);
+        maintenance(&HOME.url("postgres"), &create).await;
+        let db = Db::new(&HOME.url(&database), 12);
+        Self { inner: app::Service::start(db, Clock::default()).await.unwrap(), database }
+    }
+
+    /// The same database, another process.
+    pub async fn restart(&mut self) {
+        let db = self.inner.db.clone();
+        self.inner = app::Service::start(db, self.inner.clock).await.unwrap();
+    }
+
+    /// A new person with this role.
+    pub async fn actor(&self, role: Role) -> Actor<'_> {
+        let id = Uuid::now_v7();
+        let mut conn = self.inner.db.conn().await.unwrap();
+        let insert = "insert into users (id, name, roles, external_id) values ($1, $2, $3, $2)";
+        let insert = diesel::sql_query(insert).bind::<SqlUuid, _>(id);
+        let insert = insert.bind::<Text, _>(format!("e-{id}"));
+        insert.bind::<Array<Text>, _>(vec![role.as_str()]).execute(&mut conn).await.unwrap();
+        let token = self.inner.tokens.issue(id, self.inner.clock.now()).unwrap();
+        Actor { service: self, id, token: Some(token) }
+    }
+
+    /// Whoever it is that has this token.
+    pub fn bearer(&self, token: String) -> Actor<'_> {
+        Actor { service: self, id: Uuid::nil(), token: Some(token) }
+    }
+
+    pub fn anonymous(&self) -> Actor<'_> {
+        Actor { service: self, id: Uuid::nil(), token: None }
+    }
+
+    /// A team below another, with a leader and members. Takes effect at once.
+    pub async fn team(
+        &self,
+        parent: Option<Uuid>,
+        leader: &Actor<'_>,
+        members: &[&Actor<'_>],
+    ) -> Uuid {
+        let team = Uuid::now_v7();
+        let mut conn = self.inner.db.conn().await.unwrap();
+        let insert =
+            diesel::sql_query("insert into teams (id, name, parent_id) values ($1, '', $2)")
+                .bind::<SqlUuid, _>(team)
+                .bind::<diesel::sql_types::Nullable<SqlUuid>, _>(parent);
+        insert.execute(&mut conn).await.unwrap();
+        for actor in members.iter().chain([&leader]) {
+            let insert =
+                "insert into memberships values (gen_random_uuid(), $1, $2, $3, '2000-01-01')";
+            let insert = diesel::sql_query(insert).bind::<SqlUuid, _>(actor.id);
+            let insert = insert.bind::<SqlUuid, _>(team).bind::<Bool, _>(actor.id == leader.id);
+            insert.execute(&mut conn).await.unwrap();
+        }
+        drop(conn);
+        self.directory_changed().await;
+        team
+    }
+
+    /// What the writers of the directory and its poller do.
+    pub async fn directory_changed(&self) {
+        directory::touch(&mut self.inner.db.conn().await.unwrap()).await.unwrap();
+        self.inner.directory.poll().await.unwrap();
+    }
+
+    /// One column of text.
+    pub async fn texts(&self, query: &str) -> Vec<String> {
+        #[derive(diesel::QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = Text)]
+            text: String,
+        }
+        let mut conn = self.inner.db.conn().await.unwrap();
+        let query = diesel::sql_query(format!("select * from ({query}) as it (text)"));
+        let rows: Vec<Row> = query.load(&mut conn).await.unwrap();
+        rows.into_iter().map(|row| row.text).collect()
+    }
+
+    pub async fn count(&self, table: &str) -> i64 {
+        let mut conn = self.inner.db.conn().await.unwrap();
+        let count = diesel::dsl::sql::<BigInt>(&format!("select count(*) from {table}"));
+        count.get_result(&mut conn).await.unwrap()
+    }
+
+    pub async fn sql(&self, sql: &str) {
+        maintenance(&HOME.url(&self.database), sql).await;
+    }
+}
+
+pub struct Actor<'a> {
+    service: &'a Service,
+    pub id: Uuid,
+    pub token: Option<String>,
+}
+
+/// What came back. It has been checked against the OpenAPI document already.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    /// The body, after making sure of the status.
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{:#}", self.body);
+        self.body
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl Actor<'_> {
+    /// Adds a customer of this actor's and returns its path.
+    pub async fn customer(&self, name: &str) -> String {
+        let new = serde_json::json!({ "name": name });
+        let customer = self.post("/api/v1/customers", new).await.expect(201);
+        format!("/api/v1/customers/{}", customer["id"].as_str().unwrap())
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None, &[]).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, Some(body), &[]).await
+    }
+
+    pub async fn patch(&self, path: &str, version: i64, body: Value) -> Answer {
+        let tag = format!("\"{version}\"");
+        self.send(Method::PATCH, path, Some(body), &[("if-match", &tag)]).await
+    }
+
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let text = body.map(|body| body.to_string());
+        self.send_text(method, path, text.as_deref(), headers).await
+    }
+
+    pub async fn send_text(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&str>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let app = test::init_service(self.service.inner.app()).await;
+        let mut request = TestRequest::with_uri(path).method(method.clone());
+        if let Some(token) = &self.token {
+            request = request.insert_header(("authorization", format!("Bearer {token}")));
+        }
+        for header in headers {
+            request = request.insert_header(*header);
+        }
+        if let Some(body) = body {
+            request = request.insert_header(("content-type", "application/json"));
+            request = request.set_payload(body.to_owned());
+        }
+        let response = test::call_service(&app, request.to_request()).await;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = serde_json::from_slice(&test::read_body(response).await).unwrap_or_default();
+        openapi::check_answer(&method, path, status, &body);
+        Answer { status, headers, body }
+    }
+}

@@ -1,0 +1,92 @@
+use actix_web::http::Method;
+use salesbook::auth::Role;
+use serde_json::{Value, json};
+
+use crate::harness::Service;
+
+fn faults(problem: &Value) -> Vec<String> {
+    let text = |fault: &Value, name: &str| fault[name].as_str().unwrap().to_owned();
+    let errors = problem["errors"].as_array().unwrap().iter();
+    let mut faults: Vec<_> =
+        errors.map(|fault| format!("{} {}", text(fault, "pointer"), text(fault, "code"))).collect();
+    faults.sort();
+    faults
+}
+
+#[actix_web::test]
+async fn all_faults_of_a_body_in_one_answer() {
+    let service = Service::start().await;
+    let seller = service.actor(Role::Salesperson).await;
+    let new = json!({ "name": "", "owner_id": "me", "city": "x".repeat(101), "credit_limit": 12.5,
+        "colour": "red" });
+    let problem = seller.post("/api/v1/customers", new).await.expect(422);
+    assert_eq!(
+        faults(&problem),
+        [
+            "/city too_long",
+            "/colour unknown_field",
+            "/credit_limit type",
+            "/name too_short",
+            "/owner_id format"
+        ]
+    );
+    assert_eq!(problem["code"], "invalid");
+    assert!(!problem.to_string().contains("xxx"), "an answer repeats what was sent");
+    let problem = seller.post("/api/v1/customers", json!({})).await.expect(422);
+    assert_eq!(faults(&problem), ["/name required"]);
+}
+
+#[actix_web::test]
+async fn what_is_no_json_is_400_and_what_json_hides_is_422() {
+    let service = Service::start().await;
+    let seller = service.actor(Role::Salesperson).await;
+    let send =
+        async |text| seller.send_text(Method::POST, "/api/v1/customers", Some(text), &[]).await;
+    assert_eq!(send("{\"name\":").await.expect(400)["code"], "malformed_json");
+    assert_eq!(send("{\"name\":\"a\"} x").await.expect(400)["code"], "malformed_json");
+    let twice = send(r#"{"name":"a","name":"b"}"#).await.expect(422);
+    assert_eq!(faults(&twice), ["/name duplicate_field"]);
+    let bell = send(r#"{"name":"a\u0007"}"#).await.expect(422);
+    assert_eq!(faults(&bell), ["/name control_character"]);
+    let stored = send(r#"{"name":"  Cafe\u0301 "}"#).await.expect(201);
+    assert_eq!(stored["name"], "Café");
+    let form = [("content-type", "text/plain")];
+    seller.send(Method::POST, "/api/v1/customers", None, &form).await.expect(415);
+}
+
+#[actix_web::test]
+async fn queries_and_paths_are_strict_too() {
+    let service = Service::start().await;
+    let seller = service.actor(Role::Salesperson).await;
+    let query = "/api/v1/visits?limit=0&planned_from=20260302&status=planned,lost&colour=red";
+    let problem = seller.get(query).await.expect(400);
+    assert_eq!(
+        faults(&problem),
+        [
+            "/colour unknown_field",
+            "/limit range",
+            "/planned_from format",
+            "/status/1 unknown_value"
+        ]
+    );
+    let problem = seller.get("/api/v1/visits?limit=1&limit=2").await.expect(400);
+    assert_eq!(faults(&problem), ["/limit duplicate_field"]);
+    assert_eq!(seller.get("/api/v1/visits/7").await.expect(400)["code"], "invalid_path");
+    seller.get("/api/v1/visits?status=planned,completed&planned_from=2026-03-02").await.expect(200);
+}
+
+#[actix_web::test]
+async fn another_method_is_405_and_another_path_404() {
+    let service = Service::start().await;
+    let seller = service.actor(Role::Salesperson).await;
+    let answer = seller.send(Method::PUT, "/api/v1/customers", None, &[]).await;
+    assert_eq!(answer.header("allow"), "GET, HEAD, POST");
+    answer.expect(405);
+    let answer = seller.send(Method::OPTIONS, "/api/v1/visits/x", None, &[]).await;
+    assert_eq!(answer.header("allow"), "GET, HEAD, PATCH");
+    answer.expect(204);
+    seller.get("/api/v1/nothing").await.expect(404);
+    let answer = seller.send(Method::HEAD, "/api/v1/customers", None, &[]).await;
+    assert!(!answer.header("x-request-id").is_empty());
+    answer.expect(200);
+}

@@ -1,0 +1,91 @@
+//! The checked-in document is what the server serves, and what it serves is as documented.
+//! Refresh it with `cargo run -- openapi > openapi/openapi.json`.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use actix_web::http::{Method, StatusCode};
+use salesbook::document;
+use serde_json::{Value, json};
+
+pub static DOCUMENT: LazyLock<Value> =
+    LazyLock::new(|| serde_json::to_value(document::openapi()).unwrap());
+
+/// Every operation with its path and method.
+pub fn operations() -> impl Iterator<Item = (&'static str, &'static str, &'static Value)> {
+    DOCUMENT["paths"].as_object().unwrap().iter().flat_map(|(path, item)| {
+        let item = item.as_object().unwrap().iter();
+        item.map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
+    })
+}
+
+/// Fails when an answer is not what the document says.
+pub fn check_answer(method: &Method, path: &str, status: StatusCode, body: &Value) {
+    let path = path.split('?').next().unwrap();
+    let method = method.as_str().to_lowercase();
+    let fits = |template: &str| {
+        let (a, b) = (template.split('/'), path.split('/'));
+        a.clone().count() == b.clone().count()
+            && a.zip(b).all(|(a, b)| a == b || a.starts_with('{'))
+    };
+    let mut fitting: Vec<_> = operations().filter(|it| it.1 == method && fits(it.0)).collect();
+    fitting.sort_by_key(|it| it.0.matches('{').count());
+    let Some((template, _, operation)) = fitting.first() else { return };
+    let responses = &operation["responses"];
+    let class = format!("{}XX", status.as_u16() / 100);
+    let found = [status.as_str(), class.as_str()].into_iter().find_map(|key| responses.get(key));
+    let Some(response) = found else {
+        assert_eq!(status, StatusCode::NOT_MODIFIED, "{method} {template}: {status} undocumented");
+        return;
+    };
+    let Some(content) = response["content"].as_object() else { return };
+    let mut schema = content.values().next().unwrap()["schema"].clone();
+    schema["components"] = DOCUMENT["components"].clone();
+    let check = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+    let faults: Vec<_> =
+        check.iter_errors(body).map(|e| format!("{} {e}", e.instance_path)).collect();
+    assert!(faults.is_empty(), "{method} {template} {status}: {faults:#?}");
+}
+
+#[test]
+fn checked_in_document_is_current() {
+    let fresh = document::openapi().to_pretty_json().unwrap() + "\n";
+    let saved = std::fs::read_to_string("openapi/openapi.json").unwrap();
+    assert!(fresh == saved, "run: cargo run -- openapi > openapi/openapi.json");
+}
+
+#[test]
+fn every_reference_resolves() {
+    let mut refs = BTreeSet::new();
+    collect_refs(&DOCUMENT, &mut refs);
+    for reference in refs {
+        assert!(DOCUMENT.pointer(&reference[1..]).is_some(), "dangling {reference}");
+    }
+}
+
+#[test]
+fn every_operation_says_what_it_answers() {
+    let mut names = BTreeSet::new();
+    for (path, method, operation) in operations() {
+        let name = operation["operationId"].as_str().unwrap();
+        assert!(names.insert(name), "two operations are called {name}");
+        assert!(operation["summary"].is_string(), "{method} {path} has no summary");
+        let responses = operation["responses"].as_object().unwrap();
+        assert!(["4XX", "5XX"].iter().all(|class| responses.contains_key(*class)), "{name}");
+        assert!(responses.values().all(|it| it["description"] != Value::Null), "{name}");
+        if method == "patch" || method == "post" && operation["requestBody"] != Value::Null {
+            assert_ne!(operation["requestBody"]["content"], json!(null), "{name} takes no body");
+        }
+    }
+}
+
+fn collect_refs(value: &Value, refs: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, value)| match value {
+            Value::String(text) if key == "$ref" => drop(refs.insert(text.clone())),
+            other => collect_refs(other, refs),
+        }),
+        Value::Array(items) => items.iter().for_each(|item| collect_refs(item, refs)),
+        _ => {}
+    }
+}
