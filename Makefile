@@ -1,0 +1,36 @@
+# What one does with the project; `make help` lists it.
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help demo run test check bench torture setup
+
+help: ## List these commands
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: ## Start the service on 127.0.0.1:8080 with a demo company
+	@$(if $(DATABASE_URL),,scripts/setup.sh)
+	cargo run --locked --release -- demo
+
+run: ## Start the service on 127.0.0.1:8080 with the data of earlier runs, none at first
+	@$(if $(DATABASE_URL),,scripts/setup.sh)
+	cargo run --locked --release -- serve
+
+test: setup ## Run all tests on a throw-away PostgreSQL
+	cargo test --locked --workspace
+
+check: ## Format, clippy, rustdoc, licences, unused dependencies, OpenAPI lint
+	@cargo fmt --version && cargo clippy --version || rustup component add rustfmt clippy
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+	scripts/cargo-tool.sh deny check bans licenses sources
+	scripts/cargo-tool.sh machete
+	scripts/lint-openapi.sh
+
+bench: setup ## Measure the performance figures as ratios (benches/README.md)
+	benches/run.sh
+
+torture: setup ## The long variants of the reliability tests, for TORTURE_MINUTES (60)
+	TORTURE_MINUTES=$${TORTURE_MINUTES:-60} cargo test --locked --release --test it -- --ignored --nocapture
+
+setup: # Find PostgreSQL or install it
+	@scripts/setup.sh

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Lints the OpenAPI document by the rules of redocly.yaml. Node comes from the system's packages;
+# where it cannot be had the check is skipped, loudly.
+set -euo pipefail
+. "$(dirname "$0")/packages.sh"
+
+# The last major version that runs on the Node 18 of Debian 12.
+linter=@redocly/cli@1.34.20
+export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
+
+skip() { say "!!! SKIPPED: the lint of the OpenAPI document ($1)"; exit 0; }
+
+install_node() {
+  say "npx is missing, installing Node"
+  case $(package_manager) in
+    apt-get) as_root apt-get update && apt_install nodejs npm ;;
+    dnf) as_root dnf install -y nodejs npm </dev/null ;;
+    brew) brew install node </dev/null ;;
+    *) return 1 ;;
+  esac
+}
+
+command -v npx >/dev/null || install_node || skip "Node cannot be installed here"
+npx --yes "$linter" --version >/dev/null || skip "npx cannot fetch $linter"
+npx --yes "$linter" lint openapi/openapi.json
