@@ -8,6 +8,7 @@ pub mod input;
 pub mod money;
 pub mod page;
 pub mod patch;
+pub mod pinyin;
 pub mod resource;
 pub mod secret;
 pub mod shape;
