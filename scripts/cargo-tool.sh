@@ -2,7 +2,7 @@
 # Runs a cargo subcommand that may have to be installed first: scripts/cargo-tool.sh deny check …
 # Where it cannot be installed the check is skipped, loudly.
 set -euo pipefail
-. "$(dirname "$0")/packages.sh"
+. "$(dirname "$0")/common.sh"
 
 tool=$1
 if ! cargo "$tool" --version >/dev/null 2>&1; then

@@ -2,7 +2,7 @@
 # Lints the OpenAPI document by the rules of redocly.yaml. Node comes from the system's packages;
 # where it cannot be had the check is skipped, loudly.
 set -euo pipefail
-. "$(dirname "$0")/packages.sh"
+. "$(dirname "$0")/common.sh"
 
 # The last major version that runs on the Node 18 of Debian 12.
 linter=@redocly/cli@1.34.20

@@ -1,41 +1,15 @@
 #!/usr/bin/env bash
 # Makes sure that this machine has what the service needs: cargo, a C compiler and the programs of
-# PostgreSQL 15 or newer, which it installs by apt, dnf or brew when they are missing. No server is
-# set up or started: the service and the tests run their own.
+# PostgreSQL, which it installs by apt, dnf or brew when they are missing. No server is set up or
+# started: the service and the tests run their own.
 set -euo pipefail
-. "$(dirname "$0")/packages.sh"
-
-oldest=15
-
-# The same places as src/private_pg/find.rs.
-programs() {
-  local folder
-  if [ -n "${PG_BIN_DIR:-}" ]; then echo "$PG_BIN_DIR"; return; fi
-  echo "$PATH" | tr : '\n'
-  pg_config --bindir 2>/dev/null || true
-  for folder in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/lib/postgresql*/bin \
-    /usr/libexec/postgresql* /usr/local/pgsql/bin /usr/local/bin \
-    /{usr/local,opt/homebrew,home/linuxbrew/.linuxbrew}/opt/postgresql@*/bin \
-    /Applications/Postgres.app/Contents/Versions/*/bin; do
-    echo "$folder"
-  done
-}
-
-found() {
-  local folder version
-  while read -r folder; do
-    [ -x "$folder/postgres" ] && [ -x "$folder/initdb" ] || continue
-    version=$("$folder/postgres" --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/')
-    [ "${version:-0}" -lt "$oldest" ] || return 0
-  done < <(programs)
-  return 1
-}
+. "$(dirname "$0")/common.sh"
 
 install_by_apt() {
   local folder=/etc/postgresql-common/createcluster.d
   as_root apt-get update
-  if [ "$(offered_by_apt)" -lt "$oldest" ]; then
-    say "this system offers PostgreSQL $(offered_by_apt); adding the PostgreSQL project's packages"
+  if [ "$(offered_by_apt)" -lt "$oldest_postgres" ]; then
+    say "this system offers PostgreSQL $(offered_by_apt): adding the PostgreSQL project's packages"
     apt_install postgresql-common ca-certificates
     as_root bash -c 'bash /usr/share/postgresql-common/pgdg/*.sh -y' </dev/null
   fi
@@ -58,16 +32,16 @@ for program in cargo cc; do
   fi
 done
 
-if found; then exit 0; fi
-say "no PostgreSQL $oldest or newer found, installing it"
+if postgres_programs >/dev/null; then exit 0; fi
+say "no PostgreSQL $oldest_postgres or newer found, installing it"
 case $(package_manager) in
   apt-get) install_by_apt ;;
   dnf) as_root dnf install -y postgresql-server postgresql-contrib </dev/null ;;
   brew) brew install postgresql@17 </dev/null ;;
   *) say "no apt, dnf or brew here" ;;
 esac || say "the package manager failed"
-if ! found; then
-  say "still no PostgreSQL $oldest or newer: install it by hand, name the folder of its programs" \
-    "in PG_BIN_DIR, or run the service on a server of your own by DATABASE_URL"
+if ! postgres_programs >/dev/null; then
+  say "still no PostgreSQL $oldest_postgres or newer: install it by hand, name the folder of its" \
+    "programs in PG_BIN_DIR, or run the service on a server of your own by DATABASE_URL"
   exit 1
 fi

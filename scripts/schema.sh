@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Writes src/schema/lib.rs anew: all migrations on a throw-away PostgreSQL, then `diesel print-schema`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/common.sh
+
+if ! command -v diesel >/dev/null; then
+  say "diesel is missing; it needs libpq (apt: libpq-dev):" \
+    "cargo install --locked diesel_cli --no-default-features --features postgres"
+  exit 1
+fi
+programs=$(postgres_programs) || { say "no PostgreSQL found: run scripts/setup.sh"; exit 1; }
+folder=$(mktemp -d)
+
+# PostgreSQL refuses to run as root.
+unprivileged=()
+if [ "$(id -u)" = 0 ]; then
+  chown postgres "$folder"
+  unprivileged=(runuser -u postgres --)
+fi
+server() { (cd "$folder" && "${unprivileged[@]}" "$programs/$@"); }
+finish() {
+  server pg_ctl stop -D "$folder/data" -m immediate >/dev/null 2>&1 || true
+  rm -rf "$folder"
+}
+trap finish EXIT
+
+server initdb -D "$folder/data" -U postgres -A trust --locale=C --encoding=UTF8 --no-sync >/dev/null
+server pg_ctl start -w -D "$folder/data" -l "$folder/log" \
+  -o "-c listen_addresses='' -c fsync=off -k $folder" >/dev/null
+database="postgres://postgres@/postgres?host=$folder"
+for migration in migrations/*/up.sql; do
+  "$programs/psql" -Xq1 -v ON_ERROR_STOP=1 -f "$migration" "$database"
+done
+diesel --database-url "$database" print-schema >"$folder/schema.rs"
+# Our arrays hold no nulls, which diesel cannot know.
+sed -E 's/Array<Nullable<(\w+)>>/Array<\1>/' "$folder/schema.rs" >src/schema/lib.rs
+say "src/schema/lib.rs is written anew"
