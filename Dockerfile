@@ -1,0 +1,23 @@
+# syntax=docker/dockerfile:1
+FROM rust:1-slim-bookworm AS build
+WORKDIR /source
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/source/target \
+    cargo build --locked --release && install target/release/salesbook /usr/local/bin/
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates curl tini \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --create-home --home-dir /var/lib/salesbook salesbook
+COPY --from=build /usr/local/bin/salesbook /usr/local/bin/
+USER salesbook
+WORKDIR /var/lib/salesbook
+# There is no PostgreSQL in this image: the service needs DATABASE_URL.
+ENV SALESBOOK_LISTEN=0.0.0.0:8080
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
+    CMD ["curl", "--fail", "--silent", "--show-error", "http://127.0.0.1:8080/health/ready"]
+ENTRYPOINT ["tini", "--", "salesbook"]
+CMD ["serve"]
