@@ -1,0 +1,354 @@
+//! One data folder: making it, and launching a server on it.
+
+use std::fmt::Write as _;
+use std::fs::{self, DirBuilder, File};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write as _};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use tracing::warn;
+
+use crate::identity::Identity;
+use crate::postmaster::{self, Found, Postmaster, TICK};
+use crate::watch::Stop;
+use crate::{Error, Options, failed, files, find, socket};
+
+/// The owner of everything in the server.
+pub const USER: &str = "app";
+
+/// How long a server that is not ours may take to start or to end.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long what a dead process left may be in the way of a new one.
+const LEAVING: Duration = Duration::from_secs(10);
+
+/// A server whose parent died is told at once; one that is still ready then was not told.
+const TOLD: Duration = Duration::from_millis(300);
+
+/// How the names of data folders in the making begin.
+const UNFINISHED: &str = "pg.new";
+
+const LARGEST_LOG: u64 = 10 << 20;
+
+const ACCESS: &str = "# Written anew whenever the service starts the server.
+local all         all scram-sha-256
+local replication all scram-sha-256
+";
+
+/// What it takes to connect.
+pub struct Access {
+    pub socket: PathBuf,
+    pub password: String,
+}
+
+pub struct Cluster {
+    folder: PathBuf,
+    data: PathBuf,
+    /// Stands in the title of each of the server's processes.
+    name: String,
+    socket: PathBuf,
+    identity: Identity,
+    options: Options,
+}
+
+impl Cluster {
+    pub fn new(folder: PathBuf, options: Options) -> Result<Self, Error> {
+        if folder.to_str().is_none_or(|it| it.contains(char::is_control)) {
+            // Neither a URL nor `postmaster.pid` could hold it.
+            let name = folder.display().to_string();
+            let what = "the data folder needs a name in plain UTF-8, not";
+            return Err(Error(format!("{what} \"{}\"", name.escape_debug())));
+        }
+        let data = folder.join("pg");
+        let identity = Identity::choose(&data)?;
+        let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        let hash = folder.as_os_str().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325, fnv);
+        let name = format!("private-pg-{hash:016x}");
+        let socket = socket::place(&folder, &name);
+        Ok(Self { folder, data, name, socket, identity, options })
+    }
+
+    /// The first server: one left running, or a new one, on data made now if need be.
+    pub fn open(&mut self, stop: &Stop) -> Result<(Postmaster, Access), Error> {
+        let path = self.folder.join("password");
+        if let Some(left) = self.left_running(stop)? {
+            let mut server = Postmaster::adopted(&left, &self.data);
+            if let Some(password) = read_password(&path)? {
+                self.socket = left.socket;
+                return Ok((server, Access { socket: self.socket.clone(), password }));
+            }
+            // A new password can be given in single-user mode only.
+            if !server.stop() {
+                let pid = server.pid();
+                return Err(Error(format!("the server (pid {pid}) on this data does not stop")));
+            }
+        }
+        if !self.data.exists() {
+            self.create()?;
+        }
+        let password = match read_password(&path)? {
+            Some(password) => password,
+            None => self.set_password(&path)?,
+        };
+        let server = self.launch(stop)?;
+        Ok((server, Access { socket: self.socket.clone(), password }))
+    }
+
+    /// Did the last server end in order, as if told to?
+    pub fn is_shut_down(&self) -> bool {
+        !self.data.join("postmaster.pid").exists()
+    }
+
+    /// Takes away the socket's folder, which may lie among the temporary ones of the machine.
+    pub fn close(&self) {
+        // Fails if a server that did not stop still has its socket there, as it should.
+        let _ = fs::remove_dir(&self.socket);
+    }
+
+    /// A server on this data that is not our child: going down with a killed service (awaited),
+    /// or meant to stay.
+    fn left_running(&self, stop: &Stop) -> Result<Option<Found>, Error> {
+        let start = Instant::now();
+        while let Some(found) = postmaster::found(&self.data) {
+            if found.ready && (!self.options.die_with_parent || start.elapsed() > TOLD) {
+                return Ok(Some(found));
+            }
+            if start.elapsed() > PATIENCE || stop.asked_within(TICK) {
+                let (data, pid) = (self.data.display(), found.pid.as_raw_nonzero());
+                let what = "neither becomes ready nor ends";
+                return Err(Error(format!("a server (pid {pid}) on {data} {what}")));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes the data beside its place first: an interrupted initdb leaves no half-made one.
+    fn create(&self) -> Result<(), Error> {
+        let binaries = find::for_data(&self.data)?;
+        self.remove_unfinished();
+        // A name that nobody had before: an interrupted initdb may go on for a moment.
+        let unfinished = self.folder.join(format!("{UNFINISHED}.{}", std::process::id()));
+        let failed = || failed(format!("cannot make {}", unfinished.display()));
+        DirBuilder::new().mode(0o700).create(&unfinished).map_err(failed())?;
+        self.identity.own(&unfinished).map_err(failed())?;
+        let mut initdb = Command::new(binaries.join("initdb"));
+        // Plain C would make no trigrams of Chinese text.
+        initdb.args(["--locale=C", "--lc-ctype=C.UTF-8", "--encoding=UTF8", "--data-checksums"]);
+        initdb.args(["--auth=reject", "--no-instructions", "--username", USER]);
+        initdb.arg("-D").arg(&unfinished);
+        if !self.options.durable {
+            initdb.arg("--no-sync");
+        }
+        self.run("initdb", &mut initdb, "")?;
+        fs::rename(&unfinished, &self.data).map_err(failed())?;
+        files::sync(&self.folder).map_err(failed())
+    }
+
+    fn remove_unfinished(&self) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let start = Instant::now();
+            while entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+                match fs::remove_dir_all(entry.path()) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => {
+                        if start.elapsed() > LEAVING {
+                            warn!(path = %entry.path().display(), %error, "cannot be removed");
+                            break;
+                        }
+                        sleep(TICK);
+                    }
+                    _ => break,
+                }
+            }
+        }
+    }
+
+    /// Gives the role a random password and writes it down, in this order: a password that is
+    /// written down is the one that works.
+    fn set_password(&self, path: &Path) -> Result<String, Error> {
+        let mut random = [0; 24];
+        let source = File::open("/dev/urandom").and_then(|mut it| it.read_exact(&mut random));
+        source.map_err(failed("/dev/urandom"))?;
+        let password = random.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+        let start = Instant::now();
+        let attempt = || {
+            self.make_way(start);
+            let mut postgres = Command::new(find::for_data(&self.data)?.join("postgres"));
+            postgres.arg("--single").arg("-D").arg(&self.data);
+            postgres.args(["-c", "exit_on_error=on", "postgres"]);
+            self.past_stale(&mut postgres);
+            let order = format!("ALTER ROLE {USER} PASSWORD '{password}'\n");
+            self.run("postgres --single", &mut postgres, &order)
+        };
+        while let Err(error) = attempt() {
+            if !is_leaving(&error.0) || start.elapsed() > LEAVING {
+                return Err(error);
+            }
+            sleep(20 * TICK);
+        }
+        let written = files::replace(path, &format!("{password}\n"));
+        written.map_err(failed(format!("cannot write {}", path.display())))?;
+        Ok(password)
+    }
+
+    /// Runs a program to its end; what it complains about is the error.
+    fn run(&self, name: &str, command: &mut Command, input: &str) -> Result<(), Error> {
+        let command = self.identity.apply(command, true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|it| self.identity.explain(&self.data, &it))?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // When it ends without reading, what it says is the better error.
+            let _ = stdin.write_all(input.as_bytes());
+        }
+        let output = child.wait_with_output().map_err(failed(name))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let why = complaint(&String::from_utf8_lossy(&output.stderr));
+        Err(Error(format!("{name} on {} failed: {why}", self.data.display())))
+    }
+
+    /// Launches a server and answers when it is ready, however long its recovery takes: ended
+    /// early, it would only begin anew. Asked to stop, it answers at once.
+    ///
+    /// To be called on a thread that lives as long as the server may: what Linux calls the death
+    /// of the parent is the death of the *thread* that made the child.
+    pub fn launch(&self, stop: &Stop) -> Result<Postmaster, Error> {
+        let start = Instant::now();
+        loop {
+            if let Some(left) = self.left_running(stop)? {
+                return Ok(Postmaster::adopted(&left, &self.data));
+            }
+            self.make_way(start);
+            let log = self.log()?;
+            let said_before = log.metadata().map(|it| it.len()).unwrap_or_default();
+            let mut command = self.command(&log)?;
+            let child = self.identity.apply(&mut command, self.options.die_with_parent).spawn();
+            let child = child.map_err(|it| self.identity.explain(&self.data, &it))?;
+            let mut server = Postmaster::started(child, &self.data);
+            let mut told = Instant::now();
+            let status = loop {
+                if server.is_ready() {
+                    return Ok(server);
+                }
+                if let Some(status) = server.ended() {
+                    break status;
+                }
+                if stop.asked_within(TICK) {
+                    return Ok(server);
+                }
+                if told.elapsed() > PATIENCE {
+                    warn!(data = %self.data.display(), "PostgreSQL is still starting");
+                    told = Instant::now();
+                }
+            };
+            let path = self.folder.join("postgres.log");
+            let why = complaint(&said_since(&path, said_before));
+            if !is_leaving(&why) || start.elapsed() > LEAVING || stop.asked_within(20 * TICK) {
+                let log = path.display();
+                return Err(Error(format!("postgres ended at once ({status}): {why}; see {log}")));
+            }
+        }
+    }
+
+    fn command(&self, log: &File) -> Result<Command, Error> {
+        socket::make(&self.socket, &self.identity)?;
+        let access = files::replace(&self.data.join("pg_hba.conf"), ACCESS);
+        access.map_err(failed(format!("cannot write to {}", self.data.display())))?;
+        let mut postgres = Command::new(find::for_data(&self.data)?.join("postgres"));
+        postgres.arg("-D").arg(&self.data);
+        let mut set = |name: &str, value: &str| {
+            postgres.arg("-c").arg(format!("{name}={value}"));
+        };
+        // Quoted, as it is a list in which commas and spaces have a meaning.
+        let socket = self.socket.display().to_string().replace('"', "\"\"");
+        set("unix_socket_directories", &format!("\"{socket}\""));
+        set("listen_addresses", "");
+        set("port", &socket::PORT.to_string());
+        set("cluster_name", &self.name);
+        set("timezone", "UTC");
+        if !self.options.durable {
+            set("fsync", "off");
+            set("synchronous_commit", "off");
+            set("full_page_writes", "off");
+        }
+        self.options.settings.iter().for_each(|(name, value)| set(name, value));
+        self.past_stale(&mut postgres);
+        let log = || log.try_clone().map_err(failed("cannot share the log"));
+        postgres.stdin(Stdio::null()).stdout(log()?).stderr(log()?);
+        Ok(postgres)
+    }
+
+    fn make_way(&self, since: Instant) {
+        let patient = since.elapsed() < LEAVING / 10;
+        postmaster::end_orphans(&self.name, if patient { Signal::QUIT } else { Signal::KILL });
+    }
+
+    /// Named as its grandparent a dead server's pid is no obstacle; PostgreSQL's other test, for
+    /// the memory of that server, stays.
+    fn past_stale(&self, postgres: &mut Command) {
+        if let Some(pid) = postmaster::stale(&self.data) {
+            postgres.env("PG_GRANDPARENT_PID", pid.to_string());
+        }
+    }
+
+    fn log(&self) -> Result<File, Error> {
+        let path = self.folder.join("postgres.log");
+        if fs::metadata(&path).is_ok_and(|it| it.len() > LARGEST_LOG) {
+            let _ = fs::rename(&path, self.folder.join("postgres.log.1"));
+        }
+        files::open(&path).map_err(failed(format!("cannot write {}", path.display())))
+    }
+}
+
+fn read_password(path: &Path) -> Result<Option<String>, Error> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text.trim().to_owned()).filter(|it| !it.is_empty())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(format!("cannot read {}", path.display()))(error)),
+    }
+}
+
+/// Is it only that a former server, or what is left of it, has not gone yet?
+fn is_leaving(why: &str) -> bool {
+    why.contains("is still in use") || why.contains("already exists")
+}
+
+fn said_since(log: &Path, position: u64) -> String {
+    let read = || {
+        let mut file = File::open(log)?;
+        file.seek(SeekFrom::Start(position))?;
+        let mut said = Vec::new();
+        file.read_to_end(&mut said).map(|_| said)
+    };
+    String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
+}
+
+/// The one line that matters in what a program said: the last that calls itself an error.
+fn complaint(said: &str) -> String {
+    let marks = ["PANIC:", "FATAL:", "error:"];
+    let from_mark =
+        |line: &str| marks.iter().find_map(|it| Some(line[line.find(it)?..].to_owned()));
+    let lines = || said.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+    let line = lines().find_map(from_mark).or_else(|| lines().next().map(str::to_owned));
+    line.unwrap_or_else(|| "it said nothing".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::complaint;
+
+    #[test]
+    fn the_complaint_is_one_line() {
+        let said = "2026-01-01 UTC [7] FATAL:  lock file exists\n2026 UTC [7] HINT:  Is it?\n\n";
+        assert_eq!(complaint(said), "FATAL:  lock file exists");
+        assert_eq!(complaint("what\nSegmentation fault\n"), "Segmentation fault");
+        assert_eq!(complaint(""), "it said nothing");
+    }
+}

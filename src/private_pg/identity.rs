@@ -1,0 +1,157 @@
+//! Whom the server runs as: PostgreSQL refuses root.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::{fs, io};
+
+use rustix::process::geteuid;
+
+use crate::Error;
+
+/// The variables that would change what the server or its tools do.
+const FOREIGN: [&str; 6] = ["PGDATA", "PGPORT", "PGHOST", "PGUSER", "PGOPTIONS", "PG_COLOR"];
+
+pub enum Identity {
+    Same,
+    /// Another user: for root, the owner of the data, else `postgres` or `nobody`.
+    User(u32, u32),
+    /// A user namespace in which root is this one user, where the data folder is out of reach for
+    /// others. The user is one with an account, as initdb asks for its name.
+    #[cfg(target_os = "linux")]
+    Namespace(u32),
+}
+
+impl Identity {
+    /// The owner of the data stays its owner: the identity of an earlier start is taken up again.
+    pub fn choose(data: &Path) -> Result<Self, Error> {
+        let us = geteuid();
+        let owner = fs::metadata(data).ok().map(|it| (it.uid(), it.gid()));
+        match owner {
+            Some((user, _)) if !us.is_root() && user != us.as_raw() => Err(Error(format!(
+                "the data in {} belongs to the OS user {user}: start as that user or as root",
+                data.display()
+            ))),
+            _ if !us.is_root() => Ok(Self::Same),
+            Some((user, group)) if user != 0 => Ok(Self::User(user, group)),
+            Some(_) => Ok(Self::of_root(None)),
+            None => Ok(Self::of_root(Some(data))),
+        }
+    }
+
+    /// For new data an account that can reach it; else root's own folder, seen from a namespace.
+    fn of_root(new: Option<&Path>) -> Self {
+        let other = account("postgres").or_else(|| account("nobody"));
+        let (user, group) = other.unwrap_or((65534, 65534));
+        let passable = |folder: &Path| {
+            fs::metadata(folder).is_ok_and(|it| {
+                let mode = it.permissions().mode();
+                mode & 0o001 != 0 || (it.uid() == user && mode & 0o100 != 0)
+            })
+        };
+        let reach = |data: &Path| data.ancestors().skip(1).filter(|it| it.exists()).all(passable);
+        #[cfg(target_os = "linux")]
+        if !new.is_some_and(reach) {
+            return Self::Namespace(user);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = new.is_some_and(reach);
+        Self::User(user, group)
+    }
+
+    pub fn user(&self) -> Option<u32> {
+        if let Self::User(user, _) = self { Some(*user) } else { None }
+    }
+
+    pub fn own(&self, path: &Path) -> io::Result<()> {
+        if let Self::User(user, group) = self {
+            lchown(path, Some(*user), Some(*group))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Makes the command run as this, in a process group of its own: Ctrl-C is for the service,
+    /// which then stops the server itself.
+    pub fn apply<'a>(&self, command: &'a mut Command, die_with_parent: bool) -> &'a mut Command {
+        match self {
+            Self::Same => {}
+            Self::User(user, group) => {
+                command.uid(*user).gid(*group);
+            }
+            #[cfg(target_os = "linux")]
+            Self::Namespace(user) => {
+                let map = format!("{user} 0 1");
+                before_exec(command, move || enter_namespace(&map));
+            }
+        }
+        #[cfg(target_os = "linux")]
+        if die_with_parent {
+            // Last: a change of the user takes it back.
+            before_exec(command, || {
+                let signal = Some(rustix::process::Signal::INT);
+                Ok(rustix::process::set_parent_process_death_signal(signal)?)
+            });
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = die_with_parent;
+        for name in FOREIGN {
+            command.env_remove(name);
+        }
+        // What the server says is read by us, too.
+        command.env("LC_ALL", "C").process_group(0).current_dir("/")
+    }
+
+    /// Why a program could not be run as this.
+    pub fn explain(&self, data: &Path, error: &io::Error) -> Error {
+        let why = match self {
+            #[cfg(target_os = "linux")]
+            Self::Namespace(_) => format!(
+                "PostgreSQL does not run as root, {} is out of reach for other users, and user \
+                 namespaces are not allowed here ({error}): choose another data folder, open its \
+                 parents to all (chmod o+x), or start as another user",
+                data.display()
+            ),
+            Self::User(user, _) => format!(
+                "PostgreSQL does not run as root, and becoming the OS user {user} for {} failed \
+                 ({error}): start as that user",
+                data.display()
+            ),
+            Self::Same => format!("PostgreSQL's programs cannot be run: {error}"),
+        };
+        Error(why)
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "no safe form exists; both callers only make system calls")]
+fn before_exec(
+    command: &mut Command,
+    step: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
+) {
+    // SAFETY: after fork and before exec only async-signal-safe calls are allowed. The steps are
+    // the two in this file: they write short files and call prctl and unshare, and what they write
+    // was put together before the fork.
+    unsafe { command.pre_exec(step) };
+}
+
+#[cfg(target_os = "linux")]
+#[expect(
+    unsafe_code,
+    reason = "unshare can break shared file tables; this one does not ask for them"
+)]
+fn enter_namespace(map: &str) -> io::Result<()> {
+    // SAFETY: NEWUSER alone shares nothing away that the parent relies on.
+    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWUSER)? };
+    fs::write("/proc/self/uid_map", map)?;
+    let _ = fs::write("/proc/self/setgroups", "deny");
+    fs::write("/proc/self/gid_map", map)
+}
+
+fn account(name: &str) -> Option<(u32, u32)> {
+    let accounts = fs::read_to_string("/etc/passwd").ok()?;
+    let line = accounts.lines().find(|line| line.split(':').next() == Some(name))?;
+    let mut fields = line.split(':').skip(2);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
