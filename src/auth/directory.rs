@@ -76,9 +76,8 @@ impl Directory {
 
     /// Forgets everybody when somebody changed. One statement, four times a second.
     pub async fn poll(&self) -> Result<()> {
-        let query = diesel::sql_query(
-            "select version, (select time_zone from company) from directory",
-        );
+        let query =
+            diesel::sql_query("select version, (select time_zone from company) from directory");
         let Poll { version, time_zone } = query.get_result(&mut *self.db.conn().await?).await?;
         // Another instance may have moved the company.
         if let Some(zone) = time_zone.and_then(|name| TimeZone::get(&name).ok()) {

@@ -24,8 +24,11 @@ pub trait Imported: Resource + Clone + PartialEq + 'static {
     /// cannot deadlock.
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>>;
 
-    async fn context(tx: &mut Tx, caller: &Caller, arrivals: &[Arrival<Self>])
-    -> Result<Self::Context>;
+    async fn context(
+        tx: &mut Tx,
+        caller: &Caller,
+        arrivals: &[Arrival<Self>],
+    ) -> Result<Self::Context>;
 
     /// The row as the item wants it, or all that is wrong with it. The version and the instants
     /// are the caller's business.

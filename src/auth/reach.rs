@@ -166,7 +166,8 @@ mod tests {
         let join = contacts::table.inner_join(customers).filter(mine()).select(contacts::name);
         assert!(sql(&join).ends_with("WHERE (customers.owner_id = any($1))"));
         let seen = customers.filter(mine()).select(customers::id).into_boxed();
-        let inside = contacts::table.filter(contacts::customer_id.eq_any(seen)).select(contacts::id);
+        let inside =
+            contacts::table.filter(contacts::customer_id.eq_any(seen)).select(contacts::id);
         assert!(sql(&inside).contains("(SELECT customers.id FROM customers WHERE"));
     }
 

@@ -72,21 +72,23 @@ macro_rules! find {
             wanted: &'a $crate::reference::Wanted,
         ) -> futures_util::future::BoxFuture<'a, platform::Result<$crate::reference::Found>> {
             Box::pin(async move {
-                use diesel::prelude::*;
+                use diesel::prelude::{ExpressionMethods, QueryDsl};
                 use diesel_async::RunQueryDsl;
                 let columns = ($table::id, $table::source_system, $table::external_id);
                 let mut found = $crate::reference::Found::default();
                 if !wanted.ids.is_empty() {
                     let rows = $table::table.filter($visible(caller)).select(columns);
                     let rows = rows.filter($table::id.eq_any(&wanted.ids));
-                    found.extend(rows.load::<$crate::reference::Known>(conn).await?);
+                    let rows: Vec<$crate::reference::Known> = RunQueryDsl::load(rows, conn).await?;
+                    found.extend(rows);
                 }
                 if !wanted.external.is_empty() {
                     let (systems, ids) = wanted.columns();
                     let rows = $table::table.filter($visible(caller)).select(columns);
                     let rows = rows.filter($table::source_system.eq_any(systems));
                     let rows = rows.filter($table::external_id.eq_any(ids));
-                    found.extend(rows.load::<$crate::reference::Known>(conn).await?);
+                    let rows: Vec<$crate::reference::Known> = RunQueryDsl::load(rows, conn).await?;
+                    found.extend(rows);
                 }
                 Ok(found)
             })
@@ -181,18 +183,20 @@ pub async fn resolve_known(
         let known = if *of == type_ { known } else { &nothing };
         let mut wanted = Wanted::default();
         for (value, faults) in values.iter_mut().zip(&mut faults) {
-            each(value, at, "", &mut |object, pointer, name| {
-                match Target::of(object, name, source_system) {
-                    Target::Absent => {}
-                    Target::Id(id) => drop(wanted.ids.insert(id)),
-                    Target::External(key) => {
-                        if !known.external.contains_key(&key) {
-                            wanted.external.insert(key);
-                        }
+            each(value, at, "", &mut |object, pointer, name| match Target::of(
+                object,
+                name,
+                source_system,
+            ) {
+                Target::Absent => {}
+                Target::Id(id) => drop(wanted.ids.insert(id)),
+                Target::External(key) => {
+                    if !known.external.contains_key(&key) {
+                        wanted.external.insert(key);
                     }
-                    Target::Wrong(field, code, why) => {
-                        faults.push(Fault::new(format!("{pointer}/{name}_{field}"), code, why));
-                    }
+                }
+                Target::Wrong(field, code, why) => {
+                    faults.push(Fault::new(format!("{pointer}/{name}_{field}"), code, why));
                 }
             });
         }
@@ -219,8 +223,9 @@ pub async fn resolve_known(
                 };
                 match id {
                     Some(id) => drop(object.insert(format!("{name}_id"), id.to_string().into())),
-                    None => faults
-                        .push(Fault::unknown_reference(&format!("{pointer}/{name}_{field}"))),
+                    None => {
+                        faults.push(Fault::unknown_reference(&format!("{pointer}/{name}_{field}")))
+                    }
                 }
             });
         }
@@ -231,7 +236,12 @@ pub async fn resolve_known(
 type Object = serde_json::Map<String, Value>;
 
 /// Calls `work` with every object that can hold the reference, its pointer and its name.
-fn each(value: &mut Value, at: &str, pointer: &str, work: &mut impl FnMut(&mut Object, &str, &str)) {
+fn each(
+    value: &mut Value,
+    at: &str,
+    pointer: &str,
+    work: &mut impl FnMut(&mut Object, &str, &str),
+) {
     let Some((step, rest)) = at.split_once('/') else {
         if let Value::Object(object) = value {
             work(object, pointer, at);
