@@ -23,6 +23,8 @@ struct Inner {
     faults: Vec<Fault>,
     members: Map<String, Value>,
     allow: Option<String>,
+    /// In seconds
+    retry_after: Option<i64>,
     /// The constraint that the rows violate: for [`Error::on_constraint`], not for the world.
     constraint: Option<String>,
     /// Logged, never shown.
@@ -38,6 +40,7 @@ impl Error {
             faults: vec![],
             members: Map::new(),
             allow: None,
+            retry_after: None,
             constraint: None,
             cause: None,
         }))
@@ -66,6 +69,12 @@ impl Error {
     }
     pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code).detail(detail)
+    }
+    /// Somebody tries too often.
+    pub fn too_many_requests(code: &'static str, seconds: i64) -> Self {
+        let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, code);
+        error.0.retry_after = Some(seconds.max(1));
+        error
     }
     pub fn gone(code: &'static str) -> Self {
         Self::new(StatusCode::GONE, code)
@@ -130,6 +139,22 @@ impl Error {
             self.0.code = code.into();
             self.0.faults = vec![Fault::new(pointer, code, "the database refuses this value")];
         }
+        self
+    }
+
+    /// Says which field holds the value that another row has already.
+    #[must_use]
+    pub fn on_duplicate(mut self, name: &str, pointer: &str) -> Self {
+        if self.0.constraint.as_deref() == Some(name) {
+            self.0.faults = vec![Fault::new(pointer, "duplicate", "another one has this value")];
+        }
+        self
+    }
+
+    /// As if the database had refused the rows, so that a batch looks for the one at fault.
+    #[must_use]
+    pub fn as_constraint(mut self, name: &str) -> Self {
+        self.0.constraint = Some(name.to_owned());
         self
     }
 
@@ -294,6 +319,9 @@ impl Error {
             }
             _ => &mut response,
         };
+        if let Some(seconds) = self.0.retry_after {
+            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+        }
         if let Some(allow) = &self.0.allow {
             response.insert_header((header::ALLOW, allow.as_str()));
         }

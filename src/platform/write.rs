@@ -3,23 +3,24 @@
 use std::future::{Ready, ready};
 use std::time::{Duration, Instant};
 
-use actix_web::body::BoxBody;
-use actix_web::http::{StatusCode, header};
-use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, Responder, dev::Payload};
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
 use actix_web::{rt, web::Data};
 use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::{AsyncConnection, RunQueryDsl, TransactionManager};
 use futures_util::future::try_join;
 use schema::idempotency_keys as keys;
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::db::{Conn, Db};
 use super::error::{Error, Result};
 use super::input::BodyDigest;
-use super::resource::{Resource, etag};
+use super::reply::Reply;
+use super::resource::Resource;
+use super::secret::Seal;
 use super::time::{Clock, Date, Timestamp};
 
 type Manager = <Conn as AsyncConnection>::TransactionManager;
@@ -80,6 +81,14 @@ impl Tx {
     /// Answers as if all had been done, but undoes it: for dry runs.
     pub fn discard(&mut self) {
         self.discarded = true;
+    }
+
+    /// Waits until no other transaction holds the lock of that name, and holds it to the end.
+    /// For rules about several rows, which no row's lock can guard.
+    pub async fn lock(&mut self, name: &str) -> Result<()> {
+        let lock = diesel::sql_query("select pg_advisory_xact_lock($1)");
+        lock.bind::<BigInt, _>(lock_number(name)).execute(self.conn()).await?;
+        Ok(())
     }
 
     /// Runs a part that may fail without taking the whole transaction down: a savepoint.
@@ -155,6 +164,25 @@ impl Write {
         self.run(async move |tx| work(tx).await.map(|()| Reply::no_content())).await
     }
 
+    /// Like [`Write::create`] for an answer that holds a secret: nothing of it is stored, so that
+    /// an Idempotency-Key has no effect, nor may anybody else store it.
+    pub async fn create_secret<R: Resource>(
+        self,
+        work: impl AsyncFn(&mut Tx) -> Result<R> + 'static,
+    ) -> Result<Reply> {
+        let reply = async move |tx: &mut Tx| Reply::created(&work(tx).await?).map(Reply::secret);
+        Self { key: None, ..self }.run(reply).await
+    }
+
+    /// Like [`Write::update`], the same way.
+    pub async fn update_secret<R: Resource>(
+        self,
+        work: impl AsyncFn(&mut Tx) -> Result<R> + 'static,
+    ) -> Result<Reply> {
+        let reply = async move |tx: &mut Tx| Reply::ok(&work(tx).await?).map(Reply::secret);
+        Self { key: None, ..self }.run(reply).await
+    }
+
     /// Runs `work` in a transaction and answers what it answers; with an Idempotency-Key the
     /// stored answer of the first time.
     ///
@@ -227,12 +255,14 @@ async fn transaction(
     }
 }
 
-/// Method, path, query and raw body: what must be the same when a key comes back.
+/// Method, path, query and raw body: what must be the same when a key comes back. Made with a
+/// key, because a body may hold a password, which a plain digest would let everybody guess at.
 fn fingerprint(req: &HttpRequest) -> Vec<u8> {
     let extensions = req.extensions();
     let body = extensions.get::<BodyDigest>().map(|digest| digest.0.as_slice());
     let head = format!("{} {}\n", req.method(), req.uri());
-    digest(&SHA256, &[head.as_bytes(), body.unwrap_or_default()].concat()).as_ref().to_vec()
+    let seal = req.app_data::<Data<Seal>>().expect("the app registers the seal");
+    seal.fingerprint(&[head.as_bytes(), body.unwrap_or_default()].concat())
 }
 
 /// Fingerprint, status, `ETag`, location, body.
@@ -270,7 +300,7 @@ impl Key {
         let status =
             u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
         let status = status.ok_or_else(|| Error::internal("a stored status"))?;
-        Ok(Some(Reply { status, etag, location, about: None, body, replayed: true }))
+        Ok(Some(Reply { etag, location, body, replayed: true, status, ..Reply::no_content() }))
     }
 
     /// Within the transaction of the effect: either both are there afterwards or neither.
@@ -291,73 +321,18 @@ impl Key {
     }
 
     fn number(&self) -> i64 {
-        let hash = digest(&SHA256, format!("{} {}", self.actor, self.text).as_bytes());
-        hash.as_ref()[..8].iter().fold(0, |number, byte| number << 8 | i64::from(*byte))
+        lock_number(&format!("{} {}", self.actor, self.text))
     }
+}
+
+fn lock_number(name: &str) -> i64 {
+    let hash = digest(&SHA256, name.as_bytes());
+    hash.as_ref()[..8].iter().fold(0, |number, byte| number << 8 | i64::from(*byte))
 }
 
 #[diesel::declare_sql_function]
 extern "SQL" {
     fn pg_try_advisory_xact_lock(key: diesel::sql_types::BigInt) -> diesel::sql_types::Bool;
-}
-
-/// The answer of a change, in the form in which an Idempotency-Key keeps it.
-#[derive(Debug, Clone)]
-pub struct Reply {
-    status: StatusCode,
-    etag: Option<String>,
-    location: Option<String>,
-    about: Option<Uuid>,
-    body: Vec<u8>,
-    replayed: bool,
-}
-
-impl Reply {
-    /// 201 with `Location`
-    pub fn created<R: Resource>(new: &R) -> Result<Self> {
-        let location = Some(format!("{}/{}", R::PATH, new.id()));
-        Ok(Self { status: StatusCode::CREATED, location, ..Self::ok(new)? })
-    }
-
-    /// 200 with the resource as it is now
-    pub fn ok<R: Resource>(now: &R) -> Result<Self> {
-        let reply = Self::json(now)?;
-        let etag = Some(etag(now.version(), &reply.body));
-        Ok(Self { etag, about: Some(now.id()), ..reply })
-    }
-
-    /// 200 with something that is no resource
-    pub fn json(answer: &impl Serialize) -> Result<Self> {
-        let body = serde_json::to_vec(answer).map_err(Error::internal)?;
-        Ok(Self { status: StatusCode::OK, body, ..Self::no_content() })
-    }
-
-    /// 204
-    pub fn no_content() -> Self {
-        let status = StatusCode::NO_CONTENT;
-        Self { status, etag: None, location: None, about: None, body: vec![], replayed: false }
-    }
-}
-
-impl Responder for Reply {
-    type Body = BoxBody;
-
-    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status);
-        if let Some(etag) = self.etag {
-            response.insert_header((header::ETAG, etag));
-        }
-        if let Some(location) = self.location {
-            response.insert_header((header::LOCATION, location));
-        }
-        if self.replayed {
-            response.insert_header(("Idempotency-Replayed", "true"));
-        }
-        if self.body.is_empty() {
-            return response.finish();
-        }
-        response.content_type("application/json").body(self.body)
-    }
 }
 
 /// Removes the stored answers that show this resource: a part of erasing personal data.

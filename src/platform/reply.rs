@@ -1,0 +1,86 @@
+//! What a change answers.
+
+use actix_web::body::BoxBody;
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, Responder};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::error::{Error, Result};
+use super::resource::{Resource, etag};
+
+/// The answer of a change, in the form in which an Idempotency-Key keeps it.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) etag: Option<String>,
+    pub(crate) location: Option<String>,
+    pub(crate) about: Option<Uuid>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) replayed: bool,
+    /// Not to be stored by anybody
+    pub(crate) secret: bool,
+}
+
+impl Reply {
+    /// 201 with `Location`
+    pub fn created<R: Resource>(new: &R) -> Result<Self> {
+        let location = Some(format!("{}/{}", R::PATH, new.id()));
+        Ok(Self { status: StatusCode::CREATED, location, ..Self::ok(new)? })
+    }
+
+    /// 200 with the resource as it is now
+    pub fn ok<R: Resource>(now: &R) -> Result<Self> {
+        let reply = Self::json(now)?;
+        let etag = Some(etag(now.version(), &reply.body));
+        Ok(Self { etag, about: Some(now.id()), ..reply })
+    }
+
+    /// 200 with something that is no resource
+    pub fn json(answer: &impl Serialize) -> Result<Self> {
+        let body = serde_json::to_vec(answer).map_err(Error::internal)?;
+        Ok(Self { status: StatusCode::OK, body, ..Self::no_content() })
+    }
+
+    /// Nobody may store it.
+    pub(crate) fn secret(self) -> Self {
+        Self { secret: true, ..self }
+    }
+
+    /// 204
+    pub fn no_content() -> Self {
+        Self {
+            status: StatusCode::NO_CONTENT,
+            etag: None,
+            location: None,
+            about: None,
+            body: vec![],
+            replayed: false,
+            secret: false,
+        }
+    }
+}
+
+impl Responder for Reply {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        if let Some(etag) = self.etag {
+            response.insert_header((header::ETAG, etag));
+        }
+        if let Some(location) = self.location {
+            response.insert_header((header::LOCATION, location));
+        }
+        if self.replayed {
+            response.insert_header(("Idempotency-Replayed", "true"));
+        }
+        if self.secret {
+            response.insert_header((header::CACHE_CONTROL, "no-store"));
+        }
+        if self.body.is_empty() {
+            return response.finish();
+        }
+        response.content_type("application/json").body(self.body)
+    }
+}
