@@ -103,8 +103,12 @@ impl Cluster {
         !self.data.join("postmaster.pid").exists()
     }
 
-    /// Takes away the socket's folder, which may lie among the temporary ones of the machine.
+    /// Ends what a dead server left, and takes away the socket's folder, which may lie among the
+    /// temporary ones of the machine.
     pub fn close(&self) {
+        if postmaster::found(&self.data).is_none() {
+            postmaster::end_orphans(&self.name, Signal::QUIT);
+        }
         // Fails if a server that did not stop still has its socket there, as it should.
         let _ = fs::remove_dir(&self.socket);
     }

@@ -49,7 +49,9 @@ impl Keeper {
                 Ok((server, access)) => {
                     shown.store(server.pid(), Ordering::Relaxed);
                     let _ = answer.send(Ok(access));
-                    keep(&cluster, server, &stop, &shown)
+                    let stopped = keep(&cluster, server, &stop, &shown);
+                    cluster.close();
+                    stopped
                 }
                 Err(error) => {
                     let _ = answer.send(Err(error));
@@ -84,7 +86,6 @@ fn keep(cluster: &Cluster, mut server: Postmaster, stop: &Stop, pid: &AtomicU32)
         let how = loop {
             if stop.asked_within(GLANCE) {
                 let stopped = server.stop();
-                cluster.close();
                 pid.store(0, Ordering::Relaxed);
                 return stopped;
             }

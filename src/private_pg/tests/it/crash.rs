@@ -50,7 +50,9 @@ fn a_calculation_and_a_frozen_process_do_not_delay_it() {
     let endless = "select count(*) from generate_series(1, 1000000000) a, generate_series(1, 9) b";
     let mut busy = ["busy", "frozen"].map(|name| {
         let mut psql = psql(&folder.data(), &url);
-        psql.env("PGAPPNAME", name).args(["-c", endless]).stderr(Stdio::null()).spawn().unwrap()
+        // If the test fails, this ends nevertheless.
+        psql.env("PGAPPNAME", name).env("PGOPTIONS", "-c statement_timeout=30s");
+        psql.args(["-c", endless]).stderr(Stdio::null()).spawn().unwrap()
     });
     let pid_of = |name: &str| {
         let active = "select pid from pg_stat_activity where state = 'active'";
@@ -145,7 +147,7 @@ fn service_and_server_killed_together_start_again() {
     let mut service = Service::start(&folder.0);
     write(&folder.data(), service.url());
     let mut psql = psql(&folder.data(), service.url());
-    let mut busy = psql.args(["-c", "select pg_sleep(60)"]).stderr(Stdio::null()).spawn().unwrap();
+    let mut busy = psql.args(["-c", "select pg_sleep(20)"]).stderr(Stdio::null()).spawn().unwrap();
     signal(service.pid(), Signal::KILL);
     service.kill();
     let server = folder.start();
@@ -165,7 +167,7 @@ fn a_pid_that_is_somebody_elses_by_now_is_no_server() {
     // Of the server's user: PostgreSQL itself tells others apart.
     let owner = fs::metadata(folder.data()).unwrap();
     let mut other = Command::new("sleep");
-    let mut other = other.arg("60").uid(owner.uid()).gid(owner.gid()).spawn().unwrap();
+    let mut other = other.arg("20").uid(owner.uid()).gid(owner.gid()).spawn().unwrap();
     fs::write(&file, content.replacen(&former.to_string(), &other.id().to_string(), 1)).unwrap();
     let server = folder.start();
     assert_kept(&folder.data(), &server.url("postgres"));
