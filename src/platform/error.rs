@@ -82,6 +82,10 @@ impl Error {
     pub fn invalid(faults: Vec<Fault>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid").faults(faults)
     }
+    /// The same for a rule that has a code of its own.
+    pub fn invalid_as(code: &'static str, faults: Vec<Fault>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code).faults(faults)
+    }
     pub fn unavailable(code: &'static str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code)
     }

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod changes;
 pub mod db;
+pub mod embedded;
 pub mod error;
 pub mod input;
 pub mod money;
@@ -19,6 +20,7 @@ pub mod write;
 
 pub use changes::Change;
 pub use db::{Conn, Db};
+pub use embedded::Embedded;
 pub use error::{Error, Fault, Problems, Result};
 pub use input::{Json, Path, Query};
 pub use money::{Money, Number};

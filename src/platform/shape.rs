@@ -63,6 +63,7 @@ fn strict(mut root: Value, mut schemas: Map<String, Value>) -> Value {
     for part in parts {
         if let Some(Value::Object(schema)) = schemas.get_mut(&part) {
             schema.remove("additionalProperties");
+            schema.remove("unevaluatedProperties");
         }
     }
     root["components"] = json!({ "schemas": schemas });
@@ -85,7 +86,8 @@ pub fn allow_external_ids(schema: &mut Value) {
             json!({ "type": kind, "minLength": 1, "maxLength": most, "description": what })
         };
         let external = text(200, &format!("Instead of `{id}`: as another system knows it"));
-        let source = text(40, &format!("Whose `{name}_external_id`; your own system's unless told"));
+        let source =
+            text(40, &format!("Whose `{name}_external_id`; your own system's unless told"));
         properties.insert(format!("{name}_external_id"), external);
         properties.insert(format!("{name}_source_system"), source);
     }
