@@ -73,7 +73,7 @@ create table contacts (
     email text,
     birth_year smallint constraint contacts_birth_year_check check (birth_year between 1900 and 2100),
     personality text,
-    hobbies text[] not null,
+    hobbies text[],
     influence smallint constraint contacts_influence_check check (influence between 1 and 5),
     is_primary boolean not null,
     erased_at timestamptz,

@@ -1,1 +1,28 @@
-//! company
+//! The company whose schema this is: its name, currency and time zone, the settings with which
+//! rules are tuned, its working calendar and its exchange rates.
+
+pub mod calendar;
+pub mod company;
+pub mod exchange_rate;
+pub mod holiday;
+pub mod setting;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub use calendar::Calendar;
+pub use company::Company;
+
+auth::permissions! {
+    ReadCompany: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
+        | Finance | CreditController | Quality | Hr | Erp | Reporter;
+    WriteCompany: Admin;
+    WriteHolidays: Admin | Hr | BackOffice;
+    WriteExchangeRates: Admin | Finance | Erp;
+    ImportExchangeRates: Admin | Erp;
+}
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.configure(company::routes)
+        .configure(holiday::routes)
+        .configure(exchange_rate::http::routes);
+}

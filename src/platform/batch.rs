@@ -245,7 +245,8 @@ impl<D: Documented> Batch<D> {
     /// so that nothing of such a batch is taken.
     fn of_lines(mut options: Value, bytes: &[u8]) -> Result<Self> {
         let (mut items, mut faults) = (vec![], vec![]);
-        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty())
+        {
             let at = format!("/items/{}", items.len());
             let (item, odd) = input::parse(line).map_err(|error| {
                 error.faults(vec![Fault::new(&*at, "malformed_json", "this line is no JSON")])

@@ -125,7 +125,8 @@ pub fn split(amount: Decimal, weights: &[Decimal], digits: u32) -> Vec<Decimal> 
         false => amount * weight / whole,
     });
     let exact: Vec<Decimal> = exact.collect();
-    let floor = |part: &Decimal| part.round_dp_with_strategy(digits, RoundingStrategy::ToNegativeInfinity);
+    let floor =
+        |part: &Decimal| part.round_dp_with_strategy(digits, RoundingStrategy::ToNegativeInfinity);
     let mut parts: Vec<Decimal> = exact.iter().map(floor).collect();
     let mut order: Vec<usize> = (0..parts.len()).collect();
     order.sort_by_key(|at| (parts[*at] - exact[*at], *at));
@@ -180,7 +181,8 @@ mod tests {
 
     #[test]
     fn half_a_cent_goes_away_from_zero() {
-        let rounded = |text: &str, currency| Money(text.parse().unwrap()).rounded(currency).0.to_string();
+        let rounded =
+            |text: &str, currency| Money(text.parse().unwrap()).rounded(currency).0.to_string();
         assert_eq!(rounded("1.005", "CNY"), "1.01");
         assert_eq!(rounded("-1.005", "CNY"), "-1.01");
         assert_eq!(rounded("1.5", "JPY"), "2");

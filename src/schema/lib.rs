@@ -3,7 +3,7 @@
 diesel::table! {
     api_clients (id) {
         id -> Uuid,
-        version -> BigInt,
+        version -> Int8,
         name -> Text,
         client_id -> Text,
         secret_hash -> Bytea,
@@ -17,13 +17,13 @@ diesel::table! {
 
 diesel::table! {
     changes (xid, seq, at) {
-        xid -> BigInt,
-        seq -> BigInt,
+        xid -> Int8,
+        seq -> Int8,
         event_id -> Uuid,
         #[sql_name = "type"]
         type_ -> Text,
         id -> Uuid,
-        version -> BigInt,
+        version -> Int8,
         op -> Text,
         at -> Timestamptz,
         by -> Uuid,
@@ -38,7 +38,7 @@ diesel::table! {
     company (singleton) {
         singleton -> Bool,
         id -> Uuid,
-        version -> BigInt,
+        version -> Int8,
         name -> Text,
         currency -> Text,
         time_zone -> Text,
@@ -52,16 +52,16 @@ diesel::table! {
 diesel::table! {
     contacts (id) {
         id -> Uuid,
-        version -> BigInt,
+        version -> Int8,
         customer_id -> Uuid,
         name -> Text,
         title -> Nullable<Text>,
         phone -> Nullable<Text>,
         email -> Nullable<Text>,
-        birth_year -> Nullable<SmallInt>,
+        birth_year -> Nullable<Int2>,
         personality -> Nullable<Text>,
-        hobbies -> Array<Text>,
-        influence -> Nullable<SmallInt>,
+        hobbies -> Nullable<Array<Text>>,
+        influence -> Nullable<Int2>,
         is_primary -> Bool,
         erased_at -> Nullable<Timestamptz>,
         source_system -> Nullable<Text>,
@@ -89,7 +89,7 @@ diesel::table! {
 diesel::table! {
     customers (id) {
         id -> Uuid,
-        version -> BigInt,
+        version -> Int8,
         code -> Text,
         name -> Text,
         kind -> Text,
@@ -100,8 +100,8 @@ diesel::table! {
         region -> Nullable<Text>,
         city -> Nullable<Text>,
         address -> Nullable<Text>,
-        latitude -> Nullable<Double>,
-        longitude -> Nullable<Double>,
+        latitude -> Nullable<Float8>,
+        longitude -> Nullable<Float8>,
         phone -> Nullable<Text>,
         industry -> Nullable<Text>,
         tier -> Nullable<Text>,
@@ -120,14 +120,14 @@ diesel::table! {
 diesel::table! {
     directory (id) {
         id -> Bool,
-        version -> BigInt,
+        version -> Int8,
     }
 }
 
 diesel::table! {
     exchange_rates (id) {
         id -> Uuid,
-        version -> BigInt,
+        version -> Int8,
         from_currency -> Text,
         to_currency -> Text,
         valid_on -> Date,
@@ -144,14 +144,14 @@ diesel::table! {
         id -> Bool,
         epoch -> Uuid,
         server -> Text,
-        xid -> BigInt,
+        xid -> Int8,
     }
 }
 
 diesel::table! {
     holidays (id) {
         id -> Uuid,
-        version -> BigInt,
+        version -> Int8,
         date -> Date,
         kind -> Text,
         name -> Text,
@@ -165,7 +165,7 @@ diesel::table! {
         actor_id -> Uuid,
         key -> Text,
         fingerprint -> Bytea,
-        status -> SmallInt,
+        status -> Int2,
         etag -> Nullable<Text>,
         location -> Nullable<Text>,
         about -> Nullable<Uuid>,
@@ -177,23 +177,23 @@ diesel::table! {
 diesel::table! {
     jobs (name) {
         name -> Text,
-        fence -> BigInt,
+        fence -> Int8,
         holder -> Nullable<Uuid>,
         lease_until -> Nullable<Timestamptz>,
         next_run_at -> Timestamptz,
         last_started_at -> Nullable<Timestamptz>,
         last_finished_at -> Nullable<Timestamptz>,
-        last_effects -> Nullable<BigInt>,
+        last_effects -> Nullable<Int8>,
         last_error -> Nullable<Text>,
-        runs -> BigInt,
-        failures -> BigInt,
+        runs -> Int8,
+        failures -> Int8,
     }
 }
 
 diesel::table! {
     login_failures (subject) {
         subject -> Text,
-        failures -> Integer,
+        failures -> Int4,
         first_at -> Timestamptz,
         last_at -> Timestamptz,
     }
@@ -213,7 +213,7 @@ diesel::table! {
 diesel::table! {
     order_lines (order_id, line_number) {
         order_id -> Uuid,
-        line_number -> Integer,
+        line_number -> Int4,
         product_id -> Nullable<Uuid>,
         description -> Nullable<Text>,
         quantity -> Numeric,
@@ -226,7 +226,7 @@ diesel::table! {
 diesel::table! {
     orders (id) {
         id -> Uuid,
-        version -> BigInt,
+        version -> Int8,
         number -> Text,
         customer_id -> Uuid,
         credits -> Jsonb,
@@ -257,7 +257,7 @@ diesel::table! {
 diesel::table! {
     products (id) {
         id -> Uuid,
-        version -> BigInt,
+        version -> Int8,
         code -> Text,
         name -> Text,
         name_pinyin -> Text,
@@ -290,9 +290,9 @@ diesel::table! {
 
 diesel::table! {
     sales_entries (id) {
-        id -> BigInt,
+        id -> Int8,
         order_id -> Uuid,
-        line_number -> Integer,
+        line_number -> Int4,
         kind -> Text,
         user_id -> Nullable<Uuid>,
         team_path -> Array<Uuid>,
@@ -332,7 +332,7 @@ diesel::table! {
 diesel::table! {
     targets (id) {
         id -> Uuid,
-        version -> BigInt,
+        version -> Int8,
         owner_type -> Text,
         owner_id -> Nullable<Uuid>,
         channel -> Nullable<Text>,
@@ -363,7 +363,7 @@ diesel::table! {
 diesel::table! {
     teams (id) {
         id -> Uuid,
-        version -> BigInt,
+        version -> Int8,
         code -> Nullable<Text>,
         name -> Text,
         parent_id -> Nullable<Uuid>,
@@ -377,7 +377,7 @@ diesel::table! {
 diesel::table! {
     territories (id) {
         id -> Uuid,
-        version -> BigInt,
+        version -> Int8,
         code -> Nullable<Text>,
         name -> Text,
         parent_id -> Nullable<Uuid>,
@@ -393,7 +393,7 @@ diesel::table! {
 diesel::table! {
     users (id) {
         id -> Uuid,
-        version -> BigInt,
+        version -> Int8,
         username -> Nullable<Text>,
         name -> Text,
         name_pinyin -> Text,

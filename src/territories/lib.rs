@@ -1,1 +1,16 @@
-//! territories
+//! Territories: where we sell, 区域. A tree, each part looked after by one person at a time.
+
+pub mod territory;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+auth::permissions! {
+    ReadTerritories: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
+        | BackOffice | Finance | CreditController | Quality | Hr | Erp | Reporter;
+    WriteTerritories: Admin | SalesDirector | BackOffice | Erp;
+    ImportTerritories: Admin | Erp;
+}
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.configure(territory::http::routes);
+}

@@ -1,0 +1,235 @@
+//! The company, 公司: one row, and the settings with which rules are tuned.
+
+use actix_web::{get, patch, web};
+use auth::Can;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use jiff::tz::TimeZone;
+use platform::changes::{self, HistoryPage};
+use platform::{
+    Change, Clock, Conn, Db, Embedded, Error, Fault, IfMatch, List, NoFilter, PageQuery, Patch,
+    Problems, Reply, Resource, Result, Tagged, Timestamp, Tx, Write, resource, set, text_enum,
+};
+use schema::company;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use crate::setting::{Setting, Settings};
+use crate::{ReadCompany, WriteCompany};
+
+text_enum! {
+    pub enum Language {
+        Chinese = "zh-CN",
+        English = "en",
+    }
+}
+
+/// The company, 公司
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(table_name = company)]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct Company {
+    pub id: Uuid,
+    pub version: i64,
+    #[schema(example = "示范贸易有限公司")]
+    pub name: String,
+    /// ISO 4217: what sums and reports are in
+    #[schema(example = "CNY")]
+    pub currency: String,
+    /// IANA: where a business date begins and ends
+    #[schema(example = "Asia/Shanghai")]
+    pub time_zone: String,
+    #[schema(inline)]
+    pub language: Language,
+    /// What differs from the defaults; `GET /company/settings` lists all
+    #[schema(value_type = Object)]
+    pub settings: Embedded<Settings>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+resource! { Company: "company" at "/api/v1/company", seen by |_it| vec![platform::EVERYBODY] }
+
+/// A merge patch: absent fields stay as they are; a setting that is null goes back to its default.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({ "name": "示范贸易有限公司", "settings": { "dormant_after_days": 90 } }))]
+pub struct CompanyChanges {
+    #[schema(min_length = 1, max_length = 200, nullable = false)]
+    name: Option<String>,
+    /// Only before the first order, target or price: amounts are not converted
+    #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
+    currency: Option<String>,
+    #[schema(min_length = 1, max_length = 60, nullable = false)]
+    time_zone: Option<String>,
+    #[schema(inline, nullable = false)]
+    language: Option<Language>,
+    #[schema(value_type = Option<Object>, nullable = false)]
+    settings: Option<Map<String, Value>>,
+}
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(read_company)
+        .service(update_company)
+        .service(list_settings)
+        .service(list_company_history);
+}
+
+/// Read the company
+///
+/// Its currency and its time zone are what every report and every business date go by.
+#[utoipa::path(
+    tag = "company",
+    responses((status = 200, description = "The company", body = Company), Problems),
+)]
+#[get("/company")]
+async fn read_company(_: Can<ReadCompany>, db: Db) -> Result<Tagged<Company>> {
+    Ok(Tagged(Company::load(&mut *db.conn().await?).await?))
+}
+
+/// Change the company
+///
+/// The currency can only change while nothing is counted in it.
+#[utoipa::path(
+    tag = "company",
+    request_body(content = CompanyChanges, content_type = "application/merge-patch+json"),
+    responses((status = 200, description = "The company", body = Company), Problems),
+)]
+#[patch("/company")]
+async fn update_company(
+    _: Can<WriteCompany>,
+    based_on: IfMatch,
+    changes: Patch<CompanyChanges>,
+    clock: web::Data<Clock>,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| Company::update(tx, based_on, &changes, &clock).await).await
+}
+
+/// List the settings
+///
+/// Each with its value, its default and its bounds.
+#[utoipa::path(
+    tag = "company",
+    responses((status = 200, description = "All settings", body = Vec<Setting>), Problems),
+)]
+#[get("/company/settings")]
+async fn list_settings(_: Can<ReadCompany>, db: Db) -> Result<web::Json<Vec<Setting>>> {
+    Ok(web::Json(Company::load(&mut *db.conn().await?).await?.settings.0.list()))
+}
+
+/// What happened to the company
+///
+/// Who changed which setting, latest first.
+#[utoipa::path(
+    tag = "company",
+    params(PageQuery),
+    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+)]
+#[get("/company/history")]
+async fn list_company_history(
+    _: Can<ReadCompany>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<HistoryPage> {
+    let mut conn = db.conn().await?;
+    let company = Company::load(&mut conn).await?;
+    changes::history(&mut conn, &company, &list).await
+}
+
+impl Company {
+    /// The one company of this database.
+    pub async fn load(conn: &mut Conn) -> Result<Self> {
+        Ok(Self::query().first(conn).await?)
+    }
+
+    /// Makes the company at the first start, with the holidays that are known, and tells the
+    /// clock where it is.
+    pub async fn ensure(db: &Db, clock: &Clock) -> Result<()> {
+        let there = Self::query().first(&mut *db.conn().await?).await.optional()?;
+        let company: Self = match there {
+            Some(company) => company,
+            None => Tx::run(db, clock, Uuid::nil(), Self::first).await?,
+        };
+        clock.set_zone(TimeZone::get(&company.time_zone).map_err(Error::internal)?);
+        Ok(())
+    }
+
+    async fn first(tx: &mut Tx) -> Result<Self> {
+        let company = Self {
+            id: Uuid::now_v7(),
+            version: 1,
+            name: "我的公司".into(),
+            currency: "CNY".into(),
+            time_zone: "Asia/Shanghai".into(),
+            language: Language::Chinese,
+            settings: Embedded::default(),
+            created_at: tx.now,
+            updated_at: tx.now,
+        };
+        let insert = diesel::insert_into(company::table).values(&company).on_conflict_do_nothing();
+        // Another instance may have been faster.
+        if insert.execute(tx.conn()).await? == 0 {
+            return Self::load(tx.conn()).await;
+        }
+        tx.record(Change::created(&company)).await?;
+        crate::holiday::seed(tx).await?;
+        Ok(company)
+    }
+
+    async fn update(
+        tx: &mut Tx,
+        based_on: IfMatch,
+        changes: &Patch<CompanyChanges>,
+        clock: &Clock,
+    ) -> Result<Self> {
+        let row = company::table.select(Self::as_select()).for_update();
+        let before: Self = row.first(tx.conn()).await?;
+        based_on.check(&before, changes.fields())?;
+        let after = before.next(before.with(changes)?, tx.now);
+        if after != before {
+            if after.currency != before.currency {
+                check_nothing_is_counted(tx).await?;
+            }
+            diesel::update(company::table).set(&after).execute(tx.conn()).await?;
+            tx.record(Change::updated(&before, &after)).await?;
+        }
+        // The other instances learn it from the poll of the directory.
+        clock.set_zone(TimeZone::get(&after.time_zone).map_err(Error::internal)?);
+        Ok(after)
+    }
+
+    fn with(&self, changes: &CompanyChanges) -> Result<Self> {
+        let (mut after, mut faults) = (self.clone(), vec![]);
+        set(&mut after.name, changes.name.as_ref());
+        set(&mut after.currency, changes.currency.as_ref());
+        set(&mut after.time_zone, changes.time_zone.as_ref());
+        set(&mut after.language, changes.language.as_ref());
+        if TimeZone::get(&after.time_zone).is_err() {
+            faults.push(Fault::new("/time_zone", "unknown_value", "no such time zone (IANA)"));
+        }
+        if let Some(settings) = &changes.settings {
+            match self.settings.0.with(settings) {
+                Ok(settings) => after.settings = Embedded(settings),
+                Err(wrong) => faults.extend(wrong.into_iter().map(|(name, code)| {
+                    let pointer = format!("/settings/{name}");
+                    Fault::new(pointer, code, "see GET /company/settings")
+                })),
+            }
+        }
+        if faults.is_empty() { Ok(after) } else { Err(Error::invalid(faults)) }
+    }
+}
+
+/// Sums in one currency would become sums in another.
+async fn check_nothing_is_counted(tx: &mut Tx) -> Result<()> {
+    let counted = "(exists (select from orders) or exists (select from targets))";
+    let counted = diesel::dsl::sql::<diesel::sql_types::Bool>(counted);
+    if diesel::select(counted).get_result::<bool>(tx.conn()).await? {
+        let detail = "orders or targets are counted in the currency already";
+        return Err(Error::conflict("currency_in_use", detail));
+    }
+    Ok(())
+}

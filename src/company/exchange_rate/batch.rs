@@ -1,0 +1,116 @@
+//! Exchange rates from an ERP.
+
+use auth::{Arrival, Caller, Draft, Imported, Keys, Refers};
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+use platform::batch::ItemKey;
+use platform::{Conn, Date, Fault, Number, Result, Tx, batch, set};
+use schema::exchange_rates;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{ExchangeRate, refused};
+
+/// A rate as its ERP knows it. A new one needs all fields.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ExchangeRateItem {
+    #[serde(flatten)]
+    key: ItemKey,
+    #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
+    from: Option<String>,
+    #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
+    to: Option<String>,
+    #[schema(nullable = false)]
+    valid_on: Option<Date>,
+    #[schema(nullable = false)]
+    rate: Option<Number>,
+}
+
+impl Refers for ExchangeRateItem {}
+
+batch! {
+    /// Exchange rates of one source system. Their order does not matter.
+    ExchangeRateBatch of ExchangeRateItem
+}
+
+impl Imported for ExchangeRate {
+    type Item = ExchangeRateItem;
+    type Context = ();
+
+    async fn stored(conn: &mut Conn, _: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
+        let known = exchange_rates::source_system.eq(keys.source_system).assume_not_null();
+        let ids = exchange_rates::external_id.eq_any(&keys.external_ids).assume_not_null();
+        let rows = exchange_rates::table
+            .filter(known.and(ids).or(exchange_rates::id.eq_any(&keys.ids)))
+            .order(exchange_rates::id)
+            .select(Self::as_select());
+        Ok(rows.for_update().load(conn).await?)
+    }
+
+    async fn context(_: &mut Tx, _: &Caller, _: &[Arrival<Self>]) -> Result<()> {
+        Ok(())
+    }
+
+    fn drafted(arrival: &Arrival<Self>, (): &()) -> Result<Self, Vec<Fault>> {
+        let Arrival { item, before, id, now, source_system, .. } = arrival;
+        let mut after = match (before, &item.from, &item.to, item.valid_on, item.rate) {
+            (Some(before), ..) => before.clone(),
+            (None, Some(from), Some(to), Some(valid_on), Some(rate)) => Self {
+                id: *id,
+                version: 1,
+                from: from.clone(),
+                to: to.clone(),
+                valid_on,
+                rate,
+                source_system: None,
+                external_id: None,
+                created_at: *now,
+                updated_at: *now,
+            },
+            (None, from, to, valid_on, rate) => {
+                let sent = [from.is_some(), to.is_some(), valid_on.is_some(), rate.is_some()];
+                let missing = ["from", "to", "valid_on", "rate"].into_iter().zip(sent);
+                let fault =
+                    |name| Fault::new(format!("/{name}"), "required", "a new rate needs it");
+                return Err(missing.filter(|it| !it.1).map(|it| fault(it.0)).collect());
+            }
+        };
+        set(&mut after.from, item.from.as_ref());
+        set(&mut after.to, item.to.as_ref());
+        set(&mut after.valid_on, item.valid_on.as_ref());
+        set(&mut after.rate, item.rate.as_ref());
+        after.source_system = Some(source_system.clone());
+        after.external_id = Some(item.key.external_id.clone());
+        let faults = after.faults();
+        if faults.is_empty() { Ok(after) } else { Err(faults) }
+    }
+
+    async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
+        for drafts in drafts.chunks(1000) {
+            let rows: Vec<&Self> = drafts.iter().map(|it| &it.after).collect();
+            diesel::insert_into(exchange_rates::table)
+                .values(rows)
+                .on_conflict(exchange_rates::id)
+                .do_update()
+                .set((
+                    exchange_rates::version.eq(excluded(exchange_rates::version)),
+                    exchange_rates::from_currency.eq(excluded(exchange_rates::from_currency)),
+                    exchange_rates::to_currency.eq(excluded(exchange_rates::to_currency)),
+                    exchange_rates::valid_on.eq(excluded(exchange_rates::valid_on)),
+                    exchange_rates::rate.eq(excluded(exchange_rates::rate)),
+                    exchange_rates::source_system.eq(excluded(exchange_rates::source_system)),
+                    exchange_rates::external_id.eq(excluded(exchange_rates::external_id)),
+                    exchange_rates::updated_at.eq(excluded(exchange_rates::updated_at)),
+                ))
+                .execute(tx.conn())
+                .await
+                .map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+}

@@ -1,0 +1,157 @@
+//! The operations on exchange rates.
+
+use actix_web::{delete, get, patch, post};
+use auth::Can;
+use platform::batch::{Batch, BatchQuery, Outcomes};
+use platform::changes::{self, HistoryPage};
+use platform::{
+    Db, IfMatch, Json, List, NoFilter, PageQuery, Patch, Path, Problems, Reply, Result, Tagged,
+    Write,
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::batch::ExchangeRateBatch;
+use super::{
+    ExchangeRate, ExchangeRateChanges, ExchangeRateFilter, ExchangeRatePage, NewExchangeRate,
+};
+use crate::{ImportExchangeRates, ReadCompany, WriteExchangeRates};
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_exchange_rates)
+        .service(create_exchange_rate)
+        .service(import_exchange_rates)
+        .service(read_exchange_rate)
+        .service(update_exchange_rate)
+        .service(delete_exchange_rate)
+        .service(list_exchange_rate_history);
+}
+
+/// List exchange rates
+///
+/// Latest first. A rate is good from its day on, until a later one is given.
+#[utoipa::path(
+    tag = "company",
+    params(ExchangeRateFilter, PageQuery),
+    responses((status = 200, description = "A page of exchange rates", body = ExchangeRatePage),
+        Problems),
+)]
+#[get("/exchange-rates")]
+async fn list_exchange_rates(
+    _: Can<ReadCompany>,
+    list: List<ExchangeRateFilter>,
+    db: Db,
+) -> Result<ExchangeRatePage> {
+    ExchangeRate::list(&mut *db.conn().await?, &list).await
+}
+
+/// Add an exchange rate
+///
+/// One per pair and day.
+#[utoipa::path(
+    tag = "company",
+    request_body = NewExchangeRate,
+    responses((status = 201, description = "The new exchange rate", body = ExchangeRate), Problems),
+)]
+#[post("/exchange-rates")]
+async fn create_exchange_rate(
+    caller: Can<WriteExchangeRates>,
+    new: Json<NewExchangeRate>,
+    write: Write,
+) -> Result<Reply> {
+    write.create(async move |tx| ExchangeRate::create(tx, &caller, &new).await).await
+}
+
+/// Bring exchange rates in step with an ERP
+///
+/// Creates what is new, changes what differs, leaves the rest alone.
+#[utoipa::path(
+    tag = "company",
+    params(BatchQuery),
+    request_body = ExchangeRateBatch,
+    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+)]
+#[post("/exchange-rates/batch")]
+async fn import_exchange_rates(
+    caller: Can<ImportExchangeRates>,
+    batch: Batch<ExchangeRateBatch>,
+    write: Write,
+) -> Result<Reply> {
+    write
+        .run(async move |tx| {
+            Reply::json(&auth::import::<ExchangeRate, _>(tx, &caller, &batch).await?)
+        })
+        .await
+}
+
+/// Read an exchange rate
+///
+/// Everybody may.
+#[utoipa::path(
+    tag = "company",
+    responses((status = 200, description = "The exchange rate", body = ExchangeRate), Problems),
+)]
+#[get("/exchange-rates/{id}")]
+async fn read_exchange_rate(
+    _: Can<ReadCompany>,
+    id: Path<Uuid>,
+    db: Db,
+) -> Result<Tagged<ExchangeRate>> {
+    Ok(Tagged(ExchangeRate::find(&mut *db.conn().await?, *id).await?))
+}
+
+/// Change an exchange rate
+///
+/// Another pair or day is another rate.
+#[utoipa::path(
+    tag = "company",
+    request_body(content = ExchangeRateChanges, content_type = "application/merge-patch+json"),
+    responses((status = 200, description = "The exchange rate", body = ExchangeRate), Problems),
+)]
+#[patch("/exchange-rates/{id}")]
+async fn update_exchange_rate(
+    _: Can<WriteExchangeRates>,
+    id: Path<Uuid>,
+    based_on: IfMatch,
+    changes: Patch<ExchangeRateChanges>,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| ExchangeRate::update(tx, *id, based_on, &changes).await).await
+}
+
+/// Delete an exchange rate
+///
+/// What was converted with it stays as it is.
+#[utoipa::path(
+    tag = "company",
+    responses((status = 204, description = "It is gone"), Problems),
+)]
+#[delete("/exchange-rates/{id}")]
+async fn delete_exchange_rate(
+    _: Can<WriteExchangeRates>,
+    id: Path<Uuid>,
+    based_on: IfMatch,
+    write: Write,
+) -> Result<Reply> {
+    write.delete(async move |tx| ExchangeRate::delete(tx, *id, based_on).await).await
+}
+
+/// What happened to an exchange rate
+///
+/// Latest first.
+#[utoipa::path(
+    tag = "company",
+    params(PageQuery),
+    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+)]
+#[get("/exchange-rates/{id}/history")]
+async fn list_exchange_rate_history(
+    _: Can<ReadCompany>,
+    id: Path<Uuid>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<HistoryPage> {
+    let mut conn = db.conn().await?;
+    let rate = ExchangeRate::find(&mut conn, *id).await?;
+    changes::history(&mut conn, &rate, &list).await
+}

@@ -1,0 +1,247 @@
+//! What a unit of one currency is worth in another on a day, 汇率.
+
+mod batch;
+pub mod http;
+
+use auth::{Caller, Refers};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use platform::{
+    Change, Conn, Date, Error, Fault, IfMatch, Json, List, Money, Number, Patch, Resource, Result,
+    Timestamp, Tx, page, resource, set,
+};
+use schema::exchange_rates;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// An exchange rate, 汇率
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct ExchangeRate {
+    pub id: Uuid,
+    pub version: i64,
+    #[serde(rename = "from")]
+    #[diesel(column_name = from_currency)]
+    #[schema(example = "USD")]
+    pub from: String,
+    #[serde(rename = "to")]
+    #[diesel(column_name = to_currency)]
+    #[schema(example = "CNY")]
+    pub to: String,
+    /// Good from this day on, until a later one is given
+    pub valid_on: Date,
+    /// Units of `to` for one of `from`
+    pub rate: Number,
+    pub source_system: Option<String>,
+    pub external_id: Option<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+resource! {
+    ExchangeRate: "exchange_rate" at "/api/v1/exchange-rates",
+    seen by |_it| vec![platform::EVERYBODY]
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({ "from": "USD", "to": "CNY", "valid_on": "2026-11-02", "rate": "7.12" }))]
+pub struct NewExchangeRate {
+    #[schema(pattern = "^[A-Z]{3}$")]
+    from: String,
+    #[schema(pattern = "^[A-Z]{3}$")]
+    to: String,
+    valid_on: Date,
+    rate: Number,
+}
+
+/// A merge patch: another pair or day is another rate.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({ "rate": "7.13" }))]
+pub struct ExchangeRateChanges {
+    #[schema(nullable = false)]
+    rate: Option<Number>,
+}
+
+/// Which rates to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ExchangeRateFilter {
+    #[param(min_length = 3, max_length = 3)]
+    from: Option<String>,
+    #[param(min_length = 3, max_length = 3)]
+    to: Option<String>,
+    valid_from: Option<Date>,
+    /// Exclusive
+    valid_to: Option<Date>,
+}
+
+impl Refers for ExchangeRateFilter {}
+
+page! {
+    /// A page of exchange rates
+    ExchangeRatePage of ExchangeRate
+}
+
+impl ExchangeRate {
+    fn faults(&self) -> Vec<Fault> {
+        let mut faults = vec![];
+        if self.rate <= Number::default() {
+            faults.push(Fault::new("/rate", "range", "a rate is more than zero"));
+        }
+        if self.from == self.to {
+            faults.push(Fault::new("/to", "same_currency", "a currency and itself need no rate"));
+        }
+        faults
+    }
+
+    fn check(&self) -> Result<()> {
+        let faults = self.faults();
+        if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
+    }
+}
+
+/// Everybody sees all rates.
+fn matching(filter: &ExchangeRateFilter) -> exchange_rates::BoxedQuery<'_, Pg> {
+    let mut query = exchange_rates::table.into_boxed();
+    if let Some(from) = &filter.from {
+        query = query.filter(exchange_rates::from_currency.eq(from));
+    }
+    if let Some(to) = &filter.to {
+        query = query.filter(exchange_rates::to_currency.eq(to));
+    }
+    if let Some(day) = filter.valid_from {
+        query = query.filter(exchange_rates::valid_on.ge(day));
+    }
+    if let Some(day) = filter.valid_to {
+        query = query.filter(exchange_rates::valid_on.lt(day));
+    }
+    query
+}
+
+impl ExchangeRate {
+    async fn list(conn: &mut Conn, list: &List<ExchangeRateFilter>) -> Result<ExchangeRatePage> {
+        use exchange_rates::{id, valid_on};
+        let total = if list.counted {
+            Some(matching(list.as_sent()).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let rows = matching(list.as_sent())
+            .filter(list.before::<Date, _, _>(valid_on, id)?)
+            .order((valid_on.desc(), id.desc()))
+            .select(Self::as_select())
+            .limit(list.fetch());
+        list.page(rows.load(conn).await?, total, |it: &Self| (it.valid_on, it.id))
+    }
+
+    async fn find(conn: &mut Conn, id: Uuid) -> Result<Self> {
+        Ok(Self::query().filter(exchange_rates::id.eq(id)).first(conn).await?)
+    }
+
+    async fn find_for_update(tx: &mut Tx, id: Uuid) -> Result<Self> {
+        let row = exchange_rates::table.find(id).select(Self::as_select()).for_update();
+        Ok(row.first(tx.conn()).await?)
+    }
+
+    async fn create(tx: &mut Tx, _: &Caller, new: &Json<NewExchangeRate>) -> Result<Self> {
+        let rate = Self {
+            id: Uuid::now_v7(),
+            version: 1,
+            from: new.from.clone(),
+            to: new.to.clone(),
+            valid_on: new.valid_on,
+            rate: new.rate,
+            source_system: None,
+            external_id: None,
+            created_at: tx.now,
+            updated_at: tx.now,
+        };
+        rate.check()?;
+        let insert = diesel::insert_into(exchange_rates::table).values(&rate);
+        insert.execute(tx.conn()).await.map_err(refused)?;
+        tx.record(Change::created(&rate)).await?;
+        Ok(rate)
+    }
+
+    async fn update(
+        tx: &mut Tx,
+        id: Uuid,
+        based_on: IfMatch,
+        changes: &Patch<ExchangeRateChanges>,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, id).await?;
+        based_on.check(&before, changes.fields())?;
+        let mut after = before.clone();
+        set(&mut after.rate, changes.rate.as_ref());
+        let after = before.next(after, tx.now);
+        if after != before {
+            after.check()?;
+            diesel::update(exchange_rates::table.find(id)).set(&after).execute(tx.conn()).await?;
+            tx.record(Change::updated(&before, &after)).await?;
+        }
+        Ok(after)
+    }
+
+    async fn delete(tx: &mut Tx, id: Uuid, based_on: IfMatch) -> Result<()> {
+        let before = Self::find_for_update(tx, id).await?;
+        based_on.check(&before, &[])?;
+        diesel::delete(exchange_rates::table.find(id)).execute(tx.conn()).await?;
+        tx.record(Change::deleted(&before)).await
+    }
+
+    /// The rate of a pair on a day: the latest given on or before it, or the inverse of the other
+    /// direction. `None` when there is neither.
+    pub async fn on(conn: &mut Conn, from: &str, to: &str, day: Date) -> Result<Option<Number>> {
+        if from == to {
+            return Ok(Some(Number(1.into())));
+        }
+        let latest = |from: &str, to: &str| {
+            exchange_rates::table
+                .filter(exchange_rates::from_currency.eq(from.to_owned()))
+                .filter(exchange_rates::to_currency.eq(to.to_owned()))
+                .filter(exchange_rates::valid_on.le(day))
+                .order(exchange_rates::valid_on.desc())
+                .select(exchange_rates::rate)
+        };
+        let direct: Option<Number> = latest(from, to).first(conn).await.optional()?;
+        if direct.is_some() {
+            return Ok(direct);
+        }
+        let inverse: Option<Number> = latest(to, from).first(conn).await.optional()?;
+        Ok(inverse.map(|it| Number((rust_decimal::Decimal::ONE / it.0).round_dp(10))))
+    }
+
+    /// The same, or the fault that there is none.
+    pub async fn required(
+        conn: &mut Conn,
+        (from, to): (&str, &str),
+        day: Date,
+        pointer: &str,
+    ) -> Result<Number> {
+        let missing = || {
+            let why = format!("no rate from {from} to {to} on {day} or before");
+            Error::invalid_as(
+                "no_exchange_rate",
+                vec![Fault::new(pointer, "no_exchange_rate", why)],
+            )
+        };
+        Self::on(conn, from, to, day).await?.ok_or_else(missing)
+    }
+}
+
+/// An amount at a rate, to six decimals: what is stored, not what is shown.
+pub fn converted(amount: Money, rate: Number) -> Money {
+    if rate.0 == rust_decimal::Decimal::ONE {
+        return amount;
+    }
+    let strategy = rust_decimal::RoundingStrategy::MidpointAwayFromZero;
+    Money((amount.0 * rate.0).round_dp_with_strategy(6, strategy))
+}
+
+fn refused(error: diesel::result::Error) -> Error {
+    Error::from(error)
+        .on_constraint("exchange_rates_pair_key", "/valid_on", "duplicate")
+        .on_constraint("exchange_rates_external_id_key", "/external_id", "duplicate")
+}

@@ -1,0 +1,134 @@
+//! The settings of a company: each with its default and its bounds (RULES, marked ◇ there).
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+/// What a setting is, for `GET /company/settings`
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Setting {
+    #[schema(example = "audit_retention_years")]
+    pub name: &'static str,
+    /// What it decides, and in which unit
+    pub meaning: &'static str,
+    /// 中文说明
+    pub meaning_zh: &'static str,
+    pub value: i64,
+    pub default: i64,
+    pub minimum: i64,
+    pub maximum: i64,
+}
+
+/// Settings by name; those that are not named have their defaults.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings(Map<String, Value>);
+
+/// name, default, minimum, maximum, meaning, 中文
+type Known = (&'static str, i64, i64, i64, &'static str, &'static str);
+
+/// All settings there are. A later rule that needs one adds a line here.
+const KNOWN: &[Known] = &[
+    (
+        "audit_retention_years",
+        7,
+        1,
+        30,
+        "how many years the record of changes is kept",
+        "变更记录保留年数",
+    ),
+    (
+        "close_on_working_day",
+        5,
+        1,
+        20,
+        "on which working day of the next month a period's targets may be closed",
+        "次月第几个工作日关账",
+    ),
+    (
+        "dormant_after_days",
+        180,
+        30,
+        1000,
+        "days without an order to be dormant",
+        "多少天无订单为休眠",
+    ),
+    (
+        "working_day_starts",
+        9,
+        0,
+        23,
+        "the hour at which a working day begins",
+        "工作日开始时间(时)",
+    ),
+    ("working_day_ends", 18, 1, 24, "the hour at which a working day ends", "工作日结束时间(时)"),
+];
+
+impl Settings {
+    /// The value of a known setting.
+    pub fn get(&self, name: &str) -> i64 {
+        let default = KNOWN.iter().find(|it| it.0 == name).map_or(0, |it| it.1);
+        self.0.get(name).and_then(Value::as_i64).unwrap_or(default)
+    }
+
+    /// With these changed; null goes back to the default. Names what is wrong.
+    pub fn with(&self, changes: &Map<String, Value>) -> Result<Self, Vec<(String, &'static str)>> {
+        let (mut after, mut faults) = (self.clone(), vec![]);
+        for (name, value) in changes {
+            let Some((_, default, least, most, ..)) = KNOWN.iter().find(|it| it.0 == name) else {
+                faults.push((name.clone(), "unknown_field"));
+                continue;
+            };
+            match value.as_i64() {
+                None if value.is_null() => drop(after.0.remove(name)),
+                None => faults.push((name.clone(), "type")),
+                Some(value) if value == *default => drop(after.0.remove(name)),
+                Some(value) if (*least..=*most).contains(&value) => {
+                    after.0.insert(name.clone(), json!(value));
+                }
+                Some(_) => faults.push((name.clone(), "range")),
+            }
+        }
+        if after.get("working_day_starts") >= after.get("working_day_ends") {
+            faults.push(("working_day_ends".into(), "range"));
+        }
+        if faults.is_empty() { Ok(after) } else { Err(faults) }
+    }
+
+    /// Each with its value and its bounds.
+    pub fn list(&self) -> Vec<Setting> {
+        let setting = |known: &Known| {
+            let (name, default, minimum, maximum, meaning, meaning_zh) = *known;
+            Setting { name, meaning, meaning_zh, value: self.get(name), default, minimum, maximum }
+        };
+        KNOWN.iter().map(setting).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(changes: Value) -> Result<Settings, Vec<(String, &'static str)>> {
+        Settings::default().with(changes.as_object().unwrap())
+    }
+
+    #[test]
+    fn every_default_lies_in_its_bounds() {
+        for (name, default, least, most, ..) in KNOWN {
+            assert!((least..=most).contains(&default), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_out_of_bounds_is_refused() {
+        assert_eq!(
+            with(json!({ "dormant_after_days": 90 })).unwrap().get("dormant_after_days"),
+            90
+        );
+        let refused = |changes| with(changes).unwrap_err()[0].1;
+        assert_eq!(refused(json!({ "dormant_after_days": 1 })), "range");
+        assert_eq!(refused(json!({ "dormant_after_days": "90" })), "type");
+        assert_eq!(refused(json!({ "colour": 1 })), "unknown_field");
+        assert_eq!(refused(json!({ "working_day_starts": 18 })), "range");
+    }
+}

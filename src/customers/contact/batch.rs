@@ -1,0 +1,150 @@
+//! Contacts from an ERP.
+
+use std::collections::{HashMap, HashSet};
+
+use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+use platform::batch::ItemKey;
+use platform::{Conn, Fault, Result, Tx, batch};
+use schema::{contacts, customers};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::db::{refused, visible_to};
+use super::{CUSTOMER, Contact, ContactChanges};
+use crate::ReadPersonal;
+
+/// A contact as its ERP knows it: absent fields stay, null clears.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ContactItem {
+    #[serde(flatten)]
+    key: ItemKey,
+    /// Needed for a new one
+    #[schema(nullable = false)]
+    customer_id: Option<Uuid>,
+    #[serde(flatten)]
+    changes: ContactChanges,
+}
+
+impl Refers for ContactItem {
+    const REFERENCES: &'static [Reference] = &[CUSTOMER];
+}
+
+batch! {
+    /// Contacts of one source system. Their order does not matter.
+    ContactBatch of ContactItem
+}
+
+/// What contacts need to know of their customers.
+pub struct Context {
+    owners: HashMap<Uuid, Option<Uuid>>,
+    /// Customers whose primary contact is another one than those of this batch
+    taken: HashSet<Uuid>,
+    personal: bool,
+}
+
+impl Imported for Contact {
+    type Item = ContactItem;
+    type Context = Context;
+
+    async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
+        let known = contacts::source_system.eq(keys.source_system).assume_not_null();
+        let known = known.and(contacts::external_id.eq_any(&keys.external_ids).assume_not_null());
+        let rows = contacts::table.inner_join(customers::table).filter(visible_to(caller));
+        let rows = rows.filter(known.or(contacts::id.eq_any(&keys.ids)));
+        let rows = rows.order(contacts::id).select(Self::as_select()).for_update();
+        Ok(rows.load(conn).await?)
+    }
+
+    async fn context(tx: &mut Tx, caller: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
+        let wanted: HashSet<Uuid> = arrivals.iter().filter_map(|it| it.item.customer_id).collect();
+        let ours: HashSet<Uuid> = arrivals.iter().map(|it| it.id).collect();
+        let owners = customers::table.filter(customers::id.eq_any(&wanted));
+        let owners = owners.select((customers::id, customers::owner_id)).load(tx.conn()).await?;
+        let primary = contacts::table.filter(contacts::is_primary);
+        let primary = primary.filter(contacts::customer_id.eq_any(&wanted));
+        let primary: Vec<(Uuid, Uuid)> =
+            primary.select((contacts::customer_id, contacts::id)).load(tx.conn()).await?;
+        let others = primary.into_iter().filter(|(_, id)| !ours.contains(id));
+        Ok(Context {
+            owners: owners.into_iter().collect(),
+            taken: others.map(|(customer, _)| customer).collect(),
+            personal: caller.may::<ReadPersonal>(),
+        })
+    }
+
+    fn drafted(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {
+        let Arrival { item, before, id, now, .. } = arrival;
+        let mut after = match (before, item.customer_id) {
+            (Some(before), None) => before.clone(),
+            (Some(before), Some(customer_id)) => {
+                let owner_id = context.owners.get(&customer_id).copied().flatten();
+                Self { customer_id, owner_id, ..before.clone() }
+            }
+            (None, Some(customer)) => {
+                let owner = context.owners.get(&customer).copied().flatten();
+                Self::blank(*id, (customer, owner), *now)
+            }
+            (None, None) => {
+                let why = "a new contact belongs to a customer";
+                return Err(vec![Fault::new("/customer_id", "required", why)]);
+            }
+        };
+        if before.as_ref().is_some_and(|it| it.erased_at.is_some()) {
+            let why = "the person's data was erased on request";
+            return Err(vec![Fault::new("/external_id", "contact_erased", why)]);
+        }
+        after = after.with(&item.changes);
+        after.source_system = Some(arrival.source_system.clone());
+        after.external_id = Some(item.key.external_id.clone());
+        let mut faults = after.faults();
+        if !context.personal {
+            faults.extend(item.changes.details.hidden_fields());
+        }
+        if after.is_primary && context.taken.contains(&after.customer_id) {
+            faults.push(Fault::new(
+                "/is_primary",
+                "duplicate",
+                "another contact is the primary one",
+            ));
+        }
+        if faults.is_empty() { Ok(after) } else { Err(faults) }
+    }
+
+    async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
+        for drafts in drafts.chunks(1000) {
+            let rows: Vec<&Self> = drafts.iter().map(|it| &it.after).collect();
+            diesel::insert_into(contacts::table)
+                .values(rows)
+                .on_conflict(contacts::id)
+                .do_update()
+                .set((
+                    contacts::version.eq(excluded(contacts::version)),
+                    contacts::customer_id.eq(excluded(contacts::customer_id)),
+                    contacts::name.eq(excluded(contacts::name)),
+                    contacts::title.eq(excluded(contacts::title)),
+                    contacts::phone.eq(excluded(contacts::phone)),
+                    contacts::email.eq(excluded(contacts::email)),
+                    contacts::birth_year.eq(excluded(contacts::birth_year)),
+                    contacts::personality.eq(excluded(contacts::personality)),
+                    contacts::hobbies.eq(excluded(contacts::hobbies)),
+                    contacts::influence.eq(excluded(contacts::influence)),
+                    contacts::is_primary.eq(excluded(contacts::is_primary)),
+                    contacts::source_system.eq(excluded(contacts::source_system)),
+                    contacts::external_id.eq(excluded(contacts::external_id)),
+                    contacts::updated_at.eq(excluded(contacts::updated_at)),
+                ))
+                .execute(tx.conn())
+                .await
+                .map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+}

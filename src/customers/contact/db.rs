@@ -1,0 +1,228 @@
+//! The queries on contacts. Each starts at `visible_to`: a contact is as visible as its customer.
+
+use auth::reach::InReach;
+use auth::{Body, Caller, reference};
+use diesel::dsl::{InnerJoin, IntoBoxed};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use platform::{
+    Change, Conn, Error, Fault, IfMatch, IfSent, List, Resource, Result, Timestamp, Tx, changes,
+    write,
+};
+use schema::{contacts, customers};
+use uuid::Uuid;
+
+use super::{
+    Contact, ContactChanges, ContactDetails, ContactFilter, ContactPage, ContactSort, NewContact,
+    PERSONAL,
+};
+use crate::ReadPersonal;
+use crate::customer::Customer;
+
+pub fn visible_to(caller: &Caller) -> InReach<'_, customers::owner_id> {
+    caller.reaches_or_pool(customers::owner_id)
+}
+
+type Joined<'a> = IntoBoxed<'a, InnerJoin<contacts::table, customers::table>, Pg>;
+
+fn matching<'a>(caller: &'a Caller, filter: &'a ContactFilter) -> Joined<'a> {
+    let contacts_of_customers = contacts::table.inner_join(customers::table);
+    let mut query = contacts_of_customers.into_boxed().filter(visible_to(caller));
+    if let Some(customer) = filter.customer_id {
+        query = query.filter(contacts::customer_id.eq(customer));
+    }
+    if let Some(name) = &filter.name {
+        let escaped = name.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        query = query.filter(contacts::name.like(format!("{escaped}%")));
+    }
+    if let Some(year) = filter.birth_year {
+        query = query.filter(contacts::birth_year.eq(year));
+    }
+    if let Some(primary) = filter.is_primary {
+        query = query.filter(contacts::is_primary.eq(primary));
+    }
+    query
+}
+
+impl Contact {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<ContactFilter>,
+    ) -> Result<ContactPage> {
+        use contacts::{created_at, id, name};
+        if list.as_sent().birth_year.is_some() && !caller.may::<ReadPersonal>() {
+            let fault = Fault::new("/birth_year", "forbidden_field", "you may not see this field");
+            return Err(Error::forbidden().faults(vec![fault]));
+        }
+        let filter = reference::filter(conn, caller, list).await?;
+        let query = matching(caller, &filter).limit(list.fetch());
+        let total = if list.counted {
+            Some(matching(caller, &filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let show = |rows: Vec<Self>| rows.into_iter().map(|it| it.shown_to(caller)).collect();
+        match filter.sort.unwrap_or(ContactSort::Name) {
+            ContactSort::Name => {
+                let rows = query.filter(list.after::<String, _, _>(name, id)?).order((name, id));
+                let rows = rows.select(Self::as_select()).load(conn).await?;
+                list.page(show(rows), total, |c: &Self| (c.name.clone(), c.id))
+            }
+            ContactSort::NewestFirst => {
+                let rows = query
+                    .filter(list.before::<Timestamp, _, _>(created_at, id)?)
+                    .order((created_at.desc(), id.desc()));
+                let rows = rows.select(Self::as_select()).load(conn).await?;
+                list.page(show(rows), total, |c: &Self| (c.created_at, c.id))
+            }
+        }
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let contact = Self::query().filter(visible_to(caller)).filter(contacts::id.eq(id));
+        let contact: Self = contact.first(conn).await?;
+        Ok(contact.shown_to(caller))
+    }
+
+    /// Unmasked, and locked together with its customer, so that there is one primary contact.
+    async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = contacts::table.inner_join(customers::table).filter(visible_to(caller));
+        let row = row.filter(contacts::id.eq(id)).select(Self::as_select()).for_update();
+        Ok(row.first(tx.conn()).await?)
+    }
+
+    pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewContact>) -> Result<Self> {
+        let new = new.resolve(tx.conn(), caller).await?;
+        check_fields(caller, &new.details)?;
+        let customer = Customer::find_for_update(tx, caller, new.customer_id).await?;
+        let system = new.source_system.as_deref().or(caller.source_system());
+        let system = new.external_id.as_ref().and(system).map(str::to_owned);
+        let contact = Self {
+            name: new.name.clone(),
+            external_id: system.as_ref().and(new.external_id.clone()),
+            source_system: system,
+            ..Self::blank(Uuid::now_v7(), (customer.id, customer.owner_id), tx.now)
+        }
+        .detailed(&new.details);
+        contact.check()?;
+        contact.displace_primary(tx).await?;
+        let insert = diesel::insert_into(contacts::table).values(&contact);
+        insert.execute(tx.conn()).await.map_err(refused)?;
+        tx.record(Change::created(&contact)).await?;
+        Ok(contact.shown_to(caller))
+    }
+
+    pub async fn update(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfMatch,
+        changes: &Body<ContactChanges>,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before.clone().shown_to(caller), changes.fields())?;
+        before.check_open()?;
+        let changes = changes.resolve(tx.conn(), caller).await?;
+        check_fields(caller, &changes.details)?;
+        let after = before.with(&changes);
+        after.check()?;
+        Ok(before.save(tx, after).await?.shown_to(caller))
+    }
+
+    pub async fn delete(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfMatch) -> Result<()> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before, &[])?;
+        let erased = before.erased(tx.now);
+        changes::forget(tx, &erased).await?;
+        write::forget_answers(tx, id).await?;
+        diesel::delete(contacts::table.find(id)).execute(tx.conn()).await?;
+        tx.record(Change::deleted(&erased)).await
+    }
+
+    /// Takes the person out of the row, of every change that was recorded, and of every answer
+    /// that is kept (PIPL article 47).
+    pub async fn erase(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfSent) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        let erased = before.erased(tx.now);
+        if erased == before {
+            return Ok(before.shown_to(caller));
+        }
+        changes::forget(tx, &erased).await?;
+        write::forget_answers(tx, id).await?;
+        let after = before.next(erased.clone(), tx.now);
+        diesel::update(contacts::table.find(id)).set(&after).execute(tx.conn()).await?;
+        tx.record(Change::updated(&erased, &after)).await?;
+        Ok(after.shown_to(caller))
+    }
+
+    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+        let after = self.next(after, tx.now);
+        if after != *self {
+            after.displace_primary(tx).await?;
+            let update = diesel::update(contacts::table.find(self.id)).set(&after);
+            update.execute(tx.conn()).await.map_err(refused)?;
+            tx.record(Change::updated(self, &after)).await?;
+        }
+        Ok(after)
+    }
+
+    /// A new primary contact takes the place of the one before.
+    async fn displace_primary(&self, tx: &mut Tx) -> Result<()> {
+        if !self.is_primary {
+            return Ok(());
+        }
+        let other = Self::query()
+            .filter(contacts::customer_id.eq(self.customer_id))
+            .filter(contacts::is_primary)
+            .filter(contacts::id.ne(self.id));
+        let other: Option<Self> = other.first(tx.conn()).await.optional()?;
+        if let Some(other) = other {
+            let after = other.next(Self { is_primary: false, ..other.clone() }, tx.now);
+            diesel::update(contacts::table.find(other.id)).set(&after).execute(tx.conn()).await?;
+            tx.record(Change::updated(&other, &after)).await?;
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<()> {
+        let faults = self.faults();
+        if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
+    }
+}
+
+fn check_fields(caller: &Caller, details: &ContactDetails) -> Result<()> {
+    let hidden = details.hidden_fields();
+    if hidden.is_empty() || caller.may::<ReadPersonal>() {
+        return Ok(());
+    }
+    Err(Error::forbidden().faults(hidden))
+}
+
+/// The loser's contacts are the winner's from now on.
+pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
+    let rows = contacts::table.inner_join(customers::table);
+    let rows = rows.filter(contacts::customer_id.eq(loser.id)).select(Contact::as_select());
+    let moving: Vec<Contact> = rows.order(contacts::id).load(tx.conn()).await?;
+    for before in moving {
+        let (customer_id, owner_id) = (winner.id, winner.owner_id);
+        // The winner has a primary contact of its own, or can choose one.
+        let after = Contact { customer_id, owner_id, is_primary: false, ..before.clone() };
+        before.save(tx, after).await?;
+    }
+    Ok(())
+}
+
+/// The history that readers without the permission see leaves the personal fields out.
+pub fn hidden_from(caller: &Caller) -> &'static [&'static str] {
+    if caller.may::<ReadPersonal>() { &[] } else { PERSONAL }
+}
+
+pub fn refused(error: diesel::result::Error) -> Error {
+    Error::from(error)
+        .on_constraint("contacts_external_id_key", "/external_id", "duplicate")
+        .on_constraint("contacts_customer_id_fkey", "/customer_id", "unknown_reference")
+        .on_constraint("contacts_primary_key", "/is_primary", "duplicate")
+}

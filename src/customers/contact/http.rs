@@ -1,0 +1,173 @@
+//! The operations on contacts.
+
+use actix_web::{delete, get, patch, post};
+use auth::{Body, Can};
+use platform::batch::{Batch, BatchQuery, Outcomes};
+use platform::changes::{self, HistoryPage};
+use platform::{
+    Db, IfMatch, IfSent, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::batch::ContactBatch;
+use super::db::hidden_from;
+use super::{Contact, ContactChanges, ContactFilter, ContactPage, NewContact};
+use crate::{EraseContacts, ImportContacts, ReadContacts, WriteContacts};
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_contacts)
+        .service(create_contact)
+        .service(import_contacts)
+        .service(read_contact)
+        .service(update_contact)
+        .service(delete_contact)
+        .service(erase_contact)
+        .service(list_contact_history);
+}
+
+/// List contacts
+///
+/// Those of the customers that you see. Personal fields are null and named in `masked_fields` for
+/// roles that have no need of them, and cannot be filtered by.
+#[utoipa::path(
+    tag = "customers",
+    params(ContactFilter, PageQuery),
+    responses((status = 200, description = "A page of contacts", body = ContactPage), Problems),
+)]
+#[get("/contacts")]
+async fn list_contacts(
+    caller: Can<ReadContacts>,
+    list: List<ContactFilter>,
+    db: Db,
+) -> Result<ContactPage> {
+    Contact::list(&mut *db.conn().await?, &caller, &list).await
+}
+
+/// Add a contact
+///
+/// A new primary contact takes the place of the one before.
+#[utoipa::path(
+    tag = "customers",
+    request_body = NewContact,
+    responses((status = 201, description = "The new contact", body = Contact), Problems),
+)]
+#[post("/contacts")]
+async fn create_contact(
+    caller: Can<WriteContacts>,
+    new: Body<NewContact>,
+    write: Write,
+) -> Result<Reply> {
+    write.create(async move |tx| Contact::create(tx, &caller, &new).await).await
+}
+
+/// Bring contacts in step with an ERP
+///
+/// Personal fields are refused: an ERP has no need of them.
+#[utoipa::path(
+    tag = "customers",
+    params(BatchQuery),
+    request_body = ContactBatch,
+    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+)]
+#[post("/contacts/batch")]
+async fn import_contacts(
+    caller: Can<ImportContacts>,
+    batch: Batch<ContactBatch>,
+    write: Write,
+) -> Result<Reply> {
+    write
+        .run(async move |tx| Reply::json(&auth::import::<Contact, _>(tx, &caller, &batch).await?))
+        .await
+}
+
+/// Read a contact
+///
+/// Personal fields are null and named in `masked_fields` for roles that have no need of them.
+#[utoipa::path(
+    tag = "customers",
+    responses((status = 200, description = "The contact", body = Contact), Problems),
+)]
+#[get("/contacts/{id}")]
+async fn read_contact(
+    caller: Can<ReadContacts>,
+    id: Path<Uuid>,
+    db: Db,
+) -> Result<Tagged<Contact>> {
+    Ok(Tagged(Contact::find(&mut *db.conn().await?, &caller, *id).await?))
+}
+
+/// Change a contact
+///
+/// Whoever may not see a personal field may not write it either: 403 names it.
+#[utoipa::path(
+    tag = "customers",
+    request_body(content = ContactChanges, content_type = "application/merge-patch+json"),
+    responses((status = 200, description = "The contact", body = Contact), Problems),
+)]
+#[patch("/contacts/{id}")]
+async fn update_contact(
+    caller: Can<WriteContacts>,
+    id: Path<Uuid>,
+    based_on: IfMatch,
+    changes: Body<ContactChanges>,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| Contact::update(tx, &caller, *id, based_on, &changes).await).await
+}
+
+/// Delete a contact
+///
+/// What is kept of its history names nobody any more.
+#[utoipa::path(
+    tag = "customers",
+    responses((status = 204, description = "It is gone"), Problems),
+)]
+#[delete("/contacts/{id}")]
+async fn delete_contact(
+    caller: Can<WriteContacts>,
+    id: Path<Uuid>,
+    based_on: IfMatch,
+    write: Write,
+) -> Result<Reply> {
+    write.delete(async move |tx| Contact::delete(tx, &caller, *id, based_on).await).await
+}
+
+/// Erase a person's data
+///
+/// On request of the person: out of the row, of every recorded change and of every kept answer.
+/// The row stays, so that what refers to it does not break.
+#[utoipa::path(
+    tag = "customers",
+    responses((status = 200, description = "What is left", body = Contact), Problems),
+)]
+#[post("/contacts/{id}/erase")]
+async fn erase_contact(
+    caller: Can<EraseContacts>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| Contact::erase(tx, &caller, *id, based_on).await).await
+}
+
+/// What happened to a contact
+///
+/// Latest first. Personal fields are left out for roles that have no need of them.
+#[utoipa::path(
+    tag = "customers",
+    params(PageQuery),
+    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+)]
+#[get("/contacts/{id}/history")]
+async fn list_contact_history(
+    caller: Can<ReadContacts>,
+    id: Path<Uuid>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<HistoryPage> {
+    let mut conn = db.conn().await?;
+    let contact = Contact::find(&mut conn, &caller, *id).await?;
+    let history = changes::history(&mut conn, &contact, &list).await?;
+    Ok(history.without(hidden_from(&caller)))
+}

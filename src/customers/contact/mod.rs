@@ -1,0 +1,269 @@
+//! A person at a customer, 联系人 (S24): 祥细记录客户各类信息, with age, character and hobbies for
+//! those only who need them, and erasable everywhere they are kept.
+
+mod batch;
+mod db;
+pub mod http;
+
+use auth::{Caller, Reference, Refers};
+use diesel::prelude::*;
+use platform::{Error, Fault, Result, Timestamp, page, resource, sent, set, text_enum};
+use schema::{contacts, customers};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::ReadPersonal;
+use crate::customer::find_customers;
+
+pub(crate) use db::follow;
+
+/// What only holders of `ReadPersonal` see and write.
+pub const PERSONAL: &[&str] = &["birth_year", "hobbies", "personality"];
+
+/// What stands in place of an erased name.
+const ERASED: &str = "***";
+
+text_enum! {
+    pub enum ContactSort {
+        Name = "name",
+        NewestFirst = "-created_at",
+    }
+}
+
+/// A person at a customer, 联系人
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(base_query = contacts::table.inner_join(customers::table))]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct Contact {
+    pub id: Uuid,
+    pub version: i64,
+    pub customer_id: Uuid,
+    #[schema(example = "王芳")]
+    pub name: String,
+    /// The position, 职务
+    pub title: Option<String>,
+    pub phone: Option<String>,
+    pub email: Option<String>,
+    /// Personal: the age follows from it
+    pub birth_year: Option<i16>,
+    /// Personal: the character, 性格
+    pub personality: Option<String>,
+    /// Personal: 爱好
+    pub hobbies: Option<Vec<String>>,
+    /// On what the customer decides: 1 none to 5 all
+    pub influence: Option<i16>,
+    /// One contact of a customer at the most
+    pub is_primary: bool,
+    /// When the person's data was erased on request
+    pub erased_at: Option<Timestamp>,
+    pub source_system: Option<String>,
+    pub external_id: Option<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Fields that you may not see
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = no_fields(), select_expression_type = NoFields)]
+    pub masked_fields: Vec<String>,
+    /// Whose reach makes it visible
+    #[serde(skip)]
+    #[diesel(skip_insertion, skip_update, select_expression = customers::owner_id)]
+    owner_id: Option<Uuid>,
+}
+
+type NoFields = diesel::expression::SqlLiteral<diesel::sql_types::Array<diesel::sql_types::Text>>;
+
+fn no_fields() -> NoFields {
+    diesel::dsl::sql("'{}'::text[]")
+}
+
+resource! { Contact: "contact" at "/api/v1/contacts", seen by |it| vec![it.owner_id] }
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "customer_id": "0198c0de-0000-7000-8000-000000000001", "name": "王芳",
+    "title": "采购经理", "hobbies": ["围棋"] }))]
+pub struct NewContact {
+    customer_id: Uuid,
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    /// Whose `external_id`; your own system's unless told
+    #[schema(min_length = 1, max_length = 40)]
+    source_system: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
+    external_id: Option<String>,
+    #[serde(flatten)]
+    details: ContactDetails,
+}
+
+/// A merge patch: absent fields stay as they are, null clears.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "phone": null, "is_primary": true }))]
+pub struct ContactChanges {
+    #[schema(min_length = 1, max_length = 100, nullable = false)]
+    name: Option<String>,
+    #[serde(flatten)]
+    details: ContactDetails,
+}
+
+/// What new contacts and changes of them have in common.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct ContactDetails {
+    #[serde(deserialize_with = "sent")]
+    #[schema(max_length = 100)]
+    title: Option<Option<String>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(max_length = 50)]
+    phone: Option<Option<String>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(max_length = 200, pattern = r"^[^@\s]+@[^@\s]+$", example = "wang@example.cn")]
+    email: Option<Option<String>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(minimum = 1900, maximum = 2100)]
+    birth_year: Option<Option<i16>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(max_length = 1000)]
+    personality: Option<Option<String>>,
+    #[schema(max_items = 30, nullable = false)]
+    hobbies: Option<Vec<String>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(minimum = 1, maximum = 5)]
+    influence: Option<Option<i16>>,
+    #[schema(nullable = false)]
+    is_primary: Option<bool>,
+}
+
+const CUSTOMER: Reference = Reference { at: "customer", of: "customer", find: find_customers };
+
+impl Refers for NewContact {
+    const REFERENCES: &'static [Reference] = &[CUSTOMER];
+}
+impl Refers for ContactChanges {}
+
+/// Which contacts to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ContactFilter {
+    customer_id: Option<Uuid>,
+    /// The beginning of the name
+    #[param(min_length = 1, max_length = 100)]
+    name: Option<String>,
+    /// Personal: for those only who may see it
+    #[param(minimum = 1900, maximum = 2100)]
+    birth_year: Option<i16>,
+    is_primary: Option<bool>,
+    /// By `name` unless told
+    #[param(inline)]
+    sort: Option<ContactSort>,
+}
+
+impl Refers for ContactFilter {
+    const REFERENCES: &'static [Reference] = &[CUSTOMER];
+}
+
+page! {
+    /// A page of contacts
+    ContactPage of Contact
+}
+
+impl Contact {
+    fn blank(id: Uuid, customer: (Uuid, Option<Uuid>), now: Timestamp) -> Self {
+        Self {
+            id,
+            version: 1,
+            customer_id: customer.0,
+            name: String::new(),
+            title: None,
+            phone: None,
+            email: None,
+            birth_year: None,
+            personality: None,
+            hobbies: Some(vec![]),
+            influence: None,
+            is_primary: false,
+            erased_at: None,
+            source_system: None,
+            external_id: None,
+            created_at: now,
+            updated_at: now,
+            masked_fields: vec![],
+            owner_id: customer.1,
+        }
+    }
+
+    fn with(&self, changes: &ContactChanges) -> Self {
+        let mut after = self.detailed(&changes.details);
+        set(&mut after.name, changes.name.as_ref());
+        after
+    }
+
+    fn detailed(&self, changes: &ContactDetails) -> Self {
+        let mut after = self.clone();
+        set(&mut after.title, changes.title.as_ref());
+        set(&mut after.phone, changes.phone.as_ref());
+        set(&mut after.email, changes.email.as_ref());
+        set(&mut after.birth_year, changes.birth_year.as_ref());
+        set(&mut after.personality, changes.personality.as_ref());
+        if let Some(hobbies) = &changes.hobbies {
+            after.hobbies = Some(hobbies.clone());
+        }
+        set(&mut after.influence, changes.influence.as_ref());
+        set(&mut after.is_primary, changes.is_primary.as_ref());
+        after
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        let mut faults = vec![];
+        if self.name.is_empty() {
+            faults.push(Fault::new("/name", "required", "a contact needs a name"));
+        }
+        for (index, hobby) in self.hobbies.iter().flatten().enumerate() {
+            if !(1..=100).contains(&hobby.chars().count()) {
+                let pointer = format!("/hobbies/{index}");
+                faults.push(Fault::new(pointer, "range", "1 to 100 characters"));
+            }
+        }
+        faults
+    }
+
+    /// What was erased on request stays so: whoever comes back is a new contact.
+    fn check_open(&self) -> Result<()> {
+        match self.erased_at {
+            None => Ok(()),
+            Some(_) => Err(Error::conflict("contact_erased", "the person's data was erased")),
+        }
+    }
+
+    fn erased(&self, now: Timestamp) -> Self {
+        Self {
+            name: ERASED.into(),
+            is_primary: false,
+            erased_at: Some(self.erased_at.unwrap_or(now)),
+            source_system: self.source_system.clone(),
+            external_id: self.external_id.clone(),
+            created_at: self.created_at,
+            version: self.version,
+            updated_at: self.updated_at,
+            ..Self::blank(self.id, (self.customer_id, self.owner_id), now)
+        }
+    }
+
+    /// As this caller may see it: personal fields are null for those who have no need of them.
+    fn shown_to(self, caller: &Caller) -> Self {
+        if caller.may::<ReadPersonal>() {
+            return self;
+        }
+        let masked_fields = PERSONAL.iter().map(|name| (*name).to_owned()).collect();
+        Self { birth_year: None, personality: None, hobbies: None, masked_fields, ..self }
+    }
+}
+
+impl ContactDetails {
+    /// Whoever may not see a field may not write it either.
+    fn hidden_fields(&self) -> Vec<Fault> {
+        let sent = [self.birth_year.is_some(), self.hobbies.is_some(), self.personality.is_some()];
+        let named = PERSONAL.iter().zip(sent).filter(|(_, sent)| *sent);
+        let why = "your role may not see or write this field";
+        named.map(|(name, _)| Fault::new(format!("/{name}"), "forbidden_field", why)).collect()
+    }
+}

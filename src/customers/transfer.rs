@@ -1,0 +1,261 @@
+//! Handing customers over to somebody else, 客户移交 (S21, S65): with a reason, from a day on. Sales
+//! of the past stay where they were credited.
+
+use actix_web::{get, post};
+use auth::{Body, Caller, Can, Reference, Refers};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use platform::{
+    Conn, Date, Db, Error, Fault, List, NoFilter, PageQuery, Path, Problems, Reply, Result,
+    Timestamp, Tx, Write, page,
+};
+use schema::customer_transfers;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use crate::customer::{Customer, CustomerStatus, find_customers};
+use crate::{ManageCustomers, ReadCustomers};
+
+/// Most days that a transfer can be planned ahead.
+const AHEAD: i64 = 366;
+
+/// One customer's change of hands
+#[derive(Debug, Clone, Serialize, ToSchema, HasQuery, Insertable)]
+#[diesel(table_name = customer_transfers, treat_none_as_default_value = false)]
+pub struct CustomerTransfer {
+    pub id: Uuid,
+    pub customer_id: Uuid,
+    /// Who looked after it when this was asked for
+    pub from_owner_id: Option<Uuid>,
+    /// Null hands it to the pool 公海
+    pub to_owner_id: Option<Uuid>,
+    pub reason: String,
+    pub effective_on: Date,
+    pub requested_at: Timestamp,
+    pub requested_by: Uuid,
+    /// Null while the day has not come
+    pub applied_at: Option<Timestamp>,
+    pub cancelled_at: Option<Timestamp>,
+}
+
+page! {
+    /// A customer's transfers, latest first
+    CustomerTransferPage of CustomerTransfer
+}
+
+/// Who hands over what to whom, and when
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({ "customers": [{ "customer_id": "0198c0de-0000-7000-8000-000000000001" }],
+    "owner_id": null, "reason": "Li Wei leaves the company" }))]
+pub struct NewTransfer {
+    #[schema(min_items = 1, max_items = 1000)]
+    customers: Vec<Handed>,
+    /// Null hands them to the pool 公海
+    owner_id: Option<Uuid>,
+    #[schema(min_length = 1, max_length = 500)]
+    reason: String,
+    /// Today unless told; at most a year ahead
+    #[schema(nullable = false)]
+    effective_on: Option<Date>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct Handed {
+    customer_id: Uuid,
+}
+
+impl Refers for NewTransfer {
+    const REFERENCES: &'static [Reference] = &[
+        Reference { at: "customers/*/customer", of: "customer", find: find_customers },
+        Reference { at: "owner", of: "user", find: auth::user::find_users },
+    ];
+}
+
+/// What was handed over, or will be
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Transfers {
+    pub items: Vec<CustomerTransfer>,
+}
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(transfer_customers).service(list_customer_transfers).service(cancel_transfer);
+}
+
+/// Hand customers over
+///
+/// One or many, at once or from a day on. All of them or none. For managers and the back office.
+#[utoipa::path(
+    tag = "customers",
+    request_body = NewTransfer,
+    responses((status = 200, description = "The transfers", body = Transfers), Problems),
+)]
+#[post("/customers/transfer")]
+async fn transfer_customers(
+    caller: Can<ManageCustomers>,
+    new: Body<NewTransfer>,
+    write: Write,
+) -> Result<Reply> {
+    write
+        .run(async move |tx| Reply::json(&CustomerTransfer::create(tx, &caller, &new).await?))
+        .await
+}
+
+/// Who looked after a customer
+///
+/// Its transfers, latest first, also those that are still to come.
+#[utoipa::path(
+    tag = "customers",
+    params(PageQuery),
+    responses((status = 200, description = "A page of transfers", body = CustomerTransferPage),
+        Problems),
+)]
+#[get("/customers/{id}/transfers")]
+async fn list_customer_transfers(
+    caller: Can<ReadCustomers>,
+    id: Path<Uuid>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<CustomerTransferPage> {
+    CustomerTransfer::list(&mut *db.conn().await?, &caller, *id, &list).await
+}
+
+/// Call a planned transfer off
+///
+/// Only before its day has come.
+#[utoipa::path(
+    tag = "customers",
+    responses((status = 200, description = "The transfer", body = Transfers), Problems),
+)]
+#[post("/customers/{id}/transfers/{transfer_id}/cancel")]
+async fn cancel_transfer(
+    caller: Can<ManageCustomers>,
+    ids: Path<(Uuid, Uuid)>,
+    write: Write,
+) -> Result<Reply> {
+    write
+        .run(async move |tx| Reply::json(&CustomerTransfer::cancel(tx, &caller, *ids).await?))
+        .await
+}
+
+impl CustomerTransfer {
+    async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewTransfer>) -> Result<Transfers> {
+        let new = new.resolve(tx.conn(), caller).await?;
+        let effective_on = new.effective_on.unwrap_or(tx.today);
+        let days = (effective_on.0 - tx.today.0).get_days();
+        if !(0..=AHEAD).contains(&i64::from(days)) {
+            let fault = Fault::new("/effective_on", "range", "from today to a year ahead");
+            return Err(Error::invalid(vec![fault]));
+        }
+        // In the order of ids, so that two transfers cannot block each other.
+        let mut ids: Vec<Uuid> = new.customers.iter().map(|it| it.customer_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut items = vec![];
+        for customer_id in ids {
+            let customer = Customer::find_for_update(tx, caller, customer_id).await?;
+            let due = effective_on <= tx.today;
+            let transfer = Self {
+                id: Uuid::now_v7(),
+                customer_id,
+                from_owner_id: customer.owner_id,
+                to_owner_id: new.owner_id,
+                reason: new.reason.clone(),
+                effective_on,
+                requested_at: tx.now,
+                requested_by: tx.actor,
+                applied_at: due.then_some(tx.now),
+                cancelled_at: None,
+            };
+            let insert = diesel::insert_into(customer_transfers::table).values(&transfer);
+            insert.execute(tx.conn()).await?;
+            if due {
+                customer.hand_over(tx, new.owner_id).await?;
+            }
+            items.push(transfer);
+        }
+        Ok(Transfers { items })
+    }
+
+    async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        customer: Uuid,
+        list: &List<NoFilter>,
+    ) -> Result<CustomerTransferPage> {
+        use customer_transfers::{customer_id, effective_on, id};
+        let customer = Customer::find(conn, caller, customer).await?;
+        let rows = Self::query()
+            .filter(customer_id.eq(customer.id))
+            .filter(list.before::<Date, _, _>(effective_on, id)?)
+            .order((effective_on.desc(), id.desc()))
+            .limit(list.fetch());
+        list.page(rows.load(conn).await?, None, |it: &Self| (it.effective_on, it.id))
+    }
+
+    async fn cancel(
+        tx: &mut Tx,
+        caller: &Caller,
+        (customer, id): (Uuid, Uuid),
+    ) -> Result<Transfers> {
+        let customer = Customer::find_for_update(tx, caller, customer).await?;
+        let row = customer_transfers::table.find(id);
+        let row = row.filter(customer_transfers::customer_id.eq(customer.id));
+        let mut transfer: Self =
+            row.select(Self::as_select()).for_update().first(tx.conn()).await?;
+        if transfer.applied_at.is_some() {
+            return Err(Error::conflict("transfer_applied", "it has taken place already"));
+        }
+        if transfer.cancelled_at.is_none() {
+            transfer.cancelled_at = Some(tx.now);
+            let update = diesel::update(customer_transfers::table.find(id));
+            let cancelled = customer_transfers::cancelled_at.eq(transfer.cancelled_at);
+            update.set(cancelled).execute(tx.conn()).await?;
+        }
+        Ok(Transfers { items: vec![transfer] })
+    }
+}
+
+impl Customer {
+    /// An active customer has an owner (S21): one that goes to the pool rests.
+    async fn hand_over(&self, tx: &mut Tx, owner_id: Option<Uuid>) -> Result<()> {
+        let status = match (self.status, owner_id) {
+            (CustomerStatus::Active, None) => CustomerStatus::Dormant,
+            (status, _) => status,
+        };
+        self.save(tx, Self { owner_id, status, ..self.clone() }).await.map(drop)
+    }
+}
+
+/// A job: carries out the transfers whose day has come.
+pub async fn apply_due(tx: &mut Tx) -> Result<u64> {
+    let due = CustomerTransfer::query()
+        .filter(customer_transfers::applied_at.is_null())
+        .filter(customer_transfers::cancelled_at.is_null())
+        .filter(customer_transfers::effective_on.le(tx.today))
+        .order((customer_transfers::customer_id, customer_transfers::effective_on))
+        .limit(1000);
+    let due: Vec<CustomerTransfer> = due.load(tx.conn()).await?;
+    for transfer in &due {
+        let customer = Customer::locked(tx, transfer.customer_id).await?;
+        if customer.merged_into_id.is_none() {
+            customer.hand_over(tx, transfer.to_owner_id).await?;
+        }
+        let update = diesel::update(customer_transfers::table.find(transfer.id));
+        let applied = customer_transfers::applied_at.eq(Some(tx.now));
+        update.set(applied).execute(tx.conn()).await?;
+    }
+    Ok(due.len() as u64)
+}
+
+/// What was planned for a customer that is merged away no longer takes place.
+pub(crate) async fn forget(tx: &mut Tx, customer: Uuid) -> Result<()> {
+    let planned = customer_transfers::table
+        .filter(customer_transfers::customer_id.eq(customer))
+        .filter(customer_transfers::applied_at.is_null())
+        .filter(customer_transfers::cancelled_at.is_null());
+    let cancelled = customer_transfers::cancelled_at.eq(Some(tx.now));
+    diesel::update(planned).set(cancelled).execute(tx.conn()).await?;
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Territories from an ERP.
+
+use std::collections::HashMap;
+
+use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+use platform::batch::ItemKey;
+use platform::{Conn, Fault, Result, Tx, batch};
+use schema::territories;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::db::{lock_tree, parents, refused, visible_to};
+use super::{REFERENCES, Territory, TerritoryChanges};
+
+/// A territory as its ERP knows it: absent fields stay, null clears.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct TerritoryItem {
+    #[serde(flatten)]
+    key: ItemKey,
+    #[serde(flatten)]
+    changes: TerritoryChanges,
+}
+
+impl Refers for TerritoryItem {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+
+batch! {
+    /// Territories of one source system. Their order does not matter.
+    TerritoryBatch of TerritoryItem
+}
+
+impl Imported for Territory {
+    type Item = TerritoryItem;
+    /// The parent of every territory as it will be
+    type Context = HashMap<Uuid, Option<Uuid>>;
+
+    async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
+        let known = territories::source_system.eq(keys.source_system).assume_not_null();
+        let ids = territories::external_id.eq_any(&keys.external_ids).assume_not_null();
+        let rows = territories::table.filter(visible_to(caller));
+        let rows = rows.filter(known.and(ids).or(territories::id.eq_any(&keys.ids)));
+        let rows = rows.order(territories::id).select(Self::as_select()).for_update();
+        Ok(rows.load(conn).await?)
+    }
+
+    async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Self::Context> {
+        lock_tree(tx).await?;
+        let mut above: HashMap<_, _> = parents(tx).await?.into_iter().collect();
+        for arrival in arrivals {
+            if let Some(parent) = arrival.item.changes.details.parent_id {
+                above.insert(arrival.id, parent);
+            }
+        }
+        Ok(above)
+    }
+
+    fn drafted(arrival: &Arrival<Self>, above: &Self::Context) -> Result<Self, Vec<Fault>> {
+        let Arrival { item, before, id, now, .. } = arrival;
+        let mut after = match before {
+            Some(before) => before.with(&item.changes),
+            None => Self::blank(*id, *now).with(&item.changes),
+        };
+        after.source_system = Some(arrival.source_system.clone());
+        after.external_id = Some(item.key.external_id.clone());
+        let mut faults = after.faults();
+        let (mut at, mut steps) = (after.parent_id, 0);
+        while let Some(parent) = at {
+            steps += 1;
+            if parent == after.id || steps > above.len() {
+                let why = "a territory does not lie within itself";
+                faults.push(Fault::new("/parent_id", "cycle", why));
+                break;
+            }
+            at = above.get(&parent).copied().flatten();
+        }
+        if faults.is_empty() { Ok(after) } else { Err(faults) }
+    }
+
+    async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
+        for drafts in drafts.chunks(1000) {
+            let rows: Vec<&Self> = drafts.iter().map(|it| &it.after).collect();
+            diesel::insert_into(territories::table)
+                .values(rows)
+                .on_conflict(territories::id)
+                .do_update()
+                .set((
+                    territories::version.eq(excluded(territories::version)),
+                    territories::code.eq(excluded(territories::code)),
+                    territories::name.eq(excluded(territories::name)),
+                    territories::parent_id.eq(excluded(territories::parent_id)),
+                    territories::kind.eq(excluded(territories::kind)),
+                    territories::holders.eq(excluded(territories::holders)),
+                    territories::source_system.eq(excluded(territories::source_system)),
+                    territories::external_id.eq(excluded(territories::external_id)),
+                    territories::updated_at.eq(excluded(territories::updated_at)),
+                ))
+                .execute(tx.conn())
+                .await
+                .map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+
+    fn parent(&self) -> Option<Uuid> {
+        self.parent_id
+    }
+}

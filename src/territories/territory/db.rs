@@ -1,0 +1,177 @@
+//! The queries on territories, which everybody may see.
+
+use auth::{Body, Caller, reference};
+use diesel::dsl::sql;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use platform::{Change, Conn, Error, Fault, IfMatch, List, Resource, Result, Timestamp, Tx};
+use schema::territories;
+use uuid::Uuid;
+
+use super::{
+    NewTerritory, Territory, TerritoryChanges, TerritoryFilter, TerritoryPage, TerritorySort,
+};
+
+/// Everybody sees all territories.
+pub fn visible_to(_: &Caller) -> diesel::expression::SqlLiteral<Bool> {
+    sql("true")
+}
+
+auth::find! {
+    /// The visible lookup of references to territories.
+    find_territories in territories, visible_to
+}
+
+fn matching<'a>(caller: &Caller, filter: &'a TerritoryFilter) -> territories::BoxedQuery<'a, Pg> {
+    let mut query = territories::table.filter(visible_to(caller)).into_boxed();
+    if let Some(parent) = filter.parent_id {
+        query = query.filter(territories::parent_id.eq(parent));
+    }
+    if let Some(kind) = &filter.kind {
+        query = query.filter(territories::kind.eq(kind));
+    }
+    if let Some(code) = &filter.code {
+        query = query.filter(territories::code.eq(code));
+    }
+    query
+}
+
+impl Territory {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<TerritoryFilter>,
+    ) -> Result<TerritoryPage> {
+        use territories::{created_at, id, name};
+        let filter = reference::filter(conn, caller, list).await?;
+        let query = matching(caller, &filter).limit(list.fetch());
+        let total = if list.counted {
+            Some(matching(caller, &filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        match filter.sort.unwrap_or(TerritorySort::Name) {
+            TerritorySort::Name => {
+                let rows = query.filter(list.after::<String, _, _>(name, id)?).order((name, id));
+                let rows = rows.select(Self::as_select()).load(conn).await?;
+                list.page(rows, total, |it: &Self| (it.name.clone(), it.id))
+            }
+            TerritorySort::NewestFirst => {
+                let rows = query
+                    .filter(list.before::<Timestamp, _, _>(created_at, id)?)
+                    .order((created_at.desc(), id.desc()));
+                let rows = rows.select(Self::as_select()).load(conn).await?;
+                list.page(rows, total, |it: &Self| (it.created_at, it.id))
+            }
+        }
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = Self::query().filter(visible_to(caller)).filter(territories::id.eq(id));
+        Ok(row.first(conn).await?)
+    }
+
+    async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = territories::table.filter(visible_to(caller)).filter(territories::id.eq(id));
+        Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
+    }
+
+    pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewTerritory>) -> Result<Self> {
+        let new = new.resolve(tx.conn(), caller).await?;
+        let system = new.source_system.as_deref().or(caller.source_system());
+        let system = new.external_id.as_ref().and(system).map(str::to_owned);
+        let territory = Self {
+            name: new.name.clone(),
+            external_id: system.as_ref().and(new.external_id.clone()),
+            source_system: system,
+            ..Self::blank(Uuid::now_v7(), tx.now)
+        }
+        .detailed(&new.details);
+        territory.check()?;
+        let insert = diesel::insert_into(territories::table).values(&territory);
+        insert.execute(tx.conn()).await.map_err(refused)?;
+        tx.record(Change::created(&territory)).await?;
+        Ok(territory)
+    }
+
+    pub async fn update(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfMatch,
+        changes: &Body<TerritoryChanges>,
+    ) -> Result<Self> {
+        lock_tree(tx).await?;
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before, changes.fields())?;
+        let changes = changes.resolve(tx.conn(), caller).await?;
+        let after = before.next(before.with(&changes), tx.now);
+        if after != before {
+            after.check()?;
+            after.check_tree(tx).await?;
+            let update = diesel::update(territories::table.find(id)).set(&after);
+            update.execute(tx.conn()).await.map_err(refused)?;
+            tx.record(Change::updated(&before, &after)).await?;
+        }
+        Ok(after)
+    }
+
+    pub async fn delete(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfMatch) -> Result<()> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before, &[])?;
+        diesel::delete(territories::table.find(id)).execute(tx.conn()).await?;
+        tx.record(Change::deleted(&before)).await
+    }
+
+    /// No territory lies within itself.
+    async fn check_tree(&self, tx: &mut Tx) -> Result<()> {
+        let above: Vec<Above> = diesel::sql_query(ABOVE)
+            .bind::<diesel::sql_types::Nullable<SqlUuid>, _>(self.parent_id)
+            .load(tx.conn())
+            .await?;
+        if above.iter().any(|it| it.id == self.id) {
+            let fault = Fault::new("/parent_id", "cycle", "a territory does not lie within itself");
+            return Err(Error::invalid(vec![fault]));
+        }
+        Ok(())
+    }
+}
+
+#[derive(QueryableByName)]
+struct Above {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+}
+
+/// Written as SQL, because diesel has no recursive queries.
+const ABOVE: &str = "
+    with recursive above as (
+        select id, parent_id from territories where id = $1
+        union
+        select territories.id, territories.parent_id from territories
+        join above on territories.id = above.parent_id
+    )
+    select id from above";
+
+/// Two moves at once could make a circle that neither of them sees.
+pub async fn lock_tree(tx: &mut Tx) -> Result<()> {
+    let lock = "select pg_advisory_xact_lock(hashtext('territories'))";
+    diesel::sql_query(lock).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// The parent of every territory: to look for circles in a batch.
+pub async fn parents(tx: &mut Tx) -> Result<Vec<(Uuid, Option<Uuid>)>> {
+    let rows = territories::table.select((territories::id, territories::parent_id));
+    Ok(rows.load(tx.conn()).await?)
+}
+
+pub fn refused(error: diesel::result::Error) -> Error {
+    Error::from(error)
+        .on_constraint("territories_code_key", "/code", "duplicate")
+        .on_constraint("territories_external_id_key", "/external_id", "duplicate")
+        .on_constraint("territories_parent_id_check", "/parent_id", "cycle")
+        .on_constraint("territories_parent_id_fkey", "/parent_id", "unknown_reference")
+}

@@ -1,0 +1,155 @@
+//! The operations on territories.
+
+use actix_web::{delete, get, patch, post};
+use auth::{Body, Can};
+use platform::batch::{Batch, BatchQuery, Outcomes};
+use platform::changes::{self, HistoryPage};
+use platform::{
+    Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::batch::TerritoryBatch;
+use super::{NewTerritory, Territory, TerritoryChanges, TerritoryFilter, TerritoryPage};
+use crate::{ImportTerritories, ReadTerritories, WriteTerritories};
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_territories)
+        .service(create_territory)
+        .service(import_territories)
+        .service(read_territory)
+        .service(update_territory)
+        .service(delete_territory)
+        .service(list_territory_history);
+}
+
+/// List territories
+///
+/// All of them, for everybody.
+#[utoipa::path(
+    tag = "territories",
+    params(TerritoryFilter, PageQuery),
+    responses((status = 200, description = "A page of territories", body = TerritoryPage),
+        Problems),
+)]
+#[get("/territories")]
+async fn list_territories(
+    caller: Can<ReadTerritories>,
+    list: List<TerritoryFilter>,
+    db: Db,
+) -> Result<TerritoryPage> {
+    Territory::list(&mut *db.conn().await?, &caller, &list).await
+}
+
+/// Add a territory
+///
+/// Its holders are people, one at a time.
+#[utoipa::path(
+    tag = "territories",
+    request_body = NewTerritory,
+    responses((status = 201, description = "The new territory", body = Territory), Problems),
+)]
+#[post("/territories")]
+async fn create_territory(
+    caller: Can<WriteTerritories>,
+    new: Body<NewTerritory>,
+    write: Write,
+) -> Result<Reply> {
+    write.create(async move |tx| Territory::create(tx, &caller, &new).await).await
+}
+
+/// Bring territories in step with an ERP
+///
+/// Creates what is new, changes what differs, leaves the rest alone; parents and children may come
+/// in any order.
+#[utoipa::path(
+    tag = "territories",
+    params(BatchQuery),
+    request_body = TerritoryBatch,
+    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+)]
+#[post("/territories/batch")]
+async fn import_territories(
+    caller: Can<ImportTerritories>,
+    batch: Batch<TerritoryBatch>,
+    write: Write,
+) -> Result<Reply> {
+    write
+        .run(async move |tx| Reply::json(&auth::import::<Territory, _>(tx, &caller, &batch).await?))
+        .await
+}
+
+/// Read a territory
+///
+/// With its holders of all times.
+#[utoipa::path(
+    tag = "territories",
+    responses((status = 200, description = "The territory", body = Territory), Problems),
+)]
+#[get("/territories/{id}")]
+async fn read_territory(
+    caller: Can<ReadTerritories>,
+    id: Path<Uuid>,
+    db: Db,
+) -> Result<Tagged<Territory>> {
+    Ok(Tagged(Territory::find(&mut *db.conn().await?, &caller, *id).await?))
+}
+
+/// Change a territory
+///
+/// The holders are replaced whole. A territory does not lie within itself.
+#[utoipa::path(
+    tag = "territories",
+    request_body(content = TerritoryChanges, content_type = "application/merge-patch+json"),
+    responses((status = 200, description = "The territory", body = Territory), Problems),
+)]
+#[patch("/territories/{id}")]
+async fn update_territory(
+    caller: Can<WriteTerritories>,
+    id: Path<Uuid>,
+    based_on: IfMatch,
+    changes: Body<TerritoryChanges>,
+    write: Write,
+) -> Result<Reply> {
+    write
+        .update(async move |tx| Territory::update(tx, &caller, *id, based_on, &changes).await)
+        .await
+}
+
+/// Delete a territory
+///
+/// Only one that nothing refers to.
+#[utoipa::path(
+    tag = "territories",
+    responses((status = 204, description = "It is gone"), Problems),
+)]
+#[delete("/territories/{id}")]
+async fn delete_territory(
+    caller: Can<WriteTerritories>,
+    id: Path<Uuid>,
+    based_on: IfMatch,
+    write: Write,
+) -> Result<Reply> {
+    write.delete(async move |tx| Territory::delete(tx, &caller, *id, based_on).await).await
+}
+
+/// What happened to a territory
+///
+/// Latest first.
+#[utoipa::path(
+    tag = "territories",
+    params(PageQuery),
+    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+)]
+#[get("/territories/{id}/history")]
+async fn list_territory_history(
+    caller: Can<ReadTerritories>,
+    id: Path<Uuid>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<HistoryPage> {
+    let mut conn = db.conn().await?;
+    let territory = Territory::find(&mut conn, &caller, *id).await?;
+    changes::history(&mut conn, &territory, &list).await
+}
