@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use private_pg::{Options, Server};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::{
     Folder, Service, assert_kept, comes_back, eventually, program, psql, query, signal, write,
@@ -40,6 +40,17 @@ fn a_server_stopped_by_others_comes_back() {
     }
 }
 
+/// Nothing but this signal ends it, and it shall not outlive a test that fails.
+struct Frozen(u32);
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        if let Some(pid) = Pid::from_raw(self.0.cast_signed()) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
 #[test]
 fn a_calculation_and_a_frozen_process_do_not_delay_it() {
     let folder = Folder::created();
@@ -60,7 +71,8 @@ fn a_calculation_and_a_frozen_process_do_not_delay_it() {
         eventually("it is busy", || query(&folder.data(), &url, &sql).ok()?.parse::<u32>().ok())
     };
     pid_of("busy");
-    signal(pid_of("frozen"), Signal::STOP);
+    let frozen = Frozen(pid_of("frozen"));
+    signal(frozen.0, Signal::STOP);
     let (start, former) = (Instant::now(), server.pid().unwrap());
     signal(former, Signal::KILL);
     comes_back(&server, &folder.data(), former);

@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 
 use private_pg::{Options, Server};
 use rustix::process::{Signal, geteuid};
@@ -63,15 +64,17 @@ fn data_goes_from_user_to_root_and_back() {
     chown(&folder.0, Some(nobody), Some(nobody)).unwrap();
     let programs = Folder::new();
     let copy = programs.0.join("service");
-    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    // Not by us: a program that any process still has open for writing cannot be run.
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&copy).status();
+    assert!(copied.unwrap().success());
     let as_user = |user: u32| {
         let like = Service::command(&folder.0);
-        let mut command = std::process::Command::new(&copy);
+        let mut command = Command::new(&copy);
         command.args(like.get_args()).uid(user).gid(user).current_dir("/");
         for (name, value) in like.get_envs() {
             command.env(name, value.unwrap_or_default());
         }
-        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         Service::run(&mut command)
     };
     let service = as_user(nobody);

@@ -27,6 +27,7 @@ fn the_first_start_creates_and_the_next_finds_the_data() {
     assert!(server.stop());
     assert_eq!(server.pid(), None);
     assert!(!folder.data().join("postmaster.pid").exists(), "it was stopped in order");
+    assert!(!folder.0.join("run").exists(), "nothing is left of its socket");
     assert!(server.stop(), "once more does no harm");
     drop(server);
     let server = folder.start();
