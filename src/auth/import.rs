@@ -240,7 +240,9 @@ fn parents_first<R: Imported>(drafts: Vec<Draft<R>>, outcomes: &mut Outcomes) ->
         if ready.is_empty() {
             let fault = Fault::new("/parent_id", "cycle", "it would be below itself");
             let error = Error::invalid(vec![fault]);
-            blocked.iter().for_each(|it| outcomes.failed(it.index, &error));
+            for it in blocked {
+                outcomes.failed(it.index, &error);
+            }
             break;
         }
         for draft in &ready {

@@ -1,23 +1,64 @@
 //! Who is calling and what they may do: tokens name a person, the directory knows the person's
-//! roles and reach, permissions and [`reach::InReach`] decide.
+//! roles and reach, permissions and [`reach::InReach`] decide. People, teams and programs, and how
+//! they log in, live here, too.
 
+pub mod api_client;
+pub mod attempt;
 mod caller;
 pub mod directory;
+pub mod hooks;
 pub mod import;
+pub mod login;
+pub mod me;
 pub mod membership;
+pub mod password;
 pub mod policy;
 pub mod reach;
 pub mod reference;
+pub mod session;
+pub mod signing_key;
 pub mod team;
 pub mod token;
 pub mod user;
 
+use utoipa_actix_web::service_config::ServiceConfig;
+
 pub use caller::{Caller, Can, authenticate};
 pub use directory::{Directory, Person};
 pub use import::{Arrival, Draft, Imported, Keys, import};
+pub use login::TrustProxy;
+pub use me::Permissions;
 pub use membership::team_paths;
 pub use policy::{Permission, Role};
 pub use reference::{Body, Reference, Refers};
+pub use signing_key::root_routes;
 pub use team::find_teams;
 pub use token::Tokens;
 pub use user::find_users;
+
+permissions! {
+    /// Whoever is signed in.
+    Anybody: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
+        | Finance | CreditController | Quality | Hr | Erp | Reporter;
+    ReadUsers: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
+        | Finance | CreditController | Quality | Hr | Erp | Reporter;
+    WriteUsers: Admin | Hr | Erp;
+    ImportUsers: Admin | Erp;
+    SetPasswords: Admin | Hr;
+    ReadTeams: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
+        | Finance | CreditController | Quality | Hr | Erp | Reporter;
+    WriteTeams: Admin | Hr | Erp;
+    ImportTeams: Admin | Erp;
+    ManageClients: Admin;
+    RotateKeys: Admin;
+}
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.configure(login::routes)
+        .configure(me::routes)
+        .configure(user::http::routes)
+        .configure(team::http::routes)
+        .configure(membership::http::routes)
+        .configure(api_client::routes)
+        .configure(signing_key::routes);
+}

@@ -99,7 +99,24 @@ impl ByCredit<'_> {
     pub fn is_everything(&self) -> bool {
         self.reach.is_none()
     }
+
+    /// The rule for SQL that is written by hand; `bind` takes an array and says where it stands.
+    /// Nothing when there is no limit.
+    pub fn sql(&self, mut bind: impl FnMut(&[Uuid]) -> String) -> Option<String> {
+        let reach = self.reach?;
+        let [people, path, owner, end] = ORDER_RULE;
+        let (reach, teams) = (bind(reach), bind(self.teams));
+        Some([people, &reach, path, &teams, owner, &reach, end].concat())
+    }
 }
+
+/// What stands before, between and behind the people, the teams, and the people once more.
+const ORDER_RULE: [&str; 4] = [
+    "(orders.credited && ",
+    " or orders.team_path && ",
+    " or orders.customer_id in (select id from customers where owner_id = any(",
+    ")))",
+];
 
 impl Expression for ByCredit<'_> {
     type SqlType = Bool;
@@ -124,13 +141,12 @@ impl QueryFragment<Pg> for ByCredit<'_> {
             out.push_sql("true");
             return Ok(());
         };
-        out.push_sql("(orders.credited && ");
-        out.push_bind_param::<Array<SqlUuid>, &[Uuid]>(reach)?;
-        out.push_sql(" or orders.team_path && ");
-        out.push_bind_param::<Array<SqlUuid>, &[Uuid]>(&self.teams)?;
-        out.push_sql(" or orders.customer_id in (select id from customers where owner_id = any(");
-        out.push_bind_param::<Array<SqlUuid>, &[Uuid]>(reach)?;
-        out.push_sql(")))");
+        let [people, path, owner, end] = ORDER_RULE;
+        for (text, ids) in [(people, reach), (path, &self.teams), (owner, reach)] {
+            out.push_sql(text);
+            out.push_bind_param::<Array<SqlUuid>, &[Uuid]>(ids)?;
+        }
+        out.push_sql(end);
         Ok(())
     }
 }
@@ -175,9 +191,13 @@ mod tests {
     fn orders_have_three_ways_to_be_seen() {
         let (people, teams) = ([Uuid::nil()], [Uuid::nil()]);
         let rule = ByCredit { reach: Some(&people), teams: &teams };
-        let count = sql(&orders::table.filter(rule).count());
+        let count = sql(&orders::table.filter(rule.clone()).count());
         assert!(count.contains("orders.credited && $1 or orders.team_path && $2 or"), "{count}");
+        let by_hand = rule.sql(|_| "$n".into()).unwrap();
+        assert!(by_hand.starts_with("(orders.credited && $n or orders.team_path && $n or"));
+        assert!(count.replace(['1', '2', '3'], "n").ends_with(&by_hand), "{by_hand}");
         let rule = ByCredit { reach: None, teams: &teams };
+        assert!(rule.sql(|_| String::new()).is_none());
         assert!(sql(&orders::table.filter(rule).count()).ends_with("WHERE true"));
     }
 }

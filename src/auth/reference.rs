@@ -138,6 +138,11 @@ impl<T: Refers + DeserializeOwned> Body<T> {
         &self.fields
     }
 
+    /// A field of text as it was sent, for what must be known before there is a transaction.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.value[field].as_str()
+    }
+
     pub async fn resolve(&self, conn: &mut Conn, caller: &Caller) -> Result<T> {
         let mut value = [self.value.clone()];
         let faults = resolve_all(conn, caller, caller.source_system(), T::REFERENCES, &mut value);
@@ -224,7 +229,8 @@ pub async fn resolve_known(
                 match id {
                     Some(id) => drop(object.insert(format!("{name}_id"), id.to_string().into())),
                     None => {
-                        faults.push(Fault::unknown_reference(&format!("{pointer}/{name}_{field}")))
+                        let pointer = format!("{pointer}/{name}_{field}");
+                        faults.push(Fault::unknown_reference(&pointer));
                     }
                 }
             });

@@ -119,8 +119,8 @@ pub struct ItemKey {
 #[macro_export]
 macro_rules! batch {
     ($(#[$meta:meta])* $name:ident of $item:ty) => {
-        $(#[$meta])*
         #[derive(utoipa::ToSchema)]
+        $(#[$meta])*
         #[allow(dead_code)]
         pub struct $name {
             /// Whose external ids these are; your own system's unless told

@@ -129,6 +129,10 @@ impl Error {
         self.0.constraint.is_some()
     }
 
+    pub fn violates(&self, constraint: &str) -> bool {
+        self.0.constraint.as_deref() == Some(constraint)
+    }
+
     /// In place of "not found": for references, where 404 would be about the wrong thing.
     #[must_use]
     pub fn or(self, other: impl FnOnce() -> Self) -> Self {
@@ -149,7 +153,7 @@ impl Error {
     /// Says which field holds the value that another row has already.
     #[must_use]
     pub fn on_duplicate(mut self, name: &str, pointer: &str) -> Self {
-        if self.0.constraint.as_deref() == Some(name) {
+        if self.violates(name) {
             self.0.faults = vec![Fault::new(pointer, "duplicate", "another one has this value")];
         }
         self
@@ -207,12 +211,13 @@ impl From<DbError> for Error {
 }
 
 /// What the statuses are called in Chinese; in English as HTTP calls them.
-const TITLES: [(u16, &str); 16] = [
+const TITLES: [(u16, &str); 17] = [
     (400, "请求有误"),
     (401, "请先登录"),
     (403, "没有权限"),
     (404, "未找到"),
     (405, "不支持该方法"),
+    (406, "无法提供所要的格式"),
     (409, "与现状冲突"),
     (410, "已失效"),
     (412, "数据已被他人修改"),

@@ -1,8 +1,350 @@
 //! A person who works here, 用户 (S1).
 
+pub(crate) mod account;
+mod batch;
+mod db;
+pub mod http;
+mod view;
+
+use std::ops::{Deref, DerefMut};
+
+use diesel::prelude::*;
+use platform::batch::ItemKey;
+use platform::{Date, EVERYBODY, Error, Fault, Result, Timestamp};
+use platform::{pinyin, resource, sent, set, text_enum};
 use schema::users;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::membership::{Memberships, Place};
+use crate::reference::{Reference, Refers};
+use crate::team::find_teams;
+use crate::{Caller, Role};
+
+pub use account::{create_cli, ensure_admin, set_password_cli};
+pub use batch::apply_memberships;
+pub(crate) use db::{Brief, briefs};
+pub use view::{UserPage, UserView, shown};
 
 crate::find! {
     /// People are known to everybody, if only by their name and team.
     find_users in users, |_| users::id.is_not_null()
+}
+
+text_enum! {
+    pub enum UserSort {
+        Name = "name",
+        /// Chinese names as they are read
+        NamePinyin = "name_pinyin",
+        NewestFirst = "-created_at",
+    }
+}
+
+/// What is stored in the row of a person, but for the password.
+#[derive(Debug, Clone, PartialEq, Serialize, HasQuery, Insertable)]
+#[diesel(table_name = users, treat_none_as_default_value = false)]
+pub struct UserRow {
+    pub id: Uuid,
+    pub version: i64,
+    pub username: Option<String>,
+    pub name: String,
+    #[serde(skip)]
+    pub name_pinyin: String,
+    pub email: Option<String>,
+    pub phone: Option<String>,
+    pub roles: Vec<Role>,
+    pub team_id: Option<Uuid>,
+    pub leads_team: bool,
+    pub employed_from: Option<Date>,
+    pub employed_to: Option<Date>,
+    pub active: bool,
+    pub source_system: Option<String>,
+    pub external_id: Option<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// A person with all memberships: what is written and recorded as one. `team_id` and `leads_team`
+/// of the row are what the memberships say of today.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct User {
+    #[serde(flatten)]
+    pub row: UserRow,
+    pub memberships: Memberships,
+}
+
+resource! { User: "user" at "/api/v1/users", seen by |_it| vec![EVERYBODY] }
+
+impl Deref for User {
+    type Target = UserRow;
+
+    fn deref(&self) -> &UserRow {
+        &self.row
+    }
+}
+
+impl DerefMut for User {
+    fn deref_mut(&mut self) -> &mut UserRow {
+        &mut self.row
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(example = json!({ "name": "张伟", "username": "zhangwei", "employed_from": "2026-01-01" }))]
+pub struct NewUser {
+    /// Without a password nobody can log in. At least 10 characters, and none of the common ones.
+    #[schema(min_length = 10, max_length = 200, nullable = false, write_only)]
+    #[allow(dead_code, reason = "hashed before the rest is read")]
+    password: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    #[schema(min_length = 1, max_length = 100, pattern = r"^\S+$")]
+    username: Option<String>,
+    #[schema(format = "email", max_length = 254)]
+    email: Option<String>,
+    #[schema(max_length = 40)]
+    phone: Option<String>,
+    /// `salesperson` unless told; only an admin may tell otherwise
+    #[schema(min_items = 1, max_items = 12, nullable = false)]
+    roles: Option<Vec<Role>>,
+    team_id: Option<Uuid>,
+    #[schema(nullable = false)]
+    leads_team: Option<bool>,
+    /// When the membership begins: `employed_from` unless told, else at the beginning of time
+    #[schema(nullable = false, write_only)]
+    effective_on: Option<Date>,
+    employed_from: Option<Date>,
+    /// Exclusive
+    employed_to: Option<Date>,
+    #[schema(default = true, nullable = false)]
+    active: Option<bool>,
+}
+
+/// A merge patch: absent fields stay as they are, null clears.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(default)]
+#[schema(example = json!({ "phone": "13800000000" }))]
+pub struct UserChanges {
+    #[schema(min_length = 1, max_length = 200, nullable = false)]
+    name: Option<String>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(min_length = 1, max_length = 100, pattern = r"^\S+$")]
+    username: Option<Option<String>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(format = "email", max_length = 254)]
+    email: Option<Option<String>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(max_length = 40)]
+    phone: Option<Option<String>>,
+    /// Only an admin may change them
+    #[schema(min_items = 1, max_items = 12, nullable = false)]
+    roles: Option<Vec<Role>>,
+    /// Starts a new membership on `effective_on` and ends the running one; null only ends it
+    #[serde(deserialize_with = "sent")]
+    team_id: Option<Option<Uuid>>,
+    /// Likewise
+    #[schema(nullable = false)]
+    leads_team: Option<bool>,
+    /// When the new membership begins: today unless told; the first one when the employment does
+    #[schema(nullable = false, write_only)]
+    effective_on: Option<Date>,
+    #[serde(deserialize_with = "sent")]
+    employed_from: Option<Option<Date>>,
+    /// Exclusive: from then on nothing is open to the person
+    #[serde(deserialize_with = "sent")]
+    employed_to: Option<Option<Date>>,
+    /// Somebody who is not active is locked out, and out of all sessions
+    #[schema(nullable = false)]
+    active: Option<bool>,
+}
+
+/// A person as another system knows them: absent fields stay, null clears.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct UserItem {
+    #[serde(flatten)]
+    #[allow(dead_code, reason = "read by the import")]
+    key: ItemKey,
+    #[serde(flatten)]
+    changes: UserChanges,
+}
+
+platform::batch! {
+    /// People of one source system. Their order does not matter.
+    #[schema(example = json!({ "source_system": "sap", "items": [{ "external_id": "E-1", "name": "张伟" }] }))]
+    UserBatch of UserItem
+}
+
+/// Which people to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct UserFilter {
+    team_id: Option<Uuid>,
+    /// One or several, separated by commas; only for those who may see everybody's roles
+    #[param(inline, style = Form, explode = false)]
+    role: Option<Vec<Role>>,
+    active: Option<bool>,
+    /// A part of the name, or of its pinyin, or the initials of that
+    #[param(min_length = 1, max_length = 100)]
+    q: Option<String>,
+    /// By `name` unless told
+    #[param(inline)]
+    sort: Option<UserSort>,
+}
+
+const TEAM: &[Reference] = &[Reference { at: "team", of: "team", find: find_teams }];
+
+impl Refers for NewUser {
+    const REFERENCES: &'static [Reference] = TEAM;
+}
+impl Refers for UserChanges {
+    const REFERENCES: &'static [Reference] = TEAM;
+}
+impl Refers for UserItem {
+    const REFERENCES: &'static [Reference] = TEAM;
+}
+impl Refers for UserFilter {
+    const REFERENCES: &'static [Reference] = TEAM;
+}
+
+impl NewUser {
+    fn changes(self) -> UserChanges {
+        UserChanges {
+            name: Some(self.name),
+            username: Some(self.username),
+            email: Some(self.email),
+            phone: Some(self.phone),
+            roles: self.roles,
+            team_id: self.team_id.map(Some),
+            leads_team: self.leads_team,
+            effective_on: self.effective_on,
+            employed_from: Some(self.employed_from),
+            employed_to: Some(self.employed_to),
+            active: self.active,
+        }
+    }
+}
+
+impl User {
+    fn blank(id: Uuid, now: Timestamp) -> Self {
+        let row = UserRow {
+            id,
+            version: 1,
+            username: None,
+            name: String::new(),
+            name_pinyin: String::new(),
+            email: None,
+            phone: None,
+            roles: vec![Role::Salesperson],
+            team_id: None,
+            leads_team: false,
+            employed_from: None,
+            employed_to: None,
+            active: true,
+            source_system: None,
+            external_id: None,
+            created_at: now,
+            updated_at: now,
+        };
+        Self { row, memberships: Memberships::default() }
+    }
+
+    /// The person after the changes; equal to itself when they change nothing.
+    fn with(&self, changes: &UserChanges, today: Date) -> Self {
+        let mut after = self.clone();
+        set(&mut after.name, changes.name.as_ref());
+        after.name_pinyin = pinyin::full(&after.name);
+        set(&mut after.username, changes.username.as_ref());
+        set(&mut after.email, changes.email.as_ref());
+        set(&mut after.phone, changes.phone.as_ref());
+        if let Some(roles) = &changes.roles {
+            after.roles = Role::ALL.iter().copied().filter(|it| roles.contains(it)).collect();
+        }
+        set(&mut after.employed_from, changes.employed_from.as_ref());
+        set(&mut after.employed_to, changes.employed_to.as_ref());
+        set(&mut after.active, changes.active.as_ref());
+        if changes.team_id.is_some() || changes.leads_team.is_some() {
+            let on = changes.effective_on.unwrap_or_else(|| after.moves_on(today));
+            let place = after.place(changes, on);
+            after.memberships.move_to(self.id, place, on);
+        }
+        after.settle(today);
+        after
+    }
+
+    /// When a move begins that does not say when.
+    fn moves_on(&self, today: Date) -> Date {
+        let beginning = Date(jiff::civil::date(1, 1, 1));
+        let first = || self.employed_from.unwrap_or(beginning);
+        if self.memberships.is_empty() { first() } else { today }
+    }
+
+    /// Where the changes want the person to be; what they do not tell stays as it is on that day.
+    fn place(&self, changes: &UserChanges, on: Date) -> Place {
+        let now = self.memberships.on(on);
+        let team = changes.team_id.unwrap_or(now.map(|now| now.0));
+        let leads = changes.leads_team.unwrap_or(now.is_some_and(|now| now.1));
+        team.map(|team| (team, leads))
+    }
+
+    /// Puts what the memberships say of today into the row.
+    fn settle(&mut self, today: Date) {
+        let now = self.memberships.on(today);
+        self.team_id = now.map(|now| now.0);
+        self.leads_team = now.is_some_and(|now| now.1);
+    }
+
+    /// What must hold for everybody, however they are written.
+    fn faults(&self, changes: &UserChanges, today: Date) -> Vec<Fault> {
+        let mut faults = vec![];
+        if matches!((self.employed_from, self.employed_to), (Some(from), Some(to)) if to <= from) {
+            faults.push(Fault::new("/employed_to", "range", "after the first day"));
+        }
+        let on = changes.effective_on.unwrap_or(today);
+        if changes.leads_team == Some(true) && self.memberships.on(on).is_none() {
+            faults.push(Fault::new("/leads_team", "no_team", "of which team?"));
+        }
+        faults
+    }
+
+    /// May the person log in and do something?
+    fn works(&self, today: Date) -> bool {
+        self.active && self.employed_to.is_none_or(|end| today < end)
+    }
+
+    fn administers(&self, today: Date) -> bool {
+        self.works(today) && self.roles.contains(&Role::Admin)
+    }
+}
+
+impl UserChanges {
+    /// Only an admin grants roles. Others may repeat what is so anyhow.
+    fn roles_for(&mut self, caller: &Caller, before: Option<&User>) -> Result<(), Fault> {
+        let Some(roles) = self.roles.as_ref().filter(|_| !caller.is(Role::Admin)) else {
+            return Ok(());
+        };
+        let now = before.map_or(&[Role::Salesperson][..], |before| &before.roles);
+        let same = roles.len() == now.len() && roles.iter().all(|role| now.contains(role));
+        // An ERP takes everybody for a salesperson: that says nothing about those who are more.
+        let plain = caller.is(Role::Erp) && roles[..] == [Role::Salesperson];
+        if !same && !plain {
+            let why = "only an admin grants roles";
+            return Err(Fault::new("/roles", "roles_not_grantable", why));
+        }
+        self.roles = None;
+        Ok(())
+    }
+}
+
+fn not_grantable(fault: Fault) -> Error {
+    Error::forbidden_because("roles_not_grantable", fault.message.clone()).faults(vec![fault])
+}
+
+fn last_admin() -> Error {
+    let fault = Fault::new("", "last_admin", "somebody must be able to let others in");
+    Error::conflict("last_admin", "nobody else is an active admin").faults(vec![fault])
+}
+
+fn own_account() -> Error {
+    Error::conflict("own_account", "nobody locks out themself")
 }

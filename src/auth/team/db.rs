@@ -1,0 +1,213 @@
+//! The queries on teams. Everybody may know them all.
+
+use diesel::dsl::sql;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Bool, Text, Uuid as SqlUuid};
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+use platform::{Change, Conn, Error, Fault, IfMatch, List, Resource, Result, Tx};
+use schema::teams;
+use uuid::Uuid;
+
+use super::{NewTeam, Team, TeamChanges, TeamFilter, TeamItem, TeamPage};
+use crate::import::{Arrival, Draft, Imported, Keys};
+use crate::reference::{self, Body};
+use crate::{Caller, directory};
+
+fn matching(filter: &TeamFilter) -> teams::BoxedQuery<'_, Pg> {
+    let mut query = teams::table.into_boxed();
+    if let Some(parent) = filter.parent_id {
+        query = query.filter(teams::parent_id.eq(parent));
+    }
+    if let Some(code) = &filter.code {
+        query = query.filter(teams::code.eq(code));
+    }
+    if let Some(q) = &filter.q {
+        let part = sql::<Bool>("strpos(lower(teams.name), ").bind::<Text, _>(q.to_lowercase());
+        query = query.filter(part.sql(") > 0"));
+    }
+    query
+}
+
+impl Team {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<TeamFilter>,
+    ) -> Result<TeamPage> {
+        let filter = reference::filter(conn, caller, list).await?;
+        let total = if list.counted {
+            Some(matching(&filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let rows = matching(&filter)
+            .select(Self::as_select())
+            .filter(list.after::<String, _, _>(teams::name, teams::id)?)
+            .order((teams::name, teams::id))
+            .limit(list.fetch());
+        list.page(rows.load(conn).await?, total, |it: &Self| (it.name.clone(), it.id))
+    }
+
+    pub async fn find(conn: &mut Conn, _: &Caller, id: Uuid) -> Result<Self> {
+        Ok(Self::query().filter(teams::id.eq(id)).first(conn).await?)
+    }
+
+    /// The team, locked until the end of the transaction.
+    async fn find_for_update(tx: &mut Tx, id: Uuid) -> Result<Self> {
+        let row = teams::table.find(id).select(Self::as_select()).for_update();
+        Ok(row.first(tx.conn()).await?)
+    }
+
+    pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewTeam>) -> Result<Self> {
+        let NewTeam { code, name, parent_id } = new.resolve(tx.conn(), caller).await?;
+        let team = Self { code, name, parent_id, ..Self::blank(Uuid::now_v7(), tx.now) };
+        store(tx, &[&team]).await?;
+        tx.record(Change::created(&team)).await?;
+        Ok(team)
+    }
+
+    pub async fn update(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfMatch,
+        changes: &Body<TeamChanges>,
+    ) -> Result<Self> {
+        let fields = changes.fields();
+        let changes = changes.resolve(tx.conn(), caller).await?;
+        if changes.parent_id.is_some() {
+            lock_tree(tx).await?;
+        }
+        let before = Self::find_for_update(tx, id).await?;
+        based_on.check(&before, fields)?;
+        let after = before.next(before.with(&changes), tx.now);
+        if after != before {
+            store(tx, &[&after]).await?;
+            tx.record(Change::updated(&before, &after)).await?;
+        }
+        Ok(after)
+    }
+
+    pub async fn delete(tx: &mut Tx, id: Uuid, based_on: IfMatch) -> Result<()> {
+        let before = Self::find_for_update(tx, id).await?;
+        based_on.check(&before, &[])?;
+        diesel::delete(teams::table.find(id)).execute(tx.conn()).await?;
+        tx.record(Change::deleted(&before)).await?;
+        directory::touch(tx.conn()).await
+    }
+}
+
+/// Two moves at the same moment could make a circle that neither of them sees.
+async fn lock_tree(tx: &mut Tx) -> Result<()> {
+    tx.lock("teams").await
+}
+
+/// Writes teams, new and changed, and makes sure that the tree is still one.
+async fn store(tx: &mut Tx, rows: &[&Team]) -> Result<()> {
+    for rows in rows.chunks(1000) {
+        diesel::insert_into(teams::table)
+            .values(rows.to_vec())
+            .on_conflict(teams::id)
+            .do_update()
+            .set((
+                teams::version.eq(excluded(teams::version)),
+                teams::code.eq(excluded(teams::code)),
+                teams::name.eq(excluded(teams::name)),
+                teams::parent_id.eq(excluded(teams::parent_id)),
+                teams::source_system.eq(excluded(teams::source_system)),
+                teams::external_id.eq(excluded(teams::external_id)),
+                teams::updated_at.eq(excluded(teams::updated_at)),
+            ))
+            .execute(tx.conn())
+            .await
+            .map_err(refused)?;
+    }
+    let ids: Vec<Uuid> = rows.iter().filter(|it| it.parent_id.is_some()).map(|it| it.id).collect();
+    if !ids.is_empty() {
+        let query = diesel::sql_query(CIRCLES).bind::<Array<SqlUuid>, _>(ids);
+        let circles: Circles = query.get_result(tx.conn()).await?;
+        if circles.found {
+            return Err(circle());
+        }
+    }
+    directory::touch(tx.conn()).await
+}
+
+#[derive(QueryableByName)]
+struct Circles {
+    #[diesel(sql_type = Bool)]
+    found: bool,
+}
+
+/// `union` drops what was there already, so that it ends even in a circle.
+const CIRCLES: &str = "
+    with recursive above as (
+        select id as start, parent_id from teams where id = any($1) and parent_id is not null
+        union
+        select above.start, teams.parent_id from above join teams on teams.id = above.parent_id
+        where teams.parent_id is not null
+    )
+    select exists(select from above where start = parent_id) as found";
+
+fn circle() -> Error {
+    let why = "a team would be above itself";
+    let fault = Fault::new("/parent_id", "team_cycle", why);
+    Error::conflict("team_cycle", why).faults(vec![fault]).as_constraint("team_cycle")
+}
+
+fn refused(error: diesel::result::Error) -> Error {
+    let error = Error::from(error);
+    if error.violates("teams_parent_id_check") {
+        return circle();
+    }
+    error
+        .on_duplicate("teams_code_key", "/code")
+        .on_duplicate("teams_external_id_key", "/external_id")
+}
+
+impl Imported for Team {
+    type Item = TeamItem;
+    type Context = ();
+
+    async fn stored(conn: &mut Conn, _: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
+        let known = teams::source_system.eq(keys.source_system);
+        let known = known.and(teams::external_id.eq_any(&keys.external_ids));
+        let rows = teams::table
+            .filter(known.or(teams::id.eq_any(&keys.ids)))
+            .select(Self::as_select())
+            .order(teams::id)
+            .for_update();
+        Ok(rows.load(conn).await?)
+    }
+
+    async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<()> {
+        let moves = arrivals.iter().any(|it| it.item.changes.parent_id.is_some());
+        if moves { lock_tree(tx).await } else { Ok(()) }
+    }
+
+    fn drafted(arrival: &Arrival<Self>, (): &()) -> Result<Self, Vec<Fault>> {
+        let changes = &arrival.item.changes;
+        if arrival.before.is_none() && changes.name.is_none() {
+            return Err(vec![Fault::new("/name", "required", "a new team needs a name")]);
+        }
+        let before = arrival.before.clone();
+        let before = before.unwrap_or_else(|| Self::blank(arrival.id, arrival.now));
+        let source_system = Some(arrival.source_system.clone());
+        let external_id = Some(arrival.key.external_id.clone());
+        Ok(Self { source_system, external_id, ..before.with(changes) })
+    }
+
+    async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
+        store(tx, &drafts.iter().map(|draft| &draft.after).collect::<Vec<_>>()).await
+    }
+
+    fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+
+    fn parent(&self) -> Option<Uuid> {
+        self.parent_id
+    }
+}

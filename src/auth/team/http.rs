@@ -1,0 +1,133 @@
+//! The operations on teams.
+
+use actix_web::{delete, get, patch, post};
+use platform::batch::{Batch, BatchQuery, Outcomes};
+use platform::changes::{self, HistoryPage};
+use platform::{
+    Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::{NewTeam, Team, TeamBatch, TeamChanges, TeamFilter, TeamPage};
+use crate::{Body, Can, ImportTeams, ReadTeams, WriteTeams, import};
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_teams)
+        .service(create_team)
+        .service(import_teams)
+        .service(read_team)
+        .service(update_team)
+        .service(delete_team)
+        .service(list_team_history);
+}
+
+/// List teams
+///
+/// By name. Everybody knows all teams.
+#[utoipa::path(
+    tag = "auth",
+    params(TeamFilter, PageQuery),
+    responses((status = 200, description = "A page of teams", body = TeamPage), Problems),
+)]
+#[get("/teams")]
+async fn list_teams(caller: Can<ReadTeams>, list: List<TeamFilter>, db: Db) -> Result<TeamPage> {
+    Team::list(&mut *db.conn().await?, &caller, &list).await
+}
+
+/// Add a team
+///
+/// For admin, hr and the ERP. A `code` is unique (409 `duplicate`).
+#[utoipa::path(
+    tag = "auth",
+    request_body = NewTeam,
+    responses((status = 201, description = "The new team", body = Team), Problems),
+)]
+#[post("/teams")]
+async fn create_team(caller: Can<WriteTeams>, new: Body<NewTeam>, write: Write) -> Result<Reply> {
+    write.create(async move |tx| Team::create(tx, &caller, &new).await).await
+}
+
+/// Bring teams in step with another system
+///
+/// Creates what is new, changes what differs, leaves the rest alone. An item that is wrong fails
+/// by itself, unless the batch is atomic.
+#[utoipa::path(
+    tag = "auth",
+    params(BatchQuery),
+    request_body = TeamBatch,
+    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+)]
+#[post("/teams/batch")]
+async fn import_teams(
+    caller: Can<ImportTeams>,
+    batch: Batch<TeamBatch>,
+    write: Write,
+) -> Result<Reply> {
+    write.run(async move |tx| Reply::json(&import::<Team, _>(tx, &caller, &batch).await?)).await
+}
+
+/// Read a team
+#[utoipa::path(
+    tag = "auth",
+    responses((status = 200, description = "The team", body = Team), Problems),
+)]
+#[get("/teams/{id}")]
+async fn read_team(caller: Can<ReadTeams>, id: Path<Uuid>, db: Db) -> Result<Tagged<Team>> {
+    Ok(Tagged(Team::find(&mut *db.conn().await?, &caller, *id).await?))
+}
+
+/// Change a team
+///
+/// For admin, hr and the ERP. It cannot be put below itself (409 `team_cycle`). Whoever leads a
+/// team above it reaches its members from then on.
+#[utoipa::path(
+    tag = "auth",
+    request_body(content = TeamChanges, content_type = "application/merge-patch+json"),
+    responses((status = 200, description = "The team", body = Team), Problems),
+)]
+#[patch("/teams/{id}")]
+async fn update_team(
+    caller: Can<WriteTeams>,
+    id: Path<Uuid>,
+    based_on: IfMatch,
+    changes: Body<TeamChanges>,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| Team::update(tx, &caller, *id, based_on, &changes).await).await
+}
+
+/// Delete a team
+///
+/// Only one that has never had a member and has no team below it (409 `still_referenced`).
+#[utoipa::path(
+    tag = "auth",
+    responses((status = 204, description = "It is gone"), Problems),
+)]
+#[delete("/teams/{id}")]
+async fn delete_team(
+    _caller: Can<WriteTeams>,
+    id: Path<Uuid>,
+    based_on: IfMatch,
+    write: Write,
+) -> Result<Reply> {
+    write.delete(async move |tx| Team::delete(tx, *id, based_on).await).await
+}
+
+/// What happened to a team
+#[utoipa::path(
+    tag = "auth",
+    params(PageQuery),
+    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+)]
+#[get("/teams/{id}/history")]
+async fn list_team_history(
+    caller: Can<ReadTeams>,
+    id: Path<Uuid>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<HistoryPage> {
+    let mut conn = db.conn().await?;
+    let team = Team::find(&mut conn, &caller, *id).await?;
+    changes::history(&mut conn, &team, &list).await
+}

@@ -1,0 +1,134 @@
+//! A team, 团队: the unit of the organisation; the tree of teams says who is above whom (S1).
+
+mod db;
+pub mod http;
+
+use diesel::prelude::*;
+use platform::{EVERYBODY, Timestamp, batch, batch::ItemKey, page, resource, sent, set};
+use schema::teams;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::reference::{Reference, Refers};
+
+crate::find! {
+    /// Teams are known to everybody.
+    find_teams in teams, |_| teams::id.is_not_null()
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct Team {
+    pub id: Uuid,
+    pub version: i64,
+    pub code: Option<String>,
+    pub name: String,
+    /// The team above, now; what it was on a past day is not kept
+    pub parent_id: Option<Uuid>,
+    pub source_system: Option<String>,
+    pub external_id: Option<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+resource! { Team: "team" at "/api/v1/teams", seen by |_it| vec![EVERYBODY] }
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({ "code": "EAST", "name": "华东大区" }))]
+pub struct NewTeam {
+    #[schema(min_length = 1, max_length = 40)]
+    code: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    parent_id: Option<Uuid>,
+}
+
+/// A merge patch: absent fields stay as they are, null clears.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(default)]
+#[schema(example = json!({ "name": "华东大区" }))]
+pub struct TeamChanges {
+    #[serde(deserialize_with = "sent")]
+    #[schema(min_length = 1, max_length = 40)]
+    code: Option<Option<String>>,
+    #[schema(min_length = 1, max_length = 200, nullable = false)]
+    name: Option<String>,
+    /// Not itself nor a team below it
+    #[serde(deserialize_with = "sent")]
+    parent_id: Option<Option<Uuid>>,
+}
+
+/// A team as another system knows it: absent fields stay, null clears.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct TeamItem {
+    #[serde(flatten)]
+    #[allow(dead_code, reason = "read by the import")]
+    key: ItemKey,
+    #[serde(flatten)]
+    changes: TeamChanges,
+}
+
+batch! {
+    /// Teams of one source system. Their order does not matter, also of those that refer to each
+    /// other.
+    #[schema(example = json!({ "source_system": "sap", "items": [{ "external_id": "T-1", "name": "华东大区" }] }))]
+    TeamBatch of TeamItem
+}
+
+/// Which teams to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TeamFilter {
+    /// Those right below it
+    parent_id: Option<Uuid>,
+    code: Option<String>,
+    /// A part of the name
+    #[param(min_length = 1, max_length = 100)]
+    q: Option<String>,
+}
+
+page! {
+    /// A page of teams
+    TeamPage of Team
+}
+
+const PARENT: &[Reference] = &[Reference { at: "parent", of: "team", find: find_teams }];
+
+impl Refers for NewTeam {
+    const REFERENCES: &'static [Reference] = PARENT;
+}
+impl Refers for TeamChanges {
+    const REFERENCES: &'static [Reference] = PARENT;
+}
+impl Refers for TeamItem {
+    const REFERENCES: &'static [Reference] = PARENT;
+}
+impl Refers for TeamFilter {
+    const REFERENCES: &'static [Reference] = PARENT;
+}
+
+impl Team {
+    fn blank(id: Uuid, now: Timestamp) -> Self {
+        Self {
+            id,
+            version: 1,
+            code: None,
+            name: String::new(),
+            parent_id: None,
+            source_system: None,
+            external_id: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// The team after the changes; equal to itself when they change nothing.
+    fn with(&self, changes: &TeamChanges) -> Self {
+        let mut after = self.clone();
+        set(&mut after.code, changes.code.as_ref());
+        set(&mut after.name, changes.name.as_ref());
+        set(&mut after.parent_id, changes.parent_id.as_ref());
+        after
+    }
+}

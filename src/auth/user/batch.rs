@@ -1,0 +1,132 @@
+//! People from another system, and the day on which a planned move takes place.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+
+use diesel::prelude::*;
+use diesel::sql_types;
+use diesel_async::RunQueryDsl;
+use platform::{Change, Conn, Fault, Result, Tx};
+use schema::users;
+use uuid::Uuid;
+
+use super::db::{admins, store, with_memberships};
+use super::{User, UserItem, UserRow};
+use crate::import::{Arrival, Draft, Imported, Keys};
+use crate::{Caller, Role};
+
+/// What the rules need beside a row and its item.
+pub struct Context {
+    caller: Caller,
+    /// Who can let others in after the items so far.
+    admins: RefCell<HashSet<Uuid>>,
+}
+
+impl Imported for User {
+    type Item = UserItem;
+    type Context = Context;
+
+    async fn stored(conn: &mut Conn, _: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
+        let known = users::source_system.eq(keys.source_system);
+        let known = known.and(users::external_id.eq_any(&keys.external_ids));
+        let rows = users::table
+            .filter(known.or(users::id.eq_any(&keys.ids)))
+            .select(UserRow::as_select())
+            .order(users::id)
+            .for_update();
+        let rows = rows.load(conn).await?;
+        with_memberships(conn, rows).await
+    }
+
+    async fn context(
+        tx: &mut Tx,
+        caller: &Caller,
+        arrivals: &[Arrival<Self>],
+    ) -> Result<Self::Context> {
+        let before = arrivals.iter().filter_map(|it| it.before.as_ref());
+        let concerned = before.into_iter().any(|it| it.roles.contains(&Role::Admin));
+        let admins = if concerned { admins(tx).await? } else { vec![] };
+        let admins = RefCell::new(admins.into_iter().collect());
+        Ok(Context { caller: caller.clone(), admins })
+    }
+
+    fn drafted(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {
+        let Arrival { before, today, now, .. } = arrival;
+        let mut changes = arrival.item.changes.clone();
+        changes.roles_for(&context.caller, before.as_ref()).map_err(|fault| vec![fault])?;
+        let start = before.clone().unwrap_or_else(|| Self::blank(arrival.id, *now));
+        let mut after = start.with(&changes, *today);
+        after.source_system = Some(arrival.source_system.clone());
+        after.external_id = Some(arrival.key.external_id.clone());
+        let mut faults = after.faults(&changes, *today);
+        if before.is_none() && changes.name.is_none() {
+            faults.push(Fault::new("/name", "required", "somebody new needs a name"));
+        }
+        if let Some(before) = before {
+            let out = before.works(*today) && !after.works(*today);
+            if out && after.id == context.caller.id() {
+                faults.push(Fault::new("/active", "own_account", "nobody locks out themself"));
+            }
+            if before.administers(*today) && !after.administers(*today) {
+                let mut admins = context.admins.borrow_mut();
+                admins.remove(&before.id);
+                if admins.is_empty() {
+                    admins.insert(before.id);
+                    faults.push(Fault::new("", "last_admin", "nobody else is an active admin"));
+                }
+            }
+        }
+        if faults.is_empty() { Ok(after) } else { Err(faults) }
+    }
+
+    async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
+        let people: Vec<_> = drafts.iter().map(|it| (it.before.as_ref(), &it.after)).collect();
+        store(tx, &people).await
+    }
+
+    fn external_id(&self) -> Option<&str> {
+        self.row.external_id.as_deref()
+    }
+}
+
+/// A daily job: moves that were written ahead have taken place, and the rows shall say so.
+pub async fn apply_memberships(tx: &mut Tx) -> Result<u64> {
+    let moved = diesel::sql_query(MOVED).bind::<sql_types::Date, _>(tx.today);
+    let moved: Vec<Moved> = moved.load(tx.conn()).await?;
+    let rows = users::table
+        .filter(users::id.eq_any(moved.into_iter().map(|row| row.id)))
+        .select(UserRow::as_select())
+        .order(users::id)
+        .for_update();
+    let rows = rows.load(tx.conn()).await?;
+    let before = with_memberships(tx.conn(), rows).await?;
+    let next = |user: &User| {
+        let mut after = user.clone();
+        after.settle(tx.today);
+        platform::Resource::next(user, after, tx.now)
+    };
+    let after: Vec<User> = before.iter().map(next).collect();
+    let pairs: Vec<_> = before.iter().zip(&after).filter(|(b, a)| b != a).collect();
+    if pairs.is_empty() {
+        return Ok(0);
+    }
+    let rows: Vec<_> = pairs.iter().map(|(before, after)| (Some(*before), *after)).collect();
+    store(tx, &rows).await?;
+    let records = pairs.iter().map(|(before, after)| Change::updated(*before, *after));
+    let records = records.collect::<Result<Vec<_>>>()?;
+    tx.record_all(&records).await?;
+    Ok(records.len() as u64)
+}
+
+#[derive(QueryableByName)]
+struct Moved {
+    #[diesel(sql_type = sql_types::Uuid)]
+    id: Uuid,
+}
+
+const MOVED: &str = "
+    select users.id from users
+    left join memberships on memberships.user_id = users.id
+        and valid_from <= $1 and (valid_to is null or valid_to > $1)
+    where users.team_id is distinct from memberships.team_id
+        or users.leads_team <> coalesce(memberships.leads, false)";

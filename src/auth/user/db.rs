@@ -1,0 +1,318 @@
+//! The queries on people. Everybody may see every row; what of it, [`super::view`] decides.
+
+use std::collections::HashMap;
+
+use diesel::dsl::sql;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+use platform::{
+    Change, Conn, Date, Error, Fault, IfMatch, List, Reply, Result, Timestamp, Tx, Write,
+};
+use schema::users;
+use uuid::Uuid;
+
+use super::view::Shown;
+use super::{
+    NewUser, User, UserChanges, UserFilter, UserPage, UserRow, UserSort, UserView, last_admin,
+    not_grantable, own_account,
+};
+use crate::reference::{self, Body};
+use crate::{Caller, Role, directory, hooks, membership, password, session};
+
+/// What others show of a person.
+#[derive(Debug, Clone, HasQuery)]
+#[diesel(table_name = users)]
+pub(crate) struct Brief {
+    pub id: Uuid,
+    pub name: String,
+    pub version: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+pub(crate) async fn briefs(conn: &mut Conn, people: &[Uuid]) -> Result<HashMap<Uuid, Brief>> {
+    let rows: Vec<Brief> = Brief::query().filter(users::id.eq_any(people)).load(conn).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}
+
+fn matching(filter: &UserFilter) -> users::BoxedQuery<'_, Pg> {
+    let mut query = users::table.into_boxed();
+    if let Some(team) = filter.team_id {
+        query = query.filter(users::team_id.eq(team));
+    }
+    if let Some(roles) = &filter.role {
+        query = query.filter(users::roles.overlaps_with(roles));
+    }
+    if let Some(active) = filter.active {
+        query = query.filter(users::active.eq(active));
+    }
+    if let Some(q) = &filter.q {
+        let q = q.to_lowercase();
+        let sound = q.replace(char::is_whitespace, "");
+        query = query.filter(
+            sql::<Bool>("(strpos(lower(users.name), ")
+                .bind::<Text, _>(q)
+                .sql(") > 0 or strpos(replace(users.name_pinyin, ' ', ''), ")
+                .bind::<Text, _>(sound.clone())
+                .sql(
+                    r") > 0 or strpos(regexp_replace(users.name_pinyin, '(\S)\S*\s*', '\1', 'g'), ",
+                )
+                .bind::<Text, _>(sound)
+                .sql(") = 1)"),
+        );
+    }
+    query
+}
+
+impl UserView {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<UserFilter>,
+    ) -> Result<UserPage> {
+        use users::{created_at, id, name, name_pinyin};
+        let filter = reference::filter(conn, caller, list).await?;
+        if filter.role.is_some() && !caller.knows_everybody() {
+            let why = "you do not see everybody's roles";
+            let fault = Fault::new("/role", "field_not_readable", why);
+            return Err(Error::forbidden_because("field_not_readable", why).faults(vec![fault]));
+        }
+        let total = if list.counted {
+            Some(matching(&filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let query = matching(&filter).select(Shown::as_select()).limit(list.fetch());
+        let sort = filter.sort.unwrap_or(UserSort::Name);
+        let rows: Vec<Shown> = match sort {
+            UserSort::Name => {
+                let query = query.filter(list.after::<String, _, _>(name, id)?);
+                query.order((name, id)).load(conn).await?
+            }
+            UserSort::NamePinyin => {
+                let query = query.filter(list.after::<String, _, _>(name_pinyin, id)?);
+                query.order((name_pinyin, id)).load(conn).await?
+            }
+            UserSort::NewestFirst => {
+                let query = query.filter(list.before::<Timestamp, _, _>(created_at, id)?);
+                query.order((created_at.desc(), id.desc())).load(conn).await?
+            }
+        };
+        let items = rows.into_iter().map(|row| row.to(caller)).collect();
+        match sort {
+            UserSort::Name => list.page(items, total, |it: &Self| (it.name.clone(), it.id)),
+            UserSort::NamePinyin => {
+                list.page(items, total, |it: &Self| (platform::pinyin::full(&it.name), it.id))
+            }
+            UserSort::NewestFirst => list.page(items, total, |it: &Self| (it.created_at, it.id)),
+        }
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row: Shown = Shown::query().filter(users::id.eq(id)).first(conn).await?;
+        Ok(row.to(caller))
+    }
+
+    pub async fn update(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfMatch,
+        changes: &Body<UserChanges>,
+    ) -> Result<Self> {
+        let before = User::find_for_update(tx, id).await?;
+        let shown = Self::find(tx.conn(), caller, id).await?;
+        based_on.check(&shown, changes.fields())?;
+        let mut changes = changes.resolve(tx.conn(), caller).await?;
+        changes.roles_for(caller, Some(&before)).map_err(not_grantable)?;
+        let after = before.with(&changes, tx.today);
+        let faults = after.faults(&changes, tx.today);
+        if !faults.is_empty() {
+            return Err(Error::invalid(faults));
+        }
+        before.save(tx, after).await?;
+        Self::find(tx.conn(), caller, id).await
+    }
+}
+
+impl User {
+    /// Hashes the password before it takes a connection: that lasts as long as twenty queries.
+    pub async fn create(write: Write, caller: Caller, new: Body<NewUser>) -> Result<Reply> {
+        let hash = match new.text("password") {
+            Some(password) => Some(password::hash(password, new.text("username")).await?),
+            None => None,
+        };
+        let work = async move |tx: &mut Tx| {
+            let new = new.resolve(tx.conn(), &caller).await?;
+            let mut changes = new.changes();
+            changes.roles_for(&caller, None).map_err(not_grantable)?;
+            let user = Self::add(tx, &changes).await?;
+            if let Some(hash) = &hash {
+                set_hash(tx, user.id, hash).await?;
+            }
+            UserView::find(tx.conn(), &caller, user.id).await
+        };
+        write.create(work).await
+    }
+
+    pub(super) async fn add(tx: &mut Tx, changes: &UserChanges) -> Result<Self> {
+        let user = Self::blank(Uuid::now_v7(), tx.now).with(changes, tx.today);
+        let faults = user.faults(changes, tx.today);
+        if !faults.is_empty() {
+            return Err(Error::invalid(faults));
+        }
+        store(tx, &[(None, &user)]).await?;
+        tx.record(Change::created(&user)).await?;
+        Ok(user)
+    }
+
+    /// The person, locked until the end of the transaction.
+    pub async fn find_for_update(tx: &mut Tx, id: Uuid) -> Result<Self> {
+        let row = users::table.find(id).select(UserRow::as_select()).for_update();
+        let rows = vec![row.first(tx.conn()).await?];
+        with_memberships(tx.conn(), rows).await?.pop().ok_or_else(Error::not_found)
+    }
+
+    /// Stores what the person has become, if that is anything new.
+    pub async fn save(&self, tx: &mut Tx, mut after: Self) -> Result<Self> {
+        after.settle(tx.today);
+        let after = platform::Resource::next(self, after, tx.now);
+        if after != *self {
+            self.guard(tx, &after).await?;
+            store(tx, &[(Some(self), &after)]).await?;
+            tx.record(Change::updated(self, &after)).await?;
+        }
+        Ok(after)
+    }
+
+    /// Nobody locks out themself, nor the last one who can let others in.
+    async fn guard(&self, tx: &mut Tx, after: &Self) -> Result<()> {
+        let today = tx.today;
+        if self.id == tx.actor && self.works(today) && !after.works(today) {
+            return Err(own_account());
+        }
+        if self.administers(today) && !after.administers(today) {
+            let admins = admins(tx).await?;
+            if !admins.iter().any(|admin| *admin != self.id) {
+                return Err(last_admin());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Everybody who can let others in. Nobody else can count them until this transaction ends.
+pub(super) async fn admins(tx: &mut Tx) -> Result<Vec<Uuid>> {
+    tx.lock("admins").await?;
+    let end = users::employed_to;
+    let rows = users::table
+        .filter(users::active.and(users::roles.contains(vec![Role::Admin])))
+        .filter(end.is_null().or(end.gt(tx.today)));
+    Ok(rows.select(users::id).load(tx.conn()).await?)
+}
+
+pub(super) async fn with_memberships(conn: &mut Conn, rows: Vec<UserRow>) -> Result<Vec<User>> {
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let mut memberships = membership::of_people(conn, &ids).await?;
+    let whole = |row: UserRow| {
+        let memberships = memberships.remove(&row.id).unwrap_or_default();
+        User { row, memberships }
+    };
+    Ok(rows.into_iter().map(whole).collect())
+}
+
+/// Writes people, new and changed, with all that follows from it.
+pub(super) async fn store(tx: &mut Tx, people: &[(Option<&User>, &User)]) -> Result<()> {
+    for people in people.chunks(1000) {
+        diesel::insert_into(users::table)
+            .values(people.iter().map(|(_, after)| &after.row).collect::<Vec<_>>())
+            .on_conflict(users::id)
+            .do_update()
+            .set((
+                users::version.eq(excluded(users::version)),
+                users::username.eq(excluded(users::username)),
+                users::name.eq(excluded(users::name)),
+                users::name_pinyin.eq(excluded(users::name_pinyin)),
+                users::email.eq(excluded(users::email)),
+                users::phone.eq(excluded(users::phone)),
+                users::roles.eq(excluded(users::roles)),
+                users::team_id.eq(excluded(users::team_id)),
+                users::leads_team.eq(excluded(users::leads_team)),
+                users::employed_from.eq(excluded(users::employed_from)),
+                users::employed_to.eq(excluded(users::employed_to)),
+                users::active.eq(excluded(users::active)),
+                users::source_system.eq(excluded(users::source_system)),
+                users::external_id.eq(excluded(users::external_id)),
+                users::updated_at.eq(excluded(users::updated_at)),
+            ))
+            .execute(tx.conn())
+            .await
+            .map_err(refused)?;
+    }
+    let none = membership::Memberships::default();
+    let stays = |before: Option<&'_ User>| before.map_or(none.clone(), |it| it.memberships.clone());
+    let before: Vec<_> = people.iter().map(|it| stays(it.0)).collect();
+    let moved: Vec<_> = before.iter().zip(people).map(|(b, it)| (b, &it.1.memberships)).collect();
+    membership::store(tx, &moved).await?;
+    let first = people.iter().zip(&before);
+    let first = first.filter(|(it, before)| before.is_empty() && !it.1.memberships.is_empty());
+    let first: Vec<Uuid> = first.map(|(it, _)| it.1.id).collect();
+    let out = people.iter().filter(|(b, after)| b.is_some_and(|b| b.active) && !after.active);
+    let out: Vec<Uuid> = out.map(|(_, after)| after.id).collect();
+    session::end_all(tx, &out).await?;
+    hooks::run(&hooks::FIRST_MEMBERSHIP, tx, &first).await?;
+    directory::touch(tx.conn()).await
+}
+
+pub(super) async fn set_hash(tx: &mut Tx, id: Uuid, hash: &str) -> Result<()> {
+    let update = diesel::update(users::table.find(id)).set(users::password_hash.eq(hash));
+    update.execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// Somebody who may log in, and what their password must fit.
+pub(crate) struct Credentials {
+    pub id: Uuid,
+    pub username: Option<String>,
+    pub roles: Vec<Role>,
+    pub hash: Option<String>,
+}
+
+type Login = (Uuid, Option<String>, Vec<Role>, Option<String>);
+
+/// Nobody for the unknown, the disabled and those who have left.
+pub(crate) async fn credentials(
+    conn: &mut Conn,
+    who: Who<'_>,
+    today: Date,
+) -> Result<Option<Credentials>> {
+    let end = users::employed_to;
+    let rows = users::table.filter(users::active).filter(end.is_null().or(end.gt(today)));
+    let columns = (users::id, users::username, users::roles, users::password_hash);
+    let rows = rows.select(columns).into_boxed();
+    let rows = match who {
+        Who::Id(id) => rows.filter(users::id.eq(id)),
+        Who::Name(name) => rows.filter(users::username.eq(name)),
+    };
+    let found: Option<Login> = rows.first(conn).await.optional()?;
+    Ok(found.map(|(id, username, roles, hash)| Credentials { id, username, roles, hash }))
+}
+
+pub(crate) enum Who<'a> {
+    Id(Uuid),
+    Name(&'a str),
+}
+
+pub(super) async fn are_there(conn: &mut Conn) -> Result<bool> {
+    Ok(diesel::select(diesel::dsl::exists(users::table.select(users::id))).get_result(conn).await?)
+}
+
+/// What only the database can know.
+pub(super) fn refused(error: diesel::result::Error) -> Error {
+    Error::from(error)
+        .on_duplicate("users_username_key", "/username")
+        .on_duplicate("users_external_id_key", "/external_id")
+}
