@@ -1,0 +1,96 @@
+//! Products from an ERP.
+
+use auth::{Arrival, Caller, Draft, Imported, Keys, Refers};
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+use platform::batch::ItemKey;
+use platform::{Conn, Fault, Result, Tx, batch};
+use schema::products;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::db::{refused, visible_to};
+use super::{Product, ProductChanges};
+
+/// A product as its ERP knows it: absent fields stay, null clears. A new one needs a code and a
+/// name.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ProductItem {
+    #[serde(flatten)]
+    key: ItemKey,
+    #[serde(flatten)]
+    changes: ProductChanges,
+}
+
+impl Refers for ProductItem {}
+
+batch! {
+    /// Products of one source system. Their order does not matter.
+    ProductBatch of ProductItem
+}
+
+impl Imported for Product {
+    type Item = ProductItem;
+    type Context = ();
+
+    async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
+        let known = products::source_system.eq(keys.source_system).assume_not_null();
+        let ids = products::external_id.eq_any(&keys.external_ids).assume_not_null();
+        let rows = products::table.filter(visible_to(caller));
+        let rows = rows.filter(known.and(ids).or(products::id.eq_any(&keys.ids)));
+        let rows = rows.order(products::id).select(Self::as_select()).for_update();
+        Ok(rows.load(conn).await?)
+    }
+
+    async fn context(_: &mut Tx, _: &Caller, _: &[Arrival<Self>]) -> Result<()> {
+        Ok(())
+    }
+
+    fn drafted(arrival: &Arrival<Self>, (): &()) -> Result<Self, Vec<Fault>> {
+        let Arrival { item, before, id, now, .. } = arrival;
+        let mut after = match before {
+            Some(before) => before.with(&item.changes),
+            None => Self::blank(*id, *now).with(&item.changes),
+        };
+        after.source_system = Some(arrival.source_system.clone());
+        after.external_id = Some(item.key.external_id.clone());
+        let faults = after.faults();
+        if faults.is_empty() { Ok(after) } else { Err(faults) }
+    }
+
+    async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
+        for drafts in drafts.chunks(1000) {
+            let rows: Vec<&Self> = drafts.iter().map(|it| &it.after).collect();
+            diesel::insert_into(products::table)
+                .values(rows)
+                .on_conflict(products::id)
+                .do_update()
+                .set((
+                    products::version.eq(excluded(products::version)),
+                    products::code.eq(excluded(products::code)),
+                    products::name.eq(excluded(products::name)),
+                    products::name_pinyin.eq(excluded(products::name_pinyin)),
+                    products::category.eq(excluded(products::category)),
+                    products::subcategory.eq(excluded(products::subcategory)),
+                    products::unit.eq(excluded(products::unit)),
+                    products::list_price.eq(excluded(products::list_price)),
+                    products::standard_cost.eq(excluded(products::standard_cost)),
+                    products::tax_rate.eq(excluded(products::tax_rate)),
+                    products::active.eq(excluded(products::active)),
+                    products::prices.eq(excluded(products::prices)),
+                    products::source_system.eq(excluded(products::source_system)),
+                    products::external_id.eq(excluded(products::external_id)),
+                    products::updated_at.eq(excluded(products::updated_at)),
+                ))
+                .execute(tx.conn())
+                .await
+                .map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+}

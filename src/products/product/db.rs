@@ -1,0 +1,186 @@
+//! The queries on products, which everybody may see.
+
+use std::collections::HashMap;
+
+use auth::{Body, Caller, reference};
+use diesel::dsl::sql;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
+use diesel_async::RunQueryDsl;
+use platform::changes::{self, HistoryPage};
+use platform::{Change, Conn, Error, IfMatch, List, NoFilter, Resource, Result, Timestamp, Tx};
+use schema::products;
+use uuid::Uuid;
+
+use super::{COSTS, NewProduct, Product, ProductChanges, ProductFilter, ProductPage, ProductSort};
+use crate::ReadCosts;
+
+/// Everybody sees all products.
+pub fn visible_to(_: &Caller) -> diesel::expression::SqlLiteral<Bool> {
+    sql("true")
+}
+
+auth::find! {
+    /// The visible lookup of references to products.
+    find_products in products, visible_to
+}
+
+/// These products, unmasked, for what is computed from them. Everybody sees all of them.
+pub async fn load(
+    conn: &mut Conn,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<HashMap<Uuid, Product>> {
+    let ids: Vec<Uuid> = ids.into_iter().collect();
+    let rows = Product::query().filter(products::id.eq_any(&ids));
+    let rows: Vec<Product> = rows.load(conn).await?;
+    Ok(rows.into_iter().map(|product| (product.id, product)).collect())
+}
+
+fn matching<'a>(caller: &Caller, filter: &'a ProductFilter) -> products::BoxedQuery<'a, Pg> {
+    let mut query = products::table.filter(visible_to(caller)).into_boxed();
+    if let Some(category) = &filter.category {
+        query = query.filter(products::category.eq(category));
+    }
+    if let Some(subcategory) = &filter.subcategory {
+        query = query.filter(products::subcategory.eq(subcategory));
+    }
+    if let Some(active) = filter.active {
+        query = query.filter(products::active.eq(active));
+    }
+    if let Some(code) = &filter.code {
+        query = query.filter(products::code.eq(code));
+    }
+    if let Some(text) = &filter.q {
+        let (pattern, sound) = (pattern(text), pattern(&text.replace(' ', "")));
+        let sounds = sql::<Bool>("replace(products.name_pinyin, ' ', '') ilike ");
+        let named = products::name.ilike(pattern.clone()).or(products::code.ilike(pattern));
+        query = query.filter(named.or(sounds.bind::<Text, _>(sound)));
+    }
+    query
+}
+
+/// `%` and `_` in what people type stand for themselves.
+fn pattern(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
+}
+
+impl Product {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<ProductFilter>,
+    ) -> Result<ProductPage> {
+        use products::{code, created_at, id, name, name_pinyin};
+        let filter = reference::filter(conn, caller, list).await?;
+        let query = matching(caller, &filter).limit(list.fetch());
+        let total = if list.counted {
+            Some(matching(caller, &filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let show = |rows: Vec<Self>| rows.into_iter().map(|it| it.shown_to(caller)).collect();
+        match filter.sort.unwrap_or(ProductSort::Name) {
+            ProductSort::Name => {
+                let rows = query.filter(list.after::<String, _, _>(name, id)?).order((name, id));
+                let rows = rows.select(Self::as_select()).load(conn).await?;
+                list.page(show(rows), total, |it: &Self| (it.name.clone(), it.id))
+            }
+            ProductSort::Pinyin => {
+                let after = list.after::<String, _, _>(name_pinyin, id)?;
+                let rows = query.filter(after).order((name_pinyin, id));
+                let rows = rows.select(Self::as_select()).load(conn).await?;
+                list.page(show(rows), total, |it: &Self| (it.name_pinyin.clone(), it.id))
+            }
+            ProductSort::Code => {
+                let rows = query.filter(list.after::<String, _, _>(code, id)?).order((code, id));
+                let rows = rows.select(Self::as_select()).load(conn).await?;
+                list.page(show(rows), total, |it: &Self| (it.code.clone(), it.id))
+            }
+            ProductSort::NewestFirst => {
+                let rows = query
+                    .filter(list.before::<Timestamp, _, _>(created_at, id)?)
+                    .order((created_at.desc(), id.desc()));
+                let rows = rows.select(Self::as_select()).load(conn).await?;
+                list.page(show(rows), total, |it: &Self| (it.created_at, it.id))
+            }
+        }
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = Self::query().filter(visible_to(caller)).filter(products::id.eq(id));
+        let product: Self = row.first(conn).await?;
+        Ok(product.shown_to(caller))
+    }
+
+    pub async fn history(
+        conn: &mut Conn,
+        caller: &Caller,
+        id: Uuid,
+        list: &List<NoFilter>,
+    ) -> Result<HistoryPage> {
+        let product = Self::find(conn, caller, id).await?;
+        let history = changes::history(conn, &product, list).await?;
+        Ok(if caller.may::<ReadCosts>() { history } else { history.without(COSTS) })
+    }
+
+    /// Locked, and as it is: whoever writes products sees all of it.
+    async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = products::table.filter(visible_to(caller)).filter(products::id.eq(id));
+        Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
+    }
+
+    pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewProduct>) -> Result<Self> {
+        let new = new.resolve(tx.conn(), caller).await?;
+        let system = new.source_system.as_deref().or(caller.source_system());
+        let system = new.external_id.as_ref().and(system).map(str::to_owned);
+        let product = Self {
+            code: new.code.clone(),
+            external_id: system.as_ref().and(new.external_id.clone()),
+            source_system: system,
+            ..Self::blank(Uuid::now_v7(), tx.now).called(&new.name)
+        }
+        .detailed(&new.details);
+        product.check()?;
+        let insert = diesel::insert_into(products::table).values(&product);
+        insert.execute(tx.conn()).await.map_err(refused)?;
+        tx.record(Change::created(&product)).await?;
+        Ok(product)
+    }
+
+    pub async fn update(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfMatch,
+        changes: &Body<ProductChanges>,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before, changes.fields())?;
+        let changes = changes.resolve(tx.conn(), caller).await?;
+        let after = before.next(before.with(&changes), tx.now);
+        if after != before {
+            after.check()?;
+            let update = diesel::update(products::table.find(id)).set(&after);
+            update.execute(tx.conn()).await.map_err(refused)?;
+            tx.record(Change::updated(&before, &after)).await?;
+        }
+        Ok(after)
+    }
+
+    pub async fn delete(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfMatch) -> Result<()> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before, &[])?;
+        diesel::delete(products::table.find(id)).execute(tx.conn()).await?;
+        tx.record(Change::deleted(&before)).await
+    }
+}
+
+pub fn refused(error: diesel::result::Error) -> Error {
+    Error::from(error).on_constraint("products_code_key", "/code", "duplicate").on_constraint(
+        "products_external_id_key",
+        "/external_id",
+        "duplicate",
+    )
+}
