@@ -1,1 +1,20 @@
-//! orders
+//! Orders: what was sold, by whom, to whom. An order that is confirmed is recognised in the sales
+//! ledger, which every sales figure reads; corrections add entries there, nothing is rewritten.
+
+pub mod order;
+pub mod sales_entry;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+auth::permissions! {
+    ReadOrders: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
+        | Finance | CreditController | Erp | Reporter;
+    WriteOrders: Admin | SalesDirector | SalesManager | Salesperson | BackOffice | Erp;
+    /// Confirm and close, and cancel what was confirmed
+    ConfirmOrders: Admin | SalesDirector | SalesManager | BackOffice;
+    ImportOrders: Admin | Erp;
+}
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.configure(order::http::routes);
+}

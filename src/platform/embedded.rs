@@ -13,10 +13,18 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// A part of a row: `prices: Embedded<Vec<Price>>`. In JSON it is what it holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow)]
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow,
+)]
 #[diesel(sql_type = Jsonb)]
 #[serde(transparent)]
 pub struct Embedded<T: Debug>(pub T);
+
+impl<T: Debug> From<T> for Embedded<T> {
+    fn from(value: T) -> Self {
+        Self(value)
+    }
+}
 
 impl<T: Debug> Deref for Embedded<T> {
     type Target = T;

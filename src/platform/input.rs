@@ -7,8 +7,10 @@ use std::cell::RefCell;
 use std::fmt;
 use std::future::{Ready, ready};
 use std::ops::Deref;
+use std::time::Duration;
 
-use actix_web::http::{StatusCode, header::CONTENT_TYPE};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
 use aws_lc_rs::digest::{SHA256, digest};
 use futures_util::future::{FutureExt, LocalBoxFuture};
@@ -20,6 +22,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::error::{Error, Fault, Result};
 use super::shape;
+
+/// The largest body of a batch, and of anything else.
+const BATCH_LIMIT: usize = 32 << 20;
+const BODY_LIMIT: usize = 1 << 20;
+
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(25);
 
 /// The digest of the raw body, left in the request for the fingerprint of an Idempotency-Key.
 pub(crate) struct BodyDigest(pub Vec<u8>);
@@ -77,14 +86,20 @@ pub(crate) fn bytes(
     req: &HttpRequest,
     payload: &mut Payload,
 ) -> impl Future<Output = Result<web::Bytes>> + use<> {
-    let (req, bytes) = (req.clone(), web::Bytes::from_request(req, payload));
+    let encoded = req.headers().get(CONTENT_ENCODING).is_some_and(|it| it != "identity");
+    let limit = if req.path().ends_with("/batch") { BATCH_LIMIT } else { BODY_LIMIT };
+    let (req, payload) = (req.clone(), web::Payload::from_request(req, payload));
     async move {
-        let bytes = bytes.await.map_err(|e| match e.as_response_error().status_code() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                Error::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large")
-            }
-            _ => Error::bad_request("unreadable_body", "the body ended early"),
-        })?;
+        if encoded {
+            return Err(unsupported_media_type());
+        }
+        let unreadable = || Error::bad_request("unreadable_body", "the body ended early");
+        let payload = payload.await.map_err(|_| unreadable())?;
+        // Whoever sends a byte a second would hold the worker's memory for hours.
+        let bytes = tokio::time::timeout(PATIENCE, payload.to_bytes_limited(limit)).await;
+        let bytes = bytes.map_err(|_| unreadable().detail("the body took too long"))?;
+        let too_large = |_| Error::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large");
+        let bytes = bytes.map_err(too_large)?.map_err(|_| unreadable())?;
         req.extensions_mut().insert(BodyDigest(digest(&SHA256, &bytes).as_ref().to_vec()));
         Ok(bytes)
     }

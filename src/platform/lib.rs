@@ -6,6 +6,7 @@ pub mod db;
 pub mod embedded;
 pub mod error;
 pub mod input;
+pub mod jobs;
 pub mod money;
 pub mod page;
 pub mod patch;

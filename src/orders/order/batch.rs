@@ -1,0 +1,358 @@
+//! Orders from an ERP. A batch reports facts: any status, any amount that adds up.
+
+use std::collections::{HashMap, HashSet};
+
+use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use company::{Company, exchange_rate::ExchangeRate};
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+use platform::batch::ItemKey;
+use platform::{Conn, Date, Fault, Money, Number, Resource, Result, Tx, batch, sent, set};
+use rust_decimal::Decimal;
+use schema::orders;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::db::{self, FACT, refused, visible_to};
+use super::{Order, OrderLine, OrderStatus, REFERENCES, Share};
+
+/// An order as its ERP knows it: absent fields stay, null clears, lines and credits are replaced
+/// whole. A new one needs customer, order date and lines.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct OrderItem {
+    #[serde(flatten)]
+    key: ItemKey,
+    #[serde(flatten)]
+    facts: OrderFacts,
+}
+
+/// What an ERP can say of an order.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct OrderFacts {
+    #[schema(min_length = 1, max_length = 60, nullable = false)]
+    number: Option<String>,
+    #[schema(nullable = false)]
+    customer_id: Option<Uuid>,
+    /// In place of `credits`: who earns all of it
+    #[serde(deserialize_with = "sent")]
+    salesperson_id: Option<Option<Uuid>>,
+    #[schema(max_items = 20, nullable = false)]
+    credits: Option<Vec<Share>>,
+    #[serde(deserialize_with = "sent")]
+    territory_id: Option<Option<Uuid>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(max_length = 40)]
+    channel: Option<Option<String>>,
+    #[schema(nullable = false)]
+    order_date: Option<Date>,
+    #[serde(deserialize_with = "sent")]
+    confirmed_on: Option<Option<Date>>,
+    #[serde(deserialize_with = "sent")]
+    cancelled_on: Option<Option<Date>>,
+    #[serde(deserialize_with = "sent")]
+    due_date: Option<Option<Date>>,
+    #[serde(deserialize_with = "sent")]
+    shipped_on: Option<Option<Date>>,
+    /// The company's unless told
+    #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
+    currency: Option<String>,
+    /// `confirmed` unless told
+    #[schema(inline, nullable = false)]
+    status: Option<OrderStatus>,
+    /// The sum of the lines unless told; within one minor unit for each line it must be that
+    #[schema(nullable = false)]
+    amount: Option<Money>,
+    #[schema(nullable = false)]
+    tax_amount: Option<Money>,
+    #[schema(nullable = false)]
+    freight_amount: Option<Money>,
+    /// amount + tax + freight unless told
+    #[schema(nullable = false)]
+    total_amount: Option<Money>,
+    #[schema(max_items = 1000, nullable = false)]
+    lines: Option<Vec<LineFacts>>,
+}
+
+/// A line as an ERP knows it. Its amount is never checked against quantity × price.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LineFacts {
+    /// Its place in the list unless told
+    #[schema(minimum = 1, maximum = 1_000_000, nullable = false)]
+    line_number: Option<i32>,
+    product_id: Option<Uuid>,
+    #[schema(max_length = 500)]
+    description: Option<String>,
+    quantity: Number,
+    #[serde(default)]
+    unit_price: Money,
+    #[serde(default)]
+    discount_percent: Number,
+    amount: Money,
+}
+
+impl Refers for OrderItem {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+
+batch! {
+    /// Orders of one source system. Their order does not matter.
+    OrderBatch of OrderItem
+}
+
+/// What orders need to know, read once for all of them.
+pub struct Context {
+    currency: String,
+    rates: HashMap<(String, Date), Option<Number>>,
+    paths: HashMap<(Uuid, Date), Vec<Uuid>>,
+    owners: HashMap<Uuid, Option<Uuid>>,
+    numbers: std::cell::RefCell<Vec<String>>,
+}
+
+impl Imported for Order {
+    type Item = OrderItem;
+    type Context = Context;
+
+    async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
+        let known = orders::source_system.eq(keys.source_system).assume_not_null();
+        let known = known.and(orders::external_id.eq_any(&keys.external_ids).assume_not_null());
+        let rows = orders::table.filter(visible_to(caller));
+        let rows = rows.order(orders::id).select(Self::as_select()).for_update();
+        if keys.ids.is_empty() {
+            return Ok(rows.filter(known).load(conn).await?);
+        }
+        Ok(rows.filter(known.or(orders::id.eq_any(&keys.ids))).load(conn).await?)
+    }
+
+    async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
+        let currency = Company::load(tx.conn()).await?.currency;
+        let (mut rates, mut people, mut customers) =
+            (HashMap::new(), HashSet::new(), HashSet::new());
+        let mut unnumbered = 0;
+        for Arrival { item, before, today, .. } in arrivals {
+            let facts = &item.facts;
+            let before = before.as_ref();
+            let day = facts.order_date.or(before.map(|it| it.order_date)).unwrap_or(*today);
+            let sent = facts.currency.as_ref().or(before.map(|it| &it.currency));
+            let key = (sent.unwrap_or(&currency).clone(), day);
+            if !rates.contains_key(&key) {
+                let rate = ExchangeRate::on(tx.conn(), &key.0, &currency, day).await?;
+                rates.insert(key, rate);
+            }
+            people.extend(facts.salesperson_id.flatten().map(|id| (id, day)));
+            people.extend(facts.credits.iter().flatten().map(|it| (it.user_id, day)));
+            people.extend(before.iter().flat_map(|it| it.credited.iter().map(|id| (*id, day))));
+            customers.extend(facts.customer_id);
+            unnumbered += usize::from(before.is_none() && facts.number.is_none());
+        }
+        let people: Vec<_> = people.into_iter().collect();
+        Ok(Context {
+            currency,
+            rates,
+            paths: auth::team_paths(tx.conn(), &people).await?,
+            owners: customers::customer::owners(tx.conn(), customers).await?,
+            numbers: db::next_numbers(tx, unnumbered).await?.into(),
+        })
+    }
+
+    fn drafted(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {
+        let Arrival { item, before, id, now, today, source_system, .. } = arrival;
+        let facts = &item.facts;
+        let mut order = match (before, facts.customer_id, facts.order_date, &facts.lines) {
+            (Some(before), ..) => before.clone(),
+            (None, Some(customer), Some(_), Some(_)) => Self {
+                status: FACT,
+                currency: context.currency.clone(),
+                ..Self::blank(*id, customer, *now, *today)
+            },
+            (None, customer, day, lines) => {
+                let sent = [customer.is_some(), day.is_some(), lines.is_some()];
+                let missing = ["customer_id", "order_date", "lines"].into_iter().zip(sent);
+                let missing = missing.filter(|it| !it.1);
+                let why = "a new order needs it";
+                return Err(missing
+                    .map(|it| Fault::new(format!("/{}", it.0), "required", why))
+                    .collect());
+            }
+        };
+        if let Some(customer) = facts.customer_id {
+            order.customer_id = customer;
+            order.customer_owner_id = context.owners.get(&customer).copied().flatten();
+        }
+        order.source_system = Some(source_system.clone());
+        order.external_id = Some(item.key.external_id.clone());
+        let mut faults = order.apply(facts, context);
+        if before.is_none() && order.number.is_empty() {
+            order.number = context.numbers.borrow_mut().pop().unwrap_or_default();
+        }
+        faults.extend(order.faults());
+        if faults.is_empty() { Ok(order) } else { Err(faults) }
+    }
+
+    async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
+        for drafts in drafts.chunks(1000) {
+            upsert(tx, drafts).await?;
+            let moved = |it: &&&Draft<Self>| {
+                it.before.as_ref().is_none_or(|before| before.lines != it.after.lines)
+            };
+            let rewritten: Vec<&Order> = drafts.iter().filter(moved).map(|it| &it.after).collect();
+            let known: Vec<Uuid> = drafts
+                .iter()
+                .filter(|it| it.before.is_some())
+                .filter(moved)
+                .map(|it| it.after.id())
+                .collect();
+            if !known.is_empty() {
+                db::delete_lines(tx, &known).await?;
+            }
+            db::write_lines(tx, &rewritten).await?;
+            let pairs: Vec<_> = drafts.iter().map(|it| (it.before.as_ref(), &it.after)).collect();
+            db::recognise(tx, &pairs).await?;
+        }
+        Ok(())
+    }
+
+    fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+}
+
+impl Order {
+    fn apply(&mut self, facts: &OrderFacts, context: &Context) -> Vec<Fault> {
+        let mut faults = vec![];
+        set(&mut self.number, facts.number.as_ref());
+        set(&mut self.territory_id, facts.territory_id.as_ref());
+        set(&mut self.channel, facts.channel.as_ref());
+        set(&mut self.order_date, facts.order_date.as_ref());
+        set(&mut self.confirmed_on, facts.confirmed_on.as_ref());
+        set(&mut self.cancelled_on, facts.cancelled_on.as_ref());
+        set(&mut self.due_date, facts.due_date.as_ref());
+        set(&mut self.shipped_on, facts.shipped_on.as_ref());
+        set(&mut self.currency, facts.currency.as_ref());
+        set(&mut self.status, facts.status.as_ref());
+        if self.is_recognised() && self.confirmed_on.is_none() {
+            self.confirmed_on = Some(self.order_date);
+        }
+        match (self.status, self.cancelled_on) {
+            // Of an order that was sold and then cancelled somebody must say when.
+            (OrderStatus::Cancelled, None) => {
+                self.cancelled_on = Some(self.confirmed_on.unwrap_or(self.order_date));
+            }
+            (OrderStatus::Cancelled, Some(_)) | (_, None) => {}
+            (_, Some(_)) => {
+                let why = "only a cancelled order was cancelled on a day";
+                faults.push(Fault::new("/cancelled_on", "contradiction", why));
+            }
+        }
+        match context.rates.get(&(self.currency.clone(), self.order_date)).copied().flatten() {
+            Some(rate) => self.exchange_rate = rate,
+            None => {
+                let why = "there is no rate on the order's day or before";
+                faults.push(Fault::new("/currency", "no_exchange_rate", why));
+            }
+        }
+        if let Some(lines) = &facts.lines {
+            faults.extend(self.take_lines(lines));
+        }
+        let sum = || self.lines.iter().map(|line| line.amount).sum::<Money>();
+        let given = facts.amount.or_else(|| facts.lines.is_some().then(sum));
+        set(&mut self.amount, given.as_ref());
+        set(&mut self.tax_amount, facts.tax_amount.as_ref());
+        set(&mut self.freight_amount, facts.freight_amount.as_ref());
+        let parts = given.is_some() || facts.tax_amount.is_some() || facts.freight_amount.is_some();
+        match facts.total_amount {
+            Some(total) => self.total_amount = total,
+            None if parts => self.total(),
+            None => {}
+        }
+        match (&facts.salesperson_id, &facts.credits) {
+            (Some(_), Some(_)) => {
+                let why = "one salesperson, or several credits";
+                faults.push(Fault::new("/salesperson_id", "contradiction", why));
+            }
+            (Some(person), None) => self.credit_all_to(*person),
+            (None, Some(shares)) => faults.extend(self.credit(shares)),
+            (None, None) => {}
+        }
+        self.share_out();
+        let paths =
+            self.credited.iter().filter_map(|id| context.paths.get(&(*id, self.order_date)));
+        self.team_path = db::together(paths.cloned());
+        faults
+    }
+
+    fn take_lines(&mut self, lines: &[LineFacts]) -> Vec<Fault> {
+        let (mut faults, mut seen) = (vec![], HashSet::new());
+        let most = Decimal::from(1_000_000_000_000_i64);
+        let mut taken = Vec::with_capacity(lines.len());
+        for (index, line) in lines.iter().enumerate() {
+            let place = i32::try_from(index + 1).unwrap_or(i32::MAX);
+            let line_number = line.line_number.unwrap_or(place);
+            if !seen.insert(line_number) {
+                let at = format!("/lines/{index}/line_number");
+                faults.push(Fault::new(at, "duplicate", "each number once"));
+            }
+            if line.amount.0.abs() >= most {
+                let at = format!("/lines/{index}/amount");
+                faults.push(Fault::new(at, "range", "below 1,000,000,000,000"));
+            }
+            taken.push(OrderLine {
+                line_number,
+                product_id: line.product_id,
+                description: line.description.clone(),
+                quantity: line.quantity,
+                unit_price: line.unit_price,
+                discount_percent: line.discount_percent,
+                amount: line.amount,
+            });
+        }
+        taken.sort_by_key(|line| line.line_number);
+        self.lines = taken.into();
+        faults
+    }
+}
+
+/// New and changed rows in one statement; ids decide which is which.
+async fn upsert(tx: &mut Tx, drafts: &[&Draft<Order>]) -> Result<()> {
+    let rows: Vec<&Order> = drafts.iter().map(|it| &it.after).collect();
+    diesel::insert_into(orders::table)
+        .values(rows)
+        .on_conflict(orders::id)
+        .do_update()
+        .set((
+            (
+                orders::version.eq(excluded(orders::version)),
+                orders::number.eq(excluded(orders::number)),
+                orders::customer_id.eq(excluded(orders::customer_id)),
+                orders::credits.eq(excluded(orders::credits)),
+                orders::credited.eq(excluded(orders::credited)),
+                orders::team_path.eq(excluded(orders::team_path)),
+                orders::territory_id.eq(excluded(orders::territory_id)),
+                orders::channel.eq(excluded(orders::channel)),
+                orders::order_date.eq(excluded(orders::order_date)),
+                orders::confirmed_on.eq(excluded(orders::confirmed_on)),
+                orders::cancelled_on.eq(excluded(orders::cancelled_on)),
+                orders::due_date.eq(excluded(orders::due_date)),
+            ),
+            (
+                orders::shipped_on.eq(excluded(orders::shipped_on)),
+                orders::currency.eq(excluded(orders::currency)),
+                orders::exchange_rate.eq(excluded(orders::exchange_rate)),
+                orders::status.eq(excluded(orders::status)),
+                orders::status_reason.eq(excluded(orders::status_reason)),
+                orders::amount.eq(excluded(orders::amount)),
+                orders::tax_amount.eq(excluded(orders::tax_amount)),
+                orders::freight_amount.eq(excluded(orders::freight_amount)),
+                orders::total_amount.eq(excluded(orders::total_amount)),
+                orders::source_system.eq(excluded(orders::source_system)),
+                orders::external_id.eq(excluded(orders::external_id)),
+                orders::updated_at.eq(excluded(orders::updated_at)),
+            ),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(refused)?;
+    Ok(())
+}

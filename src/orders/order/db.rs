@@ -1,0 +1,442 @@
+//! The queries on orders. Each starts at `visible_to`.
+
+use std::collections::{HashMap, HashSet};
+
+use auth::reach::ByCredit;
+use auth::{Body, Caller, Role, reference};
+use company::{Company, exchange_rate::ExchangeRate};
+use customers::customer::{Customer, CustomerStatus};
+use diesel::dsl::sql;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use futures_util::future::{BoxFuture, LocalBoxFuture};
+use platform::{
+    Change, Conn, Date, Error, Fault, IfMatch, IfSent, List, Resource, Result, Timestamp, Tx, set,
+};
+use products::product;
+use schema::{order_lines, orders};
+use uuid::Uuid;
+
+use super::rules::Action;
+use super::{
+    Cancellation, NewOrder, Order, OrderChanges, OrderDetails, OrderFilter, OrderLine, OrderPage,
+    OrderSort, OrderStatus,
+};
+use crate::{ConfirmOrders, sales_entry};
+
+/// Credited to people in reach, booked by a team that the caller leads now, or of a customer in
+/// reach; all of them for finance.
+pub fn visible_to(caller: &Caller) -> ByCredit<'_> {
+    caller.reaches_orders()
+}
+
+auth::find! {
+    /// The visible lookup of references to orders.
+    find_orders in orders, visible_to
+}
+
+fn matching<'a>(caller: &'a Caller, filter: &'a OrderFilter) -> orders::BoxedQuery<'a, Pg> {
+    let mut query = orders::table.filter(visible_to(caller)).into_boxed();
+    if let Some(customer) = filter.customer_id {
+        query = query.filter(orders::customer_id.eq(customer));
+    }
+    if let Some(person) = filter.salesperson_id {
+        query = query.filter(orders::credited.contains(vec![person]));
+    }
+    if let Some(team) = filter.team_id {
+        query = query.filter(orders::team_path.contains(vec![team]));
+    }
+    if let Some(territory) = filter.territory_id {
+        query = query.filter(orders::territory_id.eq(territory));
+    }
+    if let Some(product) = filter.product_id {
+        let lines = order_lines::table.filter(order_lines::product_id.eq(product));
+        query = query.filter(orders::id.eq_any(lines.select(order_lines::order_id)));
+    }
+    if let Some(statuses) = &filter.status {
+        query = query.filter(orders::status.eq_any(statuses));
+    }
+    if let Some(channel) = &filter.channel {
+        query = query.filter(orders::channel.eq(channel));
+    }
+    if let Some(number) = &filter.number {
+        query = query.filter(orders::number.eq(number));
+    }
+    if let Some(day) = filter.order_date_from {
+        query = query.filter(orders::order_date.ge(day));
+    }
+    if let Some(day) = filter.order_date_to {
+        query = query.filter(orders::order_date.lt(day));
+    }
+    query
+}
+
+impl Order {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<OrderFilter>,
+    ) -> Result<OrderPage> {
+        use orders::{created_at, id, order_date};
+        let filter = reference::filter(conn, caller, list).await?;
+        let query = matching(caller, &filter).limit(list.fetch());
+        let total = if list.counted {
+            Some(matching(caller, &filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let by_day = |it: &Self| (it.order_date, it.id);
+        match filter.sort.unwrap_or(OrderSort::LatestFirst) {
+            OrderSort::LatestFirst => {
+                let rows = query
+                    .filter(list.before::<Date, _, _>(order_date, id)?)
+                    .order((order_date.desc(), id.desc()));
+                list.page(rows.select(Self::as_select()).load(conn).await?, total, by_day)
+            }
+            OrderSort::OldestFirst => {
+                let rows = query.filter(list.after::<Date, _, _>(order_date, id)?);
+                let rows = rows.order((order_date, id));
+                list.page(rows.select(Self::as_select()).load(conn).await?, total, by_day)
+            }
+            OrderSort::NewestFirst => {
+                let rows = query
+                    .filter(list.before::<Timestamp, _, _>(created_at, id)?)
+                    .order((created_at.desc(), id.desc()));
+                let rows = rows.select(Self::as_select()).load(conn).await?;
+                list.page(rows, total, |it: &Self| (it.created_at, it.id))
+            }
+        }
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let order = Self::query().filter(visible_to(caller)).filter(orders::id.eq(id));
+        Ok(order.first(conn).await?)
+    }
+
+    async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = orders::table.filter(visible_to(caller)).filter(orders::id.eq(id));
+        Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
+    }
+
+    pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewOrder>) -> Result<Self> {
+        let new = new.resolve(tx.conn(), caller).await?;
+        let system = new.source_system.as_deref().or(caller.source_system());
+        let system = new.external_id.as_ref().and(system).map(str::to_owned);
+        let blank = Self::blank(Uuid::now_v7(), new.customer_id, tx.now, tx.today);
+        let mut order = Self {
+            number: next_numbers(tx, 1).await?.remove(0),
+            external_id: system.as_ref().and(new.external_id.clone()),
+            source_system: system,
+            ..blank
+        };
+        let customer = order.customer(tx, caller).await?;
+        order.territory_id = customer.territory_id;
+        let sells = caller.is(Role::Salesperson) || caller.is(Role::SalesManager);
+        order.credit_all_to(if sells { Some(caller.id()) } else { customer.owner_id });
+        order.detail(tx, &new.details).await?;
+        diesel::insert_into(orders::table)
+            .values(&order)
+            .execute(tx.conn())
+            .await
+            .map_err(refused)?;
+        write_lines(tx, &[&order]).await?;
+        tx.record(Change::created(&order)).await?;
+        Ok(order)
+    }
+
+    pub async fn update(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfMatch,
+        changes: &Body<OrderChanges>,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before, changes.fields())?;
+        before.check_draft()?;
+        let changes = changes.resolve(tx.conn(), caller).await?;
+        let mut after = before.clone();
+        if let Some(customer) = changes.customer_id {
+            after.customer_id = customer;
+            after.customer(tx, caller).await?;
+        }
+        after.detail(tx, &changes.details).await?;
+        before.save(tx, after).await
+    }
+
+    pub async fn act(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        action: Action,
+        cancellation: Option<&Cancellation>,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        if action == Action::Cancel && before.is_recognised() && !caller.may::<ConfirmOrders>() {
+            let detail = "a confirmed order is cancelled by a manager or the back office";
+            return Err(Error::forbidden().detail(detail));
+        }
+        let mut after = before.moved(action, tx.today, cancellation)?;
+        if action == Action::Confirm {
+            after.locate(tx).await?;
+        }
+        before.save(tx, after).await
+    }
+
+    /// The customer, who must be one to sell to.
+    async fn customer(&mut self, tx: &mut Tx, caller: &Caller) -> Result<Customer> {
+        let unknown = || Error::invalid(vec![Fault::unknown_reference("/customer_id")]);
+        let customer = Customer::find(tx.conn(), caller, self.customer_id).await;
+        let customer = customer.map_err(|error| error.or(unknown))?;
+        let refused =
+            |code, why: &str| Err(Error::invalid(vec![Fault::new("/customer_id", code, why)]));
+        if customer.merged_into_id.is_some() {
+            return refused("customer_merged", "it is a part of another customer now");
+        }
+        if customer.status == CustomerStatus::Blacklisted {
+            return refused("customer_blacklisted", "nothing is sold to this customer");
+        }
+        self.customer_owner_id = customer.owner_id;
+        Ok(customer)
+    }
+
+    /// Applies what a person entered, and computes all that follows from it.
+    async fn detail(&mut self, tx: &mut Tx, details: &OrderDetails) -> Result<()> {
+        set(&mut self.territory_id, details.territory_id.as_ref());
+        set(&mut self.channel, details.channel.as_ref());
+        set(&mut self.order_date, details.order_date.as_ref());
+        set(&mut self.due_date, details.due_date.as_ref());
+        set(&mut self.currency, details.currency.as_ref());
+        set(&mut self.freight_amount, details.freight_amount.as_ref());
+        let company = Company::load(tx.conn()).await?;
+        if self.currency.is_empty() {
+            self.currency.clone_from(&company.currency);
+        }
+        let pair = (self.currency.as_str(), company.currency.as_str());
+        let rate = ExchangeRate::required(tx.conn(), pair, self.order_date, "/currency").await?;
+        self.exchange_rate = rate;
+        let mut faults = vec![];
+        if self.freight_amount < platform::Money::ZERO {
+            faults.push(Fault::new("/freight_amount", "range", "not less than zero"));
+        }
+        match (&details.salesperson_id, &details.credits) {
+            (Some(_), Some(_)) => {
+                let why = "one salesperson, or several credits";
+                faults.push(Fault::new("/salesperson_id", "contradiction", why));
+            }
+            (Some(person), None) => self.credit_all_to(*person),
+            (None, Some(shares)) => faults.extend(self.credit(shares)),
+            (None, None) => {}
+        }
+        if let Some(lines) = &details.lines {
+            let wanted: HashSet<Uuid> = lines.iter().map(|line| line.product_id).collect();
+            let products = product::load(tx.conn(), wanted).await?;
+            faults.extend(self.price(lines, &products));
+        }
+        self.share_out();
+        self.total();
+        faults.extend(self.faults());
+        if !faults.is_empty() {
+            return Err(Error::invalid(faults));
+        }
+        self.locate(tx).await
+    }
+
+    /// The teams of the credited people on the day of the order.
+    async fn locate(&mut self, tx: &mut Tx) -> Result<()> {
+        let people: Vec<_> = self.credited.iter().map(|id| (*id, self.order_date)).collect();
+        let paths = auth::team_paths(tx.conn(), &people).await?;
+        self.team_path = together(paths.into_values());
+        Ok(())
+    }
+
+    /// Stores what the order has become, if that is anything new, and lets the ledger follow.
+    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+        let after = self.next(after, tx.now);
+        if after != *self {
+            let update = diesel::update(orders::table.find(self.id)).set(&after);
+            update.execute(tx.conn()).await.map_err(refused)?;
+            if after.lines != self.lines {
+                delete_lines(tx, &[self.id]).await?;
+                write_lines(tx, &[&after]).await?;
+            }
+            recognise(tx, &[(Some(self), &after)]).await?;
+            tx.record(Change::updated(self, &after)).await?;
+        }
+        Ok(after)
+    }
+}
+
+/// All teams of several paths, each once.
+pub(super) fn together(paths: impl Iterator<Item = Vec<Uuid>>) -> Vec<Uuid> {
+    let mut teams: Vec<Uuid> = paths.flatten().collect();
+    teams.sort_unstable();
+    teams.dedup();
+    teams
+}
+
+/// Brings the ledger in step with orders that have changed: it books what is newly confirmed,
+/// takes back what was cancelled on its day, and books anew what was corrected.
+pub(super) async fn recognise(tx: &mut Tx, orders: &[(Option<&Order>, &Order)]) -> Result<()> {
+    let (mut back, mut booked) = (vec![], vec![]);
+    for (before, after) in orders {
+        let was = before.filter(|it| it.is_recognised());
+        match (was, after.is_recognised()) {
+            (Some(before), true) if before.counts_as(after) => {}
+            (Some(before), true) => {
+                back.push((before.id, None));
+                booked.push(*after);
+            }
+            (Some(before), false) => back.push((before.id, after.cancelled_on)),
+            (None, true) => booked.push(*after),
+            (None, false) => {}
+        }
+    }
+    sales_entry::reverse(tx, &back).await?;
+    sales_entry::book(tx, &booked).await
+}
+
+impl Order {
+    /// Nothing has changed that the ledger keeps.
+    fn counts_as(&self, other: &Self) -> bool {
+        let key = |it: &Self| (it.customer_id, it.territory_id, it.order_date, it.amount);
+        key(self) == key(other)
+            && self.channel == other.channel
+            && self.exchange_rate == other.exchange_rate
+            && self.credits == other.credits
+            && self.lines == other.lines
+    }
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = order_lines, treat_none_as_default_value = false)]
+struct Line<'a> {
+    order_id: Uuid,
+    line_number: i32,
+    product_id: Option<Uuid>,
+    description: Option<&'a str>,
+    quantity: platform::Number,
+    unit_price: platform::Money,
+    discount_percent: platform::Number,
+    amount: platform::Money,
+}
+
+impl<'a> Line<'a> {
+    fn of(order_id: Uuid, line: &'a OrderLine) -> Self {
+        Self {
+            order_id,
+            line_number: line.line_number,
+            product_id: line.product_id,
+            description: line.description.as_deref(),
+            quantity: line.quantity,
+            unit_price: line.unit_price,
+            discount_percent: line.discount_percent,
+            amount: line.amount,
+        }
+    }
+}
+
+pub(super) async fn write_lines(tx: &mut Tx, orders: &[&Order]) -> Result<()> {
+    let lines: Vec<Line<'_>> = orders
+        .iter()
+        .flat_map(|order| order.lines.iter().map(|line| Line::of(order.id, line)))
+        .collect();
+    for lines in lines.chunks(5000) {
+        let insert = diesel::insert_into(order_lines::table).values(lines);
+        insert.execute(tx.conn()).await.map_err(refused)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn delete_lines(tx: &mut Tx, orders: &[Uuid]) -> Result<()> {
+    let lines = order_lines::table.filter(order_lines::order_id.eq_any(orders));
+    diesel::delete(lines).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// `SO-2026-000123`, for each of so many orders; gaps are allowed.
+pub(super) async fn next_numbers(tx: &mut Tx, count: usize) -> Result<Vec<String>> {
+    if count == 0 {
+        return Ok(vec![]);
+    }
+    let next = sql::<BigInt>("nextval('orders_number_seq') from generate_series(1, ")
+        .bind::<BigInt, _>(i64::try_from(count).map_err(Error::internal)?)
+        .sql(")");
+    let numbers: Vec<i64> = diesel::select(next).load(tx.conn()).await?;
+    let year = tx.today.0.year();
+    Ok(numbers.into_iter().map(|number| format!("SO-{year}-{number:06}")).collect())
+}
+
+/// A hook of customers: the loser's orders and sales are the winner's from now on.
+pub fn customer_merged<'a>(
+    tx: &'a mut Tx,
+    winner: &'a Customer,
+    loser: &'a Customer,
+) -> LocalBoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let rows = orders::table.filter(orders::customer_id.eq(loser.id)).order(orders::id);
+        let moving: Vec<Order> =
+            rows.select(Order::as_select()).for_update().load(tx.conn()).await?;
+        let mut records = vec![];
+        for before in &moving {
+            let mut after = before.clone();
+            (after.customer_id, after.customer_owner_id) = (winner.id, winner.owner_id);
+            let after = before.next(after, tx.now);
+            let columns = (
+                orders::customer_id.eq(winner.id),
+                orders::version.eq(after.version),
+                orders::updated_at.eq(after.updated_at),
+            );
+            diesel::update(orders::table.find(before.id)).set(columns).execute(tx.conn()).await?;
+            records.push(Change::updated(before, &after)?);
+        }
+        sales_entry::follow(tx, winner.id, loser.id).await?;
+        tx.record_all(&records).await
+    })
+}
+
+/// A hook of the directory: people who are in a team for the first time bring their orders along.
+pub fn first_membership<'a>(tx: &'a mut Tx, people: &'a [Uuid]) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        sales_entry::fill_paths(tx, people).await?;
+        let theirs = orders::credited.overlaps_with(people.to_vec());
+        let open = orders::table.filter(theirs).filter(sql::<Bool>("true"));
+        let open =
+            open.select((orders::id, orders::credited, orders::order_date, orders::team_path));
+        let open: Vec<(Uuid, Vec<Uuid>, Date, Vec<Uuid>)> = open.load(tx.conn()).await?;
+        let wanted: HashSet<(Uuid, Date)> =
+            open.iter().flat_map(|it| it.1.iter().map(|id| (*id, it.2))).collect();
+        let wanted: Vec<_> = wanted.into_iter().collect();
+        let paths: HashMap<_, _> = auth::team_paths(tx.conn(), &wanted).await?;
+        for (id, credited, day, before) in open {
+            let of_people = credited.iter().filter_map(|it| paths.get(&(*it, day)).cloned());
+            let path = together(of_people);
+            if path != before {
+                diesel::sql_query("update orders set team_path = $1 where id = $2")
+                    .bind::<diesel::sql_types::Array<SqlUuid>, _>(path)
+                    .bind::<SqlUuid, _>(id)
+                    .execute(tx.conn())
+                    .await?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// An order of another status than a person can give it is a fact of an ERP.
+pub(super) const FACT: OrderStatus = OrderStatus::Confirmed;
+
+/// What only the database can know: another request was faster.
+pub(super) fn refused(error: diesel::result::Error) -> Error {
+    Error::from(error)
+        .on_constraint("orders_number_key", "/number", "duplicate")
+        .on_constraint("orders_external_id_key", "/external_id", "duplicate")
+        .on_constraint("orders_customer_id_fkey", "/customer_id", "unknown_reference")
+        .on_constraint("orders_territory_id_fkey", "/territory_id", "unknown_reference")
+        .on_constraint("order_lines_product_id_fkey", "/lines", "unknown_reference")
+        .on_constraint("order_lines_pkey", "/lines", "duplicate")
+}

@@ -1,0 +1,215 @@
+//! The operations on orders.
+
+use actix_web::{get, patch, post};
+use auth::{Body, Can};
+use platform::batch::{Batch, BatchQuery, Outcomes};
+use platform::changes::{self, HistoryPage};
+use platform::{
+    Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged,
+    Write,
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::batch::OrderBatch;
+use super::rules::Action;
+use super::{Cancellation, NewOrder, Order, OrderChanges, OrderFilter, OrderPage};
+use crate::{ConfirmOrders, ImportOrders, ReadOrders, WriteOrders};
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_orders)
+        .service(create_order)
+        .service(import_orders)
+        .service(read_order)
+        .service(update_order)
+        .service(submit_order)
+        .service(confirm_order)
+        .service(close_order)
+        .service(cancel_order)
+        .service(list_order_history);
+}
+
+/// List orders
+///
+/// Those credited to people in your reach, booked by your teams, or of your customers; with their
+/// lines.
+#[utoipa::path(
+    tag = "orders",
+    params(OrderFilter, PageQuery),
+    responses((status = 200, description = "A page of orders", body = OrderPage), Problems),
+)]
+#[get("/orders")]
+async fn list_orders(
+    caller: Can<ReadOrders>,
+    list: List<OrderFilter>,
+    db: Db,
+) -> Result<OrderPage> {
+    Order::list(&mut *db.conn().await?, &caller, &list).await
+}
+
+/// Enter an order
+///
+/// It begins as a draft. Prices are the list prices of the day unless told; amounts and taxes are
+/// computed and refused when sent.
+#[utoipa::path(
+    tag = "orders",
+    request_body = NewOrder,
+    responses((status = 201, description = "The new order", body = Order), Problems),
+)]
+#[post("/orders")]
+async fn create_order(
+    caller: Can<WriteOrders>,
+    new: Body<NewOrder>,
+    write: Write,
+) -> Result<Reply> {
+    write.create(async move |tx| Order::create(tx, &caller, &new).await).await
+}
+
+/// Bring orders in step with an ERP
+///
+/// A batch reports facts: `confirmed` unless told. What is confirmed counts as sold on its
+/// `order_date`; what is corrected or cancelled later adds entries to the sales ledger.
+#[utoipa::path(
+    tag = "orders",
+    params(BatchQuery),
+    request_body = OrderBatch,
+    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+)]
+#[post("/orders/batch")]
+async fn import_orders(
+    caller: Can<ImportOrders>,
+    batch: Batch<OrderBatch>,
+    write: Write,
+) -> Result<Reply> {
+    write
+        .run(async move |tx| Reply::json(&auth::import::<Order, _>(tx, &caller, &batch).await?))
+        .await
+}
+
+/// Read an order
+///
+/// With its lines and who earns which share.
+#[utoipa::path(
+    tag = "orders",
+    responses((status = 200, description = "The order", body = Order), Problems),
+)]
+#[get("/orders/{id}")]
+async fn read_order(caller: Can<ReadOrders>, id: Path<Uuid>, db: Db) -> Result<Tagged<Order>> {
+    Ok(Tagged(Order::find(&mut *db.conn().await?, &caller, *id).await?))
+}
+
+/// Change a draft
+///
+/// Lines and credits are replaced whole, and everything is computed anew.
+#[utoipa::path(
+    tag = "orders",
+    request_body(content = OrderChanges, content_type = "application/merge-patch+json"),
+    responses((status = 200, description = "The order", body = Order), Problems),
+)]
+#[patch("/orders/{id}")]
+async fn update_order(
+    caller: Can<WriteOrders>,
+    id: Path<Uuid>,
+    based_on: IfMatch,
+    changes: Body<OrderChanges>,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| Order::update(tx, &caller, *id, based_on, &changes).await).await
+}
+
+/// Hand an order in
+///
+/// From draft to submitted.
+#[utoipa::path(
+    tag = "orders",
+    responses((status = 200, description = "The order", body = Order), Problems),
+)]
+#[post("/orders/{id}/submit")]
+async fn submit_order(
+    caller: Can<WriteOrders>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    write: Write,
+) -> Result<Reply> {
+    let action = Action::Submit;
+    write.update(async move |tx| Order::act(tx, &caller, *id, based_on, action, None).await).await
+}
+
+/// Confirm an order
+///
+/// From submitted to confirmed: it counts as sold from now on, on its `order_date`.
+#[utoipa::path(
+    tag = "orders",
+    responses((status = 200, description = "The order", body = Order), Problems),
+)]
+#[post("/orders/{id}/confirm")]
+async fn confirm_order(
+    caller: Can<ConfirmOrders>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    write: Write,
+) -> Result<Reply> {
+    let action = Action::Confirm;
+    write.update(async move |tx| Order::act(tx, &caller, *id, based_on, action, None).await).await
+}
+
+/// Close an order
+///
+/// From confirmed to closed: nothing more is to be done for it.
+#[utoipa::path(
+    tag = "orders",
+    responses((status = 200, description = "The order", body = Order), Problems),
+)]
+#[post("/orders/{id}/close")]
+async fn close_order(
+    caller: Can<ConfirmOrders>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    write: Write,
+) -> Result<Reply> {
+    let action = Action::Close;
+    write.update(async move |tx| Order::act(tx, &caller, *id, based_on, action, None).await).await
+}
+
+/// Cancel an order
+///
+/// From draft, submitted or confirmed. What was confirmed is taken back in the sales figures on
+/// `cancelled_on`, by a manager or the back office only.
+#[utoipa::path(
+    tag = "orders",
+    request_body = Cancellation,
+    responses((status = 200, description = "The order", body = Order), Problems),
+)]
+#[post("/orders/{id}/cancel")]
+async fn cancel_order(
+    caller: Can<WriteOrders>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    why: Json<Cancellation>,
+    write: Write,
+) -> Result<Reply> {
+    let action = Action::Cancel;
+    write
+        .update(async move |tx| Order::act(tx, &caller, *id, based_on, action, Some(&why)).await)
+        .await
+}
+
+/// What happened to an order
+///
+/// Latest first.
+#[utoipa::path(
+    tag = "orders",
+    params(PageQuery),
+    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+)]
+#[get("/orders/{id}/history")]
+async fn list_order_history(
+    caller: Can<ReadOrders>,
+    id: Path<Uuid>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<HistoryPage> {
+    let mut conn = db.conn().await?;
+    let order = Order::find(&mut conn, &caller, *id).await?;
+    changes::history(&mut conn, &order, &list).await
+}

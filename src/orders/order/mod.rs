@@ -1,0 +1,288 @@
+//! What a customer has ordered, 订单 (S53): lines of products, and who earns which share of it.
+
+mod batch;
+mod db;
+pub mod http;
+mod rules;
+
+use auth::{Reference, Refers};
+use customers::customer::find_customers;
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
+use diesel::prelude::*;
+use diesel::sql_types::{Jsonb, Nullable, Uuid as SqlUuid};
+use platform::{Date, Embedded, Money, Number, Timestamp, page, resource, sent, text_enum};
+use products::product::find_products;
+use schema::orders;
+use serde::{Deserialize, Serialize};
+use territories::territory::find_territories;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+pub use db::{customer_merged, find_orders, first_membership, visible_to};
+
+text_enum! {
+    /// Where an order stands (RULES 4.4).
+    pub enum OrderStatus {
+        /// 草稿
+        Draft = "draft",
+        /// 已提交
+        Submitted = "submitted",
+        /// 已确认: it counts as sold
+        Confirmed = "confirmed",
+        /// 已关闭
+        Closed = "closed",
+        /// 已取消
+        Cancelled = "cancelled",
+    }
+}
+
+text_enum! {
+    pub enum OrderSort {
+        LatestFirst = "-order_date",
+        OldestFirst = "order_date",
+        NewestFirst = "-created_at",
+    }
+}
+
+/// An order, 订单
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct Order {
+    pub id: Uuid,
+    pub version: i64,
+    /// `SO-2026-000123` unless another system gave it one
+    #[schema(example = "SO-2026-000123")]
+    pub number: String,
+    pub customer_id: Uuid,
+    /// Who earns which share; nobody for what sold itself
+    #[schema(value_type = Vec<Credit>)]
+    pub credits: Embedded<Vec<Credit>>,
+    pub territory_id: Option<Uuid>,
+    /// 渠道, in your own words
+    #[schema(example = "reseller")]
+    pub channel: Option<String>,
+    pub order_date: Date,
+    pub confirmed_on: Option<Date>,
+    pub cancelled_on: Option<Date>,
+    pub due_date: Option<Date>,
+    pub shipped_on: Option<Date>,
+    /// ISO 4217
+    #[schema(example = "CNY")]
+    pub currency: String,
+    /// What one unit of it was worth in the company's currency on `order_date`
+    pub exchange_rate: Number,
+    #[schema(inline)]
+    pub status: OrderStatus,
+    pub status_reason: Option<String>,
+    /// The sum of the lines, without tax and freight
+    pub amount: Money,
+    pub tax_amount: Money,
+    pub freight_amount: Money,
+    /// With tax and freight
+    pub total_amount: Money,
+    pub source_system: Option<String>,
+    pub external_id: Option<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    #[schema(value_type = Vec<OrderLine>)]
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = lines_of_order(), select_expression_type = SqlLiteral<Jsonb>)]
+    pub lines: Embedded<Vec<OrderLine>>,
+    /// The people of `credits`
+    #[serde(skip)]
+    credited: Vec<Uuid>,
+    /// Their teams on `order_date`, and all above
+    #[serde(skip)]
+    team_path: Vec<Uuid>,
+    #[serde(skip)]
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = owner_of_customer())]
+    #[diesel(select_expression_type = SqlLiteral<Nullable<SqlUuid>>)]
+    customer_owner_id: Option<Uuid>,
+}
+
+/// The lines within the row, so that reading an order is one statement. Numbers go as text: JSON
+/// numbers would lose digits on the way.
+fn lines_of_order() -> SqlLiteral<Jsonb> {
+    sql("(select coalesce(jsonb_agg(jsonb_build_object('line_number', l.line_number, \
+         'product_id', l.product_id, 'description', l.description, 'quantity', l.quantity::text, \
+         'unit_price', l.unit_price::text, 'discount_percent', l.discount_percent::text, \
+         'amount', l.amount::text) order by l.line_number), '[]'::jsonb) \
+         from order_lines l where l.order_id = orders.id)")
+}
+
+fn owner_of_customer() -> SqlLiteral<Nullable<SqlUuid>> {
+    sql("(select owner_id from customers where customers.id = orders.customer_id)")
+}
+
+resource! {
+    Order: "order" at "/api/v1/orders",
+    seen by |it| it.credited.iter().chain(&it.team_path).map(|id| Some(*id))
+        .chain(it.customer_owner_id.map(Some)).collect()
+}
+
+/// One line of an order
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OrderLine {
+    pub line_number: i32,
+    /// Null for what is no product, such as a service
+    pub product_id: Option<Uuid>,
+    pub description: Option<String>,
+    /// Negative for a return
+    pub quantity: Number,
+    pub unit_price: Money,
+    pub discount_percent: Number,
+    /// Net, after the discount
+    pub amount: Money,
+}
+
+/// One person's share of an order
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Credit {
+    pub user_id: Uuid,
+    pub share_percent: Number,
+    /// The share in the order's currency; all of them add up to its amount
+    pub amount: Money,
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "customer_id": "0198c0de-0000-7000-8000-000000000001",
+    "lines": [{ "product_id": "0198c0de-0000-7000-8000-000000000002", "quantity": "3" }] }))]
+pub struct NewOrder {
+    customer_id: Uuid,
+    /// Whose `external_id`; your own system's unless told
+    #[schema(min_length = 1, max_length = 40)]
+    source_system: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
+    external_id: Option<String>,
+    #[serde(flatten)]
+    details: OrderDetails,
+}
+
+/// A merge patch for a draft: absent fields stay, null clears, lines and credits are replaced
+/// whole. Amounts are computed, never sent.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "due_date": "2026-12-24" }))]
+pub struct OrderChanges {
+    #[schema(nullable = false)]
+    customer_id: Option<Uuid>,
+    #[serde(flatten)]
+    details: OrderDetails,
+}
+
+/// What new orders and changes of them have in common.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct OrderDetails {
+    /// In place of `credits`: who earns all of it. A salesperson's own orders are theirs
+    #[serde(deserialize_with = "sent")]
+    salesperson_id: Option<Option<Uuid>>,
+    #[schema(max_items = 20, nullable = false)]
+    credits: Option<Vec<Share>>,
+    #[serde(deserialize_with = "sent")]
+    territory_id: Option<Option<Uuid>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(max_length = 40)]
+    channel: Option<Option<String>>,
+    /// Today unless told
+    #[schema(nullable = false)]
+    order_date: Option<Date>,
+    #[serde(deserialize_with = "sent")]
+    due_date: Option<Option<Date>>,
+    /// The company's unless told
+    #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
+    currency: Option<String>,
+    #[schema(nullable = false)]
+    freight_amount: Option<Money>,
+    #[schema(min_items = 1, max_items = 1000, nullable = false)]
+    lines: Option<Vec<NewLine>>,
+}
+
+/// One person's share of a new order
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Share {
+    user_id: Uuid,
+    /// All of them make 100
+    share_percent: Number,
+}
+
+/// A line as a person enters it
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct NewLine {
+    product_id: Uuid,
+    #[schema(max_length = 500)]
+    description: Option<String>,
+    /// Negative for a return
+    quantity: Number,
+    /// The list price of the day unless told
+    unit_price: Option<Money>,
+    discount_percent: Option<Number>,
+}
+
+/// Why an order is cancelled, and when
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({ "reason": "the customer has changed its mind" }))]
+pub struct Cancellation {
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+    /// Today unless told; not before the order
+    #[schema(nullable = false)]
+    pub cancelled_on: Option<Date>,
+}
+
+const REFERENCES: &[Reference] = &[
+    Reference { at: "customer", of: "customer", find: find_customers },
+    Reference { at: "salesperson", of: "user", find: auth::user::find_users },
+    Reference { at: "credits/*/user", of: "user", find: auth::user::find_users },
+    Reference { at: "territory", of: "territory", find: find_territories },
+    Reference { at: "lines/*/product", of: "product", find: find_products },
+];
+
+impl Refers for NewOrder {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+impl Refers for OrderChanges {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+
+/// Which orders to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OrderFilter {
+    customer_id: Option<Uuid>,
+    /// Credited with a part of it
+    salesperson_id: Option<Uuid>,
+    /// On the team path: the team or one below
+    team_id: Option<Uuid>,
+    territory_id: Option<Uuid>,
+    product_id: Option<Uuid>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    status: Option<Vec<OrderStatus>>,
+    #[param(max_length = 40)]
+    channel: Option<String>,
+    #[param(max_length = 60)]
+    number: Option<String>,
+    order_date_from: Option<Date>,
+    /// Exclusive
+    order_date_to: Option<Date>,
+    /// By `-order_date` unless told
+    #[param(inline)]
+    sort: Option<OrderSort>,
+}
+
+impl Refers for OrderFilter {
+    const REFERENCES: &'static [Reference] = &[
+        Reference { at: "customer", of: "customer", find: find_customers },
+        Reference { at: "salesperson", of: "user", find: auth::user::find_users },
+        Reference { at: "team", of: "team", find: auth::team::find_teams },
+        Reference { at: "territory", of: "territory", find: find_territories },
+        Reference { at: "product", of: "product", find: find_products },
+    ];
+}
+
+page! {
+    /// A page of orders
+    OrderPage of Order
+}

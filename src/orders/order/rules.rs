@@ -1,0 +1,303 @@
+//! The rules of orders: what they add up to, who earns which share, and their state machine.
+
+use std::collections::HashMap;
+
+use platform::money::{minor_digits, split};
+use platform::{Date, Error, Fault, Money, Number, Result, Timestamp};
+use products::product::Product;
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::{Cancellation, Credit, NewLine, Order, OrderLine, OrderStatus, Share};
+
+/// Most of a number's digits before the point, so that products of two still fit.
+const LARGEST: i64 = 1_000_000_000;
+
+/// What somebody does to an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    Submit,
+    Confirm,
+    Close,
+    Cancel,
+}
+
+impl Order {
+    pub(super) fn blank(id: Uuid, customer_id: Uuid, now: Timestamp, today: Date) -> Self {
+        Self {
+            id,
+            version: 1,
+            number: String::new(),
+            customer_id,
+            credits: vec![].into(),
+            territory_id: None,
+            channel: None,
+            order_date: today,
+            confirmed_on: None,
+            cancelled_on: None,
+            due_date: None,
+            shipped_on: None,
+            currency: String::new(),
+            exchange_rate: Number(Decimal::ONE),
+            status: OrderStatus::Draft,
+            status_reason: None,
+            amount: Money::ZERO,
+            tax_amount: Money::ZERO,
+            freight_amount: Money::ZERO,
+            total_amount: Money::ZERO,
+            source_system: None,
+            external_id: None,
+            created_at: now,
+            updated_at: now,
+            lines: vec![].into(),
+            credited: vec![],
+            team_path: vec![],
+            customer_owner_id: None,
+        }
+    }
+
+    /// Does it count as sold?
+    pub fn is_recognised(&self) -> bool {
+        matches!(self.status, OrderStatus::Confirmed | OrderStatus::Closed)
+    }
+
+    /// The state machine: draft → submitted → confirmed → closed; cancelled from any before closed.
+    pub(super) fn moved(
+        &self,
+        action: Action,
+        today: Date,
+        cancellation: Option<&Cancellation>,
+    ) -> Result<Self> {
+        use OrderStatus::{Cancelled, Closed, Confirmed, Draft, Submitted};
+        let mut after = self.clone();
+        after.status = match (self.status, action) {
+            (Draft, Action::Submit) => Submitted,
+            (Submitted, Action::Confirm) => Confirmed,
+            (Confirmed, Action::Close) => Closed,
+            (Draft | Submitted | Confirmed, Action::Cancel) => Cancelled,
+            (status, _) => {
+                let detail = format!("the order is {}", status.as_str());
+                return Err(
+                    Error::conflict("wrong_status", detail).member("status", status.as_str())
+                );
+            }
+        };
+        match action {
+            Action::Submit if self.lines.is_empty() => {
+                let fault = Fault::new("/lines", "required", "an order has at least one line");
+                return Err(Error::invalid(vec![fault]));
+            }
+            Action::Confirm => after.confirmed_on = Some(today),
+            Action::Cancel => {
+                let on = cancellation.and_then(|it| it.cancelled_on).unwrap_or(today);
+                if on < self.order_date || on > today {
+                    let why = "not before the order, and not in the future";
+                    return Err(Error::invalid(vec![Fault::new("/cancelled_on", "range", why)]));
+                }
+                after.cancelled_on = Some(on);
+                after.status_reason = cancellation.map(|it| it.reason.clone());
+            }
+            Action::Submit | Action::Close => {}
+        }
+        Ok(after)
+    }
+
+    /// Only a draft is still open to changes by people.
+    pub(super) fn check_draft(&self) -> Result<()> {
+        match self.status {
+            OrderStatus::Draft => Ok(()),
+            status => Err(Error::conflict("wrong_status", "only a draft can be changed")
+                .member("status", status.as_str())),
+        }
+    }
+
+    /// Computes the lines of a person's order, and says what is wrong with them. A line is
+    /// quantity × unit price × (1 − discount), rounded half away from zero to the minor unit.
+    pub(super) fn price(
+        &mut self,
+        lines: &[NewLine],
+        products: &HashMap<Uuid, Product>,
+    ) -> Vec<Fault> {
+        let (mut faults, mut priced) = (vec![], vec![]);
+        for (index, line) in lines.iter().enumerate() {
+            let mut wrong = |name: &str, code: &'static str, why: &str| {
+                faults.push(Fault::new(format!("/lines/{index}/{name}"), code, why));
+            };
+            let product = products.get(&line.product_id);
+            if product.is_some_and(|it| !it.active) {
+                wrong("product_id", "inactive_product", "this product is no longer sold");
+            }
+            if line.quantity.0.is_zero() {
+                wrong("quantity", "range", "a line has a quantity");
+            }
+            let discount = line.discount_percent.unwrap_or_default();
+            if discount.0 < Decimal::ZERO || discount.0 > Decimal::ONE_HUNDRED {
+                wrong("discount_percent", "range", "0 to 100");
+            }
+            let listed = product.and_then(|it| it.price_on(self.order_date));
+            let Some(unit_price) = line.unit_price.or(listed) else {
+                wrong("unit_price", "required", "the product has no list price on that day");
+                continue;
+            };
+            let too_large = |value: Decimal| value.abs() >= Decimal::from(LARGEST);
+            if unit_price < Money::ZERO || too_large(unit_price.0) {
+                wrong("unit_price", "range", "zero or more, below a billion");
+                continue;
+            }
+            if too_large(line.quantity.0) {
+                wrong("quantity", "range", "below a billion");
+                continue;
+            }
+            let rest = (Decimal::ONE_HUNDRED - discount.0) / Decimal::ONE_HUNDRED;
+            let exact = line.quantity.0 * unit_price.0 * rest;
+            priced.push(OrderLine {
+                line_number: i32::try_from(index + 1).unwrap_or(i32::MAX),
+                product_id: Some(line.product_id),
+                description: line.description.clone(),
+                quantity: line.quantity,
+                unit_price,
+                discount_percent: discount,
+                amount: Money(exact).rounded(&self.currency),
+            });
+        }
+        let rate = |line: &OrderLine| line.product_id.and_then(|id| products.get(&id)?.tax_rate);
+        let tax = |line: &OrderLine| {
+            let percent = rate(line).unwrap_or_default().0;
+            Money(line.amount.0 * percent / Decimal::ONE_HUNDRED).rounded(&self.currency)
+        };
+        self.tax_amount = priced.iter().map(tax).sum();
+        self.amount = priced.iter().map(|line| line.amount).sum();
+        self.lines = priced.into();
+        faults
+    }
+
+    pub(super) fn total(&mut self) {
+        self.total_amount = [self.amount, self.tax_amount, self.freight_amount].into_iter().sum();
+    }
+
+    /// Sets who earns which share. The amounts come by [`Order::share_out`].
+    pub(super) fn credit(&mut self, shares: &[Share]) -> Vec<Fault> {
+        let mut faults = vec![];
+        for (index, share) in shares.iter().enumerate() {
+            let percent = share.share_percent.0;
+            if percent <= Decimal::ZERO || percent > Decimal::ONE_HUNDRED {
+                let at = format!("/credits/{index}/share_percent");
+                faults.push(Fault::new(at, "range", "more than 0, at most 100"));
+            }
+            if shares[..index].iter().any(|it| it.user_id == share.user_id) {
+                let at = format!("/credits/{index}/user_id");
+                faults.push(Fault::new(at, "duplicate", "each person once"));
+            }
+        }
+        let sum: Decimal = shares.iter().map(|share| share.share_percent.0).sum();
+        if !shares.is_empty() && sum != Decimal::ONE_HUNDRED {
+            let why = "the shares make 100 % together";
+            faults.push(Fault::new("/credits", "credit_shares", why));
+        }
+        let of = |share: &Share| Credit {
+            user_id: share.user_id,
+            share_percent: share.share_percent,
+            amount: Money::ZERO,
+        };
+        self.credits = shares.iter().map(of).collect::<Vec<_>>().into();
+        self.credited = shares.iter().map(|share| share.user_id).collect();
+        faults
+    }
+
+    /// All to one person, or to nobody.
+    pub(super) fn credit_all_to(&mut self, person: Option<Uuid>) {
+        let share_percent = Number(Decimal::ONE_HUNDRED);
+        let whole = person.map(|user_id| Share { user_id, share_percent });
+        self.credit(whole.as_slice());
+    }
+
+    /// The credited amounts, by largest remainder, so that they add up exactly (RULES 4.1).
+    pub(super) fn share_out(&mut self) {
+        let weights: Vec<Decimal> = self.credits.iter().map(|it| it.share_percent.0).collect();
+        let parts = split(self.amount.0, &weights, minor_digits(&self.currency));
+        for (credit, part) in self.credits.0.iter_mut().zip(parts) {
+            credit.amount = Money(part);
+        }
+    }
+
+    /// What must hold for every order, also one that an ERP sends: within one minor unit per line
+    /// its amount is the sum of its lines.
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        let mut faults = vec![];
+        let sum: Money = self.lines.iter().map(|line| line.amount).sum();
+        let unit = Decimal::new(1, minor_digits(&self.currency));
+        if (self.amount.0 - sum.0).abs() > unit * Decimal::from(self.lines.len()) {
+            let why = "the amount is the sum of the lines, within one minor unit for each";
+            faults.push(Fault::new("/amount", "sum_of_lines", why));
+        }
+        let dates = [("/due_date", self.due_date), ("/cancelled_on", self.cancelled_on)];
+        for (at, date) in dates {
+            if date.is_some_and(|date| date < self.order_date) {
+                faults.push(Fault::new(at, "range", "not before the order"));
+            }
+        }
+        faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(status: OrderStatus) -> Order {
+        let day = Date(jiff::civil::date(2026, 3, 2));
+        let line = OrderLine {
+            line_number: 1,
+            product_id: None,
+            description: None,
+            quantity: Number(1.into()),
+            unit_price: Money(100.into()),
+            discount_percent: Number::default(),
+            amount: Money(100.into()),
+        };
+        let blank = Order::blank(Uuid::nil(), Uuid::nil(), Timestamp::default(), day);
+        Order { status, lines: vec![line].into(), amount: Money(100.into()), ..blank }
+    }
+
+    #[test]
+    fn only_the_documented_edges() {
+        let today = Date(jiff::civil::date(2026, 3, 2));
+        let actions = [Action::Submit, Action::Confirm, Action::Close, Action::Cancel];
+        let mut edges = vec![];
+        for from in OrderStatus::ALL {
+            for action in actions {
+                if let Ok(after) = order(*from).moved(action, today, None) {
+                    edges.push(format!("{} {action:?} {}", from.as_str(), after.status.as_str()));
+                }
+            }
+        }
+        assert_eq!(
+            edges,
+            [
+                "draft Submit submitted",
+                "draft Cancel cancelled",
+                "submitted Confirm confirmed",
+                "submitted Cancel cancelled",
+                "confirmed Close closed",
+                "confirmed Cancel cancelled"
+            ]
+        );
+    }
+
+    #[test]
+    fn shares_make_a_hundred_and_amounts_add_up() {
+        let mut order = order(OrderStatus::Draft);
+        order.amount = Money("100.01".parse().unwrap());
+        order.currency = "CNY".into();
+        let share = |n: u128, percent: &str| Share {
+            user_id: Uuid::from_u128(n),
+            share_percent: Number(percent.parse().unwrap()),
+        };
+        assert_eq!(order.credit(&[share(1, "50"), share(2, "49")])[0].code, "credit_shares");
+        assert_eq!(order.credit(&[share(1, "50"), share(1, "50")])[0].code, "duplicate");
+        assert_eq!(order.credit(&[share(1, "33.3"), share(2, "33.3"), share(3, "33.4")]), []);
+        order.share_out();
+        let sum: Money = order.credits.iter().map(|it| it.amount).sum();
+        assert_eq!(sum, order.amount);
+    }
+}

@@ -1,0 +1,201 @@
+//! The sales ledger, 销售台账: what was recognised, for whom and when. An entry per order line and
+//! credited person, with category, region and team as they were then. Append-only: whatever changes
+//! later adds entries, so that every figure of the past can be told again (RULES 4.1).
+
+use std::collections::{HashMap, HashSet};
+
+use company::exchange_rate::converted;
+use customers::customer::regions;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Date as SqlDate, Nullable, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use platform::money::{minor_digits, split};
+use platform::{Date, Money, Number, Result, Timestamp, Tx, text_enum};
+use products::product::{self, Product};
+use rust_decimal::Decimal;
+use schema::sales_entries;
+use uuid::Uuid;
+
+use crate::order::Order;
+
+text_enum! {
+    pub enum EntryKind {
+        Booked = "booked",
+        Reversed = "reversed",
+    }
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = sales_entries, treat_none_as_default_value = false)]
+struct SalesEntry {
+    order_id: Uuid,
+    line_number: i32,
+    kind: EntryKind,
+    user_id: Option<Uuid>,
+    team_path: Vec<Uuid>,
+    product_id: Option<Uuid>,
+    category: Option<String>,
+    customer_id: Uuid,
+    territory_id: Option<Uuid>,
+    channel: Option<String>,
+    region: Option<String>,
+    booked_on: Date,
+    recorded_at: Timestamp,
+    quantity: Number,
+    amount: Money,
+    line_amount: Money,
+    cost: Option<Money>,
+}
+
+/// What entries need to know beside the order.
+struct Facts {
+    products: HashMap<Uuid, Product>,
+    regions: HashMap<Uuid, Option<String>>,
+    paths: HashMap<(Uuid, Date), Vec<Uuid>>,
+    now: Timestamp,
+}
+
+/// Recognises orders that are confirmed, on their `order_date`.
+pub(crate) async fn book(tx: &mut Tx, orders: &[&Order]) -> Result<()> {
+    if orders.is_empty() {
+        return Ok(());
+    }
+    let lines = orders.iter().flat_map(|order| order.lines.iter());
+    let wanted: HashSet<Uuid> = lines.filter_map(|line| line.product_id).collect();
+    let customers: HashSet<Uuid> = orders.iter().map(|order| order.customer_id).collect();
+    let people = orders.iter().flat_map(|it| it.credits.iter().map(|c| (c.user_id, it.order_date)));
+    let people: HashSet<(Uuid, Date)> = people.collect();
+    let facts = Facts {
+        products: product::load(tx.conn(), wanted).await?,
+        regions: regions(tx.conn(), customers).await?,
+        paths: auth::team_paths(tx.conn(), &people.into_iter().collect::<Vec<_>>()).await?,
+        now: tx.now,
+    };
+    let entries: Vec<SalesEntry> = orders.iter().flat_map(|it| entries(it, &facts)).collect();
+    // A statement takes 65,535 parameters, and each of these rows has 17.
+    for rows in entries.chunks(3000) {
+        diesel::insert_into(sales_entries::table).values(rows).execute(tx.conn()).await?;
+    }
+    Ok(())
+}
+
+/// For each line and credited person what falls to them: amounts split so that the lines of a
+/// person add up to the person's share of the order, and the shares to the order.
+fn entries(order: &Order, facts: &Facts) -> Vec<SalesEntry> {
+    let digits = minor_digits(&order.currency);
+    let whole = Decimal::ONE_HUNDRED;
+    let shares: Vec<(Option<Uuid>, Decimal)> = match order.credits.as_slice() {
+        [] => vec![(None, whole)],
+        credits => credits.iter().map(|it| (Some(it.user_id), it.share_percent.0)).collect(),
+    };
+    let weights: Vec<Decimal> = shares.iter().map(|it| it.1).collect();
+    let of_order = split(converted(order.amount, order.exchange_rate).0, &weights, digits);
+    let of_lines: Vec<Vec<Decimal>> = order
+        .lines
+        .iter()
+        .map(|line| split(converted(line.amount, order.exchange_rate).0, &weights, digits))
+        .collect();
+    // What rounding leaves between the order and its lines goes to the largest line.
+    let largest = (0..order.lines.len()).max_by_key(|at| order.lines[*at].amount.0.abs());
+    let mut entries = vec![];
+    for (person, (user_id, percent)) in shares.into_iter().enumerate() {
+        let sum: Decimal = of_lines.iter().map(|parts| parts[person]).sum();
+        for (at, line) in order.lines.iter().enumerate() {
+            let product = line.product_id.and_then(|id| facts.products.get(&id));
+            let line_amount = of_lines[at][person];
+            let rest = if Some(at) == largest { of_order[person] - sum } else { Decimal::ZERO };
+            let quantity = (line.quantity.0 * percent / whole).round_dp(6);
+            let cost = product.and_then(|it| it.standard_cost).map(|it| it.0 * quantity);
+            let path = user_id.and_then(|it| facts.paths.get(&(it, order.order_date)));
+            entries.push(SalesEntry {
+                order_id: order.id,
+                line_number: line.line_number,
+                kind: EntryKind::Booked,
+                user_id,
+                team_path: path.cloned().unwrap_or_default(),
+                product_id: line.product_id,
+                category: product.and_then(|it| it.category.clone()),
+                customer_id: order.customer_id,
+                territory_id: order.territory_id,
+                channel: order.channel.clone(),
+                region: facts.regions.get(&order.customer_id).cloned().flatten(),
+                booked_on: order.order_date,
+                recorded_at: facts.now,
+                quantity: Number(quantity),
+                amount: Money(line_amount + rest),
+                line_amount: Money(line_amount),
+                cost: cost.map(|it| Money(it.round_dp(6))),
+            });
+        }
+    }
+    entries
+}
+
+/// Takes back what was recognised of these orders: on the day given, or on the days on which it
+/// was booked.
+pub(crate) async fn reverse(tx: &mut Tx, orders: &[(Uuid, Option<Date>)]) -> Result<()> {
+    if orders.is_empty() {
+        return Ok(());
+    }
+    let (ids, days): (Vec<Uuid>, Vec<Option<Date>>) = orders.iter().copied().unzip();
+    let now = tx.now;
+    diesel::sql_query(REVERSE)
+        .bind::<Array<SqlUuid>, _>(ids)
+        .bind::<Array<Nullable<SqlDate>>, _>(days)
+        .bind::<diesel::sql_types::Timestamptz, _>(now)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Written as SQL, because diesel has no insert from such a select: what is left of each line and
+/// person, with the sign turned.
+const REVERSE: &str = "
+    insert into sales_entries (order_id, line_number, kind, user_id, team_path, product_id,
+        category, customer_id, territory_id, channel, region, booked_on, recorded_at, quantity,
+        amount, line_amount, cost)
+    select order_id, line_number, 'reversed', user_id, team_path, product_id, category,
+        customer_id, territory_id, channel, region, coalesce(it.day, booked_on), $3,
+        -sum(quantity), -sum(amount), -sum(line_amount), -sum(cost)
+    from unnest($1, $2) as it (id, day) join sales_entries on order_id = it.id
+    group by order_id, line_number, user_id, team_path, product_id, category, customer_id,
+        territory_id, channel, region, it.day, booked_on
+    having sum(quantity) <> 0 or sum(amount) <> 0 or sum(line_amount) <> 0";
+
+/// A merged customer's sales are the winner's: the one thing that moves in the ledger, because the
+/// two were one customer all the time.
+pub(crate) async fn follow(tx: &mut Tx, winner: Uuid, loser: Uuid) -> Result<()> {
+    let rows = sales_entries::table.filter(sales_entries::customer_id.eq(loser));
+    let update = diesel::update(rows).set(sales_entries::customer_id.eq(winner));
+    update.execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// Fills the team path of people who had no team when their sales were recognised.
+pub(crate) async fn fill_paths(tx: &mut Tx, people: &[Uuid]) -> Result<()> {
+    let open = sales_entries::table
+        .filter(sales_entries::user_id.eq_any(people).assume_not_null())
+        .filter(sales_entries::team_path.eq(Vec::<Uuid>::new()))
+        .select((
+            sales_entries::id,
+            sales_entries::user_id.assume_not_null(),
+            sales_entries::booked_on,
+        ));
+    let open: Vec<(i64, Uuid, Date)> = open.load(tx.conn()).await?;
+    let wanted: HashSet<(Uuid, Date)> = open.iter().map(|it| (it.1, it.2)).collect();
+    let paths = auth::team_paths(tx.conn(), &wanted.into_iter().collect::<Vec<_>>()).await?;
+    let mut by_path: HashMap<&Vec<Uuid>, Vec<i64>> = HashMap::new();
+    for (id, user, day) in open {
+        if let Some(path) = paths.get(&(user, day)) {
+            by_path.entry(path).or_default().push(id);
+        }
+    }
+    for (path, ids) in by_path {
+        diesel::sql_query("update sales_entries set team_path = $1 where id = any($2)")
+            .bind::<Array<SqlUuid>, _>(path)
+            .bind::<Array<BigInt>, _>(ids)
+            .execute(tx.conn())
+            .await?;
+    }
+    Ok(())
+}
