@@ -1,0 +1,298 @@
+//! The service as a program sees it: logs in, sends batches, and does not give up early.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use reqwest::{RequestBuilder, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::outcome::{Answer, Outcome, Problem};
+use crate::patience::{Attempt, Patience, retry_after};
+
+/// Who calls.
+#[derive(Clone)]
+pub enum Credentials {
+    /// A machine client
+    Client { id: String, secret: String },
+    /// A person, such as the administrator
+    Password { username: String, password: String },
+    /// An access token that somebody else got; it cannot be renewed when it expires
+    Token(String),
+}
+
+/// Told when something takes longer than it should: one line for people.
+pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
+
+pub struct Client {
+    http: reqwest::Client,
+    /// Without a slash at the end
+    base: String,
+    credentials: Credentials,
+    token: Mutex<String>,
+    patience: Patience,
+    notice: Notice,
+    /// Made anew for each run, see [`Client::key`]
+    run: Uuid,
+}
+
+#[derive(Deserialize)]
+struct Grant {
+    access_token: String,
+}
+
+struct Reply {
+    status: StatusCode,
+    body: Vec<u8>,
+}
+
+impl Client {
+    /// Logs in. `url` is the address of the service, without `/api/v1`.
+    pub async fn connect(url: &str, credentials: Credentials, notice: Notice) -> Result<Self> {
+        Self::connect_with(url, credentials, notice, Patience::default()).await
+    }
+
+    /// As [`Client::connect`], with another patience than usual.
+    pub async fn connect_with(
+        url: &str,
+        credentials: Credentials,
+        notice: Notice,
+        patience: Patience,
+    ) -> Result<Self> {
+        let option = |reason: &dyn std::fmt::Display| Error::Option(format!("{url}: {reason}"));
+        let address = reqwest::Url::parse(url).map_err(|error| option(&error))?;
+        let Some(host) = address.host_str().filter(|_| address.scheme().starts_with("http")) else {
+            return Err(option(&"an address such as http://127.0.0.1:8080 is needed"));
+        };
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10))
+            .read_timeout(patience.silence);
+        // A proxy cannot reach this machine's own addresses.
+        if matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
+            builder = builder.no_proxy();
+        }
+        let client = Self {
+            http: builder.build().map_err(|error| option(&error))?,
+            base: url.trim_end_matches('/').to_owned(),
+            credentials,
+            token: Mutex::default(),
+            patience,
+            notice,
+            run: Uuid::now_v7(),
+        };
+        *client.token.lock().await = client.login(client.patience.first_contact).await?;
+        Ok(client)
+    }
+
+    /// Sends items, each the JSON of one object, as one batch; as several when it is too large
+    /// for the service. The outcomes are in the order of the items.
+    pub async fn batch<S: AsRef<str> + Sync>(
+        &self,
+        resource: &str,
+        source_system: Option<&str>,
+        items: &[S],
+    ) -> Result<Vec<Outcome>> {
+        let path = format!("/api/v1/{resource}/batch");
+        let (mut outcomes, mut parts) = (Vec::with_capacity(items.len()), vec![items]);
+        while let Some(part) = parts.pop() {
+            let reply = self.post(&path, body(source_system, part)).await?;
+            match reply.status {
+                StatusCode::OK => outcomes.extend(in_order(&path, &reply.body, part.len())?),
+                StatusCode::PAYLOAD_TOO_LARGE if part.len() > 1 => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
+                StatusCode::PAYLOAD_TOO_LARGE => outcomes.push(Outcome::too_large()),
+                _ => return Err(refused(&path, &reply)),
+            }
+        }
+        for (index, outcome) in outcomes.iter_mut().enumerate() {
+            outcome.index = index;
+        }
+        Ok(outcomes)
+    }
+
+    /// Sends one request with a JSON body that is good to repeat. The answer's status and body.
+    pub async fn send(&self, path: &str, body: &serde_json::Value) -> Result<(u16, Vec<u8>)> {
+        let reply = self.post(path, body.to_string()).await?;
+        Ok((reply.status.as_u16(), reply.body))
+    }
+
+    async fn post(&self, path: &str, body: String) -> Result<Reply> {
+        let key = self.key(path, &body);
+        let mut token = self.token.lock().await.clone();
+        let mut renewed = false;
+        loop {
+            let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(&token);
+            let request = request.header("Idempotency-Key", &key);
+            let request = request.header("Content-Type", "application/json").body(body.clone());
+            let reply = self.persist(request, self.patience.request).await?;
+            if reply.status != StatusCode::UNAUTHORIZED || renewed {
+                return Ok(reply);
+            }
+            token = self.renew(&token).await?;
+            renewed = true;
+        }
+    }
+
+    /// The key of a request follows from its content, so that a repetition after a lost answer
+    /// gets that answer. It also follows from the run: a later import of the same file is a new
+    /// wish, which the service shall compare with what it has by then.
+    fn key(&self, path: &str, body: &str) -> String {
+        let mut hash = Context::new(&SHA256);
+        hash.update(self.run.as_bytes());
+        hash.update(path.as_bytes());
+        hash.update(body.as_bytes());
+        hash.finish().as_ref().iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
+    /// A new token, unless another request has got one in the meantime.
+    async fn renew(&self, stale: &str) -> Result<String> {
+        let mut token = self.token.lock().await;
+        if *token == stale {
+            if let Credentials::Token(_) = self.credentials {
+                return Err(Error::Login("the token is not good, or no longer".into()));
+            }
+            *token = self.login(self.patience.request).await?;
+        }
+        Ok(token.clone())
+    }
+
+    async fn login(&self, patience: Duration) -> Result<String> {
+        let (path, request) = match &self.credentials {
+            Credentials::Token(token) => return Ok(token.clone()),
+            Credentials::Client { id, secret } => {
+                let path = "/api/v1/auth/token";
+                let form = [
+                    ("grant_type", "client_credentials"),
+                    ("client_id", id),
+                    ("client_secret", secret),
+                ];
+                (path, self.http.post(format!("{}{path}", self.base)).form(&form))
+            }
+            Credentials::Password { username, password } => {
+                let path = "/api/v1/auth/login";
+                let body = json!({ "username": username, "password": password });
+                (path, self.http.post(format!("{}{path}", self.base)).json(&body))
+            }
+        };
+        let reply = self.persist(request, patience).await?;
+        match reply.status {
+            StatusCode::OK => Ok(read::<Grant>(path, &reply.body)?.access_token),
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => Err(Error::Login(reason(&reply))),
+            _ => Err(refused(path, &reply)),
+        }
+    }
+
+    /// Repeats a request while the service cannot take it, longer and longer apart.
+    async fn persist(&self, request: RequestBuilder, patience: Duration) -> Result<Reply> {
+        let mut attempt = Attempt::within(patience);
+        loop {
+            let once = request.try_clone().ok_or_else(|| Error::Answer {
+                path: self.base.clone(),
+                reason: "a request that cannot be repeated".into(),
+            })?;
+            let (reason, wait) = match answered(once).await {
+                Ok((reply, _)) if !passing(&reply) => return Ok(reply),
+                Ok((reply, wait)) => (format!("{} {}", reply.status, reason(&reply)), wait),
+                Err(error) => (chain(&error), None),
+            };
+            let Some(pause) = attempt.next(wait) else {
+                let (url, seconds) = (self.base.clone(), patience.as_secs());
+                return Err(Error::Unavailable { url, seconds, reason });
+            };
+            (self.notice)(&format!("waiting for {}: {}", self.base, reason.trim()));
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+/// The body of a batch. The items are JSON already.
+fn body<S: AsRef<str>>(source_system: Option<&str>, items: &[S]) -> String {
+    let size: usize = items.iter().map(|item| item.as_ref().len() + 1).sum();
+    let mut body = String::with_capacity(size + 100);
+    body.push('{');
+    if let Some(system) = source_system {
+        let _ = write!(body, "\"source_system\":{},", serde_json::Value::from(system));
+    }
+    body.push_str("\"items\":[");
+    for (place, item) in items.iter().enumerate() {
+        if place > 0 {
+            body.push(',');
+        }
+        body.push_str(item.as_ref());
+    }
+    body.push_str("]}");
+    body
+}
+
+async fn answered(request: RequestBuilder) -> reqwest::Result<(Reply, Option<Duration>)> {
+    let response = request.send().await?;
+    let (status, wait) = (response.status(), retry_after(response.headers()));
+    let body = response.bytes().await?.to_vec();
+    Ok((Reply { status, body }, wait))
+}
+
+/// Whether the same request may be taken later. A 500 is a fault, which repeating does not cure.
+fn passing(reply: &Reply) -> bool {
+    let code = || serde_json::from_slice::<Problem>(&reply.body).map(|it| it.code);
+    match reply.status {
+        StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::BAD_GATEWAY
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::GATEWAY_TIMEOUT => true,
+        // this very request, whose first answer was lost, is still at work
+        StatusCode::CONFLICT => code().is_ok_and(|it| it == "request_in_progress"),
+        _ => false,
+    }
+}
+
+fn in_order(path: &str, body: &[u8], count: usize) -> Result<Vec<Outcome>> {
+    let mut outcomes = read::<Answer>(path, body)?.results;
+    outcomes.sort_by_key(|outcome| outcome.index);
+    if outcomes.iter().map(|outcome| outcome.index).eq(0..count) {
+        return Ok(outcomes);
+    }
+    let reason = format!("{} outcomes of {count} items", outcomes.len());
+    Err(Error::Answer { path: path.to_owned(), reason })
+}
+
+fn read<T: DeserializeOwned>(path: &str, body: &[u8]) -> Result<T> {
+    let bad = |error: serde_json::Error| Error::Answer {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
+    serde_json::from_slice(body).map_err(bad)
+}
+
+fn refused(path: &str, reply: &Reply) -> Error {
+    let (path, status) = (path.to_owned(), reply.status.as_u16());
+    Error::Refused { path, status, reason: reason(reply) }
+}
+
+/// What the service says about it, or nothing.
+fn reason(reply: &Reply) -> String {
+    let problem = serde_json::from_slice::<Problem>(&reply.body).unwrap_or_default();
+    problem.reason(|_, _| None)
+}
+
+/// reqwest's own message does not say why; its sources do.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let _ = write!(text, ": {error}");
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,165 @@
+use std::collections::HashSet;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use wiremock::{MockServer, Request, ResponseTemplate};
+
+use super::folder::folder;
+use super::{PATIENCE, arrived, batches, person, service, taken};
+use crate::{Options, Summary, import};
+
+fn options(dir: &Path, server: &MockServer) -> Options {
+    let quiet = Options::new(dir, server.uri(), person());
+    Options { quiet: true, patience: PATIENCE, ..quiet }
+}
+
+/// Created, updated, unchanged, superseded, failed of each file.
+fn counts(summary: &Summary) -> Vec<(&str, [usize; 5])> {
+    let files = summary.files.iter();
+    let counts = files
+        .map(|it| (&*it.file, [it.created, it.updated, it.unchanged, it.superseded, it.failed]));
+    counts.collect()
+}
+
+#[tokio::test]
+async fn files_go_in_order_of_dependency() {
+    let server = service().await;
+    batches(&server, taken).await;
+    let dir = folder(&[
+        ("users.csv", "external_id,name,team_external_id\nu,Li,t\n"),
+        ("teams.csv", "external_id,name\nt,East\n"),
+        ("exchange_rates.csv", "external_id,from,to,valid_on,rate\nr,USD,CNY,2026-01-01,7.1\n"),
+    ]);
+    let options = Options { source_system: Some("sap".into()), ..options(dir.path(), &server) };
+    let summary = import(&options).await.unwrap();
+    let rate = json!({ "external_id": "r", "from": "USD", "to": "CNY", "valid_on": "2026-01-01", "rate": "7.1" });
+    let body = |item: Value| json!({ "source_system": "sap", "items": [item] });
+    assert_eq!(
+        arrived(&server).await,
+        [
+            ("exchange-rates".to_owned(), body(rate)),
+            ("teams".to_owned(), body(json!({ "external_id": "t", "name": "East" }))),
+            (
+                "users".to_owned(),
+                body(json!({ "external_id": "u", "name": "Li", "team_external_id": "t" }))
+            ),
+        ]
+    );
+    assert_eq!(summary.failed(), 0);
+    let table = summary.to_string();
+    assert!(table.lines().last().unwrap().starts_with("total"), "{table}");
+}
+
+#[tokio::test]
+async fn nothing_is_sent_when_one_header_is_wrong() {
+    let server = service().await;
+    batches(&server, taken).await;
+    let dir = folder(&[
+        ("teams.csv", "external_id,name\nt,East\n"),
+        ("orders.csv", "external_id,customer,order_date\n"),
+    ]);
+    let error = import(&options(dir.path(), &server)).await.unwrap_err().to_string();
+    assert!(error.contains("orders.csv: unknown column `customer`"), "{error}");
+    assert!(error.contains("orders.csv: missing column `customer_external_id`"), "{error}");
+    assert_eq!(server.received_requests().await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn refused_rows_stand_beside_the_input_until_they_are_good() {
+    let server = service().await;
+    batches(&server, taken).await;
+    let header = "name,external_id,is_primary,customer_external_id\n";
+    let text = format!("{header}\"a, b\",1,true,c\nbad,2,false,c\nx,3,maybe,c\nbad,4,,\n");
+    let dir = folder(&[("contacts.csv", &text)]);
+    let summary = import(&options(dir.path(), &server)).await.unwrap();
+    assert_eq!(counts(&summary), [("contacts.csv", [1, 0, 0, 0, 3])]);
+    let rejected = dir.path().join("contacts.rejected.csv");
+    let mut lines: Vec<String> = vec![];
+    for line in std::fs::read_to_string(&rejected).unwrap().lines() {
+        lines.push(line.to_owned());
+    }
+    assert_eq!(lines.remove(0), "name,external_id,is_primary,customer_external_id,reason");
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "bad,2,false,c,name: not good",
+            "bad,4,,,name: not good",
+            "x,3,maybe,c,is_primary: neither true nor false",
+        ]
+    );
+    std::fs::write(dir.path().join("contacts.csv"), format!("{header}good,2,false,c\n")).unwrap();
+    assert_eq!(import(&options(dir.path(), &server)).await.unwrap().failed(), 0);
+    assert!(!rejected.exists());
+}
+
+#[tokio::test]
+async fn a_refused_order_names_its_line_and_lines_need_an_order() {
+    let server = service().await;
+    batches(&server, |_: &Request| {
+        let errors = json!([{ "pointer": "/lines/1/product_external_id", "message": "unknown" }]);
+        let problem = json!({ "title": "no", "errors": errors });
+        let result = json!({ "index": 0, "status": "failed", "problem": problem });
+        ResponseTemplate::new(200).set_body_json(json!({ "results": [result] }))
+    })
+    .await;
+    let dir = folder(&[
+        ("orders.csv", "external_id,customer_external_id,order_date\nA,1,2026-01-01\n"),
+        (
+            "order_lines.csv",
+            "order_external_id,line_number,quantity,unit_price,amount\nA,10,1,1,1\nZ,1,1,1,1\nA,20,1,1,1\n",
+        ),
+    ]);
+    let summary = import(&options(dir.path(), &server)).await.unwrap();
+    let failed = [0, 0, 0, 0, 1];
+    assert_eq!(counts(&summary), [("orders.csv", failed), ("order_lines.csv", failed)]);
+    let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+    let orders = read("orders.rejected.csv");
+    let last = orders.lines().last().unwrap();
+    assert_eq!(last, r#"A,1,2026-01-01,"line 20, product_external_id: unknown""#);
+    let lines = read("order_lines.rejected.csv");
+    assert_eq!(lines.lines().last().unwrap(), "Z,1,1,1,1,order_external_id: not in orders.csv");
+}
+
+#[tokio::test]
+async fn of_equal_ids_the_last_row_counts_whichever_batch_it_is_in() {
+    let server = service().await;
+    batches(&server, taken).await;
+    let rows = (0..50).map(|it| format!("{},name {it}\n", it % 10)).collect::<Vec<_>>().concat();
+    let dir = folder(&[("teams.csv", &format!("external_id,name\n{rows}"))]);
+    let options = Options { batch_size: 3, parallel: 4, ..options(dir.path(), &server) };
+    let summary = import(&options).await.unwrap();
+    assert_eq!(counts(&summary), [("teams.csv", [10, 0, 0, 40, 0])]);
+    let batches = arrived(&server).await;
+    assert!(batches.iter().all(|(_, body)| body["items"].as_array().unwrap().len() <= 3));
+    let items = batches.iter().flat_map(|(_, body)| body["items"].as_array().unwrap());
+    let names: HashSet<String> = items.map(|it| it["name"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(names, (40..50).map(|it| format!("name {it}")).collect());
+}
+
+#[tokio::test]
+async fn parents_are_in_before_their_children_are_sent() {
+    let server = service().await;
+    let known = std::sync::Mutex::new(HashSet::from([String::new()]));
+    batches(&server, move |request: &Request| {
+        let body: Value = request.body_json().unwrap();
+        let mut results = vec![];
+        for (index, item) in body["items"].as_array().unwrap().iter().enumerate() {
+            let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
+            let mut known = known.lock().unwrap();
+            let status =
+                if known.contains(&text("parent_external_id")) { "created" } else { "failed" };
+            known.insert(text("external_id"));
+            results.push(json!({ "index": index, "status": status }));
+        }
+        ResponseTemplate::new(200).set_body_json(json!({ "results": results }))
+    })
+    .await;
+    let rows = (1..40).rev().map(|it| format!("{it},n,{}\n", it / 2));
+    let rows = rows.collect::<Vec<_>>().concat();
+    let text = format!("external_id,name,parent_external_id\n{rows}0,top,\n");
+    let dir = folder(&[("territories.csv", &text)]);
+    let options = Options { batch_size: 1, parallel: 4, ..options(dir.path(), &server) };
+    let summary = import(&options).await.unwrap();
+    assert_eq!(counts(&summary), [("territories.csv", [40, 0, 0, 0, 0])]);
+}
