@@ -1,1 +1,42 @@
-//! reports
+//! Reports 报表: sales by any grouping, attainment of targets 达成率, and what follows from them.
+//! All figures are sums of the sales ledger over the orders that the reader may see, so that totals
+//! equal the rows that the same reader can list. Reports read any table and write none.
+
+pub mod abc;
+pub mod answer;
+pub mod attainment;
+mod csv;
+pub mod explain;
+pub mod filter;
+pub mod forecast;
+pub mod group;
+mod grouping;
+pub mod measure;
+pub mod new_customers;
+pub mod order_intervals;
+pub mod period;
+pub mod sales;
+mod sql;
+pub mod team_sales;
+pub mod top;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+auth::permissions! {
+    /// What a report shows is limited by reach, as the orders are
+    ReadReports: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
+        | Finance | CreditController | Erp | Reporter;
+}
+
+/// All reports.
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(sales::report_sales)
+        .service(attainment::report_attainment)
+        .service(explain::explain_attainment)
+        .service(team_sales::report_team_sales)
+        .service(abc::report_abc)
+        .service(order_intervals::report_order_intervals)
+        .service(new_customers::report_new_customers)
+        .service(top::report_top)
+        .service(forecast::report_forecast);
+}

@@ -1,0 +1,372 @@
+//! From a question to its answer: what is common to all reports. PostgreSQL computes, rounds and
+//! writes every row as JSON; here the rows are put into the form that was asked for.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ACCEPT, CACHE_CONTROL, VARY};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload, web::Data};
+use auth::{Caller, Refers};
+use diesel::sql_types::Text;
+use diesel_async::RunQueryDsl;
+use platform::{Clock, Conn, Date, Db, Error, Fault, NoFilter, Query, Result, Timestamp};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::future::{Ready, ready};
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::csv;
+use crate::filter::{self, Filter, Narrows};
+use crate::period::{PeriodQuery, Range, Spans};
+use crate::sql::Binds;
+
+/// Beyond that a JSON answer is refused; CSV is streamed and has no limit.
+const MOST_ROWS: usize = 200_000;
+
+/// In which form to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    Json,
+    Csv,
+    /// Not available yet
+    Xlsx,
+    /// Not available yet
+    Svg,
+    /// Not available yet
+    Html,
+}
+
+/// How a report is answered.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct FormQuery {
+    /// The business date to look from, 基准日; today unless told. What was booked after a day that
+    /// is told does not count.
+    pub as_of: Option<Date>,
+    /// What was known at that time; not available yet
+    known_at: Option<Timestamp>,
+    /// `json` or `csv`; instead of an `Accept` header
+    #[param(inline)]
+    format: Option<Format>,
+    /// Begin a CSV with a byte order mark, as some spreadsheets need
+    bom: Option<bool>,
+}
+
+/// The query string of a report: its own parameters, its filter, its period, its form.
+#[derive(Debug, Deserialize)]
+#[serde(bound = "Q: DeserializeOwned, F: DeserializeOwned, P: DeserializeOwned")]
+pub struct Asked<Q = NoFilter, F = Filter, P = PeriodQuery> {
+    #[serde(flatten)]
+    pub own: Q,
+    #[serde(flatten)]
+    filter: F,
+    #[serde(flatten)]
+    period: P,
+    #[serde(flatten)]
+    form: FormQuery,
+}
+
+impl<Q: IntoParams, F: IntoParams, P: IntoParams> IntoParams for Asked<Q, F, P> {
+    fn into_params(at: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let own = Q::into_params(&at).into_iter().chain(P::into_params(&at));
+        own.chain(F::into_params(&at)).chain(FormQuery::into_params(&at)).collect()
+    }
+}
+
+impl<Q, F: Refers, P> Refers for Asked<Q, F, P> {
+    const REFERENCES: &'static [auth::Reference] = F::REFERENCES;
+}
+
+/// A question that has been understood: the references looked up, the period in days.
+#[derive(Debug)]
+pub struct Question<'a, Q = NoFilter> {
+    pub caller: &'a Caller,
+    pub own: Q,
+    pub range: Range,
+    /// The day to look from
+    pub as_of: Date,
+    /// The same if it was told: then nothing after it counts
+    pub until: Option<Date>,
+    pub binds: Binds,
+    /// What narrows the sales to those asked for that the caller may see
+    narrowed: String,
+    csv: bool,
+}
+
+impl<Q> Question<'_, Q> {
+    /// The condition on `sales_entries` for what counts within the range.
+    pub fn entries(&mut self) -> String {
+        self.entries_in(self.range)
+    }
+
+    /// The same for another range, to compare with.
+    pub fn entries_in(&mut self, range: Range) -> String {
+        filter::booked_in(range, self.until, &mut self.binds) + &self.narrowed
+    }
+
+    /// The answer will be a table, where nothing can be nested.
+    pub fn is_for_table(&self) -> bool {
+        self.csv
+    }
+}
+
+/// The statements that make a report.
+#[derive(Debug)]
+pub struct Plan {
+    /// The report's name in its path
+    pub name: &'static str,
+    pub binds: Binds,
+    /// Selects the rows, in their order
+    pub rows: String,
+    /// Selects the one row of totals
+    pub totals: String,
+    /// Why there may be no answer: a statement that selects one boolean, and the refusal
+    pub refusals: Vec<(String, fn() -> Error)>,
+}
+
+impl Plan {
+    /// A plan without refusals.
+    pub fn new(name: &'static str, binds: Binds, rows: String, totals: String) -> Self {
+        Self { name, binds, rows, totals, refusals: vec![] }
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+pub struct Line {
+    #[diesel(sql_type = Text)]
+    pub line: String,
+}
+
+/// Where reports are made: the database, the day, and the form that the reader takes.
+pub struct Desk {
+    pub db: Db,
+    today: Date,
+    now: Timestamp,
+    accept: Option<String>,
+}
+
+impl FromRequest for Desk {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let db = req.app_data::<Data<Db>>().expect("the app registers the pool").get_ref().clone();
+        let clock = req.app_data::<Data<Clock>>().expect("the app registers the clock");
+        let accept = req.headers().get(ACCEPT).and_then(|it| it.to_str().ok()).map(str::to_owned);
+        ready(Ok(Self { db, today: clock.today(), now: clock.now(), accept }))
+    }
+}
+
+impl Desk {
+    /// Understands a question and answers it by the report's plan.
+    pub async fn answer<Q, F, P>(
+        self,
+        caller: &Caller,
+        asked: &Query<Asked<Q, F, P>>,
+        plan: impl FnOnce(Question<'_, Q>) -> Result<Plan>,
+    ) -> Result<HttpResponse>
+    where
+        Q: DeserializeOwned,
+        F: Refers + Narrows + DeserializeOwned,
+        P: Spans + DeserializeOwned,
+    {
+        let question = self.understand(caller, asked).await?;
+        let (as_of, range) = (question.as_of, question.range);
+        let plan = plan(question)?;
+        self.carry_out(plan, asked.raw(), &asked.form, as_of, range).await
+    }
+
+    /// Faults of the form come first, then those of the period, then unknown references.
+    async fn understand<'a, Q, F, P>(
+        &self,
+        caller: &'a Caller,
+        asked: &Query<Asked<Q, F, P>>,
+    ) -> Result<Question<'a, Q>>
+    where
+        Q: DeserializeOwned,
+        F: Refers + Narrows + DeserializeOwned,
+        P: Spans + DeserializeOwned,
+    {
+        let csv = self.wants_csv(&asked.form)?;
+        let range = asked.period.range()?;
+        let conn = &mut *self.db.conn().await?;
+        let asked = auth::reference::parameters(conn, caller, asked).await?;
+        let mut binds = Binds::default();
+        let narrowed = filter::visible(caller, &mut binds) + &asked.filter.conditions(&mut binds);
+        Ok(Question {
+            caller,
+            own: asked.own,
+            range,
+            as_of: asked.form.as_of.unwrap_or(self.today),
+            until: asked.form.as_of,
+            binds,
+            narrowed,
+            csv,
+        })
+    }
+
+    fn wants_csv(&self, form: &FormQuery) -> Result<bool> {
+        let later = |name: &str| {
+            let fault = Fault::new(name, "not_available", "not available yet");
+            Error::bad_request("not_available", "not available yet").faults(vec![fault])
+        };
+        if form.known_at.is_some() {
+            return Err(later("/known_at"));
+        }
+        match form.format {
+            Some(Format::Json) => Ok(false),
+            Some(Format::Csv) => Ok(true),
+            Some(_) => Err(later("/format")),
+            None => accepts_csv(self.accept.as_deref()),
+        }
+    }
+
+    async fn carry_out(
+        self,
+        plan: Plan,
+        sent: &Value,
+        form: &FormQuery,
+        as_of: Date,
+        range: Range,
+    ) -> Result<HttpResponse> {
+        if self.wants_csv(form)? {
+            return csv::stream(self.db, plan, form.bom == Some(true)).await;
+        }
+        let mut parameters = sent.clone();
+        if range != Range::ALL {
+            parameters["from"] = range.from.to_string().into();
+            parameters["to"] = range.to.to_string().into();
+        }
+        let conn = &mut *self.db.conn().await?;
+        let (rows, totals, currency) = rows(conn, &plan).await?;
+        let report = Report {
+            report: plan.name,
+            parameters,
+            as_of,
+            generated_at: self.now,
+            currency,
+            rows,
+            totals,
+        };
+        let vary = "Authorization, Accept, Accept-Language";
+        let mut response = HttpResponse::Ok();
+        response.insert_header((VARY, vary)).insert_header((CACHE_CONTROL, "private, no-cache"));
+        Ok(response.json(report))
+    }
+}
+
+/// The frame of every JSON answer; each report documents its own with its rows.
+#[derive(Serialize)]
+struct Report {
+    report: &'static str,
+    parameters: Value,
+    as_of: Date,
+    generated_at: Timestamp,
+    currency: String,
+    rows: Vec<Box<RawValue>>,
+    totals: Box<RawValue>,
+}
+
+/// The media types that can be had, in the order of the header; `q` does not outweigh it.
+fn accepts_csv(accept: Option<&str>) -> Result<bool> {
+    let Some(accept) = accept.filter(|accept| !accept.trim().is_empty()) else { return Ok(false) };
+    let kinds = accept.split(',').filter(|kind| !kind.replace(' ', "").ends_with(";q=0"));
+    let mut kinds = kinds.filter_map(|kind| kind.split(';').next()).map(str::trim);
+    let known = kinds.find_map(|kind| match kind.to_ascii_lowercase().as_str() {
+        "application/json" | "application/*" | "*/*" => Some(false),
+        "text/csv" => Some(true),
+        _ => None,
+    });
+    known.ok_or_else(|| {
+        let detail = "reports are application/json or text/csv";
+        Error::new(StatusCode::NOT_ACCEPTABLE, "not_available").detail(detail)
+    })
+}
+
+/// All statements see one state of the database, so that totals are those of the rows.
+async fn rows(conn: &mut Conn, plan: &Plan) -> Result<(Vec<Box<RawValue>>, Box<RawValue>, String)> {
+    let mut snapshot = conn.build_transaction().read_only().repeatable_read();
+    snapshot
+        .run(async |conn| {
+            refuse(conn, plan).await?;
+            let most = MOST_ROWS + 1;
+            let rows = format!("{} limit {most}", as_lines(&plan.rows));
+            let rows: Vec<Line> = plan.binds.query(&rows).load(conn).await?;
+            if rows.len() > MOST_ROWS {
+                let detail = "more than 200,000 rows: ask for less, or for CSV";
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                return Err(Error::new(status, "too_many_rows").detail(detail));
+            }
+            let totals: Line = plan.binds.query(&as_lines(&plan.totals)).get_result(conn).await?;
+            let currency = "select coalesce((select currency from company), '') as line";
+            let currency: Line = diesel::sql_query(currency).get_result(conn).await?;
+            let rows = rows.into_iter().map(|row| raw(row.line)).collect::<Result<_>>()?;
+            Ok((rows, raw(totals.line)?, currency.line))
+        })
+        .await
+}
+
+/// The first refusal that holds.
+pub async fn refuse(conn: &mut Conn, plan: &Plan) -> Result<()> {
+    for (holds, refusal) in &plan.refusals {
+        let holds = format!("select ({holds})::text as line");
+        let answer: Line = plan.binds.query(&holds).get_result(conn).await?;
+        if answer.line == "true" {
+            return Err(refusal());
+        }
+    }
+    Ok(())
+}
+
+/// Each row as one JSON object, its members in the order of the columns.
+pub fn as_lines(rows: &str) -> String {
+    format!("select row_to_json(it)::text as line from ({rows}) as it")
+}
+
+fn raw(json: String) -> Result<Box<RawValue>> {
+    RawValue::from_string(json).map_err(Error::internal)
+}
+
+/// Declares the answer of a report for the documents: utoipa inlines generic arguments.
+#[macro_export]
+macro_rules! report {
+    ($(#[$meta:meta])* $name:ident of $row:ty, $totals:ty) => {
+        $(#[$meta])*
+        #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+        pub struct $name {
+            /// The name of the report
+            pub report: String,
+            /// The parameters as they were understood
+            #[schema(value_type = Object)]
+            pub parameters: serde_json::Value,
+            /// The business date that the report looks from
+            pub as_of: platform::Date,
+            pub generated_at: platform::Timestamp,
+            /// Of all amounts, ISO 4217
+            #[schema(example = "CNY")]
+            pub currency: String,
+            pub rows: Vec<$row>,
+            pub totals: $totals,
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_reader_accepts() {
+        let wants = |accept: &str| accepts_csv(Some(accept)).map_err(|e| e.problem().status);
+        assert_eq!(accepts_csv(None).ok(), Some(false));
+        assert_eq!(wants(""), Ok(false));
+        assert_eq!(wants("text/csv"), Ok(true));
+        assert_eq!(wants("Text/CSV; charset=utf-8"), Ok(true));
+        assert_eq!(wants("text/csv;q=0, application/json"), Ok(false));
+        assert_eq!(wants("text/html,application/xhtml+xml,*/*;q=0.8"), Ok(false));
+        assert_eq!(wants("application/vnd.ms-excel"), Err(406));
+        assert_eq!(wants("image/svg+xml, text/html"), Err(406));
+    }
+}

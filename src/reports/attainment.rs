@@ -1,0 +1,418 @@
+//! How far targets have been reached, 达成率 (S02, S03, S05).
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use platform::{Date, Error, Fault, NoFilter, Number, Problems, Query, Result, text_enum};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::ReadReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+use crate::measure::{self, CONVERTED, Dimension, Level, Metric, OwnerType, PeriodType};
+
+text_enum! {
+    pub enum AttainmentBy {
+        Owner = "owner",
+        Year = "year",
+        Period = "period",
+    }
+}
+
+/// Which targets.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AttainmentQuery {
+    /// `user` unless told
+    #[param(inline)]
+    owner_type: Option<OwnerType>,
+    /// Only the targets of this user, team or customer
+    owner_id: Option<Uuid>,
+    /// `ordered_amount` unless told
+    #[param(inline)]
+    metric: Option<Metric>,
+    /// `base` unless told
+    #[param(inline)]
+    level: Option<Level>,
+    #[param(inline)]
+    period_type: Option<PeriodType>,
+    /// Only targets for a part of the sales. Sums take targets for all sales unless told.
+    #[param(inline)]
+    dimension: Option<Dimension>,
+    #[param(min_length = 1, max_length = 200)]
+    dimension_value: Option<String>,
+    /// `owner,year` sums by the year of `period_start`, `period` sums over the owners; without it a
+    /// row for each target
+    #[param(inline, style = Form, explode = false)]
+    group_by: Option<Vec<AttainmentBy>>,
+}
+
+/// One target, or with `group_by` the sum of some.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "target_id": "01910000-0000-7000-8000-000000000003",
+    "owner_id": "01910000-0000-7000-8000-000000000001", "owner_external_id": "280",
+    "owner_name": "王芳", "channel": null, "period_type": "month", "period_start": "2026-11-01",
+    "period_end": "2026-12-01", "dimension": null, "dimension_value": null,
+    "target_source": "own", "status": "approved", "orders": 9, "target": "165000.0000",
+    "actual": "131328.4939", "attainment_percent": "79.59", "gap": "33671.5061", "rank": 1,
+    "rank_by_actual": 9, "time_progress_percent": "71.43", "pace": "8.16",
+    "required_daily": "5611.9177",
+}))]
+pub struct AttainmentRow {
+    /// Null for a team that is measured by the sum of its members' targets
+    #[schema(required = false)]
+    pub target_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub owner_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub owner_external_id: Option<String>,
+    #[schema(required = false)]
+    pub owner_name: Option<String>,
+    #[schema(required = false)]
+    pub channel: Option<String>,
+    #[schema(required = false, nullable = false, inline)]
+    pub period_type: Option<PeriodType>,
+    #[schema(required = false, nullable = false)]
+    pub period_start: Option<Date>,
+    /// Exclusive
+    #[schema(required = false, nullable = false)]
+    pub period_end: Option<Date>,
+    #[schema(required = false)]
+    pub dimension: Option<String>,
+    #[schema(required = false)]
+    pub dimension_value: Option<String>,
+    /// `own`, or `members` for a team without a target of its own
+    #[schema(required = false, nullable = false, example = "own")]
+    pub target_source: Option<String>,
+    #[schema(required = false, nullable = false, example = "approved")]
+    pub status: Option<String>,
+    /// The year of `period_start`
+    #[schema(required = false, nullable = false)]
+    pub year: Option<i32>,
+    /// 人数: how many owners
+    #[schema(required = false, nullable = false)]
+    pub people: Option<i64>,
+    #[schema(required = false, nullable = false)]
+    pub orders: Option<i64>,
+    /// 目标, in the company's currency
+    pub target: Number,
+    /// 实绩; a closed target keeps what it was closed with
+    pub actual: Number,
+    /// 达成率; null when the target is 0
+    pub attainment_percent: Option<Number>,
+    /// 缺口
+    #[schema(required = false, nullable = false)]
+    pub gap: Option<Number>,
+    /// 达标: how many reached 100 %
+    #[schema(required = false, nullable = false)]
+    pub met: Option<i64>,
+    /// 排名 by attainment within the period or year
+    #[schema(required = false)]
+    pub rank: Option<i64>,
+    /// 排名 by the actual within the period
+    #[schema(required = false, nullable = false)]
+    pub rank_by_actual: Option<i64>,
+    /// 时间进度: elapsed of all working days; null unless `as_of` lies in the period
+    #[schema(required = false)]
+    pub time_progress_percent: Option<Number>,
+    /// 进度差: attainment less time progress
+    #[schema(required = false)]
+    pub pace: Option<Number>,
+    /// 日均需完成: the gap by the working days that are left
+    #[schema(required = false)]
+    pub required_daily: Option<Number>,
+}
+
+/// All targets of the report; the sums are null where they would mix kinds of periods.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AttainmentTotals {
+    pub targets: i64,
+    pub target: Option<Number>,
+    pub actual: Option<Number>,
+    pub attainment_percent: Option<Number>,
+    pub met: i64,
+}
+
+crate::report! {
+    /// How far targets have been reached
+    AttainmentReport of AttainmentRow, AttainmentTotals
+}
+
+/// How far targets have been reached
+///
+/// 达成率 of the approved and closed targets that begin in the period and that you may see: those of
+/// people in your reach, of teams that you lead, and the company's, of which everybody sees their
+/// part. A team's actual is that of its whole subtree as it was when the orders were recognised.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked<AttainmentQuery, NoFilter>),
+    responses(
+        (status = 200, description = "A row for each target or sum", content(
+            (AttainmentReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/attainment")]
+pub async fn report_attainment(
+    caller: Can<ReadReports>,
+    asked: Query<Asked<AttainmentQuery, NoFilter>>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    desk.answer(&caller, &asked, plan).await
+}
+
+/// The three shapes of the report.
+enum Shape {
+    Targets,
+    OwnerYear,
+    Period,
+}
+
+fn shape(query: &AttainmentQuery) -> Result<Shape> {
+    use AttainmentBy::{Owner, Period, Year};
+    match query.group_by.as_deref().unwrap_or_default() {
+        [] => Ok(Shape::Targets),
+        [Owner, Year] | [Year, Owner] => Ok(Shape::OwnerYear),
+        [Period] => Ok(Shape::Period),
+        _ => {
+            let fault = Fault::new("/group_by", "unknown_value", "owner,year or period");
+            Err(Error::bad_request("invalid_query", "").faults(vec![fault]))
+        }
+    }
+}
+
+fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
+    let shape = shape(&question.own)?;
+    let owner_type = question.own.owner_type.unwrap_or_default();
+    let metric = question.own.metric.unwrap_or_default();
+    let sum = metric.sum().ok_or_else(Metric::not_available)?;
+    let wanted = wanted(&mut question, owner_type, matches!(shape, Shape::Targets));
+    let (caller, until) = (question.caller, question.until);
+    let entries = measure::entries(owner_type, metric, caller, until, &mut question.binds);
+    let snapshot = match owner_type.is_seen_whole(caller) {
+        true => "target.closed_actual",
+        false => "null::numeric",
+    };
+    let as_of = question.binds.date(question.as_of);
+    let measured = format!(
+        "{wanted},
+        measured as (
+            select target.*, sums.orders, coalesce({snapshot}, sums.actual, 0) as actual
+            from wanted as target cross join lateral (
+                select count(distinct order_id) filter (where kind = 'booked') as orders,
+                    {sum} as actual
+                from {entries}
+            ) as sums
+        )"
+    );
+    let rows = match shape {
+        Shape::Targets => one_by_one(owner_type, &as_of),
+        Shape::OwnerYear => by_owner_and_year(owner_type),
+        Shape::Period => BY_PERIOD.to_owned(),
+    };
+    let totals = format!(
+        "{measured},
+        summed as (
+            select count(*) as targets,
+                count(*) filter (where target > 0 and actual >= target) as met,
+                case when count(distinct (period_type, dimension, dimension_value)) <= 1
+                    then coalesce(sum(target), 0) end as target,
+                case when count(distinct (period_type, dimension, dimension_value)) <= 1
+                    then coalesce(sum(actual), 0) end as actual
+            from measured
+        )
+        select targets, round(target, 4)::text as target, round(actual, 4)::text as actual,
+            round(100 * actual / nullif(target, 0), 2)::text as attainment_percent, met
+        from summed"
+    );
+    let mut plan = Plan::new("attainment", question.binds, format!("{measured}{rows}"), totals);
+    plan.refusals.push((
+        format!("{wanted} select exists (select from wanted where target is null)"),
+        || {
+            let detail = "a target's currency has no exchange rate on or before its period_start";
+            Error::new(StatusCode::UNPROCESSABLE_ENTITY, "no_exchange_rate").detail(detail)
+        },
+    ));
+    if matches!(shape, Shape::OwnerYear) {
+        let mixed = "select exists (select from wanted
+            group by owner_id, channel, extract(year from period_start)
+            having count(distinct period_type) > 1)";
+        plan.refusals.push((format!("{wanted} {mixed}"), ambiguous));
+    }
+    Ok(plan)
+}
+
+fn ambiguous() -> Error {
+    let message = "an owner has targets for several kinds of periods: say which to sum";
+    let fault = Fault::new("/period_type", "ambiguous_period_type", message);
+    Error::new(StatusCode::UNPROCESSABLE_ENTITY, "ambiguous_period_type").faults(vec![fault])
+}
+
+/// `with … wanted as (…)`: the targets of the report. A team without one of its own has the sum of
+/// what the people in and below it have.
+fn wanted(
+    question: &mut Question<'_, AttainmentQuery>,
+    owner_type: OwnerType,
+    any_dimension: bool,
+) -> String {
+    let (own, binds) = (&question.own, &mut question.binds);
+    let mut asked = format!(
+        "status in ('approved', 'closed') and metric = {} and level = {}
+            and period_start >= {} and period_start < {}",
+        binds.text(own.metric.unwrap_or_default().as_str()),
+        binds.text(own.level.unwrap_or_default().as_str()),
+        binds.date(question.range.from),
+        binds.date(question.range.to),
+    );
+    if let Some(period_type) = own.period_type {
+        asked += &format!(" and period_type = {}", binds.text(period_type.as_str()));
+    }
+    match own.dimension {
+        Some(dimension) => {
+            asked += &format!(" and dimension = {}", binds.text(dimension.as_str()));
+        }
+        None if any_dimension => {}
+        None => asked += " and dimension is null",
+    }
+    if let Some(value) = &own.dimension_value {
+        asked += &format!(" and dimension_value = {}", binds.text(value));
+    }
+    let mut visible = owner_type.visible(question.caller, binds);
+    if let Some(owner) = own.owner_id {
+        visible = format!("{visible} and owner_id = {}", binds.id(owner));
+    }
+    let columns = "id, owner_id, channel, dimension, dimension_value, dimension_id, period_type,
+        period_start, period_end, status, closed_at, closed_actual, target";
+    let of = owner_type.as_str();
+    let own_targets = format!(
+        "own as (
+            select {columns}, 'own' as target_source
+            from (select {CONVERTED} from targets where owner_type = '{of}' and {asked}) as target
+            where {visible}
+        )"
+    );
+    if owner_type != OwnerType::Team {
+        return format!("with {own_targets}, wanted as (select * from own)");
+    }
+    // Where somebody was when the period began, else where they first were.
+    format!(
+        "with recursive {own_targets},
+        above (team_id, owner_id) as (
+            select id, id from teams
+            union
+            select above.team_id, teams.parent_id from above join teams on teams.id = above.owner_id
+            where teams.parent_id is not null
+        ),
+        members as (
+            select above.owner_id, target.dimension, target.dimension_value, target.dimension_id,
+                target.period_type, target.period_start, target.period_end, target.target
+            from (select {CONVERTED} from targets where owner_type = 'user' and {asked}) as target
+            cross join lateral (
+                select team_id from memberships where user_id = target.owner_id
+                order by (valid_from <= target.period_start
+                    and (valid_to is null or valid_to > target.period_start)) desc, valid_from
+                limit 1
+            ) as place
+            join above using (team_id)
+        ),
+        summed as (
+            select owner_id, dimension, dimension_value, dimension_id, period_type, period_start,
+                period_end, case when count(*) = count(target) then sum(target) end as target
+            from members where {visible}
+            group by 1, 2, 3, 4, 5, 6, 7
+        ),
+        wanted as (
+            select * from own
+            union all
+            select null, owner_id, null, dimension, dimension_value, dimension_id, period_type,
+                period_start, period_end, 'approved', null, null, target, 'members'
+            from summed where not exists (
+                select from targets where owner_type = 'team' and {asked}
+                    and targets.owner_id = summed.owner_id
+                    and targets.period_type = summed.period_type
+                    and targets.period_start = summed.period_start
+                    and targets.period_end = summed.period_end
+                    and targets.dimension is not distinct from summed.dimension
+                    and targets.dimension_value is not distinct from summed.dimension_value
+            )
+        )"
+    )
+}
+
+/// A row for each target.
+fn one_by_one(owner_type: OwnerType, as_of: &str) -> String {
+    let (join, external_id, name) = owner_type.named();
+    let working = |from: &str, to: &str| {
+        // Monday to Friday, less holidays, plus the days that are made up for 调休
+        format!(
+            "(select count(*) from generate_series({from}, {to} - 1, interval '1 day') as day
+                left join holidays on holidays.date = day::date
+                where case kind when 'working' then true when 'holiday' then false
+                    else extract(isodow from day) < 6 end)"
+        )
+    };
+    let elapsed = working("target.period_start", &format!("({as_of} + 1)"));
+    let all = working("target.period_start", "target.period_end");
+    format!(
+        ", progress as (
+            select target.*, 100 * actual / nullif(target, 0) as attainment,
+                greatest(target - actual, 0) as gap,
+                case when running then {elapsed}::numeric end as elapsed,
+                case when running then {all}::numeric end as days
+            from (
+                select *, period_start <= {as_of} and period_end > {as_of} as running from measured
+            ) as target
+        )
+        select target.id as target_id, target.owner_id, {external_id} as owner_external_id,
+            {name} as owner_name, target.channel, target.period_type, target.period_start,
+            target.period_end, target.dimension, target.dimension_value, target.target_source,
+            target.status, target.orders, round(target, 4)::text as target,
+            round(actual, 4)::text as actual, round(attainment, 2)::text as attainment_percent,
+            round(gap, 4)::text as gap,
+            case when attainment is not null then rank() over (rivals order by attainment desc nulls last)
+                end as rank,
+            rank() over (rivals order by actual desc) as rank_by_actual,
+            round(100 * elapsed / nullif(days, 0), 2)::text as time_progress_percent,
+            round(attainment - 100 * elapsed / nullif(days, 0), 2)::text as pace,
+            round(gap / nullif(days - elapsed, 0), 4)::text as required_daily
+        from progress as target {join}
+        window rivals as (partition by target.period_type, target.period_start, target.period_end,
+            target.dimension, target.dimension_value)
+        order by target.period_start, target.period_end, target.period_type, target.dimension,
+            target.dimension_value, rank, rank_by_actual, {external_id} collate \"C\", target.id"
+    )
+}
+
+/// The sum of each owner's targets by the year in which they begin.
+fn by_owner_and_year(owner_type: OwnerType) -> String {
+    let (join, external_id, name) = owner_type.named();
+    format!(
+        ", yearly as (
+            select owner_id, channel, extract(year from period_start)::int as year,
+                sum(target) as target, sum(actual) as actual,
+                100 * sum(actual) / nullif(sum(target), 0) as attainment
+            from measured group by 1, 2, 3
+        )
+        select target.owner_id, {external_id} as owner_external_id, {name} as owner_name,
+            target.channel, year, round(target.target, 4)::text as target,
+            round(actual, 4)::text as actual, round(attainment, 2)::text as attainment_percent,
+            case when attainment is not null then
+                rank() over (partition by year order by attainment desc nulls last) end as rank
+        from yearly as target {join}
+        order by year, rank, {external_id} collate \"C\", target.owner_id"
+    )
+}
+
+/// The sum over the owners of each period.
+const BY_PERIOD: &str = "
+    select period_type, period_start, period_end,
+        count(distinct (owner_id, channel)) as people,
+        round(sum(target), 4)::text as target, round(sum(actual), 4)::text as actual,
+        round(100 * sum(actual) / nullif(sum(target), 0), 2)::text as attainment_percent,
+        count(*) filter (where target > 0 and actual >= target) as met
+    from measured
+    group by period_type, period_start, period_end
+    order by period_start, period_end, period_type";

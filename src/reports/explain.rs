@@ -1,0 +1,210 @@
+//! Which orders make the actual of a target, 达成明细 (S05).
+
+use actix_web::{HttpResponse, get};
+use auth::{Caller, Can};
+use diesel::sql_types::Text;
+use diesel_async::RunQueryDsl;
+use platform::{Conn, Date, Error, NoFilter, Number, Problems, Query, Result};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::ReadReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+use crate::measure::{self, CONVERTED, Metric, OwnerType};
+use crate::sql::Binds;
+
+/// Which target.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ExplainQuery {
+    target_id: Uuid,
+}
+
+/// One order with what it adds to the actual. In a CSV there is a row for each of its lines.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "order_id": "01910000-0000-7000-8000-000000000004", "order_external_id": "43659",
+    "order_number": "SO43659", "order_date": "2026-11-05",
+    "customer_id": "01910000-0000-7000-8000-000000000002", "customer_external_id": "29825",
+    "customer_name": "上海林氏贸易有限公司", "quantity": "3", "amount": "6074.9820",
+    "actual": "6074.9820", "lines": [{
+        "line_number": 1, "kind": "booked", "booked_on": "2026-11-05",
+        "product_id": "01910000-0000-7000-8000-000000000005", "product_external_id": "BK-M82B-42",
+        "product_name": "Mountain-100 Black, 42", "quantity": "3", "amount": "6074.9820",
+    }],
+}))]
+pub struct ExplainRow {
+    pub order_id: Uuid,
+    pub order_external_id: Option<String>,
+    pub order_number: String,
+    pub order_date: Date,
+    pub customer_id: Uuid,
+    pub customer_external_id: Option<String>,
+    pub customer_name: String,
+    pub quantity: Number,
+    /// The credited amount, as exact as it is kept: these sum to an actual of amounts exactly
+    pub amount: Number,
+    /// What the order adds to the actual by the metric of the target
+    pub actual: Number,
+    #[schema(required = false, nullable = false)]
+    pub lines: Option<Vec<ExplainLine>>,
+}
+
+/// One entry of the ledger.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExplainLine {
+    pub line_number: i32,
+    /// `booked`, or `reversed` by a cancellation or a correction
+    #[schema(example = "booked")]
+    pub kind: String,
+    pub booked_on: Date,
+    pub product_id: Option<Uuid>,
+    pub product_external_id: Option<String>,
+    pub product_name: Option<String>,
+    pub quantity: Number,
+    pub amount: Number,
+}
+
+/// The target, and what its orders add up to.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExplainTotals {
+    pub target_id: Uuid,
+    #[schema(inline)]
+    pub metric: Metric,
+    pub period_start: Date,
+    /// Exclusive
+    pub period_end: Date,
+    pub orders: i64,
+    pub amount: Number,
+    /// As attainment shows it
+    pub actual: Number,
+    /// What the orders do not account for: 0, unless the target was closed with another figure
+    pub unexplained: Number,
+}
+
+crate::report! {
+    /// The orders that make the actual of a target
+    ExplainReport of ExplainRow, ExplainTotals
+}
+
+/// The orders that make the actual of a target
+///
+/// 达成明细: every order that counts, with its lines. What they add sums exactly to the actual.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked<ExplainQuery, NoFilter, NoFilter>),
+    responses(
+        (status = 200, description = "A row for each order", content(
+            (ExplainReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/attainment/explain")]
+pub async fn explain_attainment(
+    caller: Can<ReadReports>,
+    asked: Query<Asked<ExplainQuery, NoFilter, NoFilter>>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    let target = Target::find(&mut *desk.db.conn().await?, &caller, asked.own.target_id).await?;
+    desk.answer(&caller, &asked, |question| plan(question, &target)).await
+}
+
+/// What decides how a target is measured.
+#[derive(diesel::QueryableByName)]
+struct Target {
+    #[diesel(sql_type = Text)]
+    owner_type: OwnerType,
+    #[diesel(sql_type = Text)]
+    metric: Metric,
+}
+
+impl Target {
+    async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let mut binds = Binds::default();
+        let id = binds.id(id);
+        let kinds = OwnerType::ALL.iter().map(|it| {
+            format!("(owner_type = '{}' and {})", it.as_str(), it.visible(caller, &mut binds))
+        });
+        let visible = kinds.collect::<Vec<_>>().join(" or ");
+        let target =
+            format!("select owner_type, metric from targets where id = {id} and ({visible})");
+        binds.query(&target).get_result(conn).await.map_err(Error::from)
+    }
+}
+
+fn plan(mut question: Question<'_, ExplainQuery>, target: &Target) -> Result<Plan> {
+    let sum = target.metric.sum().ok_or_else(Metric::not_available)?;
+    let (caller, until) = (question.caller, question.until);
+    let (owner_type, metric) = (target.owner_type, target.metric);
+    let entries = measure::entries(owner_type, metric, caller, until, &mut question.binds);
+    let id = question.binds.id(question.own.target_id);
+    let closed = match owner_type.is_seen_whole(caller) {
+        true => "target.closed_actual",
+        false => "null::numeric",
+    };
+    let counted = format!(
+        "with target as (select {CONVERTED} from targets where id = {id}),
+        counted as (
+            select entry.* from target cross join lateral (select entry.* from {entries}) as entry
+        )"
+    );
+    let order = "orders.id as order_id, orders.external_id as order_external_id,
+            orders.number as order_number, orders.order_date, customers.id as customer_id,
+            customers.external_id as customer_external_id, customers.name as customer_name";
+    let line = format!(
+        "line_number, kind, booked_on, product_id, products.external_id as product_external_id,
+            products.name as product_name, trim_scale(quantity)::text as quantity,
+            {} as amount",
+        exact("amount")
+    );
+    let from = "from counted as entry join orders on orders.id = order_id
+        join customers on customers.id = orders.customer_id";
+    let rows = match question.is_for_table() {
+        true => format!(
+            "{counted}
+            select {order}, {line} {from} left join products on products.id = product_id
+            order by orders.order_date, orders.number, orders.id, line_number, entry.id"
+        ),
+        false => format!(
+            "{counted}
+            select {order}, trim_scale(sum(quantity))::text as quantity, {} as amount,
+                {} as actual,
+                (
+                    select json_agg(line) from (
+                        select {line} from counted left join products on products.id = product_id
+                        where order_id = orders.id order by line_number, counted.id
+                    ) as line
+                ) as lines
+            {from}
+            group by orders.id, customers.id
+            order by orders.order_date, orders.number, orders.id",
+            exact("sum(entry.amount)"),
+            exact(&format!("coalesce({sum}, 0)")),
+        ),
+    };
+    let totals = format!(
+        "{counted},
+        summed as (
+            select count(distinct order_id) filter (where kind = 'booked') as orders,
+                coalesce(sum(amount), 0) as amount, coalesce({sum}, 0) as explained
+            from counted as entry
+        )
+        select target.id as target_id, metric, period_start, period_end, orders,
+            {} as amount, {} as actual, {} as unexplained
+        from target cross join summed",
+        exact("amount"),
+        exact(&format!("coalesce({closed}, explained)")),
+        exact(&format!("coalesce({closed}, explained) - explained")),
+    );
+    Ok(Plan::new("attainment-explain", question.binds, rows, totals))
+}
+
+/// Four decimals, and more where there are more: what is added up must not be rounded before.
+fn exact(amount: &str) -> String {
+    format!(
+        "(case when scale(trim_scale({amount})) > 4 then trim_scale({amount})
+        else round({amount}, 4) end)::text"
+    )
+}

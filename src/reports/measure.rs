@@ -1,0 +1,223 @@
+//! What counts towards a target: the one place where attainment and its explanation get it from.
+
+use auth::Caller;
+use platform::{Date, Error, text_enum};
+
+use crate::filter;
+use crate::sql::Binds;
+
+text_enum! {
+    /// Whose target it is
+    #[derive(Default)]
+    pub enum OwnerType {
+        /// 公司
+        Company = "company",
+        /// 团队
+        Team = "team",
+        /// 个人
+        #[default]
+        User = "user",
+        /// 渠道
+        Channel = "channel",
+        /// 客户
+        Customer = "customer",
+    }
+}
+
+text_enum! {
+    /// What is measured
+    #[derive(Default)]
+    pub enum Metric {
+        /// 签单额
+        SignedAmount = "signed_amount",
+        /// 订货额
+        #[default]
+        OrderedAmount = "ordered_amount",
+        /// 开票额
+        InvoicedAmount = "invoiced_amount",
+        /// 回款额
+        CollectedAmount = "collected_amount",
+        /// 销量
+        Quantity = "quantity",
+        /// 毛利
+        GrossMargin = "gross_margin",
+        /// 新客户数
+        NewCustomers = "new_customers",
+        /// 有效拜访数
+        ValidVisits = "valid_visits",
+        /// 新品铺货数
+        NewProductCustomers = "new_product_customers",
+    }
+}
+
+text_enum! {
+    /// How high the target is set
+    #[derive(Default)]
+    pub enum Level {
+        /// 目标
+        #[default]
+        Base = "base",
+        /// 冲刺
+        Stretch = "stretch",
+        /// 挑战
+        Challenge = "challenge",
+    }
+}
+
+text_enum! {
+    pub enum PeriodType {
+        Year = "year",
+        Quarter = "quarter",
+        Month = "month",
+        Week = "week",
+        Day = "day",
+        Custom = "custom",
+    }
+}
+
+text_enum! {
+    /// A part of the sales that a target is for
+    pub enum Dimension {
+        Product = "product",
+        Category = "category",
+        Territory = "territory",
+        Region = "region",
+        Channel = "channel",
+    }
+}
+
+impl Metric {
+    /// The sum over entries of the ledger that makes the actual.
+    pub fn sum(self) -> Option<&'static str> {
+        Some(match self {
+            Self::OrderedAmount => "sum(entry.amount)",
+            Self::Quantity => "sum(entry.quantity)",
+            // An entry whose cost was not known has no margin that could be told.
+            Self::GrossMargin => "sum(entry.amount - entry.cost)",
+            Self::NewCustomers => "count(distinct entry.customer_id)::numeric",
+            _ => return None,
+        })
+    }
+
+    /// For metrics whose figures are not in the service yet.
+    pub fn not_available() -> Error {
+        let fault = platform::Fault::new("/metric", "metric_not_available", "not available yet");
+        let status = actix_web::http::StatusCode::UNPROCESSABLE_ENTITY;
+        Error::new(status, "metric_not_available").faults(vec![fault])
+    }
+}
+
+impl OwnerType {
+    /// Which entries count for the owner of `target`.
+    fn owns(self) -> &'static str {
+        match self {
+            Self::Company => "true",
+            Self::Team => "entry.team_path @> array[target.owner_id]",
+            Self::User => "entry.user_id = target.owner_id",
+            Self::Channel => "entry.channel = target.channel",
+            Self::Customer => "entry.customer_id = target.owner_id",
+        }
+    }
+
+    /// The targets of this kind that the caller may see.
+    pub fn visible(self, caller: &Caller, binds: &mut Binds) -> String {
+        let any = |column: &str, ids: Option<&[_]>, binds: &mut Binds| match ids {
+            Some(ids) => format!("{column} = any({})", binds.ids(ids)),
+            None => "true".to_owned(),
+        };
+        match (self, caller.reach()) {
+            (Self::Company, _) => "true".to_owned(),
+            (Self::User, reach) => any("owner_id", reach, binds),
+            (Self::Team, reach) => any("owner_id", reach.map(|_| caller.teams()), binds),
+            (Self::Channel, Some(_)) => "false".to_owned(),
+            (Self::Channel, None) => "true".to_owned(),
+            (Self::Customer, _) => {
+                let mine = any("customers.owner_id", caller.reach_of_accounts(), binds);
+                let pool = if caller.sees_pool() { " or customers.owner_id is null" } else { "" };
+                format!("owner_id in (select customers.id from customers where {mine}{pool})")
+            }
+        }
+    }
+
+    /// The table of the owners, and what they are called.
+    pub fn named(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Company => ("left join company on true", "null", "company.name"),
+            Self::Channel => ("", "null", "target.channel"),
+            Self::Team => {
+                ("left join teams on teams.id = target.owner_id", "teams.external_id", "teams.name")
+            }
+            Self::User => {
+                ("left join users on users.id = target.owner_id", "users.external_id", "users.name")
+            }
+            Self::Customer => (
+                "left join customers on customers.id = target.owner_id",
+                "customers.external_id",
+                "customers.name",
+            ),
+        }
+    }
+
+    /// Does a caller who sees a target see everything that counts for it? The company's is for
+    /// everybody, with what each may see of its sales.
+    pub fn is_seen_whole(self, caller: &Caller) -> bool {
+        matches!(self, Self::User | Self::Team) || caller.reaches_orders().is_everything()
+    }
+}
+
+/// The columns of a target that are needed beside `targets.*`: its value in the company's currency,
+/// null when there is no rate for it, and what its dimension refers to.
+pub const CONVERTED: &str = "targets.*,
+    targets.value * case
+        when targets.currency is null or targets.currency = (select currency from company) then 1
+        else (
+            select rate from exchange_rates
+            where from_currency = targets.currency
+                and to_currency = (select currency from company)
+                and valid_on <= targets.period_start
+            order by valid_on desc limit 1
+        )
+    end as target,
+    case dimension
+        when 'product' then (select products.id from products
+            where products.id::text = dimension_value or products.code = dimension_value
+            order by products.id::text = dimension_value desc limit 1)
+        when 'territory' then (select territories.id from territories
+            where territories.id::text = dimension_value or territories.code = dimension_value
+            order by territories.id::text = dimension_value desc limit 1)
+    end as dimension_id";
+
+/// The entries that count for `target`: `sales_entries as entry where …`. A closed target keeps
+/// what was known when it was closed.
+pub fn entries(
+    owner_type: OwnerType,
+    metric: Metric,
+    caller: &Caller,
+    until: Option<Date>,
+    binds: &mut Binds,
+) -> String {
+    let (owns, visible) = (owner_type.owns(), filter::visible(caller, binds));
+    let until = until.map(|day| format!(" and booked_on <= {}", binds.date(day)));
+    let first = match metric {
+        Metric::NewCustomers => format!(
+            " and kind = 'booked' and (customer_id, booked_on) in (
+                select customer_id, min(booked_on) from sales_entries
+                where kind = 'booked'{visible} group by customer_id)"
+        ),
+        _ => String::new(),
+    };
+    format!(
+        "sales_entries as entry
+        where {owns} and booked_on >= target.period_start and booked_on < target.period_end
+            and (target.closed_actual is null or recorded_at <= target.closed_at)
+            and case target.dimension
+                when 'product' then entry.product_id = target.dimension_id
+                when 'category' then entry.category = target.dimension_value
+                when 'territory' then entry.territory_id = target.dimension_id
+                when 'region' then entry.region = target.dimension_value
+                when 'channel' then entry.channel = target.dimension_value
+                else true
+            end{visible}{first}{}",
+        until.unwrap_or_default()
+    )
+}

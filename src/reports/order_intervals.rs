@@ -1,0 +1,128 @@
+//! How often customers order, 订货周期 (S23, S24).
+
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use platform::{Date, Number, Problems, Query, Result};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::ReadReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+use crate::filter::Filter;
+use crate::period::AnyPeriod;
+
+/// Which customers to show.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct IntervalsQuery {
+    /// Only customers without an order for so many days, 休眠客户
+    #[param(minimum = 1, maximum = 36_500, example = 180)]
+    dormant_days: Option<i32>,
+}
+
+/// The rhythm of one customer.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "customer_id": "01910000-0000-7000-8000-000000000002", "customer_external_id": "29484",
+    "customer_name": "上海林氏贸易有限公司", "orders": 7, "order_days": 7,
+    "first_order": "2025-01-04", "last_order": "2026-08-30",
+    "average_days_between_orders": "100.50", "average_days_between_order_days": "100.50",
+    "average_order_amount": "18728.9975", "days_since_last_order": 85,
+}))]
+pub struct IntervalsRow {
+    pub customer_id: Uuid,
+    pub customer_external_id: Option<String>,
+    pub customer_name: String,
+    pub orders: i64,
+    /// Days with at least one order
+    pub order_days: i64,
+    pub first_order: Date,
+    pub last_order: Date,
+    /// Null with fewer than two orders
+    pub average_days_between_orders: Option<Number>,
+    /// Null with fewer than two such days
+    pub average_days_between_order_days: Option<Number>,
+    pub average_order_amount: Number,
+    /// At `as_of`
+    pub days_since_last_order: i64,
+}
+
+/// All customers of the report.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IntervalsTotals {
+    pub customers: i64,
+    pub orders: i64,
+    pub amount: Number,
+}
+
+crate::report! {
+    /// How often customers order
+    IntervalsReport of IntervalsRow, IntervalsTotals
+}
+
+/// How often customers order
+///
+/// 订货周期: the customers with orders until `as_of`; `dormant_days` keeps those that have been
+/// silent for so long. Without a period, over all time.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked<IntervalsQuery, Filter, AnyPeriod>),
+    responses(
+        (status = 200, description = "The rhythm of each customer", content(
+            (IntervalsReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/order-intervals")]
+pub async fn report_order_intervals(
+    caller: Can<ReadReports>,
+    asked: Query<Asked<IntervalsQuery, Filter, AnyPeriod>>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    desk.answer(&caller, &asked, plan).await
+}
+
+fn plan(mut question: Question<'_, IntervalsQuery>) -> Result<Plan> {
+    question.until = Some(question.as_of);
+    let entries = question.entries();
+    let as_of = question.binds.date(question.as_of);
+    let dormant = question.own.dormant_days;
+    let dormant = dormant.map(|days| format!("where days_since >= {days}")).unwrap_or_default();
+    let customers = format!(
+        "with ordered as (
+            select customer_id,
+                count(distinct order_id) filter (where kind = 'booked') as orders,
+                count(distinct booked_on) filter (where kind = 'booked') as days,
+                min(booked_on) filter (where kind = 'booked') as first,
+                max(booked_on) filter (where kind = 'booked') as last,
+                sum(amount) as amount,
+                {as_of} - max(booked_on) filter (where kind = 'booked') as days_since
+            from sales_entries where {entries}
+            group by customer_id
+            having bool_or(kind = 'booked')
+        )"
+    );
+    let rows = format!(
+        "{customers}
+        select customer_id, external_id as customer_external_id, name as customer_name,
+            orders, days as order_days, first as first_order, last as last_order,
+            round((last - first)::numeric / nullif(orders - 1, 0), 2)::text
+                as average_days_between_orders,
+            round((last - first)::numeric / nullif(days - 1, 0), 2)::text
+                as average_days_between_order_days,
+            round(amount / orders, 4)::text as average_order_amount,
+            days_since as days_since_last_order
+        from ordered join customers on customers.id = customer_id
+        {dormant}
+        order by last, external_id collate \"C\", customer_id"
+    );
+    let totals = format!(
+        "{customers}
+        select count(*) as customers, coalesce(sum(orders), 0)::bigint as orders,
+            round(coalesce(sum(amount), 0), 4)::text as amount
+        from ordered {dormant}"
+    );
+    Ok(Plan::new("order-intervals", question.binds, rows, totals))
+}

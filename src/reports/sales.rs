@@ -1,0 +1,194 @@
+//! Sales by any grouping, 销售统计 (S05, S06).
+
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use platform::{Date, Number, Problems, Query, Result, text_enum};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::ReadReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+use crate::group::GroupBy;
+use crate::grouping::Grouping;
+
+text_enum! {
+    /// What the amounts are compared with
+    pub enum Compare {
+        /// 环比
+        PreviousPeriod = "previous_period",
+        /// 同比
+        PreviousYear = "previous_year",
+    }
+}
+
+text_enum! {
+    /// What becomes of periods without sales
+    pub enum Empty {
+        Include = "include",
+        Omit = "omit",
+    }
+}
+
+/// How to group sales.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SalesQuery {
+    /// One or several keys, separated by commas; without any there are only totals
+    #[param(inline, style = Form, explode = false, example = json!(["salesperson", "month"]))]
+    pub group_by: Option<Vec<GroupBy>>,
+    /// Adds the amounts before, 环比 and 同比, also of days before `from`. A period is compared with
+    /// the whole period before; without a period in `group_by` the range with the range before.
+    #[param(inline, style = Form, explode = false)]
+    pub compare: Option<Vec<Compare>>,
+    /// `include` lists periods without sales too
+    #[param(inline)]
+    pub empty: Option<Empty>,
+}
+
+/// The sales of one group: it has exactly the keys of `group_by`, and what `compare` adds.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "salesperson_id": "01910000-0000-7000-8000-000000000001", "salesperson_external_id": "275",
+    "salesperson_name": "王芳", "month": "2026-07", "orders": 12, "lines": 51, "customers": 9,
+    "quantity": "480", "amount": "489328.5787", "share_percent": "23.10", "rank": 1,
+}))]
+pub struct SalesRow {
+    #[schema(required = false)]
+    pub salesperson_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub salesperson_external_id: Option<String>,
+    #[schema(required = false)]
+    pub salesperson_name: Option<String>,
+    #[schema(required = false)]
+    pub team_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub team_external_id: Option<String>,
+    #[schema(required = false)]
+    pub team_name: Option<String>,
+    #[schema(required = false)]
+    pub territory_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub territory_external_id: Option<String>,
+    #[schema(required = false)]
+    pub territory_name: Option<String>,
+    #[schema(required = false)]
+    pub region: Option<String>,
+    #[schema(required = false)]
+    pub customer_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub customer_external_id: Option<String>,
+    #[schema(required = false)]
+    pub customer_name: Option<String>,
+    #[schema(required = false)]
+    pub product_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub product_external_id: Option<String>,
+    #[schema(required = false)]
+    pub product_name: Option<String>,
+    #[schema(required = false)]
+    pub category: Option<String>,
+    #[schema(required = false)]
+    pub channel: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub day: Option<Date>,
+    /// ISO week
+    #[schema(required = false, nullable = false, example = "2026-W31")]
+    pub week: Option<String>,
+    #[schema(required = false, nullable = false, example = "2026-07")]
+    pub month: Option<String>,
+    #[schema(required = false, nullable = false, example = "2026-Q3")]
+    pub quarter: Option<String>,
+    #[schema(required = false, nullable = false, example = 2026)]
+    pub year: Option<i32>,
+    /// 订单数: how many orders were recognised
+    pub orders: i64,
+    pub lines: i64,
+    pub customers: i64,
+    /// 销量
+    pub quantity: Number,
+    /// 订货额
+    pub amount: Number,
+    /// 占比 within the same period; null where the whole is 0
+    pub share_percent: Option<Number>,
+    /// 排名 within the same period, places are shared; null for a row whose key is null
+    pub rank: Option<i64>,
+    /// Null before the first sale of all
+    #[schema(required = false)]
+    pub previous_period_amount: Option<Number>,
+    /// 环比: null where there is nothing to compare with
+    #[schema(required = false)]
+    pub previous_period_growth_percent: Option<Number>,
+    #[schema(required = false)]
+    pub previous_year_amount: Option<Number>,
+    /// 同比
+    #[schema(required = false)]
+    pub previous_year_growth_percent: Option<Number>,
+}
+
+/// All sales of the report.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SalesTotals {
+    pub orders: i64,
+    pub lines: i64,
+    pub customers: i64,
+    pub salespeople: i64,
+    pub quantity: Number,
+    pub amount: Number,
+    pub first_date: Option<Date>,
+    pub last_date: Option<Date>,
+    /// What lies between the orders' amounts and the sum of their lines', by which products and
+    /// categories are reported
+    pub rounding_difference: Number,
+}
+
+crate::report! {
+    /// Sales by group
+    SalesReport of SalesRow, SalesTotals
+}
+
+/// Sales by any grouping
+///
+/// 销售统计. Orders count once confirmed, on their date; one cancelled later counts against the day
+/// of the cancellation. Groups by anything of the order sum its amount × credit share; product and
+/// category sum the lines' own amounts. Only orders that you may see count.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked<SalesQuery>),
+    responses(
+        (status = 200, description = "The sales of each group", content(
+            (SalesReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/sales")]
+pub async fn report_sales(
+    caller: Can<ReadReports>,
+    asked: Query<Asked<SalesQuery>>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    desk.answer(&caller, &asked, plan).await
+}
+
+fn plan(mut question: Question<'_, SalesQuery>) -> Result<Plan> {
+    let entries = question.entries();
+    let totals = format!(
+        "select count(distinct order_id) filter (where kind = 'booked') as orders,
+            count(distinct (order_id, line_number)) filter (where kind = 'booked') as lines,
+            count(distinct customer_id) as customers,
+            count(distinct user_id) as salespeople,
+            coalesce(trim_scale(sum(quantity)), 0)::text as quantity,
+            round(coalesce(sum(amount), 0), 4)::text as amount,
+            min(booked_on) as first_date,
+            max(booked_on) as last_date,
+            round(coalesce(sum(amount) - sum(line_amount), 0), 4)::text as rounding_difference
+        from sales_entries
+        where {entries}"
+    );
+    let rows = match Grouping::of(&question.own)? {
+        Some(grouping) => grouping.rows(&mut question, &entries),
+        None => "select 1 as none where false".to_owned(),
+    };
+    Ok(Plan::new("sales", question.binds, rows, totals))
+}

@@ -1,0 +1,70 @@
+//! SQL that is put together from readable parts, with its values beside it.
+
+use diesel::pg::Pg;
+use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
+use diesel::sql_types::{self, Array, Text};
+use platform::Date;
+use uuid::Uuid;
+
+/// The values of one statement. A part asks for a place in the text and leaves its value here.
+#[derive(Debug, Clone, Default)]
+pub struct Binds(Vec<Value>);
+
+/// One value of a statement.
+#[derive(Debug, Clone)]
+enum Value {
+    Date(Date),
+    Id(Uuid),
+    Ids(Vec<Uuid>),
+    Text(String),
+}
+
+impl Binds {
+    /// Keeps a day and says where it stands: `$3`.
+    pub fn date(&mut self, day: Date) -> String {
+        self.keep(Value::Date(day))
+    }
+
+    /// The same for an id.
+    pub fn id(&mut self, id: Uuid) -> String {
+        self.keep(Value::Id(id))
+    }
+
+    /// The same for several ids, an array.
+    pub fn ids(&mut self, ids: &[Uuid]) -> String {
+        self.keep(Value::Ids(ids.to_vec()))
+    }
+
+    /// The same for a text.
+    pub fn text(&mut self, text: &str) -> String {
+        self.keep(Value::Text(text.to_owned()))
+    }
+
+    fn keep(&mut self, value: Value) -> String {
+        let kind = value.kind();
+        self.0.push(value);
+        format!("${}::{kind}", self.0.len())
+    }
+
+    /// The statement of this text. Each value has a type, so that the text need not name them all.
+    pub fn query(&self, text: &str) -> BoxedSqlQuery<'static, Pg, SqlQuery> {
+        let query = diesel::sql_query(text).into_boxed();
+        self.0.iter().cloned().fold(query, |query, value| match value {
+            Value::Date(day) => query.bind::<sql_types::Date, _>(day),
+            Value::Id(id) => query.bind::<sql_types::Uuid, _>(id),
+            Value::Ids(ids) => query.bind::<Array<sql_types::Uuid>, _>(ids),
+            Value::Text(text) => query.bind::<Text, _>(text),
+        })
+    }
+}
+
+impl Value {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Date(_) => "date",
+            Self::Id(_) => "uuid",
+            Self::Ids(_) => "uuid[]",
+            Self::Text(_) => "text",
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What each person and everybody below sold, 团队业绩 (S05, S09).
+
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use platform::{NoFilter, Number, Problems, Query, Result};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::ReadReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+
+/// One person, alone and with everybody below.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "user_id": "01910000-0000-7000-8000-000000000001", "user_external_id": "274",
+    "user_name": "王芳", "own_orders": 48, "own_amount": "1092123.8561",
+    "team_orders": 2989, "team_amount": "63320315.3351", "team_size": 11,
+}))]
+pub struct TeamSalesRow {
+    pub user_id: Uuid,
+    pub user_external_id: Option<String>,
+    pub user_name: String,
+    pub own_orders: i64,
+    pub own_amount: Number,
+    /// With everybody below
+    pub team_orders: i64,
+    /// With everybody below
+    pub team_amount: Number,
+    /// 人数: the person and everybody below
+    pub team_size: i64,
+}
+
+/// All people together; an order of two of them counts once.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TeamSalesTotals {
+    pub people: i64,
+    pub own_orders: i64,
+    pub own_amount: Number,
+}
+
+crate::report! {
+    /// The sales of people and of those below them
+    TeamSalesReport of TeamSalesRow, TeamSalesTotals
+}
+
+/// The sales of people and of those below them
+///
+/// 团队业绩: everybody in your reach who sells, and whoever else was credited with an order that
+/// you may see. Who is below whom is told by the teams of `as_of`.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked),
+    responses(
+        (status = 200, description = "A row for each person", content(
+            (TeamSalesReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/team-sales")]
+pub async fn report_team_sales(
+    caller: Can<ReadReports>,
+    asked: Query<Asked>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    desk.answer(&caller, &asked, plan).await
+}
+
+fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
+    let entries = question.entries();
+    let as_of = question.binds.date(question.as_of);
+    let reach = question.caller.reach().map(|ids| question.binds.ids(ids));
+    let reach = reach.map(|ids| format!(" and users.id = any({ids})")).unwrap_or_default();
+    let rows = format!(
+        "with recursive sold as (
+            select user_id, order_id, bool_or(kind = 'booked') as booked, sum(amount) as amount
+            from sales_entries where user_id is not null and {entries}
+            group by user_id, order_id
+        ),
+        current as (
+            select user_id, team_id, leads from memberships
+            where valid_from <= {as_of} and (valid_to is null or valid_to > {as_of})
+        ),
+        led as (
+            select user_id, team_id from current where leads
+            union
+            select led.user_id, teams.id from led join teams on teams.parent_id = led.team_id
+        ),
+        below as (
+            select id as user_id, id as person_id from users
+            union
+            select led.user_id, current.user_id from led join current using (team_id)
+        ),
+        own as (
+            select user_id, count(*) filter (where booked) as orders, sum(amount) as amount
+            from sold group by user_id
+        ),
+        teams_sold as (
+            select below.user_id, count(distinct order_id) filter (where booked) as orders,
+                sum(amount) as amount
+            from below join sold on sold.user_id = person_id group by below.user_id
+        ),
+        sizes as (select user_id, count(*) as people from below group by user_id)
+        select users.id as user_id, external_id as user_external_id, name as user_name,
+            coalesce(own.orders, 0) as own_orders,
+            round(coalesce(own.amount, 0), 4)::text as own_amount,
+            coalesce(teams_sold.orders, 0) as team_orders,
+            round(coalesce(teams_sold.amount, 0), 4)::text as team_amount,
+            sizes.people as team_size
+        from users join sizes on sizes.user_id = users.id
+        left join own on own.user_id = users.id
+        left join teams_sold on teams_sold.user_id = users.id
+        where own.user_id is not null
+            or (teams_sold.user_id is not null
+                or active and roles && array['salesperson', 'sales_manager', 'sales_director']){reach}
+        order by external_id collate \"C\", users.id"
+    );
+    let totals = format!(
+        "select count(distinct user_id) as people,
+            count(distinct order_id) filter (where kind = 'booked') as own_orders,
+            round(coalesce(sum(amount), 0), 4)::text as own_amount
+        from sales_entries where user_id is not null and {entries}"
+    );
+    Ok(Plan::new("team-sales", question.binds, rows, totals))
+}

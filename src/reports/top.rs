@@ -1,0 +1,129 @@
+//! The customers or products that sell most, 排行榜 (S05).
+
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use platform::{Number, Problems, Query, Result, text_enum};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::ReadReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+
+text_enum! {
+    pub enum TopOf {
+        /// 客户
+        Customer = "customer",
+        /// 产品
+        Product = "product",
+    }
+}
+
+/// The best of what.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TopQuery {
+    #[param(inline)]
+    of: TopOf,
+    /// How many, 10 unless told
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<i32>,
+}
+
+/// One of the best: a customer or a product, whichever was asked for.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "rank": 1, "customer_id": "01910000-0000-7000-8000-000000000002",
+    "customer_external_id": "29818", "customer_name": "上海林氏贸易有限公司",
+    "orders": 12, "quantity": "1480", "amount": "877107.1923", "share_percent": "1.09",
+}))]
+pub struct TopRow {
+    /// Places are shared
+    pub rank: i64,
+    #[schema(required = false, nullable = false)]
+    pub customer_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub customer_external_id: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub customer_name: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub product_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub product_external_id: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub product_name: Option<String>,
+    pub orders: i64,
+    pub quantity: Number,
+    pub amount: Number,
+    /// 占比 of all sales of the report, not only of the best
+    pub share_percent: Option<Number>,
+}
+
+/// All sales of the report, also of those that are not among the best.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TopTotals {
+    pub orders: i64,
+    pub quantity: Number,
+    pub amount: Number,
+}
+
+crate::report! {
+    /// The customers or products that sell most
+    TopReport of TopRow, TopTotals
+}
+
+/// The customers or products that sell most
+///
+/// 排行榜 by amount. Lines without a product are in the totals and in no row.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked<TopQuery>),
+    responses(
+        (status = 200, description = "The best, in their order", content(
+            (TopReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/top")]
+pub async fn report_top(
+    caller: Can<ReadReports>,
+    asked: Query<Asked<TopQuery>>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    desk.answer(&caller, &asked, plan).await
+}
+
+fn plan(mut question: Question<'_, TopQuery>) -> Result<Plan> {
+    let entries = question.entries();
+    let (measure, table) = match question.own.of {
+        TopOf::Customer => ("amount", "customers"),
+        TopOf::Product => ("line_amount", "products"),
+    };
+    let (of, limit) = (question.own.of.as_str(), question.own.limit.unwrap_or(10));
+    let rows = format!(
+        "with sold as (
+            select {of}_id as id, count(distinct order_id) filter (where kind = 'booked') as orders,
+                sum(quantity) as quantity, sum({measure}) as amount,
+                sum(sum({measure})) over () as whole
+            from sales_entries where {entries}
+            group by {of}_id
+        ),
+        best as (
+            select *, rank() over (order by amount desc) as rank from sold where id is not null
+        )
+        select rank, id as {of}_id, external_id as {of}_external_id, name as {of}_name, orders,
+            trim_scale(quantity)::text as quantity, round(amount, 4)::text as amount,
+            round(100 * amount / nullif(whole, 0), 2)::text as share_percent
+        from best join {table} using (id)
+        order by rank, external_id collate \"C\", id
+        limit {limit}"
+    );
+    let totals = format!(
+        "select count(distinct order_id) filter (where kind = 'booked') as orders,
+            coalesce(trim_scale(sum(quantity)), 0)::text as quantity,
+            round(coalesce(sum({measure}), 0), 4)::text as amount
+        from sales_entries where {entries}"
+    );
+    Ok(Plan::new("top", question.binds, rows, totals))
+}
