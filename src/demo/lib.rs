@@ -1,1 +1,84 @@
-//! A demo company.
+//! A demo company, 示范公司: a Chinese dealer in industrial supplies with its teams, people,
+//! customers, products, targets, and the orders of last year and this year until today. The same
+//! day gives the same company; a later day adds its orders to those that are there.
+
+mod catalogue;
+mod fill;
+mod market;
+mod money;
+mod orders;
+mod organisation;
+mod random;
+mod targets;
+#[cfg(test)]
+mod tests;
+
+use jiff::ToSpan;
+use jiff::civil::{Date, date};
+use serde_json::{Value, json};
+
+pub use fill::{Filled, fill};
+
+/// Whose external ids those of the demo are.
+pub const SOURCE_SYSTEM: &str = "demo";
+
+/// A company as items of batches.
+#[derive(Debug, PartialEq)]
+pub struct Company {
+    /// A resource, as it stands in `/api/v1/<resource>/batch`, with its items. In this order
+    /// references are there before they are needed.
+    pub batches: Vec<(&'static str, Vec<Value>)>,
+    /// People to try it out as. Passwords do not go through batches.
+    pub logins: Vec<Login>,
+}
+
+/// Somebody who can log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Login {
+    /// Also the external id of the user
+    pub username: &'static str,
+    pub password: &'static str,
+    /// `sales_manager`
+    pub role: &'static str,
+    /// As people write it
+    pub name: &'static str,
+}
+
+/// The company on a day; `today` is the company's own date.
+pub fn company(today: Date) -> Company {
+    let products = catalogue::products();
+    let customers = market::customers(today);
+    let year = today.year();
+    let batches = vec![
+        ("exchange-rates", exchange_rates(today)),
+        ("teams", organisation::teams()),
+        ("users", organisation::users()),
+        ("territories", organisation::territories()),
+        ("products", products.iter().map(|it| it.item(year)).collect()),
+        ("customers", customers.iter().map(market::Customer::item).collect()),
+        ("contacts", customers.iter().flat_map(market::Customer::contacts).collect()),
+        ("targets", targets::targets(today)),
+        ("orders", orders::orders(today, &customers, &products)),
+    ];
+    Company { batches, logins: organisation::logins() }
+}
+
+/// What foreign money was worth on the first of each month, in yuan.
+fn exchange_rates(today: Date) -> Vec<Value> {
+    let mut rates = vec![];
+    let mut day = date(today.year() - 1, 1, 1);
+    while day <= today {
+        for (currency, usual) in [("USD", 71_500), ("EUR", 78_200)] {
+            let rate = usual + random::Random::of_day(currency, day).between(-900, 900);
+            rates.push(json!({
+                "external_id": format!("{currency}-{day}"),
+                "from": currency,
+                "to": "CNY",
+                "valid_on": day.to_string(),
+                "rate": format!("{}.{:04}", rate / 10_000, rate % 10_000),
+            }));
+        }
+        day = day.saturating_add(1.month());
+    }
+    rates
+}

@@ -1,0 +1,86 @@
+//! Puts the demo company into a service.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use exchange::{Client, Credentials, Error, FileSummary, Status, Summary};
+use serde_json::json;
+
+use crate::{Company, SOURCE_SYSTEM};
+
+/// Items in one request.
+const BATCH: usize = 1000;
+
+/// So many reasons tell enough.
+const REASONS: usize = 20;
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Filled {
+    /// The resources in place of files
+    pub summary: Summary,
+    /// Of the first items that were refused: `orders SO20260105-003: …`. A demo that is right has
+    /// none.
+    pub refused: Vec<String>,
+}
+
+/// Brings a company into the service at `url`, as an administrator: whatever is there already
+/// stays as it is. Then the logins work.
+pub async fn fill(url: &str, credentials: Credentials, company: &Company) -> Result<Filled, Error> {
+    let started = Instant::now();
+    let client = Client::connect(url, credentials, Arc::new(|line| eprintln!("{line}"))).await?;
+    let (mut summary, mut refused) = (Summary::default(), vec![]);
+    let mut users = vec![];
+    for (resource, items) in &company.batches {
+        let began = Instant::now();
+        let mut counts = FileSummary { file: (*resource).into(), ..FileSummary::default() };
+        for items in items.chunks(BATCH) {
+            let texts: Vec<String> = items.iter().map(ToString::to_string).collect();
+            let outcomes = client.batch(resource, Some(SOURCE_SYSTEM), &texts).await?;
+            for (item, outcome) in items.iter().zip(&outcomes) {
+                counts.count(outcome);
+                let name = item["external_id"].as_str().unwrap_or_default();
+                if outcome.status == Status::Failed && refused.len() < REASONS {
+                    let reason = outcome.problem.as_ref().map(|it| it.reason(|_, _| None));
+                    refused.push(format!("{resource} {name}: {}", reason.unwrap_or_default()));
+                }
+                if *resource == "users" {
+                    users.push((name.to_owned(), outcome.id.clone()));
+                }
+            }
+        }
+        counts.seconds = began.elapsed().as_secs_f64();
+        summary.files.push(counts);
+    }
+    for login in &company.logins {
+        let user = users.iter().find(|(username, _)| username == login.username);
+        if let Some(id) = user.and_then(|(_, id)| id.as_deref()) {
+            set_password(&client, url, id, login).await?;
+        }
+    }
+    summary.seconds = started.elapsed().as_secs_f64();
+    Ok(Filled { summary, refused })
+}
+
+/// Makes a login work. A password that is good already is left alone: setting it would end the
+/// sessions of whoever is trying the demo.
+async fn set_password(
+    client: &Client,
+    url: &str,
+    id: &str,
+    login: &crate::Login,
+) -> Result<(), Error> {
+    let (username, password) = (login.username.to_owned(), login.password.to_owned());
+    let own = Credentials::Password { username, password };
+    match Client::connect(url, own, Arc::new(|_| {})).await {
+        Err(Error::Login(_)) => {}
+        other => return other.map(drop),
+    }
+    let path = format!("/api/v1/users/{id}/password");
+    let (status, _) = client.send(&path, &json!({ "password": login.password })).await?;
+    if (200..300).contains(&status) {
+        return Ok(());
+    }
+    let reason = format!("the password of {} was not set", login.username);
+    Err(Error::Refused { path, status, reason })
+}
