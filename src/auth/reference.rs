@@ -16,7 +16,8 @@ use super::Caller;
 
 /// One reference of a body: where it stands and who can tell what it means.
 pub struct Reference {
-    /// The name without its ending, `*` for each item of a list: `owner`, `lines/*/product`
+    /// The name without its ending, `*` for each item of a list: `owner`, `lines/*/product`;
+    /// `owner[owner_type=team]` where another field decides what it refers to
     pub at: &'static str,
     /// The type that it refers to, as the feed calls it: `user`
     pub of: &'static str,
@@ -249,8 +250,10 @@ fn each(
     work: &mut impl FnMut(&mut Object, &str, &str),
 ) {
     let Some((step, rest)) = at.split_once('/') else {
-        if let Value::Object(object) = value {
-            work(object, pointer, at);
+        if let Value::Object(object) = value
+            && let Some(name) = named(object, at)
+        {
+            work(object, pointer, name);
         }
         return;
     };
@@ -267,6 +270,15 @@ fn each(
         }
         _ => {}
     }
+}
+
+/// The name of a reference, if it is meant here: `owner[owner_type=team]` where that field says so,
+/// `owner[owner_type=]` where it says nothing.
+fn named<'a>(object: &Object, at: &'a str) -> Option<&'a str> {
+    let Some((name, condition)) = at.split_once('[') else { return Some(at) };
+    let (field, value) = condition.trim_end_matches(']').split_once('=')?;
+    let said = object.get(field).and_then(Value::as_str).unwrap_or_default();
+    (said == value).then_some(name)
 }
 
 enum Target {
