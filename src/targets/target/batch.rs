@@ -1,0 +1,186 @@
+//! Targets from an ERP. They are facts: what it approved is approved.
+
+use std::collections::HashMap;
+
+use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use company::Company;
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+use platform::batch::ItemKey;
+use platform::{Conn, Fault, Result, Tx, batch};
+use schema::targets;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::db::{ancestors, lock_tree, refused};
+use super::reach::visible_to;
+use super::{REFERENCES, Target, TargetFields, TargetStatus};
+
+/// A target as its ERP knows it: absent fields stay, null clears. A new one needs its owner's
+/// type, its period and its value.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct TargetItem {
+    #[serde(flatten)]
+    key: ItemKey,
+    /// `approved` unless told
+    #[schema(inline, nullable = false)]
+    status: Option<TargetStatus>,
+    #[serde(flatten)]
+    fields: TargetFields,
+}
+
+impl Refers for TargetItem {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+
+batch! {
+    /// Targets of one source system. Their order does not matter.
+    TargetBatch of TargetItem
+}
+
+pub struct Context {
+    currency: String,
+    author: Uuid,
+    /// Whatever is above the targets of this batch, as it will be
+    above: HashMap<Uuid, Target>,
+}
+
+impl Imported for Target {
+    type Item = TargetItem;
+    type Context = Context;
+
+    async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
+        let known = targets::source_system.eq(keys.source_system).assume_not_null();
+        let ids = targets::external_id.eq_any(&keys.external_ids).assume_not_null();
+        let rows = targets::table.filter(visible_to(caller));
+        let rows = rows.filter(known.and(ids).or(targets::id.eq_any(&keys.ids)));
+        let rows = rows.order(targets::id).select(Self::as_select()).for_update();
+        Ok(rows.load(conn).await?)
+    }
+
+    async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
+        lock_tree(tx).await?;
+        let currency = Company::load(tx.conn()).await?.currency;
+        let (author, above) = (tx.actor, HashMap::new());
+        let mut context = Context { currency, author, above };
+        let ours = arrivals.iter().map(|arrival| context.draft(arrival));
+        let ours: HashMap<Uuid, Self> = ours.map(|it| (it.id, it)).collect();
+        let parents: Vec<Uuid> = ours.values().filter_map(|it| it.parent_id).collect();
+        if !parents.is_empty() {
+            let stored = ancestors(tx, &parents).await?.into_iter().map(|it| (it.id, it));
+            context.above = stored.chain(ours).collect();
+        }
+        Ok(context)
+    }
+
+    fn drafted(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {
+        let fields = &arrival.item.fields;
+        if arrival.before.is_none() {
+            let sent = [
+                ("owner_type", fields.owner_type.is_some()),
+                ("period_type", fields.period_type.is_some()),
+                ("period_start", fields.period_start.is_some()),
+                ("value", fields.value.is_some()),
+            ];
+            let missing = sent.iter().filter(|it| !it.1);
+            let fault = |name| Fault::new(format!("/{name}"), "required", "a new target needs it");
+            let faults: Vec<Fault> = missing.map(|it| fault(it.0)).collect();
+            if !faults.is_empty() {
+                return Err(faults);
+            }
+        }
+        let after = context.draft(arrival);
+        let faults = [fields.faults(), after.faults(), context.faults_above(&after)].concat();
+        if faults.is_empty() { Ok(after) } else { Err(faults) }
+    }
+
+    async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
+        for drafts in drafts.chunks(1000) {
+            let rows: Vec<&Self> = drafts.iter().map(|it| &it.after).collect();
+            diesel::insert_into(targets::table)
+                .values(rows)
+                .on_conflict(targets::id)
+                .do_update()
+                .set((
+                    targets::version.eq(excluded(targets::version)),
+                    targets::owner_type.eq(excluded(targets::owner_type)),
+                    targets::owner_id.eq(excluded(targets::owner_id)),
+                    targets::channel.eq(excluded(targets::channel)),
+                    targets::metric.eq(excluded(targets::metric)),
+                    targets::level.eq(excluded(targets::level)),
+                    targets::dimension.eq(excluded(targets::dimension)),
+                    targets::dimension_value.eq(excluded(targets::dimension_value)),
+                    targets::period_type.eq(excluded(targets::period_type)),
+                    targets::period_start.eq(excluded(targets::period_start)),
+                    targets::period_end.eq(excluded(targets::period_end)),
+                    targets::value.eq(excluded(targets::value)),
+                    targets::currency.eq(excluded(targets::currency)),
+                    targets::parent_id.eq(excluded(targets::parent_id)),
+                    targets::status.eq(excluded(targets::status)),
+                    targets::approved_by.eq(excluded(targets::approved_by)),
+                    targets::approved_at.eq(excluded(targets::approved_at)),
+                    targets::closed_at.eq(excluded(targets::closed_at)),
+                    targets::closed_actual.eq(excluded(targets::closed_actual)),
+                    targets::source_system.eq(excluded(targets::source_system)),
+                    targets::external_id.eq(excluded(targets::external_id)),
+                    targets::updated_at.eq(excluded(targets::updated_at)),
+                ))
+                .execute(tx.conn())
+                .await
+                .map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+
+    fn parent(&self) -> Option<Uuid> {
+        self.parent_id
+    }
+}
+
+impl Context {
+    fn draft(&self, arrival: &Arrival<Target>) -> Target {
+        let Arrival { item, before, id, now, .. } = arrival;
+        let new = || {
+            let status = TargetStatus::Approved;
+            Target { status, approved_at: Some(*now), ..Target::blank(*id, self.author, *now) }
+        };
+        let before = before.clone().unwrap_or_else(new);
+        let mut after = before.with(&item.fields, &self.currency);
+        if let Some(status) = item.status.filter(|status| *status != before.status) {
+            let closed = status == TargetStatus::Closed;
+            after.status = status;
+            after.closed_at = closed.then_some(*now);
+            after.closed_actual = None;
+            if status == TargetStatus::Draft {
+                (after.approved_by, after.approved_at) = (None, None);
+            } else {
+                after.approved_at.get_or_insert(*now);
+            }
+        }
+        after.source_system = Some(arrival.source_system.clone());
+        after.external_id = Some(item.key.external_id.clone());
+        after
+    }
+
+    /// What is wrong with the parent, or with all that is above it.
+    fn faults_above(&self, target: &Target) -> Vec<Fault> {
+        let parent = target.parent_id.and_then(|parent| self.above.get(&parent));
+        let Some(parent) = parent else { return vec![] };
+        let (mut at, mut steps) = (Some(parent), 0);
+        while let Some(above) = at {
+            steps += 1;
+            if above.parent_id == Some(target.id) || steps > self.above.len() {
+                let why = "a target is no part of itself";
+                return vec![Fault::new("/parent_id", "cycle", why)];
+            }
+            at = above.parent_id.and_then(|parent| self.above.get(&parent));
+        }
+        target.faults_below(parent)
+    }
+}

@@ -1,0 +1,262 @@
+//! The queries on targets. Each that answers a caller starts at `visible_to`.
+
+use auth::{Body, Caller, reference};
+use company::Company;
+use diesel::dsl::sum;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use platform::{
+    Change, Conn, Date, Error, Fault, IfMatch, List, Money, Resource, Result, Timestamp, Tx,
+};
+use schema::targets;
+use uuid::Uuid;
+
+use super::reach::visible_to;
+use super::rules::check_allocated;
+use super::steps::TargetAction;
+use super::{NewTarget, Target, TargetChanges, TargetFilter, TargetPage, TargetSort, TargetStatus};
+use crate::ApproveTargets;
+
+fn matching<'a>(caller: &'a Caller, filter: &'a TargetFilter) -> targets::BoxedQuery<'a, Pg> {
+    let mut query = targets::table.filter(visible_to(caller)).into_boxed();
+    if let Some(owner_type) = filter.owner_type {
+        query = query.filter(targets::owner_type.eq(owner_type));
+    }
+    if let Some(owner) = filter.owner_id {
+        query = query.filter(targets::owner_id.eq(owner));
+    }
+    if let Some(metrics) = &filter.metric {
+        query = query.filter(targets::metric.eq_any(metrics));
+    }
+    if let Some(levels) = &filter.level {
+        query = query.filter(targets::level.eq_any(levels));
+    }
+    if let Some(kinds) = &filter.period_type {
+        query = query.filter(targets::period_type.eq_any(kinds));
+    }
+    if let Some(from) = filter.period_start_from {
+        query = query.filter(targets::period_start.ge(from));
+    }
+    if let Some(to) = filter.period_start_to {
+        query = query.filter(targets::period_start.lt(to));
+    }
+    if let Some(statuses) = &filter.status {
+        query = query.filter(targets::status.eq_any(statuses));
+    }
+    if let Some(parent) = filter.parent_id {
+        query = query.filter(targets::parent_id.eq(parent));
+    }
+    query
+}
+
+impl Target {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<TargetFilter>,
+    ) -> Result<TargetPage> {
+        use targets::{created_at, id, period_start};
+        let filter = reference::filter(conn, caller, list).await?;
+        let query = matching(caller, &filter).limit(list.fetch());
+        let total = if list.counted {
+            Some(matching(caller, &filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let key = |it: &Self| (it.period_start, it.id);
+        match filter.sort.unwrap_or(TargetSort::Latest) {
+            TargetSort::Earliest => {
+                let rows = query.filter(list.after::<Date, _, _>(period_start, id)?);
+                let rows = rows.order((period_start, id)).select(Self::as_select());
+                list.page(rows.load(conn).await?, total, key)
+            }
+            TargetSort::Latest => {
+                let rows = query.filter(list.before::<Date, _, _>(period_start, id)?);
+                let rows = rows.order((period_start.desc(), id.desc())).select(Self::as_select());
+                list.page(rows.load(conn).await?, total, key)
+            }
+            TargetSort::NewestFirst => {
+                let rows = query.filter(list.before::<Timestamp, _, _>(created_at, id)?);
+                let rows = rows.order((created_at.desc(), id.desc())).select(Self::as_select());
+                list.page(rows.load(conn).await?, total, |it: &Self| (it.created_at, it.id))
+            }
+        }
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let target = Self::query().filter(visible_to(caller)).filter(targets::id.eq(id));
+        Ok(target.first(conn).await?)
+    }
+
+    pub(super) async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = targets::table.filter(visible_to(caller)).filter(targets::id.eq(id));
+        Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
+    }
+
+    pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewTarget>) -> Result<Self> {
+        lock_tree(tx).await?;
+        let new = new.resolve(tx.conn(), caller).await?;
+        let system = new.source_system.as_deref().or(caller.source_system());
+        let system = new.external_id.as_ref().and(system).map(str::to_owned);
+        let company = Company::load(tx.conn()).await?;
+        let target = Self {
+            external_id: system.as_ref().and(new.external_id.clone()),
+            source_system: system,
+            ..Self::blank(Uuid::now_v7(), tx.actor, tx.now)
+        }
+        .with(&new.fields(), &company.currency);
+        target.check(tx).await?;
+        target.check_hand(caller)?;
+        let insert = diesel::insert_into(targets::table).values(&target);
+        insert.execute(tx.conn()).await.map_err(refused)?;
+        tx.record(Change::created(&target)).await?;
+        Ok(target)
+    }
+
+    pub async fn update(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfMatch,
+        changes: &Body<TargetChanges>,
+    ) -> Result<Self> {
+        lock_tree(tx).await?;
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before, changes.fields())?;
+        before.check_hand(caller)?;
+        let changes = changes.resolve(tx.conn(), caller).await?;
+        let faults = changes.fields.faults();
+        if !faults.is_empty() {
+            return Err(Error::invalid(faults));
+        }
+        let company = Company::load(tx.conn()).await?;
+        let after = before.changed(&changes, &company.currency)?;
+        if after != before {
+            after.check(tx).await?;
+            after.check_hand(caller)?;
+            if before.status == TargetStatus::Approved {
+                before.check_revision(caller)?;
+            }
+            before.check_parts(tx, &after).await?;
+            before.check_parent_of(tx, Some(&after)).await?;
+        }
+        before.save(tx, after).await
+    }
+
+    pub async fn delete(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfMatch) -> Result<()> {
+        lock_tree(tx).await?;
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before, &[])?;
+        before.check_hand(caller)?;
+        before.status.after(TargetAction::Delete)?;
+        before.check_parent_of(tx, None).await?;
+        diesel::delete(targets::table.find(id)).execute(tx.conn()).await?;
+        tx.record(Change::deleted(&before)).await
+    }
+
+    /// Stores what the target has become, if that is anything new.
+    pub(super) async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+        let after = self.next(after, tx.now);
+        if after != *self {
+            let update = diesel::update(targets::table.find(self.id)).set(&after);
+            update.execute(tx.conn()).await.map_err(refused)?;
+            tx.record(Change::updated(self, &after)).await?;
+        }
+        Ok(after)
+    }
+
+    /// A new value of an approved target is approved by whoever sets it.
+    fn check_revision(&self, caller: &Caller) -> Result<()> {
+        if !caller.may::<ApproveTargets>() {
+            let detail = "an approved target is changed by those who approve targets";
+            return Err(Error::forbidden().detail(detail));
+        }
+        self.check_not_own(caller)
+    }
+
+    async fn check(&self, tx: &mut Tx) -> Result<()> {
+        let mut faults = self.faults();
+        if let Some(parent) = self.parent_id {
+            let above = ancestors(tx, &[parent]).await?;
+            let parent = above.iter().find(|it| it.id == parent);
+            faults.extend(parent.map(|it| self.faults_below(it)).unwrap_or_default());
+            if above.iter().any(|it| it.parent_id == Some(self.id)) {
+                let why = "a target is no part of itself";
+                faults.push(Fault::new("/parent_id", "cycle", why));
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
+    }
+
+    /// What its parts add up to; `None` when it has none.
+    pub(super) async fn allocated(&self, tx: &mut Tx) -> Result<Option<Money>> {
+        let parts = targets::table.filter(targets::parent_id.eq(self.id));
+        Ok(parts.select(sum(targets::value)).first(tx.conn()).await?)
+    }
+
+    /// Its parts still fit it, and still add up to it if it is in force.
+    async fn check_parts(&self, tx: &mut Tx, after: &Self) -> Result<()> {
+        let Some(allocated) = self.allocated(tx).await? else { return Ok(()) };
+        let frame =
+            |it: &Self| (it.metric, it.level, it.currency.clone(), it.period_start, it.period_end);
+        if frame(self) != frame(after) {
+            let detail = "its parts have the same metric, level and currency, within its period";
+            return Err(Error::conflict("target_has_parts", detail));
+        }
+        if self.status == TargetStatus::Draft || allocated < self.value {
+            return Ok(());
+        }
+        check_allocated(allocated, after.value)
+    }
+
+    /// What this one is a part of still has enough parts, if it is in force and had enough before.
+    async fn check_parent_of(&self, tx: &mut Tx, after: Option<&Self>) -> Result<()> {
+        let Some(parent) = self.parent_id else { return Ok(()) };
+        let parent: Self = Self::query().filter(targets::id.eq(parent)).first(tx.conn()).await?;
+        let before = parent.allocated(tx).await?.unwrap_or_default();
+        let share =
+            after.filter(|it| it.parent_id == self.parent_id).map_or(Money::ZERO, |it| it.value);
+        if parent.status == TargetStatus::Draft || before < parent.value {
+            return Ok(());
+        }
+        check_allocated(Money(before.0 - self.value.0 + share.0), parent.value)
+    }
+}
+
+/// These targets and all above them.
+pub(super) async fn ancestors(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Target>> {
+    let above = diesel::sql_query(ABOVE).bind::<Array<SqlUuid>, _>(ids);
+    let above: Vec<Above> = above.load(tx.conn()).await?;
+    let rows = Target::query().filter(targets::id.eq_any(above.iter().map(|it| it.id)));
+    Ok(rows.load(tx.conn()).await?)
+}
+
+#[derive(QueryableByName)]
+struct Above {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+}
+
+/// Written as SQL, because diesel has no recursive queries.
+const ABOVE: &str = "
+    with recursive above as (
+        select id, parent_id from targets where id = any($1)
+        union
+        select targets.id, targets.parent_id from targets
+        join above on targets.id = above.parent_id
+    )
+    select id from above";
+
+/// Sums of parts and circles are about several rows, which no row's lock can guard.
+pub(super) async fn lock_tree(tx: &mut Tx) -> Result<()> {
+    tx.lock("targets").await
+}
+
+pub fn refused(error: diesel::result::Error) -> Error {
+    Error::from(error)
+        .on_constraint("targets_external_id_key", "/external_id", "duplicate")
+        .on_constraint("targets_subject_key", "/period_start", "duplicate")
+        .on_constraint("targets_parent_id_fkey", "/parent_id", "unknown_reference")
+}

@@ -1,0 +1,38 @@
+//! The targets of a customer that becomes a part of another.
+
+use customers::customer::Customer;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use futures_util::future::{FutureExt, LocalBoxFuture};
+use platform::{Result, Tx};
+use schema::targets;
+
+use super::db::lock_tree;
+use super::{OwnerType, Target};
+
+/// A hook of `customers`: the loser's targets are the winner's from now on. Where the winner has
+/// one for the same already, the loser's stays where it is.
+pub fn customer_merged<'a>(
+    tx: &'a mut Tx,
+    winner: &'a Customer,
+    loser: &'a Customer,
+) -> LocalBoxFuture<'a, Result<()>> {
+    async move {
+        lock_tree(tx).await?;
+        let of = |customer: &Customer| {
+            let rows = targets::table.filter(targets::owner_type.eq(OwnerType::Customer));
+            let rows = rows.filter(targets::owner_id.eq(customer.id)).order(targets::id);
+            rows.select(Target::as_select()).for_update()
+        };
+        let theirs: Vec<Target> = of(loser).load(tx.conn()).await?;
+        let ours: Vec<Target> = of(winner).load(tx.conn()).await?;
+        for before in theirs {
+            let after = Target { owner_id: Some(winner.id), ..before.clone() };
+            if ours.iter().all(|it| it.subject() != after.subject()) {
+                before.save(tx, after).await?;
+            }
+        }
+        Ok(())
+    }
+    .boxed_local()
+}

@@ -1,0 +1,319 @@
+//! What shall be reached in a period, 目标/定额 (S13, S14, S15), and how it comes into force.
+
+mod batch;
+mod db;
+mod decompose;
+mod hands;
+pub mod http;
+mod merge;
+pub mod period;
+mod reach;
+mod rules;
+mod steps;
+
+use auth::{Reference, Refers};
+use diesel::prelude::*;
+use platform::{Date, Money, Timestamp, page, resource, sent, text_enum};
+use schema::targets;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+pub use merge::customer_merged;
+pub use reach::{find_targets, visible_to};
+pub use steps::TargetAction;
+
+text_enum! {
+    /// Whose target it is
+    pub enum OwnerType {
+        /// 公司
+        Company = "company",
+        /// 团队
+        Team = "team",
+        /// 个人
+        User = "user",
+        /// 渠道
+        Channel = "channel",
+        /// 客户
+        Customer = "customer",
+    }
+}
+
+text_enum! {
+    /// What is counted (RULES 4.1)
+    pub enum Metric {
+        /// 签单额
+        SignedAmount = "signed_amount",
+        /// 订货额
+        OrderedAmount = "ordered_amount",
+        /// 开票额
+        InvoicedAmount = "invoiced_amount",
+        /// 回款额
+        CollectedAmount = "collected_amount",
+        /// 销量
+        Quantity = "quantity",
+        /// 毛利
+        GrossMargin = "gross_margin",
+        /// 新客户数
+        NewCustomers = "new_customers",
+        /// 有效拜访数
+        ValidVisits = "valid_visits",
+        /// 新品铺货数
+        NewProductCustomers = "new_product_customers",
+    }
+}
+
+text_enum! {
+    pub enum Level {
+        /// 目标
+        Base = "base",
+        /// 冲刺
+        Stretch = "stretch",
+        /// 挑战
+        Challenge = "challenge",
+    }
+}
+
+text_enum! {
+    /// What a target is limited to
+    pub enum Dimension {
+        Product = "product",
+        Category = "category",
+        Territory = "territory",
+        Region = "region",
+        Channel = "channel",
+    }
+}
+
+text_enum! {
+    pub enum PeriodType {
+        /// From 1 January
+        Year = "year",
+        /// From 1 January, April, July or October
+        Quarter = "quarter",
+        /// From the first of a month
+        Month = "month",
+        /// From a Monday
+        Week = "week",
+        Day = "day",
+        /// From any day to any other
+        Custom = "custom",
+    }
+}
+
+text_enum! {
+    pub enum TargetStatus {
+        Draft = "draft",
+        Approved = "approved",
+        Closed = "closed",
+    }
+}
+
+text_enum! {
+    pub enum TargetSort {
+        Earliest = "period_start",
+        Latest = "-period_start",
+        NewestFirst = "-created_at",
+    }
+}
+
+/// A target, 目标/定额
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct Target {
+    pub id: Uuid,
+    pub version: i64,
+    #[schema(inline)]
+    pub owner_type: OwnerType,
+    /// The team, user or customer; null for the company and channels
+    pub owner_id: Option<Uuid>,
+    /// For the targets of channels, as orders name it
+    pub channel: Option<String>,
+    #[schema(inline)]
+    pub metric: Metric,
+    #[schema(inline)]
+    pub level: Level,
+    #[schema(inline)]
+    pub dimension: Option<Dimension>,
+    /// The id of the product or territory, else the category, region or channel as it is called
+    pub dimension_value: Option<String>,
+    #[schema(inline)]
+    pub period_type: PeriodType,
+    pub period_start: Date,
+    /// Exclusive
+    pub period_end: Date,
+    pub value: Money,
+    /// Null when the metric is not an amount
+    pub currency: Option<String>,
+    /// The target that this one is a part of
+    pub parent_id: Option<Uuid>,
+    #[schema(inline)]
+    pub status: TargetStatus,
+    /// Why the value was changed last
+    pub reason: Option<String>,
+    pub authored_by: Uuid,
+    /// Never the author; null when another system approved it
+    pub approved_by: Option<Uuid>,
+    pub approved_at: Option<Timestamp>,
+    pub closed_at: Option<Timestamp>,
+    /// What had been reached when it was closed
+    pub closed_actual: Option<Money>,
+    pub source_system: Option<String>,
+    pub external_id: Option<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+resource! { Target: "target" at "/api/v1/targets", seen by |it| it.watchers() }
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "owner_type": "user", "owner_id": "0198c0de-0000-7000-8000-000000000001",
+    "period_type": "month", "period_start": "2026-11-01", "value": "120000.00" }))]
+pub struct NewTarget {
+    #[schema(inline)]
+    owner_type: OwnerType,
+    #[schema(inline)]
+    period_type: PeriodType,
+    period_start: Date,
+    /// 0 or more
+    value: Money,
+    /// Whose `external_id`; your own system's unless told
+    #[schema(min_length = 1, max_length = 40)]
+    source_system: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
+    external_id: Option<String>,
+    #[serde(flatten)]
+    details: TargetDetails,
+}
+
+/// A merge patch: absent fields stay as they are, null clears. Of an approved target only the
+/// value changes, and only for a reason.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "value": "130000.00", "reason": "a second shop opens" }))]
+pub struct TargetChanges {
+    /// Needed when the value of an approved target changes
+    #[schema(min_length = 1, max_length = 500, nullable = false)]
+    reason: Option<String>,
+    #[serde(flatten)]
+    fields: TargetFields,
+}
+
+/// What changes of targets and their batches have in common.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+pub struct TargetFields {
+    /// Comes with every owner
+    #[schema(inline, nullable = false)]
+    owner_type: Option<OwnerType>,
+    #[schema(inline, nullable = false)]
+    period_type: Option<PeriodType>,
+    #[schema(nullable = false)]
+    period_start: Option<Date>,
+    #[schema(nullable = false)]
+    value: Option<Money>,
+    #[serde(flatten)]
+    details: TargetDetails,
+}
+
+/// What new targets and changes of them have in common.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct TargetDetails {
+    /// The team, user or customer
+    #[serde(deserialize_with = "sent")]
+    owner_id: Option<Option<Uuid>>,
+    /// For the targets of channels
+    #[serde(deserialize_with = "sent")]
+    #[schema(min_length = 1, max_length = 60)]
+    channel: Option<Option<String>>,
+    /// `ordered_amount` unless told
+    #[schema(inline, nullable = false)]
+    metric: Option<Metric>,
+    /// `base` unless told
+    #[schema(inline, nullable = false)]
+    level: Option<Level>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(inline)]
+    dimension: Option<Option<Dimension>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(min_length = 1, max_length = 100)]
+    dimension_value: Option<Option<String>>,
+    /// Exclusive; follows from the start unless the period is custom
+    #[schema(nullable = false)]
+    period_end: Option<Date>,
+    /// The company's unless told; none for metrics that are no amounts
+    #[serde(deserialize_with = "sent")]
+    #[schema(pattern = "^[A-Z]{3}$")]
+    currency: Option<Option<String>>,
+    #[serde(deserialize_with = "sent")]
+    parent_id: Option<Option<Uuid>>,
+}
+
+const REFERENCES: &[Reference] = &[
+    Reference { at: "owner[owner_type=user]", of: "user", find: auth::find_users },
+    Reference { at: "owner[owner_type=team]", of: "team", find: auth::find_teams },
+    Reference {
+        at: "owner[owner_type=customer]",
+        of: "customer",
+        find: customers::customer::find_customers,
+    },
+    Reference { at: "owner[owner_type=company]", of: "company", find: reach::find_nothing },
+    Reference { at: "owner[owner_type=channel]", of: "channel", find: reach::find_nothing },
+    Reference { at: "owner[owner_type=]", of: "owner", find: reach::find_as_given },
+    Reference { at: "parent", of: "target", find: find_targets },
+];
+
+impl Refers for NewTarget {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+impl Refers for TargetChanges {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+
+/// Which targets to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TargetFilter {
+    #[param(inline)]
+    owner_type: Option<OwnerType>,
+    /// By its external id only together with `owner_type`
+    owner_id: Option<Uuid>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    metric: Option<Vec<Metric>>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    level: Option<Vec<Level>>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    period_type: Option<Vec<PeriodType>>,
+    period_start_from: Option<Date>,
+    /// Exclusive
+    period_start_to: Option<Date>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    status: Option<Vec<TargetStatus>>,
+    /// Those directly below
+    parent_id: Option<Uuid>,
+    /// By `-period_start` unless told
+    #[param(inline)]
+    sort: Option<TargetSort>,
+}
+
+impl Refers for TargetFilter {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+
+page! {
+    /// A page of targets
+    TargetPage of Target
+}
+
+/// How a target comes into force
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({ "force": false }))]
+pub struct Approval {
+    /// Although its parts do not add up to it
+    #[serde(default)]
+    #[schema(default = false)]
+    force: bool,
+}

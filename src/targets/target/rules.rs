@@ -1,0 +1,353 @@
+//! What holds for targets, without any I/O.
+
+use platform::{Date, EVERYBODY, Error, Fault, Money, Result, Timestamp, set};
+use uuid::Uuid;
+
+use super::steps::TargetAction;
+use super::{
+    Dimension, Level, Metric, NewTarget, OwnerType, PeriodType, Target, TargetChanges,
+    TargetFields, TargetStatus, period,
+};
+
+impl Metric {
+    /// In a currency, in contrast to what is counted.
+    pub fn is_amount(self) -> bool {
+        match self {
+            Self::SignedAmount
+            | Self::OrderedAmount
+            | Self::InvoicedAmount
+            | Self::CollectedAmount
+            | Self::GrossMargin => true,
+            Self::Quantity | Self::NewCustomers | Self::ValidVisits | Self::NewProductCustomers => {
+                false
+            }
+        }
+    }
+}
+
+impl NewTarget {
+    pub(super) fn fields(&self) -> TargetFields {
+        TargetFields {
+            owner_type: Some(self.owner_type),
+            period_type: Some(self.period_type),
+            period_start: Some(self.period_start),
+            value: Some(self.value),
+            details: self.details.clone(),
+        }
+    }
+}
+
+impl TargetFields {
+    /// An owner is one of its type, so that the two come together.
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        let owner = self.details.owner_id.is_some_and(|it| it.is_some());
+        if owner && self.owner_type.is_none() {
+            return vec![Fault::new("/owner_type", "required", "an owner comes with its type")];
+        }
+        vec![]
+    }
+}
+
+impl Target {
+    pub(super) fn blank(id: Uuid, author: Uuid, now: Timestamp) -> Self {
+        Self {
+            id,
+            version: 1,
+            owner_type: OwnerType::Company,
+            owner_id: None,
+            channel: None,
+            metric: Metric::OrderedAmount,
+            level: Level::Base,
+            dimension: None,
+            dimension_value: None,
+            period_type: PeriodType::Custom,
+            period_start: Date::default(),
+            period_end: Date::default(),
+            value: Money::ZERO,
+            currency: None,
+            parent_id: None,
+            status: TargetStatus::Draft,
+            reason: None,
+            authored_by: author,
+            approved_by: None,
+            approved_at: None,
+            closed_at: None,
+            closed_actual: None,
+            source_system: None,
+            external_id: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// The target with these fields; `currency` is the company's.
+    pub(super) fn with(&self, fields: &TargetFields, currency: &str) -> Self {
+        let (mut after, details) = (self.clone(), &fields.details);
+        set(&mut after.owner_type, fields.owner_type.as_ref());
+        set(&mut after.owner_id, details.owner_id.as_ref());
+        set(&mut after.channel, details.channel.as_ref());
+        set(&mut after.metric, details.metric.as_ref());
+        set(&mut after.level, details.level.as_ref());
+        set(&mut after.dimension, details.dimension.as_ref());
+        set(&mut after.dimension_value, details.dimension_value.as_ref());
+        set(&mut after.period_type, fields.period_type.as_ref());
+        set(&mut after.period_start, fields.period_start.as_ref());
+        let end = details.period_end.or(period::end(after.period_type, after.period_start));
+        set(&mut after.period_end, end.as_ref());
+        set(&mut after.value, fields.value.as_ref());
+        set(&mut after.parent_id, details.parent_id.as_ref());
+        set(&mut after.currency, details.currency.as_ref());
+        if after.metric.is_amount() {
+            after.currency.get_or_insert_with(|| currency.to_owned());
+        } else if details.currency.is_none() {
+            after.currency = None;
+        }
+        after
+    }
+
+    /// The target after somebody's changes: a draft in all, an approved one in its value.
+    pub(super) fn changed(&self, changes: &TargetChanges, currency: &str) -> Result<Self> {
+        self.status.after(TargetAction::Change)?;
+        let mut after = self.with(&changes.fields, currency);
+        if self.status == TargetStatus::Draft {
+            after.reason = changes.reason.clone().or(after.reason);
+            return Ok(after);
+        }
+        if (Self { value: self.value, ..after.clone() }) != *self {
+            let detail = "of an approved target only the value changes";
+            return Err(Error::conflict("target_approved", detail));
+        }
+        if after.value != self.value {
+            let missing = || Fault::new("/reason", "required", "why does the value change?");
+            let reason = changes.reason.clone();
+            after.reason = Some(reason.ok_or_else(|| Error::invalid(vec![missing()]))?);
+        }
+        Ok(after)
+    }
+
+    /// What must hold for every target, also one that another system sends.
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        let mut faults = vec![];
+        let mut fault = |at: &str, code: &'static str, why: &str| {
+            faults.push(Fault::new(at, code, why));
+        };
+        let channel = self.owner_type == OwnerType::Channel;
+        let owned = !channel && self.owner_type != OwnerType::Company;
+        match self.owner_id {
+            None if owned => fault("/owner_id", "required", "whose target is it?"),
+            Some(_) if !owned => fault("/owner_id", "contradiction", "it has no such owner"),
+            _ => {}
+        }
+        match self.channel {
+            None if channel => fault("/channel", "required", "which channel's target is it?"),
+            Some(_) if !channel => fault("/channel", "contradiction", "it is no channel's target"),
+            _ => {}
+        }
+        match (self.dimension, &self.dimension_value) {
+            (Some(_), None) => fault("/dimension_value", "required", "limited to what?"),
+            (None, Some(_)) => fault("/dimension", "required", "of what is this the value?"),
+            (Some(Dimension::Product | Dimension::Territory), Some(value))
+                if value.parse::<Uuid>().is_err() =>
+            {
+                fault("/dimension_value", "format", "the id of the product or territory");
+            }
+            _ => {}
+        }
+        let end = period::end(self.period_type, self.period_start);
+        match (self.period_type, end) {
+            (PeriodType::Custom, _) if self.period_end <= self.period_start => {
+                fault("/period_end", "range", "it ends after it begins");
+            }
+            (PeriodType::Custom, _) => {}
+            (_, None) => fault("/period_start", "period", "no such period starts on this day"),
+            (_, Some(end)) if end != self.period_end => {
+                fault("/period_end", "period", "it follows from the start");
+            }
+            _ => {}
+        }
+        if self.value < Money::ZERO {
+            fault("/value", "range", "0 or more");
+        }
+        if self.currency.is_some() && !self.metric.is_amount() {
+            fault("/currency", "contradiction", "this metric is no amount");
+        }
+        faults
+    }
+
+    /// What is wrong with being a part of that one.
+    pub(super) fn faults_below(&self, parent: &Self) -> Vec<Fault> {
+        let fault = |code, why| vec![Fault::new("/parent_id", code, why)];
+        let measure = |it: &Self| (it.metric, it.level, it.currency.clone());
+        if parent.id == self.id {
+            return fault("cycle", "a target is no part of itself");
+        }
+        if measure(self) != measure(parent) {
+            return fault("mismatch", "its parent has another metric, level or currency");
+        }
+        if self.period_start < parent.period_start || self.period_end > parent.period_end {
+            return fault("period", "it does not lie within its parent's period");
+        }
+        vec![]
+    }
+
+    /// What it is about: there is one target for each subject.
+    pub(super) fn subject(&self) -> impl PartialEq + use<> {
+        (
+            (self.owner_type, self.owner_id, self.channel.clone()),
+            (self.metric, self.level, self.dimension, self.dimension_value.clone()),
+            (self.period_type, self.period_start, self.period_end),
+        )
+    }
+
+    /// For the readers of the change feed: whose reach shows it. Those of channels and customers
+    /// are told only to those who see everything; a customer's owner may be another one tomorrow.
+    pub(super) fn watchers(&self) -> Vec<Option<Uuid>> {
+        match self.owner_type {
+            OwnerType::Company => vec![EVERYBODY],
+            OwnerType::Team | OwnerType::User => vec![self.owner_id],
+            OwnerType::Channel | OwnerType::Customer => vec![],
+        }
+    }
+}
+
+/// The parts of a target reach it (RULES 4.1).
+pub(super) fn check_allocated(allocated: Money, required: Money) -> Result<()> {
+    if allocated >= required {
+        return Ok(());
+    }
+    let detail = format!("its parts add up to {allocated} of {required}");
+    Err(Error::conflict("target_under_allocated", detail)
+        .member("allocated", allocated.to_string())
+        .member("required", required.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::target::TargetDetails;
+
+    const ANNA: Uuid = Uuid::from_u128(1);
+
+    fn month() -> Target {
+        let fields = TargetFields {
+            owner_type: Some(OwnerType::User),
+            period_type: Some(PeriodType::Month),
+            period_start: Some(Date(date(2026, 11, 1))),
+            value: Some(Money(100.into())),
+            details: TargetDetails { owner_id: Some(Some(ANNA)), ..Default::default() },
+        };
+        Target::blank(Uuid::nil(), ANNA, Timestamp::default()).with(&fields, "CNY")
+    }
+
+    fn codes(faults: &[Fault]) -> Vec<String> {
+        faults.iter().map(|it| format!("{} {}", it.pointer, it.code)).collect()
+    }
+
+    #[test]
+    fn an_approved_target_changes_in_its_value_for_a_reason() {
+        let changes = |value: i64, level, reason: Option<&str>| TargetChanges {
+            reason: reason.map(str::to_owned),
+            fields: TargetFields {
+                value: Some(Money(value.into())),
+                details: TargetDetails { level: Some(level), ..Default::default() },
+                ..Default::default()
+            },
+        };
+        let approved = Target { status: TargetStatus::Approved, ..month() };
+        let code = |changes: &TargetChanges| {
+            approved.changed(changes, "CNY").unwrap_err().problem().errors.pop().map_or_else(
+                || approved.changed(changes, "CNY").unwrap_err().code().to_owned(),
+                |fault| fault.pointer,
+            )
+        };
+        assert_eq!(code(&changes(120, Level::Base, None)), "/reason");
+        assert_eq!(code(&changes(100, Level::Stretch, Some("why not"))), "target_approved");
+        let after = approved.changed(&changes(120, Level::Base, Some("a shop opens")), "CNY");
+        let expected = Target {
+            value: Money(120.into()),
+            reason: Some("a shop opens".into()),
+            ..approved.clone()
+        };
+        assert_eq!(after.unwrap(), expected);
+        assert_eq!(approved.changed(&changes(100, Level::Base, None), "CNY").unwrap(), approved);
+        let draft = month().changed(&changes(120, Level::Stretch, None), "CNY").unwrap();
+        assert_eq!((draft.level, draft.value), (Level::Stretch, Money(120.into())));
+    }
+
+    #[test]
+    fn each_rule_of_a_target_violated_once() {
+        let month = month();
+        assert_eq!(codes(&month.faults()), [""; 0]);
+        assert_eq!(month.period_end, Date(date(2026, 12, 1)));
+        assert_eq!(month.currency.as_deref(), Some("CNY"));
+        let broken = |change: fn(&mut Target)| {
+            let mut broken = month.clone();
+            change(&mut broken);
+            codes(&broken.faults())
+        };
+        assert_eq!(broken(|it| it.owner_id = None), ["/owner_id required"]);
+        assert_eq!(broken(|it| it.owner_type = OwnerType::Company), ["/owner_id contradiction"]);
+        assert_eq!(broken(|it| it.channel = Some("shop".into())), ["/channel contradiction"]);
+        assert_eq!(
+            broken(|it| (it.owner_type, it.owner_id) = (OwnerType::Channel, None)),
+            ["/channel required"]
+        );
+        assert_eq!(
+            broken(|it| it.dimension = Some(Dimension::Region)),
+            ["/dimension_value required"]
+        );
+        assert_eq!(broken(|it| it.dimension_value = Some("x".into())), ["/dimension required"]);
+        assert_eq!(
+            broken(|it| {
+                it.dimension = Some(Dimension::Product);
+                it.dimension_value = Some("BK-1".into());
+            }),
+            ["/dimension_value format"]
+        );
+        assert_eq!(
+            broken(|it| it.period_start = Date(date(2026, 11, 2))),
+            ["/period_start period"]
+        );
+        assert_eq!(broken(|it| it.period_end = it.period_start), ["/period_end period"]);
+        assert_eq!(
+            broken(|it| {
+                it.period_type = PeriodType::Custom;
+                it.period_end = it.period_start;
+            }),
+            ["/period_end range"]
+        );
+        assert_eq!(broken(|it| it.value = Money((-1).into())), ["/value range"]);
+        assert_eq!(broken(|it| it.metric = Metric::ValidVisits), ["/currency contradiction"]);
+        let details = TargetDetails { metric: Some(Metric::ValidVisits), ..Default::default() };
+        let visits = month.with(&TargetFields { details, ..Default::default() }, "CNY");
+        assert_eq!((visits.currency.clone(), codes(&visits.faults())), (None, vec![]));
+    }
+
+    #[test]
+    fn a_part_lies_within_its_whole() {
+        let whole = Target { id: ANNA, ..month() };
+        let code = |part: &Target| codes(&part.faults_below(&whole));
+        assert_eq!(code(&month()), [""; 0]);
+        assert_eq!(code(&whole), ["/parent_id cycle"]);
+        assert_eq!(code(&Target { level: Level::Stretch, ..month() }), ["/parent_id mismatch"]);
+        assert_eq!(
+            code(&Target { currency: Some("USD".into()), ..month() }),
+            ["/parent_id mismatch"]
+        );
+        let longer = Target { period_end: Date(date(2026, 12, 2)), ..month() };
+        assert_eq!(code(&longer), ["/parent_id period"]);
+    }
+
+    #[test]
+    fn the_parts_reach_the_whole() {
+        assert!(check_allocated(Money(100.into()), Money(100.into())).is_ok());
+        let short = check_allocated(Money(99.into()), Money(100.into())).unwrap_err().problem();
+        assert_eq!(short.code, "target_under_allocated");
+        assert_eq!(
+            (&short.members["allocated"], &short.members["required"]),
+            (&"99.00".into(), &"100.00".into())
+        );
+    }
+}

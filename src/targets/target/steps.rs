@@ -1,0 +1,122 @@
+//! How a target comes into force, and how its book is closed.
+
+use auth::Caller;
+use company::{Calendar, Company};
+use platform::{Error, IfSent, Result, Tx};
+use uuid::Uuid;
+
+use super::db::lock_tree;
+use super::rules::check_allocated;
+use super::{Approval, Target, TargetStatus};
+use crate::hooks;
+
+/// What somebody does to a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetAction {
+    Change,
+    Approve,
+    Close,
+    Decompose,
+    Delete,
+}
+
+impl TargetStatus {
+    /// The state machine: draft → approved → closed.
+    pub fn after(self, action: TargetAction) -> Result<Self> {
+        use TargetAction::{Approve, Change, Close, Decompose, Delete};
+        match (self, action) {
+            (Self::Draft, Change | Decompose | Delete) => Ok(Self::Draft),
+            (Self::Draft, Approve) | (Self::Approved, Change | Decompose) => Ok(Self::Approved),
+            (Self::Approved, Close) => Ok(Self::Closed),
+            (Self::Closed, _) => {
+                Err(Error::conflict("target_closed", "a closed target stays as it is"))
+            }
+            (Self::Draft, Close) | (Self::Approved, Approve | Delete) => {
+                let detail = format!("the target is {}", self.as_str());
+                Err(Error::conflict("wrong_status", detail).member("status", self.as_str()))
+            }
+        }
+    }
+}
+
+impl Target {
+    pub async fn approve(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        approval: &Approval,
+    ) -> Result<Self> {
+        lock_tree(tx).await?;
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        before.check_hand(caller)?;
+        let status = before.status.after(TargetAction::Approve)?;
+        before.check_approver(caller)?;
+        if let Some(allocated) = before.allocated(tx).await?
+            && !approval.force
+        {
+            check_allocated(allocated, before.value)?;
+        }
+        let (approved_by, approved_at) = (Some(tx.actor), Some(tx.now));
+        before.save(tx, Self { status, approved_by, approved_at, ..before.clone() }).await
+    }
+
+    pub async fn close(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfSent) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        before.check_hand(caller)?;
+        let status = before.status.after(TargetAction::Close)?;
+        before.check_over(tx).await?;
+        let closed_actual = hooks::actual(tx, &before).await?;
+        let closed_at = Some(tx.now);
+        before.save(tx, Self { status, closed_at, closed_actual, ..before.clone() }).await
+    }
+
+    /// What belongs to the period may still come in during the first working days after it.
+    async fn check_over(&self, tx: &mut Tx) -> Result<()> {
+        let nth = Company::load(tx.conn()).await?.settings.get("close_on_working_day");
+        let calendar = Calendar::load(tx.conn()).await?;
+        let closes = calendar.nth_working_day(self.period_end, usize::try_from(nth).unwrap_or(1));
+        if tx.today < closes {
+            let detail = format!("it can be closed from {closes} on");
+            return Err(
+                Error::conflict("period_not_over", detail).member("closes_on", closes.to_string())
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_and_every_action() {
+        use TargetAction::{Approve, Change, Close, Decompose, Delete};
+        use TargetStatus::{Approved, Closed, Draft};
+        let table = [
+            (Draft, Change, Ok(Draft)),
+            (Draft, Approve, Ok(Approved)),
+            (Draft, Close, Err("wrong_status")),
+            (Draft, Decompose, Ok(Draft)),
+            (Draft, Delete, Ok(Draft)),
+            (Approved, Change, Ok(Approved)),
+            (Approved, Approve, Err("wrong_status")),
+            (Approved, Close, Ok(Closed)),
+            (Approved, Decompose, Ok(Approved)),
+            (Approved, Delete, Err("wrong_status")),
+            (Closed, Change, Err("target_closed")),
+            (Closed, Approve, Err("target_closed")),
+            (Closed, Close, Err("target_closed")),
+            (Closed, Decompose, Err("target_closed")),
+            (Closed, Delete, Err("target_closed")),
+        ];
+        for (status, action, expected) in table {
+            let after = status.after(action);
+            let after = after.as_ref().map(|it| *it).map_err(Error::code);
+            assert_eq!(after, expected, "{status:?} {action:?}");
+        }
+    }
+}
