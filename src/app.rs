@@ -1,33 +1,120 @@
 //! Mounts every domain, and what stands around all of them.
 
-use std::sync::LazyLock;
+use std::sync::Once;
+use std::time::Duration;
 
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ResourceDef, ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, header::ACCEPT_LANGUAGE};
-use actix_web::middleware::{Next, from_fn};
+use actix_cors::Cors;
+use actix_web::App;
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::{self, Data};
-use actix_web::{App, HttpRequest, HttpResponse};
-use auth::{Directory, Tokens};
-use diesel_async::AsyncMigrationHarness;
+use auth::{Directory, Role, Tokens, TrustProxy};
+use company::Company;
+use diesel_async::{AsyncMigrationHarness, RunQueryDsl};
 use diesel_migrations::MigrationHarness;
 use platform::changes::{self, Epoch};
-use platform::{Clock, Db, Error, Result, Seal};
+use platform::jobs::Job;
+use platform::secret::Cipher;
+use platform::{Clock, Db, Error, Result, Seal, Tx};
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
-use uuid::Uuid;
+use utoipa_swagger_ui::SwaggerUi;
 
-use crate::document;
+use crate::{edge, operations};
 
-/// The largest body: a batch.
-const BODY_LIMIT: usize = 32 << 20;
+/// A domain's permissions, each with the roles that hold it.
+type Permissions = &'static [(&'static str, &'static [Role])];
+
+/// Who may do what, by domain.
+pub const PERMISSIONS: &[Permissions] = &[
+    auth::PERMISSIONS,
+    company::PERMISSIONS,
+    territories::PERMISSIONS,
+    customers::PERMISSIONS,
+    products::PERMISSIONS,
+    orders::PERMISSIONS,
+    targets::PERMISSIONS,
+    reports::PERMISSIONS,
+    sync::PERMISSIONS,
+    operations::PERMISSIONS,
+];
+
+/// What runs by itself.
+pub const JOBS: &[Job] = &[
+    Job {
+        name: "change_partitions",
+        every: Duration::from_secs(6 * 3600),
+        run: |tx| Box::pin(async { changes::ensure_partitions(tx).await.map(|()| 0) }),
+    },
+    Job {
+        name: "idempotency_keys",
+        every: Duration::from_secs(3600),
+        run: |tx| {
+            Box::pin(async { Ok(platform::write::forget_old_answers(tx).await? as u64) })
+        },
+    },
+    Job {
+        name: "signing_keys",
+        every: Duration::from_secs(6 * 3600),
+        run: |tx| Box::pin(auth::signing_key::rotate_due(tx)),
+    },
+    Job {
+        name: "memberships",
+        every: Duration::from_secs(60),
+        run: |tx| Box::pin(auth::user::apply_memberships(tx)),
+    },
+    Job {
+        name: "refresh_tokens",
+        every: Duration::from_secs(3600),
+        run: |tx| Box::pin(auth::session::forget_expired(tx)),
+    },
+    Job {
+        name: "login_failures",
+        every: Duration::from_secs(3600),
+        run: |tx| Box::pin(auth::attempt::forget_old(tx)),
+    },
+    Job {
+        name: "customer_transfers",
+        every: Duration::from_secs(60),
+        run: |tx| Box::pin(customers::transfer::apply_due(tx)),
+    },
+];
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(
+    cfg.configure(operations::routes).configure(auth::root_routes).service(
         scope::scope("/api/v1")
+            .configure(auth::routes)
+            .configure(company::routes)
+            .configure(territories::routes)
             .configure(customers::routes)
+            .configure(products::routes)
+            .configure(orders::routes)
+            .configure(targets::routes)
+            .configure(reports::routes)
             .configure(sync::routes)
+            .configure(operations::api_routes)
             .wrap(from_fn(auth::authenticate)),
     );
+}
+
+/// What the domains do for each other where dependencies point the other way.
+fn wire() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        customers::hooks::wire(vec![orders::order::customer_merged, targets::hooks::customer_merged]);
+        let _ = auth::hooks::FIRST_MEMBERSHIP.set(vec![orders::order::first_membership]);
+    });
+}
+
+/// How a service is run, beside where its data is.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Encrypts the keys in the database
+    pub secret: Option<String>,
+    /// Web pages of these origins may call
+    pub cors_origins: Vec<String>,
+    /// Believe X-Forwarded-For
+    pub trust_proxy: bool,
 }
 
 /// What the handlers share, made once per process.
@@ -39,19 +126,47 @@ pub struct Service {
     pub directory: Directory,
     seal: Seal,
     epoch: Epoch,
+    settings: Settings,
 }
 
 impl Service {
-    pub async fn start(db: Db, clock: Clock) -> Result<Self> {
+    /// Makes what is missing in a migrated database and reads what is there.
+    pub async fn start(db: Db, clock: Clock, settings: Settings) -> Result<Self> {
+        wire();
+        operations::collect();
+        let cipher = settings.secret.as_deref().map(Cipher::new).transpose()?;
+        Tx::run(&db, &clock, uuid::Uuid::nil(), changes::ensure_partitions).await?;
+        Company::ensure(&db, &clock).await?;
         let mut conn = db.conn().await?;
-        changes::ensure_partitions(&mut conn, clock.today()).await?;
-        let tokens = Tokens::load(&mut conn).await?;
-        let seal = Seal::load(&mut conn).await?;
+        let seal = Seal::load(&mut conn, cipher.as_ref()).await?;
         let epoch = Epoch::load(&mut conn).await?;
         drop(conn);
-        let directory = Directory::new(db.clone(), clock);
+        let tokens = Tokens::load(db.clone(), cipher, clock.now()).await?;
+        let directory = Directory::new(db.clone(), clock.clone());
         directory.poll().await?;
-        Ok(Self { db, clock, tokens, directory, seal, epoch })
+        Ok(Self { db, clock, tokens, directory, seal, epoch, settings })
+    }
+
+    /// Makes the user `admin` if there is nobody yet. Answers the password that was made up.
+    pub async fn first_start(&self, password: Option<&str>) -> Result<Option<String>> {
+        let made = auth::user::ensure_admin(&self.db, &self.clock, password).await?;
+        self.directory.poll().await?;
+        Ok(made)
+    }
+
+    /// Chinese text has no trigrams where the server's character type is plain `C`.
+    pub async fn check_search(&self) {
+        let query = "coalesce(cardinality(show_trgm('上海林氏')), 0) > 0";
+        let good = async {
+            let mut conn = self.db.conn().await?;
+            let good = diesel::dsl::sql::<diesel::sql_types::Bool>(query);
+            Ok::<bool, Error>(diesel::select(good).get_result(&mut conn).await?)
+        };
+        match good.await {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!("the database makes no trigrams of Chinese: use a UTF-8 LC_CTYPE"),
+            Err(_) => tracing::debug!("pg_trgm is not installed; search does not need it"),
+        }
     }
 
     /// The same service on another pool.
@@ -71,72 +186,50 @@ impl Service {
             InitError = (),
         > + use<>,
     > {
+        let origins = &self.settings.cors_origins;
         App::new()
             .into_utoipa_app()
             .configure(routes)
             .into_app()
+            .service(SwaggerUi::new("/docs/{_:.*}").config(
+                utoipa_swagger_ui::Config::from("/openapi.json").use_base_layout(),
+            ))
             .app_data(Data::new(self.db.clone()))
-            .app_data(Data::new(self.clock))
+            .app_data(Data::new(self.clock.clone()))
             .app_data(Data::new(self.tokens.clone()))
             .app_data(Data::new(self.directory.clone()))
             .app_data(Data::new(self.seal.clone()))
             .app_data(Data::new(self.epoch))
-            .app_data(web::PayloadConfig::new(BODY_LIMIT))
-            .default_service(web::to(no_such_operation))
-            .wrap(from_fn(identify_request))
+            .app_data(Data::new(TrustProxy(self.settings.trust_proxy)))
+            .app_data(Data::new(auth::Permissions(PERMISSIONS.to_vec())))
+            .default_service(web::to(edge::no_such_operation))
+            .wrap(Condition::new(!origins.is_empty(), cors(origins)))
+            .wrap(from_fn(edge::receive))
     }
+}
+
+/// Browsers may call from these origins, and read what integrations need.
+fn cors(origins: &[String]) -> Cors {
+    let cors = Cors::default()
+        .allowed_methods(["GET", "HEAD", "POST", "PATCH", "DELETE"])
+        .allowed_headers([
+            "accept",
+            "accept-language",
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "if-match",
+            "if-none-match",
+        ])
+        .expose_headers(["etag", "link", "location", "retry-after", "x-request-id"])
+        .max_age(3600);
+    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
 /// Brings the database to the schema of this build. Blocks: call it outside the async workers.
 pub async fn migrate(url: &str) -> Result<()> {
-    use diesel_async::{AsyncConnection, AsyncPgConnection};
-    let conn = AsyncPgConnection::establish(url).await.map_err(Error::internal)?;
+    let unreachable = |error| Error::unavailable("unavailable").cause(error);
+    let conn = platform::db::connect(url).await.map_err(unreachable)?;
     let mut harness = AsyncMigrationHarness::new(conn);
     harness.run_pending_migrations(crate::MIGRATIONS).map(drop).map_err(Error::internal)
-}
-
-/// Gives each request an id, in a header and as the `instance` of its problem; reads HEAD as GET
-/// (the server leaves the body out by itself).
-async fn identify_request(
-    mut req: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let id = Uuid::now_v7().to_string();
-    if req.method() == Method::HEAD {
-        req.head_mut().method = Method::GET;
-    }
-    let mut response = next.call(req).await?.map_into_boxed_body();
-    let error = response.response().error().and_then(|error| error.as_error::<Error>());
-    let language = response.request().headers().get(ACCEPT_LANGUAGE);
-    let chinese = language.is_some_and(|language| language.as_bytes().starts_with(b"zh"));
-    if let Some(answer) = error.map(|error| error.answer(Some(&id), chinese)) {
-        response = response.into_response(answer);
-    }
-    if let Ok(id) = id.parse() {
-        response.headers_mut().insert("x-request-id".parse().expect("a header name"), id);
-    }
-    Ok(response)
-}
-
-/// Every path of the document with the methods that it has.
-static PATHS: LazyLock<Vec<(ResourceDef, String)>> = LazyLock::new(|| {
-    let paths = document::openapi().paths.paths.into_iter();
-    let allow = |mut item| {
-        let methods: Vec<_> = document::methods(&mut item).map(|(name, _)| name).collect();
-        methods.join(", ")
-    };
-    paths.map(|(path, item)| (ResourceDef::new(path), allow(item))).collect()
-});
-
-/// A path that exists answers other methods with 405 and its own, all else with 404.
-async fn no_such_operation(req: HttpRequest) -> Result<HttpResponse> {
-    let known = PATHS.iter().filter(|(path, _)| path.is_match(req.path()));
-    let allow = known.map(|(_, methods)| methods.as_str()).collect::<Vec<_>>().join(", ");
-    if allow.is_empty() {
-        return Err(Error::not_found());
-    }
-    if req.method() == Method::OPTIONS {
-        return Ok(HttpResponse::NoContent().insert_header(("Allow", allow)).finish());
-    }
-    Err(Error::method_not_allowed(allow))
 }

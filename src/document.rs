@@ -1,7 +1,12 @@
 //! The OpenAPI document, derived from the routes that are mounted.
 
+use std::sync::LazyLock;
+
 use actix_web::App;
+use auth::Role;
 use platform::error::Problem;
+use platform::shape::allow_external_ids;
+use serde_json::{Value, json};
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
@@ -14,22 +19,132 @@ use crate::app;
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(
-        title = "Sales management",
+        title = "Salesbook",
         version = "1",
-        description = "Unknown fields are refused. Times are UTC, amounts are decimal strings.",
-        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+        description = "Sales management. Unknown fields are refused. Instants are RFC 3339 in UTC, \
+            business dates `YYYY-MM-DD`, amounts decimal strings; every `_to` is exclusive. Any \
+            reference `x_id` may be given as `x_external_id` with `x_source_system`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
+    servers((url = "/", description = "This service")),
     tags(
-        (name = "customers", description = "Whom we sell to"),
-        (name = "sync", description = "Keeping other systems in step"),
+        (name = "auth", description = "Who is calling, 登录与权限; people 人员 and teams 团队"),
+        (name = "company", description = "The company 公司, its calendar 工作日历 and currencies 汇率"),
+        (name = "territories", description = "Where we sell, 区域"),
+        (name = "customers", description = "Whom we sell to, 客户 and 联系人"),
+        (name = "products", description = "What we sell, 产品"),
+        (name = "orders", description = "What was sold, 订单"),
+        (name = "targets", description = "What shall be sold, 目标 and 定额"),
+        (name = "reports", description = "What became of it, 报表"),
+        (name = "sync", description = "Keeping other systems in step, 同步"),
+        (name = "operations", description = "Running the service, 运维"),
     ),
     components(schemas(Problem)),
     security(("bearer" = [])),
 )]
 struct Document;
 
-/// The document of exactly the routes that [`app::routes`] mounts, with what is true of all
-/// operations of a kind and is therefore written nowhere else.
+/// Which permission the handler of an operation asks for; made by build.rs.
+const REQUIRED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/permissions.rs"));
+
+/// The document as text, as it is served and checked in.
+pub fn text() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        serde_json::to_string_pretty(&value()).expect("a document is JSON") + "\n"
+    });
+    &TEXT
+}
+
+/// The document with what is true of all operations of a kind and is written nowhere else.
+pub fn value() -> Value {
+    let mut document = serde_json::to_value(openapi()).expect("a document is JSON");
+    let mut requests = vec![];
+    for item in document["paths"].as_object_mut().into_iter().flat_map(|it| it.values_mut()) {
+        for operation in item.as_object_mut().into_iter().flat_map(|it| it.values_mut()) {
+            name_roles(operation);
+            external_parameters(operation);
+            requests.extend(references(&operation["requestBody"]));
+        }
+    }
+    // Types of requests, and what they are made of.
+    let mut seen = std::collections::BTreeSet::new();
+    while let Some(name) = requests.pop() {
+        let schema = &mut document["components"]["schemas"][&name];
+        if seen.insert(name) {
+            requests.extend(references(schema));
+            everywhere(schema, &allow_external_ids);
+        }
+    }
+    document
+}
+
+fn everywhere(schema: &mut Value, change: &impl Fn(&mut Value)) {
+    change(schema);
+    match schema {
+        Value::Object(object) => object.values_mut().for_each(|it| everywhere(it, change)),
+        Value::Array(items) => items.iter_mut().for_each(|it| everywhere(it, change)),
+        _ => {}
+    }
+}
+
+/// The names of the schemas that stand somewhere in this part of the document.
+fn references(part: &Value) -> Vec<String> {
+    match part {
+        Value::Object(object) => {
+            let name = object.get("$ref").and_then(Value::as_str);
+            let name = name.and_then(|it| it.rsplit('/').next()).map(str::to_owned);
+            name.into_iter().chain(object.values().flat_map(references)).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        _ => vec![],
+    }
+}
+
+/// The roles that may call an operation.
+pub fn roles_of(operation: &str) -> Option<&'static [Role]> {
+    let permission = REQUIRED.iter().find(|it| it.0 == operation)?.1;
+    let mut all = app::PERMISSIONS.iter().copied().flatten();
+    all.find(|it| it.0 == permission).map(|it| it.1)
+}
+
+fn name_roles(operation: &mut Value) {
+    let id = operation["operationId"].as_str().unwrap_or_default();
+    let text = match roles_of(id) {
+        Some(roles) if roles.len() == Role::ALL.len() => "For every role.".to_owned(),
+        Some(roles) => {
+            let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+            operation["x-roles"] = json!(names);
+            format!("For: {}.", names.join(", "))
+        }
+        None => "For everybody.".to_owned(),
+    };
+    let before = operation["description"].as_str().unwrap_or_default();
+    operation["description"] = format!("{before}\n\n{text}").trim_start().into();
+}
+
+/// What [`allow_external_ids`] does for bodies, for the parameters of queries.
+fn external_parameters(operation: &mut Value) {
+    let Some(parameters) = operation["parameters"].as_array_mut() else { return };
+    let ids: Vec<String> = parameters
+        .iter()
+        .filter(|it| it["in"] == "query" && it["schema"]["format"] == "uuid")
+        .filter_map(|it| it["name"].as_str()?.strip_suffix("_id").map(str::to_owned))
+        .collect();
+    for name in ids {
+        for (ending, most, what) in [
+            ("external_id", 200, "as another system knows it"),
+            ("source_system", 40, "whose external id it is; your own system's unless told"),
+        ] {
+            parameters.push(json!({
+                "name": format!("{name}_{ending}"), "in": "query", "required": false,
+                "description": format!("Instead of `{name}_id`: {what}"),
+                "schema": { "type": "string", "minLength": 1, "maxLength": most },
+            }));
+        }
+    }
+}
+
+/// The document of exactly the routes that [`app::routes`] mounts.
 pub fn openapi() -> OpenApi {
     let app = App::new().into_utoipa_app().openapi(Document::openapi());
     let mut document = app.configure(app::routes).split_for_parts().1;
@@ -39,12 +154,13 @@ pub fn openapi() -> OpenApi {
     for schema in components.schemas.values_mut() {
         drop_null_defaults(schema);
     }
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
+        let keyed = path.starts_with("/api/") && !path.contains("/auth/");
         for (method, operation) in methods(item) {
-            if matches!(method, "PATCH" | "DELETE") {
+            if keyed && matches!(method, "PATCH" | "DELETE") {
                 header(operation, "If-Match", Required::True, "The ETag that this is based on");
             }
-            if matches!(method, "POST" | "PATCH" | "DELETE") {
+            if keyed && method != "GET, HEAD" {
                 let meaning = "Makes it safe to send again: the same key, the same answer";
                 header(operation, "Idempotency-Key", Required::False, meaning);
             }
@@ -61,6 +177,7 @@ fn drop_null_defaults(schema: &mut RefOr<Schema>) {
         match property {
             RefOr::T(Schema::Object(field)) => field.default.take_if(|it| it.is_null()),
             RefOr::T(Schema::OneOf(field)) => field.default.take_if(|it| it.is_null()),
+            RefOr::T(Schema::Array(field)) => field.default.take_if(|it| it.is_null()),
             _ => None,
         };
     }
@@ -74,6 +191,10 @@ pub fn methods(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut 
 }
 
 fn header(operation: &mut Operation, name: &str, required: Required, meaning: &str) {
+    let known = operation.parameters.iter().flatten();
+    if known.clone().any(|it| matches!(it, RefOr::T(it) if it.name == name)) {
+        return;
+    }
     let parameter = ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)

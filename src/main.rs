@@ -1,45 +1,105 @@
-//! The command line: `serve`, `migrate`, `openapi`.
+//! The command line: `serve`, `demo`, `import`, `migrate`, `openapi`, `user`, `client`.
 
-use std::path::PathBuf;
+use std::process::ExitCode;
 
-use actix_web::HttpServer;
-use private_pg::{Options, Server};
-use salesbook::app::{self, Service};
-use salesbook::document;
+use clap::Parser;
+use salesbook::auth::{self, Role};
+use salesbook::config::{Cli, Client, Command, Database, Import, LogFormat, Serve, User};
 use salesbook::platform::{Clock, Db};
+use salesbook::serve::{self, Failure, Home};
+use salesbook::{company, document};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    match std::env::args().nth(1).as_deref() {
-        Some("openapi") => println!("{}", document::openapi().to_pretty_json()?),
-        Some("migrate") => app::migrate(&std::env::var("DATABASE_URL")?).await?,
-        Some("serve") => serve().await?,
-        _ => eprintln!("usage: salesbook serve | migrate | openapi"),
+async fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(options) => serve::serve(options, async |_| Ok(())).await,
+        Command::Demo(options) => demo(options).await,
+        Command::Import(options) => import(options).await,
+        Command::Migrate(database) => migrate(&database).await,
+        Command::Openapi => {
+            print!("{}", document::text());
+            Ok(())
+        }
+        Command::User(options) => user(options).await,
+        Command::Client(options) => client(options).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("salesbook: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn migrate(database: &Database) -> Result<(), Failure> {
+    serve::log("info", LogFormat::Pretty);
+    Home::open(database)?.migrate().await
+}
+
+/// Serves, and fills the database with the demo company once it answers.
+async fn demo(options: Serve) -> Result<(), Failure> {
+    serve::serve(options, async |_| Ok(())).await
+}
+
+async fn import(options: Import) -> Result<(), Failure> {
+    let credentials = match (options.client_id, options.client_secret) {
+        (Some(id), Some(secret)) => exchange::Credentials::Client { id, secret },
+        (None, None) => match (options.username, options.password) {
+            (Some(username), Some(password)) => {
+                exchange::Credentials::Password { username, password }
+            }
+            _ => return Err("give a client id and secret, or a username and password".into()),
+        },
+        _ => return Err("a client has an id and a secret".into()),
+    };
+    let mut import = exchange::Options::new(options.folder, options.url, credentials);
+    import.source_system = options.source_system;
+    import.batch_size = options.batch_size;
+    import.parallel = options.parallel;
+    import.quiet = options.quiet;
+    let summary = exchange::import(&import).await?;
+    println!("{summary}");
+    if summary.failed() > 0 { Err("some rows were refused, see *.rejected.csv".into()) } else { Ok(()) }
+}
+
+/// A migrated database with a pool, for one command.
+async fn open(database: &Database) -> Result<(Home, Db, Clock), Failure> {
+    serve::log("warn", LogFormat::Pretty);
+    let home = Home::open(database)?;
+    home.migrate().await?;
+    let (db, clock) = (Db::new(&home.url, 2), Clock::default());
+    company::Company::ensure(&db, &clock).await?;
+    Ok((home, db, clock))
+}
+
+fn roles(names: &[String]) -> Result<Vec<Role>, Failure> {
+    let known = |name: &String| Role::ALL.iter().copied().find(|role| role.as_str() == name);
+    names.iter().map(|name| known(name).ok_or_else(|| format!("no such role: {name}").into())).collect()
+}
+
+async fn user(options: User) -> Result<(), Failure> {
+    let (_home, db, clock) = open(&options.database).await?;
+    let made = if options.password.is_none() { Some(auth::password::random()?) } else { None };
+    let password = options.password.as_deref().or(made.as_deref()).unwrap_or_default();
+    let name = options.name.as_deref().unwrap_or(&options.username);
+    if options.roles.is_empty() {
+        auth::user::set_password_cli(&db, &clock, &options.username, password).await?;
+    } else {
+        let roles = roles(&options.roles)?;
+        auth::user::create_cli(&db, &clock, &options.username, name, roles, password).await?;
+    }
+    if let Some(password) = made {
+        println!("password {password} (shown this once)");
     }
     Ok(())
 }
 
-/// Connections of each worker; PostgreSQL allows 100 in all unless told. A connection lives on the
-/// thread that opened it: with a pool of its own no worker waits for another to read an answer.
-const PER_WORKER: usize = 8;
-const IN_ALL: usize = 80;
-
-/// Serves on the database of `DATABASE_URL`, or on a private one in `data/`.
-async fn serve() -> Result<(), Box<dyn std::error::Error>> {
-    let (_server, url) = if let Ok(url) = std::env::var("DATABASE_URL") {
-        (None, url)
-    } else {
-        let (folder, settings) = (PathBuf::from("data"), vec![]);
-        let server =
-            Server::start(&Options { folder, durable: true, die_with_parent: true, settings })?;
-        let url = server.url("postgres");
-        (Some(server), url)
-    };
-    app::migrate(&url).await?;
-    let service = Service::start(Db::new(&url, 4), Clock::default()).await?;
-    tokio::spawn(service.directory.clone().watch());
-    let workers = std::thread::available_parallelism()?.get();
-    let size = (IN_ALL / workers).clamp(1, PER_WORKER);
-    let server = HttpServer::new(move || service.on(Db::new(&url, size)).app()).workers(workers);
-    Ok(server.bind(("127.0.0.1", 8080))?.run().await?)
+async fn client(options: Client) -> Result<(), Failure> {
+    let (_home, db, clock) = open(&options.database).await?;
+    let roles = roles(&options.roles)?;
+    let system = options.source_system.as_deref();
+    let made = auth::api_client::create_cli(&db, &clock, &options.name, roles, system).await?;
+    println!("client_id {}\nclient_secret {} (shown this once)", made.0, made.1);
+    Ok(())
 }

@@ -5,12 +5,12 @@ use std::sync::{LazyLock, Mutex};
 use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{self, TestRequest};
-use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid as SqlUuid};
-use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use private_pg::{Options, Server};
 use salesbook::app;
 use salesbook::auth::{Role, directory};
-use salesbook::platform::{Clock, Db, changes};
+use salesbook::platform::{Clock, Db};
 use salesbook::private_pg;
 use serde_json::Value;
 use uuid::Uuid;
@@ -42,8 +42,9 @@ static HOME: LazyLock<Home> = LazyLock::new(|| {
         runtime.block_on(async {
             maintenance(&admin, &create).await;
             app::migrate(&url).await.unwrap();
-            let mut conn = AsyncPgConnection::establish(&url).await.unwrap();
-            changes::ensure_partitions(&mut conn, Clock::default().today()).await.unwrap();
+            // Once started, it has its company, its holidays, its keys and this month's partitions.
+            let (db, settings) = (Db::new(&url, 2), app::Settings::default());
+            app::Service::start(db, Clock::default(), settings).await.unwrap();
         });
     })
     .join()
@@ -72,7 +73,8 @@ impl Home {
 }
 
 async fn maintenance(url: &str, sql: &str) {
-    AsyncPgConnection::establish(url).await.unwrap().batch_execute(sql).await.unwrap();
+    let mut conn = salesbook::platform::db::connect(url).await.unwrap();
+    conn.batch_execute(sql).await.unwrap_or_else(|error| panic!("{error}: {sql}"));
 }
 
 pub struct Service {
@@ -82,27 +84,64 @@ pub struct Service {
 
 impl Service {
     pub async fn start() -> Self {
+        Self::start_at(Clock::default()).await
+    }
+
+    /// The same at an instant that stands still until it is set.
+    pub async fn start_at(clock: Clock) -> Self {
         let database = format!("salesbook_{}", Uuid::now_v7().simple());
         let create = format!("create database {database} template {}", HOME.template);
         maintenance(&HOME.url("postgres"), &create).await;
         let db = Db::new(&HOME.url(&database), 12);
-        Self { inner: app::Service::start(db, Clock::default()).await.unwrap(), database }
+        let inner = app::Service::start(db, clock, app::Settings::default()).await.unwrap();
+        Self { inner, database }
+    }
+
+    /// Where the database is, for another process.
+    pub fn url(&self) -> String {
+        HOME.url(&self.database)
     }
 
     /// The same database, another process.
     pub async fn restart(&mut self) {
         let db = self.inner.db.clone();
-        self.inner = app::Service::start(db, self.inner.clock).await.unwrap();
+        let (clock, settings) = (self.inner.clock.clone(), app::Settings::default());
+        self.inner = app::Service::start(db, clock, settings).await.unwrap();
     }
 
     /// A new person with this role.
     pub async fn actor(&self, role: Role) -> Actor<'_> {
         let id = Uuid::now_v7();
         let mut conn = self.inner.db.conn().await.unwrap();
-        let insert = "insert into users (id, name, roles, external_id) values ($1, $2, $3, $2)";
+        let insert = "insert into users (id, version, username, name, name_pinyin, roles, active,
+            source_system, external_id, created_at, updated_at)
+            values ($1, 1, $2, $2, $2, $3, true, 'test', $2, $4, $4)";
         let insert = diesel::sql_query(insert).bind::<SqlUuid, _>(id);
         let insert = insert.bind::<Text, _>(format!("e-{id}"));
-        insert.bind::<Array<Text>, _>(vec![role.as_str()]).execute(&mut conn).await.unwrap();
+        let insert = insert.bind::<Array<Text>, _>(vec![role.as_str()]);
+        insert.bind::<Timestamptz, _>(self.inner.clock.now()).execute(&mut conn).await.unwrap();
+        drop(conn);
+        self.signed_in(id)
+    }
+
+    /// A program with this role that speaks for a system.
+    pub async fn client(&self, role: Role, source_system: &str) -> Actor<'_> {
+        let (db, clock) = (&self.inner.db, &self.inner.clock);
+        let made = salesbook::auth::api_client::create_cli(
+            db,
+            clock,
+            source_system,
+            vec![role],
+            Some(source_system),
+        );
+        let client_id = made.await.unwrap().0;
+        let id = format!("select id::text from api_clients where client_id = '{client_id}'");
+        let id = self.texts(&id).await[0].parse().unwrap();
+        self.inner.directory.poll().await.unwrap();
+        self.signed_in(id)
+    }
+
+    fn signed_in(&self, id: Uuid) -> Actor<'_> {
         let token = self.inner.tokens.issue(id, self.inner.clock.now()).unwrap();
         Actor { service: self, id, token: Some(token) }
     }
@@ -126,7 +165,8 @@ impl Service {
         let team = Uuid::now_v7();
         let mut conn = self.inner.db.conn().await.unwrap();
         let insert =
-            diesel::sql_query("insert into teams (id, name, parent_id) values ($1, '', $2)")
+            diesel::sql_query("insert into teams (id, version, name, parent_id, created_at, updated_at)
+                values ($1, 1, $1::text, $2, now(), now())")
                 .bind::<SqlUuid, _>(team)
                 .bind::<diesel::sql_types::Nullable<SqlUuid>, _>(parent);
         insert.execute(&mut conn).await.unwrap();

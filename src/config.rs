@@ -1,0 +1,154 @@
+//! The command line and the environment, one struct per command. These doc comments are the
+//! reference of all settings; `.env.sample` repeats them, and a test compares the two.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Salesbook, the sales-management service
+#[derive(Debug, Parser)]
+#[command(name = "salesbook", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API
+    Serve(Serve),
+    /// Serve with a demo company 示范公司 in a data folder of its own
+    Demo(Serve),
+    /// Push a folder of CSV files into a service
+    Import(Import),
+    /// Bring a database to the schema of this build
+    Migrate(Database),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Add a user, or set a password
+    User(User),
+    /// Add an API client and print its secret
+    Client(Client),
+}
+
+/// Where the data is.
+#[derive(Debug, Clone, Args)]
+pub struct Database {
+    /// Your own PostgreSQL 15 or newer; without it the service runs a private one. TLS as
+    /// `sslmode` says, certificates are always verified
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// The folder of the private PostgreSQL; one service per folder
+    #[arg(long, env = "SALESBOOK_DATA_DIR", default_value = "data")]
+    pub data_dir: PathBuf,
+    /// A PEM file with the certificate authority of your own server, beside those of the system
+    #[arg(long, env = "SALESBOOK_DATABASE_CA")]
+    pub database_ca: Option<PathBuf>,
+    /// Encrypts the keys that are kept in the database; the same on all instances
+    #[arg(long, env = "SALESBOOK_SECRET", hide_env_values = true)]
+    pub secret: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Serve {
+    /// Address and port to listen on
+    #[arg(long, env = "SALESBOOK_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+    #[command(flatten)]
+    pub database: Database,
+    /// The password of the user `admin`, made at the first start; a random one is printed once if
+    /// there is none
+    #[arg(long, env = "SALESBOOK_ADMIN_PASSWORD", hide_env_values = true)]
+    pub admin_password: Option<String>,
+    /// Threads that answer requests; one per processor unless told
+    #[arg(long, env = "SALESBOOK_WORKERS")]
+    pub workers: Option<usize>,
+    /// Database connections of each worker
+    #[arg(long, env = "SALESBOOK_POOL_SIZE", default_value_t = 8)]
+    pub pool_size: usize,
+    /// Origins of web pages that may call the API, separated by commas; none unless told
+    #[arg(long, env = "SALESBOOK_CORS_ORIGINS", value_delimiter = ',')]
+    pub cors_origins: Vec<String>,
+    /// Believe X-Forwarded-For, because a proxy of yours sets it
+    #[arg(long, env = "SALESBOOK_TRUST_PROXY")]
+    pub trust_proxy: bool,
+    /// What to log: a level, or one per module as in `info,salesbook=debug`
+    #[arg(long, env = "SALESBOOK_LOG", default_value = "info")]
+    pub log: String,
+    /// How to log
+    #[arg(long, env = "SALESBOOK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Pretty)]
+    pub log_format: LogFormat,
+    /// Seconds that running requests have to finish when the service stops
+    #[arg(long, env = "SALESBOOK_SHUTDOWN_SECONDS", default_value_t = 20)]
+    pub shutdown_seconds: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Pretty,
+    Json,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Import {
+    /// The folder with the CSV files, see docs/exchange-format.md
+    pub folder: PathBuf,
+    /// The service
+    #[arg(long, env = "SALESBOOK_URL", default_value = "http://127.0.0.1:8080")]
+    pub url: String,
+    /// An API client with the role erp
+    #[arg(long, env = "SALESBOOK_CLIENT_ID")]
+    pub client_id: Option<String>,
+    /// The client's secret
+    #[arg(long, env = "SALESBOOK_CLIENT_SECRET", hide_env_values = true)]
+    pub client_secret: Option<String>,
+    /// Instead of a client: a user with the role admin
+    #[arg(long, env = "SALESBOOK_USERNAME")]
+    pub username: Option<String>,
+    /// The user's password
+    #[arg(long, env = "SALESBOOK_PASSWORD", hide_env_values = true)]
+    pub password: Option<String>,
+    /// Whose external ids the files hold; the client's own system unless told
+    #[arg(long, env = "SALESBOOK_SOURCE_SYSTEM")]
+    pub source_system: Option<String>,
+    /// Rows of one request
+    #[arg(long, env = "SALESBOOK_BATCH_SIZE", default_value_t = 1000)]
+    pub batch_size: usize,
+    /// Requests at the same time
+    #[arg(long, env = "SALESBOOK_PARALLEL", default_value_t = 2)]
+    pub parallel: usize,
+    /// No progress bars
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct User {
+    #[command(flatten)]
+    pub database: Database,
+    /// The user's login; one that exists gets the new password and roles
+    pub username: String,
+    /// The display name; the login unless told
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Roles, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    pub roles: Vec<String>,
+    /// At least 10 characters; a random one is printed if there is none
+    #[arg(long, env = "SALESBOOK_PASSWORD", hide_env_values = true)]
+    pub password: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Client {
+    #[command(flatten)]
+    pub database: Database,
+    /// What the client is for
+    pub name: String,
+    /// Roles, separated by commas
+    #[arg(long, value_delimiter = ',', default_value = "erp")]
+    pub roles: Vec<String>,
+    /// The system whose external ids it writes
+    #[arg(long, env = "SALESBOOK_SOURCE_SYSTEM")]
+    pub source_system: Option<String>,
+}

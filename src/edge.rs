@@ -1,0 +1,126 @@
+//! What stands between the network and the routes: request ids, languages, limits, headers and
+//! what is measured and logged of every request.
+
+use std::sync::LazyLock;
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ResourceDef, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{
+    ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use metrics::{counter, histogram};
+use platform::{Actor, Error, Result};
+use uuid::Uuid;
+
+use crate::document;
+
+/// Most bytes of a path with its query.
+const LONGEST_URI: usize = 8 << 10;
+
+/// Gives each request an id, in a header and as the `instance` of its problem; reads HEAD as GET
+/// (the server leaves the body out by itself); counts, times and logs it. Neither tokens nor
+/// bodies nor query strings are logged: they hold what is personal.
+pub async fn receive(
+    mut req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let (id, start) = (Uuid::now_v7().to_string(), Instant::now());
+    let method = req.method().clone();
+    if method == Method::HEAD {
+        req.head_mut().method = Method::GET;
+    }
+    let mut response = match refused(&req) {
+        Some(error) => req.error_response(error).map_into_boxed_body(),
+        None => next.call(req).await?.map_into_boxed_body(),
+    };
+    let error = response.response().error().and_then(|error| error.as_error::<Error>());
+    let language = response.request().headers().get(ACCEPT_LANGUAGE);
+    let chinese = language.is_some_and(|language| language.as_bytes().starts_with(b"zh"));
+    if let Some(answer) = error.map(|error| error.answer(Some(&id), chinese)) {
+        response = response.into_response(answer);
+    }
+    protect(&mut response);
+    if let Ok(id) = id.parse() {
+        response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
+    }
+    tell(&response, &method, &id, start);
+    Ok(response)
+}
+
+/// What needs no route to be refused.
+fn refused(req: &ServiceRequest) -> Option<Error> {
+    let uri = req.uri();
+    if uri.path_and_query().is_some_and(|it| it.as_str().len() > LONGEST_URI) {
+        return Some(Error::bad_request("uri_too_long", "at most 8 KiB of path and query"));
+    }
+    let accept = req.headers().get(ACCEPT)?.to_str().ok()?;
+    let takes = |kind: &str| accept.split(',').any(|it| it.trim().split(';').next() == Some(kind));
+    let good = ["*/*", "application/*", "application/json", "application/problem+json", "text/csv"];
+    let ours = uri.path().starts_with("/api/");
+    let unacceptable = ours && !accept.trim().is_empty() && !good.into_iter().any(takes);
+    unacceptable.then(|| Error::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable"))
+}
+
+/// Headers for browsers: nothing of ours is a page, but for the documentation.
+fn protect(response: &mut ServiceResponse<BoxBody>) {
+    let docs = response.request().path().starts_with("/docs");
+    let policy = if docs {
+        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; \
+         frame-ancestors 'none'"
+    } else {
+        "default-src 'none'; frame-ancestors 'none'"
+    };
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    if !docs && !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+fn tell(response: &ServiceResponse<BoxBody>, method: &Method, id: &str, start: Instant) {
+    let req = response.request();
+    // The pattern, not the path: as a label of a metric every id would be a series of its own.
+    let route = req.match_pattern().unwrap_or_else(|| "unmatched".into());
+    let status = response.status().as_u16();
+    let took = start.elapsed();
+    let labels = [
+        ("method", method.as_str().to_owned()),
+        ("route", route.clone()),
+        ("status", status.to_string()),
+    ];
+    counter!("http_requests_total", &labels).increment(1);
+    histogram!("http_request_seconds", &labels[..2]).record(took.as_secs_f64());
+    let caller = req.extensions().get::<Actor>().map(|actor| actor.id.to_string());
+    let (caller, ms) = (caller.unwrap_or_default(), took.as_millis());
+    tracing::info!(target: "salesbook::http", id, caller, %method, route, status, ms, "request");
+}
+
+/// Every path of the document with the methods that it has.
+static PATHS: LazyLock<Vec<(ResourceDef, String)>> = LazyLock::new(|| {
+    let paths = document::openapi().paths.paths.into_iter();
+    let allow = |mut item| {
+        let methods: Vec<_> = document::methods(&mut item).map(|(name, _)| name).collect();
+        methods.join(", ")
+    };
+    paths.map(|(path, item)| (ResourceDef::new(path), allow(item))).collect()
+});
+
+/// A path that exists answers other methods with 405 and its own, all else with 404.
+pub async fn no_such_operation(req: HttpRequest) -> Result<HttpResponse> {
+    let known = PATHS.iter().filter(|(path, _)| path.is_match(req.path()));
+    let allow = known.map(|(_, methods)| methods.as_str()).collect::<Vec<_>>().join(", ");
+    if allow.is_empty() {
+        return Err(Error::not_found());
+    }
+    if req.method() == Method::OPTIONS {
+        return Ok(HttpResponse::NoContent().insert_header(("Allow", allow)).finish());
+    }
+    Err(Error::method_not_allowed(allow))
+}

@@ -1,0 +1,157 @@
+//! What those who run the service need, outside the versioned API: health, metrics, the document
+//! and what a problem's code means.
+
+use std::sync::LazyLock;
+
+use actix_web::web;
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use diesel::dsl::sql;
+use diesel::sql_types::Bool;
+use diesel_async::RunQueryDsl;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use platform::jobs::JobState;
+use platform::{Db, Error, Path, Problems, Result};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::{document, problems};
+
+auth::permissions! {
+    ReadJobs: Admin;
+}
+
+/// The service is there
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    #[schema(example = "ok")]
+    pub status: &'static str,
+    pub version: &'static str,
+}
+
+impl Health {
+    const OK: Self = Self { status: "ok", version: env!("CARGO_PKG_VERSION") };
+}
+
+/// What a code means
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Meaning {
+    #[schema(example = "possible_duplicate")]
+    pub code: &'static str,
+    pub en: &'static str,
+    /// 中文
+    pub zh: &'static str,
+}
+
+/// Outside `/api/v1`, for everybody who can reach the port.
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(live)
+        .service(ready)
+        .service(read_metrics)
+        .service(read_document)
+        .service(explain_problem);
+}
+
+/// Within `/api/v1`.
+pub fn api_routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_jobs);
+}
+
+/// Is the process alive?
+///
+/// It answers whether or not the database does.
+#[utoipa::path(
+    tag = "operations",
+    security(()),
+    responses((status = 200, description = "It is", body = Health), Problems),
+)]
+#[get("/health/live")]
+async fn live() -> web::Json<Health> {
+    web::Json(Health::OK)
+}
+
+/// Can the service work?
+///
+/// 503 while the database is out of reach or has no schema yet.
+#[utoipa::path(
+    tag = "operations",
+    security(()),
+    responses((status = 200, description = "It can", body = Health), Problems),
+)]
+#[get("/health/ready")]
+async fn ready(db: Db) -> Result<web::Json<Health>> {
+    let seen = sql::<Bool>("true from company");
+    let row = diesel::select(seen).get_result::<bool>(&mut *db.conn().await?).await;
+    row.map(|_| web::Json(Health::OK)).map_err(|it| Error::unavailable("unavailable").cause(it))
+}
+
+/// Read the metrics
+///
+/// In the text format of Prometheus.
+#[utoipa::path(
+    tag = "operations",
+    security(()),
+    responses((status = 200, description = "All metrics", body = String,
+        content_type = "text/plain"), Problems),
+)]
+#[get("/metrics")]
+async fn read_metrics() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(METRICS.render())
+}
+
+/// Read the OpenAPI document
+///
+/// This document, as the running service has it.
+#[utoipa::path(
+    tag = "operations",
+    security(()),
+    responses((status = 200, description = "The document", body = Object), Problems),
+)]
+#[get("/openapi.json")]
+async fn read_document() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(document::text())
+}
+
+/// What a problem's code means
+///
+/// The `type` of every problem leads here.
+#[utoipa::path(
+    tag = "operations",
+    security(()),
+    params(("code" = String, Path, description = "The code", example = "possible_duplicate")),
+    responses((status = 200, description = "What it means", body = Meaning), Problems),
+)]
+#[get("/problems/{code}")]
+async fn explain_problem(code: Path<String>) -> Result<web::Json<Meaning>> {
+    let known = problems::MEANINGS.iter().find(|it| it.0 == *code).ok_or_else(Error::not_found)?;
+    Ok(web::Json(Meaning { code: known.0, en: known.1, zh: known.2 }))
+}
+
+/// List the jobs
+///
+/// What runs by itself: when it ran, when it will, and how often it failed. For admins.
+#[utoipa::path(
+    tag = "operations",
+    responses((status = 200, description = "All jobs", body = Vec<JobState>), Problems),
+)]
+#[get("/jobs")]
+async fn list_jobs(_: Can<ReadJobs>, db: Db) -> Result<web::Json<Vec<JobState>>> {
+    JobState::list(&mut *db.conn().await?).await.map(web::Json)
+}
+
+/// Where all metrics of this process are collected.
+pub static METRICS: LazyLock<PrometheusHandle> = LazyLock::new(|| {
+    let seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+    let builder = PrometheusBuilder::new();
+    let builder = builder.set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &seconds);
+    builder
+        .expect("there are buckets")
+        .install_recorder()
+        .expect("nobody else in this process collects metrics")
+});
+
+/// Begins to collect; what is counted before is lost.
+pub fn collect() {
+    LazyLock::force(&METRICS);
+}

@@ -1,0 +1,143 @@
+//! Running the service: where its data is, how it starts, and how it stops.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::HttpServer;
+use actix_web::http::KeepAlive;
+use platform::{Clock, Db};
+use private_pg::{Options, Server};
+use tokio::time::sleep;
+use tracing_subscriber::EnvFilter;
+
+use crate::app::{self, JOBS, Service, Settings};
+use crate::config::{Database, LogFormat, Serve};
+
+/// Why the service does not run, in one line.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Connections in all: PostgreSQL allows 100 unless told. A connection lives on the thread that
+/// opened it: with a pool of its own no worker waits for another to read an answer.
+const IN_ALL: usize = 80;
+
+/// For jobs, the directory and the start.
+const OWN_POOL: usize = 4;
+
+/// How long a start waits for a database that is down.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Where the data is: a private server that lives as long as this, or the user's own.
+pub struct Home {
+    server: Option<Server>,
+    pub url: String,
+}
+
+impl Home {
+    pub fn open(database: &Database) -> Result<Self, Failure> {
+        if let Some(url) = &database.database_url {
+            return Ok(Self { server: None, url: url.clone() });
+        }
+        let options = Options {
+            folder: database.data_dir.clone(),
+            durable: true,
+            die_with_parent: true,
+            settings: vec![],
+        };
+        let server = Server::start(&options)?;
+        let url = server.url("postgres");
+        Ok(Self { server: Some(server), url })
+    }
+
+    /// Brings the schema up to date; waits for a server of the user's that is down.
+    pub async fn migrate(&self) -> Result<(), Failure> {
+        let start = tokio::time::Instant::now();
+        let mut pause = Duration::from_millis(200);
+        loop {
+            match app::migrate(&self.url).await {
+                Err(error) if error.code() == "unavailable" && start.elapsed() < PATIENCE => {
+                    tracing::warn!(cause = %error.cause_text(), "waiting for the database");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(5));
+                }
+                outcome => return outcome.map_err(why),
+            }
+        }
+    }
+}
+
+/// In a terminal the cause says more than the code.
+fn why(error: platform::Error) -> Failure {
+    format!("{error} {}", error.cause_text()).into()
+}
+
+/// Starts to log, once.
+pub fn log(filter: &str, format: LogFormat) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let _ = match format {
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+        LogFormat::Pretty => log.try_init(),
+    };
+}
+
+/// Serves until it is told to stop: no new requests then, and time for the running ones to end.
+/// `started` is called once the service answers.
+pub async fn serve(
+    options: Serve,
+    started: impl AsyncFnOnce(&str) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    log(&options.log, options.log_format);
+    // Before anything else: a port in use should not cost the start of a database.
+    let listener = TcpListener::bind(&options.listen)
+        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
+    let home = Home::open(&options.database)?;
+    home.migrate().await?;
+    let settings = Settings {
+        secret: options.database.secret.clone(),
+        cors_origins: options.cors_origins.clone(),
+        trust_proxy: options.trust_proxy,
+    };
+    let db = Db::new(&home.url, OWN_POOL);
+    let service = Service::start(db, Clock::default(), settings).await.map_err(why)?;
+    if let Some(password) = service.first_start(options.admin_password.as_deref()).await? {
+        eprintln!("user admin, password {password} (shown this once)");
+    }
+    service.check_search().await;
+    let address = listener.local_addr()?;
+    background(&service);
+    let workers = options.workers.map_or_else(std::thread::available_parallelism, |n| {
+        std::num::NonZero::new(n).ok_or(std::io::ErrorKind::InvalidInput.into())
+    })?;
+    let size = (IN_ALL / workers.get()).clamp(1, options.pool_size.max(1));
+    let (copy, url) = (service.clone(), home.url.clone());
+    let server = HttpServer::new(move || copy.on(Db::new(&url, size)).app())
+        .workers(workers.get())
+        .keep_alive(KeepAlive::Timeout(Duration::from_secs(75)))
+        .client_request_timeout(Duration::from_secs(10))
+        .client_disconnect_timeout(Duration::from_secs(5))
+        .shutdown_timeout(options.shutdown_seconds)
+        .listen(listener)?
+        .run();
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
+    let running = tokio::spawn(server);
+    started(&format!("http://{address}")).await?;
+    running.await??;
+    tracing::info!("stopped");
+    drop(home.server);
+    Ok(())
+}
+
+/// The directory's poller and the jobs, on a thread of their own: their futures stay where they
+/// are, and no busy worker keeps them waiting.
+fn background(service: &Service) {
+    let (directory, db, clock) =
+        (service.directory.clone(), service.db.clone(), service.clock.clone());
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let Ok(runtime) = runtime else { return };
+        let local = tokio::task::LocalSet::new();
+        local.spawn_local(directory.watch());
+        local.spawn_local(platform::jobs::run(db, clock, JOBS));
+        runtime.block_on(local);
+    });
+}
