@@ -99,10 +99,32 @@ pub fn source_of<D>(caller: &Caller, batch: &Batch<D>) -> Result<String> {
     };
     let foreign = caller.is(Role::Erp) && !caller.is(Role::Admin) && own != Some(system);
     if foreign && caller.is_machine() {
-        let detail = "a client writes the external ids of its own source system only";
-        return Err(Error::forbidden_because("foreign_source_system", detail));
+        return Err(foreign_system());
     }
     Ok(system.to_owned())
+}
+
+/// The key of something new that comes by itself: whose external id it has, if it has one.
+pub fn key_of(
+    caller: &Caller,
+    source_system: Option<&str>,
+    external_id: Option<&str>,
+) -> Result<(Option<String>, Option<String>)> {
+    let Some(external_id) = external_id else { return Ok((None, None)) };
+    let own = caller.source_system();
+    let Some(system) = source_system.or(own) else {
+        let fault = Fault::new("/source_system", "required", "whose external id is this?");
+        return Err(Error::invalid(vec![fault]));
+    };
+    if caller.is_machine() && !caller.is(Role::Admin) && own != Some(system) {
+        return Err(foreign_system());
+    }
+    Ok((Some(system.to_owned()), Some(external_id.to_owned())))
+}
+
+fn foreign_system() -> Error {
+    let detail = "a client writes the external ids of its own source system only";
+    Error::forbidden_because("foreign_source_system", detail)
 }
 
 /// Carries out a batch.

@@ -9,9 +9,11 @@ pub mod directory;
 pub mod hooks;
 pub mod import;
 pub mod login;
+pub mod machine;
 pub mod me;
 pub mod membership;
 pub mod password;
+pub mod peer;
 pub mod policy;
 pub mod reach;
 pub mod reference;
@@ -26,9 +28,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub use caller::{Caller, Can, authenticate};
 pub use directory::{Directory, Person};
 pub use import::{Arrival, Draft, Imported, Keys, import};
-pub use login::TrustProxy;
 pub use me::Permissions;
 pub use membership::team_paths;
+pub use peer::TrustProxy;
 pub use policy::{Permission, Role};
 pub use reference::{Body, Reference, Refers};
 pub use signing_key::root_routes;
@@ -55,6 +57,7 @@ permissions! {
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.configure(login::routes)
+        .configure(machine::routes)
         .configure(me::routes)
         .configure(user::http::routes)
         .configure(team::http::routes)

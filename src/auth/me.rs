@@ -49,7 +49,7 @@ pub struct Reach {
 }
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(read_me).service(account::set_own_password);
+    cfg.service(read_me).configure(account::routes);
 }
 
 /// Who am I?

@@ -32,9 +32,13 @@ async fn turn() -> Result<SemaphorePermit<'static>> {
 /// The password as it is stored, if it is good enough.
 pub async fn hash(password: &str, username: Option<&str>) -> Result<String> {
     check(password, username)?;
-    let password = password.to_owned();
-    let _turn = turn().await?;
-    web::block(move || hash_now(&password)).await.map_err(Error::internal)?
+    let (password, turn) = (password.to_owned(), turn().await?);
+    let hash = web::block(move || {
+        // Given back by the work and not by its caller, who may hang up before it is done.
+        let _turn = turn;
+        hash_now(&password)
+    });
+    hash.await.map_err(Error::internal)?
 }
 
 fn hash_now(password: &str) -> Result<String> {
@@ -52,10 +56,10 @@ static NOBODYS: LazyLock<String> =
 
 /// Is this the password that was stored? Nobody's is never.
 pub async fn fits(password: &str, stored: Option<String>) -> Result<bool> {
-    let password = password.to_owned();
-    let _turn = turn().await?;
+    let (password, turn) = (password.to_owned(), turn().await?);
     let fits = web::block(move || {
-        let hash = stored.as_deref().unwrap_or(&NOBODYS);
+        let (_turn, nobodys) = (turn, LazyLock::force(&NOBODYS));
+        let hash = stored.as_deref().unwrap_or(nobodys);
         let hash = PasswordHash::new(hash).map_err(|e| Error::internal(e.to_string()))?;
         let fits = Argon2::default().verify_password(password.as_bytes(), &hash).is_ok();
         Ok(fits && stored.is_some())

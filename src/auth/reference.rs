@@ -227,13 +227,11 @@ pub async fn resolve_known(
                     }
                     Target::Absent | Target::Wrong(..) => return,
                 };
-                match id {
-                    Some(id) => drop(object.insert(format!("{name}_id"), id.to_string().into())),
-                    None => {
-                        let pointer = format!("{pointer}/{name}_{field}");
-                        faults.push(Fault::unknown_reference(&pointer));
-                    }
-                }
+                let Some(id) = id else {
+                    let pointer = format!("{pointer}/{name}_{field}");
+                    return faults.push(Fault::unknown_reference(&pointer));
+                };
+                object.insert(format!("{name}_id"), id.to_string().into());
             });
         }
     }

@@ -1,6 +1,8 @@
 //! The keys that access tokens are signed with: in the database, so that all instances on it
 //! accept each other's tokens; several at once, so that a change of keys interrupts nobody.
 
+use std::sync::OnceLock;
+
 use actix_web::{HttpResponse, get, post, web::Data};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -197,10 +199,17 @@ pub(crate) async fn rotate(tx: &mut Tx, cipher: Option<&Cipher>) -> Result<Signi
     make(tx.conn(), cipher, now, signs_from).await
 }
 
-/// Is there no key that is younger than it may become?
-pub(crate) async fn is_due(tx: &mut Tx) -> Result<bool> {
+/// What the job encrypts with: it is called without anything of the service that it runs in.
+pub(crate) static CIPHER: OnceLock<Option<Cipher>> = OnceLock::new();
+
+/// A daily job: no key signs for longer than 90 days.
+pub async fn rotate_due(tx: &mut Tx) -> Result<u64> {
+    tx.lock("signing keys").await?;
     let young = signing_keys::created_at.gt(Timestamp(tx.now.0 - LONGEST_USE));
     let young = signing_keys::table.filter(young).select(signing_keys::kid);
     let young = diesel::select(diesel::dsl::exists(young)).get_result::<bool>(tx.conn());
-    Ok(!young.await?)
+    if young.await? {
+        return Ok(0);
+    }
+    rotate(tx, CIPHER.get().and_then(Option::as_ref)).await.map(|_| 1)
 }

@@ -42,6 +42,11 @@ pub struct NewTeam {
     #[schema(min_length = 1, max_length = 200)]
     name: String,
     parent_id: Option<Uuid>,
+    /// Whose `external_id`; your own system's unless told
+    #[schema(min_length = 1, max_length = 40)]
+    source_system: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
+    external_id: Option<String>,
 }
 
 /// A merge patch: absent fields stay as they are, null clears.

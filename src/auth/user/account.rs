@@ -6,6 +6,7 @@ use platform::{
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::db::{Credentials, Who, are_there, credentials, set_hash};
@@ -31,6 +32,10 @@ pub struct OwnPassword {
     new: String,
 }
 
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(set_own_password);
+}
+
 /// Change your own password
 ///
 /// Ends all your sessions: log in again. A wrong `current` (422) counts as a failed login.
@@ -40,7 +45,7 @@ pub struct OwnPassword {
     responses((status = 204, description = "It is changed"), Problems),
 )]
 #[post("/me/password")]
-pub(crate) async fn set_own_password(
+async fn set_own_password(
     caller: Can<Anybody>,
     change: Json<OwnPassword>,
     db: Db,
@@ -180,7 +185,7 @@ async fn add(
         roles: Some(roles),
         ..UserChanges::default()
     };
-    let user = User::add(tx, &changes).await?;
+    let user = User::add(tx, &changes, (None, None)).await?;
     set_hash(tx, user.id, hash).await?;
     Ok(user.id)
 }

@@ -19,6 +19,7 @@ use super::{
     NewUser, User, UserChanges, UserFilter, UserPage, UserRow, UserSort, UserView, last_admin,
     not_grantable, own_account,
 };
+use crate::import::key_of;
 use crate::reference::{self, Body};
 use crate::{Caller, Role, directory, hooks, membership, password, session};
 
@@ -147,9 +148,11 @@ impl User {
         };
         let work = async move |tx: &mut Tx| {
             let new = new.resolve(tx.conn(), &caller).await?;
+            let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
+            let key = key_of(&caller, system, external)?;
             let mut changes = new.changes();
             changes.roles_for(&caller, None).map_err(not_grantable)?;
-            let user = Self::add(tx, &changes).await?;
+            let user = Self::add(tx, &changes, key).await?;
             if let Some(hash) = &hash {
                 set_hash(tx, user.id, hash).await?;
             }
@@ -158,8 +161,13 @@ impl User {
         write.create(work).await
     }
 
-    pub(super) async fn add(tx: &mut Tx, changes: &UserChanges) -> Result<Self> {
-        let user = Self::blank(Uuid::now_v7(), tx.now).with(changes, tx.today);
+    pub(super) async fn add(
+        tx: &mut Tx,
+        changes: &UserChanges,
+        (source_system, external_id): (Option<String>, Option<String>),
+    ) -> Result<Self> {
+        let mut user = Self::blank(Uuid::now_v7(), tx.now).with(changes, tx.today);
+        (user.source_system, user.external_id) = (source_system, external_id);
         let faults = user.faults(changes, tx.today);
         if !faults.is_empty() {
             return Err(Error::invalid(faults));

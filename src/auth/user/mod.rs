@@ -119,6 +119,11 @@ pub struct NewUser {
     employed_to: Option<Date>,
     #[schema(default = true, nullable = false)]
     active: Option<bool>,
+    /// Whose `external_id`; your own system's unless told
+    #[schema(min_length = 1, max_length = 40)]
+    source_system: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
+    external_id: Option<String>,
 }
 
 /// A merge patch: absent fields stay as they are, null clears.

@@ -1,0 +1,54 @@
+//! Where a request comes from, and answers that stay between the two of us.
+
+use std::future::{Ready, ready};
+use std::net::IpAddr;
+
+use actix_web::body::BoxBody;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, dev::Payload, web::Data};
+use platform::{Error, Result};
+use serde::Serialize;
+
+/// Whether `X-Forwarded-For` tells the address of a client: only behind a proxy that writes it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TrustProxy(pub bool);
+
+/// The address that a request comes from.
+pub(crate) struct Peer(pub String);
+
+impl FromRequest for Peer {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let trusted = req.app_data::<Data<TrustProxy>>().is_some_and(|trust| trust.0);
+        // The last one is the proxy's own word; what stands before it anybody may have written.
+        let last = req.headers().get_all("x-forwarded-for").last();
+        let last = last.filter(|_| trusted).and_then(|it| it.to_str().ok()?.rsplit(',').next());
+        let last = last.and_then(|it| it.trim().parse::<IpAddr>().ok());
+        let address = last.or_else(|| req.peer_addr().map(|peer| peer.ip()));
+        ready(Ok(Self(address.map_or_else(|| "unknown".to_owned(), group))))
+    }
+}
+
+/// Whoever has one IPv6 address has all that begin with the same 64 bits.
+fn group(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
+/// An answer that nobody may store.
+pub(crate) struct NoStore<T>(pub T);
+
+impl<T: Serialize> Responder for NoStore<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(&self.0)
+    }
+}
