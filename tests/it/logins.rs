@@ -256,6 +256,7 @@ async fn a_disabled_person_has_no_session() {
     me.get("/api/v1/me").await.expect(200);
     let path = format!("/api/v1/users/{id}");
     admin.patch(&path, 1, json!({ "active": false })).await.expect(200);
+    assert_eq!(service.count("refresh_tokens").await, 0);
     service.inner.directory.poll().await.unwrap();
     me.get("/api/v1/me").await.expect(401);
     refresh(&service, &session["refresh_token"]).await.expect(401);
