@@ -10,7 +10,9 @@ use uuid::Uuid;
 
 use crate::ReadReports;
 use crate::answer::{Asked, Desk, Plan, Question};
-use crate::measure::{self, CONVERTED, Dimension, Level, Metric, OwnerType, PeriodType};
+use crate::filter;
+use crate::measure::{self, Dimension, Level, Metric, OwnerType, PeriodType};
+use crate::targets::{BY_PERIOD, by_owner_and_year, one_by_one, wanted};
 
 text_enum! {
     pub enum AttainmentBy {
@@ -26,22 +28,22 @@ text_enum! {
 pub struct AttainmentQuery {
     /// `user` unless told
     #[param(inline)]
-    owner_type: Option<OwnerType>,
+    pub owner_type: Option<OwnerType>,
     /// Only the targets of this user, team or customer
-    owner_id: Option<Uuid>,
+    pub owner_id: Option<Uuid>,
     /// `ordered_amount` unless told
     #[param(inline)]
-    metric: Option<Metric>,
+    pub metric: Option<Metric>,
     /// `base` unless told
     #[param(inline)]
-    level: Option<Level>,
+    pub level: Option<Level>,
     #[param(inline)]
-    period_type: Option<PeriodType>,
+    pub period_type: Option<PeriodType>,
     /// Only targets for a part of the sales. Sums take targets for all sales unless told.
     #[param(inline)]
-    dimension: Option<Dimension>,
+    pub dimension: Option<Dimension>,
     #[param(min_length = 1, max_length = 200)]
-    dimension_value: Option<String>,
+    pub dimension_value: Option<String>,
     /// `owner,year` sums by the year of `period_start`, `period` sums over the owners; without it a
     /// row for each target
     #[param(inline, style = Form, explode = false)]
@@ -125,7 +127,8 @@ pub struct AttainmentRow {
     pub required_daily: Option<Number>,
 }
 
-/// All targets of the report; the sums are null where they would mix kinds of periods.
+/// All targets of the report; the sums are null where they would mix kinds of periods, and of teams,
+/// which lie in each other.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AttainmentTotals {
     pub targets: i64,
@@ -191,7 +194,8 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
     let sum = metric.sum().ok_or_else(Metric::not_available)?;
     let wanted = wanted(&mut question, owner_type, matches!(shape, Shape::Targets));
     let (caller, until) = (question.caller, question.until);
-    let entries = measure::entries(owner_type, metric, caller, until, &mut question.binds);
+    let visible = filter::visible(caller, &mut question.binds);
+    let entries = measure::entries(owner_type, metric, &visible, until, &mut question.binds);
     let snapshot = match owner_type.is_seen_whole(caller) {
         true => "target.closed_actual",
         false => "null::numeric",
@@ -199,10 +203,10 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
     let as_of = question.binds.date(question.as_of);
     let measured = format!(
         "{wanted},
-        measured as (
+        measured as materialized (
             select target.*, sums.orders, coalesce({snapshot}, sums.actual, 0) as actual
             from wanted as target cross join lateral (
-                select count(distinct order_id) filter (where kind = 'booked') as orders,
+                select count(distinct order_id) filter (where stands) as orders,
                     {sum} as actual
                 from {entries}
             ) as sums
@@ -213,14 +217,19 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
         Shape::OwnerYear => by_owner_and_year(owner_type),
         Shape::Period => BY_PERIOD.to_owned(),
     };
+    // Teams lie in each other: their sum would count the lower ones twice.
+    let summable = match owner_type {
+        OwnerType::Team => "false",
+        _ => "count(distinct (period_type, dimension, dimension_value)) <= 1",
+    };
     let totals = format!(
         "{measured},
         summed as (
             select count(*) as targets,
                 count(*) filter (where target > 0 and actual >= target) as met,
-                case when count(distinct (period_type, dimension, dimension_value)) <= 1
+                case when {summable}
                     then coalesce(sum(target), 0) end as target,
-                case when count(distinct (period_type, dimension, dimension_value)) <= 1
+                case when {summable}
                     then coalesce(sum(actual), 0) end as actual
             from measured
         )
@@ -250,169 +259,3 @@ fn ambiguous() -> Error {
     let fault = Fault::new("/period_type", "ambiguous_period_type", message);
     Error::new(StatusCode::UNPROCESSABLE_ENTITY, "ambiguous_period_type").faults(vec![fault])
 }
-
-/// `with … wanted as (…)`: the targets of the report. A team without one of its own has the sum of
-/// what the people in and below it have.
-fn wanted(
-    question: &mut Question<'_, AttainmentQuery>,
-    owner_type: OwnerType,
-    any_dimension: bool,
-) -> String {
-    let (own, binds) = (&question.own, &mut question.binds);
-    let mut asked = format!(
-        "status in ('approved', 'closed') and metric = {} and level = {}
-            and period_start >= {} and period_start < {}",
-        binds.text(own.metric.unwrap_or_default().as_str()),
-        binds.text(own.level.unwrap_or_default().as_str()),
-        binds.date(question.range.from),
-        binds.date(question.range.to),
-    );
-    if let Some(period_type) = own.period_type {
-        asked += &format!(" and period_type = {}", binds.text(period_type.as_str()));
-    }
-    match own.dimension {
-        Some(dimension) => {
-            asked += &format!(" and dimension = {}", binds.text(dimension.as_str()));
-        }
-        None if any_dimension => {}
-        None => asked += " and dimension is null",
-    }
-    if let Some(value) = &own.dimension_value {
-        asked += &format!(" and dimension_value = {}", binds.text(value));
-    }
-    let mut visible = owner_type.visible(question.caller, binds);
-    if let Some(owner) = own.owner_id {
-        visible = format!("{visible} and owner_id = {}", binds.id(owner));
-    }
-    let columns = "id, owner_id, channel, dimension, dimension_value, dimension_id, period_type,
-        period_start, period_end, status, closed_at, closed_actual, target";
-    let of = owner_type.as_str();
-    let own_targets = format!(
-        "own as (
-            select {columns}, 'own' as target_source
-            from (select {CONVERTED} from targets where owner_type = '{of}' and {asked}) as target
-            where {visible}
-        )"
-    );
-    if owner_type != OwnerType::Team {
-        return format!("with {own_targets}, wanted as (select * from own)");
-    }
-    // Where somebody was when the period began, else where they first were.
-    format!(
-        "with recursive {own_targets},
-        above (team_id, owner_id) as (
-            select id, id from teams
-            union
-            select above.team_id, teams.parent_id from above join teams on teams.id = above.owner_id
-            where teams.parent_id is not null
-        ),
-        members as (
-            select above.owner_id, target.dimension, target.dimension_value, target.dimension_id,
-                target.period_type, target.period_start, target.period_end, target.target
-            from (select {CONVERTED} from targets where owner_type = 'user' and {asked}) as target
-            cross join lateral (
-                select team_id from memberships where user_id = target.owner_id
-                order by (valid_from <= target.period_start
-                    and (valid_to is null or valid_to > target.period_start)) desc, valid_from
-                limit 1
-            ) as place
-            join above using (team_id)
-        ),
-        summed as (
-            select owner_id, dimension, dimension_value, dimension_id, period_type, period_start,
-                period_end, case when count(*) = count(target) then sum(target) end as target
-            from members where {visible}
-            group by 1, 2, 3, 4, 5, 6, 7
-        ),
-        wanted as (
-            select * from own
-            union all
-            select null, owner_id, null, dimension, dimension_value, dimension_id, period_type,
-                period_start, period_end, 'approved', null, null, target, 'members'
-            from summed where not exists (
-                select from targets where owner_type = 'team' and {asked}
-                    and targets.owner_id = summed.owner_id
-                    and targets.period_type = summed.period_type
-                    and targets.period_start = summed.period_start
-                    and targets.period_end = summed.period_end
-                    and targets.dimension is not distinct from summed.dimension
-                    and targets.dimension_value is not distinct from summed.dimension_value
-            )
-        )"
-    )
-}
-
-/// A row for each target.
-fn one_by_one(owner_type: OwnerType, as_of: &str) -> String {
-    let (join, external_id, name) = owner_type.named();
-    let working = |from: &str, to: &str| {
-        // Monday to Friday, less holidays, plus the days that are made up for 调休
-        format!(
-            "(select count(*) from generate_series({from}, {to} - 1, interval '1 day') as day
-                left join holidays on holidays.date = day::date
-                where case kind when 'working' then true when 'holiday' then false
-                    else extract(isodow from day) < 6 end)"
-        )
-    };
-    let elapsed = working("target.period_start", &format!("({as_of} + 1)"));
-    let all = working("target.period_start", "target.period_end");
-    format!(
-        ", progress as (
-            select target.*, 100 * actual / nullif(target, 0) as attainment,
-                greatest(target - actual, 0) as gap,
-                case when running then {elapsed}::numeric end as elapsed,
-                case when running then {all}::numeric end as days
-            from (
-                select *, period_start <= {as_of} and period_end > {as_of} as running from measured
-            ) as target
-        )
-        select target.id as target_id, target.owner_id, {external_id} as owner_external_id,
-            {name} as owner_name, target.channel, target.period_type, target.period_start,
-            target.period_end, target.dimension, target.dimension_value, target.target_source,
-            target.status, target.orders, round(target, 4)::text as target,
-            round(actual, 4)::text as actual, round(attainment, 2)::text as attainment_percent,
-            round(gap, 4)::text as gap,
-            case when attainment is not null then rank() over (rivals order by attainment desc nulls last)
-                end as rank,
-            rank() over (rivals order by actual desc) as rank_by_actual,
-            round(100 * elapsed / nullif(days, 0), 2)::text as time_progress_percent,
-            round(attainment - 100 * elapsed / nullif(days, 0), 2)::text as pace,
-            round(gap / nullif(days - elapsed, 0), 4)::text as required_daily
-        from progress as target {join}
-        window rivals as (partition by target.period_type, target.period_start, target.period_end,
-            target.dimension, target.dimension_value)
-        order by target.period_start, target.period_end, target.period_type, target.dimension,
-            target.dimension_value, rank, rank_by_actual, {external_id} collate \"C\", target.id"
-    )
-}
-
-/// The sum of each owner's targets by the year in which they begin.
-fn by_owner_and_year(owner_type: OwnerType) -> String {
-    let (join, external_id, name) = owner_type.named();
-    format!(
-        ", yearly as (
-            select owner_id, channel, extract(year from period_start)::int as year,
-                sum(target) as target, sum(actual) as actual,
-                100 * sum(actual) / nullif(sum(target), 0) as attainment
-            from measured group by 1, 2, 3
-        )
-        select target.owner_id, {external_id} as owner_external_id, {name} as owner_name,
-            target.channel, year, round(target.target, 4)::text as target,
-            round(actual, 4)::text as actual, round(attainment, 2)::text as attainment_percent,
-            case when attainment is not null then
-                rank() over (partition by year order by attainment desc nulls last) end as rank
-        from yearly as target {join}
-        order by year, rank, {external_id} collate \"C\", target.owner_id"
-    )
-}
-
-/// The sum over the owners of each period.
-const BY_PERIOD: &str = "
-    select period_type, period_start, period_end,
-        count(distinct (owner_id, channel)) as people,
-        round(sum(target), 4)::text as target, round(sum(actual), 4)::text as actual,
-        round(100 * sum(actual) / nullif(sum(target), 0), 2)::text as attainment_percent,
-        count(*) filter (where target > 0 and actual >= target) as met
-    from measured
-    group by period_type, period_start, period_end
-    order by period_start, period_end, period_type";

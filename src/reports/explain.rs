@@ -2,7 +2,6 @@
 
 use actix_web::{HttpResponse, get};
 use auth::{Caller, Can};
-use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 use platform::{Conn, Date, Error, NoFilter, Number, Problems, Query, Result};
 use serde::{Deserialize, Serialize};
@@ -11,7 +10,8 @@ use uuid::Uuid;
 
 use crate::ReadReports;
 use crate::answer::{Asked, Desk, Plan, Question};
-use crate::measure::{self, CONVERTED, Metric, OwnerType};
+use crate::filter;
+use crate::measure::{self, CONVERTED, Kind, Metric, OwnerType};
 use crate::sql::Binds;
 
 /// Which target.
@@ -107,38 +107,28 @@ pub async fn explain_attainment(
     asked: Query<Asked<ExplainQuery, NoFilter, NoFilter>>,
     desk: Desk,
 ) -> Result<HttpResponse> {
-    let target = Target::find(&mut *desk.db.conn().await?, &caller, asked.own.target_id).await?;
+    let target = find(&mut *desk.db.conn().await?, &caller, asked.own.target_id).await?;
     desk.answer(&caller, &asked, |question| plan(question, &target)).await
 }
 
-/// What decides how a target is measured.
-#[derive(diesel::QueryableByName)]
-struct Target {
-    #[diesel(sql_type = Text)]
-    owner_type: OwnerType,
-    #[diesel(sql_type = Text)]
-    metric: Metric,
+/// The target, if the caller may see it.
+async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Kind> {
+    let mut binds = Binds::default();
+    let id = binds.id(id);
+    let kinds = OwnerType::ALL.iter().map(|it| {
+        format!("(owner_type = '{}' and {})", it.as_str(), it.visible(caller, &mut binds))
+    });
+    let visible = kinds.collect::<Vec<_>>().join(" or ");
+    let target = format!("select owner_type, metric from targets where id = {id} and ({visible})");
+    binds.query(&target).get_result(conn).await.map_err(Error::from)
 }
 
-impl Target {
-    async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let mut binds = Binds::default();
-        let id = binds.id(id);
-        let kinds = OwnerType::ALL.iter().map(|it| {
-            format!("(owner_type = '{}' and {})", it.as_str(), it.visible(caller, &mut binds))
-        });
-        let visible = kinds.collect::<Vec<_>>().join(" or ");
-        let target =
-            format!("select owner_type, metric from targets where id = {id} and ({visible})");
-        binds.query(&target).get_result(conn).await.map_err(Error::from)
-    }
-}
-
-fn plan(mut question: Question<'_, ExplainQuery>, target: &Target) -> Result<Plan> {
+fn plan(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Result<Plan> {
     let sum = target.metric.sum().ok_or_else(Metric::not_available)?;
     let (caller, until) = (question.caller, question.until);
     let (owner_type, metric) = (target.owner_type, target.metric);
-    let entries = measure::entries(owner_type, metric, caller, until, &mut question.binds);
+    let visible = filter::visible(caller, &mut question.binds);
+    let entries = measure::entries(owner_type, metric, &visible, until, &mut question.binds);
     let id = question.binds.id(question.own.target_id);
     let closed = match owner_type.is_seen_whole(caller) {
         true => "target.closed_actual",
@@ -187,7 +177,7 @@ fn plan(mut question: Question<'_, ExplainQuery>, target: &Target) -> Result<Pla
     let totals = format!(
         "{counted},
         summed as (
-            select count(distinct order_id) filter (where kind = 'booked') as orders,
+            select count(distinct order_id) filter (where stands) as orders,
                 coalesce(sum(amount), 0) as amount, coalesce({sum}, 0) as explained
             from counted as entry
         )

@@ -104,3 +104,14 @@ pub fn booked_in(range: Range, as_of: Option<Date>, binds: &mut Binds) -> String
     let until = as_of.map(|day| format!(" and booked_on <= {}", binds.date(day)));
     format!("booked_on >= {from} and booked_on < {to}{}", until.unwrap_or_default())
 }
+
+/// The ledger to select from. A correction takes back what was booked on the day on which it was
+/// booked, so that the order counts where it now stands: see [`STANDS`].
+pub const LEDGER: &str = "sales_entries left join (
+                select order_id, booked_on, max(id) as undone from sales_entries
+                where kind = 'reversed' group by order_id, booked_on
+            ) as reversals using (order_id, booked_on)";
+
+/// An entry that makes its order count: booked, and not taken back by a correction. A cancellation
+/// takes amounts back on its own day and leaves the order counted where it was booked.
+pub const STANDS: &str = "(kind = 'booked' and (undone is null or undone < id))";

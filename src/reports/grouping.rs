@@ -3,6 +3,7 @@
 use platform::{Date, Error, Fault, Result};
 
 use crate::answer::Question;
+use crate::filter::{LEDGER, STANDS};
 use crate::group::GroupBy;
 use crate::period::Range;
 use crate::sales::{Compare, Empty, SalesQuery};
@@ -50,9 +51,9 @@ impl Grouping {
         let of_entry =
             list(things.iter().map(|it| format!("{} as {it}, ", it.of_entry(), it = it.as_str())));
         let mut facts = format!(
-            "select {of_entry}'now' as role, booked_on as day, order_id, line_number, kind,
-                customer_id, quantity, {measure} as amount
-            from sales_entries where {entries}"
+            "select {of_entry}'now' as role, booked_on as day, order_id, line_number,
+                {STANDS} as stands, customer_id, quantity, {measure} as amount
+            from {LEDGER} where {entries}"
         );
         for compare in &self.compare {
             let (range, day) = self.base(*compare, question.range);
@@ -95,9 +96,9 @@ impl Grouping {
             "with facts as ({facts}),
             groups as (
                 select {names}{grouped}
-                    count(distinct order_id) filter (where kind = 'booked') as orders,
-                    count(distinct (order_id, line_number)) filter (where kind = 'booked') as lines,
-                    count(distinct customer_id) as customers,
+                    count(distinct order_id) filter (where stands) as orders,
+                    count(distinct (order_id, line_number)) filter (where stands) as lines,
+                    count(distinct customer_id) filter (where stands) as customers,
                     coalesce(sum(quantity), 0) as quantity,
                     coalesce(sum(amount) filter (where role = 'now'), 0) as amount,
                     sum(amount) filter (where role = 'previous_period') as previous_period,
@@ -105,7 +106,8 @@ impl Grouping {
                     min(day) as day_in
                 from facts
                 group by {by}
-                having bool_or(role in ('now', 'empty'))
+                having bool_or(role = 'empty' or stands)
+                    or sum(amount) filter (where role = 'now') <> 0
             ),
             history as (select {first} as first_day)
             select {shown}orders, lines, customers,

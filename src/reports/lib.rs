@@ -17,6 +17,7 @@ pub mod order_intervals;
 pub mod period;
 pub mod sales;
 mod sql;
+mod targets;
 pub mod team_sales;
 pub mod top;
 

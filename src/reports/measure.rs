@@ -1,9 +1,12 @@
 //! What counts towards a target: the one place where attainment and its explanation get it from.
 
 use auth::Caller;
-use platform::{Date, Error, text_enum};
+use diesel::sql_types::{Numeric, Text};
+use diesel_async::RunQueryDsl;
+use platform::{Conn, Date, Error, Money, Result, text_enum};
+use uuid::Uuid;
 
-use crate::filter;
+use crate::filter::{LEDGER, STANDS};
 use crate::sql::Binds;
 
 text_enum! {
@@ -165,8 +168,7 @@ impl OwnerType {
     }
 }
 
-/// The columns of a target that are needed beside `targets.*`: its value in the company's currency,
-/// null when there is no rate for it, and what its dimension refers to.
+/// A target with its value in the company's currency, null when there is no rate for it.
 pub const CONVERTED: &str = "targets.*,
     targets.value * case
         when targets.currency is null or targets.currency = (select currency from company) then 1
@@ -177,47 +179,73 @@ pub const CONVERTED: &str = "targets.*,
                 and valid_on <= targets.period_start
             order by valid_on desc limit 1
         )
-    end as target,
-    case dimension
-        when 'product' then (select products.id from products
-            where products.id::text = dimension_value or products.code = dimension_value
-            order by products.id::text = dimension_value desc limit 1)
-        when 'territory' then (select territories.id from territories
-            where territories.id::text = dimension_value or territories.code = dimension_value
-            order by territories.id::text = dimension_value desc limit 1)
-    end as dimension_id";
+    end as target";
 
-/// The entries that count for `target`: `sales_entries as entry where …`. A closed target keeps
+/// The entries that count for `target`: a table `entry` and its conditions, with
+/// those of who may see it. A closed target keeps
 /// what was known when it was closed.
 pub fn entries(
     owner_type: OwnerType,
     metric: Metric,
-    caller: &Caller,
+    visible: &str,
     until: Option<Date>,
     binds: &mut Binds,
 ) -> String {
-    let (owns, visible) = (owner_type.owns(), filter::visible(caller, binds));
+    let owns = owner_type.owns();
     let until = until.map(|day| format!(" and booked_on <= {}", binds.date(day)));
     let first = match metric {
         Metric::NewCustomers => format!(
-            " and kind = 'booked' and (customer_id, booked_on) in (
-                select customer_id, min(booked_on) from sales_entries
-                where kind = 'booked'{visible} group by customer_id)"
+            " and stands and (customer_id, booked_on) in (
+                select customer_id, min(booked_on) from {LEDGER}
+                where {STANDS}{visible} group by customer_id)"
         ),
         _ => String::new(),
     };
     format!(
-        "sales_entries as entry
+        "(select *, {STANDS} as stands from {LEDGER}) as entry
         where {owns} and booked_on >= target.period_start and booked_on < target.period_end
             and (target.closed_actual is null or recorded_at <= target.closed_at)
             and case target.dimension
-                when 'product' then entry.product_id = target.dimension_id
+                when 'product' then entry.product_id::text = target.dimension_value
                 when 'category' then entry.category = target.dimension_value
-                when 'territory' then entry.territory_id = target.dimension_id
+                when 'territory' then entry.territory_id::text = target.dimension_value
                 when 'region' then entry.region = target.dimension_value
                 when 'channel' then entry.channel = target.dimension_value
                 else true
             end{visible}{first}{}",
         until.unwrap_or_default()
     )
+}
+
+/// What has been reached of a target, 实绩, with nothing hidden: for its closing. None for metrics
+/// whose figures are not in the service yet.
+pub async fn actual(conn: &mut Conn, target: Uuid) -> Result<Option<Money>> {
+    let mut binds = Binds::default();
+    let id = binds.id(target);
+    let kind = format!("select owner_type, metric from targets where id = {id}");
+    let Kind { owner_type, metric } = binds.query(&kind).get_result(conn).await?;
+    let Some(sum) = metric.sum() else { return Ok(None) };
+    let entries = entries(owner_type, metric, "", None, &mut binds);
+    let actual = format!(
+        "select coalesce(sums.actual, 0) as actual
+        from targets as target cross join lateral (select {sum} as actual from {entries}) as sums
+        where target.id = {id}"
+    );
+    let Sum { actual } = binds.query(&actual).get_result(conn).await?;
+    Ok(Some(actual))
+}
+
+/// What decides how a target is measured.
+#[derive(Debug, diesel::QueryableByName)]
+pub struct Kind {
+    #[diesel(sql_type = Text)]
+    pub owner_type: OwnerType,
+    #[diesel(sql_type = Text)]
+    pub metric: Metric,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Sum {
+    #[diesel(sql_type = Numeric)]
+    actual: Money,
 }

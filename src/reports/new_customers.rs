@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::ReadReports;
 use crate::answer::{Asked, Desk, Plan, Question};
-use crate::filter;
+use crate::filter::{self, LEDGER, STANDS};
 
 text_enum! {
     pub enum NewCustomersBy {
@@ -75,13 +75,13 @@ fn plan(mut question: Question<'_, NewCustomersQuery>) -> Result<Plan> {
     let new = format!(
         "with firsts as (
             select customer_id, min(booked_on) as booked_on
-            from sales_entries where kind = 'booked'{visible}
+            from {LEDGER} where {STANDS}{visible}
             group by customer_id
         ),
         new as (
             select distinct customer_id, to_char(booked_on, 'YYYY-MM') as month
-            from sales_entries join firsts using (customer_id, booked_on)
-            where kind = 'booked' and {entries}
+            from {LEDGER} join firsts using (customer_id, booked_on)
+            where {STANDS} and {entries}
         )"
     );
     let rows = format!(

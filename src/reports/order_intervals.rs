@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::ReadReports;
 use crate::answer::{Asked, Desk, Plan, Question};
-use crate::filter::Filter;
+use crate::filter::{Filter, LEDGER, STANDS};
 use crate::period::AnyPeriod;
 
 /// Which customers to show.
@@ -93,15 +93,15 @@ fn plan(mut question: Question<'_, IntervalsQuery>) -> Result<Plan> {
     let customers = format!(
         "with ordered as (
             select customer_id,
-                count(distinct order_id) filter (where kind = 'booked') as orders,
-                count(distinct booked_on) filter (where kind = 'booked') as days,
-                min(booked_on) filter (where kind = 'booked') as first,
-                max(booked_on) filter (where kind = 'booked') as last,
+                count(distinct order_id) filter (where {STANDS}) as orders,
+                count(distinct booked_on) filter (where {STANDS}) as days,
+                min(booked_on) filter (where {STANDS}) as first,
+                max(booked_on) filter (where {STANDS}) as last,
                 sum(amount) as amount,
-                {as_of} - max(booked_on) filter (where kind = 'booked') as days_since
-            from sales_entries where {entries}
+                {as_of} - max(booked_on) filter (where {STANDS}) as days_since
+            from {LEDGER} where {entries}
             group by customer_id
-            having bool_or(kind = 'booked')
+            having bool_or({STANDS})
         )"
     );
     let rows = format!(

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::ReadReports;
 use crate::answer::{Asked, Desk, Plan, Question};
+use crate::filter::{LEDGER, STANDS};
 use crate::group::GroupBy;
 use crate::grouping::Grouping;
 
@@ -174,16 +175,16 @@ pub async fn report_sales(
 fn plan(mut question: Question<'_, SalesQuery>) -> Result<Plan> {
     let entries = question.entries();
     let totals = format!(
-        "select count(distinct order_id) filter (where kind = 'booked') as orders,
-            count(distinct (order_id, line_number)) filter (where kind = 'booked') as lines,
-            count(distinct customer_id) as customers,
-            count(distinct user_id) as salespeople,
+        "select count(distinct order_id) filter (where {STANDS}) as orders,
+            count(distinct (order_id, line_number)) filter (where {STANDS}) as lines,
+            count(distinct customer_id) filter (where {STANDS}) as customers,
+            count(distinct user_id) filter (where {STANDS}) as salespeople,
             coalesce(trim_scale(sum(quantity)), 0)::text as quantity,
             round(coalesce(sum(amount), 0), 4)::text as amount,
-            min(booked_on) as first_date,
-            max(booked_on) as last_date,
+            min(booked_on) filter (where {STANDS}) as first_date,
+            max(booked_on) filter (where {STANDS}) as last_date,
             round(coalesce(sum(amount) - sum(line_amount), 0), 4)::text as rounding_difference
-        from sales_entries
+        from {LEDGER}
         where {entries}"
     );
     let rows = match Grouping::of(&question.own)? {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::ReadReports;
 use crate::answer::{Asked, Desk, Plan, Question};
+use crate::filter::{LEDGER, STANDS};
 
 /// One person, alone and with everybody below.
 #[derive(Debug, Serialize, ToSchema)]
@@ -74,8 +75,8 @@ fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
     let reach = reach.map(|ids| format!(" and users.id = any({ids})")).unwrap_or_default();
     let rows = format!(
         "with recursive sold as (
-            select user_id, order_id, bool_or(kind = 'booked') as booked, sum(amount) as amount
-            from sales_entries where user_id is not null and {entries}
+            select user_id, order_id, bool_or({STANDS}) as booked, sum(amount) as amount
+            from {LEDGER} where user_id is not null and {entries}
             group by user_id, order_id
         ),
         current as (
@@ -118,9 +119,9 @@ fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
     );
     let totals = format!(
         "select count(distinct user_id) as people,
-            count(distinct order_id) filter (where kind = 'booked') as own_orders,
+            count(distinct order_id) filter (where {STANDS}) as own_orders,
             round(coalesce(sum(amount), 0), 4)::text as own_amount
-        from sales_entries where user_id is not null and {entries}"
+        from {LEDGER} where user_id is not null and {entries}"
     );
     Ok(Plan::new("team-sales", question.binds, rows, totals))
 }

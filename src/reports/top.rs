@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::ReadReports;
 use crate::answer::{Asked, Desk, Plan, Question};
+use crate::filter::{LEDGER, STANDS};
 
 text_enum! {
     pub enum TopOf {
@@ -103,10 +104,10 @@ fn plan(mut question: Question<'_, TopQuery>) -> Result<Plan> {
     let (of, limit) = (question.own.of.as_str(), question.own.limit.unwrap_or(10));
     let rows = format!(
         "with sold as (
-            select {of}_id as id, count(distinct order_id) filter (where kind = 'booked') as orders,
+            select {of}_id as id, count(distinct order_id) filter (where {STANDS}) as orders,
                 sum(quantity) as quantity, sum({measure}) as amount,
                 sum(sum({measure})) over () as whole
-            from sales_entries where {entries}
+            from {LEDGER} where {entries}
             group by {of}_id
         ),
         best as (
@@ -120,10 +121,10 @@ fn plan(mut question: Question<'_, TopQuery>) -> Result<Plan> {
         limit {limit}"
     );
     let totals = format!(
-        "select count(distinct order_id) filter (where kind = 'booked') as orders,
+        "select count(distinct order_id) filter (where {STANDS}) as orders,
             coalesce(trim_scale(sum(quantity)), 0)::text as quantity,
             round(coalesce(sum({measure}), 0), 4)::text as amount
-        from sales_entries where {entries}"
+        from {LEDGER} where {entries}"
     );
     Ok(Plan::new("top", question.binds, rows, totals))
 }

@@ -1,0 +1,171 @@
+//! The SQL of attainment: which targets, and how their rows and sums are shown.
+
+use crate::answer::Question;
+use crate::attainment::AttainmentQuery;
+use crate::measure::{CONVERTED, OwnerType};
+
+/// `with … wanted as (…)`: the targets of the report. A team without one of its own has the sum of
+/// what the people in and below it have.
+pub fn wanted(
+    question: &mut Question<'_, AttainmentQuery>,
+    owner_type: OwnerType,
+    any_dimension: bool,
+) -> String {
+    let (own, binds) = (&question.own, &mut question.binds);
+    let mut asked = format!(
+        "status in ('approved', 'closed') and metric = {} and level = {}
+            and period_start >= {} and period_start < {}",
+        binds.text(own.metric.unwrap_or_default().as_str()),
+        binds.text(own.level.unwrap_or_default().as_str()),
+        binds.date(question.range.from),
+        binds.date(question.range.to),
+    );
+    if let Some(period_type) = own.period_type {
+        asked += &format!(" and period_type = {}", binds.text(period_type.as_str()));
+    }
+    match own.dimension {
+        Some(dimension) => {
+            asked += &format!(" and dimension = {}", binds.text(dimension.as_str()));
+        }
+        None if any_dimension => {}
+        None => asked += " and dimension is null",
+    }
+    if let Some(value) = &own.dimension_value {
+        asked += &format!(" and dimension_value = {}", binds.text(value));
+    }
+    let mut visible = owner_type.visible(question.caller, binds);
+    if let Some(owner) = own.owner_id {
+        visible = format!("{visible} and owner_id = {}", binds.id(owner));
+    }
+    let columns = "id, owner_id, channel, dimension, dimension_value, period_type,
+        period_start, period_end, status, closed_at, closed_actual, target";
+    let of = owner_type.as_str();
+    let own_targets = format!(
+        "own as (
+            select {columns}, 'own' as target_source
+            from (select {CONVERTED} from targets where owner_type = '{of}' and {asked}) as target
+            where {visible}
+        )"
+    );
+    if owner_type != OwnerType::Team {
+        return format!("with {own_targets}, wanted as materialized (select * from own)");
+    }
+    // Where somebody was when the period began, else where they first were.
+    format!(
+        "with recursive {own_targets},
+        above (team_id, owner_id) as (
+            select id, id from teams
+            union
+            select above.team_id, teams.parent_id from above join teams on teams.id = above.owner_id
+            where teams.parent_id is not null
+        ),
+        members as (
+            select above.owner_id, target.dimension, target.dimension_value,
+                target.period_type, target.period_start, target.period_end, target.target
+            from (select {CONVERTED} from targets where owner_type = 'user' and {asked}) as target
+            cross join lateral (
+                select team_id from memberships where user_id = target.owner_id
+                order by (valid_from <= target.period_start
+                    and (valid_to is null or valid_to > target.period_start)) desc, valid_from
+                limit 1
+            ) as place
+            join above using (team_id)
+        ),
+        of_members as (
+            select owner_id, dimension, dimension_value, period_type, period_start,
+                period_end, case when count(*) = count(target) then sum(target) end as target
+            from members where {visible}
+            group by 1, 2, 3, 4, 5, 6
+        ),
+        wanted as materialized (
+            select * from own
+            union all
+            select null, owner_id, null, dimension, dimension_value, period_type,
+                period_start, period_end, 'approved', null, null, target, 'members'
+            from of_members where not exists (
+                select from targets where owner_type = 'team' and {asked}
+                    and targets.owner_id = of_members.owner_id
+                    and targets.period_type = of_members.period_type
+                    and targets.period_start = of_members.period_start
+                    and targets.period_end = of_members.period_end
+                    and targets.dimension is not distinct from of_members.dimension
+                    and targets.dimension_value is not distinct from of_members.dimension_value
+            )
+        )"
+    )
+}
+
+/// A row for each target.
+pub fn one_by_one(owner_type: OwnerType, as_of: &str) -> String {
+    let (join, external_id, name) = owner_type.named();
+    let working = |from: &str, to: &str| {
+        // Monday to Friday, less holidays, plus the days that are made up for 调休
+        format!(
+            "(select count(*) from generate_series({from}, {to} - 1, interval '1 day') as day
+                left join holidays on holidays.date = day::date
+                where case kind when 'working' then true when 'holiday' then false
+                    else extract(isodow from day) < 6 end)"
+        )
+    };
+    let elapsed = working("target.period_start", &format!("({as_of} + 1)"));
+    let all = working("target.period_start", "target.period_end");
+    format!(
+        ", progress as (
+            select target.*, 100 * actual / nullif(target, 0) as attainment,
+                greatest(target - actual, 0) as gap,
+                case when running then {elapsed}::numeric end as elapsed,
+                case when running then {all}::numeric end as days
+            from (
+                select *, period_start <= {as_of} and period_end > {as_of} as running from measured
+            ) as target
+        )
+        select target.id as target_id, target.owner_id, {external_id} as owner_external_id,
+            {name} as owner_name, target.channel, target.period_type, target.period_start,
+            target.period_end, target.dimension, target.dimension_value, target.target_source,
+            target.status, target.orders, round(target, 4)::text as target,
+            round(actual, 4)::text as actual, round(attainment, 2)::text as attainment_percent,
+            round(gap, 4)::text as gap,
+            case when attainment is not null then rank() over (rivals order by attainment desc nulls last)
+                end as rank,
+            rank() over (rivals order by actual desc) as rank_by_actual,
+            round(100 * elapsed / nullif(days, 0), 2)::text as time_progress_percent,
+            round(attainment - 100 * elapsed / nullif(days, 0), 2)::text as pace,
+            round(gap / nullif(days - elapsed, 0), 4)::text as required_daily
+        from progress as target {join}
+        window rivals as (partition by target.period_type, target.period_start, target.period_end,
+            target.dimension, target.dimension_value)
+        order by target.period_start, target.period_end, target.period_type, target.dimension,
+            target.dimension_value, rank, rank_by_actual, {external_id} collate \"C\", target.id"
+    )
+}
+
+/// The sum of each owner's targets by the year in which they begin.
+pub fn by_owner_and_year(owner_type: OwnerType) -> String {
+    let (join, external_id, name) = owner_type.named();
+    format!(
+        ", yearly as (
+            select owner_id, channel, extract(year from period_start)::int as year,
+                sum(target) as target, sum(actual) as actual,
+                100 * sum(actual) / nullif(sum(target), 0) as attainment
+            from measured group by 1, 2, 3
+        )
+        select target.owner_id, {external_id} as owner_external_id, {name} as owner_name,
+            target.channel, year, round(target.target, 4)::text as target,
+            round(actual, 4)::text as actual, round(attainment, 2)::text as attainment_percent,
+            case when attainment is not null then
+                rank() over (partition by year order by attainment desc nulls last) end as rank
+        from yearly as target {join}
+        order by year, rank, {external_id} collate \"C\", target.owner_id"
+    )
+}
+
+/// The sum over the owners of each period.
+pub const BY_PERIOD: &str = "
+    select period_type, period_start, period_end,
+        count(distinct (owner_id, channel)) as people,
+        round(sum(target), 4)::text as target, round(sum(actual), 4)::text as actual,
+        round(100 * sum(actual) / nullif(sum(target), 0), 2)::text as attainment_percent,
+        count(*) filter (where target > 0 and actual >= target) as met
+    from measured
+    group by period_type, period_start, period_end
+    order by period_start, period_end, period_type";
