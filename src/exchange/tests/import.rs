@@ -1,5 +1,7 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use wiremock::{MockServer, Request, ResponseTemplate};
@@ -140,19 +142,23 @@ async fn of_equal_ids_the_last_row_counts_whichever_batch_it_is_in() {
 #[tokio::test]
 async fn parents_are_in_before_their_children_are_sent() {
     let server = service().await;
-    let known = std::sync::Mutex::new(HashSet::from([String::new()]));
+    let known = Mutex::new(HashMap::from([(String::new(), Instant::now())]));
     batches(&server, move |request: &Request| {
         let body: Value = request.body_json().unwrap();
         let mut results = vec![];
+        // what a batch brings is there when it is answered
+        let answered = Duration::from_millis(5);
         for (index, item) in body["items"].as_array().unwrap().iter().enumerate() {
             let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
             let mut known = known.lock().unwrap();
-            let status =
-                if known.contains(&text("parent_external_id")) { "created" } else { "failed" };
-            known.insert(text("external_id"));
+            let parent = known.get(&text("parent_external_id"));
+            let there = parent.is_some_and(|since| *since <= Instant::now());
+            let status = if there { "created" } else { "failed" };
+            known.insert(text("external_id"), Instant::now() + answered);
             results.push(json!({ "index": index, "status": status }));
         }
-        ResponseTemplate::new(200).set_body_json(json!({ "results": results }))
+        let answer = ResponseTemplate::new(200).set_body_json(json!({ "results": results }));
+        answer.set_delay(answered * 2)
     })
     .await;
     let rows = (1..40).rev().map(|it| format!("{it},n,{}\n", it / 2));
