@@ -19,12 +19,11 @@ use super::reach::visible_to;
 use super::{REFERENCES, Target, TargetFields, TargetStatus};
 
 /// A target as its ERP knows it: absent fields stay, null clears. A new one needs its owner's
-/// type, its period and its value.
+/// type, its period and its value. It is approved unless told.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct TargetItem {
     #[serde(flatten)]
     key: ItemKey,
-    /// `approved` unless told
     #[schema(inline, nullable = false)]
     status: Option<TargetStatus>,
     #[serde(flatten)]

@@ -28,11 +28,10 @@ text_enum! {
     }
 }
 
-/// Into which parts, and by what
+/// Into which shorter periods, and by what
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "period_type": "week", "method": "working_days" }))]
 pub struct Decomposition {
-    /// Shorter than the target's own
     #[schema(inline)]
     pub(super) period_type: PeriodType,
     #[schema(inline)]

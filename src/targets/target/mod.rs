@@ -24,7 +24,7 @@ pub use reach::{find_targets, visible_to};
 pub use steps::TargetAction;
 
 text_enum! {
-    /// Whose target it is
+    /// Whose target it is; it comes with every `owner_id`
     pub enum OwnerType {
         /// 公司
         Company = "company",
@@ -40,7 +40,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// What is counted (RULES 4.1)
+    /// What is counted (RULES 4.1), `ordered_amount` unless told
     pub enum Metric {
         /// 签单额
         SignedAmount = "signed_amount",
@@ -64,6 +64,7 @@ text_enum! {
 }
 
 text_enum! {
+    /// How ambitious it is, `base` unless told
     pub enum Level {
         /// 目标
         Base = "base",
@@ -201,7 +202,6 @@ pub struct TargetChanges {
 /// What changes of targets and their batches have in common.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 pub struct TargetFields {
-    /// Comes with every owner
     #[schema(inline, nullable = false)]
     owner_type: Option<OwnerType>,
     #[schema(inline, nullable = false)]
@@ -225,10 +225,8 @@ pub struct TargetDetails {
     #[serde(deserialize_with = "sent")]
     #[schema(min_length = 1, max_length = 60)]
     channel: Option<Option<String>>,
-    /// `ordered_amount` unless told
     #[schema(inline, nullable = false)]
     metric: Option<Metric>,
-    /// `base` unless told
     #[schema(inline, nullable = false)]
     level: Option<Level>,
     #[serde(deserialize_with = "sent")]

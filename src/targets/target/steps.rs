@@ -33,7 +33,7 @@ impl TargetStatus {
             }
             (Self::Draft, Close) | (Self::Approved, Approve | Delete) => {
                 let detail = format!("the target is {}", self.as_str());
-                Err(Error::conflict("wrong_status", detail).member("status", self.as_str()))
+                Err(Error::conflict("wrong_status", detail).member("current_status", self.as_str()))
             }
         }
     }
