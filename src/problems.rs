@@ -2,7 +2,239 @@
 //! table with the codes that the sources use.
 
 /// code, English, 中文
+#[rustfmt::skip]
 pub const MEANINGS: &[(&str, &str, &str)] = &[
-    ("body_too_large", "The body is larger than this operation takes.", "请求内容过大。"),
-    ("busy", "Others are changing the same rows; send it again.", "数据正被他人修改,请重试。"),
+    ("admins_password", "Only an administrator sets the password of an administrator. Ask one to \
+        do it.",
+        "管理员的密码只能由管理员设置,请联系管理员。"),
+    ("ambiguous_period_type", "One owner has targets of several period types in this range; say \
+        which with period_type.",
+        "同一负责人在此区间有多种周期的目标,请用 period_type 指明一种。"),
+    ("body_too_large", "The body is larger than this operation takes: 32 MiB for a batch, 1 MiB \
+        for all else. Send less at a time.",
+        "请求内容过大:批量接口最多 32 MiB,其他最多 1 MiB,请分多次发送。"),
+    ("busy", "Others are changing the same rows. Nothing was written; send the same request \
+        again.",
+        "数据正被他人修改,未写入任何内容,请重新发送同一请求。"),
+    ("busy_logging_in", "Too many logins at the same moment. Try again in a second.",
+        "同时登录的人过多,请稍后重试。"),
+    ("common_password", "This password is one that attackers try first. Choose another, of at \
+        least 10 characters.",
+        "该密码过于常见,请换一个至少 10 个字符的密码。"),
+    ("contact_erased", "The data of this person was erased and cannot be changed or brought back.",
+        "此联系人的个人信息已被清除,不能再修改或恢复。"),
+    ("contradiction", "This value does not go together with another one in the request or with \
+        what is stored. Leave one of the two out.",
+        "该值与请求中的其他值或已有数据矛盾,请去掉其中一个。"),
+    ("control_character", "The text holds control characters. Only line breaks and tabs are \
+        taken.",
+        "文本含有控制字符,只允许换行符和制表符。"),
+    ("count", "The list has not as many entries as it needs; the message says how many.",
+        "列表的项数不符,应有的项数见提示。"),
+    ("credit_shares", "The shares of the people who are credited with the order must add up to \
+        100 percent.",
+        "订单各业绩人的分成比例之和必须为 100%。"),
+    ("currency_in_use", "The company's currency cannot change any more: orders or targets are \
+        counted in it.",
+        "已有订单或目标以此币种计算,公司币种不能再更改。"),
+    ("customer_blacklisted", "The customer is blacklisted, nothing is sold to it. A manager can \
+        reinstate it.",
+        "该客户在黑名单中,不能下单。可由经理将其移出黑名单。"),
+    ("customer_merged", "This customer was merged into another one. Use the customer named in \
+        merged_into_id.",
+        "该客户已并入另一客户,请改用 merged_into_id 所指的客户。"),
+    ("customer_without_owner", "Nobody looks after this customer. Give it an owner first, by a \
+        transfer.",
+        "该客户没有负责人,请先通过移交指定负责人。"),
+    ("cycle", "It would be below itself. Choose another parent.",
+        "上级不能是自己或自己的下级,请另选上级。"),
+    ("duplicate", "Another row has this value already, or it stands twice in the request. Choose \
+        another, or change the row that has it.",
+        "该值已被占用,或在请求中重复。请换一个值,或修改已有的记录。"),
+    ("duplicate_field", "The same name stands twice. Send each field and parameter once.",
+        "同一字段或参数出现了两次,请只发送一次。"),
+    ("epoch_changed", "The database was restored or replaced, so this cursor points nowhere. Read \
+        your data anew, then follow the feed from its start.",
+        "数据库已恢复或更换,此游标失效。请重新读取全部数据,再从头读取变更。"),
+    ("field_not_readable", "You may not filter, sort or group by a field that you may not read.",
+        "不能按您无权查看的字段筛选、排序或分组。"),
+    ("forbidden", "Your role may not do this. GET /api/v1/me lists what you may do.",
+        "您的角色没有此权限。可用 GET /api/v1/me 查看自己的权限。"),
+    ("forbidden_field", "You may not see or write this field. Leave it out.",
+        "您无权查看或填写该字段,请去掉它。"),
+    ("foreign_source_system", "A client writes only the external ids of its own source system.",
+        "客户端只能写入自己来源系统的外部编号。"),
+    ("format", "The text does not have the form that the field asks for, such as 2026-03-31 for a \
+        date or a UUID for an id.",
+        "格式不正确,例如日期应为 2026-03-31,编号应为 UUID。"),
+    ("idempotency_key_required", "A program sends an Idempotency-Key header with whatever it \
+        creates, so that a repetition makes nothing twice.",
+        "程序新建数据时必须带 Idempotency-Key 请求头,以免重复创建。"),
+    ("idempotency_key_reused", "This Idempotency-Key came before with another request. Take a new \
+        key for each new request.",
+        "该 Idempotency-Key 已用于另一请求,每个新请求请使用新的键。"),
+    ("if_match_required", "Send If-Match with the ETag that you have read, so that no change of \
+        somebody else is lost.",
+        "请在 If-Match 中带上读取到的 ETag,以免覆盖他人的修改。"),
+    ("inactive_product", "This product is no longer sold. Choose another, or activate it first.",
+        "该产品已停售,请换一个产品或先启用它。"),
+    ("internal", "The service failed. It is not your fault; tell the operator the value of \
+        instance.",
+        "服务器内部错误,请将 instance 的值告知管理员。"),
+    ("invalid", "The body is JSON but not what this operation takes; errors names every fault.",
+        "请求内容不符合要求,所有问题见 errors。"),
+    ("invalid_cursor", "This is no cursor of this list with this filter and sort. Start again \
+        without a cursor.",
+        "游标与此列表、筛选或排序不符,请不带游标重新开始。"),
+    ("invalid_idempotency_key", "An Idempotency-Key has 1 to 255 visible characters.",
+        "Idempotency-Key 应为 1 至 255 个可见字符。"),
+    ("invalid_if_match", "If-Match must be one ETag as it was read, such as \"7-ab12\" or \"7\"; \
+        * is refused.",
+        "If-Match 必须是读取到的一个 ETag,如 \"7-ab12\" 或 \"7\",不接受 *。"),
+    ("invalid_path", "A part of the path is no valid id.",
+        "路径中的编号无效。"),
+    ("invalid_query", "Some query parameters are unknown, repeated or wrong; errors names them.",
+        "查询参数未知、重复或有误,详见 errors。"),
+    ("last_admin", "Nobody else is an active administrator. Make somebody else one first.",
+        "没有其他启用的管理员,请先任命另一位管理员。"),
+    ("lease_lost", "A job took too long and another instance has taken it over. Its work was \
+        undone and is done again.",
+        "任务超时,已由另一实例接管;本次结果已撤销并会重做。"),
+    ("malformed_json", "This is no JSON. The detail says where reading it failed.",
+        "内容不是有效的 JSON,出错位置见 detail。"),
+    ("method_not_allowed", "This path does not know this method. The Allow header lists those \
+        that it knows.",
+        "该路径不支持此方法,支持的方法见 Allow 响应头。"),
+    ("metric_not_available", "Actuals are not computed for this metric yet.",
+        "该指标的实际值暂不支持计算。"),
+    ("mismatch", "A target and its parent must have the same metric, level and currency.",
+        "目标与上级目标的指标、级别和币种必须一致。"),
+    ("no_exchange_rate", "There is no exchange rate for this currency on that day. Add one under \
+        /api/v1/exchange-rates.",
+        "当日没有该币种的汇率,请先在 /api/v1/exchange-rates 添加。"),
+    ("no_team", "Who leads a team needs one. Send team_id as well.",
+        "团队负责人必须属于一个团队,请同时填写 team_id。"),
+    ("not_acceptable", "The Accept header asks for a form that is not served. Ask for \
+        application/json.",
+        "不提供 Accept 所要求的格式,请使用 application/json。"),
+    ("not_available", "This option is part of the API but not built yet. Leave it out.",
+        "该选项尚未提供,请去掉它。"),
+    ("not_found", "Nothing is there, or nothing that you may see.",
+        "未找到,或您无权查看。"),
+    ("not_your_target", "You change and approve the targets of your own people and teams only.",
+        "您只能处理自己团队和人员的目标。"),
+    ("out_of_range", "A value is outside of what can be stored. Check amounts, quantities and \
+        dates.",
+        "有数值超出可存储的范围,请检查金额、数量和日期。"),
+    ("outcome_unknown", "The connection to the database was lost at the moment of saving. Send \
+        the same request with the same Idempotency-Key: it takes place once.",
+        "保存时与数据库的连接中断,结果未知。请用同一 Idempotency-Key 重发同一请求,只会生效一次。"),
+    ("overlap", "Two periods of the list cover the same day. End the first before the next \
+        begins.",
+        "列表中有两段期间重叠,请让前一段在后一段开始前结束。"),
+    ("overlapping_membership", "The person belongs to a team in this period already. End that \
+        membership first.",
+        "此人在该期间已属于某个团队,请先结束原有归属。"),
+    ("own_account", "Nobody locks themselves out. Let another administrator do it.",
+        "不能停用自己的账号,请由其他管理员操作。"),
+    ("period", "The period does not fit: it must begin where such a period begins, and lie within \
+        that of the parent.",
+        "期间不符:应从该周期的首日开始,并处于上级目标的期间之内。"),
+    ("period_not_over", "The target's period is not over, or its last days may still be \
+        corrected; closes_on says when it can be closed.",
+        "目标期间尚未结束或仍可更正,可关闭的日期见 closes_on。"),
+    ("possible_duplicate", "A customer like this one is there already; duplicates names those \
+        that you may see. Use it, or send allow_duplicate.",
+        "可能已有相同客户,见 duplicates。请使用已有客户,或发送 allow_duplicate 以继续。"),
+    ("range", "The number, date or length is too small or too large; the message names the \
+        bounds.",
+        "数值、日期或长度超出允许范围,范围见提示。"),
+    ("request_in_progress", "The first request with this Idempotency-Key is still running. Wait \
+        as Retry-After says and send it again.",
+        "同一 Idempotency-Key 的请求仍在处理,请按 Retry-After 等待后重发。"),
+    ("required", "This field or parameter must be sent.",
+        "该字段或参数必填。"),
+    ("roles_not_grantable", "Only administrators grant roles, and clients have those for \
+        programs. Leave roles out.",
+        "只有管理员可以授予角色,请去掉 roles。"),
+    ("same_currency", "A currency and itself need no exchange rate.",
+        "同一币种之间不需要汇率。"),
+    ("same_customer", "A customer cannot be merged with itself.",
+        "不能将客户与其自身合并。"),
+    ("scope_changed", "What you may see has changed, so this cursor is no good. Read your data \
+        anew, then follow the feed from its start.",
+        "您的可见范围已变化,此游标失效。请重新读取数据,再从头读取变更。"),
+    ("self_approval", "Nobody approves what they drafted, nor their own target. Somebody else has \
+        to.",
+        "不能审批自己起草的或自己的目标,请由他人审批。"),
+    ("stale", "Somebody changed it since you read it; current holds the present values. Read it \
+        again and repeat your change.",
+        "读取之后数据已被他人修改,现值见 current。请重新读取后再修改。"),
+    ("still_referenced", "Other rows refer to it, so it cannot be deleted. Deactivate it instead, \
+        or remove those first.",
+        "仍被其他数据引用,不能删除。请改为停用,或先删除引用它的数据。"),
+    ("sum_of_lines", "The order's amount is not the sum of its lines. It may differ by one minor \
+        unit per line at the most.",
+        "订单金额与明细之和不符,每行最多允许相差一个最小货币单位。"),
+    ("target_approved", "An approved target changes by its value, with a reason, only.",
+        "目标已审批,只能修改目标值并说明原因。"),
+    ("target_closed", "The target is closed and stays as it is.",
+        "目标已关闭,不能再修改。"),
+    ("target_has_parts", "Other targets are parts of this one. Delete those first.",
+        "该目标已有下级目标,请先删除它们。"),
+    ("target_under_allocated", "The parts of this target add up to less than its value. Raise the \
+        parts first, or lower the target.",
+        "下级目标之和小于该目标,请先提高下级目标或降低该目标。"),
+    ("team_cycle", "A team would be below itself. Choose another parent.",
+        "团队不能隶属于自己或自己的下级,请另选上级。"),
+    ("timeout", "The database did not answer in time. Ask for less, or try again.",
+        "数据库未及时响应,请缩小范围或稍后重试。"),
+    ("too_few", "The list has too few entries.",
+        "列表项数过少。"),
+    ("too_long", "The text is too long; the message names the limit in characters.",
+        "文本过长,上限见提示。"),
+    ("too_many", "The list has too many entries; the message names the limit. Send several \
+        requests.",
+        "列表项数过多,上限见提示,请分多次发送。"),
+    ("too_many_attempts", "Too many failed logins. Wait as Retry-After says.",
+        "登录失败次数过多,请按 Retry-After 等待后重试。"),
+    ("too_many_rows", "The report has more than 200,000 rows. Narrow it, or ask for CSV, which \
+        has no limit.",
+        "报表超过 20 万行,请缩小范围,或改用不限行数的 CSV。"),
+    ("too_short", "The text is too short; the message names the least length.",
+        "文本过短,最短长度见提示。"),
+    ("transfer_applied", "The transfer has taken place already and cannot be called off. Transfer \
+        the customer back instead.",
+        "移交已经生效,不能取消。可再次移交回去。"),
+    ("type", "The value has another type than the document says. Amounts, quantities and \
+        percentages are strings such as \"12.50\".",
+        "值的类型不符。金额、数量和百分比应为字符串,如 \"12.50\"。"),
+    ("unauthorized", "The request has no valid access token. Log in, or refresh the token, and \
+        send it as Bearer.",
+        "没有有效的访问令牌,请登录或刷新令牌后以 Bearer 方式发送。"),
+    ("unavailable", "The database cannot be reached at the moment. Wait as Retry-After says and \
+        send the same request again.",
+        "暂时无法连接数据库,请按 Retry-After 等待后重发同一请求。"),
+    ("unknown_field", "There is no such field or parameter. Check its spelling against the API \
+        document.",
+        "没有该字段或参数,请对照接口文档检查拼写。"),
+    ("unknown_reference", "Nothing that you may see has this id. Check it, or send the row that \
+        it names first.",
+        "没有您可见的对应记录。请检查编号,或先提交所引用的记录。"),
+    ("unknown_value", "This is none of the values that the field takes; the document lists them.",
+        "不是该字段允许的值,允许的值见接口文档。"),
+    ("unreadable_body", "The body ended early or took longer than 25 seconds to arrive. Send it \
+        again.",
+        "请求内容不完整或超过 25 秒仍未送达,请重新发送。"),
+    ("unsupported_media_type", "Send the body uncompressed as application/json; a batch may also \
+        be application/x-ndjson, a form only where the document says so.",
+        "请以未压缩的 application/json 发送;批量接口也可用 application/x-ndjson。"),
+    ("uri_too_long", "Path and query together have at most 8 KiB. Filter by fewer values.",
+        "路径与查询参数合计不得超过 8 KiB,请减少筛选条件。"),
+    ("wrong_credentials", "The name or the password is wrong, or the person may not log in.",
+        "用户名或密码错误,或该用户不能登录。"),
+    ("wrong_password", "This is not your current password.",
+        "当前密码不正确。"),
+    ("wrong_status", "This step cannot be taken from the present status, which the problem names.",
+        "当前状态不允许此操作,现状态见返回内容。"),
 ];
