@@ -117,6 +117,8 @@ async fn nobody_approves_what_is_theirs() {
     let theirs = admin.post(TARGETS, of_user(manager.id, "1")).await.expect(201);
     let refused = act(&manager, &path(&theirs), "approve").await.expect(403);
     assert_eq!(refused["code"], "self_approval");
+    let refused = act(&admin, &path(&theirs), "approve").await.expect(403);
+    assert_eq!(refused["code"], "self_approval", "its author");
     let other = service.actor(Role::SalesDirector).await;
     act(&other, &path(&theirs), "approve").await.expect(200);
     let more = json!({ "value": "2", "reason": "x" });
@@ -274,6 +276,9 @@ async fn an_erp_reports_targets_in_any_order() {
     let item = |id: &str, changes: &Value| {
         with(with(year.clone(), &json!({ "external_id": id })), changes)
     };
+    let odd = item("0", &json!({ "level": "stretch", "parent_external_id": "Y" }));
+    let refused = import(&json!([odd])).await;
+    assert_eq!(codes(&refused["results"][0]["problem"]), ["/parent_id mismatch"]);
     let refused = import(&json!([
         item("1", &json!({ "owner_type": null })),
         json!({ "external_id": "2", "value": "1" }),

@@ -84,6 +84,8 @@ mod tests {
         let approver = |it: &Target, id, role| it.check_approver(&caller(id, role)).is_ok();
         assert!(approver(&mine, BORIS, Role::SalesManager));
         assert!(!approver(&mine, ANNA, Role::Admin));
+        let drafted = Target { authored_by: BORIS, ..month() };
+        assert!(!approver(&drafted, BORIS, Role::Admin), "another's, drafted by oneself");
         let own = Target { authored_by: ANNA, owner_id: Some(BORIS), ..month() };
         assert!(!approver(&own, BORIS, Role::SalesManager), "one's own, drafted by another");
     }
