@@ -22,7 +22,7 @@ async fn the_smaller_reports() {
     ];
     assert_eq!(
         table(&rhythm, &columns),
-        ["A 2 54.00 750.0000 27", "B 2 47.00 300.0050 12", "C 1 null 250.0000 11"]
+        ["A 2 63.00 750.0000 27", "B 2 47.00 300.0050 12", "C 1 null 250.0000 11"]
     );
     let silent = report(&shop.director, "order-intervals?as_of=2026-04-01&dormant_days=12").await;
     assert_eq!(table(&silent, &["customer_external_id"]), ["A", "B"]);

@@ -36,7 +36,7 @@ pub async fn shop(service: &Service) -> Shop<'_> {
         (customer(service, "A").await, customer(service, "B").await, customer(service, "C").await);
     let bike = product(service, "Bike").await;
     let orders = Orders { service, product: bike };
-    orders.add(1, a, "2026-01-10", "shop", &[(Some(seller.id), &path, "1000.00")]).await;
+    orders.add(1, a, "2026-01-01", "shop", &[(Some(seller.id), &path, "1000.00")]).await;
     orders.add(2, a, "2026-03-05", "shop", &[(Some(seller.id), &path, "500.00")]).await;
     let other = format!("{{{top}}}");
     let shares = [(Some(seller.id), &*path, "300.01"), (Some(stranger.id), &*other, "300.00")];
