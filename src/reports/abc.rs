@@ -72,10 +72,10 @@ pub async fn report_abc(
     asked: Query<Asked>,
     desk: Desk,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, plan).await
+    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
-fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
+fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let entries = question.entries();
     let placed = format!(
         "with sold as (
@@ -120,5 +120,5 @@ fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
             (select json_agg(classes) from classes) as classes
         from classified"
     );
-    Ok(Plan::new("abc", question.binds, rows, totals))
+    Plan::new("abc", question.binds, rows, totals)
 }

@@ -241,8 +241,8 @@ impl Desk {
         }
         let conn = &mut *self.db.conn().await?;
         let (rows, totals, currency) = rows(conn, &plan).await?;
-        let report = Report {
-            report: plan.name,
+        let answer = Answer {
+            name: plan.name,
             parameters,
             as_of,
             generated_at: self.now,
@@ -253,14 +253,15 @@ impl Desk {
         let vary = "Authorization, Accept, Accept-Language";
         let mut response = HttpResponse::Ok();
         response.insert_header((VARY, vary)).insert_header((CACHE_CONTROL, "private, no-cache"));
-        Ok(response.json(report))
+        Ok(response.json(answer))
     }
 }
 
 /// The frame of every JSON answer; each report documents its own with its rows.
 #[derive(Serialize)]
-struct Report {
-    report: &'static str,
+struct Answer {
+    #[serde(rename = "report")]
+    name: &'static str,
     parameters: Value,
     as_of: Date,
     generated_at: Timestamp,

@@ -196,10 +196,8 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
     let (caller, until) = (question.caller, question.until);
     let visible = filter::visible(caller, &mut question.binds);
     let entries = measure::entries(owner_type, metric, &visible, until, &mut question.binds);
-    let snapshot = match owner_type.is_seen_whole(caller) {
-        true => "target.closed_actual",
-        false => "null::numeric",
-    };
+    let snapshot =
+        if owner_type.is_seen_whole(caller) { "target.closed_actual" } else { "null::numeric" };
     let as_of = question.binds.date(question.as_of);
     let measured = format!(
         "{wanted},

@@ -130,10 +130,7 @@ fn cell(value: &Value) -> String {
 /// injection"); a plain number stays a number.
 fn harmless(text: &str) -> String {
     let starts = ['=', '+', '-', '@', '\t', '\r', '\n', '\0', '＝', '＋', '－', '＠'];
-    match text.starts_with(starts) && !is_number(text) {
-        true => format!("'{text}"),
-        false => text.to_owned(),
-    }
+    if text.starts_with(starts) && !is_number(text) { format!("'{text}") } else { text.to_owned() }
 }
 
 fn is_number(text: &str) -> bool {

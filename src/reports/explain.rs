@@ -130,10 +130,8 @@ fn plan(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Result<Plan>
     let visible = filter::visible(caller, &mut question.binds);
     let entries = measure::entries(owner_type, metric, &visible, until, &mut question.binds);
     let id = question.binds.id(question.own.target_id);
-    let closed = match owner_type.is_seen_whole(caller) {
-        true => "target.closed_actual",
-        false => "null::numeric",
-    };
+    let closed =
+        if owner_type.is_seen_whole(caller) { "target.closed_actual" } else { "null::numeric" };
     let counted = format!(
         "with target as (select {CONVERTED} from targets where id = {id}),
         counted as (
@@ -151,13 +149,14 @@ fn plan(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Result<Plan>
     );
     let from = "from counted as entry join orders on orders.id = order_id
         join customers on customers.id = orders.customer_id";
-    let rows = match question.is_for_table() {
-        true => format!(
+    let rows = if question.is_for_table() {
+        format!(
             "{counted}
             select {order}, {line} {from} left join products on products.id = product_id
             order by orders.order_date, orders.number, orders.id, line_number, entry.id"
-        ),
-        false => format!(
+        )
+    } else {
+        format!(
             "{counted}
             select {order}, trim_scale(sum(quantity))::text as quantity, {} as amount,
                 {} as actual,
@@ -172,7 +171,7 @@ fn plan(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Result<Plan>
             order by orders.order_date, orders.number, orders.id",
             exact("sum(entry.amount)"),
             exact(&format!("coalesce({sum}, 0)")),
-        ),
+        )
     };
     let totals = format!(
         "{counted},

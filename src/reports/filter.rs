@@ -59,27 +59,19 @@ pub trait Narrows {
 
 impl Narrows for Filter {
     fn conditions(&self, binds: &mut Binds) -> String {
-        let mut text = String::new();
-        if let Some(channel) = &self.channel {
-            text += &format!(" and channel = {}", binds.text(channel));
-        }
-        if let Some(category) = &self.category {
-            text += &format!(" and category = {}", binds.text(category));
-        }
+        let mut all = vec![];
+        all.extend(self.channel.as_ref().map(|it| format!("channel = {}", binds.text(it))));
+        all.extend(self.category.as_ref().map(|it| format!("category = {}", binds.text(it))));
         for (column, id) in [
             ("user_id", self.salesperson_id),
             ("customer_id", self.customer_id),
             ("territory_id", self.territory_id),
             ("product_id", self.product_id),
         ] {
-            if let Some(id) = id {
-                text += &format!(" and {column} = {}", binds.id(id));
-            }
+            all.extend(id.map(|id| format!("{column} = {}", binds.id(id))));
         }
-        if let Some(team) = self.team_id {
-            text += &format!(" and team_path @> array[{}]", binds.id(team));
-        }
-        text
+        all.extend(self.team_id.map(|id| format!("team_path @> array[{}]", binds.id(id))));
+        all.iter().map(|condition| [" and ", condition].concat()).collect()
     }
 }
 

@@ -72,10 +72,10 @@ pub async fn report_forecast(
     asked: Query<Asked<ForecastQuery>>,
     desk: Desk,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, plan).await
+    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
-fn plan(mut question: Question<'_, ForecastQuery>) -> Result<Plan> {
+fn plan(mut question: Question<'_, ForecastQuery>) -> Plan {
     let ever = question.entries_in(Range { from: Range::ALL.from, to: Range::ALL.to });
     let (from, to) = (question.range.from.0.first_of_month(), question.range.to.0);
     let (from, to) = (question.binds.date(Date(from)), question.binds.date(Date(to)));
@@ -117,5 +117,5 @@ fn plan(mut question: Question<'_, ForecastQuery>) -> Result<Plan> {
         "{months}
         select count(*) as months, coalesce(sum(amount), 0.0000)::text as amount from shown"
     );
-    Ok(Plan::new("forecast", question.binds, rows, totals))
+    Plan::new("forecast", question.binds, rows, totals)
 }

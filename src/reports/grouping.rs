@@ -41,44 +41,42 @@ impl Grouping {
 
     /// Each entry counts in its own period, and as what the next one is compared with.
     pub fn rows(&self, question: &mut Question<'_, SalesQuery>, entries: &str) -> String {
-        let measure = match self.keys.iter().any(|key| key.is_of_line()) {
-            true => "line_amount",
-            false => "amount",
-        };
+        let measure =
+            if self.keys.iter().any(|key| key.is_of_line()) { "line_amount" } else { "amount" };
         let keys =
             |wanted: fn(GroupBy) -> bool| self.keys.iter().copied().filter(move |key| wanted(*key));
         let things: Vec<_> = keys(|key| !key.is_period()).collect();
         let of_entry =
             list(things.iter().map(|it| format!("{} as {it}, ", it.of_entry(), it = it.as_str())));
-        let mut facts = format!(
+        let mut facts = vec![format!(
             "select {of_entry}'now' as role, booked_on as day, order_id, line_number,
                 {STANDS} as stands, customer_id, quantity, {measure} as amount
             from {LEDGER} where {entries}"
-        );
+        )];
         for compare in &self.compare {
             let (range, day) = self.base(*compare, question.range);
             let entries = question.entries_in(range);
             let role = compare.as_str();
-            facts += &format!(
-                " union all
-                select {of_entry}'{role}', {day}, null, null, null, null, null, {measure}
+            facts.push(format!(
+                "select {of_entry}'{role}', {day}, null, null, null, null, null, {measure}
                 from sales_entries where {entries}"
-            );
+            ));
         }
         let (from, to) =
             (question.binds.date(question.range.from), question.binds.date(question.range.to));
         let names = list(things.iter().map(|it| format!("{}, ", it.as_str())));
         if self.empty {
-            facts =
-                format!("{facts} {}", self.empty_periods(&names, &of_entry, entries, &from, &to));
+            facts.extend(self.empty_periods(&names, &of_entry, entries, &from, &to));
         }
+        let facts = facts.join(" union all ");
         let periods: Vec<_> = keys(GroupBy::is_period).collect();
         let grouped =
             list(periods.iter().map(|it| format!("{} as {}, ", it.of_entry(), it.as_str())));
         let by = self.keys.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(", ");
-        let first = match self.compare.is_empty() {
-            true => "null::date".to_owned(),
-            false => {
+        let first = if self.compare.is_empty() {
+            "null::date".to_owned()
+        } else {
+            {
                 let before = question.entries_in(Range { from: Range::ALL.from, ..question.range });
                 format!("(select min(booked_on) from sales_entries where {before})")
             }
@@ -135,17 +133,12 @@ impl Grouping {
         let from = range.from.0;
         let (year_before, before) = (range.year_before(), range.before());
         let Some(unit) = self.unit() else {
-            return match compare {
-                Compare::PreviousPeriod => (before, "null::date".to_owned()),
-                Compare::PreviousYear => (year_before, "null::date".to_owned()),
-            };
+            let range = if compare == Compare::PreviousYear { year_before } else { before };
+            return (range, "null::date".to_owned());
         };
         // Wide enough for a whole period; what stands for a day outside of the report finds no row.
-        let reach = jiff::ToSpan::months(match compare {
-            Compare::PreviousYear => 24,
-            Compare::PreviousPeriod if unit == "day" || unit == "week" => 1,
-            Compare::PreviousPeriod => 24,
-        });
+        let near = compare == Compare::PreviousPeriod && matches!(unit, "day" | "week");
+        let reach = jiff::ToSpan::months(if near { 1 } else { 24 });
         let wide = from.checked_sub(reach).map_or(Range::ALL.from, Date);
         let day = match (compare, unit) {
             (Compare::PreviousPeriod, unit) => {
@@ -200,27 +193,27 @@ impl Grouping {
         entries: &str,
         from: &str,
         to: &str,
-    ) -> String {
+    ) -> Option<String> {
         let periods = self.keys.iter().filter(|key| key.is_period());
         let periods = periods.map(|key| key.of_entry()).collect::<Vec<_>>().join(", ");
         if periods.is_empty() {
-            return String::new();
+            return None;
         }
-        let things = match names.is_empty() {
-            true => "(select) as things".to_owned(),
-            false => format!(
+        let things = if names.is_empty() {
+            "(select) as things".to_owned()
+        } else {
+            format!(
                 "(select distinct {} from sales_entries where {entries}) as things",
                 of_entry.trim_end_matches(", ")
-            ),
+            )
         };
-        format!(
-            "union all
-            select {names}'empty', day, null, null, null, null, null, null
+        Some(format!(
+            "select {names}'empty', day, null, null, null, null, null, null
             from {things} cross join (
                 select distinct on ({periods}) day
                 from (select {from} + generate_series(0, {to} - {from} - 1) as day) as days
             ) as calendar"
-        )
+        ))
     }
 }
 

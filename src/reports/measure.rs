@@ -129,11 +129,10 @@ impl OwnerType {
             None => "true".to_owned(),
         };
         match (self, caller.reach()) {
-            (Self::Company, _) => "true".to_owned(),
+            (Self::Company, _) | (Self::Channel, None) => "true".to_owned(),
             (Self::User, reach) => any("owner_id", reach, binds),
             (Self::Team, reach) => any("owner_id", reach.map(|_| caller.teams()), binds),
             (Self::Channel, Some(_)) => "false".to_owned(),
-            (Self::Channel, None) => "true".to_owned(),
             (Self::Customer, _) => {
                 let mine = any("customers.owner_id", caller.reach_of_accounts(), binds);
                 let pool = if caller.sees_pool() { " or customers.owner_id is null" } else { "" };

@@ -66,10 +66,10 @@ pub async fn report_new_customers(
     asked: Query<Asked<NewCustomersQuery>>,
     desk: Desk,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, plan).await
+    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
-fn plan(mut question: Question<'_, NewCustomersQuery>) -> Result<Plan> {
+fn plan(mut question: Question<'_, NewCustomersQuery>) -> Plan {
     let entries = question.entries();
     let visible = filter::visible(question.caller, &mut question.binds);
     let new = format!(
@@ -88,5 +88,5 @@ fn plan(mut question: Question<'_, NewCustomersQuery>) -> Result<Plan> {
         "{new} select month, count(*) as new_customers from new group by month order by month"
     );
     let totals = format!("{new} select count(*) as new_customers from new");
-    Ok(Plan::new("new-customers", question.binds, rows, totals))
+    Plan::new("new-customers", question.binds, rows, totals)
 }

@@ -81,10 +81,10 @@ pub async fn report_order_intervals(
     asked: Query<Asked<IntervalsQuery, Filter, AnyPeriod>>,
     desk: Desk,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, plan).await
+    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
-fn plan(mut question: Question<'_, IntervalsQuery>) -> Result<Plan> {
+fn plan(mut question: Question<'_, IntervalsQuery>) -> Plan {
     question.until = Some(question.as_of);
     let entries = question.entries();
     let as_of = question.binds.date(question.as_of);
@@ -124,5 +124,5 @@ fn plan(mut question: Question<'_, IntervalsQuery>) -> Result<Plan> {
             round(coalesce(sum(amount), 0), 4)::text as amount
         from ordered {dormant}"
     );
-    Ok(Plan::new("order-intervals", question.binds, rows, totals))
+    Plan::new("order-intervals", question.binds, rows, totals)
 }

@@ -24,17 +24,20 @@ impl Range {
     pub const ALL: Self = Self { from: EARLIEST, to: LATEST };
 
     /// As many months or days before, whichever the range is made of.
+    #[must_use]
     pub fn before(self) -> Self {
         let (from, to) = (self.from.0, self.to.0);
         let months = (to.year() - from.year()) * 12 + i16::from(to.month() - from.month());
-        let back = match from.day() == 1 && to.day() == 1 {
-            true => i32::from(months).months(),
-            false => (to - from).get_days().days(),
+        let back = if from.day() == 1 && to.day() == 1 {
+            i32::from(months).months()
+        } else {
+            (to - from).get_days().days()
         };
         self.back(back)
     }
 
     /// The same days a year before.
+    #[must_use]
     pub fn year_before(self) -> Self {
         self.back(1.year())
     }

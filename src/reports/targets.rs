@@ -12,27 +12,22 @@ pub fn wanted(
     any_dimension: bool,
 ) -> String {
     let (own, binds) = (&question.own, &mut question.binds);
-    let mut asked = format!(
-        "status in ('approved', 'closed') and metric = {} and level = {}
-            and period_start >= {} and period_start < {}",
-        binds.text(own.metric.unwrap_or_default().as_str()),
-        binds.text(own.level.unwrap_or_default().as_str()),
-        binds.date(question.range.from),
-        binds.date(question.range.to),
-    );
-    if let Some(period_type) = own.period_type {
-        asked += &format!(" and period_type = {}", binds.text(period_type.as_str()));
-    }
+    let mut asked = vec![
+        "status in ('approved', 'closed')".to_owned(),
+        format!("metric = {}", binds.text(own.metric.unwrap_or_default().as_str())),
+        format!("level = {}", binds.text(own.level.unwrap_or_default().as_str())),
+        format!("period_start >= {}", binds.date(question.range.from)),
+        format!("period_start < {}", binds.date(question.range.to)),
+    ];
+    asked.extend(own.period_type.map(|it| format!("period_type = {}", binds.text(it.as_str()))));
     match own.dimension {
-        Some(dimension) => {
-            asked += &format!(" and dimension = {}", binds.text(dimension.as_str()));
-        }
+        Some(it) => asked.push(format!("dimension = {}", binds.text(it.as_str()))),
         None if any_dimension => {}
-        None => asked += " and dimension is null",
+        None => asked.push("dimension is null".to_owned()),
     }
-    if let Some(value) = &own.dimension_value {
-        asked += &format!(" and dimension_value = {}", binds.text(value));
-    }
+    let value = own.dimension_value.as_ref();
+    asked.extend(value.map(|it| format!("dimension_value = {}", binds.text(it))));
+    let asked = asked.join(" and ");
     let mut visible = owner_type.visible(question.caller, binds);
     if let Some(owner) = own.owner_id {
         visible = format!("{visible} and owner_id = {}", binds.id(owner));

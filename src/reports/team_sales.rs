@@ -65,10 +65,10 @@ pub async fn report_team_sales(
     asked: Query<Asked>,
     desk: Desk,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, plan).await
+    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
-fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
+fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let entries = question.entries();
     let as_of = question.binds.date(question.as_of);
     let reach = question.caller.reach().map(|ids| question.binds.ids(ids));
@@ -123,5 +123,5 @@ fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
             round(coalesce(sum(amount), 0), 4)::text as own_amount
         from {LEDGER} where user_id is not null and {entries}"
     );
-    Ok(Plan::new("team-sales", question.binds, rows, totals))
+    Plan::new("team-sales", question.binds, rows, totals)
 }

@@ -92,10 +92,10 @@ pub async fn report_top(
     asked: Query<Asked<TopQuery>>,
     desk: Desk,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, plan).await
+    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
-fn plan(mut question: Question<'_, TopQuery>) -> Result<Plan> {
+fn plan(mut question: Question<'_, TopQuery>) -> Plan {
     let entries = question.entries();
     let (measure, table) = match question.own.of {
         TopOf::Customer => ("amount", "customers"),
@@ -126,5 +126,5 @@ fn plan(mut question: Question<'_, TopQuery>) -> Result<Plan> {
             round(coalesce(sum({measure}), 0), 4)::text as amount
         from {LEDGER} where {entries}"
     );
-    Ok(Plan::new("top", question.binds, rows, totals))
+    Plan::new("top", question.binds, rows, totals)
 }
