@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use actix_web::App;
 use auth::Role;
 use platform::error::Problem;
-use platform::shape::allow_external_ids;
+use platform::shape::{allow_external_ids, everywhere, one_of_all};
 use serde_json::{Value, json};
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
@@ -58,6 +58,7 @@ pub fn text() -> &'static str {
 /// The document with what is true of all operations of a kind and is written nowhere else.
 pub fn value() -> Value {
     let mut document = serde_json::to_value(openapi()).expect("a document is JSON");
+    everywhere(&mut document, &one_of_all);
     let mut requests = vec![];
     for item in document["paths"].as_object_mut().into_iter().flat_map(|it| it.values_mut()) {
         for operation in item.as_object_mut().into_iter().flat_map(|it| it.values_mut()) {
@@ -76,15 +77,6 @@ pub fn value() -> Value {
         }
     }
     document
-}
-
-fn everywhere(schema: &mut Value, change: &impl Fn(&mut Value)) {
-    change(schema);
-    match schema {
-        Value::Object(object) => object.values_mut().for_each(|it| everywhere(it, change)),
-        Value::Array(items) => items.iter_mut().for_each(|it| everywhere(it, change)),
-        _ => {}
-    }
 }
 
 /// The names of the schemas that stand somewhere in this part of the document.

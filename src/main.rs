@@ -37,9 +37,43 @@ async fn migrate(database: &Database) -> Result<(), Failure> {
     Home::open(database)?.migrate().await
 }
 
+/// The password of the demo's `admin`, unless another is given.
+const DEMO_PASSWORD: &str = "demo-admin-2026";
+
 /// Serves, and fills the database with the demo company once it answers.
-async fn demo(options: Serve) -> Result<(), Failure> {
-    serve::serve(options, async |_| Ok(())).await
+async fn demo(mut options: Serve) -> Result<(), Failure> {
+    let password = options.admin_password.get_or_insert_with(|| DEMO_PASSWORD.into()).clone();
+    serve::serve(options, async move |url| {
+        eprintln!("filling in the demo company 示范公司 …");
+        let company = demo::company(Clock::default().today().0);
+        let username = "admin".to_owned();
+        let admin = exchange::Credentials::Password { username, password };
+        let filled = demo::fill(url, admin, &company).await?;
+        if !filled.refused.is_empty() {
+            return Err(format!("the demo company does not fit: {:#?}", filled.refused).into());
+        }
+        print!("{}", welcome(url, &company));
+        Ok(())
+    })
+    .await
+}
+
+/// Where to look, who to be, and what to try first.
+fn welcome(url: &str, company: &demo::Company) -> String {
+    let logins = company.logins.iter().map(|login| {
+        format!("  {:14} {:18} {} ({})\n", login.username, login.password, login.name, login.role)
+    });
+    let first = company.logins.first();
+    let (username, password) = first.map(|it| (it.username, it.password)).unwrap_or_default();
+    format!(
+        "\nsalesbook is ready: {url}/docs/\n\nlogins:\n{}\ntry:\n  \
+         TOKEN=$(curl -s {url}/api/v1/auth/login -H 'content-type: application/json' \
+         -d '{{\"username\":\"{username}\",\"password\":\"{password}\"}}' | \
+         sed 's/.*\"access_token\":\"\\([^\"]*\\).*/\\1/')\n  \
+         curl -s -H \"authorization: Bearer $TOKEN\" \
+         '{url}/api/v1/reports/attainment?owner_type=user&period_type=month&period=2026&group_by=period'\n",
+        logins.collect::<String>()
+    )
 }
 
 async fn import(options: Import) -> Result<(), Failure> {

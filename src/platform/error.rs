@@ -119,6 +119,11 @@ impl Error {
         &self.0.code
     }
 
+    /// What lies behind it, for those who run the service.
+    pub fn cause_text(&self) -> String {
+        self.0.cause.as_ref().map_or_else(|| self.to_string(), ToString::to_string)
+    }
+
     /// Serialization failures and deadlocks: the same work may succeed when it runs again.
     pub fn is_transient(&self) -> bool {
         self.0.code == "busy"

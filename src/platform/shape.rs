@@ -5,7 +5,7 @@
 //! names all the faults.
 
 use std::any::TypeId;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{LazyLock, RwLock};
 
 use jsonschema::Validator;
@@ -55,19 +55,61 @@ fn of<T: 'static>(schema: impl FnOnce() -> Value) -> &'static Validator {
 
 /// Refuses unknown fields everywhere, also in types made of several by `#[serde(flatten)]`.
 fn strict(mut root: Value, mut schemas: Map<String, Value>) -> Value {
-    let mut parts = BTreeSet::new();
-    tighten(&mut root, &mut parts);
-    for schema in schemas.values_mut() {
-        tighten(schema, &mut parts);
+    for schema in schemas.values_mut().chain([&mut root]) {
+        everywhere(schema, &one_of_all);
     }
-    for part in parts {
-        if let Some(Value::Object(schema)) = schemas.get_mut(&part) {
-            schema.remove("additionalProperties");
-            schema.remove("unevaluatedProperties");
-        }
+    let parts = schemas.clone();
+    merge(&mut root, &parts);
+    tighten(&mut root);
+    for schema in schemas.values_mut() {
+        merge(schema, &parts);
+        tighten(schema);
     }
     root["components"] = json!({ "schemas": schemas });
     root
+}
+
+/// Applies a change to every part of a schema, the whole first.
+pub fn everywhere(schema: &mut Value, change: &impl Fn(&mut Value)) {
+    change(schema);
+    match schema {
+        Value::Object(object) => object.values_mut().for_each(|it| everywhere(it, change)),
+        Value::Array(items) => items.iter_mut().for_each(|it| everywhere(it, change)),
+        _ => {}
+    }
+}
+
+/// utoipa writes an inline enum that has a description or a default of its own as "all of" the enum
+/// and of an object that holds only those, which no text can be: this leaves the enum with them.
+pub fn one_of_all(schema: &mut Value) {
+    let Some(Value::Array(all)) = schema.get("allOf") else { return };
+    let bare = |it: &&Value| it["properties"].is_null() && it["$ref"].is_null();
+    let (notes, rest): (Vec<&Value>, Vec<&Value>) =
+        all.iter().partition(|it| it["type"] == "object" && bare(it));
+    if let ([note], [Value::Object(one)]) = (notes.as_slice(), rest.as_slice()) {
+        let mut one = one.clone();
+        if let Some(what) = note.get("description") {
+            one.insert("description".into(), what.clone());
+        }
+        *schema = Value::Object(one);
+    }
+}
+
+/// Makes one object of the parts of a flattened type. `unevaluatedProperties` would do without,
+/// but after one fault it takes every other field of that part for unknown, too.
+fn merge(schema: &mut Value, parts: &Map<String, Value>) {
+    let Some(Value::Array(all)) = schema.get("allOf").cloned() else { return };
+    let (mut properties, mut required) = (Map::new(), vec![]);
+    for mut part in all {
+        if let Some(name) = part["$ref"].as_str().and_then(|it| it.rsplit('/').next()) {
+            part = parts.get(name).cloned().unwrap_or_default();
+        }
+        merge(&mut part, parts);
+        let Some(Value::Object(more)) = part.get("properties").cloned() else { return };
+        properties.extend(more);
+        required.extend(part["required"].as_array().cloned().unwrap_or_default());
+    }
+    *schema = json!({ "type": "object", "properties": properties, "required": required });
 }
 
 /// Any reference `x_id` may also be given as `x_external_id`, with the `x_source_system` that
@@ -98,23 +140,20 @@ pub fn allow_external_ids(schema: &mut Value) {
     }
 }
 
-fn tighten(schema: &mut Value, parts: &mut BTreeSet<String>) {
+fn tighten(schema: &mut Value) {
     allow_external_ids(schema);
     match schema {
         Value::Object(object) => {
-            if let Some(Value::Array(all)) = object.get("allOf") {
-                let refs = all.iter().filter_map(|part| part["$ref"].as_str()?.rsplit('/').next());
-                parts.extend(refs.map(str::to_owned));
-                object.insert("unevaluatedProperties".into(), false.into());
-            } else {
-                if object.contains_key("properties") && !object.contains_key("additionalProperties")
-                {
-                    object.insert("additionalProperties".into(), false.into());
-                }
-                object.values_mut().for_each(|value| tighten(value, parts));
+            if object.contains_key("properties") && !object.contains_key("additionalProperties") {
+                object.insert("additionalProperties".into(), false.into());
             }
+            if let Some(Value::Array(all)) = object.get_mut("allOf") {
+                // The description or default of an inline enum, which claims to be an object.
+                all.retain(|part| part["type"] != "object" || part["properties"].is_object());
+            }
+            object.values_mut().for_each(tighten);
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| tighten(item, parts)),
+        Value::Array(items) => items.iter_mut().for_each(tighten),
         _ => {}
     }
 }
@@ -127,36 +166,35 @@ pub fn faults(check: &Validator, value: &Value) -> Vec<Fault> {
 
 fn explain(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
     let at = error.instance_path.as_str();
-    let code = match &error.kind {
-        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
-            return faults.extend(
-                unexpected.iter().map(|name| {
+    let code =
+        match &error.kind {
+            Kind::AdditionalProperties { unexpected } => {
+                return faults.extend(unexpected.iter().map(|name| {
                     Fault::new(format!("{at}/{name}"), "unknown_field", "no such field")
-                }),
-            );
-        }
-        Kind::Required { property } => {
-            let pointer = format!("{at}/{}", property.as_str().unwrap_or_default());
-            return faults.push(Fault::new(pointer, "required", "this field is required"));
-        }
-        // A nullable type is "null or that": what is wrong with "that" is what matters.
-        Kind::OneOfNotValid { context } | Kind::AnyOf { context } => {
-            return context.iter().flatten().for_each(|error| {
-                if !is_null_branch(error) {
-                    explain(error, faults);
-                }
-            });
-        }
-        Kind::Type { .. } => "type",
-        Kind::MaxLength { .. } => "too_long",
-        Kind::MinLength { .. } => "too_short",
-        Kind::MaxItems { .. } => "too_many",
-        Kind::MinItems { .. } => "too_few",
-        Kind::Minimum { .. } | Kind::Maximum { .. } => "range",
-        Kind::Enum { .. } => "unknown_value",
-        Kind::Format { .. } | Kind::Pattern { .. } => "format",
-        _ => "invalid",
-    };
+                }));
+            }
+            Kind::Required { property } => {
+                let pointer = format!("{at}/{}", property.as_str().unwrap_or_default());
+                return faults.push(Fault::new(pointer, "required", "this field is required"));
+            }
+            // A nullable type is "null or that": what is wrong with "that" is what matters.
+            Kind::OneOfNotValid { context } | Kind::AnyOf { context } => {
+                return context.iter().flatten().for_each(|error| {
+                    if !is_null_branch(error) {
+                        explain(error, faults);
+                    }
+                });
+            }
+            Kind::Type { .. } => "type",
+            Kind::MaxLength { .. } => "too_long",
+            Kind::MinLength { .. } => "too_short",
+            Kind::MaxItems { .. } => "too_many",
+            Kind::MinItems { .. } => "too_few",
+            Kind::Minimum { .. } | Kind::Maximum { .. } => "range",
+            Kind::Enum { .. } => "unknown_value",
+            Kind::Format { .. } | Kind::Pattern { .. } => "format",
+            _ => "invalid",
+        };
     // Masked: an answer never repeats what was sent, it may be a password.
     faults.push(Fault::new(at, code, error.masked().to_string()));
 }
@@ -164,4 +202,57 @@ fn explain(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
 fn is_null_branch(error: &ValidationError<'_>) -> bool {
     use jsonschema::{JsonType, error::TypeKind};
     matches!(&error.kind, Kind::Type { kind: TypeKind::Single(JsonType::Null) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[allow(dead_code)]
+    #[derive(ToSchema)]
+    struct Whole {
+        name: String,
+        #[serde(flatten)]
+        part: Part,
+    }
+
+    #[allow(dead_code)]
+    #[derive(ToSchema)]
+    struct Part {
+        owner_id: uuid::Uuid,
+        #[serde(flatten)]
+        inner: Inner,
+    }
+
+    #[allow(dead_code)]
+    #[derive(ToSchema)]
+    struct Inner {
+        number: i64,
+        /// An enum with a description
+        #[schema(inline, nullable = false)]
+        kind: Option<crate::page::Total>,
+    }
+
+    #[test]
+    fn all_that_is_wrong_and_nothing_else() {
+        let faults = |value| {
+            let faults = faults(of_body::<Whole>(), &value);
+            let mut text: Vec<_> =
+                faults.iter().map(|it| format!("{} {}", it.pointer, it.code)).collect();
+            text.sort();
+            text.join(", ")
+        };
+        let id = uuid::Uuid::nil();
+        let good = json!({ "name": "a", "owner_id": id, "number": 1, "kind": "exact" });
+        assert_eq!(faults(good), "");
+        let unknown = json!({ "name": "a", "owner_id": id, "number": 1, "kind": "round" });
+        assert_eq!(faults(unknown), "/kind unknown_value");
+        assert_eq!(faults(json!({ "name": "a", "owner_external_id": "1", "number": 1 })), "");
+        assert_eq!(faults(json!({ "name": 1, "owner_id": id, "number": 1 })), "/name type");
+        assert_eq!(
+            faults(json!({ "name": "a", "owner_id": "x", "number": "1", "colour": "red" })),
+            "/colour unknown_field, /number type, /owner_id format"
+        );
+        assert_eq!(faults(json!({ "owner_id": id })), "/name required, /number required");
+    }
 }

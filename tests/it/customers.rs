@@ -9,11 +9,11 @@ use crate::harness::{Actor, Service};
 async fn a_customer_from_first_to_last() {
     let service = Service::start().await;
     let seller = service.actor(Role::Salesperson).await;
-    let new = json!({ "name": "Lin & Sons", "city": "上海", "credit_limit": "5000" });
+    let new = json!({ "name": "Lin & Sons", "city": "上海", "phone": "021-5555" });
     let answer = seller.post("/api/v1/customers", new).await;
     let path = answer.header("location").to_owned();
     assert!(answer.header("etag").starts_with("\"1-"));
-    assert_eq!(answer.expect(201)["credit_limit"], "5000.00");
+    assert_eq!(answer.expect(201)["status"], "prospect");
 
     let changes = json!({ "city": null, "name": "Lin & Daughters" });
     let customer = seller.patch(&path, 1, changes.clone()).await.expect(200);
@@ -29,10 +29,6 @@ async fn a_customer_from_first_to_last() {
     let history = seller.get(&format!("{path}/history?limit=1&cursor={next}")).await.expect(200);
     assert_eq!(history["items"][0]["op"], "created");
     assert_eq!(history["next_cursor"], Value::Null);
-
-    let tag = [("if-match", "\"2\"")];
-    seller.send("DELETE".parse().unwrap(), &path, None, &tag).await.expect(204);
-    seller.get(&path).await.expect(404);
 }
 
 #[actix_web::test]
@@ -88,6 +84,11 @@ async fn import(erp: &Actor<'_>, items: Vec<Value>) -> Value {
     erp.post("/api/v1/customers/batch", batch).await.expect(200)
 }
 
+/// What was recorded of customers.
+async fn changes(service: &Service) -> i64 {
+    service.count("changes where type = 'customer'").await
+}
+
 fn statuses(outcomes: &Value) -> String {
     let results = outcomes["results"].as_array().unwrap();
     results.iter().map(|it| it["status"].as_str().unwrap()).collect::<Vec<_>>().join(" ")
@@ -100,7 +101,7 @@ async fn a_dry_run_tells_and_does_nothing() {
     let batch = json!({ "source_system": "sap", "items": items(3), "dry_run": true });
     let outcomes = erp.post("/api/v1/customers/batch", batch).await.expect(200);
     assert_eq!(outcomes["created"], 3);
-    assert_eq!(service.count("changes").await, 0);
+    assert_eq!(changes(&service).await, 0);
     assert_eq!(import(&erp, items(3)).await["created"], 3);
 }
 
@@ -109,11 +110,11 @@ async fn a_batch_of_a_thousand_and_again() {
     let service = Service::start().await;
     let erp = service.actor(Role::Erp).await;
     assert_eq!(import(&erp, items(1000)).await["created"], 1000);
-    assert_eq!(service.count("changes").await, 1000);
+    assert_eq!(changes(&service).await, 1000);
     let again = import(&erp, items(1000)).await;
     assert_eq!((&again["unchanged"], &again["updated"]), (&json!(1000), &json!(0)));
     assert_eq!(again["results"][7]["version"], 1);
-    assert_eq!(service.count("changes").await, 1000, "the unchanged leave no trace");
+    assert_eq!(changes(&service).await, 1000, "the unchanged leave no trace");
 
     let mut some = items(1000);
     some[3]["city"] = json!("Ulm");
@@ -130,9 +131,11 @@ async fn each_item_of_a_batch_stands_for_itself() {
     let batch = vec![
         json!({ "external_id": "A", "name": "old" }),
         json!({ "external_id": "B" }),
-        json!({ "external_id": "C", "name": "C", "owner_external_id": "nobody" }),
-        json!({ "external_id": "A", "name": "new", "owner_external_id": owner }),
-        json!({ "external_id": "D", "name": "D", "credit_limit": "-1", }),
+        json!({ "external_id": "C", "name": "C", "owner_external_id": "nobody",
+            "owner_source_system": "test" }),
+        json!({ "external_id": "A", "name": "new", "owner_external_id": owner,
+            "owner_source_system": "test" }),
+        json!({ "external_id": "D", "name": "D", "latitude": 91 }),
         json!({ "external_id": "E", "name": "E", "colour": "red" }),
         json!({ "external_id": "F", "name": "F", "owner_id": uuid::Uuid::nil() }),
     ];
@@ -142,7 +145,7 @@ async fn each_item_of_a_batch_stands_for_itself() {
     let pointers: BTreeMap<_, _> = [1, 2, 4, 5, 6].map(|index| (index, pointer(index))).into();
     assert_eq!(
         json!(pointers),
-        json!({ "1": "/name", "2": "/owner_external_id", "4": "/credit_limit", "5": "/colour",
+        json!({ "1": "/name", "2": "/owner_external_id", "4": "/latitude", "5": "/colour",
             "6": "/owner_id" })
     );
     let mine = seller.get("/api/v1/customers").await.expect(200);
@@ -163,5 +166,5 @@ async fn a_row_that_the_database_refuses_fails_alone() {
     let outcomes = import(&erp, items(20)).await;
     assert_eq!((&outcomes["created"], &outcomes["failed"]), (&json!(19), &json!(1)));
     assert_eq!(outcomes["results"][5]["problem"]["code"], "out_of_range");
-    assert_eq!(service.count("changes").await, 19);
+    assert_eq!(changes(&service).await, 19);
 }

@@ -2,6 +2,9 @@
 
 use std::sync::{LazyLock, Mutex};
 
+use actix_http::Request;
+use actix_service::boxed::{self, BoxService};
+use actix_web::dev::ServiceResponse;
 use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{self, TestRequest};
@@ -12,6 +15,7 @@ use salesbook::app;
 use salesbook::auth::{Role, directory};
 use salesbook::platform::{Clock, Db};
 use salesbook::private_pg;
+use tokio::sync::OnceCell;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -80,6 +84,8 @@ async fn maintenance(url: &str, sql: &str) {
 pub struct Service {
     pub inner: app::Service,
     database: String,
+    /// Made at the first request: it takes longer than any of them.
+    app: OnceCell<BoxService<Request, ServiceResponse, actix_web::Error>>,
 }
 
 impl Service {
@@ -94,7 +100,7 @@ impl Service {
         maintenance(&HOME.url("postgres"), &create).await;
         let db = Db::new(&HOME.url(&database), 12);
         let inner = app::Service::start(db, clock, app::Settings::default()).await.unwrap();
-        Self { inner, database }
+        Self { inner, database, app: OnceCell::new() }
     }
 
     /// Where the database is, for another process.
@@ -107,6 +113,14 @@ impl Service {
         let db = self.inner.db.clone();
         let (clock, settings) = (self.inner.clock.clone(), app::Settings::default());
         self.inner = app::Service::start(db, clock, settings).await.unwrap();
+        self.app = OnceCell::new();
+    }
+
+    /// Another instance on the same database, at the same time of day.
+    pub async fn another(&self, settings: app::Settings) -> salesbook::platform::Result<Self> {
+        let (db, clock) = (Db::new(&self.url(), 4), self.inner.clock.clone());
+        let inner = app::Service::start(db, clock, settings).await?;
+        Ok(Self { inner, database: self.database.clone(), app: OnceCell::new() })
     }
 
     /// A new person with this role.
@@ -176,6 +190,10 @@ impl Service {
             let insert = diesel::sql_query(insert).bind::<SqlUuid, _>(actor.id);
             let insert = insert.bind::<SqlUuid, _>(team).bind::<Bool, _>(actor.id == leader.id);
             insert.execute(&mut conn).await.unwrap();
+            let update = "update users set team_id = $2, leads_team = $3 where id = $1";
+            let update = diesel::sql_query(update).bind::<SqlUuid, _>(actor.id);
+            let update = update.bind::<SqlUuid, _>(team).bind::<Bool, _>(actor.id == leader.id);
+            update.execute(&mut conn).await.unwrap();
         }
         drop(conn);
         self.directory_changed().await;
@@ -241,7 +259,7 @@ impl Answer {
 impl Actor<'_> {
     /// Adds a customer of this actor's and returns its path.
     pub async fn customer(&self, name: &str) -> String {
-        let new = serde_json::json!({ "name": name });
+        let new = serde_json::json!({ "name": name, "allow_duplicate": true });
         let customer = self.post("/api/v1/customers", new).await.expect(201);
         format!("/api/v1/customers/{}", customer["id"].as_str().unwrap())
     }
@@ -277,7 +295,9 @@ impl Actor<'_> {
         body: Option<&str>,
         headers: &[(&str, &str)],
     ) -> Answer {
-        let app = test::init_service(self.service.inner.app()).await;
+        let service = self.service;
+        let app = async || boxed::service(test::init_service(service.inner.app()).await);
+        let app = service.app.get_or_init(app).await;
         let mut request = TestRequest::with_uri(path).method(method.clone());
         if let Some(token) = &self.token {
             request = request.insert_header(("authorization", format!("Bearer {token}")));
@@ -289,7 +309,7 @@ impl Actor<'_> {
             request = request.insert_header(("content-type", "application/json"));
             request = request.set_payload(body.to_owned());
         }
-        let response = test::call_service(&app, request.to_request()).await;
+        let response = test::call_service(app, request.to_request()).await;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = serde_json::from_slice(&test::read_body(response).await).unwrap_or_default();
         openapi::check_answer(&method, path, status, &body);

@@ -17,7 +17,7 @@ fn faults(problem: &Value) -> Vec<String> {
 async fn all_faults_of_a_body_in_one_answer() {
     let service = Service::start().await;
     let seller = service.actor(Role::Salesperson).await;
-    let new = json!({ "name": "", "owner_id": "me", "city": "x".repeat(101), "credit_limit": 12.5,
+    let new = json!({ "name": "", "owner_id": "me", "city": "x".repeat(101), "latitude": "12.5",
         "colour": "red" });
     let problem = seller.post("/api/v1/customers", new).await.expect(422);
     assert_eq!(
@@ -25,7 +25,7 @@ async fn all_faults_of_a_body_in_one_answer() {
         [
             "/city too_long",
             "/colour unknown_field",
-            "/credit_limit type",
+            "/latitude type",
             "/name too_short",
             "/owner_id format"
         ]
@@ -58,21 +58,21 @@ async fn what_is_no_json_is_400_and_what_json_hides_is_422() {
 async fn queries_and_paths_are_strict_too() {
     let service = Service::start().await;
     let seller = service.actor(Role::Salesperson).await;
-    let query = "/api/v1/visits?limit=0&planned_from=20260302&status=planned,lost&colour=red";
+    let query = "/api/v1/orders?limit=0&order_date_from=20260302&status=draft,lost&colour=red";
     let problem = seller.get(query).await.expect(400);
     assert_eq!(
         faults(&problem),
         [
             "/colour unknown_field",
             "/limit range",
-            "/planned_from format",
+            "/order_date_from format",
             "/status/1 unknown_value"
         ]
     );
-    let problem = seller.get("/api/v1/visits?limit=1&limit=2").await.expect(400);
+    let problem = seller.get("/api/v1/orders?limit=1&limit=2").await.expect(400);
     assert_eq!(faults(&problem), ["/limit duplicate_field"]);
-    assert_eq!(seller.get("/api/v1/visits/7").await.expect(400)["code"], "invalid_path");
-    seller.get("/api/v1/visits?status=planned,completed&planned_from=2026-03-02").await.expect(200);
+    assert_eq!(seller.get("/api/v1/orders/7").await.expect(400)["code"], "invalid_path");
+    seller.get("/api/v1/orders?status=draft,confirmed&order_date_from=2026-03-02").await.expect(200);
 }
 
 #[actix_web::test]
@@ -82,7 +82,7 @@ async fn another_method_is_405_and_another_path_404() {
     let answer = seller.send(Method::PUT, "/api/v1/customers", None, &[]).await;
     assert_eq!(answer.header("allow"), "GET, HEAD, POST");
     answer.expect(405);
-    let answer = seller.send(Method::OPTIONS, "/api/v1/visits/x", None, &[]).await;
+    let answer = seller.send(Method::OPTIONS, "/api/v1/orders/x", None, &[]).await;
     assert_eq!(answer.header("allow"), "GET, HEAD, PATCH");
     answer.expect(204);
     seller.get("/api/v1/nothing").await.expect(404);

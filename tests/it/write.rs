@@ -3,8 +3,8 @@ use std::time::Duration;
 use actix_web::http::Method;
 use futures_util::future::join_all;
 use salesbook::auth::Role;
-use salesbook::platform::Error;
-use salesbook::platform::write::{Actor as Who, Reply, Write};
+use salesbook::platform::write::{Actor as Who, Write};
+use salesbook::platform::{Error, Reply};
 use serde_json::json;
 
 use crate::harness::{Actor, Service};
@@ -62,9 +62,9 @@ fn write(service: &Service, person: uuid::Uuid) -> Write {
     use actix_web::{FromRequest, HttpMessage, test::TestRequest, web::Data};
     let request = TestRequest::default()
         .app_data(Data::new(service.inner.db.clone()))
-        .app_data(Data::new(service.inner.clock));
+        .app_data(Data::new(service.inner.clock.clone()));
     let request = request.to_http_request();
-    request.extensions_mut().insert(Who(person));
+    request.extensions_mut().insert(Who { id: person, machine: false });
     Write::from_request(&request, &mut actix_web::dev::Payload::None).into_inner().unwrap()
 }
 

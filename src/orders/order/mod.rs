@@ -2,6 +2,7 @@
 
 mod batch;
 mod db;
+mod hooks;
 pub mod http;
 mod rules;
 
@@ -19,7 +20,8 @@ use territories::territory::find_territories;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub use db::{customer_merged, find_orders, first_membership, visible_to};
+pub use db::{find_orders, visible_to};
+pub use hooks::{customer_merged, first_membership};
 
 text_enum! {
     /// Where an order stands (RULES 4.4).

@@ -1,0 +1,72 @@
+//! What happens to orders when something happens to their customers or people.
+
+use std::collections::{HashMap, HashSet};
+
+use customers::customer::Customer;
+use diesel::prelude::*;
+use diesel::sql_types::Uuid as SqlUuid;
+use diesel_async::RunQueryDsl;
+use futures_util::future::{BoxFuture, LocalBoxFuture};
+use platform::{Change, Date, Resource, Result, Tx};
+use schema::orders;
+use uuid::Uuid;
+
+use super::Order;
+use super::db::together;
+use crate::sales_entry;
+
+/// A hook of customers: the loser's orders and sales are the winner's from now on.
+pub fn customer_merged<'a>(
+    tx: &'a mut Tx,
+    winner: &'a Customer,
+    loser: &'a Customer,
+) -> LocalBoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let rows = orders::table.filter(orders::customer_id.eq(loser.id)).order(orders::id);
+        let moving: Vec<Order> =
+            rows.select(Order::as_select()).for_update().load(tx.conn()).await?;
+        let mut records = vec![];
+        for before in &moving {
+            let mut after = before.clone();
+            (after.customer_id, after.customer_owner_id) = (winner.id, winner.owner_id);
+            let after = before.next(after, tx.now);
+            let columns = (
+                orders::customer_id.eq(winner.id),
+                orders::version.eq(after.version),
+                orders::updated_at.eq(after.updated_at),
+            );
+            diesel::update(orders::table.find(before.id)).set(columns).execute(tx.conn()).await?;
+            records.push(Change::updated(before, &after)?);
+        }
+        sales_entry::follow(tx, winner.id, loser.id).await?;
+        tx.record_all(&records).await
+    })
+}
+
+/// A hook of the directory: people who are in a team for the first time bring their orders along.
+pub fn first_membership<'a>(tx: &'a mut Tx, people: &'a [Uuid]) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        sales_entry::fill_paths(tx, people).await?;
+        let theirs = orders::credited.overlaps_with(people.to_vec());
+        let open = orders::table.filter(theirs);
+        let open =
+            open.select((orders::id, orders::credited, orders::order_date, orders::team_path));
+        let open: Vec<(Uuid, Vec<Uuid>, Date, Vec<Uuid>)> = open.load(tx.conn()).await?;
+        let wanted: HashSet<(Uuid, Date)> =
+            open.iter().flat_map(|it| it.1.iter().map(|id| (*id, it.2))).collect();
+        let wanted: Vec<_> = wanted.into_iter().collect();
+        let paths: HashMap<_, _> = auth::team_paths(tx.conn(), &wanted).await?;
+        for (id, credited, day, before) in open {
+            let of_people = credited.iter().filter_map(|it| paths.get(&(*it, day)).cloned());
+            let path = together(of_people);
+            if path != before {
+                diesel::sql_query("update orders set team_path = $1 where id = $2")
+                    .bind::<diesel::sql_types::Array<SqlUuid>, _>(path)
+                    .bind::<SqlUuid, _>(id)
+                    .execute(tx.conn())
+                    .await?;
+            }
+        }
+        Ok(())
+    })
+}
