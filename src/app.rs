@@ -49,9 +49,7 @@ pub const JOBS: &[Job] = &[
     Job {
         name: "idempotency_keys",
         every: Duration::from_secs(3600),
-        run: |tx| {
-            Box::pin(async { Ok(platform::write::forget_old_answers(tx).await? as u64) })
-        },
+        run: |tx| Box::pin(async { Ok(platform::write::forget_old_answers(tx).await? as u64) }),
     },
     Job {
         name: "signing_keys",
@@ -101,7 +99,12 @@ pub fn routes(cfg: &mut ServiceConfig) {
 fn wire() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        customers::hooks::wire(vec![orders::order::customer_merged, targets::hooks::customer_merged]);
+        customers::hooks::wire(vec![
+            orders::order::customer_merged,
+            targets::hooks::customer_merged,
+        ]);
+        let _ = targets::hooks::ACTUAL
+            .set(|tx, target| Box::pin(reports::measure::actual(tx.conn(), target.id)));
         let _ = auth::hooks::FIRST_MEMBERSHIP.set(vec![orders::order::first_membership]);
     });
 }
@@ -164,7 +167,9 @@ impl Service {
         };
         match good.await {
             Ok(true) => {}
-            Ok(false) => tracing::warn!("the database makes no trigrams of Chinese: use a UTF-8 LC_CTYPE"),
+            Ok(false) => {
+                tracing::warn!("the database makes no trigrams of Chinese: use a UTF-8 LC_CTYPE")
+            }
             Err(_) => tracing::debug!("pg_trgm is not installed; search does not need it"),
         }
     }
@@ -191,9 +196,10 @@ impl Service {
             .into_utoipa_app()
             .configure(routes)
             .into_app()
-            .service(SwaggerUi::new("/docs/{_:.*}").config(
-                utoipa_swagger_ui::Config::from("/openapi.json").use_base_layout(),
-            ))
+            .service(
+                SwaggerUi::new("/docs/{_:.*}")
+                    .config(utoipa_swagger_ui::Config::from("/openapi.json").use_base_layout()),
+            )
             .app_data(Data::new(self.db.clone()))
             .app_data(Data::new(self.clock.clone()))
             .app_data(Data::new(self.tokens.clone()))

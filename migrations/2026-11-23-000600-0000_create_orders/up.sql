@@ -85,4 +85,7 @@ create index sales_entries_booked_on_idx on sales_entries (booked_on);
 create index sales_entries_order_id_idx on sales_entries (order_id);
 create index sales_entries_user_id_idx on sales_entries (user_id, booked_on);
 create index sales_entries_customer_id_idx on sales_entries (customer_id, booked_on);
+-- what was taken back, for reports that leave corrected orders out
+create index sales_entries_reversed_idx on sales_entries (order_id, booked_on, id)
+    where kind = 'reversed';
 create index sales_entries_team_path_idx on sales_entries using gin (team_path);

@@ -92,12 +92,18 @@ async fn every_version_leaves_a_record() {
         ("users", json!({ "name": "Li Wei", "username": "liwei" })),
         ("api-clients", json!({ "name": "sap", "roles": ["erp"], "source_system": "sap" })),
         ("holidays", json!({ "date": "2030-01-01", "kind": "holiday", "name": "元旦" })),
-        ("exchange-rates", json!({ "from": "USD", "to": "CNY", "valid_on": "2026-01-01", "rate": "7" })),
+        (
+            "exchange-rates",
+            json!({ "from": "USD", "to": "CNY", "valid_on": "2026-01-01", "rate": "7" }),
+        ),
         ("territories", json!({ "name": "East" })),
         ("contacts", json!({ "customer_id": customer, "name": "王芳" })),
         ("products", json!({ "code": "P", "name": "P", "list_price": "10" })),
-        ("targets", json!({ "owner_type": "company", "period_type": "year",
-            "period_start": "2026-01-01", "value": "1000" })),
+        (
+            "targets",
+            json!({ "owner_type": "company", "period_type": "year",
+            "period_start": "2026-01-01", "value": "1000" }),
+        ),
     ];
     let mut product = Value::Null;
     for (path, new) in made {
@@ -106,7 +112,8 @@ async fn every_version_leaves_a_record() {
             product = answer["id"].clone();
         }
     }
-    let order = json!({ "customer_id": customer, "lines": [{ "product_id": product, "quantity": "1" }] });
+    let order =
+        json!({ "customer_id": customer, "lines": [{ "product_id": product, "quantity": "1" }] });
     seller.post("/api/v1/orders", order).await.expect(201);
     let erp = service.actor(Role::Erp).await;
     let items = json!([{ "external_id": "A", "name": "A" }]);
@@ -120,8 +127,18 @@ async fn every_version_leaves_a_record() {
     );
     let versioned = versioned.await;
     let known = [
-        "api_clients", "company", "contacts", "customers", "exchange_rates", "holidays", "orders",
-        "products", "targets", "teams", "territories", "users",
+        "api_clients",
+        "company",
+        "contacts",
+        "customers",
+        "exchange_rates",
+        "holidays",
+        "orders",
+        "products",
+        "targets",
+        "teams",
+        "territories",
+        "users",
     ];
     assert_eq!(versioned, known, "write the new one above, too");
     for table in versioned {
@@ -143,7 +160,8 @@ async fn another_reach_needs_another_start() {
     let lead = service.actor(Role::SalesManager).await;
     let seller = service.actor(Role::Salesperson).await;
     let feed = lead.get("/api/v1/changes?types=customer").await.expect(200);
-    let url = format!("/api/v1/changes?types=customer&cursor={}", feed["next_cursor"].as_str().unwrap());
+    let url =
+        format!("/api/v1/changes?types=customer&cursor={}", feed["next_cursor"].as_str().unwrap());
     lead.get(&url).await.expect(200);
     service.team(None, &lead, &[&seller]).await;
     assert_eq!(lead.get(&url).await.expect(410)["code"], "scope_changed");

@@ -15,8 +15,8 @@ use salesbook::app;
 use salesbook::auth::{Role, directory};
 use salesbook::platform::{Clock, Db};
 use salesbook::private_pg;
-use tokio::sync::OnceCell;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::openapi;
@@ -178,11 +178,12 @@ impl Service {
     ) -> Uuid {
         let team = Uuid::now_v7();
         let mut conn = self.inner.db.conn().await.unwrap();
-        let insert =
-            diesel::sql_query("insert into teams (id, version, name, parent_id, created_at, updated_at)
-                values ($1, 1, $1::text, $2, now(), now())")
-                .bind::<SqlUuid, _>(team)
-                .bind::<diesel::sql_types::Nullable<SqlUuid>, _>(parent);
+        let insert = diesel::sql_query(
+            "insert into teams (id, version, name, parent_id, created_at, updated_at)
+                values ($1, 1, $1::text, $2, now(), now())",
+        )
+        .bind::<SqlUuid, _>(team)
+        .bind::<diesel::sql_types::Nullable<SqlUuid>, _>(parent);
         insert.execute(&mut conn).await.unwrap();
         for actor in members.iter().chain([&leader]) {
             let insert =

@@ -72,7 +72,10 @@ async fn queries_and_paths_are_strict_too() {
     let problem = seller.get("/api/v1/orders?limit=1&limit=2").await.expect(400);
     assert_eq!(faults(&problem), ["/limit duplicate_field"]);
     assert_eq!(seller.get("/api/v1/orders/7").await.expect(400)["code"], "invalid_path");
-    seller.get("/api/v1/orders?status=draft,confirmed&order_date_from=2026-03-02").await.expect(200);
+    seller
+        .get("/api/v1/orders?status=draft,confirmed&order_date_from=2026-03-02")
+        .await
+        .expect(200);
 }
 
 #[actix_web::test]

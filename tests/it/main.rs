@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod access;
+mod attainment;
 mod auth;
 mod changes;
 mod customers;
@@ -11,7 +12,11 @@ mod input;
 mod logins;
 mod openapi;
 mod products;
+mod report_forms;
+mod reports;
 mod style;
+mod target_parts;
+mod targets;
 mod teams;
 mod tokens;
 mod users;

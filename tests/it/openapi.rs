@@ -8,8 +8,7 @@ use actix_web::http::{Method, StatusCode};
 use salesbook::document;
 use serde_json::{Value, json};
 
-pub static DOCUMENT: LazyLock<Value> =
-    LazyLock::new(document::value);
+pub static DOCUMENT: LazyLock<Value> = LazyLock::new(document::value);
 
 /// Every operation with its path and method.
 pub fn operations() -> impl Iterator<Item = (&'static str, &'static str, &'static Value)> {

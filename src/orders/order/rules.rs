@@ -78,7 +78,7 @@ impl Order {
             (status, _) => {
                 let detail = format!("the order is {}", status.as_str());
                 return Err(
-                    Error::conflict("wrong_status", detail).member("status", status.as_str())
+                    Error::conflict("wrong_status", detail).member("current_status", status.as_str())
                 );
             }
         };
@@ -107,7 +107,7 @@ impl Order {
         match self.status {
             OrderStatus::Draft => Ok(()),
             status => Err(Error::conflict("wrong_status", "only a draft can be changed")
-                .member("status", status.as_str())),
+                .member("current_status", status.as_str())),
         }
     }
 
