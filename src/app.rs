@@ -43,37 +43,37 @@ pub const PERMISSIONS: &[Permissions] = &[
 pub const JOBS: &[Job] = &[
     Job {
         name: "change_partitions",
-        every: Duration::from_secs(6 * 3600),
+        every: Duration::from_hours(6),
         run: |tx| Box::pin(async { changes::ensure_partitions(tx).await.map(|()| 0) }),
     },
     Job {
         name: "idempotency_keys",
-        every: Duration::from_secs(3600),
+        every: Duration::from_hours(1),
         run: |tx| Box::pin(async { Ok(platform::write::forget_old_answers(tx).await? as u64) }),
     },
     Job {
         name: "signing_keys",
-        every: Duration::from_secs(6 * 3600),
+        every: Duration::from_hours(6),
         run: |tx| Box::pin(auth::signing_key::rotate_due(tx)),
     },
     Job {
         name: "memberships",
-        every: Duration::from_secs(60),
+        every: Duration::from_mins(1),
         run: |tx| Box::pin(auth::user::apply_memberships(tx)),
     },
     Job {
         name: "refresh_tokens",
-        every: Duration::from_secs(3600),
+        every: Duration::from_hours(1),
         run: |tx| Box::pin(auth::session::forget_expired(tx)),
     },
     Job {
         name: "login_failures",
-        every: Duration::from_secs(3600),
+        every: Duration::from_hours(1),
         run: |tx| Box::pin(auth::attempt::forget_old(tx)),
     },
     Job {
         name: "customer_transfers",
-        every: Duration::from_secs(60),
+        every: Duration::from_mins(1),
         run: |tx| Box::pin(customers::transfer::apply_due(tx)),
     },
 ];
@@ -168,7 +168,7 @@ impl Service {
         match good.await {
             Ok(true) => {}
             Ok(false) => {
-                tracing::warn!("the database makes no trigrams of Chinese: use a UTF-8 LC_CTYPE")
+                tracing::warn!("the database makes no trigrams of Chinese: use a UTF-8 LC_CTYPE");
             }
             Err(_) => tracing::debug!("pg_trgm is not installed; search does not need it"),
         }

@@ -94,7 +94,11 @@ async fn import(options: Import) -> Result<(), Failure> {
     import.quiet = options.quiet;
     let summary = exchange::import(&import).await?;
     println!("{summary}");
-    if summary.failed() > 0 { Err("some rows were refused, see *.rejected.csv".into()) } else { Ok(()) }
+    if summary.failed() > 0 {
+        Err("some rows were refused, see *.rejected.csv".into())
+    } else {
+        Ok(())
+    }
 }
 
 /// A migrated database with a pool, for one command.
@@ -109,7 +113,10 @@ async fn open(database: &Database) -> Result<(Home, Db, Clock), Failure> {
 
 fn roles(names: &[String]) -> Result<Vec<Role>, Failure> {
     let known = |name: &String| Role::ALL.iter().copied().find(|role| role.as_str() == name);
-    names.iter().map(|name| known(name).ok_or_else(|| format!("no such role: {name}").into())).collect()
+    names
+        .iter()
+        .map(|name| known(name).ok_or_else(|| format!("no such role: {name}").into()))
+        .collect()
 }
 
 async fn user(options: User) -> Result<(), Failure> {

@@ -24,7 +24,7 @@ const IN_ALL: usize = 80;
 const OWN_POOL: usize = 4;
 
 /// How long a start waits for a database that is down.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Where the data is: a private server that lives as long as this, or the user's own.
 pub struct Home {
@@ -59,14 +59,14 @@ impl Home {
                     sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(5));
                 }
-                outcome => return outcome.map_err(why),
+                outcome => return outcome.map_err(|error| why(&error)),
             }
         }
     }
 }
 
 /// In a terminal the cause says more than the code.
-fn why(error: platform::Error) -> Failure {
+fn why(error: &platform::Error) -> Failure {
     format!("{error} {}", error.cause_text()).into()
 }
 
@@ -98,7 +98,7 @@ pub async fn serve(
         trust_proxy: options.trust_proxy,
     };
     let db = Db::new(&home.url, OWN_POOL);
-    let service = Service::start(db, Clock::default(), settings).await.map_err(why)?;
+    let service = Service::start(db, Clock::default(), settings).await.map_err(|it| why(&it))?;
     if let Some(password) = service.first_start(options.admin_password.as_deref()).await? {
         eprintln!("user admin, password {password} (shown this once)");
     }

@@ -108,7 +108,7 @@ impl Settings {
 mod tests {
     use super::*;
 
-    fn with(changes: Value) -> Result<Settings, Vec<(String, &'static str)>> {
+    fn with(changes: &Value) -> Result<Settings, Vec<(String, &'static str)>> {
         Settings::default().with(changes.as_object().unwrap())
     }
 
@@ -122,10 +122,10 @@ mod tests {
     #[test]
     fn what_is_out_of_bounds_is_refused() {
         assert_eq!(
-            with(json!({ "dormant_after_days": 90 })).unwrap().get("dormant_after_days"),
+            with(&json!({ "dormant_after_days": 90 })).unwrap().get("dormant_after_days"),
             90
         );
-        let refused = |changes| with(changes).unwrap_err()[0].1;
+        let refused = |changes: Value| with(&changes).unwrap_err()[0].1;
         assert_eq!(refused(json!({ "dormant_after_days": 1 })), "range");
         assert_eq!(refused(json!({ "dormant_after_days": "90" })), "type");
         assert_eq!(refused(json!({ "colour": 1 })), "unknown_field");

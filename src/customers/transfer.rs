@@ -224,7 +224,7 @@ impl Customer {
             (CustomerStatus::Active, None) => CustomerStatus::Dormant,
             (status, _) => status,
         };
-        self.save(tx, Self { owner_id, status, ..self.clone() }).await.map(drop)
+        self.save(tx, Self { status, owner_id, ..self.clone() }).await.map(drop)
     }
 }
 

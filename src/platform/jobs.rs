@@ -17,7 +17,7 @@ use super::time::{Clock, Timestamp};
 use super::write::Tx;
 
 /// How long a job may run before another instance may take it over.
-const LEASE: Duration = Duration::from_secs(120);
+const LEASE: Duration = Duration::from_mins(2);
 
 /// How often the runner looks for work that is due.
 const TICK: Duration = Duration::from_secs(1);

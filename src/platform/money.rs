@@ -120,10 +120,9 @@ pub fn split(amount: Decimal, weights: &[Decimal], digits: u32) -> Vec<Decimal> 
     }
     let digits = digits.max(amount.normalize().scale());
     let unit = Decimal::new(1, digits);
-    let exact = weights.iter().map(|weight| match whole.is_zero() {
-        true => Decimal::ZERO,
-        false => amount * weight / whole,
-    });
+    let part =
+        |weight: &Decimal| if whole.is_zero() { Decimal::ZERO } else { amount * weight / whole };
+    let exact = weights.iter().map(part);
     let exact: Vec<Decimal> = exact.collect();
     let floor =
         |part: &Decimal| part.round_dp_with_strategy(digits, RoundingStrategy::ToNegativeInfinity);

@@ -69,9 +69,12 @@ pub struct Scope<'a> {
 impl<'a> Scope<'a> {
     pub fn of(caller: &'a Caller) -> Self {
         let may = |kind: &&Kind| kind.readers.iter().any(|role| caller.is(*role));
-        let unlimited = |kind: &Kind| match kind.account {
-            true => caller.reach_of_accounts().is_none(),
-            false => caller.reach().is_none(),
+        let unlimited = |kind: &Kind| {
+            if kind.account {
+                caller.reach_of_accounts().is_none()
+            } else {
+                caller.reach().is_none()
+            }
         };
         let (whole, partly): (Vec<&Kind>, Vec<&Kind>) =
             KINDS.iter().filter(may).partition(|kind| unlimited(kind));

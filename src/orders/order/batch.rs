@@ -1,5 +1,6 @@
 //! Orders from an ERP. A batch reports facts: any status, any amount that adds up.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
@@ -137,9 +138,10 @@ impl Imported for Order {
             let day = facts.order_date.or(before.map(|it| it.order_date)).unwrap_or(*today);
             let sent = facts.currency.as_ref().or(before.map(|it| &it.currency));
             let key = (sent.unwrap_or(&currency).clone(), day);
-            if !rates.contains_key(&key) {
-                let rate = ExchangeRate::on(tx.conn(), &key.0, &currency, day).await?;
-                rates.insert(key, rate);
+            if let Entry::Vacant(unknown) = rates.entry(key) {
+                let (from, day) = unknown.key();
+                let rate = ExchangeRate::on(tx.conn(), from, &currency, *day).await?;
+                unknown.insert(rate);
             }
             people.extend(facts.salesperson_id.flatten().map(|id| (id, day)));
             people.extend(facts.credits.iter().flatten().map(|it| (it.user_id, day)));
@@ -246,12 +248,12 @@ impl Order {
                 faults.push(Fault::new("/cancelled_on", "contradiction", why));
             }
         }
-        match context.rates.get(&(self.currency.clone(), self.order_date)).copied().flatten() {
-            Some(rate) => self.exchange_rate = rate,
-            None => {
-                let why = "there is no rate on the order's day or before";
-                faults.push(Fault::new("/currency", "no_exchange_rate", why));
-            }
+        let pair = (self.currency.clone(), self.order_date);
+        if let Some(rate) = context.rates.get(&pair).copied().flatten() {
+            self.exchange_rate = rate;
+        } else {
+            let why = "there is no rate on the order's day or before";
+            faults.push(Fault::new("/currency", "no_exchange_rate", why));
         }
         if let Some(lines) = &facts.lines {
             faults.extend(self.take_lines(lines));

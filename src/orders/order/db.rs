@@ -313,24 +313,25 @@ impl Order {
 
 #[derive(Insertable)]
 #[diesel(table_name = order_lines, treat_none_as_default_value = false)]
-struct Line<'a> {
+#[allow(clippy::struct_field_names, reason = "as the columns are called")]
+struct Line {
     order_id: Uuid,
     line_number: i32,
     product_id: Option<Uuid>,
-    description: Option<&'a str>,
+    description: Option<String>,
     quantity: platform::Number,
     unit_price: platform::Money,
     discount_percent: platform::Number,
     amount: platform::Money,
 }
 
-impl<'a> Line<'a> {
-    fn of(order_id: Uuid, line: &'a OrderLine) -> Self {
+impl Line {
+    fn of(order_id: Uuid, line: &OrderLine) -> Self {
         Self {
             order_id,
             line_number: line.line_number,
             product_id: line.product_id,
-            description: line.description.as_deref(),
+            description: line.description.clone(),
             quantity: line.quantity,
             unit_price: line.unit_price,
             discount_percent: line.discount_percent,
@@ -340,7 +341,7 @@ impl<'a> Line<'a> {
 }
 
 pub(super) async fn write_lines(tx: &mut Tx, orders: &[&Order]) -> Result<()> {
-    let lines: Vec<Line<'_>> = orders
+    let lines: Vec<Line> = orders
         .iter()
         .flat_map(|order| order.lines.iter().map(|line| Line::of(order.id, line)))
         .collect();

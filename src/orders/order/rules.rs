@@ -77,9 +77,8 @@ impl Order {
             (Draft | Submitted | Confirmed, Action::Cancel) => Cancelled,
             (status, _) => {
                 let detail = format!("the order is {}", status.as_str());
-                return Err(
-                    Error::conflict("wrong_status", detail).member("current_status", status.as_str())
-                );
+                return Err(Error::conflict("wrong_status", detail)
+                    .member("current_status", status.as_str()));
             }
         };
         match action {
