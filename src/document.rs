@@ -116,7 +116,8 @@ fn name_roles(operation: &mut Value) {
 
 /// What [`allow_external_ids`] does for bodies, for the parameters of queries.
 fn external_parameters(operation: &mut Value) {
-    let Some(parameters) = operation["parameters"].as_array_mut() else { return };
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+    let Some(parameters) = parameters else { return };
     let ids: Vec<String> = parameters
         .iter()
         .filter(|it| it["in"] == "query" && it["schema"]["format"] == "uuid")

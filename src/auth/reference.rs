@@ -5,7 +5,8 @@
 use std::collections::{HashMap, HashSet};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
-use futures_util::future::{BoxFuture, FutureExt, LocalBoxFuture};
+pub use futures_util::future::BoxFuture;
+use futures_util::future::{FutureExt, LocalBoxFuture};
 use platform::{Conn, Error, Fault, List, Query, Result, input, shape};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -71,7 +72,7 @@ macro_rules! find {
             conn: &'a mut platform::Conn,
             caller: &'a $crate::Caller,
             wanted: &'a $crate::reference::Wanted,
-        ) -> futures_util::future::BoxFuture<'a, platform::Result<$crate::reference::Found>> {
+        ) -> $crate::reference::BoxFuture<'a, platform::Result<$crate::reference::Found>> {
             Box::pin(async move {
                 use diesel::prelude::{ExpressionMethods, QueryDsl};
                 use diesel_async::RunQueryDsl;
