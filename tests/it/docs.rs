@@ -35,12 +35,13 @@ const ELSEWHERE: [&str; 5] =
 
 fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
-    let mut found: Vec<PathBuf> = entries
-        .flat_map(|path| {
-            if path.is_dir() { files(path.to_str().unwrap(), extension) } else { vec![path] }
-        })
-        .filter(|path| path.extension().is_some_and(|it| it == extension))
-        .collect();
+    let mut found: Vec<PathBuf> =
+        entries
+            .flat_map(|path| {
+                if path.is_dir() { files(path.to_str().unwrap(), extension) } else { vec![path] }
+            })
+            .filter(|path| path.extension().is_some_and(|it| it == extension))
+            .collect();
     found.sort();
     found
 }
