@@ -151,11 +151,12 @@ pub fn openapi() -> OpenApi {
         let keyed = path.starts_with("/api/") && !path.contains("/auth/");
         for (method, operation) in methods(item) {
             if keyed && matches!(method, "PATCH" | "DELETE") {
-                header(operation, "If-Match", Required::True, "The ETag that this is based on");
+                let meaning = "The ETag that this is based on";
+                header(operation, "If-Match", Required::True, meaning, IF_MATCH);
             }
             if keyed && method != "GET, HEAD" {
                 let meaning = "Makes it safe to send again: the same key, the same answer";
-                header(operation, "Idempotency-Key", Required::False, meaning);
+                header(operation, "Idempotency-Key", Required::False, meaning, KEY);
             }
             answer_headers(operation);
         }
@@ -183,7 +184,18 @@ pub fn methods(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut 
     all.into_iter().filter_map(|(name, operation)| Some((name, operation.as_mut()?)))
 }
 
-fn header(operation: &mut Operation, name: &str, required: Required, meaning: &str) {
+/// An ETag with its hash or without.
+const IF_MATCH: &str = r#"^"[0-9]{1,18}(-[0-9a-f]{1,16})?"$"#;
+/// Visible ASCII: that is all that a header can hold.
+const KEY: &str = r"^[!-~]{1,255}$";
+
+fn header(
+    operation: &mut Operation,
+    name: &str,
+    required: Required,
+    meaning: &str,
+    pattern: &str,
+) {
     let known = operation.parameters.iter().flatten();
     if known.clone().any(|it| matches!(it, RefOr::T(it) if it.name == name)) {
         return;
@@ -193,7 +205,7 @@ fn header(operation: &mut Operation, name: &str, required: Required, meaning: &s
         .parameter_in(ParameterIn::Header)
         .required(required)
         .description(Some(meaning))
-        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern))))
         .build();
     operation.parameters.get_or_insert_default().push(parameter.into());
 }

@@ -58,6 +58,14 @@ fn refused(req: &ServiceRequest) -> Option<Error> {
     if uri.path_and_query().is_some_and(|it| it.as_str().len() > LONGEST_URI) {
         return Some(Error::bad_request("uri_too_long", "at most 8 KiB of path and query"));
     }
+    let exact = PATHS.iter().find(|it| it.0.pattern() == Some(uri.path()));
+    if let Some((_, allow)) = exact
+        && req.method() != Method::OPTIONS
+        && !allow.split(", ").any(|it| it == req.method().as_str())
+    {
+        // Or `PATCH /customers/batch` would be a change of the customer "batch".
+        return Some(Error::method_not_allowed(allow.clone()));
+    }
     let accept = req.headers().get(ACCEPT)?.to_str().ok()?;
     let takes = |kind: &str| accept.split(',').any(|it| it.trim().split(';').next() == Some(kind));
     let good = ["*/*", "application/*", "application/json", "application/problem+json", "text/csv"];
@@ -112,15 +120,18 @@ static PATHS: LazyLock<Vec<(ResourceDef, String)>> = LazyLock::new(|| {
     paths.map(|(path, item)| (ResourceDef::new(path), allow(item))).collect()
 });
 
+/// The methods of a path: of `/customers/batch` those of itself, not those of `/customers/{id}`.
+fn methods_of(path: &str) -> Option<&'static str> {
+    let mut fitting = PATHS.iter().filter(|it| it.0.is_match(path));
+    let exact = PATHS.iter().find(|it| it.0.pattern() == Some(path));
+    exact.or_else(|| fitting.next()).map(|it| it.1.as_str())
+}
+
 /// A path that exists answers other methods with 405 and its own, all else with 404.
 pub async fn no_such_operation(req: HttpRequest) -> Result<HttpResponse> {
-    let known = PATHS.iter().filter(|(path, _)| path.is_match(req.path()));
-    let allow = known.map(|(_, methods)| methods.as_str()).collect::<Vec<_>>().join(", ");
-    if allow.is_empty() {
-        return Err(Error::not_found());
-    }
+    let allow = methods_of(req.path()).ok_or_else(Error::not_found)?;
     if req.method() == Method::OPTIONS {
         return Ok(HttpResponse::NoContent().insert_header(("Allow", allow)).finish());
     }
-    Err(Error::method_not_allowed(allow))
+    Err(Error::method_not_allowed(allow.to_owned()))
 }

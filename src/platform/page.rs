@@ -24,6 +24,7 @@ use super::{Seal, input};
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// `next_cursor` of the page before
+    #[param(min_length = 1, max_length = 4096)]
     cursor: Option<String>,
     /// Most items on the page, 50 unless told
     #[param(minimum = 1, maximum = 200)]
