@@ -49,7 +49,7 @@ fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
 #[test]
 fn the_sample_names_every_variable_with_its_default() {
     let command = Cli::command();
-    let arguments = command.get_subcommands().flat_map(|command| command.get_arguments());
+    let arguments = command.get_subcommands().flat_map(clap::Command::get_arguments);
     let known: BTreeSet<String> = arguments
         .filter_map(|argument| {
             let name = argument.get_env()?.to_str()?;
@@ -158,7 +158,9 @@ fn arguments(text: &str) -> Vec<&str> {
     let mut chars = text.char_indices();
     while let Some((at, it)) = chars.next() {
         match it {
-            '\\' if quoted => drop(chars.next()),
+            '\\' if quoted => {
+                chars.next();
+            }
             '"' => quoted = !quoted,
             _ if quoted => {}
             ')' if depth == 0 => {
