@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod access;
+mod adventureworks;
 mod attainment;
 mod auth;
 mod changes;
 mod customers;
+mod docs;
 mod harness;
 mod input;
 mod logins;
