@@ -17,7 +17,7 @@ run: ## Start the service on 127.0.0.1:8080 with the data of earlier runs, none 
 test: setup ## Run all tests on a throw-away PostgreSQL
 	cargo test --locked --workspace
 
-check: ## Format, clippy, rustdoc, licences, unused dependencies, OpenAPI lint
+check: setup ## Format, clippy, rustdoc, licences, unused dependencies; the OpenAPI document and the API held to it
 	@cargo fmt --version && cargo clippy --version || rustup component add rustfmt clippy
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -25,6 +25,8 @@ check: ## Format, clippy, rustdoc, licences, unused dependencies, OpenAPI lint
 	scripts/cargo-tool.sh deny check bans licenses sources
 	scripts/cargo-tool.sh machete
 	scripts/lint-openapi.sh
+	scripts/typescript-client.sh
+	scripts/fuzz-api.sh
 
 bench: setup ## Measure the performance figures as ratios (benches/README.md)
 	benches/run.sh

@@ -11,6 +11,7 @@ use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::{self, Data};
 use auth::{Directory, Role, Tokens, TrustProxy};
 use company::Company;
+use diesel::ConnectionError;
 use diesel_async::{AsyncMigrationHarness, RunQueryDsl};
 use diesel_migrations::MigrationHarness;
 use platform::changes::{self, Epoch};
@@ -234,8 +235,12 @@ fn cors(origins: &[String]) -> Cors {
 
 /// Brings the database to the schema of this build. Blocks: call it outside the async workers.
 pub async fn migrate(url: &str) -> Result<()> {
-    let unreachable = |error| Error::unavailable("unavailable").cause(error);
-    let conn = platform::db::connect(url).await.map_err(unreachable)?;
+    let refused = |error| match error {
+        // It may come back; anything else will not go away by waiting.
+        ConnectionError::BadConnection(_) => Error::unavailable("unavailable").cause(error),
+        error => Error::internal(error),
+    };
+    let conn = platform::db::connect(url).await.map_err(refused)?;
     let mut harness = AsyncMigrationHarness::new(conn);
     harness.run_pending_migrations(crate::MIGRATIONS).map(drop).map_err(Error::internal)
 }

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Salesbook, the sales-management service
@@ -31,6 +32,9 @@ pub enum Command {
     Client(Client),
 }
 
+/// Where the data is unless told.
+pub const DATA_DIR: &str = "data";
+
 /// Where the data is.
 #[derive(Debug, Clone, Args)]
 pub struct Database {
@@ -38,8 +42,9 @@ pub struct Database {
     /// `sslmode` says, certificates are always verified
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
-    /// The folder of the private PostgreSQL; one service per folder
-    #[arg(long, env = "SALESBOOK_DATA_DIR", default_value = "data")]
+    /// The folder of the private PostgreSQL; one service per folder. The demo's is `data-demo`
+    /// unless told
+    #[arg(long, env = "SALESBOOK_DATA_DIR", default_value = DATA_DIR)]
     pub data_dir: PathBuf,
     /// A PEM file with the certificate authority of your own server, beside those of the system
     #[arg(long, env = "SALESBOOK_DATABASE_CA")]
@@ -70,7 +75,7 @@ pub struct Serve {
     #[arg(long, env = "SALESBOOK_CORS_ORIGINS", value_delimiter = ',')]
     pub cors_origins: Vec<String>,
     /// Believe X-Forwarded-For, because a proxy of yours sets it
-    #[arg(long, env = "SALESBOOK_TRUST_PROXY")]
+    #[arg(long, env = "SALESBOOK_TRUST_PROXY", value_parser = BoolishValueParser::new())]
     pub trust_proxy: bool,
     /// What to log: a level, or one per module as in `info,salesbook=debug`
     #[arg(long, env = "SALESBOOK_LOG", default_value = "info")]

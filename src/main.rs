@@ -1,10 +1,11 @@
 //! The command line: `serve`, `demo`, `import`, `migrate`, `openapi`, `user`, `client`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use salesbook::auth::{self, Role};
-use salesbook::config::{Cli, Client, Command, Database, Import, LogFormat, Serve, User};
+use salesbook::config::{self, Cli, Client, Command, Database, Import, LogFormat, Serve, User};
 use salesbook::platform::{Clock, Db};
 use salesbook::serve::{self, Failure, Home};
 use salesbook::{company, document};
@@ -33,7 +34,7 @@ async fn main() -> ExitCode {
 }
 
 async fn migrate(database: &Database) -> Result<(), Failure> {
-    serve::log("info", LogFormat::Pretty);
+    serve::log("info", LogFormat::Pretty)?;
     Home::open(database)?.migrate().await
 }
 
@@ -42,6 +43,10 @@ const DEMO_PASSWORD: &str = "demo-admin-2026";
 
 /// Serves, and fills the database with the demo company once it answers.
 async fn demo(mut options: Serve) -> Result<(), Failure> {
+    // Not beside real data by accident.
+    if options.database.data_dir == Path::new(config::DATA_DIR) {
+        options.database.data_dir = "data-demo".into();
+    }
     let password = options.admin_password.get_or_insert_with(|| DEMO_PASSWORD.into()).clone();
     serve::serve(options, async move |url| {
         eprintln!("filling in the demo company 示范公司 …");
@@ -103,7 +108,7 @@ async fn import(options: Import) -> Result<(), Failure> {
 
 /// A migrated database with a pool, for one command.
 async fn open(database: &Database) -> Result<(Home, Db, Clock), Failure> {
-    serve::log("warn", LogFormat::Pretty);
+    serve::log("warn", LogFormat::Pretty)?;
     let home = Home::open(database)?;
     home.migrate().await?;
     let (db, clock) = (Db::new(&home.url, 2), Clock::default());

@@ -2,13 +2,15 @@
 //! and what a problem's code means.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use actix_web::web;
 use actix_web::{HttpResponse, get};
 use auth::Can;
 use diesel::dsl::sql;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Double};
 use diesel_async::RunQueryDsl;
+use metrics::gauge;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use platform::jobs::JobState;
 use platform::{Db, Error, Path, Problems, Result};
@@ -150,6 +152,20 @@ pub static METRICS: LazyLock<PrometheusHandle> = LazyLock::new(|| {
         .install_recorder()
         .expect("nobody else in this process collects metrics")
 });
+
+/// What can only be asked, not counted: every few seconds. The feed lags behind by the age of the
+/// oldest transaction that writes, in any database of the server.
+pub async fn watch(db: Db) {
+    loop {
+        let lag = "coalesce(extract(epoch from now() - min(xact_start)), 0)::float8 \
+                   from pg_stat_activity where backend_xid is not null";
+        if let Ok(mut conn) = db.conn().await {
+            let lag = diesel::select(sql::<Double>(lag)).get_result::<f64>(&mut conn).await;
+            gauge!("feed_lag_seconds").set(lag.unwrap_or(f64::NAN));
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+}
 
 /// Begins to collect; what is counted before is lost.
 pub fn collect() {

@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::app::{self, JOBS, Service, Settings};
 use crate::config::{Database, LogFormat, Serve};
+use crate::operations;
 
 /// Why the service does not run, in one line.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -34,6 +35,9 @@ pub struct Home {
 
 impl Home {
     pub fn open(database: &Database) -> Result<Self, Failure> {
+        if let Some(file) = &database.database_ca {
+            platform::db::trust(file)?;
+        }
         if let Some(url) = &database.database_url {
             return Ok(Self { server: None, url: url.clone() });
         }
@@ -71,13 +75,14 @@ fn why(error: &platform::Error) -> Failure {
 }
 
 /// Starts to log, once.
-pub fn log(filter: &str, format: LogFormat) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+pub fn log(filter: &str, format: LogFormat) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| format!("log: {error}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let _ = match format {
         LogFormat::Json => log.json().flatten_event(true).try_init(),
         LogFormat::Pretty => log.try_init(),
     };
+    Ok(())
 }
 
 /// Serves until it is told to stop: no new requests then, and time for the running ones to end.
@@ -86,7 +91,7 @@ pub async fn serve(
     options: Serve,
     started: impl AsyncFnOnce(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    log(&options.log, options.log_format);
+    log(&options.log, options.log_format)?;
     // Before anything else: a port in use should not cost the start of a database.
     let listener = TcpListener::bind(&options.listen)
         .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
@@ -137,6 +142,7 @@ fn background(service: &Service) {
         let Ok(runtime) = runtime else { return };
         let local = tokio::task::LocalSet::new();
         local.spawn_local(directory.watch());
+        local.spawn_local(operations::watch(db.clone()));
         local.spawn_local(platform::jobs::run(db, clock, JOBS));
         runtime.block_on(local);
     });

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use metrics::counter;
 use platform::batch::{Batch, Documented, ItemKey, Outcomes, Status, bisect};
 use platform::{Change, Conn, Date, Error, Fault, Resource, Result, Timestamp, Tx, input};
 use serde::de::DeserializeOwned;
@@ -155,7 +156,16 @@ where
     if batch.dry_run {
         tx.discard();
     }
-    outcomes.finish(batch.atomic)
+    let outcomes = outcomes.finish(batch.atomic)?;
+    for (status, rows) in [
+        ("created", outcomes.created),
+        ("updated", outcomes.updated),
+        ("unchanged", outcomes.unchanged),
+        ("failed", outcomes.failed),
+    ] {
+        counter!("batch_rows_total", "type" => R::TYPE, "status" => status).increment(rows as u64);
+    }
+    Ok(outcomes)
 }
 
 /// Finds what is stored and what the items refer to.

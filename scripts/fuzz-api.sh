@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Sends what the OpenAPI document allows, and what it does not, to a service with the demo company,
+# as an admin and as a salesperson (schemathesis, settings in schemathesis.toml). Any 500, any
+# undocumented answer and any accepted nonsense fails. EXAMPLES per operation: 5 unless told.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+skip() { say "!!! SKIPPED: the fuzzing of the API ($1)"; exit 0; }
+
+tool=target/schemathesis
+if [ ! -x "$tool/bin/schemathesis" ]; then
+  python3 -m venv "$tool" 2>/dev/null || { rm -rf "$tool"; skip "python3 -m venv does not work"; }
+  "$tool/bin/pip" install --quiet 'schemathesis==4.32.5' || { rm -rf "$tool"; skip "pip cannot fetch it"; }
+fi
+cargo build --locked --quiet
+folder=$(mktemp -d)
+port=$((20000 + RANDOM % 20000))
+url=http://127.0.0.1:$port
+SALESBOOK_LOG=error target/debug/salesbook demo --data-dir "$folder/data" --listen "127.0.0.1:$port" \
+  >"$folder/demo.log" 2>"$folder/errors.log" &
+service=$!
+finish() { kill "$service" 2>/dev/null || true; wait "$service" 2>/dev/null || true; rm -rf "$folder"; }
+trap finish EXIT
+for _ in $(seq 240); do
+  grep -q 'try:' "$folder/demo.log" && break
+  kill -0 "$service" 2>/dev/null || { cat "$folder/errors.log" >&2; exit 1; }
+  sleep 0.5
+done
+
+token() {
+  curl -fsS "$url/api/v1/auth/login" -H 'content-type: application/json' \
+    -d "{\"username\":\"$1\",\"password\":\"$2\"}" | sed 's/.*"access_token":"\([^"]*\).*/\1/'
+}
+run() {
+  say "as $1"
+  NO_COLOR=1 "$tool/bin/schemathesis" run "$url/openapi.json" -H "Authorization: Bearer $(token "$1" "$2")" \
+    --phases=examples,coverage,fuzzing,stateful -n "${EXAMPLES:-5}" --workers 2 --no-color \
+    --generation-database none >"$folder/report.log" 2>&1 || { cat "$folder/report.log" >&2; return 1; }
+  tail -n 6 "$folder/report.log" >&2
+}
+run admin demo-admin-2026
+run wang.fang seller-bamboo-41
