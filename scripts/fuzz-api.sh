@@ -34,7 +34,7 @@ token() {
 run() {
   say "as $1"
   NO_COLOR=1 "$tool/bin/schemathesis" run "$url/openapi.json" -H "Authorization: Bearer $(token "$1" "$2")" \
-    --phases=examples,coverage,fuzzing,stateful -n "${EXAMPLES:-5}" --workers 2 --no-color \
+    --phases=examples,coverage,fuzzing,stateful -n "${EXAMPLES:-5}" --workers 1 --no-color \
     --generation-database none >"$folder/report.log" 2>&1 || { cat "$folder/report.log" >&2; return 1; }
   tail -n 6 "$folder/report.log" >&2
 }

@@ -123,7 +123,7 @@ pub struct Import {
     #[arg(long, env = "SALESBOOK_PARALLEL", default_value_t = 2)]
     pub parallel: usize,
     /// No progress bars
-    #[arg(long)]
+    #[arg(long, env = "SALESBOOK_QUIET", value_parser = BoolishValueParser::new())]
     pub quiet: bool,
 }
 
@@ -134,10 +134,10 @@ pub struct User {
     /// The user's login; one that exists gets the new password and roles
     pub username: String,
     /// The display name; the login unless told
-    #[arg(long)]
+    #[arg(long, env = "SALESBOOK_NAME")]
     pub name: Option<String>,
-    /// Roles, separated by commas
-    #[arg(long, value_delimiter = ',')]
+    /// Roles, separated by commas; without them an existing user gets the password only
+    #[arg(long, env = "SALESBOOK_ROLES", value_delimiter = ',')]
     pub roles: Vec<String>,
     /// At least 10 characters; a random one is printed if there is none
     #[arg(long, env = "SALESBOOK_PASSWORD", hide_env_values = true)]
@@ -151,7 +151,7 @@ pub struct Client {
     /// What the client is for
     pub name: String,
     /// Roles, separated by commas
-    #[arg(long, value_delimiter = ',', default_value = "erp")]
+    #[arg(long, env = "SALESBOOK_CLIENT_ROLES", value_delimiter = ',', default_value = "erp")]
     pub roles: Vec<String>,
     /// The system whose external ids it writes
     #[arg(long, env = "SALESBOOK_SOURCE_SYSTEM")]
