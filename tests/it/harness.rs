@@ -303,11 +303,13 @@ impl Actor<'_> {
         if let Some(token) = &self.token {
             request = request.insert_header(("authorization", format!("Bearer {token}")));
         }
+        if body.is_some() {
+            request = request.insert_header(("content-type", "application/json"));
+        }
         for header in headers {
             request = request.insert_header(*header);
         }
         if let Some(body) = body {
-            request = request.insert_header(("content-type", "application/json"));
             request = request.set_payload(body.to_owned());
         }
         let response = test::call_service(app, request.to_request()).await;

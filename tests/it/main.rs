@@ -7,6 +7,7 @@ mod adventureworks;
 mod attainment;
 mod auth;
 mod changes;
+mod company;
 mod contacts;
 mod customers;
 mod docs;
