@@ -22,7 +22,8 @@ async fn settings_have_defaults_and_bounds() {
         "settings": { "dormant_after_days": 1 } });
     let problem = admin.patch(path, 1, wrong).await.expect(422);
     assert_eq!(pointers(&problem), ["/currency"], "the shape comes first");
-    let wrong = json!({ "time_zone": "Mars/Olympus", "settings": { "dormant_after_days": 1, "x": 1 } });
+    let wrong =
+        json!({ "time_zone": "Mars/Olympus", "settings": { "dormant_after_days": 1, "x": 1 } });
     let problem = admin.patch(path, 1, wrong).await.expect(422);
     let mut told = pointers(&problem);
     told.sort_unstable();
@@ -75,7 +76,8 @@ async fn a_foreign_order_counts_at_the_rate_of_its_day() {
         { "external_id": "3", "from": "USD", "to": "USD", "valid_on": "2026-03-01", "rate": "1" },
         { "external_id": "4", "from": "EUR", "valid_on": "2026-03-01" },
     ]);
-    let outcomes = erp.post("/api/v1/exchange-rates/batch", json!({ "items": rates })).await.expect(200);
+    let outcomes =
+        erp.post("/api/v1/exchange-rates/batch", json!({ "items": rates })).await.expect(200);
     assert_eq!((&outcomes["created"], &outcomes["failed"]), (&json!(2), &json!(2)));
     assert_eq!(outcomes["results"][2]["problem"]["errors"][0]["code"], "same_currency");
     let customers = json!({ "items": [{ "external_id": "C", "name": "C" }] });
@@ -108,7 +110,8 @@ async fn territories_make_no_circle_and_have_one_holder() {
         { "external_id": "A", "name": "A", "parent_external_id": "B" },
         { "external_id": "B", "name": "B", "parent_external_id": "A" },
     ]);
-    let outcomes = erp.post("/api/v1/territories/batch", json!({ "items": items })).await.expect(200);
+    let outcomes =
+        erp.post("/api/v1/territories/batch", json!({ "items": items })).await.expect(200);
     assert_eq!((&outcomes["created"], &outcomes["failed"]), (&json!(2), &json!(2)));
     let (city, east) = (&outcomes["results"][0]["id"], &outcomes["results"][1]["id"]);
     let path = format!("/api/v1/territories/{}", east.as_str().unwrap());
@@ -116,9 +119,8 @@ async fn territories_make_no_circle_and_have_one_holder() {
     assert_eq!(problem["errors"][0]["code"], "cycle");
     let problem = admin.patch(&path, 1, json!({ "parent_id": east })).await.expect(422);
     assert_eq!(problem["errors"][0]["code"], "cycle");
-    let holder = |from: &str, to: Value| {
-        json!({ "user_id": admin.id, "valid_from": from, "valid_to": to })
-    };
+    let holder =
+        |from: &str, to: Value| json!({ "user_id": admin.id, "valid_from": from, "valid_to": to });
     let both = json!([holder("2026-01-01", Value::Null), holder("2026-06-01", Value::Null)]);
     let problem = admin.patch(&path, 1, json!({ "holders": both })).await.expect(422);
     assert_eq!(pointers(&problem), ["/holders/0/valid_to"]);
@@ -137,7 +139,8 @@ async fn a_batch_of_lines_stands_or_falls_with_its_last_one() {
         let kind = [("content-type", "application/x-ndjson")];
         erp.send_text("POST".parse().unwrap(), path, Some(body), &kind).await
     };
-    let lines = "{\"external_id\":\"1\",\"name\":\"A\"}\n\n{\"external_id\":\"2\",\"name\":\"B\"}\n";
+    let lines =
+        "{\"external_id\":\"1\",\"name\":\"A\"}\n\n{\"external_id\":\"2\",\"name\":\"B\"}\n";
     let outcomes = send("/api/v1/territories/batch?atomic=true", lines).await.expect(200);
     assert_eq!(outcomes["created"], 2);
     let cut = "{\"external_id\":\"3\",\"name\":\"A\"}\n{\"external_id\":\"4\",\"na";

@@ -24,6 +24,7 @@ mod target_parts;
 mod targets;
 mod teams;
 mod tokens;
+mod totals;
 mod transfers;
 mod users;
 mod write;
