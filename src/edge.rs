@@ -22,6 +22,9 @@ use crate::document;
 /// Most bytes of a path with its query.
 const LONGEST_URI: usize = 8 << 10;
 
+/// Most bytes of all headers together.
+const MOST_HEADERS: usize = 32 << 10;
+
 /// Gives each request an id, in a header and as the `instance` of its problem; reads HEAD as GET
 /// (the server leaves the body out by itself); counts, times and logs it. Neither tokens nor
 /// bodies nor query strings are logged: they hold what is personal.
@@ -57,6 +60,11 @@ fn refused(req: &ServiceRequest) -> Option<Error> {
     let uri = req.uri();
     if uri.path_and_query().is_some_and(|it| it.as_str().len() > LONGEST_URI) {
         return Some(Error::bad_request("uri_too_long", "at most 8 KiB of path and query"));
+    }
+    let size = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+    if req.headers().iter().map(size).sum::<usize>() > MOST_HEADERS {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        return Some(Error::new(status, "headers_too_large"));
     }
     let exact = PATHS.iter().find(|it| it.0.pattern() == Some(uri.path()));
     if let Some((_, allow)) = exact

@@ -67,6 +67,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("format", "The text does not have the form that the field asks for, such as 2026-03-31 for a \
         date or a UUID for an id.",
         "格式不正确,例如日期应为 2026-03-31,编号应为 UUID。"),
+    ("headers_too_large", "All headers together have at most 32 KiB.",
+        "所有请求头合计不得超过 32 KiB。"),
     ("idempotency_key_required", "A program sends an Idempotency-Key header with whatever it \
         creates, so that a repetition makes nothing twice.",
         "程序新建数据时必须带 Idempotency-Key 请求头,以免重复创建。"),

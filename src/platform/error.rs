@@ -192,6 +192,9 @@ impl From<DbError> for Error {
         let DbError::DatabaseError(kind, info) = &error else {
             return match error {
                 DbError::NotFound => Self::not_found(),
+                // Only a connection that has broken off leaves a transaction in such a state.
+                DbError::BrokenTransactionManager => Self::unavailable("unavailable").cause(error),
+                DbError::RollbackErrorOnCommit { commit_error, .. } => Self::from(*commit_error),
                 other => Self::internal(other),
             };
         };
@@ -208,11 +211,30 @@ impl From<DbError> for Error {
             _ if info.message().contains("deadlock detected") => Self::unavailable("busy"),
             _ if info.message().contains("lock timeout") => Self::unavailable("busy"),
             _ if info.message().contains("statement timeout") => Self::unavailable("timeout"),
+            _ if is_out_of_reach(info.message()) => Self::unavailable("unavailable"),
             _ => return Self::internal(error),
         };
         mapped.0.constraint = constraint;
         mapped.cause(error)
     }
+}
+
+/// Whether the server is going, coming, full, or no longer there: what a later try may find better.
+fn is_out_of_reach(message: &str) -> bool {
+    let signs = [
+        "terminating connection",
+        "the database system is",
+        "canceling statement due to user request",
+        "too many c",
+        "remaining connection slots",
+        "No space left on device",
+        "out of memory",
+        "out of shared memory",
+        // What the client says of the connection
+        "connection closed",
+        "error communicating with the server",
+    ];
+    signs.iter().any(|sign| message.contains(sign))
 }
 
 /// What the statuses are called in Chinese; in English as HTTP calls them.

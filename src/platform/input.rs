@@ -254,6 +254,10 @@ pub(crate) fn query<Key: 'static>(req: &HttpRequest, parameters: &[Parameter]) -
     for (name, text) in pairs.into_inner() {
         let schema =
             parameters.iter().find(|p| p.name == name).map(|p| serde_json::json!(p.schema));
+        if text.contains(char::is_control) {
+            let message = "control characters are refused";
+            faults.push(Fault::new(format!("/{name}"), "control_character", message));
+        }
         let value = read(schema.as_ref().unwrap_or(&Value::Null), text.trim().nfc().collect());
         if object.insert(name.clone(), value).is_some() {
             faults.push(Fault::new(format!("/{name}"), "duplicate_field", "given twice"));

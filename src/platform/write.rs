@@ -9,13 +9,12 @@ use actix_web::{rt, web::Data};
 use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
-use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::{AsyncConnection, RunQueryDsl, TransactionManager};
 use futures_util::future::try_join;
 use schema::idempotency_keys as keys;
 use uuid::Uuid;
 
-use super::db::{Conn, Db};
+use super::db::{Conn, Db, Held};
 use super::error::{Error, Result};
 use super::input::BodyDigest;
 use super::reply::Reply;
@@ -28,6 +27,10 @@ type Manager = <Conn as AsyncConnection>::TransactionManager;
 const ATTEMPTS: u32 = 3;
 /// What all attempts of one request may take together.
 const BUDGET: Duration = Duration::from_secs(20);
+/// What many short statements may take, as a batch has them; as long as an idle transaction.
+const WORK: Duration = Duration::from_mins(1);
+/// A commit waits for nothing but the disk and the replicas.
+const COMMIT: Duration = Duration::from_secs(10);
 
 /// Who is calling, as far as the platform needs to know; the auth middleware leaves it here.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +42,7 @@ pub struct Actor {
 
 /// An open transaction, with the instant and the person it stands for.
 pub struct Tx {
-    conn: Object<Conn>,
+    conn: Held,
     pub now: Timestamp,
     /// The day of `now` where the company is
     pub today: Date,
@@ -69,8 +72,8 @@ impl Tx {
         }
     }
 
-    fn of(conn: Object<Conn>, clock: &Clock, actor: Uuid) -> Self {
-        let now = clock.now();
+    fn of(conn: Held, clock: &Clock, actor: Uuid) -> Self {
+        let (conn, now) = (conn.within(WORK), clock.now());
         Self { conn, now, today: clock.day_of(now), actor, discarded: false }
     }
 
@@ -241,14 +244,17 @@ async fn transaction(
             Manager::rollback_transaction(tx.conn()).await?;
             Ok(reply)
         }
-        Ok(reply) => match Manager::commit_transaction(tx.conn()).await.map_err(Error::from) {
-            Ok(()) => Ok(reply),
-            Err(error) if error.is_transient() => Err(error),
-            // It may have happened or not; only the idempotency row in the same transaction knows.
-            Err(error) => Err(Error::unavailable("outcome_unknown")
-                .detail("repeat the request with the same Idempotency-Key")
-                .cause(error)),
-        },
+        Ok(reply) => {
+            tx.conn.set_time(COMMIT);
+            match Manager::commit_transaction(tx.conn()).await.map_err(Error::from) {
+                Ok(()) => Ok(reply),
+                Err(error) if error.is_transient() => Err(error),
+                // Whether it has happened only the idempotency row in the same transaction knows.
+                Err(error) => Err(Error::unavailable("outcome_unknown")
+                    .detail("repeat the request with the same Idempotency-Key")
+                    .cause(error)),
+            }
+        }
         Err(error) => {
             // A rollback that fails leaves a broken connection, which the pool throws away.
             Manager::rollback_transaction(tx.conn()).await.ok();

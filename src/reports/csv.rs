@@ -1,6 +1,7 @@
 //! Reports as CSV (RFC 4180): streamed, UTF-8, harmless in a spreadsheet.
 
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, VARY};
@@ -20,6 +21,9 @@ const CHUNK: usize = 64 << 10;
 
 /// Chunks that may wait for a slow reader; the database waits with them.
 const WAITING: usize = 4;
+
+/// How long a reader may take.
+const READING: Duration = Duration::from_mins(10);
 
 /// Runs the report and sends its rows as they come. What goes wrong before the first chunk is a
 /// problem like any other; later the connection breaks, so that half a table is not taken for all.
@@ -45,7 +49,8 @@ pub async fn stream(db: Db, plan: Plan, bom: bool) -> Result<HttpResponse> {
 }
 
 async fn send(db: &Db, plan: &Plan, bom: bool, sender: &Sender<Result<Bytes>>) -> Result<()> {
-    let conn = &mut *db.conn().await?;
+    // A slow reader keeps it for as long as it reads.
+    let conn = &mut *db.conn().await?.within(READING);
     refuse(conn, plan).await?;
     // The columns of no rows: one row of nulls, which the planner makes without running anything.
     let columns =
