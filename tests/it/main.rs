@@ -13,6 +13,7 @@ mod customers;
 mod docs;
 mod harness;
 mod input;
+mod interrupted;
 mod kill;
 mod load;
 mod logins;
