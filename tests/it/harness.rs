@@ -296,6 +296,20 @@ impl Actor<'_> {
         body: Option<&str>,
         headers: &[(&str, &str)],
     ) -> Answer {
+        let json = body.map(|_| ("content-type", "application/json"));
+        let headers: Vec<_> = json.into_iter().chain(headers.iter().copied()).collect();
+        let body = body.unwrap_or_default().as_bytes().to_vec();
+        self.send_bytes(method, path, body, &headers).await
+    }
+
+    /// Any bytes at all; what the headers say of them is theirs.
+    pub async fn send_bytes(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let service = self.service;
         let app = async || boxed::service(test::init_service(service.inner.app()).await);
         let app = service.app.get_or_init(app).await;
@@ -303,14 +317,11 @@ impl Actor<'_> {
         if let Some(token) = &self.token {
             request = request.insert_header(("authorization", format!("Bearer {token}")));
         }
-        if body.is_some() {
-            request = request.insert_header(("content-type", "application/json"));
-        }
         for header in headers {
             request = request.insert_header(*header);
         }
-        if let Some(body) = body {
-            request = request.set_payload(body.to_owned());
+        if !body.is_empty() {
+            request = request.set_payload(body);
         }
         let response = test::call_service(app, request.to_request()).await;
         let (status, headers) = (response.status(), response.headers().clone());

@@ -11,6 +11,7 @@ mod company;
 mod contacts;
 mod customers;
 mod docs;
+mod fuzz;
 mod harness;
 mod input;
 mod interrupted;
