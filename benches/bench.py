@@ -1,0 +1,608 @@
+#!/usr/bin/env python3
+"""Measures what QUALITY asks for (P1 to P8) as ratios, and prints the table.
+
+Service and reference take turns on the same data in the same run, and medians are compared, so
+that a busy machine disturbs both. README.md beside this file says what each row means.
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+from datetime import date
+from http.client import HTTPConnection
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PASSWORD = "measure-1234567"
+SECONDS = float(os.environ.get("BENCH_SECONDS", 5))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", 3))
+SCALE = float(os.environ.get("BENCH_SCALE", 1))
+CUSTOMERS, ORDERS = int(100_000 * SCALE), int(500_000 * SCALE)
+BATCH = 10_000
+PG = Path(os.environ["PG_BIN_DIR"])
+BINARY = Path(os.environ["SALESBOOK_BIN"])
+PARAMETER = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def pid_of(number):
+    """The id that data.sql gave to a row."""
+    kind, number = number
+    return str(uuid.UUID(f"{1700000000000 + number:012x}7{kind:03d}8000{number:012x}"))
+
+
+class Service:
+    """One service with a private PostgreSQL of its own, in a folder of its own."""
+
+    def __init__(self, folder, customers, orders):
+        self.customers, self.orders = customers, orders
+        # PostgreSQL may run as another user, who has to get through.
+        folder.mkdir(mode=0o755)
+        self.data, self.log = folder / "data", folder / "service.log"
+        self.tokens = {}
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start()
+        self.database = {
+            **os.environ,
+            "PGHOST": str(next(self.data.rglob(".s.PGSQL.*[0-9]"), folder).parent),
+            "PGUSER": "app", "PGDATABASE": "postgres",
+            "PGPASSWORD": (self.data / "password").read_text().strip(),
+            # As the service's own connections.
+            "PGOPTIONS": "-c jit=off",
+        }
+        if self.database["PGHOST"] == str(folder):
+            self.stop()
+            sys.exit("the socket of the private server was not found: is TMPDIR's name long?")
+
+    def start(self):
+        env = {**os.environ, "SALESBOOK_LISTEN": f"127.0.0.1:{self.port}", "SALESBOOK_LOG": "warn",
+               "SALESBOOK_DATA_DIR": str(self.data), "SALESBOOK_ADMIN_PASSWORD": PASSWORD}
+        env.pop("DATABASE_URL", None)
+        began = time.monotonic()
+        with open(self.log, "a") as log:
+            self.process = subprocess.Popen([BINARY, "serve"], env=env, stdout=log, stderr=log)
+        while True:
+            try:
+                with urllib.request.urlopen(self.url + "/health/ready") as answer:
+                    if answer.status == 200:
+                        return time.monotonic() - began
+            except OSError:
+                pass
+            if self.process.poll() is not None or time.monotonic() - began > 60:
+                self.stop()
+                sys.exit(f"the service does not start: {self.log.read_text()[-2000:]}")
+            time.sleep(0.005)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(40)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+
+    def load(self):
+        variables = ["-v", f"customers={self.customers}", "-v", f"orders={self.orders}"]
+        began = time.monotonic()
+        self.psql("-q", *variables, "-f", HERE / "data.sql")
+        say(f"{self.customers} customers, {self.orders} orders in {time.monotonic() - began:.0f} s")
+
+    def psql(self, *args, **more):
+        command = [PG / "psql", "-XAt", "-v", "ON_ERROR_STOP=1", *args]
+        done = subprocess.run(command, env=self.database, text=True, capture_output=True, **more)
+        if done.returncode:
+            sys.exit(f"psql: {done.stderr}")
+        return done.stdout
+
+    def sql(self, text):
+        return self.psql("-q", "-c", text).strip()
+
+    def rows(self, text):
+        return [line.split("|") for line in self.sql(text).splitlines()]
+
+    # The API
+
+    def call(self, method, path, body=None, user="admin", key=None):
+        headers = {"Content-Type": "application/json"}
+        if user:
+            headers["Authorization"] = f"Bearer {self.token(user)}"
+        if key:
+            headers["Idempotency-Key"] = key
+        data = body if isinstance(body, bytes) else body and json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            sys.exit(f"{method} {path}: {error.code} {error.read().decode()}")
+
+    def token(self, user):
+        """Tokens live for a quarter of an hour."""
+        token, born = self.tokens.get(user, (None, 0))
+        if time.monotonic() - born > 300:
+            login = {"username": user, "password": PASSWORD}
+            token = self.call("POST", "/api/v1/auth/login", login, user=None)["access_token"]
+            self.tokens[user] = token, time.monotonic()
+        return token
+
+    def statements(self, *request, **more):
+        """What one request asks of the database: statements with their parameters."""
+        self.token(more.get("user", "admin"))
+        self.sql("alter system set log_statement = 'all'")
+        self.sql("alter system set log_line_prefix = '[%p] '")
+        self.sql("select pg_reload_conf()")
+        time.sleep(0.3)
+        log = self.data / "postgres.log"
+        start = log.stat().st_size
+        self.call(*request, **more)
+        time.sleep(0.1)
+        with open(log, errors="replace") as text:
+            text.seek(start)
+            lines = text.read()
+        self.sql("alter system reset all")
+        self.sql("select pg_reload_conf()")
+        found = []
+        for entry in re.split(r"\n(?=\[\d+\] )", lines):
+            if match := re.match(r"\[(\d+)\] LOG:  (?:execute \w+|statement): (.*)", entry, re.S):
+                found.append([match[1], match[2].strip(), []])
+            elif match := re.match(r"\[(\d+)\] DETAIL:  parameters: (.*)", entry, re.S):
+                found[-1][2] = [value for _, value in PARAMETER.findall(match[2])]
+        own = re.compile(r'^alter|pg_reload_conf|from directory|"jobs"', re.I)
+        return [(text, values) for _, text, values in found if not own.search(text)]
+
+
+def literal(statement, values, expression=lambda value: value):
+    """A statement with literals in place of its parameters, fit for pgbench."""
+    def value(match):
+        text = expression(values[int(match[1]) - 1])
+        # pgbench takes `:word` for a variable, also within a literal.
+        return re.sub(r"(?<=\w\"):(?=[a-z])", ": ", text)
+    return re.sub(r"\$(\d+)", value, statement) + ";\n"
+
+
+class Figures:
+    """What the rounds of one thing came to."""
+
+    def __init__(self):
+        self.rates, self.p50, self.p99 = [], [], []
+
+    def add(self, rate, p50=None, p99=None):
+        self.rates.append(rate)
+        if p50 is not None:
+            self.p50.append(p50)
+            self.p99.append(p99)
+
+    @property
+    def rate(self):
+        return statistics.median(self.rates)
+
+    def latency(self):
+        if not self.p50:
+            return "–"
+        return f"{statistics.median(self.p50):.1f} / {statistics.median(self.p99):.1f}"
+
+
+def wrk(service, script, connections, args, seconds=SECONDS):
+    command = ["wrk", "-t2", f"-c{connections}", f"-d{max(seconds, 1):.0f}s", "--timeout", "10s",
+               "-s", HERE / script, service.url, "--", *args]
+    env = {**os.environ, "BENCH_DIR": str(HERE)}
+    done = subprocess.run(command, env=env, text=True, capture_output=True)
+    if done.returncode:
+        sys.exit(f"wrk: {done.stdout}{done.stderr}")
+    result = json.loads(done.stdout.strip().splitlines()[-1])
+    if result["errors"]:
+        sys.exit(f"{script}: {result['errors']} of {result['requests']} requests failed")
+    return result["requests"] / result["seconds"], result["p50"], result["p99"]
+
+
+def pgbench(service, scripts, each=1, clients=16, variables=()):
+    """Transactions per second, times the statements of interest in each. The first second, in
+    which the connections prepare their statements, does not count."""
+    files = [part for script in scripts for part in ("-f", script)]
+    command = [PG / "pgbench", "-n", "-M", "prepared", f"-c{clients}", "-j2",
+               "-P1", f"-T{max(SECONDS, 1) + 1:.0f}", *variables, *files]
+    done = subprocess.run(command, env=service.database, text=True, capture_output=True)
+    rates = re.findall(r"^progress: .* ([\d.]+) tps", done.stderr, re.M)[1:]
+    if done.returncode or not rates or "aborted" in done.stderr:
+        sys.exit(f"pgbench: {done.stdout}{done.stderr}")
+    return statistics.mean(map(float, rates)) * each
+
+
+class Bench:
+    def __init__(self, work):
+        self.work, self.table, self.notes = work, [], []
+        self.full = Service(work / "full", CUSTOMERS, ORDERS)
+        try:
+            self.tenth = Service(work / "tenth", CUSTOMERS // 10, ORDERS // 10)
+        except BaseException:
+            self.full.stop()
+            raise
+
+    def row(self, name, service, reference, ratio, goal, good, latency="–"):
+        self.table.append((name, service, reference, ratio, goal, latency, "" if good else "**short**"))
+        say(" | ".join(self.table[-1]))
+
+    def against(self, name, goal, ours, theirs, unit="/s"):
+        ratio = ours.rate / theirs.rate
+        self.row(name, f"{ours.rate:,.0f}{unit}", f"{theirs.rate:,.0f}{unit}", f"{ratio:.2f}",
+                 f"≥ {goal:.2f}", ratio >= goal, ours.latency())
+
+    def grown(self, name, full, tenth):
+        """Cost follows the answer, not the history."""
+        ratio = full.rate / tenth.rate
+        self.row(name, f"{full.rate:,.0f}/s", f"{tenth.rate:,.0f}/s", f"{ratio:.2f}", "≥ 0.85",
+                 ratio >= 0.85, full.latency())
+
+    # P1
+
+    def paths(self, service, name, owners):
+        """Literal random ids, for both sides the same."""
+        ids = service.rows(f"select id from customers where owner_id = any('{owners}')")
+        ids = random.choices([row[0] for row in ids], k=100)
+        file = self.work / f"{name}.{service.port}"
+        file.write_text("".join(f"/api/v1/customers/{it}\n" for it in ids))
+        return ids, file
+
+    def reads(self):
+        sizes = []
+        for who, user, owners in [
+            ("salesperson", "user5", "{%s}" % pid_of((2, 5))),
+            ("manager of 20", "user105", "{%s}" % ",".join(
+                pid_of((2, n)) for n in range(5, 101, 5))),
+        ]:
+            ids, file = self.paths(self.full, user, owners)
+            asked = self.full.statements("GET", f"/api/v1/customers/{ids[0]}", user=user)
+            self.count("GET /customers/{id}, " + who, asked)
+            (statement, values) = asked[0]
+            scripts = []
+            for at in range(0, len(ids), 10):
+                script = self.work / f"{user}.{at}.sql"
+                script.write_text("".join(
+                    literal(statement, values, lambda v, it=it: v.replace(ids[0], it))
+                    for it in ids[at:at + 10]))
+                scripts.append(script)
+            narrow, wide, reference, small = Figures(), Figures(), Figures(), Figures()
+            manages = user == "user105"
+            if manages:
+                _, small_file = self.paths(self.tenth, user, owners)
+                wrk(self.tenth, "get.lua", 16, [small_file, self.tenth.token(user)], 1)
+            wrk(self.full, "get.lua", 16, [file, self.full.token(user)], 1)
+            for _ in range(ROUNDS):
+                narrow.add(*wrk(self.full, "get.lua", 16, [file, self.full.token(user)]))
+                reference.add(pgbench(self.full, scripts, each=10))
+                if manages:
+                    small.add(*wrk(self.tenth, "get.lua", 16, [small_file, self.tenth.token(user)]))
+                with Resident(self.full) as memory:
+                    wide.add(*wrk(self.full, "get.lua", 64, [file, self.full.token(user)]))
+                sizes.append(memory.most)
+            self.against(f"P1 GET /customers/{{id}}, {who}, 16 connections", 0.40, narrow, reference)
+            self.against(f"P1 the same, 64 connections", 0.40, wide, reference)
+            if manages:
+                self.grown("P1 the same, 16 connections, against a tenth of the data", narrow, small)
+        self.memory_64 = max(sizes)
+
+    # P2
+
+    def cursors(self, service, user, most=101):
+        path, found = "/api/v1/customers?limit=50", []
+        while path and len(found) < most:
+            found.append(path)
+            cursor = service.call("GET", path, user=user).get("next_cursor")
+            path = cursor and f"/api/v1/customers?limit=50&cursor={cursor}"
+        file = self.work / f"cursors.{service.port}"
+        file.write_text("".join(f"{path}\n" for path in found[1:]))
+        return found[1:], file
+
+    def lists(self):
+        user = "user105"
+        pages, file = self.cursors(self.full, user)
+        _, small_file = self.cursors(self.tenth, user)
+        asked = self.full.statements("GET", pages[0], user=user)
+        self.count("GET /customers?limit=50", asked)
+        scripts = []
+        statement, values = asked[0]
+        # The position is a name and an id: the same statement from the rows where pages begin.
+        place = [at for at, value in enumerate(values) if re.fullmatch(r"'[0-9a-f-]{36}'", value)]
+        begins = self.begins(pages)
+        for at in range(0, len(begins), 10):
+            lines = []
+            for name, it in begins[at:at + 10]:
+                new = list(values)
+                for i in place:
+                    new[i], new[i - 1] = f"'{it}'", f"'{name}'"
+                lines.append(literal(statement, new))
+            scripts.append(self.work / f"list.{at}.sql")
+            scripts[-1].write_text("".join(lines))
+        ours, theirs, small = Figures(), Figures(), Figures()
+        for _ in range(ROUNDS):
+            ours.add(*wrk(self.full, "get.lua", 16, [file, self.full.token(user)]))
+            theirs.add(pgbench(self.full, scripts, each=10))
+            small.add(*wrk(self.tenth, "get.lua", 16, [small_file, self.tenth.token(user)]))
+        self.against("P2 GET /customers?limit=50, keyset, manager of 20", 0.30, ours, theirs)
+        self.grown("P2 the same, against a tenth of the data", ours, small)
+
+    def begins(self, pages):
+        owners = "{%s}" % ",".join(pid_of((2, n)) for n in [105, *range(5, 101, 5)])
+        rows = self.full.rows(
+            f"""select name, id from (select name, id, row_number() over (order by name, id) as n
+            from customers where owner_id = any('{owners}') or owner_id is null) as it
+            where n % 50 = 0 order by n limit {len(pages)}""")
+        return rows[:len(rows) // 10 * 10] or rows
+
+    # P5
+
+    def writes(self):
+        customers = [pid_of((5, n)) for n in range(4, CUSTOMERS // 10, 100)]
+        lines = [{"product_id": pid_of((4, n)), "quantity": "2"} for n in (7, 70, 300)]
+        cases = [
+            ("customers", [{"name": "基准{n}贸易有限公司", "city": "上海", "phone": "{n}",
+                            "region": "Region 3", "industry": "trade"}]),
+            ("orders", [{"customer_id": it, "lines": lines} for it in customers]),
+        ]
+        for what, bodies in cases:
+            path, user = f"/api/v1/{what}", "user5"
+            file = self.work / f"{what}.bodies"
+            file.write_text("".join(json.dumps(it, ensure_ascii=False) + "\n" for it in bodies))
+            script, count = self.same_transaction(path, json.dumps(bodies[0]), user)
+            self.notes.append(f"POST /{what}: {count} statements")
+            ours, theirs, small = Figures(), Figures(), Figures()
+            post = lambda service, name, seconds=SECONDS: wrk(
+                service, "post.lua", 16, [file, service.token(user), path, name], seconds)
+            post(self.full, "w", 1)
+            post(self.tenth, "w", 1)
+            for at in range(ROUNDS):
+                ours.add(*post(self.full, f"r{at}"))
+                base = int(time.time() * 1000)
+                theirs.add(pgbench(self.full, [script], variables=["-Dk=0", f"-Dbase={base}"]))
+                small.add(*post(self.tenth, f"r{at}"))
+            lines_too = " with 3 lines" if what == "orders" else ""
+            self.against(f"P5 POST /{what}{lines_too}, 16 connections", 0.30, ours, theirs)
+            self.grown("P5 the same, against a tenth of the data", ours, small)
+
+    def same_transaction(self, path, body, user):
+        """The statements of one POST as a script of pgbench, with values of its own."""
+        key, name = str(uuid.uuid4()), "literal"
+        body = json.loads(body.replace("{n}", name))
+        asked = self.full.statements("POST", path, body, user=user, key=key)
+        made = self.full.call("POST", path, body, user=user, key=key)  # replayed
+        number = made.get("code") or made.get("number")
+        unique = "lpad(to_hex(:base::bigint + :k::bigint), 12, '0')"
+        row_id = f"({unique} || '70008' || lpad(:client_id::text, 15, '0'))::uuid"
+        unique = f"{unique} || '-' || :client_id::text"
+
+        def expression(value):
+            bare = value.strip("'")
+            if bare == made["id"]:
+                return row_id
+            if bare in (key, number, name, made.get("name")):
+                return f"('x' || {unique})"
+            # What is compared with other rows or unique, beside the name as it was sent.
+            if bare.startswith("基准") and " " not in bare:
+                return f"('x' || {unique})"
+            if "lock" in self.current:
+                return ":k::bigint"
+            if "unnest(" in self.current:  # literals have no type there
+                return value + ("::uuid[]" if re.match(r"'\{[0-9a-f]{8}-", value) else "::date[]")
+            return value
+
+        text = ["\\set k :k + 1\n"]
+        for statement, values in asked:
+            self.current = statement
+            text.append(literal(statement, values, expression))
+        script = self.work / f"{path.rsplit('/', 1)[1]}.sql"
+        script.write_text("".join(text))
+        return script, len(asked)
+
+    # P3 and P4
+
+    def batches(self):
+        fresh, again, copied, sizes = Figures(), Figures(), Figures(), []
+        for at in range(ROUNDS):
+            items = [{"external_id": f"{at}-{n}", "name": f"批量{n:05d}-{at}贸易有限公司",
+                      "city": "上海", "region": "Region 3", "phone": f"{at}-{n}",
+                      "address": f"Road {n}", "owner_id": pid_of((2, 1 + n % 100))}
+                     for n in range(BATCH)]
+            body = json.dumps({"source_system": "bench", "items": items}).encode()
+            self.full.sql("checkpoint")
+            for figures, status in [(fresh, "created"), (again, "unchanged")]:
+                with Resident(self.full) as memory:
+                    began = time.monotonic()
+                    answer = self.full.call("POST", "/api/v1/customers/batch", body)
+                    figures.add(BATCH / (time.monotonic() - began))
+                sizes.append(memory.most)
+                if answer[status] != BATCH:
+                    sys.exit(f"a batch of {BATCH}: {str(answer)[:1000]}")
+            file = self.work / "rows"
+            columns = [row[0] for row in self.full.rows(
+                "select attname from pg_attribute where attrelid = 'customers'::regclass "
+                "and attnum > 0 and not attisdropped order by attnum")]
+            other = {"id": "overlay(id::text placing 'f' from 1 for 1)",
+                     "code": "'x' || code", "external_id": "'x' || external_id"}
+            picked = ", ".join(other.get(name, name) for name in columns)
+            self.full.sql(f"\\copy (select {picked} from customers where source_system = 'bench' "
+                          f"and external_id like '{at}-%' order by id) to '{file}'")
+            self.full.sql("checkpoint")
+            timed = self.full.psql("-c", "\\timing on", "-c",
+                                   f"\\copy customers ({', '.join(columns)}) from '{file}'")
+            copied.add(BATCH / float(re.search(r"Time: ([\d.]+)", timed)[1]) * 1000)
+        self.against(f"P3 batch of {BATCH:,} new customers", 0.25, fresh, copied, " rows/s")
+        self.against("P4 the same batch again", 1.0, again, copied, " rows/s")
+        self.memory_batch = max(sizes)
+
+    # P6 and P7
+
+    def reports(self):
+        year = date.today().year
+        path = (f"/api/v1/reports/sales?group_by=salesperson,month"
+                f"&from={year - 1}-12-01&to={year}-12-01")
+        asked = self.full.statements("GET", path)
+        script = self.work / "report.sql"
+        script.write_text("".join(literal(statement, values) for statement, values in asked))
+        ours, theirs = [], []
+        for _ in range(max(ROUNDS, 3)):
+            ours.append(self.seconds(lambda: self.full.call("GET", path)))
+            theirs.append(self.seconds(lambda: self.full.psql("-q", "-o", "/dev/null", "-f", script)))
+        self.slower("P6 GET /reports/sales by salesperson and month", ours, theirs, 1.3)
+
+    def pages(self):
+        wanted = min(10_000, CUSTOMERS // 10 - 1)
+        connection = HTTPConnection("127.0.0.1", self.full.port)
+
+        def get(cursor):
+            path = "/api/v1/customers?limit=10" + (f"&cursor={cursor}" if cursor else "")
+            token = self.full.token("admin")
+            connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+            return json.loads(connection.getresponse().read())["next_cursor"]
+
+        cursor = None
+        for _ in range(wanted - 1):
+            cursor = get(cursor)
+        first, last = [], []
+        for _ in range(200):
+            first.append(self.seconds(lambda: get(None)))
+            last.append(self.seconds(lambda: get(cursor)))
+        self.slower(f"P7 page {wanted:,} of a list against page 1", last, first, 1.5)
+
+    @staticmethod
+    def seconds(work):
+        began = time.monotonic()
+        work()
+        return time.monotonic() - began
+
+    def slower(self, name, ours, theirs, goal):
+        ours, theirs = statistics.median(ours), statistics.median(theirs)
+        self.row(name, f"{ours * 1000:,.1f} ms", f"{theirs * 1000:,.1f} ms",
+                 f"{ours / theirs:.2f}", f"≤ {goal}", ours / theirs <= goal)
+
+    # P8
+
+    def absolute(self, name, value, goal, unit):
+        number = f"{value:.2f}" if value < 10 else f"{value:.0f}"
+        self.row(f"P8 {name}", f"{number} {unit}", "–", "–", f"≤ {goal} {unit}", value <= goal)
+
+    def start_again(self):
+        self.full.stop()
+        self.ready = self.full.start()
+        time.sleep(1)
+        self.memory_idle = resident(self.full)
+
+    def sizes(self):
+        self.absolute("memory, idle", self.memory_idle, 60, "MB")
+        self.absolute("memory, 64 connections", self.memory_64, 100, "MB")
+        self.absolute(f"memory, a batch of {BATCH:,}", self.memory_batch, 150, "MB")
+        self.absolute("ready with an initialised data folder", self.ready, 1, "s")
+        self.absolute("size of the stripped binary", BINARY.stat().st_size / 1e6, 40, "MB")
+
+    def count(self, what, asked):
+        self.notes.append(f"{what}: {len(asked)} statement{'s' * (len(asked) != 1)}")
+
+    def run(self):
+        for service in (self.full, self.tenth):
+            service.load()
+        self.start_again()
+        for part in (self.reads, self.lists, self.reports, self.pages, self.writes, self.batches,
+                     self.sizes):
+            part()
+
+    def stop(self):
+        self.full.stop()
+        self.tenth.stop()
+
+
+def resident(service):
+    """Megabytes in memory; 0 where there is no /proc."""
+    try:
+        status = Path(f"/proc/{service.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024 / 1e6
+    except OSError:
+        return 0.0
+
+
+class Resident:
+    """The most memory that the service had meanwhile."""
+
+    def __init__(self, service):
+        self.service, self.most, self.over = service, 0.0, threading.Event()
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+        return self
+
+    def watch(self):
+        while not self.over.wait(0.02):
+            self.most = max(self.most, resident(self.service))
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+
+def report(bench):
+    version = subprocess.run([PG / "postgres", "--version"], text=True, capture_output=True).stdout
+    version = re.search(r"\d+(\.\d+)?", version)[0]
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, text=True,
+                            capture_output=True).stdout.strip()
+    head = ["what", "service", "reference", "ratio", "goal", "p50 / p99 ms", ""]
+    lines = [
+        f"{date.today()}, {commit}: {os.cpu_count()} processors, PostgreSQL {version}, "
+        f"{CUSTOMERS:,} customers, {ORDERS:,} orders, {ROUNDS} rounds of {SECONDS:g} s.",
+        "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head),
+        *("| " + " | ".join(row) + " |" for row in bench.table), "", "; ".join(bench.notes) + ".",
+    ]
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    parser.add_argument("--only", help="some of reads, lists, reports, pages, writes, batches")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    random.seed(1)
+    work = Path(tempfile.mkdtemp(prefix="salesbook-bench."))
+    work.chmod(0o755)
+    try:
+        bench = Bench(work)
+        try:
+            if options.only:
+                for service in (bench.full, bench.tenth):
+                    service.load()
+                for part in options.only.split(","):
+                    getattr(bench, part)()
+            else:
+                bench.run()
+            text = report(bench)
+        finally:
+            bench.stop()
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    print(text)
+    if options.write:
+        readme = HERE / "README.md"
+        before, _ = readme.read_text().split("## The last run")
+        readme.write_text(f"{before}## The last run\n{text}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+-- What a round came to, as one line of JSON at the end of wrk's own report.
+return function(summary, latency)
+  local errors = summary.errors
+  print(string.format(
+    '\n{"requests": %d, "seconds": %.6f, "p50": %.3f, "p99": %.3f, "errors": %d}',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3,
+    latency:percentile(99) / 1e3,
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+end
