@@ -24,7 +24,8 @@ async fn a_thousand_twins_make_one_row() {
     let service = Service::start().await;
     let process = Process::on(&service.url()).await;
     let caller = process.admin().await;
-    let twin = json!({ "name": "Lin & Sons" });
+    // So that nothing but the key tells them apart.
+    let twin = json!({ "name": "Lin & Sons", "allow_duplicate": true });
     let answers = join_all((0..TWINS).map(|_| caller.post("/customers", &twin, "twin"))).await;
     let mut statuses = BTreeMap::<u16, usize>::new();
     let first = caller.post("/customers", &twin, "twin").await.unwrap();
@@ -79,12 +80,18 @@ async fn no_update_is_lost() {
 async fn edit(caller: &Caller, path: &str, editor: usize) -> Vec<(String, i64)> {
     let mut made = vec![];
     for attempt in 0..often(EDITS_OF_ONE) {
-        let tag = told(caller.get(path)).await.header("etag").unwrap().to_owned();
+        let read = told(caller.get(path)).await;
+        // A busy machine has no connection for some: they have done nothing.
+        let Some(tag) = read.header("etag") else {
+            assert_eq!(read.status, 503, "{read:?}");
+            continue;
+        };
         let mark = format!("{editor}/{attempt}");
-        let answer = told(caller.patch(path, &tag, &json!({ "address": mark }))).await;
+        let answer = told(caller.patch(path, tag, &json!({ "address": mark }))).await;
         match answer.status {
             200 => made.push((mark, answer.body["version"].as_i64().unwrap())),
             412 => {}
+            503 if answer.body["code"] != "outcome_unknown" => {}
             _ => panic!("{answer:?}"),
         }
     }
