@@ -189,13 +189,7 @@ const IF_MATCH: &str = r#"^"[0-9]{1,18}(-[0-9a-f]{1,16})?"$"#;
 /// Visible ASCII: that is all that a header can hold.
 const KEY: &str = r"^[!-~]{1,255}$";
 
-fn header(
-    operation: &mut Operation,
-    name: &str,
-    required: Required,
-    meaning: &str,
-    pattern: &str,
-) {
+fn header(operation: &mut Operation, name: &str, required: Required, meaning: &str, pattern: &str) {
     let known = operation.parameters.iter().flatten();
     if known.clone().any(|it| matches!(it, RefOr::T(it) if it.name == name)) {
         return;

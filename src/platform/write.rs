@@ -130,7 +130,12 @@ impl FromRequest for Write {
                 let visible = |key: &&str| key.bytes().all(|byte| byte.is_ascii_graphic());
                 let key = key.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
                 let key = key.filter(visible);
-                let invalid = || Error::bad_request("invalid_idempotency_key", "1 to 255 visible characters of ASCII");
+                let invalid = || {
+                    Error::bad_request(
+                        "invalid_idempotency_key",
+                        "1 to 255 visible characters of ASCII",
+                    )
+                };
                 key.map(str::to_owned).ok_or_else(invalid)
             });
             let clock = req.app_data::<Data<Clock>>().expect("the app registers the clock");

@@ -148,7 +148,7 @@ async fn each_rule_of_an_order_violated_once() {
     assert_eq!(problem["errors"][0]["code"], "customer_blacklisted");
 }
 
-fn item(number: &str, more: Value) -> Value {
+fn item(number: &str, more: &Value) -> Value {
     let mut item = json!({ "external_id": number, "number": number, "order_date": "2026-03-02",
         "customer_external_id": "C", "lines": [{ "product_external_id": "P", "quantity": "2",
             "unit_price": "10", "amount": "20.00" }] });
@@ -173,14 +173,14 @@ async fn an_erp_reports_facts_and_the_ledger_follows() {
         &erp,
         "orders",
         vec![
-            item("1", json!({})),
-            item("2", json!({ "status": "draft" })),
-            item("3", json!({ "status": "cancelled" })),
-            item("4", json!({ "amount": "20.02" })),
-            item("5", json!({ "amount": "20.01" })),
+            item("1", &json!({})),
+            item("2", &json!({ "status": "draft" })),
+            item("3", &json!({ "status": "cancelled" })),
+            item("4", &json!({ "amount": "20.02" })),
+            item("5", &json!({ "amount": "20.01" })),
             item(
                 "6",
-                json!({ "credits": [{ "user_id": uuid::Uuid::nil(), "share_percent": "99" }] }),
+                &json!({ "credits": [{ "user_id": uuid::Uuid::nil(), "share_percent": "99" }] }),
             ),
         ],
     )
@@ -192,24 +192,27 @@ async fn an_erp_reports_facts_and_the_ledger_follows() {
     assert_eq!(ledger(&service).await, ["booked 2026-03-02 2 20", "booked 2026-03-02 2 20.01"]);
 
     let events = service.count("changes").await;
-    let again =
-        import(&erp, "orders", vec![item("1", json!({})), item("2", json!({ "status": "draft" }))])
-            .await;
+    let again = import(
+        &erp,
+        "orders",
+        vec![item("1", &json!({})), item("2", &json!({ "status": "draft" }))],
+    )
+    .await;
     assert_eq!(again["unchanged"], 2);
     assert_eq!((service.count("changes").await, ledger(&service).await.len()), (events, 2));
 
     // A correction takes back on the old day and books anew; a cancellation on its own day.
     let lines = json!([{ "product_external_id": "P", "quantity": "3", "amount": "30" }]);
-    import(&erp, "orders", vec![item("1", json!({ "lines": lines, "order_date": "2026-03-03" }))])
+    import(&erp, "orders", vec![item("1", &json!({ "lines": lines, "order_date": "2026-03-03" }))])
         .await;
     let ledger_now = ledger(&service).await;
     assert_eq!(ledger_now[2..], ["reversed 2026-03-02 -2 -20", "booked 2026-03-03 3 30"]);
     let gone = json!({ "status": "cancelled", "cancelled_on": "2026-04-01", "order_date": "2026-03-03",
         "lines": lines });
-    import(&erp, "orders", vec![item("1", gone)]).await;
+    import(&erp, "orders", vec![item("1", &gone)]).await;
     assert_eq!(ledger(&service).await[4..], ["reversed 2026-04-01 -3 -30"]);
     let shipped = json!({ "shipped_on": "2026-03-05", "status": "closed", "amount": "20.01" });
-    import(&erp, "orders", vec![item("5", shipped)]).await;
+    import(&erp, "orders", vec![item("5", &shipped)]).await;
     assert_eq!(ledger(&service).await.len(), 5, "what the ledger does not keep leaves it alone");
 }
 
