@@ -42,9 +42,8 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def pid_of(number):
+def row_id(kind, number):
     """The id that data.sql gave to a row."""
-    kind, number = number
     return str(uuid.UUID(f"{1700000000000 + number:012x}7{kind:03d}8000{number:012x}"))
 
 
@@ -266,9 +265,9 @@ class Bench:
     def reads(self):
         sizes = []
         for who, user, owners in [
-            ("salesperson", "user5", "{%s}" % pid_of((2, 5))),
+            ("salesperson", "user5", "{%s}" % row_id(2, 5)),
             ("manager of 20", "user105", "{%s}" % ",".join(
-                pid_of((2, n)) for n in range(5, 101, 5))),
+                row_id(2, n) for n in range(5, 101, 5))),
         ]:
             ids, file = self.paths(self.full, user, owners)
             asked = self.full.statements("GET", f"/api/v1/customers/{ids[0]}", user=user)
@@ -296,7 +295,7 @@ class Bench:
                     wide.add(*wrk(self.full, "get.lua", 64, [file, self.full.token(user)]))
                 sizes.append(memory.most)
             self.against(f"P1 GET /customers/{{id}}, {who}, 16 connections", 0.40, narrow, reference)
-            self.against(f"P1 the same, 64 connections", 0.40, wide, reference)
+            self.against("P1 the same, 64 connections", 0.40, wide, reference)
             if manages:
                 self.grown("P1 the same, 16 connections, against a tenth of the data", narrow, small)
         self.memory_64 = max(sizes)
@@ -314,46 +313,50 @@ class Bench:
         return found[1:], file
 
     def lists(self):
-        user = "user105"
+        for what, who, user, people in [
+            ("customers", "manager of 20", "user105", [105, *range(5, 101, 5)]),
+            ("customers", "salesperson", "user5", [5]),
+        ]:
+            self.list_of(what, who, user, people)
+
+    def list_of(self, what, who, user, people):
         pages, file = self.cursors(self.full, user)
         _, small_file = self.cursors(self.tenth, user)
         asked = self.full.statements("GET", pages[0], user=user)
-        self.count("GET /customers?limit=50", asked)
-        scripts = []
+        self.count(f"GET /{what}?limit=50, {who}", asked)
         statement, values = asked[0]
-        # The position is a name and an id: the same statement from the rows where pages begin.
-        place = [at for at, value in enumerate(values) if re.fullmatch(r"'[0-9a-f-]{36}'", value)]
-        begins = self.begins(pages)
+        # The position is a name and an id, the last such pair of parameters before the limit.
+        place = [at for at, value in enumerate(values) if re.fullmatch(r"'[0-9a-f-]{36}'", value)][-1]
+        begins = self.begins(people, len(pages))
+        scripts = []
         for at in range(0, len(begins), 10):
             lines = []
             for name, it in begins[at:at + 10]:
-                new = list(values)
-                for i in place:
-                    new[i], new[i - 1] = f"'{it}'", f"'{name}'"
+                new = [*values[:place - 1], f"'{name}'", f"'{it}'", *values[place + 1:]]
                 lines.append(literal(statement, new))
-            scripts.append(self.work / f"list.{at}.sql")
+            scripts.append(self.work / f"list.{user}.{at}.sql")
             scripts[-1].write_text("".join(lines))
         ours, theirs, small = Figures(), Figures(), Figures()
         for _ in range(ROUNDS):
             ours.add(*wrk(self.full, "get.lua", 16, [file, self.full.token(user)]))
-            theirs.add(pgbench(self.full, scripts, each=10))
+            theirs.add(pgbench(self.full, scripts, each=min(10, len(begins))))
             small.add(*wrk(self.tenth, "get.lua", 16, [small_file, self.tenth.token(user)]))
-        self.against("P2 GET /customers?limit=50, keyset, manager of 20", 0.30, ours, theirs)
+        self.against(f"P2 GET /{what}?limit=50, keyset, {who}", 0.30, ours, theirs)
         self.grown("P2 the same, against a tenth of the data", ours, small)
 
-    def begins(self, pages):
-        owners = "{%s}" % ",".join(pid_of((2, n)) for n in [105, *range(5, 101, 5)])
+    def begins(self, people, most):
+        owners = "{%s}" % ",".join(row_id(2, n) for n in people)
         rows = self.full.rows(
             f"""select name, id from (select name, id, row_number() over (order by name, id) as n
-            from customers where owner_id = any('{owners}') or owner_id is null) as it
-            where n % 50 = 0 order by n limit {len(pages)}""")
+            from customers where owner_id = any('{owners}')) as it
+            where n % 50 = 0 order by n limit {most}""")
         return rows[:len(rows) // 10 * 10] or rows
 
     # P5
 
     def writes(self):
-        customers = [pid_of((5, n)) for n in range(4, CUSTOMERS // 10, 100)]
-        lines = [{"product_id": pid_of((4, n)), "quantity": "2"} for n in (7, 70, 300)]
+        customers = [row_id(5, n) for n in range(4, CUSTOMERS // 10, 100)]
+        lines = [{"product_id": row_id(4, n), "quantity": "2"} for n in (7, 70, 300)]
         cases = [
             ("customers", [{"name": "基准{n}贸易有限公司", "city": "上海", "phone": "{n}",
                             "region": "Region 3", "industry": "trade"}]),
@@ -387,13 +390,13 @@ class Bench:
         made = self.full.call("POST", path, body, user=user, key=key)  # replayed
         number = made.get("code") or made.get("number")
         unique = "lpad(to_hex(:base::bigint + :k::bigint), 12, '0')"
-        row_id = f"({unique} || '70008' || lpad(:client_id::text, 15, '0'))::uuid"
+        made_id = f"({unique} || '70008' || lpad(:client_id::text, 15, '0'))::uuid"
         unique = f"{unique} || '-' || :client_id::text"
 
         def expression(value):
             bare = value.strip("'")
             if bare == made["id"]:
-                return row_id
+                return made_id
             if bare in (key, number, name, made.get("name")):
                 return f"('x' || {unique})"
             # What is compared with other rows or unique, beside the name as it was sent.
@@ -420,7 +423,7 @@ class Bench:
         for at in range(ROUNDS):
             items = [{"external_id": f"{at}-{n}", "name": f"批量{n:05d}-{at}贸易有限公司",
                       "city": "上海", "region": "Region 3", "phone": f"{at}-{n}",
-                      "address": f"Road {n}", "owner_id": pid_of((2, 1 + n % 100))}
+                      "address": f"Road {n}", "owner_id": row_id(2, 1 + n % 100)}
                      for n in range(BATCH)]
             body = json.dumps({"source_system": "bench", "items": items}).encode()
             self.full.sql("checkpoint")
