@@ -294,17 +294,22 @@ async fn apply<R: Imported>(
     let (unchanged, changed): (Vec<&Draft<R>>, Vec<&Draft<R>>) =
         drafts.iter().partition(|draft| draft.status() == Status::Unchanged);
     let refused = bisect(tx, &changed, &R::store).await?;
-    let mut records = vec![];
-    for (place, draft) in changed.into_iter().enumerate() {
-        if let Some(error) = refused.get(&place) {
-            outcomes.failed(draft.index, error);
-        } else {
-            outcomes.done(draft.index, draft.status(), &draft.after);
-            records.push(draft.change()?);
+    let places: Vec<(usize, &Draft<R>)> = changed.into_iter().enumerate().collect();
+    // Written in parts, because ten thousand rows as JSON would be most of a batch's memory.
+    for part in places.chunks(1000) {
+        let mut records = vec![];
+        for (place, draft) in part {
+            if let Some(error) = refused.get(place) {
+                outcomes.failed(draft.index, error);
+            } else {
+                outcomes.done(draft.index, draft.status(), &draft.after);
+                records.push(draft.change()?);
+            }
         }
+        tx.record_all(&records).await?;
     }
     for draft in unchanged {
         outcomes.done(draft.index, Status::Unchanged, &draft.after);
     }
-    tx.record_all(&records).await
+    Ok(())
 }
