@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use super::Caller;
 
-/// `true` for those who see everything, else `owner_id = any($reach)`.
+/// `true` for those who see everything, else `owner_id = any($reach)`, or `owner_id = $me`: only so
+/// does an index on owner and name give a list in its order (five times as fast for a salesperson).
 ///
-/// One expression with two SQL texts, each with a plan of its own: a generic plan for
+/// One expression with three SQL texts, each with a plan of its own: a generic plan for
 /// `$1 or owner_id = any($2)` has to suit everybody and cannot count on the index. Written by
 /// hand, because `Box<dyn BoxableExpression + Send>` does not compile as a predicate (diesel
 /// implements grouping and query ids for it only without `Send`) and names one query source, so
@@ -73,9 +74,14 @@ impl<C: QueryFragment<Pg>> QueryFragment<Pg> for InReach<'_, C> {
         };
         out.push_sql("(");
         self.owner.walk_ast(out.reborrow())?;
-        out.push_sql(" = any(");
-        out.push_bind_param::<Array<SqlUuid>, &[Uuid]>(reach)?;
-        out.push_sql(")");
+        if let [one] = reach {
+            out.push_sql(" = ");
+            out.push_bind_param::<SqlUuid, Uuid>(one)?;
+        } else {
+            out.push_sql(" = any(");
+            out.push_bind_param::<Array<SqlUuid>, &[Uuid]>(reach)?;
+            out.push_sql(")");
+        }
         if self.pool {
             out.push_sql(" or ");
             self.owner.walk_ast(out.reborrow())?;
@@ -166,7 +172,7 @@ mod tests {
 
     #[test]
     fn one_rule_in_every_kind_of_statement() {
-        let ids = [Uuid::nil()];
+        let ids = [Uuid::nil(), Uuid::max()];
         let rule = |reach| InReach { owner: customers::owner_id, reach, pool: false };
         let mine = || rule(Some(&ids[..]));
         let customers = customers::table;
@@ -175,6 +181,8 @@ mod tests {
         assert_eq!(all, "SELECT COUNT(*) FROM customers WHERE true");
         let count = sql(&customers.filter(mine()).count());
         assert_eq!(count, "SELECT COUNT(*) FROM customers WHERE (customers.owner_id = any($1))");
+        let own = sql(&customers.filter(rule(Some(&ids[..1]))).count());
+        assert_eq!(own, "SELECT COUNT(*) FROM customers WHERE (customers.owner_id = $1)");
         let delete = sql(&diesel::delete(customers.filter(mine())));
         assert_eq!(delete, "DELETE FROM customers WHERE (customers.owner_id = any($1))");
         let update = diesel::update(customers.filter(mine())).set(customers::version.eq(2));

@@ -109,7 +109,7 @@ mod tests {
                 roles: vec![role],
                 machine: false,
                 source_system: None,
-                reach: vec![Uuid::nil()],
+                reach: vec![Uuid::nil(), Uuid::max()],
                 teams: vec![],
             })
         };
