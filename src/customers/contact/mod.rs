@@ -71,10 +71,10 @@ pub struct Contact {
     owner_id: Option<Uuid>,
 }
 
-type NoFields = diesel::expression::SqlLiteral<diesel::sql_types::Array<diesel::sql_types::Text>>;
+type NoFields = platform::FixedSql<diesel::sql_types::Array<diesel::sql_types::Text>>;
 
 fn no_fields() -> NoFields {
-    diesel::dsl::sql("'{}'::text[]")
+    platform::fixed_sql("'{}'::text[]")
 }
 
 resource! { Contact: "contact" at "/api/v1/contacts", seen by |it| vec![it.owner_id] }

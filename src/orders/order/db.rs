@@ -12,7 +12,8 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 use platform::{
-    Change, Conn, Date, Error, Fault, IfMatch, IfSent, List, Resource, Result, Timestamp, Tx, set,
+    Change, Conn, Date, Error, Fault, IfMatch, IfSent, List, Resource, Result, Timestamp, Tx,
+    fixed_sql, set,
 };
 use products::product;
 use schema::{order_lines, orders};
@@ -125,7 +126,7 @@ impl Order {
         let system = new.external_id.as_ref().and(system).map(str::to_owned);
         let blank = Self::blank(Uuid::now_v7(), new.customer_id, tx.now, tx.today);
         let mut order = Self {
-            number: next_numbers(tx, 1).await?.remove(0),
+            number: next_number(tx).await?,
             external_id: system.as_ref().and(new.external_id.clone()),
             source_system: system,
             ..blank
@@ -358,7 +359,14 @@ pub(super) async fn delete_lines(tx: &mut Tx, orders: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
-/// `SO-2026-000123`, for each of so many orders; gaps are allowed.
+/// `SO-2026-000123`; gaps are allowed.
+async fn next_number(tx: &mut Tx) -> Result<String> {
+    let next = fixed_sql::<BigInt>("nextval('orders_number_seq')");
+    let number = diesel::select(next).get_result(tx.conn()).await?;
+    Ok(named(number, tx))
+}
+
+/// The same for each of so many orders.
 pub(super) async fn next_numbers(tx: &mut Tx, count: usize) -> Result<Vec<String>> {
     if count == 0 {
         return Ok(vec![]);
@@ -367,8 +375,11 @@ pub(super) async fn next_numbers(tx: &mut Tx, count: usize) -> Result<Vec<String
         .bind::<BigInt, _>(i64::try_from(count).map_err(Error::internal)?)
         .sql(")");
     let numbers: Vec<i64> = diesel::select(next).load(tx.conn()).await?;
-    let year = tx.today.0.year();
-    Ok(numbers.into_iter().map(|number| format!("SO-{year}-{number:06}")).collect())
+    Ok(numbers.into_iter().map(|number| named(number, tx)).collect())
+}
+
+fn named(number: i64, tx: &Tx) -> String {
+    format!("SO-{}-{number:06}", tx.today.0.year())
 }
 
 /// An order of another status than a person can give it is a fact of an ERP.

@@ -8,11 +8,11 @@ mod rules;
 
 use auth::{Reference, Refers};
 use customers::customer::find_customers;
-use diesel::dsl::sql;
-use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Nullable, Uuid as SqlUuid};
-use platform::{Date, Embedded, Money, Number, Timestamp, page, resource, sent, text_enum};
+use platform::{
+    Date, Embedded, FixedSql, Money, Number, Timestamp, fixed_sql, page, resource, sent, text_enum,
+};
 use products::product::find_products;
 use schema::orders;
 use serde::{Deserialize, Serialize};
@@ -89,7 +89,7 @@ pub struct Order {
     pub updated_at: Timestamp,
     #[schema(value_type = Vec<OrderLine>)]
     #[diesel(skip_insertion, skip_update)]
-    #[diesel(select_expression = lines_of_order(), select_expression_type = SqlLiteral<Jsonb>)]
+    #[diesel(select_expression = lines_of_order(), select_expression_type = FixedSql<Jsonb>)]
     pub lines: Embedded<Vec<OrderLine>>,
     /// The people of `credits`
     #[serde(skip)]
@@ -100,22 +100,24 @@ pub struct Order {
     #[serde(skip)]
     #[diesel(skip_insertion, skip_update)]
     #[diesel(select_expression = owner_of_customer())]
-    #[diesel(select_expression_type = SqlLiteral<Nullable<SqlUuid>>)]
+    #[diesel(select_expression_type = FixedSql<Nullable<SqlUuid>>)]
     customer_owner_id: Option<Uuid>,
 }
 
 /// The lines within the row, so that reading an order is one statement. Numbers go as text: JSON
 /// numbers would lose digits on the way.
-fn lines_of_order() -> SqlLiteral<Jsonb> {
-    sql("(select coalesce(jsonb_agg(jsonb_build_object('line_number', l.line_number, \
+fn lines_of_order() -> FixedSql<Jsonb> {
+    fixed_sql(
+        "(select coalesce(jsonb_agg(jsonb_build_object('line_number', l.line_number, \
          'product_id', l.product_id, 'description', l.description, 'quantity', l.quantity::text, \
          'unit_price', l.unit_price::text, 'discount_percent', l.discount_percent::text, \
          'amount', l.amount::text) order by l.line_number), '[]'::jsonb) \
-         from order_lines l where l.order_id = orders.id)")
+         from order_lines l where l.order_id = orders.id)",
+    )
 }
 
-fn owner_of_customer() -> SqlLiteral<Nullable<SqlUuid>> {
-    sql("(select owner_id from customers where customers.id = orders.customer_id)")
+fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
+    fixed_sql("(select owner_id from customers where customers.id = orders.customer_id)")
 }
 
 resource! {

@@ -9,7 +9,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use diesel_async::RunQueryDsl;
 use platform::changes::{self, HistoryPage};
-use platform::{Change, Conn, Error, IfMatch, List, NoFilter, Resource, Result, Timestamp, Tx};
+use platform::{
+    Change, Conn, Error, FixedSql, IfMatch, List, NoFilter, Resource, Result, Timestamp, Tx,
+    fixed_sql,
+};
 use schema::products;
 use uuid::Uuid;
 
@@ -17,8 +20,8 @@ use super::{COSTS, NewProduct, Product, ProductChanges, ProductFilter, ProductPa
 use crate::ReadCosts;
 
 /// Everybody sees all products.
-pub fn visible_to(_: &Caller) -> diesel::expression::SqlLiteral<Bool> {
-    sql("true")
+pub fn visible_to(_: &Caller) -> FixedSql<Bool> {
+    fixed_sql("true")
 }
 
 auth::find! {

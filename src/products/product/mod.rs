@@ -74,10 +74,10 @@ pub struct Product {
     pub masked_fields: Vec<String>,
 }
 
-type NoFields = diesel::expression::SqlLiteral<diesel::sql_types::Array<diesel::sql_types::Text>>;
+type NoFields = platform::FixedSql<diesel::sql_types::Array<diesel::sql_types::Text>>;
 
 fn no_fields() -> NoFields {
-    diesel::dsl::sql("'{}'::text[]")
+    platform::fixed_sql("'{}'::text[]")
 }
 
 resource! { Product: "product" at "/api/v1/products", seen by |_it| vec![platform::EVERYBODY] }

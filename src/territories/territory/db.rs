@@ -1,12 +1,13 @@
 //! The queries on territories, which everybody may see.
 
 use auth::{Body, Caller, reference};
-use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use platform::{Change, Conn, Error, Fault, IfMatch, List, Resource, Result, Timestamp, Tx};
+use platform::{
+    Change, Conn, Error, Fault, FixedSql, IfMatch, List, Resource, Result, Timestamp, Tx, fixed_sql,
+};
 use schema::territories;
 use uuid::Uuid;
 
@@ -15,8 +16,8 @@ use super::{
 };
 
 /// Everybody sees all territories.
-pub fn visible_to(_: &Caller) -> diesel::expression::SqlLiteral<Bool> {
-    sql("true")
+pub fn visible_to(_: &Caller) -> FixedSql<Bool> {
+    fixed_sql("true")
 }
 
 auth::find! {
