@@ -24,7 +24,8 @@ pub enum Subject {
 
 impl Subject {
     pub fn account(username: &str) -> Self {
-        let digest = BASE64.encode(digest(&SHA256, username.as_bytes()));
+        let name = username.to_ascii_lowercase();
+        let digest = BASE64.encode(digest(&SHA256, name.as_bytes()));
         Self::Account(format!("account {digest}"))
     }
 

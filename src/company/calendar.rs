@@ -34,6 +34,16 @@ impl Calendar {
         days.filter(|day| self.is_working(Date(*day))).count().try_into().unwrap_or(i64::MAX)
     }
 
+    /// The SQL for the same of two expressions, for reports that count within the database.
+    pub fn counted(from: &str, to: &str) -> String {
+        format!(
+            "(select count(*) from generate_series({from}, {to} - 1, interval '1 day') as day
+                left join holidays on holidays.date = day::date
+                where case kind when 'working' then true when 'holiday' then false
+                    else extract(isodow from day) < 6 end)"
+        )
+    }
+
     /// The nth working day from `from` on, which counts itself: `n` is 1 or more.
     pub fn nth_working_day(&self, from: Date, n: usize) -> Date {
         let days = from.0.series(jiff::Span::new().days(1)).map(Date);

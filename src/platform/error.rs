@@ -338,11 +338,14 @@ impl ResponseError for Error {
 }
 
 impl Error {
-    /// The answer to the request with this id, in the language of its reader.
+    /// The answer to the request with this id, in the language of its reader; without an id it is
+    /// not yet the one that is sent, and no cause is logged.
     pub fn answer(&self, request: Option<&str>, chinese: bool) -> HttpResponse {
         let status = self.0.status;
-        if status.is_server_error() {
-            tracing::error!(code = %self.0.code, cause = ?self.0.cause, "request failed");
+        if let Some(id) = request
+            && status.is_server_error()
+        {
+            tracing::error!(id, code = %self.0.code, cause = ?self.0.cause, "request failed");
         }
         let mut response = HttpResponse::build(status);
         match status {

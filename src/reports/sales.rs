@@ -35,7 +35,7 @@ text_enum! {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SalesQuery {
-    /// One or several keys, separated by commas; without any there are only totals
+    /// One or several keys, separated by commas; without any there are only totals, in CSV as its row
     #[param(inline, style = Form, explode = false, example = json!(["salesperson", "month"]))]
     pub group_by: Option<Vec<GroupBy>>,
     /// Adds the amounts before, 环比 and 同比, also of days before `from`. A period is compared with
@@ -189,6 +189,8 @@ fn plan(mut question: Question<'_, SalesQuery>) -> Result<Plan> {
     );
     let rows = match Grouping::of(&question.own)? {
         Some(grouping) => grouping.rows(&mut question, &entries),
+        // A table of nothing but a header would say that nothing was sold.
+        None if question.is_for_table() => totals.clone(),
         None => "select 1 as none where false".to_owned(),
     };
     Ok(Plan::new("sales", question.binds, rows, totals))

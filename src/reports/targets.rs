@@ -1,5 +1,7 @@
 //! The SQL of attainment: which targets, and how their rows and sums are shown.
 
+use company::Calendar;
+
 use crate::answer::Question;
 use crate::attainment::AttainmentQuery;
 use crate::measure::{CONVERTED, OwnerType};
@@ -93,17 +95,8 @@ pub fn wanted(
 /// A row for each target.
 pub fn one_by_one(owner_type: OwnerType, as_of: &str) -> String {
     let (join, external_id, name) = owner_type.named();
-    let working = |from: &str, to: &str| {
-        // Monday to Friday, less holidays, plus the days that are made up for 调休
-        format!(
-            "(select count(*) from generate_series({from}, {to} - 1, interval '1 day') as day
-                left join holidays on holidays.date = day::date
-                where case kind when 'working' then true when 'holiday' then false
-                    else extract(isodow from day) < 6 end)"
-        )
-    };
-    let elapsed = working("target.period_start", &format!("({as_of} + 1)"));
-    let all = working("target.period_start", "target.period_end");
+    let elapsed = Calendar::counted("target.period_start", &format!("({as_of} + 1)"));
+    let all = Calendar::counted("target.period_start", "target.period_end");
     format!(
         ", progress as (
             select target.*, 100 * actual / nullif(target, 0) as attainment,

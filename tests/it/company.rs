@@ -1,6 +1,11 @@
 //! The company, its settings, its calendar, its currencies and its territories.
 
+use diesel::dsl::sql;
+use diesel::sql_types::BigInt;
+use diesel_async::RunQueryDsl;
 use salesbook::auth::Role;
+use salesbook::company::Calendar;
+use salesbook::platform::{self, Date};
 use serde_json::{Value, json};
 
 use crate::harness::Service;
@@ -161,4 +166,25 @@ async fn a_batch_of_lines_stands_or_falls_with_its_last_one() {
     let path = "/api/v1/territories/batch";
     let answer = erp.send_text("POST".parse().unwrap(), path, Some(&huge), &kind).await;
     assert_eq!(answer.expect(413)["code"], "body_too_large");
+}
+
+/// One rule, in Rust for what is written and in SQL for what is reported.
+#[actix_web::test]
+async fn working_days_are_counted_alike_everywhere() {
+    let service = Service::start().await;
+    let mut conn = platform::db::connect(&service.url()).await.unwrap();
+    let calendar = Calendar::load(&mut conn).await.unwrap();
+    let first = Date("2025-12-20".parse().unwrap());
+    let days: Vec<Date> = first.0.series(jiff::Span::new().days(1)).take(420).map(Date).collect();
+    let count = Calendar::counted("of.first", "of.last");
+    let pairs: Vec<(Date, Date)> =
+        days.iter().enumerate().map(|(n, day)| (*day, days[(n * 37 + 11) % 420])).collect();
+    let values: Vec<String> =
+        pairs.iter().map(|(from, to)| format!("(date '{from}', date '{to}')")).collect();
+    let counted = format!("{count}::bigint from (values {}) as of (first, last)", values.join(","));
+    let counted: Vec<i64> = diesel::select(sql::<BigInt>(&counted)).load(&mut conn).await.unwrap();
+    let expected: Vec<i64> =
+        pairs.iter().map(|(from, to)| calendar.working_days(*from, *to)).collect();
+    assert_eq!(expected, counted);
+    assert!(expected.iter().any(|days| *days > 200) && expected.contains(&0));
 }

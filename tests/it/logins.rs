@@ -43,7 +43,8 @@ fn later(service: &Service, seconds: i64) {
 async fn a_session_from_login_to_logout() {
     let service = Service::start().await;
     let id = person(&service, "zhangwei", Role::SalesManager).await;
-    let answer = log_in(&service, "zhangwei", PASSWORD).await;
+    // A phone begins with a large letter.
+    let answer = log_in(&service, "Zhangwei", PASSWORD).await;
     assert_eq!(answer.header("cache-control"), "no-store");
     let session = answer.expect(200);
     assert_eq!((&session["token_type"], &session["expires_in"]), (&json!("Bearer"), &json!(900)));
@@ -55,6 +56,10 @@ async fn a_session_from_login_to_logout() {
     assert!(permissions.contains(&json!("read_users")));
     assert!(!permissions.contains(&json!("write_users")));
     assert_eq!(me["reach"], json!({ "people": 1, "teams": 0, "everything": false, "pool": true }));
+
+    let twin = json!({ "name": "张伟", "username": "ZhangWei" });
+    let twin = service.actor(Role::Admin).await.post("/api/v1/users", twin).await.expect(409);
+    assert_eq!(twin["errors"][0]["pointer"], "/username");
 
     let stored = service.texts("select encode(hash, 'escape') from refresh_tokens").await;
     assert!(!stored[0].contains(session["refresh_token"].as_str().unwrap()));
@@ -145,6 +150,7 @@ async fn guessing_is_slow_and_learns_nothing() {
     }
     // Locked is locked, also for the right password, and for others nothing changes.
     log_in(&service, "zhangwei", PASSWORD).await.expect(429);
+    log_in(&service, "ZhangWei", PASSWORD).await.expect(429);
     person(&service, "lina", Role::Salesperson).await;
     log_in(&service, "lina", PASSWORD).await.expect(200);
     later(&service, 15 * 60);

@@ -143,6 +143,12 @@ async fn a_table_for_spreadsheets() {
     );
     assert!(lines[1].contains(",A,\"'=cmd|'/C calc'!A0, \"\"x\"\"\",1500.0000,"), "{}", lines[1]);
     assert_eq!((lines.len(), lines[4]), (5, ""));
+    // Without groups there is one row, the totals.
+    let totals = fetch("sales?period=2026", "text/csv").await;
+    let lines: Vec<&str> = totals.split("\r\n").collect();
+    assert!(lines[0].starts_with("orders,lines,customers,salespeople,quantity,amount,"));
+    assert_eq!((lines.len(), lines[2]), (3, ""), "{totals}");
+    assert_ne!(lines[1].split(',').next(), Some("0"));
     let empty = fetch("sales?period=2020&group_by=channel&bom=true", "text/csv").await;
     assert_eq!(
         empty,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{Bool, Nullable, Text};
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use platform::{
@@ -281,6 +281,12 @@ pub(super) async fn set_hash(tx: &mut Tx, id: Uuid, hash: &str) -> Result<()> {
     Ok(())
 }
 
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// In a column of collation C: of A to Z.
+    fn lower(text: Nullable<Text>) -> Nullable<Text>;
+}
+
 /// Somebody who may log in, and what their password must fit.
 pub(crate) struct Credentials {
     pub id: Uuid,
@@ -303,7 +309,7 @@ pub(crate) async fn credentials(
     let rows = rows.select(columns).into_boxed();
     let rows = match who {
         Who::Id(id) => rows.filter(users::id.eq(id)),
-        Who::Name(name) => rows.filter(users::username.eq(name)),
+        Who::Name(name) => rows.filter(lower(users::username).eq(name.to_ascii_lowercase())),
     };
     let found: Option<Login> = rows.first(conn).await.optional()?;
     Ok(found.map(|(id, username, roles, hash)| Credentials { id, username, roles, hash }))

@@ -99,6 +99,7 @@ pub struct NewUser {
     password: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
     name: String,
+    /// To log in with; `Zhang.Wei` and `zhang.wei` are the same
     #[schema(min_length = 1, max_length = 100, pattern = r"^\S+$")]
     username: Option<String>,
     #[schema(format = "email", max_length = 254)]
