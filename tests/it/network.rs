@@ -1,161 +1,31 @@
 //! What lies between the service and its database: cut, silent, late, or not to be had at all.
 
 use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use actix_web::rt;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::time::sleep;
 
 use crate::harness::Service;
-use crate::process::{Process, count, execute, free_port, often};
+use crate::process::{Process, count, execute, often};
+use crate::proxy::{Fault, Place, Proxy};
 
 const EACH: usize = 2;
-
-/// Stands in what a request writes that meets a fault.
-const MARK: &[u8] = b"Fault ";
 
 /// How long a request may wait for a database that says nothing.
 const SILENCE: Duration = Duration::from_secs(18);
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Fault {
-    None,
-    /// The commit never arrives
-    BeforeSend,
-    /// The commit arrives, its answer does not
-    AfterSend,
-    /// A part of the answer does
-    MidAnswer,
-    /// The commit arrives, and nobody says anything any more
-    Silence,
-    /// All connections stay open, and nothing is carried on any of them
-    Everywhere,
-}
-
-const FAULTS: [Fault; 6] = [
-    Fault::None,
-    Fault::BeforeSend,
-    Fault::AfterSend,
-    Fault::MidAnswer,
-    Fault::Silence,
-    Fault::Everywhere,
-];
-
-/// A way to a server's socket over TCP, with faults in it.
-#[derive(Clone)]
-struct Proxy {
-    port: u16,
-    socket: String,
-    fault: Arc<AtomicUsize>,
-    met: Arc<AtomicUsize>,
-}
-
-impl Proxy {
-    /// To the server of this URL; its port is open from [`Proxy::open`] on.
-    fn new(url: &str) -> Self {
-        let socket = url.split_once("host=").unwrap().1.split('&').next().unwrap();
-        let socket = format!("{}/.s.PGSQL.5432", socket.replace("%2F", "/"));
-        Self { port: free_port(), socket, fault: Arc::default(), met: Arc::default() }
-    }
-
-    fn url(&self, url: &str) -> String {
-        let (place, _) = url.split_once('?').unwrap();
-        let (user, database) = place.split_once("@/").unwrap();
-        format!("{user}@127.0.0.1:{}/{database}?sslmode=disable", self.port)
-    }
-
-    async fn open(&self) {
-        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
-        let proxy = self.clone();
-        rt::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let proxy = proxy.clone();
-                rt::spawn(async move { proxy.carry(client).await });
-            }
-        });
-    }
-
-    fn set(&self, fault: Fault) {
-        let number = FAULTS.iter().position(|it| *it == fault).unwrap();
-        self.fault.store(number, Ordering::Relaxed);
-    }
-
-    fn fault(&self) -> Fault {
-        FAULTS[self.fault.load(Ordering::Relaxed)]
-    }
-
-    /// One connection, until either side or a fault ends it.
-    async fn carry(&self, mut client: TcpStream) -> Option<()> {
-        let mut server = UnixStream::connect(&self.socket).await.ok()?;
-        let (mut up, mut down) = (vec![0; 1 << 16], vec![0; 1 << 16]);
-        let (mut marked, mut cut) = (false, Fault::None);
-        loop {
-            let (length, from_client) = tokio::select! {
-                length = client.read(&mut up) => (length.ok()?, true),
-                length = server.read(&mut down) => (length.ok()?, false),
-            };
-            if length == 0 {
-                return None;
-            }
-            if self.fault() == Fault::Everywhere {
-                return silent(client, server).await;
-            }
-            if !from_client {
-                match cut {
-                    Fault::AfterSend => return None,
-                    Fault::MidAnswer => {
-                        client.write_all(&down[..length / 2]).await.ok()?;
-                        return None;
-                    }
-                    Fault::Silence => return silent(client, server).await,
-                    _ => client.write_all(&down[..length]).await.ok()?,
-                }
-                continue;
-            }
-            let sent = &up[..length];
-            marked |= holds(sent, MARK);
-            if marked && self.fault() != Fault::None && holds(sent, b"COMMIT\0") {
-                cut = self.fault();
-                self.set(Fault::None);
-                self.met.fetch_add(1, Ordering::Relaxed);
-                if cut == Fault::BeforeSend {
-                    return None;
-                }
-            }
-            server.write_all(sent).await.ok()?;
-        }
-    }
-}
-
-fn holds(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|it| it == part)
-}
-
-/// Takes all that comes and says nothing, until the client has had enough.
-async fn silent(mut client: TcpStream, server: UnixStream) -> Option<()> {
-    let mut taken = vec![0; 1 << 16];
-    while client.read(&mut taken).await.ok()? > 0 {}
-    drop(server);
-    None
-}
-
 #[actix_web::test]
 async fn a_commit_with_an_unknown_end_is_found_by_its_key() {
     let service = Service::start().await;
-    let proxy = Proxy::new(&service.url());
-    proxy.open().await;
+    let proxy = Proxy::opened(&service.url()).await;
     let process = Process::on(&proxy.url(&service.url())).await;
     let caller = process.admin().await;
     let faults = [Fault::BeforeSend, Fault::AfterSend, Fault::MidAnswer, Fault::Silence];
     let mut made = 0;
     for round in 0..often(EACH) {
         for fault in faults {
-            proxy.set(fault);
+            proxy.plan(Place::Write("COMMIT"), fault);
             let name = format!("Fault {fault:?} {round}");
             let (new, key) = (json!({ "name": name, "allow_duplicate": true }), format!("k{made}"));
             let start = Instant::now();
@@ -164,7 +34,7 @@ async fn a_commit_with_an_unknown_end_is_found_by_its_key() {
             assert_eq!((answer.status, &answer.body["code"]), (503, &json!("outcome_unknown")));
             assert!(answer.header("retry-after").is_some());
             made += 1;
-            assert_eq!(proxy.met.load(Ordering::Relaxed), made, "no fault was met");
+            assert_eq!(proxy.times_met(), made, "no fault was met");
             let again = loop {
                 let again = caller.post("/customers", &new, &key).await.unwrap();
                 match again.status {
@@ -184,12 +54,11 @@ async fn a_commit_with_an_unknown_end_is_found_by_its_key() {
 #[actix_web::test]
 async fn a_silent_database_keeps_nobody_waiting() {
     let service = Service::start().await;
-    let proxy = Proxy::new(&service.url());
-    proxy.open().await;
+    let proxy = Proxy::opened(&service.url()).await;
     let process = Process::on(&proxy.url(&service.url())).await;
     let caller = process.admin().await;
     assert_eq!(caller.get("/customers").await.unwrap().status, 200);
-    proxy.set(Fault::Everywhere);
+    proxy.mute(true);
     let (start, new) = (Instant::now(), json!({ "name": "Lin & Sons" }));
     let read = async {
         let answer = caller.get("/customers").await.unwrap();
@@ -200,7 +69,7 @@ async fn a_silent_database_keeps_nobody_waiting() {
     let (read, live) = tokio::join!(read, live);
     assert_eq!(live.unwrap().status, 200);
     assert!(read < SILENCE, "it took {read:?}");
-    proxy.set(Fault::None);
+    proxy.mute(false);
     process.ready(SILENCE).await;
     let start = Instant::now();
     while caller.post("/customers", &new, "lin").await.unwrap().status != 201 {

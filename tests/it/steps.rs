@@ -1,0 +1,217 @@
+//! A service that is killed at each step of a write: before each message that it sends to the
+//! database, and after each before it knows the answer, until a request gets through.
+
+use std::time::{Duration, Instant};
+
+use actix_web::rt;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::harness::Service;
+use crate::process::{Caller, Process, Told, count, often, texts};
+use crate::proxy::{Fault, Place, Proxy};
+
+/// How soon a debug build is back on a busy machine, and a connection of a dead one over.
+const BACK: Duration = Duration::from_secs(20);
+
+/// A write under a name of its own.
+struct Wish {
+    path: &'static str,
+    body: Value,
+}
+
+/// A service of one worker and one connection for requests, whose statements are prepared: each
+/// write of a kind takes the same messages.
+struct Stage {
+    service: Service,
+    proxy: Proxy,
+    process: Process,
+    caller: Caller,
+    customer: String,
+    product: String,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let service = Service::start().await;
+        let proxy = Proxy::opened(&service.url()).await;
+        let mut process = Process::new();
+        process.set("DATABASE_URL", &proxy.url(&service.url()));
+        process.set("SALESBOOK_WORKERS", "1");
+        process.set("SALESBOOK_POOL_SIZE", "1");
+        process.start();
+        process.ready(BACK).await;
+        let caller = process.admin().await;
+        let customer = caller.post("/customers", &json!({ "name": "Stamm" }), "").await.unwrap();
+        let product = json!({ "code": "P", "name": "P", "unit": "pcs", "list_price": "10" });
+        let product = caller.post("/products", &product, "").await.unwrap();
+        let (customer, product) = (customer.id().to_owned(), product.id().to_owned());
+        Self { service, proxy, process, caller, customer, product }
+    }
+
+    async fn post(&self, wish: &Wish, key: &str) -> Told {
+        self.caller.post(wish.path, &wish.body, key).await.unwrap()
+    }
+
+    /// What there is under this name, without what differs from name to name.
+    async fn state(&self, name: &str) -> Vec<String> {
+        let query = format!(
+            "select concat_ws(' ', replace(external_id, '{name}', ''), version, status,
+                amount::float8,
+                'lines', (select string_agg(concat(line_number, ':', amount::float8), ' '
+                    order by line_number) from order_lines where order_id = o.id),
+                'changes', (select string_agg(concat(version, op), ' ' order by version)
+                    from changes c where c.id = o.id and type = 'order'),
+                'ledger', (select string_agg(concat(kind, line_number, ':', amount::float8), ' '
+                    order by id) from sales_entries where order_id = o.id))
+            from orders o where external_id like '{name}-%' union all
+            select 'answered ' || status from idempotency_keys where key = '{name}' order by 1"
+        );
+        texts(&self.service.url(), &query).await
+    }
+
+    /// Nobody is at work in the database any more, and nothing in it hangs in the air.
+    async fn comes_to_rest(&self) {
+        let url = self.service.url();
+        let busy = "pg_stat_activity where datname = current_database() and state <> 'idle'
+            and backend_type = 'client backend' and pid <> pg_backend_pid()";
+        let start = Instant::now();
+        while count(&url, busy).await > 0 {
+            assert!(start.elapsed() < BACK, "a connection of a dead service is still at work");
+            sleep(Duration::from_millis(5)).await;
+        }
+        let loose = "changes c where type = 'order' and not exists
+            (select from orders o where o.id = c.id)";
+        assert_eq!(count(&url, loose).await, 0, "a change of nothing");
+    }
+}
+
+/// What an answer says, without what differs from name to name.
+fn told(answer: &Told, name: &str) -> String {
+    let mut body = answer.body.clone();
+    let results = body["results"].as_array_mut().map(|it| it.iter_mut().collect::<Vec<_>>());
+    for part in results.unwrap_or_default() {
+        part.as_object_mut().unwrap().remove("id").unwrap();
+    }
+    for own in ["id", "number", "created_at", "updated_at"] {
+        body.as_object_mut().unwrap().remove(own);
+    }
+    format!("{} {body}", answer.status).replace(name, "")
+}
+
+/// Kills at each step, and looks each time what is there before and after the same request comes
+/// again. `prepare` is done before, undisturbed.
+async fn killed_at_each_step(
+    stage: &mut Stage,
+    prepare: impl Fn(&Stage, &str) -> Wish,
+    wish: impl Fn(&Stage, &str) -> Wish,
+    place: impl Fn(usize) -> Place,
+) {
+    let start = Instant::now();
+    // What it is when nothing goes wrong.
+    stage.post(&prepare(stage, "good"), "").await;
+    let before = stage.state("good").await;
+    let good = told(&stage.post(&wish(stage, "good"), "good").await, "good");
+    let after = stage.state("good").await;
+    assert_ne!(before, after);
+    let (mut deaths, mut happened) = ([0, 0], 0);
+    for (deaths, fault) in deaths.iter_mut().zip([Fault::Held, Fault::Silence]) {
+        for step in 1.. {
+            let name = format!("{fault:?}{step}");
+            let first = stage.post(&prepare(stage, &name), &format!("before-{name}")).await;
+            assert!(first.status < 300, "{first:?}");
+            stage.proxy.plan(place(step), fault);
+            let (caller, wish) = (stage.caller.clone(), wish(stage, &name));
+            let (path, body, key) = (wish.path, wish.body.clone(), name.clone());
+            let mut request = rt::spawn(async move { caller.post(path, &body, &key).await });
+            let through = tokio::select! {
+                () = stage.proxy.meets() => None,
+                answer = &mut request => Some(answer.unwrap().unwrap()),
+            };
+            if let Some(answer) = through {
+                assert!(stage.proxy.take_back(), "step {step} has been met and nobody has died");
+                assert_eq!(stage.proxy.met_at().1, "COMMIT", "the last step was not the last");
+                assert_eq!(told(&answer, &name), good, "{name}");
+                assert_eq!(stage.state(&name).await, after, "{name}");
+                break;
+            }
+            stage.process.kill();
+            assert!(request.await.unwrap().is_err(), "{name}: the dead have answered");
+            stage.comes_to_rest().await;
+            let met = stage.proxy.met_at();
+            let found = stage.state(&name).await;
+            let whole = found == after;
+            assert!(whole || found == before, "{name}, at {met:?}: a part of it: {found:#?}");
+            assert_eq!(whole, fault == Fault::Silence && met.1 == "COMMIT", "{name}, at {met:?}");
+            stage.process.start();
+            stage.process.ready(BACK).await;
+            let again = stage.post(&wish, &name).await;
+            assert_eq!(again.header("idempotency-replayed").is_some(), whole, "{name}: {again:?}");
+            assert_eq!(told(&again, &name), good, "{name}, at {met:?}");
+            assert_eq!(stage.state(&name).await, after, "{name}, at {met:?}");
+            let once_more = stage.post(&wish, &name).await;
+            assert_eq!((once_more.status, &once_more.body), (again.status, &again.body));
+            if let Some(id) = again.body["id"].as_str() {
+                let read = stage.caller.get(&format!("/orders/{id}")).await.unwrap();
+                assert_eq!(read.body, again.body, "{name}");
+            }
+            *deaths += 1;
+            happened += usize::from(whole);
+        }
+    }
+    assert_eq!(happened, 1, "the answer of the commit alone came too late");
+    let [before, after] = deaths;
+    println!("killed before {before} messages and after {after}, in {:?}", start.elapsed());
+}
+
+fn entered(stage: &Stage, name: &str) -> Wish {
+    let lines: Vec<_> = ["1", "2", "3"]
+        .iter()
+        .map(|quantity| {
+            json!({ "product_id": stage.product, "quantity": quantity, "unit_price": "12.34" })
+        })
+        .collect();
+    let body = json!({ "customer_id": stage.customer, "source_system": "single",
+        "external_id": format!("{name}-1"), "order_date": "2026-03-31", "lines": lines });
+    Wish { path: "/orders", body }
+}
+
+#[actix_web::test]
+async fn killed_at_each_step_of_an_order() {
+    let mut stage = Stage::new().await;
+    let other = |stage: &Stage, name: &str| entered(stage, &format!("before-{name}"));
+    killed_at_each_step(&mut stage, other, entered, Place::Message).await;
+    let url = stage.service.url();
+    let lines = count(&url, "order_lines").await;
+    assert_eq!(3 * count(&url, "orders").await, lines);
+    assert_eq!(count(&url, "sales_entries").await, 0, "a draft is not sold");
+}
+
+fn imported(stage: &Stage, name: &str, amounts: &[(usize, &str)]) -> Wish {
+    let items = amounts.iter().map(|(number, amount)| {
+        let line = |line| {
+            json!({ "line_number": line, "product_id": stage.product, "quantity": "1",
+                "unit_price": amount, "amount": amount })
+        };
+        json!({ "external_id": format!("{name}-{number}"), "customer_id": stage.customer,
+            "order_date": "2026-03-31", "lines": [line(1), line(2), line(3)] })
+    });
+    let body = json!({ "source_system": "sap", "items": items.collect::<Vec<_>>() });
+    Wish { path: "/orders/batch", body }
+}
+
+#[actix_web::test]
+async fn killed_at_each_step_of_an_import() {
+    let mut stage = Stage::new().await;
+    let first = |stage: &Stage, name: &str| imported(stage, name, &[(1, "10.00"), (2, "20.00")]);
+    // One is changed, one is as it was, two are new.
+    let then = |stage: &Stage, name: &str| {
+        imported(stage, name, &[(1, "11.00"), (2, "20.00"), (3, "30.00"), (4, "40.00")])
+    };
+    // Its statements are prepared anew each time, which takes many messages that change nothing.
+    let place = if often(1) > 1 { Place::Message } else { Place::Statement };
+    killed_at_each_step(&mut stage, first, then, place).await;
+    let wrong = "orders o where amount <>
+        (select sum(amount) from sales_entries e where e.order_id = o.id)";
+    assert_eq!(count(&stage.service.url(), wrong).await, 0, "the ledger is not the orders");
+}
