@@ -24,6 +24,9 @@ auth::permissions! {
     ReadJobs: Admin;
 }
 
+/// How long the database may take to show that it is there.
+const GLANCE: Duration = Duration::from_secs(2);
+
 /// The service is there
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
@@ -84,7 +87,8 @@ async fn live() -> web::Json<Health> {
 #[get("/health/ready")]
 async fn ready(db: Db) -> Result<web::Json<Health>> {
     let seen = sql::<Bool>("true from company");
-    let row = diesel::select(seen).get_result::<bool>(&mut *db.conn().await?).await;
+    let mut conn = db.conn().await?.within(GLANCE);
+    let row = diesel::select(seen).get_result::<bool>(&mut conn).await;
     row.map(|_| web::Json(Health::OK)).map_err(|it| Error::unavailable("unavailable").cause(it))
 }
 

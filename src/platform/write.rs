@@ -14,7 +14,7 @@ use futures_util::future::try_join;
 use schema::idempotency_keys as keys;
 use uuid::Uuid;
 
-use super::db::{Conn, Db, Held};
+use super::db::{Conn, Db, HOLD, Held};
 use super::error::{Error, Result};
 use super::input::BodyDigest;
 use super::reply::Reply;
@@ -25,12 +25,30 @@ use super::time::{Clock, Date, Timestamp};
 type Manager = <Conn as AsyncConnection>::TransactionManager;
 
 const ATTEMPTS: u32 = 3;
+
 /// What all attempts of one request may take together.
-const BUDGET: Duration = Duration::from_secs(20);
-/// What many short statements may take, as a batch has them; as long as an idle transaction.
-const WORK: Duration = Duration::from_mins(1);
-/// A commit waits for nothing but the disk and the replicas.
-const COMMIT: Duration = Duration::from_secs(10);
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Until a statement is given up, by the server itself
+    statements: Duration,
+    /// Until it is given up on a connection on which nobody answers
+    silence: Duration,
+    whole: Duration,
+}
+
+const ONE: Limits = Limits { statements: Duration::from_secs(8), silence: HOLD, whole: HOLD };
+
+/// Many short statements and some longer ones, as a batch has them; in all as long as an idle
+/// transaction.
+const MANY: Limits = Limits {
+    statements: Duration::from_secs(20),
+    silence: Duration::from_secs(21),
+    whole: Duration::from_mins(1),
+};
+
+/// What a commit has at least, however long the work has taken: it waits for nothing but the disk
+/// and the replicas, and nobody likes to hear that its end is unknown.
+const COMMIT: Duration = Duration::from_secs(3);
 
 /// Who is calling, as far as the platform needs to know; the auth middleware leaves it here.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +66,9 @@ pub struct Tx {
     pub today: Date,
     pub actor: Uuid,
     discarded: bool,
+    /// For one statement
+    silence: Duration,
+    end: Instant,
 }
 
 impl Tx {
@@ -58,7 +79,7 @@ impl Tx {
         actor: Uuid,
         work: impl AsyncFnOnce(&mut Self) -> Result<T>,
     ) -> Result<T> {
-        let mut tx = Self::of(db.conn().await?, clock, actor);
+        let mut tx = Self::of(db.conn().await?, clock, actor, MANY, Instant::now());
         Manager::begin_transaction(tx.conn()).await?;
         match work(&mut tx).await {
             Ok(done) => {
@@ -72,13 +93,20 @@ impl Tx {
         }
     }
 
-    fn of(conn: Held, clock: &Clock, actor: Uuid) -> Self {
-        let (conn, now) = (conn.within(WORK), clock.now());
-        Self { conn, now, today: clock.day_of(now), actor, discarded: false }
+    fn of(conn: Held, clock: &Clock, actor: Uuid, limits: Limits, start: Instant) -> Self {
+        let (now, end) = (clock.now(), start + limits.whole);
+        let (today, silence) = (clock.day_of(now), limits.silence);
+        Self { conn, now, today, actor, discarded: false, silence, end }
     }
 
+    /// For one statement or a few.
     pub fn conn(&mut self) -> &mut Conn {
+        self.conn.set_time(self.silence.min(self.left()));
         &mut self.conn
+    }
+
+    fn left(&self) -> Duration {
+        self.end.saturating_duration_since(Instant::now())
     }
 
     /// Answers as if all had been done, but undoes it: for dry runs.
@@ -155,7 +183,7 @@ impl Write {
             let detail = "a program sends an Idempotency-Key with whatever it creates";
             return Err(Error::bad_request("idempotency_key_required", detail));
         }
-        self.run(async move |tx| Reply::created(&work(tx).await?)).await
+        self.within(ONE, async move |tx| Reply::created(&work(tx).await?)).await
     }
 
     /// Runs `work` and answers 200 with what it has become.
@@ -163,7 +191,7 @@ impl Write {
         self,
         work: impl AsyncFn(&mut Tx) -> Result<R> + 'static,
     ) -> Result<Reply> {
-        self.run(async move |tx| Reply::ok(&work(tx).await?)).await
+        self.within(ONE, async move |tx| Reply::ok(&work(tx).await?)).await
     }
 
     /// Runs `work` and answers 204.
@@ -171,7 +199,7 @@ impl Write {
         self,
         work: impl AsyncFn(&mut Tx) -> Result<()> + 'static,
     ) -> Result<Reply> {
-        self.run(async move |tx| work(tx).await.map(|()| Reply::no_content())).await
+        self.within(ONE, async move |tx| work(tx).await.map(|()| Reply::no_content())).await
     }
 
     /// Like [`Write::create`] for an answer that holds a secret: nothing of it is stored, so that
@@ -181,7 +209,7 @@ impl Write {
         work: impl AsyncFn(&mut Tx) -> Result<R> + 'static,
     ) -> Result<Reply> {
         let reply = async move |tx: &mut Tx| Reply::created(&work(tx).await?).map(Reply::secret);
-        Self { key: None, ..self }.run(reply).await
+        Self { key: None, ..self }.within(ONE, reply).await
     }
 
     /// Like [`Write::update`], the same way.
@@ -190,17 +218,24 @@ impl Write {
         work: impl AsyncFn(&mut Tx) -> Result<R> + 'static,
     ) -> Result<Reply> {
         let reply = async move |tx: &mut Tx| Reply::ok(&work(tx).await?).map(Reply::secret);
-        Self { key: None, ..self }.run(reply).await
+        Self { key: None, ..self }.within(ONE, reply).await
     }
 
-    /// Runs `work` in a transaction and answers what it answers; with an Idempotency-Key the
-    /// stored answer of the first time.
-    ///
+    /// Runs `work`, which may be much, in a transaction and answers what it answers; with an
+    /// Idempotency-Key the stored answer of the first time.
+    pub async fn run(
+        self,
+        work: impl AsyncFn(&mut Tx) -> Result<Reply> + 'static,
+    ) -> Result<Reply> {
+        self.within(MANY, work).await
+    }
+
     /// The work is spawned, so that a client that hangs up never drops a transaction half way
     /// (a dropped future leaves the connection in the middle of its statement). `work` may run
     /// up to three times, hence `AsyncFn` and not `AsyncFnOnce`.
-    pub async fn run(
+    async fn within(
         self,
+        limits: Limits,
         work: impl AsyncFn(&mut Tx) -> Result<Reply> + 'static,
     ) -> Result<Reply> {
         let Self { db, clock, actor, key, req } = self;
@@ -209,8 +244,8 @@ impl Write {
         let attempts = async move {
             let (start, mut attempt) = (Instant::now(), 1);
             loop {
-                let left = BUDGET.saturating_sub(start.elapsed());
-                let mut tx = Tx::of(db.conn().await?, &clock, actor.id);
+                let mut tx = Tx::of(db.conn().await?, &clock, actor.id, limits, start);
+                let left = limits.statements.saturating_sub(start.elapsed());
                 match transaction(&mut tx, key.as_ref(), left, &work).await {
                     Err(error) if error.is_transient() && attempt < ATTEMPTS => attempt += 1,
                     result => return result,
@@ -250,8 +285,8 @@ async fn transaction(
             Ok(reply)
         }
         Ok(reply) => {
-            tx.conn.set_time(COMMIT);
-            match Manager::commit_transaction(tx.conn()).await.map_err(Error::from) {
+            tx.conn.set_time(tx.silence.min(tx.left()).max(COMMIT));
+            match Manager::commit_transaction(&mut *tx.conn).await.map_err(Error::from) {
                 Ok(()) => Ok(reply),
                 Err(error) if error.is_transient() => Err(error),
                 // Whether it has happened only the idempotency row in the same transaction knows.
