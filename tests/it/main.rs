@@ -21,6 +21,7 @@ mod logins;
 mod network;
 mod openapi;
 mod orders;
+mod points;
 mod process;
 mod products;
 mod proxy;

@@ -35,12 +35,16 @@ pub enum Fault {
 /// Where a connection breaks.
 #[derive(Debug, Clone, Copy)]
 pub enum Place {
+    /// Whenever a connection begins, until the fault is taken back
+    Startup,
     /// At this message of the next write, its `begin` being the first
     Message(usize),
     /// At this message of it that makes the server carry something out
     Statement(usize),
     /// When the next write carries out a statement with this text in it
     Write(&'static str),
+    /// When whoever it is does so outside of a write
+    Read(&'static str),
 }
 
 #[derive(Clone)]
@@ -93,7 +97,7 @@ impl Proxy {
         });
     }
 
-    /// From now on, once.
+    /// From now on, once; a startup's fault until it is taken back.
     pub fn plan(&self, place: Place, fault: Fault) {
         self.0.plan.set(Some((place, fault)));
     }
@@ -266,12 +270,16 @@ impl Connection {
         let (place, fault) = self.state.plan.get()?;
         let (acts, step) = (carries_out(letter), self.step);
         let here = match place {
+            Place::Startup => letter == STARTUP,
             Place::Message(number) => step.is_some_and(|it| it.0 == number),
             Place::Statement(number) => acts && step.is_some_and(|it| it.1 == number),
             Place::Write(sql) => acts && step.is_some() && self.sql.contains(sql),
+            Place::Read(sql) => acts && step.is_none() && self.sql.contains(sql),
         };
         here.then(|| {
-            self.state.plan.set(None);
+            if !matches!(place, Place::Startup) {
+                self.state.plan.set(None);
+            }
             self.state.met.borrow_mut().push((letter, self.sql.clone()));
             if matches!(fault, Fault::BeforeSend | Fault::Held) {
                 self.state.news.notify_one();
