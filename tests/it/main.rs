@@ -28,6 +28,7 @@ mod proxy;
 mod raw_http;
 mod report_forms;
 mod reports;
+mod slow;
 mod steps;
 mod style;
 mod target_parts;

@@ -1,14 +1,16 @@
 //! A way to a PostgreSQL server over TCP that understands what is said on it, message by message,
-//! and breaks at one of them.
+//! and breaks at one of them; slow or silent when it is told to be.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
+use std::time::Duration;
 
 use actix_web::rt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use crate::process::free_port;
 
@@ -58,6 +60,9 @@ struct State {
     met: RefCell<Vec<(u8, String)>>,
     news: Notify,
     mute: Cell<bool>,
+    latency: Cell<Duration>,
+    /// In bytes a second, when it is narrow
+    width: Cell<Option<usize>>,
 }
 
 impl Proxy {
@@ -72,6 +77,8 @@ impl Proxy {
             met: RefCell::default(),
             news: Notify::new(),
             mute: Cell::new(false),
+            latency: Cell::new(Duration::ZERO),
+            width: Cell::new(None),
         }))
     }
 
@@ -126,6 +133,16 @@ impl Proxy {
     /// All connections stay open, and those that would say something say nothing any more.
     pub fn mute(&self, mute: bool) {
         self.0.mute.set(mute);
+    }
+
+    /// How long each answer is on its way.
+    pub fn delay(&self, latency: Duration) {
+        self.0.latency.set(latency);
+    }
+
+    /// How many bytes a second get through, each way of each connection.
+    pub fn narrow(&self, width: Option<usize>) {
+        self.0.width.set(width);
     }
 }
 
@@ -206,7 +223,8 @@ impl Connection {
                 while let Some(message) = answered.next(true) {
                     it.answer(message, &mut through).await?;
                 }
-                it.client.write_all(&through).await.ok()?;
+                sleep(it.state.latency.get()).await;
+                it.tell_client(&through).await?;
             }
         }
     }
@@ -231,10 +249,10 @@ impl Connection {
         }
         let answered = b"PBDECSQ\0".contains(&letter);
         self.owed.extend(answered.then_some(letter));
-        self.server.write_all(message).await.ok()?;
+        self.tell_server(message).await?;
         if self.cut.is_some() && b"PBDEC".contains(&letter) {
             // Else the server would keep its answer until all that belongs to it has come.
-            self.server.write_all(b"H\0\0\0\x04").await.ok()?;
+            self.tell_server(b"H\0\0\0\x04").await?;
         }
         Some(())
     }
@@ -335,5 +353,29 @@ impl Connection {
         let mut taken = vec![0; 1 << 16];
         while self.client.read(&mut taken).await.ok()? > 0 {}
         None
+    }
+
+    async fn tell_server(&mut self, bytes: &[u8]) -> Option<()> {
+        self.at_pace(bytes.len()).await;
+        self.server.write_all(bytes).await.ok()
+    }
+
+    async fn tell_client(&mut self, bytes: &[u8]) -> Option<()> {
+        let Some(width) = self.state.width.get() else {
+            return self.client.write_all(bytes).await.ok();
+        };
+        // A part every tenth of a second.
+        for part in bytes.chunks((width / 10).max(1)) {
+            self.at_pace(part.len()).await;
+            self.client.write_all(part).await.ok()?;
+        }
+        Some(())
+    }
+
+    async fn at_pace(&self, length: usize) {
+        if let Some(width) = self.state.width.get() {
+            let micros = length * 1_000_000 / width;
+            sleep(Duration::from_micros(micros as u64)).await;
+        }
     }
 }
