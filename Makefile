@@ -36,7 +36,8 @@ bench: setup ## Measure the performance figures as ratios (benches/README.md)
 	benches/run.sh
 
 torture: setup ## The long variants of the reliability tests, for TORTURE_MINUTES (60)
-	TORTURE_MINUTES=$${TORTURE_MINUTES:-60} cargo test --locked --release --test it -- --ignored --nocapture
+	TORTURE_MINUTES=$${TORTURE_MINUTES:-60} cargo test --locked --release --test it -- --include-ignored \
+		--nocapture interrupted:: kill:: load:: network:: points:: slow:: steps::
 
 setup: # Find PostgreSQL or install it
 	@scripts/setup.sh
