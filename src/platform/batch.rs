@@ -212,10 +212,15 @@ impl<D: Documented> FromRequest for Batch<D> {
 impl<D: Documented> Batch<D> {
     fn of(mut body: Value, faults: Vec<Fault>) -> Result<Self> {
         let items = match body.get_mut("items") {
-            Some(Value::Array(items)) if items.len() <= LIMIT => std::mem::take(items),
+            Some(Value::Array(items)) => std::mem::take(items),
             _ => vec![],
         };
         let (mut odd, mut frame) = (HashMap::<usize, Vec<Fault>>::new(), vec![]);
+        if items.len() > LIMIT {
+            // Nobody reads what is wrong with each of a million items.
+            let why = format!("at most {LIMIT} items");
+            return Err(Error::invalid(vec![Fault::new("/items", "too_many", why)]));
+        }
         for fault in faults {
             let below = fault.pointer.strip_prefix("/items/");
             let below = below.map(|rest| rest.split_once('/').unwrap_or((rest, "")));
@@ -229,6 +234,7 @@ impl<D: Documented> Batch<D> {
         }
         frame.extend(shape::faults(shape::of_body::<D>(), &body));
         if !frame.is_empty() {
+            frame.truncate(shape::MOST);
             return Err(Error::invalid(frame));
         }
         if body["unknown_references"] == "park" {

@@ -27,6 +27,9 @@ use super::shape;
 const BATCH_LIMIT: usize = 32 << 20;
 const BODY_LIMIT: usize = 1 << 20;
 
+/// Most odd characters and repeated names of one body that are kept.
+const MOST_ODD: usize = 20_000;
+
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(25);
 
@@ -65,14 +68,17 @@ pub fn body(
         if !matches!(&*kind, "application/json" | "application/merge-patch+json") {
             return Err(unsupported_media_type());
         }
-        let (value, faults) = parse(&bytes.await?)?;
+        let (value, mut faults) = parse(&bytes.await?)?;
+        faults.truncate(shape::MOST);
         if faults.is_empty() { Ok(value) } else { Err(Error::invalid(faults)) }
     }
 }
 
-/// What the body says it is, without its parameters.
+/// What the body says it is, without its parameters; nothing when it says two things.
 pub(crate) fn media_type(req: &HttpRequest) -> String {
-    let kind = req.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let mut kinds = req.headers().get_all(CONTENT_TYPE);
+    let kind = kinds.next().filter(|_| kinds.next().is_none());
+    let kind = kind.and_then(|kind| kind.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
     kind.trim().to_ascii_lowercase()
 }
@@ -111,7 +117,13 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<(Value, Vec<Fault>)> {
     let value = Intake { at: String::new(), faults: &faults }.deserialize(&mut json);
     let value = value.and_then(|value| json.end().map(|()| value));
     let value = value.map_err(|e| Error::bad_request("malformed_json", e.to_string()))?;
-    Ok((value, faults.into_inner()))
+    let mut faults = faults.into_inner();
+    if faults.len() >= MOST_ODD {
+        // Not all of them have been kept, so that no item of a batch can be told to be good.
+        faults.truncate(shape::MOST);
+        return Err(Error::invalid(faults));
+    }
+    Ok((value, faults))
 }
 
 /// One value that has been read, as `T` or as everything that is wrong with it.
@@ -144,6 +156,13 @@ struct Intake<'a> {
 }
 
 impl Intake<'_> {
+    fn fault(&self, at: String, code: &'static str, why: &str) {
+        let mut faults = self.faults.borrow_mut();
+        if faults.len() < MOST_ODD {
+            faults.push(Fault::new(at, code, why));
+        }
+    }
+
     fn below(&self, step: impl fmt::Display) -> Self {
         Intake { at: format!("{}/{step}", self.at), faults: self.faults }
     }
@@ -181,8 +200,7 @@ impl<'de> Visitor<'de> for Intake<'_> {
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
         // Line breaks and tabs belong into notes; everything else that cannot be seen does not.
         if value.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-            let fault = Fault::new(self.at, "control_character", "control characters are refused");
-            self.faults.borrow_mut().push(fault);
+            self.fault(self.at.clone(), "control_character", "control characters are refused");
         }
         let text = value.trim();
         let nfc = is_nfc_quick(text.chars()) == IsNormalized::Yes;
@@ -200,8 +218,7 @@ impl<'de> Visitor<'de> for Intake<'_> {
         while let Some(name) = map.next_key::<String>()? {
             let below = self.below(name.replace('~', "~0").replace('/', "~1"));
             if object.contains_key(&name) {
-                let fault = Fault::new(below.at.clone(), "duplicate_field", "this name came twice");
-                self.faults.borrow_mut().push(fault);
+                self.fault(below.at.clone(), "duplicate_field", "this name came twice");
             }
             object.insert(name, map.next_value_seed(below)?);
         }

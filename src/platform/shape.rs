@@ -158,9 +158,14 @@ fn tighten(schema: &mut Value) {
     }
 }
 
+/// Most faults of one body, or of one item of a batch, that an answer names: a megabyte of braces
+/// would else come back as forty of faults.
+pub(crate) const MOST: usize = 100;
+
 pub fn faults(check: &Validator, value: &Value) -> Vec<Fault> {
     let mut faults = vec![];
-    check.iter_errors(value).for_each(|error| explain(&error, &mut faults));
+    check.iter_errors(value).take(MOST).for_each(|error| explain(&error, &mut faults));
+    faults.truncate(MOST);
     faults
 }
 
