@@ -212,6 +212,9 @@ impl From<DbError> for Error {
             _ if info.message().contains("lock timeout") => Self::unavailable("busy"),
             _ if info.message().contains("statement timeout") => Self::unavailable("timeout"),
             _ if is_out_of_reach(info.message()) => Self::unavailable("unavailable"),
+            _ if is_bad_data(info.message()) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "out_of_range")
+            }
             _ => return Self::internal(error),
         };
         mapped.0.constraint = constraint;
@@ -234,6 +237,12 @@ fn is_out_of_reach(message: &str) -> bool {
         "connection closed",
         "error communicating with the server",
     ];
+    signs.iter().any(|sign| message.contains(sign))
+}
+
+/// Whether a value is none that a column can hold (SQLSTATE 22xxx).
+fn is_bad_data(message: &str) -> bool {
+    let signs = ["field overflow", "out of range", "value too long", "invalid byte sequence"];
     signs.iter().any(|sign| message.contains(sign))
 }
 
