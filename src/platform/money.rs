@@ -92,6 +92,31 @@ impl Money {
         let digits = minor_digits(currency);
         Self(self.0.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero))
     }
+
+    /// Quantity × unit price × (1 − discount), half away from zero to the currency's minor unit.
+    /// In whole numbers: the exact product has up to 38 digits, a decimal only 28, and rounding
+    /// twice may be a cent off. `None` above a billion or a whole discount.
+    pub fn of_line(
+        quantity: Number,
+        unit_price: Self,
+        discount_percent: Number,
+        currency: &str,
+    ) -> Option<Self> {
+        let millionths = |value: Decimal| {
+            let mut value = value.normalize();
+            value.rescale(MOST_DIGITS);
+            (value.scale() == MOST_DIGITS).then(|| value.mantissa())
+        };
+        let rest = millionths(Decimal::ONE_HUNDRED - discount_percent.0)?;
+        let product = millionths(quantity.0)?.checked_mul(millionths(unit_price.0)?)?;
+        let product = product.checked_mul(rest)?;
+        let digits = minor_digits(currency);
+        // Three times six decimals, and two of the percentage.
+        let unit = 10_i128.pow(3 * MOST_DIGITS + 2 - digits);
+        let (whole, left) = (product / unit, product % unit);
+        let up = if left.abs() >= unit - left.abs() { product.signum() } else { 0 };
+        Decimal::try_from_i128_with_scale(whole + up, digits).ok().map(Self)
+    }
 }
 
 impl std::iter::Sum for Money {
@@ -185,5 +210,22 @@ mod tests {
         assert_eq!(rounded("1.005", "CNY"), "1.01");
         assert_eq!(rounded("-1.005", "CNY"), "-1.01");
         assert_eq!(rounded("1.5", "JPY"), "2");
+    }
+
+    #[test]
+    fn a_line_is_rounded_once() {
+        let line = |quantity: &str, price: &str, discount: &str, currency| {
+            let of = |text: &str| text.parse::<Decimal>().unwrap();
+            let (quantity, price) = (Number(of(quantity)), Money(of(price)));
+            Money::of_line(quantity, price, Number(of(discount)), currency)
+                .map(|it| it.0.to_string())
+        };
+        assert_eq!(line("3", "12.34", "10", "CNY").as_deref(), Some("33.32"));
+        assert_eq!(line("-1", "0.005", "0", "CNY").as_deref(), Some("-0.01"));
+        assert_eq!(line("0.5", "1", "0", "JPY").as_deref(), Some("1"));
+        // 680005464014.8149999…, which 28 digits would make …815 first.
+        let hair = line("628382533.458698", "1234.567891", "12.345681", "CNY");
+        assert_eq!(hair.as_deref(), Some("680005464014.81"));
+        assert_eq!(line("9999999999999", "9999999999999", "0", "CNY"), None);
     }
 }

@@ -147,8 +147,7 @@ impl Order {
                 wrong("quantity", "range", "below a billion");
                 continue;
             }
-            let rest = (Decimal::ONE_HUNDRED - discount.0) / Decimal::ONE_HUNDRED;
-            let exact = line.quantity.0 * unit_price.0 * rest;
+            let amount = Money::of_line(line.quantity, unit_price, discount, &self.currency);
             priced.push(OrderLine {
                 line_number: i32::try_from(index + 1).unwrap_or(i32::MAX),
                 product_id: Some(line.product_id),
@@ -156,7 +155,7 @@ impl Order {
                 quantity: line.quantity,
                 unit_price,
                 discount_percent: discount,
-                amount: Money(exact).rounded(&self.currency),
+                amount: amount.unwrap_or_default(),
             });
         }
         let rate = |line: &OrderLine| line.product_id.and_then(|id| products.get(&id)?.tax_rate);
