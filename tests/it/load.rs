@@ -15,7 +15,7 @@ use crate::process::{Caller, Process, Told, count, often, texts};
 
 const TWINS: usize = 1000;
 const EDITORS: usize = 200;
-const EDITS_OF_ONE: usize = 10;
+const EDITS_OF_ONE: usize = 25;
 const SLOW: usize = 200;
 const HANG_UPS: usize = 60;
 
