@@ -18,6 +18,8 @@ mod interrupted;
 mod kill;
 mod load;
 mod logins;
+mod machine_tables;
+mod machines;
 mod network;
 mod openapi;
 mod orders;

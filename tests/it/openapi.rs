@@ -1,10 +1,11 @@
 //! The checked-in document is what the server serves, and what it serves is as documented.
 //! Refresh it with `cargo run -- openapi > openapi/openapi.json`.
 
-use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{LazyLock, Mutex};
 
 use actix_web::http::{Method, StatusCode};
+use jsonschema::Validator;
 use salesbook::document;
 use serde_json::{Value, json};
 
@@ -41,12 +42,24 @@ pub fn check_answer(method: &Method, path: &str, status: StatusCode, body: &Valu
     if !content.keys().any(|kind| kind.ends_with("json")) {
         return;
     }
-    let mut schema = content.iter().find(|it| it.0.ends_with("json")).unwrap().1["schema"].clone();
-    schema["components"] = DOCUMENT["components"].clone();
-    let check = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+    let content = &content.iter().find(|it| it.0.ends_with("json")).unwrap().1["schema"];
+    let check = compiled(content);
     let faults: Vec<_> =
         check.iter_errors(body).map(|e| format!("{} {e}", e.instance_path)).collect();
     assert!(faults.is_empty(), "{method} {template} {status}: {faults:#?}");
+}
+
+/// The check of a schema within the document, made once: it takes longer than any request.
+fn compiled(content: &'static Value) -> &'static Validator {
+    static KNOWN: LazyLock<Mutex<HashMap<usize, &'static Validator>>> =
+        LazyLock::new(Mutex::default);
+    let place = std::ptr::from_ref(content).addr();
+    KNOWN.lock().unwrap().entry(place).or_insert_with(|| {
+        let mut schema = content.clone();
+        schema["components"] = DOCUMENT["components"].clone();
+        let options = jsonschema::options().should_validate_formats(true);
+        Box::leak(Box::new(options.build(&schema).unwrap()))
+    })
 }
 
 #[test]

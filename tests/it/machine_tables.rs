@@ -1,0 +1,194 @@
+//! The state machines as RULES and API.md have them: who may do what from where, and where it leads.
+
+use salesbook::auth::Role;
+use serde_json::{Value, json};
+
+const SELL: &[Role] = &[
+    Role::Admin,
+    Role::SalesDirector,
+    Role::SalesManager,
+    Role::Salesperson,
+    Role::BackOffice,
+    Role::Erp,
+];
+const MANAGE: &[Role] = &[Role::Admin, Role::SalesDirector, Role::SalesManager, Role::BackOffice];
+const DRAFT: &[Role] =
+    &[Role::Admin, Role::SalesDirector, Role::SalesManager, Role::Salesperson, Role::BackOffice];
+const APPROVE: &[Role] = &[Role::Admin, Role::SalesDirector, Role::SalesManager];
+
+pub struct Machine {
+    /// Where its rows are, and what the feed calls them
+    pub path: &'static str,
+    pub type_: &'static str,
+    pub actions: &'static [Action],
+}
+
+pub struct Action {
+    pub name: &'static str,
+    pub body: Option<fn() -> Value>,
+    /// For each status who may do it, and where it leads, if anywhere
+    pub table: &'static [(&'static str, &'static [Role], Option<&'static str>)],
+}
+
+fn reason() -> Value {
+    json!({ "reason": "because" })
+}
+
+/// RULES 4.4, and the pool of API.md: prospect → active ⇄ dormant, lost, blacklisted.
+pub const CUSTOMERS: Machine = Machine {
+    path: "customers",
+    type_: "customer",
+    actions: &[
+        Action {
+            name: "activate",
+            body: None,
+            table: &[
+                ("prospect", SELL, Some("active")),
+                ("active", SELL, None),
+                ("dormant", SELL, Some("active")),
+                ("lost", SELL, Some("active")),
+                ("blacklisted", SELL, None),
+            ],
+        },
+        Action {
+            name: "make-dormant",
+            body: None,
+            table: &[
+                ("prospect", SELL, None),
+                ("active", SELL, Some("dormant")),
+                ("dormant", SELL, None),
+                ("lost", SELL, None),
+                ("blacklisted", SELL, None),
+            ],
+        },
+        Action {
+            name: "lose",
+            body: Some(reason),
+            table: &[
+                ("prospect", SELL, Some("lost")),
+                ("active", SELL, Some("lost")),
+                ("dormant", SELL, Some("lost")),
+                ("lost", SELL, None),
+                ("blacklisted", SELL, None),
+            ],
+        },
+        Action {
+            name: "blacklist",
+            body: Some(reason),
+            table: &[
+                ("prospect", MANAGE, Some("blacklisted")),
+                ("active", MANAGE, Some("blacklisted")),
+                ("dormant", MANAGE, Some("blacklisted")),
+                ("lost", MANAGE, Some("blacklisted")),
+                ("blacklisted", MANAGE, None),
+            ],
+        },
+        Action {
+            name: "reinstate",
+            body: Some(reason),
+            table: &[
+                ("prospect", MANAGE, None),
+                ("active", MANAGE, None),
+                ("dormant", MANAGE, None),
+                ("lost", MANAGE, None),
+                ("blacklisted", MANAGE, Some("prospect")),
+            ],
+        },
+    ],
+};
+
+/// RULES 4.4: draft → submitted → confirmed → closed, cancelled before it is closed.
+pub const ORDERS: Machine = Machine {
+    path: "orders",
+    type_: "order",
+    actions: &[
+        Action {
+            name: "submit",
+            body: None,
+            table: &[
+                ("draft", SELL, Some("submitted")),
+                ("submitted", SELL, None),
+                ("confirmed", SELL, None),
+                ("closed", SELL, None),
+                ("cancelled", SELL, None),
+            ],
+        },
+        Action {
+            name: "confirm",
+            body: None,
+            table: &[
+                ("draft", MANAGE, None),
+                ("submitted", MANAGE, Some("confirmed")),
+                ("confirmed", MANAGE, None),
+                ("closed", MANAGE, None),
+                ("cancelled", MANAGE, None),
+            ],
+        },
+        Action {
+            name: "close",
+            body: None,
+            table: &[
+                ("draft", MANAGE, None),
+                ("submitted", MANAGE, None),
+                ("confirmed", MANAGE, Some("closed")),
+                ("closed", MANAGE, None),
+                ("cancelled", MANAGE, None),
+            ],
+        },
+        Action {
+            name: "cancel",
+            body: Some(reason),
+            table: &[
+                ("draft", SELL, Some("cancelled")),
+                ("submitted", SELL, Some("cancelled")),
+                ("confirmed", MANAGE, Some("cancelled")),
+                ("closed", MANAGE, None),
+                ("cancelled", SELL, None),
+            ],
+        },
+    ],
+};
+
+/// RULES 4.1: draft → approved → closed. What the parts add up to has tests of its own.
+pub const TARGETS: Machine = Machine {
+    path: "targets",
+    type_: "target",
+    actions: &[
+        Action {
+            name: "PATCH",
+            body: Some(|| json!({ "value": "31", "reason": "because" })),
+            table: &[
+                ("draft", DRAFT, Some("draft")),
+                ("approved", APPROVE, Some("approved")),
+                ("closed", DRAFT, None),
+            ],
+        },
+        Action {
+            name: "approve",
+            body: Some(|| json!({})),
+            table: &[
+                ("draft", APPROVE, Some("approved")),
+                ("approved", APPROVE, None),
+                ("closed", APPROVE, None),
+            ],
+        },
+        Action {
+            name: "close",
+            body: None,
+            table: &[
+                ("draft", APPROVE, None),
+                ("approved", APPROVE, Some("closed")),
+                ("closed", APPROVE, None),
+            ],
+        },
+        Action {
+            name: "DELETE",
+            body: None,
+            table: &[
+                ("draft", DRAFT, Some("gone")),
+                ("approved", DRAFT, None),
+                ("closed", DRAFT, None),
+            ],
+        },
+    ],
+};
