@@ -98,9 +98,25 @@ impl Service {
         let database = format!("salesbook_{}", Uuid::now_v7().simple());
         let create = format!("create database {database} template {}", HOME.template);
         maintenance(&HOME.url("postgres"), &create).await;
+        Self::on(database, clock).await
+    }
+
+    async fn on(database: String, clock: Clock) -> Self {
         let db = Db::new(&HOME.url(&database), 12);
         let inner = app::Service::start(db, clock, app::Settings::default()).await.unwrap();
         Self { inner, database, app: OnceCell::new() }
+    }
+
+    /// Two companies with the very same rows, each on its own; the second with keys of its own.
+    pub async fn twins(self) -> (Self, Self) {
+        let (clock, database) = (self.inner.clock.clone(), self.database.clone());
+        drop(self);
+        let (admin, twin) = (HOME.url("postgres"), format!("{database}_twin"));
+        let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname";
+        maintenance(&admin, &format!("{end} = '{database}'")).await;
+        maintenance(&admin, &format!("create database {twin} template {database}")).await;
+        maintenance(&HOME.url(&twin), "delete from signing_keys; delete from secrets").await;
+        (Self::on(database, clock.clone()).await, Self::on(twin, clock).await)
     }
 
     /// Where the database is, for another process.
@@ -155,7 +171,8 @@ impl Service {
         self.signed_in(id)
     }
 
-    fn signed_in(&self, id: Uuid) -> Actor<'_> {
+    /// Somebody who is there already.
+    pub fn signed_in(&self, id: Uuid) -> Actor<'_> {
         let token = self.inner.tokens.issue(id, self.inner.clock.now()).unwrap();
         Actor { service: self, id, token: Some(token) }
     }

@@ -203,6 +203,7 @@ impl Inventor {
             (Some("date-time"), _) => "2026-11-01T00:00:00Z".into(),
             (Some("email"), _) => format!("n{n}@example.cn"),
             (_, Some("^[A-Z]{3}$")) => "CNY".into(),
+            (_, Some(pattern)) if pattern.contains('@') => format!("n{n}@example.cn"),
             (_, Some(_)) => format!("{}.5", n % 90),
             _ if name == "source_system" => "sap".into(),
             _ if name == "time_zone" => "Asia/Shanghai".into(),

@@ -44,5 +44,6 @@ mod tokens;
 mod totals;
 mod traffic;
 mod transfers;
+mod twins;
 mod users;
 mod write;
