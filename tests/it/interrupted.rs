@@ -171,7 +171,12 @@ async fn contents(process: &Process) -> Vec<String> {
     let counts = tables.map(|table| format!("select $${table} $$ || count(*) from {table}"));
     let sums = "select sum(amount)::text from sales_entries union all
         select sum(amount)::text from orders";
-    texts(&process.database(), &format!("{} union all {sums}", counts.join(" union all "))).await
+    let mut rows =
+        texts(&process.database(), &format!("{} union all {sums}", counts.join(" union all ")))
+            .await;
+    // Parallel workers answer in any order.
+    rows.sort();
+    rows
 }
 
 /// One import with deaths and one without, of the same files into two services.
