@@ -202,8 +202,8 @@ impl CustomerTransfer {
         let customer = Customer::find_for_update(tx, caller, customer).await?;
         let row = customer_transfers::table.find(id);
         let row = row.filter(customer_transfers::customer_id.eq(customer.id));
-        let mut transfer: Self =
-            row.select(Self::as_select()).for_update().first(tx.conn()).await?;
+        // Whoever holds the customer holds its transfers, too.
+        let mut transfer: Self = row.select(Self::as_select()).first(tx.conn()).await?;
         if transfer.applied_at.is_some() {
             return Err(Error::conflict("transfer_applied", "it has taken place already"));
         }
@@ -237,16 +237,24 @@ pub async fn apply_due(tx: &mut Tx) -> Result<u64> {
         .order((customer_transfers::customer_id, customer_transfers::effective_on))
         .limit(1000);
     let due: Vec<CustomerTransfer> = due.load(tx.conn()).await?;
+    let mut done = 0;
     for transfer in &due {
         let customer = Customer::locked(tx, transfer.customer_id).await?;
+        // It may have been called off, or carried out, while this one waited for the customer.
+        let open = customer_transfers::table
+            .find(transfer.id)
+            .filter(customer_transfers::applied_at.is_null())
+            .filter(customer_transfers::cancelled_at.is_null());
+        let applied = customer_transfers::applied_at.eq(Some(tx.now));
+        if diesel::update(open).set(applied).execute(tx.conn()).await? == 0 {
+            continue;
+        }
         if customer.merged_into_id.is_none() {
             customer.hand_over(tx, transfer.to_owner_id).await?;
         }
-        let update = diesel::update(customer_transfers::table.find(transfer.id));
-        let applied = customer_transfers::applied_at.eq(Some(tx.now));
-        update.set(applied).execute(tx.conn()).await?;
+        done += 1;
     }
-    Ok(due.len() as u64)
+    Ok(done)
 }
 
 /// What was planned for a customer that is merged away no longer takes place.
