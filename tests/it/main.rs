@@ -21,6 +21,7 @@ mod hidden;
 mod input;
 mod interrupted;
 mod inventing;
+mod keys;
 mod kill;
 mod load;
 mod logins;
