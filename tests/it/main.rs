@@ -36,6 +36,7 @@ mod process;
 mod products;
 mod proxy;
 mod raw_http;
+mod reach;
 mod report_forms;
 mod reports;
 mod rivals;
