@@ -136,7 +136,8 @@ async fn a_manager_reads_the_targets_of_the_company_and_no_more() {
         (0, Method::POST, "/approve", Some(json!({}))),
         (1, Method::POST, "/close", None),
         (0, Method::POST, "/decompose", Some(how)),
-        (0, Method::PATCH, "", Some(json!({ "value": "1" }))),
+        // Nor can it be made one's own.
+        (0, Method::PATCH, "", Some(json!({ "owner_type": "user", "owner_id": lead.id }))),
         (0, Method::DELETE, "", None),
     ];
     for (at, method, action, body) in actions {
