@@ -83,9 +83,8 @@ pub(crate) async fn book(tx: &mut Tx, orders: &[&Order]) -> Result<()> {
 /// person add up to the person's share of the order, and the shares to the order.
 fn entries(order: &Order, facts: &Facts) -> Vec<SalesEntry> {
     let digits = minor_digits(&order.currency);
-    let whole = Decimal::ONE_HUNDRED;
     let shares: Vec<(Option<Uuid>, Decimal)> = match order.credits.as_slice() {
-        [] => vec![(None, whole)],
+        [] => vec![(None, Decimal::ONE_HUNDRED)],
         credits => credits.iter().map(|it| (Some(it.user_id), it.share_percent.0)).collect(),
     };
     let weights: Vec<Decimal> = shares.iter().map(|it| it.1).collect();
@@ -95,16 +94,18 @@ fn entries(order: &Order, facts: &Facts) -> Vec<SalesEntry> {
         .iter()
         .map(|line| split(converted(line.amount, order.exchange_rate).0, &weights, digits))
         .collect();
+    let quantities: Vec<Vec<Decimal>> =
+        order.lines.iter().map(|line| split(line.quantity.0, &weights, 6)).collect();
     // What rounding leaves between the order and its lines goes to the largest line.
     let largest = (0..order.lines.len()).max_by_key(|at| order.lines[*at].amount.0.abs());
     let mut entries = vec![];
-    for (person, (user_id, percent)) in shares.into_iter().enumerate() {
+    for (person, (user_id, _)) in shares.into_iter().enumerate() {
         let sum: Decimal = of_lines.iter().map(|parts| parts[person]).sum();
         for (at, line) in order.lines.iter().enumerate() {
             let product = line.product_id.and_then(|id| facts.products.get(&id));
             let line_amount = of_lines[at][person];
             let rest = if Some(at) == largest { of_order[person] - sum } else { Decimal::ZERO };
-            let quantity = (line.quantity.0 * percent / whole).round_dp(6);
+            let quantity = quantities[at][person];
             let cost = product.and_then(|it| it.standard_cost).map(|it| it.0 * quantity);
             let path = user_id.and_then(|it| facts.paths.get(&(it, order.order_date)));
             entries.push(SalesEntry {

@@ -69,6 +69,13 @@ async fn attainment_and_what_explains_it() {
     assert_eq!(whole(&report(&shop.director, question).await), ["2350.0100"]);
     assert_eq!(whole(&report(&shop.stranger, question).await), ["600.0100"]);
 
+    // Also when the book is closed, whose figure is of all sales.
+    let close = |closed: &str| format!("update targets set {closed} where id = '{company}'");
+    service.sql(&close("status = 'closed', closed_at = now(), closed_actual = 2350.01")).await;
+    assert_eq!(whole(&report(&shop.director, question).await), ["2350.0100"]);
+    assert_eq!(whole(&report(&shop.stranger, question).await), ["600.0100"]);
+    service.sql(&close("status = 'approved', closed_at = null, closed_actual = null")).await;
+
     for (actor, id, actual) in [
         (&shop.seller, mine, "1800.0100"),
         (&shop.director, company, "2350.0100"),

@@ -78,6 +78,34 @@ async fn the_feed_holds_what_the_lists_hold() {
     assert_eq!(types(read_some(&finance, &mut String::new(), 1).await), r#""customer""#);
 }
 
+#[actix_web::test]
+async fn the_feed_is_no_way_around_a_role() {
+    let service = Service::start().await;
+    let admin = service.actor(Role::Admin).await;
+    let quality = service.actor(Role::Quality).await;
+    let made = json!({ "name": "Lin & Sons", "owner_id": quality.id });
+    admin.post("/api/v1/customers", made).await.expect(201);
+    let person = json!({ "name": "Li Wei", "phone": "13800000000", "email": "li@example.com" });
+    admin.post("/api/v1/users", person).await.expect(201);
+    let people = async |actor: &Actor<'_>| {
+        let start = Instant::now();
+        loop {
+            let feed = actor.get("/api/v1/changes?types=customer,user").await.expect(200);
+            let items = feed["items"].as_array().unwrap().clone();
+            if items.iter().any(|it| it["data"]["name"] == "Li Wei") {
+                return items;
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "{items:?}");
+        }
+    };
+    let seen = people(&quality).await;
+    assert_eq!(seen.len(), 1, "whoever owns a customer need not read customers");
+    assert_eq!((&seen[0]["type"], &seen[0]["data"]["phone"]), (&json!("user"), &Value::Null));
+    assert!(seen[0]["data"]["masked_fields"].as_array().unwrap().contains(&json!("email")));
+    let whole = people(&admin).await;
+    assert_eq!((whole.len(), &whole[1]["data"]["phone"]), (2, &json!("13800000000")));
+}
+
 /// For every table with versions: whatever version a row has got to, it was recorded.
 #[actix_web::test]
 async fn every_version_leaves_a_record() {

@@ -275,7 +275,7 @@ async fn one_key_signs_however_many_ask_for_it() {
     let (db, clock) = (&service.inner.db, Clock::fixed(Timestamp(later)));
     let due = || Tx::run(db, &clock, Uuid::nil(), signing_key::rotate_due);
     let gate = Gate::shut(&service, held).await;
-    let made = meet(gate, due(), due()).await;
+    let made = Box::pin(meet(gate, due(), due())).await;
     assert_eq!((made.0.unwrap(), made.1.unwrap()), (1, 0));
 }
 
