@@ -1,10 +1,13 @@
 //! What stands between the network and the routes: request ids, languages, limits, headers and
 //! what is measured and logged of every request.
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::LazyLock;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ResourceDef, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
     ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue,
@@ -12,6 +15,7 @@ use actix_web::http::header::{
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
+use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use metrics::{counter, histogram};
 use platform::{Actor, Error, Result};
@@ -25,9 +29,9 @@ const LONGEST_URI: usize = 8 << 10;
 /// Most bytes of all headers together.
 const MOST_HEADERS: usize = 32 << 10;
 
-/// Gives each request an id, in a header and as the `instance` of its problem; reads HEAD as GET
-/// (the server leaves the body out by itself); counts, times and logs it. Neither tokens nor
-/// bodies nor query strings are logged: they hold what is personal.
+/// Gives each request an id, in a header and as the `instance` of its problem; reads HEAD as GET,
+/// but not the body; counts, times and logs it. Neither tokens nor bodies nor query strings are
+/// logged: they hold what is personal.
 pub async fn receive(
     mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -48,11 +52,31 @@ pub async fn receive(
         response = response.into_response(answer);
     }
     protect(&mut response);
+    if method == Method::HEAD {
+        response = response.map_body(|_, body| BoxBody::new(Unsent(body.size())));
+    }
     if let Ok(id) = id.parse() {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
     }
     tell(&response, &method, &id, start);
     Ok(response)
+}
+
+/// The body of what GET would send, without reading it.
+struct Unsent(BodySize);
+
+impl MessageBody for Unsent {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        self.0
+    }
+    fn poll_next(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        Poll::Ready(None)
+    }
 }
 
 /// What needs no route to be refused.
@@ -77,7 +101,8 @@ fn refused(req: &ServiceRequest) -> Option<Error> {
     let accept = req.headers().get(ACCEPT)?.to_str().ok()?;
     let takes = |kind: &str| accept.split(',').any(|it| it.trim().split(';').next() == Some(kind));
     let good = ["*/*", "application/*", "application/json", "application/problem+json", "text/csv"];
-    let ours = uri.path().starts_with("/api/");
+    let file = ["/content", "/thumbnail"].iter().any(|end| uri.path().ends_with(end));
+    let ours = uri.path().starts_with("/api/") && !file;
     let unacceptable = ours && !accept.trim().is_empty() && !good.into_iter().any(takes);
     unacceptable.then(|| Error::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable"))
 }
@@ -94,7 +119,9 @@ fn protect(response: &mut ServiceResponse<BoxBody>) {
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    if !headers.contains_key(CONTENT_SECURITY_POLICY) {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    }
     if !docs && !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

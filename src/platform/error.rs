@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpResponse, ResponseError};
 use diesel::result::{DatabaseErrorKind, Error as DbError};
 use serde::Serialize;
@@ -22,7 +23,7 @@ struct Inner {
     detail: Option<String>,
     faults: Vec<Fault>,
     members: Map<String, Value>,
-    allow: Option<String>,
+    header: Option<(HeaderName, String)>,
     /// In seconds
     retry_after: Option<i64>,
     /// The constraint that the rows violate: for [`Error::on_constraint`], not for the world.
@@ -39,7 +40,7 @@ impl Error {
             detail: None,
             faults: vec![],
             members: Map::new(),
-            allow: None,
+            header: None,
             retry_after: None,
             constraint: None,
             cause: None,
@@ -63,9 +64,8 @@ impl Error {
         Self::new(StatusCode::NOT_FOUND, "not_found")
     }
     pub fn method_not_allowed(allow: String) -> Self {
-        let mut error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
-        error.0.allow = Some(allow);
-        error
+        let error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
+        error.header(header::ALLOW, allow)
     }
     pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code).detail(detail)
@@ -101,6 +101,12 @@ impl Error {
     #[must_use]
     pub fn faults(mut self, faults: Vec<Fault>) -> Self {
         self.0.faults = faults;
+        self
+    }
+    /// Adds the header that goes with the status.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: String) -> Self {
+        self.0.header = Some((name, value));
         self
     }
     /// Adds a member of this code's own, such as the values that a stale change missed.
@@ -247,7 +253,7 @@ fn is_bad_data(message: &str) -> bool {
 }
 
 /// What the statuses are called in Chinese; in English as HTTP calls them.
-const TITLES: [(u16, &str); 17] = [
+const TITLES: [(u16, &str); 18] = [
     (400, "请求有误"),
     (401, "请先登录"),
     (403, "没有权限"),
@@ -259,6 +265,7 @@ const TITLES: [(u16, &str); 17] = [
     (412, "数据已被他人修改"),
     (413, "内容过大"),
     (415, "不支持该格式"),
+    (416, "范围无效"),
     (422, "内容不符合要求"),
     (428, "缺少 If-Match"),
     (429, "请求过于频繁"),
@@ -370,8 +377,8 @@ impl Error {
         if let Some(seconds) = self.0.retry_after {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
-        if let Some(allow) = &self.0.allow {
-            response.insert_header((header::ALLOW, allow.as_str()));
+        if let Some((name, value)) = &self.0.header {
+            response.insert_header((name, value.as_str()));
         }
         let mut problem = self.problem();
         problem.instance = request.map(str::to_owned);

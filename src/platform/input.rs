@@ -7,12 +7,13 @@ use std::cell::RefCell;
 use std::fmt;
 use std::future::{Ready, ready};
 use std::ops::Deref;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
 use aws_lc_rs::digest::{SHA256, digest};
+use futures_util::StreamExt;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -33,8 +34,18 @@ const MOST_ODD: usize = 20_000;
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(25);
 
+/// Bytes of a file that earn a second more: a phone in the field is slow, not hostile.
+const PACE: usize = 32 << 10;
+
 /// The digest of the raw body, left in the request for the fingerprint of an Idempotency-Key.
 pub(crate) struct BodyDigest(pub Vec<u8>);
+
+/// What a request is the same by when its raw body may differ from one time to the next.
+pub fn same_by(req: &HttpRequest, parts: &[&[u8]]) {
+    let digests: Vec<_> = parts.iter().map(|part| digest(&SHA256, part)).collect();
+    let digests: Vec<&[u8]> = digests.iter().map(AsRef::as_ref).collect();
+    req.extensions_mut().insert(BodyDigest(digests.concat()));
+}
 
 /// A JSON body, checked against its own documentation.
 pub struct Json<T>(pub T);
@@ -75,7 +86,7 @@ pub fn body(
 }
 
 /// What the body says it is, without its parameters; nothing when it says two things.
-pub(crate) fn media_type(req: &HttpRequest) -> String {
+pub fn media_type(req: &HttpRequest) -> String {
     let mut kinds = req.headers().get_all(CONTENT_TYPE);
     let kind = kinds.next().filter(|_| kinds.next().is_none());
     let kind = kind.and_then(|kind| kind.to_str().ok());
@@ -92,23 +103,54 @@ pub(crate) fn bytes(
     req: &HttpRequest,
     payload: &mut Payload,
 ) -> impl Future<Output = Result<web::Bytes>> + use<> {
-    let encoded = req.headers().get(CONTENT_ENCODING).is_some_and(|it| it != "identity");
     let limit = if req.path().ends_with("/batch") { BATCH_LIMIT } else { BODY_LIMIT };
+    collected(req, payload, limit, usize::MAX)
+}
+
+/// A file as raw body, of so many bytes at the most; it may take longer the more has arrived.
+pub fn file(
+    req: &HttpRequest,
+    payload: &mut Payload,
+    limit: usize,
+) -> impl Future<Output = Result<web::Bytes>> + use<> {
+    collected(req, payload, limit, PACE)
+}
+
+fn collected(
+    req: &HttpRequest,
+    payload: &mut Payload,
+    limit: usize,
+    pace: usize,
+) -> impl Future<Output = Result<web::Bytes>> + use<> {
+    let encoded = req.headers().get(CONTENT_ENCODING).is_some_and(|it| it != "identity");
     let (req, payload) = (req.clone(), web::Payload::from_request(req, payload));
     async move {
         if encoded {
             return Err(unsupported_media_type());
         }
         let unreadable = || Error::bad_request("unreadable_body", "the body ended early");
-        let payload = payload.await.map_err(|_| unreadable())?;
-        // Whoever sends a byte a second would hold the worker's memory for hours.
-        let bytes = tokio::time::timeout(PATIENCE, payload.to_bytes_limited(limit)).await;
-        let bytes = bytes.map_err(|_| unreadable().detail("the body took too long"))?;
-        let too_large = |_| Error::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large");
-        let bytes = bytes.map_err(too_large)?.map_err(|_| unreadable())?;
-        req.extensions_mut().insert(BodyDigest(digest(&SHA256, &bytes).as_ref().to_vec()));
-        Ok(bytes)
+        let mut payload = payload.await.map_err(|_| unreadable())?;
+        let (start, mut bytes) = (Instant::now(), web::BytesMut::new());
+        loop {
+            // Whoever sends a byte a second would hold the worker's memory for hours.
+            let earned = Duration::from_secs((bytes.len() / pace) as u64);
+            let left = (PATIENCE + earned).saturating_sub(start.elapsed());
+            let chunk = tokio::time::timeout(left, payload.next()).await;
+            let chunk = chunk.map_err(|_| unreadable().detail("the body took too long"))?;
+            let Some(chunk) = chunk.transpose().map_err(|_| unreadable())? else { break };
+            if bytes.len() + chunk.len() > limit {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        same_by(&req, &[&bytes]);
+        Ok(bytes.freeze())
     }
+}
+
+/// More than the operation takes.
+pub fn too_large() -> Error {
+    Error::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large")
 }
 
 /// One JSON text, with what a plain parser would not mind.
