@@ -9,8 +9,11 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::{self, Data};
+use attachments::hooks::{self, Visible};
 use auth::{Directory, Role, Tokens, TrustProxy};
 use company::Company;
+use customers::ReadCustomers;
+use customers::customer::Customer;
 use diesel::ConnectionError;
 use diesel_async::{AsyncMigrationHarness, RunQueryDsl};
 use diesel_migrations::MigrationHarness;
@@ -35,6 +38,7 @@ pub const PERMISSIONS: &[Permissions] = &[
     products::PERMISSIONS,
     orders::PERMISSIONS,
     targets::PERMISSIONS,
+    attachments::PERMISSIONS,
     reports::PERMISSIONS,
     sync::PERMISSIONS,
     operations::PERMISSIONS,
@@ -77,7 +81,20 @@ pub const JOBS: &[Job] = &[
         every: Duration::from_mins(1),
         run: |tx| Box::pin(customers::transfer::apply_due(tx)),
     },
+    Job {
+        name: "attachments",
+        every: Duration::from_mins(10),
+        run: |tx| Box::pin(attachments::attachment::expire(tx)),
+    },
 ];
+
+/// Whose files are seen by whoever sees the row.
+const OWNERS_OF_FILES: &[(&str, Visible)] = &[("customer", |conn, caller, id| {
+    Box::pin(async move {
+        let may = caller.may::<ReadCustomers>();
+        Ok(may && hooks::found(Customer::find(conn, caller, id).await)?)
+    })
+})];
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.configure(operations::routes).configure(auth::root_routes).service(
@@ -89,6 +106,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
             .configure(products::routes)
             .configure(orders::routes)
             .configure(targets::routes)
+            .configure(attachments::routes)
             .configure(reports::routes)
             .configure(sync::routes)
             .configure(operations::api_routes)
@@ -106,6 +124,7 @@ fn wire() {
         ]);
         let _ = targets::hooks::ACTUAL
             .set(|tx, target| Box::pin(reports::measure::actual(tx.conn(), target.id)));
+        let _ = attachments::hooks::VISIBLE.set(OWNERS_OF_FILES.to_vec());
         let _ = auth::hooks::FIRST_MEMBERSHIP.set(vec![orders::order::first_membership]);
     });
 }
@@ -119,6 +138,8 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// Believe X-Forwarded-For
     pub trust_proxy: bool,
+    /// Where the bytes of files lie; in memory unless told
+    pub attachments: attachments::Store,
 }
 
 /// What the handlers share, made once per process.
@@ -175,6 +196,11 @@ impl Service {
         }
     }
 
+    /// The bytes of files, for what works without a request.
+    pub fn attachments(&self) -> attachments::Store {
+        self.settings.attachments.clone()
+    }
+
     /// The same service on another pool.
     #[must_use]
     pub fn on(&self, db: Db) -> Self {
@@ -207,6 +233,7 @@ impl Service {
             .app_data(Data::new(self.directory.clone()))
             .app_data(Data::new(self.seal.clone()))
             .app_data(Data::new(self.epoch))
+            .app_data(Data::new(self.settings.attachments.clone()))
             .app_data(Data::new(TrustProxy(self.settings.trust_proxy)))
             .app_data(Data::new(auth::Permissions(PERMISSIONS.to_vec())))
             .default_service(web::to(edge::no_such_operation))
@@ -223,12 +250,24 @@ fn cors(origins: &[String]) -> Cors {
             "accept",
             "accept-language",
             "authorization",
+            "content-disposition",
             "content-type",
             "idempotency-key",
             "if-match",
             "if-none-match",
+            "if-range",
+            "range",
         ])
-        .expose_headers(["etag", "link", "location", "retry-after", "x-request-id"])
+        .expose_headers([
+            "accept-ranges",
+            "content-disposition",
+            "content-range",
+            "etag",
+            "link",
+            "location",
+            "retry-after",
+            "x-request-id",
+        ])
         .max_age(3600);
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }

@@ -65,6 +65,11 @@ pub struct Serve {
     /// there is none
     #[arg(long, env = "SALESBOOK_ADMIN_PASSWORD", hide_env_values = true)]
     pub admin_password: Option<String>,
+    /// Where the files are that people attach: a folder, the same for all instances, or
+    /// `s3://bucket/prefix` with the usual `AWS_…` variables; `attachments` in the data folder unless
+    /// told
+    #[arg(long, env = "SALESBOOK_ATTACHMENTS")]
+    pub attachments: Option<String>,
     /// Threads that answer requests; one per processor unless told
     #[arg(long, env = "SALESBOOK_WORKERS")]
     pub workers: Option<usize>,

@@ -10,14 +10,20 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("ambiguous_period_type", "One owner has targets of several period types in this range; say \
         which with period_type.",
         "同一负责人在此区间有多种周期的目标,请用 period_type 指明一种。"),
-    ("body_too_large", "The body is larger than this operation takes: 32 MiB for a batch, 1 MiB \
-        for all else. Send less at a time.",
-        "请求内容过大:批量接口最多 32 MiB,其他最多 1 MiB,请分多次发送。"),
+    ("attachment_in_use", "Something has this file, so it cannot be deleted. Take it out there, and \
+        it goes by itself.",
+        "文件正被使用,不能删除。请先在使用处移除,之后会自动清理。"),
+    ("body_too_large", "The body is larger than this operation takes: 32 MiB for a batch, 20 MiB \
+        for a file, 1 MiB for all else. Send less at a time.",
+        "请求内容过大:批量接口最多 32 MiB,文件最多 20 MiB,其他最多 1 MiB,请减小后发送。"),
     ("busy", "Others are changing the same rows. Nothing was written; send the same request \
         again.",
         "数据正被他人修改,未写入任何内容,请重新发送同一请求。"),
     ("busy_logging_in", "Too many logins at the same moment. Try again in a second.",
         "同时登录的人过多,请稍后重试。"),
+    ("busy_uploading", "Too many files are on their way in at the same moment. Wait as Retry-After says \
+        and send it again.",
+        "同时上传的文件过多,请按 Retry-After 等待后重发。"),
     ("common_password", "This password is one that attackers try first. Choose another, of at \
         least 10 characters.",
         "该密码过于常见,请换一个至少 10 个字符的密码。"),
@@ -53,6 +59,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "该值已被占用,或在请求中重复。请换一个值,或修改已有的记录。"),
     ("duplicate_field", "The same name stands twice. Send each field and parameter once.",
         "同一字段或参数出现了两次,请只发送一次。"),
+    ("empty_file", "The file has no bytes. Send its content as the body.",
+        "文件为空,请将文件内容作为请求体发送。"),
     ("epoch_changed", "The database was restored or replaced, so this cursor points nowhere. Read \
         your data anew, then follow the feed from its start.",
         "数据库已恢复或更换,此游标失效。请重新读取全部数据,再从头读取变更。"),
@@ -78,6 +86,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("if_match_required", "Send If-Match with the ETag that you have read, so that no change of \
         somebody else is lost.",
         "请在 If-Match 中带上读取到的 ETag,以免覆盖他人的修改。"),
+    ("image_too_large", "The picture has more than 50 million pixels, more than 16,000 on a side, or \
+        takes more than 256 MiB to decode. Make it smaller first.",
+        "图片过大:最多 5000 万像素、单边 16000 像素、解码后 256 MiB,请先缩小。"),
     ("inactive_product", "This product is no longer sold. Choose another, or activate it first.",
         "该产品已停售,请换一个产品或先启用它。"),
     ("internal", "The service failed. It is not your fault; tell the operator the value of \
@@ -104,6 +115,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "任务超时,已由另一实例接管;本次结果已撤销并会重做。"),
     ("malformed_json", "This is no JSON. The detail says where reading it failed.",
         "内容不是有效的 JSON,出错位置见 detail。"),
+    ("malformed_multipart", "This is no form with one file. Send multipart/form-data with the file as \
+        its only part, or the bytes themselves as the body.",
+        "表单格式有误。请以 multipart/form-data 发送且仅含一个文件,或直接以文件内容为请求体。"),
     ("method_not_allowed", "This path does not know this method. The Allow header lists those \
         that it knows.",
         "该路径不支持此方法,支持的方法见 Allow 响应头。"),
@@ -116,6 +130,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "当日没有该币种的汇率,请先在 /api/v1/exchange-rates 添加。"),
     ("no_team", "Who leads a team needs one. Send team_id as well.",
         "团队负责人必须属于一个团队,请同时填写 team_id。"),
+    ("no_thumbnail", "Only JPEG, PNG and WebP pictures have thumbnails. Show a symbol instead.",
+        "只有 JPEG、PNG 和 WebP 图片有缩略图,请改用图标显示。"),
     ("not_acceptable", "The Accept header asks for a form that is not served. Ask for \
         application/json.",
         "不提供 Accept 所要求的格式,请使用 application/json。"),
@@ -151,6 +167,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("range", "The number, date or length is too small or too large; the message names the \
         bounds.",
         "数值、日期或长度超出允许范围,范围见提示。"),
+    ("range_not_satisfiable", "The range lies beyond the end of the file; Content-Range says how long \
+        it is.",
+        "所请求的范围超出文件末尾,文件长度见 Content-Range。"),
     ("request_in_progress", "The first request with this Idempotency-Key is still running. Wait \
         as Retry-After says and send it again.",
         "同一 Idempotency-Key 的请求仍在处理,请按 Retry-After 等待后重发。"),
@@ -175,6 +194,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("still_referenced", "Other rows refer to it, so it cannot be deleted. Deactivate it instead, \
         or remove those first.",
         "仍被其他数据引用,不能删除。请改为停用,或先删除引用它的数据。"),
+    ("storage_unavailable", "The place where files are kept cannot be reached, or is full. Wait as \
+        Retry-After says and send the same request again.",
+        "文件存储暂时不可用,请按 Retry-After 等待后重发同一请求。"),
     ("sum_of_lines", "The order's amount is not the sum of its lines. It may differ by one minor \
         unit per line at the most.",
         "订单金额与明细之和不符,每行最多允许相差一个最小货币单位。"),
@@ -225,9 +247,15 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "没有您可见的对应记录。请检查编号,或先提交所引用的记录。"),
     ("unknown_value", "This is none of the values that the field takes; the document lists them.",
         "不是该字段允许的值,允许的值见接口文档。"),
-    ("unreadable_body", "The body ended early or took longer than 25 seconds to arrive. Send it \
+    ("unreadable_body", "The body ended early or took longer than 25 seconds to arrive; a file may \
+        take a second more for every 32 KiB. Send it again.",
+        "请求内容不完整或超过 25 秒仍未送达(文件每 32 KiB 可多 1 秒),请重新发送。"),
+    ("unreadable_image", "This begins like a picture but cannot be read to its end. Take or send it \
         again.",
-        "请求内容不完整或超过 25 秒仍未送达,请重新发送。"),
+        "图片已损坏或不完整,无法读取,请重新拍摄或发送。"),
+    ("unsupported_file", "Files of this type are not taken, whatever they are called. The detail lists \
+        those that are; text must be UTF-8, Word and Excel without macros.",
+        "不支持此类文件(按内容而非文件名判断),支持的类型见 detail;文本须为 UTF-8,Office 文件不得含宏。"),
     ("unsupported_media_type", "Send the body uncompressed as application/json; a batch may also \
         be application/x-ndjson, a form only where the document says so.",
         "请以未压缩的 application/json 发送;批量接口也可用 application/x-ndjson。"),

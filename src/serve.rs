@@ -97,7 +97,10 @@ pub async fn serve(
         .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     let home = Home::open(&options.database)?;
     home.migrate().await?;
+    let folder = options.database.data_dir.join("attachments");
+    let store = options.attachments.as_deref().unwrap_or_else(|| folder.to_str().unwrap_or("."));
     let settings = Settings {
+        attachments: attachments::Store::open(store)?,
         secret: options.database.secret.clone(),
         cors_origins: options.cors_origins.clone(),
         trust_proxy: options.trust_proxy,
@@ -132,17 +135,19 @@ pub async fn serve(
     Ok(())
 }
 
-/// The directory's poller and the jobs, on a thread of their own: their futures stay where they
+/// The directory's poller, the jobs and what cleans the store of files, on a thread of their own: their futures stay where they
 /// are, and no busy worker keeps them waiting.
 fn background(service: &Service) {
     let (directory, db, clock) =
         (service.directory.clone(), service.db.clone(), service.clock.clone());
+    let store = service.attachments();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
         let local = tokio::task::LocalSet::new();
         local.spawn_local(directory.watch());
         local.spawn_local(operations::watch(db.clone()));
+        local.spawn_local(attachments::attachment::watch(db.clone(), store));
         local.spawn_local(platform::jobs::run(db, clock, JOBS));
         runtime.block_on(local);
     });

@@ -16,6 +16,44 @@ diesel::table! {
 }
 
 diesel::table! {
+    attachment_blobs (id) {
+        id -> Uuid,
+        sha256 -> Text,
+        stored -> Bool,
+        unused_since -> Nullable<Timestamptz>,
+        doomed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    attachment_links (attachment_id, type_, resource_id) {
+        attachment_id -> Uuid,
+        #[sql_name = "type"]
+        type_ -> Text,
+        resource_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    attachments (id) {
+        id -> Uuid,
+        version -> Int8,
+        name -> Text,
+        content_type -> Text,
+        size -> Int8,
+        sha256 -> Text,
+        width -> Nullable<Int4>,
+        height -> Nullable<Int4>,
+        thumbnail -> Bool,
+        uploaded_by -> Uuid,
+        expires_at -> Nullable<Timestamptz>,
+        blob_id -> Uuid,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     changes (xid, seq, at) {
         xid -> Int8,
         seq -> Int8,
@@ -413,6 +451,8 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(attachment_links -> attachments (attachment_id));
+diesel::joinable!(attachments -> attachment_blobs (blob_id));
 diesel::joinable!(contacts -> customers (customer_id));
 diesel::joinable!(customer_transfers -> customers (customer_id));
 diesel::joinable!(customers -> territories (territory_id));
@@ -433,6 +473,9 @@ diesel::joinable!(users -> teams (team_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_clients,
+    attachment_blobs,
+    attachment_links,
+    attachments,
     changes,
     company,
     contacts,

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use actix_web::http::Method;
 use futures_util::future::join_all;
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -143,6 +144,7 @@ async fn every_version_leaves_a_record() {
     let order =
         json!({ "customer_id": customer, "lines": [{ "product_id": product, "quantity": "1" }] });
     seller.post("/api/v1/orders", order).await.expect(201);
+    seller.send_bytes(Method::POST, "/api/v1/attachments", b"A".to_vec(), &[]).await.expect(201);
     let erp = service.actor(Role::Erp).await;
     let items = json!([{ "external_id": "A", "name": "A" }]);
     let batch = json!({ "source_system": "sap", "items": items });
@@ -156,6 +158,7 @@ async fn every_version_leaves_a_record() {
     let versioned = versioned.await;
     let known = [
         "api_clients",
+        "attachments",
         "company",
         "contacts",
         "customers",

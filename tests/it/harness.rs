@@ -1,5 +1,6 @@
 //! A service on a database of its own, and people who call it.
 
+use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex};
 
 use actix_http::Request;
@@ -8,13 +9,14 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{self, TestRequest};
+use actix_web::web::Bytes;
 use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use private_pg::{Options, Server};
-use salesbook::app;
 use salesbook::auth::{Role, directory};
 use salesbook::platform::{Clock, Db};
 use salesbook::private_pg;
+use salesbook::{app, attachments};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -84,6 +86,8 @@ async fn maintenance(url: &str, sql: &str) {
 pub struct Service {
     pub inner: app::Service,
     database: String,
+    /// Where its files lie
+    pub files: PathBuf,
     /// Made at the first request: it takes longer than any of them.
     app: OnceCell<BoxService<Request, ServiceResponse, actix_web::Error>>,
 }
@@ -103,8 +107,10 @@ impl Service {
 
     async fn on(database: String, clock: Clock) -> Self {
         let db = Db::new(&HOME.url(&database), 12);
-        let inner = app::Service::start(db, clock, app::Settings::default()).await.unwrap();
-        Self { inner, database, app: OnceCell::new() }
+        let files = format!("salesbook-test-{}/files-{database}", std::process::id());
+        let files = std::env::temp_dir().join(files);
+        let inner = app::Service::start(db, clock, settings(&files)).await.unwrap();
+        Self { inner, database, files, app: OnceCell::new() }
     }
 
     /// Two companies with the very same rows, each on its own; the second with keys of its own.
@@ -127,7 +133,7 @@ impl Service {
     /// The same database, another process.
     pub async fn restart(&mut self) {
         let db = self.inner.db.clone();
-        let (clock, settings) = (self.inner.clock.clone(), app::Settings::default());
+        let (clock, settings) = (self.inner.clock.clone(), settings(&self.files));
         self.inner = app::Service::start(db, clock, settings).await.unwrap();
         self.app = OnceCell::new();
     }
@@ -136,7 +142,8 @@ impl Service {
     pub async fn another(&self, settings: app::Settings) -> salesbook::platform::Result<Self> {
         let (db, clock) = (Db::new(&self.url(), 4), self.inner.clock.clone());
         let inner = app::Service::start(db, clock, settings).await?;
-        Ok(Self { inner, database: self.database.clone(), app: OnceCell::new() })
+        let (database, files) = (self.database.clone(), self.files.clone());
+        Ok(Self { inner, database, files, app: OnceCell::new() })
     }
 
     /// A new person with this role.
@@ -248,6 +255,11 @@ impl Service {
     }
 }
 
+fn settings(files: &Path) -> app::Settings {
+    let attachments = attachments::Store::open(files.to_str().unwrap()).unwrap();
+    app::Settings { attachments, ..app::Settings::default() }
+}
+
 pub struct Actor<'a> {
     service: &'a Service,
     pub id: Uuid,
@@ -260,6 +272,7 @@ pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Value,
+    pub bytes: Bytes,
 }
 
 impl Answer {
@@ -342,8 +355,9 @@ impl Actor<'_> {
         }
         let response = test::call_service(app, request.to_request()).await;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = serde_json::from_slice(&test::read_body(response).await).unwrap_or_default();
+        let bytes = test::read_body(response).await;
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
         openapi::check_answer(&method, path, status, &body);
-        Answer { status, headers, body }
+        Answer { status, headers, body, bytes }
     }
 }

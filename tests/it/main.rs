@@ -4,6 +4,9 @@
 
 mod access;
 mod adventureworks;
+mod attachment_stores;
+mod attachment_uploads;
+mod attachments;
 mod attainment;
 mod auth;
 mod bodies;

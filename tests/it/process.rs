@@ -215,7 +215,7 @@ impl Told {
     }
 
     /// Reads the bytes of a connection that was closed after one answer.
-    fn read(bytes: &[u8]) -> Option<Self> {
+    pub fn read(bytes: &[u8]) -> Option<Self> {
         let end = bytes.windows(4).position(|it| it == b"\r\n\r\n")?;
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
         let body = &bytes[end + 4..];

@@ -1,0 +1,114 @@
+//! What lies in the store, told by its bytes. A row is there before its object and goes after it,
+//! so that no object is ever without one; whether a row is needed is decided under its lock.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use jiff::SignedDuration;
+use platform::{Conn, Db, Error, Result, Timestamp, Tx};
+use schema::{attachment_blobs, attachments};
+use uuid::Uuid;
+
+use crate::store::Store;
+
+/// How many hours a blob stays that nothing needs: uploads that are under way take it up again,
+/// and a backup of the store may be made after the one of the database.
+const UNUSED_HOURS: i64 = 24;
+
+/// How often the store is cleaned, and how many blobs at a time.
+const PAUSE: Duration = Duration::from_mins(1);
+const AT_ONCE: i64 = 100;
+
+#[derive(Debug, QueryableByName)]
+pub struct Reserved {
+    #[diesel(sql_type = SqlUuid)]
+    pub id: Uuid,
+    /// The object is there already
+    #[diesel(sql_type = Bool)]
+    pub stored: bool,
+}
+
+const RESERVE: &str = "
+    insert into attachment_blobs (id, sha256, stored, unused_since) values ($1, $2, false, $3)
+    on conflict (sha256) where doomed_at is null do update set unused_since =
+        case when attachment_blobs.unused_since is not null then excluded.unused_since end
+    returning id, stored";
+
+/// The blob of these bytes, which nobody takes away for a day.
+pub async fn reserve(conn: &mut Conn, sha256: &str, now: Timestamp) -> Result<Reserved> {
+    let reserve = diesel::sql_query(RESERVE).bind::<SqlUuid, _>(Uuid::now_v7());
+    let reserve = reserve.bind::<Text, _>(sha256).bind::<Timestamptz, _>(now);
+    Ok(reserve.get_result(conn).await?)
+}
+
+/// Its object is there, and an attachment is about to need it.
+pub async fn claim(tx: &mut Tx, id: Uuid) -> Result<()> {
+    let free = attachment_blobs::table.find(id).filter(attachment_blobs::doomed_at.is_null());
+    let claimed =
+        (attachment_blobs::stored.eq(true), attachment_blobs::unused_since.eq(None::<Timestamp>));
+    match diesel::update(free).set(claimed).execute(tx.conn()).await? {
+        // An upload that was held up for a day: the next one starts anew.
+        0 => Err(Error::unavailable("busy")),
+        _ => Ok(()),
+    }
+}
+
+/// Some attachments of these blobs are gone: notes which of them nothing needs any more.
+pub async fn release(tx: &mut Tx, mut ids: Vec<Uuid>) -> Result<()> {
+    ids.sort_unstable();
+    ids.dedup();
+    // Locked before it is looked: two that go at the same moment must not each see the other.
+    let rows = attachment_blobs::table
+        .filter(attachment_blobs::id.eq_any(&ids))
+        .order(attachment_blobs::id)
+        .select(attachment_blobs::id);
+    let locked: Vec<Uuid> = rows.for_update().load(tx.conn()).await?;
+    let users = attachments::table.filter(attachments::blob_id.eq_any(&ids));
+    let used: Vec<Uuid> = users.select(attachments::blob_id).distinct().load(tx.conn()).await?;
+    let unused: Vec<Uuid> = locked.into_iter().filter(|id| !used.contains(id)).collect();
+    let update =
+        diesel::update(attachment_blobs::table.filter(attachment_blobs::id.eq_any(&unused)));
+    update.set(attachment_blobs::unused_since.eq(Some(tx.now))).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// From now on nobody takes up again what has been unused for long.
+pub async fn doom(tx: &mut Tx) -> Result<u64> {
+    let until = Timestamp(tx.now.0 - SignedDuration::from_hours(UNUSED_HOURS));
+    let unused = attachment_blobs::table.filter(attachment_blobs::doomed_at.is_null());
+    let unused = unused.filter(attachment_blobs::unused_since.lt(until).assume_not_null());
+    let update = diesel::update(unused).set(attachment_blobs::doomed_at.eq(Some(tx.now)));
+    Ok(update.execute(tx.conn()).await? as u64)
+}
+
+/// Deletes the objects of what is doomed, then the rows. Safe at any time and from any instance:
+/// nothing else is ever called like them. What fails is tried again the next time.
+pub async fn delete_doomed(db: &Db, store: &Store) -> Result<usize> {
+    let doomed = attachment_blobs::table.filter(attachment_blobs::doomed_at.is_not_null());
+    let doomed =
+        doomed.order(attachment_blobs::doomed_at).limit(AT_ONCE).select(attachment_blobs::id);
+    let doomed: Vec<Uuid> = doomed.load(&mut *db.conn().await?).await?;
+    for id in &doomed {
+        store.remove(*id).await?;
+        let row = diesel::delete(attachment_blobs::table.find(id));
+        row.execute(&mut *db.conn().await?).await?;
+    }
+    Ok(doomed.len())
+}
+
+/// Keeps the store clean for as long as the service runs.
+pub async fn watch(db: Db, store: Store) {
+    loop {
+        match delete_doomed(&db, &store).await {
+            Ok(deleted) if deleted > 0 => tracing::debug!(deleted, "files deleted"),
+            Ok(_) => {}
+            Err(error) => {
+                let cause = error.cause_text();
+                tracing::warn!(%error, cause, "files could not be deleted");
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

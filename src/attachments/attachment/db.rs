@@ -1,0 +1,169 @@
+//! The queries on attachments. Who sees one is decided by the rows that have it.
+
+use actix_web::http::StatusCode;
+use auth::Caller;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use jiff::SignedDuration;
+use platform::{Change, Conn, Embedded, Error, Fault, IfMatch, Result, Timestamp, Tx};
+use schema::{attachment_links, attachments};
+use uuid::Uuid;
+
+use super::intake::Kept;
+use super::{AttachedTo, Attachment, MOST, UNATTACHED_HOURS, blob};
+use crate::download::Download;
+use crate::hooks;
+use crate::store::{Part, Store};
+
+impl Attachment {
+    /// For its uploader, and for whoever sees a row that has it.
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = Self::query().filter(attachments::id.eq(id));
+        let mut attachment: Self = row.first(conn).await?;
+        let owners = attachment_links::table.filter(attachment_links::attachment_id.eq(id));
+        let owners = owners.order((attachment_links::type_, attachment_links::resource_id));
+        let owners = owners.select((attachment_links::type_, attachment_links::resource_id));
+        let owners: Vec<(String, Uuid)> = owners.load(conn).await?;
+        for (type_, id) in owners {
+            if hooks::visible(conn, caller, &type_, id).await? {
+                attachment.attached_to.0.push(AttachedTo { type_, id });
+            }
+        }
+        if attachment.uploaded_by == caller.id() || !attachment.attached_to.is_empty() {
+            return Ok(attachment);
+        }
+        Err(Error::not_found())
+    }
+
+    pub async fn create(tx: &mut Tx, kept: &Kept) -> Result<Self> {
+        blob::claim(tx, kept.blob).await?;
+        let attachment = Self {
+            id: Uuid::now_v7(),
+            version: 1,
+            name: kept.name.clone(),
+            content_type: kept.content_type,
+            size: kept.size,
+            sha256: kept.sha256.clone(),
+            width: kept.width,
+            height: kept.height,
+            thumbnail: kept.thumbnail,
+            uploaded_by: tx.actor,
+            expires_at: Some(expiry(tx.now)),
+            attached_to: Embedded::default(),
+            created_at: tx.now,
+            updated_at: tx.now,
+            blob_id: kept.blob,
+        };
+        let insert = diesel::insert_into(attachments::table).values(&attachment);
+        insert.execute(tx.conn()).await?;
+        tx.record(Change::created(&attachment)).await?;
+        Ok(attachment)
+    }
+
+    pub async fn delete(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfMatch) -> Result<()> {
+        based_on.check(&Self::find(tx.conn(), caller, id).await?, &[])?;
+        let row = attachments::table.find(id).select(Self::as_select()).for_update();
+        let attachment: Self = row.first(tx.conn()).await?;
+        if attachment.uploaded_by != caller.id() || attachment.expires_at.is_none() {
+            return Err(Error::conflict("attachment_in_use", "something has this file"));
+        }
+        Self::remove(tx, &[attachment]).await
+    }
+
+    async fn remove(tx: &mut Tx, gone: &[Self]) -> Result<()> {
+        let ids: Vec<Uuid> = gone.iter().map(|it| it.id).collect();
+        let rows = attachments::table.filter(attachments::id.eq_any(ids));
+        diesel::delete(rows).execute(tx.conn()).await?;
+        let changes: Result<Vec<Change>> = gone.iter().map(Change::deleted).collect();
+        tx.record_all(&changes?).await?;
+        blob::release(tx, gone.iter().map(|it| it.blob_id).collect()).await
+    }
+
+    pub async fn thumbnail(self, store: &Store) -> Result<Download> {
+        if !self.thumbnail {
+            return Err(Error::new(StatusCode::NOT_FOUND, "no_thumbnail"));
+        }
+        let size = store.size(self.blob_id, Part::Thumbnail).await?;
+        Ok(self.small(size))
+    }
+}
+
+fn expiry(now: Timestamp) -> Timestamp {
+    Timestamp(now.0 + SignedDuration::from_hours(UNATTACHED_HOURS))
+}
+
+/// The files belong to that row from now on. Each is the caller's own, or the row has it already.
+pub async fn attach(
+    tx: &mut Tx,
+    caller: &Caller,
+    ids: &[Uuid],
+    to: (&'static str, Uuid),
+    pointer: &str,
+) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    // Locked, in the order of ids: what expires at this moment is either kept or gone.
+    let own = attachments::table.filter(attachments::id.eq_any(ids)).order(attachments::id);
+    let own = own.filter(attachments::uploaded_by.eq(caller.id())).select(attachments::id);
+    let own: Vec<Uuid> = own.for_update().load(tx.conn()).await?;
+    let had = attachment_links::table
+        .filter(attachment_links::type_.eq(to.0).and(attachment_links::resource_id.eq(to.1)));
+    let had: Vec<Uuid> = had.select(attachment_links::attachment_id).load(tx.conn()).await?;
+    let unknown = ids.iter().enumerate().filter(|(_, id)| !own.contains(id) && !had.contains(id));
+    let unknown = unknown.map(|(index, _)| format!("{pointer}/{index}"));
+    let mut faults: Vec<Fault> = unknown.map(|it| Fault::unknown_reference(&it)).collect();
+    let mut new: Vec<Uuid> = ids.iter().filter(|id| !had.contains(id)).copied().collect();
+    new.sort_unstable();
+    new.dedup();
+    if had.len() + new.len() > MOST {
+        faults.push(Fault::new(pointer, "too_many", format!("at most {MOST} files")));
+    }
+    if !faults.is_empty() {
+        return Err(Error::invalid(faults));
+    }
+    let row = |id: &Uuid| {
+        (
+            attachment_links::attachment_id.eq(*id),
+            attachment_links::type_.eq(to.0),
+            attachment_links::resource_id.eq(to.1),
+        )
+    };
+    let rows: Vec<_> = new.iter().map(row).collect();
+    let insert = diesel::insert_into(attachment_links::table).values(rows).on_conflict_do_nothing();
+    insert.execute(tx.conn()).await?;
+    let attached = diesel::update(attachments::table.filter(attachments::id.eq_any(new)));
+    attached.set(attachments::expires_at.eq(None::<Timestamp>)).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// The row has only these files from now on; the others expire unless another row has them.
+pub async fn detach(tx: &mut Tx, from: (&'static str, Uuid), keep: &[Uuid]) -> Result<()> {
+    let left = attachment_links::table
+        .filter(attachment_links::type_.eq(from.0).and(attachment_links::resource_id.eq(from.1)));
+    let left = diesel::delete(left.filter(attachment_links::attachment_id.ne_all(keep)));
+    let left = left.returning(attachment_links::attachment_id);
+    let left: Vec<Uuid> = left.get_results(tx.conn()).await?;
+    // As in `attach`: another row may take one of them up at this moment.
+    let rows = attachments::table.filter(attachments::id.eq_any(left)).order(attachments::id);
+    let rows: Vec<Uuid> = rows.select(attachments::id).for_update().load(tx.conn()).await?;
+    let used = attachment_links::table.filter(attachment_links::attachment_id.eq_any(&rows));
+    let used: Vec<Uuid> = used.select(attachment_links::attachment_id).load(tx.conn()).await?;
+    let free = rows.into_iter().filter(|id| !used.contains(id));
+    let free = attachments::table.filter(attachments::id.eq_any(free.collect::<Vec<_>>()));
+    let expires = attachments::expires_at.eq(Some(expiry(tx.now)));
+    diesel::update(free).set(expires).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// A job: deletes the files that nothing has named in time, and gives up the blobs that nothing
+/// needs; their objects go after it has been committed.
+pub async fn expire(tx: &mut Tx) -> Result<u64> {
+    let due = attachments::table.filter(attachments::expires_at.le(tx.now).assume_not_null());
+    let due = due.order(attachments::expires_at).limit(1000).select(Attachment::as_select());
+    let due: Vec<Attachment> = due.for_update().skip_locked().load(tx.conn()).await?;
+    if !due.is_empty() {
+        Attachment::remove(tx, &due).await?;
+    }
+    Ok(due.len() as u64 + blob::doom(tx).await?)
+}

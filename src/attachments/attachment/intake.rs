@@ -1,0 +1,109 @@
+//! What becomes of an upload before a row tells of it: it is looked at, and lies in the store.
+
+use std::fmt::Write;
+use std::future::{Ready, ready};
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Bytes, Data, block};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, rt};
+use aws_lc_rs::digest::{SHA256, digest};
+use platform::{Clock, Db, Error, Result};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::blob;
+use crate::content_type::ContentType;
+use crate::picture::{self, Picture};
+use crate::store::{Part, Store};
+use crate::upload::Upload;
+
+/// A picture of 50 million pixels takes hundreds of MB: one at a time.
+static DECODER: Semaphore = Semaphore::const_new(1);
+
+/// A file that lies in the store.
+#[derive(Debug)]
+pub struct Kept {
+    pub blob: Uuid,
+    pub name: String,
+    pub content_type: ContentType,
+    pub size: i64,
+    pub sha256: String,
+    pub width: Option<i32>,
+    pub height: Option<i32>,
+    pub thumbnail: bool,
+}
+
+/// Takes files in. Take it as a handler argument.
+pub struct Intake {
+    db: Db,
+    clock: Clock,
+    store: Store,
+}
+
+impl FromRequest for Intake {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let clock = req.app_data::<Data<Clock>>().expect("the app registers the clock");
+        let store = req.app_data::<Data<Store>>().expect("the app registers the store");
+        let (clock, store) = (clock.get_ref().clone(), store.get_ref().clone());
+        ready(Db::from_request(req, payload).into_inner().map(|db| Self { db, clock, store }))
+    }
+}
+
+impl Intake {
+    /// Looks at a file and puts it into the store, unless its bytes are there already. Spawned, so
+    /// that a client that hangs up does not drop it half way.
+    pub async fn keep(self, file: Upload) -> Result<Kept> {
+        rt::spawn(self.take(file)).await.map_err(Error::internal)?
+    }
+
+    async fn take(self, Upload { name, bytes, room }: Upload) -> Result<Kept> {
+        let (content_type, sha256) = judged(bytes.clone()).await?;
+        let picture = looked_into(content_type, bytes.clone()).await?;
+        let size = i64::try_from(bytes.len()).map_err(Error::internal)?;
+        let now = self.clock.now();
+        let blob = blob::reserve(&mut *self.db.conn().await?, &sha256, now).await?;
+        let pixels = |count: u32| i32::try_from(count).ok();
+        let (width, height) =
+            picture.as_ref().map_or((None, None), |it| (pixels(it.width), pixels(it.height)));
+        let thumbnail = picture.is_some();
+        if !blob.stored {
+            if let Some(picture) = picture {
+                self.store.write(blob.id, Part::Thumbnail, picture.thumbnail.into()).await?;
+            }
+            self.store.write(blob.id, Part::File, bytes).await?;
+        }
+        drop(room);
+        metrics::counter!("attachment_uploads_total", "content_type" => content_type.as_str())
+            .increment(1);
+        let name = name.unwrap_or_else(|| format!("file{}", content_type.endings()[0]));
+        Ok(Kept { blob: blob.id, name, content_type, size, sha256, width, height, thumbnail })
+    }
+}
+
+/// What it is, and the digest of its bytes.
+async fn judged(bytes: Bytes) -> Result<(ContentType, String)> {
+    let judge = move || {
+        let content_type = ContentType::of(&bytes)?;
+        let mut sha256 = String::with_capacity(64);
+        for byte in digest(&SHA256, &bytes).as_ref() {
+            write!(sha256, "{byte:02x}").ok()?;
+        }
+        Some((content_type, sha256))
+    };
+    let unsupported = || {
+        let known: Vec<&str> = ContentType::ALL.iter().map(|it| it.as_str()).collect();
+        Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_file").detail(known.join(", "))
+    };
+    block(judge).await.map_err(Error::internal)?.ok_or_else(unsupported)
+}
+
+async fn looked_into(content_type: ContentType, bytes: Bytes) -> Result<Option<Picture>> {
+    let Some(format) = content_type.format() else { return Ok(None) };
+    let _turn = DECODER.acquire().await.map_err(Error::internal)?;
+    let looked = block(move || picture::look_into(format, &bytes)).await;
+    // A decoder that gives up with a panic has met a picture that is none.
+    looked.map_err(|error| picture::unreadable().cause(error))?.map(Some)
+}

@@ -1,0 +1,27 @@
+//! Attachments: photos, voice notes and documents of any resource. Uploaded first, then named by
+//! the row that they belong to, which decides who sees them; what nothing names for a day is
+//! deleted. The bytes lie in an object store, each file once.
+
+pub mod attachment;
+mod content_type;
+mod download;
+pub mod hooks;
+mod name;
+mod picture;
+pub mod store;
+mod upload;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub use store::Store;
+
+auth::permissions! {
+    ReadAttachments: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
+        | BackOffice | Finance | CreditController | Quality | Hr | Erp | Reporter;
+    WriteAttachments: Admin | SalesDirector | SalesManager | Salesperson | BackOffice | Finance
+        | CreditController | Quality | Hr | Erp;
+}
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.configure(attachment::http::routes);
+}

@@ -1,0 +1,64 @@
+//! What a file is called: as it was sent, without what could lead anywhere or deceive the eye.
+
+use actix_web::http::header::ContentDisposition;
+use unicode_normalization::UnicodeNormalization;
+
+use crate::content_type::ContentType;
+
+/// Most characters of a name.
+const LONGEST: usize = 255;
+
+/// The name in a header.
+pub fn sent_in(disposition: &ContentDisposition) -> Option<String> {
+    let extended = disposition.get_filename_ext();
+    let extended = extended.map(|it| String::from_utf8_lossy(&it.value).into_owned());
+    extended.or_else(|| disposition.get_filename().map(str::to_owned))
+}
+
+/// Without folders, control characters and those that turn the direction of writing; nothing when
+/// that is all there was.
+pub fn clean(name: &str) -> Option<String> {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name: String = name.chars().filter(|c| !c.is_control() && !turns(*c)).collect();
+    let name = name.trim_matches(|c: char| c == '.' || c.is_whitespace());
+    let name: String = name.nfc().take(LONGEST).collect();
+    (!name.is_empty()).then_some(name)
+}
+
+/// `photo\u{202e}gpj.exe` reads as `photoexe.jpg`.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The name under which it is saved. What a desktop does with a file it decides by the ending, so
+/// that must be one of what the file is.
+pub fn saved(name: &str, content_type: ContentType) -> String {
+    let lower = name.to_lowercase();
+    let endings = content_type.endings();
+    let fits = endings.iter().any(|ending| lower.ends_with(ending));
+    if fits { name.to_owned() } else { format!("{name}{}", endings[0]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_nowhere() {
+        let cleaned = |name| clean(name).unwrap_or_default();
+        assert_eq!(cleaned("../../etc/passwd"), "passwd");
+        assert_eq!(cleaned("C:\\Windows\\photo.jpg"), "photo.jpg");
+        assert_eq!(cleaned("a\"b'; c\r\n\0.jpg"), "a\"b'; c.jpg");
+        assert_eq!(cleaned("photo\u{202e}gpj.exe"), "photogpj.exe");
+        assert_eq!(cleaned("现场照片 1.jpg"), "现场照片 1.jpg");
+        assert_eq!(cleaned(&"长".repeat(300)).chars().count(), 255);
+        assert!([".", "..", "/", "a/", " \t", ""].iter().all(|name| clean(name).is_none()));
+    }
+
+    #[test]
+    fn what_is_saved_ends_as_it_should() {
+        assert_eq!(saved("photo.JPEG", ContentType::Jpeg), "photo.JPEG");
+        assert_eq!(saved("photo.exe", ContentType::Jpeg), "photo.exe.jpg");
+        assert_eq!(saved("run.bat", ContentType::Text), "run.bat.txt");
+    }
+}

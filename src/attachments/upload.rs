@@ -1,0 +1,120 @@
+//! A file as it comes in: the raw body, or the only part of a form.
+
+use std::time::Duration;
+
+use actix_multipart::Multipart;
+use actix_web::error::PayloadError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, ContentDisposition};
+use actix_web::web::Bytes;
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use futures_util::future::{FutureExt, LocalBoxFuture, ready};
+use futures_util::stream::{StreamExt, once};
+use platform::{Error, Query, Result, input};
+use serde::Deserialize;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::name;
+
+/// The largest file, and what a form may put around it.
+const LARGEST: usize = 20 << 20;
+const FRAME: usize = 64 << 10;
+
+/// How many MiB of files may be on their way in at the same moment, and how long others wait.
+static ROOM: Semaphore = Semaphore::const_new(256);
+const WAIT: Duration = Duration::from_secs(5);
+
+/// What a raw upload says beside its bytes.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct UploadQuery {
+    /// What the file is called; without it the name in Content-Disposition or in the form
+    #[param(min_length = 1, max_length = 255, example = "现场照片.jpg")]
+    name: Option<String>,
+}
+
+/// The bytes of a file
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code, reason = "for the document only")]
+pub struct FileBytes(Vec<u8>);
+
+/// A form with the file as its only part
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "for the document only")]
+pub struct FileForm {
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+}
+
+/// One file, not yet looked at, with the name that it was given if any.
+pub struct Upload {
+    pub name: Option<String>,
+    pub bytes: Bytes,
+    /// Given back when the bytes are in the store
+    pub room: Option<SemaphorePermit<'static>>,
+}
+
+impl FromRequest for Upload {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let query = Query::<UploadQuery>::from_request(req, payload).into_inner();
+        let form = input::media_type(req) == "multipart/form-data";
+        let body = input::file(req, payload, if form { LARGEST + FRAME } else { LARGEST });
+        let req = req.clone();
+        async move {
+            let given = query?.name.clone();
+            let room = room_for(&req).await?;
+            let body = body.await?;
+            let mut sent = if form {
+                part_of(&req, body).await?
+            } else {
+                let header = req.headers().get(CONTENT_DISPOSITION);
+                let header = header.and_then(|it| ContentDisposition::from_raw(it).ok());
+                Self { name: header.as_ref().and_then(name::sent_in), bytes: body, room: None }
+            };
+            if sent.bytes.is_empty() {
+                return Err(Error::new(StatusCode::UNPROCESSABLE_ENTITY, "empty_file"));
+            }
+            sent.room = Some(room);
+            sent.name = given.or(sent.name).as_deref().and_then(name::clean);
+            // Forms get another boundary each time, and are the same request nevertheless.
+            let name = sent.name.as_deref().unwrap_or_default();
+            input::same_by(&req, &[name.as_bytes(), &sent.bytes]);
+            Ok(sent)
+        }
+        .boxed_local()
+    }
+}
+
+/// As much as the body says that it is, else as much as it may be: many phones that come back from
+/// the field at once shall not take all memory.
+async fn room_for(req: &HttpRequest) -> Result<SemaphorePermit<'static>> {
+    let length = req.headers().get(CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
+    let length = length.unwrap_or(LARGEST).clamp(1, LARGEST + FRAME);
+    let size = u32::try_from(length.div_ceil(1 << 20)).map_err(Error::internal)?;
+    let busy = |_| Error::unavailable("busy_uploading");
+    timeout(WAIT, ROOM.acquire_many(size)).await.map_err(busy)?.map_err(Error::internal)
+}
+
+/// The only part of a form.
+async fn part_of(req: &HttpRequest, body: Bytes) -> Result<Upload> {
+    let malformed = |why: String| Error::bad_request("malformed_multipart", why);
+    let body = once(ready(Ok::<_, PayloadError>(body)));
+    let mut parts = Multipart::new(req.headers(), body);
+    let mut found = None;
+    while let Some(part) = parts.next().await {
+        let mut part = part.map_err(|error| malformed(error.to_string()))?;
+        let name = part.content_disposition().and_then(name::sent_in);
+        let bytes = part.bytes(LARGEST).await.map_err(|_| input::too_large())?;
+        let bytes = bytes.map_err(|error| malformed(error.to_string()))?;
+        if found.replace(Upload { name, bytes, room: None }).is_some() {
+            return Err(malformed("one part, the file".into()));
+        }
+    }
+    found.ok_or_else(|| malformed("there is no file in it".into()))
+}
