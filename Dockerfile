@@ -10,7 +10,9 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates curl tini \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --create-home --home-dir /var/lib/salesbook salesbook
+    && useradd --system --uid 10001 --create-home --home-dir /var/lib/salesbook salesbook \
+    # A volume takes over whom the folder belongs to.
+    && install --directory --owner=salesbook --group=salesbook --mode=0700 /var/lib/salesbook/data/attachments
 COPY --from=build /usr/local/bin/salesbook /usr/local/bin/
 USER salesbook
 WORKDIR /var/lib/salesbook
