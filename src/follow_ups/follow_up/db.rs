@@ -1,0 +1,239 @@
+//! The queries on follow-ups. Each that answers a caller starts at `visible_to`.
+
+use auth::reach::InReach;
+use auth::{Body, Caller, reference};
+use customers::customer::Customer;
+use diesel::dsl::Or;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use futures_util::future::LocalBoxFuture;
+use jiff::SignedDuration;
+use platform::{Change, Conn, Error, Fault, List, Resource, Result, Timestamp, Tx};
+use schema::follow_ups;
+use uuid::Uuid;
+
+use super::{
+    FollowUp, FollowUpFilter, FollowUpPage, FollowUpSort, FollowUpStatus, MineFilter, NewFollowUp,
+    Source,
+};
+
+/// Who still has something to do.
+const OPEN: [FollowUpStatus; 4] = [
+    FollowUpStatus::Assigned,
+    FollowUpStatus::Accepted,
+    FollowUpStatus::InProgress,
+    FollowUpStatus::Returned,
+];
+
+type Seen<'a> = Or<InReach<'a, follow_ups::assignee_id>, InReach<'a, follow_ups::assigned_by>>;
+
+/// Whoever carries it out or has assigned it is in reach.
+pub fn visible_to(caller: &Caller) -> Seen<'_> {
+    caller.reaches(follow_ups::assignee_id).or(caller.reaches(follow_ups::assigned_by))
+}
+
+fn matching<'a>(
+    caller: &'a Caller,
+    filter: &'a FollowUpFilter,
+    now: Timestamp,
+) -> follow_ups::BoxedQuery<'a, Pg> {
+    let mut query = follow_ups::table.filter(visible_to(caller)).into_boxed();
+    if let Some(customer) = filter.customer_id {
+        query = query.filter(follow_ups::customer_id.eq(customer));
+    }
+    if let Some(assignee) = filter.assignee_id {
+        query = query.filter(follow_ups::assignee_id.eq(assignee));
+    }
+    if let Some(by) = filter.assigned_by_id {
+        query = query.filter(follow_ups::assigned_by.eq(by));
+    }
+    if let Some(statuses) = &filter.status {
+        query = query.filter(follow_ups::status.eq_any(statuses));
+    }
+    if let Some(sources) = &filter.source {
+        query = query.filter(follow_ups::source.eq_any(sources));
+    }
+    let late = follow_ups::due_at.lt(now).and(follow_ups::status.eq_any(OPEN));
+    query = match filter.overdue {
+        Some(true) => query.filter(late),
+        Some(false) => query.filter(diesel::dsl::not(late)),
+        None => query,
+    };
+    if let Some(from) = filter.due_from {
+        query = query.filter(follow_ups::due_at.ge(from));
+    }
+    if let Some(to) = filter.due_to {
+        query = query.filter(follow_ups::due_at.lt(to));
+    }
+    query
+}
+
+/// What the service itself has somebody see to.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    pub customer_id: Uuid,
+    pub assignee_id: Uuid,
+    pub instruction: String,
+    pub due_at: Timestamp,
+    pub source: Source,
+    /// The visit, survey response or complaint
+    pub source_id: Option<Uuid>,
+}
+
+impl FollowUp {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<FollowUpFilter>,
+        now: Timestamp,
+    ) -> Result<FollowUpPage> {
+        use follow_ups::{due_at, id};
+        let filter = reference::filter(conn, caller, list).await?;
+        let query = matching(caller, &filter, now).limit(list.fetch());
+        let total = if list.counted {
+            Some(matching(caller, &filter, now).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let key = |it: &Self| (it.due_at, it.id);
+        match filter.sort.unwrap_or(FollowUpSort::EarliestDue) {
+            FollowUpSort::EarliestDue => {
+                let rows = query.filter(list.after::<Timestamp, _, _>(due_at, id)?);
+                let rows = rows.order((due_at, id)).select(Self::as_select());
+                list.page(rows.load(conn).await?, total, key)
+            }
+            FollowUpSort::LatestDue => {
+                let rows = query.filter(list.before::<Timestamp, _, _>(due_at, id)?);
+                let rows = rows.order((due_at.desc(), id.desc())).select(Self::as_select());
+                list.page(rows.load(conn).await?, total, key)
+            }
+        }
+    }
+
+    /// What one has to do, or waits for.
+    pub async fn list_mine(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<MineFilter>,
+    ) -> Result<FollowUpPage> {
+        use follow_ups::{assigned_by, assignee_id, due_at, id, status};
+        let query = || {
+            let rows = follow_ups::table.filter(visible_to(caller)).into_boxed();
+            if list.as_sent().assigned == Some(true) {
+                let waiting = OPEN.into_iter().chain([FollowUpStatus::Submitted]);
+                let others = assigned_by.eq(caller.id()).and(assignee_id.ne(caller.id()));
+                rows.filter(others.and(status.eq_any(waiting)))
+            } else {
+                rows.filter(assignee_id.eq(caller.id()).and(status.eq_any(OPEN)))
+            }
+        };
+        let total = if list.counted { Some(query().count().get_result(conn).await?) } else { None };
+        let rows = query().filter(list.after::<Timestamp, _, _>(due_at, id)?).limit(list.fetch());
+        let rows = rows.order((due_at, id)).select(Self::as_select()).load(conn).await?;
+        list.page(rows, total, |it: &Self| (it.due_at, it.id))
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = Self::query().filter(visible_to(caller)).filter(follow_ups::id.eq(id));
+        Ok(row.first(conn).await?)
+    }
+
+    pub(super) async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = follow_ups::table.filter(visible_to(caller)).filter(follow_ups::id.eq(id));
+        Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
+    }
+
+    pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewFollowUp>) -> Result<Self> {
+        let new = new.resolve(tx.conn(), caller).await?;
+        if new.due_at < tx.now {
+            let why = "the time is over already";
+            return Err(Error::invalid(vec![Fault::new("/due_at", "range", why)]));
+        }
+        let assignee_id = new.assignee_id.unwrap_or(caller.id());
+        if caller.reach().is_some_and(|reach| !reach.contains(&assignee_id)) {
+            let detail = "assign it to yourself or to somebody whom you lead";
+            return Err(Error::forbidden_because("not_your_person", detail));
+        }
+        let opened = Opened {
+            customer_id: new.customer_id,
+            assignee_id,
+            instruction: new.instruction,
+            due_at: new.due_at,
+            source: Source::Office,
+            source_id: None,
+        };
+        Self::open(tx, opened).await
+    }
+
+    /// What somebody shall see to, assigned by whom this transaction acts for.
+    pub async fn open(tx: &mut Tx, new: Opened) -> Result<Self> {
+        let follow_up = Self {
+            id: Uuid::now_v7(),
+            version: 1,
+            customer_id: new.customer_id,
+            assignee_id: new.assignee_id,
+            assigned_by: tx.actor,
+            source: new.source,
+            source_id: new.source_id,
+            instruction: new.instruction,
+            status: FollowUpStatus::Assigned,
+            due_at: new.due_at,
+            extended_from: None,
+            result: None,
+            submitted_at: None,
+            ended_at: None,
+            reason: None,
+            escalated_at: None,
+            attachment_ids: vec![],
+            created_at: tx.now,
+            updated_at: tx.now,
+        };
+        let insert = diesel::insert_into(follow_ups::table).values(&follow_up);
+        insert.execute(tx.conn()).await?;
+        tx.record(Change::created(&follow_up)).await?;
+        Ok(follow_up)
+    }
+
+    pub(super) async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+        let after = self.next(after, tx.now);
+        if after != *self {
+            let update = diesel::update(follow_ups::table.find(self.id)).set(&after);
+            update.execute(tx.conn()).await?;
+            tx.record(Change::updated(self, &after)).await?;
+        }
+        Ok(after)
+    }
+}
+
+/// A job: what has been late for a day is shown to the leaders. Once each.
+pub async fn escalate_late(tx: &mut Tx) -> Result<u64> {
+    let since = Timestamp(tx.now.0 - SignedDuration::from_hours(24));
+    let late = follow_ups::due_at.lt(since).and(follow_ups::status.eq_any(OPEN));
+    let rows = follow_ups::table.filter(late.and(follow_ups::escalated_at.is_null()));
+    let rows = rows.order(follow_ups::id).limit(1000).select(FollowUp::as_select());
+    let rows: Vec<FollowUp> = rows.for_update().skip_locked().load(tx.conn()).await?;
+    for before in &rows {
+        let after = FollowUp { escalated_at: Some(tx.now), ..before.clone() };
+        before.save(tx, after).await?;
+    }
+    Ok(rows.len() as u64)
+}
+
+/// A hook of customers: the loser's follow-ups are the winner's from now on.
+pub fn customer_merged<'a>(
+    tx: &'a mut Tx,
+    winner: &'a Customer,
+    loser: &'a Customer,
+) -> LocalBoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let rows = follow_ups::table.filter(follow_ups::customer_id.eq(loser.id));
+        let rows = rows.order(follow_ups::id).select(FollowUp::as_select()).for_update();
+        let rows: Vec<FollowUp> = rows.load(tx.conn()).await?;
+        for before in &rows {
+            let after = FollowUp { customer_id: winner.id, ..before.clone() };
+            before.save(tx, after).await?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,254 @@
+//! The operations on follow-ups.
+
+use actix_web::web::Data;
+use actix_web::{get, post};
+use auth::{Body, Can};
+use platform::changes::{self, HistoryPage};
+use platform::{
+    Clock, Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged,
+    Write,
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::FollowUpAction::{Accept, Cancel, Complete, Return, Start};
+use super::{
+    Because, Extension, FollowUp, FollowUpFilter, FollowUpPage, MineFilter, NewFollowUp, Report,
+};
+use crate::{ReadFollowUps, WriteFollowUps};
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_my_follow_ups)
+        .service(list_follow_ups)
+        .service(create_follow_up)
+        .service(read_follow_up)
+        .service(accept_follow_up)
+        .service(start_follow_up)
+        .service(submit_follow_up)
+        .service(extend_follow_up)
+        .service(return_follow_up)
+        .service(complete_follow_up)
+        .service(cancel_follow_up)
+        .service(list_follow_up_history);
+}
+
+/// What I have to see to
+///
+/// Your open follow-ups by the time they are due; with `assigned=true` those whose result you wait
+/// for, the submitted ones among them.
+#[utoipa::path(
+    tag = "follow_ups",
+    params(MineFilter, PageQuery),
+    responses((status = 200, description = "A page of follow-ups", body = FollowUpPage), Problems),
+)]
+#[get("/me/follow-ups")]
+async fn list_my_follow_ups(
+    caller: Can<ReadFollowUps>,
+    list: List<MineFilter>,
+    db: Db,
+) -> Result<FollowUpPage> {
+    FollowUp::list_mine(&mut *db.conn().await?, &caller, &list).await
+}
+
+/// List follow-ups
+///
+/// Those that you or your people carry out or have assigned.
+#[utoipa::path(
+    tag = "follow_ups",
+    params(FollowUpFilter, PageQuery),
+    responses((status = 200, description = "A page of follow-ups", body = FollowUpPage), Problems),
+)]
+#[get("/follow-ups")]
+async fn list_follow_ups(
+    caller: Can<ReadFollowUps>,
+    list: List<FollowUpFilter>,
+    clock: Data<Clock>,
+    db: Db,
+) -> Result<FollowUpPage> {
+    FollowUp::list(&mut *db.conn().await?, &caller, &list, clock.now()).await
+}
+
+/// Assign a follow-up
+///
+/// The back office to anybody, managers to their people, salespeople to themselves; else 403
+/// `not_your_person`.
+#[utoipa::path(
+    tag = "follow_ups",
+    request_body = NewFollowUp,
+    responses((status = 201, description = "The new follow-up", body = FollowUp), Problems),
+)]
+#[post("/follow-ups")]
+async fn create_follow_up(
+    caller: Can<WriteFollowUps>,
+    new: Body<NewFollowUp>,
+    write: Write,
+) -> Result<Reply> {
+    write.create(async move |tx| FollowUp::create(tx, &caller, &new).await).await
+}
+
+/// Read a follow-up
+#[utoipa::path(
+    tag = "follow_ups",
+    responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
+)]
+#[get("/follow-ups/{id}")]
+async fn read_follow_up(
+    caller: Can<ReadFollowUps>,
+    id: Path<Uuid>,
+    db: Db,
+) -> Result<Tagged<FollowUp>> {
+    Ok(Tagged(FollowUp::find(&mut *db.conn().await?, &caller, *id).await?))
+}
+
+/// Accept a follow-up
+///
+/// By whoever it is assigned to.
+#[utoipa::path(
+    tag = "follow_ups",
+    responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
+)]
+#[post("/follow-ups/{id}/accept")]
+async fn accept_follow_up(
+    caller: Can<WriteFollowUps>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| FollowUp::step(tx, &caller, *id, based_on, Accept).await).await
+}
+
+/// Begin with a follow-up
+///
+/// After it was accepted, or returned.
+#[utoipa::path(
+    tag = "follow_ups",
+    responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
+)]
+#[post("/follow-ups/{id}/start")]
+async fn start_follow_up(
+    caller: Can<WriteFollowUps>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| FollowUp::step(tx, &caller, *id, based_on, Start).await).await
+}
+
+/// Report the result
+///
+/// 汇报: whoever assigned it finds it in their list and in the feed.
+#[utoipa::path(
+    tag = "follow_ups",
+    request_body = Report,
+    responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
+)]
+#[post("/follow-ups/{id}/submit")]
+async fn submit_follow_up(
+    caller: Can<WriteFollowUps>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    report: Json<Report>,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| FollowUp::submit(tx, &caller, *id, based_on, &report).await).await
+}
+
+/// Take longer
+///
+/// Once, with a reason; again 409 `already_extended`.
+#[utoipa::path(
+    tag = "follow_ups",
+    request_body = Extension,
+    responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
+)]
+#[post("/follow-ups/{id}/extend")]
+async fn extend_follow_up(
+    caller: Can<WriteFollowUps>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    how: Json<Extension>,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| FollowUp::extend(tx, &caller, *id, based_on, &how).await).await
+}
+
+/// Return a result that is not enough
+///
+/// By whoever assigned it, or leads the person.
+#[utoipa::path(
+    tag = "follow_ups",
+    request_body = Because,
+    responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
+)]
+#[post("/follow-ups/{id}/return")]
+async fn return_follow_up(
+    caller: Can<WriteFollowUps>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    why: Json<Because>,
+    write: Write,
+) -> Result<Reply> {
+    let step = async move |tx: &mut _| {
+        FollowUp::turn_down(tx, &caller, *id, based_on, (Return, &why)).await
+    };
+    write.update(step).await
+}
+
+/// Take a result as done
+///
+/// By whoever assigned it, or leads the person.
+#[utoipa::path(
+    tag = "follow_ups",
+    responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
+)]
+#[post("/follow-ups/{id}/complete")]
+async fn complete_follow_up(
+    caller: Can<WriteFollowUps>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| FollowUp::step(tx, &caller, *id, based_on, Complete).await).await
+}
+
+/// Cancel a follow-up
+///
+/// By whoever assigned it, or leads the person.
+#[utoipa::path(
+    tag = "follow_ups",
+    request_body = Because,
+    responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
+)]
+#[post("/follow-ups/{id}/cancel")]
+async fn cancel_follow_up(
+    caller: Can<WriteFollowUps>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    why: Json<Because>,
+    write: Write,
+) -> Result<Reply> {
+    let step = async move |tx: &mut _| {
+        FollowUp::turn_down(tx, &caller, *id, based_on, (Cancel, &why)).await
+    };
+    write.update(step).await
+}
+
+/// What happened to a follow-up
+///
+/// Latest first.
+#[utoipa::path(
+    tag = "follow_ups",
+    params(PageQuery),
+    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+)]
+#[get("/follow-ups/{id}/history")]
+async fn list_follow_up_history(
+    caller: Can<ReadFollowUps>,
+    id: Path<Uuid>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<HistoryPage> {
+    let mut conn = db.conn().await?;
+    let follow_up = FollowUp::find(&mut conn, &caller, *id).await?;
+    changes::history(&mut conn, &follow_up, &list).await
+}

@@ -1,0 +1,191 @@
+//! A follow-up, 客户跟踪 (S35): assigned with an instruction and a time, carried out, reported.
+
+mod db;
+pub mod http;
+mod steps;
+
+use auth::{Reference, Refers};
+use customers::customer::find_customers;
+use diesel::prelude::*;
+use platform::{Timestamp, page, resource, text_enum};
+use schema::follow_ups;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+pub use db::{Opened, customer_merged, escalate_late, visible_to};
+pub use steps::FollowUpAction;
+
+text_enum! {
+    /// What gave rise to it
+    pub enum Source {
+        /// Somebody assigned it 内勤安排
+        Office = "office",
+        /// The next action of a visit 拜访
+        Visit = "visit",
+        /// A low score in a survey 满意度调查
+        Survey = "survey",
+        /// 投诉
+        Complaint = "complaint",
+    }
+}
+
+text_enum! {
+    pub enum FollowUpStatus {
+        /// 已安排
+        Assigned = "assigned",
+        /// 已接受
+        Accepted = "accepted",
+        /// 跟踪中
+        InProgress = "in_progress",
+        /// 已汇报
+        Submitted = "submitted",
+        /// 已退回
+        Returned = "returned",
+        /// 已完成
+        Done = "done",
+        /// 已取消
+        Cancelled = "cancelled",
+    }
+}
+
+text_enum! {
+    pub enum FollowUpSort {
+        EarliestDue = "due_at",
+        LatestDue = "-due_at",
+    }
+}
+
+/// A follow-up, 客户跟踪
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct FollowUp {
+    pub id: Uuid,
+    pub version: i64,
+    pub customer_id: Uuid,
+    pub assignee_id: Uuid,
+    /// Who is told of the result
+    pub assigned_by: Uuid,
+    #[schema(inline)]
+    pub source: Source,
+    /// The visit, survey response or complaint
+    pub source_id: Option<Uuid>,
+    pub instruction: String,
+    #[schema(inline)]
+    pub status: FollowUpStatus,
+    pub due_at: Timestamp,
+    /// When it was due before it was extended; null if it was not
+    pub extended_from: Option<Timestamp>,
+    pub result: Option<String>,
+    pub submitted_at: Option<Timestamp>,
+    /// When it was done or cancelled
+    pub ended_at: Option<Timestamp>,
+    /// Of the last extension, return or cancellation
+    pub reason: Option<String>,
+    /// When it was a day late and the leaders were told
+    pub escalated_at: Option<Timestamp>,
+    pub attachment_ids: Vec<Uuid>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+resource! {
+    FollowUp: "follow_up" at "/api/v1/follow-ups",
+    seen by |it| vec![Some(it.assignee_id), Some(it.assigned_by)]
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "customer_id": "0198c0de-0000-7000-8000-000000000001",
+    "assignee_id": "0198c0de-0000-7000-8000-000000000002",
+    "instruction": "了解样品试用情况", "due_at": "2026-12-01T10:00:00Z" }))]
+pub struct NewFollowUp {
+    customer_id: Uuid,
+    /// Yourself unless told
+    assignee_id: Option<Uuid>,
+    #[schema(min_length = 1, max_length = 2000)]
+    instruction: String,
+    /// Not in the past
+    due_at: Timestamp,
+}
+
+impl Refers for NewFollowUp {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+
+const REFERENCES: &[Reference] = &[
+    Reference { at: "customer", of: "customer", find: find_customers },
+    Reference { at: "assignee", of: "user", find: auth::find_users },
+];
+
+/// What came of it
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "result": "样品合格,下月订货" }))]
+pub struct Report {
+    #[schema(min_length = 1, max_length = 5000)]
+    result: String,
+    /// Photos and files that you uploaded
+    #[serde(default)]
+    #[schema(max_items = 20, nullable = false)]
+    attachment_ids: Vec<Uuid>,
+}
+
+/// Why it takes longer, and until when
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "due_at": "2026-12-08T10:00:00Z", "reason": "客户出差,下周回来" }))]
+pub struct Extension {
+    due_at: Timestamp,
+    #[schema(min_length = 1, max_length = 500)]
+    reason: String,
+}
+
+/// Why
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "reason": "请补充客户的答复" }))]
+pub struct Because {
+    #[schema(min_length = 1, max_length = 500)]
+    reason: String,
+}
+
+/// Which follow-ups to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct FollowUpFilter {
+    customer_id: Option<Uuid>,
+    assignee_id: Option<Uuid>,
+    assigned_by_id: Option<Uuid>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    status: Option<Vec<FollowUpStatus>>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    source: Option<Vec<Source>>,
+    /// Those that are open though their time is over, or the others
+    overdue: Option<bool>,
+    due_from: Option<Timestamp>,
+    /// Exclusive
+    due_to: Option<Timestamp>,
+    /// By `due_at` unless told
+    #[param(inline)]
+    sort: Option<FollowUpSort>,
+}
+
+impl Refers for FollowUpFilter {
+    const REFERENCES: &'static [Reference] = &[
+        Reference { at: "customer", of: "customer", find: find_customers },
+        Reference { at: "assignee", of: "user", find: auth::find_users },
+        Reference { at: "assigned_by", of: "user", find: auth::find_users },
+    ];
+}
+
+/// Which of one's own follow-ups to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct MineFilter {
+    /// Those whose result you wait for, in place of those that you are to carry out
+    assigned: Option<bool>,
+}
+
+page! {
+    /// A page of follow-ups
+    FollowUpPage of FollowUp
+}

@@ -1,0 +1,193 @@
+//! The steps of a follow-up (RULES 4.12, S35), and who takes them.
+
+use attachments::attachment::attach;
+use auth::Caller;
+use platform::{Error, Fault, IfSent, Result, Tx};
+use uuid::Uuid;
+
+use super::{Because, Extension, FollowUp, FollowUpStatus, Report};
+
+/// What somebody does to a follow-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FollowUpAction {
+    Accept,
+    Start,
+    Submit,
+    Extend,
+    Return,
+    Complete,
+    Cancel,
+}
+
+impl FollowUpStatus {
+    /// The state machine: assigned → accepted → in progress → submitted → done, or returned and
+    /// taken up again.
+    pub fn after(self, action: FollowUpAction) -> Result<Self> {
+        use FollowUpAction::{Accept, Cancel, Complete, Extend, Return, Start, Submit};
+        Ok(match (self, action) {
+            (Self::Assigned, Accept) => Self::Accepted,
+            (Self::Accepted | Self::Returned, Start) => Self::InProgress,
+            (Self::InProgress, Submit) => Self::Submitted,
+            (Self::Submitted, Return) => Self::Returned,
+            (Self::Submitted, Complete) => Self::Done,
+            (Self::Assigned | Self::Accepted | Self::InProgress | Self::Returned, Extend) => self,
+            (
+                Self::Assigned
+                | Self::Accepted
+                | Self::InProgress
+                | Self::Submitted
+                | Self::Returned,
+                Cancel,
+            ) => Self::Cancelled,
+            _ => {
+                let detail = format!("the follow-up is {}", self.as_str());
+                let error = Error::conflict("wrong_status", detail);
+                return Err(error.member("current_status", self.as_str()));
+            }
+        })
+    }
+}
+
+impl FollowUp {
+    /// A step without anything to say: accept, start, complete.
+    pub async fn step(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        action: FollowUpAction,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        before.check_hand(caller, action)?;
+        let mut after = Self { status: before.status.after(action)?, ..before.clone() };
+        if action == FollowUpAction::Complete {
+            after.ended_at = Some(tx.now);
+        }
+        before.save(tx, after).await
+    }
+
+    pub async fn submit(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        report: &Report,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        before.check_hand(caller, FollowUpAction::Submit)?;
+        let status = before.status.after(FollowUpAction::Submit)?;
+        let to = ("follow_up", before.id);
+        attach(tx, caller, &report.attachment_ids, to, "/attachment_ids").await?;
+        let (result, submitted_at) = (Some(report.result.clone()), Some(tx.now));
+        let mut after = Self { status, result, submitted_at, ..before.clone() };
+        let more = report.attachment_ids.iter().filter(|id| !before.attachment_ids.contains(id));
+        after.attachment_ids.extend(more);
+        before.save(tx, after).await
+    }
+
+    pub async fn extend(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        extension: &Extension,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        before.check_hand(caller, FollowUpAction::Extend)?;
+        let status = before.status.after(FollowUpAction::Extend)?;
+        if before.extended_from.is_some() {
+            return Err(Error::conflict("already_extended", "it was extended once already"));
+        }
+        if extension.due_at <= before.due_at.max(tx.now) {
+            let why = "later than it is due now, and in the future";
+            return Err(Error::invalid(vec![Fault::new("/due_at", "range", why)]));
+        }
+        let after = Self {
+            status,
+            due_at: extension.due_at,
+            extended_from: Some(before.due_at),
+            reason: Some(extension.reason.clone()),
+            ..before.clone()
+        };
+        before.save(tx, after).await
+    }
+
+    /// Returns it to whoever carries it out, or cancels it.
+    pub async fn turn_down(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        (action, why): (FollowUpAction, &Because),
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        before.check_hand(caller, action)?;
+        let status = before.status.after(action)?;
+        let ended_at = (status == FollowUpStatus::Cancelled).then_some(tx.now);
+        let reason = Some(why.reason.clone());
+        before.save(tx, Self { status, ended_at, reason, ..before.clone() }).await
+    }
+
+    /// The assignee carries it out; whoever assigned it, or leads the assignee, judges the result.
+    fn check_hand(&self, caller: &Caller, action: FollowUpAction) -> Result<()> {
+        use FollowUpAction::{Accept, Cancel, Complete, Extend, Return, Start, Submit};
+        let (me, mine) = (caller.id(), self.assignee_id == caller.id());
+        let leads = !mine && caller.reach().is_none_or(|reach| reach.contains(&self.assignee_id));
+        let allowed = match action {
+            Accept | Start | Submit | Extend => mine,
+            Return | Complete | Cancel => self.assigned_by == me || leads,
+        };
+        if allowed {
+            return Ok(());
+        }
+        let detail = match action {
+            Accept | Start | Submit | Extend => "only whoever it is assigned to does this",
+            Return | Complete | Cancel => "only whoever assigned it, or leads them, does this",
+        };
+        Err(Error::forbidden_because("not_your_follow_up", detail))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_and_every_action() {
+        use FollowUpAction::{Accept, Cancel, Complete, Extend, Return, Start, Submit};
+        use FollowUpStatus::{
+            Accepted, Assigned, Cancelled, Done, InProgress, Returned, Submitted,
+        };
+        let edges = [
+            (Assigned, Accept, Accepted),
+            (Assigned, Extend, Assigned),
+            (Assigned, Cancel, Cancelled),
+            (Accepted, Start, InProgress),
+            (Accepted, Extend, Accepted),
+            (Accepted, Cancel, Cancelled),
+            (InProgress, Submit, Submitted),
+            (InProgress, Extend, InProgress),
+            (InProgress, Cancel, Cancelled),
+            (Submitted, Return, Returned),
+            (Submitted, Complete, Done),
+            (Submitted, Cancel, Cancelled),
+            (Returned, Start, InProgress),
+            (Returned, Extend, Returned),
+            (Returned, Cancel, Cancelled),
+        ];
+        let statuses = [Assigned, Accepted, InProgress, Submitted, Returned, Done, Cancelled];
+        for status in statuses {
+            for action in [Accept, Start, Submit, Extend, Return, Complete, Cancel] {
+                let expected = edges.iter().find(|it| (it.0, it.1) == (status, action));
+                let after = status.after(action);
+                let after = after.as_ref().map(|it| *it).map_err(Error::code);
+                let expected = expected.map_or(Err("wrong_status"), |it| Ok(it.2));
+                assert_eq!(after, expected, "{status:?} {action:?}");
+            }
+        }
+    }
+}
