@@ -17,12 +17,14 @@ use customers::customer::Customer;
 use diesel::ConnectionError;
 use diesel_async::{AsyncMigrationHarness, RunQueryDsl};
 use diesel_migrations::MigrationHarness;
+use follow_ups::{ReadFollowUps, follow_up::FollowUp};
 use platform::changes::{self, Epoch};
 use platform::jobs::Job;
 use platform::secret::Cipher;
 use platform::{Clock, Db, Error, Result, Seal, Tx};
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
+use visits::{ReadVisits, visit::Visit};
 
 use crate::{edge, operations};
 
@@ -38,6 +40,8 @@ pub const PERMISSIONS: &[Permissions] = &[
     products::PERMISSIONS,
     orders::PERMISSIONS,
     targets::PERMISSIONS,
+    follow_ups::PERMISSIONS,
+    visits::PERMISSIONS,
     attachments::PERMISSIONS,
     reports::PERMISSIONS,
     sync::PERMISSIONS,
@@ -82,6 +86,16 @@ pub const JOBS: &[Job] = &[
         run: |tx| Box::pin(customers::transfer::apply_due(tx)),
     },
     Job {
+        name: "missed_visits",
+        every: Duration::from_mins(5),
+        run: |tx| Box::pin(visits::visit::mark_missed(tx)),
+    },
+    Job {
+        name: "late_follow_ups",
+        every: Duration::from_mins(5),
+        run: |tx| Box::pin(follow_ups::follow_up::escalate_late(tx)),
+    },
+    Job {
         name: "attachments",
         every: Duration::from_mins(10),
         run: |tx| Box::pin(attachments::attachment::expire(tx)),
@@ -89,12 +103,26 @@ pub const JOBS: &[Job] = &[
 ];
 
 /// Whose files are seen by whoever sees the row.
-const OWNERS_OF_FILES: &[(&str, Visible)] = &[("customer", |conn, caller, id| {
-    Box::pin(async move {
-        let may = caller.may::<ReadCustomers>();
-        Ok(may && hooks::found(Customer::find(conn, caller, id).await)?)
-    })
-})];
+const OWNERS_OF_FILES: &[(&str, Visible)] = &[
+    ("customer", |conn, caller, id| {
+        Box::pin(async move {
+            let may = caller.may::<ReadCustomers>();
+            Ok(may && hooks::found(Customer::find(conn, caller, id).await)?)
+        })
+    }),
+    ("follow_up", |conn, caller, id| {
+        Box::pin(async move {
+            let may = caller.may::<ReadFollowUps>();
+            Ok(may && hooks::found(FollowUp::find(conn, caller, id).await)?)
+        })
+    }),
+    ("visit", |conn, caller, id| {
+        Box::pin(async move {
+            let may = caller.may::<ReadVisits>();
+            Ok(may && hooks::found(Visit::find(conn, caller, id).await)?)
+        })
+    }),
+];
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.configure(operations::routes).configure(auth::root_routes).service(
@@ -106,6 +134,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
             .configure(products::routes)
             .configure(orders::routes)
             .configure(targets::routes)
+            .configure(follow_ups::routes)
+            .configure(visits::routes)
             .configure(attachments::routes)
             .configure(reports::routes)
             .configure(sync::routes)
@@ -121,7 +151,10 @@ fn wire() {
         customers::hooks::wire(vec![
             orders::order::customer_merged,
             targets::hooks::customer_merged,
+            follow_ups::follow_up::customer_merged,
+            visits::visit::customer_merged,
         ]);
+        let _ = customers::hooks::GIVEN_UP.set(visits::next_attempt::check_given_up);
         let _ = targets::hooks::ACTUAL
             .set(|tx, target| Box::pin(reports::measure::actual(tx.conn(), target.id)));
         let _ = attachments::hooks::VISIBLE.set(OWNERS_OF_FILES.to_vec());

@@ -7,6 +7,15 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("admins_password", "Only an administrator sets the password of an administrator. Ask one to \
         do it.",
         "管理员的密码只能由管理员设置,请联系管理员。"),
+    ("already_checked_in", "You have checked in to this visit already.",
+        "您已在此拜访签到。"),
+    ("already_checked_out", "You have checked out of this visit already.",
+        "您已在此拜访签退。"),
+    ("already_explained", "The missed visit has its explanation already.",
+        "此未执行的拜访已有说明。"),
+    ("already_extended", "A follow-up is extended once. Report what there is, or let it be \
+        assigned anew.",
+        "跟踪任务只能延期一次,请先汇报,或请安排人重新安排。"),
     ("ambiguous_period_type", "One owner has targets of several period types in this range; say \
         which with period_type.",
         "同一负责人在此区间有多种周期的目标,请用 period_type 指明一种。"),
@@ -89,6 +98,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("image_too_large", "The picture has more than 50 million pixels, more than 16,000 on a side, or \
         takes more than 256 MiB to decode. Make it smaller first.",
         "图片过大:最多 5000 万像素、单边 16000 像素、解码后 256 MiB,请先缩小。"),
+    ("in_future", "The time lies in the future. Set the clock of the phone.",
+        "时间在未来,请校准手机时钟。"),
     ("inactive_product", "This product is no longer sold. Choose another, or activate it first.",
         "该产品已停售,请换一个产品或先启用它。"),
     ("internal", "The service failed. It is not your fault; tell the operator the value of \
@@ -137,13 +148,30 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "不提供 Accept 所要求的格式,请使用 application/json。"),
     ("not_available", "This option is part of the API but not built yet. Leave it out.",
         "该选项尚未提供,请去掉它。"),
+    ("not_checked_in", "Whoever leaves has come first. Check in before you check out.",
+        "尚未签到,请先签到再签退。"),
     ("not_found", "Nothing is there, or nothing that you may see.",
         "未找到,或您无权查看。"),
+    ("not_on_planned_day", "A missed visit can only be begun with a time on the day it was \
+        planned for. Plan another one.",
+        "补签到的时间须在原计划当天,否则请另行计划。"),
+    ("not_your_follow_up", "Whoever it is assigned to carries it out; whoever assigned it, or \
+        leads them, judges it.",
+        "跟踪由被安排人执行,由安排人或其上级审核。"),
+    ("not_your_person", "Plan and assign for yourself or for the people whom you lead.",
+        "只能为自己或下属安排。"),
     ("not_your_target", "You change and approve the targets of your own people and teams only.",
         "您只能处理自己团队和人员的目标。"),
+    ("not_your_visit", "Only its owner, and for check-ins those who come along, do this.",
+        "只有拜访负责人(签到签退还包括协访人)可以操作。"),
+    ("nothing_to_approve", "Only a completed visit that waits for a review has an exception to \
+        approve.",
+        "只有已完成且待审核的拜访才有例外可批准。"),
     ("out_of_range", "A value is outside of what can be stored. Check amounts, quantities and \
         dates.",
         "有数值超出可存储的范围,请检查金额、数量和日期。"),
+    ("outcome_given", "What came of the visit has been said already.",
+        "该拜访的结果已填写。"),
     ("outcome_unknown", "The connection to the database was lost at the moment of saving. Send \
         the same request with the same Idempotency-Key: it takes place once.",
         "保存时与数据库的连接中断,结果未知。请用同一 Idempotency-Key 重发同一请求,只会生效一次。"),
@@ -215,6 +243,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "数据库未及时响应,请缩小范围或稍后重试。"),
     ("too_few", "The list has too few entries.",
         "列表项数过少。"),
+    ("too_few_attempts", "A prospect is given up after three visits over two weeks at the \
+        earliest. attempts and days say how many there were.",
+        "潜在客户至少拜访三次、历时两周后才能放弃;attempts 与 days 为现有次数与天数。"),
     ("too_long", "The text is too long; the message names the limit in characters.",
         "文本过长,上限见提示。"),
     ("too_many", "The list has too many entries; the message names the limit. Send several \
@@ -225,6 +256,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("too_many_rows", "The report has more than 200,000 rows. Narrow it, or ask for CSV, which \
         has no limit.",
         "报表超过 20 万行,请缩小范围,或改用不限行数的 CSV。"),
+    ("too_old", "It came too late: the company takes what a phone sends for some days only.",
+        "补传已超过公司允许的天数。"),
     ("too_short", "The text is too short; the message names the least length.",
         "文本过短,最短长度见提示。"),
     ("transfer_applied", "The transfer has taken place already and cannot be called off. Transfer \
@@ -261,6 +294,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "请以未压缩的 application/json 发送;批量接口也可用 application/x-ndjson。"),
     ("uri_too_long", "Path and query together have at most 8 KiB. Filter by fewer values.",
         "路径与查询参数合计不得超过 8 KiB,请减少筛选条件。"),
+    ("visit_in_progress", "You have a visit in progress. Check out of it or abandon it first.",
+        "您有进行中的拜访,请先签退或中止。"),
     ("wrong_credentials", "The name or the password is wrong, or the person may not log in.",
         "用户名或密码错误,或该用户不能登录。"),
     ("wrong_password", "This is not your current password.",

@@ -52,6 +52,12 @@ pub struct Found {
 /// id, source system, external id of a row
 pub type Known = (Uuid, Option<String>, Option<String>);
 
+impl Found {
+    pub fn has(&self, id: &Uuid) -> bool {
+        self.ids.contains(id)
+    }
+}
+
 impl Extend<Known> for Found {
     fn extend<I: IntoIterator<Item = Known>>(&mut self, rows: I) {
         for (id, source_system, external_id) in rows {

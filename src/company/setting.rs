@@ -52,6 +52,23 @@ const KNOWN: &[Known] = &[
         "days without an order to be dormant",
         "多少天无订单为休眠",
     ),
+    ("visit_least_minutes", 5, 0, 120, "least minutes of a valid visit", "有效拜访最短时长(分钟)"),
+    (
+        "visit_offline_days",
+        7,
+        1,
+        31,
+        "how many days late the check-in of a phone without a network may come",
+        "离线签到最多补传天数",
+    ),
+    (
+        "visit_radius_m",
+        300,
+        50,
+        5000,
+        "how many metres from the customer a check-in is in the fence",
+        "签到围栏半径(米)",
+    ),
     (
         "working_day_starts",
         9,

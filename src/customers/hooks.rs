@@ -12,6 +12,12 @@ use crate::customer::Customer;
 pub type Merged =
     for<'a> fn(&'a mut Tx, &'a Customer, &'a Customer) -> LocalBoxFuture<'a, Result<()>>;
 
+/// Refuses to give a prospect up.
+pub type GivenUp = for<'a> fn(&'a mut Tx, &'a Customer) -> LocalBoxFuture<'a, Result<()>>;
+
+/// What has to be tried before (S37).
+pub static GIVEN_UP: OnceLock<GivenUp> = OnceLock::new();
+
 static MERGED: OnceLock<Vec<Merged>> = OnceLock::new();
 
 /// Fills the hooks, once per process.
@@ -24,4 +30,11 @@ pub(crate) async fn merged(tx: &mut Tx, winner: &Customer, loser: &Customer) -> 
         hook(tx, winner, loser).await?;
     }
     Ok(())
+}
+
+pub(crate) async fn check_given_up(tx: &mut Tx, customer: &Customer) -> Result<()> {
+    match GIVEN_UP.get() {
+        Some(hook) => hook(tx, customer).await,
+        None => Ok(()),
+    }
 }

@@ -73,6 +73,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    coaching_notes (id) {
+        id -> Uuid,
+        visit_id -> Uuid,
+        author_id -> Uuid,
+        text -> Text,
+        score -> Nullable<Int2>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     company (singleton) {
         singleton -> Bool,
         id -> Uuid,
@@ -183,6 +194,30 @@ diesel::table! {
         epoch -> Uuid,
         server -> Text,
         xid -> Int8,
+    }
+}
+
+diesel::table! {
+    follow_ups (id) {
+        id -> Uuid,
+        version -> Int8,
+        customer_id -> Uuid,
+        assignee_id -> Uuid,
+        assigned_by -> Uuid,
+        source -> Text,
+        source_id -> Nullable<Uuid>,
+        instruction -> Text,
+        status -> Text,
+        due_at -> Timestamptz,
+        extended_from -> Nullable<Timestamptz>,
+        result -> Nullable<Text>,
+        submitted_at -> Nullable<Timestamptz>,
+        ended_at -> Nullable<Timestamptz>,
+        reason -> Nullable<Text>,
+        escalated_at -> Nullable<Timestamptz>,
+        attachment_ids -> Array<Uuid>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -451,12 +486,72 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    visit_checks (visit_id, user_id, kind) {
+        visit_id -> Uuid,
+        user_id -> Uuid,
+        kind -> Text,
+        open -> Bool,
+        occurred_at -> Timestamptz,
+        received_at -> Timestamptz,
+        latitude -> Nullable<Float8>,
+        longitude -> Nullable<Float8>,
+        accuracy_m -> Nullable<Float8>,
+        fix_age_s -> Nullable<Float8>,
+        mock -> Bool,
+        photo_id -> Nullable<Uuid>,
+        distance_m -> Nullable<Int4>,
+        geo_status -> Text,
+        offline_delay_s -> Int4,
+    }
+}
+
+diesel::table! {
+    visits (id) {
+        id -> Uuid,
+        version -> Int8,
+        owner_id -> Uuid,
+        customer_id -> Uuid,
+        contact_ids -> Array<Uuid>,
+        participant_ids -> Array<Uuid>,
+        visit_type -> Text,
+        plan_source -> Text,
+        planned_date -> Date,
+        window_from -> Nullable<Timestamptz>,
+        window_to -> Nullable<Timestamptz>,
+        purpose -> Nullable<Text>,
+        remote -> Bool,
+        status -> Text,
+        reason -> Nullable<Text>,
+        rescheduled_from -> Nullable<Date>,
+        outcome -> Nullable<Text>,
+        refuse_reason -> Nullable<Text>,
+        summary -> Nullable<Text>,
+        next_action -> Nullable<Text>,
+        next_visit_on -> Nullable<Date>,
+        complaint_answer -> Nullable<Bool>,
+        duration_min -> Nullable<Int4>,
+        validity -> Nullable<Text>,
+        approved_by -> Nullable<Uuid>,
+        follow_up_id -> Nullable<Uuid>,
+        attachment_ids -> Array<Uuid>,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
 diesel::joinable!(attachment_links -> attachments (attachment_id));
 diesel::joinable!(attachments -> attachment_blobs (blob_id));
+diesel::joinable!(coaching_notes -> users (author_id));
+diesel::joinable!(coaching_notes -> visits (visit_id));
 diesel::joinable!(contacts -> customers (customer_id));
 diesel::joinable!(customer_transfers -> customers (customer_id));
 diesel::joinable!(customers -> territories (territory_id));
 diesel::joinable!(customers -> users (owner_id));
+diesel::joinable!(follow_ups -> customers (customer_id));
+diesel::joinable!(follow_ups -> users (assignee_id));
 diesel::joinable!(memberships -> teams (team_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(order_lines -> orders (order_id));
@@ -470,6 +565,11 @@ diesel::joinable!(sales_entries -> products (product_id));
 diesel::joinable!(sales_entries -> territories (territory_id));
 diesel::joinable!(sales_entries -> users (user_id));
 diesel::joinable!(users -> teams (team_id));
+diesel::joinable!(visit_checks -> users (user_id));
+diesel::joinable!(visit_checks -> visits (visit_id));
+diesel::joinable!(visits -> customers (customer_id));
+diesel::joinable!(visits -> follow_ups (follow_up_id));
+diesel::joinable!(visits -> users (owner_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_clients,
@@ -477,6 +577,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     attachment_links,
     attachments,
     changes,
+    coaching_notes,
     company,
     contacts,
     customer_transfers,
@@ -484,6 +585,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     directory,
     exchange_rates,
     feed_epoch,
+    follow_ups,
     holidays,
     idempotency_keys,
     jobs,
@@ -500,4 +602,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     teams,
     territories,
     users,
+    visit_checks,
+    visits,
 );

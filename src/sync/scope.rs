@@ -7,6 +7,7 @@ use company::{Company, ReadCompany, exchange_rate::ExchangeRate, holiday::Holida
 use customers::contact::{Contact, PERSONAL};
 use customers::customer::Customer;
 use customers::{ReadContacts, ReadCustomers, ReadPersonal};
+use follow_ups::{ReadFollowUps, follow_up::FollowUp};
 use orders::{ReadOrders, order::Order};
 use platform::{EVERYBODY, Error, Fault, Resource, Result, Seal};
 use products::product::{COSTS, Product};
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use targets::{ReadTargets, target::Target};
 use territories::{ReadTerritories, territory::Territory};
 use uuid::Uuid;
+use visits::{ReadVisits, visit::Visit};
 
 /// One type of the feed. A type that is not here is not in the feed, so that forgetting one shows
 /// nothing rather than everything.
@@ -53,6 +55,8 @@ const KINDS: &[Kind] = &[
     Kind::of::<Product, ReadProducts>(false, Shown::Masked(ReadCosts::ROLES, COSTS)),
     Kind::of::<Order, ReadOrders>(true, Shown::Whole),
     Kind::of::<Target, ReadTargets>(false, Shown::Whole),
+    Kind::of::<FollowUp, ReadFollowUps>(false, Shown::Whole),
+    Kind::of::<Visit, ReadVisits>(false, Shown::Whole),
 ];
 
 /// What a caller sees of the feed.

@@ -134,6 +134,10 @@ async fn every_version_leaves_a_record() {
             "period_start": "2026-01-01", "value": "1000" }),
         ),
     ];
+    let due =
+        json!({ "customer_id": customer, "instruction": "call", "due_at": "2099-01-01T00:00:00Z" });
+    seller.post("/api/v1/follow-ups", due).await.expect(201);
+    seller.post("/api/v1/visits", json!({ "customer_id": customer })).await.expect(201);
     let mut product = Value::Null;
     for (path, new) in made {
         let answer = admin.post(&format!("/api/v1/{path}"), new).await.expect(201);
@@ -163,6 +167,7 @@ async fn every_version_leaves_a_record() {
         "contacts",
         "customers",
         "exchange_rates",
+        "follow_ups",
         "holidays",
         "orders",
         "products",
@@ -170,6 +175,7 @@ async fn every_version_leaves_a_record() {
         "teams",
         "territories",
         "users",
+        "visits",
     ];
     assert_eq!(versioned, known, "write the new one above, too");
     for table in versioned {

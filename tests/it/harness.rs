@@ -178,7 +178,7 @@ impl Service {
         self.signed_in(id)
     }
 
-    /// Somebody who is there already.
+    /// Somebody who is there already, with a token of now.
     pub fn signed_in(&self, id: Uuid) -> Actor<'_> {
         let token = self.inner.tokens.issue(id, self.inner.clock.now()).unwrap();
         Actor { service: self, id, token: Some(token) }

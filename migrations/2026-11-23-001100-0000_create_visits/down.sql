@@ -1,0 +1,3 @@
+drop table coaching_notes;
+drop table visit_checks;
+drop table visits;

@@ -1,0 +1,138 @@
+//! What somebody who came along noted about a visit, 辅导记录 (S36). For its owner and the managers
+//! only.
+
+use actix_web::{get, post};
+use auth::{Caller, Can, Role};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use platform::{
+    Conn, Db, Error, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Timestamp, Tx,
+    Write, page,
+};
+use schema::coaching_notes;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use crate::CoachVisits;
+use crate::visit::Visit;
+
+/// A coaching note, 辅导记录
+#[derive(Debug, Clone, Serialize, ToSchema, HasQuery, Insertable)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct CoachingNote {
+    pub id: Uuid,
+    pub visit_id: Uuid,
+    pub author_id: Uuid,
+    pub text: String,
+    /// 1 to 5
+    pub score: Option<i16>,
+    pub created_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "text": "开场好,报价前应先问需求", "score": 4 }))]
+pub struct NewCoachingNote {
+    #[schema(min_length = 1, max_length = 5000)]
+    text: String,
+    #[schema(minimum = 1, maximum = 5)]
+    score: Option<i16>,
+}
+
+page! {
+    /// A page of coaching notes, latest first
+    CoachingNotePage of CoachingNote
+}
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_coaching_notes).service(create_coaching_note);
+}
+
+/// List the coaching notes on a visit
+///
+/// For its owner, their leaders and the sales director; others see those that they wrote.
+#[utoipa::path(
+    tag = "visits",
+    params(PageQuery),
+    responses((status = 200, description = "A page of notes", body = CoachingNotePage), Problems),
+)]
+#[get("/visits/{id}/coaching-notes")]
+async fn list_coaching_notes(
+    caller: Can<CoachVisits>,
+    id: Path<Uuid>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<CoachingNotePage> {
+    CoachingNote::list(&mut *db.conn().await?, &caller, *id, &list).await
+}
+
+/// Write a coaching note
+///
+/// By somebody who came along or leads the owner.
+#[utoipa::path(
+    tag = "visits",
+    request_body = NewCoachingNote,
+    responses((status = 200, description = "The note", body = CoachingNote), Problems),
+)]
+#[post("/visits/{id}/coaching-notes")]
+async fn create_coaching_note(
+    caller: Can<CoachVisits>,
+    id: Path<Uuid>,
+    new: Json<NewCoachingNote>,
+    write: Write,
+) -> Result<Reply> {
+    let note = async move |tx: &mut _| CoachingNote::create(tx, &caller, *id, &new).await;
+    write.run(async move |tx| Reply::json(&note(tx).await?)).await
+}
+
+/// The caller leads the owner, or is above all.
+fn manages(caller: &Caller, visit: &Visit) -> bool {
+    let above = [Role::Admin, Role::GeneralManager, Role::SalesDirector];
+    visit.owner_id != caller.id()
+        && (above.iter().any(|role| caller.is(*role)) || caller.people().contains(&visit.owner_id))
+}
+
+impl CoachingNote {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        visit: Uuid,
+        list: &List<NoFilter>,
+    ) -> Result<CoachingNotePage> {
+        use coaching_notes::{author_id, created_at, id, visit_id};
+        let visit = Visit::find(conn, caller, visit).await?;
+        let mut rows = coaching_notes::table.filter(visit_id.eq(visit.id)).into_boxed();
+        if visit.owner_id != caller.id() && !manages(caller, &visit) {
+            rows = rows.filter(author_id.eq(caller.id()));
+        }
+        let rows = rows.filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
+        let rows = rows.select(Self::as_select()).load(conn).await?;
+        list.page(rows, None, |it: &Self| (it.created_at, it.id))
+    }
+
+    pub async fn create(
+        tx: &mut Tx,
+        caller: &Caller,
+        visit: Uuid,
+        new: &NewCoachingNote,
+    ) -> Result<Self> {
+        let visit = Visit::find(tx.conn(), caller, visit).await?;
+        if !visit.participant_ids.contains(&caller.id()) && !manages(caller, &visit) {
+            let detail = "notes are written by those who came along or lead the owner";
+            return Err(Error::forbidden_because("not_your_visit", detail));
+        }
+        let note = Self {
+            id: Uuid::now_v7(),
+            visit_id: visit.id,
+            author_id: caller.id(),
+            text: new.text.clone(),
+            score: new.score,
+            created_at: tx.now,
+        };
+        let insert = diesel::insert_into(coaching_notes::table).values(&note);
+        insert.execute(tx.conn()).await?;
+        Ok(note)
+    }
+}

@@ -1,0 +1,118 @@
+//! Patience 耐心 (S37): when to try again after a refusal, and how often before one gives up.
+
+use actix_web::get;
+use auth::Can;
+use customers::customer::Customer;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Date as SqlDate, Nullable};
+use diesel_async::RunQueryDsl;
+use futures_util::future::LocalBoxFuture;
+use platform::{
+    Conn, Date, Db, Error, List, NoFilter, PageQuery, Problems, Result, Tx, fixed_sql, page,
+};
+use schema::visits;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use crate::ReadVisits;
+use crate::visit::{RefuseReason, VisitResult, VisitStatus, visible_to};
+
+/// Least visits to a prospect before it may be given up, and least days between first and last.
+const ATTEMPTS: i64 = 3;
+const DAYS: i64 = 14;
+
+/// When to try again, 下次联系
+#[derive(Debug, Clone, Serialize, ToSchema, HasQuery)]
+#[diesel(table_name = visits)]
+pub struct NextAttempt {
+    /// The visit that asked for it
+    #[diesel(column_name = "id")]
+    pub visit_id: Uuid,
+    pub customer_id: Uuid,
+    #[schema(inline)]
+    pub outcome: Option<VisitResult>,
+    #[schema(inline)]
+    pub refuse_reason: Option<RefuseReason>,
+    pub next_action: Option<String>,
+    pub next_visit_on: Option<Date>,
+}
+
+page! {
+    /// A page of next attempts, earliest first
+    NextAttemptPage of NextAttempt
+}
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_next_attempts);
+}
+
+/// Whom I promised to come back to
+///
+/// Customers whose last visit of yours named a next day, with no visit planned or made since.
+#[utoipa::path(
+    tag = "visits",
+    params(PageQuery),
+    responses((status = 200, description = "A page of attempts", body = NextAttemptPage), Problems),
+)]
+#[get("/me/next-attempts")]
+async fn list_next_attempts(
+    caller: Can<ReadVisits>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<NextAttemptPage> {
+    NextAttempt::list(&mut *db.conn().await?, &caller, &list).await
+}
+
+impl NextAttempt {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &auth::Caller,
+        list: &List<NoFilter>,
+    ) -> Result<NextAttemptPage> {
+        use visits::{id, next_visit_on, owner_id, status};
+        // Ids are in the order of time.
+        let latest = fixed_sql::<Bool>(
+            "not exists (select from visits as later where later.customer_id = visits.customer_id \
+             and later.owner_id = visits.owner_id and later.id > visits.id \
+             and later.status in ('planned', 'in_progress', 'completed'))",
+        );
+        let day = next_visit_on.assume_not_null();
+        let rows = Self::query().filter(visible_to(caller)).filter(owner_id.eq(caller.id()));
+        let rows =
+            rows.filter(status.eq(VisitStatus::Completed)).filter(next_visit_on.is_not_null());
+        let rows = rows.filter(latest).filter(list.after::<Date, _, _>(day, id)?);
+        let rows = rows.order((next_visit_on, id)).limit(list.fetch()).load(conn).await?;
+        list.page(rows, None, |it: &Self| (it.next_visit_on.unwrap_or_default(), it.visit_id))
+    }
+}
+
+/// A hook of customers: a prospect is not given up before three visits over two weeks.
+pub fn check_given_up<'a>(
+    tx: &'a mut Tx,
+    customer: &'a Customer,
+) -> LocalBoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let made = visits::table
+            .filter(visits::customer_id.eq(customer.id))
+            .filter(visits::status.eq(VisitStatus::Completed));
+        let figures = (
+            fixed_sql::<BigInt>("count(*)"),
+            fixed_sql::<Nullable<SqlDate>>("min(planned_date)"),
+            fixed_sql::<Nullable<SqlDate>>("max(planned_date)"),
+        );
+        let (attempts, first, last): (i64, Option<Date>, Option<Date>) =
+            made.select(figures).first(tx.conn()).await?;
+        let days = first.zip(last).map_or(0, |(first, last)| {
+            i64::from(first.0.until(last.0).map_or(0, |span| span.get_days()))
+        });
+        if attempts >= ATTEMPTS && days >= DAYS {
+            return Ok(());
+        }
+        let detail = "a prospect is given up after three visits over two weeks at the earliest";
+        Err(Error::conflict("too_few_attempts", detail)
+            .member("attempts", attempts)
+            .member("days", days))
+    })
+}

@@ -1,0 +1,216 @@
+//! Visits from another system. They are facts, of any age.
+
+use std::collections::HashMap;
+
+use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+use platform::batch::ItemKey;
+use platform::{Conn, Date, Fault, Result, Tx, batch};
+use schema::{visit_checks, visits};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::db::{Check, refused, surroundings, visible_to};
+use super::geo::Place;
+use super::{
+    CheckIn, CheckKind, Outcome, PlanSource, REFERENCES, Visit, VisitDetails, VisitStatus,
+};
+
+/// A visit as its system knows it: absent fields stay, null clears. A new one needs its owner, its
+/// customer and its day. It is completed unless told.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct VisitItem {
+    #[serde(flatten)]
+    key: ItemKey,
+    #[schema(nullable = false)]
+    customer_id: Option<Uuid>,
+    #[schema(nullable = false)]
+    owner_id: Option<Uuid>,
+    #[schema(nullable = false)]
+    planned_date: Option<Date>,
+    #[schema(inline, nullable = false)]
+    status: Option<VisitStatus>,
+    #[schema(max_length = 500, nullable = false)]
+    reason: Option<String>,
+    /// The owner's
+    #[schema(nullable = false)]
+    check_in: Option<CheckIn>,
+    /// The owner's
+    #[schema(nullable = false)]
+    check_out: Option<CheckIn>,
+    #[serde(flatten)]
+    outcome: Outcome,
+    #[serde(flatten)]
+    details: VisitDetails,
+}
+
+impl Refers for VisitItem {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+
+batch! {
+    /// Visits of one source system. Their order does not matter.
+    VisitBatch of VisitItem
+}
+
+pub struct Context {
+    radius: i64,
+    least_minutes: i64,
+    places: HashMap<Uuid, Place>,
+}
+
+impl Imported for Visit {
+    type Item = VisitItem;
+    type Context = Context;
+
+    async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
+        let known = visits::source_system.eq(keys.source_system).assume_not_null();
+        let ids = visits::external_id.eq_any(&keys.external_ids).assume_not_null();
+        let rows = visits::table.filter(visible_to(caller));
+        let rows = rows.filter(known.and(ids).or(visits::id.eq_any(&keys.ids)));
+        let rows = rows.order(visits::id).select(visits::id).for_update();
+        let locked: Vec<Uuid> = rows.load(conn).await?;
+        let rows = Self::query().filter(visits::id.eq_any(locked)).order(visits::id);
+        Ok(rows.load(conn).await?)
+    }
+
+    async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
+        let customer = |it: &Arrival<Self>| {
+            it.item.customer_id.or(it.before.as_ref().map(|it| it.customer_id))
+        };
+        let customers: Vec<Uuid> = arrivals.iter().filter_map(customer).collect();
+        let (radius, least_minutes, places) = surroundings(tx, &customers).await?;
+        Ok(Context { radius, least_minutes, places })
+    }
+
+    fn drafted(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {
+        let Arrival { item, before, id, now, .. } = arrival;
+        let new = || {
+            let sent = [
+                ("customer_id", item.customer_id.is_some()),
+                ("owner_id", item.owner_id.is_some()),
+                ("planned_date", item.planned_date.is_some()),
+            ];
+            let missing = sent.iter().filter(|it| !it.1);
+            let fault = |name| Fault::new(format!("/{name}"), "required", "a new visit needs it");
+            let faults: Vec<Fault> = missing.map(|it| fault(it.0)).collect();
+            let (owner, customer) = (item.owner_id.unwrap_or_default(), item.customer_id);
+            let blank = Self::blank(*id, owner, customer.unwrap_or_default(), *now);
+            let (status, plan_source) = (VisitStatus::Completed, PlanSource::Import);
+            if faults.is_empty() { Ok(Self { plan_source, status, ..blank }) } else { Err(faults) }
+        };
+        let before = before.clone().map_or_else(new, Ok)?;
+        let mut after = before.with(&item.details).reported(&item.outcome);
+        after.customer_id = item.customer_id.unwrap_or(after.customer_id);
+        after.owner_id = item.owner_id.unwrap_or(after.owner_id);
+        after.planned_date = item.planned_date.unwrap_or(after.planned_date);
+        after.status = item.status.unwrap_or(after.status);
+        after.reason = item.reason.clone().or(after.reason);
+        after.source_system = Some(arrival.source_system.clone());
+        after.external_id = Some(item.key.external_id.clone());
+        let mut faults = after.faults();
+        for (name, kind, sent) in [
+            ("check_in", CheckKind::CheckIn, &item.check_in),
+            ("check_out", CheckKind::CheckOut, &item.check_out),
+        ] {
+            let Some(sent) = sent else { continue };
+            let place = sent.place_faults().into_iter();
+            faults.extend(
+                place.map(|it| Fault::new(format!("/{name}{}", it.pointer), it.code, it.message)),
+            );
+            // When the other system had it is not known: it is not late for us.
+            let place = context.places.get(&after.customer_id).copied();
+            let check =
+                sent.check(&after, after.owner_id, kind, (sent.occurred_at, place, context.radius));
+            let owner = after.owner_id;
+            after.checks.0.retain(|it| it.user_id != owner || it.kind != kind);
+            after.checks.0.push(check);
+        }
+        if let (Some(start), Some(end)) =
+            (after.check(CheckKind::CheckIn), after.check(CheckKind::CheckOut))
+            && end.occurred_at < start.occurred_at
+        {
+            let why = "before the check-in";
+            faults.push(Fault::new("/check_out/occurred_at", "range", why));
+        }
+        if item.outcome.follow_up.is_some() || item.outcome.attachment_ids.is_some() {
+            let why = "not by a batch";
+            faults.push(Fault::new("/follow_up", "unknown_field", why));
+        }
+        if faults.is_empty() {
+            Ok(after.in_order().judged(context.least_minutes))
+        } else {
+            Err(faults)
+        }
+    }
+
+    async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
+        for drafts in drafts.chunks(1000) {
+            let rows: Vec<&Self> = drafts.iter().map(|it| &it.after).collect();
+            let ids: Vec<Uuid> = rows.iter().map(|it| it.id).collect();
+            diesel::insert_into(visits::table)
+                .values(rows.clone())
+                .on_conflict(visits::id)
+                .do_update()
+                .set((
+                    visits::version.eq(excluded(visits::version)),
+                    visits::owner_id.eq(excluded(visits::owner_id)),
+                    visits::customer_id.eq(excluded(visits::customer_id)),
+                    visits::contact_ids.eq(excluded(visits::contact_ids)),
+                    visits::participant_ids.eq(excluded(visits::participant_ids)),
+                    visits::visit_type.eq(excluded(visits::visit_type)),
+                    visits::plan_source.eq(excluded(visits::plan_source)),
+                    visits::planned_date.eq(excluded(visits::planned_date)),
+                    visits::window_from.eq(excluded(visits::window_from)),
+                    visits::window_to.eq(excluded(visits::window_to)),
+                    visits::purpose.eq(excluded(visits::purpose)),
+                    visits::remote.eq(excluded(visits::remote)),
+                    visits::status.eq(excluded(visits::status)),
+                    visits::reason.eq(excluded(visits::reason)),
+                    visits::outcome.eq(excluded(visits::outcome)),
+                    visits::refuse_reason.eq(excluded(visits::refuse_reason)),
+                    visits::summary.eq(excluded(visits::summary)),
+                    visits::next_action.eq(excluded(visits::next_action)),
+                    visits::next_visit_on.eq(excluded(visits::next_visit_on)),
+                    visits::complaint_answer.eq(excluded(visits::complaint_answer)),
+                    visits::duration_min.eq(excluded(visits::duration_min)),
+                    visits::validity.eq(excluded(visits::validity)),
+                    visits::source_system.eq(excluded(visits::source_system)),
+                    visits::external_id.eq(excluded(visits::external_id)),
+                    visits::updated_at.eq(excluded(visits::updated_at)),
+                ))
+                .execute(tx.conn())
+                .await
+                .map_err(refused)?;
+            let old = visit_checks::table.filter(visit_checks::visit_id.eq_any(&ids));
+            diesel::delete(old).execute(tx.conn()).await?;
+            let checks: Vec<Check> = rows.iter().flat_map(|row| row.rows_of_checks()).collect();
+            diesel::insert_into(visit_checks::table)
+                .values(&checks)
+                .execute(tx.conn())
+                .await
+                .map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+}
+
+impl Visit {
+    /// A visit in progress keeps its people until they have checked out.
+    fn rows_of_checks(&self) -> Vec<Check> {
+        let gone = |user| self.check_of(user, CheckKind::CheckOut).is_some();
+        let open = |check: &super::VisitCheck| {
+            self.status == VisitStatus::InProgress
+                && check.kind == CheckKind::CheckIn
+                && !gone(check.user_id)
+        };
+        self.checks.iter().map(|it| Check::of(self.id, it, open(it))).collect()
+    }
+}

@@ -1,0 +1,370 @@
+//! The queries on visits and their checks. Each that answers a caller starts at `visible_to`.
+
+use ::customers::contact::Contact;
+use ::customers::customer::Customer;
+use auth::reach::InReach;
+use auth::{Body, Caller, reference};
+use company::Company;
+use diesel::expression::is_aggregate;
+use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{Array, Bool, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use futures_util::future::LocalBoxFuture;
+use platform::{Change, Conn, Date, Error, Fault, IfMatch, List, Resource, Result, Timestamp, Tx};
+use schema::{customers, visit_checks, visits};
+use uuid::Uuid;
+
+use super::fields::VisitSort;
+use super::geo::Place;
+use super::steps::{check_day, least_minutes};
+use super::{
+    CheckKind, GeoStatus, NewVisit, Visit, VisitAction, VisitChanges, VisitCheck, VisitFilter,
+    VisitPage, VisitStatus,
+};
+
+/// The owner or somebody who comes along is in reach (API.md).
+#[derive(Debug, Clone)]
+pub struct ByCompany<'a> {
+    owner: InReach<'a, visits::owner_id>,
+    reach: Option<&'a [Uuid]>,
+}
+
+pub fn visible_to(caller: &Caller) -> ByCompany<'_> {
+    ByCompany { owner: caller.reaches(visits::owner_id), reach: caller.reach() }
+}
+
+impl Expression for ByCompany<'_> {
+    type SqlType = Bool;
+}
+
+impl<Q> AppearsOnTable<Q> for ByCompany<'_> where visits::id: AppearsOnTable<Q> {}
+
+impl<Q> SelectableExpression<Q> for ByCompany<'_> where visits::id: AppearsOnTable<Q> {}
+
+impl ValidGrouping<()> for ByCompany<'_> {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl QueryId for ByCompany<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl QueryFragment<Pg> for ByCompany<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> diesel::QueryResult<()> {
+        let Some(reach) = &self.reach else {
+            out.push_sql("true");
+            return Ok(());
+        };
+        out.push_sql("(");
+        self.owner.walk_ast(out.reborrow())?;
+        out.push_sql(" or visits.participant_ids && ");
+        out.push_bind_param::<Array<SqlUuid>, &[Uuid]>(reach)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+auth::find! {
+    /// The visible lookup of references to visits.
+    find_visits in visits, visible_to
+}
+
+fn matching<'a>(caller: &'a Caller, filter: &'a VisitFilter) -> visits::BoxedQuery<'a, Pg> {
+    let mut query = visits::table.filter(visible_to(caller)).into_boxed();
+    if let Some(customer) = filter.customer_id {
+        query = query.filter(visits::customer_id.eq(customer));
+    }
+    if let Some(owner) = filter.owner_id {
+        query = query.filter(visits::owner_id.eq(owner));
+    }
+    if let Some(participant) = filter.participant_id {
+        query = query.filter(visits::participant_ids.contains(vec![participant]));
+    }
+    if let Some(statuses) = &filter.status {
+        query = query.filter(visits::status.eq_any(statuses));
+    }
+    if let Some(types) = &filter.visit_type {
+        query = query.filter(visits::visit_type.eq_any(types));
+    }
+    if let Some(outcomes) = &filter.outcome {
+        query = query.filter(visits::outcome.eq_any(outcomes));
+    }
+    if let Some(validities) = &filter.validity {
+        query = query.filter(visits::validity.eq_any(validities));
+    }
+    if let Some(from) = filter.planned_from {
+        query = query.filter(visits::planned_date.ge(from));
+    }
+    if let Some(to) = filter.planned_to {
+        query = query.filter(visits::planned_date.lt(to));
+    }
+    query
+}
+
+impl Visit {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<VisitFilter>,
+    ) -> Result<VisitPage> {
+        use visits::{created_at, id, planned_date};
+        let filter = reference::filter(conn, caller, list).await?;
+        let query = matching(caller, &filter).limit(list.fetch());
+        let total = if list.counted {
+            Some(matching(caller, &filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let key = |it: &Self| (it.planned_date, it.id);
+        match filter.sort.unwrap_or(VisitSort::Latest) {
+            VisitSort::Earliest => {
+                let rows = query.filter(list.after::<Date, _, _>(planned_date, id)?);
+                let rows = rows.order((planned_date, id)).select(Self::as_select());
+                list.page(rows.load(conn).await?, total, key)
+            }
+            VisitSort::Latest => {
+                let rows = query.filter(list.before::<Date, _, _>(planned_date, id)?);
+                let rows = rows.order((planned_date.desc(), id.desc())).select(Self::as_select());
+                list.page(rows.load(conn).await?, total, key)
+            }
+            VisitSort::NewestFirst => {
+                let rows = query.filter(list.before::<Timestamp, _, _>(created_at, id)?);
+                let rows = rows.order((created_at.desc(), id.desc())).select(Self::as_select());
+                list.page(rows.load(conn).await?, total, |it: &Self| (it.created_at, it.id))
+            }
+        }
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let visit = Self::query().filter(visible_to(caller)).filter(visits::id.eq(id));
+        Ok(visit.first(conn).await?)
+    }
+
+    pub async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = visits::table.filter(visible_to(caller)).filter(visits::id.eq(id));
+        let locked: Uuid = row.select(visits::id).for_update().first(tx.conn()).await?;
+        // A statement of its own: the checks as of the lock, not as of before it was waited for.
+        Ok(Self::query().filter(visits::id.eq(locked)).first(tx.conn()).await?)
+    }
+
+    pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewVisit>) -> Result<Self> {
+        let new = new.resolve(tx.conn(), caller).await?;
+        let owner = new.owner_id.unwrap_or(caller.id());
+        if caller.reach().is_some_and(|reach| !reach.contains(&owner)) {
+            let detail = "plan for yourself or for somebody whom you lead";
+            return Err(Error::forbidden_because("not_your_person", detail));
+        }
+        let system = new.source_system.as_deref().or(caller.source_system());
+        let system = new.external_id.as_ref().and(system).map(str::to_owned);
+        let visit = Self {
+            planned_date: new.planned_date.unwrap_or(tx.today),
+            external_id: system.as_ref().and(new.external_id.clone()),
+            source_system: system,
+            ..Self::blank(Uuid::now_v7(), owner, new.customer_id, tx.now)
+        }
+        .with(&new.details);
+        check_day(tx, visit.planned_date)?;
+        visit.check_people(tx, caller).await?;
+        let insert = diesel::insert_into(visits::table).values(&visit);
+        insert.execute(tx.conn()).await.map_err(refused)?;
+        tx.record(Change::created(&visit)).await?;
+        Ok(visit)
+    }
+
+    pub async fn update(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfMatch,
+        changes: &Body<VisitChanges>,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before, changes.fields())?;
+        before.check_hand(caller, VisitAction::Change)?;
+        before.status.after(VisitAction::Change)?;
+        let changes = changes.resolve(tx.conn(), caller).await?;
+        let after = before.with(&changes.details);
+        after.check_people(tx, caller).await?;
+        before.save(tx, after).await
+    }
+
+    pub(super) async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+        let after = self.next(after, tx.now);
+        if after != *self {
+            let update = diesel::update(visits::table.find(self.id)).set(&after);
+            update.execute(tx.conn()).await.map_err(refused)?;
+            tx.record(Change::updated(self, &after)).await?;
+        }
+        Ok(after)
+    }
+
+    /// Contacts are of this customer, and who comes along is there.
+    async fn check_people(&self, tx: &mut Tx, caller: &Caller) -> Result<()> {
+        let mut faults = self.faults();
+        let contacts = Contact::ids_of(tx.conn(), self.customer_id).await?;
+        let wanted = auth::reference::Wanted {
+            ids: self.participant_ids.iter().copied().collect(),
+            ..Default::default()
+        };
+        let people = auth::find_users(tx.conn(), caller, &wanted).await?;
+        let contacts = |id: &Uuid| contacts.contains(id);
+        faults.extend(strangers("contact_ids", &self.contact_ids, contacts));
+        let people = |id: &Uuid| people.has(id);
+        faults.extend(strangers("participant_ids", &self.participant_ids, people));
+        if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
+    }
+}
+
+/// Those of a list that are not there, or stand there twice.
+fn strangers(name: &str, ids: &[Uuid], there: impl Fn(&Uuid) -> bool) -> Vec<Fault> {
+    let fault = |(index, id): (usize, &Uuid)| {
+        let pointer = format!("/{name}/{index}");
+        if !there(id) {
+            Some(Fault::unknown_reference(&pointer))
+        } else if ids[..index].contains(id) {
+            Some(Fault::new(pointer, "duplicate", "it stands there twice"))
+        } else {
+            None
+        }
+    };
+    ids.iter().enumerate().filter_map(fault).collect()
+}
+
+/// Where a customer is.
+pub(super) async fn place_of(conn: &mut Conn, customer: Uuid) -> Result<Option<Place>> {
+    let row = customers::table.find(customer).select((customers::latitude, customers::longitude));
+    let (latitude, longitude): (Option<f64>, Option<f64>) = row.first(conn).await?;
+    Ok(latitude.zip(longitude))
+}
+
+/// A row of `visit_checks`.
+#[derive(Insertable)]
+#[diesel(table_name = visit_checks, treat_none_as_default_value = false)]
+pub struct Check {
+    visit_id: Uuid,
+    user_id: Uuid,
+    kind: CheckKind,
+    open: bool,
+    occurred_at: Timestamp,
+    received_at: Timestamp,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    accuracy_m: Option<f64>,
+    fix_age_s: Option<f64>,
+    mock: bool,
+    photo_id: Option<Uuid>,
+    distance_m: Option<i32>,
+    geo_status: GeoStatus,
+    offline_delay_s: i32,
+}
+
+impl Check {
+    pub fn of(visit_id: Uuid, check: &VisitCheck, open: bool) -> Self {
+        Self {
+            visit_id,
+            user_id: check.user_id,
+            kind: check.kind,
+            open,
+            occurred_at: check.occurred_at,
+            received_at: check.received_at,
+            latitude: check.latitude,
+            longitude: check.longitude,
+            accuracy_m: check.accuracy_m,
+            fix_age_s: check.fix_age_s,
+            mock: check.mock,
+            photo_id: check.photo_id,
+            distance_m: check.distance_m,
+            geo_status: check.geo_status,
+            offline_delay_s: check.offline_delay_s,
+        }
+    }
+
+    /// Somebody comes, or goes: then they may come elsewhere.
+    pub async fn insert(tx: &mut Tx, visit: Uuid, check: &VisitCheck) -> Result<()> {
+        let comes = check.kind == CheckKind::CheckIn;
+        if !comes {
+            let theirs = visit_checks::user_id.eq(check.user_id);
+            let theirs = visit_checks::table.filter(visit_checks::visit_id.eq(visit).and(theirs));
+            let update = diesel::update(theirs).set(visit_checks::open.eq(false));
+            update.execute(tx.conn()).await?;
+        }
+        let row = Self::of(visit, check, comes);
+        let insert = diesel::insert_into(visit_checks::table).values(row);
+        insert.execute(tx.conn()).await.map_err(refused)?;
+        Ok(())
+    }
+
+    /// Everybody of an abandoned visit is free again.
+    pub async fn close_all(tx: &mut Tx, visit: Uuid) -> Result<()> {
+        let all = visit_checks::table.filter(visit_checks::visit_id.eq(visit));
+        let update = diesel::update(all).set(visit_checks::open.eq(false));
+        update.execute(tx.conn()).await?;
+        Ok(())
+    }
+}
+
+/// A job: what was planned for a day that is over was missed 未执行. Once each.
+pub async fn mark_missed(tx: &mut Tx) -> Result<u64> {
+    let late = visits::status.eq(VisitStatus::Planned).and(visits::planned_date.lt(tx.today));
+    let rows = visits::table.filter(late).order(visits::id).limit(1000);
+    let rows = rows.select(visits::id).for_update().skip_locked();
+    let ids: Vec<Uuid> = rows.load(tx.conn()).await?;
+    let rows = Visit::query().filter(visits::id.eq_any(&ids)).order(visits::id);
+    let rows: Vec<Visit> = rows.load(tx.conn()).await?;
+    let mut records = vec![];
+    for before in &rows {
+        let status = before.status.after(VisitAction::Miss)?;
+        let after = before.next(Visit { status, reason: None, ..before.clone() }, tx.now);
+        diesel::update(visits::table.find(before.id)).set(&after).execute(tx.conn()).await?;
+        records.push(Change::updated(before, &after)?);
+    }
+    tx.record_all(&records).await?;
+    Ok(rows.len() as u64)
+}
+
+/// A hook of customers: the loser's visits are the winner's from now on.
+pub fn customer_merged<'a>(
+    tx: &'a mut Tx,
+    winner: &'a Customer,
+    loser: &'a Customer,
+) -> LocalBoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let rows = visits::table.filter(visits::customer_id.eq(loser.id)).order(visits::id);
+        let ids: Vec<Uuid> = rows.select(visits::id).for_update().load(tx.conn()).await?;
+        let rows = Visit::query().filter(visits::id.eq_any(&ids)).order(visits::id);
+        let rows: Vec<Visit> = rows.load(tx.conn()).await?;
+        for before in &rows {
+            let after = Visit { customer_id: winner.id, ..before.clone() };
+            before.save(tx, after).await?;
+        }
+        Ok(())
+    })
+}
+
+/// What facts need to know of the company and the customers.
+pub(super) async fn surroundings(
+    tx: &mut Tx,
+    customers: &[Uuid],
+) -> Result<(i64, i64, std::collections::HashMap<Uuid, Place>)> {
+    let company = Company::load(tx.conn()).await?;
+    let rows = customers::table.filter(customers::id.eq_any(customers));
+    let rows = rows.select((customers::id, customers::latitude, customers::longitude));
+    let rows: Vec<(Uuid, Option<f64>, Option<f64>)> = rows.load(tx.conn()).await?;
+    let places = rows.into_iter().filter_map(|(id, a, b)| Some((id, a.zip(b)?))).collect();
+    Ok((company.settings.get("visit_radius_m"), least_minutes(&company), places))
+}
+
+pub fn refused(error: diesel::result::Error) -> Error {
+    let error = Error::from(error)
+        .on_constraint("visits_external_id_key", "/external_id", "duplicate")
+        .on_constraint("visits_customer_id_fkey", "/customer_id", "unknown_reference");
+    if error.violates("visit_checks_open_key") {
+        let detail = "another visit of yours is in progress";
+        return Error::conflict("visit_in_progress", detail).as_constraint("visit_checks_open_key");
+    }
+    error
+}

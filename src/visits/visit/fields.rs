@@ -1,0 +1,231 @@
+//! What is sent about visits.
+
+use auth::{Reference, Refers};
+use platform::{Date, Timestamp, sent, text_enum};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::{PlanSource, REFERENCES, RefuseReason, Validity, VisitStatus, VisitType};
+
+text_enum! {
+    pub enum VisitResult {
+        /// 已下单
+        Ordered = "ordered",
+        /// 有意向
+        Promised = "promised",
+        /// 已告知
+        Informed = "informed",
+        /// 被拒绝
+        Refused = "refused",
+        /// 客户不在
+        Absent = "absent",
+        /// 店铺关门
+        ClosedShop = "closed_shop",
+    }
+}
+
+text_enum! {
+    pub enum VisitSort {
+        Earliest = "planned_date",
+        Latest = "-planned_date",
+        NewestFirst = "-created_at",
+    }
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "customer_id": "0198c0de-0000-7000-8000-000000000001",
+    "planned_date": "2026-11-24", "purpose": "介绍新品" }))]
+pub struct NewVisit {
+    pub(super) customer_id: Uuid,
+    /// Yourself unless told
+    pub(super) owner_id: Option<Uuid>,
+    /// Today unless told
+    pub(super) planned_date: Option<Date>,
+    /// Whose `external_id`; your own system's unless told
+    #[schema(min_length = 1, max_length = 40)]
+    pub(super) source_system: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
+    pub(super) external_id: Option<String>,
+    #[serde(flatten)]
+    pub(super) details: VisitDetails,
+}
+
+/// A merge patch for a planned visit: absent fields stay, null clears. Its day changes by a
+/// reschedule.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "purpose": "收款" }))]
+pub struct VisitChanges {
+    #[serde(flatten)]
+    pub(super) details: VisitDetails,
+}
+
+/// What new visits and changes of them have in common.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct VisitDetails {
+    #[serde(rename = "type")]
+    #[schema(inline, nullable = false)]
+    pub(super) visit_type: Option<VisitType>,
+    #[schema(inline, nullable = false)]
+    pub(super) plan_source: Option<PlanSource>,
+    /// Of this customer
+    #[schema(max_items = 20, nullable = false)]
+    pub(super) contact_ids: Option<Vec<Uuid>>,
+    /// Who comes along 协访
+    #[schema(max_items = 20, nullable = false)]
+    pub(super) participant_ids: Option<Vec<Uuid>>,
+    #[serde(deserialize_with = "sent")]
+    pub(super) window_from: Option<Option<Timestamp>>,
+    /// Exclusive
+    #[serde(deserialize_with = "sent")]
+    pub(super) window_to: Option<Option<Timestamp>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(max_length = 1000)]
+    pub(super) purpose: Option<Option<String>>,
+    /// By telephone or screen
+    #[schema(nullable = false)]
+    pub(super) remote: Option<bool>,
+}
+
+impl Refers for NewVisit {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+impl Refers for VisitChanges {}
+
+/// Another day, and why
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "planned_date": "2026-11-25", "reason": "客户出差" }))]
+pub struct Reschedule {
+    pub(super) planned_date: Date,
+    #[schema(min_length = 1, max_length = 500)]
+    pub(super) reason: String,
+}
+
+/// Why
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "reason": "客户临时有会" }))]
+pub struct Because {
+    #[schema(min_length = 1, max_length = 500)]
+    pub(super) reason: String,
+}
+
+/// Why the exception is good
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "reason": "地下车库,信号弱" }))]
+pub struct Approval {
+    #[schema(min_length = 1, max_length = 500)]
+    pub(super) reason: String,
+}
+
+/// What a phone knows when somebody arrives
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({ "occurred_at": "2026-11-24T01:30:00Z", "latitude": 31.2304,
+    "longitude": 121.4737, "accuracy_m": 12.5, "fix_age_s": 3.0, "mock": false }))]
+pub struct CheckIn {
+    /// By the clock of the phone: at most 2 minutes ahead, and not older than the company allows
+    pub(super) occurred_at: Timestamp,
+    #[schema(minimum = -90, maximum = 90)]
+    pub(super) latitude: Option<f64>,
+    #[schema(minimum = -180, maximum = 180)]
+    pub(super) longitude: Option<f64>,
+    /// Radius of the fix
+    #[schema(minimum = 0, maximum = 100_000)]
+    pub(super) accuracy_m: Option<f64>,
+    /// Seconds between the fix and the check
+    #[schema(minimum = 0, maximum = 1_000_000)]
+    pub(super) fix_age_s: Option<f64>,
+    /// The phone says that the place is made up
+    #[serde(default)]
+    #[schema(default = false, nullable = false)]
+    pub(super) mock: Option<bool>,
+    /// An uploaded photo
+    pub(super) photo_id: Option<Uuid>,
+}
+
+/// What a phone knows when somebody leaves, and what came of the visit
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "occurred_at": "2026-11-24T02:10:00Z", "latitude": 31.2304,
+    "longitude": 121.4737, "accuracy_m": 8.0, "fix_age_s": 2.0, "outcome": "promised",
+    "summary": "下周一订货", "complaint_answer": false }))]
+pub struct CheckOut {
+    #[serde(flatten)]
+    pub(super) check: CheckIn,
+    #[serde(flatten)]
+    pub(super) outcome: Outcome,
+}
+
+/// What came of a visit
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[allow(clippy::struct_field_names, reason = "what came of it is one of the things to tell")]
+#[schema(example = json!({ "outcome": "refused", "refuse_reason": "price",
+    "next_visit_on": "2026-12-08", "complaint_answer": false }))]
+pub struct Outcome {
+    #[schema(inline, nullable = false)]
+    pub(super) outcome: Option<VisitResult>,
+    /// Needed when it is `refused`
+    #[schema(inline, nullable = false)]
+    pub(super) refuse_reason: Option<RefuseReason>,
+    #[schema(min_length = 1, max_length = 5000, nullable = false)]
+    pub(super) summary: Option<String>,
+    #[schema(min_length = 1, max_length = 1000, nullable = false)]
+    pub(super) next_action: Option<String>,
+    /// Needed when it is `refused`: whoever gives up loses the customer instead
+    #[schema(nullable = false)]
+    pub(super) next_visit_on: Option<Date>,
+    /// Did the customer complain or suggest anything? The owner's check-out has to say
+    #[schema(nullable = false)]
+    pub(super) complaint_answer: Option<bool>,
+    /// Makes the next action a follow-up of the owner's
+    #[schema(nullable = false)]
+    pub(super) follow_up: Option<FurtherStep>,
+    /// Photos and files that you uploaded, beside those that are there
+    #[schema(max_items = 20, nullable = false)]
+    pub(super) attachment_ids: Option<Vec<Uuid>>,
+}
+
+/// A follow-up for the owner of the visit
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct FurtherStep {
+    /// The next action unless told
+    #[schema(min_length = 1, max_length = 2000)]
+    pub(super) instruction: Option<String>,
+    pub(super) due_at: Timestamp,
+}
+
+/// Which visits to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct VisitFilter {
+    pub(super) customer_id: Option<Uuid>,
+    pub(super) owner_id: Option<Uuid>,
+    /// Who came along
+    pub(super) participant_id: Option<Uuid>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    pub(super) status: Option<Vec<VisitStatus>>,
+    /// One or several, separated by commas
+    #[serde(rename = "type")]
+    #[param(inline, style = Form, explode = false)]
+    pub(super) visit_type: Option<Vec<VisitType>>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    pub(super) outcome: Option<Vec<VisitResult>>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    pub(super) validity: Option<Vec<Validity>>,
+    pub(super) planned_from: Option<Date>,
+    /// Exclusive
+    pub(super) planned_to: Option<Date>,
+    /// By `-planned_date` unless told
+    #[param(inline)]
+    pub(super) sort: Option<VisitSort>,
+}
+
+impl Refers for VisitFilter {
+    const REFERENCES: &'static [Reference] = &[
+        Reference { at: "customer", of: "customer", find: super::find_customers },
+        Reference { at: "owner", of: "user", find: auth::find_users },
+        Reference { at: "participant", of: "user", find: auth::find_users },
+    ];
+}

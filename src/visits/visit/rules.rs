@@ -1,0 +1,299 @@
+//! The state machine of visits, and which of them count (RULES 4.3).
+
+use auth::Caller;
+use platform::{Error, Fault, Result, Timestamp, set};
+use uuid::Uuid;
+
+use super::{
+    CheckKind, GeoStatus, Outcome, PlanSource, Validity, Visit, VisitCheck, VisitDetails,
+    VisitResult, VisitStatus, VisitType,
+};
+
+/// A phone that was offline longer needs a manager's word.
+const OFFLINE_S: i32 = 24 * 3600;
+
+/// What somebody, or the job, does to a visit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VisitAction {
+    Change,
+    Reschedule,
+    Cancel,
+    CheckIn,
+    CheckOut,
+    Abandon,
+    Miss,
+    Explain,
+    Report,
+    Approve,
+}
+
+impl VisitStatus {
+    pub fn after(self, action: VisitAction) -> Result<Self> {
+        use VisitAction::{
+            Abandon, Approve, Cancel, Change, CheckIn, CheckOut, Explain, Miss, Report, Reschedule,
+        };
+        Ok(match (self, action) {
+            (Self::Planned, Change | Reschedule) => Self::Planned,
+            (Self::Planned, Cancel) => Self::Cancelled,
+            (Self::Planned, Miss) | (Self::Missed, Explain) => Self::Missed,
+            (Self::Planned | Self::Missed, CheckIn) | (Self::InProgress, Report) => {
+                Self::InProgress
+            }
+            (Self::InProgress, CheckOut) | (Self::Completed, Report | Approve) => Self::Completed,
+            (Self::InProgress, Abandon) => Self::Abandoned,
+            _ => {
+                let detail = format!("the visit is {}", self.as_str());
+                let error = Error::conflict("wrong_status", detail);
+                return Err(error.member("current_status", self.as_str()));
+            }
+        })
+    }
+}
+
+impl Visit {
+    pub(super) fn blank(id: Uuid, owner_id: Uuid, customer_id: Uuid, now: Timestamp) -> Self {
+        Self {
+            id,
+            version: 1,
+            owner_id,
+            customer_id,
+            contact_ids: vec![],
+            participant_ids: vec![],
+            visit_type: VisitType::Planned,
+            plan_source: PlanSource::Manual,
+            planned_date: platform::Date::default(),
+            window_from: None,
+            window_to: None,
+            purpose: None,
+            remote: false,
+            status: VisitStatus::Planned,
+            reason: None,
+            rescheduled_from: None,
+            outcome: None,
+            refuse_reason: None,
+            summary: None,
+            next_action: None,
+            next_visit_on: None,
+            complaint_answer: None,
+            duration_min: None,
+            validity: None,
+            approved_by: None,
+            follow_up_id: None,
+            attachment_ids: vec![],
+            source_system: None,
+            external_id: None,
+            created_at: now,
+            updated_at: now,
+            checks: vec![].into(),
+        }
+    }
+
+    pub(super) fn with(&self, changes: &VisitDetails) -> Self {
+        let mut after = self.clone();
+        set(&mut after.visit_type, changes.visit_type.as_ref());
+        set(&mut after.plan_source, changes.plan_source.as_ref());
+        set(&mut after.contact_ids, changes.contact_ids.as_ref());
+        set(&mut after.participant_ids, changes.participant_ids.as_ref());
+        set(&mut after.window_from, changes.window_from.as_ref());
+        set(&mut after.window_to, changes.window_to.as_ref());
+        set(&mut after.purpose, changes.purpose.as_ref());
+        set(&mut after.remote, changes.remote.as_ref());
+        after
+    }
+
+    pub(super) fn reported(&self, outcome: &Outcome) -> Self {
+        let mut after = self.clone();
+        after.outcome = outcome.outcome.or(after.outcome);
+        after.refuse_reason = outcome.refuse_reason.or(after.refuse_reason);
+        after.summary = outcome.summary.clone().or(after.summary);
+        after.next_action = outcome.next_action.clone().or(after.next_action);
+        after.next_visit_on = outcome.next_visit_on.or(after.next_visit_on);
+        after.complaint_answer = outcome.complaint_answer.or(after.complaint_answer);
+        let more = outcome.attachment_ids.iter().flatten();
+        let more: Vec<Uuid> =
+            more.filter(|id| !self.attachment_ids.contains(id)).copied().collect();
+        after.attachment_ids.extend(more);
+        after
+    }
+
+    /// What does not go together, whoever sends it.
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        let mut faults = vec![];
+        if let (Some(from), Some(to)) = (self.window_from, self.window_to)
+            && to <= from
+        {
+            faults.push(Fault::new("/window_to", "range", "it ends before it begins"));
+        }
+        if self.participant_ids.contains(&self.owner_id) {
+            let why = "the owner needs no company of themself";
+            faults.push(Fault::new("/participant_ids", "contradiction", why));
+        }
+        let refused = self.outcome == Some(VisitResult::Refused);
+        if refused && self.refuse_reason.is_none() {
+            faults.push(Fault::new("/refuse_reason", "required", "why was it refused?"));
+        }
+        if refused && self.next_visit_on.is_none() {
+            let why = "when is the next attempt? Whoever gives up loses the customer instead";
+            faults.push(Fault::new("/next_visit_on", "required", why));
+        }
+        if !refused && self.refuse_reason.is_some() {
+            let why = "only a refusal has one";
+            faults.push(Fault::new("/refuse_reason", "contradiction", why));
+        }
+        faults
+    }
+
+    pub(super) fn check(&self, kind: CheckKind) -> Option<&VisitCheck> {
+        self.check_of(self.owner_id, kind)
+    }
+
+    pub(super) fn check_of(&self, user: Uuid, kind: CheckKind) -> Option<&VisitCheck> {
+        self.checks.iter().find(|it| it.user_id == user && it.kind == kind)
+    }
+
+    /// With its duration, and whether it counts 有效拜访: completed, long enough, with an outcome and
+    /// the answer about complaints, and within the fence or approved by a manager. A visit by
+    /// telephone counts only for informing somebody.
+    pub(super) fn judged(mut self, least_minutes: i64) -> Self {
+        let (start, end) = (self.check(CheckKind::CheckIn), self.check(CheckKind::CheckOut));
+        let minutes = |(start, end): (&VisitCheck, &VisitCheck)| {
+            i32::try_from((end.occurred_at.0 - start.occurred_at.0).get_seconds() / 60).ok()
+        };
+        let evidence = start.is_some_and(|it| it.geo_status == GeoStatus::InFence);
+        let offline = start.iter().chain(&end).any(|it| it.offline_delay_s > OFFLINE_S);
+        self.duration_min = start.zip(end).and_then(minutes);
+        let complete = self.outcome.is_some()
+            && self.complaint_answer.is_some()
+            && self.duration_min.is_some_and(|it| i64::from(it) >= least_minutes);
+        self.validity = (self.status == VisitStatus::Completed).then(|| {
+            let excused = self.approved_by.is_some();
+            if !complete || self.remote && self.outcome != Some(VisitResult::Informed) {
+                Validity::Invalid
+            } else if excused || (self.remote || evidence) && !offline {
+                Validity::Valid
+            } else {
+                Validity::PendingReview
+            }
+        });
+        self
+    }
+
+    /// Plans are made by their owner and by those who lead them; what happened only the owner
+    /// says.
+    pub(super) fn check_hand(&self, caller: &Caller, action: VisitAction) -> Result<()> {
+        use VisitAction::{Cancel, Change, Reschedule};
+        let mine = self.owner_id == caller.id();
+        let leads = caller.reach().is_none_or(|reach| reach.contains(&self.owner_id));
+        if mine || leads && matches!(action, Change | Reschedule | Cancel) {
+            return Ok(());
+        }
+        Err(Error::forbidden_because("not_your_visit", "only its owner does this"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use platform::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn every_status_and_every_action() {
+        use VisitAction::{
+            Abandon, Approve, Cancel, Change, CheckIn, CheckOut, Explain, Miss, Report, Reschedule,
+        };
+        use VisitStatus::{Abandoned, Cancelled, Completed, InProgress, Missed, Planned};
+        let edges = [
+            (Planned, Change, Planned),
+            (Planned, Reschedule, Planned),
+            (Planned, Cancel, Cancelled),
+            (Planned, CheckIn, InProgress),
+            (Planned, Miss, Missed),
+            (Missed, Explain, Missed),
+            (Missed, CheckIn, InProgress),
+            (InProgress, CheckOut, Completed),
+            (InProgress, Abandon, Abandoned),
+            (InProgress, Report, InProgress),
+            (Completed, Report, Completed),
+            (Completed, Approve, Completed),
+        ];
+        let actions = [
+            Change, Reschedule, Cancel, CheckIn, CheckOut, Abandon, Miss, Explain, Report, Approve,
+        ];
+        for status in [Planned, InProgress, Completed, Cancelled, Missed, Abandoned] {
+            for action in actions {
+                let expected = edges.iter().find(|it| (it.0, it.1) == (status, action));
+                let after = status.after(action);
+                let after = after.as_ref().map(|it| *it).map_err(Error::code);
+                let expected = expected.map_or(Err("wrong_status"), |it| Ok(it.2));
+                assert_eq!(after, expected, "{status:?} {action:?}");
+            }
+        }
+    }
+
+    fn instant(minute: i64) -> Timestamp {
+        Timestamp(jiff::Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap())
+    }
+
+    fn visit(geo: GeoStatus, offline: i32, minutes: i64) -> Visit {
+        let blank = Visit::blank(Uuid::nil(), Uuid::nil(), Uuid::nil(), instant(0));
+        let check = |kind, minute| VisitCheck {
+            user_id: Uuid::nil(),
+            kind,
+            occurred_at: instant(minute),
+            received_at: instant(minute),
+            latitude: None,
+            longitude: None,
+            accuracy_m: None,
+            fix_age_s: None,
+            mock: false,
+            photo_id: None,
+            distance_m: None,
+            geo_status: geo,
+            offline_delay_s: offline,
+        };
+        Visit {
+            status: VisitStatus::Completed,
+            outcome: Some(VisitResult::Informed),
+            complaint_answer: Some(false),
+            checks: vec![check(CheckKind::CheckIn, 0), check(CheckKind::CheckOut, minutes)].into(),
+            ..blank
+        }
+    }
+
+    #[test]
+    fn which_visits_count() {
+        use GeoStatus::{InFence, OutOfFence};
+        use Validity::{Invalid, PendingReview, Valid};
+        let good = visit(InFence, 0, 5);
+        let approved = Some(Uuid::max());
+        let cases = [
+            ("good", good.clone(), Valid),
+            ("too short", visit(InFence, 0, 4), Invalid),
+            ("no outcome", Visit { outcome: None, ..good.clone() }, Invalid),
+            ("no answer", Visit { complaint_answer: None, ..good.clone() }, Invalid),
+            ("no evidence", visit(OutOfFence, 0, 5), PendingReview),
+            ("offline for a day", visit(InFence, OFFLINE_S, 5), Valid),
+            ("offline for longer", visit(InFence, OFFLINE_S + 1, 5), PendingReview),
+            ("approved", Visit { approved_by: approved, ..visit(OutOfFence, 0, 5) }, Valid),
+            (
+                "short all the same",
+                Visit { approved_by: approved, ..visit(OutOfFence, 0, 4) },
+                Invalid,
+            ),
+            ("by telephone", Visit { remote: true, ..visit(GeoStatus::Remote, 0, 5) }, Valid),
+            (
+                "by telephone, to sell",
+                Visit { remote: true, outcome: Some(VisitResult::Ordered), ..good.clone() },
+                Invalid,
+            ),
+            ("no check-out", Visit { checks: vec![].into(), ..good.clone() }, Invalid),
+        ];
+        for (name, visit, expected) in cases {
+            assert_eq!(visit.judged(5).validity, Some(expected), "{name}");
+        }
+        let running = Visit { status: VisitStatus::InProgress, ..good };
+        assert_eq!(running.judged(5).validity, None);
+        assert_eq!(visit(InFence, 0, 61).judged(5).duration_min, Some(61));
+    }
+}

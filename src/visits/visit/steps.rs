@@ -1,0 +1,354 @@
+//! The steps of a visit: planned anew, begun, ended, explained, approved.
+
+use attachments::attachment::attach;
+use auth::Caller;
+use company::Company;
+use follow_ups::follow_up::{FollowUp, Opened, Source};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, ToSpan};
+use platform::{Date, Error, Fault, IfSent, Result, Timestamp, Tx};
+use uuid::Uuid;
+
+use super::db::{Check, place_of};
+use super::geo::{Fix, distance_m, judge};
+use super::{
+    Because, CheckIn, CheckKind, CheckOut, GeoStatus, Outcome, Reschedule, Validity, Visit,
+    VisitAction, VisitCheck, VisitStatus,
+};
+
+/// How far the clock of a phone may be ahead.
+const AHEAD: SignedDuration = SignedDuration::from_mins(2);
+
+impl Visit {
+    pub async fn reschedule(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        how: &Reschedule,
+    ) -> Result<Self> {
+        let before = Self::begin(tx, caller, id, based_on, VisitAction::Reschedule).await?;
+        check_day(tx, how.planned_date)?;
+        if how.planned_date == before.planned_date {
+            return Ok(before);
+        }
+        let after = Self {
+            planned_date: how.planned_date,
+            rescheduled_from: Some(before.planned_date),
+            reason: Some(how.reason.clone()),
+            window_from: None,
+            window_to: None,
+            ..before.clone()
+        };
+        before.save(tx, after).await
+    }
+
+    /// Cancels, abandons or explains it.
+    pub async fn excuse(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        (action, why): (VisitAction, &Because),
+    ) -> Result<Self> {
+        let before = Self::begin(tx, caller, id, based_on, action).await?;
+        let status = before.status.after(action)?;
+        if action == VisitAction::Explain && before.reason.is_some() {
+            return Err(Error::conflict("already_explained", "it was explained already"));
+        }
+        if action == VisitAction::Abandon {
+            Check::close_all(tx, id).await?;
+        }
+        before.save(tx, Self { status, reason: Some(why.reason.clone()), ..before.clone() }).await
+    }
+
+    /// The owner begins the visit; who comes along only notes their own arrival.
+    pub async fn check_in(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        sent: &CheckIn,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        let company = Company::load(tx.conn()).await?;
+        let mut after = before.clone();
+        if before.is_owner(caller)? {
+            after.status = before.status.after(VisitAction::CheckIn)?;
+            let day = sent.occurred_at.0.to_zoned(zone(&company)).date();
+            if before.status == VisitStatus::Missed && Date(day) != before.planned_date {
+                let detail = "a missed visit is begun only by what happened on its day";
+                return Err(Error::conflict("not_on_planned_day", detail));
+            }
+        } else if !matches!(before.status, VisitStatus::Planned | VisitStatus::InProgress) {
+            before.status.after(VisitAction::CheckIn)?;
+        }
+        if before.check_of(caller.id(), CheckKind::CheckIn).is_some() {
+            return Err(Error::conflict("already_checked_in", "you have checked in already"));
+        }
+        let check = before.evidence(tx, caller, &company, (CheckKind::CheckIn, sent)).await?;
+        Check::insert(tx, id, &check).await?;
+        after.checks.0.push(check);
+        before.save(tx, after.in_order()).await
+    }
+
+    /// The owner ends the visit and says what came of it; who came along only notes their leaving.
+    pub async fn check_out(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        sent: &CheckOut,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        let company = Company::load(tx.conn()).await?;
+        let mut after = before.clone();
+        let owner = before.is_owner(caller)?;
+        if owner {
+            let status = before.status.after(VisitAction::CheckOut)?;
+            after = Self { status, ..before.outcome_of(tx, caller, &sent.outcome).await? };
+            if after.complaint_answer.is_none() {
+                let why = "did the customer complain or suggest anything?";
+                let fault = Fault::new("/complaint_answer", "required", why);
+                return Err(Error::invalid(vec![fault]));
+            }
+        } else if sent.outcome.says_something() {
+            let detail = "only the owner says what came of it";
+            return Err(Error::forbidden_because("not_your_visit", detail));
+        }
+        let Some(start) = before.check_of(caller.id(), CheckKind::CheckIn) else {
+            return Err(Error::conflict("not_checked_in", "you have not checked in"));
+        };
+        if before.check_of(caller.id(), CheckKind::CheckOut).is_some() {
+            return Err(Error::conflict("already_checked_out", "you have checked out already"));
+        }
+        if sent.check.occurred_at < start.occurred_at {
+            let why = "before the check-in";
+            return Err(Error::invalid(vec![Fault::new("/occurred_at", "range", why)]));
+        }
+        let check = (CheckKind::CheckOut, &sent.check);
+        let check = before.evidence(tx, caller, &company, check).await?;
+        Check::insert(tx, id, &check).await?;
+        after.checks.0.push(check);
+        let after = after.in_order();
+        let after = if owner { after.judged(least_minutes(&company)) } else { after };
+        before.save(tx, after).await
+    }
+
+    /// What was not said at the check-out.
+    pub async fn report(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        sent: &Outcome,
+    ) -> Result<Self> {
+        let before = Self::begin(tx, caller, id, based_on, VisitAction::Report).await?;
+        if before.status == VisitStatus::Completed && before.outcome.is_some() {
+            return Err(Error::conflict("outcome_given", "what came of it has been said"));
+        }
+        let company = Company::load(tx.conn()).await?;
+        let after = before.outcome_of(tx, caller, sent).await?;
+        before.save(tx, after.judged(least_minutes(&company))).await
+    }
+
+    /// A manager takes the visit as valid although the evidence is not there (4.3).
+    pub async fn approve(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        why: &str,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        if before.owner_id == caller.id() {
+            let detail = "nobody approves their own visit";
+            return Err(Error::forbidden_because("self_approval", detail));
+        }
+        before.status.after(VisitAction::Approve)?;
+        if before.validity != Some(Validity::PendingReview) {
+            let detail = "there is no exception to approve";
+            return Err(Error::conflict("nothing_to_approve", detail));
+        }
+        let company = Company::load(tx.conn()).await?;
+        let (approved_by, reason) = (Some(caller.id()), Some(why.to_owned()));
+        let after = Self { reason, approved_by, ..before.clone() };
+        before.save(tx, after.judged(least_minutes(&company))).await
+    }
+
+    /// Locked, unchanged since it was read, in the right hands and the right status.
+    async fn begin(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        action: VisitAction,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        before.check_hand(caller, action)?;
+        before.status.after(action)?;
+        Ok(before)
+    }
+
+    fn is_owner(&self, caller: &Caller) -> Result<bool> {
+        let mine = self.owner_id == caller.id();
+        if mine || self.participant_ids.contains(&caller.id()) {
+            return Ok(mine);
+        }
+        let detail = "only its owner and who comes along check in and out";
+        Err(Error::forbidden_because("not_your_visit", detail))
+    }
+
+    pub(super) fn in_order(mut self) -> Self {
+        self.checks.0.sort_by_key(|it| (it.occurred_at, it.kind.as_str(), it.user_id));
+        self
+    }
+
+    /// With what came of it, its files and its follow-up.
+    async fn outcome_of(&self, tx: &mut Tx, caller: &Caller, sent: &Outcome) -> Result<Self> {
+        let mut after = self.reported(sent);
+        let mut faults = after.faults();
+        if sent.follow_up.is_some() && self.follow_up_id.is_some() {
+            faults.push(Fault::new("/follow_up", "duplicate", "it has a follow-up already"));
+        }
+        if let Some(step) = &sent.follow_up {
+            let instruction = step.instruction.clone().or_else(|| after.next_action.clone());
+            if instruction.is_none() {
+                let why = "say what is to be done, here or as the next action";
+                faults.push(Fault::new("/follow_up/instruction", "required", why));
+            }
+            if step.due_at < tx.now {
+                faults.push(Fault::new("/follow_up/due_at", "range", "the time is over already"));
+            }
+        }
+        if !faults.is_empty() {
+            return Err(Error::invalid(faults));
+        }
+        if let Some(ids) = &sent.attachment_ids {
+            attach(tx, caller, ids, ("visit", self.id), "/attachment_ids").await?;
+        }
+        if let Some(step) = &sent.follow_up {
+            let instruction = step.instruction.clone().or_else(|| after.next_action.clone());
+            let opened = Opened {
+                customer_id: self.customer_id,
+                assignee_id: self.owner_id,
+                instruction: instruction.unwrap_or_default(),
+                due_at: step.due_at,
+                source: Source::Visit,
+                source_id: Some(self.id),
+            };
+            after.follow_up_id = Some(FollowUp::open(tx, opened).await?.id);
+        }
+        Ok(after)
+    }
+
+    /// What the phone sent, with what it is worth.
+    async fn evidence(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        company: &Company,
+        (kind, sent): (CheckKind, &CheckIn),
+    ) -> Result<VisitCheck> {
+        let oldest = i64::from(24_u8) * company.settings.get("visit_offline_days");
+        let faults = sent.faults(tx.now, SignedDuration::from_hours(oldest));
+        if !faults.is_empty() {
+            return Err(Error::invalid(faults));
+        }
+        if let Some(photo) = sent.photo_id {
+            attach(tx, caller, &[photo], ("visit", self.id), "/photo_id").await?;
+        }
+        let customer = place_of(tx.conn(), self.customer_id).await?;
+        let radius = company.settings.get("visit_radius_m");
+        Ok(sent.check(self, caller.id(), kind, (tx.now, customer, radius)))
+    }
+}
+
+impl Outcome {
+    fn says_something(&self) -> bool {
+        self.outcome.is_some()
+            || self.refuse_reason.is_some()
+            || self.summary.is_some()
+            || self.next_action.is_some()
+            || self.next_visit_on.is_some()
+            || self.complaint_answer.is_some()
+            || self.follow_up.is_some()
+            || self.attachment_ids.is_some()
+    }
+}
+
+impl CheckIn {
+    pub(super) fn faults(&self, now: Timestamp, oldest: SignedDuration) -> Vec<Fault> {
+        let mut faults = self.place_faults();
+        if self.occurred_at.0 > now.0 + AHEAD {
+            faults.push(Fault::new("/occurred_at", "in_future", "more than two minutes ahead"));
+        } else if self.occurred_at.0 < now.0 - oldest {
+            let why = format!("more than {} days ago", oldest.as_hours() / 24);
+            faults.push(Fault::new("/occurred_at", "too_old", why));
+        }
+        faults
+    }
+
+    pub(super) fn place_faults(&self) -> Vec<Fault> {
+        if self.latitude.is_some() == self.longitude.is_some() {
+            return vec![];
+        }
+        let pointer = if self.latitude.is_some() { "/longitude" } else { "/latitude" };
+        vec![Fault::new(pointer, "required", "a place has both")]
+    }
+
+    /// The check that this becomes. `at` is when it came, where the customer is, and how far that
+    /// reaches.
+    pub(super) fn check(
+        &self,
+        visit: &Visit,
+        user_id: Uuid,
+        kind: CheckKind,
+        (received_at, customer, radius): (Timestamp, Option<(f64, f64)>, i64),
+    ) -> VisitCheck {
+        let place = self.latitude.zip(self.longitude);
+        let (accuracy_m, mock) = (self.accuracy_m, self.mock.unwrap_or_default());
+        let fix = Fix { place, accuracy_m, age_s: self.fix_age_s, mock };
+        #[allow(clippy::cast_precision_loss, reason = "some metres")]
+        let judged = judge(fix, customer, radius as f64);
+        #[allow(clippy::cast_possible_truncation, reason = "at most half the earth")]
+        let distance_m = place.zip(customer).map(|(a, b)| distance_m(a, b).round() as i32);
+        let delay = (received_at.0 - self.occurred_at.0).get_seconds().max(0);
+        VisitCheck {
+            user_id,
+            kind,
+            occurred_at: self.occurred_at,
+            received_at,
+            latitude: self.latitude,
+            longitude: self.longitude,
+            accuracy_m,
+            fix_age_s: self.fix_age_s,
+            mock,
+            photo_id: self.photo_id,
+            distance_m,
+            geo_status: if visit.remote { GeoStatus::Remote } else { judged },
+            offline_delay_s: i32::try_from(delay).unwrap_or(i32::MAX),
+        }
+    }
+}
+
+/// A day to plan for: today or later, and within a year.
+pub(super) fn check_day(tx: &Tx, day: Date) -> Result<()> {
+    if day < tx.today || day.0 > tx.today.0.saturating_add(366.days()) {
+        let why = "today or later, and within a year";
+        return Err(Error::invalid(vec![Fault::new("/planned_date", "range", why)]));
+    }
+    Ok(())
+}
+
+pub(super) fn least_minutes(company: &Company) -> i64 {
+    company.settings.get("visit_least_minutes")
+}
+
+fn zone(company: &Company) -> TimeZone {
+    TimeZone::get(&company.time_zone).unwrap_or(TimeZone::UTC)
+}
