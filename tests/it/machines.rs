@@ -105,7 +105,25 @@ impl<'a> World<'a> {
         let told = self.erp.post(&path, json!({ "items": items })).await.expect(200);
         assert_eq!(told["created"], wanted.len(), "{told:#}");
         let results = told["results"].as_array().unwrap();
-        results.iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect()
+        let ids: Vec<String> =
+            results.iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
+        if machine.path == "customers" {
+            self.tried(&ids).await;
+        }
+        ids
+    }
+
+    /// Three visits over two weeks to each: then a prospect may be lost.
+    async fn tried(&self, customers: &[String]) {
+        let visit = |customer: &String, day: &str| {
+            json!({ "external_id": format!("{customer} {day}"), "customer_id": customer,
+                "owner_id": self.seller, "planned_date": day })
+        };
+        let days = ["2026-10-01", "2026-10-08", "2026-10-15"];
+        let items: Vec<Value> =
+            customers.iter().flat_map(|it| days.map(|day| visit(it, day))).collect();
+        let told = self.erp.post("/api/v1/visits/batch", json!({ "items": items })).await;
+        assert_eq!(told.expect(200)["created"], 3 * customers.len());
     }
 
     /// Status, version and number of changes, for each row that is there.
