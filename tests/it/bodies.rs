@@ -213,8 +213,10 @@ async fn bodies_of_every_operation_that_make_no_sense() {
         }
         status
     };
-    let operations: Vec<_> =
-        openapi::operations().filter(|it| it.2["requestBody"].is_object()).collect();
+    // Files are any bytes.
+    let operations: Vec<_> = openapi::operations()
+        .filter(|it| it.2["requestBody"].is_object() && !it.0.ends_with("/attachments"))
+        .collect();
     let mut told = BTreeMap::<u16, usize>::new();
     for (template, method, _) in &operations {
         let method: Method = method.to_uppercase().parse().unwrap();

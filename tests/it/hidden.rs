@@ -55,6 +55,12 @@ impl<'a> World<'a> {
             let target = json!({ "owner_type": "user", "owner_id": seller.id, "value": "7",
                 "period_type": "month", "period_start": "2026-03-01" });
             let target = seller.post("/api/v1/targets", target).await.expect(201)["id"].clone();
+            let visit = json!({ "customer_id": customer, "purpose": name });
+            let visit = seller.post("/api/v1/visits", visit).await.expect(201)["id"].clone();
+            let follow_up = json!({ "customer_id": customer, "instruction": name,
+                "due_at": "2099-01-01T00:00:00Z" });
+            let follow_up =
+                seller.post("/api/v1/follow-ups", follow_up).await.expect(201)["id"].clone();
             own = customer.as_str().unwrap().to_owned();
             if seller.id == boris.id {
                 let rows = [
@@ -62,6 +68,8 @@ impl<'a> World<'a> {
                     ("contacts", contact),
                     ("orders", order),
                     ("targets", target),
+                    ("visits", visit),
+                    ("follow-ups", follow_up),
                 ];
                 hidden.extend(rows.map(|it| (it.0, it.1.as_str().unwrap().to_owned())));
             }
@@ -206,7 +214,8 @@ async fn a_list_is_what_can_be_read_one_by_one() {
         ("manager", world.manager),
         ("lead", lead),
     ]);
-    let templates: BTreeSet<&str> = openapi::operations().map(|it| it.0).collect();
+    let readable = openapi::operations().filter(|it| it.1 == "get");
+    let templates: BTreeSet<&str> = readable.map(|it| it.0).collect();
     let mut cells = 0;
     for collection in &templates {
         if !templates.contains(&*format!("{collection}/{{id}}")) {

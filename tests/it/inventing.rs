@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::http::Method;
 use salesbook::auth::Role;
 use serde_json::{Map, Value, json};
 
@@ -69,6 +70,16 @@ impl Inventor {
             let target = json!({ "owner_type": "user", "owner_id": seller.id, "value": "100",
                 "period_type": "year", "period_start": format!("203{n}-01-01") });
             keep("target", &make("targets", target).await);
+            let visit = json!({ "customer_id": customer["id"], "owner_id": admin.id });
+            keep("visit", &make("visits", visit).await);
+            let follow_up = json!({ "customer_id": customer["id"], "assignee_id": admin.id,
+                "instruction": text, "due_at": "2099-01-01T00:00:00Z" });
+            keep("follow-up", &make("follow-ups", follow_up).await);
+            let file = format!("/api/v1/attachments?name={n}.txt");
+            let plain = [("content-type", "text/plain")];
+            let uploaded =
+                admin.send_bytes(Method::POST, &file, text.clone().into_bytes(), &plain).await;
+            keep("attachment", &uploaded.expect(201));
             let rate = json!({ "from": "USD", "to": "CNY", "rate": "7.1",
                 "valid_on": format!("2026-01-0{}", n + 1) });
             keep("exchange-rate", &make("exchange-rates", rate).await);
@@ -141,7 +152,7 @@ impl Inventor {
 
     fn reference(&mut self, name: &str) -> String {
         let kind = match name {
-            "owner" | "salesperson" | "to_owner" | "new_owner" => "user",
+            "owner" | "salesperson" | "to_owner" | "new_owner" | "assignee" => "user",
             "merged" | "loser" => "customer",
             name => name,
         };

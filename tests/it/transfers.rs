@@ -119,6 +119,17 @@ async fn every_edge_of_the_status_machine_and_no_other() {
             let path = service.actor(Role::Salesperson).await.customer("C").await;
             let set = format!("update customers set status = '{from}' where id = '{}'", id(&path));
             service.sql(&set).await;
+            // Who has not been seen three times over two weeks is not given up.
+            let seen = format!(
+                "insert into visits (id, version, owner_id, customer_id, contact_ids,
+                participant_ids, visit_type, plan_source, planned_date, remote, status,
+                attachment_ids, created_at, updated_at)
+                select gen_random_uuid(), 1, owner_id, id, '{{}}', '{{}}', 'planned', 'manual',
+                    date '2026-01-01' + 7 * day, false, 'completed', '{{}}', now(), now()
+                from customers, generate_series(0, 2) as day where id = '{}'",
+                id(&path)
+            );
+            service.sql(&seen).await;
             let body = match action {
                 "activate" | "make-dormant" => json!({}),
                 _ => json!({ "reason": "because" }),

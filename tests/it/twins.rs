@@ -75,7 +75,7 @@ async fn what_one_company_does_leaves_the_other_alone() {
         .collect();
     let idle: Vec<_> = all.difference(&written).map(|name| (name, &done[*name])).collect();
     println!("{} of {} writing operations did something, not {idle:?}", written.len(), all.len());
-    assert!(written.len() * 4 > all.len() * 3, "{idle:?}");
+    assert!(written.len() * 3 > all.len() * 2, "{idle:?}");
     assert_eq!(checksums(&other).await, before);
     let after = checksums(&one).await;
     assert!(before.iter().filter(|it| after[it.0] != *it.1).count() > 10);

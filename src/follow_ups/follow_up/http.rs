@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use super::FollowUpAction::{Accept, Cancel, Complete, Return, Start};
 use super::{
-    Because, Extension, FollowUp, FollowUpFilter, FollowUpPage, MineFilter, NewFollowUp, Report,
+    FollowUp, FollowUpExtension, FollowUpFilter, FollowUpPage, FollowUpReason, FollowUpReport,
+    MineFilter, NewFollowUp,
 };
 use crate::{ReadFollowUps, WriteFollowUps};
 
@@ -139,7 +140,7 @@ async fn start_follow_up(
 /// 汇报: whoever assigned it finds it in their list and in the feed.
 #[utoipa::path(
     tag = "follow_ups",
-    request_body = Report,
+    request_body = FollowUpReport,
     responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
 )]
 #[post("/follow-ups/{id}/submit")]
@@ -147,7 +148,7 @@ async fn submit_follow_up(
     caller: Can<WriteFollowUps>,
     id: Path<Uuid>,
     based_on: IfSent,
-    report: Json<Report>,
+    report: Json<FollowUpReport>,
     write: Write,
 ) -> Result<Reply> {
     write.update(async move |tx| FollowUp::submit(tx, &caller, *id, based_on, &report).await).await
@@ -158,7 +159,7 @@ async fn submit_follow_up(
 /// Once, with a reason; again 409 `already_extended`.
 #[utoipa::path(
     tag = "follow_ups",
-    request_body = Extension,
+    request_body = FollowUpExtension,
     responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
 )]
 #[post("/follow-ups/{id}/extend")]
@@ -166,7 +167,7 @@ async fn extend_follow_up(
     caller: Can<WriteFollowUps>,
     id: Path<Uuid>,
     based_on: IfSent,
-    how: Json<Extension>,
+    how: Json<FollowUpExtension>,
     write: Write,
 ) -> Result<Reply> {
     write.update(async move |tx| FollowUp::extend(tx, &caller, *id, based_on, &how).await).await
@@ -177,7 +178,7 @@ async fn extend_follow_up(
 /// By whoever assigned it, or leads the person.
 #[utoipa::path(
     tag = "follow_ups",
-    request_body = Because,
+    request_body = FollowUpReason,
     responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
 )]
 #[post("/follow-ups/{id}/return")]
@@ -185,7 +186,7 @@ async fn return_follow_up(
     caller: Can<WriteFollowUps>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<Because>,
+    why: Json<FollowUpReason>,
     write: Write,
 ) -> Result<Reply> {
     let step = async move |tx: &mut _| {
@@ -216,7 +217,7 @@ async fn complete_follow_up(
 /// By whoever assigned it, or leads the person.
 #[utoipa::path(
     tag = "follow_ups",
-    request_body = Because,
+    request_body = FollowUpReason,
     responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
 )]
 #[post("/follow-ups/{id}/cancel")]
@@ -224,7 +225,7 @@ async fn cancel_follow_up(
     caller: Can<WriteFollowUps>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<Because>,
+    why: Json<FollowUpReason>,
     write: Write,
 ) -> Result<Reply> {
     let step = async move |tx: &mut _| {

@@ -120,7 +120,7 @@ const REFERENCES: &[Reference] = &[
 /// What came of it
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "result": "样品合格,下月订货" }))]
-pub struct Report {
+pub struct FollowUpReport {
     #[schema(min_length = 1, max_length = 5000)]
     result: String,
     /// Photos and files that you uploaded
@@ -132,7 +132,7 @@ pub struct Report {
 /// Why it takes longer, and until when
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "due_at": "2026-12-08T10:00:00Z", "reason": "客户出差,下周回来" }))]
-pub struct Extension {
+pub struct FollowUpExtension {
     due_at: Timestamp,
     #[schema(min_length = 1, max_length = 500)]
     reason: String,
@@ -141,7 +141,7 @@ pub struct Extension {
 /// Why
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "reason": "请补充客户的答复" }))]
-pub struct Because {
+pub struct FollowUpReason {
     #[schema(min_length = 1, max_length = 500)]
     reason: String,
 }

@@ -5,7 +5,7 @@ use auth::Caller;
 use platform::{Error, Fault, IfSent, Result, Tx};
 use uuid::Uuid;
 
-use super::{Because, Extension, FollowUp, FollowUpStatus, Report};
+use super::{FollowUp, FollowUpExtension, FollowUpReason, FollowUpReport, FollowUpStatus};
 
 /// What somebody does to a follow-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl FollowUp {
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        report: &Report,
+        report: &FollowUpReport,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(&before)?;
@@ -92,7 +92,7 @@ impl FollowUp {
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        extension: &Extension,
+        extension: &FollowUpExtension,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(&before)?;
@@ -121,7 +121,7 @@ impl FollowUp {
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        (action, why): (FollowUpAction, &Because),
+        (action, why): (FollowUpAction, &FollowUpReason),
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(&before)?;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::db::{Check, refused, surroundings, visible_to};
 use super::geo::Place;
 use super::{
-    CheckIn, CheckKind, Outcome, PlanSource, REFERENCES, Visit, VisitDetails, VisitStatus,
+    CheckIn, CheckKind, PlanSource, REFERENCES, Visit, VisitDetails, VisitOutcome, VisitStatus,
 };
 
 /// A visit as its system knows it: absent fields stay, null clears. A new one needs its owner, its
@@ -42,7 +42,7 @@ pub struct VisitItem {
     #[schema(nullable = false)]
     check_out: Option<CheckIn>,
     #[serde(flatten)]
-    outcome: Outcome,
+    outcome: VisitOutcome,
     #[serde(flatten)]
     details: VisitDetails,
 }

@@ -105,7 +105,7 @@ pub struct Reschedule {
 /// Why
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "reason": "客户临时有会" }))]
-pub struct Because {
+pub struct VisitExcuse {
     #[schema(min_length = 1, max_length = 500)]
     pub(super) reason: String,
 }
@@ -113,7 +113,7 @@ pub struct Because {
 /// Why the exception is good
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "reason": "地下车库,信号弱" }))]
-pub struct Approval {
+pub struct VisitException {
     #[schema(min_length = 1, max_length = 500)]
     pub(super) reason: String,
 }
@@ -152,7 +152,7 @@ pub struct CheckOut {
     #[serde(flatten)]
     pub(super) check: CheckIn,
     #[serde(flatten)]
-    pub(super) outcome: Outcome,
+    pub(super) outcome: VisitOutcome,
 }
 
 /// What came of a visit
@@ -160,7 +160,7 @@ pub struct CheckOut {
 #[allow(clippy::struct_field_names, reason = "what came of it is one of the things to tell")]
 #[schema(example = json!({ "outcome": "refused", "refuse_reason": "price",
     "next_visit_on": "2026-12-08", "complaint_answer": false }))]
-pub struct Outcome {
+pub struct VisitOutcome {
     #[schema(inline, nullable = false)]
     pub(super) outcome: Option<VisitResult>,
     /// Needed when it is `refused`

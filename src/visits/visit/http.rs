@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::batch::VisitBatch;
 use super::{
-    Approval, Because, CheckIn, CheckOut, NewVisit, Outcome, Reschedule, Visit, VisitAction,
-    VisitChanges, VisitFilter, VisitPage,
+    CheckIn, CheckOut, NewVisit, Reschedule, Visit, VisitAction, VisitChanges, VisitException,
+    VisitExcuse, VisitFilter, VisitOutcome, VisitPage,
 };
 use crate::{ApproveVisits, ImportVisits, ReadVisits, WriteVisits};
 
@@ -141,7 +141,7 @@ async fn reschedule_visit(
 /// Cancel a planned visit
 #[utoipa::path(
     tag = "visits",
-    request_body = Because,
+    request_body = VisitExcuse,
     responses((status = 200, description = "The visit", body = Visit), Problems),
 )]
 #[post("/visits/{id}/cancel")]
@@ -149,7 +149,7 @@ async fn cancel_visit(
     caller: Can<WriteVisits>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<Because>,
+    why: Json<VisitExcuse>,
     write: Write,
 ) -> Result<Reply> {
     let why = (VisitAction::Cancel, why);
@@ -204,7 +204,7 @@ async fn check_out(
 /// While it runs, or after the check-out if it was not said there; again 409 `outcome_given`.
 #[utoipa::path(
     tag = "visits",
-    request_body = Outcome,
+    request_body = VisitOutcome,
     responses((status = 200, description = "The visit", body = Visit), Problems),
 )]
 #[post("/visits/{id}/outcome")]
@@ -212,7 +212,7 @@ async fn report_outcome(
     caller: Can<WriteVisits>,
     id: Path<Uuid>,
     based_on: IfSent,
-    sent: Json<Outcome>,
+    sent: Json<VisitOutcome>,
     write: Write,
 ) -> Result<Reply> {
     write.update(async move |tx| Visit::report(tx, &caller, *id, based_on, &sent).await).await
@@ -223,7 +223,7 @@ async fn report_outcome(
 /// 中止: it was begun and does not count.
 #[utoipa::path(
     tag = "visits",
-    request_body = Because,
+    request_body = VisitExcuse,
     responses((status = 200, description = "The visit", body = Visit), Problems),
 )]
 #[post("/visits/{id}/abandon")]
@@ -231,7 +231,7 @@ async fn abandon_visit(
     caller: Can<WriteVisits>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<Because>,
+    why: Json<VisitExcuse>,
     write: Write,
 ) -> Result<Reply> {
     let why = (VisitAction::Abandon, why);
@@ -245,7 +245,7 @@ async fn abandon_visit(
 /// Once, else 409 `already_explained`.
 #[utoipa::path(
     tag = "visits",
-    request_body = Because,
+    request_body = VisitExcuse,
     responses((status = 200, description = "The visit", body = Visit), Problems),
 )]
 #[post("/visits/{id}/explain")]
@@ -253,7 +253,7 @@ async fn explain_visit(
     caller: Can<WriteVisits>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<Because>,
+    why: Json<VisitExcuse>,
     write: Write,
 ) -> Result<Reply> {
     let why = (VisitAction::Explain, why);
@@ -268,7 +268,7 @@ async fn explain_visit(
 /// Never by its owner: 403 `self_approval`, for admins, too.
 #[utoipa::path(
     tag = "visits",
-    request_body = Approval,
+    request_body = VisitException,
     responses((status = 200, description = "The valid visit", body = Visit), Problems),
 )]
 #[post("/visits/{id}/approve-exception")]
@@ -276,7 +276,7 @@ async fn approve_visit(
     caller: Can<ApproveVisits>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<Approval>,
+    why: Json<VisitException>,
     write: Write,
 ) -> Result<Reply> {
     write

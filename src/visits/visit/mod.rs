@@ -20,8 +20,8 @@ use uuid::Uuid;
 
 pub use db::{customer_merged, find_visits, mark_missed, visible_to};
 pub use fields::{
-    Approval, Because, CheckIn, CheckOut, FurtherStep, NewVisit, Outcome, Reschedule, VisitChanges,
-    VisitDetails, VisitFilter, VisitResult,
+    CheckIn, CheckOut, FurtherStep, NewVisit, Reschedule, VisitChanges, VisitDetails,
+    VisitException, VisitExcuse, VisitFilter, VisitOutcome, VisitResult,
 };
 pub use geo::GeoStatus;
 pub use rules::VisitAction;

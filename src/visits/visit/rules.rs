@@ -5,7 +5,7 @@ use platform::{Error, Fault, Result, Timestamp, set};
 use uuid::Uuid;
 
 use super::{
-    CheckKind, GeoStatus, Outcome, PlanSource, Validity, Visit, VisitCheck, VisitDetails,
+    CheckKind, GeoStatus, PlanSource, Validity, Visit, VisitCheck, VisitDetails, VisitOutcome,
     VisitResult, VisitStatus, VisitType,
 };
 
@@ -101,7 +101,7 @@ impl Visit {
         after
     }
 
-    pub(super) fn reported(&self, outcome: &Outcome) -> Self {
+    pub(super) fn reported(&self, outcome: &VisitOutcome) -> Self {
         let mut after = self.clone();
         after.outcome = outcome.outcome.or(after.outcome);
         after.refuse_reason = outcome.refuse_reason.or(after.refuse_reason);

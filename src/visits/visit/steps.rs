@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::db::{Check, place_of};
 use super::geo::{Fix, distance_m, judge};
 use super::{
-    Because, CheckIn, CheckKind, CheckOut, GeoStatus, Outcome, Reschedule, Validity, Visit,
-    VisitAction, VisitCheck, VisitStatus,
+    CheckIn, CheckKind, CheckOut, GeoStatus, Reschedule, Validity, Visit, VisitAction, VisitCheck,
+    VisitExcuse, VisitOutcome, VisitStatus,
 };
 
 /// How far the clock of a phone may be ahead.
@@ -49,7 +49,7 @@ impl Visit {
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        (action, why): (VisitAction, &Because),
+        (action, why): (VisitAction, &VisitExcuse),
     ) -> Result<Self> {
         let before = Self::begin(tx, caller, id, based_on, action).await?;
         let status = before.status.after(action)?;
@@ -143,7 +143,7 @@ impl Visit {
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        sent: &Outcome,
+        sent: &VisitOutcome,
     ) -> Result<Self> {
         let before = Self::begin(tx, caller, id, based_on, VisitAction::Report).await?;
         if before.status == VisitStatus::Completed && before.outcome.is_some() {
@@ -209,7 +209,7 @@ impl Visit {
     }
 
     /// With what came of it, its files and its follow-up.
-    async fn outcome_of(&self, tx: &mut Tx, caller: &Caller, sent: &Outcome) -> Result<Self> {
+    async fn outcome_of(&self, tx: &mut Tx, caller: &Caller, sent: &VisitOutcome) -> Result<Self> {
         let mut after = self.reported(sent);
         let mut faults = after.faults();
         if sent.follow_up.is_some() && self.follow_up_id.is_some() {
@@ -268,7 +268,7 @@ impl Visit {
     }
 }
 
-impl Outcome {
+impl VisitOutcome {
     fn says_something(&self) -> bool {
         self.outcome.is_some()
             || self.refuse_reason.is_some()
