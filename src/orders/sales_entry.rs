@@ -6,11 +6,12 @@ use std::collections::{HashMap, HashSet};
 
 use company::exchange_rate::converted;
 use customers::customer::regions;
+use diesel::dsl::sum;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Date as SqlDate, Nullable, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use platform::money::{minor_digits, split};
-use platform::{Date, Money, Number, Result, Timestamp, Tx, text_enum};
+use platform::{Conn, Date, Money, Number, Result, Timestamp, Tx, text_enum};
 use products::product::{self, Product};
 use rust_decimal::Decimal;
 use schema::sales_entries;
@@ -53,6 +54,24 @@ struct Facts {
     regions: HashMap<Uuid, Option<String>>,
     paths: HashMap<(Uuid, Date), Vec<Uuid>>,
     now: Timestamp,
+}
+
+/// Which of these products was ever sold to which of these customers: by an order that has not been
+/// taken back.
+pub async fn sold(
+    conn: &mut Conn,
+    customers: &[Uuid],
+    products: &[Uuid],
+) -> Result<HashSet<(Uuid, Uuid)>> {
+    let product = sales_entries::product_id.assume_not_null();
+    let pairs = sales_entries::table
+        .filter(sales_entries::customer_id.eq_any(customers))
+        .filter(product.eq_any(products))
+        .group_by((sales_entries::customer_id, sales_entries::product_id, sales_entries::order_id))
+        .having(sum(sales_entries::quantity).gt(Number(Decimal::ZERO)))
+        .select((sales_entries::customer_id, sales_entries::product_id));
+    let pairs: Vec<(Uuid, Option<Uuid>)> = pairs.load(conn).await?;
+    Ok(pairs.into_iter().filter_map(|(customer, product)| Some((customer, product?))).collect())
 }
 
 /// Recognises orders that are confirmed, on their `order_date`.

@@ -1,6 +1,9 @@
 //! The queries on contacts. Each starts at `visible_to`: a contact is as visible as its customer.
 
+use std::collections::HashMap;
+
 use auth::reach::InReach;
+use auth::reference::{BoxFuture, Found, Known, Wanted};
 use auth::{Body, Caller, reference};
 use diesel::dsl::{InnerJoin, IntoBoxed};
 use diesel::pg::Pg;
@@ -22,6 +25,41 @@ use crate::customer::Customer;
 
 pub fn visible_to(caller: &Caller) -> InReach<'_, customers::owner_id> {
     caller.reaches_or_pool(customers::owner_id)
+}
+
+/// The visible lookup of references to contacts.
+pub fn find_contacts<'a>(
+    conn: &'a mut Conn,
+    caller: &'a Caller,
+    wanted: &'a Wanted,
+) -> BoxFuture<'a, Result<Found>> {
+    Box::pin(async move {
+        let rows = || {
+            let rows = contacts::table.inner_join(customers::table).filter(visible_to(caller));
+            rows.select((contacts::id, contacts::source_system, contacts::external_id))
+        };
+        let (systems, ids) = wanted.columns();
+        let mut found = Found::default();
+        let by_id = rows().filter(contacts::id.eq_any(&wanted.ids));
+        found.extend(by_id.load::<Known>(conn).await?);
+        if !wanted.external.is_empty() {
+            let known = rows().filter(contacts::source_system.eq_any(systems));
+            let known = known.filter(contacts::external_id.eq_any(ids));
+            found.extend(known.load::<Known>(conn).await?);
+        }
+        Ok(found)
+    })
+}
+
+/// Whose contacts these are. For the service itself: ids come from references that were visible.
+pub async fn customers_of(
+    conn: &mut Conn,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<HashMap<Uuid, Uuid>> {
+    let ids: Vec<Uuid> = ids.into_iter().collect();
+    let rows = contacts::table.filter(contacts::id.eq_any(ids));
+    let rows = rows.select((contacts::id, contacts::customer_id));
+    Ok(rows.load(conn).await?.into_iter().collect())
 }
 
 type Joined<'a> = IntoBoxed<'a, InnerJoin<contacts::table, customers::table>, Pg>;

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Uuid as SqlUuid;
 use diesel_async::RunQueryDsl;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
-use platform::{Change, Date, Resource, Result, Tx};
+use platform::{Change, Conn, Date, Resource, Result, Tx};
 use schema::orders;
 use uuid::Uuid;
 
@@ -69,4 +69,15 @@ pub fn first_membership<'a>(tx: &'a mut Tx, people: &'a [Uuid]) -> BoxFuture<'a,
         }
         Ok(())
     })
+}
+
+/// Whose orders these are. For the service itself: ids come from references that were visible.
+pub async fn customers_of(
+    conn: &mut Conn,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<HashMap<Uuid, Uuid>> {
+    let ids: Vec<Uuid> = ids.into_iter().collect();
+    let rows = orders::table.filter(orders::id.eq_any(ids));
+    let rows = rows.select((orders::id, orders::customer_id));
+    Ok(rows.load(conn).await?.into_iter().collect())
 }

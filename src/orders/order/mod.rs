@@ -21,7 +21,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 pub use db::{find_orders, visible_to};
-pub use hooks::{customer_merged, first_membership};
+pub use hooks::{customer_merged, customers_of, first_membership};
 
 text_enum! {
     /// Where an order stands (RULES 4.4).

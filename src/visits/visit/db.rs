@@ -1,5 +1,7 @@
 //! The queries on visits and their checks. Each that answers a caller starts at `visible_to`.
 
+use std::collections::HashMap;
+
 use ::customers::contact::Contact;
 use ::customers::customer::Customer;
 use auth::reach::InReach;
@@ -356,6 +358,17 @@ pub(super) async fn surroundings(
     let rows: Vec<(Uuid, Option<f64>, Option<f64>)> = rows.load(tx.conn()).await?;
     let places = rows.into_iter().filter_map(|(id, a, b)| Some((id, a.zip(b)?))).collect();
     Ok((company.settings.get("visit_radius_m"), least_minutes(&company), places))
+}
+
+/// Whom these visits are to. For the service itself: ids come from references that were visible.
+pub async fn customers_of(
+    conn: &mut Conn,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<HashMap<Uuid, Uuid>> {
+    let ids: Vec<Uuid> = ids.into_iter().collect();
+    let rows = visits::table.filter(visits::id.eq_any(ids));
+    let rows = rows.select((visits::id, visits::customer_id));
+    Ok(rows.load(conn).await?.into_iter().collect())
 }
 
 pub fn refused(error: diesel::result::Error) -> Error {

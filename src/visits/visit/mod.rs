@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use db::{customer_merged, find_visits, mark_missed, visible_to};
+pub use db::{customer_merged, customers_of, find_visits, mark_missed, visible_to};
 pub use fields::{
     CheckIn, CheckOut, FurtherStep, NewVisit, Reschedule, VisitChanges, VisitDetails,
     VisitException, VisitExcuse, VisitFilter, VisitOutcome, VisitResult,
