@@ -18,7 +18,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::setting::{Setting, Settings};
-use crate::{ReadCompany, WriteCompany};
+use crate::{ReadCompany, WriteCompany, hooks};
 
 text_enum! {
     pub enum Language {
@@ -195,6 +195,9 @@ impl Company {
             }
             diesel::update(company::table).set(&after).execute(tx.conn()).await?;
             tx.record(Change::updated(&before, &after)).await?;
+            if (&after.time_zone, &after.settings) != (&before.time_zone, &before.settings) {
+                hooks::calendar_changed(tx).await?;
+            }
         }
         // The other instances learn it from the poll of the directory.
         clock.set_zone(TimeZone::get(&after.time_zone).map_err(Error::internal)?);

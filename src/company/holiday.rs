@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use crate::{ReadCompany, WriteHolidays};
+use crate::{ReadCompany, WriteHolidays, hooks};
 
 text_enum! {
     pub enum HolidayKind {
@@ -238,6 +238,7 @@ impl Holiday {
             Error::from(error).on_constraint("holidays_date_key", "/date", "duplicate")
         })?;
         tx.record(Change::created(&holiday)).await?;
+        hooks::calendar_changed(tx).await?;
         Ok(holiday)
     }
 
@@ -261,6 +262,7 @@ impl Holiday {
         if after != before {
             diesel::update(holidays::table.find(id)).set(&after).execute(tx.conn()).await?;
             tx.record(Change::updated(&before, &after)).await?;
+            hooks::calendar_changed(tx).await?;
         }
         Ok(after)
     }
@@ -269,7 +271,8 @@ impl Holiday {
         let before = Self::find_for_update(tx, id).await?;
         based_on.check(&before, &[])?;
         diesel::delete(holidays::table.find(id)).execute(tx.conn()).await?;
-        tx.record(Change::deleted(&before)).await
+        tx.record(Change::deleted(&before)).await?;
+        hooks::calendar_changed(tx).await
     }
 }
 

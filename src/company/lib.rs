@@ -5,6 +5,7 @@ pub mod calendar;
 pub mod company;
 pub mod exchange_rate;
 pub mod holiday;
+pub mod hooks;
 pub mod setting;
 
 use utoipa_actix_web::service_config::ServiceConfig;
