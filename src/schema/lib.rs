@@ -99,6 +99,109 @@ diesel::table! {
 }
 
 diesel::table! {
+    complaint_clocks (complaint_id) {
+        complaint_id -> Uuid,
+        occurred_at -> Timestamptz,
+        received_at -> Timestamptz,
+        sla_started_at -> Timestamptz,
+        first_response_due -> Timestamptz,
+        first_response_at -> Nullable<Timestamptz>,
+        interim_due -> Nullable<Timestamptz>,
+        interim_at -> Nullable<Timestamptz>,
+        resolve_started_at -> Timestamptz,
+        resolve_due -> Timestamptz,
+        resolved_at -> Nullable<Timestamptz>,
+        closed_at -> Nullable<Timestamptz>,
+        reopened_at -> Nullable<Timestamptz>,
+        paused_since -> Nullable<Timestamptz>,
+        pauses -> Jsonb,
+        paused_minutes -> Int8,
+        first_response_breached -> Bool,
+        interim_breached -> Bool,
+        resolve_breached -> Bool,
+        escalation_level -> Int2,
+        escalation_reason -> Nullable<Text>,
+        escalated_at -> Nullable<Timestamptz>,
+        halved -> Bool,
+        ended_at -> Nullable<Timestamptz>,
+        next_check_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    complaint_filing_years (year) {
+        year -> Int2,
+        last -> Int4,
+    }
+}
+
+diesel::table! {
+    complaint_proposals (id) {
+        id -> Uuid,
+        complaint_id -> Uuid,
+        text -> Text,
+        cost -> Nullable<Numeric>,
+        currency -> Nullable<Text>,
+        customer_informed -> Bool,
+        by -> Uuid,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    complaint_settlements (complaint_id) {
+        complaint_id -> Uuid,
+        resolution_mode -> Nullable<Text>,
+        resolution -> Nullable<Text>,
+        root_cause -> Nullable<Text>,
+        compensation_amount -> Nullable<Numeric>,
+        compensation_currency -> Nullable<Text>,
+        filing_due -> Timestamptz,
+        filed_no -> Nullable<Text>,
+        filed_by -> Nullable<Uuid>,
+        filed_at -> Nullable<Timestamptz>,
+        customer_informed -> Bool,
+        customer_confirmed_by -> Nullable<Text>,
+        customer_confirmed_at -> Nullable<Timestamptz>,
+        follow_up_call_at -> Nullable<Timestamptz>,
+        satisfaction -> Nullable<Int2>,
+    }
+}
+
+diesel::table! {
+    complaints (id) {
+        id -> Uuid,
+        version -> Int8,
+        number -> Text,
+        customer_id -> Uuid,
+        contact_id -> Nullable<Uuid>,
+        channel -> Text,
+        visit_id -> Nullable<Uuid>,
+        category -> Text,
+        severity -> Text,
+        product_id -> Nullable<Uuid>,
+        product_not_sold -> Bool,
+        asset_id -> Nullable<Uuid>,
+        order_id -> Nullable<Uuid>,
+        batch_no -> Nullable<Text>,
+        description -> Text,
+        attachment_ids -> Array<Uuid>,
+        status -> Text,
+        status_reason -> Nullable<Text>,
+        reporter_id -> Nullable<Uuid>,
+        owner_id -> Nullable<Uuid>,
+        about_user_id -> Nullable<Uuid>,
+        repeat_of_id -> Nullable<Uuid>,
+        reopenings -> Int2,
+        dispatched_at -> Nullable<Timestamptz>,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     contacts (id) {
         id -> Uuid,
         version -> Int8,
@@ -546,6 +649,14 @@ diesel::joinable!(attachment_links -> attachments (attachment_id));
 diesel::joinable!(attachments -> attachment_blobs (blob_id));
 diesel::joinable!(coaching_notes -> users (author_id));
 diesel::joinable!(coaching_notes -> visits (visit_id));
+diesel::joinable!(complaint_clocks -> complaints (complaint_id));
+diesel::joinable!(complaint_proposals -> complaints (complaint_id));
+diesel::joinable!(complaint_settlements -> complaints (complaint_id));
+diesel::joinable!(complaints -> contacts (contact_id));
+diesel::joinable!(complaints -> customers (customer_id));
+diesel::joinable!(complaints -> orders (order_id));
+diesel::joinable!(complaints -> products (product_id));
+diesel::joinable!(complaints -> visits (visit_id));
 diesel::joinable!(contacts -> customers (customer_id));
 diesel::joinable!(customer_transfers -> customers (customer_id));
 diesel::joinable!(customers -> territories (territory_id));
@@ -579,6 +690,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     changes,
     coaching_notes,
     company,
+    complaint_clocks,
+    complaint_filing_years,
+    complaint_proposals,
+    complaint_settlements,
+    complaints,
     contacts,
     customer_transfers,
     customers,
