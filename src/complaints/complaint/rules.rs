@@ -1,0 +1,325 @@
+//! What holds for complaints, without any I/O.
+
+use auth::{Caller, Role};
+use company::setting::Settings;
+use platform::{Error, Fault, Money, Result, Timestamp, set};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::clock::ComplaintClock;
+use super::requests::ComplaintDetails;
+use super::settlement::ComplaintSettlement;
+use super::{
+    Complaint, ComplaintCategory, ComplaintChanges, ComplaintChannel, ComplaintStatus, Severity,
+};
+use crate::{FileComplaints, HandleComplaints};
+
+/// What somebody does to a complaint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ComplaintAction {
+    Change,
+    Accept,
+    Assign,
+    Reject,
+    Start,
+    Wait,
+    Resume,
+    Resolve,
+    Close,
+    Reopen,
+    Withdraw,
+    Propose,
+    File,
+    Confirm,
+    FollowUpCall,
+    Escalate,
+    Dispatch,
+}
+
+impl ComplaintStatus {
+    /// The state machine (RULES 4.2).
+    pub fn after(self, action: ComplaintAction) -> Result<Self> {
+        use ComplaintAction as Do;
+        use ComplaintStatus::{
+            Accepted, Closed, InProgress, PendingCustomer, Registered, Rejected, Resolved,
+            Withdrawn,
+        };
+        match (self, action) {
+            (Registered, Do::Accept) => Ok(Accepted),
+            (Registered, Do::Reject) => Ok(Rejected),
+            (Accepted, Do::Start)
+            | (PendingCustomer, Do::Resume)
+            | (Resolved | Closed, Do::Reopen) => Ok(InProgress),
+            (InProgress, Do::Wait) => Ok(PendingCustomer),
+            (InProgress, Do::Resolve) => Ok(Resolved),
+            (Resolved, Do::Close) => Ok(Closed),
+            (Registered | Accepted | InProgress, Do::Withdraw) => Ok(Withdrawn),
+            (
+                Registered | Accepted | InProgress | PendingCustomer,
+                Do::Change | Do::Propose | Do::Escalate,
+            )
+            | (Accepted | InProgress | PendingCustomer, Do::Assign)
+            | (
+                Registered | Accepted | InProgress | PendingCustomer | Resolved,
+                Do::File | Do::Dispatch,
+            )
+            | (Resolved, Do::Confirm | Do::FollowUpCall) => Ok(self),
+            (status, _) => {
+                let detail = format!("the complaint is {}", status.as_str());
+                Err(Error::conflict("wrong_status", detail)
+                    .member("current_status", status.as_str()))
+            }
+        }
+    }
+
+    /// Not settled, one way or the other.
+    pub fn is_open(self) -> bool {
+        self.after(ComplaintAction::Change).is_ok()
+    }
+}
+
+impl Severity {
+    /// One step up, as far as there is one.
+    #[must_use]
+    pub fn raised(self) -> Self {
+        match self {
+            Self::General => Self::Major,
+            Self::Major | Self::Urgent => Self::Urgent,
+        }
+    }
+}
+
+/// The most that a caller may promise a customer, in the company's currency.
+pub(super) fn authority(caller: &Caller, settings: &Settings) -> Money {
+    let limits = [
+        (Role::Salesperson, "complaint_authority_salesperson"),
+        (Role::SalesManager, "complaint_authority_sales_manager"),
+        (Role::SalesDirector, "complaint_authority_sales_director"),
+    ];
+    let limits = limits.iter().filter(|it| caller.is(it.0)).map(|it| settings.get(it.1));
+    Money(Decimal::from(limits.max().unwrap_or(0)))
+}
+
+impl Complaint {
+    pub(super) fn blank(id: Uuid, customer_id: Uuid, clock: ComplaintClock) -> Self {
+        let received = clock.received_at;
+        Self {
+            id,
+            version: 1,
+            number: String::new(),
+            customer_id,
+            contact_id: None,
+            channel: ComplaintChannel::Other,
+            visit_id: None,
+            category: ComplaintCategory::Other,
+            severity: Severity::General,
+            product_id: None,
+            product_not_sold: false,
+            asset_id: None,
+            order_id: None,
+            batch_no: None,
+            description: String::new(),
+            attachment_ids: vec![],
+            status: ComplaintStatus::Registered,
+            status_reason: None,
+            reporter_id: None,
+            owner_id: None,
+            about_user_id: None,
+            repeat_of_id: None,
+            reopenings: 0,
+            dispatched_at: None,
+            source_system: None,
+            external_id: None,
+            created_at: received,
+            updated_at: received,
+            clock,
+            settlement: ComplaintSettlement::open(received),
+            proposals: vec![].into(),
+            customer_owner_id: None,
+        }
+    }
+
+    pub(super) fn detailed(&self, details: &ComplaintDetails) -> Self {
+        let mut after = self.clone();
+        set(&mut after.contact_id, details.contact_id.as_ref());
+        set(&mut after.visit_id, details.visit_id.as_ref());
+        set(&mut after.product_id, details.product_id.as_ref());
+        set(&mut after.asset_id, details.asset_id.as_ref());
+        set(&mut after.order_id, details.order_id.as_ref());
+        set(&mut after.batch_no, details.batch_no.as_ref());
+        set(&mut after.about_user_id, details.about_user_id.as_ref());
+        if after.channel == ComplaintChannel::Other && details.visit_id.flatten().is_some() {
+            after.channel = ComplaintChannel::Visit;
+        }
+        set(&mut after.channel, details.channel.as_ref());
+        after
+    }
+
+    pub(super) fn with(&self, changes: &ComplaintChanges) -> Self {
+        let mut after = self.detailed(&changes.details);
+        set(&mut after.category, changes.category.as_ref());
+        set(&mut after.description, changes.description.as_ref());
+        set(&mut after.severity, changes.severity.as_ref());
+        set(&mut after.attachment_ids, changes.attachment_ids.as_ref());
+        after
+    }
+
+    /// What must hold for every complaint, also one that another system sends.
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        let mut faults = vec![];
+        if self.owner_id.is_some() && self.owner_id == self.about_user_id {
+            faults.push(subject("/about_user_id"));
+        }
+        let mut seen = std::collections::HashSet::new();
+        for (index, id) in self.attachment_ids.iter().enumerate() {
+            if !seen.insert(id) {
+                let at = format!("/attachment_ids/{index}");
+                faults.push(Fault::new(at, "duplicate", "each file once"));
+            }
+        }
+        faults
+    }
+
+    /// May the caller take this action on a complaint that they see, whatever its status? Roles
+    /// have been asked already.
+    pub(super) fn check_hand(&self, caller: &Caller, action: ComplaintAction) -> Result<()> {
+        use ComplaintAction as Do;
+        let owner = self.owner_id == Some(caller.id());
+        let reporter = self.reporter_id == Some(caller.id());
+        let refused = |code, detail: &str| Err(Error::forbidden_because(code, detail));
+        match action {
+            Do::Start | Do::Wait | Do::Resolve if !owner => {
+                refused("not_the_owner", "only whoever owns the complaint does this")
+            }
+            Do::Confirm | Do::FollowUpCall if !owner && !caller.may::<FileComplaints>() => {
+                refused("not_the_owner", "the owner or the back office does this")
+            }
+            Do::Withdraw if !reporter => {
+                refused("not_the_reporter", "only whoever registered the complaint withdraws it")
+            }
+            Do::Change if !owner && !reporter && !caller.may::<HandleComplaints>() => {
+                refused("not_your_complaint", "its reporter, its owner and the office change it")
+            }
+            Do::Accept
+            | Do::Assign
+            | Do::Reject
+            | Do::Close
+            | Do::Confirm
+            | Do::FollowUpCall
+            | Do::Withdraw
+                if self.about_user_id == Some(caller.id()) =>
+            {
+                refused("complaint_about_you", "somebody else has to decide on this complaint")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The owner is another than the person complained about.
+    pub(super) fn owned_by(&self, owner: Uuid) -> Result<Self> {
+        if self.about_user_id == Some(owner) {
+            return Err(Error::invalid_as("owner_is_subject", vec![subject("/owner_id")]));
+        }
+        Ok(Self { owner_id: Some(owner), ..self.clone() })
+    }
+
+    /// All that is wrong, in one answer.
+    pub(super) fn refused_for(faults: Vec<Fault>) -> Result<()> {
+        match faults.as_slice() {
+            [] => Ok(()),
+            [it] if it.code == "owner_is_subject" => {
+                Err(Error::invalid_as("owner_is_subject", faults))
+            }
+            _ => Err(Error::invalid(faults)),
+        }
+    }
+
+    /// Late or not, at this instant.
+    #[must_use]
+    pub fn judged(&self, now: Timestamp) -> Self {
+        Self { clock: self.clock.judged(now), ..self.clone() }
+    }
+
+    /// Who may raise or lower the severity, which due times follow.
+    pub(super) fn check_severity(caller: &Caller, changes: &ComplaintChanges) -> Result<()> {
+        if changes.severity.is_none() || caller.may::<HandleComplaints>() {
+            return Ok(());
+        }
+        let why = "those who accept complaints decide on the severity";
+        let fault = Fault::new("/severity", "forbidden_field", why);
+        Err(Error::forbidden().detail(why).faults(vec![fault]))
+    }
+}
+
+fn subject(at: &str) -> Fault {
+    Fault::new(at, "owner_is_subject", "the person complained about does not see to the complaint")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_and_every_action() {
+        use ComplaintAction as Do;
+        use ComplaintStatus as Is;
+        // Rows: the action; columns: the statuses in their order. Where it leads, or nowhere.
+        let open = [Some(Is::Registered), Some(Is::Accepted), Some(Is::InProgress)];
+        let row = |some: &[Option<Is>]| {
+            let mut row = [None; 8];
+            row[..some.len()].copy_from_slice(some);
+            row
+        };
+        let (pending, resolved) = (Some(Is::PendingCustomer), Some(Is::Resolved));
+        let unsettled = [open[0], open[1], open[2], pending];
+        let until_closed = [open[0], open[1], open[2], pending, resolved];
+        let on = Some(Is::InProgress);
+        let gone = Some(Is::Withdrawn);
+        let table = [
+            (Do::Change, row(&unsettled)),
+            (Do::Accept, row(&[Some(Is::Accepted)])),
+            (Do::Assign, row(&[None, open[1], open[2], pending])),
+            (Do::Reject, row(&[Some(Is::Rejected)])),
+            (Do::Start, row(&[None, on])),
+            (Do::Wait, row(&[None, None, pending])),
+            (Do::Resume, row(&[None, None, None, on])),
+            (Do::Resolve, row(&[None, None, resolved])),
+            (Do::Close, row(&[None, None, None, None, Some(Is::Closed)])),
+            (Do::Reopen, row(&[None, None, None, None, on, on])),
+            (Do::Withdraw, row(&[gone, gone, gone])),
+            (Do::Propose, row(&unsettled)),
+            (Do::File, row(&until_closed)),
+            (Do::Confirm, row(&[None, None, None, None, resolved])),
+            (Do::FollowUpCall, row(&[None, None, None, None, resolved])),
+            (Do::Escalate, row(&unsettled)),
+            (Do::Dispatch, row(&until_closed)),
+        ];
+        for (action, expected) in table {
+            for (status, expected) in Is::ALL.iter().zip(expected) {
+                let after = status.after(action);
+                assert_eq!(after.as_ref().ok().copied(), expected, "{status:?} {action:?}");
+                if let Err(error) = after {
+                    assert_eq!(error.code(), "wrong_status");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn authority_is_that_of_the_highest_role() {
+        let caller = |roles: &[Role]| {
+            Caller::of(auth::Person {
+                id: Uuid::nil(),
+                roles: roles.to_vec(),
+                machine: false,
+                source_system: None,
+                reach: vec![],
+                teams: vec![],
+            })
+        };
+        let limit = |roles: &[Role]| authority(&caller(roles), &Settings::default()).to_string();
+        assert_eq!(limit(&[Role::BackOffice]), "0.00");
+        assert_eq!(limit(&[Role::Salesperson]), "500.00");
+        assert_eq!(limit(&[Role::Salesperson, Role::SalesManager]), "5000.00");
+    }
+}
