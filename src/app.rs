@@ -43,6 +43,7 @@ pub const PERMISSIONS: &[Permissions] = &[
     follow_ups::PERMISSIONS,
     visits::PERMISSIONS,
     attachments::PERMISSIONS,
+    complaints::PERMISSIONS,
     reports::PERMISSIONS,
     sync::PERMISSIONS,
     operations::PERMISSIONS,
@@ -100,6 +101,11 @@ pub const JOBS: &[Job] = &[
         every: Duration::from_mins(10),
         run: |tx| Box::pin(attachments::attachment::expire(tx)),
     },
+    Job {
+        name: "complaint_deadlines",
+        every: Duration::from_mins(1),
+        run: |tx| Box::pin(complaints::hooks::check_deadlines(tx)),
+    },
 ];
 
 /// Whose files are seen by whoever sees the row.
@@ -122,6 +128,7 @@ const OWNERS_OF_FILES: &[(&str, Visible)] = &[
             Ok(may && hooks::found(Visit::find(conn, caller, id).await)?)
         })
     }),
+    ("complaint", complaints::hooks::is_visible),
 ];
 
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -137,6 +144,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
             .configure(follow_ups::routes)
             .configure(visits::routes)
             .configure(attachments::routes)
+            .configure(complaints::routes)
             .configure(reports::routes)
             .configure(sync::routes)
             .configure(operations::api_routes)
@@ -153,11 +161,13 @@ fn wire() {
             targets::hooks::customer_merged,
             follow_ups::follow_up::customer_merged,
             visits::visit::customer_merged,
+            complaints::hooks::customer_merged,
         ]);
         let _ = customers::hooks::GIVEN_UP.set(visits::next_attempt::check_given_up);
         let _ = targets::hooks::ACTUAL
             .set(|tx, target| Box::pin(reports::measure::actual(tx.conn(), target.id)));
         let _ = attachments::hooks::VISIBLE.set(OWNERS_OF_FILES.to_vec());
+        let _ = company::hooks::CALENDAR.set(vec![complaints::hooks::calendar_changed]);
         let _ = auth::hooks::FIRST_MEMBERSHIP.set(vec![orders::order::first_membership]);
     });
 }

@@ -35,6 +35,7 @@ use crate::app;
         (name = "products", description = "What we sell, 产品"),
         (name = "orders", description = "What was sold, 订单"),
         (name = "targets", description = "What shall be sold, 目标 and 定额"),
+        (name = "complaints", description = "What customers are not content with, 客户投诉"),
         (name = "attachments", description = "Files of any resource, 附件"),
         (name = "reports", description = "What became of it, 报表"),
         (name = "sync", description = "Keeping other systems in step, 同步"),

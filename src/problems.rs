@@ -7,21 +7,30 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("admins_password", "Only an administrator sets the password of an administrator. Ask one to \
         do it.",
         "管理员的密码只能由管理员设置,请联系管理员。"),
+    ("already_called", "A follow-up call has been recorded already.",
+        "已登记过回访。"),
     ("already_checked_in", "You have checked in to this visit already.",
         "您已在此拜访签到。"),
     ("already_checked_out", "You have checked out of this visit already.",
         "您已在此拜访签退。"),
+    ("already_confirmed", "The customer has confirmed the settlement already.",
+        "客户已确认过处理结果。"),
     ("already_explained", "The missed visit has its explanation already.",
         "此未执行的拜访已有说明。"),
     ("already_extended", "A follow-up is extended once. Report what there is, or let it be \
         assigned anew.",
         "跟踪任务只能延期一次,请先汇报,或请安排人重新安排。"),
+    ("already_filed", "The complaint has been filed already; filed_no is its number.",
+        "该投诉已备案,备案号见 filed_no。"),
     ("ambiguous_period_type", "One owner has targets of several period types in this range; say \
         which with period_type.",
         "同一负责人在此区间有多种周期的目标,请用 period_type 指明一种。"),
     ("attachment_in_use", "Something has this file, so it cannot be deleted. Take it out there, and \
         it goes by itself.",
         "文件正被使用,不能删除。请先在使用处移除,之后会自动清理。"),
+    ("authority_exceeded", "The compensation is more than your role may promise; limit says how \
+        much that is. Let somebody with a higher authority settle the complaint.",
+        "赔付金额超出您的权限,上限见 limit,请由权限更高的人处理。"),
     ("body_too_large", "The body is larger than this operation takes: 32 MiB for a batch, 20 MiB \
         for a file, 1 MiB for all else. Send less at a time.",
         "请求内容过大:批量接口最多 32 MiB,文件最多 20 MiB,其他最多 1 MiB,请减小后发送。"),
@@ -36,6 +45,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("common_password", "This password is one that attackers try first. Choose another, of at \
         least 10 characters.",
         "该密码过于常见,请换一个至少 10 个字符的密码。"),
+    ("complaint_about_you", "The complaint is about you, so somebody else has to decide on it.",
+        "该投诉涉及您本人,请由他人处理。"),
     ("contact_erased", "The data of this person was erased and cannot be changed or brought back.",
         "此联系人的个人信息已被清除,不能再修改或恢复。"),
     ("contradiction", "This value does not go together with another one in the request or with \
@@ -84,6 +95,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("format", "The text does not have the form that the field asks for, such as 2026-03-31 for a \
         date or a UUID for an id.",
         "格式不正确,例如日期应为 2026-03-31,编号应为 UUID。"),
+    ("fully_escalated", "The complaint has been escalated as far as the director already.",
+        "该投诉已升级至最高级别。"),
     ("headers_too_large", "All headers together have at most 32 KiB.",
         "所有请求头合计不得超过 32 KiB。"),
     ("idempotency_key_required", "A program sends an Idempotency-Key header with whatever it \
@@ -150,11 +163,23 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "该选项尚未提供,请去掉它。"),
     ("not_checked_in", "Whoever leaves has come first. Check in before you check out.",
         "尚未签到,请先签到再签退。"),
+    ("not_confirmed", "The complaint is not closed before the customer has confirmed the \
+        settlement or was called.",
+        "客户确认或回访之前,投诉不能关闭。"),
+    ("not_filed", "The complaint is not closed before the back office has filed it.",
+        "未备案的投诉不能关闭,请先由销售内勤备案。"),
     ("not_found", "Nothing is there, or nothing that you may see.",
         "未找到,或您无权查看。"),
     ("not_on_planned_day", "A missed visit can only be begun with a time on the day it was \
         planned for. Plan another one.",
         "补签到的时间须在原计划当天,否则请另行计划。"),
+    ("not_the_owner", "Only whoever owns the complaint does this.",
+        "只有投诉的负责人可以执行此操作。"),
+    ("not_the_reporter", "Only whoever registered the complaint withdraws it.",
+        "只有投诉的登记人可以撤诉。"),
+    ("not_your_complaint", "A complaint is changed by its reporter, its owner and those who \
+        accept complaints.",
+        "只有登记人、负责人和受理人员可以修改投诉。"),
     ("not_your_follow_up", "Whoever it is assigned to carries it out; whoever assigned it, or \
         leads them, judges it.",
         "跟踪由被安排人执行,由安排人或其上级审核。"),
@@ -183,6 +208,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "此人在该期间已属于某个团队,请先结束原有归属。"),
     ("own_account", "Nobody locks themselves out. Let another administrator do it.",
         "不能停用自己的账号,请由其他管理员操作。"),
+    ("owner_is_subject", "The person complained about does not see to the complaint. Choose \
+        somebody else.",
+        "被投诉人不能负责处理该投诉,请另选他人。"),
     ("period", "The period does not fit: it must begin where such a period begins, and lie within \
         that of the parent.",
         "期间不符:应从该周期的首日开始,并处于上级目标的期间之内。"),
@@ -246,6 +274,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("too_few_attempts", "A prospect is given up after three visits over two weeks at the \
         earliest. attempts and days say how many there were.",
         "潜在客户至少拜访三次、历时两周后才能放弃;attempts 与 days 为现有次数与天数。"),
+    ("too_late_to_reopen", "The complaint was closed too long ago; days says how long it can be \
+        reopened. Register a new one.",
+        "投诉关闭已久,不能重新打开(期限见 days),请登记新的投诉。"),
     ("too_long", "The text is too long; the message names the limit in characters.",
         "文本过长,上限见提示。"),
     ("too_many", "The list has too many entries; the message names the limit. Send several \

@@ -4,6 +4,8 @@ use auth::team::Team;
 use auth::user::{self, User};
 use auth::{Caller, Permission, ReadTeams, ReadUsers, Role};
 use company::{Company, ReadCompany, exchange_rate::ExchangeRate, holiday::Holiday};
+use complaints::ReadComplaints;
+use complaints::complaint::{Complaint, QUALITY_DESK};
 use customers::contact::{Contact, PERSONAL};
 use customers::customer::Customer;
 use customers::{ReadContacts, ReadCustomers, ReadPersonal};
@@ -57,6 +59,7 @@ const KINDS: &[Kind] = &[
     Kind::of::<Target, ReadTargets>(false, Shown::Whole),
     Kind::of::<FollowUp, ReadFollowUps>(false, Shown::Whole),
     Kind::of::<Visit, ReadVisits>(false, Shown::Whole),
+    Kind::of::<Complaint, ReadComplaints>(false, Shown::Whole),
 ];
 
 /// What a caller sees of the feed.
@@ -66,7 +69,8 @@ pub struct Scope<'a> {
     pub whole: Vec<&'static str>,
     /// Types of which the caller sees what is in reach
     pub partly: Vec<&'static str>,
-    /// People, teams, the pool as the nil id, everybody as the greatest one
+    /// People, teams, the pool as the nil id, everybody as the greatest one, the quality department
+    /// as the one before that
     pub reach: Vec<Uuid>,
 }
 
@@ -86,6 +90,7 @@ impl<'a> Scope<'a> {
         let mut reach = [caller.people(), caller.teams()].concat();
         reach.extend(caller.sees_pool().then(Uuid::nil));
         reach.extend(EVERYBODY);
+        reach.extend(caller.is(Role::Quality).then_some(QUALITY_DESK));
         reach.sort_unstable();
         Self { caller, whole: names(whole), partly: names(partly), reach }
     }

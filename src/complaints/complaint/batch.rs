@@ -1,0 +1,398 @@
+//! Complaints from another system. They are facts: any status, whatever was late or unfiled then.
+
+use std::cell::RefCell;
+
+use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+use jiff::Timestamp as Instant;
+use platform::batch::ItemKey;
+use platform::{Conn, Fault, Money, Resource, Result, Timestamp, Tx, batch, sent, set};
+use schema::{complaint_clocks, complaint_settlements, complaints};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::clock::ComplaintClock;
+use super::db::{hours, next_numbers, refused};
+use super::lookups::Around;
+use super::reach::visible_to;
+use super::requests::{ComplaintDetails, REFERENCES, kept};
+use super::{
+    Complaint, ComplaintCategory, ComplaintStatus, Confirmation, ResolutionMode, Severity,
+};
+use crate::sla::Hours;
+
+/// A complaint as another system knows it: absent fields stay, null clears. A new one needs
+/// customer, category and description. It is registered unless told.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ComplaintItem {
+    #[serde(flatten)]
+    key: ItemKey,
+    #[serde(flatten)]
+    facts: ComplaintFacts,
+    #[serde(flatten)]
+    details: ComplaintDetails,
+}
+
+/// What another system can say of a complaint.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct ComplaintFacts {
+    #[schema(min_length = 1, max_length = 60, nullable = false)]
+    number: Option<String>,
+    #[schema(nullable = false)]
+    customer_id: Option<Uuid>,
+    #[schema(inline, nullable = false)]
+    category: Option<ComplaintCategory>,
+    #[schema(inline, nullable = false)]
+    severity: Option<Severity>,
+    #[schema(min_length = 1, max_length = 5000, nullable = false)]
+    description: Option<String>,
+    /// `registered` unless told
+    #[schema(inline, nullable = false)]
+    status: Option<ComplaintStatus>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(max_length = 500)]
+    status_reason: Option<Option<String>>,
+    #[serde(deserialize_with = "sent")]
+    reporter_id: Option<Option<Uuid>>,
+    #[serde(deserialize_with = "sent")]
+    owner_id: Option<Option<Uuid>>,
+    #[serde(deserialize_with = "sent")]
+    repeat_of_id: Option<Option<Uuid>>,
+    /// When it was received, unless told
+    #[schema(nullable = false)]
+    occurred_at: Option<Timestamp>,
+    /// When it occurred if that is told, else now
+    #[schema(nullable = false)]
+    received_at: Option<Timestamp>,
+    #[serde(deserialize_with = "sent")]
+    first_response_at: Option<Option<Timestamp>>,
+    #[serde(deserialize_with = "sent")]
+    interim_at: Option<Option<Timestamp>>,
+    #[serde(deserialize_with = "sent")]
+    resolved_at: Option<Option<Timestamp>>,
+    #[serde(deserialize_with = "sent")]
+    closed_at: Option<Option<Timestamp>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(inline)]
+    resolution_mode: Option<Option<ResolutionMode>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(max_length = 2000)]
+    resolution: Option<Option<String>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(max_length = 2000)]
+    root_cause: Option<Option<String>>,
+    #[serde(deserialize_with = "sent")]
+    compensation_amount: Option<Option<Money>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(pattern = "^[A-Z]{3}$")]
+    compensation_currency: Option<Option<String>>,
+    /// Another system's: numbers that begin with `BA-` are given here
+    #[serde(deserialize_with = "sent")]
+    #[schema(max_length = 60)]
+    filed_no: Option<Option<String>>,
+    #[serde(deserialize_with = "sent")]
+    filed_at: Option<Option<Timestamp>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(inline)]
+    customer_confirmed_by: Option<Option<Confirmation>>,
+    #[serde(deserialize_with = "sent")]
+    customer_confirmed_at: Option<Option<Timestamp>>,
+    #[serde(deserialize_with = "sent")]
+    follow_up_call_at: Option<Option<Timestamp>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(minimum = 1, maximum = 5)]
+    satisfaction: Option<Option<i16>>,
+}
+
+impl Refers for ComplaintItem {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+
+batch! {
+    /// Complaints of one source system. Their order does not matter.
+    ComplaintBatch of ComplaintItem
+}
+
+/// What complaints need to know, read once for all of them.
+pub struct Context {
+    around: Around,
+    hours: Hours,
+    currency: String,
+    numbers: RefCell<Vec<String>>,
+}
+
+impl Imported for Complaint {
+    type Item = ComplaintItem;
+    type Context = Context;
+
+    async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
+        let known = complaints::source_system.eq(keys.source_system).assume_not_null();
+        let known = known.and(complaints::external_id.eq_any(&keys.external_ids).assume_not_null());
+        let rows = complaints::table.inner_join(complaint_clocks::table);
+        let rows = rows.filter(visible_to(caller)).order(complaints::id);
+        let rows = rows.select(complaints::id).for_update();
+        let rows = rows.filter(known.or(complaints::id.eq_any(&keys.ids)));
+        let ids: Vec<Uuid> = rows.load(conn).await?;
+        Self::locked(conn, &ids).await
+    }
+
+    async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
+        let drafts: Vec<Self> = arrivals.iter().filter_map(|it| draft(it).ok()).collect();
+        let around = Around::load(tx.conn(), &drafts.iter().collect::<Vec<_>>()).await?;
+        let (company, hours) = hours(tx.conn()).await?;
+        let unnumbered = drafts.iter().filter(|it| it.number.is_empty()).count();
+        let numbers = next_numbers(tx, unnumbered).await?.into();
+        Ok(Context { around, hours, currency: company.currency, numbers })
+    }
+
+    fn drafted(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {
+        let mut after = draft(arrival)?;
+        if arrival.before.as_ref() == Some(&after) {
+            return Ok(after);
+        }
+        let mut faults = arrival.item.facts.faults(arrival.before.as_ref());
+        faults.extend(context.around.faults(&after));
+        faults.extend(after.faults());
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let Context { around, hours, currency, numbers } = context;
+        let settlement = &mut after.settlement;
+        if settlement.compensation_amount.is_some() {
+            settlement.compensation_currency.get_or_insert_with(|| currency.clone());
+        }
+        if arrival.before.is_none() {
+            after.clock.halved = around.halved(after.customer_id);
+        }
+        after.settlement.filing_due = hours.end_of_next_working_day(after.clock.received_at);
+        after.customer_owner_id = around.customer(after.customer_id).and_then(|it| it.owner_id);
+        after.product_not_sold = around.not_sold(&after);
+        after.clock =
+            after.clock.timed_anew(hours, after.severity, arrival.now).judged(arrival.now);
+        if after.number.is_empty() {
+            after.number = numbers.borrow_mut().pop().unwrap_or_default();
+        }
+        Ok(after)
+    }
+
+    async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
+        for drafts in drafts.chunks(1000) {
+            upsert(tx, drafts).await?;
+            let known = drafts.iter().filter_map(|it| it.before.as_ref()).map(Self::id);
+            let known: Vec<Uuid> = known.collect();
+            if !known.is_empty() {
+                let rows = complaint_clocks::complaint_id.eq_any(&known);
+                diesel::delete(complaint_clocks::table.filter(rows)).execute(tx.conn()).await?;
+                let rows = complaint_settlements::complaint_id.eq_any(&known);
+                let rows = complaint_settlements::table.filter(rows);
+                diesel::delete(rows).execute(tx.conn()).await?;
+            }
+            let clock = |it: &&Draft<Self>| {
+                (complaint_clocks::complaint_id.eq(it.after.id), it.after.clock.clone())
+            };
+            let rows: Vec<_> = drafts.iter().map(clock).collect();
+            diesel::insert_into(complaint_clocks::table).values(rows).execute(tx.conn()).await?;
+            let settlement = |it: &&Draft<Self>| {
+                (complaint_settlements::complaint_id.eq(it.after.id), it.after.settlement.clone())
+            };
+            let rows: Vec<_> = drafts.iter().map(settlement).collect();
+            let insert = diesel::insert_into(complaint_settlements::table).values(rows);
+            insert.execute(tx.conn()).await.map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+
+    fn parent(&self) -> Option<Uuid> {
+        self.repeat_of_id
+    }
+}
+
+/// The complaint as the item wants it, before due times are computed.
+fn draft(arrival: &Arrival<Complaint>) -> Result<Complaint, Vec<Fault>> {
+    let Arrival { item, before, id, now, .. } = arrival;
+    let facts = &item.facts;
+    let base = match (before, facts.customer_id, facts.category, &facts.description) {
+        (Some(before), ..) => before.clone(),
+        (None, Some(customer), Some(_), Some(_)) => {
+            let received = facts.received_at.or(facts.occurred_at).map_or(*now, kept);
+            let occurred = facts.occurred_at.map_or(received, kept);
+            let clock = ComplaintClock::starting(occurred, received, false);
+            Complaint { created_at: *now, ..Complaint::blank(*id, customer, clock) }
+        }
+        (None, customer, category, description) => {
+            let sent = [customer.is_some(), category.is_some(), description.is_some()];
+            let missing = ["customer_id", "category", "description"].into_iter().zip(sent);
+            let why = "a new complaint needs it";
+            let fault = |name| Fault::new(format!("/{name}"), "required", why);
+            return Err(missing.filter(|it| !it.1).map(|it| fault(it.0)).collect());
+        }
+    };
+    let mut after = base.detailed(&item.details);
+    after.source_system = Some(arrival.source_system.clone());
+    after.external_id = Some(item.key.external_id.clone());
+    after.apply(facts);
+    after.settle_clock(*now);
+    Ok(after)
+}
+
+impl Complaint {
+    fn apply(&mut self, facts: &ComplaintFacts) {
+        set(&mut self.number, facts.number.as_ref());
+        set(&mut self.customer_id, facts.customer_id.as_ref());
+        set(&mut self.category, facts.category.as_ref());
+        set(&mut self.severity, facts.severity.as_ref());
+        set(&mut self.description, facts.description.as_ref());
+        set(&mut self.status, facts.status.as_ref());
+        set(&mut self.status_reason, facts.status_reason.as_ref());
+        set(&mut self.reporter_id, facts.reporter_id.as_ref());
+        set(&mut self.owner_id, facts.owner_id.as_ref());
+        set(&mut self.repeat_of_id, facts.repeat_of_id.as_ref());
+        let (clock, settlement) = (&mut self.clock, &mut self.settlement);
+        let instant = |field: &mut Option<Timestamp>, sent: Option<Option<Timestamp>>| {
+            set(field, sent.map(|it| it.map(kept)).as_ref());
+        };
+        let (occurred, received) = (facts.occurred_at.map(kept), facts.received_at.map(kept));
+        if occurred.is_some_and(|it| it != clock.occurred_at)
+            || received.is_some_and(|it| it != clock.received_at)
+        {
+            let (occurred, received) =
+                (occurred.unwrap_or(clock.occurred_at), received.unwrap_or(clock.received_at));
+            let anew = ComplaintClock::starting(occurred, received, clock.halved);
+            (clock.occurred_at, clock.received_at) = (occurred, received);
+            clock.sla_started_at = anew.sla_started_at;
+            if clock.reopened_at.is_none() {
+                clock.resolve_started_at = anew.sla_started_at;
+            }
+        }
+        instant(&mut clock.first_response_at, facts.first_response_at);
+        instant(&mut clock.interim_at, facts.interim_at);
+        instant(&mut clock.resolved_at, facts.resolved_at);
+        instant(&mut clock.closed_at, facts.closed_at);
+        instant(&mut settlement.filed_at, facts.filed_at);
+        instant(&mut settlement.customer_confirmed_at, facts.customer_confirmed_at);
+        instant(&mut settlement.follow_up_call_at, facts.follow_up_call_at);
+        set(&mut settlement.resolution_mode, facts.resolution_mode.as_ref());
+        set(&mut settlement.resolution, facts.resolution.as_ref());
+        set(&mut settlement.root_cause, facts.root_cause.as_ref());
+        set(&mut settlement.compensation_amount, facts.compensation_amount.as_ref());
+        set(&mut settlement.compensation_currency, facts.compensation_currency.as_ref());
+        set(&mut settlement.filed_no, facts.filed_no.as_ref());
+        set(&mut settlement.customer_confirmed_by, facts.customer_confirmed_by.as_ref());
+        set(&mut settlement.satisfaction, facts.satisfaction.as_ref());
+    }
+
+    /// What its status says of its clock, where nobody says when.
+    fn settle_clock(&mut self, now: Timestamp) {
+        use ComplaintStatus as Is;
+        let clock = &mut self.clock;
+        let waits = self.status == Is::PendingCustomer;
+        match (waits, clock.paused_since) {
+            (true, None) => clock.pause(now),
+            (false, Some(_)) => clock.go_on(now),
+            _ => {}
+        }
+        match self.status {
+            Is::Resolved | Is::Closed => {
+                let then = *clock.resolved_at.get_or_insert(clock.closed_at.unwrap_or(now));
+                clock.ended_at = Some(then);
+                if self.status == Is::Closed {
+                    clock.closed_at.get_or_insert(then);
+                }
+            }
+            Is::Rejected | Is::Withdrawn => {
+                clock.ended_at.get_or_insert(now);
+            }
+            _ => (clock.ended_at, clock.resolved_at, clock.closed_at) = (None, None, None),
+        }
+        if !matches!(self.status, Is::Registered | Is::Withdrawn) {
+            let then = clock.ended_at.unwrap_or(now);
+            clock.first_response_at.get_or_insert(then);
+        }
+    }
+}
+
+impl ComplaintFacts {
+    fn faults(&self, before: Option<&Complaint>) -> Vec<Fault> {
+        let mut faults = vec![];
+        let nested = |it: Option<Option<Timestamp>>| it.flatten();
+        let instants = [
+            ("occurred_at", self.occurred_at),
+            ("received_at", self.received_at),
+            ("first_response_at", nested(self.first_response_at)),
+            ("interim_at", nested(self.interim_at)),
+            ("resolved_at", nested(self.resolved_at)),
+            ("closed_at", nested(self.closed_at)),
+            ("filed_at", nested(self.filed_at)),
+            ("customer_confirmed_at", nested(self.customer_confirmed_at)),
+            ("follow_up_call_at", nested(self.follow_up_call_at)),
+        ];
+        let year = |year: i64| Instant::from_second((year - 1970) * 31_556_952).unwrap_or_default();
+        let (first, last) = (year(1990), year(2200));
+        for (name, at) in instants {
+            if at.is_some_and(|at| at.0 < first || at.0 > last) {
+                let why = "between the years 1990 and 2200";
+                faults.push(Fault::new(format!("/{name}"), "range", why));
+            }
+        }
+        if self.compensation_amount.flatten().is_some_and(|it| it < Money::ZERO) {
+            faults.push(Fault::new("/compensation_amount", "range", "0 or more"));
+        }
+        let ours = before.and_then(|it| it.settlement.filed_no.as_deref());
+        let number = self.filed_no.as_ref().and_then(Option::as_deref);
+        if number.is_some_and(|it| it.starts_with("BA-")) && number != ours {
+            let why = "numbers that begin with BA- are given here";
+            faults.push(Fault::new("/filed_no", "format", why));
+        }
+        faults
+    }
+}
+
+/// New and changed rows in one statement; ids decide which is which.
+async fn upsert(tx: &mut Tx, drafts: &[&Draft<Complaint>]) -> Result<()> {
+    let rows: Vec<&Complaint> = drafts.iter().map(|it| &it.after).collect();
+    diesel::insert_into(complaints::table)
+        .values(rows)
+        .on_conflict(complaints::id)
+        .do_update()
+        .set((
+            (
+                complaints::version.eq(excluded(complaints::version)),
+                complaints::number.eq(excluded(complaints::number)),
+                complaints::customer_id.eq(excluded(complaints::customer_id)),
+                complaints::contact_id.eq(excluded(complaints::contact_id)),
+                complaints::channel.eq(excluded(complaints::channel)),
+                complaints::visit_id.eq(excluded(complaints::visit_id)),
+                complaints::category.eq(excluded(complaints::category)),
+                complaints::severity.eq(excluded(complaints::severity)),
+                complaints::product_id.eq(excluded(complaints::product_id)),
+                complaints::product_not_sold.eq(excluded(complaints::product_not_sold)),
+                complaints::asset_id.eq(excluded(complaints::asset_id)),
+                complaints::order_id.eq(excluded(complaints::order_id)),
+                complaints::batch_no.eq(excluded(complaints::batch_no)),
+            ),
+            (
+                complaints::description.eq(excluded(complaints::description)),
+                complaints::status.eq(excluded(complaints::status)),
+                complaints::status_reason.eq(excluded(complaints::status_reason)),
+                complaints::reporter_id.eq(excluded(complaints::reporter_id)),
+                complaints::owner_id.eq(excluded(complaints::owner_id)),
+                complaints::about_user_id.eq(excluded(complaints::about_user_id)),
+                complaints::repeat_of_id.eq(excluded(complaints::repeat_of_id)),
+                complaints::source_system.eq(excluded(complaints::source_system)),
+                complaints::external_id.eq(excluded(complaints::external_id)),
+                complaints::updated_at.eq(excluded(complaints::updated_at)),
+            ),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(refused)?;
+    Ok(())
+}

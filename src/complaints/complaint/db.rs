@@ -1,0 +1,368 @@
+//! The queries on complaints. Each that answers a caller starts at `visible_to`.
+
+use attachments::attachment::attach;
+use auth::{Body, Caller, reference};
+use company::{Calendar, Company};
+use diesel::dsl::{InnerJoin, IntoBoxed, not, sql};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool};
+use diesel_async::RunQueryDsl;
+use platform::{
+    Change, Conn, Error, Fault, IfMatch, List, Resource, Result, Timestamp, Tx, fixed_sql,
+};
+use schema::{
+    complaint_clocks, complaint_filing_years, complaint_proposals, complaint_settlements,
+    complaints,
+};
+use uuid::Uuid;
+
+use super::clock::ComplaintClock;
+use super::lookups::Around;
+use super::reach::visible_to;
+use super::rules::ComplaintAction;
+use super::{
+    Complaint, ComplaintChanges, ComplaintFilter, ComplaintPage, ComplaintSort, ComplaintStatus,
+    NewComplaint, Severity,
+};
+use crate::SettleComplaints;
+use crate::sla::Hours;
+
+type Joined<'a> = IntoBoxed<'a, InnerJoin<complaints::table, complaint_clocks::table>, Pg>;
+
+const FILED: &str = "exists (select from complaint_settlements s \
+    where s.complaint_id = complaints.id and s.filed_at is not null)";
+const UNFILED: &str = "not exists (select from complaint_settlements s \
+    where s.complaint_id = complaints.id and s.filed_at is not null)";
+
+fn matching<'a>(caller: &'a Caller, filter: &'a ComplaintFilter, now: Timestamp) -> Joined<'a> {
+    let joined = complaints::table.inner_join(complaint_clocks::table);
+    let mut query = joined.into_boxed().filter(visible_to(caller));
+    if let Some(statuses) = &filter.status {
+        query = query.filter(complaints::status.eq_any(statuses));
+    }
+    if let Some(severities) = &filter.severity {
+        query = query.filter(complaints::severity.eq_any(severities));
+    }
+    if let Some(categories) = &filter.category {
+        query = query.filter(complaints::category.eq_any(categories));
+    }
+    if let Some(channels) = &filter.channel {
+        query = query.filter(complaints::channel.eq_any(channels));
+    }
+    if let Some(customer) = filter.customer_id {
+        query = query.filter(complaints::customer_id.eq(customer));
+    }
+    if let Some(owner) = filter.owner_id {
+        query = query.filter(complaints::owner_id.eq(owner));
+    }
+    if let Some(reporter) = filter.reporter_id {
+        query = query.filter(complaints::reporter_id.eq(reporter));
+    }
+    if let Some(product) = filter.product_id {
+        query = query.filter(complaints::product_id.eq(product));
+    }
+    if let Some(visit) = filter.visit_id {
+        query = query.filter(complaints::visit_id.eq(visit));
+    }
+    if let Some(number) = &filter.number {
+        query = query.filter(complaints::number.eq(number));
+    }
+    if let Some(filed) = filter.filed {
+        query = query.filter(fixed_sql::<Bool>(if filed { FILED } else { UNFILED }));
+    }
+    let repeat = complaints::repeat_of_id.is_not_null().or(complaints::reopenings.gt(0_i16));
+    match filter.repeat {
+        Some(true) => query = query.filter(repeat),
+        Some(false) => query = query.filter(not(repeat)),
+        None => {}
+    }
+    let (paused, due) = (complaint_clocks::paused_since, complaint_clocks::resolve_due);
+    let waited = paused.is_not_null().and(paused.assume_not_null().gt(due));
+    let unanswered = complaint_clocks::first_response_at.is_null();
+    let late = paused.is_null().and(due.lt(now)).or(waited);
+    let late = late.or(unanswered.and(complaint_clocks::first_response_due.lt(now)));
+    let overdue = complaint_clocks::ended_at.is_null().and(late);
+    match filter.overdue {
+        Some(true) => query = query.filter(overdue),
+        Some(false) => query = query.filter(not(overdue)),
+        None => {}
+    }
+    if let Some(text) = &filter.q {
+        let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let pattern = format!("%{escaped}%");
+        let described = complaints::description.ilike(pattern.clone());
+        query = query.filter(described.or(complaints::number.ilike(pattern)));
+    }
+    if let Some(from) = filter.created_from {
+        query = query.filter(complaints::created_at.ge(from));
+    }
+    if let Some(to) = filter.created_to {
+        query = query.filter(complaints::created_at.lt(to));
+    }
+    query
+}
+
+impl Complaint {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<ComplaintFilter>,
+        now: Timestamp,
+    ) -> Result<ComplaintPage> {
+        use complaint_clocks::resolve_due;
+        use complaints::{created_at, id};
+        let filter = reference::filter(conn, caller, list).await?;
+        let query = matching(caller, &filter, now).limit(list.fetch());
+        let total = if list.counted {
+            Some(matching(caller, &filter, now).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let by_age = |it: &Self| (it.created_at, it.id);
+        let query = match filter.sort.unwrap_or(ComplaintSort::NewestFirst) {
+            ComplaintSort::NewestFirst => query
+                .filter(list.before::<Timestamp, _, _>(created_at, id)?)
+                .order((created_at.desc(), id.desc())),
+            ComplaintSort::OldestFirst => {
+                query.filter(list.after::<Timestamp, _, _>(created_at, id)?).order((created_at, id))
+            }
+            ComplaintSort::Due => {
+                let key = complaint_clocks::complaint_id;
+                query
+                    .filter(list.after::<Timestamp, _, _>(resolve_due, key)?)
+                    .order((resolve_due, key))
+            }
+        };
+        let rows: Vec<Self> = query.select(Self::as_select()).load(conn).await?;
+        let rows = rows.iter().map(|it| it.judged(now)).collect();
+        match filter.sort {
+            Some(ComplaintSort::Due) => {
+                list.page(rows, total, |it: &Self| (it.clock.resolve_due, it.id))
+            }
+            _ => list.page(rows, total, by_age),
+        }
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid, now: Timestamp) -> Result<Self> {
+        let complaint = Self::query().filter(visible_to(caller)).filter(complaints::id.eq(id));
+        let complaint: Self = complaint.first(conn).await?;
+        Ok(complaint.judged(now))
+    }
+
+    pub(super) async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = complaints::table.inner_join(complaint_clocks::table).filter(visible_to(caller));
+        let row = row.filter(complaints::id.eq(id)).select(complaints::id).for_update();
+        row.first::<Uuid>(tx.conn()).await?;
+        Ok(Self::query().filter(complaints::id.eq(id)).first(tx.conn()).await?)
+    }
+
+    /// These complaints, which have been locked. In a statement of its own: one that waited for
+    /// the lock would have the row as it is, and its clock, settlement and proposals as they were.
+    pub(super) async fn locked(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Self>> {
+        let rows = Self::query().filter(complaints::id.eq_any(ids)).order(complaints::id);
+        Ok(rows.load(conn).await?)
+    }
+
+    pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewComplaint>) -> Result<Self> {
+        let new = new.resolve(tx.conn(), caller).await?;
+        if new.resolved.is_some() && !caller.may::<SettleComplaints>() {
+            let detail = "complaints are settled on the spot by salespeople";
+            return Err(Error::forbidden().detail(detail));
+        }
+        let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
+        let (source_system, external_id) = auth::import::key_of(caller, system, external)?;
+        let clock = ComplaintClock::starting(new.happened(tx.now)?, tx.now, false);
+        let mut it = Self {
+            category: new.category,
+            description: new.description.clone(),
+            severity: new.severity.unwrap_or(Severity::General),
+            attachment_ids: new.attachment_ids.clone().unwrap_or_default(),
+            reporter_id: (!caller.is_machine()).then_some(caller.id()),
+            source_system,
+            external_id,
+            ..Self::blank(Uuid::now_v7(), new.customer_id, clock)
+        }
+        .detailed(&new.details);
+        it.clock.halved = it.look_around(tx).await?;
+        let (company, hours) = hours(tx.conn()).await?;
+        if let Some(first) = it.repeated(tx, &company).await? {
+            it.repeat_of_id = Some(first);
+            it.severity = it.severity.raised();
+        }
+        it.settlement.filing_due = hours.end_of_next_working_day(tx.now);
+        if let Some(resolved) = &new.resolved {
+            it.settle(tx, caller, &company, resolved).await?;
+        }
+        Self::refused_for(it.faults())?;
+        it.clock = it.clock.timed_anew(&hours, it.severity, tx.now).judged(tx.now);
+        it.number = next_number(tx).await?;
+        it.insert(tx).await?;
+        it.attach(tx, caller).await?;
+        tx.record(Change::created(&it)).await?;
+        Ok(it)
+    }
+
+    async fn insert(&self, tx: &mut Tx) -> Result<()> {
+        let insert = diesel::insert_into(complaints::table).values(self);
+        insert.execute(tx.conn()).await.map_err(refused)?;
+        let row = (complaint_clocks::complaint_id.eq(self.id), &self.clock);
+        diesel::insert_into(complaint_clocks::table).values(row).execute(tx.conn()).await?;
+        let row = (complaint_settlements::complaint_id.eq(self.id), &self.settlement);
+        diesel::insert_into(complaint_settlements::table).values(row).execute(tx.conn()).await?;
+        Ok(())
+    }
+
+    async fn attach(&self, tx: &mut Tx, caller: &Caller) -> Result<()> {
+        if self.attachment_ids.is_empty() {
+            return Ok(());
+        }
+        let (files, to) = (&self.attachment_ids, (Self::TYPE, self.id));
+        attach(tx, caller, files, to, "/attachment_ids").await
+    }
+
+    /// What it refers to belongs to its customer, who is one of ours still. Answers whether the
+    /// customer is to be answered in half the time.
+    async fn look_around(&mut self, tx: &mut Tx) -> Result<bool> {
+        let around = Around::load(tx.conn(), &[&*self]).await?;
+        let mut faults = around.faults(self);
+        let customer = around.customer(self.customer_id);
+        if customer.is_some_and(|it| it.merged_into_id.is_some()) {
+            let why = "it is a part of another customer now";
+            faults.push(Fault::new("/customer_id", "customer_merged", why));
+        }
+        self.customer_owner_id = customer.and_then(|it| it.owner_id);
+        self.product_not_sold = around.not_sold(self);
+        faults.extend(self.faults());
+        Self::refused_for(faults)?;
+        Ok(around.halved(self.customer_id))
+    }
+
+    /// 再次追诉: what was closed lately and is about the same comes up again.
+    async fn repeated(&self, tx: &mut Tx, company: &Company) -> Result<Option<Uuid>> {
+        let days = company.settings.get("complaint_repeat_days");
+        let since = tx.now.0 - jiff::SignedDuration::from_hours(24 * days);
+        let product = complaints::product_id.eq(self.product_id).assume_not_null();
+        let first = complaints::table
+            .inner_join(complaint_clocks::table)
+            .filter(complaints::customer_id.eq(self.customer_id))
+            .filter(complaints::status.eq(ComplaintStatus::Closed))
+            .filter(complaints::category.eq(self.category).or(product))
+            .filter(complaint_clocks::closed_at.ge(Timestamp(since)))
+            .order(complaint_clocks::closed_at.desc())
+            .select(complaints::id);
+        Ok(first.first(tx.conn()).await.optional()?)
+    }
+
+    pub async fn update(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfMatch,
+        changes: &Body<ComplaintChanges>,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before.judged(tx.now), changes.fields())?;
+        before.check_hand(caller, ComplaintAction::Change)?;
+        before.status.after(ComplaintAction::Change)?;
+        let changes = changes.resolve(tx.conn(), caller).await?;
+        Self::check_severity(caller, &changes)?;
+        let mut after = before.with(&changes);
+        if after != before {
+            after.look_around(tx).await?;
+            if after.attachment_ids != before.attachment_ids {
+                after.attach(tx, caller).await?;
+            }
+            if after.severity != before.severity {
+                let (_, hours) = hours(tx.conn()).await?;
+                after.clock = after.clock.timed(&hours, after.severity, tx.now);
+            }
+        }
+        before.save(tx, after).await
+    }
+
+    /// Stores what the complaint has become, if that is anything new. What time alone has made of
+    /// it is no change: the job records that.
+    pub(super) async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+        let after = self.judged(tx.now).next(after.judged(tx.now), tx.now);
+        if after.version == self.version {
+            return Ok(after);
+        }
+        let update = diesel::update(complaints::table.find(self.id)).set(&after);
+        update.execute(tx.conn()).await.map_err(refused)?;
+        if after.clock != self.clock {
+            let row = complaint_clocks::table.find(self.id);
+            diesel::update(row).set(&after.clock).execute(tx.conn()).await?;
+        }
+        if after.settlement != self.settlement {
+            let row = complaint_settlements::table.find(self.id);
+            diesel::update(row).set(&after.settlement).execute(tx.conn()).await?;
+        }
+        for new in after.proposals.iter().skip(self.proposals.len()) {
+            let row = (complaint_proposals::complaint_id.eq(self.id), new);
+            diesel::insert_into(complaint_proposals::table).values(row).execute(tx.conn()).await?;
+        }
+        tx.record(Change::updated(self, &after)).await?;
+        Ok(after)
+    }
+}
+
+/// The company, and when somebody works there.
+pub(super) async fn hours(conn: &mut Conn) -> Result<(Company, Hours)> {
+    let company = Company::load(conn).await?;
+    let hours = Hours::of(&company, Calendar::load(conn).await?)?;
+    Ok((company, hours))
+}
+
+/// `BA-2026-0001`, without a gap: whoever takes the next waits until this one is committed or
+/// undone. Taken last.
+pub(super) async fn next_filing_no(tx: &mut Tx) -> Result<String> {
+    use complaint_filing_years::{last, table, year};
+    let this = tx.today.0.year();
+    let number: i32 = diesel::insert_into(table)
+        .values((year.eq(this), last.eq(1)))
+        .on_conflict(year)
+        .do_update()
+        .set(last.eq(last + 1))
+        .returning(last)
+        .get_result(tx.conn())
+        .await?;
+    Ok(format!("BA-{this}-{number:04}"))
+}
+
+/// `CO-2026-000123`; gaps are allowed.
+async fn next_number(tx: &mut Tx) -> Result<String> {
+    let next = fixed_sql::<BigInt>("nextval('complaints_number_seq')");
+    let number = diesel::select(next).get_result(tx.conn()).await?;
+    Ok(named(number, tx))
+}
+
+/// The same for each of so many complaints.
+pub(super) async fn next_numbers(tx: &mut Tx, count: usize) -> Result<Vec<String>> {
+    if count == 0 {
+        return Ok(vec![]);
+    }
+    let next = sql::<BigInt>("nextval('complaints_number_seq') from generate_series(1, ")
+        .bind::<BigInt, _>(i64::try_from(count).map_err(Error::internal)?)
+        .sql(")");
+    let numbers: Vec<i64> = diesel::select(next).load(tx.conn()).await?;
+    Ok(numbers.into_iter().map(|number| named(number, tx)).collect())
+}
+
+fn named(number: i64, tx: &Tx) -> String {
+    format!("CO-{}-{number:06}", tx.today.0.year())
+}
+
+/// What only the database can know: another request was faster.
+pub(super) fn refused(error: diesel::result::Error) -> Error {
+    Error::from(error)
+        .on_constraint("complaints_number_key", "/number", "duplicate")
+        .on_constraint("complaints_external_id_key", "/external_id", "duplicate")
+        .on_constraint("complaints_customer_id_fkey", "/customer_id", "unknown_reference")
+        .on_constraint("complaints_contact_id_fkey", "/contact_id", "unknown_reference")
+        .on_constraint("complaints_visit_id_fkey", "/visit_id", "unknown_reference")
+        .on_constraint("complaints_product_id_fkey", "/product_id", "unknown_reference")
+        .on_constraint("complaints_order_id_fkey", "/order_id", "unknown_reference")
+        .on_constraint("complaints_owner_check", "/about_user_id", "owner_is_subject")
+        .on_constraint("complaint_settlements_filed_no_key", "/filed_no", "duplicate")
+}

@@ -1,0 +1,41 @@
+//! The complaints of a customer that becomes a part of another.
+
+use customers::customer::Customer;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use futures_util::future::{FutureExt, LocalBoxFuture};
+use platform::{Change, Resource, Result, Tx};
+use schema::complaints;
+use uuid::Uuid;
+
+use super::Complaint;
+
+/// A hook of `customers`: the loser's complaints are the winner's from now on.
+pub fn customer_merged<'a>(
+    tx: &'a mut Tx,
+    winner: &'a Customer,
+    loser: &'a Customer,
+) -> LocalBoxFuture<'a, Result<()>> {
+    async move {
+        let rows = complaints::table.filter(complaints::customer_id.eq(loser.id));
+        let rows = rows.order(complaints::id).select(complaints::id).for_update();
+        let moving: Vec<Uuid> = rows.load(tx.conn()).await?;
+        let moving = Complaint::locked(tx.conn(), &moving).await?;
+        let mut records = vec![];
+        for before in &moving {
+            let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
+            let after = Complaint { customer_id, customer_owner_id, ..before.clone() };
+            let after = before.next(after, tx.now);
+            let columns = (
+                complaints::customer_id.eq(winner.id),
+                complaints::version.eq(after.version),
+                complaints::updated_at.eq(after.updated_at),
+            );
+            let row = complaints::table.find(before.id);
+            diesel::update(row).set(columns).execute(tx.conn()).await?;
+            records.push(Change::updated(before, &after)?);
+        }
+        tx.record_all(&records).await
+    }
+    .boxed_local()
+}

@@ -1,0 +1,245 @@
+//! What a customer is not content with, 客户投诉 (S40–S43): registered in the field or the office,
+//! seen to in time, settled, filed 备案 and confirmed by the customer.
+
+mod batch;
+mod clock;
+mod db;
+pub mod http;
+pub mod http_steps;
+mod jobs;
+mod lookups;
+mod merge;
+mod reach;
+mod requests;
+mod rules;
+mod settlement;
+mod steps;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Jsonb, Nullable, Uuid as SqlUuid};
+use platform::{Embedded, FixedSql, Timestamp, fixed_sql, page, resource, text_enum};
+use schema::complaints;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+pub use clock::ComplaintClock;
+pub use jobs::{calendar_changed, check_deadlines};
+pub use merge::customer_merged;
+pub use reach::{QUALITY_DESK, find_complaints, is_visible, visible_to};
+pub use requests::{ComplaintChanges, ComplaintFilter, NewComplaint};
+pub use rules::ComplaintAction;
+pub use settlement::{ComplaintProposal, ComplaintSettlement};
+
+text_enum! {
+    /// How a complaint reached us
+    pub enum ComplaintChannel {
+        /// 拜访
+        Visit = "visit",
+        /// 电话
+        Phone = "phone",
+        /// 微信
+        Wechat = "wechat",
+        /// 邮件
+        Email = "email",
+        /// 门户
+        Portal = "portal",
+        /// 其他
+        Other = "other",
+    }
+}
+
+text_enum! {
+    /// What it is about
+    pub enum ComplaintCategory {
+        /// 质量
+        Quality = "quality",
+        /// 交付
+        Delivery = "delivery",
+        /// 价格
+        Price = "price",
+        /// 服务态度
+        ServiceAttitude = "service_attitude",
+        /// 单据
+        Document = "document",
+        /// 售后
+        AfterSales = "after_sales",
+        /// 其他
+        Other = "other",
+    }
+}
+
+text_enum! {
+    /// How soon somebody has to see to it (RULES 4.8)
+    pub enum Severity {
+        /// 一般
+        General = "general",
+        /// 重大
+        Major = "major",
+        /// 紧急
+        Urgent = "urgent",
+    }
+}
+
+text_enum! {
+    /// Where a complaint stands (RULES 4.2)
+    pub enum ComplaintStatus {
+        /// 已登记
+        Registered = "registered",
+        /// 已受理
+        Accepted = "accepted",
+        /// 处理中
+        InProgress = "in_progress",
+        /// 待客户
+        PendingCustomer = "pending_customer",
+        /// 已解决
+        Resolved = "resolved",
+        /// 已关闭
+        Closed = "closed",
+        /// 不成立
+        Rejected = "rejected",
+        /// 已撤诉
+        Withdrawn = "withdrawn",
+    }
+}
+
+text_enum! {
+    /// Where a complaint was settled
+    pub enum ResolutionMode {
+        /// 当场
+        OnTheSpot = "on_the_spot",
+        /// 内部
+        Office = "office",
+    }
+}
+
+text_enum! {
+    /// How the customer confirmed the settlement
+    pub enum Confirmation {
+        /// 签字
+        Signature = "signature",
+        /// 电话
+        Call = "call",
+        /// 链接
+        Link = "link",
+    }
+}
+
+text_enum! {
+    pub enum ComplaintSort {
+        NewestFirst = "-created_at",
+        OldestFirst = "created_at",
+        /// What is due first
+        Due = "resolve_due",
+    }
+}
+
+/// A complaint, 客户投诉
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct Complaint {
+    pub id: Uuid,
+    pub version: i64,
+    /// `CO-2026-000123` unless another system gave it one
+    #[schema(example = "CO-2026-000123")]
+    pub number: String,
+    pub customer_id: Uuid,
+    pub contact_id: Option<Uuid>,
+    #[schema(inline)]
+    pub channel: ComplaintChannel,
+    /// The visit on which it was heard
+    pub visit_id: Option<Uuid>,
+    #[schema(inline)]
+    pub category: ComplaintCategory,
+    #[schema(inline)]
+    pub severity: Severity,
+    pub product_id: Option<Uuid>,
+    /// We have never sold this product to this customer, as far as our orders say
+    pub product_not_sold: bool,
+    pub asset_id: Option<Uuid>,
+    pub order_id: Option<Uuid>,
+    /// 批号
+    pub batch_no: Option<String>,
+    #[schema(example = "外壳开裂,客户要求换货")]
+    pub description: String,
+    /// The evidence: photos, recordings, papers
+    pub attachment_ids: Vec<Uuid>,
+    #[schema(inline)]
+    pub status: ComplaintStatus,
+    /// Why it was rejected or reopened, what it waits for, what the customer said on withdrawing
+    pub status_reason: Option<String>,
+    /// Who registered it; null when another system did
+    pub reporter_id: Option<Uuid>,
+    /// Who sees to it; null until it is accepted
+    pub owner_id: Option<Uuid>,
+    /// The person complained about, who is never the owner
+    pub about_user_id: Option<Uuid>,
+    /// The closed complaint of this customer that comes up again, 再次追诉
+    pub repeat_of_id: Option<Uuid>,
+    /// How often it was reopened, which counts as a repeat, too
+    pub reopenings: i16,
+    /// When it went to the quality department, which sees it from then on
+    pub dispatched_at: Option<Timestamp>,
+    pub source_system: Option<String>,
+    pub external_id: Option<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    #[serde(flatten)]
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = clock_of_complaint(), select_expression_type = FixedSql<Jsonb>)]
+    pub clock: ComplaintClock,
+    #[serde(flatten)]
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = settlement_of_complaint())]
+    #[diesel(select_expression_type = FixedSql<Jsonb>)]
+    pub settlement: ComplaintSettlement,
+    /// How to handle it, 处理建议
+    #[schema(value_type = Vec<ComplaintProposal>)]
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = proposals_of_complaint())]
+    #[diesel(select_expression_type = FixedSql<Jsonb>)]
+    pub proposals: Embedded<Vec<ComplaintProposal>>,
+    #[serde(skip)]
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = owner_of_customer())]
+    #[diesel(select_expression_type = FixedSql<Nullable<SqlUuid>>)]
+    customer_owner_id: Option<Uuid>,
+}
+
+/// Within the row, so that reading a complaint is one statement.
+fn clock_of_complaint() -> FixedSql<Jsonb> {
+    fixed_sql("(select to_jsonb(c) from complaint_clocks c where c.complaint_id = complaints.id)")
+}
+
+/// Amounts go as text: JSON numbers would lose digits on the way.
+fn settlement_of_complaint() -> FixedSql<Jsonb> {
+    fixed_sql(
+        "(select to_jsonb(s) || jsonb_build_object('compensation_amount', \
+         s.compensation_amount::text) from complaint_settlements s \
+         where s.complaint_id = complaints.id)",
+    )
+}
+
+fn proposals_of_complaint() -> FixedSql<Jsonb> {
+    fixed_sql(
+        "(select coalesce(jsonb_agg(jsonb_build_object('id', p.id, 'text', p.text, \
+         'cost', p.cost::text, 'currency', p.currency, 'customer_informed', p.customer_informed, \
+         'by', p.by, 'at', p.at) order by p.at, p.id), '[]'::jsonb) \
+         from complaint_proposals p where p.complaint_id = complaints.id)",
+    )
+}
+
+fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
+    fixed_sql("(select owner_id from customers where customers.id = complaints.customer_id)")
+}
+
+resource! {
+    Complaint: "complaint" at "/api/v1/complaints",
+    seen by |it| [it.owner_id, it.reporter_id, it.customer_owner_id].into_iter().flatten()
+        .chain(it.dispatched_at.map(|_| QUALITY_DESK)).map(Some).collect()
+}
+
+page! {
+    /// A page of complaints
+    ComplaintPage of Complaint
+}

@@ -1,0 +1,123 @@
+//! Who sees which complaints (API.md): owner, reporter or the customer's owner in reach; quality
+//! those that were dispatched to it.
+
+use auth::{Caller, Role};
+use diesel::expression::is_aggregate;
+use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{Array, Bool, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use futures_util::future::{FutureExt, LocalBoxFuture};
+use platform::{Conn, Result};
+use schema::complaints;
+use uuid::Uuid;
+
+/// Stands for everybody of the quality department among those who see a change.
+pub const QUALITY_DESK: Uuid = Uuid::from_u128(u128::MAX - 1);
+
+/// `true` for those who see everything; one expression for every kind of statement, like
+/// [`auth::reach::InReach`].
+#[derive(Debug, Clone)]
+pub struct ByPart<'a> {
+    reach: Option<&'a [Uuid]>,
+    quality: bool,
+}
+
+pub fn visible_to(caller: &Caller) -> ByPart<'_> {
+    ByPart { reach: caller.reach(), quality: caller.is(Role::Quality) }
+}
+
+impl Expression for ByPart<'_> {
+    type SqlType = Bool;
+}
+
+impl<Q> AppearsOnTable<Q> for ByPart<'_> where complaints::id: AppearsOnTable<Q> {}
+
+impl<Q> SelectableExpression<Q> for ByPart<'_> where complaints::id: AppearsOnTable<Q> {}
+
+impl ValidGrouping<()> for ByPart<'_> {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl QueryId for ByPart<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+/// What stands before each of the three lists of people.
+const PARTS: [&str; 3] = [
+    "(complaints.owner_id = any(",
+    ") or complaints.reporter_id = any(",
+    ") or complaints.customer_id in (select id from customers where owner_id = any(",
+];
+
+impl QueryFragment<Pg> for ByPart<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> diesel::QueryResult<()> {
+        let Some(reach) = &self.reach else {
+            out.push_sql("true");
+            return Ok(());
+        };
+        for part in PARTS {
+            out.push_sql(part);
+            out.push_bind_param::<Array<SqlUuid>, &[Uuid]>(reach)?;
+        }
+        out.push_sql("))");
+        if self.quality {
+            out.push_sql(" or complaints.dispatched_at is not null");
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+auth::find! {
+    /// The visible lookup of references to complaints.
+    find_complaints in complaints, visible_to
+}
+
+/// May the caller see this one? For what is attached to it.
+pub fn is_visible<'a>(
+    conn: &'a mut Conn,
+    caller: &'a Caller,
+    id: Uuid,
+) -> LocalBoxFuture<'a, Result<bool>> {
+    async move {
+        let row = complaints::table.filter(visible_to(caller)).filter(complaints::id.eq(id));
+        let row: Option<Uuid> = row.select(complaints::id).first(conn).await.optional()?;
+        Ok(row.is_some())
+    }
+    .boxed_local()
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::debug_query;
+
+    use super::*;
+
+    #[test]
+    fn a_complaint_is_seen_by_those_who_have_a_part_in_it() {
+        let sql = |role| {
+            let caller = Caller::of(auth::Person {
+                id: Uuid::nil(),
+                roles: vec![role],
+                machine: false,
+                source_system: None,
+                reach: vec![Uuid::nil()],
+                teams: vec![],
+            });
+            let query = complaints::table.filter(visible_to(&caller)).count();
+            let text = debug_query::<Pg, _>(&query).to_string().replace('"', "");
+            text.split(" -- ").next().unwrap().split("WHERE ").nth(1).unwrap().to_owned()
+        };
+        assert_eq!(sql(Role::BackOffice), "true");
+        let three = "(complaints.owner_id = any($1) or complaints.reporter_id = any($2) \
+            or complaints.customer_id in (select id from customers where owner_id = any($3)))";
+        assert_eq!(sql(Role::Salesperson), three);
+        let most = three.strip_suffix(')').unwrap();
+        let quality = format!("{most} or complaints.dispatched_at is not null)");
+        assert_eq!(sql(Role::Quality), quality);
+    }
+}

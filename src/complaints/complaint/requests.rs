@@ -1,0 +1,305 @@
+//! What is asked of complaints: to register and change them, to move them on, to list them.
+
+use auth::{Reference, Refers};
+use customers::contact::find_contacts;
+use customers::customer::find_customers;
+use jiff::SignedDuration;
+use orders::order::find_orders;
+use platform::{Error, Fault, Money, Result, Timestamp, sent};
+use products::product::find_products;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+use visits::visit::find_visits;
+
+use super::lookups::find_assets;
+use super::{
+    ComplaintCategory, ComplaintChannel, ComplaintSort, ComplaintStatus, Confirmation, Severity,
+    find_complaints,
+};
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "customer_id": "0198c0de-0000-7000-8000-000000000001",
+    "category": "quality", "severity": "major", "channel": "visit",
+    "description": "外壳开裂,客户要求换货", "batch_no": "20261101-A",
+    "resolved": { "resolution": "当场更换新品", "root_cause": "运输途中受潮",
+        "compensation_amount": "200.00", "customer_confirmed_by": "signature" } }))]
+pub struct NewComplaint {
+    pub(super) customer_id: Uuid,
+    #[schema(inline)]
+    pub(super) category: ComplaintCategory,
+    /// 客户的原话
+    #[schema(min_length = 1, max_length = 5000)]
+    pub(super) description: String,
+    /// `general` unless told; one step up when the complaint repeats another
+    #[schema(inline)]
+    pub(super) severity: Option<Severity>,
+    /// Now unless told: a phone may have been offline. Not in the future, at most a year ago
+    pub(super) occurred_at: Option<Timestamp>,
+    /// Settled on the spot 当场处理, by a salesperson
+    pub(super) resolved: Option<OnTheSpot>,
+    /// Whose `external_id`; your own system's unless told
+    #[schema(min_length = 1, max_length = 40)]
+    pub(super) source_system: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
+    pub(super) external_id: Option<String>,
+    /// Files that you have uploaded
+    #[schema(max_items = 20, nullable = false)]
+    pub(super) attachment_ids: Option<Vec<Uuid>>,
+    #[serde(flatten)]
+    pub(super) details: ComplaintDetails,
+}
+
+/// How far ahead of ours a phone's clock may be.
+const SKEW: SignedDuration = SignedDuration::from_mins(2);
+
+/// How long ago something may have happened that somebody registers today.
+const OLDEST: SignedDuration = SignedDuration::from_hours(24 * 366);
+
+impl NewComplaint {
+    /// When it happened, to the microsecond that is kept.
+    pub(super) fn happened(&self, now: Timestamp) -> Result<Timestamp> {
+        let Some(at) = self.occurred_at else { return Ok(now) };
+        if at.0.duration_since(now.0) > SKEW || now.0.duration_since(at.0) > OLDEST {
+            let why = "not in the future, and not more than a year ago";
+            return Err(Error::invalid(vec![Fault::new("/occurred_at", "range", why)]));
+        }
+        Ok(kept(at))
+    }
+}
+
+/// An instant as the database keeps it.
+pub(super) fn kept(at: Timestamp) -> Timestamp {
+    jiff::Timestamp::from_microsecond(at.0.as_microsecond()).map_or(at, Timestamp)
+}
+
+/// A merge patch for a complaint that is not settled yet: absent fields stay, null clears.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "batch_no": "20261101-B", "about_user_id": null }))]
+pub struct ComplaintChanges {
+    #[schema(inline, nullable = false)]
+    pub(super) category: Option<ComplaintCategory>,
+    #[schema(min_length = 1, max_length = 5000, nullable = false)]
+    pub(super) description: Option<String>,
+    /// By those who accept complaints; due times follow
+    #[schema(inline, nullable = false)]
+    pub(super) severity: Option<Severity>,
+    /// Files that you have uploaded
+    #[schema(max_items = 20, nullable = false)]
+    pub(super) attachment_ids: Option<Vec<Uuid>>,
+    #[serde(flatten)]
+    pub(super) details: ComplaintDetails,
+}
+
+/// What new complaints, changes of them and their batches have in common.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct ComplaintDetails {
+    #[serde(deserialize_with = "sent")]
+    pub(super) contact_id: Option<Option<Uuid>>,
+    /// `visit` if there is a visit, else `other`, unless told
+    #[schema(inline, nullable = false)]
+    pub(super) channel: Option<ComplaintChannel>,
+    /// A visit to this customer
+    #[serde(deserialize_with = "sent")]
+    pub(super) visit_id: Option<Option<Uuid>>,
+    #[serde(deserialize_with = "sent")]
+    pub(super) product_id: Option<Option<Uuid>>,
+    #[serde(deserialize_with = "sent")]
+    pub(super) asset_id: Option<Option<Uuid>>,
+    /// An order of this customer
+    #[serde(deserialize_with = "sent")]
+    pub(super) order_id: Option<Option<Uuid>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(max_length = 60)]
+    pub(super) batch_no: Option<Option<String>>,
+    /// The person complained about
+    #[serde(deserialize_with = "sent")]
+    pub(super) about_user_id: Option<Option<Uuid>>,
+}
+
+/// How a complaint was settled on the spot, 当场处理
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+pub struct OnTheSpot {
+    #[schema(min_length = 1, max_length = 2000)]
+    pub(super) resolution: String,
+    #[schema(min_length = 1, max_length = 2000)]
+    pub(super) root_cause: Option<String>,
+    #[serde(flatten)]
+    pub(super) compensation: Compensation,
+    #[schema(inline)]
+    pub(super) customer_confirmed_by: Option<Confirmation>,
+    #[schema(minimum = 1, maximum = 5)]
+    pub(super) satisfaction: Option<i16>,
+}
+
+/// What the customer gets for it.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+pub struct Compensation {
+    /// 0 or more, within the authority of your role
+    pub(super) compensation_amount: Option<Money>,
+    /// The company's unless told
+    #[schema(pattern = "^[A-Z]{3}$")]
+    pub(super) compensation_currency: Option<String>,
+}
+
+/// How a complaint was settled, and what it came from
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "resolution": "换货,并承担运费", "root_cause": "包装不防潮",
+    "compensation_amount": "300.00" }))]
+pub struct ComplaintResolution {
+    #[schema(min_length = 1, max_length = 2000)]
+    pub(super) resolution: String,
+    #[schema(min_length = 1, max_length = 2000)]
+    pub(super) root_cause: String,
+    #[serde(flatten)]
+    pub(super) compensation: Compensation,
+}
+
+/// Who sees to a complaint from now on
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "owner_id": "0198c0de-0000-7000-8000-000000000001" }))]
+pub struct ComplaintAssignment {
+    pub(super) owner_id: Uuid,
+}
+
+/// Why a complaint does not hold, 不成立
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "reason": "产品已过保修期,且为人为损坏", "customer_informed": true }))]
+pub struct ComplaintRejection {
+    #[schema(min_length = 1, max_length = 500)]
+    pub(super) reason: String,
+    /// Must be true: the customer hears it first
+    pub(super) customer_informed: bool,
+}
+
+/// Why
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "reason": "客户反映问题再次出现" }))]
+pub struct ComplaintReason {
+    #[schema(min_length = 1, max_length = 500)]
+    pub(super) reason: String,
+}
+
+/// What the customer said on withdrawing, 撤诉说明
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "statement": "客户确认是自己误操作,不再追究" }))]
+pub struct ComplaintWithdrawal {
+    #[schema(min_length = 1, max_length = 500)]
+    pub(super) statement: String,
+}
+
+/// How to handle it, 处理建议
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "text": "换货并补偿运费", "cost": "350.00", "customer_informed": true }))]
+pub struct NewComplaintProposal {
+    #[schema(min_length = 1, max_length = 2000)]
+    pub(super) text: String,
+    /// 0 or more
+    pub(super) cost: Option<Money>,
+    /// The company's unless told
+    #[schema(pattern = "^[A-Z]{3}$")]
+    pub(super) currency: Option<String>,
+    /// The customer has been told so: this is interim feedback, 阶段反馈
+    #[serde(default)]
+    #[schema(default = false)]
+    pub(super) customer_informed: bool,
+}
+
+/// How the customer confirmed that it is settled
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "by": "signature", "satisfaction": 5 }))]
+pub struct ComplaintConfirmation {
+    #[schema(inline)]
+    pub(super) by: Confirmation,
+    #[schema(minimum = 1, maximum = 5)]
+    pub(super) satisfaction: Option<i16>,
+}
+
+/// What the customer said when called after the settlement, 回访
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "satisfaction": 4 }))]
+pub struct ComplaintCall {
+    #[schema(minimum = 1, maximum = 5)]
+    pub(super) satisfaction: i16,
+}
+
+const fn user(at: &'static str) -> Reference {
+    Reference { at, of: "user", find: auth::find_users }
+}
+
+const CUSTOMER: Reference = Reference { at: "customer", of: "customer", find: find_customers };
+const PRODUCT: Reference = Reference { at: "product", of: "product", find: find_products };
+
+pub(super) const REFERENCES: &[Reference] = &[
+    CUSTOMER,
+    Reference { at: "contact", of: "contact", find: find_contacts },
+    Reference { at: "visit", of: "visit", find: find_visits },
+    PRODUCT,
+    Reference { at: "asset", of: "asset", find: find_assets },
+    Reference { at: "order", of: "order", find: find_orders },
+    user("about_user"),
+    user("reporter"),
+    user("owner"),
+    Reference { at: "repeat_of", of: "complaint", find: find_complaints },
+];
+
+impl Refers for NewComplaint {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+impl Refers for ComplaintChanges {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+impl Refers for ComplaintAssignment {
+    const REFERENCES: &'static [Reference] = &[user("owner")];
+}
+
+/// Which complaints to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ComplaintFilter {
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    pub(super) status: Option<Vec<ComplaintStatus>>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    pub(super) severity: Option<Vec<Severity>>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    pub(super) category: Option<Vec<ComplaintCategory>>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    pub(super) channel: Option<Vec<ComplaintChannel>>,
+    pub(super) customer_id: Option<Uuid>,
+    pub(super) owner_id: Option<Uuid>,
+    pub(super) reporter_id: Option<Uuid>,
+    pub(super) product_id: Option<Uuid>,
+    pub(super) visit_id: Option<Uuid>,
+    #[param(max_length = 60)]
+    pub(super) number: Option<String>,
+    /// Filed 备案, or not yet
+    pub(super) filed: Option<bool>,
+    /// Its first response or its resolution is late and still to come
+    pub(super) overdue: Option<bool>,
+    /// It repeats another one or was reopened 再次追诉
+    pub(super) repeat: Option<bool>,
+    /// Any part of the description or number
+    #[param(min_length = 1, max_length = 100)]
+    pub(super) q: Option<String>,
+    pub(super) created_from: Option<Timestamp>,
+    /// Exclusive
+    pub(super) created_to: Option<Timestamp>,
+    /// By `-created_at` unless told
+    #[param(inline)]
+    pub(super) sort: Option<ComplaintSort>,
+}
+
+impl Refers for ComplaintFilter {
+    const REFERENCES: &'static [Reference] = &[
+        CUSTOMER,
+        user("owner"),
+        user("reporter"),
+        PRODUCT,
+        Reference { at: "visit", of: "visit", find: find_visits },
+    ];
+}
