@@ -44,6 +44,11 @@ async fn no_reference_filter_or_report_tells_of_a_hidden_row() {
                 "targets",
                 json!({ "owner_type": "user", "owner_id": actor.id, "parent_id": "$", "value": "1", "period_type": "day", "period_start": "2026-03-01" }),
             ),
+            ("complaints", json!({ "customer_id": "@", "category": "other", "description": "x" })),
+            (
+                "complaints",
+                json!({ "customer_external_id": "#", "customer_source_system": "sap", "category": "other", "description": "x" }),
+            ),
             (&*merge, json!({ "loser_id": "@" })),
             (
                 "customers/transfer",
@@ -103,6 +108,8 @@ async fn no_reference_filter_or_report_tells_of_a_hidden_row() {
                 "orders?customer_external_id=#&customer_source_system=sap&total=exact",
                 "targets?owner_type=customer&owner_id=@&total=exact",
                 "targets?parent_id=$&total=exact",
+                "complaints?customer_id=@&total=exact",
+                "complaints?customer_external_id=#&customer_source_system=sap&total=exact",
                 "targets?owner_id=@&total=exact",
                 "reports/attainment/explain?target_id=$",
                 "reports/attainment?owner_type=customer&owner_id=@&from=2026-01-01&to=2027-01-01",

@@ -133,6 +133,10 @@ async fn every_version_leaves_a_record() {
             json!({ "owner_type": "company", "period_type": "year",
             "period_start": "2026-01-01", "value": "1000" }),
         ),
+        (
+            "complaints",
+            json!({ "customer_id": customer, "category": "price", "description": "价格不对" }),
+        ),
     ];
     let due =
         json!({ "customer_id": customer, "instruction": "call", "due_at": "2099-01-01T00:00:00Z" });
@@ -164,6 +168,7 @@ async fn every_version_leaves_a_record() {
         "api_clients",
         "attachments",
         "company",
+        "complaints",
         "contacts",
         "customers",
         "exchange_rates",

@@ -138,6 +138,13 @@ impl Service {
         self.app = OnceCell::new();
     }
 
+    /// What a job does before the clock gets there.
+    pub async fn new_month(&self) {
+        let (db, clock) = (&self.inner.db, &self.inner.clock);
+        let ensure = salesbook::platform::changes::ensure_partitions;
+        salesbook::platform::Tx::run(db, clock, Uuid::nil(), ensure).await.unwrap();
+    }
+
     /// Another instance on the same database, at the same time of day.
     pub async fn another(&self, settings: app::Settings) -> salesbook::platform::Result<Self> {
         let (db, clock) = (Db::new(&self.url(), 4), self.inner.clock.clone());

@@ -61,6 +61,9 @@ impl<'a> World<'a> {
                 "due_at": "2099-01-01T00:00:00Z" });
             let follow_up =
                 seller.post("/api/v1/follow-ups", follow_up).await.expect(201)["id"].clone();
+            let complaint = json!({ "customer_id": customer, "category": "other",
+                "description": name });
+            let complaint = seller.post("/api/v1/complaints", complaint).await.expect(201);
             own = customer.as_str().unwrap().to_owned();
             if seller.id == boris.id {
                 let rows = [
@@ -70,6 +73,7 @@ impl<'a> World<'a> {
                     ("targets", target),
                     ("visits", visit),
                     ("follow-ups", follow_up),
+                    ("complaints", complaint["id"].clone()),
                 ];
                 hidden.extend(rows.map(|it| (it.0, it.1.as_str().unwrap().to_owned())));
             }

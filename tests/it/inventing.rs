@@ -80,6 +80,9 @@ impl Inventor {
             let uploaded =
                 admin.send_bytes(Method::POST, &file, text.clone().into_bytes(), &plain).await;
             keep("attachment", &uploaded.expect(201));
+            let complaint = json!({ "customer_id": customer["id"], "category": "other",
+                "description": text });
+            keep("complaint", &make("complaints", complaint).await);
             let rate = json!({ "from": "USD", "to": "CNY", "rate": "7.1",
                 "valid_on": format!("2026-01-0{}", n + 1) });
             keep("exchange-rate", &make("exchange-rates", rate).await);
@@ -152,7 +155,7 @@ impl Inventor {
 
     fn reference(&mut self, name: &str) -> String {
         let kind = match name {
-            "owner" | "salesperson" | "to_owner" | "new_owner" | "assignee" => "user",
+            "owner" | "salesperson" | "to_owner" | "new_owner" | "assignee" | "about_user" => "user",
             "merged" | "loser" => "customer",
             name => name,
         };
