@@ -155,7 +155,9 @@ impl Inventor {
 
     fn reference(&mut self, name: &str) -> String {
         let kind = match name {
-            "owner" | "salesperson" | "to_owner" | "new_owner" | "assignee" | "about_user" => "user",
+            "owner" | "salesperson" | "to_owner" | "new_owner" | "assignee" | "about_user" => {
+                "user"
+            }
             "merged" | "loser" => "customer",
             name => name,
         };

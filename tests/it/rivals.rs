@@ -362,3 +362,20 @@ async fn a_transfer_called_off_meanwhile_is_not_carried_out() {
     assert_eq!(admin.get(&path).await.expect(200)["owner_id"], Value::Null);
     assert_eq!(service.count("customer_transfers where applied_at is not null").await, 0);
 }
+
+#[actix_web::test]
+async fn a_step_sees_the_lines_that_came_before_it() {
+    let service = Service::start().await;
+    let admin = service.actor(Role::Admin).await;
+    let inventor = Inventor::with_rows(&service, &admin, 1).await;
+    let (id, product) = (&inventor.known["order"][0], &inventor.known["product"][0]);
+    let url = format!("/api/v1/orders/{id}");
+    let gate = Gate::row(&service, "orders", id).await;
+    let lines = json!({ "lines": [{ "product_id": product, "quantity": "7" }] });
+    let submit = format!("{url}/submit");
+    let change = admin.patch(&url, 1, lines);
+    let (changed, submitted) = Box::pin(meet(gate, change, admin.post(&submit, Value::Null))).await;
+    let (changed, submitted) = (changed.expect(200), submitted.expect(200));
+    assert_eq!((&submitted["version"], &submitted["lines"]), (&json!(3), &changed["lines"]));
+    assert_eq!(submitted["lines"][0]["quantity"], "7");
+}

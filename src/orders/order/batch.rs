@@ -120,11 +120,18 @@ impl Imported for Order {
         let known = orders::source_system.eq(keys.source_system).assume_not_null();
         let known = known.and(orders::external_id.eq_any(&keys.external_ids).assume_not_null());
         let rows = orders::table.filter(visible_to(caller));
-        let rows = rows.order(orders::id).select(Self::as_select()).for_update();
-        if keys.ids.is_empty() {
-            return Ok(rows.filter(known).load(conn).await?);
+        let rows = rows.order(orders::id).select(orders::id).for_update();
+        let locked: Vec<Uuid> = if keys.ids.is_empty() {
+            rows.filter(known).load(conn).await?
+        } else {
+            rows.filter(known.or(orders::id.eq_any(&keys.ids))).load(conn).await?
+        };
+        if locked.is_empty() {
+            return Ok(vec![]);
         }
-        Ok(rows.filter(known.or(orders::id.eq_any(&keys.ids))).load(conn).await?)
+        // A statement of its own: the lines as of the lock, not as of before it was waited for.
+        let rows = Self::query().filter(orders::id.eq_any(locked)).order(orders::id);
+        Ok(rows.load(conn).await?)
     }
 
     async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {

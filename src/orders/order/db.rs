@@ -117,7 +117,9 @@ impl Order {
 
     async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
         let row = orders::table.filter(visible_to(caller)).filter(orders::id.eq(id));
-        Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
+        let locked: Uuid = row.select(orders::id).for_update().first(tx.conn()).await?;
+        // A statement of its own: the lines as of the lock, not as of before it was waited for.
+        Ok(Self::query().filter(orders::id.eq(locked)).first(tx.conn()).await?)
     }
 
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewOrder>) -> Result<Self> {

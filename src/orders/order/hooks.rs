@@ -23,8 +23,9 @@ pub fn customer_merged<'a>(
 ) -> LocalBoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let rows = orders::table.filter(orders::customer_id.eq(loser.id)).order(orders::id);
-        let moving: Vec<Order> =
-            rows.select(Order::as_select()).for_update().load(tx.conn()).await?;
+        let moving: Vec<Uuid> = rows.select(orders::id).for_update().load(tx.conn()).await?;
+        let moving = Order::query().filter(orders::id.eq_any(moving)).order(orders::id);
+        let moving: Vec<Order> = moving.load(tx.conn()).await?;
         let mut records = vec![];
         for before in &moving {
             let mut after = before.clone();
