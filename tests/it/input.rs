@@ -1,8 +1,10 @@
 use actix_web::http::Method;
 use salesbook::auth::Role;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::harness::Service;
+use crate::inventing::Inventor;
+use crate::openapi;
 
 fn faults(problem: &Value) -> Vec<String> {
     let text = |fault: &Value, name: &str| fault[name].as_str().unwrap().to_owned();
@@ -34,6 +36,74 @@ async fn all_faults_of_a_body_in_one_answer() {
     assert!(!problem.to_string().contains("xxx"), "an answer repeats what was sent");
     let problem = seller.post("/api/v1/customers", json!({})).await.expect(422);
     assert_eq!(faults(&problem), ["/name required"]);
+}
+
+/// What the service decides, whoever asks: no operation takes it, an ERP's batch of facts aside.
+const DECIDED: [&str; 14] = [
+    "id",
+    "version",
+    "status",
+    "created_at",
+    "updated_at",
+    "approved_by",
+    "approved_at",
+    "authored_by",
+    "closed_actual",
+    "confirmed_on",
+    "filed_no",
+    "merged_into_id",
+    "validity",
+    "total_amount",
+];
+
+#[actix_web::test]
+async fn nobody_sets_what_the_service_decides() {
+    let service = Service::start().await;
+    let admin = service.actor(Role::Admin).await;
+    let mut inventor = Inventor::with_rows(&service, &admin, 5).await;
+    let sent: Map<String, Value> =
+        DECIDED.iter().map(|name| ((*name).to_owned(), json!("active"))).collect();
+    let mut tried = 0;
+    for (template, method, operation) in openapi::operations() {
+        let content = &operation["requestBody"]["content"];
+        let json = content["application/json"].is_object()
+            || content["application/merge-patch+json"].is_object();
+        if !json || template.ends_with("/batch") {
+            continue;
+        }
+        let (path, method) = (inventor.path(template), method.to_uppercase().parse().unwrap());
+        let tag = [("if-match", "\"1\"")];
+        let problem = admin.send(method, &path, Some(json!(sent)), &tag).await.expect(422);
+        let told = faults(&problem);
+        for name in DECIDED {
+            let unknown = told.contains(&format!("/{name} unknown_field"));
+            assert!(unknown, "{template} takes {name}: {told:?}");
+        }
+        tried += 1;
+    }
+    assert!(tried > 60, "{tried}");
+}
+
+/// The fields of a customer that its own salesperson may not change, and who may.
+#[actix_web::test]
+async fn who_may_set_which_field() {
+    let service = Service::start().await;
+    let seller = service.actor(Role::Salesperson).await;
+    let other = service.actor(Role::Salesperson).await;
+    let path = seller.customer("Lin & Sons").await;
+    let steal = json!({ "name": "C", "owner_id": other.id, "allow_duplicate": true });
+    let told = seller.post("/api/v1/customers", steal).await.expect(403);
+    assert_eq!(told["code"], "not_your_person");
+    for field in ["owner_id", "status", "external_id", "merged_into_id"] {
+        let told = seller.patch(&path, 1, json!({ field: other.id })).await.expect(422);
+        assert_eq!(faults(&told), [format!("/{field} unknown_field")]);
+    }
+    let product = json!({ "code": "P", "name": "P", "list_price": "10" });
+    seller.post("/api/v1/products", product).await.expect(403);
+    let roles = json!({ "name": "X", "roles": ["admin"] });
+    let hr = service.actor(Role::Hr).await;
+    assert_eq!(hr.post("/api/v1/users", roles).await.status, 403);
+    assert_eq!(seller.get(&path).await.expect(200)["version"], 1);
 }
 
 #[actix_web::test]
