@@ -49,6 +49,16 @@ impl Caller {
     }
 }
 
+impl<C> InReach<'_, C> {
+    /// The rule for SQL that is written by hand, on the owner's column by its name; `bind` takes an
+    /// array and says where it stands. Nothing when there is no limit.
+    pub fn sql(&self, owner: &str, bind: impl FnOnce(&[Uuid]) -> String) -> Option<String> {
+        let ids = bind(self.reach?);
+        let pool = if self.pool { format!(" or {owner} is null") } else { String::new() };
+        Some(format!("({owner} = any({ids}){pool})"))
+    }
+}
+
 impl<C> Expression for InReach<'_, C> {
     type SqlType = Bool;
 }
@@ -193,6 +203,12 @@ mod tests {
         let inside =
             contacts::table.filter(contacts::customer_id.eq_any(seen)).select(contacts::id);
         assert!(sql(&inside).contains("(SELECT customers.id FROM customers WHERE"));
+        let by_hand = mine().sql("customers.owner_id", |_| "$1".into());
+        assert_eq!(by_hand.as_deref(), Some("(customers.owner_id = any($1))"));
+        assert!(rule(None).sql("owner_id", |_| String::new()).is_none());
+        let pool = InReach { owner: (), reach: Some(&ids[..]), pool: true };
+        let by_hand = pool.sql("owner_id", |_| "$1".into());
+        assert_eq!(by_hand.as_deref(), Some("(owner_id = any($1) or owner_id is null)"));
     }
 
     #[test]

@@ -90,8 +90,8 @@ pub struct Question<'a, Q = NoFilter> {
     /// The same if it was told: then nothing after it counts
     pub until: Option<Date>,
     pub binds: Binds,
-    /// What narrows the sales to those asked for that the caller may see
-    narrowed: String,
+    /// What narrows the report to what is asked for
+    pub narrowed: String,
     csv: bool,
 }
 
@@ -103,7 +103,23 @@ impl<Q> Question<'_, Q> {
 
     /// The same for another range, to compare with.
     pub fn entries_in(&mut self, range: Range) -> String {
-        filter::booked_in(range, self.until, &mut self.binds) + &self.narrowed
+        let visible = filter::visible(self.caller, &mut self.binds);
+        filter::dated("booked_on", range, self.until, &mut self.binds) + &visible + &self.narrowed
+    }
+
+    /// The condition on `visits` for those planned for a day within the range that the caller may
+    /// see; what they are narrowed to stands beside it.
+    pub fn visits(&mut self) -> String {
+        let visible = filter::visible_visits(self.caller, &mut self.binds);
+        filter::dated("planned_date", self.range, self.until, &mut self.binds) + &visible
+    }
+
+    /// The condition on `customers` for those asked for who can be visited and whom the caller may
+    /// see.
+    pub fn customers(&mut self) -> String {
+        let visible = filter::visible_customers(self.caller, &mut self.binds);
+        let open = "merged_into_id is null and status not in ('lost', 'blacklisted')";
+        [open, &visible, &self.narrowed].concat()
     }
 
     /// The answer will be a table, where nothing can be nested.
@@ -194,7 +210,7 @@ impl Desk {
         let conn = &mut *self.db.conn().await?;
         let asked = auth::reference::parameters(conn, caller, asked).await?;
         let mut binds = Binds::default();
-        let narrowed = filter::visible(caller, &mut binds) + &asked.filter.conditions(&mut binds);
+        let narrowed = asked.filter.conditions(&mut binds);
         Ok(Question {
             caller,
             own: asked.own,

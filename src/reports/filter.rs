@@ -1,5 +1,6 @@
-//! Which sales a report counts: those that its reader may see and asks for.
+//! Which sales, visits and customers a report counts: those that its reader may see and asks for.
 
+use ::customers::customer::{self, Tier};
 use auth::{Caller, Reference, Refers};
 use diesel::dsl::sql;
 use diesel::sql_types::Bool;
@@ -8,6 +9,7 @@ use schema::{customers, products, teams, territories, users};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
+use visits::visit;
 
 use crate::period::Range;
 use crate::sql::Binds;
@@ -45,6 +47,50 @@ impl Refers for Filter {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
+/// What every report on visits can be narrowed to.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct VisitFilter {
+    /// Who has the credit of the visit
+    pub owner_id: Option<Uuid>,
+    /// 团队, with all teams below it: the owner's of today
+    pub team_id: Option<Uuid>,
+    pub customer_id: Option<Uuid>,
+}
+
+impl Refers for VisitFilter {
+    const REFERENCES: &'static [Reference] = &[
+        Reference { at: "owner", of: "user", find: find_users },
+        Reference { at: "team", of: "team", find: find_teams },
+        Reference { at: "customer", of: "customer", find: find_customers },
+    ];
+}
+
+/// What every report on customers can be narrowed to.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct CustomerFilter {
+    /// Who looks after the customer
+    pub owner_id: Option<Uuid>,
+    /// 团队, with all teams below it: the owner's of today
+    pub team_id: Option<Uuid>,
+    pub territory_id: Option<Uuid>,
+    /// 地区
+    #[param(min_length = 1, max_length = 100)]
+    pub region: Option<String>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    pub tier: Option<Vec<Tier>>,
+}
+
+impl Refers for CustomerFilter {
+    const REFERENCES: &'static [Reference] = &[
+        Reference { at: "owner", of: "user", find: find_users },
+        Reference { at: "team", of: "team", find: find_teams },
+        Reference { at: "territory", of: "territory", find: find_territories },
+    ];
+}
+
 auth::find! { find_users in users, |_| sql::<Bool>("true") }
 auth::find! { find_teams in teams, |_| sql::<Bool>("true") }
 auth::find! { find_customers in customers, |_| sql::<Bool>("true") }
@@ -53,7 +99,7 @@ auth::find! { find_products in products, |_| sql::<Bool>("true") }
 
 /// What narrows a report, whether it has a [`Filter`] or none.
 pub trait Narrows {
-    /// Conditions on `sales_entries`, each beginning with ` and `.
+    /// Conditions on what the report counts, each beginning with ` and `.
     fn conditions(&self, binds: &mut Binds) -> String;
 }
 
@@ -71,8 +117,54 @@ impl Narrows for Filter {
             all.extend(id.map(|id| format!("{column} = {}", binds.id(id))));
         }
         all.extend(self.team_id.map(|id| format!("team_path @> array[{}]", binds.id(id))));
-        all.iter().map(|condition| [" and ", condition].concat()).collect()
+        also(&all)
     }
+}
+
+impl Narrows for VisitFilter {
+    fn conditions(&self, binds: &mut Binds) -> String {
+        let mut all = vec![];
+        for (column, id) in [("owner_id", self.owner_id), ("customer_id", self.customer_id)] {
+            all.extend(id.map(|id| format!("{column} = {}", binds.id(id))));
+        }
+        all.extend(self.team_id.map(|id| in_team(id, binds)));
+        also(&all)
+    }
+}
+
+impl Narrows for CustomerFilter {
+    fn conditions(&self, binds: &mut Binds) -> String {
+        let mut all = vec![];
+        for (column, id) in [("owner_id", self.owner_id), ("territory_id", self.territory_id)] {
+            all.extend(id.map(|id| format!("{column} = {}", binds.id(id))));
+        }
+        all.extend(self.team_id.map(|id| in_team(id, binds)));
+        all.extend(self.region.as_ref().map(|it| format!("region = {}", binds.text(it))));
+        if let Some(tiers) = &self.tier {
+            let tiers: Vec<_> = tiers.iter().map(|it| binds.text(it.as_str())).collect();
+            all.push(format!("tier in ({})", tiers.join(", ")));
+        }
+        also(&all)
+    }
+}
+
+fn also(conditions: &[String]) -> String {
+    conditions.iter().map(|condition| [" and ", condition].concat()).collect()
+}
+
+/// The owner is in this team or one below it.
+fn in_team(team: Uuid, binds: &mut Binds) -> String {
+    let team = binds.id(team);
+    format!(
+        "owner_id in (
+            with recursive below as (
+                select id from teams where id = {team}
+                union
+                select teams.id from below join teams on teams.parent_id = below.id
+            )
+            select users.id from below join users on users.team_id = below.id
+        )"
+    )
 }
 
 impl Narrows for platform::NoFilter {
@@ -90,11 +182,23 @@ pub fn visible(caller: &Caller, binds: &mut Binds) -> String {
     })
 }
 
-/// `booked_on` lies in the range, and not after the day that the report looks from.
-pub fn booked_in(range: Range, as_of: Option<Date>, binds: &mut Binds) -> String {
+/// The visits that the caller may see, in the same way.
+pub fn visible_visits(caller: &Caller, binds: &mut Binds) -> String {
+    let rule = visit::visible_to(caller).sql(|ids| binds.ids(ids));
+    rule.map_or_else(String::new, |rule| format!(" and {rule}"))
+}
+
+/// The customers that the caller may see, in the same way.
+pub fn visible_customers(caller: &Caller, binds: &mut Binds) -> String {
+    let rule = customer::visible_to(caller).sql("owner_id", |ids| binds.ids(ids));
+    rule.map_or_else(String::new, |rule| format!(" and {rule}"))
+}
+
+/// A day lies in the range, and not after the one that the report looks from.
+pub fn dated(day: &str, range: Range, as_of: Option<Date>, binds: &mut Binds) -> String {
     let (from, to) = (binds.date(range.from), binds.date(range.to));
-    let until = as_of.map(|day| format!(" and booked_on <= {}", binds.date(day)));
-    format!("booked_on >= {from} and booked_on < {to}{}", until.unwrap_or_default())
+    let until = as_of.map(|as_of| format!(" and {day} <= {}", binds.date(as_of)));
+    format!("{day} >= {from} and {day} < {to}{}", until.unwrap_or_default())
 }
 
 /// The ledger to select from. A correction takes back what was booked on the day on which it was

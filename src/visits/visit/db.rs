@@ -38,6 +38,15 @@ pub fn visible_to(caller: &Caller) -> ByCompany<'_> {
     ByCompany { owner: caller.reaches(visits::owner_id), reach: caller.reach() }
 }
 
+impl ByCompany<'_> {
+    /// The rule for SQL that is written by hand; `bind` takes an array and says where it stands.
+    /// Nothing when there is no limit.
+    pub fn sql(&self, bind: impl FnOnce(&[Uuid]) -> String) -> Option<String> {
+        let ids = bind(self.reach?);
+        Some(format!("(visits.owner_id = any({ids}) or visits.participant_ids && {ids})"))
+    }
+}
+
 impl Expression for ByCompany<'_> {
     type SqlType = Bool;
 }
