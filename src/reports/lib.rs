@@ -1,6 +1,7 @@
-//! Reports 报表: sales by any grouping, attainment of targets 达成率, and what follows from them.
-//! All figures are sums of the sales ledger over the orders that the reader may see, so that totals
-//! equal the rows that the same reader can list. Reports read any table and write none.
+//! Reports 报表: sales by any grouping, attainment of targets 达成率, what follows from them, and what
+//! happens in the field. Sales are sums of the sales ledger over the orders that the reader may see,
+//! the rest counts the visits and customers that the reader may see, so that totals equal the rows
+//! that the same reader can list. Reports read any table and write none.
 
 pub mod abc;
 pub mod answer;
@@ -20,6 +21,7 @@ mod sql;
 mod targets;
 pub mod team_sales;
 pub mod top;
+pub mod visits_by_month;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -27,6 +29,9 @@ auth::permissions! {
     /// What a report shows is limited by reach, as the orders are
     ReadReports: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Erp | Reporter;
+    /// Reports on visits, for those who may read visits
+    ReadFieldReports: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
+        | BackOffice | Erp | Reporter;
 }
 
 /// All reports.
@@ -39,5 +44,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(order_intervals::report_order_intervals)
         .service(new_customers::report_new_customers)
         .service(top::report_top)
-        .service(forecast::report_forecast);
+        .service(forecast::report_forecast)
+        .service(visits_by_month::report_visits);
 }
