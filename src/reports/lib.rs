@@ -6,6 +6,7 @@
 pub mod abc;
 pub mod answer;
 pub mod attainment;
+pub mod coverage;
 mod csv;
 pub mod explain;
 pub mod filter;
@@ -45,5 +46,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(new_customers::report_new_customers)
         .service(top::report_top)
         .service(forecast::report_forecast)
-        .service(visits_by_month::report_visits);
+        .service(visits_by_month::report_visits)
+        .service(coverage::report_coverage);
 }
