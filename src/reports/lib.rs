@@ -15,6 +15,7 @@ pub mod group;
 mod grouping;
 pub mod measure;
 pub mod new_customers;
+pub mod not_visited;
 pub mod order_intervals;
 pub mod period;
 pub mod sales;
@@ -47,5 +48,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(top::report_top)
         .service(forecast::report_forecast)
         .service(visits_by_month::report_visits)
-        .service(coverage::report_coverage);
+        .service(coverage::report_coverage)
+        .service(not_visited::report_not_visited);
 }

@@ -1,0 +1,113 @@
+//! The customers whom nobody has visited for long, 未拜访客户 (S38).
+
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use platform::{Date, NoFilter, Problems, Query, Result};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::ReadFieldReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+use crate::filter::CustomerFilter;
+
+/// For how long.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct NotVisitedQuery {
+    /// At least so many days at `as_of`, 30 unless told
+    #[param(minimum = 1, maximum = 36_500, example = 30)]
+    days: Option<i32>,
+}
+
+/// One customer who waits.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "customer_id": "01910000-0000-7000-8000-000000000002", "customer_external_id": "29484",
+    "customer_name": "上海林氏贸易有限公司",
+    "owner_id": "01910000-0000-7000-8000-000000000001", "owner_external_id": "275",
+    "owner_name": "王芳", "last_visit_on": "2026-08-30", "days_since": 85,
+}))]
+pub struct NotVisitedRow {
+    pub customer_id: Uuid,
+    pub customer_external_id: Option<String>,
+    pub customer_name: String,
+    /// Null in the pool 公海
+    pub owner_id: Option<Uuid>,
+    pub owner_external_id: Option<String>,
+    pub owner_name: Option<String>,
+    /// Null when there was none
+    pub last_visit_on: Option<Date>,
+    /// At `as_of`; null when there was no visit
+    pub days_since: Option<i64>,
+}
+
+/// All customers of the report.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NotVisitedTotals {
+    pub customers: i64,
+    /// Those among them who were never visited
+    pub never_visited: i64,
+}
+
+crate::report! {
+    /// Customers whom nobody has visited for long
+    NotVisitedReport of NotVisitedRow, NotVisitedTotals
+}
+
+/// Customers whom nobody has visited for long
+///
+/// 未拜访客户, those who never were first: customers as they are now, but for merged, lost and
+/// blacklisted ones, without a completed visit for so many days. Only customers and visits that you
+/// may see.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked<NotVisitedQuery, CustomerFilter, NoFilter>),
+    responses(
+        (status = 200, description = "The customers, the longest first", content(
+            (NotVisitedReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/not-visited")]
+pub async fn report_not_visited(
+    caller: Can<ReadFieldReports>,
+    asked: Query<Asked<NotVisitedQuery, CustomerFilter, NoFilter>>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+}
+
+fn plan(mut question: Question<'_, NotVisitedQuery>) -> Plan {
+    question.until = Some(question.as_of);
+    let (visits, customers) = (question.visits(), question.customers());
+    let (as_of, days) = (question.binds.date(question.as_of), question.own.days.unwrap_or(30));
+    let silent = format!(
+        "with known as (select id, external_id, name, owner_id from customers where {customers}),
+        silent as (
+            select known.*, last_visit_on, {as_of} - last_visit_on as days_since
+            from known left join lateral (
+                select planned_date as last_visit_on from visits
+                where customer_id = known.id and status = 'completed' and {visits}
+                order by planned_date desc limit 1
+            ) as latest on true
+            where last_visit_on is null or {as_of} - last_visit_on >= {days}
+        )"
+    );
+    let rows = format!(
+        "{silent}
+        select silent.id as customer_id, silent.external_id as customer_external_id,
+            silent.name as customer_name, owner_id, users.external_id as owner_external_id,
+            users.name as owner_name, last_visit_on, days_since
+        from silent left join users on users.id = owner_id
+        order by last_visit_on nulls first, silent.external_id collate \"C\", silent.id"
+    );
+    let totals = format!(
+        "{silent}
+        select count(*) as customers,
+            count(*) filter (where last_visit_on is null) as never_visited
+        from silent"
+    );
+    Plan::new("not-visited", question.binds, rows, totals)
+}
