@@ -23,6 +23,7 @@ mod sql;
 mod targets;
 pub mod team_sales;
 pub mod top;
+pub mod visit_intervals;
 pub mod visits_by_month;
 
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -49,5 +50,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(forecast::report_forecast)
         .service(visits_by_month::report_visits)
         .service(coverage::report_coverage)
-        .service(not_visited::report_not_visited);
+        .service(not_visited::report_not_visited)
+        .service(visit_intervals::report_visit_intervals);
 }
