@@ -18,6 +18,7 @@ pub mod new_customers;
 pub mod not_visited;
 pub mod order_intervals;
 pub mod period;
+pub mod refusals;
 pub mod sales;
 mod sql;
 mod targets;
@@ -51,5 +52,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(visits_by_month::report_visits)
         .service(coverage::report_coverage)
         .service(not_visited::report_not_visited)
-        .service(visit_intervals::report_visit_intervals);
+        .service(visit_intervals::report_visit_intervals)
+        .service(refusals::report_refusals);
 }

@@ -1,0 +1,94 @@
+//! Why customers refuse, 拒绝原因 (S37).
+
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use platform::{NoFilter, Number, Problems, Query, Result};
+use serde::Serialize;
+use utoipa::ToSchema;
+use visits::visit::RefuseReason;
+
+use crate::ReadFieldReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+use crate::filter::VisitFilter;
+
+/// The refusals for one reason.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "refuse_reason": "price", "visits": 41, "customers": 33, "share_percent": "38.68",
+}))]
+pub struct RefusalsRow {
+    #[schema(inline)]
+    pub refuse_reason: RefuseReason,
+    pub visits: i64,
+    pub customers: i64,
+    /// 占比 of all refusals
+    pub share_percent: Number,
+}
+
+/// All refusals of the report.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RefusalsTotals {
+    pub visits: i64,
+    pub customers: i64,
+    /// All completed visits, whatever came of them
+    pub completed: i64,
+    /// 拒绝率: refusals ÷ completed visits
+    pub refused_percent: Option<Number>,
+}
+
+crate::report! {
+    /// Why customers refuse
+    RefusalsReport of RefusalsRow, RefusalsTotals
+}
+
+/// Why customers refuse
+///
+/// 拒绝原因: completed visits that were planned for a day of the period and were refused, the most
+/// frequent reason first. Only visits that you may see.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked<NoFilter, VisitFilter>),
+    responses(
+        (status = 200, description = "A row for each reason", content(
+            (RefusalsReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/refusals")]
+pub async fn report_refusals(
+    caller: Can<ReadFieldReports>,
+    asked: Query<Asked<NoFilter, VisitFilter>>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+}
+
+fn plan(mut question: Question<'_, NoFilter>) -> Plan {
+    let visits = question.visits();
+    let narrowed = question.narrowed;
+    let made = format!(
+        "with made as (
+            select customer_id, refuse_reason, outcome is not distinct from 'refused' as refused
+            from visits where status = 'completed' and {visits}{narrowed}
+        )"
+    );
+    let rows = format!(
+        "{made}
+        select refuse_reason, count(*) as visits, count(distinct customer_id) as customers,
+            round(100.0 * count(*) / sum(count(*)) over (), 2)::text as share_percent
+        from made where refused
+        group by refuse_reason
+        order by count(*) desc, refuse_reason collate \"C\""
+    );
+    let totals = format!(
+        "{made}
+        select count(*) filter (where refused) as visits,
+            count(distinct customer_id) filter (where refused) as customers,
+            count(*) as completed,
+            round(100.0 * count(*) filter (where refused) / nullif(count(*), 0), 2)::text
+                as refused_percent
+        from made"
+    );
+    Plan::new("refusals", question.binds, rows, totals)
+}
