@@ -4,6 +4,7 @@
 //! that the same reader can list. Reports read any table and write none.
 
 pub mod abc;
+pub mod activity_funnel;
 pub mod answer;
 pub mod attainment;
 pub mod coverage;
@@ -53,5 +54,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(coverage::report_coverage)
         .service(not_visited::report_not_visited)
         .service(visit_intervals::report_visit_intervals)
-        .service(refusals::report_refusals);
+        .service(refusals::report_refusals)
+        .service(activity_funnel::report_activity_funnel);
 }
