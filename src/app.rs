@@ -44,6 +44,7 @@ pub const PERMISSIONS: &[Permissions] = &[
     visits::PERMISSIONS,
     attachments::PERMISSIONS,
     complaints::PERMISSIONS,
+    worklists::PERMISSIONS,
     reports::PERMISSIONS,
     sync::PERMISSIONS,
     operations::PERMISSIONS,
@@ -145,6 +146,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
             .configure(visits::routes)
             .configure(attachments::routes)
             .configure(complaints::routes)
+            .configure(worklists::routes)
             .configure(reports::routes)
             .configure(sync::routes)
             .configure(operations::api_routes)

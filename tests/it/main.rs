@@ -60,4 +60,5 @@ mod transfers;
 mod twins;
 mod users;
 mod visits;
+mod worklists;
 mod write;

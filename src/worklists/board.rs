@@ -1,0 +1,164 @@
+//! What the people whom one leads are doing today, 团队看板 (S35, S36, S38).
+
+use actix_web::get;
+use actix_web::web::Data;
+use auth::{Caller, Can};
+use diesel::QueryableByName;
+use diesel::sql_types::{
+    Array, BigInt, Date as SqlDate, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
+use diesel_async::RunQueryDsl;
+use platform::{
+    Clock, Conn, Db, Embedded, List, NoFilter, PageQuery, Problems, Result, Timestamp, page,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::ReadBoard;
+
+/// The day of one person
+#[derive(Debug, Serialize, ToSchema, QueryableByName)]
+#[schema(example = json!({
+    "user_id": "01910000-0000-7000-8000-000000000001", "user_name": "王芳",
+    "team_id": "01910000-0000-7000-8000-000000000003", "visits_planned": 6,
+    "visits_completed": 3, "visits_valid": 3,
+    "in_progress": { "visit_id": "01910000-0000-7000-8000-000000000004",
+        "customer_id": "01910000-0000-7000-8000-000000000002",
+        "customer_name": "上海林氏贸易有限公司", "since": "2026-11-24T05:30:00Z" },
+    "follow_ups_open": 4, "follow_ups_overdue": 1,
+}))]
+pub struct BoardRow {
+    #[diesel(sql_type = SqlUuid)]
+    pub user_id: Uuid,
+    #[diesel(sql_type = Text)]
+    pub user_name: String,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    pub team_id: Option<Uuid>,
+    /// For today, all but the cancelled ones
+    #[diesel(sql_type = BigInt)]
+    pub visits_planned: i64,
+    #[diesel(sql_type = BigInt)]
+    pub visits_completed: i64,
+    /// 有效拜访
+    #[diesel(sql_type = BigInt)]
+    pub visits_valid: i64,
+    /// Where the person has checked in and not out
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    #[schema(value_type = Option<BoardVisit>)]
+    pub in_progress: Option<Embedded<BoardVisit>>,
+    #[diesel(sql_type = BigInt)]
+    pub follow_ups_open: i64,
+    /// Those of the open ones whose time is over
+    #[diesel(sql_type = BigInt)]
+    pub follow_ups_overdue: i64,
+}
+
+/// Where somebody is
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct BoardVisit {
+    pub visit_id: Uuid,
+    pub customer_id: Uuid,
+    pub customer_name: String,
+    pub since: Timestamp,
+}
+
+page! {
+    /// A page of people, by name
+    BoardPage of BoardRow
+}
+
+/// What are my people doing today?
+///
+/// 团队看板: a row for each active person in your reach who sells or has an open follow-up, and for
+/// yourself if you do.
+#[utoipa::path(
+    tag = "worklists",
+    params(PageQuery),
+    responses((status = 200, description = "A page of people", body = BoardPage), Problems),
+)]
+#[get("/team/board")]
+pub async fn list_board(
+    caller: Can<ReadBoard>,
+    list: List<NoFilter>,
+    clock: Data<Clock>,
+    db: Db,
+) -> Result<BoardPage> {
+    BoardRow::list(&mut *db.conn().await?, &caller, &list, &clock).await
+}
+
+impl BoardRow {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<NoFilter>,
+        clock: &Clock,
+    ) -> Result<BoardPage> {
+        let now = clock.now();
+        let reach = caller.reach().map(<[Uuid]>::to_vec);
+        let (name, id) = list.position::<(String, Uuid)>()?.unzip();
+        let people = |name: Option<String>, id: Option<Uuid>, limit: Option<i64>, sql: String| {
+            diesel::sql_query(sql)
+                .bind::<Nullable<Array<SqlUuid>>, _>(reach.clone())
+                .bind::<Nullable<Text>, _>(name)
+                .bind::<Nullable<SqlUuid>, _>(id)
+                .bind::<Nullable<BigInt>, _>(limit)
+        };
+        let total = if list.counted {
+            let count = format!("{PEOPLE} select count(*) as people from people");
+            Some(people(None, None, None, count).get_result::<Count>(conn).await?.people)
+        } else {
+            None
+        };
+        let rows = people(name, id, Some(list.fetch()), format!("{PEOPLE} {DAY}"));
+        let rows = rows.bind::<SqlDate, _>(clock.day_of(now)).bind::<Timestamptz, _>(now);
+        let rows: Vec<Self> = rows.load(conn).await?;
+        list.page(rows, total, |it: &Self| (it.user_name.clone(), it.user_id))
+    }
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    people: i64,
+}
+
+/// Who is in reach, after whom the page begins, how many there are on it.
+const PEOPLE: &str = "
+    with people as (
+        select id, name, team_id from users
+        where active and ($1 is null or id = any($1))
+            and ($2 is null or (name, id) > ($2, $3))
+            and (roles && array['salesperson', 'sales_manager', 'sales_director']
+                or exists (
+                    select from follow_ups where assignee_id = users.id
+                        and status in ('assigned', 'accepted', 'in_progress', 'returned')
+                ))
+        order by name, id limit $4
+    )";
+
+/// Their day: today, now.
+const DAY: &str = "
+    select people.id as user_id, people.name as user_name, team_id, visits_planned,
+        visits_completed, visits_valid, in_progress, follow_ups_open, follow_ups_overdue
+    from people
+    cross join lateral (
+        select count(*) filter (where status <> 'cancelled') as visits_planned,
+            count(*) filter (where status = 'completed') as visits_completed,
+            count(*) filter (where validity = 'valid') as visits_valid
+        from visits where owner_id = people.id and planned_date = $5
+    ) as day
+    left join lateral (
+        select jsonb_build_object('visit_id', visits.id, 'customer_id', customer_id,
+            'customer_name', customers.name, 'since', occurred_at) as in_progress
+        from visit_checks join visits on visits.id = visit_id
+        join customers on customers.id = customer_id
+        where user_id = people.id and open
+    ) as place on true
+    cross join lateral (
+        select count(*) as follow_ups_open,
+            count(*) filter (where due_at < $6) as follow_ups_overdue
+        from follow_ups where assignee_id = people.id
+            and status in ('assigned', 'accepted', 'in_progress', 'returned')
+    ) as work
+    order by people.name, people.id";

@@ -1,0 +1,252 @@
+//! What somebody has to do today, 今日工作 (S35, S37, S38), in one answer and one statement.
+//!
+//! A further list, such as that of complaints, is one more `with` in `TODAY`, with its count and
+//! its column, one more field of [`Today`], and a [`DeadlineOf`] if it has times of its own.
+
+use actix_web::web::Data;
+use actix_web::{HttpResponse, get};
+use auth::{Caller, Can};
+use diesel::QueryableByName;
+use diesel::sql_types::{Date as SqlDate, Jsonb, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use follow_ups::follow_up::{FollowUpStatus, Source};
+use platform::{Clock, Conn, Date, Db, Embedded, Error, Problems, Result, Timestamp, text_enum};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use visits::visit::{RefuseReason, VisitResult, VisitStatus, VisitType};
+
+use crate::ReadToday;
+
+text_enum! {
+    pub enum DeadlineOf {
+        /// The end of its window
+        Visit = "visit",
+        FollowUp = "follow_up",
+    }
+}
+
+/// What you have to do today
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Today {
+    /// The day where the company is
+    pub date: Date,
+    pub counts: TodayCounts,
+    /// Those in progress first, then those of today, then the missed ones that you have not
+    /// explained; at most 50
+    pub visits: Vec<TodayVisit>,
+    /// Open, and due today or overdue, the earliest first; at most 50
+    pub follow_ups: Vec<TodayFollowUp>,
+    /// Whom you promised to come back to by today, the earliest first; at most 50
+    pub next_attempts: Vec<TodayAttempt>,
+    /// The times by which something of the above has to be done, the earliest first
+    pub deadlines: Vec<Deadline>,
+}
+
+/// How long the lists are, also beyond what they show
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct TodayCounts {
+    pub visits: i64,
+    pub follow_ups: i64,
+    pub next_attempts: i64,
+}
+
+/// A visit to make, or to explain
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct TodayVisit {
+    pub id: Uuid,
+    pub version: i64,
+    /// Somebody else where you come along 协访
+    pub owner_id: Uuid,
+    pub customer_id: Uuid,
+    pub customer_name: String,
+    /// The customer's
+    pub address: Option<String>,
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
+    #[serde(rename = "type")]
+    #[schema(inline)]
+    pub visit_type: VisitType,
+    #[schema(inline)]
+    pub status: VisitStatus,
+    pub planned_date: Date,
+    pub window_from: Option<Timestamp>,
+    /// Exclusive
+    pub window_to: Option<Timestamp>,
+    pub purpose: Option<String>,
+    /// By telephone or screen
+    pub remote: bool,
+}
+
+/// A follow-up to carry out
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct TodayFollowUp {
+    pub id: Uuid,
+    pub version: i64,
+    pub customer_id: Uuid,
+    pub customer_name: String,
+    #[schema(inline)]
+    pub source: Source,
+    pub instruction: String,
+    #[schema(inline)]
+    pub status: FollowUpStatus,
+    pub due_at: Timestamp,
+    pub overdue: bool,
+}
+
+/// A customer to come back to
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct TodayAttempt {
+    /// The visit that asked for it
+    pub visit_id: Uuid,
+    pub customer_id: Uuid,
+    pub customer_name: String,
+    #[schema(inline)]
+    pub outcome: Option<VisitResult>,
+    #[schema(inline)]
+    pub refuse_reason: Option<RefuseReason>,
+    pub next_action: Option<String>,
+    pub next_visit_on: Date,
+}
+
+/// A time by which something has to be done
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Deadline {
+    #[schema(inline)]
+    pub of: DeadlineOf,
+    /// Of the visit or the follow-up
+    pub id: Uuid,
+    pub customer_id: Uuid,
+    pub customer_name: String,
+    pub due_at: Timestamp,
+    pub overdue: bool,
+}
+
+/// What have I to do today?
+///
+/// 今日工作: your visits of today, those in progress, and those that you missed and have not
+/// explained; your open follow-ups until the end of the day; whom you promised to come back to.
+#[utoipa::path(
+    tag = "worklists",
+    responses((status = 200, description = "All lists of the day", body = Today), Problems),
+)]
+#[get("/me/today")]
+pub async fn read_today(
+    caller: Can<ReadToday>,
+    clock: Data<Clock>,
+    db: Db,
+) -> Result<HttpResponse> {
+    let today = Today::of(&mut *db.conn().await?, &caller, &clock).await?;
+    Ok(HttpResponse::Ok().insert_header(("Cache-Control", "private, no-cache")).json(today))
+}
+
+/// The times that stand in the lists. What is done, or runs already, has none.
+fn deadlines(visits: &[TodayVisit], follow_ups: &[TodayFollowUp], now: Timestamp) -> Vec<Deadline> {
+    let planned = visits.iter().filter(|it| it.status == VisitStatus::Planned);
+    let planned = planned.filter_map(|it| {
+        let (due_at, customer_name) = (it.window_to?, it.customer_name.clone());
+        let (of, customer_id, overdue) = (DeadlineOf::Visit, it.customer_id, due_at < now);
+        Some(Deadline { of, id: it.id, customer_id, customer_name, due_at, overdue })
+    });
+    let due = follow_ups.iter().map(|it| Deadline {
+        of: DeadlineOf::FollowUp,
+        id: it.id,
+        customer_id: it.customer_id,
+        customer_name: it.customer_name.clone(),
+        due_at: it.due_at,
+        overdue: it.overdue,
+    });
+    let mut all: Vec<Deadline> = planned.chain(due).collect();
+    all.sort_by_key(|it| (it.due_at, it.id));
+    all
+}
+
+impl Today {
+    /// Only what is the caller's own, which they may always see.
+    pub async fn of(conn: &mut Conn, caller: &Caller, clock: &Clock) -> Result<Self> {
+        let now = clock.now();
+        let date = clock.day_of(now);
+        let tomorrow = date.0.tomorrow().and_then(|day| day.to_zoned(clock.zone()));
+        let tomorrow = Timestamp(tomorrow.map_err(Error::internal)?.timestamp());
+        let lists: Lists = diesel::sql_query(TODAY)
+            .bind::<SqlUuid, _>(caller.id())
+            .bind::<SqlDate, _>(date)
+            .bind::<Timestamptz, _>(tomorrow)
+            .bind::<Timestamptz, _>(now)
+            .get_result(conn)
+            .await?;
+        let Lists { counts, visits, follow_ups, next_attempts } = lists;
+        let deadlines = deadlines(&visits, &follow_ups, now);
+        Ok(Self {
+            date,
+            counts: counts.0,
+            visits: visits.0,
+            follow_ups: follow_ups.0,
+            next_attempts: next_attempts.0,
+            deadlines,
+        })
+    }
+}
+
+#[derive(Debug, QueryableByName)]
+struct Lists {
+    #[diesel(sql_type = Jsonb)]
+    counts: Embedded<TodayCounts>,
+    #[diesel(sql_type = Jsonb)]
+    visits: Embedded<Vec<TodayVisit>>,
+    #[diesel(sql_type = Jsonb)]
+    follow_ups: Embedded<Vec<TodayFollowUp>>,
+    #[diesel(sql_type = Jsonb)]
+    next_attempts: Embedded<Vec<TodayAttempt>>,
+}
+
+/// For whom, today, the end of today, now. Each part of the visits has an index of its own; names
+/// are looked up for what is shown only.
+const TODAY: &str = "
+    with my_visits as (
+        select id, version, owner_id, customer_id, visit_type as type, status, planned_date,
+            window_from, window_to, purpose, remote,
+            row_number() over (order by status <> 'in_progress', planned_date desc, window_from, id)
+                as place
+        from visits
+        where owner_id = $1 and planned_date = $2 and status <> 'cancelled'
+            or owner_id = $1 and status in ('in_progress', 'missed')
+                and (status = 'in_progress' or reason is null)
+            or participant_ids @> array[$1] and planned_date = $2 and status <> 'cancelled'
+    ),
+    my_attempts as (
+        select id as visit_id, customer_id, outcome, refuse_reason, next_action, next_visit_on,
+            row_number() over (order by next_visit_on, id) as place
+        from visits
+        where owner_id = $1 and status = 'completed' and next_visit_on <= $2
+            and not exists (
+                select from visits as later
+                where later.customer_id = visits.customer_id and later.owner_id = $1
+                    and later.id > visits.id
+                    and later.status in ('planned', 'in_progress', 'completed')
+            )
+    ),
+    my_follow_ups as (
+        select id, version, customer_id, source, instruction, status, due_at,
+            due_at < $4 as overdue, row_number() over (order by due_at, id) as place
+        from follow_ups
+        where assignee_id = $1 and due_at < $3
+            and status in ('assigned', 'accepted', 'in_progress', 'returned')
+    )
+    select jsonb_build_object(
+            'visits', (select count(*) from my_visits),
+            'follow_ups', (select count(*) from my_follow_ups),
+            'next_attempts', (select count(*) from my_attempts)
+        ) as counts,
+        (select coalesce(jsonb_agg(to_jsonb(it) order by place), '[]') from (
+            select my_visits.*, name as customer_name, address, latitude, longitude
+            from my_visits join customers on customers.id = customer_id where place <= 50
+        ) as it) as visits,
+        (select coalesce(jsonb_agg(to_jsonb(it) order by place), '[]') from (
+            select my_follow_ups.*, name as customer_name
+            from my_follow_ups join customers on customers.id = customer_id where place <= 50
+        ) as it) as follow_ups,
+        (select coalesce(jsonb_agg(to_jsonb(it) order by place), '[]') from (
+            select my_attempts.*, name as customer_name
+            from my_attempts join customers on customers.id = customer_id where place <= 50
+        ) as it) as next_attempts";
