@@ -87,6 +87,10 @@ async fn no_reference_filter_or_report_tells_of_a_hidden_row() {
             "new-customers?group_by=month&",
             "team-sales?",
             "forecast?method=mean_of_3&",
+            "visits?",
+            "visit-intervals?",
+            "refusals?",
+            "activity-funnel?",
             "sales?group_by=channel&empty=include&compare=previous_year&",
         ];
         let mut questions: Vec<String> = reports
@@ -143,6 +147,9 @@ async fn no_reference_filter_or_report_tells_of_a_hidden_row() {
             "reports/sales?group_by=customer,channel&period=2026&format=csv",
             "reports/abc?period=2026&format=csv",
             "reports/order-intervals?format=csv",
+            "reports/coverage?group_by=owner&period=2026&format=csv",
+            "reports/not-visited?format=csv",
+            "reports/activity-funnel?period=2026&format=csv",
             "reports/attainment?owner_type=user&period=2026",
         ] {
             all.push((path.to_owned(), text(actor, &format!("/api/v1/{path}")).await.1));

@@ -20,6 +20,8 @@ mod contacts;
 mod customers;
 mod days;
 mod docs;
+mod field_report_forms;
+mod field_reports;
 mod follow_ups;
 mod fuzz;
 mod gate;

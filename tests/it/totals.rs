@@ -15,7 +15,7 @@ fn decimal(value: &Value) -> Decimal {
 }
 
 /// All that a caller can list, page by page.
-async fn list(actor: &Actor<'_>, path: &str) -> Vec<Value> {
+pub async fn list(actor: &Actor<'_>, path: &str) -> Vec<Value> {
     let (mut items, mut cursor) = (vec![], String::new());
     loop {
         let url = format!("/api/v1/{path}&limit=7{cursor}");
