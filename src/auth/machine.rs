@@ -30,8 +30,7 @@ pub struct MachineToken {
 #[schema(example = json!({ "grant_type": "client_credentials" }))]
 #[allow(dead_code, reason = "documentation of a form that is read by hand")]
 struct TokenRequest {
-    #[schema(example = "client_credentials")]
-    #[schema(pattern = "^client_credentials$")]
+    #[schema(example = "client_credentials", pattern = "^client_credentials$")]
     grant_type: String,
     #[schema(nullable = false)]
     client_id: Option<String>,
