@@ -14,7 +14,7 @@ use serde::Serialize;
 pub struct TrustProxy(pub bool);
 
 /// The address that a request comes from.
-pub(crate) struct Peer(pub String);
+pub struct Peer(pub String);
 
 impl FromRequest for Peer {
     type Error = Error;

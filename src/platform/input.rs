@@ -94,7 +94,7 @@ pub fn media_type(req: &HttpRequest) -> String {
     kind.trim().to_ascii_lowercase()
 }
 
-pub(crate) fn unsupported_media_type() -> Error {
+pub fn unsupported_media_type() -> Error {
     Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
 }
 
@@ -104,6 +104,15 @@ pub(crate) fn bytes(
     payload: &mut Payload,
 ) -> impl Future<Output = Result<web::Bytes>> + use<> {
     let limit = if req.path().ends_with("/batch") { BATCH_LIMIT } else { BODY_LIMIT };
+    bytes_up_to(limit, req, payload)
+}
+
+/// The same for an operation with a limit of its own.
+pub fn bytes_up_to(
+    limit: usize,
+    req: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<web::Bytes>> + use<> {
     collected(req, payload, limit, usize::MAX)
 }
 
@@ -154,7 +163,7 @@ pub fn too_large() -> Error {
 }
 
 /// One JSON text, with what a plain parser would not mind.
-pub(crate) fn parse(bytes: &[u8]) -> Result<(Value, Vec<Fault>)> {
+pub fn parse(bytes: &[u8]) -> Result<(Value, Vec<Fault>)> {
     let (faults, mut json) = (RefCell::default(), serde_json::Deserializer::from_slice(bytes));
     let value = Intake { at: String::new(), faults: &faults }.deserialize(&mut json);
     let value = value.and_then(|value| json.end().map(|()| value));

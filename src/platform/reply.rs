@@ -42,8 +42,9 @@ impl Reply {
         Ok(Self { status: StatusCode::OK, body, ..Self::no_content() })
     }
 
-    /// Nobody may store it.
-    pub(crate) fn secret(self) -> Self {
+    /// Nobody may store it, nor does an Idempotency-Key.
+    #[must_use]
+    pub fn secret(self) -> Self {
         Self { secret: true, ..self }
     }
 

@@ -28,7 +28,7 @@ const ATTEMPTS: u32 = 3;
 
 /// What all attempts of one request may take together.
 #[derive(Debug, Clone, Copy)]
-struct Limits {
+pub struct Limits {
     /// Until a statement is given up, by the server itself
     statements: Duration,
     /// Until it is given up on a connection on which nobody answers
@@ -36,7 +36,8 @@ struct Limits {
     whole: Duration,
 }
 
-const ONE: Limits = Limits { statements: Duration::from_secs(8), silence: HOLD, whole: HOLD };
+/// For a change of one resource.
+pub const ONE: Limits = Limits { statements: Duration::from_secs(8), silence: HOLD, whole: HOLD };
 
 /// Many short statements and some longer ones, as a batch has them; in all as long as an idle
 /// transaction.
@@ -233,7 +234,7 @@ impl Write {
     /// The work is spawned, so that a client that hangs up never drops a transaction half way
     /// (a dropped future leaves the connection in the middle of its statement). `work` may run
     /// up to three times, hence `AsyncFn` and not `AsyncFnOnce`.
-    async fn within(
+    pub async fn within(
         self,
         limits: Limits,
         work: impl AsyncFn(&mut Tx) -> Result<Reply> + 'static,
@@ -273,7 +274,7 @@ async fn transaction(
             return Ok(stored);
         }
         let reply = work(tx).await?;
-        if let Some(key) = key.filter(|_| !tx.discarded) {
+        if let Some(key) = key.filter(|_| !tx.discarded && !reply.secret) {
             key.store(tx, &reply).await?;
         }
         Ok(reply)
