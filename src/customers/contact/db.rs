@@ -259,6 +259,13 @@ pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> 
     Ok(())
 }
 
+/// Whom to turn to at these customers. For the service itself: ids come from rows that are there.
+pub async fn primaries(conn: &mut Conn, customers: &[Uuid]) -> Result<HashMap<Uuid, Uuid>> {
+    let rows = contacts::table.filter(contacts::customer_id.eq_any(customers));
+    let rows = rows.filter(contacts::is_primary).select((contacts::customer_id, contacts::id));
+    Ok(rows.load(conn).await?.into_iter().collect())
+}
+
 /// The history that readers without the permission see leaves the personal fields out.
 pub fn hidden_from(caller: &Caller) -> &'static [&'static str] {
     if caller.may::<ReadPersonal>() { &[] } else { PERSONAL }

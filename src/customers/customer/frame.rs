@@ -1,0 +1,61 @@
+//! The customers from which a sample is drawn, 抽样框 (S48).
+
+use auth::Caller;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use platform::{Conn, Result};
+use schema::customers;
+use uuid::Uuid;
+
+use super::db::visible_to;
+use super::{Customer, CustomerStatus, Tier};
+
+/// Which of the visible customers; those that were merged into another are none.
+#[derive(Debug, Default)]
+pub struct Frame {
+    /// All but the blacklisted unless told
+    pub status: Option<Vec<CustomerStatus>>,
+    pub tier: Option<Vec<Tier>>,
+    pub region: Option<String>,
+    pub owner_id: Option<Uuid>,
+    pub territory_id: Option<Uuid>,
+}
+
+/// One of them, as far as a sample needs to know it.
+#[derive(Debug, Clone, PartialEq, HasQuery)]
+#[diesel(table_name = customers)]
+pub struct Framed {
+    pub id: Uuid,
+    pub tier: Option<Tier>,
+    pub region: Option<String>,
+    pub owner_id: Option<Uuid>,
+}
+
+impl Customer {
+    pub async fn frame(conn: &mut Conn, caller: &Caller, frame: &Frame) -> Result<Vec<Framed>> {
+        let open = customers::merged_into_id.is_null();
+        let mut query = customers::table.filter(visible_to(caller)).filter(open).into_boxed();
+        query = match &frame.status {
+            Some(statuses) => query.filter(customers::status.eq_any(statuses)),
+            None => query.filter(customers::status.ne(CustomerStatus::Blacklisted)),
+        };
+        if let Some(tiers) = &frame.tier {
+            query = query.filter(customers::tier.eq_any(tiers));
+        }
+        if let Some(region) = &frame.region {
+            query = query.filter(customers::region.eq(region));
+        }
+        if let Some(owner) = frame.owner_id {
+            query = query.filter(customers::owner_id.eq(owner));
+        }
+        if let Some(territory) = frame.territory_id {
+            query = query.filter(customers::territory_id.eq(territory));
+        }
+        Ok(query.select(Framed::as_select()).load(conn).await?)
+    }
+}
+
+/// What a customer is called, for somebody who is in touch with it anyway.
+pub async fn name_of(conn: &mut Conn, id: Uuid) -> Result<String> {
+    Ok(customers::table.find(id).select(customers::name).first(conn).await?)
+}
