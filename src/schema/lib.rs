@@ -506,6 +506,64 @@ diesel::table! {
 }
 
 diesel::table! {
+    survey_invitations (id) {
+        id -> Uuid,
+        version -> Int8,
+        survey_id -> Uuid,
+        customer_id -> Uuid,
+        contact_id -> Nullable<Uuid>,
+        tier -> Nullable<Text>,
+        region -> Nullable<Text>,
+        invited_by -> Uuid,
+        expires_at -> Timestamptz,
+        answered_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        token_hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    survey_responses (id) {
+        id -> Uuid,
+        version -> Int8,
+        survey_id -> Uuid,
+        invitation_id -> Uuid,
+        customer_id -> Uuid,
+        contact_id -> Nullable<Uuid>,
+        tier -> Nullable<Text>,
+        region -> Nullable<Text>,
+        owner_id -> Nullable<Uuid>,
+        language -> Text,
+        answers -> Jsonb,
+        score -> Nullable<Int2>,
+        nps -> Nullable<Int2>,
+        low -> Bool,
+        follow_up_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    surveys (id) {
+        id -> Uuid,
+        version -> Int8,
+        title_zh -> Text,
+        title_en -> Text,
+        kind -> Text,
+        questions -> Jsonb,
+        link_days -> Int4,
+        status -> Text,
+        authored_by -> Uuid,
+        opened_at -> Nullable<Timestamptz>,
+        closed_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     targets (id) {
         id -> Uuid,
         version -> Int8,
@@ -675,6 +733,12 @@ diesel::joinable!(sales_entries -> orders (order_id));
 diesel::joinable!(sales_entries -> products (product_id));
 diesel::joinable!(sales_entries -> territories (territory_id));
 diesel::joinable!(sales_entries -> users (user_id));
+diesel::joinable!(survey_invitations -> customers (customer_id));
+diesel::joinable!(survey_invitations -> surveys (survey_id));
+diesel::joinable!(survey_responses -> customers (customer_id));
+diesel::joinable!(survey_responses -> follow_ups (follow_up_id));
+diesel::joinable!(survey_responses -> survey_invitations (invitation_id));
+diesel::joinable!(survey_responses -> surveys (survey_id));
 diesel::joinable!(users -> teams (team_id));
 diesel::joinable!(visit_checks -> users (user_id));
 diesel::joinable!(visit_checks -> visits (visit_id));
@@ -714,6 +778,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     sales_entries,
     secrets,
     signing_keys,
+    survey_invitations,
+    survey_responses,
+    surveys,
     targets,
     teams,
     territories,
