@@ -110,6 +110,22 @@ const KNOWN: &[Known] = &[
         "签到围栏半径(米)",
     ),
     (
+        "survey_low_nps",
+        6,
+        -1,
+        10,
+        "up to which answer of 0 to 10 a customer is followed up; -1: none",
+        "推荐度不高于多少分须跟踪(-1 为不跟踪)",
+    ),
+    (
+        "survey_low_score",
+        2,
+        0,
+        5,
+        "up to which score of 1 to 5 a customer is followed up; 0: none",
+        "满意度不高于多少分须跟踪(0 为不跟踪)",
+    ),
+    (
         "working_day_starts",
         9,
         0,

@@ -1,0 +1,217 @@
+//! The queries on invitations. Each that answers a caller starts at `visible_to`: an invitation is
+//! as visible as its customer.
+
+use std::collections::HashSet;
+
+use auth::reach::InReach;
+use auth::{Body, Caller, reference};
+use customers::contact;
+use customers::customer::{Customer, Frame, Tier};
+use diesel::dsl::{InnerJoin, IntoBoxed};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use platform::{Change, Conn, Error, IfSent, List, Resource, Result, Timestamp, Tx};
+use schema::{customers, survey_invitations};
+use uuid::Uuid;
+
+use super::sample::draw;
+use super::{
+    NewSample, SurveyInvitation, SurveyInvitationFilter, SurveyInvitationPage, SurveyLink,
+    SurveySample, Token, expiry, hash_of,
+};
+use crate::survey::Survey;
+
+pub fn visible_to(caller: &Caller) -> InReach<'_, customers::owner_id> {
+    caller.reaches_or_pool(customers::owner_id)
+}
+
+type Joined<'a> = IntoBoxed<'a, InnerJoin<survey_invitations::table, customers::table>, Pg>;
+
+fn matching<'a>(
+    caller: &'a Caller,
+    survey: Uuid,
+    filter: &'a SurveyInvitationFilter,
+) -> Joined<'a> {
+    let of_customers = survey_invitations::table.inner_join(customers::table);
+    let mut query = of_customers.into_boxed().filter(visible_to(caller));
+    query = query.filter(survey_invitations::survey_id.eq(survey));
+    if let Some(customer) = filter.customer_id {
+        query = query.filter(survey_invitations::customer_id.eq(customer));
+    }
+    match filter.answered {
+        Some(true) => query.filter(survey_invitations::answered_at.is_not_null()),
+        Some(false) => query.filter(survey_invitations::answered_at.is_null()),
+        None => query,
+    }
+}
+
+impl SurveyInvitation {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        survey: Uuid,
+        list: &List<SurveyInvitationFilter>,
+    ) -> Result<SurveyInvitationPage> {
+        use survey_invitations::{created_at, id};
+        let survey = Survey::find(conn, survey).await?.id;
+        let filter = reference::filter(conn, caller, list).await?;
+        let total = if list.counted {
+            Some(matching(caller, survey, &filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let rows = matching(caller, survey, &filter);
+        let rows = rows.filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
+        let rows = rows.select(Self::as_select()).load(conn).await?;
+        list.page(rows, total, |it: &Self| (it.created_at, it.id))
+    }
+
+    /// Draws a sample and makes its links.
+    pub async fn sample(
+        tx: &mut Tx,
+        caller: &Caller,
+        survey: Uuid,
+        based_on: IfSent,
+        new: &Body<NewSample>,
+    ) -> Result<SurveySample> {
+        let survey = Survey::find_open(tx, survey).await?;
+        based_on.check(&survey)?;
+        let new = new.resolve(tx.conn(), caller).await?;
+        let seed = new.seed.unwrap_or_else(made_up);
+        let wanted = Frame {
+            status: new.status,
+            tier: new.tier,
+            region: new.region,
+            owner_id: new.owner_id,
+            territory_id: new.territory_id,
+        };
+        let invited = survey_invitations::table.filter(survey_invitations::survey_id.eq(survey.id));
+        let invited = invited.select(survey_invitations::customer_id);
+        let invited: Vec<Uuid> = invited.load(tx.conn()).await?;
+        let invited: HashSet<Uuid> = invited.into_iter().collect();
+        let mut frame = Customer::frame(tx.conn(), caller, &wanted).await?;
+        frame.retain(|it| !invited.contains(&it.id));
+        let (strata, drawn) = draw(frame, usize::try_from(new.size).unwrap_or(0), seed);
+        let ids: Vec<Uuid> = drawn.iter().map(|it| it.id).collect();
+        let contacts = contact::primaries(tx.conn(), &ids).await?;
+        let mut made = vec![];
+        for customer in &drawn {
+            let contact = contacts.get(&customer.id).copied();
+            let invitation = Self::new(&survey, customer, contact, tx.actor, tx.now);
+            made.push((invitation, Token::new()?));
+        }
+        for made in made.chunks(1000) {
+            let row = |(it, token): &(Self, Token)| {
+                (it.clone(), survey_invitations::token_hash.eq(token.hash()))
+            };
+            let rows: Vec<_> = made.iter().map(row).collect();
+            let insert = diesel::insert_into(survey_invitations::table).values(rows);
+            insert.execute(tx.conn()).await?;
+        }
+        let records = made.iter().map(|(it, _)| Change::created(it));
+        let records = records.collect::<Result<Vec<_>>>()?;
+        tx.record_all(&records).await?;
+        let link =
+            |(invitation, token): (Self, Token)| SurveyLink { invitation, link: token.link() };
+        let invitations = made.into_iter().map(link).collect();
+        Ok(SurveySample { survey_id: survey.id, seed, strata, invitations })
+    }
+
+    /// Another link in place of the one before, which is no good from then on.
+    pub async fn renew(
+        tx: &mut Tx,
+        caller: &Caller,
+        (survey, id): (Uuid, Uuid),
+        based_on: IfSent,
+    ) -> Result<SurveyLink> {
+        let rows = survey_invitations::table.inner_join(customers::table);
+        let row = rows.filter(visible_to(caller)).filter(survey_invitations::id.eq(id));
+        let row = row.filter(survey_invitations::survey_id.eq(survey));
+        let before: Self = row.select(Self::as_select()).for_update().first(tx.conn()).await?;
+        based_on.check(&before)?;
+        if before.answered_at.is_some() {
+            return Err(Error::conflict("survey_answered", "it has been answered already"));
+        }
+        let survey = Survey::find_open(tx, survey).await?;
+        let token = Token::new()?;
+        let mut after = Self { expires_at: expiry(&survey, tx.now), ..before.clone() };
+        // Also a second one of the same instant is a new link.
+        after.stamp(before.version + 1, tx.now);
+        let columns = (&after, survey_invitations::token_hash.eq(token.hash()));
+        let update = diesel::update(survey_invitations::table.find(id)).set(columns);
+        update.execute(tx.conn()).await?;
+        tx.record(Change::updated(&before, &after)).await?;
+        Ok(SurveyLink { invitation: after, link: token.link() })
+    }
+
+    /// What the link is for. For whoever holds it.
+    pub async fn find_by_link(conn: &mut Conn, token: &str) -> Result<Self> {
+        let row = Self::query().filter(survey_invitations::token_hash.eq(hash_of(token)));
+        Ok(row.first(conn).await?)
+    }
+
+    /// The same, locked, so that of two answers one comes second.
+    pub(crate) async fn locked_by_link(tx: &mut Tx, token: &str) -> Result<Self> {
+        let rows = survey_invitations::table.inner_join(customers::table);
+        let row = rows.filter(survey_invitations::token_hash.eq(hash_of(token)));
+        Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
+    }
+
+    pub(crate) async fn answered(&self, tx: &mut Tx) -> Result<Self> {
+        self.save(tx, Self { answered_at: Some(tx.now), ..self.clone() }).await
+    }
+
+    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+        let after = self.next(after, tx.now);
+        if after != *self {
+            let update = diesel::update(survey_invitations::table.find(self.id)).set(&after);
+            update.execute(tx.conn()).await?;
+            tx.record(Change::updated(self, &after)).await?;
+        }
+        Ok(after)
+    }
+}
+
+/// Tier and region of all that were invited, for the rates of answers.
+pub async fn tallies(
+    conn: &mut Conn,
+    caller: &Caller,
+    survey: Uuid,
+) -> Result<Vec<(Option<Tier>, Option<String>)>> {
+    let rows = survey_invitations::table.inner_join(customers::table).filter(visible_to(caller));
+    let rows = rows.filter(survey_invitations::survey_id.eq(survey));
+    let rows = rows.select((survey_invitations::tier, survey_invitations::region));
+    Ok(rows.load(conn).await?)
+}
+
+/// Nobody has to be able to foretell it; it is told.
+fn made_up() -> i64 {
+    let (_, random) = Uuid::now_v7().as_u64_pair();
+    i64::try_from(random & 0xffff_ffff).unwrap_or(0)
+}
+
+/// The loser's invitations are the winner's from now on. Where the winner was asked the same, the
+/// loser need not be: an open link ends, and what was answered stays where it is.
+pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
+    let of = |customer: &Customer| {
+        let rows = survey_invitations::table.inner_join(customers::table);
+        let rows = rows.filter(survey_invitations::customer_id.eq(customer.id));
+        rows.order(survey_invitations::id).select(SurveyInvitation::as_select()).for_update()
+    };
+    let theirs: Vec<SurveyInvitation> = of(loser).load(tx.conn()).await?;
+    let ours: Vec<SurveyInvitation> = of(winner).load(tx.conn()).await?;
+    for before in theirs {
+        if ours.iter().all(|it| it.survey_id != before.survey_id) {
+            let (customer_id, owner_id) = (winner.id, winner.owner_id);
+            let after = SurveyInvitation { customer_id, owner_id, ..before.clone() };
+            before.save(tx, after).await?;
+        } else if before.answered_at.is_none() {
+            let row = survey_invitations::table.find(before.id);
+            diesel::delete(row).execute(tx.conn()).await?;
+            tx.record(Change::deleted(&before)).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! Who is asked, 调查邀请 (S48): a customer of the sample, with a link that is good once.
+
+mod db;
+pub mod http;
+mod sample;
+
+use std::ops::{Deref, DerefMut};
+
+use auth::{Reference, Refers};
+use aws_lc_rs::digest::{SHA256, digest};
+use customers::customer::{CustomerStatus, Framed, Tier, find_customers};
+use diesel::prelude::*;
+use jiff::SignedDuration;
+use platform::{Error, Result, Timestamp, page, resource};
+use schema::{customers, survey_invitations};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::survey::{Survey, SurveyStatus};
+
+pub(crate) use db::follow;
+pub use db::{tallies, visible_to};
+
+/// An invitation, 调查邀请
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(base_query = survey_invitations::table.inner_join(customers::table))]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct SurveyInvitation {
+    pub id: Uuid,
+    pub version: i64,
+    pub survey_id: Uuid,
+    pub customer_id: Uuid,
+    /// The customer's primary contact when the sample was drawn
+    pub contact_id: Option<Uuid>,
+    /// The customer's when the sample was drawn
+    #[schema(inline)]
+    pub tier: Option<Tier>,
+    /// The customer's when the sample was drawn
+    pub region: Option<String>,
+    pub invited_by: Uuid,
+    /// When the link ceases to be good
+    pub expires_at: Timestamp,
+    pub answered_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Whose reach makes it visible
+    #[serde(skip)]
+    #[diesel(skip_insertion, skip_update, select_expression = customers::owner_id)]
+    owner_id: Option<Uuid>,
+}
+
+resource! {
+    SurveyInvitation: "survey_invitation" at "/api/v1/survey-invitations",
+    seen by |it| vec![it.owner_id]
+}
+
+/// An invitation with its link, which is shown this once
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SurveyLink {
+    #[serde(flatten)]
+    invitation: SurveyInvitation,
+    /// Below the address at which customers reach the service
+    #[schema(example = "/public/surveys/kYmDkGx0g3P4b0v7b0cXwq2mSg0o8oQJb3mC5m3n1mI")]
+    link: String,
+}
+
+resource! {
+    SurveyLink: "survey_invitation" at "/api/v1/survey-invitations", seen by |it| vec![it.owner_id]
+}
+
+impl Deref for SurveyLink {
+    type Target = SurveyInvitation;
+
+    fn deref(&self) -> &SurveyInvitation {
+        &self.invitation
+    }
+}
+
+impl DerefMut for SurveyLink {
+    fn deref_mut(&mut self) -> &mut SurveyInvitation {
+        &mut self.invitation
+    }
+}
+
+/// Whom to ask: so many of these customers, of each tier in proportion
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "size": 200, "status": ["active"], "region": "上海", "seed": 20_261_123 }))]
+pub struct NewSample {
+    #[schema(minimum = 1, maximum = 5000)]
+    size: i64,
+    /// The same seed draws the same of the same customers; made up unless told
+    #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64, nullable = false)]
+    seed: Option<i64>,
+    /// All but the blacklisted unless told
+    #[schema(min_items = 1, max_items = 5, nullable = false)]
+    status: Option<Vec<CustomerStatus>>,
+    #[schema(min_items = 1, max_items = 3, nullable = false)]
+    tier: Option<Vec<Tier>>,
+    #[schema(min_length = 1, max_length = 100, nullable = false)]
+    region: Option<String>,
+    owner_id: Option<Uuid>,
+    territory_id: Option<Uuid>,
+}
+
+impl Refers for NewSample {
+    const REFERENCES: &'static [Reference] = &[
+        Reference { at: "owner", of: "user", find: auth::find_users },
+        Reference {
+            at: "territory",
+            of: "territory",
+            find: territories::territory::find_territories,
+        },
+    ];
+}
+
+/// Who is asked now
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SurveySample {
+    pub survey_id: Uuid,
+    pub seed: i64,
+    /// How many of each tier there were, not yet invited, and how many of them are invited now
+    pub strata: Vec<Stratum>,
+    /// The links are shown this once
+    pub invitations: Vec<SurveyLink>,
+}
+
+/// The customers of a tier, 层
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Stratum {
+    /// Null: those without one
+    #[schema(inline)]
+    pub tier: Option<Tier>,
+    pub customers: i64,
+    pub invited: i64,
+}
+
+/// Which invitations to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SurveyInvitationFilter {
+    customer_id: Option<Uuid>,
+    answered: Option<bool>,
+}
+
+impl Refers for SurveyInvitationFilter {
+    const REFERENCES: &'static [Reference] =
+        &[Reference { at: "customer", of: "customer", find: find_customers }];
+}
+
+page! {
+    /// A page of invitations
+    SurveyInvitationPage of SurveyInvitation
+}
+
+/// What stands in a link. It is as good as a password for one answer, and kept as its digest only,
+/// not as a password hash: it has 256 bits of its own.
+pub struct Token(String);
+
+impl Token {
+    fn new() -> Result<Self> {
+        auth::password::random().map(Self)
+    }
+
+    fn link(&self) -> String {
+        format!("/public/surveys/{}", self.0)
+    }
+
+    fn hash(&self) -> Vec<u8> {
+        hash_of(&self.0)
+    }
+}
+
+fn hash_of(token: &str) -> Vec<u8> {
+    digest(&SHA256, token.as_bytes()).as_ref().to_vec()
+}
+
+impl SurveyInvitation {
+    fn new(
+        survey: &Survey,
+        customer: &Framed,
+        contact: Option<Uuid>,
+        by: Uuid,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            version: 1,
+            survey_id: survey.id,
+            customer_id: customer.id,
+            contact_id: contact,
+            tier: customer.tier,
+            region: customer.region.clone(),
+            invited_by: by,
+            expires_at: expiry(survey, at),
+            answered_at: None,
+            created_at: at,
+            updated_at: at,
+            owner_id: customer.owner_id,
+        }
+    }
+
+    /// Who looks after the customer now.
+    pub(crate) fn owner(&self) -> Option<Uuid> {
+        self.owner_id
+    }
+
+    /// 409 for what has been answered, 410 for what can be answered no more.
+    pub fn check_open(&self, survey: &Survey, now: Timestamp) -> Result<()> {
+        if self.answered_at.is_some() {
+            return Err(Error::conflict("survey_answered", "a link is good for one answer"));
+        }
+        if survey.status != SurveyStatus::Open {
+            return Err(Error::gone("survey_closed").detail("the survey is over"));
+        }
+        if self.expires_at <= now {
+            return Err(Error::gone("link_expired").detail("the link was good until a day"));
+        }
+        Ok(())
+    }
+}
+
+fn expiry(survey: &Survey, from: Timestamp) -> Timestamp {
+    Timestamp(from.0 + SignedDuration::from_hours(24 * i64::from(survey.link_days)))
+}

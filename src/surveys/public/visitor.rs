@@ -1,0 +1,157 @@
+//! Who comes without a login: in which language, with a browser or a program, and how often.
+
+use std::future::{Ready, ready};
+
+use actix_web::http::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderName};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payload, web};
+use auth::peer::Peer;
+use company::company::Language;
+use platform::{Actor, Error, Fault, Result, text_enum};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use super::{Limiter, page};
+
+text_enum! {
+    pub enum PageLanguage {
+        /// 中文
+        Chinese = "zh",
+        English = "en",
+    }
+}
+
+/// In which language the page is. Other parameters are taken no notice of: programs that send
+/// mail add their own to links.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "documentation of what is read by hand")]
+pub struct PublicQuery {
+    /// As Accept-Language says unless told
+    #[param(inline)]
+    lang: Option<PageLanguage>,
+}
+
+/// Somebody with a link. Nobody in particular acts in what they write.
+#[derive(Debug)]
+pub struct Visitor {
+    pub language: Language,
+    pub reads_pages: bool,
+}
+
+impl FromRequest for Visitor {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let peer = Peer::from_request(req, payload).into_inner();
+        let limiter = req.app_data::<web::Data<Limiter>>().expect("the app registers the limiter");
+        ready(peer.and_then(|peer| limiter.check(&peer.0)).and_then(|()| {
+            req.extensions_mut().insert(Actor { id: Uuid::nil(), machine: false });
+            let wrong = || {
+                let fault = Fault::new("/lang", "unknown_value", "zh or en");
+                Error::bad_request("invalid_query", "").faults(vec![fault])
+            };
+            let language = asked_for(req).map_err(|()| wrong())?;
+            let language = language.unwrap_or_else(|| spoken(req));
+            Ok(Self { language, reads_pages: reads_pages(req) })
+        }))
+    }
+}
+
+/// The language that the address says, if it does.
+fn asked_for(req: &HttpRequest) -> Result<Option<Language>, ()> {
+    let query = web::Query::<Vec<(String, String)>>::from_query(req.query_string());
+    let pairs = query.map_err(|_| ())?.into_inner();
+    let Some((_, lang)) = pairs.iter().find(|pair| pair.0 == "lang") else { return Ok(None) };
+    match lang.as_str() {
+        "zh" => Ok(Some(Language::Chinese)),
+        "en" => Ok(Some(Language::English)),
+        _ => Err(()),
+    }
+}
+
+/// The one of our languages that the reader likes best; Chinese when it is none.
+fn spoken(req: &HttpRequest) -> Language {
+    let accepted = named(req, ACCEPT_LANGUAGE).into_iter().filter_map(|(tag, weight)| {
+        let primary = tag.split('-').next().unwrap_or_default().to_owned();
+        let known = [("zh", Language::Chinese), ("en", Language::English)];
+        let language = known.into_iter().find(|it| it.0 == primary)?.1;
+        Some((language, weight))
+    });
+    // Of equals the first one.
+    let best = accepted.fold(None, |best: Option<(Language, u32)>, it| match best {
+        Some(best) if best.1 >= it.1 => Some(best),
+        _ => Some(it),
+    });
+    best.map_or(Language::Chinese, |it| it.0)
+}
+
+/// Browsers name HTML; programs that take anything get JSON.
+fn reads_pages(req: &HttpRequest) -> bool {
+    let weight = |kind: &str| {
+        let accepted = named(req, ACCEPT).into_iter();
+        accepted.filter(|it| it.0 == kind).map(|it| it.1).max().unwrap_or(0)
+    };
+    let pages = weight("text/html").max(weight("text/*"));
+    pages > 0 && pages >= weight("application/json")
+}
+
+/// What a header of preferences names, in small letters, with the weight of each in thousandths.
+fn named(req: &HttpRequest, header: HeaderName) -> Vec<(String, u32)> {
+    let text = req.headers().get(header).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let parts = text.split(',').map(|part| {
+        let mut pieces = part.split(';').map(str::trim);
+        let name = pieces.next().unwrap_or_default().to_ascii_lowercase();
+        let weight = pieces.find_map(|it| it.strip_prefix("q=")).map_or(Some(1.0), |it| {
+            it.trim().parse::<f32>().ok().filter(|it| (0.0..=1.0).contains(it))
+        });
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
+        let weight = (weight.unwrap_or(0.0) * 1000.0) as u32;
+        (name, weight)
+    });
+    parts.filter(|it| it.1 > 0).collect()
+}
+
+/// Whether a path is one of those without a login for customers.
+pub fn is_public(path: &str) -> bool {
+    path.starts_with("/public/")
+}
+
+/// The answer to a request that failed, as a page for whoever reads pages.
+pub fn readable(req: &HttpRequest, code: &str, answer: HttpResponse) -> HttpResponse {
+    if !is_public(req.path()) || !reads_pages(req) {
+        return answer;
+    }
+    let language = asked_for(req).ok().flatten().unwrap_or_else(|| spoken(req));
+    page::refusal(code, language, answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn languages_and_forms() {
+        let language = |text: &str| {
+            spoken(&TestRequest::default().insert_header((ACCEPT_LANGUAGE, text)).to_http_request())
+        };
+        assert_eq!(spoken(&TestRequest::default().to_http_request()), Language::Chinese);
+        assert_eq!(language("en-GB,en;q=0.9,zh;q=0.8"), Language::English);
+        assert_eq!(language("fr,en;q=0.5,zh-Hant;q=0.6"), Language::Chinese);
+        assert_eq!(language("fr, *;q=0.1"), Language::Chinese);
+        assert_eq!(language("zh;q=0, en;q=0.1"), Language::English);
+        let pages = |text: &str| {
+            reads_pages(&TestRequest::default().insert_header((ACCEPT, text)).to_http_request())
+        };
+        assert!(pages("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"));
+        assert!(!pages("*/*") && !pages("application/json") && !pages(""));
+        assert!(!pages("application/json, text/html;q=0.5"));
+        let asked = |uri: &str| asked_for(&TestRequest::with_uri(uri).to_http_request());
+        assert_eq!(asked("/?utm_source=mail&lang=en"), Ok(Some(Language::English)));
+        assert_eq!(asked("/?utm_source=mail"), Ok(None));
+        assert_eq!(asked("/?lang=%3Cscript%3E"), Err(()));
+    }
+}

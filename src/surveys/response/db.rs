@@ -1,0 +1,176 @@
+//! The queries on responses. Each that answers a caller starts at `visible_to`: a response is as
+//! visible as its customer.
+
+use auth::reach::InReach;
+use auth::{Caller, reference};
+use company::company::Language;
+use company::{Calendar, Company};
+use customers::customer::{Customer, Tier};
+use diesel::dsl::{InnerJoin, IntoBoxed};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use follow_ups::follow_up::{FollowUp, Opened, Source};
+use platform::{Change, Conn, Embedded, Error, List, Resource, Result, Timestamp, Tx};
+use schema::{customers, survey_responses};
+use uuid::Uuid;
+
+use super::answers::{Given, first};
+use super::results::{Scored, SurveyResults};
+use super::{SurveyResponse, SurveyResponseFilter, SurveyResponsePage, due, instruction, is_low};
+use crate::invitation::{self, SurveyInvitation};
+use crate::survey::{QuestionKind, Survey};
+
+pub fn visible_to(caller: &Caller) -> InReach<'_, customers::owner_id> {
+    caller.reaches_or_pool(customers::owner_id)
+}
+
+type Joined<'a> = IntoBoxed<'a, InnerJoin<survey_responses::table, customers::table>, Pg>;
+
+fn matching<'a>(caller: &'a Caller, survey: Uuid, filter: &'a SurveyResponseFilter) -> Joined<'a> {
+    let of_customers = survey_responses::table.inner_join(customers::table);
+    let mut query = of_customers.into_boxed().filter(visible_to(caller));
+    query = query.filter(survey_responses::survey_id.eq(survey));
+    if let Some(customer) = filter.customer_id {
+        query = query.filter(survey_responses::customer_id.eq(customer));
+    }
+    if let Some(tiers) = &filter.tier {
+        query = query.filter(survey_responses::tier.eq_any(tiers));
+    }
+    if let Some(low) = filter.low {
+        query = query.filter(survey_responses::low.eq(low));
+    }
+    if let Some(from) = filter.created_from {
+        query = query.filter(survey_responses::created_at.ge(from));
+    }
+    if let Some(to) = filter.created_to {
+        query = query.filter(survey_responses::created_at.lt(to));
+    }
+    query
+}
+
+/// tier, region, score, nps, low, follow-up
+type Row = (Option<Tier>, Option<String>, Option<i16>, Option<i16>, bool, Option<Uuid>);
+
+impl SurveyResponse {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        survey: Uuid,
+        list: &List<SurveyResponseFilter>,
+    ) -> Result<SurveyResponsePage> {
+        use survey_responses::{created_at, id};
+        let survey = Survey::find(conn, survey).await?.id;
+        let filter = reference::filter(conn, caller, list).await?;
+        let total = if list.counted {
+            Some(matching(caller, survey, &filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let rows = matching(caller, survey, &filter);
+        let rows = rows.filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
+        let rows = rows.select(Self::as_select()).load(conn).await?;
+        list.page(rows, total, |it: &Self| (it.created_at, it.id))
+    }
+
+    /// Of what the caller sees, so that it agrees with the lists.
+    pub async fn results(conn: &mut Conn, caller: &Caller, survey: Uuid) -> Result<SurveyResults> {
+        use survey_responses::{follow_up_id, low, nps, region, score, tier};
+        let survey = Survey::find(conn, survey).await?.id;
+        let invited = invitation::tallies(conn, caller, survey).await?;
+        let rows = survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
+        let rows = rows.filter(survey_responses::survey_id.eq(survey));
+        let rows = rows.select((tier, region, score, nps, low, follow_up_id));
+        let rows: Vec<Row> = rows.load(conn).await?;
+        let scored = |(tier, region, score, nps, low, follow_up): Row| {
+            let followed = follow_up.is_some();
+            Scored { tier, region, score, nps, low, followed }
+        };
+        let scored: Vec<Scored> = rows.into_iter().map(scored).collect();
+        Ok(SurveyResults::of(survey, &invited, &scored))
+    }
+
+    /// Takes the one answer of whoever has the link, and has somebody see to a low score.
+    pub async fn take(tx: &mut Tx, token: &str, given: &Given, language: Language) -> Result<Self> {
+        let invitation = SurveyInvitation::locked_by_link(tx, token).await?;
+        let survey = Survey::find(tx.conn(), invitation.survey_id).await?;
+        invitation.check_open(&survey, tx.now)?;
+        let answers = given.read(&survey.questions).map_err(Error::invalid)?;
+        let company = Company::load(tx.conn()).await?;
+        let score = first(&survey.questions, &answers, QuestionKind::Score);
+        let nps = first(&survey.questions, &answers, QuestionKind::Nps);
+        let mut response = Self {
+            id: Uuid::now_v7(),
+            version: 1,
+            survey_id: survey.id,
+            invitation_id: invitation.id,
+            customer_id: invitation.customer_id,
+            contact_id: invitation.contact_id,
+            tier: invitation.tier,
+            region: invitation.region.clone(),
+            owner_id: invitation.owner(),
+            language,
+            answers: Embedded(answers),
+            score,
+            nps,
+            low: is_low(&company, score, nps),
+            follow_up_id: None,
+            created_at: tx.now,
+            updated_at: tx.now,
+            customer_owner_id: invitation.owner(),
+        };
+        if response.low {
+            response.follow_up_id = response.open_follow_up(tx, &company, &survey).await?;
+        }
+        let insert = diesel::insert_into(survey_responses::table).values(&response);
+        insert.execute(tx.conn()).await?;
+        tx.record(Change::created(&response)).await?;
+        invitation.answered(tx).await?;
+        Ok(response)
+    }
+
+    async fn open_follow_up(
+        &self,
+        tx: &mut Tx,
+        company: &Company,
+        survey: &Survey,
+    ) -> Result<Option<Uuid>> {
+        let calendar = Calendar::load(tx.conn()).await?;
+        let title = survey.title(company.language == Language::Chinese);
+        let opened = Opened {
+            customer_id: self.customer_id,
+            assignee_id: self.owner_id.unwrap_or(survey.authored_by),
+            instruction: instruction(company, title, self.score, self.nps),
+            due_at: due(company, &calendar, tx.today)?,
+            source: Source::Survey,
+            source_id: Some(self.id),
+        };
+        match tx.attempt(async |tx| FollowUp::open(tx, opened).await).await {
+            Ok(follow_up) => Ok(Some(follow_up.id)),
+            // A program drafted the survey, and nobody looks after the customer.
+            Err(error) if error.is_constraint() => {
+                tracing::warn!(survey = %survey.id, "there is nobody to follow a low score up");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What the loser answered is the winner's from now on.
+pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
+    let rows = survey_responses::table.inner_join(customers::table);
+    let rows = rows.filter(survey_responses::customer_id.eq(loser.id));
+    let rows = rows.order(survey_responses::id).select(SurveyResponse::as_select());
+    let rows: Vec<SurveyResponse> = rows.for_update().load(tx.conn()).await?;
+    for before in rows {
+        let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
+        let after = SurveyResponse { customer_id, customer_owner_id, ..before.clone() };
+        let after = before.next(after, tx.now);
+        let update = diesel::update(survey_responses::table.find(before.id)).set(&after);
+        update.execute(tx.conn()).await?;
+        tx.record(Change::updated(&before, &after)).await?;
+    }
+    Ok(())
+}

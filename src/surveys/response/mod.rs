@@ -1,0 +1,183 @@
+//! What a customer has answered, 调查答卷 (S48), and what somebody has to do about it.
+
+pub mod answers;
+mod db;
+pub mod http;
+mod results;
+
+use auth::{Reference, Refers};
+use company::company::Language;
+use company::{Calendar, Company};
+use customers::customer::{Tier, find_customers};
+use diesel::prelude::*;
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use platform::{Date, Embedded, Error, Result, Timestamp, page, resource};
+use schema::{customers, survey_responses};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+pub(crate) use db::follow;
+pub use db::visible_to;
+
+/// A response, 调查答卷
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(base_query = survey_responses::table.inner_join(customers::table))]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct SurveyResponse {
+    pub id: Uuid,
+    pub version: i64,
+    pub survey_id: Uuid,
+    pub invitation_id: Uuid,
+    pub customer_id: Uuid,
+    pub contact_id: Option<Uuid>,
+    /// As it was when the sample was drawn
+    #[schema(inline)]
+    pub tier: Option<Tier>,
+    /// As it was when the sample was drawn
+    pub region: Option<String>,
+    /// Who looked after the customer when it answered
+    pub owner_id: Option<Uuid>,
+    /// In which it was answered
+    #[schema(inline)]
+    pub language: Language,
+    /// By the ids of the questions: numbers for scores, the id of the option for a choice
+    #[schema(value_type = Object, example = json!({ "overall": 5, "recommend": 9,
+        "best": "quality", "comment": "交货很快" }))]
+    pub answers: Embedded<Map<String, Value>>,
+    /// 满意度, 1 to 5: of the first such question
+    pub score: Option<i16>,
+    /// 推荐度, 0 to 10: of the first such question
+    pub nps: Option<i16>,
+    /// At or below `survey_low_score` or `survey_low_nps`
+    pub low: bool,
+    /// Who sees to a low score, 客户跟踪
+    pub follow_up_id: Option<Uuid>,
+    /// When it was answered
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Whose reach makes it visible
+    #[serde(skip)]
+    #[diesel(skip_insertion, skip_update, select_expression = customers::owner_id)]
+    customer_owner_id: Option<Uuid>,
+}
+
+resource! {
+    SurveyResponse: "survey_response" at "/api/v1/survey-responses",
+    seen by |it| vec![it.customer_owner_id]
+}
+
+/// Which responses to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SurveyResponseFilter {
+    customer_id: Option<Uuid>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    tier: Option<Vec<Tier>>,
+    /// Those who are not satisfied, or the others
+    low: Option<bool>,
+    created_from: Option<Timestamp>,
+    /// Exclusive
+    created_to: Option<Timestamp>,
+}
+
+impl Refers for SurveyResponseFilter {
+    const REFERENCES: &'static [Reference] =
+        &[Reference { at: "customer", of: "customer", find: find_customers }];
+}
+
+page! {
+    /// A page of responses
+    SurveyResponsePage of SurveyResponse
+}
+
+/// Whether somebody has to see to it, by the settings of the company.
+fn is_low(company: &Company, score: Option<i16>, nps: Option<i16>) -> bool {
+    let below = |value: Option<i16>, setting| {
+        value.is_some_and(|it| i64::from(it) <= company.settings.get(setting))
+    };
+    below(score, "survey_low_score") || below(nps, "survey_low_nps")
+}
+
+/// When a low score must have been seen to: at the end of the next working day.
+fn due(company: &Company, calendar: &Calendar, today: Date) -> Result<Timestamp> {
+    let tomorrow = today.0.tomorrow().map_err(Error::internal)?;
+    let day = calendar.nth_working_day(Date(tomorrow), 1);
+    let ends = SignedDuration::from_hours(company.settings.get("working_day_ends"));
+    let zone = TimeZone::get(&company.time_zone).map_err(Error::internal)?;
+    let end = day.0.at(0, 0, 0, 0).checked_add(ends).and_then(|it| it.to_zoned(zone));
+    end.map(|it| Timestamp(it.timestamp())).map_err(Error::internal)
+}
+
+/// What the follow-up asks of whoever looks after the customer.
+fn instruction(company: &Company, title: &str, score: Option<i16>, nps: Option<i16>) -> String {
+    let chinese = company.language == Language::Chinese;
+    let told = |name: &str, value: Option<i16>, most| value.map(|it| format!("{name} {it}/{most}"));
+    let names =
+        if chinese { ["满意度", "推荐度"] } else { ["satisfaction", "recommendation"] };
+    let told = [told(names[0], score, 5), told(names[1], nps, 10)];
+    let told: Vec<String> = told.into_iter().flatten().collect();
+    if chinese {
+        let told = told.join(",");
+        format!("客户在《{title}》中评价偏低({told})。请联系客户了解原因,并反馈处理结果。")
+    } else {
+        let told = told.join(", ");
+        format!(
+            "The customer answered \"{title}\" with a low score ({told}). Ask what is wrong, see \
+             to it, and report."
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use company::holiday::HolidayKind;
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn company(settings: &Value) -> Company {
+        let now = Timestamp::default();
+        Company {
+            id: Uuid::nil(),
+            version: 1,
+            name: "示范".into(),
+            currency: "CNY".into(),
+            time_zone: "Asia/Shanghai".into(),
+            language: Language::Chinese,
+            settings: Embedded(serde_json::from_value(settings.clone()).unwrap()),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    #[test]
+    fn low_is_what_the_settings_say() {
+        let plain = company(&serde_json::json!({}));
+        let low = |score, nps| is_low(&plain, score, nps);
+        assert!(low(Some(1), None) && low(Some(2), Some(10)) && low(None, Some(6)));
+        assert!(!low(Some(3), None) && !low(None, Some(7)) && !low(None, None));
+        let milder = company(&serde_json::json!({ "survey_low_score": 0, "survey_low_nps": -1 }));
+        assert!(!is_low(&milder, Some(1), Some(0)));
+    }
+
+    #[test]
+    fn it_is_due_at_the_end_of_the_next_working_day() {
+        // Spring festival 2026: 15 to 23 February.
+        let off = (15..=23).map(|day| (Date(date(2026, 2, day)), HolidayKind::Holiday));
+        let calendar: Calendar = off.collect();
+        let plain = company(&serde_json::json!({}));
+        let due = |company: &Company, today: &str| {
+            due(company, &calendar, Date(today.parse().unwrap())).unwrap().to_string()
+        };
+        // Monday, Friday, and the day before the spring festival.
+        assert_eq!(due(&plain, "2026-11-23"), "2026-11-24T10:00:00Z");
+        assert_eq!(due(&plain, "2026-11-27"), "2026-11-30T10:00:00Z");
+        assert_eq!(due(&plain, "2026-02-14"), "2026-02-24T10:00:00Z");
+        let late = company(&serde_json::json!({ "working_day_ends": 24 }));
+        assert_eq!(due(&late, "2026-11-23"), "2026-11-24T16:00:00Z");
+    }
+}

@@ -1,0 +1,118 @@
+//! The queries on surveys. Whoever may read surveys sees all of them: a customer is in none.
+
+use auth::{Caller, reference};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use platform::{Change, Conn, IfMatch, IfSent, List, Patch, Resource, Result, Timestamp, Tx};
+use schema::surveys;
+use uuid::Uuid;
+
+use super::{
+    NewSurvey, Survey, SurveyAction, SurveyChanges, SurveyFilter, SurveyPage, SurveyStatus,
+};
+
+fn matching(filter: &SurveyFilter) -> surveys::BoxedQuery<'_, Pg> {
+    let mut query = surveys::table.into_boxed();
+    if let Some(statuses) = &filter.status {
+        query = query.filter(surveys::status.eq_any(statuses));
+    }
+    if let Some(kinds) = &filter.kind {
+        query = query.filter(surveys::kind.eq_any(kinds));
+    }
+    query
+}
+
+impl Survey {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<SurveyFilter>,
+    ) -> Result<SurveyPage> {
+        use surveys::{created_at, id};
+        let filter = reference::filter(conn, caller, list).await?;
+        let total = if list.counted {
+            Some(matching(&filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let rows = matching(&filter).filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
+        let rows = rows.select(Self::as_select()).load(conn).await?;
+        list.page(rows, total, |it: &Self| (it.created_at, it.id))
+    }
+
+    pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Self> {
+        Ok(Self::query().filter(surveys::id.eq(id)).first(conn).await?)
+    }
+
+    async fn find_for_update(tx: &mut Tx, id: Uuid) -> Result<Self> {
+        let row = surveys::table.find(id).select(Self::as_select()).for_update();
+        Ok(row.first(tx.conn()).await?)
+    }
+
+    pub async fn create(tx: &mut Tx, new: &NewSurvey) -> Result<Self> {
+        let survey = Self::new(new, tx.actor, tx.now);
+        survey.check()?;
+        diesel::insert_into(surveys::table).values(&survey).execute(tx.conn()).await?;
+        tx.record(Change::created(&survey)).await?;
+        Ok(survey)
+    }
+
+    pub async fn update(
+        tx: &mut Tx,
+        id: Uuid,
+        based_on: IfMatch,
+        changes: &Patch<SurveyChanges>,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, id).await?;
+        based_on.check(&before, changes.fields())?;
+        before.status.after(SurveyAction::Change)?;
+        let after = before.with(changes);
+        after.check()?;
+        before.save(tx, after).await
+    }
+
+    pub async fn delete(tx: &mut Tx, id: Uuid, based_on: IfMatch) -> Result<()> {
+        let before = Self::find_for_update(tx, id).await?;
+        based_on.check(&before, &[])?;
+        before.status.after(SurveyAction::Delete)?;
+        diesel::delete(surveys::table.find(id)).execute(tx.conn()).await?;
+        tx.record(Change::deleted(&before)).await
+    }
+
+    pub async fn act(
+        tx: &mut Tx,
+        id: Uuid,
+        based_on: IfSent,
+        action: SurveyAction,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, id).await?;
+        based_on.check(&before)?;
+        let status = before.status.after(action)?;
+        let mut after = Self { status, ..before.clone() };
+        match status {
+            SurveyStatus::Open => after.opened_at = Some(tx.now),
+            SurveyStatus::Closed => after.closed_at = Some(tx.now),
+            SurveyStatus::Draft => {}
+        }
+        before.save(tx, after).await
+    }
+
+    /// The survey, open and locked, so that no two samples of it are drawn at the same time.
+    pub(crate) async fn find_open(tx: &mut Tx, id: Uuid) -> Result<Self> {
+        let survey = Self::find_for_update(tx, id).await?;
+        survey.status.after(SurveyAction::Sample)?;
+        Ok(survey)
+    }
+
+    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+        let after = self.next(after, tx.now);
+        if after != *self {
+            let update = diesel::update(surveys::table.find(self.id)).set(&after);
+            update.execute(tx.conn()).await?;
+            tx.record(Change::updated(self, &after)).await?;
+        }
+        Ok(after)
+    }
+}

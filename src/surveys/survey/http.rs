@@ -1,0 +1,162 @@
+//! The operations on surveys.
+
+use actix_web::{delete, get, patch, post};
+use auth::Can;
+use platform::changes::{self, HistoryPage};
+use platform::{
+    Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Patch, Path, Problems, Reply, Result,
+    Tagged, Write,
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::{NewSurvey, Survey, SurveyAction, SurveyChanges, SurveyFilter, SurveyPage};
+use crate::{ReadSurveys, WriteSurveys};
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_surveys)
+        .service(create_survey)
+        .service(read_survey)
+        .service(update_survey)
+        .service(delete_survey)
+        .service(open_survey)
+        .service(close_survey)
+        .service(list_survey_history);
+}
+
+/// List surveys
+///
+/// Latest first.
+#[utoipa::path(
+    tag = "surveys",
+    params(SurveyFilter, PageQuery),
+    responses((status = 200, description = "A page of surveys", body = SurveyPage), Problems),
+)]
+#[get("/surveys")]
+async fn list_surveys(
+    caller: Can<ReadSurveys>,
+    list: List<SurveyFilter>,
+    db: Db,
+) -> Result<SurveyPage> {
+    Survey::list(&mut *db.conn().await?, &caller, &list).await
+}
+
+/// Draft a survey
+///
+/// Of the questions the first with a score of 1 to 5 is what CSAT counts, the first with 0 to 10
+/// what NPS counts. Everything is asked in Chinese and in English.
+#[utoipa::path(
+    tag = "surveys",
+    request_body = NewSurvey,
+    responses((status = 201, description = "The new draft", body = Survey), Problems),
+)]
+#[post("/surveys")]
+async fn create_survey(
+    _caller: Can<WriteSurveys>,
+    new: Json<NewSurvey>,
+    write: Write,
+) -> Result<Reply> {
+    write.create(async move |tx| Survey::create(tx, &new).await).await
+}
+
+/// Read a survey
+#[utoipa::path(
+    tag = "surveys",
+    responses((status = 200, description = "The survey", body = Survey), Problems),
+)]
+#[get("/surveys/{id}")]
+async fn read_survey(_caller: Can<ReadSurveys>, id: Path<Uuid>, db: Db) -> Result<Tagged<Survey>> {
+    Ok(Tagged(Survey::find(&mut *db.conn().await?, *id).await?))
+}
+
+/// Change a survey
+///
+/// While it is a draft, else 409 `wrong_status`: what customers have been asked stays as it is.
+#[utoipa::path(
+    tag = "surveys",
+    request_body(content = SurveyChanges, content_type = "application/merge-patch+json"),
+    responses((status = 200, description = "The survey", body = Survey), Problems),
+)]
+#[patch("/surveys/{id}")]
+async fn update_survey(
+    _caller: Can<WriteSurveys>,
+    id: Path<Uuid>,
+    based_on: IfMatch,
+    changes: Patch<SurveyChanges>,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| Survey::update(tx, *id, based_on, &changes).await).await
+}
+
+/// Delete a survey
+///
+/// While it is a draft, else 409 `wrong_status`.
+#[utoipa::path(
+    tag = "surveys",
+    responses((status = 204, description = "It is gone"), Problems),
+)]
+#[delete("/surveys/{id}")]
+async fn delete_survey(
+    _caller: Can<WriteSurveys>,
+    id: Path<Uuid>,
+    based_on: IfMatch,
+    write: Write,
+) -> Result<Reply> {
+    write.delete(async move |tx| Survey::delete(tx, *id, based_on).await).await
+}
+
+/// Open a survey
+///
+/// From draft to open 进行中: customers can be sampled from then on.
+#[utoipa::path(
+    tag = "surveys",
+    responses((status = 200, description = "The open survey", body = Survey), Problems),
+)]
+#[post("/surveys/{id}/open")]
+async fn open_survey(
+    _caller: Can<WriteSurveys>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    write: Write,
+) -> Result<Reply> {
+    let action = SurveyAction::Open;
+    write.update(async move |tx| Survey::act(tx, *id, based_on, action).await).await
+}
+
+/// Close a survey
+///
+/// From open to closed 已结束: its links are good no more.
+#[utoipa::path(
+    tag = "surveys",
+    responses((status = 200, description = "The closed survey", body = Survey), Problems),
+)]
+#[post("/surveys/{id}/close")]
+async fn close_survey(
+    _caller: Can<WriteSurveys>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    write: Write,
+) -> Result<Reply> {
+    let action = SurveyAction::Close;
+    write.update(async move |tx| Survey::act(tx, *id, based_on, action).await).await
+}
+
+/// What happened to a survey
+///
+/// Latest first.
+#[utoipa::path(
+    tag = "surveys",
+    params(PageQuery),
+    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+)]
+#[get("/surveys/{id}/history")]
+async fn list_survey_history(
+    _caller: Can<ReadSurveys>,
+    id: Path<Uuid>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<HistoryPage> {
+    let mut conn = db.conn().await?;
+    let survey = Survey::find(&mut conn, *id).await?;
+    changes::history(&mut conn, &survey, &list).await
+}

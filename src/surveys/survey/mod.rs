@@ -1,0 +1,221 @@
+//! A survey, 客户满意度调查 (S48): its questions in both languages, and whether it can be answered.
+
+mod db;
+pub mod http;
+mod question;
+
+use diesel::prelude::*;
+use platform::{Embedded, Error, Result, Timestamp, page, resource, set, text_enum};
+use schema::surveys;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+pub use question::{Choice, Question, QuestionKind};
+
+/// How long a link is good unless told.
+const LINK_DAYS: i32 = 14;
+
+text_enum! {
+    /// What it measures
+    pub enum SurveyKind {
+        /// 满意度: has questions with a score of 1 to 5
+        Csat = "csat",
+        /// 净推荐值: has a question with 0 to 10
+        Nps = "nps",
+        /// Has both
+        Mixed = "mixed",
+    }
+}
+
+text_enum! {
+    pub enum SurveyStatus {
+        /// 草稿
+        Draft = "draft",
+        /// 进行中: customers can be sampled, and answer
+        Open = "open",
+        /// 已结束
+        Closed = "closed",
+    }
+}
+
+/// A survey, 客户满意度调查
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct Survey {
+    pub id: Uuid,
+    pub version: i64,
+    #[schema(example = "2026 年第四季度客户满意度调查")]
+    pub title_zh: String,
+    #[schema(example = "Customer satisfaction, fourth quarter of 2026")]
+    pub title_en: String,
+    #[schema(inline)]
+    pub kind: SurveyKind,
+    /// In the order in which they are asked
+    #[schema(value_type = Vec<Question>)]
+    pub questions: Embedded<Vec<Question>>,
+    /// For how many days a link is good
+    pub link_days: i32,
+    #[schema(inline)]
+    pub status: SurveyStatus,
+    pub authored_by: Uuid,
+    pub opened_at: Option<Timestamp>,
+    pub closed_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+resource! { Survey: "survey" at "/api/v1/surveys", seen by |_it| vec![platform::EVERYBODY] }
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "title_zh": "2026 年第四季度客户满意度调查",
+    "title_en": "Customer satisfaction, fourth quarter of 2026", "kind": "mixed",
+    "questions": [
+        { "id": "overall", "kind": "score_1_5", "required": true,
+            "text_zh": "您对我们的产品和服务总体满意吗?", "text_en": "How satisfied are you with us?" },
+        { "id": "recommend", "kind": "nps_0_10", "required": true,
+            "text_zh": "您会把我们推荐给同行吗?", "text_en": "Would you recommend us to others?" },
+        { "id": "best", "kind": "choice", "text_zh": "您最看重什么?", "text_en": "What counts most?",
+            "options": [{ "id": "quality", "text_zh": "质量", "text_en": "Quality" },
+                { "id": "delivery", "text_zh": "交货", "text_en": "Delivery" }] },
+        { "id": "comment", "kind": "text", "text_zh": "您的建议", "text_en": "Your advice" }] }))]
+pub struct NewSurvey {
+    #[schema(min_length = 1, max_length = 200)]
+    title_zh: String,
+    #[schema(min_length = 1, max_length = 200)]
+    title_en: String,
+    #[schema(inline)]
+    kind: SurveyKind,
+    #[schema(min_items = 1, max_items = 30)]
+    questions: Vec<Question>,
+    /// 14 unless told
+    #[schema(minimum = 1, maximum = 90, nullable = false)]
+    link_days: Option<i32>,
+}
+
+/// A merge patch for a draft: absent fields stay, the questions are replaced whole.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "title_zh": "2026 年年终客户满意度调查", "link_days": 21 }))]
+pub struct SurveyChanges {
+    #[schema(min_length = 1, max_length = 200, nullable = false)]
+    title_zh: Option<String>,
+    #[schema(min_length = 1, max_length = 200, nullable = false)]
+    title_en: Option<String>,
+    #[schema(inline, nullable = false)]
+    kind: Option<SurveyKind>,
+    #[schema(min_items = 1, max_items = 30, nullable = false)]
+    questions: Option<Vec<Question>>,
+    #[schema(minimum = 1, maximum = 90, nullable = false)]
+    link_days: Option<i32>,
+}
+
+/// Which surveys to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SurveyFilter {
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    status: Option<Vec<SurveyStatus>>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    kind: Option<Vec<SurveyKind>>,
+}
+
+impl auth::Refers for SurveyFilter {}
+
+page! {
+    /// A page of surveys
+    SurveyPage of Survey
+}
+
+/// What somebody does to a survey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SurveyAction {
+    Change,
+    Delete,
+    Open,
+    Sample,
+    Close,
+}
+
+impl SurveyStatus {
+    /// The state machine: draft → open → closed.
+    pub fn after(self, action: SurveyAction) -> Result<Self> {
+        use SurveyAction::{Change, Close, Delete, Open, Sample};
+        match (self, action) {
+            (Self::Draft, Change | Delete) => Ok(Self::Draft),
+            (Self::Draft, Open) | (Self::Open, Sample) => Ok(Self::Open),
+            (Self::Open, Close) => Ok(Self::Closed),
+            (status, _) => {
+                let detail = format!("the survey is {}", status.as_str());
+                Err(Error::conflict("wrong_status", detail)
+                    .member("current_status", status.as_str()))
+            }
+        }
+    }
+}
+
+impl Survey {
+    fn new(new: &NewSurvey, author: Uuid, now: Timestamp) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            version: 1,
+            title_zh: new.title_zh.clone(),
+            title_en: new.title_en.clone(),
+            kind: new.kind,
+            questions: Embedded(new.questions.clone()),
+            link_days: new.link_days.unwrap_or(LINK_DAYS),
+            status: SurveyStatus::Draft,
+            authored_by: author,
+            opened_at: None,
+            closed_at: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    fn with(&self, changes: &SurveyChanges) -> Self {
+        let mut after = self.clone();
+        set(&mut after.title_zh, changes.title_zh.as_ref());
+        set(&mut after.title_en, changes.title_en.as_ref());
+        set(&mut after.kind, changes.kind.as_ref());
+        set(&mut after.questions.0, changes.questions.as_ref());
+        set(&mut after.link_days, changes.link_days.as_ref());
+        after
+    }
+
+    fn check(&self) -> Result<()> {
+        let faults = question::faults(self.kind, &self.questions);
+        if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
+    }
+
+    /// The title for readers of a language.
+    pub fn title(&self, chinese: bool) -> &str {
+        if chinese { &self.title_zh } else { &self.title_en }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_and_every_action() {
+        use SurveyAction::{Change, Close, Delete, Open, Sample};
+        let edges = [
+            (SurveyStatus::Draft, Change, SurveyStatus::Draft),
+            (SurveyStatus::Draft, Delete, SurveyStatus::Draft),
+            (SurveyStatus::Draft, Open, SurveyStatus::Open),
+            (SurveyStatus::Open, Sample, SurveyStatus::Open),
+            (SurveyStatus::Open, Close, SurveyStatus::Closed),
+        ];
+        for status in SurveyStatus::ALL {
+            for action in [Change, Delete, Open, Sample, Close] {
+                let expected = edges.iter().find(|it| (it.0, it.1) == (*status, action));
+                let after = status.after(action);
+                assert_eq!(after.as_ref().ok(), expected.map(|it| &it.2), "{status:?} {action:?}");
+                assert!(after.is_ok() || after.unwrap_err().code() == "wrong_status");
+            }
+        }
+    }
+}

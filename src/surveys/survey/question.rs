@@ -1,0 +1,151 @@
+//! What a survey asks, and what makes its questions a whole.
+
+use std::collections::HashSet;
+
+use platform::{Fault, text_enum};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::SurveyKind;
+
+text_enum! {
+    /// How a question is answered
+    pub enum QuestionKind {
+        /// 1 very dissatisfied to 5 very satisfied
+        Score = "score_1_5",
+        /// 0 not at all to 10 certainly
+        Nps = "nps_0_10",
+        /// One of its `options`
+        Choice = "choice",
+        /// Up to 2,000 characters
+        Text = "text",
+    }
+}
+
+/// One question of a survey
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Question {
+    /// What its answer is called
+    #[schema(pattern = "^[a-z][a-z0-9_]{0,39}$", example = "overall")]
+    pub id: String,
+    #[schema(inline)]
+    pub kind: QuestionKind,
+    #[schema(min_length = 1, max_length = 500, example = "您对我们的产品和服务总体满意吗?")]
+    pub text_zh: String,
+    #[schema(min_length = 1, max_length = 500, example = "How satisfied are you with us?")]
+    pub text_en: String,
+    #[serde(default)]
+    #[schema(default = false)]
+    pub required: bool,
+    /// Two or more for a choice, else none
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    pub options: Vec<Choice>,
+}
+
+/// One of the answers to choose from
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Choice {
+    #[schema(pattern = "^[a-z][a-z0-9_]{0,39}$", example = "quality")]
+    pub id: String,
+    #[schema(min_length = 1, max_length = 200, example = "质量")]
+    pub text_zh: String,
+    #[schema(min_length = 1, max_length = 200, example = "Quality")]
+    pub text_en: String,
+}
+
+impl Question {
+    pub fn text(&self, chinese: bool) -> &str {
+        if chinese { &self.text_zh } else { &self.text_en }
+    }
+}
+
+impl Choice {
+    pub fn text(&self, chinese: bool) -> &str {
+        if chinese { &self.text_zh } else { &self.text_en }
+    }
+}
+
+/// What is wrong with the questions of a survey of this kind.
+pub(super) fn faults(kind: SurveyKind, questions: &[Question]) -> Vec<Fault> {
+    let (mut faults, mut names) = (vec![], HashSet::new());
+    for (index, question) in questions.iter().enumerate() {
+        let at = format!("/questions/{index}");
+        if !names.insert(&question.id) {
+            faults.push(Fault::new(format!("{at}/id"), "duplicate", "another one is called so"));
+        }
+        let choice = question.kind == QuestionKind::Choice;
+        let pointer = format!("{at}/options");
+        match question.options.len() {
+            0 | 1 if choice => {
+                faults.push(Fault::new(pointer, "too_few", "a choice has two options or more"));
+            }
+            1.. if !choice => {
+                faults.push(Fault::new(pointer, "contradiction", "only a choice has options"));
+            }
+            _ => {}
+        }
+        let mut options = HashSet::new();
+        for (index, option) in question.options.iter().enumerate() {
+            if !options.insert(&option.id) {
+                let pointer = format!("{at}/options/{index}/id");
+                faults.push(Fault::new(pointer, "duplicate", "another one is called so"));
+            }
+        }
+    }
+    let has = |kind| questions.iter().any(|it| it.kind == kind);
+    let measured = (has(QuestionKind::Score), has(QuestionKind::Nps));
+    let why = match (kind, measured) {
+        (SurveyKind::Csat, (true, false))
+        | (SurveyKind::Nps, (false, true))
+        | (SurveyKind::Mixed, (true, true)) => return faults,
+        (SurveyKind::Csat, _) => "it asks for a score of 1 to 5, and for no 0 to 10",
+        (SurveyKind::Nps, _) => "it asks for 0 to 10, and for no score of 1 to 5",
+        (SurveyKind::Mixed, _) => "it asks for a score of 1 to 5 and for 0 to 10",
+    };
+    faults.push(Fault::new("/kind", "contradiction", why));
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(id: &str, kind: QuestionKind, options: &[&str]) -> Question {
+        let choice =
+            |id: &&str| Choice { id: (*id).to_owned(), text_zh: "甲".into(), text_en: "A".into() };
+        Question {
+            id: id.to_owned(),
+            kind,
+            text_zh: "问".into(),
+            text_en: "Q".into(),
+            required: false,
+            options: options.iter().map(choice).collect(),
+        }
+    }
+
+    #[test]
+    fn each_rule_violated_once() {
+        use QuestionKind::{Choice, Nps, Score, Text};
+        let told = |kind, questions: &[Question]| {
+            let faults = faults(kind, questions);
+            let told = faults.iter().map(|it| format!("{} {}", it.pointer, it.code));
+            told.collect::<Vec<_>>().join(", ")
+        };
+        let (score, nps) = (question("a", Score, &[]), question("b", Nps, &[]));
+        let both = [score.clone(), nps.clone()];
+        assert_eq!(told(SurveyKind::Csat, &both[..1]), "");
+        assert_eq!(told(SurveyKind::Nps, &both[1..]), "");
+        assert_eq!(told(SurveyKind::Mixed, &both), "");
+        assert_eq!(told(SurveyKind::Csat, &both), "/kind contradiction");
+        assert_eq!(told(SurveyKind::Nps, &both), "/kind contradiction");
+        assert_eq!(told(SurveyKind::Mixed, &both[..1]), "/kind contradiction");
+        let with = |more| told(SurveyKind::Csat, &[score.clone(), more]);
+        assert_eq!(with(question("a", Text, &[])), "/questions/1/id duplicate");
+        assert_eq!(with(question("c", Text, &["x"])), "/questions/1/options contradiction");
+        assert_eq!(with(question("c", Choice, &["x"])), "/questions/1/options too_few");
+        let twice = question("c", Choice, &["x", "x"]);
+        assert_eq!(with(twice), "/questions/1/options/1/id duplicate");
+        assert_eq!(with(question("c", Choice, &["x", "y"])), "");
+    }
+}
