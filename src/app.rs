@@ -22,6 +22,7 @@ use platform::changes::{self, Epoch};
 use platform::jobs::Job;
 use platform::secret::Cipher;
 use platform::{Clock, Db, Error, Result, Seal, Tx};
+use surveys::public::Limiter;
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 use visits::{ReadVisits, visit::Visit};
@@ -45,6 +46,7 @@ pub const PERMISSIONS: &[Permissions] = &[
     attachments::PERMISSIONS,
     complaints::PERMISSIONS,
     worklists::PERMISSIONS,
+    surveys::PERMISSIONS,
     reports::PERMISSIONS,
     sync::PERMISSIONS,
     operations::PERMISSIONS,
@@ -133,7 +135,8 @@ const OWNERS_OF_FILES: &[(&str, Visible)] = &[
 ];
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.configure(operations::routes).configure(auth::root_routes).service(
+    let cfg = cfg.configure(operations::routes).configure(auth::root_routes);
+    cfg.configure(surveys::public_routes).service(
         scope::scope("/api/v1")
             .configure(auth::routes)
             .configure(company::routes)
@@ -147,6 +150,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
             .configure(attachments::routes)
             .configure(complaints::routes)
             .configure(worklists::routes)
+            .configure(surveys::routes)
             .configure(reports::routes)
             .configure(sync::routes)
             .configure(operations::api_routes)
@@ -164,6 +168,7 @@ fn wire() {
             follow_ups::follow_up::customer_merged,
             visits::visit::customer_merged,
             complaints::hooks::customer_merged,
+            surveys::hooks::customer_merged,
         ]);
         let _ = customers::hooks::GIVEN_UP.set(visits::next_attempt::check_given_up);
         let _ = targets::hooks::ACTUAL
@@ -196,6 +201,7 @@ pub struct Service {
     pub directory: Directory,
     seal: Seal,
     epoch: Epoch,
+    limiter: Limiter,
     settings: Settings,
 }
 
@@ -214,7 +220,8 @@ impl Service {
         let tokens = Tokens::load(db.clone(), cipher, clock.now()).await?;
         let directory = Directory::new(db.clone(), clock.clone());
         directory.poll().await?;
-        Ok(Self { db, clock, tokens, directory, seal, epoch, settings })
+        let limiter = Limiter::default();
+        Ok(Self { db, clock, tokens, directory, seal, epoch, limiter, settings })
     }
 
     /// Makes the user `admin` if there is nobody yet. Answers the password that was made up.
@@ -279,6 +286,7 @@ impl Service {
             .app_data(Data::new(self.seal.clone()))
             .app_data(Data::new(self.epoch))
             .app_data(Data::new(self.settings.attachments.clone()))
+            .app_data(Data::new(self.limiter.clone()))
             .app_data(Data::new(TrustProxy(self.settings.trust_proxy)))
             .app_data(Data::new(auth::Permissions(PERMISSIONS.to_vec())))
             .default_service(web::to(edge::no_such_operation))

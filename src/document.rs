@@ -38,6 +38,7 @@ use crate::app;
         (name = "complaints", description = "What customers are not content with, 客户投诉"),
         (name = "attachments", description = "Files of any resource, 附件"),
         (name = "worklists", description = "What there is to do today, 工作台"),
+        (name = "surveys", description = "How satisfied customers are, 客户满意度调查"),
         (name = "reports", description = "What became of it, 报表"),
         (name = "sync", description = "Keeping other systems in step, 同步"),
         (name = "operations", description = "Running the service, 运维"),

@@ -19,6 +19,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use metrics::{counter, histogram};
 use platform::{Actor, Error, Result};
+use surveys::public::is_public;
 use uuid::Uuid;
 
 use crate::document;
@@ -48,7 +49,9 @@ pub async fn receive(
     let error = response.response().error().and_then(|error| error.as_error::<Error>());
     let language = response.request().headers().get(ACCEPT_LANGUAGE);
     let chinese = language.is_some_and(|language| language.as_bytes().starts_with(b"zh"));
-    if let Some(answer) = error.map(|error| error.answer(Some(&id), chinese)) {
+    if let Some(error) = error {
+        let answer = error.answer(Some(&id), chinese);
+        let answer = surveys::public::readable(response.request(), error.code(), answer);
         response = response.into_response(answer);
     }
     protect(&mut response);
@@ -102,14 +105,18 @@ fn refused(req: &ServiceRequest) -> Option<Error> {
     let takes = |kind: &str| accept.split(',').any(|it| it.trim().split(';').next() == Some(kind));
     let good = ["*/*", "application/*", "application/json", "application/problem+json", "text/csv"];
     let file = ["/content", "/thumbnail"].iter().any(|end| uri.path().ends_with(end));
-    let ours = uri.path().starts_with("/api/") && !file;
-    let unacceptable = ours && !accept.trim().is_empty() && !good.into_iter().any(takes);
+    let page = is_public(uri.path());
+    let ours = page || (uri.path().starts_with("/api/") && !file);
+    let page = page && ["text/html", "text/*"].into_iter().any(takes);
+    let unacceptable = ours && !accept.trim().is_empty() && !page && !good.into_iter().any(takes);
     unacceptable.then(|| Error::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable"))
 }
 
-/// Headers for browsers: nothing of ours is a page, but for the documentation.
+/// Headers for browsers: nothing of ours is a page, but for the documentation and what brings a
+/// policy of its own.
 fn protect(response: &mut ServiceResponse<BoxBody>) {
     let docs = response.request().path().starts_with("/docs");
+    let public = is_public(response.request().path());
     let policy = if docs {
         "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; \
          frame-ancestors 'none'"
@@ -121,6 +128,10 @@ fn protect(response: &mut ServiceResponse<BoxBody>) {
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     if !headers.contains_key(CONTENT_SECURITY_POLICY) {
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    }
+    if public {
+        let robots = HeaderName::from_static("x-robots-tag");
+        headers.insert(robots, HeaderValue::from_static("noindex"));
     }
     if !docs && !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -32,8 +32,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         much that is. Let somebody with a higher authority settle the complaint.",
         "赔付金额超出您的权限,上限见 limit,请由权限更高的人处理。"),
     ("body_too_large", "The body is larger than this operation takes: 32 MiB for a batch, 20 MiB \
-        for a file, 1 MiB for all else. Send less at a time.",
-        "请求内容过大:批量接口最多 32 MiB,文件最多 20 MiB,其他最多 1 MiB,请减小后发送。"),
+        for a file, 16 KiB for the answers to a survey, 1 MiB for all else. Send less at a time.",
+        "请求内容过大:批量接口最多 32 MiB,文件最多 20 MiB,调查答卷最多 16 KiB,其他最多 1 MiB,\
+        请减小后发送。"),
     ("busy", "Others are changing the same rows. Nothing was written; send the same request \
         again.",
         "数据正被他人修改,未写入任何内容,请重新发送同一请求。"),
@@ -137,6 +138,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("lease_lost", "A job took too long and another instance has taken it over. Its work was \
         undone and is done again.",
         "任务超时,已由另一实例接管;本次结果已撤销并会重做。"),
+    ("link_expired", "The link was good until a day that is over. Whoever sent it can give you a \
+        new one.",
+        "链接已过期,请联系发送人获取新链接。"),
     ("malformed_json", "This is no JSON. The detail says where reading it failed.",
         "内容不是有效的 JSON,出错位置见 detail。"),
     ("malformed_multipart", "This is no form with one file. Send multipart/form-data with the file as \
@@ -256,6 +260,10 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("sum_of_lines", "The order's amount is not the sum of its lines. It may differ by one minor \
         unit per line at the most.",
         "订单金额与明细之和不符,每行最多允许相差一个最小货币单位。"),
+    ("survey_answered", "A link to a survey is good for one answer, and that has been given.",
+        "每个调查链接只能提交一次,该链接已提交。"),
+    ("survey_closed", "The survey is over and takes no more answers.",
+        "调查已结束,不再接收答卷。"),
     ("target_approved", "An approved target changes by its value, with a reason, only.",
         "目标已审批,只能修改目标值并说明原因。"),
     ("target_closed", "The target is closed and stays as it is.",
@@ -284,6 +292,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "列表项数过多,上限见提示,请分多次发送。"),
     ("too_many_attempts", "Too many failed logins. Wait as Retry-After says.",
         "登录失败次数过多,请按 Retry-After 等待后重试。"),
+    ("too_many_requests", "There are too many requests from this address. Wait as Retry-After \
+        says.",
+        "来自该地址的请求过多,请按 Retry-After 等待后重试。"),
     ("too_many_rows", "The report has more than 200,000 rows. Narrow it, or ask for CSV, which \
         has no limit.",
         "报表超过 20 万行,请缩小范围,或改用不限行数的 CSV。"),

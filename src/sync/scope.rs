@@ -15,6 +15,10 @@ use platform::{EVERYBODY, Error, Fault, Resource, Result, Seal};
 use products::product::{COSTS, Product};
 use products::{ReadCosts, ReadProducts};
 use serde_json::{Value, json};
+use surveys::ReadSurveys;
+use surveys::invitation::SurveyInvitation;
+use surveys::response::SurveyResponse;
+use surveys::survey::Survey;
 use targets::{ReadTargets, target::Target};
 use territories::{ReadTerritories, territory::Territory};
 use uuid::Uuid;
@@ -60,6 +64,9 @@ const KINDS: &[Kind] = &[
     Kind::of::<FollowUp, ReadFollowUps>(false, Shown::Whole),
     Kind::of::<Visit, ReadVisits>(false, Shown::Whole),
     Kind::of::<Complaint, ReadComplaints>(false, Shown::Whole),
+    Kind::of::<Survey, ReadSurveys>(false, Shown::Whole),
+    Kind::of::<SurveyInvitation, ReadSurveys>(false, Shown::Whole),
+    Kind::of::<SurveyResponse, ReadSurveys>(false, Shown::Whole),
 ];
 
 /// What a caller sees of the feed.

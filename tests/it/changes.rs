@@ -153,6 +153,7 @@ async fn every_version_leaves_a_record() {
         json!({ "customer_id": customer, "lines": [{ "product_id": product, "quantity": "1" }] });
     seller.post("/api/v1/orders", order).await.expect(201);
     seller.send_bytes(Method::POST, "/api/v1/attachments", b"A".to_vec(), &[]).await.expect(201);
+    crate::surveys::one_answer(&service, &admin).await;
     let erp = service.actor(Role::Erp).await;
     let items = json!([{ "external_id": "A", "name": "A" }]);
     let batch = json!({ "source_system": "sap", "items": items });
@@ -176,6 +177,9 @@ async fn every_version_leaves_a_record() {
         "holidays",
         "orders",
         "products",
+        "survey_invitations",
+        "survey_responses",
+        "surveys",
         "targets",
         "teams",
         "territories",

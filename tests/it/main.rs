@@ -52,6 +52,8 @@ mod rivals;
 mod slow;
 mod steps;
 mod style;
+mod survey_links;
+mod surveys;
 mod target_parts;
 mod targets;
 mod teams;
