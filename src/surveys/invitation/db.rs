@@ -3,10 +3,10 @@
 
 use std::collections::HashSet;
 
+use ::customers::contact;
+use ::customers::customer::{Customer, Frame, Tier};
 use auth::reach::InReach;
 use auth::{Body, Caller, reference};
-use customers::contact;
-use customers::customer::{Customer, Frame, Tier};
 use diesel::dsl::{InnerJoin, IntoBoxed};
 use diesel::pg::Pg;
 use diesel::prelude::*;

@@ -6,9 +6,9 @@ mod sample;
 
 use std::ops::{Deref, DerefMut};
 
+use ::customers::customer::{CustomerStatus, Framed, Tier, find_customers};
 use auth::{Reference, Refers};
 use aws_lc_rs::digest::{SHA256, digest};
-use customers::customer::{CustomerStatus, Framed, Tier, find_customers};
 use diesel::prelude::*;
 use jiff::SignedDuration;
 use platform::{Error, Result, Timestamp, page, resource};

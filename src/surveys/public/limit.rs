@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use governor::clock::Clock;
-use governor::{DefaultKeyedRateLimiter, Quota};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use platform::{Error, Result};
 
 /// Requests at once, and per second after that. By the monotonic clock: it goes on whatever time it
@@ -23,7 +23,7 @@ pub struct Limiter(Arc<DefaultKeyedRateLimiter<String>>);
 impl Default for Limiter {
     fn default() -> Self {
         let quota = Quota::per_second(PER_SECOND).allow_burst(BURST);
-        Self(Arc::new(DefaultKeyedRateLimiter::keyed(quota)))
+        Self(Arc::new(RateLimiter::keyed(quota)))
     }
 }
 

@@ -121,11 +121,12 @@ async fn answer_public_survey(
 
 async fn take(write: Write, visitor: &Visitor, token: &str, given: &Given) -> Result<Reply> {
     let (token, given, language) = (token.to_owned(), given.clone(), visitor.language);
-    let thanks = async move |tx: &mut _| {
-        let response = SurveyResponse::take(tx, &token, &given, language).await?;
-        Reply::json(&SurveyThanks { answered_at: response.created_at })
-    };
-    write.run_secret(thanks).await
+    write
+        .run_secret(async move |tx| {
+            let response = SurveyResponse::take(tx, &token, &given, language).await?;
+            Reply::json(&SurveyThanks { answered_at: response.created_at })
+        })
+        .await
 }
 
 impl PublicSurvey {
@@ -189,6 +190,7 @@ impl Visitor {
         let invitation = SurveyInvitation::find_by_link(conn, token).await?;
         let survey = Survey::find(conn, invitation.survey_id).await?;
         let survey = PublicSurvey::of(conn, &invitation, survey).await?;
-        Ok(page::form(&survey, self.language, Some((given, &error.problem().errors))))
+        let faults = error.problem().errors;
+        Ok(page::form(&survey, self.language, Some((given, faults.as_slice()))))
     }
 }

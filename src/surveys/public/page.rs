@@ -49,7 +49,7 @@ pub fn form(survey: &PublicSurvey, language: Language, sent: Sent<'_>) -> HttpRe
     let _ = write!(body, "<form method=\"post\" action=\"?lang={}\">", words.lang);
     for (index, question) in survey.questions.iter().enumerate() {
         let pointer = format!("/answers/{}", question.id);
-        let faults = sent.map_or(&[][..], |it| it.1);
+        let faults: &[Fault] = sent.map_or(&[], |it| it.1);
         let fault = faults.iter().find(|it| it.pointer == pointer);
         let fault = fault.map(|it| words::fault(&it.code, language));
         let value = sent.and_then(|it| it.0.text(&question.id)).unwrap_or_default();

@@ -1,11 +1,11 @@
 //! The queries on responses. Each that answers a caller starts at `visible_to`: a response is as
 //! visible as its customer.
 
+use ::customers::customer::{Customer, Tier};
 use auth::reach::InReach;
 use auth::{Caller, reference};
 use company::company::Language;
 use company::{Calendar, Company};
-use customers::customer::{Customer, Tier};
 use diesel::dsl::{InnerJoin, IntoBoxed};
 use diesel::pg::Pg;
 use diesel::prelude::*;

@@ -5,10 +5,10 @@ mod db;
 pub mod http;
 mod results;
 
+use ::customers::customer::{Tier, find_customers};
 use auth::{Reference, Refers};
 use company::company::Language;
 use company::{Calendar, Company};
-use customers::customer::{Tier, find_customers};
 use diesel::prelude::*;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
