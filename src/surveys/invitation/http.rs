@@ -38,7 +38,7 @@ async fn sample_survey(
 ) -> Result<Reply> {
     let sample =
         async move |tx: &mut _| SurveyInvitation::sample(tx, &caller, *id, based_on, &new).await;
-    write.run_secret(async move |tx| Reply::json(&sample(tx).await?)).await
+    write.run(async move |tx| Reply::json(&sample(tx).await?).map(Reply::secret)).await
 }
 
 /// List who is asked

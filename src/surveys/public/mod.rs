@@ -11,6 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, get, post, web::Data};
 use company::Company;
 use customers::customer::name_of;
 use platform::error::Problem;
+use platform::write::ONE;
 use platform::{Clock, Conn, Db, Error, Path, Reply, Result, Timestamp, Write};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -122,9 +123,10 @@ async fn answer_public_survey(
 async fn take(write: Write, visitor: &Visitor, token: &str, given: &Given) -> Result<Reply> {
     let (token, given, language) = (token.to_owned(), given.clone(), visitor.language);
     write
-        .run_secret(async move |tx| {
+        .within(ONE, async move |tx| {
             let response = SurveyResponse::take(tx, &token, &given, language).await?;
-            Reply::json(&SurveyThanks { answered_at: response.created_at })
+            let thanks = SurveyThanks { answered_at: response.created_at };
+            Reply::json(&thanks).map(Reply::secret)
         })
         .await
 }
