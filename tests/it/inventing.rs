@@ -89,6 +89,7 @@ impl Inventor {
             let day =
                 json!({ "date": format!("2030-02-0{}", n + 1), "kind": "holiday", "name": text });
             keep("holiday", &make("holidays", day).await);
+            keep("survey", &make("surveys", crate::surveys::new_survey()).await);
             let client = json!({ "name": text, "roles": ["reporter"] });
             keep("api-client", &make("api-clients", client).await);
         }
@@ -220,6 +221,7 @@ impl Inventor {
             (Some("email"), _) => format!("n{n}@example.cn"),
             (_, Some("^[A-Z]{3}$")) => "CNY".into(),
             (_, Some(pattern)) if pattern.contains('@') => format!("n{n}@example.cn"),
+            (_, Some(pattern)) if pattern.starts_with("^[a-z]") => format!("n{n}"),
             (_, Some(_)) => format!("{}.5", n % 90),
             _ if name == "source_system" => "sap".into(),
             _ if name == "time_zone" => "Asia/Shanghai".into(),
