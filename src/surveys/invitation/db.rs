@@ -103,10 +103,10 @@ impl SurveyInvitation {
             made.push((invitation, Token::new()?));
         }
         for made in made.chunks(1000) {
-            let row = |(it, token): &(Self, Token)| {
-                (it.clone(), survey_invitations::token_hash.eq(token.hash()))
-            };
-            let rows: Vec<_> = made.iter().map(row).collect();
+            let rows = made.iter().map(|(invitation, token)| {
+                (invitation, survey_invitations::token_hash.eq(token.hash()))
+            });
+            let rows: Vec<_> = rows.collect();
             let insert = diesel::insert_into(survey_invitations::table).values(rows);
             insert.execute(tx.conn()).await?;
         }
