@@ -289,6 +289,11 @@ impl Answer {
         self.body
     }
 
+    /// What is no JSON, such as a page.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes).unwrap()
+    }
+
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }

@@ -196,7 +196,7 @@ async fn each_rule_of_a_survey_violated_once() {
         (json!({ "size": 0 }), "/size range"),
         (json!({ "size": 5001 }), "/size range"),
         (json!({ "size": 1, "tier": ["D"] }), "/tier/0 unknown_value"),
-        (json!({ "size": 1, "status": [] }), "/status too_few"),
+        (json!({ "size": 1, "customer_status": [] }), "/customer_status too_few"),
         (
             json!({ "size": 1, "owner_id": survey.rsplit('/').next() }),
             "/owner_id unknown_reference",
@@ -255,7 +255,7 @@ async fn a_sample_is_stratified_and_asks_nobody_twice() {
     assert!(sample(&director, &survey, how).await.is_empty());
     // The one in the north; the blacklisted only when they are named.
     assert_eq!(sample(&director, &survey, json!({ "size": 5000 })).await.len(), 1);
-    let blacklisted = json!({ "size": 9, "status": ["blacklisted"] });
+    let blacklisted = json!({ "size": 9, "customer_status": ["blacklisted"] });
     assert_eq!(sample(&director, &survey, blacklisted).await[0].0, bad);
 
     let theirs = open(&manager, new_survey()).await;

@@ -81,7 +81,7 @@ impl SurveyInvitation {
         let new = new.resolve(tx.conn(), caller).await?;
         let seed = new.seed.unwrap_or_else(made_up);
         let wanted = Frame {
-            status: new.status,
+            status: new.customer_status,
             tier: new.tier,
             region: new.region,
             owner_id: new.owner_id,

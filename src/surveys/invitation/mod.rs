@@ -85,7 +85,7 @@ impl DerefMut for SurveyLink {
 
 /// Whom to ask: so many of these customers, of each tier in proportion
 #[derive(Debug, Clone, Deserialize, ToSchema)]
-#[schema(example = json!({ "size": 200, "status": ["active"], "region": "上海", "seed": 20_261_123 }))]
+#[schema(example = json!({ "size": 200, "customer_status": ["active"], "region": "上海", "seed": 20_261_123 }))]
 pub struct NewSample {
     #[schema(minimum = 1, maximum = 5000)]
     size: i64,
@@ -94,7 +94,7 @@ pub struct NewSample {
     seed: Option<i64>,
     /// All but the blacklisted unless told
     #[schema(min_items = 1, max_items = 5, nullable = false)]
-    status: Option<Vec<CustomerStatus>>,
+    customer_status: Option<Vec<CustomerStatus>>,
     #[schema(min_items = 1, max_items = 3, nullable = false)]
     tier: Option<Vec<Tier>>,
     #[schema(min_length = 1, max_length = 100, nullable = false)]

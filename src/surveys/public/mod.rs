@@ -116,8 +116,8 @@ async fn answer_public_survey(
     db: Db,
     write: Write,
 ) -> Result<HttpResponse> {
-    let taken = take(write, &visitor, &token, &given).await;
-    visitor.answered(taken, &req, &given, &token, &db).await
+    let reply = take(write, &visitor, &token, &given).await;
+    visitor.answered(reply, &req, &given, &token, &db).await
 }
 
 async fn take(write: Write, visitor: &Visitor, token: &str, given: &Given) -> Result<Reply> {
@@ -167,18 +167,18 @@ impl Visitor {
     /// What becomes of an answer: a page of thanks, the form again with what is wrong, or why not.
     async fn answered(
         &self,
-        taken: Result<Reply>,
+        reply: Result<Reply>,
         req: &HttpRequest,
         given: &Given,
         token: &str,
         db: &Db,
     ) -> Result<HttpResponse> {
-        match taken {
+        match reply {
             Err(error) if self.reads_pages && error.code() == "invalid" => {
                 self.asked_again(&error, given, token, &mut *db.conn().await?).await
             }
             Ok(_) if self.reads_pages => Ok(page::thanks(self.language)),
-            taken => Ok(taken?.respond_to(req)),
+            reply => Ok(reply?.respond_to(req)),
         }
     }
 

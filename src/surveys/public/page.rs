@@ -67,7 +67,7 @@ pub fn thanks(language: Language) -> HttpResponse {
 }
 
 /// Why there is no form, in place of the problem that a program would get.
-pub fn refusal(code: &str, language: Language, answer: HttpResponse) -> HttpResponse {
+pub fn refusal(code: &str, language: Language, answer: &HttpResponse) -> HttpResponse {
     let (heading, text) = words::refusal(code, language);
     let body = format!("<h1>{heading}</h1><p>{text}</p>");
     let mut response = page(answer.status(), heading, "", words(language), &body);

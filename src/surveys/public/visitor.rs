@@ -124,7 +124,7 @@ pub fn readable(req: &HttpRequest, code: &str, answer: HttpResponse) -> HttpResp
         return answer;
     }
     let language = asked_for(req).ok().flatten().unwrap_or_else(|| spoken(req));
-    page::refusal(code, language, answer)
+    page::refusal(code, language, &answer)
 }
 
 #[cfg(test)]

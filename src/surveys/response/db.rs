@@ -76,12 +76,14 @@ impl SurveyResponse {
 
     /// Of what the caller sees, so that it agrees with the lists.
     pub async fn results(conn: &mut Conn, caller: &Caller, survey: Uuid) -> Result<SurveyResults> {
-        use survey_responses::{follow_up_id, low, nps, region, score, tier};
         let survey = Survey::find(conn, survey).await?.id;
         let invited = invitation::tallies(conn, caller, survey).await?;
         let rows = survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
         let rows = rows.filter(survey_responses::survey_id.eq(survey));
-        let rows = rows.select((tier, region, score, nps, low, follow_up_id));
+        let rows = rows.select({
+            use survey_responses::{follow_up_id, low, nps, region, score, tier};
+            (tier, region, score, nps, low, follow_up_id)
+        });
         let rows: Vec<Row> = rows.load(conn).await?;
         let scored = |(tier, region, score, nps, low, follow_up): Row| {
             let followed = follow_up.is_some();
