@@ -122,6 +122,14 @@ impl<Q> Question<'_, Q> {
         [open, &visible, &self.narrowed].concat()
     }
 
+    /// The condition on what is dated by `day` and has the columns of a customer that the filter
+    /// knows: within the range, of customers that the caller may see.
+    pub fn asked_customers(&mut self, day: &str) -> String {
+        let visible = filter::visible_customers(self.caller, &mut self.binds);
+        let dated = filter::dated(day, self.range, self.until, &mut self.binds);
+        [dated, visible, self.narrowed.clone()].concat()
+    }
+
     /// The answer will be a table, where nothing can be nested.
     pub fn is_for_table(&self) -> bool {
         self.csv

@@ -21,6 +21,7 @@ pub mod order_intervals;
 pub mod period;
 pub mod refusals;
 pub mod sales;
+pub mod satisfaction;
 mod sql;
 mod targets;
 pub mod team_sales;
@@ -55,5 +56,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(not_visited::report_not_visited)
         .service(visit_intervals::report_visit_intervals)
         .service(refusals::report_refusals)
-        .service(activity_funnel::report_activity_funnel);
+        .service(activity_funnel::report_activity_funnel)
+        .service(satisfaction::report_satisfaction);
 }

@@ -149,6 +149,7 @@ async fn no_reference_filter_or_report_tells_of_a_hidden_row() {
             "reports/order-intervals?format=csv",
             "reports/coverage?group_by=owner&period=2026&format=csv",
             "reports/not-visited?format=csv",
+            "reports/satisfaction?group_by=owner&period=2026&format=csv",
             "reports/activity-funnel?period=2026&format=csv",
             "reports/attainment?owner_type=user&period=2026",
         ] {

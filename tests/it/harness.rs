@@ -372,7 +372,7 @@ impl Actor<'_> {
         let kind = headers.get("content-type").map_or("", |it| it.to_str().unwrap());
         if kind.starts_with("text/html") {
             assert!(path.starts_with("/public/"), "{path} answers with a page");
-        } else {
+        } else if !kind.starts_with("text/csv") {
             openapi::check_answer(&method, path, status, &body);
         }
         Answer { status, headers, body, bytes }

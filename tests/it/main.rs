@@ -49,6 +49,7 @@ mod reach;
 mod report_forms;
 mod reports;
 mod rivals;
+mod satisfaction;
 mod slow;
 mod steps;
 mod style;

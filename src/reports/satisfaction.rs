@@ -1,0 +1,193 @@
+//! How satisfied customers are, 客户满意度 (S48): NPS and CSAT of all surveys together.
+
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use customers::customer::Tier;
+use platform::{Number, Problems, Query, Result, text_enum};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::ReadFieldReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+use crate::filter::CustomerFilter;
+
+text_enum! {
+    pub enum SatisfactionBy {
+        /// 调查
+        Survey = "survey",
+        /// 月, in which the link was made
+        Month = "month",
+        /// 地区, the customer's when the sample was drawn
+        Region = "region",
+        /// 客户分档, the customer's when the sample was drawn
+        Tier = "tier",
+        /// Who looks after the customer
+        Owner = "owner",
+    }
+}
+
+/// How to group those who were asked.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SatisfactionQuery {
+    /// `survey` unless told
+    #[param(inline)]
+    group_by: Option<SatisfactionBy>,
+}
+
+/// The customers of one group: it has exactly the key of `group_by`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "tier": "A", "invitations": 80, "responses": 41, "response_rate_percent": "51.25",
+    "promoters": 22, "passives": 12, "detractors": 6, "nps": "40.00", "scores": 41,
+    "satisfied": 35, "csat_percent": "85.37", "average_score": "4.2195", "low_scores": 4,
+    "follow_ups": 4,
+}))]
+pub struct SatisfactionRow {
+    #[schema(required = false)]
+    pub survey_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub survey_title_zh: Option<String>,
+    #[schema(required = false)]
+    pub survey_title_en: Option<String>,
+    #[schema(required = false, example = "2026-11")]
+    pub month: Option<String>,
+    #[schema(required = false)]
+    pub region: Option<String>,
+    #[schema(inline, required = false)]
+    pub tier: Option<Tier>,
+    /// Null for the pool 公海
+    #[schema(required = false)]
+    pub owner_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub owner_external_id: Option<String>,
+    #[schema(required = false)]
+    pub owner_name: Option<String>,
+    #[serde(flatten)]
+    pub figures: SatisfactionTotals,
+}
+
+/// How satisfied some customers are.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SatisfactionTotals {
+    pub invitations: i64,
+    pub responses: i64,
+    /// 回收率: responses ÷ invitations, null where nobody was asked
+    pub response_rate_percent: Option<Number>,
+    /// 推荐者: 9 and 10
+    pub promoters: i64,
+    /// 被动者: 7 and 8
+    pub passives: i64,
+    /// 贬损者: 0 to 6
+    pub detractors: i64,
+    /// 净推荐值, the share of promoters less that of detractors: −100 to 100, null without answers
+    pub nps: Option<Number>,
+    /// Who gave a score of 1 to 5
+    pub scores: i64,
+    /// Of these 4 and 5
+    pub satisfied: i64,
+    /// 满意率: the share of 4 and 5, null without scores
+    pub csat_percent: Option<Number>,
+    /// Null without scores
+    pub average_score: Option<Number>,
+    /// Who is not satisfied
+    pub low_scores: i64,
+    /// Of these with a follow-up
+    pub follow_ups: i64,
+}
+
+crate::report! {
+    /// How satisfied customers are
+    SatisfactionReport of SatisfactionRow, SatisfactionTotals
+}
+
+/// How satisfied customers are
+///
+/// 客户满意度: the customers whose links to a survey were made on a day of the period, and what those
+/// of them answered who did, up to the day of `as_of`. Only customers that you may see.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked<SatisfactionQuery, CustomerFilter>),
+    responses(
+        (status = 200, description = "A row for each group", content(
+            (SatisfactionReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/satisfaction")]
+pub async fn report_satisfaction(
+    caller: Can<ReadFieldReports>,
+    asked: Query<Asked<SatisfactionQuery, CustomerFilter>>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+}
+
+const FIGURES: &str = "count(*) as invitations, count(response) as responses,
+                round(100.0 * count(response) / nullif(count(*), 0), 2)::text
+                    as response_rate_percent,
+                count(*) filter (where nps >= 9) as promoters,
+                count(*) filter (where nps between 7 and 8) as passives,
+                count(*) filter (where nps <= 6) as detractors,
+                round(100.0 * (count(*) filter (where nps >= 9) - count(*) filter (where nps <= 6))
+                    / nullif(count(nps), 0), 2)::text as nps,
+                count(score) as scores, count(*) filter (where score >= 4) as satisfied,
+                round(100.0 * count(*) filter (where score >= 4) / nullif(count(score), 0), 2)::text
+                    as csat_percent,
+                round(avg(score), 4)::text as average_score,
+                count(*) filter (where low) as low_scores,
+                count(*) filter (where low and follow_up_id is not null) as follow_ups";
+
+const FIGURE_NAMES: &str = "invitations, responses, response_rate_percent, promoters, passives,
+            detractors, nps, scores, satisfied, csat_percent, average_score, low_scores, follow_ups";
+
+fn plan(mut question: Question<'_, SatisfactionQuery>) -> Plan {
+    let asked = question.asked_customers("day");
+    let answered = question.until.map(|day| {
+        let day = question.binds.date(day);
+        format!(" and (r.created_at at time zone company.time_zone)::date <= {day}")
+    });
+    let answered = answered.unwrap_or_default();
+    let by = question.own.group_by.unwrap_or(SatisfactionBy::Survey);
+    let (key, shown, joined, order) = match by {
+        SatisfactionBy::Survey => (
+            "survey_id",
+            "survey_id, title_zh as survey_title_zh, title_en as survey_title_en",
+            "join surveys on surveys.id = survey_id",
+            "surveys.created_at, survey_id",
+        ),
+        SatisfactionBy::Month => ("month", "month", "", "month"),
+        SatisfactionBy::Region => ("region", "region", "", "region collate \"C\""),
+        SatisfactionBy::Tier => ("tier", "tier", "", "tier collate \"C\""),
+        SatisfactionBy::Owner => (
+            "owner_id",
+            "owner_id, external_id as owner_external_id, name as owner_name",
+            "left join users on users.id = owner_id",
+            "external_id collate \"C\", owner_id",
+        ),
+    };
+    let counted = format!(
+        "with invited as (
+            select i.id, i.survey_id, i.tier, i.region, customers.owner_id, customers.territory_id,
+                (i.created_at at time zone company.time_zone)::date as day
+            from survey_invitations i join customers on customers.id = i.customer_id
+            cross join company
+        ), counted as (
+            select asked.survey_id, to_char(day, 'YYYY-MM') as month, asked.tier, asked.region,
+                asked.owner_id, r.id as response, score, nps, low, follow_up_id
+            from (
+                select id, survey_id, tier, region, owner_id, day from invited where {asked}
+            ) as asked cross join company
+            left join survey_responses r on r.invitation_id = asked.id{answered}
+        )"
+    );
+    let rows = format!(
+        "{counted},
+        figures as (select {key}, {FIGURES} from counted group by {key})
+        select {shown}, {FIGURE_NAMES} from figures {joined} order by {order}"
+    );
+    let totals = format!("{counted} select {FIGURES} from counted");
+    Plan::new("satisfaction", question.binds, rows, totals)
+}
