@@ -89,6 +89,9 @@ pub struct Question<'a, Q = NoFilter> {
     pub as_of: Date,
     /// The same if it was told: then nothing after it counts
     pub until: Option<Date>,
+    pub now: Timestamp,
+    /// Where the company is, for the day of an instant
+    pub zone: String,
     pub binds: Binds,
     /// What narrows the report to what is asked for
     pub narrowed: String,
@@ -168,6 +171,7 @@ pub struct Desk {
     pub db: Db,
     today: Date,
     now: Timestamp,
+    zone: String,
     accept: Option<String>,
 }
 
@@ -179,7 +183,8 @@ impl FromRequest for Desk {
         let db = req.app_data::<Data<Db>>().expect("the app registers the pool").get_ref().clone();
         let clock = req.app_data::<Data<Clock>>().expect("the app registers the clock");
         let accept = req.headers().get(ACCEPT).and_then(|it| it.to_str().ok()).map(str::to_owned);
-        ready(Ok(Self { db, today: clock.today(), now: clock.now(), accept }))
+        let (now, zone) = (clock.now(), clock.zone().iana_name().unwrap_or("UTC").to_owned());
+        ready(Ok(Self { db, today: clock.day_of(now), now, zone, accept }))
     }
 }
 
@@ -225,6 +230,8 @@ impl Desk {
             range,
             as_of: asked.form.as_of.unwrap_or(self.today),
             until: asked.form.as_of,
+            now: self.now,
+            zone: self.zone.clone(),
             binds,
             narrowed,
             csv,

@@ -148,12 +148,12 @@ impl Narrows for CustomerFilter {
     }
 }
 
-fn also(conditions: &[String]) -> String {
+pub fn also(conditions: &[String]) -> String {
     conditions.iter().map(|condition| [" and ", condition].concat()).collect()
 }
 
 /// The owner is in this team or one below it.
-fn in_team(team: Uuid, binds: &mut Binds) -> String {
+pub fn in_team(team: Uuid, binds: &mut Binds) -> String {
     let team = binds.id(team);
     format!(
         "owner_id in (

@@ -1,12 +1,14 @@
 //! Reports 报表: sales by any grouping, attainment of targets 达成率, what follows from them, and what
 //! happens in the field. Sales are sums of the sales ledger over the orders that the reader may see,
-//! the rest counts the visits and customers that the reader may see, so that totals equal the rows
-//! that the same reader can list. Reports read any table and write none.
+//! the rest counts the visits, customers and complaints that the reader may see, so that totals
+//! equal the rows that the same reader can list. Reports read any table and write none.
 
 pub mod abc;
 pub mod activity_funnel;
 pub mod answer;
 pub mod attainment;
+pub mod complained;
+pub mod complaints_by;
 pub mod coverage;
 mod csv;
 pub mod explain;
@@ -20,12 +22,15 @@ pub mod not_visited;
 pub mod order_intervals;
 pub mod period;
 pub mod refusals;
+pub mod repeat_complaints;
 pub mod sales;
 pub mod satisfaction;
+pub mod sla;
 mod sql;
 mod targets;
 pub mod team_sales;
 pub mod top;
+pub mod unfiled;
 pub mod visit_intervals;
 pub mod visits_by_month;
 
@@ -38,6 +43,9 @@ auth::permissions! {
     /// Reports on visits, for those who may read visits
     ReadFieldReports: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
         | BackOffice | Erp | Reporter;
+    /// Reports on complaints, for those who may read complaints
+    ReadComplaintReports: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
+        | BackOffice | Finance | CreditController | Quality | Hr | Erp | Reporter;
 }
 
 /// All reports.
@@ -58,4 +66,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(refusals::report_refusals)
         .service(activity_funnel::report_activity_funnel)
         .service(satisfaction::report_satisfaction);
+        .service(complaints_by::report_complaints)
+        .service(sla::report_sla)
+        .service(unfiled::report_unfiled)
+        .service(repeat_complaints::report_repeat_complaints);
 }

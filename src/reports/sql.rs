@@ -3,7 +3,7 @@
 use diesel::pg::Pg;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_types::{self, Array, Text};
-use platform::Date;
+use platform::{Date, Timestamp};
 use uuid::Uuid;
 
 /// The values of one statement. A part asks for a place in the text and leaves its value here.
@@ -14,6 +14,7 @@ pub struct Binds(Vec<Value>);
 #[derive(Debug, Clone)]
 enum Value {
     Date(Date),
+    Instant(Timestamp),
     Id(Uuid),
     Ids(Vec<Uuid>),
     Text(String),
@@ -23,6 +24,11 @@ impl Binds {
     /// Keeps a day and says where it stands: `$3`.
     pub fn date(&mut self, day: Date) -> String {
         self.keep(Value::Date(day))
+    }
+
+    /// The same for an instant.
+    pub fn instant(&mut self, at: Timestamp) -> String {
+        self.keep(Value::Instant(at))
     }
 
     /// The same for an id.
@@ -51,6 +57,7 @@ impl Binds {
         let query = diesel::sql_query(text).into_boxed();
         self.0.iter().cloned().fold(query, |query, value| match value {
             Value::Date(day) => query.bind::<sql_types::Date, _>(day),
+            Value::Instant(at) => query.bind::<sql_types::Timestamptz, _>(at),
             Value::Id(id) => query.bind::<sql_types::Uuid, _>(id),
             Value::Ids(ids) => query.bind::<Array<sql_types::Uuid>, _>(ids),
             Value::Text(text) => query.bind::<Text, _>(text),
@@ -62,6 +69,7 @@ impl Value {
     fn kind(&self) -> &'static str {
         match self {
             Self::Date(_) => "date",
+            Self::Instant(_) => "timestamptz",
             Self::Id(_) => "uuid",
             Self::Ids(_) => "uuid[]",
             Self::Text(_) => "text",

@@ -86,6 +86,15 @@ struct Running<'a> {
     pauses: &'a [Pause],
 }
 
+/// What is asked of a term: conditions in SQL.
+#[derive(Debug)]
+pub struct TermSql {
+    /// Done, or ended otherwise
+    pub over: String,
+    /// By what has been done, else by now
+    pub late: String,
+}
+
 impl ComplaintClock {
     /// Of a complaint that was received just now. What happened in the field counts from when it
     /// happened, if that is not more than a day ago.
@@ -133,6 +142,21 @@ impl ComplaintClock {
             resolve_breached: late(self.resolve_due, self.resolved_at.or(self.paused_since)),
             ..self.clone()
         }
+    }
+
+    /// The same in SQL over `complaint_clocks`, for an instant that stands at `now`: the first
+    /// response, the interim feedback, the resolution. Null where there is no such term.
+    #[must_use]
+    pub fn judged_sql(now: &str) -> [TermSql; 3] {
+        let term = |due: &str, done: &str, paused: &str| TermSql {
+            over: format!("coalesce({done}, ended_at) is not null"),
+            late: format!("coalesce({done}, {paused}ended_at, {now}) > {due}"),
+        };
+        [
+            term("first_response_due", "first_response_at", ""),
+            term("interim_due", "interim_at", ""),
+            term("resolve_due", "resolved_at", "paused_since, "),
+        ]
     }
 
     /// With the due times that follow from the severity and the working hours, as long as

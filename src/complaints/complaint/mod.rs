@@ -23,7 +23,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use clock::ComplaintClock;
+pub use clock::{ComplaintClock, TermSql};
 pub use jobs::{calendar_changed, check_deadlines};
 pub use merge::customer_merged;
 pub use reach::{QUALITY_DESK, find_complaints, is_visible, visible_to};

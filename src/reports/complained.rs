@@ -1,0 +1,101 @@
+//! Which complaints a report counts, and what it knows of each of them.
+
+use auth::{Reference, Refers};
+use complaints::complaint::{self, ComplaintCategory, ComplaintChannel, ComplaintStatus, Severity};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use crate::answer::Question;
+use crate::filter::{
+    Narrows, also, dated, find_customers, find_products, find_teams, find_users, in_team,
+};
+use crate::sql::Binds;
+
+/// What every report on complaints can be narrowed to.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ComplaintFilter {
+    /// Who sees to it
+    pub owner_id: Option<Uuid>,
+    /// 团队, with all teams below it: the owner's of today
+    pub team_id: Option<Uuid>,
+    pub customer_id: Option<Uuid>,
+    pub product_id: Option<Uuid>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    pub status: Option<Vec<ComplaintStatus>>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    pub severity: Option<Vec<Severity>>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    pub category: Option<Vec<ComplaintCategory>>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    pub channel: Option<Vec<ComplaintChannel>>,
+}
+
+impl Refers for ComplaintFilter {
+    const REFERENCES: &'static [Reference] = &[
+        Reference { at: "owner", of: "user", find: find_users },
+        Reference { at: "team", of: "team", find: find_teams },
+        Reference { at: "customer", of: "customer", find: find_customers },
+        Reference { at: "product", of: "product", find: find_products },
+    ];
+}
+
+impl Narrows for ComplaintFilter {
+    fn conditions(&self, binds: &mut Binds) -> String {
+        let mut all = vec![];
+        for (column, id) in [
+            ("owner_id", self.owner_id),
+            ("customer_id", self.customer_id),
+            ("product_id", self.product_id),
+        ] {
+            all.extend(id.map(|id| format!("{column} = {}", binds.id(id))));
+        }
+        all.extend(self.team_id.map(|id| in_team(id, binds)));
+        for (column, words) in [
+            ("status", words(self.status.as_ref(), ComplaintStatus::as_str)),
+            ("severity", words(self.severity.as_ref(), Severity::as_str)),
+            ("category", words(self.category.as_ref(), ComplaintCategory::as_str)),
+            ("channel", words(self.channel.as_ref(), ComplaintChannel::as_str)),
+        ] {
+            let places = words.map(|it| it.iter().map(|word| binds.text(word)).collect::<Vec<_>>());
+            all.extend(places.map(|it| format!("{column} in ({})", it.join(", "))));
+        }
+        also(&all)
+    }
+}
+
+fn words<T: Copy>(of: Option<&Vec<T>>, word: fn(T) -> &'static str) -> Option<Vec<&'static str>> {
+    of.map(|it| it.iter().map(|it| word(*it)).collect())
+}
+
+/// The day of an instant where the company is.
+pub fn day_of<Q>(instant: &str, question: &mut Question<'_, Q>) -> String {
+    let zone = question.zone.clone();
+    format!("({instant} at time zone {})::date", question.binds.text(&zone))
+}
+
+/// `known`: the complaints asked for that were received on a day within the range and that the
+/// caller may see, with these columns of theirs, their clocks' and their settlements'.
+pub fn known<Q>(columns: &str, question: &mut Question<'_, Q>) -> String {
+    let rule = complaint::visible_to(question.caller);
+    let visible = rule.sql(|ids| question.binds.ids(ids));
+    let visible = visible.map_or_else(String::new, |rule| format!(" and {rule}"));
+    let day = day_of("received_at", question);
+    let dated = dated(&day, question.range, question.until, &mut question.binds);
+    let narrowed = &question.narrowed;
+    format!(
+        "known as (
+            select complaints.id, customer_id, product_id, owner_id, category, severity, status,
+                {columns}
+            from complaints
+            join complaint_clocks on complaint_clocks.complaint_id = complaints.id
+            join complaint_settlements on complaint_settlements.complaint_id = complaints.id
+            where {dated}{visible}{narrowed}
+        )"
+    )
+}

@@ -1,0 +1,248 @@
+//! What customers complain about, 投诉统计 (S40–S43).
+
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use complaints::complaint::{ComplaintCategory, ComplaintChannel, ComplaintStatus, Severity};
+use platform::{Error, Fault, Number, Problems, Query, Result, text_enum};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::ReadComplaintReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+use crate::complained::{ComplaintFilter, day_of, known};
+
+text_enum! {
+    /// One key of a grouping
+    pub enum ComplaintsBy {
+        /// 产品
+        Product = "product",
+        /// 类别
+        Category = "category",
+        /// 渠道
+        Channel = "channel",
+        /// 地区: the customer's of today
+        Region = "region",
+        /// 月: of the day on which it was received
+        Month = "month",
+        /// 状态
+        Status = "status",
+        /// 等级
+        Severity = "severity",
+        /// Who sees to it
+        Owner = "owner",
+    }
+}
+
+/// How to group complaints.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ComplaintsQuery {
+    /// One or several keys, separated by commas; without any there are only totals, in CSV as its row
+    #[param(inline, style = Form, explode = false, example = json!(["category", "month"]))]
+    group_by: Option<Vec<ComplaintsBy>>,
+}
+
+/// The complaints of one group: it has exactly the keys of `group_by`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "category": "quality", "month": "2026-07", "complaints": 12, "open": 3, "resolved": 2,
+    "closed": 6, "on_the_spot": 4, "average_resolution_hours": "31.2500",
+    "compensation": "1350.0000", "compensation_without_rate": 0,
+}))]
+pub struct ComplaintsRow {
+    #[schema(required = false)]
+    pub product_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub product_external_id: Option<String>,
+    #[schema(required = false)]
+    pub product_name: Option<String>,
+    #[schema(inline, required = false, nullable = false)]
+    pub category: Option<ComplaintCategory>,
+    #[schema(inline, required = false, nullable = false)]
+    pub channel: Option<ComplaintChannel>,
+    #[schema(required = false)]
+    pub region: Option<String>,
+    #[schema(required = false, nullable = false, example = "2026-07")]
+    pub month: Option<String>,
+    #[schema(inline, required = false, nullable = false)]
+    pub status: Option<ComplaintStatus>,
+    #[schema(inline, required = false, nullable = false)]
+    pub severity: Option<Severity>,
+    /// Null until it is accepted
+    #[schema(required = false)]
+    pub owner_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub owner_external_id: Option<String>,
+    #[schema(required = false)]
+    pub owner_name: Option<String>,
+    pub complaints: i64,
+    /// Not settled, one way or the other
+    pub open: i64,
+    /// Settled and not closed yet
+    pub resolved: i64,
+    pub closed: i64,
+    /// 当场处理
+    pub on_the_spot: i64,
+    /// From when terms began to count to the resolution, of those that have one
+    pub average_resolution_hours: Option<Number>,
+    /// 赔偿 in the company's currency, by the rates of the day of the resolution
+    pub compensation: Number,
+    /// Those whose compensation is not in the sum, as there is no rate for its currency
+    pub compensation_without_rate: i64,
+}
+
+/// All complaints of the report.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ComplaintsTotals {
+    pub complaints: i64,
+    pub open: i64,
+    pub resolved: i64,
+    pub closed: i64,
+    pub on_the_spot: i64,
+    pub average_resolution_hours: Option<Number>,
+    pub compensation: Number,
+    pub compensation_without_rate: i64,
+    pub customers: i64,
+}
+
+crate::report! {
+    /// Complaints by group
+    ComplaintsReport of ComplaintsRow, ComplaintsTotals
+}
+
+/// Complaints by any grouping
+///
+/// 投诉统计: complaints that were received on a day of the period, as they are now. Only complaints
+/// that you may see.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked<ComplaintsQuery, ComplaintFilter>),
+    responses(
+        (status = 200, description = "A row for each group", content(
+            (ComplaintsReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/complaints")]
+pub async fn report_complaints(
+    caller: Can<ReadComplaintReports>,
+    asked: Query<Asked<ComplaintsQuery, ComplaintFilter>>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    desk.answer(&caller, &asked, plan).await
+}
+
+impl ComplaintsBy {
+    /// The column of `known`, what a row shows of it, and the table that knows more.
+    fn parts(self) -> (&'static str, String, Option<&'static str>) {
+        let (column, table) = match self {
+            Self::Product => ("product_id", "products"),
+            Self::Owner => ("owner_id", "users"),
+            _ => return (self.as_str(), self.as_str().to_owned(), None),
+        };
+        let name = self.as_str();
+        let shown = format!(
+            "{column}, {table}.external_id as {name}_external_id, {table}.name as {name}_name"
+        );
+        (column, shown, Some(table))
+    }
+
+    /// People and products in the order of their external ids, months in theirs.
+    fn order(self) -> String {
+        match self.parts() {
+            (column, _, Some(table)) => format!("{table}.external_id collate \"C\", {column}"),
+            (column, ..) => format!("{column} collate \"C\""),
+        }
+    }
+}
+
+const FIGURES: &str = "count(*) as complaints,
+                count(*) filter (
+                    where status in ('registered', 'accepted', 'in_progress', 'pending_customer')
+                ) as open,
+                count(*) filter (where status = 'resolved') as resolved,
+                count(*) filter (where status = 'closed') as closed,
+                count(*) filter (where resolution_mode = 'on_the_spot') as on_the_spot,
+                round(avg(hours), 4)::text as average_resolution_hours,
+                round(coalesce(sum(paid), 0), 4)::text as compensation,
+                count(*) filter (where compensation_amount is not null and paid is null)
+                    as compensation_without_rate";
+
+fn plan(mut question: Question<'_, ComplaintsQuery>) -> Result<Plan> {
+    let keys = question.own.group_by.take().unwrap_or_default();
+    let twice = (0..keys.len()).filter(|at| keys[..*at].contains(&keys[*at]));
+    let fault = |at| Fault::new(format!("/group_by/{at}"), "duplicate", "a key counts once");
+    let faults: Vec<Fault> = twice.map(fault).collect();
+    if !faults.is_empty() {
+        return Err(Error::bad_request("invalid_query", "").faults(faults));
+    }
+    let (received, settled) = (
+        day_of("received_at", &mut question),
+        day_of("coalesce(resolved_at, received_at)", &mut question),
+    );
+    let columns = format!(
+        "channel, resolution_mode, compensation_amount, compensation_currency,
+                to_char({received}, 'YYYY-MM') as month, {settled} as settled_on,
+                extract(epoch from resolved_at - sla_started_at) / 3600 as hours,
+                (select region from customers where customers.id = customer_id) as region"
+    );
+    let known = known(&columns, &mut question);
+    // As `ExchangeRate::on` and `converted` do it for one.
+    let counted = format!(
+        "with {known},
+        counted as (
+            select known.*, round(compensation_amount * case
+                when compensation_currency = (select currency from company) then 1
+                else coalesce(
+                    (
+                        select rate from exchange_rates
+                        where from_currency = compensation_currency and valid_on <= settled_on
+                            and to_currency = (select currency from company)
+                        order by valid_on desc limit 1
+                    ),
+                    (
+                        select round(1 / rate, 10) from exchange_rates
+                        where to_currency = compensation_currency and valid_on <= settled_on
+                            and from_currency = (select currency from company)
+                        order by valid_on desc limit 1
+                    )
+                )
+            end, 6) as paid
+            from known
+        )"
+    );
+    let totals = format!(
+        "{counted} select {FIGURES}, count(distinct customer_id) as customers from counted"
+    );
+    let rows = if keys.is_empty() {
+        // A table of nothing but a header would say that nobody complained.
+        if question.is_for_table() { totals.clone() } else { "select where false".to_owned() }
+    } else {
+        grouped(&counted, &keys)
+    };
+    Ok(Plan::new("complaints", question.binds, rows, totals))
+}
+
+fn grouped(counted: &str, keys: &[ComplaintsBy]) -> String {
+    let all = |part: fn(ComplaintsBy) -> String, between: &str| {
+        keys.iter().map(|key| part(*key)).collect::<Vec<_>>().join(between)
+    };
+    let by = all(|key| key.parts().0.to_owned(), ", ");
+    let shown = all(|key| key.parts().1, ", ");
+    let order = all(ComplaintsBy::order, ", ");
+    let join = |key: ComplaintsBy| {
+        let (column, _, table) = key.parts();
+        table.map_or_else(String::new, |it| format!(" left join {it} on {it}.id = {column}"))
+    };
+    let joins = all(join, "");
+    format!(
+        "{counted},
+        figures as (select {by}, {FIGURES} from counted group by {by})
+        select {shown}, complaints, open, resolved, closed, on_the_spot, average_resolution_hours,
+            compensation, compensation_without_rate
+        from figures{joins}
+        order by {order}"
+    )
+}

@@ -1,0 +1,127 @@
+//! Whether complaints are seen to in time, 时限达成率 (S41).
+
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use complaints::complaint::{ComplaintClock, Severity};
+use platform::{NoFilter, Number, Problems, Query, Result};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::ReadComplaintReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+use crate::complained::{ComplaintFilter, known};
+
+/// The complaints of one severity that one person sees to.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "owner_id": "01910000-0000-7000-8000-000000000001", "owner_external_id": "275",
+    "owner_name": "王芳", "severity": "major", "complaints": 12, "first_response_kept": 10,
+    "first_response_late": 1, "first_response_percent": "90.91", "interim_kept": 9,
+    "interim_late": 2, "interim_percent": "81.82", "resolution_kept": 8, "resolution_late": 2,
+    "resolution_percent": "80.00",
+}))]
+pub struct SlaRow {
+    /// Null of those that nobody has accepted
+    pub owner_id: Option<Uuid>,
+    pub owner_external_id: Option<String>,
+    pub owner_name: Option<String>,
+    #[schema(inline)]
+    pub severity: Severity,
+    pub complaints: i64,
+    /// Done, or over, by the time it was due
+    pub first_response_kept: i64,
+    /// Later, or still to come although it is due; what is to come in time is neither
+    pub first_response_late: i64,
+    /// 达成率: kept ÷ (kept + late)
+    pub first_response_percent: Option<Number>,
+    /// Only major complaints have interim feedback
+    pub interim_kept: i64,
+    pub interim_late: i64,
+    pub interim_percent: Option<Number>,
+    pub resolution_kept: i64,
+    /// One that was with the customer before it was due is not late
+    pub resolution_late: i64,
+    pub resolution_percent: Option<Number>,
+}
+
+/// All complaints of the report.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SlaTotals {
+    pub complaints: i64,
+    pub first_response_kept: i64,
+    pub first_response_late: i64,
+    pub first_response_percent: Option<Number>,
+    pub interim_kept: i64,
+    pub interim_late: i64,
+    pub interim_percent: Option<Number>,
+    pub resolution_kept: i64,
+    pub resolution_late: i64,
+    pub resolution_percent: Option<Number>,
+}
+
+crate::report! {
+    /// Whether complaints are seen to in time
+    SlaReport of SlaRow, SlaTotals
+}
+
+/// Are complaints seen to in time?
+///
+/// 时限达成率 by person and severity: complaints that were received on a day of the period, judged now
+/// as each of them is when it is read. Only complaints that you may see.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked<NoFilter, ComplaintFilter>),
+    responses(
+        (status = 200, description = "A row for each person and severity", content(
+            (SlaReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/sla")]
+pub async fn report_sla(
+    caller: Can<ReadComplaintReports>,
+    asked: Query<Asked<NoFilter, ComplaintFilter>>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+}
+
+const TERMS: [&str; 3] = ["first_response", "interim", "resolution"];
+
+fn plan(mut question: Question<'_, NoFilter>) -> Plan {
+    let now = question.binds.instant(question.now);
+    let judged = ComplaintClock::judged_sql(&now);
+    let terms = TERMS.iter().zip(&judged);
+    let columns = terms.map(|(name, term)| {
+        let (over, late) = (&term.over, &term.late);
+        format!("{late} as {name}_is_late, {over} as {name}_is_over")
+    });
+    let columns = columns.collect::<Vec<_>>().join(", ");
+    let known = known(&columns, &mut question);
+    let figures = TERMS.map(|name| {
+        let (kept, late) = (
+            format!("count(*) filter (where {name}_is_over and not {name}_is_late)"),
+            format!("count(*) filter (where {name}_is_late)"),
+        );
+        format!(
+            "{kept} as {name}_kept, {late} as {name}_late,
+                round(100.0 * {kept} / nullif({kept} + {late}, 0), 2)::text as {name}_percent"
+        )
+    });
+    let figures = format!("count(*) as complaints, {}", figures.join(", "));
+    let rows = format!(
+        "with {known},
+        figures as (select owner_id, severity, {figures} from known group by owner_id, severity)
+        select owner_id, external_id as owner_external_id, name as owner_name, severity,
+            complaints, first_response_kept, first_response_late, first_response_percent,
+            interim_kept, interim_late, interim_percent, resolution_kept, resolution_late,
+            resolution_percent
+        from figures left join users on users.id = owner_id
+        order by external_id collate \"C\", owner_id,
+            array_position(array['urgent', 'major', 'general'], severity)"
+    );
+    let totals = format!("with {known} select {figures} from known");
+    Plan::new("sla", question.binds, rows, totals)
+}

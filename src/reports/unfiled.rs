@@ -1,0 +1,112 @@
+//! The complaints that are settled and not filed, 未备案投诉 (S42).
+
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use complaints::complaint::{ComplaintCategory, ResolutionMode, Severity};
+use platform::{Date, NoFilter, Problems, Query, Result, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::ReadComplaintReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+use crate::complained::{ComplaintFilter, day_of, known};
+
+/// One complaint that waits for its filing.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "complaint_id": "01910000-0000-7000-8000-000000000005", "number": "CO-2026-000123",
+    "customer_id": "01910000-0000-7000-8000-000000000002", "customer_external_id": "29484",
+    "customer_name": "上海林氏贸易有限公司",
+    "owner_id": "01910000-0000-7000-8000-000000000001", "owner_external_id": "275",
+    "owner_name": "王芳", "category": "quality", "severity": "general",
+    "resolution_mode": "on_the_spot", "resolved_on": "2026-11-20", "days_waiting": 4,
+    "filing_due": "2026-11-23T10:00:00Z", "overdue": true,
+}))]
+pub struct UnfiledRow {
+    pub complaint_id: Uuid,
+    pub number: String,
+    pub customer_id: Uuid,
+    pub customer_external_id: Option<String>,
+    pub customer_name: String,
+    pub owner_id: Option<Uuid>,
+    pub owner_external_id: Option<String>,
+    pub owner_name: Option<String>,
+    #[schema(inline)]
+    pub category: ComplaintCategory,
+    #[schema(inline)]
+    pub severity: Severity,
+    #[schema(inline)]
+    pub resolution_mode: Option<ResolutionMode>,
+    pub resolved_on: Date,
+    /// From that day to `as_of`
+    pub days_waiting: i64,
+    pub filing_due: Timestamp,
+    /// Now
+    pub overdue: bool,
+}
+
+/// All complaints of the report.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnfiledTotals {
+    pub complaints: i64,
+    pub overdue: i64,
+    /// Null when nothing waits
+    pub longest_days_waiting: Option<i64>,
+}
+
+crate::report! {
+    /// Complaints that are settled and not filed
+    UnfiledReport of UnfiledRow, UnfiledTotals
+}
+
+/// Complaints that are settled and not filed
+///
+/// 未备案投诉: resolved ones without a filing number, what is due first before the others. Only
+/// complaints that you may see.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked<NoFilter, ComplaintFilter, NoFilter>),
+    responses(
+        (status = 200, description = "The complaints, what is due first before the others", content(
+            (UnfiledReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/unfiled")]
+pub async fn report_unfiled(
+    caller: Can<ReadComplaintReports>,
+    asked: Query<Asked<NoFilter, ComplaintFilter, NoFilter>>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+}
+
+fn plan(mut question: Question<'_, NoFilter>) -> Plan {
+    let resolved = day_of("resolved_at", &mut question);
+    let (as_of, now) = (question.binds.date(question.as_of), question.binds.instant(question.now));
+    question.narrowed += " and status = 'resolved' and filed_at is null";
+    let columns = format!(
+        "number, resolution_mode, {resolved} as resolved_on, {as_of} - {resolved} as days_waiting,
+                filing_due, filing_due < {now} as overdue"
+    );
+    let known = known(&columns, &mut question);
+    let rows = format!(
+        "with {known}
+        select known.id as complaint_id, number, customer_id,
+            customers.external_id as customer_external_id, customers.name as customer_name,
+            known.owner_id, users.external_id as owner_external_id, users.name as owner_name,
+            category, severity, resolution_mode, resolved_on, days_waiting, filing_due, overdue
+        from known join customers on customers.id = customer_id
+        left join users on users.id = known.owner_id
+        order by filing_due, known.id"
+    );
+    let totals = format!(
+        "with {known}
+        select count(*) as complaints, count(*) filter (where overdue) as overdue,
+            max(days_waiting) as longest_days_waiting
+        from known"
+    );
+    Plan::new("unfiled", question.binds, rows, totals)
+}
