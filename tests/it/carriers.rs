@@ -91,6 +91,9 @@ async fn no_reference_filter_or_report_tells_of_a_hidden_row() {
             "visit-intervals?",
             "refusals?",
             "activity-funnel?",
+            "complaints?group_by=month,status&",
+            "sla?",
+            "repeat-complaints?",
             "sales?group_by=channel&empty=include&compare=previous_year&",
         ];
         let mut questions: Vec<String> = reports
@@ -115,6 +118,7 @@ async fn no_reference_filter_or_report_tells_of_a_hidden_row() {
                 "complaints?customer_id=@&total=exact",
                 "complaints?customer_external_id=#&customer_source_system=sap&total=exact",
                 "targets?owner_id=@&total=exact",
+                "reports/unfiled?customer_id=@",
                 "reports/attainment/explain?target_id=$",
                 "reports/attainment?owner_type=customer&owner_id=@&from=2026-01-01&to=2027-01-01",
             ]

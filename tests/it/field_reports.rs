@@ -68,7 +68,7 @@ pub async fn field(service: &Service) -> Field<'_> {
     Field { lead, sellers, team }
 }
 
-async fn send(erp: &Actor<'_>, of: &str, items: Vec<Value>) {
+pub async fn send(erp: &Actor<'_>, of: &str, items: Vec<Value>) {
     let count = items.len();
     let path = format!("/api/v1/{of}/batch");
     let told = erp.post(&path, json!({ "items": items })).await.expect(200);
@@ -107,20 +107,20 @@ pub fn text<'a>(row: &'a Value, name: &str) -> &'a str {
     row[name].as_str().unwrap_or("-")
 }
 
-fn rounded(value: Decimal, digits: u32) -> String {
+pub fn rounded(value: Decimal, digits: u32) -> String {
     let mut value = value.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero);
     value.rescale(digits);
     value.to_string()
 }
 
 /// Null where there is nothing to divide by.
-fn ratio(part: usize, whole: usize, times: i64, digits: u32) -> Value {
+pub fn ratio(part: usize, whole: usize, times: i64, digits: u32) -> Value {
     let ratio = (Decimal::from(times) * Decimal::from(part)).checked_div(Decimal::from(whole));
     json!(ratio.map(|it| rounded(it, digits)))
 }
 
 /// The rows have exactly these keys, each once, and these figures.
-fn agree(report: &Value, keys: &[&str], expected: &BTreeMap<String, Value>) {
+pub fn agree(report: &Value, keys: &[&str], expected: &BTreeMap<String, Value>) {
     let key = |row: &Value| keys.iter().map(|it| text(row, it)).collect::<Vec<_>>().join(" ");
     let rows = report["rows"].as_array().unwrap();
     let found: BTreeMap<String, &Value> = rows.iter().map(|row| (key(row), row)).collect();
@@ -131,14 +131,14 @@ fn agree(report: &Value, keys: &[&str], expected: &BTreeMap<String, Value>) {
     }
 }
 
-fn contains(row: &Value, figures: &Value) {
+pub fn contains(row: &Value, figures: &Value) {
     for (name, figure) in figures.as_object().unwrap() {
         assert_eq!(row[name], *figure, "{name} of {row:#}");
     }
 }
 
 /// The visits by something, as references.
-fn grouped<'a>(
+pub fn grouped<'a>(
     visits: impl IntoIterator<Item = &'a Value>,
     key: impl Fn(&Value) -> String,
 ) -> BTreeMap<String, Vec<&'a Value>> {
@@ -149,11 +149,11 @@ fn grouped<'a>(
     groups
 }
 
-fn count(visits: &[&Value], wanted: impl Fn(&Value) -> bool) -> usize {
+pub fn count(visits: &[&Value], wanted: impl Fn(&Value) -> bool) -> usize {
     visits.iter().filter(|it| wanted(it)).count()
 }
 
-fn customers(visits: &[&Value]) -> BTreeSet<String> {
+pub fn customers(visits: &[&Value]) -> BTreeSet<String> {
     visits.iter().map(|it| text(it, "customer_id").to_owned()).collect()
 }
 

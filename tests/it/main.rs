@@ -15,6 +15,7 @@ mod changes;
 mod company;
 mod complaint_desk;
 mod complaint_machine;
+mod complaint_reports;
 mod complaints;
 mod contacts;
 mod customers;
