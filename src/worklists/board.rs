@@ -1,4 +1,4 @@
-//! What the people whom one leads are doing today, 团队看板 (S35, S36, S38).
+//! What the people whom one leads are doing today, 团队看板 (S35, S36, S38, S40–S43).
 
 use actix_web::get;
 use actix_web::web::Data;
@@ -26,7 +26,8 @@ use crate::ReadBoard;
     "in_progress": { "visit_id": "01910000-0000-7000-8000-000000000004",
         "customer_id": "01910000-0000-7000-8000-000000000002",
         "customer_name": "上海林氏贸易有限公司", "since": "2026-11-24T05:30:00Z" },
-    "follow_ups_open": 4, "follow_ups_overdue": 1,
+    "follow_ups_open": 4, "follow_ups_overdue": 1, "complaints_open": 3,
+    "complaints_overdue": 1, "complaints_unfiled": 2,
 }))]
 pub struct BoardRow {
     #[diesel(sql_type = SqlUuid)]
@@ -52,6 +53,15 @@ pub struct BoardRow {
     /// Those of the open ones whose time is over
     #[diesel(sql_type = BigInt)]
     pub follow_ups_overdue: i64,
+    /// Those that the person sees to
+    #[diesel(sql_type = BigInt)]
+    pub complaints_open: i64,
+    /// Those of the open ones whose first response or resolution is late
+    #[diesel(sql_type = BigInt)]
+    pub complaints_overdue: i64,
+    /// Those that the person has settled and nobody has filed 备案
+    #[diesel(sql_type = BigInt)]
+    pub complaints_unfiled: i64,
 }
 
 /// Where somebody is
@@ -70,8 +80,8 @@ page! {
 
 /// What are my people doing today?
 ///
-/// 团队看板: a row for each active person in your reach who sells or has an open follow-up, and for
-/// yourself if you do.
+/// 团队看板: a row for each active person in your reach who sells or has an open follow-up or
+/// complaint, and for yourself if you do.
 #[utoipa::path(
     tag = "worklists",
     params(PageQuery),
@@ -133,6 +143,10 @@ const PEOPLE: &str = "
                 or exists (
                     select from follow_ups where assignee_id = users.id
                         and status in ('assigned', 'accepted', 'in_progress', 'returned')
+                )
+                or exists (
+                    select from complaints where owner_id = users.id
+                        and status in ('registered', 'accepted', 'in_progress', 'pending_customer')
                 ))
         order by name, id limit $4
     )";
@@ -140,7 +154,8 @@ const PEOPLE: &str = "
 /// Their day: today, now.
 const DAY: &str = "
     select people.id as user_id, people.name as user_name, team_id, visits_planned,
-        visits_completed, visits_valid, in_progress, follow_ups_open, follow_ups_overdue
+        visits_completed, visits_valid, in_progress, follow_ups_open, follow_ups_overdue,
+        complaints_open, complaints_overdue, complaints_unfiled
     from people
     cross join lateral (
         select count(*) filter (where status <> 'cancelled') as visits_planned,
@@ -161,4 +176,17 @@ const DAY: &str = "
         from follow_ups where assignee_id = people.id
             and status in ('assigned', 'accepted', 'in_progress', 'returned')
     ) as work
+    cross join lateral (
+        select count(*) filter (where ended_at is null) as complaints_open,
+            count(*) filter (
+                where ended_at is null and (resolve_due < coalesce(paused_since, $6)
+                    or first_response_at is null and first_response_due < $6)
+            ) as complaints_overdue,
+            count(*) filter (where status = 'resolved' and filed_at is null) as complaints_unfiled
+        from complaints
+        join complaint_clocks on complaint_clocks.complaint_id = complaints.id
+        join complaint_settlements on complaint_settlements.complaint_id = complaints.id
+        where owner_id = people.id
+            and status in ('registered', 'accepted', 'in_progress', 'pending_customer', 'resolved')
+    ) as desk
     order by people.name, people.id";

@@ -2,6 +2,7 @@
 //! across the domains and write nothing.
 
 pub mod board;
+pub mod complaint_tasks;
 pub mod today;
 
 use utoipa_actix_web::service_config::ServiceConfig;

@@ -1,13 +1,16 @@
-//! What somebody has to do today, 今日工作 (S35, S37, S38), in one answer and one statement.
+//! What somebody has to do today, 今日工作 (S35, S37, S38, S40–S43), in one answer and one statement.
 //!
-//! A further list, such as that of complaints, is one more `with` in `TODAY`, with its count and
-//! its column, one more field of [`Today`], and a [`DeadlineOf`] if it has times of its own.
+//! A further list is one more `with` in `TODAY`, with its count and its column, one more field of
+//! [`Today`], and a [`DeadlineOf`] if it has times of its own.
 
 use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
 use auth::{Caller, Can};
+use complaints::{FileComplaints, HandleComplaints, complaint};
 use diesel::QueryableByName;
-use diesel::sql_types::{Date as SqlDate, Jsonb, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    Array, Bool, Date as SqlDate, Jsonb, Nullable, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::RunQueryDsl;
 use follow_ups::follow_up::{FollowUpStatus, Source};
 use platform::{Clock, Conn, Date, Db, Embedded, Error, Problems, Result, Timestamp, text_enum};
@@ -17,12 +20,18 @@ use uuid::Uuid;
 use visits::visit::{RefuseReason, VisitResult, VisitStatus, VisitType};
 
 use crate::ReadToday;
+use crate::complaint_tasks::{MY_COMPLAINTS, TodayComplaint};
 
 text_enum! {
     pub enum DeadlineOf {
         /// The end of its window
         Visit = "visit",
         FollowUp = "follow_up",
+        ComplaintFirstResponse = "complaint_first_response",
+        ComplaintInterim = "complaint_interim",
+        ComplaintResolution = "complaint_resolution",
+        /// 备案
+        ComplaintFiling = "complaint_filing",
     }
 }
 
@@ -39,6 +48,9 @@ pub struct Today {
     pub follow_ups: Vec<TodayFollowUp>,
     /// Whom you promised to come back to by today, the earliest first; at most 50
     pub next_attempts: Vec<TodayAttempt>,
+    /// Yours to settle; those to accept and to file, if you do that; what is due first before the
+    /// others, what waits for the customer at the end; at most 50 of each task
+    pub complaints: Vec<TodayComplaint>,
     /// The times by which something of the above has to be done, the earliest first
     pub deadlines: Vec<Deadline>,
 }
@@ -49,6 +61,11 @@ pub struct TodayCounts {
     pub visits: i64,
     pub follow_ups: i64,
     pub next_attempts: i64,
+    /// Of every task
+    pub complaints: i64,
+    pub complaints_overdue: i64,
+    pub complaints_to_accept: i64,
+    pub complaints_to_file: i64,
 }
 
 /// A visit to make, or to explain
@@ -114,7 +131,7 @@ pub struct TodayAttempt {
 pub struct Deadline {
     #[schema(inline)]
     pub of: DeadlineOf,
-    /// Of the visit or the follow-up
+    /// Of the visit, the follow-up or the complaint
     pub id: Uuid,
     pub customer_id: Uuid,
     pub customer_name: String,
@@ -125,7 +142,9 @@ pub struct Deadline {
 /// What have I to do today?
 ///
 /// 今日工作: your visits of today, those in progress, and those that you missed and have not
-/// explained; your open follow-ups until the end of the day; whom you promised to come back to.
+/// explained; your open follow-ups until the end of the day; whom you promised to come back to; your
+/// open complaints, for those who accept complaints the ones that nobody has accepted, and for the
+/// back office the settled ones that wait for their filing 备案.
 #[utoipa::path(
     tag = "worklists",
     responses((status = 200, description = "All lists of the day", body = Today), Problems),
@@ -141,14 +160,14 @@ pub async fn read_today(
 }
 
 /// The times that stand in the lists. What is done, or runs already, has none.
-fn deadlines(visits: &[TodayVisit], follow_ups: &[TodayFollowUp], now: Timestamp) -> Vec<Deadline> {
-    let planned = visits.iter().filter(|it| it.status == VisitStatus::Planned);
+fn deadlines(lists: &Lists, now: Timestamp) -> Vec<Deadline> {
+    let planned = lists.visits.iter().filter(|it| it.status == VisitStatus::Planned);
     let planned = planned.filter_map(|it| {
         let (due_at, customer_name) = (it.window_to?, it.customer_name.clone());
         let (of, customer_id, overdue) = (DeadlineOf::Visit, it.customer_id, due_at < now);
         Some(Deadline { of, id: it.id, customer_id, customer_name, due_at, overdue })
     });
-    let due = follow_ups.iter().map(|it| Deadline {
+    let due = lists.follow_ups.iter().map(|it| Deadline {
         of: DeadlineOf::FollowUp,
         id: it.id,
         customer_id: it.customer_id,
@@ -156,33 +175,42 @@ fn deadlines(visits: &[TodayVisit], follow_ups: &[TodayFollowUp], now: Timestamp
         due_at: it.due_at,
         overdue: it.overdue,
     });
-    let mut all: Vec<Deadline> = planned.chain(due).collect();
+    let terms = lists.complaints.iter().flat_map(|it| it.deadlines(now));
+    let mut all: Vec<Deadline> = planned.chain(due).chain(terms).collect();
     all.sort_by_key(|it| (it.due_at, it.id));
     all
 }
 
 impl Today {
-    /// Only what is the caller's own, which they may always see.
+    /// Only what is the caller's own, which they may always see, and the complaints that they see
+    /// and have to accept or to file.
     pub async fn of(conn: &mut Conn, caller: &Caller, clock: &Clock) -> Result<Self> {
         let now = clock.now();
         let date = clock.day_of(now);
         let tomorrow = date.0.tomorrow().and_then(|day| day.to_zoned(clock.zone()));
         let tomorrow = Timestamp(tomorrow.map_err(Error::internal)?.timestamp());
-        let lists: Lists = diesel::sql_query(TODAY)
+        let visible = complaint::visible_to(caller).sql(|_| "$7".to_owned());
+        let visible = visible.unwrap_or_else(|| "true".to_owned());
+        let text = format!("with {MY_COMPLAINTS}, {TODAY}").replace("{visible}", &visible);
+        let lists: Lists = diesel::sql_query(text)
             .bind::<SqlUuid, _>(caller.id())
             .bind::<SqlDate, _>(date)
             .bind::<Timestamptz, _>(tomorrow)
             .bind::<Timestamptz, _>(now)
+            .bind::<Bool, _>(caller.may::<HandleComplaints>())
+            .bind::<Bool, _>(caller.may::<FileComplaints>())
+            .bind::<Nullable<Array<SqlUuid>>, _>(caller.reach())
             .get_result(conn)
             .await?;
-        let Lists { counts, visits, follow_ups, next_attempts } = lists;
-        let deadlines = deadlines(&visits, &follow_ups, now);
+        let deadlines = deadlines(&lists, now);
+        let Lists { counts, visits, follow_ups, next_attempts, complaints } = lists;
         Ok(Self {
             date,
             counts: counts.0,
             visits: visits.0,
             follow_ups: follow_ups.0,
             next_attempts: next_attempts.0,
+            complaints: complaints.0,
             deadlines,
         })
     }
@@ -198,12 +226,14 @@ struct Lists {
     follow_ups: Embedded<Vec<TodayFollowUp>>,
     #[diesel(sql_type = Jsonb)]
     next_attempts: Embedded<Vec<TodayAttempt>>,
+    #[diesel(sql_type = Jsonb)]
+    complaints: Embedded<Vec<TodayComplaint>>,
 }
 
-/// For whom, today, the end of today, now. Each part of the visits has an index of its own; names
+/// After [`MY_COMPLAINTS`]; for whom, today, the end of today, now. Each part of the visits has an index of its own; names
 /// are looked up for what is shown only.
 const TODAY: &str = "
-    with my_visits as (
+    my_visits as (
         select id, version, owner_id, customer_id, visit_type as type, status, planned_date,
             window_from, window_to, purpose, remote,
             row_number() over (order by status <> 'in_progress', planned_date desc, window_from, id)
@@ -236,7 +266,11 @@ const TODAY: &str = "
     select jsonb_build_object(
             'visits', (select count(*) from my_visits),
             'follow_ups', (select count(*) from my_follow_ups),
-            'next_attempts', (select count(*) from my_attempts)
+            'next_attempts', (select count(*) from my_attempts),
+            'complaints', (select count(*) from my_complaints),
+            'complaints_overdue', (select count(*) from my_complaints where overdue),
+            'complaints_to_accept', (select count(*) from my_complaints where task = 'accept'),
+            'complaints_to_file', (select count(*) from my_complaints where task = 'file')
         ) as counts,
         (select coalesce(jsonb_agg(to_jsonb(it) order by place), '[]') from (
             select my_visits.*, name as customer_name, address, latitude, longitude
@@ -249,4 +283,8 @@ const TODAY: &str = "
         (select coalesce(jsonb_agg(to_jsonb(it) order by place), '[]') from (
             select my_attempts.*, name as customer_name
             from my_attempts join customers on customers.id = customer_id where place <= 50
-        ) as it) as next_attempts";
+        ) as it) as next_attempts,
+        (select coalesce(jsonb_agg(to_jsonb(it) order by due_at, id), '[]') from (
+            select my_complaints.*, name as customer_name
+            from my_complaints join customers on customers.id = customer_id where place <= 50
+        ) as it) as complaints";

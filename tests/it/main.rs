@@ -16,6 +16,7 @@ mod company;
 mod complaint_desk;
 mod complaint_machine;
 mod complaint_reports;
+mod complaint_worklists;
 mod complaints;
 mod contacts;
 mod customers;

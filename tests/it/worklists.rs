@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use crate::harness::{Actor, Service};
 
-const TODAY: &str = "/api/v1/me/today";
-const BOARD: &str = "/api/v1/team/board";
+pub const TODAY: &str = "/api/v1/me/today";
+pub const BOARD: &str = "/api/v1/team/board";
 
 /// 10:00 in Shanghai
 async fn service() -> Service {
@@ -107,7 +107,8 @@ async fn visits_that_are_to_be_made_or_explained() {
     assert_eq!(along["visits"][0]["owner_id"], json!(seller.id));
     for other in [&manager, &service.actor(Role::Salesperson).await] {
         let today = other.get(TODAY).await.expect(200);
-        let none = json!({ "visits": 0, "follow_ups": 0, "next_attempts": 0 });
+        let none = json!({ "visits": 0, "follow_ups": 0, "next_attempts": 0, "complaints": 0,
+            "complaints_overdue": 0, "complaints_to_accept": 0, "complaints_to_file": 0 });
         assert_eq!(today["counts"], none, "not even those of one's people");
         assert!(!today.to_string().contains("林氏"));
     }
@@ -153,7 +154,8 @@ async fn follow_ups_until_midnight_and_promises() {
     let today = seller.get(TODAY).await.expect(200);
     assert_eq!(ids(&today["next_attempts"]), [promised[0].clone()], "it is planned now");
     assert_eq!(ids(&today["visits"]), [planned]);
-    let counts = json!({ "visits": 1, "follow_ups": 2, "next_attempts": 1 });
+    let counts = json!({ "visits": 1, "follow_ups": 2, "next_attempts": 1, "complaints": 0,
+        "complaints_overdue": 0, "complaints_to_accept": 0, "complaints_to_file": 0 });
     assert_eq!(today["counts"], counts);
     let office = service.signed_in(office.id).get(TODAY).await.expect(200);
     assert_eq!(office["counts"]["follow_ups"], 0, "those are for somebody else to do");
@@ -257,7 +259,8 @@ async fn a_manager_sees_the_day_of_the_team() {
         "team_id": row["team_id"], "visits_planned": 4, "visits_completed": 2, "visits_valid": 1,
         "in_progress": { "visit_id": made[5], "customer_id": place, "customer_name": "上海林氏",
             "since": "2026-11-20T01:10:00Z" },
-        "follow_ups_open": 2, "follow_ups_overdue": 1 });
+        "follow_ups_open": 2, "follow_ups_overdue": 1, "complaints_open": 0,
+        "complaints_overdue": 0, "complaints_unfiled": 0 });
     assert_eq!(*row, expected);
     assert_eq!(seen[&coach.id.to_string()]["in_progress"], Value::Null);
     assert!(!json!(seen).to_string().contains("Geheimrat"));

@@ -1,0 +1,1 @@
+drop index complaints_unsettled_idx;
