@@ -66,6 +66,7 @@ mod traffic;
 mod transfers;
 mod twins;
 mod users;
+mod visit_complaints;
 mod visits;
 mod worklists;
 mod write;

@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use crate::harness::{Actor, Service};
 
-const PATH: &str = "/api/v1/visits";
+pub const PATH: &str = "/api/v1/visits";
 /// 10:00 in Shanghai
 const NOW: &str = "2026-11-20T02:00:00Z";
 
-async fn service() -> Service {
+pub async fn service() -> Service {
     Service::start_at(Clock::fixed(Timestamp(NOW.parse().unwrap()))).await
 }
 
@@ -22,36 +22,36 @@ fn later(service: &Service, seconds: i64) {
     clock.set(Timestamp(clock.now().0 + jiff::SignedDuration::from_secs(seconds)));
 }
 
-fn id(row: &Value) -> &str {
+pub fn id(row: &Value) -> &str {
     row["id"].as_str().unwrap()
 }
 
 /// A customer in the middle of Shanghai.
-async fn customer(seller: &Actor<'_>) -> String {
+pub async fn customer(seller: &Actor<'_>) -> String {
     let new = json!({ "name": format!("客户 {}", Uuid::now_v7()), "allow_duplicate": true,
         "latitude": 31.2304, "longitude": 121.4737 });
     let made = seller.post("/api/v1/customers", new).await.expect(201);
     id(&made).to_owned()
 }
 
-async fn planned(seller: &Actor<'_>, more: Value) -> String {
+pub async fn planned(seller: &Actor<'_>, more: Value) -> String {
     let mut new = json!({ "customer_id": customer(seller).await });
     new.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     format!("{PATH}/{}", id(&seller.post(PATH, new).await.expect(201)))
 }
 
-fn there(service: &Service) -> Value {
+pub fn there(service: &Service) -> Value {
     json!({ "occurred_at": service.inner.clock.now(), "latitude": 31.2305, "longitude": 121.4738,
         "accuracy_m": 10.0, "fix_age_s": 2.0 })
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "each is made for one call")]
-fn with(mut body: Value, more: Value) -> Value {
+pub fn with(mut body: Value, more: Value) -> Value {
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     body
 }
 
-fn done(service: &Service) -> Value {
+pub fn done(service: &Service) -> Value {
     with(there(service), json!({ "outcome": "promised", "complaint_answer": false }))
 }
 

@@ -18,7 +18,7 @@ use super::clock::ComplaintClock;
 use super::db::{hours, next_numbers, refused};
 use super::lookups::Around;
 use super::reach::visible_to;
-use super::requests::{ComplaintDetails, REFERENCES, kept};
+use super::requests::{ComplaintDetails, ComplaintOrigin, REFERENCES, kept};
 use super::{
     Complaint, ComplaintCategory, ComplaintStatus, Confirmation, ResolutionMode, Severity,
 };
@@ -32,6 +32,8 @@ pub struct ComplaintItem {
     key: ItemKey,
     #[serde(flatten)]
     facts: ComplaintFacts,
+    #[serde(flatten)]
+    origin: ComplaintOrigin,
     #[serde(flatten)]
     details: ComplaintDetails,
 }
@@ -235,7 +237,7 @@ fn draft(arrival: &Arrival<Complaint>) -> Result<Complaint, Vec<Fault>> {
             return Err(missing.filter(|it| !it.1).map(|it| fault(it.0)).collect());
         }
     };
-    let mut after = base.detailed(&item.details);
+    let mut after = base.detailed(&item.origin, &item.details);
     after.source_system = Some(arrival.source_system.clone());
     after.external_id = Some(item.key.external_id.clone());
     after.apply(facts);

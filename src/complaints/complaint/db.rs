@@ -16,6 +16,7 @@ use schema::{
     complaints,
 };
 use uuid::Uuid;
+use visits::visit::Visit;
 
 use super::clock::ComplaintClock;
 use super::lookups::Around;
@@ -23,7 +24,7 @@ use super::reach::visible_to;
 use super::rules::ComplaintAction;
 use super::{
     Complaint, ComplaintChanges, ComplaintFilter, ComplaintPage, ComplaintSort, ComplaintStatus,
-    NewComplaint, Severity,
+    NewComplaint, NewVisitComplaint, Severity,
 };
 use crate::SettleComplaints;
 use crate::sla::Hours;
@@ -166,24 +167,41 @@ impl Complaint {
 
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewComplaint>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;
-        if new.resolved.is_some() && !caller.may::<SettleComplaints>() {
+        Self::register(tx, caller, &new).await
+    }
+
+    /// Of the visit's customer, who has complained by that.
+    pub async fn create_on_visit(
+        tx: &mut Tx,
+        caller: &Caller,
+        visit: Uuid,
+        new: &Body<NewVisitComplaint>,
+    ) -> Result<Self> {
+        let visit = Visit::complained(tx, caller, visit).await?;
+        let new = new.resolve(tx.conn(), caller).await?.of(&visit);
+        Self::register(tx, caller, &new).await
+    }
+
+    async fn register(tx: &mut Tx, caller: &Caller, new: &NewComplaint) -> Result<Self> {
+        let told = &new.told;
+        if told.resolved.is_some() && !caller.may::<SettleComplaints>() {
             let detail = "complaints are settled on the spot by salespeople";
             return Err(Error::forbidden().detail(detail));
         }
-        let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
+        let (system, external) = (told.source_system.as_deref(), told.external_id.as_deref());
         let (source_system, external_id) = auth::import::key_of(caller, system, external)?;
-        let clock = ComplaintClock::starting(new.happened(tx.now)?, tx.now, false);
+        let clock = ComplaintClock::starting(told.happened(tx.now)?, tx.now, false);
         let mut it = Self {
-            category: new.category,
-            description: new.description.clone(),
-            severity: new.severity.unwrap_or(Severity::General),
-            attachment_ids: new.attachment_ids.clone().unwrap_or_default(),
+            category: told.category,
+            description: told.description.clone(),
+            severity: told.severity.unwrap_or(Severity::General),
+            attachment_ids: told.attachment_ids.clone().unwrap_or_default(),
             reporter_id: (!caller.is_machine()).then_some(caller.id()),
             source_system,
             external_id,
             ..Self::blank(Uuid::now_v7(), new.customer_id, clock)
         }
-        .detailed(&new.details);
+        .detailed(&new.origin, &new.details);
         it.clock.halved = it.look_around(tx).await?;
         let (company, hours) = hours(tx.conn()).await?;
         if let Some(first) = it.repeated(tx, &company).await? {
@@ -191,7 +209,7 @@ impl Complaint {
             it.severity = it.severity.raised();
         }
         it.settlement.filing_due = hours.end_of_next_working_day(tx.now);
-        if let Some(resolved) = &new.resolved {
+        if let Some(resolved) = &told.resolved {
             it.settle(tx, caller, &company, resolved).await?;
         }
         Self::refused_for(it.faults())?;

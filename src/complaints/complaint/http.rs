@@ -12,12 +12,15 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::batch::ComplaintBatch;
-use super::{Complaint, ComplaintChanges, ComplaintFilter, ComplaintPage, NewComplaint};
+use super::{
+    Complaint, ComplaintChanges, ComplaintFilter, ComplaintPage, NewComplaint, NewVisitComplaint,
+};
 use crate::{ImportComplaints, ReadComplaints, WriteComplaints};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(list_complaints)
         .service(create_complaint)
+        .service(create_complaint_on_visit)
         .service(import_complaints)
         .service(read_complaint)
         .service(update_complaint)
@@ -65,6 +68,26 @@ async fn create_complaint(
     write: Write,
 ) -> Result<Reply> {
     write.create(async move |tx| Complaint::create(tx, &caller, &new).await).await
+}
+
+/// Register a complaint from a visit
+///
+/// What the customer says while somebody is there: customer, visit and channel are the visit's, of
+/// which you need only be able to see it. The visit's `complaint_answer` becomes true if nobody has
+/// given it yet, while it runs or once it is completed. All else is as for any new complaint.
+#[utoipa::path(
+    tag = "complaints",
+    request_body = NewVisitComplaint,
+    responses((status = 201, description = "The new complaint", body = Complaint), Problems),
+)]
+#[post("/visits/{id}/complaints")]
+async fn create_complaint_on_visit(
+    caller: Can<WriteComplaints>,
+    id: Path<Uuid>,
+    new: Body<NewVisitComplaint>,
+    write: Write,
+) -> Result<Reply> {
+    write.create(async move |tx| Complaint::create_on_visit(tx, &caller, *id, &new).await).await
 }
 
 /// Bring complaints in step with another system

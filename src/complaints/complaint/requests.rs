@@ -10,7 +10,7 @@ use products::product::find_products;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use visits::visit::find_visits;
+use visits::visit::{Visit, find_visits};
 
 use super::lookups::find_assets;
 use super::{
@@ -26,6 +26,29 @@ use super::{
         "compensation_amount": "200.00", "customer_confirmed_by": "signature" } }))]
 pub struct NewComplaint {
     pub(super) customer_id: Uuid,
+    #[serde(flatten)]
+    pub(super) told: ComplaintTold,
+    #[serde(flatten)]
+    pub(super) origin: ComplaintOrigin,
+    #[serde(flatten)]
+    pub(super) details: ComplaintDetails,
+}
+
+/// What the customer of a visit complained about. Whom it was said by, where and when follows from
+/// the visit
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "category": "quality", "description": "外壳开裂,客户要求换货",
+    "resolved": { "resolution": "当场更换新品", "customer_confirmed_by": "signature" } }))]
+pub struct NewVisitComplaint {
+    #[serde(flatten)]
+    pub(super) told: ComplaintTold,
+    #[serde(flatten)]
+    pub(super) details: ComplaintDetails,
+}
+
+/// What whoever registers a complaint has been told.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+pub struct ComplaintTold {
     #[schema(inline)]
     pub(super) category: ComplaintCategory,
     /// 客户的原话
@@ -46,8 +69,6 @@ pub struct NewComplaint {
     /// Files that you have uploaded
     #[schema(max_items = 20, nullable = false)]
     pub(super) attachment_ids: Option<Vec<Uuid>>,
-    #[serde(flatten)]
-    pub(super) details: ComplaintDetails,
 }
 
 /// How far ahead of ours a phone's clock may be.
@@ -56,7 +77,19 @@ const SKEW: SignedDuration = SignedDuration::from_mins(2);
 /// How long ago something may have happened that somebody registers today.
 const OLDEST: SignedDuration = SignedDuration::from_hours(24 * 366);
 
-impl NewComplaint {
+impl NewVisitComplaint {
+    /// The same as a complaint of the visit's customer.
+    pub(super) fn of(self, visit: &Visit) -> NewComplaint {
+        let origin = ComplaintOrigin {
+            channel: Some(ComplaintChannel::Visit),
+            visit_id: Some(Some(visit.id)),
+        };
+        let Self { told, details } = self;
+        NewComplaint { customer_id: visit.customer_id, told, origin, details }
+    }
+}
+
+impl ComplaintTold {
     /// When it happened, to the microsecond that is kept.
     pub(super) fn happened(&self, now: Timestamp) -> Result<Timestamp> {
         let Some(at) = self.occurred_at else { return Ok(now) };
@@ -88,7 +121,21 @@ pub struct ComplaintChanges {
     #[schema(max_items = 20, nullable = false)]
     pub(super) attachment_ids: Option<Vec<Uuid>>,
     #[serde(flatten)]
+    pub(super) origin: ComplaintOrigin,
+    #[serde(flatten)]
     pub(super) details: ComplaintDetails,
+}
+
+/// How a complaint reached us.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct ComplaintOrigin {
+    /// `visit` if there is a visit, else `other`, unless told
+    #[schema(inline, nullable = false)]
+    pub(super) channel: Option<ComplaintChannel>,
+    /// A visit to this customer
+    #[serde(deserialize_with = "sent")]
+    pub(super) visit_id: Option<Option<Uuid>>,
 }
 
 /// What new complaints, changes of them and their batches have in common.
@@ -97,12 +144,6 @@ pub struct ComplaintChanges {
 pub struct ComplaintDetails {
     #[serde(deserialize_with = "sent")]
     pub(super) contact_id: Option<Option<Uuid>>,
-    /// `visit` if there is a visit, else `other`, unless told
-    #[schema(inline, nullable = false)]
-    pub(super) channel: Option<ComplaintChannel>,
-    /// A visit to this customer
-    #[serde(deserialize_with = "sent")]
-    pub(super) visit_id: Option<Option<Uuid>>,
     #[serde(deserialize_with = "sent")]
     pub(super) product_id: Option<Option<Uuid>>,
     #[serde(deserialize_with = "sent")]
@@ -245,6 +286,9 @@ pub(super) const REFERENCES: &[Reference] = &[
 ];
 
 impl Refers for NewComplaint {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+impl Refers for NewVisitComplaint {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 impl Refers for ComplaintChanges {

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::clock::ComplaintClock;
-use super::requests::ComplaintDetails;
+use super::requests::{ComplaintDetails, ComplaintOrigin};
 use super::settlement::ComplaintSettlement;
 use super::{
     Complaint, ComplaintCategory, ComplaintChanges, ComplaintChannel, ComplaintStatus, Severity,
@@ -139,24 +139,24 @@ impl Complaint {
         }
     }
 
-    pub(super) fn detailed(&self, details: &ComplaintDetails) -> Self {
+    pub(super) fn detailed(&self, origin: &ComplaintOrigin, details: &ComplaintDetails) -> Self {
         let mut after = self.clone();
         set(&mut after.contact_id, details.contact_id.as_ref());
-        set(&mut after.visit_id, details.visit_id.as_ref());
+        set(&mut after.visit_id, origin.visit_id.as_ref());
         set(&mut after.product_id, details.product_id.as_ref());
         set(&mut after.asset_id, details.asset_id.as_ref());
         set(&mut after.order_id, details.order_id.as_ref());
         set(&mut after.batch_no, details.batch_no.as_ref());
         set(&mut after.about_user_id, details.about_user_id.as_ref());
-        if after.channel == ComplaintChannel::Other && details.visit_id.flatten().is_some() {
+        if after.channel == ComplaintChannel::Other && origin.visit_id.flatten().is_some() {
             after.channel = ComplaintChannel::Visit;
         }
-        set(&mut after.channel, details.channel.as_ref());
+        set(&mut after.channel, origin.channel.as_ref());
         after
     }
 
     pub(super) fn with(&self, changes: &ComplaintChanges) -> Self {
-        let mut after = self.detailed(&changes.details);
+        let mut after = self.detailed(&changes.origin, &changes.details);
         set(&mut after.category, changes.category.as_ref());
         set(&mut after.description, changes.description.as_ref());
         set(&mut after.severity, changes.severity.as_ref());

@@ -154,6 +154,18 @@ impl Visit {
         before.save(tx, after.judged(least_minutes(&company))).await
     }
 
+    /// The customer complained on this visit: that answers whether they did, if nobody has said so
+    /// yet and it is not too early or too late to say so (4.3).
+    pub async fn complained(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        if before.complaint_answer.is_some() || before.status.after(VisitAction::Report).is_err() {
+            return Ok(before);
+        }
+        let company = Company::load(tx.conn()).await?;
+        let after = Self { complaint_answer: Some(true), ..before.clone() };
+        before.save(tx, after.judged(least_minutes(&company))).await
+    }
+
     /// A manager takes the visit as valid although the evidence is not there (4.3).
     pub async fn approve(
         tx: &mut Tx,
