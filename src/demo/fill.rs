@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use exchange::{Client, Credentials, Error, FileSummary, Status, Summary};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::{Company, SOURCE_SYSTEM};
+use crate::{Company, SOURCE_SYSTEM, follow_ups};
 
 /// Items in one request.
 const BATCH: usize = 1000;
@@ -25,17 +25,17 @@ pub struct Filled {
 }
 
 /// Brings a company into the service at `url`, as an administrator: whatever is there already
-/// stays as it is. Then the logins work.
+/// stays as it is. Then the logins work, and when all of this is new, the errands are run.
 pub async fn fill(url: &str, credentials: Credentials, company: &Company) -> Result<Filled, Error> {
     let started = Instant::now();
     let client = Client::connect(url, credentials, Arc::new(|line| eprintln!("{line}"))).await?;
     let (mut summary, mut refused) = (Summary::default(), vec![]);
-    let mut users = vec![];
+    let (mut users, mut new) = (vec![], false);
     for (resource, items) in &company.batches {
         let began = Instant::now();
         let mut counts = FileSummary { file: (*resource).into(), ..FileSummary::default() };
         for items in items.chunks(BATCH) {
-            let texts: Vec<String> = items.iter().map(ToString::to_string).collect();
+            let texts: Vec<String> = items.iter().map(|it| sendable(it, &users)).collect();
             let outcomes = client.batch(resource, Some(SOURCE_SYSTEM), &texts).await?;
             for (item, outcome) in items.iter().zip(&outcomes) {
                 counts.count(outcome);
@@ -50,6 +50,7 @@ pub async fn fill(url: &str, credentials: Credentials, company: &Company) -> Res
             }
         }
         counts.seconds = began.elapsed().as_secs_f64();
+        new = usize::try_from(counts.created).ok() == Some(items.len());
         summary.files.push(counts);
     }
     for login in &company.logins {
@@ -58,8 +59,24 @@ pub async fn fill(url: &str, credentials: Credentials, company: &Company) -> Res
             set_password(&client, url, id, login).await?;
         }
     }
+    if new {
+        follow_ups::run(url, &company.errands, &company.logins).await?;
+    }
     summary.seconds = started.elapsed().as_secs_f64();
     Ok(Filled { summary, refused })
+}
+
+/// The item as its batch takes it: who comes along has no external ids there.
+fn sendable(item: &Value, users: &[(String, Option<String>)]) -> String {
+    let Some(people) = item["participant_external_ids"].as_array() else { return item.to_string() };
+    let id = |name: &Value| users.iter().find(|it| *name == it.0)?.1.clone();
+    let ids: Vec<String> = people.iter().filter_map(id).collect();
+    let mut item = item.clone();
+    if let Some(fields) = item.as_object_mut() {
+        fields.remove("participant_external_ids");
+        fields.insert("participant_ids".into(), ids.into());
+    }
+    item.to_string()
 }
 
 /// Makes a login work. A password that is good already is left alone: setting it would end the

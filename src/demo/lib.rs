@@ -1,9 +1,14 @@
 //! A demo company, 示范公司: a Chinese dealer in industrial supplies with its teams, people,
-//! customers, products, targets, and the orders of last year and this year until today. The same
-//! day gives the same company; a later day adds its orders to those that are there.
+//! customers, products, targets, the orders of last year and this year until today, and a year of
+//! visits, complaints and follow-ups. The same day gives the same company; a later day adds what has
+//! happened since to what is there.
 
 mod catalogue;
+mod complaints;
+#[cfg(test)]
+mod field_tests;
 mod fill;
+mod follow_ups;
 mod market;
 mod money;
 mod orders;
@@ -12,12 +17,14 @@ mod random;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod visits;
 
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use serde_json::{Value, json};
 
 pub use fill::{Filled, fill};
+pub use follow_ups::Errand;
 
 /// Whose external ids those of the demo are.
 pub const SOURCE_SYSTEM: &str = "demo";
@@ -28,6 +35,9 @@ pub struct Company {
     /// A resource, as it stands in `/api/v1/<resource>/batch`, with its items. In this order
     /// references are there before they are needed.
     pub batches: Vec<(&'static str, Vec<Value>)>,
+    /// What no batch brings: made by people, once the rest is there. Surveys 满意度调查 go here as
+    /// well, as errands of the back office.
+    pub errands: Vec<Errand>,
     /// People to try it out as. Passwords do not go through batches.
     pub logins: Vec<Login>,
 }
@@ -48,6 +58,9 @@ pub struct Login {
 pub fn company(today: Date) -> Company {
     let products = catalogue::products();
     let customers = market::customers(today);
+    let visits = visits::visits(today, &customers);
+    let complaints = complaints::complaints(today, &customers, &products, &visits);
+    let errands = follow_ups::errands(today, &customers);
     let year = today.year();
     let batches = vec![
         ("exchange-rates", exchange_rates(today)),
@@ -59,8 +72,10 @@ pub fn company(today: Date) -> Company {
         ("contacts", customers.iter().flat_map(market::Customer::contacts).collect()),
         ("targets", targets::targets(today)),
         ("orders", orders::orders(today, &customers, &products)),
+        ("visits", visits.into_iter().map(|it| it.item).collect()),
+        ("complaints", complaints),
     ];
-    Company { batches, logins: organisation::logins() }
+    Company { batches, errands, logins: organisation::logins() }
 }
 
 /// What foreign money was worth on the first of each month, in yuan.

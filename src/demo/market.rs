@@ -195,14 +195,39 @@ impl Customer {
         }
     }
 
-    pub fn item(&self) -> Value {
+    /// How much of its owner's time it gets on a day.
+    pub fn importance(&self, day: Date) -> i64 {
+        if day < self.from || matches!(self.status, "lost" | "blacklisted") {
+            return 0;
+        }
+        match self.tier {
+            "A" => 6,
+            "B" => 3,
+            _ => 1,
+        }
+    }
+
+    /// Latitude and longitude; of a few nobody knows.
+    pub fn place(&self) -> Option<(f64, f64)> {
+        let known = !Random::of(&format!("nowhere {}", self.external_id)).percent(3);
+        known.then(|| self.address().0)
+    }
+
+    /// Where it is, and what its street is chosen with.
+    fn address(&self) -> ((f64, f64), Random) {
         let mut random = Random::of(&format!("address {}", self.external_id));
-        let city = self.city;
         let mut near = |degrees: i32| {
             let moved = i64::from(degrees) + random.between(-800, 800);
             f64::from(i32::try_from(moved).unwrap_or(degrees)) / 10_000.0
         };
-        let (latitude, longitude) = (near(city.latitude), near(city.longitude));
+        let place = (near(self.city.latitude), near(self.city.longitude));
+        (place, random)
+    }
+
+    pub fn item(&self) -> Value {
+        let (_, mut random) = self.address();
+        let city = self.city;
+        let (latitude, longitude) = self.place().unzip();
         let industry = INDUSTRIES.iter().find(|it| self.name.contains(it.1)).map(|it| it.0);
         let street = random.choose(STREETS);
         json!({

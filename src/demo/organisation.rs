@@ -124,6 +124,12 @@ pub fn sellers() -> impl Iterator<Item = &'static Person> + Clone {
     PEOPLE.iter().filter(|it| it.role == "salesperson")
 }
 
+/// Who leads the team of somebody.
+pub fn leader_of(username: &str) -> Option<&'static str> {
+    let team = PEOPLE.iter().find(|it| it.username == username)?.team?;
+    PEOPLE.iter().find(|it| it.leads && it.team == Some(team)).map(|it| it.username)
+}
+
 /// The external id of the territory of a province.
 pub fn territory_of(province: &str) -> &'static str {
     TERRITORIES.iter().find(|it| it.1 == province).map_or("T-EAST", |it| it.0)

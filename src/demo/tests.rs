@@ -1,5 +1,5 @@
 use std::collections::{HashMap, HashSet};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex};
 
 use exchange::Credentials;
 use jiff::civil::{Date, date};
@@ -16,15 +16,15 @@ const DAYS: [Date; 4] =
 /// Of these days; made once, because it takes a while without optimisation.
 static COMPANIES: LazyLock<[Company; 4]> = LazyLock::new(|| DAYS.map(company));
 
-fn companies() -> impl Iterator<Item = (Date, &'static Company)> {
+pub fn companies() -> impl Iterator<Item = (Date, &'static Company)> {
     DAYS.into_iter().zip(COMPANIES.iter())
 }
 
-fn items<'a>(company: &'a Company, resource: &str) -> &'a [Value] {
+pub fn items<'a>(company: &'a Company, resource: &str) -> &'a [Value] {
     &company.batches.iter().find(|it| it.0 == resource).unwrap().1
 }
 
-fn text<'a>(item: &'a Value, name: &str) -> &'a str {
+pub fn text<'a>(item: &'a Value, name: &str) -> &'a str {
     item[name].as_str().unwrap_or_default()
 }
 
@@ -155,11 +155,13 @@ fn all_references_resolve() {
                     let of = match name {
                         "team" => "teams",
                         "customer" => "customers",
+                        "visit" => "visits",
+                        "repeat_of" => "complaints",
                         "product" => "products",
                         "territory" => "territories",
                         "parent" => resource,
                         "owner" => owner,
-                        "user" | "salesperson" => "users",
+                        "user" | "salesperson" | "reporter" => "users",
                         other => panic!("{other}"),
                     };
                     assert!(ids.contains(&(of, id)), "{today}: {resource} {item}");
@@ -287,11 +289,14 @@ fn targets_are_in_reach() {
 #[tokio::test]
 async fn fills_a_service_and_makes_the_logins_work() {
     let server = MockServer::start().await;
-    let login = |request: &Request| {
+    let asked = Mutex::new(HashSet::new());
+    let login = move |request: &Request| {
         let body: Value = request.body_json().unwrap();
-        // this one was set by an earlier start
-        if body["username"] == "wang.fang" {
-            return ResponseTemplate::new(200).set_body_json(json!({ "access_token": "hers" }));
+        let name = text(&body, "username").to_owned();
+        // this one was set by an earlier start, the others are good when they are asked for again
+        let again = !asked.lock().unwrap().insert(name.clone());
+        if name == "wang.fang" || again {
+            return ResponseTemplate::new(200).set_body_json(json!({ "access_token": name }));
         }
         ResponseTemplate::new(401)
     };
@@ -309,6 +314,14 @@ async fn fills_a_service_and_makes_the_logins_work() {
         ResponseTemplate::new(200).set_body_json(json!({ "results": results }))
     };
     at("/batch$").respond_with(taken).mount(&server).await;
+    let made = ResponseTemplate::new(201).set_body_json(json!({ "id": "7" }));
+    at("/follow-ups$").respond_with(made).expect(9).mount(&server).await;
+    let done = |request: &Request| {
+        let by = request.headers["authorization"].to_str().unwrap();
+        let theirs = !request.url.path().ends_with("/accept") || by == "Bearer wang.fang";
+        ResponseTemplate::new(if theirs { 200 } else { 403 })
+    };
+    at("/follow-ups/7/[a-z]+$").respond_with(done).expect(16).mount(&server).await;
     for (username, password) in
         [("zhang.min", "manager-lotus-27"), ("fang.wen", "office-jasmine-63")]
     {
@@ -327,4 +340,11 @@ async fn fills_a_service_and_makes_the_logins_work() {
     let created: Vec<_> = filled.summary.files.iter().map(|it| (&*it.file, it.created)).collect();
     let sent: Vec<_> = company.batches.iter().map(|it| (it.0, it.1.len())).collect();
     assert_eq!(created, sent);
+    let visits = server.received_requests().await.unwrap();
+    let visits = visits.iter().filter(|it| it.url.path().ends_with("/visits/batch"));
+    let company: Vec<String> = visits
+        .flat_map(|it| it.body_json::<Value>().unwrap()["items"].as_array().unwrap().clone())
+        .filter_map(|it| Some(it["participant_ids"].as_array()?[0].to_string()))
+        .collect();
+    assert!(company.len() > 100 && company.contains(&"\"id-of-zhang.min\"".to_owned()));
 }

@@ -1,0 +1,208 @@
+use std::collections::{HashMap, HashSet};
+
+use jiff::civil::{Date, date};
+use serde_json::{Value, json};
+
+use crate::tests::{companies, items, text};
+use crate::{Company, company};
+
+fn found<'a>(company: &'a Company, resource: &str, name: &str) -> HashSet<&'a str> {
+    items(company, resource).iter().map(|it| text(it, name)).collect()
+}
+
+fn count(items: &[Value], wanted: impl Fn(&Value) -> bool) -> usize {
+    items.iter().filter(|it| wanted(it)).count()
+}
+
+#[test]
+fn a_year_of_visits_of_every_kind() {
+    for (today, company) in companies() {
+        let visits = items(company, "visits");
+        assert!((9_000..16_000).contains(&visits.len()), "{today}: {}", visits.len());
+        for (name, values) in [
+            ("type", &["planned", "ad_hoc", "route", "revisit", "accompanied", "inspection"][..]),
+            ("plan_source", &["manual", "cadence", "weekly", "route"]),
+            (
+                "outcome",
+                &["", "ordered", "promised", "informed", "refused", "absent", "closed_shop"],
+            ),
+            (
+                "refuse_reason",
+                &["", "price", "no_need", "no_budget", "competitor", "delivery", "quality"],
+            ),
+        ] {
+            let expected: HashSet<&str> = values.iter().copied().collect();
+            assert_eq!(found(company, "visits", name), expected, "{today} {name}");
+        }
+        let statuses = found(company, "visits", "status");
+        for status in ["planned", "completed", "cancelled", "missed", "abandoned"] {
+            assert!(statuses.contains(status), "{today} {status}");
+        }
+        let fix = |it: &Value, name: &str| it["check_in"][name].as_f64().unwrap_or_default();
+        for (what, least, wanted) in [
+            (
+                "no fix",
+                100,
+                &(|it: &Value| it["check_in"].is_object() && it["check_in"]["latitude"].is_null())
+                    as &dyn Fn(&Value) -> bool,
+            ),
+            ("mock", 30, &|it| it["check_in"]["mock"] == true),
+            ("stale", 100, &|it| fix(it, "fix_age_s") > 60.0),
+            ("inaccurate", 100, &|it| fix(it, "accuracy_m") > 200.0),
+            ("remote", 100, &|it| it["remote"] == true),
+            ("unexplained", 50, &|it| it["status"] == "missed" && it["reason"].is_null()),
+            ("accompanied", 100, &|it| it["participant_external_ids"].is_array()),
+            ("unanswered", 20, &|it| it["outcome"].is_string() && it["complaint_answer"].is_null()),
+        ] {
+            assert!(count(visits, wanted) >= least, "{today}: {what} {}", count(visits, wanted));
+        }
+        for refused in visits.iter().filter(|it| it["outcome"] == "refused") {
+            assert!(refused["refuse_reason"].is_string() && refused["next_visit_on"].is_string());
+        }
+        let nowhere = count(items(company, "customers"), |it| it["latitude"].is_null());
+        assert!((2..40).contains(&nowhere), "{nowhere}");
+    }
+    let forgotten = |today| {
+        let company = company(today);
+        count(items(&company, "visits"), |it| it["status"] == "in_progress")
+    };
+    assert!((17..20).map(|day| forgotten(date(2026, 11, day))).sum::<usize>() > 0);
+}
+
+#[test]
+fn complaints_in_every_status_and_of_every_age() {
+    let (mut statuses, mut all) = (HashSet::new(), vec![]);
+    for (today, company) in companies() {
+        let complaints = items(company, "complaints");
+        assert!((300..900).contains(&complaints.len()), "{today}: {}", complaints.len());
+        statuses.extend(found(company, "complaints", "status"));
+        all.extend(complaints);
+        let resolved = |it: &Value| it["status"] == "resolved";
+        let on_the_spot = |it: &Value| it["resolution_mode"] == "on_the_spot";
+        for (what, least, wanted) in [
+            ("on the spot", 100, &on_the_spot as &dyn Fn(&Value) -> bool),
+            ("closed", 100, &|it| it["status"] == "closed" && it["filed_no"].is_string()),
+            ("unfiled", 3, &|it| resolved(it) && it["filed_no"].is_null()),
+            ("filed", 3, &|it| resolved(it) && it["filed_no"].is_string()),
+            ("repeats", 5, &|it| it["repeat_of_external_id"].is_string()),
+            ("of a visit", 100, &|it| it["visit_external_id"].is_string()),
+        ] {
+            assert!(
+                count(complaints, wanted) >= least,
+                "{today}: {what} {}",
+                count(complaints, wanted)
+            );
+        }
+        for name in ["severity", "channel", "category"] {
+            assert!(found(company, "complaints", name).len() >= 3, "{today} {name}");
+        }
+        let filed: Vec<&str> = complaints.iter().filter_map(|it| it["filed_no"].as_str()).collect();
+        assert_eq!(filed.iter().collect::<HashSet<_>>().len(), filed.len());
+        // Those of a visit are of its customer.
+        let visits: HashMap<&str, &Value> =
+            items(company, "visits").iter().map(|it| (text(it, "external_id"), it)).collect();
+        for of in complaints.iter().filter(|it| it["visit_external_id"].is_string()) {
+            let visit = visits[text(of, "visit_external_id")];
+            assert_eq!(visit["customer_external_id"], of["customer_external_id"]);
+            assert_eq!(visit["complaint_answer"], true);
+        }
+    }
+    for day in [3, 6, 12, 18, 20] {
+        let company = company(date(2026, 11, day));
+        statuses.extend(items(&company, "complaints").iter().map(|it| match text(it, "status") {
+            "registered" => "registered",
+            "accepted" => "accepted",
+            "in_progress" => "in_progress",
+            "pending_customer" => "pending_customer",
+            _ => "closed",
+        }));
+    }
+    let every = [
+        "registered",
+        "accepted",
+        "in_progress",
+        "pending_customer",
+        "resolved",
+        "closed",
+        "rejected",
+        "withdrawn",
+    ];
+    assert_eq!(statuses, every.into());
+}
+
+/// Every instant of an item, wherever it stands in it.
+fn instants<'a>(item: &'a Value, found: &mut Vec<(&'a str, &'a str)>) {
+    for (name, value) in item.as_object().into_iter().flatten() {
+        match value {
+            Value::Object(_) => instants(value, found),
+            Value::String(text) if name.ends_with("_at") => found.push((name, text)),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn it_has_happened_before_today() {
+    for (today, company) in companies() {
+        // Midnight in China
+        let midnight = today.yesterday().unwrap().to_string() + "T16:00:00Z";
+        for resource in ["visits", "complaints"] {
+            for item in items(company, resource) {
+                let mut all = vec![];
+                instants(item, &mut all);
+                assert!(all.iter().all(|it| it.1 < &*midnight), "{today}: {item}");
+                let open = text(item, "status") == "planned";
+                assert!(open || text(item, "planned_date") < &*today.to_string(), "{item}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_later_day_changes_only_what_goes_on() {
+    let kept = [
+        "customer_external_id",
+        "owner_external_id",
+        "planned_date",
+        "category",
+        "severity",
+        "description",
+        "occurred_at",
+        "outcome",
+        "check_in",
+        "repeat_of_external_id",
+    ];
+    let (before, after) = (company(date(2026, 11, 23)), company(date(2026, 12, 7)));
+    for resource in ["visits", "complaints"] {
+        let later: HashMap<&str, &Value> =
+            items(&after, resource).iter().map(|it| (text(it, "external_id"), it)).collect();
+        let mut count = 0;
+        for item in items(&before, resource) {
+            let Some(same) = later.get(text(item, "external_id")) else { continue };
+            for name in kept {
+                assert!(item[name].is_null() || item[name] == same[name], "{name} {item} {same}");
+            }
+            count += 1;
+        }
+        assert!(count > 250, "{resource} {count}");
+    }
+}
+
+#[test]
+fn follow_ups_in_every_status() {
+    for (today, company) in companies() {
+        let last: HashSet<&str> =
+            company.errands.iter().map(|it| it.steps.last().map_or("assign", |it| it.1)).collect();
+        let every = ["assign", "accept", "start", "submit", "return", "complete", "cancel"];
+        assert_eq!(last, every.into());
+        for errand in &company.errands {
+            let day: Date = text(&errand.item, "due_at")[..10].parse().unwrap();
+            assert!(day > today, "{today} {day}");
+            let people = company.logins.iter().map(|it| it.username).collect::<Vec<_>>();
+            assert!(
+                people.contains(&errand.by) && errand.steps.iter().all(|it| people.contains(&it.0))
+            );
+            assert_eq!(errand.item["assignee_external_id"], json!("wang.fang"));
+        }
+    }
+}

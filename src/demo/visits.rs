@@ -1,0 +1,199 @@
+//! A year of visits until today, and the plans of the next days.
+
+use std::collections::HashMap;
+
+use jiff::civil::{Date, Weekday};
+use jiff::{Timestamp, ToSpan};
+use serde_json::{Value, json};
+
+use crate::market::Customer;
+use crate::organisation::{leader_of, sellers};
+use crate::random::Random;
+
+/// Days of visits before today.
+const PAST: i64 = 365;
+
+/// Days of plans after it.
+const AHEAD: i64 = 5;
+
+const PURPOSES: &[&str] = &["新品推荐", "回款沟通", "季度回访", "库存盘点", "合同续签", "技术交流"];
+const SUMMARIES: &[&str] =
+    &["客户对样品满意", "需要再报价", "下月有采购计划", "已确认库存数量", "约定下次带技术人员"];
+const REASONS: &[&str] = &["客户临时有会", "暴雨封路", "客户出差", "车辆故障"];
+
+/// A visit of the demo, and what complaints need to know of it.
+pub struct Visit {
+    pub item: Value,
+    pub external_id: String,
+    pub customer: String,
+    pub seller: &'static str,
+    pub day: Date,
+    /// When the seller left, if the customer complained
+    pub complained: Option<Timestamp>,
+}
+
+/// An instant of a day in China, which has no summer time.
+pub fn at(day: Date, minute: i64) -> Timestamp {
+    let midnight = day.at(0, 0, 0, 0).in_tz("UTC").map(|it| it.timestamp());
+    midnight.unwrap_or_default() + (minute - 8 * 60).minutes()
+}
+
+pub fn working(day: Date) -> bool {
+    !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday)
+}
+
+pub fn visits(today: Date, customers: &[Customer]) -> Vec<Visit> {
+    let mut of = HashMap::<&str, Vec<&Customer>>::new();
+    let mut places = HashMap::new();
+    for customer in customers {
+        of.entry(customer.owner).or_default().push(customer);
+        places.insert(&*customer.external_id, customer.place());
+    }
+    let (first, last) = (today.saturating_sub(PAST.days()), today.saturating_add(AHEAD.days()));
+    let days = first.series(1.day()).take_while(|day| *day <= last);
+    let mut visits = vec![];
+    for day in days.filter(|day| working(*day)) {
+        for seller in sellers() {
+            let mut random = Random::of_day(&format!("visits {}", seller.username), day);
+            let theirs = of.get(seller.username).map_or(&[][..], Vec::as_slice);
+            for number in 1..=random.between(1, 3) {
+                let mut random =
+                    Random::of_day(&format!("visit {number} {}", seller.username), day);
+                let place = random.weighted(theirs.iter().map(|it| it.importance(day)));
+                let Some(customer) = place.map(|it| theirs[it]) else { continue };
+                let (number, place) = ((seller.username, number), places[&*customer.external_id]);
+                visits.push(visit((today, day), number, (customer, place), &mut random));
+            }
+        }
+    }
+    visits
+}
+
+/// As with orders, the choices are the same whatever day it is today: a day that is over has its
+/// visits, those of today and later are plans.
+fn visit(
+    (today, day): (Date, Date),
+    (seller, number): (&'static str, i64),
+    (customer, place): (&Customer, Option<(f64, f64)>),
+    random: &mut Random,
+) -> Visit {
+    let code = format!("V{:04}{:02}{:02}-{seller}-{number}", day.year(), day.month(), day.day());
+    let start = 9 * 60 + (number - 1) * 160 + random.between(0, 50);
+    let (begins, ends) = (at(day, start), at(day, start + random.between(3, 75)));
+    let kind = match random.between(0, 99) {
+        0..50 => "planned",
+        50..65 => "route",
+        65..80 => "revisit",
+        80..90 => "ad_hoc",
+        90..95 => "inspection",
+        _ => "accompanied",
+    };
+    let source = match kind {
+        "route" => "route",
+        "revisit" => "cadence",
+        _ => *random.choose(&["manual", "weekly"]),
+    };
+    let remote = kind == "revisit" && random.percent(30);
+    let mut item = json!({
+        "external_id": code,
+        "owner_external_id": seller,
+        "customer_external_id": customer.external_id,
+        "planned_date": day.to_string(),
+        "type": kind,
+        "plan_source": source,
+        "purpose": random.choose(PURPOSES),
+        "remote": remote,
+        "window_from": at(day, start).to_string(),
+        "window_to": at(day, start + 120).to_string(),
+    });
+    if kind == "accompanied"
+        && let Some(leader) = leader_of(seller)
+    {
+        item["participant_external_ids"] = json!([leader]);
+    }
+    let forgotten = number == 3 && random.percent(30);
+    let status = match random.between(0, 99) {
+        _ if day >= today => "planned",
+        // Nobody has checked out: the next day it is still in progress, then broken off.
+        _ if forgotten && day.saturating_add(2.days()) > today => "in_progress",
+        _ if forgotten => "abandoned",
+        0..6 => "cancelled",
+        6..13 => "missed",
+        13..15 => "abandoned",
+        _ => "completed",
+    };
+    item["status"] = status.into();
+    let reason = *random.choose(REASONS);
+    if matches!(status, "cancelled" | "abandoned") || status == "missed" && random.percent(60) {
+        item["reason"] = reason.into();
+    }
+    if matches!(status, "completed" | "abandoned" | "in_progress") {
+        item["check_in"] = check(begins, place, random);
+    }
+    let mut complained = None;
+    if status == "completed" {
+        item["check_out"] = check(ends, place, random);
+        let says = random.percent(4);
+        outcome(&mut item, day, says, random);
+        complained = says.then_some(ends);
+    }
+    let customer = customer.external_id.clone();
+    Visit { item, external_id: code, customer, seller, day, complained }
+}
+
+/// What a phone sends: most of the time that it is there, now and then something else.
+fn check(when: Timestamp, place: Option<(f64, f64)>, random: &mut Random) -> Value {
+    let mut metres = |most: i64| {
+        let moved = i32::try_from(random.between(-most, most)).unwrap_or_default();
+        // A degree is about 111 km.
+        f64::from(moved) / 111_000.0
+    };
+    let (north, east, far) = (metres(120), metres(120), metres(900));
+    // Whoever has no place of the customer's stands somewhere in China all the same.
+    let (latitude, longitude) = place.unwrap_or((31.0, 120.0));
+    let mut check = json!({
+        "occurred_at": when.to_string(),
+        "latitude": latitude + north,
+        "longitude": longitude + east,
+        "accuracy_m": random.between(5, 60),
+        "fix_age_s": random.between(0, 20),
+    });
+    match random.between(0, 99) {
+        0..5 => check["latitude"] = (latitude + 0.02 + far).into(),
+        5..8 => check["accuracy_m"] = random.between(250, 2000).into(),
+        8..11 => check["fix_age_s"] = random.between(90, 900).into(),
+        11..14 => check = json!({ "occurred_at": when.to_string() }),
+        14 => check["mock"] = true.into(),
+        _ => {}
+    }
+    check
+}
+
+fn outcome(item: &mut Value, day: Date, complained: bool, random: &mut Random) {
+    let outcome = match random.between(0, 99) {
+        _ if complained => "informed",
+        0..20 => "ordered",
+        20..45 => "promised",
+        45..74 => "informed",
+        74..86 => "refused",
+        86..96 => "absent",
+        _ => "closed_shop",
+    };
+    item["outcome"] = outcome.into();
+    let next = day.saturating_add(random.between(7, 30).days()).to_string();
+    if outcome == "refused" {
+        let reasons = ["price", "no_need", "no_budget", "competitor", "delivery", "quality"];
+        item["refuse_reason"] = (*random.choose(&reasons)).into();
+        item["next_visit_on"] = next.into();
+    } else if outcome == "promised" && random.percent(40) {
+        item["next_action"] = "带合同回访".into();
+        item["next_visit_on"] = next.into();
+    }
+    if random.percent(70) {
+        item["summary"] = (*random.choose(SUMMARIES)).into();
+    }
+    // Now and then nobody has asked.
+    if complained || !random.percent(2) {
+        item["complaint_answer"] = complained.into();
+    }
+}
