@@ -6,14 +6,15 @@ use std::process::ExitCode;
 use clap::Parser;
 use salesbook::auth::{self, Role};
 use salesbook::config::{self, Cli, Client, Command, Database, Import, LogFormat, Serve, User};
-use salesbook::platform::{Clock, Db};
+use salesbook::platform::{Clock, Db, Timestamp, Tx, changes};
 use salesbook::serve::{self, Failure, Home};
 use salesbook::{company, document};
+use uuid::Uuid;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Serve(options) => serve::serve(options, async |_| Ok(())).await,
+        Command::Serve(options) => serve::serve(options, async |_, _| Ok(())).await,
         Command::Demo(options) => demo(options).await,
         Command::Import(options) => import(options).await,
         Command::Migrate(database) => migrate(&database).await,
@@ -48,12 +49,18 @@ async fn demo(mut options: Serve) -> Result<(), Failure> {
         options.database.data_dir = "data-demo".into();
     }
     let password = options.admin_password.get_or_insert_with(|| DEMO_PASSWORD.into()).clone();
-    serve::serve(options, async move |url| {
+    serve::serve(options, async move |url, service| {
         eprintln!("filling in the demo company 示范公司 …");
-        let company = demo::company(Clock::default().today().0);
+        let company = demo::company(service.clock.today().0);
+        let back = async |tx: &mut Tx| changes::ensure_partitions_of(tx, 13).await;
+        Tx::run(&service.db, &service.clock, Uuid::nil(), back).await?;
+        let travel: demo::Travel<'_> = &|at| match at {
+            Some(at) => service.clock.set(Timestamp(at)),
+            None => service.clock.release(),
+        };
         let username = "admin".to_owned();
         let admin = exchange::Credentials::Password { username, password };
-        let filled = demo::fill(url, admin, &company).await?;
+        let filled = demo::fill(url, admin, &company, travel).await?;
         if !filled.refused.is_empty() {
             return Err(format!("the demo company does not fit: {:#?}", filled.refused).into());
         }

@@ -89,7 +89,7 @@ pub fn log(filter: &str, format: LogFormat) -> Result<(), Failure> {
 /// `started` is called once the service answers.
 pub async fn serve(
     options: Serve,
-    started: impl AsyncFnOnce(&str) -> Result<(), Failure>,
+    started: impl AsyncFnOnce(&str, &Service) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     log(&options.log, options.log_format)?;
     // Before anything else: a port in use should not cost the start of a database.
@@ -128,7 +128,7 @@ pub async fn serve(
         .run();
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
     let running = tokio::spawn(server);
-    started(&format!("http://{address}")).await?;
+    started(&format!("http://{address}"), &service).await?;
     running.await??;
     tracing::info!("stopped");
     drop(home.server);

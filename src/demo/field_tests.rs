@@ -1,10 +1,12 @@
 use std::collections::{HashMap, HashSet};
 
+use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use serde_json::{Value, json};
 
 use crate::tests::{companies, items, text};
-use crate::{Company, company};
+use crate::visits::at;
+use crate::{Company, Errand, company};
 
 fn found<'a>(company: &'a Company, resource: &str, name: &str) -> HashSet<&'a str> {
     items(company, resource).iter().map(|it| text(it, name)).collect()
@@ -189,20 +191,46 @@ fn a_later_day_changes_only_what_goes_on() {
 }
 
 #[test]
-fn follow_ups_in_every_status() {
+fn follow_ups_of_a_year_and_in_every_status() {
     for (today, company) in companies() {
-        let last: HashSet<&str> =
-            company.errands.iter().map(|it| it.steps.last().map_or("assign", |it| it.1)).collect();
+        let (past, present): (Vec<_>, Vec<_>) =
+            company.errands.iter().partition(|it| it.given.is_some());
+        let last = |it: &&Errand| it.steps.last().map_or("assign", |it| it.1.1);
         let every = ["assign", "accept", "start", "submit", "return", "complete", "cancel"];
-        assert_eq!(last, every.into());
+        assert_eq!(present.iter().map(last).collect::<HashSet<_>>(), every.into());
+        assert!((24..=26).contains(&past.len()), "{today} {}", past.len());
+        assert!(past.iter().all(|it| ["complete", "cancel"].contains(&last(it))));
+        let ends = |it: &&Errand| it.given.unwrap() + (24 * days(it)).hours();
+        assert!(
+            past.is_sorted_by_key(|it| it.given) && past.iter().all(|it| ends(it) < at(today, 0))
+        );
+        let people = company.logins.iter().map(|it| it.username).collect::<Vec<_>>();
         for errand in &company.errands {
             let day: Date = text(&errand.item, "due_at")[..10].parse().unwrap();
-            assert!(day > today, "{today} {day}");
-            let people = company.logins.iter().map(|it| it.username).collect::<Vec<_>>();
-            assert!(
-                people.contains(&errand.by) && errand.steps.iter().all(|it| people.contains(&it.0))
-            );
+            assert_eq!(day > today, errand.given.is_none(), "{today} {day}");
+            assert!(people.contains(&errand.by));
+            assert!(errand.steps.iter().all(|it| people.contains(&it.1.0)));
             assert_eq!(errand.item["assignee_external_id"], json!("wang.fang"));
         }
+    }
+}
+
+fn days(errand: &Errand) -> i64 {
+    errand.steps.iter().map(|it| it.0).sum()
+}
+
+#[test]
+fn a_survey_each_quarter() {
+    for (today, company) in companies() {
+        let surveys = &company.surveys;
+        assert_eq!(surveys.len(), 4);
+        assert!(surveys.is_sorted_by_key(|it| it.opened), "{today}");
+        assert!(surveys[..3].iter().all(|it| it.closed.unwrap() < at(today, 0)));
+        assert_eq!(surveys[3].closed, None);
+        assert!(surveys[3].opened + (14 * 24).hours() > at(today, 0), "the links are still good");
+        let titles: HashSet<&str> = surveys.iter().map(|it| text(&it.new, "title_zh")).collect();
+        assert_eq!(titles.len(), 4, "{titles:?}");
+        // Within what one address may ask at once.
+        assert!(surveys.iter().map(|it| it.answers.len()).sum::<usize>() <= 100);
     }
 }

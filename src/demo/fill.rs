@@ -6,7 +6,8 @@ use std::time::Instant;
 use exchange::{Client, Credentials, Error, FileSummary, Status, Summary};
 use serde_json::{Value, json};
 
-use crate::{Company, SOURCE_SYSTEM, follow_ups};
+use crate::people::{People, Travel};
+use crate::{Company, SOURCE_SYSTEM, follow_ups, surveys};
 
 /// Items in one request.
 const BATCH: usize = 1000;
@@ -26,7 +27,12 @@ pub struct Filled {
 
 /// Brings a company into the service at `url`, as an administrator: whatever is there already
 /// stays as it is. Then the logins work, and when all of this is new, the errands are run.
-pub async fn fill(url: &str, credentials: Credentials, company: &Company) -> Result<Filled, Error> {
+pub async fn fill(
+    url: &str,
+    credentials: Credentials,
+    company: &Company,
+    travel: Travel<'_>,
+) -> Result<Filled, Error> {
     let started = Instant::now();
     let client = Client::connect(url, credentials, Arc::new(|line| eprintln!("{line}"))).await?;
     let (mut summary, mut refused) = (Summary::default(), vec![]);
@@ -60,7 +66,14 @@ pub async fn fill(url: &str, credentials: Credentials, company: &Company) -> Res
         }
     }
     if new {
-        follow_ups::run(url, &company.errands, &company.logins).await?;
+        let people = People::gather(url, &company.logins).await?;
+        let lived = async {
+            surveys::run(&people, &company.surveys, travel).await?;
+            follow_ups::run(&people, &company.errands, travel).await
+        };
+        let lived = lived.await;
+        travel(None);
+        lived?;
     }
     summary.seconds = started.elapsed().as_secs_f64();
     Ok(Filled { summary, refused })

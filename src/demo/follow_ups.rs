@@ -1,25 +1,34 @@
-//! Follow-ups: no batch brings them, so the people of the demo make them, one in every status.
+//! Follow-ups: every second week of the last year one that was seen to, and by today one in every
+//! status.
 
-use std::sync::Arc;
-
-use exchange::{Client, Credentials, Error};
-use jiff::ToSpan;
-use jiff::civil::Date;
+use exchange::Error;
+use jiff::civil::{Date, Weekday};
+use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
+use crate::SOURCE_SYSTEM;
 use crate::market::Customer;
+use crate::people::{People, Travel};
 use crate::visits::at;
-use crate::{Login, SOURCE_SYSTEM};
 
 /// What somebody does with a follow-up: who, the action, what they say.
 type Step = (&'static str, &'static str, Option<(&'static str, &'static str)>);
+
+/// Who gives it, what is to be done, what becomes of it.
+type Course = (&'static str, &'static str, Vec<(i64, Step)>);
+
+/// The same, due in so many days.
+type Plan = (&'static str, &'static str, i64, Vec<Step>);
 
 /// A follow-up, and what becomes of it.
 #[derive(Debug, PartialEq)]
 pub struct Errand {
     pub by: &'static str,
     pub item: Value,
-    pub steps: Vec<Step>,
+    /// When it was given; now if there is nothing
+    pub given: Option<Timestamp>,
+    /// Each with the days that it took
+    pub steps: Vec<(i64, Step)>,
 }
 
 const OFFICE: &str = "fang.wen";
@@ -29,66 +38,88 @@ const MANAGER: &str = "zhang.min";
 const ACCEPT: Step = (SELLER, "accept", None);
 const START: Step = (SELLER, "start", None);
 const SUBMIT: Step = (SELLER, "submit", Some(("result", "样品合格,下月订货")));
+const RETURN: Step = (OFFICE, "return", Some(("reason", "缺少型号")));
+const COMPLETE: Step = (OFFICE, "complete", None);
+const CANCEL: Step = (MANAGER, "cancel", Some(("reason", "客户改期")));
 
-/// Those of one seller, who can log in.
+/// Those of one seller, who can log in, by the day on which they were given.
 pub fn errands(today: Date, customers: &[Customer]) -> Vec<Errand> {
-    let plans: [(&str, &str, i64, Vec<Step>); 9] = [
+    let theirs: Vec<&Customer> = customers.iter().filter(|it| it.owner == SELLER).collect();
+    let mut errands = past(today, &theirs);
+    errands.extend(present(today, &theirs));
+    errands
+}
+
+/// Done in time, done late, called off.
+fn past(today: Date, theirs: &[&Customer]) -> Vec<Errand> {
+    let courses: [Course; 5] = [
+        (OFFICE, "跟进样品试用", vec![(1, ACCEPT), (0, START), (1, SUBMIT), (1, COMPLETE)]),
+        (OFFICE, "核实开票信息", vec![(0, ACCEPT), (1, START), (0, SUBMIT), (1, COMPLETE)]),
+        (OFFICE, "了解扩产计划", vec![(2, ACCEPT), (3, START), (2, SUBMIT), (1, COMPLETE)]),
+        (OFFICE, "补充设备清单", vec![(1, ACCEPT), (1, START), (4, SUBMIT), (2, COMPLETE)]),
+        (MANAGER, "约见采购总监", vec![(1, CANCEL)]),
+    ];
+    let mut day = today.saturating_sub(1.year());
+    while day.weekday() != Weekday::Monday {
+        day = day.saturating_add(1.day());
+    }
+    let last = today.saturating_sub(14.days());
+    let days = std::iter::successors(Some(day), |it| Some(it.saturating_add(14.days())));
+    let days = days.take_while(|it| *it <= last);
+    let errand = |(n, (day, (by, instruction, steps))): (usize, (Date, &Course))| Errand {
+        by,
+        item: item(theirs[n % theirs.len()], instruction, day.saturating_add(4.days())),
+        given: Some(at(day, 9 * 60 + 30)),
+        steps: steps.clone(),
+    };
+    days.zip(courses.iter().cycle()).enumerate().map(errand).collect()
+}
+
+/// One in every status.
+fn present(today: Date, theirs: &[&Customer]) -> Vec<Errand> {
+    let plans: [Plan; 9] = [
         (OFFICE, "了解样品试用情况", 1, vec![]),
         (MANAGER, "确认年度框架合同", 3, vec![]),
         (OFFICE, "跟进上次报价", 2, vec![ACCEPT]),
         (OFFICE, "核实收货地址", 1, vec![ACCEPT, START]),
         (OFFICE, "了解竞品价格", 4, vec![ACCEPT, START, SUBMIT]),
-        (
-            OFFICE,
-            "补充设备清单",
-            5,
-            vec![ACCEPT, START, SUBMIT, (OFFICE, "return", Some(("reason", "缺少型号")))],
-        ),
-        (OFFICE, "邀请参加展会", 6, vec![ACCEPT, START, SUBMIT, (OFFICE, "complete", None)]),
-        (MANAGER, "约见采购总监", 7, vec![(MANAGER, "cancel", Some(("reason", "客户改期")))]),
+        (OFFICE, "补充设备清单", 5, vec![ACCEPT, START, SUBMIT, RETURN]),
+        (OFFICE, "邀请参加展会", 6, vec![ACCEPT, START, SUBMIT, COMPLETE]),
+        (MANAGER, "约见采购总监", 7, vec![CANCEL]),
         (OFFICE, "催收对账单", 2, vec![ACCEPT]),
     ];
-    let theirs = customers.iter().filter(|it| it.owner == SELLER);
-    let errand = |((by, instruction, days, steps), customer): (_, &Customer)| Errand {
+    let errand = |((by, instruction, days, steps), customer): (Plan, &&Customer)| Errand {
         by,
-        item: json!({
-            "customer_external_id": customer.external_id,
-            "customer_source_system": SOURCE_SYSTEM,
-            "assignee_external_id": SELLER,
-            "assignee_source_system": SOURCE_SYSTEM,
-            "instruction": instruction,
-            "due_at": at(today.saturating_add(1.day().days(days)), 18 * 60).to_string(),
-        }),
-        steps,
+        item: item(customer, instruction, today.saturating_add(1.day().days(days))),
+        given: None,
+        steps: steps.into_iter().map(|it| (0, it)).collect(),
     };
     plans.into_iter().zip(theirs).map(errand).collect()
 }
 
-/// Makes them, as the people who do so.
-pub async fn run(url: &str, errands: &[Errand], logins: &[Login]) -> Result<(), Error> {
-    let mut people = vec![];
-    for login in logins {
-        let (username, password) = (login.username.to_owned(), login.password.to_owned());
-        let own = Credentials::Password { username, password };
-        people.push((login.username, Client::connect(url, own, Arc::new(|_| {})).await?));
-    }
-    let send = async |by: &str, path: String, body: Value| {
-        let client = people.iter().find(|it| it.0 == by).map(|it| &it.1);
-        let Some(client) = client else { return Ok(Value::Null) };
-        let (status, answer) = client.send(&path, &body).await?;
-        let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
-        if (200..300).contains(&status) {
-            return Ok(answer);
-        }
-        let reason = answer["detail"].as_str().unwrap_or_default().to_owned();
-        Err(Error::Refused { path, status, reason })
-    };
+fn item(customer: &Customer, instruction: &str, due: Date) -> Value {
+    json!({
+        "customer_external_id": customer.external_id,
+        "customer_source_system": SOURCE_SYSTEM,
+        "assignee_external_id": SELLER,
+        "assignee_source_system": SOURCE_SYSTEM,
+        "instruction": instruction,
+        "due_at": at(due, 18 * 60).to_string(),
+    })
+}
+
+/// Gives them and sees to them, as the people who do so.
+pub async fn run(people: &People, errands: &[Errand], travel: Travel<'_>) -> Result<(), Error> {
     for errand in errands {
-        let made = send(errand.by, "/api/v1/follow-ups".into(), errand.item.clone()).await?;
+        let mut now = errand.given;
+        travel(now);
+        let made = people.post(errand.by, "/api/v1/follow-ups".into(), &errand.item).await?;
         let id = made["id"].as_str().unwrap_or_default();
-        for (by, action, said) in &errand.steps {
+        for (days, (by, action, said)) in &errand.steps {
+            now = now.map(|it| it + (24 * days).hours());
+            travel(now);
             let body = said.map_or(Value::Null, |(name, text)| json!({ name: text }));
-            send(by, format!("/api/v1/follow-ups/{id}/{action}"), body).await?;
+            people.post(by, format!("/api/v1/follow-ups/{id}/{action}"), &body).await?;
         }
     }
     Ok(())

@@ -13,7 +13,9 @@ mod market;
 mod money;
 mod orders;
 mod organisation;
+mod people;
 mod random;
+mod surveys;
 mod targets;
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,8 @@ use serde_json::{Value, json};
 
 pub use fill::{Filled, fill};
 pub use follow_ups::Errand;
+pub use people::Travel;
+use surveys::Survey;
 
 /// Whose external ids those of the demo are.
 pub const SOURCE_SYSTEM: &str = "demo";
@@ -38,6 +42,8 @@ pub struct Company {
     /// What no batch brings: made by people, once the rest is there. Surveys 满意度调查 go here as
     /// well, as errands of the back office.
     pub errands: Vec<Errand>,
+    /// How satisfied the customers are
+    pub surveys: Vec<Survey>,
     /// People to try it out as. Passwords do not go through batches.
     pub logins: Vec<Login>,
 }
@@ -61,6 +67,7 @@ pub fn company(today: Date) -> Company {
     let visits = visits::visits(today, &customers);
     let complaints = complaints::complaints(today, &customers, &products, &visits);
     let errands = follow_ups::errands(today, &customers);
+    let surveys = surveys::surveys(today);
     let year = today.year();
     let batches = vec![
         ("exchange-rates", exchange_rates(today)),
@@ -75,7 +82,7 @@ pub fn company(today: Date) -> Company {
         ("visits", visits.into_iter().map(|it| it.item).collect()),
         ("complaints", complaints),
     ];
-    Company { batches, errands, logins: organisation::logins() }
+    Company { batches, errands, surveys, logins: organisation::logins() }
 }
 
 /// What foreign money was worth on the first of each month, in yuan.

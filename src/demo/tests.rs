@@ -2,6 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{LazyLock, Mutex};
 
 use exchange::Credentials;
+use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path, path_regex};
@@ -315,13 +316,31 @@ async fn fills_a_service_and_makes_the_logins_work() {
     };
     at("/batch$").respond_with(taken).mount(&server).await;
     let made = ResponseTemplate::new(201).set_body_json(json!({ "id": "7" }));
-    at("/follow-ups$").respond_with(made).expect(9).mount(&server).await;
+    let company = &COMPANIES[1];
+    let errands = u64::try_from(company.errands.len()).unwrap();
+    at("/follow-ups$").respond_with(made).expect(errands).mount(&server).await;
     let done = |request: &Request| {
         let by = request.headers["authorization"].to_str().unwrap();
         let theirs = !request.url.path().ends_with("/accept") || by == "Bearer wang.fang";
         ResponseTemplate::new(if theirs { 200 } else { 403 })
     };
-    at("/follow-ups/7/[a-z]+$").respond_with(done).expect(16).mount(&server).await;
+    let steps = company.errands.iter().map(|it| it.steps.len()).sum::<usize>();
+    // And what was given for low scores, of three surveys that are over.
+    let steps = u64::try_from(steps).unwrap() + 3;
+    at("/follow-ups/7/[a-z]+$").respond_with(done).expect(steps).mount(&server).await;
+    let low = ResponseTemplate::new(200).set_body_json(json!({ "items": [{ "id": "7" }] }));
+    Mock::given(method("GET")).respond_with(low).expect(3).mount(&server).await;
+    let survey = ResponseTemplate::new(201).set_body_json(json!({ "id": "8" }));
+    at("/surveys$").respond_with(survey).expect(4).mount(&server).await;
+    let links: Vec<_> = (0..40).map(|n| json!({ "link": format!("/public/{n}") })).collect();
+    let links = ResponseTemplate::new(200).set_body_json(json!({ "invitations": links }));
+    at("/surveys/8/sample$").respond_with(links).expect(4).mount(&server).await;
+    at("/surveys/8/(open|close)$")
+        .respond_with(ResponseTemplate::new(200))
+        .expect(7)
+        .mount(&server)
+        .await;
+    at("/public/[0-9]+$").respond_with(ResponseTemplate::new(200)).expect(100).mount(&server).await;
     for (username, password) in
         [("zhang.min", "manager-lotus-27"), ("fang.wen", "office-jasmine-63")]
     {
@@ -333,9 +352,13 @@ async fn fills_a_service_and_makes_the_logins_work() {
             .mount(&server)
             .await;
     }
-    let company = &COMPANIES[1];
     let admin = Credentials::Token("admin".into());
-    let filled = fill(&server.uri(), admin, company).await.unwrap();
+    let times = Mutex::new(vec![]);
+    let travel = |at: Option<Timestamp>| times.lock().unwrap().push(at);
+    let filled = fill(&server.uri(), admin, company, &travel).await.unwrap();
+    let times = times.into_inner().unwrap();
+    assert!(times.len() > 100 && times.last() == Some(&None), "in the present at last");
+    assert!(times.iter().flatten().all(|it| *it < crate::visits::at(DAYS[1], 0)), "no future");
     assert_eq!(filled.refused, [""; 0]);
     let created: Vec<_> = filled.summary.files.iter().map(|it| (&*it.file, it.created)).collect();
     let sent: Vec<_> = company.batches.iter().map(|it| (it.0, it.1.len())).collect();

@@ -125,14 +125,24 @@ impl Client {
         Ok((reply.status.as_u16(), reply.body))
     }
 
+    /// Reads something. The answer's status and body.
+    pub async fn get(&self, path: &str) -> Result<(u16, Vec<u8>)> {
+        let reply = self.authorised(self.http.get(format!("{}{path}", self.base))).await?;
+        Ok((reply.status.as_u16(), reply.body))
+    }
+
     async fn post(&self, path: &str, body: String) -> Result<Reply> {
-        let key = self.key(path, &body);
+        let request = self.http.post(format!("{}{path}", self.base));
+        let request = request.header("Idempotency-Key", self.key(path, &body));
+        self.authorised(request.header("Content-Type", "application/json").body(body)).await
+    }
+
+    /// Sends it with a token, and once more with a new one if that is not good any longer.
+    async fn authorised(&self, request: RequestBuilder) -> Result<Reply> {
         let mut token = self.token.lock().await.clone();
         let mut renewed = false;
         loop {
-            let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(&token);
-            let request = request.header("Idempotency-Key", &key);
-            let request = request.header("Content-Type", "application/json").body(body.clone());
+            let request = repeated(&request, &self.base)?.bearer_auth(&token);
             let reply = self.persist(request, self.patience.request).await?;
             if reply.status != StatusCode::UNAUTHORIZED || renewed {
                 return Ok(reply);
@@ -198,10 +208,7 @@ impl Client {
     async fn persist(&self, request: RequestBuilder, patience: Duration) -> Result<Reply> {
         let mut attempt = Attempt::within(patience);
         loop {
-            let once = request.try_clone().ok_or_else(|| Error::Answer {
-                path: self.base.clone(),
-                reason: "a request that cannot be repeated".into(),
-            })?;
+            let once = repeated(&request, &self.base)?;
             let (reason, wait) = match answered(once).await {
                 Ok((reply, _)) if !passing(&reply) => return Ok(reply),
                 Ok((reply, wait)) => (format!("{} {}", reply.status, reason(&reply)), wait),
@@ -215,6 +222,13 @@ impl Client {
             tokio::time::sleep(pause).await;
         }
     }
+}
+
+fn repeated(request: &RequestBuilder, base: &str) -> Result<RequestBuilder> {
+    request.try_clone().ok_or_else(|| Error::Answer {
+        path: base.to_owned(),
+        reason: "a request that cannot be repeated".into(),
+    })
 }
 
 /// The body of a batch. The items are JSON already.

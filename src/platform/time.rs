@@ -108,6 +108,11 @@ impl Clock {
         self.0.write().expect("no panic under the lock").fixed = Some(now);
     }
 
+    /// Goes with the system's clock again.
+    pub fn release(&self) {
+        self.0.write().expect("no panic under the lock").fixed = None;
+    }
+
     pub fn set_zone(&self, zone: TimeZone) {
         self.0.write().expect("no panic under the lock").zone = zone;
     }

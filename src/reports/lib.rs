@@ -65,7 +65,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(visit_intervals::report_visit_intervals)
         .service(refusals::report_refusals)
         .service(activity_funnel::report_activity_funnel)
-        .service(satisfaction::report_satisfaction);
+        .service(satisfaction::report_satisfaction)
         .service(complaints_by::report_complaints)
         .service(sla::report_sla)
         .service(unfiled::report_unfiled)

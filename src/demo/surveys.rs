@@ -1,0 +1,106 @@
+//! A survey of satisfaction in each of the last four quarters, with what customers answered.
+
+use exchange::Error;
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+use serde_json::{Value, json};
+
+use crate::people::{People, Travel};
+use crate::random::Random;
+use crate::visits::at;
+
+const OFFICE: &str = "fang.wen";
+
+/// A survey, and what came of it.
+#[derive(Debug, PartialEq)]
+pub struct Survey {
+    pub new: Value,
+    pub opened: Timestamp,
+    /// How many customers are asked
+    pub size: i64,
+    /// Two days later
+    pub answers: Vec<Value>,
+    /// When it is over: the last one is still open
+    pub closed: Option<Timestamp>,
+}
+
+/// Opened in the middle of the first month of the quarter, the last one a week ago.
+pub fn surveys(today: Date) -> Vec<Survey> {
+    let quarters = (0..4).rev();
+    quarters.map(|ago| survey(today.saturating_sub((7 + 91 * ago).days()), ago == 0)).collect()
+}
+
+fn survey(day: Date, last: bool) -> Survey {
+    let name = format!("{} 年第 {} 季度", day.year(), (day.month() + 2) / 3);
+    let quarter = format!("Q{} {}", (day.month() + 2) / 3, day.year());
+    let mut random = Random::of_day("survey", day);
+    let comments = ["交货很快", "希望增加本地库存", "服务热情", "价格偏高", "技术支持及时"];
+    let answer = |n: i64| {
+        // Most are content, some are not.
+        let overall = *random.choose(&[5, 5, 5, 4, 4, 4, 4, 3, 3, if n % 9 == 0 { 1 } else { 4 }]);
+        let recommend = (2 * overall + random.between(-1, 0)).clamp(0, 10);
+        let best = *random.choose(&["quality", "delivery", "price", "service"]);
+        let mut answers = json!({ "overall": overall, "recommend": recommend, "best": best });
+        if random.percent(40) {
+            answers["comment"] = (*random.choose(&comments)).into();
+        }
+        json!({ "answers": answers })
+    };
+    let option = |id: &str, zh: &str, en: &str| json!({ "id": id, "text_zh": zh, "text_en": en });
+    Survey {
+        new: json!({
+            "title_zh": format!("{name}客户满意度调查"),
+            "title_en": format!("Customer satisfaction {quarter}"),
+            "kind": "mixed",
+            "questions": [
+                { "id": "overall", "kind": "score_1_5", "required": true,
+                    "text_zh": "您总体满意吗?", "text_en": "How satisfied are you?" },
+                { "id": "recommend", "kind": "nps_0_10", "required": true,
+                    "text_zh": "您会向同行推荐我们吗?", "text_en": "Would you recommend us?" },
+                { "id": "best", "kind": "choice", "text_zh": "您最看重什么?",
+                    "text_en": "What counts most?", "options": [
+                        option("quality", "质量", "Quality"),
+                        option("delivery", "交货", "Delivery"),
+                        option("price", "价格", "Price"),
+                        option("service", "服务", "Service"),
+                    ] },
+                { "id": "comment", "kind": "text", "text_zh": "您的建议", "text_en": "Your advice" },
+            ],
+        }),
+        opened: at(day, 10 * 60),
+        size: 40,
+        answers: (0..25).map(answer).collect(),
+        closed: (!last).then(|| at(day.saturating_add(15.days()), 17 * 60)),
+    }
+}
+
+/// Asks and answers. Those who were not satisfied in a survey that is over were called by the
+/// office.
+pub async fn run(people: &People, surveys: &[Survey], travel: Travel<'_>) -> Result<(), Error> {
+    for survey in surveys {
+        travel(Some(survey.opened));
+        let made = people.post(OFFICE, "/api/v1/surveys".into(), &survey.new).await?;
+        let path = format!("/api/v1/surveys/{}", made["id"].as_str().unwrap_or_default());
+        people.post(OFFICE, format!("{path}/open"), &Value::Null).await?;
+        let size = json!({ "size": survey.size });
+        let sample = people.post(OFFICE, format!("{path}/sample"), &size).await?;
+        let links = sample["invitations"].as_array().into_iter().flatten();
+        travel(Some(survey.opened + 48.hours()));
+        for (invitation, answer) in links.zip(&survey.answers) {
+            let link = invitation["link"].as_str().unwrap_or_default();
+            people.post(OFFICE, link.to_owned(), answer).await?;
+        }
+        let Some(closed) = survey.closed else { continue };
+        travel(Some(survey.opened + 72.hours()));
+        let open = "/api/v1/follow-ups?source=survey&status=assigned&limit=100";
+        let low = people.get(OFFICE, open.into()).await?;
+        for follow_up in low["items"].as_array().into_iter().flatten() {
+            let id = follow_up["id"].as_str().unwrap_or_default();
+            let called = json!({ "reason": "已电话回访,客户接受说明" });
+            people.post(OFFICE, format!("/api/v1/follow-ups/{id}/cancel"), &called).await?;
+        }
+        travel(Some(closed));
+        people.post(OFFICE, format!("{path}/close"), &Value::Null).await?;
+    }
+    Ok(())
+}
