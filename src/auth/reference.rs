@@ -18,7 +18,8 @@ use super::Caller;
 /// One reference of a body: where it stands and who can tell what it means.
 pub struct Reference {
     /// The name without its ending, `*` for each item of a list: `owner`, `lines/*/product`;
-    /// `owner[owner_type=team]` where another field decides what it refers to
+    /// `owner[owner_type=team]` where another field decides what it refers to;
+    /// `contact_ids/*` where the field is a list of ids
     pub at: &'static str,
     /// The type that it refers to, as the feed calls it: `user`
     pub of: &'static str,
@@ -195,6 +196,9 @@ pub async fn resolve_known(
     for Reference { at, of, find } in references {
         let known = if *of == type_ { known } else { &nothing };
         let mut wanted = Wanted::default();
+        if let Some(field) = at.strip_suffix("/*") {
+            wanted.ids = values.iter().flat_map(|it| ids(it, field)).map(|it| it.1).collect();
+        }
         for (value, faults) in values.iter_mut().zip(&mut faults) {
             each(value, at, "", &mut |object, pointer, name| match Target::of(
                 object,
@@ -216,6 +220,14 @@ pub async fn resolve_known(
         let mut found = Found::default();
         if !wanted.ids.is_empty() || !wanted.external.is_empty() {
             found = find(conn, caller, &wanted).await?;
+        }
+        if let Some(field) = at.strip_suffix("/*") {
+            for (value, faults) in values.iter().zip(&mut faults) {
+                let unknown = ids(value, field).filter(|it| !found.has(&it.1));
+                let fault =
+                    |it: (usize, Uuid)| Fault::unknown_reference(&format!("/{field}/{}", it.0));
+                faults.extend(unknown.map(fault));
+            }
         }
         for (value, faults) in values.iter_mut().zip(&mut faults) {
             each(value, at, "", &mut |object, pointer, name| {
@@ -243,6 +255,12 @@ pub async fn resolve_known(
         }
     }
     Ok(faults)
+}
+
+/// The ids of a list, with their places. What is no id is for the schema to say.
+fn ids<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = (usize, Uuid)> + 'a {
+    let list = value.get(field).and_then(Value::as_array).into_iter().flatten().enumerate();
+    list.filter_map(|(index, id)| Some((index, id.as_str()?.parse().ok()?)))
 }
 
 type Object = serde_json::Map<String, Value>;

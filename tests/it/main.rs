@@ -67,6 +67,7 @@ mod transfers;
 mod twins;
 mod users;
 mod visit_complaints;
+mod visit_evidence;
 mod visits;
 mod worklists;
 mod write;

@@ -55,15 +55,6 @@ pub fn done(service: &Service) -> Value {
     with(there(service), json!({ "outcome": "promised", "complaint_answer": false }))
 }
 
-/// A whole visit of so many minutes that began with this check-in.
-async fn made(service: &Service, seller: &Actor<'_>, more: Value, minutes: i64) -> Value {
-    let visit = planned(seller, json!({})).await;
-    let check_in = with(there(service), more);
-    seller.post(&format!("{visit}/check-in"), check_in).await.expect(200);
-    later(service, 60 * minutes);
-    seller.post(&format!("{visit}/check-out"), done(service)).await.expect(200)
-}
-
 #[actix_web::test]
 async fn a_visit_from_plan_to_approval() {
     let service = service().await;
@@ -109,48 +100,6 @@ async fn a_visit_from_plan_to_approval() {
     assert_eq!(again["code"], "nothing_to_approve");
     let history = seller.get(&format!("{visit}/history")).await.expect(200);
     assert_eq!(history["items"].as_array().unwrap().len(), 5);
-}
-
-/// RULES 4.3, through the API.
-#[actix_web::test]
-async fn twelve_ways_to_be_somewhere() {
-    let service = service().await;
-    let seller = service.actor(Role::Salesperson).await;
-    let ago = |hours: i64, seconds: i64| {
-        let then =
-            service.inner.clock.now().0 - jiff::SignedDuration::from_secs(hours * 3600 - seconds);
-        json!({ "occurred_at": Timestamp(then) })
-    };
-    let cases = [
-        ("in the fence", json!({}), "in_fence", "valid"),
-        ("no fix", json!({ "latitude": null, "longitude": null }), "no_fix", "pending_review"),
-        ("stale", json!({ "fix_age_s": 60.5 }), "stale_fix", "pending_review"),
-        ("mock", json!({ "mock": true }), "mock_suspected", "pending_review"),
-        ("inaccurate", json!({ "accuracy_m": 200.5 }), "low_accuracy", "pending_review"),
-        ("edge", json!({ "latitude": 31.2341, "accuracy_m": 120.0 }), "in_fence", "valid"),
-        (
-            "beyond",
-            json!({ "latitude": 31.2341, "accuracy_m": 100.0 }),
-            "out_of_fence",
-            "pending_review",
-        ),
-        ("offline for 6 h", ago(6, 0), "in_fence", "valid"),
-        ("offline for 25 h", ago(25, 0), "in_fence", "pending_review"),
-        ("offline for 7 days", ago(168, 0), "in_fence", "pending_review"),
-        ("two minutes ahead", ago(0, 119), "in_fence", "valid"),
-        ("two minutes behind", ago(0, -119), "in_fence", "valid"),
-    ];
-    for (name, more, geo, validity) in cases {
-        let visit = made(&service, &seller, more, 10).await;
-        assert_eq!(visit["checks"][0]["geo_status"], geo, "{name}");
-        assert_eq!(visit["validity"], validity, "{name}");
-        service.inner.clock.set(Timestamp(NOW.parse().unwrap()));
-    }
-    let nowhere = seller.customer("没有坐标").await;
-    let new = json!({ "customer_id": nowhere.rsplit('/').next() });
-    let visit = format!("{PATH}/{}", id(&seller.post(PATH, new).await.expect(201)));
-    let begun = seller.post(&format!("{visit}/check-in"), there(&service)).await.expect(200);
-    assert_eq!(begun["checks"][0]["geo_status"], "not_located");
 }
 
 #[actix_web::test]

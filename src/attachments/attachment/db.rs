@@ -93,6 +93,7 @@ fn expiry(now: Timestamp) -> Timestamp {
 }
 
 /// The files belong to that row from now on. Each is the caller's own, or the row has it already.
+/// The pointer is of the field: a list when its name says `ids`, else of one file.
 pub async fn attach(
     tx: &mut Tx,
     caller: &Caller,
@@ -111,7 +112,9 @@ pub async fn attach(
         .filter(attachment_links::type_.eq(to.0).and(attachment_links::resource_id.eq(to.1)));
     let had: Vec<Uuid> = had.select(attachment_links::attachment_id).load(tx.conn()).await?;
     let unknown = ids.iter().enumerate().filter(|(_, id)| !own.contains(id) && !had.contains(id));
-    let unknown = unknown.map(|(index, _)| format!("{pointer}/{index}"));
+    let listed = pointer.ends_with("_ids");
+    let at = |index| if listed { format!("{pointer}/{index}") } else { pointer.to_owned() };
+    let unknown = unknown.map(|(index, _)| at(index));
     let mut faults: Vec<Fault> = unknown.map(|it| Fault::unknown_reference(&it)).collect();
     let mut new: Vec<Uuid> = ids.iter().filter(|id| !had.contains(id)).copied().collect();
     new.sort_unstable();

@@ -124,12 +124,6 @@ impl Contact {
         Ok(contact.shown_to(caller))
     }
 
-    /// Everybody there, for rows that name some of a customer's contacts.
-    pub async fn ids_of(conn: &mut Conn, customer: Uuid) -> Result<Vec<Uuid>> {
-        let rows = contacts::table.filter(contacts::customer_id.eq(customer));
-        Ok(rows.select(contacts::id).load(conn).await?)
-    }
-
     /// Unmasked, and locked together with its customer, so that there is one primary contact.
     async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
         let row = contacts::table.inner_join(customers::table).filter(visible_to(caller));

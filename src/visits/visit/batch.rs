@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use ::customers::contact;
 use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
@@ -56,10 +57,17 @@ batch! {
     VisitBatch of VisitItem
 }
 
+/// Files belong to whoever uploaded them, and a follow-up to whoever wants it.
+fn not_in_batches(pointer: &str) -> Fault {
+    Fault::new(pointer, "unknown_field", "not by a batch")
+}
+
 pub struct Context {
     radius: i64,
     least_minutes: i64,
     places: HashMap<Uuid, Place>,
+    /// Whose each of the contacts is
+    contacts: HashMap<Uuid, Uuid>,
 }
 
 impl Imported for Visit {
@@ -83,7 +91,17 @@ impl Imported for Visit {
         };
         let customers: Vec<Uuid> = arrivals.iter().filter_map(customer).collect();
         let (radius, least_minutes, places) = surroundings(tx, &customers).await?;
-        Ok(Context { radius, least_minutes, places })
+        let contacts = |it: &Arrival<Self>| {
+            let before = it.before.as_ref().map(|it| &it.contact_ids);
+            it.item.details.contact_ids.as_ref().or(before).cloned().unwrap_or_default()
+        };
+        let contacts: Vec<Uuid> = arrivals.iter().flat_map(contacts).collect();
+        let contacts = if contacts.is_empty() {
+            HashMap::new()
+        } else {
+            contact::customers_of(tx.conn(), contacts).await?
+        };
+        Ok(Context { radius, least_minutes, places, contacts })
     }
 
     fn drafted(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {
@@ -112,11 +130,15 @@ impl Imported for Visit {
         after.source_system = Some(arrival.source_system.clone());
         after.external_id = Some(item.key.external_id.clone());
         let mut faults = after.faults();
+        faults.extend(after.foreign(&context.contacts));
         for (name, kind, sent) in [
             ("check_in", CheckKind::CheckIn, &item.check_in),
             ("check_out", CheckKind::CheckOut, &item.check_out),
         ] {
             let Some(sent) = sent else { continue };
+            if sent.photo_id.is_some() {
+                faults.push(not_in_batches(&format!("/{name}/photo_id")));
+            }
             let place = sent.place_faults().into_iter();
             faults.extend(
                 place.map(|it| Fault::new(format!("/{name}{}", it.pointer), it.code, it.message)),
@@ -136,9 +158,11 @@ impl Imported for Visit {
             let why = "before the check-in";
             faults.push(Fault::new("/check_out/occurred_at", "range", why));
         }
-        if item.outcome.follow_up.is_some() || item.outcome.attachment_ids.is_some() {
-            let why = "not by a batch";
-            faults.push(Fault::new("/follow_up", "unknown_field", why));
+        if item.outcome.follow_up.is_some() {
+            faults.push(not_in_batches("/follow_up"));
+        }
+        if item.outcome.attachment_ids.is_some() {
+            faults.push(not_in_batches("/attachment_ids"));
         }
         if faults.is_empty() {
             Ok(after.in_order().judged(context.least_minutes))

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ::customers::contact::Contact;
+use ::customers::contact;
 use ::customers::customer::Customer;
 use auth::reach::InReach;
 use auth::{Body, Caller, reference};
@@ -15,7 +15,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Array, Bool, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
-use platform::{Change, Conn, Date, Error, Fault, IfMatch, List, Resource, Result, Timestamp, Tx};
+use platform::{Change, Conn, Date, Error, IfMatch, List, Resource, Result, Timestamp, Tx};
 use schema::{customers, visit_checks, visits};
 use uuid::Uuid;
 
@@ -179,7 +179,7 @@ impl Visit {
         }
         .with(&new.details);
         check_day(tx, visit.planned_date)?;
-        visit.check_people(tx, caller).await?;
+        visit.check_people(tx).await?;
         let insert = diesel::insert_into(visits::table).values(&visit);
         insert.execute(tx.conn()).await.map_err(refused)?;
         tx.record(Change::created(&visit)).await?;
@@ -199,7 +199,7 @@ impl Visit {
         before.status.after(VisitAction::Change)?;
         let changes = changes.resolve(tx.conn(), caller).await?;
         let after = before.with(&changes.details);
-        after.check_people(tx, caller).await?;
+        after.check_people(tx).await?;
         before.save(tx, after).await
     }
 
@@ -213,36 +213,14 @@ impl Visit {
         Ok(after)
     }
 
-    /// Contacts are of this customer, and who comes along is there.
-    async fn check_people(&self, tx: &mut Tx, caller: &Caller) -> Result<()> {
+    async fn check_people(&self, tx: &mut Tx) -> Result<()> {
         let mut faults = self.faults();
-        let contacts = Contact::ids_of(tx.conn(), self.customer_id).await?;
-        let wanted = auth::reference::Wanted {
-            ids: self.participant_ids.iter().copied().collect(),
-            ..Default::default()
-        };
-        let people = auth::find_users(tx.conn(), caller, &wanted).await?;
-        let contacts = |id: &Uuid| contacts.contains(id);
-        faults.extend(strangers("contact_ids", &self.contact_ids, contacts));
-        let people = |id: &Uuid| people.has(id);
-        faults.extend(strangers("participant_ids", &self.participant_ids, people));
+        if !self.contact_ids.is_empty() {
+            let ids = self.contact_ids.iter().copied();
+            faults.extend(self.foreign(&contact::customers_of(tx.conn(), ids).await?));
+        }
         if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
     }
-}
-
-/// Those of a list that are not there, or stand there twice.
-fn strangers(name: &str, ids: &[Uuid], there: impl Fn(&Uuid) -> bool) -> Vec<Fault> {
-    let fault = |(index, id): (usize, &Uuid)| {
-        let pointer = format!("/{name}/{index}");
-        if !there(id) {
-            Some(Fault::unknown_reference(&pointer))
-        } else if ids[..index].contains(id) {
-            Some(Fault::new(pointer, "duplicate", "it stands there twice"))
-        } else {
-            None
-        }
-    };
-    ids.iter().enumerate().filter_map(fault).collect()
 }
 
 /// Where a customer is.

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{PlanSource, REFERENCES, RefuseReason, Validity, VisitStatus, VisitType};
+use super::{
+    CONTACTS, PARTICIPANTS, PlanSource, REFERENCES, RefuseReason, Validity, VisitStatus, VisitType,
+};
 
 text_enum! {
     pub enum VisitResult {
@@ -91,7 +93,9 @@ pub struct VisitDetails {
 impl Refers for NewVisit {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
-impl Refers for VisitChanges {}
+impl Refers for VisitChanges {
+    const REFERENCES: &'static [Reference] = &[CONTACTS, PARTICIPANTS];
+}
 
 /// Another day, and why
 #[derive(Debug, Clone, Deserialize, ToSchema)]

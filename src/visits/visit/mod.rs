@@ -9,6 +9,7 @@ mod rules;
 mod steps;
 
 use auth::Reference;
+use customers::contact::find_contacts;
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::Jsonb;
@@ -207,7 +208,13 @@ pub struct VisitCheck {
 const REFERENCES: &[Reference] = &[
     Reference { at: "customer", of: "customer", find: find_customers },
     Reference { at: "owner", of: "user", find: auth::find_users },
+    CONTACTS,
+    PARTICIPANTS,
 ];
+
+const CONTACTS: Reference = Reference { at: "contact_ids/*", of: "contact", find: find_contacts };
+const PARTICIPANTS: Reference =
+    Reference { at: "participant_ids/*", of: "user", find: auth::find_users };
 
 page! {
     /// A page of visits

@@ -1,5 +1,7 @@
 //! The state machine of visits, and which of them count (RULES 4.3).
 
+use std::collections::HashMap;
+
 use auth::Caller;
 use platform::{Error, Fault, Result, Timestamp, set};
 use uuid::Uuid;
@@ -140,7 +142,19 @@ impl Visit {
             let why = "only a refusal has one";
             faults.push(Fault::new("/refuse_reason", "contradiction", why));
         }
+        faults.extend(twice("contact_ids", &self.contact_ids));
+        faults.extend(twice("participant_ids", &self.participant_ids));
         faults
+    }
+
+    /// The contacts that another customer has, given whose each of them is.
+    pub(super) fn foreign(&self, customers: &HashMap<Uuid, Uuid>) -> Vec<Fault> {
+        let foreign = self.contact_ids.iter().enumerate().filter(|(_, id)| {
+            customers.get(id).is_some_and(|customer| *customer != self.customer_id)
+        });
+        let why = "it belongs to another customer";
+        let fault = |(index, _)| Fault::new(format!("/contact_ids/{index}"), "contradiction", why);
+        foreign.map(fault).collect()
     }
 
     pub(super) fn check(&self, kind: CheckKind) -> Option<&VisitCheck> {
@@ -189,6 +203,13 @@ impl Visit {
         }
         Err(Error::forbidden_because("not_your_visit", "only its owner does this"))
     }
+}
+
+/// What stands in a list for the second time.
+fn twice(name: &str, ids: &[Uuid]) -> Vec<Fault> {
+    let again = ids.iter().enumerate().filter(|(index, id)| ids[..*index].contains(id));
+    let why = "it stands there twice";
+    again.map(|(index, _)| Fault::new(format!("/{name}/{index}"), "duplicate", why)).collect()
 }
 
 #[cfg(test)]
