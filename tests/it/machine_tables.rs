@@ -11,26 +11,40 @@ const SELL: &[Role] = &[
     Role::BackOffice,
     Role::Erp,
 ];
-const MANAGE: &[Role] = &[Role::Admin, Role::SalesDirector, Role::SalesManager, Role::BackOffice];
-const DRAFT: &[Role] =
+pub const MANAGE: &[Role] =
+    &[Role::Admin, Role::SalesDirector, Role::SalesManager, Role::BackOffice];
+pub const DRAFT: &[Role] =
     &[Role::Admin, Role::SalesDirector, Role::SalesManager, Role::Salesperson, Role::BackOffice];
-const APPROVE: &[Role] = &[Role::Admin, Role::SalesDirector, Role::SalesManager];
+pub const APPROVE: &[Role] = &[Role::Admin, Role::SalesDirector, Role::SalesManager];
 
 pub struct Machine {
     /// Where its rows are, and what the feed calls them
     pub path: &'static str,
     pub type_: &'static str,
+    /// Some of it only the owner does, and each row has an owner of its own
+    pub personal: bool,
     pub actions: &'static [Action],
+}
+
+/// What comes of the same once more, where the status would still allow it.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Again {
+    ByStatus,
+    /// It is done once
+    Refused,
+    /// It goes through and changes nothing
+    Nothing,
 }
 
 pub struct Action {
     pub name: &'static str,
     pub body: Option<fn() -> Value>,
+    pub again: Again,
     /// For each status who may do it, and where it leads, if anywhere
     pub table: &'static [(&'static str, &'static [Role], Option<&'static str>)],
 }
 
-fn reason() -> Value {
+pub fn reason() -> Value {
     json!({ "reason": "because" })
 }
 
@@ -38,10 +52,12 @@ fn reason() -> Value {
 pub const CUSTOMERS: Machine = Machine {
     path: "customers",
     type_: "customer",
+    personal: false,
     actions: &[
         Action {
             name: "activate",
             body: None,
+            again: Again::ByStatus,
             table: &[
                 ("prospect", SELL, Some("active")),
                 ("active", SELL, None),
@@ -53,6 +69,7 @@ pub const CUSTOMERS: Machine = Machine {
         Action {
             name: "make-dormant",
             body: None,
+            again: Again::ByStatus,
             table: &[
                 ("prospect", SELL, None),
                 ("active", SELL, Some("dormant")),
@@ -64,6 +81,7 @@ pub const CUSTOMERS: Machine = Machine {
         Action {
             name: "lose",
             body: Some(reason),
+            again: Again::ByStatus,
             table: &[
                 ("prospect", SELL, Some("lost")),
                 ("active", SELL, Some("lost")),
@@ -75,6 +93,7 @@ pub const CUSTOMERS: Machine = Machine {
         Action {
             name: "blacklist",
             body: Some(reason),
+            again: Again::ByStatus,
             table: &[
                 ("prospect", MANAGE, Some("blacklisted")),
                 ("active", MANAGE, Some("blacklisted")),
@@ -86,6 +105,7 @@ pub const CUSTOMERS: Machine = Machine {
         Action {
             name: "reinstate",
             body: Some(reason),
+            again: Again::ByStatus,
             table: &[
                 ("prospect", MANAGE, None),
                 ("active", MANAGE, None),
@@ -101,10 +121,12 @@ pub const CUSTOMERS: Machine = Machine {
 pub const ORDERS: Machine = Machine {
     path: "orders",
     type_: "order",
+    personal: false,
     actions: &[
         Action {
             name: "submit",
             body: None,
+            again: Again::ByStatus,
             table: &[
                 ("draft", SELL, Some("submitted")),
                 ("submitted", SELL, None),
@@ -116,6 +138,7 @@ pub const ORDERS: Machine = Machine {
         Action {
             name: "confirm",
             body: None,
+            again: Again::ByStatus,
             table: &[
                 ("draft", MANAGE, None),
                 ("submitted", MANAGE, Some("confirmed")),
@@ -127,6 +150,7 @@ pub const ORDERS: Machine = Machine {
         Action {
             name: "close",
             body: None,
+            again: Again::ByStatus,
             table: &[
                 ("draft", MANAGE, None),
                 ("submitted", MANAGE, None),
@@ -138,6 +162,7 @@ pub const ORDERS: Machine = Machine {
         Action {
             name: "cancel",
             body: Some(reason),
+            again: Again::ByStatus,
             table: &[
                 ("draft", SELL, Some("cancelled")),
                 ("submitted", SELL, Some("cancelled")),
@@ -153,10 +178,12 @@ pub const ORDERS: Machine = Machine {
 pub const TARGETS: Machine = Machine {
     path: "targets",
     type_: "target",
+    personal: false,
     actions: &[
         Action {
             name: "PATCH",
             body: Some(|| json!({ "value": "31", "reason": "because" })),
+            again: Again::Nothing,
             table: &[
                 ("draft", DRAFT, Some("draft")),
                 ("approved", APPROVE, Some("approved")),
@@ -166,6 +193,7 @@ pub const TARGETS: Machine = Machine {
         Action {
             name: "approve",
             body: Some(|| json!({})),
+            again: Again::ByStatus,
             table: &[
                 ("draft", APPROVE, Some("approved")),
                 ("approved", APPROVE, None),
@@ -175,6 +203,7 @@ pub const TARGETS: Machine = Machine {
         Action {
             name: "close",
             body: None,
+            again: Again::ByStatus,
             table: &[
                 ("draft", APPROVE, None),
                 ("approved", APPROVE, Some("closed")),
@@ -184,6 +213,7 @@ pub const TARGETS: Machine = Machine {
         Action {
             name: "DELETE",
             body: None,
+            again: Again::ByStatus,
             table: &[
                 ("draft", DRAFT, Some("gone")),
                 ("approved", DRAFT, None),

@@ -1,0 +1,213 @@
+//! A company for the tables of the state machines: its people, and rows in any status.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+use salesbook::auth::Role;
+use salesbook::platform::{Clock, Timestamp};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::harness::{Actor, Service};
+use crate::machine_tables::Machine;
+
+/// A company in which every role has somebody.
+pub struct World<'a> {
+    service: &'a Service,
+    pub actors: Vec<(Role, Actor<'a>)>,
+    erp: Actor<'a>,
+    seller: Uuid,
+    team: Uuid,
+}
+
+/// A status as the database has it.
+pub fn real(status: &str) -> &str {
+    if status == "unreported" { "completed" } else { status }
+}
+
+pub async fn service() -> Service {
+    // A target of October can be closed by then.
+    let now = Timestamp("2026-11-20T04:00:00Z".parse().unwrap());
+    Service::start_at(Clock::fixed(now)).await
+}
+
+impl<'a> World<'a> {
+    pub async fn of(service: &'a Service) -> Self {
+        let mut actors = vec![];
+        for role in Role::ALL {
+            actors.push((*role, service.actor(*role).await));
+        }
+        let seller = service.actor(Role::Salesperson).await;
+        let manager = &actors.iter().find(|it| it.0 == Role::SalesManager).unwrap().1;
+        let team = service.team(None, manager, &[&seller]).await;
+        let erp = service.client(Role::Erp, "sap").await;
+        let seller = seller.id;
+        Self { service, actors, erp, seller, team }
+    }
+
+    /// An owner for each of so many rows, all in the team: the same, or one each.
+    pub async fn owners(&self, machine: &Machine, count: usize) -> Vec<Uuid> {
+        if !machine.personal {
+            return vec![self.seller; count];
+        }
+        let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
+        let list: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+        let (list, team) = (list.join(","), self.team);
+        let sql = format!(
+            "insert into users (id, version, username, name, name_pinyin, roles, active, team_id,
+                source_system, external_id, created_at, updated_at)
+            select id, 1, id, id, id, '{{salesperson}}', true, '{team}', 'test', id, now(), now()
+                from (select it::uuid as id from unnest('{{{list}}}'::text[]) it) as it;
+            insert into memberships select gen_random_uuid(), it::uuid, '{team}', false, '2000-01-01'
+                from unnest('{{{list}}}'::text[]) it"
+        );
+        self.service.sql(&sql).await;
+        self.service.directory_changed().await;
+        ids
+    }
+
+    /// Follow-ups are assigned one by one; only their status is made up.
+    async fn assigned(&self, customer: &Value, wanted: &[(&str, Uuid)]) -> Vec<String> {
+        let mut ids = vec![];
+        for some in wanted.chunks(8) {
+            let assign = some.iter().map(async |(_, assignee)| {
+                let new = json!({ "customer_id": customer, "assignee_id": assignee,
+                    "instruction": "回访", "due_at": "2026-12-01T04:00:00Z" });
+                let made = self.admin().post("/api/v1/follow-ups", new).await.expect(201);
+                made["id"].as_str().unwrap().to_owned()
+            });
+            ids.extend(join_all(assign).await);
+        }
+        for status in ["accepted", "in_progress", "submitted", "returned", "done", "cancelled"] {
+            let some = wanted.iter().zip(&ids).filter(|it| it.0.0 == status);
+            let some: Vec<String> = some.map(|it| format!("'{}'", it.1)).collect();
+            let some = some.join(",");
+            let sql = format!("update follow_ups set status = '{status}' where id in ({some})");
+            if !some.is_empty() {
+                self.service.sql(&sql).await;
+            }
+        }
+        ids
+    }
+
+    pub fn admin(&self) -> &Actor<'a> {
+        &self.actors.iter().find(|it| it.0 == Role::Admin).unwrap().1
+    }
+
+    /// Rows with these statuses that belong to these people, as an ERP reports them.
+    pub async fn rows(&self, machine: &Machine, wanted: &[(&str, Uuid)]) -> Vec<String> {
+        let customer = match machine.path {
+            "orders" | "visits" | "follow-ups" => {
+                let items = json!({ "items": [{ "external_id": "buyer", "name": "buyer",
+                    "latitude": 31.23, "longitude": 121.47 }] });
+                let made = self.erp.post("/api/v1/customers/batch", items).await.expect(200);
+                made["results"][0]["id"].clone()
+            }
+            _ => Value::Null,
+        };
+        if machine.path == "follow-ups" {
+            return self.assigned(&customer, wanted).await;
+        }
+        let item = |(n, (status, owner)): (usize, &(&str, Uuid))| {
+            let id = format!("{}-{n}", Uuid::now_v7());
+            match machine.path {
+                "visits" => visit(&id, status, *owner, &customer),
+                "customers" => json!({ "external_id": id, "name": id, "status": status,
+                    "owner_id": owner }),
+                "orders" => json!({ "external_id": id, "number": id, "status": status,
+                    "customer_id": customer, "order_date": "2026-11-02",
+                    "credits": [{ "user_id": owner, "share_percent": "100" }],
+                    "lines": [{ "quantity": "1", "amount": "10" }, { "quantity": "2", "amount": "20" }] }),
+                _ => json!({ "external_id": id, "status": status, "value": "30",
+                    "owner_type": "user", "owner_id": owner, "period_type": "month",
+                    "period_start": "2026-10-01", "dimension": "region", "dimension_value": id }),
+            }
+        };
+        let items: Vec<Value> = wanted.iter().enumerate().map(item).collect();
+        let path = format!("/api/v1/{}/batch", machine.path);
+        let told = self.erp.post(&path, json!({ "items": items })).await.expect(200);
+        assert_eq!(told["created"], wanted.len(), "{told:#}");
+        let results = told["results"].as_array().unwrap();
+        let ids: Vec<String> =
+            results.iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
+        if machine.path == "customers" {
+            self.tried(&ids).await;
+        }
+        ids
+    }
+
+    /// Three visits over two weeks to each: then a prospect may be lost.
+    async fn tried(&self, customers: &[String]) {
+        let visit = |customer: &String, day: &str| {
+            json!({ "external_id": format!("{customer} {day}"), "customer_id": customer,
+                "owner_id": self.seller, "planned_date": day })
+        };
+        let days = ["2026-10-01", "2026-10-08", "2026-10-15"];
+        let items: Vec<Value> =
+            customers.iter().flat_map(|it| days.map(|day| visit(it, day))).collect();
+        let told = self.erp.post("/api/v1/visits/batch", json!({ "items": items })).await;
+        assert_eq!(told.expect(200)["created"], 3 * customers.len());
+    }
+
+    /// Status, version and number of changes, for each row that is there.
+    pub async fn stored(&self, machine: &Machine) -> BTreeMap<String, (String, i64, i64)> {
+        let query = format!(
+            "select concat_ws(' ', id, coalesce((select it.status from {} it where it.id = c.id), 'gone'),
+                max(version), count(*)) from changes c where type = '{}' group by id",
+            machine.path.replace('-', "_"), machine.type_
+        );
+        let rows = self.service.texts(&query).await;
+        let rows = rows.iter().map(|row| {
+            let [id, status, version, changes] = row.split(' ').collect::<Vec<_>>()[..] else {
+                panic!("{row}")
+            };
+            let counts = (version.parse().unwrap(), changes.parse().unwrap());
+            (id.to_owned(), (status.to_owned(), counts.0, counts.1))
+        });
+        rows.collect()
+    }
+
+    /// What the ledger has for each order: its entries, and what is left of its 30.00.
+    async fn ledger(&self) -> BTreeMap<String, (i64, i64)> {
+        let query = "select concat_ws(' ', order_id, count(*), sum(amount)::bigint)
+            from sales_entries group by order_id";
+        let rows = self.service.texts(query).await;
+        let rows = rows.iter().map(|row| {
+            let parts: Vec<&str> = row.split(' ').collect();
+            (parts[0].to_owned(), (parts[1].parse().unwrap(), parts[2].parse().unwrap()))
+        });
+        rows.collect()
+    }
+
+    /// Each of these orders stands in the ledger as its way says, and no more than once.
+    pub async fn books_are_right(&self, ways: &BTreeMap<String, Vec<&str>>) {
+        let sold = |status: &&str| matches!(*status, "confirmed" | "closed");
+        let ledger = self.ledger().await;
+        for (id, way) in ways {
+            let expected = match (way.iter().any(sold), way.last().is_some_and(sold)) {
+                (false, _) => None,
+                (true, true) => Some((2, 30)),
+                (true, false) => Some((4, 0)),
+            };
+            assert_eq!(ledger.get(id).copied(), expected, "{id} {way:?}");
+        }
+    }
+}
+
+/// A visit whose evidence, if it has any, is of a place far away.
+fn visit(id: &str, status: &str, owner: Uuid, customer: &Value) -> Value {
+    let mut item = json!({ "external_id": id, "status": real(status), "owner_id": owner,
+        "customer_id": customer, "planned_date": "2026-11-19" });
+    let check = |at: &str| json!({ "occurred_at": at, "latitude": 31.5, "longitude": 121.47 });
+    if ["in_progress", "completed", "unreported"].contains(&status) {
+        item["check_in"] = check("2026-11-19T03:00:00Z");
+    }
+    if ["completed", "unreported"].contains(&status) {
+        item["check_out"] = check("2026-11-19T04:00:00Z");
+    }
+    if status == "completed" {
+        item["outcome"] = json!("informed");
+        item["complaint_answer"] = json!(false);
+    }
+    item
+}
