@@ -56,6 +56,7 @@ mod rivals;
 mod satisfaction;
 mod slow;
 mod steps;
+mod story;
 mod style;
 mod survey_links;
 mod surveys;
