@@ -31,6 +31,7 @@ mod gate;
 mod harness;
 mod hidden;
 mod input;
+mod instances;
 mod interrupted;
 mod inventing;
 mod keys;

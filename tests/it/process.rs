@@ -85,6 +85,10 @@ impl Process {
         self.child = Some(self.command("serve").stderr(log).spawn().unwrap());
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     /// How long it took until it was ready.
     pub async fn ready(&self, within: Duration) -> Duration {
         let start = Instant::now();
@@ -104,7 +108,7 @@ impl Process {
 
     /// Asks it to end; `None` when it has not within that time.
     pub async fn terminate(&mut self, within: Duration) -> Option<ExitStatus> {
-        signal("TERM", self.child.as_ref().unwrap().id());
+        signal("TERM", self.pid());
         self.ended(within).await
     }
 
