@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use crate::harness::Service;
 use crate::process::{Caller, Process, Told, count, often, texts};
 
-const TWINS: usize = 1000;
+pub const TWINS: usize = 1000;
 const EDITORS: usize = 200;
 const EDITS_OF_ONE: usize = 25;
 const SLOW: usize = 200;

@@ -24,6 +24,7 @@ mod days;
 mod docs;
 mod field_report_forms;
 mod field_reports;
+mod field_steps;
 mod field_tables;
 mod follow_ups;
 mod fuzz;
