@@ -22,6 +22,7 @@ mod contacts;
 mod customers;
 mod days;
 mod docs;
+mod field_points;
 mod field_report_forms;
 mod field_reports;
 mod field_steps;

@@ -45,7 +45,7 @@ pub fn is_a_good_refusal(answer: &Told) {
 }
 
 /// Repeats a request until the first one no longer runs, as a program would.
-async fn settled(caller: &Caller, path: &str, body: &Value, key: &str) -> Told {
+pub async fn settled(caller: &Caller, path: &str, body: &Value, key: &str) -> Told {
     let start = Instant::now();
     loop {
         let again = caller.post(path, body, key).await.unwrap();
