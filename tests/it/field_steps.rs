@@ -74,7 +74,7 @@ fn begun(stage: &Stage, _: &str, visit: &Told) -> Wish {
     Wish { path: format!("/visits/{}/check-in", visit.id()), body }
 }
 
-fn complaint(stage: &Stage, name: &str, more: Value) -> Wish {
+fn complaint(stage: &Stage, name: &str, more: &Value) -> Wish {
     let mut body = json!({ "customer_id": stage.customer, "source_system": "phone",
         "external_id": format!("{name}-1"), "category": "quality", "description": "外壳开裂" });
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -83,11 +83,11 @@ fn complaint(stage: &Stage, name: &str, more: Value) -> Wish {
 
 fn settled(stage: &Stage, name: &str) -> Wish {
     let how = json!({ "resolution": "换货", "root_cause": "受潮", "compensation_amount": "200" });
-    complaint(stage, name, json!({ "resolved": how }))
+    complaint(stage, name, &json!({ "resolved": how }))
 }
 
 fn registered(stage: &Stage, name: &str) -> Wish {
-    complaint(stage, name, json!({}))
+    complaint(stage, name, &json!({}))
 }
 
 fn filed(_: &Stage, _: &str, complaint: &Told) -> Wish {
