@@ -19,15 +19,18 @@ const BOARD: &str = "/api/v1/team/board";
 
 const PERIOD: &str = "from=2026-11-01&to=2026-12-01";
 
-/// Everything that is counted; reports on complaints, on the time they took and on what is not
-/// filed stand here, too, as soon as there are any.
-const COUNTED: [&str; 9] = [
+/// Everything that is counted.
+const COUNTED: [&str; 13] = [
     "/api/v1/reports/visits?PERIOD",
     "/api/v1/reports/coverage?group_by=owner&PERIOD",
     "/api/v1/reports/not-visited?days=1&as_of=2026-11-20",
     "/api/v1/reports/visit-intervals?as_of=2026-11-20",
     "/api/v1/reports/refusals?PERIOD",
     "/api/v1/reports/activity-funnel?PERIOD",
+    "/api/v1/reports/complaints?group_by=category&PERIOD",
+    "/api/v1/reports/sla?PERIOD",
+    "/api/v1/reports/unfiled",
+    "/api/v1/reports/repeat-complaints",
     "/api/v1/visits?total=exact",
     "/api/v1/complaints?total=exact",
     "/api/v1/follow-ups?total=exact",
@@ -105,9 +108,11 @@ async fn a_day_in_the_field() {
     let strange = [stranger.counts().await, other.counts().await];
     let funnel = format!("activity-funnel?{PERIOD}");
     let (visits, coverage) = (format!("visits?{PERIOD}"), format!("coverage?{PERIOD}"));
+    let (complaints, sla) = (format!("complaints?{PERIOD}"), format!("sla?{PERIOD}"));
 
     // Nobody has been there yet.
-    let nothing = json!({ "visits": 0, "follow_ups": 0, "next_attempts": 0 });
+    let nothing = json!({ "visits": 0, "follow_ups": 0, "next_attempts": 0, "complaints": 0,
+        "complaints_overdue": 0, "complaints_to_accept": 0, "complaints_to_file": 0 });
     assert_eq!(seller.today().await["counts"], nothing);
     for reader in [&seller, &manager] {
         let told = reader.totals(&coverage).await;
@@ -115,6 +120,8 @@ async fn a_day_in_the_field() {
         assert_eq!(reader.totals(&visits).await["planned"], 0);
         assert_eq!(reader.totals(&funnel).await["visits"], 0);
         assert_eq!(reader.total("complaints?").await, 0);
+        assert_eq!(reader.totals(&complaints).await["complaints"], 0);
+        assert_eq!(reader.totals(&sla).await["complaints"], 0);
     }
     let told = office.totals(&coverage).await;
     assert_eq!(figures(&told, &["customers", "visited"]), [2, 0]);
@@ -170,7 +177,13 @@ async fn a_day_in_the_field() {
     // The back office finds what is not filed; without that and the customer's word nothing ends.
     for reader in [&office, &manager, &seller] {
         assert_eq!(reader.total("complaints?filed=false&").await, 1);
+        let told = reader.totals("unfiled").await;
+        assert_eq!(figures(&told, &["complaints", "overdue"]), [1, 0]);
+        let told = reader.totals(&complaints).await;
+        assert_eq!(figures(&told, &["complaints", "resolved", "closed"]), [1, 1, 0]);
     }
+    assert_eq!(office.today().await["counts"]["complaints_to_file"], 1);
+    assert_eq!(manager.line(seller.id).await.unwrap()["complaints_unfiled"], 1);
     let close = async || step(&office.actor(), &complaint, "close", Value::Null).await;
     assert_eq!(close().await.expect(409)["code"], "not_filed");
     step(&seller.actor(), &complaint, "file", Value::Null).await.expect(403);
@@ -196,6 +209,16 @@ async fn a_day_in_the_field() {
         assert_eq!(reader.totals("visit-intervals?as_of=2026-11-20").await["visits"], 1);
         assert_eq!(reader.total("complaints?filed=true&status=closed&").await, 1);
         assert_eq!(reader.total("complaints?filed=false&").await, 0);
+        assert_eq!(reader.totals("unfiled").await["complaints"], 0);
+        assert_eq!(reader.totals("repeat-complaints").await["chains"], 0);
+        let told = reader.totals(&complaints).await;
+        let names = ["complaints", "resolved", "closed", "on_the_spot", "compensation"];
+        let expected = [json!(1), json!(0), json!(1), json!(1), json!("200.0000")];
+        assert_eq!(figures(&told, &names), expected);
+        let told = reader.totals(&sla).await;
+        let names = ["complaints", "resolution_kept", "resolution_late", "resolution_percent"];
+        let expected = [json!(1), json!(1), json!(0), json!("100.00")];
+        assert_eq!(figures(&told, &names), expected);
         assert_eq!(reader.total("follow-ups?source=visit&").await, 1);
         let content = reader.actor().get(&format!("{photo}/content")).await;
         assert_eq!(content.header("content-type"), "image/jpeg");
@@ -209,8 +232,14 @@ async fn a_day_in_the_field() {
     assert_eq!(today["visits"][0]["status"], "completed");
     for reader in [&manager, &office] {
         let line = reader.line(seller.id).await.unwrap();
-        let names = ["visits_planned", "visits_completed", "visits_valid", "follow_ups_open"];
-        assert_eq!(figures(&line, &names), [1, 1, 1, 1]);
+        let names = [
+            "visits_planned",
+            "visits_completed",
+            "visits_valid",
+            "follow_ups_open",
+            "complaints_unfiled",
+        ];
+        assert_eq!(figures(&line, &names), [1, 1, 1, 1, 0]);
         assert_eq!(line["in_progress"], Value::Null);
     }
 
