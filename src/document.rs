@@ -35,6 +35,8 @@ use crate::app;
         (name = "products", description = "What we sell, 产品"),
         (name = "orders", description = "What was sold, 订单"),
         (name = "targets", description = "What shall be sold, 目标 and 定额"),
+        (name = "follow_ups", description = "What somebody shall see to, 客户跟踪"),
+        (name = "visits", description = "Being there, 拜访"),
         (name = "complaints", description = "What customers are not content with, 客户投诉"),
         (name = "attachments", description = "Files of any resource, 附件"),
         (name = "worklists", description = "What there is to do today, 工作台"),
