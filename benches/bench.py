@@ -32,6 +32,8 @@ SECONDS = float(os.environ.get("BENCH_SECONDS", 5))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", 3))
 SCALE = float(os.environ.get("BENCH_SCALE", 1))
 CUSTOMERS, ORDERS = int(100_000 * SCALE), int(500_000 * SCALE)
+VISITS = int(os.environ.get("BENCH_VISITS", 10_000_000 * SCALE))
+PEOPLE = 16  # who check in and out at the same time
 BATCH = 10_000
 PG = Path(os.environ["PG_BIN_DIR"])
 BINARY = Path(os.environ["SALESBOOK_BIN"])
@@ -107,6 +109,12 @@ class Service:
         self.psql("-q", *variables, "-f", HERE / "data.sql")
         say(f"{self.customers} customers, {self.orders} orders in {time.monotonic() - began:.0f} s")
 
+    def load_visits(self, each, blocks):
+        began = time.monotonic()
+        self.psql("-q", "-v", f"customers={self.customers}", "-v", f"visits={VISITS}",
+                  "-v", f"each={each}", "-v", f"blocks={blocks}", "-f", HERE / "visits.sql")
+        say(f"{VISITS} visits in {time.monotonic() - began:.0f} s")
+
     def psql(self, *args, **more):
         command = [PG / "psql", "-XAt", "-v", "ON_ERROR_STOP=1", *args]
         done = subprocess.run(command, env=self.database, text=True, capture_output=True, **more)
@@ -171,6 +179,12 @@ class Service:
         return [(text, values) for _, text, values in found if not own.search(text)]
 
 
+def uuid_of(kind, number):
+    """The same as `row_id` in SQL, of an expression."""
+    return (f"(lpad(to_hex(1700000000000 + {number}), 12, '0') || '7' || lpad('{kind}', 3, '0') || "
+            f"'8000' || lpad(to_hex({number}), 12, '0'))::uuid")
+
+
 def literal(statement, values, expression=lambda value: value):
     """A statement with literals in place of its parameters, fit for pgbench."""
     def value(match):
@@ -202,8 +216,8 @@ class Figures:
         return f"{statistics.median(self.p50):.1f} / {statistics.median(self.p99):.1f}"
 
 
-def wrk(service, script, connections, args, seconds=SECONDS):
-    command = ["wrk", "-t2", f"-c{connections}", f"-d{max(seconds, 1):.0f}s", "--timeout", "10s",
+def wrk(service, script, connections, args, seconds=SECONDS, threads=2):
+    command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{max(seconds, 1):.0f}s", "--timeout", "10s",
                "-s", HERE / script, service.url, "--", *args]
     env = {**os.environ, "BENCH_DIR": str(HERE)}
     done = subprocess.run(command, env=env, text=True, capture_output=True)
@@ -362,6 +376,8 @@ class Bench:
             ("customers", [{"name": "基准{n}贸易有限公司", "city": "上海", "phone": "{n}",
                             "region": "Region 3", "industry": "trade"}]),
             ("orders", [{"customer_id": it, "lines": lines} for it in customers]),
+            ("complaints", [{"customer_id": it, "category": "quality", "channel": "phone",
+                             "description": "外壳开裂,客户要求换货"} for it in customers]),
         ]
         for what, bodies in cases:
             path, user = f"/api/v1/{what}", "user5"
@@ -403,7 +419,7 @@ class Bench:
             # What is compared with other rows or unique, beside the name as it was sent.
             if bare.startswith("基准") and " " not in bare:
                 return f"('x' || {unique})"
-            if "lock" in self.current:
+            if "advisory" in self.current:
                 return ":k::bigint"
             if "unnest(" in self.current:  # literals have no type there
                 return value + ("::uuid[]" if re.match(r"'\{[0-9a-f]{8}-", value) else "::date[]")
@@ -498,6 +514,123 @@ class Bench:
         self.row(name, f"{ours * 1000:,.1f} ms", f"{theirs * 1000:,.1f} ms",
                  f"{ours / theirs:.2f}", f"≤ {goal}", ours / theirs <= goal)
 
+    # The field: visits and what is to be done
+
+    def field(self):
+        each = int(max(SECONDS, 1) * 400) + 400
+        self.full.load_visits(each, 2 * ROUNDS + 1)
+        self.history()
+        self.visit_report()
+        asked = self.full.statements("GET", "/api/v1/me/today", user="user5")
+        self.row("GET /me/today, statements", str(len(asked)), "–", "–", "≤ 3", len(asked) <= 3)
+        self.checks(each)
+
+    def history(self):
+        """The visits to the customer who has the most."""
+        customer, connection = row_id(5, 1), HTTPConnection("127.0.0.1", self.full.port)
+        most = int(self.full.sql(f"select count(*) from visits where customer_id = '{customer}' "
+                                 "and status = 'completed'"))
+        # Its owner, and whoever leads them; sealed cursors are theirs.
+        for who, user in [("salesperson", "user2"), ("manager of 20", "user102")]:
+            def get(cursor, limit):
+                path = f"/api/v1/visits?customer_id={customer}&limit={limit}"
+                path += f"&cursor={cursor}" if cursor else ""
+                headers = {"Authorization": f"Bearer {self.full.token(user)}"}
+                connection.request("GET", path, headers=headers)
+                answer = json.loads(connection.getresponse().read())
+                if "next_cursor" not in answer:
+                    sys.exit(f"no page after {path}: {str(answer)[:300]}")
+                return answer["next_cursor"]
+
+            first = f"/api/v1/visits?customer_id={customer}&limit=50"
+            asked = self.full.statements("GET", first, user=user)
+            self.count(f"GET /visits?customer_id=, {who}", asked)
+            # A reference is looked up before; both sides ask the same.
+            script = self.work / f"history.{user}.sql"
+            text = "".join(literal(statement, values) for statement, values in asked)
+            script.write_text("\\timing on\n" + text * 200)
+            ours, theirs = [], []
+            get(None, 50)
+            for _ in range(ROUNDS):
+                ours += [self.seconds(lambda: get(None, 50)) for _ in range(200)]
+                told = re.findall(r"^Time: ([\d.]+)", self.full.psql("-f", script), re.M)
+                told = [float(it) / 1000 for it in told]
+                theirs += [sum(told[at:at + len(asked)]) for at in range(0, len(told), len(asked))]
+            self.slower(f"A customer's visits, first page of 50, {who}", ours, theirs, 2)
+            wanted, cursor = min(1000, most // 10 - 1), None
+            for _ in range(wanted - 1):
+                cursor = get(cursor, 10)
+            pairs = [(self.seconds(lambda: get(cursor, 10)), self.seconds(lambda: get(None, 10)))
+                     for _ in range(300)]
+            self.slower(f"Page {wanted:,} of them against page 1, {who}", *zip(*pairs), 1.5)
+
+    def visit_report(self):
+        year = date.today().year
+        path = f"/api/v1/reports/visits?from={year - 1}-11-01&to={year}-11-01"
+        asked = self.full.statements("GET", path)
+        script = self.work / "visits_report.sql"
+        script.write_text("".join(literal(statement, values) for statement, values in asked))
+        ours, theirs = [], []
+        for _ in range(max(ROUNDS, 3)):
+            ours.append(self.seconds(lambda: self.full.call("GET", path)))
+            theirs.append(self.seconds(lambda: self.full.psql("-q", "-o", "/dev/null", "-f", script)))
+        self.slower("GET /reports/visits of a year", ours, theirs, 1.3)
+
+    # P5, by people who are at one place at a time
+
+    def checks(self, each):
+        def visit(block, person, number):
+            return row_id(9, (block * PEOPLE + person) * each + number)
+
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        there = {"occurred_at": now, "latitude": 31.23, "longitude": 121.47, "accuracy_m": 9,
+                 "fix_age_s": 2}
+        gone = {**there, "outcome": "informed", "complaint_answer": False}
+        folder = self.work / "checks"
+        folder.mkdir()
+        (folder / "bodies").write_text(json.dumps(there) + "\n" + json.dumps(gone) + "\n")
+        last, text = 2 * ROUNDS, ["\\set k :k + 1\n"]
+        one, person, count = visit(last, 4, 0), row_id(2, 5), 0
+        number = "(:base::bigint + :client_id::bigint * :each::bigint + :k::bigint)"
+        ids = {one: uuid_of("9", number), person: uuid_of("2", "(1 + :client_id::bigint)")}
+        for step, body in [("check-in", there), ("check-out", gone)]:
+            key = str(uuid.uuid4())
+            asked = self.full.statements("POST", f"/api/v1/visits/{one}/{step}", body,
+                                         user="user5", key=key)
+            self.count(f"POST /visits/{{id}}/{step}", asked)
+            for statement, values in asked:
+                def expression(value, statement=statement, key=key, step=step):
+                    bare = value.strip("'")
+                    if bare in ids:
+                        return ids[bare]
+                    if bare == key:
+                        return f"('{step}-' || {number} || '-' || :client_id::text)"
+                    if "pg_try_advisory" in statement:
+                        return f"{number}::bigint"
+                    if value == f"'{{{person}}}'":
+                        return f"array[{ids[person]}]"
+                    if "unnest(" in statement:
+                        return value + ("::uuid[]" if re.match(r"'\{[0-9a-f]{8}-", value) else "")
+                    return value
+                text.append(literal(statement, values, expression))
+        script = self.work / "checks.sql"
+        script.write_text("".join(text))
+        ours, theirs = Figures(), Figures()
+        free = "update visit_checks set open = false where open"
+        for at in range(ROUNDS):
+            (folder / "tokens").write_text("".join(
+                self.full.token(f"user{n + 1}") + "\n" for n in range(PEOPLE)))
+            for n in range(PEOPLE):
+                lines = "".join(visit(2 * at, n, it) + "\n" for it in range(each))
+                (folder / f"ids.{n + 1}").write_text(lines)
+            self.full.sql(free)
+            ours.add(*wrk(self.full, "checks.lua", PEOPLE, [folder, f"r{at}"], threads=PEOPLE))
+            self.full.sql(free)
+            base = (2 * at + 1) * PEOPLE * each - 1
+            theirs.add(pgbench(self.full, [script], each=2, variables=[
+                "-Dk=0", f"-Dbase={base}", f"-Deach={each}"]))
+        self.against("P5 POST check-in and check-out in turn, 16 people", 0.30, ours, theirs)
+
     # P8
 
     def absolute(self, name, value, goal, unit):
@@ -525,7 +658,7 @@ class Bench:
             service.load()
         self.start_again()
         for part in (self.reads, self.lists, self.reports, self.pages, self.writes, self.batches,
-                     self.sizes):
+                     self.field, self.sizes):
             part()
 
     def stop(self):
@@ -580,7 +713,8 @@ def report(bench):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the table into README.md")
-    parser.add_argument("--only", help="some of reads, lists, reports, pages, writes, batches")
+    parser.add_argument(
+        "--only", help="some of reads, lists, reports, pages, field, writes, batches")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     random.seed(1)
