@@ -183,7 +183,7 @@ fn office_item(
         if random.percent(50) { leader_of(case.seller).unwrap_or("fang.wen") } else { "fang.wen" };
     let accepted = case.when + (respond + if late { 30 * 60 } else { 0 }).minutes();
     let settled = case.day.saturating_add((takes + i64::from(late)).days());
-    let (resolution, cause) = (
+    let (answer, root_cause) = (
         *random.choose(&["换货,并承担运费", "补开单据", "派技术人员上门", "退差价"]),
         *random.choose(&["包装不防潮", "仓库拣货错误", "供应商批次问题", "系统资料未更新"]),
     );
@@ -221,8 +221,8 @@ fn office_item(
         return None;
     }
     item["resolution_mode"] = "office".into();
-    item["resolution"] = resolution.into();
-    item["root_cause"] = cause.into();
+    item["resolution"] = answer.into();
+    item["root_cause"] = root_cause.into();
     item["resolved_at"] = at(settled, 16 * 60).to_string().into();
     if let Some(paid) = paid {
         item["compensation_amount"] = paid.into();

@@ -56,7 +56,7 @@ pub async fn fill(
             }
         }
         counts.seconds = began.elapsed().as_secs_f64();
-        new = usize::try_from(counts.created).ok() == Some(items.len());
+        new = counts.created == items.len();
         summary.files.push(counts);
     }
     for login in &company.logins {

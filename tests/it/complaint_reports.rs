@@ -49,7 +49,11 @@ pub async fn complaints(service: &Service, field: &Field<'_>) {
         let day = if n % 6 == 5 {
             "2026-06-19".into()
         } else {
-            format!("2026-{:02}-{:02}", 2 + n % 5, if n % 4 == 0 { 28 } else { 1 + n % 19 })
+            format!(
+                "2026-{:02}-{:02}",
+                2 + n % 5,
+                if n.is_multiple_of(4) { 28 } else { 1 + n % 19 }
+            )
         };
         let received = at(&format!("{day}T17:{n:02}:00Z"));
         let later =
@@ -98,9 +102,7 @@ pub async fn complaints(service: &Service, field: &Field<'_>) {
         if n.is_multiple_of(6) && (open || complaint["status"] == "resolved") {
             step(&office, &path, "dispatch", Value::Null).await.expect(200);
         }
-        if n % 4 == 1
-            && complaint["status"] == "resolved"
-            && received(complaint) >= "2026-06-01".to_owned()
+        if n % 4 == 1 && complaint["status"] == "resolved" && *received(complaint) >= *"2026-06-01"
         {
             step(&office, &path, "reopen", json!({ "reason": "又坏了" })).await.expect(200);
         }
@@ -153,11 +155,12 @@ fn figures(of: &[&Value]) -> Value {
         "compensation_without_rate": count(of, unpriced) })
 }
 
+type Key<'a> = Box<dyn Fn(&Value) -> String + 'a>;
+
 async fn check_groups(actor: &Actor<'_>, of: &[&Value], regions: &BTreeMap<String, String>) {
     let month = |it: &Value| received(it)[..7].to_owned();
     let region = |it: &Value| regions[text(it, "customer_id")].clone();
     let by = |name: &'static str| move |it: &Value| text(it, name).to_owned();
-    type Key<'a> = Box<dyn Fn(&Value) -> String + 'a>;
     let groupings: [(&str, &[&str], Key<'_>); 9] = [
         ("product", &["product_id"], Box::new(by("product_id"))),
         ("category", &["category"], Box::new(by("category"))),
