@@ -21,10 +21,10 @@ select format('drop index %I', indexname) from indexes \gexec
 
 insert into visits (id, version, owner_id, customer_id, contact_ids, participant_ids, visit_type,
         plan_source, planned_date, purpose, remote, status, outcome, summary, complaint_answer,
-        duration_min, validity, attachment_ids, created_at, updated_at)
+        duration_min, validity, attachment_ids, created_at, updated_at, in_fence)
     select pg_temp.id(8, n), 3, pg_temp.id(2, 1 + customer % 100), pg_temp.id(5, customer), '{}',
         '{}', 'planned', 'weekly', day, '季度回访', false, 'completed', 'informed', '客户对样品满意',
-        false, 30, 'valid', '{}', day, day
+        false, 30, 'valid', '{}', day, day, true
     from (
         select n, case when n % 500 = 0 then 1 else 1 + n * 7919 % :customers end as customer,
             current_date - 1 - ((:visits - n) * 1825 / :visits)::int as day

@@ -7,52 +7,23 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload, web::Data}
 use auth::{Caller, Refers};
 use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
-use platform::{Clock, Conn, Date, Db, Error, Fault, NoFilter, Query, Result, Timestamp};
+use platform::{Clock, Conn, Date, Db, Error, NoFilter, Query, Result, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::future::{Ready, ready};
+use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
-use utoipa::{IntoParams, ToSchema};
 
 use crate::csv;
 use crate::filter::{self, Filter, Narrows};
+use crate::form::FormQuery;
 use crate::period::{PeriodQuery, Range, Spans};
 use crate::sql::Binds;
 
 /// Beyond that a JSON answer is refused; CSV is streamed and has no limit.
 const MOST_ROWS: usize = 200_000;
-
-/// In which form to answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    Json,
-    Csv,
-    /// Not available yet
-    Xlsx,
-    /// Not available yet
-    Svg,
-    /// Not available yet
-    Html,
-}
-
-/// How a report is answered.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct FormQuery {
-    /// The business date to look from, 基准日; today unless told. What was booked after a day that
-    /// is told does not count.
-    pub as_of: Option<Date>,
-    /// What was known at that time; not available yet
-    known_at: Option<Timestamp>,
-    /// `json` or `csv`; instead of an `Accept` header
-    #[param(inline)]
-    format: Option<Format>,
-    /// Begin a CSV with a byte order mark, as some spreadsheets need
-    bom: Option<bool>,
-}
 
 /// The query string of a report: its own parameters, its filter, its period, its form.
 #[derive(Debug, Deserialize)]
@@ -145,6 +116,8 @@ pub struct Plan {
     /// The report's name in its path
     pub name: &'static str,
     pub binds: Binds,
+    /// `with …`, what rows and totals are both made of: then one statement makes them
+    pub shared: String,
     /// Selects the rows, in their order
     pub rows: String,
     /// Selects the one row of totals
@@ -156,7 +129,32 @@ pub struct Plan {
 impl Plan {
     /// A plan without refusals.
     pub fn new(name: &'static str, binds: Binds, rows: String, totals: String) -> Self {
-        Self { name, binds, rows, totals, refusals: vec![] }
+        Self { name, binds, shared: String::new(), rows, totals, refusals: vec![] }
+    }
+
+    /// The rows with what they are made of, for a statement of their own.
+    pub fn all_rows(&self) -> String {
+        [self.shared.as_str(), &self.rows].join(" ")
+    }
+
+    /// The rows, one more of them than may be answered, and their totals.
+    async fn read(&self, conn: &mut Conn) -> Result<(Vec<Line>, Line)> {
+        let (rows, totals) = (as_lines(&self.rows), as_lines(&self.totals));
+        let rows = format!("{rows} limit {}", MOST_ROWS + 1);
+        if self.shared.is_empty() {
+            let rows = self.binds.query(&rows).load(conn).await?;
+            return Ok((rows, self.binds.query(&totals).get_result(conn).await?));
+        }
+        let both = format!(
+            "{} select line from (
+                select 0 as part, row_number() over () as place, line from ({rows}) as listed
+                union all select 1, 1, line from ({totals}) as summed
+            ) as lines order by part, place",
+            self.shared
+        );
+        let mut rows: Vec<Line> = self.binds.query(&both).load(conn).await?;
+        let totals = rows.pop().ok_or_else(|| Error::internal("a report has totals"))?;
+        Ok((rows, totals))
     }
 }
 
@@ -218,7 +216,7 @@ impl Desk {
         F: Refers + Narrows + DeserializeOwned,
         P: Spans + DeserializeOwned,
     {
-        let csv = self.wants_csv(&asked.form)?;
+        let csv = asked.form.wants_csv(self.accept.as_deref())?;
         let range = asked.period.range()?;
         let conn = &mut *self.db.conn().await?;
         let asked = auth::reference::parameters(conn, caller, asked).await?;
@@ -238,22 +236,6 @@ impl Desk {
         })
     }
 
-    fn wants_csv(&self, form: &FormQuery) -> Result<bool> {
-        let later = |name: &str| {
-            let fault = Fault::new(name, "not_available", "not available yet");
-            Error::bad_request("not_available", "not available yet").faults(vec![fault])
-        };
-        if form.known_at.is_some() {
-            return Err(later("/known_at"));
-        }
-        match form.format {
-            Some(Format::Json) => Ok(false),
-            Some(Format::Csv) => Ok(true),
-            Some(_) => Err(later("/format")),
-            None => accepts_csv(self.accept.as_deref()),
-        }
-    }
-
     async fn carry_out(
         self,
         plan: Plan,
@@ -262,7 +244,7 @@ impl Desk {
         as_of: Date,
         range: Range,
     ) -> Result<HttpResponse> {
-        if self.wants_csv(form)? {
+        if form.wants_csv(self.accept.as_deref())? {
             return csv::stream(self.db, plan, form.bom == Some(true)).await;
         }
         let mut parameters = sent.clone();
@@ -301,37 +283,18 @@ struct Answer {
     totals: Box<RawValue>,
 }
 
-/// The media types that can be had, in the order of the header; `q` does not outweigh it.
-fn accepts_csv(accept: Option<&str>) -> Result<bool> {
-    let Some(accept) = accept.filter(|accept| !accept.trim().is_empty()) else { return Ok(false) };
-    let kinds = accept.split(',').filter(|kind| !kind.replace(' ', "").ends_with(";q=0"));
-    let mut kinds = kinds.filter_map(|kind| kind.split(';').next()).map(str::trim);
-    let known = kinds.find_map(|kind| match kind.to_ascii_lowercase().as_str() {
-        "application/json" | "application/*" | "*/*" => Some(false),
-        "text/csv" => Some(true),
-        _ => None,
-    });
-    known.ok_or_else(|| {
-        let detail = "reports are application/json or text/csv";
-        Error::new(StatusCode::NOT_ACCEPTABLE, "not_available").detail(detail)
-    })
-}
-
 /// All statements see one state of the database, so that totals are those of the rows.
 async fn rows(conn: &mut Conn, plan: &Plan) -> Result<(Vec<Box<RawValue>>, Box<RawValue>, String)> {
     let mut snapshot = conn.build_transaction().read_only().repeatable_read();
     snapshot
         .run(async |conn| {
             refuse(conn, plan).await?;
-            let most = MOST_ROWS + 1;
-            let rows = format!("{} limit {most}", as_lines(&plan.rows));
-            let rows: Vec<Line> = plan.binds.query(&rows).load(conn).await?;
+            let (rows, totals) = plan.read(conn).await?;
             if rows.len() > MOST_ROWS {
                 let detail = "more than 200,000 rows: ask for less, or for CSV";
                 let status = StatusCode::UNPROCESSABLE_ENTITY;
                 return Err(Error::new(status, "too_many_rows").detail(detail));
             }
-            let totals: Line = plan.binds.query(&as_lines(&plan.totals)).get_result(conn).await?;
             let currency = "select coalesce((select currency from company), '') as line";
             let currency: Line = diesel::sql_query(currency).get_result(conn).await?;
             let rows = rows.into_iter().map(|row| raw(row.line)).collect::<Result<_>>()?;
@@ -383,22 +346,4 @@ macro_rules! report {
             pub totals: $totals,
         }
     };
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_reader_accepts() {
-        let wants = |accept: &str| accepts_csv(Some(accept)).map_err(|e| e.problem().status);
-        assert_eq!(accepts_csv(None).ok(), Some(false));
-        assert_eq!(wants(""), Ok(false));
-        assert_eq!(wants("text/csv"), Ok(true));
-        assert_eq!(wants("Text/CSV; charset=utf-8"), Ok(true));
-        assert_eq!(wants("text/csv;q=0, application/json"), Ok(false));
-        assert_eq!(wants("text/html,application/xhtml+xml,*/*;q=0.8"), Ok(false));
-        assert_eq!(wants("application/vnd.ms-excel"), Err(406));
-        assert_eq!(wants("image/svg+xml, text/html"), Err(406));
-    }
 }

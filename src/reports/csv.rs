@@ -53,12 +53,12 @@ async fn send(db: &Db, plan: &Plan, bom: bool, sender: &Sender<Result<Bytes>>) -
     let conn = &mut *db.conn().await?.within(READING);
     refuse(conn, plan).await?;
     // The columns of no rows: one row of nulls, which the planner makes without running anything.
-    let columns =
-        format!("select it.* from (select) as one left join ({}) as it on false", plan.rows);
+    let all = plan.all_rows();
+    let columns = format!("select it.* from (select) as one left join ({all}) as it on false");
     let columns: Line = plan.binds.query(&as_lines(&columns)).get_result(conn).await?;
     let mut table = Table::new(bom);
     table.write(cells(&columns.line)?.0.iter().map(|(name, _)| name.as_str()))?;
-    let rows = plan.binds.query(&as_lines(&plan.rows));
+    let rows = plan.binds.query(&as_lines(&all));
     let mut rows = rows.load_stream::<Line>(conn).await?;
     while let Some(row) = rows.try_next().await? {
         table.write(cells(&row.line)?.0.iter().map(|(_, value)| cell(value)))?;

@@ -14,6 +14,7 @@ mod csv;
 pub mod explain;
 pub mod filter;
 pub mod forecast;
+mod form;
 pub mod group;
 mod grouping;
 pub mod measure;

@@ -700,6 +700,7 @@ diesel::table! {
         external_id -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        in_fence -> Bool,
     }
 }
 

@@ -171,12 +171,13 @@ impl Imported for Visit {
         }
     }
 
-    async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
+    async fn store<'a>(tx: &mut Tx, drafts: &[&'a Draft<Self>]) -> Result<()> {
         for drafts in drafts.chunks(1000) {
             let rows: Vec<&Self> = drafts.iter().map(|it| &it.after).collect();
             let ids: Vec<Uuid> = rows.iter().map(|it| it.id).collect();
+            let row = |it: &&'a Self| (*it, visits::in_fence.eq(it.is_in_fence()));
             diesel::insert_into(visits::table)
-                .values(rows.clone())
+                .values(rows.iter().map(row).collect::<Vec<_>>())
                 .on_conflict(visits::id)
                 .do_update()
                 .set((
@@ -202,6 +203,7 @@ impl Imported for Visit {
                     visits::complaint_answer.eq(excluded(visits::complaint_answer)),
                     visits::duration_min.eq(excluded(visits::duration_min)),
                     visits::validity.eq(excluded(visits::validity)),
+                    visits::in_fence.eq(excluded(visits::in_fence)),
                     visits::source_system.eq(excluded(visits::source_system)),
                     visits::external_id.eq(excluded(visits::external_id)),
                     visits::updated_at.eq(excluded(visits::updated_at)),

@@ -206,7 +206,8 @@ impl Visit {
     pub(super) async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
         let after = self.next(after, tx.now);
         if after != *self {
-            let update = diesel::update(visits::table.find(self.id)).set(&after);
+            let row = (&after, visits::in_fence.eq(after.is_in_fence()));
+            let update = diesel::update(visits::table.find(self.id)).set(row);
             update.execute(tx.conn()).await.map_err(refused)?;
             tx.record(Change::updated(self, &after)).await?;
         }

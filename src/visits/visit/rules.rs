@@ -165,6 +165,11 @@ impl Visit {
         self.checks.iter().find(|it| it.user_id == user && it.kind == kind)
     }
 
+    /// The owner came where the customer is.
+    pub(super) fn is_in_fence(&self) -> bool {
+        self.check(CheckKind::CheckIn).is_some_and(|it| it.geo_status == GeoStatus::InFence)
+    }
+
     /// With its duration, and whether it counts 有效拜访: completed, long enough, with an outcome and
     /// the answer about complaints, and within the fence or approved by a manager. A visit by
     /// telephone counts only for informing somebody.
@@ -173,7 +178,7 @@ impl Visit {
         let minutes = |(start, end): (&VisitCheck, &VisitCheck)| {
             i32::try_from((end.occurred_at.0 - start.occurred_at.0).get_seconds() / 60).ok()
         };
-        let evidence = start.is_some_and(|it| it.geo_status == GeoStatus::InFence);
+        let evidence = self.is_in_fence();
         let offline = start.iter().chain(&end).any(|it| it.offline_delay_s > OFFLINE_S);
         self.duration_min = start.zip(end).and_then(minutes);
         let complete = self.outcome.is_some()

@@ -1,0 +1,2 @@
+drop statistics visits_month;
+alter table visits drop column in_fence;

@@ -1,0 +1,89 @@
+//! In which form a report is answered: JSON, or CSV for a table.
+
+use actix_web::http::StatusCode;
+use platform::{Date, Error, Fault, Result, Timestamp};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+/// In which form to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    Json,
+    Csv,
+    /// Not available yet
+    Xlsx,
+    /// Not available yet
+    Svg,
+    /// Not available yet
+    Html,
+}
+
+/// How a report is answered.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct FormQuery {
+    /// The business date to look from, 基准日; today unless told. What was booked after a day that
+    /// is told does not count.
+    pub as_of: Option<Date>,
+    /// What was known at that time; not available yet
+    known_at: Option<Timestamp>,
+    /// `json` or `csv`; instead of an `Accept` header
+    #[param(inline)]
+    format: Option<Format>,
+    /// Begin a CSV with a byte order mark, as some spreadsheets need
+    pub bom: Option<bool>,
+}
+
+impl FormQuery {
+    /// 400 for a form that there is not yet, 406 for none that there is.
+    pub fn wants_csv(&self, accept: Option<&str>) -> Result<bool> {
+        let later = |name: &str| {
+            let fault = Fault::new(name, "not_available", "not available yet");
+            Error::bad_request("not_available", "not available yet").faults(vec![fault])
+        };
+        if self.known_at.is_some() {
+            return Err(later("/known_at"));
+        }
+        match self.format {
+            Some(Format::Json) => Ok(false),
+            Some(Format::Csv) => Ok(true),
+            Some(_) => Err(later("/format")),
+            None => accepts_csv(accept),
+        }
+    }
+}
+
+/// The media types that can be had, in the order of the header; `q` does not outweigh it.
+fn accepts_csv(accept: Option<&str>) -> Result<bool> {
+    let Some(accept) = accept.filter(|accept| !accept.trim().is_empty()) else { return Ok(false) };
+    let kinds = accept.split(',').filter(|kind| !kind.replace(' ', "").ends_with(";q=0"));
+    let mut kinds = kinds.filter_map(|kind| kind.split(';').next()).map(str::trim);
+    let known = kinds.find_map(|kind| match kind.to_ascii_lowercase().as_str() {
+        "application/json" | "application/*" | "*/*" => Some(false),
+        "text/csv" => Some(true),
+        _ => None,
+    });
+    known.ok_or_else(|| {
+        let detail = "reports are application/json or text/csv";
+        Error::new(StatusCode::NOT_ACCEPTABLE, "not_available").detail(detail)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_reader_accepts() {
+        let wants = |accept: &str| accepts_csv(Some(accept)).map_err(|e| e.problem().status);
+        assert_eq!(accepts_csv(None).ok(), Some(false));
+        assert_eq!(wants(""), Ok(false));
+        assert_eq!(wants("text/csv"), Ok(true));
+        assert_eq!(wants("Text/CSV; charset=utf-8"), Ok(true));
+        assert_eq!(wants("text/csv;q=0, application/json"), Ok(false));
+        assert_eq!(wants("text/html,application/xhtml+xml,*/*;q=0.8"), Ok(false));
+        assert_eq!(wants("application/vnd.ms-excel"), Err(406));
+        assert_eq!(wants("image/svg+xml, text/html"), Err(406));
+    }
+}
