@@ -12,6 +12,8 @@ use actix_web::web::{self, Data};
 use attachments::hooks::{self, Visible};
 use auth::{Directory, Role, Tokens, TrustProxy};
 use company::Company;
+use complaints::ReadSuggestions;
+use complaints::suggestion::Suggestion;
 use customers::ReadCustomers;
 use customers::customer::Customer;
 use diesel::ConnectionError;
@@ -45,6 +47,7 @@ pub const PERMISSIONS: &[Permissions] = &[
     visits::PERMISSIONS,
     attachments::PERMISSIONS,
     complaints::PERMISSIONS,
+    growth::PERMISSIONS,
     worklists::PERMISSIONS,
     surveys::PERMISSIONS,
     reports::PERMISSIONS,
@@ -132,6 +135,12 @@ const OWNERS_OF_FILES: &[(&str, Visible)] = &[
         })
     }),
     ("complaint", complaints::hooks::is_visible),
+    ("suggestion", |conn, caller, id| {
+        Box::pin(async move {
+            let may = caller.may::<ReadSuggestions>();
+            Ok(may && hooks::found(Suggestion::find(conn, caller, id).await)?)
+        })
+    }),
 ];
 
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -149,6 +158,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
             .configure(visits::routes)
             .configure(attachments::routes)
             .configure(complaints::routes)
+            .configure(growth::routes)
             .configure(worklists::routes)
             .configure(surveys::routes)
             .configure(reports::routes)
@@ -168,6 +178,8 @@ fn wire() {
             follow_ups::follow_up::customer_merged,
             visits::visit::customer_merged,
             complaints::hooks::customer_merged,
+            complaints::suggestion::customer_merged,
+            growth::opportunity::customer_merged,
             surveys::hooks::customer_merged,
         ]);
         let _ = customers::hooks::GIVEN_UP.set(visits::next_attempt::check_given_up);

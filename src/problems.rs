@@ -15,6 +15,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "您已在此拜访签退。"),
     ("already_confirmed", "The customer has confirmed the settlement already.",
         "客户已确认过处理结果。"),
+    ("already_dispatched", "The results of this survey have been passed on already; dispatched_at \
+        says when.",
+        "调查结果已反馈,时间见 dispatched_at。"),
     ("already_explained", "The missed visit has its explanation already.",
         "此未执行的拜访已有说明。"),
     ("already_extended", "A follow-up is extended once. Report what there is, or let it be \

@@ -43,6 +43,11 @@ impl Caller {
         InReach { owner, reach: self.reach(), pool: self.sees_pool() }
     }
 
+    /// What somebody has recorded of a customer, such as its suggestions: see [`ByHand`].
+    pub fn reaches_by_hand<P, C>(&self, person: P, customer: C) -> ByHand<'_, P, C> {
+        ByHand { person, customer, reach: self.reach() }
+    }
+
     /// Orders, and all that counts them: see [`ByCredit`].
     pub fn reaches_orders(&self) -> ByCredit<'_> {
         ByCredit { reach: self.reach_of_accounts(), teams: self.teams() }
@@ -98,6 +103,56 @@ impl<C: QueryFragment<Pg>> QueryFragment<Pg> for InReach<'_, C> {
             out.push_sql(" is null");
         }
         out.push_sql(")");
+        Ok(())
+    }
+}
+
+/// The rule of what a person does for a customer: the person is in reach, or whoever looks after
+/// the customer is.
+#[derive(Debug, Clone)]
+pub struct ByHand<'a, P, C> {
+    person: P,
+    customer: C,
+    reach: Option<&'a [Uuid]>,
+}
+
+impl<P, C> Expression for ByHand<'_, P, C> {
+    type SqlType = Bool;
+}
+
+impl<P: AppearsOnTable<Q>, C: AppearsOnTable<Q>, Q> AppearsOnTable<Q> for ByHand<'_, P, C> {}
+
+impl<P, C, Q> SelectableExpression<Q> for ByHand<'_, P, C>
+where
+    P: SelectableExpression<Q>,
+    C: SelectableExpression<Q>,
+{
+}
+
+impl<P, C> ValidGrouping<()> for ByHand<'_, P, C> {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl<P, C> QueryId for ByHand<'_, P, C> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<P: QueryFragment<Pg>, C: QueryFragment<Pg>> QueryFragment<Pg> for ByHand<'_, P, C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> diesel::QueryResult<()> {
+        let Some(reach) = &self.reach else {
+            out.push_sql("true");
+            return Ok(());
+        };
+        out.push_sql("(");
+        self.person.walk_ast(out.reborrow())?;
+        out.push_sql(" = any(");
+        out.push_bind_param::<Array<SqlUuid>, &[Uuid]>(reach)?;
+        out.push_sql(") or ");
+        self.customer.walk_ast(out.reborrow())?;
+        out.push_sql(" in (select id from customers where owner_id = any(");
+        out.push_bind_param::<Array<SqlUuid>, &[Uuid]>(reach)?;
+        out.push_sql(")))");
         Ok(())
     }
 }
@@ -171,7 +226,7 @@ impl QueryFragment<Pg> for ByCredit<'_> {
 mod tests {
     use diesel::debug_query;
     use diesel::prelude::*;
-    use schema::{contacts, customers};
+    use schema::{contacts, customers, suggestions};
 
     use super::*;
 
@@ -209,6 +264,21 @@ mod tests {
         let pool = InReach { owner: (), reach: Some(&ids[..]), pool: true };
         let by_hand = pool.sql("owner_id", |_| "$1".into());
         assert_eq!(by_hand.as_deref(), Some("(owner_id = any($1) or owner_id is null)"));
+    }
+
+    #[test]
+    fn what_is_recorded_of_a_customer_has_two_ways_to_be_seen() {
+        let ids = [Uuid::nil()];
+        let rule = |reach| {
+            let (person, customer) = (suggestions::reporter_id, suggestions::customer_id);
+            ByHand { person, customer, reach }
+        };
+        let all = sql(&suggestions::table.filter(rule(None)).count());
+        assert!(all.ends_with("WHERE true"), "{all}");
+        let some = sql(&suggestions::table.filter(rule(Some(&ids))).count());
+        let two = "(suggestions.reporter_id = any($1) or suggestions.customer_id in \
+            (select id from customers where owner_id = any($2)))";
+        assert!(some.ends_with(two), "{some}");
     }
 
     #[test]

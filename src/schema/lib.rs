@@ -387,6 +387,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    opportunities (id) {
+        id -> Uuid,
+        version -> Int8,
+        customer_id -> Uuid,
+        category -> Nullable<Text>,
+        product_id -> Nullable<Uuid>,
+        potential_amount -> Nullable<Numeric>,
+        next_step -> Text,
+        next_step_on -> Date,
+        owner_id -> Uuid,
+        status -> Text,
+        reason -> Nullable<Text>,
+        ended_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     order_lines (order_id, line_number) {
         order_id -> Uuid,
         line_number -> Int4,
@@ -506,6 +525,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    suggestions (id) {
+        id -> Uuid,
+        version -> Int8,
+        customer_id -> Uuid,
+        contact_id -> Nullable<Uuid>,
+        visit_id -> Nullable<Uuid>,
+        category -> Text,
+        text -> Text,
+        attachment_ids -> Array<Uuid>,
+        reporter_id -> Nullable<Uuid>,
+        status -> Text,
+        answer -> Nullable<Text>,
+        answered_by -> Nullable<Uuid>,
+        answered_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     survey_invitations (id) {
         id -> Uuid,
         version -> Int8,
@@ -560,6 +599,9 @@ diesel::table! {
         closed_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        dispatch_due_on -> Nullable<Date>,
+        dispatched_at -> Nullable<Timestamptz>,
+        dispatched_by -> Nullable<Uuid>,
     }
 }
 
@@ -724,6 +766,9 @@ diesel::joinable!(follow_ups -> customers (customer_id));
 diesel::joinable!(follow_ups -> users (assignee_id));
 diesel::joinable!(memberships -> teams (team_id));
 diesel::joinable!(memberships -> users (user_id));
+diesel::joinable!(opportunities -> customers (customer_id));
+diesel::joinable!(opportunities -> products (product_id));
+diesel::joinable!(opportunities -> users (owner_id));
 diesel::joinable!(order_lines -> orders (order_id));
 diesel::joinable!(order_lines -> products (product_id));
 diesel::joinable!(orders -> customers (customer_id));
@@ -734,6 +779,10 @@ diesel::joinable!(sales_entries -> orders (order_id));
 diesel::joinable!(sales_entries -> products (product_id));
 diesel::joinable!(sales_entries -> territories (territory_id));
 diesel::joinable!(sales_entries -> users (user_id));
+diesel::joinable!(suggestions -> contacts (contact_id));
+diesel::joinable!(suggestions -> customers (customer_id));
+diesel::joinable!(suggestions -> users (reporter_id));
+diesel::joinable!(suggestions -> visits (visit_id));
 diesel::joinable!(survey_invitations -> customers (customer_id));
 diesel::joinable!(survey_invitations -> surveys (survey_id));
 diesel::joinable!(survey_responses -> customers (customer_id));
@@ -772,6 +821,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     jobs,
     login_failures,
     memberships,
+    opportunities,
     order_lines,
     orders,
     products,
@@ -779,6 +829,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sales_entries,
     secrets,
     signing_keys,
+    suggestions,
     survey_invitations,
     survey_responses,
     surveys,

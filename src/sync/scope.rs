@@ -4,12 +4,14 @@ use auth::team::Team;
 use auth::user::{self, User};
 use auth::{Caller, Permission, ReadTeams, ReadUsers, Role};
 use company::{Company, ReadCompany, exchange_rate::ExchangeRate, holiday::Holiday};
-use complaints::ReadComplaints;
 use complaints::complaint::{Complaint, QUALITY_DESK};
+use complaints::suggestion::Suggestion;
+use complaints::{ReadComplaints, ReadSuggestions};
 use customers::contact::{Contact, PERSONAL};
 use customers::customer::Customer;
 use customers::{ReadContacts, ReadCustomers, ReadPersonal};
 use follow_ups::{ReadFollowUps, follow_up::FollowUp};
+use growth::{ReadOpportunities, opportunity::Opportunity};
 use orders::{ReadOrders, order::Order};
 use platform::{EVERYBODY, Error, Fault, Resource, Result, Seal};
 use products::product::{COSTS, Product};
@@ -64,6 +66,8 @@ const KINDS: &[Kind] = &[
     Kind::of::<FollowUp, ReadFollowUps>(false, Shown::Whole),
     Kind::of::<Visit, ReadVisits>(false, Shown::Whole),
     Kind::of::<Complaint, ReadComplaints>(false, Shown::Whole),
+    Kind::of::<Suggestion, ReadSuggestions>(false, Shown::Whole),
+    Kind::of::<Opportunity, ReadOpportunities>(false, Shown::Whole),
     Kind::of::<Survey, ReadSurveys>(false, Shown::Whole),
     Kind::of::<SurveyInvitation, ReadSurveys>(false, Shown::Whole),
     Kind::of::<SurveyResponse, ReadSurveys>(false, Shown::Whole),

@@ -137,6 +137,15 @@ async fn every_version_leaves_a_record() {
             "complaints",
             json!({ "customer_id": customer, "category": "price", "description": "价格不对" }),
         ),
+        (
+            "suggestions",
+            json!({ "customer_id": customer, "category": "price", "text": "多给点折扣" }),
+        ),
+        (
+            "opportunities",
+            json!({ "customer_id": customer, "category": "密封件", "next_step": "报价",
+            "next_step_on": "2099-01-01" }),
+        ),
     ];
     let due =
         json!({ "customer_id": customer, "instruction": "call", "due_at": "2099-01-01T00:00:00Z" });
@@ -175,8 +184,10 @@ async fn every_version_leaves_a_record() {
         "exchange_rates",
         "follow_ups",
         "holidays",
+        "opportunities",
         "orders",
         "products",
+        "suggestions",
         "survey_invitations",
         "survey_responses",
         "surveys",

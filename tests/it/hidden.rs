@@ -64,6 +64,11 @@ impl<'a> World<'a> {
             let complaint = json!({ "customer_id": customer, "category": "other",
                 "description": name });
             let complaint = seller.post("/api/v1/complaints", complaint).await.expect(201);
+            let suggestion = json!({ "customer_id": customer, "category": "other", "text": name });
+            let suggestion = seller.post("/api/v1/suggestions", suggestion).await.expect(201);
+            let step = json!({ "customer_id": customer, "category": name, "next_step": name,
+                "next_step_on": "2099-01-01" });
+            let step = seller.post("/api/v1/opportunities", step).await.expect(201);
             own = customer.as_str().unwrap().to_owned();
             if seller.id == boris.id {
                 let rows = [
@@ -74,6 +79,8 @@ impl<'a> World<'a> {
                     ("visits", visit),
                     ("follow-ups", follow_up),
                     ("complaints", complaint["id"].clone()),
+                    ("suggestions", suggestion["id"].clone()),
+                    ("opportunities", step["id"].clone()),
                 ];
                 hidden.extend(rows.map(|it| (it.0, it.1.as_str().unwrap().to_owned())));
             }

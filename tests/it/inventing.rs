@@ -83,6 +83,12 @@ impl Inventor {
             let complaint = json!({ "customer_id": customer["id"], "category": "other",
                 "description": text });
             keep("complaint", &make("complaints", complaint).await);
+            let suggestion = json!({ "customer_id": customer["id"], "category": "other",
+                "text": text });
+            keep("suggestion", &make("suggestions", suggestion).await);
+            let step = json!({ "customer_id": customer["id"], "category": text,
+                "next_step": text, "next_step_on": "2099-01-01" });
+            keep("opportunity", &make("opportunities", step).await);
             let rate = json!({ "from": "USD", "to": "CNY", "rate": "7.1",
                 "valid_on": format!("2026-01-0{}", n + 1) });
             keep("exchange-rate", &make("exchange-rates", rate).await);
@@ -103,6 +109,7 @@ impl Inventor {
             let above = steps.last().map_or("", |it| it.as_str());
             let kind = match above {
                 "territories" => "territory".to_owned(),
+                "opportunities" => "opportunity".to_owned(),
                 plural => plural.trim_end_matches('s').to_owned(),
             };
             let step = match step {

@@ -8,6 +8,7 @@ use futures_util::future::{join, join_all};
 use salesbook::auth::Role;
 
 use crate::field_tables::{FOLLOW_UPS, VISITS};
+use crate::growth_tables::{OPPORTUNITIES, SUGGESTIONS};
 use crate::harness::{Actor, Answer, Service};
 use crate::machine_tables::{Action, Again, CUSTOMERS, Machine, ORDERS, TARGETS};
 use crate::machine_world::{World, real, service};
@@ -230,4 +231,6 @@ machines! {
     every_triple_of_customers, pairs_of_customers: CUSTOMERS
     every_triple_of_orders, pairs_of_orders: ORDERS
     every_triple_of_targets, pairs_of_targets: TARGETS
+    every_triple_of_suggestions, pairs_of_suggestions: SUGGESTIONS
+    every_triple_of_opportunities, pairs_of_opportunities: OPPORTUNITIES
 }

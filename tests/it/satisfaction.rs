@@ -174,3 +174,36 @@ async fn narrowed_as_of_and_refused() {
     act(&director, &format!("{survey}/close"), 200).await;
     assert_eq!(figures("period=2026-11").await, (json!(3), json!(1)));
 }
+
+#[actix_web::test]
+async fn results_are_passed_on_once_within_five_working_days() {
+    let service = Service::start_at(Clock::fixed(at("2026-09-24T15:59:59Z"))).await;
+    let director = service.actor(Role::SalesDirector).await;
+    let seller = service.actor(Role::Salesperson).await;
+    let survey = open(&director, new_survey()).await;
+    let dispatch = format!("{survey}/dispatch");
+    let early = act(&director, &dispatch, 409).await;
+    assert_eq!(
+        (&early["code"], &early["current_status"]),
+        (&json!("wrong_status"), &json!("open"))
+    );
+    assert_eq!(director.get(&survey).await.expect(200)["dispatch_due_on"], Value::Null);
+    // The 24th in Shanghai, still. The festivals of autumn lie between, with a make-up day.
+    let closed = act(&director, &format!("{survey}/close"), 200).await;
+    let calendar = service.texts(
+        "select day::date::text from generate_series('2026-09-25'::date, '2026-10-31', '1 day') day
+         left join holidays on date = day::date
+         where coalesce(kind = 'working', extract(isodow from day) < 6) order by day",
+    );
+    assert_eq!(closed["dispatch_due_on"], calendar.await[4]);
+    assert!(closed["dispatch_due_on"].as_str().unwrap() > "2026-10-01", "{closed:#}");
+    act(&seller, &dispatch, 403).await;
+    let told = act(&director, &dispatch, 200).await;
+    assert_eq!(
+        (&told["dispatched_at"], &told["dispatched_by"], &told["status"]),
+        (&json!("2026-09-24T15:59:59Z"), &json!(director.id), &json!("closed"))
+    );
+    assert_eq!(act(&director, &dispatch, 409).await["code"], "already_dispatched");
+    let history = seller.get(&format!("{survey}/history")).await.expect(200);
+    assert_eq!(history["items"].as_array().unwrap().len(), 4);
+}

@@ -62,6 +62,14 @@ pub struct ComplaintClock {
     pub escalation_level: i16,
     pub escalation_reason: Option<String>,
     pub escalated_at: Option<Timestamp>,
+    /// By when whoever registered it proposes how to handle it 处理建议: the end of the next working
+    /// day, as the filing is due. Null when another system registered it, when it was settled on
+    /// the spot, and once it was reopened
+    #[diesel(skip_insertion, skip_update)]
+    pub proposal_due_at: Option<Timestamp>,
+    /// When whoever registered it first did
+    #[diesel(skip_insertion, skip_update)]
+    pub proposed_at: Option<Timestamp>,
     #[serde(skip_serializing)]
     #[schema(ignore)]
     pub(super) halved: bool,
@@ -124,6 +132,8 @@ impl ComplaintClock {
             escalation_level: 0,
             escalation_reason: None,
             escalated_at: None,
+            proposal_due_at: None,
+            proposed_at: None,
             halved,
             ended_at: None,
             next_check_at: None,
@@ -286,6 +296,7 @@ impl ComplaintClock {
             escalation_level: 0,
             escalation_reason: None,
             escalated_at: None,
+            proposal_due_at: None,
             ..self.clone()
         };
     }

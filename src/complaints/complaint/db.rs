@@ -211,6 +211,8 @@ impl Complaint {
         it.settlement.filing_due = hours.end_of_next_working_day(tx.now);
         if let Some(resolved) = &told.resolved {
             it.settle(tx, caller, &company, resolved).await?;
+        } else {
+            it.clock.proposal_due_at = it.reporter_id.and(Some(it.settlement.filing_due));
         }
         Self::refused_for(it.faults())?;
         it.clock = it.clock.timed_anew(&hours, it.severity, tx.now).judged(tx.now);

@@ -208,7 +208,16 @@ pub struct Complaint {
 
 /// Within the row, so that reading a complaint is one statement.
 fn clock_of_complaint() -> FixedSql<Jsonb> {
-    fixed_sql("(select to_jsonb(c) from complaint_clocks c where c.complaint_id = complaints.id)")
+    fixed_sql(
+        "(select to_jsonb(c) || jsonb_build_object(\
+         'proposal_due_at', case when complaints.reporter_id is not null \
+         and complaints.reopenings = 0 \
+         and s.resolution_mode is distinct from 'on_the_spot' then s.filing_due end, \
+         'proposed_at', (select min(p.at) from complaint_proposals p \
+         where p.complaint_id = complaints.id and p.by = complaints.reporter_id)) \
+         from complaint_clocks c join complaint_settlements s using (complaint_id) \
+         where c.complaint_id = complaints.id)",
+    )
 }
 
 /// Amounts go as text: JSON numbers would lose digits on the way.

@@ -262,6 +262,9 @@ impl Complaint {
         if what.customer_informed {
             self.clock.interim_at.get_or_insert(tx.now);
         }
+        if self.reporter_id == Some(tx.actor) {
+            self.clock.proposed_at.get_or_insert(tx.now);
+        }
         self.proposals.0.push(ComplaintProposal {
             id: Uuid::now_v7(),
             text: what.text.clone(),

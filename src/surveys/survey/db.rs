@@ -1,6 +1,7 @@
 //! The queries on surveys. Whoever may read surveys sees all of them: a customer is in none.
 
 use auth::{Caller, reference};
+use company::Calendar;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -10,6 +11,7 @@ use uuid::Uuid;
 
 use super::{
     NewSurvey, Survey, SurveyAction, SurveyChanges, SurveyFilter, SurveyPage, SurveyStatus,
+    dispatch_due,
 };
 
 fn matching(filter: &SurveyFilter) -> surveys::BoxedQuery<'_, Pg> {
@@ -93,10 +95,21 @@ impl Survey {
         let mut after = Self { status, ..before.clone() };
         match status {
             SurveyStatus::Open => after.opened_at = Some(tx.now),
-            SurveyStatus::Closed => after.closed_at = Some(tx.now),
+            SurveyStatus::Closed => {
+                let calendar = Calendar::load(tx.conn()).await?;
+                after.closed_at = Some(tx.now);
+                after.dispatch_due_on = Some(dispatch_due(tx.today, &calendar)?);
+            }
             SurveyStatus::Draft => {}
         }
         before.save(tx, after).await
+    }
+
+    /// The results are with those who have to act on them. Once.
+    pub async fn dispatch(tx: &mut Tx, id: Uuid, based_on: IfSent) -> Result<Self> {
+        let before = Self::find_for_update(tx, id).await?;
+        based_on.check(&before)?;
+        before.save(tx, before.dispatched(tx.actor, tx.now)?).await
     }
 
     /// The survey, open and locked, so that no two samples of it are drawn at the same time.

@@ -21,6 +21,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(delete_survey)
         .service(open_survey)
         .service(close_survey)
+        .service(dispatch_survey)
         .service(list_survey_history);
 }
 
@@ -125,7 +126,8 @@ async fn open_survey(
 
 /// Close a survey
 ///
-/// From open to closed 已结束: its links are good no more.
+/// From open to closed 已结束: its links are good no more. Its results are to be passed on by
+/// `dispatch_due_on`.
 #[utoipa::path(
     tag = "surveys",
     responses((status = 200, description = "The closed survey", body = Survey), Problems),
@@ -139,6 +141,24 @@ async fn close_survey(
 ) -> Result<Reply> {
     let action = SurveyAction::Close;
     write.update(async move |tx| Survey::act(tx, *id, based_on, action).await).await
+}
+
+/// Pass the results of a survey on
+///
+/// 反馈: says that they are with those who have to act on them, within five working days of its
+/// closing. Once, else 409 `already_dispatched`; before it is closed 409 `wrong_status`.
+#[utoipa::path(
+    tag = "surveys",
+    responses((status = 200, description = "The survey", body = Survey), Problems),
+)]
+#[post("/surveys/{id}/dispatch")]
+async fn dispatch_survey(
+    _caller: Can<WriteSurveys>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| Survey::dispatch(tx, *id, based_on).await).await
 }
 
 /// What happened to a survey

@@ -4,8 +4,9 @@ mod db;
 pub mod http;
 mod question;
 
+use company::Calendar;
 use diesel::prelude::*;
-use platform::{Embedded, Error, Result, Timestamp, page, resource, set, text_enum};
+use platform::{Date, Embedded, Error, Result, Timestamp, page, resource, set, text_enum};
 use schema::surveys;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -15,6 +16,9 @@ pub use question::{Choice, Question, QuestionKind};
 
 /// How long a link is good unless told.
 const LINK_DAYS: i32 = 14;
+
+/// Within how many working days of the closing the results are to be with those who act on them.
+const DISPATCH_DAYS: usize = 5;
 
 text_enum! {
     /// What it measures
@@ -61,6 +65,11 @@ pub struct Survey {
     pub authored_by: Uuid,
     pub opened_at: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
+    /// The fifth working day after it was closed: the results are with those who act on them by then
+    pub dispatch_due_on: Option<Date>,
+    /// When the results were passed on 反馈
+    pub dispatched_at: Option<Timestamp>,
+    pub dispatched_by: Option<Uuid>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -136,16 +145,17 @@ pub enum SurveyAction {
     Open,
     Sample,
     Close,
+    Dispatch,
 }
 
 impl SurveyStatus {
-    /// The state machine: draft → open → closed.
+    /// The state machine: draft → open → closed, and what was found is passed on.
     pub fn after(self, action: SurveyAction) -> Result<Self> {
-        use SurveyAction::{Change, Close, Delete, Open, Sample};
+        use SurveyAction::{Change, Close, Delete, Dispatch, Open, Sample};
         match (self, action) {
             (Self::Draft, Change | Delete) => Ok(Self::Draft),
             (Self::Draft, Open) | (Self::Open, Sample) => Ok(Self::Open),
-            (Self::Open, Close) => Ok(Self::Closed),
+            (Self::Open, Close) | (Self::Closed, Dispatch) => Ok(Self::Closed),
             (status, _) => {
                 let detail = format!("the survey is {}", status.as_str());
                 Err(Error::conflict("wrong_status", detail)
@@ -169,6 +179,9 @@ impl Survey {
             authored_by: author,
             opened_at: None,
             closed_at: None,
+            dispatch_due_on: None,
+            dispatched_at: None,
+            dispatched_by: None,
             created_at: now,
             updated_at: now,
         }
@@ -189,28 +202,57 @@ impl Survey {
         if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
     }
 
+    /// Passes the results on, once.
+    fn dispatched(&self, by: Uuid, now: Timestamp) -> Result<Self> {
+        let status = self.status.after(SurveyAction::Dispatch)?;
+        if self.dispatched_at.is_some() {
+            let detail = "the results were passed on before";
+            return Err(Error::conflict("already_dispatched", detail));
+        }
+        let (dispatched_at, dispatched_by) = (Some(now), Some(by));
+        Ok(Self { status, dispatched_at, dispatched_by, ..self.clone() })
+    }
+
     /// The title for readers of a language.
     pub fn title(&self, chinese: bool) -> &str {
         if chinese { &self.title_zh } else { &self.title_en }
     }
 }
 
+/// The last day on which results of a survey that was closed on this day are in time.
+fn dispatch_due(closed: Date, calendar: &Calendar) -> Result<Date> {
+    let tomorrow = closed.0.tomorrow().map_err(Error::internal)?;
+    Ok(calendar.nth_working_day(Date(tomorrow), DISPATCH_DAYS))
+}
+
 #[cfg(test)]
 mod tests {
+    use jiff::civil::date;
+
     use super::*;
 
     #[test]
+    fn five_working_days_from_the_next_one_on() {
+        let due = |d| dispatch_due(Date(date(2026, 11, d)), &Calendar::default()).unwrap().0;
+        // A Monday, a Friday, a Saturday.
+        assert_eq!(due(23), date(2026, 11, 30));
+        assert_eq!(due(27), date(2026, 12, 4));
+        assert_eq!(due(28), date(2026, 12, 4));
+    }
+
+    #[test]
     fn every_status_and_every_action() {
-        use SurveyAction::{Change, Close, Delete, Open, Sample};
+        use SurveyAction::{Change, Close, Delete, Dispatch, Open, Sample};
         let edges = [
             (SurveyStatus::Draft, Change, SurveyStatus::Draft),
             (SurveyStatus::Draft, Delete, SurveyStatus::Draft),
             (SurveyStatus::Draft, Open, SurveyStatus::Open),
             (SurveyStatus::Open, Sample, SurveyStatus::Open),
             (SurveyStatus::Open, Close, SurveyStatus::Closed),
+            (SurveyStatus::Closed, Dispatch, SurveyStatus::Closed),
         ];
         for status in SurveyStatus::ALL {
-            for action in [Change, Delete, Open, Sample, Close] {
+            for action in [Change, Delete, Open, Sample, Close, Dispatch] {
                 let expected = edges.iter().find(|it| (it.0, it.1) == (*status, action));
                 let after = status.after(action);
                 assert_eq!(after.as_ref().ok(), expected.map(|it| &it.2), "{status:?} {action:?}");

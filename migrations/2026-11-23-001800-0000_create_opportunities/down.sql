@@ -1,0 +1,2 @@
+drop index customers_alike_idx;
+drop table opportunities;

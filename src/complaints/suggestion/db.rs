@@ -1,0 +1,219 @@
+//! The queries on suggestions. Each that answers a caller starts at `visible_to`.
+
+use attachments::attachment::attach;
+use auth::reach::ByHand;
+use auth::{Body, Caller, reference};
+use customers::contact;
+use customers::customer::{self, Customer};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use futures_util::future::LocalBoxFuture;
+use platform::{Change, Conn, Error, Fault, IfSent, List, Resource, Result, Timestamp, Tx};
+use schema::suggestions;
+use uuid::Uuid;
+use visits::visit::{self, Visit};
+
+use super::{
+    NewSuggestion, NewVisitSuggestion, Suggestion, SuggestionAnswer, SuggestionDetails,
+    SuggestionFilter, SuggestionPage, SuggestionStatus,
+};
+
+type Seen<'a> = ByHand<'a, suggestions::reporter_id, suggestions::customer_id>;
+
+/// Whoever recorded it or looks after the customer is in reach.
+pub fn visible_to(caller: &Caller) -> Seen<'_> {
+    caller.reaches_by_hand(suggestions::reporter_id, suggestions::customer_id)
+}
+
+fn matching<'a>(
+    caller: &'a Caller,
+    filter: &'a SuggestionFilter,
+) -> suggestions::BoxedQuery<'a, Pg> {
+    let mut query = suggestions::table.filter(visible_to(caller)).into_boxed();
+    if let Some(customer) = filter.customer_id {
+        query = query.filter(suggestions::customer_id.eq(customer));
+    }
+    if let Some(reporter) = filter.reporter_id {
+        query = query.filter(suggestions::reporter_id.eq(reporter));
+    }
+    if let Some(visit) = filter.visit_id {
+        query = query.filter(suggestions::visit_id.eq(visit));
+    }
+    if let Some(categories) = &filter.category {
+        query = query.filter(suggestions::category.eq_any(categories));
+    }
+    if let Some(statuses) = &filter.status {
+        query = query.filter(suggestions::status.eq_any(statuses));
+    }
+    if let Some(from) = filter.created_from {
+        query = query.filter(suggestions::created_at.ge(from));
+    }
+    if let Some(to) = filter.created_to {
+        query = query.filter(suggestions::created_at.lt(to));
+    }
+    query
+}
+
+impl Suggestion {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<SuggestionFilter>,
+    ) -> Result<SuggestionPage> {
+        use suggestions::{created_at, id};
+        let filter = reference::filter(conn, caller, list).await?;
+        let total = if list.counted {
+            Some(matching(caller, &filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let rows = matching(caller, &filter);
+        let rows = rows.filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
+        let rows = rows.select(Self::as_select()).load(conn).await?;
+        list.page(rows, total, |it: &Self| (it.created_at, it.id))
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = Self::query().filter(visible_to(caller)).filter(suggestions::id.eq(id));
+        Ok(row.first(conn).await?)
+    }
+
+    async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = suggestions::table.filter(visible_to(caller)).filter(suggestions::id.eq(id));
+        let locked: Uuid = row.select(suggestions::id).for_update().first(tx.conn()).await?;
+        // A statement of its own: whose the customer is now, not before the lock was waited for.
+        Ok(Self::query().filter(suggestions::id.eq(locked)).first(tx.conn()).await?)
+    }
+
+    pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewSuggestion>) -> Result<Self> {
+        let new = new.resolve(tx.conn(), caller).await?;
+        Self::record(tx, caller, (new.customer_id, new.visit_id), new.details).await
+    }
+
+    /// Heard on a visit that the caller sees: its customer is the one who suggests.
+    pub async fn hear(
+        tx: &mut Tx,
+        caller: &Caller,
+        visit: Uuid,
+        new: &Body<NewVisitSuggestion>,
+    ) -> Result<Self> {
+        let visit = Visit::find(tx.conn(), caller, visit).await?;
+        let new = new.resolve(tx.conn(), caller).await?;
+        Self::record(tx, caller, (visit.customer_id, Some(visit.id)), new.details).await
+    }
+
+    async fn record(
+        tx: &mut Tx,
+        caller: &Caller,
+        (customer_id, visit_id): (Uuid, Option<Uuid>),
+        details: SuggestionDetails,
+    ) -> Result<Self> {
+        let mut suggestion = Self {
+            id: Uuid::now_v7(),
+            version: 1,
+            customer_id,
+            contact_id: details.contact_id,
+            visit_id,
+            category: details.category,
+            text: details.text,
+            attachment_ids: details.attachment_ids,
+            reporter_id: (!caller.is_machine()).then_some(caller.id()),
+            status: SuggestionStatus::New,
+            answer: None,
+            answered_by: None,
+            answered_at: None,
+            created_at: tx.now,
+            updated_at: tx.now,
+            customer_owner_id: None,
+        };
+        suggestion.look_around(tx).await?;
+        let insert = diesel::insert_into(suggestions::table).values(&suggestion);
+        insert.execute(tx.conn()).await?;
+        let (files, to) = (&suggestion.attachment_ids, (Self::TYPE, suggestion.id));
+        attach(tx, caller, files, to, "/attachment_ids").await?;
+        tx.record(Change::created(&suggestion)).await?;
+        Ok(suggestion)
+    }
+
+    /// What it refers to belongs to its customer, who is one of ours still.
+    async fn look_around(&mut self, tx: &mut Tx) -> Result<()> {
+        let customers = customer::load(tx.conn(), [self.customer_id]).await?;
+        let contacts = contact::customers_of(tx.conn(), self.contact_id).await?;
+        let visits = visit::customers_of(tx.conn(), self.visit_id).await?;
+        let (of, mut faults) = (self.customer_id, vec![]);
+        let named =
+            [("/contact_id", self.contact_id, contacts), ("/visit_id", self.visit_id, visits)];
+        for (at, id, owners) in named {
+            if id.and_then(|id| owners.get(&id)).is_some_and(|it| *it != of) {
+                faults.push(Fault::new(at, "contradiction", "it belongs to another customer"));
+            }
+        }
+        let customer = customers.get(&of);
+        if customer.is_some_and(|it| it.merged_into_id.is_some()) {
+            let why = "it is a part of another customer now";
+            faults.push(Fault::new("/customer_id", "customer_merged", why));
+        }
+        self.customer_owner_id = customer.and_then(|it| it.owner_id);
+        for (index, id) in self.attachment_ids.iter().enumerate() {
+            if self.attachment_ids[..index].contains(id) {
+                let at = format!("/attachment_ids/{index}");
+                faults.push(Fault::new(at, "duplicate", "each file once"));
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
+    }
+
+    pub async fn reply(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        answer: &SuggestionAnswer,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        let status = before.status.after(answer.decision)?;
+        answer.check()?;
+        let after = Self {
+            status,
+            answer: answer.answer.clone().or(before.answer.clone()),
+            answered_by: Some(tx.actor),
+            answered_at: Some(tx.now),
+            ..before.clone()
+        };
+        before.save(tx, after).await
+    }
+
+    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+        let after = self.next(after, tx.now);
+        if after != *self {
+            let update = diesel::update(suggestions::table.find(self.id)).set(&after);
+            update.execute(tx.conn()).await?;
+            tx.record(Change::updated(self, &after)).await?;
+        }
+        Ok(after)
+    }
+}
+
+/// A hook of customers: what the loser suggested is the winner's from now on.
+pub fn customer_merged<'a>(
+    tx: &'a mut Tx,
+    winner: &'a Customer,
+    loser: &'a Customer,
+) -> LocalBoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let rows = suggestions::table.filter(suggestions::customer_id.eq(loser.id));
+        let rows = rows.order(suggestions::id).select(suggestions::id).for_update();
+        let ids: Vec<Uuid> = rows.load(tx.conn()).await?;
+        let rows = Suggestion::query().filter(suggestions::id.eq_any(&ids));
+        let rows: Vec<Suggestion> = rows.order(suggestions::id).load(tx.conn()).await?;
+        for before in &rows {
+            let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
+            let after = Suggestion { customer_id, customer_owner_id, ..before.clone() };
+            before.save(tx, after).await?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,133 @@
+//! The operations on suggestions.
+
+use actix_web::{get, post};
+use auth::{Body, Can};
+use platform::changes::{self, HistoryPage};
+use platform::{
+    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::{
+    NewSuggestion, NewVisitSuggestion, Suggestion, SuggestionAnswer, SuggestionFilter,
+    SuggestionPage,
+};
+use crate::{AnswerSuggestions, ReadSuggestions, WriteSuggestions};
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_suggestions)
+        .service(create_suggestion)
+        .service(create_visit_suggestion)
+        .service(read_suggestion)
+        .service(answer_suggestion)
+        .service(list_suggestion_history);
+}
+
+/// List suggestions
+///
+/// Latest first: those that you or your people recorded, and those of your customers.
+#[utoipa::path(
+    tag = "complaints",
+    params(SuggestionFilter, PageQuery),
+    responses((status = 200, description = "A page of suggestions", body = SuggestionPage),
+        Problems),
+)]
+#[get("/suggestions")]
+async fn list_suggestions(
+    caller: Can<ReadSuggestions>,
+    list: List<SuggestionFilter>,
+    db: Db,
+) -> Result<SuggestionPage> {
+    Suggestion::list(&mut *db.conn().await?, &caller, &list).await
+}
+
+/// Record a suggestion
+///
+/// 客户建议: what a customer would like to be better or different, in its own words. A phone that
+/// was offline sends it with an `Idempotency-Key`, as often as it likes.
+#[utoipa::path(
+    tag = "complaints",
+    request_body = NewSuggestion,
+    responses((status = 201, description = "The new suggestion", body = Suggestion), Problems),
+)]
+#[post("/suggestions")]
+async fn create_suggestion(
+    caller: Can<WriteSuggestions>,
+    new: Body<NewSuggestion>,
+    write: Write,
+) -> Result<Reply> {
+    write.create(async move |tx| Suggestion::create(tx, &caller, &new).await).await
+}
+
+/// Record a suggestion that was heard on a visit
+///
+/// Of whom the visit was to.
+#[utoipa::path(
+    tag = "complaints",
+    request_body = NewVisitSuggestion,
+    responses((status = 201, description = "The new suggestion", body = Suggestion), Problems),
+)]
+#[post("/visits/{id}/suggestions")]
+async fn create_visit_suggestion(
+    caller: Can<WriteSuggestions>,
+    id: Path<Uuid>,
+    new: Body<NewVisitSuggestion>,
+    write: Write,
+) -> Result<Reply> {
+    write.create(async move |tx| Suggestion::hear(tx, &caller, *id, &new).await).await
+}
+
+/// Read a suggestion
+#[utoipa::path(
+    tag = "complaints",
+    responses((status = 200, description = "The suggestion", body = Suggestion), Problems),
+)]
+#[get("/suggestions/{id}")]
+async fn read_suggestion(
+    caller: Can<ReadSuggestions>,
+    id: Path<Uuid>,
+    db: Db,
+) -> Result<Tagged<Suggestion>> {
+    Ok(Tagged(Suggestion::find(&mut *db.conn().await?, &caller, *id).await?))
+}
+
+/// Answer a suggestion
+///
+/// From new to noted 受理, from either to adopted 采纳 or declined 不采纳, which says what the
+/// customer is told. What was adopted or declined stays so: 409 `wrong_status`.
+#[utoipa::path(
+    tag = "complaints",
+    request_body = SuggestionAnswer,
+    responses((status = 200, description = "The suggestion", body = Suggestion), Problems),
+)]
+#[post("/suggestions/{id}/answer")]
+async fn answer_suggestion(
+    caller: Can<AnswerSuggestions>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    answer: Json<SuggestionAnswer>,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| Suggestion::reply(tx, &caller, *id, based_on, &answer).await).await
+}
+
+/// What happened to a suggestion
+///
+/// Latest first.
+#[utoipa::path(
+    tag = "complaints",
+    params(PageQuery),
+    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+)]
+#[get("/suggestions/{id}/history")]
+async fn list_suggestion_history(
+    caller: Can<ReadSuggestions>,
+    id: Path<Uuid>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<HistoryPage> {
+    let mut conn = db.conn().await?;
+    let suggestion = Suggestion::find(&mut conn, &caller, *id).await?;
+    changes::history(&mut conn, &suggestion, &list).await
+}

@@ -1,0 +1,244 @@
+//! What a customer suggests, 客户建议 (S41): heard on a visit or elsewhere, recorded, answered.
+
+mod db;
+pub mod http;
+
+use auth::{Reference, Refers};
+use customers::contact::find_contacts;
+use customers::customer::find_customers;
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Uuid as SqlUuid};
+use platform::{Error, Fault, FixedSql, Result, Timestamp, fixed_sql, page, resource, text_enum};
+use schema::suggestions;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+use visits::visit::find_visits;
+
+pub use db::{customer_merged, visible_to};
+
+text_enum! {
+    /// What it is about
+    pub enum SuggestionCategory {
+        /// 产品
+        Product = "product",
+        /// 服务
+        Service = "service",
+        /// 价格
+        Price = "price",
+        /// 交付
+        Delivery = "delivery",
+        /// 其他
+        Other = "other",
+    }
+}
+
+text_enum! {
+    pub enum SuggestionStatus {
+        /// 新建议
+        New = "new",
+        /// 已受理
+        Noted = "noted",
+        /// 已采纳
+        Adopted = "adopted",
+        /// 未采纳
+        Declined = "declined",
+    }
+}
+
+text_enum! {
+    /// What becomes of it
+    pub enum SuggestionDecision {
+        /// 受理: somebody looks into it
+        Noted = "noted",
+        /// 采纳
+        Adopted = "adopted",
+        /// 不采纳
+        Declined = "declined",
+    }
+}
+
+/// A suggestion, 客户建议
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct Suggestion {
+    pub id: Uuid,
+    pub version: i64,
+    pub customer_id: Uuid,
+    /// Whose it is
+    pub contact_id: Option<Uuid>,
+    /// The visit on which it was heard
+    pub visit_id: Option<Uuid>,
+    #[schema(inline)]
+    pub category: SuggestionCategory,
+    #[schema(example = "希望提供小包装")]
+    pub text: String,
+    /// Photos, recordings, papers
+    pub attachment_ids: Vec<Uuid>,
+    /// Who recorded it; null when another system did
+    pub reporter_id: Option<Uuid>,
+    #[schema(inline)]
+    pub status: SuggestionStatus,
+    /// What the customer is told
+    #[schema(example = "明年一季度推出 5 公斤包装")]
+    pub answer: Option<String>,
+    pub answered_by: Option<Uuid>,
+    /// Of the last answer
+    pub answered_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    #[serde(skip)]
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = owner_of_customer())]
+    #[diesel(select_expression_type = FixedSql<Nullable<SqlUuid>>)]
+    customer_owner_id: Option<Uuid>,
+}
+
+/// Within the row, so that reading a suggestion is one statement.
+fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
+    fixed_sql("(select owner_id from customers where customers.id = suggestions.customer_id)")
+}
+
+resource! {
+    Suggestion: "suggestion" at "/api/v1/suggestions",
+    seen by |it| [it.reporter_id, it.customer_owner_id].into_iter().flatten().map(Some).collect()
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "customer_id": "0198c0de-0000-7000-8000-000000000001",
+    "category": "product", "text": "希望提供小包装" }))]
+pub struct NewSuggestion {
+    customer_id: Uuid,
+    /// A visit to this customer
+    visit_id: Option<Uuid>,
+    #[serde(flatten)]
+    details: SuggestionDetails,
+}
+
+/// What was heard on a visit, of whom the visit was to
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "category": "delivery", "text": "希望提前一天电话通知送货时间" }))]
+pub struct NewVisitSuggestion {
+    #[serde(flatten)]
+    details: SuggestionDetails,
+}
+
+/// What all new suggestions have in common.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+pub struct SuggestionDetails {
+    #[schema(inline)]
+    category: SuggestionCategory,
+    /// 客户的原话
+    #[schema(min_length = 1, max_length = 5000)]
+    text: String,
+    /// Of this customer
+    contact_id: Option<Uuid>,
+    /// Files that you have uploaded
+    #[serde(default)]
+    #[schema(max_items = 20, nullable = false)]
+    attachment_ids: Vec<Uuid>,
+}
+
+const CUSTOMER: Reference = Reference { at: "customer", of: "customer", find: find_customers };
+const CONTACT: Reference = Reference { at: "contact", of: "contact", find: find_contacts };
+const VISIT: Reference = Reference { at: "visit", of: "visit", find: find_visits };
+
+impl Refers for NewSuggestion {
+    const REFERENCES: &'static [Reference] = &[CUSTOMER, CONTACT, VISIT];
+}
+impl Refers for NewVisitSuggestion {
+    const REFERENCES: &'static [Reference] = &[CONTACT];
+}
+
+/// What becomes of a suggestion, and what the customer is told
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "decision": "adopted", "answer": "明年一季度推出 5 公斤包装" }))]
+pub struct SuggestionAnswer {
+    #[schema(inline)]
+    decision: SuggestionDecision,
+    /// Needed unless it is only noted
+    #[schema(min_length = 1, max_length = 2000)]
+    answer: Option<String>,
+}
+
+/// Which suggestions to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SuggestionFilter {
+    customer_id: Option<Uuid>,
+    reporter_id: Option<Uuid>,
+    visit_id: Option<Uuid>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    category: Option<Vec<SuggestionCategory>>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    status: Option<Vec<SuggestionStatus>>,
+    created_from: Option<Timestamp>,
+    /// Exclusive
+    created_to: Option<Timestamp>,
+}
+
+impl Refers for SuggestionFilter {
+    const REFERENCES: &'static [Reference] =
+        &[CUSTOMER, Reference { at: "reporter", of: "user", find: auth::find_users }, VISIT];
+}
+
+page! {
+    /// A page of suggestions
+    SuggestionPage of Suggestion
+}
+
+impl SuggestionStatus {
+    /// The state machine: new → noted → adopted or declined; noting may be left out.
+    pub fn after(self, decision: SuggestionDecision) -> Result<Self> {
+        match (self, decision) {
+            (Self::New, SuggestionDecision::Noted) => Ok(Self::Noted),
+            (Self::New | Self::Noted, SuggestionDecision::Adopted) => Ok(Self::Adopted),
+            (Self::New | Self::Noted, SuggestionDecision::Declined) => Ok(Self::Declined),
+            (status, _) => {
+                let detail = format!("the suggestion is {}", status.as_str());
+                Err(Error::conflict("wrong_status", detail)
+                    .member("current_status", status.as_str()))
+            }
+        }
+    }
+}
+
+impl SuggestionAnswer {
+    /// Whoever suggested something hears why it is taken up, or why not.
+    fn check(&self) -> Result<()> {
+        if self.decision == SuggestionDecision::Noted || self.answer.is_some() {
+            return Ok(());
+        }
+        let why = "what is the customer told?";
+        Err(Error::invalid(vec![Fault::new("/answer", "required", why)]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_and_every_decision() {
+        use SuggestionDecision as Do;
+        use SuggestionStatus::{Adopted, Declined, New, Noted};
+        let edges = [
+            (New, Do::Noted, Noted),
+            (New, Do::Adopted, Adopted),
+            (New, Do::Declined, Declined),
+            (Noted, Do::Adopted, Adopted),
+            (Noted, Do::Declined, Declined),
+        ];
+        for status in SuggestionStatus::ALL {
+            for decision in SuggestionDecision::ALL {
+                let expected = edges.iter().find(|it| (it.0, it.1) == (*status, *decision));
+                let after = status.after(*decision);
+                let told = after.as_ref().map(|it| *it).map_err(Error::code);
+                let expected = expected.map_or(Err("wrong_status"), |it| Ok(it.2));
+                assert_eq!(told, expected, "{status:?} {decision:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The queries on growth steps. Each that answers a caller starts at `visible_to`.
+
+use auth::reach::ByHand;
+use auth::{Body, Caller, reference};
+use customers::customer::{self, Customer};
+use diesel::dsl::not;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use futures_util::future::LocalBoxFuture;
+use platform::{
+    Change, Conn, Date, Error, Fault, FixedSql, IfMatch, IfSent, List, Resource, Result, Timestamp,
+    Tx, fixed_sql,
+};
+use schema::opportunities;
+use uuid::Uuid;
+
+use super::{
+    NewOpportunity, Opportunity, OpportunityAction, OpportunityChanges, OpportunityFilter,
+    OpportunityPage, OpportunityReason, OpportunitySort, OpportunityStatus,
+};
+
+type Seen<'a> = ByHand<'a, opportunities::owner_id, opportunities::customer_id>;
+
+/// Whoever takes the step or looks after the customer is in reach.
+pub fn visible_to(caller: &Caller) -> Seen<'_> {
+    caller.reaches_by_hand(opportunities::owner_id, opportunities::customer_id)
+}
+
+pub type OwnerOfCustomer = FixedSql<Nullable<SqlUuid>>;
+
+/// Within the row, so that reading a step is one statement.
+pub(super) fn owner_of_customer() -> OwnerOfCustomer {
+    fixed_sql("(select owner_id from customers where customers.id = opportunities.customer_id)")
+}
+
+fn matching<'a>(
+    caller: &'a Caller,
+    filter: &'a OpportunityFilter,
+    today: Date,
+) -> opportunities::BoxedQuery<'a, Pg> {
+    let mut query = opportunities::table.filter(visible_to(caller)).into_boxed();
+    if let Some(customer) = filter.customer_id {
+        query = query.filter(opportunities::customer_id.eq(customer));
+    }
+    if let Some(owner) = filter.owner_id {
+        query = query.filter(opportunities::owner_id.eq(owner));
+    }
+    if let Some(product) = filter.product_id {
+        query = query.filter(opportunities::product_id.eq(product));
+    }
+    if let Some(category) = &filter.category {
+        query = query.filter(opportunities::category.eq(category));
+    }
+    if let Some(statuses) = &filter.status {
+        query = query.filter(opportunities::status.eq_any(statuses));
+    }
+    let open = opportunities::status.eq(OpportunityStatus::Open);
+    let late = opportunities::next_step_on.lt(today).and(open);
+    query = match filter.overdue {
+        Some(true) => query.filter(late),
+        Some(false) => query.filter(not(late)),
+        None => query,
+    };
+    if let Some(from) = filter.next_step_from {
+        query = query.filter(opportunities::next_step_on.ge(from));
+    }
+    if let Some(to) = filter.next_step_to {
+        query = query.filter(opportunities::next_step_on.lt(to));
+    }
+    query
+}
+
+impl Opportunity {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<OpportunityFilter>,
+        today: Date,
+    ) -> Result<OpportunityPage> {
+        use opportunities::{created_at, id, next_step_on};
+        let filter = reference::filter(conn, caller, list).await?;
+        let query = matching(caller, &filter, today).limit(list.fetch());
+        let total = if list.counted {
+            Some(matching(caller, &filter, today).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let key = |it: &Self| (it.next_step_on, it.id);
+        match filter.sort.unwrap_or(OpportunitySort::EarliestStep) {
+            OpportunitySort::EarliestStep => {
+                let rows = query.filter(list.after::<Date, _, _>(next_step_on, id)?);
+                let rows = rows.order((next_step_on, id)).select(Self::as_select());
+                list.page(rows.load(conn).await?, total, key)
+            }
+            OpportunitySort::LatestStep => {
+                let rows = query.filter(list.before::<Date, _, _>(next_step_on, id)?);
+                let rows = rows.order((next_step_on.desc(), id.desc())).select(Self::as_select());
+                list.page(rows.load(conn).await?, total, key)
+            }
+            OpportunitySort::NewestFirst => {
+                let rows = query.filter(list.before::<Timestamp, _, _>(created_at, id)?);
+                let rows = rows.order((created_at.desc(), id.desc())).select(Self::as_select());
+                list.page(rows.load(conn).await?, total, |it: &Self| (it.created_at, it.id))
+            }
+        }
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = Self::query().filter(visible_to(caller)).filter(opportunities::id.eq(id));
+        Ok(row.first(conn).await?)
+    }
+
+    async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = opportunities::table.filter(visible_to(caller)).filter(opportunities::id.eq(id));
+        let locked: Uuid = row.select(opportunities::id).for_update().first(tx.conn()).await?;
+        // A statement of its own: whose the customer is now, not before the lock was waited for.
+        Ok(Self::query().filter(opportunities::id.eq(locked)).first(tx.conn()).await?)
+    }
+
+    pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewOpportunity>) -> Result<Self> {
+        let new = new.resolve(tx.conn(), caller).await?;
+        let customers = customer::load(tx.conn(), [new.customer_id]).await?;
+        let customer = customers.get(&new.customer_id);
+        if customer.is_some_and(|it| it.merged_into_id.is_some()) {
+            let why = "it is a part of another customer now";
+            let fault = Fault::new("/customer_id", "customer_merged", why);
+            return Err(Error::invalid(vec![fault]));
+        }
+        let opportunity = Self {
+            id: Uuid::now_v7(),
+            version: 1,
+            customer_id: new.customer_id,
+            category: None,
+            product_id: None,
+            potential_amount: None,
+            next_step: new.next_step,
+            next_step_on: new.next_step_on,
+            owner_id: new.owner_id.unwrap_or(caller.id()),
+            status: OpportunityStatus::Open,
+            reason: None,
+            ended_at: None,
+            created_at: tx.now,
+            updated_at: tx.now,
+            customer_owner_id: customer.and_then(|it| it.owner_id),
+        }
+        .detailed(&new.details);
+        opportunity.check(Some(new.next_step_on), tx.today)?;
+        opportunity.check_hand(caller)?;
+        let insert = diesel::insert_into(opportunities::table).values(&opportunity);
+        insert.execute(tx.conn()).await.map_err(refused)?;
+        tx.record(Change::created(&opportunity)).await?;
+        Ok(opportunity)
+    }
+
+    pub async fn update(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfMatch,
+        changes: &Body<OpportunityChanges>,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before, changes.fields())?;
+        before.status.after(OpportunityAction::Change)?;
+        let changes = changes.resolve(tx.conn(), caller).await?;
+        let after = before.with(&changes);
+        let moved = (after.next_step_on != before.next_step_on).then_some(after.next_step_on);
+        after.check(moved, tx.today)?;
+        if after.owner_id != before.owner_id {
+            after.check_hand(caller)?;
+        }
+        before.save(tx, after).await
+    }
+
+    /// Ends it, one way or the other.
+    pub async fn end(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        (action, why): (OpportunityAction, Option<&OpportunityReason>),
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        let status = before.status.after(action)?;
+        let (reason, ended_at) = (why.map(|it| it.reason.clone()), Some(tx.now));
+        before.save(tx, Self { status, reason, ended_at, ..before.clone() }).await
+    }
+
+    /// A step is for oneself or one's people.
+    fn check_hand(&self, caller: &Caller) -> Result<()> {
+        if caller.reach().is_none_or(|reach| reach.contains(&self.owner_id)) {
+            return Ok(());
+        }
+        let detail = "its owner is you or somebody whom you lead";
+        Err(Error::forbidden_because("not_your_person", detail))
+    }
+
+    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+        let after = self.next(after, tx.now);
+        if after != *self {
+            let update = diesel::update(opportunities::table.find(self.id)).set(&after);
+            update.execute(tx.conn()).await.map_err(refused)?;
+            tx.record(Change::updated(self, &after)).await?;
+        }
+        Ok(after)
+    }
+}
+
+/// What only the database can know: a program is nobody who takes a step.
+fn refused(error: diesel::result::Error) -> Error {
+    Error::from(error).on_constraint(
+        "opportunities_owner_id_fkey",
+        "/owner_id",
+        "unknown_reference",
+    )
+}
+
+/// A hook of customers: the loser's growth steps are the winner's from now on.
+pub fn customer_merged<'a>(
+    tx: &'a mut Tx,
+    winner: &'a Customer,
+    loser: &'a Customer,
+) -> LocalBoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let rows = opportunities::table.filter(opportunities::customer_id.eq(loser.id));
+        let rows = rows.order(opportunities::id).select(opportunities::id).for_update();
+        let ids: Vec<Uuid> = rows.load(tx.conn()).await?;
+        let rows = Opportunity::query().filter(opportunities::id.eq_any(&ids));
+        let rows: Vec<Opportunity> = rows.order(opportunities::id).load(tx.conn()).await?;
+        for before in &rows {
+            let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
+            let after = Opportunity { customer_id, customer_owner_id, ..before.clone() };
+            before.save(tx, after).await?;
+        }
+        Ok(())
+    })
+}
