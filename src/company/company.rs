@@ -59,7 +59,7 @@ resource! { Company: "company" at "/api/v1/company", seen by |_it| vec![platform
 pub struct CompanyChanges {
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
-    /// Only before the first order, target or price: amounts are not converted
+    /// Only before the first order, target, limit or price: amounts are not converted
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     currency: Option<String>,
     #[schema(min_length = 1, max_length = 60, nullable = false)]
@@ -228,10 +228,11 @@ impl Company {
 
 /// Sums in one currency would become sums in another.
 async fn check_nothing_is_counted(tx: &mut Tx) -> Result<()> {
-    let counted = "(exists (select from orders) or exists (select from targets))";
+    let counted = "(exists (select from orders) or exists (select from targets) \
+        or exists (select from customer_credits where credit_limit is not null))";
     let counted = diesel::dsl::sql::<diesel::sql_types::Bool>(counted);
     if diesel::select(counted).get_result::<bool>(tx.conn()).await? {
-        let detail = "orders or targets are counted in the currency already";
+        let detail = "orders, targets or limits are counted in the currency already";
         return Err(Error::conflict("currency_in_use", detail));
     }
     Ok(())

@@ -13,8 +13,10 @@ pub struct Setting {
     pub meaning: &'static str,
     /// 中文说明
     pub meaning_zh: &'static str,
-    pub value: i64,
-    pub default: i64,
+    /// Null for none
+    pub value: Option<i64>,
+    /// Null for none
+    pub default: Option<i64>,
     pub minimum: i64,
     pub maximum: i64,
 }
@@ -92,6 +94,70 @@ const KNOWN: &[Known] = &[
         "days without an order to be dormant",
         "多少天无订单为休眠",
     ),
+    (
+        "max_overdue_days_a",
+        30,
+        0,
+        3650,
+        "from how many days overdue on a customer of tier A gets nothing more on credit",
+        "A 档客户逾期多少天后停止赊销",
+    ),
+    (
+        "max_overdue_days_b",
+        15,
+        0,
+        3650,
+        "from how many days overdue on a customer of tier B gets nothing more on credit",
+        "B 档客户逾期多少天后停止赊销",
+    ),
+    (
+        "max_overdue_days_c",
+        7,
+        0,
+        3650,
+        "from how many days overdue on any other customer gets nothing more on credit",
+        "其他客户逾期多少天后停止赊销",
+    ),
+    (
+        "overdue_threshold",
+        1_000,
+        0,
+        1_000_000_000,
+        "an overdue amount below which nobody is refused, in the company's currency",
+        "逾期金额低于此数不停止赊销(公司币种)",
+    ),
+    (
+        "prepaid_until_terms",
+        0,
+        0,
+        1,
+        "1: a customer without approved terms gets nothing on credit",
+        "1:未核准交易条件的客户只能预付",
+    ),
+    (
+        "terms_authority_credit_controller",
+        200_000,
+        0,
+        1_000_000_000,
+        "up to which limit a credit controller approves terms, in the company's currency",
+        "信用管理可批准的额度(公司币种)",
+    ),
+    (
+        "terms_authority_sales_director",
+        2_000_000,
+        0,
+        1_000_000_000,
+        "up to which limit a sales director approves terms, in the company's currency",
+        "销售总部可批准的额度(公司币种)",
+    ),
+    (
+        "terms_authority_sales_manager",
+        20_000,
+        0,
+        1_000_000_000,
+        "up to which limit a sales manager approves terms, in the company's currency",
+        "销售经理可批准的额度(公司币种)",
+    ),
     ("visit_least_minutes", 5, 0, 120, "least minutes of a valid visit", "有效拜访最短时长(分钟)"),
     (
         "visit_offline_days",
@@ -136,7 +202,24 @@ const KNOWN: &[Known] = &[
     ("working_day_ends", 18, 1, 24, "the hour at which a working day ends", "工作日结束时间(时)"),
 ];
 
+/// name, minimum, maximum, meaning, 中文
+type Optional = (&'static str, i64, i64, &'static str, &'static str);
+
+/// Settings that there are none of unless somebody says so.
+const OPTIONAL: &[Optional] = &[(
+    "credit_default_limit",
+    0,
+    1_000_000_000_000,
+    "how much a customer without a limit of its own may owe, in the company's currency",
+    "未单独设置额度的客户的信用额度(公司币种)",
+)];
+
 impl Settings {
+    /// The value of a setting that may have none.
+    pub fn optional(&self, name: &str) -> Option<i64> {
+        self.0.get(name).and_then(Value::as_i64)
+    }
+
     /// The value of a known setting.
     pub fn get(&self, name: &str) -> i64 {
         let default = KNOWN.iter().find(|it| it.0 == name).map_or(0, |it| it.1);
@@ -147,15 +230,17 @@ impl Settings {
     pub fn with(&self, changes: &Map<String, Value>) -> Result<Self, Vec<(String, &'static str)>> {
         let (mut after, mut faults) = (self.clone(), vec![]);
         for (name, value) in changes {
-            let Some((_, default, least, most, ..)) = KNOWN.iter().find(|it| it.0 == name) else {
+            let known = KNOWN.iter().find(|it| it.0 == name).map(|it| (Some(it.1), it.2, it.3));
+            let optional = OPTIONAL.iter().find(|it| it.0 == name).map(|it| (None, it.1, it.2));
+            let Some((default, least, most)) = known.or(optional) else {
                 faults.push((name.clone(), "unknown_field"));
                 continue;
             };
             match value.as_i64() {
                 None if value.is_null() => drop(after.0.remove(name)),
                 None => faults.push((name.clone(), "type")),
-                Some(value) if value == *default => drop(after.0.remove(name)),
-                Some(value) if (*least..=*most).contains(&value) => {
+                Some(value) if Some(value) == default => drop(after.0.remove(name)),
+                Some(value) if (least..=most).contains(&value) => {
                     after.0.insert(name.clone(), json!(value));
                 }
                 Some(_) => faults.push((name.clone(), "range")),
@@ -171,9 +256,18 @@ impl Settings {
     pub fn list(&self) -> Vec<Setting> {
         let setting = |known: &Known| {
             let (name, default, minimum, maximum, meaning, meaning_zh) = *known;
-            Setting { name, meaning, meaning_zh, value: self.get(name), default, minimum, maximum }
+            let (value, default) = (Some(self.get(name)), Some(default));
+            Setting { name, meaning, meaning_zh, value, default, minimum, maximum }
         };
-        KNOWN.iter().map(setting).collect()
+        let optional = |known: &Optional| {
+            let (name, minimum, maximum, meaning, meaning_zh) = *known;
+            let (value, default) = (self.optional(name), None);
+            Setting { name, meaning, meaning_zh, value, default, minimum, maximum }
+        };
+        let mut all: Vec<Setting> =
+            KNOWN.iter().map(setting).chain(OPTIONAL.iter().map(optional)).collect();
+        all.sort_by_key(|it| it.name);
+        all
     }
 }
 
@@ -193,6 +287,16 @@ mod tests {
     }
 
     #[test]
+    fn some_there_are_none_of_unless_told() {
+        let limit = |settings: &Settings| settings.optional("credit_default_limit");
+        assert_eq!(limit(&Settings::default()), None);
+        let zero = with(&json!({ "credit_default_limit": 0 })).unwrap();
+        assert_eq!(limit(&zero), Some(0), "which is not the same as none");
+        let none = json!({ "credit_default_limit": null });
+        assert_eq!(zero.with(none.as_object().unwrap()).unwrap(), Settings::default());
+    }
+
+    #[test]
     fn what_is_out_of_bounds_is_refused() {
         assert_eq!(
             with(&json!({ "dormant_after_days": 90 })).unwrap().get("dormant_after_days"),
@@ -202,6 +306,7 @@ mod tests {
         assert_eq!(refused(json!({ "dormant_after_days": 1 })), "range");
         assert_eq!(refused(json!({ "dormant_after_days": "90" })), "type");
         assert_eq!(refused(json!({ "colour": 1 })), "unknown_field");
+        assert_eq!(refused(json!({ "credit_default_limit": -1 })), "range");
         assert_eq!(refused(json!({ "working_day_starts": 18 })), "range");
     }
 }
