@@ -9,6 +9,7 @@ pub mod fixed_sql;
 pub mod input;
 pub mod jobs;
 pub mod money;
+pub mod owned;
 pub mod page;
 pub mod patch;
 pub mod pinyin;
