@@ -224,6 +224,59 @@ diesel::table! {
 }
 
 diesel::table! {
+    credit_investigations (id) {
+        id -> Uuid,
+        version -> Int8,
+        customer_id -> Uuid,
+        status -> Text,
+        reason -> Text,
+        requested_by -> Uuid,
+        investigator_id -> Nullable<Uuid>,
+        sources -> Array<Text>,
+        registered_capital -> Nullable<Numeric>,
+        lawsuits -> Nullable<Text>,
+        payment_history -> Nullable<Text>,
+        score -> Nullable<Int2>,
+        recommended_limit -> Nullable<Numeric>,
+        concluded_on -> Nullable<Date>,
+        valid_until -> Nullable<Date>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    credit_overrides (id) {
+        id -> Uuid,
+        version -> Int8,
+        customer_id -> Uuid,
+        amount -> Numeric,
+        reason -> Text,
+        expires_at -> Timestamptz,
+        created_by -> Uuid,
+        revoked_at -> Nullable<Timestamptz>,
+        revoked_by -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    customer_credits (id) {
+        id -> Uuid,
+        version -> Int8,
+        credit_limit -> Nullable<Numeric>,
+        tolerance_percent -> Numeric,
+        max_overdue_days -> Nullable<Int4>,
+        hold -> Bool,
+        hold_reason -> Nullable<Text>,
+        valid_until -> Nullable<Date>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     customer_transfers (id) {
         id -> Uuid,
         customer_id -> Uuid,
@@ -402,6 +455,12 @@ diesel::table! {
         ended_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+    open_items (kind, source_id) {
+        kind -> Text,
+        source_id -> Uuid,
+        customer_id -> Uuid,
+        due_on -> Nullable<Date>,
+        amount -> Numeric,
     }
 }
 
@@ -446,6 +505,11 @@ diesel::table! {
         external_id -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        fulfilment_status -> Text,
+        billing_status -> Text,
+        payment_status -> Text,
+        credit_exceeded -> Bool,
+        invoiced_amount -> Numeric,
     }
 }
 
@@ -510,6 +574,25 @@ diesel::table! {
     secrets (name) {
         name -> Text,
         value -> Bytea,
+    }
+}
+
+diesel::table! {
+    shipments (id) {
+        id -> Uuid,
+        version -> Int8,
+        number -> Text,
+        order_id -> Uuid,
+        status -> Text,
+        shipped_on -> Date,
+        delivered_on -> Nullable<Date>,
+        carrier -> Nullable<Text>,
+        tracking_number -> Nullable<Text>,
+        lines -> Jsonb,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -651,6 +734,32 @@ diesel::table! {
 }
 
 diesel::table! {
+    terms_requests (id) {
+        id -> Uuid,
+        version -> Int8,
+        customer_id -> Uuid,
+        status -> Text,
+        payment_days -> Int4,
+        credit_limit -> Numeric,
+        price_list -> Nullable<Text>,
+        delivery_term -> Nullable<Text>,
+        min_order_amount -> Nullable<Numeric>,
+        returns_policy -> Nullable<Text>,
+        deposit_percent -> Nullable<Numeric>,
+        valid_from -> Date,
+        reason -> Text,
+        requested_by -> Uuid,
+        investigation_id -> Nullable<Uuid>,
+        decided_by -> Nullable<Uuid>,
+        decided_at -> Nullable<Timestamptz>,
+        decision_reason -> Nullable<Text>,
+        applied_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     territories (id) {
         id -> Uuid,
         version -> Int8,
@@ -759,6 +868,9 @@ diesel::joinable!(complaints -> orders (order_id));
 diesel::joinable!(complaints -> products (product_id));
 diesel::joinable!(complaints -> visits (visit_id));
 diesel::joinable!(contacts -> customers (customer_id));
+diesel::joinable!(credit_investigations -> customers (customer_id));
+diesel::joinable!(credit_overrides -> customers (customer_id));
+diesel::joinable!(customer_credits -> customers (id));
 diesel::joinable!(customer_transfers -> customers (customer_id));
 diesel::joinable!(customers -> territories (territory_id));
 diesel::joinable!(customers -> users (owner_id));
@@ -769,6 +881,7 @@ diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(opportunities -> customers (customer_id));
 diesel::joinable!(opportunities -> products (product_id));
 diesel::joinable!(opportunities -> users (owner_id));
+diesel::joinable!(open_items -> customers (customer_id));
 diesel::joinable!(order_lines -> orders (order_id));
 diesel::joinable!(order_lines -> products (product_id));
 diesel::joinable!(orders -> customers (customer_id));
@@ -789,6 +902,9 @@ diesel::joinable!(survey_responses -> customers (customer_id));
 diesel::joinable!(survey_responses -> follow_ups (follow_up_id));
 diesel::joinable!(survey_responses -> survey_invitations (invitation_id));
 diesel::joinable!(survey_responses -> surveys (survey_id));
+diesel::joinable!(shipments -> orders (order_id));
+diesel::joinable!(terms_requests -> credit_investigations (investigation_id));
+diesel::joinable!(terms_requests -> customers (customer_id));
 diesel::joinable!(users -> teams (team_id));
 diesel::joinable!(visit_checks -> users (user_id));
 diesel::joinable!(visit_checks -> visits (visit_id));
@@ -810,6 +926,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     complaint_settlements,
     complaints,
     contacts,
+    credit_investigations,
+    credit_overrides,
+    customer_credits,
     customer_transfers,
     customers,
     directory,
@@ -822,12 +941,14 @@ diesel::allow_tables_to_appear_in_same_query!(
     login_failures,
     memberships,
     opportunities,
+    open_items,
     order_lines,
     orders,
     products,
     refresh_tokens,
     sales_entries,
     secrets,
+    shipments,
     signing_keys,
     suggestions,
     survey_invitations,
@@ -835,6 +956,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     surveys,
     targets,
     teams,
+    terms_requests,
     territories,
     users,
     visit_checks,

@@ -1,0 +1,207 @@
+//! The queries on investigations. Each that answers a caller starts at `visible_to`.
+
+use auth::{Caller, reference};
+use customers::customer::Customer;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use platform::{Change, Conn, Date, Error, IfSent, List, Money, Resource, Result, Timestamp, Tx};
+use schema::credit_investigations;
+use uuid::Uuid;
+
+use super::InvestigationAction::{Expire, Start};
+use super::{
+    CreditInvestigation, CreditInvestigationFilter, CreditInvestigationPage, InvestigationFindings,
+    InvestigationStatus, NewCreditInvestigation, check_recommended,
+};
+use crate::reach::{OfCustomer, of_customer};
+
+fn visible_to(caller: &Caller) -> OfCustomer<'_, credit_investigations::customer_id> {
+    of_customer(caller, credit_investigations::customer_id)
+}
+
+fn matching<'a>(
+    caller: &'a Caller,
+    filter: &'a CreditInvestigationFilter,
+) -> credit_investigations::BoxedQuery<'a, Pg> {
+    let mut query = credit_investigations::table.filter(visible_to(caller)).into_boxed();
+    if let Some(customer) = filter.customer_id {
+        query = query.filter(credit_investigations::customer_id.eq(customer));
+    }
+    if let Some(statuses) = &filter.status {
+        query = query.filter(credit_investigations::status.eq_any(statuses));
+    }
+    if let Some(day) = filter.expiring_before {
+        let concluded = credit_investigations::status.eq(InvestigationStatus::Concluded);
+        query = query.filter(concluded);
+        query = query.filter(credit_investigations::valid_until.lt(day).assume_not_null());
+    }
+    query
+}
+
+impl CreditInvestigation {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<CreditInvestigationFilter>,
+    ) -> Result<CreditInvestigationPage> {
+        use credit_investigations::{created_at, id};
+        let filter = reference::filter(conn, caller, list).await?;
+        let total = if list.counted {
+            Some(matching(caller, &filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let rows = matching(caller, &filter)
+            .filter(list.before::<Timestamp, _, _>(created_at, id)?)
+            .order((created_at.desc(), id.desc()))
+            .select(Self::as_select())
+            .limit(list.fetch());
+        list.page(rows.load(conn).await?, total, |it: &Self| (it.created_at, it.id))
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = Self::query().filter(visible_to(caller));
+        Ok(row.filter(credit_investigations::id.eq(id)).first(conn).await?)
+    }
+
+    async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = credit_investigations::table.filter(visible_to(caller));
+        let row = row.filter(credit_investigations::id.eq(id));
+        Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
+    }
+
+    pub async fn create(
+        tx: &mut Tx,
+        caller: &Caller,
+        customer: Uuid,
+        new: &NewCreditInvestigation,
+    ) -> Result<Self> {
+        let customer = Customer::find(tx.conn(), caller, customer).await?;
+        if let Some(winner) = customer.merged_into_id {
+            let error = Error::conflict("customer_merged", "it is a part of another now");
+            return Err(error.member("merged_into_id", winner.to_string()));
+        }
+        let investigation = Self {
+            id: Uuid::now_v7(),
+            version: 1,
+            customer_id: customer.id,
+            status: InvestigationStatus::Requested,
+            reason: new.reason.clone(),
+            requested_by: tx.actor,
+            investigator_id: None,
+            sources: vec![],
+            registered_capital: None,
+            lawsuits: None,
+            payment_history: None,
+            score: None,
+            recommended_limit: None,
+            concluded_on: None,
+            valid_until: None,
+            created_at: tx.now,
+            updated_at: tx.now,
+            customer_owner_id: customer.owner_id,
+        };
+        let insert = diesel::insert_into(credit_investigations::table).values(&investigation);
+        insert.execute(tx.conn()).await?;
+        tx.record(Change::created(&investigation)).await?;
+        Ok(investigation)
+    }
+
+    pub async fn start(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfSent) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        let (status, investigator_id) = (before.status.after(Start)?, Some(tx.actor));
+        before.save(tx, Self { status, investigator_id, ..before.clone() }).await
+    }
+
+    pub async fn conclude(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        found: &InvestigationFindings,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        let after = before.concluded(found, tx.today)?;
+        before.save(tx, after).await
+    }
+
+    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+        let after = self.next(after, tx.now);
+        if after != *self {
+            let update = diesel::update(credit_investigations::table.find(self.id)).set(&after);
+            update.execute(tx.conn()).await?;
+            tx.record(Change::updated(self, &after)).await?;
+        }
+        Ok(after)
+    }
+}
+
+/// The latest conclusion about a customer that is still good on a day. For the rules on limits.
+pub(crate) async fn in_force(
+    conn: &mut Conn,
+    customer: Uuid,
+    today: Date,
+) -> Result<Option<CreditInvestigation>> {
+    use credit_investigations::{concluded_on, customer_id, id, status, valid_until};
+    let row = CreditInvestigation::query()
+        .filter(customer_id.eq(customer))
+        .filter(status.eq(InvestigationStatus::Concluded))
+        .filter(valid_until.ge(today))
+        .order((concluded_on.desc(), id.desc()));
+    Ok(row.first(conn).await.optional()?)
+}
+
+/// The last day of an investigation that something rests on.
+pub(crate) async fn valid_until(conn: &mut Conn, id: Uuid) -> Result<Option<Date>> {
+    let row = credit_investigations::table.find(id).select(credit_investigations::valid_until);
+    Ok(row.first(conn).await?)
+}
+
+/// Whether the caller may give the customer this limit: nothing speaks against it as long as no
+/// investigation recommends another.
+pub(crate) async fn check_limit(
+    tx: &mut Tx,
+    caller: &Caller,
+    customer: Uuid,
+    limit: Option<Money>,
+) -> Result<()> {
+    let today = tx.today;
+    let investigation = in_force(tx.conn(), customer, today).await?;
+    match investigation.and_then(|it| it.recommended_limit) {
+        Some(recommended) => check_recommended(caller, limit, recommended),
+        None => Ok(()),
+    }
+}
+
+/// A job: conclusions whose last day is over.
+pub async fn expire(tx: &mut Tx) -> Result<u64> {
+    let due = credit_investigations::table
+        .filter(credit_investigations::status.eq(InvestigationStatus::Concluded))
+        .filter(credit_investigations::valid_until.lt(tx.today))
+        .order(credit_investigations::id)
+        .limit(1000)
+        .select(CreditInvestigation::as_select())
+        .for_update()
+        .skip_locked();
+    let due: Vec<CreditInvestigation> = due.load(tx.conn()).await?;
+    for before in &due {
+        let status = before.status.after(Expire)?;
+        before.save(tx, CreditInvestigation { status, ..before.clone() }).await?;
+    }
+    Ok(due.len() as u64)
+}
+
+/// The loser's investigations are about the winner from now on.
+pub(crate) async fn follow(tx: &mut Tx, winner: Uuid, loser: Uuid) -> Result<()> {
+    let rows = credit_investigations::table.filter(credit_investigations::customer_id.eq(loser));
+    let rows = rows.order(credit_investigations::id).select(CreditInvestigation::as_select());
+    let rows: Vec<CreditInvestigation> = rows.for_update().load(tx.conn()).await?;
+    for before in &rows {
+        let after = CreditInvestigation { customer_id: winner, ..before.clone() };
+        before.save(tx, after).await?;
+    }
+    Ok(())
+}

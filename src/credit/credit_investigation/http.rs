@@ -1,0 +1,138 @@
+//! The operations on credit investigations.
+
+use actix_web::{get, post};
+use auth::Can;
+use platform::changes::{self, HistoryPage};
+use platform::{
+    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::{
+    CreditInvestigation, CreditInvestigationFilter, CreditInvestigationPage, InvestigationFindings,
+    NewCreditInvestigation,
+};
+use crate::{InvestigateCredit, ReadCredit, RequestCredit};
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_credit_investigations)
+        .service(create_credit_investigation)
+        .service(read_credit_investigation)
+        .service(start_credit_investigation)
+        .service(conclude_credit_investigation)
+        .service(list_credit_investigation_history);
+}
+
+/// List credit investigations
+///
+/// Of the customers that you see, latest first. `expiring_before` finds those that have to be made
+/// anew.
+#[utoipa::path(
+    tag = "credit",
+    params(CreditInvestigationFilter, PageQuery),
+    responses((status = 200, description = "A page of investigations",
+        body = CreditInvestigationPage), Problems),
+)]
+#[get("/credit-investigations")]
+async fn list_credit_investigations(
+    caller: Can<ReadCredit>,
+    list: List<CreditInvestigationFilter>,
+    db: Db,
+) -> Result<CreditInvestigationPage> {
+    CreditInvestigation::list(&mut *db.conn().await?, &caller, &list).await
+}
+
+/// Have a customer's credit investigated
+#[utoipa::path(
+    tag = "credit",
+    request_body = NewCreditInvestigation,
+    responses((status = 201, description = "The new investigation", body = CreditInvestigation),
+        Problems),
+)]
+#[post("/customers/{id}/credit-investigations")]
+async fn create_credit_investigation(
+    caller: Can<RequestCredit>,
+    id: Path<Uuid>,
+    new: Json<NewCreditInvestigation>,
+    write: Write,
+) -> Result<Reply> {
+    write.create(async move |tx| CreditInvestigation::create(tx, &caller, *id, &new).await).await
+}
+
+/// Read a credit investigation
+#[utoipa::path(
+    tag = "credit",
+    responses((status = 200, description = "The investigation", body = CreditInvestigation),
+        Problems),
+)]
+#[get("/credit-investigations/{id}")]
+async fn read_credit_investigation(
+    caller: Can<ReadCredit>,
+    id: Path<Uuid>,
+    db: Db,
+) -> Result<Tagged<CreditInvestigation>> {
+    Ok(Tagged(CreditInvestigation::find(&mut *db.conn().await?, &caller, *id).await?))
+}
+
+/// Begin with an investigation
+///
+/// From requested to investigating.
+#[utoipa::path(
+    tag = "credit",
+    responses((status = 200, description = "The investigation", body = CreditInvestigation),
+        Problems),
+)]
+#[post("/credit-investigations/{id}/start")]
+async fn start_credit_investigation(
+    caller: Can<InvestigateCredit>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| CreditInvestigation::start(tx, &caller, *id, based_on).await).await
+}
+
+/// Conclude an investigation
+///
+/// From investigating to concluded. It is good for 12 months, for 6 with a score below 60. The
+/// customer's limit follows by approved terms or by setting its credit.
+#[utoipa::path(
+    tag = "credit",
+    request_body = InvestigationFindings,
+    responses((status = 200, description = "The investigation", body = CreditInvestigation),
+        Problems),
+)]
+#[post("/credit-investigations/{id}/conclude")]
+async fn conclude_credit_investigation(
+    caller: Can<InvestigateCredit>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    found: Json<InvestigationFindings>,
+    write: Write,
+) -> Result<Reply> {
+    let conclude = async move |tx: &mut _| {
+        CreditInvestigation::conclude(tx, &caller, *id, based_on, &found).await
+    };
+    write.update(conclude).await
+}
+
+/// What happened to an investigation
+///
+/// Latest first.
+#[utoipa::path(
+    tag = "credit",
+    params(PageQuery),
+    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+)]
+#[get("/credit-investigations/{id}/history")]
+async fn list_credit_investigation_history(
+    caller: Can<ReadCredit>,
+    id: Path<Uuid>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<HistoryPage> {
+    let mut conn = db.conn().await?;
+    let investigation = CreditInvestigation::find(&mut conn, &caller, *id).await?;
+    changes::history(&mut conn, &investigation, &list).await
+}

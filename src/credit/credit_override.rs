@@ -1,0 +1,267 @@
+//! Somebody answers for more than a customer's limit, 信用特批 (RULES 4.9): so much more, for a week at
+//! most, with a reason. The credit controller only, and never for an order of their own.
+
+use actix_web::{get, post};
+use auth::{Caller, Can};
+use customers::customer::Customer;
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use jiff::SignedDuration;
+use platform::{
+    Change, Conn, Db, Error, Fault, FixedSql, IfSent, Json, List, Money, NoFilter, PageQuery, Path,
+    Problems, Reply, Resource, Result, Tagged, Timestamp, Tx, Write, fixed_sql, page, resource,
+};
+use schema::credit_overrides;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use crate::reach::{OfCustomer, of_customer};
+use crate::{OverrideCredit, ReadCredit};
+
+/// How long somebody answers for it at most.
+const LONGEST: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// An override of a customer's limit, 信用特批
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct CreditOverride {
+    pub id: Uuid,
+    pub version: i64,
+    pub customer_id: Uuid,
+    /// How much may be owed beyond the limit with its tolerance, in the company's currency. Of
+    /// several the largest counts
+    pub amount: Money,
+    pub reason: String,
+    pub expires_at: Timestamp,
+    /// Who answers for it; it does not count for orders that this person is credited with
+    pub created_by: Uuid,
+    pub revoked_at: Option<Timestamp>,
+    pub revoked_by: Option<Uuid>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    #[serde(skip)]
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = owner_of_customer())]
+    #[diesel(select_expression_type = FixedSql<Nullable<SqlUuid>>)]
+    customer_owner_id: Option<Uuid>,
+}
+
+fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
+    fixed_sql("(select owner_id from customers where customers.id = credit_overrides.customer_id)")
+}
+
+resource! {
+    CreditOverride: "credit_override" at "/api/v1/credit-overrides",
+    seen by |it| vec![it.customer_owner_id]
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({ "amount": "5000.00", "reason": "货款已汇出,见水单",
+    "expires_at": "2026-11-30T10:00:00Z" }))]
+pub struct NewCreditOverride {
+    /// More than 0, in the company's currency
+    amount: Money,
+    #[schema(min_length = 1, max_length = 500)]
+    reason: String,
+    /// Within 7 days
+    expires_at: Timestamp,
+}
+
+page! {
+    /// A customer's overrides, latest first
+    CreditOverridePage of CreditOverride
+}
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_credit_overrides)
+        .service(create_credit_override)
+        .service(read_credit_override)
+        .service(revoke_credit_override);
+}
+
+/// List the overrides of a customer's limit
+///
+/// Latest first, also those that are over.
+#[utoipa::path(
+    tag = "credit",
+    params(PageQuery),
+    responses((status = 200, description = "A page of overrides", body = CreditOverridePage),
+        Problems),
+)]
+#[get("/customers/{id}/credit-overrides")]
+async fn list_credit_overrides(
+    caller: Can<ReadCredit>,
+    id: Path<Uuid>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<CreditOverridePage> {
+    CreditOverride::list(&mut *db.conn().await?, &caller, *id, &list).await
+}
+
+/// Answer for more than a customer's limit
+///
+/// For a week at most, and with a reason. It counts for orders that others are credited with; of a
+/// customer of your own it is refused as `self_approval`. It lifts no hold.
+#[utoipa::path(
+    tag = "credit",
+    request_body = NewCreditOverride,
+    responses((status = 201, description = "The new override", body = CreditOverride), Problems),
+)]
+#[post("/customers/{id}/credit-overrides")]
+async fn create_credit_override(
+    caller: Can<OverrideCredit>,
+    id: Path<Uuid>,
+    new: Json<NewCreditOverride>,
+    write: Write,
+) -> Result<Reply> {
+    write.create(async move |tx| CreditOverride::create(tx, &caller, *id, &new).await).await
+}
+
+/// Read an override
+#[utoipa::path(
+    tag = "credit",
+    responses((status = 200, description = "The override", body = CreditOverride), Problems),
+)]
+#[get("/credit-overrides/{id}")]
+async fn read_credit_override(
+    caller: Can<ReadCredit>,
+    id: Path<Uuid>,
+    db: Db,
+) -> Result<Tagged<CreditOverride>> {
+    Ok(Tagged(CreditOverride::find(&mut *db.conn().await?, &caller, *id).await?))
+}
+
+/// Revoke an override
+///
+/// From now on; what has been confirmed by it stays confirmed. Again, or when it is over: 409
+/// `wrong_status`.
+#[utoipa::path(
+    tag = "credit",
+    responses((status = 200, description = "The override", body = CreditOverride), Problems),
+)]
+#[post("/credit-overrides/{id}/revoke")]
+async fn revoke_credit_override(
+    caller: Can<OverrideCredit>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| CreditOverride::revoke(tx, &caller, *id, based_on).await).await
+}
+
+/// What somebody answers for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allowance {
+    pub amount: Money,
+    pub by: Uuid,
+}
+
+fn visible_to(caller: &Caller) -> OfCustomer<'_, credit_overrides::customer_id> {
+    of_customer(caller, credit_overrides::customer_id)
+}
+
+/// What is answered for at this moment. For the check: whoever calls may see the customer.
+pub(crate) async fn in_force(
+    conn: &mut Conn,
+    customer: Uuid,
+    now: Timestamp,
+) -> Result<Vec<Allowance>> {
+    let rows = credit_overrides::table
+        .filter(credit_overrides::customer_id.eq(customer))
+        .filter(credit_overrides::expires_at.gt(now))
+        .filter(credit_overrides::revoked_at.is_null())
+        .select((credit_overrides::amount, credit_overrides::created_by));
+    let rows: Vec<(Money, Uuid)> = rows.load(conn).await?;
+    Ok(rows.into_iter().map(|(amount, by)| Allowance { amount, by }).collect())
+}
+
+impl CreditOverride {
+    async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        customer: Uuid,
+        list: &List<NoFilter>,
+    ) -> Result<CreditOverridePage> {
+        use credit_overrides::{created_at, customer_id, id};
+        let customer = Customer::find(conn, caller, customer).await?;
+        let of = || credit_overrides::table.filter(visible_to(caller));
+        let of = || of().filter(customer_id.eq(customer.id));
+        let total = if list.counted { Some(of().count().get_result(conn).await?) } else { None };
+        let rows = of()
+            .filter(list.before::<Timestamp, _, _>(created_at, id)?)
+            .order((created_at.desc(), id.desc()))
+            .select(Self::as_select())
+            .limit(list.fetch());
+        list.page(rows.load(conn).await?, total, |it: &Self| (it.created_at, it.id))
+    }
+
+    async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = Self::query().filter(visible_to(caller)).filter(credit_overrides::id.eq(id));
+        Ok(row.first(conn).await?)
+    }
+
+    async fn create(
+        tx: &mut Tx,
+        caller: &Caller,
+        customer: Uuid,
+        new: &NewCreditOverride,
+    ) -> Result<Self> {
+        let customer = Customer::find(tx.conn(), caller, customer).await?;
+        if customer.owner_id == Some(caller.id()) {
+            let detail = "somebody else answers for a customer of yours";
+            return Err(Error::forbidden_because("self_approval", detail));
+        }
+        let mut faults = vec![];
+        if new.amount <= Money::ZERO {
+            faults.push(Fault::new("/amount", "range", "more than 0"));
+        }
+        if new.expires_at <= tx.now || new.expires_at.0 > tx.now.0 + LONGEST {
+            faults.push(Fault::new("/expires_at", "range", "in the future, within 7 days"));
+        }
+        if !faults.is_empty() {
+            return Err(Error::invalid(faults));
+        }
+        let row = Self {
+            id: Uuid::now_v7(),
+            version: 1,
+            customer_id: customer.id,
+            amount: new.amount,
+            reason: new.reason.clone(),
+            expires_at: new.expires_at,
+            created_by: tx.actor,
+            revoked_at: None,
+            revoked_by: None,
+            created_at: tx.now,
+            updated_at: tx.now,
+            customer_owner_id: customer.owner_id,
+        };
+        diesel::insert_into(credit_overrides::table).values(&row).execute(tx.conn()).await?;
+        tx.record(Change::created(&row)).await?;
+        Ok(row)
+    }
+
+    async fn revoke(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfSent) -> Result<Self> {
+        let row = credit_overrides::table.filter(visible_to(caller));
+        let row = row.filter(credit_overrides::id.eq(id)).select(Self::as_select()).for_update();
+        let before: Self = row.first(tx.conn()).await?;
+        based_on.check(&before)?;
+        let status = match before.revoked_at {
+            Some(_) => "revoked",
+            None if before.expires_at <= tx.now => "expired",
+            None => "in_force",
+        };
+        if status != "in_force" {
+            let error = Error::conflict("wrong_status", format!("the override is {status}"));
+            return Err(error.member("current_status", status));
+        }
+        let (revoked_at, revoked_by) = (Some(tx.now), Some(tx.actor));
+        let after = before.next(Self { revoked_at, revoked_by, ..before.clone() }, tx.now);
+        let update = diesel::update(credit_overrides::table.find(id)).set(&after);
+        update.execute(tx.conn()).await?;
+        tx.record(Change::updated(&before, &after)).await?;
+        Ok(after)
+    }
+}

@@ -1,0 +1,168 @@
+//! The queries on customers' credit. Each that answers a caller goes through the customer.
+
+use std::collections::HashMap;
+
+use auth::Caller;
+use company::Company;
+use customers::customer::Customer;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use platform::{
+    Change, Conn, Date, Error, IfMatch, IfSent, Money, Patch, Resource, Result, Timestamp, Tx,
+};
+use schema::customer_credits;
+use uuid::Uuid;
+
+use super::{CreditAccount, CreditChanges, CreditHold, CustomerCredit};
+use crate::check::{breakdown, limit_in_force};
+use crate::credit_investigation;
+
+/// Rows that are there for the lock alone have version 0 and leave no record.
+const MAKE: &str = "
+    insert into customer_credits (id, version, tolerance_percent, hold, created_at, updated_at)
+    select id, 0, 0, false, created_at, created_at from customers where id = any($1) order by id
+    on conflict do nothing";
+
+pub(crate) async fn lock(tx: &mut Tx, customers: &[Uuid]) -> Result<()> {
+    let mut ids = customers.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    diesel::sql_query(MAKE).bind::<Array<SqlUuid>, _>(&ids).execute(tx.conn()).await?;
+    let rows = customer_credits::table.filter(customer_credits::id.eq_any(&ids));
+    let rows = rows.order(customer_credits::id).select(customer_credits::id).for_update();
+    let _: Vec<Uuid> = rows.load(tx.conn()).await?;
+    Ok(())
+}
+
+/// What is set for these customers; nothing for those of whom nobody has said anything.
+pub(crate) async fn load(
+    conn: &mut Conn,
+    customers: &[Uuid],
+) -> Result<HashMap<Uuid, CustomerCredit>> {
+    let rows = CustomerCredit::query().filter(customer_credits::id.eq_any(customers));
+    let rows: Vec<CustomerCredit> = rows.load(conn).await?;
+    Ok(rows.into_iter().map(|it| (it.id, it)).collect())
+}
+
+/// Gives a customer the limit of its terms, until the investigation that they rest on is over.
+pub(crate) async fn grant(
+    tx: &mut Tx,
+    customer: Uuid,
+    limit: Money,
+    valid_until: Option<Date>,
+) -> Result<()> {
+    let before = CustomerCredit::locked(tx, customer).await?;
+    let after = CustomerCredit { credit_limit: Some(limit), valid_until, ..before.clone() };
+    before.save(tx, after).await.map(drop)
+}
+
+impl CustomerCredit {
+    pub(super) async fn find(conn: &mut Conn, caller: &Caller, customer: Uuid) -> Result<Self> {
+        let customer = Customer::find(conn, caller, customer).await?;
+        let stored = load(conn, &[customer.id]).await?.remove(&customer.id);
+        Ok(stored.unwrap_or_else(|| Self::blank(&customer)))
+    }
+
+    /// The row as of its lock.
+    async fn locked(tx: &mut Tx, customer: Uuid) -> Result<Self> {
+        lock(tx, &[customer]).await?;
+        let row = Self::query().filter(customer_credits::id.eq(customer));
+        Ok(row.first(tx.conn()).await?)
+    }
+
+    async fn find_for_update(tx: &mut Tx, caller: &Caller, customer: Uuid) -> Result<Self> {
+        let customer = Customer::find(tx.conn(), caller, customer).await?;
+        if let Some(winner) = customer.merged_into_id {
+            let error = Error::conflict("customer_merged", "it is a part of another now");
+            return Err(error.member("merged_into_id", winner.to_string()));
+        }
+        Self::locked(tx, customer.id).await
+    }
+
+    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+        let after = self.next(after, tx.now);
+        if after != *self {
+            let update = diesel::update(customer_credits::table.find(self.id)).set(&after);
+            update.execute(tx.conn()).await?;
+            let first = self.version == 0;
+            let change =
+                if first { Change::created(&after) } else { Change::updated(self, &after) };
+            tx.record(change).await?;
+        }
+        Ok(after)
+    }
+
+    /// With what the customer owes.
+    async fn account(self, conn: &mut Conn, at: (Date, Timestamp)) -> Result<CreditAccount> {
+        let exposure = breakdown(conn, self.id, at).await?;
+        Ok(CreditAccount { credit: self, exposure })
+    }
+
+    /// Raising a limit beyond what an investigation recommends takes the director (S27).
+    async fn check_recommended(&self, tx: &mut Tx, caller: &Caller, after: &Self) -> Result<()> {
+        if after.credit_limit == self.credit_limit {
+            return Ok(());
+        }
+        let settings = Company::load(tx.conn()).await?.settings.0;
+        let limit = limit_in_force(&settings, after.credit_limit);
+        credit_investigation::check_limit(tx, caller, self.id, limit).await
+    }
+}
+
+impl CreditAccount {
+    pub async fn find(
+        conn: &mut Conn,
+        caller: &Caller,
+        customer: Uuid,
+        at: (Date, Timestamp),
+    ) -> Result<Self> {
+        let credit = CustomerCredit::find(conn, caller, customer).await?;
+        credit.account(conn, at).await
+    }
+
+    pub async fn update(
+        tx: &mut Tx,
+        caller: &Caller,
+        customer: Uuid,
+        based_on: IfMatch,
+        changes: &Patch<CreditChanges>,
+    ) -> Result<Self> {
+        let before = CustomerCredit::find_for_update(tx, caller, customer).await?;
+        based_on.check(&before, changes.fields())?;
+        let after = before.with(changes)?;
+        before.check_recommended(tx, caller, &after).await?;
+        Self::saved(tx, &before, after).await
+    }
+
+    pub async fn hold(
+        tx: &mut Tx,
+        caller: &Caller,
+        customer: Uuid,
+        based_on: IfSent,
+        why: &CreditHold,
+    ) -> Result<Self> {
+        let before = CustomerCredit::find_for_update(tx, caller, customer).await?;
+        based_on.check(&before)?;
+        Self::saved(tx, &before, before.held(why)?).await
+    }
+
+    pub async fn release(
+        tx: &mut Tx,
+        caller: &Caller,
+        customer: Uuid,
+        based_on: IfSent,
+    ) -> Result<Self> {
+        let before = CustomerCredit::find_for_update(tx, caller, customer).await?;
+        based_on.check(&before)?;
+        Self::saved(tx, &before, before.released()?).await
+    }
+
+    async fn saved(tx: &mut Tx, before: &CustomerCredit, after: CustomerCredit) -> Result<Self> {
+        let (saved, at) = (before.save(tx, after).await?, (tx.today, tx.now));
+        saved.account(tx.conn(), at).await
+    }
+}

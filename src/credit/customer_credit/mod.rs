@@ -1,0 +1,166 @@
+//! How far one customer may owe us, 客户信用 (S26, S27; RULES 4.9): its limit, what it may be
+//! exceeded by, and whether everything is on hold.
+
+mod db;
+pub mod http;
+
+use customers::customer::Customer;
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Uuid as SqlUuid};
+use platform::{
+    Date, Error, Fault, FixedSql, Money, Number, Resource, Result, Timestamp, fixed_sql, resource,
+    sent, set,
+};
+use rust_decimal::Decimal;
+use schema::customer_credits;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::check::CreditBreakdown;
+
+pub(crate) use db::{grant, load, lock};
+
+/// How far a customer may owe us, 客户信用
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct CustomerCredit {
+    /// The customer's
+    pub id: Uuid,
+    /// 0 until somebody sets anything
+    pub version: i64,
+    /// In the company's currency; null for the company's default, 0 for prepaid only
+    pub credit_limit: Option<Money>,
+    /// By how much the limit may be exceeded, in percent
+    pub tolerance_percent: Number,
+    /// From how many days overdue on nothing goes on credit; null for what the tier has
+    pub max_overdue_days: Option<i32>,
+    /// 冻结: nothing goes on credit
+    pub hold: bool,
+    pub hold_reason: Option<String>,
+    /// The last day of the limit; null for no end
+    pub valid_until: Option<Date>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    #[serde(skip)]
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = owner_of_customer())]
+    #[diesel(select_expression_type = FixedSql<Nullable<SqlUuid>>)]
+    customer_owner_id: Option<Uuid>,
+}
+
+fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
+    fixed_sql("(select owner_id from customers where customers.id = customer_credits.id)")
+}
+
+resource! {
+    CustomerCredit: "customer_credit" at "/api/v1/customers",
+    seen by |it| vec![it.customer_owner_id]
+}
+
+/// A customer's credit with what it owes at this moment
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CreditAccount {
+    #[serde(flatten)]
+    pub credit: CustomerCredit,
+    pub exposure: CreditBreakdown,
+}
+
+impl Resource for CreditAccount {
+    const TYPE: &'static str = CustomerCredit::TYPE;
+    const PATH: &'static str = CustomerCredit::PATH;
+
+    fn id(&self) -> Uuid {
+        self.credit.id
+    }
+    fn version(&self) -> i64 {
+        self.credit.version
+    }
+    fn owners(&self) -> Vec<Option<Uuid>> {
+        self.credit.owners()
+    }
+    fn stamp(&mut self, version: i64, now: Timestamp) {
+        self.credit.stamp(version, now);
+    }
+}
+
+/// A merge patch: absent fields stay, null clears.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "credit_limit": "50000.00", "valid_until": "2027-06-30" }))]
+pub struct CreditChanges {
+    /// In the company's currency, 0 or more; 0 for prepaid only, null for the company's default
+    #[serde(default, deserialize_with = "sent")]
+    credit_limit: Option<Option<Money>>,
+    /// 0 to 100
+    #[schema(nullable = false)]
+    tolerance_percent: Option<Number>,
+    #[serde(default, deserialize_with = "sent")]
+    #[schema(minimum = 0, maximum = 3650)]
+    max_overdue_days: Option<Option<i32>>,
+    /// The last day of the limit
+    #[serde(default, deserialize_with = "sent")]
+    valid_until: Option<Option<Date>>,
+}
+
+/// Why everything is on hold
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({ "reason": "支票被退回" }))]
+pub struct CreditHold {
+    #[schema(min_length = 1, max_length = 500)]
+    reason: String,
+}
+
+impl CustomerCredit {
+    /// As it is before anybody has set anything: what the company and the tier have.
+    fn blank(customer: &Customer) -> Self {
+        Self {
+            id: customer.id,
+            version: 0,
+            credit_limit: None,
+            tolerance_percent: Number::default(),
+            max_overdue_days: None,
+            hold: false,
+            hold_reason: None,
+            valid_until: None,
+            created_at: customer.created_at,
+            updated_at: customer.created_at,
+            customer_owner_id: customer.owner_id,
+        }
+    }
+
+    fn with(&self, changes: &CreditChanges) -> Result<Self> {
+        let mut after = self.clone();
+        set(&mut after.credit_limit, changes.credit_limit.as_ref());
+        set(&mut after.tolerance_percent, changes.tolerance_percent.as_ref());
+        set(&mut after.max_overdue_days, changes.max_overdue_days.as_ref());
+        set(&mut after.valid_until, changes.valid_until.as_ref());
+        let mut faults = vec![];
+        if after.credit_limit.is_some_and(|it| it < Money::ZERO) {
+            faults.push(Fault::new("/credit_limit", "range", "0 or more"));
+        }
+        let percent = after.tolerance_percent.0;
+        if percent < Decimal::ZERO || percent > Decimal::ONE_HUNDRED {
+            faults.push(Fault::new("/tolerance_percent", "range", "0 to 100"));
+        }
+        if faults.is_empty() { Ok(after) } else { Err(Error::invalid(faults)) }
+    }
+
+    fn held(&self, why: &CreditHold) -> Result<Self> {
+        if self.hold {
+            return Err(not_now("held"));
+        }
+        Ok(Self { hold: true, hold_reason: Some(why.reason.clone()), ..self.clone() })
+    }
+
+    fn released(&self) -> Result<Self> {
+        if !self.hold {
+            return Err(not_now("free"));
+        }
+        Ok(Self { hold: false, hold_reason: None, ..self.clone() })
+    }
+}
+
+fn not_now(status: &'static str) -> Error {
+    let detail = format!("the customer's credit is {status}");
+    Error::conflict("wrong_status", detail).member("current_status", status)
+}

@@ -1,0 +1,156 @@
+//! What the service keeps of a customer's exposure, 未清项 (RULES 4.9): orders that are confirmed and
+//! not billed, invoices that are not paid, receipts that are not applied. Written only through
+//! here, by the crates that own the documents, in the transaction of each of their changes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Date as SqlDate, Nullable, Numeric, Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use platform::{Conn, Date, Money, Result, Tx, text_enum};
+use schema::open_items;
+use uuid::Uuid;
+
+text_enum! {
+    /// What an open item comes from
+    pub enum OpenKind {
+        /// 已确认未开票订单
+        Order = "order",
+        /// 应收; a credit note that is not used up yet is a negative one
+        Invoice = "invoice",
+        /// 未核销收款
+        Receipt = "receipt",
+    }
+}
+
+/// One document's part in what its customer owes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenItem {
+    pub kind: OpenKind,
+    /// The order, the invoice or the payment
+    pub source_id: Uuid,
+    pub customer_id: Uuid,
+    /// Of an invoice: its earliest day that is still unpaid
+    pub due_on: Option<Date>,
+    /// In the company's currency: more than 0 raises the exposure; receipts and credit notes are
+    /// negative. 0 is no open item
+    pub amount: Money,
+}
+
+/// What one customer's open items come to, in the company's currency.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub receivables: Money,
+    pub orders: Money,
+    /// As a positive amount
+    pub receipts: Money,
+    /// Of the receivables, what is past its day
+    pub overdue: Money,
+    pub oldest_due_on: Option<Date>,
+}
+
+/// Keeps what documents have come to: new ones and others in bulk; those of amount zero go. The
+/// last of several about one document counts. Call it after [`check::lock`](crate::check::lock) of
+/// the customers, before and after, of all of them.
+pub async fn keep(tx: &mut Tx, items: &[OpenItem]) -> Result<()> {
+    let mut latest: BTreeMap<(&str, Uuid), &OpenItem> = BTreeMap::new();
+    for item in items {
+        latest.insert((item.kind.as_str(), item.source_id), item);
+    }
+    let (gone, open): (Vec<&OpenItem>, Vec<&OpenItem>) =
+        latest.into_values().partition(|item| item.amount == Money::ZERO);
+    if !gone.is_empty() {
+        diesel::sql_query(DELETE)
+            .bind::<Array<Text>, _>(column(&gone, |it| it.kind))
+            .bind::<Array<SqlUuid>, _>(column(&gone, |it| it.source_id))
+            .execute(tx.conn())
+            .await?;
+    }
+    if !open.is_empty() {
+        diesel::sql_query(UPSERT)
+            .bind::<Array<Text>, _>(column(&open, |it| it.kind))
+            .bind::<Array<SqlUuid>, _>(column(&open, |it| it.source_id))
+            .bind::<Array<SqlUuid>, _>(column(&open, |it| it.customer_id))
+            .bind::<Array<Nullable<SqlDate>>, _>(column(&open, |it| it.due_on))
+            .bind::<Array<Numeric>, _>(column(&open, |it| it.amount))
+            .execute(tx.conn())
+            .await?;
+    }
+    Ok(())
+}
+
+fn column<T>(items: &[&OpenItem], value: impl Fn(&OpenItem) -> T) -> Vec<T> {
+    items.iter().map(|item| value(item)).collect()
+}
+
+const DELETE: &str = "
+    delete from open_items using unnest($1, $2) as it (kind, source_id)
+    where open_items.kind = it.kind and open_items.source_id = it.source_id";
+
+/// What is as it was is not written again.
+const UPSERT: &str = "
+    insert into open_items (kind, source_id, customer_id, due_on, amount)
+    select * from unnest($1, $2, $3, $4, $5) as it (kind, source_id, customer_id, due_on, amount)
+    on conflict (kind, source_id) do update set customer_id = excluded.customer_id,
+        due_on = excluded.due_on, amount = excluded.amount
+    where (open_items.customer_id, open_items.due_on, open_items.amount)
+        is distinct from (excluded.customer_id, excluded.due_on, excluded.amount)";
+
+/// The loser's open items are the winner's from now on. Call it after the lock of both.
+pub async fn moved(tx: &mut Tx, winner: Uuid, loser: Uuid) -> Result<()> {
+    let rows = open_items::table.filter(open_items::customer_id.eq(loser));
+    let update = diesel::update(rows).set(open_items::customer_id.eq(winner));
+    update.execute(tx.conn()).await?;
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = SqlUuid)]
+    customer_id: Uuid,
+    #[diesel(sql_type = Numeric)]
+    receivables: Money,
+    #[diesel(sql_type = Numeric)]
+    orders: Money,
+    #[diesel(sql_type = Numeric)]
+    receipts: Money,
+    #[diesel(sql_type = Numeric)]
+    overdue: Money,
+    #[diesel(sql_type = Nullable<SqlDate>)]
+    oldest_due_on: Option<Date>,
+}
+
+const SUMS: &str = "
+    select customer_id,
+        coalesce(sum(amount) filter (where kind = 'invoice'), 0) as receivables,
+        coalesce(sum(amount) filter (where kind = 'order'), 0) as orders,
+        coalesce(-sum(amount) filter (where kind = 'receipt'), 0) as receipts,
+        coalesce(sum(amount) filter (where kind = 'invoice' and amount > 0 and due_on < $3), 0)
+            as overdue,
+        min(due_on) filter (where kind = 'invoice' and amount > 0 and due_on < $3)
+            as oldest_due_on
+    from open_items
+    where customer_id = any($1) and (kind <> 'order' or source_id <> all($2))
+    group by customer_id";
+
+/// What these customers' open items come to on a day, without those of one order.
+pub(crate) async fn sums(
+    conn: &mut Conn,
+    customers: &[Uuid],
+    without: Option<Uuid>,
+    today: Date,
+) -> Result<HashMap<Uuid, Sums>> {
+    let rows = diesel::sql_query(SUMS)
+        .bind::<Array<SqlUuid>, _>(customers)
+        .bind::<Array<SqlUuid>, _>(without.as_slice())
+        .bind::<SqlDate, _>(today);
+    let rows: Vec<Row> = rows.load(conn).await?;
+    let sums = |row: &Row| Sums {
+        receivables: row.receivables,
+        orders: row.orders,
+        receipts: row.receipts,
+        overdue: row.overdue,
+        oldest_due_on: row.oldest_due_on,
+    };
+    Ok(rows.iter().map(|row| (row.customer_id, sums(row))).collect())
+}

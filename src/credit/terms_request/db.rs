@@ -1,0 +1,275 @@
+//! The queries on requests for terms. Each that answers a caller starts at `visible_to`.
+
+use std::collections::HashSet;
+
+use auth::{Caller, reference};
+use company::Company;
+use customers::customer::Customer;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use platform::{Change, Conn, Date, Error, IfSent, List, Resource, Result, Timestamp, Tx};
+use schema::terms_requests;
+use uuid::Uuid;
+
+use super::TermsAction::{Approve, Reject, Submit, Withdraw};
+use super::{
+    CustomerTerms, NewTermsRequest, TermsAction, TermsDecision, TermsRequest, TermsRequestFilter,
+    TermsRequestPage, TermsStatus,
+};
+use crate::reach::{OfCustomer, of_customer};
+use crate::{credit_investigation, customer_credit};
+
+fn visible_to(caller: &Caller) -> OfCustomer<'_, terms_requests::customer_id> {
+    of_customer(caller, terms_requests::customer_id)
+}
+
+fn matching<'a>(
+    caller: &'a Caller,
+    filter: &'a TermsRequestFilter,
+) -> terms_requests::BoxedQuery<'a, Pg> {
+    let mut query = terms_requests::table.filter(visible_to(caller)).into_boxed();
+    if let Some(customer) = filter.customer_id {
+        query = query.filter(terms_requests::customer_id.eq(customer));
+    }
+    if let Some(statuses) = &filter.status {
+        query = query.filter(terms_requests::status.eq_any(statuses));
+    }
+    query
+}
+
+impl CustomerTerms {
+    pub async fn find(
+        conn: &mut Conn,
+        caller: &Caller,
+        customer: Uuid,
+        as_of: Date,
+    ) -> Result<Self> {
+        use terms_requests::{customer_id, decided_at, id, status, valid_from};
+        let customer = Customer::find(conn, caller, customer).await?;
+        let terms = TermsRequest::query()
+            .filter(visible_to(caller))
+            .filter(customer_id.eq(customer.id))
+            .filter(status.eq(TermsStatus::Approved))
+            .filter(valid_from.le(as_of))
+            .order((valid_from.desc(), decided_at.desc(), id.desc()));
+        let terms = terms.first(conn).await.optional()?;
+        Ok(Self { customer_id: customer.id, as_of, terms })
+    }
+}
+
+impl TermsRequest {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<TermsRequestFilter>,
+    ) -> Result<TermsRequestPage> {
+        use terms_requests::{created_at, id};
+        let filter = reference::filter(conn, caller, list).await?;
+        let total = if list.counted {
+            Some(matching(caller, &filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let rows = matching(caller, &filter)
+            .filter(list.before::<Timestamp, _, _>(created_at, id)?)
+            .order((created_at.desc(), id.desc()))
+            .select(Self::as_select())
+            .limit(list.fetch());
+        list.page(rows.load(conn).await?, total, |it: &Self| (it.created_at, it.id))
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = Self::query().filter(visible_to(caller)).filter(terms_requests::id.eq(id));
+        Ok(row.first(conn).await?)
+    }
+
+    async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = terms_requests::table.filter(visible_to(caller));
+        let row = row.filter(terms_requests::id.eq(id)).select(Self::as_select());
+        Ok(row.for_update().first(tx.conn()).await?)
+    }
+
+    pub async fn create(
+        tx: &mut Tx,
+        caller: &Caller,
+        customer: Uuid,
+        new: &NewTermsRequest,
+    ) -> Result<Self> {
+        let customer = Customer::find(tx.conn(), caller, customer).await?;
+        if let Some(winner) = customer.merged_into_id {
+            let error = Error::conflict("customer_merged", "it is a part of another now");
+            return Err(error.member("merged_into_id", winner.to_string()));
+        }
+        new.check(tx.today)?;
+        let request = Self {
+            id: Uuid::now_v7(),
+            version: 1,
+            customer_id: customer.id,
+            status: TermsStatus::Draft,
+            payment_days: new.payment_days,
+            credit_limit: new.credit_limit,
+            price_list: new.price_list.clone(),
+            delivery_term: new.delivery_term.clone(),
+            min_order_amount: new.min_order_amount,
+            returns_policy: new.returns_policy.clone(),
+            deposit_percent: new.deposit_percent,
+            valid_from: new.valid_from.unwrap_or(tx.today),
+            reason: new.reason.clone(),
+            requested_by: tx.actor,
+            investigation_id: None,
+            decided_by: None,
+            decided_at: None,
+            decision_reason: None,
+            applied_at: None,
+            created_at: tx.now,
+            updated_at: tx.now,
+            customer_owner_id: customer.owner_id,
+        };
+        let insert = diesel::insert_into(terms_requests::table).values(&request);
+        insert.execute(tx.conn()).await?;
+        tx.record(Change::created(&request)).await?;
+        Ok(request)
+    }
+
+    /// Hands it in or takes it back.
+    pub async fn step(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        action: TermsAction,
+    ) -> Result<Self> {
+        debug_assert!(matches!(action, Submit | Withdraw), "decisions have a reason");
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        before.check_author(caller)?;
+        let status = before.status.after(action)?;
+        before.save(tx, Self { status, ..before.clone() }).await
+    }
+
+    pub async fn reject(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        why: &TermsDecision,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        before.check_decider(caller)?;
+        let status = before.status.after(Reject)?;
+        before.save(tx, before.decided(tx, status, why)).await
+    }
+
+    /// Rests on a valid investigation, lies within the authority of the role, and brings the
+    /// limit along from its day on.
+    pub async fn approve(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        why: &TermsDecision,
+    ) -> Result<Self> {
+        let before = Self::find_for_update(tx, caller, id).await?;
+        based_on.check(&before)?;
+        before.check_decider(caller)?;
+        let status = before.status.after(Approve)?;
+        let settings = Company::load(tx.conn()).await?.settings.0;
+        before.check_authority(caller, &settings)?;
+        let today = tx.today;
+        let basis = credit_investigation::in_force(tx.conn(), before.customer_id, today).await?;
+        let Some(basis) = basis else {
+            let detail = "terms rest on an investigation that is concluded and not over";
+            return Err(Error::conflict("investigation_required", detail));
+        };
+        let recommended = basis.recommended_limit.unwrap_or_default();
+        let limit = Some(before.credit_limit);
+        credit_investigation::check_recommended(caller, limit, recommended)?;
+        let mut after = before.decided(tx, status, why);
+        after.investigation_id = Some(basis.id);
+        after.valid_from = before.valid_from.max(today);
+        if after.valid_from == today {
+            after.applied_at = Some(tx.now);
+            let (customer, limit) = (after.customer_id, after.credit_limit);
+            customer_credit::grant(tx, customer, limit, basis.valid_until).await?;
+        }
+        before.save(tx, after).await
+    }
+
+    fn decided(&self, tx: &Tx, status: TermsStatus, why: &TermsDecision) -> Self {
+        Self {
+            status,
+            decided_by: Some(tx.actor),
+            decided_at: Some(tx.now),
+            decision_reason: Some(why.reason.clone()),
+            ..self.clone()
+        }
+    }
+
+    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+        let after = self.next(after, tx.now);
+        if after != *self {
+            let update = diesel::update(terms_requests::table.find(self.id)).set(&after);
+            update.execute(tx.conn()).await?;
+            tx.record(Change::updated(self, &after)).await?;
+        }
+        Ok(after)
+    }
+}
+
+/// Which of these customers have approved terms on a day. For the check.
+pub(crate) async fn with_terms(
+    conn: &mut Conn,
+    customers: &[Uuid],
+    day: Date,
+) -> Result<HashSet<Uuid>> {
+    let rows = terms_requests::table
+        .filter(terms_requests::customer_id.eq_any(customers))
+        .filter(terms_requests::status.eq(TermsStatus::Approved))
+        .filter(terms_requests::valid_from.le(day))
+        .select(terms_requests::customer_id);
+    let rows: Vec<Uuid> = rows.load(conn).await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// A job: approved terms whose day has come bring their limits along.
+pub async fn apply_due(tx: &mut Tx) -> Result<u64> {
+    use terms_requests::{applied_at, decided_at, status, valid_from};
+    let due = terms_requests::table
+        .filter(status.eq(TermsStatus::Approved).and(applied_at.is_null()))
+        .filter(valid_from.le(tx.today))
+        .order((terms_requests::customer_id, valid_from, decided_at))
+        .limit(1000)
+        .select(TermsRequest::as_select())
+        .for_update()
+        .skip_locked();
+    let due: Vec<TermsRequest> = due.load(tx.conn()).await?;
+    for before in &due {
+        // The limit is good as long as the investigation that it was approved on.
+        let valid_until = match before.investigation_id {
+            Some(id) => credit_investigation::valid_until(tx.conn(), id).await?,
+            None => None,
+        };
+        let (customer, limit) = (before.customer_id, before.credit_limit);
+        customer_credit::grant(tx, customer, limit, valid_until).await?;
+        before.save(tx, TermsRequest { applied_at: Some(tx.now), ..before.clone() }).await?;
+    }
+    Ok(due.len() as u64)
+}
+
+/// The loser's requests are about the winner from now on; what was approved for the loser stays
+/// with it.
+pub(crate) async fn follow(tx: &mut Tx, winner: Uuid, loser: Uuid) -> Result<()> {
+    let rows = terms_requests::table
+        .filter(terms_requests::customer_id.eq(loser))
+        .filter(terms_requests::status.eq_any([TermsStatus::Draft, TermsStatus::Submitted]))
+        .order(terms_requests::id)
+        .select(TermsRequest::as_select())
+        .for_update();
+    let rows: Vec<TermsRequest> = rows.load(tx.conn()).await?;
+    for before in &rows {
+        before.save(tx, TermsRequest { customer_id: winner, ..before.clone() }).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! Trading terms asked for and decided, 交易条件申请 (S26): what is approved are the customer's terms from
+//! a day on, and bring its limit along.
+
+mod db;
+pub mod http;
+mod steps;
+
+use auth::{Reference, Refers};
+use customers::customer::find_customers;
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Uuid as SqlUuid};
+use platform::{
+    Date, Error, Fault, FixedSql, Money, Number, Result, Timestamp, fixed_sql, page, resource,
+    text_enum,
+};
+use rust_decimal::Decimal;
+use schema::terms_requests;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+pub use db::apply_due;
+pub(crate) use db::{follow, with_terms};
+pub use steps::TermsAction;
+
+text_enum! {
+    /// Where a request for terms stands (RULES 4.12)
+    pub enum TermsStatus {
+        /// 草稿
+        Draft = "draft",
+        /// 已提交
+        Submitted = "submitted",
+        /// 已批准
+        Approved = "approved",
+        /// 已驳回
+        Rejected = "rejected",
+        /// 已撤回
+        Withdrawn = "withdrawn",
+    }
+}
+
+/// A request for trading terms, 交易条件申请; once approved, the customer's terms from `valid_from` on
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct TermsRequest {
+    pub id: Uuid,
+    pub version: i64,
+    pub customer_id: Uuid,
+    #[schema(inline)]
+    pub status: TermsStatus,
+    /// 账期: days from the invoice until it is due
+    pub payment_days: i32,
+    /// In the company's currency; 0 for prepaid only
+    pub credit_limit: Money,
+    /// 价格表, in your own words
+    pub price_list: Option<String>,
+    /// 交货条件
+    pub delivery_term: Option<String>,
+    /// 最低订货额, in the company's currency
+    pub min_order_amount: Option<Money>,
+    /// 退货条件
+    pub returns_policy: Option<String>,
+    /// 订金, percent of the order
+    pub deposit_percent: Option<Number>,
+    /// From which day on; not before the day of the approval
+    pub valid_from: Date,
+    /// Why the customer should have them
+    pub reason: String,
+    pub requested_by: Uuid,
+    /// The investigation that the approval rests on
+    pub investigation_id: Option<Uuid>,
+    /// Who approved or rejected it
+    pub decided_by: Option<Uuid>,
+    pub decided_at: Option<Timestamp>,
+    pub decision_reason: Option<String>,
+    /// When the limit became the customer's; null while the day has not come
+    pub applied_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    #[serde(skip)]
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = owner_of_customer())]
+    #[diesel(select_expression_type = FixedSql<Nullable<SqlUuid>>)]
+    customer_owner_id: Option<Uuid>,
+}
+
+fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
+    fixed_sql("(select owner_id from customers where customers.id = terms_requests.customer_id)")
+}
+
+resource! {
+    TermsRequest: "terms_request" at "/api/v1/terms-requests",
+    seen by |it| vec![it.customer_owner_id]
+}
+
+/// Which terms a customer should have
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "payment_days": 30, "credit_limit": "50000.00",
+    "reason": "年采购额预计 60 万" }))]
+pub struct NewTermsRequest {
+    #[schema(minimum = 0, maximum = 365)]
+    payment_days: i32,
+    /// 0 or more, in the company's currency; 0 for prepaid only
+    credit_limit: Money,
+    #[schema(max_length = 100)]
+    price_list: Option<String>,
+    #[schema(max_length = 300)]
+    delivery_term: Option<String>,
+    /// 0 or more
+    min_order_amount: Option<Money>,
+    #[schema(max_length = 1000)]
+    returns_policy: Option<String>,
+    /// 0 to 100
+    deposit_percent: Option<Number>,
+    /// The day of the approval unless told; not in the past
+    valid_from: Option<Date>,
+    #[schema(min_length = 1, max_length = 1000)]
+    reason: String,
+}
+
+/// What speaks for the decision
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "reason": "付款记录良好" }))]
+pub struct TermsDecision {
+    #[schema(min_length = 1, max_length = 500)]
+    reason: String,
+}
+
+/// A customer's trading terms on a day, 交易条件
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CustomerTerms {
+    pub customer_id: Uuid,
+    pub as_of: Date,
+    /// The approved request whose terms these are; null while there are none
+    pub terms: Option<TermsRequest>,
+}
+
+/// On which day.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TermsDay {
+    /// Today unless told
+    as_of: Option<Date>,
+}
+
+/// Which requests to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TermsRequestFilter {
+    customer_id: Option<Uuid>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    status: Option<Vec<TermsStatus>>,
+}
+
+impl Refers for TermsRequestFilter {
+    const REFERENCES: &'static [Reference] =
+        &[Reference { at: "customer", of: "customer", find: find_customers }];
+}
+
+page! {
+    /// A page of requests for terms, latest first
+    TermsRequestPage of TermsRequest
+}
+
+impl NewTermsRequest {
+    fn check(&self, today: Date) -> Result<()> {
+        let mut faults = vec![];
+        let amounts = [
+            ("/credit_limit", self.credit_limit),
+            ("/min_order_amount", self.min_order_amount.unwrap_or_default()),
+        ];
+        for (at, amount) in amounts {
+            if amount < Money::ZERO {
+                faults.push(Fault::new(at, "range", "0 or more"));
+            }
+        }
+        let percent = self.deposit_percent.unwrap_or_default().0;
+        if percent < Decimal::ZERO || percent > Decimal::ONE_HUNDRED {
+            faults.push(Fault::new("/deposit_percent", "range", "0 to 100"));
+        }
+        if self.valid_from.is_some_and(|day| day < today) {
+            faults.push(Fault::new("/valid_from", "range", "not in the past"));
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
+    }
+}

@@ -1,0 +1,129 @@
+//! The steps of a request for terms, and who decides on how much.
+
+use auth::{Caller, Role};
+use company::setting::Settings;
+use platform::{Error, Money, Result};
+
+use super::{TermsRequest, TermsStatus};
+
+/// What somebody does to a request for terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TermsAction {
+    Submit,
+    Approve,
+    Reject,
+    Withdraw,
+}
+
+impl TermsStatus {
+    /// The state machine: draft → submitted → approved or rejected; withdrawn before that.
+    pub fn after(self, action: TermsAction) -> Result<Self> {
+        use TermsAction::{Approve, Reject, Submit, Withdraw};
+        match (self, action) {
+            (Self::Draft, Submit) => Ok(Self::Submitted),
+            (Self::Submitted, Approve) => Ok(Self::Approved),
+            (Self::Submitted, Reject) => Ok(Self::Rejected),
+            (Self::Draft | Self::Submitted, Withdraw) => Ok(Self::Withdrawn),
+            _ => {
+                let detail = format!("the request is {}", self.as_str());
+                let error = Error::conflict("wrong_status", detail);
+                Err(error.member("current_status", self.as_str()))
+            }
+        }
+    }
+}
+
+/// The approval matrix: up to which limit a role approves, in the company's currency. Nothing for
+/// those who approve any.
+fn authority(caller: &Caller, settings: &Settings) -> Option<Money> {
+    if [Role::Admin, Role::GeneralManager].iter().any(|role| caller.is(*role)) {
+        return None;
+    }
+    let steps = [
+        (Role::SalesManager, "terms_authority_sales_manager"),
+        (Role::CreditController, "terms_authority_credit_controller"),
+        (Role::SalesDirector, "terms_authority_sales_director"),
+    ];
+    let mine = steps.iter().filter(|it| caller.is(it.0)).map(|it| settings.get(it.1));
+    Some(Money(mine.max().unwrap_or(0).into()))
+}
+
+impl TermsRequest {
+    /// Nobody decides on what they asked for, nor on a customer of their own.
+    pub(super) fn check_decider(&self, caller: &Caller) -> Result<()> {
+        if self.requested_by == caller.id() || self.customer_owner_id == Some(caller.id()) {
+            let detail = "somebody else has to decide on these terms";
+            return Err(Error::forbidden_because("self_approval", detail));
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_authority(&self, caller: &Caller, settings: &Settings) -> Result<()> {
+        let limit = authority(caller, settings);
+        if let Some(limit) = limit.filter(|limit| self.credit_limit > *limit) {
+            let detail = "the limit is more than your role approves";
+            let error = Error::forbidden_because("authority_exceeded", detail);
+            return Err(error.member("limit", limit.to_string()));
+        }
+        Ok(())
+    }
+
+    /// Whoever asked for it takes it back.
+    pub(super) fn check_author(&self, caller: &Caller) -> Result<()> {
+        if self.requested_by == caller.id() || caller.is(Role::Admin) {
+            return Ok(());
+        }
+        let detail = "only whoever asked for the terms does this";
+        Err(Error::forbidden_because("not_the_author", detail))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn every_status_and_every_action() {
+        use TermsAction::{Approve, Reject, Submit, Withdraw};
+        use TermsStatus::{Approved, Draft, Rejected, Submitted, Withdrawn};
+        let edges = [
+            (Draft, Submit, Submitted),
+            (Draft, Withdraw, Withdrawn),
+            (Submitted, Approve, Approved),
+            (Submitted, Reject, Rejected),
+            (Submitted, Withdraw, Withdrawn),
+        ];
+        for status in TermsStatus::ALL {
+            for action in [Submit, Approve, Reject, Withdraw] {
+                let expected = edges.iter().find(|it| (it.0, it.1) == (*status, action));
+                let after = status.after(action);
+                let after = after.as_ref().map(|it| *it).map_err(Error::code);
+                let expected = expected.map_or(Err("wrong_status"), |it| Ok(it.2));
+                assert_eq!(after, expected, "{status:?} {action:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_highest_role_counts() {
+        let limit = |roles: &[Role]| {
+            let (roles, reach, teams) = (roles.to_vec(), vec![], vec![]);
+            let person = auth::Person {
+                id: Uuid::nil(),
+                roles,
+                machine: false,
+                source_system: None,
+                reach,
+                teams,
+            };
+            authority(&Caller::of(person), &Settings::default()).map(|it| it.to_string())
+        };
+        assert_eq!(limit(&[Role::SalesManager]).as_deref(), Some("20000.00"));
+        let two = limit(&[Role::SalesManager, Role::CreditController]);
+        assert_eq!(two.as_deref(), Some("200000.00"));
+        assert_eq!(limit(&[Role::SalesDirector]).as_deref(), Some("2000000.00"));
+        assert_eq!(limit(&[Role::GeneralManager]), None);
+    }
+}
