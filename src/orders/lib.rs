@@ -3,6 +3,7 @@
 
 pub mod order;
 pub mod sales_entry;
+pub mod shipment;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -12,9 +13,12 @@ auth::permissions! {
     WriteOrders: Admin | SalesDirector | SalesManager | Salesperson | BackOffice | Erp;
     /// Confirm and close, and cancel what was confirmed
     ConfirmOrders: Admin | SalesDirector | SalesManager | BackOffice;
+    /// Let an order wait for credit
+    HoldOrders: Admin | SalesDirector | SalesManager | BackOffice | CreditController;
+    ReleaseOrders: Admin | CreditController;
     ImportOrders: Admin | Erp;
 }
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.configure(order::http::routes);
+    cfg.configure(order::http::routes).configure(shipment::http::routes);
 }

@@ -1,14 +1,16 @@
 //! Orders from an ERP. A batch reports facts: any status, any amount that adds up.
 
+use std::cell::RefCell;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
+use ::credit::check;
 use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
 use company::{Company, exchange_rate::ExchangeRate};
 use diesel::prelude::*;
-use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use platform::batch::ItemKey;
+use platform::owned::{self, Keeper};
 use platform::{Conn, Date, Fault, Money, Number, Resource, Result, Tx, batch, sent, set};
 use rust_decimal::Decimal;
 use schema::orders;
@@ -16,8 +18,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::db::{self, FACT, refused, visible_to};
-use super::{Order, OrderLine, OrderStatus, REFERENCES, Share};
+use super::credit::{self, Left};
+use super::db::{self, FACT, visible_to};
+use super::tables::{delete_lines, next_numbers, upsert, write_lines};
+use super::{
+    BillingStatus, FulfilmentStatus, Order, OrderLine, OrderStatus, PaymentStatus, REFERENCES,
+    Share,
+};
 
 /// An order as its ERP knows it: absent fields stay, null clears, lines and credits are replaced
 /// whole. A new one needs customer, order date and lines.
@@ -63,6 +70,14 @@ pub struct OrderFacts {
     /// `confirmed` unless told
     #[schema(inline, nullable = false)]
     status: Option<OrderStatus>,
+    /// Follows from the shipments unless told
+    #[schema(inline, nullable = false)]
+    fulfilment_status: Option<FulfilmentStatus>,
+    /// Follows from the invoices unless told. What is invoiced is no longer owed as an order
+    #[schema(inline, nullable = false)]
+    billing_status: Option<BillingStatus>,
+    #[schema(inline, nullable = false)]
+    payment_status: Option<PaymentStatus>,
     /// The sum of the lines unless told; within one minor unit for each line it must be that
     #[schema(nullable = false)]
     amount: Option<Money>,
@@ -109,7 +124,8 @@ pub struct Context {
     rates: HashMap<(String, Date), Option<Number>>,
     paths: HashMap<(Uuid, Date), Vec<Uuid>>,
     owners: HashMap<Uuid, Option<Uuid>>,
-    numbers: std::cell::RefCell<Vec<String>>,
+    numbers: RefCell<Vec<String>>,
+    left: RefCell<Left>,
 }
 
 impl Imported for Order {
@@ -157,13 +173,20 @@ impl Imported for Order {
             unnumbered += usize::from(before.is_none() && facts.number.is_none());
         }
         let people: Vec<_> = people.into_iter().collect();
-        Ok(Context {
+        let mut context = Context {
             currency,
             rates,
             paths: auth::team_paths(tx.conn(), &people).await?,
             owners: customers::customer::owners(tx.conn(), customers).await?,
-            numbers: db::next_numbers(tx, unnumbered).await?.into(),
-        })
+            numbers: RefCell::default(),
+            left: RefCell::default(),
+        };
+        let touched = touched(arrivals, &context);
+        // The rows of the orders are locked already, those of the customers' credit come next.
+        check::lock(tx, &touched).await?;
+        context.left = Left::load(tx, &touched).await?.into();
+        context.numbers = next_numbers(tx, unnumbered).await?.into();
+        Ok(context)
     }
 
     fn drafted(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {
@@ -197,12 +220,20 @@ impl Imported for Order {
             order.number = context.numbers.borrow_mut().pop().unwrap_or_default();
         }
         faults.extend(order.faults());
-        if faults.is_empty() { Ok(order) } else { Err(faults) }
+        if let Some(before) = before {
+            faults.extend(owned::faults(before, &order, Keeper::Erp));
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        context.left.borrow_mut().take(before.as_ref(), &mut order);
+        Ok(order)
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
         for drafts in drafts.chunks(1000) {
-            upsert(tx, drafts).await?;
+            let rows: Vec<&Order> = drafts.iter().map(|it| &it.after).collect();
+            upsert(tx, &rows).await?;
             let moved = |it: &&&Draft<Self>| {
                 it.before.as_ref().is_none_or(|before| before.lines != it.after.lines)
             };
@@ -214,11 +245,12 @@ impl Imported for Order {
                 .map(|it| it.after.id())
                 .collect();
             if !known.is_empty() {
-                db::delete_lines(tx, &known).await?;
+                delete_lines(tx, &known).await?;
             }
-            db::write_lines(tx, &rewritten).await?;
+            write_lines(tx, &rewritten).await?;
             let pairs: Vec<_> = drafts.iter().map(|it| (it.before.as_ref(), &it.after)).collect();
             db::recognise(tx, &pairs).await?;
+            credit::keep(tx, &pairs).await?;
         }
         Ok(())
     }
@@ -226,6 +258,18 @@ impl Imported for Order {
     fn external_id(&self) -> Option<&str> {
         self.external_id.as_deref()
     }
+}
+
+/// Whose credit the items touch: found before anything is locked, so that what is sent again
+/// unchanged locks nothing.
+fn touched(arrivals: &[Arrival<Order>], context: &Context) -> Vec<Uuid> {
+    let mut customers = HashSet::new();
+    for arrival in arrivals {
+        if let Ok(after) = Order::drafted(arrival, context) {
+            customers.extend(credit::customers(&[(arrival.before.as_ref(), &after)]));
+        }
+    }
+    customers.into_iter().collect()
 }
 
 impl Order {
@@ -241,6 +285,10 @@ impl Order {
         set(&mut self.shipped_on, facts.shipped_on.as_ref());
         set(&mut self.currency, facts.currency.as_ref());
         set(&mut self.status, facts.status.as_ref());
+        let progress = &mut self.progress;
+        set(&mut progress.fulfilment_status, facts.fulfilment_status.as_ref());
+        set(&mut progress.billing_status, facts.billing_status.as_ref());
+        set(&mut progress.payment_status, facts.payment_status.as_ref());
         if self.is_recognised() && self.confirmed_on.is_none() {
             self.confirmed_on = Some(self.order_date);
         }
@@ -321,47 +369,4 @@ impl Order {
         self.lines = taken.into();
         faults
     }
-}
-
-/// New and changed rows in one statement; ids decide which is which.
-async fn upsert(tx: &mut Tx, drafts: &[&Draft<Order>]) -> Result<()> {
-    let rows: Vec<&Order> = drafts.iter().map(|it| &it.after).collect();
-    diesel::insert_into(orders::table)
-        .values(rows)
-        .on_conflict(orders::id)
-        .do_update()
-        .set((
-            (
-                orders::version.eq(excluded(orders::version)),
-                orders::number.eq(excluded(orders::number)),
-                orders::customer_id.eq(excluded(orders::customer_id)),
-                orders::credits.eq(excluded(orders::credits)),
-                orders::credited.eq(excluded(orders::credited)),
-                orders::team_path.eq(excluded(orders::team_path)),
-                orders::territory_id.eq(excluded(orders::territory_id)),
-                orders::channel.eq(excluded(orders::channel)),
-                orders::order_date.eq(excluded(orders::order_date)),
-                orders::confirmed_on.eq(excluded(orders::confirmed_on)),
-                orders::cancelled_on.eq(excluded(orders::cancelled_on)),
-                orders::due_date.eq(excluded(orders::due_date)),
-            ),
-            (
-                orders::shipped_on.eq(excluded(orders::shipped_on)),
-                orders::currency.eq(excluded(orders::currency)),
-                orders::exchange_rate.eq(excluded(orders::exchange_rate)),
-                orders::status.eq(excluded(orders::status)),
-                orders::status_reason.eq(excluded(orders::status_reason)),
-                orders::amount.eq(excluded(orders::amount)),
-                orders::tax_amount.eq(excluded(orders::tax_amount)),
-                orders::freight_amount.eq(excluded(orders::freight_amount)),
-                orders::total_amount.eq(excluded(orders::total_amount)),
-                orders::source_system.eq(excluded(orders::source_system)),
-                orders::external_id.eq(excluded(orders::external_id)),
-                orders::updated_at.eq(excluded(orders::updated_at)),
-            ),
-        ))
-        .execute(tx.conn())
-        .await
-        .map_err(refused)?;
-    Ok(())
 }

@@ -6,23 +6,22 @@ use auth::reach::ByCredit;
 use auth::{Body, Caller, Role, reference};
 use company::{Company, exchange_rate::ExchangeRate};
 use customers::customer::{Customer, CustomerStatus};
-use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
+use platform::owned::{self, Keeper};
 use platform::{
-    Change, Conn, Date, Error, Fault, IfMatch, IfSent, List, Resource, Result, Timestamp, Tx,
-    fixed_sql, set,
+    Change, Conn, Date, Error, Fault, IfMatch, IfSent, List, Resource, Result, Timestamp, Tx, set,
 };
 use products::product;
 use schema::{order_lines, orders};
 use uuid::Uuid;
 
 use super::rules::Action;
+use super::tables::{delete_lines, next_number, write_lines};
 use super::{
-    Cancellation, NewOrder, Order, OrderChanges, OrderDetails, OrderFilter, OrderLine, OrderPage,
-    OrderSort, OrderStatus,
+    Cancellation, NewOrder, Order, OrderChanges, OrderDetails, OrderFilter, OrderPage, OrderSort,
+    OrderStatus, credit,
 };
 use crate::{ConfirmOrders, sales_entry};
 
@@ -157,14 +156,22 @@ impl Order {
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(&before, changes.fields())?;
-        before.check_draft()?;
-        let changes = changes.resolve(tx.conn(), caller).await?;
-        let mut after = before.clone();
-        if let Some(customer) = changes.customer_id {
-            after.customer_id = customer;
-            after.customer(tx, caller).await?;
+        let facts =
+            !changes.fields().is_empty() && changes.fields().iter().all(|it| is_progress(it));
+        if !facts {
+            before.check_draft()?;
         }
-        after.detail(tx, &changes.details).await?;
+        let changes = changes.resolve(tx.conn(), caller).await?;
+        let mut after = before.progressed(&changes);
+        if !facts {
+            if let Some(customer) = changes.customer_id {
+                after.customer_id = customer;
+                after.customer(tx, caller).await?;
+            }
+            after.detail(tx, &changes.details).await?;
+        }
+        let by = if caller.is(Role::Erp) { Keeper::Erp } else { Keeper::People };
+        owned::check(&before, &after, by)?;
         before.save(tx, after).await
     }
 
@@ -178,15 +185,26 @@ impl Order {
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(&before)?;
-        if action == Action::Cancel && before.is_recognised() && !caller.may::<ConfirmOrders>() {
+        before.check_hand(caller, action)?;
+        let mut after = before.moved(action, tx.today, cancellation)?;
+        if matches!(action, Action::Confirm | Action::Release) {
+            after.locate(tx).await?;
+        }
+        before.check_credit(tx, &after).await?;
+        before.save(tx, after).await
+    }
+
+    /// Who may take which step: beyond the permission of the operation.
+    fn check_hand(&self, caller: &Caller, action: Action) -> Result<()> {
+        if action == Action::Cancel && self.is_recognised() && !caller.may::<ConfirmOrders>() {
             let detail = "a confirmed order is cancelled by a manager or the back office";
             return Err(Error::forbidden().detail(detail));
         }
-        let mut after = before.moved(action, tx.today, cancellation)?;
-        if action == Action::Confirm {
-            after.locate(tx).await?;
+        if action == Action::Release && self.credited.contains(&caller.id()) {
+            let detail = "somebody else releases an order that you are credited with";
+            return Err(Error::forbidden_because("self_approval", detail));
         }
-        before.save(tx, after).await
+        Ok(())
     }
 
     /// The customer, who must be one to sell to.
@@ -267,10 +285,18 @@ impl Order {
                 write_lines(tx, &[&after]).await?;
             }
             recognise(tx, &[(Some(self), &after)]).await?;
+            credit::lock(tx, &[(Some(self), &after)]).await?;
+            credit::keep(tx, &[(Some(self), &after)]).await?;
             tx.record(Change::updated(self, &after)).await?;
         }
         Ok(after)
     }
+}
+
+/// What the ERP says of an order in any status, and people never.
+fn is_progress(field: &str) -> bool {
+    let fields = ["fulfilment_status", "billing_status", "payment_status", "shipped_on"];
+    fields.contains(&field)
 }
 
 /// All teams of several paths, each once.
@@ -312,76 +338,6 @@ impl Order {
             && self.credits == other.credits
             && self.lines == other.lines
     }
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = order_lines, treat_none_as_default_value = false)]
-#[allow(clippy::struct_field_names, reason = "as the columns are called")]
-struct Line {
-    order_id: Uuid,
-    line_number: i32,
-    product_id: Option<Uuid>,
-    description: Option<String>,
-    quantity: platform::Number,
-    unit_price: platform::Money,
-    discount_percent: platform::Number,
-    amount: platform::Money,
-}
-
-impl Line {
-    fn of(order_id: Uuid, line: &OrderLine) -> Self {
-        Self {
-            order_id,
-            line_number: line.line_number,
-            product_id: line.product_id,
-            description: line.description.clone(),
-            quantity: line.quantity,
-            unit_price: line.unit_price,
-            discount_percent: line.discount_percent,
-            amount: line.amount,
-        }
-    }
-}
-
-pub(super) async fn write_lines(tx: &mut Tx, orders: &[&Order]) -> Result<()> {
-    let lines: Vec<Line> = orders
-        .iter()
-        .flat_map(|order| order.lines.iter().map(|line| Line::of(order.id, line)))
-        .collect();
-    for lines in lines.chunks(5000) {
-        let insert = diesel::insert_into(order_lines::table).values(lines);
-        insert.execute(tx.conn()).await.map_err(refused)?;
-    }
-    Ok(())
-}
-
-pub(super) async fn delete_lines(tx: &mut Tx, orders: &[Uuid]) -> Result<()> {
-    let lines = order_lines::table.filter(order_lines::order_id.eq_any(orders));
-    diesel::delete(lines).execute(tx.conn()).await?;
-    Ok(())
-}
-
-/// `SO-2026-000123`; gaps are allowed.
-async fn next_number(tx: &mut Tx) -> Result<String> {
-    let next = fixed_sql::<BigInt>("nextval('orders_number_seq')");
-    let number = diesel::select(next).get_result(tx.conn()).await?;
-    Ok(named(number, tx))
-}
-
-/// The same for each of so many orders.
-pub(super) async fn next_numbers(tx: &mut Tx, count: usize) -> Result<Vec<String>> {
-    if count == 0 {
-        return Ok(vec![]);
-    }
-    let next = sql::<BigInt>("nextval('orders_number_seq') from generate_series(1, ")
-        .bind::<BigInt, _>(i64::try_from(count).map_err(Error::internal)?)
-        .sql(")");
-    let numbers: Vec<i64> = diesel::select(next).load(tx.conn()).await?;
-    Ok(numbers.into_iter().map(|number| named(number, tx)).collect())
-}
-
-fn named(number: i64, tx: &Tx) -> String {
-    format!("SO-{}-{number:06}", tx.today.0.year())
 }
 
 /// An order of another status than a person can give it is a fact of an ERP.

@@ -2,20 +2,24 @@
 
 use std::collections::{HashMap, HashSet};
 
+use ::credit::{check, open_item};
 use customers::customer::Customer;
 use diesel::prelude::*;
 use diesel::sql_types::Uuid as SqlUuid;
 use diesel_async::RunQueryDsl;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
-use platform::{Change, Conn, Date, Resource, Result, Tx};
+use platform::{Conn, Date, Money, Result, Tx};
 use schema::orders;
 use uuid::Uuid;
 
 use super::Order;
 use super::db::together;
+use super::progress::{locked, save_all};
 use crate::sales_entry;
 
-/// A hook of customers: the loser's orders and sales are the winner's from now on.
+/// A hook of customers: the loser's orders and sales are the winner's from now on. Neither owes more
+/// than before, so that nothing is refused; but orders that come to a customer beyond its limit are
+/// flagged.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
     winner: &'a Customer,
@@ -23,24 +27,20 @@ pub fn customer_merged<'a>(
 ) -> LocalBoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let rows = orders::table.filter(orders::customer_id.eq(loser.id)).order(orders::id);
-        let moving: Vec<Uuid> = rows.select(orders::id).for_update().load(tx.conn()).await?;
-        let moving = Order::query().filter(orders::id.eq_any(moving)).order(orders::id);
-        let moving: Vec<Order> = moving.load(tx.conn()).await?;
-        let mut records = vec![];
-        for before in &moving {
-            let mut after = before.clone();
+        let moving: Vec<Uuid> = rows.select(orders::id).load(tx.conn()).await?;
+        let before = locked(tx, &moving).await?;
+        check::lock(tx, &[winner.id, loser.id]).await?;
+        open_item::moved(tx, winner.id, loser.id).await?;
+        let beyond = check::over_limit(tx, &[winner.id]).await?.contains(&winner.id);
+        let taken_over = |it: &Order| {
+            let mut after = it.clone();
             (after.customer_id, after.customer_owner_id) = (winner.id, winner.owner_id);
-            let after = before.next(after, tx.now);
-            let columns = (
-                orders::customer_id.eq(winner.id),
-                orders::version.eq(after.version),
-                orders::updated_at.eq(after.updated_at),
-            );
-            diesel::update(orders::table.find(before.id)).set(columns).execute(tx.conn()).await?;
-            records.push(Change::updated(before, &after)?);
-        }
-        sales_entry::follow(tx, winner.id, loser.id).await?;
-        tx.record_all(&records).await
+            after.progress.credit_exceeded |= beyond && it.open_amount() > Money::ZERO;
+            after
+        };
+        let after = before.iter().map(taken_over).collect();
+        save_all(tx, before, after).await?;
+        sales_entry::follow(tx, winner.id, loser.id).await
     })
 }
 

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::batch::OrderBatch;
 use super::rules::Action;
-use super::{Cancellation, NewOrder, Order, OrderChanges, OrderFilter, OrderPage};
-use crate::{ConfirmOrders, ImportOrders, ReadOrders, WriteOrders};
+use super::{Cancellation, NewOrder, Order, OrderChanges, OrderFilter, OrderHold, OrderPage};
+use crate::{ConfirmOrders, HoldOrders, ImportOrders, ReadOrders, ReleaseOrders, WriteOrders};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(list_orders)
@@ -24,7 +24,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(update_order)
         .service(submit_order)
         .service(confirm_order)
+        .service(hold_order)
+        .service(release_order)
         .service(close_order)
+        .service(reopen_order)
         .service(cancel_order)
         .service(list_order_history);
 }
@@ -68,7 +71,9 @@ async fn create_order(
 /// Bring orders in step with an ERP
 ///
 /// A batch reports facts: `confirmed` unless told. What is confirmed counts as sold on its
-/// `order_date`; what is corrected or cancelled later adds entries to the sales ledger.
+/// `order_date`; what is corrected or cancelled later adds entries to the sales ledger. The
+/// customer's credit refuses nothing here: what it does not bear is stored with
+/// `credit_exceeded: true`.
 #[utoipa::path(
     tag = "orders",
     params(BatchQuery),
@@ -100,7 +105,10 @@ async fn read_order(caller: Can<ReadOrders>, id: Path<Uuid>, db: Db) -> Result<T
 
 /// Change a draft
 ///
-/// Lines and credits are replaced whole, and everything is computed anew.
+/// Lines and credits are replaced whole, and everything is computed anew. Nothing else of an order
+/// can be changed by people, so that what a customer owes is raised by confirming, releasing and
+/// reopening only. What the ERP keeps (`x-owner`) is refused to people as 409 `field_not_owned`,
+/// and the other way round.
 #[utoipa::path(
     tag = "orders",
     request_body(content = OrderChanges, content_type = "application/merge-patch+json"),
@@ -137,7 +145,9 @@ async fn submit_order(
 
 /// Confirm an order
 ///
-/// From submitted to confirmed: it counts as sold from now on, on its `order_date`.
+/// From submitted to confirmed: it counts as sold from now on, on its `order_date`. What the
+/// customer's credit does not bear is refused as 409 `credit_limit_exceeded` with the breakdown,
+/// and the order stays submitted; `hold` lets it wait for credit.
 #[utoipa::path(
     tag = "orders",
     responses((status = 200, description = "The order", body = Order), Problems),
@@ -153,9 +163,51 @@ async fn confirm_order(
     write.update(async move |tx| Order::act(tx, &caller, *id, based_on, action, None).await).await
 }
 
+/// Let an order wait for credit
+///
+/// From submitted to `credit_hold`.
+#[utoipa::path(
+    tag = "orders",
+    request_body = OrderHold,
+    responses((status = 200, description = "The order", body = Order), Problems),
+)]
+#[post("/orders/{id}/hold")]
+async fn hold_order(
+    caller: Can<HoldOrders>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    why: Json<OrderHold>,
+    write: Write,
+) -> Result<Reply> {
+    let (action, why) = (Action::Hold, Cancellation::because(&why.reason));
+    write
+        .update(async move |tx| Order::act(tx, &caller, *id, based_on, action, Some(&why)).await)
+        .await
+}
+
+/// Release an order from credit hold
+///
+/// From `credit_hold` to confirmed, by the credit controller and never by somebody who is credited
+/// with it. The credit is checked again: 409 `credit_limit_exceeded`.
+#[utoipa::path(
+    tag = "orders",
+    responses((status = 200, description = "The order", body = Order), Problems),
+)]
+#[post("/orders/{id}/release")]
+async fn release_order(
+    caller: Can<ReleaseOrders>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    write: Write,
+) -> Result<Reply> {
+    let action = Action::Release;
+    write.update(async move |tx| Order::act(tx, &caller, *id, based_on, action, None).await).await
+}
+
 /// Close an order
 ///
-/// From confirmed to closed: nothing more is to be done for it.
+/// From confirmed to closed: nothing more is to be done for it, and nothing more is owed for what
+/// was not billed.
 #[utoipa::path(
     tag = "orders",
     responses((status = 200, description = "The order", body = Order), Problems),
@@ -171,10 +223,29 @@ async fn close_order(
     write.update(async move |tx| Order::act(tx, &caller, *id, based_on, action, None).await).await
 }
 
+/// Reopen an order
+///
+/// From closed to confirmed. The credit is checked again: 409 `credit_limit_exceeded`.
+#[utoipa::path(
+    tag = "orders",
+    responses((status = 200, description = "The order", body = Order), Problems),
+)]
+#[post("/orders/{id}/reopen")]
+async fn reopen_order(
+    caller: Can<ConfirmOrders>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    write: Write,
+) -> Result<Reply> {
+    let action = Action::Reopen;
+    write.update(async move |tx| Order::act(tx, &caller, *id, based_on, action, None).await).await
+}
+
 /// Cancel an order
 ///
-/// From draft, submitted or confirmed. What was confirmed is taken back in the sales figures on
-/// `cancelled_on`, by a manager or the back office only.
+/// From draft, submitted, `credit_hold` or confirmed. What was confirmed is taken back in the sales
+/// figures on `cancelled_on`, by a manager or the back office only. What is on its way is not
+/// cancelled but returned, by an order of negative quantities: 409 `order_shipped`.
 #[utoipa::path(
     tag = "orders",
     request_body = Cancellation,

@@ -1,10 +1,13 @@
 //! What a customer has ordered, 订单 (S53): lines of products, and who earns which share of it.
 
 mod batch;
+mod credit;
 mod db;
 mod hooks;
 pub mod http;
+mod progress;
 mod rules;
+mod tables;
 
 use auth::{Reference, Refers};
 use customers::customer::find_customers;
@@ -22,6 +25,8 @@ use uuid::Uuid;
 
 pub use db::{find_orders, visible_to};
 pub use hooks::{customer_merged, customers_of, first_membership};
+pub(crate) use progress::shipped;
+pub use progress::{BillingStatus, FulfilmentStatus, OrderProgress, PaymentStatus, billed};
 
 text_enum! {
     /// Where an order stands (RULES 4.4).
@@ -30,6 +35,8 @@ text_enum! {
         Draft = "draft",
         /// 已提交
         Submitted = "submitted",
+        /// 信用冻结: the customer's credit does not bear it
+        CreditHold = "credit_hold",
         /// 已确认: it counts as sold
         Confirmed = "confirmed",
         /// 已关闭
@@ -87,6 +94,9 @@ pub struct Order {
     pub external_id: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    #[serde(flatten)]
+    #[diesel(embed)]
+    pub progress: OrderProgress,
     #[schema(value_type = Vec<OrderLine>)]
     #[diesel(skip_insertion, skip_update)]
     #[diesel(select_expression = lines_of_order(), select_expression_type = FixedSql<Jsonb>)]
@@ -165,12 +175,21 @@ pub struct NewOrder {
 }
 
 /// A merge patch for a draft: absent fields stay, null clears, lines and credits are replaced
-/// whole. Amounts are computed, never sent.
+/// whole. Amounts are computed, never sent. How far the order has got is for the ERP to say, in
+/// any status.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "due_date": "2026-12-24" }))]
 pub struct OrderChanges {
     #[schema(nullable = false)]
     customer_id: Option<Uuid>,
+    #[schema(inline, nullable = false)]
+    fulfilment_status: Option<FulfilmentStatus>,
+    #[schema(inline, nullable = false)]
+    billing_status: Option<BillingStatus>,
+    #[schema(inline, nullable = false)]
+    payment_status: Option<PaymentStatus>,
+    #[serde(default, deserialize_with = "sent")]
+    shipped_on: Option<Option<Date>>,
     #[serde(flatten)]
     details: OrderDetails,
 }
@@ -233,6 +252,20 @@ pub struct Cancellation {
     /// Today unless told; not before the order
     #[schema(nullable = false)]
     pub cancelled_on: Option<Date>,
+}
+
+impl Cancellation {
+    fn because(reason: &str) -> Self {
+        Self { reason: reason.to_owned(), cancelled_on: None }
+    }
+}
+
+/// Why an order waits for credit
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({ "reason": "超出信用额度,等待回款" }))]
+pub struct OrderHold {
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
 }
 
 const REFERENCES: &[Reference] = &[

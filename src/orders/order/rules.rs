@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 
 use platform::money::{minor_digits, split};
-use platform::{Date, Error, Fault, Money, Number, Result, Timestamp};
+use platform::{Date, Error, Fault, Money, Number, Result, Timestamp, set};
 use products::product::Product;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::{Cancellation, Credit, NewLine, Order, OrderLine, OrderStatus, Share};
+use super::{
+    Cancellation, Credit, FulfilmentStatus, NewLine, Order, OrderChanges, OrderLine, OrderProgress,
+    OrderStatus, Share,
+};
 
 /// Most of a number's digits before the point, so that products of two still fit.
 const LARGEST: i64 = 1_000_000_000;
@@ -20,6 +23,9 @@ pub enum Action {
     Confirm,
     Close,
     Cancel,
+    Hold,
+    Release,
+    Reopen,
 }
 
 impl Order {
@@ -49,6 +55,7 @@ impl Order {
             external_id: None,
             created_at: now,
             updated_at: now,
+            progress: OrderProgress::default(),
             lines: vec![].into(),
             credited: vec![],
             team_path: vec![],
@@ -61,20 +68,24 @@ impl Order {
         matches!(self.status, OrderStatus::Confirmed | OrderStatus::Closed)
     }
 
-    /// The state machine: draft → submitted → confirmed → closed; cancelled from any before closed.
+    /// The state machine: draft → submitted → confirmed → closed and back to confirmed; on credit
+    /// hold between submitted and confirmed; cancelled from any before closed and shipped.
     pub(super) fn moved(
         &self,
         action: Action,
         today: Date,
         cancellation: Option<&Cancellation>,
     ) -> Result<Self> {
-        use OrderStatus::{Cancelled, Closed, Confirmed, Draft, Submitted};
+        use OrderStatus::{Cancelled, Closed, Confirmed, CreditHold, Draft, Submitted};
         let mut after = self.clone();
         after.status = match (self.status, action) {
             (Draft, Action::Submit) => Submitted,
-            (Submitted, Action::Confirm) => Confirmed,
+            (Submitted, Action::Confirm)
+            | (CreditHold, Action::Release)
+            | (Closed, Action::Reopen) => Confirmed,
+            (Submitted, Action::Hold) => CreditHold,
             (Confirmed, Action::Close) => Closed,
-            (Draft | Submitted | Confirmed, Action::Cancel) => Cancelled,
+            (Draft | Submitted | CreditHold | Confirmed, Action::Cancel) => Cancelled,
             (status, _) => {
                 let detail = format!("the order is {}", status.as_str());
                 return Err(Error::conflict("wrong_status", detail)
@@ -86,8 +97,17 @@ impl Order {
                 let fault = Fault::new("/lines", "required", "an order has at least one line");
                 return Err(Error::invalid(vec![fault]));
             }
-            Action::Confirm => after.confirmed_on = Some(today),
+            Action::Confirm | Action::Release => {
+                (after.confirmed_on, after.status_reason) = (Some(today), None);
+                after.progress.credit_exceeded = false;
+            }
+            Action::Reopen => after.progress.credit_exceeded = false,
+            Action::Hold => after.status_reason = cancellation.map(|it| it.reason.clone()),
             Action::Cancel => {
+                if self.progress.fulfilment_status != FulfilmentStatus::None {
+                    let detail = "some of it is on its way; the customer returns it";
+                    return Err(Error::conflict("order_shipped", detail));
+                }
                 let on = cancellation.and_then(|it| it.cancelled_on).unwrap_or(today);
                 if on < self.order_date || on > today {
                     let why = "not before the order, and not in the future";
@@ -99,6 +119,16 @@ impl Order {
             Action::Submit | Action::Close => {}
         }
         Ok(after)
+    }
+
+    /// As the ERP says that it has got on.
+    pub(super) fn progressed(&self, changes: &OrderChanges) -> Self {
+        let mut after = self.clone();
+        set(&mut after.progress.fulfilment_status, changes.fulfilment_status.as_ref());
+        set(&mut after.progress.billing_status, changes.billing_status.as_ref());
+        set(&mut after.progress.payment_status, changes.payment_status.as_ref());
+        set(&mut after.shipped_on, changes.shipped_on.as_ref());
+        after
     }
 
     /// Only a draft is still open to changes by people.
@@ -260,7 +290,15 @@ mod tests {
     #[test]
     fn only_the_documented_edges() {
         let today = Date(jiff::civil::date(2026, 3, 2));
-        let actions = [Action::Submit, Action::Confirm, Action::Close, Action::Cancel];
+        let actions = [
+            Action::Submit,
+            Action::Confirm,
+            Action::Close,
+            Action::Cancel,
+            Action::Hold,
+            Action::Release,
+            Action::Reopen,
+        ];
         let mut edges = vec![];
         for from in OrderStatus::ALL {
             for action in actions {
@@ -276,8 +314,12 @@ mod tests {
                 "draft Cancel cancelled",
                 "submitted Confirm confirmed",
                 "submitted Cancel cancelled",
+                "submitted Hold credit_hold",
+                "credit_hold Cancel cancelled",
+                "credit_hold Release confirmed",
                 "confirmed Close closed",
-                "confirmed Cancel cancelled"
+                "confirmed Cancel cancelled",
+                "closed Reopen confirmed",
             ]
         );
     }

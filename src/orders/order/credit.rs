@@ -1,0 +1,122 @@
+//! What an order means for its customer's credit (RULES 4.9): what is confirmed and not billed is
+//! owed. Each change of an order keeps its open item, in the same transaction; what people do is
+//! checked before, what an ERP reports is flagged.
+
+use std::collections::{HashMap, HashSet};
+
+use ::credit::check::{self, Raise};
+use ::credit::open_item::{self, OpenItem, OpenKind};
+use company::exchange_rate::converted;
+use platform::{Money, Result, Tx};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::{BillingStatus, Order, OrderStatus};
+
+/// An order before and after.
+pub(super) type Step<'a> = (Option<&'a Order>, &'a Order);
+
+impl Order {
+    /// What the customer will owe for it beyond what is billed, in the company's currency. Nothing
+    /// before it is confirmed, once it is closed or cancelled, and for a return.
+    pub(super) fn open_amount(&self) -> Money {
+        let billed = self.progress.billing_status == BillingStatus::Invoiced;
+        if self.status != OrderStatus::Confirmed || billed {
+            return Money::ZERO;
+        }
+        let left = self.total_amount.0 - self.progress.invoiced_amount.0;
+        converted(Money(left.max(Decimal::ZERO)), self.exchange_rate)
+    }
+
+    fn open_item(&self) -> OpenItem {
+        OpenItem {
+            kind: OpenKind::Order,
+            source_id: self.id,
+            customer_id: self.customer_id,
+            due_on: None,
+            amount: self.open_amount(),
+        }
+    }
+
+    /// Refuses a step by which the customer would owe more than its credit bears: by confirming,
+    /// releasing, reopening, and whatever else may raise it. The order has been locked.
+    pub(super) async fn check_credit(&self, tx: &mut Tx, after: &Self) -> Result<()> {
+        let raise = Raise {
+            order_id: after.id,
+            order_owner_ids: after.credited.clone(),
+            customer_id: after.customer_id,
+            amount: after.open_amount(),
+        };
+        if !raises((Some(self), after)) {
+            return Ok(());
+        }
+        check::lock(tx, &customers(&[(Some(self), after)])).await?;
+        check::check(tx, &raise).await
+    }
+}
+
+/// Something is owed differently from before, or by somebody else.
+pub(super) fn moves((before, after): Step<'_>) -> bool {
+    let owed =
+        |it: &Order| Some((it.customer_id, it.open_amount())).filter(|it| it.1 != Money::ZERO);
+    before.and_then(owed) != owed(after)
+}
+
+/// A customer owes more than before.
+pub(super) fn raises(step: Step<'_>) -> bool {
+    let (before, after) = step;
+    let others = before.is_none_or(|it| it.customer_id != after.customer_id);
+    let was = before.filter(|_| !others).map(Order::open_amount).unwrap_or_default();
+    moves(step) && after.open_amount() > was
+}
+
+/// Whose credit these steps touch.
+pub(super) fn customers(steps: &[Step<'_>]) -> Vec<Uuid> {
+    let moving = steps.iter().filter(|step| moves(**step));
+    let both = moving.flat_map(|(before, after)| {
+        before.map(|it| it.customer_id).into_iter().chain([after.customer_id])
+    });
+    both.collect::<HashSet<_>>().into_iter().collect()
+}
+
+/// Takes the credit of all that these steps touch.
+pub(super) async fn lock(tx: &mut Tx, steps: &[Step<'_>]) -> Result<()> {
+    check::lock(tx, &customers(steps)).await
+}
+
+/// Keeps the open items of these orders. Call it after [`lock`].
+pub(super) async fn keep(tx: &mut Tx, steps: &[Step<'_>]) -> Result<()> {
+    let moving = steps.iter().filter(|step| moves(**step));
+    let items: Vec<OpenItem> = moving.map(|(_, after)| after.open_item()).collect();
+    open_item::keep(tx, &items).await
+}
+
+/// What is left of the limits of customers while facts about them come in.
+#[derive(Debug, Default)]
+pub(super) struct Left(HashMap<Uuid, Money>);
+
+impl Left {
+    /// As things stand. Call it after [`lock`].
+    pub(super) async fn load(tx: &mut Tx, customers: &[Uuid]) -> Result<Self> {
+        check::available(tx, customers).await.map(Self)
+    }
+
+    /// Takes the step, and flags what raises an order beyond the limit; the flag stays until the
+    /// order is raised again.
+    pub(super) fn take(&mut self, before: Option<&Order>, after: &mut Order) {
+        if !moves((before, &*after)) {
+            return;
+        }
+        if let Some(before) = before
+            && let Some(left) = self.0.get_mut(&before.customer_id)
+        {
+            left.0 += before.open_amount().0;
+        }
+        let raised = raises((before, &*after));
+        let Some(left) = self.0.get_mut(&after.customer_id) else { return };
+        left.0 -= after.open_amount().0;
+        if raised {
+            after.progress.credit_exceeded = *left < Money::ZERO;
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! How far an order has got after it was confirmed: shipped, billed, paid. The ERP keeps it.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use diesel::sql_types::{
+    Array, BigInt, Bool, Date as SqlDate, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid,
+};
+use diesel_async::RunQueryDsl;
+use platform::owned::{Keeper, Owned, OwnedField};
+use platform::{Change, Date, Money, Resource, Result, Tx, text_enum};
+use rust_decimal::Decimal;
+use schema::orders;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{Credit, Order, credit};
+use crate::shipment::{self, Shipped};
+
+text_enum! {
+    /// How much of an order is on its way
+    pub enum FulfilmentStatus {
+        /// 未发货
+        None = "none",
+        /// 部分发货
+        Partial = "partial",
+        /// 已发货
+        Shipped = "shipped",
+        /// 已送达
+        Delivered = "delivered",
+    }
+}
+
+text_enum! {
+    /// How much of an order is billed
+    pub enum BillingStatus {
+        /// 未开票
+        None = "none",
+        /// 部分开票
+        Partial = "partial",
+        /// 已开票
+        Invoiced = "invoiced",
+    }
+}
+
+text_enum! {
+    /// How much of an order is paid
+    pub enum PaymentStatus {
+        /// 未付款
+        None = "none",
+        /// 部分付款
+        Partial = "partial",
+        /// 已付款
+        Paid = "paid",
+    }
+}
+
+/// How far an order has got
+#[derive(
+    Debug, Clone, PartialEq, Serialize, ToSchema, Queryable, Selectable, Insertable, AsChangeset,
+)]
+#[diesel(table_name = orders, treat_none_as_default_value = false)]
+pub struct OrderProgress {
+    /// Follows from the shipments, or from what the ERP says
+    #[schema(inline)]
+    pub fulfilment_status: FulfilmentStatus,
+    /// Follows from the invoices, or from what the ERP says
+    #[schema(inline)]
+    pub billing_status: BillingStatus,
+    #[schema(inline)]
+    pub payment_status: PaymentStatus,
+    /// A fact from elsewhere: confirmed although the customer's credit did not bear it
+    pub credit_exceeded: bool,
+    /// What was billed so far, in the order's currency
+    pub invoiced_amount: Money,
+}
+
+impl Default for OrderProgress {
+    fn default() -> Self {
+        Self {
+            fulfilment_status: FulfilmentStatus::None,
+            billing_status: BillingStatus::None,
+            payment_status: PaymentStatus::None,
+            credit_exceeded: false,
+            invoiced_amount: Money::ZERO,
+        }
+    }
+}
+
+/// Whom an order is credited to, whatever the amounts.
+fn shares(credits: &[Credit]) -> Vec<(Uuid, platform::Number)> {
+    credits.iter().map(|it| (it.user_id, it.share_percent)).collect()
+}
+
+/// An order that was taken here, and that no other system has a number for yet.
+fn taken_here(order: &Order) -> bool {
+    order.source_system.is_none()
+}
+
+impl Owned for Order {
+    const FIELDS: &'static [OwnedField<Self>] = &[
+        OwnedField {
+            name: "fulfilment_status",
+            keeper: Keeper::Erp,
+            of: |_| true,
+            same: |a, b| a.progress.fulfilment_status == b.progress.fulfilment_status,
+        },
+        OwnedField {
+            name: "billing_status",
+            keeper: Keeper::Erp,
+            of: |_| true,
+            same: |a, b| a.progress.billing_status == b.progress.billing_status,
+        },
+        OwnedField {
+            name: "payment_status",
+            keeper: Keeper::Erp,
+            of: |_| true,
+            same: |a, b| a.progress.payment_status == b.progress.payment_status,
+        },
+        OwnedField {
+            name: "shipped_on",
+            keeper: Keeper::Erp,
+            of: |_| true,
+            same: |a, b| a.shipped_on == b.shipped_on,
+        },
+        OwnedField {
+            name: "credits",
+            keeper: Keeper::People,
+            of: taken_here,
+            same: |a, b| shares(&a.credits) == shares(&b.credits),
+        },
+        OwnedField {
+            name: "channel",
+            keeper: Keeper::People,
+            of: taken_here,
+            same: |a, b| a.channel == b.channel,
+        },
+    ];
+    const SCHEMAS: &'static [&'static str] =
+        &["Order", "OrderProgress", "OrderChanges", "OrderDetails", "OrderFacts"];
+}
+
+impl Order {
+    /// How much of it is billed, by the amount; a return is billed by credit notes.
+    fn billed(&self, amount: Money) -> Self {
+        let sign = if self.total_amount < Money::ZERO { -Decimal::ONE } else { Decimal::ONE };
+        let (billed, whole) = (amount.0 * sign, self.total_amount.0 * sign);
+        let billing_status = if billed <= Decimal::ZERO {
+            BillingStatus::None
+        } else if billed < whole {
+            BillingStatus::Partial
+        } else {
+            BillingStatus::Invoiced
+        };
+        let mut after = self.clone();
+        after.progress.billing_status = billing_status;
+        after.progress.invoiced_amount = amount;
+        after
+    }
+
+    /// How much of it is on its way: all lines but those of returns are to be shipped.
+    fn shipped(&self, shipped: &Shipped) -> Self {
+        let lines = || self.lines.iter().filter(|line| line.quantity.0 > Decimal::ZERO);
+        let all = |quantities: &HashMap<i32, Decimal>| {
+            let sent = |line: i32| quantities.get(&line).copied().unwrap_or_default();
+            lines().count() > 0 && lines().all(|it| sent(it.line_number) >= it.quantity.0)
+        };
+        let status = if all(&shipped.delivered) {
+            FulfilmentStatus::Delivered
+        } else if all(&shipped.sent) {
+            FulfilmentStatus::Shipped
+        } else if shipped.sent.values().any(|it| *it > Decimal::ZERO) {
+            FulfilmentStatus::Partial
+        } else {
+            FulfilmentStatus::None
+        };
+        let mut after = self.clone();
+        after.progress.fulfilment_status = status;
+        if matches!(status, FulfilmentStatus::Shipped | FulfilmentStatus::Delivered) {
+            after.shipped_on = shipped.last_on.or(self.shipped_on);
+        }
+        after
+    }
+}
+
+/// Orders by id, in the order of their ids, as of their lock.
+pub(super) async fn locked(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Order>> {
+    let rows = orders::table.filter(orders::id.eq_any(ids)).order(orders::id);
+    let ids: Vec<Uuid> = rows.select(orders::id).for_update().load(tx.conn()).await?;
+    let rows = Order::query().filter(orders::id.eq_any(ids)).order(orders::id);
+    Ok(rows.load(tx.conn()).await?)
+}
+
+/// Tells what orders have been billed for by now, each in its own currency and in all: keeps their
+/// amounts, statuses and open items. For the owner of the invoices, before it locks any of them.
+pub async fn billed(tx: &mut Tx, changes: &[(Uuid, Money)]) -> Result<()> {
+    let amounts: HashMap<Uuid, Money> = changes.iter().copied().collect();
+    let ids: Vec<Uuid> = amounts.keys().copied().collect();
+    let before = locked(tx, &ids).await?;
+    let after = |it: &Order| amounts.get(&it.id).map_or_else(|| it.clone(), |sum| it.billed(*sum));
+    let after = before.iter().map(after).collect();
+    save_all(tx, before, after).await
+}
+
+/// Brings orders in step with their shipments.
+pub(crate) async fn shipped(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
+    let before = locked(tx, ids).await?;
+    let shipments = shipment::quantities(tx.conn(), ids).await?;
+    let nothing = Shipped::default();
+    let after = |it: &Order| it.shipped(shipments.get(&it.id).unwrap_or(&nothing));
+    let after = before.iter().map(after).collect();
+    save_all(tx, before, after).await
+}
+
+/// Stores what locked orders have become, those that differ: how far they have got, and whose they
+/// are. Open items follow; nothing is checked, because these are facts.
+pub(super) async fn save_all(tx: &mut Tx, before: Vec<Order>, after: Vec<Order>) -> Result<()> {
+    let now = tx.now;
+    let pairs = before.into_iter().zip(after);
+    let pairs = pairs.map(|(before, after)| (before.next(after, now), before));
+    let pairs: Vec<(Order, Order)> = pairs.filter(|(after, before)| after != before).collect();
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<&Order> = pairs.iter().map(|it| &it.0).collect();
+    diesel::sql_query(UPDATE)
+        .bind::<Timestamptz, _>(now)
+        .bind::<Array<SqlUuid>, _>(column(&rows, |it| it.id))
+        .bind::<Array<BigInt>, _>(column(&rows, |it| it.version))
+        .bind::<Array<SqlUuid>, _>(column(&rows, |it| it.customer_id))
+        .bind::<Array<Nullable<SqlDate>>, _>(column::<Option<Date>>(&rows, |it| it.shipped_on))
+        .bind::<Array<Text>, _>(column(&rows, |it| it.progress.fulfilment_status))
+        .bind::<Array<Text>, _>(column(&rows, |it| it.progress.billing_status))
+        .bind::<Array<Bool>, _>(column(&rows, |it| it.progress.credit_exceeded))
+        .bind::<Array<Numeric>, _>(column(&rows, |it| it.progress.invoiced_amount))
+        .execute(tx.conn())
+        .await?;
+    let steps: Vec<_> = pairs.iter().map(|(after, before)| (Some(before), after)).collect();
+    credit::lock(tx, &steps).await?;
+    credit::keep(tx, &steps).await?;
+    let records: Result<Vec<Change>> =
+        pairs.iter().map(|(after, before)| Change::updated(before, after)).collect();
+    tx.record_all(&records?).await
+}
+
+fn column<T>(orders: &[&Order], value: impl Fn(&Order) -> T) -> Vec<T> {
+    orders.iter().map(|order| value(order)).collect()
+}
+
+const UPDATE: &str = "
+    update orders set version = it.version, updated_at = $1, customer_id = it.customer_id,
+        shipped_on = it.shipped_on, fulfilment_status = it.fulfilment_status,
+        billing_status = it.billing_status, credit_exceeded = it.credit_exceeded,
+        invoiced_amount = it.invoiced_amount
+    from unnest($2, $3, $4, $5, $6, $7, $8, $9) as it (id, version, customer_id, shipped_on,
+        fulfilment_status, billing_status, credit_exceeded, invoiced_amount)
+    where orders.id = it.id";

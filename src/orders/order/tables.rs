@@ -1,0 +1,132 @@
+//! How orders and their lines stand in their tables, and the numbers of orders.
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+use platform::{Error, Result, Tx, fixed_sql};
+use schema::{order_lines, orders};
+use uuid::Uuid;
+
+use super::db::refused;
+use super::{Order, OrderLine};
+
+/// New and changed rows in one statement; ids decide which is which.
+pub(super) async fn upsert(tx: &mut Tx, rows: &[&Order]) -> Result<()> {
+    diesel::insert_into(orders::table)
+        .values(rows.to_vec())
+        .on_conflict(orders::id)
+        .do_update()
+        .set((
+            (
+                orders::version.eq(excluded(orders::version)),
+                orders::number.eq(excluded(orders::number)),
+                orders::customer_id.eq(excluded(orders::customer_id)),
+                orders::credits.eq(excluded(orders::credits)),
+                orders::credited.eq(excluded(orders::credited)),
+                orders::team_path.eq(excluded(orders::team_path)),
+                orders::territory_id.eq(excluded(orders::territory_id)),
+                orders::channel.eq(excluded(orders::channel)),
+                orders::order_date.eq(excluded(orders::order_date)),
+                orders::confirmed_on.eq(excluded(orders::confirmed_on)),
+                orders::cancelled_on.eq(excluded(orders::cancelled_on)),
+                orders::due_date.eq(excluded(orders::due_date)),
+            ),
+            (
+                orders::shipped_on.eq(excluded(orders::shipped_on)),
+                orders::currency.eq(excluded(orders::currency)),
+                orders::exchange_rate.eq(excluded(orders::exchange_rate)),
+                orders::status.eq(excluded(orders::status)),
+                orders::status_reason.eq(excluded(orders::status_reason)),
+                orders::amount.eq(excluded(orders::amount)),
+                orders::tax_amount.eq(excluded(orders::tax_amount)),
+                orders::freight_amount.eq(excluded(orders::freight_amount)),
+                orders::total_amount.eq(excluded(orders::total_amount)),
+                orders::source_system.eq(excluded(orders::source_system)),
+                orders::external_id.eq(excluded(orders::external_id)),
+                orders::updated_at.eq(excluded(orders::updated_at)),
+            ),
+            (
+                orders::fulfilment_status.eq(excluded(orders::fulfilment_status)),
+                orders::billing_status.eq(excluded(orders::billing_status)),
+                orders::payment_status.eq(excluded(orders::payment_status)),
+                orders::credit_exceeded.eq(excluded(orders::credit_exceeded)),
+                orders::invoiced_amount.eq(excluded(orders::invoiced_amount)),
+            ),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(refused)?;
+    Ok(())
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = order_lines, treat_none_as_default_value = false)]
+#[allow(clippy::struct_field_names, reason = "as the columns are called")]
+struct Line {
+    order_id: Uuid,
+    line_number: i32,
+    product_id: Option<Uuid>,
+    description: Option<String>,
+    quantity: platform::Number,
+    unit_price: platform::Money,
+    discount_percent: platform::Number,
+    amount: platform::Money,
+}
+
+impl Line {
+    fn of(order_id: Uuid, line: &OrderLine) -> Self {
+        Self {
+            order_id,
+            line_number: line.line_number,
+            product_id: line.product_id,
+            description: line.description.clone(),
+            quantity: line.quantity,
+            unit_price: line.unit_price,
+            discount_percent: line.discount_percent,
+            amount: line.amount,
+        }
+    }
+}
+
+pub(super) async fn write_lines(tx: &mut Tx, orders: &[&Order]) -> Result<()> {
+    let lines: Vec<Line> = orders
+        .iter()
+        .flat_map(|order| order.lines.iter().map(|line| Line::of(order.id, line)))
+        .collect();
+    for lines in lines.chunks(5000) {
+        let insert = diesel::insert_into(order_lines::table).values(lines);
+        insert.execute(tx.conn()).await.map_err(refused)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn delete_lines(tx: &mut Tx, orders: &[Uuid]) -> Result<()> {
+    let lines = order_lines::table.filter(order_lines::order_id.eq_any(orders));
+    diesel::delete(lines).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// `SO-2026-000123`; gaps are allowed.
+pub(super) async fn next_number(tx: &mut Tx) -> Result<String> {
+    let next = fixed_sql::<BigInt>("nextval('orders_number_seq')");
+    let number = diesel::select(next).get_result(tx.conn()).await?;
+    Ok(named(number, tx))
+}
+
+/// The same for each of so many orders.
+pub(super) async fn next_numbers(tx: &mut Tx, count: usize) -> Result<Vec<String>> {
+    if count == 0 {
+        return Ok(vec![]);
+    }
+    let next = sql::<BigInt>("nextval('orders_number_seq') from generate_series(1, ")
+        .bind::<BigInt, _>(i64::try_from(count).map_err(Error::internal)?)
+        .sql(")");
+    let numbers: Vec<i64> = diesel::select(next).load(tx.conn()).await?;
+    Ok(numbers.into_iter().map(|number| named(number, tx)).collect())
+}
+
+fn named(number: i64, tx: &Tx) -> String {
+    format!("SO-{}-{number:06}", tx.today.0.year())
+}

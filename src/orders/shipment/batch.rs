@@ -1,0 +1,215 @@
+//! Shipments from an ERP. A batch reports facts: also more than was ordered may be on its way.
+
+use std::collections::{HashMap, HashSet};
+
+use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+use platform::batch::ItemKey;
+use platform::{Conn, Date, Fault, Result, Tx, batch, sent, set};
+use rust_decimal::Decimal;
+use schema::shipments;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::db::{OrderFacts, facts, refused};
+use super::reach::visible_to;
+use super::{Shipment, ShipmentLine, ShipmentStatus};
+use crate::order::{self, find_orders};
+
+/// A shipment as its ERP knows it: absent fields stay, null clears, lines are replaced whole. A new
+/// one needs order, day and lines.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ShipmentItem {
+    #[serde(flatten)]
+    key: ItemKey,
+    #[serde(flatten)]
+    facts: ShipmentFacts,
+}
+
+/// What an ERP can say of a shipment.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct ShipmentFacts {
+    /// The external id unless told
+    #[schema(min_length = 1, max_length = 60, nullable = false)]
+    number: Option<String>,
+    #[schema(nullable = false)]
+    order_id: Option<Uuid>,
+    /// `delivered` with a day of delivery, else `shipped`, unless told
+    #[schema(inline, nullable = false)]
+    status: Option<ShipmentStatus>,
+    #[schema(nullable = false)]
+    shipped_on: Option<Date>,
+    #[serde(deserialize_with = "sent")]
+    delivered_on: Option<Option<Date>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(max_length = 100)]
+    carrier: Option<Option<String>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(max_length = 100)]
+    tracking_number: Option<Option<String>>,
+    #[schema(min_items = 1, max_items = 1000, nullable = false)]
+    lines: Option<Vec<ShipmentLine>>,
+}
+
+impl Refers for ShipmentItem {
+    const REFERENCES: &'static [Reference] =
+        &[Reference { at: "order", of: "order", find: find_orders }];
+}
+
+batch! {
+    /// Shipments of one source system. Their order does not matter.
+    ShipmentBatch of ShipmentItem
+}
+
+impl Imported for Shipment {
+    type Item = ShipmentItem;
+    /// The orders that they are of
+    type Context = HashMap<Uuid, OrderFacts>;
+
+    async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
+        let known = shipments::source_system.eq(keys.source_system).assume_not_null();
+        let known = known.and(shipments::external_id.eq_any(&keys.external_ids).assume_not_null());
+        let rows = shipments::table.filter(visible_to(caller));
+        let rows = rows.order(shipments::id).select(Self::as_select()).for_update();
+        if keys.ids.is_empty() {
+            return Ok(rows.filter(known).load(conn).await?);
+        }
+        Ok(rows.filter(known.or(shipments::id.eq_any(&keys.ids))).load(conn).await?)
+    }
+
+    async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Self::Context> {
+        let ids = arrivals.iter().flat_map(|it| {
+            it.item.facts.order_id.into_iter().chain(it.before.as_ref().map(|row| row.order_id))
+        });
+        let ids: Vec<Uuid> = ids.collect::<HashSet<_>>().into_iter().collect();
+        facts(tx.conn(), &ids).await
+    }
+
+    fn drafted(arrival: &Arrival<Self>, orders: &Self::Context) -> Result<Self, Vec<Fault>> {
+        let Arrival { item, before, .. } = arrival;
+        let facts = &item.facts;
+        let mut shipment = match (before, facts.order_id, facts.shipped_on, &facts.lines) {
+            (Some(before), ..) => before.clone(),
+            (None, Some(order), Some(day), Some(_)) => Self::blank(arrival, order, day),
+            (None, order, day, lines) => {
+                let sent = [order.is_some(), day.is_some(), lines.is_some()];
+                let missing = ["order_id", "shipped_on", "lines"].into_iter().zip(sent);
+                let missing = missing.filter(|it| !it.1);
+                let why = "a new shipment needs it";
+                return Err(missing
+                    .map(|it| Fault::new(format!("/{}", it.0), "required", why))
+                    .collect());
+            }
+        };
+        shipment.source_system = Some(arrival.source_system.clone());
+        shipment.external_id = Some(item.key.external_id.clone());
+        shipment.apply(facts);
+        let order = orders.get(&shipment.order_id);
+        shipment.seen_by = order.map(|it| it.seen_by.clone()).unwrap_or_default();
+        let faults = shipment.faults(order.map_or(&[], |it| &it.lines));
+        if faults.is_empty() { Ok(shipment) } else { Err(faults) }
+    }
+
+    /// New and changed rows in one statement; ids decide which is which. Then the orders follow.
+    async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
+        for drafts in drafts.chunks(1000) {
+            let rows: Vec<&Self> = drafts.iter().map(|it| &it.after).collect();
+            diesel::insert_into(shipments::table)
+                .values(rows)
+                .on_conflict(shipments::id)
+                .do_update()
+                .set((
+                    shipments::version.eq(excluded(shipments::version)),
+                    shipments::number.eq(excluded(shipments::number)),
+                    shipments::order_id.eq(excluded(shipments::order_id)),
+                    shipments::status.eq(excluded(shipments::status)),
+                    shipments::shipped_on.eq(excluded(shipments::shipped_on)),
+                    shipments::delivered_on.eq(excluded(shipments::delivered_on)),
+                    shipments::carrier.eq(excluded(shipments::carrier)),
+                    shipments::tracking_number.eq(excluded(shipments::tracking_number)),
+                    shipments::lines.eq(excluded(shipments::lines)),
+                    shipments::source_system.eq(excluded(shipments::source_system)),
+                    shipments::external_id.eq(excluded(shipments::external_id)),
+                    shipments::updated_at.eq(excluded(shipments::updated_at)),
+                ))
+                .execute(tx.conn())
+                .await
+                .map_err(refused)?;
+        }
+        let both = drafts.iter().flat_map(|it| {
+            it.before.as_ref().map(|row| row.order_id).into_iter().chain([it.after.order_id])
+        });
+        let orders: Vec<Uuid> = both.collect::<HashSet<_>>().into_iter().collect();
+        order::shipped(tx, &orders).await
+    }
+
+    fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+}
+
+impl Shipment {
+    fn blank(arrival: &Arrival<Self>, order_id: Uuid, shipped_on: Date) -> Self {
+        Self {
+            id: arrival.id,
+            version: 1,
+            number: arrival.item.key.external_id.chars().take(60).collect(),
+            order_id,
+            status: ShipmentStatus::Shipped,
+            shipped_on,
+            delivered_on: None,
+            carrier: None,
+            tracking_number: None,
+            lines: vec![].into(),
+            source_system: None,
+            external_id: None,
+            created_at: arrival.now,
+            updated_at: arrival.now,
+            seen_by: vec![],
+        }
+    }
+
+    fn apply(&mut self, facts: &ShipmentFacts) {
+        set(&mut self.number, facts.number.as_ref());
+        set(&mut self.order_id, facts.order_id.as_ref());
+        set(&mut self.shipped_on, facts.shipped_on.as_ref());
+        set(&mut self.delivered_on, facts.delivered_on.as_ref());
+        set(&mut self.carrier, facts.carrier.as_ref());
+        set(&mut self.tracking_number, facts.tracking_number.as_ref());
+        match (facts.status, facts.delivered_on) {
+            (Some(status), _) => self.status = status,
+            (None, Some(Some(_))) => self.status = ShipmentStatus::Delivered,
+            (None, _) => {}
+        }
+        if let Some(lines) = &facts.lines {
+            self.lines = lines.clone().into();
+        }
+    }
+
+    /// What must hold for every shipment; `ordered` are the lines of its order.
+    fn faults(&self, ordered: &[i32]) -> Vec<Fault> {
+        let mut faults = vec![];
+        for (index, line) in self.lines.iter().enumerate() {
+            let mut wrong = |name: &str, code: &'static str, why: &str| {
+                faults.push(Fault::new(format!("/lines/{index}/{name}"), code, why));
+            };
+            if !ordered.contains(&line.line_number) {
+                wrong("line_number", "unknown_reference", "the order has no such line");
+            }
+            if self.lines[..index].iter().any(|it| it.line_number == line.line_number) {
+                wrong("line_number", "duplicate", "each line once");
+            }
+            if line.quantity.0 <= Decimal::ZERO {
+                wrong("quantity", "range", "more than 0");
+            }
+        }
+        if self.delivered_on.is_some_and(|day| day < self.shipped_on) {
+            faults.push(Fault::new("/delivered_on", "range", "not before it was shipped"));
+        }
+        faults
+    }
+}

@@ -1,0 +1,129 @@
+//! The queries on shipments. Each that answers a caller starts at `visible_to`.
+
+use std::collections::HashMap;
+
+use auth::{Caller, reference};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use platform::{Conn, Date, Error, List, Result};
+use rust_decimal::Decimal;
+use schema::shipments;
+use uuid::Uuid;
+
+use super::reach::visible_to;
+use super::{Shipment, ShipmentFilter, ShipmentPage, ShipmentStatus};
+
+fn matching<'a>(caller: &'a Caller, filter: &'a ShipmentFilter) -> shipments::BoxedQuery<'a, Pg> {
+    let mut query = shipments::table.filter(visible_to(caller)).into_boxed();
+    if let Some(order) = filter.order_id {
+        query = query.filter(shipments::order_id.eq(order));
+    }
+    if let Some(customer) = filter.customer_id {
+        let theirs = diesel::dsl::sql::<diesel::sql_types::Bool>(
+            "exists (select from orders o where o.id = shipments.order_id and o.customer_id = ",
+        );
+        query = query.filter(theirs.bind::<SqlUuid, _>(customer).sql(")"));
+    }
+    if let Some(statuses) = &filter.status {
+        query = query.filter(shipments::status.eq_any(statuses));
+    }
+    if let Some(number) = &filter.number {
+        query = query.filter(shipments::number.eq(number));
+    }
+    if let Some(day) = filter.shipped_from {
+        query = query.filter(shipments::shipped_on.ge(day));
+    }
+    if let Some(day) = filter.shipped_to {
+        query = query.filter(shipments::shipped_on.lt(day));
+    }
+    query
+}
+
+impl Shipment {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<ShipmentFilter>,
+    ) -> Result<ShipmentPage> {
+        use shipments::{id, shipped_on};
+        let filter = reference::filter(conn, caller, list).await?;
+        let total = if list.counted {
+            Some(matching(caller, &filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let rows = matching(caller, &filter)
+            .filter(list.before::<Date, _, _>(shipped_on, id)?)
+            .order((shipped_on.desc(), id.desc()))
+            .select(Self::as_select())
+            .limit(list.fetch());
+        list.page(rows.load(conn).await?, total, |it: &Self| (it.shipped_on, it.id))
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = Self::query().filter(visible_to(caller)).filter(shipments::id.eq(id));
+        Ok(row.first(conn).await?)
+    }
+}
+
+/// What of an order is on its way, and what has arrived, by its lines.
+#[derive(Debug, Default)]
+pub(crate) struct Shipped {
+    pub sent: HashMap<i32, Decimal>,
+    pub delivered: HashMap<i32, Decimal>,
+    /// The day of the latest shipment
+    pub last_on: Option<Date>,
+}
+
+/// What is on its way of these orders. For the orders themselves.
+pub(crate) async fn quantities(conn: &mut Conn, orders: &[Uuid]) -> Result<HashMap<Uuid, Shipped>> {
+    let rows = Shipment::query()
+        .filter(shipments::order_id.eq_any(orders))
+        .filter(shipments::status.ne(ShipmentStatus::Cancelled));
+    let rows: Vec<Shipment> = rows.load(conn).await?;
+    let mut shipped: HashMap<Uuid, Shipped> = HashMap::new();
+    for row in rows {
+        let of = shipped.entry(row.order_id).or_default();
+        of.last_on = of.last_on.max(Some(row.shipped_on));
+        for line in row.lines.iter() {
+            *of.sent.entry(line.line_number).or_default() += line.quantity.0;
+            if row.status == ShipmentStatus::Delivered {
+                *of.delivered.entry(line.line_number).or_default() += line.quantity.0;
+            }
+        }
+    }
+    Ok(shipped)
+}
+
+/// The lines of these orders, and who sees them. For shipments of orders that were visible.
+pub(super) async fn facts(conn: &mut Conn, orders: &[Uuid]) -> Result<HashMap<Uuid, OrderFacts>> {
+    let rows = diesel::sql_query(FACTS).bind::<Array<SqlUuid>, _>(orders);
+    let rows: Vec<OrderFacts> = rows.load(conn).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}
+
+/// What a shipment needs to know of its order.
+#[derive(Debug, QueryableByName)]
+pub struct OrderFacts {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = Array<SqlUuid>)]
+    pub seen_by: Vec<Uuid>,
+    #[diesel(sql_type = Array<diesel::sql_types::Int4>)]
+    pub lines: Vec<i32>,
+}
+
+const FACTS: &str = "
+    select o.id, o.credited || o.team_path || array_remove(array[c.owner_id], null) as seen_by,
+        array(select line_number from order_lines l where l.order_id = o.id) as lines
+    from orders o join customers c on c.id = o.customer_id where o.id = any($1)";
+
+/// What only the database can know: another request was faster.
+pub(super) fn refused(error: diesel::result::Error) -> Error {
+    Error::from(error)
+        .on_constraint("shipments_number_key", "/number", "duplicate")
+        .on_constraint("shipments_external_id_key", "/external_id", "duplicate")
+        .on_constraint("shipments_order_id_fkey", "/order_id", "unknown_reference")
+}

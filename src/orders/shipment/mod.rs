@@ -1,0 +1,112 @@
+//! What is on its way to a customer, 发货 (S53): the ERP reports it, and the order follows.
+
+mod batch;
+mod db;
+pub mod http;
+mod reach;
+
+use auth::{Reference, Refers};
+use customers::customer::find_customers;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Uuid as SqlUuid};
+use platform::{Date, Embedded, FixedSql, Number, Timestamp, fixed_sql, page, resource, text_enum};
+use schema::shipments;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::order::find_orders;
+
+pub(crate) use db::{Shipped, quantities};
+
+text_enum! {
+    /// Where a shipment stands
+    pub enum ShipmentStatus {
+        /// 已发货
+        Shipped = "shipped",
+        /// 已送达
+        Delivered = "delivered",
+        /// 已取消: it counts nothing
+        Cancelled = "cancelled",
+    }
+}
+
+/// A shipment, 发货单
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct Shipment {
+    pub id: Uuid,
+    pub version: i64,
+    #[schema(example = "SH-4711")]
+    pub number: String,
+    pub order_id: Uuid,
+    #[schema(inline)]
+    pub status: ShipmentStatus,
+    pub shipped_on: Date,
+    pub delivered_on: Option<Date>,
+    /// 承运商
+    pub carrier: Option<String>,
+    /// 运单号
+    pub tracking_number: Option<String>,
+    #[schema(value_type = Vec<ShipmentLine>)]
+    pub lines: Embedded<Vec<ShipmentLine>>,
+    pub source_system: Option<String>,
+    pub external_id: Option<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Whoever sees the order
+    #[serde(skip)]
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = seen_by(), select_expression_type = FixedSql<Array<SqlUuid>>)]
+    seen_by: Vec<Uuid>,
+}
+
+fn seen_by() -> FixedSql<Array<SqlUuid>> {
+    fixed_sql(
+        "(select o.credited || o.team_path || array_remove(array[c.owner_id], null) \
+         from orders o join customers c on c.id = o.customer_id where o.id = shipments.order_id)",
+    )
+}
+
+resource! {
+    Shipment: "shipment" at "/api/v1/shipments",
+    seen by |it| it.seen_by.iter().map(|id| Some(*id)).collect()
+}
+
+/// How much of a line of the order
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ShipmentLine {
+    /// Of the order
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    pub line_number: i32,
+    /// More than 0
+    pub quantity: Number,
+}
+
+/// Which shipments to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ShipmentFilter {
+    order_id: Option<Uuid>,
+    customer_id: Option<Uuid>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    status: Option<Vec<ShipmentStatus>>,
+    #[param(max_length = 60)]
+    number: Option<String>,
+    shipped_from: Option<Date>,
+    /// Exclusive
+    shipped_to: Option<Date>,
+}
+
+impl Refers for ShipmentFilter {
+    const REFERENCES: &'static [Reference] = &[
+        Reference { at: "order", of: "order", find: find_orders },
+        Reference { at: "customer", of: "customer", find: find_customers },
+    ];
+}
+
+page! {
+    /// A page of shipments, latest first
+    ShipmentPage of Shipment
+}
