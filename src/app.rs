@@ -41,6 +41,7 @@ pub const PERMISSIONS: &[Permissions] = &[
     territories::PERMISSIONS,
     customers::PERMISSIONS,
     products::PERMISSIONS,
+    credit::PERMISSIONS,
     orders::PERMISSIONS,
     targets::PERMISSIONS,
     follow_ups::PERMISSIONS,
@@ -112,6 +113,16 @@ pub const JOBS: &[Job] = &[
         every: Duration::from_mins(1),
         run: |tx| Box::pin(complaints::hooks::check_deadlines(tx)),
     },
+    Job {
+        name: "credit_investigations",
+        every: Duration::from_mins(10),
+        run: |tx| Box::pin(credit::credit_investigation::expire(tx)),
+    },
+    Job {
+        name: "customer_terms",
+        every: Duration::from_mins(1),
+        run: |tx| Box::pin(credit::terms_request::apply_due(tx)),
+    },
 ];
 
 /// Whose files are seen by whoever sees the row.
@@ -152,6 +163,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
             .configure(territories::routes)
             .configure(customers::routes)
             .configure(products::routes)
+            .configure(credit::routes)
             .configure(orders::routes)
             .configure(targets::routes)
             .configure(follow_ups::routes)
@@ -174,6 +186,8 @@ fn wire() {
     ONCE.call_once(|| {
         customers::hooks::wire(vec![
             orders::order::customer_merged,
+            // After the orders, before invoices and payments: so everybody locks.
+            credit::hooks::customer_merged,
             targets::hooks::customer_merged,
             follow_ups::follow_up::customer_merged,
             visits::visit::customer_merged,

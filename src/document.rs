@@ -4,7 +4,10 @@ use std::sync::LazyLock;
 
 use actix_web::App;
 use auth::Role;
+use customers::customer::Customer;
+use orders::order::Order;
 use platform::error::Problem;
+use platform::owned::Owned;
 use platform::shape::{allow_external_ids, everywhere, one_of_all};
 use serde_json::{Value, json};
 use utoipa::OpenApi as _;
@@ -33,7 +36,8 @@ use crate::app;
         (name = "territories", description = "Where we sell, 区域"),
         (name = "customers", description = "Whom we sell to, 客户 and 联系人"),
         (name = "products", description = "What we sell, 产品"),
-        (name = "orders", description = "What was sold, 订单"),
+        (name = "credit", description = "How far customers may owe us, 信用 and 交易条件"),
+        (name = "orders", description = "What was sold, 订单, and what is on its way, 发货"),
         (name = "targets", description = "What shall be sold, 目标 and 定额"),
         (name = "follow_ups", description = "What somebody shall see to, 客户跟踪"),
         (name = "visits", description = "Being there, 拜访"),
@@ -83,7 +87,33 @@ pub fn value() -> Value {
             everywhere(schema, &allow_external_ids);
         }
     }
+    name_keepers::<Customer>(&mut document);
+    name_keepers::<Order>(&mut document);
     document
+}
+
+/// Who keeps a field that only an ERP or only people edit.
+fn name_keepers<R: Owned>(document: &mut Value) {
+    for name in R::SCHEMAS {
+        let schema = document.pointer_mut(&format!("/components/schemas/{name}"));
+        let Some(schema) = schema else { continue };
+        let whole = schema.get("properties").is_some();
+        let parts: &mut [Value] = if whole {
+            std::slice::from_mut(schema)
+        } else {
+            match schema.get_mut("allOf") {
+                Some(Value::Array(parts)) => parts,
+                _ => continue,
+            }
+        };
+        for part in parts {
+            for field in R::FIELDS {
+                if let Some(property) = part.pointer_mut(&format!("/properties/{}", field.name)) {
+                    property["x-owner"] = field.keeper.as_str().into();
+                }
+            }
+        }
+    }
 }
 
 /// The names of the schemas that stand somewhere in this part of the document.

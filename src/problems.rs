@@ -31,9 +31,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("attachment_in_use", "Something has this file, so it cannot be deleted. Take it out there, and \
         it goes by itself.",
         "文件正被使用,不能删除。请先在使用处移除,之后会自动清理。"),
-    ("authority_exceeded", "The compensation is more than your role may promise; limit says how \
-        much that is. Let somebody with a higher authority settle the complaint.",
-        "赔付金额超出您的权限,上限见 limit,请由权限更高的人处理。"),
+    ("authority_exceeded", "The amount is more than your role may decide on; limit says how much \
+        that is. Let somebody with a higher authority decide.",
+        "金额超出您的权限,上限见 limit,请由权限更高的人处理。"),
     ("body_too_large", "The body is larger than this operation takes: 32 MiB for a batch, 20 MiB \
         for a file, 16 KiB for the answers to a survey, 1 MiB for all else. Send less at a time.",
         "请求内容过大:批量接口最多 32 MiB,文件最多 20 MiB,调查答卷最多 16 KiB,其他最多 1 MiB,\
@@ -61,12 +61,15 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "文本含有控制字符,只允许换行符和制表符。"),
     ("count", "The list has not as many entries as it needs; the message says how many.",
         "列表的项数不符,应有的项数见提示。"),
+    ("credit_limit_exceeded", "The customer's credit does not bear this order: reasons says why, the \
+        other members how its exposure comes about. Wait for a payment, or ask the credit controller.",
+        "客户信用不足:原因见 reasons,占用明细见其他字段。请等待回款,或请信用管理特批。"),
     ("credit_shares", "The shares of the people who are credited with the order must add up to \
         100 percent.",
         "订单各业绩人的分成比例之和必须为 100%。"),
-    ("currency_in_use", "The company's currency cannot change any more: orders or targets are \
-        counted in it.",
-        "已有订单或目标以此币种计算,公司币种不能再更改。"),
+    ("currency_in_use", "The company's currency cannot change any more: orders, targets or \
+        limits are counted in it.",
+        "已有订单、目标或信用额度以此币种计算,公司币种不能再更改。"),
     ("customer_blacklisted", "The customer is blacklisted, nothing is sold to it. A manager can \
         reinstate it.",
         "该客户在黑名单中,不能下单。可由经理将其移出黑名单。"),
@@ -78,6 +81,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "该客户没有负责人,请先通过移交指定负责人。"),
     ("cycle", "It would be below itself. Choose another parent.",
         "上级不能是自己或自己的下级,请另选上级。"),
+    ("director_required", "A limit above 1.2 times what the investigation recommends is for the \
+        sales director; recommended_limit says how much that was.",
+        "额度超过调查建议的 1.2 倍,须由销售总部批准,建议额度见 recommended_limit。"),
     ("duplicate", "Another row has this value already, or it stands twice in the request. Choose \
         another, or change the row that has it.",
         "该值已被占用,或在请求中重复。请换一个值,或修改已有的记录。"),
@@ -88,6 +94,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("epoch_changed", "The database was restored or replaced, so this cursor points nowhere. Read \
         your data anew, then follow the feed from its start.",
         "数据库已恢复或更换,此游标失效。请重新读取全部数据,再从头读取变更。"),
+    ("field_not_owned", "Somebody else keeps this field: the ERP, or people. The document names the \
+        keeper as x-owner; leave the field out.",
+        "该字段由另一方(ERP 或人员)维护,见接口文档的 x-owner,请去掉该字段。"),
     ("field_not_readable", "You may not filter, sort or group by a field that you may not read.",
         "不能按您无权查看的字段筛选、排序或分组。"),
     ("forbidden", "Your role may not do this. GET /api/v1/me lists what you may do.",
@@ -136,6 +145,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "路径中的编号无效。"),
     ("invalid_query", "Some query parameters are unknown, repeated or wrong; errors names them.",
         "查询参数未知、重复或有误,详见 errors。"),
+    ("investigation_required", "Terms rest on a credit investigation that is concluded and not over. \
+        Have the customer investigated first.",
+        "交易条件须以有效的信用调查结论为依据,请先进行信用调查。"),
     ("last_admin", "Nobody else is an active administrator. Make somebody else one first.",
         "没有其他启用的管理员,请先任命另一位管理员。"),
     ("lease_lost", "A job took too long and another instance has taken it over. Its work was \
@@ -180,6 +192,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("not_on_planned_day", "A missed visit can only be begun with a time on the day it was \
         planned for. Plan another one.",
         "补签到的时间须在原计划当天,否则请另行计划。"),
+    ("not_the_author", "Only whoever asked for it hands it in or takes it back.",
+        "只有申请人可以提交或撤回。"),
     ("not_the_owner", "Only whoever owns the complaint does this.",
         "只有投诉的负责人可以执行此操作。"),
     ("not_the_reporter", "Only whoever registered the complaint withdraws it.",
@@ -199,6 +213,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("nothing_to_approve", "Only a completed visit that waits for a review has an exception to \
         approve.",
         "只有已完成且待审核的拜访才有例外可批准。"),
+    ("order_shipped", "Some of the order is on its way already. Let the customer return it by an \
+        order with negative quantities.",
+        "订单已部分发货,不能取消,请以负数量的退货订单处理。"),
     ("out_of_range", "A value is outside of what can be stored. Check amounts, quantities and \
         dates.",
         "有数值超出可存储的范围,请检查金额、数量和日期。"),
@@ -248,9 +265,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("scope_changed", "What you may see has changed, so this cursor is no good. Read your data \
         anew, then follow the feed from its start.",
         "您的可见范围已变化,此游标失效。请重新读取数据,再从头读取变更。"),
-    ("self_approval", "Nobody approves what they drafted, nor their own target. Somebody else has \
-        to.",
-        "不能审批自己起草的或自己的目标,请由他人审批。"),
+    ("self_approval", "Nobody approves what they asked for or drafted, nor what is their own. \
+        Somebody else has to.",
+        "不能审批自己申请、起草或属于自己的事项,请由他人审批。"),
     ("stale", "Somebody changed it since you read it; current holds the present values. Read it \
         again and repeat your change.",
         "读取之后数据已被他人修改,现值见 current。请重新读取后再修改。"),

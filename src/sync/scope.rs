@@ -7,12 +7,18 @@ use company::{Company, ReadCompany, exchange_rate::ExchangeRate, holiday::Holida
 use complaints::complaint::{Complaint, QUALITY_DESK};
 use complaints::suggestion::Suggestion;
 use complaints::{ReadComplaints, ReadSuggestions};
+use credit::ReadCredit;
+use credit::credit_investigation::CreditInvestigation;
+use credit::credit_override::CreditOverride;
+use credit::customer_credit::CustomerCredit;
+use credit::terms_request::TermsRequest;
 use customers::contact::{Contact, PERSONAL};
 use customers::customer::Customer;
 use customers::{ReadContacts, ReadCustomers, ReadPersonal};
 use follow_ups::{ReadFollowUps, follow_up::FollowUp};
 use growth::{ReadOpportunities, opportunity::Opportunity};
 use orders::{ReadOrders, order::Order};
+use orders::{ReadOrders, order::Order, shipment::Shipment};
 use platform::{EVERYBODY, Error, Fault, Resource, Result, Seal};
 use products::product::{COSTS, Product};
 use products::{ReadCosts, ReadProducts};
@@ -61,7 +67,12 @@ const KINDS: &[Kind] = &[
     Kind::of::<Customer, ReadCustomers>(true, Shown::Whole),
     Kind::of::<Contact, ReadContacts>(false, Shown::Masked(ReadPersonal::ROLES, PERSONAL)),
     Kind::of::<Product, ReadProducts>(false, Shown::Masked(ReadCosts::ROLES, COSTS)),
+    Kind::of::<CustomerCredit, ReadCredit>(true, Shown::Whole),
+    Kind::of::<CreditOverride, ReadCredit>(true, Shown::Whole),
+    Kind::of::<CreditInvestigation, ReadCredit>(true, Shown::Whole),
+    Kind::of::<TermsRequest, ReadCredit>(true, Shown::Whole),
     Kind::of::<Order, ReadOrders>(true, Shown::Whole),
+    Kind::of::<Shipment, ReadOrders>(true, Shown::Whole),
     Kind::of::<Target, ReadTargets>(false, Shown::Whole),
     Kind::of::<FollowUp, ReadFollowUps>(false, Shown::Whole),
     Kind::of::<Visit, ReadVisits>(false, Shown::Whole),
