@@ -155,6 +155,11 @@ impl Service {
 
     /// A new person with this role.
     pub async fn actor(&self, role: Role) -> Actor<'_> {
+        self.person(&[role]).await
+    }
+
+    /// A new person with these roles, who may do whatever one of them may.
+    pub async fn person(&self, roles: &[Role]) -> Actor<'_> {
         let id = Uuid::now_v7();
         let mut conn = self.inner.db.conn().await.unwrap();
         let insert = "insert into users (id, version, username, name, name_pinyin, roles, active,
@@ -162,7 +167,8 @@ impl Service {
             values ($1, 1, $2, $2, $2, $3, true, 'test', $2, $4, $4)";
         let insert = diesel::sql_query(insert).bind::<SqlUuid, _>(id);
         let insert = insert.bind::<Text, _>(format!("e-{id}"));
-        let insert = insert.bind::<Array<Text>, _>(vec![role.as_str()]);
+        let insert =
+            insert.bind::<Array<Text>, _>(roles.iter().map(|it| it.as_str()).collect::<Vec<_>>());
         insert.bind::<Timestamptz, _>(self.inner.clock.now()).execute(&mut conn).await.unwrap();
         drop(conn);
         self.signed_in(id)

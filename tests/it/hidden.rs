@@ -37,6 +37,8 @@ impl<'a> World<'a> {
         let admin = service.actor(Role::Admin).await;
         let product = json!({ "code": "P", "name": "P", "list_price": "10" });
         let product = admin.post("/api/v1/products", product).await.expect(201)["id"].clone();
+        let controller = service.actor(Role::CreditController).await;
+        let erp = service.client(Role::Erp, "erp").await;
         let (mut hidden, mut own) = (vec![], String::new());
         for seller in [&boris, &clara, &anna] {
             let name = if seller.id == boris.id { SECRET } else { "public" };
@@ -69,6 +71,21 @@ impl<'a> World<'a> {
             let step = json!({ "customer_id": customer, "category": name, "next_step": name,
                 "next_step_on": "2099-01-01" });
             let step = seller.post("/api/v1/opportunities", step).await.expect(201);
+            let of_customer = format!("/api/v1/customers/{}", customer.as_str().unwrap());
+            let asked = format!("{of_customer}/credit-investigations");
+            let asked = seller.post(&asked, json!({ "reason": name })).await.expect(201);
+            let terms = json!({ "payment_days": 7, "credit_limit": "77", "reason": name });
+            let terms =
+                seller.post(&format!("{of_customer}/terms-requests"), terms).await.expect(201);
+            let until = service.inner.clock.now().0 + Duration::from_hours(1);
+            let more = json!({ "amount": "7", "reason": name, "expires_at": until.to_string() });
+            let more = controller.post(&format!("{of_customer}/credit-overrides"), more).await;
+            let more = more.expect(201)["id"].clone();
+            let sent = json!({ "items": [{ "external_id": format!("{name} {}", seller.id),
+                "order_id": order, "shipped_on": "2026-03-05",
+                "lines": [{ "line_number": 1, "quantity": "1" }] }] });
+            let sent = erp.post("/api/v1/shipments/batch", sent).await.expect(200);
+            let sent = sent["results"][0]["id"].clone();
             own = customer.as_str().unwrap().to_owned();
             if seller.id == boris.id {
                 let rows = [
@@ -81,6 +98,10 @@ impl<'a> World<'a> {
                     ("complaints", complaint["id"].clone()),
                     ("suggestions", suggestion["id"].clone()),
                     ("opportunities", step["id"].clone()),
+                    ("credit-investigations", asked["id"].clone()),
+                    ("terms-requests", terms["id"].clone()),
+                    ("credit-overrides", more),
+                    ("shipments", sent),
                 ];
                 hidden.extend(rows.map(|it| (it.0, it.1.as_str().unwrap().to_owned())));
             }
@@ -148,7 +169,7 @@ async fn not_mine_is_not_there_for_every_operation() {
     assert!(cells > 50);
     for (of, id) in &world.hidden {
         let row = world.boris.get(&format!("/api/v1/{of}/{id}")).await.expect(200);
-        assert_eq!(row["version"], if *of == "orders" { 3 } else { 1 });
+        assert_eq!(row["version"], if *of == "orders" { 4 } else { 1 });
     }
 }
 

@@ -59,7 +59,8 @@ const DECIDED: [&str; 14] = [
 #[actix_web::test]
 async fn nobody_sets_what_the_service_decides() {
     let service = Service::start().await;
-    let admin = service.actor(Role::Admin).await;
+    // Nobody answers for a limit but the credit controller.
+    let admin = service.person(&[Role::Admin, Role::CreditController]).await;
     let mut inventor = Inventor::with_rows(&service, &admin, 5).await;
     let sent: Map<String, Value> =
         DECIDED.iter().map(|name| ((*name).to_owned(), json!("active"))).collect();

@@ -36,6 +36,7 @@ pub struct Inventor {
 impl Inventor {
     /// With some rows of every kind, which an admin has made.
     pub async fn with_rows(service: &Service, admin: &Actor<'_>, seed: u64) -> Self {
+        let controller = service.actor(Role::CreditController).await;
         let mut known = BTreeMap::<_, Vec<String>>::new();
         let mut keep = |name, row: &Value| {
             known.entry(name).or_default().push(row["id"].as_str().unwrap().to_owned());
@@ -66,7 +67,8 @@ impl Inventor {
             );
             let order = json!({ "customer_id": customer["id"],
                 "lines": [{ "product_id": product["id"], "quantity": "2" }] });
-            keep("order", &make("orders", order).await);
+            let order = make("orders", order).await;
+            keep("order", &order);
             let target = json!({ "owner_type": "user", "owner_id": seller.id, "value": "100",
                 "period_type": "year", "period_start": format!("203{n}-01-01") });
             keep("target", &make("targets", target).await);
@@ -89,6 +91,22 @@ impl Inventor {
             let step = json!({ "customer_id": customer["id"], "category": text,
                 "next_step": text, "next_step_on": "2099-01-01" });
             keep("opportunity", &make("opportunities", step).await);
+            let of_customer = format!("customers/{}", customer["id"].as_str().unwrap());
+            let asked = format!("{of_customer}/credit-investigations");
+            keep("credit-investigation", &make(&asked, json!({ "reason": text })).await);
+            let terms = json!({ "payment_days": n, "credit_limit": "1", "reason": text });
+            keep("terms-request", &make(&format!("{of_customer}/terms-requests"), terms).await);
+            let until = service.inner.clock.now().0 + std::time::Duration::from_hours(1);
+            let more = json!({ "amount": "1", "reason": text, "expires_at": until.to_string() });
+            let path = format!("/api/v1/{of_customer}/credit-overrides");
+            keep("credit-override", &controller.post(&path, more).await.expect(201));
+            // Cancelled, so that the order stays as it is.
+            let sent = json!({ "external_id": text, "order_id": order["id"],
+                "status": "cancelled",
+                "shipped_on": "2031-01-05", "lines": [{ "line_number": 1, "quantity": "1" }] });
+            let sent = json!({ "source_system": "sap", "items": [sent] });
+            let sent = admin.post("/api/v1/shipments/batch", sent).await.expect(200);
+            keep("shipment", &sent["results"][0]);
             let rate = json!({ "from": "USD", "to": "CNY", "rate": "7.1",
                 "valid_on": format!("2026-01-0{}", n + 1) });
             keep("exchange-rate", &make("exchange-rates", rate).await);

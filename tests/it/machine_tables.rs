@@ -14,6 +14,33 @@ const SELL: &[Role] = &[
 pub const MANAGE: &[Role] =
     &[Role::Admin, Role::SalesDirector, Role::SalesManager, Role::BackOffice];
 pub const DRAFT: &[Role] =
+const MANAGE: &[Role] = &[Role::Admin, Role::SalesDirector, Role::SalesManager, Role::BackOffice];
+const HOLD: &[Role] = &[
+    Role::Admin,
+    Role::SalesDirector,
+    Role::SalesManager,
+    Role::BackOffice,
+    Role::CreditController,
+];
+const RELEASE: &[Role] = &[Role::Admin, Role::CreditController];
+const ASK: &[Role] = &[
+    Role::Admin,
+    Role::SalesDirector,
+    Role::SalesManager,
+    Role::Salesperson,
+    Role::BackOffice,
+    Role::Finance,
+    Role::CreditController,
+];
+const INVESTIGATE: &[Role] = &[Role::Admin, Role::Finance, Role::CreditController];
+const DECIDE: &[Role] = &[
+    Role::Admin,
+    Role::GeneralManager,
+    Role::SalesDirector,
+    Role::SalesManager,
+    Role::CreditController,
+];
+const DRAFT: &[Role] =
     &[Role::Admin, Role::SalesDirector, Role::SalesManager, Role::Salesperson, Role::BackOffice];
 pub const APPROVE: &[Role] = &[Role::Admin, Role::SalesDirector, Role::SalesManager];
 
@@ -46,6 +73,10 @@ pub struct Action {
 
 pub fn reason() -> Value {
     json!({ "reason": "because" })
+}
+
+fn findings() -> Value {
+    json!({ "sources": ["register"], "score": 70, "recommended_limit": "1000" })
 }
 
 /// RULES 4.4, and the pool of API.md: prospect → active ⇄ dormant, lost, blacklisted.
@@ -117,7 +148,7 @@ pub const CUSTOMERS: Machine = Machine {
     ],
 };
 
-/// RULES 4.4: draft → submitted → confirmed → closed, cancelled before it is closed.
+/// RULES 4.4: draft → submitted → (on credit hold) → confirmed ⇄ closed, cancelled before it is closed.
 pub const ORDERS: Machine = Machine {
     path: "orders",
     type_: "order",
@@ -130,6 +161,7 @@ pub const ORDERS: Machine = Machine {
             table: &[
                 ("draft", SELL, Some("submitted")),
                 ("submitted", SELL, None),
+                ("credit_hold", SELL, None),
                 ("confirmed", SELL, None),
                 ("closed", SELL, None),
                 ("cancelled", SELL, None),
@@ -142,9 +174,34 @@ pub const ORDERS: Machine = Machine {
             table: &[
                 ("draft", MANAGE, None),
                 ("submitted", MANAGE, Some("confirmed")),
+                ("credit_hold", MANAGE, None),
                 ("confirmed", MANAGE, None),
                 ("closed", MANAGE, None),
                 ("cancelled", MANAGE, None),
+            ],
+        },
+        Action {
+            name: "hold",
+            body: Some(reason),
+            table: &[
+                ("draft", HOLD, None),
+                ("submitted", HOLD, Some("credit_hold")),
+                ("credit_hold", HOLD, None),
+                ("confirmed", HOLD, None),
+                ("closed", HOLD, None),
+                ("cancelled", HOLD, None),
+            ],
+        },
+        Action {
+            name: "release",
+            body: None,
+            table: &[
+                ("draft", RELEASE, None),
+                ("submitted", RELEASE, None),
+                ("credit_hold", RELEASE, Some("confirmed")),
+                ("confirmed", RELEASE, None),
+                ("closed", RELEASE, None),
+                ("cancelled", RELEASE, None),
             ],
         },
         Action {
@@ -154,8 +211,21 @@ pub const ORDERS: Machine = Machine {
             table: &[
                 ("draft", MANAGE, None),
                 ("submitted", MANAGE, None),
+                ("credit_hold", MANAGE, None),
                 ("confirmed", MANAGE, Some("closed")),
                 ("closed", MANAGE, None),
+                ("cancelled", MANAGE, None),
+            ],
+        },
+        Action {
+            name: "reopen",
+            body: None,
+            table: &[
+                ("draft", MANAGE, None),
+                ("submitted", MANAGE, None),
+                ("credit_hold", MANAGE, None),
+                ("confirmed", MANAGE, None),
+                ("closed", MANAGE, Some("confirmed")),
                 ("cancelled", MANAGE, None),
             ],
         },
@@ -166,6 +236,7 @@ pub const ORDERS: Machine = Machine {
             table: &[
                 ("draft", SELL, Some("cancelled")),
                 ("submitted", SELL, Some("cancelled")),
+                ("credit_hold", SELL, Some("cancelled")),
                 ("confirmed", MANAGE, Some("cancelled")),
                 ("closed", MANAGE, None),
                 ("cancelled", SELL, None),
@@ -218,6 +289,86 @@ pub const TARGETS: Machine = Machine {
                 ("draft", DRAFT, Some("gone")),
                 ("approved", DRAFT, None),
                 ("closed", DRAFT, None),
+            ],
+        },
+    ],
+};
+
+/// RULES 4.12: requested → investigating → concluded; a job does the rest.
+pub const INVESTIGATIONS: Machine = Machine {
+    path: "credit-investigations",
+    type_: "credit_investigation",
+    actions: &[
+        Action {
+            name: "start",
+            body: None,
+            table: &[
+                ("requested", INVESTIGATE, Some("investigating")),
+                ("investigating", INVESTIGATE, None),
+                ("concluded", INVESTIGATE, None),
+                ("expired", INVESTIGATE, None),
+            ],
+        },
+        Action {
+            name: "conclude",
+            body: Some(findings),
+            table: &[
+                ("requested", INVESTIGATE, None),
+                ("investigating", INVESTIGATE, Some("concluded")),
+                ("concluded", INVESTIGATE, None),
+                ("expired", INVESTIGATE, None),
+            ],
+        },
+    ],
+};
+
+/// RULES 4.12: draft → submitted → approved or rejected; withdrawn before that.
+pub const TERMS: Machine = Machine {
+    path: "terms-requests",
+    type_: "terms_request",
+    actions: &[
+        Action {
+            name: "submit",
+            body: None,
+            table: &[
+                ("draft", ASK, Some("submitted")),
+                ("submitted", ASK, None),
+                ("approved", ASK, None),
+                ("rejected", ASK, None),
+                ("withdrawn", ASK, None),
+            ],
+        },
+        Action {
+            name: "approve",
+            body: Some(reason),
+            table: &[
+                ("draft", DECIDE, None),
+                ("submitted", DECIDE, Some("approved")),
+                ("approved", DECIDE, None),
+                ("rejected", DECIDE, None),
+                ("withdrawn", DECIDE, None),
+            ],
+        },
+        Action {
+            name: "reject",
+            body: Some(reason),
+            table: &[
+                ("draft", DECIDE, None),
+                ("submitted", DECIDE, Some("rejected")),
+                ("approved", DECIDE, None),
+                ("rejected", DECIDE, None),
+                ("withdrawn", DECIDE, None),
+            ],
+        },
+        Action {
+            name: "withdraw",
+            body: None,
+            table: &[
+                ("draft", ASK, Some("withdrawn")),
+                ("submitted", ASK, Some("withdrawn")),
+                ("approved", ASK, None),
+                ("rejected", ASK, None),
+                ("withdrawn", ASK, None),
             ],
         },
     ],

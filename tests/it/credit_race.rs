@@ -1,0 +1,296 @@
+//! Whatever many do at once, nobody owes more than the limit; and what is kept of it is what the
+//! documents come to.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use actix_web::rt::time::sleep;
+use futures_util::future::{join, join_all};
+use salesbook::auth::Role;
+use salesbook::orders::order;
+use salesbook::platform::{Money, Tx};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::credit::{Desk, id};
+use crate::harness::{Actor, Service};
+use crate::inventing::Dice;
+
+const CLIENTS: u64 = 16;
+const CUSTOMERS: usize = 20;
+
+/// How long the clients go on; minutes by `TORTURE_MINUTES`.
+fn patience() -> Duration {
+    let minutes = std::env::var("TORTURE_MINUTES").ok().and_then(|it| it.parse().ok());
+    minutes.map_or(Duration::from_secs(5), |it: u64| Duration::from_mins(it.min(1)))
+}
+
+/// 100 with a tenth of tolerance for each.
+async fn customers(desk: &Desk<'_>) -> Vec<String> {
+    let mut customers = vec![];
+    for n in 0..CUSTOMERS {
+        let customer = desk.seller.customer(&format!("{n}")).await;
+        let limit = json!({ "credit_limit": "100", "tolerance_percent": "10" });
+        desk.admin.patch(&format!("{customer}/credit"), 0, limit).await.expect(200);
+        customers.push(customer);
+    }
+    customers
+}
+
+/// Customers that owe more than they may, although nobody answers for it.
+async fn beyond(service: &Service) -> Vec<String> {
+    let rows = "select c.id || ' owes ' || sum(it.amount) from open_items it
+        join customer_credits c on c.id = it.customer_id
+        where c.id not in (select customer_id from credit_overrides)
+        group by c.id having sum(it.amount) > c.credit_limit * (1 + c.tolerance_percent / 100)";
+    service.texts(rows).await
+}
+
+/// Open items that are not what the orders come to.
+async fn wrong(service: &Service) -> Vec<String> {
+    let owed = "select id, customer_id, round(greatest(total_amount - invoiced_amount, 0)
+        * exchange_rate, 6) from orders where status = 'confirmed' and billing_status <> 'invoiced'
+        and total_amount > invoiced_amount";
+    let kept = "select source_id, customer_id, amount from open_items where kind = 'order'";
+    let rows = format!(
+        "select concat_ws(' ', 'missing', a.*) from ({owed} except {kept}) a
+         union all select concat_ws(' ', 'too much', b.*) from ({kept} except {owed}) b"
+    );
+    service.texts(&rows).await
+}
+
+#[actix_web::test]
+async fn of_many_at_once_only_those_that_fit() {
+    let service = Service::start().await;
+    let desk = Desk::of(&service).await;
+    for customer in customers(&desk).await {
+        let mut orders = vec![];
+        for n in 0..CLIENTS {
+            let order = desk.order_of(&customer, "40").await;
+            // Every other one comes another way.
+            if n % 2 == 1 {
+                let why = json!({ "reason": "x" });
+                desk.admin.post(&format!("{order}/hold"), why).await.expect(200);
+            }
+            orders.push(order);
+        }
+        let confirmed = orders.iter().enumerate().map(async |(n, order)| {
+            let action = if n % 2 == 1 { "release" } else { "confirm" };
+            desk.admin.post(&format!("{order}/{action}"), json!({})).await.status.as_u16()
+        });
+        let told = join_all(confirmed).await;
+        let went = told.iter().filter(|it| **it == 200).count();
+        assert_eq!((went, told.iter().filter(|it| **it == 409).count()), (2, 14), "{told:?}");
+    }
+    assert_eq!((beyond(&service).await, wrong(&service).await), (vec![], vec![]));
+}
+
+/// One client: raises orders by whatever way there is, and takes some back so that it goes on.
+async fn client(
+    desk: &Desk<'_>,
+    by: &Actor<'_>,
+    customers: &[String],
+    seed: u64,
+    end: Instant,
+) -> u64 {
+    let (mut dice, mut raised, mut mine) = (Dice(seed), 0, Vec::<String>::new());
+    while Instant::now() < end {
+        let customer = &customers[dice.roll(customers.len())];
+        let amount = ["10", "25", "40", "110"][dice.roll(4)];
+        let act = async |order: &str, action: &str, body: Value| {
+            let told = by.post(&format!("{order}/{action}"), body).await;
+            let status = told.status.as_u16();
+            assert!(matches!(status, 200 | 409), "{action}: {:#}", told.body);
+            u64::from(status == 200)
+        };
+        match (dice.roll(8), mine.pop()) {
+            (0..3, Some(order)) => {
+                act(&order, "cancel", json!({ "reason": "x" })).await;
+            }
+            (3, Some(order)) => {
+                act(&order, "close", json!({})).await;
+                sleep(Duration::from_millis(2)).await;
+                raised += act(&order, "reopen", json!({})).await;
+                mine.push(order);
+            }
+            (4, kept) => {
+                mine.extend(kept);
+                // A draft from an ERP is confirmed by people.
+                let key = Uuid::now_v7().to_string();
+                let item = json!({ "external_id": key, "number": key, "status": "submitted",
+                    "customer_id": id(customer), "order_date": "2026-03-02",
+                    "lines": [{ "quantity": "1", "amount": amount }] });
+                let batch = json!({ "items": [item] });
+                let told = desk.erp.post("/api/v1/orders/batch", batch).await.expect(200);
+                let order =
+                    format!("/api/v1/orders/{}", told["results"][0]["id"].as_str().unwrap());
+                raised += act(&order, "confirm", json!({})).await;
+                mine.push(order);
+            }
+            (5, kept) => {
+                mine.extend(kept);
+                let order = desk.order_of(customer, amount).await;
+                act(&order, "hold", json!({ "reason": "x" })).await;
+                raised += act(&order, "release", json!({})).await;
+                mine.push(order);
+            }
+            (_, kept) => {
+                mine.extend(kept);
+                let order = desk.order_of(customer, amount).await;
+                raised += act(&order, "confirm", json!({})).await;
+                mine.push(order);
+            }
+        }
+    }
+    raised
+}
+
+#[actix_web::test]
+async fn nobody_owes_more_than_the_limit() {
+    let service = Service::start().await;
+    let desk = Desk::of(&service).await;
+    let customers = customers(&desk).await;
+    let end = Instant::now() + patience();
+    let going = Cell::new(true);
+    let clients = (0..CLIENTS).map(|seed| client(&desk, &desk.admin, &customers, seed, end));
+    let clients = async {
+        let raised = join_all(clients).await;
+        going.set(false);
+        raised.iter().sum::<u64>()
+    };
+    let looked = Cell::new(0);
+    let watch = async {
+        while going.get() {
+            assert_eq!(beyond(&service).await, Vec::<String>::new());
+            looked.set(looked.get() + 1);
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let (raised, ()) = join(clients, watch).await;
+    assert_eq!((beyond(&service).await, wrong(&service).await), (vec![], vec![]));
+    let full = "select count(*)::text from (select sum(amount) from open_items
+        group by customer_id having sum(amount) >= 75) as it";
+    println!(
+        "{raised} raised, looked {} times, {:?} near the limit",
+        looked.get(),
+        service.texts(full).await
+    );
+    assert!(raised > 0, "nothing happened");
+}
+
+/// Somebody answers for more, and only so much more is owed.
+#[actix_web::test]
+async fn an_override_is_used_once_by_all_together() {
+    let service = Service::start().await;
+    let desk = Desk::of(&service).await;
+    let customer = customers(&desk).await.remove(0);
+    let until = service.inner.clock.now().0 + Duration::from_hours(24);
+    let more = json!({ "amount": "90", "reason": "x", "expires_at": until.to_string() });
+    desk.controller.post(&format!("{customer}/credit-overrides"), more).await.expect(201);
+    let orders = join_all((0..CLIENTS).map(|_| desk.order_of(&customer, "40"))).await;
+    let confirm = orders.iter().map(async |order| {
+        desk.admin.post(&format!("{order}/confirm"), json!({})).await.status.as_u16()
+    });
+    let told = join_all(confirm).await;
+    assert_eq!(told.iter().filter(|it| **it == 200).count(), 5, "200 of 200: {told:?}");
+}
+
+/// A fact that comes at the same moment is flagged, or the step of people is refused.
+#[actix_web::test]
+async fn a_fact_and_a_step_know_of_each_other() {
+    let service = Service::start().await;
+    let desk = Desk::of(&service).await;
+    for customer in customers(&desk).await {
+        let order = desk.order_of(&customer, "80").await;
+        let key = Uuid::now_v7().to_string();
+        let item = json!({ "external_id": key, "number": key, "customer_id": id(&customer),
+            "order_date": "2026-03-02", "lines": [{ "quantity": "1", "amount": "80" }] });
+        let batch = json!({ "items": [item] });
+        let path = format!("{order}/confirm");
+        let step = desk.admin.post(&path, json!({}));
+        let (step, fact) = join(step, desk.erp.post("/api/v1/orders/batch", batch)).await;
+        let fact = fact.expect(200)["results"][0]["id"].as_str().unwrap().to_owned();
+        let fact = desk.seller.get(&format!("/api/v1/orders/{fact}")).await.expect(200);
+        let told = (step.status.as_u16(), fact["credit_exceeded"] == true);
+        assert!(matches!(told, (200, true) | (409, false)), "{told:?}");
+    }
+    assert_eq!(wrong(&service).await, Vec::<String>::new());
+}
+
+/// What an ERP, people and the service itself do with orders, in any order.
+async fn history(desk: &Desk<'_>, seed: u64) {
+    let mut dice = Dice(seed);
+    let mut customers = vec![];
+    for n in 0..4 {
+        customers.push(desk.seller.customer(&format!("{seed} {n}")).await);
+    }
+    let mut orders = Vec::<String>::new();
+    for step in 0..60 {
+        let customer = customers[dice.roll(customers.len())].clone();
+        let amount = ["10", "-7.5", "0.01", "33.333333"][dice.roll(4)];
+        let status =
+            dice.pick(&["draft", "submitted", "credit_hold", "confirmed", "closed", "cancelled"]);
+        let old = orders.get(dice.roll(orders.len().max(1))).cloned();
+        match (dice.roll(8), old) {
+            (0..3, _) => {
+                let key = format!("{seed} {}", dice.roll(12));
+                let mut item = json!({ "external_id": key, "number": key, "status": status,
+                    "customer_id": id(&customer), "order_date": "2026-03-02",
+                    "currency": dice.pick(&["CNY", "USD"]),
+                    "lines": [{ "quantity": "1", "amount": amount }], "tax_amount": "1" });
+                if dice.roll(3) == 0 {
+                    item["billing_status"] = json!(dice.pick(&["none", "partial", "invoiced"]));
+                }
+                if status == "cancelled" {
+                    item["cancelled_on"] = json!("2026-03-03");
+                } else {
+                    item["cancelled_on"] = Value::Null;
+                }
+                let told = desk.erp.post("/api/v1/orders/batch", json!({ "items": [item] })).await;
+                let told = told.expect(200);
+                assert_eq!(told["failed"], 0, "{told:#}");
+                let order = told["results"][0]["id"].as_str().unwrap();
+                orders.push(format!("/api/v1/orders/{order}"));
+            }
+            (3, _) => orders.push(desk.order_of(&customer, "12").await),
+            (4 | 5, Some(order)) => {
+                let action =
+                    dice.pick(&["confirm", "close", "reopen", "hold", "release", "cancel"]);
+                let body = if matches!(action, "hold" | "cancel") {
+                    json!({ "reason": "x" })
+                } else {
+                    json!({})
+                };
+                let told =
+                    desk.admin.post(&format!("{order}/{action}"), body).await.status.as_u16();
+                assert!(matches!(told, 200 | 409 | 422), "{action}: {told}");
+            }
+            (6, Some(order)) => {
+                let change = [(id(&order).parse().unwrap(), Money(amount.parse().unwrap()))];
+                let (db, clock) = (&desk.service.inner.db, &desk.service.inner.clock);
+                let billed =
+                    Tx::run(db, clock, Uuid::nil(), async |tx| order::billed(tx, &change).await);
+                billed.await.unwrap();
+            }
+            (7, _) if customers.len() > 2 => {
+                let loser = customers.pop().unwrap();
+                let merge = json!({ "loser_id": id(&loser) });
+                desk.admin.post(&format!("{}/merge", customers[0]), merge).await.expect(200);
+            }
+            _ => {}
+        }
+        assert_eq!(wrong(desk.service).await, Vec::<String>::new(), "seed {seed}, step {step}");
+    }
+}
+
+#[actix_web::test]
+async fn what_is_kept_is_what_the_orders_come_to() {
+    let service = Service::start().await;
+    let desk = Desk::of(&service).await;
+    let rate = json!({ "from": "USD", "to": "CNY", "valid_on": "2026-01-01", "rate": "7.123457" });
+    service.actor(Role::Finance).await.post("/api/v1/exchange-rates", rate).await.expect(201);
+    for seed in 0..10 {
+        history(&desk, seed).await;
+    }
+    assert!(service.count("open_items").await > 10);
+}
