@@ -168,8 +168,25 @@ async fn stopped_at(service: &Service, gate: Gate<'_>, waiting: &str) -> (Proces
     until(&service.url(), waiting).await;
     let pid = process.pid();
     signal("STOP", pid);
+    stands_still(pid).await;
     gate.open().await;
     (process, pid)
+}
+
+/// The signal is taken by one thread, which stops the others: until then they go on.
+async fn stands_still(pid: u32) {
+    let start = Instant::now();
+    let stopped = || {
+        let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return true };
+        threads.flatten().all(|thread| {
+            let status = std::fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+            status.is_empty() || status.contains("State:\tT")
+        })
+    };
+    while !stopped() {
+        assert!(start.elapsed() < Duration::from_secs(10), "{pid} does not stop");
+        sleep(Duration::from_millis(1)).await;
+    }
 }
 
 /// Waits until the one that was paused has found that it lost the job.
