@@ -440,6 +440,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    open_items (kind, source_id) {
+        kind -> Text,
+        source_id -> Uuid,
+        customer_id -> Uuid,
+        due_on -> Nullable<Date>,
+        amount -> Numeric,
+    }
+}
+
+diesel::table! {
     opportunities (id) {
         id -> Uuid,
         version -> Int8,
@@ -455,12 +465,6 @@ diesel::table! {
         ended_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
-    open_items (kind, source_id) {
-        kind -> Text,
-        source_id -> Uuid,
-        customer_id -> Uuid,
-        due_on -> Nullable<Date>,
-        amount -> Numeric,
     }
 }
 
@@ -878,10 +882,10 @@ diesel::joinable!(follow_ups -> customers (customer_id));
 diesel::joinable!(follow_ups -> users (assignee_id));
 diesel::joinable!(memberships -> teams (team_id));
 diesel::joinable!(memberships -> users (user_id));
+diesel::joinable!(open_items -> customers (customer_id));
 diesel::joinable!(opportunities -> customers (customer_id));
 diesel::joinable!(opportunities -> products (product_id));
 diesel::joinable!(opportunities -> users (owner_id));
-diesel::joinable!(open_items -> customers (customer_id));
 diesel::joinable!(order_lines -> orders (order_id));
 diesel::joinable!(order_lines -> products (product_id));
 diesel::joinable!(orders -> customers (customer_id));
@@ -892,6 +896,7 @@ diesel::joinable!(sales_entries -> orders (order_id));
 diesel::joinable!(sales_entries -> products (product_id));
 diesel::joinable!(sales_entries -> territories (territory_id));
 diesel::joinable!(sales_entries -> users (user_id));
+diesel::joinable!(shipments -> orders (order_id));
 diesel::joinable!(suggestions -> contacts (contact_id));
 diesel::joinable!(suggestions -> customers (customer_id));
 diesel::joinable!(suggestions -> users (reporter_id));
@@ -902,7 +907,6 @@ diesel::joinable!(survey_responses -> customers (customer_id));
 diesel::joinable!(survey_responses -> follow_ups (follow_up_id));
 diesel::joinable!(survey_responses -> survey_invitations (invitation_id));
 diesel::joinable!(survey_responses -> surveys (survey_id));
-diesel::joinable!(shipments -> orders (order_id));
 diesel::joinable!(terms_requests -> credit_investigations (investigation_id));
 diesel::joinable!(terms_requests -> customers (customer_id));
 diesel::joinable!(users -> teams (team_id));
@@ -940,8 +944,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     jobs,
     login_failures,
     memberships,
-    opportunities,
     open_items,
+    opportunities,
     order_lines,
     orders,
     products,

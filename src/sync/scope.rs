@@ -17,7 +17,6 @@ use customers::customer::Customer;
 use customers::{ReadContacts, ReadCustomers, ReadPersonal};
 use follow_ups::{ReadFollowUps, follow_up::FollowUp};
 use growth::{ReadOpportunities, opportunity::Opportunity};
-use orders::{ReadOrders, order::Order};
 use orders::{ReadOrders, order::Order, shipment::Shipment};
 use platform::{EVERYBODY, Error, Fault, Resource, Result, Seal};
 use products::product::{COSTS, Product};

@@ -13,8 +13,6 @@ const SELL: &[Role] = &[
 ];
 pub const MANAGE: &[Role] =
     &[Role::Admin, Role::SalesDirector, Role::SalesManager, Role::BackOffice];
-pub const DRAFT: &[Role] =
-const MANAGE: &[Role] = &[Role::Admin, Role::SalesDirector, Role::SalesManager, Role::BackOffice];
 const HOLD: &[Role] = &[
     Role::Admin,
     Role::SalesDirector,
@@ -23,24 +21,7 @@ const HOLD: &[Role] = &[
     Role::CreditController,
 ];
 const RELEASE: &[Role] = &[Role::Admin, Role::CreditController];
-const ASK: &[Role] = &[
-    Role::Admin,
-    Role::SalesDirector,
-    Role::SalesManager,
-    Role::Salesperson,
-    Role::BackOffice,
-    Role::Finance,
-    Role::CreditController,
-];
-const INVESTIGATE: &[Role] = &[Role::Admin, Role::Finance, Role::CreditController];
-const DECIDE: &[Role] = &[
-    Role::Admin,
-    Role::GeneralManager,
-    Role::SalesDirector,
-    Role::SalesManager,
-    Role::CreditController,
-];
-const DRAFT: &[Role] =
+pub const DRAFT: &[Role] =
     &[Role::Admin, Role::SalesDirector, Role::SalesManager, Role::Salesperson, Role::BackOffice];
 pub const APPROVE: &[Role] = &[Role::Admin, Role::SalesDirector, Role::SalesManager];
 
@@ -73,10 +54,6 @@ pub struct Action {
 
 pub fn reason() -> Value {
     json!({ "reason": "because" })
-}
-
-fn findings() -> Value {
-    json!({ "sources": ["register"], "score": 70, "recommended_limit": "1000" })
 }
 
 /// RULES 4.4, and the pool of API.md: prospect → active ⇄ dormant, lost, blacklisted.
@@ -183,6 +160,7 @@ pub const ORDERS: Machine = Machine {
         Action {
             name: "hold",
             body: Some(reason),
+            again: Again::ByStatus,
             table: &[
                 ("draft", HOLD, None),
                 ("submitted", HOLD, Some("credit_hold")),
@@ -195,6 +173,7 @@ pub const ORDERS: Machine = Machine {
         Action {
             name: "release",
             body: None,
+            again: Again::ByStatus,
             table: &[
                 ("draft", RELEASE, None),
                 ("submitted", RELEASE, None),
@@ -220,6 +199,7 @@ pub const ORDERS: Machine = Machine {
         Action {
             name: "reopen",
             body: None,
+            again: Again::ByStatus,
             table: &[
                 ("draft", MANAGE, None),
                 ("submitted", MANAGE, None),
@@ -289,86 +269,6 @@ pub const TARGETS: Machine = Machine {
                 ("draft", DRAFT, Some("gone")),
                 ("approved", DRAFT, None),
                 ("closed", DRAFT, None),
-            ],
-        },
-    ],
-};
-
-/// RULES 4.12: requested → investigating → concluded; a job does the rest.
-pub const INVESTIGATIONS: Machine = Machine {
-    path: "credit-investigations",
-    type_: "credit_investigation",
-    actions: &[
-        Action {
-            name: "start",
-            body: None,
-            table: &[
-                ("requested", INVESTIGATE, Some("investigating")),
-                ("investigating", INVESTIGATE, None),
-                ("concluded", INVESTIGATE, None),
-                ("expired", INVESTIGATE, None),
-            ],
-        },
-        Action {
-            name: "conclude",
-            body: Some(findings),
-            table: &[
-                ("requested", INVESTIGATE, None),
-                ("investigating", INVESTIGATE, Some("concluded")),
-                ("concluded", INVESTIGATE, None),
-                ("expired", INVESTIGATE, None),
-            ],
-        },
-    ],
-};
-
-/// RULES 4.12: draft → submitted → approved or rejected; withdrawn before that.
-pub const TERMS: Machine = Machine {
-    path: "terms-requests",
-    type_: "terms_request",
-    actions: &[
-        Action {
-            name: "submit",
-            body: None,
-            table: &[
-                ("draft", ASK, Some("submitted")),
-                ("submitted", ASK, None),
-                ("approved", ASK, None),
-                ("rejected", ASK, None),
-                ("withdrawn", ASK, None),
-            ],
-        },
-        Action {
-            name: "approve",
-            body: Some(reason),
-            table: &[
-                ("draft", DECIDE, None),
-                ("submitted", DECIDE, Some("approved")),
-                ("approved", DECIDE, None),
-                ("rejected", DECIDE, None),
-                ("withdrawn", DECIDE, None),
-            ],
-        },
-        Action {
-            name: "reject",
-            body: Some(reason),
-            table: &[
-                ("draft", DECIDE, None),
-                ("submitted", DECIDE, Some("rejected")),
-                ("approved", DECIDE, None),
-                ("rejected", DECIDE, None),
-                ("withdrawn", DECIDE, None),
-            ],
-        },
-        Action {
-            name: "withdraw",
-            body: None,
-            table: &[
-                ("draft", ASK, Some("withdrawn")),
-                ("submitted", ASK, Some("withdrawn")),
-                ("approved", ASK, None),
-                ("rejected", ASK, None),
-                ("withdrawn", ASK, None),
             ],
         },
     ],

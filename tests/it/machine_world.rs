@@ -96,6 +96,9 @@ impl<'a> World<'a> {
 
     /// Rows with these statuses that belong to these people, as an ERP reports them.
     pub async fn rows(&self, machine: &Machine, wanted: &[(&str, Uuid)]) -> Vec<String> {
+        if matches!(machine.path, "credit-investigations" | "terms-requests") {
+            return self.asked(machine, wanted).await;
+        }
         if matches!(machine.path, "suggestions" | "opportunities") {
             return self.recorded(machine, wanted).await;
         }
@@ -162,6 +165,52 @@ impl<'a> World<'a> {
             ids.push(id);
         }
         self.service.sql(&moves).await;
+        ids
+    }
+
+    /// The same of what no ERP reports: requests by these people, as if they had come that far.
+    async fn asked(&self, machine: &Machine, wanted: &[(&str, Uuid)]) -> Vec<String> {
+        let mut customers = BTreeMap::new();
+        let sells = |it: &&(Role, Actor<'_>)| it.0 == Role::Salesperson;
+        let salesperson = self.actors.iter().find(sells).unwrap().1.id;
+        for owner in [salesperson, self.seller] {
+            let new = json!({ "name": owner, "owner_id": owner });
+            let made = self.admin().post("/api/v1/customers", new).await.expect(201);
+            let customer = made["id"].as_str().unwrap().to_owned();
+            let basis = format!(
+                "insert into credit_investigations (id, version, customer_id, status, reason,
+                    requested_by, sources, score, recommended_limit, concluded_on, valid_until,
+                    created_at, updated_at)
+                values (gen_random_uuid(), 1, '{customer}', 'concluded', 'x', '{owner}', '{{}}', 90,
+                    5000, '2026-11-01', '2027-11-01', now(), now())"
+            );
+            self.service.sql(&basis).await;
+            customers.insert(owner, customer);
+        }
+        let (table, more, values) = match machine.path {
+            "terms-requests" => (
+                "terms_requests",
+                "payment_days, credit_limit, valid_from",
+                "30, 1000, '2026-11-01'",
+            ),
+            _ => ("credit_investigations", "sources", "'{}'"),
+        };
+        let ids: Vec<String> = wanted.iter().map(|_| Uuid::now_v7().to_string()).collect();
+        let row = |(id, (status, by)): (&String, &(&str, Uuid))| {
+            let customer = customers.get(by).unwrap_or(&customers[&self.seller]);
+            format!(
+                "insert into {table} (id, version, customer_id, status, reason, requested_by,
+                    created_at, updated_at, {more})
+                values ('{id}', 1, '{customer}', '{status}', 'x', '{by}', now(), now(), {values});
+                insert into changes (event_id, type, id, version, op, at, by, data, diff, seen_by,
+                    seen_before)
+                values (gen_random_uuid(), '{}', '{id}', 1, 'created', '2026-11-20', '{by}', '{{}}',
+                    '{{}}', '{{}}', '{{}}');",
+                machine.type_
+            )
+        };
+        let sql: Vec<String> = ids.iter().zip(wanted).map(row).collect();
+        self.service.sql(&sql.concat()).await;
         ids
     }
 

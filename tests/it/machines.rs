@@ -7,12 +7,12 @@ use actix_web::http::Method;
 use futures_util::future::{join, join_all};
 use salesbook::auth::Role;
 
+use crate::credit_tables::{INVESTIGATIONS, TERMS};
 use crate::field_tables::{FOLLOW_UPS, VISITS};
 use crate::growth_tables::{OPPORTUNITIES, SUGGESTIONS};
 use crate::harness::{Actor, Answer, Service};
 use crate::machine_tables::{Action, Again, CUSTOMERS, Machine, ORDERS, TARGETS};
 use crate::machine_world::{World, real, service};
-use crate::machine_tables::{Action, CUSTOMERS, INVESTIGATIONS, Machine, ORDERS, TARGETS, TERMS};
 
 /// How often each pair meets.
 const MEETINGS: usize = 20;
@@ -45,183 +45,6 @@ impl Action {
     }
 }
 
-/// A company in which every role has somebody.
-struct World<'a> {
-    service: &'a Service,
-    actors: Vec<(Role, Actor<'a>)>,
-    erp: Actor<'a>,
-    seller: Uuid,
-}
-
-async fn service() -> Service {
-    // A target of October can be closed by then.
-    let now = Timestamp("2026-11-20T04:00:00Z".parse().unwrap());
-    Service::start_at(Clock::fixed(now)).await
-}
-
-impl<'a> World<'a> {
-    async fn of(service: &'a Service) -> Self {
-        let mut actors = vec![];
-        for role in Role::ALL {
-            actors.push((*role, service.actor(*role).await));
-        }
-        let seller = service.actor(Role::Salesperson).await;
-        let manager = &actors.iter().find(|it| it.0 == Role::SalesManager).unwrap().1;
-        service.team(None, manager, &[&seller]).await;
-        let erp = service.client(Role::Erp, "sap").await;
-        let seller = seller.id;
-        Self { service, actors, erp, seller }
-    }
-
-    fn admin(&self) -> &Actor<'a> {
-        &self.actors.iter().find(|it| it.0 == Role::Admin).unwrap().1
-    }
-
-    /// Rows with these statuses that belong to these people, as an ERP reports them.
-    async fn rows(&self, machine: &Machine, wanted: &[(&str, Uuid)]) -> Vec<String> {
-        if matches!(machine.path, "credit-investigations" | "terms-requests") {
-            return self.asked(machine, wanted).await;
-        }
-        let customer = match machine.path {
-            "orders" => {
-                let items = json!({ "items": [{ "external_id": "buyer", "name": "buyer" }] });
-                let made = self.erp.post("/api/v1/customers/batch", items).await.expect(200);
-                made["results"][0]["id"].clone()
-            }
-            _ => Value::Null,
-        };
-        let item = |(n, (status, owner)): (usize, &(&str, Uuid))| {
-            let id = format!("{}-{n}", Uuid::now_v7());
-            match machine.path {
-                "customers" => json!({ "external_id": id, "name": id, "status": status,
-                    "owner_id": owner }),
-                "orders" => json!({ "external_id": id, "number": id, "status": status,
-                    "customer_id": customer, "order_date": "2026-11-02",
-                    "credits": [{ "user_id": owner, "share_percent": "100" }],
-                    "lines": [{ "quantity": "1", "amount": "10" }, { "quantity": "2", "amount": "20" }] }),
-                _ => json!({ "external_id": id, "status": status, "value": "30",
-                    "owner_type": "user", "owner_id": owner, "period_type": "month",
-                    "period_start": "2026-10-01", "dimension": "region", "dimension_value": id }),
-            }
-        };
-        let items: Vec<Value> = wanted.iter().enumerate().map(item).collect();
-        let path = format!("/api/v1/{}/batch", machine.path);
-        let told = self.erp.post(&path, json!({ "items": items })).await.expect(200);
-        assert_eq!(told["created"], wanted.len(), "{told:#}");
-        let results = told["results"].as_array().unwrap();
-        let ids: Vec<String> =
-            results.iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
-        if machine.path == "customers" {
-            self.tried(&ids).await;
-        }
-        ids
-    }
-
-    /// The same of what no ERP reports: requests by these people, as if they had come that far.
-    async fn asked(&self, machine: &Machine, wanted: &[(&str, Uuid)]) -> Vec<String> {
-        let mut customers = BTreeMap::new();
-        let sells = |it: &&(Role, Actor<'_>)| it.0 == Role::Salesperson;
-        let salesperson = self.actors.iter().find(sells).unwrap().1.id;
-        for owner in [salesperson, self.seller] {
-            let new = json!({ "name": owner, "owner_id": owner });
-            let made = self.admin().post("/api/v1/customers", new).await.expect(201);
-            let customer = made["id"].as_str().unwrap().to_owned();
-            let basis = format!(
-                "insert into credit_investigations (id, version, customer_id, status, reason,
-                    requested_by, sources, score, recommended_limit, concluded_on, valid_until,
-                    created_at, updated_at)
-                values (gen_random_uuid(), 1, '{customer}', 'concluded', 'x', '{owner}', '{{}}', 90,
-                    5000, '2026-11-01', '2027-11-01', now(), now())"
-            );
-            self.service.sql(&basis).await;
-            customers.insert(owner, customer);
-        }
-        let (table, more, values) = match machine.path {
-            "terms-requests" => (
-                "terms_requests",
-                "payment_days, credit_limit, valid_from",
-                "30, 1000, '2026-11-01'",
-            ),
-            _ => ("credit_investigations", "sources", "'{}'"),
-        };
-        let ids: Vec<String> = wanted.iter().map(|_| Uuid::now_v7().to_string()).collect();
-        let row = |(id, (status, by)): (&String, &(&str, Uuid))| {
-            let customer = customers.get(by).unwrap_or(&customers[&self.seller]);
-            format!(
-                "insert into {table} (id, version, customer_id, status, reason, requested_by,
-                    created_at, updated_at, {more})
-                values ('{id}', 1, '{customer}', '{status}', 'x', '{by}', now(), now(), {values});
-                insert into changes (event_id, type, id, version, op, at, by, data, diff, seen_by,
-                    seen_before)
-                values (gen_random_uuid(), '{}', '{id}', 1, 'created', '2026-11-20', '{by}', '{{}}',
-                    '{{}}', '{{}}', '{{}}');",
-                machine.type_
-            )
-        };
-        let sql: Vec<String> = ids.iter().zip(wanted).map(row).collect();
-        self.service.sql(&sql.concat()).await;
-        ids
-    }
-
-    /// Three visits over two weeks to each: then a prospect may be lost.
-    async fn tried(&self, customers: &[String]) {
-        let visit = |customer: &String, day: &str| {
-            json!({ "external_id": format!("{customer} {day}"), "customer_id": customer,
-                "owner_id": self.seller, "planned_date": day })
-        };
-        let days = ["2026-10-01", "2026-10-08", "2026-10-15"];
-        let items: Vec<Value> =
-            customers.iter().flat_map(|it| days.map(|day| visit(it, day))).collect();
-        let told = self.erp.post("/api/v1/visits/batch", json!({ "items": items })).await;
-        assert_eq!(told.expect(200)["created"], 3 * customers.len());
-    }
-
-    /// Status, version and number of changes, for each row that is there.
-    async fn stored(&self, machine: &Machine) -> BTreeMap<String, (String, i64, i64)> {
-        let query = format!(
-            "select concat_ws(' ', id, coalesce((select it.status from {} it where it.id = c.id), 'gone'),
-                max(version), count(*)) from changes c where type = '{}' group by id",
-            machine.path.replace('-', "_"),
-            machine.type_
-        );
-        let rows = self.service.texts(&query).await;
-        let rows = rows.iter().map(|row| {
-            let [id, status, version, changes] = row.split(' ').collect::<Vec<_>>()[..] else {
-                panic!("{row}")
-            };
-            let counts = (version.parse().unwrap(), changes.parse().unwrap());
-            (id.to_owned(), (status.to_owned(), counts.0, counts.1))
-        });
-        rows.collect()
-    }
-
-    /// What the ledger has for each order: its entries, and what is left of its 30.00.
-    async fn ledger(&self) -> BTreeMap<String, (i64, i64)> {
-        let query = "select concat_ws(' ', order_id, count(*), sum(amount)::bigint)
-            from sales_entries group by order_id";
-        let rows = self.service.texts(query).await;
-        let rows = rows.iter().map(|row| {
-            let parts: Vec<&str> = row.split(' ').collect();
-            (parts[0].to_owned(), (parts[1].parse().unwrap(), parts[2].parse().unwrap()))
-        });
-        rows.collect()
-    }
-
-    /// Each of these orders stands in the ledger as its way says, and no more than once.
-    async fn books_are_right(&self, ways: &BTreeMap<String, Vec<&str>>) {
-        let sold = |status: &&str| matches!(*status, "confirmed" | "closed");
-        let ledger = self.ledger().await;
-        for (id, way) in ways {
-            let expected = match (way.iter().any(sold), way.last().is_some_and(sold)) {
-                (false, _) => None,
-                (true, true) => Some((2, 30)),
-                (true, false) => Some((4, 0)),
-            };
-            assert_eq!(ledger.get(id).copied(), expected, "{id} {way:?}");
-        }
-    }
-}
-
 /// Each triple, and the same once more.
 async fn every_triple(machine: &Machine) {
     let service = service().await;
@@ -233,22 +56,14 @@ async fn every_triple(machine: &Machine) {
         }
     }
     let mut owners = world.owners(machine, triples.len()).await;
-    for (owner, (.., role, actor)) in owners.iter_mut().zip(&triples) {
-        if !machine.personal && *role == Role::Salesperson {
+    for (owner, (action, _, role, actor)) in owners.iter_mut().zip(&triples) {
+        // Whoever asked for terms hands them in and takes them back; somebody else decides.
+        let asks = machine.path == "terms-requests" && matches!(action.name, "submit" | "withdraw");
+        if !machine.personal && (asks || *role == Role::Salesperson) {
             *owner = actor.id;
         }
     }
     let wanted: Vec<_> = triples.iter().zip(&owners).map(|it| (it.0.1, *it.1)).collect();
-    // Whoever asked for terms hands them in and takes them back; somebody else decides.
-    let author = |action: &Action| {
-        machine.path == "terms-requests" && matches!(action.name, "submit" | "withdraw")
-    };
-    let owner = |action: &Action, role: Role, actor: &Actor<'_>| match role {
-        Role::Salesperson => actor.id,
-        _ if author(action) => actor.id,
-        _ => world.seller,
-    };
-    let wanted: Vec<_> = triples.iter().map(|it| (it.1, owner(it.0, it.2, it.3))).collect();
     let ids = world.rows(machine, &wanted).await;
     let (mut expected, mut ways) = (BTreeMap::new(), BTreeMap::new());
     let mut edges = 0;
@@ -420,7 +235,7 @@ machines! {
     every_triple_of_orders, pairs_of_orders: ORDERS
     every_triple_of_targets, pairs_of_targets: TARGETS
     every_triple_of_suggestions, pairs_of_suggestions: SUGGESTIONS
-    every_triple_of_opportunities, pairs_of_opportunities: OPPORTUNITIES
     every_triple_of_investigations, pairs_of_investigations: INVESTIGATIONS
     every_triple_of_terms, pairs_of_terms: TERMS
+    every_triple_of_opportunities, pairs_of_opportunities: OPPORTUNITIES
 }

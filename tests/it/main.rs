@@ -22,6 +22,7 @@ mod complaints;
 mod contacts;
 mod credit;
 mod credit_race;
+mod credit_tables;
 mod credit_terms;
 mod customers;
 mod days;
