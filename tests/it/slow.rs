@@ -200,7 +200,7 @@ async fn a_stopped_database_keeps_nobody_waiting() {
                 assert_eq!((write.status, read.status, ready.status), (503, 503, 503));
                 let late = process.get("/health/ready").await.unwrap();
                 assert_eq!(late.status, 503, "it is ready without a database");
-                stopped = None;
+                drop(stopped.take());
             }
             // Backends that are still stopped have been replaced by others.
             process.ready(2 * DEADLINE).await;
@@ -210,7 +210,7 @@ async fn a_stopped_database_keeps_nobody_waiting() {
                     409 | 503 if start.elapsed() < 6 * DEADLINE => {
                         // What a backend held when it was stopped it keeps until it goes on.
                         if start.elapsed() > 3 * DEADLINE {
-                            stopped = None;
+                            drop(stopped.take());
                         }
                         sleep(Duration::from_millis(50)).await;
                     }
