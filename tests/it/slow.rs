@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use crate::harness::Service;
 use crate::points::{DEADLINE, GRACE, is_a_good_refusal};
-use crate::process::{Process, Told, count, often, signal, texts};
+use crate::process::{Process, Told, count, often, texts, took};
 use crate::proxy::Proxy;
 
 /// What the unconcerned wait at most, on a busy machine.
@@ -149,17 +149,15 @@ struct Stopped(Vec<u32>);
 
 impl Stopped {
     fn new(pids: Vec<u32>) -> Self {
-        for pid in &pids {
-            signal("STOP", *pid);
-        }
-        Self(pids)
+        // A backend that was let go on before may end at any moment.
+        Self(pids.into_iter().filter(|pid| took("STOP", *pid)).collect())
     }
 }
 
 impl Drop for Stopped {
     fn drop(&mut self) {
         for pid in &self.0 {
-            signal("CONT", *pid);
+            took("CONT", *pid);
         }
     }
 }
