@@ -54,6 +54,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    cashflow_advice (id) {
+        id -> Uuid,
+        visit_id -> Uuid,
+        author_id -> Uuid,
+        topic -> Text,
+        advice -> Text,
+        agreed -> Nullable<Text>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     changes (xid, seq, at) {
         xid -> Int8,
         seq -> Int8,
@@ -861,6 +873,8 @@ diesel::table! {
 
 diesel::joinable!(attachment_links -> attachments (attachment_id));
 diesel::joinable!(attachments -> attachment_blobs (blob_id));
+diesel::joinable!(cashflow_advice -> users (author_id));
+diesel::joinable!(cashflow_advice -> visits (visit_id));
 diesel::joinable!(coaching_notes -> users (author_id));
 diesel::joinable!(coaching_notes -> visits (visit_id));
 diesel::joinable!(complaint_clocks -> complaints (complaint_id));
@@ -921,6 +935,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     attachment_blobs,
     attachment_links,
     attachments,
+    cashflow_advice,
     changes,
     coaching_notes,
     company,

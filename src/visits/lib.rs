@@ -1,5 +1,6 @@
 //! Visits: who went to see which customer, with what evidence, and what came of it.
 
+pub mod cashflow_advice;
 pub mod coaching_note;
 pub mod next_attempt;
 pub mod visit;
@@ -21,5 +22,6 @@ auth::permissions! {
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.configure(next_attempt::routes)
         .configure(visit::http::routes)
-        .configure(coaching_note::routes);
+        .configure(coaching_note::routes)
+        .configure(cashflow_advice::routes);
 }

@@ -11,6 +11,7 @@ mod attainment;
 mod auth;
 mod bodies;
 mod carriers;
+mod cashflow;
 mod changes;
 mod company;
 mod complaint_desk;

@@ -1,0 +1,1 @@
+drop table cashflow_advice;

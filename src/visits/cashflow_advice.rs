@@ -1,0 +1,200 @@
+//! What a customer was advised about its cash flow, 客户资金运转指导 (S27): one of the things that a
+//! visit comes to.
+
+use actix_web::{get, post};
+use auth::{Caller, Can, Reference, Refers, reference};
+use customers::customer::find_customers;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use platform::{
+    Conn, Db, Error, Json, List, PageQuery, Path, Problems, Reply, Result, Timestamp, Tx, Write,
+    page, text_enum,
+};
+use schema::{cashflow_advice, visits};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use crate::visit::{Visit, VisitStatus, visible_to};
+use crate::{ReadVisits, WriteVisits};
+
+text_enum! {
+    /// What the advice is about
+    pub enum CashflowTopic {
+        /// 自身应收回笼
+        Collections = "collections",
+        /// 库存占用
+        Inventory = "inventory",
+        /// 付款安排
+        Payables = "payables",
+        /// 融资
+        Financing = "financing",
+        /// 费用
+        Costs = "costs",
+        Other = "other",
+    }
+}
+
+/// Advice to a customer on its cash flow, 资金运转指导
+#[derive(Debug, Clone, Serialize, ToSchema, HasQuery)]
+#[diesel(table_name = cashflow_advice)]
+#[diesel(base_query = cashflow_advice::table.inner_join(visits::table))]
+pub struct CashflowAdvice {
+    pub id: Uuid,
+    /// The visit in which it was given
+    pub visit_id: Uuid,
+    #[diesel(select_expression = visits::customer_id)]
+    pub customer_id: Uuid,
+    pub author_id: Uuid,
+    #[schema(inline)]
+    pub topic: CashflowTopic,
+    pub advice: String,
+    /// What the customer will do about it
+    pub agreed: Option<String>,
+    pub created_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "topic": "inventory", "advice": "滞销品占用资金三成,建议按周补货",
+    "agreed": "下月起每周补货一次" }))]
+pub struct NewCashflowAdvice {
+    #[schema(inline)]
+    topic: CashflowTopic,
+    #[schema(min_length = 1, max_length = 5000)]
+    advice: String,
+    /// What the customer will do about it
+    #[schema(min_length = 1, max_length = 1000)]
+    agreed: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct CashflowAdviceFilter {
+    customer_id: Option<Uuid>,
+    visit_id: Option<Uuid>,
+    author_id: Option<Uuid>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    topic: Option<Vec<CashflowTopic>>,
+}
+
+impl Refers for CashflowAdviceFilter {
+    const REFERENCES: &'static [Reference] = &[
+        Reference { at: "customer", of: "customer", find: find_customers },
+        Reference { at: "author", of: "user", find: auth::find_users },
+    ];
+}
+
+page! {
+    /// A page of advice, latest first
+    CashflowAdvicePage of CashflowAdvice
+}
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_cashflow_advice).service(create_cashflow_advice);
+}
+
+/// List the advice that customers were given on their cash flow
+///
+/// Whoever sees the visit sees what was advised in it.
+#[utoipa::path(
+    tag = "visits",
+    params(CashflowAdviceFilter, PageQuery),
+    responses((status = 200, description = "A page of advice", body = CashflowAdvicePage), Problems),
+)]
+#[get("/cashflow-advice")]
+async fn list_cashflow_advice(
+    caller: Can<ReadVisits>,
+    list: List<CashflowAdviceFilter>,
+    db: Db,
+) -> Result<CashflowAdvicePage> {
+    CashflowAdvice::list(&mut *db.conn().await?, &caller, &list).await
+}
+
+/// File what the customer was advised on its cash flow
+///
+/// By somebody who was there, during the visit or after it.
+#[utoipa::path(
+    tag = "visits",
+    request_body = NewCashflowAdvice,
+    responses((status = 200, description = "The advice", body = CashflowAdvice), Problems),
+)]
+#[post("/visits/{id}/cashflow-advice")]
+async fn create_cashflow_advice(
+    caller: Can<WriteVisits>,
+    id: Path<Uuid>,
+    new: Json<NewCashflowAdvice>,
+    write: Write,
+) -> Result<Reply> {
+    let advice = async move |tx: &mut _| CashflowAdvice::create(tx, &caller, *id, &new).await;
+    write.run(async move |tx| Reply::json(&advice(tx).await?)).await
+}
+
+impl CashflowAdvice {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<CashflowAdviceFilter>,
+    ) -> Result<CashflowAdvicePage> {
+        use cashflow_advice::{author_id, created_at, id, topic, visit_id};
+        let filter = reference::filter(conn, caller, list).await?;
+        let mut rows = Self::query().filter(visible_to(caller)).into_boxed();
+        if let Some(customer) = filter.customer_id {
+            rows = rows.filter(visits::customer_id.eq(customer));
+        }
+        if let Some(visit) = filter.visit_id {
+            rows = rows.filter(visit_id.eq(visit));
+        }
+        if let Some(author) = filter.author_id {
+            rows = rows.filter(author_id.eq(author));
+        }
+        if let Some(topics) = filter.topic {
+            rows = rows.filter(topic.eq_any(topics));
+        }
+        let rows = rows.filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
+        let rows = rows.load(conn).await?;
+        list.page(rows, None, |it: &Self| (it.created_at, it.id))
+    }
+
+    pub async fn create(
+        tx: &mut Tx,
+        caller: &Caller,
+        visit: Uuid,
+        new: &NewCashflowAdvice,
+    ) -> Result<Self> {
+        let visit = Visit::find(tx.conn(), caller, visit).await?;
+        if visit.owner_id != caller.id() && !visit.participant_ids.contains(&caller.id()) {
+            let detail = "advice is filed by those who were there";
+            return Err(Error::forbidden_because("not_your_visit", detail));
+        }
+        if !matches!(visit.status, VisitStatus::InProgress | VisitStatus::Completed) {
+            let detail = format!("the visit is {}", visit.status.as_str());
+            let error = Error::conflict("wrong_status", detail);
+            return Err(error.member("current_status", visit.status.as_str()));
+        }
+        let advice = Self {
+            id: Uuid::now_v7(),
+            visit_id: visit.id,
+            customer_id: visit.customer_id,
+            author_id: caller.id(),
+            topic: new.topic,
+            advice: new.advice.clone(),
+            agreed: new.agreed.clone(),
+            created_at: tx.now,
+        };
+        let values = (
+            cashflow_advice::id.eq(advice.id),
+            cashflow_advice::visit_id.eq(advice.visit_id),
+            cashflow_advice::author_id.eq(advice.author_id),
+            cashflow_advice::topic.eq(advice.topic),
+            cashflow_advice::advice.eq(&advice.advice),
+            cashflow_advice::agreed.eq(&advice.agreed),
+            cashflow_advice::created_at.eq(advice.created_at),
+        );
+        diesel::insert_into(cashflow_advice::table).values(values).execute(tx.conn()).await?;
+        Ok(advice)
+    }
+}
