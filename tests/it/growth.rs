@@ -303,6 +303,7 @@ async fn gaps_are_what_the_lists_of_orders_have() {
     rows.push((&this, &p["seals"], old, "7.00"));
     rows.push((&similar[0], &p["belts"], day, "44.00"));
     rows.push((&similar[3], &p["belts"], day, "66.00"));
+    rows.push((&similar[3], &p["oil"], day, "9.00"));
     for it in &unlike {
         rows.push((it, &p["oil"], day, "9.00"));
     }
@@ -318,7 +319,7 @@ async fn gaps_are_what_the_lists_of_orders_have() {
     assert_eq!(told["gaps"], expected);
     assert_eq!(*told["gaps"].as_array().unwrap(), counted(&admin, &this, &similar).await);
     assert!(similar.iter().all(|it| !text.contains(it.as_str())), "shares, never names");
-    // One of four is 25 %: no gap. Without the others' share of one of three, whose figure it is.
+    // One of four was 25 %: no gap. One of three is, but the amount would tell whose it is.
     let path = format!("/api/v1/customers/{}", similar[3]);
     let version = admin.get(&path).await.expect(200)["version"].as_i64().unwrap();
     admin.patch(&path, version, json!({ "region": "华南" })).await.expect(200);
@@ -339,6 +340,12 @@ async fn gaps_are_what_the_lists_of_orders_have() {
     admin.post(&cancel, json!({ "reason": "wrong" })).await.expect(200);
     let told = gaps(&seller, &this).await.expect(200);
     assert_eq!(told["gaps"].as_array().unwrap().len(), 1, "{told:#}");
+    // Two are too few to say anything of them.
+    let path = format!("/api/v1/customers/{}", similar[2]);
+    let version = admin.get(&path).await.expect(200)["version"].as_i64().unwrap();
+    admin.patch(&path, version, json!({ "region": "华南" })).await.expect(200);
+    let told = gaps(&seller, &this).await.expect(200);
+    assert_eq!((&told["similar_customers"], &told["gaps"]), (&json!(2), &json!([])));
 
     gaps(&other, &this).await.expect(404);
     gaps(&service.actor(Role::Finance).await, &this).await.expect(403);

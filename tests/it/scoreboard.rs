@@ -112,6 +112,12 @@ async fn figures_are_what_the_lists_have() {
     }
     service.inner.clock.set(at("2026-12-02T02:00:00Z"));
     reported(&service, seller, &first).await;
+    // One that turns out to be known is no new one.
+    let twin = service.signed_in(seller).customer("老客户").await;
+    let twin = twin.rsplit('/').next().unwrap();
+    let merge = json!({ "loser_id": twin });
+    let office = service.actor(Role::BackOffice).await;
+    office.post(&format!("/api/v1/customers/{first}/merge"), merge).await.expect(200);
     let me = service.signed_in(seller);
     let told = me.get(PATH).await.expect(200);
     assert_eq!((&told["date"], &told["target"]), (&json!("2026-12-02"), &Value::Null));
@@ -166,13 +172,15 @@ async fn the_target_is_that_of_the_report_and_all_is_two_statements() {
     let customer = seller.customer("客户").await.rsplit('/').next().unwrap().to_owned();
     reported(&service, seller.id, &customer).await;
     let mut made = BTreeSet::new();
-    for (start, value, dimension) in [
-        ("2026-12-01", "4000.00", Value::Null),
-        ("2026-11-01", "9.00", Value::Null),
-        ("2026-12-01", "7.00", json!("华东")),
+    for (start, value, level, dimension) in [
+        ("2026-11-01", "9.00", "base", Value::Null),
+        ("2026-12-01", "7.00", "base", json!("华东")),
+        ("2026-12-01", "8000.00", "challenge", Value::Null),
+        ("2026-12-01", "3000.00", "stretch", Value::Null),
+        ("2026-12-01", "4000.00", "base", Value::Null),
     ] {
         let mut target = json!({ "owner_type": "user", "owner_id": seller.id, "value": value,
-            "period_type": "month", "period_start": start });
+            "period_type": "month", "period_start": start, "level": level });
         if !dimension.is_null() {
             target["dimension"] = json!("region");
             target["dimension_value"] = dimension;
