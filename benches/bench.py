@@ -185,6 +185,15 @@ def uuid_of(kind, number):
             f"'8000' || lpad(to_hex({number}), 12, '0'))::uuid")
 
 
+def array_type(value):
+    """What `unnest` is told of a literal; what is no more than numbers fits every such column."""
+    kinds = {"uuid": r"[0-9a-f]{8}-.*", "date": r"\d{4}-\d\d-\d\d\b.*", "numeric": r"(NULL|[-\d.,])*"}
+    for kind, pattern in kinds.items():
+        if re.fullmatch(rf"'\{{{pattern}\}}'", value):
+            return f"::{kind}[]"
+    return "::text[]" if value.startswith("'{") else ""
+
+
 def literal(statement, values, expression=lambda value: value):
     """A statement with literals in place of its parameters, fit for pgbench."""
     def value(match):
@@ -414,6 +423,9 @@ class Bench:
             bare = value.strip("'")
             if bare == made["id"]:
                 return made_id
+            if made["id"] in bare:
+                ids = bare.strip("{}").split(",")
+                return f"array[{', '.join(made_id if it == made['id'] else repr(it) for it in ids)}]"
             if bare in (key, number, name, made.get("name")):
                 return f"('x' || {unique})"
             # What is compared with other rows or unique, beside the name as it was sent.
@@ -422,7 +434,7 @@ class Bench:
             if "advisory" in self.current:
                 return ":k::bigint"
             if "unnest(" in self.current:  # literals have no type there
-                return value + ("::uuid[]" if re.match(r"'\{[0-9a-f]{8}-", value) else "::date[]")
+                return value + array_type(value)
             return value
 
         text = ["\\set k :k + 1\n"]
@@ -632,7 +644,7 @@ class Bench:
                     if value == f"'{{{person}}}'":
                         return f"array[{ids[person]}]"
                     if "unnest(" in statement:
-                        return value + ("::uuid[]" if re.match(r"'\{[0-9a-f]{8}-", value) else "")
+                        return value + array_type(value)
                     return value
                 text.append(literal(statement, values, expression))
         script = self.work / "checks.sql"

@@ -27,7 +27,7 @@ const STEPS: [&str; 10] = [
     "FROM \"customers\"",
     "nextval('orders_number_seq')",
     "INSERT INTO \"orders\"",
-    "INSERT INTO \"order_lines\"",
+    "insert into order_lines",
     "INSERT INTO \"changes\"",
     "INSERT INTO \"idempotency_keys\"",
     "COMMIT",

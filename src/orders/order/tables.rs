@@ -2,7 +2,7 @@
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Numeric, Text, Uuid as SqlUuid};
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use platform::{Error, Result, Tx, fixed_sql};
@@ -61,46 +61,36 @@ pub(super) async fn upsert(tx: &mut Tx, rows: &[&Order]) -> Result<()> {
     Ok(())
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = order_lines, treat_none_as_default_value = false)]
-#[allow(clippy::struct_field_names, reason = "as the columns are called")]
-struct Line {
-    order_id: Uuid,
-    line_number: i32,
-    product_id: Option<Uuid>,
-    description: Option<String>,
-    quantity: platform::Number,
-    unit_price: platform::Money,
-    discount_percent: platform::Number,
-    amount: platform::Money,
-}
-
-impl Line {
-    fn of(order_id: Uuid, line: &OrderLine) -> Self {
-        Self {
-            order_id,
-            line_number: line.line_number,
-            product_id: line.product_id,
-            description: line.description.clone(),
-            quantity: line.quantity,
-            unit_price: line.unit_price,
-            discount_percent: line.discount_percent,
-            amount: line.amount,
-        }
-    }
-}
-
 pub(super) async fn write_lines(tx: &mut Tx, orders: &[&Order]) -> Result<()> {
-    let lines: Vec<Line> = orders
-        .iter()
-        .flat_map(|order| order.lines.iter().map(|line| Line::of(order.id, line)))
-        .collect();
-    for lines in lines.chunks(5000) {
-        let insert = diesel::insert_into(order_lines::table).values(lines);
-        insert.execute(tx.conn()).await.map_err(refused)?;
-    }
+    let lines: Vec<(Uuid, &OrderLine)> =
+        orders.iter().flat_map(|order| order.lines.iter().map(|line| (order.id, line))).collect();
+    diesel::sql_query(WRITE_LINES)
+        .bind::<Array<SqlUuid>, _>(column(&lines, |it| it.0))
+        .bind::<Array<Integer>, _>(column(&lines, |it| it.1.line_number))
+        .bind::<Array<Nullable<SqlUuid>>, _>(column(&lines, |it| it.1.product_id))
+        .bind::<Array<Nullable<Text>>, _>(column(&lines, |it| it.1.description.as_deref()))
+        .bind::<Array<Numeric>, _>(column(&lines, |it| it.1.quantity))
+        .bind::<Array<Numeric>, _>(column(&lines, |it| it.1.unit_price))
+        .bind::<Array<Numeric>, _>(column(&lines, |it| it.1.discount_percent))
+        .bind::<Array<Numeric>, _>(column(&lines, |it| it.1.amount))
+        .execute(tx.conn())
+        .await
+        .map_err(refused)?;
     Ok(())
 }
+
+fn column<'a, T>(
+    lines: &'a [(Uuid, &OrderLine)],
+    of: impl Fn(&'a (Uuid, &OrderLine)) -> T,
+) -> Vec<T> {
+    lines.iter().map(of).collect()
+}
+
+/// A parameter for each column, as in the ledger.
+const WRITE_LINES: &str = "
+    insert into order_lines (order_id, line_number, product_id, description, quantity, unit_price,
+        discount_percent, amount)
+    select * from unnest($1, $2, $3, $4, $5, $6, $7, $8)";
 
 pub(super) async fn delete_lines(tx: &mut Tx, orders: &[Uuid]) -> Result<()> {
     let lines = order_lines::table.filter(order_lines::order_id.eq_any(orders));
