@@ -423,7 +423,7 @@ class Bench:
             bare = value.strip("'")
             if bare == made["id"]:
                 return made_id
-            if made["id"] in bare:
+            if made["id"] in bare and re.fullmatch(r"\{[0-9a-f,-]+\}", bare):
                 ids = bare.strip("{}").split(",")
                 return f"array[{', '.join(made_id if it == made['id'] else repr(it) for it in ids)}]"
             if bare in (key, number, name, made.get("name")):
