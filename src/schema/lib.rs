@@ -1,6 +1,19 @@
 // @generated automatically by Diesel CLI.
 
 diesel::table! {
+    allocations (id) {
+        id -> Uuid,
+        invoice_id -> Uuid,
+        payment_id -> Nullable<Uuid>,
+        credit_note_id -> Nullable<Uuid>,
+        write_off_id -> Nullable<Uuid>,
+        amount -> Numeric,
+        allocated_on -> Date,
+        reversed_on -> Nullable<Date>,
+    }
+}
+
+diesel::table! {
     api_clients (id) {
         id -> Uuid,
         version -> Int8,
@@ -92,6 +105,29 @@ diesel::table! {
         text -> Text,
         score -> Nullable<Int2>,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    collection_tasks (id) {
+        id -> Uuid,
+        version -> Int8,
+        invoice_id -> Uuid,
+        customer_id -> Uuid,
+        assignee_id -> Nullable<Uuid>,
+        step -> Text,
+        due_on -> Date,
+        invoice_due_on -> Date,
+        currency -> Text,
+        amount -> Numeric,
+        status -> Text,
+        channel -> Nullable<Text>,
+        result -> Nullable<Text>,
+        note -> Nullable<Text>,
+        done_by -> Nullable<Uuid>,
+        ended_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -236,38 +272,15 @@ diesel::table! {
 }
 
 diesel::table! {
-    credit_investigations (id) {
+    control_balances (id) {
         id -> Uuid,
         version -> Int8,
-        customer_id -> Uuid,
-        status -> Text,
-        reason -> Text,
-        requested_by -> Uuid,
-        investigator_id -> Nullable<Uuid>,
-        sources -> Array<Text>,
-        registered_capital -> Nullable<Numeric>,
-        lawsuits -> Nullable<Text>,
-        payment_history -> Nullable<Text>,
-        score -> Nullable<Int2>,
-        recommended_limit -> Nullable<Numeric>,
-        concluded_on -> Nullable<Date>,
-        valid_until -> Nullable<Date>,
-        created_at -> Timestamptz,
-        updated_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    credit_overrides (id) {
-        id -> Uuid,
-        version -> Int8,
-        customer_id -> Uuid,
+        customer_id -> Nullable<Uuid>,
+        as_of -> Date,
+        currency -> Text,
         amount -> Numeric,
-        reason -> Text,
-        expires_at -> Timestamptz,
-        created_by -> Uuid,
-        revoked_at -> Nullable<Timestamptz>,
-        revoked_by -> Nullable<Uuid>,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
     }
@@ -276,7 +289,6 @@ diesel::table! {
 diesel::table! {
     customer_credits (id) {
         id -> Uuid,
-        version -> Int8,
         credit_limit -> Nullable<Numeric>,
         tolerance_percent -> Numeric,
         max_overdue_days -> Nullable<Int4>,
@@ -416,6 +428,39 @@ diesel::table! {
 }
 
 diesel::table! {
+    invoices (id) {
+        id -> Uuid,
+        version -> Int8,
+        kind -> Text,
+        number -> Text,
+        customer_id -> Uuid,
+        order_id -> Nullable<Uuid>,
+        corrects_invoice_id -> Nullable<Uuid>,
+        salesperson_id -> Nullable<Uuid>,
+        invoice_date -> Date,
+        due_date -> Date,
+        currency -> Text,
+        exchange_rate -> Numeric,
+        amount -> Numeric,
+        tax_amount -> Numeric,
+        total_amount -> Numeric,
+        disputed -> Bool,
+        instalments -> Jsonb,
+        status -> Text,
+        status_reason -> Nullable<Text>,
+        posted_on -> Nullable<Date>,
+        cancelled_on -> Nullable<Date>,
+        open_amount -> Numeric,
+        closed_on -> Nullable<Date>,
+        next_due_on -> Nullable<Date>,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     jobs (name) {
         name -> Text,
         fence -> Int8,
@@ -462,25 +507,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    opportunities (id) {
-        id -> Uuid,
-        version -> Int8,
-        customer_id -> Uuid,
-        category -> Nullable<Text>,
-        product_id -> Nullable<Uuid>,
-        potential_amount -> Nullable<Numeric>,
-        next_step -> Text,
-        next_step_on -> Date,
-        owner_id -> Uuid,
-        status -> Text,
-        reason -> Nullable<Text>,
-        ended_at -> Nullable<Timestamptz>,
-        created_at -> Timestamptz,
-        updated_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
     order_lines (order_id, line_number) {
         order_id -> Uuid,
         line_number -> Int4,
@@ -521,11 +547,31 @@ diesel::table! {
         external_id -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
-        fulfilment_status -> Text,
-        billing_status -> Text,
-        payment_status -> Text,
-        credit_exceeded -> Bool,
-        invoiced_amount -> Numeric,
+    }
+}
+
+diesel::table! {
+    payments (id) {
+        id -> Uuid,
+        version -> Int8,
+        number -> Text,
+        customer_id -> Uuid,
+        received_on -> Date,
+        currency -> Text,
+        exchange_rate -> Numeric,
+        amount -> Numeric,
+        method -> Text,
+        note -> Nullable<Text>,
+        reversed_on -> Nullable<Date>,
+        reversal_reason -> Nullable<Text>,
+        unapplied_amount -> Numeric,
+        closed_on -> Nullable<Date>,
+        recorded_on -> Date,
+        salesperson_ids -> Array<Uuid>,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -552,6 +598,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    promises (id) {
+        id -> Uuid,
+        version -> Int8,
+        customer_id -> Uuid,
+        invoice_id -> Nullable<Uuid>,
+        made_by -> Uuid,
+        promised_on -> Date,
+        due_on -> Date,
+        currency -> Text,
+        amount -> Numeric,
+        status -> Text,
+        received_amount -> Numeric,
+        decided_on -> Nullable<Date>,
+        note -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     refresh_tokens (hash) {
         hash -> Bytea,
         family_id -> Uuid,
@@ -560,6 +626,26 @@ diesel::table! {
         expires_at -> Timestamptz,
         rotated_at -> Nullable<Timestamptz>,
         parent_hash -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
+    risk_cases (id) {
+        id -> Uuid,
+        version -> Int8,
+        customer_id -> Uuid,
+        owner_id -> Uuid,
+        trigger -> Text,
+        amount -> Numeric,
+        status -> Text,
+        measure -> Nullable<Text>,
+        measures -> Jsonb,
+        note -> Nullable<Text>,
+        recovered_amount -> Numeric,
+        opened_on -> Date,
+        closed_on -> Nullable<Date>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -594,25 +680,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    shipments (id) {
-        id -> Uuid,
-        version -> Int8,
-        number -> Text,
-        order_id -> Uuid,
-        status -> Text,
-        shipped_on -> Date,
-        delivered_on -> Nullable<Date>,
-        carrier -> Nullable<Text>,
-        tracking_number -> Nullable<Text>,
-        lines -> Jsonb,
-        source_system -> Nullable<Text>,
-        external_id -> Nullable<Text>,
-        created_at -> Timestamptz,
-        updated_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
     signing_keys (kid) {
         kid -> Text,
         private_key -> Bytea,
@@ -620,87 +687,6 @@ diesel::table! {
         created_at -> Timestamptz,
         signs_from -> Timestamptz,
         retires_at -> Nullable<Timestamptz>,
-    }
-}
-
-diesel::table! {
-    suggestions (id) {
-        id -> Uuid,
-        version -> Int8,
-        customer_id -> Uuid,
-        contact_id -> Nullable<Uuid>,
-        visit_id -> Nullable<Uuid>,
-        category -> Text,
-        text -> Text,
-        attachment_ids -> Array<Uuid>,
-        reporter_id -> Nullable<Uuid>,
-        status -> Text,
-        answer -> Nullable<Text>,
-        answered_by -> Nullable<Uuid>,
-        answered_at -> Nullable<Timestamptz>,
-        created_at -> Timestamptz,
-        updated_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    survey_invitations (id) {
-        id -> Uuid,
-        version -> Int8,
-        survey_id -> Uuid,
-        customer_id -> Uuid,
-        contact_id -> Nullable<Uuid>,
-        tier -> Nullable<Text>,
-        region -> Nullable<Text>,
-        invited_by -> Uuid,
-        expires_at -> Timestamptz,
-        answered_at -> Nullable<Timestamptz>,
-        created_at -> Timestamptz,
-        updated_at -> Timestamptz,
-        token_hash -> Bytea,
-    }
-}
-
-diesel::table! {
-    survey_responses (id) {
-        id -> Uuid,
-        version -> Int8,
-        survey_id -> Uuid,
-        invitation_id -> Uuid,
-        customer_id -> Uuid,
-        contact_id -> Nullable<Uuid>,
-        tier -> Nullable<Text>,
-        region -> Nullable<Text>,
-        owner_id -> Nullable<Uuid>,
-        language -> Text,
-        answers -> Jsonb,
-        score -> Nullable<Int2>,
-        nps -> Nullable<Int2>,
-        low -> Bool,
-        follow_up_id -> Nullable<Uuid>,
-        created_at -> Timestamptz,
-        updated_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    surveys (id) {
-        id -> Uuid,
-        version -> Int8,
-        title_zh -> Text,
-        title_en -> Text,
-        kind -> Text,
-        questions -> Jsonb,
-        link_days -> Int4,
-        status -> Text,
-        authored_by -> Uuid,
-        opened_at -> Nullable<Timestamptz>,
-        closed_at -> Nullable<Timestamptz>,
-        created_at -> Timestamptz,
-        updated_at -> Timestamptz,
-        dispatch_due_on -> Nullable<Date>,
-        dispatched_at -> Nullable<Timestamptz>,
-        dispatched_by -> Nullable<Uuid>,
     }
 }
 
@@ -744,32 +730,6 @@ diesel::table! {
         parent_id -> Nullable<Uuid>,
         source_system -> Nullable<Text>,
         external_id -> Nullable<Text>,
-        created_at -> Timestamptz,
-        updated_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    terms_requests (id) {
-        id -> Uuid,
-        version -> Int8,
-        customer_id -> Uuid,
-        status -> Text,
-        payment_days -> Int4,
-        credit_limit -> Numeric,
-        price_list -> Nullable<Text>,
-        delivery_term -> Nullable<Text>,
-        min_order_amount -> Nullable<Numeric>,
-        returns_policy -> Nullable<Text>,
-        deposit_percent -> Nullable<Numeric>,
-        valid_from -> Date,
-        reason -> Text,
-        requested_by -> Uuid,
-        investigation_id -> Nullable<Uuid>,
-        decided_by -> Nullable<Uuid>,
-        decided_at -> Nullable<Timestamptz>,
-        decision_reason -> Nullable<Text>,
-        applied_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
     }
@@ -867,16 +827,40 @@ diesel::table! {
         external_id -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
-        in_fence -> Bool,
     }
 }
 
+diesel::table! {
+    write_off_requests (id) {
+        id -> Uuid,
+        version -> Int8,
+        invoice_id -> Uuid,
+        customer_id -> Uuid,
+        risk_case_id -> Nullable<Uuid>,
+        currency -> Text,
+        amount -> Numeric,
+        reason -> Text,
+        requested_by -> Uuid,
+        status -> Text,
+        decided_by -> Nullable<Uuid>,
+        decided_on -> Nullable<Date>,
+        decision_note -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::joinable!(allocations -> payments (payment_id));
+diesel::joinable!(allocations -> write_off_requests (write_off_id));
 diesel::joinable!(attachment_links -> attachments (attachment_id));
 diesel::joinable!(attachments -> attachment_blobs (blob_id));
 diesel::joinable!(cashflow_advice -> users (author_id));
 diesel::joinable!(cashflow_advice -> visits (visit_id));
 diesel::joinable!(coaching_notes -> users (author_id));
 diesel::joinable!(coaching_notes -> visits (visit_id));
+diesel::joinable!(collection_tasks -> customers (customer_id));
+diesel::joinable!(collection_tasks -> invoices (invoice_id));
+diesel::joinable!(collection_tasks -> users (assignee_id));
 diesel::joinable!(complaint_clocks -> complaints (complaint_id));
 diesel::joinable!(complaint_proposals -> complaints (complaint_id));
 diesel::joinable!(complaint_settlements -> complaints (complaint_id));
@@ -886,51 +870,48 @@ diesel::joinable!(complaints -> orders (order_id));
 diesel::joinable!(complaints -> products (product_id));
 diesel::joinable!(complaints -> visits (visit_id));
 diesel::joinable!(contacts -> customers (customer_id));
-diesel::joinable!(credit_investigations -> customers (customer_id));
-diesel::joinable!(credit_overrides -> customers (customer_id));
+diesel::joinable!(control_balances -> customers (customer_id));
 diesel::joinable!(customer_credits -> customers (id));
 diesel::joinable!(customer_transfers -> customers (customer_id));
 diesel::joinable!(customers -> territories (territory_id));
 diesel::joinable!(customers -> users (owner_id));
 diesel::joinable!(follow_ups -> customers (customer_id));
 diesel::joinable!(follow_ups -> users (assignee_id));
+diesel::joinable!(invoices -> customers (customer_id));
+diesel::joinable!(invoices -> orders (order_id));
+diesel::joinable!(invoices -> users (salesperson_id));
 diesel::joinable!(memberships -> teams (team_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(open_items -> customers (customer_id));
-diesel::joinable!(opportunities -> customers (customer_id));
-diesel::joinable!(opportunities -> products (product_id));
-diesel::joinable!(opportunities -> users (owner_id));
 diesel::joinable!(order_lines -> orders (order_id));
 diesel::joinable!(order_lines -> products (product_id));
 diesel::joinable!(orders -> customers (customer_id));
 diesel::joinable!(orders -> territories (territory_id));
+diesel::joinable!(payments -> customers (customer_id));
+diesel::joinable!(promises -> customers (customer_id));
+diesel::joinable!(promises -> invoices (invoice_id));
+diesel::joinable!(promises -> users (made_by));
 diesel::joinable!(refresh_tokens -> users (user_id));
+diesel::joinable!(risk_cases -> customers (customer_id));
+diesel::joinable!(risk_cases -> users (owner_id));
 diesel::joinable!(sales_entries -> customers (customer_id));
 diesel::joinable!(sales_entries -> orders (order_id));
 diesel::joinable!(sales_entries -> products (product_id));
 diesel::joinable!(sales_entries -> territories (territory_id));
 diesel::joinable!(sales_entries -> users (user_id));
-diesel::joinable!(shipments -> orders (order_id));
-diesel::joinable!(suggestions -> contacts (contact_id));
-diesel::joinable!(suggestions -> customers (customer_id));
-diesel::joinable!(suggestions -> users (reporter_id));
-diesel::joinable!(suggestions -> visits (visit_id));
-diesel::joinable!(survey_invitations -> customers (customer_id));
-diesel::joinable!(survey_invitations -> surveys (survey_id));
-diesel::joinable!(survey_responses -> customers (customer_id));
-diesel::joinable!(survey_responses -> follow_ups (follow_up_id));
-diesel::joinable!(survey_responses -> survey_invitations (invitation_id));
-diesel::joinable!(survey_responses -> surveys (survey_id));
-diesel::joinable!(terms_requests -> credit_investigations (investigation_id));
-diesel::joinable!(terms_requests -> customers (customer_id));
 diesel::joinable!(users -> teams (team_id));
 diesel::joinable!(visit_checks -> users (user_id));
 diesel::joinable!(visit_checks -> visits (visit_id));
 diesel::joinable!(visits -> customers (customer_id));
 diesel::joinable!(visits -> follow_ups (follow_up_id));
 diesel::joinable!(visits -> users (owner_id));
+diesel::joinable!(write_off_requests -> customers (customer_id));
+diesel::joinable!(write_off_requests -> invoices (invoice_id));
+diesel::joinable!(write_off_requests -> risk_cases (risk_case_id));
+diesel::joinable!(write_off_requests -> users (requested_by));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    allocations,
     api_clients,
     attachment_blobs,
     attachment_links,
@@ -938,6 +919,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     cashflow_advice,
     changes,
     coaching_notes,
+    collection_tasks,
     company,
     complaint_clocks,
     complaint_filing_years,
@@ -945,8 +927,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     complaint_settlements,
     complaints,
     contacts,
-    credit_investigations,
-    credit_overrides,
+    control_balances,
     customer_credits,
     customer_transfers,
     customers,
@@ -956,28 +937,26 @@ diesel::allow_tables_to_appear_in_same_query!(
     follow_ups,
     holidays,
     idempotency_keys,
+    invoices,
     jobs,
     login_failures,
     memberships,
     open_items,
-    opportunities,
     order_lines,
     orders,
+    payments,
     products,
+    promises,
     refresh_tokens,
+    risk_cases,
     sales_entries,
     secrets,
-    shipments,
     signing_keys,
-    suggestions,
-    survey_invitations,
-    survey_responses,
-    surveys,
     targets,
     teams,
-    terms_requests,
     territories,
     users,
     visit_checks,
     visits,
+    write_off_requests,
 );
