@@ -1,0 +1,195 @@
+//! What makes an invoice smaller, 核销 (S55): money, a credit note or a write-off, from a day on.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Date as SqlDate, Nullable, Numeric, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use platform::{Conn, Date, Money, Result, Tx};
+use schema::allocations;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A row of the table.
+#[derive(Debug, Clone, PartialEq, HasQuery, Insertable)]
+#[diesel(table_name = allocations, treat_none_as_default_value = false)]
+pub(crate) struct Row {
+    pub id: Uuid,
+    pub invoice_id: Uuid,
+    pub payment_id: Option<Uuid>,
+    pub credit_note_id: Option<Uuid>,
+    pub write_off_id: Option<Uuid>,
+    pub amount: Money,
+    pub allocated_on: Date,
+    pub reversed_on: Option<Date>,
+}
+
+/// What of a payment goes to which invoice, 核销
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Allocation {
+    pub id: Uuid,
+    pub invoice_id: Uuid,
+    pub amount: Money,
+    /// From this day on the invoice owes less
+    pub allocated_on: Date,
+    /// On this day it was taken back
+    pub reversed_on: Option<Date>,
+}
+
+impl Allocation {
+    pub fn new(invoice_id: Uuid, amount: Money, allocated_on: Date) -> Self {
+        Self { id: Uuid::now_v7(), invoice_id, amount, allocated_on, reversed_on: None }
+    }
+
+    pub(crate) fn of_payment(&self, payment: Uuid) -> Row {
+        Row { payment_id: Some(payment), ..self.row() }
+    }
+
+    pub(crate) fn of_credit_note(&self, credit_note: Uuid) -> Row {
+        Row { credit_note_id: Some(credit_note), ..self.row() }
+    }
+
+    pub(crate) fn of_write_off(&self, write_off: Uuid) -> Row {
+        Row { write_off_id: Some(write_off), ..self.row() }
+    }
+
+    fn row(&self) -> Row {
+        Row {
+            id: self.id,
+            invoice_id: self.invoice_id,
+            payment_id: None,
+            credit_note_id: None,
+            write_off_id: None,
+            amount: self.amount,
+            allocated_on: self.allocated_on,
+            reversed_on: self.reversed_on,
+        }
+    }
+}
+
+/// What all allocations of a document come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, QueryableByName)]
+pub(crate) struct Applied {
+    #[diesel(sql_type = SqlUuid)]
+    pub id: Uuid,
+    /// Without what was taken back
+    #[diesel(sql_type = Numeric)]
+    pub amount: Money,
+    /// When the last of them was made or taken back
+    #[diesel(sql_type = Nullable<SqlDate>)]
+    pub last_on: Option<Date>,
+}
+
+/// By which of its documents an allocation is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    Invoice,
+    CreditNote,
+}
+
+impl By {
+    fn column(self) -> &'static str {
+        match self {
+            Self::Invoice => "invoice_id",
+            Self::CreditNote => "credit_note_id",
+        }
+    }
+}
+
+/// What was applied to these documents, or of them.
+pub(crate) async fn applied(
+    conn: &mut Conn,
+    by: By,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, Applied>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let column = by.column();
+    let query = format!(
+        "select {column} as id,
+            coalesce(sum(amount) filter (where reversed_on is null), 0) as amount,
+            max(greatest(allocated_on, reversed_on)) as last_on
+        from allocations where {column} = any($1) group by {column}"
+    );
+    let rows = diesel::sql_query(query).bind::<Array<SqlUuid>, _>(ids);
+    let rows: Vec<Applied> = rows.load(conn).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}
+
+/// Those that lie on these invoices and have not been taken back.
+pub(crate) async fn active_on(conn: &mut Conn, invoices: &[Uuid]) -> Result<Vec<Row>> {
+    let rows = Row::query().filter(allocations::invoice_id.eq_any(invoices));
+    let rows = rows.filter(allocations::reversed_on.is_null()).order(allocations::id);
+    Ok(rows.load(conn).await?)
+}
+
+pub(crate) async fn insert(tx: &mut Tx, rows: &[Row]) -> Result<()> {
+    // A statement takes 65,535 parameters, and each of these rows has 8.
+    for rows in rows.chunks(5000) {
+        diesel::insert_into(allocations::table).values(rows).execute(tx.conn()).await?;
+    }
+    Ok(())
+}
+
+/// Replaces all allocations of these payments, as an ERP corrects them.
+pub(crate) async fn rewrite(tx: &mut Tx, payments: &[Uuid], rows: &[Row]) -> Result<()> {
+    let known = allocations::payment_id.eq_any(payments).assume_not_null();
+    diesel::delete(allocations::table.filter(known)).execute(tx.conn()).await?;
+    insert(tx, rows).await
+}
+
+/// What an ERP says of payments goes before what was used of credit notes by itself: shortens that
+/// where both together are more than the invoice, so that the order in which an ERP sends them does
+/// not matter. Answers the credit notes of which more is open now.
+pub(crate) async fn make_room(tx: &mut Tx, invoices: &[Uuid]) -> Result<Vec<Uuid>> {
+    let over = diesel::sql_query(
+        "select i.id, sum(a.amount) - i.total_amount as amount, max(a.allocated_on) as last_on
+        from allocations a join invoices i on i.id = a.invoice_id
+        where i.id = any($1) and a.reversed_on is null
+        group by i.id having sum(a.amount) > i.total_amount",
+    );
+    let over: Vec<Applied> = over.bind::<Array<SqlUuid>, _>(invoices).load(tx.conn()).await?;
+    let ids: Vec<Uuid> = over.iter().map(|it| it.id).collect();
+    let rows = if ids.is_empty() { vec![] } else { active_on(tx.conn(), &ids).await? };
+    let mut notes = vec![];
+    for Applied { id, amount: mut left, .. } in over {
+        let used = rows.iter().rev().filter(|it| it.invoice_id == id);
+        for (row, note) in used.filter_map(|it| Some((it, it.credit_note_id?))) {
+            let less = row.amount.min(left);
+            left.0 -= less.0;
+            let row_of = allocations::table.find(row.id);
+            if less == row.amount {
+                diesel::delete(row_of).execute(tx.conn()).await?;
+            } else if less > Money::ZERO {
+                let rest = allocations::amount.eq(Money(row.amount.0 - less.0));
+                diesel::update(row_of).set(rest).execute(tx.conn()).await?;
+            }
+            notes.push(note);
+        }
+    }
+    Ok(notes)
+}
+
+/// Takes these back from a day on, or from their own day if that is later.
+pub(crate) async fn take_back(tx: &mut Tx, ids: &[Uuid], on: Date) -> Result<()> {
+    diesel::sql_query(
+        "update allocations set reversed_on = greatest($2, allocated_on)
+        where id = any($1) and reversed_on is null",
+    )
+    .bind::<Array<SqlUuid>, _>(ids)
+    .bind::<SqlDate, _>(on)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Takes back what was used of a credit note, and answers of which invoices.
+pub(crate) async fn release(tx: &mut Tx, credit_note: Uuid, on: Date) -> Result<Vec<Uuid>> {
+    let used = allocations::credit_note_id.eq(credit_note).assume_not_null();
+    let used = Row::query().filter(used.and(allocations::reversed_on.is_null()));
+    let used: Vec<Row> = used.load(tx.conn()).await?;
+    take_back(tx, &used.iter().map(|it| it.id).collect::<Vec<_>>(), on).await?;
+    Ok(used.into_iter().map(|it| it.invoice_id).collect())
+}

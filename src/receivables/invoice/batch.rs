@@ -1,0 +1,299 @@
+//! Invoices from an ERP. A batch reports facts: `posted` unless told, amounts as they were sent.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+
+use auth::{Arrival, Caller, Draft, Imported, Keys};
+use company::{Company, exchange_rate::ExchangeRate};
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+use platform::batch::{Batch, Outcomes, Status};
+use platform::{Conn, Date, Error, Fault, Money, Number, Result, Tx};
+use schema::invoices;
+use uuid::Uuid;
+
+use super::facts::{InvoiceBatch, InvoiceItem};
+use super::rules::{Around, Corrected};
+use super::{Invoice, InvoiceStatus, db, settle};
+use crate::allocation::{self, Allocation};
+use crate::payment;
+
+/// Carries out a batch, and what follows from it.
+pub(super) async fn import(
+    tx: &mut Tx,
+    caller: &Caller,
+    batch: &Batch<InvoiceBatch>,
+) -> Result<Outcomes> {
+    let outcomes = auth::import::<Invoice, _>(tx, caller, batch).await?;
+    let written = |it: &Status| matches!(it, Status::Created | Status::Updated);
+    let written = outcomes.results.iter().filter(|it| written(&it.status));
+    follow(tx, &written.filter_map(|it| it.id).collect::<Vec<_>>()).await?;
+    Ok(outcomes)
+}
+
+/// Credit notes make their invoices smaller; what was paid on a cancelled invoice is taken back;
+/// credit and orders are told.
+async fn follow(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
+    let rows = db::load(tx.conn(), ids).await?;
+    let open = |it: &&Invoice| it.counts() && it.open_amount < Money::ZERO;
+    let notes: Vec<(&Invoice, Uuid)> =
+        rows.iter().filter(open).filter_map(|it| Some((it, it.corrects_invoice_id?))).collect();
+    let corrected: Vec<Uuid> = notes.iter().map(|it| it.1).collect();
+    let corrected = db::load(tx.conn(), &corrected).await?;
+    let mut room: HashMap<Uuid, (Money, Date)> =
+        corrected.iter().map(|it| (it.id, (it.open_amount, it.invoice_date))).collect();
+    let (mut made, mut touched) = (vec![], HashSet::new());
+    for (note, id) in notes {
+        let Some((left, day)) = room.get_mut(&id) else { continue };
+        let amount = Money(-note.open_amount.0).min(*left);
+        if amount > Money::ZERO {
+            left.0 -= amount.0;
+            let day = note.invoice_date.max(*day);
+            made.push(Allocation::new(id, amount, day).of_credit_note(note.id));
+            touched.extend([id, note.id]);
+        }
+    }
+    allocation::insert(tx, &made).await?;
+    let mut payments = vec![];
+    for it in rows.iter().filter(|it| it.cancelled_on.is_some() && it.posted_on.is_some()) {
+        let back = allocation::active_on(tx.conn(), &[it.id]).await?;
+        let day = it.cancelled_on.unwrap_or(tx.today);
+        allocation::take_back(tx, &back.iter().map(|it| it.id).collect::<Vec<_>>(), day).await?;
+        let used = allocation::release(tx, it.id, day).await?;
+        touched.extend(back.iter().filter_map(|it| it.credit_note_id).chain(used).chain([it.id]));
+        payments.extend(back.iter().filter_map(|it| it.payment_id));
+    }
+    let touched: Vec<Uuid> = touched.into_iter().collect();
+    settle::settle(tx, &touched).await?;
+    payment::settle(tx, &payments).await?;
+    let quiet: Vec<Invoice> = rows.iter().filter(|it| !touched.contains(&it.id)).cloned().collect();
+    settle::keep_all(tx, &quiet).await?;
+    let billed = rows.iter().filter(|it| it.status != InvoiceStatus::Draft);
+    db::bill(tx, &billed.filter_map(|it| it.order_id).collect::<Vec<_>>()).await
+}
+
+/// What invoices need to know, read once for all of them.
+pub struct Context {
+    currency: String,
+    rates: HashMap<(String, Date), Option<Number>>,
+    owners: HashMap<Uuid, Option<Uuid>>,
+    around: Around,
+    numbers: std::cell::RefCell<Vec<i64>>,
+}
+
+impl Imported for Invoice {
+    type Item = InvoiceItem;
+    type Context = Context;
+
+    /// Not locked yet: credit comes before invoices, and whose credit it is the items say.
+    async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
+        db::known(conn, caller, keys).await
+    }
+
+    async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
+        let currency = Company::load(tx.conn()).await?.currency;
+        let (mut orders, mut customers, mut ids) = (HashSet::new(), HashSet::new(), HashSet::new());
+        for Arrival { item: InvoiceItem { facts, .. }, before, .. } in arrivals {
+            let before = before.as_ref();
+            orders.extend(facts.order_id.flatten());
+            orders.extend(before.and_then(|it| it.order_id));
+            customers.extend(facts.customer_id);
+            customers.extend(before.map(|it| it.customer_id));
+            ids.extend(before.map(|it| it.id));
+            ids.extend(facts.corrects_invoice_id.flatten());
+            ids.extend(before.and_then(|it| it.corrects_invoice_id));
+        }
+        let (orders, customers): (Vec<_>, Vec<_>) =
+            (orders.into_iter().collect(), customers.into_iter().collect());
+        orders::order::lock(tx, &orders).await?;
+        let ids: Vec<Uuid> = ids.into_iter().collect();
+        let now = settle::hold(tx, &customers, &ids).await?;
+        let versions: HashMap<Uuid, i64> = now.iter().map(|it| (it.id, it.version)).collect();
+        let stale = |it: &Self| versions.get(&it.id) != Some(&it.version);
+        if arrivals.iter().filter_map(|it| it.before.as_ref()).any(stale) {
+            return Err(Error::unavailable("busy"));
+        }
+        let mut context = Context {
+            currency,
+            rates: HashMap::new(),
+            owners: customers::customer::owners(tx.conn(), customers).await?,
+            around: Around {
+                orders: orders::order::facts_of(tx.conn(), orders).await?,
+                invoices: now.iter().map(|it| (it.id, Corrected::from(it))).collect(),
+            },
+            numbers: Vec::new().into(),
+        };
+        let drafts: Vec<Self> = arrivals.iter().filter_map(|it| draft(it, &context).ok()).collect();
+        // Those of this batch as they will be, for the credit notes beside them.
+        context.around.invoices.extend(drafts.iter().map(|it| (it.id, Corrected::from(it))));
+        for it in &drafts {
+            if let Entry::Vacant(unknown) =
+                context.rates.entry((it.currency.clone(), it.invoice_date))
+            {
+                let (from, day) = unknown.key();
+                let rate = ExchangeRate::on(tx.conn(), from, &context.currency, *day).await?;
+                unknown.insert(rate);
+            }
+        }
+        let unnumbered = drafts.iter().filter(|it| it.number.is_empty()).count();
+        context.numbers = db::next_numbers(tx, unnumbered).await?.into();
+        Ok(context)
+    }
+
+    fn drafted(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {
+        let mut after = draft(arrival, context)?;
+        let before = arrival.before.as_ref();
+        let mut faults = vec![];
+        match context.rates.get(&(after.currency.clone(), after.invoice_date)).copied().flatten() {
+            Some(rate) if before.is_none_or(|it| it.posted_on.is_none()) => {
+                after.exchange_rate = rate;
+            }
+            Some(_) => {}
+            None => {
+                let why = "there is no rate on the invoice's day or before";
+                faults.push(Fault::new("/currency", "no_exchange_rate", why));
+            }
+        }
+        let corrected = after.corrects_invoice_id.and_then(|id| context.around.invoices.get(&id));
+        after.order_id = after.order_id.or(corrected.and_then(|it| it.order_id));
+        let why = "what is posted is corrected by a credit note";
+        let frozen = before.map(|it| it.frozen(&after)).unwrap_or_default();
+        faults.extend(
+            frozen.into_iter().map(|it| Fault::new(format!("/{it}"), "posted_immutable", why)),
+        );
+        let status = before.filter(|it| it.posted_on.is_some()).map(|it| it.status);
+        match (status, after.status) {
+            (Some(InvoiceStatus::Posted), InvoiceStatus::Draft)
+            | (Some(InvoiceStatus::Cancelled), InvoiceStatus::Posted | InvoiceStatus::Draft) => {
+                faults.push(Fault::new("/status", "posted_immutable", why));
+            }
+            _ => {}
+        }
+        if after.cancelled_on.is_some_and(|day| day > arrival.today) {
+            faults.push(Fault::new("/cancelled_on", "range", "not in the future"));
+        }
+        faults.extend(after.faults(&context.around));
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        if after.number.is_empty() {
+            let number = context.numbers.borrow_mut().pop().unwrap_or_default();
+            after.number = db::named(after.kind, arrival.today, number);
+        }
+        Ok(after)
+    }
+
+    async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
+        for drafts in drafts.chunks(1000) {
+            upsert(tx, drafts).await?;
+            let corrected = drafts.iter().filter_map(|it| it.after.corrects_invoice_id);
+            db::check_given_back(tx, &corrected.collect::<Vec<_>>()).await?;
+        }
+        Ok(())
+    }
+
+    fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+
+    fn parent(&self) -> Option<Uuid> {
+        self.corrects_invoice_id
+    }
+}
+
+/// The invoice as the item wants it.
+fn draft(arrival: &Arrival<Invoice>, context: &Context) -> Result<Invoice, Vec<Fault>> {
+    let Arrival { item, before, id, now, today, .. } = arrival;
+    let facts = &item.facts;
+    let amount = facts.amount.or(facts.total_amount);
+    let mut it = match (before, facts.customer_id, facts.invoice_date, amount) {
+        (Some(before), ..) => before.clone(),
+        (None, Some(customer), Some(day), Some(_)) => Invoice {
+            invoice_date: day,
+            due_date: day,
+            salesperson_id: context.owners.get(&customer).copied().flatten(),
+            ..Invoice::blank(*id, customer, *now, *today)
+        },
+        (None, customer, day, amount) => {
+            let sent = [customer.is_some(), day.is_some(), amount.is_some()];
+            let missing = ["customer_id", "invoice_date", "amount"].into_iter().zip(sent);
+            let fault = |name| Fault::new(format!("/{name}"), "required", "a new invoice needs it");
+            return Err(missing.filter(|it| !it.1).map(|it| fault(it.0)).collect());
+        }
+    };
+    it.source_system = Some(arrival.source_system.clone());
+    it.external_id = Some(item.key.external_id.clone());
+    it.apply_facts(facts);
+    if let Some(customer) = facts.customer_id {
+        it.customer_owner_id = context.owners.get(&customer).copied().flatten();
+    }
+    if it.currency.is_empty() {
+        let order = it.order_id.and_then(|id| context.around.orders.get(&id));
+        it.currency.clone_from(order.map_or(&context.currency, |order| &order.currency));
+    }
+    let status = facts.status.unwrap_or(match before {
+        Some(before) => before.status,
+        None => InvoiceStatus::Posted,
+    });
+    let was = before.as_ref().map_or(InvoiceStatus::Draft, |it| it.status);
+    it.status = status;
+    match status {
+        InvoiceStatus::Posted if was == InvoiceStatus::Posted => it.next_due_on = it.next_due(),
+        InvoiceStatus::Posted => {
+            it.posted_on = Some(*today);
+            it = it.settled(None);
+        }
+        InvoiceStatus::Cancelled if was != InvoiceStatus::Cancelled => {
+            it.cancelled_on = Some(facts.cancelled_on.unwrap_or(*today));
+            it = it.settled(None);
+        }
+        InvoiceStatus::Draft | InvoiceStatus::Cancelled => {}
+    }
+    Ok(it)
+}
+
+/// New and changed rows in one statement; ids decide which is which.
+async fn upsert(tx: &mut Tx, drafts: &[&Draft<Invoice>]) -> Result<()> {
+    let rows: Vec<&Invoice> = drafts.iter().map(|it| &it.after).collect();
+    diesel::insert_into(invoices::table)
+        .values(rows)
+        .on_conflict(invoices::id)
+        .do_update()
+        .set((
+            (
+                invoices::version.eq(excluded(invoices::version)),
+                invoices::kind.eq(excluded(invoices::kind)),
+                invoices::number.eq(excluded(invoices::number)),
+                invoices::customer_id.eq(excluded(invoices::customer_id)),
+                invoices::order_id.eq(excluded(invoices::order_id)),
+                invoices::corrects_invoice_id.eq(excluded(invoices::corrects_invoice_id)),
+                invoices::salesperson_id.eq(excluded(invoices::salesperson_id)),
+                invoices::invoice_date.eq(excluded(invoices::invoice_date)),
+                invoices::due_date.eq(excluded(invoices::due_date)),
+                invoices::currency.eq(excluded(invoices::currency)),
+                invoices::exchange_rate.eq(excluded(invoices::exchange_rate)),
+                invoices::amount.eq(excluded(invoices::amount)),
+                invoices::tax_amount.eq(excluded(invoices::tax_amount)),
+            ),
+            (
+                invoices::total_amount.eq(excluded(invoices::total_amount)),
+                invoices::disputed.eq(excluded(invoices::disputed)),
+                invoices::instalments.eq(excluded(invoices::instalments)),
+                invoices::status.eq(excluded(invoices::status)),
+                invoices::status_reason.eq(excluded(invoices::status_reason)),
+                invoices::posted_on.eq(excluded(invoices::posted_on)),
+                invoices::cancelled_on.eq(excluded(invoices::cancelled_on)),
+                invoices::open_amount.eq(excluded(invoices::open_amount)),
+                invoices::closed_on.eq(excluded(invoices::closed_on)),
+                invoices::next_due_on.eq(excluded(invoices::next_due_on)),
+                invoices::source_system.eq(excluded(invoices::source_system)),
+                invoices::external_id.eq(excluded(invoices::external_id)),
+                invoices::updated_at.eq(excluded(invoices::updated_at)),
+            ),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(db::refused)?;
+    Ok(())
+}

@@ -1,0 +1,295 @@
+//! The queries on invoices. Each that answers a caller starts at `visible_to`.
+
+use std::collections::HashMap;
+
+use auth::{Caller, reference};
+use diesel::dsl::sql;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Numeric, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use platform::{Change, Conn, Date, Error, Fault, List, Money, Resource, Result, Tx};
+use schema::invoices;
+use uuid::Uuid;
+
+use super::rules::{Around, Corrected};
+use super::{Invoice, InvoiceFilter, InvoiceKind, InvoicePage, InvoiceSort};
+use crate::reach::ByAccount;
+
+/// The salesperson or the customer's owner in reach; all of them for finance.
+pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
+    ByAccount::of(
+        caller,
+        &[
+            "(invoices.salesperson_id = any(",
+            ") or invoices.customer_id in (select id from customers where owner_id = any(",
+            ")))",
+        ],
+    )
+}
+
+auth::find! {
+    /// The visible lookup of references to invoices.
+    find_invoices in invoices, visible_to
+}
+
+fn matching<'a>(
+    caller: &'a Caller,
+    filter: &'a InvoiceFilter,
+    today: Date,
+) -> invoices::BoxedQuery<'a, Pg> {
+    let mut query = invoices::table.filter(visible_to(caller)).into_boxed();
+    if let Some(customer) = filter.customer_id {
+        query = query.filter(invoices::customer_id.eq(customer));
+    }
+    if let Some(order) = filter.order_id {
+        query = query.filter(invoices::order_id.eq(order));
+    }
+    if let Some(person) = filter.salesperson_id {
+        query = query.filter(invoices::salesperson_id.eq(person));
+    }
+    if let Some(corrected) = filter.corrects_invoice_id {
+        query = query.filter(invoices::corrects_invoice_id.eq(corrected));
+    }
+    if let Some(kind) = filter.kind {
+        query = query.filter(invoices::kind.eq(kind));
+    }
+    if let Some(statuses) = &filter.status {
+        query = query.filter(invoices::status.eq_any(statuses));
+    }
+    if let Some(number) = &filter.number {
+        query = query.filter(invoices::number.eq(number));
+    }
+    query = match filter.open {
+        Some(true) => query.filter(invoices::open_amount.ne(Money::ZERO)),
+        Some(false) => query.filter(invoices::open_amount.eq(Money::ZERO)),
+        None => query,
+    };
+    let late = invoices::next_due_on.lt(today).assume_not_null();
+    query = match filter.overdue {
+        Some(true) => query.filter(late),
+        Some(false) => query.filter(invoices::next_due_on.is_null().or(diesel::dsl::not(late))),
+        None => query,
+    };
+    if let Some(disputed) = filter.disputed {
+        query = query.filter(invoices::disputed.eq(disputed));
+    }
+    if let Some(day) = filter.invoice_date_from {
+        query = query.filter(invoices::invoice_date.ge(day));
+    }
+    if let Some(day) = filter.invoice_date_to {
+        query = query.filter(invoices::invoice_date.lt(day));
+    }
+    if let Some(day) = filter.due_date_from {
+        query = query.filter(invoices::due_date.ge(day));
+    }
+    if let Some(day) = filter.due_date_to {
+        query = query.filter(invoices::due_date.lt(day));
+    }
+    query
+}
+
+impl Invoice {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<InvoiceFilter>,
+        today: Date,
+    ) -> Result<InvoicePage> {
+        use invoices::{due_date, id, invoice_date};
+        let filter = reference::filter(conn, caller, list).await?;
+        let query = matching(caller, &filter, today).limit(list.fetch());
+        let total = if list.counted {
+            Some(matching(caller, &filter, today).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let by_day = |it: &Self| (it.invoice_date, it.id);
+        match filter.sort.unwrap_or(InvoiceSort::LatestFirst) {
+            InvoiceSort::LatestFirst => {
+                let rows = query
+                    .filter(list.before::<Date, _, _>(invoice_date, id)?)
+                    .order((invoice_date.desc(), id.desc()));
+                list.page(rows.select(Self::as_select()).load(conn).await?, total, by_day)
+            }
+            InvoiceSort::OldestFirst => {
+                let rows = query.filter(list.after::<Date, _, _>(invoice_date, id)?);
+                let rows = rows.order((invoice_date, id));
+                list.page(rows.select(Self::as_select()).load(conn).await?, total, by_day)
+            }
+            InvoiceSort::EarliestDue => {
+                let rows = query.filter(list.after::<Date, _, _>(due_date, id)?);
+                let rows = rows.order((due_date, id)).select(Self::as_select());
+                list.page(rows.load(conn).await?, total, |it: &Self| (it.due_date, it.id))
+            }
+        }
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = Self::query().filter(visible_to(caller)).filter(invoices::id.eq(id));
+        Ok(row.first(conn).await?)
+    }
+
+    /// Stores a new one.
+    pub(super) async fn insert(&self, tx: &mut Tx) -> Result<()> {
+        let insert = diesel::insert_into(invoices::table).values(self);
+        insert.execute(tx.conn()).await.map_err(refused)?;
+        tx.record(Change::created(self)).await
+    }
+
+    /// Stores what it has become, if that is anything new.
+    pub(super) async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+        let after = self.next(after, tx.now);
+        if after != *self {
+            let update = diesel::update(invoices::table.find(self.id)).set(&after);
+            update.execute(tx.conn()).await.map_err(refused)?;
+            tx.record(Change::updated(self, &after)).await?;
+        }
+        Ok(after)
+    }
+}
+
+/// These invoices, in the order of their ids. For the service itself: ids come from rows that are
+/// there, or from references that the caller may see.
+pub async fn load(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Invoice>> {
+    if ids.is_empty() {
+        return Ok(vec![]);
+    }
+    let rows = Invoice::query().filter(invoices::id.eq_any(ids)).order(invoices::id);
+    Ok(rows.load(conn).await?)
+}
+
+/// The open invoices of a customer in a currency. For the service itself.
+pub(crate) async fn open_of(conn: &mut Conn, customer: Uuid, currency: &str) -> Result<Vec<Uuid>> {
+    let open = invoices::table
+        .filter(invoices::customer_id.eq(customer))
+        .filter(invoices::posted_on.is_not_null().and(invoices::closed_on.is_null()))
+        .filter(invoices::currency.eq(currency).and(invoices::open_amount.gt(Money::ZERO)));
+    Ok(open.select(invoices::id).load(conn).await?)
+}
+
+/// All documents of a customer, in the order of their ids.
+pub(super) async fn ids_of(conn: &mut Conn, customer: Uuid) -> Result<Vec<Uuid>> {
+    let rows = invoices::table.filter(invoices::customer_id.eq(customer)).order(invoices::id);
+    Ok(rows.select(invoices::id).load(conn).await?)
+}
+
+/// The rows of these keys that are there and visible.
+pub(super) async fn known(
+    conn: &mut Conn,
+    caller: &Caller,
+    keys: &auth::Keys<'_>,
+) -> Result<Vec<Invoice>> {
+    let known = invoices::source_system.eq(keys.source_system).assume_not_null();
+    let known = known.and(invoices::external_id.eq_any(&keys.external_ids).assume_not_null());
+    let rows = Invoice::query().filter(visible_to(caller)).order(invoices::id);
+    if keys.ids.is_empty() {
+        return Ok(rows.filter(known).load(conn).await?);
+    }
+    Ok(rows.filter(known.or(invoices::id.eq_any(&keys.ids))).load(conn).await?)
+}
+
+/// Locks these rows, in the order of their ids.
+pub(super) async fn lock(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
+    if !ids.is_empty() {
+        let rows = invoices::table.filter(invoices::id.eq_any(ids)).order(invoices::id);
+        rows.select(invoices::id).for_update().load::<Uuid>(tx.conn()).await?;
+    }
+    Ok(())
+}
+
+/// What these invoices refer to.
+pub(super) async fn around(conn: &mut Conn, invoices: &[&Invoice]) -> Result<Around> {
+    let orders = invoices.iter().filter_map(|it| it.order_id);
+    let orders = orders::order::facts_of(conn, orders).await?;
+    let corrected: Vec<Uuid> = invoices.iter().filter_map(|it| it.corrects_invoice_id).collect();
+    let corrected = load(conn, &corrected).await?;
+    let corrected = corrected.iter().map(|it| (it.id, Corrected::from(it))).collect();
+    Ok(Around { orders, invoices: corrected })
+}
+
+/// The credit notes on an invoice together are not more than the invoice.
+pub(super) async fn check_given_back(tx: &mut Tx, corrected: &[Uuid]) -> Result<()> {
+    if corrected.is_empty() {
+        return Ok(());
+    }
+    let above = diesel::sql_query(
+        "select i.id from invoices i join invoices n on n.corrects_invoice_id = i.id
+        where i.id = any($1) and n.kind = 'credit_note' and n.status = 'posted'
+        group by i.id, i.total_amount having sum(n.total_amount) > i.total_amount",
+    );
+    let above: Vec<Id> = above.bind::<Array<SqlUuid>, _>(corrected).load(tx.conn()).await?;
+    if above.is_empty() {
+        return Ok(());
+    }
+    let why = "all credit notes on the invoice together are not more than it";
+    let fault = Fault::new("/corrects_invoice_id", "above_invoice", why);
+    Err(Error::invalid(vec![fault]).as_constraint("invoices_given_back_check"))
+}
+
+#[derive(QueryableByName)]
+struct Id {
+    #[diesel(sql_type = SqlUuid)]
+    #[allow(dead_code)]
+    id: Uuid,
+}
+
+/// Tells the orders what was invoiced of them, without what was given back.
+pub(super) async fn bill(tx: &mut Tx, orders: &[Uuid]) -> Result<()> {
+    #[derive(QueryableByName)]
+    struct Billed {
+        #[diesel(sql_type = SqlUuid)]
+        id: Uuid,
+        #[diesel(sql_type = Numeric)]
+        amount: Money,
+    }
+    if orders.is_empty() {
+        return Ok(());
+    }
+    let sums = diesel::sql_query(
+        "select order_id as id, coalesce(sum(case kind when 'invoice' then total_amount
+            else -total_amount end) filter (where status = 'posted'), 0) as amount
+        from invoices where order_id = any($1) group by order_id order by order_id",
+    );
+    let sums: Vec<Billed> = sums.bind::<Array<SqlUuid>, _>(orders).load(tx.conn()).await?;
+    let mut sums: HashMap<Uuid, Money> = sums.into_iter().map(|it| (it.id, it.amount)).collect();
+    let mut orders = orders.to_vec();
+    orders.sort_unstable();
+    orders.dedup();
+    let all = orders.into_iter().map(|id| (id, sums.remove(&id).unwrap_or_default()));
+    orders::order::billed(tx, &all.collect::<Vec<_>>()).await
+}
+
+/// `IN-2026-000123` and `CN-2026-000124` for so many invoices; gaps are allowed.
+pub(super) async fn next_numbers(tx: &mut Tx, count: usize) -> Result<Vec<i64>> {
+    if count == 0 {
+        return Ok(vec![]);
+    }
+    let next = sql::<BigInt>("nextval('invoices_number_seq') from generate_series(1, ")
+        .bind::<BigInt, _>(i64::try_from(count).map_err(Error::internal)?)
+        .sql(")");
+    Ok(diesel::select(next).load(tx.conn()).await?)
+}
+
+pub(super) fn named(kind: InvoiceKind, today: Date, number: i64) -> String {
+    let prefix = match kind {
+        InvoiceKind::Invoice => "IN",
+        InvoiceKind::CreditNote => "CN",
+    };
+    format!("{prefix}-{}-{number:06}", today.0.year())
+}
+
+/// What only the database can know: another request was faster.
+pub(super) fn refused(error: diesel::result::Error) -> Error {
+    Error::from(error)
+        .on_constraint("invoices_number_key", "/number", "duplicate")
+        .on_constraint("invoices_external_id_key", "/external_id", "duplicate")
+        .on_constraint("invoices_customer_id_fkey", "/customer_id", "unknown_reference")
+        .on_constraint("invoices_order_id_fkey", "/order_id", "unknown_reference")
+        .on_constraint(
+            "invoices_corrects_invoice_id_fkey",
+            "/corrects_invoice_id",
+            "unknown_reference",
+        )
+        .on_constraint("invoices_open_amount_check", "/total_amount", "above_open_amount")
+}

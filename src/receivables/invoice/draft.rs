@@ -1,0 +1,195 @@
+//! What people do to invoices: write them, post them, change the little that may still change.
+
+use auth::{Body, Caller};
+use company::{Company, exchange_rate::ExchangeRate};
+use customers::customer::Customer;
+use platform::{Error, Fault, IfMatch, IfSent, Money, Result, Tx, set};
+use uuid::Uuid;
+
+use super::{
+    Invoice, InvoiceCancellation, InvoiceChanges, InvoiceDetails, InvoiceKind, InvoiceStatus,
+    NewInvoice, db, settle,
+};
+use crate::allocation::{self, Allocation};
+
+impl Invoice {
+    /// A draft. Nobody owes it before it is posted.
+    pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewInvoice>) -> Result<Self> {
+        let new = new.resolve(tx.conn(), caller).await?;
+        let mut it = Self {
+            kind: new.kind.unwrap_or(InvoiceKind::Invoice),
+            amount: new.amount,
+            ..Self::blank(Uuid::now_v7(), new.customer_id, tx.now, tx.today)
+        };
+        it.salesperson_id = it.customer(tx, caller).await?.owner_id;
+        it.detail(tx, &new.details).await?;
+        let number = db::next_numbers(tx, 1).await?[0];
+        it.number = db::named(it.kind, tx.today, number);
+        it.insert(tx).await?;
+        Ok(it)
+    }
+
+    /// A draft in full; of what is posted the days and the dispute.
+    pub async fn update(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfMatch,
+        changes: &Body<InvoiceChanges>,
+    ) -> Result<Self> {
+        let before = Self::held(tx, caller, id).await?;
+        based_on.check(&before, changes.fields())?;
+        let changes = changes.resolve(tx.conn(), caller).await?;
+        if before.status == InvoiceStatus::Cancelled {
+            return Err(before.wrong_status());
+        }
+        let mut after = before.clone();
+        if let Some(customer) = changes.customer_id.filter(|it| *it != before.customer_id) {
+            after.customer_id = customer;
+            after.customer(tx, caller).await?;
+        }
+        set(&mut after.amount, changes.amount.as_ref());
+        if before.counts() {
+            after.apply(&changes.details);
+            let frozen = before.frozen(&after);
+            if !frozen.is_empty() {
+                let detail = "a posted invoice is corrected by a credit note";
+                let error = Error::conflict("posted_immutable", detail);
+                return Err(error.member("fields", frozen));
+            }
+            after.check(tx).await?;
+            after.next_due_on = after.next_due();
+        } else {
+            after.detail(tx, &changes.details).await?;
+        }
+        let after = before.save(tx, after).await?;
+        if after.counts() {
+            settle::keep_all(tx, std::slice::from_ref(&after)).await?;
+        }
+        Ok(after)
+    }
+
+    /// From draft to posted: it is owed from now on. A credit note makes its invoice smaller.
+    pub async fn post(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfSent) -> Result<Self> {
+        let before = Self::held(tx, caller, id).await?;
+        based_on.check(&before)?;
+        let mut after = before.posted(tx.today)?;
+        after.check(tx).await?;
+        let given_back = after.corrects_invoice_id;
+        let mut allocation = None;
+        if let Some(corrected) = given_back {
+            let invoice = db::load(tx.conn(), &[corrected]).await?;
+            let day = invoice.first().map(|it| it.invoice_date.max(after.invoice_date));
+            let amount = invoice.first().map_or(Money::ZERO, |it| it.open_amount);
+            let amount = amount.min(after.total_amount);
+            if let Some(day) = day.filter(|_| amount > Money::ZERO) {
+                let used = Allocation::new(corrected, amount, day);
+                after =
+                    after.settled(Some(&allocation::Applied { id, amount, last_on: Some(day) }));
+                allocation = Some(used.of_credit_note(id));
+            }
+        }
+        let after = before.save(tx, after).await?;
+        allocation::insert(tx, allocation.as_slice()).await?;
+        db::check_given_back(tx, given_back.as_slice()).await?;
+        settle::settle(tx, given_back.as_slice()).await?;
+        settle::keep_all(tx, std::slice::from_ref(&after)).await?;
+        db::bill(tx, after.order_id.as_slice()).await?;
+        Ok(after)
+    }
+
+    /// A draft that is not needed.
+    pub async fn cancel(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        why: &InvoiceCancellation,
+    ) -> Result<Self> {
+        let before = Self::held(tx, caller, id).await?;
+        based_on.check(&before)?;
+        if before.status != InvoiceStatus::Draft {
+            return Err(before.wrong_status());
+        }
+        let after = Self {
+            status: InvoiceStatus::Cancelled,
+            status_reason: Some(why.reason.clone()),
+            cancelled_on: Some(tx.today),
+            ..before.clone()
+        };
+        before.save(tx, after.settled(None)).await
+    }
+
+    /// The invoice, locked with all that a change of it changes: its order, the customer's credit,
+    /// the invoice that it corrects.
+    async fn held(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
+        let seen = Self::find(tx.conn(), caller, id).await?;
+        orders::order::lock(tx, seen.order_id.as_slice()).await?;
+        let rows: Vec<Uuid> = seen.corrects_invoice_id.into_iter().chain([id]).collect();
+        settle::hold(tx, &[seen.customer_id], &rows).await?;
+        let now = Self::find(tx.conn(), caller, id).await?;
+        let key = |it: &Self| (it.order_id, it.customer_id, it.corrects_invoice_id);
+        // Somebody was faster, so that other rows would have to be locked.
+        if key(&now) == key(&seen) { Ok(now) } else { Err(Error::unavailable("busy")) }
+    }
+
+    /// The customer, who must be one to sell to.
+    async fn customer(&mut self, tx: &mut Tx, caller: &Caller) -> Result<Customer> {
+        let unknown = || Error::invalid(vec![Fault::unknown_reference("/customer_id")]);
+        let customer = Customer::find(tx.conn(), caller, self.customer_id).await;
+        let customer = customer.map_err(|error| error.or(unknown))?;
+        if customer.merged_into_id.is_some() {
+            let why = "it is a part of another customer now";
+            let fault = Fault::new("/customer_id", "customer_merged", why);
+            return Err(Error::invalid(vec![fault]));
+        }
+        self.customer_owner_id = customer.owner_id;
+        Ok(customer)
+    }
+
+    fn apply(&mut self, details: &InvoiceDetails) {
+        set(&mut self.order_id, details.order_id.as_ref());
+        set(&mut self.corrects_invoice_id, details.corrects_invoice_id.as_ref());
+        set(&mut self.salesperson_id, details.salesperson_id.as_ref());
+        set(&mut self.invoice_date, details.invoice_date.as_ref());
+        set(&mut self.due_date, details.due_date.as_ref());
+        set(&mut self.currency, details.currency.as_ref());
+        set(&mut self.tax_amount, details.tax_amount.as_ref());
+        set(&mut self.disputed, details.disputed.as_ref());
+        if let Some(parts) = &details.instalments {
+            let mut parts = parts.clone();
+            parts.sort_by_key(|part| part.due_date);
+            self.instalments = parts.into();
+        }
+    }
+
+    /// Applies what a person entered to a draft, and computes what follows from it.
+    async fn detail(&mut self, tx: &mut Tx, details: &InvoiceDetails) -> Result<()> {
+        let day = self.invoice_date;
+        self.apply(details);
+        if details.due_date.is_none() && self.due_date == day {
+            let last = self.instalments.last().map(|part| part.due_date);
+            self.due_date = last.unwrap_or(self.invoice_date);
+        }
+        self.total_amount = Money(self.amount.0 + self.tax_amount.0);
+        let company = Company::load(tx.conn()).await?;
+        if self.currency.is_empty() {
+            let orders = orders::order::facts_of(tx.conn(), self.order_id).await?;
+            let of_order = self.order_id.and_then(|id| Some(orders.get(&id)?.currency.clone()));
+            self.currency = of_order.unwrap_or_else(|| company.currency.clone());
+        }
+        let pair = (self.currency.as_str(), company.currency.as_str());
+        let rate = ExchangeRate::required(tx.conn(), pair, self.invoice_date, "/currency").await?;
+        self.exchange_rate = rate;
+        self.check(tx).await
+    }
+
+    async fn check(&mut self, tx: &mut Tx) -> Result<()> {
+        let around = db::around(tx.conn(), &[&*self]).await?;
+        let corrected = self.corrects_invoice_id.and_then(|id| around.invoices.get(&id));
+        // What is given back is given back for the same order.
+        self.order_id = self.order_id.or(corrected.and_then(|it| it.order_id));
+        let faults = self.faults(&around);
+        if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
+    }
+}

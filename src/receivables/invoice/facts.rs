@@ -1,0 +1,117 @@
+//! What an ERP says of an invoice.
+
+use auth::{Reference, Refers};
+use platform::batch::ItemKey;
+use platform::{Date, Money, batch, sent, set};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{Instalment, Invoice, InvoiceKind, InvoiceStatus, REFERENCES};
+
+/// An invoice as its ERP knows it: absent fields stay, null clears, instalments are replaced whole.
+/// A new one needs customer, date and an amount.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct InvoiceItem {
+    #[serde(flatten)]
+    pub(super) key: ItemKey,
+    #[serde(flatten)]
+    pub(super) facts: InvoiceFacts,
+}
+
+/// What an ERP can say of an invoice.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct InvoiceFacts {
+    /// `invoice` unless told
+    #[schema(inline, nullable = false)]
+    pub(super) kind: Option<InvoiceKind>,
+    #[schema(min_length = 1, max_length = 60, nullable = false)]
+    pub(super) number: Option<String>,
+    #[schema(nullable = false)]
+    pub(super) customer_id: Option<Uuid>,
+    #[serde(deserialize_with = "sent")]
+    pub(super) order_id: Option<Option<Uuid>>,
+    /// Of a credit note: not more than this invoice
+    #[serde(deserialize_with = "sent")]
+    pub(super) corrects_invoice_id: Option<Option<Uuid>>,
+    /// The customer's owner unless told
+    #[serde(deserialize_with = "sent")]
+    pub(super) salesperson_id: Option<Option<Uuid>>,
+    #[schema(nullable = false)]
+    pub(super) invoice_date: Option<Date>,
+    /// The last instalment's or the invoice's own day unless told
+    #[schema(nullable = false)]
+    pub(super) due_date: Option<Date>,
+    /// The order's or the company's unless told
+    #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
+    pub(super) currency: Option<String>,
+    /// Net
+    #[schema(nullable = false)]
+    pub(super) amount: Option<Money>,
+    #[schema(nullable = false)]
+    pub(super) tax_amount: Option<Money>,
+    /// amount + tax unless told
+    #[schema(nullable = false)]
+    pub(super) total_amount: Option<Money>,
+    #[schema(nullable = false)]
+    pub(super) disputed: Option<bool>,
+    #[schema(max_items = 120, nullable = false)]
+    pub(super) instalments: Option<Vec<Instalment>>,
+    /// `posted` unless told
+    #[schema(inline, nullable = false)]
+    pub(super) status: Option<InvoiceStatus>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(max_length = 500)]
+    pub(super) status_reason: Option<Option<String>>,
+    /// Today unless told, of what is cancelled
+    #[schema(nullable = false)]
+    pub(super) cancelled_on: Option<Date>,
+}
+
+impl Refers for InvoiceItem {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+
+batch! {
+    /// Invoices and credit notes of one source system. Their order does not matter.
+    InvoiceBatch of InvoiceItem
+}
+
+impl Invoice {
+    pub(super) fn apply_facts(&mut self, facts: &InvoiceFacts) {
+        set(&mut self.kind, facts.kind.as_ref());
+        set(&mut self.number, facts.number.as_ref());
+        set(&mut self.customer_id, facts.customer_id.as_ref());
+        set(&mut self.order_id, facts.order_id.as_ref());
+        set(&mut self.corrects_invoice_id, facts.corrects_invoice_id.as_ref());
+        set(&mut self.salesperson_id, facts.salesperson_id.as_ref());
+        set(&mut self.invoice_date, facts.invoice_date.as_ref());
+        set(&mut self.currency, facts.currency.as_ref());
+        set(&mut self.disputed, facts.disputed.as_ref());
+        set(&mut self.status_reason, facts.status_reason.as_ref());
+        set(&mut self.tax_amount, facts.tax_amount.as_ref());
+        match (facts.amount, facts.total_amount) {
+            (Some(amount), _) => self.amount = amount,
+            (None, Some(total)) if self.version == 1 && self.amount == Money::ZERO => {
+                self.amount = Money(total.0 - self.tax_amount.0);
+            }
+            (None, _) => {}
+        }
+        let parts = facts.amount.is_some() || facts.tax_amount.is_some();
+        match facts.total_amount {
+            Some(total) => self.total_amount = total,
+            None if parts => self.total_amount = Money(self.amount.0 + self.tax_amount.0),
+            None => {}
+        }
+        if let Some(parts) = &facts.instalments {
+            let mut parts = parts.clone();
+            parts.sort_by_key(|part| part.due_date);
+            self.instalments = parts.into();
+        }
+        let last = self.instalments.last().map(|part| part.due_date);
+        let new = facts.invoice_date.is_some() && self.due_date == self.invoice_date;
+        let day = facts.due_date.or(last.filter(|_| new));
+        set(&mut self.due_date, day.as_ref());
+    }
+}

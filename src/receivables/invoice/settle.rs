@@ -1,0 +1,157 @@
+//! What is open of invoices, kept in step with what is applied to them, and with what credit knows
+//! of the customer.
+
+use std::collections::HashMap;
+
+use company::exchange_rate::converted;
+use credit::open_item::{OpenItem, OpenKind};
+use customers::customer::Customer;
+use diesel::prelude::*;
+use diesel::sql_types::{
+    Array, BigInt, Date as SqlDate, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid,
+};
+use diesel_async::RunQueryDsl;
+use platform::{Change, Conn, Error, Money, Resource, Result, Tx};
+use uuid::Uuid;
+
+use super::{Invoice, InvoiceKind, db};
+use crate::allocation::{self, Applied, By};
+
+/// Locks the credit of these customers and then these invoices, by their ids, as everything does
+/// that changes what is owed (orders before, payments after it). Answers the invoices as of then.
+pub(crate) async fn hold(
+    tx: &mut Tx,
+    customers: &[Uuid],
+    invoices: &[Uuid],
+) -> Result<Vec<Invoice>> {
+    let mut customers = customers.to_vec();
+    customers.sort_unstable();
+    customers.dedup();
+    credit::check::lock(tx, &customers).await?;
+    db::lock(tx, invoices).await?;
+    // A statement of its own: the rows as of the lock, not as of before it was waited for.
+    db::load(tx.conn(), invoices).await
+}
+
+/// Computes anew what is open of these invoices, which are locked, and records what changed.
+pub(crate) async fn settle(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Invoice>> {
+    let rows = db::load(tx.conn(), ids).await?;
+    let applied = applied_to(tx.conn(), &rows).await?;
+    let (mut changed, mut records, mut all) = (vec![], vec![], vec![]);
+    for before in rows {
+        let after = before.next(before.settled(applied.get(&before.id)), tx.now);
+        if after != before {
+            records.push(Change::updated(&before, &after)?);
+            changed.push(after.clone());
+        }
+        all.push(after);
+    }
+    write(tx, &changed).await?;
+    tx.record_all(&records).await?;
+    keep_all(tx, &all).await?;
+    Ok(all)
+}
+
+/// What was applied to invoices, and used of credit notes.
+async fn applied_to(conn: &mut Conn, rows: &[Invoice]) -> Result<HashMap<Uuid, Applied>> {
+    let (notes, invoices): (Vec<&Invoice>, Vec<&Invoice>) =
+        rows.iter().partition(|it| it.kind == InvoiceKind::CreditNote);
+    let ids = |rows: Vec<&Invoice>| rows.iter().map(|it| it.id).collect::<Vec<_>>();
+    let mut applied = allocation::applied(conn, By::Invoice, &ids(invoices)).await?;
+    applied.extend(allocation::applied(conn, By::CreditNote, &ids(notes)).await?);
+    Ok(applied)
+}
+
+async fn write(tx: &mut Tx, rows: &[Invoice]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let update = diesel::sql_query(
+        "update invoices set version = it.version, open_amount = it.open_amount,
+            closed_on = it.closed_on, next_due_on = it.next_due_on, updated_at = $6
+        from unnest($1, $2, $3, $4, $5) as it (id, version, open_amount, closed_on, next_due_on)
+        where invoices.id = it.id",
+    )
+    .bind::<Array<SqlUuid>, _>(column(rows, |it| it.id))
+    .bind::<Array<BigInt>, _>(column(rows, |it| it.version))
+    .bind::<Array<Numeric>, _>(column(rows, |it| it.open_amount))
+    .bind::<Array<Nullable<SqlDate>>, _>(column(rows, |it| it.closed_on))
+    .bind::<Array<Nullable<SqlDate>>, _>(column(rows, |it| it.next_due_on))
+    .bind::<Timestamptz, _>(tx.now);
+    let refused = |error| {
+        let error = Error::from(error);
+        error.on_constraint("invoices_open_amount_check", "/allocations", "above_open_amount")
+    };
+    update.execute(tx.conn()).await.map_err(refused)?;
+    Ok(())
+}
+
+fn column<T>(rows: &[Invoice], value: impl Fn(&Invoice) -> T) -> Vec<T> {
+    rows.iter().map(value).collect()
+}
+
+/// Tells credit what is open, in the company's currency.
+pub(crate) async fn keep_all(tx: &mut Tx, rows: &[Invoice]) -> Result<()> {
+    let item = |it: &Invoice| OpenItem {
+        kind: OpenKind::Invoice,
+        source_id: it.id,
+        customer_id: it.customer_id,
+        due_on: it.next_due_on,
+        amount: converted(it.open_amount, it.exchange_rate),
+    };
+    credit::open_item::keep(tx, &rows.iter().map(item).collect::<Vec<_>>()).await
+}
+
+/// A document whose kept amount is not what its allocations make.
+#[derive(Debug, QueryableByName)]
+pub struct Difference {
+    #[diesel(sql_type = SqlUuid)]
+    pub id: Uuid,
+    #[diesel(sql_type = Text)]
+    pub number: String,
+    #[diesel(sql_type = Numeric)]
+    pub kept: Money,
+    #[diesel(sql_type = Numeric)]
+    pub computed: Money,
+}
+
+/// Computes what is open of all invoices anew, and answers where that is not what is kept.
+pub async fn differences(conn: &mut Conn) -> Result<Vec<Difference>> {
+    let query = diesel::sql_query(
+        "with applied as (
+            select id, sum(amount) as amount from (
+                select invoice_id as id, amount from allocations where reversed_on is null
+                union all
+                select credit_note_id, amount from allocations
+                where reversed_on is null and credit_note_id is not null
+            ) as parts group by id
+        ),
+        computed as (
+            select i.id, number, open_amount as kept, closed_on, case
+                when status <> 'posted' then 0
+                when kind = 'invoice' then total_amount - coalesce(a.amount, 0)
+                else coalesce(a.amount, 0) - total_amount
+            end as computed, posted_on
+            from invoices i left join applied a on a.id = i.id
+        )
+        select id, number, kept, computed from computed
+        where kept <> computed or (posted_on is not null and (closed_on is null) <> (kept <> 0))
+        order by id",
+    );
+    Ok(query.load(conn).await?)
+}
+
+/// The loser's invoices are the winner's from now on.
+pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
+    let ids = db::ids_of(tx.conn(), loser.id).await?;
+    let mut all = vec![];
+    for before in hold(tx, &[winner.id, loser.id], &ids).await? {
+        let after = Invoice {
+            customer_id: winner.id,
+            customer_owner_id: winner.owner_id,
+            ..before.clone()
+        };
+        all.push(before.save(tx, after).await?);
+    }
+    keep_all(tx, &all).await
+}

@@ -1,0 +1,313 @@
+//! Payments from an ERP. A batch reports facts; references, currencies and sums must be right.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+
+use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use company::{Company, exchange_rate::ExchangeRate};
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+use platform::batch::ItemKey;
+use platform::{Conn, Date, Error, Fault, Money, Number, Result, Tx, batch, sent, set};
+use schema::payments;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::rules::Invoices;
+use super::{NewAllocation, Payment, PaymentMethod, REFERENCES, db};
+use crate::allocation::{self, Allocation};
+use crate::invoice;
+
+/// A payment as its ERP knows it: absent fields stay, null clears, allocations are replaced whole.
+/// A new one needs customer, day and amount.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct PaymentItem {
+    #[serde(flatten)]
+    key: ItemKey,
+    #[serde(flatten)]
+    facts: PaymentFacts,
+}
+
+/// What an ERP can say of a payment.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct PaymentFacts {
+    #[schema(min_length = 1, max_length = 60, nullable = false)]
+    number: Option<String>,
+    #[schema(nullable = false)]
+    customer_id: Option<Uuid>,
+    #[schema(nullable = false)]
+    received_on: Option<Date>,
+    /// The company's unless told
+    #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
+    currency: Option<String>,
+    /// More than zero
+    #[schema(nullable = false)]
+    amount: Option<Money>,
+    #[schema(inline, nullable = false)]
+    method: Option<PaymentMethod>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(max_length = 500)]
+    note: Option<Option<String>>,
+    #[serde(deserialize_with = "sent")]
+    reversed_on: Option<Option<Date>>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(max_length = 500)]
+    reversal_reason: Option<Option<String>>,
+    #[schema(max_items = 500, nullable = false)]
+    allocations: Option<Vec<NewAllocation>>,
+}
+
+impl Refers for PaymentItem {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+
+batch! {
+    /// Payments of one source system. Their order does not matter.
+    PaymentBatch of PaymentItem
+}
+
+/// What payments need to know, read once for all of them.
+pub struct Context {
+    currency: String,
+    rates: HashMap<(String, Date), Option<Number>>,
+    owners: HashMap<Uuid, Option<Uuid>>,
+    invoices: Invoices,
+    numbers: std::cell::RefCell<Vec<String>>,
+}
+
+impl Imported for Payment {
+    type Item = PaymentItem;
+    type Context = Context;
+
+    /// Not locked yet: credit and invoices come before payments.
+    async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
+        db::known(conn, caller, keys).await
+    }
+
+    async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
+        let currency = Company::load(tx.conn()).await?.currency;
+        let (mut customers, mut used, mut ids) = (HashSet::new(), HashSet::new(), vec![]);
+        let (mut rates, mut unnumbered) = (HashMap::new(), 0);
+        for Arrival { item: PaymentItem { facts, .. }, before, today, .. } in arrivals {
+            let before = before.as_ref();
+            customers.extend(facts.customer_id);
+            customers.extend(before.map(|it| it.customer_id));
+            used.extend(facts.allocations.iter().flatten().map(|it| it.invoice_id));
+            used.extend(before.iter().flat_map(|it| it.allocations.iter().map(|it| it.invoice_id)));
+            ids.extend(before.map(|it| it.id));
+            unnumbered += usize::from(before.is_none() && facts.number.is_none());
+            let day = facts.received_on.or(before.map(|it| it.received_on)).unwrap_or(*today);
+            let sent = facts.currency.as_ref().or(before.map(|it| &it.currency));
+            if let Entry::Vacant(unknown) = rates.entry((sent.unwrap_or(&currency).clone(), day)) {
+                let (from, day) = unknown.key();
+                let rate = ExchangeRate::on(tx.conn(), from, &currency, *day).await?;
+                unknown.insert(rate);
+            }
+        }
+        let customers: Vec<Uuid> = customers.into_iter().collect();
+        let used: Vec<Uuid> = used.into_iter().collect();
+        let invoices = invoice::hold(tx, &customers, &used).await?;
+        let now = db::held(tx, &ids).await?;
+        let versions: HashMap<Uuid, i64> = now.iter().map(|it| (it.id, it.version)).collect();
+        let stale = |it: &Self| versions.get(&it.id) != Some(&it.version);
+        if arrivals.iter().filter_map(|it| it.before.as_ref()).any(stale) {
+            return Err(Error::unavailable("busy"));
+        }
+        Ok(Context {
+            currency,
+            rates,
+            owners: customers::customer::owners(tx.conn(), customers).await?,
+            invoices: invoices.into_iter().map(|it| (it.id, it)).collect(),
+            numbers: db::next_numbers(tx, unnumbered).await?.into(),
+        })
+    }
+
+    fn drafted(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {
+        let Arrival { item, before, id, now, today, source_system, .. } = arrival;
+        let facts = &item.facts;
+        let mut it = match (before, facts.customer_id, facts.received_on, facts.amount) {
+            (Some(before), ..) => before.clone(),
+            (None, Some(customer), Some(received_on), Some(_)) => Self {
+                received_on,
+                currency: context.currency.clone(),
+                ..Self::blank(*id, customer, *now, *today)
+            },
+            (None, customer, day, amount) => {
+                let sent = [customer.is_some(), day.is_some(), amount.is_some()];
+                let missing = ["customer_id", "received_on", "amount"].into_iter().zip(sent);
+                let fault =
+                    |name| Fault::new(format!("/{name}"), "required", "a new payment needs it");
+                return Err(missing.filter(|it| !it.1).map(|it| fault(it.0)).collect());
+            }
+        };
+        it.source_system = Some(source_system.clone());
+        it.external_id = Some(item.key.external_id.clone());
+        if let Some(customer) = facts.customer_id {
+            it.customer_id = customer;
+            it.customer_owner_id = context.owners.get(&customer).copied().flatten();
+        }
+        let mut faults = it.apply(facts, context, before.as_ref());
+        faults.extend(it.faults(*today));
+        for (index, one) in it.allocations.iter().enumerate() {
+            let at = format!("/allocations/{index}");
+            let invoice = context.invoices.get(&one.invoice_id);
+            faults.extend(it.faults_of(one, invoice, *today, &at));
+            if let Some(invoice) = invoice
+                && one.amount > invoice.total_amount
+            {
+                let at = format!("{at}/amount");
+                faults.push(Fault::new(at, "above_open_amount", "more than the invoice"));
+            }
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        if it.number.is_empty() {
+            it.number = context.numbers.borrow_mut().pop().unwrap_or_default();
+        }
+        Ok(it)
+    }
+
+    async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
+        for drafts in drafts.chunks(1000) {
+            upsert(tx, drafts).await?;
+            let moved = |it: &&&Draft<Self>| match &it.before {
+                None => !it.after.allocations.is_empty(),
+                Some(before) => before.allocations != it.after.allocations,
+            };
+            let moved: Vec<&Draft<Self>> = drafts.iter().filter(moved).copied().collect();
+            let ids: Vec<Uuid> = moved.iter().map(|it| it.after.id).collect();
+            let of = |it: &&Draft<Self>| {
+                let payment = it.after.id;
+                let rows = it.after.allocations.iter();
+                rows.map(move |row| row.of_payment(payment)).collect::<Vec<_>>()
+            };
+            let rows: Vec<_> = moved.iter().flat_map(of).collect();
+            allocation::rewrite(tx, &ids, &rows).await?;
+            let before = moved.iter().filter_map(|it| it.before.as_ref());
+            let all = before.chain(moved.iter().map(|it| &it.after));
+            let mut touched: Vec<Uuid> =
+                all.flat_map(|it| it.allocations.iter().map(|it| it.invoice_id)).collect();
+            touched.extend(allocation::make_room(tx, &touched).await?);
+            touched.sort_unstable();
+            touched.dedup();
+            invoice::settle(tx, &touched).await?;
+            db::keep_all(tx, &drafts.iter().map(|it| &it.after).collect::<Vec<_>>()).await?;
+        }
+        Ok(())
+    }
+
+    fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+}
+
+impl Payment {
+    fn apply(
+        &mut self,
+        facts: &PaymentFacts,
+        context: &Context,
+        before: Option<&Self>,
+    ) -> Vec<Fault> {
+        let mut faults = vec![];
+        set(&mut self.number, facts.number.as_ref());
+        set(&mut self.received_on, facts.received_on.as_ref());
+        set(&mut self.currency, facts.currency.as_ref());
+        set(&mut self.amount, facts.amount.as_ref());
+        set(&mut self.method, facts.method.as_ref());
+        set(&mut self.note, facts.note.as_ref());
+        set(&mut self.reversed_on, facts.reversed_on.as_ref());
+        set(&mut self.reversal_reason, facts.reversal_reason.as_ref());
+        let pair = (self.currency.clone(), self.received_on);
+        if let Some(rate) = context.rates.get(&pair).copied().flatten() {
+            self.exchange_rate = rate;
+        } else {
+            let why = "there is no rate on the payment's day or before";
+            faults.push(Fault::new("/currency", "no_exchange_rate", why));
+        }
+        if self.reversed_on.is_some_and(|day| day < self.received_on.min(self.recorded_on)) {
+            faults.push(Fault::new("/reversed_on", "range", "not before the payment"));
+        }
+        if let Some(asked) = &facts.allocations {
+            self.allocations = self.matched(asked, &context.invoices).into();
+        }
+        let was = before.and_then(|it| it.reversed_on);
+        for it in &mut self.allocations.0 {
+            match (was, self.reversed_on) {
+                // What was taken back with it is back with it.
+                (Some(then), None) if it.reversed_on == Some(then.max(it.allocated_on)) => {
+                    it.reversed_on = None;
+                }
+                (_, Some(day)) if it.reversed_on.is_none() => {
+                    it.reversed_on = Some(day.max(it.allocated_on));
+                }
+                _ => {}
+            }
+        }
+        *self = self.settled().shown_to(&context.invoices);
+        faults
+    }
+
+    /// The allocations that an ERP tells; those that are known keep their ids.
+    fn matched(&self, asked: &[NewAllocation], invoices: &Invoices) -> Vec<Allocation> {
+        let mut known = self.allocations.0.clone();
+        let mut matched: Vec<Allocation> = asked
+            .iter()
+            .map(|it| {
+                let same = |one: &Allocation| {
+                    one.invoice_id == it.invoice_id
+                        && one.amount == it.amount
+                        && it.allocated_on.is_none_or(|day| day == one.allocated_on)
+                };
+                if let Some(place) = known.iter().position(same) {
+                    return known.remove(place);
+                }
+                let first = invoices.get(&it.invoice_id).map(|it| self.first_day(it));
+                let day = it.allocated_on.or(first).unwrap_or(self.received_on);
+                Allocation::new(it.invoice_id, it.amount, day)
+            })
+            .collect();
+        // As they are read.
+        matched.sort_by_key(|it| (it.allocated_on, it.id));
+        matched
+    }
+}
+
+/// New and changed rows in one statement; ids decide which is which.
+async fn upsert(tx: &mut Tx, drafts: &[&Draft<Payment>]) -> Result<()> {
+    let rows: Vec<&Payment> = drafts.iter().map(|it| &it.after).collect();
+    diesel::insert_into(payments::table)
+        .values(rows)
+        .on_conflict(payments::id)
+        .do_update()
+        .set((
+            (
+                payments::version.eq(excluded(payments::version)),
+                payments::number.eq(excluded(payments::number)),
+                payments::customer_id.eq(excluded(payments::customer_id)),
+                payments::received_on.eq(excluded(payments::received_on)),
+                payments::currency.eq(excluded(payments::currency)),
+                payments::exchange_rate.eq(excluded(payments::exchange_rate)),
+                payments::amount.eq(excluded(payments::amount)),
+                payments::method.eq(excluded(payments::method)),
+                payments::note.eq(excluded(payments::note)),
+            ),
+            (
+                payments::reversed_on.eq(excluded(payments::reversed_on)),
+                payments::reversal_reason.eq(excluded(payments::reversal_reason)),
+                payments::unapplied_amount.eq(excluded(payments::unapplied_amount)),
+                payments::closed_on.eq(excluded(payments::closed_on)),
+                payments::salesperson_ids.eq(excluded(payments::salesperson_ids)),
+                payments::source_system.eq(excluded(payments::source_system)),
+                payments::external_id.eq(excluded(payments::external_id)),
+                payments::updated_at.eq(excluded(payments::updated_at)),
+            ),
+        ))
+        .execute(tx.conn())
+        .await
+        .map_err(db::refused)?;
+    Ok(())
+}

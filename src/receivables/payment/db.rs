@@ -1,0 +1,252 @@
+//! The queries on payments. Each that answers a caller starts at `visible_to`.
+
+use auth::{Caller, reference};
+use company::exchange_rate::converted;
+use credit::open_item::{OpenItem, OpenKind};
+use customers::customer::Customer;
+use diesel::dsl::sql;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool};
+use diesel_async::RunQueryDsl;
+use platform::{Change, Conn, Date, Error, List, Money, Resource, Result, Tx};
+use schema::payments;
+use uuid::Uuid;
+
+use super::{Difference, Payment, PaymentFilter, PaymentPage, PaymentSort};
+use crate::reach::ByAccount;
+
+/// The customer's owner, or the salesperson of an invoice that it pays, in reach; all of them for
+/// finance.
+pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
+    ByAccount::of(
+        caller,
+        &[
+            "(payments.salesperson_ids && ",
+            " or payments.customer_id in (select id from customers where owner_id = any(",
+            ")))",
+        ],
+    )
+}
+
+auth::find! {
+    /// The visible lookup of references to payments.
+    find_payments in payments, visible_to
+}
+
+fn matching<'a>(caller: &'a Caller, filter: &'a PaymentFilter) -> payments::BoxedQuery<'a, Pg> {
+    let mut query = payments::table.filter(visible_to(caller)).into_boxed();
+    if let Some(customer) = filter.customer_id {
+        query = query.filter(payments::customer_id.eq(customer));
+    }
+    if let Some(invoice) = filter.invoice_id {
+        let used =
+            sql::<Bool>("payments.id in (select payment_id from allocations where invoice_id = ")
+                .bind::<diesel::sql_types::Uuid, _>(invoice)
+                .sql(")");
+        query = query.filter(used);
+    }
+    if let Some(number) = &filter.number {
+        query = query.filter(payments::number.eq(number));
+    }
+    if let Some(methods) = &filter.method {
+        query = query.filter(payments::method.eq_any(methods));
+    }
+    query = match filter.unapplied {
+        Some(true) => query.filter(payments::unapplied_amount.gt(Money::ZERO)),
+        Some(false) => query.filter(payments::unapplied_amount.eq(Money::ZERO)),
+        None => query,
+    };
+    query = match filter.reversed {
+        Some(true) => query.filter(payments::reversed_on.is_not_null()),
+        Some(false) => query.filter(payments::reversed_on.is_null()),
+        None => query,
+    };
+    if let Some(day) = filter.received_from {
+        query = query.filter(payments::received_on.ge(day));
+    }
+    if let Some(day) = filter.received_to {
+        query = query.filter(payments::received_on.lt(day));
+    }
+    query
+}
+
+impl Payment {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<PaymentFilter>,
+    ) -> Result<PaymentPage> {
+        use payments::{id, received_on};
+        let filter = reference::filter(conn, caller, list).await?;
+        let query = matching(caller, &filter).limit(list.fetch());
+        let total = if list.counted {
+            Some(matching(caller, &filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let by_day = |it: &Self| (it.received_on, it.id);
+        match filter.sort.unwrap_or(PaymentSort::LatestFirst) {
+            PaymentSort::LatestFirst => {
+                let rows = query
+                    .filter(list.before::<Date, _, _>(received_on, id)?)
+                    .order((received_on.desc(), id.desc()));
+                list.page(rows.select(Self::as_select()).load(conn).await?, total, by_day)
+            }
+            PaymentSort::OldestFirst => {
+                let rows = query.filter(list.after::<Date, _, _>(received_on, id)?);
+                let rows = rows.order((received_on, id)).select(Self::as_select());
+                list.page(rows.load(conn).await?, total, by_day)
+            }
+        }
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = Self::query().filter(visible_to(caller)).filter(payments::id.eq(id));
+        Ok(row.first(conn).await?)
+    }
+
+    /// Stores a new one, without its allocations.
+    pub(super) async fn insert(&self, tx: &mut Tx) -> Result<()> {
+        let insert = diesel::insert_into(payments::table).values(self);
+        insert.execute(tx.conn()).await.map_err(refused)?;
+        Ok(())
+    }
+
+    /// Stores what it has become, if that is anything new, without its allocations.
+    pub(super) async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+        let after = self.next(after, tx.now);
+        if after != *self {
+            let update = diesel::update(payments::table.find(self.id)).set(&after);
+            update.execute(tx.conn()).await.map_err(refused)?;
+            tx.record(Change::updated(self, &after)).await?;
+        }
+        Ok(after)
+    }
+}
+
+/// The rows of these keys that are there and visible.
+pub(super) async fn known(
+    conn: &mut Conn,
+    caller: &Caller,
+    keys: &auth::Keys<'_>,
+) -> Result<Vec<Payment>> {
+    let known = payments::source_system.eq(keys.source_system).assume_not_null();
+    let known = known.and(payments::external_id.eq_any(&keys.external_ids).assume_not_null());
+    let rows = Payment::query().filter(visible_to(caller)).order(payments::id);
+    if keys.ids.is_empty() {
+        return Ok(rows.filter(known).load(conn).await?);
+    }
+    Ok(rows.filter(known.or(payments::id.eq_any(&keys.ids))).load(conn).await?)
+}
+
+/// Locks these rows, in the order of their ids, and answers them as of then.
+pub(super) async fn held(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Payment>> {
+    if ids.is_empty() {
+        return Ok(vec![]);
+    }
+    let rows = payments::table.filter(payments::id.eq_any(ids)).order(payments::id);
+    rows.select(payments::id).for_update().load::<Uuid>(tx.conn()).await?;
+    let rows = Payment::query().filter(payments::id.eq_any(ids)).order(payments::id);
+    Ok(rows.load(tx.conn()).await?)
+}
+
+/// Computes anew what is left of these payments, and records what changed.
+pub(crate) async fn settle(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
+    let rows = held(tx, ids).await?;
+    let mut all = vec![];
+    for before in rows {
+        all.push(before.save(tx, before.settled()).await?);
+    }
+    keep_all(tx, &all.iter().collect::<Vec<_>>()).await
+}
+
+/// Tells credit what is left, in the company's currency. What is post-dated is no money yet.
+pub(super) async fn keep_all(tx: &mut Tx, rows: &[&Payment]) -> Result<()> {
+    let today = tx.today;
+    let item = |it: &&Payment| OpenItem {
+        kind: OpenKind::Receipt,
+        source_id: it.id,
+        customer_id: it.customer_id,
+        due_on: None,
+        amount: if it.received_on > today {
+            Money::ZERO
+        } else {
+            Money(-converted(it.unapplied_amount, it.exchange_rate).0)
+        },
+    };
+    credit::open_item::keep(tx, &rows.iter().map(item).collect::<Vec<_>>()).await
+}
+
+/// A job: what was post-dated and is money now. Again for a week, in case it did not run.
+pub async fn keep_due(tx: &mut Tx) -> Result<u64> {
+    let since = Date(tx.today.0 - jiff::Span::new().days(7));
+    let due = Payment::query()
+        .filter(payments::received_on.between(since, tx.today))
+        .filter(payments::recorded_on.lt(payments::received_on))
+        .filter(payments::closed_on.is_null())
+        .order(payments::id);
+    let due: Vec<Payment> = due.load(tx.conn()).await?;
+    let mut customers: Vec<Uuid> = due.iter().map(|it| it.customer_id).collect();
+    customers.sort_unstable();
+    customers.dedup();
+    credit::check::lock(tx, &customers).await?;
+    let due = held(tx, &due.iter().map(|it| it.id).collect::<Vec<_>>()).await?;
+    keep_all(tx, &due.iter().collect::<Vec<_>>()).await?;
+    Ok(due.len() as u64)
+}
+
+/// The loser's payments are the winner's from now on.
+pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
+    let rows = payments::table.filter(payments::customer_id.eq(loser.id)).order(payments::id);
+    let rows: Vec<Uuid> = rows.select(payments::id).load(tx.conn()).await?;
+    let mut all = vec![];
+    for before in held(tx, &rows).await? {
+        let after = Payment {
+            customer_id: winner.id,
+            customer_owner_id: winner.owner_id,
+            ..before.clone()
+        };
+        all.push(before.save(tx, after).await?);
+    }
+    keep_all(tx, &all.iter().collect::<Vec<_>>()).await
+}
+
+/// Computes what is left of all payments anew, and answers where that is not what is kept.
+pub async fn differences(conn: &mut Conn) -> Result<Vec<Difference>> {
+    let query = diesel::sql_query(
+        "with applied as (
+            select payment_id, sum(amount) as amount from allocations
+            where reversed_on is null and payment_id is not null group by payment_id
+        ),
+        computed as (
+            select id, number, unapplied_amount as kept, case when reversed_on is not null then 0
+                else p.amount - coalesce(a.amount, 0) end as computed
+            from payments p left join applied a on a.payment_id = p.id
+        )
+        select id, number, kept, computed from computed where kept <> computed order by id",
+    );
+    Ok(query.load(conn).await?)
+}
+
+/// `RC-2026-000123` for so many payments; gaps are allowed.
+pub(super) async fn next_numbers(tx: &mut Tx, count: usize) -> Result<Vec<String>> {
+    if count == 0 {
+        return Ok(vec![]);
+    }
+    let next = sql::<BigInt>("nextval('payments_number_seq') from generate_series(1, ")
+        .bind::<BigInt, _>(i64::try_from(count).map_err(Error::internal)?)
+        .sql(")");
+    let numbers: Vec<i64> = diesel::select(next).load(tx.conn()).await?;
+    let year = tx.today.0.year();
+    Ok(numbers.into_iter().map(|number| format!("RC-{year}-{number:06}")).collect())
+}
+
+/// What only the database can know: another request was faster.
+pub(super) fn refused(error: diesel::result::Error) -> Error {
+    Error::from(error)
+        .on_constraint("payments_number_key", "/number", "duplicate")
+        .on_constraint("payments_external_id_key", "/external_id", "duplicate")
+        .on_constraint("payments_customer_id_fkey", "/customer_id", "unknown_reference")
+        .on_constraint("payments_unapplied_amount_check", "/allocations", "above_unapplied")
+}

@@ -1,0 +1,155 @@
+//! The operations on payments.
+
+use actix_web::{get, post};
+use auth::{Body, Can};
+use platform::batch::{Batch, BatchQuery, Outcomes};
+use platform::changes::{self, HistoryPage};
+use platform::{
+    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::batch::PaymentBatch;
+use super::{NewPayment, Payment, PaymentFilter, PaymentPage, PaymentReversal, PaymentUse};
+use crate::{ImportPayments, ReadPayments, WritePayments};
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_payments)
+        .service(create_payment)
+        .service(import_payments)
+        .service(read_payment)
+        .service(allocate_payment)
+        .service(reverse_payment)
+        .service(list_payment_history);
+}
+
+/// List payments
+///
+/// Those of your customers, or for invoices of your own sales; all of them for finance.
+#[utoipa::path(
+    tag = "receivables",
+    params(PaymentFilter, PageQuery),
+    responses((status = 200, description = "A page of payments", body = PaymentPage), Problems),
+)]
+#[get("/payments")]
+async fn list_payments(
+    caller: Can<ReadPayments>,
+    list: List<PaymentFilter>,
+    db: Db,
+) -> Result<PaymentPage> {
+    Payment::list(&mut *db.conn().await?, &caller, &list).await
+}
+
+/// Enter a payment
+///
+/// What it is not used for stays as an unapplied receipt 预收.
+#[utoipa::path(
+    tag = "receivables",
+    request_body = NewPayment,
+    responses((status = 201, description = "The new payment", body = Payment), Problems),
+)]
+#[post("/payments")]
+async fn create_payment(
+    caller: Can<WritePayments>,
+    new: Body<NewPayment>,
+    write: Write,
+) -> Result<Reply> {
+    write.create(async move |tx| Payment::create(tx, &caller, &new).await).await
+}
+
+/// Bring payments in step with an ERP
+///
+/// Allocations are replaced whole: one that is missing was never made. To take a payment back send
+/// `reversed_on`.
+#[utoipa::path(
+    tag = "receivables",
+    params(BatchQuery),
+    request_body = PaymentBatch,
+    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+)]
+#[post("/payments/batch")]
+async fn import_payments(
+    caller: Can<ImportPayments>,
+    batch: Batch<PaymentBatch>,
+    write: Write,
+) -> Result<Reply> {
+    write
+        .run(async move |tx| Reply::json(&auth::import::<Payment, _>(tx, &caller, &batch).await?))
+        .await
+}
+
+/// Read a payment
+///
+/// With what it was used for.
+#[utoipa::path(
+    tag = "receivables",
+    responses((status = 200, description = "The payment", body = Payment), Problems),
+)]
+#[get("/payments/{id}")]
+async fn read_payment(
+    caller: Can<ReadPayments>,
+    id: Path<Uuid>,
+    db: Db,
+) -> Result<Tagged<Payment>> {
+    Ok(Tagged(Payment::find(&mut *db.conn().await?, &caller, *id).await?))
+}
+
+/// Use a payment for invoices
+///
+/// 核销, by hand or the earliest due first. Of the same customer, in the same currency, not more than
+/// is open of the invoice nor than is left of the payment.
+#[utoipa::path(
+    tag = "receivables",
+    request_body = PaymentUse,
+    responses((status = 200, description = "The payment", body = Payment), Problems),
+)]
+#[post("/payments/{id}/allocate")]
+async fn allocate_payment(
+    caller: Can<WritePayments>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    to: Body<PaymentUse>,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| Payment::allocate(tx, &caller, *id, based_on, &to).await).await
+}
+
+/// Take a payment back
+///
+/// Such as a cheque that was not honoured: what it was used for is open again from that day on.
+#[utoipa::path(
+    tag = "receivables",
+    request_body = PaymentReversal,
+    responses((status = 200, description = "The payment", body = Payment), Problems),
+)]
+#[post("/payments/{id}/reverse")]
+async fn reverse_payment(
+    caller: Can<WritePayments>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    why: Json<PaymentReversal>,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| Payment::reverse(tx, &caller, *id, based_on, &why).await).await
+}
+
+/// What happened to a payment
+///
+/// Latest first.
+#[utoipa::path(
+    tag = "receivables",
+    params(PageQuery),
+    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+)]
+#[get("/payments/{id}/history")]
+async fn list_payment_history(
+    caller: Can<ReadPayments>,
+    id: Path<Uuid>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<HistoryPage> {
+    let mut conn = db.conn().await?;
+    let payment = Payment::find(&mut conn, &caller, *id).await?;
+    changes::history(&mut conn, &payment, &list).await
+}

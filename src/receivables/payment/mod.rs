@@ -1,0 +1,229 @@
+//! Money that came in, 回款 (S55, S59), and which invoices it pays, 核销. What is not yet used of it is
+//! kept with the row.
+
+mod batch;
+mod db;
+pub mod http;
+mod rules;
+mod steps;
+
+use auth::{Reference, Refers};
+use customers::customer::find_customers;
+use diesel::prelude::*;
+use diesel::sql_types::{Jsonb, Nullable, Uuid as SqlUuid};
+use platform::{
+    Date, Embedded, FixedSql, Money, Number, Timestamp, fixed_sql, page, resource, text_enum,
+};
+use schema::payments;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::allocation::Allocation;
+use crate::invoice::{Difference, find_invoices};
+
+pub use db::{differences, find_payments, keep_due, visible_to};
+pub(crate) use db::{follow, settle};
+
+text_enum! {
+    /// How it came in
+    pub enum PaymentMethod {
+        /// 银行转账
+        BankTransfer = "bank_transfer",
+        /// 现金
+        Cash = "cash",
+        /// 支票
+        Cheque = "cheque",
+        /// 承兑汇票
+        AcceptanceBill = "acceptance_bill",
+        /// 刷卡
+        Card = "card",
+        /// 在线支付
+        Online = "online",
+        /// 抵账
+        Offset = "offset",
+        Other = "other",
+    }
+}
+
+text_enum! {
+    pub enum PaymentSort {
+        LatestFirst = "-received_on",
+        OldestFirst = "received_on",
+    }
+}
+
+/// A payment, 回款
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct Payment {
+    pub id: Uuid,
+    pub version: i64,
+    /// `RC-2026-000123` unless another system gave it one
+    #[schema(example = "RC-2026-000123")]
+    pub number: String,
+    pub customer_id: Uuid,
+    /// Later than today for what is post-dated, such as a bill
+    pub received_on: Date,
+    /// ISO 4217
+    #[schema(example = "CNY")]
+    pub currency: String,
+    /// What one unit of it was worth in the company's currency on `received_on`
+    pub exchange_rate: Number,
+    pub amount: Money,
+    #[schema(inline)]
+    pub method: PaymentMethod,
+    pub note: Option<String>,
+    /// On this day it was taken back, such as a cheque that was not honoured
+    pub reversed_on: Option<Date>,
+    pub reversal_reason: Option<String>,
+    /// What is not yet used for an invoice, 预收; zero once it is reversed
+    pub unapplied_amount: Money,
+    /// The day of the last effect that used it up; null while some is left
+    pub closed_on: Option<Date>,
+    /// When it became known here
+    pub recorded_on: Date,
+    pub source_system: Option<String>,
+    pub external_id: Option<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    #[schema(value_type = Vec<Allocation>)]
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = allocations_of(), select_expression_type = FixedSql<Jsonb>)]
+    pub allocations: Embedded<Vec<Allocation>>,
+    /// Of the invoices that it pays: who may see it
+    #[serde(skip)]
+    salesperson_ids: Vec<Uuid>,
+    #[serde(skip)]
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = owner_of_customer())]
+    #[diesel(select_expression_type = FixedSql<Nullable<SqlUuid>>)]
+    customer_owner_id: Option<Uuid>,
+}
+
+/// Within the row, so that reading a payment is one statement; amounts as text keep their digits.
+fn allocations_of() -> FixedSql<Jsonb> {
+    fixed_sql(
+        "(select coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'invoice_id', a.invoice_id, \
+         'amount', a.amount::text, 'allocated_on', a.allocated_on, 'reversed_on', a.reversed_on) \
+         order by a.allocated_on, a.id), '[]'::jsonb) \
+         from allocations a where a.payment_id = payments.id)",
+    )
+}
+
+fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
+    fixed_sql("(select owner_id from customers where customers.id = payments.customer_id)")
+}
+
+resource! {
+    Payment: "payment" at "/api/v1/payments",
+    seen by |it| it.salesperson_ids.iter().copied().chain(it.customer_owner_id).map(Some).collect()
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "customer_id": "0198c0de-0000-7000-8000-000000000001",
+    "amount": "113.00", "method": "bank_transfer" }))]
+pub struct NewPayment {
+    customer_id: Uuid,
+    /// Today unless told; later for what is post-dated
+    #[schema(nullable = false)]
+    received_on: Option<Date>,
+    /// The company's unless told
+    #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
+    currency: Option<String>,
+    /// More than zero
+    amount: Money,
+    /// `bank_transfer` unless told
+    #[schema(inline, nullable = false)]
+    method: Option<PaymentMethod>,
+    #[schema(max_length = 500)]
+    note: Option<String>,
+    /// Which invoices it pays; later by `allocate`
+    #[serde(default)]
+    #[schema(max_items = 500, nullable = false)]
+    allocations: Vec<NewAllocation>,
+}
+
+/// Which invoice is paid by how much
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct NewAllocation {
+    /// Of the same customer, in the same currency
+    invoice_id: Uuid,
+    /// Not more than is open of the invoice, nor than is left of the payment
+    amount: Money,
+    /// Not before payment and invoice, not in the future. Today unless told, of an ERP the earliest
+    /// such day
+    allocated_on: Option<Date>,
+}
+
+/// What a payment is used for: invoices by hand, or whatever was due first
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "oldest_first": true }))]
+pub struct PaymentUse {
+    #[serde(default)]
+    #[schema(max_items = 500, nullable = false)]
+    allocations: Vec<NewAllocation>,
+    /// All that is left of it pays the customer's open invoices, but disputed ones, the earliest due
+    /// first
+    #[serde(default)]
+    #[schema(default = false)]
+    oldest_first: bool,
+}
+
+/// Why a payment is taken back, and when
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "reason": "the cheque was not honoured" }))]
+pub struct PaymentReversal {
+    #[schema(min_length = 1, max_length = 500)]
+    reason: String,
+    /// Today unless told; not before the payment, not in the future
+    #[schema(nullable = false)]
+    reversed_on: Option<Date>,
+}
+
+const REFERENCES: &[Reference] = &[
+    Reference { at: "customer", of: "customer", find: find_customers },
+    Reference { at: "allocations/*/invoice", of: "invoice", find: find_invoices },
+];
+
+impl Refers for NewPayment {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+impl Refers for PaymentUse {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+
+/// Which payments to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PaymentFilter {
+    customer_id: Option<Uuid>,
+    /// Of which some was used for this invoice
+    invoice_id: Option<Uuid>,
+    #[param(max_length = 60)]
+    number: Option<String>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    method: Option<Vec<PaymentMethod>>,
+    /// Those of which some is left, or the others
+    unapplied: Option<bool>,
+    reversed: Option<bool>,
+    received_from: Option<Date>,
+    /// Exclusive
+    received_to: Option<Date>,
+    /// By `-received_on` unless told
+    #[param(inline)]
+    sort: Option<PaymentSort>,
+}
+
+impl Refers for PaymentFilter {
+    const REFERENCES: &'static [Reference] = &[
+        Reference { at: "customer", of: "customer", find: find_customers },
+        Reference { at: "invoice", of: "invoice", find: find_invoices },
+    ];
+}
+
+page! {
+    /// A page of payments
+    PaymentPage of Payment
+}

@@ -1,0 +1,186 @@
+//! The rules of payments: what may be used for which invoice, and what is left.
+
+use std::collections::HashMap;
+
+use platform::{Date, Fault, Money, Number, Timestamp};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::{Payment, PaymentMethod};
+use crate::allocation::Allocation;
+use crate::invoice::{Invoice, InvoiceKind, InvoiceStatus};
+
+const LARGEST: i64 = 1_000_000_000_000;
+
+/// The invoices that payments are used for, as they are now.
+pub(super) type Invoices = HashMap<Uuid, Invoice>;
+
+impl Payment {
+    pub(super) fn blank(id: Uuid, customer_id: Uuid, now: Timestamp, today: Date) -> Self {
+        Self {
+            id,
+            version: 1,
+            number: String::new(),
+            customer_id,
+            received_on: today,
+            currency: String::new(),
+            exchange_rate: Number(Decimal::ONE),
+            amount: Money::ZERO,
+            method: PaymentMethod::BankTransfer,
+            note: None,
+            reversed_on: None,
+            reversal_reason: None,
+            unapplied_amount: Money::ZERO,
+            closed_on: None,
+            recorded_on: today,
+            source_system: None,
+            external_id: None,
+            created_at: now,
+            updated_at: now,
+            allocations: vec![].into(),
+            salesperson_ids: vec![],
+            customer_owner_id: None,
+        }
+    }
+
+    /// With what its allocations leave of it.
+    #[must_use]
+    pub(super) fn settled(&self) -> Self {
+        let active = self.allocations.iter().filter(|it| it.reversed_on.is_none());
+        let used: Money = active.map(|it| it.amount).sum();
+        let left = match self.reversed_on {
+            Some(_) => Money::ZERO,
+            None => Money(self.amount.0 - used.0),
+        };
+        let days = self.allocations.iter().flat_map(|it| [Some(it.allocated_on), it.reversed_on]);
+        let last = days.chain([Some(self.received_on), self.reversed_on]).flatten().max();
+        let closed_on = last.filter(|_| left == Money::ZERO);
+        Self { unapplied_amount: left, closed_on, ..self.clone() }
+    }
+
+    /// With the salespeople of the invoices that it pays.
+    #[must_use]
+    pub(super) fn shown_to(mut self, invoices: &Invoices) -> Self {
+        let people = self.allocations.iter().filter_map(|it| invoices.get(&it.invoice_id));
+        let mut people: Vec<Uuid> = people.filter_map(|it| it.salesperson_id).collect();
+        people.sort_unstable();
+        people.dedup();
+        self.salesperson_ids = people;
+        self
+    }
+
+    /// Taken back, with all that it was used for.
+    #[must_use]
+    pub(super) fn reversed(&self, on: Date, reason: Option<String>) -> Self {
+        let mut after = self.clone();
+        for it in &mut after.allocations.0 {
+            it.reversed_on = it.reversed_on.or(Some(on.max(it.allocated_on)));
+        }
+        (after.reversed_on, after.reversal_reason) = (Some(on), reason);
+        after.settled()
+    }
+
+    /// The first day on which it can pay this invoice.
+    pub(super) fn first_day(&self, invoice: &Invoice) -> Date {
+        self.received_on.max(invoice.invoice_date)
+    }
+
+    /// The open parts of these invoices, the earliest due first, as far as what is left goes.
+    pub(super) fn oldest_first(&self, mut invoices: Vec<Invoice>, today: Date) -> Vec<Allocation> {
+        invoices.sort_by_key(|it| (it.next_due_on, it.invoice_date, it.id));
+        let (mut left, mut made) = (self.unapplied_amount, vec![]);
+        for it in invoices {
+            let amount = it.open_amount.min(left);
+            if amount > Money::ZERO {
+                left.0 -= amount.0;
+                made.push(Allocation::new(it.id, amount, self.first_day(&it).max(today)));
+            }
+        }
+        made
+    }
+
+    /// What must hold for every payment, also one that an ERP sends.
+    pub(super) fn faults(&self, today: Date) -> Vec<Fault> {
+        let mut faults = vec![];
+        if self.amount <= Money::ZERO || self.amount.0 >= Decimal::from(LARGEST) {
+            let why = "more than zero, below 1,000,000,000,000";
+            faults.push(Fault::new("/amount", "range", why));
+        }
+        if self.reversed_on.is_some_and(|day| day > today) {
+            faults.push(Fault::new("/reversed_on", "range", "not in the future"));
+        }
+        if self.unapplied_amount < Money::ZERO {
+            let why = "more is used than came in";
+            faults.push(Fault::new("/allocations", "above_unapplied", why));
+        }
+        faults
+    }
+
+    /// One use of it, `at` a pointer. How much is open the caller counts down.
+    pub(super) fn faults_of(
+        &self,
+        allocation: &Allocation,
+        invoice: Option<&Invoice>,
+        today: Date,
+        at: &str,
+    ) -> Vec<Fault> {
+        let mut faults = vec![];
+        let mut wrong = |field: &str, code: &'static str, why: &str| {
+            faults.push(Fault::new(format!("{at}/{field}"), code, why));
+        };
+        if allocation.amount <= Money::ZERO {
+            wrong("amount", "range", "more than zero");
+        }
+        let Some(invoice) = invoice else {
+            wrong("invoice_id", "unknown_reference", "nothing here has this id");
+            return faults;
+        };
+        if invoice.customer_id != self.customer_id {
+            wrong("invoice_id", "another_customer", "the invoice is another customer's");
+        }
+        if invoice.currency != self.currency {
+            wrong("invoice_id", "another_currency", "the invoice is in another currency");
+        }
+        if invoice.kind == InvoiceKind::CreditNote {
+            wrong("invoice_id", "contradiction", "a credit note is not paid");
+        } else if invoice.status != InvoiceStatus::Posted && allocation.reversed_on.is_none() {
+            wrong("invoice_id", "not_posted", "the invoice is not posted");
+        }
+        let first = self.first_day(invoice);
+        if allocation.allocated_on < first || allocation.allocated_on > today {
+            wrong("allocated_on", "range", "not before payment and invoice, not in the future");
+        }
+        faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(day: i8) -> Date {
+        Date(jiff::civil::date(2026, 3, day))
+    }
+
+    fn payment(amount: i64, uses: &[(i64, i8)]) -> Payment {
+        let blank = Payment::blank(Uuid::nil(), Uuid::nil(), Timestamp::default(), day(1));
+        let uses =
+            uses.iter().map(|it| Allocation::new(Uuid::nil(), Money(it.0.into()), day(it.1)));
+        let allocations = uses.collect::<Vec<_>>().into();
+        Payment { amount: Money(amount.into()), allocations, ..blank }.settled()
+    }
+
+    #[test]
+    fn what_is_left_and_since_when_nothing_is() {
+        let told = |it: &Payment| (it.unapplied_amount.0.to_string(), it.closed_on);
+        assert_eq!(told(&payment(100, &[])), ("100".into(), None));
+        assert_eq!(told(&payment(100, &[(30, 2)])), ("70".into(), None));
+        let used = payment(100, &[(30, 2), (70, 4)]);
+        assert_eq!(told(&used), ("0".into(), Some(day(4))));
+        let back = used.reversed(day(9), None);
+        assert_eq!(told(&back), ("0".into(), Some(day(9))));
+        assert!(back.allocations.iter().all(|it| it.reversed_on == Some(day(9))));
+        let over = payment(100, &[(101, 2)]);
+        assert_eq!(over.faults(day(9))[0].code, "above_unapplied");
+    }
+}

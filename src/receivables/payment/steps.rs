@@ -1,0 +1,202 @@
+//! What people do to payments: enter them, use them for invoices, take them back.
+
+use std::collections::HashMap;
+
+use auth::{Body, Caller};
+use company::{Company, exchange_rate::ExchangeRate};
+use customers::customer::Customer;
+use platform::{Change, Date, Error, Fault, IfSent, Money, Resource, Result, Tx};
+use uuid::Uuid;
+
+use super::rules::Invoices;
+use super::{NewAllocation, NewPayment, Payment, PaymentMethod, PaymentReversal, PaymentUse, db};
+use crate::allocation::{self, Allocation};
+use crate::invoice;
+
+impl Payment {
+    pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewPayment>) -> Result<Self> {
+        let new = new.resolve(tx.conn(), caller).await?;
+        let unknown = || Error::invalid(vec![Fault::unknown_reference("/customer_id")]);
+        let customer = Customer::find(tx.conn(), caller, new.customer_id).await;
+        let customer = customer.map_err(|error| error.or(unknown))?;
+        if customer.merged_into_id.is_some() {
+            let why = "it is a part of another customer now";
+            let fault = Fault::new("/customer_id", "customer_merged", why);
+            return Err(Error::invalid(vec![fault]));
+        }
+        let company = Company::load(tx.conn()).await?.currency;
+        let currency = new.currency.clone().unwrap_or_else(|| company.clone());
+        let received_on = new.received_on.unwrap_or(tx.today);
+        let pair = (currency.as_str(), company.as_str());
+        let rate = ExchangeRate::required(tx.conn(), pair, received_on, "/currency").await?;
+        let it = Self {
+            received_on,
+            currency,
+            exchange_rate: rate,
+            amount: new.amount,
+            method: new.method.unwrap_or(PaymentMethod::BankTransfer),
+            note: new.note.clone(),
+            customer_owner_id: customer.owner_id,
+            ..Self::blank(Uuid::now_v7(), new.customer_id, tx.now, tx.today)
+        };
+        let invoices = invoices_of(tx, it.customer_id, &new.allocations).await?;
+        let faults = it.settled().faults(tx.today);
+        if !faults.is_empty() {
+            return Err(Error::invalid(faults));
+        }
+        let made = it.uses(&new.allocations, &invoices, tx.today)?;
+        let mut it = it;
+        it.allocations = made.into();
+        it.number = db::next_numbers(tx, 1).await?.pop().unwrap_or_default();
+        let it = it.settled().shown_to(&invoices);
+        it.insert(tx).await?;
+        tx.record(Change::created(&it)).await?;
+        it.carry_out(tx, &it.allocations).await?;
+        Ok(it)
+    }
+
+    /// Uses what is left of it.
+    pub async fn allocate(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        to: &Body<PaymentUse>,
+    ) -> Result<Self> {
+        let to = to.resolve(tx.conn(), caller).await?;
+        let seen = Self::find(tx.conn(), caller, id).await?;
+        if to.oldest_first != to.allocations.is_empty() {
+            let why = "name the invoices, or say oldest_first";
+            return Err(Error::invalid(vec![Fault::new("/allocations", "contradiction", why)]));
+        }
+        let open = if to.oldest_first {
+            invoice::open_of(tx.conn(), seen.customer_id, &seen.currency).await?
+        } else {
+            to.allocations.iter().map(|it| it.invoice_id).collect()
+        };
+        let all: Vec<Uuid> =
+            open.iter().copied().chain(seen.allocations.iter().map(|it| it.invoice_id)).collect();
+        let invoices = invoice::hold(tx, &[seen.customer_id], &all).await?;
+        let invoices: Invoices = invoices.into_iter().map(|it| (it.id, it)).collect();
+        let before = db::held(tx, &[id]).await?.pop().ok_or_else(Error::not_found)?;
+        based_on.check(&before)?;
+        if before.customer_id != seen.customer_id {
+            return Err(Error::unavailable("busy"));
+        }
+        before.check_usable(tx.today)?;
+        let made = if to.oldest_first {
+            let ours = |it: &&invoice::Invoice| {
+                open.contains(&it.id) && !it.disputed && it.invoice_date <= tx.today
+            };
+            before.oldest_first(invoices.values().filter(ours).cloned().collect(), tx.today)
+        } else {
+            before.uses(&to.allocations, &invoices, tx.today)?
+        };
+        let mut after = before.clone();
+        after.allocations.0.extend(made.iter().cloned());
+        after.allocations.0.sort_by_key(|it| (it.allocated_on, it.id));
+        let after = before.save(tx, after.settled().shown_to(&invoices)).await?;
+        after.carry_out(tx, &made).await?;
+        Ok(after)
+    }
+
+    /// Takes it back, and with it all that it was used for, from that day on.
+    pub async fn reverse(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        why: &PaymentReversal,
+    ) -> Result<Self> {
+        let seen = Self::find(tx.conn(), caller, id).await?;
+        let used: Vec<Uuid> = seen.allocations.iter().map(|it| it.invoice_id).collect();
+        invoice::hold(tx, &[seen.customer_id], &used).await?;
+        let before = db::held(tx, &[id]).await?.pop().ok_or_else(Error::not_found)?;
+        based_on.check(&before)?;
+        if before.version() != seen.version() {
+            return Err(Error::unavailable("busy"));
+        }
+        if before.reversed_on.is_some() {
+            let detail = "the payment has been reversed already";
+            return Err(Error::conflict("already_reversed", detail));
+        }
+        let on = why.reversed_on.unwrap_or(tx.today);
+        // What is post-dated can be given back before its day.
+        if on < before.received_on.min(tx.today) || on > tx.today {
+            let why = "not before the payment, and not in the future";
+            return Err(Error::invalid(vec![Fault::new("/reversed_on", "range", why)]));
+        }
+        let active = before.allocations.iter().filter(|it| it.reversed_on.is_none());
+        let active: Vec<Uuid> = active.map(|it| it.id).collect();
+        let after = before.reversed(on, Some(why.reason.clone()));
+        let after = before.save(tx, after).await?;
+        allocation::take_back(tx, &active, on).await?;
+        invoice::settle(tx, &used).await?;
+        db::keep_all(tx, &[&after]).await?;
+        Ok(after)
+    }
+
+    fn check_usable(&self, today: Date) -> Result<()> {
+        if self.reversed_on.is_some() {
+            let detail = "the payment has been reversed";
+            return Err(Error::conflict("already_reversed", detail));
+        }
+        if self.received_on > today {
+            let detail = "the payment is post-dated: it is no money before its day";
+            return Err(Error::conflict("post_dated", detail));
+        }
+        Ok(())
+    }
+
+    /// What is asked for, or all that is wrong with it: each not more than is open of the invoice,
+    /// all together not more than is left.
+    fn uses(
+        &self,
+        asked: &[NewAllocation],
+        invoices: &Invoices,
+        today: Date,
+    ) -> Result<Vec<Allocation>> {
+        let mut open: HashMap<Uuid, Money> =
+            invoices.values().map(|it| (it.id, it.open_amount)).collect();
+        let mut left = self.settled().unapplied_amount;
+        let (mut made, mut faults) = (vec![], vec![]);
+        for (index, it) in asked.iter().enumerate() {
+            let at = format!("/allocations/{index}");
+            let day = it.allocated_on.unwrap_or(today);
+            let one = Allocation::new(it.invoice_id, it.amount, day);
+            faults.extend(self.faults_of(&one, invoices.get(&it.invoice_id), today, &at));
+            let room = open.entry(it.invoice_id).or_default();
+            let amount = format!("{at}/amount");
+            if it.amount > *room {
+                let why = format!("only {room} is open of the invoice");
+                faults.push(Fault::new(amount, "above_open_amount", why));
+            } else if it.amount > left {
+                let why = format!("only {left} is left of the payment");
+                faults.push(Fault::new(amount, "above_unapplied", why));
+            } else {
+                room.0 -= it.amount.0;
+                left.0 -= it.amount.0;
+            }
+            made.push(one);
+        }
+        if faults.is_empty() { Ok(made) } else { Err(Error::invalid(faults)) }
+    }
+
+    /// Stores what it is used for, and lets invoices and credit follow.
+    async fn carry_out(&self, tx: &mut Tx, made: &[Allocation]) -> Result<()> {
+        let rows: Vec<_> = made.iter().map(|it| it.of_payment(self.id)).collect();
+        allocation::insert(tx, &rows).await?;
+        let mut invoices: Vec<Uuid> = made.iter().map(|it| it.invoice_id).collect();
+        invoices.sort_unstable();
+        invoices.dedup();
+        invoice::settle(tx, &invoices).await?;
+        db::keep_all(tx, &[self]).await
+    }
+}
+
+/// The invoices that are asked for, locked after the customer's credit.
+async fn invoices_of(tx: &mut Tx, customer: Uuid, asked: &[NewAllocation]) -> Result<Invoices> {
+    let ids: Vec<Uuid> = asked.iter().map(|it| it.invoice_id).collect();
+    let rows = invoice::hold(tx, &[customer], &ids).await?;
+    Ok(rows.into_iter().map(|it| (it.id, it)).collect())
+}
