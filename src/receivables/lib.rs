@@ -3,9 +3,11 @@
 //! were closed, so that a question about any day costs what was open then.
 
 pub mod allocation;
+pub mod control_balance;
 pub mod invoice;
 pub mod payment;
 mod reach;
+pub mod statement;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -37,5 +39,7 @@ auth::permissions! {
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.configure(invoice::http::routes)
-        .configure(payment::http::routes);
+        .configure(payment::http::routes)
+        .configure(statement::routes)
+        .configure(control_balance::routes);
 }

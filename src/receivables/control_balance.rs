@@ -1,0 +1,312 @@
+//! What the books of the ERP say that is owed, 总账余额 (S55), to compare with what is kept here.
+
+use actix_web::{get, post};
+use auth::{Arrival, Caller, Can, Draft, Imported, Keys, Reference, Refers, reference};
+use company::Company;
+use customers::customer::find_customers;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+use platform::batch::{Batch, BatchQuery, ItemKey, Outcomes};
+use platform::{
+    Conn, Date, Db, EVERYBODY, Error, Fault, List, Money, PageQuery, Path, Problems, Reply, Result,
+    Tagged, Timestamp, Tx, Write, batch, page, resource, sent, set,
+};
+use schema::control_balances;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use crate::{ImportControlBalances, ReadControlBalances};
+
+/// A control balance, 总账余额
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct ControlBalance {
+    pub id: Uuid,
+    pub version: i64,
+    /// Null for the whole company
+    pub customer_id: Option<Uuid>,
+    /// At the end of this day
+    pub as_of: Date,
+    #[schema(example = "CNY")]
+    pub currency: String,
+    /// What is owed, without receipts that are not yet used
+    pub amount: Money,
+    pub source_system: Option<String>,
+    pub external_id: Option<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+resource! {
+    ControlBalance: "control_balance" at "/api/v1/control-balances",
+    seen by |_it| vec![EVERYBODY]
+}
+
+/// A balance as the ERP knows it. A new one needs day and amount.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ControlBalanceItem {
+    #[serde(flatten)]
+    key: ItemKey,
+    #[serde(flatten)]
+    facts: ControlBalanceFacts,
+}
+
+/// What the books of an ERP say.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct ControlBalanceFacts {
+    /// Null for the whole company
+    #[serde(deserialize_with = "sent")]
+    customer_id: Option<Option<Uuid>>,
+    #[schema(nullable = false)]
+    as_of: Option<Date>,
+    /// The company's unless told
+    #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
+    currency: Option<String>,
+    #[schema(nullable = false)]
+    amount: Option<Money>,
+}
+
+impl Refers for ControlBalanceItem {
+    const REFERENCES: &'static [Reference] =
+        &[Reference { at: "customer", of: "customer", find: find_customers }];
+}
+
+batch! {
+    /// Control balances of one source system. Their order does not matter.
+    ControlBalanceBatch of ControlBalanceItem
+}
+
+/// Which balances to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ControlBalanceFilter {
+    customer_id: Option<Uuid>,
+    as_of: Option<Date>,
+}
+
+impl Refers for ControlBalanceFilter {
+    const REFERENCES: &'static [Reference] =
+        &[Reference { at: "customer", of: "customer", find: find_customers }];
+}
+
+page! {
+    /// A page of control balances, latest day first
+    ControlBalancePage of ControlBalance
+}
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_control_balances)
+        .service(import_control_balances)
+        .service(read_control_balance);
+}
+
+/// List control balances
+///
+/// What the books of the ERP say, latest day first.
+#[utoipa::path(
+    tag = "receivables",
+    params(ControlBalanceFilter, PageQuery),
+    responses((status = 200, description = "A page of balances", body = ControlBalancePage),
+        Problems),
+)]
+#[get("/control-balances")]
+async fn list_control_balances(
+    caller: Can<ReadControlBalances>,
+    list: List<ControlBalanceFilter>,
+    db: Db,
+) -> Result<ControlBalancePage> {
+    ControlBalance::list(&mut *db.conn().await?, &caller, &list).await
+}
+
+/// Bring control balances in step with an ERP
+///
+/// One for each customer, or the whole company, day and currency. Reports and statements tell how far
+/// they are from what is kept here.
+#[utoipa::path(
+    tag = "receivables",
+    params(BatchQuery),
+    request_body = ControlBalanceBatch,
+    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+)]
+#[post("/control-balances/batch")]
+async fn import_control_balances(
+    caller: Can<ImportControlBalances>,
+    batch: Batch<ControlBalanceBatch>,
+    write: Write,
+) -> Result<Reply> {
+    write
+        .run(async move |tx| {
+            Reply::json(&auth::import::<ControlBalance, _>(tx, &caller, &batch).await?)
+        })
+        .await
+}
+
+/// Read a control balance
+///
+/// As the ERP sent it.
+#[utoipa::path(
+    tag = "receivables",
+    responses((status = 200, description = "The balance", body = ControlBalance), Problems),
+)]
+#[get("/control-balances/{id}")]
+async fn read_control_balance(
+    _caller: Can<ReadControlBalances>,
+    id: Path<Uuid>,
+    db: Db,
+) -> Result<Tagged<ControlBalance>> {
+    let row = ControlBalance::query().filter(control_balances::id.eq(*id));
+    Ok(Tagged(row.first(&mut *db.conn().await?).await?))
+}
+
+/// Whoever may read them sees all of them.
+fn matching(filter: &ControlBalanceFilter) -> control_balances::BoxedQuery<'_, Pg> {
+    let mut query = control_balances::table.into_boxed();
+    if let Some(customer) = filter.customer_id {
+        query = query.filter(control_balances::customer_id.eq(customer));
+    }
+    if let Some(day) = filter.as_of {
+        query = query.filter(control_balances::as_of.eq(day));
+    }
+    query
+}
+
+impl ControlBalance {
+    async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<ControlBalanceFilter>,
+    ) -> Result<ControlBalancePage> {
+        use control_balances::{as_of, id};
+        let filter = reference::filter(conn, caller, list).await?;
+        let total = if list.counted {
+            Some(matching(&filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let rows = matching(&filter)
+            .filter(list.before::<Date, _, _>(as_of, id)?)
+            .order((as_of.desc(), id.desc()))
+            .select(Self::as_select())
+            .limit(list.fetch());
+        list.page(rows.load(conn).await?, total, |it: &Self| (it.as_of, it.id))
+    }
+}
+
+impl Imported for ControlBalance {
+    type Item = ControlBalanceItem;
+    type Context = String;
+
+    async fn stored(conn: &mut Conn, _: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
+        let known = control_balances::source_system.eq(keys.source_system).assume_not_null();
+        let ids = control_balances::external_id.eq_any(&keys.external_ids).assume_not_null();
+        let rows = control_balances::table
+            .filter(known.and(ids).or(control_balances::id.eq_any(&keys.ids)))
+            .order(control_balances::id)
+            .select(Self::as_select());
+        Ok(rows.for_update().load(conn).await?)
+    }
+
+    async fn context(tx: &mut Tx, _: &Caller, _: &[Arrival<Self>]) -> Result<String> {
+        Ok(Company::load(tx.conn()).await?.currency)
+    }
+
+    fn drafted(arrival: &Arrival<Self>, currency: &String) -> Result<Self, Vec<Fault>> {
+        let Arrival { item, before, id, now, source_system, .. } = arrival;
+        let facts = &item.facts;
+        let mut after = match (before, facts.as_of, facts.amount) {
+            (Some(before), ..) => before.clone(),
+            (None, Some(as_of), Some(amount)) => Self {
+                id: *id,
+                version: 1,
+                customer_id: None,
+                as_of,
+                currency: currency.clone(),
+                amount,
+                source_system: None,
+                external_id: None,
+                created_at: *now,
+                updated_at: *now,
+            },
+            (None, as_of, amount) => {
+                let missing = [("as_of", as_of.is_some()), ("amount", amount.is_some())];
+                let fault =
+                    |name| Fault::new(format!("/{name}"), "required", "a new balance needs it");
+                return Err(missing.iter().filter(|it| !it.1).map(|it| fault(it.0)).collect());
+            }
+        };
+        set(&mut after.customer_id, facts.customer_id.as_ref());
+        set(&mut after.as_of, facts.as_of.as_ref());
+        set(&mut after.currency, facts.currency.as_ref());
+        set(&mut after.amount, facts.amount.as_ref());
+        after.source_system = Some(source_system.clone());
+        after.external_id = Some(item.key.external_id.clone());
+        Ok(after)
+    }
+
+    async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
+        for drafts in drafts.chunks(1000) {
+            let rows: Vec<&Self> = drafts.iter().map(|it| &it.after).collect();
+            diesel::insert_into(control_balances::table)
+                .values(rows)
+                .on_conflict(control_balances::id)
+                .do_update()
+                .set((
+                    control_balances::version.eq(excluded(control_balances::version)),
+                    control_balances::customer_id.eq(excluded(control_balances::customer_id)),
+                    control_balances::as_of.eq(excluded(control_balances::as_of)),
+                    control_balances::currency.eq(excluded(control_balances::currency)),
+                    control_balances::amount.eq(excluded(control_balances::amount)),
+                    control_balances::source_system.eq(excluded(control_balances::source_system)),
+                    control_balances::external_id.eq(excluded(control_balances::external_id)),
+                    control_balances::updated_at.eq(excluded(control_balances::updated_at)),
+                ))
+                .execute(tx.conn())
+                .await
+                .map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+}
+
+/// What the books say of a customer on a day, by currency.
+pub(crate) async fn of_customer(
+    conn: &mut Conn,
+    customer: Uuid,
+    day: Date,
+) -> Result<Vec<(String, Money)>> {
+    let rows = control_balances::table
+        .filter(control_balances::customer_id.eq(customer))
+        .filter(control_balances::as_of.eq(day))
+        .order(control_balances::currency);
+    let rows = rows.select((control_balances::currency, control_balances::amount));
+    Ok(rows.load(conn).await?)
+}
+
+/// The loser's balances go with its name: those of the winner are for both.
+pub(crate) async fn forget(tx: &mut Tx, loser: Uuid) -> Result<()> {
+    let rows = control_balances::table.filter(control_balances::customer_id.eq(loser));
+    let rows: Vec<ControlBalance> =
+        rows.select(ControlBalance::as_select()).for_update().load(tx.conn()).await?;
+    for row in &rows {
+        let row_of = control_balances::table.find(row.id);
+        diesel::delete(row_of).execute(tx.conn()).await?;
+        tx.record(platform::Change::deleted(row)).await?;
+    }
+    Ok(())
+}
+
+fn refused(error: diesel::result::Error) -> Error {
+    Error::from(error)
+        .on_constraint("control_balances_day_key", "/as_of", "duplicate")
+        .on_constraint("control_balances_external_id_key", "/external_id", "duplicate")
+        .on_constraint("control_balances_customer_id_fkey", "/customer_id", "unknown_reference")
+}

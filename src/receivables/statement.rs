@@ -1,0 +1,239 @@
+//! A customer's account, 对账单 (S55): what it owed, what has happened since, what it owes now.
+
+use std::collections::BTreeMap;
+
+use actix_web::web::Data;
+use actix_web::{get, web};
+use auth::{Caller, Can};
+use customers::customer::Customer;
+use diesel::QueryableByName;
+use diesel::sql_types::{Date as SqlDate, Nullable, Numeric, Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use platform::{
+    Clock, Conn, Date, Db, Error, Fault, Money, Path, Problems, Query, Result, text_enum,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use crate::ReadInvoices;
+use crate::control_balance;
+
+/// Most movements of an answer.
+const MOST: usize = 10_000;
+
+text_enum! {
+    /// What has changed the account
+    pub enum MovementKind {
+        Invoice = "invoice",
+        CreditNote = "credit_note",
+        /// 作废
+        Cancellation = "cancellation",
+        Payment = "payment",
+        /// A payment that was taken back
+        Reversal = "reversal",
+        /// 核销坏账
+        WriteOff = "write_off",
+    }
+}
+
+/// The account of a customer, 对账单
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Statement {
+    pub customer_id: Uuid,
+    /// The opening balance is as of the day before
+    pub from: Date,
+    /// With this day
+    pub as_of: Date,
+    /// One for each currency
+    pub accounts: Vec<Account>,
+}
+
+/// The account in one currency
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct Account {
+    #[schema(example = "CNY")]
+    pub currency: String,
+    pub opening_balance: Money,
+    pub movements: Vec<Movement>,
+    /// What is owed, without what came in and is not yet used
+    pub closing_balance: Money,
+    /// What the ERP's books say for that day; null when they do not
+    pub control_balance: Option<Money>,
+    /// The closing balance without the control balance
+    pub reconciliation_difference: Option<Money>,
+}
+
+/// What has changed the account on a day
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Movement {
+    pub date: Date,
+    #[schema(inline)]
+    pub kind: MovementKind,
+    /// The invoice's or the payment's
+    pub id: Uuid,
+    pub number: String,
+    /// Of an invoice
+    pub due_date: Option<Date>,
+    /// Positive makes the debt larger
+    pub amount: Money,
+    /// With this one
+    pub balance: Money,
+}
+
+/// Which days to tell.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct StatementQuery {
+    /// The last day; today unless told
+    as_of: Option<Date>,
+    /// The first day; the first of the year of `as_of` unless told
+    from: Option<Date>,
+}
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(read_statement);
+}
+
+/// The account of a customer
+///
+/// 对账单: the balance before, what has changed it, the balance of the day; by currency. For those who
+/// see the customer's invoices as its owner does.
+#[utoipa::path(
+    tag = "receivables",
+    params(StatementQuery),
+    responses((status = 200, description = "The account", body = Statement), Problems),
+)]
+#[get("/customers/{id}/statement")]
+async fn read_statement(
+    caller: Can<ReadInvoices>,
+    id: Path<Uuid>,
+    query: Query<StatementQuery>,
+    clock: Data<Clock>,
+    db: Db,
+) -> Result<web::Json<Statement>> {
+    let mut conn = db.conn().await?;
+    Ok(web::Json(Statement::of(&mut conn, &caller, *id, &query, clock.today()).await?))
+}
+
+impl Statement {
+    async fn of(
+        conn: &mut Conn,
+        caller: &Caller,
+        id: Uuid,
+        query: &StatementQuery,
+        today: Date,
+    ) -> Result<Self> {
+        let as_of = query.as_of.unwrap_or(today);
+        let from = query.from.unwrap_or(Date(as_of.0.first_of_year()));
+        if from > as_of {
+            let fault = Fault::new("/from", "range", "not after as_of");
+            return Err(Error::bad_request("invalid_query", "from is later").faults(vec![fault]));
+        }
+        let customer = Customer::find(conn, caller, id).await?;
+        // Managers see the pool's customers, but not what those owe.
+        let reaches = |reach: &[Uuid]| customer.owner_id.is_some_and(|it| reach.contains(&it));
+        if !caller.reach_of_accounts().is_none_or(reaches) {
+            return Err(Error::not_found());
+        }
+        let rows = diesel::sql_query(MOVEMENTS)
+            .bind::<SqlUuid, _>(id)
+            .bind::<SqlDate, _>(from)
+            .bind::<SqlDate, _>(as_of);
+        let rows: Vec<Row> = rows.load(conn).await?;
+        if rows.len() > MOST {
+            let status = actix_web::http::StatusCode::UNPROCESSABLE_ENTITY;
+            let detail = "more than 10,000 movements: ask for fewer days";
+            return Err(Error::new(status, "too_many_rows").detail(detail));
+        }
+        let mut accounts: BTreeMap<String, Account> = BTreeMap::new();
+        for row in rows {
+            let account = accounts.entry(row.currency.clone()).or_insert_with(|| Account {
+                currency: row.currency.clone(),
+                ..Account::default()
+            });
+            account.take(row);
+        }
+        for (currency, amount) in control_balance::of_customer(conn, id, as_of).await? {
+            let account = accounts
+                .entry(currency.clone())
+                .or_insert_with(|| Account { currency, ..Account::default() });
+            account.control_balance = Some(amount);
+            let difference = account.closing_balance.0 - amount.0;
+            account.reconciliation_difference = Some(Money(difference));
+        }
+        Ok(Self { customer_id: id, from, as_of, accounts: accounts.into_values().collect() })
+    }
+}
+
+impl Account {
+    fn take(&mut self, row: Row) {
+        self.closing_balance.0 += row.amount.0;
+        let (Some(date), Some(kind), Some(id)) = (row.day, row.kind, row.id) else {
+            self.opening_balance = row.amount;
+            return;
+        };
+        self.movements.push(Movement {
+            date,
+            kind,
+            id,
+            number: row.number.unwrap_or_default(),
+            due_date: row.due_date,
+            amount: row.amount,
+            balance: self.closing_balance,
+        });
+    }
+}
+
+/// A movement, or without a day the balance before all of them.
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    currency: String,
+    #[diesel(sql_type = Nullable<SqlDate>)]
+    day: Option<Date>,
+    #[diesel(sql_type = Nullable<Text>)]
+    kind: Option<MovementKind>,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    id: Option<Uuid>,
+    #[diesel(sql_type = Nullable<Text>)]
+    number: Option<String>,
+    #[diesel(sql_type = Nullable<SqlDate>)]
+    due_date: Option<Date>,
+    #[diesel(sql_type = Numeric)]
+    amount: Money,
+}
+
+/// Documents count from their own days; what is applied to what does not change the balance.
+const MOVEMENTS: &str = "
+    with all_of_them as (
+        select currency, invoice_date as day, kind, id, number, due_date,
+            case kind when 'invoice' then total_amount else -total_amount end as amount
+        from invoices where customer_id = $1 and posted_on is not null
+        union all
+        select currency, greatest(cancelled_on, invoice_date), 'cancellation', id, number, null,
+            case kind when 'invoice' then -total_amount else total_amount end
+        from invoices where customer_id = $1 and posted_on is not null and cancelled_on is not null
+        union all
+        select currency, received_on, 'payment', id, number, null, -amount
+        from payments where customer_id = $1
+        union all
+        select currency, greatest(reversed_on, received_on), 'reversal', id, number, null, amount
+        from payments where customer_id = $1 and reversed_on is not null
+        union all
+        select i.currency, a.allocated_on, 'write_off', i.id, i.number, null, -a.amount
+        from allocations a join invoices i on i.id = a.invoice_id
+        where i.customer_id = $1 and a.write_off_id is not null
+        union all
+        select i.currency, a.reversed_on, 'write_off', i.id, i.number, null, a.amount
+        from allocations a join invoices i on i.id = a.invoice_id
+        where i.customer_id = $1 and a.write_off_id is not null and a.reversed_on is not null
+    )
+    select currency, null::date as day, null::text as kind, null::uuid as id, null::text as number,
+        null::date as due_date, coalesce(sum(amount) filter (where day < $2), 0) as amount
+    from all_of_them where day <= $3 group by currency
+    union all
+    (select currency, day, kind, id, number, due_date, amount from all_of_them
+    where day between $2 and $3 limit 10002)
+    order by 1, 2 nulls first, 3, 5, 4";
