@@ -3,9 +3,11 @@
 //! were closed, so that a question about any day costs what was open then.
 
 pub mod allocation;
+pub mod collection_task;
 pub mod control_balance;
 pub mod invoice;
 pub mod payment;
+pub mod promise;
 mod reach;
 pub mod statement;
 
@@ -41,5 +43,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.configure(invoice::http::routes)
         .configure(payment::http::routes)
         .configure(statement::routes)
-        .configure(control_balance::routes);
+        .configure(control_balance::routes)
+        .configure(collection_task::http::routes)
+        .configure(promise::http::routes);
 }

@@ -1,0 +1,313 @@
+//! The queries on collection tasks. Each that answers a caller starts at `visible_to`.
+
+use auth::{Caller, reference};
+use company::Company;
+use customers::customer::Customer;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{
+    Array, Date as SqlDate, Integer, Nullable, Numeric, Text, Uuid as SqlUuid,
+};
+use diesel_async::RunQueryDsl;
+use platform::{
+    Change, Conn, Date, Error, Fault, IfSent, List, Money, NoFilter, Resource, Result, Tx,
+};
+use schema::collection_tasks;
+use uuid::Uuid;
+
+use super::{
+    CollectionOutcome, CollectionResult, CollectionStatus, CollectionTask, CollectionTaskFilter,
+    CollectionTaskPage, DunningStep,
+};
+use crate::invoice;
+use crate::promise::{Promise, Promised};
+use crate::reach::ByAccount;
+
+/// Most tasks of one run; the rest follows with the next.
+const MOST: i32 = 1000;
+
+/// Each step with its setting: days from the due day on.
+const STEPS: [(DunningStep, &str, i64); 5] = [
+    (DunningStep::BeforeDue, "dunning_days_before_due", -1),
+    (DunningStep::First, "dunning_days_first", 1),
+    (DunningStep::Second, "dunning_days_second", 1),
+    (DunningStep::Third, "dunning_days_third", 1),
+    (DunningStep::Last, "dunning_days_last", 1),
+];
+
+/// The assignee or the customer's owner in reach; all of them for finance.
+fn visible_to(caller: &Caller) -> ByAccount<'_> {
+    ByAccount::of(
+        caller,
+        &[
+            "(collection_tasks.assignee_id = any(",
+            ") or collection_tasks.customer_id in (select id from customers where owner_id = any(",
+            ")))",
+        ],
+    )
+}
+
+fn matching<'a>(
+    caller: &'a Caller,
+    filter: &'a CollectionTaskFilter,
+) -> collection_tasks::BoxedQuery<'a, Pg> {
+    let mut query = collection_tasks::table.filter(visible_to(caller)).into_boxed();
+    if let Some(customer) = filter.customer_id {
+        query = query.filter(collection_tasks::customer_id.eq(customer));
+    }
+    if let Some(invoice) = filter.invoice_id {
+        query = query.filter(collection_tasks::invoice_id.eq(invoice));
+    }
+    if let Some(assignee) = filter.assignee_id {
+        query = query.filter(collection_tasks::assignee_id.eq(assignee));
+    }
+    if let Some(statuses) = &filter.status {
+        query = query.filter(collection_tasks::status.eq_any(statuses));
+    }
+    if let Some(steps) = &filter.step {
+        query = query.filter(collection_tasks::step.eq_any(steps));
+    }
+    if let Some(day) = filter.due_from {
+        query = query.filter(collection_tasks::due_on.ge(day));
+    }
+    if let Some(day) = filter.due_to {
+        query = query.filter(collection_tasks::due_on.lt(day));
+    }
+    query
+}
+
+impl CollectionTask {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<CollectionTaskFilter>,
+    ) -> Result<CollectionTaskPage> {
+        use collection_tasks::{due_on, id};
+        let filter = reference::filter(conn, caller, list).await?;
+        let total = if list.counted {
+            Some(matching(caller, &filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let rows = matching(caller, &filter).filter(list.after::<Date, _, _>(due_on, id)?);
+        let rows = rows.order((due_on, id)).select(Self::as_select()).limit(list.fetch());
+        list.page(rows.load(conn).await?, total, |it: &Self| (it.due_on, it.id))
+    }
+
+    /// What one has to do.
+    pub async fn list_mine(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<NoFilter>,
+    ) -> Result<CollectionTaskPage> {
+        use collection_tasks::{assignee_id, due_on, id, status};
+        let mine = || {
+            let rows = collection_tasks::table.filter(visible_to(caller));
+            rows.filter(assignee_id.eq(caller.id()).and(status.eq(CollectionStatus::Open)))
+        };
+        let total = if list.counted { Some(mine().count().get_result(conn).await?) } else { None };
+        let rows = mine().filter(list.after::<Date, _, _>(due_on, id)?).order((due_on, id));
+        let rows = rows.select(Self::as_select()).limit(list.fetch());
+        list.page(rows.load(conn).await?, total, |it: &Self| (it.due_on, it.id))
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = Self::query().filter(visible_to(caller)).filter(collection_tasks::id.eq(id));
+        Ok(row.first(conn).await?)
+    }
+
+    /// Ends it with what came of it.
+    pub async fn report(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        outcome: &CollectionOutcome,
+    ) -> Result<Self> {
+        let row = collection_tasks::table.filter(visible_to(caller));
+        let row = row.filter(collection_tasks::id.eq(id)).select(Self::as_select()).for_update();
+        let before: Self = row.first(tx.conn()).await?;
+        based_on.check(&before)?;
+        if before.status != CollectionStatus::Open {
+            let status = before.status.as_str();
+            let error = Error::conflict("wrong_status", format!("the task is {status}"));
+            return Err(error.member("current_status", status));
+        }
+        if outcome.promise.is_some() != (outcome.result == CollectionResult::Promised) {
+            let why = "with the result promised, and only then";
+            return Err(Error::invalid(vec![Fault::new("/promise", "contradiction", why)]));
+        }
+        if let Some(promise) = &outcome.promise {
+            let open = invoice::load(tx.conn(), &[before.invoice_id]).await?;
+            let open = open.as_slice().first().map_or(before.amount, |it| it.open_amount);
+            let new = Promised {
+                customer_id: before.customer_id,
+                invoice_id: Some(before.invoice_id),
+                due_on: promise.due_on,
+                currency: before.currency.clone(),
+                amount: promise.amount.unwrap_or(open),
+                note: outcome.note.clone(),
+            };
+            Promise::make(tx, caller, new, "/promise").await?;
+        }
+        let after = Self {
+            status: CollectionStatus::Done,
+            channel: Some(outcome.channel),
+            result: Some(outcome.result),
+            note: outcome.note.clone(),
+            done_by: Some(caller.id()),
+            ended_at: Some(tx.now),
+            ..before.clone()
+        };
+        before.save(tx, after).await
+    }
+
+    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+        let after = self.next(after, tx.now);
+        if after != *self {
+            let update = diesel::update(collection_tasks::table.find(self.id)).set(&after);
+            update.execute(tx.conn()).await?;
+            tx.record(Change::updated(self, &after)).await?;
+        }
+        Ok(after)
+    }
+}
+
+/// An invoice for which a step has come.
+#[derive(QueryableByName)]
+struct Due {
+    #[diesel(sql_type = SqlUuid)]
+    invoice_id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    customer_id: Uuid,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    owner_id: Option<Uuid>,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    salesperson_id: Option<Uuid>,
+    #[diesel(sql_type = SqlDate)]
+    next_due_on: Date,
+    #[diesel(sql_type = Text)]
+    currency: String,
+    #[diesel(sql_type = Numeric)]
+    open_amount: Money,
+    #[diesel(sql_type = Text)]
+    step: DunningStep,
+    #[diesel(sql_type = Integer)]
+    days: i32,
+}
+
+/// Of each part that is not paid the latest step whose day has come, unless there is a task for it.
+/// Nobody is reminded of what is disputed.
+const DUE: &str = "
+    select i.id as invoice_id, i.customer_id, c.owner_id, i.salesperson_id, i.next_due_on,
+        i.currency, i.open_amount, s.step, s.days
+    from invoices i join customers c on c.id = i.customer_id
+    cross join lateral (
+        select step, days from unnest($1, $2) as it (step, days)
+        where i.next_due_on + days <= $3 order by days desc limit 1
+    ) as s
+    where i.next_due_on <= $4 and not i.disputed and not exists (
+        select from collection_tasks t where t.invoice_id = i.id
+            and t.invoice_due_on = i.next_due_on and t.step = s.step
+    )
+    order by i.next_due_on, i.id limit $5";
+
+/// Ends the tasks whose invoice, or part of it, is paid or disputed, and makes those whose day has
+/// come; a later step takes the place of an earlier one. Answers how many it made.
+pub(crate) async fn make_due(tx: &mut Tx) -> Result<u64> {
+    end_needless(tx).await?;
+    let settings = Company::load(tx.conn()).await?.settings;
+    let days = STEPS
+        .map(|(_, setting, sign)| i32::try_from(sign * settings.get(setting)).unwrap_or_default());
+    let first = days.iter().copied().min().unwrap_or_default();
+    let until = Date(tx.today.0 - jiff::Span::new().days(first));
+    let due = diesel::sql_query(DUE)
+        .bind::<Array<Text>, _>(STEPS.map(|it| it.0.as_str()).to_vec())
+        .bind::<Array<Integer>, _>(days.to_vec())
+        .bind::<SqlDate, _>(tx.today)
+        .bind::<SqlDate, _>(until)
+        .bind::<Integer, _>(MOST);
+    let due: Vec<Due> = due.load(tx.conn()).await?;
+    let made: Vec<CollectionTask> = due.into_iter().map(|it| task(it, tx)).collect();
+    let invoices: Vec<Uuid> = made.iter().map(|it| it.invoice_id).collect();
+    end_earlier(tx, &invoices).await?;
+    let insert = diesel::insert_into(collection_tasks::table).values(&made);
+    if !made.is_empty() {
+        insert.on_conflict_do_nothing().execute(tx.conn()).await?;
+    }
+    let records = made.iter().map(Change::created).collect::<Result<Vec<_>>>()?;
+    tx.record_all(&records).await?;
+    Ok(made.len() as u64)
+}
+
+fn task(due: Due, tx: &Tx) -> CollectionTask {
+    CollectionTask {
+        id: Uuid::now_v7(),
+        version: 1,
+        invoice_id: due.invoice_id,
+        customer_id: due.customer_id,
+        assignee_id: due.owner_id.or(due.salesperson_id),
+        step: due.step,
+        due_on: Date(due.next_due_on.0 + jiff::Span::new().days(due.days)),
+        invoice_due_on: due.next_due_on,
+        currency: due.currency,
+        amount: due.open_amount,
+        status: CollectionStatus::Open,
+        channel: None,
+        result: None,
+        note: None,
+        done_by: None,
+        ended_at: None,
+        created_at: tx.now,
+        updated_at: tx.now,
+        customer_owner_id: due.owner_id,
+    }
+}
+
+async fn end_needless(tx: &mut Tx) -> Result<()> {
+    #[derive(QueryableByName)]
+    struct Needless {
+        #[diesel(sql_type = SqlUuid)]
+        id: Uuid,
+    }
+    let rows: Vec<Needless> = diesel::sql_query(
+        "select t.id from collection_tasks t join invoices i on i.id = t.invoice_id
+        where t.status = 'open'
+            and (i.next_due_on is distinct from t.invoice_due_on or i.disputed)
+        order by t.id limit 1000",
+    )
+    .load(tx.conn())
+    .await?;
+    let ids: Vec<Uuid> = rows.into_iter().map(|it| it.id).collect();
+    let rows = collection_tasks::table.filter(collection_tasks::id.eq_any(ids));
+    end(tx, rows.into_boxed()).await
+}
+
+async fn end_earlier(tx: &mut Tx, invoices: &[Uuid]) -> Result<()> {
+    let rows = collection_tasks::table.filter(collection_tasks::invoice_id.eq_any(invoices));
+    end(tx, rows.into_boxed()).await
+}
+
+async fn end(tx: &mut Tx, rows: collection_tasks::BoxedQuery<'_, Pg>) -> Result<()> {
+    let open = rows.filter(collection_tasks::status.eq(CollectionStatus::Open));
+    let open = open.order(collection_tasks::id).select(CollectionTask::as_select());
+    let open: Vec<CollectionTask> = open.load(tx.conn()).await?;
+    for before in open {
+        let (status, ended_at) = (CollectionStatus::Cancelled, Some(tx.now));
+        before.save(tx, CollectionTask { status, ended_at, ..before.clone() }).await?;
+    }
+    Ok(())
+}
+
+/// The loser's tasks are the winner's from now on.
+pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
+    let rows = collection_tasks::table.filter(collection_tasks::customer_id.eq(loser.id));
+    let rows = rows.order(collection_tasks::id).select(CollectionTask::as_select()).for_update();
+    let rows: Vec<CollectionTask> = rows.load(tx.conn()).await?;
+    for before in rows {
+        let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
+        let after = CollectionTask { customer_id, customer_owner_id, ..before.clone() };
+        before.save(tx, after).await?;
+    }
+    Ok(())
+}

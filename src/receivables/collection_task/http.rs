@@ -1,0 +1,112 @@
+//! The operations on collection tasks.
+
+use actix_web::{get, post};
+use auth::Can;
+use platform::changes::{self, HistoryPage};
+use platform::{
+    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::{CollectionOutcome, CollectionTask, CollectionTaskFilter, CollectionTaskPage};
+use crate::{ReadCollections, WriteCollections};
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_my_collections)
+        .service(list_collection_tasks)
+        .service(read_collection_task)
+        .service(report_collection_task)
+        .service(list_collection_history);
+}
+
+/// What I have to collect
+///
+/// Your open collection tasks, earliest due first.
+#[utoipa::path(
+    tag = "receivables",
+    params(PageQuery),
+    responses((status = 200, description = "A page of tasks", body = CollectionTaskPage), Problems),
+)]
+#[get("/me/collections")]
+async fn list_my_collections(
+    caller: Can<ReadCollections>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<CollectionTaskPage> {
+    CollectionTask::list_mine(&mut *db.conn().await?, &caller, &list).await
+}
+
+/// List collection tasks
+///
+/// Those of your people or of your customers; all of them for finance.
+#[utoipa::path(
+    tag = "receivables",
+    params(CollectionTaskFilter, PageQuery),
+    responses((status = 200, description = "A page of tasks", body = CollectionTaskPage), Problems),
+)]
+#[get("/collection-tasks")]
+async fn list_collection_tasks(
+    caller: Can<ReadCollections>,
+    list: List<CollectionTaskFilter>,
+    db: Db,
+) -> Result<CollectionTaskPage> {
+    CollectionTask::list(&mut *db.conn().await?, &caller, &list).await
+}
+
+/// Read a collection task
+///
+/// With its result, once there is one.
+#[utoipa::path(
+    tag = "receivables",
+    responses((status = 200, description = "The task", body = CollectionTask), Problems),
+)]
+#[get("/collection-tasks/{id}")]
+async fn read_collection_task(
+    caller: Can<ReadCollections>,
+    id: Path<Uuid>,
+    db: Db,
+) -> Result<Tagged<CollectionTask>> {
+    Ok(Tagged(CollectionTask::find(&mut *db.conn().await?, &caller, *id).await?))
+}
+
+/// Report what came of a collection task
+///
+/// What the customer has promised becomes a promise.
+#[utoipa::path(
+    tag = "receivables",
+    request_body = CollectionOutcome,
+    responses((status = 200, description = "The task", body = CollectionTask), Problems),
+)]
+#[post("/collection-tasks/{id}/result")]
+async fn report_collection_task(
+    caller: Can<WriteCollections>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    outcome: Json<CollectionOutcome>,
+    write: Write,
+) -> Result<Reply> {
+    let step =
+        async move |tx: &mut _| CollectionTask::report(tx, &caller, *id, based_on, &outcome).await;
+    write.update(step).await
+}
+
+/// What happened to a collection task
+///
+/// Latest first.
+#[utoipa::path(
+    tag = "receivables",
+    params(PageQuery),
+    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+)]
+#[get("/collection-tasks/{id}/history")]
+async fn list_collection_history(
+    caller: Can<ReadCollections>,
+    id: Path<Uuid>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<HistoryPage> {
+    let mut conn = db.conn().await?;
+    let task = CollectionTask::find(&mut conn, &caller, *id).await?;
+    changes::history(&mut conn, &task, &list).await
+}
