@@ -9,7 +9,10 @@ pub mod invoice;
 pub mod payment;
 pub mod promise;
 mod reach;
+pub mod risk;
+pub mod risk_case;
 pub mod statement;
+pub mod write_off;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -45,5 +48,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .configure(statement::routes)
         .configure(control_balance::routes)
         .configure(collection_task::http::routes)
-        .configure(promise::http::routes);
+        .configure(promise::http::routes)
+        .configure(risk::routes)
+        .configure(risk_case::http::routes)
+        .configure(write_off::http::routes);
 }

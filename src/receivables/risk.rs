@@ -1,0 +1,162 @@
+//! Whose debts are at risk, 坏账预警 (S58): long overdue, promises broken, or a case that is open.
+
+use actix_web::get;
+use actix_web::web::Data;
+use auth::{Caller, Can};
+use diesel::QueryableByName;
+use diesel::sql_types::{
+    Array, BigInt, Bool, Date as SqlDate, Integer, Nullable, Numeric, Text, Uuid as SqlUuid,
+};
+use diesel_async::RunQueryDsl;
+use platform::{Clock, Conn, Date, Db, List, Money, NoFilter, PageQuery, Problems, Result, page};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use crate::ReadCollections;
+use crate::risk_case::{RiskMeasure, RiskTrigger};
+
+/// A customer whose debts are at risk, 坏账预警
+#[derive(Debug, Serialize, ToSchema, QueryableByName)]
+pub struct ReceivableRisk {
+    #[diesel(sql_type = SqlUuid)]
+    pub customer_id: Uuid,
+    #[diesel(sql_type = Text)]
+    pub customer_name: String,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    pub owner_id: Option<Uuid>,
+    /// Why: `overdue` for more than 60 days, two `broken_promises` within a year; none when only a
+    /// case is open
+    #[diesel(sql_type = Array<Text>)]
+    pub triggers: Vec<RiskTrigger>,
+    /// Open of invoices with a part that is overdue, in the company's currency
+    #[diesel(sql_type = Numeric)]
+    pub overdue_amount: Money,
+    /// Of the oldest part that is not paid
+    #[diesel(sql_type = Integer)]
+    pub overdue_days: i32,
+    #[diesel(sql_type = BigInt)]
+    pub broken_promises: i64,
+    /// The case that is open
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    pub risk_case_id: Option<Uuid>,
+    #[schema(inline)]
+    #[diesel(sql_type = Nullable<Text>)]
+    pub measure: Option<RiskMeasure>,
+}
+
+page! {
+    /// A page of customers whose debts are at risk
+    ReceivableRiskPage of ReceivableRisk
+}
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_receivable_risks);
+}
+
+/// Whose debts are at risk
+///
+/// 坏账预警: customers of your people who are more than 60 days late, have broken two promises within a
+/// year, or have an open risk case; all of them for finance.
+#[utoipa::path(
+    tag = "receivables",
+    params(PageQuery),
+    responses((status = 200, description = "A page of customers", body = ReceivableRiskPage),
+        Problems),
+)]
+#[get("/receivables/risks")]
+async fn list_receivable_risks(
+    caller: Can<ReadCollections>,
+    list: List<NoFilter>,
+    clock: Data<Clock>,
+    db: Db,
+) -> Result<ReceivableRiskPage> {
+    ReceivableRisk::list(&mut *db.conn().await?, &caller, &list, clock.today()).await
+}
+
+/// Whoever has been late for longer is at risk.
+const DAYS: i32 = 60;
+
+/// Everything starts at what is open: the cost follows that, not the customers.
+const RISKS: &str = "
+    with overdue as (
+        select customer_id, sum(round(open_amount * exchange_rate, 6)) as amount,
+            $1 - min(next_due_on) as days
+        from invoices where next_due_on < $1 group by customer_id
+    ),
+    broken as (
+        select customer_id, count(*) as count from promises
+        where status = 'broken' and decided_on > $1 - 365 group by customer_id
+    ),
+    cases as (
+        select distinct on (customer_id) customer_id, id, measure from risk_cases
+        where closed_on is null order by customer_id, opened_on desc, id desc
+    ),
+    risks as (
+        select customer_id, array_remove(array[
+                case when overdue.days > $2 then 'overdue' end,
+                case when broken.count >= 2 then 'broken_promises' end
+            ], null) as triggers,
+            coalesce(overdue.amount, 0) as overdue_amount,
+            coalesce(overdue.days, 0) as overdue_days,
+            coalesce(broken.count, 0) as broken_promises, cases.id as risk_case_id, cases.measure
+        from overdue full join broken using (customer_id) full join cases using (customer_id)
+        where overdue.days > $2 or broken.count >= 2 or cases.id is not null
+    )";
+
+impl ReceivableRisk {
+    async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<NoFilter>,
+        today: Date,
+    ) -> Result<ReceivableRiskPage> {
+        let reach = caller.reach_of_accounts();
+        let (all, people) = (reach.is_none(), reach.unwrap_or_default().to_vec());
+        let visible = "from risks join customers c on c.id = customer_id
+            where ($3 or c.owner_id = any($4))";
+        let total = if list.counted {
+            #[derive(QueryableByName)]
+            struct Total {
+                #[diesel(sql_type = BigInt)]
+                count: i64,
+            }
+            let count = diesel::sql_query(format!("{RISKS} select count(*) as count {visible}"))
+                .bind::<SqlDate, _>(today)
+                .bind::<Integer, _>(DAYS)
+                .bind::<Bool, _>(all)
+                .bind::<Array<SqlUuid>, _>(people.clone());
+            Some(count.get_result::<Total>(conn).await?.count)
+        } else {
+            None
+        };
+        let rows = format!(
+            "{RISKS} select risks.*, c.name as customer_name, c.owner_id {visible}
+            and customer_id > $5 order by customer_id limit $6"
+        );
+        let rows = diesel::sql_query(rows)
+            .bind::<SqlDate, _>(today)
+            .bind::<Integer, _>(DAYS)
+            .bind::<Bool, _>(all)
+            .bind::<Array<SqlUuid>, _>(people)
+            .bind::<SqlUuid, _>(list.position::<Uuid>()?.unwrap_or_default())
+            .bind::<BigInt, _>(list.fetch());
+        let rows: Vec<Self> = rows.load(conn).await?;
+        list.page(rows, total, |it: &Self| it.customer_id)
+    }
+}
+
+/// What a customer owes, in the company's currency, without what came in and is not yet used.
+pub(crate) async fn owed(conn: &mut Conn, customer: Uuid) -> Result<Money> {
+    #[derive(QueryableByName)]
+    struct Owed {
+        #[diesel(sql_type = Numeric)]
+        amount: Money,
+    }
+    let query = diesel::sql_query(
+        "select greatest(round(coalesce(sum(open_amount * exchange_rate), 0), 6), 0) as amount
+        from invoices where customer_id = $1 and posted_on is not null and closed_on is null",
+    );
+    Ok(query.bind::<SqlUuid, _>(customer).get_result::<Owed>(conn).await?.amount)
+}

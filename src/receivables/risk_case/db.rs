@@ -1,0 +1,194 @@
+//! The queries on risk cases. Each that answers a caller starts at `visible_to`.
+
+use auth::reference::{BoxFuture, Found, Wanted};
+use auth::{Body, Caller, reference};
+use customers::customer::Customer;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use platform::{Change, Conn, Date, Error, Fault, IfSent, List, Money, Resource, Result, Tx};
+use schema::risk_cases;
+use uuid::Uuid;
+
+use super::{NewRiskCase, RiskCase, RiskCaseFilter, RiskCasePage, RiskStatus, Step};
+use crate::reach::ByAccount;
+use crate::{risk, write_off};
+
+/// Who sees to it or the customer's owner in reach; all of them for finance.
+fn visible_to(caller: &Caller) -> ByAccount<'_> {
+    ByAccount::of(
+        caller,
+        &[
+            "(risk_cases.owner_id = any(",
+            ") or risk_cases.customer_id in (select id from customers where owner_id = any(",
+            ")))",
+        ],
+    )
+}
+
+fn matching<'a>(caller: &'a Caller, filter: &'a RiskCaseFilter) -> risk_cases::BoxedQuery<'a, Pg> {
+    let mut query = risk_cases::table.filter(visible_to(caller)).into_boxed();
+    if let Some(customer) = filter.customer_id {
+        query = query.filter(risk_cases::customer_id.eq(customer));
+    }
+    if let Some(owner) = filter.owner_id {
+        query = query.filter(risk_cases::owner_id.eq(owner));
+    }
+    if let Some(statuses) = &filter.status {
+        query = query.filter(risk_cases::status.eq_any(statuses));
+    }
+    if let Some(triggers) = &filter.trigger {
+        query = query.filter(risk_cases::trigger.eq_any(triggers));
+    }
+    query
+}
+
+impl RiskCase {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<RiskCaseFilter>,
+    ) -> Result<RiskCasePage> {
+        use risk_cases::{id, opened_on};
+        let filter = reference::filter(conn, caller, list).await?;
+        let total = if list.counted {
+            Some(matching(caller, &filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let rows = matching(caller, &filter).filter(list.before::<Date, _, _>(opened_on, id)?);
+        let rows = rows.order((opened_on.desc(), id.desc())).select(Self::as_select());
+        let rows = rows.limit(list.fetch()).load(conn).await?;
+        list.page(rows, total, |it: &Self| (it.opened_on, it.id))
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = Self::query().filter(visible_to(caller)).filter(risk_cases::id.eq(id));
+        Ok(row.first(conn).await?)
+    }
+
+    pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewRiskCase>) -> Result<Self> {
+        let new = new.resolve(tx.conn(), caller).await?;
+        credit::check::lock(tx, &[new.customer_id]).await?;
+        // Two at the same time would both find none.
+        tx.lock(&format!("risk case {}", new.customer_id)).await?;
+        let open = risk_cases::table.filter(risk_cases::customer_id.eq(new.customer_id));
+        let open = open.filter(risk_cases::closed_on.is_null()).select(risk_cases::id);
+        if let Some(id) = open.first::<Uuid>(tx.conn()).await.optional()? {
+            let detail = "the customer has an open risk case already";
+            return Err(Error::conflict("case_open", detail).member("id", id.to_string()));
+        }
+        let amount = match new.amount {
+            Some(amount) if amount < Money::ZERO => {
+                let fault = Fault::new("/amount", "range", "zero or more");
+                return Err(Error::invalid(vec![fault]));
+            }
+            Some(amount) => amount,
+            None => risk::owed(tx.conn(), new.customer_id).await?,
+        };
+        let owners = customers::customer::owners(tx.conn(), [new.customer_id]).await?;
+        let it = Self {
+            id: Uuid::now_v7(),
+            version: 1,
+            customer_id: new.customer_id,
+            owner_id: new.owner_id.unwrap_or(caller.id()),
+            trigger: new.trigger,
+            amount,
+            status: RiskStatus::Open,
+            measure: None,
+            measures: vec![].into(),
+            note: new.note,
+            recovered_amount: Money::ZERO,
+            opened_on: tx.today,
+            closed_on: None,
+            created_at: tx.now,
+            updated_at: tx.now,
+            customer_owner_id: owners.get(&new.customer_id).copied().flatten(),
+        };
+        diesel::insert_into(risk_cases::table).values(&it).execute(tx.conn()).await?;
+        tx.record(Change::created(&it)).await?;
+        Ok(it)
+    }
+
+    pub(super) async fn step(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        step: Step<'_>,
+    ) -> Result<Self> {
+        let row = risk_cases::table.filter(visible_to(caller)).filter(risk_cases::id.eq(id));
+        let before: Self = row.select(Self::as_select()).for_update().first(tx.conn()).await?;
+        based_on.check(&before)?;
+        if before.closed_on.is_some() {
+            let status = before.status.as_str();
+            let error = Error::conflict("wrong_status", format!("the case is {status}"));
+            return Err(error.member("current_status", status));
+        }
+        let mut after = before.clone();
+        match step {
+            Step::Measure(new) => after.measured(new, tx.today, caller.id())?,
+            Step::Recover(recovery) => {
+                if recovery.amount < Money::ZERO {
+                    let fault = Fault::new("/amount", "range", "zero or more");
+                    return Err(Error::invalid(vec![fault]));
+                }
+                after.recovered_amount = recovery.amount;
+                after.note = recovery.note.clone().or(after.note);
+                (after.status, after.closed_on) = (RiskStatus::Recovered, Some(tx.today));
+            }
+            Step::WriteOff => {
+                if !write_off::is_approved_for(tx.conn(), id).await? {
+                    let detail = "no write-off of this case has been approved";
+                    return Err(Error::conflict("no_write_off", detail));
+                }
+                (after.status, after.closed_on) = (RiskStatus::WrittenOff, Some(tx.today));
+            }
+        }
+        before.save(tx, after).await
+    }
+
+    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+        let after = self.next(after, tx.now);
+        if after != *self {
+            diesel::update(risk_cases::table.find(self.id)).set(&after).execute(tx.conn()).await?;
+            tx.record(Change::updated(self, &after)).await?;
+        }
+        Ok(after)
+    }
+}
+
+/// The visible lookup of references to risk cases, which have no external ids.
+pub fn find_risk_cases<'a>(
+    conn: &'a mut Conn,
+    caller: &'a Caller,
+    wanted: &'a Wanted,
+) -> BoxFuture<'a, Result<Found>> {
+    Box::pin(async move {
+        let rows = risk_cases::table.filter(visible_to(caller));
+        let rows = rows.filter(risk_cases::id.eq_any(&wanted.ids)).select(risk_cases::id);
+        let rows: Vec<Uuid> = rows.load(conn).await?;
+        let mut found = Found::default();
+        found.extend(rows.into_iter().map(|id| (id, None, None)));
+        Ok(found)
+    })
+}
+
+/// Is the case this customer's?
+pub(crate) async fn is_of(conn: &mut Conn, case: Uuid, customer: Uuid) -> Result<bool> {
+    let row = risk_cases::table.find(case).filter(risk_cases::customer_id.eq(customer));
+    let row = row.select(risk_cases::id).first::<Uuid>(conn).await.optional()?;
+    Ok(row.is_some())
+}
+
+/// The loser's cases are the winner's from now on.
+pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
+    let rows = risk_cases::table.filter(risk_cases::customer_id.eq(loser.id));
+    let rows = rows.order(risk_cases::id).select(RiskCase::as_select()).for_update();
+    let rows: Vec<RiskCase> = rows.load(tx.conn()).await?;
+    for before in rows {
+        let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
+        before.save(tx, RiskCase { customer_id, customer_owner_id, ..before.clone() }).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! The operations on risk cases.
+
+use actix_web::{get, post};
+use auth::{Body, Can};
+use platform::changes::{self, HistoryPage};
+use platform::{
+    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::{NewMeasure, NewRiskCase, Recovery, RiskCase, RiskCaseFilter, RiskCasePage, Step};
+use crate::{ReadCollections, WriteRiskCases};
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_risk_cases)
+        .service(create_risk_case)
+        .service(read_risk_case)
+        .service(take_measure)
+        .service(recover_risk_case)
+        .service(write_off_risk_case)
+        .service(list_risk_case_history);
+}
+
+/// List risk cases
+///
+/// Those of your people or of your customers; all of them for finance.
+#[utoipa::path(
+    tag = "receivables",
+    params(RiskCaseFilter, PageQuery),
+    responses((status = 200, description = "A page of cases", body = RiskCasePage), Problems),
+)]
+#[get("/risk-cases")]
+async fn list_risk_cases(
+    caller: Can<ReadCollections>,
+    list: List<RiskCaseFilter>,
+    db: Db,
+) -> Result<RiskCasePage> {
+    RiskCase::list(&mut *db.conn().await?, &caller, &list).await
+}
+
+/// Open a risk case
+///
+/// A customer has at most one that is open: 409 `case_open`.
+#[utoipa::path(
+    tag = "receivables",
+    request_body = NewRiskCase,
+    responses((status = 201, description = "The new case", body = RiskCase), Problems),
+)]
+#[post("/risk-cases")]
+async fn create_risk_case(
+    caller: Can<WriteRiskCases>,
+    new: Body<NewRiskCase>,
+    write: Write,
+) -> Result<Reply> {
+    write.create(async move |tx| RiskCase::create(tx, &caller, &new).await).await
+}
+
+/// Read a risk case
+///
+/// With the measures that were taken.
+#[utoipa::path(
+    tag = "receivables",
+    responses((status = 200, description = "The case", body = RiskCase), Problems),
+)]
+#[get("/risk-cases/{id}")]
+async fn read_risk_case(
+    caller: Can<ReadCollections>,
+    id: Path<Uuid>,
+    db: Db,
+) -> Result<Tagged<RiskCase>> {
+    Ok(Tagged(RiskCase::find(&mut *db.conn().await?, &caller, *id).await?))
+}
+
+/// Take a measure
+///
+/// Remind, hold, collateral, legal, write off: never a softer one than before.
+#[utoipa::path(
+    tag = "receivables",
+    request_body = NewMeasure,
+    responses((status = 200, description = "The case", body = RiskCase), Problems),
+)]
+#[post("/risk-cases/{id}/measures")]
+async fn take_measure(
+    caller: Can<WriteRiskCases>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    new: Json<NewMeasure>,
+    write: Write,
+) -> Result<Reply> {
+    let step = async move |tx: &mut _| {
+        RiskCase::step(tx, &caller, *id, based_on, Step::Measure(&new)).await
+    };
+    write.update(step).await
+}
+
+/// Close a case whose money came in
+///
+/// Whatever could be recovered.
+#[utoipa::path(
+    tag = "receivables",
+    request_body = Recovery,
+    responses((status = 200, description = "The case", body = RiskCase), Problems),
+)]
+#[post("/risk-cases/{id}/recover")]
+async fn recover_risk_case(
+    caller: Can<WriteRiskCases>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    recovery: Json<Recovery>,
+    write: Write,
+) -> Result<Reply> {
+    let step = async move |tx: &mut _| {
+        RiskCase::step(tx, &caller, *id, based_on, Step::Recover(&recovery)).await
+    };
+    write.update(step).await
+}
+
+/// Close a case whose money is lost
+///
+/// After a write-off of it was approved; else 409 `no_write_off`.
+#[utoipa::path(
+    tag = "receivables",
+    responses((status = 200, description = "The case", body = RiskCase), Problems),
+)]
+#[post("/risk-cases/{id}/write-off")]
+async fn write_off_risk_case(
+    caller: Can<WriteRiskCases>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    write: Write,
+) -> Result<Reply> {
+    let step =
+        async move |tx: &mut _| RiskCase::step(tx, &caller, *id, based_on, Step::WriteOff).await;
+    write.update(step).await
+}
+
+/// What happened to a risk case
+///
+/// Latest first.
+#[utoipa::path(
+    tag = "receivables",
+    params(PageQuery),
+    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+)]
+#[get("/risk-cases/{id}/history")]
+async fn list_risk_case_history(
+    caller: Can<ReadCollections>,
+    id: Path<Uuid>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<HistoryPage> {
+    let mut conn = db.conn().await?;
+    let case = RiskCase::find(&mut conn, &caller, *id).await?;
+    changes::history(&mut conn, &case, &list).await
+}

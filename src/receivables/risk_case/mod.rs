@@ -1,0 +1,217 @@
+//! A debt that may never be paid, 坏账风险 (S58), and what is done about it: remind → hold →
+//! collateral → legal → write off.
+
+mod db;
+pub mod http;
+
+use auth::{Reference, Refers};
+use customers::customer::find_customers;
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Uuid as SqlUuid};
+use platform::{
+    Date, Embedded, Error, Fault, FixedSql, Money, Result, Timestamp, fixed_sql, page, resource,
+    text_enum,
+};
+use schema::risk_cases;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+pub use db::find_risk_cases;
+pub(crate) use db::{follow, is_of};
+
+text_enum! {
+    /// Why it is doubted that the customer pays
+    pub enum RiskTrigger {
+        /// 逾期 more than 60 days
+        Overdue = "overdue",
+        /// 两次失信
+        BrokenPromises = "broken_promises",
+        /// 信用评分下降
+        CreditScore = "credit_score",
+        /// 诉讼
+        Litigation = "litigation",
+        /// 破产
+        Insolvency = "insolvency",
+        Other = "other",
+    }
+}
+
+text_enum! {
+    pub enum RiskStatus {
+        Open = "open",
+        /// 采取措施
+        Measures = "measures",
+        /// 已收回
+        Recovered = "recovered",
+        /// 已核销
+        WrittenOff = "written_off",
+    }
+}
+
+text_enum! {
+    /// What is done, each step harder than the one before
+    pub enum RiskMeasure {
+        /// 催告
+        Remind = "remind",
+        /// 停止发货
+        Hold = "hold",
+        /// 担保抵押
+        Collateral = "collateral",
+        /// 法律途径
+        Legal = "legal",
+        /// 核销
+        WriteOff = "write_off",
+    }
+}
+
+/// A risk case, 坏账风险
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct RiskCase {
+    pub id: Uuid,
+    pub version: i64,
+    pub customer_id: Uuid,
+    /// Who sees to it
+    pub owner_id: Uuid,
+    #[schema(inline)]
+    pub trigger: RiskTrigger,
+    /// At risk, in the company's currency
+    pub amount: Money,
+    #[schema(inline)]
+    pub status: RiskStatus,
+    /// The hardest one taken
+    #[schema(inline)]
+    pub measure: Option<RiskMeasure>,
+    /// All that were taken, oldest first
+    #[schema(value_type = Vec<MeasureTaken>)]
+    pub measures: Embedded<Vec<MeasureTaken>>,
+    pub note: Option<String>,
+    /// What came in after all, in the company's currency
+    pub recovered_amount: Money,
+    pub opened_on: Date,
+    pub closed_on: Option<Date>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    #[serde(skip)]
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = owner_of_customer())]
+    #[diesel(select_expression_type = FixedSql<Nullable<SqlUuid>>)]
+    customer_owner_id: Option<Uuid>,
+}
+
+fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
+    fixed_sql("(select owner_id from customers where customers.id = risk_cases.customer_id)")
+}
+
+resource! {
+    RiskCase: "risk_case" at "/api/v1/risk-cases",
+    seen by |it| it.customer_owner_id.into_iter().chain([it.owner_id]).map(Some).collect()
+}
+
+/// A measure that was taken
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MeasureTaken {
+    #[schema(inline)]
+    pub measure: RiskMeasure,
+    pub on: Date,
+    pub by: Uuid,
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "customer_id": "0198c0de-0000-7000-8000-000000000001",
+    "trigger": "litigation", "note": "供应商起诉" }))]
+pub struct NewRiskCase {
+    customer_id: Uuid,
+    /// Yourself unless told
+    owner_id: Option<Uuid>,
+    #[schema(inline)]
+    trigger: RiskTrigger,
+    /// All that the customer owes unless told; in the company's currency
+    amount: Option<Money>,
+    #[schema(max_length = 2000)]
+    note: Option<String>,
+}
+
+/// What is done now
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "measure": "legal", "note": "律师函已寄出" }))]
+pub struct NewMeasure {
+    #[schema(inline)]
+    measure: RiskMeasure,
+    #[schema(max_length = 2000)]
+    note: Option<String>,
+}
+
+/// What came in after all
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({ "amount": "5000.00" }))]
+pub struct Recovery {
+    /// In the company's currency, zero or more
+    amount: Money,
+    #[schema(max_length = 2000)]
+    note: Option<String>,
+}
+
+const REFERENCES: &[Reference] = &[
+    Reference { at: "customer", of: "customer", find: find_customers },
+    Reference { at: "owner", of: "user", find: auth::find_users },
+];
+
+impl Refers for NewRiskCase {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+
+/// Which cases to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RiskCaseFilter {
+    customer_id: Option<Uuid>,
+    owner_id: Option<Uuid>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    status: Option<Vec<RiskStatus>>,
+    /// One or several, separated by commas
+    #[param(inline, style = Form, explode = false)]
+    trigger: Option<Vec<RiskTrigger>>,
+}
+
+impl Refers for RiskCaseFilter {
+    const REFERENCES: &'static [Reference] = REFERENCES;
+}
+
+page! {
+    /// A page of risk cases, latest first
+    RiskCasePage of RiskCase
+}
+
+/// What is done to a case.
+pub(crate) enum Step<'a> {
+    Measure(&'a NewMeasure),
+    Recover(&'a Recovery),
+    WriteOff,
+}
+
+impl RiskMeasure {
+    /// Its place on the ladder
+    fn rung(self) -> Option<usize> {
+        Self::ALL.iter().position(|it| *it == self)
+    }
+}
+
+impl RiskCase {
+    /// The ladder leads upward only.
+    fn measured(&mut self, new: &NewMeasure, on: Date, by: Uuid) -> Result<()> {
+        let rung = |it: Option<RiskMeasure>| it.and_then(RiskMeasure::rung);
+        if rung(Some(new.measure)) < rung(self.measure) {
+            let why = "a harder measure has been taken already";
+            let fault = Fault::new("/measure", "softer_measure", why);
+            return Err(Error::invalid(vec![fault]));
+        }
+        let taken = MeasureTaken { measure: new.measure, on, by, note: new.note.clone() };
+        self.measures.0.push(taken);
+        (self.status, self.measure) = (RiskStatus::Measures, Some(new.measure));
+        Ok(())
+    }
+}

@@ -1,0 +1,242 @@
+//! The queries on requests to give debts up. Each that answers a caller starts at `visible_to`.
+
+use auth::{Body, Caller, Role, reference};
+use company::{Company, exchange_rate::converted};
+use customers::customer::Customer;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use platform::{Change, Conn, Error, Fault, IfSent, List, Money, Resource, Result, Timestamp, Tx};
+use rust_decimal::Decimal;
+use schema::write_off_requests;
+use uuid::Uuid;
+
+use super::{
+    Decision, NewWriteOffRequest, WriteOffFilter, WriteOffRequest, WriteOffRequestPage,
+    WriteOffStatus,
+};
+use crate::allocation::{self, Allocation};
+use crate::invoice::{self, Invoice, InvoiceKind};
+use crate::reach::ByAccount;
+use crate::risk_case;
+
+/// Who asked for it or the customer's owner in reach; all of them for finance.
+fn visible_to(caller: &Caller) -> ByAccount<'_> {
+    ByAccount::of(
+        caller,
+        &[
+            "(write_off_requests.requested_by = any(",
+            ") or write_off_requests.customer_id in (select id from customers where owner_id = any(",
+            ")))",
+        ],
+    )
+}
+
+fn matching<'a>(
+    caller: &'a Caller,
+    filter: &'a WriteOffFilter,
+) -> write_off_requests::BoxedQuery<'a, Pg> {
+    let mut query = write_off_requests::table.filter(visible_to(caller)).into_boxed();
+    if let Some(customer) = filter.customer_id {
+        query = query.filter(write_off_requests::customer_id.eq(customer));
+    }
+    if let Some(invoice) = filter.invoice_id {
+        query = query.filter(write_off_requests::invoice_id.eq(invoice));
+    }
+    if let Some(case) = filter.risk_case_id {
+        query = query.filter(write_off_requests::risk_case_id.eq(case));
+    }
+    if let Some(statuses) = &filter.status {
+        query = query.filter(write_off_requests::status.eq_any(statuses));
+    }
+    query
+}
+
+impl WriteOffRequest {
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<WriteOffFilter>,
+    ) -> Result<WriteOffRequestPage> {
+        use write_off_requests::{created_at, id};
+        let filter = reference::filter(conn, caller, list).await?;
+        let total = if list.counted {
+            Some(matching(caller, &filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let rows =
+            matching(caller, &filter).filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let rows = rows.order((created_at.desc(), id.desc())).select(Self::as_select());
+        let rows = rows.limit(list.fetch()).load(conn).await?;
+        list.page(rows, total, |it: &Self| (it.created_at, it.id))
+    }
+
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = Self::query().filter(visible_to(caller)).filter(write_off_requests::id.eq(id));
+        Ok(row.first(conn).await?)
+    }
+
+    pub async fn create(
+        tx: &mut Tx,
+        caller: &Caller,
+        new: &Body<NewWriteOffRequest>,
+    ) -> Result<Self> {
+        let new = new.resolve(tx.conn(), caller).await?;
+        let invoice = Invoice::find(tx.conn(), caller, new.invoice_id).await?;
+        let amount = new.amount.unwrap_or(invoice.open_amount);
+        let mut faults = vec![];
+        let mut wrong = |at: &str, code: &'static str, why: &str| {
+            faults.push(Fault::new(at, code, why));
+        };
+        if invoice.kind == InvoiceKind::CreditNote || !invoice.counts() {
+            wrong("/invoice_id", "not_posted", "only a posted invoice is owed");
+        } else if amount > invoice.open_amount || amount <= Money::ZERO {
+            wrong("/amount", "above_open_amount", "not more than is open of the invoice");
+        }
+        if let Some(case) = new.risk_case_id
+            && !risk_case::is_of(tx.conn(), case, invoice.customer_id).await?
+        {
+            wrong("/risk_case_id", "another_customer", "the case is another customer's");
+        }
+        if !faults.is_empty() {
+            return Err(Error::invalid(faults));
+        }
+        let owners = customers::customer::owners(tx.conn(), [invoice.customer_id]).await?;
+        let it = Self {
+            id: Uuid::now_v7(),
+            version: 1,
+            invoice_id: invoice.id,
+            customer_id: invoice.customer_id,
+            risk_case_id: new.risk_case_id,
+            currency: invoice.currency,
+            amount,
+            reason: new.reason,
+            requested_by: caller.id(),
+            status: WriteOffStatus::Requested,
+            decided_by: None,
+            decided_on: None,
+            decision_note: None,
+            created_at: tx.now,
+            updated_at: tx.now,
+            customer_owner_id: owners.get(&invoice.customer_id).copied().flatten(),
+        };
+        diesel::insert_into(write_off_requests::table).values(&it).execute(tx.conn()).await?;
+        tx.record(Change::created(&it)).await?;
+        Ok(it)
+    }
+
+    pub(super) async fn decide(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        (decision, note): &(Decision, Option<String>),
+    ) -> Result<Self> {
+        let seen = Self::find(tx.conn(), caller, id).await?;
+        let invoices = invoice::hold(tx, &[seen.customer_id], &[seen.invoice_id]).await?;
+        let row = write_off_requests::table.filter(visible_to(caller));
+        let row = row.filter(write_off_requests::id.eq(id)).select(Self::as_select());
+        let before: Self = row.for_update().first(tx.conn()).await?;
+        based_on.check(&before)?;
+        if before.status != WriteOffStatus::Requested {
+            let status = before.status.as_str();
+            let error = Error::conflict("wrong_status", format!("the request is {status}"));
+            return Err(error.member("current_status", status));
+        }
+        let own = before.requested_by == caller.id();
+        let (status, decided_by) = match decision {
+            Decision::Withdraw if !own => {
+                let detail = "whoever asked for it withdraws it";
+                return Err(Error::forbidden_because("not_your_request", detail));
+            }
+            Decision::Withdraw => (WriteOffStatus::Withdrawn, None),
+            _ if own => {
+                let detail = "somebody else decides on what you asked for";
+                return Err(Error::forbidden_because("own_request", detail));
+            }
+            Decision::Reject => (WriteOffStatus::Rejected, Some(caller.id())),
+            Decision::Approve => (WriteOffStatus::Approved, Some(caller.id())),
+        };
+        let invoice = invoices.as_slice().first().ok_or_else(Error::not_found)?;
+        if *decision == Decision::Approve {
+            before.approve(tx, caller, invoice).await?;
+        }
+        let after = Self {
+            status,
+            decided_by,
+            decided_on: Some(tx.today),
+            decision_note: note.clone(),
+            ..before.clone()
+        };
+        before.save(tx, after).await
+    }
+
+    /// Makes the invoice smaller, from today on.
+    async fn approve(&self, tx: &mut Tx, caller: &Caller, invoice: &Invoice) -> Result<()> {
+        let settings = Company::load(tx.conn()).await?.settings;
+        let amount = converted(self.amount, invoice.exchange_rate);
+        let limit = authority(caller, |name| settings.get(name));
+        if let Some(limit) = limit.filter(|limit| amount.0 > Decimal::from(*limit)) {
+            let detail = "it is more than your role may give up";
+            let error = Error::forbidden_because("above_authority", detail);
+            return Err(error.member("limit", limit.to_string()));
+        }
+        if self.amount > invoice.open_amount {
+            let detail = "less is open of the invoice by now";
+            let error = Error::conflict("above_open_amount", detail);
+            return Err(error.member("open_amount", invoice.open_amount.to_string()));
+        }
+        let day = tx.today.max(invoice.invoice_date);
+        let made = Allocation::new(self.invoice_id, self.amount, day).of_write_off(self.id);
+        allocation::insert(tx, &[made]).await?;
+        invoice::settle(tx, &[self.invoice_id]).await?;
+        Ok(())
+    }
+
+    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+        let after = self.next(after, tx.now);
+        if after != *self {
+            let update = diesel::update(write_off_requests::table.find(self.id)).set(&after);
+            update.execute(tx.conn()).await?;
+            tx.record(Change::updated(self, &after)).await?;
+        }
+        Ok(after)
+    }
+}
+
+/// The most that a caller may give up, in the company's currency; nothing means any amount.
+fn authority(caller: &Caller, setting: impl Fn(&str) -> i64) -> Option<i64> {
+    if caller.is(Role::Admin) || caller.is(Role::GeneralManager) {
+        return None;
+    }
+    let limits = [
+        (Role::SalesDirector, "write_off_authority_sales_director"),
+        (Role::Finance, "write_off_authority_finance"),
+    ];
+    let limits = limits.iter().filter(|it| caller.is(it.0)).map(|it| setting(it.1));
+    Some(limits.max().unwrap_or(0))
+}
+
+/// Has a write-off of this case been approved?
+pub(crate) async fn is_approved_for(conn: &mut Conn, case: Uuid) -> Result<bool> {
+    let approved = write_off_requests::table
+        .filter(write_off_requests::risk_case_id.eq(case))
+        .filter(write_off_requests::status.eq(WriteOffStatus::Approved))
+        .select(write_off_requests::id);
+    Ok(approved.first::<Uuid>(conn).await.optional()?.is_some())
+}
+
+/// The loser's requests are the winner's from now on.
+pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
+    let rows = write_off_requests::table.filter(write_off_requests::customer_id.eq(loser.id));
+    let rows = rows.order(write_off_requests::id).select(WriteOffRequest::as_select());
+    let rows: Vec<WriteOffRequest> = rows.for_update().load(tx.conn()).await?;
+    for before in rows {
+        let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
+        before
+            .save(tx, WriteOffRequest { customer_id, customer_owner_id, ..before.clone() })
+            .await?;
+    }
+    Ok(())
+}

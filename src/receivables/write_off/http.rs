@@ -1,0 +1,165 @@
+//! The operations on requests to give debts up.
+
+use actix_web::{get, post};
+use auth::{Body, Can};
+use platform::changes::{self, HistoryPage};
+use platform::{
+    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::{
+    Decision, NewWriteOffRequest, WriteOffDecision, WriteOffFilter, WriteOffRequest,
+    WriteOffRequestPage,
+};
+use crate::{DecideWriteOffs, ReadCollections, RequestWriteOffs};
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_write_offs)
+        .service(create_write_off)
+        .service(read_write_off)
+        .service(approve_write_off)
+        .service(reject_write_off)
+        .service(withdraw_write_off)
+        .service(list_write_off_history);
+}
+
+/// List requests to give debts up
+///
+/// Those of your people or of your customers; all of them for finance.
+#[utoipa::path(
+    tag = "receivables",
+    params(WriteOffFilter, PageQuery),
+    responses((status = 200, description = "A page of requests", body = WriteOffRequestPage),
+        Problems),
+)]
+#[get("/write-off-requests")]
+async fn list_write_offs(
+    caller: Can<ReadCollections>,
+    list: List<WriteOffFilter>,
+    db: Db,
+) -> Result<WriteOffRequestPage> {
+    WriteOffRequest::list(&mut *db.conn().await?, &caller, &list).await
+}
+
+/// Ask to give a debt up
+///
+/// Not more than is open of the invoice. Somebody else decides.
+#[utoipa::path(
+    tag = "receivables",
+    request_body = NewWriteOffRequest,
+    responses((status = 201, description = "The new request", body = WriteOffRequest), Problems),
+)]
+#[post("/write-off-requests")]
+async fn create_write_off(
+    caller: Can<RequestWriteOffs>,
+    new: Body<NewWriteOffRequest>,
+    write: Write,
+) -> Result<Reply> {
+    write.create(async move |tx| WriteOffRequest::create(tx, &caller, &new).await).await
+}
+
+/// Read a request to give a debt up
+///
+/// With who decided it.
+#[utoipa::path(
+    tag = "receivables",
+    responses((status = 200, description = "The request", body = WriteOffRequest), Problems),
+)]
+#[get("/write-off-requests/{id}")]
+async fn read_write_off(
+    caller: Can<ReadCollections>,
+    id: Path<Uuid>,
+    db: Db,
+) -> Result<Tagged<WriteOffRequest>> {
+    Ok(Tagged(WriteOffRequest::find(&mut *db.conn().await?, &caller, *id).await?))
+}
+
+/// Give a debt up
+///
+/// Never by whoever asked for it (403 `own_request`), and within the authority of your role (403
+/// `above_authority`; settings). The invoice owes less from today on.
+#[utoipa::path(
+    tag = "receivables",
+    request_body = WriteOffDecision,
+    responses((status = 200, description = "The request", body = WriteOffRequest), Problems),
+)]
+#[post("/write-off-requests/{id}/approve")]
+async fn approve_write_off(
+    caller: Can<DecideWriteOffs>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    why: Json<WriteOffDecision>,
+    write: Write,
+) -> Result<Reply> {
+    let decision = (Decision::Approve, why.note.clone());
+    let step = async move |tx: &mut _| {
+        WriteOffRequest::decide(tx, &caller, *id, based_on, &decision).await
+    };
+    write.update(step).await
+}
+
+/// Refuse to give a debt up
+///
+/// Never by whoever asked for it.
+#[utoipa::path(
+    tag = "receivables",
+    request_body = WriteOffDecision,
+    responses((status = 200, description = "The request", body = WriteOffRequest), Problems),
+)]
+#[post("/write-off-requests/{id}/reject")]
+async fn reject_write_off(
+    caller: Can<DecideWriteOffs>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    why: Json<WriteOffDecision>,
+    write: Write,
+) -> Result<Reply> {
+    let decision = (Decision::Reject, why.note.clone());
+    let step = async move |tx: &mut _| {
+        WriteOffRequest::decide(tx, &caller, *id, based_on, &decision).await
+    };
+    write.update(step).await
+}
+
+/// Withdraw a request to give a debt up
+///
+/// By whoever asked for it.
+#[utoipa::path(
+    tag = "receivables",
+    responses((status = 200, description = "The request", body = WriteOffRequest), Problems),
+)]
+#[post("/write-off-requests/{id}/withdraw")]
+async fn withdraw_write_off(
+    caller: Can<RequestWriteOffs>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    write: Write,
+) -> Result<Reply> {
+    let decision = (Decision::Withdraw, None);
+    let step = async move |tx: &mut _| {
+        WriteOffRequest::decide(tx, &caller, *id, based_on, &decision).await
+    };
+    write.update(step).await
+}
+
+/// What happened to a request to give a debt up
+///
+/// Latest first.
+#[utoipa::path(
+    tag = "receivables",
+    params(PageQuery),
+    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+)]
+#[get("/write-off-requests/{id}/history")]
+async fn list_write_off_history(
+    caller: Can<ReadCollections>,
+    id: Path<Uuid>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<HistoryPage> {
+    let mut conn = db.conn().await?;
+    let request = WriteOffRequest::find(&mut conn, &caller, *id).await?;
+    changes::history(&mut conn, &request, &list).await
+}
