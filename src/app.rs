@@ -49,6 +49,7 @@ pub const PERMISSIONS: &[Permissions] = &[
     attachments::PERMISSIONS,
     complaints::PERMISSIONS,
     growth::PERMISSIONS,
+    receivables::PERMISSIONS,
     worklists::PERMISSIONS,
     surveys::PERMISSIONS,
     reports::PERMISSIONS,
@@ -122,6 +123,11 @@ pub const JOBS: &[Job] = &[
         name: "customer_terms",
         every: Duration::from_mins(1),
         run: |tx| Box::pin(credit::terms_request::apply_due(tx)),
+    Job { name: "collections", every: Duration::from_mins(10), run: receivables::hooks::collect },
+    Job {
+        name: "open_amounts",
+        every: Duration::from_hours(6),
+        run: receivables::hooks::check_amounts,
     },
 ];
 
@@ -171,6 +177,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
             .configure(attachments::routes)
             .configure(complaints::routes)
             .configure(growth::routes)
+            .configure(receivables::routes)
             .configure(worklists::routes)
             .configure(surveys::routes)
             .configure(reports::routes)
@@ -195,6 +202,7 @@ fn wire() {
             complaints::suggestion::customer_merged,
             growth::opportunity::customer_merged,
             surveys::hooks::customer_merged,
+            receivables::hooks::customer_merged,
         ]);
         let _ = customers::hooks::GIVEN_UP.set(visits::next_attempt::check_given_up);
         let _ = targets::hooks::ACTUAL

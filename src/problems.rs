@@ -4,6 +4,18 @@
 /// code, English, 中文
 #[rustfmt::skip]
 pub const MEANINGS: &[(&str, &str, &str)] = &[
+
+    ("above_authority", "The amount is more than your role may give up; limit says how much that \
+        is. Let somebody with a higher authority decide.",
+        "金额超出您的核销权限,上限见 limit,请由权限更高的人审批。"),
+    ("above_invoice", "All credit notes on an invoice together are not more than the invoice.",
+        "同一发票的红字发票合计不能超过原发票金额。"),
+    ("above_open_amount", "More than is open of the invoice. Look at its open_amount and send at \
+        most that.",
+        "超过发票未清金额,请查看 open_amount 后重发。"),
+    ("above_unapplied", "More than is left of the payment. Look at its unapplied_amount and use \
+        at most that.",
+        "超过回款未核销金额,请查看 unapplied_amount 后重发。"),
     ("admins_password", "Only an administrator sets the password of an administrator. Ask one to \
         do it.",
         "管理员的密码只能由管理员设置,请联系管理员。"),
@@ -25,9 +37,16 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "跟踪任务只能延期一次,请先汇报,或请安排人重新安排。"),
     ("already_filed", "The complaint has been filed already; filed_no is its number.",
         "该投诉已备案,备案号见 filed_no。"),
+    ("already_reversed", "The payment has been reversed already.",
+        "该回款已冲销。"),
     ("ambiguous_period_type", "One owner has targets of several period types in this range; say \
         which with period_type.",
         "同一负责人在此区间有多种周期的目标,请用 period_type 指明一种。"),
+    ("another_currency", "The two documents are in different currencies. Only the same currency \
+        can be set off.",
+        "两张单据币种不同,只能同币种核销或更正。"),
+    ("another_customer", "The document that is referred to is another customer's.",
+        "所引用的单据属于其他客户。"),
     ("attachment_in_use", "Something has this file, so it cannot be deleted. Take it out there, and \
         it goes by itself.",
         "文件正被使用,不能删除。请先在使用处移除,之后会自动清理。"),
@@ -46,6 +65,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("busy_uploading", "Too many files are on their way in at the same moment. Wait as Retry-After says \
         and send it again.",
         "同时上传的文件过多,请按 Retry-After 等待后重发。"),
+    ("case_open", "The customer has an open risk case already; id says which. Take the next \
+        measure there.",
+        "该客户已有未结的风险案件,见 id,请在其中采取措施。"),
     ("common_password", "This password is one that attackers try first. Choose another, of at \
         least 10 characters.",
         "该密码过于常见,请换一个至少 10 个字符的密码。"),
@@ -128,6 +150,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "时间在未来,请校准手机时钟。"),
     ("inactive_product", "This product is no longer sold. Choose another, or activate it first.",
         "该产品已停售,请换一个产品或先启用它。"),
+    ("instalments_sum", "The instalments must make the total of the invoice together.",
+        "分期金额合计必须等于发票总额。"),
     ("internal", "The service failed. It is not your fault; tell the operator the value of \
         instance.",
         "服务器内部错误,请将 instance 的值告知管理员。"),
@@ -175,6 +199,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "团队负责人必须属于一个团队,请同时填写 team_id。"),
     ("no_thumbnail", "Only JPEG, PNG and WebP pictures have thumbnails. Show a symbol instead.",
         "只有 JPEG、PNG 和 WebP 图片有缩略图,请改用图标显示。"),
+    ("no_write_off", "No write-off of this case has been approved. Ask for one first, naming the \
+        case.",
+        "该案件尚无已批准的核销申请,请先提交并注明案件。"),
     ("not_acceptable", "The Accept header asks for a form that is not served. Ask for \
         application/json.",
         "不提供 Accept 所要求的格式,请使用 application/json。"),
@@ -194,6 +221,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "补签到的时间须在原计划当天,否则请另行计划。"),
     ("not_the_author", "Only whoever asked for it hands it in or takes it back.",
         "只有申请人可以提交或撤回。"),
+    ("not_posted", "The invoice is not posted, so nobody owes it. Post it first.",
+        "发票未过账,尚无应收,请先过账。"),
     ("not_the_owner", "Only whoever owns the complaint does this.",
         "只有投诉的负责人可以执行此操作。"),
     ("not_the_reporter", "Only whoever registered the complaint withdraws it.",
@@ -206,6 +235,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "跟踪由被安排人执行,由安排人或其上级审核。"),
     ("not_your_person", "Plan and assign for yourself or for the people whom you lead.",
         "只能为自己或下属安排。"),
+    ("not_your_request", "Only whoever made the request can withdraw it.",
+        "只有申请人可以撤回该申请。"),
     ("not_your_target", "You change and approve the targets of your own people and teams only.",
         "您只能处理自己团队和人员的目标。"),
     ("not_your_visit", "Only its owner, and for check-ins those who come along, do this.",
@@ -232,6 +263,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "此人在该期间已属于某个团队,请先结束原有归属。"),
     ("own_account", "Nobody locks themselves out. Let another administrator do it.",
         "不能停用自己的账号,请由其他管理员操作。"),
+    ("own_request", "Nobody decides on a request of their own. Let somebody else do it.",
+        "不能审批自己提交的申请,请由他人处理。"),
     ("owner_is_subject", "The person complained about does not see to the complaint. Choose \
         somebody else.",
         "被投诉人不能负责处理该投诉,请另选他人。"),
@@ -244,6 +277,11 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("possible_duplicate", "A customer like this one is there already; duplicates names those \
         that you may see. Use it, or send allow_duplicate.",
         "可能已有相同客户,见 duplicates。请使用已有客户,或发送 allow_duplicate 以继续。"),
+    ("post_dated", "The payment is post-dated: before its day it is no money and pays nothing.",
+        "该回款为远期款项,到期日前不能核销。"),
+    ("posted_immutable", "What is posted stays as it is, but for due date, instalments and the \
+        disputed mark. Correct it by a credit note.",
+        "已过账的发票除到期日、分期和争议标记外不能修改,请用红字发票更正。"),
     ("range", "The number, date or length is too small or too large; the message names the \
         bounds.",
         "数值、日期或长度超出允许范围,范围见提示。"),
@@ -268,6 +306,11 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("self_approval", "Nobody approves what they asked for or drafted, nor what is their own. \
         Somebody else has to.",
         "不能审批自己申请、起草或属于自己的事项,请由他人审批。"),
+    ("self_approval", "Nobody approves what they drafted, nor their own target. Somebody else has \
+        to.",
+        "不能审批自己起草的或自己的目标,请由他人审批。"),
+    ("softer_measure", "A harder measure has been taken in this case already.",
+        "该案件已采取更严厉的措施。"),
     ("stale", "Somebody changed it since you read it; current holds the present values. Read it \
         again and repeat your change.",
         "读取之后数据已被他人修改,现值见 current。请重新读取后再修改。"),

@@ -5,6 +5,7 @@
 pub mod allocation;
 pub mod collection_task;
 pub mod control_balance;
+pub mod hooks;
 pub mod invoice;
 pub mod payment;
 pub mod promise;

@@ -21,6 +21,14 @@ use orders::{ReadOrders, order::Order, shipment::Shipment};
 use platform::{EVERYBODY, Error, Fault, Resource, Result, Seal};
 use products::product::{COSTS, Product};
 use products::{ReadCosts, ReadProducts};
+use receivables::collection_task::CollectionTask;
+use receivables::control_balance::ControlBalance;
+use receivables::invoice::Invoice;
+use receivables::payment::Payment;
+use receivables::promise::Promise;
+use receivables::risk_case::RiskCase;
+use receivables::write_off::WriteOffRequest;
+use receivables::{ReadCollections, ReadControlBalances, ReadInvoices, ReadPayments};
 use serde_json::{Value, json};
 use surveys::ReadSurveys;
 use surveys::invitation::SurveyInvitation;
@@ -81,6 +89,13 @@ const KINDS: &[Kind] = &[
     Kind::of::<Survey, ReadSurveys>(false, Shown::Whole),
     Kind::of::<SurveyInvitation, ReadSurveys>(false, Shown::Whole),
     Kind::of::<SurveyResponse, ReadSurveys>(false, Shown::Whole),
+    Kind::of::<Invoice, ReadInvoices>(true, Shown::Whole),
+    Kind::of::<Payment, ReadPayments>(true, Shown::Whole),
+    Kind::of::<ControlBalance, ReadControlBalances>(true, Shown::Whole),
+    Kind::of::<CollectionTask, ReadCollections>(true, Shown::Whole),
+    Kind::of::<Promise, ReadCollections>(true, Shown::Whole),
+    Kind::of::<RiskCase, ReadCollections>(true, Shown::Whole),
+    Kind::of::<WriteOffRequest, ReadCollections>(true, Shown::Whole),
 ];
 
 /// What a caller sees of the feed.

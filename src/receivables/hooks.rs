@@ -1,0 +1,58 @@
+//! What happens to what is owed when something happens elsewhere, and the jobs. The app wires this
+//! once, before it serves.
+
+use customers::customer::Customer;
+use futures_util::future::{FutureExt, LocalBoxFuture};
+use platform::{Result, Tx};
+
+use crate::invoice::Difference;
+use crate::{collection_task, control_balance, invoice, payment, promise, risk_case, write_off};
+
+/// A hook of customers: what the loser owes the winner owes from now on.
+pub fn customer_merged<'a>(
+    tx: &'a mut Tx,
+    winner: &'a Customer,
+    loser: &'a Customer,
+) -> LocalBoxFuture<'a, Result<()>> {
+    async move {
+        invoice::follow(tx, winner, loser).await?;
+        payment::follow(tx, winner, loser).await?;
+        control_balance::forget(tx, loser.id).await?;
+        collection_task::follow(tx, winner, loser).await?;
+        promise::follow(tx, winner, loser).await?;
+        risk_case::follow(tx, winner, loser).await?;
+        write_off::follow(tx, winner, loser).await
+    }
+    .boxed_local()
+}
+
+/// A job: computes anew what is open of everything. What differs from what is kept is a fault of
+/// ours: it is counted by a metric and written to the log, never put right without a word.
+pub fn check_amounts(tx: &mut Tx) -> LocalBoxFuture<'_, Result<u64>> {
+    async move {
+        let mut count = 0;
+        for (kind, found) in [
+            ("invoice", invoice::differences(tx.conn()).await?),
+            ("payment", payment::differences(tx.conn()).await?),
+        ] {
+            let differences = u32::try_from(found.len()).unwrap_or(u32::MAX);
+            metrics::gauge!("receivables_differences", "type" => kind).set(differences);
+            for Difference { id, number, kept, computed } in found.iter().take(100) {
+                tracing::error!(kind, %id, number, %kept, %computed, "an open amount is wrong");
+            }
+            count += found.len() as u64;
+        }
+        payment::keep_due(tx).await?;
+        Ok(count)
+    }
+    .boxed_local()
+}
+
+/// A job: makes the tasks that are due, ends those that need nobody any more, and judges promises.
+pub fn collect(tx: &mut Tx) -> LocalBoxFuture<'_, Result<u64>> {
+    async move {
+        let tasks = collection_task::make_due(tx).await?;
+        Ok(tasks + promise::judge(tx).await?)
+    }
+    .boxed_local()
+}
