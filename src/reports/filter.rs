@@ -149,6 +149,7 @@ impl Narrows for CustomerFilter {
 }
 
 pub fn also(conditions: &[String]) -> String {
+pub(crate) fn also(conditions: &[String]) -> String {
     conditions.iter().map(|condition| [" and ", condition].concat()).collect()
 }
 
@@ -191,6 +192,20 @@ pub fn visible_visits(caller: &Caller, binds: &mut Binds) -> String {
 /// The customers that the caller may see, in the same way.
 pub fn visible_customers(caller: &Caller, binds: &mut Binds) -> String {
     let rule = customer::visible_to(caller).sql("owner_id", |ids| binds.ids(ids));
+    rule.map_or_else(String::new, |rule| format!(" and {rule}"))
+}
+
+/// The customers whose accounts the caller may see, those of the pool not among them for managers.
+pub fn visible_accounts(caller: &Caller, binds: &mut Binds) -> String {
+    let reach = caller.reach_of_accounts();
+    reach.map_or_else(String::new, |ids| {
+        format!(" and customers.owner_id = any({})", binds.ids(ids))
+    })
+}
+
+/// The orders that the caller may see, in the same way.
+pub fn visible_orders(caller: &Caller, binds: &mut Binds) -> String {
+    let rule = caller.reaches_orders().sql(|ids| binds.ids(ids));
     rule.map_or_else(String::new, |rule| format!(" and {rule}"))
 }
 

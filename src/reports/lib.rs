@@ -6,11 +6,15 @@
 pub mod abc;
 pub mod activity_funnel;
 pub mod answer;
+pub mod ar_aging;
 pub mod attainment;
 pub mod complained;
 pub mod complaints_by;
+pub mod collections;
 pub mod coverage;
+pub mod credit_exposure;
 mod csv;
+pub mod dso;
 pub mod explain;
 pub mod filter;
 pub mod forecast;
@@ -20,8 +24,13 @@ mod grouping;
 pub mod measure;
 pub mod new_customers;
 pub mod not_visited;
+pub mod open_items;
+pub mod order_book;
 pub mod order_intervals;
+pub mod payment_behaviour;
 pub mod period;
+pub mod promises;
+pub mod receivables;
 pub mod refusals;
 pub mod repeat_complaints;
 pub mod sales;
@@ -41,6 +50,12 @@ auth::permissions! {
     /// What a report shows is limited by reach, as the orders are
     ReadReports: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Erp | Reporter;
+    /// What is owed, for those who may read invoices and payments
+    ReadAccountReports: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
+        | BackOffice | Finance | CreditController | Erp | Reporter;
+    /// What was promised, for those who may read promises
+    ReadCollectionReports: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
+        | BackOffice | Finance | CreditController | Reporter;
     /// Reports on visits, for those who may read visits
     ReadFieldReports: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
         | BackOffice | Erp | Reporter;
@@ -71,4 +86,12 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(sla::report_sla)
         .service(unfiled::report_unfiled)
         .service(repeat_complaints::report_repeat_complaints);
+        .service(ar_aging::report_ar_aging)
+        .service(open_items::report_open_items)
+        .service(collections::report_collections)
+        .service(payment_behaviour::report_payment_behaviour)
+        .service(dso::report_dso)
+        .service(credit_exposure::report_credit_exposure)
+        .service(order_book::report_order_book)
+        .service(promises::report_promises);
 }

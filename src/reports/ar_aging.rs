@@ -1,0 +1,293 @@
+//! How old what is owed is, 账龄分析 (S55; RULES 4.10).
+
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use platform::{Error, Fault, NoFilter, Number, Problems, Query, Result, text_enum};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::ReadAccountReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+use crate::receivables::{AccountFilter, OwedBy, open_on, provision_rate};
+
+/// 1–30, 31–60, 61–90, 91–180, 181–365, over 365 days
+const BOUNDS: [i32; 5] = [30, 60, 90, 180, 365];
+
+text_enum! {
+    /// From which day on a debt grows old
+    pub enum AgingBasis {
+        DueDate = "due_date",
+        InvoiceDate = "invoice_date",
+    }
+}
+
+/// How to look at what is owed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AgingQuery {
+    /// `customer` unless told
+    #[param(inline)]
+    group_by: Option<OwedBy>,
+    /// `due_date` unless told
+    #[param(inline)]
+    basis: Option<AgingBasis>,
+    /// The last day of each bucket but the last, ascending; `30,60,90,180,365` unless told
+    #[param(pattern = "^[0-9]{1,4}(,[0-9]{1,4}){0,9}$", example = "30,60,90,180,365")]
+    bounds: Option<String>,
+}
+
+/// What one customer, salesperson or region owes: it has exactly the key of `group_by`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "customer_id": "01910000-0000-7000-8000-000000000002", "customer_external_id": "29818",
+    "customer_name": "上海林氏贸易有限公司",
+    "buckets": [{ "name": "current", "amount": "900.0000" }, { "name": "1-30", "amount": "100.0000" }],
+    "outstanding": "1000.0000", "overdue": "100.0000", "credit_notes": "0.0000",
+    "unapplied": "50.0000", "post_dated": "0.0000", "balance": "950.0000", "provision": "1.0000",
+    "oldest_days": 12, "control_balance": null, "reconciliation_difference": null,
+}))]
+pub struct AgingRow {
+    #[schema(required = false, nullable = false)]
+    pub customer_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub customer_external_id: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub customer_name: Option<String>,
+    #[schema(required = false)]
+    pub salesperson_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub salesperson_external_id: Option<String>,
+    #[schema(required = false)]
+    pub salesperson_name: Option<String>,
+    #[schema(required = false)]
+    pub region: Option<String>,
+    /// What is open of invoices, by age; in a table a column each
+    pub buckets: Vec<AgingBucket>,
+    /// The buckets together
+    pub outstanding: Number,
+    /// Of it, past its due day
+    pub overdue: Number,
+    /// Not used up, 红字未抵
+    pub credit_notes: Number,
+    /// Receipts that are not used, 预收: never netted into the buckets
+    pub unapplied: Number,
+    /// Known by then but received later, 远期
+    pub post_dated: Number,
+    /// outstanding − credit notes − unapplied
+    pub balance: Number,
+    /// 坏账准备: by the age since the due day and the rates of the settings
+    pub provision: Number,
+    /// Since the due day of the oldest part; null when nothing is open
+    pub oldest_days: Option<i64>,
+    /// What the books of the ERP say for the customer and day
+    #[schema(required = false)]
+    pub control_balance: Option<Number>,
+    /// balance − control balance
+    #[schema(required = false)]
+    pub reconciliation_difference: Option<Number>,
+}
+
+/// What is open within some days of age
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AgingBucket {
+    /// `current`, `1-30`, … `over_365`
+    #[schema(example = "1-30")]
+    pub name: String,
+    pub amount: Number,
+}
+
+/// All that is owed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AgingTotals {
+    pub customers: i64,
+    pub invoices: i64,
+    pub buckets: Vec<AgingBucket>,
+    pub outstanding: Number,
+    pub overdue: Number,
+    pub credit_notes: Number,
+    pub unapplied: Number,
+    pub post_dated: Number,
+    pub balance: Number,
+    pub provision: Number,
+    pub oldest_days: Option<i64>,
+    /// What the books of the ERP say for the whole company and day, in its currency; null for part of
+    /// it
+    pub control_balance: Option<Number>,
+    /// balance − control balance
+    pub reconciliation_difference: Option<Number>,
+}
+
+crate::report! {
+    /// How old what is owed is
+    AgingReport of AgingRow, AgingTotals
+}
+
+/// How old what is owed is
+///
+/// 账龄分析 at the end of any day, by customer, salesperson or region, in the company's currency at the
+/// rate of each document. Only invoices and payments that you may see.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked<AgingQuery, AccountFilter, NoFilter>),
+    responses(
+        (status = 200, description = "A row for each group", content(
+            (AgingReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/ar-aging")]
+pub async fn report_ar_aging(
+    caller: Can<ReadAccountReports>,
+    asked: Query<Asked<AgingQuery, AccountFilter, NoFilter>>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    desk.answer(&caller, &asked, plan).await
+}
+
+fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
+    let bounds = bounds(question.own.bounds.as_deref())?;
+    let everything = question.narrowed.is_empty() && question.caller.reach_of_accounts().is_none();
+    let open = open_on(&mut question);
+    let day = question.binds.date(question.as_of);
+    let since = match question.own.basis.unwrap_or(AgingBasis::DueDate) {
+        AgingBasis::DueDate => "due_on",
+        AgingBasis::InvoiceDate => "document_date",
+    };
+    let aged = format!(
+        "with {open},
+        aged as (
+            select *, {day} - {since} as age, {day} - due_on as late,
+                case when kind = 'invoice' then amount * {rate} / 100 end as provision
+            from open
+        )",
+        rate = provision_rate(&format!("({day} - due_on)"))
+    );
+    let classes = names(&bounds);
+    let columns = classes.iter().map(|(name, low, high)| {
+        let within = match (low, high) {
+            (_, Some(high)) if *low < 0 => format!("age <= {high}"),
+            (low, Some(high)) => format!("age > {low} and age <= {high}"),
+            (low, None) => format!("age > {low}"),
+        };
+        let sum = sum(&format!("kind = 'invoice' and {within}"), "amount");
+        if question.is_for_table() {
+            let column = if name == "current" { name.clone() } else { format!("days_{name}") };
+            format!("{sum} as \"{}\"", column.replace('-', "_"))
+        } else {
+            format!("json_build_object('name', '{name}', 'amount', {sum})")
+        }
+    });
+    let columns: Vec<String> = columns.collect();
+    let buckets = if question.is_for_table() {
+        columns.join(", ")
+    } else {
+        format!("json_build_array({}) as buckets", columns.join(", "))
+    };
+    let figures = format!(
+        "{buckets}, {} as outstanding, {} as overdue, {} as credit_notes, {} as unapplied,
+            {} as post_dated, {} as balance, {} as provision,
+            max(late) filter (where kind = 'invoice') as oldest_days,
+            coalesce(sum(amount) filter (where kind <> 'post_dated'), 0) as exact",
+        sum("kind = 'invoice'", "amount"),
+        sum("kind = 'invoice' and late > 0", "amount"),
+        sum("kind = 'credit_note'", "-amount"),
+        sum("kind = 'receipt'", "-amount"),
+        sum("kind = 'post_dated'", "-amount"),
+        sum("kind <> 'post_dated'", "amount"),
+        sum("true", "provision"),
+    );
+    let shown = if question.is_for_table() {
+        let columns = classes.iter().map(|(name, ..)| {
+            let column = if name == "current" { name.clone() } else { format!("days_{name}") };
+            format!("\"{}\"", column.replace('-', "_"))
+        });
+        columns.collect::<Vec<_>>().join(", ")
+    } else {
+        "buckets".to_owned()
+    };
+    let shown = format!(
+        "{shown}, outstanding, overdue, credit_notes, unapplied, post_dated, balance, provision,
+            oldest_days"
+    );
+    let by = question.own.group_by.unwrap_or(OwedBy::Customer);
+    let (key, named, from, order) = by.parts();
+    let control = "(select sum(c.amount) from control_balances c where c.as_of = $day
+        and c.currency = (select currency from company) and c.customer_id $of)"
+        .replace("$day", &day);
+    let compared = |of: &str| {
+        let control = control.replace("$of", of);
+        format!(
+            ", round({control}, 4)::text as control_balance,
+            round(exact - {control}, 4)::text as reconciliation_difference"
+        )
+    };
+    let of_row = match by {
+        OwedBy::Customer if question.caller.reach_of_accounts().is_none() => {
+            compared("= groups.customer_id")
+        }
+        _ => String::new(),
+    };
+    let rows = format!(
+        "{aged},
+        groups as (select {key}, {figures} from aged group by {key})
+        select {named}, {shown}{of_row} from {from} order by {order}"
+    );
+    let of_all = if everything {
+        compared("is null")
+    } else {
+        ", null::text as control_balance, null::text as reconciliation_difference".to_owned()
+    };
+    let totals = format!(
+        "{aged},
+        summed as (select count(distinct customer_id) as customers,
+            count(distinct id) filter (where kind = 'invoice') as invoices, {figures} from aged)
+        select customers, invoices, {shown}{of_all} from summed"
+    );
+    Ok(Plan::new("ar-aging", question.binds, rows, totals))
+}
+
+fn sum(condition: &str, what: &str) -> String {
+    format!("round(coalesce(sum({what}) filter (where {condition}), 0), 4)::text")
+}
+
+/// Each bucket with the ages that it is above and up to.
+fn names(bounds: &[i32]) -> Vec<(String, i32, Option<i32>)> {
+    let mut all = vec![("current".to_owned(), -1, Some(0))];
+    let mut low = 0;
+    for bound in bounds {
+        all.push((format!("{}-{bound}", low + 1), low, Some(*bound)));
+        low = *bound;
+    }
+    all.push((format!("over_{low}"), low, None));
+    all
+}
+
+/// The bounds that were asked for: ascending, from 1 day on.
+fn bounds(asked: Option<&str>) -> Result<Vec<i32>> {
+    let Some(asked) = asked else { return Ok(BOUNDS.to_vec()) };
+    let bounds: Vec<i32> = asked.split(',').filter_map(|it| it.parse().ok()).collect();
+    if bounds.first().is_none_or(|it| *it < 1) || !bounds.is_sorted_by(|a, b| a < b) {
+        let fault = Fault::new("/bounds", "range", "ascending days, from 1 on");
+        return Err(Error::bad_request("invalid_query", "the bounds ascend").faults(vec![fault]));
+    }
+    Ok(bounds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_as_asked_for() {
+        let told = |asked| {
+            let names = names(&bounds(asked).unwrap());
+            names.into_iter().map(|it| it.0).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(told(None), "current 1-30 31-60 61-90 91-180 181-365 over_365");
+        assert_eq!(told(Some("7,14")), "current 1-7 8-14 over_14");
+        assert!(bounds(Some("14,7")).is_err());
+        assert!(bounds(Some("0,7")).is_err());
+    }
+}

@@ -1,0 +1,136 @@
+//! What was due, what came in, and what of it came late, 回款统计 (S59), by month and person.
+
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use platform::{NoFilter, Number, Problems, Query, Result};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::ReadAccountReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+use crate::filter::dated;
+use crate::receivables::{AccountFilter, visible_invoices};
+
+/// One salesperson's month.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "month": "2026-07", "salesperson_id": "01910000-0000-7000-8000-000000000001",
+    "salesperson_external_id": "275", "salesperson_name": "王芳", "due": "1000.0000",
+    "collected": "800.0000", "late": "300.0000", "collected_percent": "80.00",
+    "late_percent": "37.50",
+}))]
+pub struct CollectionsRow {
+    #[schema(example = "2026-07")]
+    pub month: String,
+    /// Whose sale it was; null for nobody's
+    pub salesperson_id: Option<Uuid>,
+    pub salesperson_external_id: Option<String>,
+    pub salesperson_name: Option<String>,
+    /// 应回款: parts of invoices whose day lies in the month
+    pub due: Number,
+    /// 已回款: used for invoices on days of the month, and not taken back
+    pub collected: Number,
+    /// Of what was collected, after the due day of the invoice
+    pub late: Number,
+    /// collected ÷ due; null when nothing was due
+    pub collected_percent: Option<Number>,
+    /// late ÷ collected; null when nothing was collected
+    pub late_percent: Option<Number>,
+}
+
+/// The whole period.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CollectionsTotals {
+    pub due: Number,
+    pub collected: Number,
+    pub late: Number,
+    pub collected_percent: Option<Number>,
+    pub late_percent: Option<Number>,
+}
+
+crate::report! {
+    /// What was due and what came in
+    CollectionsReport of CollectionsRow, CollectionsTotals
+}
+
+/// What was due and what came in
+///
+/// 回款统计 by month and salesperson, in the company's currency. Only invoices that you may see.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked<NoFilter, AccountFilter>),
+    responses(
+        (status = 200, description = "A row for each month and person", content(
+            (CollectionsReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/collections")]
+pub async fn report_collections(
+    caller: Can<ReadAccountReports>,
+    asked: Query<Asked<NoFilter, AccountFilter>>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+}
+
+const FIGURES: &str = "round(coalesce(sum(due), 0), 4)::text as due,
+            round(coalesce(sum(collected), 0), 4)::text as collected,
+            round(coalesce(sum(late), 0), 4)::text as late,
+            round(100 * coalesce(sum(collected), 0) / nullif(sum(due), 0), 2)::text
+                as collected_percent,
+            round(100 * coalesce(sum(late), 0) / nullif(sum(collected), 0), 2)::text
+                as late_percent";
+
+fn plan(mut question: Question<'_, NoFilter>) -> Plan {
+    let visible = visible_invoices(question.caller, &mut question.binds);
+    let (range, until) = (question.range, question.until);
+    let due = dated("day", range, until, &mut question.binds);
+    let collected = dated("allocated_on", range, until, &mut question.binds);
+    let narrowed = question.narrowed;
+    let counted = format!(
+        "with parts as (
+            select invoices.customer_id, salesperson_id as person_id, part.day,
+                part.amount * exchange_rate as due
+            from invoices cross join lateral (
+                select (it ->> 'due_date')::date as day, (it ->> 'amount')::numeric as amount
+                from jsonb_array_elements(instalments) as it
+                union all
+                select due_date, total_amount where jsonb_array_length(instalments) = 0
+            ) as part
+            where kind = 'invoice' and status = 'posted'{visible}
+        ),
+        paid as (
+            select invoices.customer_id, salesperson_id as person_id, allocated_on,
+                a.amount * exchange_rate as collected,
+                case when allocated_on > due_date then a.amount * exchange_rate else 0 end as late
+            from allocations a join invoices on invoices.id = a.invoice_id
+            where a.payment_id is not null and a.reversed_on is null and {collected}{visible}
+        ),
+        counted as (
+            select * from (
+                select it.*, customers.region from (
+                    select customer_id, person_id, to_char(day, 'YYYY-MM') as month, due,
+                        0 as collected, 0 as late
+                    from parts where {due}
+                    union all
+                    select customer_id, person_id, to_char(allocated_on, 'YYYY-MM'), 0, collected,
+                        late
+                    from paid
+                ) as it join customers on customers.id = customer_id
+            ) as it where true{narrowed}
+        )"
+    );
+    let rows = format!(
+        "{counted},
+        groups as (select month, person_id, {FIGURES} from counted group by month, person_id)
+        select month, person_id as salesperson_id, external_id as salesperson_external_id,
+            name as salesperson_name, due, collected, late, collected_percent, late_percent
+        from groups left join users on users.id = person_id
+        order by month, external_id collate \"C\", person_id"
+    );
+    let totals = format!("{counted} select {FIGURES} from counted");
+    Plan::new("collections", question.binds, rows, totals)
+}

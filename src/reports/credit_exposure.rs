@@ -1,0 +1,152 @@
+//! How far customers use their credit, 信用敞口 (S27; RULES 4.9).
+
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use platform::{Date, NoFilter, Number, Problems, Query, Result};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::ReadAccountReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+use crate::filter::visible_accounts;
+use crate::receivables::AccountFilter;
+
+/// One customer's credit.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "customer_id": "01910000-0000-7000-8000-000000000002", "customer_external_id": "29818",
+    "customer_name": "上海林氏贸易有限公司", "limit": "100000.0000", "tolerance_percent": "10",
+    "hold": false, "valid_until": null, "open_receivables": "60000.0000",
+    "confirmed_orders": "20000.0000", "unapplied_receipts": "5000.0000", "exposure": "75000.0000",
+    "available": "35000.0000", "used_percent": "75.00", "overdue": "0.0000",
+    "oldest_overdue_days": 0,
+}))]
+pub struct CreditExposureRow {
+    pub customer_id: Uuid,
+    pub customer_external_id: Option<String>,
+    pub customer_name: String,
+    /// Null for no limit
+    pub limit: Option<Number>,
+    pub tolerance_percent: Number,
+    /// 冻结
+    pub hold: bool,
+    pub valid_until: Option<Date>,
+    /// Invoices and credit notes
+    pub open_receivables: Number,
+    /// Confirmed and not invoiced
+    pub confirmed_orders: Number,
+    pub unapplied_receipts: Number,
+    /// open receivables + confirmed orders − unapplied receipts
+    pub exposure: Number,
+    /// limit with tolerance − exposure; null for no limit
+    pub available: Option<Number>,
+    /// exposure ÷ limit; null for no limit and for 0
+    pub used_percent: Option<Number>,
+    pub overdue: Number,
+    pub oldest_overdue_days: i64,
+}
+
+/// All customers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CreditExposureTotals {
+    pub customers: i64,
+    /// With an exposure above limit and tolerance
+    pub over_limit: i64,
+    pub open_receivables: Number,
+    pub confirmed_orders: Number,
+    pub unapplied_receipts: Number,
+    pub exposure: Number,
+    pub overdue: Number,
+}
+
+crate::report! {
+    /// How far customers use their credit
+    CreditExposureReport of CreditExposureRow, CreditExposureTotals
+}
+
+/// How far customers use their credit
+///
+/// 信用敞口 as it is now, of customers with anything open, in the company's currency. Only customers of
+/// your people.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked<NoFilter, AccountFilter, NoFilter>),
+    responses(
+        (status = 200, description = "A row for each customer", content(
+            (CreditExposureReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/credit-exposure")]
+pub async fn report_credit_exposure(
+    caller: Can<ReadAccountReports>,
+    asked: Query<Asked<NoFilter, AccountFilter, NoFilter>>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+}
+
+fn plan(mut question: Question<'_, NoFilter>) -> Plan {
+    let visible = visible_accounts(question.caller, &mut question.binds);
+    let day = question.binds.date(question.as_of);
+    let narrowed = question.narrowed;
+    let used = format!(
+        "with sums as (
+            select customer_id,
+                coalesce(sum(amount) filter (where kind = 'invoice'), 0) as receivables,
+                coalesce(sum(amount) filter (where kind = 'order'), 0) as orders,
+                -coalesce(sum(amount) filter (where kind = 'receipt'), 0) as receipts,
+                sum(amount) as exposure,
+                coalesce(sum(amount) filter (where kind = 'invoice' and due_on < {day}), 0) as late,
+                coalesce({day} - min(due_on) filter (where due_on < {day}), 0) as days
+            from open_items group by customer_id
+        ),
+        used as (
+            select * from (
+                select sums.*, external_id, name, region, owner_id as person_id,
+                    coalesce(credit_limit, (select (settings ->> 'credit_default_limit')::numeric
+                        from company)) as most,
+                    coalesce(tolerance_percent, 0) as tolerance, coalesce(hold, false) as hold,
+                    valid_until
+                from sums join customers on customers.id = customer_id
+                left join customer_credits on customer_credits.id = customer_id
+                where true{visible}
+            ) as it where true{narrowed}
+        )"
+    );
+    let money = |name: &str| format!("round({name}, 4)::text");
+    let rows = format!(
+        "{used}
+        select customer_id, external_id as customer_external_id, name as customer_name,
+            {} as limit, trim_scale(tolerance)::text as tolerance_percent, hold, valid_until,
+            {} as open_receivables, {} as confirmed_orders, {} as unapplied_receipts,
+            {} as exposure, {} as available,
+            round(100 * exposure / nullif(most, 0), 2)::text as used_percent, {} as overdue,
+            days as oldest_overdue_days
+        from used order by external_id collate \"C\", customer_id",
+        money("most"),
+        money("receivables"),
+        money("orders"),
+        money("receipts"),
+        money("exposure"),
+        money("most * (1 + tolerance / 100) - exposure"),
+        money("late"),
+    );
+    let sum = |name: &str| format!("round(coalesce(sum({name}), 0), 4)::text");
+    let totals = format!(
+        "{used}
+        select count(*) as customers,
+            count(*) filter (where exposure > most * (1 + tolerance / 100)) as over_limit,
+            {} as open_receivables, {} as confirmed_orders, {} as unapplied_receipts,
+            {} as exposure, {} as overdue
+        from used",
+        sum("receivables"),
+        sum("orders"),
+        sum("receipts"),
+        sum("exposure"),
+        sum("late"),
+    );
+    Plan::new("credit-exposure", question.binds, rows, totals)
+}

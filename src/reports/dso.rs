@@ -1,0 +1,119 @@
+//! For how many days of sales customers owe, 应收账款周转天数 (S55; RULES 4.10).
+
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use platform::{NoFilter, Number, Problems, Query, Result};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::ReadAccountReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+use crate::receivables::{AccountFilter, OwedBy, open_on, visible_invoices};
+
+/// How to group what is owed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DsoQuery {
+    /// `customer` unless told
+    #[param(inline)]
+    group_by: Option<OwedBy>,
+}
+
+/// One customer, salesperson or region: it has exactly the key of `group_by`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "region": "上海", "receivables": "30000.0000", "sales": "90000.0000", "dso": "30.00",
+}))]
+pub struct DsoRow {
+    #[schema(required = false, nullable = false)]
+    pub customer_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub customer_external_id: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub customer_name: Option<String>,
+    #[schema(required = false)]
+    pub salesperson_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub salesperson_external_id: Option<String>,
+    #[schema(required = false)]
+    pub salesperson_name: Option<String>,
+    #[schema(required = false)]
+    pub region: Option<String>,
+    /// Invoices and credit notes that are open on the day, without receipts
+    pub receivables: Number,
+    /// Invoiced in the 90 days that end with it, without what was given back
+    pub sales: Number,
+    /// receivables ÷ sales × 90; null without sales
+    pub dso: Option<Number>,
+}
+
+/// All that is owed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DsoTotals {
+    pub receivables: Number,
+    pub sales: Number,
+    pub dso: Option<Number>,
+}
+
+crate::report! {
+    /// For how many days of sales customers owe
+    DsoReport of DsoRow, DsoTotals
+}
+
+/// For how many days of sales customers owe
+///
+/// 应收账款周转天数 DSO: what is owed ÷ what was invoiced in 90 days × 90. Only invoices that you may see.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked<DsoQuery, AccountFilter, NoFilter>),
+    responses(
+        (status = 200, description = "A row for each group", content(
+            (DsoReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/dso")]
+pub async fn report_dso(
+    caller: Can<ReadAccountReports>,
+    asked: Query<Asked<DsoQuery, AccountFilter, NoFilter>>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+}
+
+const FIGURES: &str = "round(coalesce(sum(owed), 0), 4)::text as receivables,
+            round(coalesce(sum(sold), 0), 4)::text as sales,
+            case when sum(sold) > 0 then round(sum(owed) / sum(sold) * 90, 2)::text end as dso";
+
+fn plan(mut question: Question<'_, DsoQuery>) -> Plan {
+    let narrowed = question.narrowed.clone();
+    let open = open_on(&mut question);
+    let visible = visible_invoices(question.caller, &mut question.binds);
+    let day = question.binds.date(question.as_of);
+    let counted = format!(
+        "with {open},
+        counted as (
+            select customer_id, person_id, region, amount as owed, 0 as sold
+            from open where kind in ('invoice', 'credit_note')
+            union all
+            select customer_id, person_id, region, 0, amount from (
+                select customer_id, salesperson_id as person_id, region,
+                    case invoices.kind when 'invoice' then total_amount else -total_amount end
+                        * exchange_rate as amount
+                from invoices join customers on customers.id = customer_id
+                where posted_on is not null and invoice_date > {day} - 90 and invoice_date <= {day}
+                    and (cancelled_on is null or cancelled_on > {day}){visible}
+            ) as it where true{narrowed}
+        )"
+    );
+    let (key, named, from, order) = question.own.group_by.unwrap_or(OwedBy::Customer).parts();
+    let rows = format!(
+        "{counted},
+        groups as (select {key}, {FIGURES} from counted group by {key})
+        select {named}, receivables, sales, dso from {from} order by {order}"
+    );
+    let totals = format!("{counted} select {FIGURES} from counted");
+    Plan::new("dso", question.binds, rows, totals)
+}

@@ -1,0 +1,111 @@
+//! How punctually customers pay, 付款行为 (S55, S26).
+
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use platform::{NoFilter, Number, Problems, Query, Result};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::ReadAccountReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+use crate::filter::dated;
+use crate::receivables::{AccountFilter, visible_invoices};
+
+/// One customer's payments.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "customer_id": "01910000-0000-7000-8000-000000000002", "customer_external_id": "29818",
+    "customer_name": "上海林氏贸易有限公司", "invoices": 12, "paid": "88000.0000",
+    "average_days_late": "6.50", "weighted_days_late": "9.25", "late_percent": "40.00",
+}))]
+pub struct PaymentBehaviourRow {
+    pub customer_id: Uuid,
+    pub customer_external_id: Option<String>,
+    pub customer_name: String,
+    /// On which something was paid
+    pub invoices: i64,
+    pub paid: Number,
+    /// Of the payments on invoices, each counted once; negative before the due day
+    pub average_days_late: Option<Number>,
+    /// The same weighted by amount 金额加权
+    pub weighted_days_late: Option<Number>,
+    /// Of what was paid, after the due day
+    pub late_percent: Option<Number>,
+}
+
+/// All customers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PaymentBehaviourTotals {
+    pub customers: i64,
+    pub invoices: i64,
+    pub paid: Number,
+    pub average_days_late: Option<Number>,
+    pub weighted_days_late: Option<Number>,
+    pub late_percent: Option<Number>,
+}
+
+crate::report! {
+    /// How punctually customers pay
+    PaymentBehaviourReport of PaymentBehaviourRow, PaymentBehaviourTotals
+}
+
+/// How punctually customers pay
+///
+/// 付款行为: how many days after the due day money was used for invoices, simply and weighted by amount,
+/// of what was paid in the period. Only invoices that you may see.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked<NoFilter, AccountFilter>),
+    responses(
+        (status = 200, description = "A row for each customer", content(
+            (PaymentBehaviourReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/payment-behaviour")]
+pub async fn report_payment_behaviour(
+    caller: Can<ReadAccountReports>,
+    asked: Query<Asked<NoFilter, AccountFilter>>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+}
+
+const FIGURES: &str = "count(distinct invoice_id) as invoices,
+            round(coalesce(sum(paid), 0), 4)::text as paid,
+            round(avg(late), 2)::text as average_days_late,
+            round(sum(late * paid) / nullif(sum(paid), 0), 2)::text as weighted_days_late,
+            round(100 * coalesce(sum(paid) filter (where late > 0), 0) / nullif(sum(paid), 0), 2)
+                ::text as late_percent";
+
+fn plan(mut question: Question<'_, NoFilter>) -> Plan {
+    let visible = visible_invoices(question.caller, &mut question.binds);
+    let (range, until) = (question.range, question.until);
+    let paid = dated("allocated_on", range, until, &mut question.binds);
+    let narrowed = question.narrowed;
+    let counted = format!(
+        "with counted as (
+            select * from (
+                select invoices.customer_id, salesperson_id as person_id, region, a.invoice_id,
+                    a.amount * exchange_rate as paid, (a.allocated_on - due_date)::numeric as late
+                from allocations a join invoices on invoices.id = a.invoice_id
+                join customers on customers.id = invoices.customer_id
+                where a.payment_id is not null and a.reversed_on is null and {paid}{visible}
+            ) as it where true{narrowed}
+        )"
+    );
+    let rows = format!(
+        "{counted},
+        groups as (select customer_id, {FIGURES} from counted group by customer_id)
+        select customer_id, external_id as customer_external_id, name as customer_name, invoices,
+            paid, average_days_late, weighted_days_late, late_percent
+        from groups join customers on customers.id = customer_id
+        order by external_id collate \"C\", customer_id"
+    );
+    let totals = format!(
+        "{counted} select count(distinct customer_id) as customers, {FIGURES} from counted"
+    );
+    Plan::new("payment-behaviour", question.binds, rows, totals)
+}

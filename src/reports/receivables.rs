@@ -1,0 +1,193 @@
+//! What was open on a day, for all reports on what is owed: invoices by their parts, credit notes
+//! that were not used up, receipts that were not applied, and those that were post-dated. The cost
+//! follows what was open then: `closed_on` leads to it by an index.
+
+use ::receivables::{invoice, payment};
+use auth::{Caller, Reference, Refers};
+use company::setting::Settings;
+use platform::text_enum;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use crate::answer::Question;
+use crate::filter::{Narrows, also, find_customers, find_users};
+use crate::sql::Binds;
+
+text_enum! {
+    /// By what to group what is owed
+    pub enum OwedBy {
+        Customer = "customer",
+        /// Whose sale it was; of receipts, who looks after the customer
+        Salesperson = "salesperson",
+        /// 地区 of the customer
+        Region = "region",
+    }
+}
+
+/// What every report on what is owed can be narrowed to.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AccountFilter {
+    pub customer_id: Option<Uuid>,
+    /// Whose sale it was; of receipts, who looks after the customer
+    pub salesperson_id: Option<Uuid>,
+    /// 地区 of the customer
+    #[param(min_length = 1, max_length = 100)]
+    pub region: Option<String>,
+}
+
+impl Refers for AccountFilter {
+    const REFERENCES: &'static [Reference] = &[
+        Reference { at: "customer", of: "customer", find: find_customers },
+        Reference { at: "salesperson", of: "user", find: find_users },
+    ];
+}
+
+impl Narrows for AccountFilter {
+    fn conditions(&self, binds: &mut Binds) -> String {
+        let mut all = vec![];
+        for (column, id) in [("customer_id", self.customer_id), ("person_id", self.salesperson_id)]
+        {
+            all.extend(id.map(|id| format!("{column} = {}", binds.id(id))));
+        }
+        all.extend(self.region.as_ref().map(|it| format!("region = {}", binds.text(it))));
+        also(&all)
+    }
+}
+
+impl OwedBy {
+    /// The column of a group, what is shown of it, where that comes from, and the order.
+    pub(crate) fn parts(self) -> (&'static str, &'static str, &'static str, &'static str) {
+        match self {
+            Self::Customer => (
+                "customer_id",
+                "customer_id, external_id as customer_external_id, name as customer_name",
+                "groups join customers on customers.id = customer_id",
+                "external_id collate \"C\", customer_id",
+            ),
+            Self::Salesperson => (
+                "person_id",
+                "person_id as salesperson_id, external_id as salesperson_external_id,
+                    name as salesperson_name",
+                "groups left join users on users.id = person_id",
+                "external_id collate \"C\", person_id",
+            ),
+            Self::Region => ("region", "region", "groups", "region collate \"C\""),
+        }
+    }
+}
+
+/// The invoices that the caller may see: a condition that begins with ` and `.
+pub(crate) fn visible_invoices(caller: &Caller, binds: &mut Binds) -> String {
+    let rule = invoice::visible_to(caller).sql(|ids| binds.ids(ids));
+    rule.map_or_else(String::new, |rule| format!(" and {rule}"))
+}
+
+/// The same for payments.
+pub(crate) fn visible_payments(caller: &Caller, binds: &mut Binds) -> String {
+    let rule = payment::visible_to(caller).sql(|ids| binds.ids(ids));
+    rule.map_or_else(String::new, |rule| format!(" and {rule}"))
+}
+
+/// A part of a statement, `open (kind, id, number, customer_id, person_id, region, document_date,
+/// due_on, currency, total_amount, open_amount, amount, disputed)`: what was open at the end of a
+/// day, in its own and in the company's currency; what lowers the debt is negative. Of today it is
+/// what is kept with the documents; of a day that is told, what their allocations made by then.
+pub(crate) fn open_on<Q>(question: &mut Question<'_, Q>) -> String {
+    let (caller, narrowed) = (question.caller, question.narrowed.clone());
+    let (told, binds) = (question.until.is_some(), &mut question.binds);
+    let (invoices, payments) = (visible_invoices(caller, binds), visible_payments(caller, binds));
+    let day = binds.date(question.as_of);
+    let used = |of: &str, kept: &str| {
+        if told {
+            format!(
+                "(select coalesce(sum(a.amount), 0) as amount from allocations a
+                    where a.{of} and a.allocated_on <= {day}
+                    and (a.reversed_on is null or a.reversed_on > {day})) as used"
+            )
+        } else {
+            format!("(select {kept} as amount) as used")
+        }
+    };
+    let (on, of_note, of_payment) = (
+        used("invoice_id = standing.id", "total_amount - open_amount"),
+        used("credit_note_id = standing.id", "total_amount + open_amount"),
+        used("payment_id = payments.id", "payments.amount - unapplied_amount"),
+    );
+    format!(
+        "standing as materialized (
+            select * from invoices
+            where posted_on is not null and invoice_date <= {day}
+                and (closed_on is null or closed_on > {day})
+                and (cancelled_on is null or cancelled_on > {day}){invoices}
+        ),
+        documents as (
+            select 'invoice' as kind, id, number, customer_id, salesperson_id as person_id,
+                invoice_date as document_date, part.due_date as due_on, currency, exchange_rate,
+                total_amount, part.open as open_amount, disputed
+            from standing cross join lateral {on}
+            cross join lateral (
+                select due_date, least(amount, until - used.amount) as open from (
+                    select due_date, amount, sum(amount) over (order by due_date, place) as until
+                    from (
+                        select (it ->> 'due_date')::date as due_date,
+                            (it ->> 'amount')::numeric as amount, place
+                        from jsonb_array_elements(instalments) with ordinality as x (it, place)
+                    ) as parts
+                ) as parts where until > used.amount
+                union all
+                select standing.due_date, total_amount - used.amount
+                where jsonb_array_length(instalments) = 0 and total_amount > used.amount
+            ) as part
+            where kind = 'invoice'
+            union all
+            select 'credit_note', id, number, customer_id, salesperson_id, invoice_date, null,
+                currency, exchange_rate, total_amount, used.amount - total_amount, disputed
+            from standing cross join lateral {of_note}
+            where kind = 'credit_note' and used.amount < total_amount
+            union all
+            select case when received_on <= {day} then 'receipt' else 'post_dated' end, payments.id,
+                number, customer_id, customers.owner_id, received_on, null, currency, exchange_rate,
+                payments.amount, used.amount - payments.amount, false
+            from (select payments.* from payments
+                where (received_on <= {day} or recorded_on <= {day})
+                and (closed_on is null or closed_on > {day})
+                and (reversed_on is null or reversed_on > {day}){payments}
+            ) as payments
+            join customers on customers.id = customer_id cross join lateral {of_payment}
+            where used.amount < payments.amount
+        ),
+        open as (
+            select * from (
+                select documents.*, customers.region,
+                    round(open_amount * exchange_rate, 6) as amount
+                from documents join customers on customers.id = customer_id
+            ) as it where true{narrowed}
+        )"
+    )
+}
+
+/// What of a debt may never be paid, 坏账准备率, by the days that `late` has: percent, from the
+/// settings.
+pub(crate) fn provision_rate(late: &str) -> String {
+    let rates = [
+        (Some(0), "provision_percent_current"),
+        (Some(30), "provision_percent_30"),
+        (Some(60), "provision_percent_60"),
+        (Some(90), "provision_percent_90"),
+        (Some(180), "provision_percent_180"),
+        (Some(365), "provision_percent_365"),
+        (None, "provision_percent_beyond"),
+    ];
+    let rate = |(until, name): (Option<i32>, &str)| {
+        let default = Settings::default().get(name);
+        let rate =
+            format!("coalesce((select (settings ->> '{name}')::numeric from company), {default})");
+        until.map_or_else(
+            || format!(" else {rate}"),
+            |until| format!(" when {late} <= {until} then {rate}"),
+        )
+    };
+    format!("case{} end", rates.map(rate).concat())
+}
