@@ -184,6 +184,8 @@ async fn every_version_leaves_a_record() {
     let batch = json!({ "source_system": "sap", "items": items });
     erp.post("/api/v1/customers/batch", batch).await.expect(200);
 
+    receivables(&service, customer).await;
+
     let versioned = service.texts(
         "select table_name::text from information_schema.columns
          where table_schema = 'public' and column_name = 'version' and data_type = 'bigint'
@@ -193,30 +195,37 @@ async fn every_version_leaves_a_record() {
     let known = [
         "api_clients",
         "attachments",
+        "collection_tasks",
         "company",
         "complaints",
         "contacts",
         "credit_investigations",
         "credit_overrides",
         "customer_credits",
+        "control_balances",
         "customers",
         "exchange_rates",
         "follow_ups",
         "holidays",
         "opportunities",
+        "invoices",
         "orders",
+        "payments",
         "products",
         "shipments",
         "suggestions",
         "survey_invitations",
         "survey_responses",
         "surveys",
+        "promises",
+        "risk_cases",
         "targets",
         "teams",
         "terms_requests",
         "territories",
         "users",
         "visits",
+        "write_off_requests",
     ];
     assert_eq!(versioned, known, "write the new one above, too");
     for table in versioned {
@@ -231,6 +240,28 @@ async fn every_version_leaves_a_record() {
         assert_eq!(service.texts(&unrecorded).await, Vec::<String>::new(), "{table}");
         assert_ne!(service.count(&table).await, 0, "nothing was written to {table}");
     }
+}
+
+/// Everything that follows from an invoice.
+async fn receivables(service: &Service, customer: &str) {
+    let (finance, erp) = (service.actor(Role::Finance).await, service.actor(Role::Erp).await);
+    let new = json!({ "customer_id": customer, "amount": "100", "invoice_date": "2026-01-01" });
+    let invoice = finance.post("/api/v1/invoices", new).await.expect(201)["id"].clone();
+    let post = format!("/api/v1/invoices/{}/post", invoice.as_str().unwrap());
+    finance.post(&post, Value::Null).await.expect(200);
+    let made = json!({ "customer_id": customer, "amount": "60",
+        "allocations": [{ "invoice_id": invoice, "amount": "40" }] });
+    finance.post("/api/v1/payments", made).await.expect(201);
+    let made = json!({ "customer_id": customer, "due_on": "2099-01-01", "amount": "60" });
+    finance.post("/api/v1/promises", made).await.expect(201);
+    let made = json!({ "customer_id": customer, "trigger": "other" });
+    finance.post("/api/v1/risk-cases", made).await.expect(201);
+    let made = json!({ "invoice_id": invoice, "reason": "lost" });
+    finance.post("/api/v1/write-off-requests", made).await.expect(201);
+    let items = json!([{ "external_id": "1", "as_of": "2026-01-31", "amount": "60" }]);
+    let batch = json!({ "source_system": "sap", "items": items });
+    erp.post("/api/v1/control-balances/batch", batch).await.expect(200);
+    assert_eq!(crate::receivables::collect(service).await, 2, "a task, and a promise that is kept");
 }
 
 #[actix_web::test]

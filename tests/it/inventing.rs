@@ -107,6 +107,25 @@ impl Inventor {
             let sent = json!({ "source_system": "sap", "items": [sent] });
             let sent = admin.post("/api/v1/shipments/batch", sent).await.expect(200);
             keep("shipment", &sent["results"][0]);
+            let invoice = json!({ "customer_id": customer["id"], "amount": "100",
+                "invoice_date": "2026-01-01" });
+            let invoice = make("invoices", invoice).await;
+            keep("invoice", &invoice);
+            let post = format!("/api/v1/invoices/{}/post", invoice["id"].as_str().unwrap());
+            admin.post(&post, Value::Null).await.expect(200);
+            let payment = json!({ "customer_id": customer["id"], "amount": "50" });
+            keep("payment", &make("payments", payment).await);
+            let promise =
+                json!({ "customer_id": customer["id"], "due_on": "2099-01-01", "amount": "5" });
+            keep("promise", &make("promises", promise).await);
+            let case = json!({ "customer_id": customer["id"], "trigger": "other" });
+            keep("risk-case", &make("risk-cases", case).await);
+            let lost = json!({ "invoice_id": invoice["id"], "reason": text });
+            keep("write-off-request", &make("write-off-requests", lost).await);
+            let books = json!({ "source_system": "sap", "items": [{ "external_id": text,
+                "as_of": format!("2026-01-0{}", n + 1), "amount": "5" }] });
+            let books = admin.post("/api/v1/control-balances/batch", books).await.expect(200);
+            keep("control-balance", &books["results"][0]);
             let rate = json!({ "from": "USD", "to": "CNY", "rate": "7.1",
                 "valid_on": format!("2026-01-0{}", n + 1) });
             keep("exchange-rate", &make("exchange-rates", rate).await);
@@ -117,6 +136,9 @@ impl Inventor {
             let client = json!({ "name": text, "roles": ["reporter"] });
             keep("api-client", &make("api-clients", client).await);
         }
+        crate::receivables::collect(service).await;
+        let tasks = service.texts("select id::text from collection_tasks order by id").await;
+        known.insert("collection-task", tasks);
         Self { dice: Dice(seed), known, count: 0 }
     }
 
@@ -181,10 +203,11 @@ impl Inventor {
 
     fn reference(&mut self, name: &str) -> String {
         let kind = match name {
-            "owner" | "salesperson" | "to_owner" | "new_owner" | "assignee" | "about_user" => {
-                "user"
-            }
+            "owner" | "salesperson" | "to_owner" | "new_owner" | "assignee" | "about_user"
+            | "made_by" => "user",
             "merged" | "loser" => "customer",
+            "corrects_invoice" => "invoice",
+            "risk_case" => "risk-case",
             name => name,
         };
         self.id(kind)
