@@ -123,6 +123,7 @@ pub const JOBS: &[Job] = &[
         name: "customer_terms",
         every: Duration::from_mins(1),
         run: |tx| Box::pin(credit::terms_request::apply_due(tx)),
+    },
     Job { name: "collections", every: Duration::from_mins(10), run: receivables::hooks::collect },
     Job {
         name: "open_amounts",

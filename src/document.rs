@@ -43,7 +43,6 @@ use crate::app;
         (name = "visits", description = "Being there, 拜访"),
         (name = "complaints", description = "What customers are not content with, 客户投诉, or suggest, 建议"),
         (name = "growth", description = "What customers could buy besides, 老客户深度开发"),
-        (name = "complaints", description = "What customers are not content with, 客户投诉"),
         (name = "receivables", description = "What customers owe and pay, 应收 and 回款, 催收"),
         (name = "attachments", description = "Files of any resource, 附件"),
         (name = "worklists", description = "What there is to do today, 工作台"),

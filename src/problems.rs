@@ -4,10 +4,6 @@
 /// code, English, 中文
 #[rustfmt::skip]
 pub const MEANINGS: &[(&str, &str, &str)] = &[
-
-    ("above_authority", "The amount is more than your role may give up; limit says how much that \
-        is. Let somebody with a higher authority decide.",
-        "金额超出您的核销权限,上限见 limit,请由权限更高的人审批。"),
     ("above_invoice", "All credit notes on an invoice together are not more than the invoice.",
         "同一发票的红字发票合计不能超过原发票金额。"),
     ("above_open_amount", "More than is open of the invoice. Look at its open_amount and send at \
@@ -235,8 +231,6 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "跟踪由被安排人执行,由安排人或其上级审核。"),
     ("not_your_person", "Plan and assign for yourself or for the people whom you lead.",
         "只能为自己或下属安排。"),
-    ("not_your_request", "Only whoever made the request can withdraw it.",
-        "只有申请人可以撤回该申请。"),
     ("not_your_target", "You change and approve the targets of your own people and teams only.",
         "您只能处理自己团队和人员的目标。"),
     ("not_your_visit", "Only its owner, and for check-ins those who come along, do this.",
@@ -263,8 +257,6 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "此人在该期间已属于某个团队,请先结束原有归属。"),
     ("own_account", "Nobody locks themselves out. Let another administrator do it.",
         "不能停用自己的账号,请由其他管理员操作。"),
-    ("own_request", "Nobody decides on a request of their own. Let somebody else do it.",
-        "不能审批自己提交的申请,请由他人处理。"),
     ("owner_is_subject", "The person complained about does not see to the complaint. Choose \
         somebody else.",
         "被投诉人不能负责处理该投诉,请另选他人。"),
@@ -306,9 +298,6 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("self_approval", "Nobody approves what they asked for or drafted, nor what is their own. \
         Somebody else has to.",
         "不能审批自己申请、起草或属于自己的事项,请由他人审批。"),
-    ("self_approval", "Nobody approves what they drafted, nor their own target. Somebody else has \
-        to.",
-        "不能审批自己起草的或自己的目标,请由他人审批。"),
     ("softer_measure", "A harder measure has been taken in this case already.",
         "该案件已采取更严厉的措施。"),
     ("stale", "Somebody changed it since you read it; current holds the present values. Read it \

@@ -158,6 +158,7 @@ const KNOWN: &[Known] = &[
         "up to which limit a sales manager approves terms, in the company's currency",
         "销售经理可批准的额度(公司币种)",
     ),
+    (
         "dunning_days_before_due",
         3,
         0,

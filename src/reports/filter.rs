@@ -149,7 +149,6 @@ impl Narrows for CustomerFilter {
 }
 
 pub fn also(conditions: &[String]) -> String {
-pub(crate) fn also(conditions: &[String]) -> String {
     conditions.iter().map(|condition| [" and ", condition].concat()).collect()
 }
 

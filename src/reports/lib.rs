@@ -8,9 +8,9 @@ pub mod activity_funnel;
 pub mod answer;
 pub mod ar_aging;
 pub mod attainment;
+pub mod collections;
 pub mod complained;
 pub mod complaints_by;
-pub mod collections;
 pub mod coverage;
 pub mod credit_exposure;
 mod csv;
@@ -85,7 +85,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(complaints_by::report_complaints)
         .service(sla::report_sla)
         .service(unfiled::report_unfiled)
-        .service(repeat_complaints::report_repeat_complaints);
+        .service(repeat_complaints::report_repeat_complaints)
         .service(ar_aging::report_ar_aging)
         .service(open_items::report_open_items)
         .service(collections::report_collections)

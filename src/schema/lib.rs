@@ -287,8 +287,47 @@ diesel::table! {
 }
 
 diesel::table! {
+    credit_investigations (id) {
+        id -> Uuid,
+        version -> Int8,
+        customer_id -> Uuid,
+        status -> Text,
+        reason -> Text,
+        requested_by -> Uuid,
+        investigator_id -> Nullable<Uuid>,
+        sources -> Array<Text>,
+        registered_capital -> Nullable<Numeric>,
+        lawsuits -> Nullable<Text>,
+        payment_history -> Nullable<Text>,
+        score -> Nullable<Int2>,
+        recommended_limit -> Nullable<Numeric>,
+        concluded_on -> Nullable<Date>,
+        valid_until -> Nullable<Date>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    credit_overrides (id) {
+        id -> Uuid,
+        version -> Int8,
+        customer_id -> Uuid,
+        amount -> Numeric,
+        reason -> Text,
+        expires_at -> Timestamptz,
+        created_by -> Uuid,
+        revoked_at -> Nullable<Timestamptz>,
+        revoked_by -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     customer_credits (id) {
         id -> Uuid,
+        version -> Int8,
         credit_limit -> Nullable<Numeric>,
         tolerance_percent -> Numeric,
         max_overdue_days -> Nullable<Int4>,
@@ -507,6 +546,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    opportunities (id) {
+        id -> Uuid,
+        version -> Int8,
+        customer_id -> Uuid,
+        category -> Nullable<Text>,
+        product_id -> Nullable<Uuid>,
+        potential_amount -> Nullable<Numeric>,
+        next_step -> Text,
+        next_step_on -> Date,
+        owner_id -> Uuid,
+        status -> Text,
+        reason -> Nullable<Text>,
+        ended_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     order_lines (order_id, line_number) {
         order_id -> Uuid,
         line_number -> Int4,
@@ -547,6 +605,11 @@ diesel::table! {
         external_id -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        fulfilment_status -> Text,
+        billing_status -> Text,
+        payment_status -> Text,
+        credit_exceeded -> Bool,
+        invoiced_amount -> Numeric,
     }
 }
 
@@ -680,6 +743,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    shipments (id) {
+        id -> Uuid,
+        version -> Int8,
+        number -> Text,
+        order_id -> Uuid,
+        status -> Text,
+        shipped_on -> Date,
+        delivered_on -> Nullable<Date>,
+        carrier -> Nullable<Text>,
+        tracking_number -> Nullable<Text>,
+        lines -> Jsonb,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     signing_keys (kid) {
         kid -> Text,
         private_key -> Bytea,
@@ -687,6 +769,87 @@ diesel::table! {
         created_at -> Timestamptz,
         signs_from -> Timestamptz,
         retires_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    suggestions (id) {
+        id -> Uuid,
+        version -> Int8,
+        customer_id -> Uuid,
+        contact_id -> Nullable<Uuid>,
+        visit_id -> Nullable<Uuid>,
+        category -> Text,
+        text -> Text,
+        attachment_ids -> Array<Uuid>,
+        reporter_id -> Nullable<Uuid>,
+        status -> Text,
+        answer -> Nullable<Text>,
+        answered_by -> Nullable<Uuid>,
+        answered_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    survey_invitations (id) {
+        id -> Uuid,
+        version -> Int8,
+        survey_id -> Uuid,
+        customer_id -> Uuid,
+        contact_id -> Nullable<Uuid>,
+        tier -> Nullable<Text>,
+        region -> Nullable<Text>,
+        invited_by -> Uuid,
+        expires_at -> Timestamptz,
+        answered_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        token_hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    survey_responses (id) {
+        id -> Uuid,
+        version -> Int8,
+        survey_id -> Uuid,
+        invitation_id -> Uuid,
+        customer_id -> Uuid,
+        contact_id -> Nullable<Uuid>,
+        tier -> Nullable<Text>,
+        region -> Nullable<Text>,
+        owner_id -> Nullable<Uuid>,
+        language -> Text,
+        answers -> Jsonb,
+        score -> Nullable<Int2>,
+        nps -> Nullable<Int2>,
+        low -> Bool,
+        follow_up_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    surveys (id) {
+        id -> Uuid,
+        version -> Int8,
+        title_zh -> Text,
+        title_en -> Text,
+        kind -> Text,
+        questions -> Jsonb,
+        link_days -> Int4,
+        status -> Text,
+        authored_by -> Uuid,
+        opened_at -> Nullable<Timestamptz>,
+        closed_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        dispatch_due_on -> Nullable<Date>,
+        dispatched_at -> Nullable<Timestamptz>,
+        dispatched_by -> Nullable<Uuid>,
     }
 }
 
@@ -730,6 +893,32 @@ diesel::table! {
         parent_id -> Nullable<Uuid>,
         source_system -> Nullable<Text>,
         external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    terms_requests (id) {
+        id -> Uuid,
+        version -> Int8,
+        customer_id -> Uuid,
+        status -> Text,
+        payment_days -> Int4,
+        credit_limit -> Numeric,
+        price_list -> Nullable<Text>,
+        delivery_term -> Nullable<Text>,
+        min_order_amount -> Nullable<Numeric>,
+        returns_policy -> Nullable<Text>,
+        deposit_percent -> Nullable<Numeric>,
+        valid_from -> Date,
+        reason -> Text,
+        requested_by -> Uuid,
+        investigation_id -> Nullable<Uuid>,
+        decided_by -> Nullable<Uuid>,
+        decided_at -> Nullable<Timestamptz>,
+        decision_reason -> Nullable<Text>,
+        applied_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
     }
@@ -827,6 +1016,7 @@ diesel::table! {
         external_id -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        in_fence -> Bool,
     }
 }
 
@@ -871,6 +1061,8 @@ diesel::joinable!(complaints -> products (product_id));
 diesel::joinable!(complaints -> visits (visit_id));
 diesel::joinable!(contacts -> customers (customer_id));
 diesel::joinable!(control_balances -> customers (customer_id));
+diesel::joinable!(credit_investigations -> customers (customer_id));
+diesel::joinable!(credit_overrides -> customers (customer_id));
 diesel::joinable!(customer_credits -> customers (id));
 diesel::joinable!(customer_transfers -> customers (customer_id));
 diesel::joinable!(customers -> territories (territory_id));
@@ -883,6 +1075,9 @@ diesel::joinable!(invoices -> users (salesperson_id));
 diesel::joinable!(memberships -> teams (team_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(open_items -> customers (customer_id));
+diesel::joinable!(opportunities -> customers (customer_id));
+diesel::joinable!(opportunities -> products (product_id));
+diesel::joinable!(opportunities -> users (owner_id));
 diesel::joinable!(order_lines -> orders (order_id));
 diesel::joinable!(order_lines -> products (product_id));
 diesel::joinable!(orders -> customers (customer_id));
@@ -899,6 +1094,19 @@ diesel::joinable!(sales_entries -> orders (order_id));
 diesel::joinable!(sales_entries -> products (product_id));
 diesel::joinable!(sales_entries -> territories (territory_id));
 diesel::joinable!(sales_entries -> users (user_id));
+diesel::joinable!(shipments -> orders (order_id));
+diesel::joinable!(suggestions -> contacts (contact_id));
+diesel::joinable!(suggestions -> customers (customer_id));
+diesel::joinable!(suggestions -> users (reporter_id));
+diesel::joinable!(suggestions -> visits (visit_id));
+diesel::joinable!(survey_invitations -> customers (customer_id));
+diesel::joinable!(survey_invitations -> surveys (survey_id));
+diesel::joinable!(survey_responses -> customers (customer_id));
+diesel::joinable!(survey_responses -> follow_ups (follow_up_id));
+diesel::joinable!(survey_responses -> survey_invitations (invitation_id));
+diesel::joinable!(survey_responses -> surveys (survey_id));
+diesel::joinable!(terms_requests -> credit_investigations (investigation_id));
+diesel::joinable!(terms_requests -> customers (customer_id));
 diesel::joinable!(users -> teams (team_id));
 diesel::joinable!(visit_checks -> users (user_id));
 diesel::joinable!(visit_checks -> visits (visit_id));
@@ -928,6 +1136,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     complaints,
     contacts,
     control_balances,
+    credit_investigations,
+    credit_overrides,
     customer_credits,
     customer_transfers,
     customers,
@@ -942,6 +1152,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     login_failures,
     memberships,
     open_items,
+    opportunities,
     order_lines,
     orders,
     payments,
@@ -951,9 +1162,15 @@ diesel::allow_tables_to_appear_in_same_query!(
     risk_cases,
     sales_entries,
     secrets,
+    shipments,
     signing_keys,
+    suggestions,
+    survey_invitations,
+    survey_responses,
+    surveys,
     targets,
     teams,
+    terms_requests,
     territories,
     users,
     visit_checks,

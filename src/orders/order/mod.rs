@@ -25,11 +25,10 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 pub use db::{find_orders, visible_to};
+pub use facts::{OrderAccount, facts_of, lock};
 pub use hooks::{customer_merged, customers_of, first_membership};
 pub(crate) use progress::shipped;
 pub use progress::{BillingStatus, FulfilmentStatus, OrderProgress, PaymentStatus, billed};
-pub use facts::{OrderAccount, facts_of, lock};
-pub use hooks::{billed, customer_merged, customers_of, first_membership};
 
 text_enum! {
     /// Where an order stands (RULES 4.4).

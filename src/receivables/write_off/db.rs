@@ -148,12 +148,12 @@ impl WriteOffRequest {
         let (status, decided_by) = match decision {
             Decision::Withdraw if !own => {
                 let detail = "whoever asked for it withdraws it";
-                return Err(Error::forbidden_because("not_your_request", detail));
+                return Err(Error::forbidden_because("not_the_author", detail));
             }
             Decision::Withdraw => (WriteOffStatus::Withdrawn, None),
             _ if own => {
                 let detail = "somebody else decides on what you asked for";
-                return Err(Error::forbidden_because("own_request", detail));
+                return Err(Error::forbidden_because("self_approval", detail));
             }
             Decision::Reject => (WriteOffStatus::Rejected, Some(caller.id())),
             Decision::Approve => (WriteOffStatus::Approved, Some(caller.id())),
@@ -179,7 +179,7 @@ impl WriteOffRequest {
         let limit = authority(caller, |name| settings.get(name));
         if let Some(limit) = limit.filter(|limit| amount.0 > Decimal::from(*limit)) {
             let detail = "it is more than your role may give up";
-            let error = Error::forbidden_because("above_authority", detail);
+            let error = Error::forbidden_because("authority_exceeded", detail);
             return Err(error.member("limit", limit.to_string()));
         }
         if self.amount > invoice.open_amount {

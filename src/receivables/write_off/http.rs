@@ -78,8 +78,8 @@ async fn read_write_off(
 
 /// Give a debt up
 ///
-/// Never by whoever asked for it (403 `own_request`), and within the authority of your role (403
-/// `above_authority`; settings). The invoice owes less from today on.
+/// Never by whoever asked for it (403 `self_approval`), and within the authority of your role (403
+/// `authority_exceeded`; settings). The invoice owes less from today on.
 #[utoipa::path(
     tag = "receivables",
     request_body = WriteOffDecision,
