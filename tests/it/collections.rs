@@ -245,7 +245,10 @@ async fn a_debt_is_given_up_by_another_within_the_authority() {
     let large = ask(json!({})).await.expect(201);
     assert_eq!(large["amount"], "59000.00", "all that is open");
     let refused = decide(&other, &large, "approve").await;
-    assert_eq!((&refused["code"], &refused["limit"]), (&json!("authority_exceeded"), &json!("1000")));
+    assert_eq!(
+        (&refused["code"], &refused["limit"]),
+        (&json!("authority_exceeded"), &json!("1000"))
+    );
     assert_eq!(decide(&director, &large, "approve").await["limit"], "50000");
     let rival = ask(json!({ "amount": "100" })).await.expect(201);
     assert_eq!(decide(&other, &rival, "approve").await["http"], 200);
