@@ -215,10 +215,10 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("not_on_planned_day", "A missed visit can only be begun with a time on the day it was \
         planned for. Plan another one.",
         "补签到的时间须在原计划当天,否则请另行计划。"),
-    ("not_the_author", "Only whoever asked for it hands it in or takes it back.",
-        "只有申请人可以提交或撤回。"),
     ("not_posted", "The invoice is not posted, so nobody owes it. Post it first.",
         "发票未过账,尚无应收,请先过账。"),
+    ("not_the_author", "Only whoever asked for it hands it in or takes it back.",
+        "只有申请人可以提交或撤回。"),
     ("not_the_owner", "Only whoever owns the complaint does this.",
         "只有投诉的负责人可以执行此操作。"),
     ("not_the_reporter", "Only whoever registered the complaint withdraws it.",

@@ -32,6 +32,8 @@ create table invoices (
     closed_on date,
     -- of the earliest part that is not paid
     next_due_on date,
+    -- a fact from elsewhere that the customer's credit did not bear
+    credit_exceeded boolean not null,
     source_system text,
     external_id text,
     created_at timestamptz not null,
@@ -79,6 +81,8 @@ create table payments (
     closed_on date,
     -- the day on which it became known here
     recorded_on date not null,
+    -- taken back although the customer's credit does not bear that
+    credit_exceeded boolean not null,
     -- of the invoices that it pays: who may see it
     salesperson_ids uuid[] not null,
     source_system text,

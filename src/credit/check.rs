@@ -98,12 +98,34 @@ pub async fn check(tx: &mut Tx, raise: &Raise) -> Result<()> {
     if raise.amount <= Money::ZERO {
         return Ok(());
     }
-    let (today, now, customer) = (tx.today, tx.now, raise.customer_id);
+    let (today, customer) = (tx.today, raise.customer_id);
     let (policy, sums) = standing(tx.conn(), today, customer, Some(raise.order_id)).await?;
+    decide(tx, &policy, &sums, (customer, &raise.order_owner_ids, raise.amount)).await
+}
+
+/// The same for what the open items know of already, beyond the order that was checked for it. Call
+/// it after they are kept; what is refused is undone with the transaction.
+pub async fn check_raised(tx: &mut Tx, customer: Uuid, owners: &[Uuid], more: Money) -> Result<()> {
+    if more <= Money::ZERO {
+        return Ok(());
+    }
+    let today = tx.today;
+    let (policy, mut sums) = standing(tx.conn(), today, customer, None).await?;
+    sums.receivables.0 -= more.0;
+    decide(tx, &policy, &sums, (customer, owners, more)).await
+}
+
+async fn decide(
+    tx: &mut Tx,
+    policy: &Policy,
+    sums: &Sums,
+    (customer, owners, amount): (Uuid, &[Uuid], Money),
+) -> Result<()> {
+    let (today, now) = (tx.today, tx.now);
     let allowances = credit_override::in_force(tx.conn(), customer, now).await?;
-    let others = |it: &&Allowance| !raise.order_owner_ids.contains(&it.by);
+    let others = |it: &&Allowance| !owners.contains(&it.by);
     let allowance = allowances.iter().filter(others).map(|it| it.amount).max();
-    let breakdown = policy.judge(&sums, raise.amount, allowance, today);
+    let breakdown = policy.judge(sums, amount, allowance, today);
     if breakdown.reasons.is_empty() { Ok(()) } else { Err(refusal(&breakdown)?) }
 }
 

@@ -266,7 +266,9 @@ async fn history(desk: &Desk<'_>, seed: u64) {
                 assert!(matches!(told, 200 | 409 | 422), "{action}: {told}");
             }
             (6, Some(order)) => {
-                let change = [(id(&order).parse().unwrap(), Money(amount.parse().unwrap()))];
+                let (order_id, invoiced) =
+                    (id(&order).parse().unwrap(), Money(amount.parse().unwrap()));
+                let change = [order::Billing { order_id, invoiced, paid: None }];
                 let (db, clock) = (&desk.service.inner.db, &desk.service.inner.clock);
                 let billed =
                     Tx::run(db, clock, Uuid::nil(), async |tx| order::billed(tx, &change).await);

@@ -30,6 +30,7 @@ mod credit_terms;
 mod customers;
 mod days;
 mod docs;
+mod exposure;
 mod field_points;
 mod field_report_forms;
 mod field_reports;

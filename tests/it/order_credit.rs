@@ -147,7 +147,7 @@ async fn what_is_billed_is_no_longer_owed_as_an_order() {
         (of(1), "-10", "invoiced", vec!["order 1 71.23456"]),
     ] {
         let (db, clock) = (&service.inner.db, &service.inner.clock);
-        let change = [(order, money(billed))];
+        let change = [order::Billing { order_id: order, invoiced: money(billed), paid: None }];
         Tx::run(db, clock, Uuid::nil(), async |tx| order::billed(tx, &change).await).await.unwrap();
         let row = desk.seller.get(&format!("/api/v1/orders/{order}")).await.expect(200);
         assert_eq!(row["billing_status"], status, "{billed}");

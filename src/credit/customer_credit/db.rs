@@ -60,6 +60,18 @@ pub(crate) async fn grant(
     before.save(tx, after).await.map(drop)
 }
 
+/// Puts a customer's credit on hold, 冻结, unless it is so already. For the service itself: whoever
+/// takes a measure against a debt has been asked for the permission. Only people release it.
+pub async fn stop(tx: &mut Tx, customer: Uuid, reason: &str) -> Result<()> {
+    let before = CustomerCredit::locked(tx, customer).await?;
+    if before.hold {
+        return Ok(());
+    }
+    let reason = Some(reason.to_owned());
+    let after = CustomerCredit { hold: true, hold_reason: reason, ..before.clone() };
+    before.save(tx, after).await.map(drop)
+}
+
 impl CustomerCredit {
     pub(super) async fn find(conn: &mut Conn, caller: &Caller, customer: Uuid) -> Result<Self> {
         let customer = Customer::find(conn, caller, customer).await?;

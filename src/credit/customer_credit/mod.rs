@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::check::CreditBreakdown;
 
+pub use db::stop;
 pub(crate) use db::{grant, load, lock};
 
 /// How far a customer may owe us, 客户信用

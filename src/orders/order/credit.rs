@@ -11,21 +11,24 @@ use platform::{Money, Result, Tx};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::{BillingStatus, Order, OrderStatus};
+use super::{BillingStatus, Order, OrderProgress, OrderStatus};
 
 /// An order before and after.
 pub(super) type Step<'a> = (Option<&'a Order>, &'a Order);
+
+/// The rule, in the order's currency.
+pub(super) fn open(status: OrderStatus, total: Money, progress: &OrderProgress) -> Money {
+    if status != OrderStatus::Confirmed || progress.billing_status == BillingStatus::Invoiced {
+        return Money::ZERO;
+    }
+    Money((total.0 - progress.invoiced_amount.0).max(Decimal::ZERO))
+}
 
 impl Order {
     /// What the customer will owe for it beyond what is billed, in the company's currency. Nothing
     /// before it is confirmed, once it is closed or cancelled, and for a return.
     pub(super) fn open_amount(&self) -> Money {
-        let billed = self.progress.billing_status == BillingStatus::Invoiced;
-        if self.status != OrderStatus::Confirmed || billed {
-            return Money::ZERO;
-        }
-        let left = self.total_amount.0 - self.progress.invoiced_amount.0;
-        converted(Money(left.max(Decimal::ZERO)), self.exchange_rate)
+        converted(open(self.status, self.total_amount, &self.progress), self.exchange_rate)
     }
 
     fn open_item(&self) -> OpenItem {

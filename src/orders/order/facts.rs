@@ -5,15 +5,19 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use platform::{Conn, Result, Tx};
+use platform::{Conn, Money, Result, Tx};
 use schema::orders;
 use uuid::Uuid;
 
-/// Whose an order is, and in which currency.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+use super::{OrderProgress, OrderStatus, credit};
+
+/// Whose an order is, in which currency, and what is not yet billed of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderAccount {
     pub customer_id: Uuid,
     pub currency: String,
+    /// In that currency: what its customer will owe for it beyond what is billed
+    pub open_amount: Money,
 }
 
 /// These orders, by their ids.
@@ -25,10 +29,21 @@ pub async fn facts_of(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = orders::table.filter(orders::id.eq_any(ids));
-    let rows = rows.select((orders::id, (orders::customer_id, orders::currency)));
-    let rows: Vec<(Uuid, OrderAccount)> = rows.load(conn).await?;
-    Ok(rows.into_iter().collect())
+    let rows = orders::table.filter(orders::id.eq_any(ids)).select((
+        orders::id,
+        orders::customer_id,
+        orders::currency,
+        orders::status,
+        orders::total_amount,
+        OrderProgress::as_select(),
+    ));
+    let rows: Vec<(Uuid, Uuid, String, OrderStatus, Money, OrderProgress)> =
+        rows.load(conn).await?;
+    let account = |(id, customer_id, currency, status, total, progress)| {
+        let open_amount = credit::open(status, total, &progress);
+        (id, OrderAccount { customer_id, currency, open_amount })
+    };
+    Ok(rows.into_iter().map(account).collect())
 }
 
 /// Locks these orders, in the order of their ids: the first of all locks of what changes an order

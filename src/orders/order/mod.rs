@@ -28,7 +28,9 @@ pub use db::{find_orders, visible_to};
 pub use facts::{OrderAccount, facts_of, lock};
 pub use hooks::{customer_merged, customers_of, first_membership};
 pub(crate) use progress::shipped;
-pub use progress::{BillingStatus, FulfilmentStatus, OrderProgress, PaymentStatus, billed};
+pub use progress::{
+    Billing, BillingStatus, FulfilmentStatus, OrderProgress, PaymentStatus, billed,
+};
 
 text_enum! {
     /// Where an order stands (RULES 4.4).

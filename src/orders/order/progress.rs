@@ -56,6 +56,17 @@ text_enum! {
     }
 }
 
+/// What the invoices of an order come to by now, in its currency and in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Billing {
+    pub order_id: Uuid,
+    /// Posted invoices without posted credit notes
+    pub invoiced: Money,
+    /// The money that was used for them; nothing where none ever was, so that what an ERP says of it
+    /// stays
+    pub paid: Option<Money>,
+}
+
 /// How far an order has got
 #[derive(
     Debug, Clone, PartialEq, Serialize, ToSchema, Queryable, Selectable, Insertable, AsChangeset,
@@ -68,6 +79,7 @@ pub struct OrderProgress {
     /// Follows from the invoices, or from what the ERP says
     #[schema(inline)]
     pub billing_status: BillingStatus,
+    /// Follows from what was paid on its invoices, or from what the ERP says
     #[schema(inline)]
     pub payment_status: PaymentStatus,
     /// A fact from elsewhere: confirmed although the customer's credit did not bear it
@@ -142,8 +154,9 @@ impl Owned for Order {
 }
 
 impl Order {
-    /// How much of it is billed, by the amount; a return is billed by credit notes.
-    fn billed(&self, amount: Money) -> Self {
+    /// How much of it is billed and paid, by the amounts; a return is billed by credit notes.
+    fn billed(&self, by: &Billing) -> Self {
+        let amount = by.invoiced;
         let sign = if self.total_amount < Money::ZERO { -Decimal::ONE } else { Decimal::ONE };
         let (billed, whole) = (amount.0 * sign, self.total_amount.0 * sign);
         let billing_status = if billed <= Decimal::ZERO {
@@ -156,6 +169,14 @@ impl Order {
         let mut after = self.clone();
         after.progress.billing_status = billing_status;
         after.progress.invoiced_amount = amount;
+        if let Some(paid) = by.paid {
+            let whole = billing_status == BillingStatus::Invoiced && paid >= amount;
+            after.progress.payment_status = match paid > Money::ZERO {
+                false => PaymentStatus::None,
+                true if whole => PaymentStatus::Paid,
+                true => PaymentStatus::Partial,
+            };
+        }
         after
     }
 
@@ -192,13 +213,13 @@ pub(super) async fn locked(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Order>> {
     Ok(rows.load(tx.conn()).await?)
 }
 
-/// Tells what orders have been billed for by now, each in its own currency and in all: keeps their
-/// amounts, statuses and open items. For the owner of the invoices, before it locks any of them.
-pub async fn billed(tx: &mut Tx, changes: &[(Uuid, Money)]) -> Result<()> {
-    let amounts: HashMap<Uuid, Money> = changes.iter().copied().collect();
-    let ids: Vec<Uuid> = amounts.keys().copied().collect();
+/// Tells what orders have been billed for and paid by now: keeps their amounts, statuses and open
+/// items. For the owner of the invoices, which has locked the orders before.
+pub async fn billed(tx: &mut Tx, changes: &[Billing]) -> Result<()> {
+    let told: HashMap<Uuid, &Billing> = changes.iter().map(|it| (it.order_id, it)).collect();
+    let ids: Vec<Uuid> = told.keys().copied().collect();
     let before = locked(tx, &ids).await?;
-    let after = |it: &Order| amounts.get(&it.id).map_or_else(|| it.clone(), |sum| it.billed(*sum));
+    let after = |it: &Order| told.get(&it.id).map_or_else(|| it.clone(), |by| it.billed(by));
     let after = before.iter().map(after).collect();
     save_all(tx, before, after).await
 }
@@ -232,6 +253,7 @@ pub(super) async fn save_all(tx: &mut Tx, before: Vec<Order>, after: Vec<Order>)
         .bind::<Array<Nullable<SqlDate>>, _>(column::<Option<Date>>(&rows, |it| it.shipped_on))
         .bind::<Array<Text>, _>(column(&rows, |it| it.progress.fulfilment_status))
         .bind::<Array<Text>, _>(column(&rows, |it| it.progress.billing_status))
+        .bind::<Array<Text>, _>(column(&rows, |it| it.progress.payment_status))
         .bind::<Array<Bool>, _>(column(&rows, |it| it.progress.credit_exceeded))
         .bind::<Array<Numeric>, _>(column(&rows, |it| it.progress.invoiced_amount))
         .execute(tx.conn())
@@ -251,8 +273,8 @@ fn column<T>(orders: &[&Order], value: impl Fn(&Order) -> T) -> Vec<T> {
 const UPDATE: &str = "
     update orders set version = it.version, updated_at = $1, customer_id = it.customer_id,
         shipped_on = it.shipped_on, fulfilment_status = it.fulfilment_status,
-        billing_status = it.billing_status, credit_exceeded = it.credit_exceeded,
-        invoiced_amount = it.invoiced_amount
-    from unnest($2, $3, $4, $5, $6, $7, $8, $9) as it (id, version, customer_id, shipped_on,
-        fulfilment_status, billing_status, credit_exceeded, invoiced_amount)
+        billing_status = it.billing_status, payment_status = it.payment_status,
+        credit_exceeded = it.credit_exceeded, invoiced_amount = it.invoiced_amount
+    from unnest($2, $3, $4, $5, $6, $7, $8, $9, $10) as it (id, version, customer_id, shipped_on,
+        fulfilment_status, billing_status, payment_status, credit_exceeded, invoiced_amount)
     where orders.id = it.id";

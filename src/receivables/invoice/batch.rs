@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::facts::{InvoiceBatch, InvoiceItem};
 use super::rules::{Around, Corrected};
-use super::{Invoice, InvoiceStatus, db, settle};
+use super::{Invoice, InvoiceKind, InvoiceStatus, Moved, db, settle};
 use crate::allocation::{self, Allocation};
 use crate::payment;
 
@@ -64,13 +64,30 @@ async fn follow(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
         touched.extend(back.iter().filter_map(|it| it.credit_note_id).chain(used).chain([it.id]));
         payments.extend(back.iter().filter_map(|it| it.payment_id));
     }
-    let touched: Vec<Uuid> = touched.into_iter().collect();
-    settle::settle(tx, &touched).await?;
+    let counted = rows.iter().filter(|it| it.status != InvoiceStatus::Draft).map(|it| it.id);
+    touched.extend(counted);
+    settle::settle(tx, &touched.into_iter().collect::<Vec<_>>(), Moved::Documents).await?;
     payment::settle(tx, &payments).await?;
-    let quiet: Vec<Invoice> = rows.iter().filter(|it| !touched.contains(&it.id)).cloned().collect();
-    settle::keep_all(tx, &quiet).await?;
-    let billed = rows.iter().filter(|it| it.status != InvoiceStatus::Draft);
-    db::bill(tx, &billed.filter_map(|it| it.order_id).collect::<Vec<_>>()).await
+    flag(tx, &rows).await
+}
+
+/// These are facts, so that nothing is refused; but what was posted today beyond the customer's
+/// credit is flagged.
+async fn flag(tx: &mut Tx, rows: &[Invoice]) -> Result<()> {
+    let raises = |it: &&Invoice| match it.kind {
+        InvoiceKind::Invoice => it.posted_on == Some(tx.today) && it.counts(),
+        InvoiceKind::CreditNote => it.cancelled_on.is_some() && it.posted_on.is_some(),
+    };
+    let rows: Vec<&Invoice> = rows.iter().filter(raises).filter(|it| !it.credit_exceeded).collect();
+    let mut customers: Vec<Uuid> = rows.iter().map(|it| it.customer_id).collect();
+    customers.sort_unstable();
+    customers.dedup();
+    let beyond = credit::check::over_limit(tx, &customers).await?;
+    let rows = rows.into_iter().filter(|it| beyond.contains(&it.customer_id));
+    for before in db::load(tx.conn(), &rows.map(|it| it.id).collect::<Vec<_>>()).await? {
+        before.save(tx, Invoice { credit_exceeded: true, ..before.clone() }).await?;
+    }
+    Ok(())
 }
 
 /// What invoices need to know, read once for all of them.
@@ -106,9 +123,8 @@ impl Imported for Invoice {
         }
         let (orders, customers): (Vec<_>, Vec<_>) =
             (orders.into_iter().collect(), customers.into_iter().collect());
-        orders::order::lock(tx, &orders).await?;
         let ids: Vec<Uuid> = ids.into_iter().collect();
-        let now = settle::hold(tx, &customers, &ids).await?;
+        let now = settle::hold(tx, &orders, &customers, &ids).await?;
         let versions: HashMap<Uuid, i64> = now.iter().map(|it| (it.id, it.version)).collect();
         let stale = |it: &Self| versions.get(&it.id) != Some(&it.version);
         if arrivals.iter().filter_map(|it| it.before.as_ref()).any(stale) {

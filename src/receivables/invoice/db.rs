@@ -1,19 +1,18 @@
 //! The queries on invoices. Each that answers a caller starts at `visible_to`.
 
-use std::collections::HashMap;
-
 use auth::{Caller, reference};
 use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Numeric, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Numeric, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use orders::order::Billing;
 use platform::{Change, Conn, Date, Error, Fault, List, Money, Resource, Result, Tx};
 use schema::invoices;
 use uuid::Uuid;
 
 use super::rules::{Around, Corrected};
-use super::{Invoice, InvoiceFilter, InvoiceKind, InvoicePage, InvoiceSort};
+use super::{Invoice, InvoiceFilter, InvoiceKind, InvoicePage, InvoiceSort, Moved};
 use crate::reach::ByAccount;
 
 /// The salesperson or the customer's owner in reach; all of them for finance.
@@ -234,30 +233,53 @@ struct Id {
     id: Uuid,
 }
 
-/// Tells the orders what was invoiced of them, without what was given back.
-pub(super) async fn bill(tx: &mut Tx, orders: &[Uuid]) -> Result<()> {
+/// What orders these invoices are for.
+pub(super) async fn orders_of(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Uuid>> {
+    if ids.is_empty() {
+        return Ok(vec![]);
+    }
+    let rows = invoices::table.filter(invoices::id.eq_any(ids));
+    let rows = rows.select(invoices::order_id.assume_not_null());
+    Ok(rows.filter(invoices::order_id.is_not_null()).distinct().load(conn).await?)
+}
+
+/// What was invoiced of these orders, without what was given back, and the money for it; null where
+/// there never was any, unless it is known that there is none.
+const BILLINGS: &str = "
+    select id, (
+            select coalesce(sum(case kind when 'invoice' then total_amount else -total_amount end)
+                filter (where status = 'posted'), 0)
+            from invoices where order_id = it.id
+        ) as invoiced, case when $2 or paid.count > 0 then paid.amount end as paid
+    from unnest($1) as it (id) cross join lateral (
+        select count(*) as count, coalesce(sum(a.amount)
+            filter (where a.reversed_on is null and i.status = 'posted'), 0) as amount
+        from invoices i join allocations a on a.invoice_id = i.id
+        where i.order_id = it.id and a.payment_id is not null
+    ) as paid";
+
+/// Tells the orders what was invoiced and paid of them.
+pub(super) async fn bill(tx: &mut Tx, orders: &[Uuid], moved: Moved) -> Result<()> {
     #[derive(QueryableByName)]
-    struct Billed {
+    struct Row {
         #[diesel(sql_type = SqlUuid)]
         id: Uuid,
         #[diesel(sql_type = Numeric)]
-        amount: Money,
+        invoiced: Money,
+        #[diesel(sql_type = Nullable<Numeric>)]
+        paid: Option<Money>,
     }
-    if orders.is_empty() {
-        return Ok(());
-    }
-    let sums = diesel::sql_query(
-        "select order_id as id, coalesce(sum(case kind when 'invoice' then total_amount
-            else -total_amount end) filter (where status = 'posted'), 0) as amount
-        from invoices where order_id = any($1) group by order_id order by order_id",
-    );
-    let sums: Vec<Billed> = sums.bind::<Array<SqlUuid>, _>(orders).load(tx.conn()).await?;
-    let mut sums: HashMap<Uuid, Money> = sums.into_iter().map(|it| (it.id, it.amount)).collect();
     let mut orders = orders.to_vec();
     orders.sort_unstable();
     orders.dedup();
-    let all = orders.into_iter().map(|id| (id, sums.remove(&id).unwrap_or_default()));
-    orders::order::billed(tx, &all.collect::<Vec<_>>()).await
+    if orders.is_empty() {
+        return Ok(());
+    }
+    let rows = diesel::sql_query(BILLINGS);
+    let rows = rows.bind::<Array<SqlUuid>, _>(orders).bind::<Bool, _>(moved == Moved::Money);
+    let rows: Vec<Row> = rows.load(tx.conn()).await?;
+    let billing = |it: Row| Billing { order_id: it.id, invoiced: it.invoiced, paid: it.paid };
+    orders::order::billed(tx, &rows.into_iter().map(billing).collect::<Vec<_>>()).await
 }
 
 /// `IN-2026-000123` and `CN-2026-000124` for so many invoices; gaps are allowed.

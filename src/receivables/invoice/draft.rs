@@ -1,14 +1,16 @@
 //! What people do to invoices: write them, post them, change the little that may still change.
 
 use auth::{Body, Caller};
-use company::{Company, exchange_rate::ExchangeRate};
+use company::Company;
+use company::exchange_rate::{ExchangeRate, converted};
+use credit::check;
 use customers::customer::Customer;
 use platform::{Error, Fault, IfMatch, IfSent, Money, Result, Tx, set};
 use uuid::Uuid;
 
 use super::{
     Invoice, InvoiceCancellation, InvoiceChanges, InvoiceDetails, InvoiceKind, InvoiceStatus,
-    NewInvoice, db, settle,
+    Moved, NewInvoice, db, settle,
 };
 use crate::allocation::{self, Allocation};
 
@@ -73,6 +75,7 @@ impl Invoice {
     pub async fn post(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfSent) -> Result<Self> {
         let before = Self::held(tx, caller, id).await?;
         based_on.check(&before)?;
+        let open_before = before.open_of_order(tx).await?;
         let mut after = before.posted(tx.today)?;
         after.check(tx).await?;
         let given_back = after.corrects_invoice_id;
@@ -92,10 +95,22 @@ impl Invoice {
         let after = before.save(tx, after).await?;
         allocation::insert(tx, allocation.as_slice()).await?;
         db::check_given_back(tx, given_back.as_slice()).await?;
-        settle::settle(tx, given_back.as_slice()).await?;
-        settle::keep_all(tx, std::slice::from_ref(&after)).await?;
-        db::bill(tx, after.order_id.as_slice()).await?;
+        let all: Vec<Uuid> = given_back.into_iter().chain([id]).collect();
+        settle::settle(tx, &all, Moved::Documents).await?;
+        // What its order was checked for is not checked again, whatever the rates; what goes beyond is.
+        if after.kind == InvoiceKind::Invoice {
+            let billed = open_before.0 - after.open_of_order(tx).await?.0;
+            let more = converted(Money(after.open_amount.0 - billed), after.exchange_rate);
+            let owner = after.salesperson_id.as_slice();
+            check::check_raised(tx, after.customer_id, owner, more).await?;
+        }
         Ok(after)
+    }
+
+    /// What is not yet billed of its order, in their currency.
+    async fn open_of_order(&self, tx: &mut Tx) -> Result<Money> {
+        let orders = orders::order::facts_of(tx.conn(), self.order_id).await?;
+        Ok(orders.into_values().next().map(|it| it.open_amount).unwrap_or_default())
     }
 
     /// A draft that is not needed.
@@ -124,9 +139,8 @@ impl Invoice {
     /// the invoice that it corrects.
     async fn held(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
         let seen = Self::find(tx.conn(), caller, id).await?;
-        orders::order::lock(tx, seen.order_id.as_slice()).await?;
         let rows: Vec<Uuid> = seen.corrects_invoice_id.into_iter().chain([id]).collect();
-        settle::hold(tx, &[seen.customer_id], &rows).await?;
+        settle::hold(tx, &[], &[seen.customer_id], &rows).await?;
         let now = Self::find(tx.conn(), caller, id).await?;
         let key = |it: &Self| (it.order_id, it.customer_id, it.corrects_invoice_id);
         // Somebody was faster, so that other rows would have to be locked.

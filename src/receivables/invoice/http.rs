@@ -120,6 +120,7 @@ async fn update_invoice(
 /// Post an invoice
 ///
 /// From draft to posted: it is owed from now on. A credit note makes its invoice smaller at once.
+/// What goes beyond its order must fit the customer's credit, else 409 `credit_limit_exceeded`.
 #[utoipa::path(
     tag = "receivables",
     responses((status = 200, description = "The invoice", body = Invoice), Problems),

@@ -25,7 +25,7 @@ use uuid::Uuid;
 pub(crate) use db::open_of;
 pub use db::{find_invoices, load, visible_to};
 pub use settle::{Difference, differences};
-pub(crate) use settle::{follow, hold, settle};
+pub(crate) use settle::{Moved, follow, hold, settle};
 
 text_enum! {
     pub enum InvoiceKind {
@@ -101,6 +101,9 @@ pub struct Invoice {
     pub closed_on: Option<Date>,
     /// When the next part is due that is not paid; null when nothing is
     pub next_due_on: Option<Date>,
+    /// A fact from elsewhere: posted, or a credit note cancelled, although the customer's credit did
+    /// not bear it
+    pub credit_exceeded: bool,
     pub source_system: Option<String>,
     pub external_id: Option<String>,
     pub created_at: Timestamp,

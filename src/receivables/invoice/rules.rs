@@ -72,6 +72,7 @@ impl Invoice {
             open_amount: Money::ZERO,
             closed_on: None,
             next_due_on: None,
+            credit_exceeded: false,
             source_system: None,
             external_id: None,
             created_at: now,

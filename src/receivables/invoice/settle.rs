@@ -17,24 +17,45 @@ use uuid::Uuid;
 use super::{Invoice, InvoiceKind, db};
 use crate::allocation::{self, Applied, By};
 
-/// Locks the credit of these customers and then these invoices, by their ids, as everything does
-/// that changes what is owed (orders before, payments after it). Answers the invoices as of then.
+/// Locks these orders and those of the invoices, then the credit of these customers, then the
+/// invoices, each by their ids, as everything does that changes what is owed (payments after it).
+/// Answers the invoices as of then.
 pub(crate) async fn hold(
     tx: &mut Tx,
+    orders: &[Uuid],
     customers: &[Uuid],
     invoices: &[Uuid],
 ) -> Result<Vec<Invoice>> {
+    let mut orders = orders.to_vec();
+    orders.extend(db::orders_of(tx.conn(), invoices).await?);
+    orders.sort_unstable();
+    orders.dedup();
+    orders::order::lock(tx, &orders).await?;
     let mut customers = customers.to_vec();
     customers.sort_unstable();
     customers.dedup();
     credit::check::lock(tx, &customers).await?;
     db::lock(tx, invoices).await?;
     // A statement of its own: the rows as of the lock, not as of before it was waited for.
-    db::load(tx.conn(), invoices).await
+    let rows = db::load(tx.conn(), invoices).await?;
+    if rows.iter().filter_map(|it| it.order_id).any(|id| orders.binary_search(&id).is_err()) {
+        // Somebody was faster, and it is for another order now.
+        return Err(Error::unavailable("busy"));
+    }
+    Ok(rows)
 }
 
-/// Computes anew what is open of these invoices, which are locked, and records what changed.
-pub(crate) async fn settle(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Invoice>> {
+/// What has moved, and so what orders are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moved {
+    Documents,
+    /// What was paid is known from now on, even if that is nothing
+    Money,
+}
+
+/// Computes anew what is open of these invoices, which are locked, records what changed, and tells
+/// credit and orders.
+pub(crate) async fn settle(tx: &mut Tx, ids: &[Uuid], moved: Moved) -> Result<()> {
     let rows = db::load(tx.conn(), ids).await?;
     let applied = applied_to(tx.conn(), &rows).await?;
     let (mut changed, mut records, mut all) = (vec![], vec![], vec![]);
@@ -49,7 +70,7 @@ pub(crate) async fn settle(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Invoice>> {
     write(tx, &changed).await?;
     tx.record_all(&records).await?;
     keep_all(tx, &all).await?;
-    Ok(all)
+    db::bill(tx, &all.iter().filter_map(|it| it.order_id).collect::<Vec<_>>(), moved).await
 }
 
 /// What was applied to invoices, and used of credit notes.
@@ -145,7 +166,7 @@ pub async fn differences(conn: &mut Conn) -> Result<Vec<Difference>> {
 pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
     let ids = db::ids_of(tx.conn(), loser.id).await?;
     let mut all = vec![];
-    for before in hold(tx, &[winner.id, loser.id], &ids).await? {
+    for before in hold(tx, &[], &[winner.id, loser.id], &ids).await? {
         let after = Invoice {
             customer_id: winner.id,
             customer_owner_id: winner.owner_id,

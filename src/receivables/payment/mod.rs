@@ -83,6 +83,8 @@ pub struct Payment {
     pub closed_on: Option<Date>,
     /// When it became known here
     pub recorded_on: Date,
+    /// It was taken back although the customer's credit did not bear that
+    pub credit_exceeded: bool,
     pub source_system: Option<String>,
     pub external_id: Option<String>,
     pub created_at: Timestamp,

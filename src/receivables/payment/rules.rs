@@ -33,6 +33,7 @@ impl Payment {
             unapplied_amount: Money::ZERO,
             closed_on: None,
             recorded_on: today,
+            credit_exceeded: false,
             source_system: None,
             external_id: None,
             created_at: now,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::rules::Invoices;
 use super::{NewAllocation, NewPayment, Payment, PaymentMethod, PaymentReversal, PaymentUse, db};
 use crate::allocation::{self, Allocation};
-use crate::invoice;
+use crate::invoice::{self, Moved};
 
 impl Payment {
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewPayment>) -> Result<Self> {
@@ -76,7 +76,7 @@ impl Payment {
         };
         let all: Vec<Uuid> =
             open.iter().copied().chain(seen.allocations.iter().map(|it| it.invoice_id)).collect();
-        let invoices = invoice::hold(tx, &[seen.customer_id], &all).await?;
+        let invoices = invoice::hold(tx, &[], &[seen.customer_id], &all).await?;
         let invoices: Invoices = invoices.into_iter().map(|it| (it.id, it)).collect();
         let before = db::held(tx, &[id]).await?.pop().ok_or_else(Error::not_found)?;
         based_on.check(&before)?;
@@ -110,7 +110,7 @@ impl Payment {
     ) -> Result<Self> {
         let seen = Self::find(tx.conn(), caller, id).await?;
         let used: Vec<Uuid> = seen.allocations.iter().map(|it| it.invoice_id).collect();
-        invoice::hold(tx, &[seen.customer_id], &used).await?;
+        invoice::hold(tx, &[], &[seen.customer_id], &used).await?;
         let before = db::held(tx, &[id]).await?.pop().ok_or_else(Error::not_found)?;
         based_on.check(&before)?;
         if before.version() != seen.version() {
@@ -128,12 +128,14 @@ impl Payment {
         }
         let active = before.allocations.iter().filter(|it| it.reversed_on.is_none());
         let active: Vec<Uuid> = active.map(|it| it.id).collect();
-        let after = before.reversed(on, Some(why.reason.clone()));
-        let after = before.save(tx, after).await?;
+        let mut after = before.reversed(on, Some(why.reason.clone()));
         allocation::take_back(tx, &active, on).await?;
-        invoice::settle(tx, &used).await?;
+        invoice::settle(tx, &used, Moved::Money).await?;
         db::keep_all(tx, &[&after]).await?;
-        Ok(after)
+        // The money is gone, whatever the customer's credit bears.
+        let beyond = credit::check::over_limit(tx, &[after.customer_id]).await?;
+        after.credit_exceeded = beyond.contains(&after.customer_id);
+        before.save(tx, after).await
     }
 
     fn check_usable(&self, today: Date) -> Result<()> {
@@ -189,7 +191,7 @@ impl Payment {
         let mut invoices: Vec<Uuid> = made.iter().map(|it| it.invoice_id).collect();
         invoices.sort_unstable();
         invoices.dedup();
-        invoice::settle(tx, &invoices).await?;
+        invoice::settle(tx, &invoices, Moved::Money).await?;
         db::keep_all(tx, &[self]).await
     }
 }
@@ -197,6 +199,6 @@ impl Payment {
 /// The invoices that are asked for, locked after the customer's credit.
 async fn invoices_of(tx: &mut Tx, customer: Uuid, asked: &[NewAllocation]) -> Result<Invoices> {
     let ids: Vec<Uuid> = asked.iter().map(|it| it.invoice_id).collect();
-    let rows = invoice::hold(tx, &[customer], &ids).await?;
+    let rows = invoice::hold(tx, &[], &[customer], &ids).await?;
     Ok(rows.into_iter().map(|it| (it.id, it)).collect())
 }

@@ -10,7 +10,7 @@ use platform::{Change, Conn, Date, Error, Fault, IfSent, List, Money, Resource, 
 use schema::risk_cases;
 use uuid::Uuid;
 
-use super::{NewRiskCase, RiskCase, RiskCaseFilter, RiskCasePage, RiskStatus, Step};
+use super::{NewRiskCase, RiskCase, RiskCaseFilter, RiskCasePage, RiskMeasure, RiskStatus, Step};
 use crate::reach::ByAccount;
 use crate::{risk, write_off};
 
@@ -117,8 +117,14 @@ impl RiskCase {
         based_on: IfSent,
         step: Step<'_>,
     ) -> Result<Self> {
+        let seen = Self::find(tx.conn(), caller, id).await?;
+        // A hold changes the customer's credit, and that is locked first.
+        credit::check::lock(tx, &[seen.customer_id]).await?;
         let row = risk_cases::table.filter(visible_to(caller)).filter(risk_cases::id.eq(id));
         let before: Self = row.select(Self::as_select()).for_update().first(tx.conn()).await?;
+        if before.customer_id != seen.customer_id {
+            return Err(Error::unavailable("busy"));
+        }
         based_on.check(&before)?;
         if before.closed_on.is_some() {
             let status = before.status.as_str();
@@ -127,7 +133,14 @@ impl RiskCase {
         }
         let mut after = before.clone();
         match step {
-            Step::Measure(new) => after.measured(new, tx.today, caller.id())?,
+            Step::Measure(new) => {
+                after.measured(new, tx.today, caller.id())?;
+                if new.measure == RiskMeasure::Hold {
+                    let reason = new.note.as_deref().unwrap_or("risk case 坏账风险");
+                    let reason: String = reason.chars().take(500).collect();
+                    credit::customer_credit::stop(tx, before.customer_id, &reason).await?;
+                }
+            }
             Step::Recover(recovery) => {
                 if recovery.amount < Money::ZERO {
                     let fault = Fault::new("/amount", "range", "zero or more");

@@ -74,7 +74,8 @@ async fn read_risk_case(
 
 /// Take a measure
 ///
-/// Remind, hold, collateral, legal, write off: never a softer one than before.
+/// Remind, hold, collateral, legal, write off: never a softer one than before. `hold` puts the
+/// customer's credit on hold; it stays so until somebody releases it.
 #[utoipa::path(
     tag = "receivables",
     request_body = NewMeasure,

@@ -54,7 +54,7 @@ text_enum! {
     pub enum RiskMeasure {
         /// 催告
         Remind = "remind",
-        /// 停止发货
+        /// 停止发货: the customer's credit is on hold until somebody releases it
         Hold = "hold",
         /// 担保抵押
         Collateral = "collateral",

@@ -16,7 +16,7 @@ use super::{
     WriteOffStatus,
 };
 use crate::allocation::{self, Allocation};
-use crate::invoice::{self, Invoice, InvoiceKind};
+use crate::invoice::{self, Invoice, InvoiceKind, Moved};
 use crate::reach::ByAccount;
 use crate::risk_case;
 
@@ -134,7 +134,7 @@ impl WriteOffRequest {
         (decision, note): &(Decision, Option<String>),
     ) -> Result<Self> {
         let seen = Self::find(tx.conn(), caller, id).await?;
-        let invoices = invoice::hold(tx, &[seen.customer_id], &[seen.invoice_id]).await?;
+        let invoices = invoice::hold(tx, &[], &[seen.customer_id], &[seen.invoice_id]).await?;
         let row = write_off_requests::table.filter(visible_to(caller));
         let row = row.filter(write_off_requests::id.eq(id)).select(Self::as_select());
         let before: Self = row.for_update().first(tx.conn()).await?;
@@ -190,7 +190,7 @@ impl WriteOffRequest {
         let day = tx.today.max(invoice.invoice_date);
         let made = Allocation::new(self.invoice_id, self.amount, day).of_write_off(self.id);
         allocation::insert(tx, &[made]).await?;
-        invoice::settle(tx, &[self.invoice_id]).await?;
+        invoice::settle(tx, &[self.invoice_id], Moved::Documents).await?;
         Ok(())
     }
 
