@@ -46,15 +46,24 @@ async fn beyond(service: &Service) -> Vec<String> {
     service.texts(rows).await
 }
 
-/// Open items that are not what the orders come to.
+/// Open items that are not what orders, invoices and payments come to.
 async fn wrong(service: &Service) -> Vec<String> {
     let owed = "select id, customer_id, round(greatest(total_amount - invoiced_amount, 0)
         * exchange_rate, 6) from orders where status = 'confirmed' and billing_status <> 'invoiced'
-        and total_amount > invoiced_amount";
-    let kept = "select source_id, customer_id, amount from open_items where kind = 'order'";
+        and total_amount > invoiced_amount
+        union all select i.id, i.customer_id, i.total_amount - coalesce(sum(a.amount), 0)
+        from invoices i
+        left join allocations a on a.invoice_id = i.id and a.reversed_on is null
+        where i.status = 'posted' group by i.id
+        having i.total_amount > coalesce(sum(a.amount), 0)
+        union all select p.id, p.customer_id, coalesce(sum(a.amount), 0) - p.amount
+        from payments p
+        left join allocations a on a.payment_id = p.id and a.reversed_on is null
+        where p.reversed_on is null group by p.id having p.amount > coalesce(sum(a.amount), 0)";
+    let kept = "select source_id, customer_id, amount from open_items";
     let rows = format!(
-        "select concat_ws(' ', 'missing', a.*) from ({owed} except {kept}) a
-         union all select concat_ws(' ', 'too much', b.*) from ({kept} except {owed}) b"
+        "select concat_ws(' ', 'missing', a.*) from (({owed}) except {kept}) a
+         union all select concat_ws(' ', 'too much', b.*) from ({kept} except ({owed})) b"
     );
     service.texts(&rows).await
 }
@@ -103,7 +112,7 @@ async fn client(
             assert!(matches!(status, 200 | 409), "{action}: {:#}", told.body);
             u64::from(status == 200)
         };
-        match (dice.roll(8), mine.pop()) {
+        match (dice.roll(14), mine.pop()) {
             (0..3, Some(order)) => {
                 act(&order, "cancel", json!({ "reason": "x" })).await;
             }
@@ -134,6 +143,25 @@ async fn client(
                 raised += act(&order, "release", json!({})).await;
                 mine.push(order);
             }
+            (6, Some(order)) => {
+                // What is billed is owed in its place; beyond that it raises.
+                let bill = json!({ "order_id": id(&order), "amount": amount,
+                    "customer_id": by.get(&order).await.expect(200)["customer_id"] });
+                raised += bill_it(by, bill).await;
+                mine.push(order);
+            }
+            (7 | 8, kept) => {
+                mine.extend(kept);
+                let bill = json!({ "customer_id": id(customer), "amount": amount });
+                raised += bill_it(by, bill).await;
+            }
+            (9 | 10, kept) => {
+                mine.extend(kept);
+                let paid = json!({ "customer_id": id(customer), "amount": amount });
+                let paid = by.post("/api/v1/payments", paid).await.expect(201);
+                let path = format!("/api/v1/payments/{}/allocate", paid["id"].as_str().unwrap());
+                by.post(&path, json!({ "oldest_first": true })).await.expect(200);
+            }
             (_, kept) => {
                 mine.extend(kept);
                 let order = desk.order_of(customer, amount).await;
@@ -143,6 +171,75 @@ async fn client(
         }
     }
     raised
+}
+
+/// Posts an invoice, if the customer's credit bears it.
+async fn bill_it(by: &Actor<'_>, bill: Value) -> u64 {
+    let draft = by.post("/api/v1/invoices", bill).await.expect(201);
+    let path = format!("/api/v1/invoices/{}/post", draft["id"].as_str().unwrap());
+    let told = by.post(&path, Value::Null).await;
+    assert!(matches!(told.status.as_u16(), 200 | 409), "post: {:#}", told.body);
+    u64::from(told.status == 200)
+}
+
+/// One client of those that bring facts: invoices of an ERP, money that comes and goes again.
+async fn bringer(desk: &Desk<'_>, customers: &[String], seed: u64, end: Instant) -> u64 {
+    let (mut dice, mut facts, mut paid) = (Dice(seed), 0, Vec::<String>::new());
+    while Instant::now() < end {
+        let customer = id(&customers[dice.roll(customers.len())]);
+        let key = Uuid::now_v7().to_string();
+        match (dice.roll(4), paid.pop()) {
+            (0 | 1, kept) => {
+                paid.extend(kept);
+                let item = json!({ "external_id": key, "number": key, "customer_id": customer,
+                    "invoice_date": "2026-03-02", "total_amount": dice.pick(&["10", "40"]) });
+                let batch = json!({ "items": [item] });
+                let told = desk.erp.post("/api/v1/invoices/batch", batch).await.expect(200);
+                assert_eq!(told["created"], 1, "{told:#}");
+            }
+            (2, Some(payment)) => {
+                let why = json!({ "reason": "bounced" });
+                let path = format!("/api/v1/payments/{payment}/reverse");
+                desk.admin.post(&path, why).await.expect(200);
+            }
+            (_, kept) => {
+                paid.extend(kept);
+                let new = json!({ "customer_id": customer, "amount": dice.pick(&["25", "60"]) });
+                let made = desk.admin.post("/api/v1/payments", new).await.expect(201);
+                let payment = made["id"].as_str().unwrap().to_owned();
+                let path = format!("/api/v1/payments/{payment}/allocate");
+                desk.admin.post(&path, json!({ "oldest_first": true })).await.expect(200);
+                paid.push(payment);
+            }
+        }
+        facts += 1;
+    }
+    facts
+}
+
+/// Whoever owes too much does so by a fact, and that is flagged.
+#[actix_web::test]
+async fn beyond_the_limit_is_a_fact_that_is_flagged() {
+    let service = Service::start().await;
+    let desk = Desk::of(&service).await;
+    let customers = customers(&desk).await.split_off(CUSTOMERS - 4);
+    let end = Instant::now() + patience();
+    let people = (0..CLIENTS / 2).map(|seed| client(&desk, &desk.admin, &customers, seed, end));
+    let facts = (0..CLIENTS / 2).map(|seed| bringer(&desk, &customers, 100 + seed, end));
+    let (raised, facts) = join(join_all(people), join_all(facts)).await;
+    let flagged = service
+        .texts(
+            "select customer_id::text from invoices where credit_exceeded
+            union select customer_id::text from payments where credit_exceeded",
+        )
+        .await;
+    let beyond = beyond(&service).await;
+    let quiet = beyond.iter().filter(|it| !flagged.contains(&it[..36].to_owned()));
+    assert_eq!(quiet.collect::<Vec<_>>(), Vec::<&String>::new(), "not flagged");
+    assert_eq!(wrong(&service).await, Vec::<String>::new());
+    let (raised, facts) = (raised.iter().sum::<u64>(), facts.iter().sum::<u64>());
+    println!("{raised} raised, {facts} facts, {} customers beyond", beyond.len());
+    assert!(raised > 0 && facts > 0 && !flagged.is_empty(), "nothing happened");
 }
 
 #[actix_web::test]

@@ -237,7 +237,7 @@ async fn facts_of_what_is_owed_are_flagged() {
 async fn what_is_not_paid_in_time_stops_the_next_order() {
     let service = service_on("2026-06-15").await;
     let counter = Counter::of(&service).await;
-    let mut bill = counter.bill(None, "1200");
+    let mut bill = counter.bill(None, "3200");
     bill["invoice_date"] = json!("2026-06-01");
     bill["due_date"] = json!("2026-06-10");
     let invoice = counter.draft(bill).await;
@@ -247,16 +247,16 @@ async fn what_is_not_paid_in_time_stops_the_next_order() {
     let overdue = |told: &Value| {
         (told["oldest_overdue_days"].as_i64(), told["overdue_amount"].as_str().map(str::to_owned))
     };
-    assert_eq!(overdue(&told), (Some(5), Some("1200.00".into())));
+    assert_eq!(overdue(&told), (Some(5), Some("3200.00".into())));
     go_to(&service, "2026-06-18").await;
     let (admin, finance) =
         (service.signed_in(counter.desk.admin.id), service.signed_in(counter.finance.id));
     let refused = confirm(&admin, &order, 409).await;
     assert_eq!(refused["reasons"], json!(["overdue"]), "8 days; 7 without a tier");
-    assert_eq!(overdue(&refused), (Some(8), Some("1200.00".into())));
+    assert_eq!(overdue(&refused), (Some(8), Some("3200.00".into())));
     // What is paid by parts is as late as the earliest part that is not paid.
     let parts = json!({ "instalments": [{ "due_date": "2026-06-11", "amount": "1000" },
-        { "due_date": "2026-07-01", "amount": "200" }] });
+        { "due_date": "2026-07-01", "amount": "2200" }] });
     let version = finance.get(&invoice).await.expect(200)["version"].as_i64().unwrap();
     finance.patch(&invoice, version, parts).await.expect(200);
     let pay = json!({ "customer_id": id(&counter.desk.customer), "amount": "1000",
