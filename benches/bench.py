@@ -33,6 +33,8 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", 3))
 SCALE = float(os.environ.get("BENCH_SCALE", 1))
 CUSTOMERS, ORDERS = int(100_000 * SCALE), int(500_000 * SCALE)
 VISITS = int(os.environ.get("BENCH_VISITS", 10_000_000 * SCALE))
+INVOICES = int(os.environ.get("BENCH_INVOICES", 1_000_000 * SCALE))
+OPEN = INVOICES // 50
 PEOPLE = 16  # who check in and out at the same time
 BATCH = 10_000
 PG = Path(os.environ["PG_BIN_DIR"])
@@ -114,6 +116,12 @@ class Service:
         self.psql("-q", "-v", f"customers={self.customers}", "-v", f"visits={VISITS}",
                   "-v", f"each={each}", "-v", f"blocks={blocks}", "-f", HERE / "visits.sql")
         say(f"{VISITS} visits in {time.monotonic() - began:.0f} s")
+
+    def load_receivables(self, invoices):
+        began = time.monotonic()
+        self.psql("-q", "-v", f"customers={CUSTOMERS // 10}", "-v", f"invoices={invoices}",
+                  "-v", f"open={OPEN}", "-f", HERE / "receivables.sql")
+        say(f"{invoices} invoices, {OPEN} open in {time.monotonic() - began:.0f} s")
 
     def psql(self, *args, **more):
         command = [PG / "psql", "-XAt", "-v", "ON_ERROR_STOP=1", *args]
@@ -610,6 +618,22 @@ class Bench:
             theirs.append(self.seconds(lambda: self.full.psql("-q", "-o", "/dev/null", "-f", script)))
         self.slower("GET /reports/visits of a year", ours, theirs, 1.3)
 
+    # What is owed: as much is open in both, and cost follows that
+
+    def receivables(self):
+        self.full.load_receivables(INVOICES)
+        self.tenth.load_receivables(INVOICES // 10)
+        # Of a day that is told, what was open then is told by what was paid by then.
+        for path in ["ar-aging", f"ar-aging?as_of={date.today()}", "open-items",
+                     "ar-aging?group_by=region"]:
+            path = f"/api/v1/reports/{path}"
+            ours, theirs = [], []
+            for number in range(1 + 5 * ROUNDS):
+                for service, times in [(self.full, ours), (self.tenth, theirs)]:
+                    spent = self.seconds(lambda: service.call("GET", path))
+                    times += [spent] if number else []
+            self.slower(f"GET {path}, against a tenth of the invoices", ours, theirs, 1.2)
+
     # P5, by people who are at one place at a time
 
     def checks(self, each):
@@ -692,7 +716,7 @@ class Bench:
             service.load()
         self.start_again()
         for part in (self.reads, self.lists, self.reports, self.pages, self.writes, self.batches,
-                     self.field, self.sizes):
+                     self.field, self.receivables, self.sizes):
             part()
 
     def stop(self):
@@ -748,7 +772,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the table into README.md")
     parser.add_argument(
-        "--only", help="some of reads, lists, reports, pages, field, writes, batches")
+        "--only", help="some of reads, lists, reports, pages, field, receivables, writes, batches")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     random.seed(1)

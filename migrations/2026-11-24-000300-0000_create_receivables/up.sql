@@ -53,10 +53,16 @@ create index invoices_order_id_idx on invoices (order_id) where order_id is not 
 create index invoices_corrects_invoice_id_idx on invoices (corrects_invoice_id)
     where corrects_invoice_id is not null;
 create index invoices_number_idx on invoices (number, id);
--- What is open on a day is open now or was closed after it: the cost follows the open items.
-create index invoices_closed_on_idx on invoices (closed_on) where posted_on is not null;
+-- What is open on a day is open now or was closed after it: the cost follows the open items, and
+-- those that are open now are read without their rows, which lie anywhere among the paid ones.
+create index invoices_closed_on_idx on invoices (closed_on)
+    where posted_on is not null and closed_on is not null;
 create index invoices_open_idx on invoices (customer_id, id)
-    where posted_on is not null and closed_on is null;
+    include (kind, number, salesperson_id, invoice_date, due_date, currency, exchange_rate,
+        total_amount, open_amount, disputed)
+    where posted_on is not null and closed_on is null and instalments = '[]';
+create index invoices_open_in_parts_idx on invoices (customer_id, id)
+    where posted_on is not null and closed_on is null and instalments <> '[]';
 create index invoices_next_due_on_idx on invoices (next_due_on, id)
     where next_due_on is not null;
 
@@ -98,8 +104,9 @@ create index payments_received_on_idx on payments (received_on, id);
 create index payments_customer_id_idx on payments (customer_id, received_on, id);
 create index payments_number_idx on payments (number, id);
 create index payments_salesperson_ids_idx on payments using gin (salesperson_ids);
-create index payments_closed_on_idx on payments (closed_on);
+create index payments_closed_on_idx on payments (closed_on) where closed_on is not null;
 create index payments_unapplied_idx on payments (customer_id, received_on, id)
+    include (number, currency, exchange_rate, amount, unapplied_amount, recorded_on)
     where closed_on is null;
 
 -- What makes an invoice smaller, from which day on: money, a credit note, a write-off. Taken back

@@ -90,6 +90,14 @@ pub(crate) fn visible_payments(caller: &Caller, binds: &mut Binds) -> String {
     rule.map_or_else(String::new, |rule| format!(" and {rule}"))
 }
 
+/// What is read of invoices and payments. Of those that are open and not in parts the index has all
+/// of it, so that it does not matter among how many paid ones they lie.
+const STANDING: &str =
+    "id, kind, number, customer_id, salesperson_id, invoice_date, due_date, currency,
+    exchange_rate, total_amount, open_amount, disputed";
+const RECEIVED: &str = "id, number, customer_id, received_on, currency, exchange_rate, amount,
+    unapplied_amount";
+
 /// A part of a statement, `open (kind, id, number, customer_id, person_id, region, document_date,
 /// due_on, currency, total_amount, open_amount, amount, disputed)`: what was open at the end of a
 /// day, in its own and in the company's currency; what lowers the debt is negative. Of today it is
@@ -117,9 +125,16 @@ pub(crate) fn open_on<Q>(question: &mut Question<'_, Q>) -> String {
     );
     format!(
         "standing as materialized (
-            select * from invoices
-            where posted_on is not null and invoice_date <= {day}
-                and (closed_on is null or closed_on > {day})
+            select {STANDING}, null::jsonb as instalments from invoices
+            where posted_on is not null and closed_on is null and instalments = '[]'
+                and invoice_date <= {day}{invoices}
+            union all
+            select {STANDING}, instalments from invoices
+            where posted_on is not null and closed_on is null and instalments <> '[]'
+                and invoice_date <= {day}{invoices}
+            union all
+            select {STANDING}, nullif(instalments, '[]') from invoices
+            where posted_on is not null and closed_on > {day} and invoice_date <= {day}
                 and (cancelled_on is null or cancelled_on > {day}){invoices}
         ),
         documents as (
@@ -138,7 +153,7 @@ pub(crate) fn open_on<Q>(question: &mut Question<'_, Q>) -> String {
                 ) as parts where until > used.amount
                 union all
                 select standing.due_date, total_amount - used.amount
-                where jsonb_array_length(instalments) = 0 and total_amount > used.amount
+                where instalments is null and total_amount > used.amount
             ) as part
             where kind = 'invoice'
             union all
@@ -150,10 +165,13 @@ pub(crate) fn open_on<Q>(question: &mut Question<'_, Q>) -> String {
             select case when received_on <= {day} then 'receipt' else 'post_dated' end, payments.id,
                 number, customer_id, customers.owner_id, received_on, null, currency, exchange_rate,
                 payments.amount, used.amount - payments.amount, false
-            from (select payments.* from payments
-                where (received_on <= {day} or recorded_on <= {day})
-                and (closed_on is null or closed_on > {day})
-                and (reversed_on is null or reversed_on > {day}){payments}
+            from (
+                select {RECEIVED} from payments where closed_on is null
+                    and (received_on <= {day} or recorded_on <= {day}){payments}
+                union all
+                select {RECEIVED} from payments where closed_on > {day}
+                    and (received_on <= {day} or recorded_on <= {day})
+                    and (reversed_on is null or reversed_on > {day}){payments}
             ) as payments
             join customers on customers.id = customer_id cross join lateral {of_payment}
             where used.amount < payments.amount
