@@ -33,6 +33,32 @@ pub struct Inventor {
     count: usize,
 }
 
+/// What a customer owes, and what follows from it.
+async fn owed(admin: &Actor<'_>, customer: &Value, n: u8) -> Vec<(&'static str, Value)> {
+    let make = async |path: &str, mut body: Value| {
+        body["customer_id"] = customer.clone();
+        admin.post(&format!("/api/v1/{path}"), body).await.expect(201)
+    };
+    let new = json!({ "amount": "100", "invoice_date": "2026-01-01" });
+    let invoice = make("invoices", new).await;
+    let post = format!("/api/v1/invoices/{}/post", invoice["id"].as_str().unwrap());
+    admin.post(&post, Value::Null).await.expect(200);
+    let lost = json!({ "invoice_id": invoice["id"], "reason": "x" });
+    let lost = admin.post("/api/v1/write-off-requests", lost).await.expect(201);
+    let books = json!({ "external_id": format!("{n}"), "as_of": format!("2026-01-0{}", n + 1),
+        "amount": "5" });
+    let books = json!({ "source_system": "sap", "items": [books] });
+    let books = admin.post("/api/v1/control-balances/batch", books).await.expect(200);
+    vec![
+        ("invoice", invoice),
+        ("payment", make("payments", json!({ "amount": "50" })).await),
+        ("promise", make("promises", json!({ "due_on": "2099-01-01", "amount": "5" })).await),
+        ("risk-case", make("risk-cases", json!({ "trigger": "other" })).await),
+        ("write-off-request", lost),
+        ("control-balance", books["results"][0].clone()),
+    ]
+}
+
 impl Inventor {
     /// With some rows of every kind, which an admin has made.
     pub async fn with_rows(service: &Service, admin: &Actor<'_>, seed: u64) -> Self {
@@ -107,25 +133,9 @@ impl Inventor {
             let sent = json!({ "source_system": "sap", "items": [sent] });
             let sent = admin.post("/api/v1/shipments/batch", sent).await.expect(200);
             keep("shipment", &sent["results"][0]);
-            let invoice = json!({ "customer_id": customer["id"], "amount": "100",
-                "invoice_date": "2026-01-01" });
-            let invoice = make("invoices", invoice).await;
-            keep("invoice", &invoice);
-            let post = format!("/api/v1/invoices/{}/post", invoice["id"].as_str().unwrap());
-            admin.post(&post, Value::Null).await.expect(200);
-            let payment = json!({ "customer_id": customer["id"], "amount": "50" });
-            keep("payment", &make("payments", payment).await);
-            let promise =
-                json!({ "customer_id": customer["id"], "due_on": "2099-01-01", "amount": "5" });
-            keep("promise", &make("promises", promise).await);
-            let case = json!({ "customer_id": customer["id"], "trigger": "other" });
-            keep("risk-case", &make("risk-cases", case).await);
-            let lost = json!({ "invoice_id": invoice["id"], "reason": text });
-            keep("write-off-request", &make("write-off-requests", lost).await);
-            let books = json!({ "source_system": "sap", "items": [{ "external_id": text,
-                "as_of": format!("2026-01-0{}", n + 1), "amount": "5" }] });
-            let books = admin.post("/api/v1/control-balances/batch", books).await.expect(200);
-            keep("control-balance", &books["results"][0]);
+            for (name, row) in owed(admin, &customer["id"], n).await {
+                keep(name, &row);
+            }
             let rate = json!({ "from": "USD", "to": "CNY", "rate": "7.1",
                 "valid_on": format!("2026-01-0{}", n + 1) });
             keep("exchange-rate", &make("exchange-rates", rate).await);
