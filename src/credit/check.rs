@@ -45,6 +45,16 @@ pub struct Raise {
     pub amount: Money,
 }
 
+/// An invoice that is about to be posted; amounts in the company's currency.
+#[derive(Debug, Clone, Copy)]
+pub struct Billed {
+    pub invoice_id: Uuid,
+    /// What is open of it
+    pub amount: Money,
+    /// Of that, what its order was not checked for
+    pub beyond: Money,
+}
+
 /// How a customer's exposure comes about, 信用占用明细; amounts in the company's currency
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct CreditBreakdown {
@@ -103,16 +113,24 @@ pub async fn check(tx: &mut Tx, raise: &Raise) -> Result<()> {
     decide(tx, &policy, &sums, (customer, &raise.order_owner_ids, raise.amount)).await
 }
 
-/// The same for what the open items know of already, beyond the order that was checked for it. Call
-/// it after they are kept; what is refused is undone with the transaction.
-pub async fn check_raised(tx: &mut Tx, customer: Uuid, owners: &[Uuid], more: Money) -> Result<()> {
-    if more <= Money::ZERO {
+/// The same for an invoice that the open items know of already: refuses what goes beyond the order
+/// that was checked for it. Call it after they are kept; what is refused is undone with the
+/// transaction.
+pub async fn check_billed(
+    tx: &mut Tx,
+    customer: Uuid,
+    owners: &[Uuid],
+    billed: Billed,
+) -> Result<()> {
+    let Billed { invoice_id, amount, beyond } = billed;
+    if beyond <= Money::ZERO {
         return Ok(());
     }
     let today = tx.today;
-    let (policy, mut sums) = standing(tx.conn(), today, customer, None).await?;
-    sums.receivables.0 -= more.0;
-    decide(tx, &policy, &sums, (customer, owners, more)).await
+    // It is not late itself before it is there.
+    let (policy, mut sums) = standing(tx.conn(), today, customer, Some(invoice_id)).await?;
+    sums.receivables.0 += amount.0 - beyond.0;
+    decide(tx, &policy, &sums, (customer, owners, beyond)).await
 }
 
 async fn decide(

@@ -130,10 +130,10 @@ const SUMS: &str = "
         min(due_on) filter (where kind = 'invoice' and amount > 0 and due_on < $3)
             as oldest_due_on
     from open_items
-    where customer_id = any($1) and (kind <> 'order' or source_id <> all($2))
+    where customer_id = any($1) and source_id <> all($2)
     group by customer_id";
 
-/// What these customers' open items come to on a day, without those of one order.
+/// What these customers' open items come to on a day, without that of one document.
 pub(crate) async fn sums(
     conn: &mut Conn,
     customers: &[Uuid],

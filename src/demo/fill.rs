@@ -7,7 +7,7 @@ use exchange::{Client, Credentials, Error, FileSummary, Status, Summary};
 use serde_json::{Value, json};
 
 use crate::people::{People, Travel};
-use crate::{Company, SOURCE_SYSTEM, follow_ups, surveys};
+use crate::{Company, SOURCE_SYSTEM, credit, follow_ups, surveys};
 
 /// Items in one request.
 const BATCH: usize = 1000;
@@ -67,6 +67,7 @@ pub async fn fill(
     }
     if new {
         let people = People::gather(url, &company.logins).await?;
+        credit::run(&client, &people).await?;
         let lived = async {
             surveys::run(&people, &company.surveys, travel).await?;
             follow_ups::run(&people, &company.errands, travel).await

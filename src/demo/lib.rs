@@ -1,10 +1,12 @@
 //! A demo company, 示范公司: a Chinese dealer in industrial supplies with its teams, people,
-//! customers, products, targets, the orders of last year and this year until today, and a year of
-//! visits, complaints and follow-ups. The same day gives the same company; a later day adds what has
+//! customers, products, targets, the orders of last year and this year until today with half a year
+//! of invoices and payments, and a year of visits, complaints and follow-ups. The same day gives the same company; a later day adds what has
 //! happened since to what is there.
 
+mod accounts;
 mod catalogue;
 mod complaints;
+mod credit;
 #[cfg(test)]
 mod field_tests;
 mod fill;
@@ -69,6 +71,9 @@ pub fn company(today: Date) -> Company {
     let errands = follow_ups::errands(today, &customers);
     let surveys = surveys::surveys(today);
     let year = today.year();
+    let orders = orders::orders(today, &customers, &products);
+    let (invoices, payments): (Vec<_>, Vec<_>) =
+        accounts::billed(today, &orders).into_iter().map(|it| (it.invoice, it.payment)).unzip();
     let batches = vec![
         ("exchange-rates", exchange_rates(today)),
         ("teams", organisation::teams()),
@@ -78,7 +83,9 @@ pub fn company(today: Date) -> Company {
         ("customers", customers.iter().map(market::Customer::item).collect()),
         ("contacts", customers.iter().flat_map(market::Customer::contacts).collect()),
         ("targets", targets::targets(today)),
-        ("orders", orders::orders(today, &customers, &products)),
+        ("orders", orders),
+        ("invoices", invoices),
+        ("payments", payments.into_iter().flatten().collect()),
         ("visits", visits.into_iter().map(|it| it.item).collect()),
         ("complaints", complaints),
     ];

@@ -6,6 +6,12 @@ pub fn yuan(fen: i64) -> String {
     format!("{sign}{}.{:02}", fen.abs() / 100, fen.abs() % 100)
 }
 
+/// `"1234.56"` → `123456`
+pub fn fen(yuan: &str) -> Option<i64> {
+    let (whole, fraction) = yuan.split_once('.')?;
+    format!("{whole}{fraction}").parse().ok().filter(|_| fraction.len() == 2)
+}
+
 /// A part in percent, rounded half away from zero.
 pub fn part(fen: i64, percent: i64) -> i64 {
     (fen * percent + 50 * fen.signum()) / 100
@@ -23,6 +29,8 @@ mod tests {
     #[test]
     fn half_a_fen_goes_away_from_zero() {
         assert_eq!([part(50, 1), part(49, 1), part(-50, 1), part(-49, 1)], [1, 0, -1, 0]);
+        assert_eq!(["0.05", "-12.05", "0.00", "-0.07"].map(fen), [5, -1205, 0, -7].map(Some));
+        assert_eq!(["1", "1.5", ""].map(fen), [None; 3]);
         assert_eq!([yuan(5), yuan(-1205), yuan(0)], ["0.05", "-12.05", "0.00"]);
     }
 }

@@ -43,7 +43,7 @@ impl People {
     }
 }
 
-fn good(path: String, (status, body): (u16, Vec<u8>)) -> Result<Value, Error> {
+pub fn good(path: String, (status, body): (u16, Vec<u8>)) -> Result<Value, Error> {
     let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
     if (200..300).contains(&status) {
         return Ok(answer);

@@ -105,6 +105,8 @@ fn names_and_numbers_are_unique() {
             ("customers", "code"),
             ("customers", "name"),
             ("orders", "number"),
+            ("invoices", "number"),
+            ("payments", "number"),
         ] {
             let mut seen = HashSet::new();
             for item in items(company, resource) {
@@ -157,6 +159,8 @@ fn all_references_resolve() {
                         "team" => "teams",
                         "customer" => "customers",
                         "visit" => "visits",
+                        "order" => "orders",
+                        "invoice" => "invoices",
                         "repeat_of" => "complaints",
                         "product" => "products",
                         "territory" => "territories",
@@ -329,7 +333,19 @@ async fn fills_a_service_and_makes_the_logins_work() {
     let steps = u64::try_from(steps).unwrap() + 3;
     at("/follow-ups/7/[a-z]+$").respond_with(done).expect(steps).mount(&server).await;
     let low = ResponseTemplate::new(200).set_body_json(json!({ "items": [{ "id": "7" }] }));
-    Mock::given(method("GET")).respond_with(low).expect(3).mount(&server).await;
+    Mock::given(method("GET")).respond_with(low).expect(4).mount(&server).await;
+    // Of the seller's customers the first is asked about and gets terms.
+    let done = || ResponseTemplate::new(200).set_body_json(json!({ "id": "9" }));
+    at("/customers/7/(credit-investigations|terms-requests)$")
+        .respond_with(done())
+        .expect(2)
+        .mount(&server)
+        .await;
+    at("/(credit-investigations|terms-requests)/9/(start|conclude|submit|approve)$")
+        .respond_with(done())
+        .expect(4)
+        .mount(&server)
+        .await;
     let survey = ResponseTemplate::new(201).set_body_json(json!({ "id": "8" }));
     at("/surveys$").respond_with(survey).expect(4).mount(&server).await;
     let links: Vec<_> = (0..40).map(|n| json!({ "link": format!("/public/{n}") })).collect();

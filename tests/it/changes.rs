@@ -184,7 +184,7 @@ async fn every_version_leaves_a_record() {
     let batch = json!({ "source_system": "sap", "items": items });
     erp.post("/api/v1/customers/batch", batch).await.expect(200);
 
-    receivables(&service, customer).await;
+    receivables(&service).await;
 
     let versioned = service.texts(
         "select table_name::text from information_schema.columns
@@ -243,8 +243,10 @@ async fn every_version_leaves_a_record() {
 }
 
 /// Everything that follows from an invoice.
-async fn receivables(service: &Service, customer: &str) {
+async fn receivables(service: &Service) {
     let (finance, erp) = (service.actor(Role::Finance).await, service.actor(Role::Erp).await);
+    let customer = service.actor(Role::Salesperson).await.customer("Owes").await;
+    let customer = customer.rsplit('/').next().unwrap();
     let new = json!({ "customer_id": customer, "amount": "100", "invoice_date": "2026-01-01" });
     let invoice = finance.post("/api/v1/invoices", new).await.expect(201)["id"].clone();
     let post = format!("/api/v1/invoices/{}/post", invoice.as_str().unwrap());

@@ -242,6 +242,15 @@ async fn what_is_not_paid_in_time_stops_the_next_order() {
     bill["due_date"] = json!("2026-06-10");
     let invoice = counter.draft(bill).await;
     counter.finance.post(&format!("{invoice}/post"), Value::Null).await.expect(200);
+    // Another one is not stopped by its own lateness.
+    let mut late = counter.bill(None, "4000");
+    late["invoice_date"] = json!("2026-04-01");
+    let late = counter.draft(late).await;
+    counter.finance.post(&format!("{late}/post"), Value::Null).await.expect(200);
+    let back = json!({ "kind": "credit_note", "customer_id": id(&counter.desk.customer),
+        "corrects_invoice_id": id(&late), "amount": "4000" });
+    let back = counter.draft(back).await;
+    counter.finance.post(&format!("{back}/post"), Value::Null).await.expect(200);
     let order = counter.desk.order("5").await;
     let told = counter.desk.exposure().await;
     let overdue = |told: &Value| {

@@ -100,9 +100,14 @@ impl Invoice {
         // What its order was checked for is not checked again, whatever the rates; what goes beyond is.
         if after.kind == InvoiceKind::Invoice {
             let billed = open_before.0 - after.open_of_order(tx).await?.0;
-            let more = converted(Money(after.open_amount.0 - billed), after.exchange_rate);
+            let rate = after.exchange_rate;
+            let billed = check::Billed {
+                invoice_id: id,
+                amount: converted(after.open_amount, rate),
+                beyond: converted(Money(after.open_amount.0 - billed), rate),
+            };
             let owner = after.salesperson_id.as_slice();
-            check::check_raised(tx, after.customer_id, owner, more).await?;
+            check::check_billed(tx, after.customer_id, owner, billed).await?;
         }
         Ok(after)
     }

@@ -1,0 +1,118 @@
+//! What is owed: an invoice for what was shipped in the last half year, a credit note for what came
+//! back, and the money that came in, most of it in time.
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+use serde_json::{Value, json};
+
+use crate::money::{fen, part, yuan};
+use crate::random::Random;
+
+/// For how long back there are invoices; what is older went through the books before.
+const DAYS: i64 = 180;
+
+/// An invoice, and the money for it.
+pub struct Billed {
+    pub invoice: Value,
+    pub payment: Option<Value>,
+}
+
+/// Those of these orders, in their order. What becomes of an invoice depends on its number alone,
+/// and today only on whether it has become so.
+pub fn billed(today: Date, orders: &[Value]) -> Vec<Billed> {
+    orders.iter().filter_map(|order| bill(today, order)).collect()
+}
+
+fn bill(today: Date, order: &Value) -> Option<Billed> {
+    let day: Date = order["shipped_on"].as_str()?.parse().ok()?;
+    if day < today.saturating_sub(DAYS.days()) {
+        return None;
+    }
+    let key = order["number"].as_str()?.replace("SO", "FP");
+    let mut random = Random::of(&key);
+    let of = |name: &str| order[name].as_str().and_then(fen).unwrap_or_default();
+    let total = of("amount") + of("tax_amount") + of("freight_amount");
+    let due = day.saturating_add(30.days());
+    let mut invoice = json!({
+        "external_id": key,
+        "number": key,
+        "kind": if total < 0 { "credit_note" } else { "invoice" },
+        "customer_external_id": order["customer_external_id"],
+        "order_external_id": order["external_id"],
+        "salesperson_external_id": order["salesperson_external_id"],
+        "invoice_date": day.to_string(),
+        "due_date": if total < 0 { day } else { due }.to_string(),
+        "currency": "CNY",
+        "amount": yuan((of("amount") + of("freight_amount")).abs()),
+        "tax_amount": yuan(of("tax_amount").abs()),
+        "total_amount": yuan(total.abs()),
+    });
+    // Days from the due one to the money, and how much of it comes.
+    let (late, percent) = match random.between(0, 99) {
+        0..70 => (-random.between(0, 12), 100),
+        70..90 => (random.between(1, 40), 100),
+        90..95 => (random.between(-5, 10), random.between(20, 80)),
+        _ => return Some(Billed { invoice, payment: None }),
+    };
+    if random.percent(2) {
+        invoice["disputed"] = true.into();
+    }
+    let received = due.saturating_add(late.days());
+    if total <= 0 || received > today {
+        return Some(Billed { invoice, payment: None });
+    }
+    let used = part(total, percent);
+    // Some pay a round sum, and what is over waits for the next invoice.
+    let over = if percent == 100 && random.percent(3) { 100_000 } else { 0 };
+    let receipt = key.replace("FP", "HK");
+    let payment = json!({
+        "external_id": receipt,
+        "number": receipt,
+        "customer_external_id": order["customer_external_id"],
+        "received_on": received.to_string(),
+        "currency": "CNY",
+        "amount": yuan(used + over),
+        "method": random.choose(&["bank_transfer", "bank_transfer", "acceptance_bill", "online"]),
+        "allocations": [{
+            "invoice_external_id": key,
+            "amount": yuan(used),
+            "allocated_on": received.to_string(),
+        }],
+    });
+    Some(Billed { invoice, payment: Some(payment) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{companies, items, text};
+
+    #[test]
+    fn most_is_paid_and_some_is_late() {
+        for (today, company) in companies() {
+            let (invoices, payments) = (items(company, "invoices"), items(company, "payments"));
+            assert!((1000..3500).contains(&invoices.len()), "{today}: {}", invoices.len());
+            let paid = |key: &str| {
+                let theirs =
+                    payments.iter().filter(|it| it["allocations"][0]["invoice_external_id"] == key);
+                theirs.filter_map(|it| fen(it["allocations"][0]["amount"].as_str()?)).sum::<i64>()
+            };
+            let (mut overdue, mut unapplied) = (0, 0);
+            for it in invoices {
+                let (total, paid) =
+                    (fen(text(it, "total_amount")).unwrap(), paid(text(it, "number")));
+                assert!(paid <= total && text(it, "invoice_date") <= &*today.to_string());
+                let parts = fen(text(it, "amount")).unwrap() + fen(text(it, "tax_amount")).unwrap();
+                assert_eq!(parts, total, "{it}");
+                let late = text(it, "due_date") < &*today.to_string();
+                overdue += i32::from(text(it, "kind") == "invoice" && late && paid < total);
+            }
+            for it in payments {
+                assert!(text(it, "received_on") <= &*today.to_string(), "{it}");
+                unapplied += i32::from(it["amount"] != it["allocations"][0]["amount"]);
+            }
+            assert!(overdue > 50 && overdue * 4 < i32::try_from(invoices.len()).unwrap());
+            assert!(unapplied > 5 && invoices.iter().any(|it| text(it, "kind") == "credit_note"));
+        }
+    }
+}
