@@ -20,7 +20,7 @@ use diesel::ConnectionError;
 use diesel_async::{AsyncMigrationHarness, RunQueryDsl};
 use diesel_migrations::MigrationHarness;
 use follow_ups::{ReadFollowUps, follow_up::FollowUp};
-use platform::changes::{self, Epoch};
+use platform::feed::{self, Epoch};
 use platform::jobs::Job;
 use platform::secret::Cipher;
 use platform::{Clock, Db, Error, Result, Seal, Tx};
@@ -62,7 +62,7 @@ pub const JOBS: &[Job] = &[
     Job {
         name: "change_partitions",
         every: Duration::from_hours(6),
-        run: |tx| Box::pin(async { changes::ensure_partitions(tx).await.map(|()| 0) }),
+        run: |tx| Box::pin(sync::keep_partitions(tx)),
     },
     Job {
         name: "idempotency_keys",
@@ -205,6 +205,7 @@ fn wire() {
             surveys::hooks::customer_merged,
             receivables::hooks::customer_merged,
         ]);
+        let _ = platform::changes::FOLLOWED.set(sync::followed);
         let _ = customers::hooks::GIVEN_UP.set(visits::next_attempt::check_given_up);
         let _ = targets::hooks::ACTUAL
             .set(|tx, target| Box::pin(reports::measure::actual(tx.conn(), target.id)));
@@ -246,7 +247,7 @@ impl Service {
         wire();
         operations::collect();
         let cipher = settings.secret.as_deref().map(Cipher::new).transpose()?;
-        Tx::run(&db, &clock, uuid::Uuid::nil(), changes::ensure_partitions).await?;
+        Tx::run(&db, &clock, uuid::Uuid::nil(), feed::ensure_partitions).await?;
         Company::ensure(&db, &clock).await?;
         let mut conn = db.conn().await?;
         let seal = Seal::load(&mut conn, cipher.as_ref()).await?;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use salesbook::auth::{self, Role};
 use salesbook::config::{self, Cli, Client, Command, Database, Import, LogFormat, Serve, User};
-use salesbook::platform::{Clock, Db, Timestamp, Tx, changes};
+use salesbook::platform::{Clock, Db, Timestamp, Tx, feed};
 use salesbook::serve::{self, Failure, Home};
 use salesbook::{company, document};
 use uuid::Uuid;
@@ -52,7 +52,7 @@ async fn demo(mut options: Serve) -> Result<(), Failure> {
     serve::serve(options, async move |url, service| {
         eprintln!("filling in the demo company 示范公司 …");
         let company = demo::company(service.clock.today().0);
-        let back = async |tx: &mut Tx| changes::ensure_partitions_of(tx, 13).await;
+        let back = async |tx: &mut Tx| feed::ensure_partitions_of(tx, 13).await;
         Tx::run(&service.db, &service.clock, Uuid::nil(), back).await?;
         let travel: demo::Travel<'_> = &|at| match at {
             Some(at) => service.clock.set(Timestamp(at)),

@@ -12,6 +12,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("above_unapplied", "More than is left of the payment. Look at its unapplied_amount and use \
         at most that.",
         "超过回款未核销金额,请查看 unapplied_amount 后重发。"),
+    ("address_refused", "A webhook goes to https and to an address of the internet, without user, \
+        password or fragment. The message says which of these it is not.",
+        "推送地址必须是 https 的公网地址,且不含用户名、密码和片段,原因见提示。"),
     ("admins_password", "Only an administrator sets the password of an administrator. Ask one to \
         do it.",
         "管理员的密码只能由管理员设置,请联系管理员。"),
@@ -88,6 +91,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("currency_in_use", "The company's currency cannot change any more: orders, targets or \
         limits are counted in it.",
         "已有订单、目标或信用额度以此币种计算,公司币种不能再更改。"),
+    ("cursor_expired", "The feed is kept for 90 days, and this cursor is older. Begin a copy with POST \
+        /api/v1/changes/snapshot.",
+        "变更只保留 90 天,此游标已过期。请用 POST /api/v1/changes/snapshot 重新复制。"),
     ("customer_blacklisted", "The customer is blacklisted, nothing is sold to it. A manager can \
         reinstate it.",
         "该客户在黑名单中,不能下单。可由经理将其移出黑名单。"),
@@ -109,9 +115,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "同一字段或参数出现了两次,请只发送一次。"),
     ("empty_file", "The file has no bytes. Send its content as the body.",
         "文件为空,请将文件内容作为请求体发送。"),
-    ("epoch_changed", "The database was restored or replaced, so this cursor points nowhere. Read \
-        your data anew, then follow the feed from its start.",
-        "数据库已恢复或更换,此游标失效。请重新读取全部数据,再从头读取变更。"),
+    ("epoch_changed", "The database was restored or replaced, so this cursor points nowhere. \
+        Begin a copy with POST /api/v1/changes/snapshot.",
+        "数据库已恢复或更换,此游标失效。请用 POST /api/v1/changes/snapshot 重新复制。"),
     ("field_not_owned", "Somebody else keeps this field: the ERP, or people. The document names the \
         keeper as x-owner; leave the field out.",
         "该字段由另一方(ERP 或人员)维护,见接口文档的 x-owner,请去掉该字段。"),
@@ -292,9 +298,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "同一币种之间不需要汇率。"),
     ("same_customer", "A customer cannot be merged with itself.",
         "不能将客户与其自身合并。"),
-    ("scope_changed", "What you may see has changed, so this cursor is no good. Read your data \
-        anew, then follow the feed from its start.",
-        "您的可见范围已变化,此游标失效。请重新读取数据,再从头读取变更。"),
+    ("scope_changed", "What you may see has changed, so this cursor is no good. Begin a \
+        copy with POST /api/v1/changes/snapshot.",
+        "您的可见范围已变化,此游标失效。请用 POST /api/v1/changes/snapshot 重新复制。"),
     ("self_approval", "Nobody approves what they asked for or drafted, nor what is their own. \
         Somebody else has to.",
         "不能审批自己申请、起草或属于自己的事项,请由他人审批。"),
@@ -350,6 +356,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("too_many_rows", "The report has more than 200,000 rows. Narrow it, or ask for CSV, which \
         has no limit.",
         "报表超过 20 万行,请缩小范围,或改用不限行数的 CSV。"),
+    ("too_many_webhooks", "There are as many webhooks as there can be. Delete one that is not needed.",
+        "推送订阅已达上限,请先删除不用的订阅。"),
     ("too_old", "It came too late: the company takes what a phone sends for some days only.",
         "补传已超过公司允许的天数。"),
     ("too_short", "The text is too short; the message names the least length.",

@@ -1,15 +1,17 @@
 //! Who works here: current roles, and whose rows each person reaches. Cached in the process.
 
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, LazyLock, RwLock};
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use jiff::tz::TimeZone;
+use platform::feed::{self, Position};
 use platform::{Clock, Conn, Date, Db, Result};
 use schema::directory;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::Role;
@@ -34,6 +36,8 @@ pub struct Directory {
     db: Db,
     clock: Clock,
     cache: Arc<RwLock<Cache>>,
+    /// The newest position of the change feed, as of the last poll
+    newest: Arc<watch::Sender<Position>>,
 }
 
 #[derive(Default)]
@@ -45,7 +49,12 @@ struct Cache {
 
 impl Directory {
     pub fn new(db: Db, clock: Clock) -> Self {
-        Self { db, clock, cache: Arc::default() }
+        Self { db, clock, cache: Arc::default(), newest: Arc::new(watch::Sender::new((0, 0))) }
+    }
+
+    /// Told when the change feed goes on, so that whoever waits for it need not ask.
+    pub fn newest(&self) -> watch::Receiver<Position> {
+        self.newest.subscribe()
     }
 
     /// Nobody for the unknown and the disabled.
@@ -54,18 +63,8 @@ impl Directory {
             return Ok(known.clone());
         }
         let today = self.clock.today();
-        let row: Row = diesel::sql_query(PERSON)
-            .bind::<SqlUuid, _>(id)
-            .bind::<diesel::sql_types::Date, _>(today)
-            .get_result(&mut *self.db.conn().await?)
-            .await?;
-        let (version, roles) = (row.version, row.roles.clone());
-        let person = roles.map(|roles| {
-            let known = |role: &String| Role::ALL.iter().copied().find(|r| r.as_str() == *role);
-            let roles = roles.iter().filter_map(known).collect();
-            let Row { machine, source_system, reach, teams, .. } = row;
-            Arc::new(Person { id, roles, machine, source_system, reach, teams })
-        });
+        let (version, person) = read(&mut *self.db.conn().await?, id, today).await?;
+        let person = person.map(Arc::new);
         let mut cache = self.cache.write().expect("no panic under the lock");
         // What was read before the poller saw a change would otherwise stay for ever.
         if cache.state == (version, today) {
@@ -74,11 +73,17 @@ impl Directory {
         Ok(person)
     }
 
-    /// Forgets everybody when somebody changed. One statement, four times a second.
+    /// Forgets everybody when somebody changed, and wakes those who wait for changes. One
+    /// statement, four times a second.
     pub async fn poll(&self) -> Result<()> {
-        let query =
-            diesel::sql_query("select version, (select time_zone from company) from directory");
-        let Poll { version, time_zone } = query.get_result(&mut *self.db.conn().await?).await?;
+        let query = diesel::sql_query(POLL.as_str());
+        let query = query.bind::<Timestamptz, _>(feed::recent(self.clock.today()));
+        let poll = query.get_result(&mut *self.db.conn().await?).await?;
+        let Poll { version, time_zone, newest } = poll;
+        if let Some([xid, seq]) = newest.as_deref() {
+            let newest = (*xid, *seq);
+            self.newest.send_if_modified(|it| std::mem::replace(it, newest) != newest);
+        }
         // Another instance may have moved the company.
         if let Some(zone) = time_zone.and_then(|name| TimeZone::get(&name).ok()) {
             self.clock.set_zone(zone);
@@ -109,13 +114,37 @@ pub async fn touch(conn: &mut Conn) -> Result<()> {
     Ok(())
 }
 
+/// What decides about a person on a day, read anew: nobody for the unknown and the disabled. With
+/// the version of the directory.
+pub async fn read(conn: &mut Conn, id: Uuid, today: Date) -> Result<(i64, Option<Person>)> {
+    let row: Row = diesel::sql_query(PERSON)
+        .bind::<SqlUuid, _>(id)
+        .bind::<diesel::sql_types::Date, _>(today)
+        .get_result(conn)
+        .await?;
+    let Row { version, roles, machine, source_system, reach, teams } = row;
+    let known = |role: &String| Role::ALL.iter().copied().find(|r| r.as_str() == *role);
+    let person = roles.map(|roles| {
+        let roles = roles.iter().filter_map(known).collect();
+        Person { id, roles, machine, source_system, reach, teams }
+    });
+    Ok((version, person))
+}
+
 #[derive(QueryableByName)]
 struct Poll {
     #[diesel(sql_type = BigInt)]
     version: i64,
     #[diesel(sql_type = Nullable<Text>)]
     time_zone: Option<String>,
+    #[diesel(sql_type = Nullable<Array<BigInt>>)]
+    newest: Option<Vec<i64>>,
 }
+
+static POLL: LazyLock<String> = LazyLock::new(|| {
+    let newest = feed::NEWEST;
+    format!("select version, (select time_zone from company), {newest} as newest from directory")
+});
 
 #[derive(QueryableByName)]
 struct Row {

@@ -5,6 +5,7 @@ pub mod changes;
 pub mod db;
 pub mod embedded;
 pub mod error;
+pub mod feed;
 pub mod fixed_sql;
 pub mod input;
 pub mod jobs;

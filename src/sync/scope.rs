@@ -29,15 +29,11 @@ use receivables::promise::Promise;
 use receivables::risk_case::RiskCase;
 use receivables::write_off::WriteOffRequest;
 use receivables::{ReadCollections, ReadControlBalances, ReadInvoices, ReadPayments};
+use auth::{Caller, Role};
+use complaints::complaint::QUALITY_DESK;
+use platform::{EVERYBODY, Error, Fault, Result, Seal};
 use serde_json::{Value, json};
-use surveys::ReadSurveys;
-use surveys::invitation::SurveyInvitation;
-use surveys::response::SurveyResponse;
-use surveys::survey::Survey;
-use targets::{ReadTargets, target::Target};
-use territories::{ReadTerritories, territory::Territory};
 use uuid::Uuid;
-use visits::{ReadVisits, visit::Visit};
 
 /// One type of the feed. A type that is not here is not in the feed, so that forgetting one shows
 /// nothing rather than everything.
@@ -97,10 +93,11 @@ const KINDS: &[Kind] = &[
     Kind::of::<RiskCase, ReadCollections>(true, Shown::Whole),
     Kind::of::<WriteOffRequest, ReadCollections>(true, Shown::Whole),
 ];
+use crate::kinds::{KINDS, Kind, Shown};
 
 /// What a caller sees of the feed.
 pub struct Scope<'a> {
-    caller: &'a Caller,
+    pub caller: &'a Caller,
     /// Types of which the caller sees every row
     pub whole: Vec<&'static str>,
     /// Types of which the caller sees what is in reach
@@ -131,14 +128,18 @@ impl<'a> Scope<'a> {
         Self { caller, whole: names(whole), partly: names(partly), reach }
     }
 
+    /// The types that the caller may read, in the order of [`KINDS`].
+    pub fn kinds(&self) -> impl Iterator<Item = &'static Kind> {
+        KINDS.iter().filter(|it| self.whole.contains(&it.name) || self.partly.contains(&it.name))
+    }
+
     pub fn sees(&self, kind: &str, owners: &[Uuid]) -> bool {
         self.whole.contains(&kind) || owners.iter().any(|it| self.reach.binary_search(it).is_ok())
     }
 
     /// The state of a row as this caller may see it.
     pub fn shown(&self, kind: &str, mut data: Value) -> Value {
-        let kind = KINDS.iter().find(|it| it.name == kind);
-        match kind.map(|it| &it.shown) {
+        match Kind::named(kind).map(|it| &it.shown) {
             Some(Shown::By(show)) => show(self.caller, data),
             Some(Shown::Masked(roles, fields)) => {
                 let hidden = !roles.iter().any(|role| self.caller.is(*role));
@@ -158,18 +159,23 @@ impl<'a> Scope<'a> {
         seal.mark(&format!("{reach:?} {:?} {:?}", self.whole, self.partly), "scope")
     }
 
+    /// Only these types, if any are named.
     pub fn only(&mut self, asked: &[String]) {
-        let wanted = |name: &&str| asked.iter().any(|asked| asked == name);
+        let wanted = |name: &&str| asked.is_empty() || asked.iter().any(|asked| asked == name);
         self.whole.retain(wanted);
         self.partly.retain(wanted);
     }
 }
 
-/// Refuses types that the feed does not have.
-pub fn check_types(asked: &[String]) -> Result<()> {
-    let unknown = asked.iter().position(|it| !KINDS.iter().any(|kind| kind.name == it));
-    let Some(index) = unknown else { return Ok(()) };
+/// What is wrong with types that the feed does not have.
+pub fn unknown_type(asked: &[String]) -> Option<Fault> {
+    let index = asked.iter().position(|it| Kind::named(it).is_none())?;
     let known = KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
-    let fault = Fault::new(format!("/types/{index}"), "unknown_value", format!("one of {known}"));
+    Some(Fault::new(format!("/types/{index}"), "unknown_value", format!("one of {known}")))
+}
+
+/// Refuses types of a query that the feed does not have.
+pub fn check_types(asked: &[String]) -> Result<()> {
+    let Some(fault) = unknown_type(asked) else { return Ok(()) };
     Err(Error::bad_request("invalid_query", "no such type in the feed").faults(vec![fault]))
 }

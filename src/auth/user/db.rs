@@ -232,6 +232,20 @@ pub(super) async fn with_memberships(conn: &mut Conn, rows: Vec<UserRow>) -> Res
     Ok(rows.into_iter().map(whole).collect())
 }
 
+/// So many after this id, by id; everybody is known to everybody. For a copy of all.
+pub async fn everybody(conn: &mut Conn, after: Uuid, limit: i64) -> Result<Vec<User>> {
+    let rows = users::table.select(UserRow::as_select()).filter(users::id.gt(after));
+    let rows: Vec<UserRow> = rows.order(users::id).limit(limit).load(conn).await?;
+    with_memberships(conn, rows).await
+}
+
+/// These people.
+pub async fn people(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<User>> {
+    let rows = users::table.select(UserRow::as_select()).filter(users::id.eq_any(ids));
+    let rows: Vec<UserRow> = rows.load(conn).await?;
+    with_memberships(conn, rows).await
+}
+
 /// Writes people, new and changed, with all that follows from it.
 pub(super) async fn store(tx: &mut Tx, people: &[(Option<&User>, &User)]) -> Result<()> {
     for people in people.chunks(1000) {

@@ -25,6 +25,7 @@ use crate::{Caller, Role};
 pub use account::{create_cli, ensure_admin, set_password_cli};
 pub use batch::apply_memberships;
 pub(crate) use db::{Brief, briefs};
+pub use db::{everybody, people};
 pub use view::{UserPage, UserView, shown};
 
 crate::find! {

@@ -8,7 +8,8 @@ use diesel::prelude::*;
 use diesel::sql_types::Uuid as SqlUuid;
 use diesel_async::RunQueryDsl;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
-use platform::{Conn, Date, Money, Result, Tx};
+use platform::changes::{self, Handed};
+use platform::{Conn, Date, Money, Resource, Result, Tx};
 use schema::orders;
 use uuid::Uuid;
 
@@ -16,6 +17,7 @@ use super::Order;
 use super::db::together;
 use super::progress::{locked, save_all};
 use crate::sales_entry;
+use crate::shipment::Shipment;
 
 /// A hook of customers: the loser's orders and sales are the winner's from now on. Neither owes more
 /// than before, so that nothing is refused; but orders that come to a customer beyond its limit are
@@ -57,20 +59,34 @@ pub fn first_membership<'a>(tx: &'a mut Tx, people: &'a [Uuid]) -> BoxFuture<'a,
             open.iter().flat_map(|it| it.1.iter().map(|id| (*id, it.2))).collect();
         let wanted: Vec<_> = wanted.into_iter().collect();
         let paths: HashMap<_, _> = auth::team_paths(tx.conn(), &wanted).await?;
+        let mut handed = vec![];
         for (id, credited, day, before) in open {
             let of_people = credited.iter().filter_map(|it| paths.get(&(*it, day)).cloned());
             let path = together(of_people);
             if path != before {
                 diesel::sql_query("update orders set team_path = $1 where id = $2")
-                    .bind::<diesel::sql_types::Array<SqlUuid>, _>(path)
+                    .bind::<diesel::sql_types::Array<SqlUuid>, _>(&path)
                     .bind::<SqlUuid, _>(id)
                     .execute(tx.conn())
                     .await?;
+                handed.push(Handed { id, before, after: path });
             }
         }
-        Ok(())
+        // Whoever leads such a team sees the orders now, with their shipments.
+        changes::hand_over(tx, Order::TYPE, ORDERS, &handed).await?;
+        changes::hand_over(tx, Shipment::TYPE, SHIPMENTS, &handed).await
     })
 }
+
+/// Orders and all others who see them, for [`changes::hand_over`].
+const ORDERS: &str = "select o.id, o.version, o.id, \
+    o.credited || array_remove(array[c.owner_id], null) \
+    from orders o join customers c on c.id = o.customer_id";
+
+/// The same of what was shipped of them.
+const SHIPMENTS: &str = "select s.id, s.version, o.id, \
+    o.credited || array_remove(array[c.owner_id], null) \
+    from shipments s join orders o on o.id = s.order_id join customers c on c.id = o.customer_id";
 
 /// Whose orders these are. For the service itself: ids come from references that were visible.
 pub async fn customers_of(

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::order::find_orders;
 
 pub(crate) use db::{Shipped, quantities};
+pub use reach::visible_to;
 
 text_enum! {
     /// Where a shipment stands

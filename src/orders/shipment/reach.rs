@@ -14,7 +14,8 @@ use schema::shipments;
 #[derive(Debug, Clone)]
 pub struct OfOrder<'a>(ByCredit<'a>);
 
-pub(super) fn visible_to(caller: &Caller) -> OfOrder<'_> {
+/// Whoever sees the order sees its shipments.
+pub fn visible_to(caller: &Caller) -> OfOrder<'_> {
     OfOrder(caller.reaches_orders())
 }
 

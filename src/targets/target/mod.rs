@@ -20,7 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 pub use merge::customer_merged;
-pub use reach::{find_targets, visible_to};
+pub use reach::{ByOwner, find_targets, visible_to};
 pub use steps::TargetAction;
 
 text_enum! {

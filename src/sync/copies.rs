@@ -1,0 +1,150 @@
+//! What a caller sees of each table, part by part: for a copy of everything that joins the feed.
+
+use ::company::exchange_rate::ExchangeRate;
+use ::company::holiday::Holiday;
+use ::complaints::complaint::{self, Complaint};
+use ::complaints::suggestion::{self, Suggestion};
+use ::customers::contact::Contact;
+use ::customers::customer::{self, Customer};
+use ::orders::order::{self, Order};
+use ::orders::shipment::{self, Shipment};
+use ::surveys::invitation::{self, SurveyInvitation};
+use ::surveys::response::{self, SurveyResponse};
+use ::surveys::survey::Survey;
+use ::targets::target::{self, OwnerType, Target};
+use ::territories::territory::Territory;
+use ::visits::visit::{self, Visit};
+use auth::Caller;
+use auth::reach::InReach;
+use auth::team::Team;
+use auth::user;
+use credit::credit_investigation::CreditInvestigation;
+use credit::credit_override::CreditOverride;
+use credit::customer_credit::CustomerCredit;
+use credit::terms_request::TermsRequest;
+use diesel::dsl::{And, EqAny, Filter, Select};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use follow_ups::follow_up::{self, FollowUp};
+use futures_util::future::BoxFuture;
+use growth::opportunity::{self, Opportunity};
+use platform::{Conn, Error, Resource, Result};
+use products::product::Product;
+use schema::{customers, targets};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// Which rows of a copy.
+#[derive(Debug, Clone, Copy)]
+pub enum Part<'a> {
+    /// So many after this id, by id
+    After(Uuid, i64),
+    These(&'a [Uuid]),
+}
+
+/// One row of a copy, unmasked: the feed masks it for its reader.
+#[derive(Debug)]
+pub struct Copied {
+    pub id: Uuid,
+    pub version: i64,
+    pub data: Value,
+}
+
+/// The rows of a part that the caller sees now.
+pub type Copier =
+    for<'a> fn(&'a mut Conn, &'a Caller, Part<'a>) -> BoxFuture<'a, Result<Vec<Copied>>>;
+
+fn copied<R: Resource>(rows: &[R]) -> Result<Vec<Copied>> {
+    let copied = |row: &R| {
+        let data = serde_json::to_value(row).map_err(Error::internal)?;
+        Ok(Copied { id: row.id(), version: row.version(), data })
+    };
+    rows.iter().map(copied).collect()
+}
+
+/// `copies! { customers: Customer, customer::visible_to; }`: the function, its rows, who sees them.
+macro_rules! copies {
+    ($($table:ident: $row:ty, $visible:expr;)*) => {$(
+        pub fn $table<'a>(
+            conn: &'a mut Conn,
+            caller: &'a Caller,
+            part: Part<'a>,
+        ) -> BoxFuture<'a, Result<Vec<Copied>>> {
+            use schema::$table::id as key;
+            Box::pin(async move {
+                let rows = || <$row>::query().filter($visible(caller));
+                let rows: Vec<$row> = match part {
+                    Part::After(id, limit) => {
+                        rows().filter(key.gt(id)).order(key).limit(limit).load(conn).await?
+                    }
+                    Part::These(ids) => rows().filter(key.eq_any(ids)).load(conn).await?,
+                };
+                copied(&rows)
+            })
+        }
+    )*};
+}
+
+copies! {
+    company: ::company::Company, |_| schema::company::id.is_not_null();
+    holidays: Holiday, |_| schema::holidays::id.is_not_null();
+    exchange_rates: ExchangeRate, |_| schema::exchange_rates::id.is_not_null();
+    teams: Team, |_| schema::teams::id.is_not_null();
+    territories: Territory, |_| schema::territories::id.is_not_null();
+    products: Product, |_| schema::products::id.is_not_null();
+    customers: Customer, customer::visible_to;
+    contacts: Contact, |caller: &'a Caller| caller.reaches_or_pool(schema::customers::owner_id);
+    customer_credits: CustomerCredit,
+        |caller| schema::customer_credits::version.gt(0)
+            .and(schema::customer_credits::id.eq_any(visible_customers(caller)));
+    credit_overrides: CreditOverride,
+        |caller| schema::credit_overrides::customer_id.eq_any(visible_customers(caller));
+    credit_investigations: CreditInvestigation,
+        |caller| schema::credit_investigations::customer_id.eq_any(visible_customers(caller));
+    terms_requests: TermsRequest,
+        |caller| schema::terms_requests::customer_id.eq_any(visible_customers(caller));
+    orders: Order, order::visible_to;
+    shipments: Shipment, shipment::visible_to;
+    targets: Target, told_targets;
+    follow_ups: FollowUp, follow_up::visible_to;
+    visits: Visit, visit::visible_to;
+    complaints: Complaint, complaint::visible_to;
+    suggestions: Suggestion, suggestion::visible_to;
+    opportunities: Opportunity, opportunity::visible_to;
+    surveys: Survey, |_| schema::surveys::id.is_not_null();
+    survey_invitations: SurveyInvitation, invitation::visible_to;
+    survey_responses: SurveyResponse, response::visible_to;
+}
+
+/// Everybody, who has no table of one row each.
+pub fn users<'a>(
+    conn: &'a mut Conn,
+    _: &'a Caller,
+    part: Part<'a>,
+) -> BoxFuture<'a, Result<Vec<Copied>>> {
+    Box::pin(async move {
+        let people = match part {
+            Part::After(id, limit) => user::everybody(conn, id, limit).await?,
+            Part::These(ids) => user::people(conn, ids).await?,
+        };
+        copied(&people)
+    })
+}
+
+type Visible<'a> =
+    Select<Filter<customers::table, InReach<'a, customers::owner_id>>, customers::id>;
+
+/// Whoever sees a customer sees what is known of its credit.
+fn visible_customers(caller: &Caller) -> Visible<'_> {
+    customers::table.filter(customer::visible_to(caller)).select(customers::id)
+}
+
+/// What the feed tells of targets: those of channels and customers only to who sees everything.
+fn told_targets(caller: &Caller) -> Told<'_> {
+    let limited = caller.reach().is_some();
+    let watched = [OwnerType::Company, OwnerType::Team, OwnerType::User];
+    let types = if limited { watched.to_vec() } else { OwnerType::ALL.to_vec() };
+    target::visible_to(caller).and(targets::owner_type.eq_any(types))
+}
+
+type Told<'a> = And<target::ByOwner<'a>, EqAny<targets::owner_type, Vec<OwnerType>>>;

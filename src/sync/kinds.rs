@@ -1,0 +1,149 @@
+//! The types of the change feed: who reads them, how much of them, where a copy of all comes from,
+//! and on whose customer their visibility hangs. In an order in which each refers to those before.
+
+use auth::team::Team;
+use auth::user::{self, User};
+use auth::{Caller, Permission, ReadTeams, ReadUsers, Role};
+use company::{Company, ReadCompany, exchange_rate::ExchangeRate, holiday::Holiday};
+use complaints::complaint::Complaint;
+use complaints::suggestion::Suggestion;
+use complaints::{ReadComplaints, ReadSuggestions};
+use credit::ReadCredit;
+use credit::credit_investigation::CreditInvestigation;
+use credit::credit_override::CreditOverride;
+use credit::customer_credit::CustomerCredit;
+use credit::terms_request::TermsRequest;
+use customers::contact::{Contact, PERSONAL};
+use customers::customer::Customer;
+use customers::{ReadContacts, ReadCustomers, ReadPersonal};
+use follow_ups::{ReadFollowUps, follow_up::FollowUp};
+use growth::{ReadOpportunities, opportunity::Opportunity};
+use orders::{ReadOrders, order::Order, shipment::Shipment};
+use platform::Resource;
+use products::product::{COSTS, Product};
+use products::{ReadCosts, ReadProducts};
+use serde_json::Value;
+use surveys::ReadSurveys;
+use surveys::invitation::SurveyInvitation;
+use surveys::response::SurveyResponse;
+use surveys::survey::Survey;
+use targets::{ReadTargets, target::Target};
+use territories::{ReadTerritories, territory::Territory};
+use visits::{ReadVisits, visit::Visit};
+
+use crate::copies::{self as copy, Copier};
+
+/// One type of the feed. A type that is not here is not in the feed, so that forgetting one shows
+/// nothing rather than everything.
+pub struct Kind {
+    pub name: &'static str,
+    /// Who may read its lists
+    pub readers: &'static [Role],
+    /// Finance sees all of these: API.md "Who sees what"
+    pub account: bool,
+    pub shown: Shown,
+    pub copy: Copier,
+    pub under: Option<Under>,
+}
+
+/// How much of a row its readers see.
+pub enum Shown {
+    Whole,
+    /// These fields only those roles see
+    Masked(&'static [Role], &'static [&'static str]),
+    By(fn(&Caller, Value) -> Value),
+}
+
+/// Whoever owns the customer of a row sees it: when the customer changes hands, it leaves the view
+/// of some and enters that of others.
+#[derive(Clone, Copy)]
+pub struct Under {
+    /// A query of (id, version, customer, all others who see it); `Resource::owners` of the type
+    /// must say the same
+    pub rows: &'static str,
+    /// Whoever sees the pool sees the rows of a customer without an owner, too
+    pub pool: bool,
+}
+
+impl Kind {
+    const fn of<R: Resource, P: Permission>(copy: Copier) -> Self {
+        let (name, readers) = (R::TYPE, P::ROLES);
+        Self { name, readers, account: false, shown: Shown::Whole, copy, under: None }
+    }
+
+    /// Of which finance sees every row.
+    const fn account(self) -> Self {
+        Self { account: true, ..self }
+    }
+
+    const fn shown(self, shown: Shown) -> Self {
+        Self { shown, ..self }
+    }
+
+    const fn under(self, rows: &'static str) -> Self {
+        Self { under: Some(Under { rows, pool: false }), ..self }
+    }
+
+    const fn under_pool(self, rows: &'static str) -> Self {
+        Self { under: Some(Under { rows, pool: true }), ..self }
+    }
+
+    pub fn named(name: &str) -> Option<&'static Self> {
+        KINDS.iter().find(|it| it.name == name)
+    }
+}
+
+const PERSONS: Shown = Shown::Masked(ReadPersonal::ROLES, PERSONAL);
+const PRICED: Shown = Shown::Masked(ReadCosts::ROLES, COSTS);
+
+pub const KINDS: &[Kind] = &[
+    Kind::of::<Company, ReadCompany>(copy::company),
+    Kind::of::<Holiday, ReadCompany>(copy::holidays),
+    Kind::of::<ExchangeRate, ReadCompany>(copy::exchange_rates),
+    Kind::of::<Team, ReadTeams>(copy::teams),
+    Kind::of::<User, ReadUsers>(copy::users).shown(Shown::By(user::shown)),
+    Kind::of::<Territory, ReadTerritories>(copy::territories),
+    Kind::of::<Product, ReadProducts>(copy::products).shown(PRICED),
+    Kind::of::<Customer, ReadCustomers>(copy::customers).account(),
+    Kind::of::<Contact, ReadContacts>(copy::contacts)
+        .shown(PERSONS)
+        .under_pool("select id, version, customer_id, '{}'::uuid[] from contacts"),
+    Kind::of::<CustomerCredit, ReadCredit>(copy::customer_credits)
+        .account()
+        .under_pool("select id, version, id, '{}'::uuid[] from customer_credits where version > 0"),
+    Kind::of::<CreditOverride, ReadCredit>(copy::credit_overrides)
+        .account()
+        .under_pool("select id, version, customer_id, '{}'::uuid[] from credit_overrides"),
+    Kind::of::<CreditInvestigation, ReadCredit>(copy::credit_investigations)
+        .account()
+        .under_pool("select id, version, customer_id, '{}'::uuid[] from credit_investigations"),
+    Kind::of::<TermsRequest, ReadCredit>(copy::terms_requests)
+        .account()
+        .under_pool("select id, version, customer_id, '{}'::uuid[] from terms_requests"),
+    Kind::of::<Order, ReadOrders>(copy::orders)
+        .account()
+        .under("select id, version, customer_id, credited || team_path from orders"),
+    Kind::of::<Shipment, ReadOrders>(copy::shipments).account().under(
+        "select s.id, s.version, o.customer_id, o.credited || o.team_path \
+         from shipments s join orders o on o.id = s.order_id",
+    ),
+    Kind::of::<Target, ReadTargets>(copy::targets),
+    Kind::of::<FollowUp, ReadFollowUps>(copy::follow_ups),
+    Kind::of::<Visit, ReadVisits>(copy::visits),
+    // The last of them is the quality department, once it is dispatched: QUALITY_DESK.
+    Kind::of::<Complaint, ReadComplaints>(copy::complaints).under(
+        "select id, version, customer_id, array_remove(array[owner_id, reporter_id, \
+         case when dispatched_at is not null then 'ffffffff-ffff-ffff-ffff-fffffffffffe'::uuid \
+         end], null) from complaints",
+    ),
+    Kind::of::<Suggestion, ReadSuggestions>(copy::suggestions).under(
+        "select id, version, customer_id, array_remove(array[reporter_id], null) from suggestions",
+    ),
+    Kind::of::<Opportunity, ReadOpportunities>(copy::opportunities)
+        .under("select id, version, customer_id, array[owner_id] from opportunities"),
+    Kind::of::<Survey, ReadSurveys>(copy::surveys),
+    Kind::of::<SurveyInvitation, ReadSurveys>(copy::survey_invitations)
+        .under_pool("select id, version, customer_id, '{}'::uuid[] from survey_invitations"),
+    Kind::of::<SurveyResponse, ReadSurveys>(copy::survey_responses)
+        .under_pool("select id, version, customer_id, '{}'::uuid[] from survey_responses"),
+];
