@@ -110,6 +110,11 @@ pub const JOBS: &[Job] = &[
         run: |tx| Box::pin(attachments::attachment::expire(tx)),
     },
     Job {
+        name: "pending_items",
+        every: Duration::from_secs(5),
+        run: |tx| Box::pin(sync::pending::retry(tx)),
+    },
+    Job {
         name: "complaint_deadlines",
         every: Duration::from_mins(1),
         run: |tx| Box::pin(complaints::hooks::check_deadlines(tx)),
@@ -211,6 +216,7 @@ fn wire() {
             .set(|tx, target| Box::pin(reports::measure::actual(tx.conn(), target.id)));
         let _ = attachments::hooks::VISIBLE.set(OWNERS_OF_FILES.to_vec());
         let _ = company::hooks::CALENDAR.set(vec![complaints::hooks::calendar_changed]);
+        let _ = auth::hooks::PARKING.set(sync::pending::PARKING);
         let _ = auth::hooks::FIRST_MEMBERSHIP.set(vec![orders::order::first_membership]);
     });
 }

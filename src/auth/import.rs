@@ -10,7 +10,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::reference::{Found, Refers, resolve_known};
+use super::hooks::{self, Lot};
+use super::reference::{Found, Missing, Refers, resolve_known};
+use super::waiting::{Waiting, external_ids};
 use super::{Caller, Role};
 
 /// A resource that an ERP may send in batches.
@@ -137,7 +139,14 @@ where
     let source_system = source_of(caller, batch)?;
     let mut outcomes = Outcomes::default();
     let items = batch.read(&mut outcomes);
-    let arrivals = arrive::<R>(tx, caller, &source_system, items, &mut outcomes).await?;
+    let lot = Lot { kind: R::TYPE, source_system: &source_system };
+    let parking = hooks::PARKING.get();
+    if let Some(parking) = parking {
+        (parking.superseded)(tx, lot, &external_ids(items.iter().map(|it| &it.1))).await?;
+    }
+    let mut waiting = Waiting { parking: parking.filter(|_| batch.park), items: vec![] };
+    let arrivals =
+        arrive::<R>(tx, caller, &source_system, items, (&mut waiting, &mut outcomes)).await?;
     let context = R::context(tx, caller, &arrivals).await?;
     let mut drafts = vec![];
     for arrival in arrivals {
@@ -152,7 +161,14 @@ where
             Err(faults) => outcomes.failed(arrival.index, &Error::invalid(faults)),
         }
     }
-    apply(tx, parents_first(drafts, &mut outcomes), &mut outcomes).await?;
+    let drafts = parents_first(drafts, &source_system, &mut waiting, &mut outcomes);
+    apply(tx, drafts, &mut outcomes).await?;
+    waiting.park(tx, lot, batch, &mut outcomes).await?;
+    if let Some(parking) = parking {
+        let here = outcomes.results.iter().filter(|it| it.id.is_some());
+        let here = external_ids(here.map(|it| batch.item(it.index)));
+        (parking.arrived)(tx, lot, &here).await?;
+    }
     if batch.dry_run {
         tx.discard();
     }
@@ -161,6 +177,7 @@ where
         ("created", outcomes.created),
         ("updated", outcomes.updated),
         ("unchanged", outcomes.unchanged),
+        ("pending", outcomes.pending),
         ("failed", outcomes.failed),
     ] {
         counter!("batch_rows_total", "type" => R::TYPE, "status" => status).increment(rows as u64);
@@ -174,7 +191,7 @@ async fn arrive<R: Imported>(
     caller: &Caller,
     source_system: &str,
     items: Vec<(usize, Value)>,
-    outcomes: &mut Outcomes,
+    (waiting, outcomes): (&mut Waiting, &mut Outcomes),
 ) -> Result<Vec<Arrival<R>>> {
     let (places, mut values): (Vec<usize>, Vec<Value>) = items.into_iter().unzip();
     let keys: Vec<ItemKey> =
@@ -200,7 +217,7 @@ async fn arrive<R: Imported>(
     known.extend(
         keys.iter().zip(&ids).map(|(key, id)| (*id, system(), Some(key.external_id.clone()))),
     );
-    let faults = resolve_known(
+    let resolved = resolve_known(
         tx.conn(),
         caller,
         Some(source_system),
@@ -210,8 +227,13 @@ async fn arrive<R: Imported>(
     )
     .await?;
     let mut arrivals = vec![];
-    let rows = places.into_iter().zip(keys).zip(values).zip(before).zip(ids).zip(faults);
-    for (((((index, key), value), before), id), mut faults) in rows {
+    let rows = places.into_iter().zip(keys).zip(values).zip(before).zip(ids).zip(resolved);
+    for (((((index, key), value), before), id), resolved) in rows {
+        if before.is_ok() && waiting.takes(&resolved) {
+            waiting.items.push((index, id, key.external_id, resolved.missing));
+            continue;
+        }
+        let mut faults = resolved.faults;
         let before = before.unwrap_or_else(|fault| {
             faults.push(fault);
             None
@@ -258,8 +280,14 @@ fn counterpart<R: Imported>(
     }
 }
 
-/// In an order in which each row finds its parent; those in a circle fail.
-fn parents_first<R: Imported>(drafts: Vec<Draft<R>>, outcomes: &mut Outcomes) -> Vec<Draft<R>> {
+/// In an order in which each row finds its parent; those in a circle fail, and those below one that
+/// waits wait, too.
+fn parents_first<R: Imported>(
+    drafts: Vec<Draft<R>>,
+    source_system: &str,
+    parked: &mut Waiting,
+    outcomes: &mut Outcomes,
+) -> Vec<Draft<R>> {
     if drafts.iter().all(|draft| draft.after.parent().is_none()) {
         return drafts;
     }
@@ -277,10 +305,19 @@ fn parents_first<R: Imported>(drafts: Vec<Draft<R>>, outcomes: &mut Outcomes) ->
             }
             break;
         }
-        for draft in &ready {
+        for draft in ready {
             waiting.remove(&draft.after.id());
+            match draft.after.parent().and_then(|parent| parked.named(parent)) {
+                None => sorted.push(draft),
+                Some(name) => {
+                    let (of, external_id) = (R::TYPE, name.to_owned());
+                    let source_system = source_system.to_owned();
+                    let own = draft.after.external_id().unwrap_or_default().to_owned();
+                    let missing = vec![Missing { of, source_system, external_id }];
+                    parked.items.push((draft.index, draft.after.id(), own, missing));
+                }
+            }
         }
-        sorted.extend(ready);
         rest = blocked;
     }
     sorted

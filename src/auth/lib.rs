@@ -22,6 +22,7 @@ pub mod signing_key;
 pub mod team;
 pub mod token;
 pub mod user;
+pub mod waiting;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 

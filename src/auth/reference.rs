@@ -57,6 +57,27 @@ impl Found {
     pub fn has(&self, id: &Uuid) -> bool {
         self.ids.contains(id)
     }
+
+    /// The id of the row that this system knows so.
+    pub fn named(&self, key: &(String, String)) -> Option<Uuid> {
+        self.external.get(key).copied()
+    }
+}
+
+/// What one value refers to.
+#[derive(Debug, Default)]
+pub struct Resolved {
+    pub faults: Vec<Fault>,
+    /// Each a fault, too, that may be none tomorrow
+    pub missing: Vec<Missing>,
+}
+
+/// A reference by external id that leads nowhere, as far as the caller sees.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Missing {
+    pub of: &'static str,
+    pub source_system: String,
+    pub external_id: String,
 }
 
 impl Extend<Known> for Found {
@@ -178,7 +199,8 @@ pub async fn resolve_all(
     values: &mut [Value],
 ) -> Result<Vec<Vec<Fault>>> {
     let none = ("", &Found::default());
-    resolve_known(conn, caller, source_system, references, values, none).await
+    let all = resolve_known(conn, caller, source_system, references, values, none).await?;
+    Ok(all.into_iter().map(|it| it.faults).collect())
 }
 
 /// The same, where some rows of one type are known although they are not there yet: those of a
@@ -190,16 +212,18 @@ pub async fn resolve_known(
     references: &[Reference],
     values: &mut [Value],
     (type_, known): (&str, &Found),
-) -> Result<Vec<Vec<Fault>>> {
-    let mut faults: Vec<Vec<Fault>> = vec![vec![]; values.len()];
+) -> Result<Vec<Resolved>> {
+    let mut resolved: Vec<Resolved> = vec![];
+    resolved.resize_with(values.len(), Resolved::default);
     let nothing = Found::default();
     for Reference { at, of, find } in references {
-        let known = if *of == type_ { known } else { &nothing };
+        let of = *of;
+        let known = if of == type_ { known } else { &nothing };
         let mut wanted = Wanted::default();
         if let Some(field) = at.strip_suffix("/*") {
             wanted.ids = values.iter().flat_map(|it| ids(it, field)).map(|it| it.1).collect();
         }
-        for (value, faults) in values.iter_mut().zip(&mut faults) {
+        for (value, Resolved { faults, .. }) in values.iter_mut().zip(&mut resolved) {
             each(value, at, "", &mut |object, pointer, name| match Target::of(
                 object,
                 name,
@@ -222,14 +246,14 @@ pub async fn resolve_known(
             found = find(conn, caller, &wanted).await?;
         }
         if let Some(field) = at.strip_suffix("/*") {
-            for (value, faults) in values.iter().zip(&mut faults) {
+            for (value, Resolved { faults, .. }) in values.iter().zip(&mut resolved) {
                 let unknown = ids(value, field).filter(|it| !found.has(&it.1));
                 let fault =
                     |it: (usize, Uuid)| Fault::unknown_reference(&format!("/{field}/{}", it.0));
                 faults.extend(unknown.map(fault));
             }
         }
-        for (value, faults) in values.iter_mut().zip(&mut faults) {
+        for (value, Resolved { faults, missing }) in values.iter_mut().zip(&mut resolved) {
             each(value, at, "", &mut |object, pointer, name| {
                 let target = Target::of(object, name, source_system);
                 object.remove(&format!("{name}_source_system"));
@@ -237,8 +261,12 @@ pub async fn resolve_known(
                 let (id, field) = match target {
                     Target::Id(id) => (found.ids.contains(&id).then_some(id), "id"),
                     Target::External(key) => {
-                        let there = found.external.get(&key).or_else(|| known.external.get(&key));
-                        (there.copied(), "external_id")
+                        let there = found.named(&key).or_else(|| known.named(&key));
+                        if there.is_none() {
+                            let (source_system, external_id) = key;
+                            missing.push(Missing { of, source_system, external_id });
+                        }
+                        (there, "external_id")
                     }
                     Target::Absent if external.is_some() => {
                         object.insert(format!("{name}_id"), Value::Null);
@@ -254,7 +282,7 @@ pub async fn resolve_known(
             });
         }
     }
-    Ok(faults)
+    Ok(resolved)
 }
 
 /// The ids of a list, with their places. What is no id is for the schema to say.

@@ -25,6 +25,8 @@ text_enum! {
         Updated = "updated",
         Unchanged = "unchanged",
         Superseded = "superseded",
+        /// Kept until what it refers to arrives
+        Pending = "pending",
         Failed = "failed",
     }
 }
@@ -69,6 +71,11 @@ impl Outcomes {
         self.results.push(Outcome { index, status, id: None, version: None, problem: None });
     }
 
+    pub fn pending(&mut self, index: usize) {
+        let status = Status::Pending;
+        self.results.push(Outcome { index, status, id: None, version: None, problem: None });
+    }
+
     pub fn failed(&mut self, index: usize, error: &Error) {
         let (status, problem) = (Status::Failed, Some(error.problem()));
         self.results.push(Outcome { index, status, id: None, version: None, problem });
@@ -79,13 +86,14 @@ impl Outcomes {
         self.results.sort_by_key(|outcome| outcome.index);
         let count = |status| self.results.iter().filter(|it| it.status == status).count();
         let counts = Status::ALL.iter().map(|status| count(*status)).collect::<Vec<_>>();
-        let [created, updated, unchanged, superseded, failed] = counts[..] else {
+        let [created, updated, unchanged, superseded, pending, failed] = counts[..] else {
             return Err(Error::internal("a status that is not counted"));
         };
         if atomic && failed > 0 {
             return Err(Error::invalid(self.results.iter().flat_map(Outcome::faults).collect()));
         }
-        Ok(Self { created, updated, unchanged, superseded, failed, ..self })
+        let results = self.results;
+        Ok(Self { created, updated, unchanged, superseded, pending, failed, results })
     }
 }
 
@@ -146,9 +154,11 @@ macro_rules! batch {
 }
 
 text_enum! {
-    /// `park` is not available yet.
+    /// What becomes of an item that refers to something unknown by an external id.
     pub enum UnknownReferences {
+        /// It fails
         Fail = "fail",
+        /// It is kept, see `GET /pending-items`, and applied when that arrives
         Park = "park",
     }
 }
@@ -179,6 +189,8 @@ pub struct Batch<D> {
     pub source_system: Option<String>,
     pub atomic: bool,
     pub dry_run: bool,
+    /// Keep what refers to something unknown
+    pub park: bool,
     items: Vec<Value>,
     /// Faults that only the parser could see, by item.
     odd: HashMap<usize, Vec<Fault>>,
@@ -237,14 +249,29 @@ impl<D: Documented> Batch<D> {
             frame.truncate(shape::MOST);
             return Err(Error::invalid(frame));
         }
-        if body["unknown_references"] == "park" {
-            let detail = "items cannot be parked yet; send them with `fail`";
-            return Err(Error::bad_request("not_available", detail));
-        }
         let source_system = body["source_system"].as_str().map(str::to_owned);
         let yes = |name| body[name] == true;
         let (atomic, dry_run) = (yes("atomic"), yes("dry_run"));
-        Ok(Self { source_system, atomic, dry_run, items, odd, documented: PhantomData })
+        let park = body["unknown_references"] == "park";
+        Ok(Self { source_system, atomic, dry_run, park, items, odd, documented: PhantomData })
+    }
+
+    /// Items that have been kept, once more.
+    pub fn of_parked(source_system: &str, items: Vec<Value>) -> Self {
+        Self {
+            source_system: Some(source_system.to_owned()),
+            atomic: false,
+            dry_run: false,
+            park: true,
+            items,
+            odd: HashMap::new(),
+            documented: PhantomData,
+        }
+    }
+
+    /// The item at this place, as it was sent.
+    pub fn item(&self, index: usize) -> &Value {
+        &self.items[index]
     }
 
     /// One item per line. A line that ends early is more likely a lost upload than one bad item,

@@ -1,0 +1,2 @@
+drop table pending_references;
+drop table pending_items;

@@ -1,0 +1,92 @@
+//! Items of a batch that are kept until what they refer to arrives, and then carried out as if they
+//! came once more.
+
+use std::marker::PhantomData;
+
+use futures_util::future::LocalBoxFuture;
+use platform::batch::{Batch, Documented, Outcomes};
+use platform::{Result, Tx};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+use uuid::Uuid;
+
+use super::Caller;
+use super::hooks::{Lot, Parked, Parking};
+use super::import::{Imported, import};
+use super::reference::{Missing, Resolved};
+
+/// Carries out items that have been kept, once more.
+pub fn again<'a, R>(
+    tx: &'a mut Tx,
+    caller: &'a Caller,
+    source_system: &'a str,
+    items: Vec<Value>,
+) -> LocalBoxFuture<'a, Result<Outcomes>>
+where
+    R: Imported,
+    R::Item: ToSchema + 'static,
+{
+    Box::pin(async move {
+        let batch = Batch::<Again<R::Item>>::of_parked(source_system, items);
+        import::<R, _>(tx, caller, &batch).await
+    })
+}
+
+/// A batch that nobody sends.
+#[allow(dead_code, reason = "only its type is of use")]
+struct Again<T>(PhantomData<T>);
+
+impl<T: ToSchema> PartialSchema for Again<T> {
+    fn schema() -> RefOr<Schema> {
+        T::schema()
+    }
+}
+
+impl<T: ToSchema> ToSchema for Again<T> {}
+
+impl<T: DeserializeOwned + ToSchema + 'static> Documented for Again<T> {
+    type Item = T;
+}
+
+pub(crate) fn external_ids<'a>(items: impl Iterator<Item = &'a Value>) -> Vec<String> {
+    items.filter_map(|it| it["external_id"].as_str()).map(str::to_owned).collect()
+}
+
+/// Items that are to be kept, because what they refer to is not there yet.
+pub(crate) struct Waiting {
+    /// Nothing when they fail
+    pub parking: Option<&'static Parking>,
+    /// Place, id that it would have got, external id
+    pub items: Vec<(usize, Uuid, String, Vec<Missing>)>,
+}
+
+impl Waiting {
+    /// It waits if nothing else is wrong with it.
+    pub fn takes(&self, of: &Resolved) -> bool {
+        let all = of.faults.len() == of.missing.len() && !of.missing.is_empty();
+        let arrives = |parking: &Parking| of.missing.iter().all(|it| (parking.arrives)(it.of));
+        all && self.parking.is_some_and(arrives)
+    }
+
+    pub fn named(&self, id: Uuid) -> Option<&str> {
+        self.items.iter().find(|it| it.1 == id).map(|it| it.2.as_str())
+    }
+
+    pub async fn park<D: Documented>(
+        self,
+        tx: &mut Tx,
+        lot: Lot<'_>,
+        batch: &Batch<D>,
+        outcomes: &mut Outcomes,
+    ) -> Result<()> {
+        let Some(parking) = self.parking.filter(|_| !self.items.is_empty()) else { return Ok(()) };
+        let mut parked = vec![];
+        for (index, _, external_id, missing) in self.items {
+            outcomes.pending(index);
+            parked.push(Parked { external_id, item: batch.item(index).clone(), missing });
+        }
+        (parking.park)(tx, lot, parked).await
+    }
+}

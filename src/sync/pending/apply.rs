@@ -1,0 +1,259 @@
+//! How items come to wait, and what happens when that for which they wait arrives. All of it takes
+//! place in the transaction of the batch that brings it; a job does the same for what came by
+//! other ways, or at the same moment.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use auth::hooks::{Lot, Parked, Parking};
+use auth::reference::Wanted;
+use auth::{Caller, directory};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use futures_util::future::LocalBoxFuture;
+use platform::batch::Status;
+use platform::{Error, Result, Timestamp, Tx};
+use schema::{pending_items, pending_references};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::entries::Entry;
+
+/// Most items that are applied at the end of a batch; the rest follows with the job.
+const AT_ONCE: i64 = 2000;
+
+/// Most references that a run of the job looks up.
+const LOOKED_UP: i64 = 20_000;
+
+/// What `auth` calls for batches.
+pub const PARKING: Parking = Parking {
+    arrives: |kind| Entry::named(kind).is_some(),
+    superseded: |tx, lot, keys| Box::pin(give_up(tx, lot, keys)),
+    park: |tx, lot, items| Box::pin(park(tx, lot, items)),
+    arrived: |tx, lot, keys| Box::pin(arrived(tx, lot, keys)),
+};
+
+/// Newer items are here.
+async fn give_up(tx: &mut Tx, lot: Lot<'_>, external_ids: &[String]) -> Result<()> {
+    let known = pending_items::table
+        .filter(pending_items::source_system.eq(lot.source_system))
+        .filter(pending_items::type_.eq(lot.kind))
+        .filter(pending_items::external_id.eq_any(external_ids))
+        .order(pending_items::id)
+        .select(pending_items::id)
+        .for_update();
+    let known: Vec<Uuid> = known.load(tx.conn()).await?;
+    if known.is_empty() {
+        return Ok(());
+    }
+    let references = pending_references::item_id.eq_any(&known);
+    diesel::delete(pending_references::table.filter(references)).execute(tx.conn()).await?;
+    let items = pending_items::table.filter(pending_items::id.eq_any(&known));
+    diesel::delete(items).execute(tx.conn()).await?;
+    Ok(())
+}
+
+async fn park(tx: &mut Tx, lot: Lot<'_>, items: Vec<Parked>) -> Result<()> {
+    let (now, by) = (tx.now, tx.actor);
+    for items in items.chunks(1000) {
+        let ids: Vec<Uuid> = items.iter().map(|_| Uuid::now_v7()).collect();
+        let row = |(id, it): (&Uuid, &Parked)| row(*id, lot, it, None, (by, now));
+        let rows: Vec<_> = ids.iter().zip(items).map(row).collect();
+        diesel::insert_into(pending_items::table).values(rows).execute(tx.conn()).await?;
+        let references = ids.iter().zip(items).flat_map(|(id, it)| {
+            // The same customer may be named twice.
+            let each: HashSet<_> = it.missing.iter().collect();
+            each.into_iter().map(|missing| {
+                (
+                    pending_references::item_id.eq(*id),
+                    pending_references::type_.eq(missing.of),
+                    pending_references::source_system.eq(missing.source_system.clone()),
+                    pending_references::external_id.eq(missing.external_id.clone()),
+                )
+            })
+        });
+        let references: Vec<_> = references.collect();
+        diesel::insert_into(pending_references::table)
+            .values(references)
+            .execute(tx.conn())
+            .await?;
+    }
+    Ok(())
+}
+
+/// What a row of `pending_items` is made of.
+#[derive(Insertable)]
+#[diesel(table_name = pending_items, treat_none_as_default_value = false)]
+struct Kept {
+    id: Uuid,
+    source_system: String,
+    type_: String,
+    external_id: String,
+    item: Value,
+    problem: Option<Value>,
+    parked_by: Uuid,
+    parked_at: Timestamp,
+}
+
+fn row(
+    id: Uuid,
+    lot: Lot<'_>,
+    it: &Parked,
+    problem: Option<Value>,
+    (parked_by, parked_at): (Uuid, Timestamp),
+) -> Kept {
+    Kept {
+        id,
+        source_system: lot.source_system.to_owned(),
+        type_: lot.kind.to_owned(),
+        external_id: it.external_id.clone(),
+        item: it.item.clone(),
+        problem,
+        parked_by,
+        parked_at,
+    }
+}
+
+/// These rows are there now: what waited for nothing else is applied.
+async fn arrived(tx: &mut Tx, lot: Lot<'_>, external_ids: &[String]) -> Result<()> {
+    let met = pending_references::table
+        .filter(pending_references::type_.eq(lot.kind))
+        .filter(pending_references::source_system.eq(lot.source_system))
+        .filter(pending_references::external_id.eq_any(external_ids));
+    let met = diesel::delete(met).returning(pending_references::item_id);
+    let waited: Vec<Uuid> = met.get_results(tx.conn()).await?;
+    if waited.is_empty() {
+        return Ok(());
+    }
+    apply(tx, Some(waited)).await.map(drop)
+}
+
+#[derive(QueryableByName)]
+struct Ready {
+    #[diesel(sql_type = Text)]
+    source_system: String,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Text)]
+    external_id: String,
+    #[diesel(sql_type = diesel::sql_types::Json)]
+    item: Value,
+    #[diesel(sql_type = SqlUuid)]
+    parked_by: Uuid,
+    #[diesel(sql_type = diesel::sql_types::Timestamptz)]
+    parked_at: Timestamp,
+}
+
+/// Items that wait for nothing any more, of these or of all.
+const READY: &str = "select source_system, type as kind, external_id, item, parked_by, parked_at \
+    from pending_items it where ($1::uuid[] is null or id = any($1)) and problem is null \
+    and not exists (select from pending_references r where r.item_id = it.id) \
+    order by parked_at, id limit $2";
+
+/// Applies what is ready, with the rights of who sent it. That brings something itself, for which
+/// others may wait: so it goes on until nothing is left. Answers how many items were taken up.
+async fn apply(tx: &mut Tx, ids: Option<Vec<Uuid>>) -> Result<u64> {
+    let ready = diesel::sql_query(READY).bind::<Nullable<Array<SqlUuid>>, _>(ids);
+    let ready: Vec<Ready> = ready.bind::<BigInt, _>(AT_ONCE).load(tx.conn()).await?;
+    let count = ready.len() as u64;
+    let mut lots: BTreeMap<(Uuid, String, String), Vec<Ready>> = BTreeMap::new();
+    for it in ready {
+        let key = (it.parked_by, it.kind.clone(), it.source_system.clone());
+        lots.entry(key).or_default().push(it);
+    }
+    let actor = tx.actor;
+    for ((by, kind, source_system), items) in lots {
+        let Some(entry) = Entry::named(&kind) else { continue };
+        let today = tx.today;
+        let person = directory::read(tx.conn(), by, today).await?.1;
+        let lot = Lot { kind: entry.name, source_system: &source_system };
+        let caller = person.map(Caller::of);
+        let may = |it: &Caller| entry.importers.iter().any(|role| it.is(*role));
+        tx.actor = by;
+        let done = match caller.filter(may) {
+            None => refuse(tx, lot, &items).await,
+            Some(caller) => take(tx, &caller, entry, lot, &items).await,
+        };
+        tx.actor = actor;
+        done?;
+    }
+    Ok(count)
+}
+
+/// Whoever sent them may not do it any more.
+async fn refuse(tx: &mut Tx, lot: Lot<'_>, items: &[Ready]) -> Result<()> {
+    let problem = serde_json::to_value(Error::forbidden().problem()).map_err(Error::internal)?;
+    let ids: Vec<&str> = items.iter().map(|it| it.external_id.as_str()).collect();
+    let rows = pending_items::table
+        .filter(pending_items::source_system.eq(lot.source_system))
+        .filter(pending_items::type_.eq(lot.kind))
+        .filter(pending_items::external_id.eq_any(ids));
+    let refused = pending_items::problem.eq(Some(problem));
+    diesel::update(rows).set(refused).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// As if they came once more: what is taken is no longer kept, what waits for something else is
+/// kept again, and what fails is kept with the reason.
+fn take<'a>(
+    tx: &'a mut Tx,
+    caller: &'a Caller,
+    entry: &'static Entry,
+    lot: Lot<'a>,
+    items: &'a [Ready],
+) -> LocalBoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let sent = items.iter().map(|it| it.item.clone()).collect();
+        let outcomes = (entry.import)(tx, caller, lot.source_system, sent).await?;
+        let failed = outcomes.results.iter().filter(|it| it.status == Status::Failed);
+        let failed = failed.filter_map(|it| Some((items.get(it.index)?, it.problem.as_ref()?)));
+        let mut rows = vec![];
+        for (it, problem) in failed {
+            let problem = Some(serde_json::to_value(problem).map_err(Error::internal)?);
+            let (external_id, item) = (it.external_id.clone(), it.item.clone());
+            let parked = Parked { external_id, item, missing: vec![] };
+            let since = (it.parked_by, it.parked_at);
+            rows.push(row(Uuid::now_v7(), lot, &parked, problem, since));
+        }
+        diesel::insert_into(pending_items::table).values(rows).execute(tx.conn()).await?;
+        Ok(())
+    })
+}
+
+/// A job: looks whether something has arrived by another way than a batch, such as by hand.
+pub async fn retry(tx: &mut Tx) -> Result<u64> {
+    type Key = (Uuid, String, String, String);
+    let awaited = pending_references::table
+        .inner_join(pending_items::table)
+        .select((
+            pending_items::parked_by,
+            pending_references::type_,
+            pending_references::source_system,
+            pending_references::external_id,
+        ))
+        .distinct()
+        .limit(LOOKED_UP);
+    let awaited: Vec<Key> = awaited.load(tx.conn()).await?;
+    let mut wanted: HashMap<(Uuid, String), Wanted> = HashMap::new();
+    for (by, kind, source_system, external_id) in awaited {
+        wanted.entry((by, kind)).or_default().external.insert((source_system, external_id));
+    }
+    let today = tx.today;
+    for ((by, kind), wanted) in wanted {
+        let person = directory::read(tx.conn(), by, today).await?.1;
+        let (Some(person), Some(entry)) = (person, Entry::named(&kind)) else { continue };
+        let found = (entry.find)(tx.conn(), &Caller::of(person), &wanted).await?;
+        let mut here: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for key in wanted.external.iter().filter(|it| found.named(it).is_some()) {
+            here.entry(&key.0).or_default().push(&key.1);
+        }
+        for (source_system, external_ids) in here {
+            let met = pending_references::table
+                .filter(pending_references::type_.eq(&kind))
+                .filter(pending_references::source_system.eq(source_system))
+                .filter(pending_references::external_id.eq_any(external_ids));
+            diesel::delete(met).execute(tx.conn()).await?;
+        }
+    }
+    apply(tx, None).await
+}

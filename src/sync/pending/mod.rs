@@ -1,0 +1,217 @@
+//! Items of batches that wait for what they refer to, 待处理数据 (S53, S55): whose reference is not
+//! there yet is kept and applied when it arrives, so that the order of batches does not matter.
+
+mod apply;
+mod entries;
+
+use actix_web::{delete, get};
+use auth::{Caller, Can, Refers, Role};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Jsonb};
+use diesel_async::RunQueryDsl;
+use platform::error::Problem;
+use platform::{
+    Conn, Db, Embedded, Error, FixedSql, List, PageQuery, Path, Problems, Reply, Result, Timestamp,
+    Tx, Write, fixed_sql, page,
+};
+use schema::{pending_items, pending_references};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use crate::ReadPending;
+
+pub use apply::{PARKING, retry};
+
+/// An item that waits
+#[derive(Debug, Serialize, ToSchema, HasQuery)]
+pub struct PendingItem {
+    pub id: Uuid,
+    pub source_system: String,
+    #[serde(rename = "type")]
+    #[diesel(column_name = "type_")]
+    #[schema(example = "order")]
+    pub kind: String,
+    pub external_id: String,
+    /// As it was sent
+    #[schema(value_type = Object)]
+    pub item: Value,
+    /// Why it could not be applied although everything was there; send it again, or give it up
+    #[schema(value_type = Option<Problem>)]
+    pub problem: Option<Value>,
+    /// Who sent it, and with whose rights it will be applied
+    pub parked_by: Uuid,
+    /// Since when it waits
+    #[serde(rename = "since")]
+    pub parked_at: Timestamp,
+    #[schema(value_type = Vec<PendingReference>)]
+    #[diesel(select_expression = waits_for(), select_expression_type = FixedSql<Jsonb>)]
+    pub waits_for: Embedded<Vec<PendingReference>>,
+    /// It waits for something that waits for it: it will not be applied by itself
+    #[diesel(select_expression = in_circle(), select_expression_type = FixedSql<Bool>)]
+    pub circular: bool,
+}
+
+/// Something that has not arrived yet
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct PendingReference {
+    #[serde(rename = "type")]
+    #[schema(example = "customer")]
+    pub kind: String,
+    pub source_system: String,
+    pub external_id: String,
+}
+
+fn waits_for() -> FixedSql<Jsonb> {
+    fixed_sql(
+        "(select coalesce(jsonb_agg(jsonb_build_object('type', r.type, 'source_system', \
+         r.source_system, 'external_id', r.external_id) \
+         order by r.type, r.source_system, r.external_id), '[]'::jsonb) \
+         from pending_references r where r.item_id = pending_items.id)",
+    )
+}
+
+fn in_circle() -> FixedSql<Bool> {
+    fixed_sql(
+        "(with recursive behind as ( \
+             select p.id from pending_references r join pending_items p on p.type = r.type \
+             and p.source_system = r.source_system and p.external_id = r.external_id \
+             where r.item_id = pending_items.id \
+             union \
+             select p.id from behind join pending_references r on r.item_id = behind.id \
+             join pending_items p on p.type = r.type \
+             and p.source_system = r.source_system and p.external_id = r.external_id \
+         ) select exists (select from behind where behind.id = pending_items.id))",
+    )
+}
+
+page! {
+    /// A page of items that wait
+    PendingItemPage of PendingItem
+}
+
+/// Which items that wait.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PendingFilter {
+    #[serde(rename = "type")]
+    #[param(min_length = 1, max_length = 40)]
+    kind: Option<String>,
+    #[param(min_length = 1, max_length = 40)]
+    source_system: Option<String>,
+    #[param(min_length = 1, max_length = 200)]
+    external_id: Option<String>,
+}
+
+impl Refers for PendingFilter {}
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_pending_items).service(read_pending_item).service(delete_pending_item);
+}
+
+/// List what waits for what
+///
+/// Items of batches with `unknown_references: park`, the oldest first. A program sees those of its
+/// own system.
+#[utoipa::path(
+    tag = "sync",
+    params(PendingFilter, PageQuery),
+    responses((status = 200, description = "A page of items", body = PendingItemPage), Problems),
+)]
+#[get("/pending-items")]
+async fn list_pending_items(
+    caller: Can<ReadPending>,
+    list: List<PendingFilter>,
+    db: Db,
+) -> Result<PendingItemPage> {
+    PendingItem::list(&mut *db.conn().await?, &caller, &list).await
+}
+
+/// Read an item that waits
+#[utoipa::path(
+    tag = "sync",
+    responses((status = 200, description = "The item", body = PendingItem), Problems),
+)]
+#[get("/pending-items/{id}")]
+async fn read_pending_item(
+    caller: Can<ReadPending>,
+    id: Path<Uuid>,
+    db: Db,
+) -> Result<actix_web::web::Json<PendingItem>> {
+    PendingItem::find(&mut *db.conn().await?, &caller, *id).await.map(actix_web::web::Json)
+}
+
+/// Give an item up
+///
+/// It will not be applied. It never changes while it waits, so that no `If-Match` is needed.
+#[utoipa::path(
+    tag = "sync",
+    responses((status = 204, description = "It is gone"), Problems),
+)]
+#[delete("/pending-items/{id}")]
+async fn delete_pending_item(
+    caller: Can<ReadPending>,
+    id: Path<Uuid>,
+    write: Write,
+) -> Result<Reply> {
+    write.delete(async move |tx| PendingItem::give_up(tx, &caller, *id).await).await
+}
+
+/// A program sees what its own system has sent.
+fn visible_to(caller: &Caller) -> pending_items::BoxedQuery<'_, Pg> {
+    let query = pending_items::table.into_boxed();
+    match caller.source_system() {
+        Some(own) if caller.is_machine() && !caller.is(Role::Admin) => {
+            query.filter(pending_items::source_system.eq(own))
+        }
+        _ => query,
+    }
+}
+
+impl PendingItem {
+    async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<PendingFilter>,
+    ) -> Result<PendingItemPage> {
+        use pending_items::{id, parked_at};
+        let filter = list.as_sent();
+        let matching = || {
+            let mut query = visible_to(caller);
+            if let Some(kind) = &filter.kind {
+                query = query.filter(pending_items::type_.eq(kind));
+            }
+            if let Some(system) = &filter.source_system {
+                query = query.filter(pending_items::source_system.eq(system));
+            }
+            if let Some(external_id) = &filter.external_id {
+                query = query.filter(pending_items::external_id.eq(external_id));
+            }
+            query
+        };
+        let total =
+            if list.counted { Some(matching().count().get_result(conn).await?) } else { None };
+        let rows = matching().filter(list.after::<Timestamp, _, _>(parked_at, id)?);
+        let rows = rows.order((parked_at, id)).limit(list.fetch()).select(Self::as_select());
+        list.page(rows.load(conn).await?, total, |it: &Self| (it.parked_at, it.id))
+    }
+
+    async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = visible_to(caller).filter(pending_items::id.eq(id)).select(Self::as_select());
+        Ok(row.first(conn).await?)
+    }
+
+    async fn give_up(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<()> {
+        let item = Self::find(tx.conn(), caller, id).await?;
+        let references = pending_references::table.filter(pending_references::item_id.eq(item.id));
+        diesel::delete(references).execute(tx.conn()).await?;
+        // It may have been applied since.
+        match diesel::delete(pending_items::table.find(item.id)).execute(tx.conn()).await? {
+            0 => Err(Error::not_found()),
+            _ => Ok(()),
+        }
+    }
+}
