@@ -25,6 +25,7 @@ use platform::jobs::Job;
 use platform::secret::Cipher;
 use platform::{Clock, Db, Error, Result, Seal, Tx};
 use surveys::public::Limiter;
+use sync::webhook::{Courier, Outbound};
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 use visits::{ReadVisits, visit::Visit};
@@ -113,6 +114,11 @@ pub const JOBS: &[Job] = &[
         name: "pending_items",
         every: Duration::from_secs(5),
         run: |tx| Box::pin(sync::pending::retry(tx)),
+    },
+    Job {
+        name: "webhook_deliveries",
+        every: Duration::from_hours(1),
+        run: |tx| Box::pin(sync::webhook::forget_old(tx)),
     },
     Job {
         name: "complaint_deadlines",
@@ -232,6 +238,8 @@ pub struct Settings {
     pub trust_proxy: bool,
     /// Where the bytes of files lie; in memory unless told
     pub attachments: attachments::Store,
+    /// Webhooks may go to this machine itself
+    pub webhook_loopback: bool,
 }
 
 /// What the handlers share, made once per process.
@@ -244,6 +252,7 @@ pub struct Service {
     seal: Seal,
     epoch: Epoch,
     limiter: Limiter,
+    out: Outbound,
     settings: Settings,
 }
 
@@ -259,11 +268,12 @@ impl Service {
         let seal = Seal::load(&mut conn, cipher.as_ref()).await?;
         let epoch = Epoch::load(&mut conn).await?;
         drop(conn);
+        let out = Outbound { cipher: cipher.clone(), loopback: settings.webhook_loopback };
         let tokens = Tokens::load(db.clone(), cipher, clock.now()).await?;
         let directory = Directory::new(db.clone(), clock.clone());
         directory.poll().await?;
         let limiter = Limiter::default();
-        Ok(Self { db, clock, tokens, directory, seal, epoch, limiter, settings })
+        Ok(Self { db, clock, tokens, directory, seal, epoch, limiter, out, settings })
     }
 
     /// Makes the user `admin` if there is nobody yet. Answers the password that was made up.
@@ -293,6 +303,12 @@ impl Service {
     /// The bytes of files, for what works without a request.
     pub fn attachments(&self) -> attachments::Store {
         self.settings.attachments.clone()
+    }
+
+    /// What brings events to webhooks, with connections of its own.
+    pub fn courier(&self, db: Db) -> Result<Courier> {
+        let (clock, directory) = (self.clock.clone(), self.directory.clone());
+        Courier::new(db, clock, directory, self.epoch, self.out.clone())
     }
 
     /// The same service on another pool.
@@ -327,6 +343,7 @@ impl Service {
             .app_data(Data::new(self.directory.clone()))
             .app_data(Data::new(self.seal.clone()))
             .app_data(Data::new(self.epoch))
+            .app_data(Data::new(self.out.clone()))
             .app_data(Data::new(self.settings.attachments.clone()))
             .app_data(Data::new(self.limiter.clone()))
             .app_data(Data::new(TrustProxy(self.settings.trust_proxy)))

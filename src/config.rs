@@ -82,6 +82,9 @@ pub struct Serve {
     /// Believe X-Forwarded-For, because a proxy of yours sets it
     #[arg(long, env = "SALESBOOK_TRUST_PROXY", value_parser = BoolishValueParser::new())]
     pub trust_proxy: bool,
+    /// Allow webhooks to this machine itself, also without TLS: for tests
+    #[arg(long, env = "SALESBOOK_WEBHOOK_LOOPBACK", value_parser = BoolishValueParser::new())]
+    pub webhook_loopback: bool,
     /// What to log: a level, or one per module as in `info,salesbook=debug`
     #[arg(long, env = "SALESBOOK_LOG", default_value = "info")]
     pub log: String,

@@ -1,12 +1,14 @@
 //! Running the service: where its data is, how it starts, and how it stops.
 
 use std::net::TcpListener;
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::HttpServer;
 use actix_web::http::KeepAlive;
 use platform::{Clock, Db};
 use private_pg::{Options, Server};
+use sync::webhook::Courier;
 use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
 
@@ -23,6 +25,9 @@ const IN_ALL: usize = 80;
 
 /// For jobs, the directory and the start.
 const OWN_POOL: usize = 4;
+
+/// For what is sent to webhooks.
+const COURIER_POOL: usize = 3;
 
 /// How long a start waits for a database that is down.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -104,6 +109,7 @@ pub async fn serve(
         secret: options.database.secret.clone(),
         cors_origins: options.cors_origins.clone(),
         trust_proxy: options.trust_proxy,
+        webhook_loopback: options.webhook_loopback,
     };
     let db = Db::new(&home.url, OWN_POOL);
     let service = Service::start(db, Clock::default(), settings).await.map_err(|it| why(&it))?;
@@ -112,7 +118,7 @@ pub async fn serve(
     }
     service.check_search().await;
     let address = listener.local_addr()?;
-    background(&service);
+    background(&service, service.courier(Db::new(&home.url, COURIER_POOL)).map_err(|it| why(&it))?);
     let workers = options.workers.map_or_else(std::thread::available_parallelism, |n| {
         std::num::NonZero::new(n).ok_or(std::io::ErrorKind::InvalidInput.into())
     })?;
@@ -135,9 +141,10 @@ pub async fn serve(
     Ok(())
 }
 
-/// The directory's poller, the jobs and what cleans the store of files, on a thread of their own: their futures stay where they
-/// are, and no busy worker keeps them waiting.
-fn background(service: &Service) {
+/// The directory's poller, the jobs, what cleans the store of files and what brings events to
+/// webhooks, on a thread of their own: their futures stay where they are, and no busy worker keeps
+/// them waiting.
+fn background(service: &Service, courier: Courier) {
     let (directory, db, clock) =
         (service.directory.clone(), service.db.clone(), service.clock.clone());
     let store = service.attachments();
@@ -148,6 +155,7 @@ fn background(service: &Service) {
         local.spawn_local(directory.watch());
         local.spawn_local(operations::watch(db.clone()));
         local.spawn_local(attachments::attachment::watch(db.clone(), store));
+        local.spawn_local(Rc::new(courier).run());
         local.spawn_local(platform::jobs::run(db, clock, JOBS));
         runtime.block_on(local);
     });

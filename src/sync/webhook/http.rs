@@ -1,0 +1,162 @@
+//! The operations on webhooks.
+
+use actix_web::web::Data;
+use actix_web::{delete, get, patch, post};
+use auth::Can;
+use platform::changes::{self, HistoryPage};
+use platform::feed::Epoch;
+use platform::{
+    Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Patch, Path, Problems, Reply, Result,
+    Tagged, Write,
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::{NewWebhook, Outbound, Webhook, WebhookChanges, WebhookPage, WebhookSecret};
+use crate::ManageWebhooks;
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_webhooks)
+        .service(create_webhook)
+        .service(read_webhook)
+        .service(update_webhook)
+        .service(delete_webhook)
+        .service(rotate_webhook_secret)
+        .service(list_webhook_history);
+}
+
+/// List webhooks
+///
+/// Your own; an admin sees all.
+#[utoipa::path(
+    tag = "sync",
+    params(PageQuery),
+    responses((status = 200, description = "A page of webhooks", body = WebhookPage), Problems),
+)]
+#[get("/webhooks")]
+async fn list_webhooks(
+    caller: Can<ManageWebhooks>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<WebhookPage> {
+    Webhook::list(&mut *db.conn().await?, &caller, &list).await
+}
+
+/// Be told of changes
+///
+/// From now on every event of these types that you may see is sent to the address, as
+/// `GET /changes` shows it: by POST, with `webhook-id` (the `event_id`), `webhook-timestamp` and
+/// `webhook-signature` of Standard Webhooks. A 2xx within 10 seconds takes it; else it comes again
+/// for three days, ever later, and later events of the same resource wait. An event may come twice.
+/// When what you may see changes, take a snapshot. The answer holds the secret: it is shown once
+/// and cannot be read again, so an `Idempotency-Key` has no effect here.
+#[utoipa::path(
+    tag = "sync",
+    request_body = NewWebhook,
+    responses((status = 201, description = "The webhook with its secret", body = WebhookSecret), Problems),
+)]
+#[post("/webhooks")]
+async fn create_webhook(
+    caller: Can<ManageWebhooks>,
+    new: Json<NewWebhook>,
+    out: Data<Outbound>,
+    epoch: Data<Epoch>,
+    write: Write,
+) -> Result<Reply> {
+    write
+        .create_secret(async move |tx| Webhook::create(tx, &caller, &new, &out, epoch.0).await)
+        .await
+}
+
+/// Read a webhook
+#[utoipa::path(
+    tag = "sync",
+    responses((status = 200, description = "The webhook", body = Webhook), Problems),
+)]
+#[get("/webhooks/{id}")]
+async fn read_webhook(
+    caller: Can<ManageWebhooks>,
+    id: Path<Uuid>,
+    db: Db,
+) -> Result<Tagged<Webhook>> {
+    Ok(Tagged(Webhook::find(&mut *db.conn().await?, &caller, *id).await?))
+}
+
+/// Change a webhook
+///
+/// Another address gets what the one before has not taken.
+#[utoipa::path(
+    tag = "sync",
+    request_body(content = WebhookChanges, content_type = "application/merge-patch+json"),
+    responses((status = 200, description = "The webhook", body = Webhook), Problems),
+)]
+#[patch("/webhooks/{id}")]
+async fn update_webhook(
+    caller: Can<ManageWebhooks>,
+    id: Path<Uuid>,
+    based_on: IfMatch,
+    changes: Patch<WebhookChanges>,
+    out: Data<Outbound>,
+    write: Write,
+) -> Result<Reply> {
+    let work =
+        async move |tx: &mut _| Webhook::update(tx, &caller, *id, based_on, (&changes, &out)).await;
+    write.update(work).await
+}
+
+/// Delete a webhook
+///
+/// With its log; what has not been taken is not sent any more.
+#[utoipa::path(
+    tag = "sync",
+    responses((status = 204, description = "It is gone"), Problems),
+)]
+#[delete("/webhooks/{id}")]
+async fn delete_webhook(
+    caller: Can<ManageWebhooks>,
+    id: Path<Uuid>,
+    based_on: IfMatch,
+    write: Write,
+) -> Result<Reply> {
+    write.delete(async move |tx| Webhook::delete(tx, &caller, *id, based_on).await).await
+}
+
+/// Give a webhook a new secret
+///
+/// For 24 hours events are signed with both. The answer holds the new secret, once.
+#[utoipa::path(
+    tag = "sync",
+    responses((status = 200, description = "The webhook with its secret", body = WebhookSecret), Problems),
+)]
+#[post("/webhooks/{id}/rotate-secret")]
+async fn rotate_webhook_secret(
+    caller: Can<ManageWebhooks>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    out: Data<Outbound>,
+    write: Write,
+) -> Result<Reply> {
+    write
+        .update_secret(async move |tx| Webhook::rotate(tx, &caller, *id, based_on, &out).await)
+        .await
+}
+
+/// What happened to a webhook
+///
+/// Latest first, each change with the values before and after.
+#[utoipa::path(
+    tag = "sync",
+    params(PageQuery),
+    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+)]
+#[get("/webhooks/{id}/history")]
+async fn list_webhook_history(
+    caller: Can<ManageWebhooks>,
+    id: Path<Uuid>,
+    list: List<NoFilter>,
+    db: Db,
+) -> Result<HistoryPage> {
+    let mut conn = db.conn().await?;
+    let webhook = Webhook::find(&mut conn, &caller, *id).await?;
+    changes::history(&mut conn, &webhook, &list).await
+}

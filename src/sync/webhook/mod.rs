@@ -1,0 +1,130 @@
+//! Who is told of changes as they happen, 推送订阅: the same events as in the feed, sent to an
+//! address, signed after Standard Webhooks, in order for each resource, until they are taken.
+
+pub mod address;
+pub mod courier;
+mod db;
+pub mod delivery;
+pub mod http;
+mod queue;
+mod secret;
+mod send;
+
+use std::ops::{Deref, DerefMut};
+
+use diesel::prelude::*;
+use platform::{Error, Fault, Result, Timestamp, page, resource, sent, set};
+use schema::webhooks;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+pub use courier::Courier;
+pub use delivery::forget_old;
+pub use secret::Outbound;
+
+/// Most webhooks of a company.
+const MOST: i64 = 100;
+
+/// A webhook, 推送订阅
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct Webhook {
+    pub id: Uuid,
+    pub version: i64,
+    /// Where the events go, by POST
+    #[schema(example = "https://erp.example.com/salesbook")]
+    pub url: String,
+    pub description: Option<String>,
+    /// The types of the feed that it is told; none means all
+    pub types: Vec<String>,
+    /// Nothing is sent while it is not; afterwards it goes on where it was
+    pub active: bool,
+    /// It is told what this person or program may see
+    pub owner_id: Uuid,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+resource! { Webhook: "webhook" at "/api/v1/webhooks", seen by |_it| vec![] }
+
+/// A webhook with its secret, which is shown this once
+#[derive(Serialize, ToSchema)]
+pub struct WebhookSecret {
+    #[serde(flatten)]
+    webhook: Webhook,
+    /// For the signature of each event
+    #[schema(example = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDH7JQwAABbx8=")]
+    secret: String,
+}
+
+resource! { WebhookSecret: "webhook" at "/api/v1/webhooks", seen by |_it| vec![] }
+
+impl Deref for WebhookSecret {
+    type Target = Webhook;
+
+    fn deref(&self) -> &Webhook {
+        &self.webhook
+    }
+}
+
+impl DerefMut for WebhookSecret {
+    fn deref_mut(&mut self) -> &mut Webhook {
+        &mut self.webhook
+    }
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({ "url": "https://erp.example.com/salesbook", "types": ["customer"] }))]
+pub struct NewWebhook {
+    /// https, and an address of the internet
+    #[schema(min_length = 1, max_length = 2000, example = "https://erp.example.com/salesbook")]
+    url: String,
+    #[schema(min_length = 1, max_length = 500)]
+    description: Option<String>,
+    /// All unless told
+    #[serde(default)]
+    #[schema(max_items = 50, nullable = false)]
+    types: Vec<String>,
+}
+
+/// A merge patch: absent fields stay as they are, null clears.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+#[schema(example = json!({ "active": false }))]
+pub struct WebhookChanges {
+    #[schema(min_length = 1, max_length = 2000, nullable = false)]
+    url: Option<String>,
+    #[serde(deserialize_with = "sent")]
+    #[schema(min_length = 1, max_length = 500)]
+    description: Option<Option<String>>,
+    #[schema(max_items = 50, nullable = false)]
+    types: Option<Vec<String>>,
+    #[schema(nullable = false)]
+    active: Option<bool>,
+}
+
+page! {
+    /// A page of webhooks
+    WebhookPage of Webhook
+}
+
+impl Webhook {
+    fn with(&self, changes: &WebhookChanges) -> Self {
+        let mut after = self.clone();
+        set(&mut after.url, changes.url.as_ref());
+        set(&mut after.description, changes.description.as_ref());
+        set(&mut after.types, changes.types.as_ref());
+        set(&mut after.active, changes.active.as_ref());
+        after
+    }
+
+    fn check(&self, out: &Outbound) -> Result<()> {
+        let mut faults = vec![];
+        if let Err(why) = address::check(&self.url, out.loopback) {
+            faults.push(Fault::new("/url", "address_refused", why));
+        }
+        faults.extend(crate::scope::unknown_type(&self.types));
+        if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
+    }
+}

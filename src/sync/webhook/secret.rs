@@ -1,0 +1,53 @@
+//! How webhooks are signed, as Standard Webhooks asks for it.
+
+use aws_lc_rs::{hmac, rand};
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use platform::secret::{at_rest, in_use};
+use platform::{Cipher, Error, Result, Timestamp};
+use uuid::Uuid;
+
+/// What signs, and where it may go. The app makes it.
+#[derive(Clone, Default)]
+pub struct Outbound {
+    pub cipher: Option<Cipher>,
+    /// Receivers on this machine are allowed: for tests
+    pub loopback: bool,
+}
+
+/// 256 bits that only the receiver and we know.
+pub struct Secret([u8; 32]);
+
+impl Secret {
+    pub fn random() -> Result<Self> {
+        let mut key = [0; 32];
+        rand::fill(&mut key).map_err(|_| Error::internal("no randomness"))?;
+        Ok(Self(key))
+    }
+
+    /// As its receiver is told it, once.
+    pub fn text(&self) -> String {
+        format!("whsec_{}", BASE64.encode(self.0))
+    }
+
+    /// As it is stored.
+    pub fn stored(&self, out: &Outbound, webhook: Uuid) -> Result<Vec<u8>> {
+        at_rest(out.cipher.as_ref(), &name(webhook), &self.0)
+    }
+
+    pub fn open(out: &Outbound, webhook: Uuid, stored: Vec<u8>) -> Result<Self> {
+        let value = in_use(out.cipher.as_ref(), &name(webhook), stored)?;
+        let key = <[u8; 32]>::try_from(value.as_slice());
+        key.map(Self).map_err(|_| Error::internal("a secret of another length"))
+    }
+
+    /// `v1,…`
+    pub fn sign(&self, event: Uuid, at: Timestamp, body: &str) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0);
+        let text = format!("{event}.{}.{body}", at.0.as_second());
+        format!("v1,{}", BASE64.encode(hmac::sign(&key, text.as_bytes())))
+    }
+}
+
+fn name(webhook: Uuid) -> String {
+    format!("webhook {webhook}")
+}
