@@ -128,6 +128,7 @@ async fn every_version_leaves_a_record() {
         ("territories", json!({ "name": "East" })),
         ("contacts", json!({ "customer_id": customer, "name": "王芳" })),
         ("products", json!({ "code": "P", "name": "P", "list_price": "10" })),
+        ("webhooks", json!({ "url": "https://example.com/" })),
         (
             "targets",
             json!({ "owner_type": "company", "period_type": "year",
@@ -226,6 +227,7 @@ async fn every_version_leaves_a_record() {
         "users",
         "visits",
         "write_off_requests",
+        "webhooks",
     ];
     assert_eq!(versioned, known, "write the new one above, too");
     for table in versioned {
@@ -282,14 +284,15 @@ async fn another_reach_needs_another_start() {
 #[actix_web::test]
 async fn after_a_restore_a_copy_is_needed() {
     let mut service = Service::start().await;
-    let feed = service.actor(Role::Erp).await.get("/api/v1/changes").await.expect(200);
+    let reader = service.actor(Role::Erp).await.id;
+    let feed = service.signed_in(reader).get("/api/v1/changes").await.expect(200);
     let url = format!("/api/v1/changes?cursor={}", feed["next_cursor"].as_str().unwrap());
     service.restart().await;
-    service.actor(Role::Erp).await.get(&url).await.expect(200);
+    service.signed_in(reader).get(&url).await.expect(200);
     // What a restored backup looks like: it knows of transactions that have not been yet.
     service.sql("update feed_epoch set xid = xid + 1000000").await;
     service.restart().await;
-    let problem = service.actor(Role::Erp).await.get(&url).await.expect(410);
+    let problem = service.signed_in(reader).get(&url).await.expect(410);
     assert_eq!(problem["code"], "epoch_changed");
 }
 

@@ -153,8 +153,7 @@ async fn a_batch_of_lines_stands_or_falls_with_its_last_one() {
     assert_eq!(pointers(&problem), ["/items/1"]);
     assert_eq!(service.count("territories").await, 2);
     let park = json!({ "items": [], "unknown_references": "park" });
-    let problem = erp.post("/api/v1/territories/batch", park).await.expect(400);
-    assert_eq!(problem["code"], "not_available");
+    assert_eq!(erp.post("/api/v1/territories/batch", park).await.expect(200)["pending"], 0);
     let foreign = json!({ "items": [], "source_system": "crm" });
     let problem = erp.post("/api/v1/territories/batch", foreign).await.expect(403);
     assert_eq!(problem["code"], "foreign_source_system");

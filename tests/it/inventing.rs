@@ -143,12 +143,22 @@ impl Inventor {
                 json!({ "date": format!("2030-02-0{}", n + 1), "kind": "holiday", "name": text });
             keep("holiday", &make("holidays", day).await);
             keep("survey", &make("surveys", crate::surveys::new_survey()).await);
+            let hook = json!({ "url": format!("https://example.com/{n}") });
+            keep("webhook", &make("webhooks", hook).await);
+            let early = json!({ "external_id": format!("early {n}"), "name": text,
+                "customer_external_id": format!("nobody {n}") });
+            let early = json!({ "source_system": "sap", "items": [early],
+                "unknown_references": "park" });
+            let early = admin.post("/api/v1/contacts/batch", early).await.expect(200);
+            assert_eq!(early["pending"], 1, "{early:#}");
             let client = json!({ "name": text, "roles": ["reporter"] });
             keep("api-client", &make("api-clients", client).await);
         }
         crate::receivables::collect(service).await;
         let tasks = service.texts("select id::text from collection_tasks order by id").await;
         known.insert("collection-task", tasks);
+        let waiting = admin.get("/api/v1/pending-items").await.expect(200);
+        waiting["items"].as_array().unwrap().iter().for_each(|it| keep("pending-item", it));
         Self { dice: Dice(seed), known, count: 0 }
     }
 

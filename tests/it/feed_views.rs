@@ -1,0 +1,224 @@
+//! Every type of the feed for every role: what is told from the beginning on and what a copy shows
+//! are the same, also after customers have changed hands.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use salesbook::auth::Role;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::follower::hand_over;
+use crate::harness::{Actor, Service};
+use crate::inventing::Inventor;
+use crate::process::{count, until};
+use crate::surveys;
+
+type Rows = BTreeMap<(String, String), Value>;
+
+/// All that somebody is told from here on, and what is left of it.
+async fn read(actor: &Actor<'_>, mut cursor: String) -> Rows {
+    let mut rows = Rows::new();
+    // What has changed while the copy was made comes again.
+    let all = cursor.is_empty();
+    loop {
+        let url = format!("/api/v1/changes?limit=37{cursor}");
+        let page = actor.get(&url).await.expect(200);
+        for event in page["items"].as_array().unwrap() {
+            let text = |name: &str| event[name].as_str().unwrap().to_owned();
+            let key = (text("type"), text("id"));
+            // The tests' people are not made by the service.
+            if key.0 == "user" {
+                continue;
+            }
+            if matches!(event["op"].as_str(), Some("deleted" | "hidden")) {
+                let gone = rows.remove(&key).is_some();
+                assert!(gone || !all, "it was never there: {event:#}");
+            } else {
+                assert_eq!(event["data"]["version"], event["version"], "{event:#}");
+                let known = rows.insert(key, event["data"].clone()).is_some();
+                assert!(!all || known == (event["op"] == "updated"), "{event:#}");
+            }
+        }
+        cursor = format!("&cursor={}", page["next_cursor"].as_str().unwrap());
+        if page["more"] != true {
+            return rows;
+        }
+    }
+}
+
+async fn copy(actor: &Actor<'_>) -> Rows {
+    let begun = actor.post("/api/v1/changes/snapshot", Value::Null).await.expect(200);
+    read(actor, format!("&cursor={}", begun["cursor"].as_str().unwrap())).await
+}
+
+/// Waits for the feed to get there; other tests' transactions may hold it back.
+async fn agree(actor: &Actor<'_>, who: &str) -> Rows {
+    let start = Instant::now();
+    loop {
+        let (told, there) = (read(actor, String::new()).await, copy(actor).await);
+        if told == there {
+            return there;
+        }
+        if start.elapsed() > Duration::from_secs(15) {
+            let keys: BTreeSet<_> = told.keys().chain(there.keys()).collect();
+            let other = keys.into_iter().filter(|it| told.get(*it) != there.get(*it));
+            let first = |it: &&(String, String)| (told.get(*it), there.get(*it));
+            let other: Vec<_> = other.collect();
+            let shown: Vec<_> = other.iter().map(|it| &it.0).collect();
+            panic!("{who}: {shown:?} differ, such as {:#?}", other.first().map(first));
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// What hangs on a customer, by its type.
+const UNDER: [&str; 13] = [
+    "complaint",
+    "contact",
+    "credit_investigation",
+    "credit_override",
+    "customer",
+    "customer_credit",
+    "opportunity",
+    "order",
+    "shipment",
+    "suggestion",
+    "survey_invitation",
+    "survey_response",
+    "terms_request",
+];
+
+#[actix_web::test]
+async fn what_is_told_is_what_there_is() {
+    let service = Service::start().await;
+    // The many that it comes with say nothing here.
+    service.sql("delete from holidays; delete from changes where type = 'holiday'").await;
+    let admin = service.actor(Role::Admin).await;
+    let controller = service.actor(Role::CreditController).await;
+    let made = Inventor::with_rows(&service, &admin, 1).await;
+    let (users, customers) = (&made.known["user"], &made.known["customer"]);
+    let sellers: Vec<Actor<'_>> =
+        users.iter().map(|id| service.signed_in(id.parse().unwrap())).collect();
+    for id in customers {
+        let path = format!("/api/v1/customers/{id}/credit");
+        controller.patch(&path, 0, json!({ "credit_limit": "1000" })).await.expect(200);
+    }
+    let survey = surveys::open(&admin, surveys::new_survey()).await;
+    for (_, link) in surveys::sample(&admin, &survey, json!({ "size": 4 })).await {
+        service.anonymous().post(&link, surveys::answer(4, 9)).await.expect(200);
+    }
+    let office = service.actor(Role::BackOffice).await;
+    let stranger = service.actor(Role::Salesperson).await;
+    let before = agree(&sellers[0], "the first seller").await;
+    assert_eq!(agree(&stranger, "a stranger").await.keys().filter(|it| under(it)).count(), 0);
+    // The first one's goes to a stranger, the second one's to the pool, the third one's to the first.
+    let to = [Some(&stranger), None, Some(&sellers[0]), Some(&sellers[3])];
+    for (customer, to) in customers.iter().zip(to) {
+        assert_eq!(hand_over(&office, customer, to).await, 200);
+    }
+    let kinds = |rows: &Rows| -> BTreeSet<String> {
+        rows.keys().filter(|it| under(it)).map(|it| it.0.clone()).collect()
+    };
+    let now = agree(&stranger, "the stranger").await;
+    assert_eq!(kinds(&now), UNDER.map(str::to_owned).into(), "all of it comes along");
+    let first = agree(&sellers[0], "the first seller").await;
+    assert_eq!(kinds(&first), kinds(&now), "and that of the third one");
+    for (key, row) in now.iter().filter(|it| under(it.0)) {
+        let was = before.get(key);
+        // Who was credited with an order sees it, whoever the customer's owner is.
+        let credited = matches!(&*key.0, "order" | "shipment");
+        assert!(was.is_some() && first.contains_key(key) == credited, "{key:?} {row:#}");
+    }
+    let left = kinds(&agree(&sellers[2], "the third seller").await);
+    assert_eq!(left, ["order", "shipment"].map(str::to_owned).into());
+    // An order is credited to somebody else: its shipments go with it.
+    let order = &made.known["order"][3];
+    let credit = json!({ "salesperson_id": stranger.id });
+    let path = format!("/api/v1/orders/{order}");
+    let version = admin.get(&path).await.expect(200)["version"].as_i64().unwrap();
+    admin.patch(&path, version, credit).await.expect(200);
+    let shipment = ("shipment".to_owned(), made.known["shipment"][3].clone());
+    assert!(agree(&stranger, "the stranger").await.contains_key(&shipment));
+    for role in Role::ALL {
+        agree(&service.actor(*role).await, role.as_str()).await;
+    }
+    for seller in &sellers {
+        agree(seller, "a seller").await;
+    }
+}
+
+fn under((kind, _): &(String, String)) -> bool {
+    UNDER.contains(&kind.as_str())
+}
+
+/// Somebody records a contact while its customer is handed over: whose it is was read before.
+#[actix_web::test]
+async fn what_is_recorded_meanwhile_goes_with_its_customer() {
+    let service = Service::start().await;
+    let erp = service.client(Role::Erp, "sap").await;
+    let office = service.actor(Role::BackOffice).await;
+    let (anna, boris) =
+        (service.actor(Role::Salesperson).await, service.actor(Role::Salesperson).await);
+    let item = json!({ "external_id": "C", "name": "Lin", "owner_id": anna.id });
+    let told = erp.post("/api/v1/customers/batch", json!({ "items": [item] })).await.expect(200);
+    let customer = told["results"][0]["id"].as_str().unwrap().to_owned();
+    let url = service.url();
+    // The contact comes as far as its row, which nobody may write for a while.
+    let lock = service.sql(
+        "begin; lock table contacts in share row exclusive mode; select pg_sleep(1.5); commit",
+    );
+    let write = async {
+        until(&url, "pg_locks where relation = 'contacts'::regclass and granted").await;
+        let item = json!({ "external_id": "K", "name": "王芳", "customer_external_id": "C" });
+        let contacts = "/api/v1/contacts/batch";
+        let told = erp.post(contacts, json!({ "items": [item] })).await.expect(200);
+        assert_eq!(told["created"], 1, "{told:#}");
+    };
+    let over = async {
+        until(&url, "pg_locks where relation = 'contacts'::regclass and not granted").await;
+        assert_eq!(hand_over(&office, &customer, Some(&boris)).await, 200);
+        let waits = "pg_locks where relation = 'contacts'::regclass and not granted";
+        assert_eq!(count(&url, waits).await, 1, "it still waits");
+    };
+    tokio::join!(lock, write, over);
+    let seen = |rows: &Rows| rows.keys().any(|it| it.0 == "contact");
+    assert!(seen(&agree(&boris, "the new owner").await));
+    assert!(!seen(&agree(&anna, "the one before").await));
+}
+
+/// An order of somebody who was in no team: the team's leader sees it once it is known that they
+/// were in the team on its day, even if they are no longer.
+#[actix_web::test]
+async fn what_a_team_is_told_of_later_enters_its_view() {
+    let service = Service::start().await;
+    let erp = service.client(Role::Erp, "sap").await;
+    let admin = service.actor(Role::Admin).await;
+    let (leader, seller) =
+        (service.actor(Role::SalesManager).await, service.actor(Role::Salesperson).await);
+    let team = json!({ "code": "T", "name": "T" });
+    let team = admin.post("/api/v1/teams", team).await.expect(201);
+    let path = format!("/api/v1/teams/{}/memberships", team["id"].as_str().unwrap());
+    let lead = json!({ "user_id": leader.id, "leads": true });
+    admin.post(&path, lead).await.expect(201);
+    let send = async |kind: &str, item: Value| {
+        let url = format!("/api/v1/{kind}/batch");
+        let told = erp.post(&url, json!({ "items": [item] })).await.expect(200);
+        assert_eq!(told["created"], 1, "{told:#}");
+    };
+    send("customers", json!({ "external_id": "C", "name": "C", "owner_id": admin.id })).await;
+    let lines = json!([{ "quantity": "1", "amount": "10" }]);
+    let order = json!({ "external_id": "O", "customer_external_id": "C", "lines": lines,
+        "order_date": "2026-03-02", "salesperson_id": seller.id });
+    send("orders", order).await;
+    let sent = json!({ "external_id": "S", "order_external_id": "O", "shipped_on": "2026-03-05",
+        "lines": [{ "line_number": 1, "quantity": "1" }] });
+    send("shipments", sent).await;
+    assert_eq!(agree(&leader, "the leader").await.keys().filter(|it| under(it)).count(), 0);
+    let past =
+        json!({ "user_id": seller.id, "valid_from": "2026-01-01", "valid_to": "2026-06-01" });
+    admin.post(&path, past).await.expect(201);
+    let seen = agree(&leader, "the leader").await;
+    let seen: Vec<_> = seen.keys().filter(|it| under(it)).map(|it| it.0.as_str()).collect();
+    assert_eq!(seen, ["order", "shipment"]);
+}

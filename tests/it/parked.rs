@@ -1,0 +1,379 @@
+//! Items of batches that come before what they refer to.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::Method;
+use salesbook::auth::Role;
+use serde_json::{Value, json};
+
+use crate::harness::{Actor, Service};
+use crate::inventing::Dice;
+use crate::process::often;
+
+async fn park(erp: &Actor<'_>, path: &str, items: Vec<Value>) -> Value {
+    let body = json!({ "items": items, "unknown_references": "park" });
+    erp.post(&format!("/api/v1/{path}/batch"), body).await.expect(200)
+}
+
+async fn pending(erp: &Actor<'_>) -> Vec<Value> {
+    let list = erp.get("/api/v1/pending-items?limit=200").await.expect(200);
+    list["items"].as_array().unwrap().clone()
+}
+
+fn order(n: usize, customer: &str) -> Value {
+    json!({ "external_id": format!("O{n}"), "number": format!("N{n}"),
+        "customer_external_id": customer, "order_date": "2026-03-02",
+        "salesperson_external_id": format!("U{}", n % 3),
+        "lines": [{ "product_external_id": format!("P{}", n % 5), "quantity": "1", "amount": "10" }] })
+}
+
+#[actix_web::test]
+async fn what_comes_too_early_waits() {
+    let service = Service::start().await;
+    let erp = service.client(Role::Erp, "sap").await;
+    let item = json!({ "external_id": "O", "number": "O", "customer_external_id": "C",
+        "order_date": "2026-03-02",
+        "lines": [{ "product_external_id": "P", "quantity": "1", "amount": "10" }] });
+    let told = park(&erp, "orders", vec![item.clone()]).await;
+    assert_eq!((&told["pending"], &told["results"][0]["status"]), (&json!(1), &json!("pending")));
+    let waits = pending(&erp).await;
+    let reference =
+        |kind: &str, id: &str| json!({ "type": kind, "source_system": "sap", "external_id": id });
+    assert_eq!(
+        waits[0]["waits_for"],
+        json!([reference("customer", "C"), reference("product", "P")])
+    );
+    assert_eq!((&waits[0]["item"], &waits[0]["circular"]), (&item, &json!(false)));
+    assert_eq!((&waits[0]["type"], &waits[0]["external_id"]), (&json!("order"), &json!("O")));
+    let product = json!({ "external_id": "P", "code": "P", "name": "P", "list_price": "10" });
+    assert_eq!(park(&erp, "products", vec![product]).await["created"], 1);
+    assert_eq!(pending(&erp).await[0]["waits_for"], json!([reference("customer", "C")]));
+    assert_eq!(
+        park(&erp, "customers", vec![json!({ "external_id": "C", "name": "C" })]).await["created"],
+        1
+    );
+    assert_eq!(pending(&erp).await.len(), 0);
+    let orders = erp.get("/api/v1/orders").await.expect(200);
+    assert_eq!(orders["items"][0]["external_id"], "O");
+    let id = orders["items"][0]["id"].as_str().unwrap();
+    let by = format!("select by::text from changes where id = '{id}'");
+    assert_eq!(service.texts(&by).await, [erp.id.to_string()]);
+    // Without the option, and for what no batch brings, it fails as ever.
+    let wrong = json!({ "external_id": "W", "name": "W", "owner_id": uuid::Uuid::nil() });
+    let told = park(&erp, "customers", vec![wrong]).await;
+    assert_eq!((&told["failed"], &told["pending"]), (&json!(1), &json!(0)), "an id never arrives");
+    let early = json!({ "items": [order(1, "C9")] });
+    let told = erp.post("/api/v1/orders/batch", early.clone()).await.expect(200);
+    assert_eq!(told["failed"], 1);
+    let mut dry = early;
+    (dry["unknown_references"], dry["dry_run"]) = (json!("park"), json!(true));
+    let told = erp.post("/api/v1/orders/batch", dry).await.expect(200);
+    assert_eq!((&told["pending"], pending(&erp).await.len()), (&json!(1), 0));
+}
+
+#[actix_web::test]
+async fn the_newest_item_counts() {
+    let service = Service::start().await;
+    let (erp, other) =
+        (service.client(Role::Erp, "sap").await, service.client(Role::Erp, "other").await);
+    let contact = |name: &str, customer: &str| json!({ "external_id": "K", "name": name, "customer_external_id": customer });
+    park(&erp, "contacts", vec![contact("old", "C1")]).await;
+    park(&erp, "contacts", vec![contact("new", "C2")]).await;
+    let waits = pending(&erp).await;
+    assert_eq!((waits.len(), &waits[0]["item"]["name"]), (1, &json!("new")));
+    assert_eq!(pending(&other).await.len(), 0, "another system's");
+    let path = format!("/api/v1/pending-items/{}", waits[0]["id"].as_str().unwrap());
+    other.get(&path).await.expect(404);
+    other.send(Method::DELETE, &path, None, &[]).await.expect(404);
+    erp.get(&path).await.expect(200);
+    let customer = |id: &str| json!({ "external_id": id, "name": id });
+    park(&erp, "customers", vec![customer("C1")]).await;
+    assert_eq!(erp.get("/api/v1/contacts").await.expect(200)["items"], json!([]));
+    // One that is not parked takes its place, too.
+    let told = park(&erp, "contacts", vec![contact("third", "C1")]).await;
+    assert_eq!((&told["created"], pending(&erp).await.len()), (&json!(1), 0));
+    park(&erp, "customers", vec![customer("C2")]).await;
+    let list = erp.get("/api/v1/contacts").await.expect(200);
+    assert_eq!((&list["items"][0]["name"], &list["items"][1]), (&json!("third"), &Value::Null));
+    // One that is given up never comes.
+    let mut last = contact("K2", "C3");
+    last["external_id"] = json!("K2");
+    park(&erp, "contacts", vec![last]).await;
+    let path = format!("/api/v1/pending-items/{}", pending(&erp).await[0]["id"].as_str().unwrap());
+    erp.send(Method::DELETE, &path, None, &[]).await.expect(204);
+    erp.send(Method::DELETE, &path, None, &[]).await.expect(404);
+    park(&erp, "customers", vec![customer("C3")]).await;
+    assert_eq!(erp.get("/api/v1/contacts").await.expect(200)["items"].as_array().unwrap().len(), 1);
+}
+
+#[actix_web::test]
+async fn a_circle_is_shown_as_one() {
+    let service = Service::start().await;
+    let erp = service.client(Role::Erp, "sap").await;
+    let below = |name: &str, parent: &str| {
+        vec![json!({ "external_id": name, "name": name, "parent_external_id": parent })]
+    };
+    park(&erp, "territories", below("A", "B")).await;
+    park(&erp, "territories", below("B", "C")).await;
+    // One that comes together with what waits for it: it waits, too.
+    let both = [below("X", "Y"), below("Y", "Z")].concat();
+    assert_eq!(park(&erp, "territories", both).await["pending"], 2);
+    let circular = async || -> BTreeMap<String, bool> {
+        let each =
+            |it: &Value| (it["external_id"].as_str().unwrap().to_owned(), it["circular"] == true);
+        pending(&erp).await.iter().map(each).collect()
+    };
+    assert!(circular().await.values().all(|it| !it));
+    park(&erp, "territories", below("C", "A")).await;
+    let found = circular().await;
+    let round: Vec<_> = found.iter().filter(|it| *it.1).map(|it| it.0.as_str()).collect();
+    assert_eq!((round, found.len()), (vec!["A", "B", "C"], 5));
+    // It is broken by an item that does not wait.
+    let whole = vec![json!({ "external_id": "C", "name": "C", "parent_id": null })];
+    assert_eq!(park(&erp, "territories", whole).await["created"], 1);
+    park(&erp, "territories", vec![json!({ "external_id": "Z", "name": "Z" })]).await;
+    assert_eq!(pending(&erp).await.len(), 0);
+    let list = erp.get("/api/v1/territories?total=exact").await.expect(200);
+    assert_eq!(list["total"], 6);
+}
+
+/// What arrives by another way than a batch is found by the job; what is refused when its time has
+/// come stays, with the reason.
+#[actix_web::test]
+async fn a_job_finds_the_rest() {
+    let service = Service::start().await;
+    let erp = service.client(Role::Erp, "sap").await;
+    let office = service.actor(Role::BackOffice).await;
+    let retry = async || {
+        let run = async |tx: &mut _| salesbook::sync::pending::retry(tx).await;
+        let (db, clock) = (&service.inner.db, &service.inner.clock);
+        salesbook::platform::Tx::run(db, clock, uuid::Uuid::nil(), run).await.unwrap()
+    };
+    let contact = |id: &str, primary: bool| json!({ "external_id": id, "name": id, "customer_external_id": "C", "is_primary": primary });
+    park(&erp, "contacts", vec![contact("K1", true)]).await;
+    park(&erp, "contacts", vec![contact("K2", false)]).await;
+    assert_eq!(retry().await, 0);
+    let new = json!({ "name": "C", "source_system": "sap", "external_id": "C" });
+    let customer = office.post("/api/v1/customers", new).await.expect(201);
+    let taken = json!({ "customer_id": customer["id"], "name": "first", "is_primary": true });
+    office.post("/api/v1/contacts", taken).await.expect(201);
+    assert_eq!(retry().await, 2);
+    let left = pending(&erp).await;
+    assert_eq!((left.len(), &left[0]["external_id"]), (1, &json!("K1")));
+    assert_eq!(left[0]["problem"]["errors"][0]["pointer"], "/is_primary", "{left:#?}");
+    assert_eq!((retry().await, pending(&erp).await.len()), (0, 1), "it is not tried for ever");
+    // Sent again without the fault it is taken.
+    assert_eq!(park(&erp, "contacts", vec![contact("K1", false)]).await["created"], 1);
+    assert_eq!(pending(&erp).await.len(), 0);
+    // With the rights of who sent it, as they are then.
+    park(&erp, "orders", vec![order(1, "C2")]).await;
+    let reporter = "update api_clients set roles = '{reporter}' where source_system = 'sap'";
+    service.sql(reporter).await;
+    service.directory_changed().await;
+    let admin = service.actor(Role::Admin).await;
+    for (path, item) in [
+        ("customers", json!({ "external_id": "C2", "name": "C2" })),
+        ("users", json!({ "external_id": "U1", "name": "U1", "username": "u1" })),
+        ("products", json!({ "external_id": "P1", "code": "P1", "name": "P", "list_price": "1" })),
+    ] {
+        let batch = json!({ "items": [item], "source_system": "sap" });
+        let told = admin.post(&format!("/api/v1/{path}/batch"), batch).await.expect(200);
+        assert_eq!(told["created"], 1, "{told:#}");
+    }
+    let left = pending(&admin).await;
+    assert_eq!((&left[0]["problem"]["code"], left.len()), (&json!("forbidden"), 1));
+}
+
+/// A resource of a day: the path of its batches, in how many parts it comes, the items of a part,
+/// and what there is of it by its external ids, without what is made up on the way.
+struct Part {
+    path: &'static str,
+    parts: usize,
+    items: fn(usize) -> Vec<Value>,
+    state: &'static str,
+}
+
+/// In an order in which each finds what it refers to. A new resource is one more entry.
+const DAY: &[Part] = &[
+    Part {
+        path: "teams",
+        parts: 1,
+        items: |_| vec![json!({ "external_id": "T", "code": "T", "name": "T" })],
+        state: "select concat_ws('|', external_id, code, name) from teams",
+    },
+    Part {
+        path: "users",
+        parts: 1,
+        items: |_| {
+            let user = |n| {
+                json!({ "external_id": format!("U{n}"), "name": format!("U{n}"),
+                "username": format!("u{n}"), "team_external_id": "T" })
+            };
+            (0..3).map(user).collect()
+        },
+        state: "select concat_ws('|', u.external_id, u.name, t.external_id) from users u
+            join teams t on t.id = u.team_id where u.source_system = 'sap'",
+    },
+    Part {
+        path: "territories",
+        parts: 1,
+        items: |_| {
+            let territory = |n: usize| {
+                let mut it = json!({ "external_id": format!("R{n}"), "code": format!("R{n}"),
+                    "name": format!("R{n}") });
+                if n > 0 {
+                    it["parent_external_id"] = json!(format!("R{}", (n - 1) / 2));
+                }
+                it
+            };
+            (0..6).map(territory).collect()
+        },
+        state: "select concat_ws('|', c.external_id, p.external_id) from territories c
+            left join territories p on p.id = c.parent_id",
+    },
+    Part {
+        path: "products",
+        parts: 1,
+        items: |_| {
+            let product = |n| {
+                json!({ "external_id": format!("P{n}"), "code": format!("P{n}"),
+                "name": format!("P{n}"), "list_price": "10" })
+            };
+            (0..5).map(product).collect()
+        },
+        state: "select concat_ws('|', external_id, code, list_price) from products",
+    },
+    Part {
+        path: "customers",
+        parts: 4,
+        items: |part| {
+            let customer = |n: usize| {
+                json!({ "external_id": format!("C{n}"), "code": format!("C{n}"),
+                "name": format!("C{n}"), "owner_external_id": format!("U{}", n % 3),
+                "territory_external_id": format!("R{}", n % 6) })
+            };
+            (part * 10..part * 10 + 10).map(customer).collect()
+        },
+        state: "select concat_ws('|', c.external_id, c.code, u.external_id, t.external_id)
+            from customers c join users u on u.id = c.owner_id
+            join territories t on t.id = c.territory_id",
+    },
+    Part {
+        path: "contacts",
+        parts: 4,
+        items: |part| {
+            let contact = |n: usize| {
+                json!({ "external_id": format!("K{n}"), "name": format!("K{n}"),
+                "customer_external_id": format!("C{}", (n * 7) % 40) })
+            };
+            (part * 10..part * 10 + 10).map(contact).collect()
+        },
+        state: "select concat_ws('|', k.external_id, c.external_id) from contacts k
+            join customers c on c.id = k.customer_id",
+    },
+    Part {
+        path: "orders",
+        parts: 4,
+        items: |part| {
+            (0..15).map(|n| order(part * 15 + n, &format!("C{}", (n * 11 + part) % 40))).collect()
+        },
+        state: "select concat_ws('|', o.external_id, o.number, c.external_id, o.amount,
+            o.fulfilment_status, p.external_id, u.external_id, t.external_id, s.amount)
+            from orders o join customers c on c.id = o.customer_id
+            join order_lines l on l.order_id = o.id join products p on p.id = l.product_id
+            join users u on u.id = o.credited[1] left join teams t on t.id = o.team_path[1]
+            left join sales_entries s on s.order_id = o.id",
+    },
+    Part {
+        path: "shipments",
+        parts: 3,
+        items: |part| {
+            let shipment = |n: usize| {
+                json!({ "external_id": format!("S{n}"), "number": format!("S{n}"),
+                "order_external_id": format!("O{}", (n * 7) % 60), "shipped_on": "2026-03-05",
+                "lines": [{ "line_number": 1, "quantity": "1" }] })
+            };
+            (part * 10..part * 10 + 10).map(shipment).collect()
+        },
+        state: "select concat_ws('|', s.external_id, s.number, o.external_id, s.status)
+            from shipments s join orders o on o.id = s.order_id",
+    },
+    Part {
+        path: "complaints",
+        parts: 4,
+        items: |part| {
+            let complaint = |n: usize| {
+                json!({ "external_id": format!("X{part}{n}"), "number": format!("X{part}{n}"),
+                "customer_external_id": format!("C{}", (n * 13 + part) % 40),
+                "contact_external_id": null, "category": "price", "description": "贵",
+                "owner_external_id": "U0", "received_at": "2026-03-02T08:00:00Z" })
+            };
+            (0..3).map(complaint).collect()
+        },
+        state: "select concat_ws('|', x.external_id, c.external_id, u.external_id)
+            from complaints x join customers c on c.id = x.customer_id
+            join users u on u.id = x.owner_id",
+    },
+];
+
+/// The batches of the day, each a list of items for one path.
+fn day() -> Vec<(&'static str, Vec<Value>)> {
+    let batches = |it: &'static Part| (0..it.parts).map(|part| (it.path, (it.items)(part)));
+    DAY.iter().flat_map(batches).collect()
+}
+
+async fn state(service: &Service) -> Vec<String> {
+    let mut all = vec![];
+    for part in DAY {
+        let mut rows = service.texts(part.state).await;
+        rows.sort();
+        assert!(!rows.is_empty(), "nothing of {}", part.path);
+        all.extend(rows.iter().map(|it| format!("{} {it}", part.path)));
+    }
+    all
+}
+
+#[actix_web::test]
+async fn the_order_of_a_day_does_not_matter() {
+    let in_order = Service::start().await;
+    let erp = in_order.client(Role::Erp, "sap").await;
+    for (path, items) in day() {
+        let count = items.len();
+        let told = erp.post(&format!("/api/v1/{path}/batch"), json!({ "items": items })).await;
+        let told = told.expect(200);
+        assert_eq!(told["created"], count, "{told:#}");
+    }
+    let right = state(&in_order).await;
+    assert!(right.len() > 150, "{}", right.len());
+    for seed in 0..often(4) {
+        let service = Service::start().await;
+        let erp = service.client(Role::Erp, "sap").await;
+        let mut dice = Dice(seed as u64 + 7);
+        // Each comes once, twice or three times, in any order, with its key: an answer was lost.
+        let day = day().into_iter().enumerate();
+        let mut shuffled: Vec<_> = day.flat_map(|it| vec![it; 1 + dice.roll(3)]).collect();
+        for n in (1..shuffled.len()).rev() {
+            shuffled.swap(n, dice.roll(n + 1));
+        }
+        let mut waited = 0;
+        for (n, (path, items)) in shuffled.clone() {
+            let items: Vec<_> = items.into_iter().rev().collect();
+            let body = json!({ "items": items, "unknown_references": "park" });
+            let key = format!("day-{n}");
+            let url = format!("/api/v1/{path}/batch");
+            let told = erp.send(Method::POST, &url, Some(body), &[("idempotency-key", &key)]).await;
+            let told = told.expect(200);
+            assert_eq!(told["failed"], 0, "{told:#}");
+            waited += told["pending"].as_u64().unwrap();
+        }
+        assert!(waited > 0, "nothing came too early");
+        assert_eq!(pending(&erp).await, Vec::<Value>::new());
+        assert_eq!(state(&service).await, right, "seed {seed}, {waited} had to wait");
+        let before = service.count("changes").await;
+        for (_, (path, items)) in shuffled {
+            let told = park(&erp, path, items.clone()).await;
+            assert_eq!(told["unchanged"], items.len(), "{told:#}");
+        }
+        assert_eq!(service.count("changes").await, before, "0 events");
+    }
+}
