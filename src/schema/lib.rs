@@ -1,6 +1,19 @@
 // @generated automatically by Diesel CLI.
 
 diesel::table! {
+    allocations (id) {
+        id -> Uuid,
+        invoice_id -> Uuid,
+        payment_id -> Nullable<Uuid>,
+        credit_note_id -> Nullable<Uuid>,
+        write_off_id -> Nullable<Uuid>,
+        amount -> Numeric,
+        allocated_on -> Date,
+        reversed_on -> Nullable<Date>,
+    }
+}
+
+diesel::table! {
     api_clients (id) {
         id -> Uuid,
         version -> Int8,
@@ -92,6 +105,29 @@ diesel::table! {
         text -> Text,
         score -> Nullable<Int2>,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    collection_tasks (id) {
+        id -> Uuid,
+        version -> Int8,
+        invoice_id -> Uuid,
+        customer_id -> Uuid,
+        assignee_id -> Nullable<Uuid>,
+        step -> Text,
+        due_on -> Date,
+        invoice_due_on -> Date,
+        currency -> Text,
+        amount -> Numeric,
+        status -> Text,
+        channel -> Nullable<Text>,
+        result -> Nullable<Text>,
+        note -> Nullable<Text>,
+        done_by -> Nullable<Uuid>,
+        ended_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -228,6 +264,21 @@ diesel::table! {
         influence -> Nullable<Int2>,
         is_primary -> Bool,
         erased_at -> Nullable<Timestamptz>,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    control_balances (id) {
+        id -> Uuid,
+        version -> Int8,
+        customer_id -> Nullable<Uuid>,
+        as_of -> Date,
+        currency -> Text,
+        amount -> Numeric,
         source_system -> Nullable<Text>,
         external_id -> Nullable<Text>,
         created_at -> Timestamptz,
@@ -416,6 +467,40 @@ diesel::table! {
 }
 
 diesel::table! {
+    invoices (id) {
+        id -> Uuid,
+        version -> Int8,
+        kind -> Text,
+        number -> Text,
+        customer_id -> Uuid,
+        order_id -> Nullable<Uuid>,
+        corrects_invoice_id -> Nullable<Uuid>,
+        salesperson_id -> Nullable<Uuid>,
+        invoice_date -> Date,
+        due_date -> Date,
+        currency -> Text,
+        exchange_rate -> Numeric,
+        amount -> Numeric,
+        tax_amount -> Numeric,
+        total_amount -> Numeric,
+        disputed -> Bool,
+        instalments -> Jsonb,
+        status -> Text,
+        status_reason -> Nullable<Text>,
+        posted_on -> Nullable<Date>,
+        cancelled_on -> Nullable<Date>,
+        open_amount -> Numeric,
+        closed_on -> Nullable<Date>,
+        next_due_on -> Nullable<Date>,
+        credit_exceeded -> Bool,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     jobs (name) {
         name -> Text,
         fence -> Int8,
@@ -530,6 +615,32 @@ diesel::table! {
 }
 
 diesel::table! {
+    payments (id) {
+        id -> Uuid,
+        version -> Int8,
+        number -> Text,
+        customer_id -> Uuid,
+        received_on -> Date,
+        currency -> Text,
+        exchange_rate -> Numeric,
+        amount -> Numeric,
+        method -> Text,
+        note -> Nullable<Text>,
+        reversed_on -> Nullable<Date>,
+        reversal_reason -> Nullable<Text>,
+        unapplied_amount -> Numeric,
+        closed_on -> Nullable<Date>,
+        recorded_on -> Date,
+        credit_exceeded -> Bool,
+        salesperson_ids -> Array<Uuid>,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     pending_items (id) {
         id -> Uuid,
         source_system -> Text,
@@ -576,6 +687,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    promises (id) {
+        id -> Uuid,
+        version -> Int8,
+        customer_id -> Uuid,
+        invoice_id -> Nullable<Uuid>,
+        made_by -> Uuid,
+        promised_on -> Date,
+        due_on -> Date,
+        currency -> Text,
+        amount -> Numeric,
+        status -> Text,
+        received_amount -> Numeric,
+        decided_on -> Nullable<Date>,
+        note -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     refresh_tokens (hash) {
         hash -> Bytea,
         family_id -> Uuid,
@@ -584,6 +715,26 @@ diesel::table! {
         expires_at -> Timestamptz,
         rotated_at -> Nullable<Timestamptz>,
         parent_hash -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
+    risk_cases (id) {
+        id -> Uuid,
+        version -> Int8,
+        customer_id -> Uuid,
+        owner_id -> Uuid,
+        trigger -> Text,
+        amount -> Numeric,
+        status -> Text,
+        measure -> Nullable<Text>,
+        measures -> Jsonb,
+        note -> Nullable<Text>,
+        recovered_amount -> Numeric,
+        opened_on -> Date,
+        closed_on -> Nullable<Date>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -947,12 +1098,37 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    write_off_requests (id) {
+        id -> Uuid,
+        version -> Int8,
+        invoice_id -> Uuid,
+        customer_id -> Uuid,
+        risk_case_id -> Nullable<Uuid>,
+        currency -> Text,
+        amount -> Numeric,
+        reason -> Text,
+        requested_by -> Uuid,
+        status -> Text,
+        decided_by -> Nullable<Uuid>,
+        decided_on -> Nullable<Date>,
+        decision_note -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::joinable!(allocations -> payments (payment_id));
+diesel::joinable!(allocations -> write_off_requests (write_off_id));
 diesel::joinable!(attachment_links -> attachments (attachment_id));
 diesel::joinable!(attachments -> attachment_blobs (blob_id));
 diesel::joinable!(cashflow_advice -> users (author_id));
 diesel::joinable!(cashflow_advice -> visits (visit_id));
 diesel::joinable!(coaching_notes -> users (author_id));
 diesel::joinable!(coaching_notes -> visits (visit_id));
+diesel::joinable!(collection_tasks -> customers (customer_id));
+diesel::joinable!(collection_tasks -> invoices (invoice_id));
+diesel::joinable!(collection_tasks -> users (assignee_id));
 diesel::joinable!(complaint_clocks -> complaints (complaint_id));
 diesel::joinable!(complaint_proposals -> complaints (complaint_id));
 diesel::joinable!(complaint_settlements -> complaints (complaint_id));
@@ -962,6 +1138,7 @@ diesel::joinable!(complaints -> orders (order_id));
 diesel::joinable!(complaints -> products (product_id));
 diesel::joinable!(complaints -> visits (visit_id));
 diesel::joinable!(contacts -> customers (customer_id));
+diesel::joinable!(control_balances -> customers (customer_id));
 diesel::joinable!(credit_investigations -> customers (customer_id));
 diesel::joinable!(credit_overrides -> customers (customer_id));
 diesel::joinable!(customer_credits -> customers (id));
@@ -970,6 +1147,9 @@ diesel::joinable!(customers -> territories (territory_id));
 diesel::joinable!(customers -> users (owner_id));
 diesel::joinable!(follow_ups -> customers (customer_id));
 diesel::joinable!(follow_ups -> users (assignee_id));
+diesel::joinable!(invoices -> customers (customer_id));
+diesel::joinable!(invoices -> orders (order_id));
+diesel::joinable!(invoices -> users (salesperson_id));
 diesel::joinable!(memberships -> teams (team_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(open_items -> customers (customer_id));
@@ -980,8 +1160,14 @@ diesel::joinable!(order_lines -> orders (order_id));
 diesel::joinable!(order_lines -> products (product_id));
 diesel::joinable!(orders -> customers (customer_id));
 diesel::joinable!(orders -> territories (territory_id));
+diesel::joinable!(payments -> customers (customer_id));
 diesel::joinable!(pending_references -> pending_items (item_id));
+diesel::joinable!(promises -> customers (customer_id));
+diesel::joinable!(promises -> invoices (invoice_id));
+diesel::joinable!(promises -> users (made_by));
 diesel::joinable!(refresh_tokens -> users (user_id));
+diesel::joinable!(risk_cases -> customers (customer_id));
+diesel::joinable!(risk_cases -> users (owner_id));
 diesel::joinable!(sales_entries -> customers (customer_id));
 diesel::joinable!(sales_entries -> orders (order_id));
 diesel::joinable!(sales_entries -> products (product_id));
@@ -1008,8 +1194,13 @@ diesel::joinable!(visits -> follow_ups (follow_up_id));
 diesel::joinable!(visits -> users (owner_id));
 diesel::joinable!(webhook_deliveries -> webhooks (webhook_id));
 diesel::joinable!(webhook_positions -> webhooks (webhook_id));
+diesel::joinable!(write_off_requests -> customers (customer_id));
+diesel::joinable!(write_off_requests -> invoices (invoice_id));
+diesel::joinable!(write_off_requests -> risk_cases (risk_case_id));
+diesel::joinable!(write_off_requests -> users (requested_by));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    allocations,
     api_clients,
     attachment_blobs,
     attachment_links,
@@ -1017,6 +1208,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     cashflow_advice,
     changes,
     coaching_notes,
+    collection_tasks,
     company,
     complaint_clocks,
     complaint_filing_years,
@@ -1024,6 +1216,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     complaint_settlements,
     complaints,
     contacts,
+    control_balances,
     credit_investigations,
     credit_overrides,
     customer_credits,
@@ -1035,6 +1228,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     follow_ups,
     holidays,
     idempotency_keys,
+    invoices,
     jobs,
     login_failures,
     memberships,
@@ -1042,10 +1236,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     opportunities,
     order_lines,
     orders,
+    payments,
     pending_items,
     pending_references,
     products,
+    promises,
     refresh_tokens,
+    risk_cases,
     sales_entries,
     secrets,
     shipments,
@@ -1064,4 +1261,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     webhook_deliveries,
     webhook_positions,
     webhooks,
+    write_off_requests,
 );

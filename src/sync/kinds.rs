@@ -22,6 +22,14 @@ use orders::{ReadOrders, order::Order, shipment::Shipment};
 use platform::Resource;
 use products::product::{COSTS, Product};
 use products::{ReadCosts, ReadProducts};
+use receivables::collection_task::CollectionTask;
+use receivables::control_balance::ControlBalance;
+use receivables::invoice::Invoice;
+use receivables::payment::Payment;
+use receivables::promise::Promise;
+use receivables::risk_case::RiskCase;
+use receivables::write_off::WriteOffRequest;
+use receivables::{ReadCollections, ReadControlBalances, ReadInvoices, ReadPayments};
 use serde_json::Value;
 use surveys::ReadSurveys;
 use surveys::invitation::SurveyInvitation;
@@ -127,6 +135,26 @@ pub const KINDS: &[Kind] = &[
         "select s.id, s.version, o.customer_id, o.credited || o.team_path \
          from shipments s join orders o on o.id = s.order_id",
     ),
+    Kind::of::<Invoice, ReadInvoices>(copy::invoices).account().under(
+        "select id, version, customer_id, array_remove(array[salesperson_id], null) from invoices",
+    ),
+    Kind::of::<Payment, ReadPayments>(copy::payments)
+        .account()
+        .under("select id, version, customer_id, salesperson_ids from payments"),
+    Kind::of::<ControlBalance, ReadControlBalances>(copy::control_balances).account(),
+    Kind::of::<CollectionTask, ReadCollections>(copy::collection_tasks).account().under(
+        "select id, version, customer_id, array_remove(array[assignee_id], null) \
+         from collection_tasks",
+    ),
+    Kind::of::<Promise, ReadCollections>(copy::promises)
+        .account()
+        .under("select id, version, customer_id, array[made_by] from promises"),
+    Kind::of::<RiskCase, ReadCollections>(copy::risk_cases)
+        .account()
+        .under("select id, version, customer_id, array[owner_id] from risk_cases"),
+    Kind::of::<WriteOffRequest, ReadCollections>(copy::write_off_requests)
+        .account()
+        .under("select id, version, customer_id, array[requested_by] from write_off_requests"),
     Kind::of::<Target, ReadTargets>(copy::targets),
     Kind::of::<FollowUp, ReadFollowUps>(copy::follow_ups),
     Kind::of::<Visit, ReadVisits>(copy::visits),

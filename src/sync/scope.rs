@@ -1,98 +1,11 @@
 //! What a reader of the change feed may see: which types, which of their rows, which fields.
 
-use auth::team::Team;
-use auth::user::{self, User};
-use auth::{Caller, Permission, ReadTeams, ReadUsers, Role};
-use company::{Company, ReadCompany, exchange_rate::ExchangeRate, holiday::Holiday};
-use complaints::complaint::{Complaint, QUALITY_DESK};
-use complaints::suggestion::Suggestion;
-use complaints::{ReadComplaints, ReadSuggestions};
-use credit::ReadCredit;
-use credit::credit_investigation::CreditInvestigation;
-use credit::credit_override::CreditOverride;
-use credit::customer_credit::CustomerCredit;
-use credit::terms_request::TermsRequest;
-use customers::contact::{Contact, PERSONAL};
-use customers::customer::Customer;
-use customers::{ReadContacts, ReadCustomers, ReadPersonal};
-use follow_ups::{ReadFollowUps, follow_up::FollowUp};
-use growth::{ReadOpportunities, opportunity::Opportunity};
-use orders::{ReadOrders, order::Order, shipment::Shipment};
-use platform::{EVERYBODY, Error, Fault, Resource, Result, Seal};
-use products::product::{COSTS, Product};
-use products::{ReadCosts, ReadProducts};
-use receivables::collection_task::CollectionTask;
-use receivables::control_balance::ControlBalance;
-use receivables::invoice::Invoice;
-use receivables::payment::Payment;
-use receivables::promise::Promise;
-use receivables::risk_case::RiskCase;
-use receivables::write_off::WriteOffRequest;
-use receivables::{ReadCollections, ReadControlBalances, ReadInvoices, ReadPayments};
 use auth::{Caller, Role};
 use complaints::complaint::QUALITY_DESK;
 use platform::{EVERYBODY, Error, Fault, Result, Seal};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// One type of the feed. A type that is not here is not in the feed, so that forgetting one shows
-/// nothing rather than everything.
-struct Kind {
-    name: &'static str,
-    /// Who may read its lists
-    readers: &'static [Role],
-    /// Finance sees all of these: API.md "Who sees what"
-    account: bool,
-    shown: Shown,
-}
-
-/// How much of a row its readers see.
-enum Shown {
-    Whole,
-    /// These fields only those roles see
-    Masked(&'static [Role], &'static [&'static str]),
-    By(fn(&Caller, Value) -> Value),
-}
-
-impl Kind {
-    const fn of<R: Resource, P: Permission>(account: bool, shown: Shown) -> Self {
-        Self { name: R::TYPE, readers: P::ROLES, account, shown }
-    }
-}
-
-const KINDS: &[Kind] = &[
-    Kind::of::<User, ReadUsers>(false, Shown::By(user::shown)),
-    Kind::of::<Team, ReadTeams>(false, Shown::Whole),
-    Kind::of::<Company, ReadCompany>(false, Shown::Whole),
-    Kind::of::<Holiday, ReadCompany>(false, Shown::Whole),
-    Kind::of::<ExchangeRate, ReadCompany>(false, Shown::Whole),
-    Kind::of::<Territory, ReadTerritories>(false, Shown::Whole),
-    Kind::of::<Customer, ReadCustomers>(true, Shown::Whole),
-    Kind::of::<Contact, ReadContacts>(false, Shown::Masked(ReadPersonal::ROLES, PERSONAL)),
-    Kind::of::<Product, ReadProducts>(false, Shown::Masked(ReadCosts::ROLES, COSTS)),
-    Kind::of::<CustomerCredit, ReadCredit>(true, Shown::Whole),
-    Kind::of::<CreditOverride, ReadCredit>(true, Shown::Whole),
-    Kind::of::<CreditInvestigation, ReadCredit>(true, Shown::Whole),
-    Kind::of::<TermsRequest, ReadCredit>(true, Shown::Whole),
-    Kind::of::<Order, ReadOrders>(true, Shown::Whole),
-    Kind::of::<Shipment, ReadOrders>(true, Shown::Whole),
-    Kind::of::<Target, ReadTargets>(false, Shown::Whole),
-    Kind::of::<FollowUp, ReadFollowUps>(false, Shown::Whole),
-    Kind::of::<Visit, ReadVisits>(false, Shown::Whole),
-    Kind::of::<Complaint, ReadComplaints>(false, Shown::Whole),
-    Kind::of::<Suggestion, ReadSuggestions>(false, Shown::Whole),
-    Kind::of::<Opportunity, ReadOpportunities>(false, Shown::Whole),
-    Kind::of::<Survey, ReadSurveys>(false, Shown::Whole),
-    Kind::of::<SurveyInvitation, ReadSurveys>(false, Shown::Whole),
-    Kind::of::<SurveyResponse, ReadSurveys>(false, Shown::Whole),
-    Kind::of::<Invoice, ReadInvoices>(true, Shown::Whole),
-    Kind::of::<Payment, ReadPayments>(true, Shown::Whole),
-    Kind::of::<ControlBalance, ReadControlBalances>(true, Shown::Whole),
-    Kind::of::<CollectionTask, ReadCollections>(true, Shown::Whole),
-    Kind::of::<Promise, ReadCollections>(true, Shown::Whole),
-    Kind::of::<RiskCase, ReadCollections>(true, Shown::Whole),
-    Kind::of::<WriteOffRequest, ReadCollections>(true, Shown::Whole),
-];
 use crate::kinds::{KINDS, Kind, Shown};
 
 /// What a caller sees of the feed.

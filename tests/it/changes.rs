@@ -226,8 +226,8 @@ async fn every_version_leaves_a_record() {
         "territories",
         "users",
         "visits",
-        "write_off_requests",
         "webhooks",
+        "write_off_requests",
     ];
     assert_eq!(versioned, known, "write the new one above, too");
     for table in versioned {

@@ -36,7 +36,7 @@ const STEPS: [(DunningStep, &str, i64); 5] = [
 ];
 
 /// The assignee or the customer's owner in reach; all of them for finance.
-fn visible_to(caller: &Caller) -> ByAccount<'_> {
+pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
     ByAccount::of(
         caller,
         &[

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::invoice::find_invoices;
 
+pub use db::visible_to;
 pub(crate) use db::{follow, make_due};
 
 text_enum! {

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::invoice::find_invoices;
 
+pub use db::visible_to;
 pub(crate) use db::{follow, judge};
 
 text_enum! {

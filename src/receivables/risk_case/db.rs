@@ -15,7 +15,7 @@ use crate::reach::ByAccount;
 use crate::{risk, write_off};
 
 /// Who sees to it or the customer's owner in reach; all of them for finance.
-fn visible_to(caller: &Caller) -> ByAccount<'_> {
+pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
     ByAccount::of(
         caller,
         &[

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub use db::find_risk_cases;
+pub use db::{find_risk_cases, visible_to};
 pub(crate) use db::{follow, is_of};
 
 text_enum! {

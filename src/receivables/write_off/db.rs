@@ -21,7 +21,7 @@ use crate::reach::ByAccount;
 use crate::risk_case;
 
 /// Who asked for it or the customer's owner in reach; all of them for finance.
-fn visible_to(caller: &Caller) -> ByAccount<'_> {
+pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
     ByAccount::of(
         caller,
         &[

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::invoice::find_invoices;
 use crate::risk_case::find_risk_cases;
 
+pub use db::visible_to;
 pub(crate) use db::{follow, is_approved_for};
 
 text_enum! {

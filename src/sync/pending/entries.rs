@@ -20,6 +20,10 @@ use platform::batch::Outcomes;
 use platform::{Conn, Result, Tx};
 use products::ImportProducts;
 use products::product::{Product, find_products};
+use receivables::control_balance::ControlBalance;
+use receivables::invoice::{Invoice, find_invoices};
+use receivables::payment::{Payment, find_payments};
+use receivables::{ImportControlBalances, ImportInvoices, ImportPayments};
 use serde_json::Value;
 use targets::ImportTargets;
 use targets::target::{Target, find_targets};
@@ -64,6 +68,9 @@ const ENTRIES: &[Entry] = &[
     Entry::of::<Contact, ImportContacts>(find_contacts),
     Entry::of::<Order, ImportOrders>(find_orders),
     Entry::of::<Shipment, ImportOrders>(nothing),
+    Entry::of::<Invoice, ImportInvoices>(find_invoices),
+    Entry::of::<Payment, ImportPayments>(find_payments),
+    Entry::of::<ControlBalance, ImportControlBalances>(nothing),
     Entry::of::<Target, ImportTargets>(find_targets),
     Entry::of::<Visit, ImportVisits>(find_visits),
     Entry::of::<Complaint, ImportComplaints>(find_complaints),
