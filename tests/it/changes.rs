@@ -248,6 +248,8 @@ async fn every_version_leaves_a_record() {
 async fn receivables(service: &Service) {
     let (finance, erp) = (service.actor(Role::Finance).await, service.actor(Role::Erp).await);
     let customer = service.actor(Role::Salesperson).await.customer("Owes").await;
+    let limit = json!({ "credit_limit": "1000" });
+    finance.patch(&format!("{customer}/credit"), 0, limit).await.expect(200);
     let customer = customer.rsplit('/').next().unwrap();
     let new = json!({ "customer_id": customer, "amount": "100", "invoice_date": "2026-01-01" });
     let invoice = finance.post("/api/v1/invoices", new).await.expect(201)["id"].clone();
