@@ -154,11 +154,11 @@ impl Inventor {
             let client = json!({ "name": text, "roles": ["reporter"] });
             keep("api-client", &make("api-clients", client).await);
         }
+        let waiting = admin.get("/api/v1/pending-items").await.expect(200);
+        waiting["items"].as_array().unwrap().iter().for_each(|it| keep("pending-item", it));
         crate::receivables::collect(service).await;
         let tasks = service.texts("select id::text from collection_tasks order by id").await;
         known.insert("collection-task", tasks);
-        let waiting = admin.get("/api/v1/pending-items").await.expect(200);
-        waiting["items"].as_array().unwrap().iter().for_each(|it| keep("pending-item", it));
         Self { dice: Dice(seed), known, count: 0 }
     }
 
