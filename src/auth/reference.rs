@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Caller;
+pub use super::waiting::{Missing, Resolved};
 
 /// One reference of a body: where it stands and who can tell what it means.
 pub struct Reference {
@@ -62,22 +63,6 @@ impl Found {
     pub fn named(&self, key: &(String, String)) -> Option<Uuid> {
         self.external.get(key).copied()
     }
-}
-
-/// What one value refers to.
-#[derive(Debug, Default)]
-pub struct Resolved {
-    pub faults: Vec<Fault>,
-    /// Each a fault, too, that may be none tomorrow
-    pub missing: Vec<Missing>,
-}
-
-/// A reference by external id that leads nowhere, as far as the caller sees.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Missing {
-    pub of: &'static str,
-    pub source_system: String,
-    pub external_id: String,
 }
 
 impl Extend<Known> for Found {

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use futures_util::future::LocalBoxFuture;
 use platform::batch::{Batch, Documented, Outcomes};
-use platform::{Result, Tx};
+use platform::{Fault, Result, Tx};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use utoipa::openapi::{RefOr, Schema};
@@ -15,7 +15,22 @@ use uuid::Uuid;
 use super::Caller;
 use super::hooks::{Lot, Parked, Parking};
 use super::import::{Imported, import};
-use super::reference::{Missing, Resolved};
+
+/// What one value refers to.
+#[derive(Debug, Default)]
+pub struct Resolved {
+    pub faults: Vec<Fault>,
+    /// Each a fault, too, that may be none tomorrow
+    pub missing: Vec<Missing>,
+}
+
+/// A reference by external id that leads nowhere, as far as the caller sees.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Missing {
+    pub of: &'static str,
+    pub source_system: String,
+    pub external_id: String,
+}
 
 /// Carries out items that have been kept, once more.
 pub fn again<'a, R>(
