@@ -472,6 +472,27 @@ class Bench:
         self.batch("customers", "customers", customer, ["customers"])
         self.batch("orders", "orders with 3 lines", order,
                    ["orders", "order_lines", "sales_entries"])
+        self.feed()
+
+    def feed(self):
+        """All of the feed by one consumer; the same rows out of their table."""
+        count, file = int(self.full.sql("select count(*) from changes")), self.work / "rows"
+        connection = HTTPConnection("127.0.0.1", self.full.port)
+        headers = {"Authorization": f"Bearer {self.full.token('admin')}"}
+        ours, theirs = Figures(), Figures()
+        for _ in range(ROUNDS):
+            began, read, cursor, more = time.monotonic(), 0, "", True
+            while more:
+                connection.request("GET", f"/api/v1/changes?limit=1000{cursor}", headers=headers)
+                page = json.loads(connection.getresponse().read())
+                read, more = read + len(page["items"]), page["more"]
+                cursor = f"&cursor={page['next_cursor']}"
+            ours.add(read / (time.monotonic() - began))
+            if read != count:
+                sys.exit(f"{read} events of {count} changes")
+            timed = self.full.psql("-c", "\\timing on", "-c", f"\\copy (select * from changes) to '{file}'")
+            theirs.add(count / float(re.search(r"Time: ([\d.]+)", timed)[1]) * 1000)
+        self.against(f"The feed of {count:,} changes, one consumer", 0.3, ours, theirs, " rows/s")
 
     def batch(self, path, what, item, tables):
         fresh, again, copied = Figures(), Figures(), Figures()

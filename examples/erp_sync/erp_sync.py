@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 RESOURCES = [
     ("product", "products", None),
     ("customer", "customers", ["code", "name", "city", "phone"]),
-    ("order", "orders", None),
+    ("order", "orders", None), ("invoice", "invoices", None), ("payment", "payments", None),
 ]
 BATCH = 500
 SCHEMA = """

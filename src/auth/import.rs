@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use metrics::counter;
-use platform::batch::{Batch, Documented, ItemKey, Outcomes, Status, bisect};
+use platform::batch::{Batch, Documented, ItemKey, Outcome, Outcomes, Status, bisect};
 use platform::{Change, Conn, Date, Error, Fault, Resource, Result, Timestamp, Tx, input};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -39,6 +39,11 @@ pub trait Imported: Resource + Clone + PartialEq + 'static {
 
     /// Writes the rows, new and changed. A constraint that refuses them is found row by row.
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()>;
+
+    /// What follows from rows that were written, before the items that waited for them.
+    async fn followed(_tx: &mut Tx, _written: &[Uuid]) -> Result<()> {
+        Ok(())
+    }
 
     fn external_id(&self) -> Option<&str>;
 
@@ -163,6 +168,9 @@ where
     }
     let drafts = parents_first(drafts, &source_system, &mut waiting, &mut outcomes);
     apply(tx, drafts, &mut outcomes).await?;
+    let written = |it: &&Outcome| matches!(it.status, Status::Created | Status::Updated);
+    let written = outcomes.results.iter().filter(written).filter_map(|it| it.id);
+    R::followed(tx, &written.collect::<Vec<_>>()).await?;
     waiting.park(tx, lot, batch, &mut outcomes).await?;
     if let Some(parking) = parking {
         let here = outcomes.results.iter().filter(|it| it.id.is_some());

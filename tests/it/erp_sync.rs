@@ -126,6 +126,14 @@ async fn both_sides_end_equal() {
         let order = json!({ "number": format!("N{n}"), "customer_external_id": format!("C{n}"),
             "order_date": "2026-03-02", "lines": lines });
         records.push(("order", format!("O{n}"), order));
+        let invoice = json!({ "number": format!("I{n}"), "customer_external_id": format!("C{n}"),
+            "order_external_id": format!("O{n}"), "invoice_date": "2026-03-05",
+            "due_date": "2026-04-04", "amount": "10.00" });
+        records.push(("invoice", format!("I{n}"), invoice));
+        let used = json!([{ "invoice_external_id": format!("I{n}"), "amount": "7.00" }]);
+        let payment = json!({ "number": format!("M{n}"), "customer_external_id": format!("C{n}"),
+            "received_on": "2026-03-09", "amount": "7.00", "allocations": used });
+        records.push(("payment", format!("M{n}"), payment));
         records.push(customer(n, "Ulm"));
     }
     for n in 0..7 {
@@ -134,8 +142,10 @@ async fn both_sides_end_equal() {
     }
     erp.write(&records);
     let done = erp.sync(port).await;
-    assert_eq!((&done["equal"], &done["records"]), (&json!(true), &json!(127)), "{done:#}");
+    assert_eq!((&done["equal"], &done["records"]), (&json!(true), &json!(247)), "{done:#}");
     assert_eq!(service.count("orders").await, 60);
+    let paid = "invoices where open_amount = 3 and status = 'posted'";
+    assert_eq!((service.count(paid).await, service.count("payments").await), (60, 60));
     assert!(count.get() > 10, "it met trouble");
 
     // Both sides go on: somebody else makes a customer here and moves another one.
@@ -153,7 +163,7 @@ async fn both_sides_end_equal() {
     admin.patch(&path, 1, json!({ "city": "Jena" })).await.expect(200);
     erp.write(&[customer(1, "Trier"), customer(100, "Trier")]);
     let done = erp.sync(port).await;
-    assert_eq!((&done["equal"], &done["records"]), (&json!(true), &json!(129)), "{done:#}");
+    assert_eq!((&done["equal"], &done["records"]), (&json!(true), &json!(249)), "{done:#}");
     let linked = service.count("customers where external_id like 'SB-%' and city = 'Bonn'").await;
     assert_eq!(linked, 1);
     assert_eq!(admin.get(&path).await.expect(200)["city"], "Jena", "the change here stays");
@@ -169,6 +179,6 @@ async fn both_sides_end_equal() {
     });
     assert_eq!(done["equal"], true, "{done:#}");
     let done = erp.sync(port).await;
-    assert_eq!((&done["equal"], &done["records"]), (&json!(true), &json!(329)), "{done:#}");
+    assert_eq!((&done["equal"], &done["records"]), (&json!(true), &json!(449)), "{done:#}");
     assert_eq!(service.count("customers").await, 262);
 }

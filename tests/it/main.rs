@@ -31,6 +31,7 @@ mod credit_terms;
 mod customers;
 mod days;
 mod docs;
+mod erp_day;
 mod erp_sync;
 mod exposure;
 mod feed;

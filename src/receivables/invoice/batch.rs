@@ -8,29 +8,15 @@ use company::{Company, exchange_rate::ExchangeRate};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
-use platform::batch::{Batch, Outcomes, Status};
 use platform::{Conn, Date, Error, Fault, Money, Number, Result, Tx};
 use schema::invoices;
 use uuid::Uuid;
 
-use super::facts::{InvoiceBatch, InvoiceItem};
+use super::facts::InvoiceItem;
 use super::rules::{Around, Corrected};
 use super::{Invoice, InvoiceKind, InvoiceStatus, Moved, db, settle};
 use crate::allocation::{self, Allocation};
 use crate::payment;
-
-/// Carries out a batch, and what follows from it.
-pub(super) async fn import(
-    tx: &mut Tx,
-    caller: &Caller,
-    batch: &Batch<InvoiceBatch>,
-) -> Result<Outcomes> {
-    let outcomes = auth::import::<Invoice, _>(tx, caller, batch).await?;
-    let written = |it: &Status| matches!(it, Status::Created | Status::Updated);
-    let written = outcomes.results.iter().filter(|it| written(&it.status));
-    follow(tx, &written.filter_map(|it| it.id).collect::<Vec<_>>()).await?;
-    Ok(outcomes)
-}
 
 /// Credit notes make their invoices smaller; what was paid on a cancelled invoice is taken back;
 /// credit and orders are told.
@@ -207,6 +193,10 @@ impl Imported for Invoice {
             db::check_given_back(tx, &corrected.collect::<Vec<_>>()).await?;
         }
         Ok(())
+    }
+
+    async fn followed(tx: &mut Tx, written: &[Uuid]) -> Result<()> {
+        follow(tx, written).await
     }
 
     fn external_id(&self) -> Option<&str> {

@@ -78,7 +78,9 @@ async fn import_invoices(
     batch: Batch<InvoiceBatch>,
     write: Write,
 ) -> Result<Reply> {
-    write.run(async move |tx| Reply::json(&super::batch::import(tx, &caller, &batch).await?)).await
+    write
+        .run(async move |tx| Reply::json(&auth::import::<Invoice, _>(tx, &caller, &batch).await?))
+        .await
 }
 
 /// Read an invoice

@@ -8,7 +8,7 @@ use company::{Company, exchange_rate::ExchangeRate};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
-use platform::batch::{Batch, ItemKey, Outcomes, Status};
+use platform::batch::ItemKey;
 use platform::{Conn, Date, Error, Fault, Money, Number, Result, Tx, batch, sent, set};
 use schema::payments;
 use serde::Deserialize;
@@ -19,27 +19,6 @@ use super::rules::Invoices;
 use super::{NewAllocation, Payment, PaymentMethod, REFERENCES, db};
 use crate::allocation::{self, Allocation};
 use crate::invoice::{self, Moved};
-
-/// Carries out a batch. What was taken back beyond the customer's credit is flagged.
-pub(super) async fn import(
-    tx: &mut Tx,
-    caller: &Caller,
-    batch: &Batch<PaymentBatch>,
-) -> Result<Outcomes> {
-    let outcomes = auth::import::<Payment, _>(tx, caller, batch).await?;
-    let changed = outcomes.results.iter().filter(|it| it.status == Status::Updated);
-    let changed: Vec<Uuid> = changed.filter_map(|it| it.id).collect();
-    let mut rows = db::held(tx, &changed).await?;
-    rows.retain(|it| it.reversed_on.is_some() && !it.credit_exceeded);
-    let mut customers: Vec<Uuid> = rows.iter().map(|it| it.customer_id).collect();
-    customers.sort_unstable();
-    customers.dedup();
-    let beyond = credit::check::over_limit(tx, &customers).await?;
-    for before in rows.iter().filter(|it| beyond.contains(&it.customer_id)) {
-        before.save(tx, Payment { credit_exceeded: true, ..before.clone() }).await?;
-    }
-    Ok(outcomes)
-}
 
 /// A payment as its ERP knows it: absent fields stay, null clears, allocations are replaced whole.
 /// A new one needs customer, day and amount.
@@ -217,6 +196,21 @@ impl Imported for Payment {
             touched.dedup();
             invoice::settle(tx, &touched, Moved::Money).await?;
             db::keep_all(tx, &drafts.iter().map(|it| &it.after).collect::<Vec<_>>()).await?;
+        }
+        Ok(())
+    }
+
+    /// What was taken back beyond the customer's credit is flagged; what came as taken back never
+    /// counted.
+    async fn followed(tx: &mut Tx, written: &[Uuid]) -> Result<()> {
+        let mut rows = db::held(tx, written).await?;
+        rows.retain(|it| it.version > 1 && it.reversed_on.is_some() && !it.credit_exceeded);
+        let mut customers: Vec<Uuid> = rows.iter().map(|it| it.customer_id).collect();
+        customers.sort_unstable();
+        customers.dedup();
+        let beyond = credit::check::over_limit(tx, &customers).await?;
+        for before in rows.iter().filter(|it| beyond.contains(&it.customer_id)) {
+            before.save(tx, Payment { credit_exceeded: true, ..before.clone() }).await?;
         }
         Ok(())
     }

@@ -74,7 +74,9 @@ async fn import_payments(
     batch: Batch<PaymentBatch>,
     write: Write,
 ) -> Result<Reply> {
-    write.run(async move |tx| Reply::json(&super::batch::import(tx, &caller, &batch).await?)).await
+    write
+        .run(async move |tx| Reply::json(&auth::import::<Payment, _>(tx, &caller, &batch).await?))
+        .await
 }
 
 /// Read a payment
