@@ -63,6 +63,7 @@ mod machine_tables;
 mod machine_world;
 mod machines;
 mod money;
+mod money_steps;
 mod network;
 mod openapi;
 mod order_credit;

@@ -1,0 +1,140 @@
+//! A service that is killed at each step of what is invoiced and paid.
+
+use serde_json::{Value, json};
+
+use crate::process::{Told, count};
+use crate::steps::{Kind, Stage, Wish, killed_at_each_step, statement};
+
+/// What is owed under a name: documents, what was used of them, and the exposure that they make.
+const ROWS: &str = "select concat_ws(' ', 'invoice', replace(external_id, '{name}', ''), version,
+            status, open_amount::float8, closed_on,
+            'owed', (select amount::float8 from open_items where source_id = i.id),
+            'order', (select concat_ws(' ', billing_status, payment_status, invoiced_amount::float8)
+                from orders where id = i.order_id),
+            'changes', (select string_agg(concat(version, op), ' ' order by version)
+                from changes c where c.id = i.id and type = 'invoice'))
+        from invoices i where external_id like '{name}-%'
+        union all select concat_ws(' ', 'payment', replace(coalesce(external_id, note), '{name}', ''),
+            version, amount::float8, unapplied_amount::float8, closed_on, reversed_on is null,
+            'owed', (select amount::float8 from open_items where source_id = m.id),
+            'used', (select string_agg(concat(amount::float8, reversed_on), ' ' order by amount)
+                from allocations where payment_id = m.id),
+            'changes', (select string_agg(concat(version, op), ' ' order by version)
+                from changes c where c.id = m.id and type = 'payment'))
+        from payments m where coalesce(external_id, note) like '{name}-%'";
+
+const INVOICE: Kind = Kind { path: "/invoices", type_: "invoice", rows: ROWS, tidy: "select" };
+const PAYMENT: Kind = Kind { path: "/payments", type_: "payment", rows: ROWS, tidy: "select" };
+
+fn batch(path: &str, items: Value) -> Wish {
+    let body = json!({ "source_system": "sap", "items": items });
+    Wish { path: format!("{path}/batch"), body }
+}
+
+fn ordered(stage: &Stage, name: &str) -> Wish {
+    let order = |number| {
+        json!({ "external_id": format!("{name}-{number}"), "customer_id": stage.customer,
+            "order_date": "2026-03-31", "lines": [{ "quantity": "1", "amount": "10.00" }] })
+    };
+    batch("/orders", json!([order(1), order(2)]))
+}
+
+/// An order billed in full, one in part, and what was too much taken back.
+fn invoiced(stage: &Stage, name: &str) -> Wish {
+    let document = |number: &str, more: Value| {
+        let mut it = json!({ "external_id": format!("{name}-{number}"),
+            "customer_id": stage.customer, "invoice_date": "2026-04-01" });
+        it.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        it
+    };
+    let of = |order: &str| format!("{name}-{order}");
+    batch(
+        "/invoices",
+        json!([
+            document("1", json!({ "order_external_id": of("1"), "amount": "10.00" })),
+            document("2", json!({ "order_external_id": of("2"), "amount": "6.00" })),
+            document(
+                "3",
+                json!({ "kind": "credit_note", "amount": "4.00",
+                "corrects_invoice_external_id": of("1") })
+            ),
+        ]),
+    )
+}
+
+/// One payment for two invoices, and one that is not used up.
+fn paid(stage: &Stage, name: &str) -> Wish {
+    let payment = |number: &str, amount: &str, used: Value| {
+        json!({ "external_id": format!("{name}-{number}"), "customer_id": stage.customer,
+            "received_on": "2026-04-09", "amount": amount, "allocations": used })
+    };
+    let used = |number: &str, amount: &str| json!({ "invoice_external_id": format!("{name}-{number}"), "amount": amount });
+    batch(
+        "/payments",
+        json!([
+            payment("1", "9.00", json!([used("1", "8.00"), used("2", "1.00")])),
+            payment("2", "5.00", json!([used("2", "3.00")])),
+        ]),
+    )
+}
+
+#[actix_web::test]
+async fn killed_at_each_step_of_invoices() {
+    let mut stage = Stage::new().await;
+    let wish = |stage: &Stage, name: &str, _: &Told| invoiced(stage, name);
+    killed_at_each_step(&mut stage, &INVOICE, ordered, wish, statement()).await;
+    check(&stage).await;
+}
+
+#[actix_web::test]
+async fn killed_at_each_step_of_payments() {
+    let mut stage = Stage::new().await;
+    let billed = |stage: &Stage, name: &str| {
+        let mut it = invoiced(stage, name);
+        // Without the orders, which nobody has entered here.
+        for item in it.body["items"].as_array_mut().unwrap() {
+            item.as_object_mut().unwrap().remove("order_external_id");
+        }
+        it
+    };
+    let wish = |stage: &Stage, name: &str, _: &Told| paid(stage, name);
+    killed_at_each_step(&mut stage, &PAYMENT, billed, wish, statement()).await;
+    check(&stage).await;
+}
+
+#[actix_web::test]
+async fn killed_at_each_step_of_a_reversal() {
+    let mut stage = Stage::new().await;
+    let received = |stage: &Stage, name: &str| Wish {
+        path: "/payments".to_owned(),
+        body: json!({ "customer_id": stage.customer, "amount": "7.00", "method": "cheque",
+            "note": format!("{name}-1") }),
+    };
+    let wish = |_: &Stage, _: &str, payment: &Told| Wish {
+        path: format!("/payments/{}/reverse", payment.id()),
+        body: json!({ "reason": "退票" }),
+    };
+    killed_at_each_step(&mut stage, &PAYMENT, received, wish, statement()).await;
+    check(&stage).await;
+}
+
+/// What is kept is what the documents and allocations make.
+async fn check(stage: &Stage) {
+    let url = stage.service.url();
+    let wrong = "invoices i where status = 'posted' and open_amount <>
+        (case kind when 'invoice' then total_amount else -total_amount end)
+        - coalesce((select sum(amount) from allocations a where a.invoice_id = i.id
+            and reversed_on is null), 0)
+        + coalesce((select sum(amount) from allocations a where a.credit_note_id = i.id
+            and reversed_on is null), 0)";
+    assert_eq!(count(&url, wrong).await, 0, "an invoice is not what was paid of it");
+    let wrong = "payments m where reversed_on is null and unapplied_amount <> amount
+        - coalesce((select sum(amount) from allocations a where a.payment_id = m.id
+            and reversed_on is null), 0)";
+    assert_eq!(count(&url, wrong).await, 0, "a payment is not what is left of it");
+    let owed = "(select 1 from invoices full join open_items o on o.source_id = invoices.id
+            and o.kind = 'invoice'
+        where coalesce(o.amount, 0) <> coalesce(invoices.open_amount, 0)
+            and (o.kind = 'invoice' or o.kind is null)) as it";
+    assert_eq!(count(&url, owed).await, 0, "the exposure is not what is open");
+}
