@@ -121,7 +121,8 @@ async fn nobody_waits_for_a_bad_receiver() {
     println!("the good one had all after {:?}", last.duration_since(made));
     let others = receivers.iter().filter(|it| it.0 == Mood::Fails);
     let met = others.map(|it| it.1.got.borrow()[0].at).max().unwrap();
-    assert!(last.duration_since(met.min(last)) < Duration::from_secs(1), "it waited for others");
+    // On a busy machine; behind one who hangs it would wait for ten.
+    assert!(last.duration_since(met.min(last)) < Duration::from_secs(5), "it waited for others");
     // Long enough for those who hang and drip to be given up, once.
     sleep(Duration::from_secs(11)).await;
     for (mood, receiver, path) in &receivers {
