@@ -26,7 +26,7 @@ const ROWS: &str = "select concat_ws(' ', 'invoice', replace(external_id, '{name
 const INVOICE: Kind = Kind { path: "/invoices", type_: "invoice", rows: ROWS, tidy: "select" };
 const PAYMENT: Kind = Kind { path: "/payments", type_: "payment", rows: ROWS, tidy: "select" };
 
-fn batch(path: &str, items: Value) -> Wish {
+fn batch(path: &str, items: &Value) -> Wish {
     let body = json!({ "source_system": "sap", "items": items });
     Wish { path: format!("{path}/batch"), body }
 }
@@ -36,7 +36,7 @@ fn ordered(stage: &Stage, name: &str) -> Wish {
         json!({ "external_id": format!("{name}-{number}"), "customer_id": stage.customer,
             "order_date": "2026-03-31", "lines": [{ "quantity": "1", "amount": "10.00" }] })
     };
-    batch("/orders", json!([order(1), order(2)]))
+    batch("/orders", &json!([order(1), order(2)]))
 }
 
 /// An order billed in full, one in part, and what was too much taken back.
@@ -50,7 +50,7 @@ fn invoiced(stage: &Stage, name: &str) -> Wish {
     let of = |order: &str| format!("{name}-{order}");
     batch(
         "/invoices",
-        json!([
+        &json!([
             document("1", json!({ "order_external_id": of("1"), "amount": "10.00" })),
             document("2", json!({ "order_external_id": of("2"), "amount": "6.00" })),
             document(
@@ -71,7 +71,7 @@ fn paid(stage: &Stage, name: &str) -> Wish {
     let used = |number: &str, amount: &str| json!({ "invoice_external_id": format!("{name}-{number}"), "amount": amount });
     batch(
         "/payments",
-        json!([
+        &json!([
             payment("1", "9.00", json!([used("1", "8.00"), used("2", "1.00")])),
             payment("2", "5.00", json!([used("2", "3.00")])),
         ]),
