@@ -4,6 +4,8 @@
 use actix_web::{get, post};
 use auth::{Caller, Can, Reference, Refers, reference};
 use customers::customer::find_customers;
+use diesel::dsl::{InnerJoin, IntoBoxed};
+use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use platform::{
@@ -132,31 +134,45 @@ async fn create_cashflow_advice(
     write.run(async move |tx| Reply::json(&advice(tx).await?)).await
 }
 
+type Matching<'a> = IntoBoxed<'a, InnerJoin<cashflow_advice::table, visits::table>, Pg>;
+
+fn matching<'a>(caller: &'a Caller, filter: &'a CashflowAdviceFilter) -> Matching<'a> {
+    use cashflow_advice::{author_id, topic, visit_id};
+    let mut rows = cashflow_advice::table.inner_join(visits::table).into_boxed();
+    rows = rows.filter(visible_to(caller));
+    if let Some(customer) = filter.customer_id {
+        rows = rows.filter(visits::customer_id.eq(customer));
+    }
+    if let Some(visit) = filter.visit_id {
+        rows = rows.filter(visit_id.eq(visit));
+    }
+    if let Some(author) = filter.author_id {
+        rows = rows.filter(author_id.eq(author));
+    }
+    if let Some(topics) = &filter.topic {
+        rows = rows.filter(topic.eq_any(topics));
+    }
+    rows
+}
+
 impl CashflowAdvice {
     pub async fn list(
         conn: &mut Conn,
         caller: &Caller,
         list: &List<CashflowAdviceFilter>,
     ) -> Result<CashflowAdvicePage> {
-        use cashflow_advice::{author_id, created_at, id, topic, visit_id};
+        use cashflow_advice::{created_at, id};
         let filter = reference::filter(conn, caller, list).await?;
-        let mut rows = Self::query().filter(visible_to(caller)).into_boxed();
-        if let Some(customer) = filter.customer_id {
-            rows = rows.filter(visits::customer_id.eq(customer));
-        }
-        if let Some(visit) = filter.visit_id {
-            rows = rows.filter(visit_id.eq(visit));
-        }
-        if let Some(author) = filter.author_id {
-            rows = rows.filter(author_id.eq(author));
-        }
-        if let Some(topics) = filter.topic {
-            rows = rows.filter(topic.eq_any(topics));
-        }
-        let rows = rows.filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let total = if list.counted {
+            Some(matching(caller, &filter).count().get_result(conn).await?)
+        } else {
+            None
+        };
+        let rows =
+            matching(caller, &filter).filter(list.before::<Timestamp, _, _>(created_at, id)?);
         let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
-        let rows = rows.load(conn).await?;
-        list.page(rows, None, |it: &Self| (it.created_at, it.id))
+        let rows = rows.select(Self::as_select()).load(conn).await?;
+        list.page(rows, total, |it: &Self| (it.created_at, it.id))
     }
 
     pub async fn create(

@@ -102,14 +102,17 @@ impl CoachingNote {
     ) -> Result<CoachingNotePage> {
         use coaching_notes::{author_id, created_at, id, visit_id};
         let visit = Visit::find(conn, caller, visit).await?;
-        let mut rows = coaching_notes::table.filter(visit_id.eq(visit.id)).into_boxed();
-        if visit.owner_id != caller.id() && !manages(caller, &visit) {
-            rows = rows.filter(author_id.eq(caller.id()));
-        }
-        let rows = rows.filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let own_only = visit.owner_id != caller.id() && !manages(caller, &visit);
+        let matching = || {
+            let rows = coaching_notes::table.filter(visit_id.eq(visit.id)).into_boxed();
+            if own_only { rows.filter(author_id.eq(caller.id())) } else { rows }
+        };
+        let total =
+            if list.counted { Some(matching().count().get_result(conn).await?) } else { None };
+        let rows = matching().filter(list.before::<Timestamp, _, _>(created_at, id)?);
         let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
         let rows = rows.select(Self::as_select()).load(conn).await?;
-        list.page(rows, None, |it: &Self| (it.created_at, it.id))
+        list.page(rows, total, |it: &Self| (it.created_at, it.id))
     }
 
     pub async fn create(

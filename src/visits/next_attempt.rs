@@ -73,18 +73,23 @@ impl NextAttempt {
     ) -> Result<NextAttemptPage> {
         use visits::{id, next_visit_on, owner_id, status};
         // Ids are in the order of time.
-        let latest = fixed_sql::<Bool>(
-            "not exists (select from visits as later where later.customer_id = visits.customer_id \
-             and later.owner_id = visits.owner_id and later.id > visits.id \
-             and later.status in ('planned', 'in_progress', 'completed'))",
-        );
+        let matching = || {
+            let latest = fixed_sql::<Bool>(
+                "not exists (select from visits as later where later.customer_id = \
+                 visits.customer_id and later.owner_id = visits.owner_id and later.id > visits.id \
+                 and later.status in ('planned', 'in_progress', 'completed'))",
+            );
+            let rows = visits::table.filter(visible_to(caller)).filter(owner_id.eq(caller.id()));
+            let rows = rows.filter(status.eq(VisitStatus::Completed)).filter(latest);
+            rows.filter(next_visit_on.is_not_null())
+        };
+        let total =
+            if list.counted { Some(matching().count().get_result(conn).await?) } else { None };
         let day = next_visit_on.assume_not_null();
-        let rows = Self::query().filter(visible_to(caller)).filter(owner_id.eq(caller.id()));
-        let rows =
-            rows.filter(status.eq(VisitStatus::Completed)).filter(next_visit_on.is_not_null());
-        let rows = rows.filter(latest).filter(list.after::<Date, _, _>(day, id)?);
-        let rows = rows.order((next_visit_on, id)).limit(list.fetch()).load(conn).await?;
-        list.page(rows, None, |it: &Self| (it.next_visit_on.unwrap_or_default(), it.visit_id))
+        let rows = matching().filter(list.after::<Date, _, _>(day, id)?);
+        let rows = rows.order((next_visit_on, id)).limit(list.fetch());
+        let rows = rows.select(Self::as_select()).load(conn).await?;
+        list.page(rows, total, |it: &Self| (it.next_visit_on.unwrap_or_default(), it.visit_id))
     }
 }
 

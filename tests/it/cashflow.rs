@@ -55,6 +55,9 @@ async fn advice_is_what_a_visit_comes_to() {
     }
     let visit = visit.strip_prefix(&format!("{PATH}/")).unwrap();
     assert_eq!(seen(&format!("visit_id={visit}&limit=1")).await, [second]);
+    let page =
+        manager.get(&format!("{LIST}?topic=inventory&limit=1&total=exact")).await.expect(200);
+    assert_eq!(page["total"], 1);
     let all = async |actor: &crate::harness::Actor<'_>| {
         actor.get(LIST).await.expect(200)["items"].as_array().unwrap().len()
     };

@@ -221,6 +221,8 @@ async fn who_comes_along_has_checks_of_their_own() {
         actor.get(&notes).await.expect(200)["items"].as_array().unwrap().len()
     };
     assert_eq!((seen(&seller).await, seen(&manager).await, seen(&coach).await), (2, 2, 1));
+    let counted = coach.get(&format!("{notes}?total=exact")).await.expect(200);
+    assert_eq!(counted["total"], 1, "what the others wrote is not counted");
     stranger.get(&notes).await.expect(404);
     stranger.get(&visit).await.expect(404);
     office.get(&visit).await.expect(200);
@@ -286,7 +288,8 @@ async fn patience_before_a_prospect_is_lost() {
             "refuse_reason": "price", "next_visit_on": "2026-12-24" }),
         );
         seller.post(&format!("{visit}/check-out"), refused).await.expect(200);
-        let next = seller.get("/api/v1/me/next-attempts").await.expect(200);
+        let next = seller.get("/api/v1/me/next-attempts?total=exact").await.expect(200);
+        assert_eq!(next["total"], next["items"].as_array().unwrap().len());
         assert_eq!(next["items"].as_array().unwrap().len(), 1);
         assert_eq!(next["items"][0]["visit_id"], id(&new));
     }
