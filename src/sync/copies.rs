@@ -35,11 +35,12 @@ use diesel_async::RunQueryDsl;
 use follow_ups::follow_up::{self, FollowUp};
 use futures_util::future::BoxFuture;
 use growth::opportunity::{self, Opportunity};
-use platform::{Conn, Error, Resource, Result};
+use platform::{Conn, Resource, Result};
 use products::product::Product;
 use schema::{customers, targets};
-use serde_json::Value;
 use uuid::Uuid;
+
+use crate::data::Data;
 
 /// Which rows of a copy.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +55,7 @@ pub enum Part<'a> {
 pub struct Copied {
     pub id: Uuid,
     pub version: i64,
-    pub data: Value,
+    pub data: Data,
 }
 
 /// The rows of a part that the caller sees now.
@@ -62,10 +63,8 @@ pub type Copier =
     for<'a> fn(&'a mut Conn, &'a Caller, Part<'a>) -> BoxFuture<'a, Result<Vec<Copied>>>;
 
 fn copied<R: Resource>(rows: &[R]) -> Result<Vec<Copied>> {
-    let copied = |row: &R| {
-        let data = serde_json::to_value(row).map_err(Error::internal)?;
-        Ok(Copied { id: row.id(), version: row.version(), data })
-    };
+    let copied =
+        |row: &R| Ok(Copied { id: row.id(), version: row.version(), data: Data::of(row)? });
     rows.iter().map(copied).collect()
 }
 

@@ -11,12 +11,12 @@ use platform::changes::{HANDED_OVER, Op};
 use platform::feed::{self, Position};
 use platform::{Conn, Result, Timestamp, text_enum};
 use schema::changes;
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::change::ChangeEvent;
 use crate::copies::Part;
 use crate::cursor::DAYS;
+use crate::data::Data;
 use crate::kinds::Kind;
 use crate::scope::Scope;
 
@@ -43,7 +43,7 @@ pub struct Row {
     version: i64,
     op: Recorded,
     pub at: Timestamp,
-    data: Value,
+    data: Data,
     seen_by: Vec<Uuid>,
     seen_before: Vec<Uuid>,
 }
@@ -67,12 +67,12 @@ impl Row {
     }
 
     /// The change as this reader may see it. What was handed over has no data of its own.
-    fn event(self, scope: &Scope<'_>) -> Option<ChangeEvent> {
-        let op = self.op(scope)?;
-        let shown = matches!(op, Op::Created | Op::Updated) && !self.data.is_null();
-        let data = if shown { scope.shown(&self.kind, self.data) } else { Value::Null };
-        let Self { event_id, kind, id, version, at, .. } = self;
-        Some(ChangeEvent { event_id, kind, id, op, version, at, data })
+    fn event(self, scope: &Scope<'_>) -> Result<Option<ChangeEvent>> {
+        let Some(op) = self.op(scope) else { return Ok(None) };
+        let Self { event_id, kind, id, version, at, data, .. } = self;
+        let data = data.known().filter(|_| matches!(op, Op::Created | Op::Updated));
+        let data = data.map(|data| scope.shown(&kind, data)).transpose()?;
+        Ok(Some(ChangeEvent { event_id, kind, id, op, version, at, data }))
     }
 }
 
@@ -147,8 +147,9 @@ pub async fn events(
     scope: &Scope<'_>,
     rows: Vec<Row>,
 ) -> Result<Vec<ChangeEvent>> {
-    let mut events: Vec<_> = rows.into_iter().filter_map(|row| row.event(scope)).collect();
-    let bare = |it: &ChangeEvent| it.op == Op::Created && it.data.is_null();
+    let events = rows.into_iter().filter_map(|row| row.event(scope).transpose());
+    let mut events: Vec<_> = events.collect::<Result<_>>()?;
+    let bare = |it: &ChangeEvent| it.op == Op::Created && it.data.is_none();
     if !events.iter().any(bare) {
         return Ok(events);
     }
@@ -159,13 +160,13 @@ pub async fn events(
         .bind::<Array<BigInt>, _>(bare_ones().map(|it| it.version).collect::<Vec<_>>())
         .load(conn)
         .await?;
-    let recorded: HashMap<(Uuid, i64), Value> =
+    let recorded: HashMap<(Uuid, i64), Data> =
         recorded.into_iter().map(|it| ((it.id, it.version), it.data)).collect();
     let mut lost: HashMap<&'static str, Vec<Uuid>> = HashMap::new();
     for event in events.iter_mut().filter(|it| bare(it)) {
         // It may have come and gone more than once.
         if let Some(data) = recorded.get(&(event.id, event.version)) {
-            event.data = scope.shown(&event.kind, data.clone());
+            event.data = Some(scope.shown(&event.kind, data.clone())?);
         } else if let Some(kind) = Kind::named(&event.kind) {
             lost.entry(kind.name).or_default().push(event.id);
         }
@@ -176,11 +177,11 @@ pub async fn events(
         for row in (kind.copy)(conn, scope.caller, Part::These(&ids)).await? {
             for event in events.iter_mut().filter(|it| it.id == row.id && bare(it)) {
                 event.version = row.version;
-                event.data = scope.shown(name, row.data.clone());
+                event.data = Some(scope.shown(name, row.data.clone())?);
             }
         }
     }
-    events.retain(|it| it.op != Op::Created || !it.data.is_null());
+    events.retain(|it| it.op != Op::Created || it.data.is_some());
     Ok(events)
 }
 
@@ -197,5 +198,5 @@ struct Kept {
     #[diesel(sql_type = BigInt)]
     version: i64,
     #[diesel(sql_type = Json)]
-    data: Value,
+    data: Data,
 }

@@ -3,9 +3,10 @@
 use auth::{Caller, Role};
 use complaints::complaint::QUALITY_DESK;
 use platform::{EVERYBODY, Error, Fault, Result, Seal};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::data::Data;
 use crate::kinds::{KINDS, Kind, Shown};
 
 /// What a caller sees of the feed.
@@ -51,18 +52,16 @@ impl<'a> Scope<'a> {
     }
 
     /// The state of a row as this caller may see it.
-    pub fn shown(&self, kind: &str, mut data: Value) -> Value {
+    pub fn shown(&self, kind: &str, data: Data) -> Result<Data> {
         match Kind::named(kind).map(|it| &it.shown) {
-            Some(Shown::By(show)) => show(self.caller, data),
-            Some(Shown::Masked(roles, fields)) => {
-                let hidden = !roles.iter().any(|role| self.caller.is(*role));
-                if let (true, Value::Object(data)) = (hidden, &mut data) {
-                    data.extend(fields.iter().map(|name| ((*name).to_owned(), Value::Null)));
-                    data.insert("masked_fields".into(), json!(fields));
-                }
-                data
+            Some(Shown::By(show)) => Data::of(&show(self.caller, data.read()?)),
+            Some(Shown::Masked(roles, fields)) if !roles.iter().any(|it| self.caller.is(*it)) => {
+                let mut row: Map<String, Value> = data.read()?;
+                row.extend(fields.iter().map(|name| ((*name).to_owned(), Value::Null)));
+                row.insert("masked_fields".into(), json!(fields));
+                Data::of(&row)
             }
-            _ => data,
+            _ => Ok(data),
         }
     }
 

@@ -5,6 +5,7 @@
 use platform::changes::Op;
 use platform::feed::Position;
 use platform::{Conn, Result, Seal, Timestamp};
+use serde::Deserialize;
 use uuid::{Builder, Uuid};
 
 use crate::change::ChangeEvent;
@@ -46,8 +47,9 @@ impl Copying<'_> {
             let rows = (kind.copy)(conn, scope.caller, Part::After(after, left)).await?;
             let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == left);
             let last = rows.last().map(|it| it.id);
-            let event = |row: Copied| self.event(scope, seal, kind.name, row);
-            items.extend(rows.into_iter().map(event));
+            for row in rows {
+                items.push(self.event(scope, seal, kind.name, row)?);
+            }
             if let (true, Some(after)) = (full, last) {
                 let next = Place::Copy { copy, kind: kind.name.into(), after, then, begun };
                 return Ok((items, next));
@@ -57,14 +59,26 @@ impl Copying<'_> {
     }
 
     /// The id follows from the row and the copy: whoever asks for a page twice gets the same.
-    fn event(&self, scope: &Scope<'_>, seal: &Seal, kind: &str, row: Copied) -> ChangeEvent {
+    fn event(
+        &self,
+        scope: &Scope<'_>,
+        seal: &Seal,
+        kind: &str,
+        row: Copied,
+    ) -> Result<ChangeEvent> {
         let Copied { id, version, data } = row;
-        let at = serde_json::from_value(data["updated_at"].clone()).unwrap_or(self.begun);
+        let at = data.read().map_or(self.begun, |it: Stamp| it.updated_at);
         let name = format!("{} {kind} {id} {version}", self.copy);
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&seal.fingerprint(name.as_bytes())[..16]);
         let event_id = Builder::from_custom_bytes(bytes).into_uuid();
-        let data = scope.shown(kind, data);
-        ChangeEvent { event_id, kind: kind.to_owned(), id, op: Op::Created, version, at, data }
+        let (kind, data) = (kind.to_owned(), Some(scope.shown(kind, data)?));
+        Ok(ChangeEvent { event_id, kind, id, op: Op::Created, version, at, data })
     }
+}
+
+/// When a row was last changed.
+#[derive(Deserialize)]
+struct Stamp {
+    updated_at: Timestamp,
 }
