@@ -53,13 +53,16 @@ async fn give_up(tx: &mut Tx, lot: Lot<'_>, external_ids: &[String]) -> Result<(
     Ok(())
 }
 
-async fn park(tx: &mut Tx, lot: Lot<'_>, items: Vec<Parked>) -> Result<()> {
+async fn park(tx: &mut Tx, lot: Lot<'_>, mut items: Vec<Parked>) -> Result<()> {
+    // As others who bring the same at the same moment.
+    items.sort_unstable_by(|one, other| one.external_id.cmp(&other.external_id));
     let (now, by) = (tx.now, tx.actor);
     for items in items.chunks(1000) {
         let ids: Vec<Uuid> = items.iter().map(|_| Uuid::now_v7()).collect();
         let row = |(id, it): (&Uuid, &Parked)| row(*id, lot, it, None, (by, now));
         let rows: Vec<_> = ids.iter().zip(items).map(row).collect();
-        diesel::insert_into(pending_items::table).values(rows).execute(tx.conn()).await?;
+        let insert = diesel::insert_into(pending_items::table).values(rows);
+        insert.execute(tx.conn()).await.map_err(overtaken)?;
         let references = ids.iter().zip(items).flat_map(|(id, it)| {
             // The same customer may be named twice.
             let each: HashSet<_> = it.missing.iter().collect();
@@ -215,9 +218,17 @@ fn take<'a>(
             let since = (it.parked_by, it.parked_at);
             rows.push(row(Uuid::now_v7(), lot, &parked, problem, since));
         }
-        diesel::insert_into(pending_items::table).values(rows).execute(tx.conn()).await?;
+        let insert = diesel::insert_into(pending_items::table).values(rows);
+        insert.execute(tx.conn()).await.map_err(overtaken)?;
         Ok(())
     })
+}
+
+/// Another one has kept such an item since this one looked: it is done again, after that one.
+fn overtaken(error: diesel::result::Error) -> Error {
+    let error = Error::from(error);
+    let known = error.violates("pending_items_external_id_key");
+    if known { Error::unavailable("busy") } else { error }
 }
 
 /// A job: looks whether something has arrived by another way than a batch, such as by hand.
