@@ -135,8 +135,26 @@ fn foreign_system() -> Error {
     Error::forbidden_because("foreign_source_system", detail)
 }
 
-/// Carries out a batch.
+/// Carries out a batch, and then what has waited for what it brings.
 pub async fn import<R, D>(tx: &mut Tx, caller: &Caller, batch: &Batch<D>) -> Result<Outcomes>
+where
+    R: Imported,
+    D: Documented<Item = R::Item>,
+{
+    let (outcomes, here) = carry_out::<R, D>(tx, caller, batch).await?;
+    if let Some(parking) = hooks::PARKING.get() {
+        let source_system = source_of(caller, batch)?;
+        (parking.arrived)(tx, Lot { kind: R::TYPE, source_system: &source_system }, &here).await?;
+    }
+    Ok(outcomes)
+}
+
+/// Carries out a batch. Answers also the external ids of what is there now.
+pub(crate) async fn carry_out<R, D>(
+    tx: &mut Tx,
+    caller: &Caller,
+    batch: &Batch<D>,
+) -> Result<(Outcomes, Vec<String>)>
 where
     R: Imported,
     D: Documented<Item = R::Item>,
@@ -172,11 +190,8 @@ where
     let written = outcomes.results.iter().filter(written).filter_map(|it| it.id);
     R::followed(tx, &written.collect::<Vec<_>>()).await?;
     waiting.park(tx, lot, batch, &mut outcomes).await?;
-    if let Some(parking) = parking {
-        let here = outcomes.results.iter().filter(|it| it.id.is_some());
-        let here = external_ids(here.map(|it| batch.item(it.index)));
-        (parking.arrived)(tx, lot, &here).await?;
-    }
+    let here = outcomes.results.iter().filter(|it| it.id.is_some());
+    let here = external_ids(here.map(|it| batch.item(it.index)));
     if batch.dry_run {
         tx.discard();
     }
@@ -190,7 +205,7 @@ where
     ] {
         counter!("batch_rows_total", "type" => R::TYPE, "status" => status).increment(rows as u64);
     }
-    Ok(outcomes)
+    Ok((outcomes, here))
 }
 
 /// Finds what is stored and what the items refer to.

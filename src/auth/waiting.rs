@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::Caller;
 use super::hooks::{Lot, Parked, Parking};
-use super::import::{Imported, import};
+use super::import::{Imported, carry_out};
 
 /// What one value refers to.
 #[derive(Debug, Default)]
@@ -32,20 +32,20 @@ pub struct Missing {
     pub external_id: String,
 }
 
-/// Carries out items that have been kept, once more.
+/// Carries out items that have been kept, once more. Answers also the external ids of what is there.
 pub fn again<'a, R>(
     tx: &'a mut Tx,
     caller: &'a Caller,
     source_system: &'a str,
     items: Vec<Value>,
-) -> LocalBoxFuture<'a, Result<Outcomes>>
+) -> LocalBoxFuture<'a, Result<(Outcomes, Vec<String>)>>
 where
     R: Imported,
     R::Item: ToSchema + 'static,
 {
     Box::pin(async move {
         let batch = Batch::<Again<R::Item>>::of_parked(source_system, items);
-        import::<R, _>(tx, caller, &batch).await
+        carry_out::<R, _>(tx, caller, &batch).await
     })
 }
 

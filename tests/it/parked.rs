@@ -244,3 +244,35 @@ async fn the_order_of_a_day_does_not_matter() {
         assert_eq!(service.count("changes").await, before, "0 events");
     }
 }
+
+/// However long it is: what waits for each other in a row is taken one after the other, not each
+/// within the one before.
+#[actix_web::test]
+async fn a_chain_follows_its_first_link() {
+    let service = Service::start().await;
+    let erp = service.client(Role::Erp, "sap").await;
+    let link = |n: i32| json!({ "external_id": format!("T{n}"), "name": format!("T{n}"), "parent_external_id": format!("T{}", n + 1) });
+    assert_eq!(park(&erp, "territories", (0..600).map(link).collect()).await["pending"], 600);
+    let first = json!({ "external_id": "T600", "name": "T600" });
+    assert_eq!(park(&erp, "territories", vec![first]).await["created"], 1);
+    assert_eq!(pending(&erp).await.len(), 0);
+    assert_eq!(erp.get("/api/v1/territories?total=exact").await.expect(200)["total"], 601);
+}
+
+#[actix_web::test]
+async fn what_its_sender_may_not_do_any_more_spoils_no_other_batch() {
+    let service = Service::start().await;
+    let erp = service.client(Role::Erp, "sap").await;
+    let contact = |id: &str| json!({ "external_id": id, "name": id, "customer_external_id": "C7" });
+    park(&erp, "contacts", vec![contact("K1"), contact("K2")]).await;
+    service.sql("update api_clients set source_system = 'oracle'").await;
+    service.directory_changed().await;
+    let admin = service.actor(Role::Admin).await;
+    let batch = json!({ "items": [{ "external_id": "C7", "name": "C7" }], "source_system": "sap" });
+    let told = admin.post("/api/v1/customers/batch", batch).await.expect(200);
+    assert_eq!(told["created"], 1, "{told:#}");
+    let left = pending(&admin).await;
+    let code = json!("foreign_source_system");
+    assert_eq!(left.len(), 2);
+    assert!(left.iter().all(|it| it["problem"]["code"] == code), "{left:#?}");
+}

@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use auth::hooks::{Lot, Parked, Parking};
 use auth::reference::Wanted;
 use auth::{Caller, directory};
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
 use platform::batch::Status;
-use platform::{Error, Result, Timestamp, Tx};
+use platform::{Conn, Error, Result, Timestamp, Tx};
 use schema::{pending_items, pending_references};
 use serde_json::Value;
 use uuid::Uuid;
@@ -22,7 +23,7 @@ use super::entries::Entry;
 /// Most items that are applied at the end of a batch; the rest follows with the job.
 const AT_ONCE: i64 = 2000;
 
-/// Most references that a run of the job looks up.
+/// How many references are looked up together.
 const LOOKED_UP: i64 = 20_000;
 
 /// What `auth` calls for batches.
@@ -30,7 +31,12 @@ pub const PARKING: Parking = Parking {
     arrives: |kind| Entry::named(kind).is_some(),
     superseded: |tx, lot, keys| Box::pin(give_up(tx, lot, keys)),
     park: |tx, lot, items| Box::pin(park(tx, lot, items)),
-    arrived: |tx, lot, keys| Box::pin(arrived(tx, lot, keys)),
+    arrived: |tx, lot, keys| {
+        Box::pin(async move {
+            let waited = arrived(tx, lot, keys).await?;
+            if waited.is_empty() { Ok(()) } else { apply(tx, Some(waited)).await.map(drop) }
+        })
+    },
 };
 
 /// Newer items are here.
@@ -117,22 +123,20 @@ fn row(
     }
 }
 
-/// These rows are there now: what waited for nothing else is applied.
-async fn arrived(tx: &mut Tx, lot: Lot<'_>, external_ids: &[String]) -> Result<()> {
+/// These rows are there now. Answers which items have waited for them.
+async fn arrived(tx: &mut Tx, lot: Lot<'_>, external_ids: &[String]) -> Result<Vec<Uuid>> {
     let met = pending_references::table
         .filter(pending_references::type_.eq(lot.kind))
         .filter(pending_references::source_system.eq(lot.source_system))
         .filter(pending_references::external_id.eq_any(external_ids));
     let met = diesel::delete(met).returning(pending_references::item_id);
-    let waited: Vec<Uuid> = met.get_results(tx.conn()).await?;
-    if waited.is_empty() {
-        return Ok(());
-    }
-    apply(tx, Some(waited)).await.map(drop)
+    Ok(met.get_results(tx.conn()).await?)
 }
 
-#[derive(QueryableByName)]
+#[derive(Clone, QueryableByName)]
 struct Ready {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
     #[diesel(sql_type = Text)]
     source_system: String,
     #[diesel(sql_type = Text)]
@@ -147,50 +151,81 @@ struct Ready {
     parked_at: Timestamp,
 }
 
-/// Items that wait for nothing any more, of these or of all.
-const READY: &str = "select source_system, type as kind, external_id, item, parked_by, parked_at \
+/// Items that wait for nothing any more, of these or of all. They are held until they are applied:
+/// a newer one that comes meanwhile waits for that, and one that is being replaced is left alone.
+const READY: &str = "select id, source_system, type as kind, external_id, item, parked_by, parked_at \
     from pending_items it where ($1::uuid[] is null or id = any($1)) and problem is null \
     and not exists (select from pending_references r where r.item_id = it.id) \
-    order by parked_at, id limit $2";
+    order by parked_at, id limit $2 for update of it skip locked";
 
 /// Applies what is ready, with the rights of who sent it. That brings something itself, for which
-/// others may wait: so it goes on until nothing is left. Answers how many items were taken up.
+/// others may wait: so it goes on until nothing is left, or enough is done for once. Answers how
+/// many items were taken up.
 async fn apply(tx: &mut Tx, ids: Option<Vec<Uuid>>) -> Result<u64> {
-    let ready = diesel::sql_query(READY).bind::<Nullable<Array<SqlUuid>>, _>(ids);
-    let ready: Vec<Ready> = ready.bind::<BigInt, _>(AT_ONCE).load(tx.conn()).await?;
-    let count = ready.len() as u64;
-    let mut lots: BTreeMap<(Uuid, String, String), Vec<Ready>> = BTreeMap::new();
-    for it in ready {
-        let key = (it.parked_by, it.kind.clone(), it.source_system.clone());
-        lots.entry(key).or_default().push(it);
+    let (mut of, mut count) = (ids, 0);
+    loop {
+        let ready = diesel::sql_query(READY).bind::<Nullable<Array<SqlUuid>>, _>(of);
+        let ready: Vec<Ready> = ready.bind::<BigInt, _>(AT_ONCE - count).load(tx.conn()).await?;
+        count += i64::try_from(ready.len()).unwrap_or(AT_ONCE);
+        let mut lots: BTreeMap<(Uuid, String, String), Vec<Ready>> = BTreeMap::new();
+        for it in ready {
+            let key = (it.parked_by, it.kind.clone(), it.source_system.clone());
+            lots.entry(key).or_default().push(it);
+        }
+        let mut waited = vec![];
+        for ((by, kind, source_system), items) in lots {
+            let Some(entry) = Entry::named(&kind) else { continue };
+            let lot = Lot { kind: entry.name, source_system: &source_system };
+            let here = settle(tx, by, entry, lot, &items).await?;
+            waited.extend(arrived(tx, lot, &here).await?);
+        }
+        if waited.is_empty() || count >= AT_ONCE {
+            return Ok(count.unsigned_abs());
+        }
+        of = Some(waited);
     }
-    let actor = tx.actor;
-    for ((by, kind, source_system), items) in lots {
-        let Some(entry) = Entry::named(&kind) else { continue };
-        let today = tx.today;
-        let person = directory::read(tx.conn(), by, today).await?.1;
-        let lot = Lot { kind: entry.name, source_system: &source_system };
-        let caller = person.map(Caller::of);
-        let may = |it: &Caller| entry.importers.iter().any(|role| it.is(*role));
-        tx.actor = by;
-        let done = match caller.filter(may) {
-            None => refuse(tx, lot, &items).await,
-            Some(caller) => take(tx, &caller, entry, lot, &items).await,
-        };
-        tx.actor = actor;
-        done?;
-    }
-    Ok(count)
 }
 
-/// Whoever sent them may not do it any more.
-async fn refuse(tx: &mut Tx, lot: Lot<'_>, items: &[Ready]) -> Result<()> {
-    let problem = serde_json::to_value(Error::forbidden().problem()).map_err(Error::internal)?;
-    let ids: Vec<&str> = items.iter().map(|it| it.external_id.as_str()).collect();
-    let rows = pending_items::table
-        .filter(pending_items::source_system.eq(lot.source_system))
-        .filter(pending_items::type_.eq(lot.kind))
-        .filter(pending_items::external_id.eq_any(ids));
+/// Carries items of one sender out. Where that is refused as a whole, the halves are tried by
+/// themselves, down to the item that is at fault: nobody else's batch shall fail for it. Answers the
+/// external ids of what is there now.
+async fn settle(
+    tx: &mut Tx,
+    by: Uuid,
+    entry: &'static Entry,
+    lot: Lot<'_>,
+    items: &[Ready],
+) -> Result<Vec<String>> {
+    let today = tx.today;
+    let sender = directory::read(tx.conn(), by, today).await?.1.map(Caller::of);
+    let may = |it: &Caller| entry.importers.iter().any(|role| it.is(*role));
+    let Some(sender) = sender.filter(may) else {
+        refuse(tx, items, &Error::forbidden()).await?;
+        return Ok(vec![]);
+    };
+    let actor = std::mem::replace(&mut tx.actor, by);
+    let (mut here, mut parts) = (vec![], vec![items]);
+    while let Some(part) = parts.pop() {
+        match tx.attempt(async |tx| take(tx, &sender, entry, lot, part).await).await {
+            Ok(done) => here.extend(done),
+            // Of the moment, not of the items.
+            Err(error) if error.problem().status >= 500 => return Err(error),
+            Err(error) if part.len() == 1 => refuse(tx, part, &error).await?,
+            Err(_) => {
+                let (first, second) = part.split_at(part.len() / 2);
+                parts.extend([second, first]);
+            }
+        }
+    }
+    tx.actor = actor;
+    Ok(here)
+}
+
+/// They are kept, and why they could not be carried out.
+async fn refuse(tx: &mut Tx, items: &[Ready], error: &Error) -> Result<()> {
+    let problem = serde_json::to_value(error.problem()).map_err(Error::internal)?;
+    let ids: Vec<Uuid> = items.iter().map(|it| it.id).collect();
+    let rows = pending_items::table.filter(pending_items::id.eq_any(ids));
     let refused = pending_items::problem.eq(Some(problem));
     diesel::update(rows).set(refused).execute(tx.conn()).await?;
     Ok(())
@@ -204,10 +239,10 @@ fn take<'a>(
     entry: &'static Entry,
     lot: Lot<'a>,
     items: &'a [Ready],
-) -> LocalBoxFuture<'a, Result<()>> {
+) -> LocalBoxFuture<'a, Result<Vec<String>>> {
     Box::pin(async move {
         let sent = items.iter().map(|it| it.item.clone()).collect();
-        let outcomes = (entry.import)(tx, caller, lot.source_system, sent).await?;
+        let (outcomes, here) = (entry.import)(tx, caller, lot.source_system, sent).await?;
         let failed = outcomes.results.iter().filter(|it| it.status == Status::Failed);
         let failed = failed.filter_map(|it| Some((items.get(it.index)?, it.problem.as_ref()?)));
         let mut rows = vec![];
@@ -220,7 +255,7 @@ fn take<'a>(
         }
         let insert = diesel::insert_into(pending_items::table).values(rows);
         insert.execute(tx.conn()).await.map_err(overtaken)?;
-        Ok(())
+        Ok(here)
     })
 }
 
@@ -233,20 +268,54 @@ fn overtaken(error: diesel::result::Error) -> Error {
 
 /// A job: looks whether something has arrived by another way than a batch, such as by hand.
 pub async fn retry(tx: &mut Tx) -> Result<u64> {
-    type Key = (Uuid, String, String, String);
-    let awaited = pending_references::table
+    let mut last = None;
+    loop {
+        let awaited = awaited(tx.conn(), last.as_ref()).await?;
+        last = awaited.last().cloned();
+        look_up(tx, awaited).await?;
+        if last.is_none() {
+            return apply(tx, None).await;
+        }
+    }
+}
+
+/// What is waited for, and who sent what waits for it.
+type Awaited = (String, String, String, Uuid);
+
+/// The next references in their order, so that however many there are each has its turn.
+async fn awaited(conn: &mut Conn, last: Option<&Awaited>) -> Result<Vec<Awaited>> {
+    use pending_references::{external_id, source_system, type_};
+    let key = (type_, source_system, external_id, pending_items::parked_by);
+    let mut query = pending_references::table
         .inner_join(pending_items::table)
-        .select((
-            pending_items::parked_by,
-            pending_references::type_,
-            pending_references::source_system,
-            pending_references::external_id,
-        ))
+        .select(key)
         .distinct()
-        .limit(LOOKED_UP);
-    let awaited: Vec<Key> = awaited.load(tx.conn()).await?;
+        .order(key)
+        .limit(LOOKED_UP)
+        .into_boxed();
+    if let Some((kind, system, id, by)) = last {
+        query = query.filter(
+            sql::<Bool>(
+                "(pending_references.type, pending_references.source_system, \
+                 pending_references.external_id, pending_items.parked_by) > (",
+            )
+            .bind::<Text, _>(kind)
+            .sql(", ")
+            .bind::<Text, _>(system)
+            .sql(", ")
+            .bind::<Text, _>(id)
+            .sql(", ")
+            .bind::<SqlUuid, _>(*by)
+            .sql(")"),
+        );
+    }
+    Ok(query.load(conn).await?)
+}
+
+/// Strikes out what is there, as far as its sender sees it.
+async fn look_up(tx: &mut Tx, awaited: Vec<Awaited>) -> Result<()> {
     let mut wanted: HashMap<(Uuid, String), Wanted> = HashMap::new();
-    for (by, kind, source_system, external_id) in awaited {
+    for (kind, source_system, external_id, by) in awaited {
         wanted.entry((by, kind)).or_default().external.insert((source_system, external_id));
     }
     let today = tx.today;
@@ -266,5 +335,5 @@ pub async fn retry(tx: &mut Tx) -> Result<u64> {
             diesel::delete(met).execute(tx.conn()).await?;
         }
     }
-    apply(tx, None).await
+    Ok(())
 }

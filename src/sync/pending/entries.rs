@@ -33,8 +33,12 @@ use utoipa::ToSchema;
 use visits::ImportVisits;
 use visits::visit::{Visit, find_visits};
 
-type Import =
-    for<'a> fn(&'a mut Tx, &'a Caller, &'a str, Vec<Value>) -> LocalBoxFuture<'a, Result<Outcomes>>;
+type Import = for<'a> fn(
+    &'a mut Tx,
+    &'a Caller,
+    &'a str,
+    Vec<Value>,
+) -> LocalBoxFuture<'a, Result<(Outcomes, Vec<String>)>>;
 
 /// One type of batches.
 pub struct Entry {

@@ -50,7 +50,8 @@ pub struct PendingItem {
     #[schema(value_type = Vec<PendingReference>)]
     #[diesel(select_expression = waits_for(), select_expression_type = FixedSql<Jsonb>)]
     pub waits_for: Embedded<Vec<PendingReference>>,
-    /// It waits for something that waits for it: it will not be applied by itself
+    /// It waits for something that waits for it: it will not be applied by itself. Circles of
+    /// more than a thousand items are not recognised.
     #[diesel(select_expression = in_circle(), select_expression_type = FixedSql<Bool>)]
     pub circular: bool,
 }
@@ -84,7 +85,8 @@ fn in_circle() -> FixedSql<Bool> {
              select p.id from behind join pending_references r on r.item_id = behind.id \
              join pending_items p on p.type = r.type \
              and p.source_system = r.source_system and p.external_id = r.external_id \
-         ) select exists (select from behind where behind.id = pending_items.id))",
+         ) select exists (select from (select id from behind limit 1000) as near \
+             where near.id = pending_items.id))",
     )
 }
 
