@@ -92,13 +92,14 @@ pub fn recent(today: Date) -> Timestamp {
 pub struct Epoch(pub Uuid);
 
 impl Epoch {
-    /// Runs at start-up: another server or timeline, or a number lower than one seen before,
-    /// means another life.
+    /// Runs at start-up: another server, timeline or database of it, or a number lower than one seen
+    /// before, means another life.
     pub async fn load(conn: &mut Conn) -> Result<Self> {
         let now: Life = diesel::sql_query(
-            "select system_identifier || '/' || timeline_id as server, \
+            "select concat_ws('/', system_identifier, timeline_id, d.oid) as server, \
              pg_current_xact_id()::text::bigint as xid \
-             from pg_control_system(), pg_control_checkpoint()",
+             from pg_control_system(), pg_control_checkpoint(), pg_database d \
+             where d.datname = current_database()",
         )
         .get_result(conn)
         .await?;

@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use jiff::SignedDuration;
 use platform::changes::{HANDED_OVER, Op};
 use platform::feed::{self, Position};
-use platform::{Conn, Result, Timestamp, text_enum};
+use platform::{Conn, Error, Result, Timestamp, text_enum};
 use schema::changes;
 use uuid::Uuid;
 
@@ -93,6 +93,10 @@ pub async fn after(
     limit: i64,
 ) -> Result<Page> {
     let horizon = feed::horizon(conn).await?;
+    if xid >= horizon {
+        // Nobody is told more than what lies below the horizon: it is of another life.
+        return Err(Error::gone("epoch_changed"));
+    }
     // Only so does the planner leave the older partitions out. A day more than promised, because
     // changes are not quite in the order of their instants.
     let kept = Timestamp(now.0 - SignedDuration::from_hours(24 * (DAYS + 1)));
@@ -102,15 +106,18 @@ pub async fn after(
     let whole = changes::type_.eq_any(&scope.whole).and(own());
     let partly = changes::type_.eq_any(&scope.partly);
     let partly = partly.and(seen().or(before())).and(own().or(seen().ne(before())));
+    // As subqueries, whose values the planner does not know: a batch is one number of a transaction,
+    // which it takes for one row, and then it reads and sorts all that is left for every page.
     let rows = Row::query()
         .filter(whole.or(partly))
-        .filter(changes::xid.lt(horizon))
         .filter(changes::at.ge(kept))
         .filter(
-            sql::<Bool>("(xid, seq) > (")
+            sql::<Bool>("(xid, seq) > ((select ")
                 .bind::<BigInt, _>(xid)
-                .sql(", ")
+                .sql("), (select ")
                 .bind::<BigInt, _>(seq)
+                .sql(")) and xid < (select ")
+                .bind::<BigInt, _>(horizon)
                 .sql(")"),
         )
         .order((changes::xid, changes::seq))

@@ -72,10 +72,15 @@ impl<'a> Scope<'a> {
     }
 
     /// Only these types, if any are named.
-    pub fn only(&mut self, asked: &[String]) {
+    pub fn only(mut self, asked: &[String]) -> Result<Self> {
+        if let Some(fault) = unknown_type(asked) {
+            let error = Error::bad_request("invalid_query", "no such type in the feed");
+            return Err(error.faults(vec![fault]));
+        }
         let wanted = |name: &&str| asked.is_empty() || asked.iter().any(|asked| asked == name);
         self.whole.retain(wanted);
         self.partly.retain(wanted);
+        Ok(self)
     }
 }
 
@@ -84,10 +89,4 @@ pub fn unknown_type(asked: &[String]) -> Option<Fault> {
     let index = asked.iter().position(|it| Kind::named(it).is_none())?;
     let known = KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
     Some(Fault::new(format!("/types/{index}"), "unknown_value", format!("one of {known}")))
-}
-
-/// Refuses types of a query that the feed does not have.
-pub fn check_types(asked: &[String]) -> Result<()> {
-    let Some(fault) = unknown_type(asked) else { return Ok(()) };
-    Err(Error::bad_request("invalid_query", "no such type in the feed").faults(vec![fault]))
 }

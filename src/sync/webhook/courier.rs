@@ -156,8 +156,7 @@ impl Courier {
         let Some(owner) = owner.filter(Caller::may::<ManageWebhooks>) else {
             return Ok(Round::Done { read: 0, sent: 0 });
         };
-        let mut scope = Scope::of(&owner);
-        scope.only(&webhook.types);
+        let scope = Scope::of(&owner).only(&webhook.types)?;
         let read = Tx::run(&self.db, &self.clock, Uuid::nil(), async |tx| {
             lease.read(tx, &scope, self.epoch).await
         });
