@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Date as SqlDate, Nullable, Numeric, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Date as SqlDate, Int4, Nullable, Numeric, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use platform::{Conn, Date, Money, Result, Tx, text_enum};
 use schema::open_items;
@@ -30,11 +30,26 @@ pub struct OpenItem {
     /// The order, the invoice or the payment
     pub source_id: Uuid,
     pub customer_id: Uuid,
-    /// Of an invoice: its earliest day that is still unpaid
+    /// What is open of it: of an invoice in instalments each that is not paid. None, or those of
+    /// amount 0, are no open item
+    pub parts: Vec<OpenPart>,
+}
+
+/// A part of a document with a day of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenPart {
+    /// Of an invoice: when it is to be paid
     pub due_on: Option<Date>,
     /// In the company's currency: more than 0 raises the exposure; receipts and credit notes are
-    /// negative. 0 is no open item
+    /// negative
     pub amount: Money,
+}
+
+impl OpenPart {
+    /// All of a document.
+    pub fn whole(amount: Money) -> Vec<Self> {
+        vec![Self { due_on: None, amount }]
+    }
 }
 
 /// What one customer's open items come to, in the company's currency.
@@ -44,7 +59,7 @@ pub(crate) struct Sums {
     pub orders: Money,
     /// As a positive amount
     pub receipts: Money,
-    /// Of the receivables, what is past its day
+    /// Of the receivables, the parts that are past their day
     pub overdue: Money,
     pub oldest_due_on: Option<Date>,
 }
@@ -57,41 +72,54 @@ pub async fn keep(tx: &mut Tx, items: &[OpenItem]) -> Result<()> {
     for item in items {
         latest.insert((item.kind.as_str(), item.source_id), item);
     }
-    let (gone, open): (Vec<&OpenItem>, Vec<&OpenItem>) =
-        latest.into_values().partition(|item| item.amount == Money::ZERO);
-    if !gone.is_empty() {
+    let (mut fewer, mut open) = (vec![], vec![]);
+    for item in latest.into_values() {
+        let parts = || item.parts.iter().filter(|part| part.amount != Money::ZERO);
+        let count = i32::try_from(parts().count()).unwrap_or(i32::MAX);
+        // Only invoices come in more than one part.
+        if count == 0 || item.kind == OpenKind::Invoice {
+            fewer.push((item, count));
+        }
+        open.extend((0..).zip(parts()).map(|(place, part)| (item, place, part)));
+    }
+    if !fewer.is_empty() {
         diesel::sql_query(DELETE)
-            .bind::<Array<Text>, _>(column(&gone, |it| it.kind))
-            .bind::<Array<SqlUuid>, _>(column(&gone, |it| it.source_id))
+            .bind::<Array<Text>, _>(column(&fewer, |it| it.0.kind))
+            .bind::<Array<SqlUuid>, _>(column(&fewer, |it| it.0.source_id))
+            .bind::<Array<Int4>, _>(column(&fewer, |it| it.1))
             .execute(tx.conn())
             .await?;
     }
     if !open.is_empty() {
         diesel::sql_query(UPSERT)
-            .bind::<Array<Text>, _>(column(&open, |it| it.kind))
-            .bind::<Array<SqlUuid>, _>(column(&open, |it| it.source_id))
-            .bind::<Array<SqlUuid>, _>(column(&open, |it| it.customer_id))
-            .bind::<Array<Nullable<SqlDate>>, _>(column(&open, |it| it.due_on))
-            .bind::<Array<Numeric>, _>(column(&open, |it| it.amount))
+            .bind::<Array<Text>, _>(column(&open, |it| it.0.kind))
+            .bind::<Array<SqlUuid>, _>(column(&open, |it| it.0.source_id))
+            .bind::<Array<Int4>, _>(column(&open, |it| it.1))
+            .bind::<Array<SqlUuid>, _>(column(&open, |it| it.0.customer_id))
+            .bind::<Array<Nullable<SqlDate>>, _>(column(&open, |it| it.2.due_on))
+            .bind::<Array<Numeric>, _>(column(&open, |it| it.2.amount))
             .execute(tx.conn())
             .await?;
     }
     Ok(())
 }
 
-fn column<T>(items: &[&OpenItem], value: impl Fn(&OpenItem) -> T) -> Vec<T> {
-    items.iter().map(|item| value(item)).collect()
+fn column<R, T>(rows: &[R], value: impl Fn(&R) -> T) -> Vec<T> {
+    rows.iter().map(value).collect()
 }
 
+/// The parts beyond so many.
 const DELETE: &str = "
-    delete from open_items using unnest($1, $2) as it (kind, source_id)
-    where open_items.kind = it.kind and open_items.source_id = it.source_id";
+    delete from open_items using unnest($1, $2, $3) as it (kind, source_id, parts)
+    where open_items.kind = it.kind and open_items.source_id = it.source_id
+        and open_items.part >= it.parts";
 
 /// What is as it was is not written again.
 const UPSERT: &str = "
-    insert into open_items (kind, source_id, customer_id, due_on, amount)
-    select * from unnest($1, $2, $3, $4, $5) as it (kind, source_id, customer_id, due_on, amount)
-    on conflict (kind, source_id) do update set customer_id = excluded.customer_id,
+    insert into open_items (kind, source_id, part, customer_id, due_on, amount)
+    select * from unnest($1, $2, $3, $4, $5, $6)
+        as it (kind, source_id, part, customer_id, due_on, amount)
+    on conflict (kind, source_id, part) do update set customer_id = excluded.customer_id,
         due_on = excluded.due_on, amount = excluded.amount
     where (open_items.customer_id, open_items.due_on, open_items.amount)
         is distinct from (excluded.customer_id, excluded.due_on, excluded.amount)";
@@ -153,4 +181,36 @@ pub(crate) async fn sums(
         oldest_due_on: row.oldest_due_on,
     };
     Ok(rows.iter().map(|row| (row.customer_id, sums(row))).collect())
+}
+
+/// Documents of a kind of which something else is kept than what they come to. `documents` is a
+/// query of (id, amount in the company's currency) of all that are open; `$2` in it is today. For
+/// the proof that what is kept is what a recompute says.
+pub async fn differences(
+    tx: &mut Tx,
+    kind: OpenKind,
+    documents: &'static str,
+) -> Result<Vec<Uuid>> {
+    #[derive(QueryableByName)]
+    struct Differing {
+        #[diesel(sql_type = SqlUuid)]
+        id: Uuid,
+    }
+    let today = tx.today;
+    // Parts are rounded so that they sum to the whole: to the last digit.
+    let query = format!(
+        "select coalesce(it.id, kept.source_id) as id from ({documents}) as it (id, amount)
+        full join (
+            select source_id, sum(amount) as amount from open_items where kind = $1
+            group by source_id
+        ) as kept on kept.source_id = it.id
+        where coalesce(it.amount, 0) <> coalesce(kept.amount, 0) and $2::date is not null
+        order by 1 limit 1000"
+    );
+    let rows: Vec<Differing> = diesel::sql_query(query)
+        .bind::<Text, _>(kind)
+        .bind::<SqlDate, _>(today)
+        .load(tx.conn())
+        .await?;
+    Ok(rows.into_iter().map(|it| it.id).collect())
 }

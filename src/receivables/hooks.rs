@@ -1,6 +1,7 @@
 //! What happens to what is owed when something happens elsewhere, and the jobs. The app wires this
 //! once, before it serves.
 
+use credit::open_item::{self, OpenKind};
 use customers::customer::Customer;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use platform::{Result, Tx};
@@ -30,6 +31,7 @@ pub fn customer_merged<'a>(
 /// ours: it is counted by a metric and written to the log, never put right without a word.
 pub fn check_amounts(tx: &mut Tx) -> LocalBoxFuture<'_, Result<u64>> {
     async move {
+        payment::keep_due(tx).await?;
         let mut count = 0;
         for (kind, found) in [
             ("invoice", invoice::differences(tx.conn()).await?),
@@ -42,15 +44,28 @@ pub fn check_amounts(tx: &mut Tx) -> LocalBoxFuture<'_, Result<u64>> {
             }
             count += found.len() as u64;
         }
-        payment::keep_due(tx).await?;
+        for (kind, documents) in [
+            (OpenKind::Invoice, invoice::OPEN_DOCUMENTS),
+            (OpenKind::Receipt, payment::OPEN_DOCUMENTS),
+        ] {
+            let found = open_item::differences(tx, kind, documents).await?;
+            let differences = u32::try_from(found.len()).unwrap_or(u32::MAX);
+            metrics::gauge!("open_items_differences", "type" => kind.as_str()).set(differences);
+            for id in found.iter().take(100) {
+                tracing::error!(kind = kind.as_str(), %id, "what counts for the credit is wrong");
+            }
+            count += found.len() as u64;
+        }
         Ok(count)
     }
     .boxed_local()
 }
 
-/// A job: makes the tasks that are due, ends those that need nobody any more, and judges promises.
+/// A job: knows post-dated money whose day has come, makes the tasks that are due, ends those that
+/// need nobody any more, and judges promises.
 pub fn collect(tx: &mut Tx) -> LocalBoxFuture<'_, Result<u64>> {
     async move {
+        payment::keep_due(tx).await?;
         let tasks = collection_task::make_due(tx).await?;
         Ok(tasks + promise::judge(tx).await?)
     }

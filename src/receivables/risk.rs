@@ -81,7 +81,11 @@ const DAYS: i32 = 60;
 /// Everything starts at what is open: the cost follows that, not the customers.
 const RISKS: &str = "
     with overdue as (
-        select customer_id, sum(round(open_amount * exchange_rate, 6)) as amount,
+        -- Of an invoice in instalments what is due is late, and not the rest of it.
+        select customer_id, sum(round(case when instalments = '[]' then open_amount
+                else (select sum((it->>'amount')::numeric) from jsonb_array_elements(instalments) it
+                    where (it->>'due_date')::date < $1) - (total_amount - open_amount)
+                end * exchange_rate, 6)) as amount,
             $1 - min(next_due_on) as days
         from invoices where next_due_on < $1 group by customer_id
     ),

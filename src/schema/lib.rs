@@ -537,12 +537,13 @@ diesel::table! {
 }
 
 diesel::table! {
-    open_items (kind, source_id) {
+    open_items (kind, source_id, part) {
         kind -> Text,
         source_id -> Uuid,
         customer_id -> Uuid,
         due_on -> Nullable<Date>,
         amount -> Numeric,
+        part -> Int4,
     }
 }
 

@@ -281,7 +281,7 @@ async fn exposure_order_book_and_promises() {
         "oldest_overdue_days",
         "hold",
     ];
-    assert_eq!(table(&told, &columns)[0], "A 470.0000 10.0000 135.0000 135 false");
+    assert_eq!(table(&told, &columns)[0], "A 470.0000 10.0000 95.0000 135 false");
     assert_eq!(report(&shop.stranger, "credit-exposure").await["totals"]["customers"], 1);
 
     let customer =

@@ -251,7 +251,7 @@ async fn what_is_not_paid_in_time_stops_the_next_order() {
         "corrects_invoice_id": id(&late), "amount": "4000" });
     let back = counter.draft(back).await;
     counter.finance.post(&format!("{back}/post"), Value::Null).await.expect(200);
-    let order = counter.desk.order("5").await;
+    let (order, small) = (counter.desk.order("5").await, counter.desk.order("5").await);
     let told = counter.desk.exposure().await;
     let overdue = |told: &Value| {
         (told["oldest_overdue_days"].as_i64(), told["overdue_amount"].as_str().map(str::to_owned))
@@ -263,7 +263,16 @@ async fn what_is_not_paid_in_time_stops_the_next_order() {
     let refused = confirm(&admin, &order, 409).await;
     assert_eq!(refused["reasons"], json!(["overdue"]), "8 days; 7 without a tier");
     assert_eq!(overdue(&refused), (Some(8), Some("3200.00".into())));
-    // What is paid by parts is as late as the earliest part that is not paid.
+    // Of what is paid by parts only the part that is due is late: not worth a refusal.
+    let parts = json!({ "instalments": [{ "due_date": "2026-06-10", "amount": "900" },
+        { "due_date": "2026-07-01", "amount": "2300" }] });
+    let version = finance.get(&invoice).await.expect(200)["version"].as_i64().unwrap();
+    finance.patch(&invoice, version, parts).await.expect(200);
+    let told = finance.get(&format!("{}/credit", counter.desk.customer)).await.expect(200);
+    assert_eq!(overdue(&told["exposure"]), (Some(8), Some("900.00".into())), "{told:#}");
+    assert_eq!(told["exposure"]["open_receivables"], "3200.00");
+    confirm(&admin, &small, 200).await;
+    // It is as late as the earliest part that is not paid.
     let parts = json!({ "instalments": [{ "due_date": "2026-06-11", "amount": "1000" },
         { "due_date": "2026-07-01", "amount": "2200" }] });
     let version = finance.get(&invoice).await.expect(200)["version"].as_i64().unwrap();
@@ -272,6 +281,9 @@ async fn what_is_not_paid_in_time_stops_the_next_order() {
         "allocations": [{ "invoice_id": id(&invoice), "amount": "1000" }] });
     finance.post("/api/v1/payments", pay).await.expect(201);
     confirm(&admin, &order, 200).await;
+    let kept = "select due_on || ' ' || trim_scale(amount) from open_items
+        where kind = 'invoice' order by 1";
+    assert_eq!(service.texts(kept).await, ["2026-07-01 2200"]);
 }
 
 #[actix_web::test]

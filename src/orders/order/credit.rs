@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use ::credit::check::{self, Raise};
-use ::credit::open_item::{self, OpenItem, OpenKind};
+use ::credit::open_item::{self, OpenItem, OpenKind, OpenPart};
 use company::exchange_rate::converted;
 use platform::{Money, Result, Tx};
 use rust_decimal::Decimal;
@@ -36,8 +36,7 @@ impl Order {
             kind: OpenKind::Order,
             source_id: self.id,
             customer_id: self.customer_id,
-            due_on: None,
-            amount: self.open_amount(),
+            parts: OpenPart::whole(self.open_amount()),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The queries on collection tasks. Each that answers a caller starts at `visible_to`.
 
+use std::collections::HashSet;
+
 use auth::{Caller, reference};
 use company::Company;
 use customers::customer::Customer;
@@ -189,7 +191,7 @@ struct Due {
     #[diesel(sql_type = Text)]
     currency: String,
     #[diesel(sql_type = Numeric)]
-    open_amount: Money,
+    amount: Money,
     #[diesel(sql_type = Text)]
     step: DunningStep,
     #[diesel(sql_type = Integer)]
@@ -200,7 +202,12 @@ struct Due {
 /// Nobody is reminded of what is disputed.
 const DUE: &str = "
     select i.id as invoice_id, i.customer_id, c.owner_id, i.salesperson_id, i.next_due_on,
-        i.currency, i.open_amount, s.step, s.days
+        i.currency, s.step, s.days,
+        -- Of an invoice in instalments the part that is due by then.
+        case when i.instalments = '[]' then i.open_amount
+            else (select sum((it->>'amount')::numeric) from jsonb_array_elements(i.instalments) it
+                where (it->>'due_date')::date <= i.next_due_on) - (i.total_amount - i.open_amount)
+        end as amount
     from invoices i join customers c on c.id = i.customer_id
     cross join lateral (
         select step, days from unnest($1, $2) as it (step, days)
@@ -231,13 +238,17 @@ pub(crate) async fn make_due(tx: &mut Tx) -> Result<u64> {
     let made: Vec<CollectionTask> = due.into_iter().map(|it| task(it, tx)).collect();
     let invoices: Vec<Uuid> = made.iter().map(|it| it.invoice_id).collect();
     end_earlier(tx, &invoices).await?;
-    let insert = diesel::insert_into(collection_tasks::table).values(&made);
-    if !made.is_empty() {
-        insert.on_conflict_do_nothing().execute(tx.conn()).await?;
+    if made.is_empty() {
+        return Ok(0);
     }
-    let records = made.iter().map(Change::created).collect::<Result<Vec<_>>>()?;
+    // Another one may have made some of them meanwhile.
+    let insert = diesel::insert_into(collection_tasks::table).values(&made);
+    let insert = insert.on_conflict_do_nothing().returning(collection_tasks::id);
+    let ours: HashSet<Uuid> = insert.get_results(tx.conn()).await?.into_iter().collect();
+    let made = made.iter().filter(|it| ours.contains(&it.id));
+    let records = made.map(Change::created).collect::<Result<Vec<_>>>()?;
     tx.record_all(&records).await?;
-    Ok(made.len() as u64)
+    Ok(records.len() as u64)
 }
 
 fn task(due: Due, tx: &Tx) -> CollectionTask {
@@ -251,7 +262,7 @@ fn task(due: Due, tx: &Tx) -> CollectionTask {
         due_on: Date(due.next_due_on.0 + jiff::Span::new().days(due.days)),
         invoice_due_on: due.next_due_on,
         currency: due.currency,
-        amount: due.open_amount,
+        amount: due.amount,
         status: CollectionStatus::Open,
         channel: None,
         result: None,
@@ -278,19 +289,24 @@ async fn end_needless(tx: &mut Tx) -> Result<()> {
     )
     .load(tx.conn())
     .await?;
-    let ids: Vec<Uuid> = rows.into_iter().map(|it| it.id).collect();
-    let rows = collection_tasks::table.filter(collection_tasks::id.eq_any(ids));
-    end(tx, rows.into_boxed()).await
+    end(tx, &rows.into_iter().map(|it| it.id).collect::<Vec<_>>()).await
 }
 
 async fn end_earlier(tx: &mut Tx, invoices: &[Uuid]) -> Result<()> {
     let rows = collection_tasks::table.filter(collection_tasks::invoice_id.eq_any(invoices));
-    end(tx, rows.into_boxed()).await
+    let rows = rows.filter(collection_tasks::status.eq(CollectionStatus::Open));
+    let ids: Vec<Uuid> = rows.select(collection_tasks::id).load(tx.conn()).await?;
+    end(tx, &ids).await
 }
 
-async fn end(tx: &mut Tx, rows: collection_tasks::BoxedQuery<'_, Pg>) -> Result<()> {
-    let open = rows.filter(collection_tasks::status.eq(CollectionStatus::Open));
-    let open = open.order(collection_tasks::id).select(CollectionTask::as_select());
+/// Those that are still open: somebody may be telling what came of one.
+async fn end(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
+    let open = collection_tasks::table
+        .filter(collection_tasks::id.eq_any(ids))
+        .filter(collection_tasks::status.eq(CollectionStatus::Open))
+        .order(collection_tasks::id)
+        .select(CollectionTask::as_select())
+        .for_update();
     let open: Vec<CollectionTask> = open.load(tx.conn()).await?;
     for before in open {
         let (status, ended_at) = (CollectionStatus::Cancelled, Some(tx.now));

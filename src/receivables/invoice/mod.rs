@@ -25,7 +25,7 @@ use uuid::Uuid;
 pub(crate) use db::open_of;
 pub use db::{find_invoices, load, visible_to};
 pub use settle::{Difference, differences};
-pub(crate) use settle::{Moved, follow, hold, settle};
+pub(crate) use settle::{Moved, OPEN_DOCUMENTS, follow, hold, settle};
 
 text_enum! {
     pub enum InvoiceKind {

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use company::exchange_rate::converted;
+use credit::open_item::OpenPart;
 use orders::order::OrderAccount;
 use platform::{Date, Error, Fault, Money, Number, Result, Timestamp};
 use rust_decimal::Decimal;
@@ -122,6 +124,27 @@ impl Invoice {
             }
         }
         Some(self.due_date)
+    }
+
+    /// What is open of each part, in the company's currency: money pays the earliest part first.
+    /// Rounded so that they sum to what the whole comes to.
+    pub(super) fn open_parts(&self) -> Vec<OpenPart> {
+        let whole = converted(self.open_amount, self.exchange_rate);
+        if self.open_amount.0 <= Decimal::ZERO || self.instalments.is_empty() {
+            return vec![OpenPart { due_on: self.next_due_on, amount: whole }];
+        }
+        let (paid, mut sum, mut told, mut parts) =
+            (self.paid(), Decimal::ZERO, Decimal::ZERO, vec![]);
+        for part in self.instalments.iter() {
+            sum += part.amount.0;
+            let so_far = converted(Money((sum - paid).max(Decimal::ZERO)), self.exchange_rate).0;
+            if so_far > told {
+                let amount = Money(so_far - told);
+                parts.push(OpenPart { due_on: Some(part.due_date), amount });
+                told = so_far;
+            }
+        }
+        parts
     }
 
     /// From draft to posted, with all of it open.

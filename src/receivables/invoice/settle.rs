@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use company::exchange_rate::converted;
 use credit::open_item::{OpenItem, OpenKind};
 use customers::customer::Customer;
 use diesel::prelude::*;
@@ -117,8 +116,7 @@ pub(crate) async fn keep_all(tx: &mut Tx, rows: &[Invoice]) -> Result<()> {
         kind: OpenKind::Invoice,
         source_id: it.id,
         customer_id: it.customer_id,
-        due_on: it.next_due_on,
-        amount: converted(it.open_amount, it.exchange_rate),
+        parts: it.open_parts(),
     };
     credit::open_item::keep(tx, &rows.iter().map(item).collect::<Vec<_>>()).await
 }
@@ -161,6 +159,10 @@ pub async fn differences(conn: &mut Conn) -> Result<Vec<Difference>> {
     );
     Ok(query.load(conn).await?)
 }
+
+/// What credit is to know of invoices: (id, amount), in the company's currency.
+pub(crate) const OPEN_DOCUMENTS: &str = "select id, round(open_amount * exchange_rate, 6)
+    from invoices where posted_on is not null and closed_on is null";
 
 /// The loser's invoices are the winner's from now on.
 pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {

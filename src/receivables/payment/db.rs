@@ -2,7 +2,7 @@
 
 use auth::{Caller, reference};
 use company::exchange_rate::converted;
-use credit::open_item::{OpenItem, OpenKind};
+use credit::open_item::{OpenItem, OpenKind, OpenPart};
 use customers::customer::Customer;
 use diesel::dsl::sql;
 use diesel::pg::Pg;
@@ -168,19 +168,18 @@ pub(super) async fn keep_all(tx: &mut Tx, rows: &[&Payment]) -> Result<()> {
         kind: OpenKind::Receipt,
         source_id: it.id,
         customer_id: it.customer_id,
-        due_on: None,
-        amount: if it.received_on > today {
+        parts: OpenPart::whole(if it.received_on > today {
             Money::ZERO
         } else {
             Money(-converted(it.unapplied_amount, it.exchange_rate).0)
-        },
+        }),
     };
     credit::open_item::keep(tx, &rows.iter().map(item).collect::<Vec<_>>()).await
 }
 
-/// A job: what was post-dated and is money now. Again for a week, in case it did not run.
+/// A job: what was post-dated and is money now. Again for a month, in case it did not run.
 pub async fn keep_due(tx: &mut Tx) -> Result<u64> {
-    let since = Date(tx.today.0 - jiff::Span::new().days(7));
+    let since = Date(tx.today.0 - jiff::Span::new().days(31));
     let due = Payment::query()
         .filter(payments::received_on.between(since, tx.today))
         .filter(payments::recorded_on.lt(payments::received_on))
@@ -211,6 +210,10 @@ pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> 
     }
     keep_all(tx, &all.iter().collect::<Vec<_>>()).await
 }
+
+/// What credit is to know of payments by the day `$2`: (id, amount), in the company's currency.
+pub(crate) const OPEN_DOCUMENTS: &str = "select id, -round(unapplied_amount * exchange_rate, 6)
+    from payments where closed_on is null and received_on <= $2";
 
 /// Computes what is left of all payments anew, and answers where that is not what is kept.
 pub async fn differences(conn: &mut Conn) -> Result<Vec<Difference>> {

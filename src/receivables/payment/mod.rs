@@ -22,8 +22,8 @@ use uuid::Uuid;
 use crate::allocation::Allocation;
 use crate::invoice::{Difference, find_invoices};
 
+pub(crate) use db::{OPEN_DOCUMENTS, follow, settle};
 pub use db::{differences, find_payments, keep_due, visible_to};
-pub(crate) use db::{follow, settle};
 
 text_enum! {
     /// How it came in

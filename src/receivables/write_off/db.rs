@@ -145,13 +145,14 @@ impl WriteOffRequest {
             return Err(error.member("current_status", status));
         }
         let own = before.requested_by == caller.id();
+        let owned = before.customer_owner_id == Some(caller.id());
         let (status, decided_by) = match decision {
             Decision::Withdraw if !own => {
                 let detail = "whoever asked for it withdraws it";
                 return Err(Error::forbidden_because("not_the_author", detail));
             }
             Decision::Withdraw => (WriteOffStatus::Withdrawn, None),
-            _ if own => {
+            _ if own || owned => {
                 let detail = "somebody else decides on what you asked for";
                 return Err(Error::forbidden_because("self_approval", detail));
             }
