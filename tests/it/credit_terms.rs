@@ -97,10 +97,13 @@ async fn beyond_what_is_recommended_only_the_director() {
     desk.controller.patch(&path, 0, limit(json!("120"))).await.expect(200);
     desk.controller.patch(&path, 1, limit(Value::Null)).await.expect(403);
     let tolerant = json!({ "tolerance_percent": "5" });
-    desk.controller.patch(&path, 1, tolerant).await.expect(200);
+    // With its tolerance it would be more.
+    desk.controller.patch(&path, 1, tolerant.clone()).await.expect(403);
+    desk.controller.patch(&path, 1, limit(json!("114"))).await.expect(200);
+    desk.controller.patch(&path, 2, tolerant).await.expect(200);
     let director = service.actor(Role::SalesDirector).await;
-    director.patch(&path, 2, limit(json!("500"))).await.expect(200);
-    desk.controller.patch(&path, 3, json!({ "max_overdue_days": 3 })).await.expect(200);
+    director.patch(&path, 3, limit(json!("500"))).await.expect(200);
+    desk.controller.patch(&path, 4, json!({ "max_overdue_days": 3 })).await.expect(200);
 }
 
 #[actix_web::test]

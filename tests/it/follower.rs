@@ -68,6 +68,9 @@ impl Follower {
         let differs = |it: &&(String, String)| self.copy.get(*it) != there.get(*it);
         let keys: BTreeSet<_> = self.copy.keys().chain(there.keys()).collect();
         let different: Vec<_> = keys.into_iter().filter(differs).collect();
+        if let Some(key) = different.first() {
+            println!("told {:#?}\nthere {:#?}", self.copy.get(*key), there.get(*key));
+        }
         panic!("{} rows differ, such as {:?}", different.len(), different.first());
     }
 }

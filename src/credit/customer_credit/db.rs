@@ -11,6 +11,7 @@ use diesel_async::RunQueryDsl;
 use platform::{
     Change, Conn, Date, Error, IfMatch, IfSent, Money, Patch, Resource, Result, Timestamp, Tx,
 };
+use rust_decimal::Decimal;
 use schema::customer_credits;
 use uuid::Uuid;
 
@@ -92,6 +93,10 @@ impl CustomerCredit {
             let error = Error::conflict("customer_merged", "it is a part of another now");
             return Err(error.member("merged_into_id", winner.to_string()));
         }
+        if customer.owner_id == Some(caller.id()) {
+            let detail = "somebody else decides on the credit of a customer of yours";
+            return Err(Error::forbidden_because("self_approval", detail));
+        }
         Self::locked(tx, customer.id).await
     }
 
@@ -116,11 +121,15 @@ impl CustomerCredit {
 
     /// Raising a limit beyond what an investigation recommends takes the director (S27).
     async fn check_recommended(&self, tx: &mut Tx, caller: &Caller, after: &Self) -> Result<()> {
-        if after.credit_limit == self.credit_limit {
+        let terms = |it: &Self| (it.credit_limit, it.tolerance_percent);
+        if terms(after) == terms(self) {
             return Ok(());
         }
         let settings = Company::load(tx.conn()).await?.settings.0;
+        // With its tolerance, which would be a way round the rule otherwise.
+        let factor = Decimal::ONE + after.tolerance_percent.0 / Decimal::ONE_HUNDRED;
         let limit = limit_in_force(&settings, after.credit_limit);
+        let limit = limit.map(|limit| Money(limit.0 * factor));
         credit_investigation::check_limit(tx, caller, self.id, limit).await
     }
 }
