@@ -10,17 +10,21 @@ use tokio::time::sleep;
 
 use crate::harness::Service;
 use crate::inventing::Dice;
-use crate::process::{Caller, Process, START, Told, count, often, texts};
+use crate::process::{Caller, Process, START, Told, count, or_in_torture, texts};
 use crate::proxy::{Fault, Place, Proxy};
 
-/// With `TORTURE_MINUTES=34` these are ten thousand.
-const POSTS: usize = 300;
 const CLIENTS: usize = 6;
 
 /// What is carried out last; the connection breaks at one of them.
 const ENDS: [&str; 4] =
     ["INSERT INTO \"changes\"", "INSERT INTO \"idempotency_keys\"", "COMMIT", "COMMIT"];
 const FAULTS: [Fault; 3] = [Fault::BeforeSend, Fault::AfterSend, Fault::MidAnswer];
+
+/// Ten thousand with `TORTURE_MINUTES`; `TORTURE_POSTS` is for those who have less time.
+fn posts() -> usize {
+    let told = std::env::var("TORTURE_POSTS").ok().and_then(|text| text.parse().ok());
+    told.unwrap_or(or_in_torture(300, 10_000))
+}
 
 /// As a program repeats it: until there is an answer that is none of "perhaps" and "later". How
 /// often it was asked.
@@ -40,7 +44,7 @@ async fn repeated(caller: &Caller, path: &str, body: &Value, key: &str) -> (Told
 
 /// So many orders and customers by so many clients; how many answers were lost on the way.
 async fn post_all(caller: &Caller, done: &Cell<usize>, trouble: impl Fn(&mut Dice)) -> usize {
-    let posts = often(POSTS);
+    let posts = posts();
     let customer = json!({ "name": "Stamm", "allow_duplicate": true });
     let (customer, _) = repeated(caller, "/customers", &customer, "stamm").await;
     let product = json!({ "code": "P", "name": "P", "unit": "pcs", "list_price": "10" });
@@ -73,7 +77,7 @@ async fn post_all(caller: &Caller, done: &Cell<usize>, trouble: impl Fn(&mut Dic
 
 /// Exactly as many rows, each once, each with what belongs to it.
 async fn check(url: &str) {
-    let posts = often(POSTS);
+    let posts = posts();
     let customers = posts.div_ceil(3);
     for (rows, expected) in [
         ("customers where source_system = 'cut'", customers),
@@ -105,8 +109,8 @@ async fn a_cut_around_the_commit_makes_one_row() {
     })
     .await;
     proxy.take_back();
-    println!("{} posts, {} cut, {again} repeated", often(POSTS), proxy.times_met());
-    assert!(proxy.times_met() > often(POSTS) / 10, "{}", proxy.times_met());
+    println!("{} posts, {} cut, {again} repeated", posts(), proxy.times_met());
+    assert!(proxy.times_met() > posts() / 10, "{}", proxy.times_met());
     check(&service.url()).await;
 }
 
@@ -138,7 +142,7 @@ async fn a_death_in_between_makes_one_row() {
         deaths
     };
     let (again, deaths) = tokio::join!(posting, killing);
-    println!("{} posts, {deaths} deaths, {again} repeated", often(POSTS));
+    println!("{} posts, {deaths} deaths, {again} repeated", posts());
     assert!(deaths > 3 && again > deaths, "{deaths} deaths, {again} repeated");
     check(&service.url()).await;
 }

@@ -10,6 +10,8 @@ mod attachment_uploads;
 mod attachments;
 mod attainment;
 mod auth;
+mod bad_receivers;
+mod bad_tls;
 mod bodies;
 mod carriers;
 mod cashflow;

@@ -19,10 +19,18 @@ const PASSWORD: &str = "a password of the tests";
 /// A debug build on a busy machine, with an initdb before it the first time.
 pub const START: Duration = Duration::from_mins(1);
 
+fn torture_minutes() -> Option<usize> {
+    std::env::var("TORTURE_MINUTES").ok()?.parse().ok()
+}
+
 /// `TORTURE_MINUTES` makes the numbers larger.
 pub fn often(count: usize) -> usize {
-    let minutes = std::env::var("TORTURE_MINUTES").ok().and_then(|text| text.parse().ok());
-    count * minutes.unwrap_or(1_usize).max(1)
+    count * torture_minutes().unwrap_or(1).max(1)
+}
+
+/// One number as a rule and another, the one that was promised, with `TORTURE_MINUTES`.
+pub fn or_in_torture<T>(as_a_rule: T, promised: T) -> T {
+    if torture_minutes().is_some() { promised } else { as_a_rule }
 }
 
 /// One `salesbook serve`, and what it is started with each time.

@@ -48,6 +48,8 @@ pub struct Courier {
 enum Round {
     /// It is not ours, or is not to be told anything
     Over,
+    /// Its owner may not be told anything now
+    Rests,
     /// So much was read and sent
     Done { read: usize, sent: usize },
 }
@@ -116,6 +118,7 @@ impl Courier {
             newest.mark_unchanged();
             let pause = match self.round(lease).await {
                 Ok(Round::Over) => return,
+                Ok(Round::Rests) => IDLE,
                 Ok(Round::Done { read: 0, sent: 0 }) => self.pause(lease).await,
                 Ok(Round::Done { .. }) => continue,
                 Err(error) => {
@@ -134,9 +137,9 @@ impl Courier {
         let next = async { lease.next(&mut *self.db.conn().await?).await };
         let next = next.await.ok().flatten();
         let until = |next: Timestamp| next.0.duration_since(self.clock.now().0);
-        let wait = next.and_then(|next| Duration::try_from(until(next)).ok());
-        // One that is due already waits for another of its resource.
-        wait.map_or(IDLE, |wait| wait.clamp(Duration::from_millis(200), IDLE))
+        // One that is due already has become so just now.
+        let wait = next.map(|next| Duration::try_from(until(next)).unwrap_or_default());
+        wait.map_or(IDLE, |wait| wait.clamp(Duration::from_millis(20), IDLE))
     }
 
     async fn round(&self, lease: Lease) -> Result<Round> {
@@ -154,7 +157,7 @@ impl Courier {
         let owner = self.directory.person(webhook.owner_id).await?;
         let owner = owner.map(|it| Caller::of((*it).clone()));
         let Some(owner) = owner.filter(Caller::may::<ManageWebhooks>) else {
-            return Ok(Round::Done { read: 0, sent: 0 });
+            return Ok(Round::Rests);
         };
         let scope = Scope::of(&owner).only(&webhook.types)?;
         let read = Tx::run(&self.db, &self.clock, Uuid::nil(), async |tx| {
@@ -211,14 +214,16 @@ impl Courier {
         due: &Due,
         event: &ChangeEvent,
     ) -> Result<()> {
-        let now = self.clock.now();
+        let begun = self.clock.now();
         let body = serde_json::to_string(event).map_err(Error::internal)?;
-        let (event_id, timestamp) = (event.event_id, now.0.as_second());
-        let signed: Vec<String> = secrets.iter().map(|it| it.sign(event_id, now, &body)).collect();
+        let (event_id, timestamp) = (event.event_id, begun.0.as_second());
+        let signed: Vec<String> =
+            secrets.iter().map(|it| it.sign(event_id, begun, &body)).collect();
         let message = Message { event_id, timestamp, signatures: signed.join(" "), body };
         let answer = self.sender.send(&webhook.url, message).await;
         let outcome = if answer.error.is_none() { "taken" } else { "refused" };
         metrics::counter!("webhook_attempts_total", "outcome" => outcome).increment(1);
-        lease.mark(&mut *self.db.conn().await?, due, &answer, now).await
+        let time = (begun, self.clock.now());
+        lease.mark(&mut *self.db.conn().await?, due, &answer, time).await
     }
 }

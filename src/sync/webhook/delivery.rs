@@ -181,11 +181,14 @@ impl WebhookDelivery {
     }
 }
 
-/// A job: drops what has been in the log for long enough.
+/// A job: drops what has been in the log for long enough. What waited for weeks behind others of its
+/// resource is young when it is given up: somebody has to see it.
 pub async fn forget_old(tx: &mut Tx) -> Result<u64> {
+    use webhook_deliveries::{created_at, last_attempt_at};
     let until = Timestamp(tx.now.0 - KEPT);
     let old = webhook_deliveries::table
-        .filter(webhook_deliveries::created_at.lt(until))
+        .filter(created_at.lt(until))
+        .filter(last_attempt_at.is_null().or(last_attempt_at.lt(until).assume_not_null()))
         .filter(webhook_deliveries::status.ne(DeliveryStatus::Pending))
         .limit(20_000)
         .select(webhook_deliveries::id);

@@ -1,7 +1,7 @@
 //! What each webhook is still to be told: read from the feed once, kept until it is taken. Whoever
 //! writes here holds the webhook's lease; a holder that was paused beyond it finds another fence.
 
-use diesel::dsl::{exists, min};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Int4, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
@@ -142,21 +142,21 @@ impl Lease {
 
     /// When there will be something to send again, as far as is known.
     pub async fn next(self, conn: &mut Conn) -> Result<Option<Timestamp>> {
-        let pending =
-            webhook_deliveries::table.filter(webhook_deliveries::webhook_id.eq(self.webhook));
-        let pending = pending.filter(webhook_deliveries::status.eq(DeliveryStatus::Pending));
-        Ok(pending.select(min(webhook_deliveries::next_attempt_at)).first(conn).await?)
+        let next = diesel::sql_query(NEXT).bind::<SqlUuid, _>(self.webhook);
+        let next: Next = next.get_result(conn).await?;
+        Ok(next.at)
     }
 
-    /// Notes what became of an attempt.
+    /// Notes what became of an attempt, from when until when it was. The next one is later than its
+    /// end by the pause, however long the receiver was silent.
     pub async fn mark(
         self,
         conn: &mut Conn,
         due: &Due,
         answer: &Answer,
-        now: Timestamp,
+        (begun, now): (Timestamp, Timestamp),
     ) -> Result<()> {
-        let first = due.first_attempt_at.unwrap_or(now);
+        let first = due.first_attempt_at.unwrap_or(begun);
         let taken = answer.error.is_none();
         let again = if taken { None } else { next_attempt(first, due.attempts, now) };
         let status = match (taken, again) {
@@ -169,7 +169,7 @@ impl Lease {
             webhook_deliveries::status.eq(status),
             webhook_deliveries::attempts.eq(due.attempts + 1),
             webhook_deliveries::first_attempt_at.eq(Some(first)),
-            webhook_deliveries::last_attempt_at.eq(Some(now)),
+            webhook_deliveries::last_attempt_at.eq(Some(begun)),
             webhook_deliveries::next_attempt_at.eq(again),
             webhook_deliveries::delivered_at.eq(Some(now).filter(|_| taken)),
             webhook_deliveries::response_status.eq(code),
@@ -250,10 +250,22 @@ impl Due {
     }
 }
 
+#[derive(QueryableByName)]
+struct Next {
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    at: Option<Timestamp>,
+}
+
 const DUE: &str = "select id, event_id, xid, seq, at, attempts, first_attempt_at from ( \
         select distinct on (type, resource_id) * from webhook_deliveries \
         where webhook_id = $1 and status = 'pending' order by type, resource_id, xid, seq \
     ) first_of_each where next_attempt_at <= $2 order by xid, seq limit $3";
+
+/// What waits for another of its resource is not due, whatever it says.
+const NEXT: &str = "select min(next_attempt_at) as at from ( \
+        select distinct on (type, resource_id) next_attempt_at from webhook_deliveries \
+        where webhook_id = $1 and status = 'pending' order by type, resource_id, xid, seq \
+    ) first_of_each";
 
 #[cfg(test)]
 mod tests {
