@@ -97,7 +97,13 @@ impl Lease {
         // After a restore the numbers begin anew: what lies between is for a snapshot.
         let after = if then == epoch { (xid, seq) } else { start(tx.conn()).await? };
         let now = tx.now;
-        let page = feed::after(tx.conn(), scope, after, now, READ).await?;
+        let page = match feed::after(tx.conn(), scope, after, now, READ).await {
+            Err(error) if error.code() == "epoch_changed" => {
+                let after = start(tx.conn()).await?;
+                feed::after(tx.conn(), scope, after, now, READ).await?
+            }
+            page => page?,
+        };
         if page.rows.is_empty() && page.next.0 - xid < READ && then == epoch {
             return Ok(0);
         }
