@@ -216,7 +216,7 @@ fn wire() {
             surveys::hooks::customer_merged,
             receivables::hooks::customer_merged,
         ]);
-        let _ = platform::changes::FOLLOWED.set(sync::followed);
+        let _ = platform::changes::HOOKS.set(sync::HOOKS);
         let _ = customers::hooks::GIVEN_UP.set(visits::next_attempt::check_given_up);
         let _ = targets::hooks::ACTUAL
             .set(|tx, target| Box::pin(reports::measure::actual(tx.conn(), target.id)));

@@ -13,7 +13,7 @@ use diesel_async::RunQueryDsl;
 use futures_util::future::BoxFuture;
 use orders::order::Order;
 use orders::shipment::Shipment;
-use platform::changes::{Change, Handed, Op, hand_over};
+use platform::changes::{Change, Handed, Hooks, Op, Seen, hand_over};
 use platform::{Conn, Resource, Result, Tx};
 use uuid::Uuid;
 
@@ -22,14 +22,23 @@ use crate::kinds::{KINDS, Under};
 /// The shipments that whoever sees the order sees.
 const OF_ORDERS: &str = "select id, version, order_id, '{}'::uuid[] from shipments";
 
-/// What `platform` calls for changes that it has recorded.
-pub fn followed<'a>(tx: &'a mut Tx, changes: &'a [Change]) -> BoxFuture<'a, Result<()>> {
+/// What `platform` calls around the recording of changes.
+pub const HOOKS: Hooks = Hooks { hold, followed };
+
+fn hold<'a>(tx: &'a mut Tx, changes: &'a [Change]) -> BoxFuture<'a, Result<Seen>> {
     Box::pin(async move {
+        let mut seen = Seen::new();
         for kind in KINDS {
             let Some(under) = kind.under else { continue };
             let of = |it: &&Change| it.kind() == kind.name && it.op() != Op::Deleted;
-            hold(tx, under, changes.iter().filter(of)).await?;
+            hold_those(tx, under, changes.iter().filter(of), &mut seen).await?;
         }
+        Ok(seen)
+    })
+}
+
+fn followed<'a>(tx: &'a mut Tx, changes: &'a [Change]) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
         let customers = handed(changes, Customer::TYPE);
         if !customers.is_empty() {
             for kind in KINDS {
@@ -64,10 +73,11 @@ fn handed(changes: &[Change], kind: &str) -> Vec<Handed> {
 
 /// Sees to it that the customers of these rows stay with their owners until the transaction ends. If
 /// one was handed over since its owner was read, it is the new one who sees the row.
-async fn hold<'a>(
+async fn hold_those<'a>(
     tx: &mut Tx,
     under: Under,
     changes: impl Iterator<Item = &'a Change>,
+    corrected: &mut Seen,
 ) -> Result<()> {
     let told: HashMap<Uuid, &Change> = changes.map(|it| (it.id(), it)).collect();
     if told.is_empty() {
@@ -78,7 +88,7 @@ async fn hold<'a>(
     for (id, seen) in held {
         let other = told.get(&id).filter(|it| set(it.seen_by()) != set(&seen));
         if let Some(change) = other {
-            change.is_seen_by(tx, &seen).await?;
+            corrected.insert((change.kind(), id), seen);
         }
     }
     Ok(())

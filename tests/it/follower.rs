@@ -7,20 +7,86 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::harness::Actor;
+use crate::process::{Caller, START};
 
 pub const TYPES: &str = "customer,contact,order,complaint";
 
+/// The same with what is owed, and visits.
+pub const MORE: &str = "customer,contact,order,complaint,invoice,payment,visit";
+
+/// Whoever reads and writes below `/api/v1`: within this process, or from another one.
+pub trait Client {
+    async fn read(&self, path: &str) -> Value;
+    async fn write(&self, path: &str, body: &Value, key: &str);
+}
+
+impl Client for Actor<'_> {
+    async fn read(&self, path: &str) -> Value {
+        self.get(&format!("/api/v1{path}")).await.expect(200)
+    }
+
+    /// Or not: the service may be too busy.
+    async fn write(&self, path: &str, body: &Value, _key: &str) {
+        let done = self.post(&format!("/api/v1{path}"), body.clone()).await;
+        assert!(matches!(done.status.as_u16(), 200 | 503), "{path} {:#}", done.body);
+        assert_eq!(done.body["failed"].as_u64().unwrap_or_default(), 0, "{:#}", done.body);
+    }
+}
+
+/// As a program does it whose service comes and goes.
+impl Client for Caller {
+    async fn read(&self, path: &str) -> Value {
+        let start = Instant::now();
+        loop {
+            match self.get(path).await {
+                Ok(told) if told.status == 200 => return told.body,
+                Ok(told) => assert_eq!(told.status, 503, "{path} {:#}", told.body),
+                Err(_) => {}
+            }
+            assert!(start.elapsed() < START, "{path} has no answer");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn write(&self, path: &str, body: &Value, key: &str) {
+        let start = Instant::now();
+        loop {
+            match self.post(path, body, key).await {
+                Ok(told) if told.status == 200 => {
+                    let failed = told.body["failed"].as_u64().unwrap_or_default();
+                    return assert_eq!(failed, 0, "{:#}", told.body);
+                }
+                Ok(told) if told.body["code"] == "request_in_progress" => {}
+                Ok(told) => assert_eq!(told.status, 503, "{path} {:#}", told.body),
+                Err(_) => {}
+            }
+            assert!(start.elapsed() < START, "{path} {key} has no answer");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
 /// Somebody who follows the feed: a copy of what they see, and all that they were told.
-#[derive(Default)]
 pub struct Follower {
+    pub types: &'static str,
     pub cursor: String,
     pub copy: BTreeMap<(String, String), Value>,
     pub told: BTreeSet<String>,
 }
 
+impl Default for Follower {
+    fn default() -> Self {
+        Self::of(TYPES)
+    }
+}
+
 impl Follower {
+    pub fn of(types: &'static str) -> Self {
+        Self { types, cursor: String::new(), copy: BTreeMap::new(), told: BTreeSet::new() }
+    }
+
     /// Reads to the end that is there now; the events.
-    pub async fn follow(&mut self, actor: &Actor<'_>, limit: usize) -> Vec<Value> {
+    pub async fn follow(&mut self, actor: &impl Client, limit: usize) -> Vec<Value> {
         let mut seen = vec![];
         loop {
             let (page, more) = self.page(actor, limit).await;
@@ -31,13 +97,12 @@ impl Follower {
         }
     }
 
-    pub async fn page(&mut self, actor: &Actor<'_>, limit: usize) -> (Vec<Value>, bool) {
+    pub async fn page(&mut self, actor: &impl Client, limit: usize) -> (Vec<Value>, bool) {
         let at = match &*self.cursor {
             "" => String::new(),
             cursor => format!("&cursor={cursor}"),
         };
-        let url = format!("/api/v1/changes?types={TYPES}&limit={limit}{at}");
-        let feed = actor.get(&url).await.expect(200);
+        let feed = actor.read(&format!("/changes?types={}&limit={limit}{at}", self.types)).await;
         for event in feed["items"].as_array().unwrap() {
             let text = |name: &str| event[name].as_str().unwrap().to_owned();
             assert!(self.told.insert(text("event_id")), "twice: {event}");
@@ -55,33 +120,31 @@ impl Follower {
 
     /// Until nothing that was written before this is missing: other tests' transactions hold the
     /// feed of the whole server back for a while.
-    pub async fn catch_up(&mut self, actor: &Actor<'_>) {
+    pub async fn catch_up(&mut self, actor: &impl Client) {
         let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(30) {
+        while start.elapsed() < START {
             self.follow(actor, 100).await;
-            if self.copy == listed(actor).await {
+            if self.copy == listed(actor, self.types).await {
                 return;
             }
             sleep(Duration::from_millis(50)).await;
         }
-        let there = listed(actor).await;
+        let there = listed(actor, self.types).await;
         let differs = |it: &&(String, String)| self.copy.get(*it) != there.get(*it);
         let keys: BTreeSet<_> = self.copy.keys().chain(there.keys()).collect();
         let different: Vec<_> = keys.into_iter().filter(differs).collect();
-        if let Some(key) = different.first() {
-            println!("told {:#?}\nthere {:#?}", self.copy.get(*key), there.get(*key));
-        }
-        panic!("{} rows differ, such as {:?}", different.len(), different.first());
+        let first = different.first().map(|it| (it, self.copy.get(*it), there.get(*it)));
+        panic!("{} rows differ, such as {first:#?}", different.len());
     }
 }
 
 /// What the lists show.
-pub async fn listed(actor: &Actor<'_>) -> BTreeMap<(String, String), Value> {
+pub async fn listed(actor: &impl Client, types: &str) -> BTreeMap<(String, String), Value> {
     let mut found = BTreeMap::new();
-    for kind in TYPES.split(',') {
+    for kind in types.split(',') {
         let mut cursor = String::new();
         loop {
-            let list = actor.get(&format!("/api/v1/{kind}s?limit=200{cursor}")).await.expect(200);
+            let list = actor.read(&format!("/{kind}s?limit=200{cursor}")).await;
             for row in list["items"].as_array().unwrap() {
                 let id = row["id"].as_str().unwrap().to_owned();
                 found.insert((kind.to_owned(), id), row.clone());

@@ -44,6 +44,7 @@ mod field_reports;
 mod field_steps;
 mod field_tables;
 mod follow_ups;
+mod followed;
 mod follower;
 mod fuzz;
 mod gate;

@@ -136,7 +136,7 @@ impl Imported for Complaint {
         let known = known.and(complaints::external_id.eq_any(&keys.external_ids).assume_not_null());
         let rows = complaints::table.inner_join(complaint_clocks::table);
         let rows = rows.filter(visible_to(caller)).order(complaints::id);
-        let rows = rows.select(complaints::id).for_update();
+        let rows = rows.select(complaints::id);
         let rows = rows.filter(known.or(complaints::id.eq_any(&keys.ids)));
         let ids: Vec<Uuid> = rows.load(conn).await?;
         Self::locked(conn, &ids).await

@@ -152,15 +152,17 @@ impl Complaint {
     }
 
     pub(super) async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = complaints::table.inner_join(complaint_clocks::table).filter(visible_to(caller));
-        let row = row.filter(complaints::id.eq(id)).select(complaints::id).for_update();
-        row.first::<Uuid>(tx.conn()).await?;
-        Ok(Self::query().filter(complaints::id.eq(id)).first(tx.conn()).await?)
+        let now = tx.now;
+        Self::find(tx.conn(), caller, id, now).await?;
+        lock(tx.conn(), &[id]).await?;
+        let row = Self::query().filter(visible_to(caller)).filter(complaints::id.eq(id));
+        Ok(row.first(tx.conn()).await?)
     }
 
-    /// These complaints, which have been locked. In a statement of its own: one that waited for
-    /// the lock would have the row as it is, and its clock, settlement and proposals as they were.
+    /// These complaints, locked and then read, in statements of their own: one that waited for the
+    /// lock would have the row as it is, and its clock, settlement and proposals as they were.
     pub(super) async fn locked(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Self>> {
+        lock(conn, ids).await?;
         let rows = Self::query().filter(complaints::id.eq_any(ids)).order(complaints::id);
         Ok(rows.load(conn).await?)
     }
@@ -385,4 +387,12 @@ pub(super) fn refused(error: diesel::result::Error) -> Error {
         .on_constraint("complaints_order_id_fkey", "/order_id", "unknown_reference")
         .on_constraint("complaints_owner_check", "/about_user_id", "owner_is_subject")
         .on_constraint("complaint_settlements_filed_no_key", "/filed_no", "duplicate")
+}
+
+/// Without a join: whoever waited for a row whose clock was written anew meanwhile would not find
+/// it any more, and take the complaint for one that is not there.
+async fn lock(conn: &mut Conn, ids: &[Uuid]) -> Result<()> {
+    let rows = complaints::table.filter(complaints::id.eq_any(ids)).order(complaints::id);
+    rows.select(complaints::id).for_update().load::<Uuid>(conn).await?;
+    Ok(())
 }
