@@ -1,0 +1,107 @@
+//! Reports on what is owed that look back: what happened since rewrites no day that is over.
+
+use salesbook::auth::Role;
+use serde_json::{Value, json};
+
+use crate::harness::{Actor, Service};
+use crate::receivables::{merged, send, service};
+use crate::reports::{report, table};
+
+/// On 2026-06-15, customer A of a seller, and what USD are worth.
+struct Books<'a> {
+    erp: Actor<'a>,
+    reporter: Actor<'a>,
+}
+
+async fn books(service: &Service) -> Books<'_> {
+    let (seller, erp) = (service.actor(Role::Salesperson).await, service.actor(Role::Erp).await);
+    let customer = json!([{ "external_id": "A", "name": "Anji", "owner_id": seller.id }]);
+    send(&erp, "customers", customer).await;
+    let rate = |day: &str, rate: &str| json!({ "from": "USD", "to": "CNY", "valid_on": day, "rate": rate });
+    let admin = service.actor(Role::Admin).await;
+    for rate in [rate("2026-01-01", "7"), rate("2026-05-20", "8")] {
+        admin.post("/api/v1/exchange-rates", rate).await.expect(201);
+    }
+    Books { erp, reporter: service.actor(Role::Reporter).await }
+}
+
+impl Books<'_> {
+    async fn invoice(&self, number: &str, due: &str, amount: &str, more: &Value) {
+        let item = json!({ "external_id": number, "number": number, "customer_external_id": "A",
+            "invoice_date": "2026-04-01", "due_date": due, "amount": amount });
+        send(&self.erp, "invoices", json!([merged(item, more)])).await;
+    }
+
+    /// Money that is used for an invoice on the day on which it comes in.
+    async fn pay(&self, number: &str, day: &str, amount: &str, invoice: &str) {
+        let item = json!({ "external_id": number, "number": number, "customer_external_id": "A",
+            "received_on": day, "amount": amount, "allocations": [{ "amount": amount,
+            "invoice_external_id": invoice, "allocated_on": day }] });
+        send(&self.erp, "payments", json!([item])).await;
+    }
+
+    async fn take_back(&self, number: &str, day: &str) {
+        let item = json!([{ "external_id": number, "reversed_on": day }]);
+        send(&self.erp, "payments", item).await;
+    }
+}
+
+const COLLECTED: [&str; 4] = ["month", "due", "collected", "late"];
+
+#[actix_web::test]
+async fn money_pays_the_parts_of_an_invoice_in_their_order() {
+    let service = service().await;
+    let books = books(&service).await;
+    let parts = json!({ "instalments": [{ "due_date": "2026-04-10", "amount": "30" },
+        { "due_date": "2026-05-10", "amount": "30" }, { "due_date": "2026-06-10", "amount": "40" }] });
+    books.invoice("I", "2026-06-10", "100", &parts).await;
+    // The second payment ends the second part and begins the third; a credit note fills parts too.
+    books.pay("1", "2026-04-12", "20", "I").await;
+    let note = json!({ "kind": "credit_note", "corrects_invoice_external_id": "I",
+        "invoice_date": "2026-04-20" });
+    books.invoice("N", "2026-04-20", "20", &note).await;
+    books.pay("2", "2026-05-20", "35", "I").await;
+    let told = report(&books.reporter, "collections?from=2026-04-01&to=2026-07-01").await;
+    assert_eq!(
+        table(&told, &COLLECTED),
+        [
+            "2026-04 30.0000 20.0000 20.0000",
+            "2026-05 30.0000 35.0000 20.0000",
+            "2026-06 40.0000 0.0000 0.0000",
+        ]
+    );
+    let told = report(&books.reporter, "payment-behaviour?period=2026").await;
+    let columns = ["invoices", "paid", "average_days_late", "weighted_days_late", "late_percent"];
+    // 20 two days late, 20 ten days late, 15 three weeks early: (40 + 200 − 315) / 55.
+    assert_eq!(table(&told, &columns), ["1 55.0000 -3.00 -1.36 72.73"]);
+}
+
+#[actix_web::test]
+async fn money_that_is_taken_back_rewrites_no_month() {
+    let service = service().await;
+    let books = books(&service).await;
+    books.invoice("I", "2026-05-10", "100", &json!({})).await;
+    books.pay("1", "2026-05-15", "100", "I").await;
+    let may = "collections?from=2026-05-01&to=2026-06-01";
+    let before = report(&books.reporter, may).await["rows"].clone();
+    assert_eq!(before[0]["late"], "100.0000");
+    books.take_back("1", "2026-06-05").await;
+    assert_eq!(report(&books.reporter, may).await["rows"], before);
+    let told = report(&books.reporter, "collections?from=2026-05-01&to=2026-07-01").await;
+    assert_eq!(
+        table(&told, &COLLECTED),
+        ["2026-05 100.0000 100.0000 100.0000", "2026-06 0.0000 -100.0000 -100.0000"]
+    );
+    assert_eq!(told["totals"]["collected"], "0.0000");
+    // Another payment of the day after is not the second on top of the first.
+    books.pay("2", "2026-06-06", "100", "I").await;
+    let told = report(&books.reporter, "collections?from=2026-06-01&to=2026-07-01").await;
+    assert_eq!(table(&told, &COLLECTED), ["2026-06 0.0000 0.0000 0.0000"]);
+    let days = async |asked: &str| {
+        let told = report(&books.reporter, &format!("payment-behaviour?period=2026{asked}")).await;
+        table(&told, &["paid", "average_days_late"])
+    };
+    assert_eq!(days("&as_of=2026-06-04").await, ["100.0000 5.00"]);
+    assert_eq!(days("&as_of=2026-06-05").await, [""; 0]);
+    assert_eq!(days("").await, ["100.0000 27.00"]);
+}
