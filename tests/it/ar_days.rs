@@ -4,13 +4,14 @@ use salesbook::auth::Role;
 use serde_json::{Value, json};
 
 use crate::harness::{Actor, Service};
-use crate::receivables::{merged, send, service};
+use crate::receivables::{collect, faults, go_to, merged, send, service};
 use crate::reports::{report, table};
 
 /// On 2026-06-15, customer A of a seller, and what USD are worth.
 struct Books<'a> {
     erp: Actor<'a>,
     reporter: Actor<'a>,
+    seller: Actor<'a>,
 }
 
 async fn books(service: &Service) -> Books<'_> {
@@ -22,7 +23,7 @@ async fn books(service: &Service) -> Books<'_> {
     for rate in [rate("2026-01-01", "7"), rate("2026-05-20", "8")] {
         admin.post("/api/v1/exchange-rates", rate).await.expect(201);
     }
-    Books { erp, reporter: service.actor(Role::Reporter).await }
+    Books { erp, reporter: service.actor(Role::Reporter).await, seller }
 }
 
 impl Books<'_> {
@@ -104,4 +105,53 @@ async fn money_that_is_taken_back_rewrites_no_month() {
     assert_eq!(days("&as_of=2026-06-04").await, ["100.0000 5.00"]);
     assert_eq!(days("&as_of=2026-06-05").await, [""; 0]);
     assert_eq!(days("").await, ["100.0000 27.00"]);
+}
+
+#[actix_web::test]
+async fn promises_are_those_of_the_list_and_kept_by_the_day_of_the_money() {
+    let service = service().await;
+    let books = books(&service).await;
+    books.invoice("I", "2026-06-10", "100", &json!({})).await;
+    let pool = json!([{ "external_id": "P", "name": "Pool",
+        "owner_id": books.seller.id }, { "external_id": "L", "name": "Lost",
+        "owner_id": books.seller.id }]);
+    let made = send(&books.erp, "customers", pool).await["results"].clone();
+    let (pool, lost) = (made[0]["id"].clone(), made[1]["id"].clone());
+    let list = books.seller.get("/api/v1/customers?q=Anji").await.expect(200);
+    let customer = list["items"][0]["id"].as_str().unwrap().to_owned();
+    let promise = |customer: &Value| json!({ "customer_id": customer, "due_on": "2026-06-16", "amount": "50", "currency": "USD" });
+    books.seller.post("/api/v1/promises", promise(&pool)).await.expect(201);
+    service.sql("update customers set owner_id = null where external_id = 'P'").await;
+    let listed = books.seller.get("/api/v1/promises?total=exact").await.expect(200);
+    let told = report(&books.seller, "promises?period=2026-06").await;
+    assert_eq!(told["totals"]["promises"], listed["total"], "of the pool, made to the seller");
+    assert_eq!(told["totals"]["amount"], "400.0000");
+    // Without a rate there is no figure.
+    service.sql("delete from exchange_rates").await;
+    let path = "/api/v1/reports/promises?period=2026-06";
+    assert_eq!(books.reporter.get(path).await.expect(422)["code"], "no_exchange_rate");
+    let refused = books.seller.post("/api/v1/promises", promise(&json!(customer))).await;
+    assert_eq!(refused.expect(422)["code"], "no_exchange_rate");
+    // Nobody promises for a customer that is a part of another.
+    let gone =
+        format!("update customers set merged_into_id = '{customer}' where external_id = 'L'");
+    service.sql(&gone).await;
+    let new = merged(promise(&lost), &json!({ "currency": "CNY" }));
+    let problem = books.seller.post("/api/v1/promises", new).await.expect(422);
+    assert_eq!(faults(&problem), ["/customer_id customer_merged"]);
+    // The money is there in time; that it was used for the invoice later does not matter.
+    let invoice = books.seller.get("/api/v1/invoices").await.expect(200)["items"][0]["id"].clone();
+    let new = json!({ "customer_id": customer, "invoice_id": invoice, "due_on": "2026-06-16",
+        "amount": "50" });
+    let made = books.seller.post("/api/v1/promises", new).await.expect(201);
+    go_to(&service, "2026-06-18").await;
+    let erp = service.actor(Role::Erp).await;
+    let payment = json!([{ "external_id": "1", "number": "1", "customer_external_id": "A",
+        "received_on": "2026-06-16", "amount": "50", "allocations": [{ "amount": "50",
+        "invoice_external_id": "I", "allocated_on": "2026-06-18" }] }]);
+    send(&erp, "payments", payment).await;
+    collect(&service).await;
+    let status =
+        format!("select status from promises where id = '{}'", made["id"].as_str().unwrap());
+    assert_eq!(service.texts(&status).await, ["kept"]);
 }
