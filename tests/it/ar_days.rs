@@ -108,6 +108,44 @@ async fn money_that_is_taken_back_rewrites_no_month() {
 }
 
 #[actix_web::test]
+async fn books_in_each_currency_are_compared_with_it() {
+    let service = service().await;
+    let books = books(&service).await;
+    // At two rates of USD: 10 at 7 and 10 at 8.
+    books.invoice("I", "2026-06-01", "100", &json!({})).await;
+    books.invoice("U", "2026-06-30", "10", &json!({ "currency": "USD" })).await;
+    let late = json!({ "currency": "USD", "invoice_date": "2026-06-01" });
+    books.invoice("V", "2026-06-30", "10", &late).await;
+    let told = async || {
+        let told = report(&books.reporter, "ar-aging").await;
+        let columns = ["control_balance", "reconciliation_difference", "overdue_percent"];
+        let row = table(&told, &columns).pop().unwrap();
+        let total = |name: &str| told["totals"][name].as_str().unwrap_or("null").to_owned();
+        (row, columns.map(total).join(" "))
+    };
+    let said = async |key: &str, currency: &str, amount: &str, of: Value| {
+        let item = json!({ "external_id": key, "as_of": "2026-06-15", "currency": currency,
+            "amount": amount, "customer_external_id": of });
+        send(&books.erp, "control-balances", json!([item])).await;
+    };
+    let nothing = "null null 40.00".to_owned();
+    assert_eq!(told().await, (nothing.clone(), nothing));
+    // One balance for all currencies.
+    said("all", "CNY", "250", Value::Null).await;
+    said("A", "CNY", "250", json!("A")).await;
+    let agreed = "250.0000 0.0000 40.00".to_owned();
+    assert_eq!(told().await, (agreed.clone(), agreed.clone()));
+    // One for each.
+    said("all", "CNY", "100", Value::Null).await;
+    said("all in USD", "USD", "20", Value::Null).await;
+    said("A", "CNY", "100", json!("A")).await;
+    said("A in USD", "USD", "20", json!("A")).await;
+    assert_eq!(told().await, (agreed.clone(), agreed.clone()));
+    said("A in USD", "USD", "19", json!("A")).await;
+    assert_eq!(told().await, ("242.0000 8.0000 40.00".to_owned(), agreed));
+}
+
+#[actix_web::test]
 async fn promises_are_those_of_the_list_and_kept_by_the_day_of_the_money() {
     let service = service().await;
     let books = books(&service).await;
