@@ -146,6 +146,48 @@ async fn books_in_each_currency_are_compared_with_it() {
 }
 
 #[actix_web::test]
+async fn the_order_book_of_a_day_that_is_over() {
+    let service = service().await;
+    let books = books(&service).await;
+    let partner = service.actor(Role::Salesperson).await;
+    let order = |key: &str, more: Value| {
+        let lines = json!([{ "quantity": "1", "amount": "100" }]);
+        let item = json!({ "external_id": key, "number": key, "customer_external_id": "A",
+            "order_date": "2026-06-01", "lines": lines });
+        merged(item, &more)
+    };
+    let people = json!({ "credits": [{ "user_id": books.seller.id, "share_percent": "50" },
+        { "user_id": partner.id, "share_percent": "50" }] });
+    let orders = json!([
+        order("closed", json!({})),
+        order("cancelled", json!({})),
+        order("billed", json!({ "billing_status": "invoiced" })),
+        order("late", json!({ "confirmed_on": "2026-06-12" })),
+        order("shared", people),
+        order("old", json!({ "status": "closed" })),
+    ]);
+    send(&books.erp, "orders", orders).await;
+    go_to(&service, "2026-06-20").await;
+    let erp = service.actor(Role::Erp).await;
+    let since = json!([{ "external_id": "closed", "status": "closed" },
+        { "external_id": "cancelled", "status": "cancelled", "cancelled_on": "2026-06-18" }]);
+    send(&erp, "orders", since).await;
+    let reporter = service.actor(Role::Reporter).await;
+    let book = async |asked: &str| {
+        let told = report(&reporter, &format!("order-book{asked}")).await;
+        let mut numbers = table(&told, &["order_number"]);
+        numbers.sort();
+        numbers.join(" ")
+    };
+    assert_eq!(book("").await, "late shared");
+    assert_eq!(book("?as_of=2026-06-19").await, "closed late shared");
+    assert_eq!(book("?as_of=2026-06-17").await, "cancelled closed late shared");
+    assert_eq!(book("?as_of=2026-06-11").await, "cancelled closed shared");
+    assert_eq!(book(&format!("?salesperson_id={}", books.seller.id)).await, "shared");
+    assert_eq!(book(&format!("?salesperson_id={}", partner.id)).await, "shared");
+}
+
+#[actix_web::test]
 async fn promises_are_those_of_the_list_and_kept_by_the_day_of_the_money() {
     let service = service().await;
     let books = books(&service).await;
