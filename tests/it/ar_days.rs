@@ -188,6 +188,51 @@ async fn the_order_book_of_a_day_that_is_over() {
 }
 
 #[actix_web::test]
+async fn credit_is_told_as_the_check_sees_it() {
+    let service = service().await;
+    let books = books(&service).await;
+    books.invoice("I", "2026-06-30", "100", &json!({})).await;
+    let more = json!([{ "external_id": "H", "name": "Held" }, { "external_id": "X", "name": "Ex" },
+        { "external_id": "Z", "name": "Nothing" }]);
+    send(&books.erp, "customers", more).await;
+    let credits =
+        "insert into customer_credits (id, version, credit_limit, tolerance_percent, hold,
+            valid_until, created_at, updated_at)
+        select id, 1, most, 0, hold, until::date, now(), now()
+        from customers join (values ('A', 500, false, null), ('H', null, true, null),
+            ('X', null, false, '2026-06-14'), ('Z', null, false, '2026-06-15'))
+            as it (key, most, hold, until) on key = external_id
+        on conflict (id) do update set credit_limit = excluded.credit_limit";
+    service.sql(credits).await;
+    let overrides = "insert into credit_overrides (id, version, customer_id, amount, reason,
+            expires_at, created_by, created_at, updated_at)
+        select gen_random_uuid(), 1, id, amount, 'r', until::timestamptz, id, now(), now()
+        from customers, (values (70, '2026-06-17'), (50, '2026-06-18'), (90, '2026-06-15'))
+            as it (amount, until) where external_id = 'A'";
+    service.sql(overrides).await;
+    let columns =
+        ["customer_external_id", "limit", "prepaid", "available", "override_amount", "hold"];
+    let told = report(&books.reporter, "credit-exposure").await;
+    assert_eq!(
+        table(&told, &columns),
+        [
+            "A 500.0000 false 400.0000 70.0000 false",
+            "H null false null 0.0000 true",
+            "X null false null 0.0000 false",
+        ]
+    );
+    let admin = service.actor(Role::Admin).await;
+    let version = admin.get("/api/v1/company").await.expect(200)["version"].as_i64().unwrap();
+    let settings = json!({ "settings": { "prepaid_until_terms": 1 } });
+    admin.patch("/api/v1/company", version, settings).await.expect(200);
+    let told = report(&books.reporter, "credit-exposure?as_of=2026-06-15").await;
+    assert_eq!(table(&told, &columns)[0], "A 0.0000 true -100.0000 70.0000 false");
+    assert_eq!(told["totals"]["over_limit"], 1);
+    let past = "/api/v1/reports/credit-exposure?as_of=2026-06-14";
+    assert_eq!(books.reporter.get(past).await.expect(400)["code"], "not_available");
+}
+
+#[actix_web::test]
 async fn promises_are_those_of_the_list_and_kept_by_the_day_of_the_money() {
     let service = service().await;
     let books = books(&service).await;
