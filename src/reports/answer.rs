@@ -58,7 +58,8 @@ pub struct Question<'a, Q = NoFilter> {
     pub range: Range,
     /// The day to look from
     pub as_of: Date,
-    /// The same if it was told: then nothing after it counts
+    pub today: Date,
+    /// The day to look from if it was told: then nothing after it counts
     pub until: Option<Date>,
     pub now: Timestamp,
     /// Where the company is, for the day of an instant
@@ -227,6 +228,7 @@ impl Desk {
             own: asked.own,
             range,
             as_of: asked.form.as_of.unwrap_or(self.today),
+            today: self.today,
             until: asked.form.as_of,
             now: self.now,
             zone: self.zone.clone(),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::ReadAccountReports;
 use crate::answer::{Asked, Desk, Plan, Question};
-use crate::receivables::{AccountFilter, OwedBy, open_on, provision_rate};
+use crate::receivables::{AccountFilter, OwedBy, open_on, provision_rate, rate_on};
 
 /// 1–30, 31–60, 61–90, 91–180, 181–365, over 365 days
 const BOUNDS: [i32; 5] = [30, 60, 90, 180, 365];
@@ -43,8 +43,8 @@ pub struct AgingQuery {
     "customer_id": "01910000-0000-7000-8000-000000000002", "customer_external_id": "29818",
     "customer_name": "上海林氏贸易有限公司",
     "buckets": [{ "name": "current", "amount": "900.0000" }, { "name": "1-30", "amount": "100.0000" }],
-    "outstanding": "1000.0000", "overdue": "100.0000", "credit_notes": "0.0000",
-    "unapplied": "50.0000", "post_dated": "0.0000", "balance": "950.0000", "provision": "1.0000",
+    "outstanding": "1000.0000", "overdue": "100.0000", "overdue_percent": "10.00",
+    "credit_notes": "0.0000", "unapplied": "50.0000", "post_dated": "0.0000", "balance": "950.0000", "provision": "1.0000",
     "oldest_days": 12, "control_balance": null, "reconciliation_difference": null,
 }))]
 pub struct AgingRow {
@@ -68,6 +68,8 @@ pub struct AgingRow {
     pub outstanding: Number,
     /// Of it, past its due day
     pub overdue: Number,
+    /// 逾期率: overdue ÷ outstanding; null when nothing is outstanding
+    pub overdue_percent: Option<Number>,
     /// Not used up, 红字未抵
     pub credit_notes: Number,
     /// Receipts that are not used, 预收: never netted into the buckets
@@ -80,7 +82,8 @@ pub struct AgingRow {
     pub provision: Number,
     /// Since the due day of the oldest part; null when nothing is open
     pub oldest_days: Option<i64>,
-    /// What the books of the ERP say for the customer and day
+    /// What the books of the ERP say for the customer and day: a balance in another currency is worth
+    /// what the documents in it are, what it is more or less at the rate of the day
     #[schema(required = false)]
     pub control_balance: Option<Number>,
     /// balance − control balance
@@ -105,14 +108,15 @@ pub struct AgingTotals {
     pub buckets: Vec<AgingBucket>,
     pub outstanding: Number,
     pub overdue: Number,
+    pub overdue_percent: Option<Number>,
     pub credit_notes: Number,
     pub unapplied: Number,
     pub post_dated: Number,
     pub balance: Number,
     pub provision: Number,
     pub oldest_days: Option<i64>,
-    /// What the books of the ERP say for the whole company and day, in its currency; null for part of
-    /// it
+    /// What the books of the ERP say for the whole company and day, in all currencies; null for part
+    /// of it
     pub control_balance: Option<Number>,
     /// balance − control balance
     pub reconciliation_difference: Option<Number>,
@@ -185,8 +189,11 @@ fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
     } else {
         format!("json_build_array({}) as buckets", columns.join(", "))
     };
+    let overdue_percent = "round(100 * coalesce(sum(amount) filter (where kind = 'invoice'
+            and late > 0), 0) / nullif(sum(amount) filter (where kind = 'invoice'), 0), 2)::text
+            as overdue_percent";
     let figures = format!(
-        "{buckets}, {} as outstanding, {} as overdue, {} as credit_notes, {} as unapplied,
+        "{buckets}, {} as outstanding, {} as overdue, {overdue_percent}, {} as credit_notes, {} as unapplied,
             {} as post_dated, {} as balance, {} as provision,
             max(late) filter (where kind = 'invoice') as oldest_days,
             coalesce(sum(amount) filter (where kind <> 'post_dated'), 0) as exact",
@@ -208,44 +215,70 @@ fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
         "buckets".to_owned()
     };
     let shown = format!(
-        "{shown}, outstanding, overdue, credit_notes, unapplied, post_dated, balance, provision,
+        "{shown}, outstanding, overdue, overdue_percent, credit_notes, unapplied, post_dated, balance, provision,
             oldest_days"
     );
     let by = question.own.group_by.unwrap_or(OwedBy::Customer);
     let (key, named, from, order) = by.parts();
-    let control = "(select sum(c.amount) from control_balances c where c.as_of = $day
-        and c.currency = (select currency from company) and c.customer_id $of)"
-        .replace("$day", &day);
-    let compared = |of: &str| {
-        let control = control.replace("$of", of);
-        format!(
-            ", round({control}, 4)::text as control_balance,
-            round(exact - {control}, 4)::text as reconciliation_difference"
-        )
-    };
-    let of_row = match by {
+    let compared = ", round(control, 4)::text as control_balance,
+            round(exact - control, 4)::text as reconciliation_difference";
+    let (controls_of_rows, from, of_row) = match by {
         OwedBy::Customer if question.caller.reach_of_accounts().is_none() => {
-            compared("= groups.customer_id")
+            let from = format!("{from} left join controls on of_id = customer_id");
+            (format!(", {}", controls(&day, Some("customer_id"))), from, compared)
         }
-        _ => String::new(),
+        _ => (String::new(), from.to_owned(), ""),
     };
     let rows = format!(
         "{aged},
-        groups as (select {key}, {figures} from aged group by {key})
+        groups as (select {key}, {figures} from aged group by {key}){controls_of_rows}
         select {named}, {shown}{of_row} from {from} order by {order}"
     );
-    let of_all = if everything {
-        compared("is null")
+    let (controls_of_all, of_all) = if everything {
+        (format!(", {}", controls(&day, None)), compared)
     } else {
-        ", null::text as control_balance, null::text as reconciliation_difference".to_owned()
+        let unknown = ", null::text as control_balance, null::text as reconciliation_difference";
+        (", controls as (select 1)".to_owned(), unknown)
     };
     let totals = format!(
         "{aged},
         summed as (select count(distinct customer_id) as customers,
             count(distinct id) filter (where kind = 'invoice') as invoices, {figures} from aged)
-        select customers, invoices, {shown}{of_all} from summed"
+            {controls_of_all}
+        select customers, invoices, {shown}{of_all} from summed cross join controls"
     );
     Ok(Plan::new("ar-aging", question.binds, rows, totals))
+}
+
+/// A part of a statement, `controls (of_id, control)`: what the books say for a day, by customer or
+/// for the whole company. What they say in the company's currency is for all that they do not say in
+/// its own. What they say in another is worth what our documents in it are, and what it is more or
+/// less the rate of the day: where both have the same there is no difference, whatever the rates of
+/// the documents were.
+fn controls(day: &str, by: Option<&str>) -> String {
+    let (key, same, which) = match by {
+        Some(key) => (format!("{key},"), format!("c.{key} = held.{key} and "), "is not null"),
+        None => (String::new(), String::new(), "is null"),
+    };
+    let (id, grouped) = by.map_or(("", ""), |_| ("customer_id as of_id,", "group by customer_id"));
+    let rate = rate_on("c.currency", day);
+    format!(
+        "controls as (
+            select {id} case when count(*) = count(said) then sum(said) end as control
+            from (
+                select c.customer_id, case
+                    when c.currency = (select currency from company) then c.amount
+                    when coalesce(held.own, 0) = c.amount then coalesce(held.exact, 0)
+                    else coalesce(held.exact, 0) + (c.amount - coalesce(held.own, 0)) * {rate}
+                    end as said
+                from control_balances c left join (
+                    select {key} currency, sum(open_amount) as own, sum(amount) as exact
+                    from aged where kind <> 'post_dated' group by {key} currency
+                ) as held on {same}held.currency = c.currency
+                where c.as_of = {day} and c.customer_id {which}
+            ) as said {grouped}
+        )"
+    )
 }
 
 fn sum(condition: &str, what: &str) -> String {

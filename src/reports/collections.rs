@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::ReadAccountReports;
 use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter::dated;
-use crate::receivables::{AccountFilter, visible_invoices};
+use crate::receivables::{AccountFilter, pieces, visible_invoices};
 
 /// One salesperson's month.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,9 +29,10 @@ pub struct CollectionsRow {
     pub salesperson_name: Option<String>,
     /// 应回款: parts of invoices whose day lies in the month
     pub due: Number,
-    /// 已回款: used for invoices on days of the month, and not taken back
+    /// 已回款: used for invoices on days of the month, less what was taken back on days of the month,
+    /// which may be more
     pub collected: Number,
-    /// Of what was collected, after the due day of the invoice
+    /// Of what was collected, after the due day of the part of the invoice that it paid
     pub late: Number,
     /// collected ÷ due; null when nothing was due
     pub collected_percent: Option<Number>,
@@ -56,7 +57,9 @@ crate::report! {
 
 /// What was due and what came in
 ///
-/// 回款统计 by month and salesperson, in the company's currency. Only invoices that you may see.
+/// 回款统计 by month and salesperson, in the company's currency. Money pays the parts of an invoice in
+/// the order of their days. What is taken back is taken off in that month; the months before it stay
+/// as they were. Only invoices that you may see.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, AccountFilter>),
@@ -89,6 +92,9 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let (range, until) = (question.range, question.until);
     let due = dated("day", range, until, &mut question.binds);
     let collected = dated("allocated_on", range, until, &mut question.binds);
+    let taken_back = dated("reversed_on", range, until, &mut question.binds);
+    // Where it went is told by the day of its use, so that what comes later rewrites no month.
+    let pieces = pieces("a.allocated_on");
     let narrowed = question.narrowed;
     let counted = format!(
         "with parts as (
@@ -102,12 +108,21 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             ) as part
             where kind = 'invoice' and status = 'posted'{visible}
         ),
-        paid as (
-            select invoices.customer_id, salesperson_id as person_id, allocated_on,
-                a.amount * exchange_rate as collected,
-                case when allocated_on > due_date then a.amount * exchange_rate else 0 end as late
+        uses as (
+            select invoices.customer_id, salesperson_id as person_id, allocated_on, reversed_on,
+                piece.paid * exchange_rate as collected,
+                case when allocated_on > piece.due_on then piece.paid * exchange_rate else 0 end
+                    as late
             from allocations a join invoices on invoices.id = a.invoice_id
-            where a.payment_id is not null and a.reversed_on is null and {collected}{visible}
+            cross join {pieces}
+            where a.payment_id is not null and ({collected} or {taken_back}){visible}
+        ),
+        paid as (
+            select customer_id, person_id, allocated_on as day, collected, late
+            from uses where {collected}
+            union all
+            select customer_id, person_id, reversed_on, -collected, -late
+            from uses where {taken_back}
         ),
         counted as (
             select * from (
@@ -116,8 +131,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
                         0 as collected, 0 as late
                     from parts where {due}
                     union all
-                    select customer_id, person_id, to_char(allocated_on, 'YYYY-MM'), 0, collected,
-                        late
+                    select customer_id, person_id, to_char(day, 'YYYY-MM'), 0, collected, late
                     from paid
                 ) as it join customers on customers.id = customer_id
             ) as it where true{narrowed}

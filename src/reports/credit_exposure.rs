@@ -2,7 +2,8 @@
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
-use platform::{Date, NoFilter, Number, Problems, Query, Result};
+use company::setting::Settings;
+use platform::{Date, Error, Fault, NoFilter, Number, Problems, Query, Result, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -16,8 +17,9 @@ use crate::receivables::AccountFilter;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "customer_id": "01910000-0000-7000-8000-000000000002", "customer_external_id": "29818",
-    "customer_name": "上海林氏贸易有限公司", "limit": "100000.0000", "tolerance_percent": "10",
-    "hold": false, "valid_until": null, "open_receivables": "60000.0000",
+    "customer_name": "上海林氏贸易有限公司", "limit": "100000.0000", "prepaid": false,
+    "tolerance_percent": "10", "hold": false, "valid_until": null, "override_amount": "0.0000",
+    "override_expires_at": null, "open_receivables": "60000.0000",
     "confirmed_orders": "20000.0000", "unapplied_receipts": "5000.0000", "exposure": "75000.0000",
     "available": "35000.0000", "used_percent": "75.00", "overdue": "0.0000",
     "oldest_overdue_days": 0,
@@ -28,10 +30,16 @@ pub struct CreditExposureRow {
     pub customer_name: String,
     /// Null for no limit
     pub limit: Option<Number>,
+    /// 预付: without approved terms, where the setting `prepaid_until_terms` asks for them; the limit
+    /// is 0 then
+    pub prepaid: bool,
     pub tolerance_percent: Number,
     /// 冻结
     pub hold: bool,
     pub valid_until: Option<Date>,
+    /// The largest override in force, 临时放行; 0 for none
+    pub override_amount: Number,
+    pub override_expires_at: Option<Timestamp>,
     /// Invoices and credit notes
     pub open_receivables: Number,
     /// Confirmed and not invoiced
@@ -51,7 +59,7 @@ pub struct CreditExposureRow {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CreditExposureTotals {
     pub customers: i64,
-    /// With an exposure above limit and tolerance
+    /// With an exposure above limit and tolerance, whatever override they have
     pub over_limit: i64,
     pub open_receivables: Number,
     pub confirmed_orders: Number,
@@ -67,8 +75,8 @@ crate::report! {
 
 /// How far customers use their credit
 ///
-/// 信用敞口 as it is now, of customers with anything open, in the company's currency. Only customers of
-/// your people.
+/// 信用敞口 as it is now, of customers with anything open, a hold or an expired limit, in the company's
+/// currency; 400 `not_available` for another day than today. Only customers of your people.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, AccountFilter, NoFilter>),
@@ -85,13 +93,21 @@ pub async fn report_credit_exposure(
     asked: Query<Asked<NoFilter, AccountFilter, NoFilter>>,
     desk: Desk,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    desk.answer(&caller, &asked, plan).await
 }
 
-fn plan(mut question: Question<'_, NoFilter>) -> Plan {
+fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
+    if question.as_of != question.today {
+        // Limits, holds and what is open for the credit are kept as they are, not as they were.
+        let detail = "credit is told as it is today only";
+        let fault = Fault::new("/as_of", "not_available", detail);
+        return Err(Error::bad_request("not_available", detail).faults(vec![fault]));
+    }
     let visible = visible_accounts(question.caller, &mut question.binds);
     let day = question.binds.date(question.as_of);
+    let now = question.binds.instant(question.now);
     let narrowed = question.narrowed;
+    let until_terms = Settings::default().get("prepaid_until_terms");
     let used = format!(
         "with sums as (
             select customer_id,
@@ -103,15 +119,39 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
                 coalesce({day} - min(due_on) filter (where due_on < {day}), 0) as days
             from open_items group by customer_id
         ),
+        listed as (
+            select customer_id from sums
+            union
+            select customer_credits.id from customer_credits
+            join customers on customers.id = customer_credits.id
+            where (hold or valid_until < {day}) and merged_into_id is null
+        ),
         used as (
             select * from (
-                select sums.*, external_id, name, region, owner_id as person_id,
-                    coalesce(credit_limit, (select (settings ->> 'credit_default_limit')::numeric
-                        from company)) as most,
+                select listed.customer_id, coalesce(receivables, 0) as receivables,
+                    coalesce(orders, 0) as orders, coalesce(receipts, 0) as receipts,
+                    coalesce(exposure, 0) as exposure, coalesce(late, 0) as late,
+                    coalesce(days, 0) as days, external_id, name, region, owner_id as person_id,
+                    case when prepaid then 0 else coalesce(credit_limit,
+                        (select (settings ->> 'credit_default_limit')::numeric from company))
+                        end as most,
                     coalesce(tolerance_percent, 0) as tolerance, coalesce(hold, false) as hold,
-                    valid_until
-                from sums join customers on customers.id = customer_id
-                left join customer_credits on customer_credits.id = customer_id
+                    valid_until, prepaid, borne.amount as borne, borne.expires_at
+                from listed join customers on customers.id = listed.customer_id
+                left join sums on sums.customer_id = listed.customer_id
+                left join customer_credits on customer_credits.id = listed.customer_id
+                cross join lateral (
+                    select coalesce((select (settings ->> 'prepaid_until_terms')::int
+                        from company), {until_terms}) <> 0 and not exists (
+                            select from terms_requests t where t.customer_id = listed.customer_id
+                                and t.status = 'approved' and t.valid_from <= {day}) as prepaid
+                ) as terms
+                left join lateral (
+                    select o.amount, o.expires_at from credit_overrides o
+                    where o.customer_id = listed.customer_id and o.revoked_at is null
+                        and o.expires_at > {now}
+                    order by o.amount desc, o.expires_at desc limit 1
+                ) as borne on true
                 where true{visible}
             ) as it where true{narrowed}
         )"
@@ -120,13 +160,15 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let rows = format!(
         "{used}
         select customer_id, external_id as customer_external_id, name as customer_name,
-            {} as limit, trim_scale(tolerance)::text as tolerance_percent, hold, valid_until,
+            {} as limit, prepaid, trim_scale(tolerance)::text as tolerance_percent, hold,
+            valid_until, {} as override_amount, expires_at as override_expires_at,
             {} as open_receivables, {} as confirmed_orders, {} as unapplied_receipts,
             {} as exposure, {} as available,
             round(100 * exposure / nullif(most, 0), 2)::text as used_percent, {} as overdue,
             days as oldest_overdue_days
         from used order by external_id collate \"C\", customer_id",
         money("most"),
+        money("coalesce(borne, 0)"),
         money("receivables"),
         money("orders"),
         money("receipts"),
@@ -148,5 +190,5 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         sum("exposure"),
         sum("late"),
     );
-    Plan::new("credit-exposure", question.binds, rows, totals)
+    Ok(Plan::new("credit-exposure", question.binds, rows, totals))
 }

@@ -1,16 +1,17 @@
 //! What was ordered and is still to be invoiced, 在手订单 (S53).
 
 use actix_web::{HttpResponse, get};
-use auth::Can;
+use auth::{Can, Reference, Refers};
 use platform::{Date, NoFilter, Number, Problems, Query, Result};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::ReadAccountReports;
 use crate::answer::{Asked, Desk, Plan, Question};
-use crate::filter::visible_orders;
+use crate::filter::{Narrows, also, visible_orders};
 use crate::receivables::AccountFilter;
+use crate::sql::Binds;
 
 /// One order that is not invoiced in full.
 #[derive(Debug, Serialize, ToSchema)]
@@ -56,11 +57,13 @@ crate::report! {
 
 /// What was ordered and is still to be invoiced
 ///
-/// 在手订单: confirmed orders until `as_of` that are not closed, with what was invoiced of them by then.
-/// Only orders that you may see.
+/// 在手订单: orders that were confirmed by `as_of` and neither closed nor cancelled by then, with what was
+/// invoiced of them by then. One that its ERP calls invoiced is not in it, with or without invoices
+/// here. When an order was closed is told by its history, as long as that is kept; one that came as
+/// closed is in no book. Only orders that you may see.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<NoFilter, AccountFilter, NoFilter>),
+    params(Asked<NoFilter, BookFilter, NoFilter>),
     responses(
         (status = 200, description = "A row for each order", content(
             (OrderBookReport = "application/json"), (String = "text/csv"),
@@ -71,33 +74,82 @@ crate::report! {
 #[get("/reports/order-book")]
 pub async fn report_order_book(
     caller: Can<ReadAccountReports>,
-    asked: Query<Asked<NoFilter, AccountFilter, NoFilter>>,
+    asked: Query<Asked<NoFilter, BookFilter, NoFilter>>,
     desk: Desk,
 ) -> Result<HttpResponse> {
     desk.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
+/// What narrows the book: an order has several people, and is in the book of each of them.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct BookFilter {
+    customer_id: Option<Uuid>,
+    /// Who was credited, alone or with others
+    salesperson_id: Option<Uuid>,
+    /// 地区 of the customer
+    #[param(min_length = 1, max_length = 100)]
+    region: Option<String>,
+}
+
+impl Refers for BookFilter {
+    const REFERENCES: &'static [Reference] = AccountFilter::REFERENCES;
+}
+
+impl Narrows for BookFilter {
+    fn conditions(&self, binds: &mut Binds) -> String {
+        let mut all = vec![];
+        all.extend(self.customer_id.map(|id| format!("customer_id = {}", binds.id(id))));
+        all.extend(self.salesperson_id.map(|id| format!("{} = any(credited)", binds.id(id))));
+        all.extend(self.region.as_ref().map(|it| format!("region = {}", binds.text(it))));
+        also(&all)
+    }
+}
+
+/// The orders that were confirmed and neither closed nor cancelled at the end of the day. The row
+/// does not tell when it was closed, but its history does.
+fn standing(question: &mut Question<'_, NoFilter>, day: &str) -> String {
+    let zone = question.zone.clone();
+    let zone = question.binds.text(&zone);
+    format!(
+        "coalesce(confirmed_on, order_date) <= {day} and (
+            status = 'confirmed'
+            or status = 'cancelled' and confirmed_on is not null and cancelled_on > {day}
+            or status = 'closed' and (orders.updated_at at time zone {zone})::date > {day} and (
+                select (max(at) at time zone {zone})::date from changes
+                where type = 'order' and changes.id = orders.id and op = 'updated'
+                    and diff -> 'status' ->> 'to' = 'closed'
+            ) > {day}
+        )"
+    )
+}
+
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let visible = visible_orders(question.caller, &mut question.binds);
     let day = question.binds.date(question.as_of);
+    let standing = standing(&mut question, &day);
     let narrowed = question.narrowed;
     let book = format!(
         "with book as (
             select * from (
                 select orders.id, number, customer_id, external_id_of as external_id, name, region,
-                    credited[1] as person_id, order_date, due_date, total_amount * exchange_rate as ordered,
+                    credited, order_date, due_date, total_amount * exchange_rate as ordered,
                     invoiced * exchange_rate as invoiced,
-                    greatest(total_amount - invoiced, 0) * exchange_rate as rest
+                    case when billed then 0 else greatest(total_amount - invoiced, 0) end
+                        * exchange_rate as rest
                 from orders
                 join (select id as of_id, external_id as external_id_of, name, region
                     from customers) as c on of_id = customer_id
                 cross join lateral (
                     select coalesce(sum(case kind when 'invoice' then total_amount
-                        else -total_amount end), 0) as invoiced
-                    from invoices i where i.order_id = orders.id and i.status = 'posted'
-                        and i.invoice_date <= {day}
+                            else -total_amount end)
+                            filter (where invoice_date <= {day}), 0) as invoiced,
+                        billing_status = 'invoiced'
+                            and count(*) filter (where invoice_date > {day}) = 0 as billed
+                    from invoices i where i.order_id = orders.id and i.posted_on is not null
+                        and (i.cancelled_on is null or i.cancelled_on > {day})
                 ) as it
-                where status = 'confirmed' and order_date <= {day}{visible}
+                where {standing}{visible}
             ) as it where rest > 0{narrowed}
         )"
     );

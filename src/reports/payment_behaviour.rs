@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::ReadAccountReports;
 use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter::dated;
-use crate::receivables::{AccountFilter, visible_invoices};
+use crate::receivables::{AccountFilter, pieces, visible_invoices};
 
 /// One customer's payments.
 #[derive(Debug, Serialize, ToSchema)]
@@ -26,7 +26,8 @@ pub struct PaymentBehaviourRow {
     /// On which something was paid
     pub invoices: i64,
     pub paid: Number,
-    /// Of the payments on invoices, each counted once; negative before the due day
+    /// Of the payments on invoices, each counted once for every part that it paid; negative before
+    /// the due day
     pub average_days_late: Option<Number>,
     /// The same weighted by amount 金额加权
     pub weighted_days_late: Option<Number>,
@@ -53,7 +54,8 @@ crate::report! {
 /// How punctually customers pay
 ///
 /// 付款行为: how many days after the due day money was used for invoices, simply and weighted by amount,
-/// of what was paid in the period. Only invoices that you may see.
+/// of what was paid in the period and not taken back by `as_of`. Money pays the parts of an invoice in
+/// the order of their days. Only invoices that you may see.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, AccountFilter>),
@@ -84,15 +86,20 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let visible = visible_invoices(question.caller, &mut question.binds);
     let (range, until) = (question.range, question.until);
     let paid = dated("allocated_on", range, until, &mut question.binds);
+    let day = question.binds.date(question.as_of);
+    let pieces = pieces(&day);
     let narrowed = question.narrowed;
     let counted = format!(
         "with counted as (
             select * from (
                 select invoices.customer_id, salesperson_id as person_id, region, a.invoice_id,
-                    a.amount * exchange_rate as paid, (a.allocated_on - due_date)::numeric as late
+                    piece.paid * exchange_rate as paid,
+                    (a.allocated_on - piece.due_on)::numeric as late
                 from allocations a join invoices on invoices.id = a.invoice_id
                 join customers on customers.id = invoices.customer_id
-                where a.payment_id is not null and a.reversed_on is null and {paid}{visible}
+                cross join {pieces}
+                where a.payment_id is not null and (a.reversed_on is null or a.reversed_on > {day})
+                    and {paid}{visible}
             ) as it where true{narrowed}
         )"
     );

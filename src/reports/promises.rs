@@ -1,16 +1,18 @@
 //! What customers promised to pay and whether they did, 承诺兑现 (S59).
 
+use ::receivables::promise;
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get};
 use auth::Can;
-use platform::{NoFilter, Number, Problems, Query, Result};
+use platform::{Error, NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::ReadCollectionReports;
 use crate::answer::{Asked, Desk, Plan, Question};
-use crate::filter::{dated, visible_accounts};
-use crate::receivables::AccountFilter;
+use crate::filter::dated;
+use crate::receivables::{AccountFilter, rate_on};
 
 /// One customer's promises.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,7 +32,7 @@ pub struct PromisesRow {
     pub kept: i64,
     /// 已失信
     pub broken: i64,
-    /// What was promised, in the company's currency at the rate of today
+    /// What was promised, in the company's currency at the rate of `as_of`
     pub amount: Number,
     /// What came in for it, not more than that
     pub received: Number,
@@ -58,7 +60,8 @@ crate::report! {
 
 /// What customers promised to pay and whether they did
 ///
-/// 承诺兑现: promises whose day lies in the period. Only those of customers of your people.
+/// 承诺兑现: promises whose day lies in the period, those that `/promises` lists: made to your people or
+/// by their customers; 422 `no_exchange_rate` where one cannot be converted.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, AccountFilter>),
@@ -87,18 +90,11 @@ const FIGURES: &str = "count(*) as promises, count(*) filter (where status = 'op
                 / nullif(count(*) filter (where status in ('kept', 'broken')), 0), 2)::text
                 as kept_percent";
 
-/// Units of the company's currency for one of the promise's: the latest, either way round, else 1.
-const RATE: &str = "coalesce(
-                    (select rate from exchange_rates where from_currency = promises.currency
-                        and to_currency = (select currency from company)
-                        order by valid_on desc limit 1),
-                    (select 1 / rate from exchange_rates where to_currency = promises.currency
-                        and from_currency = (select currency from company)
-                        order by valid_on desc limit 1),
-                    1)";
-
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {
-    let visible = visible_accounts(question.caller, &mut question.binds);
+    let visible = promise::visible_to(question.caller).sql(|ids| question.binds.ids(ids));
+    let visible = visible.map_or_else(String::new, |rule| format!(" and {rule}"));
+    let day = question.binds.date(question.as_of);
+    let rate = rate_on("promises.currency", &day);
     let (range, until) = (question.range, question.until);
     let due = dated("due_on", range, until, &mut question.binds);
     let narrowed = question.narrowed;
@@ -106,7 +102,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         "with counted as (
             select * from (
                 select customer_id, region, owner_id as person_id, promises.status, amount,
-                    received_amount, {RATE} as rate
+                    received_amount, {rate} as rate
                 from promises join customers on customers.id = customer_id
                 where promises.status <> 'withdrawn' and {due}{visible}
             ) as it where true{narrowed}
@@ -123,5 +119,13 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let totals = format!(
         "{counted} select count(distinct customer_id) as customers, {FIGURES} from counted"
     );
-    Plan::new("promises", question.binds, rows, totals)
+    let mut plan = Plan::new("promises", question.binds, rows, totals);
+    plan.refusals.push((
+        format!("{counted} select exists (select from counted where rate is null)"),
+        || {
+            let detail = "a promise's currency has no exchange rate on or before as_of";
+            Error::new(StatusCode::UNPROCESSABLE_ENTITY, "no_exchange_rate").detail(detail)
+        },
+    ));
+    plan
 }

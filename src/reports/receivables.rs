@@ -209,3 +209,55 @@ pub(crate) fn provision_rate(late: &str) -> String {
     };
     format!("case{} end", rates.map(rate).concat())
 }
+
+/// A lateral part of a statement on `allocations a` and their `invoices`, `piece (due_on, paid)`: to
+/// which parts of the invoice the money went, in the invoice's currency. What was there before it
+/// fills the parts in the order of their days, credit notes and write-offs too, as for what is open.
+/// Of what was there before, that counts which was not taken back by `day`.
+pub(crate) fn pieces(day: &str) -> String {
+    // The last part has no end: of two uses of which the first was taken back after the day of the
+    // second, both together may be more than the invoice.
+    format!(
+        "lateral (
+            select due_date as due_on, a.amount as paid where instalments = '[]'
+            union all
+            select part.due_on, least(part.until, before.amount + a.amount)
+                - greatest(part.since, before.amount)
+            from (
+                select coalesce(sum(b.amount), 0) as amount from allocations b
+                where b.invoice_id = a.invoice_id and instalments <> '[]'
+                    and (b.allocated_on, b.id) < (a.allocated_on, a.id)
+                    and (b.reversed_on is null or b.reversed_on > {day})
+            ) as before
+            cross join (
+                select due_on, until - amount as since,
+                    case when lead(place) over by_day is not null then until end as until
+                from (
+                    select due_on, amount, place,
+                        sum(amount) over (order by due_on, place) as until
+                    from (
+                        select (it ->> 'due_date')::date as due_on,
+                            (it ->> 'amount')::numeric as amount, place
+                        from jsonb_array_elements(instalments) with ordinality as x (it, place)
+                    ) as parts
+                ) as parts window by_day as (order by due_on, place)
+            ) as part
+            where least(part.until, before.amount + a.amount)
+                > greatest(part.since, before.amount)
+        ) as piece"
+    )
+}
+
+/// Units of the company's currency for one of another on a day: the latest rate on or before it,
+/// either way round, as for documents; null without one.
+pub(crate) fn rate_on(currency: &str, day: &str) -> String {
+    let company = "(select currency from company)";
+    format!(
+        "case when {currency} = {company} then 1 else coalesce(
+            (select rate from exchange_rates where from_currency = {currency}
+                and to_currency = {company} and valid_on <= {day} order by valid_on desc limit 1),
+            (select round(1 / rate, 10) from exchange_rates where from_currency = {company}
+                and to_currency = {currency} and valid_on <= {day}
+                order by valid_on desc limit 1)) end"
+    )
+}

@@ -211,11 +211,11 @@ async fn what_came_in_and_how_late() {
     let shop = shop(&service).await;
     let told = report(&shop.reporter, "collections?from=2026-05-01&to=2026-07-01").await;
     let columns = ["month", "due", "collected", "late", "collected_percent", "late_percent"];
-    // May: 30 of A2 and 50 of A4 due; 35 in time, 50 ten days late. June: 30 and 100 due.
+    // May: 30 of A2 and 50 of A4 due; 5 in time, 30 two and 50 ten days late. June: 30 and 100 due.
     assert_eq!(
         table(&told, &columns),
         [
-            "2026-05 80.0000 85.0000 50.0000 106.25 58.82",
+            "2026-05 80.0000 85.0000 80.0000 106.25 94.12",
             "2026-06 130.0000 0.0000 0.0000 0.00 null",
         ]
     );
@@ -230,8 +230,8 @@ async fn what_came_in_and_how_late() {
         "weighted_days_late",
         "late_percent",
     ];
-    // A4 ten days late with 50, A2 90 days early with 35.
-    assert_eq!(table(&told, &columns), ["A 2 85.0000 -40.00 -31.18 58.82"]);
+    // A4 ten days late with 50; of A2 the first part two days late with 30, the second 42 early.
+    assert_eq!(table(&told, &columns), ["A 2 85.0000 -10.00 4.12 94.12"]);
     let told = report(&shop.reporter, "dso?group_by=customer").await;
     // A: invoiced 100 + 100 + 50 − 5 since 2026-03-18, 230 open.
     assert_eq!(

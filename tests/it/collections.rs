@@ -151,15 +151,23 @@ async fn a_result_ends_a_task_and_a_promise_is_judged() {
     };
     send(&erp, "payments", pay("P", "2026-06-15", "60", "A")).await;
     collect(&service).await;
-    assert_eq!(statuses().await, ["kept 60", "open 60"]);
+    assert_eq!(statuses().await, ["kept 60", "open 0"], "the same money keeps one promise");
     go_to(&service, "2026-06-19").await;
     assert_eq!(collect(&service).await, 1);
-    assert_eq!(statuses().await, ["kept 60", "broken 60"]);
+    assert_eq!(statuses().await, ["kept 60", "broken 0"]);
     // Money that was there in time but told late.
     let erp = service.actor(Role::Erp).await;
     send(&erp, "payments", pay("Q", "2026-06-18", "90", "B")).await;
+    let free = json!([{ "external_id": "R", "number": "R", "customer_external_id": "C",
+        "received_on": "2026-06-18", "amount": "60" }]);
+    send(&erp, "payments", free).await;
     collect(&service).await;
     assert_eq!(statuses().await, ["kept 60", "kept 150"]);
+    // Taken back: judged anew.
+    let back = json!([{ "external_id": "P", "reversed_on": "2026-06-19" }]);
+    send(&erp, "payments", back).await;
+    collect(&service).await;
+    assert_eq!(statuses().await, ["open 0", "kept 150"], "its day is not over");
 }
 
 #[actix_web::test]
@@ -181,6 +189,7 @@ async fn each_rule_of_a_promise_violated_once() {
             "/currency another_currency",
         ),
         (json!({ "customer_id": uuid::Uuid::nil() }), "/customer_id unknown_reference"),
+        (json!({ "currency": "USD" }), "/currency no_exchange_rate"),
     ] {
         let new = json!({ "customer_id": desk.customer, "due_on": "2026-06-20", "amount": "5" });
         let problem = seller.post("/api/v1/promises", merged(new, &more)).await.expect(422);

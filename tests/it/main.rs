@@ -4,6 +4,7 @@
 
 mod access;
 mod adventureworks;
+mod ar_days;
 mod ar_reports;
 mod attachment_stores;
 mod attachment_uploads;

@@ -1,13 +1,10 @@
 //! The queries on promises. Each that answers a caller starts at `visible_to`.
 
-use std::collections::HashMap;
-
 use auth::{Body, Caller, reference};
-use company::Company;
+use company::{Company, exchange_rate::ExchangeRate};
 use customers::customer::Customer;
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Numeric, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use platform::{Change, Conn, Date, Error, Fault, IfSent, List, Money, Resource, Result, Tx};
 use schema::promises;
@@ -16,9 +13,6 @@ use uuid::Uuid;
 use super::{NewPromise, Promise, PromiseFilter, PromisePage, PromiseStatus, Promised};
 use crate::invoice;
 use crate::reach::ByAccount;
-
-/// How many days after it was broken a payment that was told late still keeps a promise.
-const GRACE: i64 = 7;
 
 /// Who was told so or the customer's owner in reach; all of them for finance.
 pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
@@ -80,6 +74,14 @@ impl Promise {
 
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewPromise>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;
+        let unknown = || Error::invalid(vec![Fault::unknown_reference("/customer_id")]);
+        let customer = Customer::find(tx.conn(), caller, new.customer_id).await;
+        let customer = customer.map_err(|error| error.or(unknown))?;
+        if customer.merged_into_id.is_some() {
+            let why = "it is a part of another customer now";
+            let fault = Fault::new("/customer_id", "customer_merged", why);
+            return Err(Error::invalid(vec![fault]));
+        }
         let invoice = invoice::load(tx.conn(), new.invoice_id.as_slice()).await?;
         let mut faults = vec![];
         if let [invoice] = invoice.as_slice() {
@@ -96,10 +98,11 @@ impl Promise {
             return Err(Error::invalid(faults));
         }
         let of_invoice = invoice.as_slice().first().map(|it| it.currency.clone());
-        let currency = match new.currency.or(of_invoice) {
-            Some(currency) => currency,
-            None => Company::load(tx.conn()).await?.currency,
-        };
+        let company = Company::load(tx.conn()).await?.currency;
+        let currency = new.currency.or(of_invoice).unwrap_or_else(|| company.clone());
+        // Reports convert it.
+        let (pair, today) = ((currency.as_str(), company.as_str()), tx.today);
+        ExchangeRate::required(tx.conn(), pair, today, "/currency").await?;
         let promised = Promised {
             customer_id: new.customer_id,
             invoice_id: new.invoice_id,
@@ -170,7 +173,7 @@ impl Promise {
         before.save(tx, Self { status, decided_on, ..before.clone() }).await
     }
 
-    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
+    pub(super) async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
         let after = self.next(after, tx.now);
         if after != *self {
             diesel::update(promises::table.find(self.id)).set(&after).execute(tx.conn()).await?;
@@ -178,53 +181,6 @@ impl Promise {
         }
         Ok(after)
     }
-}
-
-/// What came in for each promise within its days: on its invoice, else from the customer.
-const RECEIVED: &str = "
-    select p.id, coalesce(case when p.invoice_id is not null then (
-        select sum(a.amount) from allocations a
-        where a.invoice_id = p.invoice_id and a.payment_id is not null and a.reversed_on is null
-            and a.allocated_on between p.promised_on and p.due_on
-    ) else (
-        select sum(m.amount) from payments m
-        where m.customer_id = p.customer_id and m.currency = p.currency
-            and m.reversed_on is null and m.received_on between p.promised_on and p.due_on
-    ) end, 0) as amount
-    from promises p where p.id = any($1)";
-
-/// Looks at the payments for every promise that is open, or was broken a short while ago. Answers
-/// how many were decided.
-pub(crate) async fn judge(tx: &mut Tx) -> Result<u64> {
-    #[derive(QueryableByName)]
-    struct Received {
-        #[diesel(sql_type = SqlUuid)]
-        id: Uuid,
-        #[diesel(sql_type = Numeric)]
-        amount: Money,
-    }
-    let since = Date(tx.today.0 - jiff::Span::new().days(GRACE));
-    let broken = promises::status.eq(PromiseStatus::Broken);
-    let broken = broken.and(promises::decided_on.ge(since).assume_not_null());
-    let rows = promises::table.filter(promises::status.eq(PromiseStatus::Open).or(broken));
-    let rows = rows.order(promises::id).select(Promise::as_select()).for_update().skip_locked();
-    let rows: Vec<Promise> = rows.load(tx.conn()).await?;
-    let ids: Vec<Uuid> = rows.iter().map(|it| it.id).collect();
-    let received = diesel::sql_query(RECEIVED).bind::<Array<SqlUuid>, _>(ids);
-    let received: Vec<Received> = received.load(tx.conn()).await?;
-    let received: HashMap<Uuid, Money> =
-        received.into_iter().map(|it| (it.id, it.amount)).collect();
-    let mut decided = 0;
-    for before in rows {
-        let received_amount = received.get(&before.id).copied().unwrap_or_default();
-        let missing = received_amount < before.amount;
-        let status = before.status.judged(before.due_on, missing, tx.today);
-        let turned = status != before.status;
-        let decided_on = if turned { Some(tx.today) } else { before.decided_on };
-        decided += u64::from(turned);
-        before.save(tx, Promise { status, received_amount, decided_on, ..before.clone() }).await?;
-    }
-    Ok(decided)
 }
 
 /// The loser's promises are the winner's from now on.

@@ -40,6 +40,8 @@ async fn list_promises(
 /// Write a promise down
 ///
 /// A job looks at the payments: it is kept as soon as so much has come in, broken when its day is over.
+/// Money counts by the day on which it came in, for the oldest promise first, and for one only; what
+/// is taken back afterwards keeps none.
 #[utoipa::path(
     tag = "receivables",
     request_body = NewPromise,

@@ -2,6 +2,7 @@
 
 mod db;
 pub mod http;
+mod judge;
 
 use auth::{Reference, Refers};
 use customers::customer::find_customers;
@@ -15,8 +16,9 @@ use uuid::Uuid;
 
 use crate::invoice::find_invoices;
 
+pub(crate) use db::follow;
 pub use db::visible_to;
-pub(crate) use db::{follow, judge};
+pub(crate) use judge::judge;
 
 text_enum! {
     pub enum PromiseStatus {
@@ -48,7 +50,8 @@ pub struct Promise {
     pub amount: Money,
     #[schema(inline)]
     pub status: PromiseStatus,
-    /// What came in from `promised_on` to `due_on`, when it was last looked at
+    /// What of it came in from `promised_on` to `due_on`, when it was last looked at: money that keeps
+    /// one promise keeps no other
     pub received_amount: Money,
     pub decided_on: Option<Date>,
     pub note: Option<String>,
@@ -133,11 +136,12 @@ pub(crate) struct Promised {
 
 impl PromiseStatus {
     /// What so much money makes of it on a day: kept as soon as it is there, broken when the day is
-    /// over.
+    /// over; one that was kept by money that was taken back is open again until then.
     fn judged(self, due_on: Date, missing: bool, today: Date) -> Self {
         match self {
             Self::Open | Self::Broken if !missing => Self::Kept,
-            Self::Open if due_on < today => Self::Broken,
+            Self::Open | Self::Kept if missing && due_on < today => Self::Broken,
+            Self::Kept if missing => Self::Open,
             same => same,
         }
     }
@@ -156,7 +160,9 @@ mod tests {
         assert_eq!(judged(Open, true, 11), Broken);
         assert_eq!(judged(Open, false, 5), Kept);
         assert_eq!(judged(Broken, false, 12), Kept, "the money was told late");
-        assert_eq!(judged(Kept, true, 12), Kept);
+        assert_eq!(judged(Kept, false, 12), Kept);
+        assert_eq!(judged(Kept, true, 12), Broken, "the money was taken back");
+        assert_eq!(judged(Kept, true, 10), Open);
         assert_eq!(judged(Withdrawn, false, 12), Withdrawn);
     }
 }
