@@ -65,6 +65,7 @@ mod machine_tables;
 mod machine_world;
 mod machines;
 mod money;
+mod money_points;
 mod money_steps;
 mod network;
 mod openapi;
