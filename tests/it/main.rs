@@ -67,6 +67,8 @@ mod machines;
 mod money;
 mod money_points;
 mod money_steps;
+mod money_tables;
+mod money_world;
 mod network;
 mod openapi;
 mod order_credit;
