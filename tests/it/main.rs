@@ -65,6 +65,7 @@ mod machine_tables;
 mod machine_world;
 mod machines;
 mod money;
+mod money_bulk;
 mod money_points;
 mod money_steps;
 mod money_tables;
