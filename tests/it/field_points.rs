@@ -12,41 +12,62 @@ use crate::process::{Caller, Process, count, often};
 use crate::proxy::{Fault, Place, Proxy};
 
 /// One write: what is there before it, what is sent, which rows are there once for each.
-struct Write {
-    role: Role,
-    /// What is created first, if it is a step of something
-    first: Option<&'static str>,
-    path: &'static str,
-    status: u16,
-    body: fn(&str) -> Value,
-    steps: &'static [&'static str],
-    rows: &'static [&'static str],
+pub struct Write {
+    pub roles: &'static [Role],
+    /// What comes first, if it is a step of something: paths and bodies
+    pub first: &'static [(&'static str, Make)],
+    pub path: &'static str,
+    pub status: u16,
+    pub body: Make,
+    pub steps: &'static [&'static str],
+    pub rows: &'static [&'static str],
     /// What makes room for the next one
-    tidy: &'static str,
+    pub tidy: &'static str,
+    /// Rows that there must never be, and what they would mean
+    pub wrong: &'static [(&'static str, &'static str)],
 }
 
-fn complaint(customer: &str) -> Value {
-    json!({ "customer_id": customer, "category": "quality", "description": "外壳开裂" })
+pub type Make = fn(&Before) -> Value;
+
+/// What is there when a body is made.
+pub struct Before {
+    pub customer: String,
+    /// What was made last: `{id}` in a path
+    pub last: String,
+    /// How many writes there were
+    pub made: usize,
 }
+
+fn complaint(before: &Before) -> Value {
+    json!({ "customer_id": before.customer, "category": "quality", "description": "外壳开裂" })
+}
+
+/// Numbers without gaps.
+const GAPS: &[(&str, &str)] = &[(
+    "(select max(right(filed_no, 4)::int) - count(filed_no) as gaps
+        from complaint_settlements) as it where gaps <> 0",
+    "a number is missing",
+)];
 
 const WRITES: [Write; 4] = [
     Write {
-        role: Role::Salesperson,
-        first: Some("/visits"),
+        roles: &[Role::Salesperson],
+        first: &[("/visits", |it| json!({ "customer_id": it.customer }))],
         path: "/visits/{id}/check-in",
         status: 200,
         body: |_| json!({ "occurred_at": jiff::Timestamp::now() }),
-        steps: &["\"visits\"", "INSERT INTO \"visit_checks\"", "UPDATE \"visits\""],
+        steps: &["\"visits\"", "INSERT INTO \"visit_checks\"", "UPDATE \"visits\"", CHANGES],
         rows: &["visits", "visit_checks", "changes where type = 'visit' and version = 2"],
         tidy: "update visit_checks set open = false",
+        wrong: &[],
     },
     Write {
-        role: Role::Salesperson,
-        first: None,
+        roles: &[Role::Salesperson],
+        first: &[],
         path: "/complaints",
         status: 201,
-        body: |customer| {
-            let mut body = complaint(customer);
+        body: |it| {
+            let mut body = complaint(it);
             body["resolved"] = json!({ "resolution": "换货", "compensation_amount": "200" });
             body
         },
@@ -55,70 +76,76 @@ const WRITES: [Write; 4] = [
             "INSERT INTO \"complaints\"",
             "INSERT INTO \"complaint_clocks\"",
             "INSERT INTO \"complaint_settlements\"",
+            CHANGES,
         ],
         rows: &["complaints", "complaint_clocks", "complaint_settlements"],
         tidy: "select",
+        wrong: &[],
     },
     Write {
-        role: Role::BackOffice,
-        first: Some("/complaints"),
+        roles: &[Role::BackOffice],
+        first: &[("/complaints", complaint)],
         path: "/complaints/{id}/file",
         status: 200,
         body: |_| json!({}),
-        steps: &["\"complaints\"", "UPDATE \"complaint_settlements\""],
+        steps: &["\"complaints\"", "UPDATE \"complaint_settlements\"", CHANGES],
         rows: &[
             "complaints",
             "complaint_settlements where filed_no is not null",
             "changes where type = 'complaint' and version = 2",
         ],
         tidy: "select",
+        wrong: GAPS,
     },
     Write {
-        role: Role::BackOffice,
-        first: None,
+        roles: &[Role::BackOffice],
+        first: &[],
         path: "/follow-ups",
         status: 201,
-        body: |customer| {
-            json!({ "customer_id": customer, "instruction": "回访",
+        body: |it| {
+            json!({ "customer_id": it.customer, "instruction": "回访",
                 "due_at": "2199-01-01T00:00:00Z" })
         },
-        steps: &["\"customers\"", "INSERT INTO \"follow_ups\""],
+        steps: &["\"customers\"", "INSERT INTO \"follow_ups\"", CHANGES],
         rows: &["follow_ups", "changes where type = 'follow_up'"],
         tidy: "select",
+        wrong: &[],
     },
 ];
 
-const EVERY: [&str; 3] = ["INSERT INTO \"changes\"", "INSERT INTO \"idempotency_keys\"", "COMMIT"];
+/// What is recorded of one row.
+pub const CHANGES: &str = "INSERT INTO \"changes\"";
+const EVERY: [&str; 2] = ["INSERT INTO \"idempotency_keys\"", "COMMIT"];
 
-async fn cut_off(write: &Write) {
+/// Cuts it off at each of its steps in each way; the same once more comes to one of it.
+pub async fn cut_off(write: &Write) {
     let service = Service::start().await;
     let proxy = Proxy::opened(&service.url()).await;
     let process = Process::on(&proxy.url(&service.url())).await;
-    let actor = service.actor(write.role).await;
+    let actor = service.person(write.roles).await;
     let customer = actor.customer("上海林氏").await.rsplit('/').next().unwrap().to_owned();
     let caller = Caller { port: process.port, token: actor.token.unwrap() };
-    let mut made = 0;
+    let mut it = Before { customer, last: String::new(), made: 0 };
     for step in write.steps.iter().chain(&EVERY) {
         for fault in [Fault::BeforeSend, Fault::AfterSend, Fault::MidAnswer] {
             for _ in 0..often(1) {
                 service.sql(write.tidy).await;
-                let mut path = write.path.to_owned();
-                if let Some(first) = write.first {
-                    let body = match first {
-                        "/visits" => json!({ "customer_id": customer }),
-                        _ => complaint(&customer),
-                    };
-                    let first = caller.post(first, &body, "").await.unwrap();
-                    path = path.replace("{id}", first.id());
+                for (first, body) in write.first {
+                    let first = first.replace("{id}", &it.last);
+                    let made = caller.post(&first, &body(&it), "").await.unwrap();
+                    assert!(made.status < 300, "{first}: {made:?}");
+                    let id = [&made.body["id"], &made.body["results"][0]["id"]];
+                    it.last = id.iter().find_map(|it| it.as_str()).unwrap().to_owned();
                 }
-                let (body, key) = ((write.body)(&customer), format!("key-{made}"));
+                let path = write.path.replace("{id}", &it.last);
+                let (body, key) = ((write.body)(&it), format!("key-{}", it.made));
                 proxy.plan(Place::Write(step), fault);
                 let start = Instant::now();
                 let answer = caller.post(&path, &body, &key).await.unwrap();
                 let what = format!("{path} at {step}, {fault:?}");
                 assert!(start.elapsed() < DEADLINE + GRACE, "{what}: {:?}", start.elapsed());
-                made += 1;
-                assert_eq!(proxy.times_met(), made, "{what}: {answer:?}");
+                it.made += 1;
+                assert_eq!(proxy.times_met(), it.made, "{what}: {answer:?}");
                 is_a_good_refusal(&answer);
                 let unknown = answer.body["code"] == "outcome_unknown";
                 assert_eq!(unknown, *step == "COMMIT", "{what}: {answer:?}");
@@ -126,16 +153,16 @@ async fn cut_off(write: &Write) {
                 assert_eq!(again.status, write.status, "{what}: {again:?}");
                 let happened = again.header("idempotency-replayed").is_some();
                 assert_eq!(happened, unknown && fault != Fault::BeforeSend, "{what}: {again:?}");
+                for rows in write.rows {
+                    assert_eq!(count(&service.url(), rows).await, it.made, "{what}: {rows}");
+                }
+                for (rows, why) in write.wrong {
+                    assert_eq!(count(&service.url(), rows).await, 0, "{what}: {why}");
+                }
             }
         }
     }
-    for rows in write.rows {
-        assert_eq!(count(&service.url(), rows).await, made, "{rows} by {}", write.path);
-    }
-    let gaps = "(select max(right(filed_no, 4)::int) - count(filed_no) as gaps
-        from complaint_settlements) as it where gaps <> 0";
-    assert_eq!(count(&service.url(), gaps).await, 0, "numbers without gaps");
-    println!("{} cut off {made} times", write.path);
+    println!("{} cut off {} times", write.path, it.made);
 }
 
 #[actix_web::test]

@@ -42,6 +42,8 @@ pub enum Again {
     Refused,
     /// It goes through and changes nothing
     Nothing,
+    /// It is done as often as it is told
+    Anew,
 }
 
 pub struct Action {
