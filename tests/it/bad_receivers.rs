@@ -112,7 +112,9 @@ async fn each_is_given_up_logged_and_served_in_the_end() {
             assert!(start.elapsed() < PATIENCE, "{:?} was never told anything", it.mood);
             sleep(Duration::from_millis(100)).await;
         };
-        tried.iter().for_each(|tried| it.check(tried));
+        for tried in &tried {
+            it.check(tried);
+        }
         let (said, times) = (it.receiver.said.get(), it.receiver.count().max(1));
         if matches!(it.mood, Mood::Talks | Mood::Chats | Mood::Swells) {
             println!("{:?}: {} of {MUCH} bytes were taken", it.mood, said / times);
@@ -121,7 +123,9 @@ async fn each_is_given_up_logged_and_served_in_the_end() {
     }
     assert_eq!(inside.count(), 0, "no redirect is followed");
     gone.open();
-    bad.iter().for_each(|it| it.receiver.mood.set(Mood::Good));
+    for it in &bad {
+        it.receiver.mood.set(Mood::Good);
+    }
     // All of them get all of it in the end; an event may come twice.
     let events = "select event_id::text from changes where type = 'customer'";
     let events: BTreeSet<String> = service.texts(events).await.into_iter().collect();

@@ -135,7 +135,7 @@ pub async fn cut_off(write: &Write) {
                     let made = caller.post(&first, &body(&it), "").await.unwrap();
                     assert!(made.status < 300, "{first}: {made:?}");
                     let id = [&made.body["id"], &made.body["results"][0]["id"]];
-                    it.last = id.iter().find_map(|it| it.as_str()).unwrap().to_owned();
+                    id.iter().find_map(|it| it.as_str()).unwrap().clone_into(&mut it.last);
                 }
                 let path = write.path.replace("{id}", &it.last);
                 let (body, key) = ((write.body)(&it), format!("key-{}", it.made));

@@ -16,7 +16,7 @@ use crate::follower::{Client, Follower, MORE, household};
 use crate::harness::{Actor, Service};
 use crate::inventing::Dice;
 use crate::process::{Caller, Process, START, execute, or_in_torture};
-use crate::receiver::{Mood, Receiver};
+use crate::receiver::{Got, Mood, Receiver};
 
 const WRITERS: usize = 6;
 const CUSTOMERS: usize = 20;
@@ -293,7 +293,7 @@ async fn pushed(receiver: &Receiver, events: BTreeSet<String>) {
     let start = Instant::now();
     let text = |it: &Value, name: &str| it[name].as_str().unwrap().to_owned();
     loop {
-        let got: Vec<Value> = receiver.got.borrow().iter().map(|it| it.event()).collect();
+        let got: Vec<Value> = receiver.got.borrow().iter().map(Got::event).collect();
         let ids: BTreeSet<String> = got.iter().map(|it| text(it, "event_id")).collect();
         if ids == events {
             let mut versions = BTreeMap::new();

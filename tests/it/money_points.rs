@@ -21,13 +21,13 @@ fn document(before: &Before, name: &str, amount: &str) -> Value {
         "invoice_date": "2026-04-01", "amount": amount })
 }
 
-fn batch(items: Value) -> Value {
+fn batch(items: &Value) -> Value {
     json!({ "source_system": "sap", "items": items })
 }
 
 fn order(before: &Before) -> Value {
     let lines = [json!({ "quantity": "1", "amount": "10.00" })];
-    batch(json!([{ "external_id": format!("O{}", before.made), "customer_id": before.customer,
+    batch(&json!([{ "external_id": format!("O{}", before.made), "customer_id": before.customer,
         "order_date": "2026-03-31", "lines": lines }]))
 }
 
@@ -151,7 +151,7 @@ const INVOICES: Write = Write {
         note["corrects_invoice_external_id"] = json!(format!("I{}", it.made));
         let mut billed = document(it, "I", "10.00");
         billed["order_id"] = json!(it.last);
-        batch(json!([note, billed, document(it, "J", "6.00")]))
+        batch(&json!([note, billed, document(it, "J", "6.00")]))
     },
     steps: &[
         "INSERT INTO \"invoices\"",
@@ -179,7 +179,7 @@ const INVOICES: Write = Write {
 const PAYMENTS: Write = Write {
     roles: &[Role::Erp],
     first: &[("/invoices/batch", |it| {
-        batch(json!([document(it, "I", "10.00"), document(it, "J", "6.00")]))
+        batch(&json!([document(it, "I", "10.00"), document(it, "J", "6.00")]))
     })],
     path: "/payments/batch",
     status: 200,
@@ -190,7 +190,7 @@ const PAYMENTS: Write = Write {
                 "received_on": "2026-04-09", "amount": amount, "allocations": uses })
         };
         let uses = json!([used("I", "8.00"), used("J", "1.00")]);
-        batch(json!([new("P", "9.00", uses), new("Q", "5.00", json!([]))]))
+        batch(&json!([new("P", "9.00", uses), new("Q", "5.00", json!([]))]))
     },
     steps: &[
         "INSERT INTO \"payments\"",

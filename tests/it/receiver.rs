@@ -105,6 +105,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
+    #[allow(clippy::unused_async, reason = "it listens on the runtime that it is made on")]
     pub async fn new(mood: Mood) -> Self {
         let listener = listener(0);
         let port = listener.local_addr().unwrap().port();
@@ -227,8 +228,8 @@ async fn read(
     let (mut bytes, mut buffer) = (vec![], [0; 4096]);
     loop {
         if let Some(end) = bytes.windows(4).position(|it| it == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-            let lines = head.lines().skip(1).filter_map(|it| it.split_once(": "));
+            let text = String::from_utf8_lossy(&bytes[..end]).into_owned();
+            let lines = text.lines().skip(1).filter_map(|it| it.split_once(": "));
             let headers: BTreeMap<String, String> =
                 lines.map(|it| (it.0.to_lowercase(), it.1.to_owned())).collect();
             let length: usize = headers.get("content-length")?.parse().ok()?;
