@@ -9,6 +9,8 @@ use orders::order::Order;
 use platform::error::Problem;
 use platform::owned::Owned;
 use platform::shape::{allow_external_ids, everywhere, one_of_all};
+use receivables::invoice::Invoice;
+use receivables::payment::Payment;
 use serde_json::{Value, json};
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
@@ -90,6 +92,8 @@ pub fn value() -> Value {
     }
     name_keepers::<Customer>(&mut document);
     name_keepers::<Order>(&mut document);
+    name_keepers::<Invoice>(&mut document);
+    name_keepers::<Payment>(&mut document);
     document
 }
 

@@ -204,6 +204,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("no_write_off", "No write-off of this case has been approved. Ask for one first, naming the \
         case.",
         "该案件尚无已批准的核销申请,请先提交并注明案件。"),
+    ("not_a_credit_note", "Only a credit note is used for invoices. An invoice is paid: use a payment for it.",
+        "只有红字发票可以核销其他发票;普通发票请用回款核销。"),
     ("not_acceptable", "The Accept header asks for a form that is not served. Ask for \
         application/json.",
         "不提供 Accept 所要求的格式,请使用 application/json。"),
@@ -244,6 +246,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("nothing_to_approve", "Only a completed visit that waits for a review has an exception to \
         approve.",
         "只有已完成且待审核的拜访才有例外可批准。"),
+    ("order_invoiced", "The order is billed, wholly or in part: invoiced_amount says how much. Give that \
+        back by a credit note, then cancel.",
+        "订单已开票(金额见 invoiced_amount),请先开红字发票冲回,再取消订单。"),
     ("order_shipped", "Some of the order is on its way already. Let the customer return it by an \
         order with negative quantities.",
         "订单已部分发货,不能取消,请以负数量的退货订单处理。"),
@@ -350,6 +355,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "列表项数过多,上限见提示,请分多次发送。"),
     ("too_many_attempts", "Too many failed logins. Wait as Retry-After says.",
         "登录失败次数过多,请按 Retry-After 等待后重试。"),
+    ("too_many_pending", "100,000 items of this system wait for something that has not arrived. Bring \
+        it, or give some up: GET /pending-items lists them.",
+        "该系统已有 100,000 条数据在等待引用,请先补齐所引用的数据,或在 /pending-items 中放弃部分数据。"),
     ("too_many_requests", "There are too many requests from this address. Wait as Retry-After \
         says.",
         "来自该地址的请求过多,请按 Retry-After 等待后重试。"),

@@ -36,6 +36,8 @@ pub struct Parking {
     pub arrives: fn(&str) -> bool,
     /// Newer items with these external ids are here: the kept ones are given up
     pub superseded: ForKeys,
+    /// How many more items of this system can be kept
+    pub room: for<'a> fn(&'a mut Tx, &'a str) -> LocalBoxFuture<'a, Result<usize>>,
     pub park: for<'a> fn(&'a mut Tx, Lot<'a>, Vec<Parked>) -> LocalBoxFuture<'a, Result<()>>,
     /// These are there now: what waits for them can be applied
     pub arrived: ForKeys,

@@ -185,7 +185,7 @@ where
         }
     }
     let drafts = parents_first(drafts, &source_system, &mut waiting, &mut outcomes);
-    apply(tx, drafts, &mut outcomes).await?;
+    apply(tx, caller, &source_system, drafts, &mut outcomes).await?;
     let written = |it: &&Outcome| matches!(it.status, Status::Created | Status::Updated);
     let written = outcomes.results.iter().filter(written).filter_map(|it| it.id);
     R::followed(tx, &written.collect::<Vec<_>>()).await?;
@@ -348,12 +348,23 @@ fn parents_first<R: Imported>(
 
 async fn apply<R: Imported>(
     tx: &mut Tx,
+    caller: &Caller,
+    source_system: &str,
     drafts: Vec<Draft<R>>,
     outcomes: &mut Outcomes,
 ) -> Result<()> {
     let (unchanged, changed): (Vec<&Draft<R>>, Vec<&Draft<R>>) =
         drafts.iter().partition(|draft| draft.status() == Status::Unchanged);
     let refused = bisect(tx, &changed, &R::store).await?;
+    let new = refused.keys().map(|at| changed[*at]).filter(|it| it.before.is_none());
+    let external_ids: Vec<&str> = new.filter_map(|it| it.after.external_id()).collect();
+    if !external_ids.is_empty() {
+        let keys = Keys { source_system, external_ids, ids: vec![] };
+        if !R::stored(tx.conn(), caller, &keys).await?.is_empty() {
+            // Another batch has brought the same meanwhile: done again, this one finds it.
+            return Err(Error::unavailable("busy"));
+        }
+    }
     let places: Vec<(usize, &Draft<R>)> = changed.into_iter().enumerate().collect();
     // Written in parts, because ten thousand rows as JSON would be most of a batch's memory.
     for part in places.chunks(1000) {

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use futures_util::future::LocalBoxFuture;
 use platform::batch::{Batch, Documented, Outcomes};
-use platform::{Fault, Result, Tx};
+use platform::{Error, Fault, Result, Tx};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use utoipa::openapi::{RefOr, Schema};
@@ -97,8 +97,14 @@ impl Waiting {
         outcomes: &mut Outcomes,
     ) -> Result<()> {
         let Some(parking) = self.parking.filter(|_| !self.items.is_empty()) else { return Ok(()) };
+        let room = (parking.room)(tx, lot.source_system).await?;
         let mut parked = vec![];
         for (index, _, external_id, missing) in self.items {
+            if parked.len() == room {
+                let detail = "too many items of this system wait already";
+                outcomes.failed(index, &Error::conflict("too_many_pending", detail));
+                continue;
+            }
             outcomes.pending(index);
             parked.push(Parked { external_id, item: batch.item(index).clone(), missing });
         }

@@ -12,6 +12,7 @@ pub mod promise;
 mod reach;
 pub mod risk;
 pub mod risk_case;
+pub mod source;
 pub mod statement;
 pub mod write_off;
 

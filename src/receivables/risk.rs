@@ -1,4 +1,5 @@
-//! Whose debts are at risk, 坏账预警 (S58): long overdue, promises broken, or a case that is open.
+//! Whose debts are at risk, 坏账预警 (S58): long overdue, promises broken, a credit score that has dropped,
+//! or a case that is open.
 
 use actix_web::get;
 use actix_web::web::Data;
@@ -26,8 +27,9 @@ pub struct ReceivableRisk {
     pub customer_name: String,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     pub owner_id: Option<Uuid>,
-    /// Why: `overdue` for more than 60 days, two `broken_promises` within a year; none when only a
-    /// case is open
+    /// Why: `overdue` for more than 60 days, two `broken_promises` within a year, a `credit_score` that
+    /// the last investigation, within a year, found 20 points or more below the one before, of who
+    /// owes something; none when only a case is open
     #[diesel(sql_type = Array<Text>)]
     pub triggers: Vec<RiskTrigger>,
     /// Open of invoices with a part that is overdue, in the company's currency
@@ -58,7 +60,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Whose debts are at risk
 ///
 /// 坏账预警: customers of your people who are more than 60 days late, have broken two promises within a
-/// year, or have an open risk case; all of them for finance.
+/// year, owe something though their credit score has dropped by 20 points, or have an open risk case;
+/// all of them for finance.
 #[utoipa::path(
     tag = "receivables",
     params(PageQuery),
@@ -97,16 +100,30 @@ const RISKS: &str = "
         select distinct on (customer_id) customer_id, id, measure from risk_cases
         where closed_on is null order by customer_id, opened_on desc, id desc
     ),
+    scores as (
+        select customer_id, true as dropped from (
+            select customer_id, concluded_on, score, lag(score) over one_by_one as earlier,
+                lead(score) over one_by_one as later
+            from credit_investigations where score is not null
+            window one_by_one as (partition by customer_id order by concluded_on, id)
+        ) as it
+        where later is null and earlier - score >= 20 and concluded_on > $1 - 365 and exists (
+            select from invoices i where i.customer_id = it.customer_id
+                and i.posted_on is not null and i.closed_on is null and i.open_amount > 0
+        )
+    ),
     risks as (
         select customer_id, array_remove(array[
                 case when overdue.days > $2 then 'overdue' end,
-                case when broken.count >= 2 then 'broken_promises' end
+                case when broken.count >= 2 then 'broken_promises' end,
+                case when scores.dropped then 'credit_score' end
             ], null) as triggers,
             coalesce(overdue.amount, 0) as overdue_amount,
             coalesce(overdue.days, 0) as overdue_days,
             coalesce(broken.count, 0) as broken_promises, cases.id as risk_case_id, cases.measure
         from overdue full join broken using (customer_id) full join cases using (customer_id)
-        where overdue.days > $2 or broken.count >= 2 or cases.id is not null
+            full join scores using (customer_id)
+        where overdue.days > $2 or broken.count >= 2 or cases.id is not null or scores.dropped
     )";
 
 impl ReceivableRisk {

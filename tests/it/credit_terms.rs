@@ -14,7 +14,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 /// An investigation of the desk's customer, concluded with a score and a limit; its path.
-async fn concluded(desk: &Desk<'_>, score: u8, recommended: &str) -> String {
+pub async fn concluded(desk: &Desk<'_>, score: u8, recommended: &str) -> String {
     let path = format!("{}/credit-investigations", desk.customer);
     let made = desk.seller.post(&path, json!({ "reason": "新客户" })).await.expect(201);
     let path = format!("/api/v1/credit-investigations/{}", made["id"].as_str().unwrap());
@@ -202,4 +202,49 @@ async fn terms_begin_on_their_day() {
         let problem = seller.post(&path, new).await.expect(422);
         assert_eq!(problem["errors"][0]["pointer"], at, "{more}");
     }
+}
+
+#[actix_web::test]
+async fn an_invoice_is_due_when_the_terms_say() {
+    let service = Service::start_at(Clock::fixed(at("2026-11-20T04:00:00Z"))).await;
+    let desk = Desk::of(&service).await;
+    let (finance, erp) = (service.actor(Role::Finance).await, service.actor(Role::Erp).await);
+    let id = desk.customer.rsplit('/').next().unwrap();
+    let due = async |more: Value| {
+        let new = crate::receivables::merged(json!({ "customer_id": id, "amount": "100" }), &more);
+        let made = finance.post("/api/v1/invoices", new).await.expect(201);
+        (made["id"].as_str().unwrap().to_owned(), made["due_date"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(due(json!({})).await.1, "2026-11-20", "no terms: at once");
+    concluded(&desk, 80, "50000").await;
+    let request = requested(&desk.seller, &desk.customer, "1000", json!({})).await;
+    decide(&desk.controller, &request, "approve", 200).await;
+    let (draft, day) = due(json!({})).await;
+    assert_eq!(day, "2026-12-20");
+    assert_eq!(
+        due(json!({ "invoice_date": "2026-11-19" })).await.1,
+        "2026-11-19",
+        "before the terms"
+    );
+    assert_eq!(due(json!({ "due_date": "2026-11-25" })).await.1, "2026-11-25");
+    let parts = json!({ "instalments": [{ "due_date": "2026-12-01", "amount": "100" }] });
+    assert_eq!(due(parts).await.1, "2026-12-01");
+    let path = format!("/api/v1/invoices/{draft}");
+    let moved = finance.patch(&path, 1, json!({ "invoice_date": "2026-11-21" })).await.expect(200);
+    assert_eq!(moved["due_date"], "2026-12-21", "it moves along");
+    let set = json!({ "due_date": "2026-12-31", "invoice_date": "2026-11-20" });
+    finance.patch(&path, 2, set).await.expect(200);
+    let kept = finance.patch(&path, 3, json!({ "invoice_date": "2026-11-22" })).await.expect(200);
+    assert_eq!(kept["due_date"], "2026-12-31", "somebody has set it");
+    let item = |key: &str, day: &str| {
+        json!({ "external_id": key, "number": key, "customer_id": id,
+        "invoice_date": day, "amount": "5" })
+    };
+    let items = json!([item("A", "2026-11-20"), item("B", "2026-11-19")]);
+    let told = crate::receivables::send(&erp, "invoices", items.clone()).await;
+    for (n, day) in [(0, "2026-12-20"), (1, "2026-11-19")] {
+        let path = format!("/api/v1/invoices/{}", told["results"][n]["id"].as_str().unwrap());
+        assert_eq!(finance.get(&path).await.expect(200)["due_date"], day);
+    }
+    assert_eq!(crate::receivables::send(&erp, "invoices", items).await["unchanged"], 2);
 }

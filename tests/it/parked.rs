@@ -276,3 +276,24 @@ async fn what_its_sender_may_not_do_any_more_spoils_no_other_batch() {
     assert_eq!(left.len(), 2);
     assert!(left.iter().all(|it| it["problem"]["code"] == code), "{left:#?}");
 }
+
+#[actix_web::test]
+async fn a_system_whose_other_half_never_comes_has_a_limit() {
+    let service = Service::start().await;
+    let erp = service.client(Role::Erp, "sap").await;
+    let filled = format!(
+        "insert into pending_items select gen_random_uuid(), 'sap', 'order', 'x' || n, '{{}}', null,
+        '{}', now() from generate_series(1, 99998) n",
+        erp.id
+    );
+    service.sql(&filled).await;
+    let told = park(&erp, "orders", vec![order(1, "C1"), order(2, "C1"), order(3, "C1")]).await;
+    assert_eq!((&told["pending"], &told["failed"]), (&json!(2), &json!(1)));
+    assert_eq!(told["results"][2]["problem"]["code"], "too_many_pending");
+    assert_eq!(service.count("pending_items").await, 100_000);
+    // What waits already can come again, and others have room of their own.
+    let again = park(&erp, "orders", vec![order(1, "C2")]).await;
+    assert_eq!(again["pending"], 1, "{again:#}");
+    let other = service.client(Role::Erp, "oms").await;
+    assert_eq!(park(&other, "orders", vec![order(9, "C1")]).await["pending"], 1);
+}

@@ -1,6 +1,6 @@
 //! The queries on requests for terms. Each that answers a caller starts at `visible_to`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use auth::{Caller, reference};
 use company::Company;
@@ -231,6 +231,33 @@ pub(crate) async fn with_terms(
         .select(terms_requests::customer_id);
     let rows: Vec<Uuid> = rows.load(conn).await?;
     Ok(rows.into_iter().collect())
+}
+
+/// How many days customers have to pay, 账期, as their terms were at any time.
+#[derive(Debug, Default)]
+pub struct PaymentDays(HashMap<Uuid, Vec<(Date, i32)>>);
+
+impl PaymentDays {
+    /// For the service itself: the customers come from rows that the caller may see.
+    pub async fn of(conn: &mut Conn, customers: &[Uuid]) -> Result<Self> {
+        use terms_requests::{customer_id, decided_at, id, payment_days, status, valid_from};
+        let rows = terms_requests::table
+            .filter(customer_id.eq_any(customers).and(status.eq(TermsStatus::Approved)))
+            .order((valid_from, decided_at, id))
+            .select((customer_id, valid_from, payment_days));
+        let mut of: HashMap<Uuid, Vec<(Date, i32)>> = HashMap::new();
+        for (customer, from, days) in rows.load::<(Uuid, Date, i32)>(conn).await? {
+            of.entry(customer).or_default().push((from, days));
+        }
+        Ok(Self(of))
+    }
+
+    /// When an invoice of this day is due: at once without terms.
+    pub fn due(&self, customer: Uuid, invoiced: Date) -> Date {
+        let terms = self.0.get(&customer).into_iter().flatten();
+        let days = terms.rev().find(|it| it.0 <= invoiced).map_or(0, |it| it.1);
+        Date(invoiced.0.saturating_add(jiff::Span::new().days(days)))
+    }
 }
 
 /// A job: approved terms whose day has come bring their limits along.

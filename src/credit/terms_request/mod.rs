@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub use db::apply_due;
+pub use db::{PaymentDays, apply_due};
 pub(crate) use db::{follow, with_terms};
 pub use steps::TermsAction;
 

@@ -215,7 +215,7 @@ impl Imported for Order {
         }
         order.source_system = Some(source_system.clone());
         order.external_id = Some(item.key.external_id.clone());
-        let mut faults = order.apply(facts, context);
+        let mut faults = order.apply(facts, context, before.as_ref());
         if before.is_none() && order.number.is_empty() {
             order.number = context.numbers.borrow_mut().pop().unwrap_or_default();
         }
@@ -273,7 +273,12 @@ fn touched(arrivals: &[Arrival<Order>], context: &Context) -> Vec<Uuid> {
 }
 
 impl Order {
-    fn apply(&mut self, facts: &OrderFacts, context: &Context) -> Vec<Fault> {
+    fn apply(
+        &mut self,
+        facts: &OrderFacts,
+        context: &Context,
+        before: Option<&Self>,
+    ) -> Vec<Fault> {
         let mut faults = vec![];
         set(&mut self.number, facts.number.as_ref());
         set(&mut self.territory_id, facts.territory_id.as_ref());
@@ -304,7 +309,10 @@ impl Order {
             }
         }
         let pair = (self.currency.clone(), self.order_date);
-        if let Some(rate) = context.rates.get(&pair).copied().flatten() {
+        // A rate that is entered later makes no other order of it.
+        let known = before.filter(|it| (&it.currency, it.order_date) == (&pair.0, pair.1));
+        let known = known.map(|it| it.exchange_rate);
+        if let Some(rate) = known.or(context.rates.get(&pair).copied().flatten()) {
             self.exchange_rate = rate;
         } else {
             let why = "there is no rate on the order's day or before";

@@ -245,7 +245,8 @@ async fn reopen_order(
 ///
 /// From draft, submitted, `credit_hold` or confirmed. What was confirmed is taken back in the sales
 /// figures on `cancelled_on`, by a manager or the back office only. What is on its way is not
-/// cancelled but returned, by an order of negative quantities: 409 `order_shipped`.
+/// cancelled but returned, by an order of negative quantities: 409 `order_shipped`. What is billed is
+/// given back by a credit note before: 409 `order_invoiced`.
 #[utoipa::path(
     tag = "orders",
     request_body = Cancellation,

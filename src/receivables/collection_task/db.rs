@@ -126,6 +126,10 @@ impl CollectionTask {
         based_on: IfSent,
         outcome: &CollectionOutcome,
     ) -> Result<Self> {
+        if outcome.result == CollectionResult::Disputed {
+            let seen = Self::find(tx.conn(), caller, id).await?;
+            invoice::dispute(tx, &seen).await?;
+        }
         let row = collection_tasks::table.filter(visible_to(caller));
         let row = row.filter(collection_tasks::id.eq(id)).select(Self::as_select()).for_update();
         let before: Self = row.first(tx.conn()).await?;
@@ -175,6 +179,21 @@ impl CollectionTask {
     }
 }
 
+/// Whoever looks after a customer by now has its open tasks.
+async fn hand_on(tx: &mut Tx) -> Result<()> {
+    let others = diesel::sql_query(
+        "select t.id from collection_tasks t join customers c on c.id = t.customer_id
+        where t.status = 'open' and c.owner_id <> coalesce(t.assignee_id, t.id)
+        order by t.id limit 1000",
+    );
+    let others: Vec<Found> = others.load(tx.conn()).await?;
+    for before in open(tx, others.into_iter().map(|it| it.id)).await? {
+        let assignee_id = before.customer_owner_id.or(before.assignee_id);
+        before.save(tx, CollectionTask { assignee_id, ..before.clone() }).await?;
+    }
+    Ok(())
+}
+
 /// An invoice for which a step has come.
 #[derive(QueryableByName)]
 struct Due {
@@ -219,10 +238,11 @@ const DUE: &str = "
     )
     order by i.next_due_on, i.id limit $5";
 
-/// Ends the tasks whose invoice, or part of it, is paid or disputed, and makes those whose day has
-/// come; a later step takes the place of an earlier one. Answers how many it made.
+/// Ends the tasks whose invoice, or part of it, is paid or disputed, gives the others to who looks
+/// after the customer now, and makes those whose day has come; a later step takes the place of an earlier one. Answers how many it made.
 pub(crate) async fn make_due(tx: &mut Tx) -> Result<u64> {
     end_needless(tx).await?;
+    hand_on(tx).await?;
     let settings = Company::load(tx.conn()).await?.settings;
     let days = STEPS
         .map(|(_, setting, sign)| i32::try_from(sign * settings.get(setting)).unwrap_or_default());
@@ -275,13 +295,14 @@ fn task(due: Due, tx: &Tx) -> CollectionTask {
     }
 }
 
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+}
+
 async fn end_needless(tx: &mut Tx) -> Result<()> {
-    #[derive(QueryableByName)]
-    struct Needless {
-        #[diesel(sql_type = SqlUuid)]
-        id: Uuid,
-    }
-    let rows: Vec<Needless> = diesel::sql_query(
+    let rows: Vec<Found> = diesel::sql_query(
         "select t.id from collection_tasks t join invoices i on i.id = t.invoice_id
         where t.status = 'open'
             and (i.next_due_on is distinct from t.invoice_due_on or i.disputed)
@@ -289,26 +310,29 @@ async fn end_needless(tx: &mut Tx) -> Result<()> {
     )
     .load(tx.conn())
     .await?;
-    end(tx, &rows.into_iter().map(|it| it.id).collect::<Vec<_>>()).await
+    end(tx, rows.into_iter().map(|it| it.id)).await
 }
 
 async fn end_earlier(tx: &mut Tx, invoices: &[Uuid]) -> Result<()> {
     let rows = collection_tasks::table.filter(collection_tasks::invoice_id.eq_any(invoices));
     let rows = rows.filter(collection_tasks::status.eq(CollectionStatus::Open));
     let ids: Vec<Uuid> = rows.select(collection_tasks::id).load(tx.conn()).await?;
-    end(tx, &ids).await
+    end(tx, ids).await
 }
 
-/// Those that are still open: somebody may be telling what came of one.
-async fn end(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
+/// Those that are still open, locked: somebody may be telling what came of one.
+async fn open(tx: &mut Tx, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<CollectionTask>> {
     let open = collection_tasks::table
         .filter(collection_tasks::id.eq_any(ids))
         .filter(collection_tasks::status.eq(CollectionStatus::Open))
         .order(collection_tasks::id)
         .select(CollectionTask::as_select())
         .for_update();
-    let open: Vec<CollectionTask> = open.load(tx.conn()).await?;
-    for before in open {
+    Ok(open.load(tx.conn()).await?)
+}
+
+async fn end(tx: &mut Tx, ids: impl IntoIterator<Item = Uuid>) -> Result<()> {
+    for before in open(tx, ids).await? {
         let (status, ended_at) = (CollectionStatus::Cancelled, Some(tx.now));
         before.save(tx, CollectionTask { status, ended_at, ..before.clone() }).await?;
     }

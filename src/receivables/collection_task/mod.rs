@@ -66,7 +66,7 @@ text_enum! {
         Paid = "paid",
         /// 承诺付款
         Promised = "promised",
-        /// 有争议
+        /// 有争议: the invoice is marked so
         Disputed = "disputed",
         NotReached = "not_reached",
         Refused = "refused",

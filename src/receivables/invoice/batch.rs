@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use auth::{Arrival, Caller, Draft, Imported, Keys};
 use company::{Company, exchange_rate::ExchangeRate};
+use credit::terms_request::PaymentDays;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
@@ -82,6 +83,7 @@ pub struct Context {
     rates: HashMap<(String, Date), Option<Number>>,
     owners: HashMap<Uuid, Option<Uuid>>,
     around: Around,
+    terms: PaymentDays,
     numbers: std::cell::RefCell<Vec<i64>>,
 }
 
@@ -119,6 +121,7 @@ impl Imported for Invoice {
         let mut context = Context {
             currency,
             rates: HashMap::new(),
+            terms: PaymentDays::of(tx.conn(), &customers).await?,
             owners: customers::customer::owners(tx.conn(), customers).await?,
             around: Around {
                 orders: orders::order::facts_of(tx.conn(), orders).await?,
@@ -217,7 +220,7 @@ fn draft(arrival: &Arrival<Invoice>, context: &Context) -> Result<Invoice, Vec<F
         (Some(before), ..) => before.clone(),
         (None, Some(customer), Some(day), Some(_)) => Invoice {
             invoice_date: day,
-            due_date: day,
+            due_date: context.terms.due(customer, day),
             salesperson_id: context.owners.get(&customer).copied().flatten(),
             ..Invoice::blank(*id, customer, *now, *today)
         },
@@ -230,7 +233,7 @@ fn draft(arrival: &Arrival<Invoice>, context: &Context) -> Result<Invoice, Vec<F
     };
     it.source_system = Some(arrival.source_system.clone());
     it.external_id = Some(item.key.external_id.clone());
-    it.apply_facts(facts);
+    it.apply_facts(facts, before.is_none());
     if let Some(customer) = facts.customer_id {
         it.customer_owner_id = context.owners.get(&customer).copied().flatten();
     }

@@ -4,7 +4,9 @@ use auth::{Body, Caller};
 use company::Company;
 use company::exchange_rate::{ExchangeRate, converted};
 use credit::check;
+use credit::terms_request::PaymentDays;
 use customers::customer::Customer;
+use platform::owned::{self, Keeper};
 use platform::{Error, Fault, IfMatch, IfSent, Money, Result, Tx, set};
 use uuid::Uuid;
 
@@ -24,6 +26,8 @@ impl Invoice {
             ..Self::blank(Uuid::now_v7(), new.customer_id, tx.now, tx.today)
         };
         it.salesperson_id = it.customer(tx, caller).await?.owner_id;
+        it.due_date =
+            PaymentDays::of(tx.conn(), &[it.customer_id]).await?.due(it.customer_id, tx.today);
         it.detail(tx, &new.details).await?;
         let number = db::next_numbers(tx, 1).await?[0];
         it.number = db::named(it.kind, tx.today, number);
@@ -31,7 +35,7 @@ impl Invoice {
         Ok(it)
     }
 
-    /// A draft in full; of what is posted the days and the dispute.
+    /// A draft in full; of what is posted, or an ERP's, the days and the dispute.
     pub async fn update(
         tx: &mut Tx,
         caller: &Caller,
@@ -51,7 +55,7 @@ impl Invoice {
             after.customer(tx, caller).await?;
         }
         set(&mut after.amount, changes.amount.as_ref());
-        if before.counts() {
+        if before.counts() || before.source_system.is_some() {
             after.apply(&changes.details);
             let frozen = before.frozen(&after);
             if !frozen.is_empty() {
@@ -59,6 +63,7 @@ impl Invoice {
                 let error = Error::conflict("posted_immutable", detail);
                 return Err(error.member("fields", frozen));
             }
+            owned::check(&before, &after, Keeper::People)?;
             after.check(tx).await?;
             after.next_due_on = after.next_due();
         } else {
@@ -77,6 +82,7 @@ impl Invoice {
         based_on.check(&before)?;
         let open_before = before.open_of_order(tx).await?;
         let mut after = before.posted(tx.today)?;
+        owned::check(&before, &after, Keeper::People)?;
         after.check(tx).await?;
         let given_back = after.corrects_invoice_id;
         let mut allocation = None;
@@ -137,6 +143,7 @@ impl Invoice {
             cancelled_on: Some(tx.today),
             ..before.clone()
         };
+        owned::check(&before, &after, Keeper::People)?;
         before.save(tx, after.settled(None)).await
     }
 
@@ -184,11 +191,16 @@ impl Invoice {
 
     /// Applies what a person entered to a draft, and computes what follows from it.
     async fn detail(&mut self, tx: &mut Tx, details: &InvoiceDetails) -> Result<()> {
-        let day = self.invoice_date;
+        let terms = PaymentDays::of(tx.conn(), &[self.customer_id]).await?;
+        let due = |it: &Self| {
+            let last = it.instalments.last().map(|part| part.due_date);
+            last.unwrap_or_else(|| terms.due(it.customer_id, it.invoice_date))
+        };
+        // What nobody has set follows the day and the instalments.
+        let unset = self.due_date == due(self);
         self.apply(details);
-        if details.due_date.is_none() && self.due_date == day {
-            let last = self.instalments.last().map(|part| part.due_date);
-            self.due_date = last.unwrap_or(self.invoice_date);
+        if details.due_date.is_none() && unset {
+            self.due_date = due(self);
         }
         self.total_amount = Money(self.amount.0 + self.tax_amount.0);
         let company = Company::load(tx.conn()).await?;

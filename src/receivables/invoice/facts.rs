@@ -40,7 +40,7 @@ pub struct InvoiceFacts {
     pub(super) salesperson_id: Option<Option<Uuid>>,
     #[schema(nullable = false)]
     pub(super) invoice_date: Option<Date>,
-    /// The last instalment's or the invoice's own day unless told
+    /// The last instalment's unless told, else what the customer's terms make of the invoice's own day
     #[schema(nullable = false)]
     pub(super) due_date: Option<Date>,
     /// The order's or the company's unless told
@@ -79,7 +79,7 @@ batch! {
 }
 
 impl Invoice {
-    pub(super) fn apply_facts(&mut self, facts: &InvoiceFacts) {
+    pub(super) fn apply_facts(&mut self, facts: &InvoiceFacts, new: bool) {
         set(&mut self.kind, facts.kind.as_ref());
         set(&mut self.number, facts.number.as_ref());
         set(&mut self.customer_id, facts.customer_id.as_ref());
@@ -110,7 +110,7 @@ impl Invoice {
             self.instalments = parts.into();
         }
         let last = self.instalments.last().map(|part| part.due_date);
-        let new = facts.invoice_date.is_some() && self.due_date == self.invoice_date;
+        let new = new || (facts.invoice_date.is_some() && self.due_date == self.invoice_date);
         let day = facts.due_date.or(last.filter(|_| new));
         set(&mut self.due_date, day.as_ref());
     }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::facts::InvoiceBatch;
 use super::{Invoice, InvoiceCancellation, InvoiceChanges, InvoiceFilter, InvoicePage, NewInvoice};
+use crate::source::DocumentUse;
 use crate::{ImportInvoices, ReadInvoices, WriteInvoices};
 
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -24,6 +25,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(update_invoice)
         .service(post_invoice)
         .service(cancel_invoice)
+        .service(allocate_credit_note)
         .service(list_invoice_history);
 }
 
@@ -102,7 +104,7 @@ async fn read_invoice(
 /// Change an invoice
 ///
 /// A draft in full; after posting only `due_date`, `instalments` (a payment plan 分期) and `disputed`,
-/// else 409 `posted_immutable`.
+/// else 409 `posted_immutable`. The same of a draft of an ERP, else 409 `field_not_owned`.
 #[utoipa::path(
     tag = "receivables",
     request_body(content = InvoiceChanges, content_type = "application/merge-patch+json"),
@@ -154,6 +156,26 @@ async fn cancel_invoice(
     write: Write,
 ) -> Result<Reply> {
     write.update(async move |tx| Invoice::cancel(tx, &caller, *id, based_on, &why).await).await
+}
+
+/// Use a credit note for invoices
+///
+/// 核销, by hand or the earliest due first, of what is left of it: it corrects no invoice, or more than
+/// was open of that. Of the same customer, in the same currency.
+#[utoipa::path(
+    tag = "receivables",
+    request_body = DocumentUse,
+    responses((status = 200, description = "The credit note", body = Invoice), Problems),
+)]
+#[post("/invoices/{id}/allocate")]
+async fn allocate_credit_note(
+    caller: Can<WriteInvoices>,
+    id: Path<Uuid>,
+    based_on: IfSent,
+    to: Body<DocumentUse>,
+    write: Write,
+) -> Result<Reply> {
+    write.update(async move |tx| Invoice::allocate(tx, &caller, *id, based_on, &to).await).await
 }
 
 /// What happened to an invoice

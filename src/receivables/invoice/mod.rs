@@ -6,6 +6,8 @@ mod db;
 mod draft;
 mod facts;
 pub mod http;
+mod offset;
+mod owned;
 mod rules;
 mod settle;
 
@@ -25,7 +27,7 @@ use uuid::Uuid;
 pub(crate) use db::open_of;
 pub use db::{find_invoices, load, visible_to};
 pub use settle::{Difference, differences};
-pub(crate) use settle::{Moved, OPEN_DOCUMENTS, follow, hold, settle};
+pub(crate) use settle::{Moved, OPEN_DOCUMENTS, dispute, follow, hold, settle};
 
 text_enum! {
     pub enum InvoiceKind {
@@ -173,7 +175,8 @@ pub struct InvoiceDetails {
     /// Today unless told
     #[schema(nullable = false)]
     invoice_date: Option<Date>,
-    /// Not before the invoice; its own day unless told
+    /// Not before the invoice. The last instalment's unless told, else what the customer's terms make
+    /// of the invoice's own day
     #[schema(nullable = false)]
     due_date: Option<Date>,
     /// The order's or the company's unless told

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{Invoice, InvoiceKind, db};
 use crate::allocation::{self, Applied, By};
+use crate::collection_task::CollectionTask;
 
 /// Locks these orders and those of the invoices, then the credit of these customers, then the
 /// invoices, each by their ids, as everything does that changes what is owed (payments after it).
@@ -163,6 +164,14 @@ pub async fn differences(conn: &mut Conn) -> Result<Vec<Difference>> {
 /// What credit is to know of invoices: (id, amount), in the company's currency.
 pub(crate) const OPEN_DOCUMENTS: &str = "select id, round(open_amount * exchange_rate, 6)
     from invoices where posted_on is not null and closed_on is null";
+
+/// The customer of a task has said that it does not agree with the invoice.
+pub(crate) async fn dispute(tx: &mut Tx, task: &CollectionTask) -> Result<()> {
+    for before in hold(tx, &[], &[task.customer_id], &[task.invoice_id]).await? {
+        before.save(tx, Invoice { disputed: true, ..before.clone() }).await?;
+    }
+    Ok(())
+}
 
 /// The loser's invoices are the winner's from now on.
 pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {

@@ -15,10 +15,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::rules::Invoices;
-use super::{NewAllocation, Payment, PaymentMethod, REFERENCES, db};
+use super::{Payment, PaymentMethod, REFERENCES, db};
 use crate::allocation::{self, Allocation};
 use crate::invoice::{self, Moved};
+use crate::source::{Invoices, NewAllocation};
 
 /// A payment as its ERP knows it: absent fields stay, null clears, allocations are replaced whole.
 /// A new one needs customer, day and amount.
@@ -154,7 +154,7 @@ impl Imported for Payment {
         for (index, one) in it.allocations.iter().enumerate() {
             let at = format!("/allocations/{index}");
             let invoice = context.invoices.get(&one.invoice_id);
-            faults.extend(it.faults_of(one, invoice, *today, &at));
+            faults.extend(it.source().faults_of(one, invoice, *today, &at));
             if let Some(invoice) = invoice
                 && one.amount > invoice.total_amount
             {
@@ -237,7 +237,10 @@ impl Payment {
         set(&mut self.reversed_on, facts.reversed_on.as_ref());
         set(&mut self.reversal_reason, facts.reversal_reason.as_ref());
         let pair = (self.currency.clone(), self.received_on);
-        if let Some(rate) = context.rates.get(&pair).copied().flatten() {
+        // A rate that is entered later makes no other payment of it.
+        let known = before.filter(|it| (&it.currency, it.received_on) == (&pair.0, pair.1));
+        let known = known.map(|it| it.exchange_rate);
+        if let Some(rate) = known.or(context.rates.get(&pair).copied().flatten()) {
             self.exchange_rate = rate;
         } else {
             let why = "there is no rate on the payment's day or before";
@@ -280,7 +283,7 @@ impl Payment {
                 if let Some(place) = known.iter().position(same) {
                     return known.remove(place);
                 }
-                let first = invoices.get(&it.invoice_id).map(|it| self.first_day(it));
+                let first = invoices.get(&it.invoice_id).map(|it| self.source().first_day(it));
                 let day = it.allocated_on.or(first).unwrap_or(self.received_on);
                 Allocation::new(it.invoice_id, it.amount, day)
             })

@@ -11,7 +11,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::batch::PaymentBatch;
-use super::{NewPayment, Payment, PaymentFilter, PaymentPage, PaymentReversal, PaymentUse};
+use super::{NewPayment, Payment, PaymentFilter, PaymentPage, PaymentReversal};
+use crate::source::DocumentUse;
 use crate::{ImportPayments, ReadPayments, WritePayments};
 
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -101,7 +102,7 @@ async fn read_payment(
 /// is open of the invoice nor than is left of the payment.
 #[utoipa::path(
     tag = "receivables",
-    request_body = PaymentUse,
+    request_body = DocumentUse,
     responses((status = 200, description = "The payment", body = Payment), Problems),
 )]
 #[post("/payments/{id}/allocate")]
@@ -109,7 +110,7 @@ async fn allocate_payment(
     caller: Can<WritePayments>,
     id: Path<Uuid>,
     based_on: IfSent,
-    to: Body<PaymentUse>,
+    to: Body<DocumentUse>,
     write: Write,
 ) -> Result<Reply> {
     write.update(async move |tx| Payment::allocate(tx, &caller, *id, based_on, &to).await).await
@@ -117,7 +118,8 @@ async fn allocate_payment(
 
 /// Take a payment back
 ///
-/// Such as a cheque that was not honoured: what it was used for is open again from that day on.
+/// Such as a cheque that was not honoured: what it was used for is open again from that day on. An
+/// ERP's payment is taken back by the ERP, else 409 `field_not_owned`.
 #[utoipa::path(
     tag = "receivables",
     request_body = PaymentReversal,

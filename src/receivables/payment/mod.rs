@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::allocation::Allocation;
 use crate::invoice::{Difference, find_invoices};
+use crate::source::NewAllocation;
 
 pub(crate) use db::{OPEN_DOCUMENTS, follow, settle};
 pub use db::{differences, find_payments, keep_due, visible_to};
@@ -146,32 +147,6 @@ pub struct NewPayment {
     allocations: Vec<NewAllocation>,
 }
 
-/// Which invoice is paid by how much
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct NewAllocation {
-    /// Of the same customer, in the same currency
-    invoice_id: Uuid,
-    /// Not more than is open of the invoice, nor than is left of the payment
-    amount: Money,
-    /// Not before payment and invoice, not in the future. Today unless told, of an ERP the earliest
-    /// such day
-    allocated_on: Option<Date>,
-}
-
-/// What a payment is used for: invoices by hand, or whatever was due first
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[schema(example = json!({ "oldest_first": true }))]
-pub struct PaymentUse {
-    #[serde(default)]
-    #[schema(max_items = 500, nullable = false)]
-    allocations: Vec<NewAllocation>,
-    /// All that is left of it pays the customer's open invoices, but disputed ones, the earliest due
-    /// first
-    #[serde(default)]
-    #[schema(default = false)]
-    oldest_first: bool,
-}
-
 /// Why a payment is taken back, and when
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "reason": "the cheque was not honoured" }))]
@@ -189,9 +164,6 @@ const REFERENCES: &[Reference] = &[
 ];
 
 impl Refers for NewPayment {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
-impl Refers for PaymentUse {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 

@@ -1,19 +1,25 @@
 //! The rules of payments: what may be used for which invoice, and what is left.
 
-use std::collections::HashMap;
-
+use platform::owned::{Keeper, Owned, OwnedField};
 use platform::{Date, Fault, Money, Number, Timestamp};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::{Payment, PaymentMethod};
-use crate::allocation::Allocation;
-use crate::invoice::{Invoice, InvoiceKind, InvoiceStatus};
+use crate::source::{Invoices, Source};
 
 const LARGEST: i64 = 1_000_000_000_000;
 
-/// The invoices that payments are used for, as they are now.
-pub(super) type Invoices = HashMap<Uuid, Invoice>;
+/// What another system has written, it takes back. What the money is used for either side says.
+impl Owned for Payment {
+    const FIELDS: &'static [OwnedField<Self>] = &[OwnedField {
+        name: "reversed_on",
+        keeper: Keeper::Erp,
+        of: |it| it.source_system.is_some(),
+        same: |a, b| a.reversed_on == b.reversed_on,
+    }];
+    const SCHEMAS: &'static [&'static str] = &["Payment", "PaymentFacts", "PaymentReversal"];
+}
 
 impl Payment {
     pub(super) fn blank(id: Uuid, customer_id: Uuid, now: Timestamp, today: Date) -> Self {
@@ -81,23 +87,14 @@ impl Payment {
         after.settled()
     }
 
-    /// The first day on which it can pay this invoice.
-    pub(super) fn first_day(&self, invoice: &Invoice) -> Date {
-        self.received_on.max(invoice.invoice_date)
-    }
-
-    /// The open parts of these invoices, the earliest due first, as far as what is left goes.
-    pub(super) fn oldest_first(&self, mut invoices: Vec<Invoice>, today: Date) -> Vec<Allocation> {
-        invoices.sort_by_key(|it| (it.next_due_on, it.invoice_date, it.id));
-        let (mut left, mut made) = (self.unapplied_amount, vec![]);
-        for it in invoices {
-            let amount = it.open_amount.min(left);
-            if amount > Money::ZERO {
-                left.0 -= amount.0;
-                made.push(Allocation::new(it.id, amount, self.first_day(&it).max(today)));
-            }
+    /// What can be used of it.
+    pub(super) fn source(&self) -> Source<'_> {
+        Source {
+            customer_id: self.customer_id,
+            currency: &self.currency,
+            since: self.received_on,
+            left: self.unapplied_amount,
         }
-        made
     }
 
     /// What must hold for every payment, also one that an ERP sends.
@@ -116,48 +113,12 @@ impl Payment {
         }
         faults
     }
-
-    /// One use of it, `at` a pointer. How much is open the caller counts down.
-    pub(super) fn faults_of(
-        &self,
-        allocation: &Allocation,
-        invoice: Option<&Invoice>,
-        today: Date,
-        at: &str,
-    ) -> Vec<Fault> {
-        let mut faults = vec![];
-        let mut wrong = |field: &str, code: &'static str, why: &str| {
-            faults.push(Fault::new(format!("{at}/{field}"), code, why));
-        };
-        if allocation.amount <= Money::ZERO {
-            wrong("amount", "range", "more than zero");
-        }
-        let Some(invoice) = invoice else {
-            wrong("invoice_id", "unknown_reference", "nothing here has this id");
-            return faults;
-        };
-        if invoice.customer_id != self.customer_id {
-            wrong("invoice_id", "another_customer", "the invoice is another customer's");
-        }
-        if invoice.currency != self.currency {
-            wrong("invoice_id", "another_currency", "the invoice is in another currency");
-        }
-        if invoice.kind == InvoiceKind::CreditNote {
-            wrong("invoice_id", "contradiction", "a credit note is not paid");
-        } else if invoice.status != InvoiceStatus::Posted && allocation.reversed_on.is_none() {
-            wrong("invoice_id", "not_posted", "the invoice is not posted");
-        }
-        let first = self.first_day(invoice);
-        if allocation.allocated_on < first || allocation.allocated_on > today {
-            wrong("allocated_on", "range", "not before payment and invoice, not in the future");
-        }
-        faults
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::allocation::Allocation;
 
     fn day(day: i8) -> Date {
         Date(jiff::civil::date(2026, 3, day))

@@ -1,17 +1,16 @@
 //! What people do to payments: enter them, use them for invoices, take them back.
 
-use std::collections::HashMap;
-
 use auth::{Body, Caller};
 use company::{Company, exchange_rate::ExchangeRate};
 use customers::customer::Customer;
-use platform::{Change, Date, Error, Fault, IfSent, Money, Resource, Result, Tx};
+use platform::owned::{self, Keeper};
+use platform::{Change, Date, Error, Fault, IfSent, Resource, Result, Tx};
 use uuid::Uuid;
 
-use super::rules::Invoices;
-use super::{NewAllocation, NewPayment, Payment, PaymentMethod, PaymentReversal, PaymentUse, db};
+use super::{NewPayment, Payment, PaymentMethod, PaymentReversal, db};
 use crate::allocation::{self, Allocation};
 use crate::invoice::{self, Moved};
+use crate::source::{DocumentUse, Invoices, NewAllocation};
 
 impl Payment {
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewPayment>) -> Result<Self> {
@@ -44,7 +43,7 @@ impl Payment {
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }
-        let made = it.uses(&new.allocations, &invoices, tx.today)?;
+        let made = it.settled().source().uses(&new.allocations, &invoices, tx.today)?;
         let mut it = it;
         it.allocations = made.into();
         it.number = db::next_numbers(tx, 1).await?.pop().unwrap_or_default();
@@ -61,14 +60,11 @@ impl Payment {
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        to: &Body<PaymentUse>,
+        to: &Body<DocumentUse>,
     ) -> Result<Self> {
         let to = to.resolve(tx.conn(), caller).await?;
+        to.check()?;
         let seen = Self::find(tx.conn(), caller, id).await?;
-        if to.oldest_first != to.allocations.is_empty() {
-            let why = "name the invoices, or say oldest_first";
-            return Err(Error::invalid(vec![Fault::new("/allocations", "contradiction", why)]));
-        }
         let open = if to.oldest_first {
             invoice::open_of(tx.conn(), seen.customer_id, &seen.currency).await?
         } else {
@@ -84,14 +80,9 @@ impl Payment {
             return Err(Error::unavailable("busy"));
         }
         before.check_usable(tx.today)?;
-        let made = if to.oldest_first {
-            let ours = |it: &&invoice::Invoice| {
-                open.contains(&it.id) && !it.disputed && it.invoice_date <= tx.today
-            };
-            before.oldest_first(invoices.values().filter(ours).cloned().collect(), tx.today)
-        } else {
-            before.uses(&to.allocations, &invoices, tx.today)?
-        };
+        let asked: Invoices =
+            open.iter().filter_map(|id| Some((*id, invoices.get(id)?.clone()))).collect();
+        let made = before.source().asked(&to, &asked, tx.today)?;
         let mut after = before.clone();
         after.allocations.0.extend(made.iter().cloned());
         after.allocations.0.sort_by_key(|it| (it.allocated_on, it.id));
@@ -129,6 +120,7 @@ impl Payment {
         let active = before.allocations.iter().filter(|it| it.reversed_on.is_none());
         let active: Vec<Uuid> = active.map(|it| it.id).collect();
         let mut after = before.reversed(on, Some(why.reason.clone()));
+        owned::check(&before, &after, Keeper::People)?;
         allocation::take_back(tx, &active, on).await?;
         invoice::settle(tx, &used, Moved::Money).await?;
         db::keep_all(tx, &[&after]).await?;
@@ -148,40 +140,6 @@ impl Payment {
             return Err(Error::conflict("post_dated", detail));
         }
         Ok(())
-    }
-
-    /// What is asked for, or all that is wrong with it: each not more than is open of the invoice,
-    /// all together not more than is left.
-    fn uses(
-        &self,
-        asked: &[NewAllocation],
-        invoices: &Invoices,
-        today: Date,
-    ) -> Result<Vec<Allocation>> {
-        let mut open: HashMap<Uuid, Money> =
-            invoices.values().map(|it| (it.id, it.open_amount)).collect();
-        let mut left = self.settled().unapplied_amount;
-        let (mut made, mut faults) = (vec![], vec![]);
-        for (index, it) in asked.iter().enumerate() {
-            let at = format!("/allocations/{index}");
-            let day = it.allocated_on.unwrap_or(today);
-            let one = Allocation::new(it.invoice_id, it.amount, day);
-            faults.extend(self.faults_of(&one, invoices.get(&it.invoice_id), today, &at));
-            let room = open.entry(it.invoice_id).or_default();
-            let amount = format!("{at}/amount");
-            if it.amount > *room {
-                let why = format!("only {room} is open of the invoice");
-                faults.push(Fault::new(amount, "above_open_amount", why));
-            } else if it.amount > left {
-                let why = format!("only {left} is left of the payment");
-                faults.push(Fault::new(amount, "above_unapplied", why));
-            } else {
-                room.0 -= it.amount.0;
-                left.0 -= it.amount.0;
-            }
-            made.push(one);
-        }
-        if faults.is_empty() { Ok(made) } else { Err(Error::invalid(faults)) }
     }
 
     /// Stores what it is used for, and lets invoices and credit follow.

@@ -26,10 +26,14 @@ const AT_ONCE: i64 = 2000;
 /// How many references are looked up together.
 const LOOKED_UP: i64 = 20_000;
 
+/// Most items of one system that wait: more is a system whose other half never comes.
+const MOST: i64 = 100_000;
+
 /// What `auth` calls for batches.
 pub const PARKING: Parking = Parking {
     arrives: |kind| Entry::named(kind).is_some(),
     superseded: |tx, lot, keys| Box::pin(give_up(tx, lot, keys)),
+    room: |tx, source_system| Box::pin(room(tx, source_system)),
     park: |tx, lot, items| Box::pin(park(tx, lot, items)),
     arrived: |tx, lot, keys| {
         Box::pin(async move {
@@ -57,6 +61,13 @@ async fn give_up(tx: &mut Tx, lot: Lot<'_>, external_ids: &[String]) -> Result<(
     let items = pending_items::table.filter(pending_items::id.eq_any(&known));
     diesel::delete(items).execute(tx.conn()).await?;
     Ok(())
+}
+
+/// Batches of the same moment do not see each other's: it is a limit, not a law.
+async fn room(tx: &mut Tx, source_system: &str) -> Result<usize> {
+    let kept = pending_items::table.filter(pending_items::source_system.eq(source_system));
+    let kept: i64 = kept.count().get_result(tx.conn()).await?;
+    Ok(usize::try_from(MOST - kept).unwrap_or(0))
 }
 
 async fn park(tx: &mut Tx, lot: Lot<'_>, mut items: Vec<Parked>) -> Result<()> {
@@ -274,9 +285,35 @@ pub async fn retry(tx: &mut Tx) -> Result<u64> {
         last = awaited.last().cloned();
         look_up(tx, awaited).await?;
         if last.is_none() {
-            return apply(tx, None).await;
+            let applied = apply(tx, None).await?;
+            measure(tx).await?;
+            return Ok(applied);
         }
     }
+}
+
+/// How much waits and how much is given back with a problem, and since when the oldest.
+async fn measure(tx: &mut Tx) -> Result<()> {
+    #[derive(QueryableByName)]
+    struct Kept {
+        #[diesel(sql_type = BigInt)]
+        waiting: i64,
+        #[diesel(sql_type = BigInt)]
+        refused: i64,
+        #[diesel(sql_type = diesel::sql_types::Double)]
+        oldest_seconds: f64,
+    }
+    let kept = diesel::sql_query(
+        "select count(*) filter (where problem is null) as waiting, count(problem) as refused,          coalesce(extract(epoch from $1 - min(parked_at)), 0)::float8 as oldest_seconds          from pending_items",
+    );
+    let kept = kept.bind::<diesel::sql_types::Timestamptz, _>(tx.now);
+    let kept: Kept = kept.get_result(tx.conn()).await?;
+    for (status, count) in [("waiting", kept.waiting), ("refused", kept.refused)] {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        metrics::gauge!("pending_items", "status" => status).set(count);
+    }
+    metrics::gauge!("pending_items_oldest_seconds").set(kept.oldest_seconds);
+    Ok(())
 }
 
 /// What is waited for, and who sent what waits for it.
