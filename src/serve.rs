@@ -118,7 +118,8 @@ pub async fn serve(
     }
     service.check_search().await;
     let address = listener.local_addr()?;
-    background(&service, service.courier(Db::new(&home.url, COURIER_POOL)).map_err(|it| why(&it))?);
+    let courier = service.courier(Db::new(&home.url, COURIER_POOL)).map_err(|it| why(&it))?;
+    let end = background(&service, courier);
     let workers = options.workers.map_or_else(std::thread::available_parallelism, |n| {
         std::num::NonZero::new(n).ok_or(std::io::ErrorKind::InvalidInput.into())
     })?;
@@ -136,6 +137,7 @@ pub async fn serve(
     let running = tokio::spawn(server);
     started(&format!("http://{address}"), &service).await?;
     running.await??;
+    end();
     tracing::info!("stopped");
     drop(home.server);
     Ok(())
@@ -143,20 +145,30 @@ pub async fn serve(
 
 /// The directory's poller, the jobs, what cleans the store of files and what brings events to
 /// webhooks, on a thread of their own: their futures stay where they are, and no busy worker keeps
-/// them waiting.
-fn background(service: &Service, courier: Courier) {
+/// them waiting. Answers what ends them.
+fn background(service: &Service, courier: Courier) -> impl FnOnce() {
     let (directory, db, clock) =
         (service.directory.clone(), service.db.clone(), service.clock.clone());
     let store = service.attachments();
-    std::thread::spawn(move || {
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
-        let local = tokio::task::LocalSet::new();
+        let (local, courier) = (tokio::task::LocalSet::new(), Rc::new(courier));
         local.spawn_local(directory.watch());
         local.spawn_local(operations::watch(db.clone()));
         local.spawn_local(attachments::attachment::watch(db.clone(), store));
-        local.spawn_local(Rc::new(courier).run());
+        local.spawn_local(courier.clone().run());
         local.spawn_local(platform::jobs::run(db, clock, JOBS));
-        runtime.block_on(local);
+        // Ended, too, when the other side is gone.
+        let _ = runtime.block_on(local.run_until(ended));
+        drop(local);
+        if let Err(error) = runtime.block_on(courier.leave()) {
+            tracing::warn!(%error, "webhooks rest until their leases are over");
+        }
     });
+    move || {
+        let _ = end.send(());
+        let _ = thread.join();
+    }
 }

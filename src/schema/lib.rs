@@ -69,12 +69,14 @@ diesel::table! {
 diesel::table! {
     cashflow_advice (id) {
         id -> Uuid,
+        version -> Int8,
         visit_id -> Uuid,
         author_id -> Uuid,
         topic -> Text,
         advice -> Text,
         agreed -> Nullable<Text>,
         created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -1079,6 +1081,8 @@ diesel::table! {
         fence -> Int8,
         holder -> Nullable<Uuid>,
         lease_until -> Nullable<Timestamptz>,
+        read_at -> Timestamptz,
+        missed_until -> Nullable<Timestamptz>,
     }
 }
 

@@ -20,6 +20,7 @@ use ::surveys::response::{self, SurveyResponse};
 use ::surveys::survey::Survey;
 use ::targets::target::{self, OwnerType, Target};
 use ::territories::territory::Territory;
+use ::visits::cashflow_advice::CashflowAdvice;
 use ::visits::visit::{self, Visit};
 use auth::Caller;
 use auth::reach::InReach;
@@ -121,6 +122,7 @@ copies! {
     targets: Target, told_targets;
     follow_ups: FollowUp, follow_up::visible_to;
     visits: Visit, visit::visible_to;
+    cashflow_advice: CashflowAdvice, visit::visible_to;
     complaints: Complaint, complaint::visible_to;
     suggestions: Suggestion, suggestion::visible_to;
     opportunities: Opportunity, opportunity::visible_to;

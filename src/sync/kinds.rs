@@ -37,6 +37,7 @@ use surveys::response::SurveyResponse;
 use surveys::survey::Survey;
 use targets::{ReadTargets, target::Target};
 use territories::{ReadTerritories, territory::Territory};
+use visits::cashflow_advice::CashflowAdvice;
 use visits::{ReadVisits, visit::Visit};
 
 use crate::copies::{self as copy, Copier};
@@ -158,6 +159,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<Target, ReadTargets>(copy::targets),
     Kind::of::<FollowUp, ReadFollowUps>(copy::follow_ups),
     Kind::of::<Visit, ReadVisits>(copy::visits),
+    Kind::of::<CashflowAdvice, ReadVisits>(copy::cashflow_advice),
     // The last of them is the quality department, once it is dispatched: QUALITY_DESK.
     Kind::of::<Complaint, ReadComplaints>(copy::complaints).under(
         "select id, version, customer_id, array_remove(array[owner_id, reporter_id, \

@@ -1,5 +1,5 @@
 //! What follows for the feed from a change: rows under a customer that changes hands enter the view
-//! of some and leave that of others, and so do the shipments of an order. Whoever records such a row
+//! of some and leave that of others, and so do the shipments of an order and the advice of a visit. Whoever records such a row
 //! holds its customer meanwhile, or the one who hands it over would not find the row.
 
 use std::collections::{HashMap, HashSet};
@@ -16,11 +16,16 @@ use orders::shipment::Shipment;
 use platform::changes::{Change, Handed, Hooks, Op, Seen, hand_over};
 use platform::{Conn, Resource, Result, Tx};
 use uuid::Uuid;
+use visits::cashflow_advice::CashflowAdvice;
+use visits::visit::Visit;
 
 use crate::kinds::{KINDS, Under};
 
 /// The shipments that whoever sees the order sees.
 const OF_ORDERS: &str = "select id, version, order_id, '{}'::uuid[] from shipments";
+
+/// The advice that whoever sees the visit sees.
+const OF_VISITS: &str = "select id, version, visit_id, '{}'::uuid[] from cashflow_advice";
 
 /// What `platform` calls around the recording of changes.
 pub const HOOKS: Hooks = Hooks { hold, followed };
@@ -55,7 +60,9 @@ fn followed<'a>(tx: &'a mut Tx, changes: &'a [Change]) -> BoxFuture<'a, Result<(
             }
         }
         let orders = handed(changes, Order::TYPE);
-        hand_over(tx, Shipment::TYPE, OF_ORDERS, &orders).await
+        hand_over(tx, Shipment::TYPE, OF_ORDERS, &orders).await?;
+        let visits = handed(changes, Visit::TYPE);
+        hand_over(tx, CashflowAdvice::TYPE, OF_VISITS, &visits).await
     })
 }
 

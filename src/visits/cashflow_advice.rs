@@ -9,8 +9,8 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use platform::{
-    Conn, Db, Error, Json, List, PageQuery, Path, Problems, Reply, Result, Timestamp, Tx, Write,
-    page, text_enum,
+    Change, Conn, Db, Error, Json, List, PageQuery, Path, Problems, Reply, Resource, Result,
+    Tagged, Timestamp, Tx, Write, page, resource, text_enum,
 };
 use schema::{cashflow_advice, visits};
 use serde::{Deserialize, Serialize};
@@ -39,11 +39,12 @@ text_enum! {
 }
 
 /// Advice to a customer on its cash flow, 资金运转指导
-#[derive(Debug, Clone, Serialize, ToSchema, HasQuery)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery)]
 #[diesel(table_name = cashflow_advice)]
 #[diesel(base_query = cashflow_advice::table.inner_join(visits::table))]
 pub struct CashflowAdvice {
     pub id: Uuid,
+    pub version: i64,
     /// The visit in which it was given
     pub visit_id: Uuid,
     #[diesel(select_expression = visits::customer_id)]
@@ -55,6 +56,19 @@ pub struct CashflowAdvice {
     /// What the customer will do about it
     pub agreed: Option<String>,
     pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Of the visit: who may see it
+    #[serde(skip)]
+    #[diesel(select_expression = visits::owner_id)]
+    owner_id: Uuid,
+    #[serde(skip)]
+    #[diesel(select_expression = visits::participant_ids)]
+    participant_ids: Vec<Uuid>,
+}
+
+resource! {
+    CashflowAdvice: "cashflow_advice" at "/api/v1/cashflow-advice",
+    seen by |it| [it.owner_id].iter().chain(&it.participant_ids).map(|id| Some(*id)).collect()
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -95,7 +109,7 @@ page! {
 }
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_cashflow_advice).service(create_cashflow_advice);
+    cfg.service(list_cashflow_advice).service(read_cashflow_advice).service(create_cashflow_advice);
 }
 
 /// List the advice that customers were given on their cash flow
@@ -115,13 +129,27 @@ async fn list_cashflow_advice(
     CashflowAdvice::list(&mut *db.conn().await?, &caller, &list).await
 }
 
+/// Read what a customer was advised on its cash flow
+#[utoipa::path(
+    tag = "visits",
+    responses((status = 200, description = "The advice", body = CashflowAdvice), Problems),
+)]
+#[get("/cashflow-advice/{id}")]
+async fn read_cashflow_advice(
+    caller: Can<ReadVisits>,
+    id: Path<Uuid>,
+    db: Db,
+) -> Result<Tagged<CashflowAdvice>> {
+    Ok(Tagged(CashflowAdvice::find(&mut *db.conn().await?, &caller, *id).await?))
+}
+
 /// File what the customer was advised on its cash flow
 ///
 /// By somebody who was there, during the visit or after it.
 #[utoipa::path(
     tag = "visits",
     request_body = NewCashflowAdvice,
-    responses((status = 200, description = "The advice", body = CashflowAdvice), Problems),
+    responses((status = 201, description = "The advice", body = CashflowAdvice), Problems),
 )]
 #[post("/visits/{id}/cashflow-advice")]
 async fn create_cashflow_advice(
@@ -130,8 +158,7 @@ async fn create_cashflow_advice(
     new: Json<NewCashflowAdvice>,
     write: Write,
 ) -> Result<Reply> {
-    let advice = async move |tx: &mut _| CashflowAdvice::create(tx, &caller, *id, &new).await;
-    write.run(async move |tx| Reply::json(&advice(tx).await?)).await
+    write.create(async move |tx| CashflowAdvice::create(tx, &caller, *id, &new).await).await
 }
 
 type Matching<'a> = IntoBoxed<'a, InnerJoin<cashflow_advice::table, visits::table>, Pg>;
@@ -175,12 +202,20 @@ impl CashflowAdvice {
         list.page(rows, total, |it: &Self| (it.created_at, it.id))
     }
 
+    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+        let row = Self::query().filter(visible_to(caller)).filter(cashflow_advice::id.eq(id));
+        Ok(row.first(conn).await?)
+    }
+
     pub async fn create(
         tx: &mut Tx,
         caller: &Caller,
         visit: Uuid,
         new: &NewCashflowAdvice,
     ) -> Result<Self> {
+        // Whoever comes along from now on is told of it, too.
+        let held = visits::table.find(visit).select(visits::id).for_share();
+        held.first::<Uuid>(tx.conn()).await?;
         let visit = Visit::find(tx.conn(), caller, visit).await?;
         if visit.owner_id != caller.id() && !visit.participant_ids.contains(&caller.id()) {
             let detail = "advice is filed by those who were there";
@@ -193,6 +228,7 @@ impl CashflowAdvice {
         }
         let advice = Self {
             id: Uuid::now_v7(),
+            version: 1,
             visit_id: visit.id,
             customer_id: visit.customer_id,
             author_id: caller.id(),
@@ -200,17 +236,43 @@ impl CashflowAdvice {
             advice: new.advice.clone(),
             agreed: new.agreed.clone(),
             created_at: tx.now,
+            updated_at: tx.now,
+            owner_id: visit.owner_id,
+            participant_ids: visit.participant_ids,
         };
         let values = (
             cashflow_advice::id.eq(advice.id),
+            cashflow_advice::version.eq(advice.version),
             cashflow_advice::visit_id.eq(advice.visit_id),
             cashflow_advice::author_id.eq(advice.author_id),
             cashflow_advice::topic.eq(advice.topic),
             cashflow_advice::advice.eq(&advice.advice),
             cashflow_advice::agreed.eq(&advice.agreed),
             cashflow_advice::created_at.eq(advice.created_at),
+            cashflow_advice::updated_at.eq(advice.updated_at),
         );
         diesel::insert_into(cashflow_advice::table).values(values).execute(tx.conn()).await?;
+        tx.record(Change::created(&advice)).await?;
         Ok(advice)
     }
+}
+
+/// These visits were to the loser, and are to the winner now.
+pub(crate) async fn follow(tx: &mut Tx, visits: &[Uuid], loser: Uuid) -> Result<()> {
+    let rows = CashflowAdvice::query().filter(cashflow_advice::visit_id.eq_any(visits));
+    let rows: Vec<CashflowAdvice> = rows.order(cashflow_advice::id).load(tx.conn()).await?;
+    for it in rows {
+        let before = CashflowAdvice { customer_id: loser, ..it.clone() };
+        let after = before.next(it, tx.now);
+        let columns = (
+            cashflow_advice::version.eq(after.version),
+            cashflow_advice::updated_at.eq(after.updated_at),
+        );
+        diesel::update(cashflow_advice::table.find(after.id))
+            .set(columns)
+            .execute(tx.conn())
+            .await?;
+        tx.record(Change::updated(&before, &after)).await?;
+    }
+    Ok(())
 }

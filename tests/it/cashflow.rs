@@ -29,10 +29,10 @@ async fn advice_is_what_a_visit_comes_to() {
         (&json!("wrong_status"), &json!("planned"))
     );
     seller.post(&format!("{visit}/check-in"), there(&service)).await.expect(200);
-    let given = seller.post(&advice, new()).await.expect(200);
+    let given = seller.post(&advice, new()).await.expect(201);
     seller.post(&format!("{visit}/check-out"), done(&service)).await.expect(200);
     let other = json!({ "topic": "financing", "advice": "应收可做保理" });
-    let later = coach.post(&advice, other).await.expect(200);
+    let later = coach.post(&advice, other).await.expect(201);
     let told = manager.post(&advice, new()).await.expect(403);
     assert_eq!(told["code"], "not_your_visit", "who was not there gave no advice");
     stranger.post(&advice, new()).await.expect(404);
@@ -84,4 +84,54 @@ async fn each_rule_of_advice_violated_once() {
         assert_eq!(told["errors"][0]["pointer"], pointer);
     }
     assert_eq!(service.count("cashflow_advice").await, 0);
+}
+
+/// Whoever comes to see a visit is told what was advised in it, and whoever sees it no more, too.
+#[actix_web::test]
+async fn advice_is_in_the_feed_as_its_visit_is() {
+    let service = service().await;
+    let (seller, coach, erp) = (
+        service.actor(Role::Salesperson).await,
+        service.actor(Role::Salesperson).await,
+        service.client(Role::Erp, "sap").await,
+    );
+    let visit = planned(&seller, json!({})).await;
+    seller.post(&format!("{visit}/check-in"), there(&service)).await.expect(200);
+    let given = seller.post(&format!("{visit}/cashflow-advice"), new()).await.expect(201);
+    assert_eq!(seller.get(&format!("{LIST}/{}", id(&given))).await.expect(200), given);
+    coach.get(&format!("{LIST}/{}", id(&given))).await.expect(404);
+    let told = async |who: &crate::harness::Actor<'_>, count: usize| {
+        let start = std::time::Instant::now();
+        loop {
+            let feed = who.get("/api/v1/changes?types=cashflow_advice").await.expect(200);
+            let events = feed["items"].as_array().unwrap().clone();
+            if events.len() >= count {
+                let op = |it: &Value| format!("{} {}", it["op"], it["version"]);
+                return (events.iter().map(op).collect::<Vec<_>>().join(", "), events);
+            }
+            assert!(start.elapsed().as_secs() < 30, "{events:#?}");
+        }
+    };
+    let (ops, events) = told(&seller, 1).await;
+    assert_eq!((ops.as_str(), &events[0]["data"]), ("\"created\" 1", &given));
+    let visit = visit.strip_prefix(&format!("{PATH}/")).unwrap();
+    let with = |people: Value| json!({ "items": [{ "external_id": "V", "id": visit, "participant_ids": people }] });
+    for people in [json!([coach.id]), json!([])] {
+        let told = erp.post(&format!("{PATH}/batch"), with(people)).await.expect(200);
+        assert_eq!(told["updated"], 1, "{told:#}");
+    }
+    let (ops, events) = told(&coach, 2).await;
+    assert_eq!(ops, "\"created\" 1, \"hidden\" 1");
+    assert_eq!(events[0]["data"], given);
+    assert_eq!(told(&seller, 1).await.0, "\"created\" 1", "it is none the wiser");
+
+    // The customer becomes a part of another one, and what was advised with it.
+    let winner = seller.customer("Winner").await;
+    let merge = json!({ "loser_id": given["customer_id"] });
+    service.actor(Role::Admin).await.post(&format!("{winner}/merge"), merge).await.expect(200);
+    let winner = winner.rsplit('/').next().unwrap();
+    let (ops, events) = told(&seller, 2).await;
+    assert_eq!(ops, "\"created\" 1, \"updated\" 2");
+    assert_eq!(events[1]["data"]["customer_id"], winner);
+    assert_eq!(seller.get(&format!("{LIST}/{}", id(&given))).await.expect(200), events[1]["data"]);
 }

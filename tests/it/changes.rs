@@ -152,6 +152,11 @@ async fn every_version_leaves_a_record() {
         json!({ "customer_id": customer, "instruction": "call", "due_at": "2099-01-01T00:00:00Z" });
     seller.post("/api/v1/follow-ups", due).await.expect(201);
     seller.post("/api/v1/visits", json!({ "customer_id": customer })).await.expect(201);
+    let visit = crate::visits::planned(&seller, json!({})).await;
+    let there = crate::visits::there(&service);
+    seller.post(&format!("{visit}/check-in"), there).await.expect(200);
+    let advice = json!({ "topic": "costs", "advice": "按周补货" });
+    seller.post(&format!("{visit}/cashflow-advice"), advice).await.expect(201);
     let mut product = Value::Null;
     for (path, new) in made {
         let answer = admin.post(&format!("/api/v1/{path}"), new).await.expect(201);
@@ -196,6 +201,7 @@ async fn every_version_leaves_a_record() {
     let known = [
         "api_clients",
         "attachments",
+        "cashflow_advice",
         "collection_tasks",
         "company",
         "complaints",

@@ -266,12 +266,14 @@ async fn a_copy_survives_deaths_of_the_service() {
             sleep(Duration::from_millis(700 + dice.roll(800) as u64)).await;
             if deaths % 2 == 0 {
                 process.kill();
+                // The dead one's lease would last half a minute.
+                execute(&url, "update webhook_positions set lease_until = now()").await;
             } else {
                 process.terminate(START).await.expect("it ends when it is asked to");
+                let held = "webhook_positions where holder is not null";
+                assert_eq!(service.count(held).await, 0, "what it held is free");
             }
             deaths += 1;
-            // The dead one's lease would last half a minute.
-            execute(&url, "update webhook_positions set lease_until = now()").await;
             process.start();
             process.ready(START).await;
         }

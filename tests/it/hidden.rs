@@ -59,6 +59,11 @@ impl<'a> World<'a> {
             let target = seller.post("/api/v1/targets", target).await.expect(201)["id"].clone();
             let visit = json!({ "customer_id": customer, "purpose": name });
             let visit = seller.post("/api/v1/visits", visit).await.expect(201)["id"].clone();
+            let at = format!("/api/v1/visits/{}", visit.as_str().unwrap());
+            let there = crate::visits::there(service);
+            seller.post(&format!("{at}/check-in"), there).await.expect(200);
+            let advice = json!({ "topic": "other", "advice": name });
+            let advice = seller.post(&format!("{at}/cashflow-advice"), advice).await.expect(201);
             let follow_up = json!({ "customer_id": customer, "instruction": name,
                 "due_at": "2099-01-01T00:00:00Z" });
             let follow_up =
@@ -96,6 +101,7 @@ impl<'a> World<'a> {
                     ("orders", order),
                     ("targets", target),
                     ("visits", visit),
+                    ("cashflow-advice", advice["id"].clone()),
                     ("follow-ups", follow_up),
                     ("complaints", complaint["id"].clone()),
                     ("suggestions", suggestion["id"].clone()),
@@ -209,8 +215,8 @@ async fn not_mine_is_not_there_for_every_operation() {
         let made = match *of {
             "orders" => 4,
             "invoices" => 3,
-            // A job has found the money.
-            "promises" => 2,
+            // A job has found the money; somebody has gone there.
+            "promises" | "visits" => 2,
             _ => 1,
         };
         assert_eq!(row["version"], made, "{of}");

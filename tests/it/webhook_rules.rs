@@ -162,3 +162,27 @@ async fn what_the_documentation_says_verifies() {
     assert_eq!(verified(&body).as_deref(), headers["webhook-id"].as_str());
     assert_eq!(verified(&body.replace("Söhne", "Sohn")), None, "somebody has changed it");
 }
+
+#[actix_web::test]
+async fn what_a_webhook_has_missed_it_says() {
+    let service = Service::start().await;
+    let (sap, seller) =
+        (service.client(Role::Erp, "sap").await, service.actor(Role::Salesperson).await);
+    let receiver = Receiver::new(Mood::Good).await;
+    let (path, _) = hook(&sap, &receiver, json!(["customer"])).await;
+    let courier = courier(&service);
+    seller.customer("Lin").await;
+    send_until(&courier, &receiver, 1).await;
+    let made = sap.get(&path).await.expect(200);
+    assert_eq!((&made["missed_until"], &made["version"]), (&Value::Null, &json!(1)));
+    // Not active for 90 days: what happened meanwhile is no longer kept.
+    let slept = "update webhook_positions set read_at = read_at - interval '91 days'";
+    service.sql(slept).await;
+    courier.once().await.unwrap();
+    let woken = sap.get(&path).await.expect(200);
+    assert!(woken["missed_until"].is_string(), "{woken:#}");
+    assert_eq!(woken["version"], 1, "nobody has changed it");
+    seller.customer("Wang").await;
+    send_until(&courier, &receiver, 2).await;
+    assert_eq!(sap.get(&path).await.expect(200)["missed_until"], woken["missed_until"], "once");
+}

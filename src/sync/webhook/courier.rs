@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::queue::{Due, Lease};
 use super::secret::Secret;
 use super::send::{Message, Sender};
-use super::{Outbound, Webhook, db};
+use super::{Outbound, Webhook, db, queue};
 use crate::change::ChangeEvent;
 use crate::scope::Scope;
 use crate::{ManageWebhooks, feed};
@@ -86,6 +86,11 @@ impl Courier {
             }
             sleep(LOOK).await;
         }
+    }
+
+    /// The service ends: others go on at once with what this one has looked after.
+    pub async fn leave(&self) -> Result<()> {
+        queue::leave(&mut *self.db.conn().await?, self.me).await
     }
 
     /// Sends all that is due at this instant, each once. Answers how much was sent.

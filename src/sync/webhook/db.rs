@@ -70,6 +70,7 @@ impl Webhook {
             owner_id: caller.id(),
             created_at: tx.now,
             updated_at: tx.now,
+            missed_until: None,
         };
         webhook.check(out)?;
         tx.lock("webhooks").await?;
@@ -85,6 +86,7 @@ impl Webhook {
             webhook_positions::epoch.eq(epoch),
             webhook_positions::xid.eq(xid),
             webhook_positions::seq.eq(seq),
+            webhook_positions::read_at.eq(tx.now),
         );
         diesel::insert_into(webhook_positions::table).values(position).execute(tx.conn()).await?;
         tx.record(Change::created(&webhook)).await?;

@@ -13,7 +13,8 @@ mod send;
 use std::ops::{Deref, DerefMut};
 
 use diesel::prelude::*;
-use platform::{Error, Fault, Result, Timestamp, page, resource, sent, set};
+use diesel::sql_types::{Nullable, Timestamptz};
+use platform::{Error, Fault, FixedSql, Result, Timestamp, fixed_sql, page, resource, sent, set};
 use schema::webhooks;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -44,6 +45,16 @@ pub struct Webhook {
     pub owner_id: Uuid,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// Not all of what happened before this was told: it was not active for longer than changes are
+    /// kept, or the database was restored. Take a snapshot that is later.
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = missed_until())]
+    #[diesel(select_expression_type = FixedSql<Nullable<Timestamptz>>)]
+    pub missed_until: Option<Timestamp>,
+}
+
+fn missed_until() -> FixedSql<Nullable<Timestamptz>> {
+    fixed_sql("(select missed_until from webhook_positions where webhook_id = webhooks.id)")
 }
 
 resource! { Webhook: "webhook" at "/api/v1/webhooks", seen by |_it| vec![] }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::db::start;
 use super::delivery::DeliveryStatus;
 use super::send::Answer;
+use crate::cursor::DAYS;
 use crate::feed::{self, Row};
 use crate::scope::Scope;
 
@@ -23,6 +24,9 @@ const LEASE: SignedDuration = SignedDuration::from_secs(30);
 /// How much is read from the feed at a time, and how much of it may wait to be sent.
 const READ: i64 = 500;
 const BACKLOG: i64 = 10_000;
+
+/// How long it may go without noting that the feed was read and had nothing.
+const NOTED: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long an event is tried.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(72);
@@ -83,10 +87,11 @@ impl Lease {
         let ours = webhook_positions::table
             .find(self.webhook)
             .filter(webhook_positions::fence.eq(self.fence));
-        let row = ours
-            .select((webhook_positions::epoch, webhook_positions::xid, webhook_positions::seq))
-            .for_update();
-        let (then, xid, seq): (Uuid, i64, i64) = row.first(tx.conn()).await?;
+        use webhook_positions::{missed_until, read_at};
+        let columns =
+            (webhook_positions::epoch, webhook_positions::xid, webhook_positions::seq, read_at);
+        let row = ours.select(columns).for_update();
+        let (then, xid, seq, last): (Uuid, i64, i64, Timestamp) = row.first(tx.conn()).await?;
         let waiting =
             webhook_deliveries::table.filter(webhook_deliveries::webhook_id.eq(self.webhook));
         let waiting =
@@ -94,17 +99,25 @@ impl Lease {
         if waiting.get_result::<i64>(tx.conn()).await? >= BACKLOG {
             return Ok(0);
         }
-        // After a restore the numbers begin anew: what lies between is for a snapshot.
-        let after = if then == epoch { (xid, seq) } else { start(tx.conn()).await? };
+        // After a restore the numbers begin anew, and what it has slept through is no longer kept:
+        // what lies between is for a snapshot.
         let now = tx.now;
+        let rested = now.0.duration_since(last.0);
+        let mut missed = then != epoch || rested > SignedDuration::from_hours(24 * DAYS);
+        let after = if missed { start(tx.conn()).await? } else { (xid, seq) };
         let page = match feed::after(tx.conn(), scope, after, now, READ).await {
             Err(error) if error.code() == "epoch_changed" => {
+                missed = true;
                 let after = start(tx.conn()).await?;
                 feed::after(tx.conn(), scope, after, now, READ).await?
             }
             page => page?,
         };
-        if page.rows.is_empty() && page.next.0 - xid < READ && then == epoch {
+        let ours = || diesel::update(webhook_positions::table.find(self.webhook));
+        if page.rows.is_empty() && page.next.0 - xid < READ && !missed {
+            if rested > NOTED {
+                ours().set(read_at.eq(now)).execute(tx.conn()).await?;
+            }
             return Ok(0);
         }
         let rows: Vec<_> = page.rows.iter().map(|row| self.noted(row, now)).collect();
@@ -115,9 +128,13 @@ impl Lease {
             webhook_positions::epoch.eq(epoch),
             webhook_positions::xid.eq(xid),
             webhook_positions::seq.eq(seq),
+            read_at.eq(now),
         );
-        let ours = webhook_positions::table.find(self.webhook);
-        diesel::update(ours).set(position).execute(tx.conn()).await?;
+        ours().set(position).execute(tx.conn()).await?;
+        if missed {
+            tracing::warn!(webhook = %self.webhook, "a webhook has missed events");
+            ours().set(missed_until.eq(Some(now))).execute(tx.conn()).await?;
+        }
         Ok(page.rows.len())
     }
 
@@ -204,6 +221,19 @@ impl Lease {
         diesel::update(rows).set(columns).execute(conn).await?;
         Ok(())
     }
+}
+
+/// Nobody holds any more what this one has held.
+pub async fn leave(conn: &mut Conn, holder: Uuid) -> Result<()> {
+    let held =
+        webhook_positions::table.filter(webhook_positions::holder.eq(holder).assume_not_null());
+    let nobodys = (
+        webhook_positions::fence.eq(webhook_positions::fence + 1),
+        webhook_positions::holder.eq(None::<Uuid>),
+        webhook_positions::lease_until.eq(None::<Timestamp>),
+    );
+    diesel::update(held).set(nobodys).execute(conn).await?;
+    Ok(())
 }
 
 /// Nothing when three days have been enough.

@@ -26,6 +26,7 @@ use super::{
     CheckKind, GeoStatus, NewVisit, Visit, VisitAction, VisitChanges, VisitCheck, VisitFilter,
     VisitPage, VisitStatus,
 };
+use crate::cashflow_advice;
 
 /// The owner or somebody who comes along is in reach (API.md).
 #[derive(Debug, Clone)]
@@ -331,7 +332,7 @@ pub fn customer_merged<'a>(
             let after = Visit { customer_id: winner.id, ..before.clone() };
             before.save(tx, after).await?;
         }
-        Ok(())
+        cashflow_advice::follow(tx, &ids, loser.id).await
     })
 }
 

@@ -1,0 +1,3 @@
+alter table cashflow_advice
+    drop column updated_at,
+    drop column version;
