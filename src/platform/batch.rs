@@ -289,6 +289,9 @@ impl<D: Documented> Batch<D> {
                 Fault { pointer, ..fault }
             }));
             items.push(item);
+            if items.len() > LIMIT {
+                break;
+            }
         }
         options["items"] = items.into();
         Self::of(options, faults)

@@ -3,7 +3,7 @@
 //! 400 for what cannot be read at all and for faults of path and query, 422 for a body that is
 //! JSON but not what the document asks for, with every fault in one answer.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::{Ready, ready};
 use std::ops::Deref;
@@ -15,7 +15,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
 use aws_lc_rs::digest::{SHA256, digest};
 use futures_util::StreamExt;
 use futures_util::future::{FutureExt, LocalBoxFuture};
-use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use utoipa::openapi::path::Parameter;
@@ -30,6 +30,10 @@ const BODY_LIMIT: usize = 1 << 20;
 
 /// Most odd characters and repeated names of one body that are kept.
 const MOST_ODD: usize = 20_000;
+
+/// Most elements of all lists of a body: ten thousand orders of a hundred lines. Each takes memory that
+/// is many times what it takes to send it.
+const MOST_ELEMENTS: usize = 1_000_000;
 
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -164,8 +168,10 @@ pub fn too_large() -> Error {
 
 /// One JSON text, with what a plain parser would not mind.
 pub fn parse(bytes: &[u8]) -> Result<(Value, Vec<Fault>)> {
-    let (faults, mut json) = (RefCell::default(), serde_json::Deserializer::from_slice(bytes));
-    let value = Intake { at: String::new(), faults: &faults }.deserialize(&mut json);
+    let (faults, elements) = (RefCell::default(), Cell::default());
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let intake = Intake { at: String::new(), faults: &faults, elements: &elements };
+    let value = intake.deserialize(&mut json);
     let value = value.and_then(|value| json.end().map(|()| value));
     let value = value.map_err(|e| Error::bad_request("malformed_json", e.to_string()))?;
     let mut faults = faults.into_inner();
@@ -204,6 +210,7 @@ pub fn typed<T: DeserializeOwned>(value: &Value) -> Result<T, Vec<Fault>> {
 struct Intake<'a> {
     at: String,
     faults: &'a RefCell<Vec<Fault>>,
+    elements: &'a Cell<usize>,
 }
 
 impl Intake<'_> {
@@ -215,7 +222,7 @@ impl Intake<'_> {
     }
 
     fn below(&self, step: impl fmt::Display) -> Self {
-        Intake { at: format!("{}/{step}", self.at), faults: self.faults }
+        Intake { at: format!("{}/{step}", self.at), ..*self }
     }
 }
 
@@ -261,6 +268,13 @@ impl<'de> Visitor<'de> for Intake<'_> {
         let mut items = vec![];
         while let Some(item) = seq.next_element_seed(self.below(items.len()))? {
             items.push(item);
+            self.elements.update(|count| count + 1);
+            if self.elements.get() > MOST_ELEMENTS {
+                let why = format!("at most {MOST_ELEMENTS} elements in all lists together");
+                self.fault(self.at.clone(), "too_many", &why);
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                break;
+            }
         }
         Ok(items.into())
     }

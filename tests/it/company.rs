@@ -160,9 +160,17 @@ async fn a_batch_of_lines_stands_or_falls_with_its_last_one() {
     let many: Vec<Value> = (0..10_001).map(|n| json!({ "external_id": n.to_string() })).collect();
     let problem = erp.post("/api/v1/territories/batch", json!({ "items": many })).await.expect(422);
     assert_eq!(problem["errors"][0]["code"], "too_many");
-    let huge = format!("{{\"items\":[],\"x\":\"{}\"}}", "x".repeat(33 << 20));
+    let lines = send("/api/v1/territories/batch", &"{}\n".repeat(10_002)).await.expect(422);
+    assert_eq!(lines["errors"][0]["code"], "too_many");
+    // Each element takes many times what it takes to send it.
+    let odd = "0,".repeat(1_200_000);
+    let monster = format!("{{\"items\":[{{\"external_id\":\"1\",\"x\":[{odd}0]}}]}}");
     let kind = [("content-type", "application/json")];
     let path = "/api/v1/territories/batch";
+    let post = || "POST".parse().unwrap();
+    let problem = erp.send_text(post(), path, Some(&monster), &kind).await.expect(422);
+    assert_eq!(problem["errors"][0]["code"], "too_many");
+    let huge = format!("{{\"items\":[],\"x\":\"{}\"}}", "x".repeat(33 << 20));
     let answer = erp.send_text("POST".parse().unwrap(), path, Some(&huge), &kind).await;
     assert_eq!(answer.expect(413)["code"], "body_too_large");
 }
