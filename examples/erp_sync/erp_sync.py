@@ -57,16 +57,19 @@ class Service:
                 with urllib.request.urlopen(request, timeout=60) as answer:
                     return json.load(answer)
             except urllib.error.HTTPError as error:
-                code = (json.loads(error.read() or b"{}") or {}).get("code")
+                try:
+                    code = json.loads(error.read())["code"]
+                except (OSError, ValueError, LookupError, TypeError):
+                    code = None  # not the service's words: a proxy's
                 if error.code == 410:
                     raise Gone(code) from None
                 # 409 is passing only while the first request with this key is still running.
-                if not (error.code in (429, 503) or error.code == 409 and code == "request_in_progress"):
+                if not (error.code in (429, 502, 503, 504) or error.code == 409 and code == "request_in_progress"):
                     raise
                 wait = error.headers.get("Retry-After")
             except (OSError, ValueError):
                 wait = None  # no answer, or half of one: whether it has happened only the service knows
-            time.sleep(min(float(wait or pause), 30) + random.uniform(0, pause / 2))
+            time.sleep(min(float(wait) if (wait or "").isdigit() else pause, 30) + random.uniform(0, pause / 2))
             pause = min(pause * 2, 10)
         sys.exit("the service does not answer")
 
@@ -74,11 +77,8 @@ class Service:
 def push(db, service):
     """Batches of what is dirty. Each is kept with its key before it goes, so that a crash sends it again."""
     for kind, path, _ in RESOURCES:
-        while True:
-            rows = db.execute("select external_id, id, data, revision from records where type = ? and dirty"
-                              " and problem is null order by external_id limit ?", (kind, BATCH)).fetchall()
-            if not rows:
-                break
+        while rows := db.execute("select external_id, id, data, revision from records where type = ? and dirty"
+                                 " and problem is null order by external_id limit ?", (kind, BATCH)).fetchall():
             items = [{**json.loads(row["data"]), "external_id": row["external_id"],
                       **({"id": row["id"]} if row["id"] else {})} for row in rows]
             body = json.dumps({"items": items, "unknown_references": "park"})

@@ -36,10 +36,16 @@ async fn trouble(port: u16, count: Rc<Cell<usize>>) -> u16 {
                          content-length: {length}\r\n\r\n{body}"
                     )
                 };
-                let own = match number % 7 {
+                let own = match number % 9 {
                     1 => refusal("503 Service Unavailable", "busy"),
                     3 => refusal("429 Too Many Requests", "too_many_requests"),
                     5 => refusal("409 Conflict", "request_in_progress"),
+                    // A proxy's own words.
+                    7 => {
+                        "HTTP/1.1 502 Bad Gateway\r\nretry-after: Fri, 27 Nov 2026 00:00:00 GMT\r\n\
+                         connection: close\r\ncontent-length: 4\r\n\r\n<b/>"
+                            .to_owned()
+                    }
                     _ => String::new(),
                 };
                 if !own.is_empty() {
@@ -51,7 +57,7 @@ async fn trouble(port: u16, count: Rc<Cell<usize>>) -> u16 {
                     return;
                 }
                 let Ok(mut service) = TcpStream::connect(("127.0.0.1", port)).await else { return };
-                if number % 7 == 6 {
+                if number % 9 == 6 {
                     // It arrives, and its answer does not.
                     let (mut from, _) = client.split();
                     let (mut back, mut to) = service.split();
