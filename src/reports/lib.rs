@@ -4,6 +4,7 @@
 //! equal the rows that the same reader can list. Reports read any table and write none.
 
 pub mod abc;
+pub mod account_entries;
 pub mod activity_funnel;
 pub mod answer;
 pub mod ar_aging;

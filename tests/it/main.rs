@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod access;
+mod account_targets;
 mod adventureworks;
 mod ar_days;
 mod ar_reports;
