@@ -20,6 +20,7 @@ pub mod explain;
 pub mod filter;
 pub mod forecast;
 mod form;
+pub mod fulfilment;
 pub mod group;
 mod grouping;
 pub mod measure;
@@ -94,5 +95,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(dso::report_dso)
         .service(credit_exposure::report_credit_exposure)
         .service(order_book::report_order_book)
+        .service(fulfilment::report_fulfilment)
         .service(promises::report_promises);
 }

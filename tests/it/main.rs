@@ -48,6 +48,7 @@ mod field_tables;
 mod follow_ups;
 mod followed;
 mod follower;
+mod fulfilment;
 mod fuzz;
 mod gate;
 mod growth;
