@@ -14,6 +14,7 @@ pub mod complained;
 pub mod complaints_by;
 pub mod coverage;
 pub mod credit_exposure;
+pub mod credit_scores;
 mod csv;
 pub mod dso;
 pub mod explain;
@@ -94,6 +95,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(payment_behaviour::report_payment_behaviour)
         .service(dso::report_dso)
         .service(credit_exposure::report_credit_exposure)
+        .service(credit_scores::report_credit_scores)
         .service(order_book::report_order_book)
         .service(fulfilment::report_fulfilment)
         .service(promises::report_promises);

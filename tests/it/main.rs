@@ -30,6 +30,7 @@ mod complaints;
 mod contacts;
 mod credit;
 mod credit_race;
+mod credit_scores;
 mod credit_tables;
 mod credit_terms;
 mod customers;
