@@ -46,6 +46,7 @@ pub mod top;
 pub mod unfiled;
 pub mod visit_intervals;
 pub mod visits_by_month;
+pub mod without_terms;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -96,6 +97,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(dso::report_dso)
         .service(credit_exposure::report_credit_exposure)
         .service(credit_scores::report_credit_scores)
+        .service(without_terms::report_without_terms)
         .service(order_book::report_order_book)
         .service(fulfilment::report_fulfilment)
         .service(promises::report_promises);

@@ -128,3 +128,51 @@ async fn who_defaults_by_score() {
     let past = format!("{REPORTS}/credit-scores?as_of=2026-06-14");
     assert_eq!(controller.get(&past).await.expect(400)["code"], "not_available");
 }
+
+#[actix_web::test]
+async fn who_is_sold_to_without_terms() {
+    let service = service().await;
+    let (seller, stranger) =
+        (service.actor(Role::Salesperson).await, service.actor(Role::Salesperson).await);
+    let erp = service.actor(Role::Erp).await;
+    let customers = json!([
+        { "external_id": "A", "name": "Anji", "owner_id": seller.id, "region": "上海" },
+        { "external_id": "B", "name": "Baoli", "owner_id": stranger.id, "region": "江苏" },
+        { "external_id": "C", "name": "Chang", "owner_id": seller.id, "region": "江苏" }]);
+    send(&erp, "customers", customers).await;
+    let order = |key: &str, of: &str, day: &str, amount: &str, status: &str| {
+        json!({ "external_id": key, "number": key, "customer_external_id": of, "order_date": day,
+            "status": status, "lines": [{ "line_number": 1, "quantity": "1", "amount": amount }] })
+    };
+    let items = json!([
+        order("1", "A", "2026-05-09", "100", "confirmed"),
+        order("2", "A", "2026-05-10", "30", "confirmed"),
+        order("3", "B", "2026-06-01", "50", "closed"),
+        order("4", "B", "2026-06-02", "20", "confirmed"),
+        order("5", "C", "2026-06-02", "999", "draft"),
+    ]);
+    send(&erp, "orders", items).await;
+    let terms = "insert into terms_requests (id, version, customer_id, status, payment_days,
+            credit_limit, valid_from, reason, requested_by, created_at, updated_at)
+        select gen_random_uuid(), 1, id, case external_id when 'A' then 'approved' else 'rejected' end,
+            30, 1000, case external_id when 'A' then '2026-05-10'::date else '2026-01-01' end, 'new',
+            owner_id, now(), now()
+        from customers";
+    service.sql(terms).await;
+    let reporter = service.actor(Role::Reporter).await;
+    let told = report(&reporter, "without-terms?period=2026").await;
+    let columns = ["customer_external_id", "orders", "amount", "first_order", "exposure"];
+    let rows = ["A 1 100.0000 2026-05-09 130.0000", "B 2 70.0000 2026-06-01 20.0000"];
+    assert_eq!(table(&told, &columns), rows);
+    assert_eq!(
+        told["totals"],
+        json!({ "customers": 2, "owing": 2, "orders": 3, "amount": "170.0000",
+            "exposure": "150.0000" })
+    );
+    let told = report(&seller, "without-terms?period=2026").await;
+    assert_eq!(table(&told, &columns), rows[..1]);
+    let told = report(&reporter, "without-terms?period=2026-06&as_of=2026-06-01").await;
+    assert_eq!(table(&told, &["orders", "last_order"]), ["1 2026-06-01"]);
+    let csv = format!("{REPORTS}/without-terms?period=2026&region=%E4%B8%8A%E6%B5%B7&format=csv");
+    reporter.get(&csv).await.expect(200);
+}
