@@ -201,6 +201,20 @@ async fn everybody_sees_their_part_and_closing_keeps_it() {
     assert_eq!(table(&part, &["orders", "actual"]), ["2 28.0000"]);
     assert_eq!(actual(&books.lead, team, "").await, "28.0000", "though the customer is gone");
     assert_eq!(actual(&books.lead, team, "&as_of=2026-06-08").await, "-50.0000");
+    // Who goes to another team takes nothing along that was collected before.
+    let elsewhere = service.team(None, &service.actor(Role::SalesManager).await, &[]).await;
+    let there = target(&service, "collected_amount", ("team", Some(elsewhere)), 6).await;
+    let seller = books.seller.id;
+    let moved = format!(
+        "update memberships set valid_to = '2026-06-12' where user_id = '{seller}';
+        insert into memberships
+            values (gen_random_uuid(), '{seller}', '{elsewhere}', false, '2026-06-12');
+        update users set team_id = '{elsewhere}' where id = '{seller}'"
+    );
+    service.sql(&moved).await;
+    service.directory_changed().await;
+    assert_eq!(actual(&books.lead, team, "").await, "-50.0000");
+    assert_eq!(actual(&books.director, there, "").await, "78.0000");
     let path = format!("{REPORTS}/attainment/explain?target_id={mine}");
     books.stranger.get(&path).await.expect(404);
     let csv = format!("{REPORTS}/attainment/explain?target_id={mine}&format=csv");

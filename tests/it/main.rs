@@ -64,6 +64,7 @@ mod invoice_lists;
 mod invoices;
 mod keys;
 mod kill;
+mod letters;
 mod load;
 mod logins;
 mod machine_tables;

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub(crate) use db::open_of;
+pub(crate) use db::{due_of, open_of};
 pub use db::{find_invoices, load, visible_to};
 pub use settle::{Difference, differences};
 pub(crate) use settle::{Moved, OPEN_DOCUMENTS, follow, hold, settle};
