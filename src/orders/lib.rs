@@ -1,6 +1,7 @@
 //! Orders: what was sold, by whom, to whom. An order that is confirmed is recognised in the sales
 //! ledger, which every sales figure reads; corrections add entries there, nothing is rewritten.
 
+pub mod availability;
 pub mod order;
 pub mod sales_entry;
 pub mod shipment;
@@ -20,5 +21,7 @@ auth::permissions! {
 }
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.configure(order::http::routes).configure(shipment::http::routes);
+    cfg.configure(order::http::routes)
+        .configure(shipment::http::routes)
+        .configure(availability::routes);
 }

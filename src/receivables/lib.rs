@@ -7,6 +7,7 @@ pub mod collection_task;
 pub mod control_balance;
 pub mod hooks;
 pub mod invoice;
+pub mod letter;
 pub mod payment;
 pub mod promise;
 mod reach;
@@ -50,6 +51,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .configure(statement::routes)
         .configure(control_balance::routes)
         .configure(collection_task::http::routes)
+        .configure(letter::routes)
         .configure(promise::http::routes)
         .configure(risk::routes)
         .configure(risk_case::http::routes)

@@ -225,32 +225,31 @@ fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
     let (controls_of_rows, from, of_row) = match by {
         OwedBy::Customer if question.caller.reach_of_accounts().is_none() => {
             let from = format!("{from} left join controls on of_id = customer_id");
-            (format!(", {}", controls(&day, Some("customer_id"))), from, compared)
+            (format!(", controls as ({})", controls(&day, Some("customer_id"))), from, compared)
         }
         _ => (String::new(), from.to_owned(), ""),
     };
-    let rows = format!(
-        "{aged},
-        groups as (select {key}, {figures} from aged group by {key}){controls_of_rows}
-        select {named}, {shown}{of_row} from {from} order by {order}"
-    );
-    let (controls_of_all, of_all) = if everything {
-        (format!(", {}", controls(&day, None)), compared)
+    let (control_of_all, of_all) = if everything {
+        (controls(&day, None), compared)
     } else {
         let unknown = ", null::text as control_balance, null::text as reconciliation_difference";
-        (", controls as (select 1)".to_owned(), unknown)
+        ("select 1".to_owned(), unknown)
     };
-    let totals = format!(
+    let shared = format!(
         "{aged},
+        groups as (select {key}, {figures} from aged group by {key}){controls_of_rows},
         summed as (select count(distinct customer_id) as customers,
-            count(distinct id) filter (where kind = 'invoice') as invoices, {figures} from aged)
-            {controls_of_all}
-        select customers, invoices, {shown}{of_all} from summed cross join controls"
+            count(distinct id) filter (where kind = 'invoice') as invoices, {figures} from aged),
+        control_of_all as ({control_of_all})"
     );
-    Ok(Plan::new("ar-aging", question.binds, rows, totals))
+    let rows = format!("select {named}, {shown}{of_row} from {from} order by {order}");
+    let totals = format!(
+        "select customers, invoices, {shown}{of_all} from summed cross join control_of_all"
+    );
+    Ok(Plan { shared, ..Plan::new("ar-aging", question.binds, rows, totals) })
 }
 
-/// A part of a statement, `controls (of_id, control)`: what the books say for a day, by customer or
+/// A statement that selects `of_id, control`: what the books say for a day, by customer or
 /// for the whole company. What they say in the company's currency is for all that they do not say in
 /// its own. What they say in another is worth what our documents in it are, and what it is more or
 /// less the rate of the day: where both have the same there is no difference, whatever the rates of
@@ -263,21 +262,19 @@ fn controls(day: &str, by: Option<&str>) -> String {
     let (id, grouped) = by.map_or(("", ""), |_| ("customer_id as of_id,", "group by customer_id"));
     let rate = rate_on("c.currency", day);
     format!(
-        "controls as (
-            select {id} case when count(*) = count(said) then sum(said) end as control
-            from (
-                select c.customer_id, case
-                    when c.currency = (select currency from company) then c.amount
-                    when coalesce(held.own, 0) = c.amount then coalesce(held.exact, 0)
-                    else coalesce(held.exact, 0) + (c.amount - coalesce(held.own, 0)) * {rate}
-                    end as said
-                from control_balances c left join (
-                    select {key} currency, sum(open_amount) as own, sum(amount) as exact
-                    from aged where kind <> 'post_dated' group by {key} currency
-                ) as held on {same}held.currency = c.currency
-                where c.as_of = {day} and c.customer_id {which}
-            ) as said {grouped}
-        )"
+        "select {id} case when count(*) = count(said) then sum(said) end as control
+        from (
+            select c.customer_id, case
+                when c.currency = (select currency from company) then c.amount
+                when coalesce(held.own, 0) = c.amount then coalesce(held.exact, 0)
+                else coalesce(held.exact, 0) + (c.amount - coalesce(held.own, 0)) * {rate}
+                end as said
+            from control_balances c left join (
+                select {key} currency, sum(open_amount) as own, sum(amount) as exact
+                from aged where kind <> 'post_dated' group by {key} currency
+            ) as held on {same}held.currency = c.currency
+            where c.as_of = {day} and c.customer_id {which}
+        ) as said {grouped}"
     )
 }
 

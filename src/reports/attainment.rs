@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use crate::ReadReports;
 use crate::answer::{Asked, Desk, Plan, Question};
-use crate::filter;
 use crate::measure::{self, Dimension, Level, Metric, OwnerType, PeriodType};
 use crate::targets::{BY_PERIOD, by_owner_and_year, one_by_one, wanted};
 
@@ -96,6 +95,7 @@ pub struct AttainmentRow {
     /// 人数: how many owners
     #[schema(required = false, nullable = false)]
     pub people: Option<i64>,
+    /// That count; of 开票额 and 回款额 invoices
     #[schema(required = false, nullable = false)]
     pub orders: Option<i64>,
     /// 目标, in the company's currency
@@ -148,6 +148,8 @@ crate::report! {
 /// 达成率 of the approved and closed targets that begin in the period and that you may see: those of
 /// people in your reach, of teams that you lead, and the company's, of which everybody sees their
 /// part. A team's actual is that of its whole subtree as it was when the orders were recognised.
+/// 开票额 and 回款额 count invoices and the money for them for the salesperson of the invoice, the latter
+/// as the report `collections` does.
 #[utoipa::path(
     tag = "reports",
     params(Asked<AttainmentQuery, NoFilter>),
@@ -191,25 +193,11 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
     let shape = shape(&question.own)?;
     let owner_type = question.own.owner_type.unwrap_or_default();
     let metric = question.own.metric.unwrap_or_default();
-    let sum = metric.sum().ok_or_else(Metric::not_available)?;
     let wanted = wanted(&mut question, owner_type, matches!(shape, Shape::Targets));
     let (caller, until) = (question.caller, question.until);
-    let visible = filter::visible(caller, &mut question.binds);
-    let entries = measure::entries(owner_type, metric, &visible, until, &mut question.binds);
-    let snapshot =
-        if owner_type.is_seen_whole(caller) { "target.closed_actual" } else { "null::numeric" };
+    let measured = measure::measured(owner_type, metric, Some(caller), until, &mut question.binds)?;
+    let measured = format!("{wanted}, {measured}");
     let as_of = question.binds.date(question.as_of);
-    let measured = format!(
-        "{wanted},
-        measured as materialized (
-            select target.*, sums.orders, coalesce({snapshot}, sums.actual, 0) as actual
-            from wanted as target cross join lateral (
-                select count(distinct order_id) filter (where stands) as orders,
-                    {sum} as actual
-                from {entries}
-            ) as sums
-        )"
-    );
     let rows = match shape {
         Shape::Targets => one_by_one(owner_type, &as_of),
         Shape::OwnerYear => by_owner_and_year(owner_type),

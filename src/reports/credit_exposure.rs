@@ -96,13 +96,18 @@ pub async fn report_credit_exposure(
     desk.answer(&caller, &asked, plan).await
 }
 
-fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
-    if question.as_of != question.today {
-        // Limits, holds and what is open for the credit are kept as they are, not as they were.
-        let detail = "credit is told as it is today only";
-        let fault = Fault::new("/as_of", "not_available", detail);
-        return Err(Error::bad_request("not_available", detail).faults(vec![fault]));
+/// Limits, holds and what is open for the credit are kept as they are, not as they were.
+pub(crate) fn only_today<Q>(question: &Question<'_, Q>) -> Result<()> {
+    if question.as_of == question.today {
+        return Ok(());
     }
+    let detail = "credit is told as it is today only";
+    let fault = Fault::new("/as_of", "not_available", detail);
+    Err(Error::bad_request("not_available", detail).faults(vec![fault]))
+}
+
+fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
+    only_today(&question)?;
     let visible = visible_accounts(question.caller, &mut question.binds);
     let day = question.binds.date(question.as_of);
     let now = question.binds.instant(question.now);

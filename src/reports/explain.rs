@@ -1,4 +1,4 @@
-//! Which orders make the actual of a target, 达成明细 (S05).
+//! Which orders, or invoices and payments, make the actual of a target, 达成明细 (S05).
 
 use actix_web::{HttpResponse, get};
 use auth::{Caller, Can};
@@ -9,9 +9,10 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::ReadReports;
+use crate::account_entries::{self, COUNTS};
 use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter;
-use crate::measure::{self, CONVERTED, Kind, Metric, OwnerType};
+use crate::measure::{self, CONVERTED, Kind, Metric, OwnerType, Source};
 use crate::sql::Binds;
 
 /// Which target.
@@ -21,7 +22,8 @@ pub struct ExplainQuery {
     target_id: Uuid,
 }
 
-/// One order with what it adds to the actual. In a CSV there is a row for each of its lines.
+/// One order with what it adds to the actual, of 开票额 and 回款额 one invoice. In a CSV there is a row for
+/// each of its lines.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "order_id": "01910000-0000-7000-8000-000000000004", "order_external_id": "43659",
@@ -35,34 +37,60 @@ pub struct ExplainQuery {
     }],
 }))]
 pub struct ExplainRow {
-    pub order_id: Uuid,
+    #[schema(required = false, nullable = false)]
+    pub order_id: Option<Uuid>,
+    #[schema(required = false)]
     pub order_external_id: Option<String>,
-    pub order_number: String,
-    pub order_date: Date,
+    #[schema(required = false, nullable = false)]
+    pub order_number: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub order_date: Option<Date>,
+    /// Of 开票额 and 回款额, in place of an order
+    #[schema(required = false, nullable = false)]
+    pub invoice_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub invoice_external_id: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub invoice_number: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub invoice_date: Option<Date>,
     pub customer_id: Uuid,
     pub customer_external_id: Option<String>,
     pub customer_name: String,
-    pub quantity: Number,
+    #[schema(required = false, nullable = false)]
+    pub quantity: Option<Number>,
     /// The credited amount, as exact as it is kept: these sum to an actual of amounts exactly
     pub amount: Number,
-    /// What the order adds to the actual by the metric of the target
+    /// What it adds to the actual by the metric of the target
     pub actual: Number,
     #[schema(required = false, nullable = false)]
     pub lines: Option<Vec<ExplainLine>>,
 }
 
-/// One entry of the ledger.
+/// One entry of the ledger, or what happened to an invoice on one day.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ExplainLine {
-    pub line_number: i32,
-    /// `booked`, or `reversed` by a cancellation or a correction
+    #[schema(required = false, nullable = false)]
+    pub line_number: Option<i32>,
+    /// `booked`, or `reversed` by a cancellation or a correction, of money when it was taken back
     #[schema(example = "booked")]
     pub kind: String,
     pub booked_on: Date,
+    #[schema(required = false)]
     pub product_id: Option<Uuid>,
+    #[schema(required = false)]
     pub product_external_id: Option<String>,
+    #[schema(required = false)]
     pub product_name: Option<String>,
-    pub quantity: Number,
+    #[schema(required = false, nullable = false)]
+    pub quantity: Option<Number>,
+    /// Of 回款额: the money
+    #[schema(required = false)]
+    pub payment_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub payment_external_id: Option<String>,
+    #[schema(required = false)]
+    pub payment_number: Option<String>,
     pub amount: Number,
 }
 
@@ -75,6 +103,7 @@ pub struct ExplainTotals {
     pub period_start: Date,
     /// Exclusive
     pub period_end: Date,
+    /// That count; of 开票额 and 回款额 invoices
     pub orders: i64,
     pub amount: Number,
     /// As attainment shows it
@@ -90,12 +119,13 @@ crate::report! {
 
 /// The orders that make the actual of a target
 ///
-/// 达成明细: every order that counts, with its lines. What they add sums exactly to the actual.
+/// 达成明细: every order that counts, with its lines; of 开票额 and 回款额 every invoice, with what was
+/// invoiced or paid on which day. What they add sums exactly to the actual.
 #[utoipa::path(
     tag = "reports",
     params(Asked<ExplainQuery, NoFilter, NoFilter>),
     responses(
-        (status = 200, description = "A row for each order", content(
+        (status = 200, description = "A row for each order or invoice", content(
             (ExplainReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -123,15 +153,20 @@ async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Kind> {
     binds.query(&target).get_result(conn).await.map_err(Error::from)
 }
 
-fn plan(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Result<Plan> {
-    let sum = target.metric.sum().ok_or_else(Metric::not_available)?;
+fn plan(question: Question<'_, ExplainQuery>, target: &Kind) -> Result<Plan> {
+    Ok(match target.metric.source()? {
+        Source::Sales(sum) => orders(question, target, sum),
+        Source::Accounts => invoices(question, target),
+    })
+}
+
+fn orders(mut question: Question<'_, ExplainQuery>, target: &Kind, sum: &str) -> Plan {
     let (caller, until) = (question.caller, question.until);
     let (owner_type, metric) = (target.owner_type, target.metric);
     let visible = filter::visible(caller, &mut question.binds);
     let entries = measure::entries(owner_type, metric, &visible, until, &mut question.binds);
     let id = question.binds.id(question.own.target_id);
-    let closed =
-        if owner_type.is_seen_whole(caller) { "target.closed_actual" } else { "null::numeric" };
+    let closed = owner_type.closed(Some(caller));
     let counted = format!(
         "with target as (select {CONVERTED} from targets where id = {id}),
         counted as (
@@ -173,21 +208,90 @@ fn plan(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Result<Plan>
             exact(&format!("coalesce({sum}, 0)")),
         )
     };
-    let totals = format!(
+    let summed = format!(
         "{counted},
         summed as (
             select count(distinct order_id) filter (where stands) as orders,
                 coalesce(sum(amount), 0) as amount, coalesce({sum}, 0) as explained
             from counted as entry
+        )"
+    );
+    Plan::new("attainment-explain", question.binds, rows, totals(&summed, closed))
+}
+
+fn invoices(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
+    let (caller, owner_type) = (question.caller, target.owner_type);
+    let until = question.until.map(|day| question.binds.date(day));
+    let within = |day: &str| {
+        let until = until.as_ref().map(|until| format!(" and {day} <= {until}"));
+        format!(
+            " and {day} >= (select period_start from target)
+                and {day} < (select period_end from target){}",
+            until.unwrap_or_default()
         )
+    };
+    let binds = &mut question.binds;
+    let ledger = account_entries::ledger(target.metric, owner_type, Some(caller), within, binds);
+    let id = question.binds.id(question.own.target_id);
+    let owns = owner_type.owns();
+    let shared = format!(
+        "with target as (select {CONVERTED} from targets where id = {id}),
+        counted as (
+            select entry.* from target join ({ledger}) as entry on {owns} and {COUNTS}
+        )"
+    );
+    let invoice = "invoices.id as invoice_id, invoices.external_id as invoice_external_id,
+            invoices.number as invoice_number, invoices.invoice_date, customers.id as customer_id,
+            customers.external_id as customer_external_id, customers.name as customer_name";
+    let line = format!(
+        "entry.kind, booked_on, payment_id, payments.external_id as payment_external_id,
+            payments.number as payment_number, {} as amount",
+        exact("entry.amount")
+    );
+    let from = "from counted as entry join invoices on invoices.id = invoice_id
+        join customers on customers.id = invoices.customer_id";
+    let paid = "left join payments on payments.id = payment_id";
+    let order = "invoices.invoice_date, invoices.number, invoices.id";
+    let of_line = "booked_on, entry.kind, payments.number, payment_id, entry.amount";
+    let rows = if question.is_for_table() {
+        format!("{shared} select {invoice}, {line} {from} {paid} order by {order}, {of_line}")
+    } else {
+        format!(
+            "{shared},
+            lines as (
+                select invoice_id, json_agg((select it from (select {line}) as it)
+                    order by {of_line}) as lines
+                from counted as entry {paid} group by invoice_id
+            )
+            select {invoice}, {amount} as amount, {amount} as actual,
+                (select lines from lines where invoice_id = invoices.id) as lines
+            {from} group by invoices.id, customers.id order by {order}",
+            amount = exact("sum(entry.amount)")
+        )
+    };
+    let summed = format!(
+        "{shared},
+        summed as (
+            select count(distinct invoice_id) filter (where kind = 'booked') as orders,
+                coalesce(sum(amount), 0) as amount, coalesce(sum(amount), 0) as explained
+            from counted
+        )"
+    );
+    let closed = owner_type.closed(Some(caller));
+    Plan::new("attainment-explain", question.binds, rows, totals(&summed, closed))
+}
+
+/// The totals of a target and what was `summed`.
+fn totals(summed: &str, closed: &str) -> String {
+    format!(
+        "{summed}
         select target.id as target_id, metric, period_start, period_end, orders,
             {} as amount, {} as actual, {} as unexplained
         from target cross join summed",
         exact("amount"),
         exact(&format!("coalesce({closed}, explained)")),
         exact(&format!("coalesce({closed}, explained) - explained")),
-    );
-    Ok(Plan::new("attainment-explain", question.binds, rows, totals))
+    )
 }
 
 /// Four decimals, and more where there are more: what is added up must not be rounded before.

@@ -4,6 +4,7 @@
 //! equal the rows that the same reader can list. Reports read any table and write none.
 
 pub mod abc;
+pub mod account_entries;
 pub mod activity_funnel;
 pub mod answer;
 pub mod ar_aging;
@@ -13,12 +14,14 @@ pub mod complained;
 pub mod complaints_by;
 pub mod coverage;
 pub mod credit_exposure;
+pub mod credit_scores;
 mod csv;
 pub mod dso;
 pub mod explain;
 pub mod filter;
 pub mod forecast;
 mod form;
+pub mod fulfilment;
 pub mod group;
 mod grouping;
 pub mod measure;
@@ -43,6 +46,7 @@ pub mod top;
 pub mod unfiled;
 pub mod visit_intervals;
 pub mod visits_by_month;
+pub mod without_terms;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -92,6 +96,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(payment_behaviour::report_payment_behaviour)
         .service(dso::report_dso)
         .service(credit_exposure::report_credit_exposure)
+        .service(credit_scores::report_credit_scores)
+        .service(without_terms::report_without_terms)
         .service(order_book::report_order_book)
+        .service(fulfilment::report_fulfilment)
         .service(promises::report_promises);
 }

@@ -1,4 +1,5 @@
 //! What counts towards a target: the one place where attainment and its explanation get it from.
+//! Sales are those of the ledger; what is invoiced and collected see [`account_entries`].
 
 use auth::Caller;
 use diesel::sql_types::{Numeric, Text};
@@ -6,7 +7,8 @@ use diesel_async::RunQueryDsl;
 use platform::{Conn, Date, Error, Money, Result, text_enum};
 use uuid::Uuid;
 
-use crate::filter::{LEDGER, STANDS};
+use crate::account_entries;
+use crate::filter::{self, LEDGER, STANDS};
 use crate::sql::Binds;
 
 text_enum! {
@@ -89,21 +91,30 @@ text_enum! {
     }
 }
 
+/// Where the figures of a metric are.
+#[derive(Debug, Clone, Copy)]
+pub enum Source {
+    /// The sum over entries of the sales ledger that makes the actual
+    Sales(&'static str),
+    /// Invoices and the money for them
+    Accounts,
+}
+
 impl Metric {
-    /// The sum over entries of the ledger that makes the actual.
-    pub fn sum(self) -> Option<&'static str> {
-        Some(match self {
+    /// Refused for metrics whose figures are not in the service yet.
+    pub fn source(self) -> Result<Source> {
+        Ok(Source::Sales(match self {
             Self::OrderedAmount => "sum(entry.amount)",
             Self::Quantity => "sum(entry.quantity)",
             // An entry whose cost was not known has no margin that could be told.
             Self::GrossMargin => "sum(entry.amount - entry.cost)",
             Self::NewCustomers => "count(distinct entry.customer_id)::numeric",
-            _ => return None,
-        })
+            Self::InvoicedAmount | Self::CollectedAmount => return Ok(Source::Accounts),
+            _ => return Err(Self::not_available()),
+        }))
     }
 
-    /// For metrics whose figures are not in the service yet.
-    pub fn not_available() -> Error {
+    fn not_available() -> Error {
         let fault = platform::Fault::new("/metric", "metric_not_available", "not available yet");
         let status = actix_web::http::StatusCode::UNPROCESSABLE_ENTITY;
         Error::new(status, "metric_not_available").faults(vec![fault])
@@ -112,7 +123,7 @@ impl Metric {
 
 impl OwnerType {
     /// Which entries count for the owner of `target`.
-    fn owns(self) -> &'static str {
+    pub fn owns(self) -> &'static str {
         match self {
             Self::Company => "true",
             Self::Team => "entry.team_path @> array[target.owner_id]",
@@ -160,10 +171,16 @@ impl OwnerType {
         }
     }
 
-    /// Does a caller who sees a target see everything that counts for it? The company's is for
-    /// everybody, with what each may see of its sales.
-    pub fn is_seen_whole(self, caller: &Caller) -> bool {
-        matches!(self, Self::User | Self::Team) || caller.reaches_orders().is_everything()
+    /// What a closed target was closed with, for a caller who sees everything that counts for it, as
+    /// whoever sees the target of a person or a team does. The company's is for everybody, with what
+    /// each may see of its sales.
+    pub fn closed(self, caller: Option<&Caller>) -> &'static str {
+        let whole = caller.is_none_or(|it| it.reaches_orders().is_everything());
+        match self {
+            Self::User | Self::Team => "target.closed_actual",
+            _ if whole => "target.closed_actual",
+            _ => "null::numeric",
+        }
     }
 }
 
@@ -179,6 +196,42 @@ pub const CONVERTED: &str = "targets.*,
             order by valid_on desc limit 1
         )
     end as target";
+
+/// `measured`: each of the `wanted` targets with what was reached of it, as far as the caller may
+/// see that; without a caller all of it. What a target was closed with stays.
+pub fn measured(
+    owner_type: OwnerType,
+    metric: Metric,
+    caller: Option<&Caller>,
+    until: Option<Date>,
+    binds: &mut Binds,
+) -> Result<String> {
+    let closed = owner_type.closed(caller);
+    let of_target = match metric.source()? {
+        Source::Sales(sum) => {
+            let visible = caller.map_or_else(String::new, |it| filter::visible(it, binds));
+            let entries = entries(owner_type, metric, &visible, until, binds);
+            format!(
+                "cross join lateral (
+                    select count(distinct order_id) filter (where stands) as orders,
+                        {sum} as actual
+                    from {entries}
+                ) as sums"
+            )
+        }
+        Source::Accounts => {
+            let sums = account_entries::sums(metric, owner_type, caller, until, binds);
+            format!("left join ({sums}) as sums on sums.place = target.place")
+        }
+    };
+    Ok(format!(
+        "measured as materialized (
+            select target.*, coalesce(sums.orders, 0) as orders,
+                coalesce({closed}, sums.actual, 0) as actual
+            from wanted as target {of_target}
+        )"
+    ))
+}
 
 /// The entries that count for `target`: a table `entry` and its conditions, with
 /// those of who may see it. A closed target keeps
@@ -223,12 +276,12 @@ pub async fn actual(conn: &mut Conn, target: Uuid) -> Result<Option<Money>> {
     let id = binds.id(target);
     let kind = format!("select owner_type, metric from targets where id = {id}");
     let Kind { owner_type, metric } = binds.query(&kind).get_result(conn).await?;
-    let Some(sum) = metric.sum() else { return Ok(None) };
-    let entries = entries(owner_type, metric, "", None, &mut binds);
+    let Ok(measured) = measured(owner_type, metric, None, None, &mut binds) else {
+        return Ok(None);
+    };
     let actual = format!(
-        "select coalesce(sums.actual, 0) as actual
-        from targets as target cross join lateral (select {sum} as actual from {entries}) as sums
-        where target.id = {id}"
+        "with wanted as (select *, 1 as place from targets where id = {id}), {measured}
+        select actual from measured"
     );
     let Sum { actual } = binds.query(&actual).get_result(conn).await?;
     Ok(Some(actual))

@@ -96,19 +96,18 @@ pub async fn report_open_items(
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let open = open_on(&mut question);
     let day = question.binds.date(question.as_of);
+    let shared = format!("with {open}");
     let rows = format!(
-        "with {open}
-        select open.kind, open.id, number, customer_id, external_id as customer_external_id,
+        "select open.kind, open.id, number, customer_id, external_id as customer_external_id,
             name as customer_name, person_id as salesperson_id, document_date, due_on,
             {day} - due_on as days_late, currency, round(total_amount, 4)::text as total_amount,
             round(open_amount, 4)::text as open_amount, round(amount, 4)::text as amount, disputed
         from open join customers on customers.id = customer_id
         order by external_id collate \"C\", customer_id, due_on nulls last, document_date, open.id"
     );
-    let totals = format!(
-        "with {open} select count(*) as items,
+    let totals = "select count(*) as items,
             round(coalesce(sum(amount) filter (where kind <> 'post_dated'), 0), 4)::text as amount
         from open"
-    );
-    Plan::new("open-items", question.binds, rows, totals)
+        .to_owned();
+    Plan { shared, ..Plan::new("open-items", question.binds, rows, totals) }
 }

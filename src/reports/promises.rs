@@ -1,20 +1,30 @@
-//! What customers promised to pay and whether they did, 承诺兑现 (S59).
+//! What customers promised to pay and whether they did, 承诺兑现 (S59), by customer, salesperson or region.
 
 use ::receivables::promise;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get};
 use auth::Can;
-use platform::{Error, NoFilter, Number, Problems, Query, Result};
-use serde::Serialize;
-use utoipa::ToSchema;
+use platform::{Error, Number, Problems, Query, Result};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::ReadCollectionReports;
 use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter::dated;
-use crate::receivables::{AccountFilter, rate_on};
+use crate::receivables::{AccountFilter, OwedBy, rate_on};
 
-/// One customer's promises.
+/// How to group what was promised.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PromisesQuery {
+    /// `customer` unless told; `salesperson` is who looks after the customer
+    #[param(inline)]
+    group_by: Option<OwedBy>,
+}
+
+/// What one customer, or the customers of one salesperson or region, promised: it has exactly the
+/// key of `group_by`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "customer_id": "01910000-0000-7000-8000-000000000002", "customer_external_id": "29818",
@@ -22,9 +32,20 @@ use crate::receivables::{AccountFilter, rate_on};
     "amount": "9000.0000", "received": "6000.0000", "kept_percent": "66.67",
 }))]
 pub struct PromisesRow {
-    pub customer_id: Uuid,
+    #[schema(required = false, nullable = false)]
+    pub customer_id: Option<Uuid>,
+    #[schema(required = false)]
     pub customer_external_id: Option<String>,
-    pub customer_name: String,
+    #[schema(required = false, nullable = false)]
+    pub customer_name: Option<String>,
+    #[schema(required = false)]
+    pub salesperson_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub salesperson_external_id: Option<String>,
+    #[schema(required = false)]
+    pub salesperson_name: Option<String>,
+    #[schema(required = false)]
+    pub region: Option<String>,
     /// All but the withdrawn ones
     pub promises: i64,
     pub open: i64,
@@ -64,9 +85,9 @@ crate::report! {
 /// by their customers; 422 `no_exchange_rate` where one cannot be converted.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<NoFilter, AccountFilter>),
+    params(Asked<PromisesQuery, AccountFilter>),
     responses(
-        (status = 200, description = "A row for each customer", content(
+        (status = 200, description = "A row for each group", content(
             (PromisesReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -75,7 +96,7 @@ crate::report! {
 #[get("/reports/promises")]
 pub async fn report_promises(
     caller: Can<ReadCollectionReports>,
-    asked: Query<Asked<NoFilter, AccountFilter>>,
+    asked: Query<Asked<PromisesQuery, AccountFilter>>,
     desk: Desk,
 ) -> Result<HttpResponse> {
     desk.answer(&caller, &asked, |question| Ok(plan(question))).await
@@ -90,7 +111,7 @@ const FIGURES: &str = "count(*) as promises, count(*) filter (where status = 'op
                 / nullif(count(*) filter (where status in ('kept', 'broken')), 0), 2)::text
                 as kept_percent";
 
-fn plan(mut question: Question<'_, NoFilter>) -> Plan {
+fn plan(mut question: Question<'_, PromisesQuery>) -> Plan {
     let visible = promise::visible_to(question.caller).sql(|ids| question.binds.ids(ids));
     let visible = visible.map_or_else(String::new, |rule| format!(" and {rule}"));
     let day = question.binds.date(question.as_of);
@@ -108,13 +129,12 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             ) as it where true{narrowed}
         )"
     );
+    let (key, named, from, order) = question.own.group_by.unwrap_or(OwedBy::Customer).parts();
     let rows = format!(
         "{counted},
-        groups as (select customer_id, {FIGURES} from counted group by customer_id)
-        select customer_id, external_id as customer_external_id, name as customer_name, promises,
-            open, kept, broken, amount, received, kept_percent
-        from groups join customers on customers.id = customer_id
-        order by external_id collate \"C\", customer_id"
+        groups as (select {key}, {FIGURES} from counted group by {key})
+        select {named}, promises, open, kept, broken, amount, received, kept_percent
+        from {from} order by {order}"
     );
     let totals = format!(
         "{counted} select count(distinct customer_id) as customers, {FIGURES} from counted"

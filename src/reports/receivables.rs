@@ -101,7 +101,8 @@ const RECEIVED: &str = "id, number, customer_id, received_on, currency, exchange
 /// A part of a statement, `open (kind, id, number, customer_id, person_id, region, document_date,
 /// due_on, currency, total_amount, open_amount, amount, disputed)`: what was open at the end of a
 /// day, in its own and in the company's currency; what lowers the debt is negative. Of today it is
-/// what is kept with the documents; of a day that is told, what their allocations made by then.
+/// what is kept with the documents; of a day that is told, what their allocations made by then. Of
+/// customers only those that owe are read, by their ids, however many others there are.
 pub(crate) fn open_on<Q>(question: &mut Question<'_, Q>) -> String {
     let (caller, narrowed) = (question.caller, question.narrowed.clone());
     let (told, binds) = (question.until.is_some(), &mut question.binds);
@@ -137,6 +138,18 @@ pub(crate) fn open_on<Q>(question: &mut Question<'_, Q>) -> String {
             where posted_on is not null and closed_on > {day} and invoice_date <= {day}
                 and (cancelled_on is null or cancelled_on > {day}){invoices}
         ),
+        received as materialized (
+            select {RECEIVED} from payments where closed_on is null
+                and (received_on <= {day} or recorded_on <= {day}){payments}
+            union all
+            select {RECEIVED} from payments where closed_on > {day}
+                and (received_on <= {day} or recorded_on <= {day})
+                and (reversed_on is null or reversed_on > {day}){payments}
+        ),
+        owing as materialized (
+            select id as of_id, owner_id, region from customers where id = any(array(
+                select customer_id from standing union select customer_id from received))
+        ),
         documents as (
             select 'invoice' as kind, id, number, customer_id, salesperson_id as person_id,
                 invoice_date as document_date, part.due_date as due_on, currency, exchange_rate,
@@ -163,24 +176,16 @@ pub(crate) fn open_on<Q>(question: &mut Question<'_, Q>) -> String {
             where kind = 'credit_note' and used.amount < total_amount
             union all
             select case when received_on <= {day} then 'receipt' else 'post_dated' end, payments.id,
-                number, customer_id, customers.owner_id, received_on, null, currency, exchange_rate,
+                number, customer_id, owing.owner_id, received_on, null, currency, exchange_rate,
                 payments.amount, used.amount - payments.amount, false
-            from (
-                select {RECEIVED} from payments where closed_on is null
-                    and (received_on <= {day} or recorded_on <= {day}){payments}
-                union all
-                select {RECEIVED} from payments where closed_on > {day}
-                    and (received_on <= {day} or recorded_on <= {day})
-                    and (reversed_on is null or reversed_on > {day}){payments}
-            ) as payments
-            join customers on customers.id = customer_id cross join lateral {of_payment}
+            from received as payments join owing on owing.of_id = customer_id
+            cross join lateral {of_payment}
             where used.amount < payments.amount
         ),
         open as (
             select * from (
-                select documents.*, customers.region,
-                    round(open_amount * exchange_rate, 6) as amount
-                from documents join customers on customers.id = customer_id
+                select documents.*, region, round(open_amount * exchange_rate, 6) as amount
+                from documents join owing on of_id = customer_id
             ) as it where true{narrowed}
         )"
     )

@@ -7,7 +7,7 @@ use crate::attainment::AttainmentQuery;
 use crate::measure::{CONVERTED, OwnerType};
 
 /// `with … wanted as (…)`: the targets of the report. A team without one of its own has the sum of
-/// what the people in and below it have.
+/// what the people in and below it have. Each has a `place` to be known by.
 pub fn wanted(
     question: &mut Question<'_, AttainmentQuery>,
     owner_type: OwnerType,
@@ -45,7 +45,10 @@ pub fn wanted(
         )"
     );
     if owner_type != OwnerType::Team {
-        return format!("with {own_targets}, wanted as materialized (select * from own)");
+        return format!(
+            "with {own_targets},
+            wanted as materialized (select *, row_number() over () as place from own)"
+        );
     }
     // Where somebody was when the period began, else where they first were.
     format!(
@@ -74,7 +77,7 @@ pub fn wanted(
             from members where {visible}
             group by 1, 2, 3, 4, 5, 6
         ),
-        wanted as materialized (
+        every as (
             select * from own
             union all
             select null, owner_id, null, dimension, dimension_value, period_type,
@@ -88,7 +91,8 @@ pub fn wanted(
                     and targets.dimension is not distinct from of_members.dimension
                     and targets.dimension_value is not distinct from of_members.dimension_value
             )
-        )"
+        ),
+        wanted as materialized (select *, row_number() over () as place from every)"
     )
 }
 

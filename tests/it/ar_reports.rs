@@ -290,11 +290,26 @@ async fn exposure_order_book_and_promises() {
         let new = json!({ "customer_id": customer, "due_on": day, "amount": amount });
         shop.seller.post("/api/v1/promises", new).await.expect(201);
     }
-    let seller = shop.seller.id;
+    let theirs =
+        shop.stranger.get("/api/v1/customers?q=Baoli").await.expect(200)["items"][0]["id"].clone();
+    let new = json!({ "customer_id": theirs, "due_on": "2026-06-20", "amount": "30" });
+    shop.stranger.post("/api/v1/promises", new).await.expect(201);
+    let (seller, stranger) = (shop.seller.id, shop.stranger.id);
     go_to(&service, "2026-06-16").await;
     crate::receivables::collect(&service).await;
     let told = report(&service.signed_in(seller), "promises?period=2026-06").await;
     let columns =
         ["customer_external_id", "promises", "open", "kept", "broken", "amount", "kept_percent"];
     assert_eq!(table(&told, &columns), ["A 2 1 0 1 120.0000 0.00"]);
+
+    let reporter = service.signed_in(shop.reporter.id);
+    let told = report(&reporter, "promises?period=2026-06&group_by=salesperson").await;
+    let mut told = table(&told, &[&["salesperson_id"], &columns[1..]].concat());
+    let mut wanted =
+        vec![format!("{seller} 2 1 0 1 120.0000 0.00"), format!("{stranger} 1 1 0 0 30.0000 null")];
+    told.sort();
+    wanted.sort();
+    assert_eq!(told, wanted);
+    let told = report(&reporter, "promises?period=2026-06&group_by=region").await;
+    assert_eq!(table(&told, &["region", "promises"]), ["上海 2", "江苏 1"]);
 }

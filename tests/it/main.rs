@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod access;
+mod account_targets;
 mod adventureworks;
 mod ar_days;
 mod ar_reports;
@@ -30,6 +31,7 @@ mod contacts;
 mod credit;
 mod credit_notes;
 mod credit_race;
+mod credit_scores;
 mod credit_tables;
 mod credit_terms;
 mod customers;
@@ -49,6 +51,7 @@ mod field_tables;
 mod follow_ups;
 mod followed;
 mod follower;
+mod fulfilment;
 mod fuzz;
 mod gate;
 mod growth;
@@ -64,6 +67,7 @@ mod invoices;
 mod keepers;
 mod keys;
 mod kill;
+mod letters;
 mod load;
 mod logins;
 mod machine_tables;

@@ -1,5 +1,6 @@
 //! The queries on invoices. Each that answers a caller starts at `visible_to`.
 
+use actix_web::http::StatusCode;
 use auth::{Caller, reference};
 use diesel::dsl::sql;
 use diesel::pg::Pg;
@@ -13,7 +14,11 @@ use uuid::Uuid;
 
 use super::rules::{Around, Corrected};
 use super::{Invoice, InvoiceFilter, InvoiceKind, InvoicePage, InvoiceSort, Moved};
+use crate::collection_task::CollectionTask;
 use crate::reach::ByAccount;
+
+/// Most invoices of a letter.
+const MOST_DUE: i64 = 500;
 
 /// The salesperson or the customer's owner in reach; all of them for finance.
 pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
@@ -165,6 +170,29 @@ pub(crate) async fn open_of(conn: &mut Conn, customer: Uuid, currency: &str) -> 
         .filter(invoices::posted_on.is_not_null().and(invoices::closed_on.is_null()))
         .filter(invoices::currency.eq(currency).and(invoices::open_amount.gt(Money::ZERO)));
     Ok(open.select(invoices::id).load(conn).await?)
+}
+
+/// The invoices of a customer in a currency that are due and not disputed, and the one of the task.
+pub(crate) async fn due_of(
+    conn: &mut Conn,
+    caller: &Caller,
+    task: &CollectionTask,
+    today: Date,
+) -> Result<Vec<Invoice>> {
+    let due = invoices::next_due_on.le(today).assume_not_null();
+    let rows = Invoice::query()
+        .filter(visible_to(caller))
+        .filter(invoices::customer_id.eq(task.customer_id))
+        .filter(invoices::currency.eq(&task.currency))
+        .filter(invoices::next_due_on.is_not_null().and(invoices::disputed.eq(false)))
+        .filter(due.or(invoices::id.eq(task.invoice_id)))
+        .limit(MOST_DUE + 1);
+    let rows: Vec<Invoice> = rows.load(conn).await?;
+    if i64::try_from(rows.len()).is_ok_and(|rows| rows <= MOST_DUE) {
+        return Ok(rows);
+    }
+    let detail = "more than 500 invoices: send the customer's statement";
+    Err(Error::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_rows").detail(detail))
 }
 
 /// All documents of a customer, in the order of their ids.

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub(crate) use db::open_of;
+pub(crate) use db::{due_of, open_of};
 pub use db::{find_invoices, load, visible_to};
 pub use settle::{Difference, differences};
 pub(crate) use settle::{Moved, OPEN_DOCUMENTS, dispute, follow, hold, settle};

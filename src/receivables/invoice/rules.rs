@@ -147,6 +147,22 @@ impl Invoice {
         parts
     }
 
+    /// The same in its own currency, each with its day.
+    pub(crate) fn unpaid(&self) -> Vec<(Date, Money)> {
+        if self.instalments.is_empty() {
+            return vec![(self.due_date, self.open_amount)];
+        }
+        let (paid, mut sum, mut parts) = (self.paid(), Decimal::ZERO, vec![]);
+        for part in self.instalments.iter() {
+            sum += part.amount.0;
+            let open = part.amount.0.min(sum - paid);
+            if open > Decimal::ZERO {
+                parts.push((part.due_date, Money(open)));
+            }
+        }
+        parts
+    }
+
     /// From draft to posted, with all of it open.
     pub(super) fn posted(&self, today: Date) -> Result<Self> {
         if self.status != InvoiceStatus::Draft {

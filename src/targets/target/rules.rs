@@ -168,6 +168,10 @@ impl Target {
         if self.value < Money::ZERO {
             fault("/value", "range", "0 or more");
         }
+        let of_account = matches!(self.metric, Metric::InvoicedAmount | Metric::CollectedAmount);
+        if of_account && matches!(self.dimension, Some(Dimension::Product | Dimension::Category)) {
+            fault("/dimension", "contradiction", "invoices tell no products");
+        }
         if self.currency.is_some() && !self.metric.is_amount() {
             fault("/currency", "contradiction", "this metric is no amount");
         }

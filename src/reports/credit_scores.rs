@@ -1,0 +1,145 @@
+//! How far scores tell who will not pay, 违约率 by 信用评分 (S27).
+
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use platform::{NoFilter, Number, Problems, Query, Result};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::ReadAccountReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+use crate::credit_exposure::only_today;
+use crate::filter::visible_accounts;
+use crate::receivables::AccountFilter;
+
+/// The customers whose latest concluded investigation gave them a score of one band.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "band": "60-69", "customers": 20, "limit": "400000.0000", "exposure": "250000.0000",
+    "overdue_amount": "30000.0000", "defaulted": 3, "default_rate_percent": "15.00",
+}))]
+pub struct CreditScoreRow {
+    /// `below_60`, `60-69`, `70-79`, `80-89` or `90_and_above`
+    #[schema(example = "60-69")]
+    pub band: String,
+    pub customers: i64,
+    /// 额度 of those who have one of their own, in the company's currency
+    pub limit: Number,
+    /// What they owe and have ordered, less their receipts
+    pub exposure: Number,
+    /// Of invoices, past its day
+    pub overdue_amount: Number,
+    /// 违约: more than 60 days late, or with a risk case that is open, or with a debt that was written
+    /// off since the investigation was concluded
+    pub defaulted: i64,
+    /// defaulted ÷ customers; null without customers
+    pub default_rate_percent: Option<Number>,
+}
+
+/// All who were investigated.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CreditScoreTotals {
+    pub customers: i64,
+    pub limit: Number,
+    pub exposure: Number,
+    pub overdue_amount: Number,
+    pub defaulted: i64,
+    pub default_rate_percent: Option<Number>,
+    /// Customers whose latest investigation has expired and whose own limit is still open; there
+    /// should be none
+    pub expired_with_open_limit: i64,
+}
+
+crate::report! {
+    /// How many default by the score of their credit
+    CreditScoreReport of CreditScoreRow, CreditScoreTotals
+}
+
+/// How many default by the score of their credit
+///
+/// 违约率 by score band of the latest concluded investigation 信用调查 of each customer, as it is today. Only
+/// customers whose accounts you may see.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked<NoFilter, AccountFilter, NoFilter>),
+    responses(
+        (status = 200, description = "A row for each band", content(
+            (CreditScoreReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/credit-scores")]
+pub async fn report_credit_scores(
+    caller: Can<ReadAccountReports>,
+    asked: Query<Asked<NoFilter, AccountFilter, NoFilter>>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    desk.answer(&caller, &asked, plan).await
+}
+
+/// From which score on, and what it is called.
+const BANDS: &str =
+    "(0, 'below_60'), (60, '60-69'), (70, '70-79'), (80, '80-89'), (90, '90_and_above')";
+
+const FIGURES: &str = "count(customer_id) as customers,
+            round(coalesce(sum(most), 0), 4)::text as limit,
+            round(coalesce(sum(exposure), 0), 4)::text as exposure,
+            round(coalesce(sum(overdue), 0), 4)::text as overdue_amount,
+            count(*) filter (where defaulted) as defaulted,
+            round(100.0 * count(*) filter (where defaulted) / nullif(count(customer_id), 0), 2)::text
+                as default_rate_percent";
+
+fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
+    only_today(&question)?;
+    let visible = visible_accounts(question.caller, &mut question.binds);
+    let day = question.binds.date(question.as_of);
+    let narrowed = question.narrowed;
+    let scored = format!(
+        "with latest as (
+            select distinct on (customer_id) customer_id, score, concluded_on, valid_until, status
+            from credit_investigations where score is not null and concluded_on is not null
+            order by customer_id, concluded_on desc, created_at desc, id desc
+        ),
+        owed as (
+            select customer_id, sum(amount) as exposure,
+                sum(amount) filter (where kind = 'invoice' and due_on < {day}) as overdue,
+                {day} - min(due_on) filter (where kind = 'invoice') as days
+            from open_items group by customer_id
+        ),
+        scored as materialized (
+            select *, case when score >= 90 then 90 when score < 60 then 0
+                else score / 10 * 10 end as band
+            from (
+                select latest.customer_id, region, owner_id as person_id, score::int as score,
+                    credit_limit as most, exposure, overdue,
+                    coalesce(days > 60, false)
+                        or exists (select from risk_cases r
+                            where r.customer_id = latest.customer_id and r.closed_on is null)
+                        or exists (select from write_off_requests w
+                            where w.customer_id = latest.customer_id and w.status = 'approved'
+                                and w.decided_on >= concluded_on) as defaulted,
+                    (latest.status = 'expired' or latest.valid_until < {day}) and credit_limit > 0
+                        and coalesce(customer_credits.valid_until >= {day}, true)
+                        as expired_with_open_limit
+                from latest join customers on customers.id = latest.customer_id
+                left join owed on owed.customer_id = latest.customer_id
+                left join customer_credits on customer_credits.id = latest.customer_id
+                where merged_into_id is null{visible}
+            ) as it where true{narrowed}
+        )"
+    );
+    let rows = format!(
+        "select band, {FIGURES}
+        from (values {BANDS}) as bands (since, band)
+        left join (select band as of_band, customer_id, most, exposure, overdue, defaulted
+            from scored) as it on of_band = since
+        group by since, band order by since"
+    );
+    let totals = format!(
+        "select {FIGURES},
+            count(*) filter (where expired_with_open_limit) as expired_with_open_limit
+        from scored"
+    );
+    Ok(Plan { shared: scored, ..Plan::new("credit-scores", question.binds, rows, totals) })
+}

@@ -1,0 +1,201 @@
+//! How well orders are carried out, 订单履行 (S53): how much was sent and how late, and how long it takes
+//! from the order to the money.
+
+use actix_web::{HttpResponse, get};
+use auth::Can;
+use platform::{Number, Problems, Query, Result};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::ReadAccountReports;
+use crate::answer::{Asked, Desk, Plan, Question};
+use crate::filter::{dated, visible_orders};
+use crate::order_book::BookFilter;
+use crate::receivables::OwedBy;
+
+/// How to group orders within their months.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct FulfilmentQuery {
+    /// Only by month unless told. An order of several people counts for each of them.
+    #[param(inline)]
+    group_by: Option<OwedBy>,
+}
+
+/// One month, of one customer, salesperson or region where that is asked for.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "month": "2026-07", "region": "上海", "orders": 12, "lines": 30, "quantity_ordered": "300",
+    "quantity_shipped": "285", "fill_rate_percent": "95.00", "late_lines": 3,
+    "late_percent": "10.00", "collected": "90000.0000", "order_to_cash_days": "41.50",
+}))]
+pub struct FulfilmentRow {
+    /// Of the order
+    #[schema(example = "2026-07")]
+    pub month: String,
+    #[schema(required = false, nullable = false)]
+    pub customer_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub customer_external_id: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub customer_name: Option<String>,
+    /// Null for orders that are credited to nobody
+    #[schema(required = false)]
+    pub salesperson_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub salesperson_external_id: Option<String>,
+    #[schema(required = false)]
+    pub salesperson_name: Option<String>,
+    #[schema(required = false)]
+    pub region: Option<String>,
+    pub orders: i64,
+    /// Without those of returns
+    pub lines: i64,
+    pub quantity_ordered: Number,
+    /// Of it, not more than was ordered of each line
+    pub quantity_shipped: Number,
+    /// 满足率: shipped ÷ ordered; null when nothing is to be sent
+    pub fill_rate_percent: Option<Number>,
+    /// Not sent in full on the promised day, which is over
+    pub late_lines: i64,
+    /// Of the lines
+    pub late_percent: Option<Number>,
+    /// What was paid on the invoices of the orders, in the company's currency
+    pub collected: Number,
+    /// From the confirmation to the use of the money for an invoice, weighted by its amount; null
+    /// before there is any
+    pub order_to_cash_days: Option<Number>,
+}
+
+/// All orders, each once.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FulfilmentTotals {
+    pub orders: i64,
+    pub lines: i64,
+    pub quantity_ordered: Number,
+    pub quantity_shipped: Number,
+    pub fill_rate_percent: Option<Number>,
+    pub late_lines: i64,
+    pub late_percent: Option<Number>,
+    pub collected: Number,
+    pub order_to_cash_days: Option<Number>,
+}
+
+crate::report! {
+    /// How well orders are carried out
+    FulfilmentReport of FulfilmentRow, FulfilmentTotals
+}
+
+/// How well orders are carried out
+///
+/// 订单履行 of the orders of the period that are confirmed or closed, by month. What was sent is told by
+/// shipments until `as_of`; where an order has none, by the ERP's word for the whole of it. Only
+/// orders that you may see.
+#[utoipa::path(
+    tag = "reports",
+    params(Asked<FulfilmentQuery, BookFilter>),
+    responses(
+        (status = 200, description = "A row for each month and group", content(
+            (FulfilmentReport = "application/json"), (String = "text/csv"),
+        )),
+        Problems,
+    ),
+)]
+#[get("/reports/fulfilment")]
+pub async fn report_fulfilment(
+    caller: Can<ReadAccountReports>,
+    asked: Query<Asked<FulfilmentQuery, BookFilter>>,
+    desk: Desk,
+) -> Result<HttpResponse> {
+    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+}
+
+const FIGURES: &str = "count(*) as orders, coalesce(sum(lines), 0)::bigint as lines,
+            trim_scale(coalesce(sum(ordered), 0))::text as quantity_ordered,
+            trim_scale(coalesce(sum(shipped), 0))::text as quantity_shipped,
+            round(100 * sum(shipped) / nullif(sum(ordered), 0), 2)::text as fill_rate_percent,
+            coalesce(sum(late), 0)::bigint as late_lines,
+            round(100 * sum(late) / nullif(sum(lines), 0), 2)::text as late_percent,
+            round(coalesce(sum(collected), 0), 4)::text as collected,
+            round(sum(weighted) / nullif(sum(collected), 0), 2)::text as order_to_cash_days";
+
+const SHOWN: &str = "orders, lines, quantity_ordered, quantity_shipped, fill_rate_percent,
+            late_lines, late_percent, collected, order_to_cash_days";
+
+fn plan(mut question: Question<'_, FulfilmentQuery>) -> Plan {
+    let visible = visible_orders(question.caller, &mut question.binds);
+    let (range, until) = (question.range, question.until);
+    let ordered = dated("order_date", range, until, &mut question.binds);
+    let day = question.binds.date(question.as_of);
+    let narrowed = question.narrowed;
+    let facts = format!(
+        "with picked as materialized (
+            select * from (
+                select orders.id, to_char(order_date, 'YYYY-MM') as month, customer_id, region,
+                    credited, due_date, coalesce(confirmed_on, order_date) as since,
+                    fulfilment_status in ('shipped', 'delivered')
+                        and (shipped_on is null or shipped_on <= {day}) as said, shipped_on
+                from orders
+                join (select id as of_id, region from customers) as c on of_id = customer_id
+                where status in ('confirmed', 'closed') and {ordered}{visible}
+            ) as it where true{narrowed}
+        ),
+        sent as (
+            select picked.id as order_id, (it ->> 'line_number')::int as line_number,
+                sum((it ->> 'quantity')::numeric) as shipped,
+                sum((it ->> 'quantity')::numeric) filter (where shipments.shipped_on <= due_date)
+                    as in_time
+            from picked join shipments on shipments.order_id = picked.id
+            cross join jsonb_array_elements(shipments.lines) as it
+            where shipments.status <> 'cancelled' and shipments.shipped_on <= {day}
+            group by picked.id, (it ->> 'line_number')::int
+        ),
+        told as (select distinct order_id from sent),
+        of_lines as (
+            select picked.id, count(*) as lines, sum(quantity) as ordered,
+                sum(case when told.order_id is not null
+                    then least(quantity, coalesce(sent.shipped, 0))
+                    when said then quantity else 0 end) as shipped,
+                count(*) filter (where due_date < {day} and case
+                    when told.order_id is not null then coalesce(in_time, 0) < quantity
+                    when said then picked.shipped_on > due_date else true end) as late
+            from picked join order_lines on order_lines.order_id = picked.id and quantity > 0
+            left join told on told.order_id = picked.id
+            left join sent on sent.order_id = picked.id
+                and sent.line_number = order_lines.line_number
+            group by picked.id
+        ),
+        of_money as (
+            select picked.id, sum(a.amount * exchange_rate) as collected,
+                sum((allocated_on - since) * a.amount * exchange_rate) as weighted
+            from picked join invoices on invoices.order_id = picked.id
+            join allocations a on a.invoice_id = invoices.id
+            where payment_id is not null and allocated_on <= {day}
+                and (reversed_on is null or reversed_on > {day})
+            group by picked.id
+        ),
+        facts as (
+            select month, customer_id, region, credited, lines, ordered, shipped, late, collected,
+                weighted
+            from picked left join of_lines using (id) left join of_money using (id)
+        )"
+    );
+    let by = question.own.group_by.map(|by| (by, by.parts()));
+    let rows = match by {
+        None => format!("select month, {FIGURES} from facts group by month order by month"),
+        Some((by, (key, named, from, order))) => {
+            let people = match by {
+                OwedBy::Salesperson => " left join unnest(credited) as person_id on true",
+                _ => "",
+            };
+            format!(
+                "select month, {named}, {SHOWN} from (
+                    select month, {key}, {FIGURES} from facts{people} group by month, {key}
+                ) as {from} order by month, {order}"
+            )
+        }
+    };
+    let totals = format!("select {FIGURES} from facts");
+    Plan { shared: facts, ..Plan::new("fulfilment", question.binds, rows, totals) }
+}
