@@ -29,6 +29,7 @@ mod complaints;
 mod contacts;
 mod credit;
 mod credit_race;
+mod credit_rules;
 mod credit_tables;
 mod credit_terms;
 mod customers;
