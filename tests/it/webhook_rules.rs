@@ -8,11 +8,10 @@ use actix_web::http::Method;
 use salesbook::app::Settings;
 use salesbook::auth::Role;
 use serde_json::{Value, json};
-use tokio::time::sleep;
 
 use crate::harness::{Actor, Service};
 use crate::receiver::{Mood, Receiver};
-use crate::webhooks::{courier, hook, send_until};
+use crate::webhooks::{courier, hook, send_until, told};
 
 #[actix_web::test]
 async fn secrets_change_without_a_gap() {
@@ -83,7 +82,7 @@ async fn a_webhook_is_its_owners() {
     service.sql(&format!("update api_clients set active = false where id = '{}'", sap.id)).await;
     service.directory_changed().await;
     seller.customer("Wang").await;
-    sleep(Duration::from_millis(300)).await;
+    told(&admin, 2).await;
     assert_eq!((courier.once().await.unwrap(), receiver.count()), (0, 1));
     admin.send(Method::DELETE, &path, None, &[("if-match", "\"3\"")]).await.expect(204);
     assert_eq!(service.count("webhook_deliveries").await, 0);
