@@ -35,9 +35,12 @@ fuzz: setup ## Hold the API to its document by schemathesis, as an admin and as 
 bench: setup ## Measure the performance figures as ratios (benches/README.md)
 	benches/run.sh
 
+# Those whose numbers grow with TORTURE_MINUTES (often() and or_in_torture() of tests/it/process.rs);
+# a name matches its end, too: points:: is also money_points:: and field_points::.
 torture: setup ## The long variants of the reliability tests, for TORTURE_MINUTES (60)
 	TORTURE_MINUTES=$${TORTURE_MINUTES:-60} cargo test --locked --release --test it -- --include-ignored \
-		--nocapture interrupted:: kill:: load:: network:: points:: slow:: steps::
+		--nocapture committed:: credit_race:: followed:: interrupted:: kill:: load:: money_bulk:: \
+		network:: parked:: points:: receivables:: slow:: steps::
 
 setup: # Find PostgreSQL or install it
 	@scripts/setup.sh

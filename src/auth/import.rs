@@ -167,7 +167,8 @@ where
     if let Some(parking) = parking {
         (parking.superseded)(tx, lot, &external_ids(items.iter().map(|it| &it.1))).await?;
     }
-    let mut waiting = Waiting { parking: parking.filter(|_| batch.park), items: vec![] };
+    let parking = parking.filter(|_| batch.park);
+    let mut waiting = Waiting { parking, items: vec![], refused: vec![] };
     let arrivals =
         arrive::<R>(tx, caller, &source_system, items, (&mut waiting, &mut outcomes)).await?;
     let context = R::context(tx, caller, &arrivals).await?;
@@ -181,7 +182,10 @@ where
                 }
                 drafts.push(Draft { index: arrival.index, before: arrival.before, after });
             }
-            Err(faults) => outcomes.failed(arrival.index, &Error::invalid(faults)),
+            Err(faults) => {
+                waiting.refuses(arrival.before.is_none(), arrival.id, arrival.key.external_id);
+                outcomes.failed(arrival.index, &Error::invalid(faults));
+            }
         }
     }
     let drafts = parents_first(drafts, &source_system, &mut waiting, &mut outcomes);
@@ -273,7 +277,10 @@ async fn arrive<R: Imported>(
                 now: tx.now,
                 today: tx.today,
             }),
-            _ => outcomes.failed(index, &Error::invalid(faults)),
+            _ => {
+                waiting.refuses(before.is_none(), id, key.external_id);
+                outcomes.failed(index, &Error::invalid(faults));
+            }
         }
     }
     Ok(arrivals)
@@ -304,7 +311,7 @@ fn counterpart<R: Imported>(
 }
 
 /// In an order in which each row finds its parent; those in a circle fail, and those below one that
-/// waits wait, too.
+/// waits, or that is refused and not there, wait, too.
 fn parents_first<R: Imported>(
     drafts: Vec<Draft<R>>,
     source_system: &str,

@@ -75,6 +75,8 @@ pub(crate) struct Waiting {
     pub parking: Option<&'static Parking>,
     /// Place, id that it would have got, external id
     pub items: Vec<(usize, Uuid, String, Vec<Missing>)>,
+    /// New items that fail: the id that they would have got, external id. Sent again they may arrive.
+    pub refused: Vec<(Uuid, String)>,
 }
 
 impl Waiting {
@@ -85,8 +87,19 @@ impl Waiting {
         all && self.parking.is_some_and(arrives)
     }
 
+    /// What is not there yet although its item came, if those that refer to it shall wait.
     pub fn named(&self, id: Uuid) -> Option<&str> {
-        self.items.iter().find(|it| it.1 == id).map(|it| it.2.as_str())
+        self.parking?;
+        let items = self.items.iter().map(|it| (it.1, it.2.as_str()));
+        let mut all = items.chain(self.refused.iter().map(|it| (it.0, it.1.as_str())));
+        all.find(|it| it.0 == id).map(|it| it.1)
+    }
+
+    /// An item that fails; if it is new, nothing is there under its name.
+    pub fn refuses(&mut self, new: bool, id: Uuid, external_id: String) {
+        if new {
+            self.refused.push((id, external_id));
+        }
     }
 
     pub async fn park<D: Documented>(

@@ -308,11 +308,12 @@ async fn after_a_restore_a_copy_is_needed() {
 async fn waiting_ends_with_the_next_change() {
     let service = Service::start().await;
     let seller = service.actor(Role::Salesperson).await;
+    let waiting = seller.get("/api/v1/changes?types=customer&wait=20");
+    tokio::pin!(waiting);
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut waiting).await;
+    assert!(early.is_err(), "nothing has happened yet");
     let start = Instant::now();
-    let (feed, ()) = tokio::join!(seller.get("/api/v1/changes?types=customer&wait=20"), async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        seller.customer("Lin & Sons").await;
-    });
+    let (feed, _) = tokio::join!(waiting, seller.customer("Lin & Sons"));
     assert_eq!(feed.expect(200)["items"].as_array().unwrap().len(), 1);
     assert!(start.elapsed() < Duration::from_secs(10));
 }

@@ -322,7 +322,14 @@ async fn a_risk_case_climbs_the_ladder() {
     );
     measure("legal").await.expect(409);
     let second = controller.post("/api/v1/risk-cases", new).await.expect(201);
-    let path = format!("/api/v1/risk-cases/{}/recover", second["id"].as_str().unwrap());
+    let second = format!("/api/v1/risk-cases/{}", second["id"].as_str().unwrap());
+    let path = format!("{second}/recover");
+    let early = controller.post(&path, json!({ "amount": "20" })).await.expect(409);
+    assert_eq!(early["current_status"], "open");
+    controller
+        .post(&format!("{second}/measures"), json!({ "measure": "remind" }))
+        .await
+        .expect(200);
     let problem = controller.post(&path, json!({ "amount": "-1" })).await.expect(422);
     assert_eq!(faults(&problem), ["/amount range"]);
     let back = controller.post(&path, json!({ "amount": "20" })).await.expect(200);

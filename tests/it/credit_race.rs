@@ -15,14 +15,14 @@ use uuid::Uuid;
 use crate::credit::{Desk, id};
 use crate::harness::{Actor, Service};
 use crate::inventing::Dice;
+use crate::process::or_in_torture;
 
 const CLIENTS: u64 = 16;
 const CUSTOMERS: usize = 20;
 
-/// How long the clients go on; minutes by `TORTURE_MINUTES`.
+/// How long the clients go on.
 fn patience() -> Duration {
-    let minutes = std::env::var("TORTURE_MINUTES").ok().and_then(|it| it.parse().ok());
-    minutes.map_or(Duration::from_secs(5), |it: u64| Duration::from_mins(it.min(1)))
+    Duration::from_secs(or_in_torture(5, 30))
 }
 
 /// 100 with a tenth of tolerance for each.

@@ -6,14 +6,14 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::{rt, web};
 use salesbook::auth::{Role, api_client};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::harness::Service;
 use crate::process::{Caller, Process, START, execute};
@@ -53,7 +53,10 @@ async fn trouble(port: u16, count: Rc<Cell<usize>>) -> u16 {
                     let _ = client.read(&mut taken).await;
                     let _ = client.write_all(own.as_bytes()).await;
                     // So that what is still on its way does not cut the answer off.
-                    sleep(Duration::from_millis(50)).await;
+                    let _ = client.shutdown().await;
+                    let rest =
+                        async { while client.read(&mut taken).await.is_ok_and(|n| n > 0) {} };
+                    let _ = timeout(START, rest).await;
                     return;
                 }
                 let Ok(mut service) = TcpStream::connect(("127.0.0.1", port)).await else { return };
@@ -177,7 +180,11 @@ async fn both_sides_end_equal() {
     // Killed in the middle, and then another life of the database: 410, and a copy from the start.
     erp.write(&(200..400).map(|n| customer(n, "Köln")).collect::<Vec<_>>());
     let (done, ()) = tokio::join!(erp.sync(port), async {
-        sleep(Duration::from_millis(700)).await;
+        let start = Instant::now();
+        while service.count("customers").await == 62 {
+            assert!(start.elapsed() < START, "nothing comes");
+            sleep(Duration::from_millis(5)).await;
+        }
         process.kill();
         service.sql("update feed_epoch set xid = xid + 1000000").await;
         process.start();

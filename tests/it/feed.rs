@@ -4,12 +4,14 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use salesbook::auth::Role;
+use salesbook::platform::db::connect;
 use salesbook::platform::{Clock, Timestamp};
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::follower::{Follower, TYPES, hand_over, household, listed, told};
 use crate::harness::{Actor, Service};
@@ -95,11 +97,22 @@ async fn who_waits_for_a_row_stands_behind_who_has_it() {
         )
     };
     // The first takes its number early and writes late, after the second, as for a lock.
-    let first =
-        format!("begin; select pg_current_xact_id(); select pg_sleep(0.6); {}; commit", insert(3));
+    let mut has_it = connect(&service.url()).await.unwrap();
+    has_it.batch_execute("select pg_advisory_lock(7)").await.unwrap();
+    let first = format!(
+        "begin; select pg_current_xact_id(); select pg_advisory_xact_lock(7); {}; commit",
+        insert(3)
+    );
     let second = async {
-        sleep(Duration::from_millis(200)).await;
+        let waits = "pg_locks where locktype = 'advisory' and objid = 7 and not granted
+            and database = (select oid from pg_database where datname = current_database())";
+        let start = Instant::now();
+        while service.count(waits).await == 0 {
+            assert!(start.elapsed() < Duration::from_secs(30), "nobody waits");
+            sleep(Duration::from_millis(10)).await;
+        }
         service.sql(&insert(2)).await;
+        has_it.batch_execute("select pg_advisory_unlock(7)").await.unwrap();
     };
     tokio::join!(service.sql(&first), second);
     let mut follower = Follower::default();
@@ -273,13 +286,12 @@ async fn who_waits_is_woken() {
     // More than there are connections.
     let url = "/api/v1/changes?types=customer&wait=20";
     let waiting = join_all((0..30).map(|_| seller.get(url)));
+    tokio::pin!(waiting);
+    let early = timeout(Duration::from_millis(700), &mut waiting).await;
+    assert!(early.is_err(), "nothing has happened yet");
     let start = Instant::now();
-    let change = async {
-        sleep(Duration::from_millis(700)).await;
-        // It would wait, too, if they held connections.
-        seller.customer("Lin & Sons").await;
-    };
-    let (all, ()) = tokio::join!(waiting, change);
+    // It would wait, too, if they held connections.
+    let (all, _) = tokio::join!(waiting, seller.customer("Lin & Sons"));
     for feed in all {
         assert_eq!(feed.expect(200)["items"].as_array().unwrap().len(), 1);
     }

@@ -31,6 +31,7 @@ mod contacts;
 mod credit;
 mod credit_notes;
 mod credit_race;
+mod credit_rules;
 mod credit_scores;
 mod credit_tables;
 mod credit_terms;

@@ -153,7 +153,7 @@ pub const RISK_CASES: Machine = Machine {
             body: Some(|| json!({ "amount": "5" })),
             again: Again::ByStatus,
             table: &[
-                ("open", ASK, Some("recovered")),
+                ("open", ASK, None),
                 ("measures", ASK, Some("recovered")),
                 ("recovered", ASK, None),
                 ("written_off", ASK, None),
@@ -164,7 +164,7 @@ pub const RISK_CASES: Machine = Machine {
             body: None,
             again: Again::ByStatus,
             table: &[
-                ("open", ASK, Some("written_off")),
+                ("open", ASK, None),
                 ("measures", ASK, Some("written_off")),
                 ("recovered", ASK, None),
                 ("written_off", ASK, None),

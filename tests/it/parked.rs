@@ -10,6 +10,7 @@ use crate::erp_day::{DAY, Part, order};
 use crate::harness::{Actor, Service};
 use crate::inventing::Dice;
 use crate::process::often;
+use crate::receivables::merged;
 
 async fn park(erp: &Actor<'_>, path: &str, items: Vec<Value>) -> Value {
     let body = json!({ "items": items, "unknown_references": "park" });
@@ -242,6 +243,55 @@ async fn the_order_of_a_day_does_not_matter() {
             assert_eq!(told["unchanged"], items.len(), "{told:#}");
         }
         assert_eq!(service.count("changes").await, before, "0 events");
+    }
+}
+
+/// What is refused may come again, and then what refers to it.
+#[actix_web::test]
+async fn what_refers_to_an_item_that_is_refused_beside_it_waits() {
+    let service = Service::start().await;
+    let erp = service.client(Role::Erp, "sap").await;
+    park(&erp, "customers", vec![json!({ "external_id": "C", "name": "C" })]).await;
+    let document = |name: &str, more: Value| {
+        merged(
+            json!({ "external_id": name, "customer_external_id": "C", "amount": "10",
+                "invoice_date": "2026-03-02" }),
+            &more,
+        )
+    };
+    let note = |name: &str, of: &str| {
+        document(
+            name,
+            json!({ "kind": "credit_note", "amount": "4", "corrects_invoice_external_id": of }),
+        )
+    };
+    for (name, wrong) in [
+        ("A", json!({ "due_date": "2026-03-01" })),
+        ("B", json!({ "salesperson_id": uuid::Uuid::nil() })),
+        ("C", json!({ "amount": "ten" })),
+    ] {
+        let n = format!("N{name}");
+        let both = vec![note(&n, name), document(name, wrong)];
+        let failed = json!({ "items": both });
+        let failed = erp.post("/api/v1/invoices/batch", failed).await.expect(200);
+        assert_eq!(failed["failed"], 2, "{failed:#}");
+        let problem = &failed["results"][0]["problem"]["errors"][0];
+        assert_eq!(problem["code"], "unknown_reference", "{failed:#}");
+        let told = park(&erp, "invoices", both).await;
+        let each = [0, 1].map(|at| told["results"][at]["status"].clone());
+        assert_eq!(each, [json!("pending"), json!("failed")], "{told:#}");
+        let waits = pending(&erp).await;
+        assert_eq!((waits.len(), &waits[0]["external_id"]), (1, &json!(n)));
+        assert_eq!(waits[0]["waits_for"][0]["external_id"], json!(name), "{waits:#?}");
+        let good = park(&erp, "invoices", vec![document(name, json!({}))]).await;
+        assert_eq!((&good["created"], pending(&erp).await.len()), (&json!(1), 0), "{good:#}");
+        let invoice = good["results"][0]["id"].as_str().unwrap();
+        let invoice = erp.get(&format!("/api/v1/invoices/{invoice}")).await.expect(200);
+        assert_eq!(invoice["open_amount"], "6.00");
+        // Of one that is there and stays as it was.
+        let worse = document(name, json!({ "due_date": "2026-03-01" }));
+        let told = park(&erp, "invoices", vec![note(&format!("M{name}"), name), worse]).await;
+        assert_eq!((&told["created"], &told["failed"]), (&json!(1), &json!(1)), "{told:#}");
     }
 }
 

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::harness::{Actor, Service};
+use crate::process::or_in_torture;
 
 pub async fn service() -> Service {
     service_on("2026-06-15").await
@@ -264,14 +265,13 @@ async fn receivables(service: &Service) -> Vec<String> {
 /// I4: eight clients at the same time, and what is kept is what the documents make.
 #[actix_web::test]
 async fn receivables_are_invoices_without_credit_notes_and_allocations() {
-    let long = std::env::var("TORTURE_MINUTES").is_ok();
+    let count = or_in_torture(20, 200);
     for seed in 0..20 {
         let service = service().await;
         let mut clients = vec![];
         for client in 0..8 {
             clients.push(Books::new(&service, client).await);
         }
-        let count = if long { 200 } else { 20 };
         join_all(clients.iter_mut().enumerate().map(|(n, books)| async move {
             for step in steps(seed * 8 + n as u64, count) {
                 books.take(&step).await;

@@ -124,6 +124,10 @@ impl CreditInvestigation {
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(&before)?;
+        if before.customer_owner_id == Some(caller.id()) {
+            let detail = "somebody else concludes about a customer of yours";
+            return Err(Error::forbidden_because("self_approval", detail));
+        }
         let after = before.concluded(found, tx.today)?;
         before.save(tx, after).await
     }

@@ -96,7 +96,8 @@ async fn start_credit_investigation(
 /// Conclude an investigation
 ///
 /// From investigating to concluded. It is good for 12 months, for 6 with a score below 60. The
-/// customer's limit follows by approved terms or by setting its credit.
+/// customer's limit follows by approved terms or by setting its credit. Never by the customer's
+/// owner: 403 `self_approval`.
 #[utoipa::path(
     tag = "credit",
     request_body = InvestigationFindings,

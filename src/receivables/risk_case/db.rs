@@ -126,7 +126,8 @@ impl RiskCase {
             return Err(Error::unavailable("busy"));
         }
         based_on.check(&before)?;
-        if before.closed_on.is_some() {
+        let early = before.status == RiskStatus::Open && !matches!(step, Step::Measure(_));
+        if before.closed_on.is_some() || early {
             let status = before.status.as_str();
             let error = Error::conflict("wrong_status", format!("the case is {status}"));
             return Err(error.member("current_status", status));

@@ -97,7 +97,7 @@ async fn take_measure(
 
 /// Close a case whose money came in
 ///
-/// Whatever could be recovered.
+/// Whatever could be recovered, after a measure was taken: at least a reminder.
 #[utoipa::path(
     tag = "receivables",
     request_body = Recovery,
@@ -119,7 +119,7 @@ async fn recover_risk_case(
 
 /// Close a case whose money is lost
 ///
-/// After a write-off of it was approved; else 409 `no_write_off`.
+/// After a measure was taken and a write-off of it was approved; else 409 `no_write_off`.
 #[utoipa::path(
     tag = "receivables",
     responses((status = 200, description = "The case", body = RiskCase), Problems),

@@ -20,7 +20,10 @@ pub fn check(url: &str, loopback: bool) -> Result<Url, Refusal> {
     let host = url.host_str().ok_or("not an absolute URL")?;
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let ip: Option<IpAddr> = bare.parse().ok();
-    let local = ip.map_or(host == "localhost", |ip| ip.is_loopback());
+    // A dot at the end makes no other name of it.
+    let name = host.trim_end_matches('.');
+    let named_local = name == "localhost" || name.ends_with(".localhost");
+    let local = ip.map_or(named_local, |ip| ip.is_loopback());
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
         return Err("no user, password or fragment");
     }
@@ -31,7 +34,7 @@ pub fn check(url: &str, loopback: bool) -> Result<Url, Refusal> {
     }
     let allowed = match ip {
         Some(ip) => may(ip, loopback),
-        None => loopback || host != "localhost" && !host.ends_with(".localhost"),
+        None => loopback || !named_local,
     };
     if allowed { Ok(url) } else { Err("only addresses of the internet") }
 }
@@ -126,6 +129,9 @@ mod tests {
             "https://example.com/#part",
             "https://localhost/",
             "https://a.localhost/",
+            "https://localhost./",
+            "https://a.LOCALHOST./",
+            "https://127.0.0.1./",
             "https://127.0.0.1/",
             "https://127.1/",
             "https://2130706433/",
