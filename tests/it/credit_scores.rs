@@ -17,7 +17,7 @@ const KNOWN: [(&str, i32, &str, &str); 6] = [
     ("F", 90, "2026-12-01", "1000"),
 ];
 
-async fn investigated<'a>(service: &'a Service) -> (Actor<'a>, Actor<'a>, Actor<'a>) {
+async fn investigated(service: &Service) -> (Actor<'_>, Actor<'_>, Actor<'_>) {
     let (seller, stranger) =
         (service.actor(Role::Salesperson).await, service.actor(Role::Salesperson).await);
     let erp = service.actor(Role::Erp).await;
