@@ -3,9 +3,10 @@
 use salesbook::auth::Role;
 use serde_json::{Value, json};
 
+use crate::collections::{desk, item};
 use crate::credit::Desk;
 use crate::harness::Actor;
-use crate::receivables::{collect, go_to, send, service, service_on};
+use crate::receivables::{collect, go_to, merged, send, service, service_on};
 
 async fn invoice(erp: &Actor<'_>, number: &str, due: &str) -> String {
     let item = json!({ "external_id": number, "number": number, "customer_external_id": "C",
@@ -98,4 +99,67 @@ async fn a_score_that_drops_puts_what_is_owed_at_risk() {
         "allocations": [{ "invoice_external_id": "A", "amount": "100" }] }]);
     send(&erp, "payments", paid).await;
     assert_eq!(at_risk().await, Value::Null, "nothing is owed any more");
+}
+
+#[actix_web::test]
+async fn whose_debts_are_at_risk() {
+    let service = service().await;
+    let late = json!({ "invoice_date": "2026-01-01" });
+    let desk =
+        desk(&service, json!([item("A", "2026-04-16", &late), item("B", "2026-04-15", &late)]))
+            .await;
+    let (seller, erp) = (service.signed_in(desk.seller), service.actor(Role::Erp).await);
+    send(
+        &erp,
+        "customers",
+        json!([{ "external_id": "D", "name": "Wang" },
+        { "external_id": "E", "name": "Wu", "owner_id": seller.id }]),
+    )
+    .await;
+    send(
+        &erp,
+        "invoices",
+        json!([
+            item("D", "2026-04-15", &merged(late.clone(), &json!({ "customer_external_id": "D" }))),
+            item("E", "2026-04-16", &merged(late, &json!({ "customer_external_id": "E" })))
+        ]),
+    )
+    .await;
+    let finance = service.actor(Role::Finance).await;
+    let risks = async |who: &Actor<'_>| {
+        let told = who.get("/api/v1/receivables/risks?total=exact").await.expect(200);
+        assert_eq!(told["total"], told["items"].as_array().unwrap().len());
+        let row = |it: &Value| {
+            format!(
+                "{} {} {} {}",
+                it["customer_name"].as_str().unwrap(),
+                it["triggers"],
+                it["overdue_days"],
+                it["overdue_amount"]
+            )
+        };
+        let mut rows: Vec<String> = told["items"].as_array().unwrap().iter().map(row).collect();
+        rows.sort();
+        rows
+    };
+    let lin = r#"Lin ["overdue"] 61 "200.00""#;
+    assert_eq!(risks(&seller).await, [lin], "60 days are not more than 60");
+    assert_eq!(risks(&finance).await, [lin, r#"Wang ["overdue"] 61 "100.00""#]);
+    // Two promises broken.
+    let wu = seller.get("/api/v1/customers?q=Wu").await.expect(200)["items"][0]["id"].clone();
+    for _ in 0..2 {
+        let promise = json!({ "customer_id": wu, "due_on": "2026-06-15", "amount": "5" });
+        seller.post("/api/v1/promises", promise).await.expect(201);
+    }
+    go_to(&service, "2026-06-16").await;
+    collect(&service).await;
+    let seller = service.signed_in(desk.seller);
+    assert_eq!(
+        risks(&seller).await,
+        [
+            r#"Lin ["overdue"] 62 "200.00""#.to_owned(),
+            r#"Wu ["overdue","broken_promises"] 61 "100.00""#.to_owned()
+        ]
+    );
+    service.actor(Role::Quality).await.get("/api/v1/receivables/risks").await.expect(403);
 }
