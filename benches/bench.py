@@ -474,6 +474,7 @@ class Bench:
         self.batch("customers", "customers", customer, ["customers"])
         self.batch("orders", "orders with 3 lines", order,
                    ["orders", "order_lines", "sales_entries"])
+        self.absolute(f"memory, a batch of {BATCH:,}", self.memory_batch, 150, "MB")
         self.feed()
 
     def feed(self):
@@ -731,7 +732,6 @@ class Bench:
     def sizes(self):
         self.absolute("memory, idle", self.memory_idle, 60, "MB")
         self.absolute("memory, 64 connections", self.memory_64, 100, "MB")
-        self.absolute(f"memory, a batch of {BATCH:,}", self.memory_batch, 150, "MB")
         self.absolute("ready with an initialised data folder", self.ready, 1, "s")
         self.absolute("size of the stripped binary", BINARY.stat().st_size / 1e6, 40, "MB")
 
