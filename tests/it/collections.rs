@@ -326,15 +326,11 @@ async fn a_risk_case_climbs_the_ladder() {
     let path = format!("{second}/recover");
     let early = controller.post(&path, json!({ "amount": "20" })).await.expect(409);
     assert_eq!(early["current_status"], "open");
-    controller
-        .post(&format!("{second}/measures"), json!({ "measure": "remind" }))
-        .await
-        .expect(200);
+    let remind = json!({ "measure": "remind" });
+    controller.post(&format!("{second}/measures"), remind).await.expect(200);
     let problem = controller.post(&path, json!({ "amount": "-1" })).await.expect(422);
     assert_eq!(faults(&problem), ["/amount range"]);
     let back = controller.post(&path, json!({ "amount": "20" })).await.expect(200);
-    assert_eq!(
-        (&back["status"], &back["recovered_amount"]),
-        (&json!("recovered"), &json!("20.00"))
-    );
+    let told = (&back["status"], &back["recovered_amount"]);
+    assert_eq!(told, (&json!("recovered"), &json!("20.00")));
 }

@@ -77,6 +77,7 @@ mod machines;
 mod money;
 mod money_bulk;
 mod money_points;
+mod money_rules;
 mod money_steps;
 mod money_tables;
 mod money_world;
