@@ -32,7 +32,7 @@ pub use money::{Money, Number};
 pub use page::{List, NoFilter, PageQuery};
 pub use patch::{IfMatch, IfSent, Patch, sent, set};
 pub use reply::Reply;
-pub use resource::{EVERYBODY, Resource, Tagged};
+pub use resource::{ACCOUNTS, EVERYBODY, Resource, Tagged};
 pub use secret::{Cipher, Seal};
 pub use time::{Clock, Date, Timestamp};
 pub use write::{Actor, Tx, Write};

@@ -12,6 +12,9 @@ use super::time::Timestamp;
 /// In place of an owner: everybody may see the row.
 pub const EVERYBODY: Option<Uuid> = Some(Uuid::max());
 
+/// In place of an owner: whoever sees the accounts of all customers may see the row.
+pub const ACCOUNTS: Uuid = Uuid::from_u128(u128::MAX - 2);
+
 /// Something with an id and a version. Declare it by [`resource!`](crate::resource!).
 pub trait Resource: Serialize {
     /// The name in the change feed: `customer`.
@@ -22,7 +25,7 @@ pub trait Resource: Serialize {
     fn id(&self) -> Uuid;
     fn version(&self) -> i64;
     /// Whose reach makes it visible, for the readers of the change feed: people and teams.
-    /// `None` is the pool, [`EVERYBODY`] is everybody.
+    /// `None` is the pool, [`EVERYBODY`] is everybody, [`ACCOUNTS`] is finance.
     fn owners(&self) -> Vec<Option<Uuid>>;
     fn stamp(&mut self, version: i64, now: Timestamp);
 

@@ -18,7 +18,7 @@ use ::receivables::write_off::{self, WriteOffRequest};
 use ::surveys::invitation::{self, SurveyInvitation};
 use ::surveys::response::{self, SurveyResponse};
 use ::surveys::survey::Survey;
-use ::targets::target::{self, OwnerType, Target};
+use ::targets::target::{self, Target};
 use ::territories::territory::Territory;
 use ::visits::cashflow_advice::CashflowAdvice;
 use ::visits::visit::{self, Visit};
@@ -30,7 +30,7 @@ use credit::credit_investigation::CreditInvestigation;
 use credit::credit_override::CreditOverride;
 use credit::customer_credit::CustomerCredit;
 use credit::terms_request::TermsRequest;
-use diesel::dsl::{And, EqAny, Filter, Select};
+use diesel::dsl::{Filter, Select};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use follow_ups::follow_up::{self, FollowUp};
@@ -38,7 +38,7 @@ use futures_util::future::BoxFuture;
 use growth::opportunity::{self, Opportunity};
 use platform::{Conn, Resource, Result};
 use products::product::Product;
-use schema::{customers, targets};
+use schema::customers;
 use uuid::Uuid;
 
 use crate::data::Data;
@@ -119,7 +119,7 @@ copies! {
     promises: Promise, promise::visible_to;
     risk_cases: RiskCase, risk_case::visible_to;
     write_off_requests: WriteOffRequest, write_off::visible_to;
-    targets: Target, told_targets;
+    targets: Target, target::visible_to;
     follow_ups: FollowUp, follow_up::visible_to;
     visits: Visit, visit::visible_to;
     cashflow_advice: CashflowAdvice, visit::visible_to;
@@ -153,13 +153,3 @@ type Visible<'a> =
 fn visible_customers(caller: &Caller) -> Visible<'_> {
     customers::table.filter(customer::visible_to(caller)).select(customers::id)
 }
-
-/// What the feed tells of targets: those of channels and customers only to who sees everything.
-fn told_targets(caller: &Caller) -> Told<'_> {
-    let limited = caller.reach().is_some();
-    let watched = [OwnerType::Company, OwnerType::Team, OwnerType::User];
-    let types = if limited { watched.to_vec() } else { OwnerType::ALL.to_vec() };
-    target::visible_to(caller).and(targets::owner_type.eq_any(types))
-}
-
-type Told<'a> = And<target::ByOwner<'a>, EqAny<targets::owner_type, Vec<OwnerType>>>;

@@ -156,7 +156,11 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<WriteOffRequest, ReadCollections>(copy::write_off_requests)
         .account()
         .under("select id, version, customer_id, array[requested_by] from write_off_requests"),
-    Kind::of::<Target, ReadTargets>(copy::targets),
+    // Those of customers are seen by finance, too: platform::ACCOUNTS.
+    Kind::of::<Target, ReadTargets>(copy::targets).under_pool(
+        "select id, version, owner_id, array['ffffffff-ffff-ffff-ffff-fffffffffffd'::uuid] \
+         from targets where owner_type = 'customer'",
+    ),
     Kind::of::<FollowUp, ReadFollowUps>(copy::follow_ups),
     Kind::of::<Visit, ReadVisits>(copy::visits),
     Kind::of::<CashflowAdvice, ReadVisits>(copy::cashflow_advice),

@@ -2,7 +2,7 @@
 
 use auth::{Caller, Role};
 use complaints::complaint::QUALITY_DESK;
-use platform::{EVERYBODY, Error, Fault, Result, Seal};
+use platform::{ACCOUNTS, EVERYBODY, Error, Fault, Result, Seal};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ pub struct Scope<'a> {
     /// Types of which the caller sees what is in reach
     pub partly: Vec<&'static str>,
     /// People, teams, the pool as the nil id, everybody as the greatest one, the quality department
-    /// as the one before that
+    /// as the one before that, finance as the one before that
     pub reach: Vec<Uuid>,
 }
 
@@ -38,6 +38,7 @@ impl<'a> Scope<'a> {
         reach.extend(caller.sees_pool().then(Uuid::nil));
         reach.extend(EVERYBODY);
         reach.extend(caller.is(Role::Quality).then_some(QUALITY_DESK));
+        reach.extend(caller.reach_of_accounts().is_none().then_some(ACCOUNTS));
         reach.sort_unstable();
         Self { caller, whole: names(whole), partly: names(partly), reach }
     }

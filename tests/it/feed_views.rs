@@ -222,3 +222,51 @@ async fn what_a_team_is_told_of_later_enters_its_view() {
     let seen: Vec<_> = seen.keys().filter(|it| under(it)).map(|it| it.0.as_str()).collect();
     assert_eq!(seen, ["order", "shipment"]);
 }
+
+/// A customer's target goes with the customer; finance sees those of all customers.
+#[actix_web::test]
+async fn targets_of_customers_are_told_as_they_are_seen() {
+    let service = Service::start().await;
+    let erp = service.client(Role::Erp, "sap").await;
+    let (office, finance) =
+        (service.actor(Role::BackOffice).await, service.actor(Role::Finance).await);
+    let (anna, boris) =
+        (service.actor(Role::Salesperson).await, service.actor(Role::Salesperson).await);
+    let manager = service.actor(Role::SalesManager).await;
+    let customers = json!([{ "external_id": "C", "name": "Lin", "owner_id": anna.id },
+        { "external_id": "D", "name": "Wang" }]);
+    let told = erp.post("/api/v1/customers/batch", json!({ "items": customers })).await.expect(200);
+    let ids: Vec<&str> =
+        [0, 1].iter().map(|n| told["results"][*n]["id"].as_str().unwrap()).collect();
+    let month = |id: &str, month: u8| {
+        json!({ "owner_type": "customer", "owner_id": id, "value": "100", "period_type": "month",
+            "period_start": format!("2026-0{month}-01") })
+    };
+    let mut targets = vec![];
+    for new in [month(ids[0], 1), month(ids[1], 1), month(ids[0], 2)] {
+        targets.push(office.post("/api/v1/targets", new).await.expect(201)["id"].clone());
+    }
+    let path = |n: usize| format!("/api/v1/targets/{}", targets[n].as_str().unwrap());
+    let seen = async |who: &Actor<'_>, name: &str| {
+        let rows = agree(who, name).await;
+        let of = |it: &usize| {
+            rows.contains_key(&("target".to_owned(), targets[*it].as_str().unwrap().to_owned()))
+        };
+        (0..targets.len()).filter(of).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(&anna, "the owner").await, [0, 2]);
+    assert_eq!(seen(&boris, "another").await, [0; 0]);
+    assert_eq!(seen(&manager, "who sees the pool").await, [1]);
+    assert_eq!(seen(&finance, "finance").await, [0, 1, 2]);
+    // It changes, its customer changes hands, and it becomes another customer's.
+    office.patch(&path(0), 1, json!({ "value": "120" })).await.expect(200);
+    assert_eq!(hand_over(&office, ids[0], Some(&boris)).await, 200);
+    office
+        .patch(&path(2), 1, json!({ "owner_type": "customer", "owner_id": ids[1] }))
+        .await
+        .expect(200);
+    assert_eq!(seen(&anna, "the owner before").await, [0; 0]);
+    assert_eq!(seen(&boris, "the owner now").await, [0]);
+    assert_eq!(seen(&manager, "who sees the pool").await, [1, 2]);
+    assert_eq!(seen(&finance, "finance").await, [0, 1, 2]);
+}

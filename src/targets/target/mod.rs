@@ -13,7 +13,8 @@ mod steps;
 
 use auth::{Reference, Refers};
 use diesel::prelude::*;
-use platform::{Date, Money, Timestamp, page, resource, sent, text_enum};
+use diesel::sql_types::{Nullable, Uuid as SqlUuid};
+use platform::{Date, FixedSql, Money, Timestamp, fixed_sql, page, resource, sent, text_enum};
 use schema::targets;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -163,6 +164,19 @@ pub struct Target {
     pub external_id: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// Of a customer's target: who looks after the customer
+    #[serde(skip)]
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = owner_of_customer())]
+    #[diesel(select_expression_type = FixedSql<Nullable<SqlUuid>>)]
+    customer_owner_id: Option<Uuid>,
+}
+
+fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
+    fixed_sql(
+        "(select c.owner_id from customers c \
+         where c.id = targets.owner_id and targets.owner_type = 'customer')",
+    )
 }
 
 resource! { Target: "target" at "/api/v1/targets", seen by |it| it.watchers() }

@@ -1,6 +1,6 @@
 //! What holds for targets, without any I/O.
 
-use platform::{Date, EVERYBODY, Error, Fault, Money, Result, Timestamp, set};
+use platform::{ACCOUNTS, Date, EVERYBODY, Error, Fault, Money, Result, Timestamp, set};
 use uuid::Uuid;
 
 use super::steps::TargetAction;
@@ -77,6 +77,7 @@ impl Target {
             external_id: None,
             created_at: now,
             updated_at: now,
+            customer_owner_id: None,
         }
     }
 
@@ -203,13 +204,14 @@ impl Target {
         )
     }
 
-    /// For the readers of the change feed: whose reach shows it. Those of channels and customers
-    /// are told only to those who see everything; a customer's owner may be another one tomorrow.
+    /// For the readers of the change feed: whose reach shows it. Those of channels are told only to
+    /// those who see everything.
     pub(super) fn watchers(&self) -> Vec<Option<Uuid>> {
         match self.owner_type {
             OwnerType::Company => vec![EVERYBODY],
             OwnerType::Team | OwnerType::User => vec![self.owner_id],
-            OwnerType::Channel | OwnerType::Customer => vec![],
+            OwnerType::Customer => vec![self.customer_owner_id, Some(ACCOUNTS)],
+            OwnerType::Channel => vec![],
         }
     }
 }
