@@ -3,7 +3,7 @@
 
 The ERP is a sqlite file: `records` is its side (`dirty`: changed there), `mirror` its copy of the other.
 """
-import argparse, base64, json, random, sqlite3, sys, time, urllib.error, urllib.parse, urllib.request, uuid
+import argparse, base64, http.client, json, random, sqlite3, sys, time, urllib.error, urllib.parse, urllib.request, uuid
 from decimal import Decimal, InvalidOperation
 
 # type in the feed, path of its batches. The order does not matter: what comes too early is parked.
@@ -59,7 +59,7 @@ class Service:
             except urllib.error.HTTPError as error:
                 try:
                     code = json.loads(error.read())["code"]
-                except (OSError, ValueError, LookupError, TypeError):
+                except (OSError, ValueError, LookupError, TypeError, http.client.HTTPException):
                     code = None  # not the service's words: a proxy's
                 if error.code == 410:
                     raise Gone(code) from None
@@ -67,7 +67,7 @@ class Service:
                 if not (error.code in (429, 502, 503, 504) or error.code == 409 and code == "request_in_progress"):
                     raise
                 wait = error.headers.get("Retry-After")
-            except (OSError, ValueError):
+            except (OSError, ValueError, http.client.HTTPException):
                 wait = None  # no answer, or half of one: whether it has happened only the service knows
             time.sleep(min(float(wait) if (wait or "").isdigit() else pause, 30) + random.uniform(0, pause / 2))
             pause = min(pause * 2, 10)

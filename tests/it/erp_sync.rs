@@ -46,6 +46,11 @@ async fn trouble(port: u16, count: Rc<Cell<usize>>) -> u16 {
                          connection: close\r\ncontent-length: 4\r\n\r\n<b/>"
                             .to_owned()
                     }
+                    // Half of one.
+                    8 => {
+                        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 50\r\n\r\n{\"a\":"
+                            .to_owned()
+                    }
                     _ => String::new(),
                 };
                 if !own.is_empty() {
