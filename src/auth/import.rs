@@ -1,5 +1,5 @@
-//! Batches from an ERP: read, resolve, lock, compare, write, record; each step once for all items,
-//! so that it takes a few statements however many items there are.
+//! Batches from an ERP: read, resolve, lock, compare, write, record; each step once for all items, or
+//! for a thousand of them, so that it takes a few statements however many items there are.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,6 +14,9 @@ use super::hooks::{self, Lot};
 use super::reference::{Found, Missing, Refers, resolve_known};
 use super::waiting::{Waiting, external_ids};
 use super::{Caller, Role};
+
+/// How many items are read at a time.
+const AT_ONCE: usize = 1000;
 
 /// A resource that an ERP may send in batches.
 #[allow(async_fn_in_trait, reason = "the service runs on one thread per worker")]
@@ -161,16 +164,17 @@ where
 {
     let source_system = source_of(caller, batch)?;
     let mut outcomes = Outcomes::default();
-    let items = batch.read(&mut outcomes);
+    let places = batch.read(&mut outcomes);
     let lot = Lot { kind: R::TYPE, source_system: &source_system };
     let parking = hooks::PARKING.get();
     if let Some(parking) = parking {
-        (parking.superseded)(tx, lot, &external_ids(items.iter().map(|it| &it.1))).await?;
+        let sent = external_ids(places.iter().map(|index| batch.item(*index)));
+        (parking.superseded)(tx, lot, &sent).await?;
     }
     let parking = parking.filter(|_| batch.park);
     let mut waiting = Waiting { parking, items: vec![], refused: vec![] };
     let arrivals =
-        arrive::<R>(tx, caller, &source_system, items, (&mut waiting, &mut outcomes)).await?;
+        arrive::<R, D>(tx, caller, lot, (batch, &places), (&mut waiting, &mut outcomes)).await?;
     let context = R::context(tx, caller, &arrivals).await?;
     let mut drafts = vec![];
     for arrival in arrivals {
@@ -212,74 +216,77 @@ where
     Ok((outcomes, here))
 }
 
-/// Finds what is stored and what the items refer to.
-async fn arrive<R: Imported>(
+/// Finds what is stored and what the items refer to; in parts, for a copy of all would be much memory.
+async fn arrive<R: Imported, D: Documented<Item = R::Item>>(
     tx: &mut Tx,
     caller: &Caller,
-    source_system: &str,
-    items: Vec<(usize, Value)>,
+    Lot { source_system, .. }: Lot<'_>,
+    (batch, places): (&Batch<D>, &[usize]),
     (waiting, outcomes): (&mut Waiting, &mut Outcomes),
 ) -> Result<Vec<Arrival<R>>> {
-    let (places, mut values): (Vec<usize>, Vec<Value>) = items.into_iter().unzip();
-    let keys: Vec<ItemKey> =
-        values.iter().map(|it| input::typed(it).map_err(Error::invalid)).collect::<Result<_>>()?;
+    let key = |index: &usize| input::typed(batch.item(*index)).map_err(Error::invalid);
+    let keys: Vec<ItemKey> = places.iter().map(key).collect::<Result<_>>()?;
     let wanted = Keys {
         source_system,
         external_ids: keys.iter().map(|key| key.external_id.as_str()).collect(),
         ids: keys.iter().filter_map(|key| key.id).collect(),
     };
-    let stored = R::stored(tx.conn(), caller, &wanted).await?;
-    let by_id: HashMap<Uuid, &R> = stored.iter().map(|row| (row.id(), row)).collect();
-    let by_key: HashMap<&str, &R> =
-        stored.iter().filter_map(|row| Some((row.external_id()?, row))).collect();
-    let before: Vec<Result<Option<R>, Fault>> =
-        keys.iter().map(|key| counterpart(key, &by_key, &by_id)).collect();
+    let before: Vec<Result<Option<R>, Fault>> = {
+        let stored = R::stored(tx.conn(), caller, &wanted).await?;
+        let by_id: HashMap<Uuid, &R> = stored.iter().map(|row| (row.id(), row)).collect();
+        let by_key: HashMap<&str, &R> =
+            stored.iter().filter_map(|row| Some((row.external_id()?, row))).collect();
+        keys.iter().map(|key| counterpart(key, &by_key, &by_id)).collect()
+    };
     let id = |before: &Result<Option<R>, Fault>| match before {
         Ok(Some(row)) => row.id(),
         _ => Uuid::now_v7(),
     };
     let ids: Vec<Uuid> = before.iter().map(id).collect();
     let mut known = Found::default();
-    let system = || Some(source_system.to_owned());
-    known.extend(
-        keys.iter().zip(&ids).map(|(key, id)| (*id, system(), Some(key.external_id.clone()))),
-    );
-    let resolved = resolve_known(
-        tx.conn(),
-        caller,
-        Some(source_system),
-        R::Item::REFERENCES,
-        &mut values,
-        (R::TYPE, &known),
-    )
-    .await?;
-    let mut arrivals = vec![];
-    let rows = places.into_iter().zip(keys).zip(values).zip(before).zip(ids).zip(resolved);
-    for (((((index, key), value), before), id), resolved) in rows {
-        if before.is_ok() && waiting.takes(&resolved) {
-            waiting.items.push((index, id, key.external_id, resolved.missing));
-            continue;
-        }
-        let mut faults = resolved.faults;
-        let before = before.unwrap_or_else(|fault| {
-            faults.push(fault);
-            None
-        });
-        let item = input::typed::<R::Item>(&value).map_err(|more| faults.extend(more));
-        match item {
-            Ok(item) if faults.is_empty() => arrivals.push(Arrival {
-                index,
-                key,
-                item,
-                before,
-                id,
-                source_system: source_system.to_owned(),
-                now: tx.now,
-                today: tx.today,
-            }),
-            _ => {
-                waiting.refuses(before.is_none(), id, key.external_id);
-                outcomes.failed(index, &Error::invalid(faults));
+    let name = |(key, id): (&ItemKey, &Uuid)| {
+        (*id, Some(source_system.to_owned()), Some(key.external_id.clone()))
+    };
+    known.extend(keys.iter().zip(&ids).map(name));
+    let (mut arrivals, mut rows) = (vec![], keys.into_iter().zip(before).zip(ids));
+    for places in places.chunks(AT_ONCE) {
+        let mut values: Vec<Value> = places.iter().map(|it| batch.item(*it).clone()).collect();
+        let resolved = resolve_known(
+            tx.conn(),
+            caller,
+            Some(source_system),
+            R::Item::REFERENCES,
+            &mut values,
+            (R::TYPE, &known),
+        )
+        .await?;
+        let part = places.iter().copied().zip(values).zip(resolved).zip(rows.by_ref());
+        for (((index, value), resolved), ((key, before), id)) in part {
+            if before.is_ok() && waiting.takes(&resolved) {
+                waiting.items.push((index, id, key.external_id, resolved.missing));
+                continue;
+            }
+            let mut faults = resolved.faults;
+            let before = before.unwrap_or_else(|fault| {
+                faults.push(fault);
+                None
+            });
+            let item = input::typed::<R::Item>(&value).map_err(|more| faults.extend(more));
+            match item {
+                Ok(item) if faults.is_empty() => arrivals.push(Arrival {
+                    index,
+                    key,
+                    item,
+                    before,
+                    id,
+                    source_system: source_system.to_owned(),
+                    now: tx.now,
+                    today: tx.today,
+                }),
+                _ => {
+                    waiting.refuses(before.is_none(), id, key.external_id);
+                    outcomes.failed(index, &Error::invalid(faults));
+                }
             }
         }
     }

@@ -297,9 +297,9 @@ impl<D: Documented> Batch<D> {
         Self::of(options, faults)
     }
 
-    /// The items whose shape is good, as JSON; of those with the same external id the last one
+    /// The places of the items whose shape is good; of those with the same external id the last one
     /// counts.
-    pub fn read(&self, outcomes: &mut Outcomes) -> Vec<(usize, Value)> {
+    pub fn read(&self, outcomes: &mut Outcomes) -> Vec<usize> {
         let mut latest: HashMap<&str, usize> = HashMap::new();
         for (index, item) in self.items.iter().enumerate() {
             let mut faults = self.odd.get(&index).cloned().unwrap_or_default();
@@ -314,7 +314,7 @@ impl<D: Documented> Batch<D> {
         }
         let mut places: Vec<usize> = latest.into_values().collect();
         places.sort_unstable();
-        places.into_iter().map(|index| (index, self.items[index].clone())).collect()
+        places
     }
 }
 
