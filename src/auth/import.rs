@@ -1,7 +1,7 @@
 //! Batches from an ERP: read, resolve, lock, compare, write, record; each step once for all items, or
 //! for a thousand of them, so that it takes a few statements however many items there are.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use metrics::counter;
 use platform::batch::{Batch, Documented, ItemKey, Outcome, Outcomes, Status, bisect};
@@ -11,8 +11,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::hooks::{self, Lot};
-use super::reference::{Found, Missing, Refers, resolve_known};
-use super::waiting::{Waiting, external_ids};
+use super::reference::{Found, Refers, resolve_known};
+use super::waiting::Waiting;
 use super::{Caller, Role};
 
 /// How many items are read at a time.
@@ -79,7 +79,7 @@ pub struct Arrival<R: Imported> {
 
 /// A row on its way.
 pub struct Draft<R> {
-    index: usize,
+    pub(crate) index: usize,
     pub before: Option<R>,
     pub after: R,
 }
@@ -168,7 +168,7 @@ where
     let lot = Lot { kind: R::TYPE, source_system: &source_system };
     let parking = hooks::PARKING.get();
     if let Some(parking) = parking {
-        let sent = external_ids(places.iter().map(|index| batch.item(*index)));
+        let sent = batch.external_ids(places.iter().copied());
         (parking.superseded)(tx, lot, &sent).await?;
     }
     let parking = parking.filter(|_| batch.park);
@@ -184,6 +184,10 @@ where
                     Some(before) => after = before.next(after, tx.now),
                     None => after.stamp(1, tx.now),
                 }
+                if arrival.before.as_ref() == Some(&after) && after.parent().is_none() {
+                    outcomes.done(arrival.index, Status::Unchanged, &after);
+                    continue;
+                }
                 drafts.push(Draft { index: arrival.index, before: arrival.before, after });
             }
             Err(faults) => {
@@ -192,14 +196,14 @@ where
             }
         }
     }
-    let drafts = parents_first(drafts, &source_system, &mut waiting, &mut outcomes);
+    let drafts = waiting.parents_first(drafts, &source_system, &mut outcomes);
     apply(tx, caller, &source_system, drafts, &mut outcomes).await?;
     let written = |it: &&Outcome| matches!(it.status, Status::Created | Status::Updated);
     let written = outcomes.results.iter().filter(written).filter_map(|it| it.id);
     R::followed(tx, &written.collect::<Vec<_>>()).await?;
     waiting.park(tx, lot, batch, &mut outcomes).await?;
     let here = outcomes.results.iter().filter(|it| it.id.is_some());
-    let here = external_ids(here.map(|it| batch.item(it.index)));
+    let here = batch.external_ids(here.map(|it| it.index));
     if batch.dry_run {
         tx.discard();
     }
@@ -224,8 +228,7 @@ async fn arrive<R: Imported, D: Documented<Item = R::Item>>(
     (batch, places): (&Batch<D>, &[usize]),
     (waiting, outcomes): (&mut Waiting, &mut Outcomes),
 ) -> Result<Vec<Arrival<R>>> {
-    let key = |index: &usize| input::typed(batch.item(*index)).map_err(Error::invalid);
-    let keys: Vec<ItemKey> = places.iter().map(key).collect::<Result<_>>()?;
+    let keys: Vec<ItemKey> = places.iter().map(|it| batch.key(*it)).collect::<Result<_>>()?;
     let wanted = Keys {
         source_system,
         external_ids: keys.iter().map(|key| key.external_id.as_str()).collect(),
@@ -250,7 +253,8 @@ async fn arrive<R: Imported, D: Documented<Item = R::Item>>(
     known.extend(keys.iter().zip(&ids).map(name));
     let (mut arrivals, mut rows) = (vec![], keys.into_iter().zip(before).zip(ids));
     for places in places.chunks(AT_ONCE) {
-        let mut values: Vec<Value> = places.iter().map(|it| batch.item(*it).clone()).collect();
+        let mut values: Vec<Value> =
+            places.iter().map(|it| batch.item(*it)).collect::<Result<_>>()?;
         let resolved = resolve_known(
             tx.conn(),
             caller,
@@ -315,49 +319,6 @@ fn counterpart<R: Imported>(
             Some(row) => Ok(Some((*row).clone())),
         },
     }
-}
-
-/// In an order in which each row finds its parent; those in a circle fail, and those below one that
-/// waits, or that is refused and not there, wait, too.
-fn parents_first<R: Imported>(
-    drafts: Vec<Draft<R>>,
-    source_system: &str,
-    parked: &mut Waiting,
-    outcomes: &mut Outcomes,
-) -> Vec<Draft<R>> {
-    if drafts.iter().all(|draft| draft.after.parent().is_none()) {
-        return drafts;
-    }
-    let mut waiting: HashSet<Uuid> = drafts.iter().map(|draft| draft.after.id()).collect();
-    let (mut sorted, mut rest) = (Vec::with_capacity(drafts.len()), drafts);
-    while !rest.is_empty() {
-        let (ready, blocked): (Vec<_>, Vec<_>) = rest
-            .into_iter()
-            .partition(|it| it.after.parent().is_none_or(|parent| !waiting.contains(&parent)));
-        if ready.is_empty() {
-            let fault = Fault::new("/parent_id", "cycle", "it would be below itself");
-            let error = Error::invalid(vec![fault]);
-            for it in blocked {
-                outcomes.failed(it.index, &error);
-            }
-            break;
-        }
-        for draft in ready {
-            waiting.remove(&draft.after.id());
-            match draft.after.parent().and_then(|parent| parked.named(parent)) {
-                None => sorted.push(draft),
-                Some(name) => {
-                    let (of, external_id) = (R::TYPE, name.to_owned());
-                    let source_system = source_system.to_owned();
-                    let own = draft.after.external_id().unwrap_or_default().to_owned();
-                    let missing = vec![Missing { of, source_system, external_id }];
-                    parked.items.push((draft.index, draft.after.id(), own, missing));
-                }
-            }
-        }
-        rest = blocked;
-    }
-    sorted
 }
 
 async fn apply<R: Imported>(

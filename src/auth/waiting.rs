@@ -1,6 +1,7 @@
 //! Items of a batch that are kept until what they refer to arrives, and then carried out as if they
 //! came once more.
 
+use std::collections::HashSet;
 use std::marker::PhantomData;
 
 use futures_util::future::LocalBoxFuture;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 
 use super::Caller;
 use super::hooks::{Lot, Parked, Parking};
-use super::import::{Imported, carry_out};
+use super::import::{Draft, Imported, carry_out};
 
 /// What one value refers to.
 #[derive(Debug, Default)]
@@ -65,10 +66,6 @@ impl<T: DeserializeOwned + ToSchema + 'static> Documented for Again<T> {
     type Item = T;
 }
 
-pub(crate) fn external_ids<'a>(items: impl Iterator<Item = &'a Value>) -> Vec<String> {
-    items.filter_map(|it| it["external_id"].as_str()).map(str::to_owned).collect()
-}
-
 /// Items that are to be kept, because what they refer to is not there yet.
 pub(crate) struct Waiting {
     /// Nothing when they fail
@@ -102,6 +99,49 @@ impl Waiting {
         }
     }
 
+    /// In an order in which each row finds its parent; those in a circle fail, and those below one that
+    /// waits, or that is refused and not there, wait, too.
+    pub fn parents_first<R: Imported>(
+        &mut self,
+        drafts: Vec<Draft<R>>,
+        source_system: &str,
+        outcomes: &mut Outcomes,
+    ) -> Vec<Draft<R>> {
+        if drafts.iter().all(|draft| draft.after.parent().is_none()) {
+            return drafts;
+        }
+        let mut waiting: HashSet<Uuid> = drafts.iter().map(|draft| draft.after.id()).collect();
+        let (mut sorted, mut rest) = (Vec::with_capacity(drafts.len()), drafts);
+        while !rest.is_empty() {
+            let (ready, blocked): (Vec<_>, Vec<_>) = rest
+                .into_iter()
+                .partition(|it| it.after.parent().is_none_or(|parent| !waiting.contains(&parent)));
+            if ready.is_empty() {
+                let fault = Fault::new("/parent_id", "cycle", "it would be below itself");
+                let error = Error::invalid(vec![fault]);
+                for it in blocked {
+                    outcomes.failed(it.index, &error);
+                }
+                break;
+            }
+            for draft in ready {
+                waiting.remove(&draft.after.id());
+                match draft.after.parent().and_then(|parent| self.named(parent)) {
+                    None => sorted.push(draft),
+                    Some(name) => {
+                        let (of, external_id) = (R::TYPE, name.to_owned());
+                        let source_system = source_system.to_owned();
+                        let own = draft.after.external_id().unwrap_or_default().to_owned();
+                        let missing = vec![Missing { of, source_system, external_id }];
+                        self.items.push((draft.index, draft.after.id(), own, missing));
+                    }
+                }
+            }
+            rest = blocked;
+        }
+        sorted
+    }
+
     pub async fn park<D: Documented>(
         self,
         tx: &mut Tx,
@@ -119,7 +159,7 @@ impl Waiting {
                 continue;
             }
             outcomes.pending(index);
-            parked.push(Parked { external_id, item: batch.item(index).clone(), missing });
+            parked.push(Parked { external_id, item: batch.item(index)?, missing });
         }
         (parking.park)(tx, lot, parked).await
     }

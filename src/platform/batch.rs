@@ -191,10 +191,28 @@ pub struct Batch<D> {
     pub dry_run: bool,
     /// Keep what refers to something unknown
     pub park: bool,
-    items: Vec<Value>,
-    /// Faults that only the parser could see, by item.
-    odd: HashMap<usize, Vec<Fault>>,
+    items: Vec<Sent>,
     documented: PhantomData<D>,
+}
+
+/// An item, as text: as values ten thousand of them would be most of a batch's memory.
+struct Sent {
+    text: Box<str>,
+    external_id: Option<Box<str>>,
+    /// Of its shape, and those that only the parser could see
+    faults: Vec<Fault>,
+}
+
+impl Sent {
+    fn of<T: ToSchema + 'static>(item: &Value, mut faults: Vec<Fault>) -> Self {
+        faults.extend(shape::faults(shape::of_body::<T>(), item));
+        let external_id = item["external_id"].as_str().map(Into::into);
+        Self { text: item.to_string().into(), external_id, faults }
+    }
+
+    fn read<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_str(&self.text).map_err(Error::internal)
+    }
 }
 
 impl<D: Documented> FromRequest for Batch<D> {
@@ -253,7 +271,12 @@ impl<D: Documented> Batch<D> {
         let yes = |name| body[name] == true;
         let (atomic, dry_run) = (yes("atomic"), yes("dry_run"));
         let park = body["unknown_references"] == "park";
-        Ok(Self { source_system, atomic, dry_run, park, items, odd, documented: PhantomData })
+        let items = items.into_iter().enumerate();
+        let items = items.map(|(index, item)| {
+            Sent::of::<D::Item>(&item, odd.remove(&index).unwrap_or_default())
+        });
+        let items = items.collect();
+        Ok(Self { source_system, atomic, dry_run, park, items, documented: PhantomData })
     }
 
     /// Items that have been kept, once more.
@@ -263,15 +286,25 @@ impl<D: Documented> Batch<D> {
             atomic: false,
             dry_run: false,
             park: true,
-            items,
-            odd: HashMap::new(),
+            items: items.iter().map(|it| Sent::of::<D::Item>(it, vec![])).collect(),
             documented: PhantomData,
         }
     }
 
     /// The item at this place, as it was sent.
-    pub fn item(&self, index: usize) -> &Value {
-        &self.items[index]
+    pub fn item(&self, index: usize) -> Result<Value> {
+        self.items[index].read()
+    }
+
+    /// The key of the item at this place, whose shape is good.
+    pub fn key(&self, index: usize) -> Result<ItemKey> {
+        self.items[index].read()
+    }
+
+    /// What the other system calls the items at these places.
+    pub fn external_ids(&self, places: impl IntoIterator<Item = usize>) -> Vec<String> {
+        let names = places.into_iter().filter_map(|index| self.items[index].external_id.as_deref());
+        names.map(str::to_owned).collect()
     }
 
     /// One item per line. A line that ends early is more likely a lost upload than one bad item,
@@ -302,11 +335,9 @@ impl<D: Documented> Batch<D> {
     pub fn read(&self, outcomes: &mut Outcomes) -> Vec<usize> {
         let mut latest: HashMap<&str, usize> = HashMap::new();
         for (index, item) in self.items.iter().enumerate() {
-            let mut faults = self.odd.get(&index).cloned().unwrap_or_default();
-            faults.extend(shape::faults(shape::of_body::<D::Item>(), item));
-            if !faults.is_empty() {
-                outcomes.failed(index, &Error::invalid(faults));
-            } else if let Some(key) = item["external_id"].as_str()
+            if !item.faults.is_empty() {
+                outcomes.failed(index, &Error::invalid(item.faults.clone()));
+            } else if let Some(key) = item.external_id.as_deref()
                 && let Some(before) = latest.insert(key, index)
             {
                 outcomes.superseded(before);

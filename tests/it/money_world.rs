@@ -13,8 +13,7 @@ pub const PATHS: [&str; 6] =
     ["invoices", "payments", "promises", "collection-tasks", "risk-cases", "write-off-requests"];
 
 impl World<'_> {
-    /// Rows with these statuses: documents as an ERP reports them, the rest as if it had come that
-    /// far by people and jobs.
+    /// Rows with these statuses, as if they had come that far by people and jobs.
     pub async fn owed(&self, machine: &Machine, wanted: &[(&str, Uuid)]) -> Vec<String> {
         let (mut customers, mut invoices) = (BTreeMap::new(), BTreeMap::new());
         for owner in [self.seller, self.salesperson()] {
@@ -40,9 +39,12 @@ impl World<'_> {
                 "reversed_on": (*status == "reversed").then_some("2026-11-03") }),
         };
         if matches!(machine.path, "invoices" | "payments") {
-            return self
-                .import(machine.path, wanted.iter().enumerate().map(document).collect())
-                .await;
+            let made = wanted.iter().enumerate().map(document).collect();
+            let made = self.import(machine.path, made).await;
+            // As if people had written them: an ERP's are the ERP's.
+            let written = format!("update {} set source_system = null", machine.path);
+            self.service.sql(&written).await;
+            return made;
         }
         let ids: Vec<String> = wanted.iter().map(|_| Uuid::now_v7().to_string()).collect();
         let row = |(n, (id, (status, owner))): (usize, (&String, &(&str, Uuid)))| {
