@@ -45,7 +45,7 @@ where
     R::Item: ToSchema + 'static,
 {
     Box::pin(async move {
-        let batch = Batch::<Again<R::Item>>::of_parked(source_system, items);
+        let batch = Batch::<Again<R::Item>>::of_parked(source_system, &items);
         carry_out::<R, _>(tx, caller, &batch).await
     })
 }

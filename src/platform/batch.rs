@@ -280,7 +280,7 @@ impl<D: Documented> Batch<D> {
     }
 
     /// Items that have been kept, once more.
-    pub fn of_parked(source_system: &str, items: Vec<Value>) -> Self {
+    pub fn of_parked(source_system: &str, items: &[Value]) -> Self {
         Self {
             source_system: Some(source_system.to_owned()),
             atomic: false,

@@ -84,10 +84,10 @@ impl Lease {
 
     /// Notes what has happened since. Answers how many events that are.
     pub async fn read(self, tx: &mut Tx, scope: &Scope<'_>, epoch: Uuid) -> Result<usize> {
+        use webhook_positions::{missed_until, read_at};
         let ours = webhook_positions::table
             .find(self.webhook)
             .filter(webhook_positions::fence.eq(self.fence));
-        use webhook_positions::{missed_until, read_at};
         let columns =
             (webhook_positions::epoch, webhook_positions::xid, webhook_positions::seq, read_at);
         let row = ours.select(columns).for_update();
