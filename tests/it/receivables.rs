@@ -15,7 +15,7 @@ use salesbook::receivables;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Actor, Service};
+use crate::harness::{Actor, Answer, Service};
 use crate::process::or_in_torture;
 
 pub async fn service() -> Service {
@@ -149,6 +149,23 @@ impl<'a> Books<'a> {
         Self { service, finance, erp, customers, client, invoices, payments }
     }
 
+    /// Sends until others are not in the way: `busy` says that nothing was written.
+    async fn post(by: &Actor<'_>, path: &str, body: Value) -> Answer {
+        for _ in 0..100 {
+            let answer = by.post(path, body.clone()).await;
+            if answer.status != 503 || answer.body["code"] != "busy" {
+                return answer;
+            }
+        }
+        panic!("{path}: busy for ever");
+    }
+
+    async fn send(&self, of: &str, item: Value) -> Value {
+        let path = format!("/api/v1/{of}/batch");
+        let batch = json!({ "source_system": "sap", "items": [item] });
+        Self::post(&self.erp, &path, batch).await.expect(200)
+    }
+
     /// Takes a step. What the rules refuse is refused; nothing else may happen.
     async fn take(&mut self, step: &Step) {
         let fine =
@@ -160,11 +177,11 @@ impl<'a> Books<'a> {
             Step::Invoice { customer, cents, post } => {
                 let new = json!({ "customer_id": self.customers[*customer], "due_date": due(*cents),
                     "amount": money(*cents) });
-                let made = self.finance.post("/api/v1/invoices", new).await.expect(201);
+                let made = Self::post(&self.finance, "/api/v1/invoices", new).await.expect(201);
                 let id = made["id"].as_str().unwrap().to_owned();
                 if *post {
                     let path = format!("/api/v1/invoices/{id}/post");
-                    self.finance.post(&path, Value::Null).await.expect(200);
+                    Self::post(&self.finance, &path, Value::Null).await.expect(200);
                 }
                 self.invoices.push((*customer, id));
             }
@@ -174,24 +191,24 @@ impl<'a> Books<'a> {
                 let amount = decimal(&total["total_amount"]) * Decimal::new(*percent, 2);
                 let new = json!({ "kind": "credit_note", "customer_id": self.customers[*customer],
                     "corrects_invoice_id": id, "amount": amount.round_dp(2).to_string() });
-                let made = self.finance.post("/api/v1/invoices", new).await;
+                let made = Self::post(&self.finance, "/api/v1/invoices", new).await;
                 fine(made.status.as_u16());
                 if made.status == 201 {
                     let path =
                         format!("/api/v1/invoices/{}/post", made.body["id"].as_str().unwrap());
-                    fine(self.finance.post(&path, Value::Null).await.status.as_u16());
+                    fine(Self::post(&self.finance, &path, Value::Null).await.status.as_u16());
                 }
             }
             Step::Payment { customer, cents } => {
                 let new =
                     json!({ "customer_id": self.customers[*customer], "amount": money(*cents) });
-                let made = self.finance.post("/api/v1/payments", new).await.expect(201);
+                let made = Self::post(&self.finance, "/api/v1/payments", new).await.expect(201);
                 self.payments.push(made["id"].as_str().unwrap().to_owned());
             }
             Step::Oldest { payment } => {
                 let Some(id) = pick(&self.payments, *payment) else { return };
                 let path = format!("/api/v1/payments/{id}/allocate");
-                let told = self.finance.post(&path, json!({ "oldest_first": true })).await;
+                let told = Self::post(&self.finance, &path, json!({ "oldest_first": true })).await;
                 fine(told.status.as_u16());
             }
             Step::ByHand { payment, invoice, cents } => {
@@ -201,12 +218,12 @@ impl<'a> Books<'a> {
                 let path = format!("/api/v1/payments/{payment}/allocate");
                 let to =
                     json!({ "allocations": [{ "invoice_id": invoice, "amount": money(*cents) }] });
-                fine(self.finance.post(&path, to).await.status.as_u16());
+                fine(Self::post(&self.finance, &path, to).await.status.as_u16());
             }
             Step::Reverse { payment } => {
                 let Some(id) = pick(&self.payments, *payment) else { return };
                 let path = format!("/api/v1/payments/{id}/reverse");
-                let told = self.finance.post(&path, json!({ "reason": "bounced" })).await;
+                let told = Self::post(&self.finance, &path, json!({ "reason": "bounced" })).await;
                 fine(told.status.as_u16());
             }
             Step::FromErp { customer, number, cents, paid } => {
@@ -215,20 +232,20 @@ impl<'a> Books<'a> {
                 let invoice = json!({ "external_id": key, "number": format!("E{key}"),
                     "customer_external_id": customer, "invoice_date": today,
                     "due_date": due(*cents), "total_amount": money(*cents) });
-                let told = batch(&self.erp, "invoices", json!([invoice])).await;
+                let told = self.send("invoices", invoice).await;
                 if told["created"] == 1 {
                     let used = money(cents * paid.min(&100) / 100 + 1);
                     let payment = json!({ "external_id": key, "number": format!("E{key}"),
                         "customer_external_id": customer, "received_on": today,
                         "amount": money(cents * 2), "allocations": [
                             { "invoice_external_id": key, "amount": used, "allocated_on": today }] });
-                    batch(&self.erp, "payments", json!([payment])).await;
+                    self.send("payments", payment).await;
                 }
             }
             Step::CancelledByErp { number } => {
                 let key = format!("{}-{number}", self.client);
                 let item = json!({ "external_id": key, "status": "cancelled" });
-                batch(&self.erp, "invoices", json!([item])).await;
+                self.send("invoices", item).await;
             }
         }
     }
