@@ -121,6 +121,7 @@ mod visit_complaints;
 mod visit_evidence;
 mod visits;
 mod webhook_rules;
+mod webhook_steps;
 mod webhooks;
 mod worklists;
 mod write;
