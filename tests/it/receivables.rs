@@ -152,24 +152,22 @@ impl<'a> Books<'a> {
     /// Sends until others are not in the way: `busy` says that nothing was written.
     async fn post(by: &Actor<'_>, path: &str, body: Value) -> Answer {
         for _ in 0..100 {
-            let answer = by.post(path, body.clone()).await;
-            if answer.status != 503 || answer.body["code"] != "busy" {
-                return answer;
+            match by.post(path, body.clone()).await {
+                answer if answer.status == 503 && answer.body["code"] == "busy" => {}
+                answer => return answer,
             }
         }
         panic!("{path}: busy for ever");
     }
 
     async fn send(&self, of: &str, item: Value) -> Value {
-        let path = format!("/api/v1/{of}/batch");
         let batch = json!({ "source_system": "sap", "items": [item] });
-        Self::post(&self.erp, &path, batch).await.expect(200)
+        Self::post(&self.erp, &format!("/api/v1/{of}/batch"), batch).await.expect(200)
     }
 
     /// Takes a step. What the rules refuse is refused; nothing else may happen.
     async fn take(&mut self, step: &Step) {
-        let fine =
-            |status: u16| assert!([200, 201, 409, 422].contains(&status), "{status} {step:?}");
+        let fine = |it: u16| assert!([200, 201, 409, 422].contains(&it), "{it} {step:?}");
         let today = self.service.inner.clock.today();
         let due = |cents: i64| (today.0 + jiff::Span::new().days(cents % 7)).to_string();
         let today = today.to_string();
