@@ -12,7 +12,7 @@ use crate::ReadAccountReports;
 use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter::{dated, visible_orders};
 use crate::order_book::BookFilter;
-use crate::receivables::OwedBy;
+use crate::receivables::{OwedBy, visible_invoices};
 
 /// How to group orders within their months.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -61,7 +61,7 @@ pub struct FulfilmentRow {
     pub late_lines: i64,
     /// Of the lines
     pub late_percent: Option<Number>,
-    /// What was paid on the invoices of the orders, in the company's currency
+    /// What was paid on the invoices of the orders that you may see, in the company's currency
     pub collected: Number,
     /// From the confirmation to the use of the money for an invoice, weighted by its amount; null
     /// before there is any
@@ -125,6 +125,7 @@ const SHOWN: &str = "orders, lines, quantity_ordered, quantity_shipped, fill_rat
 
 fn plan(mut question: Question<'_, FulfilmentQuery>) -> Plan {
     let visible = visible_orders(question.caller, &mut question.binds);
+    let invoices = visible_invoices(question.caller, &mut question.binds);
     let (range, until) = (question.range, question.until);
     let ordered = dated("order_date", range, until, &mut question.binds);
     let day = question.binds.date(question.as_of);
@@ -172,7 +173,7 @@ fn plan(mut question: Question<'_, FulfilmentQuery>) -> Plan {
             from picked join invoices on invoices.order_id = picked.id
             join allocations a on a.invoice_id = invoices.id
             where payment_id is not null and allocated_on <= {day}
-                and (reversed_on is null or reversed_on > {day})
+                and (reversed_on is null or reversed_on > {day}){invoices}
             group by picked.id
         ),
         facts as (

@@ -32,8 +32,8 @@ pub struct WithoutTermsRow {
     pub first_order: Date,
     pub last_order: Date,
     /// What the customer owes and has ordered today, less its receipts: 0 or less for one that pays
-    /// before it is served
-    pub exposure: Number,
+    /// before it is served; null where you see an order and not the customer's account
+    pub exposure: Option<Number>,
 }
 
 /// All of them; there should be none that owe.
@@ -79,13 +79,18 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let visible = visible_orders(question.caller, &mut question.binds);
     let (range, until) = (question.range, question.until);
     let ordered = dated("order_date", range, until, &mut question.binds);
+    // Whoever is credited with an order of somebody else's customer sees the order alone.
+    let seen = match question.caller.reach_of_accounts() {
+        Some(people) => format!("person_id = any({})", question.binds.ids(people)),
+        None => "true".to_owned(),
+    };
     let narrowed = question.narrowed;
     let traded = format!(
         "with traded as (
             select customer_id, person_id, count(*) as orders, sum(amount) as amount,
                 min(order_date) as first_order, max(order_date) as last_order,
-                (select coalesce(sum(i.amount), 0) from open_items i
-                    where i.customer_id = it.customer_id) as exposure
+                case when {seen} then (select coalesce(sum(i.amount), 0) from open_items i
+                    where i.customer_id = it.customer_id) end as exposure
             from (
                 select customer_id, region, person_id, order_date,
                     total_amount * exchange_rate as amount
@@ -103,7 +108,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             person_id as owner_id, orders, round(traded.amount, 4)::text as amount, first_order,
             last_order, round(exposure, 4)::text as exposure
         from traded join customers on customers.id = customer_id
-        order by traded.exposure desc, external_id collate \"C\", customer_id"
+        order by traded.exposure desc nulls last, external_id collate \"C\", customer_id"
         .to_owned();
     let totals = "select count(*) as customers, count(*) filter (where exposure > 0) as owing,
             coalesce(sum(orders), 0)::bigint as orders,

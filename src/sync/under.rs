@@ -1,6 +1,7 @@
 //! What follows for the feed from a change: rows under a customer that changes hands enter the view
-//! of some and leave that of others, and so do the shipments of an order and the advice of a visit. Whoever records such a row
-//! holds its customer meanwhile, or the one who hands it over would not find the row.
+//! of some and leave that of others, and so do the shipments of an order and the advice of a visit.
+//! Whoever records such a row holds its customer meanwhile, or the one who hands it over would not
+//! find the row.
 
 use std::collections::{HashMap, HashSet};
 

@@ -144,13 +144,15 @@ async fn who_is_sold_to_without_terms() {
         json!({ "external_id": key, "number": key, "customer_external_id": of, "order_date": day,
             "status": status, "lines": [{ "line_number": 1, "quantity": "1", "amount": amount }] })
     };
-    let items = json!([
+    let mut items = json!([
         order("1", "A", "2026-05-09", "100", "confirmed"),
         order("2", "A", "2026-05-10", "30", "confirmed"),
         order("3", "B", "2026-06-01", "50", "closed"),
         order("4", "B", "2026-06-02", "20", "confirmed"),
         order("5", "C", "2026-06-02", "999", "draft"),
     ]);
+    // Somebody else's customer, whose account is not theirs to see.
+    items[3]["salesperson_id"] = json!(seller.id);
     send(&erp, "orders", items).await;
     let terms = "insert into terms_requests (id, version, customer_id, status, payment_days,
             credit_limit, valid_from, reason, requested_by, created_at, updated_at)
@@ -170,7 +172,13 @@ async fn who_is_sold_to_without_terms() {
             "exposure": "150.0000" })
     );
     let told = report(&seller, "without-terms?period=2026").await;
-    assert_eq!(table(&told, &columns), rows[..1]);
+    assert_eq!(table(&told, &columns[..4]), ["A 1 100.0000 2026-05-09", "B 1 20.0000 2026-06-02"]);
+    let exposures = [0, 1].map(|n| told["rows"][n]["exposure"].clone());
+    assert_eq!(exposures, [json!("130.0000"), Value::Null], "the order, not the account");
+    assert_eq!(
+        (&told["totals"]["owing"], &told["totals"]["exposure"]),
+        (&json!(1), &json!("130.0000"))
+    );
     let told = report(&reporter, "without-terms?period=2026-06&as_of=2026-06-01").await;
     assert_eq!(table(&told, &["orders", "last_order"]), ["1 2026-06-01"]);
     let csv = format!("{REPORTS}/without-terms?period=2026&region=%E4%B8%8A%E6%B5%B7&format=csv");

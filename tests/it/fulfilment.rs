@@ -201,6 +201,9 @@ async fn how_well_orders_are_carried_out() {
     let told = report(&trade.stranger, "fulfilment?period=2026-05&group_by=customer").await;
     let columns = with("customer_external_id", &["orders", "quantity_ordered"]);
     assert_eq!(table(&told, &columns), ["2026-05 B 1 8"]);
+    let told = report(&trade.seller, "fulfilment?period=2026-05&as_of=2026-06-04").await;
+    assert_eq!(told["totals"]["orders"], 3, "one of them shared");
+    assert_eq!(told["totals"]["collected"], "60.0000", "whose invoice is somebody else's to see");
     let question = format!("fulfilment?period=2026-05&salesperson_id={}", trade.stranger.id);
     assert_eq!(report(&trade.reporter, &question).await["totals"]["orders"], 1);
     go_to(&service, "2026-07-02").await;

@@ -183,7 +183,8 @@ impl CollectionTask {
 async fn hand_on(tx: &mut Tx) -> Result<()> {
     let others = diesel::sql_query(
         "select t.id from collection_tasks t join customers c on c.id = t.customer_id
-        where t.status = 'open' and c.owner_id <> coalesce(t.assignee_id, t.id)
+        where t.status = 'open' and c.owner_id is not null
+            and c.owner_id is distinct from t.assignee_id
         order by t.id limit 1000",
     );
     let others: Vec<Found> = others.load(tx.conn()).await?;
@@ -239,7 +240,8 @@ const DUE: &str = "
     order by i.next_due_on, i.id limit $5";
 
 /// Ends the tasks whose invoice, or part of it, is paid or disputed, gives the others to who looks
-/// after the customer now, and makes those whose day has come; a later step takes the place of an earlier one. Answers how many it made.
+/// after the customer now, and makes those whose day has come; a later step takes the place of an
+/// earlier one. Answers how many it made.
 pub(crate) async fn make_due(tx: &mut Tx) -> Result<u64> {
     end_needless(tx).await?;
     hand_on(tx).await?;

@@ -1,6 +1,5 @@
 //! The queries on invoices. Each that answers a caller starts at `visible_to`.
 
-use actix_web::http::StatusCode;
 use auth::{Caller, reference};
 use diesel::dsl::sql;
 use diesel::pg::Pg;
@@ -192,7 +191,7 @@ pub(crate) async fn due_of(
         return Ok(rows);
     }
     let detail = "more than 500 invoices: send the customer's statement";
-    Err(Error::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_rows").detail(detail))
+    Err(Error::invalid_as("too_many_rows", vec![]).detail(detail))
 }
 
 /// All documents of a customer, in the order of their ids.

@@ -26,9 +26,9 @@ impl Invoice {
             ..Self::blank(Uuid::now_v7(), new.customer_id, tx.now, tx.today)
         };
         it.salesperson_id = it.customer(tx, caller).await?.owner_id;
-        it.due_date =
-            PaymentDays::of(tx.conn(), &[it.customer_id]).await?.due(it.customer_id, tx.today);
-        it.detail(tx, &new.details).await?;
+        let terms = PaymentDays::of(tx.conn(), &[it.customer_id]).await?;
+        it.due_date = terms.due(it.customer_id, it.invoice_date);
+        it.detail(tx, &new.details, &terms).await?;
         let number = db::next_numbers(tx, 1).await?[0];
         it.number = db::named(it.kind, tx.today, number);
         it.insert(tx).await?;
@@ -67,7 +67,8 @@ impl Invoice {
             after.check(tx).await?;
             after.next_due_on = after.next_due();
         } else {
-            after.detail(tx, &changes.details).await?;
+            let terms = PaymentDays::of(tx.conn(), &[after.customer_id]).await?;
+            after.detail(tx, &changes.details, &terms).await?;
         }
         let after = before.save(tx, after).await?;
         if after.counts() {
@@ -190,8 +191,12 @@ impl Invoice {
     }
 
     /// Applies what a person entered to a draft, and computes what follows from it.
-    async fn detail(&mut self, tx: &mut Tx, details: &InvoiceDetails) -> Result<()> {
-        let terms = PaymentDays::of(tx.conn(), &[self.customer_id]).await?;
+    async fn detail(
+        &mut self,
+        tx: &mut Tx,
+        details: &InvoiceDetails,
+        terms: &PaymentDays,
+    ) -> Result<()> {
         let due = |it: &Self| {
             let last = it.instalments.last().map(|part| part.due_date);
             last.unwrap_or_else(|| terms.due(it.customer_id, it.invoice_date))

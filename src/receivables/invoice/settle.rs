@@ -167,7 +167,8 @@ pub(crate) const OPEN_DOCUMENTS: &str = "select id, round(open_amount * exchange
 
 /// The customer of a task has said that it does not agree with the invoice.
 pub(crate) async fn dispute(tx: &mut Tx, task: &CollectionTask) -> Result<()> {
-    for before in hold(tx, &[], &[task.customer_id], &[task.invoice_id]).await? {
+    let held = hold(tx, &[], &[task.customer_id], &[task.invoice_id]).await?;
+    for before in held.iter().filter(|it| it.counts()) {
         before.save(tx, Invoice { disputed: true, ..before.clone() }).await?;
     }
     Ok(())

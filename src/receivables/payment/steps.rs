@@ -80,9 +80,7 @@ impl Payment {
             return Err(Error::unavailable("busy"));
         }
         before.check_usable(tx.today)?;
-        let asked: Invoices =
-            open.iter().filter_map(|id| Some((*id, invoices.get(id)?.clone()))).collect();
-        let made = before.source().asked(&to, &asked, tx.today)?;
+        let made = before.source().asked(&to, &invoices, tx.today)?;
         let mut after = before.clone();
         after.allocations.0.extend(made.iter().cloned());
         after.allocations.0.sort_by_key(|it| (it.allocated_on, it.id));

@@ -304,7 +304,9 @@ async fn measure(tx: &mut Tx) -> Result<()> {
         oldest_seconds: f64,
     }
     let kept = diesel::sql_query(
-        "select count(*) filter (where problem is null) as waiting, count(problem) as refused,          coalesce(extract(epoch from $1 - min(parked_at)), 0)::float8 as oldest_seconds          from pending_items",
+        "select count(*) filter (where problem is null) as waiting, count(problem) as refused,
+            coalesce(extract(epoch from $1 - min(parked_at)), 0)::float8 as oldest_seconds
+        from pending_items",
     );
     let kept = kept.bind::<diesel::sql_types::Timestamptz, _>(tx.now);
     let kept: Kept = kept.get_result(tx.conn()).await?;
