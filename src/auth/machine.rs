@@ -1,8 +1,9 @@
 //! How programs get their tokens: the client credentials grant of RFC 6749 (S1).
 
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpRequest, HttpResponse, Responder, post, web, web::Data};
+use actix_web::{HttpRequest, HttpResponse, Responder, post, web::Data};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use platform::input::Raw;
 use platform::{Clock, Db, Error, Result};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -73,26 +74,26 @@ pub fn routes(cfg: &mut ServiceConfig) {
 #[post("/auth/token")]
 async fn issue_machine_token(
     req: HttpRequest,
-    form: web::Bytes,
+    form: Result<Raw>,
     peer: Peer,
     db: Db,
     clock: Data<Clock>,
     tokens: Data<Tokens>,
 ) -> HttpResponse {
-    let token = MachineToken::issue(&req, &form, &peer, &db, &clock, &tokens).await;
+    let token = MachineToken::issue(&req, form, &peer, &db, &clock, &tokens).await;
     token.map_or_else(TokenError::answer, |token| NoStore(token).respond_to(&req))
 }
 
 impl MachineToken {
     async fn issue(
         req: &HttpRequest,
-        form: &[u8],
+        form: Result<Raw>,
         peer: &Peer,
         db: &Db,
         clock: &Clock,
         tokens: &Tokens,
     ) -> Result<Self, TokenError> {
-        let (client_id, secret) = credentials(req, form)?;
+        let (client_id, secret) = credentials(req, &form?.0)?;
         let now = clock.now();
         let mut conn = db.conn().await?;
         // Only by address: nobody guesses 256 bits, and nobody shall lock an ERP out.
@@ -184,6 +185,7 @@ impl From<Error> for TokenError {
         let (error, error_description) = match status {
             StatusCode::TOO_MANY_REQUESTS => ("slow_down", "too many failed attempts"),
             StatusCode::SERVICE_UNAVAILABLE => ("temporarily_unavailable", "come back later"),
+            status if status.is_client_error() => ("invalid_request", "this body cannot be read"),
             _ => ("server_error", "the server failed"),
         };
         Self { status, retry_after, error, error_description }

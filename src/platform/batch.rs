@@ -14,7 +14,7 @@ use super::error::{Error, Fault, Problem, Result};
 use super::resource::Resource;
 use super::text_enum;
 use super::write::Tx;
-use super::{input, shape};
+use super::{input, json, shape};
 
 /// Most items of one batch.
 const LIMIT: usize = 10_000;
@@ -228,7 +228,7 @@ impl<D: Documented> FromRequest for Batch<D> {
             let options = query?;
             match &*kind {
                 "application/json" => {
-                    let (body, faults) = input::parse(&bytes.await?)?;
+                    let (body, faults) = json::parse(&bytes.await?)?;
                     Self::of(body, faults)
                 }
                 "application/x-ndjson" => Self::of_lines(options, &bytes.await?),
@@ -314,7 +314,7 @@ impl<D: Documented> Batch<D> {
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty())
         {
             let at = format!("/items/{}", items.len());
-            let (item, odd) = input::parse(line).map_err(|error| {
+            let (item, odd) = json::parse(line).map_err(|error| {
                 error.faults(vec![Fault::new(&*at, "malformed_json", "this line is no JSON")])
             })?;
             faults.extend(odd.into_iter().map(|fault| {

@@ -3,8 +3,6 @@
 //! 400 for what cannot be read at all and for faults of path and query, 422 for a body that is
 //! JSON but not what the document asks for, with every fault in one answer.
 
-use std::cell::{Cell, RefCell};
-use std::fmt;
 use std::future::{Ready, ready};
 use std::ops::Deref;
 use std::time::{Duration, Instant};
@@ -15,25 +13,20 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
 use aws_lc_rs::digest::{SHA256, digest};
 use futures_util::StreamExt;
 use futures_util::future::{FutureExt, LocalBoxFuture};
-use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+use unicode_normalization::UnicodeNormalization;
 use utoipa::openapi::path::Parameter;
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::{Error, Fault, Result};
-use super::shape;
+use super::share::Bodies;
+use super::{json, shape};
 
-/// The largest body of a batch, and of anything else.
+/// Largest bodies of a batch, of a sign-in, and of any other operation.
 const BATCH_LIMIT: usize = 32 << 20;
+const AUTH_LIMIT: usize = 4 << 10;
 const BODY_LIMIT: usize = 1 << 20;
-
-/// Most odd characters and repeated names of one body that are kept.
-const MOST_ODD: usize = 20_000;
-
-/// Most elements of all lists of a body: ten thousand orders of a hundred lines. Each takes memory that
-/// is many times what it takes to send it.
-const MOST_ELEMENTS: usize = 1_000_000;
 
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -83,7 +76,7 @@ pub fn body(
         if !matches!(&*kind, "application/json" | "application/merge-patch+json") {
             return Err(unsupported_media_type());
         }
-        let (value, mut faults) = parse(&bytes.await?)?;
+        let (value, mut faults) = json::parse(&bytes.await?)?;
         faults.truncate(shape::MOST);
         if faults.is_empty() { Ok(value) } else { Err(Error::invalid(faults)) }
     }
@@ -107,8 +100,25 @@ pub(crate) fn bytes(
     req: &HttpRequest,
     payload: &mut Payload,
 ) -> impl Future<Output = Result<web::Bytes>> + use<> {
-    let limit = if req.path().ends_with("/batch") { BATCH_LIMIT } else { BODY_LIMIT };
+    // The decoded path, as routes read it: an escape in it must not lead to another limit.
+    let limit = match req.match_info().as_str() {
+        path if path.ends_with("/batch") => BATCH_LIMIT,
+        path if path.starts_with("/api/v1/auth/") => AUTH_LIMIT,
+        _ => BODY_LIMIT,
+    };
     bytes_up_to(limit, req, payload)
+}
+
+/// A body that is read manually, such as a form, within the limits of its operation.
+pub struct Raw(pub web::Bytes);
+
+impl FromRequest for Raw {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        bytes(req, payload).map(|body| body.map(Self)).boxed_local()
+    }
 }
 
 /// The same for an operation with a limit of its own.
@@ -136,6 +146,9 @@ fn collected(
     pace: usize,
 ) -> impl Future<Output = Result<web::Bytes>> + use<> {
     let encoded = req.headers().get(CONTENT_ENCODING).is_some_and(|it| it != "identity");
+    let bodies =
+        req.app_data::<web::Data<Bodies>>().expect("the app registers the room for bodies");
+    let mut room = bodies.room(req);
     let (req, payload) = (req.clone(), web::Payload::from_request(req, payload));
     async move {
         if encoded {
@@ -154,8 +167,11 @@ fn collected(
             if bytes.len() + chunk.len() > limit {
                 return Err(too_large());
             }
+            room.extend(chunk.len())?;
             bytes.extend_from_slice(&chunk);
         }
+        // Until the answer: what is made of the body is in memory as long.
+        req.extensions_mut().insert(room);
         same_by(&req, &[&bytes]);
         Ok(bytes.freeze())
     }
@@ -164,23 +180,6 @@ fn collected(
 /// More than the operation takes.
 pub fn too_large() -> Error {
     Error::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large")
-}
-
-/// One JSON text, with what a plain parser would not mind.
-pub fn parse(bytes: &[u8]) -> Result<(Value, Vec<Fault>)> {
-    let (faults, elements) = (RefCell::default(), Cell::default());
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let intake = Intake { at: String::new(), faults: &faults, elements: &elements };
-    let value = intake.deserialize(&mut json);
-    let value = value.and_then(|value| json.end().map(|()| value));
-    let value = value.map_err(|e| Error::bad_request("malformed_json", e.to_string()))?;
-    let mut faults = faults.into_inner();
-    if faults.len() >= MOST_ODD {
-        // Not all of them have been kept, so that no item of a batch can be told to be good.
-        faults.truncate(shape::MOST);
-        return Err(Error::invalid(faults));
-    }
-    Ok((value, faults))
 }
 
 /// One value that has been read, as `T` or as everything that is wrong with it.
@@ -204,91 +203,6 @@ pub fn typed<T: DeserializeOwned>(value: &Value) -> Result<T, Vec<Fault>> {
             None => vec![Fault::new(pointer, "invalid", message)],
         }
     })
-}
-
-/// Reads any JSON, and notes what a plain `Value` would hide: duplicate names, odd characters.
-struct Intake<'a> {
-    at: String,
-    faults: &'a RefCell<Vec<Fault>>,
-    elements: &'a Cell<usize>,
-}
-
-impl Intake<'_> {
-    fn fault(&self, at: String, code: &'static str, why: &str) {
-        let mut faults = self.faults.borrow_mut();
-        if faults.len() < MOST_ODD {
-            faults.push(Fault::new(at, code, why));
-        }
-    }
-
-    fn below(&self, step: impl fmt::Display) -> Self {
-        Intake { at: format!("{}/{step}", self.at), ..*self }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Intake<'_> {
-    type Value = Value;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<Value, D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Intake<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        // Line breaks and tabs belong into notes; everything else that cannot be seen does not.
-        if value.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-            self.fault(self.at.clone(), "control_character", "control characters are refused");
-        }
-        let text = value.trim();
-        let nfc = is_nfc_quick(text.chars()) == IsNormalized::Yes;
-        Ok(if nfc { text.into() } else { text.nfc().collect::<String>().into() })
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut items = vec![];
-        while let Some(item) = seq.next_element_seed(self.below(items.len()))? {
-            items.push(item);
-            self.elements.update(|count| count + 1);
-            if self.elements.get() > MOST_ELEMENTS {
-                let why = format!("at most {MOST_ELEMENTS} elements in all lists together");
-                self.fault(self.at.clone(), "too_many", &why);
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                break;
-            }
-        }
-        Ok(items.into())
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some(name) = map.next_key::<String>()? {
-            let below = self.below(name.replace('~', "~0").replace('/', "~1"));
-            if object.contains_key(&name) {
-                self.fault(below.at.clone(), "duplicate_field", "this name came twice");
-            }
-            object.insert(name, map.next_value_seed(below)?);
-        }
-        Ok(object.into())
-    }
 }
 
 /// The query string. Unknown, repeated and ill-typed parameters are faults, all named at once.

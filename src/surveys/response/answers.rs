@@ -2,7 +2,7 @@
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use futures_util::future::{FutureExt, LocalBoxFuture};
-use platform::{Error, Fault, Result, input};
+use platform::{Error, Fault, Result, input, json};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -54,7 +54,7 @@ impl FromRequest for Given {
 
 impl Given {
     fn of_json(bytes: &[u8]) -> Result<Self> {
-        let (value, mut faults) = input::parse(bytes)?;
+        let (value, mut faults) = json::parse(bytes)?;
         match input::check::<SurveyAnswers>(&value) {
             Ok(given) if faults.is_empty() => {
                 Ok(Self { answers: given.answers, form: false, odd: vec![] })
@@ -75,7 +75,7 @@ impl Given {
         let pairs = pairs.map_err(unreadable)?;
         let fields = pairs.iter().map(|it| format!("{}:{}", quoted(&it.0), quoted(&it.1)));
         let text = format!("{{{}}}", fields.collect::<Vec<_>>().join(","));
-        let (value, faults) = input::parse(text.as_bytes())?;
+        let (value, faults) = json::parse(text.as_bytes())?;
         let below = |it: Fault| Fault { pointer: format!("/answers{}", it.pointer), ..it };
         let Value::Object(mut answers) = value else { return Err(Error::internal("no object")) };
         // A browser sends the fields that were left empty, too.
