@@ -110,6 +110,7 @@ pub async fn serve(
         cors_origins: options.cors_origins.clone(),
         trust_proxy: options.trust_proxy,
         webhook_loopback: options.webhook_loopback,
+        rate_limit: options.rate_limit,
     };
     let db = Db::new(&home.url, OWN_POOL);
     let service = Service::start(db, Clock::default(), settings).await.map_err(|it| why(&it))?;
@@ -131,16 +132,36 @@ pub async fn serve(
         .client_request_timeout(Duration::from_secs(10))
         .client_disconnect_timeout(Duration::from_secs(5))
         .shutdown_timeout(options.shutdown_seconds)
+        .disable_signals()
         .listen(listener)?
         .run();
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
+    let (handle, ending) = (server.handle(), service.ending.clone());
     let running = tokio::spawn(server);
+    tokio::spawn(async move {
+        let orderly = asked_to_end().await;
+        // Whoever waits for something new gets an answer before the workers wait for the requests.
+        ending.begin();
+        handle.stop(orderly).await;
+    });
     started(&format!("http://{address}"), &service).await?;
     running.await??;
     end();
     tracing::info!("stopped");
     drop(home.server);
     Ok(())
+}
+
+/// Waits for a signal to end; true when running requests may finish, as for SIGTERM.
+async fn asked_to_end() -> bool {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => true,
+        _ = tokio::signal::ctrl_c() => false,
+    }
 }
 
 /// The directory's poller, the jobs, what cleans the store of files and what brings events to
