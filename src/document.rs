@@ -227,7 +227,7 @@ pub fn methods(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut 
 }
 
 /// An ETag with its hash or without.
-const IF_MATCH: &str = r#"^"[0-9]{1,18}(-[0-9a-f]{1,16})?"$"#;
+const IF_MATCH: &str = r#"^(W/)?"[0-9]{1,18}(-[0-9a-f]{1,16})?"$"#;
 /// Visible ASCII: that is all that a header can hold.
 const KEY: &str = r"^[!-~]{1,255}$";
 

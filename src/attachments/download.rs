@@ -9,6 +9,7 @@ use actix_web::http::header::{
     self, Charset, ContentDisposition, DispositionParam, DispositionType, ExtendedValue, HeaderName,
 };
 use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, dev::Payload};
+use platform::resource::is_known;
 use platform::{Error, Result};
 use uuid::Uuid;
 
@@ -59,8 +60,7 @@ impl Wanted {
     }
 
     pub async fn of(self, file: Download, store: &Store) -> Result<HttpResponse> {
-        let known = self.if_none_match.as_deref().unwrap_or_default();
-        if known.split(',').any(|it| it.trim() == file.tag) {
+        if self.if_none_match.as_deref().is_some_and(|known| is_known(known, &file.tag)) {
             return Ok(headed(&file, StatusCode::NOT_MODIFIED).finish());
         }
         let range = self.range(&file)?;

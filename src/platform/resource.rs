@@ -77,6 +77,13 @@ pub(crate) fn etag(version: i64, body: &[u8]) -> String {
     format!("\"{version}-{hash:08x}\"")
 }
 
+/// Whether a reader has this ETag, by the weak comparison of RFC 9110: `*` is any, and a proxy that
+/// compresses makes `"1-ab"` a `W/"1-ab"`.
+pub fn is_known(if_none_match: &str, tag: &str) -> bool {
+    let mut tags = if_none_match.split(',').map(str::trim);
+    tags.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+}
+
 /// One resource with its ETag; 304 when the reader has it already.
 pub struct Tagged<T>(pub T);
 
@@ -86,8 +93,9 @@ impl<T: Resource> Responder for Tagged<T> {
     fn respond_to(self, req: &HttpRequest) -> HttpResponse {
         let body = serde_json::to_vec(&self.0).unwrap_or_default();
         let tag = etag(self.0.version(), &body);
-        let known = req.headers().get(IF_NONE_MATCH).and_then(|known| known.to_str().ok());
-        let fresh = known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag));
+        let mut known =
+            req.headers().get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+        let fresh = known.any(|known| is_known(known, &tag));
         let mut response = if fresh { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response
             .insert_header((ETAG, tag))
