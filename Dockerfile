@@ -17,8 +17,6 @@ COPY --from=build /usr/local/bin/salesbook /usr/local/bin/
 USER salesbook
 WORKDIR /var/lib/salesbook
 # There is no PostgreSQL in this image: the service needs DATABASE_URL.
-# One heap for all threads, and large pieces given back: each would keep what its largest batch took.
-ENV MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=131072
 ENV SALESBOOK_LISTEN=0.0.0.0:8080
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \

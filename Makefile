@@ -1,10 +1,6 @@
 # What one does with the project; `make help` lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-# One heap for all threads, and large pieces given back: each would keep what its largest batch took
-# (docs/decisions.md).
-export MALLOC_ARENA_MAX ?= 1
-export MALLOC_MMAP_THRESHOLD_ ?= 131072
 .PHONY: help demo run test check fuzz bench torture setup
 
 help: ## List these commands

@@ -79,11 +79,9 @@ class Service:
 
     def start(self):
         env = {**os.environ, "SALESBOOK_LISTEN": f"127.0.0.1:{self.port}", "SALESBOOK_LOG": "warn",
+               "SALESBOOK_RATE_LIMIT": "0",
                "SALESBOOK_DATA_DIR": str(self.data), "SALESBOOK_ADMIN_PASSWORD": PASSWORD}
         env.pop("DATABASE_URL", None)
-        # As in the Makefile and the Dockerfile.
-        env.setdefault("MALLOC_ARENA_MAX", "1")
-        env.setdefault("MALLOC_MMAP_THRESHOLD_", "131072")
         began = time.monotonic()
         with open(self.log, "a") as log:
             self.process = subprocess.Popen([BINARY, "serve"], env=env, stdout=log, stderr=log)

@@ -23,13 +23,16 @@ use follow_ups::{ReadFollowUps, follow_up::FollowUp};
 use platform::feed::{self, Epoch};
 use platform::jobs::Job;
 use platform::secret::Cipher;
-use platform::{Clock, Db, Error, Result, Seal, Tx};
+use platform::share::Bodies;
+use platform::{Clock, Db, Ending, Error, Result, Seal, Tx};
+use reports::turns::Turns;
 use surveys::public::Limiter;
 use sync::webhook::{Courier, Outbound};
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 use visits::{ReadVisits, visit::Visit};
 
+use crate::limits::{self, Limits};
 use crate::{edge, operations};
 
 /// A domain's permissions, each with the roles that hold it.
@@ -195,6 +198,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
             .configure(reports::routes)
             .configure(sync::routes)
             .configure(operations::api_routes)
+            .wrap(from_fn(limits::pace))
             .wrap(from_fn(auth::authenticate)),
     );
 }
@@ -240,6 +244,8 @@ pub struct Settings {
     pub attachments: attachments::Store,
     /// Webhooks may go to this machine itself
     pub webhook_loopback: bool,
+    /// Requests of one caller per second. 0: no limit
+    pub rate_limit: u32,
 }
 
 /// What the handlers share, made once per process.
@@ -252,6 +258,10 @@ pub struct Service {
     seal: Seal,
     epoch: Epoch,
     limiter: Limiter,
+    limits: Limits,
+    bodies: Bodies,
+    turns: Turns,
+    pub ending: Ending,
     out: Outbound,
     settings: Settings,
 }
@@ -272,8 +282,22 @@ impl Service {
         let tokens = Tokens::load(db.clone(), cipher, clock.now()).await?;
         let directory = Directory::new(db.clone(), clock.clone());
         directory.poll().await?;
-        let limiter = Limiter::default();
-        Ok(Self { db, clock, tokens, directory, seal, epoch, limiter, out, settings })
+        let limits = Limits::per_second(settings.rate_limit);
+        Ok(Self {
+            db,
+            clock,
+            tokens,
+            directory,
+            seal,
+            epoch,
+            limiter: Limiter::default(),
+            limits,
+            bodies: Bodies::default(),
+            turns: Turns::default(),
+            ending: Ending::default(),
+            out,
+            settings,
+        })
     }
 
     /// Makes the user `admin` if there is nobody yet. Answers the password that was made up.
@@ -346,6 +370,10 @@ impl Service {
             .app_data(Data::new(self.out.clone()))
             .app_data(Data::new(self.settings.attachments.clone()))
             .app_data(Data::new(self.limiter.clone()))
+            .app_data(Data::new(self.limits.clone()))
+            .app_data(Data::new(self.bodies.clone()))
+            .app_data(Data::new(self.turns.clone()))
+            .app_data(Data::new(self.ending.clone()))
             .app_data(Data::new(TrustProxy(self.settings.trust_proxy)))
             .app_data(Data::new(auth::Permissions(PERMISSIONS.to_vec())))
             .default_service(web::to(edge::no_such_operation))
@@ -377,6 +405,8 @@ fn cors(origins: &[String]) -> Cors {
             "etag",
             "link",
             "location",
+            "ratelimit",
+            "ratelimit-policy",
             "retry-after",
             "x-request-id",
         ])

@@ -76,6 +76,9 @@ pub struct Serve {
     /// Database connections of each worker
     #[arg(long, env = "SALESBOOK_POOL_SIZE", default_value_t = 8)]
     pub pool_size: usize,
+    /// Requests of one caller per second, ten times as many at once; 0 for no limit
+    #[arg(long, env = "SALESBOOK_RATE_LIMIT", default_value_t = 1000)]
+    pub rate_limit: u32,
     /// Origins of web pages that may call the API, separated by commas; none unless told
     #[arg(long, env = "SALESBOOK_CORS_ORIGINS", value_delimiter = ',')]
     pub cors_origins: Vec<String>,

@@ -13,12 +13,12 @@ use actix_web::http::header::{
     ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue,
     REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::web::Bytes;
+use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use metrics::{counter, histogram};
-use platform::{Actor, Error, Result};
+use platform::{Actor, Ending, Error, Result};
 use surveys::public::is_public;
 use uuid::Uuid;
 
@@ -52,9 +52,13 @@ pub async fn receive(
     if let Some(error) = error {
         let answer = error.answer(Some(&id), chinese);
         let answer = surveys::public::readable(response.request(), error.code(), answer);
-        response = response.into_response(answer);
+        response = replaced(response, answer);
     }
     protect(&mut response);
+    if response.request().app_data::<Data<Ending>>().is_some_and(|ending| ending.has_begun()) {
+        // Who keeps the connection would keep the process, too.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     if method == Method::HEAD {
         response = response.map_body(|_, body| BoxBody::new(Unsent(body.size())));
     }
@@ -63,6 +67,21 @@ pub async fn receive(
     }
     tell(&response, &method, &id, start);
     Ok(response)
+}
+
+/// Another answer with the headers that were put on the one before, such as those for browsers.
+fn replaced(
+    before: ServiceResponse<BoxBody>,
+    mut answer: HttpResponse,
+) -> ServiceResponse<BoxBody> {
+    let missing = |name: &&HeaderName| !answer.headers().contains_key(*name);
+    let missing: Vec<_> = before.headers().keys().filter(missing).cloned().collect();
+    for name in missing {
+        for value in before.headers().get_all(&name) {
+            answer.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    before.into_response(answer)
 }
 
 /// The body of what GET would send, without reading it.
@@ -144,16 +163,28 @@ fn tell(response: &ServiceResponse<BoxBody>, method: &Method, id: &str, start: I
     let route = req.match_pattern().unwrap_or_else(|| "unmatched".into());
     let status = response.status().as_u16();
     let took = start.elapsed();
-    let labels = [
-        ("method", method.as_str().to_owned()),
-        ("route", route.clone()),
-        ("status", status.to_string()),
-    ];
+    let method = label_of(method);
+    let labels =
+        [("method", method.to_owned()), ("route", route.clone()), ("status", status.to_string())];
     counter!("http_requests_total", &labels).increment(1);
     histogram!("http_request_seconds", &labels[..2]).record(took.as_secs_f64());
     let caller = req.extensions().get::<Actor>().map(|actor| actor.id.to_string());
     let (caller, ms) = (caller.unwrap_or_default(), took.as_millis());
-    tracing::info!(target: "salesbook::http", id, caller, %method, route, status, ms, "request");
+    tracing::info!(target: "salesbook::http", id, caller, method, route, status, ms, "request");
+}
+
+/// The method as a label. Anybody can invent methods, and each label is kept for ever.
+fn label_of(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::PUT => "PUT",
+        _ => "other",
+    }
 }
 
 /// Every path of the document with the methods that it has.

@@ -8,12 +8,17 @@ use salesbook::auth::{self, Role};
 use salesbook::config::{self, Cli, Client, Command, Database, Import, LogFormat, Serve, User};
 use salesbook::platform::{Clock, Db, Timestamp, Tx, feed};
 use salesbook::serve::{self, Failure, Home};
-use salesbook::{company, document};
+use salesbook::{company, document, memory};
 use uuid::Uuid;
 
+fn main() -> ExitCode {
+    memory::settle();
+    carry_out(Cli::parse().command)
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+async fn carry_out(command: Command) -> ExitCode {
+    let outcome = match command {
         Command::Serve(options) => serve::serve(options, async |_, _| Ok(())).await,
         Command::Demo(options) => demo(options).await,
         Command::Import(options) => import(options).await,

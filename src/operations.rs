@@ -167,6 +167,8 @@ pub async fn watch(db: Db) {
             let lag = diesel::select(sql::<Double>(lag)).get_result::<f64>(&mut conn).await;
             gauge!("feed_lag_seconds").set(lag.unwrap_or(f64::NAN));
         }
+        // Samples of histograms gather until they are counted, which else only a reader would do.
+        METRICS.run_upkeep();
         tokio::time::sleep(Duration::from_secs(5)).await;
     }
 }

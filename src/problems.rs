@@ -61,9 +61,12 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "数据正被他人修改,未写入任何内容,请重新发送同一请求。"),
     ("busy_logging_in", "Too many logins at the same moment. Try again in a second.",
         "同时登录的人过多,请稍后重试。"),
-    ("busy_uploading", "Too many files are on their way in at the same moment. Wait as Retry-After says \
-        and send it again.",
-        "同时上传的文件过多,请按 Retry-After 等待后重发。"),
+    ("busy_reporting", "Too many reports run at the same moment. Wait as Retry-After says and send it \
+        again.",
+        "同时运行的报表过多,请按 Retry-After 等待后重试。"),
+    ("busy_uploading", "Too many files and bodies are on their way in at the same moment, of yours or of \
+        everybody. Wait as Retry-After says and send it again.",
+        "同时上传的内容过多,请按 Retry-After 等待后重发。"),
     ("case_open", "The customer has an open risk case already; id says which. Take the next \
         measure there.",
         "该客户已有未结的风险案件,见 id,请在其中采取措施。"),
@@ -194,6 +197,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "该指标的实际值暂不支持计算。"),
     ("mismatch", "A target and its parent must have the same metric, level and currency.",
         "目标与上级目标的指标、级别和币种必须一致。"),
+    ("name_too_long", "The name of a field has at most 256 bytes.",
+        "字段名最长 256 字节。"),
     ("no_exchange_rate", "There is no exchange rate for this currency on that day. Add one under \
         /api/v1/exchange-rates.",
         "当日没有该币种的汇率,请先在 /api/v1/exchange-rates 添加。"),
@@ -358,6 +363,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("too_many_pending", "100,000 items of this system wait for something that has not arrived. Bring \
         it, or give some up: GET /pending-items lists them.",
         "该系统已有 100,000 条数据在等待引用,请先补齐所引用的数据,或在 /pending-items 中放弃部分数据。"),
+    ("too_many_reports", "You have too many reports running at the same moment. Wait as Retry-After says, \
+        or read one after the other.",
+        "您同时运行的报表过多,请按 Retry-After 等待,或逐个查询。"),
     ("too_many_requests", "There are too many requests from this address. Wait as Retry-After \
         says.",
         "来自该地址的请求过多,请按 Retry-After 等待后重试。"),

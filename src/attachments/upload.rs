@@ -1,19 +1,16 @@
 //! A file as it comes in: the raw body, or the only part of a form.
 
-use std::time::Duration;
-
 use actix_multipart::Multipart;
 use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, ContentDisposition};
+use actix_web::http::header::{CONTENT_DISPOSITION, ContentDisposition};
 use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use futures_util::future::{FutureExt, LocalBoxFuture, ready};
 use futures_util::stream::{StreamExt, once};
+use platform::share::Room;
 use platform::{Error, Query, Result, input};
 use serde::Deserialize;
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::name;
@@ -21,10 +18,6 @@ use crate::name;
 /// The largest file, and what a form may put around it.
 const LARGEST: usize = 20 << 20;
 const FRAME: usize = 64 << 10;
-
-/// How many MiB of files may be on their way in at the same moment, and how long others wait.
-static ROOM: Semaphore = Semaphore::const_new(256);
-const WAIT: Duration = Duration::from_secs(5);
 
 /// What a raw upload says beside its bytes.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -53,8 +46,8 @@ pub struct FileForm {
 pub struct Upload {
     pub name: Option<String>,
     pub bytes: Bytes,
-    /// Given back when the bytes are in the store
-    pub room: Option<SemaphorePermit<'static>>,
+    /// Given back when the bytes are in the store, not when their sender hangs up
+    pub room: Option<Room>,
 }
 
 impl FromRequest for Upload {
@@ -68,8 +61,8 @@ impl FromRequest for Upload {
         let req = req.clone();
         async move {
             let given = query?.name.clone();
-            let room = room_for(&req).await?;
             let body = body.await?;
+            let room = Room::taken_by(&req);
             let mut sent = if form {
                 part_of(&req, body).await?
             } else {
@@ -80,7 +73,7 @@ impl FromRequest for Upload {
             if sent.bytes.is_empty() {
                 return Err(Error::new(StatusCode::UNPROCESSABLE_ENTITY, "empty_file"));
             }
-            sent.room = Some(room);
+            sent.room = room;
             sent.name = given.or(sent.name).as_deref().and_then(name::clean);
             // Forms get another boundary each time, and are the same request nevertheless.
             let name = sent.name.as_deref().unwrap_or_default();
@@ -89,16 +82,6 @@ impl FromRequest for Upload {
         }
         .boxed_local()
     }
-}
-
-/// As much as the body says that it is, else as much as it may be: many phones that come back from
-/// the field at once shall not take all memory.
-async fn room_for(req: &HttpRequest) -> Result<SemaphorePermit<'static>> {
-    let length = req.headers().get(CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
-    let length = length.unwrap_or(LARGEST).clamp(1, LARGEST + FRAME);
-    let size = u32::try_from(length.div_ceil(1 << 20)).map_err(Error::internal)?;
-    let busy = |_| Error::unavailable("busy_uploading");
-    timeout(WAIT, ROOM.acquire_many(size)).await.map_err(busy)?.map_err(Error::internal)
 }
 
 /// The only part of a form.

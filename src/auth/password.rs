@@ -24,7 +24,12 @@ static COMMON: LazyLock<std::collections::HashSet<&str>> =
 static HASHERS: Semaphore = Semaphore::const_new(2);
 const WAIT: Duration = Duration::from_secs(5);
 
+/// Most that wait. They are done within a second or two, so that a rush of strangers keeps nobody from
+/// logging in.
+static QUEUE: Semaphore = Semaphore::const_new(64);
+
 async fn turn() -> Result<SemaphorePermit<'static>> {
+    let _place = QUEUE.try_acquire().map_err(|_| Error::unavailable("busy_logging_in"))?;
     let turn = timeout(WAIT, HASHERS.acquire()).await;
     turn.ok().and_then(Result::ok).ok_or_else(|| Error::unavailable("busy_logging_in"))
 }

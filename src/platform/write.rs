@@ -20,6 +20,7 @@ use super::input::BodyDigest;
 use super::reply::Reply;
 use super::resource::Resource;
 use super::secret::Seal;
+use super::share::Room;
 use super::time::{Clock, Date, Timestamp};
 
 type Manager = <Conn as AsyncConnection>::TransactionManager;
@@ -241,8 +242,10 @@ impl Write {
     ) -> Result<Reply> {
         let Self { db, clock, actor, key, req } = self;
         let key = key.map(|key| Key { actor: actor.id, fingerprint: fingerprint(&req), text: key });
+        let room = Room::taken_by(&req);
         drop(req);
         let attempts = async move {
+            let _room = room;
             let (start, mut attempt) = (Instant::now(), 1);
             loop {
                 let mut tx = Tx::of(db.conn().await?, &clock, actor.id, limits, start);

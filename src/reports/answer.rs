@@ -21,6 +21,7 @@ use crate::filter::{self, Filter, Narrows};
 use crate::form::FormQuery;
 use crate::period::{PeriodQuery, Range, Spans};
 use crate::sql::Binds;
+use crate::turns::{Turn, Turns};
 
 /// Beyond that a JSON answer is refused; CSV is streamed and has no limit.
 const MOST_ROWS: usize = 200_000;
@@ -168,6 +169,7 @@ pub struct Line {
 /// Where reports are made: the database, the day, and the form that the reader takes.
 pub struct Desk {
     pub db: Db,
+    turns: Turns,
     today: Date,
     now: Timestamp,
     zone: String,
@@ -178,12 +180,15 @@ impl FromRequest for Desk {
     type Error = Error;
     type Future = Ready<Result<Self>>;
 
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let db = req.app_data::<Data<Db>>().expect("the app registers the pool").get_ref().clone();
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let db = Db::from_request(req, payload).into_inner();
+        let turns = req.app_data::<Data<Turns>>().expect("the app registers the turns");
+        let turns = turns.get_ref().clone();
         let clock = req.app_data::<Data<Clock>>().expect("the app registers the clock");
         let accept = req.headers().get(ACCEPT).and_then(|it| it.to_str().ok()).map(str::to_owned);
         let (now, zone) = (clock.now(), clock.zone().iana_name().unwrap_or("UTC").to_owned());
-        ready(Ok(Self { db, today: clock.day_of(now), now, zone, accept }))
+        let today = clock.day_of(now);
+        ready(db.map(|db| Self { db, turns, today, now, zone, accept }))
     }
 }
 
@@ -200,10 +205,12 @@ impl Desk {
         F: Refers + Narrows + DeserializeOwned,
         P: Spans + DeserializeOwned,
     {
+        let csv = asked.form.wants_csv(self.accept.as_deref())?;
+        let turn = self.turns.take(caller.id(), csv).await?;
         let question = self.understand(caller, asked).await?;
         let (as_of, range) = (question.as_of, question.range);
         let plan = plan(question)?;
-        self.carry_out(plan, asked.raw(), &asked.form, as_of, range).await
+        self.carry_out(turn, plan, asked.raw(), &asked.form, as_of, range).await
     }
 
     /// Faults of the form come first, then those of the period, then unknown references.
@@ -240,6 +247,7 @@ impl Desk {
 
     async fn carry_out(
         self,
+        turn: Turn,
         plan: Plan,
         sent: &Value,
         form: &FormQuery,
@@ -247,7 +255,7 @@ impl Desk {
         range: Range,
     ) -> Result<HttpResponse> {
         if form.wants_csv(self.accept.as_deref())? {
-            return csv::stream(self.db, plan, form.bom == Some(true)).await;
+            return csv::stream(self.db, turn, plan, form.bom == Some(true)).await;
         }
         let mut parameters = sent.clone();
         if range != Range::ALL {

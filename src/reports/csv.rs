@@ -13,8 +13,10 @@ use platform::{Db, Error, Result};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use tokio::sync::mpsc::{self, Sender};
+use tokio::time::timeout;
 
 use crate::answer::{Line, Plan, as_lines, refuse};
+use crate::turns::Turn;
 
 /// How much is gathered before it is sent.
 const CHUNK: usize = 64 << 10;
@@ -22,16 +24,20 @@ const CHUNK: usize = 64 << 10;
 /// Chunks that may wait for a slow reader; the database waits with them.
 const WAITING: usize = 4;
 
-/// How long a reader may take.
+/// Time that a reader may take in all, and before a chunk is taken: whoever reads a byte a second holds
+/// a connection of the few that reports have.
 const READING: Duration = Duration::from_mins(10);
+const TAKING: Duration = Duration::from_secs(15);
 
 /// Runs the report and sends its rows as they come. What goes wrong before the first chunk is a
 /// problem like any other; later the connection breaks, so that half a table is not taken for all.
-pub async fn stream(db: Db, plan: Plan, bom: bool) -> Result<HttpResponse> {
+pub async fn stream(db: Db, turn: Turn, plan: Plan, bom: bool) -> Result<HttpResponse> {
     let name = plan.name;
     let (sender, mut receiver) = mpsc::channel::<Result<Bytes>>(WAITING);
     actix_web::rt::spawn(async move {
-        if let Err(error) = send(&db, &plan, bom, &sender).await {
+        let sent = send(&db, &plan, bom, &sender).await;
+        drop(turn);
+        if let Err(error) = sent {
             let _ = sender.send(Err(error)).await;
         }
     });
@@ -62,12 +68,18 @@ async fn send(db: &Db, plan: &Plan, bom: bool, sender: &Sender<Result<Bytes>>) -
     let mut rows = rows.load_stream::<Line>(conn).await?;
     while let Some(row) = rows.try_next().await? {
         table.write(cells(&row.line)?.0.iter().map(|(_, value)| cell(value)))?;
-        if table.0.get_ref().len() >= CHUNK && sender.send(Ok(table.take()?)).await.is_err() {
+        if table.0.get_ref().len() >= CHUNK && !taken(sender, table.take()?).await? {
             return Ok(());
         }
     }
-    let _ = sender.send(Ok(table.take()?)).await;
-    Ok(())
+    taken(sender, table.take()?).await.map(drop)
+}
+
+/// Whether the reader is still there to take a chunk. One that is too slow gets no more: an error, so
+/// that half a table is not taken for all.
+async fn taken(sender: &Sender<Result<Bytes>>, chunk: Bytes) -> Result<bool> {
+    let taken = timeout(TAKING, sender.send(Ok(chunk))).await;
+    Ok(taken.map_err(|_| Error::unavailable("timeout"))?.is_ok())
 }
 
 /// What has been written and not yet sent.

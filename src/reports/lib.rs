@@ -43,6 +43,7 @@ mod sql;
 mod targets;
 pub mod team_sales;
 pub mod top;
+pub mod turns;
 pub mod unfiled;
 pub mod visit_intervals;
 pub mod visits_by_month;

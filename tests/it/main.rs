@@ -59,6 +59,7 @@ mod growth;
 mod growth_tables;
 mod harness;
 mod hidden;
+mod hostile;
 mod input;
 mod instances;
 mod interrupted;

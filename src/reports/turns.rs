@@ -1,0 +1,79 @@
+//! Turns at the database: reports are heavy, and one reader must not slow everyone else down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use platform::share::Shares;
+use platform::{Error, Result};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+/// Reports that run at the same moment in one process, and CSV files that are read from it. A file
+/// takes as long as its reader, so that files have turns of their own.
+const REPORTS: usize = 4;
+const FILES: usize = 2;
+
+/// Reports and files of one caller. A dashboard that asks for ten at once waits a little.
+const ONE_CALLER: usize = 2;
+
+/// Time to wait for a turn before 429 or 503.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// The turns of one process, for all of its workers.
+#[derive(Clone)]
+pub struct Turns {
+    reports: Arc<Semaphore>,
+    files: Arc<Semaphore>,
+    callers: Shares,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        let [reports, files] = [REPORTS, FILES].map(|size| Arc::new(Semaphore::new(size)));
+        Self { reports, files, callers: Shares::new(ONE_CALLER) }
+    }
+}
+
+/// Held while a report runs.
+pub struct Turn(#[allow(dead_code, reason = "given back when dropped")] [OwnedSemaphorePermit; 2]);
+
+impl Turns {
+    /// Waits for a turn. 429 `too_many_reports` when the caller has too many running, 503
+    /// `busy_reporting` when everybody together has.
+    pub async fn take(&self, caller: Uuid, csv: bool) -> Result<Turn> {
+        let own = timeout(WAIT, self.callers.of(caller).acquire_owned()).await;
+        let own = own.map_err(|_| Error::too_many_requests("too_many_reports", 2))?;
+        let all = if csv { &self.files } else { &self.reports };
+        let all = timeout(WAIT, all.clone().acquire_owned()).await;
+        let all = all.map_err(|_| Error::unavailable("busy_reporting"))?;
+        Ok(Turn([own.map_err(Error::internal)?, all.map_err(Error::internal)?]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_caller_leaves_turns_to_others() {
+        let (turns, caller, colleague) = (Turns::default(), Uuid::now_v7(), Uuid::now_v7());
+        let _running = [turns.take(caller, false).await, turns.take(caller, false).await];
+
+        let third = turns.take(caller, false).await.err().unwrap();
+
+        assert_eq!(third.code(), "too_many_reports");
+        assert!(turns.take(colleague, false).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_readers_of_files_do_not_hold_up_reports() {
+        let (turns, slow, colleague) = (Turns::default(), Uuid::now_v7(), Uuid::now_v7());
+        let _reading = [turns.take(slow, true).await, turns.take(slow, true).await];
+
+        let file = turns.take(colleague, true).await.err().unwrap();
+
+        assert_eq!(file.code(), "busy_reporting");
+        assert!(turns.take(colleague, false).await.is_ok());
+    }
+}
