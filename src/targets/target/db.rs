@@ -1,6 +1,6 @@
 //! The queries on targets. Each that answers a caller starts at `visible_to`.
 
-use auth::{Body, Caller, reference};
+use auth::{Body, Caller, external_id::key_of, reference};
 use company::Company;
 use diesel::dsl::sum;
 use diesel::pg::Pg;
@@ -98,12 +98,12 @@ impl Target {
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewTarget>) -> Result<Self> {
         lock_tree(tx).await?;
         let new = new.resolve(tx.conn(), caller).await?;
-        let system = new.source_system.as_deref().or(caller.source_system());
-        let system = new.external_id.as_ref().and(system).map(str::to_owned);
+        let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
+        let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
         let company = Company::load(tx.conn()).await?;
         let target = Self {
-            external_id: system.as_ref().and(new.external_id.clone()),
-            source_system: system,
+            source_system,
+            external_id,
             ..Self::blank(Uuid::now_v7(), tx.actor, tx.now)
         }
         .with(&new.fields(), &company.currency);
