@@ -66,28 +66,32 @@ impl Target {
             None
         };
         let key = |it: &Self| (it.period_start, it.id);
+        let shown = |rows: Vec<Self>| -> Vec<Self> {
+            rows.into_iter().map(|target| target.shown_to(caller)).collect()
+        };
         match filter.sort.unwrap_or(TargetSort::Latest) {
             TargetSort::Earliest => {
                 let rows = query.filter(list.after::<Date, _, _>(period_start, id)?);
                 let rows = rows.order((period_start, id)).select(Self::as_select());
-                list.page(rows.load(conn).await?, total, key)
+                list.page(shown(rows.load(conn).await?), total, key)
             }
             TargetSort::Latest => {
                 let rows = query.filter(list.before::<Date, _, _>(period_start, id)?);
                 let rows = rows.order((period_start.desc(), id.desc())).select(Self::as_select());
-                list.page(rows.load(conn).await?, total, key)
+                list.page(shown(rows.load(conn).await?), total, key)
             }
             TargetSort::NewestFirst => {
                 let rows = query.filter(list.before::<Timestamp, _, _>(created_at, id)?);
                 let rows = rows.order((created_at.desc(), id.desc())).select(Self::as_select());
-                list.page(rows.load(conn).await?, total, |it: &Self| (it.created_at, it.id))
+                list.page(shown(rows.load(conn).await?), total, |it: &Self| (it.created_at, it.id))
             }
         }
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
         let target = Self::query().filter(visible_to(caller)).filter(targets::id.eq(id));
-        Ok(target.first(conn).await?)
+        let target: Self = target.first(conn).await?;
+        Ok(target.shown_to(caller))
     }
 
     pub(super) async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -109,6 +113,7 @@ impl Target {
         .with(&new.fields(), &company.currency);
         target.check(tx).await?;
         target.check_hand(caller)?;
+        target.check_metric(caller)?;
         let insert = diesel::insert_into(targets::table).values(&target);
         insert.execute(tx.conn()).await.map_err(refused)?;
         tx.record(Change::created(&target)).await?;
@@ -136,6 +141,7 @@ impl Target {
         if after != before {
             after.check(tx).await?;
             after.check_hand(caller)?;
+            after.check_metric(caller)?;
             if before.status == TargetStatus::Approved {
                 before.check_revision(caller)?;
             }
