@@ -77,9 +77,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("contradiction", "This value does not go together with another one in the request or with \
         what is stored. Leave one of the two out.",
         "该值与请求中的其他值或已有数据矛盾,请去掉其中一个。"),
-    ("control_character", "The text holds control characters. Only line breaks and tabs are \
-        taken.",
-        "文本含有控制字符,只允许换行符和制表符。"),
+    ("control_character", "The text holds control characters, or characters that turn the \
+        direction of writing. Only line breaks and tabs are taken.",
+        "文本含有控制字符或改变书写方向的字符,只允许换行符和制表符。"),
     ("count", "The list has not as many entries as it needs; the message says how many.",
         "列表的项数不符,应有的项数见提示。"),
     ("credit_limit_exceeded", "The customer's credit does not bear this order: reasons says why, the \

@@ -21,6 +21,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use utoipa::openapi::path::Parameter;
 use utoipa::{IntoParams, ToSchema};
 
+use super::characters::is_refused;
 use super::error::{Error, Fault, Result};
 use super::shape;
 
@@ -256,8 +257,7 @@ impl<'de> Visitor<'de> for Intake<'_> {
         Ok(value.into())
     }
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        // Line breaks and tabs belong into notes; everything else that cannot be seen does not.
-        if value.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        if value.contains(is_refused) {
             self.fault(self.at.clone(), "control_character", "control characters are refused");
         }
         let text = value.trim();
@@ -336,7 +336,7 @@ pub(crate) fn query<Key: 'static>(req: &HttpRequest, parameters: &[Parameter]) -
     for (name, text) in pairs.into_inner() {
         let schema =
             parameters.iter().find(|p| p.name == name).map(|p| serde_json::json!(p.schema));
-        if text.contains(char::is_control) {
+        if text.contains(|c: char| c.is_control() || is_refused(c)) {
             let message = "control characters are refused";
             faults.push(Fault::new(format!("/{name}"), "control_character", message));
         }
