@@ -1,4 +1,4 @@
-//! The one rule of who writes external ids 外部编号: a client those of its own source system, people
+//! The one rule for writing external ids 外部编号: a client those of its own source system, people
 //! those of source systems without a client, admins all. Every create and every batch asks here.
 
 use platform::{Conn, Error, Fault, Result};

@@ -29,7 +29,7 @@ pub fn script(password: &str) -> String {
     )
 }
 
-/// What the bootstrap superuser (oid 10) owns beside what initdb made (oids below 16384). A serial's
+/// The objects of the bootstrap superuser (oid 10) beside those of initdb (oids below 16384). A serial's
 /// sequence and a table's row type follow their table.
 const OWNED: &str = "SELECT 'SCHEMA' AS kind, oid::regnamespace::text AS name FROM pg_namespace \
     WHERE nspowner = 10 AND oid >= 16384 \

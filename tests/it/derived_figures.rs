@@ -1,4 +1,4 @@
-//! What follows from a masked field or an invisible row is masked and invisible as well.
+//! Figures that follow from masked fields or invisible rows are masked and invisible as well.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};

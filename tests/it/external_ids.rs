@@ -1,4 +1,4 @@
-//! Who writes external ids: a client its own, people those of systems without a client, admins all.
+//! Writers of external ids: a client its own, people those of systems without a client, admins all.
 
 use actix_web::http::Method;
 use salesbook::auth::Role;

@@ -190,7 +190,7 @@ impl Order {
         if matches!(action, Action::Confirm | Action::Release) {
             after.locate(tx).await?;
         }
-        before.check_credit(tx, &after).await?;
+        before.check_credit(tx, caller, &after).await?;
         before.save(tx, after).await
     }
 

@@ -146,7 +146,7 @@ impl Target {
                 before.check_revision(caller)?;
             }
             before.check_parts(tx, &after).await?;
-            before.check_parent_of(tx, Some(&after)).await?;
+            before.check_parent_of(tx, caller, Some(&after)).await?;
         }
         before.save(tx, after).await
     }
@@ -157,7 +157,7 @@ impl Target {
         based_on.check(&before, &[])?;
         before.check_hand(caller)?;
         before.status.after(TargetAction::Delete)?;
-        before.check_parent_of(tx, None).await?;
+        before.check_parent_of(tx, caller, None).await?;
         diesel::delete(targets::table.find(id)).execute(tx.conn()).await?;
         tx.record(Change::deleted(&before)).await
     }
@@ -218,7 +218,12 @@ impl Target {
     }
 
     /// What this one is a part of still has enough parts, if it is in force and had enough before.
-    async fn check_parent_of(&self, tx: &mut Tx, after: Option<&Self>) -> Result<()> {
+    async fn check_parent_of(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        after: Option<&Self>,
+    ) -> Result<()> {
         let Some(parent) = self.parent_id else { return Ok(()) };
         let parent: Self = Self::query().filter(targets::id.eq(parent)).first(tx.conn()).await?;
         let before = parent.allocated(tx).await?.unwrap_or_default();
@@ -227,7 +232,13 @@ impl Target {
         if parent.status == TargetStatus::Draft || before < parent.value {
             return Ok(());
         }
-        check_allocated(Money(before.0 - self.value.0 + share.0), parent.value)
+        let checked = check_allocated(Money(before.0 - self.value.0 + share.0), parent.value);
+        if caller.reach().is_none() {
+            return checked;
+        }
+        // The sum is also of parts that the caller does not see.
+        let detail = "the target that it is a part of would not be reached by its parts";
+        checked.map_err(|_| Error::conflict("target_under_allocated", detail))
     }
 }
 

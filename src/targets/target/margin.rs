@@ -1,4 +1,4 @@
-//! Who sees a gross margin 毛利: margin and amount together tell what a product costs, so that a
+//! The mask of gross margins 毛利: margin and amount together give the cost of a product, so that a
 //! margin is masked like `standard_cost`.
 
 use auth::Caller;

@@ -1,4 +1,4 @@
-//! What the server is not given: the service's variables, and a superuser's rights.
+//! The server is given neither the service's variables nor a superuser's rights to lend.
 
 use std::fs;
 use std::process::Command;
@@ -8,6 +8,7 @@ use crate::harness::{Folder, Service, assert_kept, program, query, write};
 const SECRET: &str = "not-for-postgresql";
 
 /// The pids of the server and of all its processes.
+#[cfg(target_os = "linux")]
 fn processes(postmaster: u32) -> Vec<u32> {
     let children = format!("/proc/{postmaster}/task/{postmaster}/children");
     let children = fs::read_to_string(children).unwrap();
@@ -27,11 +28,12 @@ fn the_server_does_not_inherit_the_secrets_of_the_service() {
 
     let processes = processes(service.pid());
     assert!(processes.len() > 3, "the server and its helpers");
-    for pid in processes {
+    for (index, pid) in processes.into_iter().enumerate() {
         let Ok(variables) = fs::read(format!("/proc/{pid}/environ")) else { continue };
         let variables = String::from_utf8_lossy(&variables).into_owned();
-        assert!(variables.contains("LC_ALL=C"), "{variables}");
         assert!(!variables.contains(SECRET) && !variables.contains("PGOPTIONS"), "{variables}");
+        // The others write their title over it.
+        assert!(index > 0 || variables.contains("LC_ALL=C"), "{variables}");
     }
     assert_eq!(query(&folder.data(), service.url(), "select 1"), Ok("1".into()));
     service.stop();
@@ -48,7 +50,8 @@ fn the_role_of_the_service_is_no_superuser() {
     let role = "select rolname, rolsuper, rolcreaterole, rolreplication, rolbypassrls \
         from pg_roles where rolname = current_user";
     assert_eq!(ask(role), Ok("app|f|f|f|f".into()));
-    assert_eq!(ask("select string_agg(rolname, ' ') from pg_roles where rolsuper"), Ok("postgres".into()));
+    let superusers = "select string_agg(rolname, ' ') from pg_roles where rolsuper";
+    assert_eq!(ask(superusers), Ok("postgres".into()));
     for forbidden in [
         "copy kept to program 'cat'",
         "select pg_read_file('/etc/passwd')",
@@ -58,7 +61,8 @@ fn the_role_of_the_service_is_no_superuser() {
         "create function f() returns int language c as '/tmp/f'",
     ] {
         let refusal = ask(forbidden).unwrap_err();
-        assert!(refusal.contains("permission denied") || refusal.contains("superuser"), "{refusal}");
+        let denied = refusal.contains("permission denied") || refusal.contains("superuser");
+        assert!(denied, "{refusal}");
     }
     let superuser = server.url("postgres").replacen("://app:", "://postgres:", 1);
     assert!(query(&folder.data(), &superuser, "select 1").is_err(), "nobody logs in as it");
