@@ -4,10 +4,9 @@ use salesbook::auth::Role;
 use serde_json::{Value, json};
 
 use crate::complaints::{COMPLAINTS, about};
+use crate::credit::{Desk, id};
 use crate::harness::{Actor, Service};
-use crate::targets::{codes, with};
-
-const TARGETS: &str = "/api/v1/targets";
+use crate::targets::{TARGETS, act, codes, delete, of_user, path, with};
 
 #[actix_web::test]
 async fn a_margin_does_not_tell_the_cost() {
@@ -103,4 +102,56 @@ async fn a_phone_number_does_not_tell_of_invisible_customers() {
     assert_eq!(problem["duplicates"][0]["name"], "Somebody else");
     let problem = seller.post("/api/v1/customers", same("Again")).await.expect(409);
     assert_eq!(problem["duplicates"][0]["name"], "上海林氏贸易有限公司");
+}
+
+#[actix_web::test]
+async fn a_refusal_does_not_add_up_the_targets_of_others() {
+    let service = Service::start().await;
+    let (office, director) =
+        (service.actor(Role::BackOffice).await, service.actor(Role::SalesDirector).await);
+    let (seller, stranger) =
+        (service.actor(Role::Salesperson).await, service.actor(Role::Salesperson).await);
+    let company = json!({ "owner_type": "company", "period_type": "month",
+        "period_start": "2026-11-01", "value": "100" });
+    let whole = office.post(TARGETS, company).await.expect(201);
+    let part = |of: &Actor<'_>, value| with(of_user(of.id, value), &json!({ "parent_id": whole["id"] }));
+    office.post(TARGETS, part(&stranger, "60")).await.expect(201);
+    let own = path(&seller.post(TARGETS, part(&seller, "40")).await.expect(201));
+    act(&director, &path(&whole), "approve").await.expect(200);
+
+    let refused = [
+        delete(&seller, &own, 1).await.expect(409),
+        seller.patch(&own, 1, json!({ "value": "39" })).await.expect(409),
+    ];
+
+    for problem in refused {
+        assert_eq!(problem["code"], "target_under_allocated");
+        assert_eq!((&problem["allocated"], &problem["required"]), (&Value::Null, &Value::Null));
+        assert!(!problem["detail"].to_string().contains("60"), "{problem:#}");
+    }
+}
+
+#[actix_web::test]
+async fn the_credit_of_an_invisible_customer_stays_so() {
+    let service = Service::start().await;
+    let desk = Desk::of(&service).await;
+    desk.credit(json!({ "credit_limit": "100" })).await;
+    let (manager, helper) =
+        (service.actor(Role::SalesManager).await, service.actor(Role::Salesperson).await);
+    service.team(None, &manager, &[&helper]).await;
+    let order = json!({ "customer_id": id(&desk.customer), "salesperson_id": helper.id,
+        "lines": [{ "product_id": desk.product, "quantity": "777" }] });
+    let order = desk.admin.post("/api/v1/orders", order).await.expect(201);
+    let order = format!("/api/v1/orders/{}", order["id"].as_str().unwrap());
+    desk.admin.post(&format!("{order}/submit"), json!({})).await.expect(200);
+    manager.get(&desk.customer).await.expect(404);
+
+    let told = manager.post(&format!("{order}/confirm"), json!({})).await.expect(409);
+    let whole = desk.admin.post(&format!("{order}/confirm"), json!({})).await.expect(409);
+
+    assert_eq!((&told["code"], &whole["code"]), (&json!("credit_limit_exceeded"), &told["code"]));
+    for name in ["exposure", "limit", "available", "reasons"] {
+        assert_eq!(told[name], Value::Null, "{name}");
+    }
+    assert_ne!(whole["exposure"], Value::Null, "whoever sees the customer sees why");
 }
