@@ -179,7 +179,6 @@ def main():
     db = sqlite3.connect(options.db)
     db.row_factory = sqlite3.Row
     db.executescript(SCHEMA)
-    # All users of a machine can read the arguments of its programs.
     secret = sys.stdin.readline().strip() if options.client_secret == "-" else options.client_secret
     service = Service(options.url, options.client_id, secret)
     while True:
