@@ -1,4 +1,5 @@
 # syntax=docker/dockerfile:1
+# `make pin` adds the digests of these images (scripts/pin-images.sh) where the registry can be reached.
 FROM rust:1-slim-bookworm AS build
 WORKDIR /source
 COPY . .

@@ -2,6 +2,7 @@
 //! reference of all settings; `.env.sample` repeats them, and a test compares the two.
 
 use std::path::PathBuf;
+use std::{fs, io};
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -32,6 +33,21 @@ pub enum Command {
     Client(Client),
 }
 
+/// A secret as it was given: `-` takes a line of the standard input and `file:PATH` the first line of
+/// a file, so that it is not among the arguments, which every user of the machine can read.
+fn secret(given: &str) -> Result<String, String> {
+    let mut line = String::new();
+    if given == "-" {
+        io::stdin().read_line(&mut line).map_err(|error| error.to_string())?;
+    } else if let Some(path) = given.strip_prefix("file:") {
+        line = fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    } else {
+        return Ok(given.to_owned());
+    }
+    let secret = line.lines().next().map(str::trim).filter(|secret| !secret.is_empty());
+    secret.map(str::to_owned).ok_or_else(|| "there is no secret in it".to_owned())
+}
+
 /// Where the data is unless told.
 pub const DATA_DIR: &str = "data";
 
@@ -40,7 +56,7 @@ pub const DATA_DIR: &str = "data";
 pub struct Database {
     /// Your own PostgreSQL 15 or newer; without it the service runs a private one. TLS as
     /// `sslmode` says, certificates are always verified
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_parser = secret)]
     pub database_url: Option<String>,
     /// The folder of the private PostgreSQL; one service per folder. The demo's is `data-demo`
     /// unless told
@@ -50,7 +66,7 @@ pub struct Database {
     #[arg(long, env = "SALESBOOK_DATABASE_CA")]
     pub database_ca: Option<PathBuf>,
     /// Encrypts the keys that are kept in the database; the same on all instances
-    #[arg(long, env = "SALESBOOK_SECRET", hide_env_values = true)]
+    #[arg(long, env = "SALESBOOK_SECRET", hide_env_values = true, value_parser = secret)]
     pub secret: Option<String>,
 }
 
@@ -63,7 +79,7 @@ pub struct Serve {
     pub database: Database,
     /// The password of the user `admin`, made at the first start; a random one is printed once if
     /// there is none
-    #[arg(long, env = "SALESBOOK_ADMIN_PASSWORD", hide_env_values = true)]
+    #[arg(long, env = "SALESBOOK_ADMIN_PASSWORD", hide_env_values = true, value_parser = secret)]
     pub admin_password: Option<String>,
     /// Where the files are that people attach: a folder, the same for all instances, or
     /// `s3://bucket/prefix` with the usual `AWS_…` variables; `attachments` in the data folder unless
@@ -115,14 +131,15 @@ pub struct Import {
     /// An API client with the role erp
     #[arg(long, env = "SALESBOOK_CLIENT_ID")]
     pub client_id: Option<String>,
-    /// The client's secret
-    #[arg(long, env = "SALESBOOK_CLIENT_SECRET", hide_env_values = true)]
+    /// The client's secret. As for every secret, `-` reads it from the standard input and
+    /// `file:PATH` from a file: arguments are visible to all users of the machine
+    #[arg(long, env = "SALESBOOK_CLIENT_SECRET", hide_env_values = true, value_parser = secret)]
     pub client_secret: Option<String>,
     /// Instead of a client: a user with the role admin
     #[arg(long, env = "SALESBOOK_USERNAME")]
     pub username: Option<String>,
     /// The user's password
-    #[arg(long, env = "SALESBOOK_PASSWORD", hide_env_values = true)]
+    #[arg(long, env = "SALESBOOK_PASSWORD", hide_env_values = true, value_parser = secret)]
     pub password: Option<String>,
     /// Whose external ids the files hold; the client's own system unless told
     #[arg(long, env = "SALESBOOK_SOURCE_SYSTEM")]
@@ -151,7 +168,7 @@ pub struct User {
     #[arg(long, env = "SALESBOOK_ROLES", value_delimiter = ',')]
     pub roles: Vec<String>,
     /// At least 10 characters; a random one is printed if there is none
-    #[arg(long, env = "SALESBOOK_PASSWORD", hide_env_values = true)]
+    #[arg(long, env = "SALESBOOK_PASSWORD", hide_env_values = true, value_parser = secret)]
     pub password: Option<String>,
 }
 
@@ -167,4 +184,23 @@ pub struct Client {
     /// The system whose external ids it writes
     #[arg(long, env = "SALESBOOK_SOURCE_SYSTEM")]
     pub source_system: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_comes_from_a_file() {
+        let path = std::env::temp_dir().join(format!("salesbook-secret-{}", std::process::id()));
+        let named = format!("file:{}", path.display());
+
+        assert_eq!(secret("as it is"), Ok("as it is".to_owned()));
+        assert!(secret(&named).unwrap_err().contains("salesbook-secret"), "there is none yet");
+        fs::write(&path, "abc-_123\n").unwrap();
+        assert_eq!(secret(&named), Ok("abc-_123".to_owned()));
+        fs::write(&path, "\n").unwrap();
+        assert!(secret(&named).is_err());
+        fs::remove_file(&path).unwrap();
+    }
 }

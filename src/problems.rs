@@ -80,9 +80,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("contradiction", "This value does not go together with another one in the request or with \
         what is stored. Leave one of the two out.",
         "该值与请求中的其他值或已有数据矛盾,请去掉其中一个。"),
-    ("control_character", "The text holds control characters. Only line breaks and tabs are \
-        taken.",
-        "文本含有控制字符,只允许换行符和制表符。"),
+    ("control_character", "The text holds control characters, or characters that turn the \
+        direction of writing. Only line breaks and tabs are taken.",
+        "文本含有控制字符或改变书写方向的字符,只允许换行符和制表符。"),
     ("count", "The list has not as many entries as it needs; the message says how many.",
         "列表的项数不符,应有的项数见提示。"),
     ("credit_limit_exceeded", "The customer's credit does not bear this order: reasons says why, the \
@@ -130,8 +130,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "您的角色没有此权限。可用 GET /api/v1/me 查看自己的权限。"),
     ("forbidden_field", "You may not see or write this field. Leave it out.",
         "您无权查看或填写该字段,请去掉它。"),
-    ("foreign_source_system", "A client writes only the external ids of its own source system.",
-        "客户端只能写入自己来源系统的外部编号。"),
+    ("foreign_source_system", "A client writes only the external ids of its own source system. \
+        Those of a source system with a client are written by that client and by admins.",
+        "客户端只能写入自己来源系统的外部编号;已有客户端的来源系统,其外部编号只能由该客户端或管理员写入。"),
     ("format", "The text does not have the form that the field asks for, such as 2026-03-31 for a \
         date or a UUID for an id.",
         "格式不正确,例如日期应为 2026-03-31,编号应为 UUID。"),

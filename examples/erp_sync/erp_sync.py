@@ -179,7 +179,8 @@ def main():
     db = sqlite3.connect(options.db)
     db.row_factory = sqlite3.Row
     db.executescript(SCHEMA)
-    service = Service(options.url, options.client_id, options.client_secret)
+    secret = sys.stdin.readline().strip() if options.client_secret == "-" else options.client_secret
+    service = Service(options.url, options.client_id, secret)
     while True:
         flush(db, service)  # what a crash has left
         for _ in range(10):  # what comes from there may have to go back with a number of ours

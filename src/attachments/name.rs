@@ -1,6 +1,7 @@
 //! What a file is called: as it was sent, without what could lead anywhere or deceive the eye.
 
 use actix_web::http::header::ContentDisposition;
+use platform::characters::is_refused;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::content_type::ContentType;
@@ -19,15 +20,10 @@ pub fn sent_in(disposition: &ContentDisposition) -> Option<String> {
 /// that is all there was.
 pub fn clean(name: &str) -> Option<String> {
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name: String = name.chars().filter(|c| !c.is_control() && !turns(*c)).collect();
+    let name: String = name.chars().filter(|c| !c.is_control() && !is_refused(*c)).collect();
     let name = name.trim_matches(|c: char| c == '.' || c.is_whitespace());
     let name: String = name.nfc().take(LONGEST).collect();
     (!name.is_empty()).then_some(name)
-}
-
-/// `photo\u{202e}gpj.exe` reads as `photoexe.jpg`.
-fn turns(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The name under which it is saved. What a desktop does with a file it decides by the ending, so

@@ -359,6 +359,13 @@ impl ApiClient {
     }
 }
 
+/// Is there a client of this source system? One that is not active counts: its rows are still its own.
+pub(crate) async fn owns(conn: &mut Conn, system: &str) -> Result<bool> {
+    let clients = api_clients::table.filter(api_clients::source_system.eq(system));
+    let owns = diesel::dsl::exists(clients.select(api_clients::id));
+    Ok(diesel::select(owns).get_result(conn).await?)
+}
+
 /// For the command line: (client id, secret)
 pub async fn create_cli(
     db: &Db,

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::hooks::{self, Lot};
 use super::reference::{Found, Refers, resolve_known};
 use super::waiting::Waiting;
-use super::{Caller, Role};
+use super::{Caller, external_id};
 
 /// How many items are read at a time.
 const AT_ONCE: usize = 1000;
@@ -101,41 +101,13 @@ impl<R: Resource + PartialEq> Draft<R> {
     }
 }
 
-/// Whose external ids a batch may use: a program only its own system's.
+/// The source system of a batch. Default: the caller's own.
 pub fn source_of<D>(caller: &Caller, batch: &Batch<D>) -> Result<String> {
-    let own = caller.source_system();
-    let Some(system) = batch.source_system.as_deref().or(own) else {
+    let Some(system) = batch.source_system.as_deref().or(caller.source_system()) else {
         let fault = Fault::new("/source_system", "required", "whose external ids are these?");
         return Err(Error::invalid(vec![fault]));
     };
-    let foreign = caller.is(Role::Erp) && !caller.is(Role::Admin) && own != Some(system);
-    if foreign && caller.is_machine() {
-        return Err(foreign_system());
-    }
     Ok(system.to_owned())
-}
-
-/// The key of something new that comes by itself: whose external id it has, if it has one.
-pub fn key_of(
-    caller: &Caller,
-    source_system: Option<&str>,
-    external_id: Option<&str>,
-) -> Result<(Option<String>, Option<String>)> {
-    let Some(external_id) = external_id else { return Ok((None, None)) };
-    let own = caller.source_system();
-    let Some(system) = source_system.or(own) else {
-        let fault = Fault::new("/source_system", "required", "whose external id is this?");
-        return Err(Error::invalid(vec![fault]));
-    };
-    if caller.is_machine() && !caller.is(Role::Admin) && own != Some(system) {
-        return Err(foreign_system());
-    }
-    Ok((Some(system.to_owned()), Some(external_id.to_owned())))
-}
-
-fn foreign_system() -> Error {
-    let detail = "a client writes the external ids of its own source system only";
-    Error::forbidden_because("foreign_source_system", detail)
 }
 
 /// Carries out a batch, and then what has waited for what it brings.
@@ -163,6 +135,7 @@ where
     D: Documented<Item = R::Item>,
 {
     let source_system = source_of(caller, batch)?;
+    external_id::check(tx.conn(), caller, &source_system).await?;
     let mut outcomes = Outcomes::default();
     let places = batch.read(&mut outcomes);
     let lot = Lot { kind: R::TYPE, source_system: &source_system };

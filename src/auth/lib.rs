@@ -6,6 +6,7 @@ pub mod api_client;
 pub mod attempt;
 mod caller;
 pub mod directory;
+pub mod external_id;
 pub mod hooks;
 pub mod import;
 pub mod login;

@@ -59,6 +59,13 @@ impl Found {
         self.ids.contains(id)
     }
 
+    /// Forgets the external ids of all but these rows, which are still there by their ids.
+    #[must_use]
+    pub fn named_only(mut self, readable: impl Fn(Uuid) -> bool) -> Self {
+        self.external.retain(|_, id| readable(*id));
+        self
+    }
+
     /// The id of the row that this system knows so.
     pub fn named(&self, key: &(String, String)) -> Option<Uuid> {
         self.external.get(key).copied()

@@ -19,6 +19,7 @@ use unicode_normalization::UnicodeNormalization;
 use utoipa::openapi::path::Parameter;
 use utoipa::{IntoParams, ToSchema};
 
+use super::characters::is_refused;
 use super::error::{Error, Fault, Result};
 use super::share::Bodies;
 use super::{json, shape};
@@ -250,7 +251,7 @@ pub(crate) fn query<Key: 'static>(req: &HttpRequest, parameters: &[Parameter]) -
     for (name, text) in pairs.into_inner() {
         let schema =
             parameters.iter().find(|p| p.name == name).map(|p| serde_json::json!(p.schema));
-        if text.contains(char::is_control) {
+        if text.contains(|c: char| c.is_control() || is_refused(c)) {
             let message = "control characters are refused";
             faults.push(Fault::new(format!("/{name}"), "control_character", message));
         }

@@ -7,6 +7,7 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
+use super::characters::is_refused;
 use super::error::{Error, Fault, Result};
 use super::shape;
 
@@ -115,8 +116,7 @@ impl<'de> Visitor<'de> for Intake<'_> {
         Ok(value.into())
     }
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        // Line breaks and tabs belong into notes; everything else that cannot be seen does not.
-        if value.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        if value.contains(is_refused) {
             self.fault("control_character", "control characters are refused");
         }
         let text = value.trim();

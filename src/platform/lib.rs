@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod changes;
+pub mod characters;
 pub mod db;
 pub mod embedded;
 pub mod ending;

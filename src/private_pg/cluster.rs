@@ -15,10 +15,7 @@ use tracing::warn;
 use crate::identity::Identity;
 use crate::postmaster::{self, Found, Postmaster, TICK};
 use crate::watch::Stop;
-use crate::{Error, Options, failed, files, find, socket};
-
-/// The owner of everything in the server.
-pub const USER: &str = "app";
+use crate::{Error, Options, failed, files, find, role, socket};
 
 /// How long a server that is not ours may take to start or to end.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -77,11 +74,11 @@ impl Cluster {
         let path = self.folder.join("password");
         if let Some(left) = self.left_running(stop)? {
             let mut server = Postmaster::adopted(&left, &self.data);
-            if let Some(password) = read_password(&path)? {
+            if let Some(password) = self.password(&path)? {
                 self.socket = left.socket;
                 return Ok((server, Access { socket: self.socket.clone(), password }));
             }
-            // A new password can be given in single-user mode only.
+            // Roles and a new password can be made in single-user mode only.
             if !server.stop() {
                 let pid = server.pid();
                 return Err(Error(format!("the server (pid {pid}) on this data does not stop")));
@@ -90,7 +87,7 @@ impl Cluster {
         if !self.data.exists() {
             self.create()?;
         }
-        let password = match read_password(&path)? {
+        let password = match self.password(&path)? {
             Some(password) => password,
             None => self.set_password(&path)?,
         };
@@ -142,7 +139,7 @@ impl Cluster {
         let mut initdb = Command::new(binaries.join("initdb"));
         // Plain C would make no trigrams of Chinese text.
         initdb.args(["--locale=C", "--lc-ctype=C.UTF-8", "--encoding=UTF8", "--data-checksums"]);
-        initdb.args(["--auth=reject", "--no-instructions", "--username", USER]);
+        initdb.args(["--auth=reject", "--no-instructions", "--username", role::SUPERUSER]);
         initdb.arg("-D").arg(&unfinished);
         if !self.options.durable {
             initdb.arg("--no-sync");
@@ -170,7 +167,12 @@ impl Cluster {
         }
     }
 
-    /// Gives the role a random password and writes it down, in this order: a password that is
+    /// The password that works, once there is one and the roles are those of today.
+    fn password(&self, path: &Path) -> Result<Option<String>, Error> {
+        Ok(read_password(path)?.filter(|_| role::mark(&self.data).exists()))
+    }
+
+    /// Makes the roles with a random password and writes it down, in this order: a password that is
     /// written down is the one that works.
     fn set_password(&self, path: &Path) -> Result<String, Error> {
         let mut random = [0; 24];
@@ -187,8 +189,7 @@ impl Cluster {
             postgres.arg("--single").arg("-D").arg(&self.data);
             postgres.args(["-c", "exit_on_error=on", "postgres"]);
             self.past_stale(&mut postgres);
-            let order = format!("ALTER ROLE {USER} PASSWORD '{password}'\n");
-            self.run("postgres --single", &mut postgres, &order)
+            self.run("postgres --single", &mut postgres, &role::script(&password))
         };
         while let Err(error) = attempt() {
             if !is_leaving(&error.0) || start.elapsed() > LEAVING {
@@ -197,6 +198,7 @@ impl Cluster {
             sleep(20 * TICK);
         }
         let written = files::replace(path, &format!("{password}\n"));
+        let written = written.and_then(|()| files::replace(&role::mark(&self.data), ""));
         written.map_err(failed(format!("cannot write {}", path.display())))?;
         Ok(password)
     }

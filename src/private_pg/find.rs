@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+use crate::identity::bare;
 use crate::{Error, failed};
 
 const OLDEST: u32 = 15;
@@ -94,7 +95,7 @@ fn all() -> Vec<Found> {
 
 /// Where `pg_config` on the path says the programs are.
 fn configured() -> Option<PathBuf> {
-    let output = Command::new("pg_config").arg("--bindir").output().ok()?;
+    let output = bare(Command::new("pg_config").arg("--bindir")).output().ok()?;
     output.status.success().then_some(())?;
     Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
 }
@@ -110,7 +111,7 @@ fn expand(root: &str, tail: &str) -> Vec<PathBuf> {
 fn major(binaries: &Path) -> Option<u32> {
     // A client package may bring `postgres` of another, but it cannot make data.
     binaries.join("initdb").exists().then_some(())?;
-    let output = Command::new(binaries.join("postgres")).arg("--version").output().ok()?;
+    let output = bare(Command::new(binaries.join("postgres")).arg("--version")).output().ok()?;
     parse(&String::from_utf8_lossy(&output.stdout))
 }
 

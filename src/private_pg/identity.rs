@@ -1,17 +1,22 @@
 //! Whom the server runs as: PostgreSQL refuses root.
 
+use std::ffi::OsString;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
-use std::{fs, io};
+use std::{env, fs, io};
 
 use rustix::process::geteuid;
 
 use crate::Error;
 
-/// The variables that would change what the server or its tools do.
-const FOREIGN: [&str; 6] = ["PGDATA", "PGPORT", "PGHOST", "PGUSER", "PGOPTIONS", "PG_COLOR"];
+/// The variables that the server and its tools need. All others stay with the service: its secrets
+/// are not PostgreSQL's business, and `PGDATA` or `PGOPTIONS` would change what the server does.
+const NEEDED: [&str; 5] = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
+
+/// The variables that tune the memory of a process.
+const TUNING: &str = "MALLOC_";
 
 pub enum Identity {
     Same,
@@ -96,11 +101,8 @@ impl Identity {
         }
         #[cfg(not(target_os = "linux"))]
         let _ = die_with_parent;
-        for name in FOREIGN {
-            command.env_remove(name);
-        }
         // What the server says is read by us, too.
-        command.env("LC_ALL", "C").process_group(0).current_dir("/")
+        bare(command).env("LC_ALL", "C").process_group(0).current_dir("/")
     }
 
     /// Why a program could not be run as this.
@@ -122,6 +124,20 @@ impl Identity {
         };
         Error(why)
     }
+}
+
+/// Keeps the service's variables from the program, except for those that it needs and those that
+/// were set for it.
+pub fn bare(command: &mut Command) -> &mut Command {
+    let set: Vec<OsString> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        let needed = NEEDED.contains(&&*text) || text.starts_with(TUNING);
+        if !needed && !set.contains(&name) {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 #[cfg(target_os = "linux")]

@@ -20,6 +20,7 @@ mod files;
 mod find;
 mod identity;
 mod postmaster;
+mod role;
 mod socket;
 mod watch;
 
@@ -29,8 +30,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use std::{error, fmt, fs, io};
 
-use cluster::{Cluster, USER};
+use cluster::Cluster;
 use postmaster::TICK;
+use role::USER;
 use watch::Keeper;
 
 /// How long a process may take to go after it was killed.
@@ -88,7 +90,7 @@ impl Server {
         Ok(Self { socket: access.socket, password: access.password, keeper, lock })
     }
 
-    /// A connection URL. The user is the owner of everything in this server.
+    /// A connection URL. The user owns the database and is no superuser.
     ///
     /// It holds the password: not for logs, nor for the arguments of a command.
     pub fn url(&self, database: &str) -> String {

@@ -149,7 +149,7 @@ crate::report! {
 /// people in your reach, of teams that you lead, and the company's, of which everybody sees their
 /// part. A team's actual is that of its whole subtree as it was when the orders were recognised.
 /// 开票额 and 回款额 count invoices and the money for them for the salesperson of the invoice, the latter
-/// as the report `collections` does.
+/// as the report `collections` does. 毛利 is for those who may see costs (403 `field_not_readable`).
 #[utoipa::path(
     tag = "reports",
     params(Asked<AttainmentQuery, NoFilter>),

@@ -120,7 +120,8 @@ crate::report! {
 /// The orders that make the actual of a target
 ///
 /// 达成明细: every order that counts, with its lines; of 开票额 and 回款额 every invoice, with what was
-/// invoiced or paid on which day. What they add sums exactly to the actual.
+/// invoiced or paid on which day. What they add sums exactly to the actual. 毛利 is for those who may see
+/// costs (403 `field_not_readable`).
 #[utoipa::path(
     tag = "reports",
     params(Asked<ExplainQuery, NoFilter, NoFilter>),
@@ -154,6 +155,7 @@ async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Kind> {
 }
 
 fn plan(question: Question<'_, ExplainQuery>, target: &Kind) -> Result<Plan> {
+    target.metric.check(question.caller)?;
     Ok(match target.metric.source()? {
         Source::Sales(sum) => orders(question, target, sum),
         Source::Accounts => invoices(question, target),

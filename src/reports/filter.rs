@@ -1,10 +1,11 @@
 //! Which sales, visits and customers a report counts: those that its reader may see and asks for.
 
 use ::customers::customer::{self, Tier};
+use auth::reference::{BoxFuture, Found, Wanted};
 use auth::{Caller, Reference, Refers};
 use diesel::dsl::sql;
 use diesel::sql_types::Bool;
-use platform::Date;
+use platform::{Conn, Date, Result};
 use schema::{customers, products, teams, territories, users};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -34,7 +35,8 @@ pub struct Filter {
 }
 
 /// Looked up without asking who may see them: a filter only takes away, and the sales that are
-/// left are the reader's own business, so that an id and an external id always mean the same.
+/// left are the reader's own business, so that an id and an external id mean the same, except for
+/// people whose external id the reader may not see: [`find_users`].
 pub const REFERENCES: &[Reference] = &[
     Reference { at: "salesperson", of: "user", find: find_users },
     Reference { at: "team", of: "team", find: find_teams },
@@ -91,11 +93,25 @@ impl Refers for CustomerFilter {
     ];
 }
 
-auth::find! { find_users in users, |_| sql::<Bool>("true") }
+auth::find! { find_everybody in users, |_| sql::<Bool>("true") }
 auth::find! { find_teams in teams, |_| sql::<Bool>("true") }
 auth::find! { find_customers in customers, |_| sql::<Bool>("true") }
 auth::find! { find_territories in territories, |_| sql::<Bool>("true") }
 auth::find! { find_products in products, |_| sql::<Bool>("true") }
+
+/// By external id, readers of a part find only the people whose external id they may read: shared
+/// orders would show whose a guessed one is.
+pub fn find_users<'a>(
+    conn: &'a mut Conn,
+    caller: &'a Caller,
+    wanted: &'a Wanted,
+) -> BoxFuture<'a, Result<Found>> {
+    if caller.reach_of_accounts().is_some() {
+        auth::find_users(conn, caller, wanted)
+    } else {
+        find_everybody(conn, caller, wanted)
+    }
+}
 
 /// What narrows a report, whether it has a [`Filter`] or none.
 pub trait Narrows {

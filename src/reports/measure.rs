@@ -5,6 +5,7 @@ use auth::Caller;
 use diesel::sql_types::{Numeric, Text};
 use diesel_async::RunQueryDsl;
 use platform::{Conn, Date, Error, Money, Result, text_enum};
+use products::ReadCosts;
 use uuid::Uuid;
 
 use crate::account_entries;
@@ -114,6 +115,16 @@ impl Metric {
         }))
     }
 
+    /// Refuses a margin to readers who may not see costs: with the amount beside it, it is the cost.
+    pub fn check(self, caller: &Caller) -> Result<()> {
+        if self != Self::GrossMargin || caller.may::<ReadCosts>() {
+            return Ok(());
+        }
+        let why = "a gross margin is for those who may see costs";
+        let fault = platform::Fault::new("/metric", "field_not_readable", why);
+        Err(Error::forbidden_because("field_not_readable", why).faults(vec![fault]))
+    }
+
     fn not_available() -> Error {
         let fault = platform::Fault::new("/metric", "metric_not_available", "not available yet");
         let status = actix_web::http::StatusCode::UNPROCESSABLE_ENTITY;
@@ -206,6 +217,7 @@ pub fn measured(
     until: Option<Date>,
     binds: &mut Binds,
 ) -> Result<String> {
+    caller.map_or(Ok(()), |caller| metric.check(caller))?;
     let closed = owner_type.closed(caller);
     let of_target = match metric.source()? {
         Source::Sales(sum) => {

@@ -157,10 +157,12 @@ pub const KINDS: &[Kind] = &[
         .account()
         .under("select id, version, customer_id, array[requested_by] from write_off_requests"),
     // Those of customers are seen by finance, too: platform::ACCOUNTS.
-    Kind::of::<Target, ReadTargets>(copy::targets).under_pool(
-        "select id, version, owner_id, array['ffffffff-ffff-ffff-ffff-fffffffffffd'::uuid] \
-         from targets where owner_type = 'customer'",
-    ),
+    Kind::of::<Target, ReadTargets>(copy::targets)
+        .shown(Shown::By(targets::target::shown))
+        .under_pool(
+            "select id, version, owner_id, array['ffffffff-ffff-ffff-ffff-fffffffffffd'::uuid] \
+             from targets where owner_type = 'customer'",
+        ),
     Kind::of::<FollowUp, ReadFollowUps>(copy::follow_ups),
     Kind::of::<Visit, ReadVisits>(copy::visits),
     Kind::of::<CashflowAdvice, ReadVisits>(copy::cashflow_advice),

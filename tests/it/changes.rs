@@ -119,7 +119,7 @@ async fn every_version_leaves_a_record() {
     let made = [
         ("teams", json!({ "name": "East", "code": "E" })),
         ("users", json!({ "name": "Li Wei", "username": "liwei" })),
-        ("api-clients", json!({ "name": "sap", "roles": ["erp"], "source_system": "sap" })),
+        ("api-clients", json!({ "name": "sap", "roles": ["erp"], "source_system": "oms" })),
         ("holidays", json!({ "date": "2030-01-01", "kind": "holiday", "name": "元旦" })),
         (
             "exchange-rates",

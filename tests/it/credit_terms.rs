@@ -208,7 +208,7 @@ async fn terms_begin_on_their_day() {
 async fn an_invoice_is_due_when_the_terms_say() {
     let service = Service::start_at(Clock::fixed(at("2026-11-20T04:00:00Z"))).await;
     let desk = Desk::of(&service).await;
-    let (finance, erp) = (service.actor(Role::Finance).await, service.actor(Role::Erp).await);
+    let finance = service.actor(Role::Finance).await;
     let id = desk.customer.rsplit('/').next().unwrap();
     let due = async |more: Value| {
         let new = crate::receivables::merged(json!({ "customer_id": id, "amount": "100" }), &more);
@@ -241,10 +241,10 @@ async fn an_invoice_is_due_when_the_terms_say() {
         "invoice_date": day, "amount": "5" })
     };
     let items = json!([item("A", "2026-11-20"), item("B", "2026-11-19")]);
-    let told = crate::receivables::send(&erp, "invoices", items.clone()).await;
+    let told = crate::receivables::send(&desk.erp, "invoices", items.clone()).await;
     for (n, day) in [(0, "2026-12-20"), (1, "2026-11-19")] {
         let path = format!("/api/v1/invoices/{}", told["results"][n]["id"].as_str().unwrap());
         assert_eq!(finance.get(&path).await.expect(200)["due_date"], day);
     }
-    assert_eq!(crate::receivables::send(&erp, "invoices", items).await["unchanged"], 2);
+    assert_eq!(crate::receivables::send(&desk.erp, "invoices", items).await["unchanged"], 2);
 }

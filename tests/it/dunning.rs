@@ -76,7 +76,6 @@ async fn what_the_customer_disputes_is_marked_so() {
 async fn a_score_that_drops_puts_what_is_owed_at_risk() {
     let service = service_on("2026-06-15").await;
     let desk = Desk::of(&service).await;
-    let erp = service.actor(Role::Erp).await;
     let at_risk = async || {
         let told = desk.seller.get("/api/v1/receivables/risks?total=exact").await.expect(200);
         assert_eq!(told["total"], told["items"].as_array().unwrap().len());
@@ -88,7 +87,7 @@ async fn a_score_that_drops_puts_what_is_owed_at_risk() {
     let id = desk.customer.rsplit('/').next().unwrap();
     let item = json!({ "external_id": "A", "number": "A", "customer_id": id,
         "invoice_date": "2026-06-01", "due_date": "2026-07-30", "amount": "100" });
-    send(&erp, "invoices", json!([item])).await;
+    send(&desk.erp, "invoices", json!([item])).await;
     assert_eq!(at_risk().await, json!(["credit_score"]));
     crate::credit_terms::concluded(&desk, 41, "50000").await;
     assert_eq!(at_risk().await, Value::Null, "19 points are not 20, and only the last drop counts");
@@ -97,7 +96,7 @@ async fn a_score_that_drops_puts_what_is_owed_at_risk() {
     let paid = json!([{ "external_id": "P", "number": "P", "customer_id": id, "amount": "100",
         "received_on": "2026-06-15",
         "allocations": [{ "invoice_external_id": "A", "amount": "100" }] }]);
-    send(&erp, "payments", paid).await;
+    send(&desk.erp, "payments", paid).await;
     assert_eq!(at_risk().await, Value::Null, "nothing is owed any more");
 }
 

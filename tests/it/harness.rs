@@ -118,7 +118,8 @@ impl Service {
         let (clock, database) = (self.inner.clock.clone(), self.database.clone());
         drop(self);
         let (admin, twin) = (HOME.url("postgres"), format!("{database}_twin"));
-        let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname";
+        let end = "select pg_terminate_backend(pid) from pg_stat_activity
+            where usename = current_user and datname";
         maintenance(&admin, &format!("{end} = '{database}'")).await;
         maintenance(&admin, &format!("create database {twin} template {database}")).await;
         maintenance(&HOME.url(&twin), "delete from signing_keys; delete from secrets").await;

@@ -160,7 +160,8 @@ async fn a_beginning_meets_every_fault() {
         for fault in FAULTS {
             proxy.plan(Place::Startup, fault);
             let others = "select pg_terminate_backend(pid) from pg_stat_activity
-                where datname = current_database() and pid <> pg_backend_pid()";
+                where datname = current_database() and usename = current_user
+                and pid <> pg_backend_pid()";
             execute(&service.url(), others).await;
             let name = format!("{fault:?}-{round}");
             let (new, start) = (order(&name), Instant::now());

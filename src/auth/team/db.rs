@@ -11,7 +11,8 @@ use schema::teams;
 use uuid::Uuid;
 
 use super::{NewTeam, Team, TeamChanges, TeamFilter, TeamItem, TeamPage};
-use crate::import::{Arrival, Draft, Imported, Keys, key_of};
+use crate::external_id::key_of;
+use crate::import::{Arrival, Draft, Imported, Keys};
 use crate::reference::{self, Body};
 use crate::{Caller, directory};
 
@@ -63,8 +64,8 @@ impl Team {
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewTeam>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;
         let NewTeam { code, name, parent_id, source_system, external_id } = new;
-        let key = key_of(caller, source_system.as_deref(), external_id.as_deref())?;
-        let (source_system, external_id) = key;
+        let (system, external) = (source_system.as_deref(), external_id.as_deref());
+        let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
         let blank = Self::blank(Uuid::now_v7(), tx.now);
         let team = Self { code, name, parent_id, source_system, external_id, ..blank };
         store(tx, &[&team]).await?;

@@ -19,7 +19,7 @@ use super::{
     NewUser, User, UserChanges, UserFilter, UserPage, UserRow, UserSort, UserView, last_admin,
     not_grantable, own_account,
 };
-use crate::import::key_of;
+use crate::external_id::key_of;
 use crate::reference::{self, Body};
 use crate::{Caller, Role, directory, hooks, membership, password, session};
 
@@ -149,7 +149,7 @@ impl User {
         let work = async move |tx: &mut Tx| {
             let new = new.resolve(tx.conn(), &caller).await?;
             let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
-            let key = key_of(&caller, system, external)?;
+            let key = key_of(tx.conn(), &caller, system, external).await?;
             let mut changes = new.changes();
             changes.roles_for(&caller, None).map_err(not_grantable)?;
             let user = Self::add(tx, &changes, key).await?;

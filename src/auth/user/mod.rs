@@ -10,7 +10,7 @@ use std::ops::{Deref, DerefMut};
 
 use diesel::prelude::*;
 use platform::batch::ItemKey;
-use platform::{Date, EVERYBODY, Error, Fault, Result, Timestamp};
+use platform::{Conn, Date, EVERYBODY, Error, Fault, Result, Timestamp};
 use platform::{pinyin, resource, sent, set, text_enum};
 use schema::users;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::membership::{Memberships, Place};
-use crate::reference::{Reference, Refers};
+use crate::reference::{BoxFuture, Found, Reference, Refers, Wanted};
 use crate::team::find_teams;
 use crate::{Caller, Role};
 
@@ -30,7 +30,20 @@ pub use view::{UserPage, UserView, shown};
 
 crate::find! {
     /// People are known to everybody, if only by their name and team.
-    find_users in users, |_| users::id.is_not_null()
+    find_everybody in users, |_| users::id.is_not_null()
+}
+
+/// The visible lookup of references to people: by id everybody, by external id only people whose
+/// external id the caller may read. Otherwise a guess would tell whose it is.
+pub fn find_users<'a>(
+    conn: &'a mut Conn,
+    caller: &'a Caller,
+    wanted: &'a Wanted,
+) -> BoxFuture<'a, Result<Found>> {
+    Box::pin(async move {
+        let found = find_everybody(conn, caller, wanted).await?;
+        Ok(found.named_only(|person| caller.knows(person)))
+    })
 }
 
 text_enum! {

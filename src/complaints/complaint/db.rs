@@ -1,7 +1,7 @@
 //! The queries on complaints. Each that answers a caller starts at `visible_to`.
 
 use attachments::attachment::attach;
-use auth::{Body, Caller, reference};
+use auth::{Body, Caller, external_id::key_of, reference};
 use company::{Calendar, Company};
 use diesel::dsl::{InnerJoin, IntoBoxed, not, sql};
 use diesel::pg::Pg;
@@ -191,7 +191,7 @@ impl Complaint {
             return Err(Error::forbidden().detail(detail));
         }
         let (system, external) = (told.source_system.as_deref(), told.external_id.as_deref());
-        let (source_system, external_id) = auth::import::key_of(caller, system, external)?;
+        let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
         let clock = ComplaintClock::starting(told.happened(tx.now)?, tx.now, false);
         let mut it = Self {
             category: told.category,

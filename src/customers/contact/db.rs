@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use auth::reach::InReach;
 use auth::reference::{BoxFuture, Found, Known, Wanted};
-use auth::{Body, Caller, reference};
+use auth::{Body, Caller, external_id::key_of, reference};
 use diesel::dsl::{InnerJoin, IntoBoxed};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -135,12 +135,12 @@ impl Contact {
         let new = new.resolve(tx.conn(), caller).await?;
         check_fields(caller, &new.details)?;
         let customer = Customer::find_for_update(tx, caller, new.customer_id).await?;
-        let system = new.source_system.as_deref().or(caller.source_system());
-        let system = new.external_id.as_ref().and(system).map(str::to_owned);
+        let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
+        let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
         let contact = Self {
             name: new.name.clone(),
-            external_id: system.as_ref().and(new.external_id.clone()),
-            source_system: system,
+            source_system,
+            external_id,
             ..Self::blank(Uuid::now_v7(), (customer.id, customer.owner_id), tx.now)
         }
         .detailed(&new.details);

@@ -6,12 +6,16 @@ use std::collections::{HashMap, HashSet};
 
 use ::credit::check::{self, Raise};
 use ::credit::open_item::{self, OpenItem, OpenKind, OpenPart};
+use ::customers::customer::Customer;
+use auth::Caller;
 use company::exchange_rate::converted;
-use platform::{Money, Result, Tx};
+use platform::{Error, Money, Result, Tx};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::{BillingStatus, Order, OrderProgress, OrderStatus};
+
+const EXCEEDED: &str = "credit_limit_exceeded";
 
 /// An order before and after.
 pub(super) type Step<'a> = (Option<&'a Order>, &'a Order);
@@ -42,7 +46,12 @@ impl Order {
 
     /// Refuses a step by which the customer would owe more than its credit bears: by confirming,
     /// releasing, reopening, and whatever else may raise it. The order has been locked.
-    pub(super) async fn check_credit(&self, tx: &mut Tx, after: &Self) -> Result<()> {
+    pub(super) async fn check_credit(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        after: &Self,
+    ) -> Result<()> {
         let raise = Raise {
             order_id: after.id,
             order_owner_ids: after.credited.clone(),
@@ -53,7 +62,15 @@ impl Order {
             return Ok(());
         }
         check::lock(tx, &customers(&[(Some(self), after)])).await?;
-        check::check(tx, &raise).await
+        let Err(refusal) = check::check(tx, &raise).await else { return Ok(()) };
+
+        // Whoever sees the order only, and not its customer, does not learn how its exposure comes about.
+        let customer = Customer::find(tx.conn(), caller, after.customer_id).await;
+        let hidden = customer.is_err_and(|error| error.code() == "not_found");
+        if hidden && refusal.code() == EXCEEDED {
+            return Err(Error::conflict(EXCEEDED, "the customer's credit does not bear this"));
+        }
+        Err(refusal)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use auth::reach::ByCredit;
-use auth::{Body, Caller, Role, reference};
+use auth::{Body, Caller, Role, external_id::key_of, reference};
 use company::{Company, exchange_rate::ExchangeRate};
 use customers::customer::{Customer, CustomerStatus};
 use diesel::pg::Pg;
@@ -123,13 +123,13 @@ impl Order {
 
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewOrder>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;
-        let system = new.source_system.as_deref().or(caller.source_system());
-        let system = new.external_id.as_ref().and(system).map(str::to_owned);
+        let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
+        let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
         let blank = Self::blank(Uuid::now_v7(), new.customer_id, tx.now, tx.today);
         let mut order = Self {
             number: next_number(tx).await?,
-            external_id: system.as_ref().and(new.external_id.clone()),
-            source_system: system,
+            source_system,
+            external_id,
             ..blank
         };
         let customer = order.customer(tx, caller).await?;
@@ -190,7 +190,7 @@ impl Order {
         if matches!(action, Action::Confirm | Action::Release) {
             after.locate(tx).await?;
         }
-        before.check_credit(tx, &after).await?;
+        before.check_credit(tx, caller, &after).await?;
         before.save(tx, after).await
     }
 

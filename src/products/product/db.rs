@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use auth::{Body, Caller, reference};
+use auth::{Body, Caller, external_id::key_of, reference};
 use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -136,12 +136,12 @@ impl Product {
 
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewProduct>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;
-        let system = new.source_system.as_deref().or(caller.source_system());
-        let system = new.external_id.as_ref().and(system).map(str::to_owned);
+        let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
+        let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
         let product = Self {
             code: new.code.clone(),
-            external_id: system.as_ref().and(new.external_id.clone()),
-            source_system: system,
+            source_system,
+            external_id,
             ..Self::blank(Uuid::now_v7(), tx.now).called(&new.name)
         }
         .detailed(&new.details);

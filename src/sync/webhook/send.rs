@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use platform::characters::is_refused;
 use platform::{Error, Result};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
@@ -90,7 +91,8 @@ async fn told(mut response: Response) -> String {
         text.extend_from_slice(&part[..part.len().min(ANSWER - text.len())]);
     }
     let text = String::from_utf8_lossy(&text);
-    let text: String = text.chars().filter(|it| !it.is_control()).take(EXCERPT).collect();
+    let text = text.chars().filter(|c| !c.is_control() && !is_refused(*c));
+    let text: String = text.take(EXCERPT).collect();
     format!("{status} {text}").trim_end().to_owned()
 }
 

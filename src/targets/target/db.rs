@@ -1,6 +1,6 @@
 //! The queries on targets. Each that answers a caller starts at `visible_to`.
 
-use auth::{Body, Caller, reference};
+use auth::{Body, Caller, external_id::key_of, reference};
 use company::Company;
 use diesel::dsl::sum;
 use diesel::pg::Pg;
@@ -66,28 +66,32 @@ impl Target {
             None
         };
         let key = |it: &Self| (it.period_start, it.id);
+        let shown = |rows: Vec<Self>| -> Vec<Self> {
+            rows.into_iter().map(|target| target.shown_to(caller)).collect()
+        };
         match filter.sort.unwrap_or(TargetSort::Latest) {
             TargetSort::Earliest => {
                 let rows = query.filter(list.after::<Date, _, _>(period_start, id)?);
                 let rows = rows.order((period_start, id)).select(Self::as_select());
-                list.page(rows.load(conn).await?, total, key)
+                list.page(shown(rows.load(conn).await?), total, key)
             }
             TargetSort::Latest => {
                 let rows = query.filter(list.before::<Date, _, _>(period_start, id)?);
                 let rows = rows.order((period_start.desc(), id.desc())).select(Self::as_select());
-                list.page(rows.load(conn).await?, total, key)
+                list.page(shown(rows.load(conn).await?), total, key)
             }
             TargetSort::NewestFirst => {
                 let rows = query.filter(list.before::<Timestamp, _, _>(created_at, id)?);
                 let rows = rows.order((created_at.desc(), id.desc())).select(Self::as_select());
-                list.page(rows.load(conn).await?, total, |it: &Self| (it.created_at, it.id))
+                list.page(shown(rows.load(conn).await?), total, |it: &Self| (it.created_at, it.id))
             }
         }
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
         let target = Self::query().filter(visible_to(caller)).filter(targets::id.eq(id));
-        Ok(target.first(conn).await?)
+        let target: Self = target.first(conn).await?;
+        Ok(target.shown_to(caller))
     }
 
     pub(super) async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -98,17 +102,18 @@ impl Target {
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewTarget>) -> Result<Self> {
         lock_tree(tx).await?;
         let new = new.resolve(tx.conn(), caller).await?;
-        let system = new.source_system.as_deref().or(caller.source_system());
-        let system = new.external_id.as_ref().and(system).map(str::to_owned);
+        let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
+        let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
         let company = Company::load(tx.conn()).await?;
         let target = Self {
-            external_id: system.as_ref().and(new.external_id.clone()),
-            source_system: system,
+            source_system,
+            external_id,
             ..Self::blank(Uuid::now_v7(), tx.actor, tx.now)
         }
         .with(&new.fields(), &company.currency);
         target.check(tx).await?;
         target.check_hand(caller)?;
+        target.check_metric(caller)?;
         let insert = diesel::insert_into(targets::table).values(&target);
         insert.execute(tx.conn()).await.map_err(refused)?;
         tx.record(Change::created(&target)).await?;
@@ -136,11 +141,12 @@ impl Target {
         if after != before {
             after.check(tx).await?;
             after.check_hand(caller)?;
+            after.check_metric(caller)?;
             if before.status == TargetStatus::Approved {
                 before.check_revision(caller)?;
             }
             before.check_parts(tx, &after).await?;
-            before.check_parent_of(tx, Some(&after)).await?;
+            before.check_parent_of(tx, caller, Some(&after)).await?;
         }
         before.save(tx, after).await
     }
@@ -151,7 +157,7 @@ impl Target {
         based_on.check(&before, &[])?;
         before.check_hand(caller)?;
         before.status.after(TargetAction::Delete)?;
-        before.check_parent_of(tx, None).await?;
+        before.check_parent_of(tx, caller, None).await?;
         diesel::delete(targets::table.find(id)).execute(tx.conn()).await?;
         tx.record(Change::deleted(&before)).await
     }
@@ -212,7 +218,12 @@ impl Target {
     }
 
     /// What this one is a part of still has enough parts, if it is in force and had enough before.
-    async fn check_parent_of(&self, tx: &mut Tx, after: Option<&Self>) -> Result<()> {
+    async fn check_parent_of(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        after: Option<&Self>,
+    ) -> Result<()> {
         let Some(parent) = self.parent_id else { return Ok(()) };
         let parent: Self = Self::query().filter(targets::id.eq(parent)).first(tx.conn()).await?;
         let before = parent.allocated(tx).await?.unwrap_or_default();
@@ -221,7 +232,13 @@ impl Target {
         if parent.status == TargetStatus::Draft || before < parent.value {
             return Ok(());
         }
-        check_allocated(Money(before.0 - self.value.0 + share.0), parent.value)
+        let checked = check_allocated(Money(before.0 - self.value.0 + share.0), parent.value);
+        if caller.reach().is_none() {
+            return checked;
+        }
+        // The sum is also of parts that the caller does not see.
+        let detail = "the target that it is a part of would not be reached by its parts";
+        checked.map_err(|_| Error::conflict("target_under_allocated", detail))
     }
 }
 

@@ -52,7 +52,7 @@ async fn list_targets(
 /// Salespeople draft their own, managers those of their people, teams and customers, the sales
 /// director and the back office all; else 403 `not_your_target`. There is one for each owner,
 /// metric, level, dimension and period. A part lies within its parent's period and has its metric,
-/// level and currency.
+/// level and currency. A gross margin is for those who may see costs (403 `forbidden_field`).
 #[utoipa::path(
     tag = "targets",
     request_body = NewTarget,
@@ -219,5 +219,6 @@ async fn list_target_history(
 ) -> Result<HistoryPage> {
     let mut conn = db.conn().await?;
     let target = Target::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &target, &list).await
+    let history = changes::history(&mut conn, &target, &list).await?;
+    Ok(target.shown_history(&caller, history))
 }

@@ -5,6 +5,7 @@ mod db;
 mod decompose;
 mod hands;
 pub mod http;
+mod margin;
 mod merge;
 pub mod period;
 mod reach;
@@ -13,13 +14,14 @@ mod steps;
 
 use auth::{Reference, Refers};
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Nullable, Text, Uuid as SqlUuid};
 use platform::{Date, FixedSql, Money, Timestamp, fixed_sql, page, resource, sent, text_enum};
 use schema::targets;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+pub use margin::shown;
 pub use merge::customer_merged;
 pub use reach::{ByOwner, find_targets, visible_to};
 pub use steps::TargetAction;
@@ -158,7 +160,7 @@ pub struct Target {
     pub approved_by: Option<Uuid>,
     pub approved_at: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
-    /// What had been reached when it was closed
+    /// What had been reached when it was closed. Of a gross margin only for those who may see costs
     pub closed_actual: Option<Money>,
     pub source_system: Option<String>,
     pub external_id: Option<String>,
@@ -170,6 +172,15 @@ pub struct Target {
     #[diesel(select_expression = owner_of_customer())]
     #[diesel(select_expression_type = FixedSql<Nullable<SqlUuid>>)]
     customer_owner_id: Option<Uuid>,
+    /// Fields that you may not see
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = no_fields())]
+    #[diesel(select_expression_type = FixedSql<Array<Text>>)]
+    pub masked_fields: Vec<String>,
+}
+
+fn no_fields() -> FixedSql<Array<Text>> {
+    fixed_sql("'{}'::text[]")
 }
 
 fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {

@@ -78,6 +78,7 @@ impl Target {
             created_at: now,
             updated_at: now,
             customer_owner_id: None,
+            masked_fields: vec![],
         }
     }
 

@@ -1,6 +1,6 @@
 //! The queries on territories, which everybody may see.
 
-use auth::{Body, Caller, reference};
+use auth::{Body, Caller, external_id::key_of, reference};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Uuid as SqlUuid};
@@ -81,12 +81,12 @@ impl Territory {
 
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewTerritory>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;
-        let system = new.source_system.as_deref().or(caller.source_system());
-        let system = new.external_id.as_ref().and(system).map(str::to_owned);
+        let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
+        let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
         let territory = Self {
             name: new.name.clone(),
-            external_id: system.as_ref().and(new.external_id.clone()),
-            source_system: system,
+            source_system,
+            external_id,
             ..Self::blank(Uuid::now_v7(), tx.now)
         }
         .detailed(&new.details);

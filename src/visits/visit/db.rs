@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use ::customers::contact;
 use ::customers::customer::Customer;
 use auth::reach::InReach;
-use auth::{Body, Caller, reference};
+use auth::{Body, Caller, external_id::key_of, reference};
 use company::Company;
 use diesel::expression::is_aggregate;
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
@@ -170,12 +170,12 @@ impl Visit {
             let detail = "plan for yourself or for somebody whom you lead";
             return Err(Error::forbidden_because("not_your_person", detail));
         }
-        let system = new.source_system.as_deref().or(caller.source_system());
-        let system = new.external_id.as_ref().and(system).map(str::to_owned);
+        let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
+        let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
         let visit = Self {
             planned_date: new.planned_date.unwrap_or(tx.today),
-            external_id: system.as_ref().and(new.external_id.clone()),
-            source_system: system,
+            source_system,
+            external_id,
             ..Self::blank(Uuid::now_v7(), owner, new.customer_id, tx.now)
         }
         .with(&new.details);
