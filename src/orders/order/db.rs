@@ -17,6 +17,7 @@ use products::product;
 use schema::{order_lines, orders};
 use uuid::Uuid;
 
+use super::price::TaxRounding;
 use super::rules::Action;
 use super::tables::{delete_lines, next_number, write_lines};
 use super::{
@@ -226,6 +227,7 @@ impl Order {
 
     /// Applies what a person entered, and computes all that follows from it.
     async fn detail(&mut self, tx: &mut Tx, details: &OrderDetails) -> Result<()> {
+        let currency = self.currency.clone();
         set(&mut self.territory_id, details.territory_id.as_ref());
         set(&mut self.channel, details.channel.as_ref());
         set(&mut self.order_date, details.order_date.as_ref());
@@ -239,7 +241,7 @@ impl Order {
         let pair = (self.currency.as_str(), company.currency.as_str());
         let rate = ExchangeRate::required(tx.conn(), pair, self.order_date, "/currency").await?;
         self.exchange_rate = rate;
-        let mut faults = vec![];
+        let mut faults = self.currency_faults(&currency, details);
         if self.freight_amount < platform::Money::ZERO {
             faults.push(Fault::new("/freight_amount", "range", "not less than zero"));
         }
@@ -255,7 +257,8 @@ impl Order {
         if let Some(lines) = &details.lines {
             let wanted: HashSet<Uuid> = lines.iter().map(|line| line.product_id).collect();
             let products = product::load(tx.conn(), wanted).await?;
-            faults.extend(self.price(lines, &products));
+            let tax_rounding = TaxRounding::of(&company.settings);
+            faults.extend(self.price(lines, &products, tax_rounding));
         }
         self.share_out();
         self.total();

@@ -6,6 +6,7 @@ mod db;
 mod facts;
 mod hooks;
 pub mod http;
+mod price;
 mod progress;
 mod rules;
 mod tables;
@@ -242,7 +243,8 @@ pub struct NewLine {
     description: Option<String>,
     /// Negative for a return
     quantity: Number,
-    /// The list price of the day unless told
+    /// Default: the list price of the day, converted at the day's rate when the order is in another
+    /// currency than the company's
     unit_price: Option<Money>,
     discount_percent: Option<Number>,
 }
