@@ -85,6 +85,7 @@ mod network;
 mod newcomers;
 mod openapi;
 mod order_credit;
+mod order_currency;
 mod orders;
 mod parked;
 mod payments;

@@ -245,6 +245,10 @@ impl Order {
         if self.freight_amount < platform::Money::ZERO {
             faults.push(Fault::new("/freight_amount", "range", "not less than zero"));
         }
+        if details.freight_amount.is_some_and(|amount| amount != amount.rounded(&self.currency)) {
+            let why = "not more decimals than the currency has";
+            faults.push(Fault::new("/freight_amount", "range", why));
+        }
         match (&details.salesperson_id, &details.credits) {
             (Some(_), Some(_)) => {
                 let why = "one salesperson, or several credits";

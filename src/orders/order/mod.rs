@@ -62,6 +62,7 @@ text_enum! {
 /// An order, 订单
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+#[serde(remote = "Self")]
 pub struct Order {
     pub id: Uuid,
     pub version: i64,
@@ -118,6 +119,8 @@ pub struct Order {
     #[diesel(select_expression_type = FixedSql<Nullable<SqlUuid>>)]
     customer_owner_id: Option<Uuid>,
 }
+
+platform::in_currency! { Order: |it| Some(it.currency.as_str()) }
 
 /// The lines within the row, so that reading an order is one statement. Numbers go as text: JSON
 /// numbers would lose digits on the way.

@@ -104,7 +104,7 @@ impl Order {
                 if self.progress.invoiced_amount != Money::ZERO {
                     let detail = "some of it is billed; a credit note comes first";
                     let error = Error::conflict("order_invoiced", detail);
-                    let amount = self.progress.invoiced_amount.to_string();
+                    let amount = self.progress.invoiced_amount.shown_in(&self.currency);
                     return Err(error.member("invoiced_amount", amount));
                 }
                 let on = cancellation.and_then(|it| it.cancelled_on).unwrap_or(today);

@@ -14,7 +14,6 @@ use schema::targets;
 use uuid::Uuid;
 
 use super::reach::visible_to;
-use super::rules::check_allocated;
 use super::steps::TargetAction;
 use super::{NewTarget, Target, TargetChanges, TargetFilter, TargetPage, TargetSort, TargetStatus};
 use crate::ApproveTargets;
@@ -208,7 +207,7 @@ impl Target {
         if self.status == TargetStatus::Draft || allocated < self.value {
             return Ok(());
         }
-        check_allocated(allocated, after.value)
+        after.check_allocated(allocated)
     }
 
     /// What this one is a part of still has enough parts, if it is in force and had enough before.
@@ -221,7 +220,7 @@ impl Target {
         if parent.status == TargetStatus::Draft || before < parent.value {
             return Ok(());
         }
-        check_allocated(Money(before.0 - self.value.0 + share.0), parent.value)
+        parent.check_allocated(Money(before.0 - self.value.0 + share.0))
     }
 }
 

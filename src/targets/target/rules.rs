@@ -204,6 +204,21 @@ impl Target {
         )
     }
 
+    /// The parts of a target reach it (RULES 4.1).
+    pub(super) fn check_allocated(&self, allocated: Money) -> Result<()> {
+        if allocated >= self.value {
+            return Ok(());
+        }
+        let shown = |amount: Money| {
+            platform::money::in_currency(self.currency.as_deref(), || amount.to_string())
+        };
+        let (allocated, required) = (shown(allocated), shown(self.value));
+        let detail = format!("its parts add up to {allocated} of {required}");
+        Err(Error::conflict("target_under_allocated", detail)
+            .member("allocated", allocated)
+            .member("required", required))
+    }
+
     /// For the readers of the change feed: whose reach shows it. Those of channels are told only to
     /// those who see everything.
     pub(super) fn watchers(&self) -> Vec<Option<Uuid>> {
@@ -214,17 +229,6 @@ impl Target {
             OwnerType::Channel => vec![],
         }
     }
-}
-
-/// The parts of a target reach it (RULES 4.1).
-pub(super) fn check_allocated(allocated: Money, required: Money) -> Result<()> {
-    if allocated >= required {
-        return Ok(());
-    }
-    let detail = format!("its parts add up to {allocated} of {required}");
-    Err(Error::conflict("target_under_allocated", detail)
-        .member("allocated", allocated.to_string())
-        .member("required", required.to_string()))
 }
 
 #[cfg(test)]
@@ -348,8 +352,8 @@ mod tests {
 
     #[test]
     fn the_parts_reach_the_whole() {
-        assert!(check_allocated(Money(100.into()), Money(100.into())).is_ok());
-        let short = check_allocated(Money(99.into()), Money(100.into())).unwrap_err().problem();
+        assert!(month().check_allocated(Money(100.into())).is_ok());
+        let short = month().check_allocated(Money(99.into())).unwrap_err().problem();
         assert_eq!(short.code, "target_under_allocated");
         assert_eq!(
             (&short.members["allocated"], &short.members["required"]),

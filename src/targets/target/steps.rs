@@ -6,7 +6,6 @@ use platform::{Error, IfSent, Result, Tx};
 use uuid::Uuid;
 
 use super::db::lock_tree;
-use super::rules::check_allocated;
 use super::{Approval, Target, TargetStatus};
 use crate::hooks;
 
@@ -56,7 +55,7 @@ impl Target {
         if let Some(allocated) = before.allocated(tx).await?
             && !approval.force
         {
-            check_allocated(allocated, before.value)?;
+            before.check_allocated(allocated)?;
         }
         let (approved_by, approved_at) = (Some(tx.actor), Some(tx.now));
         before.save(tx, Self { status, approved_by, approved_at, ..before.clone() }).await
