@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use company::Company;
 use company::exchange_rate::converted;
 use customers::customer::regions;
-use diesel::dsl::sum;
+use diesel::dsl::{exists, sum};
 use diesel::prelude::*;
 use diesel::sql_types::{
     Array, BigInt, Date as SqlDate, Integer, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid,
@@ -65,6 +65,12 @@ pub async fn sold(
         .select((sales_entries::customer_id, sales_entries::product_id));
     let pairs: Vec<(Uuid, Option<Uuid>)> = pairs.load(conn).await?;
     Ok(pairs.into_iter().filter_map(|(customer, product)| Some((customer, product?))).collect())
+}
+
+/// Whether an order of this customer was ever recognised.
+pub(crate) async fn ever_bought(conn: &mut Conn, customer: Uuid) -> Result<bool> {
+    let entries = sales_entries::table.filter(sales_entries::customer_id.eq(customer));
+    Ok(diesel::select(exists(entries)).get_result(conn).await?)
 }
 
 /// Recognises orders that are confirmed, on their `order_date`.
