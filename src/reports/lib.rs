@@ -44,6 +44,7 @@ mod targets;
 pub mod team_sales;
 pub mod top;
 pub mod unfiled;
+pub mod visit_entries;
 pub mod visit_intervals;
 pub mod visits_by_month;
 pub mod without_terms;

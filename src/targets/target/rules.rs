@@ -173,6 +173,19 @@ impl Target {
         if of_account && matches!(self.dimension, Some(Dimension::Product | Dimension::Category)) {
             fault("/dimension", "contradiction", "invoices tell no products");
         }
+        if self.metric == Metric::SignedAmount {
+            let why = "signed amounts cannot be measured before there are contracts";
+            fault("/metric", "metric_not_available", why);
+        }
+        if self.metric == Metric::ValidVisits {
+            if channel {
+                fault("/owner_type", "contradiction", "visits have no channel");
+            }
+            let sales = [Dimension::Product, Dimension::Category, Dimension::Channel];
+            if self.dimension.is_some_and(|dimension| sales.contains(&dimension)) {
+                fault("/dimension", "contradiction", "visits have no products and no channel");
+            }
+        }
         if self.currency.is_some() && !self.metric.is_amount() {
             fault("/currency", "contradiction", "this metric is no amount");
         }
@@ -330,6 +343,18 @@ mod tests {
         );
         assert_eq!(broken(|it| it.value = Money((-1).into())), ["/value range"]);
         assert_eq!(broken(|it| it.metric = Metric::ValidVisits), ["/currency contradiction"]);
+        assert_eq!(
+            broken(|it| it.metric = Metric::SignedAmount),
+            ["/metric metric_not_available"]
+        );
+        assert_eq!(
+            broken(|it| {
+                (it.metric, it.currency) = (Metric::ValidVisits, None);
+                it.dimension = Some(Dimension::Category);
+                it.dimension_value = Some("x".into());
+            }),
+            ["/dimension contradiction"]
+        );
         let details = TargetDetails { metric: Some(Metric::ValidVisits), ..Default::default() };
         let visits = month.with(&TargetFields { details, ..Default::default() }, "CNY");
         assert_eq!((visits.currency.clone(), codes(&visits.faults())), (None, vec![]));
