@@ -92,6 +92,7 @@ pub struct Order {
     pub status_reason: Option<String>,
     /// The sum of the lines, without tax and freight
     pub amount: Money,
+    /// Rounded on each line, or on their sum: the setting `tax_rounding_per_document`
     pub tax_amount: Money,
     pub freight_amount: Money,
     /// With tax and freight
