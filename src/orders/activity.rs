@@ -30,10 +30,7 @@ pub fn make_dormant(tx: &mut Tx) -> LocalBoxFuture<'_, Result<u64>> {
 }
 
 /// A hook of customers: whether an order of this one was ever recognised.
-pub fn ever_bought<'a>(
-    tx: &'a mut Tx,
-    customer: &'a Customer,
-) -> LocalBoxFuture<'a, Result<bool>> {
+pub fn ever_bought<'a>(tx: &'a mut Tx, customer: &'a Customer) -> LocalBoxFuture<'a, Result<bool>> {
     Box::pin(sales_entry::ever_bought(tx.conn(), customer.id))
 }
 

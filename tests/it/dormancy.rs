@@ -35,10 +35,16 @@ async fn who_does_not_buy_becomes_dormant_and_an_order_wakes_them() {
     let start = Timestamp("2026-03-02T02:00:00Z".parse().unwrap());
     let service = Service::start_at(Clock::fixed(start)).await;
     let (erp, seller) = (service.actor(Role::Erp).await, service.actor(Role::Salesperson).await);
-    let customer = |key: &str, status: &str| json!({ "external_id": key, "name": key,
-        "owner_id": seller.id, "status": status });
-    let all = json!([customer("A", "active"), customer("B", "active"), customer("C", "prospect"),
-        customer("D", "blacklisted")]);
+    let customer = |key: &str, status: &str| {
+        json!({ "external_id": key, "name": key,
+        "owner_id": seller.id, "status": status })
+    };
+    let all = json!([
+        customer("A", "active"),
+        customer("B", "active"),
+        customer("C", "prospect"),
+        customer("D", "blacklisted")
+    ]);
     send(&erp, "customers", all).await;
     send(&erp, "orders", json!([order("1", "A", "2026-03-01"), order("2", "B", "2026-03-02")]))
         .await;

@@ -16,7 +16,8 @@ async fn no_detour_around_the_patience_with_prospects() {
     let service = Service::start_at(clock()).await;
     let seller = service.actor(Role::Salesperson).await;
     let why = json!({ "reason": "不要" });
-    for detour in [&[][..], &["activate"], &["activate", "make-dormant"]] {
+    let detours: [&[&str]; 3] = [&[], &["activate"], &["activate", "make-dormant"]];
+    for detour in detours {
         let customer = seller.customer("上海林氏").await;
         for step in detour {
             seller.post(&format!("{customer}/{step}"), json!({})).await.expect(200);

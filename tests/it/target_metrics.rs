@@ -38,9 +38,7 @@ async fn valid_visits_count_for_their_owner_and_all_above() {
     let visit = visits::planned(&seller, json!({})).await;
     seller.post(&format!("{visit}/check-in"), there(&service)).await.expect(200);
     let clock = &service.inner.clock;
-    clock.set(salesbook::platform::Timestamp(
-        clock.now().0 + jiff::SignedDuration::from_secs(600),
-    ));
+    clock.set(salesbook::platform::Timestamp(clock.now().0 + jiff::SignedDuration::from_secs(600)));
     let made = seller.post(&format!("{visit}/check-out"), done(&service)).await.expect(200);
     assert_eq!(made["validity"], "valid");
     visits::planned(&seller, json!({})).await;

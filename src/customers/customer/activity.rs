@@ -2,8 +2,9 @@
 //! knows which customers bought.
 
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
-use platform::{Change, Resource, Result, Tx};
+use platform::{Change, Resource, Result, Tx, fixed_sql};
 use schema::customers;
 use uuid::Uuid;
 
@@ -27,12 +28,13 @@ async fn become_all(
     from: &[CustomerStatus],
     to: CustomerStatus,
 ) -> Result<u64> {
+    let owned = if to == CustomerStatus::Active { "owner_id is not null" } else { "true" };
     // Not `for update`: two batches that have inserted orders of one customer hold its key shared,
     // and would wait for each other.
     let rows = customers::table
         .filter(customers::id.eq_any(ids.to_vec()))
         .filter(customers::status.eq_any(from.to_vec()))
-        .filter(customers::owner_id.is_not_null().or(to != CustomerStatus::Active))
+        .filter(fixed_sql::<Bool>(owned))
         .filter(customers::merged_into_id.is_null())
         .order(customers::id)
         .select(Customer::as_select())
@@ -43,7 +45,10 @@ async fn become_all(
     }
 
     let now = tx.now;
-    let moved = |it: &Customer| it.next(Customer { status: to, status_reason: None, ..it.clone() }, now);
+    let moved = |customer: &Customer| {
+        let after = Customer { status: to, status_reason: None, ..customer.clone() };
+        customer.next(after, now)
+    };
     let after: Vec<Customer> = before.iter().map(moved).collect();
     let found: Vec<Uuid> = after.iter().map(|customer| customer.id).collect();
     diesel::update(customers::table.filter(customers::id.eq_any(found)))

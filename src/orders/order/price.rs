@@ -180,7 +180,10 @@ mod tests {
         };
         let codes = |before: &str| {
             let faults = priced.currency_faults(before, &OrderDetails::default());
-            faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.code)).collect::<Vec<_>>()
+            faults
+                .iter()
+                .map(|fault| format!("{} {}", fault.pointer, fault.code))
+                .collect::<Vec<_>>()
         };
 
         assert_eq!(codes("CNY"), ["/lines unit_price_required", "/freight_amount required"]);

@@ -343,10 +343,7 @@ mod tests {
         );
         assert_eq!(broken(|it| it.value = Money((-1).into())), ["/value range"]);
         assert_eq!(broken(|it| it.metric = Metric::ValidVisits), ["/currency contradiction"]);
-        assert_eq!(
-            broken(|it| it.metric = Metric::SignedAmount),
-            ["/metric metric_not_available"]
-        );
+        assert_eq!(broken(|it| it.metric = Metric::SignedAmount), ["/metric metric_not_available"]);
         assert_eq!(
             broken(|it| {
                 (it.metric, it.currency) = (Metric::ValidVisits, None);
