@@ -138,6 +138,7 @@ pub const JOBS: &[Job] = &[
         every: Duration::from_mins(1),
         run: |tx| Box::pin(credit::terms_request::apply_due(tx)),
     },
+    Job { name: "dormancy", every: Duration::from_mins(10), run: orders::activity::make_dormant },
     Job { name: "collections", every: Duration::from_mins(10), run: receivables::hooks::collect },
     Job {
         name: "open_amounts",
@@ -222,6 +223,7 @@ fn wire() {
         ]);
         let _ = platform::changes::HOOKS.set(sync::HOOKS);
         let _ = customers::hooks::GIVEN_UP.set(visits::next_attempt::check_given_up);
+        let _ = customers::hooks::BOUGHT.set(orders::activity::ever_bought);
         let _ = targets::hooks::ACTUAL
             .set(|tx, target| Box::pin(reports::measure::actual(tx.conn(), target.id)));
         let _ = attachments::hooks::VISIBLE.set(OWNERS_OF_FILES.to_vec());

@@ -391,6 +391,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("unavailable", "The database cannot be reached at the moment. Wait as Retry-After says and \
         send the same request again.",
         "暂时无法连接数据库,请按 Retry-After 等待后重发同一请求。"),
+    ("unit_price_required", "The list price is in the company's currency and cannot be used here. \
+        Send the unit prices in the currency of the order.",
+        "目录价为公司币种,此处无法换算,请以订单币种填写单价。"),
     ("unknown_field", "There is no such field or parameter. Check its spelling against the API \
         document.",
         "没有该字段或参数,请对照接口文档检查拼写。"),

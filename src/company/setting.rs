@@ -239,6 +239,22 @@ const KNOWN: &[Known] = &[
         "满意度不高于多少分须跟踪(0 为不跟踪)",
     ),
     (
+        "new_product_days",
+        365,
+        1,
+        3650,
+        "days after its first sale for which a product counts as new",
+        "产品首次销售后多少天内算新品",
+    ),
+    (
+        "tax_rounding_per_document",
+        0,
+        0,
+        1,
+        "0: the tax of an order is rounded on each line; 1: on the sum of the lines",
+        "订单税额舍入:0 按行,1 按单据",
+    ),
+    (
         "working_day_starts",
         9,
         0,

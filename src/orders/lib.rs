@@ -1,6 +1,7 @@
 //! Orders: what was sold, by whom, to whom. An order that is confirmed is recognised in the sales
 //! ledger, which every sales figure reads; corrections add entries there, nothing is rewritten.
 
+pub mod activity;
 pub mod availability;
 pub mod order;
 pub mod sales_entry;

@@ -4,9 +4,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use company::Company;
 use company::exchange_rate::converted;
 use customers::customer::regions;
-use diesel::dsl::sum;
+use diesel::dsl::{exists, sum};
 use diesel::prelude::*;
 use diesel::sql_types::{
     Array, BigInt, Date as SqlDate, Integer, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid,
@@ -44,6 +45,8 @@ struct Facts {
     products: HashMap<Uuid, Product>,
     regions: HashMap<Uuid, Option<String>>,
     paths: HashMap<(Uuid, Date), Vec<Uuid>>,
+    /// Decimal places of the company's currency, in which the ledger is kept
+    digits: u32,
 }
 
 /// Which of these products was ever sold to which of these customers: by an order that has not been
@@ -64,6 +67,12 @@ pub async fn sold(
     Ok(pairs.into_iter().filter_map(|(customer, product)| Some((customer, product?))).collect())
 }
 
+/// Whether an order of this customer was ever recognised.
+pub(crate) async fn ever_bought(conn: &mut Conn, customer: Uuid) -> Result<bool> {
+    let entries = sales_entries::table.filter(sales_entries::customer_id.eq(customer));
+    Ok(diesel::select(exists(entries)).get_result(conn).await?)
+}
+
 /// Recognises orders that are confirmed, on their `order_date`.
 pub(crate) async fn book(tx: &mut Tx, orders: &[&Order]) -> Result<()> {
     if orders.is_empty() {
@@ -78,6 +87,7 @@ pub(crate) async fn book(tx: &mut Tx, orders: &[&Order]) -> Result<()> {
         products: product::load(tx.conn(), wanted).await?,
         regions: regions(tx.conn(), customers).await?,
         paths: auth::team_paths(tx.conn(), &people.into_iter().collect::<Vec<_>>()).await?,
+        digits: minor_digits(&Company::load(tx.conn()).await?.currency),
     };
     let entries: Vec<SalesEntry> = orders.iter().flat_map(|it| entries(it, &facts)).collect();
     let path = |it: &SalesEntry| {
@@ -125,7 +135,7 @@ const BOOK: &str = "
 /// For each line and credited person what falls to them: amounts split so that the lines of a
 /// person add up to the person's share of the order, and the shares to the order.
 fn entries(order: &Order, facts: &Facts) -> Vec<SalesEntry> {
-    let digits = minor_digits(&order.currency);
+    let digits = facts.digits;
     let shares: Vec<(Option<Uuid>, Decimal)> = match order.credits.as_slice() {
         [] => vec![(None, Decimal::ONE_HUNDRED)],
         credits => credits.iter().map(|it| (Some(it.user_id), it.share_percent.0)).collect(),

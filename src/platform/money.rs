@@ -1,6 +1,8 @@
 //! Amounts of money, quantities and percentages: exact decimals, strings in JSON, `numeric` in the
 //! database.
 
+use std::cell::Cell;
+
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::pg::{Pg, PgValue};
@@ -13,8 +15,49 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 const MOST_DIGITS: u32 = 6;
 
+thread_local! {
+    /// The least decimal places of amounts in the row that this thread serializes now. An amount cannot
+    /// see the currency beside it, and serde hands nothing down; see [`in_currency`].
+    static LEAST_DIGITS: Cell<u32> = const { Cell::new(2) };
+}
+
+/// Runs a piece of serialization whose amounts have the digits of this currency (KWD `"2.000"`, JPY
+/// `"2"`). Without a currency the one around it applies, at the outermost two digits.
+pub fn in_currency<T>(currency: Option<&str>, serialize: impl FnOnce() -> T) -> T {
+    struct Restore(u32);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            LEAST_DIGITS.set(self.0);
+        }
+    }
+
+    let Some(currency) = currency else { return serialize() };
+    let _restore = Restore(LEAST_DIGITS.replace(minor_digits(currency)));
+    serialize()
+}
+
+/// Serializes a type with amounts in its currency. The type derives `Serialize` with
+/// `#[serde(remote = "Self")]`, which makes it a function that this one wraps.
+///
+/// `in_currency! { Order: |it| Some(it.currency.as_str()) }`
+#[macro_export]
+macro_rules! in_currency {
+    ($name:ty: |$it:ident| $currency:expr) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::std::result::Result<S::Ok, S::Error> {
+                let $it = self;
+                let currency: Option<&str> = $currency;
+                $crate::money::in_currency(currency, || Self::serialize(self, serializer))
+            }
+        }
+    };
+}
+
 macro_rules! decimal {
-    ($(#[$meta:meta])* $name:ident, $least:literal, $pattern:literal, $what:literal, $example:literal) => {
+    ($(#[$meta:meta])* $name:ident, $least:expr, $pattern:literal, $what:literal, $example:literal) => {
         $(#[$meta])*
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, AsExpression, FromSqlRow,
@@ -74,8 +117,9 @@ macro_rules! decimal {
 }
 
 decimal! {
-    /// `"12.50"`: at least the minor digits, up to six if they are there, never a JSON number.
-    Money, 2, r"^-?[0-9]{1,13}(\.[0-9]{1,6})?$", "Amount of money, a decimal string", "12.50"
+    /// `"12.50"`: at least the minor digits of its currency, up to six if they are there, never a JSON
+    /// number.
+    Money, LEAST_DIGITS.get(), r"^-?[0-9]{1,13}(\.[0-9]{1,6})?$", "Amount of money, a decimal string", "12.50"
 }
 decimal! {
     /// A quantity, a percentage or a rate: `"3"`, `"12.5"`, up to six decimals, never a JSON
@@ -91,6 +135,12 @@ impl Money {
     pub fn rounded(self, currency: &str) -> Self {
         let digits = minor_digits(currency);
         Self(self.0.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero))
+    }
+
+    /// The amount with the digits of its currency, for texts.
+    #[must_use]
+    pub fn shown_in(self, currency: &str) -> String {
+        in_currency(Some(currency), || self.to_string())
     }
 
     /// Quantity × unit price × (1 − discount), half away from zero to the currency's minor unit.
@@ -182,6 +232,37 @@ mod tests {
         assert_eq!(canonical(r#""0.1234560""#).as_deref(), Some(r#""0.123456""#));
         assert_eq!(canonical(r#""0.1234567""#), None);
         assert_eq!(canonical("12.5"), None);
+    }
+
+    #[derive(Serialize)]
+    #[serde(remote = "Self")]
+    struct Bill {
+        amount: Money,
+        quantity: Number,
+        parts: Vec<Money>,
+        currency: Option<&'static str>,
+    }
+    in_currency! { Bill: |it| it.currency }
+
+    #[test]
+    fn amounts_have_the_digits_of_their_currency() {
+        let shown = |text: &str, currency| {
+            let amount = Money(text.parse().unwrap());
+            let quantity = Number(Decimal::from(3));
+            let bill = Bill { amount, quantity, parts: vec![amount], currency };
+            let json = serde_json::to_value(&bill).unwrap();
+            assert_eq!((&json["quantity"], &json["parts"][0]), (&"3".into(), &json["amount"]));
+            json["amount"].as_str().unwrap().to_owned()
+        };
+
+        assert_eq!(shown("2", Some("KWD")), "2.000");
+        assert_eq!(shown("2.000000", Some("JPY")), "2");
+        assert_eq!(shown("2", Some("CNY")), "2.00");
+        assert_eq!(shown("2", None), "2.00");
+        assert_eq!(shown("2.0005", Some("KWD")), "2.0005", "an ERP may send more");
+        assert_eq!(shown("2.5", Some("JPY")), "2.5");
+        assert_eq!(Money(Decimal::from(2)).shown_in("KWD"), "2.000");
+        assert_eq!(Money(Decimal::from(2)).to_string(), "2.00", "nothing is left behind");
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::{ImportControlBalances, ReadControlBalances};
 /// A control balance, 总账余额
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable)]
 #[diesel(treat_none_as_default_value = false)]
+#[serde(remote = "Self")]
 pub struct ControlBalance {
     pub id: Uuid,
     pub version: i64,
@@ -40,6 +41,8 @@ pub struct ControlBalance {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
+
+platform::in_currency! { ControlBalance: |it| Some(it.currency.as_str()) }
 
 resource! {
     ControlBalance: "control_balance" at "/api/v1/control-balances",

@@ -20,6 +20,7 @@ use crate::invoice::{self, Invoice};
 
 /// A letter to a customer, 催款函
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(remote = "Self")]
 pub struct DunningLetter {
     pub task_id: Uuid,
     pub customer_id: Uuid,
@@ -37,6 +38,8 @@ pub struct DunningLetter {
     pub currency: String,
     pub total: Money,
 }
+
+platform::in_currency! { DunningLetter: |it| Some(it.currency.as_str()) }
 
 /// An invoice that is due, or a part of it
 #[derive(Debug, Serialize, ToSchema)]
@@ -137,7 +140,8 @@ fn words(step: DunningStep, language: Language) -> [&'static str; 3] {
 
 impl LetterItem {
     fn line(&self, currency: &str, language: Language) -> String {
-        let Self { number, invoice_date, due_on, days_late, open_amount, .. } = self;
+        let Self { number, invoice_date, due_on, days_late, .. } = self;
+        let open_amount = self.open_amount.shown_in(currency);
         match language {
             Language::Chinese => {
                 let late = (*days_late > 0).then(|| format!(",逾期 {days_late} 天"));
@@ -176,7 +180,7 @@ impl DunningLetter {
         let invoices = invoice::due_of(conn, caller, &task, today).await?;
         let mut items: Vec<_> = invoices.iter().flat_map(|it| due(it, &task, today)).collect();
         items.sort_by(|a, b| (a.due_on, &a.number).cmp(&(b.due_on, &b.number)));
-        let total = items.iter().map(|it| it.open_amount).sum();
+        let total: Money = items.iter().map(|it| it.open_amount).sum();
         let language = language.unwrap_or(company.language);
         let [subject, opening, closing] = words(task.step, language);
         let lines = items.iter().map(|it| it.line(&task.currency, language));
@@ -186,8 +190,10 @@ impl DunningLetter {
             Language::English => ("To: ", "Total: "),
         };
         let text = format!(
-            "{subject}\n\n{to}{name}\n\n{opening}\n\n{lines}\n{sum}{} {total}\n\n{closing}\n\n{}\n{today}",
-            task.currency, company.name
+            "{subject}\n\n{to}{name}\n\n{opening}\n\n{lines}\n{sum}{} {}\n\n{closing}\n\n{}\n{today}",
+            task.currency,
+            total.shown_in(&task.currency),
+            company.name
         );
         Ok(Self {
             task_id: task.id,

@@ -52,6 +52,7 @@ pub struct Statement {
 
 /// The account in one currency
 #[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(remote = "Self")]
 pub struct Account {
     #[schema(example = "CNY")]
     pub currency: String,
@@ -64,6 +65,8 @@ pub struct Account {
     /// The closing balance without the control balance
     pub reconciliation_difference: Option<Money>,
 }
+
+platform::in_currency! { Account: |it| Some(it.currency.as_str()) }
 
 /// What has changed the account on a day
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -77,7 +77,7 @@ pub fn ledger(
 
 /// Who was in which team on the day, as for orders: before the first stay and between two of them
 /// the first one counts. Stays do not overlap.
-const TEAMS: &str = "
+pub const TEAMS: &str = "
         left join memberships as stay on stay.user_id = it.user_id
             and booked_on >= stay.valid_from
             and (stay.valid_to is null or booked_on < stay.valid_to)

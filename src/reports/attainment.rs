@@ -95,7 +95,7 @@ pub struct AttainmentRow {
     /// 人数: how many owners
     #[schema(required = false, nullable = false)]
     pub people: Option<i64>,
-    /// That count; of 开票额 and 回款额 invoices
+    /// That count; of 开票额 and 回款额 invoices, of 有效拜访数 visits
     #[schema(required = false, nullable = false)]
     pub orders: Option<i64>,
     /// 目标, in the company's currency
@@ -122,7 +122,8 @@ pub struct AttainmentRow {
     /// 进度差: attainment less time progress
     #[schema(required = false)]
     pub pace: Option<Number>,
-    /// 日均需完成: the gap by the working days that are left
+    /// 日均需完成: the gap by the working days after `as_of`; on the last working day all of it. Null when
+    /// no working day is left
     #[schema(required = false)]
     pub required_daily: Option<Number>,
 }
@@ -150,6 +151,9 @@ crate::report! {
 /// part. A team's actual is that of its whole subtree as it was when the orders were recognised.
 /// 开票额 and 回款额 count invoices and the money for them for the salesperson of the invoice, the latter
 /// as the report `collections` does. 毛利 is for those who may see costs (403 `field_not_readable`).
+/// 有效拜访数 counts valid visits for their owner. 新品铺货数 counts customers that bought a new product
+/// for the first time: one that was first sold to anybody less than `new_product_days` before, or the
+/// product of the target's dimension.
 #[utoipa::path(
     tag = "reports",
     params(Asked<AttainmentQuery, NoFilter>),

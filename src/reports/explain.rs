@@ -14,6 +14,7 @@ use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter;
 use crate::measure::{self, CONVERTED, Kind, Metric, OwnerType, Source};
 use crate::sql::Binds;
+use crate::visit_entries;
 
 /// Which target.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -22,7 +23,7 @@ pub struct ExplainQuery {
     target_id: Uuid,
 }
 
-/// One order with what it adds to the actual, of 开票额 and 回款额 one invoice. In a CSV there is a row for
+/// One order with what it adds to the actual, of 开票额 and 回款额 one invoice, of 有效拜访数 one visit. In a CSV there is a row for
 /// each of its lines.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
@@ -54,6 +55,11 @@ pub struct ExplainRow {
     pub invoice_number: Option<String>,
     #[schema(required = false, nullable = false)]
     pub invoice_date: Option<Date>,
+    /// Of 有效拜访数, in place of an order
+    #[schema(required = false, nullable = false)]
+    pub visit_id: Option<Uuid>,
+    #[schema(required = false, nullable = false)]
+    pub visited_on: Option<Date>,
     pub customer_id: Uuid,
     pub customer_external_id: Option<String>,
     pub customer_name: String,
@@ -103,7 +109,7 @@ pub struct ExplainTotals {
     pub period_start: Date,
     /// Exclusive
     pub period_end: Date,
-    /// That count; of 开票额 and 回款额 invoices
+    /// That count; of 开票额 and 回款额 invoices, of 有效拜访数 visits
     pub orders: i64,
     pub amount: Number,
     /// As attainment shows it
@@ -159,6 +165,7 @@ fn plan(question: Question<'_, ExplainQuery>, target: &Kind) -> Result<Plan> {
     Ok(match target.metric.source()? {
         Source::Sales(sum) => orders(question, target, sum),
         Source::Accounts => invoices(question, target),
+        Source::Visits => visits(question, target),
     })
 }
 
@@ -276,6 +283,46 @@ fn invoices(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
         summed as (
             select count(distinct invoice_id) filter (where kind = 'booked') as orders,
                 coalesce(sum(amount), 0) as amount, coalesce(sum(amount), 0) as explained
+            from counted
+        )"
+    );
+    let closed = owner_type.closed(Some(caller));
+    Plan::new("attainment-explain", question.binds, rows, totals(&summed, closed))
+}
+
+fn visits(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
+    let (caller, owner_type) = (question.caller, target.owner_type);
+    let until = question.until.map(|day| question.binds.date(day));
+    let within = |day: &str| {
+        let until = until.as_ref().map(|until| format!(" and {day} <= {until}"));
+        format!(
+            " and {day} >= (select period_start from target)
+                and {day} < (select period_end from target){}",
+            until.unwrap_or_default()
+        )
+    };
+    let ledger = visit_entries::ledger(Some(caller), within, &mut question.binds);
+    let id = question.binds.id(question.own.target_id);
+    let owns = owner_type.owns();
+    let counted = format!(
+        "with target as (select {CONVERTED} from targets where id = {id}),
+        counted as (
+            select entry.* from target join ({ledger}) as entry on {owns} and {COUNTS}
+        )"
+    );
+    let rows = format!(
+        "{counted}
+        select visit_id, booked_on as visited_on, customers.id as customer_id,
+            customers.external_id as customer_external_id, customers.name as customer_name,
+            {one} as amount, {one} as actual
+        from counted join customers on customers.id = counted.customer_id
+        order by booked_on, visit_id",
+        one = exact("1::numeric")
+    );
+    let summed = format!(
+        "{counted},
+        summed as (
+            select count(*) as orders, count(*)::numeric as amount, count(*)::numeric as explained
             from counted
         )"
     );

@@ -45,6 +45,7 @@ pub mod team_sales;
 pub mod top;
 pub mod turns;
 pub mod unfiled;
+pub mod visit_entries;
 pub mod visit_intervals;
 pub mod visits_by_month;
 pub mod without_terms;

@@ -1,5 +1,6 @@
 //! What counts towards a target: the one place where attainment and its explanation get it from.
-//! Sales are those of the ledger; what is invoiced and collected see [`account_entries`].
+//! Sales are those of the ledger; for invoices and money see [`account_entries`], for visits
+//! [`visit_entries`].
 
 use auth::Caller;
 use diesel::sql_types::{Numeric, Text};
@@ -8,9 +9,9 @@ use platform::{Conn, Date, Error, Money, Result, text_enum};
 use products::ReadCosts;
 use uuid::Uuid;
 
-use crate::account_entries;
 use crate::filter::{self, LEDGER, STANDS};
 use crate::sql::Binds;
+use crate::{account_entries, visit_entries};
 
 text_enum! {
     /// Whose target it is
@@ -99,6 +100,8 @@ pub enum Source {
     Sales(&'static str),
     /// Invoices and the money for them
     Accounts,
+    /// Valid visits
+    Visits,
 }
 
 impl Metric {
@@ -109,9 +112,13 @@ impl Metric {
             Self::Quantity => "sum(entry.quantity)",
             // An entry whose cost was not known has no margin that could be told.
             Self::GrossMargin => "sum(entry.amount - entry.cost)",
-            Self::NewCustomers => "count(distinct entry.customer_id)::numeric",
+            Self::NewCustomers | Self::NewProductCustomers => {
+                "count(distinct entry.customer_id)::numeric"
+            }
             Self::InvoicedAmount | Self::CollectedAmount => return Ok(Source::Accounts),
-            _ => return Err(Self::not_available()),
+            Self::ValidVisits => return Ok(Source::Visits),
+            // Until there are contracts; no new target has this metric.
+            Self::SignedAmount => return Err(Self::not_available()),
         }))
     }
 
@@ -195,16 +202,25 @@ impl OwnerType {
     }
 }
 
-/// A target with its value in the company's currency, null when there is no rate for it.
+/// A target with its value in the company's currency, null when there is no rate for it: as
+/// `ExchangeRate::on`, the inverse where there is no direct one.
 pub const CONVERTED: &str = "targets.*,
     targets.value * case
         when targets.currency is null or targets.currency = (select currency from company) then 1
         else (
-            select rate from exchange_rates
-            where from_currency = targets.currency
-                and to_currency = (select currency from company)
-                and valid_on <= targets.period_start
-            order by valid_on desc limit 1
+            select rate from (
+                (select rate, 1 as place from exchange_rates
+                where from_currency = targets.currency
+                    and to_currency = (select currency from company)
+                    and valid_on <= targets.period_start
+                order by valid_on desc limit 1)
+                union all
+                (select round(1 / rate, 10), 2 from exchange_rates
+                where from_currency = (select currency from company)
+                    and to_currency = targets.currency
+                    and valid_on <= targets.period_start
+                order by valid_on desc limit 1)
+            ) as rates order by place limit 1
         )
     end as target";
 
@@ -235,6 +251,10 @@ pub fn measured(
             let sums = account_entries::sums(metric, owner_type, caller, until, binds);
             format!("left join ({sums}) as sums on sums.place = target.place")
         }
+        Source::Visits => {
+            let sums = visit_entries::sums(owner_type, caller, until, binds);
+            format!("left join ({sums}) as sums on sums.place = target.place")
+        }
     };
     Ok(format!(
         "measured as materialized (
@@ -263,6 +283,7 @@ pub fn entries(
                 select customer_id, min(booked_on) from {LEDGER}
                 where {STANDS}{visible} group by customer_id)"
         ),
+        Metric::NewProductCustomers => new_products(visible),
         _ => String::new(),
     };
     format!(
@@ -278,6 +299,29 @@ pub fn entries(
                 else true
             end{visible}{first}{}",
         until.unwrap_or_default()
+    )
+}
+
+/// The condition on an `entry` that it is a customer's first of a new product. A product is new until
+/// `new_product_days` after anybody bought it first, whoever may see that sale: else an old product would
+/// be new to whoever sells it late. The product that a target is for is new because the target says so.
+fn new_products(visible: &str) -> String {
+    let firsts = format!(
+        "select customer_id, product_id, min(booked_on) as booked_on from {LEDGER}
+                where {STANDS}{visible} group by customer_id, product_id"
+    );
+    format!(
+        " and stands and (customer_id, product_id, booked_on) in ({firsts})
+            and (target.dimension = 'product' or (customer_id, product_id, booked_on) in (
+                select customer_id, product_id, booked_on from ({firsts}) as firsts
+                join (
+                    select product_id, min(booked_on) as since from sales_entries
+                    where kind = 'booked' group by product_id
+                ) as launched using (product_id)
+                where booked_on < since + coalesce((
+                    select (settings ->> 'new_product_days')::int from company
+                ), 365)
+            ))"
     )
 }
 

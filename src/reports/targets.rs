@@ -101,6 +101,8 @@ pub fn one_by_one(owner_type: OwnerType, as_of: &str) -> String {
     let (join, external_id, name) = owner_type.named();
     let elapsed = Calendar::counted("target.period_start", &format!("({as_of} + 1)"));
     let all = Calendar::counted("target.period_start", "target.period_end");
+    // The last working day is still to be worked on, although it counts as elapsed.
+    let today = Calendar::counted(as_of, &format!("({as_of} + 1)"));
     format!(
         ", progress as (
             select target.*, 100 * actual / nullif(target, 0) as attainment,
@@ -122,7 +124,8 @@ pub fn one_by_one(owner_type: OwnerType, as_of: &str) -> String {
             rank() over (rivals order by actual desc) as rank_by_actual,
             round(100 * elapsed / nullif(days, 0), 2)::text as time_progress_percent,
             round(attainment - 100 * elapsed / nullif(days, 0), 2)::text as pace,
-            round(gap / nullif(days - elapsed, 0), 4)::text as required_daily
+            case when running then round(gap / nullif(greatest(days - elapsed, {today}), 0), 4) end
+                ::text as required_daily
         from progress as target {join}
         window rivals as (partition by target.period_type, target.period_start, target.period_end,
             target.dimension, target.dimension_value)

@@ -1,8 +1,8 @@
-//! The complaints that are settled and not filed, 未备案投诉 (S42).
+//! Complaints without a filing number, 未备案投诉 (S42).
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
-use complaints::complaint::{ComplaintCategory, ResolutionMode, Severity};
+use complaints::complaint::{ComplaintCategory, ComplaintStatus, ResolutionMode, Severity};
 use platform::{Date, NoFilter, Problems, Query, Result, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -20,7 +20,7 @@ use crate::complained::{ComplaintFilter, day_of, known};
     "customer_name": "上海林氏贸易有限公司",
     "owner_id": "01910000-0000-7000-8000-000000000001", "owner_external_id": "275",
     "owner_name": "王芳", "category": "quality", "severity": "general",
-    "resolution_mode": "on_the_spot", "resolved_on": "2026-11-20", "days_waiting": 4,
+    "status": "resolved", "resolution_mode": "on_the_spot", "resolved_on": "2026-11-20", "days_waiting": 4,
     "filing_due": "2026-11-23T10:00:00Z", "overdue": true,
 }))]
 pub struct UnfiledRow {
@@ -37,10 +37,13 @@ pub struct UnfiledRow {
     #[schema(inline)]
     pub severity: Severity,
     #[schema(inline)]
+    pub status: ComplaintStatus,
+    #[schema(inline)]
     pub resolution_mode: Option<ResolutionMode>,
-    pub resolved_on: Date,
-    /// From that day to `as_of`
-    pub days_waiting: i64,
+    /// Null while the complaint is open
+    pub resolved_on: Option<Date>,
+    /// From that day to `as_of`; null while the complaint is open
+    pub days_waiting: Option<i64>,
     pub filing_due: Timestamp,
     /// Now
     pub overdue: bool,
@@ -51,19 +54,19 @@ pub struct UnfiledRow {
 pub struct UnfiledTotals {
     pub complaints: i64,
     pub overdue: i64,
-    /// Null when nothing waits
+    /// Null when no settled complaint waits
     pub longest_days_waiting: Option<i64>,
 }
 
 crate::report! {
-    /// Complaints that are settled and not filed
+    /// Complaints that are not filed
     UnfiledReport of UnfiledRow, UnfiledTotals
 }
 
-/// Complaints that are settled and not filed
+/// Complaints that are not filed
 ///
-/// 未备案投诉: resolved ones without a filing number, what is due first before the others. Only
-/// complaints that you may see.
+/// 未备案投诉: complaints without a filing number, open or resolved, by `filing_due`. Rejected and withdrawn
+/// ones need none. Only complaints that you may see.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, ComplaintFilter, NoFilter>),
@@ -84,11 +87,13 @@ pub async fn report_unfiled(
 }
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {
-    let resolved = day_of("resolved_at", &mut question);
+    let day = day_of("resolved_at", &mut question);
+    let resolved = format!("case when status = 'resolved' then {day} end");
     let (as_of, now) = (question.binds.date(question.as_of), question.binds.instant(question.now));
-    question.narrowed += " and status = 'resolved' and filed_at is null";
+    question.narrowed += " and status in ('registered', 'accepted', 'in_progress',
+        'pending_customer', 'resolved') and filed_at is null";
     let columns = format!(
-        "number, resolution_mode, {resolved} as resolved_on, {as_of} - {resolved} as days_waiting,
+        "number, resolution_mode, {resolved} as resolved_on, {as_of} - ({resolved}) as days_waiting,
                 filing_due, filing_due < {now} as overdue"
     );
     let known = known(&columns, &mut question);
@@ -97,7 +102,8 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         select known.id as complaint_id, number, customer_id,
             customers.external_id as customer_external_id, customers.name as customer_name,
             known.owner_id, users.external_id as owner_external_id, users.name as owner_name,
-            category, severity, resolution_mode, resolved_on, days_waiting, filing_due, overdue
+            category, severity, known.status, resolution_mode, resolved_on, days_waiting, filing_due,
+            overdue
         from known join customers on customers.id = customer_id
         left join users on users.id = known.owner_id
         order by filing_due, known.id"

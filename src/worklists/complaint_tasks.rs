@@ -16,7 +16,7 @@ text_enum! {
         Handle = "handle",
         /// 受理: nobody has accepted it, and you may
         Accept = "accept",
-        /// 备案: it is settled and not filed, and you may
+        /// 备案: it is open or resolved and not filed, and you may
         File = "file",
     }
 }
@@ -81,7 +81,8 @@ pub const MY_COMPLAINTS: &str = "
         union all
         select id, 'file' from complaints
         join complaint_settlements on complaint_id = id
-        where $6 and status = 'resolved' and filed_at is null and ($7 is null or {visible})
+        where $6 and status in ('registered', 'accepted', 'in_progress', 'pending_customer', 'resolved')
+            and filed_at is null and ($7 is null or {visible})
     ),
     terms as (
         select id, version, number, customer_id, category, severity, status, task,

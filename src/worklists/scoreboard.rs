@@ -199,11 +199,19 @@ const TARGET: &str = "
             value * case
                 when currency is null or currency = (select currency from company) then 1
                 else (
-                    select rate from exchange_rates
-                    where from_currency = targets.currency
-                        and to_currency = (select currency from company)
-                        and valid_on <= targets.period_start
-                    order by valid_on desc limit 1
+                    select rate from (
+                        (select rate, 1 as place from exchange_rates
+                        where from_currency = targets.currency
+                            and to_currency = (select currency from company)
+                            and valid_on <= targets.period_start
+                        order by valid_on desc limit 1)
+                        union all
+                        (select round(1 / rate, 10), 2 from exchange_rates
+                        where from_currency = (select currency from company)
+                            and to_currency = targets.currency
+                            and valid_on <= targets.period_start
+                        order by valid_on desc limit 1)
+                    ) as rates order by place limit 1
                 )
             end as target
         from targets

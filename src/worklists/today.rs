@@ -144,7 +144,7 @@ pub struct Deadline {
 /// 今日工作: your visits of today, those in progress, and those that you missed and have not
 /// explained; your open follow-ups until the end of the day; whom you promised to come back to; your
 /// open complaints, for those who accept complaints the ones that nobody has accepted, and for the
-/// back office the settled ones that wait for their filing 备案.
+/// back office those that wait for their filing 备案.
 #[utoipa::path(
     tag = "worklists",
     responses((status = 200, description = "All lists of the day", body = Today), Problems),

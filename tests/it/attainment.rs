@@ -112,6 +112,9 @@ async fn running_closed_and_foreign_targets() {
     let running = report(&shop.seller, "attainment?period=2026-04").await;
     let columns = ["actual", "time_progress_percent", "pace", "required_daily"];
     assert_eq!(table(&running, &columns), ["0.0000 50.00 -50.00 90.9091"]);
+    // The 30th is the last working day, on which all of it is left to do.
+    let last = report(&shop.seller, "attainment?period=2026-04&as_of=2026-04-30").await;
+    assert_eq!(table(&last, &columns), ["0.0000 100.00 -100.00 1000.0000"]);
 
     let closed = "status = 'closed', closed_actual = 1234.5, closed_at = now()";
     let id = target(&service, seller, "2000", closed).await;

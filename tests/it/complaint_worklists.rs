@@ -67,7 +67,9 @@ async fn whoever_has_to_do_something_finds_it() {
     assert_eq!(tasks(&today(&director).await), accept);
     assert_eq!(tasks(&today(&manager).await), accept[..1], "not what is said of oneself");
     let desk = today(&office).await;
-    assert_eq!(tasks(&desk), [accept[0], accept[1], "3 file 2026-11-24T10:00:00Z false"]);
+    let file = [1, 2, 3, 4].map(|n| format!("{n} file 2026-11-24T10:00:00Z false"));
+    let expected: Vec<&str> = accept.into_iter().chain(file.iter().map(String::as_str)).collect();
+    assert_eq!(tasks(&desk), expected, "also those that are open are filed");
     let of: Vec<&Value> =
         desk["deadlines"].as_array().unwrap().iter().map(|it| &it["of"]).collect();
     assert_eq!(
@@ -76,6 +78,9 @@ async fn whoever_has_to_do_something_finds_it() {
             "complaint_first_response",
             "complaint_resolution",
             "complaint_first_response",
+            "complaint_filing",
+            "complaint_filing",
+            "complaint_filing",
             "complaint_filing",
             "complaint_resolution"
         ]
@@ -99,9 +104,10 @@ async fn whoever_has_to_do_something_finds_it() {
     assert_eq!(tasks(&mine), ["4 handle 2026-11-26T02:00:00Z true", "2 handle - false"]);
     assert_eq!(mine["complaints"][1]["filing_due"], "2026-11-24T10:00:00Z");
     let desk = today(&office).await;
-    let late = ["1 accept 2026-11-23T04:00:00Z true", "3 file 2026-11-24T10:00:00Z true"];
-    assert_eq!(tasks(&desk), late);
-    let counts = [("", 2), ("_overdue", 2), ("_to_accept", 1), ("_to_file", 1)];
+    let filed_late = |n: i32| format!("{n} file 2026-11-24T10:00:00Z true");
+    let first = "1 accept 2026-11-23T04:00:00Z true".to_owned();
+    assert_eq!(tasks(&desk), [vec![first], [1, 2, 3, 4].map(filed_late).to_vec()].concat());
+    let counts = [("", 5), ("_overdue", 5), ("_to_accept", 1), ("_to_file", 4)];
     for (name, count) in counts {
         assert_eq!(desk["counts"][format!("complaints{name}")], count, "{name}");
     }
@@ -123,7 +129,8 @@ async fn whoever_has_to_do_something_finds_it() {
     step(&office, &spot, "file", Value::Null).await.expect(200);
     step(&office, &urgent, "accept", json!({ "owner_id": office.id })).await.expect(200);
     let desk = today(&office).await;
-    assert_eq!(tasks(&desk), ["1 handle 2026-11-24T02:00:00Z true"]);
+    let handle = "1 handle 2026-11-24T02:00:00Z true".to_owned();
+    assert_eq!(tasks(&desk), [vec![handle], [1, 2, 4].map(filed_late).to_vec()].concat());
     let board = office.get(BOARD).await.expect(200)["items"].clone();
     let of_office = board.as_array().unwrap().iter().find(|it| it["user_id"] == json!(office.id));
     assert_eq!(of_office.unwrap()["complaints_open"], 1, "whoever has one stands there");
@@ -149,8 +156,8 @@ async fn fifty_of_each_task() {
     let told = erp.post("/api/v1/complaints/batch", json!({ "items": items })).await.expect(200);
     assert_eq!(told["created"], 120, "{told:#}");
     let today = today(&office).await;
-    assert_eq!((&today["counts"]["complaints"], tasks(&today).len()), (&json!(120), 100));
-    assert_eq!(today["counts"]["complaints_to_file"], 60);
+    assert_eq!((&today["counts"]["complaints"], tasks(&today).len()), (&json!(180), 100));
+    assert_eq!(today["counts"]["complaints_to_file"], 120);
     let files = tasks(&today).iter().filter(|it| it.contains(" file ")).count();
     assert_eq!(files, 50);
 }

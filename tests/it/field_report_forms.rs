@@ -138,7 +138,7 @@ async fn of_complaints() {
         ),
         (
             "unfiled?",
-            "complaint_id,number,customer_id,customer_external_id,customer_name,owner_id,owner_external_id,owner_name,category,severity,resolution_mode,resolved_on,days_waiting,filing_due,overdue",
+            "complaint_id,number,customer_id,customer_external_id,customer_name,owner_id,owner_external_id,owner_name,category,severity,status,resolution_mode,resolved_on,days_waiting,filing_due,overdue",
         ),
         (
             "repeat-complaints?",

@@ -26,7 +26,12 @@ async fn customer(of: &Actor<'_>, changes: Value) -> String {
     let mut new = json!({ "name": "上海林氏", "allow_duplicate": true, "tier": "A",
         "industry": "机械", "region": "华东" });
     new.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-    id(&of.post("/api/v1/customers", new).await.expect(201))
+    let tier = new.as_object_mut().unwrap().remove("tier");
+    let customer = id(&of.post("/api/v1/customers", new).await.expect(201));
+    if let Some(tier) = tier.as_ref().and_then(Value::as_str) {
+        of.set_tier(&customer, tier).await;
+    }
+    customer
 }
 
 fn step(customer: &str, changes: Value) -> Value {

@@ -314,6 +314,12 @@ impl Actor<'_> {
         format!("/api/v1/customers/{}", customer["id"].as_str().unwrap())
     }
 
+    /// Sets the tier of a customer, which its owner may not do.
+    pub async fn set_tier(&self, customer: &str, tier: &str) {
+        let update = format!("update customers set tier = '{tier}' where id = '{customer}'");
+        self.service.sql(&update).await;
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None, &[]).await
     }

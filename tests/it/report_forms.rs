@@ -109,7 +109,7 @@ async fn questions_that_cannot_be_answered() {
         let faults: Vec<_> = problem["errors"].as_array().unwrap().iter().map(fault_of).collect();
         assert!(faults.iter().any(|it| it == fault), "{question}: {faults:?}");
     }
-    let path = format!("{REPORTS}/attainment?period=2026&metric=valid_visits");
+    let path = format!("{REPORTS}/attainment?period=2026&metric=signed_amount");
     assert_eq!(reader.get(&path).await.expect(422)["code"], "metric_not_available");
     let path = format!("{REPORTS}/sales?period=2026");
     let accept = [("accept", "application/vnd.ms-excel")];

@@ -43,8 +43,13 @@ pub async fn open(actor: &Actor<'_>, new: Value) -> String {
 pub async fn customer(actor: &Actor<'_>, changes: Value) -> String {
     let mut new = json!({ "name": "上海林氏", "allow_duplicate": true });
     new.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    let tier = new.as_object_mut().unwrap().remove("tier");
     let customer = actor.post("/api/v1/customers", new).await.expect(201);
-    customer["id"].as_str().unwrap().to_owned()
+    let id = customer["id"].as_str().unwrap().to_owned();
+    if let Some(tier) = tier.as_ref().and_then(Value::as_str) {
+        actor.set_tier(&id, tier).await;
+    }
+    id
 }
 
 /// Draws a sample: (customer, link) of each.

@@ -220,6 +220,11 @@ async fn each_rule_of_a_target_violated_once() {
         (json!({ "channel": "shop" }), "/channel contradiction"),
         (json!({ "metric": "apples" }), "/metric unknown_value"),
         (json!({ "metric": "valid_visits", "currency": "CNY" }), "/currency contradiction"),
+        (json!({ "metric": "signed_amount" }), "/metric metric_not_available"),
+        (
+            json!({ "metric": "valid_visits", "dimension": "channel", "dimension_value": "x" }),
+            "/dimension contradiction",
+        ),
         (json!({ "dimension": "region" }), "/dimension_value required"),
         (json!({ "dimension_value": "华东" }), "/dimension required"),
         (json!({ "dimension": "product", "dimension_value": "BK" }), "/dimension_value format"),

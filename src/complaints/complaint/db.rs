@@ -288,7 +288,7 @@ impl Complaint {
         before.check_hand(caller, ComplaintAction::Change)?;
         before.status.after(ComplaintAction::Change)?;
         let changes = changes.resolve(tx.conn(), caller).await?;
-        Self::check_severity(caller, &changes)?;
+        before.check_severity(caller, &changes)?;
         let mut after = before.with(&changes);
         if after != before {
             after.look_around(tx).await?;

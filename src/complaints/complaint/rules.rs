@@ -241,8 +241,14 @@ impl Complaint {
     }
 
     /// Who may raise or lower the severity, which due times follow.
-    pub(super) fn check_severity(caller: &Caller, changes: &ComplaintChanges) -> Result<()> {
-        if changes.severity.is_none() || caller.may::<HandleComplaints>() {
+    pub(super) fn check_severity(&self, caller: &Caller, changes: &ComplaintChanges) -> Result<()> {
+        let Some(severity) = changes.severity else { return Ok(()) };
+        let rank = |of: Severity| Severity::ALL.iter().position(|it| *it == of);
+        if rank(severity) < rank(self.severity) && self.owner_id == Some(caller.id()) {
+            let detail = "somebody else allows you more time for a complaint of yours";
+            return Err(Error::forbidden_because("self_approval", detail));
+        }
+        if caller.may::<HandleComplaints>() {
             return Ok(());
         }
         let why = "those who accept complaints decide on the severity";

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Jsonb;
 use platform::{Embedded, Money, Timestamp};
 use schema::{complaint_proposals, complaint_settlements};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ use super::{Confirmation, ResolutionMode};
 )]
 #[diesel(table_name = complaint_settlements)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+#[serde(remote = "Self")]
 pub struct ComplaintSettlement {
     #[schema(inline)]
     pub resolution_mode: Option<ResolutionMode>,
@@ -44,6 +45,14 @@ pub struct ComplaintSettlement {
     /// 1 to 5
     #[schema(minimum = 1, maximum = 5)]
     pub satisfaction: Option<i16>,
+}
+
+platform::in_currency! { ComplaintSettlement: |it| it.compensation_currency.as_deref() }
+
+impl<'de> Deserialize<'de> for ComplaintSettlement {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
 }
 
 impl FromSql<Jsonb, Pg> for ComplaintSettlement {
@@ -87,6 +96,7 @@ impl ComplaintSettlement {
 /// How somebody would handle a complaint, 处理建议
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema, Insertable)]
 #[diesel(table_name = complaint_proposals, treat_none_as_default_value = false)]
+#[serde(remote = "Self")]
 pub struct ComplaintProposal {
     pub id: Uuid,
     #[schema(example = "换货并补偿运费")]
@@ -97,4 +107,12 @@ pub struct ComplaintProposal {
     pub customer_informed: bool,
     pub by: Uuid,
     pub at: Timestamp,
+}
+
+platform::in_currency! { ComplaintProposal: |it| it.currency.as_deref() }
+
+impl<'de> Deserialize<'de> for ComplaintProposal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
 }

@@ -17,13 +17,14 @@ use products::product;
 use schema::{order_lines, orders};
 use uuid::Uuid;
 
+use super::price::TaxRounding;
 use super::rules::Action;
 use super::tables::{delete_lines, next_number, write_lines};
 use super::{
     Cancellation, NewOrder, Order, OrderChanges, OrderDetails, OrderFilter, OrderPage, OrderSort,
     OrderStatus, credit,
 };
-use crate::{ConfirmOrders, sales_entry};
+use crate::{ConfirmOrders, activity, sales_entry};
 
 /// Credited to people in reach, booked by a team that the caller leads now, or of a customer in
 /// reach; all of them for finance.
@@ -187,6 +188,9 @@ impl Order {
         based_on.check(&before)?;
         before.check_hand(caller, action)?;
         let mut after = before.moved(action, tx.today, cancellation)?;
+        if matches!(action, Action::Submit | Action::Confirm | Action::Release | Action::Reopen) {
+            before.check_saleable(tx, action).await?;
+        }
         if matches!(action, Action::Confirm | Action::Release) {
             after.locate(tx).await?;
         }
@@ -212,20 +216,36 @@ impl Order {
         let unknown = || Error::invalid(vec![Fault::unknown_reference("/customer_id")]);
         let customer = Customer::find(tx.conn(), caller, self.customer_id).await;
         let customer = customer.map_err(|error| error.or(unknown))?;
-        let refused =
-            |code, why: &str| Err(Error::invalid(vec![Fault::new("/customer_id", code, why)]));
-        if customer.merged_into_id.is_some() {
-            return refused("customer_merged", "it is a part of another customer now");
-        }
-        if customer.status == CustomerStatus::Blacklisted {
-            return refused("customer_blacklisted", "nothing is sold to this customer");
-        }
+        check_customer(&customer)?;
         self.customer_owner_id = customer.owner_id;
         Ok(customer)
     }
 
+    /// What was right when the order was entered must still be so when it moves on: the customer may
+    /// have been blacklisted since, a product of a draft withdrawn.
+    async fn check_saleable(&self, tx: &mut Tx, action: Action) -> Result<()> {
+        let customers = customers::customer::load(tx.conn(), [self.customer_id]).await?;
+        customers.values().try_for_each(check_customer)?;
+        if action != Action::Submit {
+            return Ok(());
+        }
+
+        let wanted: HashSet<Uuid> = self.lines.iter().filter_map(|line| line.product_id).collect();
+        let products = product::load(tx.conn(), wanted).await?;
+        let mut faults = vec![];
+        for (index, line) in self.lines.iter().enumerate() {
+            let product = line.product_id.and_then(|id| products.get(&id));
+            if product.is_some_and(|product| !product.active) {
+                let at = format!("/lines/{index}/product_id");
+                faults.push(Fault::new(at, "inactive_product", "this product is no longer sold"));
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
+    }
+
     /// Applies what a person entered, and computes all that follows from it.
     async fn detail(&mut self, tx: &mut Tx, details: &OrderDetails) -> Result<()> {
+        let currency = self.currency.clone();
         set(&mut self.territory_id, details.territory_id.as_ref());
         set(&mut self.channel, details.channel.as_ref());
         set(&mut self.order_date, details.order_date.as_ref());
@@ -239,9 +259,13 @@ impl Order {
         let pair = (self.currency.as_str(), company.currency.as_str());
         let rate = ExchangeRate::required(tx.conn(), pair, self.order_date, "/currency").await?;
         self.exchange_rate = rate;
-        let mut faults = vec![];
+        let mut faults = self.currency_faults(&currency, details);
         if self.freight_amount < platform::Money::ZERO {
             faults.push(Fault::new("/freight_amount", "range", "not less than zero"));
+        }
+        if details.freight_amount.is_some_and(|amount| amount != amount.rounded(&self.currency)) {
+            let why = "not more decimals than the currency has";
+            faults.push(Fault::new("/freight_amount", "range", why));
         }
         match (&details.salesperson_id, &details.credits) {
             (Some(_), Some(_)) => {
@@ -255,7 +279,8 @@ impl Order {
         if let Some(lines) = &details.lines {
             let wanted: HashSet<Uuid> = lines.iter().map(|line| line.product_id).collect();
             let products = product::load(tx.conn(), wanted).await?;
-            faults.extend(self.price(lines, &products));
+            let tax_rounding = TaxRounding::of(&company.settings);
+            faults.extend(self.price(lines, &products, tax_rounding));
         }
         self.share_out();
         self.total();
@@ -293,6 +318,18 @@ impl Order {
     }
 }
 
+fn check_customer(customer: &Customer) -> Result<()> {
+    let refused =
+        |code, why: &str| Err(Error::invalid(vec![Fault::new("/customer_id", code, why)]));
+    if customer.merged_into_id.is_some() {
+        return refused("customer_merged", "it is a part of another customer now");
+    }
+    if customer.status == CustomerStatus::Blacklisted {
+        return refused("customer_blacklisted", "nothing is sold to this customer");
+    }
+    Ok(())
+}
+
 /// What the ERP says of an order in any status, and people never.
 fn is_progress(field: &str) -> bool {
     let fields = ["fulfilment_status", "billing_status", "payment_status", "shipped_on"];
@@ -310,7 +347,7 @@ pub(super) fn together(paths: impl Iterator<Item = Vec<Uuid>>) -> Vec<Uuid> {
 /// Brings the ledger in step with orders that have changed: it books what is newly confirmed,
 /// takes back what was cancelled on its day, and books anew what was corrected.
 pub(super) async fn recognise(tx: &mut Tx, orders: &[(Option<&Order>, &Order)]) -> Result<()> {
-    let (mut back, mut booked) = (vec![], vec![]);
+    let (mut back, mut booked, mut fresh) = (vec![], vec![], vec![]);
     for (before, after) in orders {
         let was = before.filter(|it| it.is_recognised());
         match (was, after.is_recognised()) {
@@ -320,12 +357,16 @@ pub(super) async fn recognise(tx: &mut Tx, orders: &[(Option<&Order>, &Order)]) 
                 booked.push(*after);
             }
             (Some(before), false) => back.push((before.id, after.cancelled_on)),
-            (None, true) => booked.push(*after),
+            (None, true) => {
+                booked.push(*after);
+                fresh.push(*after);
+            }
             (None, false) => {}
         }
     }
     sales_entry::reverse(tx, &back).await?;
-    sales_entry::book(tx, &booked).await
+    sales_entry::book(tx, &booked).await?;
+    activity::bought(tx, &fresh).await
 }
 
 impl Order {

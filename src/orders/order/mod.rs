@@ -6,6 +6,7 @@ mod db;
 mod facts;
 mod hooks;
 pub mod http;
+mod price;
 mod progress;
 mod rules;
 mod tables;
@@ -61,6 +62,7 @@ text_enum! {
 /// An order, 订单
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+#[serde(remote = "Self")]
 pub struct Order {
     pub id: Uuid,
     pub version: i64,
@@ -90,6 +92,7 @@ pub struct Order {
     pub status_reason: Option<String>,
     /// The sum of the lines, without tax and freight
     pub amount: Money,
+    /// Rounded on each line, or on their sum: the setting `tax_rounding_per_document`
     pub tax_amount: Money,
     pub freight_amount: Money,
     /// With tax and freight
@@ -117,6 +120,8 @@ pub struct Order {
     #[diesel(select_expression_type = FixedSql<Nullable<SqlUuid>>)]
     customer_owner_id: Option<Uuid>,
 }
+
+platform::in_currency! { Order: |it| Some(it.currency.as_str()) }
 
 /// The lines within the row, so that reading an order is one statement. Numbers go as text: JSON
 /// numbers would lose digits on the way.
@@ -242,7 +247,8 @@ pub struct NewLine {
     description: Option<String>,
     /// Negative for a return
     quantity: Number,
-    /// The list price of the day unless told
+    /// Default: the list price of the day, converted at the day's rate when the order is in another
+    /// currency than the company's
     unit_price: Option<Money>,
     discount_percent: Option<Number>,
 }

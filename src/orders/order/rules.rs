@@ -1,20 +1,13 @@
 //! The rules of orders: what they add up to, who earns which share, and their state machine.
 
-use std::collections::HashMap;
-
 use platform::money::{minor_digits, split};
 use platform::{Date, Error, Fault, Money, Number, Result, Timestamp, set};
-use products::product::Product;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::{
-    Cancellation, Credit, FulfilmentStatus, NewLine, Order, OrderChanges, OrderLine, OrderProgress,
-    OrderStatus, Share,
+    Cancellation, Credit, FulfilmentStatus, Order, OrderChanges, OrderProgress, OrderStatus, Share,
 };
-
-/// Most of a number's digits before the point, so that products of two still fit.
-const LARGEST: i64 = 1_000_000_000;
 
 /// What somebody does to an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +104,7 @@ impl Order {
                 if self.progress.invoiced_amount != Money::ZERO {
                     let detail = "some of it is billed; a credit note comes first";
                     let error = Error::conflict("order_invoiced", detail);
-                    let amount = self.progress.invoiced_amount.to_string();
+                    let amount = self.progress.invoiced_amount.shown_in(&self.currency);
                     return Err(error.member("invoiced_amount", amount));
                 }
                 let on = cancellation.and_then(|it| it.cancelled_on).unwrap_or(today);
@@ -144,65 +137,6 @@ impl Order {
             status => Err(Error::conflict("wrong_status", "only a draft can be changed")
                 .member("current_status", status.as_str())),
         }
-    }
-
-    /// Computes the lines of a person's order, and says what is wrong with them. A line is
-    /// quantity × unit price × (1 − discount), rounded half away from zero to the minor unit.
-    pub(super) fn price(
-        &mut self,
-        lines: &[NewLine],
-        products: &HashMap<Uuid, Product>,
-    ) -> Vec<Fault> {
-        let (mut faults, mut priced) = (vec![], vec![]);
-        for (index, line) in lines.iter().enumerate() {
-            let mut wrong = |name: &str, code: &'static str, why: &str| {
-                faults.push(Fault::new(format!("/lines/{index}/{name}"), code, why));
-            };
-            let product = products.get(&line.product_id);
-            if product.is_some_and(|it| !it.active) {
-                wrong("product_id", "inactive_product", "this product is no longer sold");
-            }
-            if line.quantity.0.is_zero() {
-                wrong("quantity", "range", "a line has a quantity");
-            }
-            let discount = line.discount_percent.unwrap_or_default();
-            if discount.0 < Decimal::ZERO || discount.0 > Decimal::ONE_HUNDRED {
-                wrong("discount_percent", "range", "0 to 100");
-            }
-            let listed = product.and_then(|it| it.price_on(self.order_date));
-            let Some(unit_price) = line.unit_price.or(listed) else {
-                wrong("unit_price", "required", "the product has no list price on that day");
-                continue;
-            };
-            let too_large = |value: Decimal| value.abs() >= Decimal::from(LARGEST);
-            if unit_price < Money::ZERO || too_large(unit_price.0) {
-                wrong("unit_price", "range", "zero or more, below a billion");
-                continue;
-            }
-            if too_large(line.quantity.0) {
-                wrong("quantity", "range", "below a billion");
-                continue;
-            }
-            let amount = Money::of_line(line.quantity, unit_price, discount, &self.currency);
-            priced.push(OrderLine {
-                line_number: i32::try_from(index + 1).unwrap_or(i32::MAX),
-                product_id: Some(line.product_id),
-                description: line.description.clone(),
-                quantity: line.quantity,
-                unit_price,
-                discount_percent: discount,
-                amount: amount.unwrap_or_default(),
-            });
-        }
-        let rate = |line: &OrderLine| line.product_id.and_then(|id| products.get(&id)?.tax_rate);
-        let tax = |line: &OrderLine| {
-            let percent = rate(line).unwrap_or_default().0;
-            Money(line.amount.0 * percent / Decimal::ONE_HUNDRED).rounded(&self.currency)
-        };
-        self.tax_amount = priced.iter().map(tax).sum();
-        self.amount = priced.iter().map(|line| line.amount).sum();
-        self.lines = priced.into();
-        faults
     }
 
     pub(super) fn total(&mut self) {
@@ -276,6 +210,7 @@ impl Order {
 
 #[cfg(test)]
 mod tests {
+    use super::super::OrderLine;
     use super::*;
 
     fn order(status: OrderStatus) -> Order {

@@ -53,7 +53,7 @@ pub struct Product {
     pub subcategory: Option<String>,
     #[schema(example = "pcs")]
     pub unit: String,
-    /// On days that none of the `prices` covers
+    /// On days that none of the `prices` covers; in the company's currency, as they are
     pub list_price: Option<Money>,
     /// What it costs us, for those only who have to know
     pub standard_cost: Option<Money>,

@@ -77,6 +77,7 @@ text_enum! {
 /// A collection task, 催收任务
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+#[serde(remote = "Self")]
 pub struct CollectionTask {
     pub id: Uuid,
     pub version: i64,
@@ -110,6 +111,8 @@ pub struct CollectionTask {
     #[diesel(select_expression_type = FixedSql<Nullable<SqlUuid>>)]
     customer_owner_id: Option<Uuid>,
 }
+
+platform::in_currency! { CollectionTask: |it| Some(it.currency.as_str()) }
 
 fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
     fixed_sql("(select owner_id from customers where customers.id = collection_tasks.customer_id)")

@@ -60,6 +60,7 @@ text_enum! {
 /// An invoice 发票, or a credit note 红字发票
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+#[serde(remote = "Self")]
 pub struct Invoice {
     pub id: Uuid,
     pub version: i64,
@@ -116,6 +117,8 @@ pub struct Invoice {
     #[diesel(select_expression_type = FixedSql<Nullable<SqlUuid>>)]
     customer_owner_id: Option<Uuid>,
 }
+
+platform::in_currency! { Invoice: |it| Some(it.currency.as_str()) }
 
 fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
     fixed_sql("(select owner_id from customers where customers.id = invoices.customer_id)")

@@ -57,6 +57,7 @@ text_enum! {
 /// A payment, 回款
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+#[serde(remote = "Self")]
 pub struct Payment {
     pub id: Uuid,
     pub version: i64,
@@ -103,6 +104,8 @@ pub struct Payment {
     #[diesel(select_expression_type = FixedSql<Nullable<SqlUuid>>)]
     customer_owner_id: Option<Uuid>,
 }
+
+platform::in_currency! { Payment: |it| Some(it.currency.as_str()) }
 
 /// Within the row, so that reading a payment is one statement; amounts as text keep their digits.
 fn allocations_of() -> FixedSql<Jsonb> {

@@ -34,6 +34,7 @@ text_enum! {
 /// A promise to pay, 承诺付款
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+#[serde(remote = "Self")]
 pub struct Promise {
     pub id: Uuid,
     pub version: i64,
@@ -63,6 +64,8 @@ pub struct Promise {
     #[diesel(select_expression_type = FixedSql<Nullable<SqlUuid>>)]
     customer_owner_id: Option<Uuid>,
 }
+
+platform::in_currency! { Promise: |it| Some(it.currency.as_str()) }
 
 fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
     fixed_sql("(select owner_id from customers where customers.id = promises.customer_id)")

@@ -186,7 +186,9 @@ impl WriteOffRequest {
         if self.amount > invoice.open_amount {
             let detail = "less is open of the invoice by now";
             let error = Error::conflict("above_open_amount", detail);
-            return Err(error.member("open_amount", invoice.open_amount.to_string()));
+            return Err(
+                error.member("open_amount", invoice.open_amount.shown_in(&invoice.currency))
+            );
         }
         let day = tx.today.max(invoice.invoice_date);
         let made = Allocation::new(self.invoice_id, self.amount, day).of_write_off(self.id);

@@ -45,6 +45,7 @@ pub(crate) enum Decision {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
 #[diesel(table_name = write_off_requests)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+#[serde(remote = "Self")]
 pub struct WriteOffRequest {
     pub id: Uuid,
     pub version: i64,
@@ -71,6 +72,8 @@ pub struct WriteOffRequest {
     #[diesel(select_expression_type = FixedSql<Nullable<SqlUuid>>)]
     customer_owner_id: Option<Uuid>,
 }
+
+platform::in_currency! { WriteOffRequest: |it| Some(it.currency.as_str()) }
 
 fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
     fixed_sql(

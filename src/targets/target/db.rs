@@ -14,7 +14,6 @@ use schema::targets;
 use uuid::Uuid;
 
 use super::reach::visible_to;
-use super::rules::check_allocated;
 use super::steps::TargetAction;
 use super::{NewTarget, Target, TargetChanges, TargetFilter, TargetPage, TargetSort, TargetStatus};
 use crate::ApproveTargets;
@@ -214,7 +213,7 @@ impl Target {
         if self.status == TargetStatus::Draft || allocated < self.value {
             return Ok(());
         }
-        check_allocated(allocated, after.value)
+        after.check_allocated(allocated)
     }
 
     /// What this one is a part of still has enough parts, if it is in force and had enough before.
@@ -232,7 +231,7 @@ impl Target {
         if parent.status == TargetStatus::Draft || before < parent.value {
             return Ok(());
         }
-        let checked = check_allocated(Money(before.0 - self.value.0 + share.0), parent.value);
+        let checked = parent.check_allocated(Money(before.0 - self.value.0 + share.0));
         if caller.reach().is_none() {
             return checked;
         }

@@ -124,6 +124,7 @@ text_enum! {
 /// A target, 目标/定额
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+#[serde(remote = "Self")]
 pub struct Target {
     pub id: Uuid,
     pub version: i64,
@@ -182,6 +183,8 @@ pub struct Target {
 fn no_fields() -> FixedSql<Array<Text>> {
     fixed_sql("'{}'::text[]")
 }
+
+platform::in_currency! { Target: |it| it.currency.as_deref() }
 
 fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
     fixed_sql(

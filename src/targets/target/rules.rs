@@ -174,6 +174,19 @@ impl Target {
         if of_account && matches!(self.dimension, Some(Dimension::Product | Dimension::Category)) {
             fault("/dimension", "contradiction", "invoices tell no products");
         }
+        if self.metric == Metric::SignedAmount {
+            let why = "signed amounts cannot be measured before there are contracts";
+            fault("/metric", "metric_not_available", why);
+        }
+        if self.metric == Metric::ValidVisits {
+            if channel {
+                fault("/owner_type", "contradiction", "visits have no channel");
+            }
+            let sales = [Dimension::Product, Dimension::Category, Dimension::Channel];
+            if self.dimension.is_some_and(|dimension| sales.contains(&dimension)) {
+                fault("/dimension", "contradiction", "visits have no products and no channel");
+            }
+        }
         if self.currency.is_some() && !self.metric.is_amount() {
             fault("/currency", "contradiction", "this metric is no amount");
         }
@@ -205,6 +218,21 @@ impl Target {
         )
     }
 
+    /// The parts of a target reach it (RULES 4.1).
+    pub(super) fn check_allocated(&self, allocated: Money) -> Result<()> {
+        if allocated >= self.value {
+            return Ok(());
+        }
+        let shown = |amount: Money| {
+            platform::money::in_currency(self.currency.as_deref(), || amount.to_string())
+        };
+        let (allocated, required) = (shown(allocated), shown(self.value));
+        let detail = format!("its parts add up to {allocated} of {required}");
+        Err(Error::conflict("target_under_allocated", detail)
+            .member("allocated", allocated)
+            .member("required", required))
+    }
+
     /// For the readers of the change feed: whose reach shows it. Those of channels are told only to
     /// those who see everything.
     pub(super) fn watchers(&self) -> Vec<Option<Uuid>> {
@@ -215,17 +243,6 @@ impl Target {
             OwnerType::Channel => vec![],
         }
     }
-}
-
-/// The parts of a target reach it (RULES 4.1).
-pub(super) fn check_allocated(allocated: Money, required: Money) -> Result<()> {
-    if allocated >= required {
-        return Ok(());
-    }
-    let detail = format!("its parts add up to {allocated} of {required}");
-    Err(Error::conflict("target_under_allocated", detail)
-        .member("allocated", allocated.to_string())
-        .member("required", required.to_string()))
 }
 
 #[cfg(test)]
@@ -327,6 +344,15 @@ mod tests {
         );
         assert_eq!(broken(|it| it.value = Money((-1).into())), ["/value range"]);
         assert_eq!(broken(|it| it.metric = Metric::ValidVisits), ["/currency contradiction"]);
+        assert_eq!(broken(|it| it.metric = Metric::SignedAmount), ["/metric metric_not_available"]);
+        assert_eq!(
+            broken(|it| {
+                (it.metric, it.currency) = (Metric::ValidVisits, None);
+                it.dimension = Some(Dimension::Category);
+                it.dimension_value = Some("x".into());
+            }),
+            ["/dimension contradiction"]
+        );
         let details = TargetDetails { metric: Some(Metric::ValidVisits), ..Default::default() };
         let visits = month.with(&TargetFields { details, ..Default::default() }, "CNY");
         assert_eq!((visits.currency.clone(), codes(&visits.faults())), (None, vec![]));
@@ -349,8 +375,8 @@ mod tests {
 
     #[test]
     fn the_parts_reach_the_whole() {
-        assert!(check_allocated(Money(100.into()), Money(100.into())).is_ok());
-        let short = check_allocated(Money(99.into()), Money(100.into())).unwrap_err().problem();
+        assert!(month().check_allocated(Money(100.into())).is_ok());
+        let short = month().check_allocated(Money(99.into())).unwrap_err().problem();
         assert_eq!(short.code, "target_under_allocated");
         assert_eq!(
             (&short.members["allocated"], &short.members["required"]),

@@ -1,12 +1,12 @@
 //! How a target comes into force, and how its book is closed.
 
 use auth::Caller;
+use company::exchange_rate::ExchangeRate;
 use company::{Calendar, Company};
 use platform::{Error, IfSent, Result, Tx};
 use uuid::Uuid;
 
 use super::db::lock_tree;
-use super::rules::check_allocated;
 use super::{Approval, Target, TargetStatus};
 use crate::hooks;
 
@@ -53,10 +53,11 @@ impl Target {
         before.check_hand(caller)?;
         let status = before.status.after(TargetAction::Approve)?;
         before.check_approver(caller)?;
+        before.check_measurable(tx).await?;
         if let Some(allocated) = before.allocated(tx).await?
             && !approval.force
         {
-            check_allocated(allocated, before.value)?;
+            before.check_allocated(allocated)?;
         }
         let (approved_by, approved_at) = (Some(tx.actor), Some(tx.now));
         before.save(tx, Self { status, approved_by, approved_at, ..before.clone() }).await
@@ -71,6 +72,19 @@ impl Target {
         let closed_actual = hooks::actual(tx, &before).await?;
         let closed_at = Some(tx.now);
         before.save(tx, Self { status, closed_at, closed_actual, ..before.clone() }).await
+    }
+
+    /// A target in force can be measured: its metric has figures, its currency a rate.
+    async fn check_measurable(&self, tx: &mut Tx) -> Result<()> {
+        let faults = self.faults();
+        if !faults.is_empty() {
+            return Err(Error::invalid(faults));
+        }
+        let Some(currency) = &self.currency else { return Ok(()) };
+        let company = Company::load(tx.conn()).await?.currency;
+        let pair = (currency.as_str(), company.as_str());
+        ExchangeRate::required(tx.conn(), pair, self.period_start, "/currency").await?;
+        Ok(())
     }
 
     /// What belongs to the period may still come in during the first working days after it.

@@ -1,0 +1,77 @@
+//! Customers who stop buying, 休眠, and those who buy again: the setting `dormant_after_days`.
+
+use std::collections::HashSet;
+
+use company::Company;
+use customers::customer::{self, Customer};
+use diesel::prelude::*;
+use diesel::sql_types::{Date as SqlDate, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use futures_util::future::LocalBoxFuture;
+use jiff::SignedDuration;
+use platform::{Conn, Date, Result, Timestamp, Tx};
+use uuid::Uuid;
+
+use crate::order::Order;
+use crate::sales_entry;
+
+/// A job: makes customers dormant that have not ordered for so many days. A customer without any
+/// order counts from its creation, one that somebody activated by hand from then.
+pub fn make_dormant(tx: &mut Tx) -> LocalBoxFuture<'_, Result<u64>> {
+    Box::pin(async move {
+        let term = term(tx.conn()).await?;
+        let silent = diesel::sql_query(SILENT)
+            .bind::<SqlDate, _>(Date(tx.today.0 - term))
+            .bind::<Timestamptz, _>(Timestamp(tx.now.0 - term));
+        let silent: Vec<Silent> = silent.load(tx.conn()).await?;
+        let ids: Vec<Uuid> = silent.into_iter().map(|customer| customer.id).collect();
+        customer::made_dormant(tx, &ids).await
+    })
+}
+
+/// A hook of customers: whether an order of this one was ever recognised.
+pub fn ever_bought<'a>(tx: &'a mut Tx, customer: &'a Customer) -> LocalBoxFuture<'a, Result<bool>> {
+    Box::pin(sales_entry::ever_bought(tx.conn(), customer.id))
+}
+
+/// Makes the customers of orders that have just been recognised active again. Not those of old
+/// orders, which an ERP sends with its history.
+pub(crate) async fn bought(tx: &mut Tx, orders: &[&Order]) -> Result<()> {
+    if orders.is_empty() {
+        return Ok(());
+    }
+    let since = Date(tx.today.0 - term(tx.conn()).await?);
+    let recent = orders.iter().filter(|order| order.order_date > since);
+    let customers: HashSet<Uuid> = recent.map(|order| order.customer_id).collect();
+    let customers: Vec<Uuid> = customers.into_iter().collect();
+    customer::reactivated(tx, &customers).await.map(drop)
+}
+
+async fn term(conn: &mut Conn) -> Result<SignedDuration> {
+    let days = Company::load(conn).await?.settings.get("dormant_after_days");
+    Ok(SignedDuration::from_hours(24 * days))
+}
+
+#[derive(QueryableByName)]
+struct Silent {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+}
+
+/// Active customers without an order after `$1`, nor activated after `$2`. Raw SQL, because it reads
+/// tables of three domains. At most 5,000 at a time; the rest follows with the next run.
+const SILENT: &str = "
+    select c.id from customers c
+    where c.status = 'active' and c.merged_into_id is null
+        and not exists (
+            select from orders o where o.customer_id = c.id
+                and o.status in ('confirmed', 'closed') and o.order_date > $1
+        )
+        and (c.created_at <= $2 or exists (
+            select from orders o where o.customer_id = c.id and o.status in ('confirmed', 'closed')
+        ))
+        and not exists (
+            select from changes h where h.type = 'customer' and h.id = c.id and h.at > $2
+                and h.diff -> 'status' ->> 'to' = 'active' and h.op = 'updated'
+        )
+    order by c.id limit 5000";
