@@ -101,6 +101,7 @@ mod reports;
 mod rivals;
 mod satisfaction;
 mod scoreboard;
+mod side_effects;
 mod slow;
 mod steps;
 mod story;

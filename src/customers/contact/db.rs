@@ -160,7 +160,7 @@ impl Contact {
         changes: &Body<ContactChanges>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before.clone().shown_to(caller), changes.fields())?;
+        based_on.check(tx, &before.clone().shown_to(caller), changes.fields()).await?;
         before.check_open()?;
         let changes = changes.resolve(tx.conn(), caller).await?;
         check_fields(caller, &changes.details)?;
@@ -171,7 +171,7 @@ impl Contact {
 
     pub async fn delete(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfMatch) -> Result<()> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before, &[])?;
+        based_on.check(tx, &before, &[]).await?;
         let erased = before.erased(tx.now);
         changes::forget(tx, &erased).await?;
         write::forget_answers(tx, id).await?;
@@ -183,7 +183,7 @@ impl Contact {
     /// that is kept (PIPL article 47).
     pub async fn erase(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfSent) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         let erased = before.erased(tx.now);
         if erased == before {
             return Ok(before.shown_to(caller));

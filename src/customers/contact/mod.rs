@@ -78,7 +78,11 @@ fn no_fields() -> NoFields {
     platform::fixed_sql("'{}'::text[]")
 }
 
-resource! { Contact: "contact" at "/api/v1/contacts", seen by |it| vec![it.owner_id] }
+resource! {
+    Contact: "contact" at "/api/v1/contacts",
+    seen by |it| vec![it.owner_id],
+    derived ["is_primary"]
+}
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "customer_id": "0198c0de-0000-7000-8000-000000000001", "name": "王芳",

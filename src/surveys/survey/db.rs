@@ -68,7 +68,7 @@ impl Survey {
         changes: &Patch<SurveyChanges>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, id).await?;
-        based_on.check(&before, changes.fields())?;
+        based_on.check(tx, &before, changes.fields()).await?;
         before.status.after(SurveyAction::Change)?;
         let after = before.with(changes);
         after.check()?;
@@ -77,7 +77,7 @@ impl Survey {
 
     pub async fn delete(tx: &mut Tx, id: Uuid, based_on: IfMatch) -> Result<()> {
         let before = Self::find_for_update(tx, id).await?;
-        based_on.check(&before, &[])?;
+        based_on.check(tx, &before, &[]).await?;
         before.status.after(SurveyAction::Delete)?;
         diesel::delete(surveys::table.find(id)).execute(tx.conn()).await?;
         tx.record(Change::deleted(&before)).await
@@ -90,7 +90,7 @@ impl Survey {
         action: SurveyAction,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         let status = before.status.after(action)?;
         let mut after = Self { status, ..before.clone() };
         match status {
@@ -108,7 +108,7 @@ impl Survey {
     /// The results are with those who have to act on them. Once.
     pub async fn dispatch(tx: &mut Tx, id: Uuid, based_on: IfSent) -> Result<Self> {
         let before = Self::find_for_update(tx, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         before.save(tx, before.dispatched(tx.actor, tx.now)?).await
     }
 

@@ -124,7 +124,7 @@ impl Target {
     ) -> Result<Self> {
         lock_tree(tx).await?;
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before, changes.fields())?;
+        based_on.check(tx, &before, changes.fields()).await?;
         before.check_hand(caller)?;
         let changes = changes.resolve(tx.conn(), caller).await?;
         let faults = changes.fields.faults();
@@ -148,7 +148,7 @@ impl Target {
     pub async fn delete(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfMatch) -> Result<()> {
         lock_tree(tx).await?;
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before, &[])?;
+        based_on.check(tx, &before, &[]).await?;
         before.check_hand(caller)?;
         before.status.after(TargetAction::Delete)?;
         before.check_parent_of(tx, None).await?;

@@ -195,7 +195,7 @@ impl Visit {
         changes: &Body<VisitChanges>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before, changes.fields())?;
+        based_on.check(tx, &before, changes.fields()).await?;
         before.check_hand(caller, VisitAction::Change)?;
         before.status.after(VisitAction::Change)?;
         let changes = changes.resolve(tx.conn(), caller).await?;

@@ -176,7 +176,8 @@ fn checks_of_visit() -> FixedSql<Jsonb> {
 
 resource! {
     Visit: "visit" at "/api/v1/visits",
-    seen by |it| [it.owner_id].iter().chain(&it.participant_ids).map(|id| Some(*id)).collect()
+    seen by |it| [it.owner_id].iter().chain(&it.participant_ids).map(|id| Some(*id)).collect(),
+    derived ["checks", "complaint_answer", "duration_min", "validity"]
 }
 
 /// When and where somebody came or went

@@ -71,7 +71,7 @@ impl Visit {
         sent: &CheckIn,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         let company = Company::load(tx.conn()).await?;
         let mut after = before.clone();
         if before.is_owner(caller)? {
@@ -102,7 +102,7 @@ impl Visit {
         sent: &CheckOut,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         let company = Company::load(tx.conn()).await?;
         let mut after = before.clone();
         let owner = before.is_owner(caller)?;
@@ -175,7 +175,7 @@ impl Visit {
         why: &str,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         if before.owner_id == caller.id() {
             let detail = "nobody approves their own visit";
             return Err(Error::forbidden_because("self_approval", detail));
@@ -200,7 +200,7 @@ impl Visit {
         action: VisitAction,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         before.check_hand(caller, action)?;
         before.status.after(action)?;
         Ok(before)
