@@ -17,7 +17,7 @@ const TO: &str = "2026-06-01";
 pub const PERIOD: &str = "from=2026-02-01&to=2026-06-01";
 
 pub async fn service() -> Service {
-    Service::start_at(Clock::fixed(Timestamp("2026-06-20T04:00:00Z".parse().unwrap()))).await
+    Service::start_at(Clock::fixed(Timestamp("2026-06-30T04:00:00Z".parse().unwrap()))).await
 }
 
 /// Two salespeople below a manager, one elsewhere.

@@ -119,6 +119,7 @@ mod transfers;
 mod twins;
 mod users;
 mod visit_complaints;
+mod visit_days;
 mod visit_evidence;
 mod visits;
 mod webhook_rules;
