@@ -38,6 +38,7 @@ mod credit_terms;
 mod customers;
 mod days;
 mod docs;
+mod due_days;
 mod dunning;
 mod erp_day;
 mod erp_sync;
