@@ -17,7 +17,7 @@ const TO: &str = "2026-06-01";
 pub const PERIOD: &str = "from=2026-02-01&to=2026-06-01";
 
 pub async fn service() -> Service {
-    Service::start_at(Clock::fixed(Timestamp("2026-06-30T04:00:00Z".parse().unwrap()))).await
+    Service::start_at(Clock::fixed(Timestamp("2026-06-20T04:00:00Z".parse().unwrap()))).await
 }
 
 /// Two salespeople below a manager, one elsewhere.
@@ -79,7 +79,9 @@ pub async fn send(erp: &Actor<'_>, of: &str, items: Vec<Value>) {
 fn visit(n: usize, owner: Uuid, other: Uuid) -> Value {
     let statuses = ["completed", "planned", "completed", "cancelled", "completed", "missed"];
     let status = if n == 7 { "abandoned" } else { statuses[n % 6] };
-    let day = format!("2026-{:02}-{:02}", 1 + n / 2 % 6, 1 + n * 5 % 28);
+    // Nothing has happened after the 20th of June.
+    let month = 1 + n / 2 % 6;
+    let day = format!("2026-{month:02}-{:02}", 1 + n * 5 % if month == 6 { 19 } else { 28 });
     let mut item = json!({ "external_id": format!("V{n}"), "owner_id": owner, "status": status,
         "customer_external_id": format!("C{}", [0, 1, 3, 4, 5, 6, 7, 8][n * 3 % 8]), "planned_date": day });
     if n % 7 == 3 {

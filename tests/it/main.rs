@@ -60,6 +60,7 @@ mod growth;
 mod growth_tables;
 mod harness;
 mod hidden;
+mod impossible;
 mod input;
 mod instances;
 mod interrupted;

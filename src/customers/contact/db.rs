@@ -144,7 +144,7 @@ impl Contact {
             ..Self::blank(Uuid::now_v7(), (customer.id, customer.owner_id), tx.now)
         }
         .detailed(&new.details);
-        contact.check()?;
+        contact.check(tx)?;
         contact.displace_primary(tx).await?;
         let insert = diesel::insert_into(contacts::table).values(&contact);
         insert.execute(tx.conn()).await.map_err(refused)?;
@@ -165,7 +165,7 @@ impl Contact {
         let changes = changes.resolve(tx.conn(), caller).await?;
         check_fields(caller, &changes.details)?;
         let after = before.with(&changes);
-        after.check()?;
+        after.check(tx)?;
         Ok(before.save(tx, after).await?.shown_to(caller))
     }
 
@@ -225,8 +225,8 @@ impl Contact {
         Ok(())
     }
 
-    fn check(&self) -> Result<()> {
-        let faults = self.faults();
+    fn check(&self, tx: &Tx) -> Result<()> {
+        let faults = self.faults(tx.today);
         if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
     }
 }
