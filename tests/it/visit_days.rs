@@ -207,3 +207,24 @@ async fn what_no_other_system_can_report_of_a_visit() {
     let visit = format!("{PATH}/{}", id(&told["results"][0]));
     assert_eq!(seller.get(&visit).await.expect(200)["visited_on"], "2026-11-19");
 }
+
+#[actix_web::test]
+async fn a_figure_leaves_out_what_was_stored_before_it_was_refused() {
+    let service = service().await;
+    let seller = service.actor(Role::Salesperson).await;
+    let boss = service.actor(Role::GeneralManager).await;
+    let erp = service.client(Role::Erp, "crm").await;
+    let customer = customer(&seller).await;
+    let item = |key: &str, day: &str, status: &str| {
+        json!({ "external_id": key, "customer_id": customer, "owner_id": seller.id,
+            "planned_date": day, "status": status })
+    };
+    let items = json!([item("1", "2026-11-19", "completed"), item("2", "2027-01-05", "planned")]);
+    let told = erp.post(&format!("{PATH}/batch"), json!({ "items": items })).await.expect(200);
+    assert_eq!(told["created"], 2);
+    service.sql("update visits set planned_date = '2027-01-06' where external_id = '1'").await;
+
+    let told = counted(&boss, "2026-11-01", "2027-02-01").await;
+
+    assert_eq!(told, (json!(1), json!(0)));
+}
