@@ -21,8 +21,8 @@ pub trait Resource: Serialize {
     const TYPE: &'static str;
     /// Where it lives: `/api/v1/customers`.
     const PATH: &'static str;
-    /// The fields that follow from other rows: a payment on an invoice, a companion's check-in. A
-    /// change of these alone makes nobody's edit stale.
+    /// The fields that follow from other rows: a payment on an invoice, a companion's check-in, a
+    /// merge of customers. A change of these alone makes nobody's edit stale.
     const DERIVED: &'static [&'static str] = &[];
 
     fn id(&self) -> Uuid;

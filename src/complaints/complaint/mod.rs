@@ -247,7 +247,8 @@ resource! {
     seen by |it| [it.owner_id, it.reporter_id, it.customer_owner_id].into_iter().flatten()
         .chain(it.dispatched_at.map(|_| QUALITY_DESK)).map(Some).collect(),
     derived [
-        "product_not_sold", "dispatched_at", "proposals", "proposal_due_at", "proposed_at",
+        "customer_id", "product_not_sold", "dispatched_at",
+        "proposals", "proposal_due_at", "proposed_at",
         "first_response_due", "interim_due", "interim_at", "resolve_due", "paused_minutes",
         "first_response_breached", "interim_breached", "resolve_breached", "escalation_level",
         "escalation_reason", "escalated_at", "filing_due", "filed_no", "filed_by", "filed_at",

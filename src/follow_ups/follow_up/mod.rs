@@ -92,7 +92,7 @@ pub struct FollowUp {
 resource! {
     FollowUp: "follow_up" at "/api/v1/follow-ups",
     seen by |it| vec![Some(it.assignee_id), Some(it.assigned_by)],
-    derived ["due_at", "escalated_at"]
+    derived ["customer_id", "due_at", "escalated_at"]
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]

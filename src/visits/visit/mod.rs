@@ -181,7 +181,7 @@ fn checks_of_visit() -> FixedSql<Jsonb> {
 resource! {
     Visit: "visit" at "/api/v1/visits",
     seen by |it| [it.owner_id].iter().chain(&it.participant_ids).map(|id| Some(*id)).collect(),
-    derived ["checks", "complaint_answer", "duration_min", "validity"]
+    derived ["customer_id", "checks", "complaint_answer", "duration_min", "validity"]
 }
 
 /// When and where somebody came or went
