@@ -67,7 +67,8 @@ async fn results_and_low_scores_of_surveys_follow_a_new_holiday() {
     let service = service().await;
     let (director, office) =
         (service.actor(Role::SalesDirector).await, service.actor(Role::BackOffice).await);
-    surveys::customer(&director, json!({})).await;
+    let seller = service.actor(Role::Salesperson).await;
+    surveys::customer(&seller, json!({})).await;
     let survey = surveys::open(&director, surveys::new_survey()).await;
     let links = surveys::sample(&director, &survey, json!({ "size": 1 })).await;
     let low = surveys::answer(1, 1);

@@ -55,7 +55,7 @@ async fn a_visit_counts_on_the_day_of_its_check_in() {
     assert_eq!(today["visits"][0]["id"], early.rsplit('/').next().unwrap());
     let silent = boss.get("/api/v1/reports/not-visited?days=1&as_of=2026-11-20").await.expect(200);
     let last: Vec<_> =
-        silent["rows"].as_array().unwrap().iter().map(|it| &it["last_visit_on"]).collect();
+        silent["rows"].as_array().unwrap().iter().map(|row| &row["last_visit_on"]).collect();
     assert!(last.contains(&&json!("2026-11-15")), "{silent:#}");
 }
 
