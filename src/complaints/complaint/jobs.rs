@@ -1,6 +1,7 @@
 //! What time alone makes of complaints: they become late, and escalate to those who can help.
 
 use diesel::prelude::*;
+use diesel::sql_types::Timestamptz;
 use diesel_async::RunQueryDsl;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use platform::{Change, Resource, Result, Timestamp, Tx};
@@ -8,7 +9,7 @@ use schema::{complaint_clocks, complaint_settlements, complaints};
 use uuid::Uuid;
 
 use super::db::hours;
-use super::{Complaint, ComplaintAction, ComplaintStatus};
+use super::{Complaint, ComplaintAction};
 use crate::sla::Hours;
 
 /// Most complaints of one run; the rest follows with the next.
@@ -77,20 +78,20 @@ impl Complaint {
     }
 }
 
+/// Whatever is open or still to be filed is looked at from this instant on.
+const DUE: &str = "
+    update complaint_clocks set next_check_at = $1
+    where ended_at is null or complaint_id in (
+        select c.id from complaints c join complaint_settlements s on s.complaint_id = c.id
+        where c.status = 'resolved' and s.filed_at is null
+    )";
+
 /// A hook of the company: other holidays or working hours make other due times. At its next run the
 /// job looks at all complaints that are open or still to be filed.
 pub fn calendar_changed(tx: &mut Tx) -> LocalBoxFuture<'_, Result<()>> {
     async move {
-        let unfiled = complaints::table
-            .inner_join(complaint_settlements::table)
-            .filter(complaints::status.eq(ComplaintStatus::Resolved))
-            .filter(complaint_settlements::filed_at.is_null())
-            .select(complaints::id);
-        let open = complaint_clocks::ended_at.is_null();
-        let open = open.or(complaint_clocks::complaint_id.eq_any(unfiled));
-        let open = complaint_clocks::table.filter(open);
-        let set = complaint_clocks::next_check_at.eq(Some(tx.now));
-        diesel::update(open).set(set).execute(tx.conn()).await?;
+        let update = diesel::sql_query(DUE).bind::<Timestamptz, _>(tx.now);
+        update.execute(tx.conn()).await?;
         Ok(())
     }
     .boxed_local()
