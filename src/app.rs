@@ -227,7 +227,8 @@ fn wire() {
         let _ = targets::hooks::ACTUAL
             .set(|tx, target| Box::pin(reports::measure::actual(tx.conn(), target.id)));
         let _ = attachments::hooks::VISIBLE.set(OWNERS_OF_FILES.to_vec());
-        let _ = company::hooks::CALENDAR.set(vec![complaints::hooks::calendar_changed]);
+        let _ = company::hooks::CALENDAR
+            .set(vec![complaints::hooks::calendar_changed, surveys::hooks::calendar_changed]);
         let _ = auth::hooks::PARKING.set(sync::pending::PARKING);
         let _ = auth::hooks::FIRST_MEMBERSHIP.set(vec![orders::order::first_membership]);
     });

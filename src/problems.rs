@@ -152,8 +152,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("image_too_large", "The picture has more than 50 million pixels, more than 16,000 on a side, or \
         takes more than 256 MiB to decode. Make it smaller first.",
         "图片过大:最多 5000 万像素、单边 16000 像素、解码后 256 MiB,请先缩小。"),
-    ("in_future", "The time lies in the future. Set the clock of the phone.",
-        "时间在未来,请校准手机时钟。"),
+    ("in_future", "The time or day is in the future, but what it is about has happened. Correct it, or \
+        set the clock of the phone.",
+        "时间或日期在未来,而所报事项应已发生,请更正或校准手机时钟。"),
     ("inactive_product", "This product is no longer sold. Choose another, or activate it first.",
         "该产品已停售,请换一个产品或先启用它。"),
     ("instalments_sum", "The instalments must make the total of the invoice together.",
@@ -416,8 +417,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "请以未压缩的 application/json 发送;批量接口也可用 application/x-ndjson。"),
     ("uri_too_long", "Path and query together have at most 8 KiB. Filter by fewer values.",
         "路径与查询参数合计不得超过 8 KiB,请减少筛选条件。"),
-    ("visit_in_progress", "You have a visit in progress. Check out of it or abandon it first.",
-        "您有进行中的拜访,请先签退或中止。"),
+    ("visit_in_progress", "You have a visit in progress, visit_id. Check out of it or abandon it first.",
+        "您有进行中的拜访(visit_id),请先签退或中止。"),
     ("wrong_credentials", "The name or the password is wrong, or the person may not log in.",
         "用户名或密码错误,或该用户不能登录。"),
     ("wrong_password", "This is not your current password.",

@@ -307,7 +307,7 @@ impl ApiClient {
         changes: &Patch<ApiClientChanges>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, id).await?;
-        based_on.check(&before, changes.fields())?;
+        based_on.check(tx, &before, changes.fields()).await?;
         let after = before.next(before.with(changes), tx.now);
         if after != before {
             after.check()?;
@@ -325,7 +325,7 @@ impl ApiClient {
 
     async fn delete(tx: &mut Tx, id: Uuid, based_on: IfMatch) -> Result<()> {
         let before = Self::find_for_update(tx, id).await?;
-        based_on.check(&before, &[])?;
+        based_on.check(tx, &before, &[]).await?;
         diesel::delete(api_clients::table.find(id)).execute(tx.conn()).await?;
         tx.record(Change::deleted(&before)).await?;
         directory::touch(tx.conn()).await
@@ -334,7 +334,7 @@ impl ApiClient {
     /// A new version of the client, so that the history tells who did it.
     async fn rotate_secret(tx: &mut Tx, id: Uuid, based_on: IfSent) -> Result<ApiClientSecret> {
         let before = Self::find_for_update(tx, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         let mut client = before.clone();
         client.stamp(before.version + 1, tx.now);
         before.save(tx, &client).await?;

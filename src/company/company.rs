@@ -187,7 +187,7 @@ impl Company {
     ) -> Result<Self> {
         let row = company::table.select(Self::as_select()).for_update();
         let before: Self = row.first(tx.conn()).await?;
-        based_on.check(&before, changes.fields())?;
+        based_on.check(tx, &before, changes.fields()).await?;
         let after = before.next(before.with(changes)?, tx.now);
         if after != before {
             if after.currency != before.currency {

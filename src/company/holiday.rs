@@ -254,7 +254,7 @@ impl Holiday {
         changes: &Patch<HolidayChanges>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, id).await?;
-        based_on.check(&before, changes.fields())?;
+        based_on.check(tx, &before, changes.fields()).await?;
         let mut after = before.clone();
         set(&mut after.kind, changes.kind.as_ref());
         set(&mut after.name, changes.name.as_ref());
@@ -269,7 +269,7 @@ impl Holiday {
 
     async fn delete(tx: &mut Tx, id: Uuid, based_on: IfMatch) -> Result<()> {
         let before = Self::find_for_update(tx, id).await?;
-        based_on.check(&before, &[])?;
+        based_on.check(tx, &before, &[]).await?;
         diesel::delete(holidays::table.find(id)).execute(tx.conn()).await?;
         tx.record(Change::deleted(&before)).await?;
         hooks::calendar_changed(tx).await

@@ -247,7 +247,7 @@ impl CreditOverride {
         let row = credit_overrides::table.filter(visible_to(caller));
         let row = row.filter(credit_overrides::id.eq(id)).select(Self::as_select()).for_update();
         let before: Self = row.first(tx.conn()).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         let status = match before.revoked_at {
             Some(_) => "revoked",
             None if before.expires_at <= tx.now => "expired",

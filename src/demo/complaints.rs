@@ -182,6 +182,8 @@ fn office_item(
     let owner =
         if random.percent(50) { leader_of(case.seller).unwrap_or("fang.wen") } else { "fang.wen" };
     let accepted = case.when + (respond + if late { 30 * 60 } else { 0 }).minutes();
+    // The demo may be set up at any time of the day.
+    let accepted = accepted.min(at(today, 0));
     let settled = case.day.saturating_add((takes + i64::from(late)).days());
     let (answer, root_cause) = (
         *random.choose(&["换货,并承担运费", "补开单据", "派技术人员上门", "退差价"]),

@@ -21,6 +21,9 @@ pub trait Resource: Serialize {
     const TYPE: &'static str;
     /// Where it lives: `/api/v1/customers`.
     const PATH: &'static str;
+    /// The fields that follow from other rows: a payment on an invoice, a companion's check-in, a
+    /// merge of customers. A change of these alone makes nobody's edit stale.
+    const DERIVED: &'static [&'static str] = &[];
 
     fn id(&self) -> Uuid;
     fn version(&self) -> i64;
@@ -44,13 +47,16 @@ pub trait Resource: Serialize {
 
 /// Declares a resource: its name in the feed, where it lives, and who sees it.
 ///
-/// `resource! { Customer: "customer" at "/api/v1/customers", seen by |it| vec![it.owner_id] }`
+/// `resource! { Customer: "customer" at "/api/v1/customers", seen by |it| vec![it.owner_id] }`,
+/// optionally with `, derived ["open_amount"]`: see [`Resource::DERIVED`].
 #[macro_export]
 macro_rules! resource {
-    ($name:ty: $type:literal at $path:literal, seen by |$it:ident| $owners:expr) => {
+    ($name:ty: $type:literal at $path:literal, seen by |$it:ident| $owners:expr
+        $(, derived $derived:expr)?) => {
         impl $crate::Resource for $name {
             const TYPE: &'static str = $type;
             const PATH: &'static str = $path;
+            $(const DERIVED: &'static [&'static str] = &$derived;)?
 
             fn id(&self) -> uuid::Uuid {
                 self.id

@@ -8,6 +8,7 @@ use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::{LazyLock, RwLock};
 
+use jiff::ToSpan;
 use jsonschema::Validator;
 use jsonschema::error::{ValidationError, ValidationErrorKind as Kind};
 use serde_json::{Map, Value, json};
@@ -15,13 +16,14 @@ use utoipa::ToSchema;
 use utoipa::openapi::path::Parameter;
 
 use super::error::Fault;
+use super::time::Date;
 
 static KNOWN: LazyLock<RwLock<HashMap<TypeId, &'static Validator>>> =
     LazyLock::new(RwLock::default);
 
 /// The check of a request body, compiled at its first use and kept for ever.
 pub fn of_body<T: ToSchema + 'static>() -> &'static Validator {
-    of::<T>(|| {
+    of::<T>(Date::LAST, || {
         let mut schemas = vec![];
         T::schemas(&mut schemas);
         let schemas: Map<String, Value> =
@@ -32,7 +34,9 @@ pub fn of_body<T: ToSchema + 'static>() -> &'static Validator {
 
 /// The check of a query string, given as an object of its parameters.
 pub fn of_query<T: 'static>(parameters: &[Parameter]) -> &'static Validator {
-    of::<T>(|| {
+    // An exclusive end may be the day after the last one.
+    let last = Date(Date::LAST.0.saturating_add(1.day()));
+    of::<T>(last, || {
         let properties: Map<String, Value> =
             parameters.iter().map(|p| (p.name.clone(), json!(p.schema))).collect();
         let mut schema = json!({ "type": "object", "properties": properties });
@@ -42,12 +46,15 @@ pub fn of_query<T: 'static>(parameters: &[Parameter]) -> &'static Validator {
     })
 }
 
-fn of<T: 'static>(schema: impl FnOnce() -> Value) -> &'static Validator {
+/// With one valid range for all business dates, so that no figure lies outside all reports.
+fn of<T: 'static>(last: Date, schema: impl FnOnce() -> Value) -> &'static Validator {
     let id = TypeId::of::<T>();
     if let Some(known) = KNOWN.read().expect("no panic under the lock").get(&id) {
         return known;
     }
-    let options = jsonschema::options().should_validate_formats(true);
+    let is_date =
+        move |text: &str| Date::read(text).is_some_and(|day| (Date::FIRST..=last).contains(&day));
+    let options = jsonschema::options().should_validate_formats(true).with_format("date", is_date);
     let check = options.build(&schema()).expect("utoipa makes valid schemas");
     let check: &'static Validator = Box::leak(Box::new(check));
     KNOWN.write().expect("no panic under the lock").entry(id).or_insert(check)
@@ -190,6 +197,12 @@ fn explain(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
                     }
                 });
             }
+            Kind::Format { format }
+                if format == "date" && error.instance.as_str().and_then(Date::read).is_some() =>
+            {
+                let why = format!("between {} and {}", Date::FIRST, Date::LAST);
+                return faults.push(Fault::new(at, "range", why));
+            }
             Kind::Type { .. } => "type",
             Kind::MaxLength { .. } => "too_long",
             Kind::MinLength { .. } => "too_short",
@@ -236,6 +249,7 @@ mod tests {
         /// An enum with a description
         #[schema(inline, nullable = false)]
         kind: Option<crate::page::Total>,
+        day: Option<Date>,
     }
 
     #[test]
@@ -252,6 +266,19 @@ mod tests {
         assert_eq!(faults(good), "");
         let unknown = json!({ "name": "a", "owner_id": id, "number": 1, "kind": "round" });
         assert_eq!(faults(unknown), "/kind unknown_value");
+        for (day, expected) in [
+            ("1899-12-31", "/day range"),
+            ("1900-01-01", ""),
+            ("2199-12-31", ""),
+            ("2200-01-01", "/day range"),
+            ("9999-12-31", "/day range"),
+            ("2026-02-29", "/day format"),
+            ("20260228", "/day format"),
+            ("-02026-1-1", "/day format"),
+        ] {
+            let dated = json!({ "name": "a", "owner_id": id, "number": 1, "day": day });
+            assert_eq!(faults(dated), expected, "{day}");
+        }
         assert_eq!(faults(json!({ "name": "a", "owner_external_id": "1", "number": 1 })), "");
         assert_eq!(faults(json!({ "name": 1, "owner_id": id, "number": 1 })), "/name type");
         assert_eq!(

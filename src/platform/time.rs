@@ -78,6 +78,20 @@ temporal! {
     Date, jiff::civil::Date, jiff_diesel::Date, sql_types::Date, Date, |text| text.len() == 10 && text.as_bytes()[4] == b'-'
 }
 
+impl Date {
+    /// The first business date that a request may name.
+    pub const FIRST: Self = Self(jiff::civil::date(1900, 1, 1));
+    /// The last one: all of them lie in what reports can see.
+    pub const LAST: Self = Self(jiff::civil::date(2199, 12, 31));
+
+    /// The date that a text in the documented format stands for, in the valid range or not.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let strict = bytes.len() == 10 && bytes[4] == b'-' && bytes[7] == b'-';
+        text.parse().ok().filter(|_| strict).map(Self)
+    }
+}
+
 /// What time it is, and what day it is where the company is. Passed in, so that tests can stand
 /// at any instant.
 #[derive(Debug, Clone)]

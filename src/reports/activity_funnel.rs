@@ -67,8 +67,8 @@ crate::report! {
 
 /// What becomes of visits
 ///
-/// 活动漏斗: completed visits that were planned for a day of the period, by their owner; orders as in
-/// the sales report, by whom they are credited to. Only visits and orders that you may see.
+/// 活动漏斗: completed visits of the days of the period, by their owner; orders as in the sales report,
+/// by whom they are credited to. Only visits and orders that you may see.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, VisitFilter>),

@@ -83,11 +83,14 @@ impl<Q> Question<'_, Q> {
         filter::dated("booked_on", range, self.until, &mut self.binds) + &visible + &self.narrowed
     }
 
-    /// The condition on `visits` for those planned for a day within the range that the caller may
-    /// see; what they are narrowed to stands beside it.
+    /// The condition on `visits` for those of a day within the range that the caller may see; what
+    /// they are narrowed to stands beside it. A visit counts on the day of its owner's check-in.
     pub fn visits(&mut self) -> String {
         let visible = filter::visible_visits(self.caller, &mut self.binds);
-        filter::dated("planned_date", self.range, self.until, &mut self.binds) + &visible
+        // Rows from before the import refused them: nothing has happened on a day to come.
+        let today = self.binds.date(self.today);
+        let real = format!(" and (status in ('planned', 'in_progress') or visit_date <= {today})");
+        filter::dated("visit_date", self.range, self.until, &mut self.binds) + &real + &visible
     }
 
     /// The condition on `customers` for those asked for who can be visited and whom the caller may

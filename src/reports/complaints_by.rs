@@ -185,7 +185,8 @@ fn plan(mut question: Question<'_, ComplaintsQuery>) -> Result<Plan> {
     let columns = format!(
         "channel, resolution_mode, compensation_amount, compensation_currency,
                 to_char({received}, 'YYYY-MM') as month, {settled} as settled_on,
-                extract(epoch from resolved_at - sla_started_at) / 3600 as hours,
+                case when resolved_at >= sla_started_at
+                    then extract(epoch from resolved_at - sla_started_at) / 3600 end as hours,
                 (select region from customers where customers.id = customer_id) as region"
     );
     let known = known(&columns, &mut question);

@@ -73,7 +73,7 @@ crate::report! {
 /// How many of the customers were visited
 ///
 /// 客户覆盖率: customers as they are now, but for merged, lost and blacklisted ones; visited are those
-/// with a completed visit that was planned for a day of the period. Only customers and visits that
+/// with a completed visit on a day of the period. Only customers and visits that
 /// you may see.
 #[utoipa::path(
     tag = "reports",

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 /// No report looks further: bounds what a careless question can cost.
-const EARLIEST: Date = Date(civil::date(1900, 1, 1));
+const EARLIEST: Date = Date::FIRST;
 const LATEST: Date = Date(civil::date(2200, 1, 1));
 
 /// Days from the first to before the last.

@@ -43,7 +43,7 @@ crate::report! {
 
 /// Why customers refuse
 ///
-/// 拒绝原因: completed visits that were planned for a day of the period and were refused, the most
+/// 拒绝原因: completed visits of the days of the period that were refused, the most
 /// frequent reason first. Only visits that you may see.
 #[utoipa::path(
     tag = "reports",

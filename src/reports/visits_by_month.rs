@@ -11,7 +11,7 @@ use crate::ReadFieldReports;
 use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter::VisitFilter;
 
-/// The visits of one person that were planned for one month.
+/// The visits of one person in one month.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "user_id": "01910000-0000-7000-8000-000000000001", "user_external_id": "275",
@@ -55,8 +55,8 @@ crate::report! {
 
 /// Visits by person and month
 ///
-/// 拜访统计: a visit counts for its owner, in the month of the day that it is planned for; cancelled
-/// ones do not count. Only visits that you may see.
+/// 拜访统计: a visit counts for its owner, in the month of the owner's check-in, else in the month that
+/// it is planned for. Cancelled visits do not count. Only visits that you may see.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, VisitFilter>),
@@ -86,7 +86,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     // Millions of visits of a year are read once.
     let shared = format!(
         "with figures as materialized (
-            select owner_id, date_trunc('month', planned_date::timestamp) as month,
+            select owner_id, date_trunc('month', visit_date::timestamp) as month,
                 count(*) as planned, count(*) filter (where status = 'completed') as completed,
                 count(*) filter (where validity = 'valid') as valid,
                 count(*) filter (where status = 'completed' and visits.in_fence) as in_fence,

@@ -1046,6 +1046,8 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         in_fence -> Bool,
+        visited_on -> Nullable<Date>,
+        visit_date -> Date,
     }
 }
 

@@ -52,12 +52,15 @@ pub async fn complaints(service: &Service, field: &Field<'_>) {
             format!(
                 "2026-{:02}-{:02}",
                 2 + n % 5,
-                if n.is_multiple_of(4) { 28 } else { 1 + n % 19 }
+                if n.is_multiple_of(4) && n % 5 != 4 { 28 } else { 1 + n % 19 }
             )
         };
         let received = at(&format!("{day}T17:{n:02}:00Z"));
-        let later =
-            |hours: i64| json!(Timestamp(received.0 + jiff::SignedDuration::from_hours(hours)));
+        // Nothing has happened in the future.
+        let later = |hours: i64| {
+            let later = Timestamp(received.0 + jiff::SignedDuration::from_hours(hours));
+            json!(later.min(service.inner.clock.now()))
+        };
         let (severity, category, channel) = (
             ["general", "major", "urgent"][n % 3],
             ["quality", "delivery", "price"][n / 2 % 3],

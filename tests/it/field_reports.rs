@@ -79,7 +79,9 @@ pub async fn send(erp: &Actor<'_>, of: &str, items: Vec<Value>) {
 fn visit(n: usize, owner: Uuid, other: Uuid) -> Value {
     let statuses = ["completed", "planned", "completed", "cancelled", "completed", "missed"];
     let status = if n == 7 { "abandoned" } else { statuses[n % 6] };
-    let day = format!("2026-{:02}-{:02}", 1 + n / 2 % 6, 1 + n * 5 % 28);
+    // Nothing has happened after the 20th of June.
+    let month = 1 + n / 2 % 6;
+    let day = format!("2026-{month:02}-{:02}", 1 + n * 5 % if month == 6 { 19 } else { 28 });
     let mut item = json!({ "external_id": format!("V{n}"), "owner_id": owner, "status": status,
         "customer_external_id": format!("C{}", [0, 1, 3, 4, 5, 6, 7, 8][n * 3 % 8]), "planned_date": day });
     if n % 7 == 3 {

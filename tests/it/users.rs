@@ -270,14 +270,14 @@ async fn a_move_is_a_membership() {
 
     // Ahead: today nothing changes but the version, and on that day the row does.
     let clock = &service.inner.clock;
-    let ahead = json!({ "team_id": null, "effective_on": "2999-01-01" });
+    let ahead = json!({ "team_id": null, "effective_on": "2199-01-01" });
     let planned = admin.patch(&path, 3, ahead).await.expect(200);
     assert_eq!((&planned["team_id"], &planned["version"]), (&json!(west), &json!(4)));
     let run = || Tx::run(&service.inner.db, clock, Uuid::nil(), user::apply_memberships);
     assert_eq!(run().await.unwrap(), 0);
     let now = clock.now();
-    clock.set(Timestamp("2999-01-02T00:00:00Z".parse().unwrap()));
-    service.sql("create table changes_then partition of changes for values from ('2998-12-01') to ('2999-03-01')").await;
+    clock.set(Timestamp("2199-01-02T00:00:00Z".parse().unwrap()));
+    service.sql("create table changes_then partition of changes for values from ('2198-12-01') to ('2199-03-01')").await;
     assert_eq!(run().await.unwrap(), 1);
     assert_eq!(run().await.unwrap(), 0);
     clock.set(now);
@@ -300,7 +300,7 @@ async fn a_move_is_a_membership() {
     let wanted = [
         (id, day("2020-01-01")),
         (id, day("2025-02-01")),
-        (id, day("2999-06-01")),
+        (id, day("2199-06-01")),
         (admin.id, day("2025-01-01")),
     ];
     let mut conn = service.inner.db.conn().await.unwrap();

@@ -61,7 +61,8 @@ impl Attachment {
     }
 
     pub async fn delete(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfMatch) -> Result<()> {
-        based_on.check(&Self::find(tx.conn(), caller, id).await?, &[])?;
+        let seen = Self::find(tx.conn(), caller, id).await?;
+        based_on.check(tx, &seen, &[]).await?;
         let row = attachments::table.find(id).select(Self::as_select()).for_update();
         let attachment: Self = row.first(tx.conn()).await?;
         if attachment.uploaded_by != caller.id() || attachment.expires_at.is_none() {

@@ -136,7 +136,7 @@ impl Membership {
 
     pub async fn end(tx: &mut Tx, id: Uuid, based_on: IfSent, end: &MembershipEnd) -> Result<Self> {
         let (user, current) = Self::find_for_update(tx, id).await?;
-        based_on.check(&current)?;
+        based_on.check(tx, &current).await?;
         let mut after = user.clone();
         after.memberships.end(id, end.valid_to)?;
         user.save(tx, after).await?;
@@ -145,7 +145,7 @@ impl Membership {
 
     pub async fn delete(tx: &mut Tx, id: Uuid, based_on: IfMatch) -> Result<()> {
         let (user, current) = Self::find_for_update(tx, id).await?;
-        based_on.check(&current, &[])?;
+        based_on.check(tx, &current, &[]).await?;
         let mut after = user.clone();
         after.memberships.remove(id);
         user.save(tx, after).await.map(drop)

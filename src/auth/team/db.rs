@@ -86,7 +86,7 @@ impl Team {
             lock_tree(tx).await?;
         }
         let before = Self::find_for_update(tx, id).await?;
-        based_on.check(&before, fields)?;
+        based_on.check(tx, &before, fields).await?;
         let after = before.next(before.with(&changes), tx.now);
         if after != before {
             store(tx, &[&after]).await?;
@@ -97,7 +97,7 @@ impl Team {
 
     pub async fn delete(tx: &mut Tx, id: Uuid, based_on: IfMatch) -> Result<()> {
         let before = Self::find_for_update(tx, id).await?;
-        based_on.check(&before, &[])?;
+        based_on.check(tx, &before, &[]).await?;
         diesel::delete(teams::table.find(id)).execute(tx.conn()).await?;
         tx.record(Change::deleted(&before)).await?;
         directory::touch(tx.conn()).await

@@ -70,7 +70,7 @@ impl User {
                 let why = "only an admin sets an admin's password";
                 return Err(Error::forbidden_because("admins_password", why));
             }
-            based_on.check(&user)?;
+            based_on.check(tx, &user).await?;
             password::check(&new.password, user.username.as_deref())?;
             user.change_hash(tx, &hash).await?;
             UserView::find(tx.conn(), &caller, id).await

@@ -126,7 +126,7 @@ impl UserView {
     ) -> Result<Self> {
         let before = User::find_for_update(tx, id).await?;
         let shown = Self::find(tx.conn(), caller, id).await?;
-        based_on.check(&shown, changes.fields())?;
+        based_on.check(tx, &shown, changes.fields()).await?;
         let mut changes = changes.resolve(tx.conn(), caller).await?;
         changes.roles_for(caller, Some(&before)).map_err(not_grantable)?;
         let after = before.with(&changes, tx.today);

@@ -59,7 +59,11 @@ pub struct UserView {
     pub masked_fields: Vec<&'static str>,
 }
 
-resource! { UserView: "user" at "/api/v1/users", seen by |_it| vec![EVERYBODY] }
+resource! {
+    UserView: "user" at "/api/v1/users",
+    seen by |_it| vec![EVERYBODY],
+    derived ["memberships", "team_id", "leads_team"]
+}
 
 page! {
     /// A page of people

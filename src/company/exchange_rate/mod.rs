@@ -172,7 +172,7 @@ impl ExchangeRate {
         changes: &Patch<ExchangeRateChanges>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, id).await?;
-        based_on.check(&before, changes.fields())?;
+        based_on.check(tx, &before, changes.fields()).await?;
         let mut after = before.clone();
         set(&mut after.rate, changes.rate.as_ref());
         let after = before.next(after, tx.now);
@@ -186,7 +186,7 @@ impl ExchangeRate {
 
     async fn delete(tx: &mut Tx, id: Uuid, based_on: IfMatch) -> Result<()> {
         let before = Self::find_for_update(tx, id).await?;
-        based_on.check(&before, &[])?;
+        based_on.check(tx, &before, &[]).await?;
         diesel::delete(exchange_rates::table.find(id)).execute(tx.conn()).await?;
         tx.record(Change::deleted(&before)).await
     }

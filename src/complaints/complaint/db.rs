@@ -284,7 +284,7 @@ impl Complaint {
         changes: &Body<ComplaintChanges>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before.judged(tx.now), changes.fields())?;
+        based_on.check(tx, &before.judged(tx.now), changes.fields()).await?;
         before.check_hand(caller, ComplaintAction::Change)?;
         before.status.after(ComplaintAction::Change)?;
         let changes = changes.resolve(tx.conn(), caller).await?;

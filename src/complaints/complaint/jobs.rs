@@ -1,15 +1,16 @@
 //! What time alone makes of complaints: they become late, and escalate to those who can help.
 
 use diesel::prelude::*;
+use diesel::sql_types::Timestamptz;
 use diesel_async::RunQueryDsl;
 use futures_util::future::{FutureExt, LocalBoxFuture};
-use platform::{Change, Resource, Result, Tx};
-use schema::{complaint_clocks, complaints};
+use platform::{Change, Resource, Result, Timestamp, Tx};
+use schema::{complaint_clocks, complaint_settlements, complaints};
 use uuid::Uuid;
 
-use super::Complaint;
-use super::clock::ComplaintClock;
 use super::db::hours;
+use super::{Complaint, ComplaintAction};
+use crate::sla::Hours;
 
 /// Most complaints of one run; the rest follows with the next.
 const MOST: i64 = 500;
@@ -32,15 +33,16 @@ pub async fn check_deadlines(tx: &mut Tx) -> Result<u64> {
     let (_, hours) = hours(tx.conn()).await?;
     let mut effects = 0;
     for before in due {
-        let clock = before.clock.looked_at(&hours, before.severity, tx.now);
-        let next_check_at = clock.next_check_at;
-        let quiet = ComplaintClock { next_check_at: before.clock.next_check_at, ..clock.clone() };
-        if quiet == before.clock {
+        let after = before.looked_at(&hours, tx.now);
+        let next_check_at = after.clock.next_check_at;
+        let mut quiet = after.clone();
+        quiet.clock.next_check_at = before.clock.next_check_at;
+        if quiet == before {
             let row = complaint_clocks::table.find(before.id);
             let set = complaint_clocks::next_check_at.eq(next_check_at);
             diesel::update(row).set(set).execute(tx.conn()).await?;
         } else {
-            before.record_time(tx, clock).await?;
+            before.record_time(tx, after).await?;
             effects += 1;
         }
     }
@@ -48,24 +50,48 @@ pub async fn check_deadlines(tx: &mut Tx) -> Result<u64> {
 }
 
 impl Complaint {
-    async fn record_time(&self, tx: &mut Tx, clock: ComplaintClock) -> Result<()> {
-        let after = self.next(Self { clock, ..self.clone() }, tx.now);
+    /// With its due times by today's calendar, what is late, and who is to be told.
+    fn looked_at(&self, hours: &Hours, now: Timestamp) -> Self {
+        let clock = self.clock.looked_at(hours, self.severity, now);
+        let mut after = Self { clock, ..self.clone() };
+        let files = self.status.after(ComplaintAction::File).is_ok();
+        if files && self.settlement.filed_at.is_none() {
+            let due = hours.end_of_next_working_day(self.clock.received_at);
+            after.settlement.filing_due = due;
+            after.clock.proposal_due_at = self.clock.proposal_due_at.map(|_| due);
+        }
+        after
+    }
+
+    async fn record_time(&self, tx: &mut Tx, after: Self) -> Result<()> {
+        let after = self.next(after, tx.now);
         let columns =
             (complaints::version.eq(after.version), complaints::updated_at.eq(after.updated_at));
         diesel::update(complaints::table.find(self.id)).set(columns).execute(tx.conn()).await?;
         let row = complaint_clocks::table.find(self.id);
         diesel::update(row).set(&after.clock).execute(tx.conn()).await?;
+        if after.settlement != self.settlement {
+            let row = complaint_settlements::table.find(self.id);
+            diesel::update(row).set(&after.settlement).execute(tx.conn()).await?;
+        }
         tx.record(Change::updated(self, &after)).await
     }
 }
 
-/// A hook of the company: other holidays or working hours make other due times. The job looks at
-/// all that is open at its next run.
+/// Whatever is open or still to be filed is looked at from this instant on.
+const DUE: &str = "
+    update complaint_clocks set next_check_at = $1
+    where ended_at is null or complaint_id in (
+        select c.id from complaints c join complaint_settlements s on s.complaint_id = c.id
+        where c.status = 'resolved' and s.filed_at is null
+    )";
+
+/// A hook of the company: other holidays or working hours make other due times. At its next run the
+/// job looks at all complaints that are open or still to be filed.
 pub fn calendar_changed(tx: &mut Tx) -> LocalBoxFuture<'_, Result<()>> {
     async move {
-        let open = complaint_clocks::table.filter(complaint_clocks::ended_at.is_null());
-        let set = complaint_clocks::next_check_at.eq(Some(tx.now));
-        diesel::update(open).set(set).execute(tx.conn()).await?;
+        let update = diesel::sql_query(DUE).bind::<Timestamptz, _>(tx.now);
+        update.execute(tx.conn()).await?;
         Ok(())
     }
     .boxed_local()

@@ -245,7 +245,15 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 resource! {
     Complaint: "complaint" at "/api/v1/complaints",
     seen by |it| [it.owner_id, it.reporter_id, it.customer_owner_id].into_iter().flatten()
-        .chain(it.dispatched_at.map(|_| QUALITY_DESK)).map(Some).collect()
+        .chain(it.dispatched_at.map(|_| QUALITY_DESK)).map(Some).collect(),
+    derived [
+        "customer_id", "product_not_sold", "dispatched_at",
+        "proposals", "proposal_due_at", "proposed_at",
+        "first_response_due", "interim_due", "interim_at", "resolve_due", "paused_minutes",
+        "first_response_breached", "interim_breached", "resolve_breached", "escalation_level",
+        "escalation_reason", "escalated_at", "filing_due", "filed_no", "filed_by", "filed_at",
+        "customer_confirmed_by", "customer_confirmed_at", "follow_up_call_at", "satisfaction"
+    ]
 }
 
 page! {

@@ -72,7 +72,7 @@ pub struct ComplaintTold {
 }
 
 /// How far ahead of ours a phone's clock may be.
-const SKEW: SignedDuration = SignedDuration::from_mins(2);
+pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(2);
 
 /// How long ago something may have happened that somebody registers today.
 const OLDEST: SignedDuration = SignedDuration::from_hours(24 * 366);

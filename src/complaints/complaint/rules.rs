@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::clock::ComplaintClock;
-use super::requests::{ComplaintDetails, ComplaintOrigin};
+use super::requests::{ComplaintDetails, ComplaintOrigin, SKEW};
 use super::settlement::ComplaintSettlement;
 use super::{
     Complaint, ComplaintCategory, ComplaintChanges, ComplaintChannel, ComplaintStatus, Severity,
@@ -176,6 +176,44 @@ impl Complaint {
                 let at = format!("/attachment_ids/{index}");
                 faults.push(Fault::new(at, "duplicate", "each file once"));
             }
+        }
+        faults
+    }
+
+    /// Imported data that cannot be true: something before the complaint, or in the future.
+    pub(super) fn impossible(&self, now: Timestamp) -> Vec<Fault> {
+        let (clock, settlement) = (&self.clock, &self.settlement);
+        let mut faults = vec![];
+        let mut wrong = |name: &str, code: &'static str, why: &str| {
+            faults.push(Fault::new(format!("/{name}"), code, why));
+        };
+        for (name, at) in [("occurred_at", clock.occurred_at), ("received_at", clock.received_at)] {
+            if at.0.duration_since(now.0) > SKEW {
+                wrong(name, "in_future", "it has not happened yet");
+            }
+        }
+        if clock.occurred_at.0.duration_since(clock.received_at.0) > SKEW {
+            wrong("occurred_at", "range", "not after the complaint was received");
+        }
+        for (name, at) in [
+            ("first_response_at", clock.first_response_at.filter(|at| Some(*at) != clock.ended_at)),
+            ("interim_at", clock.interim_at),
+            ("resolved_at", clock.resolved_at),
+            ("closed_at", clock.closed_at.filter(|at| Some(*at) != clock.resolved_at)),
+            ("filed_at", settlement.filed_at),
+            ("customer_confirmed_at", settlement.customer_confirmed_at),
+            ("follow_up_call_at", settlement.follow_up_call_at),
+        ] {
+            let Some(at) = at else { continue };
+            if at < clock.sla_started_at {
+                wrong(name, "range", "not before the complaint was received");
+            } else if at.0.duration_since(now.0) > SKEW {
+                wrong(name, "in_future", "it has not happened yet");
+            }
+        }
+        let ends = clock.resolved_at.zip(clock.closed_at);
+        if ends.is_some_and(|(resolved, closed)| closed < resolved) {
+            wrong("closed_at", "range", "not before it was resolved");
         }
         faults
     }

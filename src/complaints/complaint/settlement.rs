@@ -29,7 +29,7 @@ pub struct ComplaintSettlement {
     pub compensation_amount: Option<Money>,
     /// ISO 4217
     pub compensation_currency: Option<String>,
-    /// The end of the next working day
+    /// The end of the next working day; follows the holidays until it is filed
     pub filing_due: Timestamp,
     /// 备案号: without a gap within a year
     #[schema(example = "BA-2026-0001")]

@@ -82,7 +82,7 @@ impl Complaint {
         step: Step<'_>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         before.check_hand(caller, step.action())?;
         let status = before.status.after(step.action())?;
         let mut after = Self { status, ..before.clone() };

@@ -173,7 +173,7 @@ impl Suggestion {
         answer: &SuggestionAnswer,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         let status = before.status.after(answer.decision)?;
         answer.check()?;
         let after = Self {

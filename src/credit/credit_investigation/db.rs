@@ -110,7 +110,7 @@ impl CreditInvestigation {
 
     pub async fn start(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfSent) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         let (status, investigator_id) = (before.status.after(Start)?, Some(tx.actor));
         before.save(tx, Self { status, investigator_id, ..before.clone() }).await
     }
@@ -123,7 +123,7 @@ impl CreditInvestigation {
         found: &InvestigationFindings,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         if before.customer_owner_id == Some(caller.id()) {
             let detail = "somebody else concludes about a customer of yours";
             return Err(Error::forbidden_because("self_approval", detail));

@@ -153,7 +153,7 @@ impl CreditAccount {
         changes: &Patch<CreditChanges>,
     ) -> Result<Self> {
         let before = CustomerCredit::find_for_update(tx, caller, customer).await?;
-        based_on.check(&before, changes.fields())?;
+        based_on.check(tx, &before, changes.fields()).await?;
         let after = before.with(changes)?;
         before.check_recommended(tx, caller, &after).await?;
         Self::saved(tx, &before, after).await
@@ -167,7 +167,7 @@ impl CreditAccount {
         why: &CreditHold,
     ) -> Result<Self> {
         let before = CustomerCredit::find_for_update(tx, caller, customer).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         Self::saved(tx, &before, before.held(why)?).await
     }
 
@@ -178,7 +178,7 @@ impl CreditAccount {
         based_on: IfSent,
     ) -> Result<Self> {
         let before = CustomerCredit::find_for_update(tx, caller, customer).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         Self::saved(tx, &before, before.released()?).await
     }
 

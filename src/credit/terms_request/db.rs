@@ -142,7 +142,7 @@ impl TermsRequest {
     ) -> Result<Self> {
         debug_assert!(matches!(action, Submit | Withdraw), "decisions have a reason");
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         before.check_author(caller)?;
         let status = before.status.after(action)?;
         before.save(tx, Self { status, ..before.clone() }).await
@@ -156,7 +156,7 @@ impl TermsRequest {
         why: &TermsDecision,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         before.check_decider(caller)?;
         let status = before.status.after(Reject)?;
         before.save(tx, before.decided(tx, status, why)).await
@@ -172,7 +172,7 @@ impl TermsRequest {
         why: &TermsDecision,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         before.check_decider(caller)?;
         let status = before.status.after(Approve)?;
         let settings = Company::load(tx.conn()).await?.settings.0;

@@ -100,7 +100,7 @@ impl Imported for Contact {
         after = after.with(&item.changes);
         after.source_system = Some(arrival.source_system.clone());
         after.external_id = Some(item.key.external_id.clone());
-        let mut faults = after.faults();
+        let mut faults = after.faults(arrival.today);
         if !context.personal {
             faults.extend(item.changes.details.hidden_fields());
         }

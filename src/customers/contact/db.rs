@@ -144,7 +144,7 @@ impl Contact {
             ..Self::blank(Uuid::now_v7(), (customer.id, customer.owner_id), tx.now)
         }
         .detailed(&new.details);
-        contact.check()?;
+        contact.check(tx)?;
         contact.displace_primary(tx).await?;
         let insert = diesel::insert_into(contacts::table).values(&contact);
         insert.execute(tx.conn()).await.map_err(refused)?;
@@ -160,18 +160,18 @@ impl Contact {
         changes: &Body<ContactChanges>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before.clone().shown_to(caller), changes.fields())?;
+        based_on.check(tx, &before.clone().shown_to(caller), changes.fields()).await?;
         before.check_open()?;
         let changes = changes.resolve(tx.conn(), caller).await?;
         check_fields(caller, &changes.details)?;
         let after = before.with(&changes);
-        after.check()?;
+        after.check(tx)?;
         Ok(before.save(tx, after).await?.shown_to(caller))
     }
 
     pub async fn delete(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfMatch) -> Result<()> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before, &[])?;
+        based_on.check(tx, &before, &[]).await?;
         let erased = before.erased(tx.now);
         changes::forget(tx, &erased).await?;
         write::forget_answers(tx, id).await?;
@@ -183,7 +183,7 @@ impl Contact {
     /// that is kept (PIPL article 47).
     pub async fn erase(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfSent) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         let erased = before.erased(tx.now);
         if erased == before {
             return Ok(before.shown_to(caller));
@@ -225,8 +225,8 @@ impl Contact {
         Ok(())
     }
 
-    fn check(&self) -> Result<()> {
-        let faults = self.faults();
+    fn check(&self, tx: &Tx) -> Result<()> {
+        let faults = self.faults(tx.today);
         if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
     }
 }

@@ -7,7 +7,7 @@ pub mod http;
 
 use auth::{Caller, Reference, Refers};
 use diesel::prelude::*;
-use platform::{Error, Fault, Result, Timestamp, page, resource, sent, set, text_enum};
+use platform::{Date, Error, Fault, Result, Timestamp, page, resource, sent, set, text_enum};
 use schema::{contacts, customers};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -78,7 +78,11 @@ fn no_fields() -> NoFields {
     platform::fixed_sql("'{}'::text[]")
 }
 
-resource! { Contact: "contact" at "/api/v1/contacts", seen by |it| vec![it.owner_id] }
+resource! {
+    Contact: "contact" at "/api/v1/contacts",
+    seen by |it| vec![it.owner_id],
+    derived ["is_primary"]
+}
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "customer_id": "0198c0de-0000-7000-8000-000000000001", "name": "王芳",
@@ -213,8 +217,11 @@ impl Contact {
         after
     }
 
-    fn faults(&self) -> Vec<Fault> {
+    fn faults(&self, today: Date) -> Vec<Fault> {
         let mut faults = vec![];
+        if self.birth_year.is_some_and(|year| year > today.0.year()) {
+            faults.push(Fault::new("/birth_year", "range", "not in the future"));
+        }
         if self.name.is_empty() {
             faults.push(Fault::new("/name", "required", "a contact needs a name"));
         }

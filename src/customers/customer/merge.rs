@@ -39,7 +39,7 @@ impl Customer {
         let first = Self::find_for_update(tx, caller, id.min(loser_id)).await?;
         let second = Self::find_for_update(tx, caller, id.max(loser_id)).await?;
         let (winner, loser) = if first.id == id { (first, second) } else { (second, first) };
-        based_on.check(&winner)?;
+        based_on.check(tx, &winner).await?;
         winner.check_open()?;
         loser.check_open()?;
         contact::follow(tx, &winner, &loser).await?;

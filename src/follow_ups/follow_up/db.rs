@@ -195,6 +195,23 @@ impl FollowUp {
         Ok(follow_up)
     }
 
+    /// Those of a source that are still to be done, at their first due time, locked. For the
+    /// service itself.
+    pub async fn undone(tx: &mut Tx, source: Source) -> Result<Vec<Self>> {
+        let rows = follow_ups::table
+            .filter(follow_ups::source.eq(source).and(follow_ups::status.eq_any(OPEN)))
+            .filter(follow_ups::extended_from.is_null())
+            .order(follow_ups::id)
+            .select(Self::as_select())
+            .for_update();
+        Ok(rows.load(tx.conn()).await?)
+    }
+
+    /// Due at another time, because the calendar has changed.
+    pub async fn due_again(&self, tx: &mut Tx, due_at: Timestamp) -> Result<Self> {
+        self.save(tx, Self { due_at, ..self.clone() }).await
+    }
+
     pub(super) async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
         let after = self.next(after, tx.now);
         if after != *self {

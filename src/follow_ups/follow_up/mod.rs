@@ -91,7 +91,8 @@ pub struct FollowUp {
 
 resource! {
     FollowUp: "follow_up" at "/api/v1/follow-ups",
-    seen by |it| vec![Some(it.assignee_id), Some(it.assigned_by)]
+    seen by |it| vec![Some(it.assignee_id), Some(it.assigned_by)],
+    derived ["customer_id", "due_at", "escalated_at"]
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]

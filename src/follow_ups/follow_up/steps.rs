@@ -58,7 +58,7 @@ impl FollowUp {
         action: FollowUpAction,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         before.check_hand(caller, action)?;
         let mut after = Self { status: before.status.after(action)?, ..before.clone() };
         if action == FollowUpAction::Complete {
@@ -75,7 +75,7 @@ impl FollowUp {
         report: &FollowUpReport,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         before.check_hand(caller, FollowUpAction::Submit)?;
         let status = before.status.after(FollowUpAction::Submit)?;
         let to = ("follow_up", before.id);
@@ -95,7 +95,7 @@ impl FollowUp {
         extension: &FollowUpExtension,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         before.check_hand(caller, FollowUpAction::Extend)?;
         let status = before.status.after(FollowUpAction::Extend)?;
         if before.extended_from.is_some() {
@@ -124,7 +124,7 @@ impl FollowUp {
         (action, why): (FollowUpAction, &FollowUpReason),
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         before.check_hand(caller, action)?;
         let status = before.status.after(action)?;
         let ended_at = (status == FollowUpStatus::Cancelled).then_some(tx.now);

@@ -162,7 +162,7 @@ impl Opportunity {
         changes: &Body<OpportunityChanges>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before, changes.fields())?;
+        based_on.check(tx, &before, changes.fields()).await?;
         before.status.after(OpportunityAction::Change)?;
         let changes = changes.resolve(tx.conn(), caller).await?;
         let after = before.with(&changes);
@@ -183,7 +183,7 @@ impl Opportunity {
         (action, why): (OpportunityAction, Option<&OpportunityReason>),
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         let status = before.status.after(action)?;
         let (reason, ended_at) = (why.map(|it| it.reason.clone()), Some(tx.now));
         before.save(tx, Self { status, reason, ended_at, ..before.clone() }).await

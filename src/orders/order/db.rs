@@ -156,7 +156,7 @@ impl Order {
         changes: &Body<OrderChanges>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before, changes.fields())?;
+        based_on.check(tx, &before, changes.fields()).await?;
         let facts =
             !changes.fields().is_empty() && changes.fields().iter().all(|it| is_progress(it));
         if !facts {
@@ -185,7 +185,7 @@ impl Order {
         cancellation: Option<&Cancellation>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         before.check_hand(caller, action)?;
         let mut after = before.moved(action, tx.today, cancellation)?;
         if matches!(action, Action::Submit | Action::Confirm | Action::Release | Action::Reopen) {

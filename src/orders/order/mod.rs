@@ -142,7 +142,11 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 resource! {
     Order: "order" at "/api/v1/orders",
     seen by |it| it.credited.iter().chain(&it.team_path).map(|id| Some(*id))
-        .chain(it.customer_owner_id.map(Some)).collect()
+        .chain(it.customer_owner_id.map(Some)).collect(),
+    derived [
+        "shipped_on", "fulfilment_status", "billing_status", "payment_status", "invoiced_amount",
+        "credit_exceeded"
+    ]
 }
 
 /// One line of an order

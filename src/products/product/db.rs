@@ -160,7 +160,7 @@ impl Product {
         changes: &Body<ProductChanges>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before, changes.fields())?;
+        based_on.check(tx, &before, changes.fields()).await?;
         let changes = changes.resolve(tx.conn(), caller).await?;
         let after = before.next(before.with(&changes), tx.now);
         if after != before {
@@ -174,7 +174,7 @@ impl Product {
 
     pub async fn delete(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfMatch) -> Result<()> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before, &[])?;
+        based_on.check(tx, &before, &[]).await?;
         diesel::delete(products::table.find(id)).execute(tx.conn()).await?;
         tx.record(Change::deleted(&before)).await
     }

@@ -133,7 +133,7 @@ impl CollectionTask {
         let row = collection_tasks::table.filter(visible_to(caller));
         let row = row.filter(collection_tasks::id.eq(id)).select(Self::as_select()).for_update();
         let before: Self = row.first(tx.conn()).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         if before.status != CollectionStatus::Open {
             let status = before.status.as_str();
             let error = Error::conflict("wrong_status", format!("the task is {status}"));

@@ -44,7 +44,7 @@ impl Invoice {
         changes: &Body<InvoiceChanges>,
     ) -> Result<Self> {
         let before = Self::held(tx, caller, id).await?;
-        based_on.check(&before, changes.fields())?;
+        based_on.check(tx, &before, changes.fields()).await?;
         let changes = changes.resolve(tx.conn(), caller).await?;
         if before.status == InvoiceStatus::Cancelled {
             return Err(before.wrong_status());
@@ -80,7 +80,7 @@ impl Invoice {
     /// From draft to posted: it is owed from now on. A credit note makes its invoice smaller.
     pub async fn post(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfSent) -> Result<Self> {
         let before = Self::held(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         let open_before = before.open_of_order(tx).await?;
         let mut after = before.posted(tx.today)?;
         owned::check(&before, &after, Keeper::People)?;
@@ -134,7 +134,7 @@ impl Invoice {
         why: &InvoiceCancellation,
     ) -> Result<Self> {
         let before = Self::held(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         if before.status != InvoiceStatus::Draft {
             return Err(before.wrong_status());
         }

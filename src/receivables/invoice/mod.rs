@@ -126,7 +126,8 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     Invoice: "invoice" at "/api/v1/invoices",
-    seen by |it| [it.salesperson_id, it.customer_owner_id].into_iter().flatten().map(Some).collect()
+    seen by |it| it.salesperson_id.into_iter().chain(it.customer_owner_id).map(Some).collect(),
+    derived ["open_amount", "closed_on", "next_due_on", "disputed", "credit_exceeded"]
 }
 
 /// A part of an invoice with a day of its own, 分期

@@ -29,7 +29,7 @@ impl Invoice {
         let held = settle::hold(tx, &[], &[seen.customer_id], &rows).await?;
         let invoices: Invoices = held.into_iter().map(|it| (it.id, it)).collect();
         let before = invoices.get(&id).ok_or_else(Error::not_found)?;
-        based_on.check(before)?;
+        based_on.check(tx, before).await?;
         if before.customer_id != seen.customer_id {
             return Err(Error::unavailable("busy"));
         }

@@ -123,7 +123,8 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     Payment: "payment" at "/api/v1/payments",
-    seen by |it| it.salesperson_ids.iter().copied().chain(it.customer_owner_id).map(Some).collect()
+    seen by |it| it.salesperson_ids.iter().copied().chain(it.customer_owner_id).map(Some).collect(),
+    derived ["customer_id", "allocations", "unapplied_amount", "closed_on", "credit_exceeded"]
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]

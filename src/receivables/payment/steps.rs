@@ -75,7 +75,7 @@ impl Payment {
         let invoices = invoice::hold(tx, &[], &[seen.customer_id], &all).await?;
         let invoices: Invoices = invoices.into_iter().map(|it| (it.id, it)).collect();
         let before = db::held(tx, &[id]).await?.pop().ok_or_else(Error::not_found)?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         if before.customer_id != seen.customer_id {
             return Err(Error::unavailable("busy"));
         }
@@ -101,7 +101,7 @@ impl Payment {
         let used: Vec<Uuid> = seen.allocations.iter().map(|it| it.invoice_id).collect();
         invoice::hold(tx, &[], &[seen.customer_id], &used).await?;
         let before = db::held(tx, &[id]).await?.pop().ok_or_else(Error::not_found)?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         if before.version() != seen.version() {
             return Err(Error::unavailable("busy"));
         }

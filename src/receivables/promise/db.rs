@@ -163,7 +163,7 @@ impl Promise {
     ) -> Result<Self> {
         let row = promises::table.filter(visible_to(caller)).filter(promises::id.eq(id));
         let before: Self = row.select(Self::as_select()).for_update().first(tx.conn()).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         if before.status != PromiseStatus::Open {
             let status = before.status.as_str();
             let error = Error::conflict("wrong_status", format!("the promise is {status}"));

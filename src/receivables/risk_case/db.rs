@@ -125,7 +125,7 @@ impl RiskCase {
         if before.customer_id != seen.customer_id {
             return Err(Error::unavailable("busy"));
         }
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         let early = before.status == RiskStatus::Open && !matches!(step, Step::Measure(_));
         if before.closed_on.is_some() || early {
             let status = before.status.as_str();

@@ -138,7 +138,7 @@ impl WriteOffRequest {
         let row = write_off_requests::table.filter(visible_to(caller));
         let row = row.filter(write_off_requests::id.eq(id)).select(Self::as_select());
         let before: Self = row.for_update().first(tx.conn()).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         if before.status != WriteOffStatus::Requested {
             let status = before.status.as_str();
             let error = Error::conflict("wrong_status", format!("the request is {status}"));

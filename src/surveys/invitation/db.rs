@@ -77,7 +77,7 @@ impl SurveyInvitation {
         new: &Body<NewSample>,
     ) -> Result<SurveySample> {
         let survey = Survey::find_open(tx, survey).await?;
-        based_on.check(&survey)?;
+        based_on.check(tx, &survey).await?;
         let new = new.resolve(tx.conn(), caller).await?;
         let seed = new.seed.unwrap_or_else(made_up);
         let wanted = Frame {
@@ -130,7 +130,7 @@ impl SurveyInvitation {
         let row = rows.filter(visible_to(caller)).filter(survey_invitations::id.eq(id));
         let row = row.filter(survey_invitations::survey_id.eq(survey));
         let before: Self = row.select(Self::as_select()).for_update().first(tx.conn()).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         if before.answered_at.is_some() {
             return Err(Error::conflict("survey_answered", "it has been answered already"));
         }

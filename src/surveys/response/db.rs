@@ -19,7 +19,7 @@ use super::answers::{Given, first};
 use super::results::{Scored, SurveyResults};
 use super::{SurveyResponse, SurveyResponseFilter, SurveyResponsePage, due, instruction, is_low};
 use crate::invitation::{self, SurveyInvitation};
-use crate::survey::{QuestionKind, Survey};
+use crate::survey::{QuestionKind, Survey, day_of};
 
 pub fn visible_to(caller: &Caller) -> InReach<'_, customers::owner_id> {
     caller.reaches_or_pool(customers::owner_id)
@@ -173,6 +173,19 @@ pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> 
         let update = diesel::update(survey_responses::table.find(before.id)).set(&after);
         update.execute(tx.conn()).await?;
         tx.record(Change::updated(&before, &after)).await?;
+    }
+    Ok(())
+}
+
+/// Follow-ups of low scores are due by today's calendar, unless somebody has extended them.
+pub(crate) async fn follow_calendar(
+    tx: &mut Tx,
+    company: &Company,
+    calendar: &Calendar,
+) -> Result<()> {
+    for before in FollowUp::undone(tx, Source::Survey).await? {
+        let due_at = due(company, calendar, day_of(before.created_at, company)?)?;
+        before.due_again(tx, due_at).await?;
     }
     Ok(())
 }

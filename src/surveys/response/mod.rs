@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub(crate) use db::follow;
+pub(crate) use db::{follow, follow_calendar};
 pub use db::visible_to;
 
 /// A response, 调查答卷
@@ -103,8 +103,8 @@ fn is_low(company: &Company, score: Option<i16>, nps: Option<i16>) -> bool {
 }
 
 /// When a low score must have been seen to: at the end of the next working day.
-fn due(company: &Company, calendar: &Calendar, today: Date) -> Result<Timestamp> {
-    let tomorrow = today.0.tomorrow().map_err(Error::internal)?;
+fn due(company: &Company, calendar: &Calendar, answered_on: Date) -> Result<Timestamp> {
+    let tomorrow = answered_on.0.tomorrow().map_err(Error::internal)?;
     let day = calendar.nth_working_day(Date(tomorrow), 1);
     let ends = SignedDuration::from_hours(company.settings.get("working_day_ends"));
     let zone = TimeZone::get(&company.time_zone).map_err(Error::internal)?;

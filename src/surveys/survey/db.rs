@@ -1,7 +1,7 @@
 //! The queries on surveys. Whoever may read surveys sees all of them: a customer is in none.
 
 use auth::{Caller, reference};
-use company::Calendar;
+use company::{Calendar, Company};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -10,7 +10,7 @@ use schema::surveys;
 use uuid::Uuid;
 
 use super::{
-    NewSurvey, Survey, SurveyAction, SurveyChanges, SurveyFilter, SurveyPage, SurveyStatus,
+    NewSurvey, Survey, SurveyAction, SurveyChanges, SurveyFilter, SurveyPage, SurveyStatus, day_of,
     dispatch_due,
 };
 
@@ -68,7 +68,7 @@ impl Survey {
         changes: &Patch<SurveyChanges>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, id).await?;
-        based_on.check(&before, changes.fields())?;
+        based_on.check(tx, &before, changes.fields()).await?;
         before.status.after(SurveyAction::Change)?;
         let after = before.with(changes);
         after.check()?;
@@ -77,7 +77,7 @@ impl Survey {
 
     pub async fn delete(tx: &mut Tx, id: Uuid, based_on: IfMatch) -> Result<()> {
         let before = Self::find_for_update(tx, id).await?;
-        based_on.check(&before, &[])?;
+        based_on.check(tx, &before, &[]).await?;
         before.status.after(SurveyAction::Delete)?;
         diesel::delete(surveys::table.find(id)).execute(tx.conn()).await?;
         tx.record(Change::deleted(&before)).await
@@ -90,7 +90,7 @@ impl Survey {
         action: SurveyAction,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         let status = before.status.after(action)?;
         let mut after = Self { status, ..before.clone() };
         match status {
@@ -108,7 +108,7 @@ impl Survey {
     /// The results are with those who have to act on them. Once.
     pub async fn dispatch(tx: &mut Tx, id: Uuid, based_on: IfSent) -> Result<Self> {
         let before = Self::find_for_update(tx, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         before.save(tx, before.dispatched(tx.actor, tx.now)?).await
     }
 
@@ -128,4 +128,25 @@ impl Survey {
         }
         Ok(after)
     }
+}
+
+/// Surveys whose results are still to be passed on are due by today's calendar.
+pub(crate) async fn follow_calendar(
+    tx: &mut Tx,
+    company: &Company,
+    calendar: &Calendar,
+) -> Result<()> {
+    let rows = surveys::table
+        .filter(surveys::status.eq(SurveyStatus::Closed))
+        .filter(surveys::dispatched_at.is_null())
+        .order(surveys::id)
+        .select(Survey::as_select())
+        .for_update();
+    let rows: Vec<Survey> = rows.load(tx.conn()).await?;
+    for before in rows {
+        let Some(closed_at) = before.closed_at else { continue };
+        let due = dispatch_due(day_of(closed_at, company)?, calendar)?;
+        before.save(tx, Survey { dispatch_due_on: Some(due), ..before.clone() }).await?;
+    }
+    Ok(())
 }

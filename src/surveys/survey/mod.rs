@@ -4,14 +4,16 @@ mod db;
 pub mod http;
 mod question;
 
-use company::Calendar;
+use company::{Calendar, Company};
 use diesel::prelude::*;
+use jiff::tz::TimeZone;
 use platform::{Date, Embedded, Error, Result, Timestamp, page, resource, set, text_enum};
 use schema::surveys;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+pub(crate) use db::follow_calendar;
 pub use question::{Choice, Question, QuestionKind};
 
 /// How long a link is good unless told.
@@ -74,7 +76,11 @@ pub struct Survey {
     pub updated_at: Timestamp,
 }
 
-resource! { Survey: "survey" at "/api/v1/surveys", seen by |_it| vec![platform::EVERYBODY] }
+resource! {
+    Survey: "survey" at "/api/v1/surveys",
+    seen by |_it| vec![platform::EVERYBODY],
+    derived ["dispatch_due_on"]
+}
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "title_zh": "2026 年第四季度客户满意度调查",
@@ -217,6 +223,12 @@ impl Survey {
     pub fn title(&self, chinese: bool) -> &str {
         if chinese { &self.title_zh } else { &self.title_en }
     }
+}
+
+/// The day of an instant where the company is.
+pub(crate) fn day_of(at: Timestamp, company: &Company) -> Result<Date> {
+    let zone = TimeZone::get(&company.time_zone).map_err(Error::internal)?;
+    Ok(Date(at.0.to_zoned(zone).date()))
 }
 
 /// The last day on which results of a survey that was closed on this day are in time.

@@ -101,7 +101,7 @@ impl Webhook {
         (changes, out): (&Patch<WebhookChanges>, &Outbound),
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before, changes.fields())?;
+        based_on.check(tx, &before, changes.fields()).await?;
         let after = before.next(before.with(changes), tx.now);
         if after != before {
             after.check(out)?;
@@ -123,7 +123,7 @@ impl Webhook {
         based_on: IfMatch,
     ) -> Result<()> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before, &[])?;
+        based_on.check(tx, &before, &[]).await?;
         // First the position: who tells its events holds that row, and finds it gone.
         diesel::delete(webhook_positions::table.find(id)).execute(tx.conn()).await?;
         let log = webhook_deliveries::table.filter(webhook_deliveries::webhook_id.eq(id));
@@ -141,7 +141,7 @@ impl Webhook {
         out: &Outbound,
     ) -> Result<WebhookSecret> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         let mut webhook = before.clone();
         webhook.stamp(before.version + 1, tx.now);
         before.save(tx, &webhook).await?;

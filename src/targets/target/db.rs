@@ -128,7 +128,7 @@ impl Target {
     ) -> Result<Self> {
         lock_tree(tx).await?;
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before, changes.fields())?;
+        based_on.check(tx, &before, changes.fields()).await?;
         before.check_hand(caller)?;
         let changes = changes.resolve(tx.conn(), caller).await?;
         let faults = changes.fields.faults();
@@ -153,7 +153,7 @@ impl Target {
     pub async fn delete(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfMatch) -> Result<()> {
         lock_tree(tx).await?;
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before, &[])?;
+        based_on.check(tx, &before, &[]).await?;
         before.check_hand(caller)?;
         before.status.after(TargetAction::Delete)?;
         before.check_parent_of(tx, caller, None).await?;

@@ -125,7 +125,7 @@ impl Target {
     ) -> Result<TargetParts> {
         lock_tree(tx).await?;
         let whole = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&whole)?;
+        based_on.check(tx, &whole).await?;
         whole.check_hand(caller)?;
         whole.status.after(TargetAction::Decompose)?;
         if whole.allocated(tx).await?.is_some() {

@@ -49,7 +49,7 @@ impl Target {
     ) -> Result<Self> {
         lock_tree(tx).await?;
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         before.check_hand(caller)?;
         let status = before.status.after(TargetAction::Approve)?;
         before.check_approver(caller)?;
@@ -65,7 +65,7 @@ impl Target {
 
     pub async fn close(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfSent) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         before.check_hand(caller)?;
         let status = before.status.after(TargetAction::Close)?;
         before.check_over(tx).await?;

@@ -106,7 +106,7 @@ impl Territory {
     ) -> Result<Self> {
         lock_tree(tx).await?;
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before, changes.fields())?;
+        based_on.check(tx, &before, changes.fields()).await?;
         let changes = changes.resolve(tx.conn(), caller).await?;
         let after = before.next(before.with(&changes), tx.now);
         if after != before {
@@ -121,7 +121,7 @@ impl Territory {
 
     pub async fn delete(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfMatch) -> Result<()> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before, &[])?;
+        based_on.check(tx, &before, &[]).await?;
         diesel::delete(territories::table.find(id)).execute(tx.conn()).await?;
         tx.record(Change::deleted(&before)).await
     }

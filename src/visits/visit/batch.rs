@@ -1,12 +1,13 @@
 //! Visits from another system. They are facts, of any age.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ::customers::contact;
 use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use jiff::tz::TimeZone;
 use platform::batch::ItemKey;
 use platform::{Conn, Date, Fault, Result, Tx, batch};
 use schema::{visit_checks, visits};
@@ -14,8 +15,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::db::{Check, refused, surroundings, visible_to};
+use super::checks::Check;
+use super::db::{complained_on, refused, surroundings, visible_to};
 use super::geo::Place;
+use super::steps::{complained, least_minutes, zone};
 use super::{
     CheckIn, CheckKind, PlanSource, REFERENCES, Visit, VisitDetails, VisitOutcome, VisitStatus,
 };
@@ -65,7 +68,10 @@ fn not_in_batches(pointer: &str) -> Fault {
 pub struct Context {
     radius: i64,
     least_minutes: i64,
+    zone: TimeZone,
     places: HashMap<Uuid, Place>,
+    /// The visits on which a complaint or a suggestion was recorded
+    complained: HashSet<Uuid>,
     /// Whose each of the contacts is
     contacts: HashMap<Uuid, Uuid>,
 }
@@ -90,7 +96,7 @@ impl Imported for Visit {
             it.item.customer_id.or(it.before.as_ref().map(|it| it.customer_id))
         };
         let customers: Vec<Uuid> = arrivals.iter().filter_map(customer).collect();
-        let (radius, least_minutes, places) = surroundings(tx, &customers).await?;
+        let (company, places) = surroundings(tx, &customers).await?;
         let contacts = |it: &Arrival<Self>| {
             let before = it.before.as_ref().map(|it| &it.contact_ids);
             it.item.details.contact_ids.as_ref().or(before).cloned().unwrap_or_default()
@@ -101,7 +107,13 @@ impl Imported for Visit {
         } else {
             contact::customers_of(tx.conn(), contacts).await?
         };
-        Ok(Context { radius, least_minutes, places, contacts })
+        let known = arrivals.iter().filter(|it| it.before.is_some());
+        let known: Vec<Uuid> = known.map(|it| it.id).collect();
+        let complained = complained_on(tx.conn(), &known).await?;
+        let (radius, least_minutes) =
+            (company.settings.get("visit_radius_m"), least_minutes(&company));
+        let zone = zone(&company);
+        Ok(Context { radius, least_minutes, zone, places, complained, contacts })
     }
 
     fn drafted(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {
@@ -158,17 +170,20 @@ impl Imported for Visit {
             let why = "before the check-in";
             faults.push(Fault::new("/check_out/occurred_at", "range", why));
         }
+        let after = after.in_order().dated(&context.zone);
+        faults.extend(after.impossible(*now, arrival.today));
+        let content = item.outcome.complaint_answer == Some(false);
+        let said = arrival.before.as_ref().and_then(|before| before.complaint_answer);
+        if content && said != Some(false) && context.complained.contains(id) {
+            faults.push(complained());
+        }
         if item.outcome.follow_up.is_some() {
             faults.push(not_in_batches("/follow_up"));
         }
         if item.outcome.attachment_ids.is_some() {
             faults.push(not_in_batches("/attachment_ids"));
         }
-        if faults.is_empty() {
-            Ok(after.in_order().judged(context.least_minutes))
-        } else {
-            Err(faults)
-        }
+        if faults.is_empty() { Ok(after.judged(context.least_minutes)) } else { Err(faults) }
     }
 
     async fn store<'a>(tx: &mut Tx, drafts: &[&'a Draft<Self>]) -> Result<()> {
@@ -189,6 +204,7 @@ impl Imported for Visit {
                     visits::visit_type.eq(excluded(visits::visit_type)),
                     visits::plan_source.eq(excluded(visits::plan_source)),
                     visits::planned_date.eq(excluded(visits::planned_date)),
+                    visits::visited_on.eq(excluded(visits::visited_on)),
                     visits::window_from.eq(excluded(visits::window_from)),
                     visits::window_to.eq(excluded(visits::window_to)),
                     visits::purpose.eq(excluded(visits::purpose)),

@@ -1,6 +1,6 @@
 //! The queries on visits and their checks. Each that answers a caller starts at `visible_to`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ::customers::contact;
 use ::customers::customer::Customer;
@@ -16,16 +16,14 @@ use diesel::sql_types::{Array, Bool, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
 use platform::{Change, Conn, Date, Error, IfMatch, List, Resource, Result, Timestamp, Tx};
-use schema::{customers, visit_checks, visits};
+use schema::{customers, visits};
 use uuid::Uuid;
 
+use super::checks::Check;
 use super::fields::VisitSort;
 use super::geo::Place;
-use super::steps::{check_day, least_minutes};
-use super::{
-    CheckKind, GeoStatus, NewVisit, Visit, VisitAction, VisitChanges, VisitCheck, VisitFilter,
-    VisitPage, VisitStatus,
-};
+use super::steps::check_day;
+use super::{NewVisit, Visit, VisitAction, VisitChanges, VisitFilter, VisitPage, VisitStatus};
 use crate::cashflow_advice;
 
 /// The owner or somebody who comes along is in reach (API.md).
@@ -195,12 +193,14 @@ impl Visit {
         changes: &Body<VisitChanges>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before, changes.fields())?;
+        based_on.check(tx, &before, changes.fields()).await?;
         before.check_hand(caller, VisitAction::Change)?;
         before.status.after(VisitAction::Change)?;
         let changes = changes.resolve(tx.conn(), caller).await?;
         let after = before.with(&changes.details);
         after.check_people(tx).await?;
+        let gone = before.participant_ids.iter().filter(|id| !after.participant_ids.contains(id));
+        Check::close(tx, id, &gone.copied().collect::<Vec<_>>()).await?;
         before.save(tx, after).await
     }
 
@@ -232,72 +232,6 @@ pub(super) async fn place_of(conn: &mut Conn, customer: Uuid) -> Result<Option<P
     Ok(latitude.zip(longitude))
 }
 
-/// A row of `visit_checks`.
-#[derive(Insertable)]
-#[diesel(table_name = visit_checks, treat_none_as_default_value = false)]
-pub struct Check {
-    visit_id: Uuid,
-    user_id: Uuid,
-    kind: CheckKind,
-    open: bool,
-    occurred_at: Timestamp,
-    received_at: Timestamp,
-    latitude: Option<f64>,
-    longitude: Option<f64>,
-    accuracy_m: Option<f64>,
-    fix_age_s: Option<f64>,
-    mock: bool,
-    photo_id: Option<Uuid>,
-    distance_m: Option<i32>,
-    geo_status: GeoStatus,
-    offline_delay_s: i32,
-}
-
-impl Check {
-    pub fn of(visit_id: Uuid, check: &VisitCheck, open: bool) -> Self {
-        Self {
-            visit_id,
-            user_id: check.user_id,
-            kind: check.kind,
-            open,
-            occurred_at: check.occurred_at,
-            received_at: check.received_at,
-            latitude: check.latitude,
-            longitude: check.longitude,
-            accuracy_m: check.accuracy_m,
-            fix_age_s: check.fix_age_s,
-            mock: check.mock,
-            photo_id: check.photo_id,
-            distance_m: check.distance_m,
-            geo_status: check.geo_status,
-            offline_delay_s: check.offline_delay_s,
-        }
-    }
-
-    /// Somebody comes, or goes: then they may come elsewhere.
-    pub async fn insert(tx: &mut Tx, visit: Uuid, check: &VisitCheck) -> Result<()> {
-        let comes = check.kind == CheckKind::CheckIn;
-        if !comes {
-            let theirs = visit_checks::user_id.eq(check.user_id);
-            let theirs = visit_checks::table.filter(visit_checks::visit_id.eq(visit).and(theirs));
-            let update = diesel::update(theirs).set(visit_checks::open.eq(false));
-            update.execute(tx.conn()).await?;
-        }
-        let row = Self::of(visit, check, comes);
-        let insert = diesel::insert_into(visit_checks::table).values(row);
-        insert.execute(tx.conn()).await.map_err(refused)?;
-        Ok(())
-    }
-
-    /// Everybody of an abandoned visit is free again.
-    pub async fn close_all(tx: &mut Tx, visit: Uuid) -> Result<()> {
-        let all = visit_checks::table.filter(visit_checks::visit_id.eq(visit));
-        let update = diesel::update(all).set(visit_checks::open.eq(false));
-        update.execute(tx.conn()).await?;
-        Ok(())
-    }
-}
-
 /// A job: what was planned for a day that is over was missed 未执行. Once each.
 pub async fn mark_missed(tx: &mut Tx) -> Result<u64> {
     let late = visits::status.eq(VisitStatus::Planned).and(visits::planned_date.lt(tx.today));
@@ -313,6 +247,8 @@ pub async fn mark_missed(tx: &mut Tx) -> Result<u64> {
         diesel::update(visits::table.find(before.id)).set(&after).execute(tx.conn()).await?;
         records.push(Change::updated(before, &after)?);
     }
+    // A companion may have come without the owner.
+    Check::close_all(tx, &ids).await?;
     tx.record_all(&records).await?;
     Ok(rows.len() as u64)
 }
@@ -336,17 +272,32 @@ pub fn customer_merged<'a>(
     })
 }
 
+/// On which of these visits the customer is known to have complained or suggested something.
+pub(super) async fn complained_on(conn: &mut Conn, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = SqlUuid)]
+        visit_id: Uuid,
+    }
+    let rows = diesel::sql_query(
+        "select visit_id from complaints where visit_id = any($1)
+        union select visit_id from suggestions where visit_id = any($1)",
+    );
+    let rows: Vec<Row> = rows.bind::<Array<SqlUuid>, _>(ids).load(conn).await?;
+    Ok(rows.into_iter().map(|row| row.visit_id).collect())
+}
+
 /// What facts need to know of the company and the customers.
 pub(super) async fn surroundings(
     tx: &mut Tx,
     customers: &[Uuid],
-) -> Result<(i64, i64, std::collections::HashMap<Uuid, Place>)> {
+) -> Result<(Company, HashMap<Uuid, Place>)> {
     let company = Company::load(tx.conn()).await?;
     let rows = customers::table.filter(customers::id.eq_any(customers));
     let rows = rows.select((customers::id, customers::latitude, customers::longitude));
     let rows: Vec<(Uuid, Option<f64>, Option<f64>)> = rows.load(tx.conn()).await?;
     let places = rows.into_iter().filter_map(|(id, a, b)| Some((id, a.zip(b)?))).collect();
-    Ok((company.settings.get("visit_radius_m"), least_minutes(&company), places))
+    Ok((company, places))
 }
 
 /// Whom these visits are to. For the service itself: ids come from references that were visible.
@@ -365,7 +316,7 @@ pub fn refused(error: diesel::result::Error) -> Error {
         .on_constraint("visits_external_id_key", "/external_id", "duplicate")
         .on_constraint("visits_customer_id_fkey", "/customer_id", "unknown_reference");
     if error.violates("visit_checks_open_key") {
-        let detail = "another visit of yours is in progress";
+        let detail = "another visit of this person is in progress";
         return Error::conflict("visit_in_progress", detail).as_constraint("visit_checks_open_key");
     }
     error

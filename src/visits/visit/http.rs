@@ -72,7 +72,8 @@ async fn create_visit(
 
 /// Bring visits in step with another system
 ///
-/// Facts: completed unless told, of any age. What a phone knew is judged like any other evidence.
+/// Imported data of any age. Default status: `completed`. Evidence is judged like a phone's; what cannot
+/// be true, such as a completed visit of a day to come, fails its item.
 #[utoipa::path(
     tag = "visits",
     params(BatchQuery),
@@ -162,7 +163,8 @@ async fn cancel_visit(
 ///
 /// 签到: the owner begins the visit, who comes along notes their own arrival. Where the phone was is
 /// judged and kept, and never a reason to refuse. One visit at a time, else 409
-/// `visit_in_progress`. A missed visit can still be begun by a phone that was offline on its day.
+/// `visit_in_progress` with the `visit_id` to check out of. A missed visit takes only check-ins of
+/// its day, by phones that were offline. The visit counts on the day of its owner's check-in.
 #[utoipa::path(
     tag = "visits",
     request_body = CheckIn,
@@ -181,8 +183,8 @@ async fn check_in(
 
 /// Check out
 ///
-/// 签退: the owner ends the visit, says what came of it, and whether there was a complaint or a
-/// suggestion. The next action can become a follow-up at once.
+/// 签退: the owner ends the visit, also for companions, says what came of it, and whether there was a
+/// complaint or a suggestion. A complaint that was recorded on the visit answers that. The next action can become a follow-up at once.
 #[utoipa::path(
     tag = "visits",
     request_body = CheckOut,

@@ -1,6 +1,7 @@
 //! A visit to a customer, 拜访 (S36, S37, S38, S41): planned, carried out with evidence, judged.
 
 mod batch;
+mod checks;
 mod db;
 mod fields;
 pub mod geo;
@@ -124,6 +125,8 @@ pub struct Visit {
     #[schema(inline)]
     pub plan_source: PlanSource,
     pub planned_date: Date,
+    /// The day of the owner's check-in, on which the visit counts; until then `planned_date`
+    pub visited_on: Option<Date>,
     pub window_from: Option<Timestamp>,
     /// Exclusive
     pub window_to: Option<Timestamp>,
@@ -145,7 +148,8 @@ pub struct Visit {
     pub next_visit_on: Option<Date>,
     /// Did the customer complain or suggest anything? 投诉/建议
     pub complaint_answer: Option<bool>,
-    /// Whole minutes between the owner's check-in and check-out
+    /// Whole minutes between the owner's check-in and check-out; null when they are more than 12
+    /// hours apart, because somebody forgot to check out
     pub duration_min: Option<i32>,
     /// Null until it is completed
     #[schema(inline)]
@@ -176,7 +180,8 @@ fn checks_of_visit() -> FixedSql<Jsonb> {
 
 resource! {
     Visit: "visit" at "/api/v1/visits",
-    seen by |it| [it.owner_id].iter().chain(&it.participant_ids).map(|id| Some(*id)).collect()
+    seen by |it| [it.owner_id].iter().chain(&it.participant_ids).map(|id| Some(*id)).collect(),
+    derived ["customer_id", "checks", "complaint_answer", "duration_min", "validity"]
 }
 
 /// When and where somebody came or went

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use auth::Caller;
-use platform::{Error, Fault, Result, Timestamp, set};
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use platform::{Date, Error, Fault, Result, Timestamp, set};
 use uuid::Uuid;
 
 use super::{
@@ -13,6 +15,12 @@ use super::{
 
 /// A phone that was offline longer needs a manager's word.
 const OFFLINE_S: i32 = 24 * 3600;
+
+/// The longest visit, in minutes. Somebody who stays longer has forgotten to check out.
+const LONGEST: i64 = 12 * 60;
+
+/// How far the clock of a phone may be ahead.
+pub(super) const AHEAD: SignedDuration = SignedDuration::from_mins(2);
 
 /// What somebody, or the job, does to a visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +71,8 @@ impl Visit {
             participant_ids: vec![],
             visit_type: VisitType::Planned,
             plan_source: PlanSource::Manual,
-            planned_date: platform::Date::default(),
+            planned_date: Date::default(),
+            visited_on: None,
             window_from: None,
             window_to: None,
             purpose: None,
@@ -165,6 +174,44 @@ impl Visit {
         self.checks.iter().find(|it| it.user_id == user && it.kind == kind)
     }
 
+    /// The day on which it counts.
+    pub(super) fn day(&self) -> Date {
+        self.visited_on.unwrap_or(self.planned_date)
+    }
+
+    /// With the day of the owner's check-in.
+    pub(super) fn dated(mut self, zone: &TimeZone) -> Self {
+        self.visited_on =
+            self.check(CheckKind::CheckIn).map(|check| day_of(check.occurred_at, zone));
+        self
+    }
+
+    /// Imported data that cannot be true.
+    pub(super) fn impossible(&self, now: Timestamp, today: Date) -> Vec<Fault> {
+        use VisitStatus::{Cancelled, Missed, Planned};
+        let mut faults = vec![];
+        for (name, kind) in [("check_in", CheckKind::CheckIn), ("check_out", CheckKind::CheckOut)] {
+            if self.check(kind).is_some_and(|check| check.occurred_at.0 > now.0 + AHEAD) {
+                let at = format!("/{name}/occurred_at");
+                faults.push(Fault::new(at, "in_future", "it has not happened yet"));
+            }
+        }
+        let begun = self.check(CheckKind::CheckIn).is_some();
+        if begun && matches!(self.status, Planned | Cancelled | Missed) {
+            let why = "its owner has checked in";
+            faults.push(Fault::new("/status", "contradiction", why));
+        }
+        if !begun && !matches!(self.status, Planned | Cancelled) && self.planned_date > today {
+            let why = "a visit of a day to come has not happened yet";
+            faults.push(Fault::new("/planned_date", "in_future", why));
+        }
+        if self.next_visit_on.is_some_and(|next| next < self.day()) {
+            let why = "the next visit is not before this one";
+            faults.push(Fault::new("/next_visit_on", "range", why));
+        }
+        faults
+    }
+
     /// The owner came where the customer is.
     pub(super) fn is_in_fence(&self) -> bool {
         self.check(CheckKind::CheckIn).is_some_and(|it| it.geo_status == GeoStatus::InFence)
@@ -176,19 +223,22 @@ impl Visit {
     pub(super) fn judged(mut self, least_minutes: i64) -> Self {
         let (start, end) = (self.check(CheckKind::CheckIn), self.check(CheckKind::CheckOut));
         let minutes = |(start, end): (&VisitCheck, &VisitCheck)| {
-            i32::try_from((end.occurred_at.0 - start.occurred_at.0).get_seconds() / 60).ok()
+            end.occurred_at.0.duration_since(start.occurred_at.0).as_mins()
         };
         let evidence = self.is_in_fence();
         let offline = start.iter().chain(&end).any(|it| it.offline_delay_s > OFFLINE_S);
-        self.duration_min = start.zip(end).and_then(minutes);
+        let minutes = start.zip(end).map(minutes);
+        let forgotten = minutes.is_some_and(|minutes| minutes > LONGEST);
+        let known = minutes.filter(|_| !forgotten);
+        self.duration_min = known.and_then(|minutes| i32::try_from(minutes).ok());
         let complete = self.outcome.is_some()
             && self.complaint_answer.is_some()
-            && self.duration_min.is_some_and(|it| i64::from(it) >= least_minutes);
+            && minutes.is_some_and(|minutes| minutes >= least_minutes);
         self.validity = (self.status == VisitStatus::Completed).then(|| {
             let excused = self.approved_by.is_some();
             if !complete || self.remote && self.outcome != Some(VisitResult::Informed) {
                 Validity::Invalid
-            } else if excused || (self.remote || evidence) && !offline {
+            } else if excused || (self.remote || evidence) && !offline && !forgotten {
                 Validity::Valid
             } else {
                 Validity::PendingReview
@@ -208,6 +258,11 @@ impl Visit {
         }
         Err(Error::forbidden_because("not_your_visit", "only its owner does this"))
     }
+}
+
+/// The day of an instant where the company is.
+pub(super) fn day_of(at: Timestamp, zone: &TimeZone) -> Date {
+    Date(at.0.to_zoned(zone.clone()).date())
 }
 
 /// What stands in a list for the second time.
@@ -314,6 +369,8 @@ mod tests {
                 Invalid,
             ),
             ("no check-out", Visit { checks: vec![].into(), ..good.clone() }, Invalid),
+            ("half a day", visit(InFence, 0, LONGEST), Valid),
+            ("nobody stays so long", visit(InFence, 0, LONGEST + 1), PendingReview),
         ];
         for (name, visit, expected) in cases {
             assert_eq!(visit.judged(5).validity, Some(expected), "{name}");
@@ -321,5 +378,6 @@ mod tests {
         let running = Visit { status: VisitStatus::InProgress, ..good };
         assert_eq!(running.judged(5).validity, None);
         assert_eq!(visit(InFence, 0, 61).judged(5).duration_min, Some(61));
+        assert_eq!(visit(InFence, 0, LONGEST + 1).judged(5).duration_min, None);
     }
 }

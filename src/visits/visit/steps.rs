@@ -9,15 +9,14 @@ use jiff::{SignedDuration, ToSpan};
 use platform::{Date, Error, Fault, IfSent, Result, Timestamp, Tx};
 use uuid::Uuid;
 
-use super::db::{Check, place_of};
+use super::checks::Check;
+use super::db::{complained_on, place_of};
 use super::geo::{Fix, distance_m, judge};
+use super::rules::{AHEAD, day_of};
 use super::{
     CheckIn, CheckKind, CheckOut, GeoStatus, Reschedule, Validity, Visit, VisitAction, VisitCheck,
     VisitExcuse, VisitOutcome, VisitStatus,
 };
-
-/// How far the clock of a phone may be ahead.
-const AHEAD: SignedDuration = SignedDuration::from_mins(2);
 
 impl Visit {
     pub async fn reschedule(
@@ -56,8 +55,8 @@ impl Visit {
         if action == VisitAction::Explain && before.reason.is_some() {
             return Err(Error::conflict("already_explained", "it was explained already"));
         }
-        if action == VisitAction::Abandon {
-            Check::close_all(tx, id).await?;
+        if matches!(action, VisitAction::Abandon | VisitAction::Cancel) {
+            Check::close_all(tx, &[id]).await?;
         }
         before.save(tx, Self { status, reason: Some(why.reason.clone()), ..before.clone() }).await
     }
@@ -71,26 +70,30 @@ impl Visit {
         sent: &CheckIn,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         let company = Company::load(tx.conn()).await?;
+        let zone = zone(&company);
         let mut after = before.clone();
         if before.is_owner(caller)? {
             after.status = before.status.after(VisitAction::CheckIn)?;
-            let day = sent.occurred_at.0.to_zoned(zone(&company)).date();
-            if before.status == VisitStatus::Missed && Date(day) != before.planned_date {
-                let detail = "a missed visit is begun only by what happened on its day";
-                return Err(Error::conflict("not_on_planned_day", detail));
-            }
         } else if !matches!(before.status, VisitStatus::Planned | VisitStatus::InProgress) {
             before.status.after(VisitAction::CheckIn)?;
+        }
+        let day = day_of(sent.occurred_at, &zone);
+        if before.status == VisitStatus::Missed && day != before.planned_date {
+            let detail = "a missed visit is begun only by what happened on its day";
+            return Err(Error::conflict("not_on_planned_day", detail));
         }
         if before.check_of(caller.id(), CheckKind::CheckIn).is_some() {
             return Err(Error::conflict("already_checked_in", "you have checked in already"));
         }
+
         let check = before.evidence(tx, caller, &company, (CheckKind::CheckIn, sent)).await?;
-        Check::insert(tx, id, &check).await?;
+        // Whoever was a companion at a visit that is over is somewhere else by now.
+        let stays = after.status != VisitStatus::Missed;
+        Check::insert(tx, id, &check, stays).await?;
         after.checks.0.push(check);
-        before.save(tx, after.in_order()).await
+        before.save(tx, after.in_order().dated(&zone)).await
     }
 
     /// The owner ends the visit and says what came of it; who came along only notes their leaving.
@@ -102,13 +105,14 @@ impl Visit {
         sent: &CheckOut,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         let company = Company::load(tx.conn()).await?;
         let mut after = before.clone();
         let owner = before.is_owner(caller)?;
         if owner {
             let status = before.status.after(VisitAction::CheckOut)?;
-            after = Self { status, ..before.outcome_of(tx, caller, &sent.outcome).await? };
+            let day = day_of(sent.check.occurred_at, &zone(&company));
+            after = Self { status, ..before.outcome_of(tx, caller, &sent.outcome, day).await? };
             if after.complaint_answer.is_none() {
                 let why = "did the customer complain or suggest anything?";
                 let fault = Fault::new("/complaint_answer", "required", why);
@@ -130,7 +134,11 @@ impl Visit {
         }
         let check = (CheckKind::CheckOut, &sent.check);
         let check = before.evidence(tx, caller, &company, check).await?;
-        Check::insert(tx, id, &check).await?;
+        if owner && !before.participant_ids.is_empty() {
+            // The visit is over, also for companions who have not checked out.
+            Check::close_all(tx, &[id]).await?;
+        }
+        Check::insert(tx, id, &check, false).await?;
         after.checks.0.push(check);
         let after = after.in_order();
         let after = if owner { after.judged(least_minutes(&company)) } else { after };
@@ -150,7 +158,7 @@ impl Visit {
             return Err(Error::conflict("outcome_given", "what came of it has been said"));
         }
         let company = Company::load(tx.conn()).await?;
-        let after = before.outcome_of(tx, caller, sent).await?;
+        let after = before.outcome_of(tx, caller, sent, tx.today).await?;
         before.save(tx, after.judged(least_minutes(&company))).await
     }
 
@@ -175,7 +183,7 @@ impl Visit {
         why: &str,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         if before.owner_id == caller.id() {
             let detail = "nobody approves their own visit";
             return Err(Error::forbidden_because("self_approval", detail));
@@ -200,7 +208,7 @@ impl Visit {
         action: VisitAction,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(&before)?;
+        based_on.check(tx, &before).await?;
         before.check_hand(caller, action)?;
         before.status.after(action)?;
         Ok(before)
@@ -220,10 +228,27 @@ impl Visit {
         self
     }
 
-    /// With what came of it, its files and its follow-up.
-    async fn outcome_of(&self, tx: &mut Tx, caller: &Caller, sent: &VisitOutcome) -> Result<Self> {
+    /// With what came of it by that day, its files and its follow-up.
+    async fn outcome_of(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        sent: &VisitOutcome,
+        day: Date,
+    ) -> Result<Self> {
         let mut after = self.reported(sent);
         let mut faults = after.faults();
+        if sent.next_visit_on.is_some_and(|next| next < day) {
+            let why = "the next visit is not in the past";
+            faults.push(Fault::new("/next_visit_on", "range", why));
+        }
+        let recorded = complained_on(tx.conn(), &[self.id]).await?;
+        if !recorded.is_empty() {
+            if sent.complaint_answer == Some(false) {
+                faults.push(complained());
+            }
+            after.complaint_answer.get_or_insert(true);
+        }
         if sent.follow_up.is_some() && self.follow_up_id.is_some() {
             faults.push(Fault::new("/follow_up", "duplicate", "it has a follow-up already"));
         }
@@ -278,6 +303,12 @@ impl Visit {
         let radius = company.settings.get("visit_radius_m");
         Ok(sent.check(self, caller.id(), kind, (tx.now, customer, radius)))
     }
+}
+
+/// Nobody says that the customer was content after recording a complaint on the visit.
+pub(super) fn complained() -> Fault {
+    let why = "a complaint or a suggestion was recorded on this visit";
+    Fault::new("/complaint_answer", "contradiction", why)
 }
 
 impl VisitOutcome {
@@ -361,6 +392,6 @@ pub(super) fn least_minutes(company: &Company) -> i64 {
     company.settings.get("visit_least_minutes")
 }
 
-fn zone(company: &Company) -> TimeZone {
+pub(super) fn zone(company: &Company) -> TimeZone {
     TimeZone::get(&company.time_zone).unwrap_or(TimeZone::UTC)
 }
