@@ -89,8 +89,9 @@ impl<Q> Question<'_, Q> {
         let visible = filter::visible_visits(self.caller, &mut self.binds);
         // Rows from before the import refused them: nothing has happened on a day to come.
         let today = self.binds.date(self.today);
-        let real = format!(" and (status in ('planned', 'in_progress') or visit_date <= {today})");
-        filter::dated("visit_date", self.range, self.until, &mut self.binds) + &real + &visible
+        let real =
+            format!(" and (status in ('planned', 'in_progress') or planned_date <= {today})");
+        filter::dated("planned_date", self.range, self.until, &mut self.binds) + &real + &visible
     }
 
     /// The condition on `customers` for those asked for who can be visited and whom the caller may

@@ -88,9 +88,9 @@ fn plan(mut question: Question<'_, NotVisitedQuery>) -> Plan {
         silent as (
             select known.*, last_visit_on, {as_of} - last_visit_on as days_since
             from known left join lateral (
-                select visit_date as last_visit_on from visits
+                select planned_date as last_visit_on from visits
                 where customer_id = known.id and status = 'completed' and {visits}
-                order by visit_date desc limit 1
+                order by planned_date desc limit 1
             ) as latest on true
             where last_visit_on is null or {as_of} - last_visit_on >= {days}
         )"

@@ -75,8 +75,8 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let narrowed = question.narrowed;
     let visited = format!(
         "with visited as (
-            select customer_id, count(*) as visits, min(visit_date) as first_visit,
-                max(visit_date) as last_visit
+            select customer_id, count(*) as visits, min(planned_date) as first_visit,
+                max(planned_date) as last_visit
             from visits where status = 'completed' and {visits}{narrowed}
             group by customer_id
         )"

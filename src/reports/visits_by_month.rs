@@ -86,7 +86,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     // Millions of visits of a year are read once.
     let shared = format!(
         "with figures as materialized (
-            select owner_id, date_trunc('month', visit_date::timestamp) as month,
+            select owner_id, date_trunc('month', planned_date::timestamp) as month,
                 count(*) as planned, count(*) filter (where status = 'completed') as completed,
                 count(*) filter (where validity = 'valid') as valid,
                 count(*) filter (where status = 'completed' and visits.in_fence) as in_fence,

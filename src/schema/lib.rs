@@ -1046,8 +1046,6 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         in_fence -> Bool,
-        visited_on -> Nullable<Date>,
-        visit_date -> Date,
     }
 }
 

@@ -104,8 +104,8 @@ pub fn check_given_up<'a>(
             .filter(visits::status.eq(VisitStatus::Completed));
         let figures = (
             fixed_sql::<BigInt>("count(*)"),
-            fixed_sql::<Nullable<SqlDate>>("min(visit_date)"),
-            fixed_sql::<Nullable<SqlDate>>("max(visit_date)"),
+            fixed_sql::<Nullable<SqlDate>>("min(planned_date)"),
+            fixed_sql::<Nullable<SqlDate>>("max(planned_date)"),
         );
         let (attempts, first, last): (i64, Option<Date>, Option<Date>) =
             made.select(figures).first(tx.conn()).await?;

@@ -161,7 +161,7 @@ const DAY: &str = "
         select count(*) filter (where status <> 'cancelled') as visits_planned,
             count(*) filter (where status = 'completed') as visits_completed,
             count(*) filter (where validity = 'valid') as visits_valid
-        from visits where owner_id = people.id and visit_date = $5
+        from visits where owner_id = people.id and planned_date = $5
     ) as day
     left join lateral (
         select jsonb_build_object('visit_id', visits.id, 'customer_id', customer_id,

@@ -162,7 +162,7 @@ const SCORES: &str = "
         select count(*) filter (where status <> 'cancelled') as visits_planned,
             count(*) filter (where status = 'completed') as visits_completed,
             count(*) filter (where validity = 'valid') as visits_valid
-        from visits where owner_id = $1 and visit_date >= first_day and visit_date < last_day
+        from visits where owner_id = $1 and planned_date >= first_day and planned_date < last_day
     ) as visited
     cross join lateral (
         select count(*) as new_customers

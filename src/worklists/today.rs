@@ -239,10 +239,10 @@ const TODAY: &str = "
             row_number() over (order by status <> 'in_progress', planned_date desc, window_from, id)
                 as place
         from visits
-        where owner_id = $1 and visit_date = $2 and status <> 'cancelled'
+        where owner_id = $1 and planned_date = $2 and status <> 'cancelled'
             or owner_id = $1 and status in ('in_progress', 'missed')
                 and (status = 'in_progress' or reason is null)
-            or participant_ids @> array[$1] and visit_date = $2 and status <> 'cancelled'
+            or participant_ids @> array[$1] and planned_date = $2 and status <> 'cancelled'
     ),
     my_attempts as (
         select id as visit_id, customer_id, outcome, refuse_reason, next_action, next_visit_on,

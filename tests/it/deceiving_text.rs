@@ -31,7 +31,8 @@ async fn no_name_turns_the_direction_of_writing() {
         assert_eq!(codes(&problem), ["/q control_character"], "{turning:?}");
     }
     let erp = service.client(Role::Erp, "sap").await;
-    let items = json!([{ "external_id": "1", "name": "a\u{202e}b" }, { "external_id": "2", "name": "c" }]);
+    let items =
+        json!([{ "external_id": "1", "name": "a\u{202e}b" }, { "external_id": "2", "name": "c" }]);
     let told = erp.post(&format!("{CUSTOMERS}/batch"), json!({ "items": items })).await.expect(200);
     assert_eq!((&told["created"], &told["failed"]), (&json!(1), &json!(1)));
 }
@@ -41,7 +42,8 @@ async fn joiners_and_scripts_from_right_to_left_are_kept() {
     let service = Service::start().await;
     let seller = service.actor(Role::Salesperson).await;
 
-    for name in ["کتاب\u{200c}ها", "क\u{200d}ष", "שלום בע״מ", "上海\u{3000}林氏"] {
+    for name in ["کتاب\u{200c}ها", "क\u{200d}ष", "שלום בע״מ", "上海\u{3000}林氏"]
+    {
         let new = json!({ "name": name, "allow_duplicate": true });
         let made = seller.post(CUSTOMERS, new).await.expect(201);
         assert_eq!(made["name"], name);

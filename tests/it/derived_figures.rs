@@ -42,8 +42,10 @@ async fn a_margin_does_not_tell_the_cost() {
     }
 
     // Nor does what it was closed with.
-    let close = format!("update targets set status = 'closed', closed_at = now(), closed_actual = 77,
-        approved_at = now() where id = '{margin}'");
+    let close = format!(
+        "update targets set status = 'closed', closed_at = now(), closed_actual = 77,
+        approved_at = now() where id = '{margin}'"
+    );
     service.sql(&close).await;
     let seen = async |actor: &Actor<'_>| {
         let one = actor.get(&format!("{TARGETS}/{margin}")).await.expect(200);
@@ -65,7 +67,8 @@ async fn an_external_id_that_is_masked_finds_nobody() {
     service.team(None, &manager, &[&seller]).await;
     let customer = seller.customer("Anji").await;
     let named = |external_id: &str| {
-        let name = json!({ "about_user_external_id": external_id, "about_user_source_system": "test" });
+        let name =
+            json!({ "about_user_external_id": external_id, "about_user_source_system": "test" });
         with(about(&customer), &name)
     };
     let of = |actor: &Actor<'_>| format!("e-{}", actor.id);
@@ -114,7 +117,8 @@ async fn a_refusal_does_not_add_up_the_targets_of_others() {
     let company = json!({ "owner_type": "company", "period_type": "month",
         "period_start": "2026-11-01", "value": "100" });
     let whole = office.post(TARGETS, company).await.expect(201);
-    let part = |of: &Actor<'_>, value| with(of_user(of.id, value), &json!({ "parent_id": whole["id"] }));
+    let part =
+        |of: &Actor<'_>, value| with(of_user(of.id, value), &json!({ "parent_id": whole["id"] }));
     office.post(TARGETS, part(&stranger, "60")).await.expect(201);
     let own = path(&seller.post(TARGETS, part(&seller, "40")).await.expect(201));
     act(&director, &path(&whole), "approve").await.expect(200);

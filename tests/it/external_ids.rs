@@ -94,7 +94,10 @@ async fn a_client_writes_only_its_own_source_system() {
         assert_eq!(told.status, 403, "{of}: {:#}", told.body);
         let own = with(new, &json!({ "external_id": "K-1" }));
         let made = make(&clients[1], of, &own).await.expect(201);
-        assert_eq!((&made["source_system"], &made["external_id"]), (&json!("oracle"), &json!("K-1")));
+        assert_eq!(
+            (&made["source_system"], &made["external_id"]),
+            (&json!("oracle"), &json!("K-1"))
+        );
     }
 }
 
@@ -140,6 +143,7 @@ async fn people_leave_the_source_system_of_a_client_alone() {
     let secret = told["results"][0]["id"].as_str().unwrap();
     seller.get(&format!("{CUSTOMERS}/{secret}")).await.expect(404);
 
-    let new = with(json!({ "name": "By hand" }), &json!({ "source_system": "sap", "external_id": "A" }));
+    let new =
+        with(json!({ "name": "By hand" }), &json!({ "source_system": "sap", "external_id": "A" }));
     admin.post(CUSTOMERS, new).await.expect(201);
 }

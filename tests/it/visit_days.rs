@@ -38,8 +38,8 @@ async fn a_visit_counts_on_the_day_of_its_check_in() {
     seller.post(&format!("{early}/check-in"), there(&service)).await.expect(200);
 
     assert_eq!(
-        (&begun["planned_date"], &begun["visited_on"]),
-        (&json!("2026-11-20"), &json!("2026-11-15"))
+        (&begun["planned_date"], &begun["rescheduled_from"]),
+        (&json!("2026-11-15"), &json!("2026-11-20"))
     );
     for (from, to, expected) in [
         ("2026-11-14", "2026-11-15", (0, 0)),
@@ -205,7 +205,7 @@ async fn what_no_other_system_can_report_of_a_visit() {
         "planned_date": "2026-11-27", "check_in": past }]);
     let told = erp.post(&format!("{PATH}/batch"), json!({ "items": early })).await.expect(200);
     let visit = format!("{PATH}/{}", id(&told["results"][0]));
-    assert_eq!(seller.get(&visit).await.expect(200)["visited_on"], "2026-11-19");
+    assert_eq!(seller.get(&visit).await.expect(200)["planned_date"], "2026-11-19");
 }
 
 #[actix_web::test]

@@ -19,8 +19,8 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub(crate) use db::{follow, follow_calendar};
 pub use db::visible_to;
+pub(crate) use db::{follow, follow_calendar};
 
 /// A response, 调查答卷
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]

@@ -104,12 +104,9 @@ impl Target {
         let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
         let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
         let company = Company::load(tx.conn()).await?;
-        let target = Self {
-            source_system,
-            external_id,
-            ..Self::blank(Uuid::now_v7(), tx.actor, tx.now)
-        }
-        .with(&new.fields(), &company.currency);
+        let target =
+            Self { source_system, external_id, ..Self::blank(Uuid::now_v7(), tx.actor, tx.now) }
+                .with(&new.fields(), &company.currency);
         target.check(tx).await?;
         target.check_hand(caller)?;
         target.check_metric(caller)?;

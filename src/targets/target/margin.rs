@@ -63,7 +63,14 @@ mod tests {
 
     fn caller(role: Role) -> Caller {
         let (id, reach, teams) = (Uuid::nil(), vec![], vec![]);
-        Caller::of(Person { id, roles: vec![role], machine: false, source_system: None, reach, teams })
+        Caller::of(Person {
+            id,
+            roles: vec![role],
+            machine: false,
+            source_system: None,
+            reach,
+            teams,
+        })
     }
 
     #[test]

@@ -204,7 +204,6 @@ impl Imported for Visit {
                     visits::visit_type.eq(excluded(visits::visit_type)),
                     visits::plan_source.eq(excluded(visits::plan_source)),
                     visits::planned_date.eq(excluded(visits::planned_date)),
-                    visits::visited_on.eq(excluded(visits::visited_on)),
                     visits::window_from.eq(excluded(visits::window_from)),
                     visits::window_to.eq(excluded(visits::window_to)),
                     visits::purpose.eq(excluded(visits::purpose)),

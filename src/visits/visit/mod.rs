@@ -124,9 +124,8 @@ pub struct Visit {
     pub visit_type: VisitType,
     #[schema(inline)]
     pub plan_source: PlanSource,
+    /// The planned day; from the owner's check-in on the day of that, on which the visit counts
     pub planned_date: Date,
-    /// The day of the owner's check-in, on which the visit counts; until then `planned_date`
-    pub visited_on: Option<Date>,
     pub window_from: Option<Timestamp>,
     /// Exclusive
     pub window_to: Option<Timestamp>,

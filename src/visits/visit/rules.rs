@@ -72,7 +72,6 @@ impl Visit {
             visit_type: VisitType::Planned,
             plan_source: PlanSource::Manual,
             planned_date: Date::default(),
-            visited_on: None,
             window_from: None,
             window_to: None,
             purpose: None,
@@ -174,15 +173,14 @@ impl Visit {
         self.checks.iter().find(|it| it.user_id == user && it.kind == kind)
     }
 
-    /// The day on which it counts.
-    pub(super) fn day(&self) -> Date {
-        self.visited_on.unwrap_or(self.planned_date)
-    }
-
-    /// With the day of the owner's check-in.
+    /// On the day of the owner's check-in, where it counts. The day for which it was planned stays in
+    /// `rescheduled_from`.
     pub(super) fn dated(mut self, zone: &TimeZone) -> Self {
-        self.visited_on =
-            self.check(CheckKind::CheckIn).map(|check| day_of(check.occurred_at, zone));
+        let day = self.check(CheckKind::CheckIn).map(|check| day_of(check.occurred_at, zone));
+        if let Some(day) = day.filter(|day| *day != self.planned_date) {
+            self.rescheduled_from = Some(self.planned_date);
+            self.planned_date = day;
+        }
         self
     }
 
@@ -205,7 +203,7 @@ impl Visit {
             let why = "a visit of a day to come has not happened yet";
             faults.push(Fault::new("/planned_date", "in_future", why));
         }
-        if self.next_visit_on.is_some_and(|next| next < self.day()) {
+        if self.next_visit_on.is_some_and(|next| next < self.planned_date) {
             let why = "the next visit is not before this one";
             faults.push(Fault::new("/next_visit_on", "range", why));
         }
