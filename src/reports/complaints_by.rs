@@ -135,16 +135,18 @@ pub async fn report_complaints(
 }
 
 impl ComplaintsBy {
-    /// The column of `known`, what a row shows of it, and the table that knows more.
+    /// The column of `known`, the columns of a row of `figures`, and the table that knows the name.
+    /// Every name is qualified: a product has a category and a customer has a region, too.
     fn parts(self) -> (&'static str, String, Option<&'static str>) {
         let (column, table) = match self {
             Self::Product => ("product_id", "products"),
             Self::Owner => ("owner_id", "users"),
-            _ => return (self.as_str(), self.as_str().to_owned(), None),
+            _ => return (self.as_str(), format!("figures.{}", self.as_str()), None),
         };
         let name = self.as_str();
         let shown = format!(
-            "{column}, {table}.external_id as {name}_external_id, {table}.name as {name}_name"
+            "figures.{column}, {table}.external_id as {name}_external_id,
+            {table}.name as {name}_name"
         );
         (column, shown, Some(table))
     }
@@ -152,8 +154,10 @@ impl ComplaintsBy {
     /// People and products in the order of their external ids, months in theirs.
     fn order(self) -> String {
         match self.parts() {
-            (column, _, Some(table)) => format!("{table}.external_id collate \"C\", {column}"),
-            (column, ..) => format!("{column} collate \"C\""),
+            (column, _, Some(table)) => {
+                format!("{table}.external_id collate \"C\", figures.{column}")
+            }
+            (column, ..) => format!("figures.{column} collate \"C\""),
         }
     }
 }
@@ -234,7 +238,8 @@ fn grouped(counted: &str, keys: &[ComplaintsBy]) -> String {
     let order = all(ComplaintsBy::order, ", ");
     let join = |key: ComplaintsBy| {
         let (column, _, table) = key.parts();
-        table.map_or_else(String::new, |it| format!(" left join {it} on {it}.id = {column}"))
+        let join = |table| format!(" left join {table} on {table}.id = figures.{column}");
+        table.map_or_else(String::new, join)
     };
     let joins = all(join, "");
     format!(
