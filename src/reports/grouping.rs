@@ -70,6 +70,8 @@ impl Grouping {
         let (of_entry, names) = (self.of_entry(), self.names());
         let by = self.by("booked_on");
         let of_sums = if by.is_empty() { "()".to_owned() } else { by.join(", ") };
+        let bookings = if self.is_of_line() { "" } else { &*names };
+        let of_bookings = if self.is_of_line() { "" } else { &*of_entry };
         let counted = format!(
             "with sums as materialized (
                 select {of_entry}min(booked_on) as day, sum(quantity) as quantity,
@@ -78,9 +80,9 @@ impl Grouping {
                 group by {of_sums}
             ),
             sold as materialized (
-                select {of_entry}order_id, user_id, booked_on, customer_id, count(*) as lines
+                select {of_bookings}order_id, user_id, booked_on, customer_id, count(*) as lines
                 from {LEDGER} where {entries} and {STANDS}
-                group by {names}order_id, user_id, booked_on, customer_id
+                group by {bookings}order_id, user_id, booked_on, customer_id
             )"
         );
         if self.is_empty() {
@@ -96,9 +98,9 @@ impl Grouping {
             "{counted},
             facts as ({facts}),
             groups as (
-                select {names}min(day) as day, coalesce(sum(orders), 0) as orders,
+                select {names}min(day) as day, coalesce(sum(orders), 0)::bigint as orders,
                     coalesce(sum(lines), 0)::bigint as lines,
-                    coalesce(sum(customers), 0) as customers,
+                    coalesce(sum(customers), 0)::bigint as customers,
                     coalesce(sum(quantity), 0) as quantity,
                     coalesce(sum(amount) filter (where role = 'now'), 0) as amount{before}{spans}
                 from facts
@@ -115,18 +117,28 @@ impl Grouping {
     fn facts(&self, question: &mut Question<'_, SalesQuery>, entries: &str) -> String {
         let (of_entry, names) = (self.of_entry(), self.names());
         let measure = if self.is_of_line() { "line_amount" } else { "amount" };
-        let by = self.by("booked_on").into_iter();
-        let by = by.map(|key| [&key, ", "].concat()).collect::<String>();
+        let by = self.by("booked_on").join(", ");
+        let counts = if self.is_of_line() {
+            // Nearly every line has a product of its own, so that there is nothing to gain.
+            format!(
+                "select {of_entry}'now', min(booked_on), count(distinct order_id),
+                    count(distinct (order_id, line_number)), count(distinct customer_id), null, null
+                from {LEDGER} where {entries} and {STANDS} group by {by}"
+            )
+        } else {
+            format!(
+                "select {names}'now', min(booked_on), 1, max(lines), 0, null, null
+                from sold group by {by}, order_id
+                union all
+                select {names}'now', min(booked_on), 0, 0, 1, null, null
+                from sold group by {by}, customer_id"
+            )
+        };
         let mut facts = vec![format!(
             "select {names}'now' as role, day, 0 as orders, 0 as lines, 0 as customers, quantity,
                 {measure} as amount
             from sums
-            union all
-            select {names}'now', min(booked_on), 1, max(lines), 0, null, null
-            from sold group by {by}order_id
-            union all
-            select {names}'now', min(booked_on), 0, 0, 1, null, null
-            from sold group by {by}customer_id"
+            union all {counts}"
         )];
         for comparison in &self.comparisons {
             facts.push(comparison.facts(question, &of_entry, &names, measure));
@@ -177,16 +189,8 @@ impl Grouping {
     }
 
     /// Selects the totals: orders, lines, customers and people, each counted once.
-    pub fn totals(&self) -> String {
-        // Where the lines of a booking are in several groups it has all of theirs.
-        let bookings = if self.is_of_line() {
-            "(select order_id, user_id, booked_on, sum(lines)::bigint as lines
-                from sold group by order_id, user_id, booked_on)"
-        } else {
-            "sold"
-        };
-        format!(
-            "select orders, lines, customers, salespeople,
+    pub fn totals() -> String {
+        "select orders, lines, customers, salespeople,
                 coalesce(trim_scale(quantity), 0)::text as quantity,
                 round(coalesce(amount, 0), 4)::text as amount, first_date, last_date,
                 round(coalesce(amount - line_amount, 0), 4)::text as rounding_difference
@@ -196,7 +200,7 @@ impl Grouping {
                 from (
                     select order_id, max(lines) as lines, min(booked_on) as first_date,
                         max(booked_on) as last_date
-                    from {bookings} as bookings group by order_id
+                    from sold group by order_id
                 ) as of_orders
             ) as counted cross join (
                 select sum(quantity) as quantity, sum(amount) as amount,
@@ -208,7 +212,7 @@ impl Grouping {
                 select count(user_id) as salespeople
                 from (select distinct user_id from sold) as sellers
             ) as sellers"
-        )
+        .to_owned()
     }
 
     /// Whether there would be more rows than are answered, told at once: a condition, and the

@@ -196,7 +196,7 @@ fn plan(mut question: Question<'_, SalesQuery>) -> Result<Plan> {
     let grouping = Grouping::of(&question.own)?;
     let entries = question.entries();
     let shared = grouping.shared(&mut question, &entries);
-    let totals = grouping.totals();
+    let totals = Grouping::totals();
 
     let rows = if !grouping.is_empty() {
         grouping.rows(&mut question)
