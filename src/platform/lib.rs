@@ -18,6 +18,7 @@ pub mod reply;
 pub mod resource;
 pub mod secret;
 pub mod shape;
+pub mod statistics;
 pub mod text_enum;
 pub mod time;
 pub mod write;

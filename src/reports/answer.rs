@@ -139,7 +139,11 @@ impl Plan {
 
     /// The rows with what they are made of, for a statement of their own.
     pub fn all_rows(&self) -> String {
-        [self.shared.as_str(), &self.rows].join(" ")
+        if self.shared.is_empty() {
+            return self.rows.clone();
+        }
+        // The rows may begin with parts of their own.
+        format!("{} select * from ({}) as listed", self.shared, self.rows)
     }
 
     /// The rows, one more of them than may be answered, and their totals.
