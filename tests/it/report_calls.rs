@@ -1,5 +1,5 @@
-//! Every report with every value of each parameter that has a list of them, every pair of what it is
-//! grouped by, in every form and for several roles: answered, or refused for a reason.
+//! Every report with every value of each parameter that has a list of them, every pair of keys that
+//! it is grouped by, in every form and for several roles: answered, or refused for a reason.
 
 use salesbook::auth::Role;
 use serde_json::Value;
@@ -47,7 +47,10 @@ fn questions(path: &str, operation: &Value, target: Uuid) -> Vec<String> {
     let mut questions = vec![needed.join("&")];
     for parameter in parameters {
         let name = parameter["name"].as_str().unwrap();
-        let others = needed.iter().filter(|it| !it.starts_with(&format!("{name}=")));
+        if name == "format" {
+            continue;
+        }
+        let others = needed.iter().filter(|other| !other.starts_with(&format!("{name}=")));
         let others: Vec<&str> = others.map(String::as_str).collect();
         for value in values(&parameter["schema"]) {
             let asked = format!("{name}={value}");
@@ -63,7 +66,8 @@ fn questions(path: &str, operation: &Value, target: Uuid) -> Vec<String> {
     questions
 }
 
-async fn answers(actor: &Actor<'_>, path: &str, question: &str, form: &str) -> Option<String> {
+/// The status and the path of an answer that is neither.
+async fn refused_badly(actor: &Actor<'_>, path: &str, question: &str, form: &str) -> Option<String> {
     let path = format!("{path}?{question}&format={form}");
     let status = actor.get(&path).await.status.as_u16();
     let good = status == 200 || (400..500).contains(&status);
@@ -77,7 +81,7 @@ async fn every_report_is_answered_or_refused() {
     let reporter = service.actor(Role::Reporter).await;
     let owner = ("user", Some(shop.seller.id));
     let mut targets = vec![];
-    for metric in ["ordered_amount", "quantity", "new_customers", "invoiced_amount"] {
+    for metric in ["quantity", "new_customers", "invoiced_amount", "ordered_amount"] {
         let more = format!("metric = '{metric}'");
         targets.push(target(&service, owner, "2000", &more).await);
     }
@@ -89,20 +93,21 @@ async fn every_report_is_answered_or_refused() {
         }
         let explains = path.ends_with("/explain");
         for target in targets.iter().take(if explains { targets.len() } else { 1 }) {
-            for question in questions(path, operation, *target) {
-                if question.contains("format=") {
-                    continue;
-                }
+            let questions = questions(path, operation, *target);
+            for (at, question) in questions.iter().enumerate() {
+                // What is not built yet is refused whatever is asked.
+                let forms = ["json", "csv", "xlsx", "svg", "html"];
+                let forms = if at == 0 { &forms[..] } else { &forms[..2] };
                 for actor in [&shop.director, &shop.seller, &reporter] {
-                    for form in ["json", "csv", "xlsx", "svg", "html"] {
+                    for form in forms {
                         called += 1;
-                        bad.extend(answers(actor, path, &question, form).await);
+                        bad.extend(refused_badly(actor, path, question, form).await);
                     }
                 }
             }
         }
     }
 
-    assert!(called > 5000, "{called}");
+    assert!(called > 2000, "{called}");
     assert!(bad.is_empty(), "{bad:#?}");
 }

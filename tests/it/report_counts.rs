@@ -28,12 +28,12 @@ async fn an_order_of_two_people_counts_once() {
     let people = report(&shop.director, "sales?period=2026-03&group_by=salesperson").await;
     assert_eq!(table(&people, &columns), ["2 4 2", "1 2 1", "1 2 1"]);
     let things = report(&shop.director, "sales?period=2026&group_by=category").await;
-    assert_eq!(table(&things, &["category", "orders", "lines"]), ["Bikes 5 5", "Bells 5 5"]);
+    assert_eq!(table(&things, &["category", "orders", "lines"]), ["Bells 5 5", "Bikes 5 5"]);
 
     for question in ["sales?period=2026", "sales?period=2026&group_by=category,month"] {
         let totals = report(&shop.director, question).await["totals"].clone();
-        let counts = ["orders", "lines", "customers", "salespeople"].map(|it| totals[it].clone());
-        assert_eq!(counts, [5, 10, 3, 2].map(|it| json!(it)), "{question}");
+        let counts = ["orders", "lines", "customers", "salespeople"].map(|name| &totals[name]);
+        assert_eq!(json!(counts), json!([5, 10, 3, 2]), "{question}");
     }
 }
 
