@@ -229,8 +229,7 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
         _ => "count(distinct (period_type, dimension, dimension_value)) <= 1",
     };
     let totals = format!(
-        "{measured},
-        summed as (
+        "with summed as (
             select count(*) as targets,
                 count(*) filter (where target > 0 and actual >= target) as met,
                 case when {summable}
@@ -243,7 +242,8 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
             round(100 * actual / nullif(target, 0), 2)::text as attainment_percent, met
         from summed"
     );
-    let mut plan = Plan::new("attainment", question.binds, format!("{measured}{rows}"), totals);
+    let plan = Plan::new("attainment", question.binds, rows, totals);
+    let mut plan = Plan { shared: measured, ..plan };
     plan.refusals.push((
         format!("{wanted} select exists (select from wanted where target is null)"),
         || {

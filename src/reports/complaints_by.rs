@@ -217,19 +217,17 @@ fn plan(mut question: Question<'_, ComplaintsQuery>) -> Result<Plan> {
             from known
         )"
     );
-    let totals = format!(
-        "{counted} select {FIGURES}, count(distinct customer_id) as customers from counted"
-    );
+    let totals = format!("select {FIGURES}, count(distinct customer_id) as customers from counted");
     let rows = if keys.is_empty() {
         // A table of nothing but a header would say that nobody complained.
         if question.is_for_table() { totals.clone() } else { "select where false".to_owned() }
     } else {
-        grouped(&counted, &keys)
+        grouped(&keys)
     };
-    Ok(Plan::new("complaints", question.binds, rows, totals))
+    Ok(Plan { shared: counted, ..Plan::new("complaints", question.binds, rows, totals) })
 }
 
-fn grouped(counted: &str, keys: &[ComplaintsBy]) -> String {
+fn grouped(keys: &[ComplaintsBy]) -> String {
     let all = |part: fn(ComplaintsBy) -> String, between: &str| {
         keys.iter().map(|key| part(*key)).collect::<Vec<_>>().join(between)
     };
@@ -243,8 +241,7 @@ fn grouped(counted: &str, keys: &[ComplaintsBy]) -> String {
     };
     let joins = all(join, "");
     format!(
-        "{counted},
-        figures as (select {by}, {FIGURES} from counted group by {by})
+        "with figures as (select {by}, {FIGURES} from counted group by {by})
         select {shown}, complaints, open, resolved, closed, on_the_spot, average_resolution_hours,
             compensation, compensation_without_rate
         from figures{joins}
