@@ -25,8 +25,8 @@ use crate::sql::Binds;
 /// Beyond that a JSON answer is refused; CSV is streamed and has no limit.
 pub const MOST_ROWS: usize = 200_000;
 
-/// What the sorts and groups of a report may have in memory, each of them: the bookings of a year
-/// with half a million orders fit into it.
+/// Memory for each sort and each hash table of a report. The bookings of a year with half a million
+/// orders fit into it.
 pub const MEMORY: &str = "work_mem = '64MB'";
 
 /// The query string of a report: its own parameters, its filter, its period, its form.

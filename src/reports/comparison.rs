@@ -1,4 +1,4 @@
-//! What sales are compared with, 环比 and 同比: the same days of the period or of the year before.
+//! Comparison of sales with the same days of the period or the year before, 环比 and 同比.
 
 use jiff::ToSpan;
 use platform::Date;
@@ -55,7 +55,7 @@ impl Comparison {
         )
     }
 
-    /// Which days of the report are compared: those of the periods that the report is about, in a
+    /// The condition for the days of the report that are compared: those of the periods that the report is about, in a
     /// running period none after `as_of`.
     fn within(&self, question: &mut Question<'_, SalesQuery>, unit: &str) -> String {
         let (from, to) = (question.range.from, question.range.to);

@@ -55,7 +55,7 @@ impl GroupBy {
         }
     }
 
-    /// The column of the ledger that has it; a period has none but the day.
+    /// The column of the ledger. Periods have only the day.
     pub fn of_entry(self) -> &'static str {
         match self {
             Self::Salesperson => "user_id",

@@ -15,7 +15,7 @@ use crate::sales::{Empty, SalesQuery};
 /// have to make them all before the first one is sent.
 const MOST_LINES: i64 = 2_000_000;
 
-/// How many entries are looked at to see how many groups there are at least.
+/// The number of entries that are read to count the groups that there are at least.
 const LOOK: i64 = 1_000_000;
 
 /// The keys of a report, and what is beside them.
@@ -37,7 +37,7 @@ impl Grouping {
 
         let mut faults = repeated("group_by", &keys);
         faults.extend(repeated("compare", &compare));
-        let mut refuse = |holds, name, why| {
+        let mut refuse = |holds: bool, name: &str, why: &str| {
             faults.extend(Some(Fault::new(name, "contradiction", why)).filter(|_| holds));
         };
         let why = "weeks cross months and years, so there is no period before";
@@ -64,8 +64,8 @@ impl Grouping {
         self.keys.is_empty()
     }
 
-    /// `with sums …, sold …`, what rows and totals are made of, and `groups` for the rows: one for
-    /// each combination of the keys. Whatever is compared with it is added to it there.
+    /// The common part of rows and totals, `with sums …, sold …, groups …`: the amounts of each group,
+    /// the bookings, and one row for each combination of the keys, with the amounts to compare with.
     pub fn shared(&self, question: &mut Question<'_, SalesQuery>, entries: &str) -> String {
         let (of_entry, names) = (self.of_entry(), self.names());
         let by = self.by("booked_on");
@@ -111,8 +111,8 @@ impl Grouping {
         )
     }
 
-    /// What the groups are made of: amounts, orders and customers, each counted once, and what they
-    /// are compared with. A booking has each line once, and the people who share an order have the
+    /// The facts that groups are made of: amounts, orders and customers, each counted once, and the
+    /// amounts to compare with. A booking has each line once, and the people who share an order have the
     /// same lines, so that of several bookings in a group the largest has all lines.
     fn facts(&self, question: &mut Question<'_, SalesQuery>, entries: &str) -> String {
         let (of_entry, names) = (self.of_entry(), self.names());
@@ -215,8 +215,8 @@ impl Grouping {
         .to_owned()
     }
 
-    /// Whether there would be more rows than are answered, told at once: a condition, and the
-    /// refusal. Keys of which there are few are not looked at.
+    /// A condition that holds when there would be more rows than are answered, and the refusal. It
+    /// takes a fraction of the report's time. Keys with few values are not counted.
     pub fn too_many(
         &self,
         question: &Question<'_, SalesQuery>,
@@ -302,7 +302,7 @@ impl Grouping {
         self.things().map(|key| [key.as_str(), ", "].concat()).collect()
     }
 
-    /// What to group by where the date is called `day`.
+    /// The expressions to group by, for a date called `day`.
     fn by(&self, day: &str) -> Vec<String> {
         let key = |key: &GroupBy| key.start_of(day).unwrap_or_else(|| key.as_str().to_owned());
         self.keys.iter().map(key).collect()

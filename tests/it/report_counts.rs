@@ -1,4 +1,4 @@
-//! What a sales report counts: each order, line, customer and person once, however many share it.
+//! Counts of a sales report: each order, line, customer and person once, however many share it.
 
 use serde_json::json;
 
@@ -38,19 +38,19 @@ async fn an_order_of_two_people_counts_once() {
 }
 
 #[actix_web::test]
-async fn an_order_that_was_cancelled_and_confirmed_anew_counts_once() {
+async fn an_order_that_was_cancelled_and_confirmed_again_counts_once() {
     let service = service().await;
     let shop = shop(&service).await;
     let orders = Orders { service: &service, product: product(&service, "Bell").await };
     let (first, second) = (customer(&service, "First").await, customer(&service, "Second").await);
     let id = orders.add(31, first, "2025-05-01", "web", &[(None, "{}", "10.00")]).await;
     orders.reverse(id, "2025-05-10").await;
-    let anew = format!(
+    let again = format!(
         "insert into sales_entries (order_id, line_number, kind, team_path, customer_id, channel,
             booked_on, recorded_at, quantity, amount, line_amount)
         values ('{id}', 1, 'booked', '{{}}', '{second}', 'web', '2025-05-20', now(), 1, 12, 12)"
     );
-    service.sql(&anew).await;
+    service.sql(&again).await;
 
     let rows = report(&shop.director, "sales?period=2025&group_by=month").await;
 
