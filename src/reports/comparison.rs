@@ -55,8 +55,8 @@ impl Comparison {
         )
     }
 
-    /// The condition for the days of the report that are compared: those of the periods that the report is about, in a
-    /// running period none after `as_of`.
+    /// The condition for the days of the report that are compared: those in its range, in a running
+    /// period none after `as_of`; with `whole` all days of its periods.
     fn within(&self, question: &mut Question<'_, SalesQuery>, unit: &str) -> String {
         let (from, to) = (question.range.from, question.range.to);
         let (from, to) = (question.binds.date(from), question.binds.date(to));
@@ -74,9 +74,9 @@ impl Comparison {
         )
     }
 
-    /// The days that a day `booked_on` of before is compared with. 29 February stands for 28
+    /// The days of the report that a day `booked_on` before stands for. 29 February stands for 28
     /// February of the next year, and 28 February for 29 February as well where there is one, so
-    /// that every day has its counterpart; so has a week 53 the week 52 of the year before.
+    /// that every day has its counterpart. Week 52 stands for a week 53, too; a week 53 for none.
     fn counterparts(&self, unit: &str) -> [String; 2] {
         let none = "null::date".to_owned();
         match (self.compare, unit) {
@@ -87,7 +87,8 @@ impl Comparison {
             }
             (Compare::PreviousYear, "week") => {
                 let next = "to_date(extract(isoyear from booked_on) + 1 ||
-                    to_char(booked_on, '-IW'), 'IYYY-IW') + extract(isodow from booked_on)::int - 1";
+                    to_char(booked_on, '-IW'), 'IYYY-IW')
+                    + extract(isodow from booked_on)::int - 1";
                 let weeks = "extract(week from
                     make_date(extract(isoyear from booked_on)::int + 1, 12, 28))";
                 let week = "extract(week from booked_on)";

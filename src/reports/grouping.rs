@@ -47,7 +47,7 @@ impl Grouping {
         refuse(keys.is_empty() && !compare.is_empty(), "/compare", why);
         let why = "there is nothing to compare: give compare as well";
         refuse(whole && compare.is_empty(), "/compare_whole", why);
-        let why = "only periods can be empty: give one of day, week, month, quarter, year in group_by";
+        let why = "only periods can be empty: add day, week, month, quarter or year to group_by";
         refuse(empty && !periods, "/empty", why);
         if !faults.is_empty() {
             return Err(Error::bad_request("invalid_query", "").faults(faults));
@@ -64,8 +64,8 @@ impl Grouping {
         self.keys.is_empty()
     }
 
-    /// The common part of rows and totals, `with sums …, sold …, groups …`: the amounts of each group,
-    /// the bookings, and one row for each combination of the keys, with the amounts to compare with.
+    /// The common part of rows and totals, `with sums …, sold …, groups …`: the amounts of each
+    /// group, the bookings, and one row for each combination of the keys, with the amounts before.
     pub fn shared(&self, question: &mut Question<'_, SalesQuery>, entries: &str) -> String {
         let (of_entry, names) = (self.of_entry(), self.names());
         let by = self.by("booked_on");
@@ -112,8 +112,8 @@ impl Grouping {
     }
 
     /// The facts that groups are made of: amounts, orders and customers, each counted once, and the
-    /// amounts to compare with. A booking has each line once, and the people who share an order have the
-    /// same lines, so that of several bookings in a group the largest has all lines.
+    /// amounts before. A booking has each line once, and the people who share an order have the same
+    /// lines, so that of several bookings in a group the largest has all lines.
     fn facts(&self, question: &mut Question<'_, SalesQuery>, entries: &str) -> String {
         let (of_entry, names) = (self.of_entry(), self.names());
         let measure = if self.is_of_line() { "line_amount" } else { "amount" };
