@@ -176,9 +176,8 @@ impl Comparison {
         let until = back("until");
         let days = matches!(length, "1 day" | "7 days");
         // Of the days before 29 February the last is the 28th, as of those before 1 March.
-        let last = format!(
-            "{until} + (extract(day from {until}) < extract(day from groups.until))::int"
-        );
+        let last =
+            format!("{until} + (extract(day from {until}) < extract(day from groups.until))::int");
         (back("since"), if days { until } else { last })
     }
 

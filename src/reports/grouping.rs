@@ -212,7 +212,7 @@ impl Grouping {
                 select count(user_id) as salespeople
                 from (select distinct user_id from sold) as sellers
             ) as sellers"
-        .to_owned()
+            .to_owned()
     }
 
     /// A condition that holds when there would be more rows than are answered, and the refusal. It
@@ -315,8 +315,7 @@ impl Grouping {
 
 /// The smallest unit that the periods are made of.
 fn unit(keys: &[GroupBy]) -> Option<&'static str> {
-    let smallest =
-        [GroupBy::Day, GroupBy::Week, GroupBy::Month, GroupBy::Quarter, GroupBy::Year];
+    let smallest = [GroupBy::Day, GroupBy::Week, GroupBy::Month, GroupBy::Quarter, GroupBy::Year];
     smallest.iter().find(|unit| keys.contains(unit)).and_then(|unit| unit.unit())
 }
 

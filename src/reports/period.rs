@@ -1,7 +1,7 @@
 //! The time that a report is about: `from` and `to`, or a period by its name.
 
-use jiff::civil::{self, ISOWeekDate, Weekday};
 use jiff::ToSpan;
+use jiff::civil::{self, ISOWeekDate, Weekday};
 use platform::{Date, Error, Fault, NoFilter, Result};
 use serde::Deserialize;
 use utoipa::IntoParams;

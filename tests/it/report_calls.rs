@@ -17,9 +17,10 @@ fn values(schema: &Value) -> Vec<String> {
         values.filter_map(Value::as_str).map(str::to_owned).collect()
     };
     let several = listed(&schema["items"]);
-    let pairs = several.iter().enumerate().flat_map(|(at, one)| {
-        several[at + 1..].iter().map(move |other| format!("{one},{other}"))
-    });
+    let pairs = several
+        .iter()
+        .enumerate()
+        .flat_map(|(at, one)| several[at + 1..].iter().map(move |other| format!("{one},{other}")));
     let mut values: Vec<String> = pairs.collect();
     values.extend(several.clone());
     values.extend(listed(schema));
@@ -67,7 +68,12 @@ fn questions(path: &str, operation: &Value, target: Uuid) -> Vec<String> {
 }
 
 /// The status and the path of an answer that is neither.
-async fn refused_badly(actor: &Actor<'_>, path: &str, question: &str, form: &str) -> Option<String> {
+async fn refused_badly(
+    actor: &Actor<'_>,
+    path: &str,
+    question: &str,
+    form: &str,
+) -> Option<String> {
     let path = format!("{path}?{question}&format={form}");
     let status = actor.get(&path).await.status.as_u16();
     let good = status == 200 || (400..500).contains(&status);
