@@ -138,6 +138,7 @@ fn fact(cast: &Cast<'_>, key: usize, status: &str, action: &str) -> Value {
         more["owner_id"] = json!(id("owner"));
     }
     if action == "close" {
+        more["received_at"] = json!(now);
         more["filed_at"] = json!(now);
         more["customer_confirmed_at"] = json!(now);
     }

@@ -12,6 +12,7 @@ use crate::receivables::send;
 async fn set(service: &Service, day: &str) {
     let now = format!("{day}T02:00:00Z").parse().unwrap();
     service.inner.clock.set(Timestamp(now));
+    service.new_month().await;
 }
 
 async fn run(service: &Service) -> u64 {
