@@ -1,0 +1,97 @@
+//! How long a change may take, and what it answers when it has taken too long.
+
+use std::time::{Duration, Instant};
+
+use actix_web::http::StatusCode;
+
+use super::db::HOLD;
+use super::error::Error;
+
+const ATTEMPTS: u32 = 3;
+
+/// Between the end of a statement's time and that of the whole, for the answer of the database.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// What all attempts of one request may take together.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Until a statement is given up, by the server itself
+    statements: Duration,
+    /// Until a statement no longer waits for a row that another transaction has
+    locks: Duration,
+    /// Until it is given up on a connection on which nobody answers
+    pub(super) silence: Duration,
+    pub(super) whole: Duration,
+}
+
+/// For a change of one resource.
+pub const ONE: Limits = Limits {
+    statements: Duration::from_secs(8),
+    locks: Duration::from_secs(5),
+    silence: HOLD,
+    whole: HOLD,
+};
+
+/// Many short statements and some longer ones, as a batch has them. The largest batch that is taken,
+/// all of it updated, needs half of the whole on two processors. Two batches that meet at the same
+/// rows wait for each other, because to begin again would cost more.
+pub(super) const MANY: Limits = Limits {
+    statements: Duration::from_secs(30),
+    locks: Duration::from_secs(20),
+    silence: Duration::from_secs(31),
+    whole: Duration::from_mins(2),
+};
+
+/// What a commit has at least, however long the work has taken: it waits for nothing but the disk
+/// and the replicas, and nobody likes to hear that its end is unknown.
+pub(super) const COMMIT: Duration = Duration::from_secs(3);
+
+/// The attempts at one change.
+pub(super) struct Attempts {
+    limits: Limits,
+    pub start: Instant,
+    count: u32,
+    /// Items of the batch that it is
+    items: Option<usize>,
+}
+
+impl Attempts {
+    pub fn new(limits: Limits, items: Option<usize>) -> Self {
+        Self { limits, start: Instant::now(), count: 0, items }
+    }
+
+    /// Begins a transaction. Deadlines act in the database: dropping the future would not stop the
+    /// statement.
+    pub fn begin(&mut self) -> String {
+        self.count += 1;
+        let Limits { statements, locks, whole, .. } = self.limits;
+        let left = whole.saturating_sub(MARGIN + self.start.elapsed());
+        let statements = statements.min(left).as_millis().max(1);
+        let locks = locks.as_millis();
+        format!(
+            "begin; set local statement_timeout = {statements}; set local lock_timeout = {locks}"
+        )
+    }
+
+    /// Whether the work begins again after this error. A batch that has taken half of its time would
+    /// not end in the other half.
+    pub fn go_on(&self, error: &Error) -> bool {
+        let late = self.items.is_some() && self.start.elapsed() > self.limits.whole / 2;
+        error.is_transient() && self.count < ATTEMPTS && !late
+    }
+
+    /// The answer to give in place of this error. A batch that has run out of its own time does so
+    /// whenever it is repeated, but its halves may end.
+    pub fn answer(&self, error: Error) -> Error {
+        let Some(items) = self.items.filter(|items| *items > 1) else { return error };
+        let over = self.start.elapsed() + MARGIN >= self.limits.whole;
+        if error.code() != "timeout" && !(over && error.code() == "unavailable") {
+            return error;
+        }
+        let seconds = self.start.elapsed().as_secs();
+        tracing::warn!(items, seconds, cause = error.cause_text(), "a batch ran out of time");
+        Error::new(StatusCode::PAYLOAD_TOO_LARGE, "batch_too_large")
+            .detail(format!("it did not end within {seconds} s; nothing of it was written"))
+            .member("items", items.div_ceil(2))
+    }
+}
