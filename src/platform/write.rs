@@ -43,6 +43,8 @@ pub struct Tx {
     pub today: Date,
     pub actor: Uuid,
     discarded: bool,
+    /// Of a job: there is more to do
+    pub(super) goes_on: bool,
     /// For one statement
     silence: Duration,
     end: Instant,
@@ -73,7 +75,7 @@ impl Tx {
     fn of(conn: Held, clock: &Clock, actor: Uuid, limits: Limits, start: Instant) -> Self {
         let (now, end) = (clock.now(), start + limits.whole);
         let (today, silence) = (clock.day_of(now), limits.silence);
-        Self { conn, now, today, actor, discarded: false, silence, end }
+        Self { conn, now, today, actor, discarded: false, goes_on: false, silence, end }
     }
 
     /// For one statement or a few.
@@ -89,6 +91,11 @@ impl Tx {
     /// Answers as if all had been done, but undoes it: for dry runs.
     pub fn discard(&mut self) {
         self.discarded = true;
+    }
+
+    /// Of a job: runs it again at once, in a transaction of its own.
+    pub fn go_on(&mut self) {
+        self.goes_on = true;
     }
 
     /// Waits until no other transaction holds the lock of that name, and holds it to the end.
