@@ -95,3 +95,55 @@ impl Attempts {
             .member("items", items.div_ceil(2))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(limits: Limits, items: Option<usize>, seconds: u64) -> Attempts {
+        let start = Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
+        Attempts { start, count: 1, ..Attempts::new(limits, items) }
+    }
+
+    fn answer(attempts: &Attempts, code: &'static str) -> (String, Option<u64>) {
+        let problem = attempts.answer(Error::unavailable(code)).problem();
+        (problem.code, problem.members.get("items").and_then(serde_json::Value::as_u64))
+    }
+
+    #[test]
+    fn a_batch_without_time_is_too_large() {
+        let late = after(MANY, Some(999), 120);
+        assert_eq!(answer(&late, "unavailable"), ("batch_too_large".to_owned(), Some(500)));
+        let early = after(MANY, Some(999), 30);
+        assert_eq!(answer(&early, "timeout"), ("batch_too_large".to_owned(), Some(500)));
+        // The database is away, or others are at the same rows.
+        assert_eq!(answer(&early, "unavailable").0, "unavailable");
+        assert_eq!(answer(&early, "busy").0, "busy");
+        // Nothing smaller can be sent.
+        assert_eq!(answer(&after(MANY, Some(1), 120), "timeout").0, "timeout");
+        assert_eq!(answer(&after(MANY, None, 120), "timeout").0, "timeout");
+    }
+
+    #[test]
+    fn a_batch_begins_again_while_it_may_end() {
+        let busy = Error::unavailable("busy");
+        assert!(after(MANY, Some(9), 50).go_on(&busy));
+        assert!(!after(MANY, Some(9), 70).go_on(&busy));
+        assert!(after(ONE, None, 7).go_on(&busy));
+        assert!(!Attempts { count: ATTEMPTS, ..after(ONE, None, 0) }.go_on(&busy));
+        assert!(!after(ONE, None, 0).go_on(&Error::unavailable("timeout")));
+    }
+
+    #[test]
+    fn no_statement_outlives_the_whole() {
+        let timeout = |mut attempts: Attempts| {
+            let begin = attempts.begin();
+            let timeout = begin.split("statement_timeout = ").nth(1).unwrap();
+            timeout.split(';').next().unwrap().parse::<u64>().unwrap()
+        };
+        assert!((29_000..=30_000).contains(&timeout(after(MANY, Some(9), 60))));
+        assert!((18_000..=19_000).contains(&timeout(after(MANY, Some(9), 100))));
+        assert!((4_000..=5_000).contains(&timeout(after(ONE, None, 3))));
+        assert_eq!(timeout(after(ONE, None, 9)), 1);
+    }
+}
