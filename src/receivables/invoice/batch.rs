@@ -116,8 +116,8 @@ impl Imported for Invoice {
         let ids: Vec<Uuid> = ids.into_iter().collect();
         // New invoices are nobody else's yet: their customers' credit is taken when they are written.
         let credits: &[Uuid] = if ids.is_empty() { &[] } else { &customers };
-        customers::customer::hold(tx, &customers).await?;
         let now = settle::hold(tx, &orders, credits, &ids).await?;
+        customers::customer::hold(tx, &customers).await?;
         let versions: HashMap<Uuid, i64> = now.iter().map(|it| (it.id, it.version)).collect();
         let stale = |it: &Self| versions.get(&it.id) != Some(&it.version);
         if arrivals.iter().filter_map(|it| it.before.as_ref()).any(stale) {

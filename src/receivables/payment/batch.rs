@@ -112,8 +112,8 @@ impl Imported for Payment {
         // New money that is used for nothing is nobody else's yet, see `followed`.
         let fresh = used.is_empty() && ids.is_empty();
         let credits: &[Uuid] = if fresh { &[] } else { &customers };
-        customers::customer::hold(tx, &customers).await?;
         let invoices = invoice::hold(tx, &[], credits, &used).await?;
+        customers::customer::hold(tx, &customers).await?;
         let now = db::held(tx, &ids).await?;
         let versions: HashMap<Uuid, i64> = now.iter().map(|it| (it.id, it.version)).collect();
         let stale = |it: &Self| versions.get(&it.id) != Some(&it.version);
