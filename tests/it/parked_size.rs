@@ -27,7 +27,7 @@ async fn bring(erp: &Actor<'_>, customers: usize) -> Value {
 }
 
 /// Runs the job for as long as it is due, and counts its rounds.
-async fn drain(service: &Service) -> usize {
+pub async fn drain(service: &Service) -> usize {
     let (db, clock) = (&service.inner.db, &service.inner.clock);
     let job = *JOBS.iter().find(|job| job.name == "pending_items").unwrap();
     let mut rounds = 0;
