@@ -118,6 +118,7 @@ pub const JOBS: &[Job] = &[
         every: Duration::from_secs(5),
         run: |tx| Box::pin(sync::pending::retry(tx)),
     },
+    Job { name: "statistics", every: Duration::from_secs(5), run: platform::statistics::refresh },
     Job {
         name: "webhook_deliveries",
         every: Duration::from_hours(1),

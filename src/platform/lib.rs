@@ -24,6 +24,7 @@ pub mod resource;
 pub mod secret;
 pub mod shape;
 pub mod share;
+pub mod statistics;
 pub mod text_enum;
 pub mod time;
 pub mod write;

@@ -100,17 +100,12 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             from placed
         )"
     );
-    let rows = format!(
-        "{placed}
-        select position, customer_id, external_id as customer_external_id, name as customer_name,
-            round(amount, 4)::text as amount,
-            round(100 * until / whole, 4)::text as cumulative_percent,
-            class
+    let rows = "select position, customer_id, external_id as customer_external_id,
+            name as customer_name, round(amount, 4)::text as amount,
+            round(100 * until / whole, 4)::text as cumulative_percent, class
         from classified order by position"
-    );
-    let totals = format!(
-        "{placed},
-        classes as (
+        .to_owned();
+    let totals = "with classes as (
             select class, count(position) as customers,
                 round(coalesce(sum(amount), 0), 4)::text as amount
             from (values ('A'), ('B'), ('C')) as known (class) left join classified using (class)
@@ -119,6 +114,6 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         select count(*) as customers, round(coalesce(sum(amount), 0), 4)::text as amount,
             (select json_agg(classes) from classes) as classes
         from classified"
-    );
-    Plan::new("abc", question.binds, rows, totals)
+        .to_owned();
+    Plan { shared: placed, ..Plan::new("abc", question.binds, rows, totals) }
 }

@@ -121,8 +121,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         )"
     );
     let rows = format!(
-        "{facts},
-        visited as (select owner_id, {VISITED} from met group by owner_id),
+        "with visited as (select owner_id, {VISITED} from met group by owner_id),
         ordered as (
             select owner_id, {ORDERED} from sold group by owner_id
             having bool_or(stands) or sum(amount) <> 0
@@ -149,8 +148,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         order by external_id collate \"C\", users.id"
     );
     let totals = format!(
-        "{facts},
-        visited as (select {VISITED} from met),
+        "with visited as (select {VISITED} from met),
         ordered as (select {ORDERED} from sold),
         converted as (
             select count(*) as customers_converted
@@ -169,5 +167,5 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         select people, {FIGURES}
         from people cross join visited cross join ordered cross join converted"
     );
-    Plan::new("activity-funnel", question.binds, rows, totals)
+    Plan { shared: facts, ..Plan::new("activity-funnel", question.binds, rows, totals) }
 }

@@ -6,7 +6,7 @@ use actix_web::http::header::{ACCEPT, CACHE_CONTROL, VARY};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload, web::Data};
 use auth::{Caller, Refers};
 use diesel::sql_types::Text;
-use diesel_async::RunQueryDsl;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use platform::{Clock, Conn, Date, Db, Error, NoFilter, Query, Result, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,11 @@ use crate::sql::Binds;
 use crate::turns::{Turn, Turns};
 
 /// Beyond that a JSON answer is refused; CSV is streamed and has no limit.
-const MOST_ROWS: usize = 200_000;
+pub const MOST_ROWS: usize = 200_000;
+
+/// Memory for each sort and each hash table of a report. The bookings of a year with half a million
+/// orders fit into it.
+pub const MEMORY: &str = "work_mem = '64MB'";
 
 /// The query string of a report: its own parameters, its filter, its period, its form.
 #[derive(Debug, Deserialize)]
@@ -140,7 +144,11 @@ impl Plan {
 
     /// The rows with what they are made of, for a statement of their own.
     pub fn all_rows(&self) -> String {
-        [self.shared.as_str(), &self.rows].join(" ")
+        if self.shared.is_empty() {
+            return self.rows.clone();
+        }
+        // The rows may begin with parts of their own.
+        format!("{} select * from ({}) as listed", self.shared, self.rows)
     }
 
     /// The rows, one more of them than may be answered, and their totals.
@@ -302,12 +310,11 @@ async fn rows(conn: &mut Conn, plan: &Plan) -> Result<(Vec<Box<RawValue>>, Box<R
     let mut snapshot = conn.build_transaction().read_only().repeatable_read();
     snapshot
         .run(async |conn| {
+            conn.batch_execute(&format!("set local {MEMORY}")).await?;
             refuse(conn, plan).await?;
             let (rows, totals) = plan.read(conn).await?;
             if rows.len() > MOST_ROWS {
-                let detail = "more than 200,000 rows: ask for less, or for CSV";
-                let status = StatusCode::UNPROCESSABLE_ENTITY;
-                return Err(Error::new(status, "too_many_rows").detail(detail));
+                return Err(too_many_rows());
             }
             let currency = "select coalesce((select currency from company), '') as line";
             let currency: Line = diesel::sql_query(currency).get_result(conn).await?;
@@ -315,6 +322,12 @@ async fn rows(conn: &mut Conn, plan: &Plan) -> Result<(Vec<Box<RawValue>>, Box<R
             Ok((rows, raw(totals.line)?, currency.line))
         })
         .await
+}
+
+/// The refusal of an answer that is longer than anybody reads.
+pub fn too_many_rows() -> Error {
+    let detail = "more than 200,000 rows: ask for less, or for CSV";
+    Error::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_rows").detail(detail)
 }
 
 /// The first refusal that holds.

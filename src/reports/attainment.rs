@@ -28,7 +28,7 @@ pub struct AttainmentQuery {
     /// `user` unless told
     #[param(inline)]
     pub owner_type: Option<OwnerType>,
-    /// Only the targets of this user, team or customer
+    /// Only the targets of this user, team or customer, as `owner_type` says; others have no id
     pub owner_id: Option<Uuid>,
     /// `ordered_amount` unless told
     #[param(inline)]
@@ -41,6 +41,7 @@ pub struct AttainmentQuery {
     /// Only targets for a part of the sales. Sums take targets for all sales unless told.
     #[param(inline)]
     pub dimension: Option<Dimension>,
+    /// Requires `dimension`.
     #[param(min_length = 1, max_length = 200)]
     pub dimension_value: Option<String>,
     /// `owner,year` sums by the year of `period_start`, `period` sums over the owners; without it a
@@ -193,7 +194,26 @@ fn shape(query: &AttainmentQuery) -> Result<Shape> {
     }
 }
 
+/// Refuses what would leave no target, whatever there is.
+fn contradictions(query: &AttainmentQuery) -> Result<()> {
+    let owner_type = query.owner_type.unwrap_or_default();
+    let mut faults = vec![];
+    if query.owner_id.is_some() && matches!(owner_type, OwnerType::Company | OwnerType::Channel) {
+        let why = "targets of the company and of channels have no owner with an id";
+        faults.push(Fault::new("/owner_id", "contradiction", why));
+    }
+    if query.dimension_value.is_some() && query.dimension.is_none() {
+        let why = "it says nothing without a dimension: give dimension as well";
+        faults.push(Fault::new("/dimension_value", "contradiction", why));
+    }
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(Error::bad_request("invalid_query", "").faults(faults))
+}
+
 fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
+    contradictions(&question.own)?;
     let shape = shape(&question.own)?;
     let owner_type = question.own.owner_type.unwrap_or_default();
     let metric = question.own.metric.unwrap_or_default();
@@ -213,8 +233,7 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
         _ => "count(distinct (period_type, dimension, dimension_value)) <= 1",
     };
     let totals = format!(
-        "{measured},
-        summed as (
+        "with summed as (
             select count(*) as targets,
                 count(*) filter (where target > 0 and actual >= target) as met,
                 case when {summable}
@@ -227,7 +246,8 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
             round(100 * actual / nullif(target, 0), 2)::text as attainment_percent, met
         from summed"
     );
-    let mut plan = Plan::new("attainment", question.binds, format!("{measured}{rows}"), totals);
+    let plan = Plan::new("attainment", question.binds, rows, totals);
+    let mut plan = Plan { shared: measured, ..plan };
     plan.refusals.push((
         format!("{wanted} select exists (select from wanted where target is null)"),
         || {

@@ -138,13 +138,12 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         )"
     );
     let rows = format!(
-        "{counted},
-        groups as (select month, person_id, {FIGURES} from counted group by month, person_id)
+        "with groups as (select month, person_id, {FIGURES} from counted group by month, person_id)
         select month, person_id as salesperson_id, external_id as salesperson_external_id,
             name as salesperson_name, due, collected, late, collected_percent, late_percent
         from groups left join users on users.id = person_id
         order by month, external_id collate \"C\", person_id"
     );
-    let totals = format!("{counted} select {FIGURES} from counted");
-    Plan::new("collections", question.binds, rows, totals)
+    let totals = format!("select {FIGURES} from counted");
+    Plan { shared: counted, ..Plan::new("collections", question.binds, rows, totals) }
 }

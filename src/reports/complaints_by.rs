@@ -135,16 +135,18 @@ pub async fn report_complaints(
 }
 
 impl ComplaintsBy {
-    /// The column of `known`, what a row shows of it, and the table that knows more.
+    /// The column of `known`, the columns of a row of `figures`, and the table that knows the name.
+    /// Every name is qualified: a product has a category and a customer has a region, too.
     fn parts(self) -> (&'static str, String, Option<&'static str>) {
         let (column, table) = match self {
             Self::Product => ("product_id", "products"),
             Self::Owner => ("owner_id", "users"),
-            _ => return (self.as_str(), self.as_str().to_owned(), None),
+            _ => return (self.as_str(), format!("figures.{}", self.as_str()), None),
         };
         let name = self.as_str();
         let shown = format!(
-            "{column}, {table}.external_id as {name}_external_id, {table}.name as {name}_name"
+            "figures.{column}, {table}.external_id as {name}_external_id,
+            {table}.name as {name}_name"
         );
         (column, shown, Some(table))
     }
@@ -152,8 +154,10 @@ impl ComplaintsBy {
     /// People and products in the order of their external ids, months in theirs.
     fn order(self) -> String {
         match self.parts() {
-            (column, _, Some(table)) => format!("{table}.external_id collate \"C\", {column}"),
-            (column, ..) => format!("{column} collate \"C\""),
+            (column, _, Some(table)) => {
+                format!("{table}.external_id collate \"C\", figures.{column}")
+            }
+            (column, ..) => format!("figures.{column} collate \"C\""),
         }
     }
 }
@@ -214,19 +218,17 @@ fn plan(mut question: Question<'_, ComplaintsQuery>) -> Result<Plan> {
             from known
         )"
     );
-    let totals = format!(
-        "{counted} select {FIGURES}, count(distinct customer_id) as customers from counted"
-    );
+    let totals = format!("select {FIGURES}, count(distinct customer_id) as customers from counted");
     let rows = if keys.is_empty() {
         // A table of nothing but a header would say that nobody complained.
         if question.is_for_table() { totals.clone() } else { "select where false".to_owned() }
     } else {
-        grouped(&counted, &keys)
+        grouped(&keys)
     };
-    Ok(Plan::new("complaints", question.binds, rows, totals))
+    Ok(Plan { shared: counted, ..Plan::new("complaints", question.binds, rows, totals) })
 }
 
-fn grouped(counted: &str, keys: &[ComplaintsBy]) -> String {
+fn grouped(keys: &[ComplaintsBy]) -> String {
     let all = |part: fn(ComplaintsBy) -> String, between: &str| {
         keys.iter().map(|key| part(*key)).collect::<Vec<_>>().join(between)
     };
@@ -235,12 +237,12 @@ fn grouped(counted: &str, keys: &[ComplaintsBy]) -> String {
     let order = all(ComplaintsBy::order, ", ");
     let join = |key: ComplaintsBy| {
         let (column, _, table) = key.parts();
-        table.map_or_else(String::new, |it| format!(" left join {it} on {it}.id = {column}"))
+        let join = |table| format!(" left join {table} on {table}.id = figures.{column}");
+        table.map_or_else(String::new, join)
     };
     let joins = all(join, "");
     format!(
-        "{counted},
-        figures as (select {by}, {FIGURES} from counted group by {by})
+        "with figures as (select {by}, {FIGURES} from counted group by {by})
         select {shown}, complaints, open, resolved, closed, on_the_spot, average_resolution_hours,
             compensation, compensation_without_rate
         from figures{joins}

@@ -7,15 +7,15 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, VARY};
 use actix_web::web::Bytes;
 use csv::{Terminator, Writer, WriterBuilder};
-use diesel_async::RunQueryDsl;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use platform::{Db, Error, Result};
+use platform::{Conn, Db, Error, Result};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::timeout;
 
-use crate::answer::{Line, Plan, as_lines, refuse};
+use crate::answer::{Line, MEMORY, Plan, as_lines, refuse};
 use crate::turns::Turn;
 
 /// How much is gathered before it is sent.
@@ -57,6 +57,19 @@ pub async fn stream(db: Db, turn: Turn, plan: Plan, bom: bool) -> Result<HttpRes
 async fn send(db: &Db, plan: &Plan, bom: bool, sender: &Sender<Result<Bytes>>) -> Result<()> {
     // A slow reader keeps it for as long as it reads.
     let conn = &mut *db.conn().await?.within(READING);
+    conn.batch_execute(&format!("set {MEMORY}")).await?;
+    let sent = send_rows(conn, plan, bom, sender).await;
+    // The connection goes back to the pool; a broken one is thrown away there.
+    conn.batch_execute("reset work_mem").await.ok();
+    sent
+}
+
+async fn send_rows(
+    conn: &mut Conn,
+    plan: &Plan,
+    bom: bool,
+    sender: &Sender<Result<Bytes>>,
+) -> Result<()> {
     refuse(conn, plan).await?;
     // The columns of no rows: one row of nulls, which the planner makes without running anything.
     let all = plan.all_rows();

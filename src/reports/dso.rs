@@ -110,10 +110,9 @@ fn plan(mut question: Question<'_, DsoQuery>) -> Plan {
     );
     let (key, named, from, order) = question.own.group_by.unwrap_or(OwedBy::Customer).parts();
     let rows = format!(
-        "{counted},
-        groups as (select {key}, {FIGURES} from counted group by {key})
+        "with groups as (select {key}, {FIGURES} from counted group by {key})
         select {named}, receivables, sales, dso from {from} order by {order}"
     );
-    let totals = format!("{counted} select {FIGURES} from counted");
-    Plan::new("dso", question.binds, rows, totals)
+    let totals = format!("select {FIGURES} from counted");
+    Plan { shared: counted, ..Plan::new("dso", question.binds, rows, totals) }
 }

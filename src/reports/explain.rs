@@ -186,28 +186,29 @@ fn orders(mut question: Question<'_, ExplainQuery>, target: &Kind, sum: &str) ->
             orders.number as order_number, orders.order_date, customers.id as customer_id,
             customers.external_id as customer_external_id, customers.name as customer_name";
     let line = format!(
-        "line_number, kind, booked_on, product_id, products.external_id as product_external_id,
-            products.name as product_name, trim_scale(quantity)::text as quantity,
-            {} as amount",
-        exact("amount")
+        "entry.line_number, entry.kind, entry.booked_on, entry.product_id,
+            products.external_id as product_external_id, products.name as product_name,
+            trim_scale(entry.quantity)::text as quantity, {} as amount",
+        exact("entry.amount")
     );
-    let from = "from counted as entry join orders on orders.id = order_id
+    let from = "from counted as entry join orders on orders.id = entry.order_id
         join customers on customers.id = orders.customer_id";
     let rows = if question.is_for_table() {
         format!(
             "{counted}
-            select {order}, {line} {from} left join products on products.id = product_id
-            order by orders.order_date, orders.number, orders.id, line_number, entry.id"
+            select {order}, {line} {from} left join products on products.id = entry.product_id
+            order by orders.order_date, orders.number, orders.id, entry.line_number, entry.id"
         )
     } else {
         format!(
             "{counted}
-            select {order}, trim_scale(sum(quantity))::text as quantity, {} as amount,
+            select {order}, trim_scale(sum(entry.quantity))::text as quantity, {} as amount,
                 {} as actual,
                 (
                     select json_agg(line) from (
-                        select {line} from counted left join products on products.id = product_id
-                        where order_id = orders.id order by line_number, counted.id
+                        select {line} from counted as entry
+                        left join products on products.id = entry.product_id
+                        where entry.order_id = orders.id order by entry.line_number, entry.id
                     ) as line
                 ) as lines
             {from}
@@ -253,7 +254,8 @@ fn invoices(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
             invoices.number as invoice_number, invoices.invoice_date, customers.id as customer_id,
             customers.external_id as customer_external_id, customers.name as customer_name";
     let line = format!(
-        "entry.kind, booked_on, payment_id, payments.external_id as payment_external_id,
+        "entry.kind, entry.booked_on, entry.payment_id,
+            payments.external_id as payment_external_id,
             payments.number as payment_number, {} as amount",
         exact("entry.amount")
     );

@@ -31,7 +31,7 @@ pub struct FormQuery {
     /// `json` or `csv`; instead of an `Accept` header
     #[param(inline)]
     format: Option<Format>,
-    /// Begin a CSV with a byte order mark, as some spreadsheets need
+    /// Begin a CSV with a byte order mark, as some spreadsheets need. Default: `false`. Requires CSV.
     pub bom: Option<bool>,
 }
 
@@ -45,12 +45,17 @@ impl FormQuery {
         if self.known_at.is_some() {
             return Err(later("/known_at"));
         }
-        match self.format {
-            Some(Format::Json) => Ok(false),
-            Some(Format::Csv) => Ok(true),
-            Some(_) => Err(later("/format")),
-            None => accepts_csv(accept),
+        let csv = match self.format {
+            Some(Format::Json) => false,
+            Some(Format::Csv) => true,
+            Some(_) => return Err(later("/format")),
+            None => accepts_csv(accept)?,
+        };
+        if self.bom == Some(true) && !csv {
+            let fault = Fault::new("/bom", "contradiction", "only CSV has a byte order mark");
+            return Err(Error::bad_request("invalid_query", "").faults(vec![fault]));
         }
+        Ok(csv)
     }
 }
 

@@ -3,13 +3,13 @@
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
-use platform::{Number, Problems, Query, Result};
+use platform::{Error, Number, Problems, Query, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::ReadAccountReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Asked, Desk, MOST_ROWS, Plan, Question, too_many_rows};
 use crate::filter::{dated, visible_orders};
 use crate::order_book::BookFilter;
 use crate::receivables::{OwedBy, visible_invoices};
@@ -129,6 +129,7 @@ fn plan(mut question: Question<'_, FulfilmentQuery>) -> Plan {
     let (range, until) = (question.range, question.until);
     let ordered = dated("order_date", range, until, &mut question.binds);
     let day = question.binds.date(question.as_of);
+    let for_table = question.is_for_table();
     let narrowed = question.narrowed;
     let facts = format!(
         "with picked as materialized (
@@ -198,5 +199,15 @@ fn plan(mut question: Question<'_, FulfilmentQuery>) -> Plan {
         }
     };
     let totals = format!("select {FIGURES} from facts");
-    Plan { shared: facts, ..Plan::new("fulfilment", question.binds, rows, totals) }
+
+    // Months multiply customers; orders alone tell how many rows that makes.
+    let mut refusals: Vec<(String, fn() -> Error)> = vec![];
+    if question.own.group_by == Some(OwedBy::Customer) && !for_table {
+        let holds = format!(
+            "{facts} select count(*) > {MOST_ROWS}
+            from (select distinct month, customer_id from picked) as groups"
+        );
+        refusals.push((holds, too_many_rows));
+    }
+    Plan { shared: facts, refusals, ..Plan::new("fulfilment", question.binds, rows, totals) }
 }

@@ -55,7 +55,7 @@ impl GroupBy {
         }
     }
 
-    /// The column of the ledger, or for a period the name of the date `day`.
+    /// The column of the ledger. Periods have only the day.
     pub fn of_entry(self) -> &'static str {
         match self {
             Self::Salesperson => "user_id",
@@ -66,12 +66,24 @@ impl GroupBy {
             Self::Product => "product_id",
             Self::Category => "category",
             Self::Channel => "channel",
-            Self::Day => "day",
-            Self::Week => r#"to_char(day, 'IYYY-"W"IW')"#,
-            Self::Month => "to_char(day, 'YYYY-MM')",
-            Self::Quarter => r#"to_char(day, 'YYYY-"Q"Q')"#,
-            Self::Year => "extract(year from day)::int",
+            Self::Day | Self::Week | Self::Month | Self::Quarter | Self::Year => "booked_on",
         }
+    }
+
+    /// The name of the period that the date `day` lies in.
+    fn label(self, day: &str) -> String {
+        match self {
+            Self::Week => format!(r#"to_char({day}, 'IYYY-"W"IW')"#),
+            Self::Month => format!("to_char({day}, 'YYYY-MM')"),
+            Self::Quarter => format!(r#"to_char({day}, 'YYYY-"Q"Q')"#),
+            Self::Year => format!("extract(year from {day})::int"),
+            _ => day.to_owned(),
+        }
+    }
+
+    /// The beginning of the period that the date `day` lies in.
+    pub fn start_of(self, day: &str) -> Option<String> {
+        self.unit().map(|unit| format!("date_trunc('{unit}', {day}::timestamp)"))
     }
 
     /// The table that knows more about it than its id.
@@ -86,15 +98,17 @@ impl GroupBy {
         }
     }
 
-    /// What a row shows of the key `name` of the groups.
+    /// The columns of a row of `groups`. Every name is qualified: the tables that know the names have
+    /// a region or a category of their own.
     pub fn shown(self) -> String {
         let name = self.as_str();
         match self.table() {
             Some(table) => format!(
-                "{name} as {name}_id, {table}.external_id as {name}_external_id,
+                "groups.{name} as {name}_id, {table}.external_id as {name}_external_id,
                  {table}.name as {name}_name"
             ),
-            None => name.to_owned(),
+            None if self.is_period() => format!("{} as {name}", self.label("groups.day")),
+            None => format!("groups.{name}"),
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod answer;
 pub mod ar_aging;
 pub mod attainment;
 pub mod collections;
+mod comparison;
 pub mod complained;
 pub mod complaints_by;
 pub mod coverage;

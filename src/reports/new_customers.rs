@@ -84,9 +84,8 @@ fn plan(mut question: Question<'_, NewCustomersQuery>) -> Plan {
             where {STANDS} and {entries}
         )"
     );
-    let rows = format!(
-        "{new} select month, count(*) as new_customers from new group by month order by month"
-    );
-    let totals = format!("{new} select count(*) as new_customers from new");
-    Plan::new("new-customers", question.binds, rows, totals)
+    let rows =
+        "select month, count(*) as new_customers from new group by month order by month".to_owned();
+    let totals = "select count(*) as new_customers from new".to_owned();
+    Plan { shared: new, ..Plan::new("new-customers", question.binds, rows, totals) }
 }

@@ -105,8 +105,7 @@ fn plan(mut question: Question<'_, IntervalsQuery>) -> Plan {
         )"
     );
     let rows = format!(
-        "{customers}
-        select customer_id, external_id as customer_external_id, name as customer_name,
+        "select customer_id, external_id as customer_external_id, name as customer_name,
             orders, days as order_days, first as first_order, last as last_order,
             round((last - first)::numeric / nullif(orders - 1, 0), 2)::text
                 as average_days_between_orders,
@@ -119,10 +118,9 @@ fn plan(mut question: Question<'_, IntervalsQuery>) -> Plan {
         order by last, external_id collate \"C\", customer_id"
     );
     let totals = format!(
-        "{customers}
-        select count(*) as customers, coalesce(sum(orders), 0)::bigint as orders,
+        "select count(*) as customers, coalesce(sum(orders), 0)::bigint as orders,
             round(coalesce(sum(amount), 0), 4)::text as amount
         from ordered {dormant}"
     );
-    Plan::new("order-intervals", question.binds, rows, totals)
+    Plan { shared: customers, ..Plan::new("order-intervals", question.binds, rows, totals) }
 }

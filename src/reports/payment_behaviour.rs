@@ -104,15 +104,12 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         )"
     );
     let rows = format!(
-        "{counted},
-        groups as (select customer_id, {FIGURES} from counted group by customer_id)
+        "with groups as (select customer_id, {FIGURES} from counted group by customer_id)
         select customer_id, external_id as customer_external_id, name as customer_name, invoices,
             paid, average_days_late, weighted_days_late, late_percent
         from groups join customers on customers.id = customer_id
         order by external_id collate \"C\", customer_id"
     );
-    let totals = format!(
-        "{counted} select count(distinct customer_id) as customers, {FIGURES} from counted"
-    );
-    Plan::new("payment-behaviour", question.binds, rows, totals)
+    let totals = format!("select count(distinct customer_id) as customers, {FIGURES} from counted");
+    Plan { shared: counted, ..Plan::new("payment-behaviour", question.binds, rows, totals) }
 }

@@ -1,7 +1,7 @@
 //! The time that a report is about: `from` and `to`, or a period by its name.
 
+use jiff::ToSpan;
 use jiff::civil::{self, ISOWeekDate, Weekday};
-use jiff::{Span, ToSpan};
 use platform::{Date, Error, Fault, NoFilter, Result};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -23,28 +23,42 @@ impl Range {
     /// All days that a report can see.
     pub const ALL: Self = Self { from: EARLIEST, to: LATEST };
 
-    /// As many months or days before, whichever the range is made of.
+    /// The days until `as_of`, where that is one of them: the range is running.
     #[must_use]
-    pub fn before(self) -> Self {
-        let (from, to) = (self.from.0, self.to.0);
-        let months = (to.year() - from.year()) * 12 + i16::from(to.month() - from.month());
-        let back = if from.day() == 1 && to.day() == 1 {
-            i32::from(months).months()
-        } else {
-            (to - from).get_days().days()
-        };
-        self.back(back)
+    pub fn until(self, as_of: Date) -> Self {
+        let running = self.from <= as_of && as_of < self.to;
+        match as_of.0.tomorrow() {
+            Ok(tomorrow) if running => Self { to: Date(tomorrow), ..self },
+            _ => self,
+        }
     }
 
-    /// The same days a year before.
+    /// The same days before: by as many months or days as `whole` has, whichever it is made of.
+    #[must_use]
+    pub fn before(self, whole: Self) -> Self {
+        let (from, to) = (whole.from.0, whole.to.0);
+        let months = (to.year() - from.year()) * 12 + i16::from(to.month() - from.month());
+        if from.day() == 1 && to.day() == 1 {
+            self.months_before(i32::from(months))
+        } else {
+            let days = (to - from).get_days();
+            let back = |day: Date| day.0.checked_sub(days.days()).map_or(EARLIEST, Date);
+            Self { from: back(self.from), to: back(self.to) }
+        }
+    }
+
+    /// The same days a year before; 29 February is compared with 28 February.
     #[must_use]
     pub fn year_before(self) -> Self {
-        self.back(1.year())
+        self.months_before(12)
     }
 
-    fn back(self, span: Span) -> Self {
-        let back = |day: Date| day.0.checked_sub(span).map_or(EARLIEST, Date);
-        Self { from: back(self.from), to: back(self.to) }
+    fn months_before(self, months: i32) -> Self {
+        let back = |day: Date| day.0.checked_sub(months.months()).map_or(EARLIEST, Date);
+        let (from, to) = (back(self.from), back(self.to));
+        // Of the days before 29 February the last is the 28th, as of those before 1 March.
+        let last = if to.0.day() < self.to.0.day() { to.0.tomorrow().ok() } else { None };
+        Self { from, to: last.map_or(to, Date) }
     }
 }
 
@@ -267,15 +281,43 @@ mod tests {
 
     #[test]
     fn the_range_before() {
+        let days = |range: Range| format!("{} {}", range.from, range.to);
         let before = |text: &str| {
-            let before = named(text).unwrap().before();
-            format!("{} {}", before.from, before.to)
+            let range = named(text).unwrap();
+            days(range.before(range))
         };
+
         assert_eq!(before("2026-03"), "2026-02-01 2026-03-01");
         assert_eq!(before("2026-Q1"), "2025-10-01 2026-01-01");
         assert_eq!(before("2026"), "2025-01-01 2026-01-01");
         assert_eq!(before("2026-W02"), "2025-12-29 2026-01-05");
         let leap = named("2024-02").unwrap().year_before();
-        assert_eq!(format!("{} {}", leap.from, leap.to), "2023-02-01 2023-03-01");
+        assert_eq!(days(leap), "2023-02-01 2023-03-01");
+    }
+
+    #[test]
+    fn the_same_days_before() {
+        let day = |text: &str| Date(text.parse().unwrap());
+        let until = |text: &str, as_of: &str| named(text).unwrap().until(day(as_of));
+        let before = |text: &str, as_of: &str| {
+            let before = until(text, as_of).before(named(text).unwrap());
+            format!("{} {}", before.from, before.to)
+        };
+        let year_before = |text: &str, as_of: &str| {
+            let before = until(text, as_of).year_before();
+            format!("{} {}", before.from, before.to)
+        };
+
+        assert_eq!(year_before("2026", "2026-11-29"), "2025-01-01 2025-11-30");
+        assert_eq!(year_before("2026", "2027-03-01"), "2025-01-01 2026-01-01");
+        assert_eq!(year_before("2026", "2025-03-01"), "2025-01-01 2026-01-01");
+        assert_eq!(before("2026-11", "2026-11-29"), "2026-10-01 2026-10-30");
+        assert_eq!(before("2026-W02", "2026-01-07"), "2025-12-29 2026-01-01");
+        // Days that the month before does not have
+        assert_eq!(before("2026-03", "2026-03-30"), "2026-02-01 2026-03-01");
+        // 29 February
+        assert_eq!(year_before("2024", "2024-02-28"), "2023-01-01 2023-03-01");
+        assert_eq!(year_before("2024", "2024-02-29"), "2023-01-01 2023-03-01");
+        assert_eq!(year_before("2025", "2025-02-28"), "2024-01-01 2024-03-01");
     }
 }

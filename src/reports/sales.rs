@@ -9,7 +9,6 @@ use uuid::Uuid;
 
 use crate::ReadReports;
 use crate::answer::{Asked, Desk, Plan, Question};
-use crate::filter::{LEDGER, STANDS};
 use crate::group::GroupBy;
 use crate::grouping::Grouping;
 
@@ -38,11 +37,16 @@ pub struct SalesQuery {
     /// One or several keys, separated by commas; without any there are only totals, in CSV as its row
     #[param(inline, style = Form, explode = false, example = json!(["salesperson", "month"]))]
     pub group_by: Option<Vec<GroupBy>>,
-    /// Adds the amounts before, 环比 and 同比, also of days before `from`. A period is compared with
-    /// the whole period before; without a period in `group_by` the range with the range before.
+    /// Adds the amounts before, 环比 and 同比, also of days before `from`. Each period is compared
+    /// with the same days of the period or year before, a running one up to `as_of`; without a
+    /// period in `group_by` the range is. 29 February is compared with 28 February, week 53 with
+    /// week 52. Requires `group_by`.
     #[param(inline, style = Form, explode = false)]
     pub compare: Option<Vec<Compare>>,
-    /// `include` lists periods without sales too
+    /// Compare with whole periods, also where the period is running or only some of its days are in
+    /// the range. Default: `false`. Requires `compare`.
+    pub compare_whole: Option<bool>,
+    /// `include` lists periods without sales too. Requires a period in `group_by`. Default: `omit`.
     #[param(inline)]
     pub empty: Option<Empty>,
 }
@@ -114,17 +118,33 @@ pub struct SalesRow {
     pub share_percent: Option<Number>,
     /// 排名 within the same period, places are shared; null for a row whose key is null
     pub rank: Option<i64>,
+    /// The first day of the row that is compared
+    #[schema(required = false, nullable = false)]
+    pub compared_from: Option<Date>,
+    /// The day after the last day that is compared
+    #[schema(required = false, nullable = false)]
+    pub compared_to: Option<Date>,
     /// Null before the first sale of all
     #[schema(required = false)]
     pub previous_period_amount: Option<Number>,
     /// 环比: null where there is nothing to compare with
     #[schema(required = false)]
     pub previous_period_growth_percent: Option<Number>,
+    #[schema(required = false, nullable = false)]
+    pub previous_period_from: Option<Date>,
+    /// Exclusive
+    #[schema(required = false, nullable = false)]
+    pub previous_period_to: Option<Date>,
     #[schema(required = false)]
     pub previous_year_amount: Option<Number>,
     /// 同比
     #[schema(required = false)]
     pub previous_year_growth_percent: Option<Number>,
+    #[schema(required = false, nullable = false)]
+    pub previous_year_from: Option<Date>,
+    /// Exclusive
+    #[schema(required = false, nullable = false)]
+    pub previous_year_to: Option<Date>,
 }
 
 /// All sales of the report.
@@ -173,25 +193,20 @@ pub async fn report_sales(
 }
 
 fn plan(mut question: Question<'_, SalesQuery>) -> Result<Plan> {
+    let grouping = Grouping::of(&question.own)?;
     let entries = question.entries();
-    let totals = format!(
-        "select count(distinct order_id) filter (where {STANDS}) as orders,
-            count(distinct (order_id, line_number)) filter (where {STANDS}) as lines,
-            count(distinct customer_id) filter (where {STANDS}) as customers,
-            count(distinct user_id) filter (where {STANDS}) as salespeople,
-            coalesce(trim_scale(sum(quantity)), 0)::text as quantity,
-            round(coalesce(sum(amount), 0), 4)::text as amount,
-            min(booked_on) filter (where {STANDS}) as first_date,
-            max(booked_on) filter (where {STANDS}) as last_date,
-            round(coalesce(sum(amount) - sum(line_amount), 0), 4)::text as rounding_difference
-        from {LEDGER}
-        where {entries}"
-    );
-    let rows = match Grouping::of(&question.own)? {
-        Some(grouping) => grouping.rows(&mut question, &entries),
+    let shared = grouping.shared(&mut question, &entries);
+    let totals = Grouping::totals();
+
+    let rows = if !grouping.is_empty() {
+        grouping.rows(&mut question)
+    } else if question.is_for_table() {
         // A table of nothing but a header would say that nothing was sold.
-        None if question.is_for_table() => totals.clone(),
-        None => "select 1 as none where false".to_owned(),
+        totals.clone()
+    } else {
+        "select 1 as none where false".to_owned()
     };
-    Ok(Plan::new("sales", question.binds, rows, totals))
+
+    let refusals = grouping.too_many(&question, &entries).into_iter().collect();
+    Ok(Plan { shared, refusals, ..Plan::new("sales", question.binds, rows, totals) })
 }

@@ -184,10 +184,9 @@ fn plan(mut question: Question<'_, SatisfactionQuery>) -> Plan {
         )"
     );
     let rows = format!(
-        "{counted},
-        figures as (select {key}, {FIGURES} from counted group by {key})
+        "with figures as (select {key}, {FIGURES} from counted group by {key})
         select {shown}, {FIGURE_NAMES} from figures {joined} order by {order}"
     );
-    let totals = format!("{counted} select {FIGURES} from counted");
-    Plan::new("satisfaction", question.binds, rows, totals)
+    let totals = format!("select {FIGURES} from counted");
+    Plan { shared: counted, ..Plan::new("satisfaction", question.binds, rows, totals) }
 }

@@ -104,7 +104,7 @@ pub fn one_by_one(owner_type: OwnerType, as_of: &str) -> String {
     // The last working day is still to be worked on, although it counts as elapsed.
     let today = Calendar::counted(as_of, &format!("({as_of} + 1)"));
     format!(
-        ", progress as (
+        "with progress as (
             select target.*, 100 * actual / nullif(target, 0) as attainment,
                 greatest(target - actual, 0) as gap,
                 case when running then {elapsed}::numeric end as elapsed,
@@ -138,7 +138,7 @@ pub fn one_by_one(owner_type: OwnerType, as_of: &str) -> String {
 pub fn by_owner_and_year(owner_type: OwnerType) -> String {
     let (join, external_id, name) = owner_type.named();
     format!(
-        ", yearly as (
+        "with yearly as (
             select owner_id, channel, extract(year from period_start)::int as year,
                 sum(target) as target, sum(actual) as actual,
                 100 * sum(actual) / nullif(sum(target), 0) as attainment

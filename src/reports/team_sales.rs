@@ -73,13 +73,18 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let as_of = question.binds.date(question.as_of);
     let reach = question.caller.reach().map(|ids| question.binds.ids(ids));
     let reach = reach.map(|ids| format!(" and users.id = any({ids})")).unwrap_or_default();
-    let rows = format!(
-        "with recursive sold as (
-            select user_id, order_id, bool_or({STANDS}) as booked, sum(amount) as amount
-            from {LEDGER} where user_id is not null and {entries}
-            group by user_id, order_id
+    let shared = format!(
+        "with sold as materialized (
+            select distinct user_id, order_id from {LEDGER}
+            where user_id is not null and {entries} and {STANDS}
         ),
-        current as (
+        money as materialized (
+            select user_id, sum(amount) as amount from sales_entries
+            where user_id is not null and {entries} group by user_id
+        )"
+    );
+    let rows = format!(
+        "with recursive current as (
             select user_id, team_id, leads from memberships
             where valid_from <= {as_of} and (valid_to is null or valid_to > {as_of})
         ),
@@ -94,13 +99,21 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             select led.user_id, current.user_id from led join current using (team_id)
         ),
         own as (
-            select user_id, count(*) filter (where booked) as orders, sum(amount) as amount
-            from sold group by user_id
+            select user_id, coalesce(orders, 0) as orders, amount
+            from money left join (
+                select user_id, count(*) as orders from sold group by user_id
+            ) as counted using (user_id)
+        ),
+        teams_ordered as (
+            select below.user_id, count(distinct order_id) as orders
+            from below join sold on sold.user_id = person_id group by below.user_id
         ),
         teams_sold as (
-            select below.user_id, count(distinct order_id) filter (where booked) as orders,
-                sum(amount) as amount
-            from below join sold on sold.user_id = person_id group by below.user_id
+            select user_id, coalesce(orders, 0) as orders, amount
+            from (
+                select below.user_id, sum(amount) as amount
+                from below join money on money.user_id = person_id group by below.user_id
+            ) as summed left join teams_ordered using (user_id)
         ),
         sizes as (select user_id, count(*) as people from below group by user_id)
         select users.id as user_id, external_id as user_external_id, name as user_name,
@@ -117,11 +130,10 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
                 or active and roles && array['salesperson', 'sales_manager', 'sales_director']){reach}
         order by external_id collate \"C\", users.id"
     );
-    let totals = format!(
-        "select count(distinct user_id) as people,
-            count(distinct order_id) filter (where {STANDS}) as own_orders,
+    let totals = "select count(*) as people,
+            (select count(distinct order_id) from sold) as own_orders,
             round(coalesce(sum(amount), 0), 4)::text as own_amount
-        from {LEDGER} where user_id is not null and {entries}"
-    );
-    Plan::new("team-sales", question.binds, rows, totals)
+        from money"
+        .to_owned();
+    Plan { shared, ..Plan::new("team-sales", question.binds, rows, totals) }
 }

@@ -82,8 +82,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         )"
     );
     let rows = format!(
-        "{visited}
-        select customer_id, external_id as customer_external_id, name as customer_name, visits,
+        "select customer_id, external_id as customer_external_id, name as customer_name, visits,
             first_visit, last_visit,
             round((last_visit - first_visit)::numeric / nullif(visits - 1, 0), 2)::text
                 as average_days_between_visits,
@@ -91,9 +90,8 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         from visited join customers on customers.id = customer_id
         order by last_visit, external_id collate \"C\", customer_id"
     );
-    let totals = format!(
-        "{visited}
-        select count(*) as customers, coalesce(sum(visits), 0)::bigint as visits from visited"
-    );
-    Plan::new("visit-intervals", question.binds, rows, totals)
+    let totals =
+        "select count(*) as customers, coalesce(sum(visits), 0)::bigint as visits from visited"
+            .to_owned();
+    Plan { shared: visited, ..Plan::new("visit-intervals", question.binds, rows, totals) }
 }

@@ -6,7 +6,12 @@ use uuid::Uuid;
 use crate::harness::Service;
 use crate::reports::{REPORTS, cents, report, service, shop, table};
 
-async fn target(service: &Service, owner: (&str, Option<Uuid>), value: &str, more: &str) -> Uuid {
+pub async fn target(
+    service: &Service,
+    owner: (&str, Option<Uuid>),
+    value: &str,
+    more: &str,
+) -> Uuid {
     let (id, (kind, owner)) = (Uuid::now_v7(), owner);
     let owner = owner.map_or("null".to_owned(), |id| format!("'{id}'"));
     let insert = format!(

@@ -94,7 +94,7 @@ async fn no_reference_filter_or_report_tells_of_a_hidden_row() {
             "complaints?group_by=month,status&",
             "sla?",
             "repeat-complaints?",
-            "sales?group_by=channel&empty=include&compare=previous_year&",
+            "sales?group_by=channel,month&empty=include&compare=previous_year&",
         ];
         let mut questions: Vec<String> = reports
             .iter()

@@ -88,6 +88,21 @@ async fn questions_that_cannot_be_answered() {
         ("sales?period=2026&group_by=colour", "/group_by/0 unknown_value"),
         ("sales?period=2026&group_by=month,month", "/group_by/1 duplicate"),
         ("sales?period=2026&group_by=week,month&compare=previous_period", "/compare contradiction"),
+        (
+            "sales?period=2026&group_by=month&compare=previous_year,previous_year",
+            "/compare/1 duplicate",
+        ),
+        ("sales?period=2026&compare=previous_year", "/compare contradiction"),
+        ("sales?period=2026&group_by=month&compare_whole=true", "/compare_whole contradiction"),
+        ("sales?period=2026&group_by=region&empty=include", "/empty contradiction"),
+        ("sales?period=2026&empty=include", "/empty contradiction"),
+        ("sales?period=2026&bom=true", "/bom contradiction"),
+        ("attainment?period=2026&dimension_value=Bikes", "/dimension_value contradiction"),
+        (
+            "attainment?period=2026&owner_type=channel\
+                &owner_id=01910000-0000-7000-8000-000000000001",
+            "/owner_id contradiction",
+        ),
         ("sales?period=2026&compare=yesterday", "/compare/0 unknown_value"),
         ("sales?period=2026&colour=red", "/colour unknown_field"),
         ("sales?period=2026&format=xlsx", "/format not_available"),

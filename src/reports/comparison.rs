@@ -1,0 +1,234 @@
+//! Comparison of sales with the same days of the period or the year before, 环比 and 同比.
+
+use jiff::ToSpan;
+use platform::Date;
+
+use crate::answer::Question;
+use crate::period::Range;
+use crate::sales::{Compare, SalesQuery};
+
+/// One comparison of the rows of a report.
+pub struct Comparison {
+    compare: Compare,
+    /// The smallest unit of the periods; none when the whole range is compared
+    unit: Option<&'static str>,
+    /// Whole periods, also where the report has only some of their days
+    whole: bool,
+}
+
+impl Comparison {
+    pub fn new(compare: Compare, unit: Option<&'static str>, whole: bool) -> Self {
+        Self { compare, unit, whole }
+    }
+
+    /// Selects the amounts before, as facts of `{names}role, day, orders, lines, customers, quantity,
+    /// amount`: each on the day of the report that it is compared with.
+    pub fn facts(
+        &self,
+        question: &mut Question<'_, SalesQuery>,
+        of_entry: &str,
+        names: &str,
+        measure: &str,
+    ) -> String {
+        let role = self.compare.as_str();
+        let Some(unit) = self.unit else {
+            let (_, before) = self.ranges(question);
+            let entries = question.entries_in(before);
+            let things = names.trim_end_matches(", ");
+            return format!(
+                "select {of_entry}'{role}', null::date, null, null, null, null, sum({measure})
+                from sales_entries where {entries} group by {things}"
+            );
+        };
+
+        let entries = question.entries_in(self.reach(question.range, unit));
+        let days = self.counterparts(unit);
+        let days = days.map(|day| format!("({day})")).join(", ");
+        let within = self.within(question, unit);
+        format!(
+            "select {names}'{role}', counterpart.day, null, null, null, null, earlier.amount
+            from (
+                select {of_entry}booked_on, sum({measure}) as amount
+                from sales_entries where {entries} group by {names}booked_on
+            ) as earlier cross join lateral (values {days}) as counterpart (day)
+            where {within}"
+        )
+    }
+
+    /// The condition for the days of the report that are compared: those in its range, in a running
+    /// period none after `as_of`; with `whole` all days of its periods.
+    fn within(&self, question: &mut Question<'_, SalesQuery>, unit: &str) -> String {
+        let (from, to) = (question.range.from, question.range.to);
+        let (from, to) = (question.binds.date(from), question.binds.date(to));
+        let day = "counterpart.day";
+        if self.whole {
+            let (first, last) = (start(unit, &from), start(unit, &format!("({to} - 1)")));
+            let length = length(unit);
+            return format!("{day} >= {first} and {day} < {last} + interval '{length}'");
+        }
+
+        let as_of = question.binds.date(question.as_of);
+        let (period, running) = (start(unit, day), start(unit, &as_of));
+        format!(
+            "{day} >= {from} and {day} < {to} and not ({day} > {as_of} and {period} = {running})"
+        )
+    }
+
+    /// The days of the report that a day `booked_on` before stands for. 29 February stands for 28
+    /// February of the next year, and 28 February for 29 February as well where there is one, so
+    /// that every day has its counterpart. Week 52 stands for a week 53, too; a week 53 for none.
+    fn counterparts(&self, unit: &str) -> [String; 2] {
+        let none = "null::date".to_owned();
+        match (self.compare, unit) {
+            (Compare::PreviousYear, "day") => {
+                let next = "(booked_on + interval '1 year')::date";
+                let last = "(booked_on + 1 + interval '1 year')::date - 1";
+                [next.to_owned(), format!("nullif(greatest({next}, {last}), {next})")]
+            }
+            (Compare::PreviousYear, "week") => {
+                let next = "to_date(extract(isoyear from booked_on) + 1 ||
+                    to_char(booked_on, '-IW'), 'IYYY-IW')
+                    + extract(isodow from booked_on)::int - 1";
+                let weeks = "extract(week from
+                    make_date(extract(isoyear from booked_on)::int + 1, 12, 28))";
+                let week = "extract(week from booked_on)";
+                [
+                    format!("case when {week} < 53 then {next} end"),
+                    format!("case when {week} = 52 and {weeks} = 53 then {next} + 7 end"),
+                ]
+            }
+            (Compare::PreviousYear, _) => ["(booked_on + interval '1 year')::date".into(), none],
+            (Compare::PreviousPeriod, unit) => {
+                [format!("(booked_on + interval '{}')::date", length(unit)), none]
+            }
+        }
+    }
+
+    /// The days among which those before are looked for: wide enough for all of them.
+    fn reach(&self, range: Range, unit: &str) -> Range {
+        let months = |unit| match unit {
+            "year" => 12,
+            "quarter" => 3,
+            "month" => 1,
+            _ => 0,
+        };
+        let back = match self.compare {
+            Compare::PreviousYear => 12,
+            Compare::PreviousPeriod => months(unit),
+        };
+        let slack = if self.whole { 1 + months(unit) } else { 1 };
+        let before = |day: Date, months: i32, limit: Date| {
+            day.0.checked_sub(months.months()).map_or(limit, Date)
+        };
+        Range {
+            from: before(range.from, back + slack, Range::ALL.from),
+            to: before(range.to, back - slack, Range::ALL.to),
+        }
+    }
+
+    /// The days of the report that are compared and those of before, where the whole range is.
+    fn ranges(&self, question: &Question<'_, SalesQuery>) -> (Range, Range) {
+        let range = question.range;
+        let compared = if self.whole { range } else { range.until(question.as_of) };
+        let before = match self.compare {
+            Compare::PreviousPeriod => compared.before(range),
+            Compare::PreviousYear => compared.year_before(),
+        };
+        (compared, before)
+    }
+
+    /// The columns of this comparison: the amount, its growth, and the days that are compared.
+    /// Before the first sale of all there is nothing to compare with; later a period without sales
+    /// is a 0.
+    pub fn columns(&self, question: &mut Question<'_, SalesQuery>) -> String {
+        let name = self.compare.as_str();
+        let (from, to) = match self.unit {
+            None => {
+                let (_, before) = self.ranges(question);
+                (question.binds.date(before.from), question.binds.date(before.to))
+            }
+            Some(unit) => self.days_before(unit),
+        };
+        let base = format!("coalesce({name}, case when first_day < {to} then 0 end)");
+        format!(
+            ", round({base}, 4)::text as {name}_amount,
+            round(100 * (groups.amount - {name}) / nullif(abs({name}), 0), 2)::text
+                as {name}_growth_percent,
+            {from} as {name}_from, {to} as {name}_to"
+        )
+    }
+
+    /// The first of the days before that the days from `since` to before `until` are compared with,
+    /// and the day after the last.
+    fn days_before(&self, unit: &str) -> (String, String) {
+        let length = match (self.compare, unit) {
+            (Compare::PreviousYear, "week") => {
+                let year = "(extract(isoyear from groups.start) - 1)";
+                let week = "least(extract(week from groups.start), 52)";
+                let before = format!("to_date({year} || '-' || {week}, 'IYYY-IW')");
+                let back = |day: &str| format!("{before} + (groups.{day} - groups.start)");
+                return (back("since"), back("until"));
+            }
+            (Compare::PreviousPeriod, unit) => length(unit),
+            (Compare::PreviousYear, _) => "1 year",
+        };
+        let back = |day: &str| format!("(groups.{day} - interval '{length}')::date");
+        let until = back("until");
+        let days = matches!(length, "1 day" | "7 days");
+        // Of the days before 29 February the last is the 28th, as of those before 1 March.
+        let last =
+            format!("{until} + (extract(day from {until}) < extract(day from groups.until))::int");
+        (back("since"), if days { until } else { last })
+    }
+
+    /// The column of `groups` that sums the amounts before.
+    pub fn sum(&self) -> String {
+        let name = self.compare.as_str();
+        format!(", sum(amount) filter (where role = '{name}') as {name}")
+    }
+
+    /// The columns of `groups` for the days of the report that are compared, `compared_from` and
+    /// `compared_to`; with periods also the `start` of each, and `since` and `until`, the days that
+    /// are looked for before.
+    pub fn spans(&self, question: &mut Question<'_, SalesQuery>) -> String {
+        let Some(unit) = self.unit else {
+            let (range, _) = self.ranges(question);
+            let (from, to) = (question.binds.date(range.from), question.binds.date(range.to));
+            return format!(", {from} as compared_from, {to} as compared_to");
+        };
+
+        let (range, as_of) = (question.range, question.as_of);
+        let (from, to) = (question.binds.date(range.from), question.binds.date(range.to));
+        let as_of = question.binds.date(as_of);
+        let start = format!("{}::date", start(unit, "min(day)"));
+        let end = format!("({start} + interval '{}')::date", length(unit));
+        let first = format!("greatest({start}, {from})");
+        let (last, since, until) = if self.whole {
+            (format!("least({end}, {to})"), &start, end.clone())
+        } else {
+            let running =
+                format!("case when {start} <= {as_of} and {as_of} < {end} then {as_of} + 1 end");
+            let last = format!("least({end}, {to}, {running})");
+            (last.clone(), &first, last)
+        };
+        format!(
+            ", {start} as start, {first} as compared_from, {last} as compared_to,
+                    {since} as since, {until} as until"
+        )
+    }
+}
+
+/// The first instant of the period that the date `day` lies in.
+fn start(unit: &str, day: &str) -> String {
+    format!("date_trunc('{unit}', {day}::timestamp)")
+}
+
+fn length(unit: &str) -> &'static str {
+    match unit {
+        "day" => "1 day",
+        "week" => "7 days",
+        "month" => "1 month",
+        "quarter" => "3 months",
+        _ => "1 year",
+    }
+}
