@@ -41,8 +41,8 @@ pub trait Imported: Resource + Clone + PartialEq + 'static {
     /// Writes the rows, new and changed. A constraint that refuses them is found row by row.
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()>;
 
-    /// What others wait for, such as rows that many batches meet at: as late as possible, when all is
-    /// written and nothing is recorded yet.
+    /// Work on rows that other batches wait for, as late as possible: when all is written and nothing
+    /// is recorded yet.
     async fn settle(_tx: &mut Tx, _written: &mut [Draft<Self>]) -> Result<()> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The end of a batch: what must come last, and the record of what was written.
+//! The end of a batch: its last work, and the record of the rows that were written.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::import::{Draft, Imported};
 
-/// How many changes are recorded at a time, and how many bytes of them.
+/// Most changes that are recorded at a time, and most bytes of them.
 const AT_ONCE: usize = 1000;
 const AT_ONCE_BYTES: usize = 4 << 20;
 

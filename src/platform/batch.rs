@@ -17,8 +17,8 @@ use super::resource::Resource;
 use super::text_enum;
 use super::write::Tx;
 
-/// How many items are worked on at a time, and how many bytes of them: what is made of each in
-/// between weighs ten times its text.
+/// Most items that are worked on at a time, and most bytes of them: the values that are made of each
+/// in between weigh ten times its text.
 const AT_ONCE: usize = 1000;
 const AT_ONCE_BYTES: usize = 2 << 20;
 

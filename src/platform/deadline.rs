@@ -1,4 +1,4 @@
-//! How long a change may take, and what it answers when it has taken too long.
+//! Time limits of a change, and the answer when it has taken too long.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ const ATTEMPTS: u32 = 3;
 /// Between the end of a statement's time and that of the whole, for the answer of the database.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// What all attempts of one request may take together.
+/// Limits of all attempts of one request together.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Until a statement is given up, by the server itself
@@ -42,7 +42,7 @@ pub(super) const MANY: Limits = Limits {
     whole: Duration::from_mins(2),
 };
 
-/// What a commit has at least, however long the work has taken: it waits for nothing but the disk
+/// Time that a commit has at least, however long the work has taken: it waits for nothing but the disk
 /// and the replicas, and nobody likes to hear that its end is unknown.
 pub(super) const COMMIT: Duration = Duration::from_secs(3);
 

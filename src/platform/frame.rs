@@ -1,4 +1,4 @@
-//! How a batch is read: its items one at a time, each checked and turned into text at once, so that
+//! Reading a batch: its items one at a time, each checked and turned into text at once, so that
 //! the values of all of them are never in memory together.
 
 use std::cell::{Cell, RefCell};
@@ -28,7 +28,7 @@ const MOST_FAULTS: usize = 20_000;
 pub(super) struct Sent {
     text: Box<str>,
     pub external_id: Option<Box<str>>,
-    /// Of its shape, and those that only the parser could see
+    /// Faults of its shape, and those that only the parser could see
     pub faults: Vec<Fault>,
 }
 

@@ -38,7 +38,7 @@ pub(super) trait Receiver {
     fn skip(&self);
 }
 
-/// What is noted while JSON is read, of one text or of several that belong together.
+/// Notes taken while JSON is read, one text or several that belong together.
 #[derive(Default)]
 pub(super) struct Notes<'a> {
     faults: RefCell<Vec<Fault>>,
@@ -46,7 +46,7 @@ pub(super) struct Notes<'a> {
     pointed: Cell<usize>,
     /// Elements of all lists, but the items of a batch themselves
     elements: Cell<usize>,
-    /// Of a batch: who receives its items, and how many elements are read; the others are counted
+    /// Receiver of a batch's items, and most elements that are read; the others are counted
     batch: Option<(&'a dyn Receiver, usize)>,
 }
 

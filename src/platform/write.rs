@@ -43,7 +43,7 @@ pub struct Tx {
     pub today: Date,
     pub actor: Uuid,
     discarded: bool,
-    /// Of a job: there is more to do
+    /// The job has more to do
     pub(super) goes_on: bool,
     /// For one statement
     silence: Duration,
@@ -93,7 +93,7 @@ impl Tx {
         self.discarded = true;
     }
 
-    /// Of a job: runs it again at once, in a transaction of its own.
+    /// Has the job run again at once, in a transaction of its own.
     pub fn go_on(&mut self) {
         self.goes_on = true;
     }

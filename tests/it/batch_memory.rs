@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::process::{Process, or_in_torture};
 
-/// What the largest batch may add to an idle service, and what may stay of it after a minute.
+/// Most megabytes that a batch adds to an idle service, and that stay after a minute.
 const MORE: u64 = 134;
 const KEPT: u64 = 34;
 

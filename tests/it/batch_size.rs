@@ -1,4 +1,4 @@
-//! What one batch may hold: its time follows the elements of its lists, and so does its limit.
+//! The limit of a batch: its time follows the elements of its lists, and so does its limit.
 
 use actix_web::http::Method;
 use salesbook::auth::Role;

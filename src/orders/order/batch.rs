@@ -25,7 +25,7 @@ use super::{
     Share,
 };
 
-/// How many lines are written at a time: so many orders of twenty lines as go into one statement.
+/// Most lines that are written in one statement.
 const LINES: usize = 20_000;
 
 /// An order as its ERP knows it: absent fields stay, null clears, lines and credits are replaced

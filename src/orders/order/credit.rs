@@ -116,8 +116,7 @@ pub(super) async fn keep(tx: &mut Tx, steps: &[Step<'_>]) -> Result<()> {
 /// The end of a batch of orders. Credit comes last: other batches with orders of the same customers wait
 /// for it, and so do people who confirm one. Whoever comes second sees what the first one has written.
 pub(super) async fn settle(tx: &mut Tx, written: &mut [Draft<Order>]) -> Result<()> {
-    let steps: Vec<Step<'_>> = written.iter().map(|it| (it.before.as_ref(), &it.after)).collect();
-    let customers = customers(&steps);
+    let customers = customers(&steps(written));
     check::lock(tx, &customers).await?;
     let mut left = Left::load(tx, &customers).await?;
 
@@ -134,17 +133,19 @@ pub(super) async fn settle(tx: &mut Tx, written: &mut [Draft<Order>]) -> Result<
     }
     flag(tx, &flags).await?;
     for drafts in written.chunks(1000) {
-        let steps: Vec<Step<'_>> =
-            drafts.iter().map(|it| (it.before.as_ref(), &it.after)).collect();
-        keep(tx, &steps).await?;
+        keep(tx, &steps(drafts)).await?;
     }
     Ok(())
+}
+
+fn steps(drafts: &[Draft<Order>]) -> Vec<Step<'_>> {
+    drafts.iter().map(|draft| (draft.before.as_ref(), &draft.after)).collect()
 }
 
 /// Flags orders, or takes their flag away.
 async fn flag(tx: &mut Tx, flags: &[(Uuid, bool)]) -> Result<()> {
     for exceeded in [true, false] {
-        let ids: Vec<Uuid> = flags.iter().filter(|it| it.1 == exceeded).map(|it| it.0).collect();
+        let ids: Vec<Uuid> = flags.iter().filter(|flag| flag.1 == exceeded).map(|flag| flag.0).collect();
         if !ids.is_empty() {
             let rows = orders::table.filter(orders::id.eq_any(ids));
             let update = diesel::update(rows).set(orders::credit_exceeded.eq(exceeded));

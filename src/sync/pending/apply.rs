@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::entries::Entry;
 use super::retry::JOB;
 
-/// How much is applied at a time.
+/// Most that is applied at a time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Share {
     items: i64,
@@ -151,7 +151,8 @@ fn row(
     }
 }
 
-/// What is met already by somebody else is left to them: who waited here could wait in a circle.
+/// References that somebody else has met already are left to them: who waited for them could wait in
+/// a circle.
 const MET: &str = "delete from pending_references where (item_id, type, source_system, external_id) in \
     (select item_id, type, source_system, external_id from pending_references \
      where type = $1 and source_system = $2 and external_id = any($3) \
