@@ -37,6 +37,7 @@ INVOICES = int(os.environ.get("BENCH_INVOICES", 1_000_000 * SCALE))
 OPEN = INVOICES // 50
 PEOPLE = 16  # who check in and out at the same time
 BATCH = 10_000
+ELEMENTS = 200_000  # of all lists of a batch
 PG = Path(os.environ["PG_BIN_DIR"])
 BINARY = Path(os.environ["SALESBOOK_BIN"])
 PARAMETER = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
@@ -475,10 +476,10 @@ class Bench:
                     "city": "上海", "region": "Region 3", "phone": f"{at}-{n}",
                     "address": f"Road {n}", "owner_id": row_id(2, 1 + n % 100)}
 
-        def order(at, n):
+        def order(at, n, count=3):
             lines = [{"product_id": row_id(4, 1 + (n + 7 * it) % 500), "quantity": "2",
                       "unit_price": f"{10 + n % 90}.50", "amount": f"{21 + 2 * (n % 90)}.00"}
-                     for it in range(3)]
+                     for it in range(count)]
             return {"external_id": f"{at}-{n}", "customer_id": row_id(5, 1 + n % 1000),
                     "order_date": date.today().isoformat(), "currency": "CNY", "lines": lines}
 
@@ -487,7 +488,57 @@ class Bench:
         self.batch("orders", "orders with 3 lines", order,
                    ["orders", "order_lines", "sales_entries"])
         self.absolute(f"memory, a batch of {BATCH:,}", self.memory_batch, 150, "MB")
+        for lines in [20, 60]:
+            self.long_orders(lines, lambda at, n, lines=lines: order(at, n, lines))
+        self.workers(order)
         self.feed()
+
+    def long_orders(self, lines, item):
+        """The largest batch of orders with so many lines, made and then changed, and what stays of it."""
+        count = min(BATCH, ELEMENTS // lines)
+        items = [item(f"long{lines}", n) for n in range(count)]
+        with Resident(self.full) as memory:
+            for status, amount in [("created", "21.00"), ("updated", "22.00")]:
+                for it in items:
+                    it["lines"][0]["amount"] = amount
+                body = json.dumps({"source_system": "bench", "items": items}).encode()
+                began = time.monotonic()
+                answer = self.full.call("POST", "/api/v1/orders/batch", body)
+                say(f"{count} orders with {lines} lines {status} in {time.monotonic() - began:.1f} s")
+                if answer[status] != count:
+                    sys.exit(f"a batch of {count} orders with {lines} lines: {str(answer)[:1000]}")
+        self.absolute(f"memory, a batch of {count:,} orders with {lines} lines", memory.most, 200, "MB")
+        began = time.monotonic()
+        while (kept := resident(self.full)) > 100 and time.monotonic() - began < 60:
+            time.sleep(0.5)
+        self.absolute("memory, a minute after it", kept, 100, "MB")
+
+    def workers(self, order):
+        """New orders of the same customers from one, two and four workers, 500 in a batch."""
+        rates, each = {}, 500
+        for count in [1, 2, 4]:
+            figures = Figures()
+            for at in range(ROUNDS):
+                def work(worker):
+                    for part in range(4):
+                        items = [order(f"w{count}-{at}-{worker}-{part}", n) for n in range(each)]
+                        random.Random(worker + part).shuffle(items)
+                        body = json.dumps({"source_system": "bench", "items": items}).encode()
+                        answer = self.full.call("POST", "/api/v1/orders/batch", body)
+                        done.append(answer["created"])
+                done = []
+                self.full.token("admin")
+                threads = [threading.Thread(target=work, args=[n]) for n in range(count)]
+                began = time.monotonic()
+                [it.start() for it in threads]
+                [it.join() for it in threads]
+                figures.add(4 * each * count / (time.monotonic() - began))
+                if done != [each] * 4 * count:
+                    sys.exit(f"batches of {count} workers made {done} orders, of {each} each")
+            rates[count] = figures
+        for count in [2, 4]:
+            self.against(f"Orders by {count} workers, against one", 1.6 if count == 2 else 1.0,
+                         rates[count], rates[1], " rows/s")
 
     def feed(self):
         """All of the feed by one consumer, and the same rows out of their table: both into a file,

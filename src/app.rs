@@ -114,7 +114,7 @@ pub const JOBS: &[Job] = &[
         run: |tx| Box::pin(attachments::attachment::expire(tx)),
     },
     Job {
-        name: "pending_items",
+        name: sync::pending::JOB,
         every: Duration::from_secs(5),
         run: |tx| Box::pin(sync::pending::retry(tx)),
     },

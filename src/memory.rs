@@ -3,7 +3,9 @@
 use std::process::Command;
 
 /// One heap for all threads, and large pieces given back to the system as soon as they are free
-/// (docs/decisions.md). glibc reads them once, when a process begins.
+/// (docs/decisions.md). glibc reads them once, when a process begins. The threshold being set, it no
+/// longer grows with what is freed, and neither does that of the heap's top, which is given back from
+/// 128 KiB on: `MALLOC_TRIM_THRESHOLD_` and `MALLOC_TOP_PAD_` have nothing to add.
 const SETTINGS: [(&str, &str); 2] =
     [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "131072")];
 

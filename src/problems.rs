@@ -52,6 +52,11 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("authority_exceeded", "The amount is more than your role may decide on; limit says how much \
         that is. Let somebody with a higher authority decide.",
         "金额超出您的权限,上限见 limit,请由权限更高的人处理。"),
+    ("batch_too_large", "The lists of all items of a batch have at most 200,000 elements together, \
+        and it has to end within two minutes; nothing of this one was written. Send items items at a \
+        time, each batch with an Idempotency-Key of its own.",
+        "一批数据中各列表合计最多 200,000 个元素,且须在两分钟内完成;本批未写入任何内容。请按 items 所示的条数\
+        分批发送,每批使用各自的 Idempotency-Key。"),
     ("body_too_large", "The body is larger than this operation takes: 32 MiB for a batch, 20 MiB \
         for a file, 16 KiB for the answers to a survey, 1 MiB for all else. Send less at a time.",
         "请求内容过大:批量接口最多 32 MiB,文件最多 20 MiB,调查答卷最多 16 KiB,其他最多 1 MiB,\

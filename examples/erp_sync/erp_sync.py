@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
 """What an ERP does every minute: push what has changed there, pull what has changed here, end equal.
 
-The ERP is a sqlite file: `records` is its side (`dirty`: changed there), `mirror` its copy of the other.
-"""
+The ERP is a sqlite file: `records` is its side (`dirty`: changed there), `mirror` its copy of the other."""
 import argparse, base64, http.client, json, random, sqlite3, sys, time, urllib.error, urllib.parse, urllib.request, uuid
 from decimal import Decimal, InvalidOperation
 
-# type in the feed, path of its batches. The order does not matter: what comes too early is parked.
-# A type whose rows are made on both sides: the fields that the ERP takes over from there.
+# type, path of its batches; of rows that are made on both sides the fields that the ERP takes over
 RESOURCES = [
     ("product", "products", None),
     ("customer", "customers", ["code", "name", "city", "phone"]),
@@ -28,7 +26,7 @@ class Gone(Exception):
 
 class Service:
     def __init__(self, url, client_id, secret):
-        self.url, self.token = url.rstrip("/"), None
+        self.url, self.token, self.batch = url.rstrip("/"), None, BATCH
         self.basic = base64.b64encode(f"{client_id}:{secret}".encode()).decode()
 
     def login(self):
@@ -38,8 +36,7 @@ class Service:
     def call(self, method, path, body=None, key=None):
         data = None if body is None else body.encode()
         while True:
-            if self.token is None:
-                self.login()
+            self.token or self.login()
             headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
             try:
                 return self.send(method, path, data, {**headers, "Idempotency-Key": key} if key else headers)
@@ -78,23 +75,27 @@ def push(db, service):
     """Batches of what is dirty. Each is kept with its key before it goes, so that a crash sends it again."""
     for kind, path, _ in RESOURCES:
         while rows := db.execute("select external_id, id, data, revision from records where type = ? and dirty"
-                                 " and problem is null order by external_id limit ?", (kind, BATCH)).fetchall():
+                                 " and problem is null order by external_id limit ?", (kind, service.batch)).fetchall():
             items = [{**json.loads(row["data"]), "external_id": row["external_id"],
                       **({"id": row["id"]} if row["id"] else {})} for row in rows]
-            body = json.dumps({"items": items, "unknown_references": "park"})
-            revisions = json.dumps([[kind, row["external_id"], row["revision"]] for row in rows])
+            batch = (str(uuid.uuid4()), f"/{path}/batch", json.dumps({"items": items, "unknown_references": "park"}),
+                     json.dumps([[kind, row["external_id"], row["revision"]] for row in rows]))
             with db:
-                db.execute("insert into outbox values (?, ?, ?, ?)",
-                           (str(uuid.uuid4()), f"/{path}/batch", body, revisions))
+                db.execute("insert into outbox values (?, ?, ?, ?)", batch)
             flush(db, service)
 
 
 def flush(db, service):
     for row in db.execute("select * from outbox").fetchall():
-        answer = service.call("POST", row["path"], row["body"], row["key"])
-        sent = json.loads(row["revisions"])
+        sent, results = json.loads(row["revisions"]), []
+        try:
+            results = service.call("POST", row["path"], row["body"], row["key"])["results"]
+        except urllib.error.HTTPError as error:
+            if error.code != 413 or len(sent) == 1:
+                raise
+            service.batch = max(len(sent) // 2, 1)  # too much at a time: it stays dirty, and goes in halves
         with db:
-            for result in answer["results"]:
+            for result in results:
                 kind, external_id, revision = sent[result["index"]]
                 problem = json.dumps(result["problem"]) if result["status"] == "failed" else None
                 # Changed again meanwhile: it stays dirty and goes once more.
@@ -130,8 +131,7 @@ def pull(db, service):
 def apply(db, event):
     kind, row, data = event["type"], event["id"], event["data"]
     if event["op"] in ("deleted", "hidden"):
-        db.execute("delete from mirror where type = ? and id = ?", (kind, row))
-        return
+        return db.execute("delete from mirror where type = ? and id = ?", (kind, row))
     db.execute("insert or replace into mirror values (?, ?, ?, ?)", (kind, row, event["version"], json.dumps(data)))
     shared = next(fields for name, _, fields in RESOURCES if name == kind)
     theirs = {name: data[name] for name in shared or []}
@@ -157,9 +157,9 @@ def differences(db):
         if isinstance(ours, dict):
             return all(names.get(theirs.get(name[:-11] + "id")) == value if name.endswith("_external_id")
                        else same(value, theirs.get(name)) for name, value in ours.items())
-        if isinstance(ours, list):
-            return len(ours) == len(theirs or []) and all(map(same, ours, theirs))
         try:
+            if isinstance(ours, list):
+                return len(ours) == len(theirs) and all(map(same, ours, theirs))
             return ours == theirs or Decimal(ours) == Decimal(theirs)
         except (InvalidOperation, TypeError, ValueError):
             return False

@@ -11,12 +11,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::hooks::{self, Lot};
+use super::record::record;
 use super::reference::{Found, Refers, resolve_known};
 use super::waiting::Waiting;
 use super::{Caller, external_id};
-
-/// How many items are read at a time.
-const AT_ONCE: usize = 1000;
 
 /// A resource that an ERP may send in batches.
 #[allow(async_fn_in_trait, reason = "the service runs on one thread per worker")]
@@ -42,6 +40,12 @@ pub trait Imported: Resource + Clone + PartialEq + 'static {
 
     /// Writes the rows, new and changed. A constraint that refuses them is found row by row.
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()>;
+
+    /// Work on rows that other batches wait for, as late as possible: when all is written and nothing
+    /// is recorded yet.
+    async fn settle(_tx: &mut Tx, _written: &mut [Draft<Self>]) -> Result<()> {
+        Ok(())
+    }
 
     /// What follows from rows that were written, before the items that waited for them.
     async fn followed(_tx: &mut Tx, _written: &[Uuid]) -> Result<()> {
@@ -85,7 +89,12 @@ pub struct Draft<R> {
 }
 
 impl<R: Resource + PartialEq> Draft<R> {
-    fn status(&self) -> Status {
+    /// The place of its item in the batch
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    pub(crate) fn status(&self) -> Status {
         match &self.before {
             None => Status::Created,
             Some(before) if *before == self.after => Status::Unchanged,
@@ -93,7 +102,7 @@ impl<R: Resource + PartialEq> Draft<R> {
         }
     }
 
-    fn change(&self) -> Result<Change> {
+    pub(crate) fn change(&self) -> Result<Change> {
         match &self.before {
             None => Change::created(&self.after),
             Some(before) => Change::updated(before, &self.after),
@@ -225,7 +234,7 @@ async fn arrive<R: Imported, D: Documented<Item = R::Item>>(
     };
     known.extend(keys.iter().zip(&ids).map(name));
     let (mut arrivals, mut rows) = (vec![], keys.into_iter().zip(before).zip(ids));
-    for places in places.chunks(AT_ONCE) {
+    for places in batch.parts(places) {
         let mut values: Vec<Value> =
             places.iter().map(|it| batch.item(*it)).collect::<Result<_>>()?;
         let resolved = resolve_known(
@@ -301,8 +310,12 @@ async fn apply<R: Imported>(
     drafts: Vec<Draft<R>>,
     outcomes: &mut Outcomes,
 ) -> Result<()> {
-    let (unchanged, changed): (Vec<&Draft<R>>, Vec<&Draft<R>>) =
-        drafts.iter().partition(|draft| draft.status() == Status::Unchanged);
+    let mut changed: Vec<&Draft<R>> =
+        drafts.iter().filter(|draft| draft.status() != Status::Unchanged).collect();
+    if changed.iter().all(|draft| draft.after.parent().is_none()) {
+        // Two batches that bring the same rows wait for each other, and not in a circle.
+        changed.sort_by_key(|draft| draft.after.external_id());
+    }
     let refused = bisect(tx, &changed, &R::store).await?;
     let new = refused.keys().map(|at| changed[*at]).filter(|it| it.before.is_none());
     let external_ids: Vec<&str> = new.filter_map(|it| it.after.external_id()).collect();
@@ -313,22 +326,9 @@ async fn apply<R: Imported>(
             return Err(Error::unavailable("busy"));
         }
     }
-    let places: Vec<(usize, &Draft<R>)> = changed.into_iter().enumerate().collect();
-    // Written in parts, because ten thousand rows as JSON would be most of a batch's memory.
-    for part in places.chunks(1000) {
-        let mut records = vec![];
-        for (place, draft) in part {
-            if let Some(error) = refused.get(place) {
-                outcomes.failed(draft.index, error);
-            } else {
-                outcomes.done(draft.index, draft.status(), &draft.after);
-                records.push(draft.change()?);
-            }
-        }
-        tx.record_all(&records).await?;
+    for (place, error) in &refused {
+        outcomes.failed(changed[*place].index, error);
     }
-    for draft in unchanged {
-        outcomes.done(draft.index, Status::Unchanged, &draft.after);
-    }
-    Ok(())
+    let refused = refused.keys().map(|place| changed[*place].after.id()).collect();
+    record(tx, drafts, &refused, outcomes).await
 }

@@ -17,6 +17,7 @@ pub mod password;
 pub mod peer;
 pub mod policy;
 pub mod reach;
+mod record;
 pub mod reference;
 pub mod session;
 pub mod signing_key;

@@ -97,7 +97,8 @@ pub(crate) struct Policy {
 }
 
 /// Takes the rows of these customers, in the order of their ids, until the end of the transaction;
-/// makes those that are missing. Orders are locked before, invoices and payments after.
+/// makes those that are missing. Orders and customers are locked before, invoices and payments after,
+/// but those that a batch has just made: nobody else can have them yet.
 pub async fn lock(tx: &mut Tx, customer_ids: &[Uuid]) -> Result<()> {
     customer_credit::lock(tx, customer_ids).await
 }

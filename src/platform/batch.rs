@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::marker::PhantomData;
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -11,13 +11,20 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::error::{Error, Fault, Problem, Result};
+use super::frame::{self, Sent};
+use super::input;
 use super::resource::Resource;
 use super::text_enum;
 use super::write::Tx;
-use super::{input, json, shape};
 
-/// Most items of one batch.
-const LIMIT: usize = 10_000;
+/// Most items that are worked on at a time, and most bytes of them: the values that are made of each
+/// in between weigh ten times its text.
+const AT_ONCE: usize = 1000;
+const AT_ONCE_BYTES: usize = 2 << 20;
+
+/// Items of the batch that this request is; [`Write`](crate::Write) finds it there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ItemCount(pub usize);
 
 text_enum! {
     pub enum Status {
@@ -195,26 +202,6 @@ pub struct Batch<D> {
     documented: PhantomData<D>,
 }
 
-/// An item, as text: as values ten thousand of them would be most of a batch's memory.
-struct Sent {
-    text: Box<str>,
-    external_id: Option<Box<str>>,
-    /// Of its shape, and those that only the parser could see
-    faults: Vec<Fault>,
-}
-
-impl Sent {
-    fn of<T: ToSchema + 'static>(item: &Value, mut faults: Vec<Fault>) -> Self {
-        faults.extend(shape::faults(shape::of_body::<T>(), item));
-        let external_id = item["external_id"].as_str().map(Into::into);
-        Self { text: item.to_string().into(), external_id, faults }
-    }
-
-    fn read<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_str(&self.text).map_err(Error::internal)
-    }
-}
-
 impl<D: Documented> FromRequest for Batch<D> {
     type Error = Error;
     type Future = LocalBoxFuture<'static, Result<Self>>;
@@ -224,59 +211,34 @@ impl<D: Documented> FromRequest for Batch<D> {
         let parameters = BatchQuery::into_params(|| None);
         let query = input::query::<BatchQuery>(req, &parameters);
         let bytes = input::bytes(req, payload);
+        let req = req.clone();
         async move {
             let options = query?;
-            match &*kind {
-                "application/json" => {
-                    let (body, faults) = json::parse(&bytes.await?)?;
-                    Self::of(body, faults)
+            let (body, items) = match &*kind {
+                "application/json" => frame::read::<D, D::Item>(&bytes.await?)?,
+                "application/x-ndjson" => {
+                    frame::read_lines::<D, D::Item>(options, &bytes.await?)?
                 }
-                "application/x-ndjson" => Self::of_lines(options, &bytes.await?),
-                _ => Err(input::unsupported_media_type()),
-            }
+                _ => return Err(input::unsupported_media_type()),
+            };
+            req.extensions_mut().insert(ItemCount(items.len()));
+            Ok(Self::of(&body, items))
         }
         .boxed_local()
     }
 }
 
 impl<D: Documented> Batch<D> {
-    fn of(mut body: Value, faults: Vec<Fault>) -> Result<Self> {
-        let items = match body.get_mut("items") {
-            Some(Value::Array(items)) => std::mem::take(items),
-            _ => vec![],
-        };
-        let (mut odd, mut frame) = (HashMap::<usize, Vec<Fault>>::new(), vec![]);
-        if items.len() > LIMIT {
-            // Nobody reads what is wrong with each of a million items.
-            let why = format!("at most {LIMIT} items");
-            return Err(Error::invalid(vec![Fault::new("/items", "too_many", why)]));
-        }
-        for fault in faults {
-            let below = fault.pointer.strip_prefix("/items/");
-            let below = below.map(|rest| rest.split_once('/').unwrap_or((rest, "")));
-            match below.and_then(|(index, rest)| Some((index.parse().ok()?, rest))) {
-                Some((index, rest)) => {
-                    let pointer = format!("/{rest}").trim_end_matches('/').to_owned();
-                    odd.entry(index).or_default().push(Fault { pointer, ..fault });
-                }
-                None => frame.push(fault),
-            }
-        }
-        frame.extend(shape::faults(shape::of_body::<D>(), &body));
-        if !frame.is_empty() {
-            frame.truncate(shape::MOST);
-            return Err(Error::invalid(frame));
-        }
-        let source_system = body["source_system"].as_str().map(str::to_owned);
+    fn of(body: &Value, items: Vec<Sent>) -> Self {
         let yes = |name| body[name] == true;
-        let (atomic, dry_run) = (yes("atomic"), yes("dry_run"));
-        let park = body["unknown_references"] == "park";
-        let items = items.into_iter().enumerate();
-        let items = items.map(|(index, item)| {
-            Sent::of::<D::Item>(&item, odd.remove(&index).unwrap_or_default())
-        });
-        let items = items.collect();
-        Ok(Self { source_system, atomic, dry_run, park, items, documented: PhantomData })
+        Self {
+            source_system: body["source_system"].as_str().map(str::to_owned),
+            atomic: yes("atomic"),
+            dry_run: yes("dry_run"),
+            park: body["unknown_references"] == "park",
+            items,
+            documented: PhantomData,
+        }
     }
 
     /// Items that have been kept, once more.
@@ -286,7 +248,7 @@ impl<D: Documented> Batch<D> {
             atomic: false,
             dry_run: false,
             park: true,
-            items: items.iter().map(|it| Sent::of::<D::Item>(it, vec![])).collect(),
+            items: items.iter().map(Sent::of::<D::Item>).collect(),
             documented: PhantomData,
         }
     }
@@ -307,27 +269,10 @@ impl<D: Documented> Batch<D> {
         names.map(str::to_owned).collect()
     }
 
-    /// One item per line. A line that ends early is more likely a lost upload than one bad item,
-    /// so that nothing of such a batch is taken.
-    fn of_lines(mut options: Value, bytes: &[u8]) -> Result<Self> {
-        let (mut items, mut faults) = (vec![], vec![]);
-        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty())
-        {
-            let at = format!("/items/{}", items.len());
-            let (item, odd) = json::parse(line).map_err(|error| {
-                error.faults(vec![Fault::new(&*at, "malformed_json", "this line is no JSON")])
-            })?;
-            faults.extend(odd.into_iter().map(|fault| {
-                let pointer = format!("{at}{}", fault.pointer);
-                Fault { pointer, ..fault }
-            }));
-            items.push(item);
-            if items.len() > LIMIT {
-                break;
-            }
-        }
-        options["items"] = items.into();
-        Self::of(options, faults)
+    /// Places in parts that are worked on at a time, by number and size of their items.
+    pub fn parts<'a>(&self, places: &'a [usize]) -> impl Iterator<Item = &'a [usize]> {
+        let size = move |place: &usize| self.items[*place].size();
+        parts(places, AT_ONCE, AT_ONCE_BYTES, size)
     }
 
     /// The places of the items whose shape is good; of those with the same external id the last one
@@ -347,6 +292,26 @@ impl<D: Documented> Batch<D> {
         places.sort_unstable();
         places
     }
+}
+
+/// Rows in parts of at most so many, and of about so much weight; a heavier row is a part of its own.
+pub fn parts<'a, R>(
+    mut rows: &'a [R],
+    most: usize,
+    most_weight: usize,
+    weight: impl Fn(&R) -> usize,
+) -> impl Iterator<Item = &'a [R]> {
+    std::iter::from_fn(move || {
+        let mut sum = 0;
+        let fits = |row: &&R| {
+            sum += weight(row);
+            sum <= most_weight
+        };
+        let fitting = rows.iter().take(most).take_while(fits).count();
+        let (part, rest) = rows.split_at(fitting.max(1).min(rows.len()));
+        rows = rest;
+        (!part.is_empty()).then_some(part)
+    })
 }
 
 /// Writes rows in bulk. When the database refuses some, the halves are tried by themselves, down

@@ -25,20 +25,79 @@ const MOST_ELEMENTS: usize = 1_000_000;
 
 /// One JSON text, with what a plain parser would not mind.
 pub fn parse(bytes: &[u8]) -> Result<(Value, Vec<Fault>)> {
-    let (faults, elements) = (RefCell::default(), Cell::default());
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let (pointed, at) = (Cell::default(), Step::Root);
-    let intake = Intake { at: &at, faults: &faults, pointed: &pointed, elements: &elements };
-    let value = intake.deserialize(&mut json);
-    let value = value.and_then(|value| json.end().map(|()| value));
-    let value = value.map_err(|e| Error::bad_request("malformed_json", e.to_string()))?;
-    let mut faults = faults.into_inner();
-    if faults.len() >= MOST_ODD || pointed.get() >= MOST_POINTED {
-        // Not all of them have been kept, so that no item of a batch can be told to be good.
-        faults.truncate(shape::MOST);
-        return Err(Error::invalid(faults));
+    let notes = Notes::default();
+    let value = notes.read(bytes)?;
+    Ok((value, notes.faults()?))
+}
+
+/// Receives the items of a batch one at a time, so that they are never in memory together.
+pub(super) trait Receiver {
+    /// Whether the next item is wanted. If not, it is only counted.
+    fn wants_more(&self) -> bool;
+    fn take(&self, item: Value);
+    fn skip(&self);
+}
+
+/// Notes taken while JSON is read, one text or several that belong together.
+#[derive(Default)]
+pub(super) struct Notes<'a> {
+    faults: RefCell<Vec<Fault>>,
+    /// Bytes of all pointers in `faults`
+    pointed: Cell<usize>,
+    /// Elements of all lists, but the items of a batch themselves
+    elements: Cell<usize>,
+    /// Receiver of a batch's items, and most elements that are read; the others are counted
+    batch: Option<(&'a dyn Receiver, usize)>,
+}
+
+impl<'a> Notes<'a> {
+    pub fn of_batch(receiver: &'a dyn Receiver, most_elements: usize) -> Self {
+        Self { batch: Some((receiver, most_elements)), ..Self::default() }
     }
-    Ok((value, faults))
+
+    /// Reads one text. Of a batch, an empty list is in the place of the items.
+    pub fn read(&self, bytes: &[u8]) -> Result<Value> {
+        whole(bytes, Intake { at: &Step::Root, notes: self })
+    }
+
+    /// Reads one text that is an item of a batch, if more are wanted.
+    pub fn read_item(&self, index: usize, bytes: &[u8]) -> Result<()> {
+        let Some((receiver, most)) = self.batch else { return Ok(()) };
+        if receiver.wants_more() && self.elements.get() <= most {
+            let items = Step::Name(&Step::Root, ITEMS);
+            let intake = Intake { at: &Step::Index(&items, index), notes: self };
+            receiver.take(whole(bytes, intake)?);
+        } else {
+            whole(bytes, Counted(&self.elements))?;
+            receiver.skip();
+        }
+        Ok(())
+    }
+
+    pub fn elements(&self) -> usize {
+        self.elements.get()
+    }
+
+    /// Everything that is odd, unless it is too much.
+    pub fn faults(self) -> Result<Vec<Fault>> {
+        let mut faults = self.faults.into_inner();
+        if faults.len() >= MOST_ODD || self.pointed.get() >= MOST_POINTED {
+            // Not all of them have been kept, so that no item of a batch can be told to be good.
+            faults.truncate(shape::MOST);
+            return Err(Error::invalid(faults));
+        }
+        Ok(faults)
+    }
+}
+
+/// The member of a batch that holds its items.
+pub(super) const ITEMS: &str = "items";
+
+fn whole<'de, S: DeserializeSeed<'de>>(bytes: &'de [u8], seed: S) -> Result<S::Value> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = seed.deserialize(&mut json);
+    let value = value.and_then(|value| json.end().map(|()| value));
+    value.map_err(|error| Error::bad_request("malformed_json", error.to_string()))
 }
 
 /// Place of a value in the body, as the way back to the whole: only a fault makes a pointer of it.
@@ -49,6 +108,10 @@ enum Step<'a> {
 }
 
 impl Step<'_> {
+    fn is_items(&self) -> bool {
+        matches!(self, Self::Name(Self::Root, name) if *name == ITEMS)
+    }
+
     /// JSON pointer (RFC 6901)
     fn pointer(&self) -> String {
         match self {
@@ -65,24 +128,41 @@ impl Step<'_> {
 #[derive(Clone, Copy)]
 struct Intake<'a> {
     at: &'a Step<'a>,
-    faults: &'a RefCell<Vec<Fault>>,
-    /// Bytes of all pointers in `faults`
-    pointed: &'a Cell<usize>,
-    elements: &'a Cell<usize>,
+    notes: &'a Notes<'a>,
 }
 
 impl<'a> Intake<'a> {
     fn fault(&self, code: &'static str, why: &str) {
-        let mut faults = self.faults.borrow_mut();
-        if faults.len() < MOST_ODD && self.pointed.get() < MOST_POINTED {
+        let mut faults = self.notes.faults.borrow_mut();
+        if faults.len() < MOST_ODD && self.notes.pointed.get() < MOST_POINTED {
             let pointer = self.at.pointer();
-            self.pointed.update(|bytes| bytes + pointer.len());
+            self.notes.pointed.update(|bytes| bytes + pointer.len());
             faults.push(Fault::new(pointer, code, why));
         }
     }
 
     fn below(self, at: &'a Step<'a>) -> Self {
         Self { at, ..self }
+    }
+
+    /// Hands the items of a batch over, each as soon as it is read.
+    fn hand_over<'de, A: SeqAccess<'de>>(
+        self,
+        mut seq: A,
+        (receiver, most): (&dyn Receiver, usize),
+    ) -> Result<(), A::Error> {
+        let mut index = 0;
+        while receiver.wants_more() && self.notes.elements.get() <= most {
+            match seq.next_element_seed(self.below(&Step::Index(self.at, index)))? {
+                Some(item) => receiver.take(item),
+                None => return Ok(()),
+            }
+            index += 1;
+        }
+        while seq.next_element_seed(Counted(&self.notes.elements))?.is_some() {
+            receiver.skip();
+        }
+        Ok(())
     }
 }
 
@@ -124,13 +204,26 @@ impl<'de> Visitor<'de> for Intake<'_> {
         Ok(if nfc { text.into() } else { text.nfc().collect::<String>().into() })
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        if let Some(batch) = self.notes.batch
+            && self.at.is_items()
+        {
+            self.hand_over(seq, batch)?;
+            return Ok(Value::Array(vec![]));
+        }
+        let elements = &self.notes.elements;
         let mut items = vec![];
         while let Some(item) =
             seq.next_element_seed(self.below(&Step::Index(self.at, items.len())))?
         {
             items.push(item);
-            self.elements.update(|count| count + 1);
-            if self.elements.get() > MOST_ELEMENTS {
+            elements.update(|count| count + 1);
+            if self.notes.batch.is_some_and(|(_, most)| elements.get() > most) {
+                while seq.next_element_seed(Counted(elements))?.is_some() {
+                    elements.update(|count| count + 1);
+                }
+                break;
+            }
+            if elements.get() > MOST_ELEMENTS {
                 let why = format!("at most {MOST_ELEMENTS} elements in all lists together");
                 self.fault("too_many", &why);
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
@@ -152,10 +245,64 @@ impl<'de> Visitor<'de> for Intake<'_> {
             let below = self.below(&step);
             if object.contains_key(&name) {
                 below.fault("duplicate_field", "this name came twice");
+                if self.notes.batch.is_some() && step.is_items() {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
             }
             let value = map.next_value_seed(below)?;
             object.insert(name, value);
         }
         Ok(object.into())
+    }
+}
+
+/// Reads any JSON only to count the elements of its lists.
+#[derive(Clone, Copy)]
+struct Counted<'a>(&'a Cell<usize>);
+
+impl<'de> DeserializeSeed<'de> for Counted<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Counted<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(self)?.is_some() {
+            self.0.update(|count| count + 1);
+        }
+        Ok(())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while map.next_key::<IgnoredAny>()?.is_some() {
+            map.next_value_seed(self)?;
+        }
+        Ok(())
     }
 }

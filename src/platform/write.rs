@@ -14,7 +14,9 @@ use futures_util::future::try_join;
 use schema::idempotency_keys as keys;
 use uuid::Uuid;
 
-use super::db::{Conn, Db, HOLD, Held};
+use super::batch::ItemCount;
+use super::db::{Conn, Db, Held};
+use super::deadline::{Attempts, COMMIT, Limits, MANY, ONE};
 use super::error::{Error, Result};
 use super::input::BodyDigest;
 use super::reply::Reply;
@@ -24,33 +26,6 @@ use super::share::Room;
 use super::time::{Clock, Date, Timestamp};
 
 type Manager = <Conn as AsyncConnection>::TransactionManager;
-
-const ATTEMPTS: u32 = 3;
-
-/// What all attempts of one request may take together.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Until a statement is given up, by the server itself
-    statements: Duration,
-    /// Until it is given up on a connection on which nobody answers
-    silence: Duration,
-    whole: Duration,
-}
-
-/// For a change of one resource.
-pub const ONE: Limits = Limits { statements: Duration::from_secs(8), silence: HOLD, whole: HOLD };
-
-/// Many short statements and some longer ones, as a batch has them; in all as long as an idle
-/// transaction.
-const MANY: Limits = Limits {
-    statements: Duration::from_secs(20),
-    silence: Duration::from_secs(21),
-    whole: Duration::from_mins(1),
-};
-
-/// What a commit has at least, however long the work has taken: it waits for nothing but the disk
-/// and the replicas, and nobody likes to hear that its end is unknown.
-const COMMIT: Duration = Duration::from_secs(3);
 
 /// Who is calling, as far as the platform needs to know; the auth middleware leaves it here.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +43,8 @@ pub struct Tx {
     pub today: Date,
     pub actor: Uuid,
     discarded: bool,
+    /// The job has more to do
+    pub(super) goes_on: bool,
     /// For one statement
     silence: Duration,
     end: Instant,
@@ -98,7 +75,7 @@ impl Tx {
     fn of(conn: Held, clock: &Clock, actor: Uuid, limits: Limits, start: Instant) -> Self {
         let (now, end) = (clock.now(), start + limits.whole);
         let (today, silence) = (clock.day_of(now), limits.silence);
-        Self { conn, now, today, actor, discarded: false, silence, end }
+        Self { conn, now, today, actor, discarded: false, goes_on: false, silence, end }
     }
 
     /// For one statement or a few.
@@ -114,6 +91,11 @@ impl Tx {
     /// Answers as if all had been done, but undoes it: for dry runs.
     pub fn discard(&mut self) {
         self.discarded = true;
+    }
+
+    /// Has the job run again at once, in a transaction of its own.
+    pub fn go_on(&mut self) {
+        self.goes_on = true;
     }
 
     /// Waits until no other transaction holds the lock of that name, and holds it to the end.
@@ -243,16 +225,16 @@ impl Write {
         let Self { db, clock, actor, key, req } = self;
         let key = key.map(|key| Key { actor: actor.id, fingerprint: fingerprint(&req), text: key });
         let room = Room::taken_by(&req);
+        let items = req.extensions().get::<ItemCount>().map(|count| count.0);
         drop(req);
         let attempts = async move {
             let _room = room;
-            let (start, mut attempt) = (Instant::now(), 1);
+            let mut attempts = Attempts::new(limits, items);
             loop {
-                let mut tx = Tx::of(db.conn().await?, &clock, actor.id, limits, start);
-                let left = limits.statements.saturating_sub(start.elapsed());
-                match transaction(&mut tx, key.as_ref(), left, &work).await {
-                    Err(error) if error.is_transient() && attempt < ATTEMPTS => attempt += 1,
-                    result => return result,
+                let mut tx = Tx::of(db.conn().await?, &clock, actor.id, limits, attempts.start);
+                match transaction(&mut tx, key.as_ref(), &attempts.begin(), &work).await {
+                    Err(error) if attempts.go_on(&error) => {}
+                    result => return result.map_err(|error| attempts.answer(error)),
                 }
             }
         };
@@ -263,13 +245,10 @@ impl Write {
 async fn transaction(
     tx: &mut Tx,
     key: Option<&Key>,
-    left: Duration,
+    begin: &str,
     work: &impl AsyncFn(&mut Tx) -> Result<Reply>,
 ) -> Result<Reply> {
-    // Deadlines act in the database: dropping the future would not stop the statement.
-    let limit = left.as_millis().max(1);
-    let begin = format!("begin; set local statement_timeout = {limit}");
-    Manager::begin_transaction_sql(tx.conn(), &begin).await?;
+    Manager::begin_transaction_sql(tx.conn(), begin).await?;
     let result = async {
         if let Some(key) = key
             && let Some(stored) = key.claim(tx.conn()).await?

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::harness::{Actor, Service};
 use crate::inventing::Dice;
 use crate::money_steps::WRONG;
+use crate::parked_size::drain;
 use crate::process::often;
 use crate::receivables::{differences, merged, send, service};
 
@@ -352,6 +353,7 @@ async fn of_many_batches_each_row_comes_to_what_it_should() {
     let missing: Vec<_> = missing.map(|n| erp.invoice(n)).collect();
     let waited = service.count("pending_items").await;
     send(&sap, "invoices", json!(missing)).await;
+    drain(&service).await;
     let left = service.texts("select external_id from pending_items order by 1").await;
     assert_eq!(left, Vec::<String>::new(), "everything is there");
     check(&service).await;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::erp_day::{DAY, Part, order};
 use crate::harness::{Actor, Service};
 use crate::inventing::Dice;
+use crate::parked_size::drain;
 use crate::process::often;
 use crate::receivables::merged;
 
@@ -307,6 +308,8 @@ async fn a_chain_follows_its_first_link() {
     assert_eq!(park(&erp, "territories", (0..600).map(link).collect()).await["pending"], 600);
     let first = json!({ "external_id": "T600", "name": "T600" });
     assert_eq!(park(&erp, "territories", vec![first]).await["created"], 1);
+    assert_eq!(service.count("territories").await, 201, "the others follow with the job");
+    drain(&service).await;
     assert_eq!(pending(&erp).await.len(), 0);
     assert_eq!(erp.get("/api/v1/territories?total=exact").await.expect(200)["total"], 601);
 }

@@ -183,7 +183,7 @@ impl Imported for Team {
             .filter(known.or(teams::id.eq_any(&keys.ids)))
             .select(Self::as_select())
             .order(teams::id)
-            .for_update();
+            .for_no_key_update();
         Ok(rows.load(conn).await?)
     }
 

@@ -33,7 +33,7 @@ impl Imported for User {
             .filter(known.or(users::id.eq_any(&keys.ids)))
             .select(UserRow::as_select())
             .order(users::id)
-            .for_update();
+            .for_no_key_update();
         let rows = rows.load(conn).await?;
         with_memberships(conn, rows).await
     }

@@ -55,7 +55,7 @@ impl Imported for Contact {
         let known = known.and(contacts::external_id.eq_any(&keys.external_ids).assume_not_null());
         let rows = contacts::table.inner_join(customers::table).filter(visible_to(caller));
         let rows = rows.filter(known.or(contacts::id.eq_any(&keys.ids)));
-        let rows = rows.order(contacts::id).select(Self::as_select()).for_update();
+        let rows = rows.order(contacts::id).select(Self::as_select()).for_no_key_update();
         Ok(rows.load(conn).await?)
     }
 

@@ -4,12 +4,11 @@ use std::cell::RefCell;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use ::credit::check;
 use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
 use company::{Company, exchange_rate::ExchangeRate};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use platform::batch::ItemKey;
+use platform::batch::{ItemKey, parts};
 use platform::owned::{self, Keeper};
 use platform::{Conn, Date, Fault, Money, Number, Resource, Result, Tx, batch, sent, set};
 use rust_decimal::Decimal;
@@ -18,13 +17,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::credit::{self, Left};
+use super::credit;
 use super::db::{self, FACT, visible_to};
 use super::tables::{delete_lines, next_numbers, upsert, write_lines};
 use super::{
     BillingStatus, FulfilmentStatus, Order, OrderLine, OrderStatus, PaymentStatus, REFERENCES,
     Share,
 };
+
+/// Most lines that are written in one statement.
+const LINES: usize = 20_000;
 
 /// An order as its ERP knows it: absent fields stay, null clears, lines and credits are replaced
 /// whole. A new one needs customer, order date and lines.
@@ -125,7 +127,6 @@ pub struct Context {
     paths: HashMap<(Uuid, Date), Vec<Uuid>>,
     owners: HashMap<Uuid, Option<Uuid>>,
     numbers: RefCell<Vec<String>>,
-    left: RefCell<Left>,
 }
 
 impl Imported for Order {
@@ -136,7 +137,7 @@ impl Imported for Order {
         let known = orders::source_system.eq(keys.source_system).assume_not_null();
         let known = known.and(orders::external_id.eq_any(&keys.external_ids).assume_not_null());
         let rows = orders::table.filter(visible_to(caller));
-        let rows = rows.order(orders::id).select(orders::id).for_update();
+        let rows = rows.order(orders::id).select(orders::id).for_no_key_update();
         let locked: Vec<Uuid> = if keys.ids.is_empty() {
             rows.filter(known).load(conn).await?
         } else {
@@ -179,12 +180,9 @@ impl Imported for Order {
             paths: auth::team_paths(tx.conn(), &people).await?,
             owners: customers::customer::owners(tx.conn(), customers).await?,
             numbers: RefCell::default(),
-            left: RefCell::default(),
         };
-        let touched = touched(arrivals, &context);
-        // The rows of the orders are locked already, those of the customers' credit come next.
-        check::lock(tx, &touched).await?;
-        context.left = Left::load(tx, &touched).await?.into();
+        // The rows of the orders are locked already, those of their customers come next.
+        customers::customer::hold(tx, &changed(arrivals, &context)).await?;
         context.numbers = next_numbers(tx, unnumbered).await?.into();
         Ok(context)
     }
@@ -223,15 +221,11 @@ impl Imported for Order {
         if let Some(before) = before {
             faults.extend(owned::faults(before, &order, Keeper::Erp));
         }
-        if !faults.is_empty() {
-            return Err(faults);
-        }
-        context.left.borrow_mut().take(before.as_ref(), &mut order);
-        Ok(order)
+        if faults.is_empty() { Ok(order) } else { Err(faults) }
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
-        for drafts in drafts.chunks(1000) {
+        for drafts in parts(drafts, 1000, LINES, |draft| draft.after.lines.len()) {
             let rows: Vec<&Order> = drafts.iter().map(|it| &it.after).collect();
             upsert(tx, &rows).await?;
             let moved = |it: &&&Draft<Self>| {
@@ -250,9 +244,12 @@ impl Imported for Order {
             write_lines(tx, &rewritten).await?;
             let pairs: Vec<_> = drafts.iter().map(|it| (it.before.as_ref(), &it.after)).collect();
             db::recognise(tx, &pairs).await?;
-            credit::keep(tx, &pairs).await?;
         }
         Ok(())
+    }
+
+    async fn settle(tx: &mut Tx, written: &mut [Draft<Self>]) -> Result<()> {
+        credit::settle(tx, written).await
     }
 
     fn external_id(&self) -> Option<&str> {
@@ -260,13 +257,15 @@ impl Imported for Order {
     }
 }
 
-/// Whose credit the items touch: found before anything is locked, so that what is sent again
-/// unchanged locks nothing.
-fn touched(arrivals: &[Arrival<Order>], context: &Context) -> Vec<Uuid> {
+/// The customers of orders that the items change: found before anything is locked, so that what is sent
+/// again unchanged locks nothing.
+fn changed(arrivals: &[Arrival<Order>], context: &Context) -> Vec<Uuid> {
     let mut customers = HashSet::new();
     for arrival in arrivals {
-        if let Ok(after) = Order::drafted(arrival, context) {
-            customers.extend(credit::customers(&[(arrival.before.as_ref(), &after)]));
+        if let Ok(after) = Order::drafted(arrival, context)
+            && arrival.before.as_ref() != Some(&after)
+        {
+            customers.insert(after.customer_id);
         }
     }
     customers.into_iter().collect()

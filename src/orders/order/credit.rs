@@ -7,10 +7,13 @@ use std::collections::{HashMap, HashSet};
 use ::credit::check::{self, Raise};
 use ::credit::open_item::{self, OpenItem, OpenKind, OpenPart};
 use ::customers::customer::Customer;
-use auth::Caller;
+use auth::{Caller, Draft};
 use company::exchange_rate::converted;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
 use platform::{Error, Money, Result, Tx};
 use rust_decimal::Decimal;
+use schema::orders;
 use uuid::Uuid;
 
 use super::{BillingStatus, Order, OrderProgress, OrderStatus};
@@ -108,6 +111,48 @@ pub(super) async fn keep(tx: &mut Tx, steps: &[Step<'_>]) -> Result<()> {
     let moving = steps.iter().filter(|step| moves(**step));
     let items: Vec<OpenItem> = moving.map(|(_, after)| after.open_item()).collect();
     open_item::keep(tx, &items).await
+}
+
+/// The end of a batch of orders. Credit comes last: other batches with orders of the same customers wait
+/// for it, and so do people who confirm one. Whoever comes second sees what the first one has written.
+pub(super) async fn settle(tx: &mut Tx, written: &mut [Draft<Order>]) -> Result<()> {
+    let customers = customers(&steps(written));
+    check::lock(tx, &customers).await?;
+    let mut left = Left::load(tx, &customers).await?;
+
+    // What is left is used up in the order of the items.
+    let mut sorted: Vec<&mut Draft<Order>> = written.iter_mut().collect();
+    sorted.sort_unstable_by_key(|draft| draft.index());
+    let mut flags = vec![];
+    for draft in sorted {
+        let was = draft.after.progress.credit_exceeded;
+        left.take(draft.before.as_ref(), &mut draft.after);
+        if draft.after.progress.credit_exceeded != was {
+            flags.push((draft.after.id, !was));
+        }
+    }
+    flag(tx, &flags).await?;
+    for drafts in written.chunks(1000) {
+        keep(tx, &steps(drafts)).await?;
+    }
+    Ok(())
+}
+
+fn steps(drafts: &[Draft<Order>]) -> Vec<Step<'_>> {
+    drafts.iter().map(|draft| (draft.before.as_ref(), &draft.after)).collect()
+}
+
+/// Flags orders, or takes their flag away.
+async fn flag(tx: &mut Tx, flags: &[(Uuid, bool)]) -> Result<()> {
+    for exceeded in [true, false] {
+        let ids: Vec<Uuid> = flags.iter().filter(|flag| flag.1 == exceeded).map(|flag| flag.0).collect();
+        if !ids.is_empty() {
+            let rows = orders::table.filter(orders::id.eq_any(ids));
+            let update = diesel::update(rows).set(orders::credit_exceeded.eq(exceeded));
+            update.execute(tx.conn()).await?;
+        }
+    }
+    Ok(())
 }
 
 /// What is left of the limits of customers while facts about them come in.

@@ -74,7 +74,7 @@ impl Imported for Shipment {
         let known = shipments::source_system.eq(keys.source_system).assume_not_null();
         let known = known.and(shipments::external_id.eq_any(&keys.external_ids).assume_not_null());
         let rows = shipments::table.filter(visible_to(caller));
-        let rows = rows.order(shipments::id).select(Self::as_select()).for_update();
+        let rows = rows.order(shipments::id).select(Self::as_select()).for_no_key_update();
         if keys.ids.is_empty() {
             return Ok(rows.filter(known).load(conn).await?);
         }

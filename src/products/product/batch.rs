@@ -39,7 +39,7 @@ impl Imported for Product {
         let ids = products::external_id.eq_any(&keys.external_ids).assume_not_null();
         let rows = products::table.filter(visible_to(caller));
         let rows = rows.filter(known.and(ids).or(products::id.eq_any(&keys.ids)));
-        let rows = rows.order(products::id).select(Self::as_select()).for_update();
+        let rows = rows.order(products::id).select(Self::as_select()).for_no_key_update();
         Ok(rows.load(conn).await?)
     }
 

@@ -23,6 +23,8 @@ use crate::payment;
 /// credit and orders are told.
 async fn follow(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
     let rows = db::load(tx.conn(), ids).await?;
+    let customers: Vec<Uuid> = rows.iter().map(|it| it.customer_id).collect();
+    credit::check::lock(tx, &customers).await?;
     let open = |it: &&Invoice| it.counts() && it.open_amount < Money::ZERO;
     let notes: Vec<(&Invoice, Uuid)> =
         rows.iter().filter(open).filter_map(|it| Some((it, it.corrects_invoice_id?))).collect();
@@ -112,7 +114,10 @@ impl Imported for Invoice {
         let (orders, customers): (Vec<_>, Vec<_>) =
             (orders.into_iter().collect(), customers.into_iter().collect());
         let ids: Vec<Uuid> = ids.into_iter().collect();
-        let now = settle::hold(tx, &orders, &customers, &ids).await?;
+        // New invoices are nobody else's yet: their customers' credit is taken when they are written.
+        let credits: &[Uuid] = if ids.is_empty() { &[] } else { &customers };
+        let now = settle::hold(tx, &orders, credits, &ids).await?;
+        customers::customer::hold(tx, &customers).await?;
         let versions: HashMap<Uuid, i64> = now.iter().map(|it| (it.id, it.version)).collect();
         let stale = |it: &Self| versions.get(&it.id) != Some(&it.version);
         if arrivals.iter().filter_map(|it| it.before.as_ref()).any(stale) {

@@ -17,7 +17,7 @@ use super::{Invoice, InvoiceKind, db};
 use crate::allocation::{self, Applied, By};
 use crate::collection_task::CollectionTask;
 
-/// Locks these orders and those of the invoices, then the credit of these customers, then the
+/// Locks these orders and those of the invoices, then these customers and their credit, then the
 /// invoices, each by their ids, as everything does that changes what is owed (payments after it).
 /// Answers the invoices as of then.
 pub(crate) async fn hold(
@@ -34,6 +34,7 @@ pub(crate) async fn hold(
     let mut customers = customers.to_vec();
     customers.sort_unstable();
     customers.dedup();
+    customers::customer::hold(tx, &customers).await?;
     credit::check::lock(tx, &customers).await?;
     db::lock(tx, invoices).await?;
     // A statement of its own: the rows as of the lock, not as of before it was waited for.

@@ -109,7 +109,11 @@ impl Imported for Payment {
         }
         let customers: Vec<Uuid> = customers.into_iter().collect();
         let used: Vec<Uuid> = used.into_iter().collect();
-        let invoices = invoice::hold(tx, &[], &customers, &used).await?;
+        // New money that is used for nothing is nobody else's yet, see `followed`.
+        let fresh = used.is_empty() && ids.is_empty();
+        let credits: &[Uuid] = if fresh { &[] } else { &customers };
+        let invoices = invoice::hold(tx, &[], credits, &used).await?;
+        customers::customer::hold(tx, &customers).await?;
         let now = db::held(tx, &ids).await?;
         let versions: HashMap<Uuid, i64> = now.iter().map(|it| (it.id, it.version)).collect();
         let stale = |it: &Self| versions.get(&it.id) != Some(&it.version);
@@ -204,6 +208,8 @@ impl Imported for Payment {
     /// counted.
     async fn followed(tx: &mut Tx, written: &[Uuid]) -> Result<()> {
         let mut rows = db::held(tx, written).await?;
+        let customers: Vec<Uuid> = rows.iter().map(|it| it.customer_id).collect();
+        credit::check::lock(tx, &customers).await?;
         rows.retain(|it| it.version > 1 && it.reversed_on.is_some() && !it.credit_exceeded);
         let mut customers: Vec<Uuid> = rows.iter().map(|it| it.customer_id).collect();
         customers.sort_unstable();

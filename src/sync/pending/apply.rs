@@ -2,29 +2,42 @@
 //! place in the transaction of the batch that brings it; a job does the same for what came by
 //! other ways, or at the same moment.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use auth::hooks::{Lot, Parked, Parking};
-use auth::reference::Wanted;
 use auth::{Caller, directory};
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
 use platform::batch::Status;
-use platform::{Conn, Error, Result, Timestamp, Tx};
+use platform::{Error, Result, Timestamp, Tx, jobs};
 use schema::{pending_items, pending_references};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::entries::Entry;
+use super::retry::JOB;
 
-/// Most items that are applied at the end of a batch; the rest follows with the job.
-const AT_ONCE: i64 = 2000;
+/// Most that is applied at a time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    items: i64,
+    /// Bytes of text; each object in an item, such as an order line, counts 200 more
+    weight: i64,
+}
 
-/// How many references are looked up together.
-const LOOKED_UP: i64 = 20_000;
+/// At the end of the batch that brings what is waited for. The rest follows with the job.
+const OF_BATCH: Share = Share { items: 200, weight: 1 << 20 };
+
+/// In one round of the job. A batch that sends one of these items again waits for its end.
+pub(super) const OF_JOB: Share = Share { items: 800, weight: 4 << 20 };
+
+impl Share {
+    pub fn is_used_up(self) -> bool {
+        self.items <= 0 || self.weight <= 0
+    }
+}
 
 /// Most items of one system that wait: more is a system whose other half never comes.
 const MOST: i64 = 100_000;
@@ -38,7 +51,11 @@ pub const PARKING: Parking = Parking {
     arrived: |tx, lot, keys| {
         Box::pin(async move {
             let waited = arrived(tx, lot, keys).await?;
-            if waited.is_empty() { Ok(()) } else { apply(tx, Some(waited)).await.map(drop) }
+            if waited.is_empty() {
+                return Ok(());
+            }
+            let (_, left) = apply(tx, Some(waited), OF_BATCH).await?;
+            if left.is_used_up() { jobs::hasten(tx, JOB).await } else { Ok(()) }
         })
     },
 };
@@ -134,14 +151,30 @@ fn row(
     }
 }
 
+/// References that somebody else has met already are left to them: who waited for them could wait in
+/// a circle.
+const MET: &str = "delete from pending_references where (item_id, type, source_system, external_id) in \
+    (select item_id, type, source_system, external_id from pending_references \
+     where type = $1 and source_system = $2 and external_id = any($3) \
+     order by item_id, type, source_system, external_id for update skip locked) returning item_id as id";
+
 /// These rows are there now. Answers which items have waited for them.
-async fn arrived(tx: &mut Tx, lot: Lot<'_>, external_ids: &[String]) -> Result<Vec<Uuid>> {
-    let met = pending_references::table
-        .filter(pending_references::type_.eq(lot.kind))
-        .filter(pending_references::source_system.eq(lot.source_system))
-        .filter(pending_references::external_id.eq_any(external_ids));
-    let met = diesel::delete(met).returning(pending_references::item_id);
-    Ok(met.get_results(tx.conn()).await?)
+pub(super) async fn arrived(
+    tx: &mut Tx,
+    lot: Lot<'_>,
+    external_ids: &[String],
+) -> Result<Vec<Uuid>> {
+    #[derive(QueryableByName)]
+    struct Met {
+        #[diesel(sql_type = SqlUuid)]
+        id: Uuid,
+    }
+    let met = diesel::sql_query(MET)
+        .bind::<Text, _>(lot.kind)
+        .bind::<Text, _>(lot.source_system)
+        .bind::<Array<Text>, _>(external_ids);
+    let met: Vec<Met> = met.load(tx.conn()).await?;
+    Ok(met.into_iter().map(|row| row.id).collect())
 }
 
 #[derive(Clone, QueryableByName)]
@@ -160,24 +193,43 @@ struct Ready {
     parked_by: Uuid,
     #[diesel(sql_type = diesel::sql_types::Timestamptz)]
     parked_at: Timestamp,
+    #[diesel(sql_type = BigInt)]
+    weight: i64,
 }
 
 /// Items that wait for nothing any more, of these or of all. They are held until they are applied:
 /// a newer one that comes meanwhile waits for that, and one that is being replaced is left alone.
-const READY: &str = "select id, source_system, type as kind, external_id, item, parked_by, parked_at \
-    from pending_items it where ($1::uuid[] is null or id = any($1)) and problem is null \
-    and not exists (select from pending_references r where r.item_id = it.id) \
-    order by parked_at, id limit $2 for update of it skip locked";
+/// However heavy the first one is, it has its turn.
+const READY: &str = "with ready as materialized ( \
+        select id, source_system, type as kind, external_id, item, parked_by, parked_at, \
+            octet_length(item::text) + 200::bigint * (octet_length(item::text) \
+                - octet_length(replace(item::text, '{', ''))) as weight \
+        from pending_items it where ($1::uuid[] is null or id = any($1)) and problem is null \
+        and not exists (select from pending_references r where r.item_id = it.id) \
+        order by parked_at, id limit $2 for update of it skip locked \
+    ) \
+    select id, source_system, kind, external_id, item, parked_by, parked_at, weight from ( \
+        select *, sum(weight) over (order by parked_at, id) - weight as before from ready \
+    ) as it where before < $3 order by parked_at, id";
 
 /// Applies what is ready, with the rights of who sent it. That brings something itself, for which
-/// others may wait: so it goes on until nothing is left, or enough is done for once. Answers how
-/// many items were taken up.
-async fn apply(tx: &mut Tx, ids: Option<Vec<Uuid>>) -> Result<u64> {
-    let (mut of, mut count) = (ids, 0);
+/// others may wait: so it goes on until nothing is left, or the share is used up. Answers how many
+/// items were taken up, and what is left of the share.
+pub(super) async fn apply(
+    tx: &mut Tx,
+    ids: Option<Vec<Uuid>>,
+    share: Share,
+) -> Result<(u64, Share)> {
+    let (mut of, mut count, mut left) = (ids, 0, share);
     loop {
-        let ready = diesel::sql_query(READY).bind::<Nullable<Array<SqlUuid>>, _>(of);
-        let ready: Vec<Ready> = ready.bind::<BigInt, _>(AT_ONCE - count).load(tx.conn()).await?;
-        count += i64::try_from(ready.len()).unwrap_or(AT_ONCE);
+        let ready = diesel::sql_query(READY)
+            .bind::<Nullable<Array<SqlUuid>>, _>(of)
+            .bind::<BigInt, _>(left.items)
+            .bind::<BigInt, _>(left.weight);
+        let ready: Vec<Ready> = ready.load(tx.conn()).await?;
+        count += ready.len() as u64;
+        left.items -= i64::try_from(ready.len()).unwrap_or(i64::MAX);
+        left.weight -= ready.iter().map(|it| it.weight).sum::<i64>();
         let mut lots: BTreeMap<(Uuid, String, String), Vec<Ready>> = BTreeMap::new();
         for it in ready {
             let key = (it.parked_by, it.kind.clone(), it.source_system.clone());
@@ -190,8 +242,8 @@ async fn apply(tx: &mut Tx, ids: Option<Vec<Uuid>>) -> Result<u64> {
             let here = settle(tx, by, entry, lot, &items).await?;
             waited.extend(arrived(tx, lot, &here).await?);
         }
-        if waited.is_empty() || count >= AT_ONCE {
-            return Ok(count.unsigned_abs());
+        if waited.is_empty() || left.is_used_up() {
+            return Ok((count, left));
         }
         of = Some(waited);
     }
@@ -275,104 +327,4 @@ fn overtaken(error: diesel::result::Error) -> Error {
     let error = Error::from(error);
     let known = error.violates("pending_items_external_id_key");
     if known { Error::unavailable("busy") } else { error }
-}
-
-/// A job: looks whether something has arrived by another way than a batch, such as by hand.
-pub async fn retry(tx: &mut Tx) -> Result<u64> {
-    let mut last = None;
-    loop {
-        let awaited = awaited(tx.conn(), last.as_ref()).await?;
-        last = awaited.last().cloned();
-        look_up(tx, awaited).await?;
-        if last.is_none() {
-            let applied = apply(tx, None).await?;
-            measure(tx).await?;
-            return Ok(applied);
-        }
-    }
-}
-
-/// How much waits and how much is given back with a problem, and since when the oldest.
-async fn measure(tx: &mut Tx) -> Result<()> {
-    #[derive(QueryableByName)]
-    struct Kept {
-        #[diesel(sql_type = BigInt)]
-        waiting: i64,
-        #[diesel(sql_type = BigInt)]
-        refused: i64,
-        #[diesel(sql_type = diesel::sql_types::Double)]
-        oldest_seconds: f64,
-    }
-    let kept = diesel::sql_query(
-        "select count(*) filter (where problem is null) as waiting, count(problem) as refused,
-            coalesce(extract(epoch from $1 - min(parked_at)), 0)::float8 as oldest_seconds
-        from pending_items",
-    );
-    let kept = kept.bind::<diesel::sql_types::Timestamptz, _>(tx.now);
-    let kept: Kept = kept.get_result(tx.conn()).await?;
-    for (status, count) in [("waiting", kept.waiting), ("refused", kept.refused)] {
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        metrics::gauge!("pending_items", "status" => status).set(count);
-    }
-    metrics::gauge!("pending_items_oldest_seconds").set(kept.oldest_seconds);
-    Ok(())
-}
-
-/// What is waited for, and who sent what waits for it.
-type Awaited = (String, String, String, Uuid);
-
-/// The next references in their order, so that however many there are each has its turn.
-async fn awaited(conn: &mut Conn, last: Option<&Awaited>) -> Result<Vec<Awaited>> {
-    use pending_references::{external_id, source_system, type_};
-    let key = (type_, source_system, external_id, pending_items::parked_by);
-    let mut query = pending_references::table
-        .inner_join(pending_items::table)
-        .select(key)
-        .distinct()
-        .order(key)
-        .limit(LOOKED_UP)
-        .into_boxed();
-    if let Some((kind, system, id, by)) = last {
-        query = query.filter(
-            sql::<Bool>(
-                "(pending_references.type, pending_references.source_system, \
-                 pending_references.external_id, pending_items.parked_by) > (",
-            )
-            .bind::<Text, _>(kind)
-            .sql(", ")
-            .bind::<Text, _>(system)
-            .sql(", ")
-            .bind::<Text, _>(id)
-            .sql(", ")
-            .bind::<SqlUuid, _>(*by)
-            .sql(")"),
-        );
-    }
-    Ok(query.load(conn).await?)
-}
-
-/// Strikes out what is there, as far as its sender sees it.
-async fn look_up(tx: &mut Tx, awaited: Vec<Awaited>) -> Result<()> {
-    let mut wanted: HashMap<(Uuid, String), Wanted> = HashMap::new();
-    for (kind, source_system, external_id, by) in awaited {
-        wanted.entry((by, kind)).or_default().external.insert((source_system, external_id));
-    }
-    let today = tx.today;
-    for ((by, kind), wanted) in wanted {
-        let person = directory::read(tx.conn(), by, today).await?.1;
-        let (Some(person), Some(entry)) = (person, Entry::named(&kind)) else { continue };
-        let found = (entry.find)(tx.conn(), &Caller::of(person), &wanted).await?;
-        let mut here: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for key in wanted.external.iter().filter(|it| found.named(it).is_some()) {
-            here.entry(&key.0).or_default().push(&key.1);
-        }
-        for (source_system, external_ids) in here {
-            let met = pending_references::table
-                .filter(pending_references::type_.eq(&kind))
-                .filter(pending_references::source_system.eq(source_system))
-                .filter(pending_references::external_id.eq_any(external_ids));
-            diesel::delete(met).execute(tx.conn()).await?;
-        }
-    }
-    Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod apply;
 mod entries;
+mod retry;
 
 use actix_web::{delete, get};
 use auth::{Caller, Can, Refers, Role};
@@ -24,7 +25,8 @@ use uuid::Uuid;
 
 use crate::ReadPending;
 
-pub use apply::{PARKING, retry};
+pub use apply::PARKING;
+pub use retry::{JOB, retry};
 
 /// An item that waits
 #[derive(Debug, Serialize, ToSchema, HasQuery)]

@@ -55,7 +55,7 @@ impl Imported for Target {
         let ids = targets::external_id.eq_any(&keys.external_ids).assume_not_null();
         let rows = targets::table.filter(visible_to(caller));
         let rows = rows.filter(known.and(ids).or(targets::id.eq_any(&keys.ids)));
-        let rows = rows.order(targets::id).select(Self::as_select()).for_update();
+        let rows = rows.order(targets::id).select(Self::as_select()).for_no_key_update();
         Ok(rows.load(conn).await?)
     }
 

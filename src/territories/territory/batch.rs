@@ -44,7 +44,7 @@ impl Imported for Territory {
         let ids = territories::external_id.eq_any(&keys.external_ids).assume_not_null();
         let rows = territories::table.filter(visible_to(caller));
         let rows = rows.filter(known.and(ids).or(territories::id.eq_any(&keys.ids)));
-        let rows = rows.order(territories::id).select(Self::as_select()).for_update();
+        let rows = rows.order(territories::id).select(Self::as_select()).for_no_key_update();
         Ok(rows.load(conn).await?)
     }
 

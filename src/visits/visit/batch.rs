@@ -85,7 +85,7 @@ impl Imported for Visit {
         let ids = visits::external_id.eq_any(&keys.external_ids).assume_not_null();
         let rows = visits::table.filter(visible_to(caller));
         let rows = rows.filter(known.and(ids).or(visits::id.eq_any(&keys.ids)));
-        let rows = rows.order(visits::id).select(visits::id).for_update();
+        let rows = rows.order(visits::id).select(visits::id).for_no_key_update();
         let locked: Vec<Uuid> = rows.load(conn).await?;
         let rows = Self::query().filter(visits::id.eq_any(locked)).order(visits::id);
         Ok(rows.load(conn).await?)

@@ -1,0 +1,43 @@
+//! The end of a batch: its last work, and the record of the rows that were written.
+
+use std::collections::HashSet;
+
+use platform::batch::{Outcomes, Status};
+use platform::{Result, Tx};
+use uuid::Uuid;
+
+use super::import::{Draft, Imported};
+
+/// Most changes that are recorded at a time, and most bytes of them.
+const AT_ONCE: usize = 1000;
+const AT_ONCE_BYTES: usize = 4 << 20;
+
+/// Settles and records the drafts that were not refused. Each is given up as soon as it is recorded:
+/// ten thousand of them with their changes would be most of a batch's memory.
+pub(crate) async fn record<R: Imported>(
+    tx: &mut Tx,
+    mut drafts: Vec<Draft<R>>,
+    refused: &HashSet<Uuid>,
+    outcomes: &mut Outcomes,
+) -> Result<()> {
+    drafts.retain(|draft| !refused.contains(&draft.after.id()));
+    let (unchanged, mut written): (Vec<_>, Vec<_>) =
+        drafts.into_iter().partition(|draft| draft.status() == Status::Unchanged);
+    for draft in unchanged {
+        outcomes.done(draft.index, Status::Unchanged, &draft.after);
+    }
+    R::settle(tx, &mut written).await?;
+
+    let (mut records, mut bytes) = (vec![], 0);
+    for draft in written {
+        outcomes.done(draft.index, draft.status(), &draft.after);
+        let change = draft.change()?;
+        bytes += change.size();
+        records.push(change);
+        if records.len() == AT_ONCE || bytes >= AT_ONCE_BYTES {
+            tx.record_all(&records).await?;
+            (records, bytes) = (vec![], 0);
+        }
+    }
+    tx.record_all(&records).await
+}
