@@ -12,9 +12,10 @@ use sync::webhook::Courier;
 use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
 
-use crate::app::{self, JOBS, Service, Settings};
+use crate::app::{self, Service, Settings};
 use crate::config::{Database, LogFormat, Serve};
 use crate::operations;
+use crate::schedule::JOBS;
 
 /// Why the service does not run, in one line.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

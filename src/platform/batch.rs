@@ -216,9 +216,7 @@ impl<D: Documented> FromRequest for Batch<D> {
             let options = query?;
             let (body, items) = match &*kind {
                 "application/json" => frame::read::<D, D::Item>(&bytes.await?)?,
-                "application/x-ndjson" => {
-                    frame::read_lines::<D, D::Item>(options, &bytes.await?)?
-                }
+                "application/x-ndjson" => frame::read_lines::<D, D::Item>(options, &bytes.await?)?,
                 _ => return Err(input::unsupported_media_type()),
             };
             req.extensions_mut().insert(ItemCount(items.len()));

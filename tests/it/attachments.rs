@@ -5,10 +5,10 @@ use actix_web::http::Method;
 use futures_util::future::join_all;
 use image::{DynamicImage, ImageFormat};
 use jiff::SignedDuration;
-use salesbook::app::JOBS;
 use salesbook::attachments::attachment::{attach, delete_doomed, detach};
 use salesbook::auth::{Caller, Role};
 use salesbook::platform::{Clock, Result, Timestamp, Tx, jobs};
+use salesbook::schedule::JOBS;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -73,9 +73,11 @@ async fn the_frame_may_stand_around_the_items() {
         admin.send_text(Method::POST, "/api/v1/customers/batch", Some(&body), &[]).await
     };
 
-    let before = post(format!(r#"{{"dry_run":true,"source_system":"sap","items":[{item}]}}"#)).await;
+    let before =
+        post(format!(r#"{{"dry_run":true,"source_system":"sap","items":[{item}]}}"#)).await;
     let after = post(format!(r#"{{"items":[{item}],"source_system":"sap","dry_run":true}}"#)).await;
-    let twice = post(format!(r#"{{"items":[{item}],"items":[{item}],"source_system":"sap"}}"#)).await;
+    let twice =
+        post(format!(r#"{{"items":[{item}],"items":[{item}],"source_system":"sap"}}"#)).await;
     let none = post(r#"{"source_system":"sap"}"#.to_owned()).await;
     let other = post(r#"{"source_system":"sap","items":{}}"#.to_owned()).await;
 

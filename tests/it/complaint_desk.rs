@@ -370,7 +370,7 @@ async fn two_instances_escalate_once() {
     }
     let other = service.another(salesbook::app::Settings::default()).await.unwrap();
     let find = |it: &&Job| it.name == "complaint_deadlines";
-    let job = *salesbook::app::JOBS.iter().find(find).unwrap();
+    let job = *salesbook::schedule::JOBS.iter().find(find).unwrap();
     clock.set(at("2026-11-24T14:00:00Z"));
     let runs = [&service, &other, &service, &other]
         .map(|it| jobs::attempt(&it.inner.db, &it.inner.clock, job, Uuid::now_v7()));

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
-use salesbook::app::{JOBS, Settings};
+use salesbook::app::Settings;
 use salesbook::auth::Role;
 use salesbook::platform::jobs::{self, Job};
 use salesbook::platform::{Clock, Timestamp};
+use salesbook::schedule::JOBS;
 use serde_json::json;
 use tokio::time::sleep;
 use uuid::Uuid;

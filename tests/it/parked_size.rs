@@ -1,9 +1,9 @@
 //! Much that waits for one customer: it is applied in parts, by whoever brings it and by the job.
 
 use futures_util::future::join;
-use salesbook::app::JOBS;
 use salesbook::auth::Role;
 use salesbook::platform::jobs;
+use salesbook::schedule::JOBS;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -1,8 +1,8 @@
 //! Reports that would be too long are refused before they are made, and those over what was just
 //! loaded are planned well.
 
-use salesbook::app::JOBS;
 use salesbook::platform::jobs;
+use salesbook::schedule::JOBS;
 use uuid::Uuid;
 
 use crate::harness::Service;

@@ -145,7 +145,8 @@ fn steps(drafts: &[Draft<Order>]) -> Vec<Step<'_>> {
 /// Flags orders, or takes their flag away.
 async fn flag(tx: &mut Tx, flags: &[(Uuid, bool)]) -> Result<()> {
     for exceeded in [true, false] {
-        let ids: Vec<Uuid> = flags.iter().filter(|flag| flag.1 == exceeded).map(|flag| flag.0).collect();
+        let ids: Vec<Uuid> =
+            flags.iter().filter(|flag| flag.1 == exceeded).map(|flag| flag.0).collect();
         if !ids.is_empty() {
             let rows = orders::table.filter(orders::id.eq_any(ids));
             let update = diesel::update(rows).set(orders::credit_exceeded.eq(exceeded));

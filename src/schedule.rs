@@ -1,0 +1,92 @@
+//! The jobs of all domains, with how often each runs.
+
+use std::time::Duration;
+
+use platform::jobs::Job;
+
+/// Work that nobody asks for.
+pub const JOBS: &[Job] = &[
+    Job {
+        name: "change_partitions",
+        every: Duration::from_hours(6),
+        run: |tx| Box::pin(sync::keep_partitions(tx)),
+    },
+    Job {
+        name: "idempotency_keys",
+        every: Duration::from_hours(1),
+        run: |tx| Box::pin(async { Ok(platform::write::forget_old_answers(tx).await? as u64) }),
+    },
+    Job {
+        name: "signing_keys",
+        every: Duration::from_hours(6),
+        run: |tx| Box::pin(auth::signing_key::rotate_due(tx)),
+    },
+    Job {
+        name: "memberships",
+        every: Duration::from_mins(1),
+        run: |tx| Box::pin(auth::user::apply_memberships(tx)),
+    },
+    Job {
+        name: "refresh_tokens",
+        every: Duration::from_hours(1),
+        run: |tx| Box::pin(auth::session::forget_expired(tx)),
+    },
+    Job {
+        name: "login_failures",
+        every: Duration::from_hours(1),
+        run: |tx| Box::pin(auth::attempt::forget_old(tx)),
+    },
+    Job {
+        name: "customer_transfers",
+        every: Duration::from_mins(1),
+        run: |tx| Box::pin(customers::transfer::apply_due(tx)),
+    },
+    Job {
+        name: "missed_visits",
+        every: Duration::from_mins(5),
+        run: |tx| Box::pin(visits::visit::mark_missed(tx)),
+    },
+    Job {
+        name: "late_follow_ups",
+        every: Duration::from_mins(5),
+        run: |tx| Box::pin(follow_ups::follow_up::escalate_late(tx)),
+    },
+    Job {
+        name: "attachments",
+        every: Duration::from_mins(10),
+        run: |tx| Box::pin(attachments::attachment::expire(tx)),
+    },
+    Job {
+        name: sync::pending::JOB,
+        every: Duration::from_secs(5),
+        run: |tx| Box::pin(sync::pending::retry(tx)),
+    },
+    Job { name: "statistics", every: Duration::from_secs(5), run: platform::statistics::refresh },
+    Job {
+        name: "webhook_deliveries",
+        every: Duration::from_hours(1),
+        run: |tx| Box::pin(sync::webhook::forget_old(tx)),
+    },
+    Job {
+        name: "complaint_deadlines",
+        every: Duration::from_mins(1),
+        run: |tx| Box::pin(complaints::hooks::check_deadlines(tx)),
+    },
+    Job {
+        name: "credit_investigations",
+        every: Duration::from_mins(10),
+        run: |tx| Box::pin(credit::credit_investigation::expire(tx)),
+    },
+    Job {
+        name: "customer_terms",
+        every: Duration::from_mins(1),
+        run: |tx| Box::pin(credit::terms_request::apply_due(tx)),
+    },
+    Job { name: "dormancy", every: Duration::from_mins(10), run: orders::activity::make_dormant },
+    Job { name: "collections", every: Duration::from_mins(10), run: receivables::hooks::collect },
+    Job {
+        name: "open_amounts",
+        every: Duration::from_hours(6),
+        run: receivables::hooks::check_amounts,
+    },
+];
