@@ -168,8 +168,8 @@ async fn a_batch_of_lines_stands_or_falls_with_its_last_one() {
     let kind = [("content-type", "application/json")];
     let path = "/api/v1/territories/batch";
     let post = || "POST".parse().unwrap();
-    let problem = erp.send_text(post(), path, Some(&monster), &kind).await.expect(422);
-    assert_eq!(problem["errors"][0]["code"], "too_many");
+    let problem = erp.send_text(post(), path, Some(&monster), &kind).await.expect(413);
+    assert_eq!(problem["code"], "batch_too_large");
     let huge = format!("{{\"items\":[],\"x\":\"{}\"}}", "x".repeat(33 << 20));
     let answer = erp.send_text("POST".parse().unwrap(), path, Some(&huge), &kind).await;
     assert_eq!(answer.expect(413)["code"], "body_too_large");
