@@ -169,11 +169,52 @@ fn tighten(schema: &mut Value) {
 /// would else come back as forty of faults.
 pub(crate) const MOST: usize = 100;
 
+/// Elements of the lists of a value that is small enough to find everything that is wrong with it.
+const FEW: usize = 2_000;
+
+/// All that is wrong with a value, up to [`MOST`]; of a large one what is wrong with the beginnings of its
+/// lists, and at least the first fault. The validator makes every fault of a list before it tells one.
 pub fn faults(check: &Validator, value: &Value) -> Vec<Fault> {
     let mut faults = vec![];
-    check.iter_errors(value).take(MOST).for_each(|error| explain(&error, &mut faults));
+    if check.is_valid(value) {
+        return faults;
+    }
+    if is_small(value, &mut 0) {
+        check.iter_errors(value).take(MOST).for_each(|error| explain(&error, &mut faults));
+    } else {
+        let cut = cut(value);
+        check.iter_errors(&cut).take(MOST).for_each(|error| explain(&error, &mut faults));
+    }
+    if faults.is_empty()
+        && let Err(error) = check.validate(value)
+    {
+        explain(&error, &mut faults);
+    }
     faults.truncate(MOST);
     faults
+}
+
+/// Whether all lists of a value together have few elements.
+fn is_small(value: &Value, elements: &mut usize) -> bool {
+    match value {
+        Value::Array(items) => {
+            *elements += items.len();
+            *elements <= FEW && items.iter().all(|item| is_small(item, elements))
+        }
+        Value::Object(object) => object.values().all(|field| is_small(field, elements)),
+        _ => true,
+    }
+}
+
+/// The value with the beginnings of its lists.
+fn cut(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().take(MOST).map(cut).collect(),
+        Value::Object(object) => {
+            object.iter().map(|(name, field)| (name.clone(), cut(field))).collect()
+        }
+        other => other.clone(),
+    }
 }
 
 fn explain(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
@@ -181,7 +222,7 @@ fn explain(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
     let code =
         match &error.kind {
             Kind::AdditionalProperties { unexpected } => {
-                return faults.extend(unexpected.iter().map(|name| {
+                return faults.extend(unexpected.iter().take(MOST).map(|name| {
                     Fault::new(format!("{at}/{name}"), "unknown_field", "no such field")
                 }));
             }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
 use salesbook::auth::Role;
-use salesbook::platform::json::parse;
-use serde_json::json;
+use salesbook::platform::{json::parse, shape};
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -179,4 +179,39 @@ async fn an_etag_that_a_proxy_made_weak_is_good() {
     assert_eq!(stale.expect(412)["code"], "stale");
     let any = seller.send(Method::PATCH, &path, change, &[("if-match", "*")]).await;
     assert_eq!(any.expect(400)["code"], "invalid_if_match");
+}
+
+/// The work on what is wrong must follow what is told of it.
+#[test]
+fn many_faults_cost_no_more_than_a_few() {
+    #[derive(utoipa::ToSchema)]
+    #[allow(dead_code)]
+    struct Lines {
+        lines: Vec<Line>,
+    }
+    #[derive(utoipa::ToSchema)]
+    #[allow(dead_code)]
+    struct Line {
+        quantity: String,
+    }
+    let check = shape::of_body::<Lines>();
+    let body = |line: Value, count: usize| json!({ "lines": vec![line; count] });
+    let (good, bad) = (json!({ "quantity": "1" }), json!({ "x": 1 }));
+    let timed = |value: &Value| {
+        let start = Instant::now();
+        let faults = shape::faults(check, value);
+        (start.elapsed(), faults)
+    };
+
+    let (expected, none) = timed(&body(good.clone(), 100_000));
+    let (taken, many) = timed(&body(bad.clone(), 100_000));
+    let mut late = body(good, 50_000);
+    late["lines"][49_999] = bad;
+    let (_, last) = timed(&late);
+
+    assert!(none.is_empty());
+    assert_eq!(many.len(), 100);
+    assert!(taken < 3 * expected, "{taken:?} in place of {expected:?}");
+    assert!(last.iter().all(|fault| fault.pointer.starts_with("/lines/49999")), "{last:?}");
+    assert!(!last.is_empty());
 }
