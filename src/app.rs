@@ -86,11 +86,6 @@ pub const JOBS: &[Job] = &[
         run: |tx| Box::pin(auth::session::forget_expired(tx)),
     },
     Job {
-        name: "login_failures",
-        every: Duration::from_hours(1),
-        run: |tx| Box::pin(auth::attempt::forget_old(tx)),
-    },
-    Job {
         name: "customer_transfers",
         every: Duration::from_mins(1),
         run: |tx| Box::pin(customers::transfer::apply_due(tx)),
@@ -240,6 +235,7 @@ pub struct Settings {
     pub attachments: attachments::Store,
     /// Webhooks may go to this machine itself
     pub webhook_loopback: bool,
+    pub login: auth::LoginPolicy,
 }
 
 /// What the handlers share, made once per process.
@@ -252,6 +248,7 @@ pub struct Service {
     seal: Seal,
     epoch: Epoch,
     limiter: Limiter,
+    pub logins: auth::Logins,
     out: Outbound,
     settings: Settings,
 }
@@ -271,9 +268,11 @@ impl Service {
         let out = Outbound { cipher: cipher.clone(), loopback: settings.webhook_loopback };
         let tokens = Tokens::load(db.clone(), cipher, clock.now()).await?;
         let directory = Directory::new(db.clone(), clock.clone());
+        let directory = directory.requiring(&settings.login.second_factor);
         directory.poll().await?;
         let limiter = Limiter::default();
-        Ok(Self { db, clock, tokens, directory, seal, epoch, limiter, out, settings })
+        let logins = auth::Logins::new(settings.login.clone());
+        Ok(Self { db, clock, tokens, directory, seal, epoch, limiter, logins, out, settings })
     }
 
     /// Makes the user `admin` if there is nobody yet. Answers the password that was made up.
@@ -346,6 +345,7 @@ impl Service {
             .app_data(Data::new(self.out.clone()))
             .app_data(Data::new(self.settings.attachments.clone()))
             .app_data(Data::new(self.limiter.clone()))
+            .app_data(Data::new(self.logins.clone()))
             .app_data(Data::new(TrustProxy(self.settings.trust_proxy)))
             .app_data(Data::new(auth::Permissions(PERMISSIONS.to_vec())))
             .default_service(web::to(edge::no_such_operation))

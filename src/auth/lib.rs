@@ -3,12 +3,13 @@
 //! they log in, live here, too.
 
 pub mod api_client;
-pub mod attempt;
+mod authority;
 mod caller;
 pub mod directory;
 pub mod hooks;
 pub mod import;
 pub mod login;
+mod login_address;
 pub mod machine;
 pub mod me;
 pub mod membership;
@@ -17,9 +18,11 @@ pub mod peer;
 pub mod policy;
 pub mod reach;
 pub mod reference;
+mod second_factor;
 pub mod session;
 pub mod signing_key;
 pub mod team;
+pub mod throttle;
 pub mod token;
 pub mod user;
 pub mod waiting;
@@ -29,6 +32,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub use caller::{Caller, Can, authenticate};
 pub use directory::{Directory, Person};
 pub use import::{Arrival, Draft, Imported, Keys, import};
+pub use login::{LoginPolicy, Logins};
 pub use me::Permissions;
 pub use membership::team_paths;
 pub use peer::TrustProxy;
@@ -60,6 +64,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.configure(login::routes)
         .configure(machine::routes)
         .configure(me::routes)
+        .configure(session::routes)
+        .configure(second_factor::routes)
         .configure(user::http::routes)
         .configure(team::http::routes)
         .configure(membership::http::routes)

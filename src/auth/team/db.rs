@@ -11,6 +11,7 @@ use schema::teams;
 use uuid::Uuid;
 
 use super::{NewTeam, Team, TeamChanges, TeamFilter, TeamItem, TeamPage};
+use crate::authority::OwnScope;
 use crate::import::{Arrival, Draft, Imported, Keys, key_of};
 use crate::reference::{self, Body};
 use crate::{Caller, directory};
@@ -88,7 +89,9 @@ impl Team {
         based_on.check(&before, fields)?;
         let after = before.next(before.with(&changes), tx.now);
         if after != before {
+            let scope = OwnScope::read(tx, caller).await?;
             store(tx, &[&after]).await?;
+            scope.check(tx).await?;
             tx.record(Change::updated(&before, &after)).await?;
         }
         Ok(after)
