@@ -11,7 +11,7 @@ use platform::{Date, Error, Fault, Result, Tx};
 use uuid::Uuid;
 
 use crate::membership::Stay;
-use crate::user::User;
+use crate::user::{FOREVER, User};
 use crate::{Caller, Role, SetPasswords};
 
 /// A rule that the caller would break: a 403 of its own, or a fault of an item in a batch.
@@ -34,13 +34,17 @@ impl From<Refusal> for Error {
     }
 }
 
+fn refuse(pointer: &'static str, code: &'static str, why: &'static str) -> Refusal {
+    Refusal { pointer, code, why }
+}
+
 fn exceeds() -> Refusal {
     let why = "the person has roles or a scope that you do not have; only an admin changes it";
-    Refusal { pointer: "", code: "roles_exceed_yours", why }
+    refuse("", "roles_exceed_yours", why)
 }
 
 fn own_scope(pointer: &'static str, why: &'static str) -> Refusal {
-    Refusal { pointer, code: "own_scope", why }
+    refuse(pointer, "own_scope", why)
 }
 
 /// Checks that the caller may write the person so; `before` is `None` for a new one.
@@ -57,8 +61,8 @@ pub(crate) fn check(
         return Err(exceeds());
     }
 
-    let led = before.map_or(vec![], |before| leads(before, today).collect());
-    let appointed = leads(after, today).any(|stay| !led.contains(&stay));
+    let led: Vec<&Stay> = before.map_or(vec![], |before| leads(before, today).collect());
+    let appointed = leads(after, today).any(|stay| !led.iter().any(|led| includes(led, stay)));
     if appointed && after.id == caller.id() {
         let why = "nobody appoints themself leader of a team; ask an admin";
         return Err(own_scope("/leads_team", why));
@@ -78,7 +82,7 @@ pub(crate) fn check_passwords(caller: &Caller) -> Result<(), Refusal> {
         return Ok(());
     }
     let why = "only an admin and hr set passwords";
-    Err(Refusal { pointer: "/password", code: "password_not_settable", why })
+    Err(refuse("/password", "password_not_settable", why))
 }
 
 /// Checks that the caller may change what the person logs in with, and so log in as the person.
@@ -99,6 +103,13 @@ fn is_within(caller: &Caller, person: &User) -> bool {
 fn leads(person: &User, today: Date) -> impl Iterator<Item = &Stay> {
     let stays = person.memberships.0.iter();
     stays.filter(move |stay| stay.leads && stay.valid_to.is_none_or(|end| today < end))
+}
+
+/// Whether a leadership is a part of another: somebody who ends their own appoints nobody.
+fn includes(whole: &Stay, part: &Stay) -> bool {
+    let ends = |stay: &Stay| stay.valid_to.unwrap_or(FOREVER);
+    let within = whole.valid_from <= part.valid_from && ends(part) <= ends(whole);
+    whole.team_id == part.team_id && within
 }
 
 /// The people and teams that a caller with a limited scope leads, today or on a later day.

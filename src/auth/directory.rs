@@ -103,7 +103,7 @@ impl Directory {
     pub(crate) async fn holder(&self, token: &Verified) -> Result<Option<Arc<Entry>>> {
         let session = token.session;
         let ended =
-            |cache: &Cache| session.is_some_and(|it| cache.ended.sessions.contains_key(&it));
+            |cache: &Cache| session.is_some_and(|id| cache.ended.sessions.contains_key(&id));
         if ended(&self.cache.read().expect("no panic under the lock")) {
             return Ok(None);
         }

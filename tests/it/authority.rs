@@ -226,6 +226,9 @@ async fn nobody_puts_people_or_teams_below_themself() {
         let change = json!({ "parent_id": into });
         refused(hr.patch(&format!("/api/v1/teams/{west}"), 1, change).await, "own_scope").await;
     }
+    // Less is always possible.
+    let leave = json!({ "team_id": null, "effective_on": "2999-01-01" });
+    hr.patch(&path(hr.id), 2, leave).await.expect(200);
     let elsewhere = json!({ "user_id": seller.id, "valid_from": "2020-01-01" });
     join(&hr, &west, elsewhere).await.expect(201);
     let change = json!({ "name": "West 1" });

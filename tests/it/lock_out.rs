@@ -1,6 +1,6 @@
 //! Guessing is slow, and nobody locks out anybody else.
 
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::test::{self, TestRequest};
 use jiff::SignedDuration;
 use salesbook::app::Settings;
@@ -15,13 +15,16 @@ use crate::harness::Service;
 const PASSWORD: &str = "correct horse battery";
 const WRONG: &str = "a wrong password";
 
-/// A service at an instant that stands still, with somebody who can log in.
+/// A service behind a proxy, at an instant that stands still, with somebody who can log in.
 async fn service() -> (Service, Uuid) {
     let service = Service::start().await;
     service.inner.clock.set(service.inner.clock.now());
+    let settings = Settings { trust_proxy: true, ..Settings::default() };
+    let service = service.another(settings).await.unwrap();
     let new = json!({ "name": "张伟", "username": "zhangwei", "password": PASSWORD });
     let person = service.actor(Role::Admin).await.post("/api/v1/users", new).await.expect(201);
-    (service, person["id"].as_str().unwrap().parse().unwrap())
+    let id = person["id"].as_str().unwrap().parse().unwrap();
+    (service, id)
 }
 
 struct Answer {
@@ -31,12 +34,10 @@ struct Answer {
 
 /// A login from an address.
 async fn log_in(service: &Service, address: &str, body: Value) -> Answer {
-    let app = test::init_service(service.inner.app()).await;
-    let request = TestRequest::post().uri("/api/v1/auth/login").set_json(body);
-    let request = request.peer_addr(format!("{address}:4711").parse().unwrap());
-    let response = test::call_service(&app, request.to_request()).await;
-    let status = response.status().as_u16();
-    Answer { status, body: test::read_body_json(response).await }
+    let from = [("x-forwarded-for", address)];
+    let login = service.anonymous();
+    let answer = login.send(Method::POST, "/api/v1/auth/login", Some(body), &from).await;
+    Answer { status: answer.status.as_u16(), body: answer.body }
 }
 
 async fn status(service: &Service, address: &str, username: &str, password: &str) -> u16 {
@@ -196,9 +197,8 @@ async fn whoever_guesses_at_the_own_password_locks_out_no_login() {
 
 #[actix_web::test]
 async fn a_proxy_is_believed_only_when_it_is_ours() {
-    let (service, _) = service().await;
-    let settings = Settings { trust_proxy: true, ..Settings::default() };
-    let behind = service.another(settings).await.unwrap();
+    let (behind, _) = service().await;
+    let service = behind.another(Settings::default()).await.unwrap();
     let closed = || Subject::login("nobody", None, "203.0.113.9");
     fail(&service, 1001, closed);
     fail(&behind, 1001, closed);
@@ -225,12 +225,13 @@ async fn an_erp_with_its_secret_is_never_locked_out() {
     let client = client.expect(201);
     let id = client["client_id"].as_str().unwrap();
     let token = async |secret: &str| {
-        let app = test::init_service(service.inner.app()).await;
-        let form = [("grant_type", "client_credentials"), ("client_id", id)];
-        let form = [form.as_slice(), &[("client_secret", secret)]].concat();
-        let request = TestRequest::post().uri("/api/v1/auth/token").set_form(form);
-        let request = request.peer_addr("198.51.100.7:4711".parse().unwrap());
-        test::call_service(&app, request.to_request()).await.status().as_u16()
+        let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+        let kind = ("content-type", "application/x-www-form-urlencoded");
+        let from = ("x-forwarded-for", "198.51.100.7");
+        let anybody = service.anonymous();
+        let token = "/api/v1/auth/token";
+        let answer = anybody.send_bytes(Method::POST, token, form.into(), &[kind, from]).await;
+        answer.status.as_u16()
     };
     for _ in 0..50 {
         assert_eq!(token("wrong").await, 401);

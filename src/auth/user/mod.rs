@@ -203,7 +203,7 @@ pub struct UserFilter {
 }
 
 /// The end of an employment that has none.
-const FOREVER: Date = Date(jiff::civil::Date::MAX);
+pub(crate) const FOREVER: Date = Date(jiff::civil::Date::MAX);
 
 const TEAM: &[Reference] = &[Reference { at: "team", of: "team", find: find_teams }];
 
