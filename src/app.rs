@@ -161,6 +161,7 @@ pub struct Settings {
     pub webhook_loopback: bool,
     /// Requests of one caller per second. 0: no limit
     pub rate_limit: u32,
+    pub login: auth::LoginPolicy,
 }
 
 /// What the handlers share, made once per process.
@@ -177,6 +178,7 @@ pub struct Service {
     bodies: Bodies,
     turns: Turns,
     pub ending: Ending,
+    pub logins: auth::Logins,
     out: Outbound,
     settings: Settings,
 }
@@ -196,8 +198,10 @@ impl Service {
         let out = Outbound { cipher: cipher.clone(), loopback: settings.webhook_loopback };
         let tokens = Tokens::load(db.clone(), cipher, clock.now()).await?;
         let directory = Directory::new(db.clone(), clock.clone());
+        let directory = directory.requiring(&settings.login.second_factor);
         directory.poll().await?;
         let limits = Limits::per_second(settings.rate_limit);
+        let logins = auth::Logins::new(settings.login.clone());
         Ok(Self {
             db,
             clock,
@@ -210,6 +214,7 @@ impl Service {
             bodies: Bodies::default(),
             turns: Turns::default(),
             ending: Ending::default(),
+            logins,
             out,
             settings,
         })
@@ -289,6 +294,7 @@ impl Service {
             .app_data(Data::new(self.bodies.clone()))
             .app_data(Data::new(self.turns.clone()))
             .app_data(Data::new(self.ending.clone()))
+            .app_data(Data::new(self.logins.clone()))
             .app_data(Data::new(TrustProxy(self.settings.trust_proxy)))
             .app_data(Data::new(auth::Permissions(PERMISSIONS.to_vec())))
             .default_service(web::to(edge::no_such_operation))

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::{fs, io};
 
+use auth::Role;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -101,6 +102,13 @@ pub struct Serve {
     /// Believe X-Forwarded-For, because a proxy of yours sets it
     #[arg(long, env = "SALESBOOK_TRUST_PROXY", value_parser = BoolishValueParser::new())]
     pub trust_proxy: bool,
+    /// Roles that work only with a second factor, separated by commas
+    #[arg(long, env = "SALESBOOK_SECOND_FACTOR_ROLES", value_delimiter = ',')]
+    pub second_factor_roles: Vec<String>,
+    /// Days after which people log in again, however often they use a session
+    #[arg(long, env = "SALESBOOK_SESSION_DAYS", default_value_t = 90,
+        value_parser = clap::value_parser!(i64).range(1..=3650))]
+    pub session_days: i64,
     /// Allow webhooks to this machine itself, also without TLS: for tests
     #[arg(long, env = "SALESBOOK_WEBHOOK_LOOPBACK", value_parser = BoolishValueParser::new())]
     pub webhook_loopback: bool,
@@ -184,6 +192,13 @@ pub struct Client {
     /// The system whose external ids it writes
     #[arg(long, env = "SALESBOOK_SOURCE_SYSTEM")]
     pub source_system: Option<String>,
+}
+
+/// Roles by their names.
+pub fn roles(names: &[String]) -> Result<Vec<Role>, String> {
+    let known = |name: &String| Role::ALL.iter().copied().find(|role| role.as_str() == name);
+    let role = |name| known(name).ok_or_else(|| format!("no such role: {name}"));
+    names.iter().map(role).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use salesbook::auth::{self, Role};
+use salesbook::auth;
 use salesbook::config::{self, Cli, Client, Command, Database, Import, LogFormat, Serve, User};
 use salesbook::platform::{Clock, Db, Timestamp, Tx, feed};
 use salesbook::serve::{self, Failure, Home};
@@ -128,14 +128,6 @@ async fn open(database: &Database) -> Result<(Home, Db, Clock), Failure> {
     Ok((home, db, clock))
 }
 
-fn roles(names: &[String]) -> Result<Vec<Role>, Failure> {
-    let known = |name: &String| Role::ALL.iter().copied().find(|role| role.as_str() == name);
-    names
-        .iter()
-        .map(|name| known(name).ok_or_else(|| format!("no such role: {name}").into()))
-        .collect()
-}
-
 async fn user(options: User) -> Result<(), Failure> {
     let (_home, db, clock) = open(&options.database).await?;
     let made = if options.password.is_none() { Some(auth::password::random()?) } else { None };
@@ -144,7 +136,7 @@ async fn user(options: User) -> Result<(), Failure> {
     if options.roles.is_empty() {
         auth::user::set_password_cli(&db, &clock, &options.username, password).await?;
     } else {
-        let roles = roles(&options.roles)?;
+        let roles = config::roles(&options.roles)?;
         auth::user::create_cli(&db, &clock, &options.username, name, roles, password).await?;
     }
     if let Some(password) = made {
@@ -155,7 +147,7 @@ async fn user(options: User) -> Result<(), Failure> {
 
 async fn client(options: Client) -> Result<(), Failure> {
     let (_home, db, clock) = open(&options.database).await?;
-    let roles = roles(&options.roles)?;
+    let roles = config::roles(&options.roles)?;
     let system = options.source_system.as_deref();
     let made = auth::api_client::create_cli(&db, &clock, &options.name, roles, system).await?;
     println!("client_id {}\nclient_secret {} (shown this once)", made.0, made.1);

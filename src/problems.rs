@@ -15,9 +15,6 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("address_refused", "A webhook goes to https and to an address of the internet, without user, \
         password or fragment. The message says which of these it is not.",
         "推送地址必须是 https 的公网地址,且不含用户名、密码和片段,原因见提示。"),
-    ("admins_password", "Only an administrator sets the password of an administrator. Ask one to \
-        do it.",
-        "管理员的密码只能由管理员设置,请联系管理员。"),
     ("already_called", "A follow-up call has been recorded already.",
         "已登记过回访。"),
     ("already_checked_in", "You have checked in to this visit already.",
@@ -280,9 +277,15 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "此人在该期间已属于某个团队,请先结束原有归属。"),
     ("own_account", "Nobody locks themselves out. Let another administrator do it.",
         "不能停用自己的账号,请由其他管理员操作。"),
+    ("own_scope", "Nobody widens their own scope: not by leading a team, nor by putting people or \
+        teams below themself. Ask an administrator.",
+        "不能自行扩大自己的数据范围(担任负责人、把人员或团队划到自己名下),请联系管理员。"),
     ("owner_is_subject", "The person complained about does not see to the complaint. Choose \
         somebody else.",
         "被投诉人不能负责处理该投诉,请另选他人。"),
+    ("password_not_settable", "Only an administrator and hr set passwords. Leave the password out; \
+        the person cannot log in until one of them sets it.",
+        "只有管理员和人事可以设置密码,请去掉密码字段;设置密码之前该用户不能登录。"),
     ("period", "The period does not fit: it must begin where such a period begins, and lie within \
         that of the parent.",
         "期间不符:应从该周期的首日开始,并处于上级目标的期间之内。"),
@@ -308,6 +311,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "同一 Idempotency-Key 的请求仍在处理,请按 Retry-After 等待后重发。"),
     ("required", "This field or parameter must be sent.",
         "该字段或参数必填。"),
+    ("roles_exceed_yours", "The person has roles or a scope that you do not have. Only an \
+        administrator changes such a person.",
+        "该用户的角色或数据范围超出您的权限,只能由管理员修改。"),
     ("roles_not_grantable", "Only administrators grant roles, and clients have those for \
         programs. Leave roles out.",
         "只有管理员可以授予角色,请去掉 roles。"),
@@ -318,6 +324,12 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("scope_changed", "What you may see has changed, so this cursor is no good. Begin a \
         copy with POST /api/v1/changes/snapshot.",
         "您的可见范围已变化,此游标失效。请用 POST /api/v1/changes/snapshot 重新复制。"),
+    ("second_factor_required", "The password is right, and the account has a second factor. Send the \
+        same with otp: a code of the authenticator app, or a recovery code.",
+        "密码正确,但该账号启用了第二因素,请在 otp 中附上动态验证码或恢复码后重发。"),
+    ("second_factor_setup_required", "Your roles work only with a second factor, and you have none. \
+        Set one up with POST /me/second-factor.",
+        "您的角色必须使用第二因素,请先通过 POST /me/second-factor 设置。"),
     ("self_approval", "Nobody approves what they asked for or drafted, nor what is their own. \
         Somebody else has to.",
         "不能审批自己申请、起草或属于自己的事项,请由他人审批。"),
@@ -428,6 +440,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "用户名或密码错误,或该用户不能登录。"),
     ("wrong_password", "This is not your current password.",
         "当前密码不正确。"),
+    ("wrong_second_factor", "Not a code of the second factor, or one that was used before. Wait for \
+        the next code of the authenticator app.",
+        "动态验证码不正确或已使用过,请等待下一个验证码。"),
     ("wrong_status", "This step cannot be taken from the present status, which the problem names.",
         "当前状态不允许此操作,现状态见返回内容。"),
 ];

@@ -32,11 +32,6 @@ pub const JOBS: &[Job] = &[
         run: |tx| Box::pin(auth::session::forget_expired(tx)),
     },
     Job {
-        name: "login_failures",
-        every: Duration::from_hours(1),
-        run: |tx| Box::pin(auth::attempt::forget_old(tx)),
-    },
-    Job {
         name: "customer_transfers",
         every: Duration::from_mins(1),
         run: |tx| Box::pin(customers::transfer::apply_due(tx)),

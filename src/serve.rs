@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::HttpServer;
 use actix_web::http::KeepAlive;
+use auth::LoginPolicy;
 use platform::{Clock, Db};
 use private_pg::{Options, Server};
 use sync::webhook::Courier;
@@ -13,7 +14,7 @@ use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::{self, Service, Settings};
-use crate::config::{Database, LogFormat, Serve};
+use crate::config::{self, Database, LogFormat, Serve};
 use crate::operations;
 use crate::schedule::JOBS;
 
@@ -112,6 +113,10 @@ pub async fn serve(
         trust_proxy: options.trust_proxy,
         webhook_loopback: options.webhook_loopback,
         rate_limit: options.rate_limit,
+        login: LoginPolicy {
+            second_factor: config::roles(&options.second_factor_roles)?,
+            session_days: options.session_days,
+        },
     };
     let db = Db::new(&home.url, OWN_POOL);
     let service = Service::start(db, Clock::default(), settings).await.map_err(|it| why(&it))?;

@@ -192,8 +192,8 @@ async fn delete_api_client(
 
 /// Give a program a new secret
 ///
-/// The old one is no good from then on; tokens that it got are, until they expire. The answer
-/// holds the secret, once.
+/// The old one is no good from then on; its tokens end within two seconds. The answer holds the
+/// secret, once.
 #[utoipa::path(
     tag = "auth",
     responses((status = 200, description = "The program with its secret", body = ApiClientSecret), Problems),
@@ -238,6 +238,14 @@ fn client_id(name: &str) -> Result<String> {
 fn hash_of(secret: &str) -> Vec<u8> {
     digest(&SHA256, secret.as_bytes()).as_ref().to_vec()
 }
+
+/// A new secret, as it is stored. Tokens are for one secret, so that they end with it.
+fn secret(secret: &str) -> (SecretHash, SecretId) {
+    (api_clients::secret_hash.eq(hash_of(secret)), api_clients::secret_id.eq(Uuid::now_v7()))
+}
+
+type SecretHash = diesel::dsl::Eq<api_clients::secret_hash, Vec<u8>>;
+type SecretId = diesel::dsl::Eq<api_clients::secret_id, Uuid>;
 
 impl ApiClient {
     fn check(&self) -> Result<()> {
@@ -292,8 +300,8 @@ impl ApiClient {
         };
         client.check()?;
         let client_secret = password::random()?;
-        let hash = api_clients::secret_hash.eq(hash_of(&client_secret));
-        let insert = diesel::insert_into(api_clients::table).values((&client, hash));
+        let insert = diesel::insert_into(api_clients::table);
+        let insert = insert.values((&client, secret(&client_secret)));
         insert.execute(tx.conn()).await?;
         tx.record(Change::created(&client)).await?;
         directory::touch(tx.conn()).await?;
@@ -339,23 +347,23 @@ impl ApiClient {
         client.stamp(before.version + 1, tx.now);
         before.save(tx, &client).await?;
         let client_secret = password::random()?;
-        let hash = api_clients::secret_hash.eq(hash_of(&client_secret));
-        diesel::update(api_clients::table.find(id)).set(hash).execute(tx.conn()).await?;
+        let update = diesel::update(api_clients::table.find(id)).set(secret(&client_secret));
+        update.execute(tx.conn()).await?;
         Ok(ApiClientSecret { client, client_secret })
     }
 
-    /// The client with this secret, if it may call.
+    /// The client with this secret, if it may call, and which secret that is.
     pub(crate) async fn authenticate(
         conn: &mut Conn,
         client_id: &str,
         secret: &str,
-    ) -> Result<Option<Self>> {
+    ) -> Result<Option<(Self, Uuid)>> {
         let row = api_clients::table
             .filter(api_clients::client_id.eq(client_id).and(api_clients::active))
-            .select((Self::as_select(), api_clients::secret_hash));
-        let row: Option<(Self, Vec<u8>)> = row.first(conn).await.optional()?;
+            .select((Self::as_select(), api_clients::secret_id, api_clients::secret_hash));
+        let row: Option<(Self, Uuid, Vec<u8>)> = row.first(conn).await.optional()?;
         let fits = |hash: &[u8]| verify_slices_are_equal(hash, &hash_of(secret)).is_ok();
-        Ok(row.filter(|(_, hash)| fits(hash)).map(|(client, _)| client))
+        Ok(row.filter(|(_, _, hash)| fits(hash)).map(|(client, secret, _)| (client, secret)))
     }
 }
 

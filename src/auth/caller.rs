@@ -14,28 +14,37 @@ use platform::{Actor, Clock, Error, Result};
 use uuid::Uuid;
 
 use super::directory::{Directory, Person};
-use super::{Permission, Role, Tokens};
+use super::{Anybody, Permission, Role, Tokens};
 
 /// Who is calling, with the roles and the reach of this moment (not of the token's).
 #[derive(Debug, Clone)]
-pub struct Caller(Arc<Person>);
+pub struct Caller {
+    person: Arc<Person>,
+    session: Option<Uuid>,
+    second_factor_due: bool,
+}
 
 impl Caller {
     /// The caller that decisions see: for tests and for what the service itself does.
     pub fn of(person: Person) -> Self {
-        Self(Arc::new(person))
+        Self { person: Arc::new(person), session: None, second_factor_due: false }
+    }
+
+    /// The session that the request belongs to.
+    pub fn session(&self) -> Option<Uuid> {
+        self.session
     }
 
     pub fn id(&self) -> Uuid {
-        self.0.id
+        self.person.id
     }
 
     pub fn roles(&self) -> &[Role] {
-        &self.0.roles
+        &self.person.roles
     }
 
     pub fn is(&self, role: Role) -> bool {
-        self.0.roles.contains(&role)
+        self.person.roles.contains(&role)
     }
 
     /// Does one of the roles hold this permission?
@@ -45,38 +54,38 @@ impl Caller {
 
     /// A program, not a person.
     pub fn is_machine(&self) -> bool {
-        self.0.machine
+        self.person.machine
     }
 
     /// The system that an API client speaks for.
     pub fn source_system(&self) -> Option<&str> {
-        self.0.source_system.as_deref()
+        self.person.source_system.as_deref()
     }
 
     /// The owners whose rows the caller sees; nothing means that there is no limit.
     pub fn reach(&self) -> Option<&[Uuid]> {
-        let unlimited = self.0.roles.iter().any(|role| role.sees_everything());
-        (!unlimited).then_some(&self.0.reach)
+        let unlimited = self.person.roles.iter().any(|role| role.sees_everything());
+        (!unlimited).then_some(&self.person.reach)
     }
 
     /// The same for customers, orders, invoices and payments, which finance sees all of.
     pub fn reach_of_accounts(&self) -> Option<&[Uuid]> {
-        let unlimited = self.0.roles.iter().any(|role| role.sees_accounts());
-        (!unlimited).then_some(&self.0.reach)
+        let unlimited = self.person.roles.iter().any(|role| role.sees_accounts());
+        (!unlimited).then_some(&self.person.reach)
     }
 
     /// The caller and the members of all teams below one that the caller leads today.
     pub fn people(&self) -> &[Uuid] {
-        &self.0.reach
+        &self.person.reach
     }
 
     /// The teams that the caller leads today, and all below them.
     pub fn teams(&self) -> &[Uuid] {
-        &self.0.teams
+        &self.person.teams
     }
 
     pub fn sees_pool(&self) -> bool {
-        self.0.roles.iter().any(|role| role.sees_pool())
+        self.person.roles.iter().any(|role| role.sees_pool())
     }
 }
 
@@ -109,8 +118,15 @@ async fn identify(req: &ServiceRequest) -> Result<Caller> {
     let directory = req.app_data::<Data<Directory>>().expect("the app registers the directory");
     let clock = req.app_data::<Data<Clock>>().expect("the app registers the clock");
     let token = header.ok_or_else(Error::unauthorized)?.1;
-    let person = tokens.verify(token, clock.now()).await?;
-    directory.person(person).await?.map(Caller).ok_or_else(Error::unauthorized)
+    let token = tokens.verify(token, clock.now()).await?;
+    let entry = directory.holder(&token).await?.ok_or_else(Error::unauthorized)?;
+    let (person, second_factor_due) = (entry.person.clone(), entry.second_factor_due);
+    Ok(Caller { person, session: token.session, second_factor_due })
+}
+
+fn second_factor_due() -> Error {
+    let why = "your roles require a second factor; set one up with `POST /me/second-factor`";
+    Error::forbidden_because("second_factor_setup_required", why)
 }
 
 /// A [`Caller`] whose roles hold the permission `P`. Put it first in a handler's arguments,
@@ -134,6 +150,9 @@ impl<P: Permission> FromRequest for Can<P> {
         let refused = || req.extensions_mut().remove::<Refused>().map(|refused| refused.0);
         let caller = caller.ok_or_else(|| refused().unwrap_or_else(Error::unauthorized));
         ready(caller.and_then(|caller| {
+            if caller.second_factor_due && P::NAME != Anybody::NAME {
+                return Err(second_factor_due());
+            }
             let allowed = caller.may::<P>();
             allowed.then_some(Self(caller, PhantomData)).ok_or_else(Error::forbidden)
         }))

@@ -3,13 +3,14 @@
 //! they log in, live here, too.
 
 pub mod api_client;
-pub mod attempt;
+mod authority;
 mod caller;
 pub mod directory;
 pub mod external_id;
 pub mod hooks;
 pub mod import;
 pub mod login;
+mod login_address;
 pub mod machine;
 pub mod me;
 pub mod membership;
@@ -19,9 +20,11 @@ pub mod policy;
 pub mod reach;
 mod record;
 pub mod reference;
+mod second_factor;
 pub mod session;
 pub mod signing_key;
 pub mod team;
+pub mod throttle;
 pub mod token;
 pub mod user;
 pub mod waiting;
@@ -31,6 +34,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub use caller::{Caller, Can, authenticate};
 pub use directory::{Directory, Person};
 pub use import::{Arrival, Draft, Imported, Keys, import};
+pub use login::{LoginPolicy, Logins};
 pub use me::Permissions;
 pub use membership::team_paths;
 pub use peer::TrustProxy;
@@ -62,6 +66,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.configure(login::routes)
         .configure(machine::routes)
         .configure(me::routes)
+        .configure(session::routes)
+        .configure(second_factor::routes)
         .configure(user::http::routes)
         .configure(team::http::routes)
         .configure(membership::http::routes)

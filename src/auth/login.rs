@@ -1,18 +1,40 @@
 //! How people log in and stay so, 登录 (S1).
 
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, Responder, post, rt, web::Data};
-use platform::{Clock, Db, Error, Json, Problems, Result, Tx};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, post, rt, web::Data};
+use platform::{Clock, Db, Error, Json, Problems, Result, Seal, Timestamp, Tx};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use crate::attempt::{Attempt, Subject};
-use crate::peer::{NoStore, Peer};
-use crate::token::{Holder, LIFETIME};
+use crate::peer::{NoStore, Origin};
+use crate::session::Renewed;
+use crate::throttle::{Attempt, Subject, Throttle, too_many};
+use crate::token::Holder;
 use crate::user::account::{Login as Person, WhoIs, login};
-use crate::{Tokens, password, session};
+use crate::{Role, Tokens, login_address, password, second_factor, session};
+
+/// How people log in.
+#[derive(Debug, Clone)]
+pub struct LoginPolicy {
+    /// Roles that require a second factor
+    pub second_factor: Vec<Role>,
+    /// Days after which a session ends, however often it is used
+    pub session_days: i64,
+}
+
+impl Default for LoginPolicy {
+    fn default() -> Self {
+        Self { second_factor: vec![], session_days: 90 }
+    }
+}
+
+/// Seconds for which a device is known after a login.
+const DEVICE: i64 = 180 * 24 * 3600;
 
 #[derive(Deserialize, ToSchema)]
 #[schema(example = json!({ "username": "zhangwei", "password": "correct horse battery" }))]
@@ -21,6 +43,12 @@ pub struct Login {
     username: String,
     #[schema(min_length = 1, max_length = 200, write_only)]
     password: String,
+    /// A code of the second factor, or a recovery code; required once a second factor is set up
+    #[schema(min_length = 6, max_length = 40, nullable = false, write_only)]
+    otp: Option<String>,
+    /// From an earlier login on this device: it is not locked out by what others do elsewhere
+    #[schema(min_length = 1, max_length = 200, nullable = false, write_only)]
+    device_token: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -32,7 +60,8 @@ pub struct Refresh {
 
 /// The tokens of a session
 #[derive(Serialize, ToSchema)]
-pub struct Session {
+#[schema(as = Session)]
+pub struct SessionTokens {
     /// For `Authorization: Bearer …`
     access_token: String,
     #[schema(example = "Bearer")]
@@ -42,6 +71,10 @@ pub struct Session {
     expires_in: i64,
     /// For `POST /auth/refresh`, once
     refresh_token: String,
+    /// After a login: keep it on the device and send it with the next login
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    device_token: Option<String>,
 }
 
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -50,50 +83,42 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// Log in
 ///
-/// Ten failures of one account in 15 minutes, or fifty of one address, and the answer is 429 with
-/// `Retry-After`, whether there is such an account or not.
+/// With a second factor, first 401 `second_factor_required`, once the password is right; then send
+/// the same with `otp`. Failures are counted in 15 minutes: after ten of one account from one
+/// address the answer is 429 with `Retry-After`, whether there is such an account or not. An
+/// address or device that has logged in to the account before passes with the right password.
 #[utoipa::path(
     tag = "auth",
     security(()),
     request_body = Login,
-    responses((status = 200, description = "The tokens", body = Session), Problems),
+    responses((status = 200, description = "The tokens", body = SessionTokens), Problems),
 )]
 #[post("/auth/login")]
-async fn log_in(
-    given: Json<Login>,
-    peer: Peer,
-    db: Db,
-    clock: Data<Clock>,
-    tokens: Data<Tokens>,
-) -> Result<impl Responder> {
-    Session::begin(&db, &clock, &tokens, &peer, &given).await.map(NoStore)
+async fn log_in(given: Json<Login>, context: LoginContext) -> Result<impl Responder> {
+    context.log_in(&given).await.map(NoStore)
 }
 
 /// Get new tokens for a refresh token
 ///
-/// The refresh token is exchanged, too: use the new one from then on. If the answer gets lost, the
-/// old one is good for 60 s more, until its successor has been used; if it comes again later, the
-/// whole session ends (401), because somebody else may have it.
+/// The refresh token is exchanged, too: use the new one from then on. If the answer gets lost, or
+/// two tabs ask at the same moment, the old one is good for 60 s more, until one of its successors
+/// has been used, and all of them are good. If it comes again later, the whole session ends (401),
+/// because somebody else may have it.
 #[utoipa::path(
     tag = "auth",
     security(()),
     request_body = Refresh,
-    responses((status = 200, description = "The tokens", body = Session), Problems),
+    responses((status = 200, description = "The tokens", body = SessionTokens), Problems),
 )]
 #[post("/auth/refresh")]
-async fn refresh_session(
-    given: Json<Refresh>,
-    db: Db,
-    clock: Data<Clock>,
-    tokens: Data<Tokens>,
-) -> Result<impl Responder> {
-    Session::refresh(&db, &clock, &tokens, &given).await.map(NoStore)
+async fn refresh_session(given: Json<Refresh>, context: LoginContext) -> Result<impl Responder> {
+    context.refresh(&given).await.map(NoStore)
 }
 
 /// Log out
 ///
-/// Ends the session of the refresh token; 204 also when there is none. The access token is good
-/// until it expires.
+/// Ends the session of the refresh token; 204 also when there is none. Its access tokens end
+/// within two seconds.
 #[utoipa::path(
     tag = "auth",
     security(()),
@@ -101,79 +126,207 @@ async fn refresh_session(
     responses((status = 204, description = "The session is over"), Problems),
 )]
 #[post("/auth/logout")]
-async fn log_out(given: Json<Refresh>, db: Db, clock: Data<Clock>) -> Result<HttpResponse> {
-    Session::end(db, &clock, given.0).await.map(|()| HttpResponse::NoContent().finish())
+async fn log_out(given: Json<Refresh>, context: LoginContext) -> Result<HttpResponse> {
+    let token = given.0.refresh_token;
+    context.detached(async move |tx| session::end(tx, &token).await).await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
-/// Runs to its end also when the client hangs up: a transaction must not stop half way.
-async fn detached<T: 'static>(
-    db: &Db,
-    clock: &Clock,
-    work: impl AsyncFnOnce(&mut Tx) -> Result<T> + 'static,
-) -> Result<T> {
-    let (db, clock) = (db.clone(), clock.clone());
-    let work = async move { Tx::run(&db, &clock, Uuid::nil(), work).await };
-    rt::spawn(work).await.map_err(Error::internal)?
+/// What a login needs, and where it comes from.
+struct LoginContext {
+    db: Db,
+    clock: Clock,
+    tokens: Tokens,
+    seal: Seal,
+    logins: Logins,
+    origin: Origin,
 }
 
-impl Session {
-    fn new(access_token: String, refresh_token: String) -> Self {
-        Self { access_token, token_type: "Bearer", expires_in: LIFETIME, refresh_token }
+/// How people log in, and who has failed to: one for all workers of a process.
+#[derive(Clone)]
+pub struct Logins {
+    pub policy: LoginPolicy,
+    pub throttle: Throttle,
+}
+
+impl Logins {
+    pub fn new(policy: LoginPolicy) -> Self {
+        Self { policy, throttle: Throttle::default() }
     }
+}
 
-    async fn begin(
-        db: &Db,
-        clock: &Clock,
-        tokens: &Tokens,
-        peer: &Peer,
-        given: &Login,
-    ) -> Result<Self> {
-        let now = clock.now();
-        let mut conn = db.conn().await?;
-        let subjects = vec![Subject::account(&given.username), Subject::address(&peer.0)];
-        let attempt = Attempt::begin(&mut conn, now, subjects).await?;
-        let person = login(&mut conn, WhoIs::Name(&given.username), clock.today()).await?;
+impl FromRequest for LoginContext {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        fn shared<T: Clone + 'static>(req: &HttpRequest) -> T {
+            req.app_data::<Data<T>>().expect("the app registers what logins need").get_ref().clone()
+        }
+        ready(Db::from_request(req, payload).into_inner().map(|db| Self {
+            db,
+            clock: shared(req),
+            tokens: shared(req),
+            seal: shared(req),
+            logins: shared(req),
+            origin: Origin::of(req),
+        }))
+    }
+}
+
+impl LoginContext {
+    async fn log_in(&self, given: &Login) -> Result<SessionTokens> {
+        let now = self.clock.now();
+        let mut conn = self.db.conn().await?;
+        let person = login(&mut conn, WhoIs::Name(&given.username), self.clock.today()).await?;
+        let id = person.as_ref().map_or(Uuid::nil(), |person| person.id);
+        let address = &self.origin.address;
+        // Asked for nobody, too, so that an answer takes as long.
+        let known = login_address::is_known(&mut conn, id, address, now).await?;
         // It would be idle for as long as the password takes.
         drop(conn);
-        let hash = person.as_ref().and_then(|person| person.hash.clone());
-        let fits = password::fits(&given.password, hash).await?;
-        let person = person.filter(|_| fits).ok_or_else(wrong)?;
-        let id = person.id;
-        let refresh = detached(db, clock, async move |tx| {
-            attempt.succeeded(tx.conn()).await?;
-            session::begin(tx, id).await
-        });
-        Ok(Self::new(access(tokens, &person, clock).await?, refresh.await?))
-    }
 
-    async fn refresh(db: &Db, clock: &Clock, tokens: &Tokens, given: &Refresh) -> Result<Self> {
-        let token = given.refresh_token.clone();
-        let renewed = detached(db, clock, async move |tx| {
-            // Not an error: what is found out about a stolen token must be kept.
-            let Some((id, next)) = session::rotate(tx, &token).await? else { return Ok(None) };
-            let today = tx.today;
-            let person = login(tx.conn(), WhoIs::Id(id), today).await?;
-            if person.is_none() {
-                session::end_all(tx, &[id]).await?;
+        let mut hash = person.as_ref().and_then(|person| person.hash.clone());
+        let device = given.device_token.as_deref();
+        let device = device.filter(|token| self.knows_device(id, token, now));
+        let subjects = match device {
+            Some(device) => Subject::device(id, device),
+            None => Subject::login(&given.username, hash.as_deref(), address),
+        };
+        let refused = |error: Error| {
+            self.log_failure(person.as_ref(), error.code());
+            error
+        };
+        let attempt = self.logins.throttle.begin(now, subjects).map_err(refused)?;
+        let suspect = attempt.suspect;
+        if suspect.is_some() && !known {
+            // It takes as long as for those who may pass.
+            hash = None;
+        }
+        let fits = match password::fits(&given.password, hash).await {
+            Ok(fits) => fits,
+            Err(error) => {
+                attempt.withdrawn();
+                return Err(error);
             }
-            Ok(person.map(|person| (person, next)))
-        });
-        let (person, next) = renewed.await?.ok_or_else(Error::unauthorized)?;
-        Ok(Self::new(access(tokens, &person, clock).await?, next))
+        };
+        let Some(person) = person.as_ref().filter(|_| fits) else {
+            return Err(refused(suspect.map_or_else(wrong, too_many)));
+        };
+
+        let attempts = self.second_factor(person, given, attempt).await.map_err(refused)?;
+        let (origin, days) = (self.origin.clone(), self.logins.policy.session_days);
+        let begin = async move |tx: &mut Tx| session::begin(tx, id, &origin, days).await;
+        let renewed = self.detached(begin).await?;
+        attempts.into_iter().for_each(Attempt::succeeded);
+        let account = person.username.as_deref();
+        tracing::info!(account, user = %id, address, session = %renewed.id, "logged in");
+        let device = match device {
+            Some(device) => device.to_owned(),
+            None => self.device_token(id, now)?,
+        };
+        let tokens = self.tokens_of(person, renewed).await?;
+        Ok(SessionTokens { device_token: Some(device), ..tokens })
     }
 
-    async fn end(db: Db, clock: &Clock, given: Refresh) -> Result<()> {
-        detached(&db, clock, async move |tx| session::end(tx, &given.refresh_token).await).await
+    /// Uses up the code, if one is required; the attempts that have succeeded then.
+    async fn second_factor(
+        &self,
+        person: &Person,
+        given: &Login,
+        password: Attempt,
+    ) -> Result<Vec<Attempt>> {
+        let id = person.id;
+        if !second_factor::is_active(&mut *self.db.conn().await?, id).await? {
+            return Ok(vec![password]);
+        }
+        let Some(otp) = given.otp.clone() else {
+            password.withdrawn();
+            let why = "the password is right; send the code of your second factor as `otp`";
+            let code = "second_factor_required";
+            return Err(Error::new(StatusCode::UNAUTHORIZED, code).detail(why));
+        };
+        let subjects = Subject::second_factor(id);
+        let attempt = self.logins.throttle.begin(self.clock.now(), subjects)?;
+        let tokens = self.tokens.clone();
+        let check =
+            async move |tx: &mut Tx| second_factor::use_up(tx, tokens.cipher(), id, &otp).await;
+        if self.detached(check).await? {
+            Ok(vec![password, attempt])
+        } else {
+            let why = "not a code of your second factor, or one that was used before";
+            Err(Error::new(StatusCode::UNAUTHORIZED, "wrong_second_factor").detail(why))
+        }
+    }
+
+    async fn refresh(&self, given: &Refresh) -> Result<SessionTokens> {
+        let token = given.refresh_token.clone();
+        let renewed = self.detached(async move |tx| {
+            // Not an error: what is found out about a stolen token must be kept.
+            let Some(renewed) = session::rotate(tx, &token).await? else { return Ok(None) };
+            let today = tx.today;
+            let person = login(tx.conn(), WhoIs::Id(renewed.user_id), today).await?;
+            if person.is_none() {
+                session::end_all(tx, &[renewed.user_id]).await?;
+            }
+            Ok(person.map(|person| (person, renewed)))
+        });
+        let (person, renewed) = renewed.await?.ok_or_else(Error::unauthorized)?;
+        self.tokens_of(&person, renewed).await
+    }
+
+    async fn tokens_of(&self, person: &Person, renewed: Renewed) -> Result<SessionTokens> {
+        let now = self.clock.now();
+        let holder = Holder {
+            roles: &person.roles,
+            session: Some(renewed.id),
+            until: Some(renewed.expires_at),
+            ..Holder::from(person.id)
+        };
+        Ok(SessionTokens {
+            expires_in: holder.lifetime(now),
+            access_token: self.tokens.current(now).await.issue(holder, now)?,
+            token_type: "Bearer",
+            refresh_token: renewed.refresh_token,
+            device_token: None,
+        })
+    }
+
+    /// Runs to its end also when the client hangs up: a transaction must not stop half way.
+    async fn detached<T: 'static>(
+        &self,
+        work: impl AsyncFnOnce(&mut Tx) -> Result<T> + 'static,
+    ) -> Result<T> {
+        let (db, clock) = (self.db.clone(), self.clock.clone());
+        let work = async move { Tx::run(&db, &clock, Uuid::nil(), work).await };
+        rt::spawn(work).await.map_err(Error::internal)?
+    }
+
+    /// Of an account that does not exist the name is not logged: it may be a password that was
+    /// typed into the wrong field.
+    fn log_failure(&self, person: Option<&Person>, why: &str) {
+        if why == "second_factor_required" {
+            return;
+        }
+        let account = person.and_then(|person| person.username.as_deref());
+        let account = account.unwrap_or("unknown");
+        tracing::warn!(account, address = self.origin.address, why, "a login failed");
+    }
+
+    /// Nothing is stored of a device: the token says since when it is known.
+    fn device_token(&self, person: Uuid, now: Timestamp) -> Result<String> {
+        let text = format!("{} {}", now.0.as_second(), password::random()?);
+        Ok(self.seal.close(&text, &format!("device {person}")))
+    }
+
+    fn knows_device(&self, person: Uuid, token: &str, now: Timestamp) -> bool {
+        let text = self.seal.open(token, &format!("device {person}")).ok();
+        let since = text.as_deref().and_then(|text| text.split_once(' ')?.0.parse::<i64>().ok());
+        since.is_some_and(|since| now.0.as_second() < since + DEVICE)
     }
 }
 
 /// The same for a wrong name and a wrong password.
 fn wrong() -> Error {
     Error::new(StatusCode::UNAUTHORIZED, "wrong_credentials").detail("wrong name or password")
-}
-
-async fn access(tokens: &Tokens, person: &Person, clock: &Clock) -> Result<String> {
-    let now = clock.now();
-    let holder = Holder { roles: &person.roles, ..Holder::from(person.id) };
-    tokens.current(now).await.issue(holder, now)
 }

@@ -9,11 +9,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::Tokens;
 use crate::api_client::ApiClient;
-use crate::attempt::{Attempt, Subject};
 use crate::peer::{NoStore, Peer};
+use crate::throttle::{Subject, Throttle};
 use crate::token::{Holder, LIFETIME};
+use crate::{Logins, Tokens};
 
 /// The token of a program
 #[derive(Serialize, ToSchema)]
@@ -79,8 +79,10 @@ async fn issue_machine_token(
     db: Db,
     clock: Data<Clock>,
     tokens: Data<Tokens>,
+    logins: Data<Logins>,
 ) -> HttpResponse {
-    let token = MachineToken::issue(&req, form, &peer, &db, &clock, &tokens).await;
+    let throttle = &logins.throttle;
+    let token = MachineToken::issue(&req, form, &peer, &db, &clock, &tokens, throttle).await;
     token.map_or_else(TokenError::answer, |token| NoStore(token).respond_to(&req))
 }
 
@@ -92,17 +94,26 @@ impl MachineToken {
         db: &Db,
         clock: &Clock,
         tokens: &Tokens,
+        throttle: &Throttle,
     ) -> Result<Self, TokenError> {
         let (client_id, secret) = credentials(req, &form?.0)?;
         let now = clock.now();
         let mut conn = db.conn().await?;
-        // Only by address: nobody guesses 256 bits, and nobody shall lock an ERP out.
-        let attempt = Attempt::begin(&mut conn, now, vec![Subject::address(&peer.0)]).await?;
-        let client = ApiClient::authenticate(&mut conn, &client_id, &secret).await?;
-        let client = client.ok_or(TokenError::invalid_client())?;
-        attempt.succeeded(&mut conn).await?;
+        let known = ApiClient::authenticate(&mut conn, &client_id, &secret).await?;
         drop(conn);
-        let holder = Holder { id: client.id, client_id: &client.client_id, roles: &client.roles };
+        // Only failures wait: nobody guesses 256 bits, and nobody locks out an ERP.
+        let Some((client, secret)) = known else {
+            tracing::warn!(address = peer.0, "a program failed to log in");
+            let _counted = throttle.begin(now, Subject::programs(&peer.0))?;
+            return Err(TokenError::invalid_client());
+        };
+        tracing::info!(account = client.client_id, address = peer.0, "a program logged in");
+        let holder = Holder {
+            client_id: &client.client_id,
+            roles: &client.roles,
+            session: Some(secret),
+            ..Holder::from(client.id)
+        };
         let access_token = tokens.current(now).await.issue(holder, now)?;
         Ok(Self { access_token, token_type: "Bearer", expires_in: LIFETIME })
     }

@@ -16,18 +16,42 @@ pub struct TrustProxy(pub bool);
 /// The address that a request comes from.
 pub struct Peer(pub String);
 
-impl FromRequest for Peer {
-    type Error = Error;
-    type Future = Ready<Result<Self>>;
+/// Where a login comes from: address and program.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    pub address: String,
+    pub user_agent: Option<String>,
+}
 
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+/// Of a `User-Agent`, in characters.
+const LONGEST: usize = 200;
+
+impl Origin {
+    pub fn of(req: &HttpRequest) -> Self {
+        let agent = req.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+        let agent = agent.map(|agent| agent.chars().take(LONGEST).collect());
+        Self { address: Peer::of(req).0, user_agent: agent }
+    }
+}
+
+impl Peer {
+    fn of(req: &HttpRequest) -> Self {
         let trusted = req.app_data::<Data<TrustProxy>>().is_some_and(|trust| trust.0);
         // The last one is the proxy's own word; what stands before it anybody may have written.
         let last = req.headers().get_all("x-forwarded-for").last();
         let last = last.filter(|_| trusted).and_then(|it| it.to_str().ok()?.rsplit(',').next());
         let last = last.and_then(|it| it.trim().parse::<IpAddr>().ok());
         let address = last.or_else(|| req.peer_addr().map(|peer| peer.ip()));
-        ready(Ok(Self(address.map_or_else(|| "unknown".to_owned(), group))))
+        Self(address.map_or_else(|| "unknown".to_owned(), group))
+    }
+}
+
+impl FromRequest for Peer {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self::of(req)))
     }
 }
 

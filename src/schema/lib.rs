@@ -25,6 +25,7 @@ diesel::table! {
         active -> Bool,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        secret_id -> Uuid,
     }
 }
 
@@ -391,6 +392,7 @@ diesel::table! {
     directory (id) {
         id -> Bool,
         version -> Int8,
+        ended -> Int8,
     }
 }
 
@@ -519,11 +521,10 @@ diesel::table! {
 }
 
 diesel::table! {
-    login_failures (subject) {
-        subject -> Text,
-        failures -> Int4,
-        first_at -> Timestamptz,
-        last_at -> Timestamptz,
+    login_addresses (user_id, address) {
+        user_id -> Uuid,
+        address -> Text,
+        seen_at -> Timestamptz,
     }
 }
 
@@ -765,9 +766,34 @@ diesel::table! {
 }
 
 diesel::table! {
+    second_factors (user_id) {
+        user_id -> Uuid,
+        secret -> Nullable<Bytea>,
+        pending -> Nullable<Bytea>,
+        last_step -> Int8,
+        recovery_codes -> Array<Bytea>,
+        confirmed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     secrets (name) {
         name -> Text,
         value -> Bytea,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        address -> Text,
+        user_agent -> Nullable<Text>,
+        started_at -> Timestamptz,
+        used_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        ended_no -> Nullable<Int8>,
     }
 }
 
@@ -989,6 +1015,7 @@ diesel::table! {
         external_id -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        password_set_by -> Nullable<Uuid>,
     }
 }
 
@@ -1155,6 +1182,7 @@ diesel::joinable!(follow_ups -> users (assignee_id));
 diesel::joinable!(invoices -> customers (customer_id));
 diesel::joinable!(invoices -> orders (order_id));
 diesel::joinable!(invoices -> users (salesperson_id));
+diesel::joinable!(login_addresses -> users (user_id));
 diesel::joinable!(memberships -> teams (team_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(open_items -> customers (customer_id));
@@ -1170,6 +1198,7 @@ diesel::joinable!(pending_references -> pending_items (item_id));
 diesel::joinable!(promises -> customers (customer_id));
 diesel::joinable!(promises -> invoices (invoice_id));
 diesel::joinable!(promises -> users (made_by));
+diesel::joinable!(refresh_tokens -> sessions (family_id));
 diesel::joinable!(refresh_tokens -> users (user_id));
 diesel::joinable!(risk_cases -> customers (customer_id));
 diesel::joinable!(risk_cases -> users (owner_id));
@@ -1178,6 +1207,8 @@ diesel::joinable!(sales_entries -> orders (order_id));
 diesel::joinable!(sales_entries -> products (product_id));
 diesel::joinable!(sales_entries -> territories (territory_id));
 diesel::joinable!(sales_entries -> users (user_id));
+diesel::joinable!(second_factors -> users (user_id));
+diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(shipments -> orders (order_id));
 diesel::joinable!(suggestions -> contacts (contact_id));
 diesel::joinable!(suggestions -> customers (customer_id));
@@ -1235,7 +1266,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     idempotency_keys,
     invoices,
     jobs,
-    login_failures,
+    login_addresses,
     memberships,
     open_items,
     opportunities,
@@ -1249,7 +1280,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     refresh_tokens,
     risk_cases,
     sales_entries,
+    second_factors,
     secrets,
+    sessions,
     shipments,
     signing_keys,
     suggestions,

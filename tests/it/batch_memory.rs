@@ -54,7 +54,9 @@ async fn lines_take_memory_only_while_their_batch_runs() {
     // Without the pages of the program itself, which has more of them in memory the more of it has run.
     let after = megabytes(&process, "RssAnon");
 
-    println!("{idle} MB idle, {most} MB at most; without the program {own} MB, {after} MB after it");
+    println!(
+        "{idle} MB idle, {most} MB at most; without the program {own} MB, {after} MB after it"
+    );
     assert!(most <= idle + MORE, "{idle} MB, then {most} MB");
     assert!(after <= own + KEPT, "{own} MB, then {after} MB");
 }

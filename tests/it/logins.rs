@@ -5,7 +5,6 @@ use actix_web::http::header::HeaderMap;
 use actix_web::test::{self, TestRequest};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use jiff::SignedDuration;
-use salesbook::app::Settings;
 use salesbook::auth::{Role, user};
 use salesbook::platform::Timestamp;
 use serde_json::{Value, json};
@@ -99,14 +98,7 @@ async fn a_token_that_comes_late_ends_the_session() {
     refresh(&service, &first).await.expect(401);
     refresh(&service, &second).await.expect(401);
     // Another device of the same person has a session of its own.
-    let other = refresh(&service, &other).await.expect(200)["refresh_token"].clone();
-
-    // A sibling that was left behind is as good as stolen.
-    let left = refresh(&service, &other).await.expect(200)["refresh_token"].clone();
-    let taken = refresh(&service, &other).await.expect(200)["refresh_token"].clone();
-    let next = refresh(&service, &taken).await.expect(200)["refresh_token"].clone();
-    refresh(&service, &left).await.expect(401);
-    refresh(&service, &next).await.expect(401);
+    refresh(&service, &other).await.expect(200);
 
     let old = log_in(&service, "zhangwei", PASSWORD).await.expect(200)["refresh_token"].clone();
     later(&service, 30 * 86400 + 1);
@@ -155,8 +147,6 @@ async fn guessing_is_slow_and_learns_nothing() {
     log_in(&service, "lina", PASSWORD).await.expect(200);
     later(&service, 15 * 60);
     log_in(&service, "zhangwei", PASSWORD).await.expect(200);
-    let stored = service.texts("select subject from login_failures").await;
-    assert!(stored.iter().all(|subject| !subject.contains("nobody")), "{stored:?}");
 }
 
 #[actix_web::test]
@@ -169,37 +159,6 @@ async fn a_success_starts_anew() {
         }
         log_in(&service, "zhangwei", PASSWORD).await.expect(200);
     }
-}
-
-#[actix_web::test]
-async fn an_address_may_fail_fifty_times() {
-    let service = Service::start().await;
-    let settings = Settings { trust_proxy: true, ..Settings::default() };
-    let behind = service.another(settings).await.unwrap();
-    service.inner.clock.set(service.inner.clock.now());
-    // As if others had failed: each of the fifty takes a hash.
-    let fail = |address: &str| {
-        format!(
-            "insert into login_failures values ('address {address}', 50, '{0}', '{0}')",
-            service.inner.clock.now()
-        )
-    };
-    service.sql(&fail("203.0.113.9")).await;
-    let attempt = async |service: &Service, forwarded: &str| {
-        let app = test::init_service(service.inner.app()).await;
-        let body = json!({ "username": "nobody", "password": "wrong" });
-        let request = TestRequest::post().uri("/api/v1/auth/login").set_json(body);
-        let request = request.insert_header(("x-forwarded-for", forwarded));
-        let request = request.peer_addr("198.51.100.7:4711".parse().unwrap());
-        test::call_service(&app, request.to_request()).await.status().as_u16()
-    };
-    assert_eq!(attempt(&behind, "203.0.113.9").await, 429);
-    assert_eq!(attempt(&behind, "10.0.0.1, 203.0.113.9").await, 429);
-    assert_eq!(attempt(&behind, "203.0.113.9, 10.0.0.1").await, 401);
-    // Nobody believes the header where there is no proxy.
-    assert_eq!(attempt(&service, "203.0.113.9").await, 401);
-    let subjects = service.texts("select subject from login_failures").await;
-    assert!(subjects.contains(&"address 198.51.100.7".to_owned()), "{subjects:?}");
 }
 
 #[actix_web::test]
@@ -233,7 +192,8 @@ async fn passwords() {
     let good = change("staple of nine mules", "ten other mules");
     me.post("/api/v1/me/password", good).await.expect(204);
     refresh(&service, &session["refresh_token"]).await.expect(401);
-    log_in(&service, "zhangwei", "ten other mules").await.expect(200);
+    let session = log_in(&service, "zhangwei", "ten other mules").await.expect(200);
+    let me = service.bearer(session["access_token"].as_str().unwrap().to_owned());
 
     // Whoever sets an admin's password is an admin afterwards.
     let boss = person(&service, "boss", Role::Admin).await;
@@ -365,7 +325,9 @@ async fn a_program_gets_a_token_and_loses_it() {
     let rotated = admin.post(&format!("{path}/rotate-secret"), json!({})).await.expect(200);
     assert_eq!(token(&service, grant, Some((id, secret))).await.0, 401);
     let secret = rotated["client_secret"].as_str().unwrap();
-    assert_eq!(token(&service, grant, Some((id, secret))).await.0, 200);
+    let (status, _, body) = token(&service, grant, Some((id, secret))).await;
+    assert_eq!(status, 200);
+    let erp = service.bearer(body["access_token"].as_str().unwrap().to_owned());
 
     admin.patch(&path, 2, json!({ "active": false })).await.expect(200);
     service.inner.directory.poll().await.unwrap();

@@ -102,6 +102,10 @@ async fn every_header_and_claim_must_be_right() {
         ("kid", json!("unknown")),
         ("kid", json!("../../etc/passwd")),
         ("kid", json!(null)),
+        ("crit", json!(["exp"])),
+        ("crit", json!(["https://example.com/extension"])),
+        ("crit", json!([])),
+        ("crit", json!("b64")),
     ] {
         let bad = forge.sign(&with(&header, name, value.clone()), &claims);
         assert_eq!(me(&service, &bad).await, 401, "{name} {value}");

@@ -70,7 +70,8 @@ async fn what_one_company_does_leaves_the_other_alone() {
         }
     }
     let all: BTreeSet<&str> = openapi::operations()
-        .filter(|it| it.1 != "get")
+        // A code of a second factor cannot be invented.
+        .filter(|it| it.1 != "get" && !it.0.contains("/me/second-factor"))
         .map(|it| it.2["operationId"].as_str().unwrap())
         .collect();
     let idle: Vec<_> = all.difference(&written).map(|name| (name, &done[*name])).collect();

@@ -130,25 +130,31 @@ impl Membership {
         let NewMembership { user_id, leads, valid_to, .. } = new;
         let mut after = user.clone();
         after.memberships.add(Stay { id, user_id, team_id, leads, valid_from, valid_to })?;
-        user.save(tx, after).await?;
+        user.save(tx, caller, after).await?;
         Self::find(tx.conn(), id).await
     }
 
-    pub async fn end(tx: &mut Tx, id: Uuid, based_on: IfSent, end: &MembershipEnd) -> Result<Self> {
+    pub async fn end(
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        based_on: IfSent,
+        end: &MembershipEnd,
+    ) -> Result<Self> {
         let (user, current) = Self::find_for_update(tx, id).await?;
         based_on.check(tx, &current).await?;
         let mut after = user.clone();
         after.memberships.end(id, end.valid_to)?;
-        user.save(tx, after).await?;
+        user.save(tx, caller, after).await?;
         Self::find(tx.conn(), id).await
     }
 
-    pub async fn delete(tx: &mut Tx, id: Uuid, based_on: IfMatch) -> Result<()> {
+    pub async fn delete(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfMatch) -> Result<()> {
         let (user, current) = Self::find_for_update(tx, id).await?;
         based_on.check(tx, &current, &[]).await?;
         let mut after = user.clone();
         after.memberships.remove(id);
-        user.save(tx, after).await.map(drop)
+        user.save(tx, caller, after).await.map(drop)
     }
 
     /// The membership, and the person locked until the end of the transaction.

@@ -82,13 +82,13 @@ async fn read_membership(
 )]
 #[post("/memberships/{id}/end")]
 async fn end_membership(
-    _caller: Can<WriteTeams>,
+    caller: Can<WriteTeams>,
     id: Path<Uuid>,
     based_on: IfSent,
     end: Json<MembershipEnd>,
     write: Write,
 ) -> Result<Reply> {
-    write.update(async move |tx| Membership::end(tx, *id, based_on, &end).await).await
+    write.update(async move |tx| Membership::end(tx, &caller, *id, based_on, &end).await).await
 }
 
 /// Delete a membership
@@ -100,10 +100,10 @@ async fn end_membership(
 )]
 #[delete("/memberships/{id}")]
 async fn delete_membership(
-    _caller: Can<WriteTeams>,
+    caller: Can<WriteTeams>,
     id: Path<Uuid>,
     based_on: IfMatch,
     write: Write,
 ) -> Result<Reply> {
-    write.delete(async move |tx| Membership::delete(tx, *id, based_on).await).await
+    write.delete(async move |tx| Membership::delete(tx, &caller, *id, based_on).await).await
 }

@@ -11,6 +11,7 @@ use schema::teams;
 use uuid::Uuid;
 
 use super::{NewTeam, Team, TeamChanges, TeamFilter, TeamItem, TeamPage};
+use crate::authority::OwnScope;
 use crate::external_id::key_of;
 use crate::import::{Arrival, Draft, Imported, Keys};
 use crate::reference::{self, Body};
@@ -89,7 +90,9 @@ impl Team {
         based_on.check(tx, &before, fields).await?;
         let after = before.next(before.with(&changes), tx.now);
         if after != before {
+            let scope = OwnScope::read(tx, caller).await?;
             store(tx, &[&after]).await?;
+            scope.check(tx).await?;
             tx.record(Change::updated(&before, &after)).await?;
         }
         Ok(after)

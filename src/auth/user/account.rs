@@ -1,6 +1,9 @@
 //! Passwords of people, and the people whom the command line makes.
 
-use actix_web::{post, web::Data};
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, post, rt, web::Data};
 use platform::{
     Change, Clock, Db, Error, Fault, IfSent, Json, Problems, Reply, Resource, Result, Tx, Write,
 };
@@ -11,8 +14,8 @@ use uuid::Uuid;
 
 use super::db::{Credentials, Who, are_there, credentials, set_hash};
 use super::{User, UserChanges, UserView};
-use crate::attempt::{Attempt, Subject};
-use crate::{Anybody, Caller, Can, Role, password, session};
+use crate::throttle::{Attempt, Subject, Throttle};
+use crate::{Anybody, Caller, Can, Logins, Role, authority, password, second_factor, session};
 
 pub(crate) use super::db::{Credentials as Login, Who as WhoIs, credentials as login};
 
@@ -48,11 +51,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 async fn set_own_password(
     caller: Can<Anybody>,
     change: Json<OwnPassword>,
-    db: Db,
-    clock: Data<Clock>,
+    confirming: Confirming,
     write: Write,
 ) -> Result<Reply> {
-    User::set_own_password(write, &db, &clock, caller.clone(), change).await
+    User::set_own_password(write, &confirming, caller.clone(), change).await
 }
 
 impl User {
@@ -66,13 +68,10 @@ impl User {
         let hash = password::hash(&new.password, None).await?;
         let work = async move |tx: &mut Tx| {
             let user = Self::find_for_update(tx, id).await?;
-            if user.roles.contains(&Role::Admin) && !caller.is(Role::Admin) {
-                let why = "only an admin sets an admin's password";
-                return Err(Error::forbidden_because("admins_password", why));
-            }
+            authority::check_login(&caller, &user, tx.today)?;
             based_on.check(tx, &user).await?;
             password::check(&new.password, user.username.as_deref())?;
-            user.change_hash(tx, &hash).await?;
+            user.change_hash(tx, &hash, Some(caller.id())).await?;
             UserView::find(tx.conn(), &caller, id).await
         };
         write.update(work).await
@@ -80,37 +79,31 @@ impl User {
 
     async fn set_own_password(
         write: Write,
-        db: &Db,
-        clock: &Clock,
+        confirming: &Confirming,
         caller: Caller,
         change: Json<OwnPassword>,
     ) -> Result<Reply> {
         let id = caller.id();
-        let mut conn = db.conn().await?;
-        let found = credentials(&mut conn, Who::Id(id), clock.today()).await?;
-        let Credentials { username, hash: stored, .. } = found.ok_or_else(Error::forbidden)?;
-        let account = Subject::account(&username.clone().unwrap_or_else(|| id.to_string()));
-        let attempt = Attempt::begin(&mut conn, clock.now(), vec![account]).await?;
-        drop(conn);
-        if !password::fits(&change.current, stored.clone()).await? {
-            let fault = Fault::new("/current", "wrong_password", "this is not your password");
-            return Err(Error::invalid(vec![fault]));
-        }
-        attempt.succeeded(&mut *db.conn().await?).await?;
+        let username = confirming.check(id, &change.current, "/current").await?.username;
         let hash = password::hash(&change.new, username.as_deref())
             .await
             .map_err(|error| error.faults(vec![password::fault("/new")]))?;
         let work = async move |tx: &mut Tx| {
             let user = Self::find_for_update(tx, id).await?;
-            user.change_hash(tx, &hash).await
+            user.change_hash(tx, &hash, Some(id)).await
         };
         write.delete(work).await
     }
 
-    /// A new version of the person, so that the history tells who did it.
-    async fn change_hash(&self, tx: &mut Tx, hash: &str) -> Result<()> {
-        set_hash(tx, self.id, hash).await?;
+    /// A new password, which ends all sessions.
+    async fn change_hash(&self, tx: &mut Tx, hash: &str, by: Option<Uuid>) -> Result<()> {
+        set_hash(tx, self.id, hash, by).await?;
         session::end_all(tx, &[self.id]).await?;
+        self.note_login(tx).await
+    }
+
+    /// A new version of the person, so that the history tells who changed how they log in.
+    pub(crate) async fn note_login(&self, tx: &mut Tx) -> Result<()> {
         let mut after = self.clone();
         after.stamp(self.version + 1, tx.now);
         super::db::store(tx, &[(Some(self), &after)]).await?;
@@ -155,7 +148,75 @@ pub async fn create_cli(
     Tx::run(db, clock, Uuid::nil(), async |tx| add(tx, username, name, roles, &hash).await).await
 }
 
-/// For the command line: somebody has been locked out.
+/// What a signed-in person confirms with the password is checked with.
+pub(crate) struct Confirming {
+    db: Db,
+    clock: Clock,
+    throttle: Throttle,
+}
+
+impl FromRequest for Confirming {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let clock = req.app_data::<Data<Clock>>().expect("the app registers the clock");
+        let logins = req.app_data::<Data<Logins>>().expect("the app registers the logins");
+        let (clock, throttle) = (clock.get_ref().clone(), logins.throttle.clone());
+        let db = Db::from_request(req, payload).into_inner();
+        ready(db.map(|db| Self { db, clock, throttle }))
+    }
+}
+
+impl Confirming {
+    /// Checks the password of a signed-in person; whoever has taken over a session guesses slowly.
+    pub async fn check(&self, id: Uuid, password: &str, pointer: &str) -> Result<Credentials> {
+        let mut conn = self.db.conn().await?;
+        let found = credentials(&mut conn, Who::Id(id), self.clock.today()).await?;
+        drop(conn);
+        let found = found.ok_or_else(Error::forbidden)?;
+        let attempt = self.throttle.begin(self.clock.now(), Subject::own_password(id))?;
+        match password::fits(password, found.hash.clone()).await {
+            Ok(true) => attempt.succeeded(),
+            Ok(false) => {
+                let fault = Fault::new(pointer, "wrong_password", "this is not your password");
+                return Err(Error::invalid(vec![fault]));
+            }
+            Err(error) => {
+                attempt.withdrawn();
+                return Err(error);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The code that must be checked, if a second factor is active.
+    pub async fn code(&self, id: Uuid, otp: Option<&str>) -> Result<Option<String>> {
+        if !second_factor::is_active(&mut *self.db.conn().await?, id).await? {
+            return Ok(None);
+        }
+        let missing = || Fault::new("/otp", "required", "a second factor is active");
+        let otp = otp.ok_or_else(|| Error::invalid(vec![missing()]))?;
+        Ok(Some(otp.to_owned()))
+    }
+
+    /// Uses up a code also when the caller hangs up or what follows fails.
+    pub async fn detached<T: 'static>(
+        &self,
+        work: impl AsyncFnOnce(&mut Tx) -> Result<T> + 'static,
+    ) -> Result<T> {
+        let (db, clock) = (self.db.clone(), self.clock.clone());
+        let work = async move { Tx::run(&db, &clock, Uuid::nil(), work).await };
+        rt::spawn(work).await.map_err(Error::internal)?
+    }
+
+    /// Counts an attempt at the second factor of a signed-in person.
+    pub fn second_factor(&self, id: Uuid) -> Result<Attempt> {
+        self.throttle.begin(self.clock.now(), Subject::second_factor(id))
+    }
+}
+
+/// For the command line: somebody has been locked out, or has lost the second factor.
 pub async fn set_password_cli(
     db: &Db,
     clock: &Clock,
@@ -167,7 +228,8 @@ pub async fn set_password_cli(
         let today = tx.today;
         let found = credentials(tx.conn(), Who::Name(username), today).await?;
         let id = found.ok_or_else(Error::not_found)?.id;
-        User::find_for_update(tx, id).await?.change_hash(tx, &hash).await
+        second_factor::remove(tx, id).await?;
+        User::find_for_update(tx, id).await?.change_hash(tx, &hash, None).await
     })
     .await
 }
@@ -185,7 +247,7 @@ async fn add(
         roles: Some(roles),
         ..UserChanges::default()
     };
-    let user = User::add(tx, &changes, (None, None)).await?;
-    set_hash(tx, user.id, hash).await?;
+    let user = User::new(tx, &changes, (None, None))?;
+    user.insert(tx, Some(hash)).await?;
     Ok(user.id)
 }

@@ -1,25 +1,25 @@
 //! People from another system, and the day on which a planned move takes place.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
-use platform::{Change, Conn, Fault, Result, Tx};
+use platform::{Change, Conn, Date, Fault, Result, Tx};
 use schema::users;
 use uuid::Uuid;
 
 use super::db::{admins, store, with_memberships};
 use super::{User, UserItem, UserRow};
 use crate::import::{Arrival, Draft, Imported, Keys};
-use crate::{Caller, Role};
+use crate::{Caller, Role, authority};
 
 /// What the rules need beside a row and its item.
 pub struct Context {
     caller: Caller,
-    /// Who can let others in after the items so far.
-    admins: RefCell<HashSet<Uuid>>,
+    /// Who can let others in after the items so far, and until which day.
+    admins: RefCell<HashMap<Uuid, Date>>,
 }
 
 impl Imported for User {
@@ -67,15 +67,20 @@ impl Imported for User {
             if out && after.id == context.caller.id() {
                 faults.push(Fault::new("/active", "own_account", "nobody locks out themself"));
             }
-            if before.administers(*today) && !after.administers(*today) {
+            let end = before.admin_until(*today);
+            if after.admin_until(*today) < end {
                 let mut admins = context.admins.borrow_mut();
                 admins.remove(&before.id);
-                if admins.is_empty() {
-                    admins.insert(before.id);
+                if admins.values().max().copied() < end {
+                    admins.extend(end.map(|end| (before.id, end)));
                     faults.push(Fault::new("", "last_admin", "nobody else is an active admin"));
+                } else {
+                    admins.extend(after.admin_until(*today).map(|end| (before.id, end)));
                 }
             }
         }
+        let allowed = authority::check(&context.caller, before.as_ref(), &after, *today);
+        faults.extend(allowed.err().map(Fault::from));
         if faults.is_empty() { Ok(after) } else { Err(faults) }
     }
 

@@ -16,9 +16,10 @@ use uuid::Uuid;
 
 use super::view::Shown;
 use super::{
-    NewUser, User, UserChanges, UserFilter, UserPage, UserRow, UserSort, UserView, last_admin,
-    not_grantable, own_account,
+    FOREVER, NewUser, User, UserChanges, UserFilter, UserPage, UserRow, UserSort, UserView,
+    last_admin, not_grantable, own_account,
 };
+use crate::authority::{self, OwnScope};
 use crate::external_id::key_of;
 use crate::reference::{self, Body};
 use crate::{Caller, Role, directory, hooks, membership, password, session};
@@ -134,7 +135,7 @@ impl UserView {
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }
-        before.save(tx, after).await?;
+        before.save(tx, caller, after).await?;
         Self::find(tx.conn(), caller, id).await
     }
 }
@@ -143,7 +144,10 @@ impl User {
     /// Hashes the password before it takes a connection: that lasts as long as twenty queries.
     pub async fn create(write: Write, caller: Caller, new: Body<NewUser>) -> Result<Reply> {
         let hash = match new.text("password") {
-            Some(password) => Some(password::hash(password, new.text("username")).await?),
+            Some(password) => {
+                authority::check_passwords(&caller)?;
+                Some(password::hash(password, new.text("username")).await?)
+            }
             None => None,
         };
         let work = async move |tx: &mut Tx| {
@@ -152,29 +156,34 @@ impl User {
             let key = key_of(tx.conn(), &caller, system, external).await?;
             let mut changes = new.changes();
             changes.roles_for(&caller, None).map_err(not_grantable)?;
-            let user = Self::add(tx, &changes, key).await?;
-            if let Some(hash) = &hash {
-                set_hash(tx, user.id, hash).await?;
-            }
+            let mut user = Self::new(tx, &changes, key)?;
+            user.password_set_by = hash.as_ref().map(|_| caller.id());
+            authority::check(&caller, None, &user, tx.today)?;
+            user.insert(tx, hash.as_deref()).await?;
             UserView::find(tx.conn(), &caller, user.id).await
         };
         write.create(work).await
     }
 
-    pub(super) async fn add(
-        tx: &mut Tx,
+    /// A person who is not stored yet.
+    pub(super) fn new(
+        tx: &Tx,
         changes: &UserChanges,
         (source_system, external_id): (Option<String>, Option<String>),
     ) -> Result<Self> {
         let mut user = Self::blank(Uuid::now_v7(), tx.now).with(changes, tx.today);
         (user.source_system, user.external_id) = (source_system, external_id);
         let faults = user.faults(changes, tx.today);
-        if !faults.is_empty() {
-            return Err(Error::invalid(faults));
+        if faults.is_empty() { Ok(user) } else { Err(Error::invalid(faults)) }
+    }
+
+    /// Stores a new person, with the digest of a password if there is one.
+    pub(super) async fn insert(&self, tx: &mut Tx, hash: Option<&str>) -> Result<()> {
+        store(tx, &[(None, self)]).await?;
+        if let Some(hash) = hash {
+            set_hash(tx, self.id, hash, self.password_set_by).await?;
         }
-        store(tx, &[(None, &user)]).await?;
-        tx.record(Change::created(&user)).await?;
-        Ok(user)
+        tx.record(Change::created(self)).await
     }
 
     /// The person, locked until the end of the transaction.
@@ -184,27 +193,32 @@ impl User {
         with_memberships(tx.conn(), rows).await?.pop().ok_or_else(Error::not_found)
     }
 
-    /// Stores what the person has become, if that is anything new.
-    pub async fn save(&self, tx: &mut Tx, mut after: Self) -> Result<Self> {
+    /// Stores what the person has become, if that is anything new and the caller may.
+    pub async fn save(&self, tx: &mut Tx, caller: &Caller, mut after: Self) -> Result<Self> {
         after.settle(tx.today);
         let after = platform::Resource::next(self, after, tx.now);
         if after != *self {
+            authority::check(caller, Some(self), &after, tx.today)?;
             self.guard(tx, &after).await?;
+            let scope = OwnScope::read(tx, caller).await?;
             store(tx, &[(Some(self), &after)]).await?;
+            scope.check(tx).await?;
             tx.record(Change::updated(self, &after)).await?;
         }
         Ok(after)
     }
 
-    /// Nobody locks out themself, nor the last one who can let others in.
+    /// Nobody locks out themself, nor shortens the time in which somebody can let others in.
     async fn guard(&self, tx: &mut Tx, after: &Self) -> Result<()> {
         let today = tx.today;
         if self.id == tx.actor && self.works(today) && !after.works(today) {
             return Err(own_account());
         }
-        if self.administers(today) && !after.administers(today) {
-            let admins = admins(tx).await?;
-            if !admins.iter().any(|admin| *admin != self.id) {
+        let (before, after) = (self.admin_until(today), after.admin_until(today));
+        if after < before {
+            let others = admins(tx).await?;
+            let others = others.into_iter().filter(|admin| admin.0 != self.id);
+            if others.map(|admin| Some(admin.1)).max().flatten() < before {
                 return Err(last_admin());
             }
         }
@@ -212,14 +226,16 @@ impl User {
     }
 }
 
-/// Everybody who can let others in. Nobody else can count them until this transaction ends.
-pub(super) async fn admins(tx: &mut Tx) -> Result<Vec<Uuid>> {
+/// Everybody who can let others in, and until which day. Nobody else can count them until this
+/// transaction ends.
+pub(super) async fn admins(tx: &mut Tx) -> Result<Vec<(Uuid, Date)>> {
     tx.lock("admins").await?;
     let end = users::employed_to;
     let rows = users::table
         .filter(users::active.and(users::roles.contains(vec![Role::Admin])))
         .filter(end.is_null().or(end.gt(tx.today)));
-    Ok(rows.select(users::id).load(tx.conn()).await?)
+    let rows: Vec<(Uuid, Option<Date>)> = rows.select((users::id, end)).load(tx.conn()).await?;
+    Ok(rows.into_iter().map(|(id, end)| (id, end.unwrap_or(FOREVER))).collect())
 }
 
 pub(super) async fn with_memberships(conn: &mut Conn, rows: Vec<UserRow>) -> Result<Vec<User>> {
@@ -289,9 +305,10 @@ pub(super) async fn store(tx: &mut Tx, people: &[(Option<&User>, &User)]) -> Res
     directory::touch(tx.conn()).await
 }
 
-pub(super) async fn set_hash(tx: &mut Tx, id: Uuid, hash: &str) -> Result<()> {
-    let update = diesel::update(users::table.find(id)).set(users::password_hash.eq(hash));
-    update.execute(tx.conn()).await?;
+/// Sets the digest of a password; `by` is the person who knows the password.
+pub(super) async fn set_hash(tx: &mut Tx, id: Uuid, hash: &str, by: Option<Uuid>) -> Result<()> {
+    let set = (users::password_hash.eq(hash), users::password_set_by.eq(by));
+    diesel::update(users::table.find(id)).set(set).execute(tx.conn()).await?;
     Ok(())
 }
 

@@ -73,6 +73,9 @@ pub struct UserRow {
     pub employed_from: Option<Date>,
     pub employed_to: Option<Date>,
     pub active: bool,
+    /// Who set the password, so that nobody widens the scope of a login that they know
+    #[serde(skip)]
+    pub password_set_by: Option<Uuid>,
     pub source_system: Option<String>,
     pub external_id: Option<String>,
     pub created_at: Timestamp,
@@ -212,6 +215,9 @@ pub struct UserFilter {
     sort: Option<UserSort>,
 }
 
+/// The end of an employment that has none.
+pub(crate) const FOREVER: Date = Date(jiff::civil::Date::MAX);
+
 const TEAM: &[Reference] = &[Reference { at: "team", of: "team", find: find_teams }];
 
 impl Refers for NewUser {
@@ -261,6 +267,7 @@ impl User {
             employed_from: None,
             employed_to: None,
             active: true,
+            password_set_by: None,
             source_system: None,
             external_id: None,
             created_at: now,
@@ -332,8 +339,10 @@ impl User {
         self.active && self.employed_to.is_none_or(|end| today < end)
     }
 
-    fn administers(&self, today: Date) -> bool {
-        self.works(today) && self.roles.contains(&Role::Admin)
+    /// The day on which the person stops to be an admin; nothing for somebody who is none.
+    fn admin_until(&self, today: Date) -> Option<Date> {
+        let admin = self.works(today) && self.roles.contains(&Role::Admin);
+        admin.then(|| self.employed_to.unwrap_or(FOREVER))
     }
 }
 

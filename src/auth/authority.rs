@@ -1,0 +1,170 @@
+//! Who may change whom, 谁能改谁: the rules that every path to a person or a team asks.
+//!
+//! Admins change everybody. Other callers change only people whose roles are within their own
+//! and `salesperson`, set no password of a person with a wider scope, and never widen their own.
+
+use std::collections::HashSet;
+
+use diesel::sql_types::{Array, Date as SqlDate, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use platform::{Date, Error, Fault, Result, Tx};
+use uuid::Uuid;
+
+use crate::membership::Stay;
+use crate::user::{FOREVER, User};
+use crate::{Caller, Role, SetPasswords};
+
+/// A rule that the caller would break: a 403 of its own, or a fault of an item in a batch.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pointer: &'static str,
+    code: &'static str,
+    why: &'static str,
+}
+
+impl From<Refusal> for Fault {
+    fn from(Refusal { pointer, code, why }: Refusal) -> Self {
+        Self::new(pointer, code, why)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::forbidden_because(refusal.code, refusal.why).faults(vec![refusal.into()])
+    }
+}
+
+fn refuse(pointer: &'static str, code: &'static str, why: &'static str) -> Refusal {
+    Refusal { pointer, code, why }
+}
+
+fn exceeds() -> Refusal {
+    let why = "the person has roles or a scope that you do not have; only an admin changes it";
+    refuse("", "roles_exceed_yours", why)
+}
+
+fn own_scope(pointer: &'static str, why: &'static str) -> Refusal {
+    refuse(pointer, "own_scope", why)
+}
+
+/// Checks that the caller may write the person so; `before` is `None` for a new one.
+pub(crate) fn check(
+    caller: &Caller,
+    before: Option<&User>,
+    after: &User,
+    today: Date,
+) -> Result<(), Refusal> {
+    if caller.is(Role::Admin) || before == Some(after) {
+        return Ok(());
+    }
+    if !before.is_none_or(|before| is_within(caller, before)) {
+        return Err(exceeds());
+    }
+
+    let led: Vec<&Stay> = before.map_or(vec![], |before| leads(before, today).collect());
+    let appointed = leads(after, today).any(|stay| !led.iter().any(|led| includes(led, stay)));
+    if appointed && after.id == caller.id() {
+        let why = "nobody appoints themself leader of a team; ask an admin";
+        return Err(own_scope("/leads_team", why));
+    }
+    // They could log in as the new leader.
+    if appointed && after.password_set_by == Some(caller.id()) {
+        let why = "you set this person's password; until it is changed, only an admin makes the \
+            person a leader";
+        return Err(own_scope("/leads_team", why));
+    }
+    Ok(())
+}
+
+/// Checks that the caller may give a login to anybody at all.
+pub(crate) fn check_passwords(caller: &Caller) -> Result<(), Refusal> {
+    if caller.may::<SetPasswords>() {
+        return Ok(());
+    }
+    let why = "only an admin and hr set passwords";
+    Err(refuse("/password", "password_not_settable", why))
+}
+
+/// Checks that the caller may change what the person logs in with, and so log in as the person.
+pub(crate) fn check_login(caller: &Caller, person: &User, today: Date) -> Result<(), Refusal> {
+    check_passwords(caller)?;
+    if caller.is(Role::Admin) || person.id == caller.id() {
+        return Ok(());
+    }
+    let leads = leads(person, today).next().is_some();
+    if leads || !is_within(caller, person) { Err(exceeds()) } else { Ok(()) }
+}
+
+fn is_within(caller: &Caller, person: &User) -> bool {
+    person.roles.iter().all(|role| *role == Role::Salesperson || caller.is(*role))
+}
+
+/// The person's leaderships of today and later.
+fn leads(person: &User, today: Date) -> impl Iterator<Item = &Stay> {
+    let stays = person.memberships.0.iter();
+    stays.filter(move |stay| stay.leads && stay.valid_to.is_none_or(|end| today < end))
+}
+
+/// Whether a leadership is a part of another: somebody who ends their own appoints nobody.
+fn includes(whole: &Stay, part: &Stay) -> bool {
+    let ends = |stay: &Stay| stay.valid_to.unwrap_or(FOREVER);
+    let within = whole.valid_from <= part.valid_from && ends(part) <= ends(whole);
+    whole.team_id == part.team_id && within
+}
+
+/// The people and teams that a caller with a limited scope leads, today or on a later day.
+/// Taken before a write and compared after it.
+pub(crate) struct OwnScope(Option<(Uuid, Led)>);
+
+impl OwnScope {
+    pub async fn read(tx: &mut Tx, caller: &Caller) -> Result<Self> {
+        let limited = caller.reach().is_some() && !caller.is_machine();
+        let id = caller.id();
+        Ok(Self(if limited { Some((id, Led::read(tx, id).await?)) } else { None }))
+    }
+
+    /// Refuses a write that has widened it, whatever was written.
+    pub async fn check(self, tx: &mut Tx) -> Result<()> {
+        let Some((id, before)) = self.0 else { return Ok(()) };
+        let after = Led::read(tx, id).await?;
+        let wider = |before: &[Uuid], after: &[Uuid]| {
+            let before: HashSet<&Uuid> = before.iter().collect();
+            after.iter().any(|id| !before.contains(id))
+        };
+        if wider(&before.people, &after.people) || wider(&before.teams, &after.teams) {
+            let why = "this would put more people or teams below you; ask an admin";
+            return Err(own_scope("", why).into());
+        }
+        Ok(())
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Led {
+    #[diesel(sql_type = Array<SqlUuid>)]
+    people: Vec<Uuid>,
+    #[diesel(sql_type = Array<SqlUuid>)]
+    teams: Vec<Uuid>,
+}
+
+impl Led {
+    async fn read(tx: &mut Tx, id: Uuid) -> Result<Self> {
+        let query = diesel::sql_query(LED).bind::<SqlUuid, _>(id);
+        let query = query.bind::<SqlDate, _>(tx.today);
+        Ok(query.get_result(tx.conn()).await?)
+    }
+}
+
+/// Without the days in between: a membership that begins tomorrow counts today.
+const LED: &str = "
+    with recursive led as (
+        select team_id from memberships
+        where user_id = $1 and leads and (valid_to is null or valid_to > $2)
+        union
+        select teams.id from teams join led on teams.parent_id = led.team_id
+    )
+    select array(
+            select user_id from memberships join led using (team_id)
+            where valid_to is null or valid_to > $2
+        ) as people,
+        array(select team_id from led) as teams";

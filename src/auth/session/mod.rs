@@ -1,0 +1,99 @@
+//! Sessions 会话: one login on one device, kept alive by refresh tokens (S1).
+
+mod db;
+
+use actix_web::{delete, get, web::Data};
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use platform::{
+    Clock, Db, Error, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Timestamp, Tx,
+    Write, page,
+};
+use schema::sessions;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use crate::{Anybody, Can};
+
+pub use db::{Renewed, begin, end, end_all, end_others, forget_expired, rotate};
+
+/// A session of the caller
+#[derive(Debug, Serialize, ToSchema, HasQuery)]
+#[diesel(table_name = sessions)]
+#[schema(as = UserSession)]
+pub struct Session {
+    pub id: Uuid,
+    /// Address of the login; of IPv6 the first 64 bits
+    #[schema(example = "203.0.113.9")]
+    pub address: String,
+    /// `User-Agent` of the login
+    #[schema(example = "Mozilla/5.0 (Android 16; Mobile)")]
+    pub user_agent: Option<String>,
+    pub started_at: Timestamp,
+    /// Last login or refresh
+    pub used_at: Timestamp,
+    /// End of the session, however often it is used
+    pub expires_at: Timestamp,
+    /// Whether this request belongs to it
+    #[diesel(select_expression = sql::<Bool>("false"), select_expression_type = SqlLiteral<Bool>)]
+    pub current: bool,
+}
+
+page! {
+    /// A page of sessions
+    SessionPage of Session
+}
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(list_sessions).service(end_sessions).service(end_session);
+}
+
+/// List your sessions
+///
+/// The newest first. A session ends by logout, after 30 days without use, and at `expires_at`.
+#[utoipa::path(
+    tag = "auth",
+    params(PageQuery),
+    responses((status = 200, description = "A page of sessions", body = SessionPage), Problems),
+)]
+#[get("/me/sessions")]
+async fn list_sessions(
+    caller: Can<Anybody>,
+    list: List<NoFilter>,
+    db: Db,
+    clock: Data<Clock>,
+) -> Result<SessionPage> {
+    Session::list(&mut *db.conn().await?, &caller, &list, clock.now()).await
+}
+
+/// End all your sessions
+///
+/// Including this one. Their access tokens end within two seconds.
+#[utoipa::path(
+    tag = "auth",
+    responses((status = 204, description = "The sessions are over"), Problems),
+)]
+#[delete("/me/sessions")]
+async fn end_sessions(caller: Can<Anybody>, write: Write) -> Result<Reply> {
+    write.delete(async move |tx| end_all(tx, &[caller.id()]).await).await
+}
+
+/// End one of your sessions
+///
+/// Its access tokens end within two seconds.
+#[utoipa::path(
+    tag = "auth",
+    responses((status = 204, description = "The session is over"), Problems),
+)]
+#[delete("/me/sessions/{id}")]
+async fn end_session(caller: Can<Anybody>, id: Path<Uuid>, write: Write) -> Result<Reply> {
+    let work = async move |tx: &mut Tx| {
+        let ended = db::end_one(tx, caller.id(), *id).await?;
+        if ended { Ok(()) } else { Err(Error::not_found()) }
+    };
+    write.delete(work).await
+}
