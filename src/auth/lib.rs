@@ -3,6 +3,7 @@
 //! they log in, live here, too.
 
 pub mod api_client;
+mod arrive;
 pub mod attempt;
 mod caller;
 pub mod directory;
@@ -12,6 +13,7 @@ pub mod login;
 pub mod machine;
 pub mod me;
 pub mod membership;
+mod parameters;
 pub mod password;
 pub mod peer;
 pub mod policy;
@@ -19,8 +21,10 @@ pub mod reach;
 pub mod reference;
 pub mod session;
 pub mod signing_key;
+pub mod source_item;
 pub mod team;
 pub mod token;
+mod unique;
 pub mod user;
 pub mod waiting;
 
@@ -29,6 +33,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub use caller::{Caller, Can, authenticate};
 pub use directory::{Directory, Person};
 pub use import::{Arrival, Draft, Imported, Keys, import};
+pub use unique::Unique;
 pub use me::Permissions;
 pub use membership::team_paths;
 pub use peer::TrustProxy;

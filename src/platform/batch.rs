@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
+use std::time::{Duration, Instant};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use futures_util::future::{FutureExt, LocalBoxFuture};
@@ -46,6 +47,9 @@ pub struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub problem: Option<Problem>,
+    /// What the source should know although its item was carried out
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Fault>,
 }
 
 /// What became of a batch.
@@ -62,23 +66,42 @@ pub struct Outcomes {
 
 impl Outcomes {
     pub fn done<R: Resource>(&mut self, index: usize, status: Status, row: &R) {
-        let (id, version) = (Some(row.id()), Some(row.version()));
-        self.results.push(Outcome { index, status, id, version, problem: None });
+        self.add(index, status, Some((row.id(), row.version())), None);
+    }
+
+    /// An item that says what it said last time: nothing is done.
+    pub fn repeated(&mut self, index: usize, id: Uuid, version: i64) {
+        self.add(index, Status::Unchanged, Some((id, version)), None);
     }
 
     pub fn superseded(&mut self, index: usize) {
-        let status = Status::Superseded;
-        self.results.push(Outcome { index, status, id: None, version: None, problem: None });
+        self.add(index, Status::Superseded, None, None);
     }
 
     pub fn pending(&mut self, index: usize) {
-        let status = Status::Pending;
-        self.results.push(Outcome { index, status, id: None, version: None, problem: None });
+        self.add(index, Status::Pending, None, None);
     }
 
     pub fn failed(&mut self, index: usize, error: &Error) {
-        let (status, problem) = (Status::Failed, Some(error.problem()));
-        self.results.push(Outcome { index, status, id: None, version: None, problem });
+        self.add(index, Status::Failed, None, Some(error.problem()));
+    }
+
+    fn add(
+        &mut self,
+        index: usize,
+        status: Status,
+        row: Option<(Uuid, i64)>,
+        problem: Option<Problem>,
+    ) {
+        let (id, version) = row.unzip();
+        self.results.push(Outcome { index, status, id, version, problem, warnings: vec![] });
+    }
+
+    /// Adds the warnings to the items that were carried out.
+    pub fn warn(&mut self, mut warnings: HashMap<usize, Vec<Fault>>) {
+        for outcome in self.results.iter_mut().filter(|it| it.id.is_some()) {
+            outcome.warnings = warnings.remove(&outcome.index).unwrap_or_default();
+        }
     }
 
     /// In the order of the items, counted. One failure spoils an atomic batch.
@@ -349,15 +372,26 @@ impl<D: Documented> Batch<D> {
     }
 }
 
+/// How long the rows at fault are looked for. A client that waits longer has given up.
+const SEARCH: Duration = Duration::from_secs(10);
+
 /// Writes rows in bulk. When the database refuses some, the halves are tried by themselves, down
-/// to the row that is at fault. Returns what was refused, by its place in `rows`.
+/// to the row that is at fault; what has not been tried in time is refused unseen. Returns what was
+/// refused, by its place in `rows`.
 pub async fn bisect<R>(
     tx: &mut Tx,
     rows: &[R],
     write: &impl AsyncFn(&mut Tx, &[R]) -> Result<()>,
 ) -> Result<HashMap<usize, Error>> {
     let (mut refused, mut parts) = (HashMap::new(), vec![(0, rows.len())]);
+    let began = Instant::now();
     while let Some((start, end)) = parts.pop() {
+        if began.elapsed() > SEARCH {
+            let detail = "too many rows of this batch are refused; send this one again";
+            let untried = || Error::conflict("not_tried", detail);
+            refused.extend((start..end).map(|place| (place, untried())));
+            continue;
+        }
         match tx.attempt(async |tx| write(tx, &rows[start..end]).await).await {
             Ok(()) => {}
             Err(error) if !error.is_constraint() => return Err(error),

@@ -1,7 +1,8 @@
 //! What the books of the ERP say that is owed, 总账余额 (S55), to compare with what is kept here.
 
 use actix_web::{get, post};
-use auth::{Arrival, Caller, Can, Draft, Imported, Keys, Reference, Refers, reference};
+use auth::reference::{self, Find};
+use auth::{Arrival, Caller, Can, Draft, Imported, Keys, Reference, Refers, Unique};
 use company::Company;
 use customers::customer::find_customers;
 use diesel::pg::Pg;
@@ -79,6 +80,11 @@ impl Refers for ControlBalanceItem {
 batch! {
     /// Control balances of one source system. Their order does not matter.
     ControlBalanceBatch of ControlBalanceItem
+}
+
+auth::find! {
+    /// Whoever may see balances sees all of them.
+    find_balances in control_balances, |_| control_balances::id.is_not_null()
 }
 
 /// Which balances to list.
@@ -200,6 +206,20 @@ impl ControlBalance {
 impl Imported for ControlBalance {
     type Item = ControlBalanceItem;
     type Context = String;
+
+    const FIND: Find = find_balances;
+    const UNIQUE: &'static [Unique<Self>] = &[Unique {
+        pointer: "/as_of",
+        of: |it| {
+            let customer = it.customer_id.map(|id| id.to_string()).unwrap_or_default();
+            Some(format!("{customer} {} {}", it.as_of, it.currency))
+        },
+        holders: "select id, value from control_balances, concat(customer_id, ' ', as_of, ' ', \
+            currency) as value where value = any($1)",
+        release: "update control_balances set as_of = date '9000-01-01' + place from \
+            (select id, row_number() over ()::int as place from unnest($1::uuid[]) as it (id)) as it \
+            where it.id = control_balances.id",
+    }];
 
     async fn stored(conn: &mut Conn, _: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = control_balances::source_system.eq(keys.source_system).assume_not_null();

@@ -614,6 +614,7 @@ diesel::table! {
         payment_status -> Text,
         credit_exceeded -> Bool,
         invoiced_amount -> Numeric,
+        taken_here -> Bool,
     }
 }
 
@@ -798,6 +799,17 @@ diesel::table! {
         created_at -> Timestamptz,
         signs_from -> Timestamptz,
         retires_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    source_items (source_system, type_, external_id) {
+        source_system -> Text,
+        #[sql_name = "type"]
+        type_ -> Text,
+        external_id -> Text,
+        row_id -> Uuid,
+        fields -> Bytea,
     }
 }
 

@@ -102,6 +102,7 @@ mod rivals;
 mod satisfaction;
 mod scoreboard;
 mod slow;
+mod source_rule;
 mod steps;
 mod story;
 mod style;

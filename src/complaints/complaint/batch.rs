@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 
-use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use auth::reference::Find;
+use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers, Unique};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
@@ -17,10 +18,10 @@ use uuid::Uuid;
 use super::clock::ComplaintClock;
 use super::db::{hours, next_numbers, refused};
 use super::lookups::Around;
-use super::reach::visible_to;
+use super::reach::{find_complaints, visible_to};
 use super::requests::{ComplaintDetails, ComplaintOrigin, REFERENCES, kept};
 use super::{
-    Complaint, ComplaintCategory, ComplaintStatus, Confirmation, ResolutionMode, Severity,
+    unique, Complaint, ComplaintCategory, ComplaintStatus, Confirmation, ResolutionMode, Severity,
 };
 use crate::sla::Hours;
 
@@ -130,6 +131,10 @@ pub struct Context {
 impl Imported for Complaint {
     type Item = ComplaintItem;
     type Context = Context;
+
+    const FIND: Find = find_complaints;
+    const UNIQUE: &'static [Unique<Self>] = unique::UNIQUE;
+    const TOGETHER: &'static [&'static [&'static str]] = unique::TOGETHER;
 
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = complaints::source_system.eq(keys.source_system).assume_not_null();

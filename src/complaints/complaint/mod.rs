@@ -14,6 +14,7 @@ mod requests;
 mod rules;
 mod settlement;
 mod steps;
+mod unique;
 
 use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Nullable, Uuid as SqlUuid};

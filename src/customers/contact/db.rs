@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use auth::reach::InReach;
 use auth::reference::{BoxFuture, Found, Known, Wanted};
-use auth::{Body, Caller, reference};
+use auth::{Body, Caller, reference, source_item};
 use diesel::dsl::{InnerJoin, IntoBoxed};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -36,7 +36,8 @@ pub fn find_contacts<'a>(
     Box::pin(async move {
         let rows = || {
             let rows = contacts::table.inner_join(customers::table).filter(visible_to(caller));
-            rows.select((contacts::id, contacts::source_system, contacts::external_id))
+            use contacts::{external_id, id, source_system, version};
+            rows.select((id, version, source_system, external_id))
         };
         let (systems, ids) = wanted.columns();
         let mut found = Found::default();
@@ -175,6 +176,9 @@ impl Contact {
         let erased = before.erased(tx.now);
         changes::forget(tx, &erased).await?;
         write::forget_answers(tx, id).await?;
+        if let Some(external_id) = &before.external_id {
+            source_item::forget(tx, Self::TYPE, id, external_id).await?;
+        }
         diesel::delete(contacts::table.find(id)).execute(tx.conn()).await?;
         tx.record(Change::deleted(&erased)).await
     }
@@ -190,6 +194,9 @@ impl Contact {
         }
         changes::forget(tx, &erased).await?;
         write::forget_answers(tx, id).await?;
+        if let Some(external_id) = &before.external_id {
+            source_item::forget(tx, Self::TYPE, id, external_id).await?;
+        }
         let after = before.next(erased.clone(), tx.now);
         diesel::update(contacts::table.find(id)).set(&after).execute(tx.conn()).await?;
         tx.record(Change::updated(&erased, &after)).await?;

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Customer;
-use super::db::find_customers;
+use super::lookup::find_unfollowed;
 use crate::{contact, hooks, transfer};
 
 /// Which customer becomes a part of this one
@@ -19,7 +19,7 @@ pub struct Merge {
 
 impl Refers for Merge {
     const REFERENCES: &'static [Reference] =
-        &[Reference { at: "loser", of: "customer", find: find_customers }];
+        &[Reference { at: "loser", of: "customer", find: find_unfollowed }];
 }
 
 impl Customer {

@@ -130,6 +130,7 @@ impl Order {
             number: next_number(tx).await?,
             external_id: system.as_ref().and(new.external_id.clone()),
             source_system: system,
+            taken_here: !caller.is(Role::Erp),
             ..blank
         };
         let customer = order.customer(tx, caller).await?;

@@ -183,7 +183,7 @@ pub fn find_risk_cases<'a>(
         let rows = rows.filter(risk_cases::id.eq_any(&wanted.ids)).select(risk_cases::id);
         let rows: Vec<Uuid> = rows.load(conn).await?;
         let mut found = Found::default();
-        found.extend(rows.into_iter().map(|id| (id, None, None)));
+        found.extend(rows.into_iter().map(|id| (id, 0, None, None)));
         Ok(found)
     })
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use ::customers::contact;
+use auth::reference::Find;
 use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
@@ -14,7 +15,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::db::{Check, refused, surroundings, visible_to};
+use super::db::{Check, find_visits, refused, surroundings, visible_to};
 use super::geo::Place;
 use super::{
     CheckIn, CheckKind, PlanSource, REFERENCES, Visit, VisitDetails, VisitOutcome, VisitStatus,
@@ -73,6 +74,9 @@ pub struct Context {
 impl Imported for Visit {
     type Item = VisitItem;
     type Context = Context;
+
+    const FIND: Find = find_visits;
+    const TOGETHER: &'static [&'static [&'static str]] = &[&["window_from", "window_to"]];
 
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = visits::source_system.eq(keys.source_system).assume_not_null();
