@@ -224,8 +224,7 @@ where
     }
     let parking = parking.filter(|_| batch.park);
     let mut waiting = Waiting { parking, items: vec![], refused: vec![] };
-    let places =
-        leave_repeated::<R, D>(tx, caller, lot, (batch, places), &mut outcomes).await?;
+    let places = leave_repeated::<R, D>(tx, caller, lot, (batch, places), &mut outcomes).await?;
     let (arrivals, said) =
         arrive::<R, D>(tx, caller, lot, (batch, &places), (&mut waiting, &mut outcomes)).await?;
     let context = R::context(tx, caller, &arrivals).await?;
@@ -328,7 +327,8 @@ async fn apply<R: Imported>(
         let mut absent = HashSet::new();
         changed.retain(|draft| {
             let parent = draft.after.parent().filter(|parent| absent.contains(parent));
-            let orphan = parent.map(|_| Error::invalid(vec![Fault::new("", "unknown_reference", ORPHAN)]));
+            let orphan =
+                parent.map(|_| Error::invalid(vec![Fault::new("", "unknown_reference", ORPHAN)]));
             let error = places.next().and_then(|place| taken.remove(&place)).or(orphan);
             if error.is_some() && draft.before.is_none() {
                 absent.insert(draft.after.id());

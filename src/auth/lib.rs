@@ -33,7 +33,6 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub use caller::{Caller, Can, authenticate};
 pub use directory::{Directory, Person};
 pub use import::{Arrival, Draft, Imported, Keys, import};
-pub use unique::Unique;
 pub use me::Permissions;
 pub use membership::team_paths;
 pub use peer::TrustProxy;
@@ -42,6 +41,7 @@ pub use reference::{Body, Reference, Refers};
 pub use signing_key::root_routes;
 pub use team::find_teams;
 pub use token::Tokens;
+pub use unique::Unique;
 pub use user::find_users;
 
 permissions! {

@@ -94,7 +94,8 @@ fn settle(all: &[Claims], ids: &[Uuid]) -> Verdict {
                     continue;
                 }
                 let held = holders.get(value).is_some_and(|holder| {
-                    let leaves = final_values.get(holder).is_some_and(|it| it.as_ref() != Some(value));
+                    let leaves =
+                        final_values.get(holder).is_some_and(|it| it.as_ref() != Some(value));
                     *holder != ids[*place] && (!leaves || stays.contains(holder))
                 });
                 if held || *winners.entry(value).or_insert(*place) != *place {

@@ -1,10 +1,12 @@
 //! What the books of the ERP say that is owed, 总账余额 (S55), to compare with what is kept here.
 
+use std::collections::BTreeMap;
+
 use actix_web::{get, post};
 use auth::reference::{self, Find};
 use auth::{Arrival, Caller, Can, Draft, Imported, Keys, Reference, Refers, Unique};
 use company::Company;
-use customers::customer::find_customers;
+use customers::customer::{find_customers, find_unfollowed};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
@@ -72,9 +74,10 @@ pub struct ControlBalanceFacts {
     amount: Option<Money>,
 }
 
+/// The books know a merged customer as an account of its own.
 impl Refers for ControlBalanceItem {
     const REFERENCES: &'static [Reference] =
-        &[Reference { at: "customer", of: "customer", find: find_customers }];
+        &[Reference { at: "customer", of: "customer", find: find_unfollowed }];
 }
 
 batch! {
@@ -297,31 +300,23 @@ impl Imported for ControlBalance {
     }
 }
 
-/// What the books say of a customer on a day, by currency.
+/// What the books say of a customer on a day, by currency, together with those merged into it.
 pub(crate) async fn of_customer(
     conn: &mut Conn,
     customer: Uuid,
     day: Date,
 ) -> Result<Vec<(String, Money)>> {
+    let accounts = customers::customer::merged_into(conn, customer).await?;
     let rows = control_balances::table
-        .filter(control_balances::customer_id.eq(customer))
+        .filter(control_balances::customer_id.eq_any(accounts).assume_not_null())
         .filter(control_balances::as_of.eq(day))
         .order(control_balances::currency);
     let rows = rows.select((control_balances::currency, control_balances::amount));
-    Ok(rows.load(conn).await?)
-}
-
-/// The loser's balances go with its name: those of the winner are for both.
-pub(crate) async fn forget(tx: &mut Tx, loser: Uuid) -> Result<()> {
-    let rows = control_balances::table.filter(control_balances::customer_id.eq(loser));
-    let rows: Vec<ControlBalance> =
-        rows.select(ControlBalance::as_select()).for_update().load(tx.conn()).await?;
-    for row in &rows {
-        let row_of = control_balances::table.find(row.id);
-        diesel::delete(row_of).execute(tx.conn()).await?;
-        tx.record(platform::Change::deleted(row)).await?;
+    let mut sums: BTreeMap<String, Money> = BTreeMap::new();
+    for (currency, amount) in rows.load::<(String, Money)>(conn).await? {
+        sums.entry(currency).or_insert(Money::ZERO).0 += amount.0;
     }
-    Ok(())
+    Ok(sums.into_iter().collect())
 }
 
 fn refused(error: diesel::result::Error) -> Error {

@@ -342,6 +342,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    customer_merges (id) {
+        id -> Uuid,
+        winner_id -> Uuid,
+        loser_id -> Uuid,
+        moved -> Array<Uuid>,
+        primary_contact_id -> Nullable<Uuid>,
+        merged_at -> Timestamptz,
+        undone_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     customer_transfers (id) {
         id -> Uuid,
         customer_id -> Uuid,
@@ -1237,6 +1249,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     credit_investigations,
     credit_overrides,
     customer_credits,
+    customer_merges,
     customer_transfers,
     customers,
     directory,
@@ -1263,6 +1276,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sales_entries,
     secrets,
     shipments,
+    source_items,
     signing_keys,
     suggestions,
     survey_invitations,

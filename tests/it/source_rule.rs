@@ -26,7 +26,8 @@ async fn a_repeated_row_undoes_nothing_that_people_decided() {
     let path = format!("/api/v1/customers/{id}");
     let why = json!({ "reason": "does not pay" });
     manager.post(&format!("{path}/blacklist"), why).await.expect(200);
-    let handed = json!({ "customers": [{ "customer_id": id }], "owner_id": second.id, "reason": "x" });
+    let handed =
+        json!({ "customers": [{ "customer_id": id }], "owner_id": second.id, "reason": "x" });
     manager.post("/api/v1/customers/transfer", handed).await.expect(200);
     let decided = manager.patch(&path, 3, json!({ "phone": "2" })).await.expect(200);
     let events = service.count("changes").await;
@@ -91,9 +92,7 @@ async fn only_people_lift_a_blacklist() {
     let service = Service::start().await;
     let erp = service.client(Role::Erp, "sap").await;
     let manager = service.actor(Role::SalesDirector).await;
-    let item = |status: &str, city: &str| {
-        json!([{ "external_id": "E", "name": "Lin", "status": status, "city": city }])
-    };
+    let item = |status: &str, city: &str| json!([{ "external_id": "E", "name": "Lin", "status": status, "city": city }]);
     let told = send(&erp, "customers", item("prospect", "Ulm")).await;
     let path = format!("/api/v1/customers/{}", result(&told)["id"].as_str().unwrap());
     let why = json!({ "reason": "does not pay" });
@@ -166,13 +165,15 @@ async fn an_order_taken_here_stays_the_peoples_when_it_gets_a_number_elsewhere()
     let linked = json!([{ "id": order["id"], "external_id": "E1" }]);
     assert_eq!(send(&erp, "orders", linked).await["updated"], 1);
 
-    for (field, value) in
-        [("credits", json!([{ "user_id": erp.id, "share_percent": "100" }])), ("channel", json!("x"))]
-    {
+    for (field, value) in [
+        ("credits", json!([{ "user_id": erp.id, "share_percent": "100" }])),
+        ("channel", json!("x")),
+    ] {
         let told = batch(&erp, "orders", json!([{ "external_id": "E1", field: value }])).await;
         let fault = format!("/{field} field_not_owned");
         assert_eq!(faults(&result(&told)["problem"]), [fault], "{told:#}");
     }
-    let told = send(&erp, "orders", json!([{ "external_id": "E1", "due_date": "2027-01-01" }])).await;
+    let told =
+        send(&erp, "orders", json!([{ "external_id": "E1", "due_date": "2027-01-01" }])).await;
     assert_eq!(told["updated"], 1, "all else is the ERP's as well");
 }

@@ -10,7 +10,7 @@ use platform::{Change, Conn, Error, Fault, IfMatch, List, Resource, Result, Tx};
 use schema::teams;
 use uuid::Uuid;
 
-use super::{find_teams, NewTeam, Team, TeamChanges, TeamFilter, TeamItem, TeamPage};
+use super::{NewTeam, Team, TeamChanges, TeamFilter, TeamItem, TeamPage, find_teams};
 use crate::import::{Arrival, Draft, Imported, Keys, key_of};
 use crate::reference::{self, Body, Find};
 use crate::unique::Unique;
@@ -167,9 +167,11 @@ fn refused(error: diesel::result::Error) -> Error {
     if error.violates("teams_parent_id_check") {
         return circle();
     }
-    error
-        .on_constraint("teams_code_key", "/code", "duplicate")
-        .on_constraint("teams_external_id_key", "/external_id", "duplicate")
+    error.on_constraint("teams_code_key", "/code", "duplicate").on_constraint(
+        "teams_external_id_key",
+        "/external_id",
+        "duplicate",
+    )
 }
 
 impl Imported for Team {

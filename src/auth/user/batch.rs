@@ -35,8 +35,7 @@ impl Imported for User {
         holders: "select id, lower(username) as value from users where lower(username) = any($1)",
         release: "update users set username = null where id = any($1)",
     }];
-    const TOGETHER: &'static [&'static [&'static str]] =
-        &[&["team", "leads_team", "effective_on"]];
+    const TOGETHER: &'static [&'static [&'static str]] = &[&["team", "leads_team", "effective_on"]];
 
     async fn stored(conn: &mut Conn, _: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = users::source_system.eq(keys.source_system);

@@ -21,7 +21,7 @@ use super::lookups::Around;
 use super::reach::{find_complaints, visible_to};
 use super::requests::{ComplaintDetails, ComplaintOrigin, REFERENCES, kept};
 use super::{
-    unique, Complaint, ComplaintCategory, ComplaintStatus, Confirmation, ResolutionMode, Severity,
+    Complaint, ComplaintCategory, ComplaintStatus, Confirmation, ResolutionMode, Severity, imported,
 };
 use crate::sla::Hours;
 
@@ -133,8 +133,8 @@ impl Imported for Complaint {
     type Context = Context;
 
     const FIND: Find = find_complaints;
-    const UNIQUE: &'static [Unique<Self>] = unique::UNIQUE;
-    const TOGETHER: &'static [&'static [&'static str]] = unique::TOGETHER;
+    const UNIQUE: &'static [Unique<Self>] = imported::UNIQUE;
+    const TOGETHER: &'static [&'static [&'static str]] = imported::TOGETHER;
 
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = complaints::source_system.eq(keys.source_system).assume_not_null();
@@ -294,35 +294,6 @@ impl Complaint {
         set(&mut settlement.filed_no, facts.filed_no.as_ref());
         set(&mut settlement.customer_confirmed_by, facts.customer_confirmed_by.as_ref());
         set(&mut settlement.satisfaction, facts.satisfaction.as_ref());
-    }
-
-    /// What its status says of its clock, where nobody says when.
-    fn settle_clock(&mut self, now: Timestamp) {
-        use ComplaintStatus as Is;
-        let clock = &mut self.clock;
-        let waits = self.status == Is::PendingCustomer;
-        match (waits, clock.paused_since) {
-            (true, None) => clock.pause(now),
-            (false, Some(_)) => clock.go_on(now),
-            _ => {}
-        }
-        match self.status {
-            Is::Resolved | Is::Closed => {
-                let then = *clock.resolved_at.get_or_insert(clock.closed_at.unwrap_or(now));
-                clock.ended_at = Some(then);
-                if self.status == Is::Closed {
-                    clock.closed_at.get_or_insert(then);
-                }
-            }
-            Is::Rejected | Is::Withdrawn => {
-                clock.ended_at.get_or_insert(now);
-            }
-            _ => (clock.ended_at, clock.resolved_at, clock.closed_at) = (None, None, None),
-        }
-        if !matches!(self.status, Is::Registered | Is::Withdrawn) {
-            let then = clock.ended_at.unwrap_or(now);
-            clock.first_response_at.get_or_insert(then);
-        }
     }
 }
 

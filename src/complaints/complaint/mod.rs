@@ -6,6 +6,7 @@ mod clock;
 mod db;
 pub mod http;
 pub mod http_steps;
+mod imported;
 mod jobs;
 mod lookups;
 mod merge;
@@ -14,7 +15,6 @@ mod requests;
 mod rules;
 mod settlement;
 mod steps;
-mod unique;
 
 use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Nullable, Uuid as SqlUuid};

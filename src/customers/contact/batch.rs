@@ -71,10 +71,7 @@ impl Imported for Contact {
         let wanted: HashSet<Uuid> = arrivals.iter().filter_map(|it| it.item.customer_id).collect();
         let owners = customers::table.filter(customers::id.eq_any(&wanted));
         let owners = owners.select((customers::id, customers::owner_id)).load(tx.conn()).await?;
-        Ok(Context {
-            owners: owners.into_iter().collect(),
-            personal: caller.may::<ReadPersonal>(),
-        })
+        Ok(Context { owners: owners.into_iter().collect(), personal: caller.may::<ReadPersonal>() })
     }
 
     fn drafted(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {

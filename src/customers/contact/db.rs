@@ -22,6 +22,7 @@ use super::{
 };
 use crate::ReadPersonal;
 use crate::customer::Customer;
+use crate::hooks::Move;
 
 pub fn visible_to(caller: &Caller) -> InReach<'_, customers::owner_id> {
     caller.reaches_or_pool(customers::owner_id)
@@ -247,17 +248,23 @@ fn check_fields(caller: &Caller, details: &ContactDetails) -> Result<()> {
 }
 
 /// The loser's contacts are the winner's from now on.
-pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
+pub(crate) async fn follow(
+    tx: &mut Tx,
+    moving: &Move<'_>,
+    primary: Option<Uuid>,
+) -> Result<Vec<Uuid>> {
     let rows = contacts::table.inner_join(customers::table);
-    let rows = rows.filter(contacts::customer_id.eq(loser.id)).select(Contact::as_select());
-    let moving: Vec<Contact> = rows.order(contacts::id).load(tx.conn()).await?;
-    for before in moving {
-        let (customer_id, owner_id) = (winner.id, winner.owner_id);
+    let rows = rows.filter(contacts::customer_id.eq(moving.from.id)).select(Contact::as_select());
+    let rows: Vec<Contact> = rows.order(contacts::id).load(tx.conn()).await?;
+    let rows = moving.taken(rows, |row| row.id);
+    for before in &rows {
+        let (customer_id, owner_id) = (moving.to.id, moving.to.owner_id);
         // The winner has a primary contact of its own, or can choose one.
-        let after = Contact { customer_id, owner_id, is_primary: false, ..before.clone() };
+        let is_primary = primary == Some(before.id);
+        let after = Contact { customer_id, owner_id, is_primary, ..before.clone() };
         before.save(tx, after).await?;
     }
-    Ok(())
+    Ok(rows.iter().map(|row| row.id).collect())
 }
 
 /// Whom to turn to at these customers. For the service itself: ids come from rows that are there.

@@ -99,8 +99,8 @@ const WINNERS: &str = "
     )
     select start, id as winner from chain where merged_into_id is null";
 
-/// Who each of these customers is by now, itself if it was never merged. For the service itself.
-pub async fn winners(
+/// Who each of these customers is by now, itself if it was never merged.
+async fn winners(
     conn: &mut Conn,
     ids: impl IntoIterator<Item = Uuid>,
 ) -> Result<HashMap<Uuid, Uuid>> {
@@ -111,7 +111,7 @@ pub async fn winners(
 }
 
 /// The winners of the merged ones of these customers, locked.
-pub(super) async fn merged_into(
+pub(super) async fn locked_winners(
     tx: &mut Tx,
     caller: &Caller,
     rows: &[Customer],
@@ -132,4 +132,23 @@ pub(super) async fn merged_into(
     }
     let open: HashMap<Uuid, Customer> = open.into_iter().map(|it| (it.id, it)).collect();
     Ok(winners.into_iter().filter_map(|(id, end)| Some((id, open.get(&end)?.clone()))).collect())
+}
+
+/// Each merged customer with the one that it is by now, as (start, winner): for SQL that sums up what
+/// stays with the merged ones.
+pub const MERGED: &str = "(
+    with recursive chain as (
+        select id as start, id, merged_into_id from customers where merged_into_id is not null
+        union all
+        select chain.start, next.id, next.merged_into_id
+        from chain join customers next on next.id = chain.merged_into_id
+    )
+    select start, id as winner from chain where merged_into_id is null)";
+
+/// This customer and all that were merged into it. For the service itself.
+pub async fn merged_into(conn: &mut Conn, id: Uuid) -> Result<Vec<Uuid>> {
+    let query = format!("select start, winner from {MERGED} as merged where winner = $1");
+    let rows = diesel::sql_query(query).bind::<SqlUuid, _>(id);
+    let rows: Vec<End> = rows.load(conn).await?;
+    Ok(rows.into_iter().map(|row| row.start).chain([id]).collect())
 }

@@ -64,7 +64,10 @@ impl Imported for Product {
         };
         after.source_system = Some(arrival.source_system.clone());
         after.external_id = Some(item.key.external_id.clone());
-        let faults = after.faults();
+        let mut faults = after.faults();
+        if before.as_ref().is_none_or(|before| before.prices != after.prices) {
+            faults.extend(after.overlaps());
+        }
         if faults.is_empty() { Ok(after) } else { Err(faults) }
     }
 

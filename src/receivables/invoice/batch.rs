@@ -101,10 +101,8 @@ impl Imported for Invoice {
             where source_system = $2 and number = any($1)",
         release: "update invoices set number = id::text where id = any($1)",
     }];
-    const TOGETHER: &'static [&'static [&'static str]] = &[
-        &["amount", "tax_amount", "total_amount", "instalments"],
-        &["status", "cancelled_on"],
-    ];
+    const TOGETHER: &'static [&'static [&'static str]] =
+        &[&["amount", "tax_amount", "total_amount", "instalments"], &["status", "cancelled_on"]];
 
     fn is_erps(&self, field: &str) -> bool {
         owned::is_erps(self, field)

@@ -77,6 +77,9 @@ impl Imported for Territory {
         after.source_system = Some(arrival.source_system.clone());
         after.external_id = Some(item.key.external_id.clone());
         let mut faults = after.faults();
+        if before.as_ref().is_none_or(|before| before.holders != after.holders) {
+            faults.extend(after.overlaps());
+        }
         let (mut at, mut steps) = (after.parent_id, 0);
         while let Some(parent) = at {
             steps += 1;
