@@ -219,7 +219,7 @@ fn counterpart<'a, R: Imported>(
     key: &ItemKey,
     by_key: &HashMap<&str, &'a R>,
     by_id: &HashMap<Uuid, &'a R>,
-    merged_into: &HashMap<Uuid, R>,
+    merged_into: &'a HashMap<Uuid, R>,
 ) -> Result<Option<&'a R>, Fault> {
     let known = by_key.get(key.external_id.as_str()).copied();
     let counts = |row: &R| merged_into.get(&row.id()).map_or(row.id(), R::id);
@@ -229,10 +229,10 @@ fn counterpart<'a, R: Imported>(
         }
         (Some(row), _) => Ok(Some(row)),
         (None, None) => Ok(None),
-        (None, Some(id)) => match by_id.get(&id) {
+        (None, Some(id)) => match merged_into.get(&id).or(by_id.get(&id).copied()) {
             None => Err(Fault::unknown_reference("/id")),
             Some(row) if row.external_id().is_some() => Err(contradiction()),
-            Some(row) => Ok(Some(*row)),
+            row => Ok(row),
         },
     }
 }

@@ -131,11 +131,13 @@ impl<'a> Reader<'a> {
         let names: Vec<(String, String)> = names.collect();
         let mut news: HashSet<String> = HashSet::new();
         if !sent.repeat(kept) {
-            news.extend(names.iter().map(|it| &it.1).cloned().filter(|field| {
+            for (_, field) in &names {
                 let name = self.name(field);
                 let changed = sent.0.get(&name) != kept.0.get(&name);
-                changed || before.is_erps(field) || before.is_erps(&format!("{field}_id"))
-            }));
+                if changed || before.is_erps(field) || before.is_erps(&format!("{field}_id")) {
+                    news.insert(field.clone());
+                }
+            }
         }
         let together = |field: &str| {
             let mut groups = R::TOGETHER.iter().filter(|group| group.contains(&field));

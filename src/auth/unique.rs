@@ -36,7 +36,7 @@ struct Claims {
     pointer: &'static str,
     release: &'static str,
     /// Each with its draft and the value that it did not have before
-    claims: Vec<(usize, String)>,
+    wanted: Vec<(usize, String)>,
     /// Who holds the claimed values now
     holders: HashMap<String, Uuid>,
     /// What the drafted rows will have
@@ -74,7 +74,7 @@ pub(crate) async fn judge<R: Imported>(
         let holders = rows.into_iter().map(|row| (row.value, row.id)).collect();
         let known = drafts.iter().filter(|it| it.before.is_some());
         let final_values = known.map(|it| (it.after.id(), of(&it.after))).collect();
-        all.push(Claims { pointer, release, claims, holders, final_values });
+        all.push(Claims { pointer, release, wanted: claims, holders, final_values });
     }
     let ids: Vec<Uuid> = drafts.iter().map(|it| it.after.id()).collect();
     Ok(settle(&all, &ids))
@@ -87,9 +87,9 @@ fn settle(all: &[Claims], ids: &[Uuid]) -> Verdict {
     let mut stays: HashSet<Uuid> = HashSet::new();
     loop {
         let before = verdict.refused.len();
-        for Claims { pointer, claims, holders, final_values, .. } in all {
+        for Claims { pointer, wanted, holders, final_values, .. } in all {
             let mut winners: HashMap<&str, usize> = HashMap::new();
-            for (place, value) in claims {
+            for (place, value) in wanted {
                 if verdict.refused.contains_key(place) {
                     continue;
                 }
@@ -108,8 +108,8 @@ fn settle(all: &[Claims], ids: &[Uuid]) -> Verdict {
             break;
         }
     }
-    for Claims { release, claims, holders, .. } in all {
-        let granted = claims.iter().filter(|it| !verdict.refused.contains_key(&it.0));
+    for Claims { release, wanted, holders, .. } in all {
+        let granted = wanted.iter().filter(|it| !verdict.refused.contains_key(&it.0));
         let held = granted.filter_map(|(place, value)| Some((*place, *holders.get(value)?)));
         let others = held.filter(|(place, holder)| *holder != ids[*place]);
         verdict.releases.extend(others.map(|it| (*release, it.1)));
@@ -157,7 +157,7 @@ mod tests {
         let all = Claims {
             pointer: "/code",
             release: "",
-            claims,
+            wanted: claims,
             holders: before.iter().map(|it| (it.1.to_owned(), id(it.0))).collect(),
             final_values: known.map(|it| (id(it.0), Some(it.1.to_owned()))).collect(),
         };

@@ -154,6 +154,7 @@ async fn an_order_taken_here_stays_the_peoples_when_it_gets_a_number_elsewhere()
     let service = Service::start().await;
     let erp = service.client(Role::Erp, "sap").await;
     let seller = service.actor(Role::Salesperson).await;
+    let other = service.actor(Role::Salesperson).await;
     let customer = seller.customer("Lin").await;
     let customer = customer.rsplit('/').next().unwrap();
     let product = json!([{ "external_id": "P", "code": "P", "name": "P", "list_price": "10" }]);
@@ -166,7 +167,7 @@ async fn an_order_taken_here_stays_the_peoples_when_it_gets_a_number_elsewhere()
     assert_eq!(send(&erp, "orders", linked).await["updated"], 1);
 
     for (field, value) in [
-        ("credits", json!([{ "user_id": erp.id, "share_percent": "100" }])),
+        ("credits", json!([{ "user_id": other.id, "share_percent": "100" }])),
         ("channel", json!("x")),
     ] {
         let told = batch(&erp, "orders", json!([{ "external_id": "E1", field: value }])).await;

@@ -36,8 +36,8 @@ pub fn find_contacts<'a>(
 ) -> BoxFuture<'a, Result<Found>> {
     Box::pin(async move {
         let rows = || {
-            let rows = contacts::table.inner_join(customers::table).filter(visible_to(caller));
             use contacts::{external_id, id, source_system, version};
+            let rows = contacts::table.inner_join(customers::table).filter(visible_to(caller));
             rows.select((id, version, source_system, external_id))
         };
         let (systems, ids) = wanted.columns();
@@ -261,7 +261,7 @@ pub(crate) async fn follow(
         let (customer_id, owner_id) = (moving.to.id, moving.to.owner_id);
         // The winner has a primary contact of its own, or can choose one.
         let is_primary = primary == Some(before.id);
-        let after = Contact { customer_id, owner_id, is_primary, ..before.clone() };
+        let after = Contact { customer_id, is_primary, owner_id, ..before.clone() };
         before.save(tx, after).await?;
     }
     Ok(rows.iter().map(|row| row.id).collect())

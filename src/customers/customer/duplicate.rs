@@ -16,12 +16,12 @@ text_enum! {
     /// Why two customers may be one.
     pub enum DuplicateReason {
         /// The names differ in nothing but case, blanks, punctuation and the legal form
-        SameName = "same_name",
+        Name = "same_name",
         /// The phone numbers have the same digits
-        SamePhone = "same_phone",
-        SameAddress = "same_address",
+        Phone = "same_phone",
+        Address = "same_address",
         /// A contact of each has the same phone number or e-mail address
-        SameContact = "same_contact",
+        Contact = "same_contact",
     }
 }
 

@@ -48,10 +48,10 @@ pub struct Context {
 }
 
 /// Each target with what it is about.
-const SUBJECTS: &str = "select id, value from targets, concat_ws(E'\\n', owner_type, \
+const SUBJECTS: &str = "select id, subject as value from targets, concat_ws(E'\\n', owner_type, \
     coalesce(owner_id::text, ''), coalesce(channel, ''), metric, level, coalesce(dimension, ''), \
-    coalesce(dimension_value, ''), period_type, period_start, period_end) as value \
-    where value = any($1)";
+    coalesce(dimension_value, ''), period_type, period_start, period_end) as subject \
+    where subject = any($1)";
 
 impl Imported for Target {
     type Item = TargetItem;
