@@ -194,6 +194,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("malformed_multipart", "This is no form with one file. Send multipart/form-data with the file as \
         its only part, or the bytes themselves as the body.",
         "表单格式有误。请以 multipart/form-data 发送且仅含一个文件,或直接以文件内容为请求体。"),
+    ("merge_final", "A merge can be undone for 30 days.",
+        "合并仅可在 30 天内撤销。"),
     ("method_not_allowed", "This path does not know this method. The Allow header lists those \
         that it knows.",
         "该路径不支持此方法,支持的方法见 Allow 响应头。"),
@@ -229,6 +231,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "未备案的投诉不能关闭,请先由销售内勤备案。"),
     ("not_found", "Nothing is there, or nothing that you may see.",
         "未找到,或您无权查看。"),
+    ("not_merged", "No merge of this customer can be undone.",
+        "该客户没有可撤销的合并。"),
     ("not_on_planned_day", "A missed visit can only be begun with a time on the day it was \
         planned for. Plan another one.",
         "补签到的时间须在原计划当天,否则请另行计划。"),
@@ -240,6 +244,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "只有投诉的负责人可以执行此操作。"),
     ("not_the_reporter", "Only whoever registered the complaint withdraws it.",
         "只有投诉的登记人可以撤诉。"),
+    ("not_tried", "Too many rows of this batch are refused by the database, and this one was not \
+        reached in time. Send it again without those that failed.",
+        "本批次中被数据库拒绝的行过多,此行未及处理,请去除失败行后重发。"),
     ("not_your_complaint", "A complaint is changed by its reporter, its owner and those who \
         accept complaints.",
         "只有登记人、负责人和受理人员可以修改投诉。"),

@@ -1,20 +1,27 @@
 //! Batches from an ERP: read, resolve, lock, compare, write, record; each step once for all items, or
 //! for a thousand of them, so that it takes a few statements however many items there are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use metrics::counter;
 use platform::batch::{Batch, Documented, ItemKey, Outcome, Outcomes, Status, bisect};
-use platform::{Change, Conn, Date, Error, Fault, Resource, Result, Timestamp, Tx, input};
+use platform::{Change, Conn, Date, Error, Fault, Resource, Result, Timestamp, Tx};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use uuid::Uuid;
 
+use super::arrive::{Said, arrive, leave_repeated};
 use super::hooks::{self, Lot};
 use super::record::record;
-use super::reference::{Found, Refers, resolve_known};
+use super::reference::{Find, Refers};
+use super::unique::{self, Unique, Verdict};
 use super::waiting::Waiting;
-use super::{Caller, external_id};
+use super::{Caller, external_id, source_item};
+
+/// How often a batch looks again who holds a value when the database refuses its rows: somebody
+/// else may have taken it in between.
+const LOOKS: usize = 3;
+
+const ORPHAN: &str = "the row of this batch that it refers to is refused";
 
 /// A resource that an ERP may send in batches.
 #[allow(async_fn_in_trait, reason = "the service runs on one thread per worker")]
@@ -24,9 +31,32 @@ pub trait Imported: Resource + Clone + PartialEq + 'static {
     /// What the rules need to know beside the row and the item, read once for all.
     type Context;
 
+    /// The visible lookup of references to these rows
+    const FIND: Find;
+    /// Values that no two rows have
+    const UNIQUE: &'static [Unique<Self>] = &[];
+    /// Groups of fields that mean something only together, references without their ending: if a
+    /// source changes one, it says all of them anew
+    const TOGETHER: &'static [&'static [&'static str]] = &[];
+
+    /// Is this field of the row the ERP's by declaration?
+    fn is_erps(&self, _field: &str) -> bool {
+        false
+    }
+
     /// The rows with one of these keys, locked in the order of their ids, so that two batches
     /// cannot deadlock.
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>>;
+
+    /// The rows that those of `rows` which were merged have become a part of, by the id of what
+    /// was merged; locked.
+    async fn merged_into(
+        _tx: &mut Tx,
+        _caller: &Caller,
+        _rows: &[Self],
+    ) -> Result<HashMap<Uuid, Self>> {
+        Ok(HashMap::new())
+    }
 
     async fn context(
         tx: &mut Tx,
@@ -37,6 +67,11 @@ pub trait Imported: Resource + Clone + PartialEq + 'static {
     /// The row as the item wants it, or all that is wrong with it. The version and the instants
     /// are the caller's business.
     fn drafted(arrival: &Arrival<Self>, context: &Self::Context) -> Result<Self, Vec<Fault>>;
+
+    /// What the source should know although the item is carried out.
+    fn warnings(_arrival: &Arrival<Self>) -> Vec<Fault> {
+        vec![]
+    }
 
     /// Writes the rows, new and changed. A constraint that refuses them is found row by row.
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()>;
@@ -74,6 +109,8 @@ pub struct Arrival<R: Imported> {
     pub key: ItemKey,
     pub item: R::Item,
     pub before: Option<R>,
+    /// The item's own row was merged into `before`, which has a name of its own
+    pub merged: bool,
     /// Of the row there is, or for the new one
     pub id: Uuid,
     pub source_system: String,
@@ -84,6 +121,8 @@ pub struct Arrival<R: Imported> {
 /// A row on its way.
 pub struct Draft<R> {
     pub(crate) index: usize,
+    /// More items that are about the same row: those of what was merged into it
+    also: Vec<usize>,
     pub before: Option<R>,
     pub after: R,
 }
@@ -106,6 +145,18 @@ impl<R: Resource + PartialEq> Draft<R> {
         match &self.before {
             None => Change::created(&self.after),
             Some(before) => Change::updated(before, &self.after),
+        }
+    }
+
+    pub(crate) fn items(&self) -> impl Iterator<Item = usize> {
+        std::iter::once(self.index).chain(self.also.iter().copied())
+    }
+
+    fn stamp(&mut self, now: Timestamp) {
+        match &self.before {
+            Some(before) if *before == self.after => {}
+            Some(before) => self.after.stamp(before.version() + 1, now),
+            None => self.after.stamp(1, now),
         }
     }
 }
@@ -155,31 +206,15 @@ where
     }
     let parking = parking.filter(|_| batch.park);
     let mut waiting = Waiting { parking, items: vec![], refused: vec![] };
-    let arrivals =
+    let places = leave_repeated::<R, D>(tx, caller, lot, (batch, places), &mut outcomes).await?;
+    let (arrivals, said) =
         arrive::<R, D>(tx, caller, lot, (batch, &places), (&mut waiting, &mut outcomes)).await?;
     let context = R::context(tx, caller, &arrivals).await?;
-    let mut drafts = vec![];
-    for arrival in arrivals {
-        match R::drafted(&arrival, &context) {
-            Ok(mut after) => {
-                match &arrival.before {
-                    Some(before) => after = before.next(after, tx.now),
-                    None => after.stamp(1, tx.now),
-                }
-                if arrival.before.as_ref() == Some(&after) && after.parent().is_none() {
-                    outcomes.done(arrival.index, Status::Unchanged, &after);
-                    continue;
-                }
-                drafts.push(Draft { index: arrival.index, before: arrival.before, after });
-            }
-            Err(faults) => {
-                waiting.refuses(arrival.before.is_none(), arrival.id, arrival.key.external_id);
-                outcomes.failed(arrival.index, &Error::invalid(faults));
-            }
-        }
-    }
+    let (drafts, warnings) = draft(tx, arrivals, &context, &mut waiting, &mut outcomes);
     let drafts = waiting.parents_first(drafts, &source_system, &mut outcomes);
-    apply(tx, caller, &source_system, drafts, &mut outcomes).await?;
+    apply(tx, caller, &source_system, drafts, (&mut waiting, &mut outcomes)).await?;
+    remember(tx, lot, said, &outcomes).await?;
+    outcomes.warn(warnings);
     let written = |it: &&Outcome| matches!(it.status, Status::Created | Status::Updated);
     let written = outcomes.results.iter().filter(written).filter_map(|it| it.id);
     R::followed(tx, &written.collect::<Vec<_>>()).await?;
@@ -202,113 +237,67 @@ where
     Ok((outcomes, here))
 }
 
-/// Finds what is stored and what the items refer to; in parts, for a copy of all would be much memory.
-async fn arrive<R: Imported, D: Documented<Item = R::Item>>(
-    tx: &mut Tx,
-    caller: &Caller,
-    Lot { source_system, .. }: Lot<'_>,
-    (batch, places): (&Batch<D>, &[usize]),
-    (waiting, outcomes): (&mut Waiting, &mut Outcomes),
-) -> Result<Vec<Arrival<R>>> {
-    let keys: Vec<ItemKey> = places.iter().map(|it| batch.key(*it)).collect::<Result<_>>()?;
-    let wanted = Keys {
-        source_system,
-        external_ids: keys.iter().map(|key| key.external_id.as_str()).collect(),
-        ids: keys.iter().filter_map(|key| key.id).collect(),
-    };
-    let before: Vec<Result<Option<R>, Fault>> = {
-        let stored = R::stored(tx.conn(), caller, &wanted).await?;
-        let by_id: HashMap<Uuid, &R> = stored.iter().map(|row| (row.id(), row)).collect();
-        let by_key: HashMap<&str, &R> =
-            stored.iter().filter_map(|row| Some((row.external_id()?, row))).collect();
-        keys.iter().map(|key| counterpart(key, &by_key, &by_id)).collect()
-    };
-    let id = |before: &Result<Option<R>, Fault>| match before {
-        Ok(Some(row)) => row.id(),
-        _ => Uuid::now_v7(),
-    };
-    let ids: Vec<Uuid> = before.iter().map(id).collect();
-    let mut known = Found::default();
-    let name = |(key, id): (&ItemKey, &Uuid)| {
-        (*id, Some(source_system.to_owned()), Some(key.external_id.clone()))
-    };
-    known.extend(keys.iter().zip(&ids).map(name));
-    let (mut arrivals, mut rows) = (vec![], keys.into_iter().zip(before).zip(ids));
-    for places in batch.parts(places) {
-        let mut values: Vec<Value> =
-            places.iter().map(|it| batch.item(*it)).collect::<Result<_>>()?;
-        let resolved = resolve_known(
-            tx.conn(),
-            caller,
-            Some(source_system),
-            R::Item::REFERENCES,
-            &mut values,
-            (R::TYPE, &known),
-        )
-        .await?;
-        let part = places.iter().copied().zip(values).zip(resolved).zip(rows.by_ref());
-        for (((index, value), resolved), ((key, before), id)) in part {
-            if before.is_ok() && waiting.takes(&resolved) {
-                waiting.items.push((index, id, key.external_id, resolved.missing));
+/// What the arrivals make of their rows. Those that change nothing are done.
+fn draft<R: Imported>(
+    tx: &Tx,
+    arrivals: Vec<Arrival<R>>,
+    context: &R::Context,
+    waiting: &mut Waiting,
+    outcomes: &mut Outcomes,
+) -> (Vec<Draft<R>>, HashMap<usize, Vec<Fault>>) {
+    let (mut drafts, mut warnings) = (Vec::<Draft<R>>::new(), HashMap::new());
+    let mut places: HashMap<Uuid, usize> = HashMap::new();
+    for mut arrival in arrivals {
+        let earlier = places.get(&arrival.id).copied();
+        if let Some(place) = earlier {
+            arrival.before = Some(drafts[place].after.clone());
+        }
+        let index = arrival.index;
+        let after = match R::drafted(&arrival, context) {
+            Ok(after) => after,
+            Err(faults) => {
+                waiting.refuses(arrival.before.is_none(), arrival.id, arrival.key.external_id);
+                outcomes.failed(index, &Error::invalid(faults));
                 continue;
             }
-            let mut faults = resolved.faults;
-            let before = before.unwrap_or_else(|fault| {
-                faults.push(fault);
-                None
-            });
-            let item = input::typed::<R::Item>(&value).map_err(|more| faults.extend(more));
-            match item {
-                Ok(item) if faults.is_empty() => arrivals.push(Arrival {
-                    index,
-                    key,
-                    item,
-                    before,
-                    id,
-                    source_system: source_system.to_owned(),
-                    now: tx.now,
-                    today: tx.today,
-                }),
-                _ => {
-                    waiting.refuses(before.is_none(), id, key.external_id);
-                    outcomes.failed(index, &Error::invalid(faults));
-                }
-            }
+        };
+        let told = R::warnings(&arrival);
+        if !told.is_empty() {
+            warnings.insert(index, told);
         }
+        if let Some(place) = earlier {
+            drafts[place].also.push(index);
+            drafts[place].after = after;
+            drafts[place].stamp(tx.now);
+            continue;
+        }
+        let mut draft = Draft { index, also: vec![], before: arrival.before, after };
+        draft.stamp(tx.now);
+        if draft.before.as_ref() == Some(&draft.after) && draft.after.parent().is_none() {
+            outcomes.done(index, Status::Unchanged, &draft.after);
+            continue;
+        }
+        places.insert(draft.after.id(), drafts.len());
+        drafts.push(draft);
     }
-    Ok(arrivals)
+    (drafts, warnings)
 }
 
-/// The row that an item is about: the one with its external id, or the one with its id that no
-/// external id has been given yet.
-fn counterpart<R: Imported>(
-    key: &ItemKey,
-    by_key: &HashMap<&str, &R>,
-    by_id: &HashMap<Uuid, &R>,
-) -> Result<Option<R>, Fault> {
-    let known = by_key.get(key.external_id.as_str()).copied();
-    match (known, key.id) {
-        (Some(row), Some(id)) if row.id() != id => {
-            Err(Fault::new("/id", "contradiction", "the external id belongs to another row"))
-        }
-        (Some(row), _) => Ok(Some(row.clone())),
-        (None, None) => Ok(None),
-        (None, Some(id)) => match by_id.get(&id) {
-            None => Err(Fault::unknown_reference("/id")),
-            Some(row) if row.external_id().is_some() => {
-                Err(Fault::new("/external_id", "contradiction", "the row has another external id"))
-            }
-            Some(row) => Ok(Some((*row).clone())),
-        },
-    }
+/// Keeps what the source has said in the items that were carried out.
+async fn remember(tx: &mut Tx, lot: Lot<'_>, mut said: Said, outcomes: &Outcomes) -> Result<()> {
+    let done = outcomes.results.iter().filter(|it| it.id.is_some());
+    let items: Vec<_> = done.filter_map(|it| said.remove(&it.index)).collect();
+    source_item::save(tx, lot, &items).await
 }
 
+/// Writes the drafts. Who would get a value that somebody else has is found beforehand; what the
+/// database refuses all the same is found by halves.
 async fn apply<R: Imported>(
     tx: &mut Tx,
     caller: &Caller,
     source_system: &str,
     drafts: Vec<Draft<R>>,
-    outcomes: &mut Outcomes,
+    (waiting, outcomes): (&mut Waiting, &mut Outcomes),
 ) -> Result<()> {
     let mut changed: Vec<&Draft<R>> =
         drafts.iter().filter(|draft| draft.status() != Status::Unchanged).collect();
@@ -316,8 +305,41 @@ async fn apply<R: Imported>(
         // Two batches that bring the same rows wait for each other, and not in a circle.
         changed.sort_by_key(|draft| draft.after.external_id());
     }
-    let refused = bisect(tx, &changed, &R::store).await?;
-    let new = refused.keys().map(|at| changed[*at]).filter(|it| it.before.is_none());
+    let mut refused: HashMap<Uuid, Error> = HashMap::new();
+    for look in 1..=LOOKS {
+        let Verdict { refused: mut taken, releases } =
+            unique::judge(tx, source_system, &changed).await?;
+        let mut places = 0..;
+        let mut absent = HashSet::new();
+        changed.retain(|draft| {
+            let parent = draft.after.parent().filter(|parent| absent.contains(parent));
+            let orphan =
+                parent.map(|_| Error::invalid(vec![Fault::new("", "unknown_reference", ORPHAN)]));
+            let error = places.next().and_then(|place| taken.remove(&place)).or(orphan);
+            if error.is_some() && draft.before.is_none() {
+                absent.insert(draft.after.id());
+            }
+            error.map(|error| refused.insert(draft.after.id(), error)).is_none()
+        });
+
+        let write = async |tx: &mut Tx, drafts: &[&Draft<R>]| {
+            unique::release(tx, drafts, &releases).await?;
+            R::store(tx, drafts).await
+        };
+        match tx.attempt(async |tx| write(tx, &changed).await).await {
+            Ok(()) => break,
+            Err(error) if error.code() == "duplicate" && look < LOOKS => {}
+            Err(error) if error.is_constraint() => {
+                let errors = bisect(tx, &changed, &write).await?;
+                let errors = errors.into_iter().map(|it| (changed[it.0].after.id(), it.1));
+                refused.extend(errors);
+                break;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let is_refused = |it: &&Draft<R>| refused.contains_key(&it.after.id());
+    let new = drafts.iter().filter(is_refused).filter(|it| it.before.is_none());
     let external_ids: Vec<&str> = new.filter_map(|it| it.after.external_id()).collect();
     if !external_ids.is_empty() {
         let keys = Keys { source_system, external_ids, ids: vec![] };
@@ -326,9 +348,14 @@ async fn apply<R: Imported>(
             return Err(Error::unavailable("busy"));
         }
     }
-    for (place, error) in &refused {
-        outcomes.failed(changed[*place].index, error);
+    for draft in drafts.iter().filter(is_refused) {
+        let (row, own) = (&draft.after, draft.after.external_id().unwrap_or_default().to_owned());
+        if draft.before.is_none() && waiting.follows::<R>(draft.index, row, source_system) {
+            continue;
+        }
+        waiting.refuses(draft.before.is_none(), row.id(), own);
+        draft.items().for_each(|index| outcomes.failed(index, &refused[&row.id()]));
     }
-    let refused = refused.keys().map(|place| changed[*place].after.id()).collect();
+    let refused = refused.into_keys().collect();
     record(tx, drafts, &refused, outcomes).await
 }

@@ -3,6 +3,7 @@
 //! they log in, live here, too.
 
 pub mod api_client;
+mod arrive;
 mod authority;
 mod caller;
 pub mod directory;
@@ -14,6 +15,7 @@ mod login_address;
 pub mod machine;
 pub mod me;
 pub mod membership;
+mod parameters;
 pub mod password;
 pub mod peer;
 pub mod policy;
@@ -23,9 +25,11 @@ pub mod reference;
 mod second_factor;
 pub mod session;
 pub mod signing_key;
+pub mod source_item;
 pub mod team;
 pub mod throttle;
 pub mod token;
+mod unique;
 pub mod user;
 pub mod waiting;
 
@@ -43,6 +47,7 @@ pub use reference::{Body, Reference, Refers};
 pub use signing_key::root_routes;
 pub use team::find_teams;
 pub use token::Tokens;
+pub use unique::Unique;
 pub use user::find_users;
 
 permissions! {

@@ -24,13 +24,13 @@ pub(crate) async fn record<R: Imported>(
     let (unchanged, mut written): (Vec<_>, Vec<_>) =
         drafts.into_iter().partition(|draft| draft.status() == Status::Unchanged);
     for draft in unchanged {
-        outcomes.done(draft.index, Status::Unchanged, &draft.after);
+        draft.items().for_each(|index| outcomes.done(index, Status::Unchanged, &draft.after));
     }
     R::settle(tx, &mut written).await?;
 
     let (mut records, mut bytes) = (vec![], 0);
     for draft in written {
-        outcomes.done(draft.index, draft.status(), &draft.after);
+        draft.items().for_each(|index| outcomes.done(index, draft.status(), &draft.after));
         let change = draft.change()?;
         bytes += change.size();
         records.push(change);

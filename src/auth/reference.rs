@@ -7,13 +7,14 @@ use std::collections::{HashMap, HashSet};
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 pub use futures_util::future::BoxFuture;
 use futures_util::future::{FutureExt, LocalBoxFuture};
-use platform::{Conn, Error, Fault, List, Query, Result, input, shape};
+use platform::{Conn, Error, Fault, Result, input, shape};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Caller;
+pub use super::parameters::{filter, parameters};
 pub use super::waiting::{Missing, Resolved};
 
 /// One reference of a body: where it stands and who can tell what it means.
@@ -47,16 +48,30 @@ pub struct Wanted {
 /// Those that are there. Extend it with the rows of one query: see [`find!`](crate::find!).
 #[derive(Debug, Default)]
 pub struct Found {
-    ids: HashSet<Uuid>,
+    /// Each with the row that counts, another one where it was merged, and that row's version
+    ids: HashMap<Uuid, (Uuid, i64)>,
     external: HashMap<(String, String), Uuid>,
 }
 
-/// id, source system, external id of a row
-pub type Known = (Uuid, Option<String>, Option<String>);
+/// id, version, source system, external id of a row
+pub type Known = (Uuid, i64, Option<String>, Option<String>);
 
 impl Found {
     pub fn has(&self, id: &Uuid) -> bool {
-        self.ids.contains(id)
+        self.ids.contains_key(id)
+    }
+
+    /// Id and version of the row that counts for this id.
+    pub fn row(&self, id: &Uuid) -> Option<(Uuid, i64)> {
+        self.ids.get(id).copied()
+    }
+
+    /// A row that was merged: whoever names it means the winner.
+    pub fn merged(&mut self, (id, _, system, external_id): Known, winner: (Uuid, i64)) {
+        self.ids.insert(id, winner);
+        if let Some(key) = system.zip(external_id) {
+            self.external.insert(key, winner.0);
+        }
     }
 
     /// Forgets the external ids of all but these rows, which are still there by their ids.
@@ -74,11 +89,9 @@ impl Found {
 
 impl Extend<Known> for Found {
     fn extend<I: IntoIterator<Item = Known>>(&mut self, rows: I) {
-        for (id, source_system, external_id) in rows {
-            self.ids.insert(id);
-            if let (Some(source_system), Some(external_id)) = (source_system, external_id) {
-                self.external.insert((source_system, external_id), id);
-            }
+        for row in rows {
+            let itself = (row.0, row.1);
+            self.merged(row, itself);
         }
     }
 }
@@ -96,7 +109,8 @@ macro_rules! find {
             Box::pin(async move {
                 use diesel::prelude::{ExpressionMethods, QueryDsl};
                 use diesel_async::RunQueryDsl;
-                let columns = ($table::id, $table::source_system, $table::external_id);
+                let columns =
+                    ($table::id, $table::version, $table::source_system, $table::external_id);
                 let mut found = $crate::reference::Found::default();
                 if !wanted.ids.is_empty() {
                     let rows = $table::table.filter($visible(caller)).select(columns);
@@ -251,7 +265,7 @@ pub async fn resolve_known(
                 object.remove(&format!("{name}_source_system"));
                 let external = object.remove(&format!("{name}_external_id"));
                 let (id, field) = match target {
-                    Target::Id(id) => (found.ids.contains(&id).then_some(id), "id"),
+                    Target::Id(id) => (found.row(&id).map(|row| row.0), "id"),
                     Target::External(key) => {
                         let there = found.named(&key).or_else(|| known.named(&key));
                         if there.is_none() {
@@ -283,7 +297,7 @@ fn ids<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = (usize, Uuid)>
     list.filter_map(|(index, id)| Some((index, id.as_str()?.parse().ok()?)))
 }
 
-type Object = serde_json::Map<String, Value>;
+pub(super) type Object = serde_json::Map<String, Value>;
 
 /// Calls `work` with every object that can hold the reference, its pointer and its name.
 fn each(
@@ -317,7 +331,7 @@ fn each(
 
 /// The name of a reference, if it is meant here: `owner[owner_type=team]` where that field says so,
 /// `owner[owner_type=]` where it says nothing.
-fn named<'a>(object: &Object, at: &'a str) -> Option<&'a str> {
+pub(super) fn named<'a>(object: &Object, at: &'a str) -> Option<&'a str> {
     let Some((name, condition)) = at.split_once('[') else { return Some(at) };
     let (field, value) = condition.trim_end_matches(']').split_once('=')?;
     let said = object.get(field).and_then(Value::as_str).unwrap_or_default();
@@ -350,49 +364,4 @@ impl Target {
             (None, None, _) => Self::Absent,
         }
     }
-}
-
-/// The filter of a list, its references by external id looked up. What is unknown filters
-/// everything out, as an unknown id does.
-pub async fn filter<F: Refers + DeserializeOwned>(
-    conn: &mut Conn,
-    caller: &Caller,
-    list: &List<F>,
-) -> Result<F> {
-    of_query(conn, caller, list.query()).await
-}
-
-/// The same for a query that is no list.
-pub async fn parameters<Q: Refers + DeserializeOwned>(
-    conn: &mut Conn,
-    caller: &Caller,
-    query: &Query<Q>,
-) -> Result<Q> {
-    of_query(conn, caller, query.raw()).await
-}
-
-async fn of_query<F: Refers + DeserializeOwned>(
-    conn: &mut Conn,
-    caller: &Caller,
-    query: &Value,
-) -> Result<F> {
-    let external = |query: &Value| {
-        query.as_object().is_some_and(|it| it.keys().any(|name| name.ends_with("_external_id")))
-    };
-    if !external(query) {
-        return input::of_query(query);
-    }
-    let mut value = [query.clone()];
-    let system = caller.source_system();
-    let faults = resolve_all(conn, caller, system, F::REFERENCES, &mut value).await?;
-    let (unknown, wrong): (Vec<_>, Vec<_>) =
-        faults.into_iter().flatten().partition(|fault| fault.code == "unknown_reference");
-    if !wrong.is_empty() {
-        return Err(Error::bad_request("invalid_query", "").faults(wrong));
-    }
-    for fault in unknown {
-        let name = fault.pointer.trim_start_matches('/').replace("_external_id", "_id");
-        value[0][name] = Uuid::nil().to_string().into();
-    }
-    input::of_query(&value[0])
 }

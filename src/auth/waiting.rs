@@ -119,27 +119,30 @@ impl Waiting {
             if ready.is_empty() {
                 let fault = Fault::new("/parent_id", "cycle", "it would be below itself");
                 let error = Error::invalid(vec![fault]);
-                for it in blocked {
-                    outcomes.failed(it.index, &error);
+                for draft in blocked {
+                    draft.items().for_each(|index| outcomes.failed(index, &error));
                 }
                 break;
             }
             for draft in ready {
                 waiting.remove(&draft.after.id());
-                match draft.after.parent().and_then(|parent| self.named(parent)) {
-                    None => sorted.push(draft),
-                    Some(name) => {
-                        let (of, external_id) = (R::TYPE, name.to_owned());
-                        let source_system = source_system.to_owned();
-                        let own = draft.after.external_id().unwrap_or_default().to_owned();
-                        let missing = vec![Missing { of, source_system, external_id }];
-                        self.items.push((draft.index, draft.after.id(), own, missing));
-                    }
+                if !self.follows::<R>(draft.index, &draft.after, source_system) {
+                    sorted.push(draft);
                 }
             }
             rest = blocked;
         }
         sorted
+    }
+
+    /// Does it wait because its parent waits, or was refused? Then it is kept.
+    pub fn follows<R: Imported>(&mut self, index: usize, row: &R, source_system: &str) -> bool {
+        let Some(name) = row.parent().and_then(|parent| self.named(parent)) else { return false };
+        let (of, external_id) = (R::TYPE, name.to_owned());
+        let missing = Missing { of, source_system: source_system.to_owned(), external_id };
+        let own = row.external_id().unwrap_or_default().to_owned();
+        self.items.push((index, row.id(), own, vec![missing]));
+        true
     }
 
     pub async fn park<D: Documented>(

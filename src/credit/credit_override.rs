@@ -1,6 +1,7 @@
 //! Somebody answers for more than a customer's limit, 信用特批 (RULES 4.9): so much more, for a week at
 //! most, with a reason. The credit controller only, and never for an order of their own.
 
+use ::customers::hooks::Move;
 use actix_web::{get, post};
 use auth::{Caller, Can};
 use customers::customer::Customer;
@@ -264,4 +265,20 @@ impl CreditOverride {
         tx.record(Change::updated(&before, &after)).await?;
         Ok(after)
     }
+}
+
+/// Who answers for the loser of a merge answers for the winner, until it is undone.
+pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
+    let rows = credit_overrides::table.filter(credit_overrides::customer_id.eq(moving.from.id));
+    let rows = rows.order(credit_overrides::id).select(CreditOverride::as_select()).for_update();
+    let rows = moving.taken(rows.load::<CreditOverride>(tx.conn()).await?, |row| row.id);
+    for before in &rows {
+        let (customer_id, customer_owner_id) = (moving.to.id, moving.to.owner_id);
+        let after = CreditOverride { customer_id, customer_owner_id, ..before.clone() };
+        let after = before.next(after, tx.now);
+        let update = diesel::update(credit_overrides::table.find(before.id)).set(&after);
+        update.execute(tx.conn()).await?;
+        tx.record(Change::updated(before, &after)).await?;
+    }
+    Ok(rows.iter().map(|row| row.id).collect())
 }

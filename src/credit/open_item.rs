@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use ::customers::hooks::Move;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Date as SqlDate, Int4, Nullable, Numeric, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
@@ -125,10 +126,16 @@ const UPSERT: &str = "
         is distinct from (excluded.customer_id, excluded.due_on, excluded.amount)";
 
 /// The loser's open items are the winner's from now on. Call it after the lock of both.
-pub async fn moved(tx: &mut Tx, winner: Uuid, loser: Uuid) -> Result<()> {
-    let rows = open_items::table.filter(open_items::customer_id.eq(loser));
-    let update = diesel::update(rows).set(open_items::customer_id.eq(winner));
-    update.execute(tx.conn()).await?;
+pub async fn moved(tx: &mut Tx, rows: &Move<'_>) -> Result<()> {
+    let items = open_items::table.filter(open_items::customer_id.eq(rows.from.id));
+    let set = open_items::customer_id.eq(rows.to.id);
+    match rows.only() {
+        None => diesel::update(items).set(set).execute(tx.conn()).await?,
+        Some(documents) => {
+            let items = items.filter(open_items::source_id.eq_any(documents));
+            diesel::update(items).set(set).execute(tx.conn()).await?
+        }
+    };
     Ok(())
 }
 

@@ -1,16 +1,50 @@
 //! What happens downstream when something happens to a customer: the crates that refer to
 //! customers register here, and app.rs wires them.
 
+use std::collections::HashSet;
 use std::sync::OnceLock;
 
 use futures_util::future::LocalBoxFuture;
 use platform::{Result, Tx};
+use uuid::Uuid;
 
 use crate::customer::Customer;
 
-/// Moves the references of the loser (second) to the winner (first), in the same transaction.
-pub type Merged =
-    for<'a> fn(&'a mut Tx, &'a Customer, &'a Customer) -> LocalBoxFuture<'a, Result<()>>;
+/// Rows that get another customer: all rows of the loser of a merge, or, when that is undone, those
+/// that came with it.
+pub struct Move<'a> {
+    pub from: &'a Customer,
+    pub to: &'a Customer,
+    only: Option<HashSet<Uuid>>,
+}
+
+impl<'a> Move<'a> {
+    pub(crate) fn merge(winner: &'a Customer, loser: &'a Customer) -> Self {
+        Self { from: loser, to: winner, only: None }
+    }
+
+    pub(crate) fn back(winner: &'a Customer, loser: &'a Customer, moved: &[Uuid]) -> Self {
+        Self { from: winner, to: loser, only: Some(moved.iter().copied().collect()) }
+    }
+
+    pub fn takes(&self, id: Uuid) -> bool {
+        self.only.as_ref().is_none_or(|ids| ids.contains(&id))
+    }
+
+    /// The ids of the rows that move; all rows if there is none.
+    pub fn only(&self) -> Option<Vec<Uuid>> {
+        self.only.as_ref().map(|ids| ids.iter().copied().collect())
+    }
+
+    /// Those of the rows that move.
+    pub fn taken<R>(&self, mut rows: Vec<R>, id: impl Fn(&R) -> Uuid) -> Vec<R> {
+        rows.retain(|row| self.takes(id(row)));
+        rows
+    }
+}
+
+/// Moves rows, in the same transaction. Returns their ids.
+pub type Moves = for<'a> fn(&'a mut Tx, &'a Move<'a>) -> LocalBoxFuture<'a, Result<Vec<Uuid>>>;
 
 /// Refuses to give a prospect up.
 pub type GivenUp = for<'a> fn(&'a mut Tx, &'a Customer) -> LocalBoxFuture<'a, Result<()>>;
@@ -24,18 +58,19 @@ pub type Bought = for<'a> fn(&'a mut Tx, &'a Customer) -> LocalBoxFuture<'a, Res
 /// Who has bought is no prospect that is given up.
 pub static BOUGHT: OnceLock<Bought> = OnceLock::new();
 
-static MERGED: OnceLock<Vec<Merged>> = OnceLock::new();
+static MERGED: OnceLock<Vec<Moves>> = OnceLock::new();
 
 /// Fills the hooks, once per process.
-pub fn wire(merged: Vec<Merged>) {
+pub fn wire(merged: Vec<Moves>) {
     let _ = MERGED.set(merged);
 }
 
-pub(crate) async fn merged(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
+pub(crate) async fn moved(tx: &mut Tx, rows: &Move<'_>) -> Result<Vec<Uuid>> {
+    let mut moved = vec![];
     for hook in MERGED.get().into_iter().flatten() {
-        hook(tx, winner, loser).await?;
+        moved.extend(hook(tx, rows).await?);
     }
-    Ok(())
+    Ok(moved)
 }
 
 pub(crate) async fn check_given_up(tx: &mut Tx, customer: &Customer) -> Result<()> {

@@ -257,6 +257,18 @@ pub async fn apply_due(tx: &mut Tx) -> Result<u64> {
     Ok(done)
 }
 
+/// What was planned before the merge takes place after all, if its day is still to come.
+pub(crate) async fn restore(tx: &mut Tx, customer: Uuid, merged_at: Timestamp) -> Result<()> {
+    let planned = customer_transfers::table
+        .filter(customer_transfers::customer_id.eq(customer))
+        .filter(customer_transfers::applied_at.is_null())
+        .filter(customer_transfers::effective_on.gt(tx.today))
+        .filter(customer_transfers::cancelled_at.eq(merged_at).assume_not_null());
+    let open = customer_transfers::cancelled_at.eq(None::<Timestamp>);
+    diesel::update(planned).set(open).execute(tx.conn()).await?;
+    Ok(())
+}
+
 /// What was planned for a customer that is merged away no longer takes place.
 pub(crate) async fn forget(tx: &mut Tx, customer: Uuid) -> Result<()> {
     let planned = customer_transfers::table

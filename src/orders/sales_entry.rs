@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use ::customers::hooks::Move;
 use company::Company;
 use company::exchange_rate::converted;
 use customers::customer::regions;
@@ -216,10 +217,16 @@ const REVERSE: &str = "
 
 /// A merged customer's sales are the winner's: the one thing that moves in the ledger, because the
 /// two were one customer all the time.
-pub(crate) async fn follow(tx: &mut Tx, winner: Uuid, loser: Uuid) -> Result<()> {
-    let rows = sales_entries::table.filter(sales_entries::customer_id.eq(loser));
-    let update = diesel::update(rows).set(sales_entries::customer_id.eq(winner));
-    update.execute(tx.conn()).await?;
+pub(crate) async fn follow(tx: &mut Tx, rows: &Move<'_>) -> Result<()> {
+    let entries = sales_entries::table.filter(sales_entries::customer_id.eq(rows.from.id));
+    let set = sales_entries::customer_id.eq(rows.to.id);
+    match rows.only() {
+        None => diesel::update(entries).set(set).execute(tx.conn()).await?,
+        Some(orders) => {
+            let entries = entries.filter(sales_entries::order_id.eq_any(orders));
+            diesel::update(entries).set(set).execute(tx.conn()).await?
+        }
+    };
     Ok(())
 }
 

@@ -10,12 +10,12 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+pub use super::bisect::bisect;
 use super::error::{Error, Fault, Problem, Result};
 use super::frame::{self, Sent};
 use super::input;
 use super::resource::Resource;
 use super::text_enum;
-use super::write::Tx;
 
 /// Most items that are worked on at a time, and most bytes of them: the values that are made of each
 /// in between weigh ten times its text.
@@ -53,6 +53,9 @@ pub struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub problem: Option<Problem>,
+    /// What the source should know although its item was carried out
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Fault>,
 }
 
 /// What became of a batch.
@@ -69,23 +72,42 @@ pub struct Outcomes {
 
 impl Outcomes {
     pub fn done<R: Resource>(&mut self, index: usize, status: Status, row: &R) {
-        let (id, version) = (Some(row.id()), Some(row.version()));
-        self.results.push(Outcome { index, status, id, version, problem: None });
+        self.add(index, status, Some((row.id(), row.version())), None);
+    }
+
+    /// An item that says what it said last time: nothing is done.
+    pub fn repeated(&mut self, index: usize, id: Uuid, version: i64) {
+        self.add(index, Status::Unchanged, Some((id, version)), None);
     }
 
     pub fn superseded(&mut self, index: usize) {
-        let status = Status::Superseded;
-        self.results.push(Outcome { index, status, id: None, version: None, problem: None });
+        self.add(index, Status::Superseded, None, None);
     }
 
     pub fn pending(&mut self, index: usize) {
-        let status = Status::Pending;
-        self.results.push(Outcome { index, status, id: None, version: None, problem: None });
+        self.add(index, Status::Pending, None, None);
     }
 
     pub fn failed(&mut self, index: usize, error: &Error) {
-        let (status, problem) = (Status::Failed, Some(error.problem()));
-        self.results.push(Outcome { index, status, id: None, version: None, problem });
+        self.add(index, Status::Failed, None, Some(error.problem()));
+    }
+
+    fn add(
+        &mut self,
+        index: usize,
+        status: Status,
+        row: Option<(Uuid, i64)>,
+        problem: Option<Problem>,
+    ) {
+        let (id, version) = row.unzip();
+        self.results.push(Outcome { index, status, id, version, problem, warnings: vec![] });
+    }
+
+    /// Adds the warnings to the items that were carried out.
+    pub fn warn(&mut self, mut warnings: HashMap<usize, Vec<Fault>>) {
+        for outcome in self.results.iter_mut().filter(|it| it.id.is_some()) {
+            outcome.warnings = warnings.remove(&outcome.index).unwrap_or_default();
+        }
     }
 
     /// In the order of the items, counted. One failure spoils an atomic batch.
@@ -310,26 +332,4 @@ pub fn parts<'a, R>(
         rows = rest;
         (!part.is_empty()).then_some(part)
     })
-}
-
-/// Writes rows in bulk. When the database refuses some, the halves are tried by themselves, down
-/// to the row that is at fault. Returns what was refused, by its place in `rows`.
-pub async fn bisect<R>(
-    tx: &mut Tx,
-    rows: &[R],
-    write: &impl AsyncFn(&mut Tx, &[R]) -> Result<()>,
-) -> Result<HashMap<usize, Error>> {
-    let (mut refused, mut parts) = (HashMap::new(), vec![(0, rows.len())]);
-    while let Some((start, end)) = parts.pop() {
-        match tx.attempt(async |tx| write(tx, &rows[start..end]).await).await {
-            Ok(()) => {}
-            Err(error) if !error.is_constraint() => return Err(error),
-            Err(error) if end - start == 1 => drop(refused.insert(start, error)),
-            Err(_) => {
-                let middle = start.midpoint(end);
-                parts.extend([(middle, end), (start, middle)]);
-            }
-        }
-    }
-    Ok(refused)
 }

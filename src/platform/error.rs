@@ -150,23 +150,19 @@ impl Error {
         if self.0.status == StatusCode::NOT_FOUND { other() } else { self }
     }
 
-    /// Turns the violation of a named constraint into a fault of one field.
+    /// Turns the violation of a named constraint into a fault of one field. A value that another
+    /// row has is a conflict; all else is wrong in itself.
     #[must_use]
     pub fn on_constraint(mut self, name: &str, pointer: &str, code: &'static str) -> Self {
-        if self.0.constraint.as_deref() == Some(name) {
-            self.0.status = StatusCode::UNPROCESSABLE_ENTITY;
-            self.0.code = code.into();
-            self.0.faults = vec![Fault::new(pointer, code, "the database refuses this value")];
+        if !self.violates(name) {
+            return self;
         }
-        self
-    }
-
-    /// Says which field holds the value that another row has already.
-    #[must_use]
-    pub fn on_duplicate(mut self, name: &str, pointer: &str) -> Self {
-        if self.violates(name) {
-            self.0.faults = vec![Fault::new(pointer, "duplicate", "another one has this value")];
-        }
+        let (status, why) = match code {
+            "duplicate" => (StatusCode::CONFLICT, "another one has this value"),
+            _ => (StatusCode::UNPROCESSABLE_ENTITY, "the database refuses this value"),
+        };
+        (self.0.status, self.0.code) = (status, code.into());
+        self.0.faults = vec![Fault::new(pointer, code, why)];
         self
     }
 

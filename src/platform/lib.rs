@@ -1,6 +1,7 @@
 //! Everything a domain may lean on and that knows no domain.
 
 pub mod batch;
+mod bisect;
 pub mod changes;
 pub mod characters;
 pub mod db;

@@ -50,6 +50,12 @@ pub fn faults<R: Owned>(before: &R, after: &R, by: Keeper) -> Vec<Fault> {
     changed.map(fault).collect()
 }
 
+/// Does the ERP own this field of the row?
+pub fn is_erps<R: Owned>(row: &R, field: &str) -> bool {
+    let mut fields = R::FIELDS.iter();
+    fields.any(|it| it.name == field && it.keeper == Keeper::Erp && (it.of)(row))
+}
+
 /// Refuses a single write that would change them.
 pub fn check<R: Owned>(before: &R, after: &R, by: Keeper) -> Result<()> {
     let faults = faults(before, after, by);

@@ -279,6 +279,12 @@ impl Cluster {
         set("port", &socket::PORT.to_string());
         set("cluster_name", &self.name);
         set("timezone", "UTC");
+        // What the server refuses may be somebody's name or phone number: the client is told, the
+        // log is not. `log` leaves out errors, but not what happens to the server itself.
+        set("log_min_messages", "log");
+        set("log_min_error_statement", "panic");
+        set("log_error_verbosity", "terse");
+        set("log_parameter_max_length_on_error", "0");
         if !self.options.durable {
             set("fsync", "off");
             set("synchronous_commit", "off");
@@ -304,11 +310,17 @@ impl Cluster {
         }
     }
 
+    /// Begins a new log when it has grown too large, also while the server runs.
+    pub fn rotate_log(&self) {
+        let (path, former) = (self.folder.join("postgres.log"), self.folder.join("postgres.log.1"));
+        if let Err(error) = files::rotate(&path, &former, LARGEST_LOG) {
+            warn!(path = %path.display(), %error, "the log cannot be rotated");
+        }
+    }
+
     fn log(&self) -> Result<File, Error> {
         let path = self.folder.join("postgres.log");
-        if fs::metadata(&path).is_ok_and(|it| it.len() > LARGEST_LOG) {
-            let _ = fs::rename(&path, self.folder.join("postgres.log.1"));
-        }
+        self.rotate_log();
         files::open(&path).map_err(failed(format!("cannot write {}", path.display())))
     }
 }

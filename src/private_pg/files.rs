@@ -22,6 +22,21 @@ pub fn open(path: &Path) -> io::Result<File> {
     }
 }
 
+/// Copies a file that has grown too large beside it, in place of the former copy, and empties it.
+/// It stays the same file, because another process has it open and goes on at its end; what that
+/// writes in between is lost.
+pub fn rotate(path: &Path, former: &Path, largest: u64) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(file) if file.is_file() && file.len() > largest => {}
+        _ => return Ok(()),
+    }
+    let _ = fs::remove_file(former);
+    let no_link = OFlags::NOFOLLOW.bits().cast_signed();
+    let mut file = OpenOptions::new().read(true).append(true).custom_flags(no_link).open(path)?;
+    io::copy(&mut file, &mut create(former)?)?;
+    file.set_len(0)
+}
+
 /// Replaces the whole file at once: a reader sees the former content or the new one. It belongs
 /// to the owner of its folder.
 pub fn replace(path: &Path, content: &str) -> io::Result<()> {
@@ -48,4 +63,27 @@ fn create(path: &Path) -> io::Result<File> {
         fchown(&file, Some(folder.uid()), Some(folder.gid()))?;
     }
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_has_grown_begins_anew_while_it_is_written() {
+        let folder = std::env::temp_dir().join(format!("private-pg-files-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (path, former) = (folder.join("log"), folder.join("log.1"));
+        let mut writer = open(&path).unwrap();
+        writer.write_all(b"one two").unwrap();
+
+        rotate(&path, &former, 7).unwrap();
+        assert!(!former.exists(), "it is not too large yet");
+        rotate(&path, &former, 6).unwrap();
+        writer.write_all(b"three").unwrap();
+
+        assert_eq!(fs::read_to_string(&former).unwrap(), "one two");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "three");
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -11,7 +11,7 @@
 //! | `pg`           | PostgreSQL's own data folder                                  |
 //! | `pg.new.*`     | one that is being made, or whose making was interrupted       |
 //! | `password`     | of the role `app`; if it is deleted, the next start makes another |
-//! | `postgres.log` | what the server says, with the former one as `postgres.log.1` |
+//! | `postgres.log` | what the server says, 10 MiB at most, with the former one as `postgres.log.1` |
 //! | `run`          | the socket's folder, unless its path is too long for a socket |
 //! | `lock`         | held by the one process that runs this server                 |
 

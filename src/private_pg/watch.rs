@@ -16,6 +16,9 @@ use crate::{Error, failed};
 /// How often the server is looked at.
 const GLANCE: Duration = Duration::from_millis(50);
 
+/// How often its log is.
+const LOOK_AT_LOG: Duration = Duration::from_secs(10);
+
 /// Asked for by dropping the other end.
 pub struct Stop(Receiver<Infallible>);
 
@@ -83,6 +86,7 @@ fn keep(cluster: &Cluster, mut server: Postmaster, stop: &Stop, pid: &AtomicU32)
     let mut pause = Pause::default();
     loop {
         let start = Instant::now();
+        let mut looked = start;
         let how = loop {
             if stop.asked_within(GLANCE) {
                 let stopped = server.stop();
@@ -91,6 +95,10 @@ fn keep(cluster: &Cluster, mut server: Postmaster, stop: &Stop, pid: &AtomicU32)
             }
             if let Some(how) = server.ended() {
                 break how;
+            }
+            if looked.elapsed() > LOOK_AT_LOG {
+                cluster.rotate_log();
+                looked = Instant::now();
             }
         };
         pid.store(0, Ordering::Relaxed);

@@ -1,9 +1,12 @@
 //! What the books of the ERP say that is owed, 总账余额 (S55), to compare with what is kept here.
 
+use std::collections::BTreeMap;
+
 use actix_web::{get, post};
-use auth::{Arrival, Caller, Can, Draft, Imported, Keys, Reference, Refers, reference};
+use auth::reference::{self, Find};
+use auth::{Arrival, Caller, Can, Draft, Imported, Keys, Reference, Refers, Unique};
 use company::Company;
-use customers::customer::find_customers;
+use customers::customer::{find_customers, find_unfollowed};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
@@ -74,14 +77,20 @@ pub struct ControlBalanceFacts {
     amount: Option<Money>,
 }
 
+/// The books know a merged customer as an account of its own.
 impl Refers for ControlBalanceItem {
     const REFERENCES: &'static [Reference] =
-        &[Reference { at: "customer", of: "customer", find: find_customers }];
+        &[Reference { at: "customer", of: "customer", find: find_unfollowed }];
 }
 
 batch! {
     /// Control balances of one source system. Their order does not matter.
     ControlBalanceBatch of ControlBalanceItem
+}
+
+auth::find! {
+    /// Whoever may see balances sees all of them.
+    find_balances in control_balances, |_| control_balances::id.is_not_null()
 }
 
 /// Which balances to list.
@@ -204,6 +213,20 @@ impl Imported for ControlBalance {
     type Item = ControlBalanceItem;
     type Context = String;
 
+    const FIND: Find = find_balances;
+    const UNIQUE: &'static [Unique<Self>] = &[Unique {
+        pointer: "/as_of",
+        of: |it| {
+            let customer = it.customer_id.map(|id| id.to_string()).unwrap_or_default();
+            Some(format!("{customer} {} {}", it.as_of, it.currency))
+        },
+        holders: "select id, value from control_balances, concat(customer_id, ' ', as_of, ' ', \
+            currency) as value where value = any($1)",
+        release: "update control_balances set as_of = date '9000-01-01' + place from \
+            (select id, row_number() over ()::int as place from unnest($1::uuid[]) as it (id)) as it \
+            where it.id = control_balances.id",
+    }];
+
     async fn stored(conn: &mut Conn, _: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = control_balances::source_system.eq(keys.source_system).assume_not_null();
         let ids = control_balances::external_id.eq_any(&keys.external_ids).assume_not_null();
@@ -280,31 +303,23 @@ impl Imported for ControlBalance {
     }
 }
 
-/// What the books say of a customer on a day, by currency.
+/// What the books say of a customer on a day, by currency, together with those merged into it.
 pub(crate) async fn of_customer(
     conn: &mut Conn,
     customer: Uuid,
     day: Date,
 ) -> Result<Vec<(String, Money)>> {
+    let accounts = customers::customer::merged_into(conn, customer).await?;
     let rows = control_balances::table
-        .filter(control_balances::customer_id.eq(customer))
+        .filter(control_balances::customer_id.eq_any(accounts).assume_not_null())
         .filter(control_balances::as_of.eq(day))
         .order(control_balances::currency);
     let rows = rows.select((control_balances::currency, control_balances::amount));
-    Ok(rows.load(conn).await?)
-}
-
-/// The loser's balances go with its name: those of the winner are for both.
-pub(crate) async fn forget(tx: &mut Tx, loser: Uuid) -> Result<()> {
-    let rows = control_balances::table.filter(control_balances::customer_id.eq(loser));
-    let rows: Vec<ControlBalance> =
-        rows.select(ControlBalance::as_select()).for_update().load(tx.conn()).await?;
-    for row in &rows {
-        let row_of = control_balances::table.find(row.id);
-        diesel::delete(row_of).execute(tx.conn()).await?;
-        tx.record(platform::Change::deleted(row)).await?;
+    let mut sums: BTreeMap<String, Money> = BTreeMap::new();
+    for (currency, amount) in rows.load::<(String, Money)>(conn).await? {
+        sums.entry(currency).or_insert(Money::ZERO).0 += amount.0;
     }
-    Ok(())
+    Ok(sums.into_iter().collect())
 }
 
 fn refused(error: diesel::result::Error) -> Error {

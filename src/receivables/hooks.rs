@@ -2,27 +2,28 @@
 //! once, before it serves.
 
 use credit::open_item::{self, OpenKind};
-use customers::customer::Customer;
+use customers::hooks::Move;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use platform::{Result, Tx};
+use uuid::Uuid;
 
 use crate::invoice::Difference;
-use crate::{collection_task, control_balance, invoice, payment, promise, risk_case, write_off};
+use crate::{collection_task, invoice, payment, promise, risk_case, write_off};
 
-/// A hook of customers: what the loser owes the winner owes from now on.
+/// A hook of customers: what the loser owes the winner owes from now on. What the books of an ERP say
+/// of the loser stays its own, and counts for the winner.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
-    winner: &'a Customer,
-    loser: &'a Customer,
-) -> LocalBoxFuture<'a, Result<()>> {
+    rows: &'a Move<'a>,
+) -> LocalBoxFuture<'a, Result<Vec<Uuid>>> {
     async move {
-        invoice::follow(tx, winner, loser).await?;
-        payment::follow(tx, winner, loser).await?;
-        control_balance::forget(tx, loser.id).await?;
-        collection_task::follow(tx, winner, loser).await?;
-        promise::follow(tx, winner, loser).await?;
-        risk_case::follow(tx, winner, loser).await?;
-        write_off::follow(tx, winner, loser).await
+        let mut moved = invoice::follow(tx, rows).await?;
+        moved.extend(payment::follow(tx, rows).await?);
+        moved.extend(collection_task::follow(tx, rows).await?);
+        moved.extend(promise::follow(tx, rows).await?);
+        moved.extend(risk_case::follow(tx, rows).await?);
+        moved.extend(write_off::follow(tx, rows).await?);
+        Ok(moved)
     }
     .boxed_local()
 }

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
+use customers::customer::MERGED;
 use platform::{Error, Fault, NoFilter, Number, Problems, Query, Result, text_enum};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -269,7 +270,12 @@ fn controls(day: &str, by: Option<&str>) -> String {
                 when coalesce(held.own, 0) = c.amount then coalesce(held.exact, 0)
                 else coalesce(held.exact, 0) + (c.amount - coalesce(held.own, 0)) * {rate}
                 end as said
-            from control_balances c left join (
+            from (
+                select coalesce(merged.winner, b.customer_id) as customer_id, b.as_of, b.currency,
+                    sum(b.amount) as amount
+                from control_balances b left join {MERGED} as merged on merged.start = b.customer_id
+                where b.as_of = {day} group by 1, 2, 3
+            ) as c left join (
                 select {key} currency, sum(open_amount) as own, sum(amount) as exact
                 from aged where kind <> 'post_dated' group by {key} currency
             ) as held on {same}held.currency = c.currency

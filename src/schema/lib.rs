@@ -343,6 +343,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    customer_merges (id) {
+        id -> Uuid,
+        winner_id -> Uuid,
+        loser_id -> Uuid,
+        moved -> Array<Uuid>,
+        primary_contact_id -> Nullable<Uuid>,
+        merged_at -> Timestamptz,
+        undone_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     customer_transfers (id) {
         id -> Uuid,
         customer_id -> Uuid,
@@ -615,6 +627,7 @@ diesel::table! {
         payment_status -> Text,
         credit_exceeded -> Bool,
         invoiced_amount -> Numeric,
+        taken_here -> Bool,
     }
 }
 
@@ -824,6 +837,17 @@ diesel::table! {
         created_at -> Timestamptz,
         signs_from -> Timestamptz,
         retires_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    source_items (source_system, type_, external_id) {
+        source_system -> Text,
+        #[sql_name = "type"]
+        type_ -> Text,
+        external_id -> Text,
+        row_id -> Uuid,
+        fields -> Bytea,
     }
 }
 
@@ -1256,6 +1280,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     credit_investigations,
     credit_overrides,
     customer_credits,
+    customer_merges,
     customer_transfers,
     customers,
     directory,
@@ -1284,6 +1309,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     secrets,
     sessions,
     shipments,
+    source_items,
     signing_keys,
     suggestions,
     survey_invitations,

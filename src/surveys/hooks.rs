@@ -1,21 +1,21 @@
 //! What happens to surveys when something happens to customers, or to the company's calendar.
 
 use company::{Calendar, Company};
-use customers::customer::Customer;
+use customers::hooks::Move;
 use futures_util::future::LocalBoxFuture;
 use platform::{Result, Tx};
+use uuid::Uuid;
 
 use crate::{invitation, response, survey};
 
 /// A hook of customers: what the loser was asked and what it answered is the winner's from now on.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
-    winner: &'a Customer,
-    loser: &'a Customer,
-) -> LocalBoxFuture<'a, Result<()>> {
+    rows: &'a Move<'a>,
+) -> LocalBoxFuture<'a, Result<Vec<Uuid>>> {
     Box::pin(async move {
-        invitation::follow(tx, winner, loser).await?;
-        response::follow(tx, winner, loser).await
+        let invitations = invitation::follow(tx, rows).await?;
+        Ok([invitations, response::follow(tx, rows).await?].concat())
     })
 }
 

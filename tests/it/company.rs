@@ -66,7 +66,7 @@ async fn the_holidays_of_china_come_along_and_can_be_replaced() {
     let path = format!("/api/v1/holidays/{}", days[0]["id"].as_str().unwrap());
     office.patch(&path, 1, json!({ "name": "Make-up day" })).await.expect(200);
     let twice = json!({ "date": "2026-02-16", "kind": "working", "name": "x" });
-    let problem = office.post("/api/v1/holidays", twice).await.expect(422);
+    let problem = office.post("/api/v1/holidays", twice).await.expect(409);
     assert_eq!(pointers(&problem), ["/date"]);
     service.actor(Role::Salesperson).await.post("/api/v1/holidays", json!({})).await.expect(403);
 }

@@ -392,6 +392,6 @@ async fn a_merged_customers_complaints_follow() {
     office.post(&format!("{winner}/merge"), merge).await.expect(200);
     let moved = office.get(&path).await.expect(200);
     assert_eq!((&moved["customer_id"], &moved["version"]), (&json!(id(&winner)), &json!(2)));
-    let problem = office.post(COMPLAINTS, about(&loser)).await.expect(422);
-    assert_eq!(codes(&problem), ["/customer_id customer_merged"]);
+    let next = office.post(COMPLAINTS, about(&loser)).await.expect(201);
+    assert_eq!(next["customer_id"], id(&winner), "the loser's id leads to the winner");
 }

@@ -69,7 +69,8 @@ async fn each_rule_of_a_product_violated_once() {
         new.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         codes(&office.post(PRODUCTS, new).await.expect(422))
     };
-    assert_eq!(refused(json!({ "code": "BK-1" })).await, ["/code duplicate"]);
+    let taken = json!({ "code": "BK-1", "name": "x" });
+    assert_eq!(codes(&office.post(PRODUCTS, taken).await.expect(409)), ["/code duplicate"]);
     assert_eq!(refused(json!({ "list_price": 5 })).await, ["/list_price type"]);
     assert_eq!(refused(json!({ "list_price": "-1" })).await, ["/list_price range"]);
     assert_eq!(refused(json!({ "standard_cost": "-1" })).await, ["/standard_cost range"]);
@@ -172,7 +173,7 @@ async fn an_erp_keeps_products_in_step() {
         erp.post(&format!("{PRODUCTS}/batch"), json!({ "items": items })).await.expect(200)
     };
     let prices = json!([
-        { "valid_from": "2026-01-01", "valid_to": null, "price": "10" },
+        { "valid_from": "2026-01-01", "valid_to": "2026-02-01", "price": "10" },
         { "valid_from": "2026-02-01", "valid_to": null, "price": "11" },
     ]);
     let items = json!([

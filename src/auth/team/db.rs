@@ -10,11 +10,12 @@ use platform::{Change, Conn, Error, Fault, IfMatch, List, Resource, Result, Tx};
 use schema::teams;
 use uuid::Uuid;
 
-use super::{NewTeam, Team, TeamChanges, TeamFilter, TeamItem, TeamPage};
+use super::{NewTeam, Team, TeamChanges, TeamFilter, TeamItem, TeamPage, find_teams};
 use crate::authority::OwnScope;
 use crate::external_id::key_of;
 use crate::import::{Arrival, Draft, Imported, Keys};
-use crate::reference::{self, Body};
+use crate::reference::{self, Body, Find};
+use crate::unique::Unique;
 use crate::{Caller, directory};
 
 fn matching(filter: &TeamFilter) -> teams::BoxedQuery<'_, Pg> {
@@ -170,14 +171,24 @@ fn refused(error: diesel::result::Error) -> Error {
     if error.violates("teams_parent_id_check") {
         return circle();
     }
-    error
-        .on_duplicate("teams_code_key", "/code")
-        .on_duplicate("teams_external_id_key", "/external_id")
+    error.on_constraint("teams_code_key", "/code", "duplicate").on_constraint(
+        "teams_external_id_key",
+        "/external_id",
+        "duplicate",
+    )
 }
 
 impl Imported for Team {
     type Item = TeamItem;
     type Context = ();
+
+    const FIND: Find = find_teams;
+    const UNIQUE: &'static [Unique<Self>] = &[Unique {
+        pointer: "/code",
+        of: |it| it.code.clone(),
+        holders: "select id, code as value from teams where code = any($1)",
+        release: "update teams set code = null where id = any($1)",
+    }];
 
     async fn stored(conn: &mut Conn, _: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = teams::source_system.eq(keys.source_system);

@@ -11,8 +11,10 @@ use schema::users;
 use uuid::Uuid;
 
 use super::db::{admins, store, with_memberships};
-use super::{User, UserItem, UserRow};
+use super::{User, UserItem, UserRow, find_users};
 use crate::import::{Arrival, Draft, Imported, Keys};
+use crate::reference::Find;
+use crate::unique::Unique;
 use crate::{Caller, Role, authority};
 
 /// What the rules need beside a row and its item.
@@ -25,6 +27,15 @@ pub struct Context {
 impl Imported for User {
     type Item = UserItem;
     type Context = Context;
+
+    const FIND: Find = find_users;
+    const UNIQUE: &'static [Unique<Self>] = &[Unique {
+        pointer: "/username",
+        of: |it| it.row.username.as_ref().map(|it| it.to_lowercase()),
+        holders: "select id, lower(username) as value from users where lower(username) = any($1)",
+        release: "update users set username = null where id = any($1)",
+    }];
+    const TOGETHER: &'static [&'static [&'static str]] = &[&["team", "leads_team", "effective_on"]];
 
     async fn stored(conn: &mut Conn, _: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = users::source_system.eq(keys.source_system);

@@ -357,7 +357,9 @@ pub(super) async fn are_there(conn: &mut Conn) -> Result<bool> {
 
 /// What only the database can know.
 pub(super) fn refused(error: diesel::result::Error) -> Error {
-    Error::from(error)
-        .on_duplicate("users_username_key", "/username")
-        .on_duplicate("users_external_id_key", "/external_id")
+    Error::from(error).on_constraint("users_username_key", "/username", "duplicate").on_constraint(
+        "users_external_id_key",
+        "/external_id",
+        "duplicate",
+    )
 }

@@ -1,6 +1,7 @@
 //! Exchange rates from an ERP.
 
-use auth::{Arrival, Caller, Draft, Imported, Keys, Refers};
+use auth::reference::Find;
+use auth::{Arrival, Caller, Draft, Imported, Keys, Refers, Unique};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
@@ -29,6 +30,11 @@ pub struct ExchangeRateItem {
 
 impl Refers for ExchangeRateItem {}
 
+auth::find! {
+    /// Everybody may know a rate.
+    find_rates in exchange_rates, |_| exchange_rates::id.is_not_null()
+}
+
 batch! {
     /// Exchange rates of one source system. Their order does not matter.
     ExchangeRateBatch of ExchangeRateItem
@@ -37,6 +43,18 @@ batch! {
 impl Imported for ExchangeRate {
     type Item = ExchangeRateItem;
     type Context = ();
+
+    const FIND: Find = find_rates;
+    const UNIQUE: &'static [Unique<Self>] = &[Unique {
+        pointer: "/valid_on",
+        of: |it| Some(format!("{} {} {}", it.from, it.to, it.valid_on)),
+        holders: "select id, value from exchange_rates, concat(from_currency, ' ', to_currency, \
+            ' ', valid_on) as value where value = any($1)",
+        release: "update exchange_rates set valid_on = date '9000-01-01' + place from \
+            (select id, row_number() over ()::int as place from unnest($1::uuid[]) as it (id)) as it \
+            where it.id = exchange_rates.id",
+    }];
+    const TOGETHER: &'static [&'static [&'static str]] = &[&["from", "to", "valid_on"]];
 
     async fn stored(conn: &mut Conn, _: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = exchange_rates::source_system.eq(keys.source_system).assume_not_null();

@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 
-use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use auth::reference::Find;
+use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers, Unique};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
@@ -17,10 +18,10 @@ use uuid::Uuid;
 use super::clock::ComplaintClock;
 use super::db::{hours, next_numbers, refused};
 use super::lookups::Around;
-use super::reach::visible_to;
+use super::reach::{find_complaints, visible_to};
 use super::requests::{ComplaintDetails, ComplaintOrigin, REFERENCES, kept};
 use super::{
-    Complaint, ComplaintCategory, ComplaintStatus, Confirmation, ResolutionMode, Severity,
+    Complaint, ComplaintCategory, ComplaintStatus, Confirmation, ResolutionMode, Severity, imported,
 };
 use crate::sla::Hours;
 
@@ -130,6 +131,10 @@ pub struct Context {
 impl Imported for Complaint {
     type Item = ComplaintItem;
     type Context = Context;
+
+    const FIND: Find = find_complaints;
+    const UNIQUE: &'static [Unique<Self>] = imported::UNIQUE;
+    const TOGETHER: &'static [&'static [&'static str]] = imported::TOGETHER;
 
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = complaints::source_system.eq(keys.source_system).assume_not_null();
@@ -290,35 +295,6 @@ impl Complaint {
         set(&mut settlement.filed_no, facts.filed_no.as_ref());
         set(&mut settlement.customer_confirmed_by, facts.customer_confirmed_by.as_ref());
         set(&mut settlement.satisfaction, facts.satisfaction.as_ref());
-    }
-
-    /// What its status says of its clock, where nobody says when.
-    fn settle_clock(&mut self, now: Timestamp) {
-        use ComplaintStatus as Is;
-        let clock = &mut self.clock;
-        let waits = self.status == Is::PendingCustomer;
-        match (waits, clock.paused_since) {
-            (true, None) => clock.pause(now),
-            (false, Some(_)) => clock.go_on(now),
-            _ => {}
-        }
-        match self.status {
-            Is::Resolved | Is::Closed => {
-                let then = *clock.resolved_at.get_or_insert(clock.closed_at.unwrap_or(now));
-                clock.ended_at = Some(then);
-                if self.status == Is::Closed {
-                    clock.closed_at.get_or_insert(then);
-                }
-            }
-            Is::Rejected | Is::Withdrawn => {
-                clock.ended_at.get_or_insert(now);
-            }
-            _ => (clock.ended_at, clock.resolved_at, clock.closed_at) = (None, None, None),
-        }
-        if !matches!(self.status, Is::Registered | Is::Withdrawn) {
-            let then = clock.ended_at.unwrap_or(now);
-            clock.first_response_at.get_or_insert(then);
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The complaints of a customer that becomes a part of another.
 
-use customers::customer::Customer;
+use customers::hooks::Move;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::future::{FutureExt, LocalBoxFuture};
@@ -13,13 +13,13 @@ use super::Complaint;
 /// A hook of `customers`: the loser's complaints are the winner's from now on.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
-    winner: &'a Customer,
-    loser: &'a Customer,
-) -> LocalBoxFuture<'a, Result<()>> {
+    rows: &'a Move<'a>,
+) -> LocalBoxFuture<'a, Result<Vec<Uuid>>> {
     async move {
-        let rows = complaints::table.filter(complaints::customer_id.eq(loser.id));
-        let rows = rows.order(complaints::id).select(complaints::id).for_update();
-        let moving: Vec<Uuid> = rows.load(tx.conn()).await?;
+        let winner = rows.to;
+        let theirs = complaints::table.filter(complaints::customer_id.eq(rows.from.id));
+        let theirs = theirs.order(complaints::id).select(complaints::id).for_update();
+        let moving = rows.taken(theirs.load::<Uuid>(tx.conn()).await?, |id| *id);
         let moving = Complaint::locked(tx.conn(), &moving).await?;
         let mut records = vec![];
         for before in &moving {
@@ -35,7 +35,8 @@ pub fn customer_merged<'a>(
             diesel::update(row).set(columns).execute(tx.conn()).await?;
             records.push(Change::updated(before, &after)?);
         }
-        tx.record_all(&records).await
+        tx.record_all(&records).await?;
+        Ok(moving.iter().map(Complaint::id).collect())
     }
     .boxed_local()
 }

@@ -6,6 +6,7 @@ mod clock;
 mod db;
 pub mod http;
 pub mod http_steps;
+mod imported;
 mod jobs;
 mod lookups;
 mod merge;

@@ -1,10 +1,11 @@
 //! The queries on suggestions. Each that answers a caller starts at `visible_to`.
 
+use ::customers::hooks::Move;
 use attachments::attachment::attach;
 use auth::reach::ByHand;
 use auth::{Body, Caller, reference};
 use customers::contact;
-use customers::customer::{self, Customer};
+use customers::customer;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -200,20 +201,18 @@ impl Suggestion {
 /// A hook of customers: what the loser suggested is the winner's from now on.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
-    winner: &'a Customer,
-    loser: &'a Customer,
-) -> LocalBoxFuture<'a, Result<()>> {
+    rows: &'a Move<'a>,
+) -> LocalBoxFuture<'a, Result<Vec<Uuid>>> {
     Box::pin(async move {
-        let rows = suggestions::table.filter(suggestions::customer_id.eq(loser.id));
-        let rows = rows.order(suggestions::id).select(suggestions::id).for_update();
-        let ids: Vec<Uuid> = rows.load(tx.conn()).await?;
-        let rows = Suggestion::query().filter(suggestions::id.eq_any(&ids));
-        let rows: Vec<Suggestion> = rows.order(suggestions::id).load(tx.conn()).await?;
-        for before in &rows {
-            let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
+        let theirs = suggestions::table.filter(suggestions::customer_id.eq(rows.from.id));
+        let theirs = theirs.order(suggestions::id).select(suggestions::id).for_update();
+        let ids = rows.taken(theirs.load::<Uuid>(tx.conn()).await?, |id| *id);
+        let theirs = Suggestion::query().filter(suggestions::id.eq_any(&ids));
+        for before in theirs.order(suggestions::id).load::<Suggestion>(tx.conn()).await? {
+            let (customer_id, customer_owner_id) = (rows.to.id, rows.to.owner_id);
             let after = Suggestion { customer_id, customer_owner_id, ..before.clone() };
             before.save(tx, after).await?;
         }
-        Ok(())
+        Ok(ids)
     })
 }

@@ -1,5 +1,6 @@
 //! The queries on investigations. Each that answers a caller starts at `visible_to`.
 
+use ::customers::hooks::Move;
 use auth::{Caller, reference};
 use customers::customer::Customer;
 use diesel::pg::Pg;
@@ -199,13 +200,15 @@ pub async fn expire(tx: &mut Tx) -> Result<u64> {
 }
 
 /// The loser's investigations are about the winner from now on.
-pub(crate) async fn follow(tx: &mut Tx, winner: Uuid, loser: Uuid) -> Result<()> {
-    let rows = credit_investigations::table.filter(credit_investigations::customer_id.eq(loser));
+pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
+    let rows = credit_investigations::table;
+    let rows = rows.filter(credit_investigations::customer_id.eq(moving.from.id));
     let rows = rows.order(credit_investigations::id).select(CreditInvestigation::as_select());
     let rows: Vec<CreditInvestigation> = rows.for_update().load(tx.conn()).await?;
+    let rows = moving.taken(rows, |row| row.id);
     for before in &rows {
-        let after = CreditInvestigation { customer_id: winner, ..before.clone() };
+        let after = CreditInvestigation { customer_id: moving.to.id, ..before.clone() };
         before.save(tx, after).await?;
     }
-    Ok(())
+    Ok(rows.iter().map(|row| row.id).collect())
 }

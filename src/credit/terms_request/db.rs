@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use ::customers::hooks::Move;
 use auth::{Caller, reference};
 use company::Company;
 use customers::customer::Customer;
@@ -287,16 +288,17 @@ pub async fn apply_due(tx: &mut Tx) -> Result<u64> {
 
 /// The loser's requests are about the winner from now on; what was approved for the loser stays
 /// with it.
-pub(crate) async fn follow(tx: &mut Tx, winner: Uuid, loser: Uuid) -> Result<()> {
+pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
     let rows = terms_requests::table
-        .filter(terms_requests::customer_id.eq(loser))
+        .filter(terms_requests::customer_id.eq(moving.from.id))
         .filter(terms_requests::status.eq_any([TermsStatus::Draft, TermsStatus::Submitted]))
         .order(terms_requests::id)
         .select(TermsRequest::as_select())
         .for_update();
     let rows: Vec<TermsRequest> = rows.load(tx.conn()).await?;
+    let rows = moving.taken(rows, |row| row.id);
     for before in &rows {
-        before.save(tx, TermsRequest { customer_id: winner, ..before.clone() }).await?;
+        before.save(tx, TermsRequest { customer_id: moving.to.id, ..before.clone() }).await?;
     }
-    Ok(())
+    Ok(rows.iter().map(|row| row.id).collect())
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use auth::reference::Find;
+use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers, Unique};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
@@ -13,7 +14,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::db::{refused, visible_to};
+use super::db::{find_contacts, refused, visible_to};
 use super::{CUSTOMER, Contact, ContactChanges};
 use crate::ReadPersonal;
 
@@ -41,14 +42,21 @@ batch! {
 /// What contacts need to know of their customers.
 pub struct Context {
     owners: HashMap<Uuid, Option<Uuid>>,
-    /// Customers whose primary contact is another one than those of this batch
-    taken: HashSet<Uuid>,
     personal: bool,
 }
 
 impl Imported for Contact {
     type Item = ContactItem;
     type Context = Context;
+
+    const FIND: Find = find_contacts;
+    const UNIQUE: &'static [Unique<Self>] = &[Unique {
+        pointer: "/is_primary",
+        of: |it| it.is_primary.then(|| it.customer_id.to_string()),
+        holders: "select id, customer_id::text as value from contacts \
+            where is_primary and customer_id = any($1::uuid[])",
+        release: "update contacts set is_primary = false where id = any($1)",
+    }];
 
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = contacts::source_system.eq(keys.source_system).assume_not_null();
@@ -61,19 +69,9 @@ impl Imported for Contact {
 
     async fn context(tx: &mut Tx, caller: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
         let wanted: HashSet<Uuid> = arrivals.iter().filter_map(|it| it.item.customer_id).collect();
-        let ours: HashSet<Uuid> = arrivals.iter().map(|it| it.id).collect();
         let owners = customers::table.filter(customers::id.eq_any(&wanted));
         let owners = owners.select((customers::id, customers::owner_id)).load(tx.conn()).await?;
-        let primary = contacts::table.filter(contacts::is_primary);
-        let primary = primary.filter(contacts::customer_id.eq_any(&wanted));
-        let primary: Vec<(Uuid, Uuid)> =
-            primary.select((contacts::customer_id, contacts::id)).load(tx.conn()).await?;
-        let others = primary.into_iter().filter(|(_, id)| !ours.contains(id));
-        Ok(Context {
-            owners: owners.into_iter().collect(),
-            taken: others.map(|(customer, _)| customer).collect(),
-            personal: caller.may::<ReadPersonal>(),
-        })
+        Ok(Context { owners: owners.into_iter().collect(), personal: caller.may::<ReadPersonal>() })
     }
 
     fn drafted(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {
@@ -103,13 +101,6 @@ impl Imported for Contact {
         let mut faults = after.faults(arrival.today);
         if !context.personal {
             faults.extend(item.changes.details.hidden_fields());
-        }
-        if after.is_primary && context.taken.contains(&after.customer_id) {
-            faults.push(Fault::new(
-                "/is_primary",
-                "duplicate",
-                "another contact is the primary one",
-            ));
         }
         if faults.is_empty() { Ok(after) } else { Err(faults) }
     }

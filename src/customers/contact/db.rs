@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use auth::reach::InReach;
 use auth::reference::{BoxFuture, Found, Known, Wanted};
-use auth::{Body, Caller, external_id::key_of, reference};
+use auth::{Body, Caller, external_id::key_of, reference, source_item};
 use diesel::dsl::{InnerJoin, IntoBoxed};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::ReadPersonal;
 use crate::customer::Customer;
+use crate::hooks::Move;
 
 pub fn visible_to(caller: &Caller) -> InReach<'_, customers::owner_id> {
     caller.reaches_or_pool(customers::owner_id)
@@ -35,8 +36,9 @@ pub fn find_contacts<'a>(
 ) -> BoxFuture<'a, Result<Found>> {
     Box::pin(async move {
         let rows = || {
+            use contacts::{external_id, id, source_system, version};
             let rows = contacts::table.inner_join(customers::table).filter(visible_to(caller));
-            rows.select((contacts::id, contacts::source_system, contacts::external_id))
+            rows.select((id, version, source_system, external_id))
         };
         let (systems, ids) = wanted.columns();
         let mut found = Found::default();
@@ -175,6 +177,9 @@ impl Contact {
         let erased = before.erased(tx.now);
         changes::forget(tx, &erased).await?;
         write::forget_answers(tx, id).await?;
+        if let Some(external_id) = &before.external_id {
+            source_item::forget(tx, Self::TYPE, id, external_id).await?;
+        }
         diesel::delete(contacts::table.find(id)).execute(tx.conn()).await?;
         tx.record(Change::deleted(&erased)).await
     }
@@ -190,6 +195,9 @@ impl Contact {
         }
         changes::forget(tx, &erased).await?;
         write::forget_answers(tx, id).await?;
+        if let Some(external_id) = &before.external_id {
+            source_item::forget(tx, Self::TYPE, id, external_id).await?;
+        }
         let after = before.next(erased.clone(), tx.now);
         diesel::update(contacts::table.find(id)).set(&after).execute(tx.conn()).await?;
         tx.record(Change::updated(&erased, &after)).await?;
@@ -240,17 +248,23 @@ fn check_fields(caller: &Caller, details: &ContactDetails) -> Result<()> {
 }
 
 /// The loser's contacts are the winner's from now on.
-pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
+pub(crate) async fn follow(
+    tx: &mut Tx,
+    moving: &Move<'_>,
+    primary: Option<Uuid>,
+) -> Result<Vec<Uuid>> {
     let rows = contacts::table.inner_join(customers::table);
-    let rows = rows.filter(contacts::customer_id.eq(loser.id)).select(Contact::as_select());
-    let moving: Vec<Contact> = rows.order(contacts::id).load(tx.conn()).await?;
-    for before in moving {
-        let (customer_id, owner_id) = (winner.id, winner.owner_id);
+    let rows = rows.filter(contacts::customer_id.eq(moving.from.id)).select(Contact::as_select());
+    let rows: Vec<Contact> = rows.order(contacts::id).load(tx.conn()).await?;
+    let rows = moving.taken(rows, |row| row.id);
+    for before in &rows {
+        let (customer_id, owner_id) = (moving.to.id, moving.to.owner_id);
         // The winner has a primary contact of its own, or can choose one.
-        let after = Contact { customer_id, owner_id, is_primary: false, ..before.clone() };
+        let is_primary = primary == Some(before.id);
+        let after = Contact { customer_id, is_primary, owner_id, ..before.clone() };
         before.save(tx, after).await?;
     }
-    Ok(())
+    Ok(rows.iter().map(|row| row.id).collect())
 }
 
 /// Whom to turn to at these customers. For the service itself: ids come from rows that are there.

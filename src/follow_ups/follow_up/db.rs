@@ -1,8 +1,8 @@
 //! The queries on follow-ups. Each that answers a caller starts at `visible_to`.
 
+use ::customers::hooks::Move;
 use auth::reach::InReach;
 use auth::{Body, Caller, reference};
-use customers::customer::Customer;
 use diesel::dsl::Or;
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -240,17 +240,16 @@ pub async fn escalate_late(tx: &mut Tx) -> Result<u64> {
 /// A hook of customers: the loser's follow-ups are the winner's from now on.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
-    winner: &'a Customer,
-    loser: &'a Customer,
-) -> LocalBoxFuture<'a, Result<()>> {
+    rows: &'a Move<'a>,
+) -> LocalBoxFuture<'a, Result<Vec<Uuid>>> {
     Box::pin(async move {
-        let rows = follow_ups::table.filter(follow_ups::customer_id.eq(loser.id));
-        let rows = rows.order(follow_ups::id).select(FollowUp::as_select()).for_update();
-        let rows: Vec<FollowUp> = rows.load(tx.conn()).await?;
-        for before in &rows {
-            let after = FollowUp { customer_id: winner.id, ..before.clone() };
+        let theirs = follow_ups::table.filter(follow_ups::customer_id.eq(rows.from.id));
+        let theirs = theirs.order(follow_ups::id).select(FollowUp::as_select()).for_update();
+        let theirs = rows.taken(theirs.load::<FollowUp>(tx.conn()).await?, |row| row.id);
+        for before in &theirs {
+            let after = FollowUp { customer_id: rows.to.id, ..before.clone() };
             before.save(tx, after).await?;
         }
-        Ok(())
+        Ok(theirs.iter().map(|row| row.id).collect())
     })
 }

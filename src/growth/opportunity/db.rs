@@ -1,8 +1,9 @@
 //! The queries on growth steps. Each that answers a caller starts at `visible_to`.
 
+use ::customers::hooks::Move;
 use auth::reach::ByHand;
 use auth::{Body, Caller, reference};
-use customers::customer::{self, Customer};
+use customers::customer;
 use diesel::dsl::not;
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -221,20 +222,18 @@ fn refused(error: diesel::result::Error) -> Error {
 /// A hook of customers: the loser's growth steps are the winner's from now on.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
-    winner: &'a Customer,
-    loser: &'a Customer,
-) -> LocalBoxFuture<'a, Result<()>> {
+    rows: &'a Move<'a>,
+) -> LocalBoxFuture<'a, Result<Vec<Uuid>>> {
     Box::pin(async move {
-        let rows = opportunities::table.filter(opportunities::customer_id.eq(loser.id));
-        let rows = rows.order(opportunities::id).select(opportunities::id).for_update();
-        let ids: Vec<Uuid> = rows.load(tx.conn()).await?;
-        let rows = Opportunity::query().filter(opportunities::id.eq_any(&ids));
-        let rows: Vec<Opportunity> = rows.order(opportunities::id).load(tx.conn()).await?;
-        for before in &rows {
-            let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
+        let theirs = opportunities::table.filter(opportunities::customer_id.eq(rows.from.id));
+        let theirs = theirs.order(opportunities::id).select(opportunities::id).for_update();
+        let ids = rows.taken(theirs.load::<Uuid>(tx.conn()).await?, |id| *id);
+        let theirs = Opportunity::query().filter(opportunities::id.eq_any(&ids));
+        for before in theirs.order(opportunities::id).load::<Opportunity>(tx.conn()).await? {
+            let (customer_id, customer_owner_id) = (rows.to.id, rows.to.owner_id);
             let after = Opportunity { customer_id, customer_owner_id, ..before.clone() };
             before.save(tx, after).await?;
         }
-        Ok(())
+        Ok(ids)
     })
 }

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use auth::reference::Find;
+use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers, Unique};
 use company::{Company, exchange_rate::ExchangeRate};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -18,7 +19,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::credit;
-use super::db::{self, FACT, visible_to};
+use super::db::{self, FACT, find_orders, visible_to};
 use super::tables::{delete_lines, next_numbers, upsert, write_lines};
 use super::{
     BillingStatus, FulfilmentStatus, Order, OrderLine, OrderStatus, PaymentStatus, REFERENCES,
@@ -133,6 +134,23 @@ impl Imported for Order {
     type Item = OrderItem;
     type Context = Context;
 
+    const FIND: Find = find_orders;
+    const UNIQUE: &'static [Unique<Self>] = &[Unique {
+        pointer: "/number",
+        of: |it| it.source_system.is_some().then(|| it.number.clone()),
+        holders: "select id, number as value from orders \
+            where source_system = $2 and number = any($1)",
+        release: "update orders set number = id::text where id = any($1)",
+    }];
+    const TOGETHER: &'static [&'static [&'static str]] = &[
+        &["lines", "amount", "tax_amount", "freight_amount", "total_amount"],
+        &["status", "confirmed_on", "cancelled_on"],
+    ];
+
+    fn is_erps(&self, field: &str) -> bool {
+        owned::is_erps(self, field)
+    }
+
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = orders::source_system.eq(keys.source_system).assume_not_null();
         let known = known.and(orders::external_id.eq_any(&keys.external_ids).assume_not_null());
@@ -194,6 +212,7 @@ impl Imported for Order {
             (Some(before), ..) => before.clone(),
             (None, Some(customer), Some(_), Some(_)) => Self {
                 status: FACT,
+                taken_here: false,
                 currency: context.currency.clone(),
                 ..Self::blank(*id, customer, *now, *today)
             },

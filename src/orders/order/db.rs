@@ -127,8 +127,13 @@ impl Order {
         let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
         let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
         let blank = Self::blank(Uuid::now_v7(), new.customer_id, tx.now, tx.today);
-        let mut order =
-            Self { number: next_number(tx).await?, source_system, external_id, ..blank };
+        let mut order = Self {
+            number: next_number(tx).await?,
+            source_system,
+            external_id,
+            taken_here: !caller.is(Role::Erp),
+            ..blank
+        };
         let customer = order.customer(tx, caller).await?;
         order.territory_id = customer.territory_id;
         let sells = caller.is(Role::Salesperson) || caller.is(Role::SalesManager);

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use ::credit::{check, open_item};
-use customers::customer::Customer;
+use customers::hooks::Move;
 use diesel::prelude::*;
 use diesel::sql_types::Uuid as SqlUuid;
 use diesel_async::RunQueryDsl;
@@ -19,20 +19,21 @@ use super::progress::{locked, save_all};
 use crate::sales_entry;
 use crate::shipment::Shipment;
 
-/// A hook of customers: the loser's orders and sales are the winner's from now on. Neither owes more
+/// A hook of customers: the loser's orders and sales are the winner's from now on, or go back. Neither owes more
 /// than before, so that nothing is refused; but orders that come to a customer beyond its limit are
 /// flagged.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
-    winner: &'a Customer,
-    loser: &'a Customer,
-) -> LocalBoxFuture<'a, Result<()>> {
+    rows: &'a Move<'a>,
+) -> LocalBoxFuture<'a, Result<Vec<Uuid>>> {
     Box::pin(async move {
-        let rows = orders::table.filter(orders::customer_id.eq(loser.id)).order(orders::id);
-        let moving: Vec<Uuid> = rows.select(orders::id).load(tx.conn()).await?;
+        let (winner, loser) = (rows.to, rows.from);
+        let theirs = orders::table.filter(orders::customer_id.eq(loser.id)).order(orders::id);
+        let theirs: Vec<Uuid> = theirs.select(orders::id).load(tx.conn()).await?;
+        let moving = rows.taken(theirs, |id| *id);
         let before = locked(tx, &moving).await?;
         check::lock(tx, &[winner.id, loser.id]).await?;
-        open_item::moved(tx, winner.id, loser.id).await?;
+        open_item::moved(tx, rows).await?;
         let beyond = check::over_limit(tx, &[winner.id]).await?.contains(&winner.id);
         let taken_over = |it: &Order| {
             let mut after = it.clone();
@@ -42,7 +43,8 @@ pub fn customer_merged<'a>(
         };
         let after = before.iter().map(taken_over).collect();
         save_all(tx, before, after).await?;
-        sales_entry::follow(tx, winner.id, loser.id).await
+        sales_entry::follow(tx, rows).await?;
+        Ok(moving)
     })
 }
 

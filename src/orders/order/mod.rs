@@ -111,6 +111,9 @@ pub struct Order {
     /// The people of `credits`
     #[serde(skip)]
     credited: Vec<Uuid>,
+    /// Did a person take it here, rather than an ERP report it?
+    #[serde(skip)]
+    taken_here: bool,
     /// Their teams on `order_date`, and all above
     #[serde(skip)]
     team_path: Vec<Uuid>,

@@ -105,9 +105,9 @@ fn shares(credits: &[Credit]) -> Vec<(Uuid, platform::Number)> {
     credits.iter().map(|it| (it.user_id, it.share_percent)).collect()
 }
 
-/// An order that was taken here, and that no other system has a number for yet.
+/// An order that a person took here, also after another system has given it a number.
 fn taken_here(order: &Order) -> bool {
-    order.source_system.is_none()
+    order.taken_here
 }
 
 impl Owned for Order {

@@ -51,6 +51,7 @@ impl Order {
             progress: OrderProgress::default(),
             lines: vec![].into(),
             credited: vec![],
+            taken_here: true,
             team_path: vec![],
             customer_owner_id: None,
         }

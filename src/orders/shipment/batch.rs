@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use auth::reference::Find;
+use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers, Unique};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
@@ -60,6 +61,11 @@ impl Refers for ShipmentItem {
         &[Reference { at: "order", of: "order", find: find_orders }];
 }
 
+auth::find! {
+    /// The visible lookup of shipments.
+    find_shipments in shipments, visible_to
+}
+
 batch! {
     /// Shipments of one source system. Their order does not matter.
     ShipmentBatch of ShipmentItem
@@ -69,6 +75,16 @@ impl Imported for Shipment {
     type Item = ShipmentItem;
     /// The orders that they are of
     type Context = HashMap<Uuid, OrderFacts>;
+
+    const FIND: Find = find_shipments;
+    const UNIQUE: &'static [Unique<Self>] = &[Unique {
+        pointer: "/number",
+        of: |it| it.source_system.is_some().then(|| it.number.clone()),
+        holders: "select id, number as value from shipments \
+            where source_system = $2 and number = any($1)",
+        release: "update shipments set number = id::text where id = any($1)",
+    }];
+    const TOGETHER: &'static [&'static [&'static str]] = &[&["status", "delivered_on"]];
 
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = shipments::source_system.eq(keys.source_system).assume_not_null();

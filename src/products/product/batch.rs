@@ -1,6 +1,7 @@
 //! Products from an ERP.
 
-use auth::{Arrival, Caller, Draft, Imported, Keys, Refers};
+use auth::reference::Find;
+use auth::{Arrival, Caller, Draft, Imported, Keys, Refers, Unique};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
@@ -10,7 +11,7 @@ use schema::products;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::db::{refused, visible_to};
+use super::db::{find_products, refused, visible_to};
 use super::{Product, ProductChanges};
 
 /// A product as its ERP knows it: absent fields stay, null clears. A new one needs a code and a
@@ -34,6 +35,14 @@ impl Imported for Product {
     type Item = ProductItem;
     type Context = ();
 
+    const FIND: Find = find_products;
+    const UNIQUE: &'static [Unique<Self>] = &[Unique {
+        pointer: "/code",
+        of: |it| Some(it.code.clone()),
+        holders: "select id, code as value from products where code = any($1)",
+        release: "update products set code = id::text where id = any($1)",
+    }];
+
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = products::source_system.eq(keys.source_system).assume_not_null();
         let ids = products::external_id.eq_any(&keys.external_ids).assume_not_null();
@@ -55,7 +64,10 @@ impl Imported for Product {
         };
         after.source_system = Some(arrival.source_system.clone());
         after.external_id = Some(item.key.external_id.clone());
-        let faults = after.faults();
+        let mut faults = after.faults();
+        if before.as_ref().is_none_or(|before| before.prices != after.prices) {
+            faults.extend(after.overlaps());
+        }
         if faults.is_empty() { Ok(after) } else { Err(faults) }
     }
 

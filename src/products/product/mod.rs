@@ -267,7 +267,7 @@ impl Product {
         faults
     }
 
-    /// What people keep to: one price on a day.
+    /// One price on a day.
     fn overlaps(&self) -> Vec<Fault> {
         let pairs = self.prices.windows(2).enumerate();
         let wrong = pairs.filter(|(_, it)| it[0].valid_to.is_none_or(|to| to > it[1].valid_from));

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
+use ::customers::hooks::Move;
 use auth::{Caller, reference};
 use company::Company;
-use customers::customer::Customer;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{
@@ -342,14 +342,17 @@ async fn end(tx: &mut Tx, ids: impl IntoIterator<Item = Uuid>) -> Result<()> {
 }
 
 /// The loser's tasks are the winner's from now on.
-pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
-    let rows = collection_tasks::table.filter(collection_tasks::customer_id.eq(loser.id));
+pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
+    let winner = moving.to;
+    let rows = collection_tasks::table.filter(collection_tasks::customer_id.eq(moving.from.id));
     let rows = rows.order(collection_tasks::id).select(CollectionTask::as_select()).for_update();
     let rows: Vec<CollectionTask> = rows.load(tx.conn()).await?;
+    let rows = moving.taken(rows, |row| row.id);
+    let ids = rows.iter().map(|row| row.id).collect();
     for before in rows {
         let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
         let after = CollectionTask { customer_id, customer_owner_id, ..before.clone() };
         before.save(tx, after).await?;
     }
-    Ok(())
+    Ok(ids)
 }

@@ -3,12 +3,14 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use auth::{Arrival, Caller, Draft, Imported, Keys};
+use auth::reference::Find;
+use auth::{Arrival, Caller, Draft, Imported, Keys, Unique};
 use company::{Company, exchange_rate::ExchangeRate};
 use credit::terms_request::PaymentDays;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use platform::owned;
 use platform::{Conn, Date, Error, Fault, Money, Number, Result, Tx};
 use schema::invoices;
 use uuid::Uuid;
@@ -92,6 +94,21 @@ pub struct Context {
 impl Imported for Invoice {
     type Item = InvoiceItem;
     type Context = Context;
+
+    const FIND: Find = db::find_invoices;
+    const UNIQUE: &'static [Unique<Self>] = &[Unique {
+        pointer: "/number",
+        of: |it| it.source_system.is_some().then(|| it.number.clone()),
+        holders: "select id, number as value from invoices \
+            where source_system = $2 and number = any($1)",
+        release: "update invoices set number = id::text where id = any($1)",
+    }];
+    const TOGETHER: &'static [&'static [&'static str]] =
+        &[&["amount", "tax_amount", "total_amount", "instalments"], &["status", "cancelled_on"]];
+
+    fn is_erps(&self, field: &str) -> bool {
+        owned::is_erps(self, field)
+    }
 
     /// Not locked yet: credit comes before invoices, and whose credit it is the items say.
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {

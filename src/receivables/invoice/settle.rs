@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
+use ::customers::hooks::Move;
 use credit::open_item::{OpenItem, OpenKind};
-use customers::customer::Customer;
 use diesel::prelude::*;
 use diesel::sql_types::{
     Array, BigInt, Date as SqlDate, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid,
@@ -176,10 +176,11 @@ pub(crate) async fn dispute(tx: &mut Tx, task: &CollectionTask) -> Result<()> {
 }
 
 /// The loser's invoices are the winner's from now on.
-pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
-    let ids = db::ids_of(tx.conn(), loser.id).await?;
+pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
+    let winner = moving.to;
+    let ids = moving.taken(db::ids_of(tx.conn(), moving.from.id).await?, |id| *id);
     let mut all = vec![];
-    for before in hold(tx, &[], &[winner.id, loser.id], &ids).await? {
+    for before in hold(tx, &[], &[winner.id, moving.from.id], &ids).await? {
         let after = Invoice {
             customer_id: winner.id,
             customer_owner_id: winner.owner_id,
@@ -187,5 +188,6 @@ pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> 
         };
         all.push(before.save(tx, after).await?);
     }
-    keep_all(tx, &all).await
+    keep_all(tx, &all).await?;
+    Ok(ids)
 }

@@ -3,12 +3,14 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use auth::reference::Find;
+use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers, Unique};
 use company::{Company, exchange_rate::ExchangeRate};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use platform::batch::ItemKey;
+use platform::owned;
 use platform::{Conn, Date, Error, Fault, Money, Number, Result, Tx, batch, sent, set};
 use schema::payments;
 use serde::Deserialize;
@@ -81,6 +83,19 @@ pub struct Context {
 impl Imported for Payment {
     type Item = PaymentItem;
     type Context = Context;
+
+    const FIND: Find = db::find_payments;
+    const UNIQUE: &'static [Unique<Self>] = &[Unique {
+        pointer: "/number",
+        of: |it| it.source_system.is_some().then(|| it.number.clone()),
+        holders: "select id, number as value from payments \
+            where source_system = $2 and number = any($1)",
+        release: "update payments set number = id::text where id = any($1)",
+    }];
+
+    fn is_erps(&self, field: &str) -> bool {
+        owned::is_erps(self, field)
+    }
 
     /// Not locked yet: credit and invoices come before payments.
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {

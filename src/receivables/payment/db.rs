@@ -1,9 +1,9 @@
 //! The queries on payments. Each that answers a caller starts at `visible_to`.
 
+use ::customers::hooks::Move;
 use auth::{Caller, reference};
 use company::exchange_rate::converted;
 use credit::open_item::{OpenItem, OpenKind, OpenPart};
-use customers::customer::Customer;
 use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -196,9 +196,11 @@ pub async fn keep_due(tx: &mut Tx) -> Result<u64> {
 }
 
 /// The loser's payments are the winner's from now on.
-pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
-    let rows = payments::table.filter(payments::customer_id.eq(loser.id)).order(payments::id);
-    let rows: Vec<Uuid> = rows.select(payments::id).load(tx.conn()).await?;
+pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
+    let winner = moving.to;
+    let rows = payments::table.filter(payments::customer_id.eq(moving.from.id));
+    let rows: Vec<Uuid> = rows.order(payments::id).select(payments::id).load(tx.conn()).await?;
+    let rows = moving.taken(rows, |id| *id);
     let mut all = vec![];
     for before in held(tx, &rows).await? {
         let after = Payment {
@@ -208,7 +210,8 @@ pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> 
         };
         all.push(before.save(tx, after).await?);
     }
-    keep_all(tx, &all.iter().collect::<Vec<_>>()).await
+    keep_all(tx, &all.iter().collect::<Vec<_>>()).await?;
+    Ok(rows)
 }
 
 /// What credit is to know of payments by the day `$2`: (id, amount), in the company's currency.

@@ -1,5 +1,6 @@
 //! The queries on promises. Each that answers a caller starts at `visible_to`.
 
+use ::customers::hooks::Move;
 use auth::{Body, Caller, reference};
 use company::{Company, exchange_rate::ExchangeRate};
 use customers::customer::Customer;
@@ -184,12 +185,15 @@ impl Promise {
 }
 
 /// The loser's promises are the winner's from now on.
-pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
-    let rows = promises::table.filter(promises::customer_id.eq(loser.id)).order(promises::id);
+pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
+    let winner = moving.to;
+    let rows = promises::table.filter(promises::customer_id.eq(moving.from.id)).order(promises::id);
     let rows: Vec<Promise> = rows.select(Promise::as_select()).for_update().load(tx.conn()).await?;
+    let rows = moving.taken(rows, |row| row.id);
+    let ids = rows.iter().map(|row| row.id).collect();
     for before in rows {
         let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
         before.save(tx, Promise { customer_id, customer_owner_id, ..before.clone() }).await?;
     }
-    Ok(())
+    Ok(ids)
 }

@@ -1,8 +1,8 @@
 //! The queries on risk cases. Each that answers a caller starts at `visible_to`.
 
+use ::customers::hooks::Move;
 use auth::reference::{BoxFuture, Found, Wanted};
 use auth::{Body, Caller, reference};
-use customers::customer::Customer;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -183,7 +183,7 @@ pub fn find_risk_cases<'a>(
         let rows = rows.filter(risk_cases::id.eq_any(&wanted.ids)).select(risk_cases::id);
         let rows: Vec<Uuid> = rows.load(conn).await?;
         let mut found = Found::default();
-        found.extend(rows.into_iter().map(|id| (id, None, None)));
+        found.extend(rows.into_iter().map(|id| (id, 0, None, None)));
         Ok(found)
     })
 }
@@ -196,13 +196,16 @@ pub(crate) async fn is_of(conn: &mut Conn, case: Uuid, customer: Uuid) -> Result
 }
 
 /// The loser's cases are the winner's from now on.
-pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
-    let rows = risk_cases::table.filter(risk_cases::customer_id.eq(loser.id));
+pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
+    let winner = moving.to;
+    let rows = risk_cases::table.filter(risk_cases::customer_id.eq(moving.from.id));
     let rows = rows.order(risk_cases::id).select(RiskCase::as_select()).for_update();
     let rows: Vec<RiskCase> = rows.load(tx.conn()).await?;
+    let rows = moving.taken(rows, |row| row.id);
+    let ids = rows.iter().map(|row| row.id).collect();
     for before in rows {
         let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
         before.save(tx, RiskCase { customer_id, customer_owner_id, ..before.clone() }).await?;
     }
-    Ok(())
+    Ok(ids)
 }

@@ -1,8 +1,8 @@
 //! The queries on requests to give debts up. Each that answers a caller starts at `visible_to`.
 
+use ::customers::hooks::Move;
 use auth::{Body, Caller, Role, reference};
 use company::{Company, exchange_rate::converted};
-use customers::customer::Customer;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -231,15 +231,18 @@ pub(crate) async fn is_approved_for(conn: &mut Conn, case: Uuid) -> Result<bool>
 }
 
 /// The loser's requests are the winner's from now on.
-pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
-    let rows = write_off_requests::table.filter(write_off_requests::customer_id.eq(loser.id));
+pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
+    let winner = moving.to;
+    let rows = write_off_requests::table.filter(write_off_requests::customer_id.eq(moving.from.id));
     let rows = rows.order(write_off_requests::id).select(WriteOffRequest::as_select());
     let rows: Vec<WriteOffRequest> = rows.for_update().load(tx.conn()).await?;
+    let rows = moving.taken(rows, |row| row.id);
+    let ids = rows.iter().map(|row| row.id).collect();
     for before in rows {
         let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
         before
             .save(tx, WriteOffRequest { customer_id, customer_owner_id, ..before.clone() })
             .await?;
     }
-    Ok(())
+    Ok(ids)
 }

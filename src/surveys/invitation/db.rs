@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use ::customers::contact;
 use ::customers::customer::{Customer, Frame, Tier};
+use ::customers::hooks::Move;
 use auth::reach::InReach;
 use auth::{Body, Caller, reference};
 use diesel::dsl::{InnerJoin, IntoBoxed};
@@ -194,18 +195,21 @@ fn made_up() -> i64 {
 
 /// The loser's invitations are the winner's from now on. Where the winner was asked the same, the
 /// loser need not be: an open link ends, and what was answered stays where it is.
-pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
+pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
+    let winner = moving.to;
     let of = |customer: &Customer| {
         let rows = survey_invitations::table.inner_join(customers::table);
         let rows = rows.filter(survey_invitations::customer_id.eq(customer.id));
         rows.order(survey_invitations::id).select(SurveyInvitation::as_select()).for_update()
     };
-    let theirs: Vec<SurveyInvitation> = of(loser).load(tx.conn()).await?;
+    let theirs: Vec<SurveyInvitation> = of(moving.from).load(tx.conn()).await?;
     let ours: Vec<SurveyInvitation> = of(winner).load(tx.conn()).await?;
-    for before in theirs {
+    let mut moved = vec![];
+    for before in moving.taken(theirs, |row| row.id) {
         if ours.iter().all(|it| it.survey_id != before.survey_id) {
             let (customer_id, owner_id) = (winner.id, winner.owner_id);
             let after = SurveyInvitation { customer_id, owner_id, ..before.clone() };
+            moved.push(before.id);
             before.save(tx, after).await?;
         } else if before.answered_at.is_none() {
             let row = survey_invitations::table.find(before.id);
@@ -213,5 +217,5 @@ pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> 
             tx.record(Change::deleted(&before)).await?;
         }
     }
-    Ok(())
+    Ok(moved)
 }

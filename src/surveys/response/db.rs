@@ -1,7 +1,8 @@
 //! The queries on responses. Each that answers a caller starts at `visible_to`: a response is as
 //! visible as its customer.
 
-use ::customers::customer::{Customer, Tier};
+use ::customers::customer::Tier;
+use ::customers::hooks::Move;
 use auth::reach::InReach;
 use auth::{Caller, reference};
 use company::company::Language;
@@ -161,11 +162,14 @@ impl SurveyResponse {
 }
 
 /// What the loser answered is the winner's from now on.
-pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> Result<()> {
+pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
+    let winner = moving.to;
     let rows = survey_responses::table.inner_join(customers::table);
-    let rows = rows.filter(survey_responses::customer_id.eq(loser.id));
+    let rows = rows.filter(survey_responses::customer_id.eq(moving.from.id));
     let rows = rows.order(survey_responses::id).select(SurveyResponse::as_select());
     let rows: Vec<SurveyResponse> = rows.for_update().load(tx.conn()).await?;
+    let rows = moving.taken(rows, |row| row.id);
+    let ids = rows.iter().map(|row| row.id).collect();
     for before in rows {
         let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
         let after = SurveyResponse { customer_id, customer_owner_id, ..before.clone() };
@@ -174,7 +178,7 @@ pub(crate) async fn follow(tx: &mut Tx, winner: &Customer, loser: &Customer) -> 
         update.execute(tx.conn()).await?;
         tx.record(Change::updated(&before, &after)).await?;
     }
-    Ok(())
+    Ok(ids)
 }
 
 /// Follow-ups of low scores are due by today's calendar, unless somebody has extended them.

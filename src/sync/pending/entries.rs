@@ -1,37 +1,37 @@
 //! What can arrive in batches: how it is looked up, and who carries items of it out.
 
-use auth::reference::{BoxFuture, Find, Found, Wanted};
+use auth::reference::Find;
 use auth::team::Team;
 use auth::user::User;
 use auth::waiting::again;
-use auth::{Caller, ImportTeams, ImportUsers, Imported, Permission, Role, find_teams, find_users};
+use auth::{Caller, ImportTeams, ImportUsers, Imported, Permission, Role};
 use company::ImportExchangeRates;
 use company::exchange_rate::ExchangeRate;
 use complaints::ImportComplaints;
-use complaints::complaint::{Complaint, find_complaints};
-use customers::contact::{Contact, find_contacts};
-use customers::customer::{Customer, find_customers};
+use complaints::complaint::Complaint;
+use customers::contact::Contact;
+use customers::customer::Customer;
 use customers::{ImportContacts, ImportCustomers};
 use futures_util::future::LocalBoxFuture;
 use orders::ImportOrders;
-use orders::order::{Order, find_orders};
+use orders::order::Order;
 use orders::shipment::Shipment;
 use platform::batch::Outcomes;
-use platform::{Conn, Result, Tx};
+use platform::{Result, Tx};
 use products::ImportProducts;
-use products::product::{Product, find_products};
+use products::product::Product;
 use receivables::control_balance::ControlBalance;
-use receivables::invoice::{Invoice, find_invoices};
-use receivables::payment::{Payment, find_payments};
+use receivables::invoice::Invoice;
+use receivables::payment::Payment;
 use receivables::{ImportControlBalances, ImportInvoices, ImportPayments};
 use serde_json::Value;
 use targets::ImportTargets;
-use targets::target::{Target, find_targets};
+use targets::target::Target;
 use territories::ImportTerritories;
-use territories::territory::{Territory, find_territories};
+use territories::territory::Territory;
 use utoipa::ToSchema;
 use visits::ImportVisits;
-use visits::visit::{Visit, find_visits};
+use visits::visit::Visit;
 
 type Import = for<'a> fn(
     &'a mut Tx,
@@ -51,11 +51,11 @@ pub struct Entry {
 }
 
 impl Entry {
-    const fn of<R: Imported, P: Permission>(find: Find) -> Self
+    const fn of<R: Imported, P: Permission>() -> Self
     where
         R::Item: ToSchema + 'static,
     {
-        Self { name: R::TYPE, importers: P::ROLES, import: again::<R>, find }
+        Self { name: R::TYPE, importers: P::ROLES, import: again::<R>, find: R::FIND }
     }
 
     pub fn named(name: &str) -> Option<&'static Self> {
@@ -64,24 +64,19 @@ impl Entry {
 }
 
 const ENTRIES: &[Entry] = &[
-    Entry::of::<Team, ImportTeams>(find_teams),
-    Entry::of::<User, ImportUsers>(find_users),
-    Entry::of::<Territory, ImportTerritories>(find_territories),
-    Entry::of::<Product, ImportProducts>(find_products),
-    Entry::of::<Customer, ImportCustomers>(find_customers),
-    Entry::of::<Contact, ImportContacts>(find_contacts),
-    Entry::of::<Order, ImportOrders>(find_orders),
-    Entry::of::<Shipment, ImportOrders>(nothing),
-    Entry::of::<Invoice, ImportInvoices>(find_invoices),
-    Entry::of::<Payment, ImportPayments>(find_payments),
-    Entry::of::<ControlBalance, ImportControlBalances>(nothing),
-    Entry::of::<Target, ImportTargets>(find_targets),
-    Entry::of::<Visit, ImportVisits>(find_visits),
-    Entry::of::<Complaint, ImportComplaints>(find_complaints),
-    Entry::of::<ExchangeRate, ImportExchangeRates>(nothing),
+    Entry::of::<Team, ImportTeams>(),
+    Entry::of::<User, ImportUsers>(),
+    Entry::of::<Territory, ImportTerritories>(),
+    Entry::of::<Product, ImportProducts>(),
+    Entry::of::<Customer, ImportCustomers>(),
+    Entry::of::<Contact, ImportContacts>(),
+    Entry::of::<Order, ImportOrders>(),
+    Entry::of::<Shipment, ImportOrders>(),
+    Entry::of::<Invoice, ImportInvoices>(),
+    Entry::of::<Payment, ImportPayments>(),
+    Entry::of::<ControlBalance, ImportControlBalances>(),
+    Entry::of::<Target, ImportTargets>(),
+    Entry::of::<Visit, ImportVisits>(),
+    Entry::of::<Complaint, ImportComplaints>(),
+    Entry::of::<ExchangeRate, ImportExchangeRates>(),
 ];
-
-/// Nothing refers to it.
-fn nothing<'a>(_: &'a mut Conn, _: &'a Caller, _: &'a Wanted) -> BoxFuture<'a, Result<Found>> {
-    Box::pin(async { Ok(Found::default()) })
-}

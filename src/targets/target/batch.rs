@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use auth::reference::Find;
+use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers, Unique};
 use company::Company;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
@@ -15,7 +16,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::db::{ancestors, lock_tree, refused};
-use super::reach::visible_to;
+use super::reach::{find_targets, visible_to};
 use super::{REFERENCES, Target, TargetFields, TargetStatus};
 
 /// A target as its ERP knows it: absent fields stay, null clears. A new one needs its owner's
@@ -46,9 +47,29 @@ pub struct Context {
     above: HashMap<Uuid, Target>,
 }
 
+/// Each target with what it is about.
+const SUBJECTS: &str = "select id, subject as value from targets, concat_ws(E'\\n', owner_type, \
+    coalesce(owner_id::text, ''), coalesce(channel, ''), metric, level, coalesce(dimension, ''), \
+    coalesce(dimension_value, ''), period_type, period_start, period_end) as subject \
+    where subject = any($1)";
+
 impl Imported for Target {
     type Item = TargetItem;
     type Context = Context;
+
+    const FIND: Find = find_targets;
+    const UNIQUE: &'static [Unique<Self>] = &[Unique {
+        pointer: "/period_start",
+        of: |it| Some(it.subject_text()),
+        holders: SUBJECTS,
+        release: "update targets set channel = id::text where id = any($1)",
+    }];
+    const TOGETHER: &'static [&'static [&'static str]] = &[
+        &["owner_type", "owner", "channel"],
+        &["period_type", "period_start", "period_end"],
+        &["dimension", "dimension_value"],
+        &["metric", "level", "currency"],
+    ];
 
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = targets::source_system.eq(keys.source_system).assume_not_null();

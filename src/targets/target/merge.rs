@@ -1,11 +1,13 @@
 //! The targets of a customer that becomes a part of another.
 
 use customers::customer::Customer;
+use customers::hooks::Move;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use platform::{Result, Tx};
 use schema::targets;
+use uuid::Uuid;
 
 use super::db::lock_tree;
 use super::{OwnerType, Target};
@@ -14,9 +16,8 @@ use super::{OwnerType, Target};
 /// one for the same already, the loser's stays where it is.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
-    winner: &'a Customer,
-    loser: &'a Customer,
-) -> LocalBoxFuture<'a, Result<()>> {
+    rows: &'a Move<'a>,
+) -> LocalBoxFuture<'a, Result<Vec<Uuid>>> {
     async move {
         lock_tree(tx).await?;
         let of = |customer: &Customer| {
@@ -24,15 +25,17 @@ pub fn customer_merged<'a>(
             let rows = rows.filter(targets::owner_id.eq(customer.id)).order(targets::id);
             rows.select(Target::as_select()).for_update()
         };
-        let theirs: Vec<Target> = of(loser).load(tx.conn()).await?;
-        let ours: Vec<Target> = of(winner).load(tx.conn()).await?;
-        for before in theirs {
-            let after = Target { owner_id: Some(winner.id), ..before.clone() };
+        let theirs: Vec<Target> = of(rows.from).load(tx.conn()).await?;
+        let ours: Vec<Target> = of(rows.to).load(tx.conn()).await?;
+        let mut moved = vec![];
+        for before in rows.taken(theirs, |row| row.id) {
+            let after = Target { owner_id: Some(rows.to.id), ..before.clone() };
             if ours.iter().all(|it| it.subject() != after.subject()) {
+                moved.push(before.id);
                 before.save(tx, after).await?;
             }
         }
-        Ok(())
+        Ok(moved)
     }
     .boxed_local()
 }

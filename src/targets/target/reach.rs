@@ -89,7 +89,7 @@ pub(super) fn find_as_given<'a>(
 ) -> BoxFuture<'a, Result<Found>> {
     Box::pin(async {
         let mut found = Found::default();
-        found.extend(wanted.ids.iter().map(|id| (*id, None, None)));
+        found.extend(wanted.ids.iter().map(|id| (*id, 0, None, None)));
         Ok(found)
     })
 }

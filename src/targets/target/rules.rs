@@ -233,6 +233,24 @@ impl Target {
             .member("required", required))
     }
 
+    /// The same as a text.
+    pub(super) fn subject_text(&self) -> String {
+        let owner = self.owner_id.map(|id| id.to_string()).unwrap_or_default();
+        [
+            self.owner_type.as_str(),
+            &owner,
+            self.channel.as_deref().unwrap_or_default(),
+            self.metric.as_str(),
+            self.level.as_str(),
+            self.dimension.map(Dimension::as_str).unwrap_or_default(),
+            self.dimension_value.as_deref().unwrap_or_default(),
+            self.period_type.as_str(),
+            &self.period_start.to_string(),
+            &self.period_end.to_string(),
+        ]
+        .join("\n")
+    }
+
     /// For the readers of the change feed: whose reach shows it. Those of channels are told only to
     /// those who see everything.
     pub(super) fn watchers(&self) -> Vec<Option<Uuid>> {

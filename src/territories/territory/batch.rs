@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use auth::reference::Find;
+use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers, Unique};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
@@ -13,7 +14,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::db::{lock_tree, parents, refused, visible_to};
+use super::db::{find_territories, lock_tree, parents, refused, visible_to};
 use super::{REFERENCES, Territory, TerritoryChanges};
 
 /// A territory as its ERP knows it: absent fields stay, null clears.
@@ -38,6 +39,14 @@ impl Imported for Territory {
     type Item = TerritoryItem;
     /// The parent of every territory as it will be
     type Context = HashMap<Uuid, Option<Uuid>>;
+
+    const FIND: Find = find_territories;
+    const UNIQUE: &'static [Unique<Self>] = &[Unique {
+        pointer: "/code",
+        of: |it| it.code.clone(),
+        holders: "select id, code as value from territories where code = any($1)",
+        release: "update territories set code = null where id = any($1)",
+    }];
 
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = territories::source_system.eq(keys.source_system).assume_not_null();
@@ -68,6 +77,9 @@ impl Imported for Territory {
         after.source_system = Some(arrival.source_system.clone());
         after.external_id = Some(item.key.external_id.clone());
         let mut faults = after.faults();
+        if before.as_ref().is_none_or(|before| before.holders != after.holders) {
+            faults.extend(after.overlaps());
+        }
         let (mut at, mut steps) = (after.parent_id, 0);
         while let Some(parent) = at {
             steps += 1;

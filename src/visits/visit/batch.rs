@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use ::customers::contact;
+use auth::reference::Find;
 use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
@@ -16,7 +17,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::checks::Check;
-use super::db::{complained_on, refused, surroundings, visible_to};
+use super::db::{complained_on, find_visits, refused, surroundings, visible_to};
 use super::geo::Place;
 use super::steps::{complained, least_minutes, zone};
 use super::{
@@ -79,6 +80,9 @@ pub struct Context {
 impl Imported for Visit {
     type Item = VisitItem;
     type Context = Context;
+
+    const FIND: Find = find_visits;
+    const TOGETHER: &'static [&'static [&'static str]] = &[&["window_from", "window_to"]];
 
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = visits::source_system.eq(keys.source_system).assume_not_null();

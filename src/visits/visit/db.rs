@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use ::customers::contact;
-use ::customers::customer::Customer;
+use ::customers::hooks::Move;
 use auth::reach::InReach;
 use auth::{Body, Caller, external_id::key_of, reference};
 use company::Company;
@@ -256,19 +256,20 @@ pub async fn mark_missed(tx: &mut Tx) -> Result<u64> {
 /// A hook of customers: the loser's visits are the winner's from now on.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
-    winner: &'a Customer,
-    loser: &'a Customer,
-) -> LocalBoxFuture<'a, Result<()>> {
+    rows: &'a Move<'a>,
+) -> LocalBoxFuture<'a, Result<Vec<Uuid>>> {
     Box::pin(async move {
-        let rows = visits::table.filter(visits::customer_id.eq(loser.id)).order(visits::id);
-        let ids: Vec<Uuid> = rows.select(visits::id).for_update().load(tx.conn()).await?;
-        let rows = Visit::query().filter(visits::id.eq_any(&ids)).order(visits::id);
-        let rows: Vec<Visit> = rows.load(tx.conn()).await?;
-        for before in &rows {
-            let after = Visit { customer_id: winner.id, ..before.clone() };
+        let (from, to) = (rows.from.id, rows.to.id);
+        let theirs = visits::table.filter(visits::customer_id.eq(from)).order(visits::id);
+        let ids: Vec<Uuid> = theirs.select(visits::id).for_update().load(tx.conn()).await?;
+        let ids = rows.taken(ids, |id| *id);
+        let theirs = Visit::query().filter(visits::id.eq_any(&ids)).order(visits::id);
+        for before in theirs.load::<Visit>(tx.conn()).await? {
+            let after = Visit { customer_id: to, ..before.clone() };
             before.save(tx, after).await?;
         }
-        cashflow_advice::follow(tx, &ids, loser.id).await
+        cashflow_advice::follow(tx, &ids, from).await?;
+        Ok(ids)
     })
 }
 

@@ -35,6 +35,28 @@ fn the_first_start_creates_and_the_next_finds_the_data() {
 }
 
 #[test]
+fn what_the_server_refuses_is_not_in_its_log() {
+    let folder = Folder::created();
+    let server = folder.start();
+    let run = |sql: &str| query(&folder.data(), &server.url("postgres"), sql);
+    run("create table people (name text primary key, age smallint check (age > 0))").unwrap();
+    run("insert into people values ('wang-secret', 1)").unwrap();
+
+    for refused in [
+        "insert into people values ('wang-secret', 2)",
+        "insert into people values ('li-secret', -1)",
+        "select 'zhao-secret'::int",
+        "select 'chen-secret' from nowhere",
+    ] {
+        assert!(run(refused).unwrap_err().contains("ERROR"), "{refused}");
+    }
+
+    let log = fs::read_to_string(folder.0.join("postgres.log")).unwrap();
+    assert!(log.contains("ready to accept connections"), "{log}");
+    assert!(!log.contains("secret"), "{log}");
+}
+
+#[test]
 fn a_folder_has_one_service() {
     let folder = Folder::created();
     let server = folder.start();

@@ -1,0 +1,238 @@
+//! The first half of a batch: which of its items say anything new, which rows they are about, and
+//! what they refer to.
+
+use std::collections::{HashMap, HashSet};
+
+use platform::batch::{Batch, Documented, ItemKey, Outcomes};
+use platform::{Error, Fault, Result, Tx, input};
+use serde::Deserialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::Caller;
+use super::hooks::Lot;
+use super::import::{Arrival, Imported, Keys};
+use super::reference::{Found, Refers, Wanted, resolve_known};
+use super::source_item::{self, Kept, Reader};
+use super::waiting::Waiting;
+
+/// What the source says of each item, by its place: kept if the item is carried out.
+pub(crate) type Said = HashMap<usize, (String, Kept)>;
+
+/// Finishes the items that only repeat what their source has sent before, without touching or
+/// locking a row; one look shows that the rows are still there. Returns the places of the others.
+pub(crate) async fn leave_repeated<R: Imported, D: Documented<Item = R::Item>>(
+    tx: &mut Tx,
+    caller: &Caller,
+    lot: Lot<'_>,
+    (batch, places): (&Batch<D>, Vec<usize>),
+    outcomes: &mut Outcomes,
+) -> Result<Vec<usize>> {
+    let mut reader = Reader::of::<R>(lot.source_system);
+    let (mut repeated, mut rest) = (vec![], vec![]);
+    for places in batch.parts(&places) {
+        let names = batch.external_ids(places.iter().copied());
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let kept = source_item::load(tx.conn(), lot, &names).await?;
+        if kept.is_empty() {
+            rest.extend(places);
+            continue;
+        }
+
+        for (place, name) in places.iter().zip(names) {
+            let Some(kept) = kept.get(name) else {
+                rest.push(*place);
+                continue;
+            };
+            let item = batch.item(*place)?;
+            if reader.fields(&item).repeat(&kept.fields) {
+                let key = ItemKey::deserialize(&item).map_err(Error::internal)?;
+                repeated.push((*place, key.id, kept.row_id));
+            } else {
+                rest.push(*place);
+            }
+        }
+    }
+    if repeated.is_empty() {
+        return Ok(rest);
+    }
+
+    let wanted = Wanted { ids: repeated.iter().map(|it| it.2).collect(), ..Wanted::default() };
+    let found = (R::FIND)(tx.conn(), caller, &wanted).await?;
+    for (place, id, row_id) in repeated {
+        match found.row(&row_id) {
+            Some((row, version)) if id.is_none_or(|id| id == row_id || id == row) => {
+                outcomes.repeated(place, row, version);
+            }
+            _ => rest.push(place),
+        }
+    }
+    rest.sort_unstable();
+    Ok(rest)
+}
+
+/// The row that an item is about.
+struct Place<R> {
+    /// The row that was there, or will be, under the item's key
+    row_id: Uuid,
+    /// The row that counts: another one if that was merged into it
+    id: Uuid,
+    before: Option<R>,
+}
+
+impl<R> Place<R> {
+    fn is_merged(&self) -> bool {
+        self.id != self.row_id
+    }
+}
+
+/// Finds what is stored and what the items refer to; in parts, because a copy of all would be much
+/// memory.
+pub(crate) async fn arrive<R: Imported, D: Documented<Item = R::Item>>(
+    tx: &mut Tx,
+    caller: &Caller,
+    lot: Lot<'_>,
+    (batch, places): (&Batch<D>, &[usize]),
+    (waiting, outcomes): (&mut Waiting, &mut Outcomes),
+) -> Result<(Vec<Arrival<R>>, Said)> {
+    let source_system = lot.source_system;
+    let keys: Vec<ItemKey> = places.iter().map(|it| batch.key(*it)).collect::<Result<_>>()?;
+    let rows = locate::<R>(tx, caller, source_system, &keys).await?;
+    // Now that the rows are locked, nobody else can change what was kept of them.
+    let there = keys.iter().zip(&rows).filter(|it| matches!(it.1, Ok(row) if row.before.is_some()));
+    let there: Vec<&str> = there.map(|it| it.0.external_id.as_str()).collect();
+    let mut kept = source_item::load(tx.conn(), lot, &there).await?;
+
+    let mut known = Found::default();
+    let name = |(key, row): (&ItemKey, &Result<Place<R>, Fault>)| {
+        let name = (Some(source_system.to_owned()), Some(key.external_id.clone()));
+        row.as_ref().ok().map(|row| (row.id, 0, name.0, name.1))
+    };
+    known.extend(keys.iter().zip(&rows).filter_map(name));
+    let mut reader = Reader::of::<R>(source_system);
+    let (mut arrivals, mut said) = (vec![], Said::new());
+    let mut rows = keys.into_iter().zip(rows);
+    for places in batch.parts(places) {
+        let mut values: Vec<Value> =
+            places.iter().map(|it| batch.item(*it)).collect::<Result<_>>()?;
+        let part: Vec<_> = rows.by_ref().take(places.len()).collect();
+        for ((index, value), (key, row)) in places.iter().zip(&mut values).zip(&part) {
+            let Ok(row) = row else { continue };
+            let sent = reader.fields(value);
+            let last = kept.remove(&key.external_id).filter(|it| it.row_id == row.row_id);
+            let last = last.map(|it| it.fields);
+            if let Some(before) = &row.before {
+                // Nothing is known of a merged row's source: it is heard, and overrides nobody.
+                let silent = row.is_merged().then_some(&sent);
+                if let Some(last) = last.as_ref().or(silent) {
+                    reader.keep_news(value, last, before);
+                }
+            }
+            let kept = Kept { row_id: row.row_id, fields: sent.after(last) };
+            said.insert(*index, (key.external_id.clone(), kept));
+        }
+
+        let resolved = resolve_known(
+            tx.conn(),
+            caller,
+            Some(source_system),
+            R::Item::REFERENCES,
+            &mut values,
+            (R::TYPE, &known),
+        )
+        .await?;
+        let part = places.iter().copied().zip(values).zip(resolved).zip(part);
+        for (((index, value), resolved), (key, row)) in part {
+            if let Ok(row) = &row
+                && waiting.takes(&resolved)
+            {
+                waiting.items.push((index, row.id, key.external_id, resolved.missing));
+                continue;
+            }
+            let mut faults = resolved.faults;
+            let item = input::typed::<R::Item>(&value).map_err(|more| faults.extend(more)).ok();
+            match (row, item) {
+                (Ok(row), Some(item)) if faults.is_empty() => arrivals.push(Arrival {
+                    index,
+                    key,
+                    item,
+                    merged: row.is_merged(),
+                    id: row.id,
+                    before: row.before,
+                    source_system: source_system.to_owned(),
+                    now: tx.now,
+                    today: tx.today,
+                }),
+                (row, _) => {
+                    match row {
+                        Ok(row) => waiting.refuses(row.before.is_none(), row.id, key.external_id),
+                        Err(fault) => faults.push(fault),
+                    }
+                    outcomes.failed(index, &Error::invalid(faults));
+                }
+            }
+        }
+    }
+    Ok((arrivals, said))
+}
+
+/// The rows that the keys lead to.
+async fn locate<R: Imported>(
+    tx: &mut Tx,
+    caller: &Caller,
+    source_system: &str,
+    keys: &[ItemKey],
+) -> Result<Vec<Result<Place<R>, Fault>>> {
+    let wanted = Keys {
+        source_system,
+        external_ids: keys.iter().map(|key| key.external_id.as_str()).collect(),
+        ids: keys.iter().filter_map(|key| key.id).collect(),
+    };
+    let stored = R::stored(tx.conn(), caller, &wanted).await?;
+    let merged_into = R::merged_into(tx, caller, &stored).await?;
+    let by_id: HashMap<Uuid, &R> = stored.iter().map(|row| (row.id(), row)).collect();
+    let by_key: HashMap<&str, &R> =
+        stored.iter().filter_map(|row| Some((row.external_id()?, row))).collect();
+    let mut taken = HashSet::new();
+    let place = |key: &ItemKey| {
+        let row = counterpart(key, &by_key, &by_id, &merged_into)?;
+        let Some(row) = row else {
+            let id = Uuid::now_v7();
+            return Ok(Place { row_id: id, id, before: None });
+        };
+        if !taken.insert(row.id()) {
+            return Err(contradiction());
+        }
+        let winner = merged_into.get(&row.id()).unwrap_or(row);
+        Ok(Place { row_id: row.id(), id: winner.id(), before: Some(winner.clone()) })
+    };
+    Ok(keys.iter().map(place).collect())
+}
+
+fn contradiction() -> Fault {
+    Fault::new("/external_id", "contradiction", "the row has another external id")
+}
+
+/// The row that an item is about: the one with its external id, or the one with its id that no
+/// external id has been given yet.
+fn counterpart<'a, R: Imported>(
+    key: &ItemKey,
+    by_key: &HashMap<&str, &'a R>,
+    by_id: &HashMap<Uuid, &'a R>,
+    merged_into: &'a HashMap<Uuid, R>,
+) -> Result<Option<&'a R>, Fault> {
+    let known = by_key.get(key.external_id.as_str()).copied();
+    let counts = |row: &R| merged_into.get(&row.id()).map_or(row.id(), R::id);
+    match (known, key.id) {
+        (Some(row), Some(id)) if row.id() != id && counts(row) != id => {
+            Err(Fault::new("/id", "contradiction", "the external id belongs to another row"))
+        }
+        (Some(row), _) => Ok(Some(row)),
+        (None, None) => Ok(None),
+        (None, Some(id)) => match merged_into.get(&id).or(by_id.get(&id).copied()) {
+            None => Err(Fault::unknown_reference("/id")),
+            Some(row) if row.external_id().is_some() => Err(contradiction()),
+            row => Ok(row),
+        },
+    }
+}

@@ -1,0 +1,118 @@
+//! Customers that may be one and the same: candidates for a merge, with the reasons.
+
+use auth::Caller;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use platform::{Conn, List, NoFilter, Result, page, text_enum};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::db::visible_to;
+use super::{Customer, load};
+
+text_enum! {
+    /// Why two customers may be one.
+    pub enum DuplicateReason {
+        /// The names differ in nothing but case, blanks, punctuation and the legal form
+        Name = "same_name",
+        /// The phone numbers have the same digits
+        Phone = "same_phone",
+        Address = "same_address",
+        /// A contact of each has the same phone number or e-mail address
+        Contact = "same_contact",
+    }
+}
+
+/// Two customers that may be one, 疑似重复客户
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DuplicateCandidate {
+    pub customer: Customer,
+    /// The customer that was added later
+    pub duplicate: Customer,
+    #[schema(inline)]
+    pub reasons: Vec<DuplicateReason>,
+}
+
+page! {
+    /// A page of candidates, the oldest customers first
+    DuplicatePage of DuplicateCandidate
+}
+
+#[derive(QueryableByName)]
+struct Pair {
+    #[diesel(sql_type = SqlUuid)]
+    one: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    other: Uuid,
+    #[diesel(sql_type = Array<Text>)]
+    reasons: Vec<String>,
+}
+
+/// Shorter numbers are extensions, and shorter addresses towns.
+const PAIRS: &str = "
+    with seen as materialized (
+        select id, name_key, regexp_replace(coalesce(phone, ''), '[^0-9]', '', 'g') as digits,
+            lower(regexp_replace(coalesce(city, '') || coalesce(address, ''), '\\s', '', 'g'))
+                as place, coalesce(address, '') as address
+        from customers where merged_into_id is null and {visible}
+    ),
+    reach as (
+        select distinct customer_id as id, value from contacts join seen on seen.id = customer_id,
+            unnest(array[nullif(regexp_replace(coalesce(phone, ''), '[^0-9]', '', 'g'), ''),
+                lower(email)]) as value
+        where length(value) >= 6
+    ),
+    pairs as (
+        select a.id as one, b.id as other, 'same_name' as reason from seen a
+            join seen b on b.name_key = a.name_key and b.id > a.id where a.name_key <> ''
+        union all
+        select a.id, b.id, 'same_phone' from seen a
+            join seen b on b.digits = a.digits and b.id > a.id where length(a.digits) >= 6
+        union all
+        select a.id, b.id, 'same_address' from seen a
+            join seen b on b.place = a.place and b.id > a.id where length(a.address) >= 5
+        union all
+        select a.id, b.id, 'same_contact' from reach a
+            join reach b on b.value = a.value and b.id > a.id
+    )
+    select one, other, array_agg(distinct reason) as reasons from pairs
+    where (one, other) > ($1, $2) group by one, other order by one, other limit $3";
+
+impl DuplicateCandidate {
+    /// Both customers of each pair are visible to the caller.
+    pub async fn list(
+        conn: &mut Conn,
+        caller: &Caller,
+        list: &List<NoFilter>,
+    ) -> Result<DuplicatePage> {
+        let mut reach = vec![];
+        let visible = visible_to(caller).sql("owner_id", |ids| {
+            reach = ids.to_vec();
+            "$4".to_owned()
+        });
+        let visible = visible.unwrap_or_else(|| "$4::uuid[] is not null".to_owned());
+        let (one, other) = list.position::<(Uuid, Uuid)>()?.unwrap_or_default();
+        let pairs: Vec<Pair> = diesel::sql_query(PAIRS.replace("{visible}", &visible))
+            .bind::<SqlUuid, _>(one)
+            .bind::<SqlUuid, _>(other)
+            .bind::<BigInt, _>(list.fetch())
+            .bind::<Array<SqlUuid>, _>(reach)
+            .load(conn)
+            .await?;
+        let customers = load(conn, pairs.iter().flat_map(|pair| [pair.one, pair.other])).await?;
+        let candidate = |pair: &Pair| {
+            let reasons = DuplicateReason::ALL.iter().copied();
+            Some(Self {
+                customer: customers.get(&pair.one)?.clone(),
+                duplicate: customers.get(&pair.other)?.clone(),
+                reasons: reasons
+                    .filter(|it| pair.reasons.iter().any(|r| r == it.as_str()))
+                    .collect(),
+            })
+        };
+        let rows = pairs.iter().filter_map(candidate).collect();
+        list.page(rows, None, |it: &Self| (it.customer.id, it.duplicate.id))
+    }
+}

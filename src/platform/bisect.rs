@@ -1,0 +1,40 @@
+//! The last resort of a batch: which of its rows the database refuses.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::error::{Error, Result};
+use super::write::Tx;
+
+/// How long the rows at fault are looked for. A client that waits longer has given up.
+const SEARCH: Duration = Duration::from_secs(10);
+
+/// Writes rows in bulk. When the database refuses some, the halves are tried by themselves, down
+/// to the row that is at fault; what has not been tried in time is refused unseen. Returns what was
+/// refused, by its place in `rows`.
+pub async fn bisect<R>(
+    tx: &mut Tx,
+    rows: &[R],
+    write: &impl AsyncFn(&mut Tx, &[R]) -> Result<()>,
+) -> Result<HashMap<usize, Error>> {
+    let (mut refused, mut parts) = (HashMap::new(), vec![(0, rows.len())]);
+    let began = Instant::now();
+    while let Some((start, end)) = parts.pop() {
+        if began.elapsed() > SEARCH {
+            let detail = "too many rows of this batch are refused; send this one again";
+            let untried = || Error::conflict("not_tried", detail);
+            refused.extend((start..end).map(|place| (place, untried())));
+            continue;
+        }
+        match tx.attempt(async |tx| write(tx, &rows[start..end]).await).await {
+            Ok(()) => {}
+            Err(error) if !error.is_constraint() => return Err(error),
+            Err(error) if end - start == 1 => drop(refused.insert(start, error)),
+            Err(_) => {
+                let middle = start.midpoint(end);
+                parts.extend([(middle, end), (start, middle)]);
+            }
+        }
+    }
+    Ok(refused)
+}
