@@ -39,7 +39,7 @@ async fn only_admins_change_people_with_more_than_a_salespersons_roles() {
         json!({ "name": "Somebody else" }),
         json!({ "username": "mine" }),
         json!({ "active": false }),
-        json!({ "employed_to": "2999-01-01" }),
+        json!({ "employed_to": "2199-01-01" }),
         json!({ "team_id": team }),
         json!({ "phone": "1" }),
     ];
@@ -82,7 +82,7 @@ async fn a_membership_of_somebody_with_more_roles_ends_only_by_an_admin() {
     let stay = join(&admin, &team, new).await.expect(201);
     let stay = format!("/api/v1/memberships/{}", stay["id"].as_str().unwrap());
 
-    let end = hr.post(&format!("{stay}/end"), json!({ "valid_to": "2999-01-01" })).await;
+    let end = hr.post(&format!("{stay}/end"), json!({ "valid_to": "2199-01-01" })).await;
     refused(end, "roles_exceed_yours").await;
     let delete = hr.send(Method::DELETE, &stay, None, &[("if-match", "\"2\"")]).await;
     refused(delete, "roles_exceed_yours").await;
@@ -125,12 +125,12 @@ async fn the_last_admin_stays_one_on_every_later_day() {
     };
     patch(&other, 1, json!({ "employed_to": "2998-01-01" })).await.expect(200);
 
-    for day in ["2997-01-01", "2998-01-01", "2999-01-01"] {
+    for day in ["2997-01-01", "2998-01-01", "2199-01-01"] {
         let ended = patch(&admin, 1, json!({ "employed_to": day })).await.expect(409);
         assert_eq!(ended["code"], "last_admin", "{day}");
     }
     let batch = json!({ "source_system": "test", "items": [
-        { "external_id": format!("e-{}", admin.id), "employed_to": "2999-01-01" },
+        { "external_id": format!("e-{}", admin.id), "employed_to": "2199-01-01" },
         { "external_id": format!("e-{}", other.id), "employed_to": "2997-01-01" },
     ]});
     let outcomes = admin.post(&format!("{USERS}/batch"), batch).await.expect(200);
@@ -139,8 +139,8 @@ async fn the_last_admin_stays_one_on_every_later_day() {
 
     // With two of them that stay, each may be given an end, and only one.
     patch(&other, 3, json!({ "employed_to": null })).await.expect(200);
-    patch(&other, 4, json!({ "employed_to": "2999-01-01" })).await.expect(200);
-    patch(&admin, 1, json!({ "employed_to": "2999-01-01" })).await.expect(409);
+    patch(&other, 4, json!({ "employed_to": "2199-01-01" })).await.expect(200);
+    patch(&admin, 1, json!({ "employed_to": "2199-01-01" })).await.expect(409);
 }
 
 #[actix_web::test]
@@ -160,7 +160,7 @@ async fn passwords_give_no_wider_scope() {
 
     // A salesperson who leads a team, today or later, sees more than a salesperson.
     let team = team(&admin, "East", None).await;
-    for from in ["2020-01-01", "2999-01-01"] {
+    for from in ["2020-01-01", "2199-01-01"] {
         let leader = service.actor(Role::Salesperson).await;
         let new = json!({ "user_id": leader.id, "leads": true, "valid_from": from });
         join(&admin, &team, new).await.expect(201);
@@ -189,7 +189,7 @@ async fn nobody_appoints_themself_leader() {
     let service = Service::start().await;
     let (admin, hr) = (service.actor(Role::Admin).await, service.actor(Role::Hr).await);
     let east = team(&admin, "East", None).await;
-    for from in ["2020-01-01", "2999-01-01"] {
+    for from in ["2020-01-01", "2199-01-01"] {
         let new = json!({ "user_id": hr.id, "leads": true, "valid_from": from });
         refused(join(&hr, &east, new).await, "own_scope").await;
         let change = json!({ "team_id": east, "leads_team": true, "effective_on": from });
@@ -219,7 +219,7 @@ async fn nobody_puts_people_or_teams_below_themself() {
     join(&admin, &own, json!({ "user_id": hr.id, "leads": true })).await.expect(201);
 
     for into in [&own, &below] {
-        let new = json!({ "user_id": seller.id, "valid_from": "2999-01-01" });
+        let new = json!({ "user_id": seller.id, "valid_from": "2199-01-01" });
         refused(join(&hr, into, new).await, "own_scope").await;
         let change = json!({ "team_id": into });
         refused(hr.patch(&path(seller.id), 1, change).await, "own_scope").await;
@@ -227,7 +227,7 @@ async fn nobody_puts_people_or_teams_below_themself() {
         refused(hr.patch(&format!("/api/v1/teams/{west}"), 1, change).await, "own_scope").await;
     }
     // Less is always possible.
-    let leave = json!({ "team_id": null, "effective_on": "2999-01-01" });
+    let leave = json!({ "team_id": null, "effective_on": "2199-01-01" });
     hr.patch(&path(hr.id), 2, leave).await.expect(200);
     let elsewhere = json!({ "user_id": seller.id, "valid_from": "2020-01-01" });
     join(&hr, &west, elsewhere).await.expect(201);

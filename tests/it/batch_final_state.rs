@@ -226,7 +226,7 @@ async fn lists_within_items_keep_the_rules_of_single_writes() {
 
     assert_eq!(faults(&products["results"][0]["problem"]), ["/prices/0/valid_to overlap"]);
     assert_eq!(products["created"], 1, "{products:#}");
-    assert_eq!(faults(&territories["results"][0]["problem"]), ["/holders/0/valid_to overlap"]);
+    assert_eq!(faults(&territories["results"][0]["problem"]), ["/holders/1/valid_from overlap"]);
 }
 
 #[actix_web::test]

@@ -62,8 +62,8 @@ async fn create_product(
 
 /// Bring products in step with an ERP
 ///
-/// Creates what is new, changes what differs, leaves the rest alone. Price periods may overlap, as
-/// the ERP says: the later one counts.
+/// Creates the new products, changes those that differ, leaves the rest alone. Price periods do not
+/// overlap: `overlap`.
 #[utoipa::path(
     tag = "products",
     params(BatchQuery),

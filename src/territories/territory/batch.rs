@@ -78,7 +78,7 @@ impl Imported for Territory {
         after.external_id = Some(item.key.external_id.clone());
         let mut faults = after.faults();
         if before.as_ref().is_none_or(|before| before.holders != after.holders) {
-            faults.extend(after.overlaps());
+            faults.extend(after.repeats());
         }
         let (mut at, mut steps) = (after.parent_id, 0);
         while let Some(parent) = at {

@@ -193,6 +193,19 @@ impl Territory {
         wrong.map(|(index, _)| Fault::new(at(index), "overlap", "one person at a time")).collect()
     }
 
+    /// What an ERP keeps to, whose history knows several holders at once: nobody holds it twice.
+    fn repeats(&self) -> Vec<Fault> {
+        let holders = self.holders.0.iter().enumerate();
+        let again = holders.filter(|(index, holder)| {
+            let before = self.holders.0[..*index].iter();
+            before
+                .filter(|earlier| earlier.user_id == holder.user_id)
+                .any(|earlier| earlier.valid_to.is_none_or(|to| to > holder.valid_from))
+        });
+        let at = |index| format!("/holders/{index}/valid_from");
+        again.map(|(index, _)| Fault::new(at(index), "overlap", "the same person twice")).collect()
+    }
+
     fn check(&self) -> Result<()> {
         let faults = [self.faults(), self.overlaps()].concat();
         if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
