@@ -128,7 +128,7 @@ pub(crate) async fn arrive<R: Imported, D: Documented<Item = R::Item>>(
                     reader.keep_news(value, last, before);
                 }
             }
-            let kept = Kept { row_id: row.row_id, fields: sent.after(last) };
+            let kept = Kept { row_id: row.row_id, fields: reader.after::<R>(sent, last) };
             said.insert(*index, (key.external_id.clone(), kept));
         }
 

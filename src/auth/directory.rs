@@ -112,13 +112,23 @@ impl Directory {
         let replaced = |entry: &Arc<Entry>| {
             entry.secret_id.is_some() && session.is_some() && entry.secret_id != session
         };
-        Ok(entry.filter(|entry| !replaced(entry)))
+        match entry {
+            // Or what is known is older than the token.
+            Some(entry) if replaced(&entry) => {
+                Ok(self.read_entry(token.holder).await?.filter(|entry| !replaced(entry)))
+            }
+            entry => Ok(entry),
+        }
     }
 
     async fn entry(&self, id: Uuid) -> Result<Option<Arc<Entry>>> {
         if let Some(known) = self.cache.read().expect("no panic under the lock").people.get(&id) {
             return Ok(known.clone());
         }
+        self.read_entry(id).await
+    }
+
+    async fn read_entry(&self, id: Uuid) -> Result<Option<Arc<Entry>>> {
         let today = self.clock.today();
         let row = row(&mut *self.db.conn().await?, id, today).await?;
         let (version, secret_id, enrolled) = (row.version, row.secret_id, row.enrolled);

@@ -39,6 +39,10 @@ pub trait Imported: Resource + Clone + PartialEq + 'static {
     /// source changes one, it says all of them anew
     const TOGETHER: &'static [&'static [&'static str]] = &[];
 
+    /// Fields of which one is sent in place of another, references without their ending: what is kept
+    /// of the others no longer holds.
+    const EITHER: &'static [&'static [&'static str]] = &[];
+
     /// Is this field of the row the ERP's by declaration?
     fn is_erps(&self, _field: &str) -> bool {
         false
@@ -268,11 +272,9 @@ fn draft<R: Imported>(
         if let Some(place) = earlier {
             drafts[place].also.push(index);
             drafts[place].after = after;
-            drafts[place].stamp(tx.now);
             continue;
         }
-        let mut draft = Draft { index, also: vec![], before: arrival.before, after };
-        draft.stamp(tx.now);
+        let draft = Draft { index, also: vec![], before: arrival.before, after };
         if draft.before.as_ref() == Some(&draft.after) && draft.after.parent().is_none() {
             outcomes.done(index, Status::Unchanged, &draft.after);
             continue;
@@ -280,6 +282,8 @@ fn draft<R: Imported>(
         places.insert(draft.after.id(), drafts.len());
         drafts.push(draft);
     }
+    // Not earlier: what two items make of one row may be what it was.
+    drafts.iter_mut().for_each(|draft| draft.stamp(tx.now));
     (drafts, warnings)
 }
 
@@ -331,9 +335,23 @@ async fn apply<R: Imported>(
             Err(error) if error.code() == "duplicate" && look < LOOKS => {}
             Err(error) if error.is_constraint() => {
                 let errors = bisect(tx, &changed, &write).await?;
-                let errors = errors.into_iter().map(|it| (changed[it.0].after.id(), it.1));
-                refused.extend(errors);
-                break;
+                // Rows that counted on rows of another half are looked at once more, without those at
+                // fault.
+                let again =
+                    look < LOOKS && !errors.values().any(|error| error.code() == "not_tried");
+                let mut left = vec![];
+                for (place, error) in errors {
+                    if again && error.code() == "duplicate" {
+                        left.push(place);
+                    } else {
+                        refused.insert(changed[place].after.id(), error);
+                    }
+                }
+                if left.is_empty() {
+                    break;
+                }
+                left.sort_unstable();
+                changed = left.into_iter().map(|place| changed[place]).collect();
             }
             Err(error) => return Err(error),
         }

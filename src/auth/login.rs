@@ -216,8 +216,26 @@ impl LoginContext {
 
         let attempts = self.second_factor(person, given, attempt).await.map_err(refused)?;
         let (origin, days) = (self.origin.clone(), self.logins.policy.session_days);
-        let begin = async move |tx: &mut Tx| session::begin(tx, id, &origin, days).await;
-        let renewed = self.detached(begin).await?;
+        let (checked, one_factor) = (person.hash.clone(), attempts.len() == 1);
+        let begin = async move |tx: &mut Tx| {
+            // Its row waits for whoever is changing the person: the look after it is the last word.
+            let renewed = session::begin(tx, id, &origin, days).await?;
+            let today = tx.today;
+            let now = login(tx.conn(), WhoIs::Id(id), today).await?;
+            let same = now.is_some_and(|now| now.hash == checked);
+            let due = one_factor && second_factor::is_active(tx.conn(), id).await?;
+            if same && !due { Ok(renewed) } else { Err(wrong()) }
+        };
+        let renewed = match self.detached(begin).await {
+            Ok(renewed) => renewed,
+            Err(error) => {
+                // A fault of the service is no failed attempt.
+                if error.problem().status >= 500 {
+                    attempts.into_iter().for_each(Attempt::withdrawn);
+                }
+                return Err(error);
+            }
+        };
         attempts.into_iter().for_each(Attempt::succeeded);
         let account = person.username.as_deref();
         tracing::info!(account, user = %id, address, session = %renewed.id, "logged in");

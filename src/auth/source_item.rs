@@ -36,6 +36,18 @@ pub(crate) struct Kept {
     pub fields: Fields,
 }
 
+/// A value as it is compared. A list of texts is a set: its order says nothing.
+fn text(value: &Value) -> String {
+    let list = value.as_array().map(|list| list.iter().map(Value::as_str));
+    match list.and_then(Iterator::collect::<Option<Vec<&str>>>) {
+        Some(mut list) => {
+            list.sort_unstable();
+            format!("{list:?}")
+        }
+        None => value.to_string(),
+    }
+}
+
 fn short<const N: usize>(bytes: &[u8]) -> [u8; N] {
     let mut short = [0; N];
     short.copy_from_slice(&digest(&SHA256, bytes).as_ref()[..N]);
@@ -55,13 +67,6 @@ impl Fields {
     /// Is all that is sent now what was sent last time?
     pub fn repeat(&self, kept: &Self) -> bool {
         self.0.iter().all(|(name, value)| kept.0.get(name) == Some(value))
-    }
-
-    /// What is kept from now on: a field that is absent this time stays as it was.
-    pub fn after(mut self, kept: Option<Self>) -> Self {
-        let mut all = kept.unwrap_or_default().0;
-        all.append(&mut self.0);
-        Self(all)
     }
 }
 
@@ -108,7 +113,7 @@ impl<'a> Reader<'a> {
             let value = if self.references.contains(field) {
                 self.reference(item, field)
             } else {
-                value.to_string()
+                text(value)
             };
             fields.insert(self.name(field), short(value.as_bytes()));
         }
@@ -122,6 +127,20 @@ impl<'a> Reader<'a> {
         format!("{:?} {external:?}", text("id"))
     }
 
+    /// What is kept from now on: a field that is absent this time stays as it was, unless another one
+    /// was sent in its place.
+    pub fn after<R: Imported>(&mut self, mut sent: Fields, kept: Option<Fields>) -> Fields {
+        let mut all = kept.unwrap_or_default().0;
+        for group in R::EITHER {
+            let names: Vec<Name> = group.iter().map(|field| self.name(field)).collect();
+            if names.iter().any(|name| sent.0.contains_key(name)) {
+                all.retain(|name, _| !names.contains(name));
+            }
+        }
+        all.append(&mut sent.0);
+        Fields(all)
+    }
+
     /// Takes out of an item whatever is no news. Fields that the ERP owns stay, and so do those
     /// that mean something only together with one that has changed.
     pub fn keep_news<R: Imported>(&mut self, item: &mut Value, kept: &Fields, before: &R) {
@@ -129,19 +148,22 @@ impl<'a> Reader<'a> {
         let Value::Object(members) = item else { return };
         let names = members.keys().filter_map(|it| Some((it.clone(), self.field(it)?.to_owned())));
         let names: Vec<(String, String)> = names.collect();
-        let mut news: HashSet<String> = HashSet::new();
+        let (mut changed, mut news) = (HashSet::<String>::new(), HashSet::<String>::new());
         if !sent.repeat(kept) {
             for (_, field) in &names {
                 let name = self.name(field);
-                let changed = sent.0.get(&name) != kept.0.get(&name);
-                if changed || before.is_erps(field) || before.is_erps(&format!("{field}_id")) {
+                if sent.0.get(&name) != kept.0.get(&name) {
+                    changed.insert(field.clone());
+                    news.insert(field.clone());
+                } else if !self.references.contains(field.as_str()) && before.is_erps(field) {
+                    // Not so a reference that is sent as it was: what it leads to may differ.
                     news.insert(field.clone());
                 }
             }
         }
         let together = |field: &str| {
             let mut groups = R::TOGETHER.iter().filter(|group| group.contains(&field));
-            groups.any(|group| group.iter().any(|it| news.contains(*it)))
+            groups.any(|group| group.iter().any(|other| changed.contains(*other)))
         };
         for (member, field) in &names {
             if !news.contains(field) && !together(field) {

@@ -87,6 +87,11 @@ impl Failures {
     fn is_over(&self, now: Timestamp) -> bool {
         self.first_at.0 + WINDOW <= now.0
     }
+
+    /// Seconds until it is over
+    fn wait(&self, now: Timestamp) -> i64 {
+        (self.first_at.0 + WINDOW).duration_since(now.0).as_secs() + 1
+    }
 }
 
 /// The failures of the last minutes, in one process.
@@ -107,9 +112,18 @@ impl Throttle {
     /// 429 when there were too many failures, whether the account exists or not.
     pub fn begin(&self, now: Timestamp, subjects: Vec<Subject>) -> Result<Attempt> {
         let mut counts = self.counts();
+        // Who is refused anyhow leaves nothing behind: it would push out what counts.
+        let closed = subjects.iter().filter_map(|subject| {
+            let failures = counts.get(&subject.key)?;
+            let closed = !failures.is_over(now) && failures.count >= subject.closed;
+            closed.then(|| failures.wait(now))
+        });
+        if let Some(seconds) = closed.max() {
+            return Err(too_many(seconds));
+        }
         make_room(&mut counts, now);
 
-        let (mut suspect, mut closed) = (None, None);
+        let mut suspect = None;
         for subject in &subjects {
             let new = Failures { count: 0, first_at: now };
             let failures = counts.entry(subject.key).or_insert(new);
@@ -117,18 +131,11 @@ impl Throttle {
                 *failures = new;
             }
             failures.count = failures.count.saturating_add(1);
-            let wait = (failures.first_at.0 + WINDOW).duration_since(now.0).as_secs() + 1;
             if failures.count > subject.suspect {
-                suspect = suspect.max(Some(wait));
-            }
-            if failures.count > subject.closed {
-                closed = closed.max(Some(wait));
+                suspect = suspect.max(Some(failures.wait(now)));
             }
         }
-        match closed {
-            Some(seconds) => Err(too_many(seconds)),
-            None => Ok(Attempt { throttle: self.clone(), subjects, suspect }),
-        }
+        Ok(Attempt { throttle: self.clone(), subjects, suspect })
     }
 
     fn counts(&self) -> MutexGuard<'_, HashMap<Key, Failures>> {

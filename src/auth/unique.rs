@@ -84,28 +84,39 @@ pub(crate) async fn judge<R: Imported>(
 /// refused as well.
 fn settle(all: &[Claims], ids: &[Uuid]) -> Verdict {
     let mut verdict = Verdict::default();
-    let mut stays: HashSet<Uuid> = HashSet::new();
-    loop {
-        let before = verdict.refused.len();
-        for Claims { pointer, wanted, holders, final_values, .. } in all {
-            let mut winners: HashMap<&str, usize> = HashMap::new();
-            for (place, value) in wanted {
-                if verdict.refused.contains_key(place) {
-                    continue;
-                }
-                let held = holders.get(value).is_some_and(|holder| {
-                    let leaves =
-                        final_values.get(holder).is_some_and(|it| it.as_ref() != Some(value));
-                    *holder != ids[*place] && (!leaves || stays.contains(holder))
-                });
-                if held || *winners.entry(value).or_insert(*place) != *place {
-                    verdict.refused.insert(*place, taken(pointer));
-                    stays.insert(ids[*place]);
-                }
+    let mut stays: Vec<Uuid> = vec![];
+    // Of each field: who counts on what a row holds now.
+    let mut counting: Vec<HashMap<Uuid, Vec<usize>>> = vec![];
+    for Claims { pointer, wanted, holders, final_values, .. } in all {
+        let mut winners: HashMap<&str, usize> = HashMap::new();
+        let mut count = HashMap::<Uuid, Vec<usize>>::new();
+        for (place, value) in wanted {
+            let holder = holders.get(value).filter(|holder| **holder != ids[*place]);
+            if let Some(holder) = holder {
+                count.entry(*holder).or_default().push(*place);
+            }
+            if verdict.refused.contains_key(place) {
+                continue;
+            }
+            let held = holder.is_some_and(|holder| {
+                final_values.get(holder).is_none_or(|last| last.as_ref() == Some(value))
+            });
+            if held || *winners.entry(value).or_insert(*place) != *place {
+                verdict.refused.insert(*place, taken(pointer));
+                stays.push(ids[*place]);
             }
         }
-        if verdict.refused.len() == before {
-            break;
+        counting.push(count);
+    }
+    // Each row that stays is looked at once, however long the chain is.
+    while let Some(id) = stays.pop() {
+        for (Claims { pointer, .. }, count) in all.iter().zip(&counting) {
+            for place in count.get(&id).into_iter().flatten() {
+                if !verdict.refused.contains_key(place) {
+                    verdict.refused.insert(*place, taken(pointer));
+                    stays.push(ids[*place]);
+                }
+            }
         }
     }
     for Claims { release, wanted, holders, .. } in all {

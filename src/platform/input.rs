@@ -32,6 +32,10 @@ const BODY_LIMIT: usize = 1 << 20;
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(25);
 
+/// The same for the small bodies of strangers, who share little room.
+const LITTLE_PATIENCE: Duration = Duration::from_secs(5);
+const LITTLE: usize = 16 << 10;
+
 /// Bytes of a file that earn a second more: a phone in the field is slow, not hostile.
 const PACE: usize = 32 << 10;
 
@@ -150,6 +154,7 @@ fn collected(
     let bodies =
         req.app_data::<web::Data<Bodies>>().expect("the app registers the room for bodies");
     let mut room = bodies.room(req);
+    let patience = if limit <= LITTLE { LITTLE_PATIENCE } else { PATIENCE };
     let (req, payload) = (req.clone(), web::Payload::from_request(req, payload));
     async move {
         if encoded {
@@ -161,7 +166,7 @@ fn collected(
         loop {
             // Whoever sends a byte a second would hold the worker's memory for hours.
             let earned = Duration::from_secs((bytes.len() / pace) as u64);
-            let left = (PATIENCE + earned).saturating_sub(start.elapsed());
+            let left = (patience + earned).saturating_sub(start.elapsed());
             let chunk = tokio::time::timeout(left, payload.next()).await;
             let chunk = chunk.map_err(|_| unreadable().detail("the body took too long"))?;
             let Some(chunk) = chunk.transpose().map_err(|_| unreadable())? else { break };

@@ -19,6 +19,9 @@ const MOST_POINTED: usize = 2 << 20;
 /// Longest name of a member, in bytes. The document has none above 60.
 const LONGEST_NAME: usize = 256;
 
+/// Most members of one object. The document has none with a tenth of them.
+const MOST_MEMBERS: usize = 2_000;
+
 /// Most elements of all lists of a body: ten thousand orders of a hundred lines. Each takes memory that
 /// is many times what it takes to send it.
 const MOST_ELEMENTS: usize = 1_000_000;
@@ -235,6 +238,12 @@ impl<'de> Visitor<'de> for Intake<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(name) = map.next_key::<String>()? {
+            if object.len() >= MOST_MEMBERS {
+                self.fault("too_many", "too many fields in one object");
+                map.next_value::<IgnoredAny>()?;
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                break;
+            }
             if name.len() > LONGEST_NAME {
                 let why = format!("the names of fields have at most {LONGEST_NAME} bytes");
                 self.fault("name_too_long", &why);

@@ -53,6 +53,10 @@ const UNKNOWN: usize = 16 << 20;
 /// The part of a single caller: four batches of the largest size.
 const ONE_CALLER: usize = 128 << 20;
 
+/// Bytes of each body that take nothing of the common room, only of the caller's own: whoever fills it
+/// keeps nobody else from writing.
+const SMALL: usize = 64 << 10;
+
 /// The room for request bodies of one process, for all of its workers.
 #[derive(Clone)]
 pub struct Bodies {
@@ -71,12 +75,13 @@ impl Default for Bodies {
 impl Bodies {
     /// The room of one request's body, empty at first.
     pub(crate) fn room(&self, req: &HttpRequest) -> Room {
+        // The nil id stands for whoever has a link: nobody in particular.
         let actor = req.extensions().get::<Actor>().map(|actor| actor.id);
-        let parts = match actor {
-            Some(actor) => vec![self.callers.of(actor), self.known.clone()],
-            None => vec![self.unknown.clone()],
+        let (parts, spared) = match actor.filter(|id| !id.is_nil()) {
+            Some(actor) => (vec![self.callers.of(actor), self.known.clone()], SMALL),
+            None => (vec![self.unknown.clone()], 0),
         };
-        Room { parts, held: vec![] }
+        Room { parts, held: vec![], spared }
     }
 }
 
@@ -85,6 +90,8 @@ impl Bodies {
 pub struct Room {
     parts: Vec<Arc<Semaphore>>,
     held: Vec<OwnedSemaphorePermit>,
+    /// Bytes that may still come without the common room
+    spared: usize,
 }
 
 impl Room {
@@ -96,8 +103,12 @@ impl Room {
     /// Takes room for as many bytes more, or 503 at once: half a body that waited would keep its room
     /// from all others.
     pub(crate) fn extend(&mut self, bytes: usize) -> Result<()> {
-        let bytes = u32::try_from(bytes).map_err(Error::internal)?;
+        let spared = bytes.min(self.spared);
+        self.spared -= spared;
         for (place, part) in self.parts.iter().enumerate() {
+            // The first one is the caller's own.
+            let bytes = if place == 0 { bytes } else { bytes - spared };
+            let bytes = u32::try_from(bytes).map_err(Error::internal)?;
             let more = part.clone().try_acquire_many_owned(bytes);
             let more = more.map_err(|_| Error::unavailable("busy_uploading"))?;
             match self.held.get_mut(place) {
@@ -129,7 +140,7 @@ mod tests {
     #[test]
     fn room_is_given_back() {
         let bodies = Bodies::default();
-        let mut room = Room { parts: vec![bodies.unknown.clone()], held: vec![] };
+        let mut room = Room { parts: vec![bodies.unknown.clone()], held: vec![], spared: 0 };
 
         room.extend(UNKNOWN - 10).unwrap();
         room.extend(10).unwrap();

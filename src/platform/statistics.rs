@@ -24,8 +24,14 @@ const FILLED: &str = "
 pub fn refresh(tx: &mut Tx) -> LocalBoxFuture<'_, Result<u64>> {
     Box::pin(async move {
         let filled: Vec<Table> = diesel::sql_query(FILLED).load(tx.conn()).await?;
+        // Longer than other statements: a large table takes its time, and is the one that matters.
+        tx.conn().batch_execute("set local statement_timeout = '25s'").await?;
         for table in &filled {
-            tx.conn().batch_execute(&format!("analyze {}", table.name)).await?;
+            let analyze = format!("analyze {}", table.name);
+            let done = tx.attempt(async |tx| Ok(tx.conn().batch_execute(&analyze).await?)).await;
+            if let Err(error) = done {
+                tracing::warn!(table = table.name, %error, "a table could not be analysed");
+            }
         }
         Ok(filled.len() as u64)
     })

@@ -280,7 +280,9 @@ async fn who_keeps_which_field() {
         desk.admin.patch(&path, 1, json!({ "code": "C-2", "city": "Ulm" })).await.expect(409);
     assert_eq!(problem["errors"][0]["pointer"], "/code");
     desk.admin.patch(&path, 1, json!({ "code": "C-1", "latitude": 31.3 })).await.expect(200);
-    let told = import(&desk.erp, "customers", customer).await;
+    assert_eq!(import(&desk.erp, "customers", customer).await["unchanged"], 1);
+    let moved = json!([{ "external_id": "C", "latitude": 31.4 }]);
+    let told = import(&desk.erp, "customers", moved).await;
     assert_eq!(told["results"][0]["problem"]["errors"][0]["code"], "field_not_owned");
     desk.admin.patch(&desk.customer, 1, json!({ "code": "own" })).await.expect(200);
     let schemas = &crate::openapi::DOCUMENT["components"]["schemas"];

@@ -178,3 +178,88 @@ async fn an_order_taken_here_stays_the_peoples_when_it_gets_a_number_elsewhere()
         send(&erp, "orders", json!([{ "external_id": "E1", "due_date": "2027-01-01" }])).await;
     assert_eq!(told["updated"], 1, "all else is the ERP's as well");
 }
+
+#[actix_web::test]
+async fn a_field_that_was_replaced_by_another_is_news_again() {
+    let service = Service::start().await;
+    let erp = service.client(Role::Erp, "sap").await;
+    let (one, other) =
+        (service.actor(Role::Salesperson).await, service.actor(Role::Salesperson).await);
+    send(&erp, "customers", json!([{ "external_id": "K", "name": "Lin" }])).await;
+    let order = json!({ "external_id": "O", "customer_external_id": "K", "order_date": "2026-03-02",
+        "lines": [{ "quantity": "1", "amount": "100" }], "salesperson_id": one.id });
+    let told = send(&erp, "orders", json!([order])).await;
+    let path = format!("/api/v1/orders/{}", result(&told)["id"].as_str().unwrap());
+
+    let shared = json!([{ "user_id": other.id, "share_percent": "100" }]);
+    send(&erp, "orders", json!([{ "external_id": "O", "credits": shared }])).await;
+    let told = send(&erp, "orders", json!([order])).await;
+
+    assert_eq!(told["updated"], 1, "{told:#}");
+    assert_eq!(erp.get(&path).await.expect(200)["credits"][0]["user_id"], json!(one.id));
+}
+
+#[actix_web::test]
+async fn a_set_in_another_order_is_no_news() {
+    let service = Service::start().await;
+    let admin = service.actor(Role::Admin).await;
+    let item = |roles: Value| json!({ "items": [{ "external_id": "U", "name": "U", "roles": roles }], "source_system": "hr" });
+    let path = "/api/v1/users/batch";
+    let told = admin.post(path, item(json!(["salesperson", "finance"]))).await.expect(200);
+    let user = format!("/api/v1/users/{}", result(&told)["id"].as_str().unwrap());
+    admin.patch(&user, 1, json!({ "roles": ["salesperson"] })).await.expect(200);
+
+    let told = admin.post(path, item(json!(["finance", "salesperson"]))).await.expect(200);
+
+    assert_eq!(told["unchanged"], 1, "{told:#}");
+    assert_eq!(admin.get(&user).await.expect(200)["roles"], json!(["salesperson"]));
+}
+
+#[actix_web::test]
+async fn a_visit_that_took_place_on_another_day_keeps_its_planned_one() {
+    let service = Service::start().await;
+    let erp = service.client(Role::Erp, "sap").await;
+    let seller = service.actor(Role::Salesperson).await;
+    send(&erp, "customers", json!([{ "external_id": "K", "name": "Lin" }])).await;
+    let visit = json!({ "external_id": "V", "customer_external_id": "K", "owner_id": seller.id,
+        "planned_date": "2026-03-10", "status": "planned" });
+    let told = send(&erp, "visits", json!([visit])).await;
+    let path = format!("/api/v1/visits/{}", result(&told)["id"].as_str().unwrap());
+
+    let done = merged(
+        visit,
+        &json!({ "status": "in_progress",
+        "check_in": { "occurred_at": "2026-03-12T02:00:00Z" } }),
+    );
+    send(&erp, "visits", json!([done])).await;
+
+    let seen = erp.get(&path).await.expect(200);
+    assert_eq!(
+        (&seen["planned_date"], &seen["rescheduled_from"]),
+        (&json!("2026-03-12"), &json!("2026-03-10"))
+    );
+}
+
+#[actix_web::test]
+async fn instalments_that_people_agreed_on_survive_another_change() {
+    let service = Service::start().await;
+    let erp = service.client(Role::Erp, "sap").await;
+    let finance = service.actor(Role::Finance).await;
+    send(&erp, "customers", json!([{ "external_id": "K", "name": "Lin" }])).await;
+    let parts =
+        |days: [&str; 2]| days.map(|day| json!({ "due_date": day, "amount": "50" })).to_vec();
+    let invoice = json!({ "external_id": "I", "number": "I", "customer_external_id": "K",
+        "invoice_date": "2026-03-02", "amount": "100", "tax_amount": "0",
+        "instalments": parts(["2026-04-01", "2026-05-01"]) });
+    let told = send(&erp, "invoices", json!([invoice])).await;
+    let path = format!("/api/v1/invoices/{}", result(&told)["id"].as_str().unwrap());
+    let agreed = json!({ "instalments": parts(["2026-06-01", "2026-07-01"]) });
+    finance.patch(&path, 1, agreed).await.expect(200);
+
+    let marked = merged(invoice, &json!({ "disputed": true }));
+    let told = send(&erp, "invoices", json!([marked])).await;
+
+    assert_eq!(told["updated"], 1, "{told:#}");
+    let seen = finance.get(&path).await.expect(200);
+    assert_eq!(seen["instalments"][0]["due_date"], "2026-06-01");
+}

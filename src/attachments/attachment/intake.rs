@@ -2,13 +2,17 @@
 
 use std::fmt::Write;
 use std::future::{Ready, ready};
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, block};
-use actix_web::{FromRequest, HttpRequest, dev::Payload, rt};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, rt};
 use aws_lc_rs::digest::{SHA256, digest};
-use platform::{Clock, Db, Error, Result};
+use platform::share::Shares;
+use platform::{Actor, Clock, Db, Error, Result};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::blob;
@@ -19,6 +23,10 @@ use crate::upload::Upload;
 
 /// A picture of 50 million pixels takes hundreds of MB: one at a time.
 static DECODER: Semaphore = Semaphore::const_new(1);
+
+/// One picture of each caller waits for the decoder, so that others have their turn after it.
+static OWN: LazyLock<Shares> = LazyLock::new(|| Shares::new(1));
+const WAIT: Duration = Duration::from_secs(20);
 
 /// A file that lies in the store.
 #[derive(Debug)]
@@ -38,6 +46,7 @@ pub struct Intake {
     db: Db,
     clock: Clock,
     store: Store,
+    caller: Uuid,
 }
 
 impl FromRequest for Intake {
@@ -48,7 +57,9 @@ impl FromRequest for Intake {
         let clock = req.app_data::<Data<Clock>>().expect("the app registers the clock");
         let store = req.app_data::<Data<Store>>().expect("the app registers the store");
         let (clock, store) = (clock.get_ref().clone(), store.get_ref().clone());
-        ready(Db::from_request(req, payload).into_inner().map(|db| Self { db, clock, store }))
+        let caller = req.extensions().get::<Actor>().map_or(Uuid::nil(), |actor| actor.id);
+        let db = Db::from_request(req, payload).into_inner();
+        ready(db.map(|db| Self { db, clock, store, caller }))
     }
 }
 
@@ -61,7 +72,7 @@ impl Intake {
 
     async fn take(self, Upload { name, bytes, room }: Upload) -> Result<Kept> {
         let (content_type, sha256) = judged(bytes.clone()).await?;
-        let picture = looked_into(content_type, bytes.clone()).await?;
+        let picture = looked_into(self.caller, content_type, bytes.clone()).await?;
         let size = i64::try_from(bytes.len()).map_err(Error::internal)?;
         let now = self.clock.now();
         let blob = blob::reserve(&mut *self.db.conn().await?, &sha256, now).await?;
@@ -100,9 +111,18 @@ async fn judged(bytes: Bytes) -> Result<(ContentType, String)> {
     block(judge).await.map_err(Error::internal)?.ok_or_else(unsupported)
 }
 
-async fn looked_into(content_type: ContentType, bytes: Bytes) -> Result<Option<Picture>> {
+async fn looked_into(
+    caller: Uuid,
+    content_type: ContentType,
+    bytes: Bytes,
+) -> Result<Option<Picture>> {
     let Some(format) = content_type.format() else { return Ok(None) };
-    let _turn = DECODER.acquire().await.map_err(Error::internal)?;
+    let turn = timeout(WAIT, async {
+        let own = OWN.of(caller).acquire_owned().await;
+        (own, DECODER.acquire().await)
+    });
+    let (own, turn) = turn.await.map_err(|_| Error::unavailable("busy_uploading"))?;
+    let (_own, _turn) = (own.map_err(Error::internal)?, turn.map_err(Error::internal)?);
     let looked = block(move || picture::look_into(format, &bytes)).await;
     // A decoder that gives up with a panic has met a picture that is none.
     looked.map_err(|error| picture::unreadable().cause(error))?.map(Some)

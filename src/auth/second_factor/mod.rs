@@ -169,6 +169,11 @@ async fn remove_users_second_factor(
 }
 
 async fn remove_of(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<UserView> {
+    if id == caller.id() {
+        // A stolen session must not get rid of it.
+        let why = "remove your own with `POST /me/second-factor/remove`";
+        return Err(Error::conflict("own_account", why));
+    }
     let user = User::find_for_update(tx, id).await?;
     authority::check_login(caller, &user, tx.today)?;
     session::end_all(tx, &[id]).await?;

@@ -90,7 +90,9 @@ impl User {
             .map_err(|error| error.faults(vec![password::fault("/new")]))?;
         let work = async move |tx: &mut Tx| {
             let user = Self::find_for_update(tx, id).await?;
-            user.change_hash(tx, &hash, Some(id)).await
+            // Who knew the password before may have chosen this one, too.
+            let by = user.password_set_by;
+            user.change_hash(tx, &hash, by).await
         };
         write.delete(work).await
     }

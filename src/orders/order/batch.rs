@@ -146,6 +146,7 @@ impl Imported for Order {
         &["lines", "amount", "tax_amount", "freight_amount", "total_amount"],
         &["status", "confirmed_on", "cancelled_on"],
     ];
+    const EITHER: &'static [&'static [&'static str]] = &[&["salesperson", "credits"]];
 
     fn is_erps(&self, field: &str) -> bool {
         owned::is_erps(self, field)
@@ -201,6 +202,8 @@ impl Imported for Order {
         };
         // The rows of the orders are locked already, those of their customers come next.
         customers::customer::hold(tx, &changed(arrivals, &context)).await?;
+        let named = arrivals.iter().filter_map(|arrival| arrival.item.facts.customer_id);
+        customers::customer::check_unmerged(tx, named).await?;
         context.numbers = next_numbers(tx, unnumbered).await?.into();
         Ok(context)
     }

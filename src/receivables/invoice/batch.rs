@@ -135,6 +135,8 @@ impl Imported for Invoice {
         let credits: &[Uuid] = if ids.is_empty() { &[] } else { &customers };
         let now = settle::hold(tx, &orders, credits, &ids).await?;
         customers::customer::hold(tx, &customers).await?;
+        let named = arrivals.iter().filter_map(|arrival| arrival.item.facts.customer_id);
+        customers::customer::check_unmerged(tx, named).await?;
         let versions: HashMap<Uuid, i64> = now.iter().map(|it| (it.id, it.version)).collect();
         let stale = |it: &Self| versions.get(&it.id) != Some(&it.version);
         if arrivals.iter().filter_map(|it| it.before.as_ref()).any(stale) {

@@ -129,6 +129,8 @@ impl Imported for Payment {
         let credits: &[Uuid] = if fresh { &[] } else { &customers };
         let invoices = invoice::hold(tx, &[], credits, &used).await?;
         customers::customer::hold(tx, &customers).await?;
+        let named = arrivals.iter().filter_map(|arrival| arrival.item.facts.customer_id);
+        customers::customer::check_unmerged(tx, named).await?;
         let now = db::held(tx, &ids).await?;
         let versions: HashMap<Uuid, i64> = now.iter().map(|it| (it.id, it.version)).collect();
         let stale = |it: &Self| versions.get(&it.id) != Some(&it.version);

@@ -82,7 +82,8 @@ impl Imported for Visit {
     type Context = Context;
 
     const FIND: Find = find_visits;
-    const TOGETHER: &'static [&'static [&'static str]] = &[&["window_from", "window_to"]];
+    const TOGETHER: &'static [&'static [&'static str]] =
+        &[&["window_from", "window_to"], &["owner", "check_in", "check_out"]];
 
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = visits::source_system.eq(keys.source_system).assume_not_null();
@@ -207,7 +208,10 @@ impl Imported for Visit {
                     visits::participant_ids.eq(excluded(visits::participant_ids)),
                     visits::visit_type.eq(excluded(visits::visit_type)),
                     visits::plan_source.eq(excluded(visits::plan_source)),
-                    visits::planned_date.eq(excluded(visits::planned_date)),
+                    (
+                        visits::planned_date.eq(excluded(visits::planned_date)),
+                        visits::rescheduled_from.eq(excluded(visits::rescheduled_from)),
+                    ),
                     visits::window_from.eq(excluded(visits::window_from)),
                     visits::window_to.eq(excluded(visits::window_to)),
                     visits::purpose.eq(excluded(visits::purpose)),
