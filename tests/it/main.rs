@@ -101,6 +101,7 @@ mod newcomers;
 mod openapi;
 mod order_credit;
 mod order_currency;
+mod order_days;
 mod orders;
 mod parked;
 mod parked_size;
