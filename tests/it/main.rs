@@ -26,6 +26,7 @@ mod changes;
 mod collections;
 mod committed;
 mod company;
+mod company_currency;
 mod complaint_desk;
 mod complaint_machine;
 mod complaint_proposals;
