@@ -120,6 +120,7 @@ mod report_comparisons;
 mod report_counts;
 mod report_forms;
 mod report_limits;
+mod report_people;
 mod reports;
 mod rivals;
 mod satisfaction;
