@@ -18,7 +18,8 @@ use actix_web::middleware::Next;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use metrics::{counter, histogram};
-use platform::{Actor, Ending, Error, Result};
+use platform::money::with_currency;
+use platform::{Actor, Clock, Ending, Error, Result};
 use surveys::public::is_public;
 use uuid::Uuid;
 
@@ -44,7 +45,11 @@ pub async fn receive(
     }
     let mut response = match refused(&req) {
         Some(error) => req.error_response(error).map_into_boxed_body(),
-        None => next.call(req).await?.map_into_boxed_body(),
+        None => {
+            let clock = req.app_data::<Data<Clock>>().expect("the app registers the clock");
+            let currency = clock.currency();
+            with_currency(currency, next.call(req)).await?.map_into_boxed_body()
+        }
     };
     let error = response.response().error().and_then(|error| error.as_error::<Error>());
     let language = response.request().headers().get(ACCEPT_LANGUAGE);

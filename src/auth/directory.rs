@@ -153,7 +153,7 @@ impl Directory {
         let number = self.cache.read().expect("no panic under the lock").ended.number;
         let query = query.bind::<BigInt, _>(number);
         let poll = query.get_result(&mut *self.db.conn().await?).await?;
-        let Poll { version, time_zone, newest, ended, sessions } = poll;
+        let Poll { version, time_zone, currency, newest, ended, sessions } = poll;
         if let Some([xid, seq]) = newest.as_deref() {
             let newest = (*xid, *seq);
             self.newest.send_if_modified(|it| std::mem::replace(it, newest) != newest);
@@ -161,6 +161,9 @@ impl Directory {
         // Another instance may have moved the company.
         if let Some(zone) = time_zone.and_then(|name| TimeZone::get(&name).ok()) {
             self.clock.set_zone(zone);
+        }
+        if let Some(currency) = currency {
+            self.clock.set_currency(&currency);
         }
         let mut cache = self.cache.write().expect("no panic under the lock");
         let state = (version, self.clock.today());
@@ -220,6 +223,8 @@ struct Poll {
     version: i64,
     #[diesel(sql_type = Nullable<Text>)]
     time_zone: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    currency: Option<String>,
     #[diesel(sql_type = Nullable<Array<BigInt>>)]
     newest: Option<Vec<i64>>,
     #[diesel(sql_type = BigInt)]
@@ -231,7 +236,8 @@ struct Poll {
 static POLL: LazyLock<String> = LazyLock::new(|| {
     let newest = feed::NEWEST;
     format!(
-        "select version, (select time_zone from company), {newest} as newest, ended,
+        "select version, (select time_zone from company),
+            (select currency from company), {newest} as newest, ended,
             array(select id from sessions where ended_no > $2) as sessions
         from directory"
     )

@@ -154,6 +154,7 @@ impl Company {
             None => Tx::run(db, clock, Uuid::nil(), Self::first).await?,
         };
         clock.set_zone(TimeZone::get(&company.time_zone).map_err(Error::internal)?);
+        clock.set_currency(&company.currency);
         Ok(())
     }
 
@@ -201,6 +202,7 @@ impl Company {
         }
         // The other instances learn it from the poll of the directory.
         clock.set_zone(TimeZone::get(&after.time_zone).map_err(Error::internal)?);
+        clock.set_currency(&after.currency);
         Ok(after)
     }
 

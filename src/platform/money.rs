@@ -2,6 +2,8 @@
 //! database.
 
 use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
 
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
@@ -22,7 +24,7 @@ thread_local! {
 }
 
 /// Runs a piece of serialization whose amounts have the digits of this currency (KWD `"2.000"`, JPY
-/// `"2"`). Without a currency the one around it applies, at the outermost two digits.
+/// `"2"`). Without a currency the one around it applies, see [`with_currency`].
 pub fn in_currency<T>(currency: Option<&str>, serialize: impl FnOnce() -> T) -> T {
     struct Restore(u32);
     impl Drop for Restore {
@@ -34,6 +36,14 @@ pub fn in_currency<T>(currency: Option<&str>, serialize: impl FnOnce() -> T) -> 
     let Some(currency) = currency else { return serialize() };
     let _restore = Restore(LEAST_DIGITS.replace(minor_digits(currency)));
     serialize()
+}
+
+/// Runs work in which amounts without a currency of their own, such as credit limits, are in this one:
+/// the company's.
+pub async fn with_currency<F: Future>(currency: String, work: F) -> F::Output {
+    let mut work = pin!(work);
+    // For each poll: between two of them other work runs on this thread.
+    poll_fn(|cx| in_currency(Some(currency.as_str()), || work.as_mut().poll(cx))).await
 }
 
 /// Serializes a type with amounts in its currency. The type derives `Serialize` with

@@ -101,12 +101,14 @@ pub struct Clock(Arc<RwLock<Dial>>);
 struct Dial {
     fixed: Option<Timestamp>,
     zone: TimeZone,
+    currency: String,
 }
 
 impl Default for Clock {
     /// The system's clock, in UTC until the company's time zone is known.
     fn default() -> Self {
-        Self(Arc::new(RwLock::new(Dial { fixed: None, zone: TimeZone::UTC })))
+        let dial = Dial { fixed: None, zone: TimeZone::UTC, currency: String::new() };
+        Self(Arc::new(RwLock::new(dial)))
     }
 }
 
@@ -141,6 +143,15 @@ impl Clock {
             let now = jiff::Timestamp::now().round(jiff::Unit::Microsecond);
             Timestamp(now.unwrap_or(jiff::Timestamp::UNIX_EPOCH))
         })
+    }
+
+    pub fn set_currency(&self, currency: &str) {
+        currency.clone_into(&mut self.0.write().expect("no panic under the lock").currency);
+    }
+
+    /// The currency of the company, which is known wherever its time zone is.
+    pub fn currency(&self) -> String {
+        self.0.read().expect("no panic under the lock").currency.clone()
     }
 
     /// The business date: the day it is where the company is.

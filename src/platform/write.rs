@@ -19,6 +19,7 @@ use super::db::{Conn, Db, Held};
 use super::deadline::{Attempts, COMMIT, Limits, MANY, ONE};
 use super::error::{Error, Result};
 use super::input::BodyDigest;
+use super::money::with_currency;
 use super::reply::Reply;
 use super::resource::Resource;
 use super::secret::Seal;
@@ -60,7 +61,7 @@ impl Tx {
     ) -> Result<T> {
         let mut tx = Self::of(db.conn().await?, clock, actor, MANY, Instant::now());
         Manager::begin_transaction(tx.conn()).await?;
-        match work(&mut tx).await {
+        match with_currency(clock.currency(), work(&mut tx)).await {
             Ok(done) => {
                 Manager::commit_transaction(tx.conn()).await?;
                 Ok(done)
@@ -227,6 +228,7 @@ impl Write {
         let room = Room::taken_by(&req);
         let items = req.extensions().get::<ItemCount>().map(|count| count.0);
         drop(req);
+        let currency = clock.currency();
         let attempts = async move {
             let _room = room;
             let mut attempts = Attempts::new(limits, items);
@@ -238,7 +240,7 @@ impl Write {
                 }
             }
         };
-        rt::spawn(attempts).await.map_err(Error::internal)?
+        rt::spawn(with_currency(currency, attempts)).await.map_err(Error::internal)?
     }
 }
 

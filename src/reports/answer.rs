@@ -15,10 +15,12 @@ use serde_json::value::RawValue;
 use std::future::{Ready, ready};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
+use uuid::Uuid;
 
 use crate::csv;
 use crate::filter::{self, Filter, Narrows};
 use crate::form::FormQuery;
+use crate::people;
 use crate::period::{PeriodQuery, Range, Spans};
 use crate::sql::Binds;
 use crate::turns::{Turn, Turns};
@@ -134,12 +136,17 @@ pub struct Plan {
     pub totals: String,
     /// Why there may be no answer: a statement that selects one boolean, and the refusal
     pub refusals: Vec<(String, fn() -> Error)>,
+    /// The people that rows name: `owner` for `owner_id` and `owner_external_id`
+    pub people: &'static [&'static str],
+    /// Those whose external ids the reader may see; nothing for all of them
+    pub known: Option<Vec<Uuid>>,
 }
 
 impl Plan {
     /// A plan without refusals.
     pub fn new(name: &'static str, binds: Binds, rows: String, totals: String) -> Self {
-        Self { name, binds, shared: String::new(), rows, totals, refusals: vec![] }
+        let (shared, people) = (String::new(), &["salesperson", "user", "owner"]);
+        Self { name, binds, shared, rows, totals, refusals: vec![], people, known: None }
     }
 
     /// The rows with what they are made of, for a statement of their own.
@@ -221,7 +228,7 @@ impl Desk {
         let turn = self.turns.take(caller.id(), csv).await?;
         let question = self.understand(caller, asked).await?;
         let (as_of, range) = (question.as_of, question.range);
-        let plan = plan(question)?;
+        let plan = Plan { known: people::known_to(caller), ..plan(question)? };
         self.carry_out(turn, plan, asked.raw(), &asked.form, as_of, range).await
     }
 
@@ -318,7 +325,8 @@ async fn rows(conn: &mut Conn, plan: &Plan) -> Result<(Vec<Box<RawValue>>, Box<R
             }
             let currency = "select coalesce((select currency from company), '') as line";
             let currency: Line = diesel::sql_query(currency).get_result(conn).await?;
-            let rows = rows.into_iter().map(|row| raw(row.line)).collect::<Result<_>>()?;
+            let rows = rows.into_iter().map(|row| raw(plan.shown(row.line)?));
+            let rows = rows.collect::<Result<_>>()?;
             Ok((rows, raw(totals.line)?, currency.line))
         })
         .await

@@ -248,6 +248,9 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
     );
     let plan = Plan::new("attainment", question.binds, rows, totals);
     let mut plan = Plan { shared: measured, ..plan };
+    if owner_type != OwnerType::User {
+        plan.people = &[];
+    }
     plan.refusals.push((
         format!("{wanted} select exists (select from wanted where target is null)"),
         || {

@@ -80,7 +80,8 @@ async fn send_rows(
     let rows = plan.binds.query(&as_lines(&all));
     let mut rows = rows.load_stream::<Line>(conn).await?;
     while let Some(row) = rows.try_next().await? {
-        table.write(cells(&row.line)?.0.iter().map(|(_, value)| cell(value)))?;
+        let line = plan.shown(row.line)?;
+        table.write(cells(&line)?.0.iter().map(|(_, value)| cell(value)))?;
         if table.0.get_ref().len() >= CHUNK && !taken(sender, table.take()?).await? {
             return Ok(());
         }

@@ -32,6 +32,7 @@ pub mod open_items;
 pub mod order_book;
 pub mod order_intervals;
 pub mod payment_behaviour;
+mod people;
 pub mod period;
 pub mod promises;
 pub mod receivables;

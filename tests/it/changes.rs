@@ -181,7 +181,7 @@ async fn every_version_leaves_a_record() {
     let controller = service.actor(Role::CreditController).await;
     controller.post(&format!("{of_customer}/credit-overrides"), more).await.expect(201);
     let sent = json!({ "source_system": "sap", "items": [{ "external_id": "S", "order_id": order,
-        "shipped_on": "2099-01-01", "lines": [{ "line_number": 1, "quantity": "1" }] }] });
+        "shipped_on": "2026-01-05", "lines": [{ "line_number": 1, "quantity": "1" }] }] });
     admin.post("/api/v1/shipments/batch", sent).await.expect(200);
     seller.send_bytes(Method::POST, "/api/v1/attachments", b"A".to_vec(), &[]).await.expect(201);
     crate::surveys::one_answer(&service, &admin).await;

@@ -334,3 +334,40 @@ async fn a_risk_case_climbs_the_ladder() {
     let told = (&back["status"], &back["recovered_amount"]);
     assert_eq!(told, (&json!("recovered"), &json!("20.00")));
 }
+
+/// Who has not kept a promise cannot take it back in the minutes before the job says so.
+#[actix_web::test]
+async fn a_promise_whose_day_is_over_is_not_withdrawn() {
+    let service = service().await;
+    let desk = desk(&service, json!([item("A", "2026-06-18", &json!({}))])).await;
+    let seller = service.signed_in(desk.seller);
+    let new = json!({ "customer_id": desk.customer, "due_on": "2026-06-15", "amount": "5" });
+    let made = seller.post("/api/v1/promises", new).await.expect(201);
+    let path = format!("/api/v1/promises/{}/withdraw", made["id"].as_str().unwrap());
+    go_to(&service, "2026-06-16").await;
+    let seller = service.signed_in(desk.seller);
+
+    let refused = seller.post(&path, Value::Null).await.expect(409);
+
+    assert_eq!(refused["code"], "wrong_status");
+    assert_eq!(refused["current_status"], "broken");
+}
+
+#[actix_web::test]
+async fn only_for_what_is_owed_there_are_promises() {
+    let service = service().await;
+    let items = json!([
+        item("D", "2026-06-18", &json!({ "status": "draft" })),
+        item("N", "2026-06-18", &json!({ "kind": "credit_note" })),
+    ]);
+    let desk = desk(&service, items).await;
+    let seller = service.signed_in(desk.seller);
+    for invoice in &desk.invoices {
+        let new = json!({ "customer_id": desk.customer, "invoice_id": invoice,
+            "due_on": "2026-06-20", "amount": "5" });
+
+        let refused = seller.post("/api/v1/promises", new).await.expect(422);
+
+        assert_eq!(faults(&refused), ["/invoice_id not_posted"]);
+    }
+}

@@ -308,8 +308,10 @@ impl<'a> World<'a> {
 
 /// A visit whose evidence, if it has any, is of a place far away.
 fn visit(id: &str, status: &str, owner: Uuid, customer: &Value) -> Value {
+    // The plan of a day that is over would be missed.
+    let day = if status == "planned" { "2026-11-20" } else { "2026-11-19" };
     let mut item = json!({ "external_id": id, "status": real(status), "owner_id": owner,
-        "customer_id": customer, "planned_date": "2026-11-19" });
+        "customer_id": customer, "planned_date": day });
     let check = |at: &str| json!({ "occurred_at": at, "latitude": 31.5, "longitude": 121.47 });
     if ["in_progress", "completed", "unreported"].contains(&status) {
         item["check_in"] = check("2026-11-19T03:00:00Z");

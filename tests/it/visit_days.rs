@@ -228,3 +228,33 @@ async fn a_figure_leaves_out_what_was_stored_before_it_was_refused() {
 
     assert_eq!(told, (json!(1), json!(0)));
 }
+
+/// Midnight ends the day of a plan, not the job that comes minutes later.
+#[actix_web::test]
+async fn a_plan_whose_day_is_over_has_been_missed_before_the_job_says_so() {
+    let service = service().await;
+    let (seller, coach) =
+        (service.actor(Role::Salesperson).await, service.actor(Role::Salesperson).await);
+    let visit = planned(&seller, json!({ "participant_ids": [coach.id] })).await;
+    service.inner.clock.set(at("2026-11-20T16:00:00Z"));
+    let (seller, coach) = (service.signed_in(seller.id), service.signed_in(coach.id));
+    let why = json!({ "reason": "客户临时有会" });
+    let day = with(why.clone(), json!({ "planned_date": "2026-11-25" }));
+
+    let cancelled = seller.post(&format!("{visit}/cancel"), why.clone()).await.expect(409);
+    let moved = seller.post(&format!("{visit}/reschedule"), day).await.expect(409);
+    let changed = seller.patch(&visit, 1, json!({ "purpose": "收款" })).await.expect(409);
+    let begun = seller.post(&format!("{visit}/check-in"), there(&service)).await.expect(409);
+    let joined = coach.post(&format!("{visit}/check-in"), there(&service)).await.expect(409);
+    let explained = seller.post(&format!("{visit}/explain"), why).await.expect(200);
+
+    for refused in [&cancelled, &moved, &changed] {
+        assert_eq!(refused["code"], "wrong_status");
+        assert_eq!(refused["current_status"], "missed");
+    }
+    assert_eq!((&begun["code"], &joined["code"]), (&json!("not_on_planned_day"), &begun["code"]));
+    assert_eq!(explained["status"], "missed");
+    missed(&service).await;
+    let seen = seller.get(&visit).await.expect(200);
+    assert_eq!(seen["reason"], "客户临时有会", "the job leaves it alone");
+}

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::credit;
 use super::db::{self, FACT, find_orders, visible_to};
+use super::rules::in_future;
 use super::tables::{delete_lines, next_numbers, upsert, write_lines};
 use super::{
     BillingStatus, FulfilmentStatus, Order, OrderLine, OrderStatus, PaymentStatus, REFERENCES,
@@ -123,6 +124,7 @@ batch! {
 
 /// What orders need to know, read once for all of them.
 pub struct Context {
+    today: Date,
     currency: String,
     rates: HashMap<(String, Date), Option<Number>>,
     paths: HashMap<(Uuid, Date), Vec<Uuid>>,
@@ -172,9 +174,8 @@ impl Imported for Order {
 
     async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
         let currency = Company::load(tx.conn()).await?.currency;
-        let (mut rates, mut people, mut customers) =
-            (HashMap::new(), HashSet::new(), HashSet::new());
-        let mut unnumbered = 0;
+        let (mut rates, mut people) = (HashMap::new(), HashSet::new());
+        let (mut customers, mut unnumbered) = (HashSet::new(), 0);
         for Arrival { item, before, today, .. } in arrivals {
             let facts = &item.facts;
             let before = before.as_ref();
@@ -194,6 +195,7 @@ impl Imported for Order {
         }
         let people: Vec<_> = people.into_iter().collect();
         let mut context = Context {
+            today: tx.today,
             currency,
             rates,
             paths: auth::team_paths(tx.conn(), &people).await?,
@@ -222,11 +224,9 @@ impl Imported for Order {
             (None, customer, day, lines) => {
                 let sent = [customer.is_some(), day.is_some(), lines.is_some()];
                 let missing = ["customer_id", "order_date", "lines"].into_iter().zip(sent);
-                let missing = missing.filter(|it| !it.1);
                 let why = "a new order needs it";
-                return Err(missing
-                    .map(|it| Fault::new(format!("/{}", it.0), "required", why))
-                    .collect());
+                let fault = |name: &str| Fault::new(format!("/{name}"), "required", why);
+                return Err(missing.filter(|it| !it.1).map(|it| fault(it.0)).collect());
             }
         };
         if let Some(customer) = facts.customer_id {
@@ -236,6 +236,12 @@ impl Imported for Order {
         order.source_system = Some(source_system.clone());
         order.external_id = Some(item.key.external_id.clone());
         let mut faults = order.apply(facts, context, before.as_ref());
+        let days = [
+            ("confirmed_on", facts.confirmed_on.flatten()),
+            ("cancelled_on", facts.cancelled_on.flatten()),
+            ("shipped_on", facts.shipped_on.flatten()),
+        ];
+        faults.extend(in_future(days, *today));
         if before.is_none() && order.number.is_empty() {
             order.number = context.numbers.borrow_mut().pop().unwrap_or_default();
         }
@@ -254,12 +260,8 @@ impl Imported for Order {
                 it.before.as_ref().is_none_or(|before| before.lines != it.after.lines)
             };
             let rewritten: Vec<&Order> = drafts.iter().filter(moved).map(|it| &it.after).collect();
-            let known: Vec<Uuid> = drafts
-                .iter()
-                .filter(|it| it.before.is_some())
-                .filter(moved)
-                .map(|it| it.after.id())
-                .collect();
+            let known = drafts.iter().filter(|it| it.before.is_some()).filter(moved);
+            let known: Vec<Uuid> = known.map(|it| it.after.id()).collect();
             if !known.is_empty() {
                 delete_lines(tx, &known).await?;
             }
@@ -316,12 +318,12 @@ impl Order {
         set(&mut progress.billing_status, facts.billing_status.as_ref());
         set(&mut progress.payment_status, facts.payment_status.as_ref());
         if self.is_recognised() && self.confirmed_on.is_none() {
-            self.confirmed_on = Some(self.order_date);
+            self.confirmed_on = Some(self.order_date.min(context.today));
         }
         match (self.status, self.cancelled_on) {
             // Of an order that was sold and then cancelled somebody must say when.
             (OrderStatus::Cancelled, None) => {
-                self.cancelled_on = Some(self.confirmed_on.unwrap_or(self.order_date));
+                self.cancelled_on = self.confirmed_on.max(Some(self.order_date));
             }
             (OrderStatus::Cancelled, Some(_)) | (_, None) => {}
             (_, Some(_)) => {

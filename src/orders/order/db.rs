@@ -164,7 +164,7 @@ impl Order {
             before.check_draft()?;
         }
         let changes = changes.resolve(tx.conn(), caller).await?;
-        let mut after = before.progressed(&changes);
+        let mut after = before.progressed(&changes, tx.today)?;
         if !facts {
             if let Some(customer) = changes.customer_id {
                 after.customer_id = customer;

@@ -29,6 +29,7 @@ pub use db::{find_orders, visible_to};
 pub use facts::{OrderAccount, facts_of, lock};
 pub use hooks::{customer_merged, customers_of, first_membership};
 pub(crate) use progress::shipped;
+pub(crate) use rules::in_future;
 pub use progress::{
     Billing, BillingStatus, FulfilmentStatus, OrderProgress, PaymentStatus, billed,
 };

@@ -21,6 +21,17 @@ pub enum Action {
     Reopen,
 }
 
+/// The days on which something has happened, as reported, that are still to come.
+pub(crate) fn in_future(
+    days: impl IntoIterator<Item = (&'static str, Option<Date>)>,
+    today: Date,
+) -> Vec<Fault> {
+    let to_come = days.into_iter().filter(|(_, day)| day.is_some_and(|day| day > today));
+    let why = "it has not happened yet";
+    let fault = |(name, _): (&str, _)| Fault::new(format!("/{name}"), "in_future", why);
+    to_come.map(fault).collect()
+}
+
 impl Order {
     pub(super) fn blank(id: Uuid, customer_id: Uuid, now: Timestamp, today: Date) -> Self {
         Self {
@@ -122,13 +133,17 @@ impl Order {
     }
 
     /// As the ERP says that it has got on.
-    pub(super) fn progressed(&self, changes: &OrderChanges) -> Self {
+    pub(super) fn progressed(&self, changes: &OrderChanges, today: Date) -> Result<Self> {
+        let faults = in_future([("shipped_on", changes.shipped_on.flatten())], today);
+        if !faults.is_empty() {
+            return Err(Error::invalid(faults));
+        }
         let mut after = self.clone();
         set(&mut after.progress.fulfilment_status, changes.fulfilment_status.as_ref());
         set(&mut after.progress.billing_status, changes.billing_status.as_ref());
         set(&mut after.progress.payment_status, changes.payment_status.as_ref());
         set(&mut after.shipped_on, changes.shipped_on.as_ref());
-        after
+        Ok(after)
     }
 
     /// Only a draft is still open to changes by people.

@@ -106,7 +106,7 @@ impl Imported for Shipment {
     }
 
     fn drafted(arrival: &Arrival<Self>, orders: &Self::Context) -> Result<Self, Vec<Fault>> {
-        let Arrival { item, before, .. } = arrival;
+        let Arrival { item, before, today, .. } = arrival;
         let facts = &item.facts;
         let mut shipment = match (before, facts.order_id, facts.shipped_on, &facts.lines) {
             (Some(before), ..) => before.clone(),
@@ -126,7 +126,7 @@ impl Imported for Shipment {
         shipment.apply(facts);
         let order = orders.get(&shipment.order_id);
         shipment.seen_by = order.map(|it| it.seen_by.clone()).unwrap_or_default();
-        let faults = shipment.faults(order.map_or(&[], |it| &it.lines));
+        let faults = shipment.faults(order.map_or(&[], |it| &it.lines), *today);
         if faults.is_empty() { Ok(shipment) } else { Err(faults) }
     }
 
@@ -207,8 +207,14 @@ impl Shipment {
     }
 
     /// What must hold for every shipment; `ordered` are the lines of its order.
-    fn faults(&self, ordered: &[i32]) -> Vec<Fault> {
+    fn faults(&self, ordered: &[i32], today: Date) -> Vec<Fault> {
         let mut faults = vec![];
+        // The day of a cancelled shipment is the day for which it was planned.
+        if self.status != ShipmentStatus::Cancelled {
+            let days =
+                [("shipped_on", Some(self.shipped_on)), ("delivered_on", self.delivered_on)];
+            faults.extend(order::in_future(days, today));
+        }
         for (index, line) in self.lines.iter().enumerate() {
             let mut wrong = |name: &str, code: &'static str, why: &str| {
                 faults.push(Fault::new(format!("/lines/{index}/{name}"), code, why));

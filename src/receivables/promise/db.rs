@@ -12,7 +12,7 @@ use schema::promises;
 use uuid::Uuid;
 
 use super::{NewPromise, Promise, PromiseFilter, PromisePage, PromiseStatus, Promised};
-use crate::invoice;
+use crate::invoice::{self, InvoiceKind};
 use crate::reach::ByAccount;
 
 /// Who was told so or the customer's owner in reach; all of them for finance.
@@ -86,6 +86,10 @@ impl Promise {
         let invoice = invoice::load(tx.conn(), new.invoice_id.as_slice()).await?;
         let mut faults = vec![];
         if let [invoice] = invoice.as_slice() {
+            if invoice.kind == InvoiceKind::CreditNote || !invoice.counts() {
+                let why = "only a posted invoice is owed";
+                faults.push(Fault::new("/invoice_id", "not_posted", why));
+            }
             if invoice.customer_id != new.customer_id {
                 let why = "the invoice is another customer's";
                 faults.push(Fault::new("/invoice_id", "another_customer", why));
@@ -165,8 +169,11 @@ impl Promise {
         let row = promises::table.filter(visible_to(caller)).filter(promises::id.eq(id));
         let before: Self = row.select(Self::as_select()).for_update().first(tx.conn()).await?;
         based_on.check(tx, &before).await?;
-        if before.status != PromiseStatus::Open {
-            let status = before.status.as_str();
+        // One whose day is over is no longer open, before the job says so, too.
+        let missing = before.received_amount < before.amount;
+        let status = before.status.judged(before.due_on, missing, tx.today);
+        if status != PromiseStatus::Open {
+            let status = status.as_str();
             let error = Error::conflict("wrong_status", format!("the promise is {status}"));
             return Err(error.member("current_status", status));
         }

@@ -195,7 +195,7 @@ impl Visit {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before, changes.fields()).await?;
         before.check_hand(caller, VisitAction::Change)?;
-        before.status.after(VisitAction::Change)?;
+        before.status_on(tx.today).after(VisitAction::Change)?;
         let changes = changes.resolve(tx.conn(), caller).await?;
         let after = before.with(&changes.details);
         after.check_people(tx).await?;

@@ -173,6 +173,14 @@ impl Visit {
         self.checks.iter().find(|it| it.user_id == user && it.kind == kind)
     }
 
+    /// The status on that day: a plan whose day is over has been missed, before the job says so, too.
+    pub(super) fn status_on(&self, today: Date) -> VisitStatus {
+        match self.status {
+            VisitStatus::Planned if self.planned_date < today => VisitStatus::Missed,
+            status => status,
+        }
+    }
+
     /// On the day of the owner's check-in, where it counts. The day for which it was planned stays in
     /// `rescheduled_from`.
     pub(super) fn dated(mut self, zone: &TimeZone) -> Self {

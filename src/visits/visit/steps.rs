@@ -51,13 +51,12 @@ impl Visit {
         (action, why): (VisitAction, &VisitExcuse),
     ) -> Result<Self> {
         let before = Self::begin(tx, caller, id, based_on, action).await?;
-        let status = before.status.after(action)?;
-        if action == VisitAction::Explain && before.reason.is_some() {
+        let missed = before.status == VisitStatus::Missed;
+        if action == VisitAction::Explain && missed && before.reason.is_some() {
             return Err(Error::conflict("already_explained", "it was explained already"));
         }
-        if matches!(action, VisitAction::Abandon | VisitAction::Cancel) {
-            Check::close_all(tx, &[id]).await?;
-        }
+        let status = before.status_on(tx.today).after(action)?;
+        Check::close_all(tx, &[id]).await?;
         before.save(tx, Self { status, reason: Some(why.reason.clone()), ..before.clone() }).await
     }
 
@@ -74,13 +73,14 @@ impl Visit {
         let company = Company::load(tx.conn()).await?;
         let zone = zone(&company);
         let mut after = before.clone();
-        if before.is_owner(caller)? {
-            after.status = before.status.after(VisitAction::CheckIn)?;
-        } else if !matches!(before.status, VisitStatus::Planned | VisitStatus::InProgress) {
-            before.status.after(VisitAction::CheckIn)?;
+        let (owner, status) = (before.is_owner(caller)?, before.status_on(tx.today));
+        if owner {
+            after.status = status.after(VisitAction::CheckIn)?;
+        } else if !matches!(status, VisitStatus::Planned | VisitStatus::InProgress) {
+            status.after(VisitAction::CheckIn)?;
         }
         let day = day_of(sent.occurred_at, &zone);
-        if before.status == VisitStatus::Missed && day != before.planned_date {
+        if status == VisitStatus::Missed && day != before.planned_date {
             let detail = "a missed visit is begun only by what happened on its day";
             return Err(Error::conflict("not_on_planned_day", detail));
         }
@@ -90,7 +90,7 @@ impl Visit {
 
         let check = before.evidence(tx, caller, &company, (CheckKind::CheckIn, sent)).await?;
         // Whoever was a companion at a visit that is over is somewhere else by now.
-        let stays = after.status != VisitStatus::Missed;
+        let stays = owner || status != VisitStatus::Missed;
         Check::insert(tx, id, &check, stays).await?;
         after.checks.0.push(check);
         before.save(tx, after.in_order().dated(&zone)).await
@@ -210,7 +210,7 @@ impl Visit {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;
         before.check_hand(caller, action)?;
-        before.status.after(action)?;
+        before.status_on(tx.today).after(action)?;
         Ok(before)
     }
 
