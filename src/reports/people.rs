@@ -54,7 +54,9 @@ mod tests {
     }
 
     fn row(id: Uuid) -> String {
-        format!(r#"{{"salesperson_id":"{id}","salesperson_external_id":"2\"7","name":"王芳","n":1.10}}"#)
+        format!(
+            r#"{{"salesperson_id":"{id}","salesperson_external_id":"2\"7","name":"王芳","n":1.10}}"#
+        )
     }
 
     #[test]

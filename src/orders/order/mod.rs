@@ -6,6 +6,7 @@ mod db;
 mod facts;
 mod hooks;
 pub mod http;
+mod line_facts;
 mod price;
 mod progress;
 mod rules;
@@ -29,10 +30,10 @@ pub use db::{find_orders, visible_to};
 pub use facts::{OrderAccount, facts_of, lock};
 pub use hooks::{customer_merged, customers_of, first_membership};
 pub(crate) use progress::shipped;
-pub(crate) use rules::in_future;
 pub use progress::{
     Billing, BillingStatus, FulfilmentStatus, OrderProgress, PaymentStatus, billed,
 };
+pub(crate) use rules::in_future;
 
 text_enum! {
     /// Where an order stands (RULES 4.4).

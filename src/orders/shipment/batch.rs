@@ -211,8 +211,7 @@ impl Shipment {
         let mut faults = vec![];
         // The day of a cancelled shipment is the day for which it was planned.
         if self.status != ShipmentStatus::Cancelled {
-            let days =
-                [("shipped_on", Some(self.shipped_on)), ("delivered_on", self.delivered_on)];
+            let days = [("shipped_on", Some(self.shipped_on)), ("delivered_on", self.delivered_on)];
             faults.extend(order::in_future(days, today));
         }
         for (index, line) in self.lines.iter().enumerate() {

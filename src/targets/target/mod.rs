@@ -11,6 +11,7 @@ pub mod period;
 mod reach;
 mod rules;
 mod steps;
+mod subject;
 
 use auth::{Reference, Refers};
 use diesel::prelude::*;

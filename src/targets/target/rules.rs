@@ -209,15 +209,6 @@ impl Target {
         vec![]
     }
 
-    /// What it is about: there is one target for each subject.
-    pub(super) fn subject(&self) -> impl PartialEq + use<> {
-        (
-            (self.owner_type, self.owner_id, self.channel.clone()),
-            (self.metric, self.level, self.dimension, self.dimension_value.clone()),
-            (self.period_type, self.period_start, self.period_end),
-        )
-    }
-
     /// The parts of a target reach it (RULES 4.1).
     pub(super) fn check_allocated(&self, allocated: Money) -> Result<()> {
         if allocated >= self.value {
@@ -231,24 +222,6 @@ impl Target {
         Err(Error::conflict("target_under_allocated", detail)
             .member("allocated", allocated)
             .member("required", required))
-    }
-
-    /// The same as a text.
-    pub(super) fn subject_text(&self) -> String {
-        let owner = self.owner_id.map(|id| id.to_string()).unwrap_or_default();
-        [
-            self.owner_type.as_str(),
-            &owner,
-            self.channel.as_deref().unwrap_or_default(),
-            self.metric.as_str(),
-            self.level.as_str(),
-            self.dimension.map(Dimension::as_str).unwrap_or_default(),
-            self.dimension_value.as_deref().unwrap_or_default(),
-            self.period_type.as_str(),
-            &self.period_start.to_string(),
-            &self.period_end.to_string(),
-        ]
-        .join("\n")
     }
 
     /// For the readers of the change feed: whose reach shows it. Those of channels are told only to
