@@ -41,10 +41,7 @@ async fn an_order_has_not_been_confirmed_tomorrow() {
         (json!({ "confirmed_on": "2026-11-21" }), "/confirmed_on in_future"),
         (json!({ "confirmed_on": "2031-01-01" }), "/confirmed_on in_future"),
         (json!({ "shipped_on": "2026-11-21" }), "/shipped_on in_future"),
-        (
-            json!({ "status": "cancelled", "cancelled_on": "2026-11-21" }),
-            "/cancelled_on in_future",
-        ),
+        (json!({ "status": "cancelled", "cancelled_on": "2026-11-21" }), "/cancelled_on in_future"),
     ];
     let items = cases.iter().enumerate();
     let items = items.map(|(number, (more, _))| order(&number.to_string(), more));

@@ -29,10 +29,10 @@ pub use db::{find_orders, visible_to};
 pub use facts::{OrderAccount, facts_of, lock};
 pub use hooks::{customer_merged, customers_of, first_membership};
 pub(crate) use progress::shipped;
-pub(crate) use rules::in_future;
 pub use progress::{
     Billing, BillingStatus, FulfilmentStatus, OrderProgress, PaymentStatus, billed,
 };
+pub(crate) use rules::in_future;
 
 text_enum! {
     /// Where an order stands (RULES 4.4).
@@ -205,6 +205,7 @@ pub struct OrderChanges {
     billing_status: Option<BillingStatus>,
     #[schema(inline, nullable = false)]
     payment_status: Option<PaymentStatus>,
+    /// Not in the future
     #[serde(default, deserialize_with = "sent")]
     shipped_on: Option<Option<Date>>,
     #[serde(flatten)]

@@ -42,8 +42,10 @@ pub struct ShipmentFacts {
     /// `delivered` with a day of delivery, else `shipped`, unless told
     #[schema(inline, nullable = false)]
     status: Option<ShipmentStatus>,
+    /// Not in the future, unless the shipment is cancelled
     #[schema(nullable = false)]
     shipped_on: Option<Date>,
+    /// Neither before `shipped_on` nor in the future
     #[serde(deserialize_with = "sent")]
     delivered_on: Option<Option<Date>>,
     #[serde(deserialize_with = "sent")]
@@ -211,8 +213,7 @@ impl Shipment {
         let mut faults = vec![];
         // The day of a cancelled shipment is the day for which it was planned.
         if self.status != ShipmentStatus::Cancelled {
-            let days =
-                [("shipped_on", Some(self.shipped_on)), ("delivered_on", self.delivered_on)];
+            let days = [("shipped_on", Some(self.shipped_on)), ("delivered_on", self.delivered_on)];
             faults.extend(order::in_future(days, today));
         }
         for (index, line) in self.lines.iter().enumerate() {
