@@ -37,7 +37,7 @@ impl Plan {
 /// The external id of this person, as it is written in the row, unless the person is a known one.
 fn hidden(row: &str, person: &str, known: &[Uuid]) -> Result<Option<String>> {
     let row: HashMap<&str, &RawValue> = serde_json::from_str(row).map_err(Error::internal)?;
-    let member = |name: &str| row.get(format!("{person}_{name}").as_str()).map(|it| it.get());
+    let member = |name: &str| row.get(format!("{person}_{name}").as_str()).map(|value| value.get());
     let id: Option<Uuid> =
         serde_json::from_str(member("id").unwrap_or("null")).map_err(Error::internal)?;
     let external_id = member("external_id").map(str::to_owned);

@@ -206,6 +206,7 @@ pub struct OrderChanges {
     billing_status: Option<BillingStatus>,
     #[schema(inline, nullable = false)]
     payment_status: Option<PaymentStatus>,
+    /// Not in the future
     #[serde(default, deserialize_with = "sent")]
     shipped_on: Option<Option<Date>>,
     #[serde(flatten)]

@@ -42,8 +42,10 @@ pub struct ShipmentFacts {
     /// `delivered` with a day of delivery, else `shipped`, unless told
     #[schema(inline, nullable = false)]
     status: Option<ShipmentStatus>,
+    /// Not in the future, unless the shipment is cancelled
     #[schema(nullable = false)]
     shipped_on: Option<Date>,
+    /// Neither before `shipped_on` nor in the future
     #[serde(deserialize_with = "sent")]
     delivered_on: Option<Option<Date>>,
     #[serde(deserialize_with = "sent")]
