@@ -43,13 +43,12 @@ pub async fn receive(
     if method == Method::HEAD {
         req.head_mut().method = Method::GET;
     }
-    let mut response = match refused(&req) {
-        Some(error) => req.error_response(error).map_into_boxed_body(),
-        None => {
-            let clock = req.app_data::<Data<Clock>>().expect("the app registers the clock");
-            let currency = clock.currency();
-            with_currency(currency, next.call(req)).await?.map_into_boxed_body()
-        }
+    let mut response = if let Some(error) = refused(&req) {
+        req.error_response(error).map_into_boxed_body()
+    } else {
+        let clock = req.app_data::<Data<Clock>>().expect("the app registers the clock");
+        let currency = clock.currency();
+        with_currency(currency, next.call(req)).await?.map_into_boxed_body()
     };
     let error = response.response().error().and_then(|error| error.as_error::<Error>());
     let language = response.request().headers().get(ACCEPT_LANGUAGE);

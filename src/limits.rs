@@ -65,7 +65,7 @@ impl Limits {
 }
 
 /// Counts the requests of everybody who has signed in; the headers are those of the IETF draft
-/// "RateLimit header fields for HTTP".
+/// "`RateLimit` header fields for HTTP".
 pub async fn pace(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

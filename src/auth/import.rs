@@ -283,7 +283,9 @@ fn draft<R: Imported>(
         drafts.push(draft);
     }
     // Not earlier: what two items make of one row may be what it was.
-    drafts.iter_mut().for_each(|draft| draft.stamp(tx.now));
+    for draft in &mut drafts {
+        draft.stamp(tx.now);
+    }
     (drafts, warnings)
 }
 

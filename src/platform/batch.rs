@@ -315,12 +315,12 @@ impl<D: Documented> Batch<D> {
 }
 
 /// Rows in parts of at most so many, and of about so much weight; a heavier row is a part of its own.
-pub fn parts<'a, R>(
-    mut rows: &'a [R],
+pub fn parts<R>(
+    mut rows: &[R],
     most: usize,
     most_weight: usize,
     weight: impl Fn(&R) -> usize,
-) -> impl Iterator<Item = &'a [R]> {
+) -> impl Iterator<Item = &[R]> {
     std::iter::from_fn(move || {
         let mut sum = 0;
         let fits = |row: &&R| {

@@ -152,22 +152,23 @@ impl Grouping {
     /// Selects the rows from `groups`, in their order.
     pub fn rows(&self, question: &mut Question<'_, SalesQuery>) -> String {
         let keys = self.keys.iter();
-        let shown = keys.clone().map(|key| format!("{}, ", key.shown())).collect::<String>();
+        let shown =
+            keys.clone().map(|key| format!("{}, ", key.shown())).collect::<Vec<_>>().concat();
         let joins = keys.clone().filter_map(|key| {
             let (table, name) = (key.table()?, key.as_str());
             Some(format!(" left join {table} on {table}.id = groups.{name}"))
         });
-        let joins = joins.collect::<String>();
+        let joins = joins.collect::<Vec<_>>().concat();
         let periods = keys.filter_map(|key| key.start_of("groups.day"));
-        let periods = periods.map(|period| format!("{period}, ")).collect::<String>();
+        let periods = periods.map(|period| format!("{period}, ")).collect::<Vec<_>>().concat();
         let things = self.things().map(|key| format!("groups.{}", key.as_str()));
         let things: Vec<String> = things.collect();
         let nameless = things.iter().map(|thing| format!("{thing} is null"));
         let nameless = nameless.chain(["false".to_owned()]).collect::<Vec<_>>().join(" or ");
-        let order = things.iter().map(|thing| format!(", {thing}")).collect::<String>();
+        let order = things.iter().map(|thing| format!(", {thing}")).collect::<Vec<_>>().concat();
 
         let compared = self.comparisons.iter().map(|comparison| comparison.columns(question));
-        let mut compared = compared.collect::<String>();
+        let mut compared = compared.collect::<Vec<_>>().concat();
         let mut history = String::new();
         if !self.comparisons.is_empty() {
             compared.insert_str(0, ", groups.compared_from, groups.compared_to");

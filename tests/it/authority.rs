@@ -14,7 +14,7 @@ fn path(id: impl std::fmt::Display) -> String {
     format!("{USERS}/{id}")
 }
 
-async fn refused(answer: crate::harness::Answer, code: &str) {
+fn refused(answer: crate::harness::Answer, code: &str) {
     let problem = answer.expect(403);
     assert_eq!(problem["code"], code, "{problem:#}");
 }
@@ -60,7 +60,7 @@ async fn only_admins_change_people_with_more_than_a_salespersons_roles() {
                 .await;
             }
             let member = json!({ "user_id": person.id });
-            refused(join(actor, &team, member).await, "roles_exceed_yours").await;
+            refused(join(actor, &team, member).await, "roles_exceed_yours");
         }
         let version = admin.get(&path(person.id)).await.expect(200)["version"].clone();
         assert_eq!(version, 1, "{role:?}");
@@ -83,9 +83,9 @@ async fn a_membership_of_somebody_with_more_roles_ends_only_by_an_admin() {
     let stay = format!("/api/v1/memberships/{}", stay["id"].as_str().unwrap());
 
     let end = hr.post(&format!("{stay}/end"), json!({ "valid_to": "2199-01-01" })).await;
-    refused(end, "roles_exceed_yours").await;
+    refused(end, "roles_exceed_yours");
     let delete = hr.send(Method::DELETE, &stay, None, &[("if-match", "\"2\"")]).await;
-    refused(delete, "roles_exceed_yours").await;
+    refused(delete, "roles_exceed_yours");
 }
 
 #[actix_web::test]
@@ -153,7 +153,7 @@ async fn passwords_give_no_wider_scope() {
         let answer = hr.post(&(path(person.id) + "/password"), password.clone()).await;
         match role {
             Role::Salesperson => drop(answer.expect(200)),
-            _ => refused(answer, "roles_exceed_yours").await,
+            _ => refused(answer, "roles_exceed_yours"),
         }
         admin.post(&(path(person.id) + "/password"), password.clone()).await.expect(200);
     }
@@ -165,7 +165,7 @@ async fn passwords_give_no_wider_scope() {
         let new = json!({ "user_id": leader.id, "leads": true, "valid_from": from });
         join(&admin, &team, new).await.expect(201);
         let answer = hr.post(&(path(leader.id) + "/password"), password.clone()).await;
-        refused(answer, "roles_exceed_yours").await;
+        refused(answer, "roles_exceed_yours");
     }
 }
 
@@ -174,11 +174,11 @@ async fn an_erp_creates_no_logins() {
     let service = Service::start().await;
     let new = json!({ "name": "A", "username": "a", "password": PASSWORD });
     let erp = service.actor(Role::Erp).await;
-    refused(erp.post(USERS, new.clone()).await, "password_not_settable").await;
+    refused(erp.post(USERS, new.clone()).await, "password_not_settable");
     let client = service.client(Role::Erp, "sap").await;
     let key = [("idempotency-key", "1")];
     let answer = client.send(Method::POST, USERS, Some(new.clone()), &key).await;
-    refused(answer, "password_not_settable").await;
+    refused(answer, "password_not_settable");
     assert_eq!(service.count("users where password_hash is not null").await, 0);
 
     service.actor(Role::Hr).await.post(USERS, new).await.expect(201);
@@ -191,19 +191,19 @@ async fn nobody_appoints_themself_leader() {
     let east = team(&admin, "East", None).await;
     for from in ["2020-01-01", "2199-01-01"] {
         let new = json!({ "user_id": hr.id, "leads": true, "valid_from": from });
-        refused(join(&hr, &east, new).await, "own_scope").await;
+        refused(join(&hr, &east, new).await, "own_scope");
         let change = json!({ "team_id": east, "leads_team": true, "effective_on": from });
-        refused(hr.patch(&path(hr.id), 1, change).await, "own_scope").await;
+        refused(hr.patch(&path(hr.id), 1, change).await, "own_scope");
     }
 
     // Nor somebody whose password they set.
     let new = json!({ "name": "B", "username": "b", "password": PASSWORD });
     let mut leading = new.clone();
     (leading["team_id"], leading["leads_team"]) = (json!(east), json!(true));
-    refused(hr.post(USERS, leading).await, "own_scope").await;
+    refused(hr.post(USERS, leading).await, "own_scope");
     let mine = hr.post(USERS, new).await.expect(201)["id"].as_str().unwrap().to_owned();
     let change = json!({ "team_id": east, "leads_team": true });
-    refused(hr.patch(&path(&mine), 1, change.clone()).await, "own_scope").await;
+    refused(hr.patch(&path(&mine), 1, change.clone()).await, "own_scope");
     admin.patch(&path(&mine), 1, change).await.expect(200);
     let seller = service.actor(Role::Salesperson).await;
     join(&hr, &east, json!({ "user_id": seller.id, "leads": true })).await.expect(201);
@@ -220,11 +220,11 @@ async fn nobody_puts_people_or_teams_below_themself() {
 
     for into in [&own, &below] {
         let new = json!({ "user_id": seller.id, "valid_from": "2199-01-01" });
-        refused(join(&hr, into, new).await, "own_scope").await;
+        refused(join(&hr, into, new).await, "own_scope");
         let change = json!({ "team_id": into });
-        refused(hr.patch(&path(seller.id), 1, change).await, "own_scope").await;
+        refused(hr.patch(&path(seller.id), 1, change).await, "own_scope");
         let change = json!({ "parent_id": into });
-        refused(hr.patch(&format!("/api/v1/teams/{west}"), 1, change).await, "own_scope").await;
+        refused(hr.patch(&format!("/api/v1/teams/{west}"), 1, change).await, "own_scope");
     }
     // Less is always possible.
     let leave = json!({ "team_id": null, "effective_on": "2199-01-01" });

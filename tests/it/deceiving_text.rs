@@ -25,8 +25,12 @@ async fn no_name_turns_the_direction_of_writing() {
         assert_eq!(codes(&problem), ["/name control_character"], "{turning:?}");
         let problem = seller.patch(&customer, 1, json!({ "city": name })).await.expect(422);
         assert_eq!(codes(&problem), ["/city control_character"], "{turning:?}");
-        let escaped: String =
-            turning.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let escaped: String = turning
+            .to_string()
+            .bytes()
+            .map(|byte| format!("%{byte:02X}"))
+            .collect::<Vec<_>>()
+            .concat();
         let problem = seller.get(&format!("{CUSTOMERS}?q=a{escaped}")).await.expect(400);
         assert_eq!(codes(&problem), ["/q control_character"], "{turning:?}");
     }

@@ -61,7 +61,7 @@ async fn make(actor: &Actor<'_>, of: &str, new: &Value) -> Answer {
     actor.send(Method::POST, &format!("/api/v1/{of}"), Some(new.clone()), &headers).await
 }
 
-fn assert_foreign(of: &str, answer: Answer) {
+fn assert_foreign(of: &str, answer: &Answer) {
     assert_eq!(answer.status, 403, "{of}: {:#}", answer.body);
     assert_eq!(answer.body["code"], "foreign_source_system", "{of}");
     assert_eq!(codes(&answer.body), ["/source_system foreign_source_system"], "{of}");
@@ -83,13 +83,13 @@ async fn a_client_writes_only_its_own_source_system() {
         for client in &clients {
             let sap = json!({ "source_system": "sap", "items": [] });
             let own = json!({ "source_system": "oracle", "items": [] });
-            assert_foreign(of, make(client, &format!("{of}/batch"), &sap).await);
+            assert_foreign(of, &make(client, &format!("{of}/batch"), &sap).await);
             make(client, &format!("{of}/batch"), &own).await.expect(200);
         }
     }
     for (of, new) in singles(&seller, &customer, &product) {
         let sap = with(new.clone(), &json!({ "source_system": "sap", "external_id": "K-1" }));
-        assert_foreign(of, make(&clients[1], of, &sap).await);
+        assert_foreign(of, &make(&clients[1], of, &sap).await);
         let told = make(&clients[0], of, &sap).await;
         assert_eq!(told.status, 403, "{of}: {:#}", told.body);
         let own = with(new, &json!({ "external_id": "K-1" }));
@@ -115,13 +115,13 @@ async fn people_leave_the_source_system_of_a_client_alone() {
     let person = service.person(&roles).await;
 
     for (of, new) in singles(&seller, &customer, &product) {
-        assert_foreign(of, make(&person, of, &with(new.clone(), &sap)).await);
+        assert_foreign(of, &make(&person, of, &with(new.clone(), &sap)).await);
         let free = with(new, &json!({ "source_system": "excel", "external_id": "K-9999" }));
         make(&person, of, &free).await.expect(201);
     }
     for of in BATCHES {
         let batch = json!({ "source_system": "sap", "items": [] });
-        assert_foreign(of, make(&person, &format!("{of}/batch"), &batch).await);
+        assert_foreign(of, &make(&person, &format!("{of}/batch"), &batch).await);
     }
     // An id without a system would be kept for nobody.
     let nameless = json!({ "name": "Baoli", "allow_duplicate": true, "external_id": "K-9999" });
@@ -132,7 +132,7 @@ async fn people_leave_the_source_system_of_a_client_alone() {
     service.sql("update api_clients set active = false").await;
     service.directory_changed().await;
     let new = with(json!({ "name": "K" }), &sap);
-    assert_foreign("customers", seller.post(CUSTOMERS, new.clone()).await);
+    assert_foreign("customers", &seller.post(CUSTOMERS, new.clone()).await);
     service.sql("update api_clients set active = true").await;
     service.directory_changed().await;
 

@@ -27,7 +27,7 @@ impl<'a> Shop<'a> {
         Self { admin, customer, product }
     }
 
-    fn order(&self, more: Value) -> Value {
+    fn order(&self, more: &Value) -> Value {
         let mut new = json!({ "customer_id": self.customer, "order_date": "2026-03-02",
             "lines": [{ "product_id": self.product, "quantity": "10" }] });
         new.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -35,11 +35,11 @@ impl<'a> Shop<'a> {
     }
 
     async fn created(&self, more: Value) -> Value {
-        self.admin.post("/api/v1/orders", self.order(more)).await.expect(201)
+        self.admin.post("/api/v1/orders", self.order(&more)).await.expect(201)
     }
 
     async fn refused(&self, more: Value) -> String {
-        faults(&self.admin.post("/api/v1/orders", self.order(more)).await.expect(422))
+        faults(&self.admin.post("/api/v1/orders", self.order(&more)).await.expect(422))
     }
 }
 

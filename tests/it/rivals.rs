@@ -309,7 +309,7 @@ async fn a_job_or_a_merge_comes_after_the_one_before_it() {
     let apply = || Tx::run(db, &tomorrow, Uuid::nil(), salesbook::customers::transfer::apply_due);
     let gate = Gate::row(&service, "customers", customer).await;
     let url = format!("/api/v1/customers/{customer}");
-    let told = meet(gate, patch(&admin, &url, json!({ "city": "x" })), apply()).await;
+    let told = Box::pin(meet(gate, patch(&admin, &url, json!({ "city": "x" })), apply())).await;
     assert_eq!((told.0, told.1.unwrap()), (200, 1));
     let now = admin.get(&url).await.expect(200);
     assert_eq!((&now["city"], &now["owner_id"]), (&json!("x"), &json!(seller)));

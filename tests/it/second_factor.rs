@@ -44,7 +44,7 @@ fn later(service: &Service, seconds: i64) {
 fn code(service: &Service, secret: &Value) -> String {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let digits = secret.as_str().unwrap().chars().map(|it| alphabet.find(it).unwrap());
-    let bits: String = digits.map(|digit| format!("{digit:05b}")).collect();
+    let bits = digits.map(|digit| format!("{digit:05b}")).collect::<Vec<_>>().concat();
     let bytes: Vec<u8> = (0..bits.len() / 8)
         .map(|at| u8::from_str_radix(&bits[at * 8..at * 8 + 8], 2).unwrap())
         .collect();

@@ -177,9 +177,9 @@ impl Imported for Visit {
         }
         let after = after.in_order().dated(&context.zone);
         faults.extend(after.impossible(*now, arrival.today));
-        let content = item.outcome.complaint_answer == Some(false);
+        let no_complaint = item.outcome.complaint_answer == Some(false);
         let said = arrival.before.as_ref().and_then(|before| before.complaint_answer);
-        if content && said != Some(false) && context.complained.contains(id) {
+        if no_complaint && said != Some(false) && context.complained.contains(id) {
             faults.push(complained());
         }
         if item.outcome.follow_up.is_some() {
