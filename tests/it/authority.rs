@@ -56,8 +56,7 @@ async fn only_admins_change_people_with_more_than_a_salespersons_roles() {
                 refused(
                     actor.patch(&path(person.id), 1, change.clone()).await,
                     "roles_exceed_yours",
-                )
-                .await;
+                );
             }
             let member = json!({ "user_id": person.id });
             refused(join(actor, &team, member).await, "roles_exceed_yours");
