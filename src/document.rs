@@ -192,7 +192,9 @@ pub fn openapi() -> OpenApi {
     for (path, item) in &mut document.paths.paths {
         let keyed = path.starts_with("/api/") && !path.contains("/auth/");
         for (method, operation) in methods(item) {
-            if keyed && matches!(method, "PATCH" | "DELETE") {
+            // Sessions have no versions: nobody edits them.
+            let versioned = !path.starts_with("/api/v1/me/sessions");
+            if keyed && versioned && matches!(method, "PATCH" | "DELETE") {
                 let meaning = "The ETag that this is based on";
                 header(operation, "If-Match", Required::True, meaning, IF_MATCH);
             }

@@ -199,7 +199,11 @@ async fn whoever_guesses_at_the_own_password_locks_out_no_login() {
 async fn a_proxy_is_believed_only_when_it_is_ours() {
     let (behind, _) = service().await;
     let service = behind.another(Settings::default()).await.unwrap();
-    let closed = || Subject::login("nobody", None, "203.0.113.9");
+    let names = std::cell::Cell::new(0);
+    let closed = || {
+        names.set(names.get() + 1);
+        Subject::login(&format!("nobody {}", names.get()), None, "203.0.113.9")
+    };
     fail(&service, 1001, closed);
     fail(&behind, 1001, closed);
     let attempt = async |service: &Service, forwarded: &str| {

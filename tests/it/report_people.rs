@@ -51,8 +51,9 @@ async fn a_colleagues_external_id_is_masked_in_reports() {
 
     let table = seller.get(&format!("/api/v1/reports/{sales}&format=csv")).await;
     assert_eq!(table.status, 200);
-    assert!(!table.text().contains(&format!("e-{}", colleague.id)));
-    assert!(table.text().contains(&format!("e-{}", seller.id)));
+    // Their names read the same as their external ids.
+    let told = |actor: &Actor<'_>| table.text().matches(&format!("e-{}", actor.id)).count();
+    assert_eq!((told(&seller), told(&colleague)), (2, 1), "{}", table.text());
 }
 
 /// A team is no person: its external id is everybody's.

@@ -171,7 +171,10 @@ impl Promise {
         based_on.check(tx, &before).await?;
         // One whose day is over is no longer open, before the job says so, too.
         let missing = before.received_amount < before.amount;
-        let status = before.status.judged(before.due_on, missing, tx.today);
+        let status = match before.status {
+            PromiseStatus::Open => before.status.judged(before.due_on, missing, tx.today),
+            ended => ended,
+        };
         if status != PromiseStatus::Open {
             let status = status.as_str();
             let error = Error::conflict("wrong_status", format!("the promise is {status}"));
