@@ -172,7 +172,7 @@ pub(crate) const MOST: usize = 100;
 /// Elements of the lists of a value that is small enough to find everything that is wrong with it.
 const FEW: usize = 2_000;
 
-/// All that is wrong with a value, up to [`MOST`]; of a large one what is wrong with the beginnings of its
+/// All that is wrong with a value, up to `MOST` faults; of a large one what is wrong with the beginnings of its
 /// lists, and at least the first fault. The validator makes every fault of a list before it tells one.
 pub fn faults(check: &Validator, value: &Value) -> Vec<Fault> {
     let mut faults = vec![];
