@@ -11,6 +11,10 @@ use salesbook::serve::{self, Failure, Home};
 use salesbook::{company, document, memory};
 use uuid::Uuid;
 
+/// Memory that is free goes back to the system within seconds, see [`memory`].
+#[global_allocator]
+static HEAP: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     memory::settle();
     carry_out(Cli::parse().command)
