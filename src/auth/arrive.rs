@@ -16,7 +16,7 @@ use super::reference::{Found, Refers, Wanted, resolve_known};
 use super::source_item::{self, Kept, Reader};
 use super::waiting::Waiting;
 
-/// What the source says of each item, by its place: kept if the item is carried out.
+/// The source's fields of each item, by its place; stored once the item is carried out.
 pub(crate) type Said = HashMap<usize, (String, Kept)>;
 
 /// Finishes the items that only repeat what their source has sent before, without touching or

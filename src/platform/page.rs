@@ -26,7 +26,7 @@ pub struct PageQuery {
     /// `next_cursor` of the page before
     #[param(min_length = 1, max_length = 4096)]
     cursor: Option<String>,
-    /// Most items on the page, 50 unless told
+    /// Most items on the page. Default: 50.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
     /// `exact` also counts all items, which takes longer

@@ -229,17 +229,22 @@ fn orders(mut question: Question<'_, ExplainQuery>, target: &Kind, sum: &str) ->
     Plan::new("attainment-explain", question.binds, rows, totals(&summed, closed))
 }
 
-fn invoices(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
-    let (caller, owner_type) = (question.caller, target.owner_type);
+/// The condition that a day lies in the target's period, and not after the day of the report.
+fn within(question: &mut Question<'_, ExplainQuery>) -> impl Fn(&str) -> String + use<> {
     let until = question.until.map(|day| question.binds.date(day));
-    let within = |day: &str| {
+    move |day| {
         let until = until.as_ref().map(|until| format!(" and {day} <= {until}"));
         format!(
             " and {day} >= (select period_start from target)
                 and {day} < (select period_end from target){}",
             until.unwrap_or_default()
         )
-    };
+    }
+}
+
+fn invoices(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
+    let (caller, owner_type) = (question.caller, target.owner_type);
+    let within = within(&mut question);
     let binds = &mut question.binds;
     let ledger = account_entries::ledger(target.metric, owner_type, Some(caller), within, binds);
     let id = question.binds.id(question.own.target_id);
@@ -294,15 +299,7 @@ fn invoices(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
 
 fn visits(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
     let (caller, owner_type) = (question.caller, target.owner_type);
-    let until = question.until.map(|day| question.binds.date(day));
-    let within = |day: &str| {
-        let until = until.as_ref().map(|until| format!(" and {day} <= {until}"));
-        format!(
-            " and {day} >= (select period_start from target)
-                and {day} < (select period_end from target){}",
-            until.unwrap_or_default()
-        )
-    };
+    let within = within(&mut question);
     let ledger = visit_entries::ledger(Some(caller), within, &mut question.binds);
     let id = question.binds.id(question.own.target_id);
     let owns = owner_type.owns();

@@ -64,21 +64,24 @@ const PAIRS: &str = "
                 lower(email)]) as value
         where length(value) >= 6
     ),
+    claims as (
+        select id, 'same_name' as reason, name_key as value from seen where name_key <> ''
+        union all
+        select id, 'same_phone', digits from seen where length(digits) >= 6
+        union all
+        select id, 'same_address', place from seen where length(address) >= 5
+        union all
+        select id, 'same_contact', value from reach
+    ),
+    -- Each with the first one of its kind: all pairs of a thousand with one phone number would be
+    -- half a million.
     pairs as (
-        select a.id as one, b.id as other, 'same_name' as reason from seen a
-            join seen b on b.name_key = a.name_key and b.id > a.id where a.name_key <> ''
-        union all
-        select a.id, b.id, 'same_phone' from seen a
-            join seen b on b.digits = a.digits and b.id > a.id where length(a.digits) >= 6
-        union all
-        select a.id, b.id, 'same_address' from seen a
-            join seen b on b.place = a.place and b.id > a.id where length(a.address) >= 5
-        union all
-        select a.id, b.id, 'same_contact' from reach a
-            join reach b on b.value = a.value and b.id > a.id
+        select first_value(id) over (partition by reason, value order by id) as one,
+            id as other, reason
+        from claims
     )
     select one, other, array_agg(distinct reason) as reasons from pairs
-    where (one, other) > ($1, $2) group by one, other order by one, other limit $3";
+    where one <> other and (one, other) > ($1, $2) group by one, other order by one, other limit $3";
 
 impl DuplicateCandidate {
     /// Both customers of each pair are visible to the caller.
