@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Pins the base images of the Dockerfile and of docker-compose.yml to the digests that their tags have
-# today: `rust:1-slim-bookworm@sha256:…`. Run it again to take newer ones, and commit the difference.
+# today: `debian:bookworm-slim@sha256:…`. Run it again to take newer ones, and commit the difference.
 # `--check` changes nothing and fails while an image is not pinned. The digests come from the registry,
 # so that pinning needs docker with buildx and a network; nobody writes a digest by hand.
 set -euo pipefail
