@@ -24,6 +24,7 @@ check: setup advisories ## Format, clippy, rustdoc, licences, advisories, unused
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 	scripts/cargo-tool.sh deny check bans licenses sources
 	scripts/cargo-tool.sh machete
+	scripts/pin-images.sh --check
 	scripts/lint-openapi.sh
 	scripts/typescript-client.sh
 
