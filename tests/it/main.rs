@@ -90,6 +90,7 @@ mod machine_tables;
 mod machine_world;
 mod machines;
 mod merges;
+mod migrations;
 mod money;
 mod money_bulk;
 mod money_points;
