@@ -22,9 +22,10 @@ const LONGEST_NAME: usize = 256;
 /// Most members of one object. The document has none with a tenth of them.
 const MOST_MEMBERS: usize = 2_000;
 
-/// Most elements of all lists of a body: ten thousand orders of a hundred lines. Each takes memory that
-/// is many times what it takes to send it.
-const MOST_ELEMENTS: usize = 1_000_000;
+/// Most values, elements of lists and members of objects, of a body or of an item of a batch. The largest
+/// that make sense are lists of 10,000 ids and orders of 1,000 lines; an object with one member takes
+/// hundreds of bytes of memory and five to send.
+const MOST_VALUES: usize = 50_000;
 
 /// One JSON text, with what a plain parser would not mind.
 pub fn parse(bytes: &[u8]) -> Result<(Value, Vec<Fault>)> {
@@ -49,6 +50,8 @@ pub(super) struct Notes<'a> {
     pointed: Cell<usize>,
     /// Elements of all lists, but the items of a batch themselves
     elements: Cell<usize>,
+    /// Values of this body, or of this item of a batch
+    values: Cell<usize>,
     /// Receiver of a batch's items, and most elements that are read; the others are counted
     batch: Option<(&'a dyn Receiver, usize)>,
 }
@@ -69,6 +72,7 @@ impl<'a> Notes<'a> {
         if receiver.wants_more() && self.elements.get() <= most {
             let items = Step::Name(&Step::Root, ITEMS);
             let intake = Intake { at: &Step::Index(&items, index), notes: self };
+            self.values.set(0);
             receiver.take(whole(bytes, intake)?);
         } else {
             whole(bytes, Counted(&self.elements))?;
@@ -144,6 +148,19 @@ impl<'a> Intake<'a> {
         }
     }
 
+    /// Counts a value that has been read. Tells whether it is one too many, and notes that.
+    fn is_full(&self) -> bool {
+        self.notes.values.update(|count| count + 1);
+        let full = self.notes.values.get() > MOST_VALUES;
+        if full {
+            self.fault(
+                "too_many",
+                &format!("at most {MOST_VALUES} values in all lists and objects"),
+            );
+        }
+        full
+    }
+
     fn below(self, at: &'a Step<'a>) -> Self {
         Self { at, ..self }
     }
@@ -156,6 +173,7 @@ impl<'a> Intake<'a> {
     ) -> Result<(), A::Error> {
         let mut index = 0;
         while receiver.wants_more() && self.notes.elements.get() <= most {
+            self.notes.values.set(0);
             match seq.next_element_seed(self.below(&Step::Index(self.at, index)))? {
                 Some(item) => receiver.take(item),
                 None => return Ok(()),
@@ -220,16 +238,11 @@ impl<'de> Visitor<'de> for Intake<'_> {
         {
             items.push(item);
             elements.update(|count| count + 1);
-            if self.notes.batch.is_some_and(|(_, most)| elements.get() > most) {
+            let is_last = self.notes.batch.is_some_and(|(_, most)| elements.get() > most);
+            if is_last || self.is_full() {
                 while seq.next_element_seed(Counted(elements))?.is_some() {
                     elements.update(|count| count + 1);
                 }
-                break;
-            }
-            if elements.get() > MOST_ELEMENTS {
-                let why = format!("at most {MOST_ELEMENTS} elements in all lists together");
-                self.fault("too_many", &why);
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
                 break;
             }
         }
@@ -261,6 +274,12 @@ impl<'de> Visitor<'de> for Intake<'_> {
             }
             let value = map.next_value_seed(below)?;
             object.insert(name, value);
+            if self.is_full() {
+                while map.next_key::<IgnoredAny>()?.is_some() {
+                    map.next_value_seed(Counted(&self.notes.elements))?;
+                }
+                break;
+            }
         }
         Ok(object.into())
     }

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::harness::Service;
 use crate::process::{Process, exchange};
+use crate::receivables::batch;
 
 /// A megabyte of body with a long name and a list below it.
 fn long_name_over_a_list() -> String {
@@ -57,6 +58,41 @@ fn a_pointer_leads_to_its_fault() {
 
     assert_eq!(faults.len(), 1);
     assert_eq!(faults[0].pointer, "/0/a~1b/c~0d/1");
+}
+
+/// Small objects take a hundred times the memory of what it takes to send them.
+#[test]
+fn a_body_has_a_limit_of_values() {
+    for body in [
+        format!("{{\"lines\":[{}0]}}", "{\"x\":1},".repeat(60_000)),
+        format!("[{}0]", "[[]],".repeat(60_000)),
+        format!("[{}0]", format!("{{{}\"y\":1}},", names(1_000)).repeat(100)),
+    ] {
+        let faults = parse(body.as_bytes()).unwrap().1;
+
+        assert!(!faults.is_empty() && faults.iter().all(|fault| fault.code == "too_many"));
+    }
+    let most = format!("[{}0]", "1,".repeat(49_999));
+    assert!(parse(most.as_bytes()).unwrap().1.is_empty());
+}
+
+fn names(count: usize) -> String {
+    (0..count).map(|n| format!("\"n{n}\":1,")).collect()
+}
+
+#[actix_web::test]
+async fn an_item_of_too_many_values_fails_alone() {
+    let service = Service::start().await;
+    let erp = service.client(Role::Erp, "sap").await;
+    let item = |name: &str| json!({ "external_id": name, "name": name, "code": name });
+    let mut large = item("B");
+    large["lines"] = vec![json!({ "x": 1 }); 60_000].into();
+
+    let told = batch(&erp, "customers", json!([item("A"), large, item("C")])).await;
+
+    assert_eq!((&told["created"], &told["failed"]), (&json!(2), &json!(1)));
+    let fault = &told["results"][1]["problem"]["errors"][0];
+    assert_eq!((&fault["code"], &fault["pointer"]), (&json!("too_many"), &json!("/lines")));
 }
 
 #[actix_web::test]
