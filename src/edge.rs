@@ -13,7 +13,7 @@ use actix_web::http::header::{
     ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue,
     REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::http::{ConnectionType, Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode, Uri};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
@@ -40,6 +40,7 @@ pub async fn receive(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let (id, start) = (Uuid::now_v7().to_string(), Instant::now());
     let method = req.method().clone();
+    detach(&mut req);
     if method == Method::HEAD {
         req.head_mut().method = Method::GET;
     }
@@ -71,6 +72,18 @@ pub async fn receive(
     }
     tell(&response, &method, &id, start);
     Ok(response)
+}
+
+/// Copies what the parser left as slices of the buffer that it read, which has the beginning of the body,
+/// too. actix keeps some hundred heads for reuse: without copies each of them would keep 128 KiB.
+fn detach(req: &mut ServiceRequest) {
+    let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes());
+    let head = req.head_mut();
+    head.headers.retain(|_, value| copy(value).map(|copy| *value = copy).is_ok());
+    if let Ok(uri) = head.uri.to_string().parse::<Uri>() {
+        head.uri = uri.clone();
+        req.match_info_mut().get_mut().update(&uri);
+    }
 }
 
 /// Another answer with the headers that were put on the one before, such as those for browsers.
@@ -215,4 +228,28 @@ pub async fn no_such_operation(req: HttpRequest) -> Result<HttpResponse> {
         return Ok(HttpResponse::NoContent().insert_header(("Allow", allow)).finish());
     }
     Err(Error::method_not_allowed(allow.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_kept_head_keeps_no_body() {
+        let buffer = Bytes::from("/api/v1/me?limit=1 a value and a long body".to_owned());
+        let value = HeaderValue::from_maybe_shared(buffer.slice(19..26)).unwrap();
+        let mut head = TestRequest::default().insert_header(("x-kept", value)).to_request();
+        head.head_mut().uri = Uri::from_maybe_shared(buffer.slice(..18)).unwrap();
+        let mut req = TestRequest::default().to_srv_request();
+        *req.head_mut() = std::mem::take(head.head_mut());
+        assert!(!buffer.is_unique());
+
+        detach(&mut req);
+
+        assert!(buffer.is_unique());
+        assert_eq!(req.headers().get("x-kept").unwrap(), "a value");
+        assert_eq!((req.path(), req.query_string()), ("/api/v1/me", "limit=1"));
+    }
 }

@@ -14,9 +14,9 @@ use crate::harness::Service;
 use crate::process::{Process, exchange};
 use crate::receivables::batch;
 
-/// A megabyte of body with a long name and a list below it.
+/// A body with a long name and a list below it.
 fn long_name_over_a_list() -> String {
-    format!("{{\"{}\":[{}1]}}", "k".repeat(520_000), "1,".repeat(262_000))
+    format!("{{\"{}\":[{}1]}}", "k".repeat(2_600_000), "1,".repeat(262_000))
 }
 
 /// The parser's work must follow the size of a body, not the product of its parts.
@@ -40,7 +40,7 @@ fn a_long_name_does_not_multiply_the_work() {
 #[test]
 fn faults_below_a_long_path_take_bounded_memory() {
     let name = format!("{{\"{}\":", "k".repeat(256));
-    let list = format!("[{}\"\\u0001\"]", "\"\\u0001\",".repeat(20_000));
+    let list = format!("[{}\"\\u0001\"]", "\"\\u0001\",".repeat(10_000));
     let body = format!("{}{list}{}", name.repeat(100), "}".repeat(100));
 
     let refused = parse(body.as_bytes()).unwrap_err().problem();
@@ -247,7 +247,7 @@ fn many_faults_cost_no_more_than_a_few() {
 
     assert!(none.is_empty());
     assert_eq!(many.len(), 100);
-    assert!(taken < 20 * expected, "{taken:?} in place of {expected:?}");
+    assert!(taken < expected, "{taken:?} in place of {expected:?}");
     assert!(last.iter().all(|fault| fault.pointer.starts_with("/lines/49999")), "{last:?}");
     assert!(!last.is_empty());
 }

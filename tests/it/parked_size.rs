@@ -95,7 +95,7 @@ async fn a_repetition_while_the_rest_is_applied() {
     let erp = service.client(Role::Erp, "sap").await;
     drain(&service).await;
     // Neither in the order of the customers nor in its reverse.
-    let orders: Vec<Value> = (0..1600).map(|n| order(n, n * 7 % 40, 2)).collect();
+    let orders: Vec<Value> = (0..4000).map(|n| order(n, n * 7 % 40, 2)).collect();
     park(&erp, "orders", orders.clone()).await;
     bring(&erp, 40).await;
 
@@ -110,5 +110,5 @@ async fn a_repetition_while_the_rest_is_applied() {
     assert_eq!(customers["unchanged"], 40, "{:#}", customers["results"][0]);
     assert_eq!((&told["failed"], &told["pending"]), (&json!(0), &json!(0)));
     drain(&service).await;
-    assert_eq!((service.count("orders").await, service.count("pending_items").await), (1600, 0));
+    assert_eq!((service.count("orders").await, service.count("pending_items").await), (4000, 0));
 }
