@@ -89,6 +89,7 @@ mod logins;
 mod machine_tables;
 mod machine_world;
 mod machines;
+mod merge_races;
 mod merges;
 mod money;
 mod money_bulk;
