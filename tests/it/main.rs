@@ -156,3 +156,4 @@ mod webhook_steps;
 mod webhooks;
 mod worklists;
 mod write;
+mod write_offs;
