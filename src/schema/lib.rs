@@ -752,6 +752,7 @@ diesel::table! {
         closed_on -> Nullable<Date>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        merged_into_id -> Nullable<Uuid>,
     }
 }
 
@@ -1097,6 +1098,7 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         in_fence -> Bool,
+        overlapping -> Bool,
     }
 }
 
