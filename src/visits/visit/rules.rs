@@ -86,6 +86,7 @@ impl Visit {
             next_visit_on: None,
             complaint_answer: None,
             duration_min: None,
+            overlapping: false,
             validity: None,
             approved_by: None,
             follow_up_id: None,
