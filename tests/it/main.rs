@@ -60,6 +60,7 @@ mod field_report_forms;
 mod field_reports;
 mod field_steps;
 mod field_tables;
+mod first_nulls;
 mod follow_ups;
 mod followed;
 mod follower;
