@@ -49,6 +49,7 @@ mod docs;
 mod dormancy;
 mod due_days;
 mod dunning;
+mod endings;
 mod erp_day;
 mod erp_sync;
 mod exposure;
