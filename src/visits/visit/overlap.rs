@@ -15,22 +15,25 @@ use super::Visit;
 /// The visits whose flag is wrong, with what it should be: those that were written, and those of the
 /// same people on the days around them. Who stays for more than 12 hours has forgotten to check out.
 const WRONG: &str = "
-    with near as (
-        select v.id, v.owner_id, v.overlapping, came.occurred_at as begins,
-            went.occurred_at as ends, min(abs(v.planned_date - w.planned_date)) <= 1 as judged
-        from visits w
-        join visits v on v.owner_id = w.owner_id
-            and v.planned_date between w.planned_date - 2 and w.planned_date + 2
+    with days as (
+        select distinct owner_id, planned_date as day from visits where id = any($1)
+    ), near as materialized (
+        select v.id, v.owner_id, v.overlapping, min(abs(v.planned_date - day)) <= 1 as judged
+        from days join visits v
+            on v.owner_id = days.owner_id and v.planned_date between day - 2 and day + 2
+        group by v.id
+    ), stays as (
+        select near.*, came.occurred_at as begins, went.occurred_at as ends
+        from near
         join visit_checks came
-            on came.visit_id = v.id and came.user_id = v.owner_id and came.kind = 'check_in'
+            on came.visit_id = near.id and came.user_id = owner_id and came.kind = 'check_in'
         join visit_checks went
-            on went.visit_id = v.id and went.user_id = v.owner_id and went.kind = 'check_out'
-        where w.id = any($1) and went.occurred_at <= came.occurred_at + interval '12 hours'
-        group by v.id, came.occurred_at, went.occurred_at
+            on went.visit_id = near.id and went.user_id = owner_id and went.kind = 'check_out'
+        where went.occurred_at <= came.occurred_at + interval '12 hours'
     ), seen as (
         select id, judged, overlapping, coalesce(max(ends) over earlier > begins, false)
             or coalesce(lead(begins) over in_order < ends, false) as is_overlapping
-        from near
+        from stays
         window in_order as (partition by owner_id order by begins, ends, id),
             earlier as (in_order rows between unbounded preceding and 1 preceding)
     )
