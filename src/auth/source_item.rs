@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
         Fields(all)
     }
 
-    /// Has this field, or one that is sent in its place, been sent before?
+    /// Tells whether this field, or one that is sent in its place, was sent before.
     fn is_kept<R: Imported>(&mut self, field: &str, kept: &Fields) -> bool {
         let group = R::EITHER.iter().find(|group| group.contains(&field)).copied();
         let mut group = group.unwrap_or_default().iter();

@@ -260,7 +260,7 @@ fn explain(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
     faults.push(Fault::new(at, code, error.masked().to_string()));
 }
 
-/// Is this a date or an instant, in the valid range or not?
+/// Tells whether this is a date or an instant, in the valid range or not.
 fn is_read(format: &str, text: &str) -> bool {
     match format {
         "date" => Date::read(text).is_some(),

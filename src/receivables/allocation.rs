@@ -127,7 +127,7 @@ pub(crate) async fn active_on(conn: &mut Conn, invoices: &[Uuid]) -> Result<Vec<
     Ok(rows.load(conn).await?)
 }
 
-/// What anybody has given up of an invoice, or of its customer after a day, in the company's currency.
+/// The sum of write-offs of an invoice, and of its customer after a day, in the company's currency.
 pub(crate) async fn written_off(conn: &mut Conn, of: &Invoice, after: Date) -> Result<Money> {
     let sum = diesel::sql_query(
         "select i.customer_id as id, round(sum(a.amount * i.exchange_rate), 6) as amount,

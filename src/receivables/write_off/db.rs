@@ -22,7 +22,7 @@ use crate::invoice::{self, Invoice, InvoiceKind, Moved};
 use crate::reach::ByAccount;
 use crate::risk_case;
 
-/// How long a write-off counts against the authority over all debts of its customer.
+/// Days for which a write-off counts against the authority over all debts of its customer.
 const AUTHORITY_YEAR: i32 = 365;
 
 /// Who asked for it or the customer's owner in reach; all of them for finance.

@@ -182,7 +182,7 @@ impl Target {
         self.check_not_own(caller)
     }
 
-    /// Of what somebody enters; a count has no currency, and the digits that it has.
+    /// Refuses a value with more digits than its currency has. A count has no currency.
     fn check_digits(&self) -> Result<()> {
         let currency = self.currency.as_deref();
         match currency.and_then(|_| self.value.digits_fault("/value", currency)) {

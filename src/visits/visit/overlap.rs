@@ -62,7 +62,7 @@ impl Visit {
 }
 
 impl Flags {
-    /// What follows from the check-ins and check-outs of these visits, once those are written.
+    /// The flags that follow from the check-ins and check-outs of these visits, once those are written.
     pub async fn of(tx: &mut Tx, written: &[Uuid]) -> Result<Self> {
         let query = diesel::sql_query(WRONG).bind::<Array<SqlUuid>, _>(written);
         let rows: Vec<Judged> = query.load(tx.conn()).await?;
