@@ -90,8 +90,8 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
                 count(*) as planned, count(*) filter (where status = 'completed') as completed,
                 count(*) filter (where validity = 'valid') as valid,
                 count(*) filter (where status = 'completed' and visits.in_fence) as in_fence,
-                sum(duration_min) filter (where status = 'completed' and not overlapping) as minutes,
-                count(duration_min) filter (where status = 'completed' and not overlapping) as timed
+                sum(duration_min) filter (where status = 'completed') as minutes,
+                count(duration_min) filter (where status = 'completed') as timed
             from visits where status <> 'cancelled' and {visits}{narrowed}
             group by 1, 2
         )"

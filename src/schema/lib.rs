@@ -1098,7 +1098,6 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         in_fence -> Bool,
-        overlapping -> Bool,
     }
 }
 

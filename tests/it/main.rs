@@ -154,7 +154,6 @@ mod users;
 mod visit_complaints;
 mod visit_days;
 mod visit_evidence;
-mod visit_overlaps;
 mod visits;
 mod webhook_rules;
 mod webhook_steps;

@@ -19,7 +19,6 @@ use uuid::Uuid;
 use super::checks::Check;
 use super::db::{complained_on, find_visits, refused, surroundings, visible_to};
 use super::geo::Place;
-use super::overlap::Flags;
 use super::steps::{complained, least_minutes, zone};
 use super::{
     CheckIn, CheckKind, PlanSource, REFERENCES, Visit, VisitDetails, VisitOutcome, VisitStatus,
@@ -245,19 +244,6 @@ impl Imported for Visit {
                 .map_err(refused)?;
         }
         Ok(())
-    }
-
-    async fn settle(tx: &mut Tx, written: &mut [Draft<Self>]) -> Result<()> {
-        let ids: Vec<Uuid> = written.iter().map(|draft| draft.after.id).collect();
-        let mut flags = Flags::of(tx, &ids).await?;
-        for draft in written {
-            if flags.apply(&mut draft.after) {
-                let flag = visits::overlapping.eq(draft.after.overlapping);
-                let update = diesel::update(visits::table.find(draft.after.id)).set(flag);
-                update.execute(tx.conn()).await?;
-            }
-        }
-        flags.save(tx).await
     }
 
     fn external_id(&self) -> Option<&str> {

@@ -6,7 +6,6 @@ mod db;
 mod fields;
 pub mod geo;
 pub mod http;
-mod overlap;
 mod rules;
 mod steps;
 
@@ -151,8 +150,6 @@ pub struct Visit {
     /// Whole minutes between the owner's check-in and check-out; null when they are more than 12
     /// hours apart, because somebody forgot to check out
     pub duration_min: Option<i32>,
-    /// Another visit of its owner took place at the same time. Averages of durations leave it out
-    pub overlapping: bool,
     /// Null until it is completed
     #[schema(inline)]
     pub validity: Option<Validity>,
@@ -183,8 +180,7 @@ fn checks_of_visit() -> FixedSql<Jsonb> {
 resource! {
     Visit: "visit" at "/api/v1/visits",
     seen by |it| [it.owner_id].iter().chain(&it.participant_ids).map(|id| Some(*id)).collect(),
-    derived ["customer_id", "checks", "complaint_answer", "duration_min", "overlapping",
-        "validity"]
+    derived ["customer_id", "checks", "complaint_answer", "duration_min", "validity"]
 }
 
 /// When and where somebody came or went

@@ -86,7 +86,6 @@ impl Visit {
             next_visit_on: None,
             complaint_answer: None,
             duration_min: None,
-            overlapping: false,
             validity: None,
             approved_by: None,
             follow_up_id: None,

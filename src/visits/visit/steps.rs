@@ -141,11 +141,8 @@ impl Visit {
         Check::insert(tx, id, &check, false).await?;
         after.checks.0.push(check);
         let after = after.in_order();
-        if owner {
-            before.save_ended(tx, after.judged(least_minutes(&company))).await
-        } else {
-            before.save(tx, after).await
-        }
+        let after = if owner { after.judged(least_minutes(&company)) } else { after };
+        before.save(tx, after).await
     }
 
     /// What was not said at the check-out.

@@ -1,1 +1,0 @@
-alter table visits drop column overlapping;
