@@ -10,6 +10,7 @@ use auth::LoginPolicy;
 use platform::{Clock, Db};
 use private_pg::{Options, Server};
 use sync::webhook::Courier;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
 
@@ -145,9 +146,16 @@ pub async fn serve(
     let (handle, ending) = (server.handle(), service.ending.clone());
     let running = tokio::spawn(server);
     tokio::spawn(async move {
-        let orderly = asked_to_end().await;
+        let Ok(mut signals) = Signals::listen() else { return };
+        let orderly = signals.next().await;
         // Whoever waits for something new gets an answer before the workers wait for the requests.
         ending.begin();
+        tokio::spawn(async move {
+            signals.next().await;
+            // Whoever asks twice does not want to wait for anything; PostgreSQL ends with its parent.
+            tracing::warn!("ended at once by a second signal");
+            std::process::exit(1);
+        });
         handle.stop(orderly).await;
     });
     started(&format!("http://{address}"), &service).await?;
@@ -158,15 +166,24 @@ pub async fn serve(
     Ok(())
 }
 
-/// Waits for a signal to end; true when running requests may finish, as for SIGTERM.
-async fn asked_to_end() -> bool {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => true,
-        _ = tokio::signal::ctrl_c() => false,
+/// The signals to end, SIGTERM and Ctrl-C.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next one; true when running requests may finish, as for SIGTERM.
+    async fn next(&mut self) -> bool {
+        tokio::select! {
+            _ = self.terminate.recv() => true,
+            _ = self.interrupt.recv() => false,
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::Caller;
 use super::hooks::Lot;
 use super::import::{Arrival, Imported, Keys};
 use super::reference::{Found, Refers, Wanted, resolve_known};
-use super::source_item::{self, Kept, Reader};
+use super::source_item::{self, Fields, Kept, Reader};
 use super::waiting::Waiting;
 
 /// The source's fields of each item, by its place; stored once the item is carried out.
@@ -124,9 +124,9 @@ pub(crate) async fn arrive<R: Imported, D: Documented<Item = R::Item>>(
             if let Some(before) = &row.before {
                 // Nothing is known of a merged row's source: it is heard, and overrides nobody.
                 let silent = row.is_merged().then_some(&sent);
-                if let Some(last) = last.as_ref().or(silent) {
-                    reader.keep_news(value, last, before);
-                }
+                let unknown = Fields::default();
+                let last = last.as_ref().or(silent).unwrap_or(&unknown);
+                reader.keep_news(value, last, before);
             }
             let kept = Kept { row_id: row.row_id, fields: reader.after::<R>(sent, last) };
             said.insert(*index, (key.external_id.clone(), kept));

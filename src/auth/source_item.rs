@@ -141,8 +141,17 @@ impl<'a> Reader<'a> {
         Fields(all)
     }
 
-    /// Takes out of an item whatever is no news. Fields that the ERP owns stay, and so do those
-    /// that mean something only together with one that has changed.
+    /// Tells whether this field, or one that is sent in its place, was sent before.
+    fn is_kept<R: Imported>(&mut self, field: &str, kept: &Fields) -> bool {
+        let group = R::EITHER.iter().find(|group| group.contains(&field)).copied();
+        let mut group = group.unwrap_or_default().iter();
+        kept.0.contains_key(&self.name(field))
+            || group.any(|other| kept.0.contains_key(&self.name(other)))
+    }
+
+    /// Takes out of an item whatever is no news: what was sent before, and the null of a field that
+    /// has never had a value from this source, which clears nothing that people entered. Fields that
+    /// the ERP owns stay, and so do those that mean something only together with one that has changed.
     pub fn keep_news<R: Imported>(&mut self, item: &mut Value, kept: &Fields, before: &R) {
         let sent = self.fields(item);
         let Value::Object(members) = item else { return };
@@ -152,7 +161,10 @@ impl<'a> Reader<'a> {
         if !sent.repeat(kept) {
             for (_, field) in &names {
                 let name = self.name(field);
-                if sent.0.get(&name) != kept.0.get(&name) {
+                let mut own = names.iter().filter(|name| name.1 == *field);
+                let is_null = own.all(|(member, _)| members[member].is_null());
+                let is_silent = is_null && !self.is_kept::<R>(field, kept);
+                if sent.0.get(&name) != kept.0.get(&name) && !is_silent {
                     changed.insert(field.clone());
                     news.insert(field.clone());
                 } else if !self.references.contains(field.as_str()) && before.is_erps(field) {

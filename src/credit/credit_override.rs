@@ -211,6 +211,7 @@ impl CreditOverride {
         new: &NewCreditOverride,
     ) -> Result<Self> {
         let customer = Customer::find(tx.conn(), caller, customer).await?;
+        customer.check_open()?;
         if customer.owner_id == Some(caller.id()) {
             let detail = "somebody else answers for a customer of yours";
             return Err(Error::forbidden_because("self_approval", detail));
@@ -219,6 +220,7 @@ impl CreditOverride {
         if new.amount <= Money::ZERO {
             faults.push(Fault::new("/amount", "range", "more than 0"));
         }
+        faults.extend(new.amount.digits_fault("/amount", None));
         if new.expires_at <= tx.now || new.expires_at.0 > tx.now.0 + LONGEST {
             faults.push(Fault::new("/expires_at", "range", "in the future, within 7 days"));
         }

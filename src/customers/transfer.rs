@@ -155,6 +155,7 @@ impl CustomerTransfer {
         let mut items = vec![];
         for customer_id in ids {
             let customer = Customer::find_for_update(tx, caller, customer_id).await?;
+            customer.check_open()?;
             let due = effective_on <= tx.today;
             let transfer = Self {
                 id: Uuid::now_v7(),

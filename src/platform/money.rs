@@ -15,6 +15,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
+use super::error::Fault;
+
 const MOST_DIGITS: u32 = 6;
 
 thread_local! {
@@ -145,6 +147,15 @@ impl Money {
     pub fn rounded(self, currency: &str) -> Self {
         let digits = minor_digits(currency);
         Self(self.0.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero))
+    }
+
+    /// The fault of an amount that a person enters with more digits than its currency has. Default
+    /// currency: the company's. What an ERP sends is stored as sent.
+    #[must_use]
+    pub fn digits_fault(self, pointer: &str, currency: Option<&str>) -> Option<Fault> {
+        let digits = in_currency(currency, || LEAST_DIGITS.get());
+        let why = "not more decimals than the currency has";
+        (self.0.normalize().scale() > digits).then(|| Fault::new(pointer, "range", why))
     }
 
     /// The amount with the digits of its currency, for texts.
@@ -292,6 +303,18 @@ mod tests {
                 assert_eq!(sum, amount.parse::<Decimal>().unwrap(), "{amount} by {weights:?}");
             }
         }
+    }
+
+    #[test]
+    fn an_amount_has_no_more_digits_than_its_currency() {
+        let refused = |text: &str, currency| {
+            Money(text.parse().unwrap()).digits_fault("/amount", currency).is_some()
+        };
+
+        assert!(refused("10.005", Some("CNY")) && refused("1.5", Some("JPY")));
+        assert!(!refused("10.0050", Some("KWD")) && refused("10.0005", Some("KWD")));
+        assert!(!refused("10.0500", Some("CNY")) && !refused("-1.000000", Some("JPY")));
+        assert!(!refused("10.05", None) && refused("10.005", None));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::path::Parameter;
 
 use super::error::Fault;
-use super::time::Date;
+use super::time::{Date, Timestamp};
 
 static KNOWN: LazyLock<RwLock<HashMap<TypeId, &'static Validator>>> =
     LazyLock::new(RwLock::default);
@@ -46,7 +46,7 @@ pub fn of_query<T: 'static>(parameters: &[Parameter]) -> &'static Validator {
     })
 }
 
-/// With one valid range for all business dates, so that no figure lies outside all reports.
+/// With one valid range for all business dates and instants, so that no figure lies outside all reports.
 fn of<T: 'static>(last: Date, schema: impl FnOnce() -> Value) -> &'static Validator {
     let id = TypeId::of::<T>();
     if let Some(known) = KNOWN.read().expect("no panic under the lock").get(&id) {
@@ -54,7 +54,9 @@ fn of<T: 'static>(last: Date, schema: impl FnOnce() -> Value) -> &'static Valida
     }
     let is_date =
         move |text: &str| Date::read(text).is_some_and(|day| (Date::FIRST..=last).contains(&day));
-    let options = jsonschema::options().should_validate_formats(true).with_format("date", is_date);
+    let is_instant = |text: &str| Timestamp::read(text).is_some_and(Timestamp::is_valid);
+    let options = jsonschema::options().should_validate_formats(true);
+    let options = options.with_format("date", is_date).with_format("date-time", is_instant);
     let check = options.build(&schema()).expect("utoipa makes valid schemas");
     let check: &'static Validator = Box::leak(Box::new(check));
     KNOWN.write().expect("no panic under the lock").entry(id).or_insert(check)
@@ -239,7 +241,7 @@ fn explain(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
                 });
             }
             Kind::Format { format }
-                if format == "date" && error.instance.as_str().and_then(Date::read).is_some() =>
+                if error.instance.as_str().is_some_and(|text| is_read(format, text)) =>
             {
                 let why = format!("between {} and {}", Date::FIRST, Date::LAST);
                 return faults.push(Fault::new(at, "range", why));
@@ -256,6 +258,15 @@ fn explain(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
         };
     // Masked: an answer never repeats what was sent, it may be a password.
     faults.push(Fault::new(at, code, error.masked().to_string()));
+}
+
+/// Tells whether this is a date or an instant, in the valid range or not.
+fn is_read(format: &str, text: &str) -> bool {
+    match format {
+        "date" => Date::read(text).is_some(),
+        "date-time" => Timestamp::read(text).is_some(),
+        _ => false,
+    }
 }
 
 fn is_null_branch(error: &ValidationError<'_>) -> bool {
@@ -291,6 +302,7 @@ mod tests {
         #[schema(inline, nullable = false)]
         kind: Option<crate::page::Total>,
         day: Option<Date>,
+        at: Option<crate::Timestamp>,
     }
 
     #[test]
@@ -319,6 +331,24 @@ mod tests {
         ] {
             let dated = json!({ "name": "a", "owner_id": id, "number": 1, "day": day });
             assert_eq!(faults(dated), expected, "{day}");
+        }
+        for (at, expected) in [
+            ("1899-12-31T23:59:59Z", "/at range"),
+            ("1900-01-01T00:00:00Z", ""),
+            ("2026-11-20t02:00:00.123456z", ""),
+            ("2199-12-31T23:59:59.999+00:00", ""),
+            ("2199-12-31T23:00:00-02:00", "/at range"),
+            ("9999-12-31T00:00:00Z", "/at range"),
+            ("2026-11-20 02:00:00Z", "/at format"),
+            ("2026-11-20T02:00:00", "/at format"),
+            ("2026-11-20T02:00:00.Z", "/at format"),
+            ("2026-11-20T02:00:00+0800", "/at format"),
+            ("2026-11-20T02:00:00+08:00[Asia/Shanghai]", "/at format"),
+            ("2026-02-29T02:00:00Z", "/at format"),
+            ("2026-11-20", "/at format"),
+        ] {
+            let timed = json!({ "name": "a", "owner_id": id, "number": 1, "at": at });
+            assert_eq!(faults(timed), expected, "{at}");
         }
         assert_eq!(faults(json!({ "name": "a", "owner_external_id": "1", "number": 1 })), "");
         assert_eq!(faults(json!({ "name": 1, "owner_id": id, "number": 1 })), "/name type");

@@ -71,7 +71,7 @@ macro_rules! temporal {
 temporal! {
     /// An instant, RFC 3339 in UTC, to the microsecond that the database keeps.
     Timestamp, jiff::Timestamp, jiff_diesel::Timestamp, sql_types::Timestamptz, DateTime,
-    |text| text.len() >= 20
+    |text| Timestamp::read(text).is_some()
 }
 temporal! {
     /// A business date, `YYYY-MM-DD`.
@@ -89,6 +89,29 @@ impl Date {
         let bytes = text.as_bytes();
         let strict = bytes.len() == 10 && bytes[4] == b'-' && bytes[7] == b'-';
         text.parse().ok().filter(|_| strict).map(Self)
+    }
+}
+
+impl Timestamp {
+    /// The instant that a text in the documented format stands for, in the valid range or not:
+    /// RFC 3339, which has fewer spellings than jiff takes.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let is_digit = |letter: char| letter.is_ascii_digit();
+        let (whole, rest) = text.split_at_checked(19)?;
+        let zone = match rest.strip_prefix('.') {
+            Some(fraction) if fraction.starts_with(is_digit) => {
+                fraction.trim_start_matches(is_digit)
+            }
+            _ => rest,
+        };
+        let strict = whole.replace(is_digit, "0").eq_ignore_ascii_case("0000-00-00T00:00:00")
+            && matches!(zone.replace(is_digit, "0").as_str(), "Z" | "z" | "+00:00" | "-00:00");
+        text.parse().ok().filter(|_| strict).map(Self)
+    }
+
+    /// Lies on a valid business date, wherever in the world that is.
+    pub(crate) fn is_valid(self) -> bool {
+        (Date::FIRST..=Date::LAST).contains(&Date(self.0.to_zoned(TimeZone::UTC).date()))
     }
 }
 

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::invoice::Invoice;
+
 /// A row of the table.
 #[derive(Debug, Clone, PartialEq, HasQuery, Insertable)]
 #[diesel(table_name = allocations, treat_none_as_default_value = false)]
@@ -123,6 +125,21 @@ pub(crate) async fn active_on(conn: &mut Conn, invoices: &[Uuid]) -> Result<Vec<
     let rows = Row::query().filter(allocations::invoice_id.eq_any(invoices));
     let rows = rows.filter(allocations::reversed_on.is_null()).order(allocations::id);
     Ok(rows.load(conn).await?)
+}
+
+/// The sum of write-offs of an invoice, and of its customer after a day, in the company's currency.
+pub(crate) async fn written_off(conn: &mut Conn, of: &Invoice, after: Date) -> Result<Money> {
+    let sum = diesel::sql_query(
+        "select i.customer_id as id, round(sum(a.amount * i.exchange_rate), 6) as amount,
+            max(a.allocated_on) as last_on
+        from allocations a join invoices i on i.id = a.invoice_id
+        where i.customer_id = $1 and a.write_off_id is not null and a.reversed_on is null
+            and (i.id = $2 or a.allocated_on > $3)
+        group by i.customer_id",
+    );
+    let sum = sum.bind::<SqlUuid, _>(of.customer_id).bind::<SqlUuid, _>(of.id);
+    let sum: Option<Applied> = sum.bind::<SqlDate, _>(after).get_result(conn).await.optional()?;
+    Ok(sum.map_or(Money::ZERO, |sum| sum.amount))
 }
 
 pub(crate) async fn insert(tx: &mut Tx, rows: &[Row]) -> Result<()> {

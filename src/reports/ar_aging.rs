@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
+use company::exchange_rate::rate_on;
 use customers::customer::MERGED;
 use platform::{Error, Fault, NoFilter, Number, Problems, Query, Result, text_enum};
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use crate::ReadAccountReports;
 use crate::answer::{Asked, Desk, Plan, Question};
-use crate::receivables::{AccountFilter, OwedBy, open_on, provision_rate, rate_on};
+use crate::receivables::{AccountFilter, OwedBy, open_on, provision_rate};
 
 /// 1–30, 31–60, 61–90, 91–180, 181–365, over 365 days
 const BOUNDS: [i32; 5] = [30, 60, 90, 180, 365];

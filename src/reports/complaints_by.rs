@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
+use company::exchange_rate::rate_on;
 use complaints::complaint::{ComplaintCategory, ComplaintChannel, ComplaintStatus, Severity};
 use platform::{Error, Fault, Number, Problems, Query, Result, text_enum};
 use serde::{Deserialize, Serialize};
@@ -194,27 +195,12 @@ fn plan(mut question: Question<'_, ComplaintsQuery>) -> Result<Plan> {
                 (select region from customers where customers.id = customer_id) as region"
     );
     let known = known(&columns, &mut question);
-    // As `ExchangeRate::on` and `converted` do it for one.
+    // As `converted` does it for one.
+    let rate = rate_on("compensation_currency", "settled_on");
     let counted = format!(
         "with {known},
         counted as (
-            select known.*, round(compensation_amount * case
-                when compensation_currency = (select currency from company) then 1
-                else coalesce(
-                    (
-                        select rate from exchange_rates
-                        where from_currency = compensation_currency and valid_on <= settled_on
-                            and to_currency = (select currency from company)
-                        order by valid_on desc limit 1
-                    ),
-                    (
-                        select round(1 / rate, 10) from exchange_rates
-                        where to_currency = compensation_currency and valid_on <= settled_on
-                            and from_currency = (select currency from company)
-                        order by valid_on desc limit 1
-                    )
-                )
-            end, 6) as paid
+            select known.*, round(compensation_amount * {rate}, 6) as paid
             from known
         )"
     );

@@ -12,7 +12,7 @@ use crate::ReadReports;
 use crate::account_entries::{self, COUNTS};
 use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter;
-use crate::measure::{self, CONVERTED, Kind, Metric, OwnerType, Source};
+use crate::measure::{self, Kind, Metric, OwnerType, Source};
 use crate::sql::Binds;
 use crate::visit_entries;
 
@@ -176,8 +176,9 @@ fn orders(mut question: Question<'_, ExplainQuery>, target: &Kind, sum: &str) ->
     let entries = measure::entries(owner_type, metric, &visible, until, &mut question.binds);
     let id = question.binds.id(question.own.target_id);
     let closed = owner_type.closed(Some(caller));
+    let converted = measure::converted();
     let counted = format!(
-        "with target as (select {CONVERTED} from targets where id = {id}),
+        "with target as (select {converted} from targets where id = {id}),
         counted as (
             select entry.* from target cross join lateral (select entry.* from {entries}) as entry
         )"
@@ -249,8 +250,9 @@ fn invoices(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
     let ledger = account_entries::ledger(target.metric, owner_type, Some(caller), within, binds);
     let id = question.binds.id(question.own.target_id);
     let owns = owner_type.owns();
+    let converted = measure::converted();
     let shared = format!(
-        "with target as (select {CONVERTED} from targets where id = {id}),
+        "with target as (select {converted} from targets where id = {id}),
         counted as (
             select entry.* from target join ({ledger}) as entry on {owns} and {COUNTS}
         )"
@@ -303,8 +305,9 @@ fn visits(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
     let ledger = visit_entries::ledger(Some(caller), within, &mut question.binds);
     let id = question.binds.id(question.own.target_id);
     let owns = owner_type.owns();
+    let converted = measure::converted();
     let counted = format!(
-        "with target as (select {CONVERTED} from targets where id = {id}),
+        "with target as (select {converted} from targets where id = {id}),
         counted as (
             select entry.* from target join ({ledger}) as entry on {owns} and {COUNTS}
         )"

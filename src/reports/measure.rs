@@ -3,6 +3,7 @@
 //! [`visit_entries`].
 
 use auth::Caller;
+use company::exchange_rate::rate_on;
 use diesel::sql_types::{Numeric, Text};
 use diesel_async::RunQueryDsl;
 use platform::{Conn, Date, Error, Money, Result, text_enum};
@@ -202,27 +203,11 @@ impl OwnerType {
     }
 }
 
-/// A target with its value in the company's currency, null when there is no rate for it: as
-/// `ExchangeRate::on`, the inverse where there is no direct one.
-pub const CONVERTED: &str = "targets.*,
-    targets.value * case
-        when targets.currency is null or targets.currency = (select currency from company) then 1
-        else (
-            select rate from (
-                (select rate, 1 as place from exchange_rates
-                where from_currency = targets.currency
-                    and to_currency = (select currency from company)
-                    and valid_on <= targets.period_start
-                order by valid_on desc limit 1)
-                union all
-                (select round(1 / rate, 10), 2 from exchange_rates
-                where from_currency = (select currency from company)
-                    and to_currency = targets.currency
-                    and valid_on <= targets.period_start
-                order by valid_on desc limit 1)
-            ) as rates order by place limit 1
-        )
-    end as target";
+/// A target with its value in the company's currency, null when there is no rate for it.
+pub fn converted() -> String {
+    let rate = rate_on("targets.currency", "targets.period_start");
+    format!("targets.*, targets.value * {rate} as target")
+}
 
 /// `measured`: each of the `wanted` targets with what was reached of it, as far as the caller may
 /// see that; without a caller all of it. What a target was closed with stays.

@@ -4,6 +4,7 @@ use ::receivables::promise;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get};
 use auth::Can;
+use company::exchange_rate::rate_on;
 use platform::{Error, Number, Problems, Query, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use crate::ReadCollectionReports;
 use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter::dated;
-use crate::receivables::{AccountFilter, OwedBy, rate_on};
+use crate::receivables::{AccountFilter, OwedBy};
 
 /// How to group what was promised.
 #[derive(Debug, Deserialize, IntoParams)]

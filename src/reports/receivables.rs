@@ -252,17 +252,3 @@ pub(crate) fn pieces(day: &str) -> String {
         ) as piece"
     )
 }
-
-/// Units of the company's currency for one of another on a day: the latest rate on or before it,
-/// either way round, as for documents; null without one.
-pub(crate) fn rate_on(currency: &str, day: &str) -> String {
-    let company = "(select currency from company)";
-    format!(
-        "case when {currency} = {company} then 1 else coalesce(
-            (select rate from exchange_rates where from_currency = {currency}
-                and to_currency = {company} and valid_on <= {day} order by valid_on desc limit 1),
-            (select round(1 / rate, 10) from exchange_rates where from_currency = {company}
-                and to_currency = {currency} and valid_on <= {day}
-                order by valid_on desc limit 1)) end"
-    )
-}

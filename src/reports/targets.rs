@@ -4,7 +4,7 @@ use company::Calendar;
 
 use crate::answer::Question;
 use crate::attainment::AttainmentQuery;
-use crate::measure::{CONVERTED, OwnerType};
+use crate::measure::{self, OwnerType};
 
 /// `with … wanted as (…)`: the targets of the report. A team without one of its own has the sum of
 /// what the people in and below it have. Each has a `place` to be known by.
@@ -36,11 +36,11 @@ pub fn wanted(
     }
     let columns = "id, owner_id, channel, dimension, dimension_value, period_type,
         period_start, period_end, status, closed_at, closed_actual, target";
-    let of = owner_type.as_str();
+    let (of, converted) = (owner_type.as_str(), measure::converted());
     let own_targets = format!(
         "own as (
             select {columns}, 'own' as target_source
-            from (select {CONVERTED} from targets where owner_type = '{of}' and {asked}) as target
+            from (select {converted} from targets where owner_type = '{of}' and {asked}) as target
             where {visible}
         )"
     );
@@ -62,7 +62,7 @@ pub fn wanted(
         members as (
             select above.owner_id, target.dimension, target.dimension_value,
                 target.period_type, target.period_start, target.period_end, target.target
-            from (select {CONVERTED} from targets where owner_type = 'user' and {asked}) as target
+            from (select {converted} from targets where owner_type = 'user' and {asked}) as target
             cross join lateral (
                 select team_id from memberships where user_id = target.owner_id
                 order by (valid_from <= target.period_start

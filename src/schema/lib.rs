@@ -752,6 +752,7 @@ diesel::table! {
         closed_on -> Nullable<Date>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        merged_into_id -> Nullable<Uuid>,
     }
 }
 

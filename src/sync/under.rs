@@ -1,7 +1,7 @@
 //! What follows for the feed from a change: rows under a customer that changes hands enter the view
 //! of some and leave that of others, and so do the shipments of an order and the advice of a visit.
 //! Whoever records such a row holds its customer meanwhile, or the one who hands it over would not
-//! find the row.
+//! find the row; and whoever merges it would not find any row that is recorded of it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,6 +16,7 @@ use orders::order::Order;
 use orders::shipment::Shipment;
 use platform::changes::{Change, Handed, Hooks, Op, Seen, hand_over};
 use platform::{Conn, Resource, Result, Tx};
+use receivables::control_balance::ControlBalance;
 use uuid::Uuid;
 use visits::cashflow_advice::CashflowAdvice;
 use visits::visit::Visit;
@@ -33,6 +34,9 @@ pub const HOOKS: Hooks = Hooks { hold, followed };
 
 fn hold<'a>(tx: &'a mut Tx, changes: &'a [Change]) -> BoxFuture<'a, Result<Seen>> {
     Box::pin(async move {
+        // Not the control balances, which stay with the account that the books know.
+        let named = changes.iter().filter(|change| change.kind() != ControlBalance::TYPE);
+        customers::customer::check_unmerged(tx, named.filter_map(Change::customer)).await?;
         let mut seen = Seen::new();
         for kind in KINDS {
             let Some(under) = kind.under else { continue };

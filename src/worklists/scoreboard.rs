@@ -4,6 +4,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
 use auth::{Caller, Can};
+use company::exchange_rate::rate_on;
 use diesel::QueryableByName;
 use diesel::result::OptionalExtension;
 use diesel::sql_types::{
@@ -134,7 +135,7 @@ impl Scoreboard {
             .await?;
         let scores: Result<[Score; 3], _> = scores.try_into();
         let [today, week, month] = scores.map_err(|_| Error::internal("three periods"))?;
-        let target = diesel::sql_query(TARGET)
+        let target = diesel::sql_query(target())
             .bind::<SqlUuid, _>(caller.id())
             .bind::<SqlDate, _>(month.from)
             .bind::<Numeric, _>(month.amount)
@@ -191,35 +192,23 @@ const SCORES: &str = "
     order by place";
 
 /// Whose, which month, and what was ordered in it.
-const TARGET: &str = "
+fn target() -> String {
+    let rate = rate_on("targets.currency", "targets.period_start");
+    format!(
+        "
     select target_id, target, actual, round(100 * actual / nullif(target, 0), 2)
         as attainment_percent
     from (
         select id as target_id, coalesce(closed_actual, $3) as actual,
-            value * case
-                when currency is null or currency = (select currency from company) then 1
-                else (
-                    select rate from (
-                        (select rate, 1 as place from exchange_rates
-                        where from_currency = targets.currency
-                            and to_currency = (select currency from company)
-                            and valid_on <= targets.period_start
-                        order by valid_on desc limit 1)
-                        union all
-                        (select round(1 / rate, 10), 2 from exchange_rates
-                        where from_currency = (select currency from company)
-                            and to_currency = targets.currency
-                            and valid_on <= targets.period_start
-                        order by valid_on desc limit 1)
-                    ) as rates order by place limit 1
-                )
-            end as target
+            value * {rate} as target
         from targets
         where owner_type = 'user' and owner_id = $1 and period_type = 'month' and period_start = $2
             and metric = 'ordered_amount' and level = 'base' and dimension is null
             and status in ('approved', 'closed')
         order by created_at limit 1
-    ) as mine";
+    ) as mine"
+    )
+}
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use crate::erp_day::DAY;
 use crate::harness::{Actor, Service};
 use crate::receivables::{differences, merged, send};
 
-fn at(day: &str) -> Clock {
+pub fn at(day: &str) -> Clock {
     Clock::fixed(salesbook::platform::Timestamp(format!("{day}T04:00:00Z").parse().unwrap()))
 }
 

@@ -231,6 +231,20 @@ impl ExchangeRate {
     }
 }
 
+/// SQL for the units of the company's currency for one of another on a day, as [`ExchangeRate::on`]
+/// finds them: null without a rate, 1 without a currency.
+pub fn rate_on(currency: &str, day: &str) -> String {
+    let company = "(select currency from company)";
+    format!(
+        "case when {currency} is null or {currency} = {company} then 1 else coalesce(
+            (select rate from exchange_rates where from_currency = {currency}
+                and to_currency = {company} and valid_on <= {day} order by valid_on desc limit 1),
+            (select round(1 / rate, 10) from exchange_rates where from_currency = {company}
+                and to_currency = {currency} and valid_on <= {day}
+                order by valid_on desc limit 1)) end"
+    )
+}
+
 /// An amount at a rate, to six decimals: what is stored, not what is shown.
 pub fn converted(amount: Money, rate: Number) -> Money {
     if rate.0 == rust_decimal::Decimal::ONE {

@@ -259,6 +259,10 @@ impl Complaint {
         if currency.is_none() && what.cost.is_some() {
             currency = Some(Company::load(tx.conn()).await?.currency);
         }
+        let odd = what.cost.and_then(|cost| cost.digits_fault("/cost", currency.as_deref()));
+        if let Some(fault) = odd {
+            return Err(Error::invalid(vec![fault]));
+        }
         if what.customer_informed {
             self.clock.interim_at.get_or_insert(tx.now);
         }
@@ -307,6 +311,9 @@ impl Compensation {
             return Err(Error::invalid(vec![Fault::new(at, "range", "0 or more")]));
         }
         let currency = self.compensation_currency.as_ref().unwrap_or(&company.currency).clone();
+        if let Some(fault) = amount.digits_fault(&at, Some(&currency)) {
+            return Err(Error::invalid(vec![fault]));
+        }
         let (pair, place) = (
             (currency.as_str(), company.currency.as_str()),
             format!("{pointer}/compensation_currency"),

@@ -79,10 +79,7 @@ impl CreditInvestigation {
         new: &NewCreditInvestigation,
     ) -> Result<Self> {
         let customer = Customer::find(tx.conn(), caller, customer).await?;
-        if let Some(winner) = customer.merged_into_id {
-            let error = Error::conflict("customer_merged", "it is a part of another now");
-            return Err(error.member("merged_into_id", winner.to_string()));
-        }
+        customer.check_open()?;
         let investigation = Self {
             id: Uuid::now_v7(),
             version: 1,

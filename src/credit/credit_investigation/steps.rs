@@ -53,6 +53,7 @@ impl CreditInvestigation {
             if amount < Money::ZERO {
                 faults.push(Fault::new(at, "range", "0 or more"));
             }
+            faults.extend(amount.digits_fault(at, None));
         }
         if !faults.is_empty() {
             return Err(Error::invalid(faults));

@@ -89,10 +89,7 @@ impl CustomerCredit {
 
     async fn find_for_update(tx: &mut Tx, caller: &Caller, customer: Uuid) -> Result<Self> {
         let customer = Customer::find(tx.conn(), caller, customer).await?;
-        if let Some(winner) = customer.merged_into_id {
-            let error = Error::conflict("customer_merged", "it is a part of another now");
-            return Err(error.member("merged_into_id", winner.to_string()));
-        }
+        customer.check_open()?;
         if customer.owner_id == Some(caller.id()) {
             let detail = "somebody else decides on the credit of a customer of yours";
             return Err(Error::forbidden_because("self_approval", detail));

@@ -139,6 +139,8 @@ impl CustomerCredit {
         if after.credit_limit.is_some_and(|it| it < Money::ZERO) {
             faults.push(Fault::new("/credit_limit", "range", "0 or more"));
         }
+        let entered = changes.credit_limit.flatten();
+        faults.extend(entered.and_then(|limit| limit.digits_fault("/credit_limit", None)));
         let percent = after.tolerance_percent.0;
         if percent < Decimal::ZERO || percent > Decimal::ONE_HUNDRED {
             faults.push(Fault::new("/tolerance_percent", "range", "0 to 100"));

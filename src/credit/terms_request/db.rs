@@ -98,10 +98,7 @@ impl TermsRequest {
         new: &NewTermsRequest,
     ) -> Result<Self> {
         let customer = Customer::find(tx.conn(), caller, customer).await?;
-        if let Some(winner) = customer.merged_into_id {
-            let error = Error::conflict("customer_merged", "it is a part of another now");
-            return Err(error.member("merged_into_id", winner.to_string()));
-        }
+        customer.check_open()?;
         new.check(tx.today)?;
         let request = Self {
             id: Uuid::now_v7(),

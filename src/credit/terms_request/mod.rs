@@ -174,6 +174,7 @@ impl NewTermsRequest {
             if amount < Money::ZERO {
                 faults.push(Fault::new(at, "range", "0 or more"));
             }
+            faults.extend(amount.digits_fault(at, None));
         }
         let percent = self.deposit_percent.unwrap_or_default().0;
         if percent < Decimal::ZERO || percent > Decimal::ONE_HUNDRED {

@@ -116,14 +116,15 @@ impl Customer {
             return Err(Error::conflict("merge_final", detail));
         }
 
-        let rows = Move::back(&winner, &loser, &merge.moved);
+        // First, because rows are recorded only of customers that are not merged.
+        let separate = loser.save(tx, Self { merged_into_id: None, ..loser.clone() }).await?;
+        let rows = Move::back(&winner, &separate, &merge.moved);
         contact::follow(tx, &rows, merge.primary_contact_id).await?;
         hooks::moved(tx, &rows).await?;
         transfer::restore(tx, loser.id, merge.merged_at).await?;
         let undone = customer_merges::undone_at.eq(Some(tx.now));
         let row = diesel::update(customer_merges::table.find(merge.id)).set(undone);
         row.execute(tx.conn()).await?;
-        let separate = loser.save(tx, Self { merged_into_id: None, ..loser.clone() }).await?;
         let winner = winner.note(tx, Some(loser.id), None).await?;
         Ok(if id == loser.id { separate } else { winner })
     }

@@ -234,6 +234,9 @@ impl Opportunity {
         if self.potential_amount.is_some_and(|it| it < Money::ZERO) {
             faults.push(Fault::new("/potential_amount", "range", "0 or more"));
         }
+        faults.extend(
+            self.potential_amount.and_then(|amount| amount.digits_fault("/potential_amount", None)),
+        );
         faults
     }
 

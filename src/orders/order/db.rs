@@ -264,9 +264,8 @@ impl Order {
         if self.freight_amount < platform::Money::ZERO {
             faults.push(Fault::new("/freight_amount", "range", "not less than zero"));
         }
-        if details.freight_amount.is_some_and(|amount| amount != amount.rounded(&self.currency)) {
-            let why = "not more decimals than the currency has";
-            faults.push(Fault::new("/freight_amount", "range", why));
+        if let Some(amount) = details.freight_amount {
+            faults.extend(amount.digits_fault("/freight_amount", Some(&self.currency)));
         }
         match (&details.salesperson_id, &details.credits) {
             (Some(_), Some(_)) => {

@@ -146,6 +146,11 @@ impl CollectionTask {
         if let Some(promise) = &outcome.promise {
             let open = invoice::load(tx.conn(), &[before.invoice_id]).await?;
             let open = open.as_slice().first().map_or(before.amount, |it| it.open_amount);
+            let part = promise.amount.filter(|amount| *amount != open);
+            let (at, currency) = ("/promise/amount", Some(before.currency.as_str()));
+            if let Some(fault) = part.and_then(|amount| amount.digits_fault(at, currency)) {
+                return Err(Error::invalid(vec![fault]));
+            }
             let new = Promised {
                 customer_id: before.customer_id,
                 invoice_id: Some(before.invoice_id),

@@ -217,7 +217,20 @@ impl Invoice {
         let pair = (self.currency.as_str(), company.currency.as_str());
         let rate = ExchangeRate::required(tx.conn(), pair, self.invoice_date, "/currency").await?;
         self.exchange_rate = rate;
+        let faults = self.digits_faults();
+        if !faults.is_empty() {
+            return Err(Error::invalid(faults));
+        }
         self.check(tx).await
+    }
+
+    fn digits_faults(&self) -> Vec<Fault> {
+        let parts = self.instalments.iter().enumerate();
+        let parts =
+            parts.map(|(index, part)| (format!("/instalments/{index}/amount"), part.amount));
+        let own = [("/amount", self.amount), ("/tax_amount", self.tax_amount)];
+        let all = own.map(|(at, amount)| (at.to_owned(), amount)).into_iter().chain(parts);
+        all.filter_map(|(at, amount)| amount.digits_fault(&at, Some(&self.currency))).collect()
     }
 
     async fn check(&mut self, tx: &mut Tx) -> Result<()> {

@@ -39,7 +39,8 @@ impl Payment {
             ..Self::blank(Uuid::now_v7(), new.customer_id, tx.now, tx.today)
         };
         let invoices = invoices_of(tx, it.customer_id, &new.allocations).await?;
-        let faults = it.settled().faults(tx.today);
+        let mut faults = it.settled().faults(tx.today);
+        faults.extend(it.amount.digits_fault("/amount", Some(&it.currency)));
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }

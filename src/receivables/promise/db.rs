@@ -108,6 +108,9 @@ impl Promise {
         // Reports convert it.
         let (pair, today) = ((currency.as_str(), company.as_str()), tx.today);
         ExchangeRate::required(tx.conn(), pair, today, "/currency").await?;
+        if let Some(fault) = new.amount.digits_fault("/amount", Some(&currency)) {
+            return Err(Error::invalid(vec![fault]));
+        }
         let promised = Promised {
             customer_id: new.customer_id,
             invoice_id: new.invoice_id,

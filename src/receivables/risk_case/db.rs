@@ -79,11 +79,7 @@ impl RiskCase {
             return Err(Error::conflict("case_open", detail).member("id", id.to_string()));
         }
         let amount = match new.amount {
-            Some(amount) if amount < Money::ZERO => {
-                let fault = Fault::new("/amount", "range", "zero or more");
-                return Err(Error::invalid(vec![fault]));
-            }
-            Some(amount) => amount,
+            Some(amount) => checked(amount)?,
             None => risk::owed(tx.conn(), new.customer_id).await?,
         };
         let owners = customers::customer::owners(tx.conn(), [new.customer_id]).await?;
@@ -95,6 +91,7 @@ impl RiskCase {
             trigger: new.trigger,
             amount,
             status: RiskStatus::Open,
+            merged_into_id: None,
             measure: None,
             measures: vec![].into(),
             note: new.note,
@@ -143,11 +140,7 @@ impl RiskCase {
                 }
             }
             Step::Recover(recovery) => {
-                if recovery.amount < Money::ZERO {
-                    let fault = Fault::new("/amount", "range", "zero or more");
-                    return Err(Error::invalid(vec![fault]));
-                }
-                after.recovered_amount = recovery.amount;
+                after.recovered_amount = checked(recovery.amount)?;
                 after.note = recovery.note.clone().or(after.note);
                 (after.status, after.closed_on) = (RiskStatus::Recovered, Some(tx.today));
             }
@@ -169,6 +162,16 @@ impl RiskCase {
             tx.record(Change::updated(self, &after)).await?;
         }
         Ok(after)
+    }
+}
+
+/// An amount that somebody enters, in the company's currency.
+fn checked(amount: Money) -> Result<Money> {
+    let negative = amount < Money::ZERO;
+    let fault = negative.then(|| Fault::new("/amount", "range", "zero or more"));
+    match fault.or_else(|| amount.digits_fault("/amount", None)) {
+        Some(fault) => Err(Error::invalid(vec![fault])),
+        None => Ok(amount),
     }
 }
 
@@ -195,17 +198,39 @@ pub(crate) async fn is_of(conn: &mut Conn, case: Uuid, customer: Uuid) -> Result
     Ok(row.is_some())
 }
 
-/// The loser's cases are the winner's from now on.
+/// The loser's cases are the winner's from now on. Of two open ones the winner's goes on, with what is
+/// at risk of both; undoing the merge opens the other one again.
 pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
+    let of = |customer: Uuid| {
+        let rows = risk_cases::table.filter(risk_cases::customer_id.eq(customer));
+        rows.order(risk_cases::id).select(RiskCase::as_select()).for_update()
+    };
     let winner = moving.to;
-    let rows = risk_cases::table.filter(risk_cases::customer_id.eq(moving.from.id));
-    let rows = rows.order(risk_cases::id).select(RiskCase::as_select()).for_update();
-    let rows: Vec<RiskCase> = rows.load(tx.conn()).await?;
-    let rows = moving.taken(rows, |row| row.id);
-    let ids = rows.iter().map(|row| row.id).collect();
-    for before in rows {
+    let theirs: Vec<RiskCase> = of(moving.from.id).load(tx.conn()).await?;
+    let ours: Vec<RiskCase> = of(winner.id).load(tx.conn()).await?;
+    let open = |row: &RiskCase| row.closed_on.is_none();
+    let mut goes_on = ours.into_iter().find(open);
+    let (rows, stay) = theirs.into_iter().partition::<Vec<_>, _>(|row| moving.takes(row.id));
+
+    for before in &rows {
         let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
-        before.save(tx, RiskCase { customer_id, customer_owner_id, ..before.clone() }).await?;
+        let mut after = RiskCase { customer_id, customer_owner_id, ..before.clone() };
+        if let Some(other) = goes_on.as_mut().filter(|_| open(before)) {
+            after.status = RiskStatus::Merged;
+            (after.closed_on, after.merged_into_id) = (Some(tx.today), Some(other.id));
+            let amount = Money(other.amount.0 + before.amount.0);
+            *other = other.save(tx, RiskCase { amount, ..other.clone() }).await?;
+        } else if let Some(other) = stay.iter().find(|case| before.merged_into_id == Some(case.id))
+        {
+            let measured = before.measure.is_some();
+            after.status = if measured { RiskStatus::Measures } else { RiskStatus::Open };
+            (after.closed_on, after.merged_into_id) = (None, None);
+            if open(other) {
+                let amount = Money(other.amount.0 - before.amount.0);
+                other.save(tx, RiskCase { amount, ..other.clone() }).await?;
+            }
+        }
+        before.save(tx, after).await?;
     }
-    Ok(ids)
+    Ok(rows.iter().map(|row| row.id).collect())
 }

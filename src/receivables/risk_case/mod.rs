@@ -46,6 +46,8 @@ text_enum! {
         Recovered = "recovered",
         /// 已核销
         WrittenOff = "written_off",
+        /// 已并入: its customer was merged into one that had an open case
+        Merged = "merged",
     }
 }
 
@@ -80,6 +82,8 @@ pub struct RiskCase {
     pub amount: Money,
     #[schema(inline)]
     pub status: RiskStatus,
+    /// The case that goes on in place of this one, if it is `merged`
+    pub merged_into_id: Option<Uuid>,
     /// The hardest one taken
     #[schema(inline)]
     pub measure: Option<RiskMeasure>,

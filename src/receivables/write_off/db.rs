@@ -6,7 +6,9 @@ use company::{Company, exchange_rate::converted};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use platform::{Change, Conn, Error, Fault, IfSent, List, Money, Resource, Result, Timestamp, Tx};
+use platform::{
+    Change, Conn, Date, Error, Fault, IfSent, List, Money, Resource, Result, Timestamp, Tx,
+};
 use rust_decimal::Decimal;
 use schema::write_off_requests;
 use uuid::Uuid;
@@ -19,6 +21,9 @@ use crate::allocation::{self, Allocation};
 use crate::invoice::{self, Invoice, InvoiceKind, Moved};
 use crate::reach::ByAccount;
 use crate::risk_case;
+
+/// Days for which a write-off counts against the authority over all debts of its customer.
+const AUTHORITY_YEAR: i32 = 365;
 
 /// Who asked for it or the customer's owner in reach; all of them for finance.
 pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
@@ -99,6 +104,11 @@ impl WriteOffRequest {
         {
             wrong("/risk_case_id", "another_customer", "the case is another customer's");
         }
+        // All that is open may be what an ERP has sent.
+        let part = new.amount.filter(|amount| *amount != invoice.open_amount);
+        faults.extend(
+            part.and_then(|amount| amount.digits_fault("/amount", Some(&invoice.currency))),
+        );
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }
@@ -175,13 +185,20 @@ impl WriteOffRequest {
 
     /// Makes the invoice smaller, from today on.
     async fn approve(&self, tx: &mut Tx, caller: &Caller, invoice: &Invoice) -> Result<()> {
-        let settings = Company::load(tx.conn()).await?.settings;
+        let company = Company::load(tx.conn()).await?;
+        let settings = &company.settings;
         let amount = converted(self.amount, invoice.exchange_rate);
-        let limit = authority(caller, |name| settings.get(name));
-        if let Some(limit) = limit.filter(|limit| amount.0 > Decimal::from(*limit)) {
-            let detail = "it is more than your role may give up";
-            let error = Error::forbidden_because("authority_exceeded", detail);
-            return Err(error.member("limit", limit.to_string()));
+        if let Some(limit) = authority(caller, |name| settings.get(name)) {
+            // The rows of the customer's credit are held: nobody approves beside this.
+            let since = tx.today.0.saturating_sub(jiff::Span::new().days(AUTHORITY_YEAR));
+            let before = allocation::written_off(tx.conn(), invoice, Date(since)).await?;
+            if before.0 + amount.0 > Decimal::from(limit) {
+                let detail = "with what was given up before, of this invoice or within a year of \
+                    this customer, it is more than your role may give up";
+                let error = Error::forbidden_because("authority_exceeded", detail);
+                let error = error.member("limit", limit.to_string());
+                return Err(error.member("given_up", before.shown_in(&company.currency)));
+            }
         }
         if self.amount > invoice.open_amount {
             let detail = "less is open of the invoice by now";

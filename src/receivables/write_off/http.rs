@@ -79,7 +79,8 @@ async fn read_write_off(
 /// Give a debt up
 ///
 /// Never by whoever asked for it (403 `self_approval`), and within the authority of your role (403
-/// `authority_exceeded`; settings). The invoice owes less from today on.
+/// `authority_exceeded`; settings), which also bears what anybody has given up of this invoice, and
+/// of this customer within the last 365 days. The invoice owes less from today on.
 #[utoipa::path(
     tag = "receivables",
     request_body = WriteOffDecision,

@@ -107,6 +107,7 @@ impl Target {
         let target =
             Self { source_system, external_id, ..Self::blank(Uuid::now_v7(), tx.actor, tx.now) }
                 .with(&new.fields(), &company.currency);
+        target.check_digits()?;
         target.check(tx).await?;
         target.check_hand(caller)?;
         target.check_metric(caller)?;
@@ -134,6 +135,9 @@ impl Target {
         }
         let company = Company::load(tx.conn()).await?;
         let after = before.changed(&changes, &company.currency)?;
+        if after.value != before.value || after.currency != before.currency {
+            after.check_digits()?;
+        }
         if after != before {
             after.check(tx).await?;
             after.check_hand(caller)?;
@@ -176,6 +180,15 @@ impl Target {
             return Err(Error::forbidden().detail(detail));
         }
         self.check_not_own(caller)
+    }
+
+    /// Refuses a value with more digits than its currency has. A count has no currency.
+    fn check_digits(&self) -> Result<()> {
+        let currency = self.currency.as_deref();
+        match currency.and_then(|_| self.value.digits_fault("/value", currency)) {
+            Some(fault) => Err(Error::invalid(vec![fault])),
+            None => Ok(()),
+        }
     }
 
     async fn check(&self, tx: &mut Tx) -> Result<()> {
