@@ -1,4 +1,4 @@
-//! What a report is asked, and the conditions that follow from it.
+//! The question that a report answers, and the conditions that follow from it.
 
 use auth::Caller;
 use platform::{Date, NoFilter, Timestamp};
@@ -24,7 +24,7 @@ pub struct Question<'a, Q = NoFilter> {
     pub binds: Binds,
     /// What narrows the report to what is asked for
     pub narrowed: String,
-    /// Where the source system asked for stands among the binds
+    /// Placeholder of the source system asked for
     pub source: Option<String>,
     pub csv: bool,
 }

@@ -274,7 +274,7 @@ async fn a_large_answer_is_compressed_beside_the_worker() {
     }
 }
 
-/// What a phone reads in the morning, with the bytes that it pays for.
+/// A phone reads its morning, and pays for the bytes.
 #[actix_web::test]
 async fn a_phones_day_takes_a_quarter_of_the_bytes() {
     let service = field_reports::service().await;

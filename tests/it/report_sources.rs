@@ -75,7 +75,7 @@ async fn bring(erp: &Actor<'_>, system: &str, seller: &Actor<'_>, product: &Valu
     send(erp, "complaints", (0..3).map(complaint).collect()).await;
 }
 
-/// What a report needs to be asked, but for the source system.
+/// The parameters without which a report is refused or empty.
 fn question(path: &str, operation: &Value) -> String {
     let parameters = operation["parameters"].as_array().unwrap().iter();
     let required = parameters.clone().filter(|it| it["required"] == true);

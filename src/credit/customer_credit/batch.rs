@@ -39,7 +39,7 @@ batch! {
     CustomerCreditBatch of CustomerCreditItem
 }
 
-/// What the rules need to know beside the row.
+/// Data of the rules, read once for all items.
 pub struct Context {
     caller: Caller,
     settings: Settings,

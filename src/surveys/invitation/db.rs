@@ -165,7 +165,7 @@ impl SurveyInvitation {
         self.save(tx, Self { answered_at: Some(tx.now), ..self.clone() }).await
     }
 
-    /// Those of these surveys and customers, locked.
+    /// The invitations of these surveys and customers, locked.
     pub(crate) async fn of(
         tx: &mut Tx,
         surveys: impl Iterator<Item = Uuid>,

@@ -59,7 +59,7 @@ batch! {
     SurveyResponseBatch of SurveyResponseItem
 }
 
-/// What answers need to know of their surveys and customers.
+/// Surveys and customers of the answers, read once for all items.
 pub struct Context {
     company: Company,
     surveys: HashMap<Uuid, Survey>,
@@ -134,7 +134,7 @@ impl SurveyResponse {
         })
     }
 
-    /// What the answers come to, or what is wrong with them.
+    /// Takes the answers with their scores, or returns all their faults.
     fn take_answers(&mut self, given: &Map<String, Value>, context: &Context) -> Vec<Fault> {
         let Some(survey) = context.surveys.get(&self.survey_id) else {
             return vec![Fault::unknown_reference("/survey_id")];

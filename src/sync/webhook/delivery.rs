@@ -1,4 +1,4 @@
-//! What was sent to a webhook and what became of it, 推送记录. The log is bounded in time and length.
+//! Deliveries to webhooks and their outcomes, 推送记录. The log is bounded in time and length.
 
 use actix_web::{get, post};
 use auth::{Caller, Can, Refers};

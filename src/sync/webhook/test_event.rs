@@ -35,7 +35,7 @@ struct TestEvent<'a> {
     data: &'a Webhook,
 }
 
-/// What a test takes. A handler's argument.
+/// Everything that a test uses. A handler's argument.
 pub struct Tester {
     db: Db,
     clock: Clock,
