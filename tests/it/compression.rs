@@ -116,7 +116,7 @@ async fn a_large_problem_is_compressed() {
 async fn the_tag_of_a_compressed_state_is_weak_and_good_for_everything() {
     let service = Service::start().await;
     let seller = service.actor(Role::Salesperson).await;
-    let new = json!({ "name": "林", "notes": "很长的备注。".repeat(300) });
+    let new = json!({ "name": "林", "address": "南京西路一千号。".repeat(35) });
     let made = seller.send(Method::POST, "/api/v1/customers", Some(new), &[GZIP]).await;
     let path = made.header("location").to_owned();
     assert_eq!(made.header("content-encoding"), "gzip");
@@ -228,7 +228,7 @@ async fn secrets_are_not_compressed() {
     let survey = open(&director, new_survey()).await;
     for number in 0..20 {
         let name = format!("Customer {number}");
-        customer(&director, json!({ "name": name, "owner_id": admin.id })).await;
+        customer(&director, json!({ "name": name })).await;
     }
 
     let login = json!({ "username": "zhangwei", "password": password });
@@ -237,7 +237,7 @@ async fn secrets_are_not_compressed() {
     let refreshed = post(&service.anonymous(), "/api/v1/auth/refresh", token).await;
     let person = service.bearer(login.body["access_token"].as_str().unwrap().to_owned());
     let factor = post(&person, "/api/v1/me/second-factor", json!({ "password": password })).await;
-    let client = json!({ "name": "long ".repeat(20), "roles": ["erp"], "source_system": "sap" });
+    let client = json!({ "name": "sap", "roles": ["erp"], "source_system": "sap" });
     let client = post(&admin, "/api/v1/api-clients", client).await;
     let rotate = format!("{}/rotate-secret", client.header("location"));
     let rotated = post(&admin, &rotate, json!({})).await;
