@@ -8,7 +8,8 @@ use customers::customer::Customer;
 use orders::order::Order;
 use platform::error::Problem;
 use platform::owned::Owned;
-use platform::shape::{allow_external_ids, everywhere, one_of_all};
+use platform::resource::etag;
+use platform::shape::{allow_external_ids, describe_field, everywhere, one_of_all};
 use receivables::invoice::Invoice;
 use receivables::payment::Payment;
 use serde_json::{Value, json};
@@ -69,10 +70,17 @@ pub fn text() -> &'static str {
     &TEXT
 }
 
+/// Changes when the document does.
+pub fn tag() -> &'static str {
+    static TAG: LazyLock<String> = LazyLock::new(|| etag(1, text().as_bytes()));
+    &TAG
+}
+
 /// The document with what is true of all operations of a kind and is written nowhere else.
 pub fn value() -> Value {
     let mut document = serde_json::to_value(openapi()).expect("a document is JSON");
     everywhere(&mut document, &one_of_all);
+    everywhere(&mut document, &describe_field);
     let mut requests = vec![];
     for item in document["paths"].as_object_mut().into_iter().flat_map(|it| it.values_mut()) {
         for operation in item.as_object_mut().into_iter().flat_map(|it| it.values_mut()) {

@@ -23,6 +23,7 @@ use platform::{Actor, Clock, Ending, Error, Result};
 use surveys::public::is_public;
 use uuid::Uuid;
 
+use crate::compression::compress;
 use crate::document;
 
 /// Most bytes of a path with its query.
@@ -59,6 +60,7 @@ pub async fn receive(
         let answer = surveys::public::readable(response.request(), error.code(), answer);
         response = replaced(response, answer);
     }
+    let mut response = compress(response);
     protect(&mut response);
     if response.request().app_data::<Data<Ending>>().is_some_and(|ending| ending.has_begun()) {
         // Who keeps the connection would keep the process, too.

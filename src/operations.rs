@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use actix_web::web;
-use actix_web::{HttpResponse, get};
+use actix_web::{HttpRequest, HttpResponse, get};
 use auth::Can;
 use diesel::dsl::sql;
 use diesel::sql_types::{Bool, Double};
@@ -13,6 +13,7 @@ use diesel_async::RunQueryDsl;
 use metrics::gauge;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use platform::jobs::JobState;
+use platform::resource::tagged;
 use platform::{Db, Error, Path, Problems, Result};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -108,15 +109,16 @@ async fn read_metrics() -> HttpResponse {
 
 /// Read the OpenAPI document
 ///
-/// This document, as the running service has it.
+/// This document, as the running service has it. 304 for readers who have it already.
 #[utoipa::path(
     tag = "operations",
     security(()),
-    responses((status = 200, description = "The document", body = Object), Problems),
+    responses((status = 200, description = "The document", body = Object,
+        headers(("ETag" = String))), Problems),
 )]
 #[get("/openapi.json")]
-async fn read_document() -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(document::text())
+async fn read_document(req: HttpRequest) -> HttpResponse {
+    tagged(&req, document::tag(), "no-cache", document::text())
 }
 
 /// What a problem's code means

@@ -114,8 +114,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         sales director; recommended_limit says how much that was.",
         "额度超过调查建议的 1.2 倍,须由销售总部批准,建议额度见 recommended_limit。"),
     ("duplicate", "Another row has this value already, or it stands twice in the request. Choose \
-        another, or change the row that has it.",
-        "该值已被占用,或在请求中重复。请换一个值,或修改已有的记录。"),
+        another, or change the row that has it. Codes, numbers and usernames are unique across source \
+        systems: give each system a prefix of its own.",
+        "该值已被占用,或在请求中重复。请换一个值,或修改已有的记录。编码、编号和用户名在所有来源系统之间唯一,请为每个来源系统使用各自的前缀。"),
     ("duplicate_field", "The same name stands twice. Send each field and parameter once.",
         "同一字段或参数出现了两次,请只发送一次。"),
     ("empty_file", "The file has no bytes. Send its content as the body.",

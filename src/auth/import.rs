@@ -141,12 +141,14 @@ impl<R: Resource + PartialEq> Draft<R> {
         match &self.before {
             None => Status::Created,
             Some(before) if *before == self.after => Status::Unchanged,
+            // A row that is there to be locked is nobody's yet.
+            Some(before) if before.version() == 0 => Status::Created,
             Some(_) => Status::Updated,
         }
     }
 
     pub(crate) fn change(&self) -> Result<Change> {
-        match &self.before {
+        match self.before.as_ref().filter(|before| before.version() > 0) {
             None => Change::created(&self.after),
             Some(before) => Change::updated(before, &self.after),
         }

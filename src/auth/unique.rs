@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use platform::{Error, Fault, Result, Tx};
+use platform::{Error, Fault, Result, Tx, error};
 use uuid::Uuid;
 
 use super::import::{Draft, Imported};
@@ -129,7 +129,7 @@ fn settle(all: &[Claims], ids: &[Uuid]) -> Verdict {
 }
 
 fn taken(pointer: &str) -> Error {
-    let why = "another one has this value";
+    let why = error::taken(pointer);
     Error::conflict("duplicate", why).faults(vec![Fault::new(pointer, "duplicate", why)])
 }
 

@@ -18,6 +18,8 @@ auth::permissions! {
         | Finance | CreditController | Erp | Reporter;
     /// Set limits, hold and release; beyond what an investigation recommends only the director
     WriteCredit: Admin | SalesDirector | Finance | CreditController;
+    /// Credits in batches; beyond what an investigation recommends only admins and the director
+    ImportCredit: Admin | SalesDirector | Finance | CreditController | Erp;
     /// Answer for more than the limit, for some days
     OverrideCredit: CreditController;
     /// Have a customer investigated, ask for terms

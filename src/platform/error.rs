@@ -158,7 +158,7 @@ impl Error {
             return self;
         }
         let (status, why) = match code {
-            "duplicate" => (StatusCode::CONFLICT, "another one has this value"),
+            "duplicate" => (StatusCode::CONFLICT, taken(pointer)),
             _ => (StatusCode::UNPROCESSABLE_ENTITY, "the database refuses this value"),
         };
         (self.0.status, self.0.code) = (status, code.into());
@@ -293,6 +293,17 @@ impl Fault {
     /// Missing and invisible are one answer, so that nobody can probe for rows.
     pub fn unknown_reference(pointer: &str) -> Self {
         Self::new(pointer, "unknown_reference", "nothing here has this id")
+    }
+}
+
+/// The message for a value that another row has. Source systems share one space of codes and numbers.
+pub fn taken(pointer: &str) -> &'static str {
+    match pointer {
+        "/code" | "/number" | "/username" => {
+            "another row has this value, perhaps from another source system: codes are unique across \
+             systems, so give each system a prefix of its own"
+        }
+        _ => "another one has this value",
     }
 }
 

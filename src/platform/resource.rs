@@ -1,7 +1,7 @@
 //! What every stored resource has in common, and how one is answered.
 
-use actix_web::body::BoxBody;
-use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, VARY};
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH, VARY};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::Serialize;
@@ -77,7 +77,7 @@ macro_rules! resource {
 
 /// `"<version>-<hash>"`: the version is what If-Match compares; the hash changes also with what
 /// is shown but not stored in the row (a name from elsewhere, a masked field).
-pub(crate) fn etag(version: i64, body: &[u8]) -> String {
+pub fn etag(version: i64, body: &[u8]) -> String {
     let hash = digest(&SHA256, body);
     let hash = hash.as_ref()[..4].iter().fold(0u32, |sum, byte| sum << 8 | u32::from(*byte));
     format!("\"{version}-{hash:08x}\"")
@@ -90,6 +90,20 @@ pub fn is_known(if_none_match: &str, tag: &str) -> bool {
     tags.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
 }
 
+/// A JSON text with its ETag; 304 without it when the reader has it already.
+pub fn tagged(
+    req: &HttpRequest,
+    tag: &str,
+    caching: &'static str,
+    body: impl MessageBody + 'static,
+) -> HttpResponse {
+    let mut known = req.headers().get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+    let fresh = known.any(|known| is_known(known, tag));
+    let mut response = if fresh { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, caching));
+    if fresh { response.finish() } else { response.content_type("application/json").body(body) }
+}
+
 /// One resource with its ETag; 304 when the reader has it already.
 pub struct Tagged<T>(pub T);
 
@@ -99,14 +113,9 @@ impl<T: Resource> Responder for Tagged<T> {
     fn respond_to(self, req: &HttpRequest) -> HttpResponse {
         let body = serde_json::to_vec(&self.0).unwrap_or_default();
         let tag = etag(self.0.version(), &body);
-        let mut known =
-            req.headers().get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
-        let fresh = known.any(|known| is_known(known, &tag));
-        let mut response = if fresh { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        let mut response = tagged(req, &tag, "private, no-cache", body);
+        let vary = HeaderValue::from_static("Authorization, Accept-Language");
+        response.headers_mut().insert(VARY, vary);
         response
-            .insert_header((ETAG, tag))
-            .insert_header((CACHE_CONTROL, "private, no-cache"))
-            .insert_header((VARY, "Authorization, Accept-Language"));
-        if fresh { response.finish() } else { response.content_type("application/json").body(body) }
     }
 }

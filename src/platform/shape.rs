@@ -104,6 +104,22 @@ pub fn one_of_all(schema: &mut Value) {
     }
 }
 
+/// utoipa describes the type of a field that may be null, not the field, where no generator looks for
+/// it: this moves the text to the field.
+pub fn describe_field(schema: &mut Value) {
+    let (Some(field), Some(_)) = (schema.as_object(), schema.get("oneOf")) else { return };
+    if field.contains_key("description") {
+        return;
+    }
+    let parts = schema["oneOf"].as_array_mut().into_iter().flatten();
+    let mut texts = parts
+        .filter(|part| part.get("$ref").is_some())
+        .filter_map(|part| part.as_object_mut().and_then(|part| part.remove("description")));
+    if let Some(text) = texts.next() {
+        schema["description"] = text;
+    }
+}
+
 /// Makes one object of the parts of a flattened type. `unevaluatedProperties` would do without,
 /// but after one fault it takes every other field of that part for unknown, too.
 fn merge(schema: &mut Value, parts: &Map<String, Value>) {

@@ -215,6 +215,18 @@ impl Write {
         self.within(MANY, work).await
     }
 
+    /// The stored answer of this request's Idempotency-Key, for a handler that does something before
+    /// its transaction.
+    pub async fn answered(&self) -> Result<Option<Reply>> {
+        let Some(key) = self.stored_key() else { return Ok(None) };
+        key.claim(&*self.db.conn().await?).await
+    }
+
+    fn stored_key(&self) -> Option<Key> {
+        let text = self.key.clone()?;
+        Some(Key { actor: self.actor.id, fingerprint: fingerprint(&self.req), text })
+    }
+
     /// The work is spawned, so that a client that hangs up never drops a transaction half way
     /// (a dropped future leaves the connection in the middle of its statement). `work` may run
     /// up to three times, hence `AsyncFn` and not `AsyncFnOnce`.
@@ -223,8 +235,8 @@ impl Write {
         limits: Limits,
         work: impl AsyncFn(&mut Tx) -> Result<Reply> + 'static,
     ) -> Result<Reply> {
-        let Self { db, clock, actor, key, req } = self;
-        let key = key.map(|key| Key { actor: actor.id, fingerprint: fingerprint(&req), text: key });
+        let key = self.stored_key();
+        let Self { db, clock, actor, req, .. } = self;
         let room = Room::taken_by(&req);
         let items = req.extensions().get::<ItemCount>().map(|count| count.0);
         drop(req);

@@ -15,7 +15,7 @@ use crate::filter::{self, LEDGER, STANDS, VisitFilter};
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "user_id": "01910000-0000-7000-8000-000000000001", "user_external_id": "275",
-    "user_name": "王芳", "visits": 79, "valid_visits": 71, "customers_visited": 58,
+    "user_name": "王芳", "visits": 79, "valid_visits": 71, "customers_visited": 58, "active_days": 62,
     "customers_ordered": 37, "customers_converted": 29, "orders": 44, "amount": "489328.5787",
     "valid_percent": "89.87", "conversion_percent": "50.00", "visits_per_order": "1.80",
 }))]
@@ -28,6 +28,8 @@ pub struct FunnelRow {
     /// 有效拜访
     pub valid_visits: i64,
     pub customers_visited: i64,
+    /// 出访天数: days with a completed visit
+    pub active_days: i64,
     /// Whether visited or not
     pub customers_ordered: i64,
     /// Visited, and ordered
@@ -51,6 +53,8 @@ pub struct FunnelTotals {
     pub visits: i64,
     pub valid_visits: i64,
     pub customers_visited: i64,
+    /// Sum of the days of all people
+    pub active_days: i64,
     pub customers_ordered: i64,
     pub customers_converted: i64,
     pub orders: i64,
@@ -89,13 +93,14 @@ pub async fn report_activity_funnel(
 }
 
 const VISITED: &str = "count(*) as visits, count(*) filter (where valid) as valid_visits,
-                count(distinct customer_id) as customers_visited";
+                count(distinct customer_id) as customers_visited,
+                count(distinct (owner_id, planned_date)) as active_days";
 
 const ORDERED: &str = "count(distinct customer_id) filter (where stands) as customers_ordered,
                 count(distinct order_id) filter (where stands) as orders,
                 coalesce(sum(amount), 0) as amount";
 
-const FIGURES: &str = "visits, valid_visits, customers_visited, customers_ordered,
+const FIGURES: &str = "visits, valid_visits, customers_visited, active_days, customers_ordered,
             customers_converted, orders, round(amount, 4)::text as amount,
             round(100.0 * valid_visits / nullif(visits, 0), 2)::text as valid_percent,
             round(100.0 * customers_converted / nullif(customers_visited, 0), 2)::text
@@ -103,13 +108,14 @@ const FIGURES: &str = "visits, valid_visits, customers_visited, customers_ordere
             round(visits::numeric / nullif(orders, 0), 2)::text as visits_per_order";
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {
-    let visits = question.visits();
+    let visits = question.visits() + &question.from_source("visits");
     let visible = filter::visible(question.caller, &mut question.binds);
     let booked = filter::dated("booked_on", question.range, question.until, &mut question.binds);
+    let visible = visible + &question.from_source_of_order();
     let narrowed = question.narrowed;
     let facts = format!(
         "with met as (
-            select owner_id, customer_id, validity is not distinct from 'valid' as valid
+            select owner_id, customer_id, planned_date, validity is not distinct from 'valid' as valid
             from visits where status = 'completed' and {visits}{narrowed}
         ),
         sold as (
@@ -138,6 +144,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             select owner_id, coalesce(visits, 0) as visits,
                 coalesce(valid_visits, 0) as valid_visits,
                 coalesce(customers_visited, 0) as customers_visited,
+                coalesce(active_days, 0) as active_days,
                 coalesce(customers_ordered, 0) as customers_ordered,
                 coalesce(customers_converted, 0) as customers_converted,
                 coalesce(orders, 0) as orders, coalesce(amount, 0) as amount

@@ -18,12 +18,14 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use uuid::Uuid;
 
 use crate::csv;
-use crate::filter::{self, Filter, Narrows};
-use crate::form::FormQuery;
+use crate::filter::{Filter, Narrows};
+use crate::form::{FormQuery, SourceQuery};
 use crate::people;
 use crate::period::{PeriodQuery, Range, Spans};
 use crate::sql::Binds;
 use crate::turns::{Turn, Turns};
+
+pub use crate::question::Question;
 
 /// Beyond that a JSON answer is refused; CSV is streamed and has no limit.
 pub const MOST_ROWS: usize = 200_000;
@@ -43,83 +45,21 @@ pub struct Asked<Q = NoFilter, F = Filter, P = PeriodQuery> {
     #[serde(flatten)]
     period: P,
     #[serde(flatten)]
+    source: SourceQuery,
+    #[serde(flatten)]
     form: FormQuery,
 }
 
 impl<Q: IntoParams, F: IntoParams, P: IntoParams> IntoParams for Asked<Q, F, P> {
     fn into_params(at: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let own = Q::into_params(&at).into_iter().chain(P::into_params(&at));
-        own.chain(F::into_params(&at)).chain(FormQuery::into_params(&at)).collect()
+        let narrowed = own.chain(F::into_params(&at)).chain(SourceQuery::into_params(&at));
+        narrowed.chain(FormQuery::into_params(&at)).collect()
     }
 }
 
 impl<Q, F: Refers, P> Refers for Asked<Q, F, P> {
     const REFERENCES: &'static [auth::Reference] = F::REFERENCES;
-}
-
-/// A question that has been understood: the references looked up, the period in days.
-#[derive(Debug)]
-pub struct Question<'a, Q = NoFilter> {
-    pub caller: &'a Caller,
-    pub own: Q,
-    pub range: Range,
-    /// The day to look from
-    pub as_of: Date,
-    pub today: Date,
-    /// The day to look from if it was told: then nothing after it counts
-    pub until: Option<Date>,
-    pub now: Timestamp,
-    /// Where the company is, for the day of an instant
-    pub zone: String,
-    pub binds: Binds,
-    /// What narrows the report to what is asked for
-    pub narrowed: String,
-    csv: bool,
-}
-
-impl<Q> Question<'_, Q> {
-    /// The condition on `sales_entries` for what counts within the range.
-    pub fn entries(&mut self) -> String {
-        self.entries_in(self.range)
-    }
-
-    /// The same for another range, to compare with.
-    pub fn entries_in(&mut self, range: Range) -> String {
-        let visible = filter::visible(self.caller, &mut self.binds);
-        filter::dated("booked_on", range, self.until, &mut self.binds) + &visible + &self.narrowed
-    }
-
-    /// The condition on `visits` for those of a day within the range that the caller may see; what
-    /// they are narrowed to stands beside it. A visit counts on the day of its owner's check-in.
-    pub fn visits(&mut self) -> String {
-        let visible = filter::visible_visits(self.caller, &mut self.binds);
-        // Rows from before the import refused them: nothing has happened on a day to come.
-        let today = self.binds.date(self.today);
-        let real =
-            format!(" and (status in ('planned', 'in_progress') or planned_date <= {today})");
-        filter::dated("planned_date", self.range, self.until, &mut self.binds) + &real + &visible
-    }
-
-    /// The condition on `customers` for those asked for who can be visited and whom the caller may
-    /// see.
-    pub fn customers(&mut self) -> String {
-        let visible = filter::visible_customers(self.caller, &mut self.binds);
-        let open = "merged_into_id is null and status not in ('lost', 'blacklisted')";
-        [open, &visible, &self.narrowed].concat()
-    }
-
-    /// The condition on what is dated by `day` and has the columns of a customer that the filter
-    /// knows: within the range, of customers that the caller may see.
-    pub fn asked_customers(&mut self, day: &str) -> String {
-        let visible = filter::visible_customers(self.caller, &mut self.binds);
-        let dated = filter::dated(day, self.range, self.until, &mut self.binds);
-        [dated, visible, self.narrowed.clone()].concat()
-    }
-
-    /// The answer will be a table, where nothing can be nested.
-    pub fn is_for_table(&self) -> bool {
-        self.csv
-    }
 }
 
 /// The statements that make a report.
@@ -258,6 +198,7 @@ impl Desk {
             until: asked.form.as_of,
             now: self.now,
             zone: self.zone.clone(),
+            source: asked.source.source_system.map(|source| binds.text(&source)),
             binds,
             narrowed,
             csv,

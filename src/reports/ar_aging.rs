@@ -154,7 +154,7 @@ pub async fn report_ar_aging(
 
 fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
     let bounds = bounds(question.own.bounds.as_deref())?;
-    let everything = question.narrowed.is_empty() && question.caller.reach_of_accounts().is_none();
+    let everything = question.is_unlimited() && question.caller.reach_of_accounts().is_none();
     let open = open_on(&mut question);
     let day = question.binds.date(question.as_of);
     let since = match question.own.basis.unwrap_or(AgingBasis::DueDate) {

@@ -27,26 +27,31 @@ pub struct CollectionsRow {
     pub salesperson_id: Option<Uuid>,
     pub salesperson_external_id: Option<String>,
     pub salesperson_name: Option<String>,
-    /// 应回款: parts of invoices whose day lies in the month
+    /// 应回款: posted invoices, by the instalments that are due in the month
     pub due: Number,
-    /// 已回款: used for invoices on days of the month, less what was taken back on days of the month,
-    /// which may be more
+    /// 已回款: payments used for invoices in the month, whenever those were due, less the uses that were
+    /// reversed in the month; negative when more was reversed
     pub collected: Number,
-    /// Of what was collected, after the due day of the part of the invoice that it paid
+    /// 逾期回款: part of `collected` that was used after the due day of its instalment
     pub late: Number,
-    /// collected ÷ due; null when nothing was due
+    /// 回款率: collected ÷ due, in percent. Null when nothing was due.
     pub collected_percent: Option<Number>,
-    /// late ÷ collected; null when nothing was collected
+    /// 逾期回款率: late ÷ collected, in percent of the amount. Null when nothing was collected.
     pub late_percent: Option<Number>,
 }
 
 /// The whole period.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CollectionsTotals {
+    /// Instalments of posted invoices that are due in the period
     pub due: Number,
+    /// Payments used for invoices in the period, less the uses that were reversed in it
     pub collected: Number,
+    /// Part of `collected` that was used after the due day of its instalment
     pub late: Number,
+    /// collected ÷ due, in percent
     pub collected_percent: Option<Number>,
+    /// late ÷ collected, in percent of the amount
     pub late_percent: Option<Number>,
 }
 
@@ -89,6 +94,7 @@ const FIGURES: &str = "round(coalesce(sum(due), 0), 4)::text as due,
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let visible = visible_invoices(question.caller, &mut question.binds);
+    let visible = visible + &question.from_source("invoices");
     let (range, until) = (question.range, question.until);
     let due = dated("day", range, until, &mut question.binds);
     let collected = dated("allocated_on", range, until, &mut question.binds);

@@ -87,7 +87,7 @@ pub fn known<Q>(columns: &str, question: &mut Question<'_, Q>) -> String {
     let visible = visible.map_or_else(String::new, |rule| format!(" and {rule}"));
     let day = day_of("received_at", question);
     let dated = dated(&day, question.range, question.until, &mut question.binds);
-    let narrowed = &question.narrowed;
+    let narrowed = question.from_source("complaints") + &question.narrowed;
     format!(
         "known as (
             select complaints.id, customer_id, product_id, owner_id, category, severity, status,

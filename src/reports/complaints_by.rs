@@ -3,7 +3,9 @@
 use actix_web::{HttpResponse, get};
 use auth::Can;
 use company::exchange_rate::rate_on;
-use complaints::complaint::{ComplaintCategory, ComplaintChannel, ComplaintStatus, Severity};
+use complaints::complaint::{
+    ComplaintCategory, ComplaintChannel, ComplaintClock, ComplaintStatus, Severity,
+};
 use platform::{Error, Fault, Number, Problems, Query, Result, text_enum};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -32,6 +34,22 @@ text_enum! {
         Severity = "severity",
         /// Who sees to it
         Owner = "owner",
+        /// 客户
+        Customer = "customer",
+        /// 首次响应: whether it came in time
+        Response = "response",
+    }
+}
+
+text_enum! {
+    /// First response 首次响应, as in the report `sla`
+    pub enum FirstResponse {
+        /// By the time it was due
+        Kept = "kept",
+        /// Later, or still to come although it is due
+        Late = "late",
+        /// To come, and not due yet
+        Pending = "pending",
     }
 }
 
@@ -48,8 +66,8 @@ pub struct ComplaintsQuery {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "category": "quality", "month": "2026-07", "complaints": 12, "open": 3, "resolved": 2,
-    "closed": 6, "on_the_spot": 4, "average_resolution_hours": "31.2500",
-    "compensation": "1350.0000", "compensation_without_rate": 0,
+    "closed": 6, "on_the_spot": 4, "average_response_hours": "5.5000",
+    "average_resolution_hours": "31.2500", "compensation": "1350.0000", "compensation_without_rate": 0,
 }))]
 pub struct ComplaintsRow {
     #[schema(required = false)]
@@ -77,6 +95,14 @@ pub struct ComplaintsRow {
     pub owner_external_id: Option<String>,
     #[schema(required = false)]
     pub owner_name: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub customer_id: Option<Uuid>,
+    #[schema(required = false)]
+    pub customer_external_id: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub customer_name: Option<String>,
+    #[schema(inline, required = false, nullable = false)]
+    pub response: Option<FirstResponse>,
     pub complaints: i64,
     /// Not settled, one way or the other
     pub open: i64,
@@ -85,6 +111,8 @@ pub struct ComplaintsRow {
     pub closed: i64,
     /// 当场处理
     pub on_the_spot: i64,
+    /// From when terms began to count to the first response, of those that have one
+    pub average_response_hours: Option<Number>,
     /// From when terms began to count to the resolution, of those that have one
     pub average_resolution_hours: Option<Number>,
     /// 赔偿 in the company's currency, by the rates of the day of the resolution
@@ -101,6 +129,7 @@ pub struct ComplaintsTotals {
     pub resolved: i64,
     pub closed: i64,
     pub on_the_spot: i64,
+    pub average_response_hours: Option<Number>,
     pub average_resolution_hours: Option<Number>,
     pub compensation: Number,
     pub compensation_without_rate: i64,
@@ -142,6 +171,7 @@ impl ComplaintsBy {
         let (column, table) = match self {
             Self::Product => ("product_id", "products"),
             Self::Owner => ("owner_id", "users"),
+            Self::Customer => ("customer_id", "customers"),
             _ => return (self.as_str(), format!("figures.{}", self.as_str()), None),
         };
         let name = self.as_str();
@@ -170,6 +200,7 @@ const FIGURES: &str = "count(*) as complaints,
                 count(*) filter (where status = 'resolved') as resolved,
                 count(*) filter (where status = 'closed') as closed,
                 count(*) filter (where resolution_mode = 'on_the_spot') as on_the_spot,
+                round(avg(response_hours), 4)::text as average_response_hours,
                 round(avg(hours), 4)::text as average_resolution_hours,
                 round(coalesce(sum(paid), 0), 4)::text as compensation,
                 count(*) filter (where compensation_amount is not null and paid is null)
@@ -187,11 +218,19 @@ fn plan(mut question: Question<'_, ComplaintsQuery>) -> Result<Plan> {
         day_of("received_at", &mut question),
         day_of("coalesce(resolved_at, received_at)", &mut question),
     );
+    let now = question.binds.instant(question.now);
+    let [response, ..] = ComplaintClock::judged_sql(&now);
+    let (over, late) = (&response.over, &response.late);
     let columns = format!(
         "channel, resolution_mode, compensation_amount, compensation_currency,
                 to_char({received}, 'YYYY-MM') as month, {settled} as settled_on,
                 case when resolved_at >= sla_started_at
                     then extract(epoch from resolved_at - sla_started_at) / 3600 end as hours,
+                case when first_response_at >= sla_started_at
+                    then extract(epoch from first_response_at - sla_started_at) / 3600
+                    end as response_hours,
+                case when {late} then 'late' when {over} then 'kept' else 'pending'
+                    end as response,
                 (select region from customers where customers.id = customer_id) as region"
     );
     let known = known(&columns, &mut question);
@@ -229,8 +268,8 @@ fn grouped(keys: &[ComplaintsBy]) -> String {
     let joins = all(join, "");
     format!(
         "with figures as (select {by}, {FIGURES} from counted group by {by})
-        select {shown}, complaints, open, resolved, closed, on_the_spot, average_resolution_hours,
-            compensation, compensation_without_rate
+        select {shown}, complaints, open, resolved, closed, on_the_spot, average_response_hours,
+            average_resolution_hours, compensation, compensation_without_rate
         from figures{joins}
         order by {order}"
     )

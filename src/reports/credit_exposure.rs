@@ -109,6 +109,7 @@ pub(crate) fn only_today<Q>(question: &Question<'_, Q>) -> Result<()> {
 fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
     only_today(&question)?;
     let visible = visible_accounts(question.caller, &mut question.binds);
+    let visible = visible + &question.from_source("customers");
     let day = question.binds.date(question.as_of);
     let now = question.binds.instant(question.now);
     let narrowed = question.narrowed;

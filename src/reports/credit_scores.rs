@@ -93,6 +93,7 @@ const FIGURES: &str = "count(customer_id) as customers,
 fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
     only_today(&question)?;
     let visible = visible_accounts(question.caller, &mut question.binds);
+    let visible = visible + &question.from_source("customers");
     let day = question.binds.date(question.as_of);
     let narrowed = question.narrowed;
     let scored = format!(

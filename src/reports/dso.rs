@@ -91,6 +91,7 @@ fn plan(mut question: Question<'_, DsoQuery>) -> Plan {
     let narrowed = question.narrowed.clone();
     let open = open_on(&mut question);
     let visible = visible_invoices(question.caller, &mut question.binds);
+    let visible = visible + &question.from_source("invoices");
     let day = question.binds.date(question.as_of);
     let counted = format!(
         "with {open},

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, get};
 use auth::{Caller, Can};
 use diesel_async::RunQueryDsl;
-use platform::{Conn, Date, Error, NoFilter, Number, Problems, Query, Result};
+use platform::{Conn, Date, Error, Fault, NoFilter, Number, Problems, Query, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -162,6 +162,11 @@ async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Kind> {
 
 fn plan(question: Question<'_, ExplainQuery>, target: &Kind) -> Result<Plan> {
     target.metric.check(question.caller)?;
+    if question.source.is_some() {
+        let why = "a target is explained as a whole";
+        let fault = Fault::new("/source_system", "contradiction", why);
+        return Err(Error::bad_request("invalid_query", "").faults(vec![fault]));
+    }
     Ok(match target.metric.source()? {
         Source::Sales(sum) => orders(question, target, sum),
         Source::Accounts => invoices(question, target),

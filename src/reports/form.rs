@@ -35,6 +35,17 @@ pub struct FormQuery {
     pub bom: Option<bool>,
 }
 
+/// From where the rows came that a report counts.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SourceQuery {
+    /// Only what this source system brought, 来源系统: orders, visits, complaints, invoices and payments;
+    /// in reports on customers, their credit and their answers the customers, in the attainment the
+    /// targets.
+    #[param(min_length = 1, max_length = 40, example = "sap")]
+    pub source_system: Option<String>,
+}
+
 impl FormQuery {
     /// 400 for a form that there is not yet, 406 for none that there is.
     pub fn wants_csv(&self, accept: Option<&str>) -> Result<bool> {

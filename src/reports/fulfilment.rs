@@ -57,9 +57,9 @@ pub struct FulfilmentRow {
     pub quantity_shipped: Number,
     /// 满足率: shipped ÷ ordered; null when nothing is to be sent
     pub fill_rate_percent: Option<Number>,
-    /// Not sent in full on the promised day, which is over
+    /// Lines not shipped in full by their due day, which is over
     pub late_lines: i64,
-    /// Of the lines
+    /// 逾期行率: late_lines ÷ lines, in percent of the number. Null without lines.
     pub late_percent: Option<Number>,
     /// What was paid on the invoices of the orders that you may see, in the company's currency
     pub collected: Number,
@@ -76,9 +76,12 @@ pub struct FulfilmentTotals {
     pub quantity_ordered: Number,
     pub quantity_shipped: Number,
     pub fill_rate_percent: Option<Number>,
+    /// Lines not shipped in full by their due day, which is over
     pub late_lines: i64,
+    /// late_lines ÷ lines, in percent of the number
     pub late_percent: Option<Number>,
     pub collected: Number,
+    /// From the confirmation to the use of the money, weighted by its amount
     pub order_to_cash_days: Option<Number>,
 }
 
@@ -125,6 +128,7 @@ const SHOWN: &str = "orders, lines, quantity_ordered, quantity_shipped, fill_rat
 
 fn plan(mut question: Question<'_, FulfilmentQuery>) -> Plan {
     let visible = visible_orders(question.caller, &mut question.binds);
+    let visible = visible + &question.from_source("orders");
     let invoices = visible_invoices(question.caller, &mut question.binds);
     let (range, until) = (question.range, question.until);
     let ordered = dated("order_date", range, until, &mut question.binds);

@@ -35,6 +35,7 @@ pub mod payment_behaviour;
 mod people;
 pub mod period;
 pub mod promises;
+mod question;
 pub mod receivables;
 pub mod refusals;
 pub mod repeat_complaints;

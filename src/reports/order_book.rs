@@ -126,6 +126,7 @@ fn standing(question: &mut Question<'_, NoFilter>, day: &str) -> String {
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let visible = visible_orders(question.caller, &mut question.binds);
+    let visible = visible + &question.from_source("orders");
     let day = question.binds.date(question.as_of);
     let standing = standing(&mut question, &day);
     let narrowed = question.narrowed;

@@ -23,15 +23,16 @@ pub struct PaymentBehaviourRow {
     pub customer_id: Uuid,
     pub customer_external_id: Option<String>,
     pub customer_name: String,
-    /// On which something was paid
+    /// Invoices on which something was paid
     pub invoices: i64,
+    /// Payments used for invoices, in the company's currency
     pub paid: Number,
-    /// Of the payments on invoices, each counted once for every part that it paid; negative before
-    /// the due day
+    /// 平均逾期天数: mean of payment day − due day over all payments, one for each instalment that a
+    /// payment pays; early payments count as negative days. Null without payments.
     pub average_days_late: Option<Number>,
-    /// The same weighted by amount 金额加权
+    /// 金额加权逾期天数: Σ (days late × paid) ÷ Σ paid. Null without payments.
     pub weighted_days_late: Option<Number>,
-    /// Of what was paid, after the due day
+    /// 逾期回款率: paid after the due day ÷ paid, in percent of the amount. Null without payments.
     pub late_percent: Option<Number>,
 }
 
@@ -41,8 +42,11 @@ pub struct PaymentBehaviourTotals {
     pub customers: i64,
     pub invoices: i64,
     pub paid: Number,
+    /// Mean of payment day − due day over all payments of all customers
     pub average_days_late: Option<Number>,
+    /// Σ (days late × paid) ÷ Σ paid
     pub weighted_days_late: Option<Number>,
+    /// Paid after the due day ÷ paid, in percent of the amount
     pub late_percent: Option<Number>,
 }
 
@@ -84,6 +88,7 @@ const FIGURES: &str = "count(distinct invoice_id) as invoices,
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let visible = visible_invoices(question.caller, &mut question.binds);
+    let visible = visible + &question.from_source("invoices");
     let (range, until) = (question.range, question.until);
     let paid = dated("allocated_on", range, until, &mut question.binds);
     let day = question.binds.date(question.as_of);

@@ -115,6 +115,7 @@ const FIGURES: &str = "count(*) as promises, count(*) filter (where status = 'op
 fn plan(mut question: Question<'_, PromisesQuery>) -> Plan {
     let visible = promise::visible_to(question.caller).sql(|ids| question.binds.ids(ids));
     let visible = visible.map_or_else(String::new, |rule| format!(" and {rule}"));
+    let visible = visible + &question.from_source("customers");
     let day = question.binds.date(question.as_of);
     let rate = rate_on("promises.currency", &day);
     let (range, until) = (question.range, question.until);

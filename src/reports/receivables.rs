@@ -105,8 +105,11 @@ const RECEIVED: &str = "id, number, customer_id, received_on, currency, exchange
 /// customers only those that owe are read, by their ids, however many others there are.
 pub(crate) fn open_on<Q>(question: &mut Question<'_, Q>) -> String {
     let (caller, narrowed) = (question.caller, question.narrowed.clone());
+    let (of_invoices, of_payments) =
+        (question.from_source("invoices"), question.from_source("payments"));
     let (told, binds) = (question.until.is_some(), &mut question.binds);
-    let (invoices, payments) = (visible_invoices(caller, binds), visible_payments(caller, binds));
+    let invoices = visible_invoices(caller, binds) + &of_invoices;
+    let payments = visible_payments(caller, binds) + &of_payments;
     let day = binds.date(question.as_of);
     let used = |of: &str, kept: &str| {
         if told {

@@ -65,7 +65,7 @@ pub async fn report_refusals(
 }
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {
-    let visits = question.visits();
+    let visits = question.visits() + &question.from_source("visits");
     let narrowed = question.narrowed;
     let made = format!(
         "with made as (

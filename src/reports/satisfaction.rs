@@ -144,7 +144,7 @@ const FIGURE_NAMES: &str = "invitations, responses, response_rate_percent, promo
             detractors, nps, scores, satisfied, csat_percent, average_score, low_scores, follow_ups";
 
 fn plan(mut question: Question<'_, SatisfactionQuery>) -> Plan {
-    let asked = question.asked_customers("day");
+    let asked = question.asked_customers("day") + &question.from_source("invited");
     let answered = question.until.map(|day| {
         let day = question.binds.date(day);
         format!(" and (r.created_at at time zone company.time_zone)::date <= {day}")
@@ -171,6 +171,7 @@ fn plan(mut question: Question<'_, SatisfactionQuery>) -> Plan {
     let counted = format!(
         "with invited as (
             select i.id, i.survey_id, i.tier, i.region, customers.owner_id, customers.territory_id,
+                customers.source_system,
                 (i.created_at at time zone company.time_zone)::date as day
             from survey_invitations i join customers on customers.id = i.customer_id
             cross join company

@@ -13,6 +13,7 @@ pub fn wanted(
     owner_type: OwnerType,
     any_dimension: bool,
 ) -> String {
+    let source = question.from_source("targets");
     let (own, binds) = (&question.own, &mut question.binds);
     let mut asked = vec![
         "status in ('approved', 'closed')".to_owned(),
@@ -29,7 +30,7 @@ pub fn wanted(
     }
     let value = own.dimension_value.as_ref();
     asked.extend(value.map(|it| format!("dimension_value = {}", binds.text(it))));
-    let asked = asked.join(" and ");
+    let asked = asked.join(" and ") + &source;
     let mut visible = owner_type.visible(question.caller, binds);
     if let Some(owner) = own.owner_id {
         visible = format!("{visible} and owner_id = {}", binds.id(owner));

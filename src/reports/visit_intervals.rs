@@ -70,7 +70,7 @@ pub async fn report_visit_intervals(
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     question.until = Some(question.as_of);
-    let visits = question.visits();
+    let visits = question.visits() + &question.from_source("visits");
     let as_of = question.binds.date(question.as_of);
     let narrowed = question.narrowed;
     let visited = format!(

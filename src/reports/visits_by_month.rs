@@ -16,7 +16,8 @@ use crate::filter::VisitFilter;
 #[schema(example = json!({
     "user_id": "01910000-0000-7000-8000-000000000001", "user_external_id": "275",
     "user_name": "王芳", "month": "2026-07", "planned": 84, "completed": 79, "valid": 71,
-    "in_fence": 74, "average_duration_min": "36.4177",
+    "in_fence": 74, "customers": 52, "active_days": 21,
+    "average_duration_min": "36.4177",
 }))]
 pub struct VisitsRow {
     /// The owner of the visits, who has the credit
@@ -33,6 +34,10 @@ pub struct VisitsRow {
     pub valid: i64,
     /// 围栏内: completed, and the owner checked in where the customer is
     pub in_fence: i64,
+    /// Distinct customers of the completed ones
+    pub customers: i64,
+    /// 出访天数: days with a completed visit
+    pub active_days: i64,
     /// Between the owner's check-in and check-out, of the completed ones
     pub average_duration_min: Option<Number>,
 }
@@ -45,6 +50,10 @@ pub struct VisitsTotals {
     pub completed: i64,
     pub valid: i64,
     pub in_fence: i64,
+    /// Distinct customers of all people together
+    pub customers: i64,
+    /// Sum of the days of all people
+    pub active_days: i64,
     pub average_duration_min: Option<Number>,
 }
 
@@ -77,23 +86,37 @@ pub async fn report_visits(
 }
 
 /// What the sums come to.
-const FIGURES: &str = "planned, completed, valid, in_fence,
+const FIGURES: &str = "planned, completed, valid, in_fence, customers, active_days,
             round(minutes::numeric / nullif(timed, 0), 4)::text as average_duration_min";
 
+const SUMS: &str = "coalesce(sum(planned), 0)::bigint as planned,
+                coalesce(sum(completed), 0)::bigint as completed,
+                coalesce(sum(valid), 0)::bigint as valid,
+                coalesce(sum(in_fence), 0)::bigint as in_fence,
+                sum(minutes) as minutes, sum(timed) as timed";
+
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {
-    let visits = question.visits();
+    let visits = question.visits() + &question.from_source("visits");
     let narrowed = question.narrowed;
-    // Millions of visits of a year are read once.
+    // Millions of visits of a year are read once. The days of a month are the bits of a number, so
+    // that days on which several customers were visited count once.
     let shared = format!(
-        "with figures as materialized (
-            select owner_id, date_trunc('month', planned_date::timestamp) as month,
+        "with of_customers as materialized (
+            select owner_id, date_trunc('month', planned_date::timestamp) as month, customer_id,
                 count(*) as planned, count(*) filter (where status = 'completed') as completed,
                 count(*) filter (where validity = 'valid') as valid,
                 count(*) filter (where status = 'completed' and visits.in_fence) as in_fence,
                 sum(duration_min) filter (where status = 'completed') as minutes,
-                count(duration_min) filter (where status = 'completed') as timed
+                count(duration_min) filter (where status = 'completed') as timed,
+                bit_or(1 << extract(day from planned_date)::int - 1)
+                    filter (where status = 'completed') as days
             from visits where status <> 'cancelled' and {visits}{narrowed}
-            group by 1, 2
+            group by 1, 2, 3
+        ),
+        figures as materialized (
+            select owner_id, month, {SUMS}, count(*) filter (where completed > 0) as customers,
+                coalesce(bit_count(bit_or(days)::bit(32)), 0) as active_days
+            from of_customers group by 1, 2
         )"
     );
     let rows = format!(
@@ -104,12 +127,10 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     );
     let totals = format!(
         "select people, {FIGURES} from (
-            select count(distinct owner_id) as people,
-                coalesce(sum(planned), 0)::bigint as planned,
-                coalesce(sum(completed), 0)::bigint as completed,
-                coalesce(sum(valid), 0)::bigint as valid,
-                coalesce(sum(in_fence), 0)::bigint as in_fence,
-                sum(minutes) as minutes, sum(timed) as timed
+            select count(distinct owner_id) as people, {SUMS},
+                (select count(distinct customer_id) from of_customers where completed > 0)
+                    as customers,
+                coalesce(sum(active_days), 0)::bigint as active_days
             from figures
         ) as sums"
     );

@@ -77,6 +77,7 @@ pub async fn report_without_terms(
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let visible = visible_orders(question.caller, &mut question.binds);
+    let visible = visible + &question.from_source("orders");
     let (range, until) = (question.range, question.until);
     let ordered = dated("order_date", range, until, &mut question.binds);
     // Whoever is credited with an order of somebody else's customer sees the order alone.

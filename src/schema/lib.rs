@@ -903,12 +903,14 @@ diesel::table! {
         owner_id -> Nullable<Uuid>,
         language -> Text,
         answers -> Jsonb,
-        score -> Nullable<Int2>,
+        score -> Nullable<Numeric>,
         nps -> Nullable<Int2>,
         low -> Bool,
         follow_up_id -> Nullable<Uuid>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
     }
 }
 
@@ -1121,6 +1123,7 @@ diesel::table! {
         response_status -> Nullable<Int2>,
         error -> Nullable<Text>,
         created_at -> Timestamptz,
+        duration_ms -> Nullable<Int4>,
     }
 }
 

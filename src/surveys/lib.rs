@@ -13,6 +13,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 auth::permissions! {
     ReadSurveys: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Erp | Reporter;
+    /// Answers from another system
+    ImportSurveyResponses: Admin | Erp;
     /// Draft, open and close; sample customers and renew their links
     WriteSurveys: Admin | SalesDirector | SalesManager | BackOffice;
 }

@@ -131,13 +131,15 @@ fn is(complaint: &Value, statuses: &[&str]) -> bool {
 }
 
 fn figures(of: &[&Value]) -> Value {
-    let hours = |it: &&Value| {
-        let resolved = instant(it, "resolved_at")?;
-        let taken = resolved.duration_since(instant(it, "sla_started_at").unwrap());
-        Some(Decimal::from(taken.as_secs()) / Decimal::from(3600))
+    let average = |done: &str| {
+        let hours = |it: &&Value| {
+            let taken = instant(it, done)?.duration_since(instant(it, "sla_started_at").unwrap());
+            Some(Decimal::from(taken.as_secs()) / Decimal::from(3600))
+        };
+        let hours: Vec<Decimal> = of.iter().filter_map(hours).collect();
+        let average = hours.iter().sum::<Decimal>().checked_div(Decimal::from(hours.len()));
+        average.map(|average| rounded(average, 4))
     };
-    let hours: Vec<Decimal> = of.iter().filter_map(hours).collect();
-    let average = hours.iter().sum::<Decimal>().checked_div(Decimal::from(hours.len()));
     let rate = |it: &Value| match text(it, "compensation_currency") {
         "CNY" => Some("1"),
         "USD" => Some("7.1"),
@@ -153,7 +155,8 @@ fn figures(of: &[&Value]) -> Value {
         "resolved": count(of, |it| is(it, &["resolved"])),
         "closed": count(of, |it| is(it, &["closed"])),
         "on_the_spot": count(of, |it| it["resolution_mode"] == "on_the_spot"),
-        "average_resolution_hours": average.map(|it| rounded(it, 4)),
+        "average_response_hours": average("first_response_at"),
+        "average_resolution_hours": average("resolved_at"),
         "compensation": rounded(of.iter().filter_map(paid).sum(), 4),
         "compensation_without_rate": count(of, unpriced) })
 }
@@ -164,7 +167,21 @@ async fn check_groups(actor: &Actor<'_>, of: &[&Value], regions: &BTreeMap<Strin
     let month = |it: &Value| received(it)[..7].to_owned();
     let region = |it: &Value| regions[text(it, "customer_id")].clone();
     let by = |name: &'static str| move |it: &Value| text(it, name).to_owned();
-    let groupings: [(&str, &[&str], Key<'_>); 9] = [
+    let response = |it: &Value| {
+        let over = !it["first_response_at"].is_null() || !is(it, &OPEN);
+        let late = it["first_response_breached"] == true;
+        if late {
+            "late"
+        } else if over {
+            "kept"
+        } else {
+            "pending"
+        }
+        .to_owned()
+    };
+    let groupings: [(&str, &[&str], Key<'_>); 11] = [
+        ("customer", &["customer_id"], Box::new(by("customer_id"))),
+        ("response", &["response"], Box::new(response)),
         ("product", &["product_id"], Box::new(by("product_id"))),
         ("category", &["category"], Box::new(by("category"))),
         ("channel", &["channel"], Box::new(by("channel"))),

@@ -180,7 +180,14 @@ fn figures_of_visits(visits: &[&Value]) -> Value {
     };
     json!({ "planned": visits.len(), "completed": done.len(),
         "valid": count(&done, |it| it["validity"] == "valid"), "in_fence": count(&done, in_fence),
+        "customers": customers(&done).len(), "active_days": days(&done),
         "average_duration_min": ratio(minutes.try_into().unwrap(), timed, 1, 4) })
+}
+
+/// Days of people, whatever they did on them.
+fn days(visits: &[&Value]) -> usize {
+    let days = visits.iter().map(|it| (text(it, "owner_id"), text(it, "planned_date")));
+    days.collect::<BTreeSet<_>>().len()
 }
 
 async fn check_visits(actor: &Actor<'_>, visits: &[Value]) {
@@ -298,7 +305,7 @@ async fn check_funnel(actor: &Actor<'_>, visits: &[Value]) {
         let converted = bought.filter(|it| met.contains(*it)).count();
         let orders = usize::try_from(sold["orders"].as_u64().unwrap()).unwrap();
         let figures = json!({ "visits": made.len(), "valid_visits": valid,
-            "customers_visited": met.len(), "customers_ordered": sold["customers"],
+            "customers_visited": met.len(), "active_days": days(made), "customers_ordered": sold["customers"],
             "customers_converted": converted, "orders": orders, "amount": sold["amount"],
             "valid_percent": ratio(valid, made.len(), 100, 2),
             "conversion_percent": ratio(converted, met.len(), 100, 2),
@@ -308,7 +315,7 @@ async fn check_funnel(actor: &Actor<'_>, visits: &[Value]) {
     agree(&told, &["user_id"], &expected);
     let totals = json!({ "people": expected.len(), "visits": made.len(),
         "valid_visits": count(&made, |it| it["validity"] == "valid"),
-        "customers_visited": customers(&made).len() });
+        "customers_visited": customers(&made).len(), "active_days": days(&made) });
     contains(&told["totals"], &totals);
     let amount = |it: &Value| it["amount"].as_str().unwrap().parse::<Decimal>().unwrap();
     assert_eq!(amount(&told["totals"]), expected.values().map(amount).sum());

@@ -21,6 +21,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
+use crate::compression::decoded;
 use crate::openapi;
 
 /// Where databases are made: `TEST_DATABASE_SERVER`, else a private server that dies with us.
@@ -286,6 +287,7 @@ pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Value,
+    /// As they came, compressed or not
     pub bytes: Bytes,
 }
 
@@ -381,7 +383,8 @@ impl Actor<'_> {
         let response = test::call_service(app, request.to_request()).await;
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = test::read_body(response).await;
-        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        let text = decoded(&headers, bytes.clone()).await;
+        let body = serde_json::from_slice(&text).unwrap_or_default();
         let kind = headers.get("content-type").map_or("", |it| it.to_str().unwrap());
         if kind.starts_with("text/html") {
             assert!(path.starts_with("/public/"), "{path} answers with a page");

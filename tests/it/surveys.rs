@@ -296,18 +296,18 @@ async fn results_as_counted_by_hand() {
     // Promoters 10 9 9 10, passives 8 7 8, detractors 6 0; (4 − 2) ÷ 9. Satisfied 5 5 4 4 5 4.
     let overall = json!({ "invitations": 12, "responses": 9, "response_rate_percent": "75.00",
         "promoters": 4, "passives": 3, "detractors": 2, "nps": "22.22",
-        "scores": 9, "satisfied": 6, "csat_percent": "66.67", "average_score": "3.67",
+        "scores": 9, "satisfied": 6, "csat_percent": "66.67", "average_score": "3.6667",
         "low_scores": 2, "follow_ups": 2 });
     assert_eq!(results["overall"], overall);
     // A: 10 9 9 | 8 7 | 6, 5 5 4 4 3 2. B: 10 | 8 | 0, 1 5 4.
     let tiers = json!([
         { "tier": "A", "invitations": 6, "responses": 6, "response_rate_percent": "100.00",
             "promoters": 3, "passives": 2, "detractors": 1, "nps": "33.33", "scores": 6,
-            "satisfied": 4, "csat_percent": "66.67", "average_score": "3.83", "low_scores": 1,
+            "satisfied": 4, "csat_percent": "66.67", "average_score": "3.8333", "low_scores": 1,
             "follow_ups": 1 },
         { "tier": "B", "invitations": 6, "responses": 3, "response_rate_percent": "50.00",
             "promoters": 1, "passives": 1, "detractors": 1, "nps": "0.00", "scores": 3,
-            "satisfied": 2, "csat_percent": "66.67", "average_score": "3.33", "low_scores": 1,
+            "satisfied": 2, "csat_percent": "66.67", "average_score": "3.3333", "low_scores": 1,
             "follow_ups": 1 },
     ]);
     assert_eq!(results["by_tier"], tiers);

@@ -45,6 +45,12 @@ text_enum! {
         Email = "email",
         /// 门户
         Portal = "portal",
+        /// 来信
+        Letter = "letter",
+        /// 传真
+        Fax = "fax",
+        /// 转办: passed on by an authority, an association or another company
+        Referral = "referral",
         /// 其他
         Other = "other",
     }

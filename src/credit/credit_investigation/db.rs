@@ -1,5 +1,7 @@
 //! The queries on investigations. Each that answers a caller starts at `visible_to`.
 
+use std::collections::HashMap;
+
 use ::customers::hooks::Move;
 use auth::{Caller, reference};
 use customers::customer::Customer;
@@ -154,6 +156,26 @@ pub(crate) async fn in_force(
         .filter(valid_until.ge(today))
         .order((concluded_on.desc(), id.desc()));
     Ok(row.first(conn).await.optional()?)
+}
+
+/// The limits that the latest conclusions recommend that are still good on a day, by customer.
+pub(crate) async fn recommended(
+    conn: &mut Conn,
+    customers: &[Uuid],
+    today: Date,
+) -> Result<HashMap<Uuid, Money>> {
+    use credit_investigations::{
+        concluded_on, customer_id, id, recommended_limit, status, valid_until,
+    };
+    let rows = credit_investigations::table
+        .filter(customer_id.eq_any(customers))
+        .filter(status.eq(InvestigationStatus::Concluded))
+        .filter(valid_until.ge(today))
+        .order((customer_id, concluded_on.desc(), id.desc()))
+        .distinct_on(customer_id)
+        .select((customer_id, recommended_limit));
+    let rows: Vec<(Uuid, Option<Money>)> = rows.load(conn).await?;
+    Ok(rows.into_iter().filter_map(|(customer, limit)| Some((customer, limit?))).collect())
 }
 
 /// The last day of an investigation that something rests on.

@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 pub use db::expire;
-pub(crate) use db::{check_limit, follow, in_force, valid_until};
+pub(crate) use db::{check_limit, follow, in_force, recommended, valid_until};
 pub use steps::InvestigationAction;
 pub(crate) use steps::check_recommended;
 

@@ -11,12 +11,11 @@ use diesel_async::RunQueryDsl;
 use platform::{
     Change, Conn, Date, Error, IfMatch, IfSent, Money, Patch, Resource, Result, Timestamp, Tx,
 };
-use rust_decimal::Decimal;
 use schema::customer_credits;
 use uuid::Uuid;
 
 use super::{CreditAccount, CreditChanges, CreditHold, CustomerCredit};
-use crate::check::{breakdown, limit_in_force};
+use crate::check::breakdown;
 use crate::credit_investigation;
 
 /// Rows that are there for the lock alone have version 0 and leave no record.
@@ -26,16 +25,20 @@ const MAKE: &str = "
     on conflict do nothing";
 
 pub(crate) async fn lock(tx: &mut Tx, customers: &[Uuid]) -> Result<()> {
+    lock_rows(tx.conn(), customers).await
+}
+
+pub(crate) async fn lock_rows(conn: &mut Conn, customers: &[Uuid]) -> Result<()> {
     let mut ids = customers.to_vec();
     ids.sort_unstable();
     ids.dedup();
     if ids.is_empty() {
         return Ok(());
     }
-    diesel::sql_query(MAKE).bind::<Array<SqlUuid>, _>(&ids).execute(tx.conn()).await?;
+    diesel::sql_query(MAKE).bind::<Array<SqlUuid>, _>(&ids).execute(&mut *conn).await?;
     let rows = customer_credits::table.filter(customer_credits::id.eq_any(&ids));
     let rows = rows.order(customer_credits::id).select(customer_credits::id).for_update();
-    let _: Vec<Uuid> = rows.load(tx.conn()).await?;
+    let _: Vec<Uuid> = rows.load(conn).await?;
     Ok(())
 }
 
@@ -118,16 +121,11 @@ impl CustomerCredit {
 
     /// Raising a limit beyond what an investigation recommends takes the director (S27).
     async fn check_recommended(&self, tx: &mut Tx, caller: &Caller, after: &Self) -> Result<()> {
-        let terms = |it: &Self| (it.credit_limit, it.tolerance_percent);
-        if terms(after) == terms(self) {
-            return Ok(());
-        }
         let settings = Company::load(tx.conn()).await?.settings.0;
-        // With its tolerance, which would be a way round the rule otherwise.
-        let factor = Decimal::ONE + after.tolerance_percent.0 / Decimal::ONE_HUNDRED;
-        let limit = limit_in_force(&settings, after.credit_limit);
-        let limit = limit.map(|limit| Money(limit.0 * factor));
-        credit_investigation::check_limit(tx, caller, self.id, limit).await
+        match after.new_limit(self, &settings) {
+            Some(limit) => credit_investigation::check_limit(tx, caller, self.id, limit).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -151,7 +149,7 @@ impl CreditAccount {
     ) -> Result<Self> {
         let before = CustomerCredit::find_for_update(tx, caller, customer).await?;
         based_on.check(tx, &before, changes.fields()).await?;
-        let after = before.with(changes)?;
+        let after = before.changed(changes)?;
         before.check_recommended(tx, caller, &after).await?;
         Self::saved(tx, &before, after).await
     }

@@ -3,6 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{get, patch, post};
 use auth::Can;
+use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
     Clock, Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Patch, Path, Problems, Reply,
@@ -11,12 +12,14 @@ use platform::{
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::batch::CustomerCreditBatch;
 use super::{CreditAccount, CreditChanges, CreditHold, CustomerCredit};
-use crate::{ReadCredit, WriteCredit};
+use crate::{ImportCredit, ReadCredit, WriteCredit};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(read_customer_credit)
         .service(update_customer_credit)
+        .service(import_customer_credits)
         .service(hold_customer_credit)
         .service(release_customer_credit)
         .service(list_customer_credit_history);
@@ -61,6 +64,28 @@ async fn update_customer_credit(
     let update =
         async move |tx: &mut _| CreditAccount::update(tx, &caller, *id, based_on, &changes).await;
     write.update(update).await
+}
+
+/// Set the credit of many customers
+///
+/// An item has the customer's external id and what to change, 批量设置信用额度. The rules are those of a
+/// single change, item by item: a limit above 1.2 times what a valid investigation recommends takes the
+/// sales director (`director_required`), and nobody sets the credit of a customer of their own
+/// (`self_approval`). Customers must be there already: `unknown_references` `park` is refused.
+#[utoipa::path(
+    tag = "credit",
+    params(BatchQuery),
+    request_body = CustomerCreditBatch,
+    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+)]
+#[post("/customer-credits/batch")]
+async fn import_customer_credits(
+    caller: Can<ImportCredit>,
+    batch: Batch<CustomerCreditBatch>,
+    write: Write,
+) -> Result<Reply> {
+    let import = async move |tx: &mut _| CustomerCredit::import(tx, &caller, &batch).await;
+    write.run(async move |tx| Reply::json(&import(tx).await?)).await
 }
 
 /// Hold a customer's credit

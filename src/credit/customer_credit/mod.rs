@@ -1,12 +1,14 @@
 //! How far one customer may owe us, 客户信用 (S26, S27; RULES 4.9): its limit, what it may be
 //! exceeded by, and whether everything is on hold.
 
+pub mod batch;
 mod db;
 pub mod http;
 
+use company::setting::Settings;
 use customers::customer::Customer;
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Uuid as SqlUuid};
+use diesel::sql_types::{Nullable, Text, Uuid as SqlUuid};
 use platform::{
     Date, Error, Fault, FixedSql, Money, Number, Resource, Result, Timestamp, fixed_sql, resource,
     sent, set,
@@ -17,10 +19,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::check::CreditBreakdown;
+use crate::check::{CreditBreakdown, limit_in_force};
 
 pub use db::stop;
-pub(crate) use db::{grant, load, lock};
+pub(crate) use db::{grant, load, lock, lock_rows};
 
 /// How far a customer may owe us, 客户信用
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
@@ -48,6 +50,15 @@ pub struct CustomerCredit {
     #[diesel(select_expression = owner_of_customer())]
     #[diesel(select_expression_type = FixedSql<Nullable<SqlUuid>>)]
     customer_owner_id: Option<Uuid>,
+    #[serde(skip)]
+    #[diesel(skip_insertion, skip_update)]
+    #[diesel(select_expression = external_id_of_customer())]
+    #[diesel(select_expression_type = FixedSql<Nullable<Text>>)]
+    customer_external_id: Option<String>,
+}
+
+fn external_id_of_customer() -> FixedSql<Nullable<Text>> {
+    fixed_sql("(select external_id from customers where customers.id = customer_credits.id)")
 }
 
 fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
@@ -126,26 +137,49 @@ impl CustomerCredit {
             created_at: customer.created_at,
             updated_at: customer.created_at,
             customer_owner_id: customer.owner_id,
+            customer_external_id: customer.external_id.clone(),
         }
     }
 
-    fn with(&self, changes: &CreditChanges) -> Result<Self> {
+    fn changed(&self, changes: &CreditChanges) -> Result<Self> {
+        let after = self.with(changes);
+        let mut faults = after.faults();
+        let entered = changes.credit_limit.flatten();
+        faults.extend(entered.and_then(|limit| limit.digits_fault("/credit_limit", None)));
+        if faults.is_empty() { Ok(after) } else { Err(Error::invalid(faults)) }
+    }
+
+    fn with(&self, changes: &CreditChanges) -> Self {
         let mut after = self.clone();
         set(&mut after.credit_limit, changes.credit_limit.as_ref());
         set(&mut after.tolerance_percent, changes.tolerance_percent.as_ref());
         set(&mut after.max_overdue_days, changes.max_overdue_days.as_ref());
         set(&mut after.valid_until, changes.valid_until.as_ref());
+        after
+    }
+
+    fn faults(&self) -> Vec<Fault> {
         let mut faults = vec![];
-        if after.credit_limit.is_some_and(|it| it < Money::ZERO) {
+        if self.credit_limit.is_some_and(|limit| limit < Money::ZERO) {
             faults.push(Fault::new("/credit_limit", "range", "0 or more"));
         }
-        let entered = changes.credit_limit.flatten();
-        faults.extend(entered.and_then(|limit| limit.digits_fault("/credit_limit", None)));
-        let percent = after.tolerance_percent.0;
+        let percent = self.tolerance_percent.0;
         if percent < Decimal::ZERO || percent > Decimal::ONE_HUNDRED {
             faults.push(Fault::new("/tolerance_percent", "range", "0 to 100"));
         }
-        if faults.is_empty() { Ok(after) } else { Err(Error::invalid(faults)) }
+        faults
+    }
+
+    /// The limit with its tolerance, which would be a way round the rules on limits otherwise. `None`
+    /// when another version has the same.
+    fn new_limit(&self, before: &Self, settings: &Settings) -> Option<Option<Money>> {
+        let terms = |credit: &Self| (credit.credit_limit, credit.tolerance_percent);
+        if terms(self) == terms(before) {
+            return None;
+        }
+        let factor = Decimal::ONE + self.tolerance_percent.0 / Decimal::ONE_HUNDRED;
+        let limit = limit_in_force(settings, self.credit_limit);
+        Some(limit.map(|limit| Money(limit.0 * factor)))
     }
 
     fn held(&self, why: &CreditHold) -> Result<Self> {

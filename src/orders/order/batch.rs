@@ -91,7 +91,7 @@ pub struct OrderFacts {
     /// amount + tax + freight unless told
     #[schema(nullable = false)]
     total_amount: Option<Money>,
-    #[schema(max_items = 1000, nullable = false)]
+    #[schema(min_items = 1, max_items = 1000, nullable = false)]
     lines: Option<Vec<LineFacts>>,
 }
 

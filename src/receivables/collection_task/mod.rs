@@ -55,6 +55,8 @@ text_enum! {
         Email = "email",
         /// 催款函
         Letter = "letter",
+        /// 传真
+        Fax = "fax",
         Other = "other",
     }
 }

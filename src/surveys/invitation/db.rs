@@ -1,7 +1,7 @@
 //! The queries on invitations. Each that answers a caller starts at `visible_to`: an invitation is
 //! as visible as its customer.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use ::customers::contact;
 use ::customers::customer::{Customer, Frame, Tier};
@@ -21,6 +21,7 @@ use super::{
     NewSample, SurveyInvitation, SurveyInvitationFilter, SurveyInvitationPage, SurveyLink,
     SurveySample, Token, expiry, hash_of,
 };
+use crate::response::SurveyResponse;
 use crate::survey::Survey;
 
 pub fn visible_to(caller: &Caller) -> InReach<'_, customers::owner_id> {
@@ -162,6 +163,69 @@ impl SurveyInvitation {
 
     pub(crate) async fn answered(&self, tx: &mut Tx) -> Result<Self> {
         self.save(tx, Self { answered_at: Some(tx.now), ..self.clone() }).await
+    }
+
+    /// The invitations of these surveys and customers, locked.
+    pub(crate) async fn of(
+        tx: &mut Tx,
+        surveys: impl Iterator<Item = Uuid>,
+        customers: &[Uuid],
+    ) -> Result<HashMap<(Uuid, Uuid), Self>> {
+        let rows = survey_invitations::table.inner_join(customers::table);
+        let rows = rows.filter(survey_invitations::survey_id.eq_any(surveys.collect::<Vec<_>>()));
+        let rows = rows.filter(survey_invitations::customer_id.eq_any(customers));
+        let rows = rows.order(survey_invitations::id).select(Self::as_select()).for_update();
+        let rows: Vec<Self> = rows.load(tx.conn()).await?;
+        Ok(rows.into_iter().map(|row| ((row.survey_id, row.customer_id), row)).collect())
+    }
+
+    /// Notes on the invitations that these responses answer that they are answered, and makes those
+    /// that are missing: then nobody has their link.
+    pub(crate) async fn answered_elsewhere(
+        tx: &mut Tx,
+        responses: &[&SurveyResponse],
+        refused: fn(diesel::result::Error) -> Error,
+    ) -> Result<()> {
+        let ids = responses.iter().map(|response| response.invitation_id);
+        let rows = survey_invitations::table.inner_join(customers::table);
+        let rows = rows.filter(survey_invitations::id.eq_any(ids)).select(Self::as_select());
+        let known: Vec<Self> = rows.load(tx.conn()).await?;
+        let known: HashMap<Uuid, Self> = known.into_iter().map(|row| (row.id, row)).collect();
+        let mut made = vec![];
+        for response in responses {
+            match known.get(&response.invitation_id) {
+                Some(before) => {
+                    let answered_at = Some(response.created_at);
+                    before.save(tx, Self { answered_at, ..before.clone() }).await?;
+                }
+                None => made.push((Self::of_response(response, tx), Token::new()?.hash())),
+            }
+        }
+        let rows: Vec<_> =
+            made.iter().map(|(it, hash)| (it, survey_invitations::token_hash.eq(hash))).collect();
+        let insert = diesel::insert_into(survey_invitations::table).values(rows);
+        insert.execute(tx.conn()).await.map_err(refused)?;
+        let records = made.iter().map(|(invitation, _)| Change::created(invitation));
+        let records = records.collect::<Result<Vec<_>>>()?;
+        tx.record_all(&records).await
+    }
+
+    fn of_response(response: &SurveyResponse, tx: &Tx) -> Self {
+        Self {
+            id: response.invitation_id,
+            version: 1,
+            survey_id: response.survey_id,
+            customer_id: response.customer_id,
+            contact_id: None,
+            tier: response.tier,
+            region: response.region.clone(),
+            invited_by: tx.actor,
+            expires_at: response.created_at,
+            answered_at: Some(response.created_at),
+            created_at: response.created_at,
+            updated_at: tx.now,
+            owner_id: response.owner_id,
+        }
     }
 
     async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {

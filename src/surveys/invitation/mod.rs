@@ -200,6 +200,10 @@ impl SurveyInvitation {
         }
     }
 
+    pub(crate) fn is_answered(&self) -> bool {
+        self.answered_at.is_some()
+    }
+
     /// Who looks after the customer now.
     pub(crate) fn owner(&self) -> Option<Uuid> {
         self.owner_id

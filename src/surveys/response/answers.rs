@@ -2,7 +2,8 @@
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use futures_util::future::{FutureExt, LocalBoxFuture};
-use platform::{Error, Fault, Result, input, json};
+use platform::{Error, Fault, Number, Result, input, json};
+use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -30,6 +31,8 @@ pub struct SurveyAnswers {
 pub struct Given {
     pub answers: Map<String, Value>,
     form: bool,
+    /// Collected elsewhere: scores may be means, and nobody can be asked again
+    imported: bool,
     /// What no reading of the answers can see any more: names that came twice, odd characters
     odd: Vec<Fault>,
 }
@@ -57,7 +60,7 @@ impl Given {
         let (value, mut faults) = json::parse(bytes)?;
         match input::check::<SurveyAnswers>(&value) {
             Ok(given) if faults.is_empty() => {
-                Ok(Self { answers: given.answers, form: false, odd: vec![] })
+                Ok(Self { answers: given.answers, form: false, imported: false, odd: vec![] })
             }
             Ok(_) => Err(Error::invalid(faults)),
             Err(more) => {
@@ -80,7 +83,12 @@ impl Given {
         let Value::Object(mut answers) = value else { return Err(Error::internal("no object")) };
         // A browser sends the fields that were left empty, too.
         answers.retain(|_, value| *value != "");
-        Ok(Self { answers, form: true, odd: faults.into_iter().map(below).collect() })
+        let odd = faults.into_iter().map(below).collect();
+        Ok(Self { answers, form: true, imported: false, odd })
+    }
+
+    pub(super) fn imported(answers: Map<String, Value>) -> Self {
+        Self { answers, form: false, imported: true, odd: vec![] }
     }
 
     /// What was answered, for a form that is shown again.
@@ -99,7 +107,9 @@ impl Given {
             let value = value.filter(|it| **it != "");
             let answer = match value {
                 Some(value) => self.answer(question, value).map(Some),
-                None if question.required => Err(("required", "this question wants an answer")),
+                None if question.required && !self.imported => {
+                    Err(("required", "this question wants an answer"))
+                }
                 None => Ok(None),
             };
             match answer {
@@ -122,6 +132,13 @@ impl Given {
         question: &Question,
         value: &Value,
     ) -> Result<Value, (&'static str, &'static str)> {
+        if self.imported && question.kind == QuestionKind::Score {
+            let mean = decimal(value).filter(|mean| {
+                mean.scale() <= 2 && *mean >= Decimal::ONE && *mean <= Decimal::from(5)
+            });
+            let why = ("range", "1 to 5, with two decimals at the most");
+            return mean.map(|_| value.clone()).ok_or(why);
+        }
         let bounds = match question.kind {
             QuestionKind::Score => 1..=5,
             QuestionKind::Nps => 0..=10,
@@ -146,7 +163,18 @@ impl Given {
     }
 }
 
-/// The answer to the first question of this kind, as a number.
+fn decimal(value: &Value) -> Option<Decimal> {
+    let number = value.as_number()?.to_string();
+    Decimal::from_str_exact(&number).ok().map(|number| number.normalize())
+}
+
+/// The answer to the first question for a score of 1 to 5.
+pub(super) fn score(questions: &[Question], answers: &Map<String, Value>) -> Option<Number> {
+    let question = questions.iter().find(|question| question.kind == QuestionKind::Score)?;
+    decimal(answers.get(&question.id)?).map(Number)
+}
+
+/// The answer to the first question of this kind, as a whole number.
 pub(super) fn first(
     questions: &[Question],
     answers: &Map<String, Value>,
@@ -190,6 +218,21 @@ mod tests {
         let least = Given::of_form(b"q=1&n=&c=&t=").unwrap().read(&questions()).unwrap();
         assert_eq!(Value::Object(least.clone()), json!({ "q": 1 }));
         assert_eq!(first(&questions(), &least, QuestionKind::Nps), None);
+    }
+
+    #[test]
+    fn means_come_from_elsewhere_only() {
+        let read = |answers: Value| {
+            Given::imported(answers.as_object().unwrap().clone()).read(&questions())
+        };
+        let mean = read(json!({ "q": 4.25 })).unwrap();
+        assert_eq!(score(&questions(), &mean), Some(Number(Decimal::new(425, 2))));
+        assert_eq!(read(json!({ "n": 9 })).unwrap().len(), 1, "nobody can be asked again");
+        let fault = |answers: Value| told(&read(answers).unwrap_err());
+        assert_eq!(fault(json!({ "q": 0.99 })), "/answers/q range");
+        assert_eq!(fault(json!({ "q": 5.01 })), "/answers/q range");
+        assert_eq!(fault(json!({ "q": 4.125 })), "/answers/q range");
+        assert_eq!(fault(json!({ "n": 9.5, "x": 1 })), "/answers/n type, /answers/x unknown_field");
     }
 
     #[test]

@@ -12,11 +12,11 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use follow_ups::follow_up::{FollowUp, Opened, Source};
-use platform::{Change, Conn, Embedded, Error, List, Resource, Result, Timestamp, Tx};
+use platform::{Change, Conn, Embedded, Error, List, Number, Resource, Result, Timestamp, Tx};
 use schema::{customers, survey_responses};
 use uuid::Uuid;
 
-use super::answers::{Given, first};
+use super::answers::{Given, first, score};
 use super::results::{Scored, SurveyResults};
 use super::{SurveyResponse, SurveyResponseFilter, SurveyResponsePage, due, instruction, is_low};
 use crate::invitation::{self, SurveyInvitation};
@@ -51,7 +51,7 @@ fn matching<'a>(caller: &'a Caller, survey: Uuid, filter: &'a SurveyResponseFilt
 }
 
 /// tier, region, score, nps, low, follow-up
-type Row = (Option<Tier>, Option<String>, Option<i16>, Option<i16>, bool, Option<Uuid>);
+type Row = (Option<Tier>, Option<String>, Option<Number>, Option<i16>, bool, Option<Uuid>);
 
 impl SurveyResponse {
     pub async fn list(
@@ -101,7 +101,7 @@ impl SurveyResponse {
         invitation.check_open(&survey, tx.now)?;
         let answers = given.read(&survey.questions).map_err(Error::invalid)?;
         let company = Company::load(tx.conn()).await?;
-        let score = first(&survey.questions, &answers, QuestionKind::Score);
+        let score = score(&survey.questions, &answers);
         let nps = first(&survey.questions, &answers, QuestionKind::Nps);
         let mut response = Self {
             id: Uuid::now_v7(),
@@ -119,6 +119,8 @@ impl SurveyResponse {
             nps,
             low: is_low(&company, score, nps),
             follow_up_id: None,
+            source_system: None,
+            external_id: None,
             created_at: tx.now,
             updated_at: tx.now,
             customer_owner_id: invitation.owner(),

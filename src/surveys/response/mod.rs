@@ -1,6 +1,7 @@
 //! What a customer has answered, 调查答卷 (S48), and what somebody has to do about it.
 
 pub mod answers;
+pub mod batch;
 mod db;
 pub mod http;
 mod results;
@@ -12,9 +13,11 @@ use company::{Calendar, Company};
 use diesel::prelude::*;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use platform::{Date, Embedded, Error, Result, Timestamp, page, resource};
+use platform::{Date, Embedded, Error, Number, Result, Timestamp, page, resource};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use schema::{customers, survey_responses};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -47,14 +50,18 @@ pub struct SurveyResponse {
     #[schema(value_type = Object, example = json!({ "overall": 5, "recommend": 9,
         "best": "quality", "comment": "交货很快" }))]
     pub answers: Embedded<Map<String, Value>>,
-    /// 满意度, 1 to 5: of the first such question
-    pub score: Option<i16>,
+    /// 满意度, 1 to 5: of the first such question. Imported ones may have two decimals.
+    #[serde(serialize_with = "as_number")]
+    #[schema(value_type = Option<f64>, minimum = 1, maximum = 5, example = 4.5)]
+    pub score: Option<Number>,
     /// 推荐度, 0 to 10: of the first such question
     pub nps: Option<i16>,
     /// At or below `survey_low_score` or `survey_low_nps`
     pub low: bool,
     /// Who sees to a low score, 客户跟踪
     pub follow_up_id: Option<Uuid>,
+    pub source_system: Option<String>,
+    pub external_id: Option<String>,
     /// When it was answered
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -85,9 +92,10 @@ pub struct SurveyResponseFilter {
 }
 
 impl Refers for SurveyResponseFilter {
-    const REFERENCES: &'static [Reference] =
-        &[Reference { at: "customer", of: "customer", find: find_customers }];
+    const REFERENCES: &'static [Reference] = &[CUSTOMER];
 }
+
+const CUSTOMER: Reference = Reference { at: "customer", of: "customer", find: find_customers };
 
 page! {
     /// A page of responses
@@ -95,11 +103,27 @@ page! {
 }
 
 /// Whether somebody has to see to it, by the settings of the company.
-fn is_low(company: &Company, score: Option<i16>, nps: Option<i16>) -> bool {
-    let below = |value: Option<i16>, setting| {
-        value.is_some_and(|it| i64::from(it) <= company.settings.get(setting))
+fn is_low(company: &Company, score: Option<Number>, nps: Option<i16>) -> bool {
+    let below = |value: Option<Decimal>, setting| {
+        value.is_some_and(|value| value <= Decimal::from(company.settings.get(setting)))
     };
-    below(score, "survey_low_score") || below(nps, "survey_low_nps")
+    below(score.map(|score| score.0), "survey_low_score")
+        || below(nps.map(Decimal::from), "survey_low_nps")
+}
+
+/// A whole score is an integer, as it was before there were others.
+#[allow(clippy::ref_option, reason = "serde calls it so")]
+fn as_number<S: Serializer>(
+    score: &Option<Number>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    match score.map(|score| score.0) {
+        None => serializer.serialize_none(),
+        Some(score) => match score.fract().is_zero().then(|| score.to_i64()).flatten() {
+            Some(whole) => serializer.serialize_i64(whole),
+            None => serializer.serialize_f64(score.to_f64().unwrap_or_default()),
+        },
+    }
 }
 
 /// When a low score must have been seen to: at the end of the next working day.
@@ -113,9 +137,12 @@ fn due(company: &Company, calendar: &Calendar, answered_on: Date) -> Result<Time
 }
 
 /// What the follow-up asks of whoever looks after the customer.
-fn instruction(company: &Company, title: &str, score: Option<i16>, nps: Option<i16>) -> String {
+fn instruction(company: &Company, title: &str, score: Option<Number>, nps: Option<i16>) -> String {
     let chinese = company.language == Language::Chinese;
-    let told = |name: &str, value: Option<i16>, most| value.map(|it| format!("{name} {it}/{most}"));
+    let told = |name: &str, value: Option<String>, most| {
+        value.map(|value| format!("{name} {value}/{most}"))
+    };
+    let (score, nps) = (score.map(|score| score.to_string()), nps.map(|nps| nps.to_string()));
     let names =
         if chinese { ["满意度", "推荐度"] } else { ["satisfaction", "recommendation"] };
     let told = [told(names[0], score, 5), told(names[1], nps, 10)];
@@ -154,14 +181,19 @@ mod tests {
         }
     }
 
+    fn number(score: i64) -> Number {
+        Number(score.into())
+    }
+
     #[test]
     fn low_is_what_the_settings_say() {
         let plain = company(&serde_json::json!({}));
-        let low = |score, nps| is_low(&plain, score, nps);
+        let low = |score: Option<i64>, nps| is_low(&plain, score.map(number), nps);
         assert!(low(Some(1), None) && low(Some(2), Some(10)) && low(None, Some(6)));
         assert!(!low(Some(3), None) && !low(None, Some(7)) && !low(None, None));
         let milder = company(&serde_json::json!({ "survey_low_score": 0, "survey_low_nps": -1 }));
-        assert!(!is_low(&milder, Some(1), Some(0)));
+        assert!(!is_low(&milder, Some(number(1)), Some(0)));
+        assert!(!is_low(&plain, Some(Number(Decimal::new(201, 2))), None));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use customers::customer::Tier;
+use platform::Number;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -60,8 +61,8 @@ pub struct Satisfaction {
     /// 满意率: the share of 4 and 5, null without scores
     #[schema(example = "83.33")]
     pub csat_percent: Option<String>,
-    /// Null without scores
-    #[schema(example = "4.17")]
+    /// Mean of the scores, with four decimals as in the reports. Null without scores.
+    #[schema(example = "4.1667")]
     pub average_score: Option<String>,
     /// Who is not satisfied
     pub low_scores: i64,
@@ -74,7 +75,7 @@ pub struct Satisfaction {
 pub struct Scored {
     pub tier: Option<Tier>,
     pub region: Option<String>,
-    pub score: Option<i16>,
+    pub score: Option<Number>,
     pub nps: Option<i16>,
     pub low: bool,
     pub followed: bool,
@@ -89,7 +90,7 @@ struct Tally {
     detractors: i64,
     scores: i64,
     satisfied: i64,
-    sum: i64,
+    sum: Decimal,
     low: i64,
     followed: i64,
 }
@@ -105,8 +106,8 @@ impl Tally {
         }
         if let Some(score) = it.score {
             self.scores += 1;
-            self.sum += i64::from(score);
-            self.satisfied += i64::from(score >= 4);
+            self.sum += score.0;
+            self.satisfied += i64::from(score.0 >= Decimal::from(4));
         }
         self.low += i64::from(it.low);
         self.followed += i64::from(it.followed);
@@ -125,7 +126,7 @@ impl Tally {
             scores: self.scores,
             satisfied: self.satisfied,
             csat_percent: quotient(100 * self.satisfied, self.scores),
-            average_score: quotient(self.sum, self.scores),
+            average_score: rounded(self.sum, self.scores, 4),
             low_scores: self.low,
             follow_ups: self.followed,
         }
@@ -148,11 +149,17 @@ impl<'a> Tallies<'a> {
     }
 }
 
-/// With two decimals, half away from zero; nothing of nothing.
+/// A percentage with two decimals.
 fn quotient(part: i64, whole: i64) -> Option<String> {
-    let exact = Decimal::from(part).checked_div(Decimal::from(whole))?;
-    let mut rounded = exact.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
-    rounded.rescale(2);
+    rounded(part.into(), whole, 2)
+}
+
+/// Rounded half away from zero; nothing of nothing.
+fn rounded(part: Decimal, whole: i64, decimals: u32) -> Option<String> {
+    let exact = part.checked_div(Decimal::from(whole))?;
+    let away = RoundingStrategy::MidpointAwayFromZero;
+    let mut rounded = exact.round_dp_with_strategy(decimals, away);
+    rounded.rescale(decimals);
     Some(rounded.to_string())
 }
 
@@ -204,9 +211,10 @@ mod tests {
             (None, Some("北京".to_owned())),
             (Some(Tier::A), Some("北京".to_owned())),
         ];
-        let scored = |at: usize, score, nps| {
+        let scored = |at: usize, score: Option<i64>, nps| {
             let (tier, region) = invited[at].clone();
             let low = score == Some(1);
+            let score = score.map(|score| Number(score.into()));
             Scored { tier, region, score, nps, low, followed: low }
         };
         let responses =
@@ -228,13 +236,13 @@ mod tests {
                 it.low_scores
             )
         };
-        assert_eq!(told(&results.overall), "3/5 60.00 1+1+1 0.00 2/3 66.67 3.33 1");
+        assert_eq!(told(&results.overall), "3/5 60.00 1+1+1 0.00 2/3 66.67 3.3333 1");
         let tiers: Vec<_> = results.by_tier.iter().map(|it| (it.tier, told(&it.results))).collect();
         assert_eq!(
             tiers,
             [
-                (Some(Tier::A), "2/3 66.67 0+1+1 -50.00 1/2 50.00 3.00 1".to_owned()),
-                (Some(Tier::B), "1/1 100.00 1+0+0 100.00 1/1 100.00 4.00 0".to_owned()),
+                (Some(Tier::A), "2/3 66.67 0+1+1 -50.00 1/2 50.00 3.0000 1".to_owned()),
+                (Some(Tier::B), "1/1 100.00 1+0+0 100.00 1/1 100.00 4.0000 0".to_owned()),
                 (None, "0/1 0.00 0+0+0 - 0/0 - - 0".to_owned()),
             ]
         );

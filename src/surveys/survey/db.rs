@@ -1,5 +1,7 @@
 //! The queries on surveys. Whoever may read surveys sees all of them: a customer is in none.
 
+use std::collections::HashMap;
+
 use auth::{Caller, reference};
 use company::{Calendar, Company};
 use diesel::pg::Pg;
@@ -46,6 +48,12 @@ impl Survey {
 
     pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Self> {
         Ok(Self::query().filter(surveys::id.eq(id)).first(conn).await?)
+    }
+
+    /// These surveys, by their ids.
+    pub(crate) async fn load(conn: &mut Conn, ids: &[Uuid]) -> Result<HashMap<Uuid, Self>> {
+        let rows: Vec<Self> = Self::query().filter(surveys::id.eq_any(ids)).load(conn).await?;
+        Ok(rows.into_iter().map(|survey| (survey.id, survey)).collect())
     }
 
     async fn find_for_update(tx: &mut Tx, id: Uuid) -> Result<Self> {

@@ -25,6 +25,8 @@ use receivables::invoice::Invoice;
 use receivables::payment::Payment;
 use receivables::{ImportControlBalances, ImportInvoices, ImportPayments};
 use serde_json::Value;
+use surveys::ImportSurveyResponses;
+use surveys::response::SurveyResponse;
 use targets::ImportTargets;
 use targets::target::Target;
 use territories::ImportTerritories;
@@ -79,4 +81,5 @@ const ENTRIES: &[Entry] = &[
     Entry::of::<Visit, ImportVisits>(),
     Entry::of::<Complaint, ImportComplaints>(),
     Entry::of::<ExchangeRate, ImportExchangeRates>(),
+    Entry::of::<SurveyResponse, ImportSurveyResponses>(),
 ];

@@ -46,7 +46,7 @@ impl Webhook {
         Ok(row.first(conn).await?)
     }
 
-    async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
+    pub(super) async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
         let seen = Self::find(tx.conn(), caller, id).await?;
         let row = webhooks::table.find(seen.id).select(Self::as_select()).for_update();
         Ok(row.first(tx.conn()).await?)

@@ -1,9 +1,10 @@
-//! What was sent to a webhook and what became of it, 推送记录. Kept for 30 days.
+//! Deliveries to webhooks and their outcomes, 推送记录. The log is bounded in time and length.
 
 use actix_web::{get, post};
 use auth::{Caller, Can, Refers};
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Timestamptz};
 use diesel_async::RunQueryDsl;
 use jiff::SignedDuration;
 use platform::{
@@ -17,10 +18,17 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::Webhook;
+use super::test_event::TEST;
 use crate::ManageWebhooks;
 
 /// How long the log is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
+
+/// Most deliveries that the log of a webhook keeps, beside those to come; of dead ones as many again.
+const MOST: i64 = 10_000;
+
+/// Rows that are dropped in one transaction.
+const AT_ONCE: i64 = 20_000;
 
 text_enum! {
     pub enum DeliveryStatus {
@@ -32,6 +40,8 @@ text_enum! {
         Dead = "dead",
         /// The owner of the webhook may not see it any more
         Withheld = "withheld",
+        /// A test that was not taken; it is not sent again
+        Failed = "failed",
     }
 }
 
@@ -54,9 +64,12 @@ pub struct WebhookDelivery {
     /// Null when it is not pending
     pub next_attempt_at: Option<Timestamp>,
     pub delivered_at: Option<Timestamp>,
-    /// What the receiver answered last; null when it did not
+    /// HTTP status of the last answer; null when there was none
     pub response_status: Option<i16>,
-    /// Why it was not taken
+    /// Duration of the last attempt, in milliseconds
+    pub duration_ms: Option<i32>,
+    /// Why the last attempt failed, with the first 500 characters of the receiver's answer; null when
+    /// it succeeded
     pub error: Option<String>,
     pub created_at: Timestamp,
 }
@@ -85,7 +98,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List what was sent to a webhook
 ///
-/// Latest first; `status=dead` is what was given up after three days.
+/// Latest first: response status, duration and error of each last attempt. `status=dead` is what was
+/// given up after three days, `type` `test` what `POST /webhooks/{id}/test` sent. The log keeps 30 days
+/// and at most 10,000 deliveries of a webhook, and as many dead ones.
 #[utoipa::path(
     tag = "sync",
     params(DeliveryFilter, PageQuery),
@@ -165,6 +180,10 @@ impl WebhookDelivery {
         let row = webhook_deliveries::table.find(id);
         let row = row.filter(webhook_deliveries::webhook_id.eq(webhook.id));
         let before: Self = row.select(Self::as_select()).for_update().first(tx.conn()).await?;
+        if before.kind == TEST {
+            return Err(Error::conflict("wrong_status", "it was a test: send another one")
+                .member("current_status", before.status.as_str()));
+        }
         if before.status == DeliveryStatus::Pending {
             return Err(Error::conflict("wrong_status", "it is on its way")
                 .member("current_status", before.status.as_str()));
@@ -181,18 +200,26 @@ impl WebhookDelivery {
     }
 }
 
-/// A job: drops what has been in the log for long enough. What waited for weeks behind others of its
-/// resource is young when it is given up: somebody has to see it.
+/// A job: drops what has been in the log for long enough, or is too much. What waited for weeks behind
+/// others of its resource is young when it is given up: somebody has to see it.
 pub async fn forget_old(tx: &mut Tx) -> Result<u64> {
-    use webhook_deliveries::{created_at, last_attempt_at};
-    let until = Timestamp(tx.now.0 - KEPT);
-    let old = webhook_deliveries::table
-        .filter(created_at.lt(until))
-        .filter(last_attempt_at.is_null().or(last_attempt_at.lt(until).assume_not_null()))
-        .filter(webhook_deliveries::status.ne(DeliveryStatus::Pending))
-        .limit(20_000)
-        .select(webhook_deliveries::id);
-    let old: Vec<Uuid> = old.load(tx.conn()).await?;
-    let old = webhook_deliveries::table.filter(webhook_deliveries::id.eq_any(old));
-    Ok(diesel::delete(old).execute(tx.conn()).await? as u64)
+    let dropped = diesel::sql_query(FORGET)
+        .bind::<Timestamptz, _>(Timestamp(tx.now.0 - KEPT))
+        .bind::<BigInt, _>(MOST)
+        .bind::<BigInt, _>(AT_ONCE);
+    let dropped = dropped.execute(tx.conn()).await?;
+    if dropped as u64 == AT_ONCE.unsigned_abs() {
+        tx.go_on();
+    }
+    Ok(dropped as u64)
 }
+
+/// Dead ones are counted apart, so that a burst of others pushes none of them out.
+const FORGET: &str = "delete from webhook_deliveries where id in ( \
+        select id from ( \
+            select id, created_at, last_attempt_at, row_number() over ( \
+                partition by webhook_id, status = 'dead' order by created_at desc, id desc \
+            ) as place \
+            from webhook_deliveries where status <> 'pending' \
+        ) as log \
+        where place > $2 or greatest(created_at, last_attempt_at) < $1 limit $3)";

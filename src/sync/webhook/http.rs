@@ -12,6 +12,8 @@ use platform::{
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::delivery::WebhookDelivery;
+use super::test_event::Tester;
 use super::{NewWebhook, Outbound, Webhook, WebhookChanges, WebhookPage, WebhookSecret};
 use crate::ManageWebhooks;
 
@@ -22,6 +24,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(update_webhook)
         .service(delete_webhook)
         .service(rotate_webhook_secret)
+        .service(test_webhook)
         .service(list_webhook_history);
 }
 
@@ -139,6 +142,24 @@ async fn rotate_webhook_secret(
     write
         .update_secret(async move |tx| Webhook::rotate(tx, &caller, *id, based_on, &out).await)
         .await
+}
+
+/// Send a test event
+///
+/// At once, also while the webhook is not active, signed like every event: `type` is `test`, `data`
+/// the webhook. The answer says what the receiver answered, and how long it took. A test is sent once:
+/// one that fails is `failed` in the log, neither repeated nor dead, and keeps no other event waiting.
+#[utoipa::path(
+    tag = "sync",
+    responses((status = 200, description = "The delivery", body = WebhookDelivery), Problems),
+)]
+#[post("/webhooks/{id}/test")]
+async fn test_webhook(
+    caller: Can<ManageWebhooks>,
+    id: Path<Uuid>,
+    tester: Tester,
+) -> Result<Reply> {
+    tester.test(&caller, *id).await
 }
 
 /// What happened to a webhook

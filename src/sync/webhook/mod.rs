@@ -9,6 +9,7 @@ pub mod http;
 mod queue;
 mod secret;
 mod send;
+mod test_event;
 
 use std::ops::{Deref, DerefMut};
 

@@ -187,7 +187,6 @@ impl Lease {
             (false, Some(_)) => DeliveryStatus::Pending,
             (false, None) => DeliveryStatus::Dead,
         };
-        let code = answer.status.and_then(|it| i16::try_from(it).ok());
         let columns = (
             webhook_deliveries::status.eq(status),
             webhook_deliveries::attempts.eq(due.attempts + 1),
@@ -195,7 +194,8 @@ impl Lease {
             webhook_deliveries::last_attempt_at.eq(Some(begun)),
             webhook_deliveries::next_attempt_at.eq(again),
             webhook_deliveries::delivered_at.eq(Some(now).filter(|_| taken)),
-            webhook_deliveries::response_status.eq(code),
+            webhook_deliveries::response_status.eq(answer.code()),
+            webhook_deliveries::duration_ms.eq(answer.milliseconds()),
             webhook_deliveries::error.eq(answer.error.as_deref()),
         );
         let ours = webhook_positions::table

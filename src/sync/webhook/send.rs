@@ -1,6 +1,6 @@
 //! One attempt to tell a receiver something.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use platform::characters::is_refused;
 use platform::{Error, Result};
@@ -35,6 +35,18 @@ pub struct Answer {
     pub status: Option<u16>,
     /// Nothing when it was taken
     pub error: Option<String>,
+    pub duration: Duration,
+}
+
+impl Answer {
+    /// The HTTP status as the log keeps it.
+    pub fn code(&self) -> Option<i16> {
+        self.status.and_then(|status| i16::try_from(status).ok())
+    }
+
+    pub fn milliseconds(&self) -> Option<i32> {
+        i32::try_from(self.duration.as_millis()).ok()
+    }
 }
 
 pub struct Sender {
@@ -59,7 +71,7 @@ impl Sender {
     pub async fn send(&self, url: &str, message: Message) -> Answer {
         let url = match check(url, self.loopback) {
             Ok(url) => url,
-            Err(why) => return Answer { status: None, error: Some(why.to_owned()) },
+            Err(why) => return Answer { error: Some(why.to_owned()), ..Answer::default() },
         };
         let request = self
             .client
@@ -69,15 +81,17 @@ impl Sender {
             .header("webhook-timestamp", message.timestamp.to_string())
             .header("webhook-signature", message.signatures)
             .body(message.body);
-        match request.send().await {
+        let begun = Instant::now();
+        let (status, error) = match request.send().await {
             Ok(response) => {
                 let status = response.status();
                 // Whoever says yes has it: what follows does not matter.
                 let error = if status.is_success() { None } else { Some(told(response).await) };
-                Answer { status: Some(status.as_u16()), error }
+                (Some(status.as_u16()), error)
             }
-            Err(error) => Answer { status: None, error: Some(why(&error)) },
-        }
+            Err(error) => (None, Some(why(&error))),
+        };
+        Answer { status, error, duration: begun.elapsed() }
     }
 }
 

@@ -1,0 +1,5 @@
+alter table survey_responses
+    drop constraint survey_responses_external_id_key,
+    drop column source_system,
+    drop column external_id,
+    alter column score type smallint using round(score);

@@ -1,0 +1,258 @@
+//! Answers that were collected elsewhere, 外部调查答卷: facts, of any age, with scores that may be means.
+
+use std::collections::HashMap;
+
+use ::customers::customer::{self, Tier};
+use auth::reference::{BoxFuture, Find, Found, Known, Wanted};
+use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use company::Company;
+use company::company::Language;
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+use platform::batch::ItemKey;
+use platform::{Conn, Embedded, Error, Fault, Result, Timestamp, Tx, batch};
+use schema::{customers, survey_responses};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::answers::{self, Given, first};
+use super::db::visible_to;
+use super::{CUSTOMER, SurveyResponse, is_low};
+use crate::invitation::SurveyInvitation;
+use crate::survey::{QuestionKind, Survey, SurveyStatus};
+
+/// An answer as another system collected it: absent fields stay. A new one needs survey, customer,
+/// answers and when it was given.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({ "external_id": "wjx-1", "customer_external_id": "C-1001",
+    "survey_id": "0198c0de-0000-7000-8000-000000000001", "answered_at": "2026-11-20T02:00:00Z",
+    "answers": { "overall": 4.5, "recommend": 9 } }))]
+pub struct SurveyResponseItem {
+    #[serde(flatten)]
+    #[expect(dead_code, reason = "the document and the check of items know it")]
+    key: ItemKey,
+    /// One of this service, open or closed; it says what the answers mean
+    #[schema(nullable = false)]
+    survey_id: Option<Uuid>,
+    #[schema(nullable = false)]
+    customer_id: Option<Uuid>,
+    #[schema(nullable = false)]
+    answered_at: Option<Timestamp>,
+    /// Default: the company's
+    #[schema(inline, nullable = false)]
+    language: Option<Language>,
+    /// By the ids of the questions. A score of 1 to 5 may have two decimals; required questions may be
+    /// missing.
+    #[schema(value_type = Option<Object>, nullable = false)]
+    answers: Option<Map<String, Value>>,
+}
+
+impl Refers for SurveyResponseItem {
+    const REFERENCES: &'static [Reference] = &[CUSTOMER];
+}
+
+batch! {
+    /// Answers of one source system. Their order does not matter.
+    SurveyResponseBatch of SurveyResponseItem
+}
+
+/// Surveys and customers of the answers, read once for all items.
+pub struct Context {
+    company: Company,
+    surveys: HashMap<Uuid, Survey>,
+    owners: HashMap<Uuid, Option<Uuid>>,
+    tiers: HashMap<Uuid, Option<Tier>>,
+    regions: HashMap<Uuid, Option<String>>,
+    /// By survey and customer
+    invitations: HashMap<(Uuid, Uuid), SurveyInvitation>,
+}
+
+/// The visible lookup of references to responses.
+fn find_responses<'a>(
+    conn: &'a mut Conn,
+    caller: &'a Caller,
+    wanted: &'a Wanted,
+) -> BoxFuture<'a, Result<Found>> {
+    Box::pin(async move {
+        use survey_responses::{external_id, id, source_system, version};
+        let rows = survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
+        let rows = rows.filter(survey_responses::id.eq_any(&wanted.ids));
+        let rows = rows.select((id, version, source_system, external_id));
+        let mut found = Found::default();
+        found.extend(rows.load::<Known>(conn).await?);
+        Ok(found)
+    })
+}
+
+impl SurveyResponse {
+    /// A new row, with the invitation that it answers or that is made for it.
+    fn imported(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {
+        let item = &arrival.item;
+        let (Some(survey), Some(customer), Some(at), Some(_)) =
+            (item.survey_id, item.customer_id, item.answered_at, &item.answers)
+        else {
+            let sent = [
+                ("/survey_id", item.survey_id.is_some()),
+                ("/customer_id", item.customer_id.is_some()),
+                ("/answered_at", item.answered_at.is_some()),
+                ("/answers", item.answers.is_some()),
+            ];
+            let missing = sent.into_iter().filter(|it| !it.1);
+            let why = "a new response needs it";
+            return Err(missing.map(|it| Fault::new(it.0, "required", why)).collect());
+        };
+        let invitation = context.invitations.get(&(survey, customer));
+        if invitation.is_some_and(SurveyInvitation::is_answered) {
+            let why = "the customer has answered this survey already";
+            return Err(vec![Fault::new("/customer_id", "survey_answered", why)]);
+        }
+        let owner = context.owners.get(&customer).copied().flatten();
+        Ok(Self {
+            id: arrival.id,
+            version: 1,
+            survey_id: survey,
+            invitation_id: invitation.map_or(arrival.id, |invitation| invitation.id),
+            customer_id: customer,
+            contact_id: None,
+            tier: context.tiers.get(&customer).copied().flatten(),
+            region: context.regions.get(&customer).cloned().flatten(),
+            owner_id: owner,
+            language: context.company.language,
+            answers: Embedded(Map::new()),
+            score: None,
+            nps: None,
+            low: false,
+            follow_up_id: None,
+            source_system: None,
+            external_id: None,
+            created_at: at,
+            updated_at: arrival.now,
+            customer_owner_id: owner,
+        })
+    }
+
+    /// Takes the answers with their scores, or returns all their faults.
+    fn take_answers(&mut self, given: &Map<String, Value>, context: &Context) -> Vec<Fault> {
+        let Some(survey) = context.surveys.get(&self.survey_id) else {
+            return vec![Fault::unknown_reference("/survey_id")];
+        };
+        if survey.status == SurveyStatus::Draft {
+            return vec![Fault::new("/survey_id", "wrong_status", "the survey is not open yet")];
+        }
+        match Given::imported(given.clone()).read(&survey.questions) {
+            Ok(read) => {
+                self.score = answers::score(&survey.questions, &read);
+                self.nps = first(&survey.questions, &read, QuestionKind::Nps);
+                self.low = is_low(&context.company, self.score, self.nps);
+                self.answers = Embedded(read);
+                vec![]
+            }
+            Err(faults) => faults,
+        }
+    }
+}
+
+fn refused(error: diesel::result::Error) -> Error {
+    Error::from(error)
+        .on_constraint("survey_responses_external_id_key", "/external_id", "duplicate")
+        .on_constraint("survey_responses_invitation_key", "/customer_id", "duplicate")
+        .on_constraint("survey_invitations_customer_key", "/customer_id", "duplicate")
+}
+
+impl Imported for SurveyResponse {
+    type Item = SurveyResponseItem;
+    type Context = Context;
+
+    const FIND: Find = find_responses;
+
+    async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
+        let known = survey_responses::source_system.eq(keys.source_system).assume_not_null();
+        let known =
+            known.and(survey_responses::external_id.eq_any(&keys.external_ids).assume_not_null());
+        let rows = survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
+        let rows = rows.filter(known.or(survey_responses::id.eq_any(&keys.ids)));
+        let rows = rows.order(survey_responses::id).select(Self::as_select()).for_no_key_update();
+        Ok(rows.load(conn).await?)
+    }
+
+    async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
+        let stored = arrivals.iter().filter_map(|arrival| arrival.before.as_ref());
+        let mut surveys: Vec<Uuid> = arrivals.iter().filter_map(|it| it.item.survey_id).collect();
+        surveys.extend(stored.map(|before| before.survey_id));
+        let wanted: Vec<Uuid> = arrivals.iter().filter_map(|it| it.item.customer_id).collect();
+        let surveys = Survey::load(tx.conn(), &surveys).await?;
+        Ok(Context {
+            company: Company::load(tx.conn()).await?,
+            owners: customer::owners(tx.conn(), wanted.clone()).await?,
+            tiers: customer::tiers(tx.conn(), wanted.clone()).await?,
+            regions: customer::regions(tx.conn(), wanted.clone()).await?,
+            invitations: SurveyInvitation::of(tx, surveys.keys().copied(), &wanted).await?,
+            surveys,
+        })
+    }
+
+    fn drafted(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {
+        let item = &arrival.item;
+        let mut after = match &arrival.before {
+            Some(before) => before.clone(),
+            None => Self::imported(arrival, context)?,
+        };
+        let mut faults = vec![];
+        for (pointer, sent, own) in [
+            ("/survey_id", item.survey_id, after.survey_id),
+            ("/customer_id", item.customer_id, after.customer_id),
+        ] {
+            if sent.is_some_and(|sent| sent != own) {
+                let why = "a response stays with its survey and its customer";
+                faults.push(Fault::new(pointer, "contradiction", why));
+            }
+        }
+        platform::set(&mut after.language, item.language.as_ref());
+        platform::set(&mut after.created_at, item.answered_at.as_ref());
+        if after.created_at > arrival.now {
+            faults.push(Fault::new("/answered_at", "in_future", "nobody has answered yet"));
+        }
+        if let Some(given) = &item.answers {
+            faults.extend(after.take_answers(given, context));
+        }
+        after.source_system = Some(arrival.source_system.clone());
+        after.external_id = Some(arrival.key.external_id.clone());
+        if faults.is_empty() { Ok(after) } else { Err(faults) }
+    }
+
+    async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
+        for drafts in drafts.chunks(1000) {
+            let new = drafts.iter().filter(|draft| draft.before.is_none());
+            let new: Vec<&Self> = new.map(|draft| &draft.after).collect();
+            SurveyInvitation::answered_elsewhere(tx, &new, refused).await?;
+            let rows: Vec<&Self> = drafts.iter().map(|draft| &draft.after).collect();
+            diesel::insert_into(survey_responses::table)
+                .values(rows)
+                .on_conflict(survey_responses::id)
+                .do_update()
+                .set((
+                    survey_responses::version.eq(excluded(survey_responses::version)),
+                    survey_responses::language.eq(excluded(survey_responses::language)),
+                    survey_responses::answers.eq(excluded(survey_responses::answers)),
+                    survey_responses::score.eq(excluded(survey_responses::score)),
+                    survey_responses::nps.eq(excluded(survey_responses::nps)),
+                    survey_responses::low.eq(excluded(survey_responses::low)),
+                    survey_responses::source_system.eq(excluded(survey_responses::source_system)),
+                    survey_responses::external_id.eq(excluded(survey_responses::external_id)),
+                    survey_responses::created_at.eq(excluded(survey_responses::created_at)),
+                    survey_responses::updated_at.eq(excluded(survey_responses::updated_at)),
+                ))
+                .execute(tx.conn())
+                .await
+                .map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+}
