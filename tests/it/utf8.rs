@@ -6,12 +6,10 @@ use std::os::unix::ffi::OsStrExt;
 
 use actix_web::http::Method;
 use salesbook::auth::Role;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::harness::Service;
 use crate::imports::{folder, import};
-use crate::process::Process;
+use crate::process::{Process, exchange};
 
 #[actix_web::test]
 async fn in_bodies() {
@@ -109,10 +107,7 @@ async fn in_headers_and_raw_targets() {
     let process = Process::on(&service.url()).await;
     let caller = process.admin().await;
     let exchange = async |request: &[u8]| {
-        let mut stream = TcpStream::connect(("127.0.0.1", process.port)).await.unwrap();
-        stream.write_all(request).await.unwrap();
-        let mut answer = vec![];
-        let _ = stream.read_to_end(&mut answer).await;
+        let answer = exchange(process.port, request).await;
         String::from_utf8_lossy(&answer).into_owned()
     };
     let head =
