@@ -137,7 +137,7 @@ mod tests {
             rows("a\tb c\t\"d\te\"\n", b'\t'),
             [(1, vec!["a".to_owned(), "b c".into(), "d\te".into()])]
         );
-        assert_eq!(rows("", b','), []);
+        assert!(rows("", b',').is_empty());
     }
 
     #[test]

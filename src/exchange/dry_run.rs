@@ -15,7 +15,7 @@ pub struct Taken(HashMap<&'static str, HashSet<Box<str>>>);
 impl Taken {
     /// Notes an outcome, and turns one that failed only for rows of this folder into what it would be.
     pub fn settle(&mut self, source: &Source, at: usize, outcome: &mut Outcome) {
-        let faults = outcome.problem.as_ref().map_or(&[][..], |problem| &problem.errors);
+        let faults = outcome.problem.as_ref().map_or(&[][..], |problem| &problem.errors[..]);
         if !faults.is_empty() && faults.iter().all(|fault| self.explains(source, at, fault)) {
             outcome.status = Status::Created;
         }
@@ -38,7 +38,7 @@ impl Taken {
             _ => cell(&source.table, at, field),
         };
         let is_taken =
-            |id: &str, resource| self.0.get(resource).is_some_and(|ids| ids.contains(id));
+            |id: &str, resource: &str| self.0.get(resource).is_some_and(|ids| ids.contains(id));
         fault.code == "unknown_reference"
             && referred.is_some_and(|id| {
                 source.layout.target(field).iter().any(|resource| is_taken(&id, *resource))

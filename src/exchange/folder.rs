@@ -124,8 +124,7 @@ fn read_workbook(path: &Path, whole: Option<Sort>, tables: &mut Vec<Table>, note
         Err(error) => return notes.faults.push(format!("{name}: {error}")),
     };
     let sheets = workbook.sheets();
-    let visible: Vec<_> = sheets.iter().filter(|sheet| sheet.1).map(|sheet| &*sheet.0).collect();
-    let is_only = visible.len() == 1;
+    let is_only = sheets.iter().filter(|sheet| sheet.1).count() == 1;
     for (sheet, is_visible) in &sheets {
         let found = sort(sheet).or(whole.filter(|_| is_only && *is_visible));
         match found {

@@ -219,7 +219,7 @@ impl<'a> Run<'a> {
         let (rows, outcomes) = task.await.map_err(lost)??;
         let (count, mut failed) = (rows.len(), 0);
         for (at, mut outcome) in rows.into_iter().zip(outcomes) {
-            if let Some(taken) = self.taken {
+            if let Some(taken) = self.taken.as_mut() {
                 taken.settle(&self.source, at, &mut outcome);
             }
             self.summary.count(&outcome);

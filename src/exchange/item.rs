@@ -33,6 +33,7 @@ pub fn item(source: &Source, at: usize) -> Result<String, Refusal> {
 
     if let Some(nested) = &source.nested {
         let places: Vec<_> = nested.places(external_id).collect();
+        let owner = nested.table.place(nested.nested.owner).unwrap_or_default();
         if !places.is_empty() {
             json.push_str(if json.len() > 1 { ",\"" } else { "\"" });
             json.push_str(nested.nested.field);
@@ -40,7 +41,7 @@ pub fn item(source: &Source, at: usize) -> Result<String, Refusal> {
         }
         for (place, line) in places.iter().enumerate() {
             json.push_str(if place > 0 { ",{" } else { "{" });
-            let faults = match not_data(&nested.table, *line, usize::MAX) {
+            let faults = match not_data(&nested.table, *line, owner) {
                 Some(words) => vec![words],
                 None => {
                     let row = nested.table.row(*line);

@@ -28,8 +28,8 @@ impl Rejected {
     pub fn beside(table: &Table, dry_run: bool) -> Result<Self> {
         let path = table.rejected();
         let keep = dry_run && path == table.path;
-        let builder =
-            csv::WriterBuilder::new().flexible(true).terminator(csv::Terminator::CRLF).clone();
+        let mut builder = csv::WriterBuilder::new();
+        builder.flexible(true).terminator(csv::Terminator::CRLF);
         let mut rejected = Self {
             path,
             keep,

@@ -12,7 +12,7 @@ use crate::format::{Column, REJECTED};
 use crate::grid::Grid;
 use crate::headings::{self, DEEPEST, Heading};
 use crate::words::{Language, Words};
-use crate::workbook::{Shape, SheetRow};
+use crate::workbook::SheetRow;
 
 /// Most bytes of a file: all of it is read before anything is sent.
 const LARGEST: u64 = 512 << 20;
@@ -96,7 +96,6 @@ impl Table {
         for row in rows {
             let cells = row.cells.into_iter().enumerate().map(|(at, cell)| match named.get(at) {
                 Some(Heading::Column(column)) if row.number > line => cell.settled(column.kind),
-                None if cell.shape == Shape::Empty => String::new(),
                 _ => cell.text,
             });
             // A sheet has all cells of a row, also those that nobody has filled in.
