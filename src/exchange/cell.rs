@@ -114,7 +114,7 @@ fn damaged(kind: Kind, cell: &str) -> Option<Words> {
         return shortened(cell)
             .or_else(|| kind.is_code().then(|| turned_into_date(cell)).flatten());
     }
-    if let Some((_, en, zh)) = marks.iter().find(|it| cell.starts_with(it.0)) {
+    if let Some((_, en, zh)) = marks.iter().find(|mark| cell.starts_with(mark.0)) {
         return Some(Words::new(*en, *zh));
     }
     if ERRORS.contains(&cell) {
@@ -184,7 +184,7 @@ fn date(cell: &str) -> Result<String, Words> {
         None if day.len() == 8 && day.is_ascii() && !day.contains(['-', '/', '.']) => {
             vec![&day[..4], &day[4..6], &day[6..]]
         }
-        None => match ['-', '/', '.'].into_iter().find(|it| day.contains(*it)) {
+        None => match ['-', '/', '.'].into_iter().find(|separator| day.contains(*separator)) {
             Some(separator) => day.split(separator).collect(),
             None => vec![],
         },
@@ -204,12 +204,13 @@ fn date(cell: &str) -> Result<String, Words> {
 fn decimal(cell: &str) -> Result<String, Words> {
     let plain = narrow(cell);
     let (sign, digits) = plain.strip_prefix('-').map_or(("", &*plain), |rest| ("-", rest));
-    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |it| (it.0, Some(it.1)));
+    let (whole, fraction) =
+        digits.split_once('.').map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let mut groups = whole.split(',');
     let first = groups.next().unwrap_or_default();
     let groups: Vec<&str> = groups.collect();
-    let grouped = first.len() <= 3 && groups.iter().all(|it| it.len() == 3 && number(it));
+    let grouped = first.len() <= 3 && groups.iter().all(|group| group.len() == 3 && number(group));
     if !number(first) || !fraction.is_none_or(number) || !(groups.is_empty() || grouped) {
         return Err(Words::new(
             "is not a number, such as 1234.50: digits with a point, without currency or unit",

@@ -28,7 +28,7 @@ pub enum Heading {
 pub fn find(grid: &Grid, columns: &'static [Column]) -> Option<usize> {
     let known = |at: usize| {
         let headings = read(grid.row(at).iter(), columns);
-        let named = headings.iter().filter_map(|it| match it {
+        let named = headings.iter().filter_map(|heading| match heading {
             Heading::Column(column) => Some(column.name),
             _ => None,
         });
@@ -77,9 +77,10 @@ fn plain(heading: &str) -> String {
 /// The language of most headings that are known by more than their names.
 pub fn language<'a>(headings: impl Iterator<Item = &'a str>) -> Language {
     let is_chinese = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
-    let (chinese, all) = headings.filter(|it| !it.is_empty()).fold((0, 0), |(chinese, all), it| {
-        (chinese + usize::from(it.contains(is_chinese)), all + 1)
-    });
+    let (chinese, all) =
+        headings.filter(|heading| !heading.is_empty()).fold((0, 0), |(chinese, all), heading| {
+            (chinese + usize::from(heading.contains(is_chinese)), all + 1)
+        });
     if 2 * chinese > all { Language::Chinese } else { Language::English }
 }
 

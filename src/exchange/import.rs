@@ -130,7 +130,7 @@ impl<'a> Run<'a> {
         let rejected = Rejected::beside(&source.table, options.dry_run)?;
         let nested = source.nested.as_ref();
         let rejected_nested =
-            nested.map(|it| Rejected::beside(&it.table, options.dry_run)).transpose()?;
+            nested.map(|nested| Rejected::beside(&nested.table, options.dry_run)).transpose()?;
         let summary = FileSummary { file: source.layout.file.into(), ..FileSummary::default() };
         let sent = VecDeque::new();
         Ok(Self {

@@ -58,7 +58,7 @@ impl NestedRows {
 
     /// The places of the rows whose owner is not in the folder, in the order of the file.
     pub fn orphans(&self) -> Vec<usize> {
-        let owners = self.chains.iter().filter(|(_, chain)| !chain.claimed).map(|it| it.0);
+        let owners = self.chains.iter().filter(|(_, chain)| !chain.claimed).map(|(owner, _)| owner);
         let mut orphans: Vec<_> = owners.flat_map(|owner| self.places(owner)).collect();
         orphans.sort_unstable();
         orphans

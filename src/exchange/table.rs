@@ -237,7 +237,7 @@ impl Table {
 
     /// The place of a column in the rows.
     pub fn place(&self, name: &str) -> Option<usize> {
-        self.columns.iter().position(|it| it.is_some_and(|column| column.name == name))
+        self.columns.iter().position(|column| column.is_some_and(|column| column.name == name))
     }
 
     pub fn len(&self) -> usize {
@@ -291,7 +291,7 @@ fn delimiter(text: &str, columns: &'static [Column]) -> u8 {
         let grid = parse(text, delimiter, DEEPEST).ok()?;
         let at = headings::find(&grid, columns)?;
         let named = headings::read(grid.row(at).iter(), columns);
-        Some(named.iter().filter(|it| matches!(it, Heading::Column(_))).count())
+        Some(named.iter().filter(|heading| matches!(heading, Heading::Column(_))).count())
     };
     // Of equals the first one.
     let delimiters = DELIMITERS.into_iter().rev();

@@ -90,7 +90,8 @@ impl Workbook {
             if column >= row.cells.len() {
                 row.cells.resize(column + 1, Cell::default());
             }
-            row.cells[column] = shown(cell.get_value(), formats.get(style).map_or("", |it| it));
+            row.cells[column] =
+                shown(cell.get_value(), formats.get(style).map_or("", String::as_str));
         }
         Ok(rows)
     }
@@ -109,7 +110,7 @@ impl Workbook {
 }
 
 fn number_format(style: &calamine::Style) -> String {
-    style.number_format.as_ref().map(|it| it.format_code.clone()).unwrap_or_default()
+    style.number_format.as_ref().map(|format| format.format_code.clone()).unwrap_or_default()
 }
 
 /// Marks the cells of a merged region that show what the first one holds, in rows that have more.
