@@ -9,15 +9,23 @@ use crate::grid::Grid;
 /// Delimiters that are recognised, the usual one first.
 pub const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
-/// The rows of a text, all of them or the first ones.
-pub fn parse(text: &str, delimiter: u8, most: usize) -> Result<Grid, String> {
+/// The rows of a text.
+pub fn parse(text: &str, delimiter: u8) -> Result<Grid, String> {
+    let (grid, fault) = parse_up_to(text, delimiter, usize::MAX);
+    fault.map_or(Ok(grid), Err)
+}
+
+/// The first rows of a text, and the fault that ends them, if any.
+pub fn parse_up_to(text: &str, delimiter: u8, most: usize) -> (Grid, Option<String>) {
     let (mut grid, mut rest) = (Grid::default(), Rest { text, delimiter, at: 0, line: 1 });
     while rest.at < text.len() && grid.len() < most {
         let line = rest.line;
-        let cells = rest.row()?;
-        grid.push(line, cells);
+        match rest.row() {
+            Ok(cells) => grid.push(line, cells),
+            Err(fault) => return (grid, Some(fault)),
+        }
     }
-    Ok(grid)
+    (grid, None)
 }
 
 /// The part of a text that is not read yet.
@@ -113,7 +121,7 @@ mod tests {
     use super::*;
 
     fn rows(text: &str, delimiter: u8) -> Vec<(usize, Vec<String>)> {
-        let grid = parse(text, delimiter, usize::MAX).unwrap();
+        let grid = parse(text, delimiter).unwrap();
         let cells = |at| grid.row(at).iter().map(str::to_owned).collect();
         (0..grid.len()).map(|at| (grid.line(at), cells(at))).collect()
     }
@@ -141,8 +149,31 @@ mod tests {
     }
 
     #[test]
+    fn whatever_the_csv_crate_writes_is_read_as_it_was() {
+        let letters = ["a", ",", ";", "\"", "\n", "\r", " ", "客"];
+        let pairs = letters.iter().flat_map(|one| letters.map(|other| format!("{one}{other}")));
+        let pairs: Vec<String> = pairs.collect();
+        let cells =
+            letters.iter().flat_map(|one| pairs.iter().map(move |pair| format!("{one}{pair}")));
+        let cells: Vec<String> = cells.collect();
+
+        for delimiter in DELIMITERS {
+            let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(vec![]);
+            cells.chunks(4).for_each(|row| writer.write_record(row).unwrap());
+            let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+            let read = rows(&text, delimiter).into_iter().flat_map(|(_, row)| row);
+            let trimmed = cells.chunks(4).map(|row| row.iter().map(|cell| cell.trim().to_owned()));
+            // Rows without content are left out.
+            let filled =
+                trimmed.map(Vec::from_iter).filter(|row| row.iter().any(|it| !it.is_empty()));
+
+            assert!(read.eq(filled.flatten()), "{}", char::from(delimiter));
+        }
+    }
+
+    #[test]
     fn a_quote_that_is_not_closed_is_named() {
-        let fault = |text| parse(text, b',', usize::MAX).unwrap_err();
+        let fault = |text| parse(text, b',').unwrap_err();
 
         assert_eq!(
             fault("a,b\n1,x\n2,\"y\n3,z\n"),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use csv::StringRecord;
 
 use crate::cell::MISSING;
-use crate::delimited::{DELIMITERS, parse};
+use crate::delimited::{DELIMITERS, parse, parse_up_to};
 use crate::encoding::decode;
 use crate::error::{Error, Result};
 use crate::format::{Column, REJECTED};
@@ -56,7 +56,7 @@ impl Table {
         let bytes = std::fs::read(path).map_err(Error::file(path))?;
         let parsed = decode(bytes).and_then(|text| {
             let delimiter = delimiter(&text, columns);
-            Ok((parse(&text, delimiter, usize::MAX)?, delimiter))
+            Ok((parse(&text, delimiter)?, delimiter))
         });
         let (grid, delimiter) = match parsed {
             Ok(parsed) => parsed,
@@ -138,8 +138,7 @@ impl Table {
                 .push(format!("{name}: the headings are in {line}, what is above is left out"));
         }
         let row = table.grid.row(at);
-        let width = row.iter().rposition(|heading| !heading.is_empty()).map_or(0, |at| at + 1);
-        table.headings = row.iter().take(width).collect();
+        table.headings = row.iter().take(filled(&row)).collect();
         let named = headings::read(table.headings.iter(), columns);
         let faults = table.faults(&named, columns);
         table.language = headings::language(table.headings.iter());
@@ -249,10 +248,7 @@ impl Table {
     pub fn row(&self, at: usize) -> StringRecord {
         let mut row = self.grid.row(self.first + at);
         let width = self.columns.len();
-        let filled = row.iter().rposition(|cell| !cell.is_empty()).map_or(0, |at| at + 1);
-        if row.len() > width {
-            row.truncate(width.max(filled));
-        }
+        row.truncate(width.max(filled(&row)));
         for column in self.columns.iter().skip(row.len()) {
             row.push_field(if column.is_some() { MISSING } else { "" });
         }
@@ -281,6 +277,11 @@ impl Table {
     }
 }
 
+/// The number of cells up to the last one with content.
+fn filled(row: &StringRecord) -> usize {
+    (0..row.len()).rposition(|at| !row[at].is_empty()).map_or(0, |at| at + 1)
+}
+
 fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -288,7 +289,7 @@ fn name(path: &Path) -> String {
 /// The delimiter with which the headings name most columns; a comma if there is none.
 fn delimiter(text: &str, columns: &'static [Column]) -> u8 {
     let known = |delimiter: u8| {
-        let grid = parse(text, delimiter, DEEPEST).ok()?;
+        let (grid, _) = parse_up_to(text, delimiter, DEEPEST);
         let at = headings::find(&grid, columns)?;
         let named = headings::read(grid.row(at).iter(), columns);
         Some(named.iter().filter(|heading| matches!(heading, Heading::Column(_))).count())
