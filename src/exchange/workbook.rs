@@ -175,7 +175,7 @@ fn number_shown(number: f64, format: &str) -> Cell {
         return Cell { text: text + "%", shape: Shape::Number };
     }
     // `00000`: the zeros before the number are shown and belong to it.
-    let zeros = !format.is_empty() && format.bytes().all(|byte| byte == b'0');
+    let zeros = format.len() > 1 && format.bytes().all(|byte| byte == b'0');
     if zeros && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Cell { text: format!("{text:0>width$}", width = format.len()), shape: Shape::Text };
     }
