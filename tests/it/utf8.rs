@@ -132,7 +132,7 @@ async fn in_headers_and_raw_targets() {
         assert!(answer.starts_with("HTTP/1.1 200"), "{name}: {answer}");
     }
     for target in [&b"/api/v1/customers?q=\xff"[..], b"/api/v1/customers/\xff"] {
-        let request = [b"GET ", target, b" HTTP/1.1\r\n", head.as_bytes(), b"\r\n"].concat();
+        let request = [&b"GET "[..], target, b" HTTP/1.1\r\n", head.as_bytes(), b"\r\n"].concat();
         let answer = exchange(&request).await;
         assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
     }
