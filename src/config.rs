@@ -22,7 +22,7 @@ pub enum Command {
     Serve(Serve),
     /// Serve with a demo company 示范公司 in a data folder of its own
     Demo(Serve),
-    /// Push a folder of CSV files into a service
+    /// Push a folder of CSV and XLSX files into a service
     Import(Import),
     /// Bring a database to the schema of this build
     Migrate(Database),
@@ -131,7 +131,7 @@ pub enum LogFormat {
 
 #[derive(Debug, Clone, Args)]
 pub struct Import {
-    /// The folder with the CSV files, see docs/exchange-format.md
+    /// The folder with CSV and XLSX files, or one of them, see docs/exchange-format.md
     pub folder: PathBuf,
     /// The service
     #[arg(long, env = "SALESBOOK_URL", default_value = "http://127.0.0.1:8080")]
@@ -161,6 +161,9 @@ pub struct Import {
     /// No progress bars
     #[arg(long, env = "SALESBOOK_QUIET", value_parser = BoolishValueParser::new())]
     pub quiet: bool,
+    /// Check all files and rows and change nothing; the summary shows what an import would do
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Clone, Args)]

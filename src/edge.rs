@@ -19,7 +19,7 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use metrics::{counter, histogram};
 use platform::money::with_currency;
-use platform::{Actor, Clock, Ending, Error, Result};
+use platform::{Actor, Clock, Ending, Error, Result, utf8};
 use surveys::public::is_public;
 use uuid::Uuid;
 
@@ -130,6 +130,9 @@ fn refused(req: &ServiceRequest) -> Option<Error> {
     if req.headers().iter().map(size).sum::<usize>() > MOST_HEADERS {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         return Some(Error::new(status, "headers_too_large"));
+    }
+    if let Err(error) = utf8::check(uri, req.headers()) {
+        return Some(error);
     }
     let exact = PATHS.iter().find(|it| it.0.pattern() == Some(uri.path()));
     if let Some((_, allow)) = exact

@@ -38,7 +38,8 @@ async fn carry_out(command: Command) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("salesbook: {failure}");
-            ExitCode::FAILURE
+            let import = failure.downcast_ref::<exchange::Error>();
+            import.map_or(ExitCode::FAILURE, |error| error.exit_code().into())
         }
     }
 }
@@ -113,6 +114,7 @@ async fn import(options: Import) -> Result<(), Failure> {
     import.batch_size = options.batch_size;
     import.parallel = options.parallel;
     import.quiet = options.quiet;
+    import.dry_run = options.dry_run;
     let summary = exchange::import(&import).await?;
     println!("{summary}");
     if summary.failed() > 0 {

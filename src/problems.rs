@@ -172,6 +172,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "游标与此列表、筛选或排序不符,请不带游标重新开始。"),
     ("invalid_idempotency_key", "An Idempotency-Key has 1 to 255 visible characters.",
         "Idempotency-Key 应为 1 至 255 个可见字符。"),
+    ("invalid_header", "A header is not UTF-8; the detail says which. Encode it, or leave it out.",
+        "请求头不是有效的 UTF-8,见 detail,请重新编码或去除。"),
     ("invalid_if_match", "If-Match must be one ETag as it was read, such as \"7-ab12\" or \"7\"; \
         * is refused.",
         "If-Match 必须是读取到的一个 ETag,如 \"7-ab12\" 或 \"7\",不接受 *。"),
@@ -248,6 +250,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("not_tried", "Too many rows of this batch are refused by the database, and this one was not \
         reached in time. Send it again without those that failed.",
         "本批次中被数据库拒绝的行过多,此行未及处理,请去除失败行后重发。"),
+    ("not_utf8", "The text is not UTF-8. Encode it as UTF-8, in a URL as percent-encoded UTF-8.",
+        "文本不是有效的 UTF-8,请以 UTF-8 编码(URL 中使用百分号编码)。"),
     ("not_your_complaint", "A complaint is changed by its reporter, its owner and those who \
         accept complaints.",
         "只有登记人、负责人和受理人员可以修改投诉。"),

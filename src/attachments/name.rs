@@ -2,6 +2,7 @@
 
 use actix_web::http::header::ContentDisposition;
 use platform::characters::is_refused;
+use platform::{Error, Result};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::content_type::ContentType;
@@ -10,10 +11,12 @@ use crate::content_type::ContentType;
 const LONGEST: usize = 255;
 
 /// The name in a header.
-pub fn sent_in(disposition: &ContentDisposition) -> Option<String> {
-    let extended = disposition.get_filename_ext();
-    let extended = extended.map(|it| String::from_utf8_lossy(&it.value).into_owned());
-    extended.or_else(|| disposition.get_filename().map(str::to_owned))
+pub fn sent_in(disposition: &ContentDisposition) -> Result<Option<String>> {
+    let Some(extended) = disposition.get_filename_ext() else {
+        return Ok(disposition.get_filename().map(str::to_owned));
+    };
+    let bad = |_| Error::bad_request("invalid_header", "the name of the file is not UTF-8");
+    String::from_utf8(extended.value.clone()).map(Some).map_err(bad)
 }
 
 /// Without folders, control characters and those that turn the direction of writing; nothing when

@@ -68,7 +68,8 @@ impl FromRequest for Upload {
             } else {
                 let header = req.headers().get(CONTENT_DISPOSITION);
                 let header = header.and_then(|it| ContentDisposition::from_raw(it).ok());
-                Self { name: header.as_ref().and_then(name::sent_in), bytes: body, room: None }
+                let name = header.as_ref().map(name::sent_in).transpose()?.flatten();
+                Self { name, bytes: body, room: None }
             };
             if sent.bytes.is_empty() {
                 return Err(Error::new(StatusCode::UNPROCESSABLE_ENTITY, "empty_file"));
@@ -92,7 +93,7 @@ async fn part_of(req: &HttpRequest, body: Bytes) -> Result<Upload> {
     let mut found = None;
     while let Some(part) = parts.next().await {
         let mut part = part.map_err(|error| malformed(error.to_string()))?;
-        let name = part.content_disposition().and_then(name::sent_in);
+        let name = part.content_disposition().map(name::sent_in).transpose()?.flatten();
         let bytes = part.bytes(LARGEST).await.map_err(|_| input::too_large())?;
         let bytes = bytes.map_err(|error| malformed(error.to_string()))?;
         if found.replace(Upload { name, bytes, room: None }).is_some() {

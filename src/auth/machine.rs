@@ -4,6 +4,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, Responder, post, web::Data};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use platform::input::Raw;
+use platform::utf8::is_utf8;
 use platform::{Clock, Db, Error, Result};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -125,6 +126,9 @@ fn credentials(req: &HttpRequest, form: &[u8]) -> Result<(String, String), Token
     let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
     if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Err(TokenError::invalid_request("send a form"));
+    }
+    if !is_utf8(form) {
+        return Err(TokenError::invalid_request("the form is not UTF-8"));
     }
     let pairs = serde_urlencoded::from_bytes::<Vec<(String, String)>>(form);
     let pairs = pairs.map_err(|_| TokenError::invalid_request("this is no form"))?;

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::outcome::{Answer, Outcome, Problem};
 use crate::patience::{Attempt, Patience, retry_after};
+use crate::words::Language;
 
 /// Who calls.
 #[derive(Clone)]
@@ -40,6 +41,16 @@ pub struct Client {
     notice: Notice,
     /// Made anew for each run, see [`Client::key`]
     run: Uuid,
+}
+
+/// What holds for all items of a batch.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BatchOptions {
+    /// Default: the client's own.
+    pub source_system: Option<String>,
+    pub dry_run: bool,
+    /// Of the reasons why items are refused
+    pub language: Language,
 }
 
 #[derive(Deserialize)]
@@ -99,10 +110,21 @@ impl Client {
         source_system: Option<&str>,
         items: &[S],
     ) -> Result<Vec<Outcome>> {
+        let source_system = source_system.map(str::to_owned);
+        let options = BatchOptions { source_system, ..BatchOptions::default() };
+        self.batch_with(resource, &options, items).await
+    }
+
+    pub(crate) async fn batch_with<S: AsRef<str> + Sync>(
+        &self,
+        resource: &str,
+        options: &BatchOptions,
+        items: &[S],
+    ) -> Result<Vec<Outcome>> {
         let path = format!("/api/v1/{resource}/batch");
         let (mut outcomes, mut parts) = (Vec::with_capacity(items.len()), vec![items]);
         while let Some(part) = parts.pop() {
-            let reply = self.post(&path, body(source_system, part)).await?;
+            let reply = self.post(&path, body(options, part), options.language).await?;
             match reply.status {
                 StatusCode::OK => outcomes.extend(in_order(&path, &reply.body, part.len())?),
                 StatusCode::PAYLOAD_TOO_LARGE if part.len() > 1 => {
@@ -121,7 +143,7 @@ impl Client {
 
     /// Sends one request with a JSON body that is good to repeat. The answer's status and body.
     pub async fn send(&self, path: &str, body: &serde_json::Value) -> Result<(u16, Vec<u8>)> {
-        let reply = self.post(path, body.to_string()).await?;
+        let reply = self.post(path, body.to_string(), Language::English).await?;
         Ok((reply.status.as_u16(), reply.body))
     }
 
@@ -131,8 +153,12 @@ impl Client {
         Ok((reply.status.as_u16(), reply.body))
     }
 
-    async fn post(&self, path: &str, body: String) -> Result<Reply> {
+    async fn post(&self, path: &str, body: String, language: Language) -> Result<Reply> {
         let request = self.http.post(format!("{}{path}", self.base));
+        let request = match language {
+            Language::English => request,
+            Language::Chinese => request.header("Accept-Language", "zh-CN"),
+        };
         let request = request.header("Idempotency-Key", self.key(path, &body));
         self.authorised(request.header("Content-Type", "application/json").body(body)).await
     }
@@ -232,12 +258,15 @@ fn repeated(request: &RequestBuilder, base: &str) -> Result<RequestBuilder> {
 }
 
 /// The body of a batch. The items are JSON already.
-fn body<S: AsRef<str>>(source_system: Option<&str>, items: &[S]) -> String {
+fn body<S: AsRef<str>>(options: &BatchOptions, items: &[S]) -> String {
     let size: usize = items.iter().map(|item| item.as_ref().len() + 1).sum();
     let mut body = String::with_capacity(size + 100);
     body.push('{');
-    if let Some(system) = source_system {
-        let _ = write!(body, "\"source_system\":{},", serde_json::Value::from(system));
+    if let Some(system) = &options.source_system {
+        let _ = write!(body, "\"source_system\":{},", serde_json::Value::from(system.as_str()));
+    }
+    if options.dry_run {
+        body.push_str("\"dry_run\":true,");
     }
     body.push_str("\"items\":[");
     for (place, item) in items.iter().enumerate() {

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 pub enum Error {
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: std::io::Error },
+    /// Refused rows could not be written; those that were taken are in the service.
+    #[error("{}: {source}", path.display())]
+    Rejected { path: PathBuf, source: std::io::Error },
     /// The folder is not in the exchange format; nothing was sent. One fault per line.
     #[error("{}", .0.join("\n"))]
     Format(Vec<String>),
@@ -25,23 +28,25 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// The exit code of a program that ends with it: 2 when nothing was sent, 1 when some rows may be
+    /// in the service.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::File { .. } | Self::Format(_) | Self::Option(_) | Self::Login(_) => 2,
+            Self::Rejected { .. }
+            | Self::Refused { .. }
+            | Self::Unavailable { .. }
+            | Self::Answer { .. } => 1,
+        }
+    }
+
+    pub(crate) fn rejected(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Rejected { path, source }
+    }
+
     pub(crate) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { path, source }
-    }
-
-    pub(crate) fn csv(path: &Path) -> impl FnOnce(csv::Error) -> Self {
-        let path = path.to_owned();
-        move |error| {
-            let text = error.to_string();
-            match error.into_kind() {
-                csv::ErrorKind::Io(source) => Self::File { path, source },
-                csv::ErrorKind::Utf8 { pos, .. } => {
-                    let line = pos.map_or(0, |it| it.line());
-                    Self::Format(vec![format!("{}: line {line} is not UTF-8", path.display())])
-                }
-                _ => Self::Format(vec![format!("{}: {text}", path.display())]),
-            }
-        }
     }
 }

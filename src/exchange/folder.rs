@@ -1,136 +1,252 @@
-//! The folder with all its files, read once before anything is sent.
+//! The folder with all its files, read before anything is sent.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
-
-use csv::StringRecord;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::format::{self, FILES, Layout, REJECTED};
+use crate::format::{Column, FILES, Layout, REJECTED};
 use crate::nested::NestedRows;
-use crate::table::Table;
+use crate::table::{Notes, Table};
+use crate::workbook::Workbook;
 
 /// A file that will be imported.
 pub struct Source {
     pub layout: &'static Layout,
     pub table: Table,
     pub nested: Option<NestedRows>,
-    /// Where the external id stands
+    /// Column of the external id
     pub key: usize,
-    /// Rows with content
-    pub rows: usize,
-    /// The numbers of rows whose external id comes again further down
-    pub superseded: HashSet<usize>,
+    /// Places of rows that are equal to one above
+    pub repeated: HashSet<usize>,
+    /// Rows whose external id another row has, with the place of that one
+    pub conflicts: HashMap<usize, usize>,
 }
 
-/// Rows with their numbers.
-pub type Rows<'a> = Box<dyn Iterator<Item = Result<(usize, StringRecord)>> + Send + 'a>;
+/// A kind of file: its name in the format and its columns.
+type Sort = (&'static str, &'static [Column]);
 
-/// The files in the order of the import, and a line for each that is not part of it.
-pub fn open(dir: &Path) -> Result<(Vec<Source>, Vec<String>)> {
-    let (mut faults, mut found) = (vec![], vec![]);
+/// Files that a spreadsheet opens and this does not.
+const OTHER_SHEETS: [&str; 5] = ["xls", "xlsb", "ods", "et", "numbers"];
+
+/// The files in the order of the import, and a line for each that is not part of it. `path` is a
+/// folder, or one file: with the lines of its orders, if it is a file of rejected orders.
+pub fn open(path: &Path) -> Result<(Vec<Source>, Vec<String>)> {
+    let (mut notes, mut tables) = (Notes::default(), vec![]);
+    for file in files(path)? {
+        read(&file, &mut tables, &mut notes)?;
+    }
+
+    let mut sources = vec![];
     for layout in FILES {
-        let table = Table::open(dir, layout.file, layout.columns, &mut faults)?;
-        let nested = match &layout.nested {
-            Some(it) => {
-                Table::open(dir, it.file, it.columns, &mut faults)?.map(|table| (it, table))
-            }
-            None => None,
-        };
+        let table = take(&mut tables, layout.file, &mut notes);
+        let nested = layout.nested.as_ref();
+        let nested = nested.and_then(|it| Some((it, take(&mut tables, it.file, &mut notes)?)));
         match (table, nested) {
             (None, None) => {}
-            (None, Some((it, _))) => {
-                faults.push(format!("{}: its owners are missing, {}", it.file, layout.file));
+            (None, Some((nested, table))) => {
+                let (name, owner) = (table.name(), layout.file);
+                notes.faults.push(format!("{name}: its {} need {owner}", nested.field));
             }
-            (Some(table), nested) => found.push((layout, table, nested)),
+            (Some(table), nested) => sources.push((layout, table, nested)),
         }
     }
-    if faults.is_empty() && found.is_empty() {
-        faults.push(format!("{}: there is no file of the exchange format", dir.display()));
+    if notes.faults.is_empty() && sources.is_empty() {
+        let name = path.display();
+        notes.faults.push(format!("{name}: there is no file of the exchange format"));
     }
-    if !faults.is_empty() {
-        return Err(Error::Format(faults));
+    if !notes.faults.is_empty() {
+        return Err(Error::Format(notes.faults));
     }
-    let mut sources = vec![];
-    for (layout, table, nested) in found {
-        let nested = nested.map(|(it, table)| NestedRows::read(it, table)).transpose()?;
-        sources.push(survey(layout, table, nested)?);
-    }
-    Ok((sources, strangers(dir)?))
+
+    let sources = sources.into_iter().map(|(layout, table, nested)| {
+        survey(layout, table, nested.map(|(nested, table)| NestedRows::of(nested, table)))
+    });
+    Ok((sources.collect(), notes.warnings))
 }
 
-/// Reads a file once: counts its rows, finds those that come again, and fails on bytes that are
-/// no text while nothing has been sent.
-fn survey(layout: &'static Layout, table: Table, mut nested: Option<NestedRows>) -> Result<Source> {
+/// The files of a folder by name, without those of rejected rows and what spreadsheets leave there
+/// while they have a file open.
+fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    if path.is_file() {
+        return Ok([path.to_owned()].into_iter().chain(rejected_lines(path)).collect());
+    }
+    let mut files = vec![];
+    for entry in std::fs::read_dir(path).map_err(Error::file(path))? {
+        let file = entry.map_err(Error::file(path))?.path();
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if file.is_file() && !name.ends_with(REJECTED) && !name.starts_with(['.', '~']) {
+            files.push(file);
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+/// The rejected lines of rejected orders, which are in a file of their own.
+fn rejected_lines(path: &Path) -> Option<PathBuf> {
+    let file = path.file_name()?.to_str()?.strip_suffix(REJECTED)?;
+    let layout = FILES.iter().find(|layout| layout.file.strip_suffix(".csv") == Some(file))?;
+    let lines = layout.nested.as_ref()?.file.strip_suffix(".csv")?;
+    Some(path.with_file_name(format!("{lines}{REJECTED}"))).filter(|path| path.is_file())
+}
+
+fn read(path: &Path, tables: &mut Vec<Table>, notes: &mut Notes) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
+    let extension = extension.to_ascii_lowercase();
+    let sort = sort(stem.strip_suffix(".rejected").unwrap_or(stem));
+    let is_text = matches!(&*extension, "csv" | "tsv" | "txt");
+    match (&*extension, sort) {
+        (_, Some((file, columns))) if is_text => {
+            tables.extend(Table::of_text(path, file, columns, notes)?);
+        }
+        ("xlsx" | "xlsm", sort) => read_workbook(path, sort, tables, notes),
+        (other, Some(_)) if OTHER_SHEETS.contains(&other) => {
+            notes.faults.push(format!("{name}: save it as .xlsx or as CSV"));
+        }
+        ("csv" | "tsv", None) => {
+            notes.warnings.push(format!("{name}: not part of the format, left alone"));
+        }
+        (other, None) if OTHER_SHEETS.contains(&other) => {
+            notes.warnings.push(format!("{name}: neither .xlsx nor CSV, left alone"));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Reads the sheets that are named after a file of the format; of a workbook that is itself, the only
+/// one that is visible.
+fn read_workbook(path: &Path, whole: Option<Sort>, tables: &mut Vec<Table>, notes: &mut Notes) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut workbook = match Workbook::open(path) {
+        Ok(workbook) => workbook,
+        Err(error) => return notes.faults.push(format!("{name}: {error}")),
+    };
+    let sheets = workbook.sheets();
+    let is_only = sheets.iter().filter(|sheet| sheet.1).count() == 1;
+    for (sheet, is_visible) in &sheets {
+        let found = sort(sheet).or(whole.filter(|_| is_only && *is_visible));
+        match found {
+            Some(_) if !is_visible => {
+                let fault = format!("{name}: sheet {sheet} is hidden, show or delete it");
+                notes.faults.push(fault);
+            }
+            Some((file, columns)) => match workbook.read(sheet) {
+                Ok(rows) => {
+                    tables.extend(Table::of_sheet(path, sheet, file, columns, rows, notes));
+                }
+                Err(fault) => notes.faults.push(format!("{name}, sheet {sheet}: {fault}")),
+            },
+            None if *is_visible && whole.is_none() => {
+                let warning =
+                    format!("{name}: sheet {sheet} is not part of the format, left alone");
+                notes.warnings.push(warning);
+            }
+            None => {}
+        }
+    }
+
+    // Which of several sheets is meant is not for us to guess.
+    if let Some((file, _)) = whole
+        && !is_only
+        && !sheets.iter().any(|sheet| sort(&sheet.0).is_some())
+    {
+        let stem = file.strip_suffix(".csv").unwrap_or(file);
+        notes.faults.push(format!("{name}: name the sheet that is meant `{stem}`"));
+    }
+}
+
+/// The file of the format that has this name, or this Chinese one.
+fn sort(name: &str) -> Option<Sort> {
+    let name = name.trim().to_lowercase();
+    let is = |file: &str, title: &str| file.strip_suffix(".csv") == Some(&name) || title == name;
+    FILES.iter().find_map(|layout| match &layout.nested {
+        _ if is(layout.file, layout.title) => Some((layout.file, layout.columns)),
+        Some(nested) if is(nested.file, nested.title) => Some((nested.file, nested.columns)),
+        _ => None,
+    })
+}
+
+/// The one table of a file of the format.
+fn take(tables: &mut Vec<Table>, file: &str, notes: &mut Notes) -> Option<Table> {
+    let (mut found, rest): (Vec<_>, Vec<_>) =
+        std::mem::take(tables).into_iter().partition(|table| table.file == file);
+    *tables = rest;
+    if found.len() > 1 {
+        let names = found.iter().map(Table::name).collect::<Vec<_>>().join("; ");
+        let stem = file.strip_suffix(".csv").unwrap_or(file);
+        notes.faults.push(format!("{stem} is there more than once, keep one: {names}"));
+    }
+    found.pop()
+}
+
+/// Finds the rows whose external id is there more than once.
+fn survey(layout: &'static Layout, table: Table, mut nested: Option<NestedRows>) -> Source {
     let key = table.place("external_id").unwrap_or_default();
-    let (mut rows, mut superseded) = (0, HashSet::new());
-    let mut latest = HashMap::<Box<str>, usize>::new();
-    for row in table.rows()? {
-        let (number, row) = row?;
-        rows += 1;
+    let (mut repeated, mut conflicts) = (HashSet::new(), HashMap::new());
+    let mut first = HashMap::<Box<str>, usize>::new();
+    for at in 0..table.len() {
+        let row = table.row(at);
         let Some(id) = row.get(key).filter(|id| !id.is_empty()) else { continue };
         if let Some(nested) = &mut nested {
             nested.claim(id);
         }
-        match latest.get_mut(id) {
-            Some(before) => drop(superseded.insert(std::mem::replace(before, number))),
-            None => drop(latest.insert(id.into(), number)),
+        match first.get(id) {
+            None => drop(first.insert(id.into(), at)),
+            Some(above) if is_equal(&table, *above, at) => drop(repeated.insert(at)),
+            Some(above) => {
+                conflicts.insert(at, *above);
+                conflicts.entry(*above).or_insert(at);
+            }
         }
     }
-    Ok(Source { layout, table, nested, key, rows, superseded })
+    Source { layout, table, nested, key, repeated, conflicts }
 }
 
-fn strangers(dir: &Path) -> Result<Vec<String>> {
-    let mut names = vec![];
-    for entry in std::fs::read_dir(dir).map_err(Error::file(dir))? {
-        let name = entry.map_err(Error::file(dir))?.file_name().to_string_lossy().into_owned();
-        let csv = Path::new(&name).extension().is_some_and(|it| it.eq_ignore_ascii_case("csv"));
-        if csv && !name.ends_with(REJECTED) && !format::knows(&name) {
-            names.push(name);
-        }
-    }
-    names.sort_unstable();
-    Ok(names.into_iter().map(|it| format!("{it}: not part of the format, left alone")).collect())
+/// Whether two rows say the same.
+fn is_equal(table: &Table, one: usize, other: usize) -> bool {
+    let (one, other) = (table.row(one), table.row(other));
+    let cells = one.iter().zip(&other).zip(&table.columns);
+    one.len() == other.len()
+        && cells.into_iter().all(|((one, other), column)| column.is_none() || one == other)
 }
 
 impl Source {
-    /// Whether the rows lie below each other, so that their batches have to go one after the
+    /// Whether the rows are below each other, so that their batches have to go one after the
     /// other.
     pub fn is_tree(&self) -> bool {
         self.table.place(Layout::PARENT).is_some()
     }
 
-    /// The rows with their numbers; of a tree the upper ones first. A tree is held in memory:
-    /// teams, territories and targets are few beside orders.
-    pub fn rows(&self) -> Result<Rows<'_>> {
-        let rows = self.table.rows()?;
-        let Some(parent) = self.table.place(Layout::PARENT) else {
-            return Ok(Box::new(rows));
-        };
-        let rows = rows.collect::<Result<Vec<_>>>()?;
-        let levels = levels(&rows, self.key, parent);
-        let mut order: Vec<_> = levels.into_iter().zip(rows).collect();
-        order.sort_by_key(|(level, _)| *level);
-        Ok(Box::new(order.into_iter().map(|(_, row)| Ok(row))))
+    /// The places of the rows; of a tree the upper ones first.
+    pub fn order(&self) -> Vec<usize> {
+        let mut order: Vec<_> = (0..self.table.len()).collect();
+        if let Some(parent) = self.table.place(Layout::PARENT) {
+            let levels = levels(&self.table, self.key, parent);
+            order.sort_by_key(|at| levels[*at]);
+        }
+        order
     }
 }
 
 /// How many rows of the file are above each. Rows in a circle come last, for the service to
 /// refuse.
-fn levels(rows: &[(usize, StringRecord)], key: usize, parent: usize) -> Vec<usize> {
-    let cell = |row: &'_ StringRecord, at| row.get(at).unwrap_or_default().to_owned();
+fn levels(table: &Table, key: usize, parent: usize) -> Vec<usize> {
+    let rows = 0..table.len();
+    let cell = |at: usize, column: usize| table.row(at).get(column).unwrap_or_default().to_owned();
     let parents: HashMap<String, String> =
-        rows.iter().map(|(_, row)| (cell(row, key), cell(row, parent))).collect();
-    let level = |row: &StringRecord| {
-        let mut at = row.get(parent).unwrap_or_default();
+        rows.clone().map(|at| (cell(at, key), cell(at, parent))).collect();
+    let level = |at: usize| {
+        let mut id = cell(at, parent);
         let mut level = 0;
-        while let Some(above) = parents.get(at)
-            && level <= rows.len()
+        while let Some(above) = parents.get(&id)
+            && level <= table.len()
         {
             level += 1;
-            at = above;
+            id.clone_from(above);
         }
         level
     };
-    rows.iter().map(|(_, row)| level(row)).collect()
+    rows.map(level).collect()
 }

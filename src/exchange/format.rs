@@ -1,14 +1,22 @@
 //! The files of the exchange format with their columns (`docs/exchange-format.md`).
 
-/// How a cell becomes JSON. Decimals, dates and references stay text: the service reads them
-/// exactly, and names what is wrong with them.
+/// What a cell holds. Whether a decimal is in range and a reference leads anywhere is for the service
+/// to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Text,
+    /// Text that people type as digits: a spreadsheet may have made a number or a date of it
+    Code,
+    Phone,
+    /// The external id of a row
+    Id,
+    Date,
+    Decimal,
+    /// A decimal with or without a percent sign
+    Percent,
     Integer,
     /// Degrees
     Number,
-    /// `true` or `false`
     Boolean,
     /// Words separated by `;`
     List,
@@ -19,22 +27,30 @@ pub struct Column {
     pub name: &'static str,
     pub kind: Kind,
     pub required: bool,
+    /// Chinese headings, separated by blanks, the usual one first. Only those that mean the same:
+    /// 离职日期 and 结束日期 are last days and not the first ones after, 金额 and 折扣 are read in two
+    /// ways
+    pub headings: &'static str,
 }
 
-/// A file whose rows are the items of one resource.
+/// A file or sheet whose rows are the items of one resource.
 #[derive(Debug)]
 pub struct Layout {
     pub file: &'static str,
-    /// As it stands in `/api/v1/<resource>/batch`
+    /// Chinese name of the file or sheet
+    pub title: &'static str,
+    /// As in `/api/v1/<resource>/batch`
     pub resource: &'static str,
     pub columns: &'static [Column],
     pub nested: Option<Nested>,
 }
 
-/// A file whose rows are the elements of a list inside the items of another file.
+/// A file or sheet whose rows are the elements of a list inside the items of another one.
 #[derive(Debug)]
 pub struct Nested {
     pub file: &'static str,
+    /// Chinese name of the file or sheet
+    pub title: &'static str,
     /// The list's name in the item
     pub field: &'static str,
     /// The column with the external id of the row's owner; it is not sent
@@ -44,208 +60,277 @@ pub struct Nested {
     pub columns: &'static [Column],
 }
 
+impl Kind {
+    /// Whether people type digits that are no number.
+    pub fn is_code(self) -> bool {
+        matches!(self, Self::Code | Self::Phone | Self::Id)
+    }
+
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::List) || self.is_code()
+    }
+}
+
+impl Column {
+    const fn required(self) -> Self {
+        Self { required: true, ..self }
+    }
+}
+
 impl Layout {
-    /// Rows may lie below others of the same file, by this column.
+    /// Rows may be below others of the same file, by this column.
     pub const PARENT: &'static str = "parent_external_id";
+
+    /// The resource that a column refers to, in the order of the import.
+    pub fn target(&self, column: &str) -> &'static [&'static str] {
+        match column.strip_suffix("_external_id") {
+            Some("customer") => &["customers"],
+            Some("product") => &["products"],
+            Some("team") => &["teams"],
+            Some("territory") => &["territories"],
+            Some("salesperson" | "user") => &["users"],
+            Some("owner") if self.resource == "targets" => &["teams", "users", "customers"],
+            Some("owner") => &["users"],
+            Some("parent") => match self.resource {
+                "teams" => &["teams"],
+                "territories" => &["territories"],
+                _ => &["targets"],
+            },
+            _ => &[],
+        }
+    }
 }
 
-const fn column(name: &'static str, kind: Kind) -> Column {
-    Column { name, kind, required: false }
+const fn column(name: &'static str, kind: Kind, headings: &'static str) -> Column {
+    Column { name, kind, required: false, headings }
 }
 
-const fn text(name: &'static str) -> Column {
-    column(name, Kind::Text)
+const fn text(name: &'static str, headings: &'static str) -> Column {
+    column(name, Kind::Text, headings)
 }
 
-const fn required(name: &'static str) -> Column {
-    Column { name, kind: Kind::Text, required: true }
+const fn code(name: &'static str, headings: &'static str) -> Column {
+    column(name, Kind::Code, headings)
 }
 
-const ID: Column = required("external_id");
+const fn id(name: &'static str, headings: &'static str) -> Column {
+    column(name, Kind::Id, headings)
+}
+
+const fn date(name: &'static str, headings: &'static str) -> Column {
+    column(name, Kind::Date, headings)
+}
+
+const fn decimal(name: &'static str, headings: &'static str) -> Column {
+    column(name, Kind::Decimal, headings)
+}
 
 /// All files, in the order in which they are imported: a row refers to rows of files before its
 /// own.
 pub const FILES: &[Layout] = &[
     Layout {
         file: "exchange_rates.csv",
+        title: "汇率",
         resource: "exchange-rates",
-        columns: &[ID, required("from"), required("to"), required("valid_on"), required("rate")],
+        columns: &[
+            id("external_id", "编号 外部编号 汇率编号").required(),
+            text("from", "原币种 源币种").required(),
+            text("to", "目标币种 本位币").required(),
+            date("valid_on", "生效日期 汇率日期").required(),
+            decimal("rate", "汇率").required(),
+        ],
         nested: None,
     },
     Layout {
         file: "teams.csv",
+        title: "团队",
         resource: "teams",
-        columns: &[ID, text("code"), required("name"), text(Layout::PARENT)],
+        columns: &[
+            id("external_id", "团队编号 部门编号 编号 外部编号").required(),
+            code("code", "团队编码 部门编码 编码"),
+            text("name", "团队名称 部门名称 名称").required(),
+            id(Layout::PARENT, "上级团队编号 上级部门编号 上级编号"),
+        ],
         nested: None,
     },
     Layout {
         file: "users.csv",
+        title: "人员",
         resource: "users",
         columns: &[
-            ID,
-            text("username"),
-            required("name"),
-            text("email"),
-            text("phone"),
-            column("roles", Kind::List),
-            text("team_external_id"),
-            column("leads_team", Kind::Boolean),
-            text("employed_from"),
-            text("employed_to"),
-            column("active", Kind::Boolean),
+            id("external_id", "人员编号 员工编号 工号 编号 外部编号").required(),
+            text("username", "用户名 登录名"),
+            text("name", "姓名").required(),
+            text("email", "邮箱 电子邮箱"),
+            column("phone", Kind::Phone, "手机 手机号 手机号码 电话 联系电话"),
+            column("roles", Kind::List, "角色"),
+            id("team_external_id", "团队编号 部门编号"),
+            column("leads_team", Kind::Boolean, "是否负责人 是否主管"),
+            date("employed_from", "入职日期"),
+            date("employed_to", "离职次日"),
+            column("active", Kind::Boolean, "是否启用 是否在职"),
         ],
         nested: None,
     },
     Layout {
         file: "territories.csv",
+        title: "区域",
         resource: "territories",
-        columns: &[ID, text("code"), required("name"), text(Layout::PARENT), text("kind")],
+        columns: &[
+            id("external_id", "区域编号 编号 外部编号").required(),
+            code("code", "区域编码 编码"),
+            text("name", "区域名称 名称").required(),
+            id(Layout::PARENT, "上级区域编号 上级编号"),
+            text("kind", "区域类型 类型"),
+        ],
         nested: Some(Nested {
             file: "territory_holders.csv",
+            title: "区域负责人",
             field: "holders",
             owner: "territory_external_id",
             label: None,
             columns: &[
-                required("territory_external_id"),
-                required("user_external_id"),
-                required("valid_from"),
-                text("valid_to"),
+                id("territory_external_id", "区域编号").required(),
+                id("user_external_id", "人员编号 员工编号 工号").required(),
+                date("valid_from", "开始日期 生效日期").required(),
+                date("valid_to", "失效日期 结束次日"),
             ],
         }),
     },
     Layout {
         file: "products.csv",
+        title: "产品",
         resource: "products",
         columns: &[
-            ID,
-            required("code"),
-            required("name"),
-            text("category"),
-            text("subcategory"),
-            text("unit"),
-            text("list_price"),
-            text("standard_cost"),
-            text("tax_rate"),
-            column("active", Kind::Boolean),
+            id("external_id", "产品编号 商品编号 编号 外部编号").required(),
+            code("code", "产品编码 商品编码 物料编码 编码").required(),
+            text("name", "产品名称 商品名称 名称").required(),
+            text("category", "类别 产品类别 大类"),
+            text("subcategory", "子类别 小类"),
+            text("unit", "单位 计量单位"),
+            decimal("list_price", "目录价 标准售价"),
+            decimal("standard_cost", "标准成本"),
+            column("tax_rate", Kind::Percent, "税率"),
+            column("active", Kind::Boolean, "是否启用 是否在售"),
         ],
         nested: Some(Nested {
             file: "product_prices.csv",
+            title: "产品价格",
             field: "prices",
             owner: "product_external_id",
             label: None,
             columns: &[
-                required("product_external_id"),
-                required("valid_from"),
-                text("valid_to"),
-                required("price"),
+                id("product_external_id", "产品编号 商品编号").required(),
+                date("valid_from", "开始日期 生效日期").required(),
+                date("valid_to", "失效日期 结束次日"),
+                decimal("price", "价格").required(),
             ],
         }),
     },
     Layout {
         file: "customers.csv",
+        title: "客户",
         resource: "customers",
         columns: &[
-            ID,
-            text("code"),
-            required("name"),
-            text("kind"),
-            text("status"),
-            text("owner_external_id"),
-            text("territory_external_id"),
-            text("region"),
-            text("city"),
-            text("address"),
-            column("latitude", Kind::Number),
-            column("longitude", Kind::Number),
-            text("phone"),
-            text("industry"),
-            text("tier"),
+            id("external_id", "客户编号 编号 外部编号").required(),
+            code("code", "客户编码 客户代码 编码"),
+            text("name", "客户名称 名称").required(),
+            text("kind", "客户类型 类型"),
+            text("status", "客户状态 状态"),
+            id("owner_external_id", "负责人编号 业务员编号 销售员编号"),
+            id("territory_external_id", "区域编号"),
+            text("region", "省份 地区"),
+            text("city", "城市"),
+            text("address", "地址 详细地址"),
+            column("latitude", Kind::Number, "纬度"),
+            column("longitude", Kind::Number, "经度"),
+            column("phone", Kind::Phone, "电话 联系电话 客户电话"),
+            text("industry", "行业"),
+            text("tier", "客户等级 客户级别 等级"),
         ],
         nested: None,
     },
     Layout {
         file: "contacts.csv",
+        title: "联系人",
         resource: "contacts",
         columns: &[
-            ID,
-            required("customer_external_id"),
-            required("name"),
-            text("title"),
-            text("phone"),
-            text("email"),
-            column("is_primary", Kind::Boolean),
+            id("external_id", "联系人编号 编号 外部编号").required(),
+            id("customer_external_id", "客户编号").required(),
+            text("name", "姓名 联系人 联系人姓名").required(),
+            text("title", "职务 职位"),
+            column("phone", Kind::Phone, "电话 手机 手机号 手机号码 联系电话"),
+            text("email", "邮箱 电子邮箱"),
+            column("is_primary", Kind::Boolean, "是否主要联系人 主要联系人"),
         ],
         nested: None,
     },
     Layout {
         file: "targets.csv",
+        title: "目标",
         resource: "targets",
         columns: &[
-            ID,
-            required("owner_type"),
-            text("owner_external_id"),
-            text("channel"),
-            text("metric"),
-            text("level"),
-            required("period_type"),
-            required("period_start"),
-            text("period_end"),
-            required("value"),
-            text("currency"),
-            text("status"),
-            text(Layout::PARENT),
+            id("external_id", "目标编号 编号 外部编号").required(),
+            text("owner_type", "对象类型").required(),
+            id("owner_external_id", "对象编号"),
+            text("channel", "渠道"),
+            text("metric", "指标"),
+            text("level", "目标档次 档次"),
+            text("period_type", "期间类型").required(),
+            date("period_start", "开始日期 期初日期").required(),
+            date("period_end", "结束次日 期末次日"),
+            decimal("value", "目标值").required(),
+            text("currency", "币种"),
+            text("status", "状态"),
+            id(Layout::PARENT, "上级目标编号 上级编号"),
         ],
         nested: None,
     },
     Layout {
         file: "orders.csv",
+        title: "订单",
         resource: "orders",
         columns: &[
-            ID,
-            text("number"),
-            required("customer_external_id"),
-            text("salesperson_external_id"),
-            text("territory_external_id"),
-            text("channel"),
-            required("order_date"),
-            text("confirmed_on"),
-            text("cancelled_on"),
-            text("due_date"),
-            text("shipped_on"),
-            text("currency"),
-            text("status"),
-            text("tax_amount"),
-            text("freight_amount"),
-            text("amount"),
-            text("total_amount"),
+            id("external_id", "订单编号 编号 外部编号").required(),
+            code("number", "订单号 单号 单据号"),
+            id("customer_external_id", "客户编号").required(),
+            id("salesperson_external_id", "业务员编号 销售员编号"),
+            id("territory_external_id", "区域编号"),
+            text("channel", "渠道"),
+            date("order_date", "订单日期 下单日期").required(),
+            date("confirmed_on", "确认日期"),
+            date("cancelled_on", "取消日期"),
+            date("due_date", "交货日期 要求交货日期"),
+            date("shipped_on", "发货日期"),
+            text("currency", "币种"),
+            text("status", "订单状态 状态"),
+            decimal("tax_amount", "税额"),
+            decimal("freight_amount", "运费"),
+            decimal("amount", "不含税金额 未税金额"),
+            decimal("total_amount", "价税合计 总金额"),
         ],
         nested: Some(Nested {
             file: "order_lines.csv",
+            title: "订单明细",
             field: "lines",
             owner: "order_external_id",
             label: Some("line_number"),
             columns: &[
-                required("order_external_id"),
-                Column { name: "line_number", kind: Kind::Integer, required: true },
-                text("product_external_id"),
-                text("description"),
-                required("quantity"),
-                required("unit_price"),
-                text("discount_percent"),
-                required("amount"),
+                id("order_external_id", "订单编号").required(),
+                column("line_number", Kind::Integer, "行号").required(),
+                id("product_external_id", "产品编号 商品编号"),
+                text("description", "描述 说明 摘要"),
+                decimal("quantity", "数量").required(),
+                decimal("unit_price", "单价"),
+                column("discount_percent", Kind::Percent, "优惠百分比"),
+                decimal("amount", "不含税金额 未税金额").required(),
             ],
         }),
     },
 ];
 
-/// What stands in a cell to clear a field.
+/// A cell that clears a field.
 pub const NULL: &str = r"\N";
 
-/// What a file of refused rows ends with.
+/// End of the name of a file of rejected rows.
 pub const REJECTED: &str = ".rejected.csv";
-
-/// Whether the format knows a file of this name.
-pub fn knows(name: &str) -> bool {
-    let nested = |it: &Layout| it.nested.as_ref().is_some_and(|nested| nested.file == name);
-    FILES.iter().any(|it| it.file == name || nested(it))
-}

@@ -5,18 +5,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use csv::StringRecord;
 use tokio::task::JoinHandle;
 
-use crate::client::{Client, Credentials};
+use crate::client::{BatchOptions, Client, Credentials};
+use crate::dry_run::Taken;
 use crate::error::{Error, Result};
 use crate::folder::{self, Source};
 use crate::item::item;
-use crate::outcome::{Outcome, Problem, Status};
+use crate::outcome::{Outcome, Status};
 use crate::patience::Patience;
 use crate::progress::{Progress, Screen};
+use crate::refusal::{Refusal, not_data};
 use crate::rejected::Rejected;
 use crate::summary::{FileSummary, Summary};
+use crate::words::Words;
 
 /// The most that the service takes in one batch.
 const LARGEST_BATCH: usize = 10_000;
@@ -26,40 +28,43 @@ const LARGEST_BODY: usize = 8 << 20;
 
 /// What to import, and where to.
 pub struct Options {
-    /// The folder with the CSV files
-    pub dir: PathBuf,
+    /// The folder with the files, or one of them
+    pub path: PathBuf,
     /// The address of the service, such as `http://127.0.0.1:8080`
     pub url: String,
     pub credentials: Credentials,
-    /// Whose external ids these are; the client's own unless told
+    /// System whose external ids these are. Default: the client's own.
     pub source_system: Option<String>,
     /// Rows in one request, up to 10,000
     pub batch_size: usize,
     /// Requests at the same time
     pub parallel: usize,
-    /// Show nothing on the way
+    /// Show no progress
     pub quiet: bool,
+    /// Check everything and change nothing
+    pub dry_run: bool,
     pub patience: Patience,
 }
 
 impl Options {
     /// With the usual settings.
-    pub fn new(dir: impl Into<PathBuf>, url: impl Into<String>, credentials: Credentials) -> Self {
+    pub fn new(path: impl Into<PathBuf>, url: impl Into<String>, credentials: Credentials) -> Self {
         Self {
-            dir: dir.into(),
+            path: path.into(),
             url: url.into(),
             credentials,
             source_system: None,
             batch_size: 1000,
             parallel: 2,
             quiet: false,
+            dry_run: false,
             patience: Patience::default(),
         }
     }
 }
 
-/// Imports a folder. Rows that the service refuses do not stop it: they are counted as failed, and
-/// stand with their reasons in `<file>.rejected.csv`.
+/// Imports a folder. Rows that are refused do not stop it: they are counted as failed, and are with
+/// their reasons in `<file>.rejected.csv`.
 pub async fn import(options: &Options) -> Result<Summary> {
     if !(1..=LARGEST_BATCH).contains(&options.batch_size) {
         return Err(Error::Option(format!("a batch has 1 to {LARGEST_BATCH} rows")));
@@ -69,42 +74,47 @@ pub async fn import(options: &Options) -> Result<Summary> {
     }
     let started = Instant::now();
     let screen = Screen::new(options.quiet);
-    let (sources, warnings) = folder::open(&options.dir)?;
+    let (sources, warnings) = folder::open(&options.path)?;
     for line in &warnings {
         screen.tell(line);
     }
     let (url, credentials) = (&options.url, options.credentials.clone());
     let client = Client::connect_with(url, credentials, screen.notice(), options.patience).await?;
     let client = Arc::new(client);
-    let mut summary = Summary::default();
+    let mut summary = Summary { dry_run: options.dry_run, ..Summary::default() };
+    let mut taken = options.dry_run.then(Taken::default);
     for source in sources {
-        let progress = screen.progress(source.layout.file, source.rows);
-        let run = Run::new(&client, options, Arc::new(source), progress)?;
+        let progress = screen.progress(source.layout.file, source.table.len());
+        let run = Run::new(&client, options, source, progress, &mut taken)?;
         summary.files.extend(run.all().await?);
     }
     summary.seconds = started.elapsed().as_secs_f64();
     Ok(summary)
 }
 
-/// Rows on their way, with what they are as items.
+/// Rows on their way, by their places, with what they are as items.
 #[derive(Default)]
 struct Batch {
     items: Vec<String>,
-    rows: Vec<StringRecord>,
+    rows: Vec<usize>,
     bytes: usize,
 }
 
 /// Rows with what became of them.
-type Answered = (Vec<StringRecord>, Vec<Outcome>);
+type Answered = (Vec<usize>, Vec<Outcome>);
 
 /// The import of one file.
 struct Run<'a> {
     client: &'a Arc<Client>,
     options: &'a Options,
-    source: Arc<Source>,
+    source: Source,
     progress: Progress,
     rejected: Rejected,
+    /// Of the nested file: rows of refused rows, and those without an owner
+    rejected_nested: Option<Rejected>,
     summary: FileSummary,
+    /// In a dry run
+    taken: &'a mut Option<Taken>,
     /// At the service, the oldest first
     sent: VecDeque<JoinHandle<Result<Answered>>>,
 }
@@ -113,35 +123,50 @@ impl<'a> Run<'a> {
     fn new(
         client: &'a Arc<Client>,
         options: &'a Options,
-        source: Arc<Source>,
+        source: Source,
         progress: Progress,
+        taken: &'a mut Option<Taken>,
     ) -> Result<Self> {
-        let rejected = Rejected::beside(&source.table)?;
+        let rejected = Rejected::beside(&source.table, options.dry_run)?;
+        let nested = source.nested.as_ref();
+        let rejected_nested =
+            nested.map(|nested| Rejected::beside(&nested.table, options.dry_run)).transpose()?;
         let summary = FileSummary { file: source.layout.file.into(), ..FileSummary::default() };
         let sent = VecDeque::new();
-        Ok(Self { client, options, source, progress, rejected, summary, sent })
+        Ok(Self {
+            client,
+            options,
+            source,
+            progress,
+            rejected,
+            rejected_nested,
+            summary,
+            taken,
+            sent,
+        })
     }
 
-    /// The summary of the file, and of its nested file where rows of that were refused.
+    /// The summary of the file, and of its nested file where rows of that had no owner.
     async fn all(mut self) -> Result<Vec<FileSummary>> {
         let started = Instant::now();
-        let source = Arc::clone(&self.source);
         let mut batch = Batch::default();
-        for row in source.rows()? {
-            let (number, row) = row?;
-            if source.superseded.contains(&number) {
+        for at in self.source.order() {
+            if self.source.repeated.contains(&at) {
                 self.summary.superseded += 1;
                 self.progress.advance(1, 0);
                 continue;
             }
-            let id = row.get(source.key).unwrap_or_default();
-            match item(&source.table, &row, id, source.nested.as_ref()) {
+            match item(&self.source, at) {
                 Ok(item) => {
                     batch.bytes += item.len();
                     batch.items.push(item);
-                    batch.rows.push(row);
+                    batch.rows.push(at);
                 }
-                Err(reason) => self.refuse(&row, &reason)?,
+                Err(refusal) => {
+                    self.summary.failed += 1;
+                    self.progress.advance(1, 1);
+                    self.refuse(at, &refusal)?;
+                }
             }
             if batch.items.len() >= self.options.batch_size || batch.bytes >= LARGEST_BODY {
                 self.send(std::mem::take(&mut batch)).await?;
@@ -149,10 +174,14 @@ impl<'a> Run<'a> {
         }
         self.send(batch).await?;
         while self.settle_oldest().await? {}
+
+        let orphans = self.orphans()?;
         self.progress.finish();
         self.rejected.finish()?;
+        if let Some(rejected) = self.rejected_nested {
+            rejected.finish()?;
+        }
         self.summary.seconds = started.elapsed().as_secs_f64();
-        let orphans = orphans(&source)?;
         Ok([self.summary].into_iter().chain(orphans).collect())
     }
 
@@ -166,9 +195,14 @@ impl<'a> Run<'a> {
             self.settle_oldest().await?;
         }
         let client = Arc::clone(self.client);
-        let (resource, system) = (self.source.layout.resource, self.options.source_system.clone());
+        let resource = self.source.layout.resource;
+        let options = BatchOptions {
+            source_system: self.options.source_system.clone(),
+            dry_run: self.options.dry_run,
+            language: self.source.table.language,
+        };
         self.sent.push_back(tokio::spawn(async move {
-            let outcomes = client.batch(resource, system.as_deref(), &batch.items).await?;
+            let outcomes = client.batch_with(resource, &options, &batch.items).await?;
             Ok((batch.rows, outcomes))
         }));
         Ok(())
@@ -183,45 +217,66 @@ impl<'a> Run<'a> {
             reason: error.to_string(),
         };
         let (rows, outcomes) = task.await.map_err(lost)??;
-        let mut failed = 0;
-        for (row, outcome) in rows.iter().zip(&outcomes) {
-            self.summary.count(outcome);
+        let (count, mut failed) = (rows.len(), 0);
+        for (at, mut outcome) in rows.into_iter().zip(outcomes) {
+            if let Some(taken) = self.taken.as_mut() {
+                taken.settle(&self.source, at, &mut outcome);
+            }
+            self.summary.count(&outcome);
             if outcome.status == Status::Failed {
                 failed += 1;
-                let reason = outcome.problem.as_ref().map(|it| self.reason(row, it));
-                let reason = reason.unwrap_or_default();
-                self.rejected.push(row, &reason)?;
+                let problem = outcome.problem.unwrap_or_default();
+                self.refuse(at, &Refusal::of(&problem, &self.source))?;
             }
         }
-        self.progress.advance(rows.len(), failed);
+        self.progress.advance(count, failed);
         Ok(true)
     }
 
-    fn refuse(&mut self, row: &StringRecord, reason: &str) -> Result<()> {
-        self.summary.failed += 1;
-        self.progress.advance(1, 1);
-        self.rejected.push(row, reason)
+    /// Writes a refused row with all rows of its list, so that they can be imported again together.
+    fn refuse(&mut self, at: usize, refusal: &Refusal) -> Result<()> {
+        let table = &self.source.table;
+        let mut reasons = refusal.own.clone();
+        if let (Some(nested), Some(rejected)) = (&self.source.nested, &mut self.rejected_nested) {
+            let row = table.row(at);
+            let id = row.get(self.source.key).unwrap_or_default();
+            for (place, line) in nested.places(id).enumerate() {
+                let faults = refusal.nested.iter().filter(|fault| fault.0 == place);
+                let faults: Vec<Words> = faults.map(|fault| fault.1.clone()).collect();
+                let label = nested.label(place, &nested.table.row(line));
+                reasons.extend(faults.iter().map(|words| words.clone().below(&label, &label)));
+                // Several rows of one id share their lines: each line once.
+                if self.source.conflicts.get(&at).is_some_and(|other| *other < at) {
+                    continue;
+                }
+                let alone =
+                    [Words::new("the row that it belongs to was refused", "所属的行被拒绝")];
+                let faults = if faults.is_empty() { &alone[..] } else { &faults };
+                rejected.push(&nested.table, line, faults)?;
+            }
+        }
+        self.rejected.push(table, at, &reasons)
     }
 
-    /// Why a row was refused, with the names of its own lines.
-    fn reason(&self, row: &StringRecord, problem: &Problem) -> String {
-        let id = row.get(self.source.key).unwrap_or_default();
-        problem.reason(|list, place| {
-            let nested = self.source.nested.as_ref().filter(|it| it.nested.field == list)?;
-            Some(nested.label(place, &nested.of(id).nth(place)?))
-        })
+    /// Refuses the rows of the nested file whose owner is not in the folder: nothing could carry them.
+    fn orphans(&mut self) -> Result<Option<FileSummary>> {
+        let (Some(nested), Some(rejected)) = (&self.source.nested, &mut self.rejected_nested)
+        else {
+            return Ok(None);
+        };
+        let (table, owner) = (&nested.table, nested.nested.owner);
+        let (heading, file) = (table.heading(owner), self.source.table.name());
+        let key = table.place(owner).unwrap_or_default();
+        let orphans = nested.orphans();
+        for at in &orphans {
+            let missing = || {
+                let words = Words::new(format!("not in {file}"), format!("{file} 中没有"));
+                words.below(heading, heading)
+            };
+            let reason = not_data(table, *at, key).unwrap_or_else(missing);
+            rejected.push(table, *at, &[reason])?;
+        }
+        let (file, failed) = (nested.nested.file.to_owned(), orphans.len());
+        Ok((failed > 0).then(|| FileSummary { file, failed, ..FileSummary::default() }))
     }
-}
-
-/// Refuses the rows of a nested file whose owner is not in the folder: nothing could carry them.
-fn orphans(source: &Source) -> Result<Option<FileSummary>> {
-    let Some(nested) = &source.nested else { return Ok(None) };
-    let mut rejected = Rejected::beside(&nested.table)?;
-    let reason = format!("{}: not in {}", nested.nested.owner, source.layout.file);
-    for row in nested.orphans() {
-        rejected.push(&row, &reason)?;
-    }
-    let failed = rejected.finish()?;
-    let file = nested.nested.file.to_owned();
-    Ok((failed > 0).then(|| FileSummary { file, failed, ..FileSummary::default() }))
 }

@@ -1,22 +1,31 @@
-//! Brings data into the service from outside, over HTTP: a folder of CSV files in the exchange
+//! Brings data into the service from outside, over HTTP: a folder of CSV and XLSX files in the exchange
 //! format (`docs/exchange-format.md`), or items that a program has made. It knows the public API
 //! only, nothing of the service's insides.
 
+mod cell;
 mod client;
+mod delimited;
+mod dry_run;
+mod encoding;
 mod error;
 mod folder;
 mod format;
+mod grid;
+mod headings;
 mod import;
 mod item;
 mod nested;
 mod outcome;
 mod patience;
 mod progress;
+mod refusal;
 mod rejected;
 mod summary;
 mod table;
 #[cfg(test)]
 mod tests;
+mod words;
+mod workbook;
 
 pub use client::{Client, Credentials, Notice};
 pub use error::{Error, Result};

@@ -4,104 +4,73 @@ use std::collections::HashMap;
 
 use csv::StringRecord;
 
-use crate::error::{Error, Result};
 use crate::format::Nested;
 use crate::table::Table;
 
-/// Never part of UTF-8, so that it may part cells.
-const SEPARATOR: u8 = 0xFF;
-
-/// Compact, because there may be millions of lines and those of one order need not stand
-/// together: the cells of all rows in one buffer, and for each owner a chain through it.
+/// For each owner a chain through the rows: those of one order need not be together.
 #[derive(Debug)]
 pub struct NestedRows {
     pub nested: &'static Nested,
     pub table: Table,
-    cells: Vec<u8>,
-    rows: Vec<Row>,
+    /// The next row of the same owner, for each row
+    next: Vec<Option<usize>>,
     chains: HashMap<Box<str>, Chain>,
 }
 
 #[derive(Debug)]
-struct Row {
-    /// Where its cells begin; they end where the next row begins
-    start: usize,
-    /// The next row of the same owner
-    next: Option<u32>,
-}
-
-#[derive(Debug)]
 struct Chain {
-    first: u32,
-    last: u32,
+    first: usize,
+    last: usize,
     /// Whether the owner is in the folder
     claimed: bool,
 }
 
 impl NestedRows {
-    /// Reads the whole file.
-    pub fn read(nested: &'static Nested, table: Table) -> Result<Self> {
+    pub fn of(nested: &'static Nested, table: Table) -> Self {
         let owner = table.place(nested.owner).unwrap_or_default();
-        let (mut cells, mut rows) = (vec![], Vec::<Row>::new());
+        let mut next = vec![None; table.len()];
         let mut chains = HashMap::<Box<str>, Chain>::new();
-        for row in table.rows()? {
-            let (_, row) = row?;
-            let too_many = |_| Error::Format(vec![format!("{}: too many rows", nested.file)]);
-            let at = u32::try_from(rows.len()).map_err(too_many)?;
-            rows.push(Row { start: cells.len(), next: None });
-            for cell in &row {
-                cells.extend_from_slice(cell.as_bytes());
-                cells.push(SEPARATOR);
-            }
+        for at in 0..table.len() {
+            let row = table.row(at);
             let key = row.get(owner).unwrap_or_default();
             if let Some(chain) = chains.get_mut(key) {
-                rows[chain.last as usize].next = Some(at);
+                next[chain.last] = Some(at);
                 chain.last = at;
             } else {
                 chains.insert(key.into(), Chain { first: at, last: at, claimed: false });
             }
         }
-        Ok(Self { nested, table, cells, rows, chains })
+        Self { nested, table, next, chains }
     }
 
-    /// Tells that the owner is in the folder.
+    /// Notes that the owner is in the folder.
     pub fn claim(&mut self, owner: &str) {
         if let Some(chain) = self.chains.get_mut(owner) {
             chain.claimed = true;
         }
     }
 
-    /// The rows of one owner, in the order of the file.
-    pub fn of<'a>(&'a self, owner: &str) -> impl Iterator<Item = StringRecord> + use<'a> {
-        let mut at = self.chains.get(owner).map(|chain| chain.first);
-        std::iter::from_fn(move || {
-            let row = at?;
-            at = self.rows[row as usize].next;
-            Some(self.row(row as usize))
-        })
+    /// The places of one owner's rows, in the order of the file.
+    pub fn places(&self, owner: &str) -> impl Iterator<Item = usize> {
+        let first = self.chains.get(owner).map(|chain| chain.first);
+        std::iter::successors(first, |at| self.next[*at])
     }
 
-    /// The rows whose owner is not in the folder.
-    pub fn orphans(&self) -> impl Iterator<Item = StringRecord> {
-        let owners = self.chains.iter().filter(|(_, chain)| !chain.claimed).map(|it| it.0);
-        owners.flat_map(|owner| self.of(owner))
+    /// The places of the rows whose owner is not in the folder, in the order of the file.
+    pub fn orphans(&self) -> Vec<usize> {
+        let owners = self.chains.iter().filter(|(_, chain)| !chain.claimed).map(|(owner, _)| owner);
+        let mut orphans: Vec<_> = owners.flat_map(|owner| self.places(owner)).collect();
+        orphans.sort_unstable();
+        orphans
     }
 
     /// How people call a row: by its label, or by its place in the list.
     pub fn label(&self, place: usize, row: &StringRecord) -> String {
         let one = self.nested.field.trim_end_matches('s');
         let label = self.nested.label.and_then(|name| self.table.place(name));
-        match label.and_then(|at| row.get(at)).filter(|it| !it.is_empty()) {
+        match label.and_then(|at| row.get(at)).filter(|label| !label.is_empty()) {
             Some(label) => format!("{one} {label}"),
             None => format!("{one} {}", place + 1),
         }
-    }
-
-    fn row(&self, at: usize) -> StringRecord {
-        let end = self.rows.get(at + 1).map_or(self.cells.len(), |row| row.start);
-        let cells = self.cells[self.rows[at].start..end].split(|byte| *byte == SEPARATOR);
-        // the last separator ends the row, after it nothing follows
-        let count = cells.clone().count() - 1;
-        cells.take(count).map(|cell| str::from_utf8(cell).unwrap_or_default()).collect()
     }
 }

@@ -1,66 +1,102 @@
-//! The rows that were refused, in a file beside the input.
+//! The rows that were refused, in a file beside the input: a spreadsheet opens it, and an import takes
+//! it as it is.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use csv::{StringRecord, Writer};
 
 use crate::error::{Error, Result};
-use crate::format::REJECTED;
+use crate::headings::REASON;
 use crate::table::Table;
+use crate::words::{Language, Words, join};
 
-/// Comes into being with the first refused row.
+/// Byte order mark: without it Excel takes UTF-8 for the encoding of the country.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Written when all rows have their answer. A run that stops leaves the file of the run before.
 pub struct Rejected {
     path: PathBuf,
-    header: StringRecord,
-    writer: Option<Writer<File>>,
+    /// Whether the file is also the input, and may not change because nothing was imported
+    keep: bool,
+    writer: Writer<Vec<u8>>,
+    width: usize,
     /// Rows refused so far
     pub count: usize,
 }
 
 impl Rejected {
-    /// Removes what the run before has left.
-    pub fn beside(table: &Table) -> Result<Self> {
-        let path = path(&table.path);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::file(&path)(error));
-            }
-            _ => {}
-        }
-        Ok(Self { path, header: table.header.clone(), writer: None, count: 0 })
-    }
-
-    /// The row as it was, and why it was refused.
-    pub fn push(&mut self, row: &StringRecord, reason: &str) -> Result<()> {
-        self.count += 1;
-        let width = self.header.len();
-        let bad = || Error::csv(&self.path);
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            none => {
-                let file = File::create(&self.path).map_err(Error::file(&self.path))?;
-                let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(file);
-                writer.write_record(self.header.iter().chain(["reason"])).map_err(bad())?;
-                none.insert(writer)
-            }
+    pub fn beside(table: &Table, dry_run: bool) -> Result<Self> {
+        let path = table.rejected();
+        let keep = dry_run && path == table.path;
+        let mut builder = csv::WriterBuilder::new();
+        builder.flexible(true).terminator(csv::Terminator::CRLF);
+        let mut rejected = Self {
+            path,
+            keep,
+            writer: builder.from_writer(MARK.to_vec()),
+            width: table.columns.len(),
+            count: 0,
         };
-        // A row that is too short is filled up, so that the reason stands in its own column.
-        let padding = std::iter::repeat_n("", width.saturating_sub(row.len()));
-        writer.write_record(row.iter().chain(padding).chain([reason])).map_err(bad())
+        let mut headings: Vec<&str> = table.headings.iter().collect();
+        let reason = reason(table);
+        match reason {
+            Some(_) => {}
+            None if table.language == Language::Chinese => headings.push(REASON[1]),
+            None => headings.push(REASON[0]),
+        }
+        rejected.write(headings)?;
+        Ok(rejected)
     }
 
-    pub fn finish(mut self) -> Result<usize> {
-        if let Some(writer) = &mut self.writer {
-            writer.flush().map_err(Error::file(&self.path))?;
+    /// The row as it was, and why it was refused. Cells beyond the headings come after the reason, so
+    /// that the row is refused again until they are gone.
+    pub fn push(&mut self, table: &Table, at: usize, reasons: &[Words]) -> Result<()> {
+        let (row, language) = (table.row(at), table.language);
+        let reason_at = reason(table);
+        let words = format!("{}: {}", table.line(at).of(language), join(reasons, language));
+        let mut cells: Vec<&str> = row.iter().take(self.width).collect();
+        match reason_at {
+            Some(at) => cells[at] = &words,
+            None => cells.push(&words),
         }
-        Ok(self.count)
+        cells.extend(row.iter().skip(self.width));
+        self.count += 1;
+        self.write(cells)
+    }
+
+    fn write(&mut self, cells: Vec<&str>) -> Result<()> {
+        let bad = |error: csv::Error| Error::rejected(&self.path)(std::io::Error::other(error));
+        self.writer.write_record(&StringRecord::from(cells)).map_err(bad)
+    }
+
+    /// Replaces the file of the run before; removes it when nothing was refused.
+    pub fn finish(self) -> Result<usize> {
+        let bad = || Error::rejected(&self.path);
+        if self.keep {
+            return Ok(self.count);
+        }
+        if self.count > 0 {
+            let lost = |error: csv::IntoInnerError<_>| std::io::Error::other(error.to_string());
+            let bytes = self.writer.into_inner().map_err(lost).map_err(bad())?;
+            replace(&self.path, &bytes).map_err(Error::rejected(&self.path))?;
+            return Ok(self.count);
+        }
+        match std::fs::remove_file(&self.path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(bad()(error)),
+            _ => Ok(0),
+        }
     }
 }
 
-/// `orders.csv` → `orders.rejected.csv`
-fn path(input: &Path) -> PathBuf {
-    let mut path = input.with_extension("").into_os_string();
-    path.push(REJECTED);
-    path.into()
+/// The column of the reasons, if the input is a file of rejected rows itself.
+fn reason(table: &Table) -> Option<usize> {
+    let is_reason = |heading: &str| REASON.contains(&heading.to_lowercase().as_str());
+    table.headings.iter().position(is_reason)
+}
+
+/// Never half of it: the file may be the input.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let new = path.with_extension("csv.new");
+    std::fs::write(&new, bytes)?;
+    std::fs::rename(new, path)
 }

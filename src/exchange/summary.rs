@@ -11,7 +11,7 @@ pub struct FileSummary {
     pub created: usize,
     pub updated: usize,
     pub unchanged: usize,
-    /// Earlier rows with the external id of a later one
+    /// Rows that are equal to one above
     pub superseded: usize,
     /// Kept by the service until their reference arrives
     pub pending: usize,
@@ -23,6 +23,8 @@ pub struct FileSummary {
 pub struct Summary {
     /// In the order of the import
     pub files: Vec<FileSummary>,
+    /// Nothing was changed: the counts are of what would have been done
+    pub dry_run: bool,
     pub seconds: f64,
 }
 
@@ -49,7 +51,7 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.files.iter().map(|it| it.file.len()).max().unwrap_or(0).max(5);
-        let head = ["created", "updated", "unchanged", "failed", "seconds"];
+        let head = ["created", "updated", "unchanged", "rejected", "seconds"];
         write!(out, "{:width$}", "file")?;
         head.iter().try_for_each(|name| write!(out, " {name:>10}"))?;
         let total = FileSummary {
@@ -74,6 +76,9 @@ impl fmt::Display for Summary {
             if it.pending > 0 {
                 write!(out, "  {} pending", it.pending)?;
             }
+        }
+        if self.dry_run {
+            write!(out, "\ndry run: nothing was changed")?;
         }
         Ok(())
     }

@@ -1,81 +1,300 @@
-//! A CSV file of the folder, whose header is good.
+//! A text file or sheet of the folder, whose headings are good, with all its rows.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
 
+use crate::cell::MISSING;
+use crate::delimited::{DELIMITERS, parse, parse_up_to};
+use crate::encoding::decode;
 use crate::error::{Error, Result};
-use crate::format::Column;
+use crate::format::{Column, REJECTED};
+use crate::grid::Grid;
+use crate::headings::{self, DEEPEST, Heading};
+use crate::words::{Language, Words};
+use crate::workbook::SheetRow;
+
+/// Most bytes of a file: all of it is read before anything is sent.
+const LARGEST: u64 = 512 << 20;
 
 #[derive(Debug)]
 pub struct Table {
+    /// As in the format: `customers.csv`
+    pub file: &'static str,
     pub path: PathBuf,
-    pub header: StringRecord,
-    /// The column of each cell
-    pub cells: Vec<&'static Column>,
+    sheet: Option<String>,
+    pub headings: StringRecord,
+    /// The column of each cell; `None` for those that are passed over
+    pub columns: Vec<Option<&'static Column>>,
+    pub language: Language,
+    grid: Grid,
+    /// First row of the grid below the headings
+    first: usize,
+}
+
+/// What is said of a folder before anything is sent.
+#[derive(Debug, Default)]
+pub struct Notes {
+    pub faults: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 impl Table {
-    /// `None` when the file is not there. What is wrong with the header goes to `faults`.
-    pub fn open(
-        dir: &Path,
-        file: &str,
+    /// Reads a text file. What is wrong with it goes to the notes.
+    pub fn of_text(
+        path: &Path,
+        file: &'static str,
         columns: &'static [Column],
-        faults: &mut Vec<String>,
+        notes: &mut Notes,
     ) -> Result<Option<Self>> {
-        let path = dir.join(file);
-        if !path.try_exists().map_err(Error::file(&path))? {
+        let size = std::fs::metadata(path).map_err(Error::file(path))?.len();
+        let name = name(path);
+        if size > LARGEST {
+            notes.faults.push(format!("{name}: larger than {} MiB, split it", LARGEST >> 20));
             return Ok(None);
         }
-        let header = reader(&path)?.headers().map_err(Error::csv(&path))?.clone();
-        let found: Vec<Option<&Column>> =
-            header.iter().map(|name| columns.iter().find(|it| it.name == name)).collect();
-        let unknown = header.iter().zip(&found).filter(|it| it.1.is_none()).map(|it| it.0);
-        let repeated = header
-            .iter()
-            .enumerate()
-            .filter(|(at, name)| header.iter().position(|other| other == *name) != Some(*at));
-        let missing = columns.iter().filter(|it| it.required).map(|it| it.name);
-        for (what, names) in [
-            ("unknown", unknown.collect::<Vec<_>>()),
-            ("repeated", repeated.map(|it| it.1).collect()),
-            ("missing", missing.filter(|name| !header.iter().any(|it| it == *name)).collect()),
-        ] {
-            let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
-            if !names.is_empty() {
-                let known = columns.iter().map(|it| it.name).collect::<Vec<_>>().join(", ");
-                let hint =
-                    if what == "unknown" { format!("; known are {known}") } else { String::new() };
-                let s = if names.len() == 1 { "" } else { "s" };
-                faults.push(format!("{file}: {what} column{s} {}{hint}", names.join(", ")));
+        let bytes = std::fs::read(path).map_err(Error::file(path))?;
+        let parsed = decode(bytes).and_then(|text| {
+            let delimiter = delimiter(&text, columns);
+            Ok((parse(&text, delimiter)?, delimiter))
+        });
+        let (grid, delimiter) = match parsed {
+            Ok(parsed) => parsed,
+            Err(fault) => {
+                notes.faults.push(format!("{name}, {fault}"));
+                return Ok(None);
             }
+        };
+
+        let table = Self::of(path, None, file, columns, grid, notes);
+        if let Some(table) = &table {
+            notes.faults.extend(table.swallowed(char::from(delimiter)));
         }
-        let cells = found.into_iter().flatten().collect();
-        Ok(Some(Self { path, header, cells }))
+        Ok(table)
+    }
+
+    /// Takes the rows of a sheet.
+    pub fn of_sheet(
+        path: &Path,
+        sheet: &str,
+        file: &'static str,
+        columns: &'static [Column],
+        rows: Vec<SheetRow>,
+        notes: &mut Notes,
+    ) -> Option<Self> {
+        let mut head = Grid::default();
+        for row in rows.iter().take(DEEPEST) {
+            head.push(row.number, row.cells.iter().map(|cell| &cell.text));
+        }
+        let found = headings::find(&head, columns).map(|at| {
+            let named = headings::read(head.row(at).iter(), columns);
+            (head.line(at), named)
+        });
+
+        let mut grid = Grid::default();
+        let (line, named) = found.unwrap_or_default();
+        for row in rows {
+            let cells = row.cells.into_iter().enumerate().map(|(at, cell)| match named.get(at) {
+                Some(Heading::Column(column)) if row.number > line => cell.settled(column.kind),
+                _ => cell.text,
+            });
+            // A sheet has all cells of a row, also those that nobody has filled in.
+            let mut cells: Vec<String> = cells.collect();
+            cells.resize(cells.len().max(named.len()), String::new());
+            grid.push(row.number, cells);
+        }
+        Self::of(path, Some(sheet), file, columns, grid, notes)
+    }
+
+    fn of(
+        path: &Path,
+        sheet: Option<&str>,
+        file: &'static str,
+        columns: &'static [Column],
+        grid: Grid,
+        notes: &mut Notes,
+    ) -> Option<Self> {
+        let mut table = Self {
+            file,
+            path: path.to_owned(),
+            sheet: sheet.map(str::to_owned),
+            headings: StringRecord::new(),
+            columns: vec![],
+            language: Language::default(),
+            grid,
+            first: 0,
+        };
+        let Some(at) = headings::find(&table.grid, columns) else {
+            notes.faults.push(format!("{}: there are no headings", table.name()));
+            return None;
+        };
+
+        table.first = at + 1;
+        if at > 0 {
+            let line = table.line_of_grid(at);
+            let name = table.name();
+            notes
+                .warnings
+                .push(format!("{name}: the headings are in {line}, what is above is left out"));
+        }
+        let row = table.grid.row(at);
+        table.headings = row.iter().take(filled(&row)).collect();
+        let named = headings::read(table.headings.iter(), columns);
+        let faults = table.faults(&named, columns);
+        table.language = headings::language(table.headings.iter());
+        table.columns = named
+            .into_iter()
+            .map(|heading| match heading {
+                Heading::Column(column) => Some(column),
+                _ => None,
+            })
+            .collect();
+        notes.faults.extend(faults);
+        Some(table)
+    }
+
+    /// What is wrong with the headings.
+    fn faults(&self, named: &[Heading], columns: &'static [Column]) -> Vec<String> {
+        let column = |heading: &Heading| match heading {
+            Heading::Column(column) => Some(column.name),
+            _ => None,
+        };
+        let names: Vec<_> = named.iter().map(column).collect();
+        let written = |at: usize| format!("`{}`", &self.headings[at]);
+        let unknown = (0..named.len()).filter(|at| matches!(named[*at], Heading::Unknown));
+        let unnamed =
+            (0..named.len()).filter(|at| self.headings[*at].is_empty() && self.is_filled(*at));
+        let unnamed: Vec<_> = unnamed.map(|at| (at + 1).to_string()).collect();
+        let repeated = (0..named.len()).filter(|at| {
+            names[*at].is_some() && names.iter().position(|name| *name == names[*at]) != Some(*at)
+        });
+        let required = columns.iter().filter(|column| column.required);
+        let missing = required.filter(|column| !names.contains(&Some(column.name)));
+
+        let mut faults = vec![];
+        for (what, found) in [
+            ("unknown", unknown.map(written).collect::<Vec<_>>()),
+            ("repeated", repeated.map(written).collect()),
+            ("missing", missing.map(|column| format!("`{}`", column.name)).collect()),
+            ("unnamed but filled", unnamed),
+        ] {
+            if found.is_empty() {
+                continue;
+            }
+            let known = columns.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
+            let hint =
+                if what == "unknown" { format!("; known are {known}") } else { String::new() };
+            let s = if found.len() == 1 { "" } else { "s" };
+            faults.push(format!("{}: {what} column{s} {}{hint}", self.name(), found.join(", ")));
+        }
+        faults
+    }
+
+    fn is_filled(&self, column: usize) -> bool {
+        let cell = |row: usize| self.grid.row(row).get(column).is_some_and(|cell| !cell.is_empty());
+        (self.first..self.grid.len()).any(cell)
+    }
+
+    /// Cells that hold whole rows: two quotes too many, one each in two rows, parse to their end.
+    fn swallowed(&self, delimiter: char) -> Vec<String> {
+        let delimiters = |line: &str| {
+            // Prose has a blank behind its commas, data has none.
+            line.match_indices(delimiter).filter(|(at, _)| !line[at + 1..].starts_with(' ')).count()
+        };
+        let width = self.columns.len();
+        let is_rows = |at: usize, cell: &str| {
+            let mut lines = cell.split(['\n', '\r']).skip(1).filter(|line| !line.is_empty());
+            let last = cell.rsplit(['\n', '\r']).next().unwrap_or_default();
+            let has_lines = cell.contains(['\n', '\r']);
+            (has_lines && at > 0 && delimiters(last) == at)
+                || (width > 2 && lines.any(|line| delimiters(line) + 1 == width))
+        };
+        let rows = (self.first..self.grid.len()).filter(|row| {
+            self.grid.row(*row).iter().enumerate().any(|(at, cell)| is_rows(at, cell))
+        });
+        let fault = |row| {
+            let (name, line) = (self.name(), self.line_of_grid(row));
+            format!("{name}, {line}: a cell holds whole rows; look for quotes that are too many")
+        };
+        rows.map(fault).collect()
+    }
+
+    /// What people call it: `orders.csv`, or `sales.xlsx, sheet 订单`.
+    pub fn name(&self) -> String {
+        let name = name(&self.path);
+        match &self.sheet {
+            Some(sheet) => format!("{name}, sheet {sheet}"),
+            None => name,
+        }
+    }
+
+    /// The file for rejected rows, beside the one that was read.
+    pub fn rejected(&self) -> PathBuf {
+        let stem = self.file.strip_suffix(".csv").unwrap_or(self.file);
+        self.path.with_file_name(format!("{stem}{REJECTED}"))
     }
 
     /// The place of a column in the rows.
     pub fn place(&self, name: &str) -> Option<usize> {
-        self.cells.iter().position(|it| it.name == name)
+        self.columns.iter().position(|column| column.is_some_and(|column| column.name == name))
     }
 
-    /// The rows with their numbers, from 0. Rows without any content are passed over, as
-    /// spreadsheets leave them at the end.
-    pub fn rows(&self) -> Result<impl Iterator<Item = Result<(usize, StringRecord)>>> {
-        let path = self.path.clone();
-        let rows = reader(&self.path)?.into_records().enumerate();
-        Ok(rows
-            .map(move |(at, row)| Ok((at, row.map_err(Error::csv(&path))?)))
-            .filter(|it| !it.as_ref().is_ok_and(|(_, row)| row.iter().all(str::is_empty))))
+    pub fn len(&self) -> usize {
+        self.grid.len() - self.first
+    }
+
+    /// A row by its place below the headings, as wide as they are. A longer one keeps what is too
+    /// much, a shorter one has a mark for each cell that it lacks.
+    pub fn row(&self, at: usize) -> StringRecord {
+        let mut row = self.grid.row(self.first + at);
+        let width = self.columns.len();
+        row.truncate(width.max(filled(&row)));
+        for column in self.columns.iter().skip(row.len()) {
+            row.push_field(if column.is_some() { MISSING } else { "" });
+        }
+        row
+    }
+
+    /// Where a row is, in both languages.
+    pub fn line(&self, at: usize) -> Words {
+        let line = self.grid.line(self.first + at);
+        match self.sheet {
+            Some(_) => Words::new(format!("row {line}"), format!("第 {line} 行")),
+            None => Words::new(format!("line {line}"), format!("第 {line} 行")),
+        }
+    }
+
+    fn line_of_grid(&self, row: usize) -> String {
+        let what = if self.sheet.is_some() { "row" } else { "line" };
+        format!("{what} {}", self.grid.line(row))
+    }
+
+    /// What the file calls a field of the service: its own heading.
+    pub fn heading<'a>(&'a self, field: &'a str) -> &'a str {
+        let external = field.strip_suffix("_id").map(|stem| format!("{stem}_external_id"));
+        let place = self.place(field).or_else(|| self.place(external.as_deref()?));
+        place.map_or(field, |at| &self.headings[at])
     }
 }
 
-/// Flexible, so that a row with too few or too many cells is refused by itself and does not end
-/// the import. The csv crate passes over a BOM.
-fn reader(path: &Path) -> Result<csv::Reader<File>> {
-    let file = File::open(path).map_err(Error::file(path))?;
-    let mut builder = csv::ReaderBuilder::new();
-    let builder = builder.flexible(true).trim(csv::Trim::All).buffer_capacity(1 << 18);
-    Ok(builder.from_reader(file))
+/// The number of cells up to the last one with content.
+fn filled(row: &StringRecord) -> usize {
+    (0..row.len()).rposition(|at| !row[at].is_empty()).map_or(0, |at| at + 1)
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The delimiter with which the headings name most columns; a comma if there is none.
+fn delimiter(text: &str, columns: &'static [Column]) -> u8 {
+    let known = |delimiter: u8| {
+        let (grid, _) = parse_up_to(text, delimiter, DEEPEST);
+        let at = headings::find(&grid, columns)?;
+        let named = headings::read(grid.row(at).iter(), columns);
+        Some(named.iter().filter(|heading| matches!(heading, Heading::Column(_))).count())
+    };
+    // Of equals the first one.
+    let delimiters = DELIMITERS.into_iter().rev();
+    delimiters.max_by_key(|delimiter| known(*delimiter)).unwrap_or(DELIMITERS[0])
 }

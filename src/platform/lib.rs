@@ -28,6 +28,7 @@ pub mod share;
 pub mod statistics;
 pub mod text_enum;
 pub mod time;
+pub mod utf8;
 pub mod write;
 
 pub use changes::Change;

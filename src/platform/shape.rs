@@ -262,6 +262,9 @@ fn explain(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
                 let why = format!("between {} and {}", Date::FIRST, Date::LAST);
                 return faults.push(Fault::new(at, "range", why));
             }
+            Kind::Pattern { pattern } => {
+                return faults.push(Fault::new(at, "format", form(pattern)));
+            }
             Kind::Type { .. } => "type",
             Kind::MaxLength { .. } => "too_long",
             Kind::MinLength { .. } => "too_short",
@@ -269,7 +272,7 @@ fn explain(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
             Kind::MinItems { .. } => "too_few",
             Kind::Minimum { .. } | Kind::Maximum { .. } => "range",
             Kind::Enum { .. } => "unknown_value",
-            Kind::Format { .. } | Kind::Pattern { .. } => "format",
+            Kind::Format { .. } => "format",
             _ => "invalid",
         };
     // Masked: an answer never repeats what was sent, it may be a password.
@@ -282,6 +285,26 @@ fn is_read(format: &str, text: &str) -> bool {
         "date" => Date::read(text).is_some(),
         "date-time" => Timestamp::read(text).is_some(),
         _ => false,
+    }
+}
+
+/// A pattern in words: whoever gets the message cannot be asked to read regular expressions.
+fn form(pattern: &str) -> &'static str {
+    match pattern {
+        r"^-?[0-9]{1,13}(\.[0-9]{1,6})?$" => {
+            "a decimal such as 1234.50: at most 13 digits, a point and 6 decimals, no separators"
+        }
+        r"^[0-9]{4}(-Q[1-4]|-[01][0-9]|-W[0-5][0-9])?$" => {
+            "a period such as 2026, 2026-Q3, 2026-07 or 2026-W31"
+        }
+        "^[A-Z]{3}$" => "three capital letters of ISO 4217, such as CNY",
+        r"^[^@\s]+@[^@\s]+$" => "an email address such as name@example.com",
+        "^[a-z][a-z0-9_]{0,39}$" => {
+            "small letters, digits and underscores, a letter first, at most 40"
+        }
+        "^[0-9]{1,4}(,[0-9]{1,4}){0,9}$" => "up to 10 numbers of days, separated by commas",
+        r"^\S+$" => "no blanks",
+        _ => "not in the form that the document describes",
     }
 }
 

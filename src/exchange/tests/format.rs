@@ -1,11 +1,14 @@
 use crate::format::{Column, FILES, Kind};
 
-/// A column as the document writes it: `**name** id`. Whether text is an id, a date or a decimal
-/// is the service's business.
+/// A column as the document writes it: `**name** id`.
 fn written(column: &Column) -> String {
     let name = if column.required { format!("**{}**", column.name) } else { column.name.into() };
     let kind = match column.kind {
-        Kind::Text => "",
+        Kind::Text | Kind::Code | Kind::Phone => "",
+        Kind::Id => " id",
+        Kind::Date => " date",
+        Kind::Decimal => " decimal",
+        Kind::Percent => " percent",
         Kind::Integer => " integer",
         Kind::Number => " number",
         Kind::Boolean => " boolean",
@@ -29,14 +32,7 @@ fn the_document_lists_the_files_and_columns_that_there_are() {
                 })
                 .collect();
             let bare = bare.split(['|', '.']).next().unwrap_or_default();
-            let column = |it: &str| {
-                let mut it = it.trim().to_owned();
-                for kind in [" id", " date", " decimal"] {
-                    it = it.strip_suffix(kind).unwrap_or(&it).to_owned();
-                }
-                it
-            };
-            (file, bare.split(',').map(column).collect())
+            (file, bare.split(',').map(|column| column.trim().to_owned()).collect())
         })
         .collect();
     let mut known = vec![];
@@ -47,4 +43,21 @@ fn the_document_lists_the_files_and_columns_that_there_are() {
         }
     }
     assert_eq!(documented, known);
+}
+
+#[test]
+fn the_document_lists_the_chinese_headings_that_there_are() {
+    let document = include_str!("../../../docs/exchange-format.md");
+    let mut sorts = vec![];
+    for layout in FILES {
+        sorts.push((layout.title, layout.file, layout.columns));
+        sorts.extend(layout.nested.as_ref().map(|it| (it.title, it.file, it.columns)));
+    }
+    for (title, file, columns) in sorts {
+        let column = |it: &Column| format!("{} {}", it.name, it.headings);
+        let columns = columns.iter().map(column).collect::<Vec<_>>().join("; ");
+        let row = format!("| {title} | `{}` | {columns} |", file.strip_suffix(".csv").unwrap());
+
+        assert!(document.lines().any(|line| line == row), "missing: {row}");
+    }
 }

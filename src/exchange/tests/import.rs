@@ -80,14 +80,14 @@ async fn refused_rows_stand_beside_the_input_until_they_are_good() {
     for line in std::fs::read_to_string(&rejected).unwrap().lines() {
         lines.push(line.to_owned());
     }
-    assert_eq!(lines.remove(0), "name,external_id,is_primary,customer_external_id,reason");
+    assert_eq!(lines.remove(0), "\u{feff}name,external_id,is_primary,customer_external_id,reason");
     lines.sort_unstable();
     assert_eq!(
         lines,
         [
-            "bad,2,false,c,name: not good",
-            "bad,4,,,name: not good",
-            "x,3,maybe,c,is_primary: neither true nor false",
+            "bad,2,false,c,line 3: name: not good",
+            "bad,4,,,line 5: name: not good",
+            "x,3,maybe,c,\"line 4: is_primary: is neither true nor false, 是 nor 否\"",
         ]
     );
     std::fs::write(dir.path().join("contacts.csv"), format!("{header}good,2,false,c\n")).unwrap();
@@ -118,25 +118,36 @@ async fn a_refused_order_names_its_line_and_lines_need_an_order() {
     let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
     let orders = read("orders.rejected.csv");
     let last = orders.lines().last().unwrap();
-    assert_eq!(last, r#"A,1,2026-01-01,"line 20, product_external_id: unknown""#);
+    assert_eq!(last, "A,1,2026-01-01,line 2: line 20: product_external_id: unknown");
     let lines = read("order_lines.rejected.csv");
-    assert_eq!(lines.lines().last().unwrap(), "Z,1,1,1,1,order_external_id: not in orders.csv");
+    assert_eq!(
+        lines.lines().skip(1).collect::<Vec<_>>(),
+        [
+            "A,10,1,1,1,line 2: the row that it belongs to was refused",
+            "A,20,1,1,1,line 4: product_external_id: unknown",
+            "Z,1,1,1,1,line 3: order_external_id: not in orders.csv",
+        ]
+    );
 }
 
 #[tokio::test]
-async fn of_equal_ids_the_last_row_counts_whichever_batch_it_is_in() {
+async fn equal_rows_are_sent_once_and_those_that_contradict_each_other_never() {
     let server = service().await;
     batches(&server, taken).await;
-    let rows = (0..50).map(|it| format!("{},name {it}\n", it % 10)).collect::<Vec<_>>().concat();
+    let name = |it: usize| if it == 42 { "other".to_owned() } else { format!("name {}", it % 10) };
+    let rows = (0..50).map(|it| format!("{},{}\n", it % 10, name(it))).collect::<String>();
     let dir = folder(&[("teams.csv", &format!("external_id,name\n{rows}"))]);
     let options = Options { batch_size: 3, parallel: 4, ..options(dir.path(), &server) };
     let summary = import(&options).await.unwrap();
-    assert_eq!(counts(&summary), [("teams.csv", [10, 0, 0, 40, 0])]);
+    assert_eq!(counts(&summary), [("teams.csv", [9, 0, 0, 39, 2])]);
     let batches = arrived(&server).await;
     assert!(batches.iter().all(|(_, body)| body["items"].as_array().unwrap().len() <= 3));
     let items = batches.iter().flat_map(|(_, body)| body["items"].as_array().unwrap());
     let names: HashSet<String> = items.map(|it| it["name"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(names, (40..50).map(|it| format!("name {it}")).collect());
+    assert_eq!(names, (0..10).filter(|it| *it != 2).map(|it| format!("name {it}")).collect());
+    let rejected = std::fs::read_to_string(dir.path().join("teams.rejected.csv")).unwrap();
+    assert!(rejected.contains("2,name 2,\"line 4: 2 is also in line 44, with"), "{rejected}");
+    assert!(rejected.contains("2,other,\"line 44: 2 is also in line 4, with"), "{rejected}");
 }
 
 #[tokio::test]

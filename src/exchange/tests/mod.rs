@@ -4,6 +4,10 @@ mod client;
 mod folder;
 mod format;
 mod import;
+mod sheets;
+mod texts;
+#[path = "../../../tests/it/workbooks.rs"]
+mod workbooks;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use futures_util::future::{FutureExt, LocalBoxFuture};
+use platform::utf8::is_utf8;
 use platform::{Error, Fault, Number, Result, input, json};
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -72,6 +73,9 @@ impl Given {
 
     /// The form goes through the reader of JSON, which is as strict with names and characters.
     fn of_form(bytes: &[u8]) -> Result<Self> {
+        if !is_utf8(bytes) {
+            return Err(Error::bad_request("unreadable_body", "the form is not UTF-8"));
+        }
         let pairs = serde_urlencoded::from_bytes::<Vec<(String, String)>>(bytes);
         let unreadable = |_| Error::bad_request("unreadable_body", "this is no form");
         let quoted = |text: &str| Value::from(text.replace("\r\n", "\n")).to_string();

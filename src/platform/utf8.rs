@@ -1,0 +1,38 @@
+//! Text that is not UTF-8 is refused where it comes in: what decodes URLs and forms would silently put
+//! U+FFFD in its place.
+
+use actix_web::http::Uri;
+use actix_web::http::header::HeaderMap;
+use percent_encoding::percent_decode;
+
+use super::error::{Error, Fault, Result};
+
+/// Whether percent-encoded text, such as a form, is UTF-8 when it is decoded.
+pub fn is_utf8(encoded: &[u8]) -> bool {
+    percent_decode(encoded).decode_utf8().is_ok()
+}
+
+/// Path, query and headers of a request, whether or not an operation reads them.
+pub fn check(uri: &Uri, headers: &HeaderMap) -> Result<()> {
+    if !is_utf8(uri.path().as_bytes()) {
+        return Err(Error::bad_request("invalid_path", "the path is not UTF-8"));
+    }
+
+    let pairs = uri.query().unwrap_or_default().split('&');
+    let faults = pairs.filter(|pair| !is_utf8(pair.as_bytes())).map(|pair| {
+        let name = pair.split('=').next().unwrap_or_default();
+        let name = percent_decode(name.as_bytes()).decode_utf8_lossy();
+        Fault::new(format!("/{name}"), "not_utf8", "the text is not UTF-8")
+    });
+    let faults: Vec<_> = faults.collect();
+    if !faults.is_empty() {
+        return Err(Error::bad_request("invalid_query", "a parameter is not UTF-8").faults(faults));
+    }
+
+    match headers.iter().find(|(_, value)| str::from_utf8(value.as_bytes()).is_err()) {
+        Some((name, _)) => {
+            Err(Error::bad_request("invalid_header", format!("the header {name} is not UTF-8")))
+        }
+        None => Ok(()),
+    }
+}
