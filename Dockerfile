@@ -3,8 +3,10 @@
 FROM rust:1-slim-bookworm AS build
 WORKDIR /source
 COPY . .
-RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    --mount=type=cache,target=/source/target \
+# A cache for each platform: what is built for one is of no use to another.
+ARG TARGETPLATFORM
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,id=target-$TARGETPLATFORM,target=/source/target,sharing=locked \
     cargo build --locked --release && install target/release/salesbook /usr/local/bin/
 
 FROM debian:bookworm-slim
