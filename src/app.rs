@@ -27,7 +27,6 @@ use reports::turns::Turns;
 use surveys::public::Limiter;
 use sync::webhook::{Courier, Outbound};
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
-use utoipa_swagger_ui::SwaggerUi;
 use visits::{ReadVisits, visit::Visit};
 
 use crate::limits::{self, Limits};
@@ -277,10 +276,7 @@ impl Service {
             .into_utoipa_app()
             .configure(routes)
             .into_app()
-            .service(
-                SwaggerUi::new("/docs/{_:.*}")
-                    .config(utoipa_swagger_ui::Config::from("/openapi.json").use_base_layout()),
-            )
+            .configure(docs_page::routes)
             .app_data(Data::new(self.db.clone()))
             .app_data(Data::new(self.clock.clone()))
             .app_data(Data::new(self.tokens.clone()))

@@ -2,11 +2,15 @@
 //! reference of all settings; `.env.sample` repeats them, and a test compares the two.
 
 use std::path::PathBuf;
-use std::{fs, io};
 
 use auth::Role;
-use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::values::{
+    address, admin_password, boolean, database_url, log, master_secret, name, origin, role, secret,
+    url, whole,
+};
 
 /// Salesbook, the sales-management service
 #[derive(Debug, Parser)]
@@ -28,26 +32,21 @@ pub enum Command {
     Migrate(Database),
     /// Print the OpenAPI document
     Openapi,
+    /// Print the completions of a shell
+    Completions { shell: Shell },
+    /// Write the manual pages into a folder
+    Man {
+        /// Made if it is missing
+        folder: PathBuf,
+    },
     /// Add a user, or set a password
     User(User),
     /// Add an API client and print its secret
     Client(Client),
 }
 
-/// A secret as it was given: `-` takes a line of the standard input and `file:PATH` the first line of
-/// a file, so that it is not among the arguments, which every user of the machine can read.
-fn secret(given: &str) -> Result<String, String> {
-    let mut line = String::new();
-    if given == "-" {
-        io::stdin().read_line(&mut line).map_err(|error| error.to_string())?;
-    } else if let Some(path) = given.strip_prefix("file:") {
-        line = fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
-    } else {
-        return Ok(given.to_owned());
-    }
-    let secret = line.lines().next().map(str::trim).filter(|secret| !secret.is_empty());
-    secret.map(str::to_owned).ok_or_else(|| "there is no secret in it".to_owned())
-}
+/// Connections of all workers together: PostgreSQL allows 100 by default.
+pub const MOST_CONNECTIONS: u64 = 80;
 
 /// Where the data is unless told.
 pub const DATA_DIR: &str = "data";
@@ -57,7 +56,7 @@ pub const DATA_DIR: &str = "data";
 pub struct Database {
     /// Your own PostgreSQL 15 or newer; without it the service runs a private one. TLS as
     /// `sslmode` says, certificates are always verified
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_parser = secret)]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_parser = database_url)]
     pub database_url: Option<String>,
     /// The folder of the private PostgreSQL; one service per folder. The demo's is `data-demo`
     /// unless told
@@ -66,21 +65,23 @@ pub struct Database {
     /// A PEM file with the certificate authority of your own server, beside those of the system
     #[arg(long, env = "SALESBOOK_DATABASE_CA")]
     pub database_ca: Option<PathBuf>,
-    /// Encrypts the keys that are kept in the database; the same on all instances
-    #[arg(long, env = "SALESBOOK_SECRET", hide_env_values = true, value_parser = secret)]
+    /// Encrypts the keys that are kept in the database; at least 16 characters, the same on all
+    /// instances
+    #[arg(long, env = "SALESBOOK_SECRET", hide_env_values = true, value_parser = master_secret)]
     pub secret: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]
 pub struct Serve {
     /// Address and port to listen on
-    #[arg(long, env = "SALESBOOK_LISTEN", default_value = "127.0.0.1:8080")]
+    #[arg(long, env = "SALESBOOK_LISTEN", default_value = "127.0.0.1:8080", value_parser = address)]
     pub listen: String,
     #[command(flatten)]
     pub database: Database,
     /// The password of the user `admin`, made at the first start; a random one is printed once if
     /// there is none
-    #[arg(long, env = "SALESBOOK_ADMIN_PASSWORD", hide_env_values = true, value_parser = secret)]
+    #[arg(long, env = "SALESBOOK_ADMIN_PASSWORD", hide_env_values = true,
+        value_parser = admin_password)]
     pub admin_password: Option<String>,
     /// Where the files are that people attach: a folder, the same for all instances, or
     /// `s3://bucket/prefix` with the usual `AWS_…` variables; `attachments` in the data folder unless
@@ -88,38 +89,41 @@ pub struct Serve {
     #[arg(long, env = "SALESBOOK_ATTACHMENTS")]
     pub attachments: Option<String>,
     /// Threads that answer requests; one per processor unless told
-    #[arg(long, env = "SALESBOOK_WORKERS")]
+    #[arg(long, env = "SALESBOOK_WORKERS", value_parser = whole::<usize>(1..=MOST_CONNECTIONS))]
     pub workers: Option<usize>,
     /// Database connections of each worker
-    #[arg(long, env = "SALESBOOK_POOL_SIZE", default_value_t = 8)]
+    #[arg(long, env = "SALESBOOK_POOL_SIZE", default_value_t = 8,
+        value_parser = whole::<usize>(1..=MOST_CONNECTIONS))]
     pub pool_size: usize,
     /// Requests of one caller per second, ten times as many at once; 0 for no limit
-    #[arg(long, env = "SALESBOOK_RATE_LIMIT", default_value_t = 1000)]
+    #[arg(long, env = "SALESBOOK_RATE_LIMIT", default_value_t = 1000,
+        value_parser = whole::<u32>(0..=1_000_000))]
     pub rate_limit: u32,
     /// Origins of web pages that may call the API, separated by commas; none unless told
-    #[arg(long, env = "SALESBOOK_CORS_ORIGINS", value_delimiter = ',')]
+    #[arg(long, env = "SALESBOOK_CORS_ORIGINS", value_delimiter = ',', value_parser = origin)]
     pub cors_origins: Vec<String>,
     /// Believe X-Forwarded-For, because a proxy of yours sets it
-    #[arg(long, env = "SALESBOOK_TRUST_PROXY", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "SALESBOOK_TRUST_PROXY", value_parser = boolean)]
     pub trust_proxy: bool,
     /// Roles that work only with a second factor, separated by commas
-    #[arg(long, env = "SALESBOOK_SECOND_FACTOR_ROLES", value_delimiter = ',')]
-    pub second_factor_roles: Vec<String>,
+    #[arg(long, env = "SALESBOOK_SECOND_FACTOR_ROLES", value_delimiter = ',', value_parser = role)]
+    pub second_factor_roles: Vec<Role>,
     /// Days after which people log in again, however often they use a session
     #[arg(long, env = "SALESBOOK_SESSION_DAYS", default_value_t = 90,
-        value_parser = clap::value_parser!(i64).range(1..=3650))]
+        value_parser = whole::<i64>(1..=3650))]
     pub session_days: i64,
     /// Allow webhooks to this machine itself, also without TLS: for tests
-    #[arg(long, env = "SALESBOOK_WEBHOOK_LOOPBACK", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "SALESBOOK_WEBHOOK_LOOPBACK", value_parser = boolean)]
     pub webhook_loopback: bool,
     /// What to log: a level, or one per module as in `info,salesbook=debug`
-    #[arg(long, env = "SALESBOOK_LOG", default_value = "info")]
+    #[arg(long, env = "SALESBOOK_LOG", default_value = "info", value_parser = log)]
     pub log: String,
     /// How to log
     #[arg(long, env = "SALESBOOK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Pretty)]
     pub log_format: LogFormat,
     /// Seconds that running requests have to finish when the service stops
-    #[arg(long, env = "SALESBOOK_SHUTDOWN_SECONDS", default_value_t = 20)]
+    #[arg(long, env = "SALESBOOK_SHUTDOWN_SECONDS", default_value_t = 20,
+        value_parser = whole::<u64>(0..=3600))]
     pub shutdown_seconds: u64,
 }
 
@@ -134,7 +138,7 @@ pub struct Import {
     /// The folder with CSV and XLSX files, or one of them, see docs/exchange-format.md
     pub folder: PathBuf,
     /// The service
-    #[arg(long, env = "SALESBOOK_URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, env = "SALESBOOK_URL", default_value = "http://127.0.0.1:8080", value_parser = url)]
     pub url: String,
     /// An API client with the role erp
     #[arg(long, env = "SALESBOOK_CLIENT_ID")]
@@ -150,16 +154,18 @@ pub struct Import {
     #[arg(long, env = "SALESBOOK_PASSWORD", hide_env_values = true, value_parser = secret)]
     pub password: Option<String>,
     /// Whose external ids the files hold; the client's own system unless told
-    #[arg(long, env = "SALESBOOK_SOURCE_SYSTEM")]
+    #[arg(long, env = "SALESBOOK_SOURCE_SYSTEM", value_parser = name(40))]
     pub source_system: Option<String>,
     /// Rows of one request
-    #[arg(long, env = "SALESBOOK_BATCH_SIZE", default_value_t = 1000)]
+    #[arg(long, env = "SALESBOOK_BATCH_SIZE", default_value_t = 1000,
+        value_parser = whole::<usize>(1..=10_000))]
     pub batch_size: usize,
     /// Requests at the same time
-    #[arg(long, env = "SALESBOOK_PARALLEL", default_value_t = 2)]
+    #[arg(long, env = "SALESBOOK_PARALLEL", default_value_t = 2,
+        value_parser = whole::<usize>(1..=16))]
     pub parallel: usize,
     /// No progress bars
-    #[arg(long, env = "SALESBOOK_QUIET", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "SALESBOOK_QUIET", value_parser = boolean)]
     pub quiet: bool,
     /// Check all files and rows and change nothing; the summary shows what an import would do
     #[arg(long)]
@@ -171,13 +177,14 @@ pub struct User {
     #[command(flatten)]
     pub database: Database,
     /// The user's login; one that exists gets the new password and roles
+    #[arg(value_parser = name(100))]
     pub username: String,
     /// The display name; the login unless told
-    #[arg(long, env = "SALESBOOK_NAME")]
+    #[arg(long, env = "SALESBOOK_NAME", value_parser = name(200))]
     pub name: Option<String>,
     /// Roles, separated by commas; without them an existing user gets the password only
-    #[arg(long, env = "SALESBOOK_ROLES", value_delimiter = ',')]
-    pub roles: Vec<String>,
+    #[arg(long, env = "SALESBOOK_ROLES", value_delimiter = ',', value_parser = role)]
+    pub roles: Vec<Role>,
     /// At least 10 characters; a random one is printed if there is none
     #[arg(long, env = "SALESBOOK_PASSWORD", hide_env_values = true, value_parser = secret)]
     pub password: Option<String>,
@@ -188,37 +195,13 @@ pub struct Client {
     #[command(flatten)]
     pub database: Database,
     /// What the client is for
+    #[arg(value_parser = name(200))]
     pub name: String,
     /// Roles, separated by commas
-    #[arg(long, env = "SALESBOOK_CLIENT_ROLES", value_delimiter = ',', default_value = "erp")]
-    pub roles: Vec<String>,
+    #[arg(long, env = "SALESBOOK_CLIENT_ROLES", value_delimiter = ',', default_value = "erp",
+        value_parser = role)]
+    pub roles: Vec<Role>,
     /// The system whose external ids it writes
-    #[arg(long, env = "SALESBOOK_SOURCE_SYSTEM")]
+    #[arg(long, env = "SALESBOOK_SOURCE_SYSTEM", value_parser = name(40))]
     pub source_system: Option<String>,
-}
-
-/// Roles by their names.
-pub fn roles(names: &[String]) -> Result<Vec<Role>, String> {
-    let known = |name: &String| Role::ALL.iter().copied().find(|role| role.as_str() == name);
-    let role = |name| known(name).ok_or_else(|| format!("no such role: {name}"));
-    names.iter().map(role).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_comes_from_a_file() {
-        let path = std::env::temp_dir().join(format!("salesbook-secret-{}", std::process::id()));
-        let named = format!("file:{}", path.display());
-
-        assert_eq!(secret("as it is"), Ok("as it is".to_owned()));
-        assert!(secret(&named).unwrap_err().contains("salesbook-secret"), "there is none yet");
-        fs::write(&path, "abc-_123\n").unwrap();
-        assert_eq!(secret(&named), Ok("abc-_123".to_owned()));
-        fs::write(&path, "\n").unwrap();
-        assert!(secret(&named).is_err());
-        fs::remove_file(&path).unwrap();
-    }
 }

@@ -27,9 +27,7 @@ use crate::app;
     info(
         title = "Salesbook",
         version = "1",
-        description = "Sales management. Unknown fields are refused. Instants are RFC 3339 in UTC, \
-            business dates `YYYY-MM-DD`, amounts decimal strings; every `_to` is exclusive. Any \
-            reference `x_id` may be given as `x_external_id` with `x_source_system`.",
+        description = include_str!("introduction.md"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/", description = "This service")),

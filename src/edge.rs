@@ -191,7 +191,9 @@ fn tell(response: &ServiceResponse<BoxBody>, method: &Method, id: &str, start: I
     counter!("http_requests_total", &labels).increment(1);
     histogram!("http_request_seconds", &labels[..2]).record(took.as_secs_f64());
     let caller = req.extensions().get::<Actor>().map(|actor| actor.id.to_string());
-    let (caller, ms) = (caller.unwrap_or_default(), took.as_millis());
+    // A number in JSON too, which has none of 128 bits.
+    let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let caller = caller.unwrap_or_default();
     tracing::info!(target: "salesbook::http", id, caller, method, route, status, ms, "request");
 }
 

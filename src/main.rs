@@ -1,14 +1,15 @@
-//! The command line: `serve`, `demo`, `import`, `migrate`, `openapi`, `user`, `client`.
+//! The command line: `serve`, `demo`, `import`, `migrate`, `openapi`, `completions`, `man`, `user`, `client`.
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::{fs, io};
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use salesbook::auth;
 use salesbook::config::{self, Cli, Client, Command, Database, Import, LogFormat, Serve, User};
-use salesbook::platform::{Clock, Db, Timestamp, Tx, feed};
+use salesbook::platform::{Clock, Db, Error, Timestamp, Tx, feed};
 use salesbook::serve::{self, Failure, Home};
-use salesbook::{company, document, memory};
+use salesbook::{company, document, memory, receivables, values};
 use uuid::Uuid;
 
 /// Memory that is free goes back to the system within seconds, see [`memory`].
@@ -17,13 +18,23 @@ static HEAP: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     memory::settle();
-    carry_out(Cli::parse().command)
+    match Cli::try_parse() {
+        Ok(cli) => carry_out(cli.command),
+        Err(error) => {
+            let command = std::env::args().nth(1).unwrap_or_default();
+            match values::refusal(&command, &error) {
+                Some(refusal) => eprintln!("salesbook: {refusal}"),
+                None => error.exit(),
+            }
+            ExitCode::FAILURE
+        }
+    }
 }
 
 #[tokio::main]
 async fn carry_out(command: Command) -> ExitCode {
     let outcome = match command {
-        Command::Serve(options) => serve::serve(options, async |_, _| Ok(())).await,
+        Command::Serve(options) => serve::serve(options, async |_, _, _| Ok(())).await,
         Command::Demo(options) => demo(options).await,
         Command::Import(options) => import(options).await,
         Command::Migrate(database) => migrate(&database).await,
@@ -31,17 +42,31 @@ async fn carry_out(command: Command) -> ExitCode {
             print!("{}", document::text());
             Ok(())
         }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "salesbook", &mut io::stdout());
+            Ok(())
+        }
+        Command::Man { folder } => manual(&folder),
         Command::User(options) => user(options).await,
         Command::Client(options) => client(options).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("salesbook: {failure}");
+            // One line, whatever the database or a library has to say.
+            let lines = failure.to_string();
+            eprintln!("salesbook: {}", lines.split_whitespace().collect::<Vec<_>>().join(" "));
             let import = failure.downcast_ref::<exchange::Error>();
             import.map_or(ExitCode::FAILURE, |error| error.exit_code().into())
         }
     }
+}
+
+fn manual(folder: &Path) -> Result<(), Failure> {
+    let wrong = |error| format!("{}: {error}", folder.display());
+    fs::create_dir_all(folder).map_err(wrong)?;
+    clap_mangen::generate_to(Cli::command(), folder).map_err(wrong)?;
+    Ok(())
 }
 
 async fn migrate(database: &Database) -> Result<(), Failure> {
@@ -59,9 +84,12 @@ async fn demo(mut options: Serve) -> Result<(), Failure> {
         options.database.data_dir = "data-demo".into();
     }
     let password = options.admin_password.get_or_insert_with(|| DEMO_PASSWORD.into()).clone();
-    serve::serve(options, async move |url, service| {
-        eprintln!("filling in the demo company 示范公司 …");
-        let company = demo::company(service.clock.today().0);
+    let filter = options.log.clone();
+    serve::serve(options, async move |url, service, log| {
+        eprintln!("filling in the demo company {}, which takes a minute …", demo::NAME);
+        // The demo's own requests and logins are no news.
+        log.only(&format!("{filter},salesbook::http=off,auth=warn"))?;
+        let company = demo::company(service.clock.today().0, service.clock.now().0);
         let back = async |tx: &mut Tx| feed::ensure_partitions_of(tx, 13).await;
         Tx::run(&service.db, &service.clock, Uuid::nil(), back).await?;
         let travel: demo::Travel<'_> = &|at| match at {
@@ -69,32 +97,43 @@ async fn demo(mut options: Serve) -> Result<(), Failure> {
             None => service.clock.release(),
         };
         let username = "admin".to_owned();
-        let admin = exchange::Credentials::Password { username, password };
+        let admin = exchange::Credentials::Password { username, password: password.clone() };
         let filled = demo::fill(url, admin, &company, travel).await?;
         if !filled.refused.is_empty() {
             return Err(format!("the demo company does not fit: {:#?}", filled.refused).into());
         }
-        print!("{}", welcome(url, &company));
+        // The invoices came after the job's first run.
+        let collect = async |tx: &mut Tx| receivables::hooks::collect(tx).await;
+        Tx::run(&service.db, &service.clock, Uuid::nil(), collect).await?;
+        log.only(&filter)?;
+        print!("{}", welcome(url, &company, &password));
         Ok(())
     })
     .await
 }
 
-/// Where to look, who to be, and what to try first.
-fn welcome(url: &str, company: &demo::Company) -> String {
-    let logins = company.logins.iter().map(|login| {
-        format!("  {:14} {:18} {} ({})\n", login.username, login.password, login.name, login.role)
-    });
+/// Where to look, what to try first, and who to be.
+fn welcome(url: &str, company: &demo::Company, admin: &str) -> String {
     let first = company.logins.first();
-    let (username, password) = first.map(|it| (it.username, it.password)).unwrap_or_default();
+    let (username, password) =
+        first.map(|login| (login.username, login.password)).unwrap_or_default();
+    let year = company.today.year();
+    let line = |username: &str, password: &str, role: &str, name: &str| {
+        format!("  {username:14} {password:18} {role:18} {name}\n")
+    };
+    let people = company.logins.iter();
+    let people = people.map(|login| line(login.username, login.password, login.role, login.name));
+    let admin = if admin == DEMO_PASSWORD { admin } else { "as you have set it" };
+    let people: String = people.chain([line("admin", admin, "admin", "")]).collect();
     format!(
-        "\nsalesbook is ready: {url}/docs/\n\nlogins:\n{}\ntry:\n  \
+        "\n{name} is ready: {url}/docs/\n\ntry:\n  \
          TOKEN=$(curl -s {url}/api/v1/auth/login -H 'content-type: application/json' \
          -d '{{\"username\":\"{username}\",\"password\":\"{password}\"}}' | \
          sed 's/.*\"access_token\":\"\\([^\"]*\\).*/\\1/')\n  \
          curl -s -H \"authorization: Bearer $TOKEN\" \
-         '{url}/api/v1/reports/attainment?owner_type=user&period_type=month&period=2026&group_by=period'\n",
-        logins.collect::<String>()
+         '{url}/api/v1/reports/attainment?owner_type=user&period_type=month&period={year}&group_by=period'\n\n\
+         logins:\n{people}",
+        name = demo::NAME,
     )
 }
 
@@ -105,9 +144,13 @@ async fn import(options: Import) -> Result<(), Failure> {
             (Some(username), Some(password)) => {
                 exchange::Credentials::Password { username, password }
             }
-            _ => return Err("give a client id and secret, or a username and password".into()),
+            _ => {
+                return Err("set SALESBOOK_CLIENT_ID and SALESBOOK_CLIENT_SECRET, or \
+                    SALESBOOK_USERNAME and SALESBOOK_PASSWORD"
+                    .into());
+            }
         },
-        _ => return Err("a client has an id and a secret".into()),
+        _ => return Err("set SALESBOOK_CLIENT_ID and SALESBOOK_CLIENT_SECRET, both".into()),
     };
     let mut import = exchange::Options::new(options.folder, options.url, credentials);
     import.source_system = options.source_system;
@@ -139,11 +182,19 @@ async fn user(options: User) -> Result<(), Failure> {
     let made = if options.password.is_none() { Some(auth::password::random()?) } else { None };
     let password = options.password.as_deref().or(made.as_deref()).unwrap_or_default();
     let name = options.name.as_deref().unwrap_or(&options.username);
-    if options.roles.is_empty() {
-        auth::user::set_password_cli(&db, &clock, &options.username, password).await?;
+    let username = &*options.username;
+    let outcome = if options.roles.is_empty() {
+        auth::user::set_password_cli(&db, &clock, username, password).await
     } else {
-        let roles = config::roles(&options.roles)?;
-        auth::user::create_cli(&db, &clock, &options.username, name, roles, password).await?;
+        let created = auth::user::create_cli(&db, &clock, username, name, options.roles, password);
+        created.await.map(drop)
+    };
+    match outcome {
+        Err(error) if error.code() == "not_found" => {
+            let remedy = "SALESBOOK_ROLES (--roles) says as what to add one";
+            return Err(format!("there is no user {username}; {remedy}").into());
+        }
+        outcome => outcome.map_err(|error| unaccepted(&error))?,
     }
     if let Some(password) = made {
         println!("password {password} (shown this once)");
@@ -153,9 +204,18 @@ async fn user(options: User) -> Result<(), Failure> {
 
 async fn client(options: Client) -> Result<(), Failure> {
     let (_home, db, clock) = open(&options.database).await?;
-    let roles = config::roles(&options.roles)?;
     let system = options.source_system.as_deref();
-    let made = auth::api_client::create_cli(&db, &clock, &options.name, roles, system).await?;
-    println!("client_id {}\nclient_secret {} (shown this once)", made.0, made.1);
+    let made = auth::api_client::create_cli(&db, &clock, &options.name, options.roles, system);
+    let (id, secret) = made.await.map_err(|error| unaccepted(&error))?;
+    println!("client_id {id}\nclient_secret {secret} (shown this once)");
     Ok(())
+}
+
+/// Names the variables of what the service does not accept.
+fn unaccepted(error: &Error) -> Failure {
+    let reasons = error
+        .reasons()
+        .map(|(pointer, reason)| format!("{}: {reason}", values::variable_of(pointer)));
+    let reasons: Vec<_> = reasons.collect();
+    if reasons.is_empty() { serve::why(error) } else { reasons.join("; ").into() }
 }

@@ -10,7 +10,7 @@ use auth::Can;
 use diesel::dsl::sql;
 use diesel::sql_types::{Bool, Double};
 use diesel_async::RunQueryDsl;
-use metrics::gauge;
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use platform::jobs::JobState;
 use platform::resource::tagged;
@@ -19,7 +19,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::{document, problems};
+use crate::{document, problems, process_metrics};
 
 auth::permissions! {
     ReadJobs: Admin;
@@ -104,7 +104,9 @@ async fn ready(db: Db) -> Result<web::Json<Health>> {
 )]
 #[get("/metrics")]
 async fn read_metrics() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(METRICS.render())
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4")
+        .body(METRICS.render() + &process_metrics::text())
 }
 
 /// Read the OpenAPI document
@@ -178,4 +180,38 @@ pub async fn watch(db: Db) {
 /// Begins to collect; what is counted before is lost.
 pub fn collect() {
     LazyLock::force(&METRICS);
+    for (name, help) in COUNTERS {
+        describe_counter!(*name, *help);
+    }
+    for (name, help) in GAUGES {
+        describe_gauge!(*name, *help);
+    }
+    for (name, help) in HISTOGRAMS {
+        describe_histogram!(*name, Unit::Seconds, *help);
+    }
 }
+
+type Help = &'static [(&'static str, &'static str)];
+
+const COUNTERS: Help = &[
+    ("http_requests_total", "Requests, by method, route and status"),
+    ("batch_rows_total", "Items of batches, by type and outcome"),
+    ("job_failures_total", "Failed runs of jobs"),
+    ("webhook_attempts_total", "Deliveries to webhooks, by outcome"),
+    ("attachment_uploads_total", "Uploaded files, by content type"),
+    ("attachment_store_failures_total", "Failed operations on the store of files"),
+];
+
+const GAUGES: Help = &[
+    ("feed_lag_seconds", "Age of the oldest transaction that writes; the change feed waits for it"),
+    ("pending_items", "Items of batches that wait for something they refer to, by status"),
+    ("pending_items_oldest_seconds", "Age of the oldest of them"),
+    ("receivables_differences", "Rows whose open amount is not the sum of what was allocated"),
+    ("open_items_differences", "Documents that count for the credit with a wrong amount"),
+];
+
+const HISTOGRAMS: Help = &[
+    ("http_request_seconds", "Time to the head of the answer, by method and route"),
+    ("pool_wait_seconds", "Time until a request has a database connection"),
+    ("attachment_store_seconds", "Time of operations on the store of files"),
+];

@@ -1,6 +1,9 @@
 //! Running the service: where its data is, how it starts, and how it stops.
 
+use std::fs;
+use std::io::IsTerminal;
 use std::net::TcpListener;
+use std::num::NonZero;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,16 +18,12 @@ use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::{self, Service, Settings};
-use crate::config::{self, Database, LogFormat, Serve};
+use crate::config::{Database, LogFormat, MOST_CONNECTIONS, Serve};
 use crate::operations;
 use crate::schedule::JOBS;
 
 /// Why the service does not run, in one line.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// Connections in all: PostgreSQL allows 100 unless told. A connection lives on the thread that
-/// opened it: with a pool of its own no worker waits for another to read an answer.
-const IN_ALL: usize = 80;
 
 /// For jobs, the directory and the start.
 const OWN_POOL: usize = 4;
@@ -44,7 +43,8 @@ pub struct Home {
 impl Home {
     pub fn open(database: &Database) -> Result<Self, Failure> {
         if let Some(file) = &database.database_ca {
-            platform::db::trust(file)?;
+            let wrong = |error| format!("SALESBOOK_DATABASE_CA: {error}");
+            platform::db::trust(file).map_err(wrong)?;
         }
         if let Some(url) = &database.database_url {
             return Ok(Self { server: None, url: url.clone() });
@@ -71,6 +71,9 @@ impl Home {
                     sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(5));
                 }
+                Err(error) if self.server.is_none() => {
+                    return Err(format!("DATABASE_URL: {}", why(&error)).into());
+                }
                 outcome => return outcome.map_err(|error| why(&error)),
             }
         }
@@ -78,49 +81,75 @@ impl Home {
 }
 
 /// In a terminal the cause says more than the code.
-fn why(error: &platform::Error) -> Failure {
-    format!("{error} {}", error.cause_text()).into()
+pub fn why(error: &platform::Error) -> Failure {
+    error.cause_text().into()
 }
 
-/// Starts to log, once.
-pub fn log(filter: &str, format: LogFormat) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| format!("log: {error}"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let _ = match format {
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
-        LogFormat::Pretty => log.try_init(),
-    };
-    Ok(())
+/// The log of this process.
+pub struct Log(Box<dyn Fn(EnvFilter)>);
+
+impl Log {
+    /// Logs by another filter from now on.
+    pub fn only(&self, filter: &str) -> Result<(), Failure> {
+        (self.0)(EnvFilter::try_new(filter)?);
+        Ok(())
+    }
+}
+
+/// Starts to log, once: in colours to a terminal only.
+pub fn log(filter: &str, format: LogFormat) -> Result<Log, Failure> {
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(colours);
+    let log = log.with_env_filter(EnvFilter::try_new(filter)?);
+    Ok(Log(match format {
+        LogFormat::Json => {
+            let log = log.json().flatten_event(true).with_filter_reloading();
+            let handle = log.reload_handle();
+            let _ = log.try_init();
+            Box::new(move |filter| {
+                let _ = handle.reload(filter);
+            })
+        }
+        LogFormat::Pretty => {
+            let log = log.with_filter_reloading();
+            let handle = log.reload_handle();
+            let _ = log.try_init();
+            Box::new(move |filter| {
+                let _ = handle.reload(filter);
+            })
+        }
+    }))
 }
 
 /// Serves until it is told to stop: no new requests then, and time for the running ones to end.
 /// `started` is called once the service answers.
 pub async fn serve(
     options: Serve,
-    started: impl AsyncFnOnce(&str, &Service) -> Result<(), Failure>,
+    started: impl AsyncFnOnce(&str, &Service, &Log) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    log(&options.log, options.log_format)?;
+    let log = log(&options.log, options.log_format)?;
     // Before anything else: a port in use should not cost the start of a database.
-    let listener = TcpListener::bind(&options.listen)
-        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
+    let listener = TcpListener::bind(&options.listen).map_err(|error| {
+        format!("SALESBOOK_LISTEN: cannot listen on {}: {error}", options.listen)
+    })?;
+    let attachments = store(&options)?;
     let home = Home::open(&options.database)?;
     home.migrate().await?;
-    let folder = options.database.data_dir.join("attachments");
-    let store = options.attachments.as_deref().unwrap_or_else(|| folder.to_str().unwrap_or("."));
     let settings = Settings {
-        attachments: attachments::Store::open(store)?,
+        attachments,
         secret: options.database.secret.clone(),
         cors_origins: options.cors_origins.clone(),
         trust_proxy: options.trust_proxy,
         webhook_loopback: options.webhook_loopback,
         rate_limit: options.rate_limit,
         login: LoginPolicy {
-            second_factor: config::roles(&options.second_factor_roles)?,
+            second_factor: options.second_factor_roles.clone(),
             session_days: options.session_days,
         },
     };
     let db = Db::new(&home.url, OWN_POOL);
-    let service = Service::start(db, Clock::default(), settings).await.map_err(|it| why(&it))?;
+    let service = Service::start(db, Clock::default(), settings).await;
+    let service = service.map_err(|error| why(&error))?;
     if let Some(password) = service.first_start(options.admin_password.as_deref()).await? {
         eprintln!("user admin, password {password} (shown this once)");
     }
@@ -128,13 +157,15 @@ pub async fn serve(
     let address = listener.local_addr()?;
     let courier = service.courier(Db::new(&home.url, COURIER_POOL)).map_err(|it| why(&it))?;
     let end = background(&service, courier);
-    let workers = options.workers.map_or_else(std::thread::available_parallelism, |n| {
-        std::num::NonZero::new(n).ok_or(std::io::ErrorKind::InvalidInput.into())
-    })?;
-    let size = (IN_ALL / workers.get()).clamp(1, options.pool_size.max(1));
+    let most = usize::try_from(MOST_CONNECTIONS)?;
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let workers = options.workers.unwrap_or(processors).min(most);
+    // A connection lives on the thread that opened it: with a pool of its own no worker waits for
+    // another to read an answer.
+    let size = (most / workers).min(options.pool_size);
     let (copy, url) = (service.clone(), home.url.clone());
     let server = HttpServer::new(move || copy.on(Db::new(&url, size)).app())
-        .workers(workers.get())
+        .workers(workers)
         .keep_alive(KeepAlive::Timeout(Duration::from_secs(75)))
         .client_request_timeout(Duration::from_secs(10))
         .client_disconnect_timeout(Duration::from_secs(5))
@@ -158,12 +189,28 @@ pub async fn serve(
         });
         handle.stop(orderly).await;
     });
-    started(&format!("http://{address}"), &service).await?;
+    started(&format!("http://{address}"), &service, &log).await?;
     running.await??;
     end();
     tracing::info!("stopped");
     drop(home.server);
     Ok(())
+}
+
+/// The store of the files that people attach.
+fn store(options: &Serve) -> Result<attachments::Store, Failure> {
+    let data = &options.database.data_dir;
+    let folder = data.join("attachments");
+    let (variable, location) = match &options.attachments {
+        Some(location) => ("SALESBOOK_ATTACHMENTS", &**location),
+        None => ("SALESBOOK_DATA_DIR", folder.to_str().unwrap_or(".")),
+    };
+    if options.attachments.is_none() {
+        let unusable =
+            |error| format!("the data folder {} cannot be used: {error}", data.display());
+        fs::create_dir_all(data).map_err(|error| format!("{variable}: {}", unusable(error)))?;
+    }
+    attachments::Store::open(location).map_err(|error| format!("{variable}: {error}").into())
 }
 
 /// The signals to end, SIGTERM and Ctrl-C.

@@ -1,6 +1,7 @@
 //! Where the bytes of files lie: a folder, or a bucket that speaks S3. Objects are written once
 //! under a name of their own and never changed.
 
+use std::env;
 use std::ops::Range;
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -58,14 +59,22 @@ impl Store {
         let wrong =
             |error: String| format!("the attachments in {location} are out of reach: {error}");
         let Some(bucket) = location.strip_prefix("s3://") else {
+            if location.is_empty() || location.contains("://") {
+                return Err(wrong("write a folder or s3://bucket/prefix".to_owned()));
+            }
             let folder = FilePath::new(location);
             make_private(folder).map_err(|error| wrong(error.to_string()))?;
+            try_to_write(folder).map_err(|error| wrong(error.to_string()))?;
             let store = LocalFileSystem::new_with_prefix(folder);
             // What has been acknowledged survives a power failure.
             let store = store.map_err(|error| wrong(error.to_string()))?.with_fsync(true);
             return Ok(Self(Arc::new(store)));
         };
         let (bucket, prefix) = bucket.split_once('/').unwrap_or((bucket, ""));
+        if bucket.is_empty() {
+            return Err("write s3://bucket/prefix".to_owned());
+        }
+        check_access(|name| env::var(name).ok().filter(|value| !value.is_empty()))?;
         let client = |key| AmazonS3ConfigKey::Client(key);
         let retry = RetryConfig { max_retries: 3, retry_timeout: PATIENCE, ..Default::default() };
         let store = AmazonS3Builder::from_env()
@@ -136,6 +145,42 @@ fn make_private(folder: &FilePath) -> std::io::Result<()> {
     builder.create(folder)
 }
 
+/// A folder of another user, a full or a read-only disk: known at the start, not at the first upload.
+fn try_to_write(folder: &FilePath) -> std::io::Result<()> {
+    let file = folder.join(format!(".try-{}", Uuid::now_v7().simple()));
+    std::fs::write(&file, b"?").and_then(|()| std::fs::remove_file(file))
+}
+
+/// Credentials in the environment: a key, a token of Kubernetes or of a container, or for those of the
+/// machine itself the address that has them. Without any, each request would look for that address.
+fn check_access(variable: impl Fn(&str) -> Option<String>) -> Result<(), String> {
+    let set = |name: &str| variable(name).is_some();
+    let others = [
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_METADATA_ENDPOINT",
+    ];
+    let key = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(set);
+    if key != [true; 2] && (key != [false; 2] || !others.into_iter().any(set)) {
+        return Err("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, both".to_owned());
+    }
+
+    let plain = variable("AWS_ALLOW_HTTP").unwrap_or_default();
+    if !["", "true", "false", "1", "0"].contains(&&*plain) {
+        return Err("AWS_ALLOW_HTTP is true or false".to_owned());
+    }
+    match variable("AWS_ENDPOINT").or_else(|| variable("AWS_ENDPOINT_URL")) {
+        Some(address) if address.starts_with("http://") && !["true", "1"].contains(&&*plain) => {
+            Err("AWS_ENDPOINT has no TLS: write https://…, or set AWS_ALLOW_HTTP=true".to_owned())
+        }
+        Some(address) if !address.starts_with("http") || !address.contains("://") => {
+            Err("write AWS_ENDPOINT with its scheme, such as https://s3.example.com".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn measured<T>(
     operation: &'static str,
     work: impl Future<Output = object_store::Result<T>>,
@@ -148,4 +193,39 @@ async fn measured<T>(
         counter!("attachment_store_failures_total", "operation" => operation).increment(1);
         Error::unavailable("storage_unavailable").cause(error)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(variables: &[(&str, &str)]) -> Result<(), String> {
+        let find = |name: &str| variables.iter().find(|variable| variable.0 == name);
+        check_access(|name| find(name).map(|variable| variable.1.to_owned()))
+    }
+
+    #[test]
+    fn a_bucket_needs_credentials() {
+        let key = [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+        let role = [("AWS_METADATA_ENDPOINT", "http://169.254.169.254")];
+        assert_eq!(checked(&key), Ok(()));
+        assert_eq!(checked(&role), Ok(()));
+        assert!(checked(&[]).is_err());
+        assert!(checked(&key[..1]).is_err());
+        assert!(checked(&[key[1], role[0]]).is_err());
+    }
+
+    #[test]
+    fn a_server_of_ones_own_has_tls_or_says_that_it_has_none() {
+        let at = |endpoint, plain| {
+            let key = [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+            checked(&[&key[..], &[("AWS_ENDPOINT", endpoint), ("AWS_ALLOW_HTTP", plain)]].concat())
+        };
+        assert_eq!(at("https://s3.example.com", ""), Ok(()));
+        assert_eq!(at("http://127.0.0.1:9000", "true"), Ok(()));
+        assert!(at("http://127.0.0.1:9000", "").unwrap_err().contains("AWS_ALLOW_HTTP"));
+        assert!(at("http://127.0.0.1:9000", "false").is_err());
+        assert!(at("s3.example.com", "").is_err());
+        assert!(at("https://s3.example.com", "perhaps").is_err());
+    }
 }

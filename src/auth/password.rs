@@ -14,6 +14,9 @@ use tokio::time::timeout;
 
 const SHORTEST: usize = 10;
 
+/// A good password in words.
+pub const RULE: &str = "at least ten characters, and none that are tried first";
+
 /// The most common passwords, in lower case, from ten characters on: shorter ones are refused
 /// anyhow. `common_passwords.LICENSE` says where they come from.
 static COMMON: LazyLock<std::collections::HashSet<&str>> =
@@ -87,8 +90,7 @@ pub fn check(password: &str, username: Option<&str>) -> Result<()> {
 }
 
 pub fn fault(pointer: &str) -> Fault {
-    let why = "at least ten characters, and none that are tried first";
-    Fault::new(pointer, "common_password", why)
+    Fault::new(pointer, "common_password", RULE)
 }
 
 fn is_weak(password: &str, username: Option<&str>) -> bool {

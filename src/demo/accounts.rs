@@ -1,10 +1,11 @@
-//! What is owed: an invoice for what was shipped in the last half year, a credit note for what came
-//! back, and the money that came in, most of it in time.
+//! Receivables: an invoice for each order that was shipped completely in the last half year, a credit
+//! note for each return, and the payments, most of them in time; the balance of the ERP's books.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
+use crate::calendar::{working_after, working_before, working_from};
 use crate::money::{fen, part, yuan};
 use crate::random::Random;
 
@@ -24,12 +25,14 @@ pub fn billed(today: Date, orders: &[Value]) -> Vec<Billed> {
 }
 
 fn bill(today: Date, order: &Value) -> Option<Billed> {
-    let day: Date = order["shipped_on"].as_str()?.parse().ok()?;
-    if day < today.saturating_sub(DAYS.days()) {
-        return None;
-    }
+    let shipped: Date = order["shipped_on"].as_str()?.parse().ok()?;
     let key = order["number"].as_str()?.replace("SO", "FP");
     let mut random = Random::of(&key);
+    // Written the day the goods leave, or when the accountant comes to it.
+    let day = working_after(shipped, *random.choose(&[0, 0, 0, 1, 1, 2]));
+    if day < today.saturating_sub(DAYS.days()) || day > today {
+        return None;
+    }
     let of = |name: &str| order[name].as_str().and_then(fen).unwrap_or_default();
     let total = of("amount") + of("tax_amount") + of("freight_amount");
     let due = day.saturating_add(30.days());
@@ -57,7 +60,7 @@ fn bill(today: Date, order: &Value) -> Option<Billed> {
     if random.percent(2) {
         invoice["disputed"] = true.into();
     }
-    let received = due.saturating_add(late.days());
+    let received = working_from(due.saturating_add(late.days()));
     if total <= 0 || received > today {
         return Some(Billed { invoice, payment: None });
     }
@@ -80,6 +83,23 @@ fn bill(today: Date, order: &Value) -> Option<Billed> {
         }],
     });
     Some(Billed { invoice, payment: Some(payment) })
+}
+
+/// The total that the ERP reports for the evening before: all open items of the company.
+pub fn control_balance(today: Date, invoices: &[Value], payments: &[Value]) -> Value {
+    let as_of = working_before(today).to_string();
+    let sum = |items: &[Value], day: &str, amount: &str| -> i64 {
+        let until =
+            items.iter().filter(|item| item[day].as_str().is_some_and(|day| day <= &*as_of));
+        let signed = until.filter_map(|item| {
+            let amount = fen(item[amount].as_str()?)?;
+            Some(if item["kind"] == "credit_note" { -amount } else { amount })
+        });
+        signed.sum()
+    };
+    let open =
+        sum(invoices, "invoice_date", "total_amount") - sum(payments, "received_on", "amount");
+    json!({ "external_id": as_of, "as_of": as_of, "currency": "CNY", "amount": yuan(open) })
 }
 
 #[cfg(test)]

@@ -90,6 +90,10 @@ impl Product {
         base * (100 + (growth(year) - 100) * 2 / 5) / 100 / 10 * 10
     }
 
+    pub fn category(&self) -> &'static str {
+        self.line.0
+    }
+
     pub fn item(&self, year: i16) -> Value {
         let &(category, subcategory, name, unit, _) = self.line;
         let day = |year: i16| format!("{year}-01-01");

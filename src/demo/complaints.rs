@@ -5,26 +5,17 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
+use crate::calendar::{is_working, working_after, working_before, working_from};
 use crate::catalogue::Product;
 use crate::market::Customer;
 use crate::money::yuan;
 use crate::organisation::leader_of;
 use crate::random::Random;
-use crate::visits::{Visit, at, working};
+use crate::sayings::{CATEGORIES, TOPICS, Topic};
+use crate::visits::{Visit, at};
 
 /// Days of complaints before today.
 const PAST: i64 = 365;
-
-/// A category, and what customers say of it.
-const SAYINGS: &[(&str, &[&str])] = &[
-    ("quality", &["轴承异响,要求换货", "外壳开裂", "密封件漏油", "尺寸与图纸不符"]),
-    ("delivery", &["送货晚了三天,产线停工", "少发两箱", "外包装破损"]),
-    ("price", &["发票价格与合同不符", "同行拿到的价格更低"]),
-    ("service_attitude", &["电话没人接", "业务员答应的事没有办"]),
-    ("document", &["缺少合格证", "发票抬头写错"]),
-    ("after_sales", &["维修等了两周", "备件一直没有货"]),
-    ("other", &["希望增加自提点"]),
-];
 
 struct Case<'a> {
     code: String,
@@ -33,7 +24,8 @@ struct Case<'a> {
     visit: Option<&'a Visit>,
     when: Timestamp,
     day: Date,
-    repeats: Option<(String, &'static str)>,
+    /// The complaint that this one repeats, with its topic and its product
+    repeats: Option<(String, &'static Topic, Option<String>)>,
 }
 
 /// What the customers of the visits said on the spot, and what others said by telephone.
@@ -59,7 +51,7 @@ pub fn complaints(
     }
     let first = today.saturating_sub(PAST.days());
     let days = first.series(1.day()).take_while(|day| *day < today);
-    for day in days.filter(|day| working(*day)) {
+    for day in days.filter(|day| is_working(*day)) {
         let mut random = Random::of_day("complaints", day);
         for number in 1..=random.between(0, 1) {
             let place = random.weighted(customers.iter().map(|it| it.importance(day)));
@@ -76,15 +68,58 @@ pub fn complaints(
             tell(today, &case, products, &mut items);
         }
     }
+    items.extend(again_and_open(today, customers, products));
     items
+}
+
+/// One that the demo's salesperson and the quality department are busy with on any day: of the end of
+/// last month, and not the first of its kind.
+fn again_and_open(today: Date, customers: &[Customer], products: &[Product]) -> Vec<Value> {
+    let (topic, month) = (&TOPICS[0], today.first_of_month());
+    let (first, second) = (working_from(month.saturating_sub(60.days())), working_before(month));
+    let theirs = customers.iter().find(|it| it.owner == "wang.fang" && it.importance(first) > 0);
+    let product = products.iter().find(|product| product.category() == topic.products);
+    let (Some(customer), Some(product)) = (theirs, product) else { return vec![] };
+    let code = |number: i64| format!("KQ{:04}{:02}-{number}", month.year(), month.month());
+    let item = |number: i64, day: Date| {
+        json!({
+            "external_id": code(number),
+            "customer_external_id": customer.external_id,
+            "product_external_id": product.code,
+            "reporter_external_id": customer.owner,
+            "owner_external_id": "guo.chao",
+            "category": topic.category,
+            "severity": "general",
+            "channel": "phone",
+            "description": topic.sayings[0],
+            "occurred_at": at(day, 10 * 60).to_string(),
+            "received_at": at(day, 10 * 60).to_string(),
+            "first_response_at": at(day, 11 * 60).to_string(),
+            "status": "in_progress",
+        })
+    };
+    let (mut before, mut open) = (item(1, first), item(2, second));
+    for (name, days) in
+        [("resolved_at", 2), ("filed_at", 4), ("follow_up_call_at", 8), ("closed_at", 8)]
+    {
+        before[name] = at(working_after(first, days), 15 * 60).to_string().into();
+    }
+    before["status"] = "closed".into();
+    before["resolution_mode"] = "office".into();
+    before["resolution"] = topic.answers[0].into();
+    before["root_cause"] = topic.causes[0].into();
+    before["filed_no"] = format!("F-{}", code(1)).into();
+    before["satisfaction"] = 2.into();
+    open["repeat_of_external_id"] = code(1).into();
+    vec![before, open]
 }
 
 /// The complaint, and what comes of it later.
 fn tell(today: Date, case: &Case<'_>, products: &[Product], items: &mut Vec<Value>) {
     let mut random = Random::of(&format!("complaint {}", case.code));
-    let (category, sayings) = match &case.repeats {
-        Some((_, category)) => *SAYINGS.iter().find(|it| it.0 == *category).unwrap_or(&SAYINGS[0]),
-        None => SAYINGS[random.weighted([40, 20, 12, 8, 8, 9, 3].into_iter()).unwrap_or_default()],
+    let (topic, product) = match &case.repeats {
+        Some((_, topic, product)) => (*topic, product.clone()),
+        None => topic(products, &mut random),
     };
     let severity = match random.between(0, 99) {
         0..65 => "general",
@@ -101,10 +136,10 @@ fn tell(today: Date, case: &Case<'_>, products: &[Product], items: &mut Vec<Valu
     let mut item = json!({
         "external_id": case.code,
         "customer_external_id": case.customer,
-        "category": category,
+        "category": topic.category,
         "severity": severity,
         "channel": channel,
-        "description": random.choose(sayings),
+        "description": random.choose(topic.sayings),
         "occurred_at": case.when.to_string(),
         "received_at": case.when.to_string(),
         "reporter_external_id": case.seller,
@@ -112,37 +147,49 @@ fn tell(today: Date, case: &Case<'_>, products: &[Product], items: &mut Vec<Valu
     if let Some(visit) = case.visit {
         item["visit_external_id"] = visit.external_id.clone().into();
     }
-    if let Some((first, _)) = &case.repeats {
+    if let Some((first, ..)) = &case.repeats {
         item["repeat_of_external_id"] = first.clone().into();
     }
-    if matches!(category, "quality" | "after_sales") {
-        item["product_external_id"] = random.choose(products).code.clone().into();
+    if let Some(product) = &product {
+        item["product_external_id"] = product.clone().into();
     }
     let on_the_spot = case.visit.is_some() && case.repeats.is_none() && random.percent(55);
     let closed = if on_the_spot {
-        on_the_spot_item(today, case, &mut item, &mut random)
+        on_the_spot_item(today, (case, topic), &mut item, &mut random)
     } else {
-        office_item(today, case, severity, &mut item, &mut random)
+        office_item(today, (case, topic), severity, &mut item, &mut random)
     };
     items.push(item);
     // 再次追诉, within 90 days of the closing; some a third time.
     let again =
         closed.filter(|_| random.percent(9) || case.repeats.is_some() && random.percent(20));
     if let Some(closed) = again {
-        let day = closed.saturating_add(random.between(10, 80).days());
+        let day = working_from(closed.saturating_add(random.between(10, 80).days()));
         if day < today {
             let code = format!("{}-R", case.code);
             let (when, first) = (at(day, 10 * 60), case.code.clone());
-            let repeats = Some((first, category));
+            let repeats = Some((first, topic, product));
             tell(today, &Case { code, visit: None, when, day, repeats, ..*case }, products, items);
         }
     }
 }
 
+/// A topic, with a product that it fits.
+fn topic(products: &[Product], random: &mut Random) -> (&'static Topic, Option<String>) {
+    let place = random.weighted(CATEGORIES.iter().map(|category| category.1)).unwrap_or_default();
+    let fitting: Vec<&'static Topic> =
+        TOPICS.iter().filter(|topic| topic.category == CATEGORIES[place].0).collect();
+    let topic = *random.choose(&fitting);
+    let theirs: Vec<&Product> =
+        products.iter().filter(|product| product.category() == topic.products).collect();
+    let product = (!theirs.is_empty()).then(|| random.choose(&theirs).code.clone());
+    (topic, product)
+}
+
 /// Settled by the seller; the back office files it the next working day, most of the time.
 fn on_the_spot_item(
     today: Date,
-    case: &Case<'_>,
+    (case, topic): (&Case<'_>, &Topic),
     item: &mut Value,
     random: &mut Random,
 ) -> Option<Date> {
@@ -150,7 +197,7 @@ fn on_the_spot_item(
     item["status"] = "resolved".into();
     item["owner_external_id"] = case.seller.into();
     item["resolution_mode"] = "on_the_spot".into();
-    item["resolution"] = (*random.choose(&["当场更换新品", "当场补发", "当面致歉并说明"])).into();
+    item["resolution"] = (*random.choose(topic.on_the_spot)).into();
     item["first_response_at"] = confirmed.clone().into();
     item["resolved_at"] = confirmed.clone().into();
     item["customer_confirmed_by"] = "signature".into();
@@ -166,34 +213,34 @@ fn on_the_spot_item(
 /// Accepted, handled, settled; some refused, withdrawn, waiting for the customer, or late.
 fn office_item(
     today: Date,
-    case: &Case<'_>,
+    (case, topic): (&Case<'_>, &Topic),
     severity: &str,
     item: &mut Value,
     random: &mut Random,
 ) -> Option<Date> {
     let late = random.percent(15);
-    let respond = random.between(1, if severity == "urgent" { 2 } else { 10 }) * 60;
+    let respond = random.between(10, if severity == "urgent" { 40 } else { 100 });
+    // In working days
     let takes = match (severity, late) {
         ("urgent", false) => 1,
         (_, false) => random.between(1, 3),
-        _ => random.between(6, 20),
+        _ => random.between(5, 14),
     };
     let (fate, waits) = (random.between(0, 99), random.percent(30));
-    let owner =
-        if random.percent(50) { leader_of(case.seller).unwrap_or("fang.wen") } else { "fang.wen" };
-    let accepted = case.when + (respond + if late { 30 * 60 } else { 0 }).minutes();
-    // The demo may be set up at any time of the day.
-    let accepted = accepted.min(at(today, 0));
-    let settled = case.day.saturating_add((takes + i64::from(late)).days());
-    let (answer, root_cause) = (
-        *random.choose(&["换货,并承担运费", "补开单据", "派技术人员上门", "退差价"]),
-        *random.choose(&["包装不防潮", "仓库拣货错误", "供应商批次问题", "系统资料未更新"]),
-    );
+    let owner = match random.between(0, 9) {
+        0..4 if topic.category == "quality" => "guo.chao",
+        0..7 => "fang.wen",
+        _ => leader_of(case.seller).unwrap_or("fang.wen"),
+    };
+    let next = |days| working_after(case.day, days);
+    let accepted = if late { at(next(2), 9 * 60 + respond) } else { case.when + respond.minutes() };
+    let settled = next(takes + i64::from(late));
+    let (answer, root_cause) = (*random.choose(topic.answers), *random.choose(topic.causes));
     let paid = random.percent(35).then(|| yuan(random.between(50, 3000) * 100));
     let foreign = random.percent(10);
     let age = today.since(case.day).map_or(0, |it| it.get_days());
     let status = match age {
-        ..=1 => "registered",
+        _ if age <= 1 || accepted >= at(today, 0) => "registered",
         _ if fate < 4 => "rejected",
         _ if fate < 8 => "withdrawn",
         2 => "accepted",
@@ -202,10 +249,12 @@ fn office_item(
         _ => "in_progress",
     };
     item["status"] = status.into();
-    let reason = match status {
-        "rejected" => Some("已过保修期,且为人为损坏"),
-        "withdrawn" => Some("客户确认是自己误操作"),
-        "pending_customer" => Some("等客户寄回样品"),
+    let reason = match (status, topic.products) {
+        ("rejected", "") => Some("经核实,均按合同约定办理"),
+        ("rejected", _) => Some("已过保修期,且为人为损坏"),
+        ("withdrawn", _) => Some("客户来电撤回"),
+        ("pending_customer", "") => Some("等客户提供单据照片"),
+        ("pending_customer", _) => Some("等客户寄回样品"),
         _ => None,
     };
     if let Some(reason) = reason {
@@ -216,8 +265,9 @@ fn office_item(
     }
     item["owner_external_id"] = owner.into();
     item["first_response_at"] = accepted.to_string().into();
-    if severity == "major" && age > 2 {
-        item["interim_at"] = (accepted + 10.hours()).to_string().into();
+    let interim = at(next(if late { 3 } else { 1 }), 10 * 60);
+    if severity == "major" && interim < at(today, 0) {
+        item["interim_at"] = interim.to_string().into();
     }
     if status != "resolved" {
         return None;
@@ -241,14 +291,14 @@ fn file(
     item: &mut Value,
     random: &mut Random,
 ) -> Option<Date> {
-    let waits = if random.percent(85) { random.between(1, 3) } else { random.between(8, 30) };
-    let (filed, satisfaction) = (settled.saturating_add(waits.days()), random.between(1, 5));
+    let waits = if random.percent(85) { random.between(1, 3) } else { random.between(6, 20) };
+    let (filed, satisfaction) = (working_after(settled, waits), random.between(1, 5));
     if filed >= today {
         return None;
     }
     item["filed_no"] = format!("F-{}", &case.code[1..]).into();
     item["filed_at"] = at(filed, 15 * 60).to_string().into();
-    let closed = filed.saturating_add(7.days());
+    let closed = working_from(filed.saturating_add(7.days()));
     if closed >= today {
         return None;
     }

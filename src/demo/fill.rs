@@ -6,8 +6,8 @@ use std::time::Instant;
 use exchange::{Client, Credentials, Error, FileSummary, Status, Summary};
 use serde_json::{Value, json};
 
-use crate::people::{People, Travel};
-use crate::{Company, SOURCE_SYSTEM, credit, follow_ups, surveys};
+use crate::people::{People, Travel, good};
+use crate::{Company, NAME, SOURCE_SYSTEM, by_hand, credit, follow_ups, surveys};
 
 /// Items in one request.
 const BATCH: usize = 1000;
@@ -35,6 +35,7 @@ pub async fn fill(
 ) -> Result<Filled, Error> {
     let started = Instant::now();
     let client = Client::connect(url, credentials, Arc::new(|line| eprintln!("{line}"))).await?;
+    name(&client).await?;
     let (mut summary, mut refused) = (Summary::default(), vec![]);
     let (mut users, mut new) = (vec![], false);
     for (resource, items) in &company.batches {
@@ -75,9 +76,22 @@ pub async fn fill(
         let lived = lived.await;
         travel(None);
         lived?;
+        by_hand::run(&people, company.today, travel).await?;
     }
     summary.seconds = started.elapsed().as_secs_f64();
     Ok(Filled { summary, refused })
+}
+
+/// Gives the company its name.
+async fn name(client: &Client) -> Result<(), Error> {
+    let path = "/api/v1/company";
+    let company = good(path.into(), client.get(path).await?)?;
+    if company["name"] != NAME {
+        let version = company["version"].as_i64().unwrap_or_default();
+        let change = json!({ "name": NAME });
+        good(path.into(), client.patch(path, version, &change).await?)?;
+    }
+    Ok(())
 }
 
 /// The item as its batch takes it: who comes along has no external ids there.

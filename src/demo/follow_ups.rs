@@ -2,11 +2,12 @@
 //! status.
 
 use exchange::Error;
+use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
-use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
 use crate::SOURCE_SYSTEM;
+use crate::calendar::{working_after, working_before, working_from};
 use crate::market::Customer;
 use crate::people::{People, Travel};
 use crate::visits::at;
@@ -25,11 +26,14 @@ type Plan = (&'static str, &'static str, i64, Vec<Step>);
 pub struct Errand {
     pub by: &'static str,
     pub item: Value,
-    /// When it was given; now if there is nothing
-    pub given: Option<Timestamp>,
-    /// Each with the days that it took
+    /// The day on which it was given; now if there is nothing
+    pub given: Option<Date>,
+    /// Each with the working days that it took
     pub steps: Vec<(i64, Step)>,
 }
+
+/// Working days that one takes at most.
+const LONGEST: i64 = 8;
 
 const OFFICE: &str = "fang.wen";
 const SELLER: &str = "wang.fang";
@@ -63,21 +67,21 @@ fn past(today: Date, theirs: &[&Customer]) -> Vec<Errand> {
     while day.weekday() != Weekday::Monday {
         day = day.saturating_add(1.day());
     }
-    let last = today.saturating_sub(14.days());
     let days = std::iter::successors(Some(day), |it| Some(it.saturating_add(14.days())));
-    let days = days.take_while(|it| *it <= last);
+    let days = days.map(working_from).take_while(|it| working_after(*it, LONGEST) < today);
     let errand = |(n, (day, (by, instruction, steps))): (usize, (Date, &Course))| Errand {
         by,
-        item: item(theirs[n % theirs.len()], instruction, day.saturating_add(4.days())),
-        given: Some(at(day, 9 * 60 + 30)),
+        item: item(theirs[n % theirs.len()], instruction, working_after(day, 4)),
+        given: Some(day),
         steps: steps.clone(),
     };
     days.zip(courses.iter().cycle()).enumerate().map(errand).collect()
 }
 
-/// One in every status.
+/// One in every status, the first of them due today.
 fn present(today: Date, theirs: &[&Customer]) -> Vec<Errand> {
-    let plans: [Plan; 9] = [
+    let plans: [Plan; 10] = [
+        (OFFICE, "回复样品意见", 0, vec![ACCEPT]),
         (OFFICE, "了解样品试用情况", 1, vec![]),
         (MANAGER, "确认年度框架合同", 3, vec![]),
         (OFFICE, "跟进上次报价", 2, vec![ACCEPT]),
@@ -90,8 +94,9 @@ fn present(today: Date, theirs: &[&Customer]) -> Vec<Errand> {
     ];
     let errand = |((by, instruction, days, steps), customer): (Plan, &&Customer)| Errand {
         by,
-        item: item(customer, instruction, today.saturating_add(1.day().days(days))),
-        given: None,
+        item: item(customer, instruction, working_after(working_from(today), days)),
+        // Nothing can be given for a time that is over.
+        given: (days == 0).then(|| working_before(today)),
         steps: steps.into_iter().map(|it| (0, it)).collect(),
     };
     plans.into_iter().zip(theirs).map(errand).collect()
@@ -111,13 +116,14 @@ fn item(customer: &Customer, instruction: &str, due: Date) -> Value {
 /// Gives them and sees to them, as the people who do so.
 pub async fn run(people: &People, errands: &[Errand], travel: Travel<'_>) -> Result<(), Error> {
     for errand in errands {
-        let mut now = errand.given;
-        travel(now);
+        let mut day = errand.given;
+        let moment = |day: Option<Date>| day.map(|day| at(day, 9 * 60 + 30));
+        travel(moment(day));
         let made = people.post(errand.by, "/api/v1/follow-ups".into(), &errand.item).await?;
         let id = made["id"].as_str().unwrap_or_default();
         for (days, (by, action, said)) in &errand.steps {
-            now = now.map(|it| it + (24 * days).hours());
-            travel(now);
+            day = day.map(|day| working_after(day, *days));
+            travel(moment(day));
             let body = said.map_or(Value::Null, |(name, text)| json!({ name: text }));
             people.post(by, format!("/api/v1/follow-ups/{id}/{action}"), &body).await?;
         }

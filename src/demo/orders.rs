@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use jiff::ToSpan;
-use jiff::civil::{Date, Weekday, date};
+use jiff::civil::{Date, date};
 use serde_json::{Value, json};
 
+use crate::calendar::{is_working, working_after, working_from};
 use crate::catalogue::Product;
 use crate::market::Customer;
 use crate::money::{growth, part, yuan};
@@ -24,11 +25,7 @@ const CLOSED_AFTER: i32 = 60;
 
 /// How many orders a day can expect, in hundredths.
 pub fn expected(day: Date) -> i64 {
-    let usual = match day.weekday() {
-        Weekday::Saturday => USUAL / 4,
-        Weekday::Sunday => USUAL / 10,
-        _ => USUAL,
-    };
+    let usual = if is_working(day) { USUAL } else { 0 };
     let month = usize::try_from(day.month() - 1).unwrap_or_default();
     usual * SEASON[month] / 100 * growth(day.year()) / 100
 }
@@ -105,18 +102,21 @@ fn order(
     let age = today.since(day).map_or(0, |it| it.get_days());
     let cancelled = random.percent(3);
     let quick = random.percent(50);
-    let shipped = day.saturating_add(random.between(1, 5).days());
+    // Most leave the warehouse within days; some wait for a delivery of the maker's.
+    let days = if random.percent(8) { random.between(8, 20) } else { random.between(1, 5) };
+    let (shipped, cancelled_on) =
+        (working_after(day, days), working_from(day.saturating_add(4.days())));
     let status = match age {
         0 if quick => "submitted",
         0 => "draft",
         1..=2 if !quick => "submitted",
-        5.. if cancelled => "cancelled",
+        _ if cancelled && cancelled_on <= today => "cancelled",
         age if age < CLOSED_AFTER => "confirmed",
         _ => "closed",
     };
     item["status"] = status.into();
     if status == "cancelled" {
-        item["cancelled_on"] = day.saturating_add(4.days()).to_string().into();
+        item["cancelled_on"] = cancelled_on.to_string().into();
     }
     if matches!(status, "confirmed" | "closed" | "cancelled") {
         item["confirmed_on"] = day.to_string().into();

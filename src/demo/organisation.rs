@@ -96,10 +96,17 @@ pub const PEOPLE: &[Person] = &[
 ];
 
 /// Demo passwords: printed at every start, of no use anywhere else.
+/// One for each role of people; the administrator comes from the service itself.
 pub const LOGINS: &[(&str, &str)] = &[
     ("zhang.min", "manager-lotus-27"),
     ("wang.fang", "seller-bamboo-41"),
     ("fang.wen", "office-jasmine-63"),
+    ("lin.jianguo", "general-orchid-58"),
+    ("zhou.wenjing", "director-maple-34"),
+    ("xu.jing", "finance-willow-72"),
+    ("cheng.gang", "credit-cedar-19"),
+    ("guo.chao", "quality-peony-85"),
+    ("cao.ying", "people-azalea-46"),
 ];
 
 /// A territory: its external id, name, the territory above and the team whose leader holds it.

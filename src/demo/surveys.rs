@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
+use crate::calendar::{working_after, working_before, working_from};
 use crate::people::{People, Travel};
 use crate::random::Random;
 use crate::visits::at;
@@ -20,6 +21,8 @@ pub struct Survey {
     pub size: i64,
     /// Two days later
     pub answers: Vec<Value>,
+    /// When the office calls those who were not content
+    pub called: Timestamp,
     /// When it is over: the last one is still open
     pub closed: Option<Timestamp>,
 }
@@ -27,7 +30,8 @@ pub struct Survey {
 /// Opened in the middle of the first month of the quarter, the last one a week ago.
 pub fn surveys(today: Date) -> Vec<Survey> {
     let quarters = (0..4).rev();
-    quarters.map(|ago| survey(today.saturating_sub((7 + 91 * ago).days()), ago == 0)).collect()
+    let day = |ago: i64| working_before(today.saturating_sub((6 + 91 * ago).days()));
+    quarters.map(|ago| survey(day(ago), ago == 0)).collect()
 }
 
 fn survey(day: Date, last: bool) -> Survey {
@@ -70,7 +74,8 @@ fn survey(day: Date, last: bool) -> Survey {
         opened: at(day, 10 * 60),
         size: 40,
         answers: (0..25).map(answer).collect(),
-        closed: (!last).then(|| at(day.saturating_add(15.days()), 17 * 60)),
+        called: at(working_after(day, 3), 10 * 60),
+        closed: (!last).then(|| at(working_from(day.saturating_add(15.days())), 17 * 60)),
     }
 }
 
@@ -91,7 +96,7 @@ pub async fn run(people: &People, surveys: &[Survey], travel: Travel<'_>) -> Res
             people.post(OFFICE, link.to_owned(), answer).await?;
         }
         let Some(closed) = survey.closed else { continue };
-        travel(Some(survey.opened + 72.hours()));
+        travel(Some(survey.called));
         let open = "/api/v1/follow-ups?source=survey&status=assigned&limit=100";
         let low = people.get(OFFICE, open.into()).await?;
         for follow_up in low["items"].as_array().into_iter().flatten() {

@@ -1,21 +1,25 @@
 use std::collections::{HashMap, HashSet};
-use std::sync::{LazyLock, Mutex};
+use std::sync::LazyLock;
 
-use exchange::Credentials;
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use serde_json::{Value, json};
-use wiremock::matchers::{method, path, path_regex};
-use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use crate::{Company, company, fill};
+use crate::Company;
+use crate::calendar::{is_holiday, is_working};
+use crate::visits::at;
 
 /// An ordinary day, the ends of a year, a leap day.
-const DAYS: [Date; 4] =
+pub const DAYS: [Date; 4] =
     [date(2026, 11, 23), date(2026, 1, 1), date(2027, 12, 31), date(2028, 2, 29)];
 
 /// Of these days; made once, because it takes a while without optimisation.
-static COMPANIES: LazyLock<[Company; 4]> = LazyLock::new(|| DAYS.map(company));
+pub static COMPANIES: LazyLock<[Company; 4]> = LazyLock::new(|| DAYS.map(company));
+
+/// At the beginning of the day.
+pub fn company(today: Date) -> Company {
+    crate::company(today, at(today, 0))
+}
 
 pub fn companies() -> impl Iterator<Item = (Date, &'static Company)> {
     DAYS.into_iter().zip(COMPANIES.iter())
@@ -77,7 +81,11 @@ fn it_is_as_large_as_promised() {
         assert!(count("products") >= 100 && count("teams") == 11);
         assert!((3000..10_000).contains(&count("orders")), "{today}: {}", count("orders"));
         let roles: Vec<_> = company.logins.iter().map(|it| it.role).collect();
-        assert_eq!(roles, ["sales_manager", "salesperson", "back_office"]);
+        assert_eq!(roles[..3], ["sales_manager", "salesperson", "back_office"]);
+        let people: HashSet<_> = people.iter().map(|it| text(it, "username")).collect();
+        assert!(company.logins.iter().all(|it| people.contains(it.username)));
+        // Each role of people; the administrator is there before the company.
+        assert_eq!(roles.iter().collect::<HashSet<_>>().len(), 9);
         assert!(company.logins.iter().all(|it| it.password.len() >= 10));
     }
     let company = &COMPANIES[0];
@@ -209,6 +217,74 @@ fn nothing_has_happened_in_the_future() {
 }
 
 #[test]
+fn nobody_works_on_holidays() {
+    let days = [
+        ("orders", &["order_date", "confirmed_on", "cancelled_on", "shipped_on"][..]),
+        ("shipments", &["shipped_on", "delivered_on"]),
+        ("invoices", &["invoice_date"]),
+        ("payments", &["received_on"]),
+        ("visits", &["planned_date"]),
+        (
+            "complaints",
+            &[
+                "received_at",
+                "first_response_at",
+                "interim_at",
+                "resolved_at",
+                "filed_at",
+                "closed_at",
+            ],
+        ),
+    ];
+    for (today, company) in companies() {
+        for (resource, names) in days {
+            for item in items(company, resource) {
+                for name in names.iter().filter(|name| item[**name].is_string()) {
+                    let text = text(item, name);
+                    // An instant is on the day that it is in China.
+                    let instant = text.parse::<Timestamp>();
+                    let day = instant.map(|it| {
+                        it.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(8))).date()
+                    });
+                    let day: Date = day.unwrap_or_else(|_| text.parse().unwrap());
+                    assert!(
+                        is_working(day) || day == today && !is_holiday(day),
+                        "{today} {name} {item}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn today_is_a_working_day_at_whatever_hour() {
+    let saturday = date(2026, 11, 21);
+    for today in [DAYS[0], saturday] {
+        let customers = crate::market::customers(today);
+        let mut last = 0;
+        for hour in 0..24 {
+            let now = at(today, hour * 60);
+
+            let all = crate::visits::visits(today, now, &customers);
+
+            let visits = all.iter().filter(|visit| visit.day == today).map(|visit| &visit.item);
+            let visits: Vec<_> = visits.collect();
+            let over = visits.iter().filter(|it| text(it, "status") != "planned").count();
+            assert!(visits.len() > 24 && over >= last, "{hour}: {over} of {}", visits.len());
+            assert_eq!(over > 0, hour > 9, "{hour}: {over}");
+            last = over;
+            for visit in visits {
+                let end = visit["check_out"]["occurred_at"].as_str();
+                let end = end.map(|end| end.parse::<Timestamp>().unwrap());
+                assert!(end.is_none_or(|end| end <= now), "{hour}: {visit}");
+                assert!(!["in_progress", "missed"].contains(&text(visit, "status")), "{visit}");
+            }
+        }
+    }
+}
+
+#[test]
 fn amounts_are_the_sums_of_their_lines() {
     let company = &COMPANIES[0];
     for order in items(company, "orders") {
@@ -289,101 +365,4 @@ fn targets_are_in_reach() {
     assert!(each.iter().all(|it| (60..=150).contains(it)), "{each:?}");
     let met = each.iter().filter(|it| **it >= 100).count();
     assert!((6..=18).contains(&met), "{met} of {}", each.len());
-}
-
-#[tokio::test]
-async fn fills_a_service_and_makes_the_logins_work() {
-    let server = MockServer::start().await;
-    let asked = Mutex::new(HashSet::new());
-    let login = move |request: &Request| {
-        let body: Value = request.body_json().unwrap();
-        let name = text(&body, "username").to_owned();
-        // this one was set by an earlier start, the others are good when they are asked for again
-        let again = !asked.lock().unwrap().insert(name.clone());
-        if name == "wang.fang" || again {
-            return ResponseTemplate::new(200).set_body_json(json!({ "access_token": name }));
-        }
-        ResponseTemplate::new(401)
-    };
-    let at = |path| Mock::given(method("POST")).and(path_regex(path));
-    at("/auth/login$").respond_with(login).mount(&server).await;
-    let taken = |request: &Request| {
-        let body: Value = request.body_json().unwrap();
-        assert_eq!(body["source_system"], "demo");
-        let result = |(index, item): (usize, &Value)| {
-            let id = format!("id-of-{}", text(item, "external_id"));
-            json!({ "index": index, "status": "created", "id": id })
-        };
-        let results: Vec<_> =
-            body["items"].as_array().unwrap().iter().enumerate().map(result).collect();
-        ResponseTemplate::new(200).set_body_json(json!({ "results": results }))
-    };
-    at("/batch$").respond_with(taken).mount(&server).await;
-    let made = ResponseTemplate::new(201).set_body_json(json!({ "id": "7" }));
-    let company = &COMPANIES[1];
-    let errands = u64::try_from(company.errands.len()).unwrap();
-    at("/follow-ups$").respond_with(made).expect(errands).mount(&server).await;
-    let done = |request: &Request| {
-        let by = request.headers["authorization"].to_str().unwrap();
-        let theirs = !request.url.path().ends_with("/accept") || by == "Bearer wang.fang";
-        ResponseTemplate::new(if theirs { 200 } else { 403 })
-    };
-    let steps = company.errands.iter().map(|it| it.steps.len()).sum::<usize>();
-    // And what was given for low scores, of three surveys that are over.
-    let steps = u64::try_from(steps).unwrap() + 3;
-    at("/follow-ups/7/[a-z]+$").respond_with(done).expect(steps).mount(&server).await;
-    let low = ResponseTemplate::new(200).set_body_json(json!({ "items": [{ "id": "7" }] }));
-    Mock::given(method("GET")).respond_with(low).expect(4).mount(&server).await;
-    // Of the seller's customers the first is asked about and gets terms.
-    let done = || ResponseTemplate::new(200).set_body_json(json!({ "id": "9" }));
-    at("/customers/7/(credit-investigations|terms-requests)$")
-        .respond_with(done())
-        .expect(2)
-        .mount(&server)
-        .await;
-    at("/(credit-investigations|terms-requests)/9/(start|conclude|submit|approve)$")
-        .respond_with(done())
-        .expect(4)
-        .mount(&server)
-        .await;
-    let survey = ResponseTemplate::new(201).set_body_json(json!({ "id": "8" }));
-    at("/surveys$").respond_with(survey).expect(4).mount(&server).await;
-    let links: Vec<_> = (0..40).map(|n| json!({ "link": format!("/public/{n}") })).collect();
-    let links = ResponseTemplate::new(200).set_body_json(json!({ "invitations": links }));
-    at("/surveys/8/sample$").respond_with(links).expect(4).mount(&server).await;
-    at("/surveys/8/(open|close)$")
-        .respond_with(ResponseTemplate::new(200))
-        .expect(7)
-        .mount(&server)
-        .await;
-    at("/public/[0-9]+$").respond_with(ResponseTemplate::new(200)).expect(100).mount(&server).await;
-    for (username, password) in
-        [("zhang.min", "manager-lotus-27"), ("fang.wen", "office-jasmine-63")]
-    {
-        Mock::given(method("POST"))
-            .and(path(format!("/api/v1/users/id-of-{username}/password")))
-            .and(wiremock::matchers::body_json(json!({ "password": password })))
-            .respond_with(ResponseTemplate::new(204))
-            .expect(1)
-            .mount(&server)
-            .await;
-    }
-    let admin = Credentials::Token("admin".into());
-    let times = Mutex::new(vec![]);
-    let travel = |at: Option<Timestamp>| times.lock().unwrap().push(at);
-    let filled = fill(&server.uri(), admin, company, &travel).await.unwrap();
-    let times = times.into_inner().unwrap();
-    assert!(times.len() > 100 && times.last() == Some(&None), "in the present at last");
-    assert!(times.iter().flatten().all(|it| *it < crate::visits::at(DAYS[1], 0)), "no future");
-    assert_eq!(filled.refused, [""; 0]);
-    let created: Vec<_> = filled.summary.files.iter().map(|it| (&*it.file, it.created)).collect();
-    let sent: Vec<_> = company.batches.iter().map(|it| (it.0, it.1.len())).collect();
-    assert_eq!(created, sent);
-    let visits = server.received_requests().await.unwrap();
-    let visits = visits.iter().filter(|it| it.url.path().ends_with("/visits/batch"));
-    let company: Vec<String> = visits
-        .flat_map(|it| it.body_json::<Value>().unwrap()["items"].as_array().unwrap().clone())
-        .filter_map(|it| Some(it["participant_ids"].as_array()?[0].to_string()))
-        .collect();
-    assert!(company.len() > 100 && company.contains(&"\"id-of-zhang.min\"".to_owned()));
 }

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
+use crate::calendar::{is_holiday, is_working};
 use crate::market::Customer;
 use crate::organisation::{leader_of, sellers};
 use crate::random::Random;
@@ -38,11 +39,8 @@ pub fn at(day: Date, minute: i64) -> Timestamp {
     midnight.unwrap_or_default() + (minute - 8 * 60).minutes()
 }
 
-pub fn working(day: Date) -> bool {
-    !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday)
-}
-
-pub fn visits(today: Date, customers: &[Customer]) -> Vec<Visit> {
+/// Those of the days around `today`. What is over at `now` has its outcome.
+pub fn visits(today: Date, now: Timestamp, customers: &[Customer]) -> Vec<Visit> {
     let mut of = HashMap::<&str, Vec<&Customer>>::new();
     let mut places = HashMap::new();
     for customer in customers {
@@ -52,7 +50,9 @@ pub fn visits(today: Date, customers: &[Customer]) -> Vec<Visit> {
     let (first, last) = (today.saturating_sub(PAST.days()), today.saturating_add(AHEAD.days()));
     let days = first.series(1.day()).take_while(|day| *day <= last);
     let mut visits = vec![];
-    for day in days.filter(|day| working(*day)) {
+    // Somebody who tries the demo on a weekend finds a working day all the same.
+    let works = |day: Date| is_working(day) || day == today && !is_holiday(day);
+    for day in days.filter(|day| works(*day)) {
         for seller in sellers() {
             let mut random = Random::of_day(&format!("visits {}", seller.username), day);
             let theirs = of.get(seller.username).map_or(&[][..], Vec::as_slice);
@@ -62,17 +62,17 @@ pub fn visits(today: Date, customers: &[Customer]) -> Vec<Visit> {
                 let place = random.weighted(theirs.iter().map(|it| it.importance(day)));
                 let Some(customer) = place.map(|it| theirs[it]) else { continue };
                 let (number, place) = ((seller.username, number), places[&*customer.external_id]);
-                visits.push(visit((today, day), number, (customer, place), &mut random));
+                visits.push(visit((now, day), number, (customer, place), &mut random));
             }
         }
     }
     visits
 }
 
-/// As with orders, the choices are the same whatever day it is today: a day that is over has its
-/// visits, those of today and later are plans.
+/// As with orders, the choices are the same at whatever time: a visit whose time is over has taken
+/// place, later ones are plans.
 fn visit(
-    (today, day): (Date, Date),
+    (now, day): (Timestamp, Date),
     (seller, number): (&'static str, i64),
     (customer, place): (&Customer, Option<(f64, f64)>),
     random: &mut Random,
@@ -111,20 +111,26 @@ fn visit(
     {
         item["participant_external_ids"] = json!([leader]);
     }
-    let forgotten = number == 3 && random.percent(30);
+    // Whoever tries the demo as a salesperson is not in the middle of a visit.
+    let forgotten = number == 3 && random.percent(30) && seller != "wang.fang";
+    let evening = at(day, 24 * 60);
     let status = match random.between(0, 99) {
-        _ if day >= today => "planned",
+        _ if ends > now => "planned",
         // Nobody has checked out: the next day it is still in progress, then broken off.
-        _ if forgotten && day.saturating_add(2.days()) > today => "in_progress",
+        _ if forgotten && evening > now => "planned",
+        _ if forgotten && evening + 24.hours() > now => "in_progress",
         _ if forgotten => "abandoned",
         0..6 => "cancelled",
+        6..13 if evening > now => "planned",
         6..13 => "missed",
         13..15 => "abandoned",
         _ => "completed",
     };
     item["status"] = status.into();
     let reason = *random.choose(REASONS);
-    if matches!(status, "cancelled" | "abandoned") || status == "missed" && random.percent(60) {
+    // A missed visit is explained within ten days.
+    let explained = status == "missed" && (random.percent(60) || evening + 240.hours() < now);
+    if matches!(status, "cancelled" | "abandoned") || explained {
         item["reason"] = reason.into();
     }
     if matches!(status, "completed" | "abandoned" | "in_progress") {

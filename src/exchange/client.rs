@@ -153,6 +153,18 @@ impl Client {
         Ok((reply.status.as_u16(), reply.body))
     }
 
+    /// Changes a row of this version. The answer's status and body.
+    pub async fn patch(
+        &self,
+        path: &str,
+        version: i64,
+        body: &serde_json::Value,
+    ) -> Result<(u16, Vec<u8>)> {
+        let request = self.http.patch(format!("{}{path}", self.base)).json(body);
+        let reply = self.authorised(request.header("If-Match", format!("\"{version}\""))).await?;
+        Ok((reply.status.as_u16(), reply.body))
+    }
+
     async fn post(&self, path: &str, body: String, language: Language) -> Result<Reply> {
         let request = self.http.post(format!("{}{path}", self.base));
         let request = match language {

@@ -125,6 +125,11 @@ impl Error {
         &self.0.code
     }
 
+    /// The faults: pointer and message of each.
+    pub fn reasons(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.faults.iter().map(|fault| (&*fault.pointer, &*fault.message))
+    }
+
     /// What lies behind it, for those who run the service.
     pub fn cause_text(&self) -> String {
         self.0.cause.as_ref().map_or_else(|| self.to_string(), ToString::to_string)
@@ -344,7 +349,11 @@ pub enum Problems {
 
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.0.code, self.0.detail.as_deref().unwrap_or_default())
+        let faults = self.reasons().map(|(pointer, message)| format!("{pointer}: {message}"));
+        let detail = self.0.detail.iter().cloned();
+        let reasons: Vec<_> = detail.chain(faults).collect();
+        let colon = if reasons.is_empty() { "" } else { ": " };
+        write!(f, "{}{colon}{}", self.0.code, reasons.join("; "))
     }
 }
 

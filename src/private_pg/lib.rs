@@ -81,7 +81,12 @@ impl Server {
     ///
     /// A server that a killed process left behind is taken over, or awaited if it is going down.
     pub fn start(options: &Options) -> Result<Self, Error> {
-        let unusable = || format!("the data folder {} cannot be used", options.folder.display());
+        let unusable = || {
+            format!(
+                "SALESBOOK_DATA_DIR: the data folder {} cannot be used",
+                options.folder.display()
+            )
+        };
         DirBuilder::new().recursive(true).create(&options.folder).map_err(failed(unusable()))?;
         let folder = fs::canonicalize(&options.folder).map_err(failed(unusable()))?;
         let lock = lock(&folder)?;
@@ -126,7 +131,8 @@ impl Drop for Server {
 }
 
 fn lock(folder: &Path) -> Result<File, Error> {
-    let unwritable = || format!("the data folder {} cannot be written", folder.display());
+    let unwritable =
+        || format!("SALESBOOK_DATA_DIR: the data folder {} cannot be written", folder.display());
     let file = files::open(&folder.join("lock")).map_err(failed(unwritable()))?;
     let start = Instant::now();
     loop {
@@ -136,7 +142,9 @@ fn lock(folder: &Path) -> Result<File, Error> {
             Err(TryLockError::WouldBlock) if start.elapsed() < GOING => sleep(TICK),
             Err(TryLockError::WouldBlock) => {
                 let folder = folder.display();
-                return Err(Error(format!("{folder} is in use by another running instance")));
+                return Err(Error(format!(
+                    "SALESBOOK_DATA_DIR: {folder} is in use by another running instance"
+                )));
             }
             Err(TryLockError::Error(error)) => return Err(failed(unwritable())(error)),
         }

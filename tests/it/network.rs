@@ -131,7 +131,7 @@ async fn what_cannot_work_is_refused_in_one_line() {
     let line = refusal(&process).await.unwrap();
     assert!(line.contains("cannot listen on 127.0.0.1:"), "{line}");
     process.kill();
-    process.set("SALESBOOK_SECRET", "a wrong secret");
+    process.set("SALESBOOK_SECRET", "another, wrong secret");
     let line = refusal(&process).await.unwrap();
     assert!(line.contains("another SALESBOOK_SECRET"), "{line}");
     // A data folder that cannot be: even root cannot write into a file.

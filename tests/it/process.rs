@@ -83,14 +83,38 @@ impl Process {
         command.env("SALESBOOK_DATA_DIR", self.data());
         command.env("SALESBOOK_ADMIN_PASSWORD", PASSWORD).env("SALESBOOK_LOG", "warn");
         command.env("SALESBOOK_USERNAME", "admin").env("SALESBOOK_PASSWORD", PASSWORD);
+        for (variable, _) in std::env::vars().filter(|variable| variable.0.starts_with("AWS_")) {
+            command.env_remove(variable);
+        }
         command.envs(self.settings.iter().cloned()).stdin(Stdio::null()).stdout(Stdio::null());
         command
     }
 
     pub fn start(&mut self) {
+        self.run("serve", Stdio::null());
+    }
+
+    /// Starts this command with its standard output going there.
+    pub fn run(&mut self, name: &str, output: impl Into<Stdio>) {
         assert!(self.child.is_none(), "it runs already");
         let log = File::options().create(true).append(true).open(self.log_file()).unwrap();
-        self.child = Some(self.command("serve").stderr(log).spawn().unwrap());
+        self.child = Some(self.command(name).stdout(output).stderr(log).spawn().unwrap());
+    }
+
+    /// Runs a command that must fail, and answers its standard error stream.
+    pub async fn refused(&mut self, name: &str, within: Duration) -> String {
+        let mut command = self.command(name);
+        match name {
+            "import" => command.arg(&self.folder),
+            "user" | "client" => command.arg("new"),
+            _ => &mut command,
+        };
+        let log = File::create(self.log_file()).unwrap();
+        self.child = Some(command.stderr(log).spawn().unwrap());
+        let status = self.ended(within).await;
+        let status = status.unwrap_or_else(|| panic!("it runs: {}", self.log()));
+        assert!(!status.success(), "{}", self.log());
+        self.log()
     }
 
     pub fn pid(&self) -> u32 {
