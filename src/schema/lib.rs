@@ -146,6 +146,7 @@ diesel::table! {
         settings -> Jsonb,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        coordinate_system -> Text,
     }
 }
 
@@ -271,6 +272,9 @@ diesel::table! {
         external_id -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        search -> Nullable<Text>,
+        grams -> Nullable<Array<Text>>,
+        addresses -> Nullable<Array<Text>>,
     }
 }
 
@@ -397,6 +401,11 @@ diesel::table! {
         name_key -> Text,
         search -> Text,
         grams -> Array<Text>,
+        code_key -> Nullable<Text>,
+        phones -> Nullable<Array<Text>>,
+        sent_coordinate_system -> Nullable<Text>,
+        sent_latitude -> Nullable<Float8>,
+        sent_longitude -> Nullable<Float8>,
     }
 }
 
@@ -700,6 +709,8 @@ diesel::table! {
         external_id -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        code_key -> Nullable<Text>,
+        search -> Nullable<Text>,
     }
 }
 
@@ -974,6 +985,8 @@ diesel::table! {
         external_id -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        code_key -> Nullable<Text>,
+        name_key -> Text,
     }
 }
 
@@ -1016,6 +1029,7 @@ diesel::table! {
         external_id -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        code_key -> Nullable<Text>,
     }
 }
 
@@ -1040,6 +1054,8 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         password_set_by -> Nullable<Uuid>,
+        username_key -> Nullable<Text>,
+        search -> Nullable<Text>,
     }
 }
 
@@ -1060,6 +1076,9 @@ diesel::table! {
         distance_m -> Nullable<Int4>,
         geo_status -> Text,
         offline_delay_s -> Int4,
+        sent_coordinate_system -> Nullable<Text>,
+        sent_latitude -> Nullable<Float8>,
+        sent_longitude -> Nullable<Float8>,
     }
 }
 
