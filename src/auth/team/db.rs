@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Text, Uuid as SqlUuid};
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use platform::characters::fold;
 use platform::{Change, Conn, Error, Fault, IfMatch, List, Resource, Result, Tx};
 use schema::teams;
 use uuid::Uuid;
@@ -24,10 +25,10 @@ fn matching(filter: &TeamFilter) -> teams::BoxedQuery<'_, Pg> {
         query = query.filter(teams::parent_id.eq(parent));
     }
     if let Some(code) = &filter.code {
-        query = query.filter(teams::code.eq(code));
+        query = query.filter(teams::code_key.eq(fold(code)));
     }
     if let Some(q) = &filter.q {
-        let part = sql::<Bool>("strpos(lower(teams.name), ").bind::<Text, _>(q.to_lowercase());
+        let part = sql::<Bool>("strpos(teams.name_key, ").bind::<Text, _>(fold(q));
         query = query.filter(part.sql(") > 0"));
     }
     query
@@ -185,8 +186,8 @@ impl Imported for Team {
     const FIND: Find = find_teams;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/code",
-        of: |it| it.code.clone(),
-        holders: "select id, code as value from teams where code = any($1)",
+        of: |it| it.code.as_deref().map(fold),
+        holders: "select id, code_key as value from teams where code_key = any($1)",
         release: "update teams set code = null where id = any($1)",
     }];
 
