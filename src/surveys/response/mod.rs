@@ -136,6 +136,7 @@ fn instruction(company: &Company, title: &str, score: Option<i16>, nps: Option<i
 mod tests {
     use company::holiday::HolidayKind;
     use jiff::civil::date;
+    use platform::position::CoordinateSystem;
 
     use super::*;
 
@@ -148,6 +149,7 @@ mod tests {
             currency: "CNY".into(),
             time_zone: "Asia/Shanghai".into(),
             language: Language::Chinese,
+            coordinate_system: CoordinateSystem::Wgs84,
             settings: Embedded(serde_json::from_value(settings.clone()).unwrap()),
             created_at: now,
             updated_at: now,
