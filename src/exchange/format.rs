@@ -157,6 +157,7 @@ pub const FILES: &[Layout] = &[
             text("address"),
             column("latitude", Kind::Number),
             column("longitude", Kind::Number),
+            text("coordinate_system"),
             text("phone"),
             text("industry"),
             text("tier"),
