@@ -14,4 +14,3 @@ alter table territories drop code_key;
 alter table users drop constraint users_username_key;
 create unique index users_username_key on users (lower(username));
 alter table users drop username_key;
-alter table teams drop name_key;

@@ -1,4 +1,4 @@
--- Case and width are no difference between codes, user names and names that are searched: `fold` in
+-- Case and width are no difference between codes and between user names: `fold` in
 -- platform/characters.rs does the same to what is compared with them.
 alter table customers add code_key text collate "C" generated always as (
         normalize(translate(
@@ -27,6 +27,3 @@ alter table users add username_key text collate "C" generated always as (
             lower(upper(lower(normalize(username, nfkc) collate "und-x-icu"))), 'ς' || chr(775), 'σ'), nfkc)) stored;
 drop index users_username_key;
 alter table users add constraint users_username_key unique (username_key);
-alter table teams add name_key text collate "C" not null generated always as (
-        normalize(translate(
-            lower(upper(lower(normalize(name, nfkc) collate "und-x-icu"))), 'ς' || chr(775), 'σ'), nfkc)) stored;

@@ -3,6 +3,9 @@
 alter table users add search text;
 create index users_search_due_idx on users (id) where search is null;
 
+alter table teams add search text;
+create index teams_search_due_idx on teams (id) where search is null;
+
 alter table products add search text;
 create index products_search_due_idx on products (id) where search is null;
 

@@ -44,7 +44,7 @@ pub fn narrow(text: &str) -> String {
 /// The text without differences of case and width, to compare by: `Ａ１` and `a1`, `STRASSE` and
 /// `straße`, `ΟΔΟΣ` and `οδος` are equal, and so are the four letters i of Turkish. This is Unicode's
 /// compatibility composition (NFKC) in lower case, by way of upper case. The generated columns
-/// `code_key`, `name_key` of teams and `username_key` hold the same.
+/// `code_key` and `username_key` hold the same.
 pub fn fold(text: &str) -> String {
     let lower = text.nfkc().flat_map(char::to_lowercase);
     let again = lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase);

@@ -986,7 +986,7 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         code_key -> Nullable<Text>,
-        name_key -> Text,
+        search -> Nullable<Text>,
     }
 }
 

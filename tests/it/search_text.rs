@@ -12,6 +12,7 @@ use crate::harness::{Actor, Service};
 const CUSTOMERS: &str = "/api/v1/customers";
 const PRODUCTS: &str = "/api/v1/products";
 const USERS: &str = "/api/v1/users";
+const TEAMS: &str = "/api/v1/teams";
 
 /// What is typed as part of a URL.
 fn encoded(text: &str) -> String {
@@ -47,7 +48,7 @@ const NAMES: [(&str, &[&str], &[&str]); 13] = [
 ];
 
 #[actix_web::test]
-async fn every_reading_of_a_name_finds_customers_products_and_users() {
+async fn every_reading_of_a_name_finds_customers_products_users_and_teams() {
     let service = Service::start().await;
     let admin = service.actor(Role::Admin).await;
     for (number, (name, ..)) in NAMES.iter().enumerate() {
@@ -55,9 +56,10 @@ async fn every_reading_of_a_name_finds_customers_products_and_users() {
         admin.customer(name).await;
         admin.post(PRODUCTS, json!({ "code": code, "name": name })).await.expect(201);
         admin.post(USERS, json!({ "name": name })).await.expect(201);
+        admin.post(TEAMS, json!({ "name": name })).await.expect(201);
     }
 
-    for list in [CUSTOMERS, PRODUCTS, USERS] {
+    for list in [CUSTOMERS, PRODUCTS, USERS, TEAMS] {
         for (name, typed, foreign) in NAMES {
             for typed in typed {
                 let found = found(&admin, list, typed).await;
@@ -228,16 +230,23 @@ async fn rows_from_before_are_found_after_the_job() {
     admin.post("/api/v1/contacts", contact).await.expect(201);
     admin.post(PRODUCTS, json!({ "code": "P-1", "name": "厦门茶" })).await.expect(201);
     admin.post(USERS, json!({ "name": "单雄" })).await.expect(201);
+    admin.post(TEAMS, json!({ "name": "华东大区" })).await.expect(201);
     for forget in [
         "update customers set phones = null, search = '', grams = '{}', name_key = ''",
         "update contacts set search = null, grams = null, addresses = null",
         "update products set search = null",
         "update users set search = null",
+        "update teams set search = null",
     ] {
         service.sql(forget).await;
     }
-    let typed =
-        [(CUSTOMERS, "cq"), ("/api/v1/contacts", "zeng"), (PRODUCTS, "xm"), (USERS, "shan")];
+    let typed = [
+        (CUSTOMERS, "cq"),
+        ("/api/v1/contacts", "zeng"),
+        (PRODUCTS, "xm"),
+        (USERS, "shan"),
+        (TEAMS, "huadong"),
+    ];
     for (list, typed) in typed {
         assert_eq!(found(&admin, list, typed).await, [""; 0], "{list}");
     }
