@@ -92,7 +92,7 @@ pub const JOBS: &[Job] = &[
     },
 ];
 
-/// Writes what rows from before an upgrade are found by, some of each kind at a time.
+/// Writes the search texts of rows from before an upgrade, some of each kind at a time.
 async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
     let mut written = auth::user::write_search_texts(tx).await?;
     written += auth::team::write_search_texts(tx).await?;

@@ -17,7 +17,7 @@ pub fn is_refused(c: char) -> bool {
 /// A character that leaves no ink: a blank, a control, or one that Unicode lists as ignorable when
 /// it cannot be shown (`Default_Ignorable_Code_Point`), such as joiners, fillers, variation
 /// selectors and tags.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     let ignorable = matches!(
         c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

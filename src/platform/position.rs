@@ -10,7 +10,7 @@ use std::f64::consts::PI;
 use crate::text_enum;
 
 text_enum! {
-    /// What latitude and longitude refer to, 坐标系.
+    /// Coordinate system of a position, 坐标系.
     pub enum CoordinateSystem {
         /// GPS
         Wgs84 = "wgs84",

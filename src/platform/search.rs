@@ -1,5 +1,5 @@
-//! What people type to find a row: a part of its name, its code or its phone number, or the name in
-//! pinyin or its initials.
+//! Search by typed text: a part of a row's name, code or phone number, or the name in pinyin or its
+//! initials.
 //!
 //! A row keeps one text to be found by: the literal parts, a line break, and the sound of the name.
 //! The sound is a group `|chong zhong ` for each character, with all its readings, so that it grows
@@ -16,7 +16,7 @@ use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Array, Bool, Text};
 
-use super::characters::fold;
+use super::characters::{fold, is_invisible};
 use super::{phone, pinyin};
 
 /// Most letters of what is typed that are looked for as sound: twenty characters in full.
@@ -73,9 +73,10 @@ fn pairs(text: &str) -> impl Iterator<Item = String> {
     text.chars().zip(next).map(|(one, other)| [one, other].iter().collect())
 }
 
-/// A bar would look like the beginning of a sound.
+/// As people see it: without joiners and the like. A bar would look like the beginning of a sound.
 fn literal(text: &str) -> String {
-    fold(text).split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "¦")
+    let text: String = text.chars().filter(|c| c.is_whitespace() || !is_invisible(*c)).collect();
+    fold(&text).split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "¦")
 }
 
 fn sound(name: &str) -> String {
@@ -100,8 +101,7 @@ pub fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
-/// Condition on a row that somebody types a text to find it. A column of a boxed query may be named
-/// without its table when no other table has it.
+/// Condition that a row is found by a typed text.
 pub struct TextMatch {
     ways: Vec<Way>,
     text: &'static str,
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_row_keeps_all_readings_of_its_name() {
-        let kept = text("重庆 A|1", &["Ｃ－１"], Some("+86 138 0013 8000"));
+        let kept = text("重\u{200b}庆 A|1", &["Ｃ－１"], Some("+86 138 0013 8000"));
 
         let (literal, sound) = kept.split_once('\n').unwrap();
         assert_eq!(literal, "重庆 a¦1 c-1 +86 138 0013 8000 13800138000");

@@ -1,5 +1,5 @@
-//! What people type to find a row: pinyin with all readings, initials, and text without regard to
-//! case and width.
+//! Search by typed text: pinyin with all readings, initials, and text without regard to case and
+//! width.
 
 use salesbook::auth::Role;
 use salesbook::platform::{Tx, jobs};
@@ -14,7 +14,7 @@ const PRODUCTS: &str = "/api/v1/products";
 const USERS: &str = "/api/v1/users";
 const TEAMS: &str = "/api/v1/teams";
 
-/// What is typed as part of a URL.
+/// A typed text as part of a URL.
 fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }

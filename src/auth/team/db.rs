@@ -121,7 +121,7 @@ fn found_by(team: &Team) -> FoundBy {
     teams::search.eq(search::text(&team.name, &others, None))
 }
 
-/// A job: writes what teams are found by where it is missing, after an upgrade.
+/// A job: writes missing search texts after an upgrade.
 pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
     let due = teams::table.filter(teams::search.is_null()).order(teams::id).limit(500);
     let due = due.select(Team::as_select()).for_update().skip_locked();

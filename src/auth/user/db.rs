@@ -310,7 +310,7 @@ fn found_by(person: &UserRow) -> FoundBy {
     users::search.eq(search::text(&person.name, &[], None))
 }
 
-/// A job: writes what people are found by where it is missing, after an upgrade.
+/// A job: writes missing search texts after an upgrade.
 pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
     let due = users::table.filter(users::search.is_null()).order(users::id).limit(500);
     let due = due.select(UserRow::as_select()).for_update().skip_locked();

@@ -1,4 +1,4 @@
-//! What contacts are found by, and which may be one person.
+//! Search texts of contacts, and contacts that may be one person.
 
 use auth::Caller;
 use diesel::prelude::*;
@@ -21,7 +21,7 @@ const NAMED: i64 = 10;
 /// Most contacts of one customer whose names are compared.
 const COMPARED: i64 = 1000;
 
-/// What is stored beside a contact to find it by. Read by queries only.
+/// Columns beside a contact by which it is found. Read by queries only.
 #[derive(Debug, PartialEq, Insertable, AsChangeset)]
 #[diesel(table_name = contacts, treat_none_as_default_value = false)]
 pub struct Keys {
@@ -79,7 +79,7 @@ impl Contact {
     }
 }
 
-/// A job: writes what contacts are found by where it is missing, after an upgrade.
+/// A job: writes missing search texts after an upgrade.
 pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
     let due = contacts::table.inner_join(customers::table).filter(contacts::search.is_null());
     let due = due.order(contacts::id).limit(AT_A_TIME).select(Contact::as_select());

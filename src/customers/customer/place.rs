@@ -1,4 +1,4 @@
-//! Where a customer is: in WGS 84 for all that is computed, and as it was sent.
+//! Position of a customer: in WGS 84 for all that is computed, and as it was sent.
 
 use company::Company;
 use platform::position::{CoordinateSystem, Position};

@@ -1,4 +1,4 @@
-//! What customers are found by, and what they are compared by as possible duplicates.
+//! Search texts of customers, and the keys that possible duplicates share.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -11,7 +11,7 @@ use super::Customer;
 /// Customers of one round of the job.
 const AT_A_TIME: i64 = 500;
 
-/// What is stored beside a customer to find it by. Read by queries only.
+/// Columns beside a customer by which it is found. Read by queries only.
 #[derive(Debug, PartialEq, Insertable, AsChangeset)]
 #[diesel(table_name = customers, treat_none_as_default_value = false)]
 pub struct Keys {
@@ -49,7 +49,7 @@ pub fn name_key(name: &str) -> String {
     if short.is_empty() { text } else { short.to_owned() }
 }
 
-/// A job: writes what customers are found by where it is missing, after an upgrade.
+/// A job: writes missing search texts after an upgrade.
 pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
     let due = customers::table.filter(customers::phones.is_null()).order(customers::id);
     let due = due.limit(AT_A_TIME).select(Customer::as_select()).for_update().skip_locked();

@@ -68,7 +68,7 @@ pub fn found_by(product: &Product) -> FoundBy {
     products::search.eq(search::text(&product.name, &[&product.code], None))
 }
 
-/// A job: writes what products are found by where it is missing, after an upgrade.
+/// A job: writes missing search texts after an upgrade.
 pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
     let due = products::table.filter(products::search.is_null()).order(products::id).limit(500);
     let due = due.select(Product::as_select()).for_update().skip_locked();

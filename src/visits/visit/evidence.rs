@@ -1,4 +1,4 @@
-//! From what a phone sends to a check: where it was made, and what that is worth.
+//! Evidence of a check-in or check-out: the position that a phone sent, and how far to trust it.
 
 use jiff::SignedDuration;
 use platform::position::CoordinateSystem;
@@ -9,7 +9,7 @@ use super::geo::{Fix, Place, distance_m, judge};
 use super::rules::AHEAD;
 use super::{CheckIn, CheckKind, GeoStatus, Visit, VisitCheck};
 
-/// What a check is judged by, besides what was sent.
+/// Circumstances by which a check is judged, besides what was sent.
 pub(super) struct Circumstances {
     pub received_at: Timestamp,
     pub customer: Option<Place>,
