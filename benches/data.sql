@@ -50,13 +50,14 @@ with named as (
 ), keyed as (
     select *, city || substr(hash, 1, 12) || '贸易有限公司' as name from named
 ), searched as materialized (
-    select *, lower(name || ' ' || code || ' ' || phone || ' pinyin ' || substr(hash, 1, 12)
-        || ' maoyi youxian gongsi p' || substr(hash, 1, 12) || 'myyxgs') as search
+    select *, lower(name || ' ' || code || ' ' || phone || ' 21' || (50000000 + n)) || E'\n|'
+        || regexp_replace(substr(hash, 1, 12), '(.)', '\1 |', 'g')
+        || 'mao |yi |you |xian |gong |si ' as search
     from keyed
 )
 insert into customers (id, version, code, name, kind, status, owner_id, region, city, address,
         phone, industry, tier, source_system, external_id, created_at, updated_at, name_pinyin,
-        name_key, search, grams)
+        name_key, search, grams, phones)
     select pg_temp.id(5, n), 1, code, name, 'company', 'active', pg_temp.id(2, 1 + n % 100),
         'Region ' || n % 31, city, 'Road ' || n, phone, 'trade', 'B', 'old', n, now(), now(),
         'pinyin ' || substr(hash, 1, 12), city || substr(hash, 1, 12) || '贸易', search,
@@ -64,7 +65,8 @@ insert into customers (id, version, code, name, kind, status, owner_id, region, 
             select distinct substr(search, at, long)
             from generate_series(1, length(search)) as at, generate_series(1, 2) as long
             where at + long <= length(search) + 1
-        )
+            union select unnest(array['om', 'im', 'iy', 'uy', 'ux', 'ng', 'gs', 'my', 'yy', 'yx', 'xg'])
+        ), array['21' || (50000000 + n)]
     from searched;
 select setval('customers_code_seq', :customers);
 

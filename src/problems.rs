@@ -304,9 +304,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("period_not_over", "The target's period is not over, or its last days may still be \
         corrected; closes_on says when it can be closed.",
         "目标期间尚未结束或仍可更正,可关闭的日期见 closes_on。"),
-    ("possible_duplicate", "A customer like this one is there already; duplicates names those \
-        that you may see. Use it, or send allow_duplicate.",
-        "可能已有相同客户,见 duplicates。请使用已有客户,或发送 allow_duplicate 以继续。"),
+    ("possible_duplicate", "A customer or contact like this one is there already; duplicates \
+        names those that you may see. Use it, or send allow_duplicate.",
+        "可能已有相同客户或联系人,见 duplicates。请使用已有记录,或发送 allow_duplicate 以继续。"),
     ("post_dated", "The payment is post-dated: before its day it is no money and pays nothing.",
         "该回款为远期款项,到期日前不能核销。"),
     ("posted_immutable", "What is posted stays as it is, but for due date, instalments and the \
@@ -407,8 +407,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "推送订阅已达上限,请先删除不用的订阅。"),
     ("too_old", "It came too late: the company takes what a phone sends for some days only.",
         "补传已超过公司允许的天数。"),
-    ("too_short", "The text is too short; the message names the least length.",
-        "文本过短,最短长度见提示。"),
+    ("too_short", "The text is too short; the message names the least length. Text of invisible \
+        characters only counts as empty.",
+        "文本过短,最短长度见提示。仅由不可见字符组成的文本视为空。"),
     ("transfer_applied", "The transfer has taken place already and cannot be called off. Transfer \
         the customer back instead.",
         "移交已经生效,不能取消。可再次移交回去。"),

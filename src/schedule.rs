@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use platform::jobs::Job;
+use platform::{Result, Tx};
 
 /// Work that nobody asks for.
 pub const JOBS: &[Job] = &[
@@ -56,6 +57,11 @@ pub const JOBS: &[Job] = &[
         every: Duration::from_secs(5),
         run: |tx| Box::pin(sync::pending::retry(tx)),
     },
+    Job {
+        name: "search_texts",
+        every: Duration::from_mins(5),
+        run: |tx| Box::pin(write_search_texts(tx)),
+    },
     Job { name: "statistics", every: Duration::from_secs(5), run: platform::statistics::refresh },
     Job {
         name: "webhook_deliveries",
@@ -85,3 +91,16 @@ pub const JOBS: &[Job] = &[
         run: receivables::hooks::check_amounts,
     },
 ];
+
+/// Writes the search texts of rows from before an upgrade, some of each kind at a time.
+async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
+    let mut written = auth::user::write_search_texts(tx).await?;
+    written += auth::team::write_search_texts(tx).await?;
+    written += products::product::write_search_texts(tx).await?;
+    written += customers::customer::write_search_texts(tx).await?;
+    written += customers::contact::write_search_texts(tx).await?;
+    if written > 0 {
+        tx.go_on();
+    }
+    Ok(written)
+}

@@ -1,7 +1,7 @@
 //! What a file is called: as it was sent, without what could lead anywhere or deceive the eye.
 
 use actix_web::http::header::ContentDisposition;
-use platform::characters::is_refused;
+use platform::characters::{is_refused, trimmed};
 use platform::{Error, Result};
 use unicode_normalization::UnicodeNormalization;
 
@@ -26,7 +26,7 @@ pub fn clean(name: &str) -> Option<String> {
     let name: String = name.chars().filter(|c| !c.is_control() && !is_refused(*c)).collect();
     let name = name.trim_matches(|c: char| c == '.' || c.is_whitespace());
     let name: String = name.nfc().take(LONGEST).collect();
-    (!name.is_empty()).then_some(name)
+    (!trimmed(&name).is_empty()).then_some(name)
 }
 
 /// The name under which it is saved. What a desktop does with a file it decides by the ending, so
@@ -51,7 +51,11 @@ mod tests {
         assert_eq!(cleaned("photo\u{202e}gpj.exe"), "photogpj.exe");
         assert_eq!(cleaned("现场照片 1.jpg"), "现场照片 1.jpg");
         assert_eq!(cleaned(&"长".repeat(300)).chars().count(), 255);
-        assert!([".", "..", "/", "a/", " \t", ""].iter().all(|name| clean(name).is_none()));
+        assert!(
+            [".", "..", "/", "a/", " \t", "", "\u{3164}\u{200b}"]
+                .iter()
+                .all(|name| clean(name).is_none())
+        );
     }
 
     #[test]

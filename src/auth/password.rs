@@ -8,6 +8,7 @@ use argon2::Argon2;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use aws_lc_rs::rand;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use platform::characters::fold;
 use platform::{Error, Fault, Result};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
@@ -109,7 +110,7 @@ fn is_weak(password: &str, username: Option<&str>) -> bool {
             && letters.chunks(length).all(|part| part == &letters[..length])
     });
     let own = username.is_some_and(|name| {
-        let name = name.to_lowercase();
+        let (name, lower) = (fold(name), fold(password));
         lower == name || name.len() >= 4 && lower.trim_matches(|c: char| c.is_ascii_digit()) == name
     });
     letters.len() < SHORTEST || sequence || repeated || own || COMMON.contains(lower.as_str())

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use jiff::SignedDuration;
+use platform::characters::fold;
 use platform::{Error, Result, Timestamp};
 use uuid::Uuid;
 
@@ -46,7 +47,7 @@ impl Subject {
     /// One account from one address, the account from everywhere, and the address for all of its
     /// accounts. A new password makes another account of it, so that setting one unlocks it.
     pub fn login(username: &str, stored: Option<&str>, address: &str) -> Vec<Self> {
-        let (name, stored) = (username.to_ascii_lowercase(), stored.unwrap_or_default());
+        let (name, stored) = (fold(username), stored.unwrap_or_default());
         let (name, stored) = (name.as_bytes(), stored.as_bytes());
         vec![
             Self::new(&[b"pair", name, stored, address.as_bytes()], (10, 100), true),

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use jiff::tz::TimeZone;
 use platform::changes::{self, HistoryPage};
+use platform::position::CoordinateSystem;
 use platform::{
     Change, Clock, Conn, Db, Embedded, Error, Fault, IfMatch, List, NoFilter, PageQuery, Patch,
     Problems, Reply, Resource, Result, Tagged, Timestamp, Tx, Write, resource, set, text_enum,
@@ -44,6 +45,10 @@ pub struct Company {
     pub time_zone: String,
     #[schema(inline)]
     pub language: Language,
+    /// Coordinate system of positions that are sent without one, 坐标系; phones in China often have
+    /// `gcj02`
+    #[schema(inline)]
+    pub coordinate_system: CoordinateSystem,
     /// What differs from the defaults; `GET /company/settings` lists all
     #[schema(value_type = Object)]
     pub settings: Embedded<Settings>,
@@ -66,6 +71,9 @@ pub struct CompanyChanges {
     time_zone: Option<String>,
     #[schema(inline, nullable = false)]
     language: Option<Language>,
+    /// Default of positions that are sent from now on; those sent before stay where they are
+    #[schema(inline, nullable = false)]
+    coordinate_system: Option<CoordinateSystem>,
     #[schema(value_type = Option<Object>, nullable = false)]
     settings: Option<Map<String, Value>>,
 }
@@ -166,6 +174,7 @@ impl Company {
             currency: "CNY".into(),
             time_zone: "Asia/Shanghai".into(),
             language: Language::Chinese,
+            coordinate_system: CoordinateSystem::Wgs84,
             settings: Embedded::default(),
             created_at: tx.now,
             updated_at: tx.now,
@@ -212,6 +221,7 @@ impl Company {
         set(&mut after.currency, changes.currency.as_ref());
         set(&mut after.time_zone, changes.time_zone.as_ref());
         set(&mut after.language, changes.language.as_ref());
+        set(&mut after.coordinate_system, changes.coordinate_system.as_ref());
         if TimeZone::get(&after.time_zone).is_err() {
             faults.push(Fault::new("/time_zone", "unknown_value", "no such time zone (IANA)"));
         }

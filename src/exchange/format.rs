@@ -244,6 +244,7 @@ pub const FILES: &[Layout] = &[
             text("address", "地址 详细地址"),
             column("latitude", Kind::Number, "纬度"),
             column("longitude", Kind::Number, "经度"),
+            text("coordinate_system", "坐标系 坐标系统"),
             column("phone", Kind::Phone, "电话 联系电话 客户电话"),
             text("industry", "行业"),
             text("tier", "客户等级 客户级别 等级"),

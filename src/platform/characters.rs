@@ -1,4 +1,6 @@
-//! Which characters text may hold.
+//! Characters that text may hold, and how text is compared.
+
+use unicode_normalization::UnicodeNormalization;
 
 /// A character that text may not hold: a control character other than a line break or a tab, or one
 /// that turns the direction of writing, so that `gpj.exe` reads as `exe.jpg`. Joiners of zero width
@@ -12,9 +14,48 @@ pub fn is_refused(c: char) -> bool {
     control || turns
 }
 
+/// A character that leaves no ink: a blank, a control, or one that Unicode lists as ignorable when
+/// it cannot be shown (`Default_Ignorable_Code_Point`), such as joiners, fillers, variation
+/// selectors and tags.
+pub(crate) fn is_invisible(c: char) -> bool {
+    let ignorable = matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+    );
+    // The braille blank is a symbol to Unicode, and the note heads of U+1D159 are empty.
+    let empty = matches!(c, '\u{2800}' | '\u{1d159}');
+    ignorable || empty || c.is_whitespace() || c.is_control()
+}
+
+/// Text as it is kept: without blanks at its ends, and empty if nothing of it can be seen.
+pub fn trimmed(text: &str) -> &str {
+    if text.chars().all(is_invisible) { "" } else { text.trim() }
+}
+
+/// The text without differences of width: `Ａ１` → `A1` (NFKC).
+pub fn narrow(text: &str) -> String {
+    text.nfkc().collect()
+}
+
+/// The text without differences of case and width, to compare by: `Ａ１` and `a1`, `STRASSE` and
+/// `straße`, `ΟΔΟΣ` and `οδος` are equal, and so are the four letters i of Turkish. This is Unicode's
+/// compatibility composition (NFKC) in lower case, by way of upper case. The generated columns
+/// `code_key` and `username_key` hold the same.
+pub fn fold(text: &str) -> String {
+    let lower = text.nfkc().flat_map(char::to_lowercase);
+    let again = lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    // The dot of a Turkish capital İ that has become an i.
+    let plain = again.filter(|c| *c != '\u{307}').map(|c| if c == 'ς' { 'σ' } else { c });
+    plain.nfkc().collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_refused;
+    use super::*;
 
     #[test]
     fn what_deceives_the_eye_is_refused() {
@@ -24,5 +65,38 @@ mod tests {
 
         assert_eq!(refused.chars().filter(|c| !is_refused(*c)).count(), 0);
         assert_eq!(taken.chars().filter(|c| is_refused(*c)).count(), 0);
+    }
+
+    #[test]
+    fn text_that_cannot_be_seen_is_empty() {
+        let unseen =
+            ["\u{200b}", "\u{3164}\u{ffa0}", "\u{2800}", "\u{fe0f} \u{e0100}", "\u{e0041}"];
+        let seen = ["。", "-", "क\u{200d}ष", "\u{1f469}\u{200d}\u{1f4bb}", "·"];
+
+        assert_eq!(unseen.map(trimmed), [""; 5]);
+        assert_eq!(seen.map(trimmed), seen);
+        assert_eq!(trimmed(" a\u{3000}"), "a");
+    }
+
+    #[test]
+    fn case_and_width_are_no_difference() {
+        let alike = [
+            ["Ａ１－Ｂ", "a1-b"],
+            ["STRASSE", "straße"],
+            ["STRAẞE", "strasse"],
+            ["ΟΔΟΣ", "οδος"],
+            ["İSTANBUL", "istanbul"],
+            ["ISPARTA", "ısparta"],
+            ["ЖУКОВ", "жуков"],
+            ["ｶﾞ", "ガ"],
+            ["ᏣᎳᎩ", "ꮳꮃꭹ"],
+        ];
+
+        for [one, other] in alike {
+            assert_eq!(fold(one), fold(other));
+            assert_eq!(fold(&fold(one)), fold(one));
+        }
+        assert_ne!(fold("张伟"), fold("张纬"));
+        assert_ne!(fold("ż"), fold("z"));
     }
 }

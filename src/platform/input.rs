@@ -19,7 +19,7 @@ use unicode_normalization::UnicodeNormalization;
 use utoipa::openapi::path::Parameter;
 use utoipa::{IntoParams, ToSchema};
 
-use super::characters::is_refused;
+use super::characters::{is_refused, trimmed};
 use super::error::{Error, Fault, Result};
 use super::share::Bodies;
 use super::{json, shape};
@@ -70,7 +70,7 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Json<T> {
     }
 }
 
-/// Reads the body as JSON; text is put into Unicode NFC and trimmed on the way in.
+/// Reads the body as JSON; text is put into Unicode NFC and trimmed on the way in, and empty if nothing of it can be seen.
 pub fn body(
     req: &HttpRequest,
     payload: &mut Payload,
@@ -260,7 +260,7 @@ pub(crate) fn query<Key: 'static>(req: &HttpRequest, parameters: &[Parameter]) -
             let message = "control characters are refused";
             faults.push(Fault::new(format!("/{name}"), "control_character", message));
         }
-        let value = read(schema.as_ref().unwrap_or(&Value::Null), text.trim().nfc().collect());
+        let value = read(schema.as_ref().unwrap_or(&Value::Null), trimmed(&text).nfc().collect());
         if object.insert(name.clone(), value).is_some() {
             faults.push(Fault::new(format!("/{name}"), "duplicate_field", "given twice"));
         }

@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use super::characters::is_refused;
+use super::characters::{is_refused, trimmed};
 use super::error::{Error, Fault, Result};
 use super::shape;
 
@@ -220,7 +220,7 @@ impl<'de> Visitor<'de> for Intake<'_> {
         if value.contains(is_refused) {
             self.fault("control_character", "control characters are refused");
         }
-        let text = value.trim();
+        let text = trimmed(value);
         let nfc = is_nfc_quick(text.chars()) == IsNormalized::Yes;
         Ok(if nfc { text.into() } else { text.nfc().collect::<String>().into() })
     }

@@ -1,12 +1,10 @@
-//! How Chinese names sound, for sorting people and for finding what is typed by its initials.
-//!
-//! A character with several readings has its most frequent one: what counts is that the same
-//! name always lands in the same place.
+//! Readings of Chinese names, for sorting people and for finding what is typed in Latin letters.
 
-use pinyin::ToPinyin;
+use pinyin::{Pinyin, ToPinyin, ToPinyinMulti};
 
 /// `张伟 Ltd` → `zhang wei ltd`: to sort by. Syllables are words, so that 西安 (xi an) and 先
-/// (xian) stay apart.
+/// (xian) stay apart. A character with several readings has its most frequent one: the same name
+/// always lands in the same place.
 pub fn full(text: &str) -> String {
     let mut sound = String::with_capacity(text.len() * 2);
     let mut after_syllable = false;
@@ -16,8 +14,7 @@ pub fn full(text: &str) -> String {
             sound.push(' ');
         }
         match reading {
-            // As it is typed: keyboards have no ü.
-            Some(reading) => sound.push_str(&reading.plain().replace('ü', "v")),
+            Some(reading) => sound.push_str(&typed(reading)),
             None => sound.extend(character.to_lowercase()),
         }
         after_syllable = reading.is_some();
@@ -25,16 +22,20 @@ pub fn full(text: &str) -> String {
     sound
 }
 
-/// `张伟 Ltd` → `zw ltd`: what people type to find it.
-pub fn initials(text: &str) -> String {
-    let mut letters = String::with_capacity(text.len());
-    for (character, reading) in text.chars().zip(text.to_pinyin()) {
-        match reading {
-            Some(reading) => letters.push_str(reading.first_letter()),
-            None => letters.extend(character.to_lowercase()),
+/// The readings of a character without tones, the most frequent one first: none to eight.
+pub fn readings(character: char) -> Vec<String> {
+    let mut readings: Vec<String> = vec![];
+    for reading in character.to_pinyin_multi().into_iter().flatten().map(typed) {
+        if !readings.contains(&reading) {
+            readings.push(reading);
         }
     }
-    letters
+    readings
+}
+
+/// The syllable as it is typed: keyboards have no ü.
+fn typed(reading: Pinyin) -> String {
+    reading.plain().replace('ü', "v")
 }
 
 #[cfg(test)]
@@ -47,7 +48,55 @@ mod tests {
         assert_eq!(full("ABC 西安"), "abc xi an");
         assert_eq!(full("华为ABC公司"), "hua wei abc gong si");
         assert_eq!(full("吕"), "lv");
-        assert_eq!(initials("张伟 Ltd"), "zw ltd");
         assert!(full("西安") < full("先") && full("阿宝") < full("张伟"));
+    }
+
+    #[test]
+    fn all_readings_of_a_character_are_known() {
+        let expected = [
+            ('重', "chong"),
+            ('厦', "xia"),
+            ('行', "hang"),
+            ('长', "chang"),
+            ('乐', "yue"),
+            ('乐', "le"),
+            ('曾', "zeng"),
+            ('单', "shan"),
+            ('仇', "qiu"),
+            ('解', "xie"),
+            ('查', "zha"),
+            ('盖', "ge"),
+            ('朴', "piao"),
+            ('覃', "qin"),
+            ('区', "ou"),
+            ('缪', "miao"),
+            ('尉', "yu"),
+            ('俟', "qi"),
+            ('六', "lu"),
+            ('蚌', "beng"),
+            ('番', "pan"),
+            ('泌', "bi"),
+            ('华', "hua"),
+            ('女', "nv"),
+            ('石', "shi"),
+        ];
+
+        for (character, reading) in expected {
+            assert!(readings(character).contains(&reading.to_owned()), "{character} {reading}");
+        }
+        assert_eq!(readings('a'), [""; 0]);
+    }
+
+    #[test]
+    fn no_character_has_many_readings() {
+        let count = |range: std::ops::RangeInclusive<char>| -> Vec<usize> {
+            range.map(|character| readings(character).len()).collect()
+        };
+
+        let counts = count('\u{3400}'..='\u{9fff}');
+
+        // What a name is kept as grows by these.
+        assert!(counts.iter().all(|count| *count <= 8));
+        assert!(counts.iter().sum::<usize>() < 2 * counts.len());
     }
 }

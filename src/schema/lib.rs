@@ -146,6 +146,7 @@ diesel::table! {
         settings -> Jsonb,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        coordinate_system -> Text,
     }
 }
 
@@ -271,6 +272,9 @@ diesel::table! {
         external_id -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        search -> Nullable<Text>,
+        grams -> Nullable<Array<Text>>,
+        addresses -> Nullable<Array<Text>>,
     }
 }
 
@@ -397,6 +401,11 @@ diesel::table! {
         name_key -> Text,
         search -> Text,
         grams -> Array<Text>,
+        code_key -> Nullable<Text>,
+        phones -> Nullable<Array<Text>>,
+        sent_coordinate_system -> Nullable<Text>,
+        sent_latitude -> Nullable<Float8>,
+        sent_longitude -> Nullable<Float8>,
     }
 }
 
@@ -700,6 +709,8 @@ diesel::table! {
         external_id -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        code_key -> Nullable<Text>,
+        search -> Nullable<Text>,
     }
 }
 
@@ -977,6 +988,8 @@ diesel::table! {
         external_id -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        code_key -> Nullable<Text>,
+        search -> Nullable<Text>,
     }
 }
 
@@ -1019,6 +1032,7 @@ diesel::table! {
         external_id -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        code_key -> Nullable<Text>,
     }
 }
 
@@ -1043,6 +1057,8 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         password_set_by -> Nullable<Uuid>,
+        username_key -> Nullable<Text>,
+        search -> Nullable<Text>,
     }
 }
 
@@ -1063,6 +1079,9 @@ diesel::table! {
         distance_m -> Nullable<Int4>,
         geo_status -> Text,
         offline_delay_s -> Int4,
+        sent_coordinate_system -> Nullable<Text>,
+        sent_latitude -> Nullable<Float8>,
+        sent_longitude -> Nullable<Float8>,
     }
 }
 

@@ -79,7 +79,9 @@ pub struct TodayVisit {
     pub customer_name: String,
     /// The customer's
     pub address: Option<String>,
+    /// Degrees, WGS 84
     pub latitude: Option<f64>,
+    /// Degrees, WGS 84
     pub longitude: Option<f64>,
     #[serde(rename = "type")]
     #[schema(inline)]

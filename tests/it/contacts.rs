@@ -9,7 +9,7 @@ fn id(path: &str) -> &str {
 }
 
 async fn contact(actor: &Actor<'_>, customer: &str, more: Value) -> Value {
-    let mut new = json!({ "customer_id": id(customer), "name": "王芳" });
+    let mut new = json!({ "customer_id": id(customer), "name": "王芳", "allow_duplicate": true });
     new.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     actor.post("/api/v1/contacts", new).await.expect(201)
 }

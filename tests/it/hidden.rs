@@ -43,7 +43,7 @@ impl<'a> World<'a> {
         for seller in [&boris, &clara, &anna] {
             let name = if seller.id == boris.id { SECRET } else { "public" };
             let customer = json!({ "name": format!("{name} & Sons {}", seller.id), "code": code(name, seller.id),
-                "source_system": "sap", "external_id": format!("{name} {}", seller.id), "phone": seller.id });
+                "source_system": "sap", "external_id": format!("{name} {}", seller.id), "phone": phone(seller.id) });
             let customer =
                 seller.post("/api/v1/customers", customer).await.expect(201)["id"].clone();
             let contact = json!({ "customer_id": customer, "name": name });
@@ -160,6 +160,11 @@ async fn owed(
 /// Short, and like nobody else's.
 pub fn code(name: &str, id: Uuid) -> String {
     format!("{name}{}", &id.simple().to_string()[20..])
+}
+
+/// A phone number like nobody else's.
+pub fn phone(id: Uuid) -> String {
+    format!("138{:08}", id.as_u128() % 100_000_000)
 }
 
 /// All that an answer says, but for the number of the request.

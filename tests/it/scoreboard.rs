@@ -92,7 +92,7 @@ async fn figures_are_what_the_lists_have() {
     let other = service.actor(Role::Salesperson).await.id;
     let first = service.signed_in(seller).customer("老客户").await;
     let first = first.rsplit('/').next().unwrap().to_owned();
-    let contact = json!({ "customer_id": first, "name": "王芳" });
+    let contact = json!({ "customer_id": first, "name": "王芳", "allow_duplicate": true });
     service.signed_in(seller).post("/api/v1/contacts", contact.clone()).await.expect(201);
     // Midnight in Shanghai on Monday, on the first, today, and a moment before each.
     for moment in [

@@ -1,11 +1,12 @@
 //! The queries on teams. Everybody may know them all.
 
-use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Uuid as SqlUuid};
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use platform::characters::fold;
+use platform::search::{self, TextMatch};
 use platform::{Change, Conn, Error, Fault, IfMatch, List, Resource, Result, Tx};
 use schema::teams;
 use uuid::Uuid;
@@ -24,11 +25,10 @@ fn matching(filter: &TeamFilter) -> teams::BoxedQuery<'_, Pg> {
         query = query.filter(teams::parent_id.eq(parent));
     }
     if let Some(code) = &filter.code {
-        query = query.filter(teams::code.eq(code));
+        query = query.filter(teams::code_key.eq(fold(code)));
     }
     if let Some(q) = &filter.q {
-        let part = sql::<Bool>("strpos(lower(teams.name), ").bind::<Text, _>(q.to_lowercase());
-        query = query.filter(part.sql(") > 0"));
+        query = query.filter(TextMatch::new(q, "teams.search", None));
     }
     query
 }
@@ -113,11 +113,31 @@ async fn lock_tree(tx: &mut Tx) -> Result<()> {
     tx.lock("teams").await
 }
 
+type FoundBy = diesel::dsl::Eq<teams::search, String>;
+
+/// The text that a team is found by.
+fn found_by(team: &Team) -> FoundBy {
+    let others: Vec<&str> = team.code.as_deref().into_iter().collect();
+    teams::search.eq(search::text(&team.name, &others, None))
+}
+
+/// A job: writes missing search texts after an upgrade.
+pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
+    let due = teams::table.filter(teams::search.is_null()).order(teams::id).limit(500);
+    let due = due.select(Team::as_select()).for_update().skip_locked();
+    let due: Vec<Team> = due.load(tx.conn()).await?;
+    for team in &due {
+        let update = diesel::update(teams::table.find(team.id)).set(found_by(team));
+        update.execute(tx.conn()).await?;
+    }
+    Ok(due.len() as u64)
+}
+
 /// Writes teams, new and changed, and makes sure that the tree is still one.
 async fn store(tx: &mut Tx, rows: &[&Team]) -> Result<()> {
     for rows in rows.chunks(1000) {
         diesel::insert_into(teams::table)
-            .values(rows.to_vec())
+            .values(rows.iter().map(|team| (*team, found_by(team))).collect::<Vec<_>>())
             .on_conflict(teams::id)
             .do_update()
             .set((
@@ -128,6 +148,7 @@ async fn store(tx: &mut Tx, rows: &[&Team]) -> Result<()> {
                 teams::source_system.eq(excluded(teams::source_system)),
                 teams::external_id.eq(excluded(teams::external_id)),
                 teams::updated_at.eq(excluded(teams::updated_at)),
+                teams::search.eq(excluded(teams::search)),
             ))
             .execute(tx.conn())
             .await
@@ -185,8 +206,8 @@ impl Imported for Team {
     const FIND: Find = find_teams;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/code",
-        of: |it| it.code.clone(),
-        holders: "select id, code as value from teams where code = any($1)",
+        of: |it| it.code.as_deref().map(fold),
+        holders: "select id, code_key as value from teams where code_key = any($1)",
         release: "update teams set code = null where id = any($1)",
     }];
 

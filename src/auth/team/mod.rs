@@ -12,6 +12,8 @@ use uuid::Uuid;
 
 use crate::reference::{Reference, Refers};
 
+pub use db::write_search_texts;
+
 crate::find! {
     /// Teams are known to everybody.
     find_teams in teams, |_| teams::id.is_not_null()
@@ -88,7 +90,7 @@ pub struct TeamFilter {
     /// Those right below it
     parent_id: Option<Uuid>,
     code: Option<String>,
-    /// A part of the name
+    /// A part of the name, also in pinyin or its initials, or of the code; case and width are ignored
     #[param(min_length = 1, max_length = 100)]
     q: Option<String>,
 }

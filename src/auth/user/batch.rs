@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
+use platform::characters::fold;
 use platform::{Change, Conn, Date, Fault, Result, Tx};
 use schema::users;
 use uuid::Uuid;
@@ -31,8 +32,8 @@ impl Imported for User {
     const FIND: Find = find_users;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/username",
-        of: |it| it.row.username.as_ref().map(|it| it.to_lowercase()),
-        holders: "select id, lower(username) as value from users where lower(username) = any($1)",
+        of: |it| it.row.username.as_deref().map(fold),
+        holders: "select id, username_key as value from users where username_key = any($1)",
         release: "update users set username = null where id = any($1)",
     }];
     const TOGETHER: &'static [&'static [&'static str]] = &[&["team", "leads_team", "effective_on"]];

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Nullable, Text};
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use platform::characters::fold;
+use platform::search::{self, TextMatch};
 use platform::{
     Change, Conn, Date, Error, Fault, IfMatch, List, Reply, Result, Timestamp, Tx, Write,
 };
@@ -51,20 +51,8 @@ fn matching(filter: &UserFilter) -> users::BoxedQuery<'_, Pg> {
     if let Some(active) = filter.active {
         query = query.filter(users::active.eq(active));
     }
-    if let Some(q) = &filter.q {
-        let q = q.to_lowercase();
-        let sound = q.replace(char::is_whitespace, "");
-        query = query.filter(
-            sql::<Bool>("(strpos(lower(users.name), ")
-                .bind::<Text, _>(q)
-                .sql(") > 0 or strpos(replace(users.name_pinyin, ' ', ''), ")
-                .bind::<Text, _>(sound.clone())
-                .sql(
-                    r") > 0 or strpos(regexp_replace(users.name_pinyin, '(\S)\S*\s*', '\1', 'g'), ",
-                )
-                .bind::<Text, _>(sound)
-                .sql(") = 1)"),
-        );
+    if let Some(text) = &filter.q {
+        query = query.filter(TextMatch::new(text, "users.search", None));
     }
     query
 }
@@ -266,7 +254,9 @@ pub async fn people(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<User>> {
 pub(super) async fn store(tx: &mut Tx, people: &[(Option<&User>, &User)]) -> Result<()> {
     for people in people.chunks(1000) {
         diesel::insert_into(users::table)
-            .values(people.iter().map(|(_, after)| &after.row).collect::<Vec<_>>())
+            .values(
+                people.iter().map(|(_, after)| (&after.row, found_by(after))).collect::<Vec<_>>(),
+            )
             .on_conflict(users::id)
             .do_update()
             .set((
@@ -285,6 +275,7 @@ pub(super) async fn store(tx: &mut Tx, people: &[(Option<&User>, &User)]) -> Res
                 users::source_system.eq(excluded(users::source_system)),
                 users::external_id.eq(excluded(users::external_id)),
                 users::updated_at.eq(excluded(users::updated_at)),
+                users::search.eq(excluded(users::search)),
             ))
             .execute(tx.conn())
             .await
@@ -312,10 +303,23 @@ pub(super) async fn set_hash(tx: &mut Tx, id: Uuid, hash: &str, by: Option<Uuid>
     Ok(())
 }
 
-#[diesel::declare_sql_function]
-extern "SQL" {
-    /// In a column of collation C: of A to Z.
-    fn lower(text: Nullable<Text>) -> Nullable<Text>;
+type FoundBy = diesel::dsl::Eq<users::search, String>;
+
+/// The text that a person is found by.
+fn found_by(person: &UserRow) -> FoundBy {
+    users::search.eq(search::text(&person.name, &[], None))
+}
+
+/// A job: writes missing search texts after an upgrade.
+pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
+    let due = users::table.filter(users::search.is_null()).order(users::id).limit(500);
+    let due = due.select(UserRow::as_select()).for_update().skip_locked();
+    let due: Vec<UserRow> = due.load(tx.conn()).await?;
+    for person in &due {
+        let update = diesel::update(users::table.find(person.id)).set(found_by(person));
+        update.execute(tx.conn()).await?;
+    }
+    Ok(due.len() as u64)
 }
 
 /// Somebody who may log in, and what their password must fit.
@@ -340,7 +344,7 @@ pub(crate) async fn credentials(
     let rows = rows.select(columns).into_boxed();
     let rows = match who {
         Who::Id(id) => rows.filter(users::id.eq(id)),
-        Who::Name(name) => rows.filter(lower(users::username).eq(name.to_ascii_lowercase())),
+        Who::Name(name) => rows.filter(users::username_key.eq(fold(name))),
     };
     let found: Option<Login> = rows.first(conn).await.optional()?;
     Ok(found.map(|(id, username, roles, hash)| Credentials { id, username, roles, hash }))

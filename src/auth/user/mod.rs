@@ -25,7 +25,7 @@ use crate::{Caller, Role};
 pub use account::{create_cli, ensure_admin, set_password_cli};
 pub use batch::apply_memberships;
 pub(crate) use db::{Brief, briefs};
-pub use db::{everybody, people};
+pub use db::{everybody, people, write_search_texts};
 pub use view::{UserPage, UserView, shown};
 
 crate::find! {
@@ -116,7 +116,8 @@ pub struct NewUser {
     password: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
     name: String,
-    /// To log in with; `Zhang.Wei` and `zhang.wei` are the same
+    /// To log in with; case and width are ignored in all scripts: `Zhang.Wei` and `zhang.wei` are the
+    /// same
     #[schema(min_length = 1, max_length = 100, pattern = r"^\S+$")]
     username: Option<String>,
     #[schema(format = "email", max_length = 254)]
@@ -207,7 +208,7 @@ pub struct UserFilter {
     #[param(inline, style = Form, explode = false)]
     role: Option<Vec<Role>>,
     active: Option<bool>,
-    /// A part of the name, or of its pinyin, or the initials of that
+    /// A part of the name, also in pinyin or its initials; case and width are ignored
     #[param(min_length = 1, max_length = 100)]
     q: Option<String>,
     /// By `name` unless told

@@ -6,8 +6,10 @@ use company::{Calendar, Company};
 use diesel::dsl::{InnerJoin, IntoBoxed, not, sql};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool};
+use diesel::sql_types::{BigInt, Bool, Text};
 use diesel_async::RunQueryDsl;
+use platform::characters::narrow;
+use platform::search::escaped;
 use platform::{
     Change, Conn, Error, Fault, IfMatch, List, Resource, Result, Timestamp, Tx, fixed_sql,
 };
@@ -90,10 +92,9 @@ fn matching<'a>(caller: &'a Caller, filter: &'a ComplaintFilter, now: Timestamp)
         None => {}
     }
     if let Some(text) = &filter.q {
-        let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        let pattern = format!("%{escaped}%");
-        let described = complaints::description.ilike(pattern.clone());
-        query = query.filter(described.or(complaints::number.ilike(pattern)));
+        let kept = "complaints.description, complaints.number";
+        let kept = sql::<Bool>(&format!("normalize(concat_ws(chr(10), {kept}), nfkc) ilike "));
+        query = query.filter(kept.bind::<Text, _>(format!("%{}%", escaped(&narrow(text)))));
     }
     if let Some(from) = filter.created_from {
         query = query.filter(complaints::created_at.ge(from));

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::db::{find_contacts, refused, visible_to};
-use super::{CUSTOMER, Contact, ContactChanges};
+use super::{CUSTOMER, Contact, ContactChanges, search};
 use crate::ReadPersonal;
 
 /// A contact as its ERP knows it: absent fields stay, null clears.
@@ -107,9 +107,9 @@ impl Imported for Contact {
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
         for drafts in drafts.chunks(1000) {
-            let rows: Vec<&Self> = drafts.iter().map(|it| &it.after).collect();
+            let rows = drafts.iter().map(|it| (&it.after, search::Keys::of(&it.after)));
             diesel::insert_into(contacts::table)
-                .values(rows)
+                .values(rows.collect::<Vec<_>>())
                 .on_conflict(contacts::id)
                 .do_update()
                 .set((
@@ -127,6 +127,9 @@ impl Imported for Contact {
                     contacts::source_system.eq(excluded(contacts::source_system)),
                     contacts::external_id.eq(excluded(contacts::external_id)),
                     contacts::updated_at.eq(excluded(contacts::updated_at)),
+                    contacts::search.eq(excluded(contacts::search)),
+                    contacts::grams.eq(excluded(contacts::grams)),
+                    contacts::addresses.eq(excluded(contacts::addresses)),
                 ))
                 .execute(tx.conn())
                 .await

@@ -9,13 +9,15 @@ use diesel::dsl::{InnerJoin, IntoBoxed};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use platform::search::{TextMatch, escaped};
 use platform::{
     Change, Conn, Error, Fault, IfMatch, IfSent, List, Resource, Result, Timestamp, Tx, changes,
-    write,
+    phone, write,
 };
 use schema::{contacts, customers};
 use uuid::Uuid;
 
+use super::search::Keys;
 use super::{
     Contact, ContactChanges, ContactDetails, ContactFilter, ContactPage, ContactSort, NewContact,
     PERSONAL,
@@ -73,14 +75,19 @@ fn matching<'a>(caller: &'a Caller, filter: &'a ContactFilter) -> Joined<'a> {
         query = query.filter(contacts::customer_id.eq(customer));
     }
     if let Some(name) = &filter.name {
-        let escaped = name.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        query = query.filter(contacts::name.like(format!("{escaped}%")));
+        query = query.filter(contacts::name.like(format!("{}%", escaped(name))));
     }
     if let Some(year) = filter.birth_year {
         query = query.filter(contacts::birth_year.eq(year));
     }
     if let Some(primary) = filter.is_primary {
         query = query.filter(contacts::is_primary.eq(primary));
+    }
+    if let Some(text) = &filter.q {
+        query = query.filter(TextMatch::new(text, "contacts.search", Some("contacts.grams")));
+    }
+    if let Some(phone) = &filter.phone {
+        query = query.filter(contacts::addresses.overlaps_with(phone::numbers(phone)));
     }
     query
 }
@@ -147,8 +154,12 @@ impl Contact {
         }
         .detailed(&new.details);
         contact.check(tx)?;
+        if !new.allow_duplicate {
+            contact.check_duplicates(tx.conn(), caller).await?;
+        }
         contact.displace_primary(tx).await?;
-        let insert = diesel::insert_into(contacts::table).values(&contact);
+        let row = (&contact, Keys::of(&contact));
+        let insert = diesel::insert_into(contacts::table).values(row);
         insert.execute(tx.conn()).await.map_err(refused)?;
         tx.record(Change::created(&contact)).await?;
         Ok(contact.shown_to(caller))
@@ -199,7 +210,8 @@ impl Contact {
             source_item::forget(tx, Self::TYPE, id, external_id).await?;
         }
         let after = before.next(erased.clone(), tx.now);
-        diesel::update(contacts::table.find(id)).set(&after).execute(tx.conn()).await?;
+        let row = (&after, Keys::of(&after));
+        diesel::update(contacts::table.find(id)).set(row).execute(tx.conn()).await?;
         tx.record(Change::updated(&erased, &after)).await?;
         Ok(after.shown_to(caller))
     }
@@ -208,7 +220,8 @@ impl Contact {
         let after = self.next(after, tx.now);
         if after != *self {
             after.displace_primary(tx).await?;
-            let update = diesel::update(contacts::table.find(self.id)).set(&after);
+            let row = (&after, Keys::of(&after));
+            let update = diesel::update(contacts::table.find(self.id)).set(row);
             update.execute(tx.conn()).await.map_err(refused)?;
             tx.record(Change::updated(self, &after)).await?;
         }

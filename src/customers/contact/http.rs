@@ -28,7 +28,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List contacts
 ///
-/// Those of the customers that you see. Personal fields are null and named in `masked_fields` for
+/// Those of the customers that you see. `phone` answers who is calling. Personal fields are null and named in `masked_fields` for
 /// roles that have no need of them, and cannot be filtered by.
 #[utoipa::path(
     tag = "customers",
@@ -46,7 +46,9 @@ async fn list_contacts(
 
 /// Add a contact
 ///
-/// A new primary contact takes the place of the one before.
+/// A new primary contact takes the place of the one before. 409 `possible_duplicate` when a visible
+/// contact has the same phone number or e-mail address, or one of the customer the same name;
+/// `duplicates` names them, `allow_duplicate` goes on.
 #[utoipa::path(
     tag = "customers",
     request_body = NewContact,

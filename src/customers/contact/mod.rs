@@ -4,6 +4,7 @@
 mod batch;
 mod db;
 pub mod http;
+mod search;
 
 use auth::{Caller, Reference, Refers};
 use diesel::prelude::*;
@@ -18,6 +19,7 @@ use crate::customer::find_customers;
 
 pub(crate) use db::follow;
 pub use db::{customers_of, find_contacts, primaries};
+pub use search::write_search_texts;
 
 /// What only holders of `ReadPersonal` see and write.
 pub const PERSONAL: &[&str] = &["birth_year", "hobbies", "personality"];
@@ -89,6 +91,11 @@ resource! {
     "title": "采购经理", "hobbies": ["围棋"] }))]
 pub struct NewContact {
     customer_id: Uuid,
+    /// Create it although a visible contact has the same phone number or e-mail address, or one of the
+    /// customer the same name
+    #[serde(default)]
+    #[schema(default = false)]
+    allow_duplicate: bool,
     #[schema(min_length = 1, max_length = 100)]
     name: String,
     /// Whose `external_id`; your own system's unless told
@@ -157,6 +164,13 @@ pub struct ContactFilter {
     #[param(minimum = 1900, maximum = 2100)]
     birth_year: Option<i16>,
     is_primary: Option<bool>,
+    /// A part of the name, also in pinyin or its initials, of the e-mail address or of the phone
+    /// number; case and width are ignored
+    #[param(min_length = 1, max_length = 100)]
+    q: Option<String>,
+    /// A whole phone number, compared by its digits: for the number of a caller
+    #[param(min_length = 1, max_length = 50)]
+    phone: Option<String>,
     /// By `name` unless told
     #[param(inline)]
     sort: Option<ContactSort>,

@@ -15,7 +15,7 @@ use super::{Customer, load};
 text_enum! {
     /// Why two customers may be one.
     pub enum DuplicateReason {
-        /// The names differ in nothing but case, blanks, punctuation and the legal form
+        /// The names differ only in case, width, blanks, punctuation and the legal form
         Name = "same_name",
         /// The phone numbers have the same digits
         Phone = "same_phone",
@@ -50,24 +50,22 @@ struct Pair {
     reasons: Vec<String>,
 }
 
-/// Shorter numbers are extensions, and shorter addresses towns.
+/// Shorter addresses are towns.
 const PAIRS: &str = "
     with seen as materialized (
-        select id, name_key, regexp_replace(coalesce(phone, ''), '[^0-9]', '', 'g') as digits,
-            lower(regexp_replace(coalesce(city, '') || coalesce(address, ''), '\\s', '', 'g'))
-                as place, coalesce(address, '') as address
+        select id, name_key, phones, coalesce(address, '') as address,
+            lower(regexp_replace(normalize(coalesce(city, '') || coalesce(address, ''), nfkc),
+                '\\s', '', 'g')) as place
         from customers where merged_into_id is null and {visible}
     ),
     reach as (
         select distinct customer_id as id, value from contacts join seen on seen.id = customer_id,
-            unnest(array[nullif(regexp_replace(coalesce(phone, ''), '[^0-9]', '', 'g'), ''),
-                lower(email)]) as value
-        where length(value) >= 6
+            unnest(addresses) as value
     ),
     claims as (
         select id, 'same_name' as reason, name_key as value from seen where name_key <> ''
         union all
-        select id, 'same_phone', digits from seen where length(digits) >= 6
+        select id, 'same_phone', unnest(phones) from seen
         union all
         select id, 'same_address', place from seen where length(address) >= 5
         union all

@@ -1,17 +1,17 @@
-//! How customers are found: by any part of the name, code or phone, by pinyin and its initials.
-//!
-//! `pg_trgm` cannot index infixes of one or two Chinese characters, so that every row keeps its
-//! single characters and pairs, and an index on them narrows the rows before `like` decides.
-
-use std::collections::BTreeSet;
+//! Search texts of customers, and the keys that possible duplicates share.
 
 use diesel::prelude::*;
-use platform::pinyin;
+use diesel_async::RunQueryDsl;
+use platform::characters::fold;
+use platform::{Result, Tx, phone, pinyin, search};
 use schema::customers;
 
 use super::Customer;
 
-/// What is stored beside a customer to find it by. Read by queries only.
+/// Customers of one round of the job.
+const AT_A_TIME: i64 = 500;
+
+/// Columns beside a customer by which it is found. Read by queries only.
 #[derive(Debug, PartialEq, Insertable, AsChangeset)]
 #[diesel(table_name = customers, treat_none_as_default_value = false)]
 pub struct Keys {
@@ -19,44 +19,46 @@ pub struct Keys {
     name_key: String,
     search: String,
     grams: Vec<String>,
+    phones: Vec<String>,
 }
 
 impl Keys {
     pub fn of(customer: &Customer) -> Self {
         let Customer { name, code, phone, .. } = customer;
-        let name_pinyin = pinyin::full(name);
-        let initials = pinyin::initials(name);
-        let phone = phone.as_deref().unwrap_or_default();
-        let search = format!("{name} {code} {phone} {name_pinyin} {initials}").to_lowercase();
-        let grams = grams(&search, true);
-        Self { name_pinyin, name_key: name_key(name), search, grams }
+        let search = search::text(name, &[code], phone.as_deref());
+        Self {
+            name_pinyin: pinyin::full(name),
+            name_key: name_key(name),
+            grams: search::grams(&search),
+            search,
+            phones: phone.as_deref().map(phone::numbers).unwrap_or_default(),
+        }
     }
 }
 
-/// The name without what two spellings of one company differ in: case, blanks, punctuation and
-/// the legal form.
+/// The name without what two spellings of one company differ in: case, width, blanks, punctuation
+/// and the legal form. A name without letters is its punctuation.
 pub fn name_key(name: &str) -> String {
-    let text: String = name.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
+    let folded = fold(name);
+    if !folded.contains(char::is_alphabetic) {
+        return folded.split_whitespace().collect();
+    }
+    let text: String = folded.chars().filter(|c| c.is_alphanumeric()).collect();
     let forms = ["有限责任公司", "股份有限公司", "有限公司", "公司"];
     let short = forms.iter().find_map(|form| text.strip_suffix(form)).unwrap_or(&text);
     if short.is_empty() { text } else { short.to_owned() }
 }
 
-/// The pairs of neighbouring characters, for the stored side also each character.
-pub fn grams(text: &str, singles: bool) -> Vec<String> {
-    let chars: Vec<char> = text.chars().collect();
-    let pairs = chars.windows(2).map(|pair| pair.iter().collect::<String>());
-    let mut grams: BTreeSet<String> = pairs.collect();
-    if singles || chars.len() == 1 {
-        grams.extend(chars.iter().map(char::to_string));
+/// A job: writes missing search texts after an upgrade.
+pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
+    let due = customers::table.filter(customers::phones.is_null()).order(customers::id);
+    let due = due.limit(AT_A_TIME).select(Customer::as_select()).for_update().skip_locked();
+    let due: Vec<Customer> = due.load(tx.conn()).await?;
+    for customer in &due {
+        let update = diesel::update(customers::table.find(customer.id)).set(Keys::of(customer));
+        update.execute(tx.conn()).await?;
     }
-    grams.into_iter().collect()
-}
-
-/// `%` and `_` in what people type stand for themselves.
-pub fn pattern(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    format!("%{escaped}%")
+    Ok(due.len() as u64)
 }
 
 #[cfg(test)]
@@ -66,15 +68,15 @@ mod tests {
     #[test]
     fn two_spellings_of_one_company_have_one_key() {
         assert_eq!(name_key("上海林氏贸易有限公司"), name_key(" 上海林氏 贸易 "));
-        assert_eq!(name_key("Lin & Sons"), name_key("LIN SONS"));
+        assert_eq!(name_key("Lin & Sons"), name_key("ＬＩＮ SONS"));
+        assert_eq!(name_key("Straße 1"), name_key("STRASSE 1"));
         assert_ne!(name_key("公司"), "");
     }
 
     #[test]
-    fn what_is_asked_is_among_what_is_stored() {
-        let stored: BTreeSet<_> = grams("上海林氏 c-1 shlin", true).into_iter().collect();
-        for asked in ["上", "海林", "c-1", "shl", "氏 c"] {
-            assert!(grams(asked, false).iter().all(|gram| stored.contains(gram)), "{asked}");
-        }
+    fn names_without_letters_are_different() {
+        assert_ne!(name_key("***"), name_key("---"));
+        assert_ne!(name_key("12-3"), name_key("1-23"));
+        assert_ne!(name_key("★"), "");
     }
 }

@@ -6,12 +6,13 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use platform::batch::ItemKey;
+use platform::characters::fold;
 use platform::{Conn, Fault, Result, Tx, batch};
 use schema::products;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::db::{find_products, refused, visible_to};
+use super::db::{find_products, found_by, refused, visible_to};
 use super::{Product, ProductChanges};
 
 /// A product as its ERP knows it: absent fields stay, null clears. A new one needs a code and a
@@ -38,8 +39,8 @@ impl Imported for Product {
     const FIND: Find = find_products;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/code",
-        of: |it| Some(it.code.clone()),
-        holders: "select id, code as value from products where code = any($1)",
+        of: |it| Some(fold(&it.code)),
+        holders: "select id, code_key as value from products where code_key = any($1)",
         release: "update products set code = id::text where id = any($1)",
     }];
 
@@ -73,9 +74,9 @@ impl Imported for Product {
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
         for drafts in drafts.chunks(1000) {
-            let rows: Vec<&Self> = drafts.iter().map(|it| &it.after).collect();
+            let rows = drafts.iter().map(|it| (&it.after, found_by(&it.after)));
             diesel::insert_into(products::table)
-                .values(rows)
+                .values(rows.collect::<Vec<_>>())
                 .on_conflict(products::id)
                 .do_update()
                 .set((
@@ -94,6 +95,7 @@ impl Imported for Product {
                     products::source_system.eq(excluded(products::source_system)),
                     products::external_id.eq(excluded(products::external_id)),
                     products::updated_at.eq(excluded(products::updated_at)),
+                    products::search.eq(excluded(products::search)),
                 ))
                 .execute(tx.conn())
                 .await

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use auth::{Body, Caller, external_id::key_of, reference};
-use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 use platform::changes::{self, HistoryPage};
+use platform::characters::fold;
+use platform::search::{self, TextMatch};
 use platform::{
     Change, Conn, Error, FixedSql, IfMatch, List, NoFilter, Resource, Result, Timestamp, Tx,
     fixed_sql,
@@ -52,21 +53,31 @@ fn matching<'a>(caller: &Caller, filter: &'a ProductFilter) -> products::BoxedQu
         query = query.filter(products::active.eq(active));
     }
     if let Some(code) = &filter.code {
-        query = query.filter(products::code.eq(code));
+        query = query.filter(products::code_key.eq(fold(code)));
     }
     if let Some(text) = &filter.q {
-        let (pattern, sound) = (pattern(text), pattern(&text.replace(' ', "")));
-        let sounds = sql::<Bool>("replace(products.name_pinyin, ' ', '') ilike ");
-        let named = products::name.ilike(pattern.clone()).or(products::code.ilike(pattern));
-        query = query.filter(named.or(sounds.bind::<Text, _>(sound)));
+        query = query.filter(TextMatch::new(text, "products.search", None));
     }
     query
 }
 
-/// `%` and `_` in what people type stand for themselves.
-fn pattern(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    format!("%{escaped}%")
+type FoundBy = diesel::dsl::Eq<products::search, String>;
+
+/// The text that a product is found by.
+pub fn found_by(product: &Product) -> FoundBy {
+    products::search.eq(search::text(&product.name, &[&product.code], None))
+}
+
+/// A job: writes missing search texts after an upgrade.
+pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
+    let due = products::table.filter(products::search.is_null()).order(products::id).limit(500);
+    let due = due.select(Product::as_select()).for_update().skip_locked();
+    let due: Vec<Product> = due.load(tx.conn()).await?;
+    for product in &due {
+        let update = diesel::update(products::table.find(product.id)).set(found_by(product));
+        update.execute(tx.conn()).await?;
+    }
+    Ok(due.len() as u64)
 }
 
 impl Product {
@@ -146,7 +157,8 @@ impl Product {
         }
         .detailed(&new.details);
         product.check()?;
-        let insert = diesel::insert_into(products::table).values(&product);
+        let row = (&product, found_by(&product));
+        let insert = diesel::insert_into(products::table).values(row);
         insert.execute(tx.conn()).await.map_err(refused)?;
         tx.record(Change::created(&product)).await?;
         Ok(product)
@@ -165,7 +177,8 @@ impl Product {
         let after = before.next(before.with(&changes), tx.now);
         if after != before {
             after.check()?;
-            let update = diesel::update(products::table.find(id)).set(&after);
+            let row = (&after, found_by(&after));
+            let update = diesel::update(products::table.find(id)).set(row);
             update.execute(tx.conn()).await.map_err(refused)?;
             tx.record(Change::updated(&before, &after)).await?;
         }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::ReadCosts;
 
-pub use db::{find_products, load};
+pub use db::{find_products, load, write_search_texts};
 
 /// What only holders of `ReadCosts` see. Whoever writes products is one of them.
 pub const COSTS: &[&str] = &["standard_cost"];
@@ -161,7 +161,7 @@ pub struct ProductFilter {
     active: Option<bool>,
     #[param(max_length = 60)]
     code: Option<String>,
-    /// A part of the name, also in pinyin, or of the code
+    /// A part of the name, also in pinyin or its initials, or of the code; case and width are ignored
     #[param(min_length = 1, max_length = 100)]
     q: Option<String>,
     /// By `name` unless told

@@ -163,6 +163,7 @@ fn instruction(company: &Company, title: &str, score: Option<Number>, nps: Optio
 mod tests {
     use company::holiday::HolidayKind;
     use jiff::civil::date;
+    use platform::position::CoordinateSystem;
 
     use super::*;
 
@@ -175,6 +176,7 @@ mod tests {
             currency: "CNY".into(),
             time_zone: "Asia/Shanghai".into(),
             language: Language::Chinese,
+            coordinate_system: CoordinateSystem::Wgs84,
             settings: Embedded(serde_json::from_value(settings.clone()).unwrap()),
             created_at: now,
             updated_at: now,

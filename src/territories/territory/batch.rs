@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use platform::batch::ItemKey;
+use platform::characters::fold;
 use platform::{Conn, Fault, Result, Tx, batch};
 use schema::territories;
 use serde::Deserialize;
@@ -43,8 +44,8 @@ impl Imported for Territory {
     const FIND: Find = find_territories;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/code",
-        of: |it| it.code.clone(),
-        holders: "select id, code as value from territories where code = any($1)",
+        of: |it| it.code.as_deref().map(fold),
+        holders: "select id, code_key as value from territories where code_key = any($1)",
         release: "update territories set code = null where id = any($1)",
     }];
 

@@ -5,6 +5,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use platform::characters::fold;
 use platform::{
     Change, Conn, Error, Fault, FixedSql, IfMatch, List, Resource, Result, Timestamp, Tx, fixed_sql,
 };
@@ -34,7 +35,7 @@ fn matching<'a>(caller: &Caller, filter: &'a TerritoryFilter) -> territories::Bo
         query = query.filter(territories::kind.eq(kind));
     }
     if let Some(code) = &filter.code {
-        query = query.filter(territories::code.eq(code));
+        query = query.filter(territories::code_key.eq(fold(code)));
     }
     query
 }

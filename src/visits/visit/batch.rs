@@ -10,6 +10,7 @@ use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use jiff::tz::TimeZone;
 use platform::batch::ItemKey;
+use platform::position::CoordinateSystem;
 use platform::{Conn, Date, Fault, Result, Tx, batch};
 use schema::{visit_checks, visits};
 use serde::Deserialize;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 use super::checks::Check;
 use super::db::{complained_on, find_visits, refused, surroundings, visible_to};
+use super::evidence::Circumstances;
 use super::geo::Place;
 use super::steps::{complained, least_minutes, zone};
 use super::{
@@ -67,7 +69,8 @@ fn not_in_batches(pointer: &str) -> Fault {
 }
 
 pub struct Context {
-    radius: i64,
+    radius_m: i64,
+    system: CoordinateSystem,
     least_minutes: i64,
     zone: TimeZone,
     places: HashMap<Uuid, Place>,
@@ -115,10 +118,15 @@ impl Imported for Visit {
         let known = arrivals.iter().filter(|it| it.before.is_some());
         let known: Vec<Uuid> = known.map(|it| it.id).collect();
         let complained = complained_on(tx.conn(), &known).await?;
-        let (radius, least_minutes) =
-            (company.settings.get("visit_radius_m"), least_minutes(&company));
-        let zone = zone(&company);
-        Ok(Context { radius, least_minutes, zone, places, complained, contacts })
+        Ok(Context {
+            radius_m: company.settings.get("visit_radius_m"),
+            system: company.coordinate_system,
+            least_minutes: least_minutes(&company),
+            zone: zone(&company),
+            places,
+            complained,
+            contacts,
+        })
     }
 
     fn drafted(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {
@@ -161,9 +169,13 @@ impl Imported for Visit {
                 place.map(|it| Fault::new(format!("/{name}{}", it.pointer), it.code, it.message)),
             );
             // When the other system had it is not known: it is not late for us.
-            let place = context.places.get(&after.customer_id).copied();
-            let check =
-                sent.check(&after, after.owner_id, kind, (sent.occurred_at, place, context.radius));
+            let circumstances = Circumstances {
+                received_at: sent.occurred_at,
+                customer: context.places.get(&after.customer_id).copied(),
+                radius_m: context.radius_m,
+                system: context.system,
+            };
+            let check = sent.check(&after, after.owner_id, kind, circumstances);
             let owner = after.owner_id;
             after.checks.0.retain(|it| it.user_id != owner || it.kind != kind);
             after.checks.0.push(check);

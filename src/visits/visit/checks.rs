@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use platform::position::CoordinateSystem;
 use platform::{Error, Result, Timestamp, Tx};
 use schema::visit_checks;
 use uuid::Uuid;
@@ -20,6 +21,9 @@ pub struct Check {
     received_at: Timestamp,
     latitude: Option<f64>,
     longitude: Option<f64>,
+    sent_coordinate_system: Option<CoordinateSystem>,
+    sent_latitude: Option<f64>,
+    sent_longitude: Option<f64>,
     accuracy_m: Option<f64>,
     fix_age_s: Option<f64>,
     mock: bool,
@@ -40,6 +44,9 @@ impl Check {
             received_at: check.received_at,
             latitude: check.latitude,
             longitude: check.longitude,
+            sent_coordinate_system: check.sent_coordinate_system,
+            sent_latitude: check.sent_latitude,
+            sent_longitude: check.sent_longitude,
             accuracy_m: check.accuracy_m,
             fix_age_s: check.fix_age_s,
             mock: check.mock,

@@ -1,6 +1,7 @@
 //! What is sent about visits.
 
 use auth::{Reference, Refers};
+use platform::position::CoordinateSystem;
 use platform::{Date, Timestamp, sent, text_enum};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -133,6 +134,9 @@ pub struct CheckIn {
     pub(super) latitude: Option<f64>,
     #[schema(minimum = -180, maximum = 180)]
     pub(super) longitude: Option<f64>,
+    /// Coordinate system of `latitude` and `longitude`, 坐标系. Default: the company's
+    #[schema(inline, nullable = false)]
+    pub(super) coordinate_system: Option<CoordinateSystem>,
     /// Radius of the fix
     #[schema(minimum = 0, maximum = 100_000)]
     pub(super) accuracy_m: Option<f64>,

@@ -3,6 +3,7 @@
 mod batch;
 mod checks;
 mod db;
+mod evidence;
 mod fields;
 pub mod geo;
 pub mod http;
@@ -14,6 +15,7 @@ use customers::contact::find_contacts;
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::Jsonb;
+use platform::position::CoordinateSystem;
 use platform::{Date, Embedded, FixedSql, Timestamp, fixed_sql, page, resource, text_enum};
 use schema::visits;
 use serde::{Deserialize, Serialize};
@@ -193,8 +195,15 @@ pub struct VisitCheck {
     pub occurred_at: Timestamp,
     /// By ours
     pub received_at: Timestamp,
+    /// Degrees, WGS 84
     pub latitude: Option<f64>,
+    /// Degrees, WGS 84
     pub longitude: Option<f64>,
+    /// Coordinate system of the position as it was sent
+    #[schema(inline)]
+    pub sent_coordinate_system: Option<CoordinateSystem>,
+    pub sent_latitude: Option<f64>,
+    pub sent_longitude: Option<f64>,
     pub accuracy_m: Option<f64>,
     /// Seconds between the fix and the check
     pub fix_age_s: Option<f64>,

@@ -6,15 +6,15 @@ use company::Company;
 use follow_ups::follow_up::{FollowUp, Opened, Source};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, ToSpan};
-use platform::{Date, Error, Fault, IfSent, Result, Timestamp, Tx};
+use platform::{Date, Error, Fault, IfSent, Result, Tx};
 use uuid::Uuid;
 
 use super::checks::Check;
 use super::db::{complained_on, place_of};
-use super::geo::{Fix, distance_m, judge};
-use super::rules::{AHEAD, day_of};
+use super::evidence::Circumstances;
+use super::rules::day_of;
 use super::{
-    CheckIn, CheckKind, CheckOut, GeoStatus, Reschedule, Validity, Visit, VisitAction, VisitCheck,
+    CheckIn, CheckKind, CheckOut, Reschedule, Validity, Visit, VisitAction, VisitCheck,
     VisitExcuse, VisitOutcome, VisitStatus,
 };
 
@@ -300,8 +300,13 @@ impl Visit {
             attach(tx, caller, &[photo], ("visit", self.id), "/photo_id").await?;
         }
         let customer = place_of(tx.conn(), self.customer_id).await?;
-        let radius = company.settings.get("visit_radius_m");
-        Ok(sent.check(self, caller.id(), kind, (tx.now, customer, radius)))
+        let circumstances = Circumstances {
+            received_at: tx.now,
+            customer,
+            radius_m: company.settings.get("visit_radius_m"),
+            system: company.coordinate_system,
+        };
+        Ok(sent.check(self, caller.id(), kind, circumstances))
     }
 }
 
@@ -321,61 +326,6 @@ impl VisitOutcome {
             || self.complaint_answer.is_some()
             || self.follow_up.is_some()
             || self.attachment_ids.is_some()
-    }
-}
-
-impl CheckIn {
-    pub(super) fn faults(&self, now: Timestamp, oldest: SignedDuration) -> Vec<Fault> {
-        let mut faults = self.place_faults();
-        if self.occurred_at.0 > now.0 + AHEAD {
-            faults.push(Fault::new("/occurred_at", "in_future", "more than two minutes ahead"));
-        } else if self.occurred_at.0 < now.0 - oldest {
-            let why = format!("more than {} days ago", oldest.as_hours() / 24);
-            faults.push(Fault::new("/occurred_at", "too_old", why));
-        }
-        faults
-    }
-
-    pub(super) fn place_faults(&self) -> Vec<Fault> {
-        if self.latitude.is_some() == self.longitude.is_some() {
-            return vec![];
-        }
-        let pointer = if self.latitude.is_some() { "/longitude" } else { "/latitude" };
-        vec![Fault::new(pointer, "required", "a place has both")]
-    }
-
-    /// The check that this becomes. `at` is when it came, where the customer is, and how far that
-    /// reaches.
-    pub(super) fn check(
-        &self,
-        visit: &Visit,
-        user_id: Uuid,
-        kind: CheckKind,
-        (received_at, customer, radius): (Timestamp, Option<(f64, f64)>, i64),
-    ) -> VisitCheck {
-        let place = self.latitude.zip(self.longitude);
-        let (accuracy_m, mock) = (self.accuracy_m, self.mock.unwrap_or_default());
-        let fix = Fix { place, accuracy_m, age_s: self.fix_age_s, mock };
-        #[allow(clippy::cast_precision_loss, reason = "some metres")]
-        let judged = judge(fix, customer, radius as f64);
-        #[allow(clippy::cast_possible_truncation, reason = "at most half the earth")]
-        let distance_m = place.zip(customer).map(|(a, b)| distance_m(a, b).round() as i32);
-        let delay = (received_at.0 - self.occurred_at.0).get_seconds().max(0);
-        VisitCheck {
-            user_id,
-            kind,
-            occurred_at: self.occurred_at,
-            received_at,
-            latitude: self.latitude,
-            longitude: self.longitude,
-            accuracy_m,
-            fix_age_s: self.fix_age_s,
-            mock,
-            photo_id: self.photo_id,
-            distance_m,
-            geo_status: if visit.remote { GeoStatus::Remote } else { judged },
-            offline_delay_s: i32::try_from(delay).unwrap_or(i32::MAX),
-        }
     }
 }
 

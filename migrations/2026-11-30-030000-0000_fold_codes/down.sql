@@ -1,0 +1,16 @@
+alter table customers drop constraint customers_code_key;
+alter table customers add constraint customers_code_key unique (code);
+alter table customers drop code_key;
+alter table products drop constraint products_code_key;
+alter table products add constraint products_code_key unique (code);
+alter table products drop code_key;
+drop index products_code_idx;
+alter table teams drop constraint teams_code_key;
+alter table teams add constraint teams_code_key unique (code);
+alter table teams drop code_key;
+alter table territories drop constraint territories_code_key;
+alter table territories add constraint territories_code_key unique (code);
+alter table territories drop code_key;
+alter table users drop constraint users_username_key;
+create unique index users_username_key on users (lower(username));
+alter table users drop username_key;

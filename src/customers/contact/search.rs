@@ -1,0 +1,92 @@
+//! Search texts of contacts, and contacts that may be one person.
+
+use auth::Caller;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use platform::characters::fold;
+use platform::{Conn, Error, Result, Tx, phone, search};
+use schema::{contacts, customers};
+use serde_json::json;
+
+use super::Contact;
+use super::db::visible_to;
+use crate::customer::name_key;
+
+/// Contacts of one round of the job.
+const AT_A_TIME: i64 = 500;
+
+/// Most duplicates that a refusal names.
+const NAMED: i64 = 10;
+
+/// Most contacts of one customer whose names are compared.
+const COMPARED: i64 = 1000;
+
+/// Columns beside a contact by which it is found. Read by queries only.
+#[derive(Debug, PartialEq, Insertable, AsChangeset)]
+#[diesel(table_name = contacts, treat_none_as_default_value = false)]
+pub struct Keys {
+    search: String,
+    grams: Vec<String>,
+    addresses: Vec<String>,
+}
+
+impl Keys {
+    pub fn of(contact: &Contact) -> Self {
+        let email = contact.email.as_deref().map(fold);
+        let others: Vec<&str> = email.as_deref().into_iter().collect();
+        let search = search::text(&contact.name, &others, contact.phone.as_deref());
+        Self { grams: search::grams(&search), search, addresses: contact.addresses() }
+    }
+}
+
+impl Contact {
+    /// Phone numbers by their digits, and the e-mail address.
+    fn addresses(&self) -> Vec<String> {
+        let mut addresses = self.phone.as_deref().map(phone::numbers).unwrap_or_default();
+        addresses.extend(self.email.as_deref().map(fold));
+        addresses
+    }
+
+    /// The same person is often entered twice. Only contacts that the caller sees are compared: who
+    /// else knows a number is not the caller's to learn.
+    pub(super) async fn check_duplicates(&self, conn: &mut Conn, caller: &Caller) -> Result<()> {
+        let open = || {
+            let rows = contacts::table.inner_join(customers::table).filter(visible_to(caller));
+            let rows = rows.filter(contacts::erased_at.is_null()).select(Self::as_select());
+            rows.order((contacts::name, contacts::id))
+        };
+        let same = contacts::addresses.overlaps_with(self.addresses());
+        let mut alike: Vec<Self> = open().filter(same).limit(NAMED).load(conn).await?;
+
+        let colleagues = open().filter(contacts::customer_id.eq(self.customer_id));
+        let colleagues: Vec<Self> = colleagues.limit(COMPARED).load(conn).await?;
+        let key = name_key(&self.name);
+        alike.extend(colleagues.into_iter().filter(|other| name_key(&other.name) == key));
+        if alike.is_empty() {
+            return Ok(());
+        }
+
+        alike.sort_by_key(|contact| contact.id);
+        alike.dedup_by_key(|contact| contact.id);
+        let named = alike.iter().map(|contact| {
+            let Self { id, name, customer_id, owner_id, .. } = contact;
+            json!({ "id": id, "name": name, "customer_id": customer_id, "owner_id": owner_id })
+        });
+        let detail = "there is a contact with this phone number, e-mail address or name; send \
+            allow_duplicate to go on";
+        Err(Error::conflict("possible_duplicate", detail)
+            .member("duplicates", named.collect::<Vec<_>>()))
+    }
+}
+
+/// A job: writes missing search texts after an upgrade.
+pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
+    let due = contacts::table.inner_join(customers::table).filter(contacts::search.is_null());
+    let due = due.order(contacts::id).limit(AT_A_TIME).select(Contact::as_select());
+    let due: Vec<Contact> = due.for_update().skip_locked().load(tx.conn()).await?;
+    for contact in &due {
+        let update = diesel::update(contacts::table.find(contact.id)).set(Keys::of(contact));
+        update.execute(tx.conn()).await?;
+    }
+    Ok(due.len() as u64)
+}

@@ -1,0 +1,225 @@
+//! Search by typed text: a part of a row's name, code or phone number, or the name in pinyin or its
+//! initials.
+//!
+//! A row keeps one text to be found by: the literal parts, a line break, and the sound of the name.
+//! The sound is a group `|chong zhong ` for each character, with all its readings, so that it grows
+//! with the name and not with the number of ways to read it; a regular expression made of what is
+//! typed walks from group to group.
+
+use std::collections::BTreeSet;
+
+use diesel::QueryResult;
+use diesel::expression::{
+    AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate,
+};
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{Array, Bool, Text};
+
+use super::characters::{fold, is_invisible};
+use super::{phone, pinyin};
+
+/// Most letters of what is typed that are looked for as sound: twenty characters in full.
+const MOST_LETTERS: usize = 100;
+
+/// The text that a row is found by.
+pub fn text(name: &str, others: &[&str], phone: Option<&str>) -> String {
+    let mut parts: Vec<String> = [name].iter().chain(others).map(|part| literal(part)).collect();
+    if let Some(phone) = phone {
+        parts.push(literal(phone));
+        parts.extend(phone::numbers(phone));
+    }
+    parts.retain(|part| !part.is_empty());
+    format!("{}\n{}", parts.join(" "), sound(name))
+}
+
+/// The characters and the pairs of neighbours of such a text. `pg_trgm` cannot index infixes of one
+/// or two Chinese characters; an index on these narrows the rows before the text decides.
+pub fn grams(text: &str) -> Vec<String> {
+    let (literal, sound) = text.split_once('\n').unwrap_or((text, ""));
+    let mut grams: BTreeSet<String> = literal.chars().map(String::from).collect();
+    grams.extend(pairs(literal));
+    let groups = sound.split('|').skip(1).map(|group| group.split_whitespace().collect::<Vec<_>>());
+    let mut before: Vec<&str> = vec![];
+    for group in groups {
+        for reading in &group {
+            grams.extend(reading.chars().map(String::from));
+            grams.extend(pairs(reading));
+            for earlier in &before {
+                let first = reading.chars().next();
+                // In full the last letter goes before the next character, of initials the first.
+                for edge in [earlier.chars().next(), earlier.chars().next_back()] {
+                    grams.insert(edge.into_iter().chain(first).collect());
+                }
+            }
+        }
+        before = group;
+    }
+    grams.into_iter().collect()
+}
+
+/// The grams that a row must have in which a text is found.
+fn wanted(text: &str) -> Vec<String> {
+    let pairs: BTreeSet<String> = pairs(text).collect();
+    if pairs.is_empty() {
+        text.chars().map(String::from).collect()
+    } else {
+        pairs.into_iter().collect()
+    }
+}
+
+fn pairs(text: &str) -> impl Iterator<Item = String> {
+    let next = text.chars().skip(1);
+    text.chars().zip(next).map(|(one, other)| [one, other].iter().collect())
+}
+
+/// As people see it: without joiners and the like. A bar would look like the beginning of a sound.
+fn literal(text: &str) -> String {
+    let text: String = text.chars().filter(|c| c.is_whitespace() || !is_invisible(*c)).collect();
+    fold(&text).split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "¦")
+}
+
+fn sound(name: &str) -> String {
+    let mut sound = String::new();
+    for character in fold(name).chars().filter(|c| c.is_alphanumeric()) {
+        sound.push('|');
+        let readings = pinyin::readings(character);
+        if readings.is_empty() {
+            sound.push(character);
+            sound.push(' ');
+        }
+        for reading in readings {
+            sound.push_str(&reading);
+            sound.push(' ');
+        }
+    }
+    sound
+}
+
+/// `%` and `_` in what people type stand for themselves.
+pub fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+/// Condition that a row is found by a typed text.
+pub struct TextMatch {
+    ways: Vec<Way>,
+    text: &'static str,
+    grams: Option<&'static str>,
+}
+
+/// One reading of what was typed.
+struct Way {
+    grams: Vec<String>,
+    operator: &'static str,
+    pattern: String,
+}
+
+impl TextMatch {
+    /// Rows whose column `text` was made by [`text`], narrowed by their column of [`grams`] if they
+    /// have one.
+    pub fn new(typed: &str, text: &'static str, grams: Option<&'static str>) -> Self {
+        let plain = literal(typed);
+        let mut ways = vec![Way::literally(&plain)];
+        if let Some(digits) = phone::part(typed).filter(|digits| *digits != plain) {
+            ways.push(Way::literally(&digits));
+        }
+        let letters: String = plain.chars().filter(|c| c.is_alphanumeric()).collect();
+        let letters = letters.replace('ü', "v");
+        let sounds = letters.contains(|c: char| c.is_ascii_alphabetic());
+        if sounds && letters.chars().count() <= MOST_LETTERS {
+            let (grams, pattern) = (wanted(&letters), walk(&letters));
+            ways.push(Way { grams, operator: " ~ ", pattern });
+        }
+        Self { ways, text, grams }
+    }
+}
+
+impl Way {
+    /// A text before the sound.
+    fn literally(text: &str) -> Self {
+        let pattern = format!("%{}%\n%", escaped(text));
+        Self { grams: wanted(text), operator: " like ", pattern }
+    }
+}
+
+impl Expression for TextMatch {
+    type SqlType = Bool;
+}
+
+impl<Q> AppearsOnTable<Q> for TextMatch {}
+
+impl<Q> SelectableExpression<Q> for TextMatch {}
+
+impl ValidGrouping<()> for TextMatch {
+    type IsAggregate = is_aggregate::Never;
+}
+
+impl QueryId for TextMatch {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl QueryFragment<Pg> for TextMatch {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        for (place, Way { grams, operator, pattern }) in self.ways.iter().enumerate() {
+            out.push_sql(if place == 0 { "((" } else { ") or (" });
+            if let Some(column) = self.grams {
+                out.push_sql(column);
+                out.push_sql(" @> ");
+                out.push_bind_param::<Array<Text>, _>(grams)?;
+                out.push_sql(" and ");
+            }
+            out.push_sql(self.text);
+            out.push_sql(operator);
+            out.push_bind_param::<Text, _>(pattern)?;
+        }
+        out.push_sql("))");
+        Ok(())
+    }
+}
+
+/// Regular expression that spells letters from group to group, either in full, where the last
+/// syllable may be unfinished, or by initials.
+fn walk(letters: &str) -> String {
+    /// On to the next character, and to any of its readings
+    const NEXT: &str = r"[^|]*\|(?:[^|]* )?";
+    let letters: Vec<String> = letters.chars().map(String::from).collect();
+    let full = letters.join(&format!("(?: {NEXT})?"));
+    let initials = letters.join(NEXT);
+    format!(r"\|(?:[^|]* )?(?:{full}|{initials})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_keeps_all_readings_of_its_name() {
+        let kept = text("重\u{200b}庆 A|1", &["Ｃ－１"], Some("+86 138 0013 8000"));
+
+        let (literal, sound) = kept.split_once('\n').unwrap();
+        assert_eq!(literal, "重庆 a¦1 c-1 +86 138 0013 8000 13800138000");
+        assert_eq!(sound, "|zhong chong tong |qing |a |1 ");
+    }
+
+    #[test]
+    fn a_row_grows_with_its_name_and_not_with_its_readings() {
+        let name = "行".repeat(200);
+
+        let kept = text(&name, &[], None);
+
+        assert!(kept.len() < 200 * 60, "{}", kept.len());
+        assert!(grams(&kept).len() < 400, "{}", grams(&kept).len());
+    }
+
+    #[test]
+    fn what_is_typed_is_among_what_is_kept() {
+        let kept: BTreeSet<_> = grams(&text("重庆林氏", &["C-1"], None)).into_iter().collect();
+
+        for typed in ["重", "庆林", "c-1", "chongqing", "zhongq", "cqls", "zqls", "qinglin", "q"]
+        {
+            assert!(wanted(typed).iter().all(|gram| kept.contains(gram)), "{typed}");
+        }
+    }
+}
