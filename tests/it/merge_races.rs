@@ -96,9 +96,10 @@ async fn no_row_is_left_with_a_customer_that_was_merged_meanwhile() {
         let told = join(by.post(&url, body), merge).await.0.expect(status);
 
         assert!(status != 200 || told["failed"] == 0, "{path}: {told:#}");
-        let hung = format!("select customer_id::text from {table} ");
-        let hung = service.texts(&format!("{hung} where customer_id in ('{winner}', '{loser}')"));
+        let hung = format!(
+            "select customer_id::text from {table} where customer_id in ('{winner}', '{loser}')"
+        );
         let expected = if status == 409 { vec![] } else { vec![winner.clone()] };
-        assert_eq!(hung.await, expected, "{path}");
+        assert_eq!(service.texts(&hung).await, expected, "{path}");
     }
 }
