@@ -31,7 +31,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use visits::{ReadVisits, visit::Visit};
 
 use crate::limits::{self, Limits};
-use crate::{edge, operations};
+use crate::{edge, operations, problems};
 
 /// A domain's permissions, each with the roles that hold it.
 type Permissions = &'static [(&'static str, &'static [Role])];
@@ -134,6 +134,7 @@ fn wire() {
             receivables::hooks::customer_merged,
         ]);
         let _ = platform::changes::HOOKS.set(sync::HOOKS);
+        let _ = platform::language::CHINESE.set(problems::chinese);
         let _ = customers::hooks::GIVEN_UP.set(visits::next_attempt::check_given_up);
         let _ = customers::hooks::BOUGHT.set(orders::activity::ever_bought);
         let _ = targets::hooks::ACTUAL

@@ -9,13 +9,14 @@ use std::collections::HashMap;
 use std::sync::{LazyLock, RwLock};
 
 use jiff::ToSpan;
-use jsonschema::Validator;
-use jsonschema::error::{ValidationError, ValidationErrorKind as Kind};
+use jsonschema::error::{TypeKind, ValidationError, ValidationErrorKind as Kind};
+use jsonschema::{JsonType, Validator};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::path::Parameter;
 
 use super::error::Fault;
+use super::money::DECIMAL;
 use super::time::Date;
 
 static KNOWN: LazyLock<RwLock<HashMap<TypeId, &'static Validator>>> =
@@ -254,12 +255,52 @@ fn explain(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
             Kind::Format { .. } | Kind::Pattern { .. } => "format",
             _ => "invalid",
         };
-    // Masked: an answer never repeats what was sent, it may be a password.
-    faults.push(Fault::new(at, code, error.masked().to_string()));
+    faults.push(Fault::new(at, code, expectation(&error.kind)));
+}
+
+/// What the value must be. An answer never repeats what was sent, it may be a password; and nobody
+/// should have to read a regular expression.
+fn expectation(kind: &Kind) -> String {
+    match kind {
+        Kind::Type { kind } => format!("must be {}", type_names(kind)),
+        Kind::MaxLength { limit } => format!("at most {limit} characters"),
+        Kind::MinLength { limit } => format!("at least {limit} characters"),
+        Kind::MaxItems { limit } => format!("at most {limit} items"),
+        Kind::MinItems { limit } => format!("at least {limit} items"),
+        Kind::Maximum { limit } => format!("at most {limit}"),
+        Kind::Minimum { limit } => format!("at least {limit}"),
+        Kind::Enum { options: Value::Array(options) } => {
+            let options: Vec<_> = options.iter().filter_map(Value::as_str).collect();
+            format!("one of {}", options.join(", "))
+        }
+        Kind::Format { format } => match &**format {
+            "date" => "a date such as 2026-03-31".into(),
+            "date-time" => "an instant such as 2026-03-31T08:00:00Z".into(),
+            "uuid" => "a UUID".into(),
+            _ => FORM.into(),
+        },
+        Kind::Pattern { pattern } if pattern == DECIMAL => {
+            "a decimal string such as \"12.50\": at most 13 digits before the point and 6 after it"
+                .into()
+        }
+        Kind::Pattern { .. } => FORM.into(),
+        _ => "not what the API document asks for".into(),
+    }
+}
+
+const FORM: &str = "not of the form that the API document asks for";
+
+fn type_names(kind: &TypeKind) -> String {
+    let names: Vec<String> = match kind {
+        TypeKind::Single(one) => vec![one.to_string()],
+        TypeKind::Multiple(several) => {
+            several.iter().map(|one| ToString::to_string(&one)).collect()
+        }
+    };
+    names.join(" or ")
 }
 
 fn is_null_branch(error: &ValidationError<'_>) -> bool {
-    use jsonschema::{JsonType, error::TypeKind};
     matches!(&error.kind, Kind::Type { kind: TypeKind::Single(JsonType::Null) })
 }
 
