@@ -28,13 +28,14 @@ const FOREIGN: [&str; 6] = [
 ];
 
 /// Words that are the same in both languages.
-const SHARED: [&str; 61] = [
+const SHARED: [&str; 62] = [
     "ASCII",
     "Accept",
     "After",
     "Allow",
     "BA",
     "Bearer",
+    "CN",
     "CSV",
     "Content",
     "ERP",
