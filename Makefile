@@ -1,7 +1,7 @@
 # What one does with the project; `make help` lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check advisories pin fuzz bench torture setup
+.PHONY: help demo run test check clients advisories pin fuzz bench torture setup
 
 help: ## List these commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -17,7 +17,7 @@ run: ## Start the service on 127.0.0.1:8080 with the data of earlier runs, none 
 test: setup ## Run all tests on a throw-away PostgreSQL
 	cargo test --locked --workspace
 
-check: setup advisories ## Format, clippy, rustdoc, licences, advisories, unused dependencies, OpenAPI lint, a TypeScript client
+check: setup advisories ## Format, clippy, rustdoc, licences, advisories, unused dependencies, OpenAPI lint
 	@cargo fmt --version && cargo clippy --version || rustup component add rustfmt clippy
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -26,7 +26,11 @@ check: setup advisories ## Format, clippy, rustdoc, licences, advisories, unused
 	scripts/cargo-tool.sh machete
 	scripts/pin-images.sh --check
 	scripts/lint-openapi.sh
+
+clients: setup ## Generate clients in TypeScript, Python and Kotlin, compile them, and run a day with two
 	scripts/typescript-client.sh
+	scripts/python-client.sh
+	scripts/kotlin-client.sh
 
 advisories: ## Compare the dependencies with the known weaknesses; ADVISORIES=required fails offline
 	scripts/advisories.sh

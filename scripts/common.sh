@@ -23,6 +23,30 @@ apt_install() {
     apt-get install -y --no-install-recommends "$@" </dev/null
 }
 
+install_node() {
+  say "Node is missing, installing it"
+  case $(package_manager) in
+    apt-get) as_root apt-get update && apt_install nodejs npm ;;
+    dnf) as_root dnf install -y nodejs npm </dev/null ;;
+    brew) brew install node </dev/null ;;
+    *) return 1 ;;
+  esac
+}
+
+# Makes a virtual environment of Python in a folder, installing what that needs.
+make_venv() {
+  new_venv "$1" && return
+  say "python3 -m venv does not work, installing it"
+  case $(package_manager) in
+    apt-get) as_root apt-get update && apt_install python3-venv ;;
+    dnf) as_root dnf install -y python3 </dev/null ;;
+    *) return 1 ;;
+  esac
+  new_venv "$1"
+}
+
+new_venv() { python3 -m venv "$1" 2>/dev/null || { rm -rf "$1"; return 1; }; }
+
 # Where the programs of PostgreSQL may be; the same places as in src/private_pg/find.rs.
 postgres_places() {
   if [ -n "${PG_BIN_DIR:-}" ]; then echo "$PG_BIN_DIR"; return; fi

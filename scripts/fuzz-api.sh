@@ -9,19 +9,8 @@ skip() { say "!!! SKIPPED: the fuzzing of the API ($1)"; exit 0; }
 
 tool=target/schemathesis
 
-make_venv() { python3 -m venv "$tool" 2>/dev/null || { rm -rf "$tool"; return 1; }; }
-
-install_venv() {
-  say "python3 -m venv does not work, installing it"
-  case $(package_manager) in
-    apt-get) as_root apt-get update && apt_install python3-venv ;;
-    dnf) as_root dnf install -y python3 </dev/null ;;
-    *) return 1 ;;
-  esac
-}
-
 if [ ! -x "$tool/bin/schemathesis" ]; then
-  make_venv || { install_venv && make_venv; } || skip "python3 -m venv does not work"
+  make_venv "$tool" || skip "python3 -m venv does not work"
   "$tool/bin/pip" install --quiet 'schemathesis==4.32.5' || { rm -rf "$tool"; skip "pip cannot fetch it"; }
 fi
 cargo build --locked --quiet

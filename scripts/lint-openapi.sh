@@ -10,16 +10,6 @@ export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
 
 skip() { say "!!! SKIPPED: the lint of the OpenAPI document ($1)"; exit 0; }
 
-install_node() {
-  say "npx is missing, installing Node"
-  case $(package_manager) in
-    apt-get) as_root apt-get update && apt_install nodejs npm ;;
-    dnf) as_root dnf install -y nodejs npm </dev/null ;;
-    brew) brew install node </dev/null ;;
-    *) return 1 ;;
-  esac
-}
-
 command -v npx >/dev/null || install_node || skip "Node cannot be installed here"
 npx --yes "$linter" --version >/dev/null || skip "npx cannot fetch $linter"
 npx --yes "$linter" lint openapi/openapi.json

@@ -30,7 +30,7 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use visits::{ReadVisits, visit::Visit};
 
 use crate::limits::{self, Limits};
-use crate::{edge, operations};
+use crate::{edge, operations, problems};
 
 /// A domain's permissions, each with the roles that hold it.
 type Permissions = &'static [(&'static str, &'static [Role])];
@@ -133,6 +133,7 @@ fn wire() {
             receivables::hooks::customer_merged,
         ]);
         let _ = platform::changes::HOOKS.set(sync::HOOKS);
+        let _ = platform::language::CHINESE.set(problems::chinese);
         let _ = customers::hooks::GIVEN_UP.set(visits::next_attempt::check_given_up);
         let _ = customers::hooks::BOUGHT.set(orders::activity::ever_bought);
         let _ = targets::hooks::ACTUAL

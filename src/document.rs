@@ -6,21 +6,21 @@ use actix_web::App;
 use auth::Role;
 use customers::customer::Customer;
 use orders::order::Order;
-use platform::error::Problem;
+use platform::error::{Problem, ProblemMembers};
 use platform::owned::Owned;
 use platform::resource::etag;
 use platform::shape::{allow_external_ids, describe_field, everywhere, one_of_all};
 use receivables::invoice::Invoice;
 use receivables::payment::Payment;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Header, OpenApi, RefOr, Required};
 use utoipa_actix_web::AppExt;
 
-use crate::app;
+use crate::{app, responses, schemas};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -52,12 +52,12 @@ use crate::app;
         (name = "sync", description = "Keeping other systems in step, 同步"),
         (name = "operations", description = "Running the service, 运维"),
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, ProblemMembers)),
     security(("bearer" = [])),
 )]
 struct Document;
 
-/// Which permission the handler of an operation asks for; made by build.rs.
+/// Which permission the handler of an operation asks for; made by build/main.rs.
 const REQUIRED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/permissions.rs"));
 
 /// The document as text, as it is served and checked in.
@@ -79,13 +79,18 @@ pub fn value() -> Value {
     let mut document = serde_json::to_value(openapi()).expect("a document is JSON");
     everywhere(&mut document, &one_of_all);
     everywhere(&mut document, &describe_field);
-    let mut requests = vec![];
-    for item in document["paths"].as_object_mut().into_iter().flat_map(|it| it.values_mut()) {
+    let (mut requests, mut shared) = (vec![], Map::new());
+    for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
         for operation in item.as_object_mut().into_iter().flat_map(|it| it.values_mut()) {
             name_roles(operation);
             external_parameters(operation);
             requests.extend(references(&operation["requestBody"]));
+            responses::complete(path, operation, &mut shared);
         }
+    }
+    document["components"]["responses"] = shared.into();
+    if let Some(all) = document["components"]["schemas"].as_object_mut() {
+        schemas::complete(all);
     }
     // Types of requests, and what they are made of.
     let mut seen = std::collections::BTreeSet::new();
@@ -192,9 +197,6 @@ pub fn openapi() -> OpenApi {
     let scheme = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
-    for schema in components.schemas.values_mut() {
-        drop_null_defaults(schema);
-    }
     for (path, item) in &mut document.paths.paths {
         let keyed = path.starts_with("/api/") && !path.contains("/auth/");
         for (method, operation) in methods(item) {
@@ -212,19 +214,6 @@ pub fn openapi() -> OpenApi {
         }
     }
     document
-}
-
-/// `#[serde(default)]` on a merge patch documents null where null is refused.
-fn drop_null_defaults(schema: &mut RefOr<Schema>) {
-    let RefOr::T(Schema::Object(object)) = schema else { return };
-    for property in object.properties.values_mut() {
-        match property {
-            RefOr::T(Schema::Object(field)) => field.default.take_if(|it| it.is_null()),
-            RefOr::T(Schema::OneOf(field)) => field.default.take_if(|it| it.is_null()),
-            RefOr::T(Schema::Array(field)) => field.default.take_if(|it| it.is_null()),
-            _ => None,
-        };
-    }
 }
 
 /// The operations of a path by their method, HEAD beside GET.

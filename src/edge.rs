@@ -10,14 +10,15 @@ use std::time::Instant;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ResourceDef, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
-    ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::http::{ConnectionType, Method, StatusCode, Uri};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use metrics::{counter, histogram};
+use platform::language::{prefers_chinese, speaking};
 use platform::money::with_currency;
 use platform::{Actor, Clock, Ending, Error, Result, utf8};
 use surveys::public::is_public;
@@ -45,16 +46,15 @@ pub async fn receive(
     if method == Method::HEAD {
         req.head_mut().method = Method::GET;
     }
+    let chinese = prefers_chinese(req.headers()).unwrap_or(false);
     let mut response = if let Some(error) = refused(&req) {
         req.error_response(error).map_into_boxed_body()
     } else {
         let clock = req.app_data::<Data<Clock>>().expect("the app registers the clock");
         let currency = clock.currency();
-        with_currency(currency, next.call(req)).await?.map_into_boxed_body()
+        speaking(chinese, with_currency(currency, next.call(req))).await?.map_into_boxed_body()
     };
     let error = response.response().error().and_then(|error| error.as_error::<Error>());
-    let language = response.request().headers().get(ACCEPT_LANGUAGE);
-    let chinese = language.is_some_and(|language| language.as_bytes().starts_with(b"zh"));
     if let Some(error) = error {
         let answer = error.answer(Some(&id), chinese);
         let answer = surveys::public::readable(response.request(), error.code(), answer);

@@ -1,5 +1,15 @@
 //! What the codes of problems mean, in both languages: `GET /problems/{code}`. A test compares the
-//! table with the codes that the sources use.
+//! table with the codes that the sources use. The texts of single problems are in the crate `texts`.
+
+use std::borrow::Cow;
+
+/// The Chinese of a problem's text, else of its code.
+pub fn chinese(code: &str, english: &str) -> Cow<'static, str> {
+    texts::chinese(english).unwrap_or_else(|| {
+        let meaning = MEANINGS.iter().find(|meaning| meaning.0 == code);
+        meaning.map_or("请求有误。", |meaning| meaning.2).into()
+    })
+}
 
 /// code, English, 中文
 #[rustfmt::skip]

@@ -21,8 +21,9 @@ use uuid::Uuid;
 use crate::{Can, ManageClients, Role, directory, password};
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[diesel(table_name = api_clients)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
-pub struct ApiClient {
+pub struct MachineClient {
     pub id: Uuid,
     pub version: i64,
     pub name: String,
@@ -37,35 +38,35 @@ pub struct ApiClient {
     pub updated_at: Timestamp,
 }
 
-resource! { ApiClient: "api_client" at "/api/v1/api-clients", seen by |_it| vec![] }
+resource! { MachineClient: "api_client" at "/api/v1/api-clients", seen by |_it| vec![] }
 
 /// A program with its secret, which is shown this once
 #[derive(Serialize, ToSchema)]
-pub struct ApiClientSecret {
+pub struct MachineClientSecret {
     #[serde(flatten)]
-    client: ApiClient,
+    client: MachineClient,
     client_secret: String,
 }
 
-resource! { ApiClientSecret: "api_client" at "/api/v1/api-clients", seen by |_it| vec![] }
+resource! { MachineClientSecret: "api_client" at "/api/v1/api-clients", seen by |_it| vec![] }
 
-impl Deref for ApiClientSecret {
-    type Target = ApiClient;
+impl Deref for MachineClientSecret {
+    type Target = MachineClient;
 
-    fn deref(&self) -> &ApiClient {
+    fn deref(&self) -> &MachineClient {
         &self.client
     }
 }
 
-impl DerefMut for ApiClientSecret {
-    fn deref_mut(&mut self) -> &mut ApiClient {
+impl DerefMut for MachineClientSecret {
+    fn deref_mut(&mut self) -> &mut MachineClient {
         &mut self.client
     }
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "name": "SAP", "roles": ["erp"], "source_system": "sap" }))]
-pub struct NewApiClient {
+pub struct NewMachineClient {
     #[schema(min_length = 1, max_length = 100)]
     name: String,
     #[schema(min_items = 1, max_items = 12)]
@@ -79,7 +80,7 @@ pub struct NewApiClient {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 #[schema(example = json!({ "active": false }))]
-pub struct ApiClientChanges {
+pub struct MachineClientChanges {
     #[schema(min_length = 1, max_length = 100, nullable = false)]
     name: Option<String>,
     #[schema(min_items = 1, max_items = 12, nullable = false)]
@@ -94,7 +95,7 @@ pub struct ApiClientChanges {
 
 page! {
     /// A page of programs
-    ApiClientPage of ApiClient
+    MachineClientPage of MachineClient
 }
 
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -111,15 +112,15 @@ pub fn routes(cfg: &mut ServiceConfig) {
 #[utoipa::path(
     tag = "auth",
     params(PageQuery),
-    responses((status = 200, description = "A page of programs", body = ApiClientPage), Problems),
+    responses((status = 200, description = "A page of programs", body = MachineClientPage), Problems),
 )]
 #[get("/api-clients")]
 async fn list_api_clients(
     _caller: Can<ManageClients>,
     list: List<NoFilter>,
     db: Db,
-) -> Result<ApiClientPage> {
-    ApiClient::list(&mut *db.conn().await?, &list).await
+) -> Result<MachineClientPage> {
+    MachineClient::list(&mut *db.conn().await?, &list).await
 }
 
 /// Let a program call
@@ -128,30 +129,30 @@ async fn list_api_clients(
 /// `Idempotency-Key` has no effect here.
 #[utoipa::path(
     tag = "auth",
-    request_body = NewApiClient,
-    responses((status = 201, description = "The program with its secret", body = ApiClientSecret), Problems),
+    request_body = NewMachineClient,
+    responses((status = 201, description = "The program with its secret", body = MachineClientSecret), Problems),
 )]
 #[post("/api-clients")]
 async fn create_api_client(
     _caller: Can<ManageClients>,
-    new: Json<NewApiClient>,
+    new: Json<NewMachineClient>,
     write: Write,
 ) -> Result<Reply> {
-    write.create_secret(async move |tx| ApiClient::create(tx, &new).await).await
+    write.create_secret(async move |tx| MachineClient::create(tx, &new).await).await
 }
 
 /// Read a program that may call
 #[utoipa::path(
     tag = "auth",
-    responses((status = 200, description = "The program", body = ApiClient), Problems),
+    responses((status = 200, description = "The program", body = MachineClient), Problems),
 )]
 #[get("/api-clients/{id}")]
 async fn read_api_client(
     _caller: Can<ManageClients>,
     id: Path<Uuid>,
     db: Db,
-) -> Result<Tagged<ApiClient>> {
-    Ok(Tagged(ApiClient::find(&mut *db.conn().await?, *id).await?))
+) -> Result<Tagged<MachineClient>> {
+    Ok(Tagged(MachineClient::find(&mut *db.conn().await?, *id).await?))
 }
 
 /// Change a program that may call
@@ -159,18 +160,18 @@ async fn read_api_client(
 /// Its roles and whether it may call at all take effect within two seconds.
 #[utoipa::path(
     tag = "auth",
-    request_body(content = ApiClientChanges, content_type = "application/merge-patch+json"),
-    responses((status = 200, description = "The program", body = ApiClient), Problems),
+    request_body(content = MachineClientChanges, content_type = "application/merge-patch+json"),
+    responses((status = 200, description = "The program", body = MachineClient), Problems),
 )]
 #[patch("/api-clients/{id}")]
 async fn update_api_client(
     _caller: Can<ManageClients>,
     id: Path<Uuid>,
     based_on: IfMatch,
-    changes: Patch<ApiClientChanges>,
+    changes: Patch<MachineClientChanges>,
     write: Write,
 ) -> Result<Reply> {
-    write.update(async move |tx| ApiClient::update(tx, *id, based_on, &changes).await).await
+    write.update(async move |tx| MachineClient::update(tx, *id, based_on, &changes).await).await
 }
 
 /// Revoke a program
@@ -187,7 +188,7 @@ async fn delete_api_client(
     based_on: IfMatch,
     write: Write,
 ) -> Result<Reply> {
-    write.delete(async move |tx| ApiClient::delete(tx, *id, based_on).await).await
+    write.delete(async move |tx| MachineClient::delete(tx, *id, based_on).await).await
 }
 
 /// Give a program a new secret
@@ -196,7 +197,7 @@ async fn delete_api_client(
 /// secret, once.
 #[utoipa::path(
     tag = "auth",
-    responses((status = 200, description = "The program with its secret", body = ApiClientSecret), Problems),
+    responses((status = 200, description = "The program with its secret", body = MachineClientSecret), Problems),
 )]
 #[post("/api-clients/{id}/rotate-secret")]
 async fn rotate_api_client_secret(
@@ -205,7 +206,7 @@ async fn rotate_api_client_secret(
     based_on: IfSent,
     write: Write,
 ) -> Result<Reply> {
-    write.update_secret(async move |tx| ApiClient::rotate_secret(tx, *id, based_on).await).await
+    write.update_secret(async move |tx| MachineClient::rotate_secret(tx, *id, based_on).await).await
 }
 
 /// What happened to a program that may call
@@ -222,7 +223,7 @@ async fn list_api_client_history(
     db: Db,
 ) -> Result<HistoryPage> {
     let mut conn = db.conn().await?;
-    let client = ApiClient::find(&mut conn, *id).await?;
+    let client = MachineClient::find(&mut conn, *id).await?;
     changes::history(&mut conn, &client, &list).await
 }
 
@@ -247,7 +248,7 @@ fn secret(secret: &str) -> (SecretHash, SecretId) {
 type SecretHash = diesel::dsl::Eq<api_clients::secret_hash, Vec<u8>>;
 type SecretId = diesel::dsl::Eq<api_clients::secret_id, Uuid>;
 
-impl ApiClient {
+impl MachineClient {
     fn check(&self) -> Result<()> {
         if self.roles.contains(&Role::Erp) && self.source_system.is_none() {
             let why = "whose external ids does it write?";
@@ -256,7 +257,7 @@ impl ApiClient {
         Ok(())
     }
 
-    fn with(&self, changes: &ApiClientChanges) -> Self {
+    fn with(&self, changes: &MachineClientChanges) -> Self {
         let mut after = self.clone();
         set(&mut after.name, changes.name.as_ref());
         set(&mut after.roles, changes.roles.as_ref());
@@ -265,7 +266,7 @@ impl ApiClient {
         after
     }
 
-    async fn list(conn: &mut Conn, list: &List<NoFilter>) -> Result<ApiClientPage> {
+    async fn list(conn: &mut Conn, list: &List<NoFilter>) -> Result<MachineClientPage> {
         use api_clients::{id, name};
         let total = if list.counted {
             Some(api_clients::table.count().get_result(conn).await?)
@@ -286,7 +287,7 @@ impl ApiClient {
         Ok(row.first(tx.conn()).await?)
     }
 
-    async fn create(tx: &mut Tx, new: &NewApiClient) -> Result<ApiClientSecret> {
+    async fn create(tx: &mut Tx, new: &NewMachineClient) -> Result<MachineClientSecret> {
         let client = Self {
             id: Uuid::now_v7(),
             version: 1,
@@ -305,14 +306,14 @@ impl ApiClient {
         insert.execute(tx.conn()).await?;
         tx.record(Change::created(&client)).await?;
         directory::touch(tx.conn()).await?;
-        Ok(ApiClientSecret { client, client_secret })
+        Ok(MachineClientSecret { client, client_secret })
     }
 
     async fn update(
         tx: &mut Tx,
         id: Uuid,
         based_on: IfMatch,
-        changes: &Patch<ApiClientChanges>,
+        changes: &Patch<MachineClientChanges>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, id).await?;
         based_on.check(tx, &before, changes.fields()).await?;
@@ -340,7 +341,7 @@ impl ApiClient {
     }
 
     /// A new version of the client, so that the history tells who did it.
-    async fn rotate_secret(tx: &mut Tx, id: Uuid, based_on: IfSent) -> Result<ApiClientSecret> {
+    async fn rotate_secret(tx: &mut Tx, id: Uuid, based_on: IfSent) -> Result<MachineClientSecret> {
         let before = Self::find_for_update(tx, id).await?;
         based_on.check(tx, &before).await?;
         let mut client = before.clone();
@@ -349,7 +350,7 @@ impl ApiClient {
         let client_secret = password::random()?;
         let update = diesel::update(api_clients::table.find(id)).set(secret(&client_secret));
         update.execute(tx.conn()).await?;
-        Ok(ApiClientSecret { client, client_secret })
+        Ok(MachineClientSecret { client, client_secret })
     }
 
     /// The client with this secret, if it may call, and which secret that is.
@@ -383,7 +384,7 @@ pub async fn create_cli(
     source_system: Option<&str>,
 ) -> Result<(String, String)> {
     let source_system = source_system.map(str::to_owned);
-    let new = NewApiClient { name: name.to_owned(), roles, source_system };
-    let made = Tx::run(db, clock, Uuid::nil(), async |tx| ApiClient::create(tx, &new).await);
+    let new = NewMachineClient { name: name.to_owned(), roles, source_system };
+    let made = Tx::run(db, clock, Uuid::nil(), async |tx| MachineClient::create(tx, &new).await);
     made.await.map(|made| (made.client.client_id, made.client_secret))
 }

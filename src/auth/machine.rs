@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::api_client::ApiClient;
+use crate::api_client::MachineClient;
 use crate::peer::{NoStore, Peer};
 use crate::throttle::{Subject, Throttle};
 use crate::token::{Holder, LIFETIME};
@@ -100,7 +100,7 @@ impl MachineToken {
         let (client_id, secret) = credentials(req, &form?.0)?;
         let now = clock.now();
         let mut conn = db.conn().await?;
-        let known = ApiClient::authenticate(&mut conn, &client_id, &secret).await?;
+        let known = MachineClient::authenticate(&mut conn, &client_id, &secret).await?;
         drop(conn);
         // Only failures wait: nobody guesses 256 bits, and nobody locks out an ERP.
         let Some((client, secret)) = known else {

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use crate::api_client::ApiClient;
+use crate::api_client::MachineClient;
 use crate::user::{UserView, account};
 use crate::{Anybody, Caller, Can, Role};
 
@@ -95,7 +95,7 @@ impl Me {
             source_system: caller.source_system().map(str::to_owned),
         };
         if me.machine {
-            me.name = ApiClient::find(conn, me.id).await?.name;
+            me.name = MachineClient::find(conn, me.id).await?.name;
         } else {
             let user = UserView::find(conn, caller, me.id).await?;
             (me.name, me.username) = (user.name, user.username);

@@ -6,9 +6,10 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpResponse, ResponseError};
 use diesel::result::{DatabaseErrorKind, Error as DbError};
-use serde::Serialize;
 use serde_json::{Map, Value};
-use utoipa::{IntoResponses, ToSchema};
+
+use super::language;
+pub use super::problem::{Fault, Problem, ProblemMembers, Problems};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -253,54 +254,6 @@ fn is_bad_data(message: &str) -> bool {
     signs.iter().any(|sign| message.contains(sign))
 }
 
-/// What the statuses are called in Chinese; in English as HTTP calls them.
-const TITLES: [(u16, &str); 18] = [
-    (400, "请求有误"),
-    (401, "请先登录"),
-    (403, "没有权限"),
-    (404, "未找到"),
-    (405, "不支持该方法"),
-    (406, "无法提供所要的格式"),
-    (409, "与现状冲突"),
-    (410, "已失效"),
-    (412, "数据已被他人修改"),
-    (413, "内容过大"),
-    (415, "不支持该格式"),
-    (416, "范围无效"),
-    (422, "内容不符合要求"),
-    (428, "缺少 If-Match"),
-    (429, "请求过于频繁"),
-    (500, "服务器内部错误"),
-    (503, "暂时不可用"),
-    (504, "超时"),
-];
-
-/// One thing that is wrong with a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Fault {
-    /// JSON pointer into the body, or `/name` of a query parameter
-    #[schema(example = "/lines/0/quantity")]
-    pub pointer: String,
-    #[schema(example = "range")]
-    pub code: Cow<'static, str>,
-    pub message: String,
-}
-
-impl Fault {
-    pub fn new(
-        pointer: impl Into<String>,
-        code: impl Into<Cow<'static, str>>,
-        message: impl Into<String>,
-    ) -> Self {
-        Self { pointer: pointer.into(), code: code.into(), message: message.into() }
-    }
-
-    /// Missing and invisible are one answer, so that nobody can probe for rows.
-    pub fn unknown_reference(pointer: &str) -> Self {
-        Self::new(pointer, "unknown_reference", "nothing here has this id")
-    }
-}
-
 /// The message for a value that another row has. Source systems share one space of codes and numbers.
 pub fn taken(pointer: &str) -> &'static str {
     match pointer {
@@ -310,41 +263,6 @@ pub fn taken(pointer: &str) -> &'static str {
         }
         _ => "another one has this value",
     }
-}
-
-/// The body of every 4XX and 5XX response
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Problem {
-    #[serde(rename = "type")]
-    #[schema(example = "/problems/invalid")]
-    pub type_: String,
-    pub title: String,
-    pub status: u16,
-    /// Stable, for programs
-    pub code: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-    /// The id of the request
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub instance: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<Fault>,
-    /// Members of this code's own
-    #[serde(flatten)]
-    #[schema(ignore)]
-    pub members: Map<String, Value>,
-}
-
-/// The error responses shared by all operations: `responses((status = 200, ...), Problems)`.
-#[derive(IntoResponses)]
-#[allow(dead_code)]
-pub enum Problems {
-    /// The request cannot be served as sent
-    #[response(status = "4XX", content_type = "application/problem+json")]
-    Client(Problem),
-    /// The server failed
-    #[response(status = "5XX", content_type = "application/problem+json")]
-    Server(Problem),
 }
 
 impl std::fmt::Display for Error {
@@ -398,10 +316,10 @@ impl Error {
         }
         let mut problem = self.problem();
         problem.instance = request.map(str::to_owned);
-        if chinese && let Some((_, title)) = TITLES.iter().find(|it| it.0 == status.as_u16()) {
-            (*title).clone_into(&mut problem.title);
-        }
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
-        response.content_type("application/problem+json").body(body)
+        let body = language::written(chinese, || serde_json::to_vec(&problem)).unwrap_or_default();
+        response
+            .insert_header((header::CONTENT_LANGUAGE, if chinese { "zh-CN" } else { "en" }))
+            .content_type("application/problem+json")
+            .body(body)
     }
 }

@@ -206,7 +206,9 @@ pub fn typed<T: DeserializeOwned>(value: &Value) -> Result<T, Vec<Fault>> {
                 let pointer = format!("{pointer}/{name}");
                 vec![Fault::new(pointer, "required", "this field is required")]
             }
-            None => vec![Fault::new(pointer, "invalid", message)],
+            // Ours begin so; those of serde repeat what was sent, which may be a secret.
+            None if message.starts_with("not ") => vec![Fault::new(pointer, "invalid", message)],
+            None => vec![Fault::new(pointer, "invalid", "not what the API document asks for")],
         }
     })
 }

@@ -1,6 +1,7 @@
 //! Amounts of money, quantities and percentages: exact decimals, strings in JSON, `numeric` in the
 //! database.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -68,8 +69,11 @@ macro_rules! in_currency {
     };
 }
 
+/// The form of every amount, quantity and percentage.
+pub(crate) const DECIMAL: &str = r"^-?[0-9]{1,13}(\.[0-9]{1,6})?$";
+
 macro_rules! decimal {
-    ($(#[$meta:meta])* $name:ident, $least:expr, $pattern:literal, $what:literal, $example:literal) => {
+    ($(#[$meta:meta])* $name:ident as $schema:literal, $least:expr, $what:literal, $example:literal) => {
         $(#[$meta])*
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, AsExpression, FromSqlRow,
@@ -117,26 +121,30 @@ macro_rules! decimal {
             fn schema() -> RefOr<Schema> {
                 ObjectBuilder::new()
                     .schema_type(Type::String)
-                    .pattern(Some($pattern))
+                    .pattern(Some(DECIMAL))
                     .description(Some($what))
                     .examples([$example])
                     .into()
             }
         }
 
-        impl utoipa::ToSchema for $name {}
+        impl utoipa::ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                $schema.into()
+            }
+        }
     };
 }
 
 decimal! {
     /// `"12.50"`: at least the minor digits of its currency, up to six if they are there, never a JSON
     /// number.
-    Money, LEAST_DIGITS.get(), r"^-?[0-9]{1,13}(\.[0-9]{1,6})?$", "Amount of money, a decimal string", "12.50"
+    Money as "Money", LEAST_DIGITS.get(), "Amount of money, a decimal string", "12.50"
 }
 decimal! {
     /// A quantity, a percentage or a rate: `"3"`, `"12.5"`, up to six decimals, never a JSON
     /// number.
-    Number, 0, r"^-?[0-9]{1,13}(\.[0-9]{1,6})?$", "Quantity or percentage, a decimal string", "12.5"
+    Number as "DecimalNumber", 0, "Quantity or percentage, a decimal string", "12.5"
 }
 
 impl Money {

@@ -19,6 +19,7 @@ use super::db::{Conn, Db, Held};
 use super::deadline::{Attempts, COMMIT, Limits, MANY, ONE};
 use super::error::{Error, Result};
 use super::input::BodyDigest;
+use super::language::{is_chinese, speaking};
 use super::money::with_currency;
 use super::reply::Reply;
 use super::resource::Resource;
@@ -240,7 +241,7 @@ impl Write {
         let room = Room::taken_by(&req);
         let items = req.extensions().get::<ItemCount>().map(|count| count.0);
         drop(req);
-        let currency = clock.currency();
+        let (currency, chinese) = (clock.currency(), is_chinese());
         let attempts = async move {
             let _room = room;
             let mut attempts = Attempts::new(limits, items);
@@ -252,7 +253,9 @@ impl Write {
                 }
             }
         };
-        rt::spawn(with_currency(currency, attempts)).await.map_err(Error::internal)?
+        rt::spawn(speaking(chinese, with_currency(currency, attempts)))
+            .await
+            .map_err(Error::internal)?
     }
 }
 

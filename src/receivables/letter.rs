@@ -1,13 +1,14 @@
 //! A letter that asks a customer for what is due, 催款函 (S59): worded by how far the dunning has come,
 //! with all of it. It is made when it is read; people send it and report that as the task's result.
 
-use actix_web::http::header::{ACCEPT_LANGUAGE, VARY};
+use actix_web::http::header::VARY;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use auth::{Caller, Can};
 use company::Company;
 use company::company::Language;
 use customers::customer::name_of;
+use platform::language::prefers_chinese;
 use platform::{Clock, Conn, Date, Db, Error, Money, Path, Problems, Result};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -79,9 +80,9 @@ async fn read_dunning_letter(
     Ok(HttpResponse::Ok().insert_header((VARY, "Authorization, Accept-Language")).json(letter))
 }
 
-/// As problems are told.
+/// The same as for problems.
 fn asked_for(req: &HttpRequest) -> Option<Language> {
-    let chinese = req.headers().get(ACCEPT_LANGUAGE)?.as_bytes().starts_with(b"zh");
+    let chinese = prefers_chinese(req.headers())?;
     Some(if chinese { Language::Chinese } else { Language::English })
 }
 

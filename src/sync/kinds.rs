@@ -1,8 +1,10 @@
 //! The types of the change feed: who reads them, how much of them, where a copy of all comes from,
 //! and on whose customer their visibility hangs. In an order in which each refers to those before.
 
+use std::borrow::Cow;
+
 use auth::team::Team;
-use auth::user::{self, User};
+use auth::user::{self, User, UserView};
 use auth::{Caller, Permission, ReadTeams, ReadUsers, Role};
 use company::{Company, ReadCompany, exchange_rate::ExchangeRate, holiday::Holiday};
 use complaints::complaint::Complaint;
@@ -37,6 +39,7 @@ use surveys::response::SurveyResponse;
 use surveys::survey::Survey;
 use targets::{ReadTargets, target::Target};
 use territories::{ReadTerritories, territory::Territory};
+use utoipa::ToSchema;
 use visits::cashflow_advice::CashflowAdvice;
 use visits::{ReadVisits, visit::Visit};
 
@@ -46,6 +49,8 @@ use crate::copies::{self as copy, Copier};
 /// nothing rather than everything.
 pub struct Kind {
     pub name: &'static str,
+    /// Its schema in the document
+    schema: fn() -> Cow<'static, str>,
     /// Who may read its lists
     pub readers: &'static [Role],
     /// Finance sees all of these: API.md "Who sees what"
@@ -75,9 +80,22 @@ pub struct Under {
 }
 
 impl Kind {
-    const fn of<R: Resource, P: Permission>(copy: Copier) -> Self {
+    const fn of<R: Resource + ToSchema, P: Permission>(copy: Copier) -> Self {
+        Self::read_as::<R, R, P>(copy)
+    }
+
+    /// A type whose readers get another form of it.
+    const fn read_as<R: Resource, S: ToSchema, P: Permission>(copy: Copier) -> Self {
         let (name, readers) = (R::TYPE, P::ROLES);
-        Self { name, readers, account: false, shown: Shown::Whole, copy, under: None }
+        Self {
+            name,
+            schema: S::name,
+            readers,
+            account: false,
+            shown: Shown::Whole,
+            copy,
+            under: None,
+        }
     }
 
     /// Of which finance sees every row.
@@ -102,6 +120,11 @@ impl Kind {
     }
 }
 
+/// The types of the feed with the names of their schemas in the document.
+pub fn schemas() -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
+    KINDS.iter().map(|kind| (kind.name, (kind.schema)()))
+}
+
 const PERSONS: Shown = Shown::Masked(ReadPersonal::ROLES, PERSONAL);
 const PRICED: Shown = Shown::Masked(ReadCosts::ROLES, COSTS);
 
@@ -110,7 +133,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<Holiday, ReadCompany>(copy::holidays),
     Kind::of::<ExchangeRate, ReadCompany>(copy::exchange_rates),
     Kind::of::<Team, ReadTeams>(copy::teams),
-    Kind::of::<User, ReadUsers>(copy::users).shown(Shown::By(user::shown)),
+    Kind::read_as::<User, UserView, ReadUsers>(copy::users).shown(Shown::By(user::shown)),
     Kind::of::<Territory, ReadTerritories>(copy::territories),
     Kind::of::<Product, ReadProducts>(copy::products).shown(PRICED),
     Kind::of::<Customer, ReadCustomers>(copy::customers).account(),

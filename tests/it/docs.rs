@@ -9,7 +9,7 @@ use salesbook::config::Cli;
 use salesbook::problems::MEANINGS;
 
 /// The calls that take a problem's code, and among how many of their first arguments it is.
-const CALLS: [(&str, usize); 16] = [
+pub const CALLS: [(&str, usize); 16] = [
     ("bad_request", 1),
     ("conflict", 1),
     ("forbidden_because", 1),
@@ -30,10 +30,10 @@ const CALLS: [(&str, usize); 16] = [
 ];
 
 /// Clients of the service, and what it does not answer with.
-const ELSEWHERE: [&str; 5] =
-    ["src/exchange", "src/demo", "src/private_pg", "src/schema", "src/problems.rs"];
+pub const ELSEWHERE: [&str; 6] =
+    ["src/exchange", "src/demo", "src/private_pg", "src/schema", "src/problems.rs", "src/texts"];
 
-fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+pub fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
     let mut found: Vec<PathBuf> =
         entries
@@ -153,7 +153,7 @@ fn word(argument: &str) -> Option<&str> {
 }
 
 /// The arguments of a call whose opening bracket lies just before the text.
-fn arguments(text: &str) -> Vec<&str> {
+pub fn arguments(text: &str) -> Vec<&str> {
     let (mut found, mut from, mut depth, mut quoted) = (vec![], 0, 0, false);
     let mut chars = text.char_indices();
     while let Some((at, it)) = chars.next() {

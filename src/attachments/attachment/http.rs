@@ -36,7 +36,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     params(UploadQuery),
     request_body(description = "The file", content(
         (FileBytes = "application/octet-stream"),
-        (FileForm = "multipart/form-data"),
+        (inline(FileForm) = "multipart/form-data"),
     )),
     responses((status = 201, description = "The new attachment", body = Attachment), Problems),
 )]

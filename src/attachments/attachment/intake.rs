@@ -106,7 +106,8 @@ async fn judged(bytes: Bytes) -> Result<(ContentType, String)> {
     };
     let unsupported = || {
         let known: Vec<&str> = ContentType::ALL.iter().map(|it| it.as_str()).collect();
-        Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_file").detail(known.join(", "))
+        Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_file")
+            .detail(format!("one of {}", known.join(", ")))
     };
     block(judge).await.map_err(Error::internal)?.ok_or_else(unsupported)
 }

@@ -35,6 +35,7 @@ text_enum! {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 #[serde(remote = "Self")]
+#[schema(as = PaymentPromise)]
 pub struct Promise {
     pub id: Uuid,
     pub version: i64,

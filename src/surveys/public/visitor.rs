@@ -2,10 +2,11 @@
 
 use std::future::{Ready, ready};
 
-use actix_web::http::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderName};
+use actix_web::http::header::ACCEPT;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payload, web};
 use auth::peer::Peer;
 use company::company::Language;
+use platform::language::{prefers_chinese, weighted};
 use platform::{Actor, Error, Fault, Result, text_enum};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -73,44 +74,20 @@ fn asked_for(req: &HttpRequest) -> Result<Option<Language>, ()> {
 
 /// The one of our languages that the reader likes best; Chinese when it is none.
 fn spoken(req: &HttpRequest) -> Language {
-    let accepted = named(req, ACCEPT_LANGUAGE).into_iter().filter_map(|(tag, weight)| {
-        let primary = tag.split('-').next().unwrap_or_default().to_owned();
-        let known = [("zh", Language::Chinese), ("en", Language::English)];
-        let language = known.into_iter().find(|it| it.0 == primary)?.1;
-        Some((language, weight))
-    });
-    // Of equals the first one.
-    let best = accepted.fold(None, |best: Option<(Language, u32)>, it| match best {
-        Some(best) if best.1 >= it.1 => Some(best),
-        _ => Some(it),
-    });
-    best.map_or(Language::Chinese, |it| it.0)
+    match prefers_chinese(req.headers()) {
+        Some(false) => Language::English,
+        _ => Language::Chinese,
+    }
 }
 
 /// Browsers name HTML; programs that take anything get JSON.
 fn reads_pages(req: &HttpRequest) -> bool {
     let weight = |kind: &str| {
-        let accepted = named(req, ACCEPT).into_iter();
+        let accepted = weighted(req.headers(), &ACCEPT).into_iter();
         accepted.filter(|it| it.0 == kind).map(|it| it.1).max().unwrap_or(0)
     };
     let pages = weight("text/html").max(weight("text/*"));
     pages > 0 && pages >= weight("application/json")
-}
-
-/// What a header of preferences names, in small letters, with the weight of each in thousandths.
-fn named(req: &HttpRequest, header: HeaderName) -> Vec<(String, u32)> {
-    let text = req.headers().get(header).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    let parts = text.split(',').map(|part| {
-        let mut pieces = part.split(';').map(str::trim);
-        let name = pieces.next().unwrap_or_default().to_ascii_lowercase();
-        let weight = pieces.find_map(|it| it.strip_prefix("q=")).map_or(Some(1.0), |it| {
-            it.trim().parse::<f32>().ok().filter(|it| (0.0..=1.0).contains(it))
-        });
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
-        let weight = (weight.unwrap_or(0.0) * 1000.0) as u32;
-        (name, weight)
-    });
-    parts.filter(|it| it.1 > 0).collect()
 }
 
 /// Whether a path is one of those without a login for customers.
@@ -129,6 +106,7 @@ pub fn readable(req: &HttpRequest, code: &str, answer: HttpResponse) -> HttpResp
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::ACCEPT_LANGUAGE;
     use actix_web::test::TestRequest;
 
     use super::*;

@@ -11,6 +11,8 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
 use platform::batch::Status;
+use platform::error::Problem;
+use platform::language::written;
 use platform::{Error, Result, Timestamp, Tx, jobs};
 use schema::{pending_items, pending_references};
 use serde_json::Value;
@@ -284,9 +286,14 @@ async fn settle(
     Ok(here)
 }
 
+/// A problem in English, whoever causes it: each reader gets it in the own language.
+fn stored(problem: &Problem) -> Result<Value> {
+    written(false, || serde_json::to_value(problem)).map_err(Error::internal)
+}
+
 /// They are kept, and why they could not be carried out.
 async fn refuse(tx: &mut Tx, items: &[Ready], error: &Error) -> Result<()> {
-    let problem = serde_json::to_value(error.problem()).map_err(Error::internal)?;
+    let problem = stored(&error.problem())?;
     let ids: Vec<Uuid> = items.iter().map(|it| it.id).collect();
     let rows = pending_items::table.filter(pending_items::id.eq_any(ids));
     let refused = pending_items::problem.eq(Some(problem));
@@ -310,7 +317,7 @@ fn take<'a>(
         let failed = failed.filter_map(|it| Some((items.get(it.index)?, it.problem.as_ref()?)));
         let mut rows = vec![];
         for (it, problem) in failed {
-            let problem = Some(serde_json::to_value(problem).map_err(Error::internal)?);
+            let problem = Some(stored(problem)?);
             let (external_id, item) = (it.external_id.clone(), it.item.clone());
             let parked = Parked { external_id, item, missing: vec![] };
             let since = (it.parked_by, it.parked_at);

@@ -17,7 +17,7 @@ use platform::{
     Tx, Write, fixed_sql, page,
 };
 use schema::{pending_items, pending_references};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -42,6 +42,7 @@ pub struct PendingItem {
     #[schema(value_type = Object)]
     pub item: Value,
     /// Why it could not be applied although everything was there; send it again, or give it up
+    #[serde(serialize_with = "in_language")]
     #[schema(value_type = Option<Problem>)]
     pub problem: Option<Value>,
     /// Who sent it, and with whose rights it will be applied
@@ -56,6 +57,16 @@ pub struct PendingItem {
     /// more than a thousand items are not recognised.
     #[diesel(select_expression = in_circle(), select_expression_type = FixedSql<Bool>)]
     pub circular: bool,
+}
+
+/// A stored problem in the language of its reader
+#[allow(clippy::ref_option, reason = "the form that serde calls")]
+fn in_language<S: Serializer>(problem: &Option<Value>, serializer: S) -> Result<S::Ok, S::Error> {
+    let read = |value: &Value| serde_json::from_value::<Problem>(value.clone()).ok();
+    match problem.as_ref().and_then(read) {
+        Some(problem) => problem.serialize(serializer),
+        None => problem.serialize(serializer),
+    }
 }
 
 /// Something that has not arrived yet

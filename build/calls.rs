@@ -1,0 +1,235 @@
+//! Which functions a function calls, by their names. Where names alone leave several, those of the
+//! type in question count, then those of the same file, then those of the crate; never a crate that
+//! the caller's crate does not depend on.
+
+use std::collections::{HashMap, HashSet};
+
+use super::source::{Function, Sources, after_generics, is_name};
+
+/// Methods that the standard library and its like have, too: followed only where the type is known.
+#[rustfmt::skip]
+const COMMON: &[&str] = &[
+    "all", "and", "and_then", "any", "begin", "clone", "collect", "contains", "count", "drain",
+    "end", "entry", "execute", "extend", "filter", "find", "first", "fold", "get", "insert", "into",
+    "iter", "join", "keys", "last", "len", "load", "lock", "map", "max", "min", "next", "ok",
+    "optional", "or", "parse", "position", "push", "read", "remove", "retain", "rev", "run", "send",
+    "set", "skip", "split", "sum", "take", "then", "unwrap_or", "update", "values", "wait", "write",
+    "zip",
+];
+
+/// Traits without rules of the domain.
+#[rustfmt::skip]
+const TECHNICAL: &[&str] = &[
+    "Deref", "DerefMut", "Deserialize", "Display", "FromRequest", "FromSql", "Responder", "Resource",
+    "Serialize", "ToSql",
+];
+
+pub struct Calls<'a> {
+    sources: &'a Sources,
+    named: HashMap<&'a str, Vec<usize>>,
+    /// Crates by the crates that they depend on
+    below: HashMap<String, HashSet<String>>,
+    /// What app.rs registers, by the name of the place
+    hooks: HashMap<String, Vec<usize>>,
+}
+
+impl<'a> Calls<'a> {
+    pub fn of(sources: &'a Sources, below: HashMap<String, HashSet<String>>) -> Self {
+        let mut named: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (index, function) in sources.functions.iter().enumerate() {
+            named.entry(&function.name).or_default().push(index);
+        }
+        let mut calls = Self { sources, named, below, hooks: HashMap::new() };
+        let wire = sources.functions.iter().find(|it| it.file == "src/app.rs" && it.name == "wire");
+        calls.hooks = wire.map(|wire| calls.registered(wire)).unwrap_or_default();
+        calls
+    }
+
+    /// `customers::hooks::GIVEN_UP.set(visits::next_attempt::check_given_up)`
+    fn registered(&self, wire: &Function) -> HashMap<String, Vec<usize>> {
+        let (mut hooks, mut place) = (HashMap::<String, Vec<usize>>::new(), String::new());
+        for (at, token) in wire.body.iter().enumerate().skip(2) {
+            let (before, sign) = (&wire.body[at - 2], &wire.body[at - 1]);
+            if token == "set" && sign == "." {
+                place.clone_from(before);
+            } else if token == "wire" && sign == "::" {
+                "customer_merged".clone_into(&mut place);
+            } else if sign == "::" && is_name(token) {
+                hooks.entry(place.clone()).or_default().extend(self.on_path(wire, before, token));
+            }
+        }
+        hooks
+    }
+
+    fn function(&self, index: usize) -> &'a Function {
+        &self.sources.functions[index]
+    }
+
+    fn all(&self, name: &str, fits: impl Fn(&Function) -> bool) -> Vec<usize> {
+        let all = self.named.get(name).into_iter().flatten().copied();
+        all.filter(|index| fits(self.function(*index))).collect()
+    }
+
+    /// Those of the same file, else of the same crate, else all.
+    fn nearest(&self, from: &Function, found: Vec<usize>) -> Vec<usize> {
+        let near = |fits: &dyn Fn(&Function) -> bool| {
+            found.iter().copied().filter(|it| fits(self.function(*it))).collect::<Vec<_>>()
+        };
+        let file = near(&|it| it.file == from.file);
+        let domain = near(&|it| it.domain == from.domain);
+        [file, domain].into_iter().find(|it| !it.is_empty()).unwrap_or(found)
+    }
+
+    /// `Customer::find`, `Self::check`, `directory::touch`
+    fn on_path(&self, from: &Function, first: &str, name: &str) -> Vec<usize> {
+        let first = if first == "Self" { from.owner.as_deref().unwrap_or_default() } else { first };
+        if matches!(first, "Error" | "Fault") {
+            return vec![];
+        }
+        let of_type = self.all(name, |it| [&it.owner, &it.contract].contains(&&Some(first.into())));
+        if !of_type.is_empty() {
+            return self.nearest(from, of_type);
+        }
+        let in_module = self.all(name, |it| {
+            let file = it.file.ends_with(&format!("/{first}.rs"));
+            let folder = it.file.contains(&format!("/{first}/"));
+            let here = matches!(first, "super" | "crate") && it.domain == from.domain;
+            it.owner.is_none() && (file || folder || here)
+        });
+        let own: Vec<usize> = in_module
+            .iter()
+            .copied()
+            .filter(|it| self.function(*it).domain == from.domain)
+            .collect();
+        if own.is_empty() { in_module } else { own }
+    }
+
+    /// `check(…)`, of this file or imported
+    fn free(&self, from: &Function, name: &str) -> Vec<usize> {
+        let found = self.all(name, |it| it.owner.is_none());
+        let here = found.iter().copied().filter(|it| self.function(*it).file == from.file);
+        let here: Vec<usize> = here.collect();
+        if !here.is_empty() {
+            return here;
+        }
+        let imports = &self.sources.imports[&from.file];
+        if !imports.contains(name) {
+            return vec![];
+        }
+        let own = |it: &usize| self.function(*it).domain == from.domain;
+        if found.iter().any(own) {
+            return found.into_iter().filter(own).collect();
+        }
+        found.into_iter().filter(|it| imports.contains(&self.function(*it).domain)).collect()
+    }
+
+    /// `.check(…)` on something of this name
+    fn method(&self, from: &Function, receiver: &str, name: &str) -> Vec<usize> {
+        let found = self.all(name, Function::takes_self);
+        let owner = if receiver == "self" {
+            from.owner.clone()
+        } else {
+            type_of(&from.parameters, receiver)
+        };
+        let of_type = |owner: &str| {
+            let fits = |it: &&usize| self.function(**it).owner.as_deref() == Some(owner);
+            found.iter().filter(fits).copied().collect::<Vec<_>>()
+        };
+        let owner = owner.unwrap_or_else(|| called_like(receiver));
+        let known = of_type(&owner);
+        if !known.is_empty() {
+            return self.nearest(from, known);
+        }
+        if COMMON.contains(&name) {
+            return vec![];
+        }
+        let names = &self.sources.names[&from.file];
+        let mentioned = |it: &usize| {
+            let function = self.function(*it);
+            function.file == from.file
+                || [&function.owner, &function.contract]
+                    .into_iter()
+                    .flatten()
+                    .any(|name| names.contains(name))
+        };
+        let mentioned: Vec<usize> = found.iter().copied().filter(mentioned).collect();
+        if !mentioned.is_empty() {
+            return self.nearest(from, mentioned);
+        }
+        let own = found.into_iter().filter(|it| self.function(*it).domain == from.domain);
+        let own: Vec<usize> = own.collect();
+        let owners: HashSet<_> = own.iter().map(|it| &self.function(*it).owner).collect();
+        if owners.len() == 1 { own } else { vec![] }
+    }
+
+    /// `import::<Order, _>(…)` may call whatever Order implements.
+    fn implemented(&self, name: &str) -> Vec<usize> {
+        let all = self.sources.functions.iter().enumerate();
+        let fits = |it: &Function| {
+            let contract = it.contract.as_deref();
+            it.owner.as_deref() == Some(name)
+                && contract.is_some_and(|contract| !TECHNICAL.contains(&contract))
+        };
+        all.filter(|it| fits(it.1)).map(|it| it.0).collect()
+    }
+
+    /// Everything that a function calls.
+    pub fn of_function(&self, from: &Function) -> HashSet<usize> {
+        let (body, mut found) = (&from.body, HashSet::new());
+        let token = |at: usize| body.get(at).map_or("", String::as_str);
+        for (at, name) in body.iter().enumerate().filter(|it| is_name(it.1)) {
+            let (before, sign) = if at > 1 {
+                (token(at - 2), token(at - 1))
+            } else {
+                ("", at.checked_sub(1).map_or("", token))
+            };
+            let generic = token(at + 1) == "::" && token(at + 2) == "<";
+            let end = if generic { after_generics(body, at + 2) } else { at + 1 };
+            let called = token(end) == "(";
+            match sign {
+                "::" => found.extend(self.on_path(from, before, name)),
+                "." if called => found.extend(self.method(from, before, name)),
+                "." => {}
+                _ if called => found.extend(self.free(from, name)),
+                // Passed on: `map_err(refused)`
+                _ if matches!(token(at + 1), ")" | ",") => found.extend(self.free(from, name)),
+                _ => {}
+            }
+            if generic {
+                let types = body[at + 3..end].iter().filter(|it| is_name(it));
+                found.extend(types.flat_map(|name| self.implemented(name)));
+            }
+        }
+        let below = self.below.get(&from.domain);
+        found.retain(|it| below.is_none_or(|below| below.contains(&self.function(*it).domain)));
+        let names: HashSet<&String> = body.iter().collect();
+        found.extend(self.hooks.iter().filter(|it| names.contains(it.0)).flat_map(|it| it.1));
+        found
+    }
+
+    /// What makes the arguments of a handler.
+    pub fn extractors(&self, handler: &Function) -> Vec<usize> {
+        let names: HashSet<&str> = handler.parameters.iter().map(String::as_str).collect();
+        self.all("from_request", |it| {
+            it.contract.as_deref() == Some("FromRequest")
+                && it.owner.as_deref().is_some_and(|owner| names.contains(owner))
+        })
+    }
+
+    pub fn named(&self, domain: &str, name: &str) -> Vec<usize> {
+        self.all(name, |it| it.domain == domain)
+    }
+}
+
+/// The type that a variable is probably of: `room` of `Room`.
+fn called_like(variable: &str) -> String {
+    let words = variable.split('_').filter_map(|word| Some((word.get(..1)?, word.get(1..)?)));
+    words.map(|(first, rest)| first.to_uppercase() + rest).collect()
+}
+
+/// The type that a parameter is declared with.
+fn type_of(parameters: &[String], name: &str) -> Option<String> {
+    let at = parameters.windows(2).position(|it| it[0] == name && it[1] == ":")?;
+    let path = parameters[at + 2..].iter().take_while(|it| !matches!(it.as_str(), "," | "<"));
+    path.filter(|it| it.starts_with(|it: char| it.is_ascii_uppercase())).last().cloned()
+}

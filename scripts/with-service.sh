@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Runs a command beside a new service on loopback, with SALESBOOK_URL and SALESBOOK_ADMIN_PASSWORD.
+# SALESBOOK names the program; it is built unless told.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+program=${SALESBOOK:-target/debug/salesbook}
+[ -n "${SALESBOOK:-}" ] || cargo build --locked --quiet
+folder=$(mktemp -d)
+port=$((20000 + RANDOM % 20000))
+export SALESBOOK_URL=http://127.0.0.1:$port SALESBOOK_ADMIN_PASSWORD=bamboo-$RANDOM-$RANDOM
+SALESBOOK_LOG=error "$program" serve --data-dir "$folder/data" --listen "127.0.0.1:$port" \
+  >"$folder/log" 2>&1 &
+service=$!
+finish() { kill "$service" 2>/dev/null || true; wait "$service" 2>/dev/null || true; rm -rf "$folder"; }
+trap finish EXIT
+for _ in $(seq 240); do
+  if curl -fsS "$SALESBOOK_URL/health/ready" >/dev/null 2>&1; then break; fi
+  kill -0 "$service" 2>/dev/null || { cat "$folder/log" >&2; exit 1; }
+  sleep 0.25
+done
+"$@" || { cat "$folder/log" >&2; exit 1; }

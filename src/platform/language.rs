@@ -1,0 +1,74 @@
+//! The language of the reader. Texts for people are written in English and shown in Chinese to
+//! readers who prefer it.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderName};
+
+/// The Chinese of an English text that goes with a code.
+pub type Translate = fn(code: &str, english: &str) -> Cow<'static, str>;
+
+/// Where the Chinese texts come from; app.rs wires it.
+pub static CHINESE: OnceLock<Translate> = OnceLock::new();
+
+tokio::task_local! {
+    static READS_CHINESE: bool;
+}
+
+/// Runs work that writes for a reader of Chinese, or of English.
+pub fn speaking<F: Future>(chinese: bool, work: F) -> impl Future<Output = F::Output> {
+    READS_CHINESE.scope(chinese, work)
+}
+
+/// The same for work that does not wait.
+pub fn written<T>(chinese: bool, work: impl FnOnce() -> T) -> T {
+    READS_CHINESE.sync_scope(chinese, work)
+}
+
+/// Whether the reader of what is being written prefers Chinese.
+pub fn is_chinese() -> bool {
+    READS_CHINESE.try_with(|chinese| *chinese).unwrap_or(false)
+}
+
+/// A text in the language of its reader.
+pub(crate) fn shown<'a>(code: &str, english: &'a str) -> Cow<'a, str> {
+    match CHINESE.get() {
+        Some(translate) if is_chinese() && !english.is_empty() => translate(code, english),
+        _ => english.into(),
+    }
+}
+
+/// Whether Accept-Language prefers Chinese to English. `None` if it names neither.
+pub fn prefers_chinese(headers: &HeaderMap) -> Option<bool> {
+    let accepted = weighted(headers, &ACCEPT_LANGUAGE).into_iter().filter_map(|(tag, weight)| {
+        let chinese = match tag.split('-').next()? {
+            "zh" => true,
+            "en" => false,
+            _ => return None,
+        };
+        Some((chinese, weight))
+    });
+    // Of equals the first one.
+    let best = accepted.fold(None, |best: Option<(bool, u32)>, next| match best {
+        Some(best) if best.1 >= next.1 => Some(best),
+        _ => Some(next),
+    });
+    best.map(|best| best.0)
+}
+
+/// The names in a header of preferences, in small letters, with the weight of each in thousandths.
+pub fn weighted(headers: &HeaderMap, header: &HeaderName) -> Vec<(String, u32)> {
+    let text = headers.get(header).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let parts = text.split(',').map(|part| {
+        let mut pieces = part.split(';').map(str::trim);
+        let name = pieces.next().unwrap_or_default().to_ascii_lowercase();
+        let weight = pieces.find_map(|piece| piece.strip_prefix("q=")).map_or(Some(1.0), |text| {
+            text.trim().parse::<f32>().ok().filter(|weight| (0.0..=1.0).contains(weight))
+        });
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
+        let weight = (weight.unwrap_or(0.0) * 1000.0) as u32;
+        (name, weight)
+    });
+    parts.filter(|part| part.1 > 0).collect()
+}

@@ -1,0 +1,99 @@
+//! The Chinese of the texts that problems are written with. A pair is the English text with `{}` for
+//! what is filled in, and the Chinese one with `{}` for the same in their order or `{1}` by number.
+//! Tests fail for texts that are missing here; until then readers get the meaning of the code.
+
+mod field;
+mod general;
+mod sales;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// All pairs.
+pub fn all() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    [general::TEXTS, field::TEXTS, sales::TEXTS].into_iter().flatten()
+}
+
+/// The texts in which nothing is filled in.
+static FIXED: LazyLock<HashMap<&str, &str>> =
+    LazyLock::new(|| all().filter(|pair| !pair.0.contains("{}")).copied().collect());
+
+/// The Chinese of a text.
+pub fn chinese(english: &str) -> Option<Cow<'static, str>> {
+    if let Some(chinese) = FIXED.get(english) {
+        return Some((*chinese).into());
+    }
+    if let Some(types) = english.strip_prefix("must be ") {
+        let names: Vec<&str> = types.split(" or ").map(type_name).collect();
+        return Some(format!("类型应为{}", names.join("或")).into());
+    }
+    all().find_map(|(pattern, chinese)| {
+        let parts = filled_in(pattern, english)?;
+        Some(fill_in(chinese, &parts).into())
+    })
+}
+
+/// What stands in a text in the places of a pattern.
+fn filled_in<'a>(pattern: &str, text: &'a str) -> Option<Vec<&'a str>> {
+    let mut pieces = pattern.split("{}");
+    let mut rest = text.strip_prefix(pieces.next()?)?;
+    let mut parts = vec![];
+    let pieces: Vec<&str> = pieces.collect();
+    let (last, between) = pieces.split_last()?;
+    for piece in between {
+        let (part, after) = rest.split_once(*piece)?;
+        parts.push(part);
+        rest = after;
+    }
+    parts.push(rest.strip_suffix(*last)?);
+    Some(parts)
+}
+
+fn fill_in(pattern: &str, parts: &[&str]) -> String {
+    let mut text = pattern.to_owned();
+    for (index, part) in parts.iter().enumerate() {
+        let numbered = format!("{{{index}}}");
+        text = if text.contains(&numbered) {
+            text.replace(&numbered, part)
+        } else {
+            text.replacen("{}", part, 1)
+        };
+    }
+    text
+}
+
+/// A type of JSON
+fn type_name(english: &str) -> &str {
+    match english {
+        "string" => "文本",
+        "integer" => "整数",
+        "number" => "数字",
+        "boolean" => "布尔值",
+        "object" => "对象",
+        "array" => "列表",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_found_with_what_is_filled_in() {
+        assert_eq!(chinese("this field is required").unwrap(), "必填");
+        assert_eq!(chinese("at most 200 characters").unwrap(), "最多 200 个字符");
+        assert_eq!(chinese("the order is credit_hold").unwrap(), "订单状态为 credit_hold");
+        assert_eq!(
+            chinese("between 1900-01-01 and 2199-12-31").unwrap(),
+            "应在 1900-01-01 与 2199-12-31 之间"
+        );
+        assert_eq!(
+            chinese("EOF while parsing at line 1 column 7").unwrap(),
+            "第 1 行第 7 列不符合 JSON 语法"
+        );
+        assert_eq!(chinese("must be string or null").unwrap(), "类型应为文本或null");
+        assert_eq!(chinese("nobody has written this"), None);
+    }
+}
