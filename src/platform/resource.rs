@@ -77,7 +77,7 @@ macro_rules! resource {
 
 /// `"<version>-<hash>"`: the version is what If-Match compares; the hash changes also with what
 /// is shown but not stored in the row (a name from elsewhere, a masked field).
-pub(crate) fn etag(version: i64, body: &[u8]) -> String {
+pub fn etag(version: i64, body: &[u8]) -> String {
     let hash = digest(&SHA256, body);
     let hash = hash.as_ref()[..4].iter().fold(0u32, |sum, byte| sum << 8 | u32::from(*byte));
     format!("\"{version}-{hash:08x}\"")

@@ -8,6 +8,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 use diesel_async::RunQueryDsl;
+use platform::narrow::containing;
 use platform::{
     Change, Conn, Error, Fault, IfMatch, List, Resource, Result, Timestamp, Tx, fixed_sql,
 };
@@ -90,8 +91,7 @@ fn matching<'a>(caller: &'a Caller, filter: &'a ComplaintFilter, now: Timestamp)
         None => {}
     }
     if let Some(text) = &filter.q {
-        let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        let pattern = format!("%{escaped}%");
+        let pattern = containing(text);
         let described = complaints::description.ilike(pattern.clone());
         query = query.filter(described.or(complaints::number.ilike(pattern)));
     }
@@ -114,12 +114,11 @@ impl Complaint {
         use complaint_clocks::resolve_due;
         use complaints::{created_at, id};
         let filter = reference::filter(conn, caller, list).await?;
-        let query = matching(caller, &filter, now).limit(list.fetch());
-        let total = if list.counted {
-            Some(matching(caller, &filter, now).count().get_result(conn).await?)
-        } else {
-            None
-        };
+        let listed =
+            || matching(caller, &filter, now).filter(list.rows(id, complaints::updated_at));
+        let query = listed().limit(list.fetch());
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
         let by_age = |it: &Self| (it.created_at, it.id);
         let query = match filter.sort.unwrap_or(ComplaintSort::NewestFirst) {
             ComplaintSort::NewestFirst => query

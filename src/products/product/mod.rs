@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::ReadCosts;
 
-pub use db::{find_products, load};
+pub use db::{find_products, load, name_products};
 
 /// What only holders of `ReadCosts` see. Whoever writes products is one of them.
 pub const COSTS: &[&str] = &["standard_cost"];

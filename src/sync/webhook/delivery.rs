@@ -1,7 +1,7 @@
 //! What was sent to a webhook and what became of it, 推送记录. Kept for 30 days.
 
 use actix_web::{get, post};
-use auth::{Caller, Can, Refers};
+use auth::{Caller, Can, Refers, reference};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -133,9 +133,9 @@ impl WebhookDelivery {
     ) -> Result<WebhookDeliveryPage> {
         use webhook_deliveries::{created_at, id};
         let webhook = Webhook::find(conn, caller, webhook).await?;
-        let filter = list.as_sent();
+        let filter = reference::filter(conn, caller, list).await?;
         let matching = || {
-            let mut query = of_webhook(&webhook);
+            let mut query = of_webhook(&webhook).filter(list.ids(id));
             if let Some(statuses) = &filter.status {
                 query = query.filter(webhook_deliveries::status.eq_any(statuses.clone()));
             }
