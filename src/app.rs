@@ -30,7 +30,7 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use visits::{ReadVisits, visit::Visit};
 
 use crate::limits::{self, Limits};
-use crate::{edge, operations, problems};
+use crate::{document, edge, operations, problems};
 
 /// A domain's permissions, each with the roles that hold it.
 type Permissions = &'static [(&'static str, &'static [Role])];
@@ -110,6 +110,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
             .configure(reports::routes)
             .configure(sync::routes)
             .configure(operations::api_routes)
+            .wrap(from_fn(lists::present))
             .wrap(from_fn(limits::pace))
             .wrap(from_fn(auth::authenticate)),
     );
@@ -282,6 +283,7 @@ impl Service {
             .app_data(Data::new(self.clock.clone()))
             .app_data(Data::new(self.tokens.clone()))
             .app_data(Data::new(self.directory.clone()))
+            .app_data(Data::new(document::views()))
             .app_data(Data::new(self.seal.clone()))
             .app_data(Data::new(self.epoch))
             .app_data(Data::new(self.out.clone()))

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use actix_web::App;
 use auth::Role;
 use customers::customer::Customer;
+use lists::Views;
 use orders::order::Order;
 use platform::error::{Problem, ProblemMembers};
 use platform::owned::Owned;
@@ -74,9 +75,20 @@ pub fn tag() -> &'static str {
     &TAG
 }
 
+/// What each list and each single read has to offer.
+pub fn views() -> &'static Views {
+    static VIEWS: LazyLock<Views> = LazyLock::new(|| Views::of(&derived()));
+    &VIEWS
+}
+
+/// The document as it follows from the routes.
+fn derived() -> Value {
+    serde_json::to_value(openapi()).expect("a document is JSON")
+}
+
 /// The document with what is true of all operations of a kind and is written nowhere else.
 pub fn value() -> Value {
-    let mut document = serde_json::to_value(openapi()).expect("a document is JSON");
+    let mut document = derived();
     everywhere(&mut document, &one_of_all);
     everywhere(&mut document, &describe_field);
     let (mut requests, mut shared) = (vec![], Map::new());
@@ -101,6 +113,7 @@ pub fn value() -> Value {
             everywhere(schema, &allow_external_ids);
         }
     }
+    views().describe(&mut document, &seen);
     name_keepers::<Customer>(&mut document);
     name_keepers::<Order>(&mut document);
     name_keepers::<Invoice>(&mut document);

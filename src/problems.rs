@@ -411,8 +411,10 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         says.",
         "来自该地址的请求过多,请按 Retry-After 等待后重试。"),
     ("too_many_rows", "The report has more than 200,000 rows. Narrow it, or ask for CSV, which \
-        has no limit but where empty=include makes more than 2,000,000.",
-        "报表超过 20 万行,请缩小范围,或改用 CSV;empty=include 产生超过 200 万行时 CSV 也不可用。"),
+        has no limit but where empty=include makes more than 2,000,000. A list as CSV has at most \
+        10,000 rows: narrow it, or read it page by page with `limit`.",
+        "报表超过 20 万行,请缩小范围,或改用 CSV;empty=include 产生超过 200 万行时 CSV 也不可用。\
+        列表的 CSV 最多 1 万行,请缩小范围,或用 limit 分页读取。"),
     ("too_many_webhooks", "There are as many webhooks as there can be. Delete one that is not needed.",
         "推送订阅已达上限,请先删除不用的订阅。"),
     ("too_old", "It came too late: the company takes what a phone sends for some days only.",

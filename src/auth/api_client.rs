@@ -268,12 +268,16 @@ impl MachineClient {
 
     async fn list(conn: &mut Conn, list: &List<NoFilter>) -> Result<MachineClientPage> {
         use api_clients::{id, name};
+        let asked = list.rows(id, api_clients::updated_at);
         let total = if list.counted {
-            Some(api_clients::table.count().get_result(conn).await?)
+            Some(api_clients::table.filter(asked.clone()).count().get_result(conn).await?)
         } else {
             None
         };
-        let rows = Self::query().filter(list.after::<String, _, _>(name, id)?).order((name, id));
+        let rows = Self::query()
+            .filter(asked)
+            .filter(list.after::<String, _, _>(name, id)?)
+            .order((name, id));
         let rows = rows.limit(list.fetch()).load(conn).await?;
         list.page(rows, total, |it: &Self| (it.name.clone(), it.id))
     }

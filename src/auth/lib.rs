@@ -15,6 +15,7 @@ mod login_address;
 pub mod machine;
 pub mod me;
 pub mod membership;
+pub mod names;
 mod parameters;
 pub mod password;
 pub mod peer;

@@ -1,6 +1,6 @@
 //! References in queries: filters of lists and parameters of reports.
 
-use platform::{Conn, Error, List, Query, Result, input};
+use platform::{Conn, Error, Fault, List, Query, Result, input};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
@@ -72,6 +72,14 @@ async fn of_query<F: Refers + DeserializeOwned>(
         faults.into_iter().flatten().partition(|fault| fault.code == "unknown_reference");
     if !wrong.is_empty() {
         return Err(Error::bad_request("invalid_query", "").faults(wrong));
+    }
+    // Such as the external id of what has none: a filter is refused, never ignored.
+    let left = value[0].as_object().into_iter().flat_map(|query| query.keys());
+    let left = left.filter(|name| name.ends_with("_external_id"));
+    let left = left.map(|name| Fault::new(format!("/{name}"), "unknown_field", "no such field"));
+    let left: Vec<Fault> = left.collect();
+    if !left.is_empty() {
+        return Err(Error::bad_request("invalid_query", "").faults(left));
     }
     for fault in unknown {
         let name = fault.pointer.trim_start_matches('/').replace("_external_id", "_id");

@@ -198,6 +198,7 @@ impl Holiday {
         let filter = list.as_sent();
         let matching = || {
             let mut query = holidays::table.into_boxed();
+            query = query.filter(list.rows(holidays::id, holidays::updated_at));
             if let Some(from) = filter.date_from {
                 query = query.filter(holidays::date.ge(from));
             }

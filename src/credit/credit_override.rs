@@ -190,6 +190,7 @@ impl CreditOverride {
         let customer = Customer::find(conn, caller, customer).await?;
         let of = || credit_overrides::table.filter(visible_to(caller));
         let of = || of().filter(customer_id.eq(customer.id));
+        let of = || of().filter(list.rows(id, credit_overrides::updated_at));
         let total = if list.counted { Some(of().count().get_result(conn).await?) } else { None };
         let rows = of()
             .filter(list.before::<Timestamp, _, _>(created_at, id)?)

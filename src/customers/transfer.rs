@@ -189,6 +189,7 @@ impl CustomerTransfer {
         let customer = Customer::find(conn, caller, customer).await?;
         let rows = Self::query()
             .filter(customer_id.eq(customer.id))
+            .filter(list.ids(id))
             .filter(list.before::<Date, _, _>(effective_on, id)?)
             .order((effective_on.desc(), id.desc()))
             .limit(list.fetch());

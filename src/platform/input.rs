@@ -22,7 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::characters::{is_refused, trimmed};
 use super::error::{Error, Fault, Result};
 use super::share::Bodies;
-use super::{json, shape};
+use super::{external, json, shape};
 
 /// Largest bodies of a batch, of a sign-in, and of any other operation.
 const BATCH_LIMIT: usize = 32 << 20;
@@ -213,7 +213,8 @@ pub fn typed<T: DeserializeOwned>(value: &Value) -> Result<T, Vec<Fault>> {
     })
 }
 
-/// The query string. Unknown, repeated and ill-typed parameters are faults, all named at once.
+/// The query string. Unknown and ill-typed parameters are faults, and so are repeated ones that are no
+/// lists, all named at once.
 pub struct Query<T> {
     typed: T,
     raw: Value,
@@ -255,6 +256,19 @@ pub(crate) fn query<Key: 'static>(req: &HttpRequest, parameters: &[Parameter]) -
     let pairs = web::Query::<Vec<(String, String)>>::from_query(req.query_string());
     let pairs = pairs.map_err(|e| Error::bad_request("invalid_query", e.to_string()))?;
     let (mut object, mut faults) = (Map::new(), vec![]);
+    let mut put = |name: String, value: Value, faults: &mut Vec<Fault>| {
+        match object.get_mut(&name) {
+            None => drop(object.insert(name, value)),
+            // A repeated list is one list.
+            Some(known) => match (known, value) {
+                (Value::Array(all), Value::Array(more)) => all.extend(more),
+                _ => {
+                    let pointer = format!("/{name}");
+                    faults.push(Fault::new(pointer, "duplicate_field", "given twice"));
+                }
+            },
+        }
+    };
     for (name, text) in pairs.into_inner() {
         let schema =
             parameters.iter().find(|p| p.name == name).map(|p| serde_json::json!(p.schema));
@@ -262,10 +276,16 @@ pub(crate) fn query<Key: 'static>(req: &HttpRequest, parameters: &[Parameter]) -
             let message = "control characters are refused";
             faults.push(Fault::new(format!("/{name}"), "control_character", message));
         }
-        let value = read(schema.as_ref().unwrap_or(&Value::Null), trimmed(&text).nfc().collect());
-        if object.insert(name.clone(), value).is_some() {
-            faults.push(Fault::new(format!("/{name}"), "duplicate_field", "given twice"));
+        let schema = schema.unwrap_or_default();
+        // `customer_id=external:sap:1` is another way to write `customer_external_id=1` and so on.
+        if let Some(of) = name.strip_suffix("_id").filter(|_| schema["format"] == "uuid")
+            && let Some((source_system, external_id)) = external::parse(trimmed(&text))
+        {
+            put(format!("{of}_source_system"), source_system.into(), &mut faults);
+            put(format!("{of}_external_id"), external_id.into(), &mut faults);
+            continue;
         }
+        put(name, read(&schema, trimmed(&text).nfc().collect()), &mut faults);
     }
     let value = Value::Object(object);
     faults.extend(shape::faults(shape::of_query::<Key>(parameters), &value));

@@ -2,7 +2,7 @@
 
 use std::future::{Ready, ready};
 
-use actix_web::http::header::LINK;
+use actix_web::http::header::{ACCEPT, LINK};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload, web::Data};
 use diesel::expression::is_aggregate;
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
@@ -17,7 +17,12 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::error::{Error, Result};
+use super::narrow::Narrowed;
+use super::time::Timestamp;
 use super::{Seal, input};
+
+/// Rows of a list that is answered as CSV as a whole.
+pub const MOST_CSV_ROWS: i64 = 10_000;
 
 /// How much of a list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -26,12 +31,49 @@ pub struct PageQuery {
     /// `next_cursor` of the page before
     #[param(min_length = 1, max_length = 4096)]
     cursor: Option<String>,
-    /// Most items on the page. Default: 50.
+    /// Most items on the page. Default: 50; as CSV all rows, up to 10,000.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
     /// `exact` also counts all items, which takes longer
     #[param(inline)]
     total: Option<Total>,
+    /// Related rows whose names and codes are added, separated by commas
+    #[allow(dead_code, reason = "`lists` reads it from the request, with what each resource has")]
+    #[param(style = Form, explode = false, max_items = 50)]
+    expand: Option<Vec<String>>,
+    /// Fields of the items, separated by commas. Default: all. `id` and `masked_fields` are always
+    /// there.
+    #[allow(dead_code, reason = "`lists` reads it from the request, with what each resource has")]
+    #[param(style = Form, explode = false, max_items = 200)]
+    fields: Option<Vec<String>>,
+    /// Only these rows: ids separated by commas, or `external:<source>:<id>` with both parts
+    /// percent-encoded
+    #[param(style = Form, explode = false, max_items = 200)]
+    id: Option<Vec<Uuid>>,
+    /// Only rows that have been changed since
+    updated_from: Option<Timestamp>,
+}
+
+/// The parameters that say how a page is answered, not which rows are on it: a cursor is good for
+/// other ones.
+const FORM: [&str; 5] = ["cursor", "limit", "total", "expand", "fields"];
+
+/// Whether the reader would rather have CSV than JSON: the first of the two in `Accept`.
+pub fn wants_csv(req: &HttpRequest) -> bool {
+    let accept = req.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.and_then(prefers_csv).unwrap_or(false)
+}
+
+/// The media types that can be had, in the order of the header; `q` does not outweigh it. `None` when
+/// there is neither CSV nor JSON among them.
+pub fn prefers_csv(accept: &str) -> Option<bool> {
+    let kinds = accept.split(',').filter(|kind| !kind.replace(' ', "").ends_with(";q=0"));
+    let mut kinds = kinds.filter_map(|kind| kind.split(';').next()).map(str::trim);
+    kinds.find_map(|kind| match kind.to_ascii_lowercase().as_str() {
+        "application/json" | "application/*" | "*/*" => Some(false),
+        "text/csv" => Some(true),
+        _ => None,
+    })
 }
 
 /// For lists that are read as a whole.
@@ -53,6 +95,8 @@ pub struct List<F> {
     query: Value,
     pub limit: i64,
     pub counted: bool,
+    ids: Option<Vec<Uuid>>,
+    updated_from: Option<Timestamp>,
     position: Option<String>,
     seal: Seal,
     context: String,
@@ -73,8 +117,7 @@ impl<F: DeserializeOwned + IntoParams + 'static> List<F> {
         let mut query = input::query::<Self>(req, &parameters)?;
         let page: PageQuery = input::of_query(&query)?;
         let context = if let Some(asked) = query.as_object_mut() {
-            asked
-                .retain(|name, _| !PageQuery::into_params(|| None).iter().any(|p| p.name == *name));
+            asked.retain(|name, _| !FORM.contains(&name.as_str()));
             let sorted: std::collections::BTreeMap<_, _> = asked.iter().collect();
             format!("{} {}", req.path(), serde_json::json!(sorted))
         } else {
@@ -85,8 +128,10 @@ impl<F: DeserializeOwned + IntoParams + 'static> List<F> {
         Ok(Self {
             typed: input::of_query(&query)?,
             query,
-            limit: page.limit.unwrap_or(50),
+            limit: page.limit.unwrap_or(if wants_csv(req) { MOST_CSV_ROWS } else { 50 }),
             counted: page.total.is_some(),
+            ids: page.id,
+            updated_from: page.updated_from,
             position,
             seal: seal.clone(),
             context,
@@ -120,6 +165,16 @@ impl<F> List<F> {
         Ok(Beyond { column, id, sign: ") < (", position: self.position()? })
     }
 
+    /// The rows that `id` and `updated_from` ask for.
+    pub fn rows<I, U>(&self, id: I, updated_at: U) -> Narrowed<I, U> {
+        Narrowed { id, updated_at, ids: self.ids.clone(), from: self.updated_from }
+    }
+
+    /// The rows that `id` asks for, of a table whose rows never change.
+    pub fn ids<I: Clone>(&self, id: I) -> Narrowed<I, I> {
+        Narrowed { updated_at: id.clone(), id, ids: self.ids.clone(), from: None }
+    }
+
     pub fn position<V: DeserializeOwned>(&self) -> Result<Option<V>> {
         let text = self.position.as_deref();
         text.map(serde_json::from_str).transpose().map_err(Error::internal)
@@ -147,6 +202,14 @@ pub struct Cut<T> {
     pub items: Vec<T>,
     pub next_cursor: Option<String>,
     pub total: Option<i64>,
+}
+
+impl<T> Cut<T> {
+    /// The same page with another form of its items.
+    pub fn map<U>(self, form: impl FnMut(T) -> U) -> Cut<U> {
+        let Self { items, next_cursor, total } = self;
+        Cut { items: items.into_iter().map(form).collect(), next_cursor, total }
+    }
 }
 
 /// Declares a page of something: utoipa inlines generic arguments, so pages are concrete types.

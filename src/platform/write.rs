@@ -18,6 +18,7 @@ use super::batch::ItemCount;
 use super::db::{Conn, Db, Held};
 use super::deadline::{Attempts, COMMIT, Limits, MANY, ONE};
 use super::error::{Error, Result};
+use super::external::SentUri;
 use super::input::BodyDigest;
 use super::language::{is_chinese, speaking};
 use super::money::with_currency;
@@ -308,7 +309,9 @@ async fn transaction(
 fn fingerprint(req: &HttpRequest) -> Vec<u8> {
     let extensions = req.extensions();
     let body = extensions.get::<BodyDigest>().map(|digest| digest.0.as_slice());
-    let head = format!("{} {}\n", req.method(), req.uri());
+    // As sent: what an external id leads to may change before the request is repeated.
+    let sent = extensions.get::<SentUri>().map_or(req.uri(), |sent| &sent.0);
+    let head = format!("{} {sent}\n", req.method());
     let seal = req.app_data::<Data<Seal>>().expect("the app registers the seal");
     seal.fingerprint(&[head.as_bytes(), body.unwrap_or_default()].concat())
 }

@@ -195,12 +195,10 @@ impl ControlBalance {
     ) -> Result<ControlBalancePage> {
         use control_balances::{as_of, id};
         let filter = reference::filter(conn, caller, list).await?;
-        let total = if list.counted {
-            Some(matching(&filter).count().get_result(conn).await?)
-        } else {
-            None
-        };
-        let rows = matching(&filter)
+        let listed = || matching(&filter).filter(list.rows(id, control_balances::updated_at));
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+        let rows = listed()
             .filter(list.before::<Date, _, _>(as_of, id)?)
             .order((as_of.desc(), id.desc()))
             .select(Self::as_select())

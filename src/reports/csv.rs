@@ -97,10 +97,10 @@ async fn taken(sender: &Sender<Result<Bytes>>, chunk: Bytes) -> Result<bool> {
 }
 
 /// What has been written and not yet sent.
-struct Table(Writer<Vec<u8>>);
+pub struct Table(Writer<Vec<u8>>);
 
 impl Table {
-    fn new(bom: bool) -> Self {
+    pub fn new(bom: bool) -> Self {
         Self::after(if bom { "\u{feff}".into() } else { vec![] })
     }
 
@@ -108,12 +108,12 @@ impl Table {
         Self(WriterBuilder::new().terminator(Terminator::CRLF).from_writer(bytes))
     }
 
-    fn write<C: AsRef<[u8]>>(&mut self, cells: impl Iterator<Item = C>) -> Result<()> {
+    pub fn write<C: AsRef<[u8]>>(&mut self, cells: impl Iterator<Item = C>) -> Result<()> {
         self.0.write_record(cells).map_err(Error::internal)?;
         self.0.flush().map_err(Error::internal)
     }
 
-    fn take(&mut self) -> Result<Bytes> {
+    pub fn take(&mut self) -> Result<Bytes> {
         let full = std::mem::replace(&mut self.0, Self::after(vec![]).0);
         full.into_inner().map(Bytes::from).map_err(|error| Error::internal(error.into_error()))
     }
@@ -149,7 +149,7 @@ impl<'de> Deserialize<'de> for Cells {
 }
 
 /// Null is an empty cell.
-fn cell(value: &Value) -> String {
+pub fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => harmless(text),

@@ -1,6 +1,7 @@
 //! In which form a report is answered: JSON, or CSV for a table.
 
 use actix_web::http::StatusCode;
+use platform::page::prefers_csv;
 use platform::{Date, Error, Fault, Result, Timestamp};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -70,17 +71,9 @@ impl FormQuery {
     }
 }
 
-/// The media types that can be had, in the order of the header; `q` does not outweigh it.
 fn accepts_csv(accept: Option<&str>) -> Result<bool> {
     let Some(accept) = accept.filter(|accept| !accept.trim().is_empty()) else { return Ok(false) };
-    let kinds = accept.split(',').filter(|kind| !kind.replace(' ', "").ends_with(";q=0"));
-    let mut kinds = kinds.filter_map(|kind| kind.split(';').next()).map(str::trim);
-    let known = kinds.find_map(|kind| match kind.to_ascii_lowercase().as_str() {
-        "application/json" | "application/*" | "*/*" => Some(false),
-        "text/csv" => Some(true),
-        _ => None,
-    });
-    known.ok_or_else(|| {
+    prefers_csv(accept).ok_or_else(|| {
         let detail = "reports are application/json or text/csv";
         Error::new(StatusCode::NOT_ACCEPTABLE, "not_available").detail(detail)
     })

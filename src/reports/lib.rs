@@ -16,7 +16,7 @@ pub mod complaints_by;
 pub mod coverage;
 pub mod credit_exposure;
 pub mod credit_scores;
-mod csv;
+pub mod csv;
 pub mod dso;
 pub mod explain;
 pub mod filter;

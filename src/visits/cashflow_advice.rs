@@ -190,13 +190,11 @@ impl CashflowAdvice {
     ) -> Result<CashflowAdvicePage> {
         use cashflow_advice::{created_at, id};
         let filter = reference::filter(conn, caller, list).await?;
-        let total = if list.counted {
-            Some(matching(caller, &filter).count().get_result(conn).await?)
-        } else {
-            None
-        };
-        let rows =
-            matching(caller, &filter).filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let listed =
+            || matching(caller, &filter).filter(list.rows(id, cashflow_advice::updated_at));
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+        let rows = listed().filter(list.before::<Timestamp, _, _>(created_at, id)?);
         let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
         let rows = rows.select(Self::as_select()).load(conn).await?;
         list.page(rows, total, |it: &Self| (it.created_at, it.id))

@@ -105,6 +105,7 @@ impl CoachingNote {
         let own_only = visit.owner_id != caller.id() && !manages(caller, &visit);
         let matching = || {
             let rows = coaching_notes::table.filter(visit_id.eq(visit.id)).into_boxed();
+            let rows = rows.filter(list.ids(id));
             if own_only { rows.filter(author_id.eq(caller.id())) } else { rows }
         };
         let total =

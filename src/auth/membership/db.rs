@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel::sql_types::{self, Array, Uuid as SqlUuid};
+use diesel::sql_types::{self, Array, Timestamptz, Uuid as SqlUuid};
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
-use platform::{Conn, Date, Error, Fault, IfMatch, IfSent, List, Result, Tx};
+use platform::{Conn, Date, Error, Fault, IfMatch, IfSent, List, Result, Tx, fixed_sql};
 use schema::memberships;
 use uuid::Uuid;
 
@@ -83,8 +83,11 @@ impl Membership {
     ) -> Result<MembershipPage> {
         use memberships::{id, team_id, valid_from, valid_to};
         Team::find(conn, caller, team).await?;
+        // A membership is a part of its person, whose last change is its own.
+        let changed = "(select updated_at from users where users.id = memberships.user_id)";
         let matching = || {
             let mut query = memberships::table.filter(team_id.eq(team)).into_boxed();
+            query = query.filter(list.rows(id, fixed_sql::<Timestamptz>(changed)));
             if let Some(day) = list.as_sent().on {
                 query = query.filter(valid_from.le(day));
                 query = query.filter(valid_to.is_null().or(valid_to.gt(day)));

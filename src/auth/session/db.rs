@@ -63,7 +63,7 @@ impl Session {
         now: Timestamp,
     ) -> Result<SessionPage> {
         use sessions::{id, started_at, user_id};
-        let own = || live(now).filter(user_id.eq(caller.id()));
+        let own = || live(now).filter(user_id.eq(caller.id())).filter(list.ids(id));
         let total = if list.counted { Some(own().count().get_result(conn).await?) } else { None };
         let rows = own().filter(list.before::<Timestamp, _, _>(started_at, id)?);
         let rows = rows.order((started_at.desc(), id.desc())).limit(list.fetch());

@@ -40,12 +40,10 @@ impl Team {
         list: &List<TeamFilter>,
     ) -> Result<TeamPage> {
         let filter = reference::filter(conn, caller, list).await?;
-        let total = if list.counted {
-            Some(matching(&filter).count().get_result(conn).await?)
-        } else {
-            None
-        };
-        let rows = matching(&filter)
+        let listed = || matching(&filter).filter(list.rows(teams::id, teams::updated_at));
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+        let rows = listed()
             .select(Self::as_select())
             .filter(list.after::<String, _, _>(teams::name, teams::id)?)
             .order((teams::name, teams::id))

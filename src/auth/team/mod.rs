@@ -14,6 +14,11 @@ use crate::reference::{Reference, Refers};
 
 pub use db::write_search_texts;
 
+crate::names! {
+    /// Teams are known to everybody.
+    name_teams in teams, |_| teams::table.filter(teams::id.is_not_null()), code, name
+}
+
 crate::find! {
     /// Teams are known to everybody.
     find_teams in teams, |_| teams::id.is_not_null()

@@ -70,12 +70,10 @@ impl UserView {
             let fault = Fault::new("/role", "field_not_readable", why);
             return Err(Error::forbidden_because("field_not_readable", why).faults(vec![fault]));
         }
-        let total = if list.counted {
-            Some(matching(&filter).count().get_result(conn).await?)
-        } else {
-            None
-        };
-        let query = matching(&filter).select(Shown::as_select()).limit(list.fetch());
+        let listed = || matching(&filter).filter(list.rows(id, users::updated_at));
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+        let query = listed().select(Shown::as_select()).limit(list.fetch());
         let sort = filter.sort.unwrap_or(UserSort::Name);
         let rows: Vec<Shown> = match sort {
             UserSort::Name => {

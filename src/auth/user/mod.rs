@@ -28,6 +28,11 @@ pub(crate) use db::{Brief, briefs};
 pub use db::{everybody, people, write_search_texts};
 pub use view::{UserPage, UserView, shown};
 
+crate::names! {
+    /// People are known to everybody by their names.
+    name_users in users, |_| users::table.filter(users::id.is_not_null()), name
+}
+
 crate::find! {
     /// People are known to everybody, if only by their name and team.
     find_everybody in users, |_| users::id.is_not_null()

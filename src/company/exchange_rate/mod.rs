@@ -123,12 +123,10 @@ fn matching(filter: &ExchangeRateFilter) -> exchange_rates::BoxedQuery<'_, Pg> {
 impl ExchangeRate {
     async fn list(conn: &mut Conn, list: &List<ExchangeRateFilter>) -> Result<ExchangeRatePage> {
         use exchange_rates::{id, valid_on};
-        let total = if list.counted {
-            Some(matching(list.as_sent()).count().get_result(conn).await?)
-        } else {
-            None
-        };
-        let rows = matching(list.as_sent())
+        let listed = || matching(list.as_sent()).filter(list.rows(id, exchange_rates::updated_at));
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+        let rows = listed()
             .filter(list.before::<Date, _, _>(valid_on, id)?)
             .order((valid_on.desc(), id.desc()))
             .select(Self::as_select())

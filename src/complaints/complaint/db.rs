@@ -115,12 +115,11 @@ impl Complaint {
         use complaint_clocks::resolve_due;
         use complaints::{created_at, id};
         let filter = reference::filter(conn, caller, list).await?;
-        let query = matching(caller, &filter, now).limit(list.fetch());
-        let total = if list.counted {
-            Some(matching(caller, &filter, now).count().get_result(conn).await?)
-        } else {
-            None
-        };
+        let listed =
+            || matching(caller, &filter, now).filter(list.rows(id, complaints::updated_at));
+        let query = listed().limit(list.fetch());
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
         let by_age = |it: &Self| (it.created_at, it.id);
         let query = match filter.sort.unwrap_or(ComplaintSort::NewestFirst) {
             ComplaintSort::NewestFirst => query

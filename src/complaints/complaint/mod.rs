@@ -27,7 +27,7 @@ use uuid::Uuid;
 pub use clock::{ComplaintClock, TermSql};
 pub use jobs::{calendar_changed, check_deadlines};
 pub use merge::customer_merged;
-pub use reach::{QUALITY_DESK, find_complaints, is_visible, visible_to};
+pub use reach::{QUALITY_DESK, find_complaints, is_visible, name_complaints, visible_to};
 pub use requests::{ComplaintChanges, ComplaintFilter, NewComplaint, NewVisitComplaint};
 pub use rules::ComplaintAction;
 pub use settlement::{ComplaintProposal, ComplaintSettlement};

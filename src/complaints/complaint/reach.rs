@@ -86,6 +86,11 @@ impl QueryFragment<Pg> for ByPart<'_> {
     }
 }
 
+auth::names! {
+    /// The names of visible complaints.
+    name_complaints in complaints, |caller| complaints::table.filter(visible_to(caller)), number
+}
+
 auth::find! {
     /// The visible lookup of references to complaints.
     find_complaints in complaints, visible_to

@@ -64,12 +64,10 @@ impl Suggestion {
     ) -> Result<SuggestionPage> {
         use suggestions::{created_at, id};
         let filter = reference::filter(conn, caller, list).await?;
-        let total = if list.counted {
-            Some(matching(caller, &filter).count().get_result(conn).await?)
-        } else {
-            None
-        };
-        let rows = matching(caller, &filter);
+        let listed = || matching(caller, &filter).filter(list.rows(id, suggestions::updated_at));
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+        let rows = listed();
         let rows = rows.filter(list.before::<Timestamp, _, _>(created_at, id)?);
         let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
         let rows = rows.select(Self::as_select()).load(conn).await?;

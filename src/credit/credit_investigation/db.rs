@@ -50,12 +50,11 @@ impl CreditInvestigation {
     ) -> Result<CreditInvestigationPage> {
         use credit_investigations::{created_at, id};
         let filter = reference::filter(conn, caller, list).await?;
-        let total = if list.counted {
-            Some(matching(caller, &filter).count().get_result(conn).await?)
-        } else {
-            None
-        };
-        let rows = matching(caller, &filter)
+        let listed =
+            || matching(caller, &filter).filter(list.rows(id, credit_investigations::updated_at));
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+        let rows = listed()
             .filter(list.before::<Timestamp, _, _>(created_at, id)?)
             .order((created_at.desc(), id.desc()))
             .select(Self::as_select())

@@ -30,6 +30,11 @@ pub fn visible_to(caller: &Caller) -> InReach<'_, customers::owner_id> {
     caller.reaches_or_pool(customers::owner_id)
 }
 
+auth::names! {
+    /// The names of visible contacts.
+    name_contacts in contacts, |caller| contacts::table.inner_join(customers::table).filter(visible_to(caller)), name
+}
+
 /// The visible lookup of references to contacts.
 pub fn find_contacts<'a>(
     conn: &'a mut Conn,
@@ -104,12 +109,10 @@ impl Contact {
             return Err(Error::forbidden().faults(vec![fault]));
         }
         let filter = reference::filter(conn, caller, list).await?;
-        let query = matching(caller, &filter).limit(list.fetch());
-        let total = if list.counted {
-            Some(matching(caller, &filter).count().get_result(conn).await?)
-        } else {
-            None
-        };
+        let listed = || matching(caller, &filter).filter(list.rows(id, contacts::updated_at));
+        let query = listed().limit(list.fetch());
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
         let show = |rows: Vec<Self>| rows.into_iter().map(|it| it.shown_to(caller)).collect();
         match filter.sort.unwrap_or(ContactSort::Name) {
             ContactSort::Name => {

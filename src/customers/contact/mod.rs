@@ -18,7 +18,7 @@ use crate::ReadPersonal;
 use crate::customer::find_customers;
 
 pub(crate) use db::follow;
-pub use db::{customers_of, find_contacts, primaries};
+pub use db::{customers_of, find_contacts, name_contacts, primaries};
 pub use search::write_search_texts;
 
 /// What only holders of `ReadPersonal` see and write.

@@ -33,6 +33,11 @@ pub fn find_any_customers<'a>(
     Box::pin(look_up(conn, None, wanted))
 }
 
+auth::names! {
+    /// The names of visible customers.
+    name_customers in customers, |caller| customers::table.filter(visible_to(caller)), code, name
+}
+
 auth::find! {
     /// The lookup that does not follow merges: for what is about the merged customer itself.
     find_unfollowed in customers, visible_to

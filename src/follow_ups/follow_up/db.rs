@@ -90,12 +90,11 @@ impl FollowUp {
     ) -> Result<FollowUpPage> {
         use follow_ups::{due_at, id};
         let filter = reference::filter(conn, caller, list).await?;
-        let query = matching(caller, &filter, now).limit(list.fetch());
-        let total = if list.counted {
-            Some(matching(caller, &filter, now).count().get_result(conn).await?)
-        } else {
-            None
-        };
+        let listed =
+            || matching(caller, &filter, now).filter(list.rows(id, follow_ups::updated_at));
+        let query = listed().limit(list.fetch());
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
         let key = |it: &Self| (it.due_at, it.id);
         match filter.sort.unwrap_or(FollowUpSort::EarliestDue) {
             FollowUpSort::EarliestDue => {
@@ -120,6 +119,7 @@ impl FollowUp {
         use follow_ups::{assigned_by, assignee_id, due_at, id, status};
         let query = || {
             let rows = follow_ups::table.filter(visible_to(caller)).into_boxed();
+            let rows = rows.filter(list.rows(id, follow_ups::updated_at));
             if list.as_sent().assigned == Some(true) {
                 let waiting = OPEN.into_iter().chain([FollowUpStatus::Submitted]);
                 let others = assigned_by.eq(caller.id()).and(assignee_id.ne(caller.id()));

@@ -82,12 +82,11 @@ impl Opportunity {
     ) -> Result<OpportunityPage> {
         use opportunities::{created_at, id, next_step_on};
         let filter = reference::filter(conn, caller, list).await?;
-        let query = matching(caller, &filter, today).limit(list.fetch());
-        let total = if list.counted {
-            Some(matching(caller, &filter, today).count().get_result(conn).await?)
-        } else {
-            None
-        };
+        let listed =
+            || matching(caller, &filter, today).filter(list.rows(id, opportunities::updated_at));
+        let query = listed().limit(list.fetch());
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
         let key = |it: &Self| (it.next_step_on, it.id);
         match filter.sort.unwrap_or(OpportunitySort::EarliestStep) {
             OpportunitySort::EarliestStep => {

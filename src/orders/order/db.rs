@@ -3,27 +3,21 @@
 use std::collections::HashSet;
 
 use auth::reach::ByCredit;
-use auth::{Body, Caller, Role, external_id::key_of, reference};
+use auth::{Body, Caller, Role, external_id::key_of};
 use company::{Company, exchange_rate::ExchangeRate};
 use customers::customer::{Customer, CustomerStatus};
-use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use platform::owned::{self, Keeper};
-use platform::{
-    Change, Conn, Date, Error, Fault, IfMatch, IfSent, List, Resource, Result, Timestamp, Tx, set,
-};
+use platform::{Change, Conn, Error, Fault, IfMatch, IfSent, Resource, Result, Tx, set};
 use products::product;
-use schema::{order_lines, orders};
+use schema::orders;
 use uuid::Uuid;
 
 use super::price::TaxRounding;
 use super::rules::Action;
 use super::tables::{delete_lines, next_number, write_lines};
-use super::{
-    Cancellation, NewOrder, Order, OrderChanges, OrderDetails, OrderFilter, OrderPage, OrderSort,
-    OrderStatus, credit,
-};
+use super::{Cancellation, NewOrder, Order, OrderChanges, OrderDetails, OrderStatus, credit};
 use crate::{ConfirmOrders, activity, sales_entry};
 
 /// Credited to people in reach, booked by a team that the caller leads now, or of a customer in
@@ -32,84 +26,17 @@ pub fn visible_to(caller: &Caller) -> ByCredit<'_> {
     caller.reaches_orders()
 }
 
+auth::names! {
+    /// The names of visible orders.
+    name_orders in orders, |caller| orders::table.filter(visible_to(caller)), number
+}
+
 auth::find! {
     /// The visible lookup of references to orders.
     find_orders in orders, visible_to
 }
 
-fn matching<'a>(caller: &'a Caller, filter: &'a OrderFilter) -> orders::BoxedQuery<'a, Pg> {
-    let mut query = orders::table.filter(visible_to(caller)).into_boxed();
-    if let Some(customer) = filter.customer_id {
-        query = query.filter(orders::customer_id.eq(customer));
-    }
-    if let Some(person) = filter.salesperson_id {
-        query = query.filter(orders::credited.contains(vec![person]));
-    }
-    if let Some(team) = filter.team_id {
-        query = query.filter(orders::team_path.contains(vec![team]));
-    }
-    if let Some(territory) = filter.territory_id {
-        query = query.filter(orders::territory_id.eq(territory));
-    }
-    if let Some(product) = filter.product_id {
-        let lines = order_lines::table.filter(order_lines::product_id.eq(product));
-        query = query.filter(orders::id.eq_any(lines.select(order_lines::order_id)));
-    }
-    if let Some(statuses) = &filter.status {
-        query = query.filter(orders::status.eq_any(statuses));
-    }
-    if let Some(channel) = &filter.channel {
-        query = query.filter(orders::channel.eq(channel));
-    }
-    if let Some(number) = &filter.number {
-        query = query.filter(orders::number.eq(number));
-    }
-    if let Some(day) = filter.order_date_from {
-        query = query.filter(orders::order_date.ge(day));
-    }
-    if let Some(day) = filter.order_date_to {
-        query = query.filter(orders::order_date.lt(day));
-    }
-    query
-}
-
 impl Order {
-    pub async fn list(
-        conn: &mut Conn,
-        caller: &Caller,
-        list: &List<OrderFilter>,
-    ) -> Result<OrderPage> {
-        use orders::{created_at, id, order_date};
-        let filter = reference::filter(conn, caller, list).await?;
-        let query = matching(caller, &filter).limit(list.fetch());
-        let total = if list.counted {
-            Some(matching(caller, &filter).count().get_result(conn).await?)
-        } else {
-            None
-        };
-        let by_day = |it: &Self| (it.order_date, it.id);
-        match filter.sort.unwrap_or(OrderSort::LatestFirst) {
-            OrderSort::LatestFirst => {
-                let rows = query
-                    .filter(list.before::<Date, _, _>(order_date, id)?)
-                    .order((order_date.desc(), id.desc()));
-                list.page(rows.select(Self::as_select()).load(conn).await?, total, by_day)
-            }
-            OrderSort::OldestFirst => {
-                let rows = query.filter(list.after::<Date, _, _>(order_date, id)?);
-                let rows = rows.order((order_date, id));
-                list.page(rows.select(Self::as_select()).load(conn).await?, total, by_day)
-            }
-            OrderSort::NewestFirst => {
-                let rows = query
-                    .filter(list.before::<Timestamp, _, _>(created_at, id)?)
-                    .order((created_at.desc(), id.desc()));
-                let rows = rows.select(Self::as_select()).load(conn).await?;
-                list.page(rows, total, |it: &Self| (it.created_at, it.id))
-            }
-        }
-    }
-
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
         let order = Self::query().filter(visible_to(caller)).filter(orders::id.eq(id));
         Ok(order.first(conn).await?)

@@ -7,6 +7,7 @@ mod facts;
 mod hooks;
 pub mod http;
 mod line_facts;
+mod list;
 mod price;
 mod progress;
 mod rules;
@@ -26,7 +27,7 @@ use territories::territory::find_territories;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub use db::{find_orders, visible_to};
+pub use db::{find_orders, name_orders, visible_to};
 pub use facts::{OrderAccount, facts_of, lock};
 pub use hooks::{customer_merged, customers_of, first_membership};
 pub(crate) use progress::shipped;
@@ -58,6 +59,10 @@ text_enum! {
         LatestFirst = "-order_date",
         OldestFirst = "order_date",
         NewestFirst = "-created_at",
+        LatestChange = "-updated_at",
+        OldestChange = "updated_at",
+        ByNumber = "number",
+        ByNumberDown = "-number",
     }
 }
 
@@ -321,10 +326,13 @@ pub struct OrderFilter {
     channel: Option<String>,
     #[param(max_length = 60)]
     number: Option<String>,
+    /// The beginning of the number, or what finds the customer: a part of its name, code or phone
+    #[param(min_length = 1, max_length = 100)]
+    q: Option<String>,
     order_date_from: Option<Date>,
     /// Exclusive
     order_date_to: Option<Date>,
-    /// By `-order_date` unless told
+    /// Default: `-order_date`.
     #[param(inline)]
     sort: Option<OrderSort>,
 }

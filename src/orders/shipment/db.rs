@@ -49,12 +49,10 @@ impl Shipment {
     ) -> Result<ShipmentPage> {
         use shipments::{id, shipped_on};
         let filter = reference::filter(conn, caller, list).await?;
-        let total = if list.counted {
-            Some(matching(caller, &filter).count().get_result(conn).await?)
-        } else {
-            None
-        };
-        let rows = matching(caller, &filter)
+        let listed = || matching(caller, &filter).filter(list.rows(id, shipments::updated_at));
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+        let rows = listed()
             .filter(list.before::<Date, _, _>(shipped_on, id)?)
             .order((shipped_on.desc(), id.desc()))
             .select(Self::as_select())

@@ -25,6 +25,11 @@ pub fn visible_to(_: &Caller) -> FixedSql<Bool> {
     fixed_sql("true")
 }
 
+auth::names! {
+    /// The names of visible products.
+    name_products in products, |caller| products::table.filter(visible_to(caller)), code, name
+}
+
 auth::find! {
     /// The visible lookup of references to products.
     find_products in products, visible_to
@@ -88,12 +93,10 @@ impl Product {
     ) -> Result<ProductPage> {
         use products::{code, created_at, id, name, name_pinyin};
         let filter = reference::filter(conn, caller, list).await?;
-        let query = matching(caller, &filter).limit(list.fetch());
-        let total = if list.counted {
-            Some(matching(caller, &filter).count().get_result(conn).await?)
-        } else {
-            None
-        };
+        let listed = || matching(caller, &filter).filter(list.rows(id, products::updated_at));
+        let query = listed().limit(list.fetch());
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
         let show = |rows: Vec<Self>| rows.into_iter().map(|it| it.shown_to(caller)).collect();
         match filter.sort.unwrap_or(ProductSort::Name) {
             ProductSort::Name => {

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::ReadCosts;
 
-pub use db::{find_products, load, write_search_texts};
+pub use db::{find_products, load, name_products, write_search_texts};
 
 /// What only holders of `ReadCosts` see. Whoever writes products is one of them.
 pub const COSTS: &[&str] = &["standard_cost"];

@@ -86,12 +86,11 @@ impl CollectionTask {
     ) -> Result<CollectionTaskPage> {
         use collection_tasks::{due_on, id};
         let filter = reference::filter(conn, caller, list).await?;
-        let total = if list.counted {
-            Some(matching(caller, &filter).count().get_result(conn).await?)
-        } else {
-            None
-        };
-        let rows = matching(caller, &filter).filter(list.after::<Date, _, _>(due_on, id)?);
+        let listed =
+            || matching(caller, &filter).filter(list.rows(id, collection_tasks::updated_at));
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+        let rows = listed().filter(list.after::<Date, _, _>(due_on, id)?);
         let rows = rows.order((due_on, id)).select(Self::as_select()).limit(list.fetch());
         list.page(rows.load(conn).await?, total, |it: &Self| (it.due_on, it.id))
     }
@@ -105,6 +104,7 @@ impl CollectionTask {
         use collection_tasks::{assignee_id, due_on, id, status};
         let mine = || {
             let rows = collection_tasks::table.filter(visible_to(caller));
+            let rows = rows.filter(list.rows(id, collection_tasks::updated_at));
             rows.filter(assignee_id.eq(caller.id()).and(status.eq(CollectionStatus::Open)))
         };
         let total = if list.counted { Some(mine().count().get_result(conn).await?) } else { None };

@@ -31,6 +31,11 @@ pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
     )
 }
 
+auth::names! {
+    /// The names of visible invoices.
+    name_invoices in invoices, |caller| invoices::table.filter(visible_to(caller)), number
+}
+
 auth::find! {
     /// The visible lookup of references to invoices.
     find_invoices in invoices, visible_to
@@ -101,12 +106,11 @@ impl Invoice {
     ) -> Result<InvoicePage> {
         use invoices::{due_date, id, invoice_date};
         let filter = reference::filter(conn, caller, list).await?;
-        let query = matching(caller, &filter, today).limit(list.fetch());
-        let total = if list.counted {
-            Some(matching(caller, &filter, today).count().get_result(conn).await?)
-        } else {
-            None
-        };
+        let listed =
+            || matching(caller, &filter, today).filter(list.rows(id, invoices::updated_at));
+        let query = listed().limit(list.fetch());
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
         let by_day = |it: &Self| (it.invoice_date, it.id);
         match filter.sort.unwrap_or(InvoiceSort::LatestFirst) {
             InvoiceSort::LatestFirst => {

@@ -25,7 +25,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 pub(crate) use db::{due_of, open_of};
-pub use db::{find_invoices, load, visible_to};
+pub use db::{find_invoices, load, name_invoices, visible_to};
 pub use settle::{Difference, differences};
 pub(crate) use settle::{Moved, OPEN_DOCUMENTS, dispute, follow, hold, settle};
 

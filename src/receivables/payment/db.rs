@@ -79,12 +79,10 @@ impl Payment {
     ) -> Result<PaymentPage> {
         use payments::{id, received_on};
         let filter = reference::filter(conn, caller, list).await?;
-        let query = matching(caller, &filter).limit(list.fetch());
-        let total = if list.counted {
-            Some(matching(caller, &filter).count().get_result(conn).await?)
-        } else {
-            None
-        };
+        let listed = || matching(caller, &filter).filter(list.rows(id, payments::updated_at));
+        let query = listed().limit(list.fetch());
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
         let by_day = |it: &Self| (it.received_on, it.id);
         match filter.sort.unwrap_or(PaymentSort::LatestFirst) {
             PaymentSort::LatestFirst => {

@@ -58,12 +58,10 @@ impl Promise {
     ) -> Result<PromisePage> {
         use promises::{due_on, id};
         let filter = reference::filter(conn, caller, list).await?;
-        let total = if list.counted {
-            Some(matching(caller, &filter).count().get_result(conn).await?)
-        } else {
-            None
-        };
-        let rows = matching(caller, &filter).filter(list.after::<Date, _, _>(due_on, id)?);
+        let listed = || matching(caller, &filter).filter(list.rows(id, promises::updated_at));
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+        let rows = listed().filter(list.after::<Date, _, _>(due_on, id)?);
         let rows = rows.order((due_on, id)).select(Self::as_select()).limit(list.fetch());
         list.page(rows.load(conn).await?, total, |it: &Self| (it.due_on, it.id))
     }

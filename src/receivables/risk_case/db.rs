@@ -51,12 +51,10 @@ impl RiskCase {
     ) -> Result<RiskCasePage> {
         use risk_cases::{id, opened_on};
         let filter = reference::filter(conn, caller, list).await?;
-        let total = if list.counted {
-            Some(matching(caller, &filter).count().get_result(conn).await?)
-        } else {
-            None
-        };
-        let rows = matching(caller, &filter).filter(list.before::<Date, _, _>(opened_on, id)?);
+        let listed = || matching(caller, &filter).filter(list.rows(id, risk_cases::updated_at));
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+        let rows = listed().filter(list.before::<Date, _, _>(opened_on, id)?);
         let rows = rows.order((opened_on.desc(), id.desc())).select(Self::as_select());
         let rows = rows.limit(list.fetch()).load(conn).await?;
         list.page(rows, total, |it: &Self| (it.opened_on, it.id))

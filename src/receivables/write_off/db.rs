@@ -65,13 +65,11 @@ impl WriteOffRequest {
     ) -> Result<WriteOffRequestPage> {
         use write_off_requests::{created_at, id};
         let filter = reference::filter(conn, caller, list).await?;
-        let total = if list.counted {
-            Some(matching(caller, &filter).count().get_result(conn).await?)
-        } else {
-            None
-        };
-        let rows =
-            matching(caller, &filter).filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let listed =
+            || matching(caller, &filter).filter(list.rows(id, write_off_requests::updated_at));
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+        let rows = listed().filter(list.before::<Timestamp, _, _>(created_at, id)?);
         let rows = rows.order((created_at.desc(), id.desc())).select(Self::as_select());
         let rows = rows.limit(list.fetch()).load(conn).await?;
         list.page(rows, total, |it: &Self| (it.created_at, it.id))

@@ -63,12 +63,12 @@ impl SurveyResponse {
         use survey_responses::{created_at, id};
         let survey = Survey::find(conn, survey).await?.id;
         let filter = reference::filter(conn, caller, list).await?;
-        let total = if list.counted {
-            Some(matching(caller, survey, &filter).count().get_result(conn).await?)
-        } else {
-            None
+        let listed = || {
+            matching(caller, survey, &filter).filter(list.rows(id, survey_responses::updated_at))
         };
-        let rows = matching(caller, survey, &filter);
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+        let rows = listed();
         let rows = rows.filter(list.before::<Timestamp, _, _>(created_at, id)?);
         let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
         let rows = rows.select(Self::as_select()).load(conn).await?;

@@ -195,7 +195,7 @@ impl PendingItem {
         use pending_items::{id, parked_at};
         let filter = list.as_sent();
         let matching = || {
-            let mut query = visible_to(caller);
+            let mut query = visible_to(caller).filter(list.ids(id));
             if let Some(kind) = &filter.kind {
                 query = query.filter(pending_items::type_.eq(kind));
             }

@@ -31,12 +31,10 @@ impl Webhook {
         list: &List<NoFilter>,
     ) -> Result<WebhookPage> {
         use webhooks::{created_at, id};
-        let total = if list.counted {
-            Some(visible_to(caller).count().get_result(conn).await?)
-        } else {
-            None
-        };
-        let rows = visible_to(caller).filter(list.after::<Timestamp, _, _>(created_at, id)?);
+        let listed = || visible_to(caller).filter(list.rows(id, webhooks::updated_at));
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+        let rows = listed().filter(list.after::<Timestamp, _, _>(created_at, id)?);
         let rows = rows.order((created_at, id)).limit(list.fetch()).select(Self::as_select());
         list.page(rows.load(conn).await?, total, |it: &Self| (it.created_at, it.id))
     }

@@ -1,7 +1,7 @@
 //! Deliveries to webhooks and their outcomes, 推送记录. The log is bounded in time and length.
 
 use actix_web::{get, post};
-use auth::{Caller, Can, Refers};
+use auth::{Caller, Can, Refers, reference};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Timestamptz};
@@ -148,9 +148,9 @@ impl WebhookDelivery {
     ) -> Result<WebhookDeliveryPage> {
         use webhook_deliveries::{created_at, id};
         let webhook = Webhook::find(conn, caller, webhook).await?;
-        let filter = list.as_sent();
+        let filter = reference::filter(conn, caller, list).await?;
         let matching = || {
-            let mut query = of_webhook(&webhook);
+            let mut query = of_webhook(&webhook).filter(list.ids(id));
             if let Some(statuses) = &filter.status {
                 query = query.filter(webhook_deliveries::status.eq_any(statuses.clone()));
             }

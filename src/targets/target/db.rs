@@ -58,12 +58,10 @@ impl Target {
     ) -> Result<TargetPage> {
         use targets::{created_at, id, period_start};
         let filter = reference::filter(conn, caller, list).await?;
-        let query = matching(caller, &filter).limit(list.fetch());
-        let total = if list.counted {
-            Some(matching(caller, &filter).count().get_result(conn).await?)
-        } else {
-            None
-        };
+        let listed = || matching(caller, &filter).filter(list.rows(id, targets::updated_at));
+        let query = listed().limit(list.fetch());
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
         let key = |it: &Self| (it.period_start, it.id);
         let shown = |rows: Vec<Self>| -> Vec<Self> {
             rows.into_iter().map(|target| target.shown_to(caller)).collect()

@@ -21,6 +21,11 @@ pub fn visible_to(_: &Caller) -> FixedSql<Bool> {
     fixed_sql("true")
 }
 
+auth::names! {
+    /// The names of visible territories.
+    name_territories in territories, |caller| territories::table.filter(visible_to(caller)), code, name
+}
+
 auth::find! {
     /// The visible lookup of references to territories.
     find_territories in territories, visible_to
@@ -48,12 +53,10 @@ impl Territory {
     ) -> Result<TerritoryPage> {
         use territories::{created_at, id, name};
         let filter = reference::filter(conn, caller, list).await?;
-        let query = matching(caller, &filter).limit(list.fetch());
-        let total = if list.counted {
-            Some(matching(caller, &filter).count().get_result(conn).await?)
-        } else {
-            None
-        };
+        let listed = || matching(caller, &filter).filter(list.rows(id, territories::updated_at));
+        let query = listed().limit(list.fetch());
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
         match filter.sort.unwrap_or(TerritorySort::Name) {
             TerritorySort::Name => {
                 let rows = query.filter(list.after::<String, _, _>(name, id)?).order((name, id));

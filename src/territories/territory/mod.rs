@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub use db::find_territories;
+pub use db::{find_territories, name_territories};
 
 text_enum! {
     pub enum TerritorySort {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use ::customers::contact;
+use ::customers::customer::named_like;
 use ::customers::hooks::Move;
 use auth::reach::InReach;
 use auth::{Body, Caller, external_id::key_of, reference};
@@ -15,6 +16,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Array, Bool, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
+use platform::narrow::containing;
 use platform::{Change, Conn, Date, Error, IfMatch, List, Resource, Result, Timestamp, Tx};
 use schema::{customers, visits};
 use uuid::Uuid;
@@ -106,6 +108,13 @@ fn matching<'a>(caller: &'a Caller, filter: &'a VisitFilter) -> visits::BoxedQue
     if let Some(validities) = &filter.validity {
         query = query.filter(visits::validity.eq_any(validities));
     }
+    if let Some(text) = &filter.q {
+        let part = containing(text);
+        let said = visits::purpose.ilike(part.clone()).or(visits::summary.ilike(part));
+        // Only names of visible customers: a hit would tell the name of any other.
+        let named = visits::customer_id.eq_any(named_like(caller, text));
+        query = query.filter(named.or(said).assume_not_null());
+    }
     if let Some(from) = filter.planned_from {
         query = query.filter(visits::planned_date.ge(from));
     }
@@ -121,30 +130,41 @@ impl Visit {
         caller: &Caller,
         list: &List<VisitFilter>,
     ) -> Result<VisitPage> {
-        use visits::{created_at, id, planned_date};
+        use visits::{created_at, id, planned_date, updated_at};
         let filter = reference::filter(conn, caller, list).await?;
-        let query = matching(caller, &filter).limit(list.fetch());
-        let total = if list.counted {
-            Some(matching(caller, &filter).count().get_result(conn).await?)
-        } else {
-            None
-        };
-        let key = |it: &Self| (it.planned_date, it.id);
-        match filter.sort.unwrap_or(VisitSort::Latest) {
+        let listed = || matching(caller, &filter).filter(list.rows(id, updated_at));
+        let query = listed().limit(list.fetch());
+        let total =
+            if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+        let sort = filter.sort.unwrap_or(VisitSort::Latest);
+        let query = match sort {
             VisitSort::Earliest => {
-                let rows = query.filter(list.after::<Date, _, _>(planned_date, id)?);
-                let rows = rows.order((planned_date, id)).select(Self::as_select());
-                list.page(rows.load(conn).await?, total, key)
+                query.filter(list.after::<Date, _, _>(planned_date, id)?).order((planned_date, id))
             }
-            VisitSort::Latest => {
-                let rows = query.filter(list.before::<Date, _, _>(planned_date, id)?);
-                let rows = rows.order((planned_date.desc(), id.desc())).select(Self::as_select());
-                list.page(rows.load(conn).await?, total, key)
+            VisitSort::Latest => query
+                .filter(list.before::<Date, _, _>(planned_date, id)?)
+                .order((planned_date.desc(), id.desc())),
+            VisitSort::NewestFirst => query
+                .filter(list.before::<Timestamp, _, _>(created_at, id)?)
+                .order((created_at.desc(), id.desc())),
+            VisitSort::LatestChange => query
+                .filter(list.before::<Timestamp, _, _>(updated_at, id)?)
+                .order((updated_at.desc(), id.desc())),
+            VisitSort::OldestChange => {
+                query.filter(list.after::<Timestamp, _, _>(updated_at, id)?).order((updated_at, id))
+            }
+        };
+        let rows: Vec<Self> = query.select(Self::as_select()).load(conn).await?;
+
+        match sort {
+            VisitSort::Earliest | VisitSort::Latest => {
+                list.page(rows, total, |visit: &Self| (visit.planned_date, visit.id))
             }
             VisitSort::NewestFirst => {
-                let rows = query.filter(list.before::<Timestamp, _, _>(created_at, id)?);
-                let rows = rows.order((created_at.desc(), id.desc())).select(Self::as_select());
-                list.page(rows.load(conn).await?, total, |it: &Self| (it.created_at, it.id))
+                list.page(rows, total, |visit: &Self| (visit.created_at, visit.id))
+            }
+            VisitSort::LatestChange | VisitSort::OldestChange => {
+                list.page(rows, total, |visit: &Self| (visit.updated_at, visit.id))
             }
         }
     }

@@ -33,6 +33,8 @@ text_enum! {
         Earliest = "planned_date",
         Latest = "-planned_date",
         NewestFirst = "-created_at",
+        LatestChange = "-updated_at",
+        OldestChange = "updated_at",
     }
 }
 
@@ -225,7 +227,11 @@ pub struct VisitFilter {
     pub(super) planned_from: Option<Date>,
     /// Exclusive
     pub(super) planned_to: Option<Date>,
-    /// By `-planned_date` unless told
+    /// A part of the purpose or of the summary, or what finds the customer: a part of its name, code
+    /// or phone
+    #[param(min_length = 1, max_length = 100)]
+    pub(super) q: Option<String>,
+    /// Default: `-planned_date`.
     #[param(inline)]
     pub(super) sort: Option<VisitSort>,
 }

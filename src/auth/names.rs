@@ -1,0 +1,49 @@
+//! What rows are called: the names, codes and numbers that `expand` adds beside the id of a related
+//! row.
+
+use futures_util::future::BoxFuture;
+use platform::{Conn, Result};
+use uuid::Uuid;
+
+use super::Caller;
+
+/// The visible look-up of names: those of the wanted rows that are there for this caller, in one
+/// statement.
+pub type Names =
+    for<'a> fn(&'a mut Conn, &'a Caller, &'a [Uuid]) -> BoxFuture<'a, Result<Vec<Name>>>;
+
+/// A row's id with its code, number or name, whichever its type has.
+#[derive(Debug, Clone)]
+pub struct Name {
+    pub id: Uuid,
+    pub parts: Vec<(&'static str, Option<String>)>,
+}
+
+/// Declares the visible look-up of a table's names:
+/// `names! { name_orders in orders, |caller| orders::table.filter(visible_to(caller)), number }`.
+#[macro_export]
+macro_rules! names {
+    ($(#[$meta:meta])* $name:ident in $table:ident, $visible:expr, $($column:ident),+) => {
+        $(#[$meta])*
+        pub fn $name<'a>(
+            conn: &'a mut platform::Conn,
+            caller: &'a $crate::Caller,
+            ids: &'a [uuid::Uuid],
+        ) -> $crate::reference::BoxFuture<'a, platform::Result<Vec<$crate::names::Name>>> {
+            Box::pin(async move {
+                use diesel::prelude::{ExpressionMethods, NullableExpressionMethods, QueryDsl};
+                use diesel_async::RunQueryDsl;
+                let rows = $visible(caller).filter($table::id.eq_any(ids));
+                let rows = rows.select(($table::id, $($table::$column.nullable()),+));
+                let rows: Vec<(uuid::Uuid, $($crate::names!(@text $column)),+)> =
+                    RunQueryDsl::load(rows, conn).await?;
+                let name = |(id, $($column),+)| {
+                    let parts = vec![$((stringify!($column), $column)),+];
+                    $crate::names::Name { id, parts }
+                };
+                Ok(rows.into_iter().map(name).collect())
+            })
+        }
+    };
+    (@text $column:ident) => { Option<String> };
+}

@@ -1,0 +1,158 @@
+//! Customers near a place, 附近客户: within a circle, the nearest first.
+
+use diesel::expression::is_aggregate;
+use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Double};
+use platform::text_enum;
+use schema::customers;
+use serde::Deserialize;
+
+text_enum! {
+    pub enum CustomerSort {
+        Name = "name",
+        /// As people look names up
+        Pinyin = "name_pinyin",
+        NewestFirst = "-created_at",
+        /// Only with `near`
+        Distance = "distance",
+    }
+}
+
+/// Largest radius in metres.
+const FARTHEST: u32 = 100_000;
+
+/// Metres of a degree of latitude, rounded down, so that the rectangle is never too small.
+const DEGREE: f64 = 111_000.0;
+
+/// Beyond these latitudes a rectangle in degrees makes no sense.
+const POLAR: f64 = 85.0;
+
+/// A circle: `latitude,longitude,metres`.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Near {
+    latitude: f64,
+    longitude: f64,
+    metres: u32,
+}
+
+impl TryFrom<String> for Near {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> std::result::Result<Self, Self::Error> {
+        let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+        let [latitude, longitude, metres] = parts[..] else {
+            return Err("latitude, longitude and metres, separated by commas");
+        };
+        let why = "degrees of WGS 84 and a radius of 1 to 100000 metres";
+        let degrees = |part: &str| part.parse::<f64>().map_err(|_| why);
+        let (latitude, longitude) = (degrees(latitude)?, degrees(longitude)?);
+        let metres: u32 = metres.parse().map_err(|_| why)?;
+        let good = (-POLAR..=POLAR).contains(&latitude)
+            && (-180.0..=180.0).contains(&longitude)
+            && (1..=FARTHEST).contains(&metres);
+        let near = Self { latitude, longitude, metres };
+        good.then_some(near).ok_or(why)
+    }
+}
+
+impl Near {
+    /// The rectangle around the circle, as (south, north) and (west, east): what an index can find. Where
+    /// it crosses the 180th meridian all longitudes count.
+    fn rectangle(&self) -> ((f64, f64), (f64, f64)) {
+        let high = f64::from(self.metres) / DEGREE;
+        let farthest = (self.latitude.abs() + high).min(89.0).to_radians();
+        let wide = high / farthest.cos();
+        let (west, east) = (self.longitude - wide, self.longitude + wide);
+        let lines = if west < -180.0 || east > 180.0 { (-180.0, 180.0) } else { (west, east) };
+        ((self.latitude - high, self.latitude + high), lines)
+    }
+
+    pub fn filter<'a>(self, query: customers::BoxedQuery<'a, Pg>) -> customers::BoxedQuery<'a, Pg> {
+        let (latitudes, longitudes) = self.rectangle();
+        query
+            .filter(customers::latitude.between(latitudes.0, latitudes.1).assume_not_null())
+            .filter(customers::longitude.between(longitudes.0, longitudes.1).assume_not_null())
+            .filter(Distance(self).le(i64::from(self.metres)))
+    }
+}
+
+/// Whole metres from the centre to the customer, on a sphere; whole ones so that a cursor can hold
+/// the place on the page before exactly.
+#[derive(Debug, Clone, Copy)]
+pub struct Distance(pub Near);
+
+impl Expression for Distance {
+    type SqlType = BigInt;
+}
+
+impl<Q> AppearsOnTable<Q> for Distance where customers::latitude: AppearsOnTable<Q> {}
+
+impl<Q> SelectableExpression<Q> for Distance where customers::latitude: SelectableExpression<Q> {}
+
+impl ValidGrouping<()> for Distance {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl QueryId for Distance {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl QueryFragment<Pg> for Distance {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> diesel::QueryResult<()> {
+        // The haversine formula; rounding must not bring the root above 1.
+        out.push_sql(
+            "coalesce(round(12742016 * asin(least(1, sqrt(sin(radians(customers.latitude - ",
+        );
+        out.push_bind_param::<Double, _>(&self.0.latitude)?;
+        out.push_sql(") / 2) ^ 2 + cos(radians(");
+        out.push_bind_param::<Double, _>(&self.0.latitude)?;
+        out.push_sql(")) * cos(radians(customers.latitude)) * sin(radians(customers.longitude - ");
+        out.push_bind_param::<Double, _>(&self.0.longitude)?;
+        out.push_sql(") / 2) ^ 2))))::bigint, 0)");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(text: &str) -> Option<Near> {
+        Near::try_from(text.to_owned()).ok()
+    }
+
+    #[test]
+    fn a_circle_has_a_centre_and_a_radius() {
+        assert!(near("31.23,121.47,500").is_some());
+        for wrong in [
+            "",
+            "31,121",
+            "31,121,0",
+            "31,121,100001",
+            "91,0,5",
+            "0,181,5",
+            "a,b,c",
+            "1,2,3,4",
+            "NaN,0,5",
+            "31,121,inf",
+            "1,,2,3",
+        ] {
+            assert_eq!(near(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_rectangle_holds_the_circle() {
+        let ((south, north), (west, east)) = near("60,10,10000").unwrap().rectangle();
+        assert!(south < 59.911 && north > 60.089);
+        assert!(west < 9.82 && east > 10.18);
+
+        let (_, (west, east)) = near("-17,179.99,5000").unwrap().rectangle();
+        assert_eq!((west, east), (-180.0, 180.0));
+    }
+}

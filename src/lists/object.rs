@@ -1,0 +1,105 @@
+//! A JSON object whose members keep their order, and their values their text.
+
+use std::fmt;
+
+use platform::{Error, Result};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// Amounts and coordinates pass through as they were written, digit by digit.
+#[derive(Debug, Clone, Default)]
+pub struct Object(Vec<(String, Box<RawValue>)>);
+
+/// A value as the JSON text that it becomes.
+pub fn raw(value: &impl Serialize) -> Result<Box<RawValue>> {
+    serde_json::value::to_raw_value(value).map_err(Error::internal)
+}
+
+impl Object {
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
+    pub fn get(&self, name: &str) -> Option<&RawValue> {
+        self.0.iter().find(|member| member.0 == name).map(|member| &*member.1)
+    }
+
+    /// The objects in a list; none if the list is null or missing.
+    pub fn list(&self, name: &str) -> Result<Vec<Self>> {
+        Ok(self.parsed::<Option<Vec<Self>>>(name)?.flatten().unwrap_or_default())
+    }
+
+    pub fn parsed<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
+        let value = self.get(name).map(|value| serde_json::from_str(value.get()));
+        value.transpose().map_err(Error::internal)
+    }
+
+    /// Replaces a member; one that is not there stays away.
+    pub fn set(&mut self, name: &str, value: Box<RawValue>) {
+        if let Some(member) = self.0.iter_mut().find(|member| member.0 == name) {
+            member.1 = value;
+        }
+    }
+
+    pub fn insert_after(&mut self, before: &str, name: &str, value: Box<RawValue>) {
+        let place = self.0.iter().position(|member| member.0 == before);
+        let place = place.map_or(self.0.len(), |place| place + 1);
+        self.0.insert(place, (name.to_owned(), value));
+    }
+
+    pub fn retain(&mut self, keeps: impl Fn(&str) -> bool) {
+        self.0.retain(|(name, _)| keeps(name));
+    }
+}
+
+impl FromIterator<(String, Box<RawValue>)> for Object {
+    fn from_iter<I: IntoIterator<Item = (String, Box<RawValue>)>>(members: I) -> Self {
+        Self(members.into_iter().collect())
+    }
+}
+
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, json: S) -> Result<S::Ok, S::Error> {
+        json.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut members = vec![];
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Object(members))
+            }
+        }
+        json.deserialize_map(InOrder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_and_digits_stay() {
+        let text = r#"{"z":0.10000000000000001,"a":{"y":1,"b":2},"m":null}"#;
+
+        let mut object: Object = serde_json::from_str(text).unwrap();
+        object.insert_after("z", "n", raw(&"new").unwrap());
+        object.retain(|name| name != "m");
+
+        let expected = r#"{"z":0.10000000000000001,"n":"new","a":{"y":1,"b":2}}"#;
+        assert_eq!(raw(&object).unwrap().get(), expected);
+    }
+}

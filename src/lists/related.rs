@@ -1,0 +1,135 @@
+//! The related rows that `expand` can add: where they stand in an item, and who knows their names.
+
+use auth::names::Names;
+use auth::{Caller, ReadTeams, ReadUsers};
+use complaints::ReadComplaints;
+use customers::{ReadContacts, ReadCustomers};
+use orders::ReadOrders;
+use products::ReadProducts;
+use receivables::ReadInvoices;
+use territories::ReadTerritories;
+
+/// A type of rows that others refer to.
+#[derive(Debug)]
+pub struct Target {
+    /// As the change feed calls it
+    pub of: &'static str,
+    pub may: fn(&Caller) -> bool,
+    pub names: Names,
+    /// The parts of a name beside its id
+    pub parts: &'static [&'static str],
+}
+
+const CUSTOMER: Target = Target {
+    of: "customer",
+    may: Caller::may::<ReadCustomers>,
+    names: customers::customer::name_customers,
+    parts: &["code", "name"],
+};
+const CONTACT: Target = Target {
+    of: "contact",
+    may: Caller::may::<ReadContacts>,
+    names: customers::contact::name_contacts,
+    parts: &["name"],
+};
+const USER: Target = Target {
+    of: "user",
+    may: Caller::may::<ReadUsers>,
+    names: auth::user::name_users,
+    parts: &["name"],
+};
+const TEAM: Target = Target {
+    of: "team",
+    may: Caller::may::<ReadTeams>,
+    names: auth::team::name_teams,
+    parts: &["code", "name"],
+};
+const TERRITORY: Target = Target {
+    of: "territory",
+    may: Caller::may::<ReadTerritories>,
+    names: territories::territory::name_territories,
+    parts: &["code", "name"],
+};
+const PRODUCT: Target = Target {
+    of: "product",
+    may: Caller::may::<ReadProducts>,
+    names: products::product::name_products,
+    parts: &["code", "name"],
+};
+const ORDER: Target = Target {
+    of: "order",
+    may: Caller::may::<ReadOrders>,
+    names: orders::order::name_orders,
+    parts: &["number"],
+};
+const INVOICE: Target = Target {
+    of: "invoice",
+    may: Caller::may::<ReadInvoices>,
+    names: receivables::invoice::name_invoices,
+    parts: &["number"],
+};
+const COMPLAINT: Target = Target {
+    of: "complaint",
+    may: Caller::may::<ReadComplaints>,
+    names: complaints::complaint::name_complaints,
+    parts: &["number"],
+};
+
+/// What a field refers to.
+#[derive(Debug, Clone, Copy)]
+pub enum Referent {
+    One(&'static Target),
+    /// As another field of the item says
+    By(&'static str, &'static [(&'static str, &'static Target)]),
+}
+
+/// The names of references, without `_id` or `_ids`, and what they refer to in every resource. A
+/// resource gets an expansion by naming its fields so.
+const REFERENCES: &[(&str, &Target)] = &[
+    ("about_user", &USER),
+    ("assignee", &USER),
+    ("author", &USER),
+    ("complaint", &COMPLAINT),
+    ("contact", &CONTACT),
+    ("corrects_invoice", &INVOICE),
+    ("customer", &CUSTOMER),
+    ("from_owner", &USER),
+    ("investigator", &USER),
+    ("invoice", &INVOICE),
+    ("manager", &USER),
+    ("merged_into", &CUSTOMER),
+    ("order", &ORDER),
+    ("owner", &USER),
+    ("participant", &USER),
+    ("product", &PRODUCT),
+    ("repeat_of", &COMPLAINT),
+    ("reporter", &USER),
+    ("salesperson", &USER),
+    ("team", &TEAM),
+    ("territory", &TERRITORY),
+    ("to_owner", &USER),
+    ("user", &USER),
+];
+
+/// The owner of a target is what its `owner_type` says.
+const OWNERS: Referent =
+    Referent::By("owner_type", &[("customer", &CUSTOMER), ("team", &TEAM), ("user", &USER)]);
+
+/// What a field of this schema refers to.
+pub fn referent(schema: &str, reference: &str) -> Option<Referent> {
+    match (schema, reference) {
+        ("Target", "owner") => Some(OWNERS),
+        ("Team", "parent") => Some(Referent::One(&TEAM)),
+        ("Territory", "parent") => Some(Referent::One(&TERRITORY)),
+        _ => {
+            let known = REFERENCES.iter().find(|known| known.0 == reference)?;
+            Some(Referent::One(known.1))
+        }
+    }
+}
+
+/// What the reader calls an expansion, where that is not the name of the field: an order's
+/// salespeople are the users of its credits.
+pub fn label<'a>(schema: &str, reference: &'a str) -> &'a str {
+    if (schema, reference) == ("Credit", "user") { "salesperson" } else { reference }
+}

@@ -1,0 +1,105 @@
+//! What each list and each single read has to offer, as it follows from the document.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
+
+use crate::expand::{Expansion, Place};
+use crate::related::{label, referent};
+
+/// One list or single read.
+#[derive(Debug)]
+pub struct View {
+    pub is_list: bool,
+    /// The name of the item's schema
+    pub schema: String,
+    pub fields: Vec<String>,
+    pub expansions: Vec<Expansion>,
+}
+
+/// By the pattern of their paths.
+#[derive(Debug)]
+pub struct Views(pub(crate) HashMap<String, View>);
+
+impl View {
+    pub fn has(&self, field: &str) -> bool {
+        self.fields.iter().any(|known| known == field)
+    }
+}
+
+impl Views {
+    pub fn of(document: &Value) -> Self {
+        let paths = document["paths"].as_object().into_iter().flatten();
+        let views = paths.filter_map(|(path, item)| {
+            let view = view(document, &item["get"])?;
+            Some((path.clone(), view))
+        });
+        Self(views.collect())
+    }
+
+    pub fn get(&self, pattern: &str) -> Option<&View> {
+        self.0.get(pattern)
+    }
+}
+
+/// A list has pages, a resource that is read has a version.
+fn view(document: &Value, operation: &Value) -> Option<View> {
+    let content = &operation["responses"]["200"]["content"]["application/json"]["schema"];
+    let whole = properties(document, content);
+    let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+    let is_list = parameters.any(|known| known["in"] == "query" && known["name"] == "total");
+    let item = if is_list { whole.get("items")?["items"].clone() } else { content.clone() };
+    let fields = properties(document, &item);
+    if !is_list && !(fields.contains_key("id") && fields.contains_key("version")) {
+        return None;
+    }
+    let schema = name_of(&item)?.to_owned();
+    let expansions = expansions(document, &schema, &fields);
+    Some(View { is_list, schema, fields: fields.into_keys().collect(), expansions })
+}
+
+fn expansions(document: &Value, schema: &str, fields: &BTreeMap<String, Value>) -> Vec<Expansion> {
+    let mut found: BTreeMap<String, Vec<Place>> = BTreeMap::new();
+    let mut add = |list: Option<&str>,
+                   schema: &str,
+                   field: &str,
+                   value: &Value,
+                   taken: &dyn Fn(&str) -> bool| {
+        let uuid = |value: &Value| value["format"] == "uuid";
+        let (reference, several) = match (field.strip_suffix("_id"), field.strip_suffix("_ids")) {
+            (Some(reference), _) if uuid(value) => (reference, ""),
+            (_, Some(reference)) if uuid(&value["items"]) => (reference, "s"),
+            _ => return,
+        };
+        let member = format!("{reference}{several}");
+        let Some(of) = referent(schema, reference).filter(|_| !taken(&member)) else { return };
+        let (list, field) = (list.map(str::to_owned), field.to_owned());
+        let name = format!("{}{several}", label(schema, reference));
+        found.entry(name).or_default().push(Place { list, field, member, of });
+    };
+    for (field, value) in fields {
+        add(None, schema, field, value, &|member| fields.contains_key(member));
+        let Some(below) = name_of(&value["items"]) else { continue };
+        let rows = properties(document, &value["items"]);
+        for (inner, value) in &rows {
+            add(Some(field), below, inner, value, &|member| rows.contains_key(member));
+        }
+    }
+    found.into_iter().map(|(name, places)| Expansion { name, places }).collect()
+}
+
+pub(crate) fn name_of(schema: &Value) -> Option<&str> {
+    schema["$ref"].as_str()?.rsplit('/').next()
+}
+
+/// The properties of a schema with those of all that it is made of.
+fn properties(document: &Value, schema: &Value) -> BTreeMap<String, Value> {
+    if let Some(name) = name_of(schema) {
+        return properties(document, &document["components"]["schemas"][name]);
+    }
+    let parts = schema["allOf"].as_array().into_iter().flatten();
+    let mut all: BTreeMap<_, _> = parts.flat_map(|part| properties(document, part)).collect();
+    let own = schema["properties"].as_object().into_iter().flatten();
+    all.extend(own.map(|(name, value)| (name.clone(), value.clone())));
+    all
+}

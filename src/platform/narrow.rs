@@ -1,0 +1,75 @@
+//! The filters that every list has, `id` and `updated_from`, and patterns for those that look into
+//! text.
+
+use diesel::expression::{
+    AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate,
+};
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{self, Array, Bool, Timestamptz};
+use uuid::Uuid;
+
+use super::time::Timestamp;
+
+/// A condition on the columns `id` and `updated_at`; true when neither is asked for.
+#[derive(Debug, Clone)]
+pub struct Narrowed<I, U> {
+    pub(crate) id: I,
+    pub(crate) updated_at: U,
+    pub(crate) ids: Option<Vec<Uuid>>,
+    pub(crate) from: Option<Timestamp>,
+}
+
+impl<I, U> Expression for Narrowed<I, U> {
+    type SqlType = Bool;
+}
+
+impl<I: AppearsOnTable<Q>, U: AppearsOnTable<Q>, Q> AppearsOnTable<Q> for Narrowed<I, U> {}
+
+impl<I, U, Q> SelectableExpression<Q> for Narrowed<I, U>
+where
+    I: SelectableExpression<Q>,
+    U: SelectableExpression<Q>,
+{
+}
+
+impl<I, U> ValidGrouping<()> for Narrowed<I, U> {
+    type IsAggregate = is_aggregate::No;
+}
+
+/// Not static: the SQL text depends on what is asked for.
+impl<I, U> QueryId for Narrowed<I, U> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<I: QueryFragment<Pg>, U: QueryFragment<Pg>> QueryFragment<Pg> for Narrowed<I, U> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> diesel::QueryResult<()> {
+        out.push_sql("true");
+        if let Some(ids) = &self.ids {
+            out.push_sql(" and ");
+            self.id.walk_ast(out.reborrow())?;
+            out.push_sql(" = any(");
+            out.push_bind_param::<Array<sql_types::Uuid>, _>(ids)?;
+            out.push_sql(")");
+        }
+        if let Some(from) = &self.from {
+            out.push_sql(" and ");
+            self.updated_at.walk_ast(out.reborrow())?;
+            out.push_sql(" >= ");
+            out.push_bind_param::<Timestamptz, _>(from)?;
+        }
+        Ok(())
+    }
+}
+
+/// A `like` pattern for what begins with a text.
+pub fn beginning(text: &str) -> String {
+    // `%` and `_` in what people type stand for themselves.
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_") + "%"
+}
+
+/// A `like` pattern for what contains a text.
+pub fn containing(text: &str) -> String {
+    format!("%{}", beginning(text))
+}
