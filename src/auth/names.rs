@@ -19,8 +19,8 @@ pub struct Name {
     pub parts: Vec<(&'static str, Option<String>)>,
 }
 
-/// Declares the visible look-up of a table's names:
-/// `names! { name_orders in orders, |caller| orders::table.filter(visible_to(caller)), number }`.
+/// Declares the visible look-up of a table's names: the table, its rows that a caller sees, and the
+/// columns, such as `names! { name_orders in orders, |caller| rows(caller), number }`.
 #[macro_export]
 macro_rules! names {
     ($(#[$meta:meta])* $name:ident in $table:ident, $visible:expr, $($column:ident),+) => {

@@ -6,11 +6,11 @@
 
 mod asked;
 mod collections;
+mod describe;
 mod expand;
 mod external;
 mod object;
 mod related;
-mod shape;
 mod table;
 mod view;
 

@@ -116,7 +116,7 @@ async fn fields_select_and_nothing_else_is_shown() {
     let person = seller.get(&person).await.expect(200);
 
     assert_eq!(names(&page), "items total");
-    assert_eq!(names(order), "amount id lines number");
+    assert_eq!(names(order), "amount customer id lines number");
     assert_eq!(order["amount"], "10.50");
     assert_eq!(names(&alone), "id number");
     assert_eq!(names(&person), "id masked_fields phone");
