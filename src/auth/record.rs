@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use super::import::{Draft, Imported};
 
-/// Most changes that are recorded at a time, and most bytes of them.
+/// Most changes that are recorded at a time, and most bytes of them: a connection keeps buffers as large as
+/// its largest statement.
 const AT_ONCE: usize = 1000;
-const AT_ONCE_BYTES: usize = 4 << 20;
+const AT_ONCE_BYTES: usize = 512 << 10;
 
 /// Settles and records the drafts that were not refused. Each is given up as soon as it is recorded:
 /// ten thousand of them with their changes would be most of a batch's memory.

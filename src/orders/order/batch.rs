@@ -27,7 +27,7 @@ use super::{
 };
 
 /// Most lines that are written in one statement.
-const LINES: usize = 20_000;
+const LINES: usize = 5_000;
 
 /// An order as its ERP knows it: absent fields stay, null clears, lines and credits are replaced
 /// whole. A new one needs customer, order date and lines.
