@@ -11,6 +11,7 @@ use crate::fill;
 use crate::tests::{COMPANIES, DAYS, text};
 
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "one answer after the other of one mock")]
 async fn fills_a_service_and_makes_the_logins_work() {
     let server = MockServer::start().await;
     let asked = Mutex::new(HashSet::new());

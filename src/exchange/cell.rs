@@ -16,7 +16,7 @@ pub const FORMULA: &str = "#FORMULA!";
 pub const DATE: &str = "#DATE!";
 pub const NUMBER: &str = "#NUMBER!";
 
-/// Errors of formulas, in Excel, WPS and LibreOffice.
+/// Errors of formulas, in Excel, WPS and `LibreOffice`.
 const ERRORS: [&str; 15] = [
     "#REF!",
     "#N/A",

@@ -41,7 +41,7 @@ impl Taken {
             |id: &str, resource: &str| self.0.get(resource).is_some_and(|ids| ids.contains(id));
         fault.code == "unknown_reference"
             && referred.is_some_and(|id| {
-                source.layout.target(field).iter().any(|resource| is_taken(&id, *resource))
+                source.layout.target(field).iter().any(|resource| is_taken(&id, resource))
             })
     }
 }

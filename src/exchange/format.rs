@@ -88,9 +88,8 @@ impl Layout {
             Some("product") => &["products"],
             Some("team") => &["teams"],
             Some("territory") => &["territories"],
-            Some("salesperson" | "user") => &["users"],
             Some("owner") if self.resource == "targets" => &["teams", "users", "customers"],
-            Some("owner") => &["users"],
+            Some("salesperson" | "user" | "owner") => &["users"],
             Some("parent") => match self.resource {
                 "teams" => &["teams"],
                 "territories" => &["territories"],

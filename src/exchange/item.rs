@@ -41,12 +41,11 @@ pub fn item(source: &Source, at: usize) -> Result<String, Refusal> {
         }
         for (place, line) in places.iter().enumerate() {
             json.push_str(if place > 0 { ",{" } else { "{" });
-            let faults = match not_data(&nested.table, *line, owner) {
-                Some(words) => vec![words],
-                None => {
-                    let row = nested.table.row(*line);
-                    object(&mut json, &nested.table, &row, Some(nested.nested.owner))
-                }
+            let faults = if let Some(words) = not_data(&nested.table, *line, owner) {
+                vec![words]
+            } else {
+                let row = nested.table.row(*line);
+                object(&mut json, &nested.table, &row, Some(nested.nested.owner))
             };
             refusal.nested.extend(faults.into_iter().map(|words| (place, words)));
             json.push('}');

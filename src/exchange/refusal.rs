@@ -31,8 +31,9 @@ impl Refusal {
             let parts = fault.pointer.trim_start_matches('/').split('/');
             let parts: Vec<_> = parts.skip(if place.is_some() { 2 } else { 0 }).collect();
             let field = parts.first().copied().unwrap_or_default();
-            let rest = parts.iter().skip(1).map(|part| format!("/{part}")).collect::<String>();
-            let name = table.heading(field).to_owned() + &rest;
+            let below = parts.iter().skip(1).copied();
+            let name =
+                [table.heading(field)].into_iter().chain(below).collect::<Vec<_>>().join("/");
             let words = Words::same(message);
             let words = if field.is_empty() { words } else { words.below(&name, &name) };
             match place {

@@ -159,17 +159,17 @@ impl Table {
             Heading::Column(column) => Some(column.name),
             _ => None,
         };
-        let names: Vec<_> = named.iter().map(column).collect();
+        let meant: Vec<_> = named.iter().map(column).collect();
         let written = |at: usize| format!("`{}`", &self.headings[at]);
         let unknown = (0..named.len()).filter(|at| matches!(named[*at], Heading::Unknown));
         let unnamed =
             (0..named.len()).filter(|at| self.headings[*at].is_empty() && self.is_filled(*at));
         let unnamed: Vec<_> = unnamed.map(|at| (at + 1).to_string()).collect();
         let repeated = (0..named.len()).filter(|at| {
-            names[*at].is_some() && names.iter().position(|name| *name == names[*at]) != Some(*at)
+            meant[*at].is_some() && meant.iter().position(|name| *name == meant[*at]) != Some(*at)
         });
         let required = columns.iter().filter(|column| column.required);
-        let missing = required.filter(|column| !names.contains(&Some(column.name)));
+        let missing = required.filter(|column| !meant.contains(&Some(column.name)));
 
         let mut faults = vec![];
         for (what, found) in [
