@@ -74,11 +74,11 @@ fn name_sorts(operation: &mut Value) {
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
     for parameter in parameters.into_iter().flatten().filter(|it| it["name"] == "sort") {
         let values = parameter["schema"]["enum"].as_array().into_iter().flatten();
-        let named = values.filter_map(Value::as_str).map(|value| match value.strip_prefix('-') {
+        let sorts = values.filter_map(Value::as_str).map(|value| match value.strip_prefix('-') {
             Some(column) => format!("{column}_descending"),
             None => format!("{value}_ascending"),
         });
-        let names: Vec<String> = named.collect();
+        let names: Vec<String> = sorts.collect();
         if !names.is_empty() {
             parameter["schema"]["x-enum-varnames"] = json!(names);
         }

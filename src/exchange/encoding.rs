@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn what_is_no_text_names_its_place() {
         let fault = |bytes: &[u8]| decode(bytes.to_vec()).unwrap_err();
-        let damaged = [&"一,二\n三,".as_bytes()[..], &[0xE5, 0x9B], "\n四五六".as_bytes()].concat();
+        let damaged = ["一,二\n三,".as_bytes(), &[0xE5, 0x9B], "\n四五六".as_bytes()].concat();
 
         assert!(fault(b"a\n2,\xff\n").starts_with("line 2, column 3 is neither UTF-8"));
         assert!(fault(&damaged).starts_with("line 2, column 3 is neither UTF-8"));

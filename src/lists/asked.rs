@@ -25,7 +25,7 @@ pub struct Asked {
     counted: bool,
     /// Filters that every list has if its rows can be told apart by them
     rows: Vec<&'static str>,
-    /// The ETags that the reader has
+    /// The versions that the reader has
     pub known: Vec<HeaderValue>,
 }
 

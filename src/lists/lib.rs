@@ -81,7 +81,9 @@ async fn show(
         }
         return table::answer(req, response, view, asked, &items).await;
     }
-    items.iter_mut().for_each(|item| item.retain(|name| asked.keeps(view, name)));
+    for item in items.iter_mut() {
+        item.retain(|name| asked.keeps(view, name));
+    }
 
     if view.is_list {
         whole.set("items", raw(&items)?);

@@ -50,7 +50,8 @@ fn view(document: &Value, operation: &Value) -> Option<View> {
     let is_list = parameters.any(|known| known["in"] == "query" && known["name"] == "total");
     let item = if is_list { whole.get("items")?["items"].clone() } else { content.clone() };
     let fields = properties(document, &item);
-    if !is_list && !(fields.contains_key("id") && fields.contains_key("version")) {
+    let is_read = fields.contains_key("id") && fields.contains_key("version");
+    if !(is_list || is_read) {
         return None;
     }
     let schema = name_of(&item)?.to_owned();

@@ -59,7 +59,7 @@ pub struct FulfilmentRow {
     pub fill_rate_percent: Option<Number>,
     /// Lines not shipped in full by their due day, which is over
     pub late_lines: i64,
-    /// 逾期行率: late_lines ÷ lines, in percent of the number. Null without lines.
+    /// 逾期行率: `late_lines` ÷ lines, in percent of the number. Null without lines.
     pub late_percent: Option<Number>,
     /// What was paid on the invoices of the orders that you may see, in the company's currency
     pub collected: Number,
@@ -78,7 +78,7 @@ pub struct FulfilmentTotals {
     pub fill_rate_percent: Option<Number>,
     /// Lines not shipped in full by their due day, which is over
     pub late_lines: i64,
-    /// late_lines ÷ lines, in percent of the number
+    /// `late_lines` ÷ lines, in percent of the number
     pub late_percent: Option<Number>,
     pub collected: Number,
     /// From the confirmation to the use of the money, weighted by its amount

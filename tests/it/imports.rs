@@ -120,7 +120,7 @@ async fn nothing_is_sent_from_a_folder_with_one_broken_file() {
     let service = Service::start().await;
     let process = Process::on(&service.url()).await;
     let good = "external_id,name\nC1,One\n";
-    let rows: String = (2..8).map(|row| format!("{row},Name {row}\n")).collect();
+    let rows = (2..8).map(|row| format!("{row},Name {row}\n")).collect::<Vec<_>>().concat();
     let broken = format!("external_id,name\n1,\"Name 1\n{rows}");
     let folder =
         folder(&process, &[("customers.csv", good.as_bytes()), ("teams.csv", broken.as_bytes())]);

@@ -182,6 +182,7 @@ mod webhook_rules;
 mod webhook_steps;
 mod webhook_tests;
 mod webhooks;
+#[allow(dead_code, reason = "the tests of the crate `exchange` have these, too")]
 mod workbooks;
 mod worklists;
 mod write;

@@ -26,7 +26,7 @@ const FIXED: [&str; 5] = [
 ];
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
 }
 
 fn id(path: &str) -> &str {

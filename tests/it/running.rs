@@ -84,7 +84,8 @@ async fn the_api_page_comes_compressed_and_whole() {
     let page = get(&process, "/docs/").await;
 
     // What the page asks for is there, and nothing comes from elsewhere.
-    let named = page.split('"').filter(|text| text.ends_with(".js") || text.ends_with(".css"));
+    let is_file = |text: &&str| matches!(text.rsplit_once('.'), Some((_, "js" | "css")));
+    let named = page.split('"').filter(is_file);
     let files: Vec<&str> = named.collect();
     assert_eq!(files.len(), 4, "{page}");
     let (mut size, mut compressed) = (page.len(), 0);
@@ -113,10 +114,10 @@ fn faults(text: &str) -> Vec<String> {
         let mut words = line.splitn(4, ' ');
         match (words.next(), words.next(), words.next(), words.next()) {
             (Some("#"), Some("HELP"), Some(name), Some(_)) => _ = help.insert(name),
-            (Some("#"), Some("TYPE"), Some(name), Some(kind)) => {
-                if kinds.insert(name, kind).is_some() {
-                    faults.push(format!("{name} twice"));
-                }
+            (Some("#"), Some("TYPE"), Some(name), Some(kind))
+                if kinds.insert(name, kind).is_some() =>
+            {
+                faults.push(format!("{name} twice"));
             }
             _ => {}
         }

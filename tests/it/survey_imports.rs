@@ -23,7 +23,7 @@ fn id(path: &str) -> &str {
     path.rsplit('/').next().unwrap()
 }
 
-fn item(survey: &str, n: usize, answers: Value) -> Value {
+fn item(survey: &str, n: usize, answers: &Value) -> Value {
     json!({ "external_id": format!("w{n}"), "survey_id": id(survey), "answers": answers,
         "customer_external_id": format!("C{n}"), "answered_at": "2026-11-10T02:00:00Z" })
 }
@@ -34,9 +34,9 @@ async fn means_count_in_the_results_and_in_the_report() {
         Service::start_at(salesbook::platform::Clock::fixed(at("2026-11-23T02:00:00Z"))).await;
     let (director, erp, survey) = asked(&service).await;
     let items = json!([
-        item(&survey, 0, json!({ "overall": 4.5, "recommend": 9 })),
-        item(&survey, 1, json!({ "overall": 3.25 })),
-        item(&survey, 2, json!({ "overall": 2, "recommend": 6 })),
+        item(&survey, 0, &json!({ "overall": 4.5, "recommend": 9 })),
+        item(&survey, 1, &json!({ "overall": 3.25 })),
+        item(&survey, 2, &json!({ "overall": 2, "recommend": 6 })),
     ]);
 
     let told = send(&erp, "survey-responses", items.clone()).await;
@@ -65,7 +65,7 @@ async fn a_link_that_was_sent_is_answered() {
     let links = sample(&director, &survey, json!({ "size": 3 })).await;
 
     let answers = json!({ "overall": 5, "recommend": 10 });
-    let told = send(&erp, "survey-responses", json!([item(&survey, 0, answers)])).await;
+    let told = send(&erp, "survey-responses", json!([item(&survey, 0, &answers)])).await;
 
     assert_eq!(told["created"], 1);
     let open = director.get(&format!("{survey}/invitations?answered=false&total=exact")).await;
@@ -89,7 +89,7 @@ async fn each_rule_of_an_import_violated_once() {
     let draft = director.post("/api/v1/surveys", new_survey()).await.expect(201);
     let good = json!({ "overall": 4 });
     let with = |change: Value| {
-        let mut item = item(&survey, 0, good.clone());
+        let mut item = item(&survey, 0, &good);
         item.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         item
     };
@@ -120,6 +120,6 @@ async fn each_rule_of_an_import_violated_once() {
         0
     );
     act(&director, &format!("{survey}/close"), 200).await;
-    send(&erp, "survey-responses", json!([item(&survey, 0, good)])).await;
+    send(&erp, "survey-responses", json!([item(&survey, 0, &good)])).await;
     director.post("/api/v1/survey-responses/batch", json!({ "items": [] })).await.expect(403);
 }

@@ -22,9 +22,11 @@ async fn a_test_is_sent_at_once_and_signed_like_every_event() {
     assert_eq!((&delivery["type"], &delivery["status"]), (&json!("test"), &json!("delivered")));
     assert_eq!((&delivery["response_status"], &delivery["error"]), (&json!(200), &Value::Null));
     assert!(delivery["duration_ms"].as_i64().is_some_and(|ms| (0..10_000).contains(&ms)));
-    let got = receiver.got.borrow();
-    got[0].verify(&secret);
-    let event = got[0].event();
+    let event = {
+        let got = receiver.got.borrow();
+        got[0].verify(&secret);
+        got[0].event()
+    };
     assert_eq!(event["event_id"], delivery["event_id"]);
     assert_eq!((&event["type"], &event["op"]), (&json!("test"), &json!("updated")));
     assert_eq!(event["data"], sap.get(&path).await.expect(200), "without the secret");

@@ -82,8 +82,8 @@ impl Book {
             format!("<row r=\"{}\">{}</row>", at + 1, cells.concat())
         };
         let rows = rows.iter().enumerate().map(row).collect();
-        let merged: String =
-            merged.iter().map(|region| format!("<mergeCell ref=\"{region}\"/>")).collect();
+        let merge = |region: &&str| format!("<mergeCell ref=\"{region}\"/>");
+        let merged = merged.iter().map(merge).collect::<Vec<_>>().concat();
         let merged = match &*merged {
             "" => merged,
             cells => format!("<mergeCells>{cells}</mergeCells>"),

@@ -71,7 +71,7 @@ impl Near {
         ((self.latitude - high, self.latitude + high), lines)
     }
 
-    pub fn filter<'a>(self, query: customers::BoxedQuery<'a, Pg>) -> customers::BoxedQuery<'a, Pg> {
+    pub fn filter(self, query: customers::BoxedQuery<'_, Pg>) -> customers::BoxedQuery<'_, Pg> {
         let (latitudes, longitudes) = self.rectangle();
         query
             .filter(customers::latitude.between(latitudes.0, latitudes.1).assume_not_null())

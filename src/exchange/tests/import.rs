@@ -135,7 +135,7 @@ async fn equal_rows_are_sent_once_and_those_that_contradict_each_other_never() {
     let server = service().await;
     batches(&server, taken).await;
     let name = |it: usize| if it == 42 { "other".to_owned() } else { format!("name {}", it % 10) };
-    let rows = (0..50).map(|it| format!("{},{}\n", it % 10, name(it))).collect::<String>();
+    let rows = (0..50).map(|it| format!("{},{}\n", it % 10, name(it))).collect::<Vec<_>>().concat();
     let dir = folder(&[("teams.csv", &format!("external_id,name\n{rows}"))]);
     let options = Options { batch_size: 3, parallel: 4, ..options(dir.path(), &server) };
     let summary = import(&options).await.unwrap();

@@ -67,7 +67,7 @@ fn every_encoding_and_delimiter_gives_the_same_rows() {
 
 #[test]
 fn a_file_that_does_not_parse_to_its_end_names_line_and_column() {
-    let seven: String = (2..8).map(|it| format!("{it},客户{it}\n")).collect();
+    let seven = (2..8).map(|it| format!("{it},客户{it}\n")).collect::<Vec<_>>().concat();
     let unclosed = format!("external_id,name\n1,\"客户\n{seven}");
     let closed_later = format!("external_id,name,city\n1,\"客户,x\n{seven}8,\"客户\",y\n");
     let two_too_many = "external_id,name,city\n1,\"客户1,上海\n2,客户2\",北京\n";
