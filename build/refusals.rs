@@ -32,6 +32,10 @@ const PLAIN: &[(&str, u16, &str)] = &[
     ("not_found", 404, "not_found"), ("unauthorized", 401, "unauthorized"),
 ];
 
+/// Codes that no constructor is given as a text.
+const INDIRECT: &[(&str, u16)] =
+    &[("own_scope", 403), ("password_not_settable", 403), ("roles_exceed_yours", 403)];
+
 #[rustfmt::skip]
 const STATUSES: &[(&str, u16)] = &[
     ("BAD_REQUEST", 400), ("UNAUTHORIZED", 401), ("FORBIDDEN", 403), ("NOT_FOUND", 404),
@@ -52,8 +56,9 @@ pub fn table(texts: &[(String, String)]) -> String {
     let calls = Calls::of(&sources, dependencies());
     let callees: Vec<HashSet<usize>> =
         sources.functions.iter().map(|it| calls.of_function(it)).collect();
-    let codes: Vec<BTreeSet<Refusal>> =
+    let mut codes: Vec<BTreeSet<Refusal>> =
         sources.functions.iter().map(|it| codes(it, &sources.constants)).collect();
+    mention(&mut codes, &sources.functions);
 
     let mut table = String::from("&[\n");
     for (name, file) in handlers(texts) {
@@ -68,6 +73,24 @@ pub fn table(texts: &[(String, String)]) -> String {
         let _ = writeln!(table, "    (\"{name}\", &{all:?}),");
     }
     table.replace('{', "[").replace('}', "]") + "]"
+}
+
+/// Adds the codes that a function only names, for a helper to make an error of: with the statuses that
+/// they have elsewhere.
+fn mention(codes: &mut [BTreeSet<Refusal>], functions: &[Function]) {
+    let mut statuses: HashMap<String, BTreeSet<u16>> = HashMap::new();
+    let own = INDIRECT.iter().map(|(code, status)| (*status, (*code).to_owned()));
+    for (status, code) in codes.iter().flatten().cloned().chain(own) {
+        statuses.entry(code).or_default().insert(status);
+    }
+    for (function, own) in functions.iter().zip(codes) {
+        for code in function.body.iter().filter_map(|token| literal(token)) {
+            if !own.iter().any(|refusal| refusal.1 == code) {
+                let known = statuses.get(code).into_iter().flatten();
+                own.extend(known.map(|status| (*status, code.to_owned())));
+            }
+        }
+    }
 }
 
 fn reached(mut todo: Vec<usize>, callees: &[HashSet<usize>]) -> HashSet<usize> {

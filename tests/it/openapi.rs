@@ -41,6 +41,9 @@ pub fn check_answer(method: &Method, path: &str, status: StatusCode, body: &Valu
     let class = format!("{}XX", status.as_u16() / 100);
     let found = [status.as_str(), class.as_str()].into_iter().find_map(|key| responses.get(key));
     let Some(response) = found else {
+        if record(&format!("{method} {template} {status} undocumented {}", body["code"])) {
+            return;
+        }
         assert_eq!(status, StatusCode::NOT_MODIFIED, "{method} {template}: {status} undocumented");
         return;
     };
@@ -55,6 +58,11 @@ pub fn check_answer(method: &Method, path: &str, status: StatusCode, body: &Valu
     let body = without_stubs(body);
     let faults: Vec<_> =
         check.iter_errors(&body).map(|e| format!("{} {e}", e.instance_path)).collect();
+    if !faults.is_empty()
+        && record(&format!("{method} {template} {status} faults {:.600}", faults.join("; ")))
+    {
+        return;
+    }
     assert!(faults.is_empty(), "{method} {template} {status}: {faults:#?}");
 }
 
@@ -70,6 +78,14 @@ fn without_stubs(body: &Value) -> Value {
     body
 }
 
+pub fn record(text: &str) -> bool {
+    use std::io::Write;
+    let Ok(file) = std::env::var("RECORD") else { return false };
+    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
+    writeln!(file, "{text}").unwrap();
+    true
+}
+
 /// A response that several operations share
 pub fn resolved(response: &'static Value) -> &'static Value {
     let reference = response["$ref"].as_str();
@@ -80,10 +96,16 @@ pub fn resolved(response: &'static Value) -> &'static Value {
 /// member or a text that nobody has described.
 fn check_code(place: &str, response: &Value, body: &Value) {
     let Some(codes) = response["x-codes"].as_array() else { return };
+    if !codes.contains(&body["code"]) && record(&format!("{place} code {}", body["code"])) {
+        return;
+    }
     assert!(codes.contains(&body["code"]), "{place}: {} is not among {codes:?}", body["code"]);
     let known = DOCUMENT["components"]["schemas"]["Problem"]["properties"].as_object().unwrap();
     let unknown: Vec<_> =
         body.as_object().unwrap().keys().filter(|name| !known.contains_key(*name)).collect();
+    if !unknown.is_empty() && record(&format!("{place} members {unknown:?}")) {
+        return;
+    }
     assert!(unknown.is_empty(), "{place}: Problem does not document {unknown:?}");
     chinese::check_texts(body);
 }
