@@ -85,7 +85,8 @@ fn mention(codes: &mut [BTreeSet<Refusal>], functions: &[Function]) {
     }
     for (function, own) in functions.iter().zip(codes) {
         for code in function.body.iter().filter_map(|token| literal(token)) {
-            if !own.iter().any(|refusal| refusal.1 == code) {
+            let is_plain = PLAIN.iter().any(|plain| plain.2 == code);
+            if !is_plain && !own.iter().any(|refusal| refusal.1 == code) {
                 let known = statuses.get(code).into_iter().flatten();
                 own.extend(known.map(|status| (*status, code.to_owned())));
             }

@@ -180,10 +180,10 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("invalid_cursor", "This is no cursor of this list with this filter and sort. Start again \
         without a cursor.",
         "游标与此列表、筛选或排序不符,请不带游标重新开始。"),
-    ("invalid_idempotency_key", "An Idempotency-Key has 1 to 255 visible characters.",
-        "Idempotency-Key 应为 1 至 255 个可见字符。"),
     ("invalid_header", "A header is not UTF-8; the detail says which. Encode it, or leave it out.",
         "请求头不是有效的 UTF-8,见 detail,请重新编码或去除。"),
+    ("invalid_idempotency_key", "An Idempotency-Key has 1 to 255 visible characters.",
+        "Idempotency-Key 应为 1 至 255 个可见字符。"),
     ("invalid_if_match", "If-Match must be one ETag as it was read, such as \"7-ab12\" or \"7\"; \
         * is refused.",
         "If-Match 必须是读取到的一个 ETag,如 \"7-ab12\" 或 \"7\",不接受 *。"),

@@ -135,7 +135,9 @@ pub fn refusal(command: &str, error: &clap::Error) -> Option<String> {
     let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else {
         return None;
     };
-    let cli = Cli::command();
+    let mut cli = Cli::command();
+    // Only then it knows how its arguments are written.
+    cli.build();
     let mut arguments = cli.find_subcommand(command)?.get_arguments();
     let argument = arguments.find(|argument| argument.to_string() == *name)?;
     let (variable, option) = (argument.get_env()?.to_string_lossy(), argument.get_long()?);

@@ -128,6 +128,9 @@ pub struct ProblemMembers {
     /// `authority_exceeded`: the currency of `limit`
     #[schema(nullable = false, example = "CNY")]
     currency: Option<String>,
+    /// `authority_exceeded`: what was given up before, of the invoice or within a year of the customer
+    #[schema(nullable = false)]
+    given_up: Option<Money>,
     /// `director_required`
     #[schema(nullable = false)]
     recommended_limit: Option<Money>,

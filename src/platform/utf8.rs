@@ -22,7 +22,8 @@ pub fn check(uri: &Uri, headers: &HeaderMap) -> Result<()> {
     let faults = pairs.filter(|pair| !is_utf8(pair.as_bytes())).map(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
         let name = percent_decode(name.as_bytes()).decode_utf8_lossy();
-        Fault::new(format!("/{name}"), "not_utf8", "the text is not UTF-8")
+        let at = format!("/{name}");
+        Fault::new(at, "not_utf8", "the text is not UTF-8")
     });
     let faults: Vec<_> = faults.collect();
     if !faults.is_empty() {

@@ -127,7 +127,7 @@ crate::report! {
 ///
 /// 达成明细: every order that counts, with its lines; of 开票额 and 回款额 every invoice, with what was
 /// invoiced or paid on which day. What they add sums exactly to the actual. 毛利 is for those who may see
-/// costs (403 `field_not_readable`).
+/// costs (403 `field_not_readable`). A target that you do not see is 404 `not_found`.
 #[utoipa::path(
     tag = "reports",
     params(Asked<ExplainQuery, NoFilter, NoFilter>),

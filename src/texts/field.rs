@@ -132,4 +132,15 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("it asks for a score of 1 to 5, and for no 0 to 10", "该类调查须有 1 至 5 分题,且不能有 0 至 10 分题"),
     ("it asks for 0 to 10, and for no score of 1 to 5", "该类调查须有 0 至 10 分题,且不能有 1 至 5 分题"),
     ("it asks for a score of 1 to 5 and for 0 to 10", "该类调查须同时有 1 至 5 分题和 0 至 10 分题"),
+
+    // Customers that are near, contacts that are known, answers of other systems
+    ("there is a contact with this phone number, e-mail address or name; send allow_duplicate to go on",
+        "已有相同电话、邮箱或姓名的联系人;如确需新建,请带 allow_duplicate"),
+    ("the distance from where?", "请用 near 指明从何处计算距离"),
+    ("degrees of WGS 84 and a radius of 1 to 100000 metres", "应为 WGS 84 经纬度和 1 至 100000 米的半径"),
+    ("a new response needs it", "新答卷必填"),
+    ("a response stays with its survey and its customer", "答卷不能改换问卷或客户"),
+    ("nobody has answered yet", "尚未作答"),
+    ("the customer has answered this survey already", "该客户已答过此问卷"),
+    ("the survey is not open yet", "问卷尚未开放"),
 ];

@@ -178,4 +178,19 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "最多 5000 万像素、单边 16,000 像素、解码后 256 MiB"),
     ("one part, the file", "表单只能有一个部分,即文件"),
     ("there is no file in it", "其中没有文件"),
+
+    // Text, tables and search
+    ("the name of the file is not UTF-8", "文件名不是 UTF-8"),
+    ("a parameter is not UTF-8", "有参数不是 UTF-8"),
+    ("the header {} is not UTF-8", "请求头 {} 不是 UTF-8"),
+    ("the path is not UTF-8", "路径不是 UTF-8"),
+    ("the text is not UTF-8", "文本不是 UTF-8"),
+    ("the form is not UTF-8", "表单不是 UTF-8"),
+    ("a table has no total", "表格没有总数"),
+    ("one of: {}", "应为下列值之一:{}"),
+    ("more than {} rows: narrow the list, or send `limit`", "超过 {} 行:请缩小范围,或给出 `limit`"),
+    ("another row has this value, perhaps from another source system: codes are unique across systems, \
+        so give each system a prefix of its own",
+        "该值已被另一记录占用,可能来自另一来源系统:编码在各系统间唯一,请为每个系统使用各自的前缀"),
+    ("it was a test: send another one", "这是一次测试,请另发一次"),
 ];

@@ -176,4 +176,11 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("to needs it", "有 to 时必填"),
     ("between 1900-01-01 and 2200-01-01", "应在 1900-01-01 与 2200-01-01 之间"),
     ("a promise's currency has no exchange rate on or before as_of", "承诺币种在 as_of 及之前没有汇率"),
+
+    // Authority, credits by batch, explanations
+    ("credits do not wait: send their customers first", "信用数据不会等待:请先发送客户"),
+    ("with what was given up before, of this invoice or within a year of this customer, it is more than \
+        your role may give up",
+        "连同此前对该发票或一年内对该客户的核销,超出您的角色的核销权限"),
+    ("a target is explained as a whole", "目标只能整体说明"),
 ];

@@ -28,7 +28,11 @@ const FOREIGN: [&str; 6] = [
 ];
 
 /// Words that are the same in both languages.
-const SHARED: [&str; 62] = [
+const SHARED: [&str; 66] = [
+    "CNY",
+    "GCJ",
+    "ISO",
+    "WGS",
     "ASCII",
     "Accept",
     "After",

@@ -119,7 +119,7 @@ async fn update_territory(
 
 /// Delete a territory
 ///
-/// Only one that nothing refers to.
+/// Only one that nothing refers to (409 `still_referenced`).
 #[utoipa::path(
     tag = "territories",
     responses((status = 204, description = "It is gone"), Problems),
