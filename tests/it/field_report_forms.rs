@@ -52,7 +52,7 @@ async fn as_tables_and_what_they_refuse() {
     for (question, header) in [
         (
             "visits?period=2026&",
-            "user_id,user_external_id,user_name,month,planned,completed,valid,in_fence,average_duration_min",
+            "user_id,user_external_id,user_name,month,planned,completed,valid,in_fence,customers,active_days,average_duration_min",
         ),
         ("coverage?period=2026&group_by=tier&", "tier,customers,visited,coverage_percent"),
         (
@@ -126,11 +126,11 @@ async fn of_complaints() {
     for (question, header) in [
         (
             "complaints?period=2026&group_by=product,status&",
-            "product_id,product_external_id,product_name,status,complaints,open,resolved,closed,on_the_spot,average_resolution_hours,compensation,compensation_without_rate",
+            "product_id,product_external_id,product_name,status,complaints,open,resolved,closed,on_the_spot,average_response_hours,average_resolution_hours,compensation,compensation_without_rate",
         ),
         (
             "complaints?period=2020&",
-            "complaints,open,resolved,closed,on_the_spot,average_resolution_hours,compensation,compensation_without_rate,customers",
+            "complaints,open,resolved,closed,on_the_spot,average_response_hours,average_resolution_hours,compensation,compensation_without_rate,customers",
         ),
         (
             "sla?period=2026&",
