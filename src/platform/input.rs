@@ -257,16 +257,15 @@ pub(crate) fn query<Key: 'static>(req: &HttpRequest, parameters: &[Parameter]) -
     let pairs = pairs.map_err(|e| Error::bad_request("invalid_query", e.to_string()))?;
     let (mut object, mut faults) = (Map::new(), vec![]);
     let mut put = |name: String, value: Value, faults: &mut Vec<Fault>| {
-        match object.get_mut(&name) {
-            None => drop(object.insert(name, value)),
-            // A repeated list is one list.
-            Some(known) => match (known, value) {
-                (Value::Array(all), Value::Array(more)) => all.extend(more),
-                _ => {
-                    let pointer = format!("/{name}");
-                    faults.push(Fault::new(pointer, "duplicate_field", "given twice"));
-                }
-            },
+        let Some(known) = object.get_mut(&name) else {
+            object.insert(name, value);
+            return;
+        };
+        // A repeated list is one list.
+        if let (Value::Array(all), Value::Array(more)) = (known, value) {
+            all.extend(more);
+        } else {
+            faults.push(Fault::new(format!("/{name}"), "duplicate_field", "given twice"));
         }
     };
     for (name, text) in pairs.into_inner() {
