@@ -180,6 +180,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("invalid_cursor", "This is no cursor of this list with this filter and sort. Start again \
         without a cursor.",
         "游标与此列表、筛选或排序不符,请不带游标重新开始。"),
+    ("invalid_encoding", "The text is not UTF-8. Encode it as UTF-8, in a URL as percent-encoded UTF-8.",
+        "文本不是有效的 UTF-8,请以 UTF-8 编码(URL 中使用百分号编码)。"),
     ("invalid_header", "A header is not UTF-8; the detail says which. Encode it, or leave it out.",
         "请求头不是有效的 UTF-8,见 detail,请重新编码或去除。"),
     ("invalid_idempotency_key", "An Idempotency-Key has 1 to 255 visible characters.",
@@ -260,8 +262,6 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("not_tried", "Too many rows of this batch are refused by the database, and this one was not \
         reached in time. Send it again without those that failed.",
         "本批次中被数据库拒绝的行过多,此行未及处理,请去除失败行后重发。"),
-    ("not_utf8", "The text is not UTF-8. Encode it as UTF-8, in a URL as percent-encoded UTF-8.",
-        "文本不是有效的 UTF-8,请以 UTF-8 编码(URL 中使用百分号编码)。"),
     ("not_your_complaint", "A complaint is changed by its reporter, its owner and those who \
         accept complaints.",
         "只有登记人、负责人和受理人员可以修改投诉。"),

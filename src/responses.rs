@@ -126,7 +126,7 @@ fn refusals(path: &str, operation: &mut Value, shared: &mut Map<String, Value>) 
 fn said(description: &str) -> Vec<(u16, &'static str)> {
     let parts: Vec<&str> = description.split('`').collect();
     let pairs = parts.windows(2).filter_map(|pair| {
-        let status = pair[0].trim_end().rsplit(char::is_whitespace).next()?.parse().ok()?;
+        let status = pair[0].trim_end().rsplit([' ', '\n', '(']).next()?.parse().ok()?;
         let code = MEANINGS.iter().find(|meaning| meaning.0 == pair[1])?.0;
         (400..500).contains(&status).then_some((status, code))
     });

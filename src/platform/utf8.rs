@@ -23,7 +23,7 @@ pub fn check(uri: &Uri, headers: &HeaderMap) -> Result<()> {
         let name = pair.split('=').next().unwrap_or_default();
         let name = percent_decode(name.as_bytes()).decode_utf8_lossy();
         let at = format!("/{name}");
-        Fault::new(at, "not_utf8", "the text is not UTF-8")
+        Fault::new(at, "invalid_encoding", "the text is not UTF-8")
     });
     let faults: Vec<_> = faults.collect();
     if !faults.is_empty() {

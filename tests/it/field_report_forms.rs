@@ -70,7 +70,7 @@ async fn as_tables_and_what_they_refuse() {
         ("refusals?period=2020&", "refuse_reason,visits,customers,share_percent"),
         (
             "activity-funnel?period=2026&",
-            "user_id,user_external_id,user_name,visits,valid_visits,customers_visited,customers_ordered,customers_converted,orders,amount,valid_percent,conversion_percent,visits_per_order",
+            "user_id,user_external_id,user_name,visits,valid_visits,customers_visited,active_days,customers_ordered,customers_converted,orders,amount,valid_percent,conversion_percent,visits_per_order",
         ),
     ] {
         let rows = report(&office, question.trim_end_matches(['&', '?'])).await["rows"].clone();

@@ -89,7 +89,7 @@ async fn in_paths_and_queries() {
         let told = told.expect(400);
         assert_eq!(
             (&told["code"], &told["errors"][0]["code"]),
-            (&"invalid_query".into(), &"not_utf8".into()),
+            (&"invalid_query".into(), &"invalid_encoding".into()),
             "{path}"
         );
         assert_eq!(told["errors"][0]["pointer"], pointer);
