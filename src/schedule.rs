@@ -94,13 +94,15 @@ pub const JOBS: &[Job] = &[
 
 /// Writes the search texts of rows from before an upgrade, some of each kind at a time.
 async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
-    let mut written = auth::user::write_search_texts(tx).await?;
-    written += auth::team::write_search_texts(tx).await?;
-    written += products::product::write_search_texts(tx).await?;
-    written += customers::customer::write_search_texts(tx).await?;
-    written += customers::contact::write_search_texts(tx).await?;
-    if written > 0 {
+    let written = [
+        auth::user::write_search_texts(tx).await?,
+        auth::team::write_search_texts(tx).await?,
+        products::product::write_search_texts(tx).await?,
+        customers::customer::write_search_texts(tx).await?,
+        customers::contact::write_search_texts(tx).await?,
+    ];
+    if written.iter().any(|rows| i64::try_from(*rows).is_ok_and(|rows| rows >= AT_A_TIME)) {
         tx.go_on();
     }
-    Ok(written)
+    Ok(written.iter().sum())
 }

@@ -19,6 +19,9 @@ use diesel::sql_types::{Array, Bool, Text};
 use super::characters::{fold, is_invisible};
 use super::{phone, pinyin};
 
+/// Rows of a kind whose texts the job writes at a time
+pub const AT_A_TIME: i64 = 500;
+
 /// Most letters of what is typed that are looked for as sound: twenty characters in full.
 const MOST_LETTERS: usize = 100;
 
@@ -126,7 +129,11 @@ impl TextMatch {
         }
         let letters: String = plain.chars().filter(|c| c.is_alphanumeric()).collect();
         let letters = letters.replace('ü', "v");
-        let sounds = letters.contains(|c: char| c.is_ascii_alphabetic());
+        // Whoever types `A-` looks for a code.
+        let is_sound =
+            |c: char| c.is_alphanumeric() || c.is_whitespace() || matches!(c, '\'' | '’');
+        let sounds =
+            plain.chars().all(is_sound) && letters.contains(|c: char| c.is_ascii_alphabetic());
         if sounds && letters.chars().count() <= MOST_LETTERS {
             let (grams, pattern) = (wanted(&letters), walk(&letters));
             ways.push(Way { grams, operator: " ~ ", pattern });

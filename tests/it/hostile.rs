@@ -92,7 +92,8 @@ async fn an_item_of_too_many_values_fails_alone() {
 
     assert_eq!((&told["created"], &told["failed"]), (&json!(2), &json!(1)));
     let fault = &told["results"][1]["problem"]["errors"][0];
-    assert_eq!((&fault["code"], &fault["pointer"]), (&json!("too_many"), &json!("/lines")));
+    assert_eq!(fault["code"], "too_many");
+    assert!(fault["pointer"].as_str().unwrap().starts_with("/lines/"), "{fault}");
 }
 
 #[actix_web::test]

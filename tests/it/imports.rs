@@ -229,6 +229,10 @@ async fn a_dry_run_finds_what_an_import_would_refuse() {
                 "订单编号,客户编号,订单日期\nA,C1,2026年1月5日\nB,C2,2026-01-05\nC,C3,2026-01-05\n"
                     .as_bytes(),
             ),
+            (
+                "order_lines.csv",
+                b"order external id,line number,quantity,amount\nA,1,1,10\nB,1,1,5\nC,1,1,1\n",
+            ),
         ],
     );
 

@@ -18,14 +18,14 @@ fn batch(mut item: Value) -> Value {
     json!({ "source_system": "sap", "items": [item] })
 }
 
-fn cases(loser: &str, by: &str) -> Vec<Case> {
+fn cases(loser: &str, by: &str, product: &str) -> Vec<Case> {
     let of = |mut body: Value| {
         body["customer_id"] = json!(loser);
         body
     };
     let visit = || of(json!({ "owner_id": by, "planned_date": TODAY }));
     let complaint = || of(json!({ "category": "other", "description": "x" }));
-    let line = json!({ "quantity": "1", "unit_price": "1", "description": "x" });
+    let line = json!({ "product_id": product, "quantity": "1", "unit_price": "1" });
     vec![
         ("visits", "visits", of(json!({})), 201),
         ("visits", "visits/batch", batch(visit()), 200),
@@ -77,9 +77,13 @@ async fn no_row_is_left_with_a_customer_that_was_merged_meanwhile() {
     let admin = service.actor(Role::Admin).await;
     let controller = service.actor(Role::CreditController).await;
 
-    for place in 0..cases("", "").len() {
+    let product = admin.post("/api/v1/products", json!({ "code": "P", "name": "P" })).await;
+    let product = product.expect(201)["id"].as_str().unwrap().to_owned();
+
+    for place in 0..cases("", "", "").len() {
         let (winner, loser) = (customer(&admin, "W").await, customer(&admin, "M").await);
-        let (table, path, body, status) = cases(&loser, &admin.id.to_string()).swap_remove(place);
+        let (table, path, body, status) =
+            cases(&loser, &admin.id.to_string(), &product).swap_remove(place);
         let (by, url) = match status {
             409 => (&controller, format!("/api/v1/customers/{loser}/{path}")),
             _ => (&admin, format!("/api/v1/{path}")),

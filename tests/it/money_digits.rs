@@ -7,9 +7,9 @@ use crate::harness::Service;
 use crate::receivables::{faults, merged, send};
 
 /// Where it is sent, what is sent beside the amount, and the amount's pointer.
-fn cases(customer: &str) -> Vec<(String, Value, &'static str)> {
+fn cases(customer: &str, product: &Value) -> Vec<(String, Value, &'static str)> {
     let of = |more: Value| merged(json!({ "customer_id": customer }), &more);
-    let line = json!([{ "description": "x", "quantity": "1", "unit_price": "0.123456" }]);
+    let line = json!([{ "product_id": product, "quantity": "1", "unit_price": "0.123456" }]);
     let part = |amount: &str| json!({ "due_date": "2099-01-01", "amount": amount });
     let parts = json!([part("10.005"), part("89.995")]);
     let under = |path: &str| format!("customers/{customer}/{path}");
@@ -72,7 +72,10 @@ async fn people_enter_no_part_of_a_cent() {
     let customer = service.actor(Role::Salesperson).await.customer("Lin").await;
     let customer = customer.rsplit('/').next().unwrap();
 
-    for (path, body, pointer) in cases(customer) {
+    let product = person.post("/api/v1/products", json!({ "code": "P", "name": "P" })).await;
+    let product = product.expect(201)["id"].clone();
+
+    for (path, body, pointer) in cases(customer, &product) {
         let body = with(body, pointer, "10.005");
         let told = person.post(&format!("/api/v1/{path}"), body.clone()).await;
 

@@ -121,7 +121,8 @@ fn found_by(team: &Team) -> FoundBy {
 
 /// A job: writes missing search texts after an upgrade.
 pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
-    let due = teams::table.filter(teams::search.is_null()).order(teams::id).limit(500);
+    let due =
+        teams::table.filter(teams::search.is_null()).order(teams::id).limit(search::AT_A_TIME);
     let due = due.select(Team::as_select()).for_update().skip_locked();
     let due: Vec<Team> = due.load(tx.conn()).await?;
     for team in &due {

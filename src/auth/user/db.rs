@@ -310,7 +310,8 @@ fn found_by(person: &UserRow) -> FoundBy {
 
 /// A job: writes missing search texts after an upgrade.
 pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
-    let due = users::table.filter(users::search.is_null()).order(users::id).limit(500);
+    let due =
+        users::table.filter(users::search.is_null()).order(users::id).limit(search::AT_A_TIME);
     let due = due.select(UserRow::as_select()).for_update().skip_locked();
     let due: Vec<UserRow> = due.load(tx.conn()).await?;
     for person in &due {

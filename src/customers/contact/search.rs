@@ -12,9 +12,6 @@ use super::Contact;
 use super::db::visible_to;
 use crate::customer::name_key;
 
-/// Contacts of one round of the job.
-const AT_A_TIME: i64 = 500;
-
 /// Most duplicates that a refusal names.
 const NAMED: i64 = 10;
 
@@ -82,7 +79,7 @@ impl Contact {
 /// A job: writes missing search texts after an upgrade.
 pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
     let due = contacts::table.inner_join(customers::table).filter(contacts::search.is_null());
-    let due = due.order(contacts::id).limit(AT_A_TIME).select(Contact::as_select());
+    let due = due.order(contacts::id).limit(search::AT_A_TIME).select(Contact::as_select());
     let due: Vec<Contact> = due.for_update().skip_locked().load(tx.conn()).await?;
     for contact in &due {
         let update = diesel::update(contacts::table.find(contact.id)).set(Keys::of(contact));

@@ -8,9 +8,6 @@ use schema::customers;
 
 use super::Customer;
 
-/// Customers of one round of the job.
-const AT_A_TIME: i64 = 500;
-
 /// Columns beside a customer by which it is found. Read by queries only.
 #[derive(Debug, PartialEq, Insertable, AsChangeset)]
 #[diesel(table_name = customers, treat_none_as_default_value = false)]
@@ -52,7 +49,7 @@ pub fn name_key(name: &str) -> String {
 /// A job: writes missing search texts after an upgrade.
 pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
     let due = customers::table.filter(customers::phones.is_null()).order(customers::id);
-    let due = due.limit(AT_A_TIME).select(Customer::as_select()).for_update().skip_locked();
+    let due = due.limit(search::AT_A_TIME).select(Customer::as_select()).for_update().skip_locked();
     let due: Vec<Customer> = due.load(tx.conn()).await?;
     for customer in &due {
         let update = diesel::update(customers::table.find(customer.id)).set(Keys::of(customer));

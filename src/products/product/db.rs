@@ -75,7 +75,10 @@ pub fn found_by(product: &Product) -> FoundBy {
 
 /// A job: writes missing search texts after an upgrade.
 pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
-    let due = products::table.filter(products::search.is_null()).order(products::id).limit(500);
+    let due = products::table
+        .filter(products::search.is_null())
+        .order(products::id)
+        .limit(search::AT_A_TIME);
     let due = due.select(Product::as_select()).for_update().skip_locked();
     let due: Vec<Product> = due.load(tx.conn()).await?;
     for product in &due {
