@@ -81,7 +81,7 @@ async fn show(
         }
         return table::answer(req, response, view, asked, &items).await;
     }
-    for item in &mut *items {
+    for item in &mut items {
         item.retain(|name| asked.keeps(view, name));
     }
 
