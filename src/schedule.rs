@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use platform::jobs::Job;
+use platform::search::AT_A_TIME;
 use platform::{Result, Tx};
 
 /// Work that nobody asks for.
