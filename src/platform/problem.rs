@@ -101,7 +101,7 @@ pub struct ProblemMembers {
     /// `wrong_status`
     #[schema(nullable = false, example = "draft")]
     current_status: Option<String>,
-    /// `possible_duplicate`: the visible customers with the same name or phone
+    /// `possible_duplicate`: the visible customers or contacts that are alike
     #[schema(nullable = false)]
     duplicates: Option<Vec<NamedDuplicate>>,
     /// `customer_merged`: the customer to use instead
@@ -160,15 +160,20 @@ pub struct ProblemMembers {
     most_elements: Option<i64>,
 }
 
-/// A customer with the same name or phone
+/// A customer with the same name or phone number, or a contact with the same name, phone number or
+/// e-mail address
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "documentation of what `Error::member` adds")]
 pub struct NamedDuplicate {
     id: uuid::Uuid,
-    code: String,
     name: String,
-    #[schema(required)]
+    /// Of a customer
+    #[schema(nullable = false)]
+    code: Option<String>,
     owner_id: Option<uuid::Uuid>,
+    /// Of a contact
+    #[schema(nullable = false)]
+    customer_id: Option<uuid::Uuid>,
 }
 
 /// The error responses shared by all operations: `responses((status = 200, ...), Problems)`.

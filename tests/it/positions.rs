@@ -155,8 +155,7 @@ async fn visit(service: &Service, actor: &Actor<'_>) -> String {
     customer["name"] = json!("visited");
     let customer = actor.post(CUSTOMERS, customer).await.expect(201);
     let today = service.inner.clock.today().to_string();
-    let plan =
-        json!({ "customer_id": customer["id"], "planned_date": today, "visit_type": "ad_hoc" });
+    let plan = json!({ "customer_id": customer["id"], "planned_date": today });
     let visit = actor.post("/api/v1/visits", plan).await.expect(201);
     format!("/api/v1/visits/{}", visit["id"].as_str().unwrap())
 }
