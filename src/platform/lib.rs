@@ -9,6 +9,7 @@ pub mod deadline;
 pub mod embedded;
 pub mod ending;
 pub mod error;
+mod explain;
 pub mod external;
 pub mod feed;
 pub mod fixed_sql;

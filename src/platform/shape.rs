@@ -9,14 +9,13 @@ use std::collections::HashMap;
 use std::sync::{LazyLock, RwLock};
 
 use jiff::ToSpan;
-use jsonschema::error::{TypeKind, ValidationError, ValidationErrorKind as Kind};
-use jsonschema::{JsonType, Validator};
+use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::path::Parameter;
 
 use super::error::Fault;
-use super::money::DECIMAL;
+use super::explain::explain;
 use super::time::{Date, Timestamp};
 
 static KNOWN: LazyLock<RwLock<HashMap<TypeId, &'static Validator>>> =
@@ -234,117 +233,6 @@ fn cut(value: &Value) -> Value {
         }
         other => other.clone(),
     }
-}
-
-fn explain(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
-    let at = error.instance_path.as_str();
-    let code =
-        match &error.kind {
-            Kind::AdditionalProperties { unexpected } => {
-                return faults.extend(unexpected.iter().take(MOST).map(|name| {
-                    Fault::new(format!("{at}/{name}"), "unknown_field", "no such field")
-                }));
-            }
-            Kind::Required { property } => {
-                let pointer = format!("{at}/{}", property.as_str().unwrap_or_default());
-                return faults.push(Fault::new(pointer, "required", "this field is required"));
-            }
-            // A nullable type is "null or that": what is wrong with "that" is what matters.
-            Kind::OneOfNotValid { context } | Kind::AnyOf { context } => {
-                return context.iter().flatten().for_each(|error| {
-                    if !is_null_branch(error) {
-                        explain(error, faults);
-                    }
-                });
-            }
-            Kind::Format { format }
-                if error.instance.as_str().is_some_and(|text| is_read(format, text)) =>
-            {
-                let why = format!("between {} and {}", Date::FIRST, Date::LAST);
-                return faults.push(Fault::new(at, "range", why));
-            }
-            Kind::Type { .. } => "type",
-            Kind::MaxLength { .. } => "too_long",
-            Kind::MinLength { .. } => "too_short",
-            Kind::MaxItems { .. } => "too_many",
-            Kind::MinItems { .. } => "too_few",
-            Kind::Minimum { .. } | Kind::Maximum { .. } => "range",
-            Kind::Enum { .. } => "unknown_value",
-            Kind::Format { .. } | Kind::Pattern { .. } => "format",
-            _ => "invalid",
-        };
-    faults.push(Fault::new(at, code, expectation(&error.kind)));
-}
-
-/// What the value must be. An answer never repeats what was sent, it may be a password; and nobody
-/// should have to read a regular expression.
-fn expectation(kind: &Kind) -> String {
-    match kind {
-        Kind::Type { kind } => format!("must be {}", type_names(kind)),
-        Kind::MaxLength { limit } => format!("at most {limit} characters"),
-        Kind::MinLength { limit } => format!("at least {limit} characters"),
-        Kind::MaxItems { limit } => format!("at most {limit} items"),
-        Kind::MinItems { limit } => format!("at least {limit} items"),
-        Kind::Maximum { limit } => format!("at most {limit}"),
-        Kind::Minimum { limit } => format!("at least {limit}"),
-        Kind::Enum { options: Value::Array(options) } => {
-            let options: Vec<_> = options.iter().filter_map(Value::as_str).collect();
-            format!("one of {}", options.join(", "))
-        }
-        Kind::Format { format } => match &**format {
-            "date" => "a date such as 2026-03-31".into(),
-            "date-time" => "an instant such as 2026-03-31T08:00:00Z".into(),
-            "uuid" => "a UUID".into(),
-            _ => FORM.into(),
-        },
-        Kind::Pattern { pattern } => form(pattern).into(),
-        _ => "not what the API document asks for".into(),
-    }
-}
-
-const FORM: &str = "not of the form that the API document asks for";
-
-fn type_names(kind: &TypeKind) -> String {
-    let names: Vec<String> = match kind {
-        TypeKind::Single(one) => vec![one.to_string()],
-        TypeKind::Multiple(several) => {
-            several.iter().map(|one| ToString::to_string(&one)).collect()
-        }
-    };
-    names.join(" or ")
-}
-
-/// Tells whether this is a date or an instant, in the valid range or not.
-fn is_read(format: &str, text: &str) -> bool {
-    match format {
-        "date" => Date::read(text).is_some(),
-        "date-time" => Timestamp::read(text).is_some(),
-        _ => false,
-    }
-}
-
-/// A pattern in words: whoever gets the message cannot be asked to read regular expressions.
-fn form(pattern: &str) -> &'static str {
-    match pattern {
-        DECIMAL => {
-            "a decimal string such as \"12.50\": at most 13 digits before the point and 6 after it"
-        }
-        r"^[0-9]{4}(-Q[1-4]|-[01][0-9]|-W[0-5][0-9])?$" => {
-            "a period such as 2026, 2026-Q3, 2026-07 or 2026-W31"
-        }
-        "^[A-Z]{3}$" => "three capital letters of ISO 4217, such as CNY",
-        r"^[^@\s]+@[^@\s]+$" => "an email address such as name@example.com",
-        "^[a-z][a-z0-9_]{0,39}$" => {
-            "small letters, digits and underscores, a letter first, at most 40"
-        }
-        "^[0-9]{1,4}(,[0-9]{1,4}){0,9}$" => "up to 10 numbers of days, separated by commas",
-        r"^\S+$" => "no blanks",
-        _ => FORM,
-    }
-}
-
-fn is_null_branch(error: &ValidationError<'_>) -> bool {
-    matches!(&error.kind, Kind::Type { kind: TypeKind::Single(JsonType::Null) })
 }
 
 #[cfg(test)]
