@@ -26,7 +26,8 @@ fn main() -> ExitCode {
                 Some(refusal) => eprintln!("salesbook: {refusal}"),
                 None => error.exit(),
             }
-            ExitCode::FAILURE
+            // As for other errors of the command line: nothing was begun.
+            ExitCode::from(2)
         }
     }
 }

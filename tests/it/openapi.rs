@@ -24,6 +24,10 @@ pub fn operations() -> impl Iterator<Item = (&'static str, &'static str, &'stati
 /// Fails when an answer is not what the document says.
 pub fn check_answer(method: &Method, path: &str, status: StatusCode, body: &Value) {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    // No operation answers that, even where a longer path looks like an id.
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        return;
+    }
     // What is selected lacks what the document requires of the whole.
     if query.contains("fields=") && status.is_success() {
         return;
@@ -41,11 +45,6 @@ pub fn check_answer(method: &Method, path: &str, status: StatusCode, body: &Valu
     let class = format!("{}XX", status.as_u16() / 100);
     let found = [status.as_str(), class.as_str()].into_iter().find_map(|key| responses.get(key));
     let Some(response) = found else {
-        if status != StatusCode::NOT_MODIFIED
-            && record(&format!("{method} {template} {status} undocumented {}", body["code"]))
-        {
-            return;
-        }
         assert_eq!(status, StatusCode::NOT_MODIFIED, "{method} {template}: {status} undocumented");
         return;
     };
@@ -60,11 +59,6 @@ pub fn check_answer(method: &Method, path: &str, status: StatusCode, body: &Valu
     let body = without_stubs(body);
     let faults: Vec<_> =
         check.iter_errors(&body).map(|e| format!("{} {e}", e.instance_path)).collect();
-    if !faults.is_empty()
-        && record(&format!("{method} {template} {status} faults {:.600}", faults.join("; ")))
-    {
-        return;
-    }
     assert!(faults.is_empty(), "{method} {template} {status}: {faults:#?}");
 }
 
@@ -80,14 +74,6 @@ fn without_stubs(body: &Value) -> Value {
     body
 }
 
-pub fn record(text: &str) -> bool {
-    use std::io::Write;
-    let Ok(file) = std::env::var("RECORD") else { return false };
-    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
-    writeln!(file, "{text}").unwrap();
-    true
-}
-
 /// A response that several operations share
 pub fn resolved(response: &'static Value) -> &'static Value {
     let reference = response["$ref"].as_str();
@@ -98,16 +84,10 @@ pub fn resolved(response: &'static Value) -> &'static Value {
 /// member or a text that nobody has described.
 fn check_code(place: &str, response: &Value, body: &Value) {
     let Some(codes) = response["x-codes"].as_array() else { return };
-    if !codes.contains(&body["code"]) && record(&format!("{place} code {}", body["code"])) {
-        return;
-    }
     assert!(codes.contains(&body["code"]), "{place}: {} is not among {codes:?}", body["code"]);
     let known = DOCUMENT["components"]["schemas"]["Problem"]["properties"].as_object().unwrap();
     let unknown: Vec<_> =
         body.as_object().unwrap().keys().filter(|name| !known.contains_key(*name)).collect();
-    if !unknown.is_empty() && record(&format!("{place} members {unknown:?}")) {
-        return;
-    }
     assert!(unknown.is_empty(), "{place}: Problem does not document {unknown:?}");
     chinese::check_texts(body);
 }
