@@ -94,10 +94,13 @@ fn question(path: &str, operation: &Value) -> String {
 /// Without the bands of scores that no customer has.
 fn rows(report: &Value) -> Vec<&Value> {
     let rows = report["rows"].as_array().unwrap().iter();
-    // Bands without customers and months without sales are shown all the same.
-    let is_something = |row: &&Value| match (row.get("band"), row.get("forecast")) {
-        (Some(_), _) => row["customers"] != 0,
-        (_, Some(_)) => row["amount"].as_str().is_some_and(|amount| amount != "0.0000"),
+    // Bands without customers, months without sales and leaders without orders are shown all the same.
+    let is_something = |row: &&Value| match row {
+        Value::Object(row) if row.contains_key("band") => row["customers"] != 0,
+        Value::Object(row) if row.contains_key("forecast") => {
+            row["amount"].as_str().is_some_and(|amount| amount != "0.0000")
+        }
+        Value::Object(row) if row.contains_key("team_orders") => row["team_orders"] != 0,
         _ => true,
     };
     rows.filter(is_something).collect()
