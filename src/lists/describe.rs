@@ -59,7 +59,12 @@ impl View {
         for parameter in parameters {
             match parameter["name"].as_str() {
                 Some("expand") => parameter["schema"]["items"]["enum"] = json!(names),
-                Some("fields") => parameter["schema"]["items"]["enum"] = json!(self.fields),
+                Some("fields") => {
+                    parameter["schema"]["items"]["enum"] = json!(self.fields);
+                    // `name` is taken in enumerations of Kotlin.
+                    let named = self.fields.iter().map(|field| format!("{field}_field"));
+                    parameter["schema"]["items"]["x-enum-varnames"] = named.collect();
+                }
                 Some("id") if parameter["in"] == "query" && is_external(path) => {
                     parameter["schema"]["items"] = json!({ "type": "string", "pattern": ANY_ID });
                 }
