@@ -30,6 +30,7 @@ check: setup advisories ## Format, clippy, rustdoc, licences, advisories, unused
 clients: setup ## Generate clients in TypeScript, Python and Kotlin, compile them, and run a day with two
 	scripts/typescript-client.sh
 	scripts/python-client.sh
+	scripts/kotlin-client.sh
 
 advisories: ## Compare the dependencies with the known weaknesses; ADVISORIES=required fails offline
 	scripts/advisories.sh
