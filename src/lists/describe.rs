@@ -62,8 +62,8 @@ impl View {
                 Some("fields") => {
                     parameter["schema"]["items"]["enum"] = json!(self.fields);
                     // `name` is taken in enumerations of Kotlin.
-                    let named = self.fields.iter().map(|field| format!("{field}_field"));
-                    parameter["schema"]["items"]["x-enum-varnames"] = named.collect();
+                    let variants = self.fields.iter().map(|field| format!("{field}_field"));
+                    parameter["schema"]["items"]["x-enum-varnames"] = variants.collect();
                 }
                 Some("id") if parameter["in"] == "query" && is_external(path) => {
                     parameter["schema"]["items"] = json!({ "type": "string", "pattern": ANY_ID });
