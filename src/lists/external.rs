@@ -17,6 +17,9 @@ use crate::collections;
 /// No row has it: the answer is that of an unknown id.
 const NOBODY: Uuid = Uuid::nil();
 
+/// Most ids in a path: the operations have two. Each is a look-up of its own.
+const MOST_SEGMENTS: usize = 2;
+
 type Key = (String, String);
 
 pub async fn replace(req: &mut ServiceRequest) -> Result<()> {
@@ -32,19 +35,27 @@ pub async fn replace(req: &mut ServiceRequest) -> Result<()> {
     let look_up = LookUp { req, caller: &caller };
 
     let segments: Vec<&str> = path.split('/').collect();
-    let mut replaced: Vec<String> = vec![];
+    let (mut replaced, mut count) = (Vec::<String>::new(), 0);
     for (at, segment) in segments.iter().enumerate() {
-        replaced.push(match parse_segment(segment) {
-            Some(key) => look_up.ids(segments[at.saturating_sub(1)], &[key]).await?[0].to_string(),
-            None => (*segment).to_owned(),
+        let key = parse_segment(segment);
+        count += usize::from(key.is_some());
+        replaced.push(match key {
+            Some(key) if count <= MOST_SEGMENTS => {
+                look_up.ids(segments[at.saturating_sub(1)], &[key]).await?[0].to_string()
+            }
+            _ => (*segment).to_owned(),
         });
     }
-    let mut pairs: Vec<String> = vec![];
+    // A repeated list is one list, and one look-up.
+    let (mut pairs, mut words) = (Vec::<String>::new(), vec![]);
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        pairs.push(match ids_of(pair) {
-            Some(words) => look_up.list(segments.last().unwrap_or(&""), &words).await?,
-            None => pair.to_owned(),
-        });
+        match ids_of(pair) {
+            Some(more) => words.extend(more),
+            None => pairs.push(pair.to_owned()),
+        }
+    }
+    if !words.is_empty() {
+        pairs.push(look_up.list(segments.last().unwrap_or(&""), &words).await?);
     }
 
     let mark = if pairs.is_empty() { "" } else { "?" };

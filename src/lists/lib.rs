@@ -24,6 +24,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use auth::Caller;
 use platform::resource::{etag, is_known};
 use platform::{Db, Error, Result};
+use reports::turns::{Turn, Turns};
 
 use asked::Asked;
 use object::{Object, raw};
@@ -44,6 +45,11 @@ pub async fn present(
         return Ok(next.call(req).await?.map_into_boxed_body());
     };
 
+    // A table has up to 10,000 rows: it waits for its turn, as reports do.
+    let _turn = match turn(&req, &asked).await {
+        Ok(turn) => turn,
+        Err(error) => return Ok(req.error_response(error).map_into_boxed_body()),
+    };
     let response = next.call(req).await?.map_into_boxed_body();
     // Who may not read it at all is told that first.
     if response.status() != StatusCode::OK {
@@ -54,6 +60,13 @@ pub async fn present(
         Ok(response) => ServiceResponse::new(req, response),
         Err(error) => ServiceResponse::from_err(error, req),
     })
+}
+
+async fn turn(req: &ServiceRequest, asked: &Asked) -> Result<Option<Turn>> {
+    let caller = req.extensions().get::<Caller>().map(|caller| caller.id());
+    let Some(caller) = caller.filter(|_| asked.csv) else { return Ok(None) };
+    let turns = req.app_data::<Data<Turns>>().expect("the app registers the turns");
+    turns.take(caller, false).await.map(Some)
 }
 
 /// The answer in the form that was asked for.
