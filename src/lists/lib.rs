@@ -63,7 +63,7 @@ pub async fn present(
 }
 
 async fn turn(req: &ServiceRequest, asked: &Asked) -> Result<Option<Turn>> {
-    let caller = req.extensions().get::<Caller>().map(|caller| caller.id());
+    let caller = req.extensions().get::<Caller>().map(Caller::id);
     let Some(caller) = caller.filter(|_| asked.csv) else { return Ok(None) };
     let turns = req.app_data::<Data<Turns>>().expect("the app registers the turns");
     turns.take(caller, false).await.map(Some)
