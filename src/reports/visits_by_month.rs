@@ -38,7 +38,8 @@ pub struct VisitsRow {
     pub customers: i64,
     /// 出访天数: days with a completed visit
     pub active_days: i64,
-    /// Between the owner's check-in and check-out, of the completed ones
+    /// Between the owner's check-in and check-out, of the completed ones that overlap no other visit
+    /// of its owner
     pub average_duration_min: Option<Number>,
 }
 
@@ -106,11 +107,15 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
                 count(*) as planned, count(*) filter (where status = 'completed') as completed,
                 count(*) filter (where validity = 'valid') as valid,
                 count(*) filter (where status = 'completed' and visits.in_fence) as in_fence,
-                sum(duration_min) filter (where status = 'completed') as minutes,
-                count(duration_min) filter (where status = 'completed') as timed,
+                sum(duration_min) filter (where status = 'completed' and doubted.visit_id is null)
+                    as minutes,
+                count(duration_min) filter (where status = 'completed' and doubted.visit_id is null)
+                    as timed,
                 bit_or(1 << extract(day from planned_date)::int - 1)
                     filter (where status = 'completed') as days
-            from visits where status <> 'cancelled' and {visits}{narrowed}
+            from visits
+            left join visit_checks doubted on doubted.visit_id = visits.id and doubted.overlapping
+            where status <> 'cancelled' and {visits}{narrowed}
             group by 1, 2, 3
         ),
         figures as materialized (

@@ -1082,6 +1082,7 @@ diesel::table! {
         sent_coordinate_system -> Nullable<Text>,
         sent_latitude -> Nullable<Float8>,
         sent_longitude -> Nullable<Float8>,
+        overlapping -> Bool,
     }
 }
 

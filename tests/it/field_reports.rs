@@ -169,8 +169,12 @@ fn in_period(visit: &Value) -> bool {
 
 fn figures_of_visits(visits: &[&Value]) -> Value {
     let done: Vec<&Value> = visits.iter().copied().filter(|it| completed(it)).collect();
-    let minutes: i64 = done.iter().filter_map(|it| it["duration_min"].as_i64()).sum();
-    let timed = count(&done, |it| !it["duration_min"].is_null());
+    let overlapping = |it: &Value| {
+        it["checks"].as_array().unwrap().iter().any(|check| check["overlapping"] == true)
+    };
+    let alone = done.iter().filter(|it| !overlapping(it));
+    let minutes: Vec<i64> = alone.filter_map(|it| it["duration_min"].as_i64()).collect();
+    let (minutes, timed) = (minutes.iter().sum::<i64>(), minutes.len());
     let in_fence = |it: &Value| {
         it["checks"].as_array().unwrap().iter().any(|check| {
             check["user_id"] == it["owner_id"]

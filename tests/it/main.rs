@@ -177,6 +177,7 @@ mod utf8;
 mod visit_complaints;
 mod visit_days;
 mod visit_evidence;
+mod visit_overlaps;
 mod visits;
 mod webhook_rules;
 mod webhook_steps;

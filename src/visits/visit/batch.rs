@@ -21,6 +21,7 @@ use super::checks::Check;
 use super::db::{complained_on, find_visits, refused, surroundings, visible_to};
 use super::evidence::Circumstances;
 use super::geo::Place;
+use super::overlap::Flags;
 use super::steps::{complained, least_minutes, zone};
 use super::{
     CheckIn, CheckKind, PlanSource, REFERENCES, Visit, VisitDetails, VisitOutcome, VisitStatus,
@@ -175,8 +176,10 @@ impl Imported for Visit {
                 radius_m: context.radius_m,
                 system: context.system,
             };
-            let check = sent.check(&after, after.owner_id, kind, circumstances);
             let owner = after.owner_id;
+            let mut check = sent.check(&after, owner, kind, circumstances);
+            // Until it is judged again.
+            check.overlapping = after.check(kind).is_some_and(|known| known.overlapping);
             after.checks.0.retain(|it| it.user_id != owner || it.kind != kind);
             after.checks.0.push(check);
         }
@@ -256,6 +259,15 @@ impl Imported for Visit {
                 .map_err(refused)?;
         }
         Ok(())
+    }
+
+    async fn settle(tx: &mut Tx, written: &mut [Draft<Self>]) -> Result<()> {
+        let ids: Vec<Uuid> = written.iter().map(|draft| draft.after.id).collect();
+        let mut flags = Flags::correct(tx, &ids).await?;
+        for draft in written {
+            flags.apply(&mut draft.after);
+        }
+        flags.save(tx).await
     }
 
     fn external_id(&self) -> Option<&str> {

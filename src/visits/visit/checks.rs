@@ -31,6 +31,7 @@ pub struct Check {
     distance_m: Option<i32>,
     geo_status: GeoStatus,
     offline_delay_s: i32,
+    overlapping: bool,
 }
 
 impl Check {
@@ -54,6 +55,7 @@ impl Check {
             distance_m: check.distance_m,
             geo_status: check.geo_status,
             offline_delay_s: check.offline_delay_s,
+            overlapping: check.overlapping,
         }
     }
 

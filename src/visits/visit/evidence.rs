@@ -74,6 +74,7 @@ impl CheckIn {
             distance_m,
             geo_status: if visit.remote { GeoStatus::Remote } else { judged },
             offline_delay_s: i32::try_from(delay).unwrap_or(i32::MAX),
+            overlapping: false,
         }
     }
 }

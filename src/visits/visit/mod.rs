@@ -7,6 +7,7 @@ mod evidence;
 mod fields;
 pub mod geo;
 pub mod http;
+mod overlap;
 mod rules;
 mod steps;
 
@@ -216,6 +217,9 @@ pub struct VisitCheck {
     pub geo_status: GeoStatus,
     /// How long the phone could not send it
     pub offline_delay_s: i32,
+    /// True at the owner's check-out when another visit of theirs took place at the same time. The
+    /// average duration leaves such visits out. 时间重叠
+    pub overlapping: bool,
 }
 
 const REFERENCES: &[Reference] = &[

@@ -341,6 +341,7 @@ mod tests {
             distance_m: None,
             geo_status: geo,
             offline_delay_s: offline,
+            overlapping: false,
         };
         Visit {
             status: VisitStatus::Completed,

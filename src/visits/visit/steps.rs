@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::checks::Check;
 use super::db::{complained_on, place_of};
 use super::evidence::Circumstances;
+use super::overlap::Flags;
 use super::rules::day_of;
 use super::{
     CheckIn, CheckKind, CheckOut, Reschedule, Validity, Visit, VisitAction, VisitCheck,
@@ -140,9 +141,15 @@ impl Visit {
         }
         Check::insert(tx, id, &check, false).await?;
         after.checks.0.push(check);
-        let after = after.in_order();
-        let after = if owner { after.judged(least_minutes(&company)) } else { after };
-        before.save(tx, after).await
+        let mut after = after.in_order();
+        if !owner {
+            return before.save(tx, after).await;
+        }
+        let mut flags = Flags::correct(tx, &[id]).await?;
+        flags.apply(&mut after);
+        let after = before.save(tx, after.judged(least_minutes(&company))).await?;
+        flags.save(tx).await?;
+        Ok(after)
     }
 
     /// What was not said at the check-out.

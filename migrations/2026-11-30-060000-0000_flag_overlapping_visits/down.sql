@@ -1,0 +1,1 @@
+alter table visit_checks drop column overlapping;

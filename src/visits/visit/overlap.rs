@@ -1,0 +1,109 @@
+//! Visits of one person at the same time, 时间重叠. Nobody is at two places at once: which of them is
+//! wrong nobody knows, so all of them are flagged and left out of averages.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Bool, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use platform::{Result, Tx};
+use schema::{visit_checks, visits};
+use uuid::Uuid;
+
+use super::{CheckKind, Visit};
+
+/// The visits whose flag is wrong, with what it should be: those that were written, and those of the
+/// same people on the days around them. Who stays for more than 12 hours has forgotten to check out.
+const WRONG: &str = "
+    with days as (
+        select distinct owner_id, planned_date as day from visits where id = any($1)
+    ), near as materialized (
+        select v.id, v.owner_id, min(abs(v.planned_date - day)) <= 1 as judged
+        from days join visits v
+            on v.owner_id = days.owner_id and v.planned_date between day - 2 and day + 2
+        group by v.id
+    ), stays as (
+        select near.*, came.occurred_at as begins, went.occurred_at as ends, went.overlapping
+        from near
+        join visit_checks came
+            on came.visit_id = near.id and came.user_id = owner_id and came.kind = 'check_in'
+        join visit_checks went
+            on went.visit_id = near.id and went.user_id = owner_id and went.kind = 'check_out'
+        where went.occurred_at <= came.occurred_at + interval '12 hours'
+    ), seen as (
+        select id, judged, overlapping, coalesce(max(ends) over earlier > begins, false)
+            or coalesce(lead(begins) over in_order < ends, false) as is_overlapping
+        from stays
+        window in_order as (partition by owner_id order by begins, ends, id),
+            earlier as (in_order rows between unbounded preceding and 1 preceding)
+    )
+    select id, is_overlapping from seen where judged and overlapping <> is_overlapping";
+
+#[derive(QueryableByName)]
+struct Judged {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = Bool)]
+    is_overlapping: bool,
+}
+
+/// Flags that follow from check-ins and check-outs that were just written, by visit. The rows of the
+/// checks have them already; the visits have to be saved with them.
+pub(super) struct Flags(HashMap<Uuid, bool>);
+
+impl Flags {
+    /// Corrects the flags of these visits and of those around them.
+    pub async fn correct(tx: &mut Tx, written: &[Uuid]) -> Result<Self> {
+        let wrong = diesel::sql_query(WRONG).bind::<Array<SqlUuid>, _>(written);
+        let wrong: Vec<Judged> = wrong.load(tx.conn()).await?;
+        let flags: HashMap<Uuid, bool> =
+            wrong.into_iter().map(|row| (row.id, row.is_overlapping)).collect();
+        if !flags.is_empty() {
+            let check_outs = visit_checks::visit_id.eq_any(flags.keys());
+            let check_outs = check_outs.and(visit_checks::kind.eq(CheckKind::CheckOut));
+            let owner = visits::table.filter(visits::id.eq(visit_checks::visit_id));
+            let owner = owner.select(visits::owner_id).single_value();
+            let check_outs = check_outs.and(visit_checks::user_id.nullable().eq(owner));
+            // Each of them is wrong.
+            let update = diesel::update(visit_checks::table.filter(check_outs));
+            let update = update
+                .set(visit_checks::overlapping.eq(diesel::dsl::not(visit_checks::overlapping)));
+            update.execute(tx.conn()).await?;
+        }
+        Ok(Self(flags))
+    }
+
+    /// Gives a visit that is about to be saved its flag.
+    pub fn apply(&mut self, visit: &mut Visit) {
+        if let Some(flag) = self.0.remove(&visit.id) {
+            visit.flag(flag);
+        }
+    }
+
+    /// Saves the visits to which no flag was applied.
+    pub async fn save(self, tx: &mut Tx) -> Result<()> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let ids = visits::table.filter(visits::id.eq_any(self.0.keys())).order(visits::id);
+        let ids: Vec<Uuid> = ids.select(visits::id).for_update().load(tx.conn()).await?;
+        let rows = Visit::query().filter(visits::id.eq_any(ids)).order(visits::id);
+        for after in rows.load::<Visit>(tx.conn()).await? {
+            let mut before = after.clone();
+            before.flag(!self.0[&after.id]);
+            before.save(tx, after).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Visit {
+    fn flag(&mut self, overlapping: bool) {
+        let owner = self.owner_id;
+        let mut checks = self.checks.0.iter_mut();
+        let check = checks.find(|it| it.user_id == owner && it.kind == CheckKind::CheckOut);
+        if let Some(check) = check {
+            check.overlapping = overlapping;
+        }
+    }
+}
