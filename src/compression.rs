@@ -1,13 +1,16 @@
 //! Compresses answers that gain by it and hold no secret.
 
+use actix_http::ResponseHead;
 use actix_http::encoding::Encoder;
-use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody, to_bytes};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     ACCEPT_RANGES, AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ContentEncoding,
     ETAG, Encoding, Header, HeaderMap, HeaderValue, IF_NONE_MATCH, VARY,
 };
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
 use surveys::public::is_public;
 
 /// Bytes of the smallest body that is compressed. A smaller one fits into one packet with its headers.
@@ -27,7 +30,7 @@ pub fn compress(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBo
         BodySize::Stream => true,
         BodySize::None => false,
     };
-    let coding = if large { accepted(&response) } else { ContentEncoding::Identity };
+    let coding = if large { accepted(response.request()) } else { ContentEncoding::Identity };
     if coding == ContentEncoding::Identity {
         keep_weak(&mut response);
         response.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
@@ -61,13 +64,27 @@ fn is_text(headers: &HeaderMap) -> bool {
 }
 
 /// The coding that the caller likes best. A header that nobody can read is none.
-fn accepted(response: &ServiceResponse<BoxBody>) -> ContentEncoding {
+pub fn accepted(request: &HttpRequest) -> ContentEncoding {
     let ours = [Encoding::brotli(), Encoding::gzip(), Encoding::identity()];
-    let accept = AcceptEncoding::parse(response.request()).ok();
+    let accept = AcceptEncoding::parse(request).ok();
     match accept.and_then(|accept| accept.negotiate(ours.iter())) {
         Some(Encoding::Known(coding)) => coding,
         _ => ContentEncoding::Identity,
     }
+}
+
+/// A text in a coding. For what is the same for all readers: they share one compressed copy.
+pub async fn compressed(coding: ContentEncoding, text: &'static str) -> Bytes {
+    let body = Encoder::response(coding, &mut ResponseHead::new(StatusCode::OK), text);
+    to_bytes(body).await.unwrap_or_default()
+}
+
+/// Says in the headers that the body was compressed before.
+pub fn mark_compressed(response: &mut HttpResponse, coding: ContentEncoding) {
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
+    headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+    weaken(headers);
 }
 
 /// A strong ETag stands for the very same bytes; the codings of one state have a weak one in common

@@ -3,6 +3,8 @@
 use std::sync::LazyLock;
 
 use actix_web::App;
+use actix_web::http::header::ContentEncoding;
+use actix_web::web::Bytes;
 use auth::Role;
 use customers::customer::Customer;
 use lists::Views;
@@ -14,6 +16,7 @@ use platform::shape::{allow_external_ids, describe_field, everywhere, one_of_all
 use receivables::invoice::Invoice;
 use receivables::payment::Payment;
 use serde_json::{Map, Value, json};
+use tokio::sync::OnceCell;
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -21,7 +24,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Header, OpenApi, RefOr, Required};
 use utoipa_actix_web::AppExt;
 
-use crate::{app, responses, schemas};
+use crate::{app, compression, responses, schemas};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -69,6 +72,19 @@ pub fn text() -> &'static str {
     &TEXT
 }
 
+/// The document in a coding. It is compressed once for all readers: anybody may ask for it, and it has
+/// nearly three megabytes.
+pub async fn compressed(coding: ContentEncoding) -> Bytes {
+    static GZIP: OnceCell<Bytes> = OnceCell::const_new();
+    static BROTLI: OnceCell<Bytes> = OnceCell::const_new();
+    let copy = match coding {
+        ContentEncoding::Gzip => &GZIP,
+        ContentEncoding::Brotli => &BROTLI,
+        _ => return Bytes::from_static(text().as_bytes()),
+    };
+    copy.get_or_init(|| compression::compressed(coding, text())).await.clone()
+}
+
 /// Changes when the document does.
 pub fn tag() -> &'static str {
     static TAG: LazyLock<String> = LazyLock::new(|| etag(1, text().as_bytes()));
@@ -93,11 +109,11 @@ pub fn value() -> Value {
     everywhere(&mut document, &describe_field);
     let (mut requests, mut shared) = (vec![], Map::new());
     for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
-        for operation in item.as_object_mut().into_iter().flat_map(|it| it.values_mut()) {
+        for (method, operation) in item.as_object_mut().into_iter().flatten() {
             name_roles(operation);
             external_parameters(operation);
             requests.extend(references(&operation["requestBody"]));
-            responses::complete(path, operation, &mut shared);
+            responses::complete(method, path, operation, &mut shared);
         }
     }
     document["components"]["responses"] = shared.into();

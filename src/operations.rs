@@ -4,6 +4,8 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use actix_web::http::StatusCode;
+use actix_web::http::header::ContentEncoding;
 use actix_web::web;
 use actix_web::{HttpRequest, HttpResponse, get};
 use auth::Can;
@@ -19,7 +21,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::{document, problems, process_metrics};
+use crate::{compression, document, problems, process_metrics};
 
 auth::permissions! {
     ReadJobs: Admin;
@@ -120,7 +122,13 @@ async fn read_metrics() -> HttpResponse {
 )]
 #[get("/openapi.json")]
 async fn read_document(req: HttpRequest) -> HttpResponse {
-    tagged(&req, document::tag(), "no-cache", document::text())
+    let coding = compression::accepted(&req);
+    let body = document::compressed(coding).await;
+    let mut response = tagged(&req, document::tag(), "no-cache", body);
+    if response.status() == StatusCode::OK && coding != ContentEncoding::Identity {
+        compression::mark_compressed(&mut response, coding);
+    }
+    response
 }
 
 /// What a problem's code means

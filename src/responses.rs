@@ -15,7 +15,11 @@ const UNAVAILABLE: [&str; 3] = ["busy", "timeout", "unavailable"];
 
 /// The codes that an operation is refused with, by status. Those of failures of the service itself
 /// are the same for all and not among them.
-pub fn refusals_of(path: &str, operation: &Value) -> BTreeMap<u16, BTreeSet<&'static str>> {
+pub fn refusals_of(
+    method: &str,
+    path: &str,
+    operation: &Value,
+) -> BTreeMap<u16, BTreeSet<&'static str>> {
     let mut all: BTreeMap<u16, BTreeSet<&str>> = BTreeMap::new();
     let derived =
         REFUSALS.iter().find(|it| operation["operationId"] == it.0).map_or(&[][..], |it| it.1);
@@ -40,6 +44,19 @@ pub fn refusals_of(path: &str, operation: &Value) -> BTreeMap<u16, BTreeSet<&'st
     if path.contains('{') {
         all.entry(404).or_default().insert("not_found");
     }
+    // Lists are tables, too (`Accept: text/csv`), which are no work of their handlers.
+    if method == "get" && pages {
+        all.entry(422).or_default().insert("too_many_rows");
+        all.entry(429).or_default().insert("too_many_reports");
+        all.entry(503).or_default().insert("busy_reporting");
+    }
+    // What only the database finds becomes an error by `?`, which no search for calls sees.
+    if operation["requestBody"].is_object() {
+        all.entry(422).or_default().insert("out_of_range");
+    }
+    if method == "delete" {
+        all.entry(409).or_default().insert("still_referenced");
+    }
     if api {
         all.entry(429).or_default().insert("too_many_requests");
         all.entry(503).or_default().extend(UNAVAILABLE);
@@ -49,8 +66,8 @@ pub fn refusals_of(path: &str, operation: &Value) -> BTreeMap<u16, BTreeSet<&'st
 }
 
 /// Adds to an operation what is true of all that are like it, and to the responses that several share.
-pub fn complete(path: &str, operation: &mut Value, shared: &mut Map<String, Value>) {
-    refusals(path, operation, shared);
+pub fn complete(method: &str, path: &str, operation: &mut Value, shared: &mut Map<String, Value>) {
+    refusals(method, path, operation, shared);
     name_sorts(operation);
     let page = operation.pointer("/responses/200/content/application~1json/schema/$ref");
     if page.and_then(Value::as_str).is_some_and(|name| name.ends_with("Page")) {
@@ -86,8 +103,8 @@ fn name_sorts(operation: &mut Value) {
 }
 
 /// One response for each status, with its codes, in place of one for all of them.
-fn refusals(path: &str, operation: &mut Value, shared: &mut Map<String, Value>) {
-    let mut all = refusals_of(path, operation);
+fn refusals(method: &str, path: &str, operation: &mut Value, shared: &mut Map<String, Value>) {
+    let mut all = refusals_of(method, path, operation);
     let said = said(operation["description"].as_str().unwrap_or_default());
     let Some(responses) = operation["responses"].as_object_mut() else { return };
     let content = responses.get("4XX").map(|response| response["content"].clone());

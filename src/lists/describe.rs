@@ -74,13 +74,6 @@ impl View {
         if self.is_list {
             operation["responses"]["200"]["content"]["text/csv"] =
                 json!({ "schema": { "type": "string" } });
-            let refusal = &mut operation["responses"]["422"];
-            if refusal.is_null() {
-                let problem = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
-                *refusal = json!({ "description": "`too_many_rows`: the table has no end",
-                    "content": { "application/problem+json": problem },
-                    "x-codes": ["too_many_rows"] });
-            }
         }
     }
 }

@@ -257,8 +257,8 @@ async fn every_code_reads_in_both_languages() {
 #[actix_web::test]
 async fn every_status_has_a_chinese_title() {
     let mut statuses = BTreeSet::from([405, 500, 503]);
-    for (path, _, operation) in operations() {
-        statuses.extend(salesbook::responses::refusals_of(path, operation).into_keys());
+    for (path, method, operation) in operations() {
+        statuses.extend(salesbook::responses::refusals_of(method, path, operation).into_keys());
     }
     for status in statuses {
         let error = Error::new(StatusCode::from_u16(status).unwrap(), "busy");

@@ -38,6 +38,10 @@ async fn get(actor: &Actor<'_>, path: &str, accept: &str) -> Answer {
     actor.send(Method::GET, path, None, &[("accept-encoding", accept)]).await
 }
 
+fn asked(path: &str, coding: &str) -> TestRequest {
+    TestRequest::get().uri(path).insert_header(("accept-encoding", coding))
+}
+
 /// All values of `Vary`, in small letters.
 fn vary(answer: &Answer) -> String {
     let values = answer.headers.get_all("vary").map(|value| value.to_str().unwrap());
@@ -262,15 +266,36 @@ async fn secrets_are_not_compressed() {
 #[actix_web::test]
 async fn a_large_answer_is_compressed_beside_the_worker() {
     let service = Service::start().await;
+    let seller = service.actor(Role::Salesperson).await;
+    customers(&seller, 20).await;
+    let token = format!("Bearer {}", seller.token.as_ref().unwrap());
     let app = test::init_service(service.inner.app()).await;
     for coding in ["br", "gzip"] {
-        let request = TestRequest::get().uri("/openapi.json");
-        let request = request.insert_header(("accept-encoding", coding)).to_request();
+        let request = asked(CUSTOMERS, coding).insert_header(("authorization", token.as_str()));
+        let request = request.to_request();
         let mut body = pin!(test::call_service(&app, request).await.into_parts().1.into_body());
 
         let first = body.as_mut().poll_next(&mut Context::from_waker(Waker::noop()));
 
         assert!(matches!(first, Poll::Pending), "{coding}");
+    }
+}
+
+/// Anybody may ask for it, as often as it pleases.
+#[actix_web::test]
+async fn the_document_is_compressed_once() {
+    let service = Service::start().await;
+    let app = test::init_service(service.inner.app()).await;
+    for coding in ["br", "gzip"] {
+        let mut copies = vec![];
+        for _ in 0..2 {
+            let request = asked("/openapi.json", coding).to_request();
+            let body = test::call_service(&app, request).await.into_body();
+            copies.push(body.try_into_bytes().unwrap_or_else(|_| panic!("it is made anew")));
+        }
+
+        assert!(copies[0].len() < 400_000, "{coding} {}", copies[0].len());
+        assert_eq!(copies[0].as_ptr(), copies[1].as_ptr(), "{coding}");
     }
 }
 
