@@ -23,6 +23,10 @@ apt_install() {
     apt-get install -y --no-install-recommends "$@" </dev/null
 }
 
+# Builds target/debug/salesbook as `make test` does: `cargo build` unites other features of the
+# libraries, and would compile everything a second time.
+build_program() { cargo test --locked --workspace --no-run --quiet; }
+
 install_node() {
   say "Node is missing, installing it"
   case $(package_manager) in

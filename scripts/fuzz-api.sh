@@ -13,7 +13,7 @@ if [ ! -x "$tool/bin/schemathesis" ]; then
   make_venv "$tool" || skip "python3 -m venv does not work"
   "$tool/bin/pip" install --quiet 'schemathesis==4.32.5' || { rm -rf "$tool"; skip "pip cannot fetch it"; }
 fi
-cargo build --locked --quiet
+build_program
 folder=$(mktemp -d)
 port=$((20000 + RANDOM % 20000))
 url=http://127.0.0.1:$port

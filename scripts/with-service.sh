@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 program=${SALESBOOK:-target/debug/salesbook}
-[ -n "${SALESBOOK:-}" ] || cargo build --locked --quiet
+[ -n "${SALESBOOK:-}" ] || build_program
 folder=$(mktemp -d)
 port=$((20000 + RANDOM % 20000))
 export SALESBOOK_URL=http://127.0.0.1:$port SALESBOOK_ADMIN_PASSWORD=bamboo-$RANDOM-$RANDOM
