@@ -295,7 +295,11 @@ impl Error {
         if let Some(id) = request
             && status.is_server_error()
         {
-            tracing::error!(id, code = %self.0.code, cause = ?self.0.cause, "request failed");
+            // Without a cause it is the service that has too much to do, which its callers decide.
+            match &self.0.cause {
+                None => tracing::warn!(id, code = %self.0.code, "request refused for now"),
+                cause => tracing::error!(id, code = %self.0.code, ?cause, "request failed"),
+            }
         }
         let mut response = HttpResponse::build(status);
         match status {
