@@ -246,14 +246,20 @@ where
 /// What the arrivals make of their rows. Those that change nothing are done.
 fn draft<R: Imported>(
     tx: &Tx,
-    arrivals: Vec<Arrival<R>>,
+    mut arrivals: Vec<Arrival<R>>,
     context: &R::Context,
     waiting: &mut Waiting,
     outcomes: &mut Outcomes,
 ) -> (Vec<Draft<R>>, HashMap<usize, Vec<Fault>>) {
-    let (mut drafts, mut warnings) = (Vec::<Draft<R>>::new(), HashMap::new());
+    let mut drafts = Vec::<Draft<R>>::with_capacity(arrivals.len());
+    let mut warnings = HashMap::new();
     let mut places: HashMap<Uuid, usize> = HashMap::new();
-    for mut arrival in arrivals {
+    arrivals.reverse();
+    while let Some(mut arrival) = arrivals.pop() {
+        // A large batch has room for either its arrivals or its drafts.
+        if arrivals.len().is_multiple_of(500) {
+            arrivals.shrink_to_fit();
+        }
         let earlier = places.get(&arrival.id).copied();
         if let Some(place) = earlier {
             arrival.before = Some(drafts[place].after.clone());

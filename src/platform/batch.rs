@@ -20,7 +20,7 @@ use super::text_enum;
 /// Most items that are worked on at a time, and most bytes of them: the values that are made of each
 /// in between weigh ten times its text.
 const AT_ONCE: usize = 1000;
-const AT_ONCE_BYTES: usize = 2 << 20;
+const AT_ONCE_BYTES: usize = 256 << 10;
 
 /// Items of the batch that this request is; [`Write`](crate::Write) finds it there.
 #[derive(Debug, Clone, Copy)]
