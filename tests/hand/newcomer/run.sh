@@ -24,6 +24,8 @@ if [[ $steps = *system* ]]; then
   # Settings of this machine for the network; debootstrap has written where packages come from.
   cp -r /etc/apt/apt.conf.d "$system/etc/apt/" 2>/dev/null || true
   cp /etc/resolv.conf /etc/hosts "$system/etc/" 2>/dev/null || true
+  # The certificates that this machine trusts: there may be a proxy between it and the crates.
+  cp -L /etc/ssl/certs/ca-certificates.crt "$system/etc/ssl/certs/"
   chroot "$system" useradd --create-home --shell /bin/bash newcomer
   echo 'newcomer ALL=(ALL) NOPASSWD:ALL' >"$system/etc/sudoers.d/newcomer"
   say "the project as it is committed"
@@ -35,6 +37,7 @@ fi
 mkdir -p "$system/opt/rust" "$system/home/newcomer/.cargo"
 mount --bind -o ro "$(rustc --print sysroot)" "$system/opt/rust"
 cp "${CARGO_HOME:-$HOME/.cargo}"/config.toml "$system/home/newcomer/.cargo/" 2>/dev/null || true
+chroot "$system" chown -R newcomer: /home/newcomer/.cargo
 mount -t proc proc "$system/proc"
 mount --rbind /dev "$system/dev"
 mount -t tmpfs tmpfs "$system/tmp"
