@@ -1,9 +1,9 @@
 //! How the process keeps its memory.
 
-/// One heap for all threads, whose free pages go back to the system after a second
+/// One heap for all threads, whose free pages go back to the system within a second
 /// (docs/decisions.md). jemalloc reads this once, when a process begins.
 const SETTING: (&str, &str) =
-    ("_RJEM_MALLOC_CONF", "background_thread:true,narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0");
+    ("_RJEM_MALLOC_CONF", "background_thread:true,narenas:1,dirty_decay_ms:200,muzzy_decay_ms:0");
 
 /// Begins anew with this setting, unless the environment has another one: however the service is
 /// started, it does not keep what its largest batch took. Call it before anything else.

@@ -67,28 +67,28 @@ pub struct OrderFacts {
     due_date: Option<Option<Date>>,
     #[serde(deserialize_with = "sent")]
     shipped_on: Option<Option<Date>>,
-    /// The company's unless told
+    /// Default: the company's
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     currency: Option<String>,
-    /// `confirmed` unless told
+    /// Default: `confirmed`
     #[schema(inline, nullable = false)]
     status: Option<OrderStatus>,
-    /// Follows from the shipments unless told
+    /// Default: what follows from the shipments
     #[schema(inline, nullable = false)]
     fulfilment_status: Option<FulfilmentStatus>,
-    /// Follows from the invoices unless told. What is invoiced is no longer owed as an order
+    /// Default: what follows from the invoices. What is invoiced is no longer owed as an order
     #[schema(inline, nullable = false)]
     billing_status: Option<BillingStatus>,
     #[schema(inline, nullable = false)]
     payment_status: Option<PaymentStatus>,
-    /// The sum of the lines unless told; within one minor unit for each line it must be that
+    /// Default: the sum of the lines; within one minor unit for each line it must be that
     #[schema(nullable = false)]
     amount: Option<Money>,
     #[schema(nullable = false)]
     tax_amount: Option<Money>,
     #[schema(nullable = false)]
     freight_amount: Option<Money>,
-    /// amount + tax + freight unless told
+    /// Default: amount + tax + freight
     #[schema(nullable = false)]
     total_amount: Option<Money>,
     #[schema(min_items = 1, max_items = 1000, nullable = false)]
@@ -151,7 +151,13 @@ impl Imported for Order {
         }
         // A statement of its own: the lines as of the lock, not as of before it was waited for.
         let rows = Self::query().filter(orders::id.eq_any(locked)).order(orders::id);
-        Ok(rows.load(conn).await?)
+        let mut rows: Vec<Self> = rows.load(conn).await?;
+        for row in &mut rows {
+            // Lists that were read from JSON have room for up to twice as much.
+            row.lines.0.shrink_to_fit();
+            row.credits.0.shrink_to_fit();
+        }
+        Ok(rows)
     }
 
     async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
