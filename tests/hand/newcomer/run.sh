@@ -61,7 +61,9 @@ if [[ $steps = *demo* ]]; then
   cat "$folder/demo.out"
   say "the tour"
   as_newcomer scripts/tour.sh
-  chroot "$system" pkill -TERM -u newcomer -x salesbook
+  for process in "$system"/proc/[0-9]*; do
+    if [ "$(cat "$process/comm" 2>/dev/null)" = salesbook ]; then kill "${process##*/}"; fi
+  done
   wait "$demo" || true
 fi
 
