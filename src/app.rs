@@ -156,7 +156,7 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// Believe X-Forwarded-For
     pub trust_proxy: bool,
-    /// Where the bytes of files lie; in memory unless told
+    /// Where the bytes of files lie. Default: in memory
     pub attachments: attachments::Store,
     /// Webhooks may go to this machine itself
     pub webhook_loopback: bool,

@@ -48,7 +48,7 @@ pub enum Command {
 /// Connections of all workers together: PostgreSQL allows 100 by default.
 pub const MOST_CONNECTIONS: u64 = 80;
 
-/// Where the data is unless told.
+/// Where the data is by default.
 pub const DATA_DIR: &str = "data";
 
 /// Where the data is.
@@ -58,8 +58,8 @@ pub struct Database {
     /// `sslmode` says, certificates are always verified
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_parser = database_url)]
     pub database_url: Option<String>,
-    /// The folder of the private PostgreSQL; one service per folder. The demo's is `data-demo`
-    /// unless told
+    /// The folder of the private PostgreSQL; one service per folder. The demo's default is
+    /// `data-demo`
     #[arg(long, env = "SALESBOOK_DATA_DIR", default_value = DATA_DIR)]
     pub data_dir: PathBuf,
     /// A PEM file with the certificate authority of your own server, beside those of the system
@@ -84,11 +84,11 @@ pub struct Serve {
         value_parser = admin_password)]
     pub admin_password: Option<String>,
     /// Where the files are that people attach: a folder, the same for all instances, or
-    /// `s3://bucket/prefix` with the usual `AWS_…` variables; `attachments` in the data folder unless
-    /// told
+    /// `s3://bucket/prefix` with the usual `AWS_…` variables. Default:
+    /// `attachments` in the data folder
     #[arg(long, env = "SALESBOOK_ATTACHMENTS")]
     pub attachments: Option<String>,
-    /// Threads that answer requests; one per processor unless told
+    /// Threads that answer requests. Default: one for each processor
     #[arg(long, env = "SALESBOOK_WORKERS", value_parser = whole::<usize>(1..=MOST_CONNECTIONS))]
     pub workers: Option<usize>,
     /// Database connections of each worker
@@ -99,7 +99,7 @@ pub struct Serve {
     #[arg(long, env = "SALESBOOK_RATE_LIMIT", default_value_t = 1000,
         value_parser = whole::<u32>(0..=1_000_000))]
     pub rate_limit: u32,
-    /// Origins of web pages that may call the API, separated by commas; none unless told
+    /// Origins of web pages that may call the API, separated by commas. Default: none
     #[arg(long, env = "SALESBOOK_CORS_ORIGINS", value_delimiter = ',', value_parser = origin)]
     pub cors_origins: Vec<String>,
     /// Believe X-Forwarded-For, because a proxy of yours sets it
@@ -153,7 +153,7 @@ pub struct Import {
     /// The user's password
     #[arg(long, env = "SALESBOOK_PASSWORD", hide_env_values = true, value_parser = secret)]
     pub password: Option<String>,
-    /// Whose external ids the files hold; the client's own system unless told
+    /// Whose external ids the files hold. Default: the client's own system
     #[arg(long, env = "SALESBOOK_SOURCE_SYSTEM", value_parser = name(40))]
     pub source_system: Option<String>,
     /// Rows of one request
@@ -179,7 +179,7 @@ pub struct User {
     /// The user's login; one that exists gets the new password and roles
     #[arg(value_parser = name(100))]
     pub username: String,
-    /// The display name; the login unless told
+    /// The display name. Default: the login
     #[arg(long, env = "SALESBOOK_NAME", value_parser = name(200))]
     pub name: Option<String>,
     /// Roles, separated by commas; without them an existing user gets the password only

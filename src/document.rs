@@ -208,7 +208,7 @@ fn external_parameters(operation: &mut Value) {
     for name in ids {
         for (ending, most, what) in [
             ("external_id", 200, "as another system knows it"),
-            ("source_system", 40, "whose external id it is; your own system's unless told"),
+            ("source_system", 40, "whose external id it is. Default: your own system's"),
         ] {
             parameters.push(json!({
                 "name": format!("{name}_{ending}"), "in": "query", "required": false,

@@ -56,7 +56,7 @@ pub struct NewTransfer {
     owner_id: Option<Uuid>,
     #[schema(min_length = 1, max_length = 500)]
     reason: String,
-    /// Today unless told; at most a year ahead
+    /// Default: today; at most a year ahead
     #[schema(nullable = false)]
     effective_on: Option<Date>,
 }

@@ -160,7 +160,7 @@ macro_rules! batch {
         $(#[$meta])*
         #[allow(dead_code)]
         pub struct $name {
-            /// Whose external ids these are; your own system's unless told
+            /// Whose external ids these are. Default: your own system's
             #[schema(min_length = 1, max_length = 40, example = "sap", nullable = false)]
             source_system: Option<String>,
             #[schema(max_items = 10_000)]
@@ -206,7 +206,7 @@ pub struct BatchQuery {
     /// For NDJSON: tell, and change nothing
     #[serde(skip_serializing_if = "Option::is_none")]
     dry_run: Option<bool>,
-    /// For NDJSON: `fail` unless told
+    /// For NDJSON. Default: `fail`
     #[param(inline)]
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown_references: Option<UnknownReferences>,
@@ -214,7 +214,7 @@ pub struct BatchQuery {
 
 /// A batch whose frame is good. Its items are read one by one, so that a bad one fails by itself.
 pub struct Batch<D> {
-    /// As sent: the caller's own unless told
+    /// As sent. Default: the caller's own
     pub source_system: Option<String>,
     pub atomic: bool,
     pub dry_run: bool,

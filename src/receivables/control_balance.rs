@@ -70,7 +70,7 @@ pub struct ControlBalanceFacts {
     customer_id: Option<Option<Uuid>>,
     #[schema(nullable = false)]
     as_of: Option<Date>,
-    /// The company's unless told
+    /// Default: the company's
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     currency: Option<String>,
     #[schema(nullable = false)]

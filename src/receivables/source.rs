@@ -21,7 +21,7 @@ pub struct NewAllocation {
     pub(crate) invoice_id: Uuid,
     /// Not more than is open of the invoice, nor than is left of what pays it
     pub(crate) amount: Money,
-    /// Not before the two documents, not in the future. Today unless told, of an ERP the earliest
+    /// Not before the two documents, not in the future. Default: today, from an ERP the earliest
     /// such day
     pub(crate) allocated_on: Option<Date>,
 }

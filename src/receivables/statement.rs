@@ -89,9 +89,9 @@ pub struct Movement {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct StatementQuery {
-    /// The last day; today unless told
+    /// The last day. Default: today
     as_of: Option<Date>,
-    /// The first day; the first of the year of `as_of` unless told
+    /// The first day. Default: the first of the year of `as_of`
     from: Option<Date>,
 }
 

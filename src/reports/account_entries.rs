@@ -6,7 +6,7 @@
 //! money on the day on which it is used for an invoice, taken off on the day on which that is taken
 //! back; what is not used yet is no receipt for anything. Both are in the company's currency at the
 //! rate of the invoice, and both count for the invoice's salesperson, who is the customer's owner of
-//! its day unless told: like the credit of an order it stays where it was when the customer goes to
+//! its day by default: like the credit of an order it stays where it was when the customer goes to
 //! somebody else.
 
 use auth::Caller;

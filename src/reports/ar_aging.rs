@@ -28,13 +28,13 @@ text_enum! {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AgingQuery {
-    /// `customer` unless told
+    /// Default: `customer`
     #[param(inline)]
     group_by: Option<OwedBy>,
-    /// `due_date` unless told
+    /// Default: `due_date`
     #[param(inline)]
     basis: Option<AgingBasis>,
-    /// The last day of each bucket but the last, ascending; `30,60,90,180,365` unless told
+    /// The last day of each bucket but the last, ascending. Default: `30,60,90,180,365`
     #[param(pattern = "^[0-9]{1,4}(,[0-9]{1,4}){0,9}$", example = "30,60,90,180,365")]
     bounds: Option<String>,
 }

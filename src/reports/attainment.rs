@@ -25,20 +25,20 @@ text_enum! {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AttainmentQuery {
-    /// `user` unless told
+    /// Default: `user`
     #[param(inline)]
     pub owner_type: Option<OwnerType>,
     /// Only the targets of this user, team or customer, as `owner_type` says; others have no id
     pub owner_id: Option<Uuid>,
-    /// `ordered_amount` unless told
+    /// Default: `ordered_amount`
     #[param(inline)]
     pub metric: Option<Metric>,
-    /// `base` unless told
+    /// Default: `base`
     #[param(inline)]
     pub level: Option<Level>,
     #[param(inline)]
     pub period_type: Option<PeriodType>,
-    /// Only targets for a part of the sales. Sums take targets for all sales unless told.
+    /// Only targets for a part of the sales. By default sums take targets for all sales.
     #[param(inline)]
     pub dimension: Option<Dimension>,
     /// Requires `dimension`.

@@ -27,7 +27,7 @@ text_enum! {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CoverageQuery {
-    /// `owner` unless told
+    /// Default: `owner`
     #[param(inline)]
     group_by: Option<CoverageBy>,
 }

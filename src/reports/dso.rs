@@ -15,7 +15,7 @@ use crate::receivables::{AccountFilter, OwedBy, open_on, visible_invoices};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DsoQuery {
-    /// `customer` unless told
+    /// Default: `customer`
     #[param(inline)]
     group_by: Option<OwedBy>,
 }

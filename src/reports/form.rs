@@ -24,7 +24,7 @@ pub enum Format {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct FormQuery {
-    /// The business date to look from, 基准日; today unless told. What was booked after a day that
+    /// The business date to look from, 基准日. Default: today. What was booked after a day that
     /// is told does not count.
     pub as_of: Option<Date>,
     /// What was known at that time; not available yet

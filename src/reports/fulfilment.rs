@@ -18,7 +18,7 @@ use crate::receivables::{OwedBy, visible_invoices};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct FulfilmentQuery {
-    /// Only by month unless told. An order of several people counts for each of them.
+    /// Default: only by month. An order of several people counts for each of them.
     #[param(inline)]
     group_by: Option<OwedBy>,
 }

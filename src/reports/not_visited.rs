@@ -15,7 +15,7 @@ use crate::filter::CustomerFilter;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct NotVisitedQuery {
-    /// At least so many days at `as_of`, 30 unless told
+    /// At least so many days at `as_of`. Default: 30
     #[param(minimum = 1, maximum = 36_500, example = 30)]
     days: Option<i32>,
 }

@@ -19,7 +19,7 @@ use crate::receivables::{AccountFilter, OwedBy};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PromisesQuery {
-    /// `customer` unless told; `salesperson` is who looks after the customer
+    /// Default: `customer`; `salesperson` is who looks after the customer
     #[param(inline)]
     group_by: Option<OwedBy>,
 }

@@ -31,7 +31,7 @@ text_enum! {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SatisfactionQuery {
-    /// `survey` unless told
+    /// Default: `survey`
     #[param(inline)]
     group_by: Option<SatisfactionBy>,
 }

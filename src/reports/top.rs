@@ -26,7 +26,7 @@ text_enum! {
 pub struct TopQuery {
     #[param(inline)]
     of: TopOf,
-    /// How many, 10 unless told
+    /// How many. Default: 10
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i32>,
 }

@@ -66,9 +66,9 @@ pub struct NewMembership {
     #[serde(default)]
     #[schema(default = false)]
     leads: bool,
-    /// Today unless told
+    /// Default: today
     valid_from: Option<Date>,
-    /// Exclusive; without an end unless told
+    /// Exclusive. Default: without an end
     valid_to: Option<Date>,
 }
 

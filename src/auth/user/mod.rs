@@ -129,13 +129,13 @@ pub struct NewUser {
     email: Option<String>,
     #[schema(max_length = 40)]
     phone: Option<String>,
-    /// `salesperson` unless told; only an admin may tell otherwise
+    /// Default: `salesperson`; only an admin may tell otherwise
     #[schema(min_items = 1, max_items = 12, nullable = false)]
     roles: Option<Vec<Role>>,
     team_id: Option<Uuid>,
     #[schema(nullable = false)]
     leads_team: Option<bool>,
-    /// When the membership begins: `employed_from` unless told, else at the beginning of time
+    /// When the membership begins. Default: `employed_from`, else the beginning of time
     #[schema(nullable = false, write_only)]
     effective_on: Option<Date>,
     employed_from: Option<Date>,
@@ -143,7 +143,7 @@ pub struct NewUser {
     employed_to: Option<Date>,
     #[schema(default = true, nullable = false)]
     active: Option<bool>,
-    /// Whose `external_id`; your own system's unless told
+    /// Whose `external_id`. Default: your own system's
     #[schema(min_length = 1, max_length = 40)]
     source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
@@ -175,7 +175,7 @@ pub struct UserChanges {
     /// Likewise
     #[schema(nullable = false)]
     leads_team: Option<bool>,
-    /// When the new membership begins: today unless told; the first one when the employment does
+    /// When the new membership begins. Default: today, for the first one the day on which the employment begins
     #[schema(nullable = false, write_only)]
     effective_on: Option<Date>,
     #[serde(deserialize_with = "sent")]
@@ -216,7 +216,7 @@ pub struct UserFilter {
     /// A part of the name, also in pinyin or its initials; case and width are ignored
     #[param(min_length = 1, max_length = 100)]
     q: Option<String>,
-    /// By `name` unless told
+    /// Default: by `name`
     #[param(inline)]
     sort: Option<UserSort>,
 }

@@ -26,7 +26,7 @@ use super::{
 use crate::sla::Hours;
 
 /// A complaint as another system knows it: absent fields stay, null clears. A new one needs
-/// customer, category and description. It is registered unless told.
+/// customer, category and description. By default it is `registered`.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct ComplaintItem {
     #[serde(flatten)]
@@ -53,7 +53,7 @@ pub struct ComplaintFacts {
     severity: Option<Severity>,
     #[schema(min_length = 1, max_length = 5000, nullable = false)]
     description: Option<String>,
-    /// `registered` unless told
+    /// Default: `registered`
     #[schema(inline, nullable = false)]
     status: Option<ComplaintStatus>,
     #[serde(deserialize_with = "sent")]
@@ -65,7 +65,7 @@ pub struct ComplaintFacts {
     owner_id: Option<Option<Uuid>>,
     #[serde(deserialize_with = "sent")]
     repeat_of_id: Option<Option<Uuid>>,
-    /// When it was received, unless told
+    /// Default: when it was received
     #[schema(nullable = false)]
     occurred_at: Option<Timestamp>,
     /// When it occurred if that is told, else now

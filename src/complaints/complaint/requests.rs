@@ -54,14 +54,14 @@ pub struct ComplaintTold {
     /// 客户的原话
     #[schema(min_length = 1, max_length = 5000)]
     pub(super) description: String,
-    /// `general` unless told; one step up when the complaint repeats another
+    /// Default: `general`; one step up when the complaint repeats another
     #[schema(inline)]
     pub(super) severity: Option<Severity>,
-    /// Now unless told: a phone may have been offline. Not in the future, at most a year ago
+    /// Default: now: a phone may have been offline. Not in the future, at most a year ago
     pub(super) occurred_at: Option<Timestamp>,
     /// Settled on the spot 当场处理, by a salesperson
     pub(super) resolved: Option<OnTheSpot>,
-    /// Whose `external_id`; your own system's unless told
+    /// Whose `external_id`. Default: your own system's
     #[schema(min_length = 1, max_length = 40)]
     pub(super) source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
@@ -130,7 +130,7 @@ pub struct ComplaintChanges {
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct ComplaintOrigin {
-    /// `visit` if there is a visit, else `other`, unless told
+    /// Default: `visit` if there is a visit, else `other`
     #[schema(inline, nullable = false)]
     pub(super) channel: Option<ComplaintChannel>,
     /// A visit to this customer
@@ -179,7 +179,7 @@ pub struct OnTheSpot {
 pub struct Compensation {
     /// 0 or more, within the authority of your role
     pub(super) compensation_amount: Option<Money>,
-    /// The company's unless told
+    /// Default: the company's
     #[schema(pattern = "^[A-Z]{3}$")]
     pub(super) compensation_currency: Option<String>,
 }
@@ -238,7 +238,7 @@ pub struct NewComplaintProposal {
     pub(super) text: String,
     /// 0 or more
     pub(super) cost: Option<Money>,
-    /// The company's unless told
+    /// Default: the company's
     #[schema(pattern = "^[A-Z]{3}$")]
     pub(super) currency: Option<String>,
     /// The customer has been told so: this is interim feedback, 阶段反馈
@@ -333,7 +333,7 @@ pub struct ComplaintFilter {
     pub(super) created_from: Option<Timestamp>,
     /// Exclusive
     pub(super) created_to: Option<Timestamp>,
-    /// By `-created_at` unless told
+    /// Default: by `-created_at`
     #[param(inline)]
     pub(super) sort: Option<ComplaintSort>,
 }

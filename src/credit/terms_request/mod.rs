@@ -112,7 +112,7 @@ pub struct NewTermsRequest {
     returns_policy: Option<String>,
     /// 0 to 100
     deposit_percent: Option<Number>,
-    /// The day of the approval unless told; not in the past
+    /// Default: the day of the approval; not in the past
     valid_from: Option<Date>,
     #[schema(min_length = 1, max_length = 1000)]
     reason: String,
@@ -139,7 +139,7 @@ pub struct CustomerTerms {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct TermsDay {
-    /// Today unless told
+    /// Default: today
     as_of: Option<Date>,
 }
 

@@ -98,7 +98,7 @@ pub struct NewContact {
     allow_duplicate: bool,
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    /// Whose `external_id`; your own system's unless told
+    /// Whose `external_id`. Default: your own system's
     #[schema(min_length = 1, max_length = 40)]
     source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
@@ -171,7 +171,7 @@ pub struct ContactFilter {
     /// A whole phone number, compared by its digits: for the number of a caller
     #[param(min_length = 1, max_length = 50)]
     phone: Option<String>,
-    /// By `name` unless told
+    /// Default: by `name`
     #[param(inline)]
     sort: Option<ContactSort>,
 }

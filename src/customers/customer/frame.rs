@@ -13,7 +13,7 @@ use super::{Customer, CustomerStatus, Tier};
 /// Which of the visible customers; those that were merged into another are none.
 #[derive(Debug, Default)]
 pub struct Frame {
-    /// All but the blacklisted unless told
+    /// Default: all but the blacklisted
     pub status: Option<Vec<CustomerStatus>>,
     pub tier: Option<Vec<Tier>>,
     pub region: Option<String>,

@@ -101,7 +101,7 @@ resource! {
     "instruction": "了解样品试用情况", "due_at": "2026-12-01T10:00:00Z" }))]
 pub struct NewFollowUp {
     customer_id: Uuid,
-    /// Yourself unless told
+    /// Default: yourself
     assignee_id: Option<Uuid>,
     #[schema(min_length = 1, max_length = 2000)]
     instruction: String,
@@ -165,7 +165,7 @@ pub struct FollowUpFilter {
     due_from: Option<Timestamp>,
     /// Exclusive
     due_to: Option<Timestamp>,
-    /// By `due_at` unless told
+    /// Default: by `due_at`
     #[param(inline)]
     sort: Option<FollowUpSort>,
 }

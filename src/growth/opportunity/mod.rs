@@ -89,7 +89,7 @@ pub struct NewOpportunity {
     next_step: String,
     /// Not in the past
     next_step_on: Date,
-    /// Yourself unless told
+    /// Default: yourself
     owner_id: Option<Uuid>,
     #[serde(flatten)]
     details: OpportunityDetails,
@@ -161,7 +161,7 @@ pub struct OpportunityFilter {
     next_step_from: Option<Date>,
     /// Exclusive
     next_step_to: Option<Date>,
-    /// By `next_step_on` unless told
+    /// Default: by `next_step_on`
     #[param(inline)]
     sort: Option<OpportunitySort>,
 }

@@ -52,7 +52,7 @@ async fn list_orders(
 
 /// Enter an order
 ///
-/// It begins as a draft. Prices are the list prices of the day unless told; amounts and taxes are
+/// It begins as a draft. Default of prices: the list prices of the day. Amounts and taxes are
 /// computed and refused when sent.
 #[utoipa::path(
     tag = "orders",
@@ -70,7 +70,7 @@ async fn create_order(
 
 /// Bring orders in step with an ERP
 ///
-/// A batch reports facts: `confirmed` unless told. What is confirmed counts as sold on its
+/// A batch reports facts. Default of `status`: `confirmed`. What is confirmed counts as sold on its
 /// `order_date`; what is corrected or cancelled later adds entries to the sales ledger. The
 /// customer's credit refuses nothing here: what it does not bear is stored with
 /// `credit_exceeded: true`.

@@ -13,7 +13,7 @@ use super::{Order, OrderLine};
 /// A line as an ERP knows it. Its amount is never checked against quantity × price.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct LineFacts {
-    /// Its place in the list unless told
+    /// Default: its place in the list
     #[schema(minimum = 1, maximum = 1_000_000, nullable = false)]
     line_number: Option<i32>,
     product_id: Option<Uuid>,

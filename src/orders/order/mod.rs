@@ -188,7 +188,7 @@ pub struct Credit {
     "lines": [{ "product_id": "0198c0de-0000-7000-8000-000000000002", "quantity": "3" }] }))]
 pub struct NewOrder {
     customer_id: Uuid,
-    /// Whose `external_id`; your own system's unless told
+    /// Whose `external_id`. Default: your own system's
     #[schema(min_length = 1, max_length = 40)]
     source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
@@ -232,12 +232,12 @@ pub struct OrderDetails {
     #[serde(deserialize_with = "sent")]
     #[schema(max_length = 40)]
     channel: Option<Option<String>>,
-    /// Today unless told
+    /// Default: today
     #[schema(nullable = false)]
     order_date: Option<Date>,
     #[serde(deserialize_with = "sent")]
     due_date: Option<Option<Date>>,
-    /// The company's unless told
+    /// Default: the company's
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     currency: Option<String>,
     #[schema(nullable = false)]
@@ -274,7 +274,7 @@ pub struct NewLine {
 pub struct Cancellation {
     #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
-    /// Today unless told; not before the order
+    /// Default: today; not before the order
     #[schema(nullable = false)]
     pub cancelled_on: Option<Date>,
 }

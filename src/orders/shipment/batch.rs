@@ -34,12 +34,12 @@ pub struct ShipmentItem {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct ShipmentFacts {
-    /// The external id unless told
+    /// Default: the external id
     #[schema(min_length = 1, max_length = 60, nullable = false)]
     number: Option<String>,
     #[schema(nullable = false)]
     order_id: Option<Uuid>,
-    /// `delivered` with a day of delivery, else `shipped`, unless told
+    /// Default: `delivered` with a day of delivery, else `shipped`
     #[schema(inline, nullable = false)]
     status: Option<ShipmentStatus>,
     /// Not in the future, unless the shipment is cancelled

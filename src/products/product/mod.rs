@@ -100,7 +100,7 @@ pub struct NewProduct {
     code: String,
     #[schema(min_length = 1, max_length = 200)]
     name: String,
-    /// Whose `external_id`; your own system's unless told
+    /// Whose `external_id`. Default: your own system's
     #[schema(min_length = 1, max_length = 40)]
     source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
@@ -131,7 +131,7 @@ pub struct ProductDetails {
     #[serde(deserialize_with = "sent")]
     #[schema(max_length = 100)]
     subcategory: Option<Option<String>>,
-    /// `pcs` unless told
+    /// Default: `pcs`
     #[schema(min_length = 1, max_length = 20, nullable = false)]
     unit: Option<String>,
     #[serde(deserialize_with = "sent")]
@@ -164,7 +164,7 @@ pub struct ProductFilter {
     /// A part of the name, also in pinyin or its initials, or of the code; case and width are ignored
     #[param(min_length = 1, max_length = 100)]
     q: Option<String>,
-    /// By `name` unless told
+    /// Default: by `name`
     #[param(inline)]
     sort: Option<ProductSort>,
 }

@@ -145,7 +145,7 @@ pub struct CollectionOutcome {
 pub struct PromisedPart {
     /// Not in the past
     due_on: Date,
-    /// All that is open of the invoice unless told
+    /// Default: all that is open of the invoice
     amount: Option<Money>,
 }
 

@@ -23,7 +23,7 @@ pub struct InvoiceItem {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct InvoiceFacts {
-    /// `invoice` unless told
+    /// Default: `invoice`
     #[schema(inline, nullable = false)]
     pub(super) kind: Option<InvoiceKind>,
     #[schema(min_length = 1, max_length = 60, nullable = false)]
@@ -35,15 +35,15 @@ pub struct InvoiceFacts {
     /// Of a credit note: not more than this invoice
     #[serde(deserialize_with = "sent")]
     pub(super) corrects_invoice_id: Option<Option<Uuid>>,
-    /// The customer's owner unless told
+    /// Default: the customer's owner
     #[serde(deserialize_with = "sent")]
     pub(super) salesperson_id: Option<Option<Uuid>>,
     #[schema(nullable = false)]
     pub(super) invoice_date: Option<Date>,
-    /// The last instalment's unless told, else what the customer's terms make of the invoice's own day
+    /// Default: that of the last instalment, else what the customer's terms make of the invoice's own day
     #[schema(nullable = false)]
     pub(super) due_date: Option<Date>,
-    /// The order's or the company's unless told
+    /// Default: the order's or the company's
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     pub(super) currency: Option<String>,
     /// Net
@@ -51,20 +51,20 @@ pub struct InvoiceFacts {
     pub(super) amount: Option<Money>,
     #[schema(nullable = false)]
     pub(super) tax_amount: Option<Money>,
-    /// amount + tax unless told
+    /// Default: amount + tax
     #[schema(nullable = false)]
     pub(super) total_amount: Option<Money>,
     #[schema(nullable = false)]
     pub(super) disputed: Option<bool>,
     #[schema(max_items = 120, nullable = false)]
     pub(super) instalments: Option<Vec<Instalment>>,
-    /// `posted` unless told
+    /// Default: `posted`
     #[schema(inline, nullable = false)]
     pub(super) status: Option<InvoiceStatus>,
     #[serde(deserialize_with = "sent")]
     #[schema(max_length = 500)]
     pub(super) status_reason: Option<Option<String>>,
-    /// Today unless told, of what is cancelled
+    /// Default: today, of what is cancelled
     #[schema(nullable = false)]
     pub(super) cancelled_on: Option<Date>,
 }

@@ -66,7 +66,7 @@ async fn create_invoice(
 
 /// Bring invoices in step with an ERP
 ///
-/// A batch reports facts: `posted` unless told. A posted credit note makes its invoice smaller by
+/// A batch reports facts. Default of `status`: `posted`. A posted credit note makes its invoice smaller by
 /// what is open of it; what is left stays open. Cancelling a posted one takes back what was paid.
 #[utoipa::path(
     tag = "receivables",

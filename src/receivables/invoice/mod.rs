@@ -142,7 +142,7 @@ pub struct Instalment {
     "due_date": "2026-12-31", "amount": "100.00", "tax_amount": "13.00" }))]
 pub struct NewInvoice {
     customer_id: Uuid,
-    /// `invoice` unless told
+    /// Default: `invoice`
     #[schema(inline, nullable = false)]
     kind: Option<InvoiceKind>,
     /// Net; without tax it is the total
@@ -173,17 +173,17 @@ pub struct InvoiceDetails {
     /// For credit notes
     #[serde(deserialize_with = "sent")]
     corrects_invoice_id: Option<Option<Uuid>>,
-    /// The customer's owner unless told
+    /// Default: the customer's owner
     #[serde(deserialize_with = "sent")]
     salesperson_id: Option<Option<Uuid>>,
-    /// Today unless told
+    /// Default: today
     #[schema(nullable = false)]
     invoice_date: Option<Date>,
-    /// Not before the invoice. The last instalment's unless told, else what the customer's terms make
+    /// Not before the invoice. Default: that of the last instalment, else what the customer's terms make
     /// of the invoice's own day
     #[schema(nullable = false)]
     due_date: Option<Date>,
-    /// The order's or the company's unless told
+    /// Default: the order's or the company's
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     currency: Option<String>,
     #[schema(nullable = false)]
@@ -243,7 +243,7 @@ pub struct InvoiceFilter {
     due_date_from: Option<Date>,
     /// Exclusive
     due_date_to: Option<Date>,
-    /// By `-invoice_date` unless told
+    /// Default: by `-invoice_date`
     #[param(inline)]
     sort: Option<InvoiceSort>,
 }

@@ -42,7 +42,7 @@ pub struct PaymentFacts {
     customer_id: Option<Uuid>,
     #[schema(nullable = false)]
     received_on: Option<Date>,
-    /// The company's unless told
+    /// Default: the company's
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     currency: Option<String>,
     /// More than zero

@@ -132,15 +132,15 @@ resource! {
     "amount": "113.00", "method": "bank_transfer" }))]
 pub struct NewPayment {
     customer_id: Uuid,
-    /// Today unless told; later for what is post-dated
+    /// Default: today; later for what is post-dated
     #[schema(nullable = false)]
     received_on: Option<Date>,
-    /// The company's unless told
+    /// Default: the company's
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     currency: Option<String>,
     /// More than zero
     amount: Money,
-    /// `bank_transfer` unless told
+    /// Default: `bank_transfer`
     #[schema(inline, nullable = false)]
     method: Option<PaymentMethod>,
     #[schema(max_length = 500)]
@@ -157,7 +157,7 @@ pub struct NewPayment {
 pub struct PaymentReversal {
     #[schema(min_length = 1, max_length = 500)]
     reason: String,
-    /// Today unless told; not before the payment, not in the future
+    /// Default: today; not before the payment, not in the future
     #[schema(nullable = false)]
     reversed_on: Option<Date>,
 }
@@ -189,7 +189,7 @@ pub struct PaymentFilter {
     received_from: Option<Date>,
     /// Exclusive
     received_to: Option<Date>,
-    /// By `-received_on` unless told
+    /// Default: by `-received_on`
     #[param(inline)]
     sort: Option<PaymentSort>,
 }

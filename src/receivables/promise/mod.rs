@@ -86,7 +86,7 @@ pub struct NewPromise {
     invoice_id: Option<Uuid>,
     /// Not in the past
     due_on: Date,
-    /// The invoice's or the company's unless told
+    /// Default: the invoice's or the company's
     #[schema(pattern = "^[A-Z]{3}$")]
     currency: Option<String>,
     amount: Money,

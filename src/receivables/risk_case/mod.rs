@@ -128,11 +128,11 @@ pub struct MeasureTaken {
     "trigger": "litigation", "note": "供应商起诉" }))]
 pub struct NewRiskCase {
     customer_id: Uuid,
-    /// Yourself unless told
+    /// Default: yourself
     owner_id: Option<Uuid>,
     #[schema(inline)]
     trigger: RiskTrigger,
-    /// All that the customer owes unless told; in the company's currency
+    /// Default: all that the customer owes; in the company's currency
     amount: Option<Money>,
     #[schema(max_length = 2000)]
     note: Option<String>,

@@ -93,7 +93,7 @@ pub struct NewWriteOffRequest {
     invoice_id: Uuid,
     /// Of the same customer
     risk_case_id: Option<Uuid>,
-    /// All that is open of the invoice unless told
+    /// Default: all that is open of the invoice
     amount: Option<Money>,
     #[schema(min_length = 1, max_length = 2000)]
     reason: String,

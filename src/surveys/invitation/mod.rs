@@ -89,10 +89,10 @@ impl DerefMut for SurveyLink {
 pub struct NewSample {
     #[schema(minimum = 1, maximum = 5000)]
     size: i64,
-    /// The same seed draws the same of the same customers; made up unless told
+    /// The same seed draws the same of the same customers. Default: a random one
     #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64, nullable = false)]
     seed: Option<i64>,
-    /// All but the blacklisted unless told
+    /// Default: all but the blacklisted
     #[schema(min_items = 1, max_items = 5, nullable = false)]
     customer_status: Option<Vec<CustomerStatus>>,
     #[schema(min_items = 1, max_items = 3, nullable = false)]

@@ -28,7 +28,7 @@ text_enum! {
 #[into_params(parameter_in = Query)]
 #[allow(dead_code, reason = "documentation of what is read by hand")]
 pub struct PublicQuery {
-    /// As Accept-Language says unless told
+    /// Default: as Accept-Language says
     #[param(inline)]
     lang: Option<PageLanguage>,
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub(crate) use db::follow_calendar;
 pub use question::{Choice, Question, QuestionKind};
 
-/// How long a link is good unless told.
+/// How long a link is good by default.
 const LINK_DAYS: i32 = 14;
 
 /// Within how many working days of the closing the results are to be with those who act on them.
@@ -103,7 +103,7 @@ pub struct NewSurvey {
     kind: SurveyKind,
     #[schema(min_items = 1, max_items = 30)]
     questions: Vec<Question>,
-    /// 14 unless told
+    /// Default: 14
     #[schema(minimum = 1, maximum = 90, nullable = false)]
     link_days: Option<i32>,
 }

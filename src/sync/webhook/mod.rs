@@ -94,7 +94,7 @@ pub struct NewWebhook {
     url: String,
     #[schema(min_length = 1, max_length = 500)]
     description: Option<String>,
-    /// All unless told
+    /// Default: all
     #[serde(default)]
     #[schema(max_items = 50, nullable = false)]
     types: Vec<String>,

@@ -20,7 +20,7 @@ use super::reach::{find_targets, visible_to};
 use super::{REFERENCES, Target, TargetFields, TargetStatus};
 
 /// A target as its ERP knows it: absent fields stay, null clears. A new one needs its owner's
-/// type, its period and its value. It is approved unless told.
+/// type, its period and its value. By default it is `approved`.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct TargetItem {
     #[serde(flatten)]

@@ -70,7 +70,7 @@ async fn create_target(
 /// Bring targets in step with an ERP
 ///
 /// Creates what is new, changes what differs, leaves the rest alone; parents and parts may come in
-/// any order. They are approved unless told, and their sums are not checked.
+/// any order. By default they are `approved`. Their sums are not checked.
 #[utoipa::path(
     tag = "targets",
     params(BatchQuery),

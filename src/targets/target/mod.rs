@@ -44,7 +44,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// What is counted (RULES 4.1), `ordered_amount` unless told
+    /// What is counted (RULES 4.1). Default: `ordered_amount`
     pub enum Metric {
         /// 签单额
         SignedAmount = "signed_amount",
@@ -68,7 +68,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// How ambitious it is, `base` unless told
+    /// How ambitious it is. Default: `base`
     pub enum Level {
         /// 目标
         Base = "base",
@@ -207,7 +207,7 @@ pub struct NewTarget {
     period_start: Date,
     /// 0 or more
     value: Money,
-    /// Whose `external_id`; your own system's unless told
+    /// Whose `external_id`. Default: your own system's
     #[schema(min_length = 1, max_length = 40)]
     source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
@@ -267,7 +267,7 @@ pub struct TargetDetails {
     /// Exclusive; follows from the start unless the period is custom
     #[schema(nullable = false)]
     period_end: Option<Date>,
-    /// The company's unless told; none for metrics that are no amounts
+    /// Default: the company's; none for metrics that are no amounts
     #[serde(deserialize_with = "sent")]
     #[schema(pattern = "^[A-Z]{3}$")]
     currency: Option<Option<String>>,
@@ -321,7 +321,7 @@ pub struct TargetFilter {
     status: Option<Vec<TargetStatus>>,
     /// Those directly below
     parent_id: Option<Uuid>,
-    /// By `-period_start` unless told
+    /// Default: by `-period_start`
     #[param(inline)]
     sort: Option<TargetSort>,
 }

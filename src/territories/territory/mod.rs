@@ -63,7 +63,7 @@ pub struct Holder {
 pub struct NewTerritory {
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    /// Whose `external_id`; your own system's unless told
+    /// Whose `external_id`. Default: your own system's
     #[schema(min_length = 1, max_length = 40)]
     source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
@@ -120,7 +120,7 @@ pub struct TerritoryFilter {
     kind: Option<String>,
     #[param(max_length = 40)]
     code: Option<String>,
-    /// By `name` unless told
+    /// Default: by `name`
     #[param(inline)]
     sort: Option<TerritorySort>,
 }

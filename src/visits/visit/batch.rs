@@ -28,7 +28,7 @@ use super::{
 };
 
 /// A visit as its system knows it: absent fields stay, null clears. A new one needs its owner, its
-/// customer and its day. It is completed unless told.
+/// customer and its day. By default it is `completed`.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct VisitItem {
     #[serde(flatten)]

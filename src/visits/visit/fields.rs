@@ -43,11 +43,11 @@ text_enum! {
     "planned_date": "2026-11-24", "purpose": "介绍新品" }))]
 pub struct NewVisit {
     pub(super) customer_id: Uuid,
-    /// Yourself unless told
+    /// Default: yourself
     pub(super) owner_id: Option<Uuid>,
-    /// Today unless told
+    /// Default: today
     pub(super) planned_date: Option<Date>,
-    /// Whose `external_id`; your own system's unless told
+    /// Whose `external_id`. Default: your own system's
     #[schema(min_length = 1, max_length = 40)]
     pub(super) source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
@@ -197,7 +197,7 @@ pub struct VisitOutcome {
 /// A follow-up for the owner of the visit
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct FurtherStep {
-    /// The next action unless told
+    /// Default: the next action
     #[schema(min_length = 1, max_length = 2000)]
     pub(super) instruction: Option<String>,
     pub(super) due_at: Timestamp,

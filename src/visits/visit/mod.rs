@@ -32,7 +32,7 @@ pub use geo::GeoStatus;
 pub use rules::VisitAction;
 
 text_enum! {
-    /// `planned` unless told
+    /// Default: `planned`
     pub enum VisitType {
         /// 常规
         Planned = "planned",
@@ -50,7 +50,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// Where the plan comes from, `manual` unless told
+    /// Where the plan comes from. Default: `manual`
     pub enum PlanSource {
         Manual = "manual",
         Import = "import",
