@@ -11,6 +11,7 @@ use actix_web::http::header::{
 };
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
+use platform::{Error, Result};
 use surveys::public::is_public;
 
 /// Bytes of the smallest body that is compressed. A smaller one fits into one packet with its headers.
@@ -74,9 +75,9 @@ pub fn accepted(request: &HttpRequest) -> ContentEncoding {
 }
 
 /// A text in a coding. For what is the same for all readers: they share one compressed copy.
-pub async fn compressed(coding: ContentEncoding, text: &'static str) -> Bytes {
+pub async fn compressed(coding: ContentEncoding, text: &'static str) -> Result<Bytes> {
     let body = Encoder::response(coding, &mut ResponseHead::new(StatusCode::OK), text);
-    to_bytes(body).await.unwrap_or_default()
+    to_bytes(body).await.map_err(|error| Error::internal(error.to_string()))
 }
 
 /// Says in the headers that the body was compressed before.

@@ -153,7 +153,7 @@ pub struct Import {
     /// The user's password
     #[arg(long, env = "SALESBOOK_PASSWORD", hide_env_values = true, value_parser = secret)]
     pub password: Option<String>,
-    /// Whose external ids the files hold. Default: the client's own system
+    /// The source system of the external ids in the files. Default: the client's own
     #[arg(long, env = "SALESBOOK_SOURCE_SYSTEM", value_parser = name(40))]
     pub source_system: Option<String>,
     /// Rows of one request

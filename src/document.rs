@@ -9,6 +9,7 @@ use auth::Role;
 use customers::customer::Customer;
 use lists::Views;
 use orders::order::Order;
+use platform::Result;
 use platform::error::{Problem, ProblemMembers};
 use platform::owned::Owned;
 use platform::resource::etag;
@@ -74,15 +75,15 @@ pub fn text() -> &'static str {
 
 /// The document in a coding. It is compressed once for all readers: anybody may ask for it, and it has
 /// nearly three megabytes.
-pub async fn compressed(coding: ContentEncoding) -> Bytes {
+pub async fn compressed(coding: ContentEncoding) -> Result<Bytes> {
     static GZIP: OnceCell<Bytes> = OnceCell::const_new();
     static BROTLI: OnceCell<Bytes> = OnceCell::const_new();
     let copy = match coding {
         ContentEncoding::Gzip => &GZIP,
         ContentEncoding::Brotli => &BROTLI,
-        _ => return Bytes::from_static(text().as_bytes()),
+        _ => return Ok(Bytes::from_static(text().as_bytes())),
     };
-    copy.get_or_init(|| compression::compressed(coding, text())).await.clone()
+    copy.get_or_try_init(|| compression::compressed(coding, text())).await.cloned()
 }
 
 /// Changes when the document does.
@@ -208,7 +209,7 @@ fn external_parameters(operation: &mut Value) {
     for name in ids {
         for (ending, most, what) in [
             ("external_id", 200, "as another system knows it"),
-            ("source_system", 40, "whose external id it is. Default: your own system's"),
+            ("source_system", 40, "the source system of that external id. Default: your own"),
         ] {
             parameters.push(json!({
                 "name": format!("{name}_{ending}"), "in": "query", "required": false,

@@ -121,14 +121,14 @@ async fn read_metrics() -> HttpResponse {
         headers(("ETag" = String))), Problems),
 )]
 #[get("/openapi.json")]
-async fn read_document(req: HttpRequest) -> HttpResponse {
+async fn read_document(req: HttpRequest) -> Result<HttpResponse> {
     let coding = compression::accepted(&req);
-    let body = document::compressed(coding).await;
+    let body = document::compressed(coding).await?;
     let mut response = tagged(&req, document::tag(), "no-cache", body);
     if response.status() == StatusCode::OK && coding != ContentEncoding::Identity {
         compression::mark_compressed(&mut response, coding);
     }
-    response
+    Ok(response)
 }
 
 /// What a problem's code means

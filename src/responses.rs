@@ -26,7 +26,7 @@ pub fn refusals_of(
     let api = path.starts_with("/api/v1/");
     let batch = path.ends_with("/batch");
     let parameters = operation["parameters"].as_array();
-    let pages = parameters.is_some_and(|all| all.iter().any(|it| it["name"] == "cursor"));
+    let takes = |name| parameters.is_some_and(|all| all.iter().any(|it| it["name"] == name));
     let fits = |code: &str| match code {
         "batch_too_large" => batch,
         "body_too_large"
@@ -34,7 +34,7 @@ pub fn refusals_of(
         | "malformed_json"
         | "unreadable_body"
         | "unsupported_media_type" => operation["requestBody"].is_object(),
-        "invalid_cursor" => pages,
+        "invalid_cursor" => takes("cursor"),
         "not_acceptable" => api || path.starts_with("/public/"),
         _ => true,
     };
@@ -44,8 +44,9 @@ pub fn refusals_of(
     if path.contains('{') {
         all.entry(404).or_default().insert("not_found");
     }
-    // Lists are tables, too (`Accept: text/csv`), which are no work of their handlers.
-    if method == "get" && pages {
+    // Lists are tables, too (`Accept: text/csv`), which are no work of their handlers. The feed is no
+    // list: it has no total.
+    if method == "get" && takes("total") {
         all.entry(422).or_default().insert("too_many_rows");
         all.entry(429).or_default().insert("too_many_reports");
         all.entry(503).or_default().insert("busy_reporting");

@@ -9,7 +9,7 @@ with stays as (
         on came.visit_id = visits.id and came.user_id = owner_id and came.kind = 'check_in'
     join visit_checks went
         on went.visit_id = visits.id and went.user_id = owner_id and went.kind = 'check_out'
-    where went.occurred_at <= came.occurred_at + interval '12 hours'
+    where went.occurred_at < came.occurred_at + interval '12 hours 1 minute'
 ), judged as (
     select id, owner_id, coalesce(max(ends) over earlier > begins, false)
         or coalesce(lead(begins) over in_order < ends, false) as is_overlapping

@@ -160,7 +160,7 @@ macro_rules! batch {
         $(#[$meta])*
         #[allow(dead_code)]
         pub struct $name {
-            /// Whose external ids these are. Default: your own system's
+            /// The source system of the external ids. Default: your own
             #[schema(min_length = 1, max_length = 40, example = "sap", nullable = false)]
             source_system: Option<String>,
             #[schema(max_items = 10_000)]
@@ -196,7 +196,7 @@ text_enum! {
 #[derive(Debug, Default, Deserialize, Serialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct BatchQuery {
-    /// For NDJSON: whose external ids these are
+    /// For NDJSON: the source system of the external ids
     #[param(min_length = 1, max_length = 40)]
     #[serde(skip_serializing_if = "Option::is_none")]
     source_system: Option<String>,

@@ -295,7 +295,7 @@ impl Error {
         if let Some(id) = request
             && status.is_server_error()
         {
-            // Without a cause it is the service that has too much to do, which its callers decide.
+            // Without a cause nothing has failed: there is too much to do, or two writes have met.
             match &self.0.cause {
                 None => tracing::warn!(id, code = %self.0.code, "request refused for now"),
                 cause => tracing::error!(id, code = %self.0.code, ?cause, "request failed"),

@@ -153,7 +153,8 @@ pub fn allow_external_ids(schema: &mut Value) {
             json!({ "type": kind, "minLength": 1, "maxLength": most, "description": what })
         };
         let external = text(200, &format!("Instead of `{id}`: as another system knows it"));
-        let source = text(40, &format!("Whose `{name}_external_id`. Default: your own system's"));
+        let source =
+            text(40, &format!("The source system of `{name}_external_id`. Default: your own"));
         properties.insert(format!("{name}_external_id"), external);
         properties.insert(format!("{name}_source_system"), source);
     }

@@ -26,7 +26,7 @@ text_enum! {
 pub struct TopQuery {
     #[param(inline)]
     of: TopOf,
-    /// How many. Default: 10
+    /// The number of rows. Default: 10
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i32>,
 }

@@ -106,3 +106,34 @@ async fn what_another_system_corrects_overlaps_no_longer() {
     assert_eq!(service.texts(flags).await, ["A f", "B f", "C f"]);
     assert!(!overlapping(&seller, &own).await);
 }
+
+#[actix_web::test]
+async fn a_visit_that_moves_away_leaves_no_flag_behind() {
+    let service = service().await;
+    let erp = service.client(Role::Erp, "sap").await;
+    let (seller, other) =
+        (service.actor(Role::Salesperson).await, service.actor(Role::Salesperson).await);
+    let own = visited(&seller, "05:00", "05:30").await;
+    send(&erp, "customers", json!([{ "external_id": "C", "name": "Lin" }])).await;
+    let on = |day: &str, time: &str| json!({ "occurred_at": format!("{day}T{time}:00Z") });
+    let visit = |owner: &Actor<'_>, day: &str, end: &str| {
+        json!([{ "external_id": "V", "customer_external_id": "C", "owner_id": owner.id,
+            "planned_date": day, "check_in": on(day, "05:20"), "check_out": on(day, end) }])
+    };
+    let flags = "select count(*)::text from visit_checks where overlapping";
+
+    for (owner, day, end) in [
+        (&other, "2026-11-19", "05:40"),
+        (&seller, "2026-11-09", "05:40"),
+        // Who stays for so long has forgotten to check out.
+        (&seller, "2026-11-19", "23:50"),
+    ] {
+        send(&erp, "visits", visit(&seller, "2026-11-19", "05:40")).await;
+        assert_eq!(service.texts(flags).await, ["2"], "before {day} {end}");
+        assert!(overlapping(&seller, &own).await);
+
+        send(&erp, "visits", visit(owner, day, end)).await;
+        assert_eq!(service.texts(flags).await, ["0"], "after {day} {end}");
+        assert!(!overlapping(&seller, &own).await);
+    }
+}

@@ -49,7 +49,7 @@ pub struct NewTeam {
     #[schema(min_length = 1, max_length = 200)]
     name: String,
     parent_id: Option<Uuid>,
-    /// Whose `external_id`. Default: your own system's
+    /// The source system of `external_id`. Default: your own
     #[schema(min_length = 1, max_length = 40)]
     source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]

@@ -143,7 +143,7 @@ pub struct NewUser {
     employed_to: Option<Date>,
     #[schema(default = true, nullable = false)]
     active: Option<bool>,
-    /// Whose `external_id`. Default: your own system's
+    /// The source system of `external_id`. Default: your own
     #[schema(min_length = 1, max_length = 40)]
     source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
@@ -175,7 +175,8 @@ pub struct UserChanges {
     /// Likewise
     #[schema(nullable = false)]
     leads_team: Option<bool>,
-    /// When the new membership begins. Default: today, for the first one the day on which the employment begins
+    /// When the new membership begins. Default: today, for the first one the day on which the
+    /// employment begins
     #[schema(nullable = false, write_only)]
     effective_on: Option<Date>,
     #[serde(deserialize_with = "sent")]

@@ -92,8 +92,8 @@ async fn create_complaint_on_visit(
 
 /// Bring complaints in step with another system
 ///
-/// A batch reports facts. Default of `status`: `registered`. Steps, authority and filing are not checked,
-/// repeats not looked for.
+/// A batch reports facts. Default of `status`: `registered`. Steps, authority and filing are not
+/// checked, repeats not looked for.
 #[utoipa::path(
     tag = "complaints",
     params(BatchQuery),

@@ -57,11 +57,12 @@ pub struct ComplaintTold {
     /// Default: `general`; one step up when the complaint repeats another
     #[schema(inline)]
     pub(super) severity: Option<Severity>,
-    /// Default: now: a phone may have been offline. Not in the future, at most a year ago
+    /// Default: now. It may be earlier, because a phone may have been offline. Not in the future, at
+    /// most a year ago
     pub(super) occurred_at: Option<Timestamp>,
     /// Settled on the spot 当场处理, by a salesperson
     pub(super) resolved: Option<OnTheSpot>,
-    /// Whose `external_id`. Default: your own system's
+    /// The source system of `external_id`. Default: your own
     #[schema(min_length = 1, max_length = 40)]
     pub(super) source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]

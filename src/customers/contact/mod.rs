@@ -98,7 +98,7 @@ pub struct NewContact {
     allow_duplicate: bool,
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    /// Whose `external_id`. Default: your own system's
+    /// The source system of `external_id`. Default: your own
     #[schema(min_length = 1, max_length = 40)]
     source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]

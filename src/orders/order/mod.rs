@@ -188,7 +188,7 @@ pub struct Credit {
     "lines": [{ "product_id": "0198c0de-0000-7000-8000-000000000002", "quantity": "3" }] }))]
 pub struct NewOrder {
     customer_id: Uuid,
-    /// Whose `external_id`. Default: your own system's
+    /// The source system of `external_id`. Default: your own
     #[schema(min_length = 1, max_length = 40)]
     source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]

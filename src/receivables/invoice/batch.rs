@@ -1,4 +1,5 @@
-//! Invoices from an ERP. A batch reports facts: by default they are `posted`, with amounts as they were sent.
+//! Invoices from an ERP. A batch reports facts: by default they are `posted`, with amounts as they
+//! were sent.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};

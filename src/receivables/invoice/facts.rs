@@ -40,7 +40,8 @@ pub struct InvoiceFacts {
     pub(super) salesperson_id: Option<Option<Uuid>>,
     #[schema(nullable = false)]
     pub(super) invoice_date: Option<Date>,
-    /// Default: that of the last instalment, else what the customer's terms make of the invoice's own day
+    /// Default: that of the last instalment, else what the customer's terms make of the invoice's own
+    /// day
     #[schema(nullable = false)]
     pub(super) due_date: Option<Date>,
     /// Default: the order's or the company's

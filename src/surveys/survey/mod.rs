@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub(crate) use db::follow_calendar;
 pub use question::{Choice, Question, QuestionKind};
 
-/// How long a link is good by default.
+/// The default of `link_days`.
 const LINK_DAYS: i32 = 14;
 
 /// Within how many working days of the closing the results are to be with those who act on them.

@@ -44,7 +44,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// What is counted (RULES 4.1). Default: `ordered_amount`
+    /// The figure that a target is about (RULES 4.1). Default: `ordered_amount`
     pub enum Metric {
         /// 签单额
         SignedAmount = "signed_amount",
@@ -68,7 +68,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// How ambitious it is. Default: `base`
+    /// The level of ambition. Default: `base`
     pub enum Level {
         /// 目标
         Base = "base",
@@ -207,7 +207,7 @@ pub struct NewTarget {
     period_start: Date,
     /// 0 or more
     value: Money,
-    /// Whose `external_id`. Default: your own system's
+    /// The source system of `external_id`. Default: your own
     #[schema(min_length = 1, max_length = 40)]
     source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]

@@ -262,8 +262,9 @@ impl Imported for Visit {
     }
 
     async fn settle(tx: &mut Tx, written: &mut [Draft<Self>]) -> Result<()> {
-        let ids: Vec<Uuid> = written.iter().map(|draft| draft.after.id).collect();
-        let mut flags = Flags::correct(tx, &ids).await?;
+        let rows = written.iter().flat_map(|draft| draft.before.iter().chain([&draft.after]));
+        let places = rows.map(|visit| (visit.owner_id, visit.planned_date));
+        let mut flags = Flags::correct(tx, places).await?;
         for draft in written {
             flags.apply(&mut draft.after);
         }

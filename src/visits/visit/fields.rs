@@ -47,7 +47,7 @@ pub struct NewVisit {
     pub(super) owner_id: Option<Uuid>,
     /// Default: today
     pub(super) planned_date: Option<Date>,
-    /// Whose `external_id`. Default: your own system's
+    /// The source system of `external_id`. Default: your own
     #[schema(min_length = 1, max_length = 40)]
     pub(super) source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]

@@ -4,19 +4,19 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Date as SqlDate, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use platform::{Result, Tx};
+use platform::{Date, Result, Tx};
 use schema::{visit_checks, visits};
 use uuid::Uuid;
 
 use super::{CheckKind, Visit};
 
-/// The visits whose flag is wrong, with what it should be: those that were written, and those of the
-/// same people on the days around them. Who stays for more than 12 hours has forgotten to check out.
+/// The visits of these people around these days whose flag is wrong, with what it should be. Visits of
+/// more than 12 hours in whole minutes have no duration: somebody forgot to check out.
 const WRONG: &str = "
     with days as (
-        select distinct owner_id, planned_date as day from visits where id = any($1)
+        select distinct owner_id, day from unnest($1, $2) as it (owner_id, day)
     ), near as materialized (
         select v.id, v.owner_id, min(abs(v.planned_date - day)) <= 1 as judged
         from days join visits v
@@ -29,7 +29,7 @@ const WRONG: &str = "
             on came.visit_id = near.id and came.user_id = owner_id and came.kind = 'check_in'
         join visit_checks went
             on went.visit_id = near.id and went.user_id = owner_id and went.kind = 'check_out'
-        where went.occurred_at <= came.occurred_at + interval '12 hours'
+        where went.occurred_at < came.occurred_at + interval '12 hours 1 minute'
     ), seen as (
         select id, judged, overlapping, coalesce(max(ends) over earlier > begins, false)
             or coalesce(lead(begins) over in_order < ends, false) as is_overlapping
@@ -52,9 +52,12 @@ struct Judged {
 pub(super) struct Flags(HashMap<Uuid, bool>);
 
 impl Flags {
-    /// Corrects the flags of these visits and of those around them.
-    pub async fn correct(tx: &mut Tx, written: &[Uuid]) -> Result<Self> {
-        let wrong = diesel::sql_query(WRONG).bind::<Array<SqlUuid>, _>(written);
+    /// Corrects the flags of these people's visits around these days: where visits were before they were
+    /// written, and where they are now.
+    pub async fn correct(tx: &mut Tx, places: impl Iterator<Item = (Uuid, Date)>) -> Result<Self> {
+        let (owners, days): (Vec<Uuid>, Vec<Date>) = places.unzip();
+        let wrong = diesel::sql_query(WRONG).bind::<Array<SqlUuid>, _>(owners);
+        let wrong = wrong.bind::<Array<SqlDate>, _>(days);
         let wrong: Vec<Judged> = wrong.load(tx.conn()).await?;
         let flags: HashMap<Uuid, bool> =
             wrong.into_iter().map(|row| (row.id, row.is_overlapping)).collect();
@@ -98,6 +101,15 @@ impl Flags {
 }
 
 impl Visit {
+    /// Takes back flags that mean nothing any more: of somebody who was the owner, of a visit without a
+    /// duration.
+    pub(super) fn keep_flag_of_owner(&mut self) {
+        let (owner, is_timed) = (self.owner_id, self.duration_min.is_some());
+        for check in &mut self.checks.0 {
+            check.overlapping &= is_timed && check.user_id == owner;
+        }
+    }
+
     fn flag(&mut self, overlapping: bool) {
         let owner = self.owner_id;
         let mut checks = self.checks.0.iter_mut();

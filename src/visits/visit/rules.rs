@@ -250,6 +250,7 @@ impl Visit {
                 Validity::PendingReview
             }
         });
+        self.keep_flag_of_owner();
         self
     }
 

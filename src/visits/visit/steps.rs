@@ -145,7 +145,8 @@ impl Visit {
         if !owner {
             return before.save(tx, after).await;
         }
-        let mut flags = Flags::correct(tx, &[id]).await?;
+        let place = (after.owner_id, after.planned_date);
+        let mut flags = Flags::correct(tx, std::iter::once(place)).await?;
         flags.apply(&mut after);
         let after = before.save(tx, after.judged(least_minutes(&company))).await?;
         flags.save(tx).await?;
