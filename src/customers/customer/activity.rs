@@ -28,6 +28,9 @@ async fn become_all(
     from: &[CustomerStatus],
     to: CustomerStatus,
 ) -> Result<u64> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
     let owned = if to == CustomerStatus::Active { "owner_id is not null" } else { "true" };
     // Not `for update`: two batches that have inserted orders of one customer hold its key shared,
     // and would wait for each other.
