@@ -190,23 +190,39 @@ async fn locate<R: Imported>(
     };
     let stored = R::stored(tx.conn(), caller, &wanted).await?;
     let merged_into = R::merged_into(tx, caller, &stored).await?;
+    let rows = own_rows(keys, &stored, &merged_into);
+    // Handed over, not copied: ten thousand orders with their lines are much memory.
+    let all = merged_into.values().cloned().chain(stored);
+    let mut there: HashMap<Uuid, R> = all.map(|row| (row.id(), row)).collect();
+    let mut place = |row_id: Option<Uuid>| {
+        let Some(row_id) = row_id else {
+            let id = Uuid::now_v7();
+            return Place { row_id: id, id, before: None };
+        };
+        let before = merged_into.get(&row_id).cloned().or_else(|| there.remove(&row_id));
+        Place { row_id, id: before.as_ref().map_or(row_id, R::id), before }
+    };
+    Ok(rows.into_iter().map(|row| row.map(&mut place)).collect())
+}
+
+/// The row of each key, if it is there; no two keys have the same.
+fn own_rows<R: Imported>(
+    keys: &[ItemKey],
+    stored: &[R],
+    merged_into: &HashMap<Uuid, R>,
+) -> Vec<Result<Option<Uuid>, Fault>> {
     let by_id: HashMap<Uuid, &R> = stored.iter().map(|row| (row.id(), row)).collect();
     let by_key: HashMap<&str, &R> =
         stored.iter().filter_map(|row| Some((row.external_id()?, row))).collect();
     let mut taken = HashSet::new();
-    let place = |key: &ItemKey| {
-        let row = counterpart(key, &by_key, &by_id, &merged_into)?;
-        let Some(row) = row else {
-            let id = Uuid::now_v7();
-            return Ok(Place { row_id: id, id, before: None });
-        };
-        if !taken.insert(row.id()) {
+    let own = |key: &ItemKey| {
+        let row = counterpart(key, &by_key, &by_id, merged_into)?.map(R::id);
+        if row.is_some_and(|id| !taken.insert(id)) {
             return Err(contradiction());
         }
-        let winner = merged_into.get(&row.id()).unwrap_or(row);
-        Ok(Place { row_id: row.id(), id: winner.id(), before: Some(winner.clone()) })
+        Ok(row)
     };
-    Ok(keys.iter().map(place).collect())
+    keys.iter().map(own).collect()
 }
 
 fn contradiction() -> Fault {

@@ -29,6 +29,10 @@ use super::{
 /// Most lines that are written in one statement.
 const LINES: usize = 5_000;
 
+/// How many orders are read in one statement: the texts of all their lines, which arrive faster than
+/// they are read, would be twice as much memory as the orders.
+const READ_AT_ONCE: usize = 250;
+
 /// An order as its ERP knows it: absent fields stay, null clears, lines and credits are replaced
 /// whole. A new one needs customer, order date and lines.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -150,12 +154,15 @@ impl Imported for Order {
             return Ok(vec![]);
         }
         // A statement of its own: the lines as of the lock, not as of before it was waited for.
-        let rows = Self::query().filter(orders::id.eq_any(locked)).order(orders::id);
-        let mut rows: Vec<Self> = rows.load(conn).await?;
-        for row in &mut rows {
-            // Lists that were read from JSON have room for up to twice as much.
-            row.lines.0.shrink_to_fit();
-            row.credits.0.shrink_to_fit();
+        let mut rows: Vec<Self> = Vec::with_capacity(locked.len());
+        for locked in locked.chunks(READ_AT_ONCE) {
+            let part = Self::query().filter(orders::id.eq_any(locked)).order(orders::id);
+            for mut row in part.load(conn).await? {
+                // Lists that were read from JSON have room for up to twice as much.
+                row.lines.0.shrink_to_fit();
+                row.credits.0.shrink_to_fit();
+                rows.push(row);
+            }
         }
         Ok(rows)
     }
