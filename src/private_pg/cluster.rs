@@ -15,7 +15,7 @@ use tracing::warn;
 use crate::identity::Identity;
 use crate::postmaster::{self, Found, Postmaster, TICK};
 use crate::watch::Stop;
-use crate::{Error, Options, failed, files, find, role, socket};
+use crate::{Error, Options, failed, files, find, role, socket, tuning};
 
 /// How long a server that is not ours may take to start or to end.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -285,7 +285,9 @@ impl Cluster {
         set("log_min_error_statement", "panic");
         set("log_error_verbosity", "terse");
         set("log_parameter_max_length_on_error", "0");
-        if !self.options.durable {
+        if self.options.durable {
+            tuning::settings().iter().for_each(|(name, value)| set(name, value));
+        } else {
             set("fsync", "off");
             set("synchronous_commit", "off");
             set("full_page_writes", "off");

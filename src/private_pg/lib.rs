@@ -22,6 +22,7 @@ mod identity;
 mod postmaster;
 mod role;
 mod socket;
+mod tuning;
 mod watch;
 
 use std::fs::{DirBuilder, File, TryLockError};
