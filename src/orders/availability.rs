@@ -68,7 +68,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// included; it is kept in the ERP.
 #[utoipa::path(
     tag = "orders",
-    responses((status = 200, description = "Availability per order line", body = Availability), Problems),
+    responses((status = 200, description = "Order availability", body = Availability), Problems),
 )]
 #[get("/orders/{id}/availability")]
 async fn read_order_availability(
