@@ -100,8 +100,8 @@ async fn read_company(_: Can<ReadCompany>, db: Db) -> Result<Tagged<Company>> {
 
 /// Update the company
 ///
-/// The currency can be changed only while there are no orders, targets or credit limits: 409
-/// `currency_in_use`.
+/// The currency can be changed only while there are no orders, targets or credit limits; otherwise
+/// the request is refused as 409 `currency_in_use`.
 #[utoipa::path(
     tag = "company",
     request_body(content = CompanyChanges, content_type = "application/merge-patch+json"),

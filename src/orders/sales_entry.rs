@@ -227,8 +227,8 @@ const REVERSE: &str = "
         territory_id, channel, region, it.day, booked_on
     having sum(quantity) <> 0 or sum(amount) <> 0 or sum(line_amount) <> 0";
 
-/// Moves the sales of a merged customer to the winner. The only change ever made to ledger entries:
-/// the two records were one customer all along.
+/// Moves the sales of a merged customer to the winner, or back when the merge is undone. Entries may
+/// change here, because the two records were one customer all along.
 pub(crate) async fn follow(tx: &mut Tx, rows: &Move<'_>) -> Result<()> {
     let entries = sales_entries::table.filter(sales_entries::customer_id.eq(rows.from.id));
     let set = sales_entries::customer_id.eq(rows.to.id);

@@ -106,9 +106,9 @@ async fn read_order(caller: Can<ReadOrders>, id: Path<Uuid>, db: Db) -> Result<T
 /// Update a draft order
 ///
 /// Lines and credits are replaced as a whole, and all amounts are recomputed. People can change
-/// drafts only; a later order is moved on by its operations, such as confirm or cancel. Fields
-/// owned by the ERP (`x-owner`) cannot be changed by people, nor those owned by people by the ERP:
-/// 409 `field_not_owned`.
+/// drafts only; a later order is moved on by its operations, such as confirm or cancel. People
+/// cannot change fields owned by the ERP (`x-owner`), nor the ERP fields owned by people (409
+/// `field_not_owned`).
 #[utoipa::path(
     tag = "orders",
     request_body(content = OrderChanges, content_type = "application/merge-patch+json"),
@@ -190,7 +190,7 @@ async fn hold_order(
 ///
 /// Moves the order from `credit_hold` to `confirmed`. Only a user with role `credit_controller` or
 /// `admin` can release an order, and nobody who is credited with it. The credit limit is checked
-/// again: 409 `credit_limit_exceeded`.
+/// again; if it would be exceeded, the request is refused as 409 `credit_limit_exceeded`.
 #[utoipa::path(
     tag = "orders",
     responses((status = 200, description = "The order", body = Order), Problems),
@@ -227,8 +227,8 @@ async fn close_order(
 
 /// Reopen an order
 ///
-/// Moves the order from `closed` to `confirmed`. The credit limit is checked again: 409
-/// `credit_limit_exceeded`.
+/// Moves the order from `closed` to `confirmed`. The credit limit is checked again; if it would be
+/// exceeded, the request is refused as 409 `credit_limit_exceeded`.
 #[utoipa::path(
     tag = "orders",
     responses((status = 200, description = "The order", body = Order), Problems),
@@ -248,8 +248,9 @@ async fn reopen_order(
 ///
 /// Cancels an order that is a draft, submitted, on credit hold or confirmed. Only managers and the
 /// back office can cancel a confirmed order; its sales are reversed on `cancelled_on`. An order
-/// that was shipped, even in part, is returned instead, by an order with negative quantities: 409
-/// `order_shipped`. An invoiced order needs a credit note first: 409 `order_invoiced`.
+/// that was shipped, even in part, cannot be cancelled (409 `order_shipped`); enter a return, an
+/// order with negative quantities. An invoiced order needs a credit note first (409
+/// `order_invoiced`).
 #[utoipa::path(
     tag = "orders",
     request_body = Cancellation,

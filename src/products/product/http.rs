@@ -61,7 +61,7 @@ async fn create_product(
 
 /// Import products from an ERP
 ///
-/// Creates new products and updates those that differ. Price periods must not overlap: `overlap`.
+/// Creates new products and updates those that differ. Price periods must not overlap.
 #[utoipa::path(
     tag = "products",
     params(BatchQuery),
@@ -117,7 +117,7 @@ async fn update_product(
 
 /// Delete a product
 ///
-/// A product that is referenced elsewhere cannot be deleted: 409 `still_referenced`. Set `active`
+/// A product that is referenced elsewhere cannot be deleted (409 `still_referenced`). Set `active`
 /// to `false` instead.
 #[utoipa::path(
     tag = "products",

@@ -120,7 +120,7 @@ async fn update_territory(
 
 /// Delete a territory
 ///
-/// A territory that is referenced elsewhere cannot be deleted: 409 `still_referenced`.
+/// A territory that is referenced elsewhere cannot be deleted (409 `still_referenced`).
 #[utoipa::path(
     tag = "territories",
     responses((status = 204, description = "Deleted"), Problems),
