@@ -237,10 +237,12 @@ impl Holiday {
             created_at: tx.now,
             updated_at: tx.now,
         };
+
         let insert = diesel::insert_into(holidays::table).values(&holiday);
         insert.execute(tx.conn()).await.map_err(|error| {
             Error::from(error).on_constraint("holidays_date_key", "/date", "duplicate")
         })?;
+
         tx.record(Change::created(&holiday)).await?;
         hooks::calendar_changed(tx).await?;
         Ok(holiday)

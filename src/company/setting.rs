@@ -313,6 +313,7 @@ impl Settings {
                 faults.push((name.clone(), "unknown_field"));
                 continue;
             };
+
             match value.as_i64() {
                 None if value.is_null() => drop(after.0.remove(name)),
                 None => faults.push((name.clone(), "type")),
@@ -323,6 +324,7 @@ impl Settings {
                 Some(_) => faults.push((name.clone(), "range")),
             }
         }
+
         if after.get("working_day_starts") >= after.get("working_day_ends") {
             faults.push(("working_day_ends".into(), "range"));
         }

@@ -101,6 +101,7 @@ impl Imported for ExchangeRate {
         set(&mut after.rate, item.rate.as_ref());
         after.source_system = Some(source_system.clone());
         after.external_id = Some(item.key.external_id.clone());
+
         let faults = after.faults();
         if faults.is_empty() { Ok(after) } else { Err(faults) }
     }

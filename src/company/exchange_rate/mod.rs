@@ -156,6 +156,7 @@ impl ExchangeRate {
             created_at: tx.now,
             updated_at: tx.now,
         };
+
         rate.check()?;
         let insert = diesel::insert_into(exchange_rates::table).values(&rate);
         insert.execute(tx.conn()).await.map_err(refused)?;

@@ -214,6 +214,7 @@ impl Imported for Complaint {
             };
             let rows: Vec<_> = drafts.iter().map(clock).collect();
             diesel::insert_into(complaint_clocks::table).values(rows).execute(tx.conn()).await?;
+
             let settlement = |draft: &&Draft<Self>| {
                 (
                     complaint_settlements::complaint_id.eq(draft.after.id),
@@ -277,6 +278,7 @@ impl Complaint {
         set(&mut self.reporter_id, facts.reporter_id.as_ref());
         set(&mut self.owner_id, facts.owner_id.as_ref());
         set(&mut self.repeat_of_id, facts.repeat_of_id.as_ref());
+
         let (clock, settlement) = (&mut self.clock, &mut self.settlement);
         let instant = |field: &mut Option<Timestamp>, sent: Option<Option<Timestamp>>| {
             set(field, sent.map(|at| at.map(kept)).as_ref());
@@ -294,6 +296,7 @@ impl Complaint {
                 clock.resolve_started_at = anew.sla_started_at;
             }
         }
+
         instant(&mut clock.first_response_at, facts.first_response_at);
         instant(&mut clock.interim_at, facts.interim_at);
         instant(&mut clock.resolved_at, facts.resolved_at);
@@ -301,6 +304,7 @@ impl Complaint {
         instant(&mut settlement.filed_at, facts.filed_at);
         instant(&mut settlement.customer_confirmed_at, facts.customer_confirmed_at);
         instant(&mut settlement.follow_up_call_at, facts.follow_up_call_at);
+
         set(&mut settlement.resolution_mode, facts.resolution_mode.as_ref());
         set(&mut settlement.resolution, facts.resolution.as_ref());
         set(&mut settlement.root_cause, facts.root_cause.as_ref());

@@ -262,6 +262,7 @@ impl ComplaintClock {
         if self.ended_at.is_some() {
             return running;
         }
+
         if self.first_response_at.is_none() {
             running.push(Running { start: self.sla_started_at, term: terms.response, pauses: &[] });
         }

@@ -193,6 +193,7 @@ impl Complaint {
         let (system, external) = (told.source_system.as_deref(), told.external_id.as_deref());
         let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
         let clock = ComplaintClock::starting(told.happened(tx.now)?, tx.now, false);
+
         let mut complaint = Self {
             category: told.category,
             description: told.description.clone(),

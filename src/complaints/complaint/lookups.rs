@@ -45,22 +45,27 @@ impl Around {
             customers: customer::load(conn, customers.iter().copied()).await?,
             ..Self::default()
         };
+
         let contacts = all(|complaint| complaint.contact_id);
         if !contacts.is_empty() {
             around.contacts = contact::customers_of(conn, contacts).await?;
         }
+
         let visits = all(|complaint| complaint.visit_id);
         if !visits.is_empty() {
             around.visits = visit::customers_of(conn, visits).await?;
         }
+
         let orders = all(|complaint| complaint.order_id);
         if !orders.is_empty() {
             around.orders = order::customers_of(conn, orders).await?;
         }
+
         let products = all(|complaint| complaint.product_id);
         if !products.is_empty() {
             around.sold = sales_entry::sold(conn, &customers, &products).await?;
         }
+
         Ok(around)
     }
 

@@ -231,6 +231,7 @@ impl Complaint {
         let owner = self.owner_id == Some(caller.id());
         let reporter = self.reporter_id == Some(caller.id());
         let refused = |code, detail: &str| Err(Error::forbidden_because(code, detail));
+
         match action {
             Do::Start | Do::Wait | Do::Resolve if !owner => {
                 refused("not_the_owner", "only whoever owns the complaint does this")

@@ -75,6 +75,7 @@ impl Complaint {
         Self::act(tx, caller, id, based_on, step(owner_id)).await
     }
 
+    /// Takes an action of the state machine on a complaint.
     pub async fn act(
         tx: &mut Tx,
         caller: &Caller,
@@ -195,6 +196,7 @@ impl Complaint {
         let then = self.clock.sla_started_at;
         self.status = ComplaintStatus::Resolved;
         self.owner_id = Some(caller.id());
+
         self.settlement.resolution_mode = Some(ResolutionMode::OnTheSpot);
         self.settlement.resolution = Some(how.resolution.clone());
         self.settlement.root_cause.clone_from(&how.root_cause);
@@ -203,6 +205,7 @@ impl Complaint {
         self.settlement.customer_confirmed_by = how.customer_confirmed_by;
         self.settlement.customer_confirmed_at = how.customer_confirmed_by.map(|_| then);
         self.settlement.satisfaction = how.satisfaction;
+
         self.clock.first_response_at = Some(then);
         self.clock.resolved_at = Some(then);
         self.clock.end(then);

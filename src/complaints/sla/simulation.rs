@@ -43,6 +43,7 @@ fn cases() -> impl Strategy<Value = Case> {
     })];
     let odd = prop::collection::hash_map(-2..30_i64, any::<bool>(), 0..8);
     let pauses = prop::collection::vec((-2_000..12_000_i64, 1..4_000_i64), 0..5);
+
     (0..ZONES.len(), hours, odd, 0..20_000_i64, any::<bool>(), 1..2_700_i64, pauses).prop_map(
         |(zone, (opens, closes), odd, start, clock, minutes, pauses)| Case {
             zone,
@@ -88,6 +89,7 @@ fn computed(case: &Case) -> i64 {
     let zone = TimeZone::get(ZONES[case.zone].0).unwrap();
     let hours = Hours::new(odd.collect(), zone, case.opens, case.closes);
     let at = |minute: i64| Timestamp(jiff::Timestamp::from_second((EPOCH + minute) * 60).unwrap());
+
     let mut pauses: Vec<Pause> = case
         .pauses
         .iter()
@@ -95,6 +97,7 @@ fn computed(case: &Case) -> i64 {
         .map(|(from, to)| Pause { from: at(from), to: Some(at(to)) })
         .collect();
     pauses.sort_by_key(|pause| pause.from);
+
     let unit = if case.clock { Unit::Clock } else { Unit::Working };
     let term = Term { unit, length: SignedDuration::from_mins(case.minutes) };
     hours.due(at(case.start), term, &pauses).0.as_second() / 60 - EPOCH

@@ -136,6 +136,7 @@ impl Suggestion {
         insert.execute(tx.conn()).await?;
         let (files, to) = (&suggestion.attachment_ids, (Self::TYPE, suggestion.id));
         attach(tx, caller, files, to, "/attachment_ids").await?;
+
         tx.record(Change::created(&suggestion)).await?;
         Ok(suggestion)
     }
@@ -182,6 +183,7 @@ impl Suggestion {
         based_on.check(tx, &before).await?;
         let status = before.status.after(answer.decision)?;
         answer.check()?;
+
         let after = Self {
             status,
             answer: answer.answer.clone().or(before.answer.clone()),

@@ -196,7 +196,6 @@ impl Imported for Order {
         }
 
         let people: Vec<_> = people.into_iter().collect();
-
         let mut context = Context {
             today: tx.today,
             currency,

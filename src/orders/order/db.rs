@@ -116,6 +116,7 @@ impl Order {
         before.save(tx, after).await
     }
 
+    /// Takes an action of the state machine on an order.
     pub async fn act(
         tx: &mut Tx,
         caller: &Caller,
@@ -257,6 +258,8 @@ impl Order {
             }
 
             recognise(tx, &[(Some(self), &after)]).await?;
+
+            // Credit is locked last: others with orders of the same customer wait for it.
             credit::lock(tx, &[(Some(self), &after)]).await?;
             credit::keep(tx, &[(Some(self), &after)]).await?;
             tx.record(Change::updated(self, &after)).await?;

@@ -29,6 +29,7 @@ pub async fn facts_of(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
+
     let rows = orders::table.filter(orders::id.eq_any(ids)).select((
         orders::id,
         orders::customer_id,
@@ -39,6 +40,7 @@ pub async fn facts_of(
     ));
     let rows: Vec<(Uuid, Uuid, String, OrderStatus, Money, OrderProgress)> =
         rows.load(conn).await?;
+
     let account = |(id, customer_id, currency, status, total, progress)| {
         let open_amount = credit::open(status, total, &progress);
         (id, OrderAccount { customer_id, currency, open_amount })

@@ -32,6 +32,8 @@ pub fn customer_merged<'a>(
         let theirs: Vec<Uuid> = theirs.select(orders::id).load(tx.conn()).await?;
 
         let moving = rows.taken(theirs, |id| *id);
+
+        // Lock order: the orders first, then the credit of both customers.
         let before = locked(tx, &moving).await?;
         check::lock(tx, &[winner.id, loser.id]).await?;
         open_item::moved(tx, rows).await?;

@@ -36,6 +36,7 @@ fn matching<'a>(caller: &'a Caller, filter: &'a OrderFilter) -> orders::BoxedQue
     if let Some(channel) = &filter.channel {
         query = query.filter(orders::channel.eq(channel));
     }
+
     if let Some(text) = &filter.q {
         // Only names of visible customers are searched: a hit would disclose the name of any other.
         let named = orders::customer_id.eq_any(named_like(caller, text));
@@ -43,6 +44,7 @@ fn matching<'a>(caller: &'a Caller, filter: &'a OrderFilter) -> orders::BoxedQue
         let upper = orders::number.like(beginning(&text.to_uppercase()));
         query = query.filter(number.or(upper).or(named));
     }
+
     if let Some(number) = &filter.number {
         query = query.filter(orders::number.eq(number));
     }

@@ -115,12 +115,14 @@ impl Order {
                     let detail = "some of it is on its way; the customer returns it";
                     return Err(Error::conflict("order_shipped", detail));
                 }
+
                 if self.progress.invoiced_amount != Money::ZERO {
                     let detail = "some of it is billed; a credit note comes first";
                     let error = Error::conflict("order_invoiced", detail);
                     let amount = self.progress.invoiced_amount.shown_in(&self.currency);
                     return Err(error.member("invoiced_amount", amount));
                 }
+
                 let on = cancellation.and_then(|given| given.cancelled_on).unwrap_or(today);
                 if on < self.order_date || on > today {
                     let why = "not before the order, and not in the future";

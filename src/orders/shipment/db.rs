@@ -26,6 +26,7 @@ fn matching<'a>(caller: &'a Caller, filter: &'a ShipmentFilter) -> shipments::Bo
         );
         query = query.filter(theirs.bind::<SqlUuid, _>(customer).sql(")"));
     }
+
     if let Some(statuses) = &filter.status {
         query = query.filter(shipments::status.eq_any(statuses));
     }
