@@ -156,7 +156,7 @@ impl ComplaintClock {
     }
 
     /// Returns the rule of [`Self::judged`] as SQL over `complaint_clocks`, for first response,
-    /// interim feedback and resolution. `now` is an SQL expression. The conditions are null where a
+    /// interim feedback and resolution. `now` is an SQL expression. `late` is null where a
     /// complaint has no such term.
     #[must_use]
     pub fn judged_sql(now: &str) -> [TermSql; 3] {

@@ -147,8 +147,7 @@ text_enum! {
 pub struct Complaint {
     pub id: Uuid,
     pub version: i64,
-    /// Default: the next number of the form `CO-2026-000123`. An imported complaint keeps the
-    /// number of its source system
+    /// Assigned in the form `CO-2026-000123`, unless the source system sent a number
     #[schema(example = "CO-2026-000123")]
     pub number: String,
     pub customer_id: Uuid,

@@ -293,8 +293,8 @@ impl Imported for Order {
     }
 }
 
-/// Returns the customers whose orders the items change. Found before anything is locked, so that
-/// items resent without changes lock nothing.
+/// Returns the customers whose orders the items change. Found before any customer is locked, so
+/// that items resent without changes lock none.
 fn changed(arrivals: &[Arrival<Order>], context: &Context) -> Vec<Uuid> {
     let mut customers = HashSet::new();
     for arrival in arrivals {
@@ -335,8 +335,7 @@ impl Order {
         }
 
         match (self.status, self.cancelled_on) {
-            // Without a reported day, the cancellation counts on the later of confirmation and
-            // order.
+            // Default of the day: the later of confirmation and order.
             (OrderStatus::Cancelled, None) => {
                 self.cancelled_on = self.confirmed_on.max(Some(self.order_date));
             }

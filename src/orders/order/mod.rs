@@ -73,8 +73,7 @@ text_enum! {
 pub struct Order {
     pub id: Uuid,
     pub version: i64,
-    /// Default: the next number of the form `SO-2026-000123`. An imported order keeps the number of
-    /// its source system
+    /// Assigned in the form `SO-2026-000123`, unless the source system sent a number
     #[schema(example = "SO-2026-000123")]
     pub number: String,
     pub customer_id: Uuid,
