@@ -103,11 +103,11 @@ async fn read_order(caller: Can<ReadOrders>, id: Path<Uuid>, db: Db) -> Result<T
     Ok(Tagged(Order::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// Update a draft order
+/// Update an order
 ///
-/// Lines and credits are replaced as a whole, and all amounts are recomputed. People can change
-/// drafts only; a later order is moved on by its operations, such as confirm or cancel. People
-/// cannot change fields owned by the ERP (`x-owner`), nor the ERP fields owned by people (409
+/// Lines and credits are replaced as a whole, and all amounts are recomputed. Only a draft can be
+/// changed, except for the progress fields, which the ERP updates in any status. People cannot
+/// change fields owned by the ERP (`x-owner`), nor the ERP fields owned by people (409
 /// `field_not_owned`).
 #[utoipa::path(
     tag = "orders",
