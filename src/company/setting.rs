@@ -219,7 +219,7 @@ const KNOWN: &[Known] = &[
         300,
         50,
         5000,
-        "distance from the customer within which a check-in counts, in metres",
+        "radius of the check-in fence around a customer, in metres",
         "签到围栏半径(米)",
     ),
     (
