@@ -1,4 +1,4 @@
-//! The working calendar, 工作日历: Monday to Friday, less holidays, plus the make-up days 调休.
+//! The working calendar, 工作日历: Monday to Friday, without holidays, plus make-up days (调休).
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use schema::holidays;
 
 use crate::holiday::HolidayKind;
 
-/// The days that are not as their weekday says.
+/// The days that deviate from their weekday.
 #[derive(Debug, Clone, Default)]
 pub struct Calendar(HashMap<Date, HolidayKind>);
 
@@ -28,13 +28,14 @@ impl Calendar {
         }
     }
 
-    /// Working days in `[from, to)`.
+    /// Counts the working days in `[from, to)`.
     pub fn working_days(&self, from: Date, to: Date) -> i64 {
         let days = from.0.series(jiff::Span::new().days(1)).take_while(|day| *day < to.0);
         days.filter(|day| self.is_working(Date(*day))).count().try_into().unwrap_or(i64::MAX)
     }
 
-    /// The SQL for the same of two expressions, for reports that count within the database.
+    /// Returns SQL that counts the working days between two expressions like
+    /// [`Calendar::working_days`], for reports that count within the database.
     pub fn counted(from: &str, to: &str) -> String {
         format!(
             "(select count(*) from generate_series({from}, {to} - 1, interval '1 day') as day
@@ -44,7 +45,8 @@ impl Calendar {
         )
     }
 
-    /// The nth working day from `from` on, which counts itself: `n` is 1 or more.
+    /// Returns the nth working day from `from` on. `n` starts at 1, and `from` itself counts if it
+    /// is a working day.
     pub fn nth_working_day(&self, from: Date, n: usize) -> Date {
         let days = from.0.series(jiff::Span::new().days(1)).map(Date);
         days.filter(|day| self.is_working(*day)).nth(n.saturating_sub(1)).unwrap_or(from)

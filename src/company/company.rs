@@ -1,4 +1,4 @@
-//! The company, 公司: one row, and the settings with which rules are tuned.
+//! The company, 公司: a single row, with the settings that tune the business rules.
 
 use actix_web::{get, patch, web};
 use auth::Can;
@@ -37,41 +37,42 @@ pub struct Company {
     pub version: i64,
     #[schema(example = "示范贸易有限公司")]
     pub name: String,
-    /// ISO 4217: what sums and reports are in
+    /// ISO 4217 code of the currency of sums and reports
     #[schema(example = "CNY")]
     pub currency: String,
-    /// IANA: where a business date begins and ends
+    /// IANA time zone that business dates follow
     #[schema(example = "Asia/Shanghai")]
     pub time_zone: String,
     #[schema(inline)]
     pub language: Language,
-    /// Coordinate system of positions that are sent without one, 坐标系; phones in China often have
+    /// Coordinate system (坐标系) assumed for positions sent without one. Phones in China often use
     /// `gcj02`
     #[schema(inline)]
     pub coordinate_system: CoordinateSystem,
-    /// What differs from the defaults; `GET /company/settings` lists all
+    /// Settings that differ from their defaults. `GET /company/settings` lists all settings
     #[schema(value_type = Object)]
     pub settings: Embedded<Settings>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
 
-resource! { Company: "company" at "/api/v1/company", seen by |_it| vec![platform::EVERYBODY] }
+resource! { Company: "company" at "/api/v1/company", seen by |_company| vec![platform::EVERYBODY] }
 
-/// A merge patch: absent fields stay as they are; a setting that is null goes back to its default.
+/// A merge patch. Absent fields keep their value; a setting that is `null` returns to its default.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "name": "示范贸易有限公司", "settings": { "dormant_after_days": 90 } }))]
 pub struct CompanyChanges {
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
-    /// Only before the first order, target, limit or price: amounts are not converted
+    /// Can be changed only while there are no orders, targets or credit limits, because amounts are
+    /// not converted
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     currency: Option<String>,
     #[schema(min_length = 1, max_length = 60, nullable = false)]
     time_zone: Option<String>,
     #[schema(inline, nullable = false)]
     language: Option<Language>,
-    /// Default of positions that are sent from now on; those sent before stay where they are
+    /// Applies to positions sent from now on. Stored positions are not converted
     #[schema(inline, nullable = false)]
     coordinate_system: Option<CoordinateSystem>,
     #[schema(value_type = Option<Object>, nullable = false)]
@@ -87,7 +88,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// Read the company
 ///
-/// Its currency and its time zone are what every report and every business date go by.
+/// Returns the company. Reports use its currency, and business dates its time zone.
 #[utoipa::path(
     tag = "company",
     responses((status = 200, description = "The company", body = Company), Problems),
@@ -97,9 +98,10 @@ async fn read_company(_: Can<ReadCompany>, db: Db) -> Result<Tagged<Company>> {
     Ok(Tagged(Company::load(&mut *db.conn().await?).await?))
 }
 
-/// Change the company
+/// Update the company
 ///
-/// The currency can only change while nothing is counted in it.
+/// The currency can be changed only while there are no orders, targets or credit limits; otherwise
+/// the request is refused as 409 `currency_in_use`.
 #[utoipa::path(
     tag = "company",
     request_body(content = CompanyChanges, content_type = "application/merge-patch+json"),
@@ -116,9 +118,9 @@ async fn update_company(
     write.update(async move |tx| Company::update(tx, based_on, &changes, &clock).await).await
 }
 
-/// List the settings
+/// List settings
 ///
-/// Each with its value, its default and its bounds.
+/// Returns every setting with its value, its default and its bounds.
 #[utoipa::path(
     tag = "company",
     responses((status = 200, description = "All settings", body = Vec<Setting>), Problems),
@@ -128,13 +130,13 @@ async fn list_settings(_: Can<ReadCompany>, db: Db) -> Result<web::Json<Vec<Sett
     Ok(web::Json(Company::load(&mut *db.conn().await?).await?.settings.0.list()))
 }
 
-/// What happened to the company
+/// List the company's history
 ///
-/// Who changed which setting, latest first.
+/// Returns the changes of the company and its settings, latest first.
 #[utoipa::path(
     tag = "company",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/company/history")]
 async fn list_company_history(
@@ -148,13 +150,13 @@ async fn list_company_history(
 }
 
 impl Company {
-    /// The one company of this database.
+    /// Returns the company. There is exactly one per database.
     pub async fn load(conn: &mut Conn) -> Result<Self> {
         Ok(Self::query().first(conn).await?)
     }
 
-    /// Makes the company at the first start, with the holidays that are known, and tells the
-    /// clock where it is.
+    /// Creates the company and its known holidays on the first start, and sets the time zone and
+    /// the currency of the clock.
     pub async fn ensure(db: &Db, clock: &Clock) -> Result<()> {
         let there = Self::query().first(&mut *db.conn().await?).await.optional()?;
         let company: Self = match there {
@@ -180,10 +182,12 @@ impl Company {
             updated_at: tx.now,
         };
         let insert = diesel::insert_into(company::table).values(&company).on_conflict_do_nothing();
-        // Another instance may have been faster.
+
+        // Another instance may have created it first.
         if insert.execute(tx.conn()).await? == 0 {
             return Self::load(tx.conn()).await;
         }
+
         tx.record(Change::created(&company)).await?;
         crate::holiday::seed(tx).await?;
         Ok(company)
@@ -199,6 +203,7 @@ impl Company {
         let before: Self = row.first(tx.conn()).await?;
         based_on.check(tx, &before, changes.fields()).await?;
         let after = before.next(before.with(changes)?, tx.now);
+
         if after != before {
             if after.currency != before.currency {
                 check_nothing_is_counted(tx).await?;
@@ -209,7 +214,8 @@ impl Company {
                 hooks::calendar_changed(tx).await?;
             }
         }
-        // The other instances learn it from the poll of the directory.
+
+        // Other instances notice the change when they poll the user directory.
         clock.set_zone(TimeZone::get(&after.time_zone).map_err(Error::internal)?);
         clock.set_currency(&after.currency);
         Ok(after)
@@ -222,6 +228,7 @@ impl Company {
         set(&mut after.time_zone, changes.time_zone.as_ref());
         set(&mut after.language, changes.language.as_ref());
         set(&mut after.coordinate_system, changes.coordinate_system.as_ref());
+
         if TimeZone::get(&after.time_zone).is_err() {
             faults.push(Fault::new("/time_zone", "unknown_value", "no such time zone (IANA)"));
         }
@@ -234,11 +241,12 @@ impl Company {
                 })),
             }
         }
+
         if faults.is_empty() { Ok(after) } else { Err(Error::invalid(faults)) }
     }
 }
 
-/// Sums in one currency would become sums in another.
+/// Refuses to change the currency while amounts are stored in it. They would not be converted.
 async fn check_nothing_is_counted(tx: &mut Tx) -> Result<()> {
     let counted = "(exists (select from orders) or exists (select from targets) \
         or exists (select from customer_credits where credit_limit is not null))";

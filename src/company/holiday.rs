@@ -1,5 +1,5 @@
-//! Days that are not as their weekday says, 节假日与调休. Those of the known years come with the
-//! service (`holidays.csv`, after the notices of the State Council 国务院办公厅) and can be replaced.
+//! Holidays and make-up days, 节假日与调休. The days of the known years are part of the service
+//! (`holidays.csv`, from the notices of the State Council 国务院办公厅) and can be changed.
 
 use actix_web::{delete, get, patch, post};
 use auth::{Can, Refers};
@@ -20,9 +20,9 @@ use crate::{ReadCompany, WriteHolidays, hooks};
 
 text_enum! {
     pub enum HolidayKind {
-        /// A weekday on which nobody works
+        /// A weekday off
         Holiday = "holiday",
-        /// A day of a weekend that is worked, 调休
+        /// A make-up day: a day of a weekend that is worked, 调休
         Working = "working",
     }
 }
@@ -42,7 +42,7 @@ pub struct Holiday {
     pub updated_at: Timestamp,
 }
 
-resource! { Holiday: "holiday" at "/api/v1/holidays", seen by |_it| vec![platform::EVERYBODY] }
+resource! { Holiday: "holiday" at "/api/v1/holidays", seen by |_holiday| vec![platform::EVERYBODY] }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "date": "2027-02-08", "kind": "holiday", "name": "春节" }))]
@@ -54,7 +54,7 @@ pub struct NewHoliday {
     name: String,
 }
 
-/// A merge patch: absent fields stay as they are.
+/// A merge patch. Absent fields keep their value.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "kind": "working" }))]
 pub struct HolidayChanges {
@@ -64,7 +64,7 @@ pub struct HolidayChanges {
     name: Option<String>,
 }
 
-/// Which holidays to list.
+/// Filters for the list of holidays.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct HolidayFilter {
@@ -93,7 +93,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List holidays
 ///
-/// By date: weekdays off, and days of a weekend that are worked 调休.
+/// Returns weekdays off and make-up days (调休), by date.
 #[utoipa::path(
     tag = "company",
     params(HolidayFilter, PageQuery),
@@ -108,9 +108,9 @@ async fn list_holidays(
     Holiday::list(&mut *db.conn().await?, &list).await
 }
 
-/// Add a holiday or make-up day
+/// Create a holiday or make-up day
 ///
-/// One per date.
+/// There is one entry per date.
 #[utoipa::path(
     tag = "company",
     request_body = NewHoliday,
@@ -127,7 +127,7 @@ async fn create_holiday(
 
 /// Read a holiday
 ///
-/// Everybody may.
+/// Returns the holiday or make-up day. Every user can read it.
 #[utoipa::path(
     tag = "company",
     responses((status = 200, description = "The day", body = Holiday), Problems),
@@ -137,9 +137,9 @@ async fn read_holiday(_: Can<ReadCompany>, id: Path<Uuid>, db: Db) -> Result<Tag
     Ok(Tagged(Holiday::find(&mut *db.conn().await?, *id).await?))
 }
 
-/// Change a holiday
+/// Update a holiday
 ///
-/// Its kind and its name; another date is another holiday.
+/// The kind and the name can be changed. For another date, create another holiday.
 #[utoipa::path(
     tag = "company",
     request_body(content = HolidayChanges, content_type = "application/merge-patch+json"),
@@ -158,10 +158,10 @@ async fn update_holiday(
 
 /// Delete a holiday
 ///
-/// The day is as its weekday says again.
+/// The day follows its weekday again.
 #[utoipa::path(
     tag = "company",
-    responses((status = 204, description = "It is gone"), Problems),
+    responses((status = 204, description = "Deleted"), Problems),
 )]
 #[delete("/holidays/{id}")]
 async fn delete_holiday(
@@ -173,13 +173,13 @@ async fn delete_holiday(
     write.delete(async move |tx| Holiday::delete(tx, *id, based_on).await).await
 }
 
-/// What happened to a holiday
+/// List a holiday's history
 ///
-/// Latest first.
+/// Returns the changes of the holiday, latest first.
 #[utoipa::path(
     tag = "company",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/holidays/{id}/history")]
 async fn list_holiday_history(
@@ -210,14 +210,17 @@ impl Holiday {
             }
             query
         };
+
         let total =
             if list.counted { Some(matching().count().get_result(conn).await?) } else { None };
+
         let rows = matching()
             .filter(list.after::<Date, _, _>(holidays::date, holidays::id)?)
             .order((holidays::date, holidays::id))
             .select(Self::as_select())
             .limit(list.fetch());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.date, it.id))
+
+        list.page(rows.load(conn).await?, total, |holiday: &Self| (holiday.date, holiday.id))
     }
 
     async fn find(conn: &mut Conn, id: Uuid) -> Result<Self> {
@@ -234,10 +237,12 @@ impl Holiday {
             created_at: tx.now,
             updated_at: tx.now,
         };
+
         let insert = diesel::insert_into(holidays::table).values(&holiday);
         insert.execute(tx.conn()).await.map_err(|error| {
             Error::from(error).on_constraint("holidays_date_key", "/date", "duplicate")
         })?;
+
         tx.record(Change::created(&holiday)).await?;
         hooks::calendar_changed(tx).await?;
         Ok(holiday)
@@ -256,10 +261,12 @@ impl Holiday {
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, id).await?;
         based_on.check(tx, &before, changes.fields()).await?;
+
         let mut after = before.clone();
         set(&mut after.kind, changes.kind.as_ref());
         set(&mut after.name, changes.name.as_ref());
         let after = before.next(after, tx.now);
+
         if after != before {
             diesel::update(holidays::table.find(id)).set(&after).execute(tx.conn()).await?;
             tx.record(Change::updated(&before, &after)).await?;
@@ -277,7 +284,7 @@ impl Holiday {
     }
 }
 
-/// The days that come with the service.
+/// Returns the holidays that are part of the service.
 pub(crate) fn known() -> impl Iterator<Item = (Date, HolidayKind, &'static str)> {
     include_str!("holidays.csv").lines().skip(1).flat_map(|line| {
         let fields: Vec<&'static str> = line.split(',').collect();
@@ -285,12 +292,12 @@ pub(crate) fn known() -> impl Iterator<Item = (Date, HolidayKind, &'static str)>
         let day = |text: &str| text.parse::<jiff::civil::Date>().expect("a date of holidays.csv");
         let kind = if kind == "working" { HolidayKind::Working } else { HolidayKind::Holiday };
         let last = day(to);
-        let days = day(from).series(jiff::Span::new().days(1)).take_while(move |it| *it <= last);
+        let days = day(from).series(jiff::Span::new().days(1)).take_while(move |day| *day <= last);
         days.map(move |day| (Date(day), kind, name))
     })
 }
 
-/// Enters the known days, once, when the company is made.
+/// Inserts the known holidays. Called once, when the company is created.
 pub(crate) async fn seed(tx: &mut Tx) -> Result<()> {
     let now = tx.now;
     let day = |(date, kind, name): (Date, HolidayKind, &str)| Holiday {
@@ -302,6 +309,7 @@ pub(crate) async fn seed(tx: &mut Tx) -> Result<()> {
         created_at: now,
         updated_at: now,
     };
+
     let days: Vec<Holiday> = known().map(day).collect();
     diesel::insert_into(holidays::table).values(&days).execute(tx.conn()).await?;
     let records = days.iter().map(Change::created).collect::<Result<Vec<_>>>()?;

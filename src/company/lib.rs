@@ -1,5 +1,5 @@
-//! The company whose schema this is: its name, currency and time zone, the settings with which
-//! rules are tuned, its working calendar and its exchange rates.
+//! The company of this database: its name, currency and time zone, the settings that tune the
+//! business rules, the working calendar and the exchange rates.
 
 pub mod calendar;
 pub mod company;

@@ -1,41 +1,41 @@
-//! The settings of a company: each with its default and its bounds (RULES, marked ◇ there).
+//! The settings of a company, each with its default and its bounds.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-/// What a setting is, for `GET /company/settings`
+/// A setting of the company
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Setting {
     #[schema(example = "audit_retention_years")]
     pub name: &'static str,
-    /// What it decides, and in which unit
+    /// The effect and the unit of the setting
     pub meaning: &'static str,
     /// 中文说明
     pub meaning_zh: &'static str,
-    /// Null for none
+    /// Null when the setting has no value
     pub value: Option<i64>,
-    /// Null for none
+    /// Null when the setting has no default
     pub default: Option<i64>,
     pub minimum: i64,
     pub maximum: i64,
 }
 
-/// Settings by name; those that are not named have their defaults.
+/// Stored settings by name. A setting that is not stored has its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings(Map<String, Value>);
 
 /// name, default, minimum, maximum, meaning, 中文
 type Known = (&'static str, i64, i64, i64, &'static str, &'static str);
 
-/// All settings there are. A later rule that needs one adds a line here.
+/// All settings with a default. A rule that needs another setting adds an entry here.
 const KNOWN: &[Known] = &[
     (
         "audit_retention_years",
         7,
         1,
         30,
-        "how many years the record of changes is kept",
+        "years for which the history of changes is kept",
         "变更记录保留年数",
     ),
     (
@@ -43,7 +43,7 @@ const KNOWN: &[Known] = &[
         5,
         1,
         20,
-        "on which working day of the next month a period's targets may be closed",
+        "working day after the end of a period from which its targets can be closed",
         "次月第几个工作日关账",
     ),
     (
@@ -51,7 +51,7 @@ const KNOWN: &[Known] = &[
         500,
         0,
         1_000_000_000,
-        "what a salesperson may promise for a complaint, in the company's currency",
+        "highest compensation that a salesperson may promise, in the company's currency",
         "销售员投诉赔付权限(公司币种)",
     ),
     (
@@ -59,7 +59,7 @@ const KNOWN: &[Known] = &[
         5_000,
         0,
         1_000_000_000,
-        "what a sales manager may promise for a complaint, in the company's currency",
+        "highest compensation that a sales manager may promise, in the company's currency",
         "销售经理投诉赔付权限(公司币种)",
     ),
     (
@@ -67,7 +67,7 @@ const KNOWN: &[Known] = &[
         50_000,
         0,
         1_000_000_000,
-        "what a sales director may promise for a complaint, in the company's currency",
+        "highest compensation that a sales director may promise, in the company's currency",
         "销售总部投诉赔付权限(公司币种)",
     ),
     (
@@ -91,7 +91,7 @@ const KNOWN: &[Known] = &[
         180,
         30,
         1000,
-        "days without an order to be dormant",
+        "days without an order after which a customer is dormant",
         "多少天无订单为休眠",
     ),
     (
@@ -99,7 +99,7 @@ const KNOWN: &[Known] = &[
         30,
         0,
         3650,
-        "from how many days overdue on a customer of tier A gets nothing more on credit",
+        "days overdue after which a customer of tier A gets no more credit",
         "A 档客户逾期多少天后停止赊销",
     ),
     (
@@ -107,7 +107,7 @@ const KNOWN: &[Known] = &[
         15,
         0,
         3650,
-        "from how many days overdue on a customer of tier B gets nothing more on credit",
+        "days overdue after which a customer of tier B gets no more credit",
         "B 档客户逾期多少天后停止赊销",
     ),
     (
@@ -115,7 +115,7 @@ const KNOWN: &[Known] = &[
         7,
         0,
         3650,
-        "from how many days overdue on any other customer gets nothing more on credit",
+        "days overdue after which any other customer gets no more credit",
         "其他客户逾期多少天后停止赊销",
     ),
     (
@@ -123,7 +123,7 @@ const KNOWN: &[Known] = &[
         1_000,
         0,
         1_000_000_000,
-        "an overdue amount below which nobody is refused, in the company's currency",
+        "overdue amount below which credit is not stopped, in the company's currency",
         "逾期金额低于此数不停止赊销(公司币种)",
     ),
     (
@@ -131,7 +131,7 @@ const KNOWN: &[Known] = &[
         0,
         0,
         1,
-        "1: a customer without approved terms gets nothing on credit",
+        "1: a customer without approved terms gets no credit",
         "1:未核准交易条件的客户只能预付",
     ),
     (
@@ -139,7 +139,7 @@ const KNOWN: &[Known] = &[
         200_000,
         0,
         1_000_000_000,
-        "up to which limit a credit controller approves terms, in the company's currency",
+        "highest limit that a credit controller may approve, in the company's currency",
         "信用管理可批准的额度(公司币种)",
     ),
     (
@@ -147,7 +147,7 @@ const KNOWN: &[Known] = &[
         2_000_000,
         0,
         1_000_000_000,
-        "up to which limit a sales director approves terms, in the company's currency",
+        "highest limit that a sales director may approve, in the company's currency",
         "销售总部可批准的额度(公司币种)",
     ),
     (
@@ -155,7 +155,7 @@ const KNOWN: &[Known] = &[
         20_000,
         0,
         1_000_000_000,
-        "up to which limit a sales manager approves terms, in the company's currency",
+        "highest limit that a sales manager may approve, in the company's currency",
         "销售经理可批准的额度(公司币种)",
     ),
     (
@@ -163,7 +163,7 @@ const KNOWN: &[Known] = &[
         3,
         0,
         60,
-        "how many days before it is due a customer is reminded of an invoice",
+        "days before the due date at which a customer is reminded of an invoice",
         "到期前多少天提醒付款",
     ),
     (
@@ -171,7 +171,7 @@ const KNOWN: &[Known] = &[
         1,
         1,
         365,
-        "how many days overdue an invoice is when it is collected first",
+        "days overdue at which an invoice is dunned for the first time",
         "逾期多少天第一次催收",
     ),
     ("dunning_days_second", 15, 1, 365, "the same for the second time", "逾期多少天第二次催收"),
@@ -182,7 +182,7 @@ const KNOWN: &[Known] = &[
         0,
         0,
         100,
-        "percent of what is not yet due that may never be paid",
+        "bad debt provision on receivables not yet due, in percent",
         "未到期应收坏账准备率(%)",
     ),
     (
@@ -205,13 +205,13 @@ const KNOWN: &[Known] = &[
         "逾期181-365天坏账准备率(%)",
     ),
     ("provision_percent_beyond", 100, 0, 100, "the same, longer", "逾期365天以上坏账准备率(%)"),
-    ("visit_least_minutes", 5, 0, 120, "least minutes of a valid visit", "有效拜访最短时长(分钟)"),
+    ("visit_least_minutes", 5, 0, 120, "shortest valid visit (minutes)", "有效拜访最短时长(分钟)"),
     (
         "visit_offline_days",
         7,
         1,
         31,
-        "how many days late the check-in of a phone without a network may come",
+        "days by which an offline phone may send a check-in late",
         "离线签到最多补传天数",
     ),
     (
@@ -219,7 +219,7 @@ const KNOWN: &[Known] = &[
         300,
         50,
         5000,
-        "how many metres from the customer a check-in is in the fence",
+        "radius of the check-in fence around a customer, in metres",
         "签到围栏半径(米)",
     ),
     (
@@ -227,7 +227,7 @@ const KNOWN: &[Known] = &[
         6,
         -1,
         10,
-        "up to which answer of 0 to 10 a customer is followed up; -1: none",
+        "highest answer from 0 to 10 that is followed up; -1: none",
         "推荐度不高于多少分须跟踪(-1 为不跟踪)",
     ),
     (
@@ -235,7 +235,7 @@ const KNOWN: &[Known] = &[
         2,
         0,
         5,
-        "up to which score of 1 to 5 a customer is followed up; 0: none",
+        "highest score from 1 to 5 that is followed up; 0: none",
         "满意度不高于多少分须跟踪(0 为不跟踪)",
     ),
     (
@@ -251,24 +251,17 @@ const KNOWN: &[Known] = &[
         0,
         0,
         1,
-        "0: the tax of an order is rounded on each line; 1: on the sum of the lines",
+        "0: the tax of an order is rounded per line; 1: on the sum of the lines",
         "订单税额舍入:0 按行,1 按单据",
     ),
-    (
-        "working_day_starts",
-        9,
-        0,
-        23,
-        "the hour at which a working day begins",
-        "工作日开始时间(时)",
-    ),
-    ("working_day_ends", 18, 1, 24, "the hour at which a working day ends", "工作日结束时间(时)"),
+    ("working_day_starts", 9, 0, 23, "hour at which a working day starts", "工作日开始时间(时)"),
+    ("working_day_ends", 18, 1, 24, "hour at which a working day ends", "工作日结束时间(时)"),
     (
         "write_off_authority_finance",
         1_000,
         0,
         1_000_000_000,
-        "how much of a debt finance may give up, in the company's currency",
+        "highest amount that finance may write off, in the company's currency",
         "财务坏账核销权限(公司币种)",
     ),
     (
@@ -276,7 +269,7 @@ const KNOWN: &[Known] = &[
         50_000,
         0,
         1_000_000_000,
-        "how much of a debt a sales director may give up, in the company's currency",
+        "highest amount that a sales director may write off, in the company's currency",
         "销售总部坏账核销权限(公司币种)",
     ),
 ];
@@ -284,37 +277,43 @@ const KNOWN: &[Known] = &[
 /// name, minimum, maximum, meaning, 中文
 type Optional = (&'static str, i64, i64, &'static str, &'static str);
 
-/// Settings that there are none of unless somebody says so.
+/// Settings without a default.
 const OPTIONAL: &[Optional] = &[(
     "credit_default_limit",
     0,
     1_000_000_000_000,
-    "how much a customer without a limit of its own may owe, in the company's currency",
+    "credit limit of a customer without a limit of its own, in the company's currency",
     "未单独设置额度的客户的信用额度(公司币种)",
 )];
 
 impl Settings {
-    /// The value of a setting that may have none.
+    /// Returns the value of a setting that may have none.
     pub fn optional(&self, name: &str) -> Option<i64> {
         self.0.get(name).and_then(Value::as_i64)
     }
 
-    /// The value of a known setting.
+    /// Returns the value of a setting that has a default.
     pub fn get(&self, name: &str) -> i64 {
-        let default = KNOWN.iter().find(|it| it.0 == name).map_or(0, |it| it.1);
+        let default = KNOWN.iter().find(|known| known.0 == name).map_or(0, |known| known.1);
         self.0.get(name).and_then(Value::as_i64).unwrap_or(default)
     }
 
-    /// With these changed; null goes back to the default. Names what is wrong.
+    /// Returns the settings with these changes; `null` returns a setting to its default. The error
+    /// lists the refused settings with the code of each fault.
     pub fn with(&self, changes: &Map<String, Value>) -> Result<Self, Vec<(String, &'static str)>> {
         let (mut after, mut faults) = (self.clone(), vec![]);
         for (name, value) in changes {
-            let known = KNOWN.iter().find(|it| it.0 == name).map(|it| (Some(it.1), it.2, it.3));
-            let optional = OPTIONAL.iter().find(|it| it.0 == name).map(|it| (None, it.1, it.2));
+            let known = KNOWN
+                .iter()
+                .find(|known| known.0 == name)
+                .map(|known| (Some(known.1), known.2, known.3));
+            let optional =
+                OPTIONAL.iter().find(|known| known.0 == name).map(|known| (None, known.1, known.2));
             let Some((default, least, most)) = known.or(optional) else {
                 faults.push((name.clone(), "unknown_field"));
                 continue;
             };
+
             match value.as_i64() {
                 None if value.is_null() => drop(after.0.remove(name)),
                 None => faults.push((name.clone(), "type")),
@@ -325,13 +324,14 @@ impl Settings {
                 Some(_) => faults.push((name.clone(), "range")),
             }
         }
+
         if after.get("working_day_starts") >= after.get("working_day_ends") {
             faults.push(("working_day_ends".into(), "range"));
         }
         if faults.is_empty() { Ok(after) } else { Err(faults) }
     }
 
-    /// Each with its value and its bounds.
+    /// Returns all settings by name.
     pub fn list(&self) -> Vec<Setting> {
         let setting = |known: &Known| {
             let (name, default, minimum, maximum, meaning, meaning_zh) = *known;
@@ -345,7 +345,7 @@ impl Settings {
         };
         let mut all: Vec<Setting> =
             KNOWN.iter().map(setting).chain(OPTIONAL.iter().map(optional)).collect();
-        all.sort_by_key(|it| it.name);
+        all.sort_by_key(|setting| setting.name);
         all
     }
 }

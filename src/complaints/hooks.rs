@@ -1,4 +1,4 @@
-//! What other domains are told of complaints, and what happens to complaints when something
-//! happens elsewhere. The app wires this once, before it serves.
+//! Functions of complaints for other domains, and hooks that run when other domains change. The app
+//! wires them once, before it serves requests.
 
 pub use crate::complaint::{calendar_changed, check_deadlines, customer_merged, is_visible};

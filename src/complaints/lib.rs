@@ -1,6 +1,5 @@
-//! Complaints: what customers are not content with, how soon somebody sees to it, how it is
-//! settled, and that the back office files it 备案, so that no customer has to complain twice; and
-//! what they suggest 建议.
+//! Complaints: they are registered, handled within their service level, settled, and filed (备案)
+//! by the back office. Also the suggestions (建议) that customers make.
 
 pub mod complaint;
 pub mod hooks;
@@ -12,22 +11,22 @@ use utoipa_actix_web::service_config::ServiceConfig;
 auth::permissions! {
     ReadComplaints: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Quality | Hr | Erp | Reporter;
-    /// Register, propose and reopen, and what falls to whoever reported or owns a complaint
+    /// Register complaints, propose and reopen, and the actions of a complaint's reporter or owner
     WriteComplaints: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
         | BackOffice | Finance | CreditController | Quality | Hr | Erp;
-    /// On the spot, within their authority
+    /// Settle complaints on the spot, within the authority of the role
     SettleComplaints: SalesDirector | SalesManager | Salesperson;
-    /// Accept, assign, dispatch to quality
+    /// Accept and assign complaints, and dispatch them to the quality department
     HandleComplaints: Admin | SalesDirector | SalesManager | BackOffice;
-    /// Reject and escalate
+    /// Reject and escalate complaints
     JudgeComplaints: Admin | SalesDirector | SalesManager;
-    /// File 备案 and close
+    /// File (备案) and close complaints
     FileComplaints: Admin | BackOffice;
     ImportComplaints: Admin | Erp;
     ReadSuggestions: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
         | BackOffice | Erp | Reporter;
     WriteSuggestions: Admin | SalesDirector | SalesManager | Salesperson | BackOffice;
-    /// Note, adopt and decline
+    /// Note, adopt and decline suggestions
     AnswerSuggestions: Admin | SalesDirector | SalesManager | BackOffice;
 }
 

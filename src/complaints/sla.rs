@@ -1,5 +1,5 @@
-//! Service levels 时限 (RULES 4.8): when something is due, by the clock or by the company's working
-//! hours. Plain functions, the same for whoever registers, reads or runs the job.
+//! Service levels, 时限: due times by the clock or by the company's working hours. Pure functions,
+//! so that registering, reading and the background job agree.
 
 use company::{Calendar, Company};
 use jiff::civil;
@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 
 use crate::complaint::Severity;
 
-/// A calendar without a working day in ten years ends all counting.
+/// Maximum number of days to look ahead. Counting ends there if the calendar has no working day.
 const HORIZON: usize = 3660;
 
-/// What an allowance of time is counted in.
+/// The unit in which a term is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Every minute counts
@@ -23,7 +23,7 @@ pub enum Unit {
     Working,
 }
 
-/// How long something may take.
+/// An allowance of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Term {
     pub unit: Unit,
@@ -31,7 +31,7 @@ pub struct Term {
 }
 
 impl Term {
-    /// A part of it: 80 percent, 150 percent.
+    /// Returns a percentage of the term, such as 80 or 150 percent.
     #[must_use]
     pub fn percent(self, percent: i64) -> Self {
         let micros = self.length.as_micros() * i128::from(percent) / 100;
@@ -40,23 +40,23 @@ impl Term {
     }
 }
 
-/// The terms of one complaint.
+/// The terms of a complaint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
     pub response: Term,
-    /// None for a general complaint; of an urgent one feedback is given all the while
+    /// Interim feedback. `None` for general and urgent complaints
     pub interim: Option<Term>,
     pub resolution: Term,
 }
 
-/// When the complaint was with the customer; without an end while it is
+/// A time during which the complaint was waiting for the customer. `to` is null while it lasts
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Pause {
     pub from: Timestamp,
     pub to: Option<Timestamp>,
 }
 
-/// The company's working hours.
+/// The working hours of the company.
 #[derive(Debug, Clone)]
 pub struct Hours {
     calendar: Calendar,
@@ -78,7 +78,8 @@ impl Hours {
         Ok(Self::new(calendar, zone, hour("working_day_starts"), hour("working_day_ends")))
     }
 
-    /// So many working days, as time: from 15:00 on, one of 9 hours ends at 15:00 of the next.
+    /// Returns a term of so many working days. A day of 9 hours that starts at 15:00 ends at 15:00
+    /// of the next working day.
     pub fn working_days(&self, days: i64) -> Term {
         Term {
             unit: Unit::Working,
@@ -86,7 +87,8 @@ impl Hours {
         }
     }
 
-    /// The terms by severity; customers of tier A are answered in half the time.
+    /// Returns the terms for a severity. `halved` halves the first response, as for customers of
+    /// tier A.
     pub fn terms(&self, severity: Severity, halved: bool) -> Terms {
         let hours = |hours| Term { unit: Unit::Clock, length: SignedDuration::from_hours(hours) };
         let response = |whole| hours(whole).percent(if halved { 50 } else { 100 });
@@ -105,9 +107,10 @@ impl Hours {
         }
     }
 
-    /// The instant at which the term that begins at `start` is over. A pause counts only where it
-    /// overlaps what the term counts: at night it gives no working time back; for a term by the
-    /// clock every minute of it does. One that has not ended gives nothing yet.
+    /// Returns the instant at which a term that starts at `start` ends. A pause extends the term
+    /// only where it overlaps the time that the term counts: a pause at night adds no working time,
+    /// but every minute of it extends a term by the clock. A pause that has not ended extends
+    /// nothing yet.
     pub fn due(&self, start: Timestamp, term: Term, pauses: &[Pause]) -> Timestamp {
         let mut left = term.length;
         for window in self.windows(term.unit, start.0) {
@@ -122,7 +125,7 @@ impl Hours {
         start
     }
 
-    /// How much of what such a term counts has lain in pauses since its start.
+    /// Returns the part of the pauses since `start` that a term of this unit counts.
     pub fn paused(&self, start: Timestamp, unit: Unit, pauses: &[Pause]) -> SignedDuration {
         let part = |pause: &Pause| {
             let Some(end) = pause.to.map(|to| to.0) else { return SignedDuration::ZERO };
@@ -133,7 +136,7 @@ impl Hours {
         pauses.iter().map(part).sum()
     }
 
-    /// The end of the next working day, when a complaint has to be filed.
+    /// Returns the end of the next working day, by which a complaint must be filed.
     pub fn end_of_next_working_day(&self, of: Timestamp) -> Timestamp {
         let tomorrow = of.0.to_zoned(self.zone.clone()).date().tomorrow();
         let next = tomorrow.map(|day| self.calendar.nth_working_day(Date(day), 1));
@@ -141,7 +144,7 @@ impl Hours {
         end.map_or(of, |(_, end)| Timestamp(end))
     }
 
-    /// The stretches of time that count, from an instant on.
+    /// Returns the stretches of time that count from an instant on.
     fn windows(&self, unit: Unit, from: Instant) -> Box<dyn Iterator<Item = Window> + '_> {
         if unit == Unit::Clock {
             return Box::new(std::iter::once((from, Instant::MAX)));
@@ -164,7 +167,7 @@ impl Hours {
     }
 }
 
-/// What is left of a window beside the pauses, which come in the order of their beginnings.
+/// Cuts the pauses out of a window. The pauses must be sorted by their start.
 fn without((mut from, to): Window, pauses: &[Pause]) -> Vec<Window> {
     let mut left = vec![];
     for pause in pauses {
@@ -177,6 +180,7 @@ fn without((mut from, to): Window, pauses: &[Pause]) -> Vec<Window> {
         }
         from = from.max(end.0);
     }
+
     if from < to {
         left.push((from, to));
     }

@@ -1,4 +1,5 @@
-//! Customers who stop buying, 休眠, and those who buy again: the setting `dormant_after_days`.
+//! Customers who stop buying (休眠, dormant) and customers who buy again. The setting
+//! `dormant_after_days` draws the line.
 
 use std::collections::HashSet;
 
@@ -15,8 +16,9 @@ use uuid::Uuid;
 use crate::order::Order;
 use crate::sales_entry;
 
-/// A job: makes customers dormant that have not ordered for so many days. A customer without any
-/// order counts from its creation, one that somebody activated by hand from then.
+/// Job: marks active customers as dormant when they have had no order for `dormant_after_days`. The
+/// term starts with the last recognised order, for customers without one with their creation, and
+/// again when somebody activates them manually.
 pub fn make_dormant(tx: &mut Tx) -> LocalBoxFuture<'_, Result<u64>> {
     Box::pin(async move {
         let term = term(tx.conn()).await?;
@@ -24,26 +26,29 @@ pub fn make_dormant(tx: &mut Tx) -> LocalBoxFuture<'_, Result<u64>> {
             .bind::<SqlDate, _>(Date(tx.today.0 - term))
             .bind::<Timestamptz, _>(Timestamp(tx.now.0 - term));
         let silent: Vec<Silent> = silent.load(tx.conn()).await?;
+
         let ids: Vec<Uuid> = silent.into_iter().map(|customer| customer.id).collect();
         customer::made_dormant(tx, &ids).await
     })
 }
 
-/// A hook of customers: whether an order of this one was ever recognised.
+/// Hook of the customers domain: returns `true` if an order of this customer was ever recognised.
 pub fn ever_bought<'a>(tx: &'a mut Tx, customer: &'a Customer) -> LocalBoxFuture<'a, Result<bool>> {
     Box::pin(sales_entry::ever_bought(tx.conn(), customer.id))
 }
 
-/// Makes the customers of orders that have just been recognised active again. Not those of old
-/// orders, which an ERP sends with its history.
+/// Reactivates the customers of orders that have just been recognised. Orders older than the term
+/// do not count: an ERP also sends its history.
 pub(crate) async fn bought(tx: &mut Tx, orders: &[&Order]) -> Result<()> {
     if orders.is_empty() {
         return Ok(());
     }
+
     let since = Date(tx.today.0 - term(tx.conn()).await?);
     let recent = orders.iter().filter(|order| order.order_date > since);
     let customers: HashSet<Uuid> = recent.map(|order| order.customer_id).collect();
     let customers: Vec<Uuid> = customers.into_iter().collect();
+
     customer::reactivated(tx, &customers).await.map(drop)
 }
 
@@ -58,8 +63,9 @@ struct Silent {
     id: Uuid,
 }
 
-/// Active customers without an order after `$1`, nor activated after `$2`. Raw SQL, because it reads
-/// tables of three domains. At most 5,000 at a time; the rest follows with the next run.
+/// Active customers without an order after `$1` that were not activated after `$2` either. Raw SQL,
+/// because it reads tables of three domains. The limit keeps one transaction small; the next run
+/// continues.
 const SILENT: &str = "
     select c.id from customers c
     where c.status = 'active' and c.merged_into_id is null

@@ -1,5 +1,5 @@
-//! What of an order is on its way and what is still to come, 交货情况 (S53): by line, with the promised
-//! day. The service knows no stock; it tells what was ordered, sent and promised.
+//! Order availability (交货情况): ordered, shipped and outstanding quantities per line, compared
+//! with the promised day. The service keeps no stock; everything follows from orders and shipments.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ use crate::ReadOrders;
 use crate::order::{FulfilmentStatus, Order, OrderLine, OrderStatus};
 use crate::shipment::{Shipment, ShipmentStatus, visible_to};
 
-/// What of an order is on its way, 交货情况
+/// Order availability, 交货情况
 #[derive(Debug, PartialEq, Serialize, ToSchema)]
 pub struct Availability {
     pub order_id: Uuid,
@@ -28,29 +28,31 @@ pub struct Availability {
     pub status: OrderStatus,
     #[schema(inline)]
     pub fulfilment_status: FulfilmentStatus,
-    /// The day that the customer was promised
+    /// The day promised to the customer
     pub due_date: Option<Date>,
     pub lines: Vec<LineAvailability>,
 }
 
-/// The same of one line
+/// Availability of one order line
 #[derive(Debug, PartialEq, Serialize, ToSchema)]
 pub struct LineAvailability {
     pub line_number: i32,
     pub product_id: Option<Uuid>,
     pub description: Option<String>,
-    /// Negative for a return, of which nothing is sent
+    /// Ordered quantity. Negative for a return, for which nothing is shipped
     pub ordered: Number,
-    /// Null where the ERP says that a part of the order is on its way and not which
+    /// Shipped quantity. Null when the ERP reports only that a part of the order was shipped, not
+    /// which lines
     pub shipped: Option<Number>,
     pub delivered: Option<Number>,
-    /// Not sent when the order was cancelled or closed
+    /// Quantity that will not be shipped because the order was cancelled or closed
     pub cancelled: Option<Number>,
-    /// Still to be sent
+    /// Quantity still to be shipped
     pub remaining: Option<Number>,
     pub last_shipped_on: Option<Date>,
-    /// How many days beyond the promise: until today while something remains, else until the last
-    /// shipment; 0 in time, null without a promise or where it cannot be told
+    /// Days past the promised day, counted until today while something remains, otherwise until the
+    /// last shipment. `0` when in time; null without a promised day or when the shipped quantity is
+    /// unknown
     pub days_late: Option<i64>,
 }
 
@@ -58,13 +60,15 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(read_order_availability);
 }
 
-/// What of an order is on its way
+/// Read the availability of an order
 ///
-/// 交货情况 by line: ordered, shipped, delivered, still to be sent, and how late. From the shipments, or
-/// from what the ERP says of the whole order where there are none. No stock: that is the ERP's.
+/// Returns the ordered, shipped, delivered and remaining quantity per line (交货情况), and how many
+/// days each line is late. The quantities come from the order's shipments. Without shipments they
+/// follow from the fulfilment status that the ERP reports for the whole order. Stock is not
+/// included; it is kept in the ERP.
 #[utoipa::path(
     tag = "orders",
-    responses((status = 200, description = "What is on its way", body = Availability), Problems),
+    responses((status = 200, description = "Order availability", body = Availability), Problems),
 )]
 #[get("/orders/{id}/availability")]
 async fn read_order_availability(
@@ -76,7 +80,7 @@ async fn read_order_availability(
     Ok(Json(Availability::of(&mut *db.conn().await?, &caller, *id, clock.today()).await?))
 }
 
-/// What was sent of a line.
+/// Shipped quantities of one line.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sent {
     shipped: Decimal,
@@ -84,10 +88,11 @@ struct Sent {
     last_on: Option<Date>,
 }
 
-/// What was sent of each line; nothing for shipments that were cancelled.
+/// Sums up the shipments per line. Cancelled shipments do not count.
 fn sent(shipments: &[Shipment]) -> HashMap<i32, Sent> {
     let mut sent: HashMap<i32, Sent> = HashMap::new();
-    for shipment in shipments.iter().filter(|it| it.status != ShipmentStatus::Cancelled) {
+    for shipment in shipments.iter().filter(|shipment| shipment.status != ShipmentStatus::Cancelled)
+    {
         for line in shipment.lines.iter() {
             let of = sent.entry(line.line_number).or_default();
             of.shipped += line.quantity.0;
@@ -103,7 +108,7 @@ fn sent(shipments: &[Shipment]) -> HashMap<i32, Sent> {
 impl LineAvailability {
     fn of(order: &Order, line: &OrderLine, sent: &HashMap<i32, Sent>, today: Date) -> Self {
         let ordered = line.quantity.0.max(Decimal::ZERO);
-        // Without shipments the ERP's word for the whole order is all that there is.
+        // Without shipments, the status that the ERP reports for the whole order is all there is.
         let said = match order.progress.fulfilment_status {
             _ if !sent.is_empty() => sent.get(&line.line_number).copied().or(Some(Sent::default())),
             FulfilmentStatus::None => Some(Sent::default()),
@@ -118,23 +123,26 @@ impl LineAvailability {
                 last_on: order.shipped_on,
             }),
         };
+
         let over = matches!(order.status, OrderStatus::Cancelled | OrderStatus::Closed);
-        let rest = said.map(|it| (ordered - it.shipped).max(Decimal::ZERO));
-        let remaining = rest.map(|it| if over { Decimal::ZERO } else { it });
-        let last_shipped_on = said.and_then(|it| it.last_on);
+        let rest = said.map(|sent| (ordered - sent.shipped).max(Decimal::ZERO));
+        let remaining = rest.map(|rest| if over { Decimal::ZERO } else { rest });
+        let last_shipped_on = said.and_then(|sent| sent.last_on);
+
         let until = match remaining {
             Some(rest) if rest > Decimal::ZERO => Some(today),
             _ => last_shipped_on,
         };
         let late = |(until, due): (Date, Date)| i64::from((until.0 - due.0).get_days()).max(0);
+
         Self {
             line_number: line.line_number,
             product_id: line.product_id,
             description: line.description.clone(),
             ordered: line.quantity,
-            shipped: said.map(|it| Number(it.shipped)),
-            delivered: said.map(|it| Number(it.delivered)),
-            cancelled: rest.map(|it| Number(if over { it } else { Decimal::ZERO })),
+            shipped: said.map(|sent| Number(sent.shipped)),
+            delivered: said.map(|sent| Number(sent.delivered)),
+            cancelled: rest.map(|rest| Number(if over { rest } else { Decimal::ZERO })),
             remaining: remaining.map(Number),
             last_shipped_on,
             days_late: until.zip(order.due_date).map(late),
@@ -148,6 +156,7 @@ impl Availability {
         let shipments =
             Shipment::query().filter(visible_to(caller)).filter(shipments::order_id.eq(order.id));
         let sent = sent(&shipments.load(conn).await?);
+
         let lines = order.lines.iter();
         let lines = lines.map(|line| LineAvailability::of(&order, line, &sent, today)).collect();
         Ok(Self {

@@ -1,5 +1,6 @@
-//! Orders: what was sold, by whom, to whom. An order that is confirmed is recognised in the sales
-//! ledger, which every sales figure reads; corrections add entries there, nothing is rewritten.
+//! Orders: the products sold, the customers and the people credited. Confirming an order recognises
+//! it in the sales ledger, which every sales figure reads. Corrections add entries to the ledger;
+//! nothing is rewritten.
 
 pub mod activity;
 pub mod availability;
@@ -13,9 +14,9 @@ auth::permissions! {
     ReadOrders: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Erp | Reporter;
     WriteOrders: Admin | SalesDirector | SalesManager | Salesperson | BackOffice | Erp;
-    /// Confirm and close, and cancel what was confirmed
+    /// Confirm, close and reopen orders, and cancel confirmed ones
     ConfirmOrders: Admin | SalesDirector | SalesManager | BackOffice;
-    /// Let an order wait for credit
+    /// Put orders on credit hold
     HoldOrders: Admin | SalesDirector | SalesManager | BackOffice | CreditController;
     ReleaseOrders: Admin | CreditController;
     ImportOrders: Admin | Erp;

@@ -1,6 +1,6 @@
-//! The sales ledger, 销售台账: what was recognised, for whom and when. An entry per order line and
-//! credited person, with category, region and team as they were then. Append-only: whatever changes
-//! later adds entries, so that every figure of the past can be told again (RULES 4.1).
+//! The sales ledger, 销售台账: one entry per order line and credited person, with the category,
+//! region and team as they were at the time. The ledger is append-only: later changes add entries,
+//! so that every figure of the past can be reproduced.
 
 use std::collections::{HashMap, HashSet};
 
@@ -41,7 +41,7 @@ struct SalesEntry {
     cost: Option<Money>,
 }
 
-/// What entries need to know beside the order.
+/// Data that entries need in addition to the order.
 struct Facts {
     products: HashMap<Uuid, Product>,
     regions: HashMap<Uuid, Option<String>>,
@@ -50,8 +50,8 @@ struct Facts {
     digits: u32,
 }
 
-/// Which of these products was ever sold to which of these customers: by an order that has not been
-/// taken back.
+/// Returns which of these products were ever sold to which of these customers. Orders that were
+/// reversed do not count.
 pub async fn sold(
     conn: &mut Conn,
     customers: &[Uuid],
@@ -68,13 +68,13 @@ pub async fn sold(
     Ok(pairs.into_iter().filter_map(|(customer, product)| Some((customer, product?))).collect())
 }
 
-/// Whether an order of this customer was ever recognised.
+/// Returns `true` if an order of this customer was ever recognised.
 pub(crate) async fn ever_bought(conn: &mut Conn, customer: Uuid) -> Result<bool> {
     let entries = sales_entries::table.filter(sales_entries::customer_id.eq(customer));
     Ok(diesel::select(exists(entries)).get_result(conn).await?)
 }
 
-/// Recognises orders that are confirmed, on their `order_date`.
+/// Recognises confirmed orders on their `order_date`.
 pub(crate) async fn book(tx: &mut Tx, orders: &[&Order]) -> Result<()> {
     if orders.is_empty() {
         return Ok(());
@@ -82,36 +82,41 @@ pub(crate) async fn book(tx: &mut Tx, orders: &[&Order]) -> Result<()> {
     let lines = orders.iter().flat_map(|order| order.lines.iter());
     let wanted: HashSet<Uuid> = lines.filter_map(|line| line.product_id).collect();
     let customers: HashSet<Uuid> = orders.iter().map(|order| order.customer_id).collect();
-    let people = orders.iter().flat_map(|it| it.credits.iter().map(|c| (c.user_id, it.order_date)));
+    let people = orders
+        .iter()
+        .flat_map(|order| order.credits.iter().map(|credit| (credit.user_id, order.order_date)));
     let people: HashSet<(Uuid, Date)> = people.collect();
+
     let facts = Facts {
         products: product::load(tx.conn(), wanted).await?,
         regions: regions(tx.conn(), customers).await?,
         paths: auth::team_paths(tx.conn(), &people.into_iter().collect::<Vec<_>>()).await?,
         digits: minor_digits(&Company::load(tx.conn()).await?.currency),
     };
-    let entries: Vec<SalesEntry> = orders.iter().flat_map(|it| entries(it, &facts)).collect();
-    let path = |it: &SalesEntry| {
-        let ids: Vec<String> = it.team_path.iter().map(Uuid::to_string).collect();
+
+    let entries: Vec<SalesEntry> = orders.iter().flat_map(|order| entries(order, &facts)).collect();
+    let path = |entry: &SalesEntry| {
+        let ids: Vec<String> = entry.team_path.iter().map(Uuid::to_string).collect();
         format!("{{{}}}", ids.join(","))
     };
+
     diesel::sql_query(BOOK)
         .bind::<Timestamptz, _>(tx.now)
-        .bind::<Array<SqlUuid>, _>(column(&entries, |it| it.order_id))
-        .bind::<Array<Integer>, _>(column(&entries, |it| it.line_number))
-        .bind::<Array<Nullable<SqlUuid>>, _>(column(&entries, |it| it.user_id))
+        .bind::<Array<SqlUuid>, _>(column(&entries, |entry| entry.order_id))
+        .bind::<Array<Integer>, _>(column(&entries, |entry| entry.line_number))
+        .bind::<Array<Nullable<SqlUuid>>, _>(column(&entries, |entry| entry.user_id))
         .bind::<Array<Text>, _>(column(&entries, path))
-        .bind::<Array<Nullable<SqlUuid>>, _>(column(&entries, |it| it.product_id))
-        .bind::<Array<Nullable<Text>>, _>(column(&entries, |it| it.category.as_deref()))
-        .bind::<Array<SqlUuid>, _>(column(&entries, |it| it.customer_id))
-        .bind::<Array<Nullable<SqlUuid>>, _>(column(&entries, |it| it.territory_id))
-        .bind::<Array<Nullable<Text>>, _>(column(&entries, |it| it.channel.as_deref()))
-        .bind::<Array<Nullable<Text>>, _>(column(&entries, |it| it.region.as_deref()))
-        .bind::<Array<SqlDate>, _>(column(&entries, |it| it.booked_on))
-        .bind::<Array<Numeric>, _>(column(&entries, |it| it.quantity))
-        .bind::<Array<Numeric>, _>(column(&entries, |it| it.amount))
-        .bind::<Array<Numeric>, _>(column(&entries, |it| it.line_amount))
-        .bind::<Array<Nullable<Numeric>>, _>(column(&entries, |it| it.cost))
+        .bind::<Array<Nullable<SqlUuid>>, _>(column(&entries, |entry| entry.product_id))
+        .bind::<Array<Nullable<Text>>, _>(column(&entries, |entry| entry.category.as_deref()))
+        .bind::<Array<SqlUuid>, _>(column(&entries, |entry| entry.customer_id))
+        .bind::<Array<Nullable<SqlUuid>>, _>(column(&entries, |entry| entry.territory_id))
+        .bind::<Array<Nullable<Text>>, _>(column(&entries, |entry| entry.channel.as_deref()))
+        .bind::<Array<Nullable<Text>>, _>(column(&entries, |entry| entry.region.as_deref()))
+        .bind::<Array<SqlDate>, _>(column(&entries, |entry| entry.booked_on))
+        .bind::<Array<Numeric>, _>(column(&entries, |entry| entry.quantity))
+        .bind::<Array<Numeric>, _>(column(&entries, |entry| entry.amount))
+        .bind::<Array<Numeric>, _>(column(&entries, |entry| entry.line_amount))
+        .bind::<Array<Nullable<Numeric>>, _>(column(&entries, |entry| entry.cost))
         .execute(tx.conn())
         .await?;
     Ok(())
@@ -121,8 +126,8 @@ fn column<'a, T>(entries: &'a [SalesEntry], of: impl Fn(&'a SalesEntry) -> T) ->
     entries.iter().map(of).collect()
 }
 
-/// A parameter for each column, not for each value: a batch of orders takes a sixth less time.
-/// Arrays of arrays have one length, so that paths go as text.
+/// One array parameter per column rather than one per value: a batch of orders takes a sixth less
+/// time. Arrays of arrays must all have the same length, so that paths are passed as text.
 const BOOK: &str = "
     insert into sales_entries (kind, recorded_at, order_id, line_number, user_id, team_path,
         product_id, category, customer_id, territory_id, channel, region, booked_on, quantity,
@@ -133,15 +138,18 @@ const BOOK: &str = "
         line_number, user_id, team_path, product_id, category, customer_id, territory_id, channel,
         region, booked_on, quantity, amount, line_amount, cost)";
 
-/// For each line and credited person what falls to them: amounts split so that the lines of a
-/// person add up to the person's share of the order, and the shares to the order.
+/// Returns the entries of an order, one per line and credited person. The amounts are split so that
+/// a person's lines add up to the person's share of the order, and the shares to the order.
 fn entries(order: &Order, facts: &Facts) -> Vec<SalesEntry> {
     let digits = facts.digits;
     let shares: Vec<(Option<Uuid>, Decimal)> = match order.credits.as_slice() {
         [] => vec![(None, Decimal::ONE_HUNDRED)],
-        credits => credits.iter().map(|it| (Some(it.user_id), it.share_percent.0)).collect(),
+        credits => {
+            credits.iter().map(|credit| (Some(credit.user_id), credit.share_percent.0)).collect()
+        }
     };
-    let weights: Vec<Decimal> = shares.iter().map(|it| it.1).collect();
+    let weights: Vec<Decimal> = shares.iter().map(|share| share.1).collect();
+
     let of_order = split(converted(order.amount, order.exchange_rate).0, &weights, digits);
     let of_lines: Vec<Vec<Decimal>> = order
         .lines
@@ -150,7 +158,8 @@ fn entries(order: &Order, facts: &Facts) -> Vec<SalesEntry> {
         .collect();
     let quantities: Vec<Vec<Decimal>> =
         order.lines.iter().map(|line| split(line.quantity.0, &weights, 6)).collect();
-    // What rounding leaves between the order and its lines goes to the largest line.
+
+    // The rounding difference between the order and its lines goes to the largest line.
     let largest = (0..order.lines.len()).max_by_key(|at| order.lines[*at].amount.0.abs());
     let mut entries = vec![];
     for (person, (user_id, _)) in shares.into_iter().enumerate() {
@@ -160,15 +169,17 @@ fn entries(order: &Order, facts: &Facts) -> Vec<SalesEntry> {
             let line_amount = of_lines[at][person];
             let rest = if Some(at) == largest { of_order[person] - sum } else { Decimal::ZERO };
             let quantity = quantities[at][person];
-            let cost = product.and_then(|it| it.standard_cost).map(|it| it.0 * quantity);
-            let path = user_id.and_then(|it| facts.paths.get(&(it, order.order_date)));
+            let cost =
+                product.and_then(|product| product.standard_cost).map(|cost| cost.0 * quantity);
+            let path = user_id.and_then(|user| facts.paths.get(&(user, order.order_date)));
+
             entries.push(SalesEntry {
                 order_id: order.id,
                 line_number: line.line_number,
                 user_id,
                 team_path: path.cloned().unwrap_or_default(),
                 product_id: line.product_id,
-                category: product.and_then(|it| it.category.clone()),
+                category: product.and_then(|product| product.category.clone()),
                 customer_id: order.customer_id,
                 territory_id: order.territory_id,
                 channel: order.channel.clone(),
@@ -177,15 +188,16 @@ fn entries(order: &Order, facts: &Facts) -> Vec<SalesEntry> {
                 quantity: Number(quantity),
                 amount: Money(line_amount + rest),
                 line_amount: Money(line_amount),
-                cost: cost.map(|it| Money(it.round_dp(6))),
+                cost: cost.map(|cost| Money(cost.round_dp(6))),
             });
         }
     }
+
     entries
 }
 
-/// Takes back what was recognised of these orders: on the day given, or on the days on which it
-/// was booked.
+/// Reverses the recognised sales of these orders, on the given day or on the days on which they
+/// were booked.
 pub(crate) async fn reverse(tx: &mut Tx, orders: &[(Uuid, Option<Date>)]) -> Result<()> {
     if orders.is_empty() {
         return Ok(());
@@ -201,8 +213,8 @@ pub(crate) async fn reverse(tx: &mut Tx, orders: &[(Uuid, Option<Date>)]) -> Res
     Ok(())
 }
 
-/// Written as SQL, because diesel has no insert from such a select: what is left of each line and
-/// person, with the sign turned.
+/// Inserts the balance of each line and person with the opposite sign. Raw SQL, because diesel
+/// cannot insert from such a select.
 const REVERSE: &str = "
     insert into sales_entries (order_id, line_number, kind, user_id, team_path, product_id,
         category, customer_id, territory_id, channel, region, booked_on, recorded_at, quantity,
@@ -215,8 +227,8 @@ const REVERSE: &str = "
         territory_id, channel, region, it.day, booked_on
     having sum(quantity) <> 0 or sum(amount) <> 0 or sum(line_amount) <> 0";
 
-/// A merged customer's sales are the winner's: the one thing that moves in the ledger, because the
-/// two were one customer all the time.
+/// Moves the sales of a merged customer to the winner, or back when the merge is undone. Entries may
+/// change here, because the two records were one customer all along.
 pub(crate) async fn follow(tx: &mut Tx, rows: &Move<'_>) -> Result<()> {
     let entries = sales_entries::table.filter(sales_entries::customer_id.eq(rows.from.id));
     let set = sales_entries::customer_id.eq(rows.to.id);
@@ -230,7 +242,7 @@ pub(crate) async fn follow(tx: &mut Tx, rows: &Move<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Fills the team path of people who had no team when their sales were recognised.
+/// Fills in the team path of people who had no team when their sales were recognised.
 pub(crate) async fn fill_paths(tx: &mut Tx, people: &[Uuid]) -> Result<()> {
     let open = sales_entries::table
         .filter(sales_entries::user_id.eq_any(people).assume_not_null())
@@ -241,7 +253,8 @@ pub(crate) async fn fill_paths(tx: &mut Tx, people: &[Uuid]) -> Result<()> {
             sales_entries::booked_on,
         ));
     let open: Vec<(i64, Uuid, Date)> = open.load(tx.conn()).await?;
-    let wanted: HashSet<(Uuid, Date)> = open.iter().map(|it| (it.1, it.2)).collect();
+
+    let wanted: HashSet<(Uuid, Date)> = open.iter().map(|entry| (entry.1, entry.2)).collect();
     let paths = auth::team_paths(tx.conn(), &wanted.into_iter().collect::<Vec<_>>()).await?;
     let mut by_path: HashMap<&Vec<Uuid>, Vec<i64>> = HashMap::new();
     for (id, user, day) in open {
@@ -249,6 +262,7 @@ pub(crate) async fn fill_paths(tx: &mut Tx, people: &[Uuid]) -> Result<()> {
             by_path.entry(path).or_default().push(id);
         }
     }
+
     for (path, ids) in by_path {
         diesel::sql_query("update sales_entries set team_path = $1 where id = any($2)")
             .bind::<Array<SqlUuid>, _>(path)

@@ -1,5 +1,5 @@
-//! Products: what we sell, with its prices by day. Everybody may look; what a product costs us is
-//! for those only who have to know.
+//! Products and their prices by day. Every user can see products; the standard cost is visible only
+//! to roles that need it.
 
 pub mod product;
 
@@ -8,7 +8,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 auth::permissions! {
     ReadProducts: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Quality | Hr | Erp | Reporter;
-    /// `standard_cost`, which margins follow from
+    /// See `standard_cost`, which margins follow from
     ReadCosts: Admin | GeneralManager | SalesDirector | SalesManager | BackOffice | Finance | Erp;
     WriteProducts: Admin | SalesDirector | BackOffice | Erp;
     ImportProducts: Admin | Erp;

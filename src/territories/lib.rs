@@ -1,4 +1,4 @@
-//! Territories: where we sell, 区域. A tree, each part looked after by one person at a time.
+//! Territories, 区域: a tree of sales areas and the people who hold them.
 
 pub mod territory;
 

@@ -1,4 +1,4 @@
-//! Exchange rates from an ERP.
+//! Import of exchange rates from an ERP.
 
 use auth::reference::Find;
 use auth::{Arrival, Caller, Draft, Imported, Keys, Refers, Unique};
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::{ExchangeRate, refused};
 
-/// A rate as its ERP knows it. A new one needs all fields.
+/// An exchange rate as its ERP reports it. A new rate needs all fields.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct ExchangeRateItem {
     #[serde(flatten)]
@@ -31,12 +31,12 @@ pub struct ExchangeRateItem {
 impl Refers for ExchangeRateItem {}
 
 auth::find! {
-    /// Everybody may know a rate.
+    /// Lookup of exchange rates. Every user can see them.
     find_rates in exchange_rates, |_| exchange_rates::id.is_not_null()
 }
 
 batch! {
-    /// Exchange rates of one source system. Their order does not matter.
+    /// Exchange rates of one source system, in any sequence
     ExchangeRateBatch of ExchangeRateItem
 }
 
@@ -47,7 +47,7 @@ impl Imported for ExchangeRate {
     const FIND: Find = find_rates;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/valid_on",
-        of: |it| Some(format!("{} {} {}", it.from, it.to, it.valid_on)),
+        of: |rate| Some(format!("{} {} {}", rate.from, rate.to, rate.valid_on)),
         holders: "select id, value from exchange_rates, concat(from_currency, ' ', to_currency, \
             ' ', valid_on) as value where value = any($1)",
         release: "update exchange_rates set valid_on = date '9000-01-01' + place from \
@@ -91,22 +91,24 @@ impl Imported for ExchangeRate {
                 let missing = ["from", "to", "valid_on", "rate"].into_iter().zip(sent);
                 let fault =
                     |name| Fault::new(format!("/{name}"), "required", "a new rate needs it");
-                return Err(missing.filter(|it| !it.1).map(|it| fault(it.0)).collect());
+                return Err(missing.filter(|field| !field.1).map(|field| fault(field.0)).collect());
             }
         };
+
         set(&mut after.from, item.from.as_ref());
         set(&mut after.to, item.to.as_ref());
         set(&mut after.valid_on, item.valid_on.as_ref());
         set(&mut after.rate, item.rate.as_ref());
         after.source_system = Some(source_system.clone());
         after.external_id = Some(item.key.external_id.clone());
+
         let faults = after.faults();
         if faults.is_empty() { Ok(after) } else { Err(faults) }
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
         for drafts in drafts.chunks(1000) {
-            let rows: Vec<&Self> = drafts.iter().map(|it| &it.after).collect();
+            let rows: Vec<&Self> = drafts.iter().map(|draft| &draft.after).collect();
             diesel::insert_into(exchange_rates::table)
                 .values(rows)
                 .on_conflict(exchange_rates::id)

@@ -29,7 +29,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List exchange rates
 ///
-/// Latest first. A rate is good from its day on, until a later one is given.
+/// Returns exchange rates, latest first. A rate applies from its day on, until a later one for the
+/// same pair.
 #[utoipa::path(
     tag = "company",
     params(ExchangeRateFilter, PageQuery),
@@ -45,9 +46,9 @@ async fn list_exchange_rates(
     ExchangeRate::list(&mut *db.conn().await?, &list).await
 }
 
-/// Add an exchange rate
+/// Create an exchange rate
 ///
-/// One per pair and day.
+/// There is one rate per pair of currencies and day.
 #[utoipa::path(
     tag = "company",
     request_body = NewExchangeRate,
@@ -62,14 +63,14 @@ async fn create_exchange_rate(
     write.create(async move |tx| ExchangeRate::create(tx, &caller, &new).await).await
 }
 
-/// Bring exchange rates in step with an ERP
+/// Import exchange rates from an ERP
 ///
-/// Creates what is new, changes what differs, leaves the rest alone.
+/// Creates new rates and updates those that differ.
 #[utoipa::path(
     tag = "company",
     params(BatchQuery),
     request_body = ExchangeRateBatch,
-    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
 #[post("/exchange-rates/batch")]
 async fn import_exchange_rates(
@@ -86,7 +87,7 @@ async fn import_exchange_rates(
 
 /// Read an exchange rate
 ///
-/// Everybody may.
+/// Returns the exchange rate. Every user can read it.
 #[utoipa::path(
     tag = "company",
     responses((status = 200, description = "The exchange rate", body = ExchangeRate), Problems),
@@ -100,9 +101,9 @@ async fn read_exchange_rate(
     Ok(Tagged(ExchangeRate::find(&mut *db.conn().await?, *id).await?))
 }
 
-/// Change an exchange rate
+/// Update an exchange rate
 ///
-/// Another pair or day is another rate.
+/// Only the rate can be changed. For another pair or day, create another exchange rate.
 #[utoipa::path(
     tag = "company",
     request_body(content = ExchangeRateChanges, content_type = "application/merge-patch+json"),
@@ -121,10 +122,10 @@ async fn update_exchange_rate(
 
 /// Delete an exchange rate
 ///
-/// What was converted with it stays as it is.
+/// Amounts that were converted at this rate do not change.
 #[utoipa::path(
     tag = "company",
-    responses((status = 204, description = "It is gone"), Problems),
+    responses((status = 204, description = "Deleted"), Problems),
 )]
 #[delete("/exchange-rates/{id}")]
 async fn delete_exchange_rate(
@@ -136,13 +137,13 @@ async fn delete_exchange_rate(
     write.delete(async move |tx| ExchangeRate::delete(tx, *id, based_on).await).await
 }
 
-/// What happened to an exchange rate
+/// List an exchange rate's history
 ///
-/// Latest first.
+/// Returns the changes of the exchange rate, latest first.
 #[utoipa::path(
     tag = "company",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/exchange-rates/{id}/history")]
 async fn list_exchange_rate_history(

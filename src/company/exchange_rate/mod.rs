@@ -1,4 +1,4 @@
-//! What a unit of one currency is worth in another on a day, 汇率.
+//! Exchange rates, 汇率: the value of a unit of one currency in another, by day.
 
 mod batch;
 pub mod http;
@@ -30,9 +30,9 @@ pub struct ExchangeRate {
     #[diesel(column_name = to_currency)]
     #[schema(example = "CNY")]
     pub to: String,
-    /// Good from this day on, until a later one is given
+    /// First day of the rate. It applies until a later rate for the same pair
     pub valid_on: Date,
-    /// Units of `to` for one of `from`
+    /// Units of `to` for one unit of `from`
     pub rate: Number,
     pub source_system: Option<String>,
     pub external_id: Option<String>,
@@ -42,7 +42,7 @@ pub struct ExchangeRate {
 
 resource! {
     ExchangeRate: "exchange_rate" at "/api/v1/exchange-rates",
-    seen by |_it| vec![platform::EVERYBODY]
+    seen by |_rate| vec![platform::EVERYBODY]
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -56,7 +56,7 @@ pub struct NewExchangeRate {
     rate: Number,
 }
 
-/// A merge patch: another pair or day is another rate.
+/// A merge patch. The pair and the day cannot be changed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "rate": "7.13" }))]
 pub struct ExchangeRateChanges {
@@ -64,7 +64,7 @@ pub struct ExchangeRateChanges {
     rate: Option<Number>,
 }
 
-/// Which rates to list.
+/// Filters for the list of exchange rates.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ExchangeRateFilter {
@@ -102,7 +102,7 @@ impl ExchangeRate {
     }
 }
 
-/// Everybody sees all rates.
+/// Selects the rates that match the filter. Every user can see all rates.
 fn matching(filter: &ExchangeRateFilter) -> exchange_rates::BoxedQuery<'_, Pg> {
     let mut query = exchange_rates::table.into_boxed();
     if let Some(from) = &filter.from {
@@ -131,7 +131,7 @@ impl ExchangeRate {
             .order((valid_on.desc(), id.desc()))
             .select(Self::as_select())
             .limit(list.fetch());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.valid_on, it.id))
+        list.page(rows.load(conn).await?, total, |rate: &Self| (rate.valid_on, rate.id))
     }
 
     async fn find(conn: &mut Conn, id: Uuid) -> Result<Self> {
@@ -156,6 +156,7 @@ impl ExchangeRate {
             created_at: tx.now,
             updated_at: tx.now,
         };
+
         rate.check()?;
         let insert = diesel::insert_into(exchange_rates::table).values(&rate);
         insert.execute(tx.conn()).await.map_err(refused)?;
@@ -171,9 +172,11 @@ impl ExchangeRate {
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, id).await?;
         based_on.check(tx, &before, changes.fields()).await?;
+
         let mut after = before.clone();
         set(&mut after.rate, changes.rate.as_ref());
         let after = before.next(after, tx.now);
+
         if after != before {
             after.check()?;
             diesel::update(exchange_rates::table.find(id)).set(&after).execute(tx.conn()).await?;
@@ -189,8 +192,8 @@ impl ExchangeRate {
         tx.record(Change::deleted(&before)).await
     }
 
-    /// The rate of a pair on a day: the latest given on or before it, or the inverse of the other
-    /// direction. `None` when there is neither.
+    /// Returns the rate of a pair on a day: the latest one valid on or before that day, otherwise
+    /// the inverse of the opposite pair. `None` if neither exists.
     pub async fn on(conn: &mut Conn, from: &str, to: &str, day: Date) -> Result<Option<Number>> {
         if from == to {
             return Ok(Some(Number(1.into())));
@@ -203,15 +206,17 @@ impl ExchangeRate {
                 .order(exchange_rates::valid_on.desc())
                 .select(exchange_rates::rate)
         };
+
         let direct: Option<Number> = latest(from, to).first(conn).await.optional()?;
         if direct.is_some() {
             return Ok(direct);
         }
+
         let inverse: Option<Number> = latest(to, from).first(conn).await.optional()?;
-        Ok(inverse.map(|it| Number((rust_decimal::Decimal::ONE / it.0).round_dp(10))))
+        Ok(inverse.map(|rate| Number((rust_decimal::Decimal::ONE / rate.0).round_dp(10))))
     }
 
-    /// The same, or the fault that there is none.
+    /// Returns the rate like [`ExchangeRate::on`], or a fault at `pointer` if there is none.
     pub async fn required(
         conn: &mut Conn,
         (from, to): (&str, &str),
@@ -229,8 +234,8 @@ impl ExchangeRate {
     }
 }
 
-/// SQL for the units of the company's currency for one of another on a day, as [`ExchangeRate::on`]
-/// finds them: null without a rate, 1 without a currency.
+/// Returns SQL for the value of one unit of a currency in the company's currency on a day, by the
+/// rule of [`ExchangeRate::on`]. Null without a rate, 1 without a currency.
 pub fn rate_on(currency: &str, day: &str) -> String {
     let company = "(select currency from company)";
     format!(
@@ -243,7 +248,8 @@ pub fn rate_on(currency: &str, day: &str) -> String {
     )
 }
 
-/// An amount at a rate, to six decimals: what is stored, not what is shown.
+/// Converts an amount at a rate, rounded to six decimals. This precision is stored; it is not meant
+/// for display.
 pub fn converted(amount: Money, rate: Number) -> Money {
     if rate.0 == rust_decimal::Decimal::ONE {
         return amount;

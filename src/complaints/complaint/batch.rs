@@ -1,4 +1,5 @@
-//! Complaints from another system. They are facts: any status, whatever was late or unfiled then.
+//! Import of complaints from another system. A batch reports what has happened: any status is
+//! accepted, also of complaints that were late or never filed.
 
 use std::cell::RefCell;
 
@@ -25,8 +26,8 @@ use super::{
 };
 use crate::sla::Hours;
 
-/// A complaint as another system knows it: absent fields stay, null clears. A new one needs
-/// customer, category and description. By default it is `registered`.
+/// A complaint as another system reports it. Absent fields keep their value, `null` clears. A new
+/// complaint needs `customer_id`, `category` and `description`.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct ComplaintItem {
     #[serde(flatten)]
@@ -39,7 +40,7 @@ pub struct ComplaintItem {
     details: ComplaintDetails,
 }
 
-/// What another system can say of a complaint.
+/// The fields of a complaint that another system can report.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct ComplaintFacts {
@@ -65,10 +66,10 @@ pub struct ComplaintFacts {
     owner_id: Option<Option<Uuid>>,
     #[serde(deserialize_with = "sent")]
     repeat_of_id: Option<Option<Uuid>>,
-    /// Default: when it was received
+    /// Default: `received_at`
     #[schema(nullable = false)]
     occurred_at: Option<Timestamp>,
-    /// When it occurred if that is told, else now
+    /// Default: `occurred_at` if sent, otherwise now
     #[schema(nullable = false)]
     received_at: Option<Timestamp>,
     #[serde(deserialize_with = "sent")]
@@ -93,7 +94,8 @@ pub struct ComplaintFacts {
     #[serde(deserialize_with = "sent")]
     #[schema(pattern = "^[A-Z]{3}$")]
     compensation_currency: Option<Option<String>>,
-    /// Another system's: numbers that begin with `BA-` are given here
+    /// The filing number of the other system. Numbers that begin with `BA-` are assigned by this
+    /// service
     #[serde(deserialize_with = "sent")]
     #[schema(max_length = 60)]
     filed_no: Option<Option<String>>,
@@ -116,11 +118,11 @@ impl Refers for ComplaintItem {
 }
 
 batch! {
-    /// Complaints of one source system. Their order does not matter.
+    /// Complaints of one source system, in any sequence
     ComplaintBatch of ComplaintItem
 }
 
-/// What complaints need to know, read once for all of them.
+/// Data that all complaints of a batch need, loaded once.
 pub struct Context {
     around: Around,
     hours: Hours,
@@ -148,10 +150,10 @@ impl Imported for Complaint {
     }
 
     async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
-        let drafts: Vec<Self> = arrivals.iter().filter_map(|it| draft(it).ok()).collect();
+        let drafts: Vec<Self> = arrivals.iter().filter_map(|arrival| draft(arrival).ok()).collect();
         let around = Around::load(tx.conn(), &drafts.iter().collect::<Vec<_>>()).await?;
         let (company, hours) = hours(tx.conn()).await?;
-        let unnumbered = drafts.iter().filter(|it| it.number.is_empty()).count();
+        let unnumbered = drafts.iter().filter(|complaint| complaint.number.is_empty()).count();
         let numbers = next_numbers(tx, unnumbered).await?.into();
         Ok(Context { around, hours, currency: company.currency, numbers })
     }
@@ -161,6 +163,7 @@ impl Imported for Complaint {
         if arrival.before.as_ref() == Some(&after) {
             return Ok(after);
         }
+
         let mut faults = arrival.item.facts.faults(arrival.before.as_ref());
         faults.extend(context.around.faults(&after));
         faults.extend(after.faults());
@@ -168,6 +171,7 @@ impl Imported for Complaint {
         if !faults.is_empty() {
             return Err(faults);
         }
+
         let Context { around, hours, currency, numbers } = context;
         let settlement = &mut after.settlement;
         if settlement.compensation_amount.is_some() {
@@ -176,11 +180,14 @@ impl Imported for Complaint {
         if arrival.before.is_none() {
             after.clock.halved = around.halved(after.customer_id);
         }
+
         after.settlement.filing_due = hours.end_of_next_working_day(after.clock.received_at);
-        after.customer_owner_id = around.customer(after.customer_id).and_then(|it| it.owner_id);
+        after.customer_owner_id =
+            around.customer(after.customer_id).and_then(|customer| customer.owner_id);
         after.product_not_sold = around.not_sold(&after);
         after.clock =
             after.clock.timed_anew(hours, after.severity, arrival.now).judged(arrival.now);
+
         if after.number.is_empty() {
             after.number = numbers.borrow_mut().pop().unwrap_or_default();
         }
@@ -190,8 +197,10 @@ impl Imported for Complaint {
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
         for drafts in drafts.chunks(1000) {
             upsert(tx, drafts).await?;
-            let known = drafts.iter().filter_map(|it| it.before.as_ref()).map(Self::id);
+            let known = drafts.iter().filter_map(|draft| draft.before.as_ref()).map(Self::id);
             let known: Vec<Uuid> = known.collect();
+            // Clocks and settlements of known complaints are replaced: delete them and insert all
+            // again.
             if !known.is_empty() {
                 let rows = complaint_clocks::complaint_id.eq_any(&known);
                 diesel::delete(complaint_clocks::table.filter(rows)).execute(tx.conn()).await?;
@@ -199,13 +208,18 @@ impl Imported for Complaint {
                 let rows = complaint_settlements::table.filter(rows);
                 diesel::delete(rows).execute(tx.conn()).await?;
             }
-            let clock = |it: &&Draft<Self>| {
-                (complaint_clocks::complaint_id.eq(it.after.id), it.after.clock.clone())
+
+            let clock = |draft: &&Draft<Self>| {
+                (complaint_clocks::complaint_id.eq(draft.after.id), draft.after.clock.clone())
             };
             let rows: Vec<_> = drafts.iter().map(clock).collect();
             diesel::insert_into(complaint_clocks::table).values(rows).execute(tx.conn()).await?;
-            let settlement = |it: &&Draft<Self>| {
-                (complaint_settlements::complaint_id.eq(it.after.id), it.after.settlement.clone())
+
+            let settlement = |draft: &&Draft<Self>| {
+                (
+                    complaint_settlements::complaint_id.eq(draft.after.id),
+                    draft.after.settlement.clone(),
+                )
             };
             let rows: Vec<_> = drafts.iter().map(settlement).collect();
             let insert = diesel::insert_into(complaint_settlements::table).values(rows);
@@ -223,7 +237,7 @@ impl Imported for Complaint {
     }
 }
 
-/// The complaint as the item wants it, before due times are computed.
+/// Applies the item to the stored or a new complaint, without computing its due times.
 fn draft(arrival: &Arrival<Complaint>) -> Result<Complaint, Vec<Fault>> {
     let Arrival { item, before, id, now, .. } = arrival;
     let facts = &item.facts;
@@ -240,9 +254,10 @@ fn draft(arrival: &Arrival<Complaint>) -> Result<Complaint, Vec<Fault>> {
             let missing = ["customer_id", "category", "description"].into_iter().zip(sent);
             let why = "a new complaint needs it";
             let fault = |name| Fault::new(format!("/{name}"), "required", why);
-            return Err(missing.filter(|it| !it.1).map(|it| fault(it.0)).collect());
+            return Err(missing.filter(|field| !field.1).map(|field| fault(field.0)).collect());
         }
     };
+
     let mut after = base.detailed(&item.origin, &item.details);
     after.source_system = Some(arrival.source_system.clone());
     after.external_id = Some(item.key.external_id.clone());
@@ -263,13 +278,14 @@ impl Complaint {
         set(&mut self.reporter_id, facts.reporter_id.as_ref());
         set(&mut self.owner_id, facts.owner_id.as_ref());
         set(&mut self.repeat_of_id, facts.repeat_of_id.as_ref());
+
         let (clock, settlement) = (&mut self.clock, &mut self.settlement);
         let instant = |field: &mut Option<Timestamp>, sent: Option<Option<Timestamp>>| {
-            set(field, sent.map(|it| it.map(kept)).as_ref());
+            set(field, sent.map(|at| at.map(kept)).as_ref());
         };
         let (occurred, received) = (facts.occurred_at.map(kept), facts.received_at.map(kept));
-        if occurred.is_some_and(|it| it != clock.occurred_at)
-            || received.is_some_and(|it| it != clock.received_at)
+        if occurred.is_some_and(|at| at != clock.occurred_at)
+            || received.is_some_and(|at| at != clock.received_at)
         {
             let (occurred, received) =
                 (occurred.unwrap_or(clock.occurred_at), received.unwrap_or(clock.received_at));
@@ -280,6 +296,7 @@ impl Complaint {
                 clock.resolve_started_at = anew.sla_started_at;
             }
         }
+
         instant(&mut clock.first_response_at, facts.first_response_at);
         instant(&mut clock.interim_at, facts.interim_at);
         instant(&mut clock.resolved_at, facts.resolved_at);
@@ -287,6 +304,7 @@ impl Complaint {
         instant(&mut settlement.filed_at, facts.filed_at);
         instant(&mut settlement.customer_confirmed_at, facts.customer_confirmed_at);
         instant(&mut settlement.follow_up_call_at, facts.follow_up_call_at);
+
         set(&mut settlement.resolution_mode, facts.resolution_mode.as_ref());
         set(&mut settlement.resolution, facts.resolution.as_ref());
         set(&mut settlement.root_cause, facts.root_cause.as_ref());
@@ -301,7 +319,7 @@ impl Complaint {
 impl ComplaintFacts {
     fn faults(&self, before: Option<&Complaint>) -> Vec<Fault> {
         let mut faults = vec![];
-        let nested = |it: Option<Option<Timestamp>>| it.flatten();
+        let nested = |sent: Option<Option<Timestamp>>| sent.flatten();
         let instants = [
             ("occurred_at", self.occurred_at),
             ("received_at", self.received_at),
@@ -313,18 +331,21 @@ impl ComplaintFacts {
             ("customer_confirmed_at", nested(self.customer_confirmed_at)),
             ("follow_up_call_at", nested(self.follow_up_call_at)),
         ];
+
         let first = Instant::from_second(20 * 31_556_952).unwrap_or_default();
         for (name, at) in instants {
             if at.is_some_and(|at| at.0 < first) {
                 faults.push(Fault::new(format!("/{name}"), "range", "not before the year 1990"));
             }
         }
-        if self.compensation_amount.flatten().is_some_and(|it| it < Money::ZERO) {
+
+        if self.compensation_amount.flatten().is_some_and(|amount| amount < Money::ZERO) {
             faults.push(Fault::new("/compensation_amount", "range", "0 or more"));
         }
-        let ours = before.and_then(|it| it.settlement.filed_no.as_deref());
+
+        let ours = before.and_then(|complaint| complaint.settlement.filed_no.as_deref());
         let number = self.filed_no.as_ref().and_then(Option::as_deref);
-        if number.is_some_and(|it| it.starts_with("BA-")) && number != ours {
+        if number.is_some_and(|number| number.starts_with("BA-")) && number != ours {
             let why = "numbers that begin with BA- are given here";
             faults.push(Fault::new("/filed_no", "format", why));
         }
@@ -332,9 +353,9 @@ impl ComplaintFacts {
     }
 }
 
-/// New and changed rows in one statement; ids decide which is which.
+/// Inserts new rows and updates known ones in one statement, told apart by their ids.
 async fn upsert(tx: &mut Tx, drafts: &[&Draft<Complaint>]) -> Result<()> {
-    let rows: Vec<&Complaint> = drafts.iter().map(|it| &it.after).collect();
+    let rows: Vec<&Complaint> = drafts.iter().map(|draft| &draft.after).collect();
     diesel::insert_into(complaints::table)
         .values(rows)
         .on_conflict(complaints::id)

@@ -1,4 +1,4 @@
-//! A complaint's service level: what is due when, what came when, and how far it has escalated.
+//! The service level of a complaint: due times, completion times and escalation.
 
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::pg::{Pg, PgValue};
@@ -12,16 +12,16 @@ use utoipa::ToSchema;
 use super::Severity;
 use crate::sla::{Hours, Pause, Term};
 
-/// At how much of a term a complaint escalates to its owner, the manager, the director.
+/// Percentages of a term at which a complaint escalates to its owner, the manager and the director.
 const STEPS: [i64; 3] = [80, 100, 150];
 
-/// The highest level: the director.
+/// The highest escalation level, the director.
 pub const HIGHEST: i16 = 3;
 
-/// The least step of time that is kept.
+/// The smallest step of stored time.
 const MOMENT: jiff::SignedDuration = jiff::SignedDuration::from_micros(1);
 
-/// When a complaint is due, and when what was done for it (RULES 4.8)
+/// Due times of a complaint and the times at which each step was done
 #[allow(clippy::struct_excessive_bools, reason = "a flag for each of three terms")]
 #[derive(
     Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema, Insertable, AsChangeset, FromSqlRow,
@@ -29,45 +29,46 @@ const MOMENT: jiff::SignedDuration = jiff::SignedDuration::from_micros(1);
 #[diesel(table_name = complaint_clocks)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct ComplaintClock {
-    /// When the customer complained, as whoever registered it says
+    /// The time of the complaint as reported by the person who registered it
     pub occurred_at: Timestamp,
-    /// When we got to know
+    /// The time at which the company received the complaint
     pub received_at: Timestamp,
-    /// What the terms count from: `occurred_at`, unless it is more than 24 hours before
-    /// `received_at`
+    /// Start of the terms: `occurred_at`, or `received_at` if the complaint occurred more than 24
+    /// hours before that
     pub sla_started_at: Timestamp,
     pub first_response_due: Timestamp,
     pub first_response_at: Option<Timestamp>,
-    /// Only of major complaints: of urgent ones the customer hears all the while
+    /// Due time of interim feedback. Only major complaints have one
     pub interim_due: Option<Timestamp>,
     pub interim_at: Option<Timestamp>,
-    /// What feedback and resolution count from: a reopening starts them anew
+    /// Start of the terms for interim feedback and resolution. Reopening the complaint restarts
+    /// them
     pub resolve_started_at: Timestamp,
     pub resolve_due: Timestamp,
     pub resolved_at: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
     pub reopened_at: Option<Timestamp>,
-    /// While it is with the customer: the resolution is not due in the meantime
+    /// Start of the current wait for the customer. The resolution does not become overdue meanwhile
     pub paused_since: Option<Timestamp>,
     #[schema(value_type = Vec<Pause>)]
     pub pauses: Embedded<Vec<Pause>>,
-    /// How much of them has put the resolution off: by the clock if it is due by the clock, else
-    /// within working hours
+    /// Minutes by which pauses have extended the resolution: all minutes for a term by the clock,
+    /// otherwise those within working hours
     pub paused_minutes: i64,
     pub first_response_breached: bool,
     pub interim_breached: bool,
     pub resolve_breached: bool,
-    /// 0; 1 the owner, 2 the manager, 3 the director is told
+    /// Highest level notified: `0` nobody, `1` the owner, `2` the manager, `3` the director
     #[schema(minimum = 0, maximum = 3)]
     pub escalation_level: i16,
     pub escalation_reason: Option<String>,
     pub escalated_at: Option<Timestamp>,
-    /// By when whoever registered it proposes how to handle it 处理建议: the end of the next working
-    /// day, as the filing is due. Null when another system registered it, when it was settled on
-    /// the spot, and once it was reopened
+    /// Due time of the reporter's proposal (处理建议): the end of the next working day, like
+    /// `filing_due`. Null when another system registered the complaint, when it was settled on the
+    /// spot, and after it was reopened
     #[diesel(skip_insertion, skip_update)]
     pub proposal_due_at: Option<Timestamp>,
-    /// When whoever registered it first did
+    /// The time of the reporter's first proposal
     #[diesel(skip_insertion, skip_update)]
     pub proposed_at: Option<Timestamp>,
     #[serde(skip_serializing)]
@@ -83,29 +84,29 @@ pub struct ComplaintClock {
 
 impl FromSql<Jsonb, Pg> for ComplaintClock {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        Embedded::<Self>::from_sql(value).map(|it| it.0)
+        Embedded::<Self>::from_sql(value).map(|clock| clock.0)
     }
 }
 
-/// Something that is still to come, and what it counts from.
+/// A term that is still running.
 struct Running<'a> {
     start: Timestamp,
     term: Term,
     pauses: &'a [Pause],
 }
 
-/// What is asked of a term: conditions in SQL.
+/// SQL conditions on a term.
 #[derive(Debug)]
 pub struct TermSql {
-    /// Done, or ended otherwise
+    /// The step was done, or the complaint ended without it
     pub over: String,
-    /// By what has been done, else by now
+    /// The term was exceeded by the time the step was done, or by now
     pub late: String,
 }
 
 impl ComplaintClock {
-    /// Of a complaint that was received just now. What happened in the field counts from when it
-    /// happened, if that is not more than a day ago.
+    /// Starts the clock of a new complaint. The terms start at `occurred_at` if that is at most 24
+    /// hours before `received_at`.
     pub(super) fn starting(occurred_at: Timestamp, received_at: Timestamp, halved: bool) -> Self {
         let ago = received_at.0.duration_since(occurred_at.0);
         let recent = ago <= jiff::SignedDuration::from_hours(24);
@@ -140,8 +141,8 @@ impl ComplaintClock {
         }
     }
 
-    /// What is late at this instant: the one answer for reading and for the job. While the
-    /// complaint is with the customer, its resolution gets no later.
+    /// Returns the clock with the breaches as of `now`. Readers and the background job share this
+    /// rule. While the complaint waits for the customer, its resolution does not become overdue.
     #[must_use]
     pub fn judged(&self, now: Timestamp) -> Self {
         let late =
@@ -154,8 +155,9 @@ impl ComplaintClock {
         }
     }
 
-    /// The same in SQL over `complaint_clocks`, for an instant that stands at `now`: the first
-    /// response, the interim feedback, the resolution. Null where there is no such term.
+    /// Returns the rule of [`Self::judged`] as SQL over `complaint_clocks`, for first response,
+    /// interim feedback and resolution. `now` is an SQL expression. `late` is null where a
+    /// complaint has no such term.
     #[must_use]
     pub fn judged_sql(now: &str) -> [TermSql; 3] {
         let term = |due: &str, done: &str, paused: &str| TermSql {
@@ -169,8 +171,8 @@ impl ComplaintClock {
         ]
     }
 
-    /// With the due times that follow from the severity and the working hours, as long as
-    /// anything is due; what has been done was due when it was.
+    /// Returns the clock with due times that follow from the severity and the working hours. Due
+    /// times of steps that are done do not change.
     #[must_use]
     pub(super) fn timed(&self, hours: &Hours, severity: Severity, now: Timestamp) -> Self {
         let mut after = self.clone();
@@ -189,11 +191,13 @@ impl ComplaintClock {
         let (start, pauses) = (self.resolve_started_at, self.pauses.as_slice());
         after.resolve_due = hours.due(start, terms.resolution, pauses);
         after.paused_minutes = hours.paused(start, terms.resolution.unit, pauses).as_mins();
+
         after.next_check_at = after.next_check(hours, severity, now);
         after
     }
 
-    /// What the due times shall have been, also of what is over: for facts of another system.
+    /// Returns the clock with all due times recomputed, also those of steps that are done. For
+    /// imported complaints.
     #[must_use]
     pub(super) fn timed_anew(&self, hours: &Hours, severity: Severity, now: Timestamp) -> Self {
         let open =
@@ -209,7 +213,8 @@ impl ComplaintClock {
         .timed(hours, severity, now)
     }
 
-    /// What the job makes of it: due times by today's calendar, what is late, who is to be told.
+    /// Returns the clock as the background job updates it: due times by the current calendar,
+    /// breaches and escalation level.
     #[must_use]
     pub(super) fn looked_at(&self, hours: &Hours, severity: Severity, now: Timestamp) -> Self {
         let mut after = self.timed(hours, severity, now).judged(now);
@@ -224,27 +229,31 @@ impl ComplaintClock {
         after
     }
 
-    /// How far the term that is furthest gone has got.
+    /// Returns the escalation level that the most advanced term has reached.
     fn level(&self, hours: &Hours, severity: Severity, now: Timestamp) -> i16 {
-        let reached = |it: &Running| {
-            let due = |percent| hours.due(it.start, it.term.percent(percent), it.pauses);
+        let reached = |running: &Running| {
+            let due =
+                |percent| hours.due(running.start, running.term.percent(percent), running.pauses);
             STEPS.into_iter().take_while(|percent| due(*percent) <= now).count()
         };
         let most = self.running(hours, severity).iter().map(reached).max();
-        most.and_then(|it| i16::try_from(it).ok()).unwrap_or(0)
+        most.and_then(|level| i16::try_from(level).ok()).unwrap_or(0)
     }
 
-    /// When something will be late, or escalates: the job need not look before.
+    /// Returns the next instant at which something becomes late or escalates. The job ignores the
+    /// complaint until then.
     fn next_check(&self, hours: &Hours, severity: Severity, now: Timestamp) -> Option<Timestamp> {
         if self.level(hours, severity, now) > self.escalation_level {
             return Some(now);
         }
         let running = self.running(hours, severity);
-        let moments = running.iter().flat_map(|it| {
-            let due = move |percent| hours.due(it.start, it.term.percent(percent), it.pauses);
+        let moments = running.iter().flat_map(|running| {
+            let due = move |percent| {
+                hours.due(running.start, running.term.percent(percent), running.pauses)
+            };
             STEPS.into_iter().map(due).chain([Timestamp(due(100).0 + MOMENT)])
         });
-        moments.filter(|it| *it > now).min()
+        moments.filter(|moment| *moment > now).min()
     }
 
     fn running(&self, hours: &Hours, severity: Severity) -> Vec<Running<'_>> {
@@ -253,6 +262,7 @@ impl ComplaintClock {
         if self.ended_at.is_some() {
             return running;
         }
+
         if self.first_response_at.is_none() {
             running.push(Running { start: self.sla_started_at, term: terms.response, pauses: &[] });
         }
@@ -278,13 +288,13 @@ impl ComplaintClock {
         }
     }
 
-    /// Resolved, rejected or withdrawn.
+    /// Ends the clock: the complaint was resolved, rejected or withdrawn.
     pub(super) fn end(&mut self, now: Timestamp) {
         self.ended_at = Some(now);
         self.next_check_at = None;
     }
 
-    /// Feedback and resolution begin anew.
+    /// Restarts the terms for interim feedback and resolution.
     pub(super) fn restart(&mut self, now: Timestamp) {
         *self = Self {
             reopened_at: Some(now),

@@ -1,4 +1,4 @@
-//! The queries on complaints. Each that answers a caller starts at `visible_to`.
+//! Queries on complaints. Every query that answers a caller starts at `visible_to`.
 
 use attachments::attachment::attach;
 use auth::{Body, Caller, external_id::key_of, reference};
@@ -120,7 +120,7 @@ impl Complaint {
         let query = listed().limit(list.fetch());
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
-        let by_age = |it: &Self| (it.created_at, it.id);
+        let by_age = |complaint: &Self| (complaint.created_at, complaint.id);
         let query = match filter.sort.unwrap_or(ComplaintSort::NewestFirst) {
             ComplaintSort::NewestFirst => query
                 .filter(list.before::<Timestamp, _, _>(created_at, id)?)
@@ -136,10 +136,10 @@ impl Complaint {
             }
         };
         let rows: Vec<Self> = query.select(Self::as_select()).load(conn).await?;
-        let rows = rows.iter().map(|it| it.judged(now)).collect();
+        let rows = rows.iter().map(|complaint| complaint.judged(now)).collect();
         match filter.sort {
             Some(ComplaintSort::Due) => {
-                list.page(rows, total, |it: &Self| (it.clock.resolve_due, it.id))
+                list.page(rows, total, |row: &Self| (row.clock.resolve_due, row.id))
             }
             _ => list.page(rows, total, by_age),
         }
@@ -159,8 +159,8 @@ impl Complaint {
         Ok(row.first(tx.conn()).await?)
     }
 
-    /// These complaints, locked and then read, in statements of their own: one that waited for the
-    /// lock would have the row as it is, and its clock, settlement and proposals as they were.
+    /// Locks complaints, then reads them in a second statement: after waiting for the lock, one
+    /// statement would return their clocks, settlements and proposals as of before the wait.
     pub(super) async fn locked(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Self>> {
         lock(conn, ids).await?;
         let rows = Self::query().filter(complaints::id.eq_any(ids)).order(complaints::id);
@@ -172,7 +172,7 @@ impl Complaint {
         Self::register(tx, caller, &new).await
     }
 
-    /// Of the visit's customer, who has complained by that.
+    /// Registers a complaint of the visit's customer, and notes on the visit that there is one.
     pub async fn create_on_visit(
         tx: &mut Tx,
         caller: &Caller,
@@ -193,7 +193,8 @@ impl Complaint {
         let (system, external) = (told.source_system.as_deref(), told.external_id.as_deref());
         let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
         let clock = ComplaintClock::starting(told.happened(tx.now)?, tx.now, false);
-        let mut it = Self {
+
+        let mut complaint = Self {
             category: told.category,
             description: told.description.clone(),
             severity: told.severity.unwrap_or(Severity::General),
@@ -204,25 +205,27 @@ impl Complaint {
             ..Self::blank(Uuid::now_v7(), new.customer_id, clock)
         }
         .detailed(&new.origin, &new.details);
-        it.clock.halved = it.look_around(tx).await?;
+        complaint.clock.halved = complaint.look_around(tx).await?;
         let (company, hours) = hours(tx.conn()).await?;
-        if let Some(first) = it.repeated(tx, &company).await? {
-            it.repeat_of_id = Some(first);
-            it.severity = it.severity.raised();
+        if let Some(first) = complaint.repeated(tx, &company).await? {
+            complaint.repeat_of_id = Some(first);
+            complaint.severity = complaint.severity.raised();
         }
-        it.settlement.filing_due = hours.end_of_next_working_day(tx.now);
+        complaint.settlement.filing_due = hours.end_of_next_working_day(tx.now);
         if let Some(resolved) = &told.resolved {
-            it.settle(tx, caller, &company, resolved).await?;
+            complaint.settle(tx, caller, &company, resolved).await?;
         } else {
-            it.clock.proposal_due_at = it.reporter_id.and(Some(it.settlement.filing_due));
+            complaint.clock.proposal_due_at =
+                complaint.reporter_id.and(Some(complaint.settlement.filing_due));
         }
-        Self::refused_for(it.faults())?;
-        it.clock = it.clock.timed_anew(&hours, it.severity, tx.now).judged(tx.now);
-        it.number = next_number(tx).await?;
-        it.insert(tx).await?;
-        it.attach(tx, caller).await?;
-        tx.record(Change::created(&it)).await?;
-        Ok(it)
+        Self::refused_for(complaint.faults())?;
+        complaint.clock =
+            complaint.clock.timed_anew(&hours, complaint.severity, tx.now).judged(tx.now);
+        complaint.number = next_number(tx).await?;
+        complaint.insert(tx).await?;
+        complaint.attach(tx, caller).await?;
+        tx.record(Change::created(&complaint)).await?;
+        Ok(complaint)
     }
 
     async fn insert(&self, tx: &mut Tx) -> Result<()> {
@@ -243,24 +246,24 @@ impl Complaint {
         attach(tx, caller, files, to, "/attachment_ids").await
     }
 
-    /// What it refers to belongs to its customer, who is one of ours still. Answers whether the
-    /// customer is to be answered in half the time.
+    /// Checks that the references belong to the complaint's customer and that the customer is not
+    /// merged. Returns whether the first response is due in half the time.
     async fn look_around(&mut self, tx: &mut Tx) -> Result<bool> {
         let around = Around::load(tx.conn(), &[&*self]).await?;
         let mut faults = around.faults(self);
         let customer = around.customer(self.customer_id);
-        if customer.is_some_and(|it| it.merged_into_id.is_some()) {
+        if customer.is_some_and(|customer| customer.merged_into_id.is_some()) {
             let why = "it is a part of another customer now";
             faults.push(Fault::new("/customer_id", "customer_merged", why));
         }
-        self.customer_owner_id = customer.and_then(|it| it.owner_id);
+        self.customer_owner_id = customer.and_then(|customer| customer.owner_id);
         self.product_not_sold = around.not_sold(self);
         faults.extend(self.faults());
         Self::refused_for(faults)?;
         Ok(around.halved(self.customer_id))
     }
 
-    /// 再次追诉: what was closed lately and is about the same comes up again.
+    /// Returns the recently closed complaint that this one repeats, 再次追诉.
     async fn repeated(&self, tx: &mut Tx, company: &Company) -> Result<Option<Uuid>> {
         let days = company.settings.get("complaint_repeat_days");
         let since = tx.now.0 - jiff::SignedDuration::from_hours(24 * days);
@@ -303,8 +306,8 @@ impl Complaint {
         before.save(tx, after).await
     }
 
-    /// Stores what the complaint has become, if that is anything new. What time alone has made of
-    /// it is no change: the job records that.
+    /// Stores the complaint if it has changed. Breaches that time alone has caused are no change;
+    /// the background job records them.
     pub(super) async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
         let after = self.judged(tx.now).next(after.judged(tx.now), tx.now);
         if after.version == self.version {
@@ -329,15 +332,15 @@ impl Complaint {
     }
 }
 
-/// The company, and when somebody works there.
+/// Loads the company and its working hours.
 pub(super) async fn hours(conn: &mut Conn) -> Result<(Company, Hours)> {
     let company = Company::load(conn).await?;
     let hours = Hours::of(&company, Calendar::load(conn).await?)?;
     Ok((company, hours))
 }
 
-/// `BA-2026-0001`, without a gap: whoever takes the next waits until this one is committed or
-/// undone. Taken last.
+/// Returns the next filing number, such as `BA-2026-0001`. Without gaps: the next caller waits
+/// until this transaction ends, so this lock is taken last.
 pub(super) async fn next_filing_no(tx: &mut Tx) -> Result<String> {
     use complaint_filing_years::{last, table, year};
     let this = tx.today.0.year();
@@ -352,14 +355,14 @@ pub(super) async fn next_filing_no(tx: &mut Tx) -> Result<String> {
     Ok(format!("BA-{this}-{number:04}"))
 }
 
-/// `CO-2026-000123`; gaps are allowed.
+/// Returns the next complaint number, such as `CO-2026-000123`. Gaps are allowed.
 async fn next_number(tx: &mut Tx) -> Result<String> {
     let next = fixed_sql::<BigInt>("nextval('complaints_number_seq')");
     let number = diesel::select(next).get_result(tx.conn()).await?;
     Ok(named(number, tx))
 }
 
-/// The same for each of so many complaints.
+/// Returns the next `count` complaint numbers.
 pub(super) async fn next_numbers(tx: &mut Tx, count: usize) -> Result<Vec<String>> {
     if count == 0 {
         return Ok(vec![]);
@@ -375,7 +378,7 @@ fn named(number: i64, tx: &Tx) -> String {
     format!("CO-{}-{number:06}", tx.today.0.year())
 }
 
-/// What only the database can know: another request was faster.
+/// Maps constraint violations to faults. They occur when another request was faster.
 pub(super) fn refused(error: diesel::result::Error) -> Error {
     Error::from(error)
         .on_constraint("complaints_number_key", "/number", "duplicate")
@@ -389,8 +392,7 @@ pub(super) fn refused(error: diesel::result::Error) -> Error {
         .on_constraint("complaint_settlements_filed_no_key", "/filed_no", "duplicate")
 }
 
-/// Without a join: whoever waited for a row whose clock was written anew meanwhile would not find
-/// it any more, and take the complaint for one that is not there.
+/// Locks the rows. A join would miss complaints whose clock is replaced during the wait.
 async fn lock(conn: &mut Conn, ids: &[Uuid]) -> Result<()> {
     let rows = complaints::table.filter(complaints::id.eq_any(ids)).order(complaints::id);
     rows.select(complaints::id).for_update().load::<Uuid>(conn).await?;

@@ -1,4 +1,4 @@
-//! The operations on complaints; the steps that move them on stand in `http_steps.rs`.
+//! The operations on complaints. The actions that move a complaint on are in `http_steps.rs`.
 
 use actix_web::web::Data;
 use actix_web::{get, patch, post};
@@ -29,8 +29,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List complaints
 ///
-/// Those that you or your people own or registered, and those of your customers; for the quality
-/// department those that were dispatched to it. What is late is told as of now.
+/// Returns the complaints owned or registered by you or people visible to you, and those of your
+/// customers. Users with role `quality` also see the complaints that were dispatched to the quality
+/// department. Breaches are shown as of now.
 #[utoipa::path(
     tag = "complaints",
     params(ComplaintFilter, PageQuery),
@@ -48,14 +49,21 @@ async fn list_complaints(
 
 /// Register a complaint
 ///
-/// From the field or the office. Terms count from `occurred_at` if that is at most 24 hours ago,
-/// else from now: first response within 24, 12 or 2 hours by severity (half of it for customers of
-/// tier A), resolution within 3 or 5 working days or 24 hours. What repeats a complaint of this
-/// customer that was closed within `complaint_repeat_days` (same category or product 再次追诉) is
-/// linked to it and one step more severe. A product that was never sold to the customer is
-/// flagged, not refused. With `resolved` a salesperson settles it on the spot 当场处理 within the
-/// authority of their role, else 422 `authority_exceeded` with the `limit`; it is to be filed by
-/// the end of the next working day.
+/// Registers a complaint from the field or the office.
+///
+/// The terms start at `occurred_at` if that is at most 24 hours ago, otherwise now. The first
+/// response is due within 24, 12 or 2 hours by severity, or half of that for customers of tier A;
+/// the resolution within 3 working days, 5 working days or 24 hours.
+///
+/// A complaint repeats an earlier one (再次追诉) if the customer complained about the same category
+/// or product and that complaint was closed within `complaint_repeat_days`. It is linked to the
+/// earlier one and becomes one step more severe.
+///
+/// A product that was never sold to the customer is flagged as `product_not_sold`, not refused.
+///
+/// Send `resolved` to settle the complaint on the spot (当场处理); only sales roles can do this. A
+/// compensation above the authority of the role is refused as 422 `authority_exceeded` with the
+/// `limit`. The complaint must be filed by the end of the next working day.
 #[utoipa::path(
     tag = "complaints",
     request_body = NewComplaint,
@@ -72,9 +80,10 @@ async fn create_complaint(
 
 /// Register a complaint from a visit
 ///
-/// What the customer says while somebody is there: customer, visit and channel are the visit's, of
-/// which you need only be able to see it. The visit's `complaint_answer` becomes true if nobody has
-/// given it yet, while it runs or once it is completed. All else is as for any new complaint.
+/// Registers a complaint that was made during a visit. Customer, visit and channel are taken from
+/// the visit, which must be visible to you. The visit's `complaint_answer` becomes `true` if it has
+/// no answer yet and the visit is in progress or completed. All other rules for new complaints
+/// apply.
 #[utoipa::path(
     tag = "complaints",
     request_body = NewVisitComplaint,
@@ -90,15 +99,16 @@ async fn create_complaint_on_visit(
     write.create(async move |tx| Complaint::create_on_visit(tx, &caller, *id, &new).await).await
 }
 
-/// Bring complaints in step with another system
+/// Import complaints from another system
 ///
-/// A batch reports facts. Default of `status`: `registered`. Steps, authority and filing are not
-/// checked, repeats not looked for.
+/// Creates and updates complaints as the other system reports them. Default of `status`:
+/// `registered`. The state machine, authorities and filing are not checked, and repeats are not
+/// detected.
 #[utoipa::path(
     tag = "complaints",
     params(BatchQuery),
     request_body = ComplaintBatch,
-    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
 #[post("/complaints/batch")]
 async fn import_complaints(
@@ -113,7 +123,7 @@ async fn import_complaints(
 
 /// Read a complaint
 ///
-/// With its due times, its settlement and what was proposed.
+/// Returns the complaint with its due times, its settlement and its proposals.
 #[utoipa::path(
     tag = "complaints",
     responses((status = 200, description = "The complaint", body = Complaint), Problems),
@@ -128,10 +138,10 @@ async fn read_complaint(
     Ok(Tagged(Complaint::find(&mut *db.conn().await?, &caller, *id, clock.now()).await?))
 }
 
-/// Change a complaint
+/// Update a complaint
 ///
-/// While it is not settled, by its reporter, its owner or those who accept complaints (else 403
-/// `not_your_complaint`); its severity by the latter only.
+/// Only a complaint that is not settled can be changed, by its reporter, its owner, or users who
+/// accept complaints; others get 403 `not_your_complaint`. Only the latter can change the severity.
 #[utoipa::path(
     tag = "complaints",
     request_body(content = ComplaintChanges, content_type = "application/merge-patch+json"),
@@ -150,13 +160,14 @@ async fn update_complaint(
         .await
 }
 
-/// What happened to a complaint
+/// List a complaint's history
 ///
-/// Latest first: every step with who took it and why, and what became late.
+/// Returns the changes of the complaint, latest first: every action with its actor and reason, and
+/// every breach of a term.
 #[utoipa::path(
     tag = "complaints",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/complaints/{id}/history")]
 async fn list_complaint_history(

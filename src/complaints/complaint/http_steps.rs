@@ -1,4 +1,4 @@
-//! The steps that move complaints on: one operation for each action of the state machine.
+//! The actions that move complaints on: one operation per action of the state machine.
 
 use actix_web::post;
 use auth::{Body, Can};
@@ -35,9 +35,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// Accept a complaint
 ///
-/// 受理: from registered to accepted, with an owner who sees to it. This is the first response. The
-/// person complained about is never the owner: 422 `owner_is_subject`; nor do they decide on the
-/// complaint in any other way: 403 `complaint_about_you`.
+/// Moves the complaint from `registered` to `accepted` (受理) and sets its owner. Accepting counts
+/// as the first response. The person complained about cannot be the owner (422 `owner_is_subject`),
+/// nor decide on the complaint in any other way (403 `complaint_about_you`).
 #[utoipa::path(
     tag = "complaints",
     request_body = ComplaintAssignment,
@@ -57,9 +57,9 @@ async fn accept_complaint(
     write.update(step).await
 }
 
-/// Give a complaint to somebody else
+/// Assign a complaint to another owner
 ///
-/// While it is accepted, in progress or with the customer.
+/// The complaint must be accepted, in progress or waiting for the customer.
 #[utoipa::path(
     tag = "complaints",
     request_body = ComplaintAssignment,
@@ -81,7 +81,8 @@ async fn assign_complaint(
 
 /// Reject a complaint
 ///
-/// 不成立: from registered, with a reason that the customer has been told.
+/// Moves the complaint from `registered` to `rejected` (不成立), with a reason. The customer must
+/// have been informed.
 #[utoipa::path(
     tag = "complaints",
     request_body = ComplaintRejection,
@@ -101,9 +102,10 @@ async fn reject_complaint(
     write.update(step).await
 }
 
-/// Start on a complaint
+/// Start work on a complaint
 ///
-/// From accepted to in progress, by its owner; else 403 `not_the_owner`.
+/// Moves the complaint from `accepted` to `in_progress`. Only its owner can do this; others get 403
+/// `not_the_owner`.
 #[utoipa::path(
     tag = "complaints",
     responses((status = 200, description = "The complaint", body = Complaint), Problems),
@@ -122,8 +124,9 @@ async fn start_complaint(
 
 /// Wait for the customer
 ///
-/// From in progress to `pending_customer`, by its owner. The resolution is put off by as much of its
-/// term as the wait takes: working time for terms in working days, every minute for those in hours.
+/// Moves the complaint from `in_progress` to `pending_customer`. Only its owner can do this. The
+/// wait extends the term of the resolution: by the working time in it if the term is in working
+/// days, by every minute if it is in hours.
 #[utoipa::path(
     tag = "complaints",
     request_body = ComplaintReason,
@@ -142,9 +145,10 @@ async fn wait_for_customer(
     write.update(step).await
 }
 
-/// Go on with a complaint
+/// Resume a complaint
 ///
-/// From `pending_customer` to in progress, by whoever sees it.
+/// Moves the complaint from `pending_customer` to `in_progress`. Every user who sees the complaint
+/// can do this.
 #[utoipa::path(
     tag = "complaints",
     responses((status = 200, description = "The complaint", body = Complaint), Problems),
@@ -163,8 +167,8 @@ async fn resume_complaint(
 
 /// Resolve a complaint
 ///
-/// From in progress to resolved, by its owner, with its root cause. A compensation lies within the
-/// authority of the role, else 422 `authority_exceeded`.
+/// Moves the complaint from `in_progress` to `resolved`, with its root cause. Only its owner can do
+/// this. A compensation above the authority of the role is refused as 422 `authority_exceeded`.
 #[utoipa::path(
     tag = "complaints",
     request_body = ComplaintResolution,
@@ -186,8 +190,9 @@ async fn resolve_complaint(
 
 /// Close a complaint
 ///
-/// From resolved to closed, once it is filed (else 409 `not_filed`) and the customer has confirmed or
-/// was called (else 409 `not_confirmed`).
+/// Moves the complaint from `resolved` to `closed`. It must be filed, otherwise the request is
+/// refused as 409 `not_filed`. The customer must have confirmed the settlement or been called,
+/// otherwise it is refused as 409 `not_confirmed`.
 #[utoipa::path(
     tag = "complaints",
     responses((status = 200, description = "The complaint", body = Complaint), Problems),
@@ -206,9 +211,10 @@ async fn close_complaint(
 
 /// Reopen a complaint
 ///
-/// From resolved or closed to in progress, within `complaint_reopen_days` (else 409
-/// `too_late_to_reopen`), by whoever sees it. It is one step more severe, counts as a repeat, and its
-/// feedback and resolution are due anew; it stays filed.
+/// Moves the complaint from `resolved` or `closed` to `in_progress`, within
+/// `complaint_reopen_days`; later, the request is refused as 409 `too_late_to_reopen`. Every user
+/// who sees the complaint can do this. The complaint becomes one step more severe and counts as a
+/// repeat. The terms for interim feedback and resolution restart. Its filing number stays.
 #[utoipa::path(
     tag = "complaints",
     request_body = ComplaintReason,
@@ -230,8 +236,9 @@ async fn reopen_complaint(
 
 /// Withdraw a complaint
 ///
-/// 撤诉: from registered, accepted or in progress, by whoever registered it (else 403
-/// `not_the_reporter`), with what the customer said.
+/// Moves the complaint from `registered`, `accepted` or `in_progress` to `withdrawn` (撤诉), with
+/// the customer's statement. Only the user who registered it can do this; others get 403
+/// `not_the_reporter`.
 #[utoipa::path(
     tag = "complaints",
     request_body = ComplaintWithdrawal,
@@ -253,7 +260,8 @@ async fn withdraw_complaint(
 
 /// Propose how to handle a complaint
 ///
-/// 处理建议: while it is not settled, by whoever sees it. The same once more changes nothing.
+/// Adds a proposal (处理建议) to a complaint that is not settled. Every user who sees the complaint
+/// can do this. Repeating your own proposal changes nothing.
 #[utoipa::path(
     tag = "complaints",
     request_body = NewComplaintProposal,
@@ -275,7 +283,8 @@ async fn propose_for_complaint(
 
 /// File a complaint
 ///
-/// 备案: gives it the next number of the year, without a gap, once (else 409 `already_filed`).
+/// Files the complaint (备案) under the next number of the year; the numbers have no gaps. A
+/// complaint cannot be filed twice (409 `already_filed`).
 #[utoipa::path(
     tag = "complaints",
     responses((status = 200, description = "The complaint", body = Complaint), Problems),
@@ -294,8 +303,9 @@ async fn file_complaint(
 
 /// Record the customer's confirmation
 ///
-/// Of a resolved complaint, by its owner or the back office (else 403 `not_the_owner`), once (else 409
-/// `already_confirmed`).
+/// Records that the customer confirmed the settlement of a resolved complaint. Only the owner and
+/// the back office can do this; others get 403 `not_the_owner`. A settlement cannot be confirmed
+/// twice (409 `already_confirmed`).
 #[utoipa::path(
     tag = "complaints",
     request_body = ComplaintConfirmation,
@@ -317,7 +327,9 @@ async fn confirm_complaint(
 
 /// Record a follow-up call
 ///
-/// 回访: of a resolved complaint, by its owner or the back office, once (else 409 `already_called`).
+/// Records the call (回访) to the customer of a resolved complaint. Only the owner and the back
+/// office can do this; others get 403 `not_the_owner`. A second call is refused as 409
+/// `already_called`.
 #[utoipa::path(
     tag = "complaints",
     request_body = ComplaintCall,
@@ -339,8 +351,9 @@ async fn call_about_complaint(
 
 /// Escalate a complaint
 ///
-/// One level up, as far as the director (else 409 `fully_escalated`); for the same reason only once.
-/// By itself it escalates at 80, 100 and 150 percent of the term that is furthest gone.
+/// Raises the complaint by one escalation level, up to the director. Beyond that, the request is
+/// refused as 409 `fully_escalated`. Repeating the current reason changes nothing. Complaints also
+/// escalate automatically at 80, 100 and 150 percent of the most advanced term.
 #[utoipa::path(
     tag = "complaints",
     request_body = ComplaintReason,
@@ -360,9 +373,9 @@ async fn escalate_complaint(
     write.update(step).await
 }
 
-/// Dispatch a complaint to quality
+/// Dispatch a complaint to the quality department
 ///
-/// The quality department sees it from then on.
+/// From then on, users with role `quality` see the complaint.
 #[utoipa::path(
     tag = "complaints",
     responses((status = 200, description = "The complaint", body = Complaint), Problems),

@@ -1,5 +1,5 @@
-//! What the batches of complaints go by: values that only one complaint has, fields that go together,
-//! and what a status says of the clock.
+//! Rules for batches of complaints: unique values, fields that change together, and the clock that
+//! follows from a reported status.
 
 use auth::Unique;
 use platform::Timestamp;
@@ -9,14 +9,14 @@ use super::{Complaint, ComplaintStatus};
 pub(super) const UNIQUE: &[Unique<Complaint>] = &[
     Unique {
         pointer: "/number",
-        of: |it| it.source_system.is_some().then(|| it.number.clone()),
+        of: |complaint| complaint.source_system.is_some().then(|| complaint.number.clone()),
         holders: "select id, number as value from complaints \
             where source_system = $2 and number = any($1)",
         release: "update complaints set number = id::text where id = any($1)",
     },
     Unique {
         pointer: "/filed_no",
-        of: |it| it.settlement.filed_no.clone(),
+        of: |complaint| complaint.settlement.filed_no.clone(),
         holders: "select complaint_id as id, filed_no as value from complaint_settlements \
             where filed_no = any($1)",
         release: "update complaint_settlements set filed_no = null where complaint_id = any($1)",
@@ -30,7 +30,8 @@ pub(super) const TOGETHER: &[&[&str]] = &[
 ];
 
 impl Complaint {
-    /// What its status says of its clock, where nobody says when.
+    /// Brings the clock in line with the status. Times that were not reported are set to now, or to
+    /// the end of the complaint.
     pub(super) fn settle_clock(&mut self, now: Timestamp) {
         use ComplaintStatus as Is;
         let clock = &mut self.clock;
@@ -40,6 +41,7 @@ impl Complaint {
             (false, Some(_)) => clock.go_on(now),
             _ => {}
         }
+
         match self.status {
             Is::Resolved | Is::Closed => {
                 let then = *clock.resolved_at.get_or_insert(clock.closed_at.unwrap_or(now));
@@ -53,6 +55,7 @@ impl Complaint {
             }
             _ => (clock.ended_at, clock.resolved_at, clock.closed_at) = (None, None, None),
         }
+
         if !matches!(self.status, Is::Registered | Is::Withdrawn) {
             let then = clock.ended_at.unwrap_or(now);
             clock.first_response_at.get_or_insert(then);

@@ -1,4 +1,4 @@
-//! What time alone makes of complaints: they become late, and escalate to those who can help.
+//! Changes of complaints that time alone causes: breaches and escalations.
 
 use diesel::prelude::*;
 use diesel::sql_types::Timestamptz;
@@ -12,10 +12,11 @@ use super::db::hours;
 use super::{Complaint, ComplaintAction};
 use crate::sla::Hours;
 
-/// Most complaints of one run; the rest follows with the next.
+/// Maximum number of complaints per run. The next run continues.
 const MOST: i64 = 500;
 
-/// A job: looks at every complaint whose time has come. Each flag and each level is recorded once.
+/// Job: updates every complaint whose next check is due. Each breach and each escalation level is
+/// recorded once.
 pub async fn check_deadlines(tx: &mut Tx) -> Result<u64> {
     let due = complaints::table
         .inner_join(complaint_clocks::table)
@@ -29,12 +30,16 @@ pub async fn check_deadlines(tx: &mut Tx) -> Result<u64> {
     if due.is_empty() {
         return Ok(0);
     }
+
     let due = Complaint::locked(tx.conn(), &due).await?;
     let (_, hours) = hours(tx.conn()).await?;
     let mut effects = 0;
+
     for before in due {
         let after = before.looked_at(&hours, tx.now);
         let next_check_at = after.clock.next_check_at;
+
+        // A new time of the next check alone is no change that the history should record.
         let mut quiet = after.clone();
         quiet.clock.next_check_at = before.clock.next_check_at;
         if quiet == before {
@@ -50,7 +55,7 @@ pub async fn check_deadlines(tx: &mut Tx) -> Result<u64> {
 }
 
 impl Complaint {
-    /// With its due times by today's calendar, what is late, and who is to be told.
+    /// Returns the complaint with due times by the current calendar, breaches and escalation level.
     fn looked_at(&self, hours: &Hours, now: Timestamp) -> Self {
         let clock = self.clock.looked_at(hours, self.severity, now);
         let mut after = Self { clock, ..self.clone() };
@@ -78,7 +83,7 @@ impl Complaint {
     }
 }
 
-/// Whatever is open or still to be filed is looked at from this instant on.
+/// Makes the next check due for all complaints that are open or still to be filed.
 const DUE: &str = "
     update complaint_clocks set next_check_at = $1
     where ended_at is null or complaint_id in (
@@ -86,8 +91,8 @@ const DUE: &str = "
         where c.status = 'resolved' and s.filed_at is null
     )";
 
-/// A hook of the company: other holidays or working hours make other due times. At its next run the
-/// job looks at all complaints that are open or still to be filed.
+/// Hook of the company: other holidays or working hours change due times, so the next run of the
+/// job checks all complaints that are open or still to be filed.
 pub fn calendar_changed(tx: &mut Tx) -> LocalBoxFuture<'_, Result<()>> {
     async move {
         let update = diesel::sql_query(DUE).bind::<Timestamptz, _>(tx.now);

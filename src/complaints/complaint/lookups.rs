@@ -1,4 +1,4 @@
-//! What complaints need to know of what they refer to, read once for all of them.
+//! Data that complaints need of the records they refer to, loaded once for all of them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +14,7 @@ use visits::visit;
 
 use super::Complaint;
 
-/// There are no assets yet, so that no id leads to one.
+/// Lookup of references to assets. The service has no assets yet, so it finds nothing.
 pub(super) fn find_assets<'a>(
     _: &'a mut Conn,
     _: &'a Caller,
@@ -23,7 +23,7 @@ pub(super) fn find_assets<'a>(
     Box::pin(async { Ok(Found::default()) })
 }
 
-/// The customers of complaints, and whose the contacts, visits and orders are.
+/// The customers of complaints, and the customers of their contacts, visits and orders.
 #[derive(Default)]
 pub(super) struct Around {
     customers: HashMap<Uuid, Customer>,
@@ -36,30 +36,36 @@ pub(super) struct Around {
 impl Around {
     pub(super) async fn load(conn: &mut Conn, complaints: &[&Complaint]) -> Result<Self> {
         let all = |id: fn(&Complaint) -> Option<Uuid>| -> Vec<Uuid> {
-            let ids: HashSet<Uuid> = complaints.iter().filter_map(|it| id(it)).collect();
+            let ids: HashSet<Uuid> =
+                complaints.iter().filter_map(|complaint| id(complaint)).collect();
             ids.into_iter().collect()
         };
-        let customers = all(|it| Some(it.customer_id));
+        let customers = all(|complaint| Some(complaint.customer_id));
         let mut around = Self {
             customers: customer::load(conn, customers.iter().copied()).await?,
             ..Self::default()
         };
-        let contacts = all(|it| it.contact_id);
+
+        let contacts = all(|complaint| complaint.contact_id);
         if !contacts.is_empty() {
             around.contacts = contact::customers_of(conn, contacts).await?;
         }
-        let visits = all(|it| it.visit_id);
+
+        let visits = all(|complaint| complaint.visit_id);
         if !visits.is_empty() {
             around.visits = visit::customers_of(conn, visits).await?;
         }
-        let orders = all(|it| it.order_id);
+
+        let orders = all(|complaint| complaint.order_id);
         if !orders.is_empty() {
             around.orders = order::customers_of(conn, orders).await?;
         }
-        let products = all(|it| it.product_id);
+
+        let products = all(|complaint| complaint.product_id);
         if !products.is_empty() {
             around.sold = sales_entry::sold(conn, &customers, &products).await?;
         }
+
         Ok(around)
     }
 
@@ -67,17 +73,18 @@ impl Around {
         self.customers.get(&id)
     }
 
-    /// 优质客户 are answered in half the time.
+    /// Returns `true` for customers of tier A (优质客户), whose first response is due in half the
+    /// time.
     pub(super) fn halved(&self, customer: Uuid) -> bool {
-        self.customer(customer).is_some_and(|it| it.tier == Some(Tier::A))
+        self.customer(customer).is_some_and(|customer| customer.tier == Some(Tier::A))
     }
 
-    /// It is about a product that we have never sold to this customer.
+    /// Returns `true` if the complaint is about a product that was never sold to its customer.
     pub(super) fn not_sold(&self, of: &Complaint) -> bool {
         of.product_id.is_some_and(|product| !self.sold.contains(&(of.customer_id, product)))
     }
 
-    /// What belongs to another customer than the complaint.
+    /// Returns a fault for each reference that belongs to another customer.
     pub(super) fn faults(&self, of: &Complaint) -> Vec<Fault> {
         let named = [
             ("/contact_id", of.contact_id, &self.contacts),
@@ -85,7 +92,7 @@ impl Around {
             ("/order_id", of.order_id, &self.orders),
         ];
         let foreign = named.into_iter().filter(|(_, id, customers)| {
-            id.and_then(|id| customers.get(&id)).is_some_and(|it| *it != of.customer_id)
+            id.and_then(|id| customers.get(&id)).is_some_and(|customer| *customer != of.customer_id)
         });
         let why = "it belongs to another customer";
         foreign.map(|(at, ..)| Fault::new(at, "contradiction", why)).collect()

@@ -1,4 +1,4 @@
-//! The complaints of a customer that becomes a part of another.
+//! Complaints of merged customers.
 
 use customers::hooks::Move;
 use diesel::prelude::*;
@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::Complaint;
 
-/// A hook of `customers`: the loser's complaints are the winner's from now on.
+/// Hook of the customers domain: moves the loser's complaints to the winner of a merge, or back
+/// when the merge is undone.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
     rows: &'a Move<'a>,
@@ -21,6 +22,7 @@ pub fn customer_merged<'a>(
         let theirs = theirs.order(complaints::id).select(complaints::id).for_update();
         let moving = rows.taken(theirs.load::<Uuid>(tx.conn()).await?, |id| *id);
         let moving = Complaint::locked(tx.conn(), &moving).await?;
+
         let mut records = vec![];
         for before in &moving {
             let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
@@ -35,6 +37,7 @@ pub fn customer_merged<'a>(
             diesel::update(row).set(columns).execute(tx.conn()).await?;
             records.push(Change::updated(before, &after)?);
         }
+
         tx.record_all(&records).await?;
         Ok(moving.iter().map(Complaint::id).collect())
     }

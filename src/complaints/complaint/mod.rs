@@ -1,5 +1,5 @@
-//! What a customer is not content with, 客户投诉 (S40–S43): registered in the field or the office,
-//! seen to in time, settled, filed 备案 and confirmed by the customer.
+//! Complaints, 客户投诉: registered in the field or the office, handled in time, settled, filed
+//! (备案) and confirmed by the customer.
 
 mod batch;
 mod clock;
@@ -33,7 +33,7 @@ pub use rules::ComplaintAction;
 pub use settlement::{ComplaintProposal, ComplaintSettlement};
 
 text_enum! {
-    /// How a complaint reached us
+    /// Channel by which a complaint was received
     pub enum ComplaintChannel {
         /// 拜访
         Visit = "visit",
@@ -57,7 +57,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// What it is about
+    /// Subject of a complaint
     pub enum ComplaintCategory {
         /// 质量
         Quality = "quality",
@@ -77,7 +77,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// How soon somebody has to see to it (RULES 4.8)
+    /// Severity of a complaint, which determines its terms
     pub enum Severity {
         /// 一般
         General = "general",
@@ -89,7 +89,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// Where a complaint stands (RULES 4.2)
+    /// Status of a complaint
     pub enum ComplaintStatus {
         /// 已登记
         Registered = "registered",
@@ -111,7 +111,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// Where a complaint was settled
+    /// Place where a complaint was settled
     pub enum ResolutionMode {
         /// 当场
         OnTheSpot = "on_the_spot",
@@ -121,7 +121,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// How the customer confirmed the settlement
+    /// Form of the customer's confirmation
     pub enum Confirmation {
         /// 签字
         Signature = "signature",
@@ -136,7 +136,7 @@ text_enum! {
     pub enum ComplaintSort {
         NewestFirst = "-created_at",
         OldestFirst = "created_at",
-        /// What is due first
+        /// Earliest due time of the resolution first
         Due = "resolve_due",
     }
 }
@@ -147,45 +147,46 @@ text_enum! {
 pub struct Complaint {
     pub id: Uuid,
     pub version: i64,
-    /// `CO-2026-000123` unless another system gave it one
+    /// Assigned in the form `CO-2026-000123`, unless the source system sent a number
     #[schema(example = "CO-2026-000123")]
     pub number: String,
     pub customer_id: Uuid,
     pub contact_id: Option<Uuid>,
     #[schema(inline)]
     pub channel: ComplaintChannel,
-    /// The visit on which it was heard
+    /// The visit during which the complaint was made
     pub visit_id: Option<Uuid>,
     #[schema(inline)]
     pub category: ComplaintCategory,
     #[schema(inline)]
     pub severity: Severity,
     pub product_id: Option<Uuid>,
-    /// We have never sold this product to this customer, as far as our orders say
+    /// `true` if no recorded order has sold this product to this customer
     pub product_not_sold: bool,
     pub asset_id: Option<Uuid>,
     pub order_id: Option<Uuid>,
-    /// 批号
+    /// Batch number, 批号
     pub batch_no: Option<String>,
     #[schema(example = "外壳开裂,客户要求换货")]
     pub description: String,
-    /// The evidence: photos, recordings, papers
+    /// Evidence, such as photos, recordings or documents
     pub attachment_ids: Vec<Uuid>,
     #[schema(inline)]
     pub status: ComplaintStatus,
-    /// Why it was rejected or reopened, what it waits for, what the customer said on withdrawing
+    /// Reason for rejecting, waiting or reopening, or the customer's statement on withdrawing
     pub status_reason: Option<String>,
-    /// Who registered it; null when another system did
+    /// The user who registered the complaint. Null when another system did
     pub reporter_id: Option<Uuid>,
-    /// Who sees to it; null until it is accepted
+    /// The user who handles the complaint. Null until it is accepted
     pub owner_id: Option<Uuid>,
-    /// The person complained about, who is never the owner
+    /// The person complained about, who cannot be the owner
     pub about_user_id: Option<Uuid>,
-    /// The closed complaint of this customer that comes up again, 再次追诉
+    /// The closed complaint of this customer that is repeated, 再次追诉
     pub repeat_of_id: Option<Uuid>,
-    /// How often it was reopened, which counts as a repeat, too
+    /// Number of reopenings. A reopened complaint counts as a repeat as well
     pub reopenings: i16,
-    /// When it went to the quality department, which sees it from then on
+    /// The time at which the complaint was dispatched to the quality department, which sees it from
+    /// then on
     pub dispatched_at: Option<Timestamp>,
     pub source_system: Option<String>,
     pub external_id: Option<String>,
@@ -200,7 +201,7 @@ pub struct Complaint {
     #[diesel(select_expression = settlement_of_complaint())]
     #[diesel(select_expression_type = FixedSql<Jsonb>)]
     pub settlement: ComplaintSettlement,
-    /// How to handle it, 处理建议
+    /// Proposals for handling the complaint, 处理建议
     #[schema(value_type = Vec<ComplaintProposal>)]
     #[diesel(skip_insertion, skip_update)]
     #[diesel(select_expression = proposals_of_complaint())]
@@ -213,7 +214,7 @@ pub struct Complaint {
     customer_owner_id: Option<Uuid>,
 }
 
-/// Within the row, so that reading a complaint is one statement.
+/// Selects the clock within the row, so that reading a complaint takes one statement.
 fn clock_of_complaint() -> FixedSql<Jsonb> {
     fixed_sql(
         "(select to_jsonb(c) || jsonb_build_object(\
@@ -227,7 +228,7 @@ fn clock_of_complaint() -> FixedSql<Jsonb> {
     )
 }
 
-/// Amounts go as text: JSON numbers would lose digits on the way.
+/// Selects the settlement. Amounts are passed as text, because JSON numbers would lose digits.
 fn settlement_of_complaint() -> FixedSql<Jsonb> {
     fixed_sql(
         "(select to_jsonb(s) || jsonb_build_object('compensation_amount', \
@@ -251,8 +252,8 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     Complaint: "complaint" at "/api/v1/complaints",
-    seen by |it| [it.owner_id, it.reporter_id, it.customer_owner_id].into_iter().flatten()
-        .chain(it.dispatched_at.map(|_| QUALITY_DESK)).map(Some).collect(),
+    seen by |complaint| [complaint.owner_id, complaint.reporter_id, complaint.customer_owner_id].into_iter().flatten()
+        .chain(complaint.dispatched_at.map(|_| QUALITY_DESK)).map(Some).collect(),
     derived [
         "customer_id", "product_not_sold", "dispatched_at",
         "proposals", "proposal_due_at", "proposed_at",

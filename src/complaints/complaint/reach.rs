@@ -1,5 +1,5 @@
-//! Who sees which complaints (API.md): owner, reporter or the customer's owner in reach; quality
-//! those that were dispatched to it.
+//! Visibility of complaints: callers see a complaint if they see its owner, its reporter or its
+//! customer's owner. The quality department also sees the complaints dispatched to it.
 
 use auth::{Caller, Role};
 use diesel::expression::is_aggregate;
@@ -14,11 +14,11 @@ use platform::{Conn, Result};
 use schema::complaints;
 use uuid::Uuid;
 
-/// Stands for everybody of the quality department among those who see a change.
+/// Id that stands for the whole quality department among the people who see a change.
 pub const QUALITY_DESK: Uuid = Uuid::from_u128(u128::MAX - 1);
 
-/// `true` for those who see everything; one expression for every kind of statement, like
-/// [`auth::reach::InReach`].
+/// A condition for visible complaints. It is `true` for callers who see everything, and fits every
+/// kind of statement, like [`auth::reach::InReach`].
 #[derive(Debug, Clone)]
 pub struct ByPart<'a> {
     reach: Option<&'a [Uuid]>,
@@ -30,8 +30,8 @@ pub fn visible_to(caller: &Caller) -> ByPart<'_> {
 }
 
 impl ByPart<'_> {
-    /// The rule for SQL that is written by hand; `bind` takes an array and says where it stands.
-    /// Nothing when there is no limit.
+    /// Returns the condition for raw SQL. `bind` adds an array parameter and returns its
+    /// placeholder. `None` if the caller sees every complaint.
     pub fn sql(&self, bind: impl FnOnce(&[Uuid]) -> String) -> Option<String> {
         let ids = bind(self.reach?);
         let parts: String = PARTS.iter().flat_map(|part| [*part, &ids]).collect();
@@ -57,14 +57,14 @@ impl QueryId for ByPart<'_> {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-/// What stands before each of the three lists of people.
+/// The SQL in front of each of the three lists of people.
 const PARTS: [&str; 3] = [
     "(complaints.owner_id = any(",
     ") or complaints.reporter_id = any(",
     ") or complaints.customer_id in (select id from customers where owner_id = any(",
 ];
 
-/// What the quality department sees besides.
+/// The additional condition for the quality department.
 const DISPATCHED: &str = " or complaints.dispatched_at is not null";
 
 impl QueryFragment<Pg> for ByPart<'_> {
@@ -87,16 +87,16 @@ impl QueryFragment<Pg> for ByPart<'_> {
 }
 
 auth::names! {
-    /// The names of visible complaints.
+    /// Names of the complaints visible to the caller.
     name_complaints in complaints, |caller| complaints::table.filter(visible_to(caller)), number
 }
 
 auth::find! {
-    /// The visible lookup of references to complaints.
+    /// Lookup of references to complaints visible to the caller.
     find_complaints in complaints, visible_to
 }
 
-/// May the caller see this one? For what is attached to it.
+/// Returns `true` if the caller sees this complaint. For the files attached to it.
 pub fn is_visible<'a>(
     conn: &'a mut Conn,
     caller: &'a Caller,

@@ -1,4 +1,5 @@
-//! What is asked of complaints: to register and change them, to move them on, to list them.
+//! Request bodies of complaints: registering, changing, the actions of the state machine, and the
+//! filters of the list.
 
 use auth::{Reference, Refers};
 use customers::contact::find_contacts;
@@ -34,8 +35,7 @@ pub struct NewComplaint {
     pub(super) details: ComplaintDetails,
 }
 
-/// What the customer of a visit complained about. Whom it was said by, where and when follows from
-/// the visit
+/// A complaint made during a visit. Customer, visit and channel are taken from the visit
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "category": "quality", "description": "外壳开裂,客户要求换货",
     "resolved": { "resolution": "当场更换新品", "customer_confirmed_by": "signature" } }))]
@@ -46,40 +46,40 @@ pub struct NewVisitComplaint {
     pub(super) details: ComplaintDetails,
 }
 
-/// What whoever registers a complaint has been told.
+/// The content of a new complaint.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 pub struct ComplaintTold {
     #[schema(inline)]
     pub(super) category: ComplaintCategory,
-    /// 客户的原话
+    /// The customer's own words, 客户的原话
     #[schema(min_length = 1, max_length = 5000)]
     pub(super) description: String,
-    /// Default: `general`; one step up when the complaint repeats another
+    /// Default: `general`. One step higher when the complaint repeats another
     #[schema(inline)]
     pub(super) severity: Option<Severity>,
-    /// Default: now. It may be earlier, because a phone may have been offline. Not in the future, at
-    /// most a year ago
+    /// Default: now. May be earlier, because phones can be offline. Not in the future, and at most
+    /// a year ago
     pub(super) occurred_at: Option<Timestamp>,
-    /// Settled on the spot 当场处理, by a salesperson
+    /// Sent when the complaint was settled on the spot, 当场处理. Only for sales roles
     pub(super) resolved: Option<OnTheSpot>,
-    /// The source system of `external_id`. Default: your own
+    /// The source system that assigned `external_id`. Default: the caller's own
     #[schema(min_length = 1, max_length = 40)]
     pub(super) source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
     pub(super) external_id: Option<String>,
-    /// Files that you have uploaded
+    /// Files uploaded by the caller
     #[schema(max_items = 20, nullable = false)]
     pub(super) attachment_ids: Option<Vec<Uuid>>,
 }
 
-/// How far ahead of ours a phone's clock may be.
+/// Tolerance for a phone's clock that is ahead of the server's.
 pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(2);
 
-/// How long ago something may have happened that somebody registers today.
+/// Maximum age of an event that is registered now.
 const OLDEST: SignedDuration = SignedDuration::from_hours(24 * 366);
 
 impl NewVisitComplaint {
-    /// The same as a complaint of the visit's customer.
+    /// Completes the request with the customer, the visit and the channel.
     pub(super) fn of(self, visit: &Visit) -> NewComplaint {
         let origin = ComplaintOrigin {
             channel: Some(ComplaintChannel::Visit),
@@ -91,7 +91,7 @@ impl NewVisitComplaint {
 }
 
 impl ComplaintTold {
-    /// When it happened, to the microsecond that is kept.
+    /// Returns the time of the complaint, cut to the microseconds that the database stores.
     pub(super) fn happened(&self, now: Timestamp) -> Result<Timestamp> {
         let Some(at) = self.occurred_at else { return Ok(now) };
         if at.0.duration_since(now.0) > SKEW || now.0.duration_since(at.0) > OLDEST {
@@ -102,12 +102,13 @@ impl ComplaintTold {
     }
 }
 
-/// An instant as the database keeps it.
+/// Cuts an instant to the precision that the database stores.
 pub(super) fn kept(at: Timestamp) -> Timestamp {
     jiff::Timestamp::from_microsecond(at.0.as_microsecond()).map_or(at, Timestamp)
 }
 
-/// A merge patch for a complaint that is not settled yet: absent fields stay, null clears.
+/// A merge patch for a complaint that is not settled yet. Absent fields keep their value, `null`
+/// clears.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "batch_no": "20261101-B", "about_user_id": null }))]
 pub struct ComplaintChanges {
@@ -115,10 +116,10 @@ pub struct ComplaintChanges {
     pub(super) category: Option<ComplaintCategory>,
     #[schema(min_length = 1, max_length = 5000, nullable = false)]
     pub(super) description: Option<String>,
-    /// By those who accept complaints; due times follow
+    /// Can be changed by users who accept complaints. Due times follow
     #[schema(inline, nullable = false)]
     pub(super) severity: Option<Severity>,
-    /// Files that you have uploaded
+    /// Files uploaded by the caller
     #[schema(max_items = 20, nullable = false)]
     pub(super) attachment_ids: Option<Vec<Uuid>>,
     #[serde(flatten)]
@@ -127,11 +128,11 @@ pub struct ComplaintChanges {
     pub(super) details: ComplaintDetails,
 }
 
-/// How a complaint reached us.
+/// Channel and visit of a complaint.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct ComplaintOrigin {
-    /// Default: `visit` if there is a visit, else `other`
+    /// Default: `visit` if `visit_id` is sent, otherwise `other`
     #[schema(inline, nullable = false)]
     pub(super) channel: Option<ComplaintChannel>,
     /// A visit to this customer
@@ -139,7 +140,7 @@ pub struct ComplaintOrigin {
     pub(super) visit_id: Option<Option<Uuid>>,
 }
 
-/// What new complaints, changes of them and their batches have in common.
+/// Fields that new complaints, changes of complaints and batches have in common.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct ComplaintDetails {
@@ -160,7 +161,7 @@ pub struct ComplaintDetails {
     pub(super) about_user_id: Option<Option<Uuid>>,
 }
 
-/// How a complaint was settled on the spot, 当场处理
+/// Settlement on the spot, 当场处理
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 pub struct OnTheSpot {
     #[schema(min_length = 1, max_length = 2000)]
@@ -175,17 +176,17 @@ pub struct OnTheSpot {
     pub(super) satisfaction: Option<i16>,
 }
 
-/// What the customer gets for it.
+/// Compensation for the customer.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 pub struct Compensation {
-    /// 0 or more, within the authority of your role
+    /// At least 0, and within the authority of the caller's role
     pub(super) compensation_amount: Option<Money>,
-    /// Default: the company's
+    /// Default: the company's currency
     #[schema(pattern = "^[A-Z]{3}$")]
     pub(super) compensation_currency: Option<String>,
 }
 
-/// How a complaint was settled, and what it came from
+/// Settlement and root cause of a complaint
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "resolution": "换货,并承担运费", "root_cause": "包装不防潮",
     "compensation_amount": "300.00" }))]
@@ -198,24 +199,24 @@ pub struct ComplaintResolution {
     pub(super) compensation: Compensation,
 }
 
-/// Who sees to a complaint from now on
+/// The new owner of a complaint
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "owner_id": "0198c0de-0000-7000-8000-000000000001" }))]
 pub struct ComplaintAssignment {
     pub(super) owner_id: Uuid,
 }
 
-/// Why a complaint does not hold, 不成立
+/// Reason for rejecting a complaint, 不成立
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "reason": "产品已过保修期,且为人为损坏", "customer_informed": true }))]
 pub struct ComplaintRejection {
     #[schema(min_length = 1, max_length = 500)]
     pub(super) reason: String,
-    /// Must be true: the customer hears it first
+    /// Must be `true`: the customer is informed before the complaint is rejected
     pub(super) customer_informed: bool,
 }
 
-/// Why
+/// Reason for an action
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "reason": "客户反映问题再次出现" }))]
 pub struct ComplaintReason {
@@ -223,7 +224,7 @@ pub struct ComplaintReason {
     pub(super) reason: String,
 }
 
-/// What the customer said on withdrawing, 撤诉说明
+/// The customer's statement on withdrawing a complaint, 撤诉说明
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "statement": "客户确认是自己误操作,不再追究" }))]
 pub struct ComplaintWithdrawal {
@@ -231,24 +232,25 @@ pub struct ComplaintWithdrawal {
     pub(super) statement: String,
 }
 
-/// How to handle it, 处理建议
+/// Proposal for handling a complaint, 处理建议
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "text": "换货并补偿运费", "cost": "350.00", "customer_informed": true }))]
 pub struct NewComplaintProposal {
     #[schema(min_length = 1, max_length = 2000)]
     pub(super) text: String,
-    /// 0 or more
+    /// At least 0
     pub(super) cost: Option<Money>,
-    /// Default: the company's
+    /// Default: the company's currency
     #[schema(pattern = "^[A-Z]{3}$")]
     pub(super) currency: Option<String>,
-    /// The customer has been told so: this is interim feedback, 阶段反馈
+    /// `true` if the customer was informed of the proposal. This counts as interim feedback,
+    /// 阶段反馈
     #[serde(default)]
     #[schema(default = false)]
     pub(super) customer_informed: bool,
 }
 
-/// How the customer confirmed that it is settled
+/// The customer's confirmation of the settlement
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "by": "signature", "satisfaction": 5 }))]
 pub struct ComplaintConfirmation {
@@ -258,7 +260,7 @@ pub struct ComplaintConfirmation {
     pub(super) satisfaction: Option<i16>,
 }
 
-/// What the customer said when called after the settlement, 回访
+/// The customer's answer in a follow-up call, 回访
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "satisfaction": 4 }))]
 pub struct ComplaintCall {
@@ -299,20 +301,20 @@ impl Refers for ComplaintAssignment {
     const REFERENCES: &'static [Reference] = &[user("owner")];
 }
 
-/// Which complaints to list.
+/// Filters for the list of complaints.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ComplaintFilter {
-    /// One or several, separated by commas
+    /// One or several values, separated by commas
     #[param(inline, style = Form, explode = false)]
     pub(super) status: Option<Vec<ComplaintStatus>>,
-    /// One or several, separated by commas
+    /// One or several values, separated by commas
     #[param(inline, style = Form, explode = false)]
     pub(super) severity: Option<Vec<Severity>>,
-    /// One or several, separated by commas
+    /// One or several values, separated by commas
     #[param(inline, style = Form, explode = false)]
     pub(super) category: Option<Vec<ComplaintCategory>>,
-    /// One or several, separated by commas
+    /// One or several values, separated by commas
     #[param(inline, style = Form, explode = false)]
     pub(super) channel: Option<Vec<ComplaintChannel>>,
     pub(super) customer_id: Option<Uuid>,
@@ -322,19 +324,19 @@ pub struct ComplaintFilter {
     pub(super) visit_id: Option<Uuid>,
     #[param(max_length = 60)]
     pub(super) number: Option<String>,
-    /// Filed 备案, or not yet
+    /// `true` for filed (备案) complaints, `false` for those not filed yet
     pub(super) filed: Option<bool>,
-    /// Its first response or its resolution is late and still to come
+    /// `true` for open complaints whose first response or resolution is late
     pub(super) overdue: Option<bool>,
-    /// It repeats another one or was reopened 再次追诉
+    /// `true` for complaints that repeat another or were reopened (再次追诉)
     pub(super) repeat: Option<bool>,
-    /// Any part of the description or number
+    /// Matches any part of the description or the number
     #[param(min_length = 1, max_length = 100)]
     pub(super) q: Option<String>,
     pub(super) created_from: Option<Timestamp>,
     /// Exclusive
     pub(super) created_to: Option<Timestamp>,
-    /// Default: by `-created_at`
+    /// Default: `-created_at`
     #[param(inline)]
     pub(super) sort: Option<ComplaintSort>,
 }

@@ -1,4 +1,4 @@
-//! What holds for complaints, without any I/O.
+//! The rules of complaints, free of I/O.
 
 use auth::{Caller, Role};
 use company::setting::Settings;
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{FileComplaints, HandleComplaints};
 
-/// What somebody does to a complaint.
+/// An action on a complaint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ComplaintAction {
     Change,
@@ -37,7 +37,7 @@ pub enum ComplaintAction {
 }
 
 impl ComplaintStatus {
-    /// The state machine (RULES 4.2).
+    /// Returns the status after an action, or the conflict `wrong_status`.
     pub fn after(self, action: ComplaintAction) -> Result<Self> {
         use ComplaintAction as Do;
         use ComplaintStatus::{
@@ -72,14 +72,14 @@ impl ComplaintStatus {
         }
     }
 
-    /// Not settled, one way or the other.
+    /// Returns `true` until the complaint is resolved, closed, rejected or withdrawn.
     pub fn is_open(self) -> bool {
         self.after(ComplaintAction::Change).is_ok()
     }
 }
 
 impl Severity {
-    /// One step up, as far as there is one.
+    /// Returns the severity one step higher. `Urgent` stays.
     #[must_use]
     pub fn raised(self) -> Self {
         match self {
@@ -89,14 +89,15 @@ impl Severity {
     }
 }
 
-/// The most that a caller may promise a customer, in the company's currency.
+/// Returns the highest compensation that a caller may promise, in the company's currency.
 pub(super) fn authority(caller: &Caller, settings: &Settings) -> Money {
     let limits = [
         (Role::Salesperson, "complaint_authority_salesperson"),
         (Role::SalesManager, "complaint_authority_sales_manager"),
         (Role::SalesDirector, "complaint_authority_sales_director"),
     ];
-    let limits = limits.iter().filter(|it| caller.is(it.0)).map(|it| settings.get(it.1));
+    let limits =
+        limits.iter().filter(|limit| caller.is(limit.0)).map(|limit| settings.get(limit.1));
     Money(Decimal::from(limits.max().unwrap_or(0)))
 }
 
@@ -164,12 +165,13 @@ impl Complaint {
         after
     }
 
-    /// What must hold for every complaint, also one that another system sends.
+    /// Checks the rules that hold for every complaint, imported ones included.
     pub(super) fn faults(&self) -> Vec<Fault> {
         let mut faults = vec![];
         if self.owner_id.is_some() && self.owner_id == self.about_user_id {
             faults.push(subject("/about_user_id"));
         }
+
         let mut seen = std::collections::HashSet::new();
         for (index, id) in self.attachment_ids.iter().enumerate() {
             if !seen.insert(id) {
@@ -180,21 +182,24 @@ impl Complaint {
         faults
     }
 
-    /// Imported data that cannot be true: something before the complaint, or in the future.
+    /// Checks the times of an imported complaint: none before the complaint, none in the future.
     pub(super) fn impossible(&self, now: Timestamp) -> Vec<Fault> {
         let (clock, settlement) = (&self.clock, &self.settlement);
         let mut faults = vec![];
         let mut wrong = |name: &str, code: &'static str, why: &str| {
             faults.push(Fault::new(format!("/{name}"), code, why));
         };
+
         for (name, at) in [("occurred_at", clock.occurred_at), ("received_at", clock.received_at)] {
             if at.0.duration_since(now.0) > SKEW {
                 wrong(name, "in_future", "it has not happened yet");
             }
         }
+
         if clock.occurred_at.0.duration_since(clock.received_at.0) > SKEW {
             wrong("occurred_at", "range", "not after the complaint was received");
         }
+
         for (name, at) in [
             ("first_response_at", clock.first_response_at.filter(|at| Some(*at) != clock.ended_at)),
             ("interim_at", clock.interim_at),
@@ -211,6 +216,7 @@ impl Complaint {
                 wrong(name, "in_future", "it has not happened yet");
             }
         }
+
         let ends = clock.resolved_at.zip(clock.closed_at);
         if ends.is_some_and(|(resolved, closed)| closed < resolved) {
             wrong("closed_at", "range", "not before it was resolved");
@@ -218,13 +224,14 @@ impl Complaint {
         faults
     }
 
-    /// May the caller take this action on a complaint that they see, whatever its status? Roles
-    /// have been asked already.
+    /// Checks whether the caller may take this action on a visible complaint, whatever its status.
+    /// The permission of the operation was checked before.
     pub(super) fn check_hand(&self, caller: &Caller, action: ComplaintAction) -> Result<()> {
         use ComplaintAction as Do;
         let owner = self.owner_id == Some(caller.id());
         let reporter = self.reporter_id == Some(caller.id());
         let refused = |code, detail: &str| Err(Error::forbidden_because(code, detail));
+
         match action {
             Do::Start | Do::Wait | Do::Resolve if !owner => {
                 refused("not_the_owner", "only whoever owns the complaint does this")
@@ -253,7 +260,7 @@ impl Complaint {
         }
     }
 
-    /// The owner is another than the person complained about.
+    /// Sets the owner, who cannot be the person complained about.
     pub(super) fn owned_by(&self, owner: Uuid) -> Result<Self> {
         if self.about_user_id == Some(owner) {
             return Err(Error::invalid_as("owner_is_subject", vec![subject("/owner_id")]));
@@ -261,27 +268,28 @@ impl Complaint {
         Ok(Self { owner_id: Some(owner), ..self.clone() })
     }
 
-    /// All that is wrong, in one answer.
+    /// Refuses the request with all of its faults.
     pub(super) fn refused_for(faults: Vec<Fault>) -> Result<()> {
         match faults.as_slice() {
             [] => Ok(()),
-            [it] if it.code == "owner_is_subject" => {
+            [fault] if fault.code == "owner_is_subject" => {
                 Err(Error::invalid_as("owner_is_subject", faults))
             }
             _ => Err(Error::invalid(faults)),
         }
     }
 
-    /// Late or not, at this instant.
+    /// Returns the complaint with the breaches as of `now`.
     #[must_use]
     pub fn judged(&self, now: Timestamp) -> Self {
         Self { clock: self.clock.judged(now), ..self.clone() }
     }
 
-    /// Who may raise or lower the severity, which due times follow.
+    /// Checks whether the caller may change the severity. Users who accept complaints may, except
+    /// that owners cannot lower it for themselves, because that extends their due times.
     pub(super) fn check_severity(&self, caller: &Caller, changes: &ComplaintChanges) -> Result<()> {
         let Some(severity) = changes.severity else { return Ok(()) };
-        let rank = |of: Severity| Severity::ALL.iter().position(|it| *it == of);
+        let rank = |of: Severity| Severity::ALL.iter().position(|severity| *severity == of);
         if rank(severity) < rank(self.severity) && self.owner_id == Some(caller.id()) {
             let detail = "somebody else allows you more time for a complaint of yours";
             return Err(Error::forbidden_because("self_approval", detail));

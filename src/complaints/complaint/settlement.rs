@@ -1,4 +1,4 @@
-//! How a complaint was settled, that it was filed 备案, and what was proposed on the way.
+//! The settlement of a complaint, its filing (备案), and the proposals made on the way.
 
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::pg::{Pg, PgValue};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{Confirmation, ResolutionMode};
 
-/// How a complaint was settled (RULES 4.2)
+/// Settlement of a complaint
 #[derive(
     Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema, Insertable, AsChangeset, FromSqlRow,
 )]
@@ -27,27 +27,28 @@ pub struct ComplaintSettlement {
     #[schema(example = "运输途中受潮")]
     pub root_cause: Option<String>,
     pub compensation_amount: Option<Money>,
-    /// ISO 4217
+    /// ISO 4217 code
     pub compensation_currency: Option<String>,
-    /// The end of the next working day; follows the holidays until it is filed
+    /// The end of the next working day. Follows changes of the holidays until the complaint is
+    /// filed
     pub filing_due: Timestamp,
-    /// 备案号: without a gap within a year
+    /// Filing number, 备案号. Numbers have no gaps within a year
     #[schema(example = "BA-2026-0001")]
     pub filed_no: Option<String>,
     pub filed_by: Option<Uuid>,
     pub filed_at: Option<Timestamp>,
-    /// That it was rejected
+    /// `true` if the customer was informed of the rejection
     pub customer_informed: bool,
     #[schema(inline)]
     pub customer_confirmed_by: Option<Confirmation>,
     pub customer_confirmed_at: Option<Timestamp>,
     pub follow_up_call_at: Option<Timestamp>,
-    /// 1 to 5
+    /// Satisfaction of the customer, 1 to 5
     #[schema(minimum = 1, maximum = 5)]
     pub satisfaction: Option<i16>,
 }
 
-platform::in_currency! { ComplaintSettlement: |it| it.compensation_currency.as_deref() }
+platform::in_currency! { ComplaintSettlement: |settlement| settlement.compensation_currency.as_deref() }
 
 impl<'de> Deserialize<'de> for ComplaintSettlement {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -57,7 +58,7 @@ impl<'de> Deserialize<'de> for ComplaintSettlement {
 
 impl FromSql<Jsonb, Pg> for ComplaintSettlement {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        Embedded::<Self>::from_sql(value).map(|it| it.0)
+        Embedded::<Self>::from_sql(value).map(|settlement| settlement.0)
     }
 }
 
@@ -81,19 +82,19 @@ impl ComplaintSettlement {
         }
     }
 
-    /// The customer has said that it is settled, one way or the other.
+    /// Returns `true` if the customer confirmed the settlement or was called.
     pub(super) fn is_confirmed(&self) -> bool {
         self.customer_confirmed_at.is_some() || self.follow_up_call_at.is_some()
     }
 
-    /// What a reopening takes back. It stays filed: a number is given once.
+    /// Returns the settlement after reopening. Only the filing is kept: a number is assigned once.
     pub(super) fn reopened(&self) -> Self {
         let Self { filing_due, filed_no, filed_by, filed_at, .. } = self.clone();
         Self { filed_no, filed_by, filed_at, ..Self::open(filing_due) }
     }
 }
 
-/// How somebody would handle a complaint, 处理建议
+/// A proposal for handling a complaint, 处理建议
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema, Insertable)]
 #[diesel(table_name = complaint_proposals, treat_none_as_default_value = false)]
 #[serde(remote = "Self")]
@@ -103,13 +104,14 @@ pub struct ComplaintProposal {
     pub text: String,
     pub cost: Option<Money>,
     pub currency: Option<String>,
-    /// The customer has been told so: interim feedback, 阶段反馈
+    /// `true` if the customer was informed of the proposal. This counts as interim feedback,
+    /// 阶段反馈
     pub customer_informed: bool,
     pub by: Uuid,
     pub at: Timestamp,
 }
 
-platform::in_currency! { ComplaintProposal: |it| it.currency.as_deref() }
+platform::in_currency! { ComplaintProposal: |proposal| proposal.currency.as_deref() }
 
 impl<'de> Deserialize<'de> for ComplaintProposal {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

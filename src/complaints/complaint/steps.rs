@@ -1,4 +1,4 @@
-//! How a complaint moves on (RULES 4.2): who may, from where, and with what effect.
+//! The actions that move complaints on, with their checks and effects.
 
 use auth::{Body, Caller};
 use company::Company;
@@ -15,7 +15,7 @@ use super::requests::{
 use super::rules::{ComplaintAction, authority};
 use super::{Complaint, ComplaintProposal, ComplaintStatus, ResolutionMode};
 
-/// One step with what it takes.
+/// An action with its request.
 pub enum Step<'a> {
     Accept(Uuid),
     Assign(Uuid),
@@ -59,7 +59,7 @@ impl Step<'_> {
 }
 
 impl Complaint {
-    /// A step that names an owner.
+    /// Takes an action that names an owner.
     pub async fn hand(
         tx: &mut Tx,
         caller: &Caller,
@@ -68,12 +68,14 @@ impl Complaint {
         whom: &Body<ComplaintAssignment>,
         step: fn(Uuid) -> Step<'static>,
     ) -> Result<Self> {
-        // What is not there for the caller is so whoever is named.
+        // Find the complaint first: the answer for an invisible one must not depend on the named
+        // owner.
         Self::find_for_update(tx, caller, id).await?;
         let ComplaintAssignment { owner_id } = whom.resolve(tx.conn(), caller).await?;
         Self::act(tx, caller, id, based_on, step(owner_id)).await
     }
 
+    /// Takes an action of the state machine on a complaint.
     pub async fn act(
         tx: &mut Tx,
         caller: &Caller,
@@ -86,6 +88,7 @@ impl Complaint {
         before.check_hand(caller, step.action())?;
         let status = before.status.after(step.action())?;
         let mut after = Self { status, ..before.clone() };
+
         match step {
             Step::Accept(owner) => {
                 after = after.owned_by(owner)?;
@@ -96,7 +99,7 @@ impl Complaint {
             Step::Start => {}
             Step::Wait(why) => {
                 after.status_reason = Some(why.reason.clone());
-                // Whoever asks the customer tells how far things are.
+                // Asking the customer for something counts as interim feedback.
                 after.clock.interim_at.get_or_insert(tx.now);
                 after.clock.pause(tx.now);
             }
@@ -118,7 +121,8 @@ impl Complaint {
             Step::Propose(what) => after.propose(tx, what).await?,
             Step::File => {
                 before.check_unfiled()?;
-                // The counter's row is the last lock: whoever files next waits for a commit only.
+                // The row of the counter is the last lock, so that the next filing waits for a
+                // commit only.
                 after.settlement.filed_no = Some(next_filing_no(tx).await?);
                 after.settlement.filed_by = Some(tx.actor);
                 after.settlement.filed_at = Some(tx.now);
@@ -145,6 +149,7 @@ impl Complaint {
                 after.dispatched_at.get_or_insert(tx.now);
             }
         }
+
         before.save(tx, after).await
     }
 
@@ -171,14 +176,15 @@ impl Complaint {
         self.settlement.resolution_mode = Some(ResolutionMode::Office);
         self.settlement.resolution = Some(how.resolution.clone());
         self.settlement.root_cause = Some(how.root_cause.clone());
-        self.settlement.compensation_amount = paid.as_ref().map(|it| it.0);
-        self.settlement.compensation_currency = paid.map(|it| it.1);
+        self.settlement.compensation_amount = paid.as_ref().map(|paid| paid.0);
+        self.settlement.compensation_currency = paid.map(|paid| paid.1);
+
         self.clock.resolved_at = Some(tx.now);
         self.clock.end(tx.now);
         Ok(())
     }
 
-    /// Registered and resolved in one, where it happened: whoever does so owns it.
+    /// Resolves a new complaint where it happened. The user who registers it becomes its owner.
     pub(super) async fn settle(
         &mut self,
         tx: &mut Tx,
@@ -190,14 +196,16 @@ impl Complaint {
         let then = self.clock.sla_started_at;
         self.status = ComplaintStatus::Resolved;
         self.owner_id = Some(caller.id());
+
         self.settlement.resolution_mode = Some(ResolutionMode::OnTheSpot);
         self.settlement.resolution = Some(how.resolution.clone());
         self.settlement.root_cause.clone_from(&how.root_cause);
-        self.settlement.compensation_amount = paid.as_ref().map(|it| it.0);
-        self.settlement.compensation_currency = paid.map(|it| it.1);
+        self.settlement.compensation_amount = paid.as_ref().map(|paid| paid.0);
+        self.settlement.compensation_currency = paid.map(|paid| paid.1);
         self.settlement.customer_confirmed_by = how.customer_confirmed_by;
         self.settlement.customer_confirmed_at = how.customer_confirmed_by.map(|_| then);
         self.settlement.satisfaction = how.satisfaction;
+
         self.clock.first_response_at = Some(then);
         self.clock.resolved_at = Some(then);
         self.clock.end(then);
@@ -214,7 +222,8 @@ impl Complaint {
         }
     }
 
-    /// 未备案不得关闭, and the customer has a word in it.
+    /// Checks that the complaint is filed (未备案不得关闭) and that the customer confirmed it or
+    /// was called.
     fn check_settled(&self) -> Result<()> {
         if self.settlement.filed_at.is_none() {
             return Err(Error::conflict("not_filed", "the back office files it first"));
@@ -226,7 +235,7 @@ impl Complaint {
         Ok(())
     }
 
-    /// 再次追诉 of the same complaint: one step more severe, and the clock starts anew.
+    /// Reopens the complaint (再次追诉): one step more severe, with the clock restarted.
     async fn reopen(&mut self, tx: &mut Tx, why: &ComplaintReason) -> Result<()> {
         let (company, hours) = hours(tx.conn()).await?;
         let days = company.settings.get("complaint_reopen_days");
@@ -235,6 +244,7 @@ impl Complaint {
             let detail = format!("after {days} days a new complaint is registered");
             return Err(Error::conflict("too_late_to_reopen", detail).member("days", days));
         }
+
         self.status_reason = Some(why.reason.clone());
         self.severity = self.severity.raised();
         self.reopenings = self.reopenings.saturating_add(1);
@@ -244,17 +254,18 @@ impl Complaint {
         Ok(())
     }
 
-    /// Kept as a list; the same once more from the same person changes nothing.
+    /// Adds a proposal. Repeating a proposal of the same person changes nothing.
     async fn propose(&mut self, tx: &mut Tx, what: &NewComplaintProposal) -> Result<()> {
         if what.cost.is_some_and(|cost| cost < Money::ZERO) {
             return Err(Error::invalid(vec![Fault::new("/cost", "range", "0 or more")]));
         }
-        let same = |it: &ComplaintProposal| {
-            it.by == tx.actor && it.text == what.text && it.cost == what.cost
+        let same = |known: &ComplaintProposal| {
+            known.by == tx.actor && known.text == what.text && known.cost == what.cost
         };
         if self.proposals.iter().any(same) {
             return Ok(());
         }
+
         let mut currency = what.currency.clone().filter(|_| what.cost.is_some());
         if currency.is_none() && what.cost.is_some() {
             currency = Some(Company::load(tx.conn()).await?.currency);
@@ -263,12 +274,14 @@ impl Complaint {
         if let Some(fault) = odd {
             return Err(Error::invalid(vec![fault]));
         }
+
         if what.customer_informed {
             self.clock.interim_at.get_or_insert(tx.now);
         }
         if self.reporter_id == Some(tx.actor) {
             self.clock.proposed_at.get_or_insert(tx.now);
         }
+
         self.proposals.0.push(ComplaintProposal {
             id: Uuid::now_v7(),
             text: what.text.clone(),
@@ -281,7 +294,7 @@ impl Complaint {
         Ok(())
     }
 
-    /// One level up; for the same reason only once.
+    /// Raises the escalation level by one. Repeating the current reason changes nothing.
     fn escalate(&mut self, tx: &Tx, why: &ComplaintReason) -> Result<()> {
         if self.clock.escalation_reason.as_deref() == Some(&*why.reason) {
             return Ok(());
@@ -297,7 +310,7 @@ impl Complaint {
 }
 
 impl Compensation {
-    /// What is paid in which currency, if the caller may promise so much.
+    /// Returns the compensation and its currency if it is within the caller's authority.
     async fn checked(
         &self,
         tx: &mut Tx,
@@ -310,6 +323,7 @@ impl Compensation {
         if amount < Money::ZERO {
             return Err(Error::invalid(vec![Fault::new(at, "range", "0 or more")]));
         }
+
         let currency = self.compensation_currency.as_ref().unwrap_or(&company.currency).clone();
         if let Some(fault) = amount.digits_fault(&at, Some(&currency)) {
             return Err(Error::invalid(vec![fault]));
@@ -320,6 +334,7 @@ impl Compensation {
         );
         let today = tx.today;
         let rate = ExchangeRate::required(tx.conn(), pair, today, &place).await?;
+
         let limit = authority(caller, &company.settings);
         if converted(amount, rate) > limit {
             let why = format!("your role may promise {limit} {}", company.currency);

@@ -1,4 +1,4 @@
-//! The queries on suggestions. Each that answers a caller starts at `visible_to`.
+//! Queries on suggestions. Every query that answers a caller starts at `visible_to`.
 
 use ::customers::hooks::Move;
 use attachments::attachment::attach;
@@ -22,7 +22,7 @@ use super::{
 
 type Seen<'a> = ByHand<'a, suggestions::reporter_id, suggestions::customer_id>;
 
-/// Whoever recorded it or looks after the customer is in reach.
+/// Suggestions recorded by people visible to the caller, or of customers whose owner is.
 pub fn visible_to(caller: &Caller) -> Seen<'_> {
     caller.reaches_by_hand(suggestions::reporter_id, suggestions::customer_id)
 }
@@ -67,11 +67,13 @@ impl Suggestion {
         let listed = || matching(caller, &filter).filter(list.rows(id, suggestions::updated_at));
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+
         let rows = listed();
         let rows = rows.filter(list.before::<Timestamp, _, _>(created_at, id)?);
         let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
         let rows = rows.select(Self::as_select()).load(conn).await?;
-        list.page(rows, total, |it: &Self| (it.created_at, it.id))
+
+        list.page(rows, total, |suggestion: &Self| (suggestion.created_at, suggestion.id))
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -82,7 +84,8 @@ impl Suggestion {
     async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
         let row = suggestions::table.filter(visible_to(caller)).filter(suggestions::id.eq(id));
         let locked: Uuid = row.select(suggestions::id).for_update().first(tx.conn()).await?;
-        // A statement of its own: whose the customer is now, not before the lock was waited for.
+        // A second statement, so that the customer's owner is read as of the lock, not before the
+        // wait.
         Ok(Self::query().filter(suggestions::id.eq(locked)).first(tx.conn()).await?)
     }
 
@@ -91,7 +94,7 @@ impl Suggestion {
         Self::record(tx, caller, (new.customer_id, new.visit_id), new.details).await
     }
 
-    /// Heard on a visit that the caller sees: its customer is the one who suggests.
+    /// Records a suggestion made during a visit that the caller sees. The visit's customer made it.
     pub async fn hear(
         tx: &mut Tx,
         caller: &Caller,
@@ -127,16 +130,19 @@ impl Suggestion {
             updated_at: tx.now,
             customer_owner_id: None,
         };
+
         suggestion.look_around(tx).await?;
         let insert = diesel::insert_into(suggestions::table).values(&suggestion);
         insert.execute(tx.conn()).await?;
         let (files, to) = (&suggestion.attachment_ids, (Self::TYPE, suggestion.id));
         attach(tx, caller, files, to, "/attachment_ids").await?;
+
         tx.record(Change::created(&suggestion)).await?;
         Ok(suggestion)
     }
 
-    /// What it refers to belongs to its customer, who is one of ours still.
+    /// Checks that the references belong to the suggestion's customer and that the customer is not
+    /// merged.
     async fn look_around(&mut self, tx: &mut Tx) -> Result<()> {
         let customers = customer::load(tx.conn(), [self.customer_id]).await?;
         let contacts = contact::customers_of(tx.conn(), self.contact_id).await?;
@@ -145,16 +151,18 @@ impl Suggestion {
         let named =
             [("/contact_id", self.contact_id, contacts), ("/visit_id", self.visit_id, visits)];
         for (at, id, owners) in named {
-            if id.and_then(|id| owners.get(&id)).is_some_and(|it| *it != of) {
+            if id.and_then(|id| owners.get(&id)).is_some_and(|customer| *customer != of) {
                 faults.push(Fault::new(at, "contradiction", "it belongs to another customer"));
             }
         }
+
         let customer = customers.get(&of);
-        if customer.is_some_and(|it| it.merged_into_id.is_some()) {
+        if customer.is_some_and(|customer| customer.merged_into_id.is_some()) {
             let why = "it is a part of another customer now";
             faults.push(Fault::new("/customer_id", "customer_merged", why));
         }
-        self.customer_owner_id = customer.and_then(|it| it.owner_id);
+        self.customer_owner_id = customer.and_then(|customer| customer.owner_id);
+
         for (index, id) in self.attachment_ids.iter().enumerate() {
             if self.attachment_ids[..index].contains(id) {
                 let at = format!("/attachment_ids/{index}");
@@ -175,6 +183,7 @@ impl Suggestion {
         based_on.check(tx, &before).await?;
         let status = before.status.after(answer.decision)?;
         answer.check()?;
+
         let after = Self {
             status,
             answer: answer.answer.clone().or(before.answer.clone()),
@@ -196,7 +205,8 @@ impl Suggestion {
     }
 }
 
-/// A hook of customers: what the loser suggested is the winner's from now on.
+/// Hook of the customers domain: moves the loser's suggestions to the winner of a merge, or back
+/// when the merge is undone.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
     rows: &'a Move<'a>,

@@ -26,7 +26,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List suggestions
 ///
-/// Latest first: those that you or your people recorded, and those of your customers.
+/// Returns the suggestions recorded by you or people visible to you, and those of your customers,
+/// latest first.
 #[utoipa::path(
     tag = "complaints",
     params(SuggestionFilter, PageQuery),
@@ -44,8 +45,8 @@ async fn list_suggestions(
 
 /// Record a suggestion
 ///
-/// 客户建议: what a customer would like to be better or different, in its own words. A phone that
-/// was offline sends it with an `Idempotency-Key`, as often as it likes.
+/// Records a suggestion of a customer (客户建议) in the customer's own words. Send an
+/// `Idempotency-Key` so that a phone that was offline can repeat the request safely.
 #[utoipa::path(
     tag = "complaints",
     request_body = NewSuggestion,
@@ -60,9 +61,9 @@ async fn create_suggestion(
     write.create(async move |tx| Suggestion::create(tx, &caller, &new).await).await
 }
 
-/// Record a suggestion that was heard on a visit
+/// Record a suggestion from a visit
 ///
-/// Of whom the visit was to.
+/// Records a suggestion that was made during a visit. The visit's customer made it.
 #[utoipa::path(
     tag = "complaints",
     request_body = NewVisitSuggestion,
@@ -94,8 +95,9 @@ async fn read_suggestion(
 
 /// Answer a suggestion
 ///
-/// From new to noted 受理, from either to adopted 采纳 or declined 不采纳, which says what the
-/// customer is told. What was adopted or declined stays so: 409 `wrong_status`.
+/// Moves a new suggestion to `noted` (受理), or a new or noted one to `adopted` (采纳) or
+/// `declined` (不采纳). Adopting and declining require `answer`, the reply to the customer. An
+/// adopted or declined suggestion cannot be changed (409 `wrong_status`).
 #[utoipa::path(
     tag = "complaints",
     request_body = SuggestionAnswer,
@@ -112,13 +114,13 @@ async fn answer_suggestion(
     write.update(async move |tx| Suggestion::reply(tx, &caller, *id, based_on, &answer).await).await
 }
 
-/// What happened to a suggestion
+/// List a suggestion's history
 ///
-/// Latest first.
+/// Returns the changes of the suggestion, latest first.
 #[utoipa::path(
     tag = "complaints",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/suggestions/{id}/history")]
 async fn list_suggestion_history(

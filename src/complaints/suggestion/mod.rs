@@ -1,4 +1,4 @@
-//! What a customer suggests, 客户建议 (S41): heard on a visit or elsewhere, recorded, answered.
+//! Suggestions of customers, 客户建议: made during a visit or elsewhere, recorded and answered.
 
 mod db;
 pub mod http;
@@ -18,7 +18,7 @@ use visits::visit::find_visits;
 pub use db::{customer_merged, visible_to};
 
 text_enum! {
-    /// What it is about
+    /// Subject of a suggestion
     pub enum SuggestionCategory {
         /// 产品
         Product = "product",
@@ -47,9 +47,9 @@ text_enum! {
 }
 
 text_enum! {
-    /// What becomes of it
+    /// Decision on a suggestion
     pub enum SuggestionDecision {
-        /// 受理: somebody looks into it
+        /// 受理: under consideration
         Noted = "noted",
         /// 采纳
         Adopted = "adopted",
@@ -65,25 +65,25 @@ pub struct Suggestion {
     pub id: Uuid,
     pub version: i64,
     pub customer_id: Uuid,
-    /// Whose it is
+    /// The contact who made the suggestion
     pub contact_id: Option<Uuid>,
-    /// The visit on which it was heard
+    /// The visit during which the suggestion was made
     pub visit_id: Option<Uuid>,
     #[schema(inline)]
     pub category: SuggestionCategory,
     #[schema(example = "希望提供小包装")]
     pub text: String,
-    /// Photos, recordings, papers
+    /// Files such as photos, recordings or documents
     pub attachment_ids: Vec<Uuid>,
-    /// Who recorded it; null when another system did
+    /// The user who recorded the suggestion. Null when another system did
     pub reporter_id: Option<Uuid>,
     #[schema(inline)]
     pub status: SuggestionStatus,
-    /// What the customer is told
+    /// The reply to the customer
     #[schema(example = "明年一季度推出 5 公斤包装")]
     pub answer: Option<String>,
     pub answered_by: Option<Uuid>,
-    /// Of the last answer
+    /// The time of the latest answer
     pub answered_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -94,14 +94,14 @@ pub struct Suggestion {
     customer_owner_id: Option<Uuid>,
 }
 
-/// Within the row, so that reading a suggestion is one statement.
+/// Selects the owner within the row, so that reading a suggestion takes one statement.
 fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
     fixed_sql("(select owner_id from customers where customers.id = suggestions.customer_id)")
 }
 
 resource! {
     Suggestion: "suggestion" at "/api/v1/suggestions",
-    seen by |it| [it.reporter_id, it.customer_owner_id].into_iter().flatten().map(Some).collect()
+    seen by |suggestion| [suggestion.reporter_id, suggestion.customer_owner_id].into_iter().flatten().map(Some).collect()
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -115,7 +115,7 @@ pub struct NewSuggestion {
     details: SuggestionDetails,
 }
 
-/// What was heard on a visit, of whom the visit was to
+/// A suggestion made during a visit, by the visit's customer
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "category": "delivery", "text": "希望提前一天电话通知送货时间" }))]
 pub struct NewVisitSuggestion {
@@ -123,17 +123,17 @@ pub struct NewVisitSuggestion {
     details: SuggestionDetails,
 }
 
-/// What all new suggestions have in common.
+/// Fields that all new suggestions have in common.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 pub struct SuggestionDetails {
     #[schema(inline)]
     category: SuggestionCategory,
-    /// 客户的原话
+    /// The customer's own words, 客户的原话
     #[schema(min_length = 1, max_length = 5000)]
     text: String,
-    /// Of this customer
+    /// A contact of this customer
     contact_id: Option<Uuid>,
-    /// Files that you have uploaded
+    /// Files uploaded by the caller
     #[serde(default)]
     #[schema(max_items = 20, nullable = false)]
     attachment_ids: Vec<Uuid>,
@@ -150,28 +150,28 @@ impl Refers for NewVisitSuggestion {
     const REFERENCES: &'static [Reference] = &[CONTACT];
 }
 
-/// What becomes of a suggestion, and what the customer is told
+/// Decision on a suggestion and the reply to the customer
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "decision": "adopted", "answer": "明年一季度推出 5 公斤包装" }))]
 pub struct SuggestionAnswer {
     #[schema(inline)]
     decision: SuggestionDecision,
-    /// Needed unless it is only noted
+    /// Required when `decision` is `adopted` or `declined`
     #[schema(min_length = 1, max_length = 2000)]
     answer: Option<String>,
 }
 
-/// Which suggestions to list.
+/// Filters for the list of suggestions.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SuggestionFilter {
     customer_id: Option<Uuid>,
     reporter_id: Option<Uuid>,
     visit_id: Option<Uuid>,
-    /// One or several, separated by commas
+    /// One or several values, separated by commas
     #[param(inline, style = Form, explode = false)]
     category: Option<Vec<SuggestionCategory>>,
-    /// One or several, separated by commas
+    /// One or several values, separated by commas
     #[param(inline, style = Form, explode = false)]
     status: Option<Vec<SuggestionStatus>>,
     created_from: Option<Timestamp>,
@@ -190,7 +190,8 @@ page! {
 }
 
 impl SuggestionStatus {
-    /// The state machine: new → noted → adopted or declined; noting may be left out.
+    /// Returns the status after a decision: new → noted → adopted or declined. A suggestion can be
+    /// adopted or declined without being noted first.
     pub fn after(self, decision: SuggestionDecision) -> Result<Self> {
         match (self, decision) {
             (Self::New, SuggestionDecision::Noted) => Ok(Self::Noted),
@@ -206,7 +207,7 @@ impl SuggestionStatus {
 }
 
 impl SuggestionAnswer {
-    /// Whoever suggested something hears why it is taken up, or why not.
+    /// Requires an answer for the customer, unless the suggestion is only noted.
     fn check(&self) -> Result<()> {
         if self.decision == SuggestionDecision::Noted || self.answer.is_some() {
             return Ok(());

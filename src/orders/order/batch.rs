@@ -1,4 +1,5 @@
-//! Orders from an ERP. A batch reports facts: any status, any amount that adds up.
+//! Import of orders from an ERP. A batch reports what has happened: it may set any status, and any
+//! amounts that add up.
 
 use std::cell::RefCell;
 use std::collections::hash_map::Entry;
@@ -26,15 +27,15 @@ use super::{
     BillingStatus, FulfilmentStatus, Order, OrderStatus, PaymentStatus, REFERENCES, Share,
 };
 
-/// Most lines that are written in one statement.
+/// Maximum number of lines written in one statement.
 const LINES: usize = 5_000;
 
-/// How many orders are read in one statement: the texts of all their lines, which arrive faster than
-/// they are read, would be twice as much memory as the orders.
+/// Number of orders read in one statement. The JSON text of all their lines arrives faster than it
+/// is decoded; reading everything at once would take twice the memory of the orders.
 const READ_AT_ONCE: usize = 250;
 
-/// An order as its ERP knows it: absent fields stay, null clears, lines and credits are replaced
-/// whole. A new one needs customer, order date and lines.
+/// An order as its ERP reports it. Absent fields keep their value, `null` clears, lines and credits
+/// are replaced as a whole. A new order needs `customer_id`, `order_date` and `lines`.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct OrderItem {
     #[serde(flatten)]
@@ -43,7 +44,7 @@ pub struct OrderItem {
     facts: OrderFacts,
 }
 
-/// What an ERP can say of an order.
+/// The fields of an order that an ERP can report.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct OrderFacts {
@@ -51,7 +52,7 @@ pub struct OrderFacts {
     number: Option<String>,
     #[schema(nullable = false)]
     customer_id: Option<Uuid>,
-    /// In place of `credits`: who earns all of it
+    /// The one salesperson who is credited with the whole order, in place of `credits`
     #[serde(deserialize_with = "sent")]
     salesperson_id: Option<Option<Uuid>>,
     #[schema(max_items = 20, nullable = false)]
@@ -71,28 +72,28 @@ pub struct OrderFacts {
     due_date: Option<Option<Date>>,
     #[serde(deserialize_with = "sent")]
     shipped_on: Option<Option<Date>>,
-    /// Default: the company's
+    /// Default: the company's currency
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     currency: Option<String>,
     /// Default: `confirmed`
     #[schema(inline, nullable = false)]
     status: Option<OrderStatus>,
-    /// Default: what follows from the shipments
+    /// Default: computed from the shipments
     #[schema(inline, nullable = false)]
     fulfilment_status: Option<FulfilmentStatus>,
-    /// Default: what follows from the invoices. What is invoiced is no longer owed as an order
+    /// Default: computed from the invoices. An invoiced order is no longer an open item of its own
     #[schema(inline, nullable = false)]
     billing_status: Option<BillingStatus>,
     #[schema(inline, nullable = false)]
     payment_status: Option<PaymentStatus>,
-    /// Default: the sum of the lines; within one minor unit for each line it must be that
+    /// Default: the sum of the lines. May differ from that sum by one minor unit per line
     #[schema(nullable = false)]
     amount: Option<Money>,
     #[schema(nullable = false)]
     tax_amount: Option<Money>,
     #[schema(nullable = false)]
     freight_amount: Option<Money>,
-    /// Default: amount + tax + freight
+    /// Default: the sum of amount, tax and freight
     #[schema(nullable = false)]
     total_amount: Option<Money>,
     #[schema(min_items = 1, max_items = 1000, nullable = false)]
@@ -104,11 +105,11 @@ impl Refers for OrderItem {
 }
 
 batch! {
-    /// Orders of one source system. Their order does not matter.
+    /// Orders of one source system, in any sequence
     OrderBatch of OrderItem
 }
 
-/// What orders need to know, read once for all of them.
+/// Data that all orders of a batch need, loaded once.
 pub struct Context {
     today: Date,
     currency: String,
@@ -125,7 +126,7 @@ impl Imported for Order {
     const FIND: Find = find_orders;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/number",
-        of: |it| it.source_system.is_some().then(|| it.number.clone()),
+        of: |order| order.source_system.is_some().then(|| order.number.clone()),
         holders: "select id, number as value from orders \
             where source_system = $2 and number = any($1)",
         release: "update orders set number = id::text where id = any($1)",
@@ -143,6 +144,7 @@ impl Imported for Order {
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = orders::source_system.eq(keys.source_system).assume_not_null();
         let known = known.and(orders::external_id.eq_any(&keys.external_ids).assume_not_null());
+
         let rows = orders::table.filter(visible_to(caller));
         let rows = rows.order(orders::id).select(orders::id).for_no_key_update();
         let locked: Vec<Uuid> = if keys.ids.is_empty() {
@@ -153,17 +155,19 @@ impl Imported for Order {
         if locked.is_empty() {
             return Ok(vec![]);
         }
-        // A statement of its own: the lines as of the lock, not as of before it was waited for.
+
+        // A second statement, so that the lines are read as of the lock, not as of before the wait.
         let mut rows: Vec<Self> = Vec::with_capacity(locked.len());
         for locked in locked.chunks(READ_AT_ONCE) {
             let part = Self::query().filter(orders::id.eq_any(locked)).order(orders::id);
             for mut row in part.load(conn).await? {
-                // Lists that were read from JSON have room for up to twice as much.
+                // Lists that were decoded from JSON have up to twice the capacity that they need.
                 row.lines.0.shrink_to_fit();
                 row.credits.0.shrink_to_fit();
                 rows.push(row);
             }
         }
+
         Ok(rows)
     }
 
@@ -174,20 +178,23 @@ impl Imported for Order {
         for Arrival { item, before, today, .. } in arrivals {
             let facts = &item.facts;
             let before = before.as_ref();
-            let day = facts.order_date.or(before.map(|it| it.order_date)).unwrap_or(*today);
-            let sent = facts.currency.as_ref().or(before.map(|it| &it.currency));
+            let day = facts.order_date.or(before.map(|order| order.order_date)).unwrap_or(*today);
+            let sent = facts.currency.as_ref().or(before.map(|order| &order.currency));
             let key = (sent.unwrap_or(&currency).clone(), day);
             if let Entry::Vacant(unknown) = rates.entry(key) {
                 let (from, day) = unknown.key();
                 let rate = ExchangeRate::on(tx.conn(), from, &currency, *day).await?;
                 unknown.insert(rate);
             }
+
             people.extend(facts.salesperson_id.flatten().map(|id| (id, day)));
-            people.extend(facts.credits.iter().flatten().map(|it| (it.user_id, day)));
-            people.extend(before.iter().flat_map(|it| it.credited.iter().map(|id| (*id, day))));
+            people.extend(facts.credits.iter().flatten().map(|share| (share.user_id, day)));
+            people
+                .extend(before.iter().flat_map(|order| order.credited.iter().map(|id| (*id, day))));
             customers.extend(facts.customer_id);
             unnumbered += usize::from(before.is_none() && facts.number.is_none());
         }
+
         let people: Vec<_> = people.into_iter().collect();
         let mut context = Context {
             today: tx.today,
@@ -197,7 +204,8 @@ impl Imported for Order {
             owners: customers::customer::owners(tx.conn(), customers).await?,
             numbers: RefCell::default(),
         };
-        // The rows of the orders are locked already, those of their customers come next.
+
+        // Lock order: the orders are locked already, their customers come next.
         customers::customer::hold(tx, &changed(arrivals, &context)).await?;
         let named = arrivals.iter().filter_map(|arrival| arrival.item.facts.customer_id);
         customers::customer::check_unmerged(tx, named).await?;
@@ -221,9 +229,10 @@ impl Imported for Order {
                 let missing = ["customer_id", "order_date", "lines"].into_iter().zip(sent);
                 let why = "a new order needs it";
                 let fault = |name: &str| Fault::new(format!("/{name}"), "required", why);
-                return Err(missing.filter(|it| !it.1).map(|it| fault(it.0)).collect());
+                return Err(missing.filter(|field| !field.1).map(|field| fault(field.0)).collect());
             }
         };
+
         if let Some(customer) = facts.customer_id {
             order.customer_id = customer;
             order.customer_owner_id = context.owners.get(&customer).copied().flatten();
@@ -231,6 +240,7 @@ impl Imported for Order {
         order.source_system = Some(source_system.clone());
         order.external_id = Some(item.key.external_id.clone());
         let mut faults = order.apply(facts, context, before.as_ref());
+
         let days = [
             ("confirmed_on", facts.confirmed_on.flatten()),
             ("cancelled_on", facts.cancelled_on.flatten()),
@@ -240,6 +250,7 @@ impl Imported for Order {
         if before.is_none() && order.number.is_empty() {
             order.number = context.numbers.borrow_mut().pop().unwrap_or_default();
         }
+
         faults.extend(order.faults());
         if let Some(before) = before {
             faults.extend(owned::faults(before, &order, Keeper::Erp));
@@ -249,19 +260,25 @@ impl Imported for Order {
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
         for drafts in parts(drafts, 1000, LINES, |draft| draft.after.lines.len()) {
-            let rows: Vec<&Order> = drafts.iter().map(|it| &it.after).collect();
+            let rows: Vec<&Order> = drafts.iter().map(|draft| &draft.after).collect();
             upsert(tx, &rows).await?;
-            let moved = |it: &&&Draft<Self>| {
-                it.before.as_ref().is_none_or(|before| before.lines != it.after.lines)
+
+            // Lines are deleted and written again only where they differ.
+            let moved = |draft: &&&Draft<Self>| {
+                draft.before.as_ref().is_none_or(|before| before.lines != draft.after.lines)
             };
-            let rewritten: Vec<&Order> = drafts.iter().filter(moved).map(|it| &it.after).collect();
-            let known = drafts.iter().filter(|it| it.before.is_some()).filter(moved);
-            let known: Vec<Uuid> = known.map(|it| it.after.id()).collect();
+
+            let rewritten: Vec<&Order> =
+                drafts.iter().filter(moved).map(|draft| &draft.after).collect();
+            let known = drafts.iter().filter(|draft| draft.before.is_some()).filter(moved);
+            let known: Vec<Uuid> = known.map(|draft| draft.after.id()).collect();
             if !known.is_empty() {
                 delete_lines(tx, &known).await?;
             }
             write_lines(tx, &rewritten).await?;
-            let pairs: Vec<_> = drafts.iter().map(|it| (it.before.as_ref(), &it.after)).collect();
+
+            let pairs: Vec<_> =
+                drafts.iter().map(|draft| (draft.before.as_ref(), &draft.after)).collect();
             db::recognise(tx, &pairs).await?;
         }
         Ok(())
@@ -276,8 +293,8 @@ impl Imported for Order {
     }
 }
 
-/// The customers of orders that the items change: found before anything is locked, so that what is sent
-/// again unchanged locks nothing.
+/// Returns the customers whose orders the items change. Found before any customer is locked, so
+/// that items resent without changes lock none.
 fn changed(arrivals: &[Arrival<Order>], context: &Context) -> Vec<Uuid> {
     let mut customers = HashSet::new();
     for arrival in arrivals {
@@ -312,11 +329,13 @@ impl Order {
         set(&mut progress.fulfilment_status, facts.fulfilment_status.as_ref());
         set(&mut progress.billing_status, facts.billing_status.as_ref());
         set(&mut progress.payment_status, facts.payment_status.as_ref());
+
         if self.is_recognised() && self.confirmed_on.is_none() {
             self.confirmed_on = Some(self.order_date.min(context.today));
         }
+
         match (self.status, self.cancelled_on) {
-            // Of an order that was sold and then cancelled somebody must say when.
+            // Default of the day: the later of confirmation and order.
             (OrderStatus::Cancelled, None) => {
                 self.cancelled_on = self.confirmed_on.max(Some(self.order_date));
             }
@@ -326,19 +345,23 @@ impl Order {
                 faults.push(Fault::new("/cancelled_on", "contradiction", why));
             }
         }
+
         let pair = (self.currency.clone(), self.order_date);
-        // A rate that is entered later makes no other order of it.
-        let known = before.filter(|it| (&it.currency, it.order_date) == (&pair.0, pair.1));
-        let known = known.map(|it| it.exchange_rate);
+        // The rate is kept while currency and day stay the same: a rate entered later must not
+        // change the amounts of a known order.
+        let known = before.filter(|order| (&order.currency, order.order_date) == (&pair.0, pair.1));
+        let known = known.map(|order| order.exchange_rate);
         if let Some(rate) = known.or(context.rates.get(&pair).copied().flatten()) {
             self.exchange_rate = rate;
         } else {
             let why = "there is no rate on the order's day or before";
             faults.push(Fault::new("/currency", "no_exchange_rate", why));
         }
+
         if let Some(lines) = &facts.lines {
             faults.extend(self.take_lines(lines));
         }
+
         let sum = || self.lines.iter().map(|line| line.amount).sum::<Money>();
         let given = facts.amount.or_else(|| facts.lines.is_some().then(sum));
         set(&mut self.amount, given.as_ref());
@@ -350,6 +373,7 @@ impl Order {
             None if parts => self.total(),
             None => {}
         }
+
         match (&facts.salesperson_id, &facts.credits) {
             (Some(_), Some(_)) => {
                 let why = "one salesperson, or several credits";
@@ -359,6 +383,7 @@ impl Order {
             (None, Some(shares)) => faults.extend(self.credit(shares)),
             (None, None) => {}
         }
+
         self.share_out();
         let paths =
             self.credited.iter().filter_map(|id| context.paths.get(&(*id, self.order_date)));

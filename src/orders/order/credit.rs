@@ -1,6 +1,7 @@
-//! What an order means for its customer's credit (RULES 4.9): what is confirmed and not billed is
-//! owed. Each change of an order keeps its open item, in the same transaction; what people do is
-//! checked before, what an ERP reports is flagged.
+//! The effect of orders on their customers' credit. A confirmed order that is not yet invoiced is
+//! an open item of its customer. Each change of an order updates its open item in the same
+//! transaction. Changes by people are checked against the limit beforehand; orders that an ERP
+//! reports are only flagged.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,10 +21,11 @@ use super::{BillingStatus, Order, OrderProgress, OrderStatus};
 
 const EXCEEDED: &str = "credit_limit_exceeded";
 
-/// An order before and after.
+/// An order before and after a change.
 pub(super) type Step<'a> = (Option<&'a Order>, &'a Order);
 
-/// The rule, in the order's currency.
+/// Returns the open amount in the order's currency: the part of a confirmed order that is not
+/// invoiced yet.
 pub(super) fn open(status: OrderStatus, total: Money, progress: &OrderProgress) -> Money {
     if status != OrderStatus::Confirmed || progress.billing_status == BillingStatus::Invoiced {
         return Money::ZERO;
@@ -32,8 +34,8 @@ pub(super) fn open(status: OrderStatus, total: Money, progress: &OrderProgress) 
 }
 
 impl Order {
-    /// What the customer will owe for it beyond what is billed, in the company's currency. Nothing
-    /// before it is confirmed, once it is closed or cancelled, and for a return.
+    /// Returns the open amount of the order in the company's currency. Zero before the order is
+    /// confirmed, after it is closed or cancelled, and for a return.
     pub(super) fn open_amount(&self) -> Money {
         converted(open(self.status, self.total_amount, &self.progress), self.exchange_rate)
     }
@@ -47,8 +49,8 @@ impl Order {
         }
     }
 
-    /// Refuses a step by which the customer would owe more than its credit bears: by confirming,
-    /// releasing, reopening, and whatever else may raise it. The order has been locked.
+    /// Refuses a change that raises the customer's exposure beyond its limit, such as confirming,
+    /// releasing or reopening. The order must be locked.
     pub(super) async fn check_credit(
         &self,
         tx: &mut Tx,
@@ -67,7 +69,7 @@ impl Order {
         check::lock(tx, &customers(&[(Some(self), after)])).await?;
         let Err(refusal) = check::check(tx, &raise).await else { return Ok(()) };
 
-        // Whoever sees the order only, and not its customer, does not learn how its exposure comes about.
+        // A caller who sees the order but not its customer must not learn the customer's exposure.
         let customer = Customer::find(tx.conn(), caller, after.customer_id).await;
         let hidden = customer.is_err_and(|error| error.code() == "not_found");
         if hidden && refusal.code() == EXCEEDED {
@@ -77,50 +79,52 @@ impl Order {
     }
 }
 
-/// Something is owed differently from before, or by somebody else.
+/// Returns `true` if the open amount changes, or moves to another customer.
 pub(super) fn moves((before, after): Step<'_>) -> bool {
-    let owed =
-        |it: &Order| Some((it.customer_id, it.open_amount())).filter(|it| it.1 != Money::ZERO);
+    let owed = |order: &Order| {
+        Some((order.customer_id, order.open_amount())).filter(|owed| owed.1 != Money::ZERO)
+    };
     before.and_then(owed) != owed(after)
 }
 
-/// A customer owes more than before.
+/// Returns `true` if a customer's exposure grows.
 pub(super) fn raises(step: Step<'_>) -> bool {
     let (before, after) = step;
-    let others = before.is_none_or(|it| it.customer_id != after.customer_id);
+    let others = before.is_none_or(|order| order.customer_id != after.customer_id);
     let was = before.filter(|_| !others).map(Order::open_amount).unwrap_or_default();
     moves(step) && after.open_amount() > was
 }
 
-/// Whose credit these steps touch.
+/// Returns the customers whose exposure these steps change.
 pub(super) fn customers(steps: &[Step<'_>]) -> Vec<Uuid> {
     let moving = steps.iter().filter(|step| moves(**step));
     let both = moving.flat_map(|(before, after)| {
-        before.map(|it| it.customer_id).into_iter().chain([after.customer_id])
+        before.map(|order| order.customer_id).into_iter().chain([after.customer_id])
     });
     both.collect::<HashSet<_>>().into_iter().collect()
 }
 
-/// Takes the credit of all that these steps touch.
+/// Locks the credit of all customers whose exposure these steps change.
 pub(super) async fn lock(tx: &mut Tx, steps: &[Step<'_>]) -> Result<()> {
     check::lock(tx, &customers(steps)).await
 }
 
-/// Keeps the open items of these orders. Call it after [`lock`].
+/// Updates the open items of these orders. Requires [`lock`].
 pub(super) async fn keep(tx: &mut Tx, steps: &[Step<'_>]) -> Result<()> {
     let moving = steps.iter().filter(|step| moves(**step));
     let items: Vec<OpenItem> = moving.map(|(_, after)| after.open_item()).collect();
     open_item::keep(tx, &items).await
 }
 
-/// The end of a batch of orders. Credit comes last: other batches with orders of the same customers wait
-/// for it, and so do people who confirm one. Whoever comes second sees what the first one has written.
+/// Settles a batch of orders. Credit is locked last, because other batches with orders of the same
+/// customers, and people who confirm such an order, wait for it. The one who waits then sees what
+/// was written before.
 pub(super) async fn settle(tx: &mut Tx, written: &mut [Draft<Order>]) -> Result<()> {
     let customers = customers(&steps(written));
     check::lock(tx, &customers).await?;
     let mut left = Left::load(tx, &customers).await?;
 
-    // What is left is used up in the order of the items.
+    // Earlier items of the batch use the remaining limit first.
     let mut sorted: Vec<&mut Draft<Order>> = written.iter_mut().collect();
     sorted.sort_unstable_by_key(|draft| draft.index());
     let mut flags = vec![];
@@ -131,6 +135,7 @@ pub(super) async fn settle(tx: &mut Tx, written: &mut [Draft<Order>]) -> Result<
             flags.push((draft.after.id, !was));
         }
     }
+
     flag(tx, &flags).await?;
     for drafts in written.chunks(1000) {
         keep(tx, &steps(drafts)).await?;
@@ -142,7 +147,7 @@ fn steps(drafts: &[Draft<Order>]) -> Vec<Step<'_>> {
     drafts.iter().map(|draft| (draft.before.as_ref(), &draft.after)).collect()
 }
 
-/// Flags orders, or takes their flag away.
+/// Sets or clears the flag `credit_exceeded` of these orders.
 async fn flag(tx: &mut Tx, flags: &[(Uuid, bool)]) -> Result<()> {
     for exceeded in [true, false] {
         let ids: Vec<Uuid> =
@@ -156,27 +161,29 @@ async fn flag(tx: &mut Tx, flags: &[(Uuid, bool)]) -> Result<()> {
     Ok(())
 }
 
-/// What is left of the limits of customers while facts about them come in.
+/// Remaining limit per customer while reported orders are applied.
 #[derive(Debug, Default)]
 pub(super) struct Left(HashMap<Uuid, Money>);
 
 impl Left {
-    /// As things stand. Call it after [`lock`].
+    /// Loads the remaining limits as they are now. Requires [`lock`].
     pub(super) async fn load(tx: &mut Tx, customers: &[Uuid]) -> Result<Self> {
         check::available(tx, customers).await.map(Self)
     }
 
-    /// Takes the step, and flags what raises an order beyond the limit; the flag stays until the
-    /// order is raised again.
+    /// Applies a step to the remaining limits and flags an order that raises the exposure beyond
+    /// the limit. The flag stays until the order is raised again.
     pub(super) fn take(&mut self, before: Option<&Order>, after: &mut Order) {
         if !moves((before, &*after)) {
             return;
         }
+
         if let Some(before) = before
             && let Some(left) = self.0.get_mut(&before.customer_id)
         {
             left.0 += before.open_amount().0;
         }
+
         let raised = raises((before, &*after));
         let Some(left) = self.0.get_mut(&after.customer_id) else { return };
         left.0 -= after.open_amount().0;

@@ -1,4 +1,4 @@
-//! The queries on orders. Each starts at `visible_to`.
+//! Queries on orders. Every query that answers a caller starts at `visible_to`.
 
 use std::collections::HashSet;
 
@@ -20,19 +20,19 @@ use super::tables::{delete_lines, next_number, write_lines};
 use super::{Cancellation, NewOrder, Order, OrderChanges, OrderDetails, OrderStatus, credit};
 use crate::{ConfirmOrders, activity, sales_entry};
 
-/// Credited to people in reach, booked by a team that the caller leads now, or of a customer in
-/// reach; all of them for finance.
+/// Orders credited to people visible to the caller, booked by a team that the caller leads now, or
+/// of a visible customer. Roles that see all accounts, such as finance, see all orders.
 pub fn visible_to(caller: &Caller) -> ByCredit<'_> {
     caller.reaches_orders()
 }
 
 auth::names! {
-    /// The names of visible orders.
+    /// Names of the orders visible to the caller.
     name_orders in orders, |caller| orders::table.filter(visible_to(caller)), number
 }
 
 auth::find! {
-    /// The visible lookup of references to orders.
+    /// Lookup of references to orders visible to the caller.
     find_orders in orders, visible_to
 }
 
@@ -45,7 +45,7 @@ impl Order {
     async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
         let row = orders::table.filter(visible_to(caller)).filter(orders::id.eq(id));
         let locked: Uuid = row.select(orders::id).for_update().first(tx.conn()).await?;
-        // A statement of its own: the lines as of the lock, not as of before it was waited for.
+        // A second statement, so that the lines are read as of the lock, not as of before the wait.
         Ok(Self::query().filter(orders::id.eq(locked)).first(tx.conn()).await?)
     }
 
@@ -53,6 +53,7 @@ impl Order {
         let new = new.resolve(tx.conn(), caller).await?;
         let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
         let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
+
         let blank = Self::blank(Uuid::now_v7(), new.customer_id, tx.now, tx.today);
         let mut order = Self {
             number: next_number(tx).await?,
@@ -61,17 +62,24 @@ impl Order {
             taken_here: !caller.is(Role::Erp),
             ..blank
         };
+
         let customer = order.customer(tx, caller).await?;
         order.territory_id = customer.territory_id;
+
+        // Salespeople and managers are credited with the orders that they enter; otherwise the
+        // customer's owner is.
         let sells = caller.is(Role::Salesperson) || caller.is(Role::SalesManager);
         order.credit_all_to(if sells { Some(caller.id()) } else { customer.owner_id });
+
         order.detail(tx, &new.details).await?;
+
         diesel::insert_into(orders::table)
             .values(&order)
             .execute(tx.conn())
             .await
             .map_err(refused)?;
         write_lines(tx, &[&order]).await?;
+
         tx.record(Change::created(&order)).await?;
         Ok(order)
     }
@@ -85,11 +93,14 @@ impl Order {
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before, changes.fields()).await?;
+
+        // The ERP reports progress in any status; everything else needs a draft.
         let facts =
-            !changes.fields().is_empty() && changes.fields().iter().all(|it| is_progress(it));
+            !changes.fields().is_empty() && changes.fields().iter().all(|field| is_progress(field));
         if !facts {
             before.check_draft()?;
         }
+
         let changes = changes.resolve(tx.conn(), caller).await?;
         let mut after = before.progressed(&changes, tx.today)?;
         if !facts {
@@ -99,11 +110,13 @@ impl Order {
             }
             after.detail(tx, &changes.details).await?;
         }
+
         let by = if caller.is(Role::Erp) { Keeper::Erp } else { Keeper::People };
         owned::check(&before, &after, by)?;
         before.save(tx, after).await
     }
 
+    /// Takes an action of the state machine on an order.
     pub async fn act(
         tx: &mut Tx,
         caller: &Caller,
@@ -116,17 +129,19 @@ impl Order {
         based_on.check(tx, &before).await?;
         before.check_hand(caller, action)?;
         let mut after = before.moved(action, tx.today, cancellation)?;
+
         if matches!(action, Action::Submit | Action::Confirm | Action::Release | Action::Reopen) {
             before.check_saleable(tx, action).await?;
         }
         if matches!(action, Action::Confirm | Action::Release) {
             after.locate(tx).await?;
         }
+
         before.check_credit(tx, caller, &after).await?;
         before.save(tx, after).await
     }
 
-    /// Who may take which step: beyond the permission of the operation.
+    /// Checks whether the caller may take this step, beyond the permission of the operation.
     fn check_hand(&self, caller: &Caller, action: Action) -> Result<()> {
         if action == Action::Cancel && self.is_recognised() && !caller.may::<ConfirmOrders>() {
             let detail = "a confirmed order is cancelled by a manager or the back office";
@@ -139,7 +154,7 @@ impl Order {
         Ok(())
     }
 
-    /// The customer, who must be one to sell to.
+    /// Loads the customer and checks that it can be sold to.
     async fn customer(&mut self, tx: &mut Tx, caller: &Caller) -> Result<Customer> {
         let unknown = || Error::invalid(vec![Fault::unknown_reference("/customer_id")]);
         let customer = Customer::find(tx.conn(), caller, self.customer_id).await;
@@ -149,8 +164,8 @@ impl Order {
         Ok(customer)
     }
 
-    /// What was right when the order was entered must still be so when it moves on: the customer may
-    /// have been blacklisted since, a product of a draft withdrawn.
+    /// Repeats the checks of the order's entry when it moves on: since then, the customer may have
+    /// been blacklisted or a product withdrawn. Products are checked on submission only.
     async fn check_saleable(&self, tx: &mut Tx, action: Action) -> Result<()> {
         let customers = customers::customer::load(tx.conn(), [self.customer_id]).await?;
         customers.values().try_for_each(check_customer)?;
@@ -171,7 +186,7 @@ impl Order {
         if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
     }
 
-    /// Applies what a person entered, and computes all that follows from it.
+    /// Applies the fields that a person entered and recomputes everything that follows from them.
     async fn detail(&mut self, tx: &mut Tx, details: &OrderDetails) -> Result<()> {
         let currency = self.currency.clone();
         set(&mut self.territory_id, details.territory_id.as_ref());
@@ -180,6 +195,7 @@ impl Order {
         set(&mut self.due_date, details.due_date.as_ref());
         set(&mut self.currency, details.currency.as_ref());
         set(&mut self.freight_amount, details.freight_amount.as_ref());
+
         let company = Company::load(tx.conn()).await?;
         if self.currency.is_empty() {
             self.currency.clone_from(&company.currency);
@@ -187,6 +203,7 @@ impl Order {
         let pair = (self.currency.as_str(), company.currency.as_str());
         let rate = ExchangeRate::required(tx.conn(), pair, self.order_date, "/currency").await?;
         self.exchange_rate = rate;
+
         let mut faults = self.currency_faults(&currency, details);
         if self.freight_amount < platform::Money::ZERO {
             faults.push(Fault::new("/freight_amount", "range", "not less than zero"));
@@ -194,6 +211,7 @@ impl Order {
         if let Some(amount) = details.freight_amount {
             faults.extend(amount.digits_fault("/freight_amount", Some(&self.currency)));
         }
+
         match (&details.salesperson_id, &details.credits) {
             (Some(_), Some(_)) => {
                 let why = "one salesperson, or several credits";
@@ -203,12 +221,14 @@ impl Order {
             (None, Some(shares)) => faults.extend(self.credit(shares)),
             (None, None) => {}
         }
+
         if let Some(lines) = &details.lines {
             let wanted: HashSet<Uuid> = lines.iter().map(|line| line.product_id).collect();
             let products = product::load(tx.conn(), wanted).await?;
             let tax_rounding = TaxRounding::of(&company.settings);
             faults.extend(self.price(lines, &products, tax_rounding));
         }
+
         self.share_out();
         self.total();
         faults.extend(self.faults());
@@ -218,7 +238,7 @@ impl Order {
         self.locate(tx).await
     }
 
-    /// The teams of the credited people on the day of the order.
+    /// Sets the team path: the teams of the credited people on the day of the order.
     async fn locate(&mut self, tx: &mut Tx) -> Result<()> {
         let people: Vec<_> = self.credited.iter().map(|id| (*id, self.order_date)).collect();
         let paths = auth::team_paths(tx.conn(), &people).await?;
@@ -226,7 +246,7 @@ impl Order {
         Ok(())
     }
 
-    /// Stores what the order has become, if that is anything new, and lets the ledger follow.
+    /// Stores the order if it has changed, and updates the ledger, the open items and the history.
     async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
         let after = self.next(after, tx.now);
         if after != *self {
@@ -236,7 +256,10 @@ impl Order {
                 delete_lines(tx, &[self.id]).await?;
                 write_lines(tx, &[&after]).await?;
             }
+
             recognise(tx, &[(Some(self), &after)]).await?;
+
+            // Credit is locked last: others with orders of the same customer wait for it.
             credit::lock(tx, &[(Some(self), &after)]).await?;
             credit::keep(tx, &[(Some(self), &after)]).await?;
             tx.record(Change::updated(self, &after)).await?;
@@ -257,13 +280,13 @@ fn check_customer(customer: &Customer) -> Result<()> {
     Ok(())
 }
 
-/// What the ERP says of an order in any status, and people never.
+/// Returns `true` for the fields that only the ERP reports, in any status of the order.
 fn is_progress(field: &str) -> bool {
     let fields = ["fulfilment_status", "billing_status", "payment_status", "shipped_on"];
     fields.contains(&field)
 }
 
-/// All teams of several paths, each once.
+/// Returns the distinct teams of several paths.
 pub(super) fn together(paths: impl Iterator<Item = Vec<Uuid>>) -> Vec<Uuid> {
     let mut teams: Vec<Uuid> = paths.flatten().collect();
     teams.sort_unstable();
@@ -271,12 +294,12 @@ pub(super) fn together(paths: impl Iterator<Item = Vec<Uuid>>) -> Vec<Uuid> {
     teams
 }
 
-/// Brings the ledger in step with orders that have changed: it books what is newly confirmed,
-/// takes back what was cancelled on its day, and books anew what was corrected.
+/// Brings the ledger in sync with changed orders: books newly confirmed ones, reverses cancelled
+/// ones on the day of their cancellation, and reverses and books again the corrected ones.
 pub(super) async fn recognise(tx: &mut Tx, orders: &[(Option<&Order>, &Order)]) -> Result<()> {
     let (mut back, mut booked, mut fresh) = (vec![], vec![], vec![]);
     for (before, after) in orders {
-        let was = before.filter(|it| it.is_recognised());
+        let was = before.filter(|order| order.is_recognised());
         match (was, after.is_recognised()) {
             (Some(before), true) if before.counts_as(after) => {}
             (Some(before), true) => {
@@ -291,15 +314,17 @@ pub(super) async fn recognise(tx: &mut Tx, orders: &[(Option<&Order>, &Order)]) 
             (None, false) => {}
         }
     }
+
     sales_entry::reverse(tx, &back).await?;
     sales_entry::book(tx, &booked).await?;
     activity::bought(tx, &fresh).await
 }
 
 impl Order {
-    /// Nothing has changed that the ledger keeps.
+    /// Returns `true` if everything that the ledger records of the order is the same.
     fn counts_as(&self, other: &Self) -> bool {
-        let key = |it: &Self| (it.customer_id, it.territory_id, it.order_date, it.amount);
+        let key =
+            |order: &Self| (order.customer_id, order.territory_id, order.order_date, order.amount);
         key(self) == key(other)
             && self.channel == other.channel
             && self.exchange_rate == other.exchange_rate
@@ -308,10 +333,10 @@ impl Order {
     }
 }
 
-/// An order of another status than a person can give it is a fact of an ERP.
+/// Default status of an order that an ERP reports.
 pub(super) const FACT: OrderStatus = OrderStatus::Confirmed;
 
-/// What only the database can know: another request was faster.
+/// Maps constraint violations to faults. They occur when another request was faster.
 pub(super) fn refused(error: diesel::result::Error) -> Error {
     Error::from(error)
         .on_constraint("orders_number_key", "/number", "duplicate")

@@ -1,5 +1,5 @@
-//! What others need to know of orders that they refer to. For the service itself: ids come from
-//! references that were visible, or from rows that are there.
+//! Order data for other domains that refer to orders. No visibility check: the ids come from
+//! references that were checked, or from stored rows.
 
 use std::collections::HashMap;
 
@@ -11,16 +11,16 @@ use uuid::Uuid;
 
 use super::{OrderProgress, OrderStatus, credit};
 
-/// Whose an order is, in which currency, and what is not yet billed of it.
+/// Customer, currency and open amount of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderAccount {
     pub customer_id: Uuid,
     pub currency: String,
-    /// In that currency: what its customer will owe for it beyond what is billed
+    /// Amount not yet invoiced, in `currency`. Zero unless the order is confirmed
     pub open_amount: Money,
 }
 
-/// These orders, by their ids.
+/// Returns the accounts of these orders by order id.
 pub async fn facts_of(
     conn: &mut Conn,
     ids: impl IntoIterator<Item = Uuid>,
@@ -29,6 +29,7 @@ pub async fn facts_of(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
+
     let rows = orders::table.filter(orders::id.eq_any(ids)).select((
         orders::id,
         orders::customer_id,
@@ -39,6 +40,7 @@ pub async fn facts_of(
     ));
     let rows: Vec<(Uuid, Uuid, String, OrderStatus, Money, OrderProgress)> =
         rows.load(conn).await?;
+
     let account = |(id, customer_id, currency, status, total, progress)| {
         let open_amount = credit::open(status, total, &progress);
         (id, OrderAccount { customer_id, currency, open_amount })
@@ -46,8 +48,8 @@ pub async fn facts_of(
     Ok(rows.into_iter().map(account).collect())
 }
 
-/// Locks these orders, in the order of their ids: the first of all locks of what changes an order
-/// and what it owes.
+/// Locks these orders in the sequence of their ids. Whatever changes an order and its open item
+/// takes this lock first, before all others.
 pub async fn lock(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
     if !ids.is_empty() {
         let rows = orders::table.filter(orders::id.eq_any(ids)).order(orders::id);

@@ -1,4 +1,4 @@
-//! What happens to orders when something happens to their customers or people.
+//! Changes of orders that follow from changes of their customers or people.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,9 +19,9 @@ use super::progress::{locked, save_all};
 use crate::sales_entry;
 use crate::shipment::Shipment;
 
-/// A hook of customers: the loser's orders and sales are the winner's from now on, or go back. Neither owes more
-/// than before, so that nothing is refused; but orders that come to a customer beyond its limit are
-/// flagged.
+/// Hook of the customers domain: moves the loser's orders and sales to the winner of a merge, or
+/// back when the merge is undone. The exposure of both together stays the same, so that nothing is
+/// refused, but orders that come to a customer beyond its limit are flagged.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
     rows: &'a Move<'a>,
@@ -30,17 +30,22 @@ pub fn customer_merged<'a>(
         let (winner, loser) = (rows.to, rows.from);
         let theirs = orders::table.filter(orders::customer_id.eq(loser.id)).order(orders::id);
         let theirs: Vec<Uuid> = theirs.select(orders::id).load(tx.conn()).await?;
+
         let moving = rows.taken(theirs, |id| *id);
+
+        // Lock order: the orders first, then the credit of both customers.
         let before = locked(tx, &moving).await?;
         check::lock(tx, &[winner.id, loser.id]).await?;
         open_item::moved(tx, rows).await?;
+
         let beyond = check::over_limit(tx, &[winner.id]).await?.contains(&winner.id);
-        let taken_over = |it: &Order| {
-            let mut after = it.clone();
+        let taken_over = |order: &Order| {
+            let mut after = order.clone();
             (after.customer_id, after.customer_owner_id) = (winner.id, winner.owner_id);
-            after.progress.credit_exceeded |= beyond && it.open_amount() > Money::ZERO;
+            after.progress.credit_exceeded |= beyond && order.open_amount() > Money::ZERO;
             after
         };
+
         let after = before.iter().map(taken_over).collect();
         save_all(tx, before, after).await?;
         sales_entry::follow(tx, rows).await?;
@@ -48,22 +53,26 @@ pub fn customer_merged<'a>(
     })
 }
 
-/// A hook of the directory: people who are in a team for the first time bring their orders along.
+/// Hook of the user directory: people who join a team for the first time bring their orders along.
 pub fn first_membership<'a>(tx: &'a mut Tx, people: &'a [Uuid]) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         sales_entry::fill_paths(tx, people).await?;
+
         let theirs = orders::credited.overlaps_with(people.to_vec());
         let open = orders::table.filter(theirs);
         let open =
             open.select((orders::id, orders::credited, orders::order_date, orders::team_path));
         let open: Vec<(Uuid, Vec<Uuid>, Date, Vec<Uuid>)> = open.load(tx.conn()).await?;
+
         let wanted: HashSet<(Uuid, Date)> =
-            open.iter().flat_map(|it| it.1.iter().map(|id| (*id, it.2))).collect();
+            open.iter().flat_map(|order| order.1.iter().map(|id| (*id, order.2))).collect();
         let wanted: Vec<_> = wanted.into_iter().collect();
         let paths: HashMap<_, _> = auth::team_paths(tx.conn(), &wanted).await?;
+
         let mut handed = vec![];
         for (id, credited, day, before) in open {
-            let of_people = credited.iter().filter_map(|it| paths.get(&(*it, day)).cloned());
+            let of_people =
+                credited.iter().filter_map(|person| paths.get(&(*person, day)).cloned());
             let path = together(of_people);
             if path != before {
                 diesel::sql_query("update orders set team_path = $1 where id = $2")
@@ -74,23 +83,24 @@ pub fn first_membership<'a>(tx: &'a mut Tx, people: &'a [Uuid]) -> BoxFuture<'a,
                 handed.push(Handed { id, before, after: path });
             }
         }
-        // Whoever leads such a team sees the orders now, with their shipments.
+        // Leaders of the added teams see the orders and their shipments from now on.
         changes::hand_over(tx, Order::TYPE, ORDERS, &handed).await?;
         changes::hand_over(tx, Shipment::TYPE, SHIPMENTS, &handed).await
     })
 }
 
-/// Orders and all others who see them, for [`changes::hand_over`].
+/// Selects orders and the other people who see them, for [`changes::hand_over`].
 const ORDERS: &str = "select o.id, o.version, o.id, \
     o.credited || array_remove(array[c.owner_id], null) \
     from orders o join customers c on c.id = o.customer_id";
 
-/// The same of what was shipped of them.
+/// Selects the shipments of orders in the same form.
 const SHIPMENTS: &str = "select s.id, s.version, o.id, \
     o.credited || array_remove(array[c.owner_id], null) \
     from shipments s join orders o on o.id = s.order_id join customers c on c.id = o.customer_id";
 
-/// Whose orders these are. For the service itself: ids come from references that were visible.
+/// Returns the customers of these orders by order id. No visibility check: the ids come from
+/// references that were checked.
 pub async fn customers_of(
     conn: &mut Conn,
     ids: impl IntoIterator<Item = Uuid>,

@@ -34,8 +34,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List orders
 ///
-/// Those credited to people in your reach, booked by your teams, or of your customers; with their
-/// lines.
+/// Returns the orders credited to people visible to you, booked by your teams, or placed by your
+/// customers, each with its lines.
 #[utoipa::path(
     tag = "orders",
     params(OrderFilter, PageQuery),
@@ -50,10 +50,10 @@ async fn list_orders(
     Order::list(&mut *db.conn().await?, &caller, &list).await
 }
 
-/// Enter an order
+/// Create an order
 ///
-/// It begins as a draft. Default of prices: the list prices of the day. Amounts and taxes are
-/// computed and refused when sent.
+/// The order starts as a draft. Prices default to the list prices of `order_date`. Amounts and
+/// taxes are computed and cannot be sent.
 #[utoipa::path(
     tag = "orders",
     request_body = NewOrder,
@@ -68,17 +68,17 @@ async fn create_order(
     write.create(async move |tx| Order::create(tx, &caller, &new).await).await
 }
 
-/// Bring orders in step with an ERP
+/// Import orders from an ERP
 ///
-/// A batch reports facts. Default of `status`: `confirmed`. What is confirmed counts as sold on its
-/// `order_date`; what is corrected or cancelled later adds entries to the sales ledger. The
-/// customer's credit refuses nothing here: what it does not bear is stored with
-/// `credit_exceeded: true`.
+/// Creates and updates orders as the ERP reports them. Default of `status`: `confirmed`. A
+/// confirmed order counts as sold on its `order_date`; later corrections and cancellations add
+/// entries to the sales ledger. The customer's credit limit never refuses an imported order: one
+/// beyond the limit is stored with `credit_exceeded: true`.
 #[utoipa::path(
     tag = "orders",
     params(BatchQuery),
     request_body = OrderBatch,
-    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
 #[post("/orders/batch")]
 async fn import_orders(
@@ -93,7 +93,7 @@ async fn import_orders(
 
 /// Read an order
 ///
-/// With its lines and who earns which share.
+/// Returns the order with its lines and the people credited with it.
 #[utoipa::path(
     tag = "orders",
     responses((status = 200, description = "The order", body = Order), Problems),
@@ -103,12 +103,12 @@ async fn read_order(caller: Can<ReadOrders>, id: Path<Uuid>, db: Db) -> Result<T
     Ok(Tagged(Order::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// Change a draft
+/// Update an order
 ///
-/// Lines and credits are replaced whole, and everything is computed anew. Nothing else of an order
-/// can be changed by people, so that what a customer owes is raised by confirming, releasing and
-/// reopening only. What the ERP keeps (`x-owner`) is refused to people as 409 `field_not_owned`,
-/// and the other way round.
+/// Lines and credits are replaced as a whole, and all amounts are recomputed. Only a draft can be
+/// changed, except for the progress fields, which the ERP updates in any status. People cannot
+/// change fields owned by the ERP (`x-owner`), nor the ERP fields owned by people (409
+/// `field_not_owned`).
 #[utoipa::path(
     tag = "orders",
     request_body(content = OrderChanges, content_type = "application/merge-patch+json"),
@@ -125,9 +125,9 @@ async fn update_order(
     write.update(async move |tx| Order::update(tx, &caller, *id, based_on, &changes).await).await
 }
 
-/// Hand an order in
+/// Submit an order
 ///
-/// From draft to submitted.
+/// Moves the order from `draft` to `submitted`.
 #[utoipa::path(
     tag = "orders",
     responses((status = 200, description = "The order", body = Order), Problems),
@@ -145,9 +145,10 @@ async fn submit_order(
 
 /// Confirm an order
 ///
-/// From submitted to confirmed: it counts as sold from now on, on its `order_date`. What the
-/// customer's credit does not bear is refused as 409 `credit_limit_exceeded` with the breakdown,
-/// and the order stays submitted; `hold` lets it wait for credit.
+/// Moves the order from `submitted` to `confirmed`. From then on it counts as sold on its
+/// `order_date`. If the customer's credit limit would be exceeded, the request is refused as 409
+/// `credit_limit_exceeded` with the breakdown of the exposure, and the order stays submitted. Use
+/// `POST /orders/{id}/hold` to let it wait for credit.
 #[utoipa::path(
     tag = "orders",
     responses((status = 200, description = "The order", body = Order), Problems),
@@ -163,9 +164,9 @@ async fn confirm_order(
     write.update(async move |tx| Order::act(tx, &caller, *id, based_on, action, None).await).await
 }
 
-/// Let an order wait for credit
+/// Put an order on credit hold
 ///
-/// From submitted to `credit_hold`.
+/// Moves the order from `submitted` to `credit_hold`.
 #[utoipa::path(
     tag = "orders",
     request_body = OrderHold,
@@ -187,8 +188,9 @@ async fn hold_order(
 
 /// Release an order from credit hold
 ///
-/// From `credit_hold` to confirmed, by the credit controller and never by somebody who is credited
-/// with it. The credit is checked again: 409 `credit_limit_exceeded`.
+/// Moves the order from `credit_hold` to `confirmed`. Only a user with role `credit_controller` or
+/// `admin` can release an order, and nobody who is credited with it. The credit limit is checked
+/// again; if it would be exceeded, the request is refused as 409 `credit_limit_exceeded`.
 #[utoipa::path(
     tag = "orders",
     responses((status = 200, description = "The order", body = Order), Problems),
@@ -206,8 +208,8 @@ async fn release_order(
 
 /// Close an order
 ///
-/// From confirmed to closed: nothing more is to be done for it, and nothing more is owed for what
-/// was not billed.
+/// Moves the order from `confirmed` to `closed`. No further deliveries or invoices are expected,
+/// and the part that was not invoiced is no longer an open item.
 #[utoipa::path(
     tag = "orders",
     responses((status = 200, description = "The order", body = Order), Problems),
@@ -225,7 +227,8 @@ async fn close_order(
 
 /// Reopen an order
 ///
-/// From closed to confirmed. The credit is checked again: 409 `credit_limit_exceeded`.
+/// Moves the order from `closed` to `confirmed`. The credit limit is checked again; if it would be
+/// exceeded, the request is refused as 409 `credit_limit_exceeded`.
 #[utoipa::path(
     tag = "orders",
     responses((status = 200, description = "The order", body = Order), Problems),
@@ -243,10 +246,11 @@ async fn reopen_order(
 
 /// Cancel an order
 ///
-/// From draft, submitted, `credit_hold` or confirmed. What was confirmed is taken back in the sales
-/// figures on `cancelled_on`, by a manager or the back office only. What is on its way is not
-/// cancelled but returned, by an order of negative quantities: 409 `order_shipped`. What is billed is
-/// given back by a credit note before: 409 `order_invoiced`.
+/// Cancels an order that is a draft, submitted, on credit hold or confirmed. Only managers and the
+/// back office can cancel a confirmed order; its sales are reversed on `cancelled_on`. An order
+/// that was shipped, even in part, cannot be cancelled (409 `order_shipped`); enter a return, an
+/// order with negative quantities. An invoiced order needs a credit note first (409
+/// `order_invoiced`).
 #[utoipa::path(
     tag = "orders",
     request_body = Cancellation,
@@ -266,13 +270,13 @@ async fn cancel_order(
         .await
 }
 
-/// What happened to an order
+/// List an order's history
 ///
-/// Latest first.
+/// Returns the changes of the order, latest first.
 #[utoipa::path(
     tag = "orders",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/orders/{id}/history")]
 async fn list_order_history(

@@ -1,4 +1,4 @@
-//! The lines of an order as an ERP knows them.
+//! The lines of an order as an ERP reports them.
 
 use std::collections::HashSet;
 
@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::{Order, OrderLine};
 
-/// A line as an ERP knows it. Its amount is never checked against quantity × price.
+/// An order line as an ERP reports it. Its amount is not checked against quantity × price.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct LineFacts {
-    /// Default: its place in the list
+    /// Default: the position in the list, starting at 1
     #[schema(minimum = 1, maximum = 1_000_000, nullable = false)]
     line_number: Option<i32>,
     product_id: Option<Uuid>,
@@ -32,6 +32,7 @@ impl Order {
         let (mut faults, mut seen) = (vec![], HashSet::new());
         let most = Decimal::from(1_000_000_000_000_i64);
         let mut taken = Vec::with_capacity(lines.len());
+
         for (index, line) in lines.iter().enumerate() {
             let place = i32::try_from(index + 1).unwrap_or(i32::MAX);
             let line_number = line.line_number.unwrap_or(place);
@@ -43,6 +44,7 @@ impl Order {
                 let at = format!("/lines/{index}/amount");
                 faults.push(Fault::new(at, "range", "below 1,000,000,000,000"));
             }
+
             taken.push(OrderLine {
                 line_number,
                 product_id: line.product_id,
@@ -53,6 +55,7 @@ impl Order {
                 amount: line.amount,
             });
         }
+
         taken.sort_by_key(|line| line.line_number);
         self.lines = taken.into();
         faults

@@ -1,4 +1,4 @@
-//! Lists of orders: what they are narrowed to and how they are sorted.
+//! Lists of orders with their filters and sort orders.
 
 use auth::{Caller, reference};
 use customers::customer::named_like;
@@ -36,13 +36,15 @@ fn matching<'a>(caller: &'a Caller, filter: &'a OrderFilter) -> orders::BoxedQue
     if let Some(channel) = &filter.channel {
         query = query.filter(orders::channel.eq(channel));
     }
+
     if let Some(text) = &filter.q {
-        // Only names of visible customers: a hit would tell the name of any other.
+        // Only names of visible customers are searched: a hit would disclose the name of any other.
         let named = orders::customer_id.eq_any(named_like(caller, text));
         let number = orders::number.like(beginning(text));
         let upper = orders::number.like(beginning(&text.to_uppercase()));
         query = query.filter(number.or(upper).or(named));
     }
+
     if let Some(number) = &filter.number {
         query = query.filter(orders::number.eq(number));
     }

@@ -1,4 +1,4 @@
-//! What a customer has ordered, 订单 (S53): lines of products, and who earns which share of it.
+//! Orders (订单): the lines of products that a customer ordered, and the people credited with them.
 
 mod batch;
 mod credit;
@@ -37,15 +37,15 @@ pub use progress::{
 pub(crate) use rules::in_future;
 
 text_enum! {
-    /// Where an order stands (RULES 4.4).
+    /// Status of an order
     pub enum OrderStatus {
         /// 草稿
         Draft = "draft",
         /// 已提交
         Submitted = "submitted",
-        /// 信用冻结: the customer's credit does not bear it
+        /// 信用冻结: waiting for the customer's credit
         CreditHold = "credit_hold",
-        /// 已确认: it counts as sold
+        /// 已确认: recognised as sold
         Confirmed = "confirmed",
         /// 已关闭
         Closed = "closed",
@@ -73,15 +73,15 @@ text_enum! {
 pub struct Order {
     pub id: Uuid,
     pub version: i64,
-    /// `SO-2026-000123` unless another system gave it one
+    /// Assigned in the form `SO-2026-000123`, unless the source system sent a number
     #[schema(example = "SO-2026-000123")]
     pub number: String,
     pub customer_id: Uuid,
-    /// Who earns which share; nobody for what sold itself
+    /// The people credited with the order and their shares. Empty when nobody is credited
     #[schema(value_type = Vec<Credit>)]
     pub credits: Embedded<Vec<Credit>>,
     pub territory_id: Option<Uuid>,
-    /// 渠道, in your own words
+    /// Sales channel, 渠道. Free text
     #[schema(example = "reseller")]
     pub channel: Option<String>,
     pub order_date: Date,
@@ -89,20 +89,20 @@ pub struct Order {
     pub cancelled_on: Option<Date>,
     pub due_date: Option<Date>,
     pub shipped_on: Option<Date>,
-    /// ISO 4217
+    /// ISO 4217 code
     #[schema(example = "CNY")]
     pub currency: String,
-    /// What one unit of it was worth in the company's currency on `order_date`
+    /// Value of one unit of `currency` in the company's currency on `order_date`
     pub exchange_rate: Number,
     #[schema(inline)]
     pub status: OrderStatus,
     pub status_reason: Option<String>,
     /// The sum of the lines, without tax and freight
     pub amount: Money,
-    /// Rounded on each line, or on their sum: the setting `tax_rounding_per_document`
+    /// Tax, rounded per line or per document according to the setting `tax_rounding_per_document`
     pub tax_amount: Money,
     pub freight_amount: Money,
-    /// With tax and freight
+    /// The sum of amount, tax and freight
     pub total_amount: Money,
     pub source_system: Option<String>,
     pub external_id: Option<String>,
@@ -115,13 +115,13 @@ pub struct Order {
     #[diesel(skip_insertion, skip_update)]
     #[diesel(select_expression = lines_of_order(), select_expression_type = FixedSql<Jsonb>)]
     pub lines: Embedded<Vec<OrderLine>>,
-    /// The people of `credits`
+    /// Ids of the people in `credits`
     #[serde(skip)]
     credited: Vec<Uuid>,
-    /// Did a person take it here, rather than an ERP report it?
+    /// `true` if a person entered the order here, `false` if an ERP reported it
     #[serde(skip)]
     taken_here: bool,
-    /// Their teams on `order_date`, and all above
+    /// The teams of the credited people on `order_date`, and all teams above them
     #[serde(skip)]
     team_path: Vec<Uuid>,
     #[serde(skip)]
@@ -131,10 +131,10 @@ pub struct Order {
     customer_owner_id: Option<Uuid>,
 }
 
-platform::in_currency! { Order: |it| Some(it.currency.as_str()) }
+platform::in_currency! { Order: |order| Some(order.currency.as_str()) }
 
-/// The lines within the row, so that reading an order is one statement. Numbers go as text: JSON
-/// numbers would lose digits on the way.
+/// Selects the lines within the row, so that reading an order takes one statement. Numbers are
+/// passed as text, because JSON numbers would lose digits.
 fn lines_of_order() -> FixedSql<Jsonb> {
     fixed_sql(
         "(select coalesce(jsonb_agg(jsonb_build_object('line_number', l.line_number, \
@@ -151,7 +151,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     Order: "order" at "/api/v1/orders",
-    seen by |it| it.credited.iter().chain(&it.team_path).map(|id| Some(*id))
+    seen by |order| order.credited.iter().chain(&order.team_path).map(|id| Some(*id))
         .chain(it.customer_owner_id.map(Some)).collect(),
     derived [
         "shipped_on", "fulfilment_status", "billing_status", "payment_status", "invoiced_amount",
@@ -159,27 +159,27 @@ resource! {
     ]
 }
 
-/// One line of an order
+/// A line of an order
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OrderLine {
     pub line_number: i32,
-    /// Null for what is no product, such as a service
+    /// Null for a line that is not a product, such as a service
     pub product_id: Option<Uuid>,
     pub description: Option<String>,
     /// Negative for a return
     pub quantity: Number,
     pub unit_price: Money,
     pub discount_percent: Number,
-    /// Net, after the discount
+    /// Net amount after the discount
     pub amount: Money,
 }
 
-/// One person's share of an order
+/// A person's share of an order
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Credit {
     pub user_id: Uuid,
     pub share_percent: Number,
-    /// The share in the order's currency; all of them add up to its amount
+    /// The share in the order's currency. The amounts of all shares add up to the order's amount
     pub amount: Money,
 }
 
@@ -188,7 +188,7 @@ pub struct Credit {
     "lines": [{ "product_id": "0198c0de-0000-7000-8000-000000000002", "quantity": "3" }] }))]
 pub struct NewOrder {
     customer_id: Uuid,
-    /// The source system of `external_id`. Default: your own
+    /// The source system that assigned `external_id`. Default: the caller's own
     #[schema(min_length = 1, max_length = 40)]
     source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
@@ -197,9 +197,9 @@ pub struct NewOrder {
     details: OrderDetails,
 }
 
-/// A merge patch for a draft: absent fields stay, null clears, lines and credits are replaced
-/// whole. Amounts are computed, never sent. How far the order has got is for the ERP to say, in
-/// any status.
+/// A merge patch for a draft. Absent fields keep their value, `null` clears, lines and credits are
+/// replaced as a whole. Amounts are computed and cannot be sent. The progress fields can be changed
+/// in any status, by the ERP only.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "due_date": "2026-12-24" }))]
 pub struct OrderChanges {
@@ -211,18 +211,20 @@ pub struct OrderChanges {
     billing_status: Option<BillingStatus>,
     #[schema(inline, nullable = false)]
     payment_status: Option<PaymentStatus>,
-    /// Not in the future
+    /// Cannot be in the future
     #[serde(default, deserialize_with = "sent")]
     shipped_on: Option<Option<Date>>,
     #[serde(flatten)]
     details: OrderDetails,
 }
 
-/// What new orders and changes of them have in common.
+/// Fields that new orders and changes of orders have in common.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct OrderDetails {
-    /// In place of `credits`: who earns all of it. A salesperson's own orders are theirs
+    /// The one salesperson who is credited with the whole order, in place of `credits`. Default for
+    /// a new order: the caller if they are a salesperson or sales manager, otherwise the customer's
+    /// owner
     #[serde(deserialize_with = "sent")]
     salesperson_id: Option<Option<Uuid>>,
     #[schema(max_items = 20, nullable = false)]
@@ -237,7 +239,7 @@ pub struct OrderDetails {
     order_date: Option<Date>,
     #[serde(deserialize_with = "sent")]
     due_date: Option<Option<Date>>,
-    /// Default: the company's
+    /// Default: the company's currency
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     currency: Option<String>,
     #[schema(nullable = false)]
@@ -246,15 +248,15 @@ pub struct OrderDetails {
     lines: Option<Vec<NewLine>>,
 }
 
-/// One person's share of a new order
+/// A person's share of a new order
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Share {
     user_id: Uuid,
-    /// All of them make 100
+    /// The shares of an order add up to 100
     share_percent: Number,
 }
 
-/// A line as a person enters it
+/// An order line as a person enters it
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewLine {
     product_id: Uuid,
@@ -262,19 +264,19 @@ pub struct NewLine {
     description: Option<String>,
     /// Negative for a return
     quantity: Number,
-    /// Default: the list price of the day, converted at the day's rate when the order is in another
-    /// currency than the company's
+    /// Default: the list price of the day. It is converted at the order's exchange rate when the
+    /// order is in a foreign currency
     unit_price: Option<Money>,
     discount_percent: Option<Number>,
 }
 
-/// Why an order is cancelled, and when
+/// Reason and day of a cancellation
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "reason": "the customer has changed its mind" }))]
 pub struct Cancellation {
     #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
-    /// Default: today; not before the order
+    /// Default: today. Neither before `order_date` nor in the future
     #[schema(nullable = false)]
     pub cancelled_on: Option<Date>,
 }
@@ -285,7 +287,7 @@ impl Cancellation {
     }
 }
 
-/// Why an order waits for credit
+/// Reason for a credit hold
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "reason": "超出信用额度,等待回款" }))]
 pub struct OrderHold {
@@ -308,25 +310,26 @@ impl Refers for OrderChanges {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
-/// Which orders to list.
+/// Filters for the list of orders.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct OrderFilter {
     customer_id: Option<Uuid>,
-    /// Credited with a part of it
+    /// Orders that credit this person with a share
     salesperson_id: Option<Uuid>,
-    /// On the team path: the team or one below
+    /// Orders booked by this team or a team below it
     team_id: Option<Uuid>,
     territory_id: Option<Uuid>,
     product_id: Option<Uuid>,
-    /// One or several, separated by commas
+    /// One or several values, separated by commas
     #[param(inline, style = Form, explode = false)]
     status: Option<Vec<OrderStatus>>,
     #[param(max_length = 40)]
     channel: Option<String>,
     #[param(max_length = 60)]
     number: Option<String>,
-    /// The beginning of the number, or what finds the customer: a part of its name, code or phone
+    /// Matches the beginning of the order number, or a part of the customer's name, code or phone
+    /// number
     #[param(min_length = 1, max_length = 100)]
     q: Option<String>,
     order_date_from: Option<Date>,

@@ -1,4 +1,4 @@
-//! Prices of an order that a person enters: list prices in the order's currency, line amounts, tax.
+//! Pricing of orders that people enter: list prices in the order's currency, line amounts and tax.
 
 use std::collections::HashMap;
 
@@ -10,15 +10,15 @@ use uuid::Uuid;
 
 use super::{NewLine, Order, OrderDetails, OrderLine};
 
-/// Most of a number's digits before the point, so that products of two still fit.
+/// Exclusive limit of prices and quantities, so that the product of two still fits.
 const LARGEST: i64 = 1_000_000_000;
 
-/// Where the tax of an order is rounded, 税额舍入: the setting `tax_rounding_per_document`.
+/// Rounding of an order's tax (税额舍入), from the setting `tax_rounding_per_document`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TaxRounding {
-    /// 按行: each line, then summed
+    /// 按行: round each line, then sum up
     Line,
-    /// 按单据: the sum of the lines
+    /// 按单据: round the sum of the lines
     Document,
 }
 
@@ -32,8 +32,9 @@ impl TaxRounding {
 }
 
 impl Order {
-    /// Computes the lines of a person's order, and says what is wrong with them. A line is
-    /// quantity × unit price × (1 − discount), rounded half away from zero to the minor unit.
+    /// Prices the lines of an order that a person enters, and returns the faults found. A line
+    /// amounts to quantity × unit price × (1 − discount), rounded half away from zero to the minor
+    /// unit.
     pub(super) fn price(
         &mut self,
         lines: &[NewLine],
@@ -41,12 +42,14 @@ impl Order {
         tax_rounding: TaxRounding,
     ) -> Vec<Fault> {
         let (mut faults, mut priced) = (vec![], vec![]);
+
         for (index, line) in lines.iter().enumerate() {
             let mut wrong = |name: &str, code: &'static str, why: &str| {
                 faults.push(Fault::new(format!("/lines/{index}/{name}"), code, why));
             };
+
             let product = products.get(&line.product_id);
-            if product.is_some_and(|it| !it.active) {
+            if product.is_some_and(|product| !product.active) {
                 wrong("product_id", "inactive_product", "this product is no longer sold");
             }
             if line.quantity.0.is_zero() {
@@ -56,6 +59,7 @@ impl Order {
             if discount.0 < Decimal::ZERO || discount.0 > Decimal::ONE_HUNDRED {
                 wrong("discount_percent", "range", "0 to 100");
             }
+
             let list_price = product.and_then(|product| product.price_on(self.order_date));
             let listed = || self.in_currency(list_price?);
             let Some(unit_price) = line.unit_price.or_else(listed) else {
@@ -67,6 +71,7 @@ impl Order {
                 }
                 continue;
             };
+
             let too_large = |value: Decimal| value.abs() >= Decimal::from(LARGEST);
             if unit_price < Money::ZERO || too_large(unit_price.0) {
                 wrong("unit_price", "range", "zero or more, below a billion");
@@ -76,6 +81,7 @@ impl Order {
                 wrong("quantity", "range", "below a billion");
                 continue;
             }
+
             let amount = Money::of_line(line.quantity, unit_price, discount, &self.currency);
             priced.push(OrderLine {
                 line_number: i32::try_from(index + 1).unwrap_or(i32::MAX),
@@ -87,6 +93,7 @@ impl Order {
                 amount: amount.unwrap_or_default(),
             });
         }
+
         let rate = |line: &OrderLine| line.product_id.and_then(|id| products.get(&id)?.tax_rate);
         let taxes = priced.iter().map(|line| {
             let percent = rate(line).unwrap_or_default().0;
@@ -96,14 +103,15 @@ impl Order {
             TaxRounding::Line => taxes.map(|tax| tax.rounded(&self.currency)).sum(),
             TaxRounding::Document => taxes.sum::<Money>().rounded(&self.currency),
         };
+
         self.amount = priced.iter().map(|line| line.amount).sum();
         self.lines = priced.into();
         faults
     }
 
-    /// A list price, which is in the company's currency, at the order's own rate. `None` if the order's
-    /// currency is too coarse for it: a list price of 0.05 CNY is 1.04 JPY, which no price of whole
-    /// yen comes within a percent of.
+    /// Converts a list price from the company's currency at the order's exchange rate. `None` if
+    /// the minor unit of the order's currency is too coarse: a list price of 0.05 CNY is 1.04 JPY,
+    /// and no price in whole yen comes within one percent of that.
     fn in_currency(&self, list_price: Money) -> Option<Money> {
         if self.exchange_rate.0 == Decimal::ONE {
             return Some(list_price);
@@ -113,21 +121,24 @@ impl Order {
         (difference * Decimal::ONE_HUNDRED <= list_price.0).then_some(price)
     }
 
-    /// The faults of a change of the currency: prices and freight that were agreed in one currency are no
-    /// prices in another.
+    /// Returns the faults of a change of the currency. Prices and freight agreed in one currency
+    /// must be sent again with another.
     pub(super) fn currency_faults(&self, before: &str, details: &OrderDetails) -> Vec<Fault> {
         if before.is_empty() || before == self.currency {
             return vec![];
         }
         let mut faults = vec![];
+
         if details.lines.is_none() && !self.lines.is_empty() {
             let why = "the prices are in another currency; send the lines with the new currency";
             faults.push(Fault::new("/lines", "unit_price_required", why));
         }
+
         if details.freight_amount.is_none() && self.freight_amount != Money::ZERO {
             let why = "the freight is in another currency; send it with the new currency";
             faults.push(Fault::new("/freight_amount", "required", why));
         }
+
         faults
     }
 }

@@ -1,4 +1,4 @@
-//! How far an order has got after it was confirmed: shipped, billed, paid. The ERP keeps it.
+//! Progress of an order after its confirmation: shipped, invoiced, paid. The ERP owns these fields.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ use super::{Credit, Order, credit};
 use crate::shipment::{self, Shipped};
 
 text_enum! {
-    /// How much of an order is on its way
+    /// Shipping progress of an order
     pub enum FulfilmentStatus {
         /// 未发货
         None = "none",
@@ -33,7 +33,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// How much of an order is billed
+    /// Invoicing progress of an order
     pub enum BillingStatus {
         /// 未开票
         None = "none",
@@ -45,7 +45,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// How much of an order is paid
+    /// Payment progress of an order
     pub enum PaymentStatus {
         /// 未付款
         None = "none",
@@ -56,35 +56,35 @@ text_enum! {
     }
 }
 
-/// What the invoices of an order come to by now, in its currency and in all.
+/// Current totals of an order's invoices, in the order's currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Billing {
     pub order_id: Uuid,
-    /// Posted invoices without posted credit notes
+    /// Posted invoices less posted credit notes
     pub invoiced: Money,
-    /// The money that was used for them; nothing where none ever was, so that what an ERP says of it
-    /// stays
+    /// Payments allocated to the invoices. `None` if there never was one; the payment status that
+    /// an ERP reported is then kept
     pub paid: Option<Money>,
 }
 
-/// How far an order has got
+/// Progress of an order
 #[derive(
     Debug, Clone, PartialEq, Serialize, ToSchema, Queryable, Selectable, Insertable, AsChangeset,
 )]
 #[diesel(table_name = orders, treat_none_as_default_value = false)]
 pub struct OrderProgress {
-    /// Follows from the shipments, or from what the ERP says
+    /// Computed from the shipments, or reported by the ERP
     #[schema(inline)]
     pub fulfilment_status: FulfilmentStatus,
-    /// Follows from the invoices, or from what the ERP says
+    /// Computed from the invoices, or reported by the ERP
     #[schema(inline)]
     pub billing_status: BillingStatus,
-    /// Follows from what was paid on its invoices, or from what the ERP says
+    /// Computed from the payments of its invoices, or reported by the ERP
     #[schema(inline)]
     pub payment_status: PaymentStatus,
-    /// A fact from elsewhere: confirmed although the customer's credit did not bear it
+    /// `true` if an ERP reported the order although the customer's credit limit was exceeded
     pub credit_exceeded: bool,
-    /// What was billed so far, in the order's currency
+    /// Amount invoiced so far, in the order's currency
     pub invoiced_amount: Money,
 }
 
@@ -100,12 +100,12 @@ impl Default for OrderProgress {
     }
 }
 
-/// Whom an order is credited to, whatever the amounts.
+/// Returns the people credited and their shares, leaving the amounts aside.
 fn shares(credits: &[Credit]) -> Vec<(Uuid, platform::Number)> {
-    credits.iter().map(|it| (it.user_id, it.share_percent)).collect()
+    credits.iter().map(|credit| (credit.user_id, credit.share_percent)).collect()
 }
 
-/// An order that a person took here, also after another system has given it a number.
+/// Returns `true` if a person entered the order here, even if an ERP has numbered it since.
 fn taken_here(order: &Order) -> bool {
     order.taken_here
 }
@@ -154,11 +154,13 @@ impl Owned for Order {
 }
 
 impl Order {
-    /// How much of it is billed and paid, by the amounts; a return is billed by credit notes.
+    /// Returns the order with the billing and payment status that follow from these totals. A
+    /// return has a negative total and is invoiced by credit notes, so that its signs are turned.
     fn billed(&self, by: &Billing) -> Self {
         let amount = by.invoiced;
         let sign = if self.total_amount < Money::ZERO { -Decimal::ONE } else { Decimal::ONE };
         let (billed, whole) = (amount.0 * sign, self.total_amount.0 * sign);
+
         let billing_status = if billed <= Decimal::ZERO {
             BillingStatus::None
         } else if billed < whole {
@@ -166,6 +168,7 @@ impl Order {
         } else {
             BillingStatus::Invoiced
         };
+
         let mut after = self.clone();
         after.progress.billing_status = billing_status;
         after.progress.invoiced_amount = amount;
@@ -180,22 +183,25 @@ impl Order {
         after
     }
 
-    /// How much of it is on its way: all lines but those of returns are to be shipped.
+    /// Returns the order with the fulfilment status that follows from its shipments. Lines of a
+    /// return are never shipped and do not count.
     fn shipped(&self, shipped: &Shipped) -> Self {
         let lines = || self.lines.iter().filter(|line| line.quantity.0 > Decimal::ZERO);
         let all = |quantities: &HashMap<i32, Decimal>| {
             let sent = |line: i32| quantities.get(&line).copied().unwrap_or_default();
-            lines().count() > 0 && lines().all(|it| sent(it.line_number) >= it.quantity.0)
+            lines().count() > 0 && lines().all(|line| sent(line.line_number) >= line.quantity.0)
         };
+
         let status = if all(&shipped.delivered) {
             FulfilmentStatus::Delivered
         } else if all(&shipped.sent) {
             FulfilmentStatus::Shipped
-        } else if shipped.sent.values().any(|it| *it > Decimal::ZERO) {
+        } else if shipped.sent.values().any(|quantity| *quantity > Decimal::ZERO) {
             FulfilmentStatus::Partial
         } else {
             FulfilmentStatus::None
         };
+
         let mut after = self.clone();
         after.progress.fulfilment_status = status;
         if matches!(status, FulfilmentStatus::Shipped | FulfilmentStatus::Delivered) {
@@ -205,7 +211,7 @@ impl Order {
     }
 }
 
-/// Orders by id, in the order of their ids, as of their lock.
+/// Locks orders in the sequence of their ids and returns them as of the lock.
 pub(super) async fn locked(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Order>> {
     let rows = orders::table.filter(orders::id.eq_any(ids)).order(orders::id);
     let ids: Vec<Uuid> = rows.select(orders::id).for_update().load(tx.conn()).await?;
@@ -213,29 +219,31 @@ pub(super) async fn locked(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Order>> {
     Ok(rows.load(tx.conn()).await?)
 }
 
-/// Tells what orders have been billed for and paid by now: keeps their amounts, statuses and open
-/// items. For the owner of the invoices, which has locked the orders before.
+/// Stores the invoiced and paid totals of orders, and updates their statuses and open items. Called
+/// by the owner of the invoices, which has locked the orders before.
 pub async fn billed(tx: &mut Tx, changes: &[Billing]) -> Result<()> {
-    let told: HashMap<Uuid, &Billing> = changes.iter().map(|it| (it.order_id, it)).collect();
+    let told: HashMap<Uuid, &Billing> =
+        changes.iter().map(|billing| (billing.order_id, billing)).collect();
     let ids: Vec<Uuid> = told.keys().copied().collect();
     let before = locked(tx, &ids).await?;
-    let after = |it: &Order| told.get(&it.id).map_or_else(|| it.clone(), |by| it.billed(by));
+    let after =
+        |order: &Order| told.get(&order.id).map_or_else(|| order.clone(), |by| order.billed(by));
     let after = before.iter().map(after).collect();
     save_all(tx, before, after).await
 }
 
-/// Brings orders in step with their shipments.
+/// Brings orders in sync with their shipments.
 pub(crate) async fn shipped(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
     let before = locked(tx, ids).await?;
     let shipments = shipment::quantities(tx.conn(), ids).await?;
     let nothing = Shipped::default();
-    let after = |it: &Order| it.shipped(shipments.get(&it.id).unwrap_or(&nothing));
+    let after = |order: &Order| order.shipped(shipments.get(&order.id).unwrap_or(&nothing));
     let after = before.iter().map(after).collect();
     save_all(tx, before, after).await
 }
 
-/// Stores what locked orders have become, those that differ: how far they have got, and whose they
-/// are. Open items follow; nothing is checked, because these are facts.
+/// Stores the locked orders that differ from before: their progress and their customer. Open items
+/// follow. The credit limit is not checked, because the changes have already happened.
 pub(super) async fn save_all(tx: &mut Tx, before: Vec<Order>, after: Vec<Order>) -> Result<()> {
     let now = tx.now;
     let pairs = before.into_iter().zip(after);
@@ -244,23 +252,28 @@ pub(super) async fn save_all(tx: &mut Tx, before: Vec<Order>, after: Vec<Order>)
     if pairs.is_empty() {
         return Ok(());
     }
-    let rows: Vec<&Order> = pairs.iter().map(|it| &it.0).collect();
+
+    let rows: Vec<&Order> = pairs.iter().map(|pair| &pair.0).collect();
     diesel::sql_query(UPDATE)
         .bind::<Timestamptz, _>(now)
-        .bind::<Array<SqlUuid>, _>(column(&rows, |it| it.id))
-        .bind::<Array<BigInt>, _>(column(&rows, |it| it.version))
-        .bind::<Array<SqlUuid>, _>(column(&rows, |it| it.customer_id))
-        .bind::<Array<Nullable<SqlDate>>, _>(column::<Option<Date>>(&rows, |it| it.shipped_on))
-        .bind::<Array<Text>, _>(column(&rows, |it| it.progress.fulfilment_status))
-        .bind::<Array<Text>, _>(column(&rows, |it| it.progress.billing_status))
-        .bind::<Array<Text>, _>(column(&rows, |it| it.progress.payment_status))
-        .bind::<Array<Bool>, _>(column(&rows, |it| it.progress.credit_exceeded))
-        .bind::<Array<Numeric>, _>(column(&rows, |it| it.progress.invoiced_amount))
+        .bind::<Array<SqlUuid>, _>(column(&rows, |order| order.id))
+        .bind::<Array<BigInt>, _>(column(&rows, |order| order.version))
+        .bind::<Array<SqlUuid>, _>(column(&rows, |order| order.customer_id))
+        .bind::<Array<Nullable<SqlDate>>, _>(column::<Option<Date>>(&rows, |order| {
+            order.shipped_on
+        }))
+        .bind::<Array<Text>, _>(column(&rows, |order| order.progress.fulfilment_status))
+        .bind::<Array<Text>, _>(column(&rows, |order| order.progress.billing_status))
+        .bind::<Array<Text>, _>(column(&rows, |order| order.progress.payment_status))
+        .bind::<Array<Bool>, _>(column(&rows, |order| order.progress.credit_exceeded))
+        .bind::<Array<Numeric>, _>(column(&rows, |order| order.progress.invoiced_amount))
         .execute(tx.conn())
         .await?;
+
     let steps: Vec<_> = pairs.iter().map(|(after, before)| (Some(before), after)).collect();
     credit::lock(tx, &steps).await?;
     credit::keep(tx, &steps).await?;
+
     let records: Result<Vec<Change>> =
         pairs.iter().map(|(after, before)| Change::updated(before, after)).collect();
     tx.record_all(&records?).await

@@ -1,4 +1,4 @@
-//! The rules of orders: what they add up to, who earns which share, and their state machine.
+//! The rules of orders: totals, credited shares and the state machine.
 
 use platform::money::{minor_digits, split};
 use platform::{Date, Error, Fault, Money, Number, Result, Timestamp, set};
@@ -9,7 +9,7 @@ use super::{
     Cancellation, Credit, FulfilmentStatus, Order, OrderChanges, OrderProgress, OrderStatus, Share,
 };
 
-/// What somebody does to an order.
+/// An action on an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     Submit,
@@ -21,7 +21,7 @@ pub enum Action {
     Reopen,
 }
 
-/// The days on which something has happened, as reported, that are still to come.
+/// Returns a fault for each day that is reported as past but is still to come.
 pub(crate) fn in_future(
     days: impl IntoIterator<Item = (&'static str, Option<Date>)>,
     today: Date,
@@ -68,13 +68,14 @@ impl Order {
         }
     }
 
-    /// Does it count as sold?
+    /// Returns `true` if the order counts as sold.
     pub fn is_recognised(&self) -> bool {
         matches!(self.status, OrderStatus::Confirmed | OrderStatus::Closed)
     }
 
-    /// The state machine: draft → submitted → confirmed → closed and back to confirmed; on credit
-    /// hold between submitted and confirmed; cancelled from any before closed and shipped.
+    /// Moves the order through its state machine: draft → submitted → confirmed → closed, and from
+    /// closed back to confirmed. A submitted order can wait in credit hold. Every order that is not
+    /// closed, shipped or invoiced can be cancelled.
     pub(super) fn moved(
         &self,
         action: Action,
@@ -97,6 +98,7 @@ impl Order {
                     .member("current_status", status.as_str()));
             }
         };
+
         match action {
             Action::Submit if self.lines.is_empty() => {
                 let fault = Fault::new("/lines", "required", "an order has at least one line");
@@ -107,32 +109,34 @@ impl Order {
                 after.progress.credit_exceeded = false;
             }
             Action::Reopen => after.progress.credit_exceeded = false,
-            Action::Hold => after.status_reason = cancellation.map(|it| it.reason.clone()),
+            Action::Hold => after.status_reason = cancellation.map(|hold| hold.reason.clone()),
             Action::Cancel => {
                 if self.progress.fulfilment_status != FulfilmentStatus::None {
                     let detail = "some of it is on its way; the customer returns it";
                     return Err(Error::conflict("order_shipped", detail));
                 }
+
                 if self.progress.invoiced_amount != Money::ZERO {
                     let detail = "some of it is billed; a credit note comes first";
                     let error = Error::conflict("order_invoiced", detail);
                     let amount = self.progress.invoiced_amount.shown_in(&self.currency);
                     return Err(error.member("invoiced_amount", amount));
                 }
-                let on = cancellation.and_then(|it| it.cancelled_on).unwrap_or(today);
+
+                let on = cancellation.and_then(|given| given.cancelled_on).unwrap_or(today);
                 if on < self.order_date || on > today {
                     let why = "not before the order, and not in the future";
                     return Err(Error::invalid(vec![Fault::new("/cancelled_on", "range", why)]));
                 }
                 after.cancelled_on = Some(on);
-                after.status_reason = cancellation.map(|it| it.reason.clone());
+                after.status_reason = cancellation.map(|given| given.reason.clone());
             }
             Action::Submit | Action::Close => {}
         }
         Ok(after)
     }
 
-    /// As the ERP says that it has got on.
+    /// Returns the order with the progress that the ERP reports.
     pub(super) fn progressed(&self, changes: &OrderChanges, today: Date) -> Result<Self> {
         let faults = in_future([("shipped_on", changes.shipped_on.flatten())], today);
         if !faults.is_empty() {
@@ -146,7 +150,7 @@ impl Order {
         Ok(after)
     }
 
-    /// Only a draft is still open to changes by people.
+    /// Refuses changes by people unless the order is a draft.
     pub(super) fn check_draft(&self) -> Result<()> {
         match self.status {
             OrderStatus::Draft => Ok(()),
@@ -159,7 +163,7 @@ impl Order {
         self.total_amount = [self.amount, self.tax_amount, self.freight_amount].into_iter().sum();
     }
 
-    /// Sets who earns which share. The amounts come by [`Order::share_out`].
+    /// Sets the credited people and their shares. [`Order::share_out`] computes the amounts.
     pub(super) fn credit(&mut self, shares: &[Share]) -> Vec<Fault> {
         let mut faults = vec![];
         for (index, share) in shares.iter().enumerate() {
@@ -168,16 +172,18 @@ impl Order {
                 let at = format!("/credits/{index}/share_percent");
                 faults.push(Fault::new(at, "range", "more than 0, at most 100"));
             }
-            if shares[..index].iter().any(|it| it.user_id == share.user_id) {
+            if shares[..index].iter().any(|other| other.user_id == share.user_id) {
                 let at = format!("/credits/{index}/user_id");
                 faults.push(Fault::new(at, "duplicate", "each person once"));
             }
         }
+
         let sum: Decimal = shares.iter().map(|share| share.share_percent.0).sum();
         if !shares.is_empty() && sum != Decimal::ONE_HUNDRED {
             let why = "the shares make 100 % together";
             faults.push(Fault::new("/credits", "credit_shares", why));
         }
+
         let of = |share: &Share| Credit {
             user_id: share.user_id,
             share_percent: share.share_percent,
@@ -188,24 +194,26 @@ impl Order {
         faults
     }
 
-    /// All to one person, or to nobody.
+    /// Credits the whole order to one person, or to nobody.
     pub(super) fn credit_all_to(&mut self, person: Option<Uuid>) {
         let share_percent = Number(Decimal::ONE_HUNDRED);
         let whole = person.map(|user_id| Share { user_id, share_percent });
         self.credit(whole.as_slice());
     }
 
-    /// The credited amounts, by largest remainder, so that they add up exactly (RULES 4.1).
+    /// Splits the amount among the credited people by largest remainder, so that the parts add up
+    /// exactly.
     pub(super) fn share_out(&mut self) {
-        let weights: Vec<Decimal> = self.credits.iter().map(|it| it.share_percent.0).collect();
+        let weights: Vec<Decimal> =
+            self.credits.iter().map(|credit| credit.share_percent.0).collect();
         let parts = split(self.amount.0, &weights, minor_digits(&self.currency));
         for (credit, part) in self.credits.0.iter_mut().zip(parts) {
             credit.amount = Money(part);
         }
     }
 
-    /// What must hold for every order, also one that an ERP sends: within one minor unit per line
-    /// its amount is the sum of its lines.
+    /// Checks the rules that hold for every order, imported ones included. The amount must equal
+    /// the sum of the lines within one minor unit per line.
     pub(super) fn faults(&self) -> Vec<Fault> {
         let mut faults = vec![];
         let sum: Money = self.lines.iter().map(|line| line.amount).sum();
@@ -214,6 +222,7 @@ impl Order {
             let why = "the amount is the sum of the lines, within one minor unit for each";
             faults.push(Fault::new("/amount", "sum_of_lines", why));
         }
+
         let dates = [("/due_date", self.due_date), ("/cancelled_on", self.cancelled_on)];
         for (at, date) in dates {
             if date.is_some_and(|date| date < self.order_date) {

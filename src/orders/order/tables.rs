@@ -1,4 +1,4 @@
-//! How orders and their lines stand in their tables, and the numbers of orders.
+//! Writing of orders and their lines to their tables, and the numbers of orders.
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::db::refused;
 use super::{Order, OrderLine};
 
-/// New and changed rows in one statement; ids decide which is which.
+/// Inserts new rows and updates known ones in one statement, told apart by their ids.
 pub(super) async fn upsert(tx: &mut Tx, rows: &[&Order]) -> Result<()> {
     diesel::insert_into(orders::table)
         .values(rows.to_vec())
@@ -65,14 +65,14 @@ pub(super) async fn write_lines(tx: &mut Tx, orders: &[&Order]) -> Result<()> {
     let lines: Vec<(Uuid, &OrderLine)> =
         orders.iter().flat_map(|order| order.lines.iter().map(|line| (order.id, line))).collect();
     diesel::sql_query(WRITE_LINES)
-        .bind::<Array<SqlUuid>, _>(column(&lines, |it| it.0))
-        .bind::<Array<Integer>, _>(column(&lines, |it| it.1.line_number))
-        .bind::<Array<Nullable<SqlUuid>>, _>(column(&lines, |it| it.1.product_id))
-        .bind::<Array<Nullable<Text>>, _>(column(&lines, |it| it.1.description.as_deref()))
-        .bind::<Array<Numeric>, _>(column(&lines, |it| it.1.quantity))
-        .bind::<Array<Numeric>, _>(column(&lines, |it| it.1.unit_price))
-        .bind::<Array<Numeric>, _>(column(&lines, |it| it.1.discount_percent))
-        .bind::<Array<Numeric>, _>(column(&lines, |it| it.1.amount))
+        .bind::<Array<SqlUuid>, _>(column(&lines, |line| line.0))
+        .bind::<Array<Integer>, _>(column(&lines, |line| line.1.line_number))
+        .bind::<Array<Nullable<SqlUuid>>, _>(column(&lines, |line| line.1.product_id))
+        .bind::<Array<Nullable<Text>>, _>(column(&lines, |line| line.1.description.as_deref()))
+        .bind::<Array<Numeric>, _>(column(&lines, |line| line.1.quantity))
+        .bind::<Array<Numeric>, _>(column(&lines, |line| line.1.unit_price))
+        .bind::<Array<Numeric>, _>(column(&lines, |line| line.1.discount_percent))
+        .bind::<Array<Numeric>, _>(column(&lines, |line| line.1.amount))
         .execute(tx.conn())
         .await
         .map_err(refused)?;
@@ -86,7 +86,7 @@ fn column<'a, T>(
     lines.iter().map(of).collect()
 }
 
-/// A parameter for each column, as in the ledger.
+/// One array parameter per column, as in the sales ledger.
 const WRITE_LINES: &str = "
     insert into order_lines (order_id, line_number, product_id, description, quantity, unit_price,
         discount_percent, amount)
@@ -98,14 +98,14 @@ pub(super) async fn delete_lines(tx: &mut Tx, orders: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
-/// `SO-2026-000123`; gaps are allowed.
+/// Returns the next order number, such as `SO-2026-000123`. Gaps are allowed.
 pub(super) async fn next_number(tx: &mut Tx) -> Result<String> {
     let next = fixed_sql::<BigInt>("nextval('orders_number_seq')");
     let number = diesel::select(next).get_result(tx.conn()).await?;
     Ok(named(number, tx))
 }
 
-/// The same for each of so many orders.
+/// Returns the next `count` order numbers.
 pub(super) async fn next_numbers(tx: &mut Tx, count: usize) -> Result<Vec<String>> {
     if count == 0 {
         return Ok(vec![]);

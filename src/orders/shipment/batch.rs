@@ -1,4 +1,5 @@
-//! Shipments from an ERP. A batch reports facts: also more than was ordered may be on its way.
+//! Import of shipments from an ERP. A batch reports what has happened: more may have been shipped
+//! than was ordered.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,8 +21,8 @@ use super::reach::visible_to;
 use super::{Shipment, ShipmentLine, ShipmentStatus};
 use crate::order::{self, find_orders};
 
-/// A shipment as its ERP knows it: absent fields stay, null clears, lines are replaced whole. A new
-/// one needs order, day and lines.
+/// A shipment as its ERP reports it. Absent fields keep their value, `null` clears, lines are
+/// replaced as a whole. A new shipment needs `order_id`, `shipped_on` and `lines`.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct ShipmentItem {
     #[serde(flatten)]
@@ -30,22 +31,23 @@ pub struct ShipmentItem {
     facts: ShipmentFacts,
 }
 
-/// What an ERP can say of a shipment.
+/// The fields of a shipment that an ERP can report.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct ShipmentFacts {
-    /// Default: the external id
+    /// Default: the external id, cut to 60 characters
     #[schema(min_length = 1, max_length = 60, nullable = false)]
     number: Option<String>,
     #[schema(nullable = false)]
     order_id: Option<Uuid>,
-    /// Default: `delivered` with a day of delivery, else `shipped`
+    /// Default: `delivered` when `delivered_on` is sent, otherwise `shipped` for a new shipment and
+    /// unchanged for a known one
     #[schema(inline, nullable = false)]
     status: Option<ShipmentStatus>,
-    /// Not in the future, unless the shipment is cancelled
+    /// Cannot be in the future, except for a cancelled shipment
     #[schema(nullable = false)]
     shipped_on: Option<Date>,
-    /// Neither before `shipped_on` nor in the future
+    /// Not before `shipped_on`, and not in the future except for a cancelled shipment
     #[serde(deserialize_with = "sent")]
     delivered_on: Option<Option<Date>>,
     #[serde(deserialize_with = "sent")]
@@ -64,24 +66,24 @@ impl Refers for ShipmentItem {
 }
 
 auth::find! {
-    /// The visible lookup of shipments.
+    /// Lookup of shipments visible to the caller.
     find_shipments in shipments, visible_to
 }
 
 batch! {
-    /// Shipments of one source system. Their order does not matter.
+    /// Shipments of one source system, in any sequence
     ShipmentBatch of ShipmentItem
 }
 
 impl Imported for Shipment {
     type Item = ShipmentItem;
-    /// The orders that they are of
+    /// The orders of the shipments
     type Context = HashMap<Uuid, OrderFacts>;
 
     const FIND: Find = find_shipments;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/number",
-        of: |it| it.source_system.is_some().then(|| it.number.clone()),
+        of: |shipment| shipment.source_system.is_some().then(|| shipment.number.clone()),
         holders: "select id, number as value from shipments \
             where source_system = $2 and number = any($1)",
         release: "update shipments set number = id::text where id = any($1)",
@@ -100,8 +102,13 @@ impl Imported for Shipment {
     }
 
     async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Self::Context> {
-        let ids = arrivals.iter().flat_map(|it| {
-            it.item.facts.order_id.into_iter().chain(it.before.as_ref().map(|row| row.order_id))
+        let ids = arrivals.iter().flat_map(|arrival| {
+            arrival
+                .item
+                .facts
+                .order_id
+                .into_iter()
+                .chain(arrival.before.as_ref().map(|row| row.order_id))
         });
         let ids: Vec<Uuid> = ids.collect::<HashSet<_>>().into_iter().collect();
         facts(tx.conn(), &ids).await
@@ -116,26 +123,29 @@ impl Imported for Shipment {
             (None, order, day, lines) => {
                 let sent = [order.is_some(), day.is_some(), lines.is_some()];
                 let missing = ["order_id", "shipped_on", "lines"].into_iter().zip(sent);
-                let missing = missing.filter(|it| !it.1);
+                let missing = missing.filter(|field| !field.1);
                 let why = "a new shipment needs it";
                 return Err(missing
-                    .map(|it| Fault::new(format!("/{}", it.0), "required", why))
+                    .map(|field| Fault::new(format!("/{}", field.0), "required", why))
                     .collect());
             }
         };
+
         shipment.source_system = Some(arrival.source_system.clone());
         shipment.external_id = Some(item.key.external_id.clone());
         shipment.apply(facts);
+
         let order = orders.get(&shipment.order_id);
-        shipment.seen_by = order.map(|it| it.seen_by.clone()).unwrap_or_default();
-        let faults = shipment.faults(order.map_or(&[], |it| &it.lines), *today);
+        shipment.seen_by = order.map(|order| order.seen_by.clone()).unwrap_or_default();
+        let faults = shipment.faults(order.map_or(&[], |order| &order.lines), *today);
         if faults.is_empty() { Ok(shipment) } else { Err(faults) }
     }
 
-    /// New and changed rows in one statement; ids decide which is which. Then the orders follow.
+    /// Inserts new rows and updates known ones in one statement, told apart by their ids. The
+    /// orders are then brought in sync.
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
         for drafts in drafts.chunks(1000) {
-            let rows: Vec<&Self> = drafts.iter().map(|it| &it.after).collect();
+            let rows: Vec<&Self> = drafts.iter().map(|draft| &draft.after).collect();
             diesel::insert_into(shipments::table)
                 .values(rows)
                 .on_conflict(shipments::id)
@@ -158,8 +168,10 @@ impl Imported for Shipment {
                 .await
                 .map_err(refused)?;
         }
-        let both = drafts.iter().flat_map(|it| {
-            it.before.as_ref().map(|row| row.order_id).into_iter().chain([it.after.order_id])
+
+        // A shipment may have moved to another order; both orders must follow.
+        let both = drafts.iter().flat_map(|draft| {
+            draft.before.as_ref().map(|row| row.order_id).into_iter().chain([draft.after.order_id])
         });
         let orders: Vec<Uuid> = both.collect::<HashSet<_>>().into_iter().collect();
         order::shipped(tx, &orders).await
@@ -198,24 +210,27 @@ impl Shipment {
         set(&mut self.delivered_on, facts.delivered_on.as_ref());
         set(&mut self.carrier, facts.carrier.as_ref());
         set(&mut self.tracking_number, facts.tracking_number.as_ref());
+
         match (facts.status, facts.delivered_on) {
             (Some(status), _) => self.status = status,
             (None, Some(Some(_))) => self.status = ShipmentStatus::Delivered,
             (None, _) => {}
         }
+
         if let Some(lines) = &facts.lines {
             self.lines = lines.clone().into();
         }
     }
 
-    /// What must hold for every shipment; `ordered` are the lines of its order.
+    /// Checks the rules that hold for every shipment. `ordered` are the line numbers of its order.
     fn faults(&self, ordered: &[i32], today: Date) -> Vec<Fault> {
         let mut faults = vec![];
-        // The day of a cancelled shipment is the day for which it was planned.
+        // A cancelled shipment keeps the day for which it was planned, which may be in the future.
         if self.status != ShipmentStatus::Cancelled {
             let days = [("shipped_on", Some(self.shipped_on)), ("delivered_on", self.delivered_on)];
             faults.extend(order::in_future(days, today));
         }
+
         for (index, line) in self.lines.iter().enumerate() {
             let mut wrong = |name: &str, code: &'static str, why: &str| {
                 faults.push(Fault::new(format!("/lines/{index}/{name}"), code, why));
@@ -223,13 +238,14 @@ impl Shipment {
             if !ordered.contains(&line.line_number) {
                 wrong("line_number", "unknown_reference", "the order has no such line");
             }
-            if self.lines[..index].iter().any(|it| it.line_number == line.line_number) {
+            if self.lines[..index].iter().any(|other| other.line_number == line.line_number) {
                 wrong("line_number", "duplicate", "each line once");
             }
             if line.quantity.0 <= Decimal::ZERO {
                 wrong("quantity", "range", "more than 0");
             }
         }
+
         if self.delivered_on.is_some_and(|day| day < self.shipped_on) {
             faults.push(Fault::new("/delivered_on", "range", "not before it was shipped"));
         }

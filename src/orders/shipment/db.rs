@@ -1,4 +1,4 @@
-//! The queries on shipments. Each that answers a caller starts at `visible_to`.
+//! Queries on shipments. Every query that answers a caller starts at `visible_to`.
 
 use std::collections::HashMap;
 
@@ -26,6 +26,7 @@ fn matching<'a>(caller: &'a Caller, filter: &'a ShipmentFilter) -> shipments::Bo
         );
         query = query.filter(theirs.bind::<SqlUuid, _>(customer).sql(")"));
     }
+
     if let Some(statuses) = &filter.status {
         query = query.filter(shipments::status.eq_any(statuses));
     }
@@ -52,12 +53,16 @@ impl Shipment {
         let listed = || matching(caller, &filter).filter(list.rows(id, shipments::updated_at));
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+
         let rows = listed()
             .filter(list.before::<Date, _, _>(shipped_on, id)?)
             .order((shipped_on.desc(), id.desc()))
             .select(Self::as_select())
             .limit(list.fetch());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.shipped_on, it.id))
+
+        list.page(rows.load(conn).await?, total, |shipment: &Self| {
+            (shipment.shipped_on, shipment.id)
+        })
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -66,7 +71,7 @@ impl Shipment {
     }
 }
 
-/// What of an order is on its way, and what has arrived, by its lines.
+/// Shipped and delivered quantities of an order per line number.
 #[derive(Debug, Default)]
 pub(crate) struct Shipped {
     pub sent: HashMap<i32, Decimal>,
@@ -75,12 +80,14 @@ pub(crate) struct Shipped {
     pub last_on: Option<Date>,
 }
 
-/// What is on its way of these orders. For the orders themselves.
+/// Returns the shipped quantities of these orders. No visibility check: for computing the orders'
+/// own status.
 pub(crate) async fn quantities(conn: &mut Conn, orders: &[Uuid]) -> Result<HashMap<Uuid, Shipped>> {
     let rows = Shipment::query()
         .filter(shipments::order_id.eq_any(orders))
         .filter(shipments::status.ne(ShipmentStatus::Cancelled));
     let rows: Vec<Shipment> = rows.load(conn).await?;
+
     let mut shipped: HashMap<Uuid, Shipped> = HashMap::new();
     for row in rows {
         let of = shipped.entry(row.order_id).or_default();
@@ -95,14 +102,15 @@ pub(crate) async fn quantities(conn: &mut Conn, orders: &[Uuid]) -> Result<HashM
     Ok(shipped)
 }
 
-/// The lines of these orders, and who sees them. For shipments of orders that were visible.
+/// Returns the line numbers of these orders and the people who see them. No visibility check: the
+/// orders were checked as references.
 pub(super) async fn facts(conn: &mut Conn, orders: &[Uuid]) -> Result<HashMap<Uuid, OrderFacts>> {
     let rows = diesel::sql_query(FACTS).bind::<Array<SqlUuid>, _>(orders);
     let rows: Vec<OrderFacts> = rows.load(conn).await?;
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
-/// What a shipment needs to know of its order.
+/// Data that a shipment needs of its order.
 #[derive(Debug, QueryableByName)]
 pub struct OrderFacts {
     #[diesel(sql_type = SqlUuid)]
@@ -118,7 +126,7 @@ const FACTS: &str = "
         array(select line_number from order_lines l where l.order_id = o.id) as lines
     from orders o join customers c on c.id = o.customer_id where o.id = any($1)";
 
-/// What only the database can know: another request was faster.
+/// Maps constraint violations to faults. They occur when another request was faster.
 pub(super) fn refused(error: diesel::result::Error) -> Error {
     Error::from(error)
         .on_constraint("shipments_number_key", "/number", "duplicate")

@@ -21,7 +21,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List shipments
 ///
-/// Of the orders that you see, latest first.
+/// Returns the shipments of the orders visible to you, latest first.
 #[utoipa::path(
     tag = "orders",
     params(ShipmentFilter, PageQuery),
@@ -36,15 +36,15 @@ async fn list_shipments(
     Shipment::list(&mut *db.conn().await?, &caller, &list).await
 }
 
-/// Bring shipments in step with an ERP
+/// Import shipments from an ERP
 ///
-/// A batch reports facts. How far their orders are fulfilled follows from them: partial while
-/// something is missing, shipped, delivered.
+/// Creates and updates shipments as the ERP reports them. The fulfilment status of their orders
+/// follows: `partial` while something is missing, then `shipped`, then `delivered`.
 #[utoipa::path(
     tag = "orders",
     params(BatchQuery),
     request_body = ShipmentBatch,
-    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
 #[post("/shipments/batch")]
 async fn import_shipments(
@@ -71,13 +71,13 @@ async fn read_shipment(
     Ok(Tagged(Shipment::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// What happened to a shipment
+/// List a shipment's history
 ///
-/// Latest first.
+/// Returns the changes of the shipment, latest first.
 #[utoipa::path(
     tag = "orders",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/shipments/{id}/history")]
 async fn list_shipment_history(

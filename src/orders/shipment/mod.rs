@@ -1,4 +1,4 @@
-//! What is on its way to a customer, 发货 (S53): the ERP reports it, and the order follows.
+//! Shipments to customers (发货). The ERP reports them, and the fulfilment of their orders follows.
 
 mod batch;
 mod db;
@@ -21,13 +21,13 @@ pub(crate) use db::{Shipped, quantities};
 pub use reach::visible_to;
 
 text_enum! {
-    /// Where a shipment stands
+    /// Status of a shipment
     pub enum ShipmentStatus {
         /// 已发货
         Shipped = "shipped",
         /// 已送达
         Delivered = "delivered",
-        /// 已取消: it counts nothing
+        /// 已取消: does not count
         Cancelled = "cancelled",
     }
 }
@@ -55,7 +55,7 @@ pub struct Shipment {
     pub external_id: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// Whoever sees the order
+    /// The people who see the order
     #[serde(skip)]
     #[diesel(skip_insertion, skip_update)]
     #[diesel(select_expression = seen_by(), select_expression_type = FixedSql<Array<SqlUuid>>)]
@@ -71,26 +71,26 @@ fn seen_by() -> FixedSql<Array<SqlUuid>> {
 
 resource! {
     Shipment: "shipment" at "/api/v1/shipments",
-    seen by |it| it.seen_by.iter().map(|id| Some(*id)).collect()
+    seen by |shipment| shipment.seen_by.iter().map(|id| Some(*id)).collect()
 }
 
-/// How much of a line of the order
+/// Shipped quantity of an order line
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ShipmentLine {
-    /// Of the order
+    /// Line number within the order
     #[schema(minimum = 1, maximum = 1_000_000)]
     pub line_number: i32,
-    /// More than 0
+    /// Greater than 0
     pub quantity: Number,
 }
 
-/// Which shipments to list.
+/// Filters for the list of shipments.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ShipmentFilter {
     order_id: Option<Uuid>,
     customer_id: Option<Uuid>,
-    /// One or several, separated by commas
+    /// One or several values, separated by commas
     #[param(inline, style = Form, explode = false)]
     status: Option<Vec<ShipmentStatus>>,
     #[param(max_length = 60)]

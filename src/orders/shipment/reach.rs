@@ -1,4 +1,4 @@
-//! Who sees which shipments: whoever sees the order.
+//! Visibility of shipments: the people who see an order see its shipments.
 
 use auth::Caller;
 use auth::reach::ByCredit;
@@ -9,12 +9,12 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::Bool;
 use schema::shipments;
 
-/// `true` for those who see all accounts; one expression for every kind of statement, like
-/// [`auth::reach::InReach`].
+/// A condition for shipments of visible orders. It is `true` for callers who see all accounts, and
+/// fits every kind of statement, like [`auth::reach::InReach`].
 #[derive(Debug, Clone)]
 pub struct OfOrder<'a>(ByCredit<'a>);
 
-/// Whoever sees the order sees its shipments.
+/// Shipments of the orders visible to the caller.
 pub fn visible_to(caller: &Caller) -> OfOrder<'_> {
     OfOrder(caller.reaches_orders())
 }

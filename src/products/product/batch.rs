@@ -1,4 +1,4 @@
-//! Products from an ERP.
+//! Import of products from an ERP.
 
 use auth::reference::Find;
 use auth::{Arrival, Caller, Draft, Imported, Keys, Refers, Unique};
@@ -15,8 +15,8 @@ use utoipa::ToSchema;
 use super::db::{find_products, found_by, refused, visible_to};
 use super::{Product, ProductChanges};
 
-/// A product as its ERP knows it: absent fields stay, null clears. A new one needs a code and a
-/// name.
+/// A product as its ERP reports it. Absent fields keep their value, `null` clears. A new product
+/// needs `code` and `name`.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct ProductItem {
     #[serde(flatten)]
@@ -28,7 +28,7 @@ pub struct ProductItem {
 impl Refers for ProductItem {}
 
 batch! {
-    /// Products of one source system. Their order does not matter.
+    /// Products of one source system, in any sequence
     ProductBatch of ProductItem
 }
 
@@ -39,7 +39,7 @@ impl Imported for Product {
     const FIND: Find = find_products;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/code",
-        of: |it| Some(fold(&it.code)),
+        of: |product| Some(fold(&product.code)),
         holders: "select id, code_key as value from products where code_key = any($1)",
         release: "update products set code = id::text where id = any($1)",
     }];
@@ -65,16 +65,18 @@ impl Imported for Product {
         };
         after.source_system = Some(arrival.source_system.clone());
         after.external_id = Some(item.key.external_id.clone());
+
         let mut faults = after.faults();
         if before.as_ref().is_none_or(|before| before.prices != after.prices) {
             faults.extend(after.overlaps());
         }
+
         if faults.is_empty() { Ok(after) } else { Err(faults) }
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
         for drafts in drafts.chunks(1000) {
-            let rows = drafts.iter().map(|it| (&it.after, found_by(&it.after)));
+            let rows = drafts.iter().map(|draft| (&draft.after, found_by(&draft.after)));
             diesel::insert_into(products::table)
                 .values(rows.collect::<Vec<_>>())
                 .on_conflict(products::id)

@@ -1,4 +1,4 @@
-//! The queries on products, which everybody may see.
+//! Queries on products. Every user can see them.
 
 use std::collections::HashMap;
 
@@ -20,22 +20,23 @@ use uuid::Uuid;
 use super::{COSTS, NewProduct, Product, ProductChanges, ProductFilter, ProductPage, ProductSort};
 use crate::ReadCosts;
 
-/// Everybody sees all products.
+/// All products.
 pub fn visible_to(_: &Caller) -> FixedSql<Bool> {
     fixed_sql("true")
 }
 
 auth::names! {
-    /// The names of visible products.
+    /// Names of products.
     name_products in products, |caller| products::table.filter(visible_to(caller)), code, name
 }
 
 auth::find! {
-    /// The visible lookup of references to products.
+    /// Lookup of references to products.
     find_products in products, visible_to
 }
 
-/// These products, unmasked, for what is computed from them. Everybody sees all of them.
+/// Loads these products unmasked, for computing with their prices and costs. The caller must not
+/// show them to users.
 pub async fn load(
     conn: &mut Conn,
     ids: impl IntoIterator<Item = Uuid>,
@@ -68,23 +69,26 @@ fn matching<'a>(caller: &Caller, filter: &'a ProductFilter) -> products::BoxedQu
 
 type FoundBy = diesel::dsl::Eq<products::search, String>;
 
-/// The text that a product is found by.
+/// The search text of a product.
 pub fn found_by(product: &Product) -> FoundBy {
     products::search.eq(search::text(&product.name, &[&product.code], None))
 }
 
-/// A job: writes missing search texts after an upgrade.
+/// Job: fills in missing search texts after an upgrade.
 pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
     let due = products::table
         .filter(products::search.is_null())
         .order(products::id)
         .limit(search::AT_A_TIME);
     let due = due.select(Product::as_select()).for_update().skip_locked();
+
     let due: Vec<Product> = due.load(tx.conn()).await?;
+
     for product in &due {
         let update = diesel::update(products::table.find(product.id)).set(found_by(product));
         update.execute(tx.conn()).await?;
     }
+
     Ok(due.len() as u64)
 }
 
@@ -97,33 +101,39 @@ impl Product {
         use products::{code, created_at, id, name, name_pinyin};
         let filter = reference::filter(conn, caller, list).await?;
         let listed = || matching(caller, &filter).filter(list.rows(id, products::updated_at));
+
         let query = listed().limit(list.fetch());
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
-        let show = |rows: Vec<Self>| rows.into_iter().map(|it| it.shown_to(caller)).collect();
+
+        let show =
+            |rows: Vec<Self>| rows.into_iter().map(|product| product.shown_to(caller)).collect();
+
         match filter.sort.unwrap_or(ProductSort::Name) {
             ProductSort::Name => {
                 let rows = query.filter(list.after::<String, _, _>(name, id)?).order((name, id));
                 let rows = rows.select(Self::as_select()).load(conn).await?;
-                list.page(show(rows), total, |it: &Self| (it.name.clone(), it.id))
+                list.page(show(rows), total, |product: &Self| (product.name.clone(), product.id))
             }
             ProductSort::Pinyin => {
                 let after = list.after::<String, _, _>(name_pinyin, id)?;
                 let rows = query.filter(after).order((name_pinyin, id));
                 let rows = rows.select(Self::as_select()).load(conn).await?;
-                list.page(show(rows), total, |it: &Self| (it.name_pinyin.clone(), it.id))
+                list.page(show(rows), total, |product: &Self| {
+                    (product.name_pinyin.clone(), product.id)
+                })
             }
             ProductSort::Code => {
                 let rows = query.filter(list.after::<String, _, _>(code, id)?).order((code, id));
                 let rows = rows.select(Self::as_select()).load(conn).await?;
-                list.page(show(rows), total, |it: &Self| (it.code.clone(), it.id))
+                list.page(show(rows), total, |product: &Self| (product.code.clone(), product.id))
             }
             ProductSort::NewestFirst => {
                 let rows = query
                     .filter(list.before::<Timestamp, _, _>(created_at, id)?)
                     .order((created_at.desc(), id.desc()));
                 let rows = rows.select(Self::as_select()).load(conn).await?;
-                list.page(show(rows), total, |it: &Self| (it.created_at, it.id))
+                list.page(show(rows), total, |product: &Self| (product.created_at, product.id))
             }
         }
     }
@@ -145,7 +155,8 @@ impl Product {
         Ok(if caller.may::<ReadCosts>() { history } else { history.without(COSTS) })
     }
 
-    /// Locked, and as it is: whoever writes products sees all of it.
+    /// Locks a product and returns it unmasked: every role that writes products may see all of its
+    /// fields.
     async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
         let row = products::table.filter(visible_to(caller)).filter(products::id.eq(id));
         Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
@@ -155,6 +166,7 @@ impl Product {
         let new = new.resolve(tx.conn(), caller).await?;
         let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
         let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
+
         let product = Self {
             code: new.code.clone(),
             source_system,
@@ -162,6 +174,7 @@ impl Product {
             ..Self::blank(Uuid::now_v7(), tx.now).called(&new.name)
         }
         .detailed(&new.details);
+
         product.check()?;
         let row = (&product, found_by(&product));
         let insert = diesel::insert_into(products::table).values(row);
@@ -181,6 +194,7 @@ impl Product {
         based_on.check(tx, &before, changes.fields()).await?;
         let changes = changes.resolve(tx.conn(), caller).await?;
         let after = before.next(before.with(&changes), tx.now);
+
         if after != before {
             after.check()?;
             let row = (&after, found_by(&after));

@@ -26,8 +26,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List products
 ///
-/// All of them, for everybody. `standard_cost` is null and named in `masked_fields` for roles that
-/// have no need of it.
+/// Returns all products. `standard_cost` is null and named in `masked_fields` for roles that cannot
+/// see costs.
 #[utoipa::path(
     tag = "products",
     params(ProductFilter, PageQuery),
@@ -42,10 +42,9 @@ async fn list_products(
     Product::list(&mut *db.conn().await?, &caller, &list).await
 }
 
-/// Add a product
+/// Create a product
 ///
-/// Its code is its own, and its price periods do not overlap. For the sales director and the back
-/// office.
+/// The code must be unique, and the price periods must not overlap.
 #[utoipa::path(
     tag = "products",
     request_body = NewProduct,
@@ -60,15 +59,14 @@ async fn create_product(
     write.create(async move |tx| Product::create(tx, &caller, &new).await).await
 }
 
-/// Bring products in step with an ERP
+/// Import products from an ERP
 ///
-/// Creates the new products, changes those that differ, leaves the rest alone. Price periods do not
-/// overlap: `overlap`.
+/// Creates new products and updates those that differ. Price periods must not overlap.
 #[utoipa::path(
     tag = "products",
     params(BatchQuery),
     request_body = ProductBatch,
-    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
 #[post("/products/batch")]
 async fn import_products(
@@ -83,8 +81,8 @@ async fn import_products(
 
 /// Read a product
 ///
-/// With its prices of all times. `standard_cost` is null and named in `masked_fields` for roles
-/// that have no need of it.
+/// Returns the product with its past, present and future prices. `standard_cost` is null and named
+/// in `masked_fields` for roles that cannot see costs.
 #[utoipa::path(
     tag = "products",
     responses((status = 200, description = "The product", body = Product), Problems),
@@ -98,10 +96,9 @@ async fn read_product(
     Ok(Tagged(Product::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// Change a product
+/// Update a product
 ///
-/// The prices are replaced whole and do not overlap. Orders keep the prices they were made with.
-/// For the sales director and the back office.
+/// The prices are replaced as a whole and must not overlap. Existing orders keep their prices.
 #[utoipa::path(
     tag = "products",
     request_body(content = ProductChanges, content_type = "application/merge-patch+json"),
@@ -120,11 +117,11 @@ async fn update_product(
 
 /// Delete a product
 ///
-/// Only one that nothing refers to, else 409 `still_referenced`: make it inactive instead. For the
-/// sales director and the back office.
+/// A product that is referenced elsewhere cannot be deleted (409 `still_referenced`). Set `active`
+/// to `false` instead.
 #[utoipa::path(
     tag = "products",
-    responses((status = 204, description = "It is gone"), Problems),
+    responses((status = 204, description = "Deleted"), Problems),
 )]
 #[delete("/products/{id}")]
 async fn delete_product(
@@ -136,13 +133,14 @@ async fn delete_product(
     write.delete(async move |tx| Product::delete(tx, &caller, *id, based_on).await).await
 }
 
-/// What happened to a product
+/// List a product's history
 ///
-/// Latest first. `standard_cost` is left out for roles that have no need of it.
+/// Returns the changes of the product, latest first. Changes of `standard_cost` are left out for
+/// roles that cannot see costs.
 #[utoipa::path(
     tag = "products",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/products/{id}/history")]
 async fn list_product_history(

@@ -1,4 +1,4 @@
-//! Something we sell, 产品 (S6), with its list prices by day.
+//! Products, 产品, with their list prices by day.
 
 mod batch;
 mod db;
@@ -20,13 +20,13 @@ use crate::ReadCosts;
 
 pub use db::{find_products, load, name_products, write_search_texts};
 
-/// What only holders of `ReadCosts` see. Whoever writes products is one of them.
+/// The fields that only holders of `ReadCosts` see. Every role that writes products is one of them.
 pub const COSTS: &[&str] = &["standard_cost"];
 
 text_enum! {
     pub enum ProductSort {
         Name = "name",
-        /// As people look names up
+        /// By the pronunciation of the name
         Pinyin = "name_pinyin",
         Code = "code",
         NewestFirst = "-created_at",
@@ -43,32 +43,32 @@ pub struct Product {
     pub code: String,
     #[schema(example = "山地自行车 42 寸")]
     pub name: String,
-    /// How the name sounds, to sort by
+    /// The name in pinyin, for sorting
     #[schema(example = "shan di zi xing che 42 cun")]
     pub name_pinyin: String,
-    /// As reports group by it
+    /// Category that reports group by
     #[schema(example = "自行车")]
     pub category: Option<String>,
     #[schema(example = "山地车")]
     pub subcategory: Option<String>,
     #[schema(example = "pcs")]
     pub unit: String,
-    /// On days that none of the `prices` covers; in the company's currency, as they are
+    /// List price in the company's currency, for days without an entry in `prices`
     pub list_price: Option<Money>,
-    /// What it costs us, for those only who have to know
+    /// Standard cost. Masked for roles that cannot see costs
     pub standard_cost: Option<Money>,
-    /// In percent
+    /// Tax rate in percent
     pub tax_rate: Option<Number>,
     /// Only active products can be ordered
     pub active: bool,
-    /// List prices by day
+    /// List prices by day, in the company's currency
     #[schema(value_type = Vec<Price>)]
     pub prices: Embedded<Vec<Price>>,
     pub source_system: Option<String>,
     pub external_id: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// Fields that you may not see
+    /// Fields that the caller cannot see
     #[diesel(skip_insertion, skip_update)]
     #[diesel(select_expression = no_fields(), select_expression_type = NoFields)]
     pub masked_fields: Vec<String>,
@@ -80,13 +80,13 @@ fn no_fields() -> NoFields {
     platform::fixed_sql("'{}'::text[]")
 }
 
-resource! { Product: "product" at "/api/v1/products", seen by |_it| vec![platform::EVERYBODY] }
+resource! { Product: "product" at "/api/v1/products", seen by |_product| vec![platform::EVERYBODY] }
 
-/// The list price of some days
+/// A list price and the days on which it applies
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Price {
     pub valid_from: Date,
-    /// Exclusive; null while it lasts
+    /// Exclusive. Null for a price without an end
     pub valid_to: Option<Date>,
     pub price: Money,
 }
@@ -100,7 +100,7 @@ pub struct NewProduct {
     code: String,
     #[schema(min_length = 1, max_length = 200)]
     name: String,
-    /// The source system of `external_id`. Default: your own
+    /// The source system that assigned `external_id`. Default: the caller's own
     #[schema(min_length = 1, max_length = 40)]
     source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
@@ -109,7 +109,8 @@ pub struct NewProduct {
     details: ProductDetails,
 }
 
-/// A merge patch: absent fields stay as they are, null clears, the prices are replaced whole.
+/// A merge patch. Absent fields keep their value, `null` clears, the prices are replaced as a
+/// whole.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "list_price": "2199.00", "active": true }))]
 pub struct ProductChanges {
@@ -121,7 +122,7 @@ pub struct ProductChanges {
     details: ProductDetails,
 }
 
-/// What new products and changes of them have in common.
+/// Fields that new products and changes of products have in common.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct ProductDetails {
@@ -138,7 +139,7 @@ pub struct ProductDetails {
     list_price: Option<Option<Money>>,
     #[serde(deserialize_with = "sent")]
     standard_cost: Option<Option<Money>>,
-    /// In percent, 0 to 100
+    /// Tax rate in percent, `0` to `100`
     #[serde(deserialize_with = "sent")]
     tax_rate: Option<Option<Number>>,
     #[schema(nullable = false)]
@@ -150,7 +151,7 @@ pub struct ProductDetails {
 impl Refers for NewProduct {}
 impl Refers for ProductChanges {}
 
-/// Which products to list.
+/// Filters for the list of products.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ProductFilter {
@@ -161,10 +162,11 @@ pub struct ProductFilter {
     active: Option<bool>,
     #[param(max_length = 60)]
     code: Option<String>,
-    /// A part of the name, also in pinyin or its initials, or of the code; case and width are ignored
+    /// Matches a part of the name, of its pinyin or pinyin initials, or of the code. Case and
+    /// character width are ignored
     #[param(min_length = 1, max_length = 100)]
     q: Option<String>,
-    /// Default: by `name`
+    /// Default: `name`
     #[param(inline)]
     sort: Option<ProductSort>,
 }
@@ -229,14 +231,15 @@ impl Product {
         after
     }
 
-    /// What it costs on a day before any discount: the latest of the prices that are valid then,
-    /// else the list price.
+    /// Returns the price on a day before any discount: the latest price valid on that day,
+    /// otherwise the list price.
     pub fn price_on(&self, day: Date) -> Option<Money> {
-        let valid = |it: &&Price| it.valid_from <= day && it.valid_to.is_none_or(|to| day < to);
-        self.prices.iter().rev().find(valid).map(|it| it.price).or(self.list_price)
+        let valid =
+            |price: &&Price| price.valid_from <= day && price.valid_to.is_none_or(|to| day < to);
+        self.prices.iter().rev().find(valid).map(|price| price.price).or(self.list_price)
     }
 
-    /// What must hold for every product, also one that another system sends.
+    /// Checks the rules that hold for every product, imported ones included.
     fn faults(&self) -> Vec<Fault> {
         let mut faults = vec![];
         for (name, value) in [("code", &self.code), ("name", &self.name)] {
@@ -244,16 +247,22 @@ impl Product {
                 faults.push(Fault::new(format!("/{name}"), "required", "a new product needs it"));
             }
         }
+
         for (name, value) in
             [("list_price", self.list_price), ("standard_cost", self.standard_cost)]
         {
-            if value.is_some_and(|it| it < Money::ZERO) {
+            if value.is_some_and(|amount| amount < Money::ZERO) {
                 faults.push(Fault::new(format!("/{name}"), "range", "0 or more"));
             }
         }
-        if self.tax_rate.is_some_and(|it| !(Decimal::ZERO..=Decimal::ONE_HUNDRED).contains(&it.0)) {
+
+        if self
+            .tax_rate
+            .is_some_and(|rate| !(Decimal::ZERO..=Decimal::ONE_HUNDRED).contains(&rate.0))
+        {
             faults.push(Fault::new("/tax_rate", "range", "0 to 100 percent"));
         }
+
         for (index, price) in self.prices.iter().enumerate() {
             if price.valid_to.is_some_and(|to| to <= price.valid_from) {
                 let at = format!("/prices/{index}/valid_to");
@@ -264,13 +273,15 @@ impl Product {
                 faults.push(Fault::new(at, "range", "0 or more"));
             }
         }
+
         faults
     }
 
-    /// One price on a day.
+    /// Returns a fault for each price period that overlaps the next.
     fn overlaps(&self) -> Vec<Fault> {
         let pairs = self.prices.windows(2).enumerate();
-        let wrong = pairs.filter(|(_, it)| it[0].valid_to.is_none_or(|to| to > it[1].valid_from));
+        let wrong =
+            pairs.filter(|(_, pair)| pair[0].valid_to.is_none_or(|to| to > pair[1].valid_from));
         let at = |index| format!("/prices/{index}/valid_to");
         wrong.map(|(index, _)| Fault::new(at(index), "overlap", "one price on a day")).collect()
     }
@@ -280,7 +291,7 @@ impl Product {
         if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
     }
 
-    /// As this caller may see it: what it costs us is null for those who have no need of it.
+    /// Returns the product as this caller may see it: costs are masked without `ReadCosts`.
     fn shown_to(self, caller: &Caller) -> Self {
         if caller.may::<ReadCosts>() {
             return self;

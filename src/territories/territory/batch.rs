@@ -1,4 +1,4 @@
-//! Territories from an ERP.
+//! Import of territories from an ERP.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::db::{find_territories, lock_tree, parents, refused, visible_to};
 use super::{REFERENCES, Territory, TerritoryChanges};
 
-/// A territory as its ERP knows it: absent fields stay, null clears.
+/// A territory as its ERP reports it. Absent fields keep their value, `null` clears.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct TerritoryItem {
     #[serde(flatten)]
@@ -32,19 +32,19 @@ impl Refers for TerritoryItem {
 }
 
 batch! {
-    /// Territories of one source system. Their order does not matter.
+    /// Territories of one source system, in any sequence
     TerritoryBatch of TerritoryItem
 }
 
 impl Imported for Territory {
     type Item = TerritoryItem;
-    /// The parent of every territory as it will be
+    /// The parent of every territory after the batch
     type Context = HashMap<Uuid, Option<Uuid>>;
 
     const FIND: Find = find_territories;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/code",
-        of: |it| it.code.as_deref().map(fold),
+        of: |territory| territory.code.as_deref().map(fold),
         holders: "select id, code_key as value from territories where code_key = any($1)",
         release: "update territories set code = null where id = any($1)",
     }];
@@ -78,9 +78,12 @@ impl Imported for Territory {
         after.source_system = Some(arrival.source_system.clone());
         after.external_id = Some(item.key.external_id.clone());
         let mut faults = after.faults();
+
         if before.as_ref().is_none_or(|before| before.holders != after.holders) {
             faults.extend(after.repeats());
         }
+
+        // Walk up the tree as it will be after the batch; more steps than territories mean a cycle.
         let (mut at, mut steps) = (after.parent_id, 0);
         while let Some(parent) = at {
             steps += 1;
@@ -91,12 +94,13 @@ impl Imported for Territory {
             }
             at = above.get(&parent).copied().flatten();
         }
+
         if faults.is_empty() { Ok(after) } else { Err(faults) }
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
         for drafts in drafts.chunks(1000) {
-            let rows: Vec<&Self> = drafts.iter().map(|it| &it.after).collect();
+            let rows: Vec<&Self> = drafts.iter().map(|draft| &draft.after).collect();
             diesel::insert_into(territories::table)
                 .values(rows)
                 .on_conflict(territories::id)

@@ -1,4 +1,4 @@
-//! The queries on territories, which everybody may see.
+//! Queries on territories. Every user can see them.
 
 use auth::{Body, Caller, external_id::key_of, reference};
 use diesel::pg::Pg;
@@ -16,18 +16,18 @@ use super::{
     NewTerritory, Territory, TerritoryChanges, TerritoryFilter, TerritoryPage, TerritorySort,
 };
 
-/// Everybody sees all territories.
+/// All territories.
 pub fn visible_to(_: &Caller) -> FixedSql<Bool> {
     fixed_sql("true")
 }
 
 auth::names! {
-    /// The names of visible territories.
+    /// Names of territories.
     name_territories in territories, |caller| territories::table.filter(visible_to(caller)), code, name
 }
 
 auth::find! {
-    /// The visible lookup of references to territories.
+    /// Lookup of references to territories.
     find_territories in territories, visible_to
 }
 
@@ -57,18 +57,19 @@ impl Territory {
         let query = listed().limit(list.fetch());
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+
         match filter.sort.unwrap_or(TerritorySort::Name) {
             TerritorySort::Name => {
                 let rows = query.filter(list.after::<String, _, _>(name, id)?).order((name, id));
                 let rows = rows.select(Self::as_select()).load(conn).await?;
-                list.page(rows, total, |it: &Self| (it.name.clone(), it.id))
+                list.page(rows, total, |territory: &Self| (territory.name.clone(), territory.id))
             }
             TerritorySort::NewestFirst => {
                 let rows = query
                     .filter(list.before::<Timestamp, _, _>(created_at, id)?)
                     .order((created_at.desc(), id.desc()));
                 let rows = rows.select(Self::as_select()).load(conn).await?;
-                list.page(rows, total, |it: &Self| (it.created_at, it.id))
+                list.page(rows, total, |territory: &Self| (territory.created_at, territory.id))
             }
         }
     }
@@ -113,6 +114,7 @@ impl Territory {
         based_on.check(tx, &before, changes.fields()).await?;
         let changes = changes.resolve(tx.conn(), caller).await?;
         let after = before.next(before.with(&changes), tx.now);
+
         if after != before {
             after.check()?;
             after.check_tree(tx).await?;
@@ -130,13 +132,13 @@ impl Territory {
         tx.record(Change::deleted(&before)).await
     }
 
-    /// No territory lies within itself.
+    /// Refuses a parent that is the territory itself or one below it.
     async fn check_tree(&self, tx: &mut Tx) -> Result<()> {
         let above: Vec<Above> = diesel::sql_query(ABOVE)
             .bind::<diesel::sql_types::Nullable<SqlUuid>, _>(self.parent_id)
             .load(tx.conn())
             .await?;
-        if above.iter().any(|it| it.id == self.id) {
+        if above.iter().any(|territory| territory.id == self.id) {
             let fault = Fault::new("/parent_id", "cycle", "a territory does not lie within itself");
             return Err(Error::invalid(vec![fault]));
         }
@@ -150,7 +152,7 @@ struct Above {
     id: Uuid,
 }
 
-/// Written as SQL, because diesel has no recursive queries.
+/// Raw SQL, because diesel has no recursive queries.
 const ABOVE: &str = "
     with recursive above as (
         select id, parent_id from territories where id = $1
@@ -160,14 +162,14 @@ const ABOVE: &str = "
     )
     select id from above";
 
-/// Two moves at once could make a circle that neither of them sees.
+/// Locks the tree. Two moves at the same time could form a cycle that neither of them sees.
 pub async fn lock_tree(tx: &mut Tx) -> Result<()> {
     let lock = "select pg_advisory_xact_lock(hashtext('territories'))";
     diesel::sql_query(lock).execute(tx.conn()).await?;
     Ok(())
 }
 
-/// The parent of every territory: to look for circles in a batch.
+/// Returns every territory with its parent, for finding cycles in a batch.
 pub async fn parents(tx: &mut Tx) -> Result<Vec<(Uuid, Option<Uuid>)>> {
     let rows = territories::table.select((territories::id, territories::parent_id));
     Ok(rows.load(tx.conn()).await?)

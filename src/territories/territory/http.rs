@@ -26,7 +26,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List territories
 ///
-/// All of them, for everybody.
+/// Returns all territories. Every user can read them.
 #[utoipa::path(
     tag = "territories",
     params(TerritoryFilter, PageQuery),
@@ -42,9 +42,9 @@ async fn list_territories(
     Territory::list(&mut *db.conn().await?, &caller, &list).await
 }
 
-/// Add a territory
+/// Create a territory
 ///
-/// Its holders are people, one at a time.
+/// A territory has one holder at a time.
 #[utoipa::path(
     tag = "territories",
     request_body = NewTerritory,
@@ -59,15 +59,15 @@ async fn create_territory(
     write.create(async move |tx| Territory::create(tx, &caller, &new).await).await
 }
 
-/// Bring territories in step with an ERP
+/// Import territories from an ERP
 ///
-/// Creates what is new, changes what differs, leaves the rest alone; parents and children may come
-/// in any order.
+/// Creates new territories and updates those that differ. Parents and children can be sent in any
+/// sequence.
 #[utoipa::path(
     tag = "territories",
     params(BatchQuery),
     request_body = TerritoryBatch,
-    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
 #[post("/territories/batch")]
 async fn import_territories(
@@ -82,7 +82,7 @@ async fn import_territories(
 
 /// Read a territory
 ///
-/// With its holders of all times.
+/// Returns the territory with its past, present and future holders.
 #[utoipa::path(
     tag = "territories",
     responses((status = 200, description = "The territory", body = Territory), Problems),
@@ -96,9 +96,10 @@ async fn read_territory(
     Ok(Tagged(Territory::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// Change a territory
+/// Update a territory
 ///
-/// The holders are replaced whole. A territory does not lie within itself.
+/// The holders are replaced as a whole. A territory cannot be its own parent, directly or through
+/// others.
 #[utoipa::path(
     tag = "territories",
     request_body(content = TerritoryChanges, content_type = "application/merge-patch+json"),
@@ -119,10 +120,10 @@ async fn update_territory(
 
 /// Delete a territory
 ///
-/// Only one that nothing refers to (409 `still_referenced`).
+/// A territory that is referenced elsewhere cannot be deleted (409 `still_referenced`).
 #[utoipa::path(
     tag = "territories",
-    responses((status = 204, description = "It is gone"), Problems),
+    responses((status = 204, description = "Deleted"), Problems),
 )]
 #[delete("/territories/{id}")]
 async fn delete_territory(
@@ -134,13 +135,13 @@ async fn delete_territory(
     write.delete(async move |tx| Territory::delete(tx, &caller, *id, based_on).await).await
 }
 
-/// What happened to a territory
+/// List a territory's history
 ///
-/// Latest first.
+/// Returns the changes of the territory, latest first.
 #[utoipa::path(
     tag = "territories",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/territories/{id}/history")]
 async fn list_territory_history(

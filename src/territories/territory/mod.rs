@@ -1,4 +1,4 @@
-//! A part of the market, 区域 (S5), with who looks after it and since when.
+//! Territories, 区域: parts of the market with their holders over time.
 
 mod batch;
 mod db;
@@ -23,7 +23,7 @@ text_enum! {
     }
 }
 
-/// A part of the market, 区域
+/// A territory, 区域
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
 #[diesel(table_name = territories)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
@@ -35,10 +35,10 @@ pub struct Territory {
     #[schema(example = "华东")]
     pub name: String,
     pub parent_id: Option<Uuid>,
-    /// What kind of part it is, in your own words
+    /// Kind of territory. Free text
     #[schema(example = "region")]
     pub kind: Option<String>,
-    /// Who looks after it; one at a time, unless another system says otherwise
+    /// The holders over time. One at a time, except in data imported from another system
     #[schema(value_type = Vec<Holder>)]
     pub holders: Embedded<Vec<Holder>>,
     pub source_system: Option<String>,
@@ -47,14 +47,14 @@ pub struct Territory {
     pub updated_at: Timestamp,
 }
 
-resource! { Territory: "territory" at "/api/v1/territories", seen by |_it| vec![platform::EVERYBODY] }
+resource! { Territory: "territory" at "/api/v1/territories", seen by |_territory| vec![platform::EVERYBODY] }
 
-/// One person's time with a territory
+/// A person's time as holder of a territory
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Holder {
     pub user_id: Uuid,
     pub valid_from: Date,
-    /// Exclusive; null while it lasts
+    /// Exclusive. Null for a holder without an end
     pub valid_to: Option<Date>,
 }
 
@@ -63,7 +63,7 @@ pub struct Holder {
 pub struct NewTerritory {
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    /// The source system of `external_id`. Default: your own
+    /// The source system that assigned `external_id`. Default: the caller's own
     #[schema(min_length = 1, max_length = 40)]
     source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
@@ -72,7 +72,8 @@ pub struct NewTerritory {
     details: TerritoryDetails,
 }
 
-/// A merge patch: absent fields stay as they are, null clears, the holders are replaced whole.
+/// A merge patch. Absent fields keep their value, `null` clears, the holders are replaced as a
+/// whole.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "name": "华东大区" }))]
 pub struct TerritoryChanges {
@@ -82,7 +83,7 @@ pub struct TerritoryChanges {
     details: TerritoryDetails,
 }
 
-/// What new territories and changes of them have in common.
+/// Fields that new territories and changes of territories have in common.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct TerritoryDetails {
@@ -110,17 +111,17 @@ impl Refers for TerritoryChanges {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
-/// Which territories to list.
+/// Filters for the list of territories.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct TerritoryFilter {
-    /// Those directly below
+    /// Territories directly below this one
     parent_id: Option<Uuid>,
     #[param(max_length = 40)]
     kind: Option<String>,
     #[param(max_length = 40)]
     code: Option<String>,
-    /// Default: by `name`
+    /// Default: `name`
     #[param(inline)]
     sort: Option<TerritorySort>,
 }
@@ -170,7 +171,7 @@ impl Territory {
         after
     }
 
-    /// What must hold for every territory, also one that another system sends.
+    /// Checks the rules that hold for every territory, imported ones included.
     fn faults(&self) -> Vec<Fault> {
         let mut faults = vec![];
         if self.name.is_empty() {
@@ -185,15 +186,17 @@ impl Territory {
         faults
     }
 
-    /// What people keep to: one holder at a time.
+    /// Checks the rule for entries by people: one holder at a time.
     fn overlaps(&self) -> Vec<Fault> {
         let pairs = self.holders.0.windows(2).enumerate();
-        let wrong = pairs.filter(|(_, it)| it[0].valid_to.is_none_or(|to| to > it[1].valid_from));
+        let wrong =
+            pairs.filter(|(_, pair)| pair[0].valid_to.is_none_or(|to| to > pair[1].valid_from));
         let at = |index| format!("/holders/{index}/valid_to");
         wrong.map(|(index, _)| Fault::new(at(index), "overlap", "one person at a time")).collect()
     }
 
-    /// What an ERP keeps to, whose history knows several holders at once: nobody holds it twice.
+    /// Checks the rule for imported data, which may have several holders at once: no person holds
+    /// the territory twice at the same time.
     fn repeats(&self) -> Vec<Fault> {
         let holders = self.holders.0.iter().enumerate();
         let again = holders.filter(|(index, holder)| {
