@@ -1,5 +1,4 @@
-//! Invoices from an ERP. A batch reports facts: by default they are `posted`, with amounts as they
-//! were sent.
+//! The import of invoices from an ERP. By default they are `posted`, with the amounts as sent.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -22,17 +21,20 @@ use super::{Invoice, InvoiceKind, InvoiceStatus, Moved, db, settle};
 use crate::allocation::{self, Allocation};
 use crate::payment;
 
-/// Credit notes make their invoices smaller; what was paid on a cancelled invoice is taken back;
-/// credit and orders are told.
+/// Allocates credit notes to the invoices that they correct, reverses the allocations of cancelled
+/// documents, and updates credit and orders.
 async fn follow(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
     let rows = db::load(tx.conn(), ids).await?;
     let customers: Vec<Uuid> = rows.iter().map(|it| it.customer_id).collect();
     credit::check::lock(tx, &customers).await?;
+
     let open = |it: &&Invoice| it.counts() && it.open_amount < Money::ZERO;
     let notes: Vec<(&Invoice, Uuid)> =
         rows.iter().filter(open).filter_map(|it| Some((it, it.corrects_invoice_id?))).collect();
     let corrected: Vec<Uuid> = notes.iter().map(|it| it.1).collect();
     let corrected = db::load(tx.conn(), &corrected).await?;
+
+    // Several credit notes may correct one invoice, so that its open amount is counted down.
     let mut room: HashMap<Uuid, (Money, Date)> =
         corrected.iter().map(|it| (it.id, (it.open_amount, it.invoice_date))).collect();
     let (mut made, mut touched) = (vec![], HashSet::new());
@@ -47,15 +49,18 @@ async fn follow(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
         }
     }
     allocation::insert(tx, &made).await?;
+
     let mut payments = vec![];
-    for it in rows.iter().filter(|it| it.cancelled_on.is_some() && it.posted_on.is_some()) {
-        let back = allocation::active_on(tx.conn(), &[it.id]).await?;
-        let day = it.cancelled_on.unwrap_or(tx.today);
+    for cancelled in rows.iter().filter(|it| it.cancelled_on.is_some() && it.posted_on.is_some()) {
+        let back = allocation::active_on(tx.conn(), &[cancelled.id]).await?;
+        let day = cancelled.cancelled_on.unwrap_or(tx.today);
         allocation::take_back(tx, &back.iter().map(|it| it.id).collect::<Vec<_>>(), day).await?;
-        let used = allocation::release(tx, it.id, day).await?;
-        touched.extend(back.iter().filter_map(|it| it.credit_note_id).chain(used).chain([it.id]));
+        let used = allocation::release(tx, cancelled.id, day).await?;
+        let notes = back.iter().filter_map(|it| it.credit_note_id);
+        touched.extend(notes.chain(used).chain([cancelled.id]));
         payments.extend(back.iter().filter_map(|it| it.payment_id));
     }
+
     let counted = rows.iter().filter(|it| it.status != InvoiceStatus::Draft).map(|it| it.id);
     touched.extend(counted);
     settle::settle(tx, &touched.into_iter().collect::<Vec<_>>(), Moved::Documents).await?;
@@ -63,8 +68,8 @@ async fn follow(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
     flag(tx, &rows).await
 }
 
-/// These are facts, so that nothing is refused; but what was posted today beyond the customer's
-/// credit is flagged.
+/// Flags the documents that exceed the customer's credit limit: invoices posted today, and
+/// cancelled credit notes. The ERP has already booked them, so that they cannot be refused.
 async fn flag(tx: &mut Tx, rows: &[Invoice]) -> Result<()> {
     let raises = |it: &&Invoice| match it.kind {
         InvoiceKind::Invoice => it.posted_on == Some(tx.today) && it.counts(),
@@ -82,7 +87,7 @@ async fn flag(tx: &mut Tx, rows: &[Invoice]) -> Result<()> {
     Ok(())
 }
 
-/// What invoices need to know, read once for all of them.
+/// The data that all invoices of a batch need, read once.
 pub struct Context {
     currency: String,
     rates: HashMap<(String, Date), Option<Number>>,
@@ -111,7 +116,8 @@ impl Imported for Invoice {
         owned::is_erps(self, field)
     }
 
-    /// Not locked yet: credit comes before invoices, and whose credit it is the items say.
+    /// Reads without locking: credit must be locked before invoices, and which credit is known only
+    /// from the items.
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         db::known(conn, caller, keys).await
     }
@@ -132,17 +138,21 @@ impl Imported for Invoice {
         let (orders, customers): (Vec<_>, Vec<_>) =
             (orders.into_iter().collect(), customers.into_iter().collect());
         let ids: Vec<Uuid> = ids.into_iter().collect();
-        // New invoices are nobody else's yet: their customers' credit is taken when they are written.
+
+        // No other transaction knows new invoices: their customers' credit is locked in `followed`.
         let credits: &[Uuid] = if ids.is_empty() { &[] } else { &customers };
         let now = settle::hold(tx, &orders, credits, &ids).await?;
         customers::customer::hold(tx, &customers).await?;
         let named = arrivals.iter().filter_map(|arrival| arrival.item.facts.customer_id);
         customers::customer::check_unmerged(tx, named).await?;
+
+        // The rows were read before they were locked.
         let versions: HashMap<Uuid, i64> = now.iter().map(|it| (it.id, it.version)).collect();
         let stale = |it: &Self| versions.get(&it.id) != Some(&it.version);
         if arrivals.iter().filter_map(|it| it.before.as_ref()).any(stale) {
             return Err(Error::unavailable("busy"));
         }
+
         let mut context = Context {
             currency,
             rates: HashMap::new(),
@@ -155,7 +165,7 @@ impl Imported for Invoice {
             numbers: Vec::new().into(),
         };
         let drafts: Vec<Self> = arrivals.iter().filter_map(|it| draft(it, &context).ok()).collect();
-        // Those of this batch as they will be, for the credit notes beside them.
+        // Credit notes may correct invoices of the same batch, as these will be stored.
         context.around.invoices.extend(drafts.iter().map(|it| (it.id, Corrected::from(it))));
         for it in &drafts {
             if let Entry::Vacant(unknown) =
@@ -179,14 +189,17 @@ impl Imported for Invoice {
             Some(rate) if before.is_none_or(|it| it.posted_on.is_none()) => {
                 after.exchange_rate = rate;
             }
+            // The rate of a posted invoice is fixed.
             Some(_) => {}
             None => {
                 let why = "there is no rate on the invoice's day or before";
                 faults.push(Fault::new("/currency", "no_exchange_rate", why));
             }
         }
+
         let corrected = after.corrects_invoice_id.and_then(|id| context.around.invoices.get(&id));
         after.order_id = after.order_id.or(corrected.and_then(|it| it.order_id));
+
         let why = "what is posted is corrected by a credit note";
         let frozen = before.map(|it| it.frozen(&after)).unwrap_or_default();
         faults.extend(
@@ -236,7 +249,7 @@ impl Imported for Invoice {
     }
 }
 
-/// The invoice as the item wants it.
+/// Returns the invoice with the data of the item.
 fn draft(arrival: &Arrival<Invoice>, context: &Context) -> Result<Invoice, Vec<Fault>> {
     let Arrival { item, before, id, now, today, .. } = arrival;
     let facts = &item.facts;
@@ -256,6 +269,7 @@ fn draft(arrival: &Arrival<Invoice>, context: &Context) -> Result<Invoice, Vec<F
             return Err(missing.filter(|it| !it.1).map(|it| fault(it.0)).collect());
         }
     };
+
     it.source_system = Some(arrival.source_system.clone());
     it.external_id = Some(item.key.external_id.clone());
     it.apply_facts(facts, before.is_none());
@@ -266,6 +280,7 @@ fn draft(arrival: &Arrival<Invoice>, context: &Context) -> Result<Invoice, Vec<F
         let order = it.order_id.and_then(|id| context.around.orders.get(&id));
         it.currency.clone_from(order.map_or(&context.currency, |order| &order.currency));
     }
+
     let status = facts.status.unwrap_or(match before {
         Some(before) => before.status,
         None => InvoiceStatus::Posted,
@@ -287,7 +302,7 @@ fn draft(arrival: &Arrival<Invoice>, context: &Context) -> Result<Invoice, Vec<F
     Ok(it)
 }
 
-/// New and changed rows in one statement; ids decide which is which.
+/// Inserts new rows and updates existing ones in one statement, by their ids.
 async fn upsert(tx: &mut Tx, drafts: &[&Draft<Invoice>]) -> Result<()> {
     let rows: Vec<&Invoice> = drafts.iter().map(|it| &it.after).collect();
     diesel::insert_into(invoices::table)

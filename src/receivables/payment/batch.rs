@@ -1,4 +1,4 @@
-//! Payments from an ERP. A batch reports facts; references, currencies and sums must be right.
+//! The import of payments from an ERP. References, currencies and sums must be consistent.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -22,8 +22,8 @@ use crate::allocation::{self, Allocation};
 use crate::invoice::{self, Moved};
 use crate::source::{Invoices, NewAllocation};
 
-/// A payment as its ERP knows it: absent fields stay, null clears, allocations are replaced whole.
-/// A new one needs customer, day and amount.
+/// A payment from an ERP: absent fields stay unchanged, `null` clears a field, and `allocations`
+/// are replaced as a whole. A new one requires `customer_id`, `received_on` and `amount`.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct PaymentItem {
     #[serde(flatten)]
@@ -32,7 +32,7 @@ pub struct PaymentItem {
     facts: PaymentFacts,
 }
 
-/// What an ERP can say of a payment.
+/// The fields of a payment that an ERP can send.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct PaymentFacts {
@@ -42,7 +42,7 @@ pub struct PaymentFacts {
     customer_id: Option<Uuid>,
     #[schema(nullable = false)]
     received_on: Option<Date>,
-    /// Default: the company's
+    /// Default: the company's currency
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     currency: Option<String>,
     /// More than zero
@@ -67,11 +67,11 @@ impl Refers for PaymentItem {
 }
 
 batch! {
-    /// Payments of one source system. Their order does not matter.
+    /// Payments of one source system, in any order.
     PaymentBatch of PaymentItem
 }
 
-/// What payments need to know, read once for all of them.
+/// The data that all payments of a batch need, read once.
 pub struct Context {
     currency: String,
     rates: HashMap<(String, Date), Option<Number>>,
@@ -97,7 +97,7 @@ impl Imported for Payment {
         owned::is_erps(self, field)
     }
 
-    /// Not locked yet: credit and invoices come before payments.
+    /// Reads without locking: credit and invoices must be locked before payments.
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         db::known(conn, caller, keys).await
     }
@@ -124,7 +124,9 @@ impl Imported for Payment {
         }
         let customers: Vec<Uuid> = customers.into_iter().collect();
         let used: Vec<Uuid> = used.into_iter().collect();
-        // New money that is used for nothing is nobody else's yet, see `followed`.
+
+        // No other transaction knows new payments: without allocations, credit is locked in
+        // `followed`.
         let fresh = used.is_empty() && ids.is_empty();
         let credits: &[Uuid] = if fresh { &[] } else { &customers };
         let invoices = invoice::hold(tx, &[], credits, &used).await?;
@@ -132,6 +134,8 @@ impl Imported for Payment {
         let named = arrivals.iter().filter_map(|arrival| arrival.item.facts.customer_id);
         customers::customer::check_unmerged(tx, named).await?;
         let now = db::held(tx, &ids).await?;
+
+        // The rows were read before they were locked.
         let versions: HashMap<Uuid, i64> = now.iter().map(|it| (it.id, it.version)).collect();
         let stale = |it: &Self| versions.get(&it.id) != Some(&it.version);
         if arrivals.iter().filter_map(|it| it.before.as_ref()).any(stale) {
@@ -170,14 +174,15 @@ impl Imported for Payment {
             it.customer_id = customer;
             it.customer_owner_id = context.owners.get(&customer).copied().flatten();
         }
+
         let mut faults = it.apply(facts, context, before.as_ref());
         faults.extend(it.faults(*today));
-        for (index, one) in it.allocations.iter().enumerate() {
+        for (index, allocation) in it.allocations.iter().enumerate() {
             let at = format!("/allocations/{index}");
-            let invoice = context.invoices.get(&one.invoice_id);
-            faults.extend(it.source().faults_of(one, invoice, *today, &at));
+            let invoice = context.invoices.get(&allocation.invoice_id);
+            faults.extend(it.source().faults_of(allocation, invoice, *today, &at));
             if let Some(invoice) = invoice
-                && one.amount > invoice.total_amount
+                && allocation.amount > invoice.total_amount
             {
                 let at = format!("{at}/amount");
                 faults.push(Fault::new(at, "above_open_amount", "more than the invoice"));
@@ -208,6 +213,7 @@ impl Imported for Payment {
             };
             let rows: Vec<_> = moved.iter().flat_map(of).collect();
             allocation::rewrite(tx, &ids, &rows).await?;
+
             let before = moved.iter().filter_map(|it| it.before.as_ref());
             let all = before.chain(moved.iter().map(|it| &it.after));
             let mut touched: Vec<Uuid> =
@@ -221,8 +227,8 @@ impl Imported for Payment {
         Ok(())
     }
 
-    /// What was taken back beyond the customer's credit is flagged; what came as taken back never
-    /// counted.
+    /// Flags reversals that exceed the customer's credit limit. A payment that arrived as reversed
+    /// is not flagged, because it never counted.
     async fn followed(tx: &mut Tx, written: &[Uuid]) -> Result<()> {
         let mut rows = db::held(tx, written).await?;
         let customers: Vec<Uuid> = rows.iter().map(|it| it.customer_id).collect();
@@ -260,7 +266,7 @@ impl Payment {
         set(&mut self.reversed_on, facts.reversed_on.as_ref());
         set(&mut self.reversal_reason, facts.reversal_reason.as_ref());
         let pair = (self.currency.clone(), self.received_on);
-        // A rate that is entered later makes no other payment of it.
+        // A rate that is entered later does not change a stored payment.
         let known = before.filter(|it| (&it.currency, it.received_on) == (&pair.0, pair.1));
         let known = known.map(|it| it.exchange_rate);
         if let Some(rate) = known.or(context.rates.get(&pair).copied().flatten()) {
@@ -269,21 +275,23 @@ impl Payment {
             let why = "there is no rate on the payment's day or before";
             faults.push(Fault::new("/currency", "no_exchange_rate", why));
         }
+
         if self.reversed_on.is_some_and(|day| day < self.received_on.min(self.recorded_on)) {
             faults.push(Fault::new("/reversed_on", "range", "not before the payment"));
         }
         if let Some(asked) = &facts.allocations {
             self.allocations = self.matched(asked, &context.invoices).into();
         }
+
         let was = before.and_then(|it| it.reversed_on);
-        for it in &mut self.allocations.0 {
+        for row in &mut self.allocations.0 {
             match (was, self.reversed_on) {
-                // What was taken back with it is back with it.
-                (Some(then), None) if it.reversed_on == Some(then.max(it.allocated_on)) => {
-                    it.reversed_on = None;
+                // The reversal is withdrawn, and with it that of the allocations reversed by it.
+                (Some(then), None) if row.reversed_on == Some(then.max(row.allocated_on)) => {
+                    row.reversed_on = None;
                 }
-                (_, Some(day)) if it.reversed_on.is_none() => {
-                    it.reversed_on = Some(day.max(it.allocated_on));
+                (_, Some(day)) if row.reversed_on.is_none() => {
+                    row.reversed_on = Some(day.max(row.allocated_on));
                 }
                 _ => {}
             }
@@ -292,32 +300,33 @@ impl Payment {
         faults
     }
 
-    /// The allocations that an ERP tells; those that are known keep their ids.
+    /// Returns the allocations that the ERP sent. Known ones keep their ids.
     fn matched(&self, asked: &[NewAllocation], invoices: &Invoices) -> Vec<Allocation> {
         let mut known = self.allocations.0.clone();
         let mut matched: Vec<Allocation> = asked
             .iter()
-            .map(|it| {
-                let same = |one: &Allocation| {
-                    one.invoice_id == it.invoice_id
-                        && one.amount == it.amount
-                        && it.allocated_on.is_none_or(|day| day == one.allocated_on)
+            .map(|new| {
+                let same = |stored: &Allocation| {
+                    stored.invoice_id == new.invoice_id
+                        && stored.amount == new.amount
+                        && new.allocated_on.is_none_or(|day| day == stored.allocated_on)
                 };
                 if let Some(place) = known.iter().position(same) {
                     return known.remove(place);
                 }
-                let first = invoices.get(&it.invoice_id).map(|it| self.source().first_day(it));
-                let day = it.allocated_on.or(first).unwrap_or(self.received_on);
-                Allocation::new(it.invoice_id, it.amount, day)
+                let invoice = invoices.get(&new.invoice_id);
+                let first = invoice.map(|invoice| self.source().first_day(invoice));
+                let day = new.allocated_on.or(first).unwrap_or(self.received_on);
+                Allocation::new(new.invoice_id, new.amount, day)
             })
             .collect();
-        // As they are read.
+        // The order in which they are read, so that an unchanged list compares as equal.
         matched.sort_by_key(|it| (it.allocated_on, it.id));
         matched
     }
 }
 
-/// New and changed rows in one statement; ids decide which is which.
+/// Inserts new rows and updates existing ones in one statement, by their ids.
 async fn upsert(tx: &mut Tx, drafts: &[&Draft<Payment>]) -> Result<()> {
     let rows: Vec<&Payment> = drafts.iter().map(|it| &it.after).collect();
     diesel::insert_into(payments::table)

@@ -1,4 +1,4 @@
-//! The rules of payments: what may be used for which invoice, and what is left.
+//! The rules of payments: validity, reversal, and unallocated amounts.
 
 use platform::owned::{Keeper, Owned, OwnedField};
 use platform::{Date, Fault, Money, Number, Timestamp};
@@ -8,9 +8,10 @@ use uuid::Uuid;
 use super::{Payment, PaymentMethod};
 use crate::source::{Invoices, Source};
 
+/// Amounts must be below this, so that sums of many of them fit the columns.
 const LARGEST: i64 = 1_000_000_000_000;
 
-/// What another system has written, it takes back. What the money is used for either side says.
+/// Only the ERP reverses the payments that it has sent. Both sides may allocate them.
 impl Owned for Payment {
     const FIELDS: &'static [OwnedField<Self>] = &[OwnedField {
         name: "reversed_on",
@@ -50,7 +51,7 @@ impl Payment {
         }
     }
 
-    /// With what its allocations leave of it.
+    /// Returns the payment with its unallocated amount and the day of closing.
     #[must_use]
     pub(super) fn settled(&self) -> Self {
         let active = self.allocations.iter().filter(|it| it.reversed_on.is_none());
@@ -65,7 +66,7 @@ impl Payment {
         Self { unapplied_amount: left, closed_on, ..self.clone() }
     }
 
-    /// With the salespeople of the invoices that it pays.
+    /// Returns the payment with the salespeople of the invoices that it pays.
     #[must_use]
     pub(super) fn shown_to(mut self, invoices: &Invoices) -> Self {
         let people = self.allocations.iter().filter_map(|it| invoices.get(&it.invoice_id));
@@ -76,18 +77,18 @@ impl Payment {
         self
     }
 
-    /// Taken back, with all that it was used for.
+    /// Returns the payment as reversed, together with its allocations.
     #[must_use]
     pub(super) fn reversed(&self, on: Date, reason: Option<String>) -> Self {
         let mut after = self.clone();
-        for it in &mut after.allocations.0 {
-            it.reversed_on = it.reversed_on.or(Some(on.max(it.allocated_on)));
+        for row in &mut after.allocations.0 {
+            row.reversed_on = row.reversed_on.or(Some(on.max(row.allocated_on)));
         }
         (after.reversed_on, after.reversal_reason) = (Some(on), reason);
         after.settled()
     }
 
-    /// What can be used of it.
+    /// Returns the part that can be allocated.
     pub(super) fn source(&self) -> Source<'_> {
         Source {
             customer_id: self.customer_id,
@@ -97,7 +98,7 @@ impl Payment {
         }
     }
 
-    /// What must hold for every payment, also one that an ERP sends.
+    /// Checks the rules that hold for every payment, imported ones included.
     pub(super) fn faults(&self, today: Date) -> Vec<Fault> {
         let mut faults = vec![];
         if self.amount <= Money::ZERO || self.amount.0 >= Decimal::from(LARGEST) {

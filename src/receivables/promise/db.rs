@@ -1,4 +1,4 @@
-//! The queries on promises. Each that answers a caller starts at `visible_to`.
+//! Queries on promises. Each query on behalf of a caller starts at `visible_to`.
 
 use ::customers::hooks::Move;
 use auth::{Body, Caller, reference};
@@ -15,7 +15,8 @@ use super::{NewPromise, Promise, PromiseFilter, PromisePage, PromiseStatus, Prom
 use crate::invoice::{self, InvoiceKind};
 use crate::reach::ByAccount;
 
-/// Who was told so or the customer's owner in reach; all of them for finance.
+/// Returns the filter on visible promises: the user who recorded the promise or the customer's
+/// owner is in the caller's scope. Finance sees all of them.
 pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
     ByAccount::of(
         caller,
@@ -81,6 +82,7 @@ impl Promise {
             let fault = Fault::new("/customer_id", "customer_merged", why);
             return Err(Error::invalid(vec![fault]));
         }
+
         let invoice = invoice::load(tx.conn(), new.invoice_id.as_slice()).await?;
         let mut faults = vec![];
         if let [invoice] = invoice.as_slice() {
@@ -100,15 +102,17 @@ impl Promise {
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }
+
         let of_invoice = invoice.as_slice().first().map(|it| it.currency.clone());
         let company = Company::load(tx.conn()).await?.currency;
         let currency = new.currency.or(of_invoice).unwrap_or_else(|| company.clone());
-        // Reports convert it.
+        // Reports convert the amount, so that a rate must exist.
         let (pair, today) = ((currency.as_str(), company.as_str()), tx.today);
         ExchangeRate::required(tx.conn(), pair, today, "/currency").await?;
         if let Some(fault) = new.amount.digits_fault("/amount", Some(&currency)) {
             return Err(Error::invalid(vec![fault]));
         }
+
         let promised = Promised {
             customer_id: new.customer_id,
             invoice_id: new.invoice_id,
@@ -120,7 +124,7 @@ impl Promise {
         Self::make(tx, caller, promised, "").await
     }
 
-    /// Writes a promise down; `at` is where it stands in the body.
+    /// Records a promise; `at` is the JSON pointer to it in the request body.
     pub(crate) async fn make(
         tx: &mut Tx,
         caller: &Caller,
@@ -137,6 +141,7 @@ impl Promise {
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }
+
         let owners = customers::customer::owners(tx.conn(), [new.customer_id]).await?;
         let it = Self {
             id: Uuid::now_v7(),
@@ -170,7 +175,8 @@ impl Promise {
         let row = promises::table.filter(visible_to(caller)).filter(promises::id.eq(id));
         let before: Self = row.select(Self::as_select()).for_update().first(tx.conn()).await?;
         based_on.check(tx, &before).await?;
-        // One whose day is over is no longer open, before the job says so, too.
+
+        // A promise whose day is over is broken, even if the job has not marked it yet.
         let missing = before.received_amount < before.amount;
         let status = match before.status {
             PromiseStatus::Open => before.status.judged(before.due_on, missing, tx.today),
@@ -195,7 +201,7 @@ impl Promise {
     }
 }
 
-/// The loser's promises are the winner's from now on.
+/// Moves the promises of a merged customer to the remaining one.
 pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
     let winner = moving.to;
     let rows = promises::table.filter(promises::customer_id.eq(moving.from.id)).order(promises::id);
