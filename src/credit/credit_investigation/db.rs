@@ -1,4 +1,4 @@
-//! The queries on investigations. Each that answers a caller starts at `visible_to`.
+//! Queries on investigations. Each query on behalf of a caller starts at `visible_to`.
 
 use std::collections::HashMap;
 
@@ -142,7 +142,8 @@ impl CreditInvestigation {
     }
 }
 
-/// The latest conclusion about a customer that is still good on a day. For the rules on limits.
+/// Returns the latest concluded investigation of a customer that is still valid on a day, for the
+/// rules on limits.
 pub(crate) async fn in_force(
     conn: &mut Conn,
     customer: Uuid,
@@ -157,7 +158,8 @@ pub(crate) async fn in_force(
     Ok(row.first(conn).await.optional()?)
 }
 
-/// The limits that the latest conclusions recommend that are still good on a day, by customer.
+/// Returns the limits recommended by the latest investigations that are still valid on a day, by
+/// customer.
 pub(crate) async fn recommended(
     conn: &mut Conn,
     customers: &[Uuid],
@@ -177,14 +179,14 @@ pub(crate) async fn recommended(
     Ok(rows.into_iter().filter_map(|(customer, limit)| Some((customer, limit?))).collect())
 }
 
-/// The last day of an investigation that something rests on.
+/// Returns the last day on which an investigation is valid.
 pub(crate) async fn valid_until(conn: &mut Conn, id: Uuid) -> Result<Option<Date>> {
     let row = credit_investigations::table.find(id).select(credit_investigations::valid_until);
     Ok(row.first(conn).await?)
 }
 
-/// Whether the caller may give the customer this limit: nothing speaks against it as long as no
-/// investigation recommends another.
+/// Checks that the caller may give the customer this limit. Without a valid investigation, any
+/// limit is allowed.
 pub(crate) async fn check_limit(
     tx: &mut Tx,
     caller: &Caller,
@@ -199,7 +201,7 @@ pub(crate) async fn check_limit(
     }
 }
 
-/// A job: conclusions whose last day is over.
+/// Expires concluded investigations whose last day has passed. A job.
 pub async fn expire(tx: &mut Tx) -> Result<u64> {
     let due = credit_investigations::table
         .filter(credit_investigations::status.eq(InvestigationStatus::Concluded))
@@ -217,7 +219,7 @@ pub async fn expire(tx: &mut Tx) -> Result<u64> {
     Ok(due.len() as u64)
 }
 
-/// The loser's investigations are about the winner from now on.
+/// Moves the investigations of a merged customer to the remaining one.
 pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
     let rows = credit_investigations::table;
     let rows = rows.filter(credit_investigations::customer_id.eq(moving.from.id));
