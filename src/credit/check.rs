@@ -143,8 +143,8 @@ async fn decide(
 ) -> Result<()> {
     let (today, now) = (tx.today, tx.now);
     let allowances = credit_override::in_force(tx.conn(), customer, now).await?;
-    let others = |it: &&Allowance| !owners.contains(&it.by);
-    let allowance = allowances.iter().filter(others).map(|it| it.amount).max();
+    let others = |allowance: &&Allowance| !owners.contains(&allowance.by);
+    let allowance = allowances.iter().filter(others).map(|allowance| allowance.amount).max();
     let breakdown = policy.judge(sums, amount, allowance, today);
     if breakdown.reasons.is_empty() { Ok(()) } else { Err(refusal(&breakdown)?) }
 }
@@ -169,11 +169,10 @@ pub async fn available(tx: &mut Tx, customer_ids: &[Uuid]) -> Result<HashMap<Uui
     Ok(left.collect())
 }
 
-/// Returns the customers whose exposure exceeds the limit including its tolerance. For imported
-/// data, which is stored and flagged instead of refused.
+/// Returns the customers over their limit. Imported data is stored and flagged, never refused.
 pub async fn over_limit(tx: &mut Tx, customer_ids: &[Uuid]) -> Result<HashSet<Uuid>> {
     let left = available(tx, customer_ids).await?;
-    Ok(left.into_iter().filter(|it| it.1 < Money::ZERO).map(|it| it.0).collect())
+    Ok(left.into_iter().filter(|(_, left)| *left < Money::ZERO).map(|(id, _)| id).collect())
 }
 
 /// Returns the current exposure of one customer, for readers.
@@ -184,7 +183,7 @@ pub(crate) async fn breakdown(
 ) -> Result<CreditBreakdown> {
     let (policy, sums) = standing(conn, today, customer, None).await?;
     let allowances = credit_override::in_force(conn, customer, now).await?;
-    let allowance = allowances.iter().map(|it| it.amount).max();
+    let allowance = allowances.iter().map(|allowance| allowance.amount).max();
     Ok(policy.judge(&sums, Money::ZERO, allowance, today))
 }
 
@@ -217,7 +216,7 @@ async fn standings(
         Some(terms_request::with_terms(conn, customers, today).await?)
     };
     let standing = |id: Uuid, tier: Option<Tier>| {
-        let prepaid = terms.as_ref().is_some_and(|it| !it.contains(&id));
+        let prepaid = terms.as_ref().is_some_and(|terms| !terms.contains(&id));
         let policy = Policy::of(&settings, credits.get(&id), tier, prepaid);
         (id, (policy, sums.get(&id).copied().unwrap_or_default()))
     };
@@ -243,14 +242,14 @@ impl Policy {
             Some(Tier::B) => "max_overdue_days_b",
             Some(Tier::C) | None => "max_overdue_days_c",
         });
-        let own = credit.and_then(|it| it.max_overdue_days).map(i64::from);
+        let own = credit.and_then(|credit| credit.max_overdue_days).map(i64::from);
         Self {
-            limit: limit_in_force(settings, credit.and_then(|it| it.credit_limit)),
-            tolerance_percent: credit.map(|it| it.tolerance_percent).unwrap_or_default(),
+            limit: limit_in_force(settings, credit.and_then(|credit| credit.credit_limit)),
+            tolerance_percent: credit.map(|credit| credit.tolerance_percent).unwrap_or_default(),
             max_overdue_days: own.unwrap_or(by_tier),
             threshold: Money(settings.get("overdue_threshold").into()),
-            hold: credit.is_some_and(|it| it.hold),
-            valid_until: credit.and_then(|it| it.valid_until),
+            hold: credit.is_some_and(|credit| credit.hold),
+            valid_until: credit.and_then(|credit| credit.valid_until),
             prepaid,
         }
     }
@@ -286,9 +285,10 @@ impl Policy {
         let unborne = allowance.is_none_or(|most| this_order > most);
         let late = oldest_overdue_days > self.max_overdue_days && sums.overdue >= self.threshold;
         let over = if self.prepaid { CreditReason::NoTerms } else { CreditReason::OverLimit };
+        let expired = self.valid_until.is_some_and(|day| day < today);
         let reasons = [
             (CreditReason::Hold, self.hold),
-            (CreditReason::LimitExpired, self.valid_until.is_some_and(|it| it < today) && unborne),
+            (CreditReason::LimitExpired, expired && unborne),
             (over, beyond > override_amount),
             (CreditReason::Overdue, late && unborne),
         ];
@@ -305,7 +305,7 @@ impl Policy {
             oldest_overdue_days,
             overdue_amount: sums.overdue,
             max_overdue_days: self.max_overdue_days,
-            reasons: reasons.into_iter().filter(|it| it.1).map(|it| it.0).collect(),
+            reasons: reasons.into_iter().filter(|reason| reason.1).map(|reason| reason.0).collect(),
         }
     }
 }
@@ -315,7 +315,7 @@ pub(crate) fn limit_in_force(
     settings: &company::setting::Settings,
     own: Option<Money>,
 ) -> Option<Money> {
-    let default = settings.optional("credit_default_limit").map(|it| Money(it.into()));
+    let default = settings.optional("credit_default_limit").map(|limit| Money(limit.into()));
     own.or(default)
 }
 

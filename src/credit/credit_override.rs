@@ -56,7 +56,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     CreditOverride: "credit_override" at "/api/v1/credit-overrides",
-    seen by |it| vec![it.customer_owner_id]
+    seen by |row| vec![row.customer_owner_id]
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -199,7 +199,7 @@ impl CreditOverride {
             .order((created_at.desc(), id.desc()))
             .select(Self::as_select())
             .limit(list.fetch());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.created_at, it.id))
+        list.page(rows.load(conn).await?, total, |row: &Self| (row.created_at, row.id))
     }
 
     async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {

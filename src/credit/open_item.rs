@@ -87,20 +87,20 @@ pub async fn keep(tx: &mut Tx, items: &[OpenItem]) -> Result<()> {
 
     if !fewer.is_empty() {
         diesel::sql_query(DELETE)
-            .bind::<Array<Text>, _>(column(&fewer, |it| it.0.kind))
-            .bind::<Array<SqlUuid>, _>(column(&fewer, |it| it.0.source_id))
-            .bind::<Array<Int4>, _>(column(&fewer, |it| it.1))
+            .bind::<Array<Text>, _>(column(&fewer, |row| row.0.kind))
+            .bind::<Array<SqlUuid>, _>(column(&fewer, |row| row.0.source_id))
+            .bind::<Array<Int4>, _>(column(&fewer, |row| row.1))
             .execute(tx.conn())
             .await?;
     }
     if !open.is_empty() {
         diesel::sql_query(UPSERT)
-            .bind::<Array<Text>, _>(column(&open, |it| it.0.kind))
-            .bind::<Array<SqlUuid>, _>(column(&open, |it| it.0.source_id))
-            .bind::<Array<Int4>, _>(column(&open, |it| it.1))
-            .bind::<Array<SqlUuid>, _>(column(&open, |it| it.0.customer_id))
-            .bind::<Array<Nullable<SqlDate>>, _>(column(&open, |it| it.2.due_on))
-            .bind::<Array<Numeric>, _>(column(&open, |it| it.2.amount))
+            .bind::<Array<Text>, _>(column(&open, |row| row.0.kind))
+            .bind::<Array<SqlUuid>, _>(column(&open, |row| row.0.source_id))
+            .bind::<Array<Int4>, _>(column(&open, |row| row.1))
+            .bind::<Array<SqlUuid>, _>(column(&open, |row| row.0.customer_id))
+            .bind::<Array<Nullable<SqlDate>>, _>(column(&open, |row| row.2.due_on))
+            .bind::<Array<Numeric>, _>(column(&open, |row| row.2.amount))
             .execute(tx.conn())
             .await?;
     }
@@ -221,5 +221,5 @@ pub async fn differences(
         .bind::<SqlDate, _>(today)
         .load(tx.conn())
         .await?;
-    Ok(rows.into_iter().map(|it| it.id).collect())
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }

@@ -210,6 +210,6 @@ pub(crate) async fn release(tx: &mut Tx, credit_note: Uuid, on: Date) -> Result<
     let used = allocations::credit_note_id.eq(credit_note).assume_not_null();
     let used = Row::query().filter(used.and(allocations::reversed_on.is_null()));
     let used: Vec<Row> = used.load(tx.conn()).await?;
-    take_back(tx, &used.iter().map(|it| it.id).collect::<Vec<_>>(), on).await?;
-    Ok(used.into_iter().map(|it| it.invoice_id).collect())
+    take_back(tx, &used.iter().map(|row| row.id).collect::<Vec<_>>(), on).await?;
+    Ok(used.into_iter().map(|row| row.invoice_id).collect())
 }

@@ -46,7 +46,7 @@ pub struct ControlBalance {
     pub updated_at: Timestamp,
 }
 
-platform::in_currency! { ControlBalance: |it| Some(it.currency.as_str()) }
+platform::in_currency! { ControlBalance: |balance| Some(balance.currency.as_str()) }
 
 resource! {
     ControlBalance: "control_balance" at "/api/v1/control-balances",
@@ -204,7 +204,7 @@ impl ControlBalance {
             .order((as_of.desc(), id.desc()))
             .select(Self::as_select())
             .limit(list.fetch());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.as_of, it.id))
+        list.page(rows.load(conn).await?, total, |balance: &Self| (balance.as_of, balance.id))
     }
 }
 
@@ -215,9 +215,9 @@ impl Imported for ControlBalance {
     const FIND: Find = find_balances;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/as_of",
-        of: |it| {
-            let customer = it.customer_id.map(|id| id.to_string()).unwrap_or_default();
-            Some(format!("{customer} {} {}", it.as_of, it.currency))
+        of: |balance| {
+            let customer = balance.customer_id.map(|id| id.to_string()).unwrap_or_default();
+            Some(format!("{customer} {} {}", balance.as_of, balance.currency))
         },
         holders: "select id, value from control_balances, concat(customer_id, ' ', as_of, ' ', \
             currency) as value where value = any($1)",
@@ -261,7 +261,11 @@ impl Imported for ControlBalance {
                 let missing = [("as_of", as_of.is_some()), ("amount", amount.is_some())];
                 let fault =
                     |name| Fault::new(format!("/{name}"), "required", "a new balance needs it");
-                return Err(missing.iter().filter(|it| !it.1).map(|it| fault(it.0)).collect());
+                return Err(missing
+                    .iter()
+                    .filter(|field| !field.1)
+                    .map(|field| fault(field.0))
+                    .collect());
             }
         };
         set(&mut after.customer_id, facts.customer_id.as_ref());
@@ -275,7 +279,7 @@ impl Imported for ControlBalance {
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
         for drafts in drafts.chunks(1000) {
-            let rows: Vec<&Self> = drafts.iter().map(|it| &it.after).collect();
+            let rows: Vec<&Self> = drafts.iter().map(|draft| &draft.after).collect();
             diesel::insert_into(control_balances::table)
                 .values(rows)
                 .on_conflict(control_balances::id)

@@ -41,7 +41,7 @@ pub struct DunningLetter {
     pub total: Money,
 }
 
-platform::in_currency! { DunningLetter: |it| Some(it.currency.as_str()) }
+platform::in_currency! { DunningLetter: |letter| Some(letter.currency.as_str()) }
 
 /// A due invoice or instalment
 #[derive(Debug, Serialize, ToSchema)]
@@ -182,13 +182,14 @@ impl DunningLetter {
         let company = Company::load(conn).await?;
         let name = name_of(conn, task.customer_id).await?;
         let invoices = invoice::due_of(conn, caller, &task, today).await?;
-        let mut items: Vec<_> = invoices.iter().flat_map(|it| due(it, &task, today)).collect();
+        let mut items: Vec<_> =
+            invoices.iter().flat_map(|invoice| due(invoice, &task, today)).collect();
         items.sort_by(|a, b| (a.due_on, &a.number).cmp(&(b.due_on, &b.number)));
-        let total: Money = items.iter().map(|it| it.open_amount).sum();
+        let total: Money = items.iter().map(|item| item.open_amount).sum();
 
         let language = language.unwrap_or(company.language);
         let [subject, opening, closing] = words(task.step, language);
-        let lines = items.iter().map(|it| it.line(&task.currency, language));
+        let lines = items.iter().map(|item| item.line(&task.currency, language));
         let lines = lines.collect::<Vec<_>>().join("\n");
         let (to, sum) = match language {
             Language::Chinese => ("致:", "合计:"),
@@ -221,7 +222,7 @@ fn due(invoice: &Invoice, task: &CollectionTask, today: Date) -> Vec<LetterItem>
     let wanted = |due_on: Date| {
         due_on <= today || (invoice.id == task.invoice_id && due_on == task.invoice_due_on)
     };
-    let parts = invoice.unpaid().into_iter().filter(|it| wanted(it.0));
+    let parts = invoice.unpaid().into_iter().filter(|part| wanted(part.0));
     let item = |(due_on, open_amount): (Date, Money)| LetterItem {
         invoice_id: invoice.id,
         number: invoice.number.clone(),

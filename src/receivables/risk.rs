@@ -167,7 +167,7 @@ impl ReceivableRisk {
             .bind::<SqlUuid, _>(list.position::<Uuid>()?.unwrap_or_default())
             .bind::<BigInt, _>(list.fetch());
         let rows: Vec<Self> = rows.load(conn).await?;
-        list.page(rows, total, |it: &Self| it.customer_id)
+        list.page(rows, total, |risk: &Self| risk.customer_id)
     }
 }
 

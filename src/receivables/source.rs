@@ -81,7 +81,7 @@ impl Source<'_> {
         today: Date,
     ) -> Result<Vec<Allocation>> {
         if to.oldest_first {
-            let ours = |it: &&Invoice| !it.disputed && it.invoice_date <= today;
+            let ours = |invoice: &&Invoice| !invoice.disputed && invoice.invoice_date <= today;
             return Ok(self.oldest_first(invoices.values().filter(ours).collect(), today));
         }
         self.uses(&to.allocations, invoices, today)
@@ -89,7 +89,7 @@ impl Source<'_> {
 
     /// Allocates the rest to these invoices, the earliest due first, until it is used up.
     fn oldest_first(&self, mut invoices: Vec<&Invoice>, today: Date) -> Vec<Allocation> {
-        invoices.sort_by_key(|it| (it.next_due_on, it.invoice_date, it.id));
+        invoices.sort_by_key(|invoice| (invoice.next_due_on, invoice.invoice_date, invoice.id));
         let (mut left, mut made) = (self.left, vec![]);
         for invoice in invoices {
             let amount = invoice.open_amount.min(left);
@@ -110,7 +110,7 @@ impl Source<'_> {
         today: Date,
     ) -> Result<Vec<Allocation>> {
         let mut open: HashMap<Uuid, Money> =
-            invoices.values().map(|it| (it.id, it.open_amount)).collect();
+            invoices.values().map(|invoice| (invoice.id, invoice.open_amount)).collect();
         let mut left = self.left;
         let (mut made, mut faults) = (vec![], vec![]);
         for (index, new) in asked.iter().enumerate() {

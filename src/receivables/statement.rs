@@ -66,7 +66,7 @@ pub struct Account {
     pub reconciliation_difference: Option<Money>,
 }
 
-platform::in_currency! { Account: |it| Some(it.currency.as_str()) }
+platform::in_currency! { Account: |account| Some(account.currency.as_str()) }
 
 /// A movement of the account
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -138,7 +138,8 @@ impl Statement {
 
         let customer = Customer::find(conn, caller, id).await?;
         // Managers can read unassigned customers, but not their accounts.
-        let reaches = |reach: &[Uuid]| customer.owner_id.is_some_and(|it| reach.contains(&it));
+        let reaches =
+            |reach: &[Uuid]| customer.owner_id.is_some_and(|owner| reach.contains(&owner));
         if !caller.reach_of_accounts().is_none_or(reaches) {
             return Err(Error::not_found());
         }

@@ -59,7 +59,9 @@ impl CreditInvestigation {
             .order((created_at.desc(), id.desc()))
             .select(Self::as_select())
             .limit(list.fetch());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.created_at, it.id))
+        list.page(rows.load(conn).await?, total, |investigation: &Self| {
+            (investigation.created_at, investigation.id)
+        })
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -195,7 +197,7 @@ pub(crate) async fn check_limit(
 ) -> Result<()> {
     let today = tx.today;
     let investigation = in_force(tx.conn(), customer, today).await?;
-    match investigation.and_then(|it| it.recommended_limit) {
+    match investigation.and_then(|investigation| investigation.recommended_limit) {
         Some(recommended) => check_recommended(caller, limit, recommended),
         None => Ok(()),
     }

@@ -81,7 +81,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     CreditInvestigation: "credit_investigation" at "/api/v1/credit-investigations",
-    seen by |it| vec![it.customer_owner_id]
+    seen by |investigation| vec![investigation.customer_owner_id]
 }
 
 /// A request for a credit investigation

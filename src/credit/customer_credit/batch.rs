@@ -97,7 +97,7 @@ fn find_credits<'a>(
         let named = |id: &Uuid| Some((*id, customers.row(id)?.0));
         let named: Vec<(Uuid, Uuid)> = wanted.ids.iter().filter_map(named).collect();
         let rows = customer_credits::table
-            .filter(customer_credits::id.eq_any(named.iter().map(|it| it.1)))
+            .filter(customer_credits::id.eq_any(named.iter().map(|pair| pair.1)))
             .select((customer_credits::id, customer_credits::version));
         let versions: HashMap<Uuid, i64> = rows.load(conn).await?.into_iter().collect();
 

@@ -50,7 +50,7 @@ pub(crate) async fn load(
 ) -> Result<HashMap<Uuid, CustomerCredit>> {
     let rows = CustomerCredit::query().filter(customer_credits::id.eq_any(customers));
     let rows: Vec<CustomerCredit> = rows.load(conn).await?;
-    Ok(rows.into_iter().map(|it| (it.id, it)).collect())
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// Sets the limit of a customer to that of its approved terms, valid as long as the investigation

@@ -67,7 +67,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     CustomerCredit: "customer_credit" at "/api/v1/customers",
-    seen by |it| vec![it.customer_owner_id]
+    seen by |credit| vec![credit.customer_owner_id]
 }
 
 /// A customer's credit with its current exposure

@@ -75,7 +75,7 @@ impl TermsRequest {
             .order((created_at.desc(), id.desc()))
             .select(Self::as_select())
             .limit(list.fetch());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.created_at, it.id))
+        list.page(rows.load(conn).await?, total, |request: &Self| (request.created_at, request.id))
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -256,7 +256,7 @@ impl PaymentDays {
     /// Returns the due date of an invoice of this day. Without terms, it is due at once.
     pub fn due(&self, customer: Uuid, invoiced: Date) -> Date {
         let terms = self.0.get(&customer).into_iter().flatten();
-        let days = terms.rev().find(|it| it.0 <= invoiced).map_or(0, |it| it.1);
+        let days = terms.rev().find(|step| step.0 <= invoiced).map_or(0, |step| step.1);
         Date(invoiced.0.saturating_add(jiff::Span::new().days(days)))
     }
 }

@@ -45,7 +45,7 @@ fn authority(caller: &Caller, settings: &Settings) -> Option<Money> {
         (Role::CreditController, "terms_authority_credit_controller"),
         (Role::SalesDirector, "terms_authority_sales_director"),
     ];
-    let mine = steps.iter().filter(|it| caller.is(it.0)).map(|it| settings.get(it.1));
+    let mine = steps.iter().filter(|step| caller.is(step.0)).map(|step| settings.get(step.1));
     Some(Money(mine.max().unwrap_or(0).into()))
 }
 

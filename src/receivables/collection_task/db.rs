@@ -94,7 +94,7 @@ impl CollectionTask {
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
         let rows = listed().filter(list.after::<Date, _, _>(due_on, id)?);
         let rows = rows.order((due_on, id)).select(Self::as_select()).limit(list.fetch());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.due_on, it.id))
+        list.page(rows.load(conn).await?, total, |task: &Self| (task.due_on, task.id))
     }
 
     /// Returns the caller's open tasks.
@@ -112,7 +112,7 @@ impl CollectionTask {
         let total = if list.counted { Some(mine().count().get_result(conn).await?) } else { None };
         let rows = mine().filter(list.after::<Date, _, _>(due_on, id)?).order((due_on, id));
         let rows = rows.select(Self::as_select()).limit(list.fetch());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.due_on, it.id))
+        list.page(rows.load(conn).await?, total, |task: &Self| (task.due_on, task.id))
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -150,7 +150,7 @@ impl CollectionTask {
 
         if let Some(promise) = &outcome.promise {
             let open = invoice::load(tx.conn(), &[before.invoice_id]).await?;
-            let open = open.as_slice().first().map_or(before.amount, |it| it.open_amount);
+            let open = open.as_slice().first().map_or(before.amount, |invoice| invoice.open_amount);
             // The open amount itself may come from an ERP with more digits than users may enter.
             let part = promise.amount.filter(|amount| *amount != open);
             let (at, currency) = ("/promise/amount", Some(before.currency.as_str()));
@@ -200,7 +200,7 @@ async fn hand_on(tx: &mut Tx) -> Result<()> {
         order by t.id limit 1000",
     );
     let others: Vec<Found> = others.load(tx.conn()).await?;
-    for before in open(tx, others.into_iter().map(|it| it.id)).await? {
+    for before in open(tx, others.into_iter().map(|row| row.id)).await? {
         let assignee_id = before.customer_owner_id.or(before.assignee_id);
         before.save(tx, CollectionTask { assignee_id, ..before.clone() }).await?;
     }
@@ -265,15 +265,15 @@ pub(crate) async fn make_due(tx: &mut Tx) -> Result<u64> {
     // The earliest step bounds the invoices to look at: for those due later, none has come.
     let until = Date(tx.today.0 - jiff::Span::new().days(first));
     let due = diesel::sql_query(DUE)
-        .bind::<Array<Text>, _>(STEPS.map(|it| it.0.as_str()).to_vec())
+        .bind::<Array<Text>, _>(STEPS.map(|step| step.0.as_str()).to_vec())
         .bind::<Array<Integer>, _>(days.to_vec())
         .bind::<SqlDate, _>(tx.today)
         .bind::<SqlDate, _>(until)
         .bind::<Integer, _>(MOST);
     let due: Vec<Due> = due.load(tx.conn()).await?;
 
-    let made: Vec<CollectionTask> = due.into_iter().map(|it| task(it, tx)).collect();
-    let invoices: Vec<Uuid> = made.iter().map(|it| it.invoice_id).collect();
+    let made: Vec<CollectionTask> = due.into_iter().map(|due| task(due, tx)).collect();
+    let invoices: Vec<Uuid> = made.iter().map(|task| task.invoice_id).collect();
     end_earlier(tx, &invoices).await?;
     if made.is_empty() {
         return Ok(0);
@@ -283,7 +283,7 @@ pub(crate) async fn make_due(tx: &mut Tx) -> Result<u64> {
     let insert = diesel::insert_into(collection_tasks::table).values(&made);
     let insert = insert.on_conflict_do_nothing().returning(collection_tasks::id);
     let ours: HashSet<Uuid> = insert.get_results(tx.conn()).await?.into_iter().collect();
-    let made = made.iter().filter(|it| ours.contains(&it.id));
+    let made = made.iter().filter(|task| ours.contains(&task.id));
     let records = made.map(Change::created).collect::<Result<Vec<_>>>()?;
     tx.record_all(&records).await?;
     Ok(records.len() as u64)
@@ -329,7 +329,7 @@ async fn end_needless(tx: &mut Tx) -> Result<()> {
     )
     .load(tx.conn())
     .await?;
-    end(tx, rows.into_iter().map(|it| it.id)).await
+    end(tx, rows.into_iter().map(|row| row.id)).await
 }
 
 /// Cancels the open tasks of these invoices, which a later step replaces.

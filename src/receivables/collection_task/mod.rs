@@ -115,7 +115,7 @@ pub struct CollectionTask {
     customer_owner_id: Option<Uuid>,
 }
 
-platform::in_currency! { CollectionTask: |it| Some(it.currency.as_str()) }
+platform::in_currency! { CollectionTask: |task| Some(task.currency.as_str()) }
 
 fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
     fixed_sql("(select owner_id from customers where customers.id = collection_tasks.customer_id)")
@@ -123,7 +123,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     CollectionTask: "collection_task" at "/api/v1/collection-tasks",
-    seen by |it| [it.assignee_id, it.customer_owner_id].into_iter().flatten().map(Some).collect()
+    seen by |row| [row.assignee_id, row.customer_owner_id].into_iter().flatten().map(Some).collect()
 }
 
 /// The result of a collection task

@@ -112,7 +112,7 @@ impl Invoice {
         let query = listed().limit(list.fetch());
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
-        let by_day = |it: &Self| (it.invoice_date, it.id);
+        let by_day = |invoice: &Self| (invoice.invoice_date, invoice.id);
         match filter.sort.unwrap_or(InvoiceSort::LatestFirst) {
             InvoiceSort::LatestFirst => {
                 let rows = query
@@ -128,7 +128,9 @@ impl Invoice {
             InvoiceSort::EarliestDue => {
                 let rows = query.filter(list.after::<Date, _, _>(due_date, id)?);
                 let rows = rows.order((due_date, id)).select(Self::as_select());
-                list.page(rows.load(conn).await?, total, |it: &Self| (it.due_date, it.id))
+                list.page(rows.load(conn).await?, total, |invoice: &Self| {
+                    (invoice.due_date, invoice.id)
+                })
             }
         }
     }
@@ -232,11 +234,13 @@ pub(super) async fn lock(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
 
 /// Returns the orders and corrected invoices that these invoices refer to.
 pub(super) async fn around(conn: &mut Conn, invoices: &[&Invoice]) -> Result<Around> {
-    let orders = invoices.iter().filter_map(|it| it.order_id);
+    let orders = invoices.iter().filter_map(|invoice| invoice.order_id);
     let orders = orders::order::facts_of(conn, orders).await?;
-    let corrected: Vec<Uuid> = invoices.iter().filter_map(|it| it.corrects_invoice_id).collect();
+    let corrected: Vec<Uuid> =
+        invoices.iter().filter_map(|invoice| invoice.corrects_invoice_id).collect();
     let corrected = load(conn, &corrected).await?;
-    let corrected = corrected.iter().map(|it| (it.id, Corrected::from(it))).collect();
+    let corrected =
+        corrected.iter().map(|invoice| (invoice.id, Corrected::from(invoice))).collect();
     Ok(Around { orders, invoices: corrected })
 }
 
@@ -311,7 +315,7 @@ pub(super) async fn bill(tx: &mut Tx, orders: &[Uuid], moved: Moved) -> Result<(
     let rows = diesel::sql_query(BILLINGS);
     let rows = rows.bind::<Array<SqlUuid>, _>(orders).bind::<Bool, _>(moved == Moved::Money);
     let rows: Vec<Row> = rows.load(tx.conn()).await?;
-    let billing = |it: Row| Billing { order_id: it.id, invoiced: it.invoiced, paid: it.paid };
+    let billing = |row: Row| Billing { order_id: row.id, invoiced: row.invoiced, paid: row.paid };
     orders::order::billed(tx, &rows.into_iter().map(billing).collect::<Vec<_>>()).await
 }
 

@@ -51,7 +51,9 @@ impl Invoice {
             return Err(before.wrong_status());
         }
         let mut after = before.clone();
-        if let Some(customer) = changes.customer_id.filter(|it| *it != before.customer_id) {
+        if let Some(customer) =
+            changes.customer_id.filter(|customer| *customer != before.customer_id)
+        {
             after.customer_id = customer;
             after.customer(tx, caller).await?;
         }
@@ -91,8 +93,9 @@ impl Invoice {
         let mut allocation = None;
         if let Some(corrected) = given_back {
             let invoice = db::load(tx.conn(), &[corrected]).await?;
-            let day = invoice.first().map(|it| it.invoice_date.max(after.invoice_date));
-            let amount = invoice.first().map_or(Money::ZERO, |it| it.open_amount);
+            let day =
+                invoice.first().map(|corrected| corrected.invoice_date.max(after.invoice_date));
+            let amount = invoice.first().map_or(Money::ZERO, |corrected| corrected.open_amount);
             let amount = amount.min(after.total_amount);
             if let Some(day) = day.filter(|_| amount > Money::ZERO) {
                 let used = Allocation::new(corrected, amount, day);
@@ -127,7 +130,7 @@ impl Invoice {
     /// Returns the uninvoiced amount of its order, in the currency of both.
     async fn open_of_order(&self, tx: &mut Tx) -> Result<Money> {
         let orders = orders::order::facts_of(tx.conn(), self.order_id).await?;
-        Ok(orders.into_values().next().map(|it| it.open_amount).unwrap_or_default())
+        Ok(orders.into_values().next().map(|order| order.open_amount).unwrap_or_default())
     }
 
     /// Cancels a draft.
@@ -160,7 +163,8 @@ impl Invoice {
         let rows: Vec<Uuid> = seen.corrects_invoice_id.into_iter().chain([id]).collect();
         settle::hold(tx, &[], &[seen.customer_id], &rows).await?;
         let now = Self::find(tx.conn(), caller, id).await?;
-        let key = |it: &Self| (it.order_id, it.customer_id, it.corrects_invoice_id);
+        let key =
+            |invoice: &Self| (invoice.order_id, invoice.customer_id, invoice.corrects_invoice_id);
         // After a concurrent change, other rows would have to be locked.
         if key(&now) == key(&seen) { Ok(now) } else { Err(Error::unavailable("busy")) }
     }
@@ -202,9 +206,9 @@ impl Invoice {
         details: &InvoiceDetails,
         terms: &PaymentDays,
     ) -> Result<()> {
-        let due = |it: &Self| {
-            let last = it.instalments.last().map(|part| part.due_date);
-            last.unwrap_or_else(|| terms.due(it.customer_id, it.invoice_date))
+        let due = |invoice: &Self| {
+            let last = invoice.instalments.last().map(|part| part.due_date);
+            last.unwrap_or_else(|| terms.due(invoice.customer_id, invoice.invoice_date))
         };
         // A due date that was not entered follows the invoice date and the instalments.
         let unset = self.due_date == due(self);
@@ -244,7 +248,7 @@ impl Invoice {
         let around = db::around(tx.conn(), &[&*self]).await?;
         let corrected = self.corrects_invoice_id.and_then(|id| around.invoices.get(&id));
         // A credit note belongs to the order of the invoice that it corrects.
-        self.order_id = self.order_id.or(corrected.and_then(|it| it.order_id));
+        self.order_id = self.order_id.or(corrected.and_then(|invoice| invoice.order_id));
         let faults = self.faults(&around);
         if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
     }

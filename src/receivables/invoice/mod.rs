@@ -119,7 +119,7 @@ pub struct Invoice {
     customer_owner_id: Option<Uuid>,
 }
 
-platform::in_currency! { Invoice: |it| Some(it.currency.as_str()) }
+platform::in_currency! { Invoice: |invoice| Some(invoice.currency.as_str()) }
 
 fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
     fixed_sql("(select owner_id from customers where customers.id = invoices.customer_id)")
@@ -127,7 +127,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     Invoice: "invoice" at "/api/v1/invoices",
-    seen by |it| it.salesperson_id.into_iter().chain(it.customer_owner_id).map(Some).collect(),
+    seen by |row| row.salesperson_id.into_iter().chain(row.customer_owner_id).map(Some).collect(),
     derived ["open_amount", "closed_on", "next_due_on", "disputed", "credit_exceeded"]
 }
 

@@ -25,11 +25,11 @@ impl Invoice {
         let mut rows = if to.oldest_first {
             db::open_of(tx.conn(), seen.customer_id, &seen.currency).await?
         } else {
-            to.allocations.iter().map(|it| it.invoice_id).collect()
+            to.allocations.iter().map(|allocation| allocation.invoice_id).collect()
         };
         rows.push(id);
         let held = settle::hold(tx, &[], &[seen.customer_id], &rows).await?;
-        let invoices: Invoices = held.into_iter().map(|it| (it.id, it)).collect();
+        let invoices: Invoices = held.into_iter().map(|invoice| (invoice.id, invoice)).collect();
         let before = invoices.get(&id).ok_or_else(Error::not_found)?;
         based_on.check(tx, before).await?;
         if before.customer_id != seen.customer_id {
@@ -37,7 +37,7 @@ impl Invoice {
         }
 
         let made = before.source()?.asked(&to, &invoices, tx.today)?;
-        let used: Vec<_> = made.iter().map(|it| it.of_credit_note(id)).collect();
+        let used: Vec<_> = made.iter().map(|allocation| allocation.of_credit_note(id)).collect();
         allocation::insert(tx, &used).await?;
         rows.sort_unstable();
         rows.dedup();

@@ -196,7 +196,7 @@ impl Invoice {
             ("tax_amount", self.tax_amount != after.tax_amount),
             ("total_amount", self.total_amount != after.total_amount),
         ];
-        differs.into_iter().filter(|it| it.1).map(|it| it.0).collect()
+        differs.into_iter().filter(|field| field.1).map(|field| field.0).collect()
     }
 
     /// Checks the rules that hold for every invoice, imported ones included.
@@ -238,7 +238,7 @@ impl Invoice {
             }
             _ => {}
         }
-        faults.extend(corrected.map(|it| self.faults_with(it)).unwrap_or_default());
+        faults.extend(corrected.map(|invoice| self.faults_with(invoice)).unwrap_or_default());
         faults.extend(self.faults_of_instalments());
         faults
     }

@@ -41,7 +41,11 @@ pub(crate) async fn hold(
     // A separate statement reads the rows as of the lock; the locking one sees them as of its
     // start.
     let rows = db::load(tx.conn(), invoices).await?;
-    if rows.iter().filter_map(|it| it.order_id).any(|id| orders.binary_search(&id).is_err()) {
+    if rows
+        .iter()
+        .filter_map(|invoice| invoice.order_id)
+        .any(|id| orders.binary_search(&id).is_err())
+    {
         // A concurrent change moved an invoice to another order.
         return Err(Error::unavailable("busy"));
     }
@@ -74,14 +78,15 @@ pub(crate) async fn settle(tx: &mut Tx, ids: &[Uuid], moved: Moved) -> Result<()
     write(tx, &changed).await?;
     tx.record_all(&records).await?;
     keep_all(tx, &all).await?;
-    db::bill(tx, &all.iter().filter_map(|it| it.order_id).collect::<Vec<_>>(), moved).await
+    db::bill(tx, &all.iter().filter_map(|invoice| invoice.order_id).collect::<Vec<_>>(), moved)
+        .await
 }
 
 /// Returns the amounts allocated to invoices and from credit notes.
 async fn applied_to(conn: &mut Conn, rows: &[Invoice]) -> Result<HashMap<Uuid, Applied>> {
     let (notes, invoices): (Vec<&Invoice>, Vec<&Invoice>) =
-        rows.iter().partition(|it| it.kind == InvoiceKind::CreditNote);
-    let ids = |rows: Vec<&Invoice>| rows.iter().map(|it| it.id).collect::<Vec<_>>();
+        rows.iter().partition(|invoice| invoice.kind == InvoiceKind::CreditNote);
+    let ids = |rows: Vec<&Invoice>| rows.iter().map(|invoice| invoice.id).collect::<Vec<_>>();
     let mut applied = allocation::applied(conn, By::Invoice, &ids(invoices)).await?;
     applied.extend(allocation::applied(conn, By::CreditNote, &ids(notes)).await?);
     Ok(applied)
@@ -97,11 +102,11 @@ async fn write(tx: &mut Tx, rows: &[Invoice]) -> Result<()> {
         from unnest($1, $2, $3, $4, $5) as it (id, version, open_amount, closed_on, next_due_on)
         where invoices.id = it.id",
     )
-    .bind::<Array<SqlUuid>, _>(column(rows, |it| it.id))
-    .bind::<Array<BigInt>, _>(column(rows, |it| it.version))
-    .bind::<Array<Numeric>, _>(column(rows, |it| it.open_amount))
-    .bind::<Array<Nullable<SqlDate>>, _>(column(rows, |it| it.closed_on))
-    .bind::<Array<Nullable<SqlDate>>, _>(column(rows, |it| it.next_due_on))
+    .bind::<Array<SqlUuid>, _>(column(rows, |invoice| invoice.id))
+    .bind::<Array<BigInt>, _>(column(rows, |invoice| invoice.version))
+    .bind::<Array<Numeric>, _>(column(rows, |invoice| invoice.open_amount))
+    .bind::<Array<Nullable<SqlDate>>, _>(column(rows, |invoice| invoice.closed_on))
+    .bind::<Array<Nullable<SqlDate>>, _>(column(rows, |invoice| invoice.next_due_on))
     .bind::<Timestamptz, _>(tx.now);
     let refused = |error| {
         let error = Error::from(error);
@@ -117,11 +122,11 @@ fn column<T>(rows: &[Invoice], value: impl Fn(&Invoice) -> T) -> Vec<T> {
 
 /// Reports the open amounts to credit, in the company's currency.
 pub(crate) async fn keep_all(tx: &mut Tx, rows: &[Invoice]) -> Result<()> {
-    let item = |it: &Invoice| OpenItem {
+    let item = |invoice: &Invoice| OpenItem {
         kind: OpenKind::Invoice,
-        source_id: it.id,
-        customer_id: it.customer_id,
-        parts: it.open_parts(),
+        source_id: invoice.id,
+        customer_id: invoice.customer_id,
+        parts: invoice.open_parts(),
     };
     credit::open_item::keep(tx, &rows.iter().map(item).collect::<Vec<_>>()).await
 }
@@ -173,7 +178,7 @@ pub(crate) const OPEN_DOCUMENTS: &str = "select id, round(open_amount * exchange
 /// Marks the invoice of a collection task as disputed.
 pub(crate) async fn dispute(tx: &mut Tx, task: &CollectionTask) -> Result<()> {
     let held = hold(tx, &[], &[task.customer_id], &[task.invoice_id]).await?;
-    for before in held.iter().filter(|it| it.counts()) {
+    for before in held.iter().filter(|invoice| invoice.counts()) {
         before.save(tx, Invoice { disputed: true, ..before.clone() }).await?;
     }
     Ok(())

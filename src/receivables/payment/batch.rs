@@ -87,7 +87,7 @@ impl Imported for Payment {
     const FIND: Find = db::find_payments;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/number",
-        of: |it| it.source_system.is_some().then(|| it.number.clone()),
+        of: |payment| payment.source_system.is_some().then(|| payment.number.clone()),
         holders: "select id, number as value from payments \
             where source_system = $2 and number = any($1)",
         release: "update payments set number = id::text where id = any($1)",
@@ -109,13 +109,16 @@ impl Imported for Payment {
         for Arrival { item: PaymentItem { facts, .. }, before, today, .. } in arrivals {
             let before = before.as_ref();
             customers.extend(facts.customer_id);
-            customers.extend(before.map(|it| it.customer_id));
-            used.extend(facts.allocations.iter().flatten().map(|it| it.invoice_id));
-            used.extend(before.iter().flat_map(|it| it.allocations.iter().map(|it| it.invoice_id)));
-            ids.extend(before.map(|it| it.id));
+            customers.extend(before.map(|payment| payment.customer_id));
+            used.extend(facts.allocations.iter().flatten().map(|allocation| allocation.invoice_id));
+            used.extend(before.iter().flat_map(|payment| {
+                payment.allocations.iter().map(|allocation| allocation.invoice_id)
+            }));
+            ids.extend(before.map(|payment| payment.id));
             unnumbered += usize::from(before.is_none() && facts.number.is_none());
-            let day = facts.received_on.or(before.map(|it| it.received_on)).unwrap_or(*today);
-            let sent = facts.currency.as_ref().or(before.map(|it| &it.currency));
+            let day =
+                facts.received_on.or(before.map(|payment| payment.received_on)).unwrap_or(*today);
+            let sent = facts.currency.as_ref().or(before.map(|payment| &payment.currency));
             if let Entry::Vacant(unknown) = rates.entry((sent.unwrap_or(&currency).clone(), day)) {
                 let (from, day) = unknown.key();
                 let rate = ExchangeRate::on(tx.conn(), from, &currency, *day).await?;
@@ -136,16 +139,17 @@ impl Imported for Payment {
         let now = db::held(tx, &ids).await?;
 
         // The rows were read before they were locked.
-        let versions: HashMap<Uuid, i64> = now.iter().map(|it| (it.id, it.version)).collect();
-        let stale = |it: &Self| versions.get(&it.id) != Some(&it.version);
-        if arrivals.iter().filter_map(|it| it.before.as_ref()).any(stale) {
+        let versions: HashMap<Uuid, i64> =
+            now.iter().map(|payment| (payment.id, payment.version)).collect();
+        let stale = |payment: &Self| versions.get(&payment.id) != Some(&payment.version);
+        if arrivals.iter().filter_map(|arrival| arrival.before.as_ref()).any(stale) {
             return Err(Error::unavailable("busy"));
         }
         Ok(Context {
             currency,
             rates,
             owners: customers::customer::owners(tx.conn(), customers).await?,
-            invoices: invoices.into_iter().map(|it| (it.id, it)).collect(),
+            invoices: invoices.into_iter().map(|invoice| (invoice.id, invoice)).collect(),
             numbers: db::next_numbers(tx, unnumbered).await?.into(),
         })
     }
@@ -165,7 +169,7 @@ impl Imported for Payment {
                 let missing = ["customer_id", "received_on", "amount"].into_iter().zip(sent);
                 let fault =
                     |name| Fault::new(format!("/{name}"), "required", "a new payment needs it");
-                return Err(missing.filter(|it| !it.1).map(|it| fault(it.0)).collect());
+                return Err(missing.filter(|field| !field.1).map(|field| fault(field.0)).collect());
             }
         };
         it.source_system = Some(source_system.clone());
@@ -200,29 +204,32 @@ impl Imported for Payment {
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
         for drafts in drafts.chunks(1000) {
             upsert(tx, drafts).await?;
-            let moved = |it: &&&Draft<Self>| match &it.before {
-                None => !it.after.allocations.is_empty(),
-                Some(before) => before.allocations != it.after.allocations,
+            let moved = |draft: &&&Draft<Self>| match &draft.before {
+                None => !draft.after.allocations.is_empty(),
+                Some(before) => before.allocations != draft.after.allocations,
             };
             let moved: Vec<&Draft<Self>> = drafts.iter().filter(moved).copied().collect();
-            let ids: Vec<Uuid> = moved.iter().map(|it| it.after.id).collect();
-            let of = |it: &&Draft<Self>| {
-                let payment = it.after.id;
-                let rows = it.after.allocations.iter();
+            let ids: Vec<Uuid> = moved.iter().map(|draft| draft.after.id).collect();
+            let of = |draft: &&Draft<Self>| {
+                let payment = draft.after.id;
+                let rows = draft.after.allocations.iter();
                 rows.map(move |row| row.of_payment(payment)).collect::<Vec<_>>()
             };
             let rows: Vec<_> = moved.iter().flat_map(of).collect();
             allocation::rewrite(tx, &ids, &rows).await?;
 
-            let before = moved.iter().filter_map(|it| it.before.as_ref());
-            let all = before.chain(moved.iter().map(|it| &it.after));
-            let mut touched: Vec<Uuid> =
-                all.flat_map(|it| it.allocations.iter().map(|it| it.invoice_id)).collect();
+            let before = moved.iter().filter_map(|draft| draft.before.as_ref());
+            let all = before.chain(moved.iter().map(|draft| &draft.after));
+            let mut touched: Vec<Uuid> = all
+                .flat_map(|payment| {
+                    payment.allocations.iter().map(|allocation| allocation.invoice_id)
+                })
+                .collect();
             touched.extend(allocation::make_room(tx, &touched).await?);
             touched.sort_unstable();
             touched.dedup();
             invoice::settle(tx, &touched, Moved::Money).await?;
-            db::keep_all(tx, &drafts.iter().map(|it| &it.after).collect::<Vec<_>>()).await?;
+            db::keep_all(tx, &drafts.iter().map(|draft| &draft.after).collect::<Vec<_>>()).await?;
         }
         Ok(())
     }
@@ -231,14 +238,16 @@ impl Imported for Payment {
     /// is not flagged, because it never counted.
     async fn followed(tx: &mut Tx, written: &[Uuid]) -> Result<()> {
         let mut rows = db::held(tx, written).await?;
-        let customers: Vec<Uuid> = rows.iter().map(|it| it.customer_id).collect();
+        let customers: Vec<Uuid> = rows.iter().map(|payment| payment.customer_id).collect();
         credit::check::lock(tx, &customers).await?;
-        rows.retain(|it| it.version > 1 && it.reversed_on.is_some() && !it.credit_exceeded);
-        let mut customers: Vec<Uuid> = rows.iter().map(|it| it.customer_id).collect();
+        rows.retain(|payment| {
+            payment.version > 1 && payment.reversed_on.is_some() && !payment.credit_exceeded
+        });
+        let mut customers: Vec<Uuid> = rows.iter().map(|payment| payment.customer_id).collect();
         customers.sort_unstable();
         customers.dedup();
         let beyond = credit::check::over_limit(tx, &customers).await?;
-        for before in rows.iter().filter(|it| beyond.contains(&it.customer_id)) {
+        for before in rows.iter().filter(|payment| beyond.contains(&payment.customer_id)) {
             before.save(tx, Payment { credit_exceeded: true, ..before.clone() }).await?;
         }
         Ok(())
@@ -267,8 +276,9 @@ impl Payment {
         set(&mut self.reversal_reason, facts.reversal_reason.as_ref());
         let pair = (self.currency.clone(), self.received_on);
         // A rate that is entered later does not change a stored payment.
-        let known = before.filter(|it| (&it.currency, it.received_on) == (&pair.0, pair.1));
-        let known = known.map(|it| it.exchange_rate);
+        let known =
+            before.filter(|payment| (&payment.currency, payment.received_on) == (&pair.0, pair.1));
+        let known = known.map(|payment| payment.exchange_rate);
         if let Some(rate) = known.or(context.rates.get(&pair).copied().flatten()) {
             self.exchange_rate = rate;
         } else {
@@ -283,7 +293,7 @@ impl Payment {
             self.allocations = self.matched(asked, &context.invoices).into();
         }
 
-        let was = before.and_then(|it| it.reversed_on);
+        let was = before.and_then(|payment| payment.reversed_on);
         for row in &mut self.allocations.0 {
             match (was, self.reversed_on) {
                 // The reversal is withdrawn, and with it that of the allocations reversed by it.
@@ -321,14 +331,14 @@ impl Payment {
             })
             .collect();
         // The order in which they are read, so that an unchanged list compares as equal.
-        matched.sort_by_key(|it| (it.allocated_on, it.id));
+        matched.sort_by_key(|allocation| (allocation.allocated_on, allocation.id));
         matched
     }
 }
 
 /// Inserts new rows and updates existing ones in one statement, by their ids.
 async fn upsert(tx: &mut Tx, drafts: &[&Draft<Payment>]) -> Result<()> {
-    let rows: Vec<&Payment> = drafts.iter().map(|it| &it.after).collect();
+    let rows: Vec<&Payment> = drafts.iter().map(|draft| &draft.after).collect();
     diesel::insert_into(payments::table)
         .values(rows)
         .on_conflict(payments::id)

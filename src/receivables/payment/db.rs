@@ -83,7 +83,7 @@ impl Payment {
         let query = listed().limit(list.fetch());
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
-        let by_day = |it: &Self| (it.received_on, it.id);
+        let by_day = |payment: &Self| (payment.received_on, payment.id);
         match filter.sort.unwrap_or(PaymentSort::LatestFirst) {
             PaymentSort::LatestFirst => {
                 let rows = query
@@ -166,14 +166,14 @@ pub(crate) async fn settle(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
 /// from their day.
 pub(super) async fn keep_all(tx: &mut Tx, rows: &[&Payment]) -> Result<()> {
     let today = tx.today;
-    let item = |it: &&Payment| OpenItem {
+    let item = |payment: &&Payment| OpenItem {
         kind: OpenKind::Receipt,
-        source_id: it.id,
-        customer_id: it.customer_id,
-        parts: OpenPart::whole(if it.received_on > today {
+        source_id: payment.id,
+        customer_id: payment.customer_id,
+        parts: OpenPart::whole(if payment.received_on > today {
             Money::ZERO
         } else {
-            Money(-converted(it.unapplied_amount, it.exchange_rate).0)
+            Money(-converted(payment.unapplied_amount, payment.exchange_rate).0)
         }),
     };
     credit::open_item::keep(tx, &rows.iter().map(item).collect::<Vec<_>>()).await
@@ -189,11 +189,11 @@ pub async fn keep_due(tx: &mut Tx) -> Result<u64> {
         .filter(payments::closed_on.is_null())
         .order(payments::id);
     let due: Vec<Payment> = due.load(tx.conn()).await?;
-    let mut customers: Vec<Uuid> = due.iter().map(|it| it.customer_id).collect();
+    let mut customers: Vec<Uuid> = due.iter().map(|payment| payment.customer_id).collect();
     customers.sort_unstable();
     customers.dedup();
     credit::check::lock(tx, &customers).await?;
-    let due = held(tx, &due.iter().map(|it| it.id).collect::<Vec<_>>()).await?;
+    let due = held(tx, &due.iter().map(|payment| payment.id).collect::<Vec<_>>()).await?;
     keep_all(tx, &due.iter().collect::<Vec<_>>()).await?;
     Ok(due.len() as u64)
 }

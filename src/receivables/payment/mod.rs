@@ -104,7 +104,7 @@ pub struct Payment {
     customer_owner_id: Option<Uuid>,
 }
 
-platform::in_currency! { Payment: |it| Some(it.currency.as_str()) }
+platform::in_currency! { Payment: |payment| Some(payment.currency.as_str()) }
 
 /// Selects the allocations as a column, so that one statement reads a payment. Amounts are text to
 /// keep their digits.
@@ -123,7 +123,8 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     Payment: "payment" at "/api/v1/payments",
-    seen by |it| it.salesperson_ids.iter().copied().chain(it.customer_owner_id).map(Some).collect(),
+    seen by |row| row.salesperson_ids.iter().copied().chain(row.customer_owner_id).map(Some)
+        .collect(),
     derived ["customer_id", "allocations", "unapplied_amount", "closed_on", "credit_exceeded"]
 }
 

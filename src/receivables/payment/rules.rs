@@ -16,7 +16,7 @@ impl Owned for Payment {
     const FIELDS: &'static [OwnedField<Self>] = &[OwnedField {
         name: "reversed_on",
         keeper: Keeper::Erp,
-        of: |it| it.source_system.is_some(),
+        of: |payment| payment.source_system.is_some(),
         same: |a, b| a.reversed_on == b.reversed_on,
     }];
     const SCHEMAS: &'static [&'static str] = &["Payment", "PaymentFacts", "PaymentReversal"];
@@ -54,13 +54,14 @@ impl Payment {
     /// Returns the payment with its unallocated amount and the day of closing.
     #[must_use]
     pub(super) fn settled(&self) -> Self {
-        let active = self.allocations.iter().filter(|it| it.reversed_on.is_none());
-        let used: Money = active.map(|it| it.amount).sum();
+        let active = self.allocations.iter().filter(|row| row.reversed_on.is_none());
+        let used: Money = active.map(|row| row.amount).sum();
         let left = match self.reversed_on {
             Some(_) => Money::ZERO,
             None => Money(self.amount.0 - used.0),
         };
-        let days = self.allocations.iter().flat_map(|it| [Some(it.allocated_on), it.reversed_on]);
+        let days =
+            self.allocations.iter().flat_map(|row| [Some(row.allocated_on), row.reversed_on]);
         let last = days.chain([Some(self.received_on), self.reversed_on]).flatten().max();
         let closed_on = last.filter(|_| left == Money::ZERO);
         Self { unapplied_amount: left, closed_on, ..self.clone() }
@@ -69,8 +70,8 @@ impl Payment {
     /// Returns the payment with the salespeople of the invoices that it pays.
     #[must_use]
     pub(super) fn shown_to(mut self, invoices: &Invoices) -> Self {
-        let people = self.allocations.iter().filter_map(|it| invoices.get(&it.invoice_id));
-        let mut people: Vec<Uuid> = people.filter_map(|it| it.salesperson_id).collect();
+        let people = self.allocations.iter().filter_map(|row| invoices.get(&row.invoice_id));
+        let mut people: Vec<Uuid> = people.filter_map(|invoice| invoice.salesperson_id).collect();
         people.sort_unstable();
         people.dedup();
         self.salesperson_ids = people;

@@ -75,12 +75,16 @@ impl Payment {
         let open = if to.oldest_first {
             invoice::open_of(tx.conn(), seen.customer_id, &seen.currency).await?
         } else {
-            to.allocations.iter().map(|it| it.invoice_id).collect()
+            to.allocations.iter().map(|allocation| allocation.invoice_id).collect()
         };
-        let all: Vec<Uuid> =
-            open.iter().copied().chain(seen.allocations.iter().map(|it| it.invoice_id)).collect();
+        let all: Vec<Uuid> = open
+            .iter()
+            .copied()
+            .chain(seen.allocations.iter().map(|allocation| allocation.invoice_id))
+            .collect();
         let invoices = invoice::hold(tx, &[], &[seen.customer_id], &all).await?;
-        let invoices: Invoices = invoices.into_iter().map(|it| (it.id, it)).collect();
+        let invoices: Invoices =
+            invoices.into_iter().map(|invoice| (invoice.id, invoice)).collect();
         let before = db::held(tx, &[id]).await?.pop().ok_or_else(Error::not_found)?;
         based_on.check(tx, &before).await?;
         if before.customer_id != seen.customer_id {
@@ -91,7 +95,7 @@ impl Payment {
         let made = before.source().asked(&to, &invoices, tx.today)?;
         let mut after = before.clone();
         after.allocations.0.extend(made.iter().cloned());
-        after.allocations.0.sort_by_key(|it| (it.allocated_on, it.id));
+        after.allocations.0.sort_by_key(|allocation| (allocation.allocated_on, allocation.id));
         let after = before.save(tx, after.settled().shown_to(&invoices)).await?;
         after.carry_out(tx, &made).await?;
         Ok(after)
@@ -106,7 +110,8 @@ impl Payment {
         why: &PaymentReversal,
     ) -> Result<Self> {
         let seen = Self::find(tx.conn(), caller, id).await?;
-        let used: Vec<Uuid> = seen.allocations.iter().map(|it| it.invoice_id).collect();
+        let used: Vec<Uuid> =
+            seen.allocations.iter().map(|allocation| allocation.invoice_id).collect();
         invoice::hold(tx, &[], &[seen.customer_id], &used).await?;
         let before = db::held(tx, &[id]).await?.pop().ok_or_else(Error::not_found)?;
         based_on.check(tx, &before).await?;
@@ -126,8 +131,9 @@ impl Payment {
             return Err(Error::invalid(vec![Fault::new("/reversed_on", "range", why)]));
         }
 
-        let active = before.allocations.iter().filter(|it| it.reversed_on.is_none());
-        let active: Vec<Uuid> = active.map(|it| it.id).collect();
+        let active =
+            before.allocations.iter().filter(|allocation| allocation.reversed_on.is_none());
+        let active: Vec<Uuid> = active.map(|allocation| allocation.id).collect();
         let mut after = before.reversed(on, Some(why.reason.clone()));
         owned::check(&before, &after, Keeper::People)?;
         allocation::take_back(tx, &active, on).await?;
@@ -154,9 +160,9 @@ impl Payment {
 
     /// Stores the allocations and updates invoices and credit.
     async fn carry_out(&self, tx: &mut Tx, made: &[Allocation]) -> Result<()> {
-        let rows: Vec<_> = made.iter().map(|it| it.of_payment(self.id)).collect();
+        let rows: Vec<_> = made.iter().map(|allocation| allocation.of_payment(self.id)).collect();
         allocation::insert(tx, &rows).await?;
-        let mut invoices: Vec<Uuid> = made.iter().map(|it| it.invoice_id).collect();
+        let mut invoices: Vec<Uuid> = made.iter().map(|allocation| allocation.invoice_id).collect();
         invoices.sort_unstable();
         invoices.dedup();
         invoice::settle(tx, &invoices, Moved::Money).await?;
@@ -166,7 +172,7 @@ impl Payment {
 
 /// Returns the requested invoices, locked after the customer's credit.
 async fn invoices_of(tx: &mut Tx, customer: Uuid, asked: &[NewAllocation]) -> Result<Invoices> {
-    let ids: Vec<Uuid> = asked.iter().map(|it| it.invoice_id).collect();
+    let ids: Vec<Uuid> = asked.iter().map(|allocation| allocation.invoice_id).collect();
     let rows = invoice::hold(tx, &[], &[customer], &ids).await?;
-    Ok(rows.into_iter().map(|it| (it.id, it)).collect())
+    Ok(rows.into_iter().map(|invoice| (invoice.id, invoice)).collect())
 }

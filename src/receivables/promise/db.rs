@@ -64,7 +64,7 @@ impl Promise {
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
         let rows = listed().filter(list.after::<Date, _, _>(due_on, id)?);
         let rows = rows.order((due_on, id)).select(Self::as_select()).limit(list.fetch());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.due_on, it.id))
+        list.page(rows.load(conn).await?, total, |promise: &Self| (promise.due_on, promise.id))
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -94,7 +94,7 @@ impl Promise {
                 let why = "the invoice is another customer's";
                 faults.push(Fault::new("/invoice_id", "another_customer", why));
             }
-            if new.currency.as_ref().is_some_and(|it| *it != invoice.currency) {
+            if new.currency.as_ref().is_some_and(|currency| *currency != invoice.currency) {
                 let why = "the invoice is in another currency";
                 faults.push(Fault::new("/currency", "another_currency", why));
             }
@@ -103,7 +103,7 @@ impl Promise {
             return Err(Error::invalid(faults));
         }
 
-        let of_invoice = invoice.as_slice().first().map(|it| it.currency.clone());
+        let of_invoice = invoice.as_slice().first().map(|invoice| invoice.currency.clone());
         let company = Company::load(tx.conn()).await?.currency;
         let currency = new.currency.or(of_invoice).unwrap_or_else(|| company.clone());
         // Reports convert the amount, so that a rate must exist.

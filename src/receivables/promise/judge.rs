@@ -66,7 +66,7 @@ pub(crate) async fn judge(tx: &mut Tx) -> Result<u64> {
     let (since, bounced) = (before(GRACE), before(BOUNCE));
     let shaken = diesel::sql_query(SHAKEN).bind::<SqlDate, _>(bounced);
     let shaken: Vec<Id> = shaken.load(tx.conn()).await?;
-    let shaken: Vec<Uuid> = shaken.into_iter().map(|it| it.id).collect();
+    let shaken: Vec<Uuid> = shaken.into_iter().map(|row| row.id).collect();
 
     let broken = promises::status.eq(PromiseStatus::Broken);
     let broken = broken.and(promises::decided_on.ge(since).assume_not_null());
@@ -94,13 +94,13 @@ pub(crate) async fn judge(tx: &mut Tx) -> Result<u64> {
 /// Returns the amount received for each of these promises, considering all other promises of their
 /// customers.
 async fn shares(tx: &mut Tx, judged: &[Promise]) -> Result<HashMap<Uuid, Money>> {
-    let mut customers: Vec<Uuid> = judged.iter().map(|it| it.customer_id).collect();
+    let mut customers: Vec<Uuid> = judged.iter().map(|promise| promise.customer_id).collect();
     customers.sort_unstable();
     customers.dedup();
     let standing = promises::status.ne(PromiseStatus::Withdrawn);
     let all = promises::table.filter(promises::customer_id.eq_any(&customers).and(standing));
     let all: Vec<Promise> = all.select(Promise::as_select()).load(tx.conn()).await?;
-    let Some(first) = all.iter().map(|it| it.promised_on).min() else {
+    let Some(first) = all.iter().map(|promise| promise.promised_on).min() else {
         return Ok(HashMap::new());
     };
 
@@ -110,8 +110,9 @@ async fn shares(tx: &mut Tx, judged: &[Promise]) -> Result<HashMap<Uuid, Money>>
         .bind::<SqlDate, _>(tx.today);
     let receipts: Vec<Receipt> = receipts.load(tx.conn()).await?;
 
-    let judged: HashSet<Uuid> = judged.iter().map(|it| it.id).collect();
-    let claims = all.iter().map(|it| Claim::of(it, judged.contains(&it.id))).collect();
+    let judged: HashSet<Uuid> = judged.iter().map(|promise| promise.id).collect();
+    let claims =
+        all.iter().map(|promise| Claim::of(promise, judged.contains(&promise.id))).collect();
     Ok(shared(claims, receipts))
 }
 
@@ -155,22 +156,22 @@ impl Claim {
 /// the oldest. A promise without an invoice first takes receipts that were not allocated to an
 /// invoice with its own promise.
 fn shared(mut claims: Vec<Claim>, receipts: Vec<Receipt>) -> HashMap<Uuid, Money> {
-    let named: HashSet<Uuid> = claims.iter().filter_map(|it| it.invoice_id).collect();
+    let named: HashSet<Uuid> = claims.iter().filter_map(|claim| claim.invoice_id).collect();
     let mut pools: HashMap<Uuid, Vec<Receipt>> = HashMap::new();
     for receipt in receipts {
         pools.entry(receipt.customer_id).or_default().push(receipt);
     }
 
     for pool in pools.values_mut() {
-        pool.sort_by_key(|it| it.invoice_id.is_some_and(|id| named.contains(&id)));
+        pool.sort_by_key(|receipt| receipt.invoice_id.is_some_and(|id| named.contains(&id)));
     }
-    claims.sort_by_key(|it| (!it.kept, it.from, it.id));
+    claims.sort_by_key(|claim| (!claim.kept, claim.from, claim.id));
 
     let mut shares = HashMap::new();
     for claim in claims {
         let mut missing = claim.amount.0;
         let pool = pools.get_mut(&claim.customer_id).into_iter().flatten();
-        for receipt in pool.filter(|it| claim.takes(it)) {
+        for receipt in pool.filter(|receipt| claim.takes(receipt)) {
             let part = receipt.amount.0.min(missing);
             receipt.amount.0 -= part;
             missing -= part;

@@ -66,7 +66,7 @@ pub struct Promise {
     customer_owner_id: Option<Uuid>,
 }
 
-platform::in_currency! { Promise: |it| Some(it.currency.as_str()) }
+platform::in_currency! { Promise: |promise| Some(promise.currency.as_str()) }
 
 fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
     fixed_sql("(select owner_id from customers where customers.id = promises.customer_id)")
@@ -74,7 +74,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     Promise: "promise" at "/api/v1/promises",
-    seen by |it| it.customer_owner_id.into_iter().chain([it.made_by]).map(Some).collect()
+    seen by |row| row.customer_owner_id.into_iter().chain([row.made_by]).map(Some).collect()
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]

@@ -58,7 +58,7 @@ impl RiskCase {
         let rows = listed().filter(list.before::<Date, _, _>(opened_on, id)?);
         let rows = rows.order((opened_on.desc(), id.desc())).select(Self::as_select());
         let rows = rows.limit(list.fetch()).load(conn).await?;
-        list.page(rows, total, |it: &Self| (it.opened_on, it.id))
+        list.page(rows, total, |case: &Self| (case.opened_on, case.id))
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {

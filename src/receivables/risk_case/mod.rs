@@ -110,7 +110,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     RiskCase: "risk_case" at "/api/v1/risk-cases",
-    seen by |it| it.customer_owner_id.into_iter().chain([it.owner_id]).map(Some).collect()
+    seen by |case| case.customer_owner_id.into_iter().chain([case.owner_id]).map(Some).collect()
 }
 
 /// A measure taken in a risk case
@@ -200,14 +200,14 @@ pub(crate) enum Step<'a> {
 impl RiskMeasure {
     /// Returns the rank of the measure in the escalation.
     fn rung(self) -> Option<usize> {
-        Self::ALL.iter().position(|it| *it == self)
+        Self::ALL.iter().position(|measure| *measure == self)
     }
 }
 
 impl RiskCase {
     /// Adds a measure. One that is softer than the last one is refused.
     fn measured(&mut self, new: &NewMeasure, on: Date, by: Uuid) -> Result<()> {
-        let rung = |it: Option<RiskMeasure>| it.and_then(RiskMeasure::rung);
+        let rung = |measure: Option<RiskMeasure>| measure.and_then(RiskMeasure::rung);
         if rung(Some(new.measure)) < rung(self.measure) {
             let why = "a harder measure has been taken already";
             let fault = Fault::new("/measure", "softer_measure", why);

@@ -73,7 +73,7 @@ impl WriteOffRequest {
         let rows = listed().filter(list.before::<Timestamp, _, _>(created_at, id)?);
         let rows = rows.order((created_at.desc(), id.desc())).select(Self::as_select());
         let rows = rows.limit(list.fetch()).load(conn).await?;
-        list.page(rows, total, |it: &Self| (it.created_at, it.id))
+        list.page(rows, total, |request: &Self| (request.created_at, request.id))
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -239,7 +239,7 @@ fn authority(caller: &Caller, setting: impl Fn(&str) -> i64) -> Option<i64> {
         (Role::SalesDirector, "write_off_authority_sales_director"),
         (Role::Finance, "write_off_authority_finance"),
     ];
-    let limits = limits.iter().filter(|it| caller.is(it.0)).map(|it| setting(it.1));
+    let limits = limits.iter().filter(|step| caller.is(step.0)).map(|step| setting(step.1));
     Some(limits.max().unwrap_or(0))
 }
 

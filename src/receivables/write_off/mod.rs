@@ -73,7 +73,7 @@ pub struct WriteOffRequest {
     customer_owner_id: Option<Uuid>,
 }
 
-platform::in_currency! { WriteOffRequest: |it| Some(it.currency.as_str()) }
+platform::in_currency! { WriteOffRequest: |request| Some(request.currency.as_str()) }
 
 fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
     fixed_sql(
@@ -83,7 +83,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     WriteOffRequest: "write_off_request" at "/api/v1/write-off-requests",
-    seen by |it| it.customer_owner_id.into_iter().chain([it.requested_by]).map(Some).collect()
+    seen by |row| row.customer_owner_id.into_iter().chain([row.requested_by]).map(Some).collect()
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
