@@ -216,6 +216,7 @@ pub async fn differences(
         where coalesce(it.amount, 0) <> coalesce(kept.amount, 0) and $2::date is not null
         order by 1 limit 1000"
     );
+
     let rows: Vec<Differing> = diesel::sql_query(query)
         .bind::<Text, _>(kind)
         .bind::<SqlDate, _>(today)

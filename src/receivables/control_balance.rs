@@ -268,6 +268,7 @@ impl Imported for ControlBalance {
                     .collect());
             }
         };
+
         set(&mut after.customer_id, facts.customer_id.as_ref());
         set(&mut after.as_of, facts.as_of.as_ref());
         set(&mut after.currency, facts.currency.as_ref());

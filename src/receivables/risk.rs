@@ -138,6 +138,7 @@ impl ReceivableRisk {
     ) -> Result<ReceivableRiskPage> {
         let reach = caller.reach_of_accounts();
         let (all, people) = (reach.is_none(), reach.unwrap_or_default().to_vec());
+
         let visible = "from risks join customers c on c.id = customer_id
             where ($3 or c.owner_id = any($4))";
         let total = if list.counted {
@@ -155,6 +156,7 @@ impl ReceivableRisk {
         } else {
             None
         };
+
         let rows = format!(
             "{RISKS} select risks.*, c.name as customer_name, c.owner_id {visible}
             and customer_id > $5 order by customer_id limit $6"

@@ -103,6 +103,7 @@ impl CreditInvestigation {
             updated_at: tx.now,
             customer_owner_id: customer.owner_id,
         };
+
         let insert = diesel::insert_into(credit_investigations::table).values(&investigation);
         insert.execute(tx.conn()).await?;
         tx.record(Change::created(&investigation)).await?;

@@ -122,6 +122,7 @@ impl TermsRequest {
             updated_at: tx.now,
             customer_owner_id: customer.owner_id,
         };
+
         let insert = diesel::insert_into(terms_requests::table).values(&request);
         insert.execute(tx.conn()).await?;
         tx.record(Change::created(&request)).await?;
@@ -273,6 +274,7 @@ pub async fn apply_due(tx: &mut Tx) -> Result<u64> {
         .for_update()
         .skip_locked();
     let due: Vec<TermsRequest> = due.load(tx.conn()).await?;
+
     for before in &due {
         // The limit is valid as long as the investigation that the approval is based on.
         let valid_until = match before.investigation_id {

@@ -177,6 +177,7 @@ impl NewTermsRequest {
             }
             faults.extend(amount.digits_fault(at, None));
         }
+
         let percent = self.deposit_percent.unwrap_or_default().0;
         if percent < Decimal::ZERO || percent > Decimal::ONE_HUNDRED {
             faults.push(Fault::new("/deposit_percent", "range", "0 to 100"));

@@ -183,9 +183,9 @@ impl Imported for Invoice {
             .around
             .invoices
             .extend(drafts.iter().map(|invoice| (invoice.id, Corrected::from(invoice))));
-        for it in &drafts {
+        for invoice in &drafts {
             if let Entry::Vacant(unknown) =
-                context.rates.entry((it.currency.clone(), it.invoice_date))
+                context.rates.entry((invoice.currency.clone(), invoice.invoice_date))
             {
                 let (from, day) = unknown.key();
                 let rate = ExchangeRate::on(tx.conn(), from, &context.currency, *day).await?;
@@ -271,7 +271,7 @@ fn draft(arrival: &Arrival<Invoice>, context: &Context) -> Result<Invoice, Vec<F
     let Arrival { item, before, id, now, today, .. } = arrival;
     let facts = &item.facts;
     let amount = facts.amount.or(facts.total_amount);
-    let mut it = match (before, facts.customer_id, facts.invoice_date, amount) {
+    let mut invoice = match (before, facts.customer_id, facts.invoice_date, amount) {
         (Some(before), ..) => before.clone(),
         (None, Some(customer), Some(day), Some(_)) => Invoice {
             invoice_date: day,
@@ -287,36 +287,38 @@ fn draft(arrival: &Arrival<Invoice>, context: &Context) -> Result<Invoice, Vec<F
         }
     };
 
-    it.source_system = Some(arrival.source_system.clone());
-    it.external_id = Some(item.key.external_id.clone());
-    it.apply_facts(facts, before.is_none());
+    invoice.source_system = Some(arrival.source_system.clone());
+    invoice.external_id = Some(item.key.external_id.clone());
+    invoice.apply_facts(facts, before.is_none());
     if let Some(customer) = facts.customer_id {
-        it.customer_owner_id = context.owners.get(&customer).copied().flatten();
+        invoice.customer_owner_id = context.owners.get(&customer).copied().flatten();
     }
-    if it.currency.is_empty() {
-        let order = it.order_id.and_then(|id| context.around.orders.get(&id));
-        it.currency.clone_from(order.map_or(&context.currency, |order| &order.currency));
+    if invoice.currency.is_empty() {
+        let order = invoice.order_id.and_then(|id| context.around.orders.get(&id));
+        invoice.currency.clone_from(order.map_or(&context.currency, |order| &order.currency));
     }
 
     let status = facts.status.unwrap_or(match before {
         Some(before) => before.status,
         None => InvoiceStatus::Posted,
     });
-    let was = before.as_ref().map_or(InvoiceStatus::Draft, |invoice| invoice.status);
-    it.status = status;
+    let was = before.as_ref().map_or(InvoiceStatus::Draft, |before| before.status);
+    invoice.status = status;
     match status {
-        InvoiceStatus::Posted if was == InvoiceStatus::Posted => it.next_due_on = it.next_due(),
+        InvoiceStatus::Posted if was == InvoiceStatus::Posted => {
+            invoice.next_due_on = invoice.next_due();
+        }
         InvoiceStatus::Posted => {
-            it.posted_on = Some(*today);
-            it = it.settled(None);
+            invoice.posted_on = Some(*today);
+            invoice = invoice.settled(None);
         }
         InvoiceStatus::Cancelled if was != InvoiceStatus::Cancelled => {
-            it.cancelled_on = Some(facts.cancelled_on.unwrap_or(*today));
-            it = it.settled(None);
+            invoice.cancelled_on = Some(facts.cancelled_on.unwrap_or(*today));
+            invoice = invoice.settled(None);
         }
         InvoiceStatus::Draft | InvoiceStatus::Cancelled => {}
     }
-    Ok(it)
+    Ok(invoice)
 }
 
 /// Inserts new rows and updates existing ones in one statement, by their ids.

@@ -74,6 +74,7 @@ fn matching<'a>(
         Some(false) => query.filter(invoices::open_amount.eq(Money::ZERO)),
         None => query,
     };
+
     let late = invoices::next_due_on.lt(today).assume_not_null();
     query = match filter.overdue {
         Some(true) => query.filter(late),
@@ -83,6 +84,7 @@ fn matching<'a>(
     if let Some(disputed) = filter.disputed {
         query = query.filter(invoices::disputed.eq(disputed));
     }
+
     if let Some(day) = filter.invoice_date_from {
         query = query.filter(invoices::invoice_date.ge(day));
     }
@@ -112,6 +114,7 @@ impl Invoice {
         let query = listed().limit(list.fetch());
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+
         let by_day = |invoice: &Self| (invoice.invoice_date, invoice.id);
         match filter.sort.unwrap_or(InvoiceSort::LatestFirst) {
             InvoiceSort::LatestFirst => {
@@ -312,6 +315,7 @@ pub(super) async fn bill(tx: &mut Tx, orders: &[Uuid], moved: Moved) -> Result<(
     if orders.is_empty() {
         return Ok(());
     }
+
     let rows = diesel::sql_query(BILLINGS);
     let rows = rows.bind::<Array<SqlUuid>, _>(orders).bind::<Bool, _>(moved == Moved::Money);
     let rows: Vec<Row> = rows.load(tx.conn()).await?;

@@ -20,19 +20,19 @@ impl Invoice {
     /// Creates a draft, which is not owed before it is posted.
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewInvoice>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;
-        let mut it = Self {
+        let mut invoice = Self {
             kind: new.kind.unwrap_or(InvoiceKind::Invoice),
             amount: new.amount,
             ..Self::blank(Uuid::now_v7(), new.customer_id, tx.now, tx.today)
         };
-        it.salesperson_id = it.customer(tx, caller).await?.owner_id;
-        let terms = PaymentDays::of(tx.conn(), &[it.customer_id]).await?;
-        it.due_date = terms.due(it.customer_id, it.invoice_date);
-        it.detail(tx, &new.details, &terms).await?;
+        invoice.salesperson_id = invoice.customer(tx, caller).await?.owner_id;
+        let terms = PaymentDays::of(tx.conn(), &[invoice.customer_id]).await?;
+        invoice.due_date = terms.due(invoice.customer_id, invoice.invoice_date);
+        invoice.detail(tx, &new.details, &terms).await?;
         let number = db::next_numbers(tx, 1).await?[0];
-        it.number = db::named(it.kind, tx.today, number);
-        it.insert(tx).await?;
-        Ok(it)
+        invoice.number = db::named(invoice.kind, tx.today, number);
+        invoice.insert(tx).await?;
+        Ok(invoice)
     }
 
     /// Updates a draft in full. Of a posted or imported invoice only due dates, instalments and the
@@ -50,6 +50,7 @@ impl Invoice {
         if before.status == InvoiceStatus::Cancelled {
             return Err(before.wrong_status());
         }
+
         let mut after = before.clone();
         if let Some(customer) =
             changes.customer_id.filter(|customer| *customer != before.customer_id)
@@ -73,6 +74,7 @@ impl Invoice {
             let terms = PaymentDays::of(tx.conn(), &[after.customer_id]).await?;
             after.detail(tx, &changes.details, &terms).await?;
         }
+
         let after = before.save(tx, after).await?;
         if after.counts() {
             settle::keep_all(tx, std::slice::from_ref(&after)).await?;

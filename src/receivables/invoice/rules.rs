@@ -133,6 +133,8 @@ impl Invoice {
         if self.open_amount.0 <= Decimal::ZERO || self.instalments.is_empty() {
             return vec![OpenPart { due_on: self.next_due_on, amount: whole }];
         }
+
+        // Converting the running sum, and not each part, keeps the rounded parts adding up.
         let (paid, mut sum, mut told, mut parts) =
             (self.paid(), Decimal::ZERO, Decimal::ZERO, vec![]);
         for part in self.instalments.iter() {
@@ -214,12 +216,14 @@ impl Invoice {
                 wrong(at, "range", "zero or more, below 1,000,000,000,000");
             }
         }
+
         if self.due_date < self.invoice_date {
             wrong("due_date", "range", "not before the invoice");
         }
         if self.cancelled_on.is_some_and(|day| day < self.invoice_date) {
             wrong("cancelled_on", "range", "not before the invoice");
         }
+
         if let Some(order) = self.order_id.and_then(|id| around.orders.get(&id)) {
             if order.customer_id != self.customer_id {
                 wrong("order_id", "another_customer", "the order is another customer's");
@@ -228,6 +232,7 @@ impl Invoice {
                 wrong("currency", "another_currency", "the order is in another currency");
             }
         }
+
         let corrected = self.corrects_invoice_id.and_then(|id| around.invoices.get(&id));
         match (self.kind, self.corrects_invoice_id) {
             (InvoiceKind::Invoice, Some(_)) => {
@@ -286,6 +291,7 @@ impl Invoice {
                 faults.push(Fault::new(at, "range", "not before the invoice"));
             }
         }
+
         let sum: Money = self.instalments.iter().map(|part| part.amount).sum();
         if sum != self.total_amount {
             let why = "the instalments make the total together";

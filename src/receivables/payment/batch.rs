@@ -157,7 +157,7 @@ impl Imported for Payment {
     fn drafted(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {
         let Arrival { item, before, id, now, today, source_system, .. } = arrival;
         let facts = &item.facts;
-        let mut it = match (before, facts.customer_id, facts.received_on, facts.amount) {
+        let mut payment = match (before, facts.customer_id, facts.received_on, facts.amount) {
             (Some(before), ..) => before.clone(),
             (None, Some(customer), Some(received_on), Some(_)) => Self {
                 received_on,
@@ -172,19 +172,19 @@ impl Imported for Payment {
                 return Err(missing.filter(|field| !field.1).map(|field| fault(field.0)).collect());
             }
         };
-        it.source_system = Some(source_system.clone());
-        it.external_id = Some(item.key.external_id.clone());
+        payment.source_system = Some(source_system.clone());
+        payment.external_id = Some(item.key.external_id.clone());
         if let Some(customer) = facts.customer_id {
-            it.customer_id = customer;
-            it.customer_owner_id = context.owners.get(&customer).copied().flatten();
+            payment.customer_id = customer;
+            payment.customer_owner_id = context.owners.get(&customer).copied().flatten();
         }
 
-        let mut faults = it.apply(facts, context, before.as_ref());
-        faults.extend(it.faults(*today));
-        for (index, allocation) in it.allocations.iter().enumerate() {
+        let mut faults = payment.apply(facts, context, before.as_ref());
+        faults.extend(payment.faults(*today));
+        for (index, allocation) in payment.allocations.iter().enumerate() {
             let at = format!("/allocations/{index}");
             let invoice = context.invoices.get(&allocation.invoice_id);
-            faults.extend(it.source().faults_of(allocation, invoice, *today, &at));
+            faults.extend(payment.source().faults_of(allocation, invoice, *today, &at));
             if let Some(invoice) = invoice
                 && allocation.amount > invoice.total_amount
             {
@@ -195,10 +195,10 @@ impl Imported for Payment {
         if !faults.is_empty() {
             return Err(faults);
         }
-        if it.number.is_empty() {
-            it.number = context.numbers.borrow_mut().pop().unwrap_or_default();
+        if payment.number.is_empty() {
+            payment.number = context.numbers.borrow_mut().pop().unwrap_or_default();
         }
-        Ok(it)
+        Ok(payment)
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
@@ -330,6 +330,7 @@ impl Payment {
                 Allocation::new(new.invoice_id, new.amount, day)
             })
             .collect();
+
         // The order in which they are read, so that an unchanged list compares as equal.
         matched.sort_by_key(|allocation| (allocation.allocated_on, allocation.id));
         matched

@@ -62,6 +62,7 @@ fn matching<'a>(caller: &'a Caller, filter: &'a PaymentFilter) -> payments::Boxe
         Some(false) => query.filter(payments::reversed_on.is_null()),
         None => query,
     };
+
     if let Some(day) = filter.received_from {
         query = query.filter(payments::received_on.ge(day));
     }
@@ -83,6 +84,7 @@ impl Payment {
         let query = listed().limit(list.fetch());
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+
         let by_day = |payment: &Self| (payment.received_on, payment.id);
         match filter.sort.unwrap_or(PaymentSort::LatestFirst) {
             PaymentSort::LatestFirst => {

@@ -29,7 +29,7 @@ impl Payment {
         let received_on = new.received_on.unwrap_or(tx.today);
         let pair = (currency.as_str(), company.as_str());
         let rate = ExchangeRate::required(tx.conn(), pair, received_on, "/currency").await?;
-        let it = Self {
+        let payment = Self {
             received_on,
             currency,
             exchange_rate: rate,
@@ -40,23 +40,23 @@ impl Payment {
             ..Self::blank(Uuid::now_v7(), new.customer_id, tx.now, tx.today)
         };
 
-        let invoices = invoices_of(tx, it.customer_id, &new.allocations).await?;
-        let mut faults = it.settled().faults(tx.today);
-        faults.extend(it.amount.digits_fault("/amount", Some(&it.currency)));
+        let invoices = invoices_of(tx, payment.customer_id, &new.allocations).await?;
+        let mut faults = payment.settled().faults(tx.today);
+        faults.extend(payment.amount.digits_fault("/amount", Some(&payment.currency)));
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }
 
-        let made = it.settled().source().uses(&new.allocations, &invoices, tx.today)?;
-        let mut it = it;
-        it.allocations = made.into();
-        it.number = db::next_numbers(tx, 1).await?.pop().unwrap_or_default();
-        let it = it.settled().shown_to(&invoices);
-        it.insert(tx).await?;
+        let made = payment.settled().source().uses(&new.allocations, &invoices, tx.today)?;
+        let mut payment = payment;
+        payment.allocations = made.into();
+        payment.number = db::next_numbers(tx, 1).await?.pop().unwrap_or_default();
+        let payment = payment.settled().shown_to(&invoices);
+        payment.insert(tx).await?;
 
-        tx.record(Change::created(&it)).await?;
-        it.carry_out(tx, &it.allocations).await?;
-        Ok(it)
+        tx.record(Change::created(&payment)).await?;
+        payment.carry_out(tx, &payment.allocations).await?;
+        Ok(payment)
     }
 
     /// Allocates the unallocated amount of a payment.

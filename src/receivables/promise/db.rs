@@ -143,7 +143,7 @@ impl Promise {
         }
 
         let owners = customers::customer::owners(tx.conn(), [new.customer_id]).await?;
-        let it = Self {
+        let promise = Self {
             id: Uuid::now_v7(),
             version: 1,
             customer_id: new.customer_id,
@@ -161,9 +161,9 @@ impl Promise {
             updated_at: tx.now,
             customer_owner_id: owners.get(&new.customer_id).copied().flatten(),
         };
-        diesel::insert_into(promises::table).values(&it).execute(tx.conn()).await?;
-        tx.record(Change::created(&it)).await?;
-        Ok(it)
+        diesel::insert_into(promises::table).values(&promise).execute(tx.conn()).await?;
+        tx.record(Change::created(&promise)).await?;
+        Ok(promise)
     }
 
     pub(super) async fn withdraw(

@@ -84,7 +84,7 @@ impl RiskCase {
             None => risk::owed(tx.conn(), new.customer_id).await?,
         };
         let owners = customers::customer::owners(tx.conn(), [new.customer_id]).await?;
-        let it = Self {
+        let case = Self {
             id: Uuid::now_v7(),
             version: 1,
             customer_id: new.customer_id,
@@ -103,9 +103,9 @@ impl RiskCase {
             updated_at: tx.now,
             customer_owner_id: owners.get(&new.customer_id).copied().flatten(),
         };
-        diesel::insert_into(risk_cases::table).values(&it).execute(tx.conn()).await?;
-        tx.record(Change::created(&it)).await?;
-        Ok(it)
+        diesel::insert_into(risk_cases::table).values(&case).execute(tx.conn()).await?;
+        tx.record(Change::created(&case)).await?;
+        Ok(case)
     }
 
     pub(super) async fn step(

@@ -114,7 +114,7 @@ impl WriteOffRequest {
         }
 
         let owners = customers::customer::owners(tx.conn(), [invoice.customer_id]).await?;
-        let it = Self {
+        let request = Self {
             id: Uuid::now_v7(),
             version: 1,
             invoice_id: invoice.id,
@@ -132,9 +132,9 @@ impl WriteOffRequest {
             updated_at: tx.now,
             customer_owner_id: owners.get(&invoice.customer_id).copied().flatten(),
         };
-        diesel::insert_into(write_off_requests::table).values(&it).execute(tx.conn()).await?;
-        tx.record(Change::created(&it)).await?;
-        Ok(it)
+        diesel::insert_into(write_off_requests::table).values(&request).execute(tx.conn()).await?;
+        tx.record(Change::created(&request)).await?;
+        Ok(request)
     }
 
     pub(super) async fn decide(
