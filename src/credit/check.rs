@@ -1,6 +1,7 @@
-//! The credit check, 信用检查 (RULES 4.9): may a customer owe that much? In three steps, each in a
-//! statement of its own: the order is locked, then the customers' rows by [`lock`], then [`check`]
-//! sums. A sum in the locking statement would not see what another one has just committed.
+//! The credit check, 信用检查: whether an amount fits into a customer's credit limit. It takes three
+//! separate statements: the order is locked, then the customers' rows by [`lock`], then [`check`]
+//! sums. A sum in the locking statement would miss what a concurrent transaction has just
+//! committed.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,29 +20,29 @@ use crate::open_item::{self, Sums};
 use crate::terms_request;
 
 text_enum! {
-    /// Why nothing more goes on credit
+    /// The reason why no further credit is given
     pub enum CreditReason {
         /// 信用冻结
         Hold = "hold",
-        /// 额度已过期: the last day of the limit is over
+        /// 额度已过期: the limit has expired
         LimitExpired = "limit_expired",
-        /// 超出额度: the exposure is more than the limit with its tolerance
+        /// 超出额度: the exposure exceeds the limit including its tolerance
         OverLimit = "over_limit",
-        /// 未核准交易条件: prepaid only until terms are approved
+        /// 未核准交易条件: prepaid only until trading terms are approved
         NoTerms = "no_terms",
-        /// 逾期: something is unpaid for too long
+        /// 逾期: an item is overdue for too long
         Overdue = "overdue",
     }
 }
 
-/// What is about to raise what a customer owes.
+/// An order that is about to raise the exposure of a customer.
 #[derive(Debug, Clone)]
 pub struct Raise {
     pub order_id: Uuid,
-    /// Whose overrides do not count: the credited people
+    /// The people credited with the order. Their own overrides do not count
     pub order_owner_ids: Vec<Uuid>,
     pub customer_id: Uuid,
-    /// In the company's currency: what the order's open item will be
+    /// The new amount of the order's open item, in the company's currency
     pub amount: Money,
 }
 
@@ -49,28 +50,28 @@ pub struct Raise {
 #[derive(Debug, Clone, Copy)]
 pub struct Billed {
     pub invoice_id: Uuid,
-    /// What is open of it
+    /// The open amount
     pub amount: Money,
-    /// Of that, what its order was not checked for
+    /// The part of it that the check of the order did not cover
     pub beyond: Money,
 }
 
-/// How a customer's exposure comes about, 信用占用明细; amounts in the company's currency
+/// The breakdown of a customer's exposure, 信用占用明细; amounts in the company's currency
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct CreditBreakdown {
-    /// The limit in force; null for none
+    /// The limit in force; null if there is none
     pub limit: Option<Money>,
     pub tolerance_percent: Number,
-    /// Posted invoices less what was paid and credited
+    /// Posted invoices minus payments and credit notes
     pub open_receivables: Money,
-    /// What is confirmed and not billed, without this order
+    /// Confirmed orders that are not invoiced, without this order
     pub confirmed_orders: Money,
-    /// What the order asked about adds
+    /// The amount that the checked order or invoice adds
     pub this_order: Money,
     pub unapplied_receipts: Money,
     /// Receivables + orders + this order − receipts
     pub exposure: Money,
-    /// What is left of the limit with its tolerance; null without a limit
+    /// The rest of the limit including its tolerance; null without a limit
     pub available: Option<Money>,
     /// The largest override in force
     pub override_amount: Money,
@@ -78,33 +79,34 @@ pub struct CreditBreakdown {
     pub oldest_overdue_days: i64,
     pub overdue_amount: Money,
     pub max_overdue_days: i64,
-    /// Why nothing more goes on credit; empty if it does
+    /// Reasons why no further credit is given; empty if it is
     pub reasons: Vec<CreditReason>,
 }
 
-/// What a customer's credit goes by at a moment.
+/// The credit rules in force for a customer at a moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Policy {
     pub limit: Option<Money>,
     pub tolerance_percent: Number,
     pub max_overdue_days: i64,
-    /// Less than that is not worth a refusal
+    /// Smaller overdue amounts do not block credit
     pub threshold: Money,
     pub hold: bool,
     pub valid_until: Option<Date>,
-    /// It has no terms, and without them there is no credit
+    /// The customer has no approved terms, and the settings require them
     pub prepaid: bool,
 }
 
-/// Takes the rows of these customers, in the order of their ids, until the end of the transaction;
-/// makes those that are missing. Orders and customers are locked before, invoices and payments after,
-/// but those that a batch has just made: nobody else can have them yet.
+/// Locks the credit rows of these customers in the order of their ids, and creates missing ones.
+/// Lock orders and customers before, invoices and payments after. Rows that a batch has just
+/// created are an exception, because no other transaction knows them.
 pub async fn lock(tx: &mut Tx, customer_ids: &[Uuid]) -> Result<()> {
     customer_credit::lock(tx, customer_ids).await
 }
 
-/// Refuses what the customer's credit does not bear: 409 `credit_limit_exceeded` with the
-/// breakdown. Call it after [`lock`]. What lowers the exposure always goes.
+/// Checks that the amount fits into the customer's credit, else fails with 409
+/// `credit_limit_exceeded` and the breakdown. Call it after [`lock`]. Amounts that do not raise the
+/// exposure always pass.
 pub async fn check(tx: &mut Tx, raise: &Raise) -> Result<()> {
     if raise.amount <= Money::ZERO {
         return Ok(());
@@ -114,9 +116,8 @@ pub async fn check(tx: &mut Tx, raise: &Raise) -> Result<()> {
     decide(tx, &policy, &sums, (customer, &raise.order_owner_ids, raise.amount)).await
 }
 
-/// The same for an invoice that the open items know of already: refuses what goes beyond the order
-/// that was checked for it. Call it after they are kept; what is refused is undone with the
-/// transaction.
+/// Checks an invoice that is already among the open items: only the amount beyond the checked order
+/// must fit. Call it after [`open_item::keep`]; a refusal is undone with the transaction.
 pub async fn check_billed(
     tx: &mut Tx,
     customer: Uuid,
@@ -128,7 +129,7 @@ pub async fn check_billed(
         return Ok(());
     }
     let today = tx.today;
-    // It is not late itself before it is there.
+    // The invoice itself is left out, because it must not count as overdue before it is posted.
     let (policy, mut sums) = standing(tx.conn(), today, customer, Some(invoice_id)).await?;
     sums.receivables.0 += amount.0 - beyond.0;
     decide(tx, &policy, &sums, (customer, owners, beyond)).await
@@ -142,8 +143,8 @@ async fn decide(
 ) -> Result<()> {
     let (today, now) = (tx.today, tx.now);
     let allowances = credit_override::in_force(tx.conn(), customer, now).await?;
-    let others = |it: &&Allowance| !owners.contains(&it.by);
-    let allowance = allowances.iter().filter(others).map(|it| it.amount).max();
+    let others = |allowance: &&Allowance| !owners.contains(&allowance.by);
+    let allowance = allowances.iter().filter(others).map(|allowance| allowance.amount).max();
     let breakdown = policy.judge(sums, amount, allowance, today);
     if breakdown.reasons.is_empty() { Ok(()) } else { Err(refusal(&breakdown)?) }
 }
@@ -156,8 +157,8 @@ fn refusal(breakdown: &CreditBreakdown) -> Result<Error> {
     Ok(members.into_iter().fold(refusal, |error, (name, value)| error.member(&name, value)))
 }
 
-/// What is left of each limit with its tolerance, as things stand; nothing for customers without a
-/// limit.
+/// Returns the rest of each customer's limit including its tolerance. Customers without a limit are
+/// left out.
 pub async fn available(tx: &mut Tx, customer_ids: &[Uuid]) -> Result<HashMap<Uuid, Money>> {
     let today = tx.today;
     let standings = standings(tx.conn(), today, customer_ids, None).await?;
@@ -168,14 +169,13 @@ pub async fn available(tx: &mut Tx, customer_ids: &[Uuid]) -> Result<HashMap<Uui
     Ok(left.collect())
 }
 
-/// Which of these customers owe more than their limit with its tolerance: for facts from elsewhere,
-/// which are stored all the same and flagged.
+/// Returns the customers over their limit. Imported data is stored and flagged, never refused.
 pub async fn over_limit(tx: &mut Tx, customer_ids: &[Uuid]) -> Result<HashSet<Uuid>> {
     let left = available(tx, customer_ids).await?;
-    Ok(left.into_iter().filter(|it| it.1 < Money::ZERO).map(|it| it.0).collect())
+    Ok(left.into_iter().filter(|(_, left)| *left < Money::ZERO).map(|(id, _)| id).collect())
 }
 
-/// How things stand with one customer, for readers.
+/// Returns the current exposure of one customer, for readers.
 pub(crate) async fn breakdown(
     conn: &mut Conn,
     customer: Uuid,
@@ -183,7 +183,7 @@ pub(crate) async fn breakdown(
 ) -> Result<CreditBreakdown> {
     let (policy, sums) = standing(conn, today, customer, None).await?;
     let allowances = credit_override::in_force(conn, customer, now).await?;
-    let allowance = allowances.iter().map(|it| it.amount).max();
+    let allowance = allowances.iter().map(|allowance| allowance.amount).max();
     Ok(policy.judge(&sums, Money::ZERO, allowance, today))
 }
 
@@ -216,7 +216,7 @@ async fn standings(
         Some(terms_request::with_terms(conn, customers, today).await?)
     };
     let standing = |id: Uuid, tier: Option<Tier>| {
-        let prepaid = terms.as_ref().is_some_and(|it| !it.contains(&id));
+        let prepaid = terms.as_ref().is_some_and(|terms| !terms.contains(&id));
         let policy = Policy::of(&settings, credits.get(&id), tier, prepaid);
         (id, (policy, sums.get(&id).copied().unwrap_or_default()))
     };
@@ -236,25 +236,25 @@ impl Policy {
         tier: Option<Tier>,
         prepaid: bool,
     ) -> Self {
-        // Without a tier as the lowest one has it.
+        // Customers without a tier are treated as those of the lowest one.
         let by_tier = settings.get(match tier {
             Some(Tier::A) => "max_overdue_days_a",
             Some(Tier::B) => "max_overdue_days_b",
             Some(Tier::C) | None => "max_overdue_days_c",
         });
-        let own = credit.and_then(|it| it.max_overdue_days).map(i64::from);
+        let own = credit.and_then(|credit| credit.max_overdue_days).map(i64::from);
         Self {
-            limit: limit_in_force(settings, credit.and_then(|it| it.credit_limit)),
-            tolerance_percent: credit.map(|it| it.tolerance_percent).unwrap_or_default(),
+            limit: limit_in_force(settings, credit.and_then(|credit| credit.credit_limit)),
+            tolerance_percent: credit.map(|credit| credit.tolerance_percent).unwrap_or_default(),
             max_overdue_days: own.unwrap_or(by_tier),
             threshold: Money(settings.get("overdue_threshold").into()),
-            hold: credit.is_some_and(|it| it.hold),
-            valid_until: credit.and_then(|it| it.valid_until),
+            hold: credit.is_some_and(|credit| credit.hold),
+            valid_until: credit.and_then(|credit| credit.valid_until),
             prepaid,
         }
     }
 
-    /// The most that may be owed: the limit with its tolerance.
+    /// Returns the maximum exposure: the limit including its tolerance.
     fn cap(&self) -> Option<Money> {
         if self.prepaid {
             return Some(Money::ZERO);
@@ -263,9 +263,9 @@ impl Policy {
         self.limit.map(|limit| Money(limit.0 * factor))
     }
 
-    /// The rule itself. An override bears what it says beyond the limit; where the limit is over,
-    /// or something unpaid for too long, it bears an order of that amount. No override lifts a
-    /// hold.
+    /// Applies the rules. An override covers its amount beyond the limit; if the limit has expired,
+    /// or an item is overdue for too long, it covers an order of up to that amount. No override
+    /// lifts a hold.
     fn judge(
         &self,
         sums: &Sums,
@@ -285,9 +285,10 @@ impl Policy {
         let unborne = allowance.is_none_or(|most| this_order > most);
         let late = oldest_overdue_days > self.max_overdue_days && sums.overdue >= self.threshold;
         let over = if self.prepaid { CreditReason::NoTerms } else { CreditReason::OverLimit };
+        let expired = self.valid_until.is_some_and(|day| day < today);
         let reasons = [
             (CreditReason::Hold, self.hold),
-            (CreditReason::LimitExpired, self.valid_until.is_some_and(|it| it < today) && unborne),
+            (CreditReason::LimitExpired, expired && unborne),
             (over, beyond > override_amount),
             (CreditReason::Overdue, late && unborne),
         ];
@@ -304,17 +305,17 @@ impl Policy {
             oldest_overdue_days,
             overdue_amount: sums.overdue,
             max_overdue_days: self.max_overdue_days,
-            reasons: reasons.into_iter().filter(|it| it.1).map(|it| it.0).collect(),
+            reasons: reasons.into_iter().filter(|reason| reason.1).map(|reason| reason.0).collect(),
         }
     }
 }
 
-/// A customer's own limit, or the company's; nothing for none.
+/// Returns the customer's own limit, otherwise the company's default. `None` means no limit.
 pub(crate) fn limit_in_force(
     settings: &company::setting::Settings,
     own: Option<Money>,
 ) -> Option<Money> {
-    let default = settings.optional("credit_default_limit").map(|it| Money(it.into()));
+    let default = settings.optional("credit_default_limit").map(|limit| Money(limit.into()));
     own.or(default)
 }
 

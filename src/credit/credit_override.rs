@@ -1,5 +1,5 @@
-//! Somebody answers for more than a customer's limit, 信用特批 (RULES 4.9): so much more, for a week at
-//! most, with a reason. The credit controller only, and never for an order of their own.
+//! Credit overrides, 信用特批: a credit controller allows an amount beyond a customer's limit, with a
+//! reason and for at most 7 days. An override does not count for the controller's own orders.
 
 use ::customers::hooks::Move;
 use actix_web::{get, post};
@@ -22,22 +22,22 @@ use uuid::Uuid;
 use crate::reach::{OfCustomer, of_customer};
 use crate::{OverrideCredit, ReadCredit};
 
-/// How long somebody answers for it at most.
+/// Maximum duration of an override.
 const LONGEST: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// An override of a customer's limit, 信用特批
+/// An override of a customer's credit limit, 信用特批
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct CreditOverride {
     pub id: Uuid,
     pub version: i64,
     pub customer_id: Uuid,
-    /// How much may be owed beyond the limit with its tolerance, in the company's currency. Of
-    /// several the largest counts
+    /// The amount allowed beyond the limit including its tolerance, in the company's currency. If
+    /// several overrides are in force, the largest one counts
     pub amount: Money,
     pub reason: String,
     pub expires_at: Timestamp,
-    /// Who answers for it; it does not count for orders that this person is credited with
+    /// The user who created it. It does not count for orders credited to this user
     pub created_by: Uuid,
     pub revoked_at: Option<Timestamp>,
     pub revoked_by: Option<Uuid>,
@@ -56,7 +56,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     CreditOverride: "credit_override" at "/api/v1/credit-overrides",
-    seen by |it| vec![it.customer_owner_id]
+    seen by |row| vec![row.customer_owner_id]
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -67,12 +67,12 @@ pub struct NewCreditOverride {
     amount: Money,
     #[schema(min_length = 1, max_length = 500)]
     reason: String,
-    /// Within 7 days
+    /// In the future, within 7 days
     expires_at: Timestamp,
 }
 
 page! {
-    /// A customer's overrides, latest first
+    /// A page of a customer's overrides, latest first
     CreditOverridePage of CreditOverride
 }
 
@@ -83,9 +83,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(revoke_credit_override);
 }
 
-/// List the overrides of a customer's limit
+/// List the credit overrides of a customer
 ///
-/// Latest first, also those that are over.
+/// Returns all overrides, expired and revoked ones included, the latest first.
 #[utoipa::path(
     tag = "credit",
     params(PageQuery),
@@ -102,10 +102,11 @@ async fn list_credit_overrides(
     CreditOverride::list(&mut *db.conn().await?, &caller, *id, &list).await
 }
 
-/// Answer for more than a customer's limit
+/// Override a customer's credit limit
 ///
-/// For a week at most, and with a reason. It counts for orders that others are credited with; of a
-/// customer of your own it is refused as `self_approval`. It lifts no hold.
+/// Allows an amount beyond the limit, for at most 7 days and with a reason. An override counts only
+/// for orders credited to other users, and it does not lift a hold. The owner of a customer cannot
+/// create one for it (403 `self_approval`).
 #[utoipa::path(
     tag = "credit",
     request_body = NewCreditOverride,
@@ -121,7 +122,7 @@ async fn create_credit_override(
     write.create(async move |tx| CreditOverride::create(tx, &caller, *id, &new).await).await
 }
 
-/// Read an override
+/// Read a credit override
 #[utoipa::path(
     tag = "credit",
     responses((status = 200, description = "The override", body = CreditOverride), Problems),
@@ -135,10 +136,10 @@ async fn read_credit_override(
     Ok(Tagged(CreditOverride::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// Revoke an override
+/// Revoke a credit override
 ///
-/// From now on; what has been confirmed by it stays confirmed. Again, or when it is over: 409
-/// `wrong_status`.
+/// Ends the override now. Orders confirmed with it stay confirmed. An expired or revoked override
+/// cannot be revoked (409 `wrong_status`).
 #[utoipa::path(
     tag = "credit",
     responses((status = 200, description = "The override", body = CreditOverride), Problems),
@@ -153,7 +154,7 @@ async fn revoke_credit_override(
     write.update(async move |tx| CreditOverride::revoke(tx, &caller, *id, based_on).await).await
 }
 
-/// What somebody answers for.
+/// The amount of an override and the user who created it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Allowance {
     pub amount: Money,
@@ -164,7 +165,8 @@ fn visible_to(caller: &Caller) -> OfCustomer<'_, credit_overrides::customer_id> 
     of_customer(caller, credit_overrides::customer_id)
 }
 
-/// What is answered for at this moment. For the check: whoever calls may see the customer.
+/// Returns the overrides in force, for the credit check. The caller must have checked that the
+/// customer is visible.
 pub(crate) async fn in_force(
     conn: &mut Conn,
     customer: Uuid,
@@ -197,7 +199,7 @@ impl CreditOverride {
             .order((created_at.desc(), id.desc()))
             .select(Self::as_select())
             .limit(list.fetch());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.created_at, it.id))
+        list.page(rows.load(conn).await?, total, |row: &Self| (row.created_at, row.id))
     }
 
     async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -217,6 +219,7 @@ impl CreditOverride {
             let detail = "somebody else answers for a customer of yours";
             return Err(Error::forbidden_because("self_approval", detail));
         }
+
         let mut faults = vec![];
         if new.amount <= Money::ZERO {
             faults.push(Fault::new("/amount", "range", "more than 0"));
@@ -228,6 +231,7 @@ impl CreditOverride {
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }
+
         let row = Self {
             id: Uuid::now_v7(),
             version: 1,
@@ -261,6 +265,7 @@ impl CreditOverride {
             let error = Error::conflict("wrong_status", format!("the override is {status}"));
             return Err(error.member("current_status", status));
         }
+
         let (revoked_at, revoked_by) = (Some(tx.now), Some(tx.actor));
         let after = before.next(Self { revoked_at, revoked_by, ..before.clone() }, tx.now);
         let update = diesel::update(credit_overrides::table.find(id)).set(&after);
@@ -270,7 +275,7 @@ impl CreditOverride {
     }
 }
 
-/// Who answers for the loser of a merge answers for the winner, until it is undone.
+/// Moves the overrides of a merged customer to the remaining one, until the merge is undone.
 pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
     let rows = credit_overrides::table.filter(credit_overrides::customer_id.eq(moving.from.id));
     let rows = rows.order(credit_overrides::id).select(CreditOverride::as_select()).for_update();

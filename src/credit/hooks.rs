@@ -1,5 +1,5 @@
-//! What happens to credit when something happens elsewhere. The app wires this once, before it
-//! serves.
+//! Hooks that keep credit in sync with other areas. The app registers them once, before it serves
+//! requests.
 
 use customers::hooks::Move;
 use futures_util::future::{FutureExt, LocalBoxFuture};
@@ -8,9 +8,8 @@ use uuid::Uuid;
 
 use crate::{check, credit_investigation, credit_override, open_item, terms_request};
 
-/// A hook of customers: what the loser owes is owed by the winner, and what was found out about it
-/// is known of the winner, and who answers for it answers for the winner. The winner's limit and hold
-/// stay as they are.
+/// Moves open items, investigations, pending terms requests and overrides of a merged customer to
+/// the remaining one, whose own limit and hold stay unchanged. A hook of customers.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
     rows: &'a Move<'a>,

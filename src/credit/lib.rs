@@ -1,6 +1,6 @@
-//! Credit, 信用管理: how far a customer may owe us, what it owes, and who decides on it. Whoever
-//! changes an order, an invoice or a payment keeps its open item here, under the lock of the
-//! customer's row; whatever the service itself does to raise the sum is checked before.
+//! Credit, 信用管理: credit limits of customers, their exposure, and the decisions on both. Every
+//! change of an order, invoice or payment updates its open item here, under the lock of the
+//! customer's row. Everything that this service does to raise the exposure is checked before.
 
 pub mod check;
 pub mod credit_investigation;
@@ -16,17 +16,17 @@ use utoipa_actix_web::service_config::ServiceConfig;
 auth::permissions! {
     ReadCredit: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Erp | Reporter;
-    /// Set limits, hold and release; beyond what an investigation recommends only the director
+    /// Set limits, hold and release; more than an investigation recommends only for directors
     WriteCredit: Admin | SalesDirector | Finance | CreditController;
-    /// Credits in batches; beyond what an investigation recommends only admins and the director
+    /// Credits in batches; more than an investigation recommends only for admins and directors
     ImportCredit: Admin | SalesDirector | Finance | CreditController | Erp;
-    /// Answer for more than the limit, for some days
+    /// Temporary overrides of a credit limit
     OverrideCredit: CreditController;
-    /// Have a customer investigated, ask for terms
+    /// Request investigations and trading terms
     RequestCredit: Admin | SalesDirector | SalesManager | Salesperson | BackOffice | Finance
         | CreditController;
     InvestigateCredit: Admin | Finance | CreditController;
-    /// Each up to the authority of the role
+    /// Up to the approval limit of the role
     ApproveTerms: Admin | GeneralManager | SalesDirector | SalesManager | CreditController;
 }
 

@@ -1,6 +1,6 @@
-//! What the service keeps of a customer's exposure, 未清项 (RULES 4.9): orders that are confirmed and
-//! not billed, invoices that are not paid, receipts that are not applied. Written only through
-//! here, by the crates that own the documents, in the transaction of each of their changes.
+//! Open items, 未清项, from which a customer's exposure is computed: confirmed orders that are not
+//! invoiced, unpaid invoices, and unallocated receipts. The crates that own the documents write
+//! them only through this module, in the transaction of each change.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,92 +13,94 @@ use schema::open_items;
 use uuid::Uuid;
 
 text_enum! {
-    /// What an open item comes from
+    /// The kind of document behind an open item
     pub enum OpenKind {
         /// 已确认未开票订单
         Order = "order",
-        /// 应收; a credit note that is not used up yet is a negative one
+        /// 应收; the unused amount of a credit note is a negative one
         Invoice = "invoice",
         /// 未核销收款
         Receipt = "receipt",
     }
 }
 
-/// One document's part in what its customer owes.
+/// The contribution of a document to the exposure of its customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenItem {
     pub kind: OpenKind,
-    /// The order, the invoice or the payment
+    /// The id of the order, invoice or payment
     pub source_id: Uuid,
     pub customer_id: Uuid,
-    /// What is open of it: of an invoice in instalments each that is not paid. None, or those of
-    /// amount 0, are no open item
+    /// The open parts: for an invoice in instalments, each unpaid one. Parts of amount 0 are left
+    /// out, and a document without parts has no open item
     pub parts: Vec<OpenPart>,
 }
 
-/// A part of a document with a day of its own.
+/// A part of a document with its own due date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenPart {
-    /// Of an invoice: when it is to be paid
+    /// The due date, for invoices
     pub due_on: Option<Date>,
-    /// In the company's currency: more than 0 raises the exposure; receipts and credit notes are
-    /// negative
+    /// In the company's currency. Positive amounts raise the exposure; receipts and credit notes
+    /// are negative
     pub amount: Money,
 }
 
 impl OpenPart {
-    /// All of a document.
+    /// Returns a whole document as one part without a due date.
     pub fn whole(amount: Money) -> Vec<Self> {
         vec![Self { due_on: None, amount }]
     }
 }
 
-/// What one customer's open items come to, in the company's currency.
+/// The sums of a customer's open items, in the company's currency.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Sums {
     pub receivables: Money,
     pub orders: Money,
     /// As a positive amount
     pub receipts: Money,
-    /// Of the receivables, the parts that are past their day
+    /// The overdue part of the receivables
     pub overdue: Money,
     pub oldest_due_on: Option<Date>,
 }
 
-/// Keeps what documents have come to: new ones and others in bulk; those of amount zero go. The
-/// last of several about one document counts. Call it after [`check::lock`](crate::check::lock) of
-/// the customers, before and after, of all of them.
+/// Stores the open items of documents in bulk, and deletes those of amount zero. Of several items
+/// for one document, the last one counts. Call it after [`check::lock`](crate::check::lock) of all
+/// their customers, the previous ones included.
 pub async fn keep(tx: &mut Tx, items: &[OpenItem]) -> Result<()> {
     let mut latest: BTreeMap<(&str, Uuid), &OpenItem> = BTreeMap::new();
     for item in items {
         latest.insert((item.kind.as_str(), item.source_id), item);
     }
+
     let (mut fewer, mut open) = (vec![], vec![]);
     for item in latest.into_values() {
         let parts = || item.parts.iter().filter(|part| part.amount != Money::ZERO);
         let count = i32::try_from(parts().count()).unwrap_or(i32::MAX);
-        // Only invoices come in more than one part.
+        // Only invoices have several parts, so that stored parts can be left over.
         if count == 0 || item.kind == OpenKind::Invoice {
             fewer.push((item, count));
         }
         open.extend((0..).zip(parts()).map(|(place, part)| (item, place, part)));
     }
+
     if !fewer.is_empty() {
         diesel::sql_query(DELETE)
-            .bind::<Array<Text>, _>(column(&fewer, |it| it.0.kind))
-            .bind::<Array<SqlUuid>, _>(column(&fewer, |it| it.0.source_id))
-            .bind::<Array<Int4>, _>(column(&fewer, |it| it.1))
+            .bind::<Array<Text>, _>(column(&fewer, |row| row.0.kind))
+            .bind::<Array<SqlUuid>, _>(column(&fewer, |row| row.0.source_id))
+            .bind::<Array<Int4>, _>(column(&fewer, |row| row.1))
             .execute(tx.conn())
             .await?;
     }
     if !open.is_empty() {
         diesel::sql_query(UPSERT)
-            .bind::<Array<Text>, _>(column(&open, |it| it.0.kind))
-            .bind::<Array<SqlUuid>, _>(column(&open, |it| it.0.source_id))
-            .bind::<Array<Int4>, _>(column(&open, |it| it.1))
-            .bind::<Array<SqlUuid>, _>(column(&open, |it| it.0.customer_id))
-            .bind::<Array<Nullable<SqlDate>>, _>(column(&open, |it| it.2.due_on))
-            .bind::<Array<Numeric>, _>(column(&open, |it| it.2.amount))
+            .bind::<Array<Text>, _>(column(&open, |row| row.0.kind))
+            .bind::<Array<SqlUuid>, _>(column(&open, |row| row.0.source_id))
+            .bind::<Array<Int4>, _>(column(&open, |row| row.1))
+            .bind::<Array<SqlUuid>, _>(column(&open, |row| row.0.customer_id))
+            .bind::<Array<Nullable<SqlDate>>, _>(column(&open, |row| row.2.due_on))
+            .bind::<Array<Numeric>, _>(column(&open, |row| row.2.amount))
             .execute(tx.conn())
             .await?;
     }
@@ -109,13 +111,13 @@ fn column<R, T>(rows: &[R], value: impl Fn(&R) -> T) -> Vec<T> {
     rows.iter().map(value).collect()
 }
 
-/// The parts beyond so many.
+/// Deletes the parts beyond the given number.
 const DELETE: &str = "
     delete from open_items using unnest($1, $2, $3) as it (kind, source_id, parts)
     where open_items.kind = it.kind and open_items.source_id = it.source_id
         and open_items.part >= it.parts";
 
-/// What is as it was is not written again.
+/// Inserts or updates parts. Unchanged rows are not written.
 const UPSERT: &str = "
     insert into open_items (kind, source_id, part, customer_id, due_on, amount)
     select * from unnest($1, $2, $3, $4, $5, $6)
@@ -125,7 +127,7 @@ const UPSERT: &str = "
     where (open_items.customer_id, open_items.due_on, open_items.amount)
         is distinct from (excluded.customer_id, excluded.due_on, excluded.amount)";
 
-/// The loser's open items are the winner's from now on. Call it after the lock of both.
+/// Moves the open items of a merged customer to the remaining one. Call it after locking both.
 pub async fn moved(tx: &mut Tx, rows: &Move<'_>) -> Result<()> {
     let items = open_items::table.filter(open_items::customer_id.eq(rows.from.id));
     let set = open_items::customer_id.eq(rows.to.id);
@@ -168,7 +170,7 @@ const SUMS: &str = "
     where customer_id = any($1) and source_id <> all($2)
     group by customer_id";
 
-/// What these customers' open items come to on a day, without that of one document.
+/// Returns the sums of these customers' open items on a day, leaving out those of one document.
 pub(crate) async fn sums(
     conn: &mut Conn,
     customers: &[Uuid],
@@ -190,9 +192,9 @@ pub(crate) async fn sums(
     Ok(rows.iter().map(|row| (row.customer_id, sums(row))).collect())
 }
 
-/// Documents of a kind of which something else is kept than what they come to. `documents` is a
-/// query of (id, amount in the company's currency) of all that are open; `$2` in it is today. For
-/// the proof that what is kept is what a recompute says.
+/// Returns the documents of a kind whose stored open item differs from a recomputed one, at most
+/// 1,000. `documents` selects (id, amount in the company's currency) of all open documents; `$2` in
+/// it is today.
 pub async fn differences(
     tx: &mut Tx,
     kind: OpenKind,
@@ -204,7 +206,7 @@ pub async fn differences(
         id: Uuid,
     }
     let today = tx.today;
-    // Parts are rounded so that they sum to the whole: to the last digit.
+    // Parts are rounded so that they add up to the whole exactly, so that no tolerance is needed.
     let query = format!(
         "select coalesce(it.id, kept.source_id) as id from ({documents}) as it (id, amount)
         full join (
@@ -214,10 +216,11 @@ pub async fn differences(
         where coalesce(it.amount, 0) <> coalesce(kept.amount, 0) and $2::date is not null
         order by 1 limit 1000"
     );
+
     let rows: Vec<Differing> = diesel::sql_query(query)
         .bind::<Text, _>(kind)
         .bind::<SqlDate, _>(today)
         .load(tx.conn())
         .await?;
-    Ok(rows.into_iter().map(|it| it.id).collect())
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }

@@ -1,4 +1,4 @@
-//! Who sees what concerns the credit of a customer: whoever sees the customer.
+//! Visibility of credit data: users who see a customer also see its credit.
 
 use auth::Caller;
 use auth::reach::InReach;
@@ -9,8 +9,8 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::Bool;
 use schema::customers;
 
-/// `true` for those who see all accounts; one expression for every kind of statement, like
-/// [`auth::reach::InReach`].
+/// A filter on rows of visible customers; it is `true` for callers who see all accounts. One
+/// expression for every kind of statement, like [`auth::reach::InReach`].
 #[derive(Debug, Clone)]
 pub struct OfCustomer<'a, C> {
     customer: C,
@@ -18,7 +18,7 @@ pub struct OfCustomer<'a, C> {
     unlimited: bool,
 }
 
-/// Rows whose customer the caller sees.
+/// Returns the filter on rows whose customer the caller may see.
 pub(crate) fn of_customer<C>(caller: &Caller, customer: C) -> OfCustomer<'_, C> {
     let owner = caller.reaches_customers(customers::owner_id);
     OfCustomer { customer, owner, unlimited: caller.reach_of_accounts().is_none() }

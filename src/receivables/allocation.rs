@@ -1,4 +1,4 @@
-//! What makes an invoice smaller, 核销 (S55): money, a credit note or a write-off, from a day on.
+//! Allocations, 核销: a payment, credit note or write-off reduces an invoice from a day on.
 
 use std::collections::HashMap;
 
@@ -27,15 +27,15 @@ pub(crate) struct Row {
     pub reversed_on: Option<Date>,
 }
 
-/// What of a payment goes to which invoice, 核销
+/// The allocation of an amount to an invoice, 核销
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Allocation {
     pub id: Uuid,
     pub invoice_id: Uuid,
     pub amount: Money,
-    /// From this day on the invoice owes less
+    /// The day from which the allocation reduces the invoice
     pub allocated_on: Date,
-    /// On this day it was taken back
+    /// The day on which it was reversed; null while it is active
     pub reversed_on: Option<Date>,
 }
 
@@ -70,20 +70,20 @@ impl Allocation {
     }
 }
 
-/// What all allocations of a document come to.
+/// The total of all allocations of a document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, QueryableByName)]
 pub(crate) struct Applied {
     #[diesel(sql_type = SqlUuid)]
     pub id: Uuid,
-    /// Without what was taken back
+    /// The sum without reversed allocations
     #[diesel(sql_type = Numeric)]
     pub amount: Money,
-    /// When the last of them was made or taken back
+    /// The latest day on which one of them was made or reversed
     #[diesel(sql_type = Nullable<SqlDate>)]
     pub last_on: Option<Date>,
 }
 
-/// By which of its documents an allocation is looked up.
+/// The document by which allocations are looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum By {
     Invoice,
@@ -99,7 +99,7 @@ impl By {
     }
 }
 
-/// What was applied to these documents, or of them.
+/// Returns the totals of what was allocated to these invoices, or from these credit notes.
 pub(crate) async fn applied(
     conn: &mut Conn,
     by: By,
@@ -120,14 +120,15 @@ pub(crate) async fn applied(
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
-/// Those that lie on these invoices and have not been taken back.
+/// Returns the active allocations of these invoices, without reversed ones.
 pub(crate) async fn active_on(conn: &mut Conn, invoices: &[Uuid]) -> Result<Vec<Row>> {
-    let rows = Row::query().filter(allocations::invoice_id.eq_any(invoices));
-    let rows = rows.filter(allocations::reversed_on.is_null()).order(allocations::id);
-    Ok(rows.load(conn).await?)
+    let query = Row::query().filter(allocations::invoice_id.eq_any(invoices));
+    let query = query.filter(allocations::reversed_on.is_null()).order(allocations::id);
+    Ok(query.load(conn).await?)
 }
 
-/// The sum of write-offs of an invoice, and of its customer after a day, in the company's currency.
+/// Returns the sum of the write-offs of an invoice and of those of its customer after a day, in the
+/// company's currency.
 pub(crate) async fn written_off(conn: &mut Conn, of: &Invoice, after: Date) -> Result<Money> {
     let sum = diesel::sql_query(
         "select i.customer_id as id, round(sum(a.amount * i.exchange_rate), 6) as amount,
@@ -150,16 +151,16 @@ pub(crate) async fn insert(tx: &mut Tx, rows: &[Row]) -> Result<()> {
     Ok(())
 }
 
-/// Replaces all allocations of these payments, as an ERP corrects them.
+/// Replaces all allocations of these payments, because an ERP corrects them as a whole.
 pub(crate) async fn rewrite(tx: &mut Tx, payments: &[Uuid], rows: &[Row]) -> Result<()> {
     let known = allocations::payment_id.eq_any(payments).assume_not_null();
     diesel::delete(allocations::table.filter(known)).execute(tx.conn()).await?;
     insert(tx, rows).await
 }
 
-/// What an ERP says of payments goes before what was used of credit notes by itself: shortens that
-/// where both together are more than the invoice, so that the order in which an ERP sends them does
-/// not matter. Answers the credit notes of which more is open now.
+/// Shortens allocations of credit notes where all allocations together exceed the invoice, and
+/// returns the credit notes to settle again. Payments from an ERP take precedence over credit notes
+/// that this service allocated, so that the order in which the ERP sends them does not matter.
 pub(crate) async fn make_room(tx: &mut Tx, invoices: &[Uuid]) -> Result<Vec<Uuid>> {
     let over = diesel::sql_query(
         "select i.id, sum(a.amount) - i.total_amount as amount, max(a.allocated_on) as last_on
@@ -168,12 +169,14 @@ pub(crate) async fn make_room(tx: &mut Tx, invoices: &[Uuid]) -> Result<Vec<Uuid
         group by i.id having sum(a.amount) > i.total_amount",
     );
     let over: Vec<Applied> = over.bind::<Array<SqlUuid>, _>(invoices).load(tx.conn()).await?;
-    let ids: Vec<Uuid> = over.iter().map(|it| it.id).collect();
+    let ids: Vec<Uuid> = over.iter().map(|applied| applied.id).collect();
     let rows = if ids.is_empty() { vec![] } else { active_on(tx.conn(), &ids).await? };
+
     let mut notes = vec![];
     for Applied { id, amount: mut left, .. } in over {
-        let used = rows.iter().rev().filter(|it| it.invoice_id == id);
-        for (row, note) in used.filter_map(|it| Some((it, it.credit_note_id?))) {
+        // The latest allocation is shortened first.
+        let used = rows.iter().rev().filter(|row| row.invoice_id == id);
+        for (row, note) in used.filter_map(|row| Some((row, row.credit_note_id?))) {
             let less = row.amount.min(left);
             left.0 -= less.0;
             let row_of = allocations::table.find(row.id);
@@ -189,7 +192,7 @@ pub(crate) async fn make_room(tx: &mut Tx, invoices: &[Uuid]) -> Result<Vec<Uuid
     Ok(notes)
 }
 
-/// Takes these back from a day on, or from their own day if that is later.
+/// Reverses these allocations on a day, or on their own day if that is later.
 pub(crate) async fn take_back(tx: &mut Tx, ids: &[Uuid], on: Date) -> Result<()> {
     diesel::sql_query(
         "update allocations set reversed_on = greatest($2, allocated_on)
@@ -202,11 +205,11 @@ pub(crate) async fn take_back(tx: &mut Tx, ids: &[Uuid], on: Date) -> Result<()>
     Ok(())
 }
 
-/// Takes back what was used of a credit note, and answers of which invoices.
+/// Reverses all allocations of a credit note, and returns the invoices that they reduced.
 pub(crate) async fn release(tx: &mut Tx, credit_note: Uuid, on: Date) -> Result<Vec<Uuid>> {
     let used = allocations::credit_note_id.eq(credit_note).assume_not_null();
     let used = Row::query().filter(used.and(allocations::reversed_on.is_null()));
     let used: Vec<Row> = used.load(tx.conn()).await?;
-    take_back(tx, &used.iter().map(|it| it.id).collect::<Vec<_>>(), on).await?;
-    Ok(used.into_iter().map(|it| it.invoice_id).collect())
+    take_back(tx, &used.iter().map(|row| row.id).collect::<Vec<_>>(), on).await?;
+    Ok(used.into_iter().map(|row| row.invoice_id).collect())
 }

@@ -1,4 +1,5 @@
-//! What the books of the ERP say that is owed, 总账余额 (S55), to compare with what is kept here.
+//! Control balances, 总账余额: customer balances from the ERP's ledger, for comparison with the
+//! balances of this service.
 
 use std::collections::BTreeMap;
 
@@ -33,11 +34,11 @@ pub struct ControlBalance {
     pub version: i64,
     /// Null for the whole company
     pub customer_id: Option<Uuid>,
-    /// At the end of this day
+    /// The balance is that at the end of this day
     pub as_of: Date,
     #[schema(example = "CNY")]
     pub currency: String,
-    /// What is owed, without receipts that are not yet used
+    /// The balance owed, net of unallocated receipts
     pub amount: Money,
     pub source_system: Option<String>,
     pub external_id: Option<String>,
@@ -45,14 +46,14 @@ pub struct ControlBalance {
     pub updated_at: Timestamp,
 }
 
-platform::in_currency! { ControlBalance: |it| Some(it.currency.as_str()) }
+platform::in_currency! { ControlBalance: |balance| Some(balance.currency.as_str()) }
 
 resource! {
     ControlBalance: "control_balance" at "/api/v1/control-balances",
     seen by |_it| vec![EVERYBODY]
 }
 
-/// A balance as the ERP knows it. A new one needs day and amount.
+/// A control balance from the ERP. A new one requires `as_of` and `amount`.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct ControlBalanceItem {
     #[serde(flatten)]
@@ -61,7 +62,7 @@ pub struct ControlBalanceItem {
     facts: ControlBalanceFacts,
 }
 
-/// What the books of an ERP say.
+/// The data of a control balance.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct ControlBalanceFacts {
@@ -70,30 +71,30 @@ pub struct ControlBalanceFacts {
     customer_id: Option<Option<Uuid>>,
     #[schema(nullable = false)]
     as_of: Option<Date>,
-    /// Default: the company's
+    /// Default: the company's currency
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     currency: Option<String>,
     #[schema(nullable = false)]
     amount: Option<Money>,
 }
 
-/// The books know a merged customer as an account of its own.
+/// A reference to a merged customer is kept, because the ledger still has an account for it.
 impl Refers for ControlBalanceItem {
     const REFERENCES: &'static [Reference] =
         &[Reference { at: "customer", of: "customer", find: find_unfollowed }];
 }
 
 batch! {
-    /// Control balances of one source system. Their order does not matter.
+    /// Control balances of one source system, in any order.
     ControlBalanceBatch of ControlBalanceItem
 }
 
 auth::find! {
-    /// Whoever may see balances sees all of them.
+    /// Finds references to control balances. Users who may read them see all of them.
     find_balances in control_balances, |_| control_balances::id.is_not_null()
 }
 
-/// Which balances to list.
+/// Filters of the control balance list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ControlBalanceFilter {
@@ -119,7 +120,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List control balances
 ///
-/// What the books of the ERP say, latest day first.
+/// Returns the balances from the ERP's ledger, the latest day first.
 #[utoipa::path(
     tag = "receivables",
     params(ControlBalanceFilter, PageQuery),
@@ -135,15 +136,15 @@ async fn list_control_balances(
     ControlBalance::list(&mut *db.conn().await?, &caller, &list).await
 }
 
-/// Bring control balances in step with an ERP
+/// Import control balances from an ERP
 ///
-/// One for each customer, or the whole company, day and currency. Reports and statements tell how far
-/// they are from what is kept here.
+/// Creates or updates one balance per customer (or for the whole company), day and currency.
+/// Reports and statements show the difference to the balances of this service.
 #[utoipa::path(
     tag = "receivables",
     params(BatchQuery),
     request_body = ControlBalanceBatch,
-    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
 #[post("/control-balances/batch")]
 async fn import_control_balances(
@@ -160,7 +161,7 @@ async fn import_control_balances(
 
 /// Read a control balance
 ///
-/// As the ERP sent it.
+/// Returns the balance as the ERP sent it.
 #[utoipa::path(
     tag = "receivables",
     responses((status = 200, description = "The balance", body = ControlBalance), Problems),
@@ -175,7 +176,7 @@ async fn read_control_balance(
     Ok(Tagged(row.first(&mut *db.conn().await?).await?))
 }
 
-/// Whoever may read them sees all of them.
+/// Returns the balances that match the filter. Users who may read them see all of them.
 fn matching(filter: &ControlBalanceFilter) -> control_balances::BoxedQuery<'_, Pg> {
     let mut query = control_balances::table.into_boxed();
     if let Some(customer) = filter.customer_id {
@@ -203,7 +204,7 @@ impl ControlBalance {
             .order((as_of.desc(), id.desc()))
             .select(Self::as_select())
             .limit(list.fetch());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.as_of, it.id))
+        list.page(rows.load(conn).await?, total, |balance: &Self| (balance.as_of, balance.id))
     }
 }
 
@@ -214,9 +215,9 @@ impl Imported for ControlBalance {
     const FIND: Find = find_balances;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/as_of",
-        of: |it| {
-            let customer = it.customer_id.map(|id| id.to_string()).unwrap_or_default();
-            Some(format!("{customer} {} {}", it.as_of, it.currency))
+        of: |balance| {
+            let customer = balance.customer_id.map(|id| id.to_string()).unwrap_or_default();
+            Some(format!("{customer} {} {}", balance.as_of, balance.currency))
         },
         holders: "select id, value from control_balances, concat(customer_id, ' ', as_of, ' ', \
             currency) as value where value = any($1)",
@@ -260,9 +261,14 @@ impl Imported for ControlBalance {
                 let missing = [("as_of", as_of.is_some()), ("amount", amount.is_some())];
                 let fault =
                     |name| Fault::new(format!("/{name}"), "required", "a new balance needs it");
-                return Err(missing.iter().filter(|it| !it.1).map(|it| fault(it.0)).collect());
+                return Err(missing
+                    .iter()
+                    .filter(|field| !field.1)
+                    .map(|field| fault(field.0))
+                    .collect());
             }
         };
+
         set(&mut after.customer_id, facts.customer_id.as_ref());
         set(&mut after.as_of, facts.as_of.as_ref());
         set(&mut after.currency, facts.currency.as_ref());
@@ -274,7 +280,7 @@ impl Imported for ControlBalance {
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
         for drafts in drafts.chunks(1000) {
-            let rows: Vec<&Self> = drafts.iter().map(|it| &it.after).collect();
+            let rows: Vec<&Self> = drafts.iter().map(|draft| &draft.after).collect();
             diesel::insert_into(control_balances::table)
                 .values(rows)
                 .on_conflict(control_balances::id)
@@ -301,7 +307,8 @@ impl Imported for ControlBalance {
     }
 }
 
-/// What the books say of a customer on a day, by currency, together with those merged into it.
+/// Returns the control balances of a customer on a day by currency. Those of customers merged into
+/// it are added.
 pub(crate) async fn of_customer(
     conn: &mut Conn,
     customer: Uuid,

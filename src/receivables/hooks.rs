@@ -1,5 +1,5 @@
-//! What happens to what is owed when something happens elsewhere, and the jobs. The app wires this
-//! once, before it serves.
+//! Hooks that keep receivables in sync with other areas, and the jobs. The app registers them once,
+//! before it serves requests.
 
 use credit::open_item::{self, OpenKind};
 use customers::hooks::Move;
@@ -10,8 +10,9 @@ use uuid::Uuid;
 use crate::invoice::Difference;
 use crate::{collection_task, invoice, payment, promise, risk_case, write_off};
 
-/// A hook of customers: what the loser owes the winner owes from now on. What the books of an ERP say
-/// of the loser stays its own, and counts for the winner.
+/// Moves all receivables of a merged customer to the remaining one. A hook of customers. Control
+/// balances stay with the merged customer, whose account the ERP still keeps, and are added to
+/// those of the remaining one when they are read.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
     rows: &'a Move<'a>,
@@ -28,11 +29,13 @@ pub fn customer_merged<'a>(
     .boxed_local()
 }
 
-/// A job: computes anew what is open of everything. What differs from what is kept is a fault of
-/// ours: it is counted by a metric and written to the log, never put right without a word.
+/// Recomputes all open amounts and compares them with the stored ones. A job. A difference is a bug
+/// of this service: it is counted by a metric and logged, and never corrected silently.
 pub fn check_amounts(tx: &mut Tx) -> LocalBoxFuture<'_, Result<u64>> {
     async move {
+        // A post-dated payment whose day has come is not a difference.
         payment::keep_due(tx).await?;
+
         let mut count = 0;
         for (kind, found) in [
             ("invoice", invoice::differences(tx.conn()).await?),
@@ -41,10 +44,11 @@ pub fn check_amounts(tx: &mut Tx) -> LocalBoxFuture<'_, Result<u64>> {
             let differences = u32::try_from(found.len()).unwrap_or(u32::MAX);
             metrics::gauge!("receivables_differences", "type" => kind).set(differences);
             for Difference { id, number, kept, computed } in found.iter().take(100) {
-                tracing::error!(kind, %id, number, %kept, %computed, "an open amount is wrong");
+                tracing::error!(kind, %id, number, %kept, %computed, "stored open amount is wrong");
             }
             count += found.len() as u64;
         }
+
         for (kind, documents) in [
             (OpenKind::Invoice, invoice::OPEN_DOCUMENTS),
             (OpenKind::Receipt, payment::OPEN_DOCUMENTS),
@@ -53,7 +57,7 @@ pub fn check_amounts(tx: &mut Tx) -> LocalBoxFuture<'_, Result<u64>> {
             let differences = u32::try_from(found.len()).unwrap_or(u32::MAX);
             metrics::gauge!("open_items_differences", "type" => kind.as_str()).set(differences);
             for id in found.iter().take(100) {
-                tracing::error!(kind = kind.as_str(), %id, "what counts for the credit is wrong");
+                tracing::error!(kind = kind.as_str(), %id, "open item differs from its document");
             }
             count += found.len() as u64;
         }
@@ -62,8 +66,8 @@ pub fn check_amounts(tx: &mut Tx) -> LocalBoxFuture<'_, Result<u64>> {
     .boxed_local()
 }
 
-/// A job: knows post-dated money whose day has come, makes the tasks that are due, ends those that
-/// need nobody any more, and judges promises.
+/// Counts post-dated payments whose day has come, creates the collection tasks that are due, closes
+/// those that have become pointless, and decides which promises were kept. A job.
 pub fn collect(tx: &mut Tx) -> LocalBoxFuture<'_, Result<u64>> {
     async move {
         payment::keep_due(tx).await?;

@@ -1,5 +1,6 @@
-//! A letter that asks a customer for what is due, 催款函 (S59): worded by how far the dunning has come,
-//! with all of it. It is made when it is read; people send it and report that as the task's result.
+//! Dunning letters, 催款函: the wording depends on the dunning step, and the letter lists everything
+//! that is due. A letter is generated when it is read. People send it and record that as the result
+//! of the collection task.
 
 use actix_web::http::header::VARY;
 use actix_web::web::Data;
@@ -19,7 +20,7 @@ use crate::ReadCollections;
 use crate::collection_task::{CollectionStatus, CollectionTask, DunningStep};
 use crate::invoice::{self, Invoice};
 
-/// A letter to a customer, 催款函
+/// A dunning letter, 催款函
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(remote = "Self")]
 pub struct DunningLetter {
@@ -31,25 +32,25 @@ pub struct DunningLetter {
     pub language: Language,
     pub written_on: Date,
     pub subject: String,
-    /// The whole letter, in lines
+    /// The whole letter as plain text with line breaks
     pub text: String,
-    /// What is due, earliest first
+    /// The due items, the earliest first
     pub items: Vec<LetterItem>,
     #[schema(example = "CNY")]
     pub currency: String,
     pub total: Money,
 }
 
-platform::in_currency! { DunningLetter: |it| Some(it.currency.as_str()) }
+platform::in_currency! { DunningLetter: |letter| Some(letter.currency.as_str()) }
 
-/// An invoice that is due, or a part of it
+/// A due invoice or instalment
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LetterItem {
     pub invoice_id: Uuid,
     pub number: String,
     pub invoice_date: Date,
     pub due_on: Date,
-    /// Negative before the day
+    /// Days since `due_on`; negative before it
     pub days_late: i64,
     pub open_amount: Money,
 }
@@ -58,11 +59,12 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(read_dunning_letter);
 }
 
-/// The letter for a collection task
+/// Dunning letter for a collection task
 ///
-/// 催款函, in Chinese or English by `Accept-Language`, else in the company's: what the customer owes in
-/// the task's currency that is due, and the task's own part. Only invoices that you may see and that
-/// the customer does not dispute. While the task is open.
+/// 催款函. Lists the customer's due invoices in the task's currency, and the task's own item even
+/// before it is due. Disputed invoices and invoices outside your scope are left out. The letter is
+/// in Chinese or English by `Accept-Language`. Default: the company's language. Only for an open
+/// task, otherwise 409 `wrong_status`.
 #[utoipa::path(
     tag = "receivables",
     responses((status = 200, description = "The letter", body = DunningLetter), Problems),
@@ -80,13 +82,13 @@ async fn read_dunning_letter(
     Ok(HttpResponse::Ok().insert_header((VARY, "Authorization, Accept-Language")).json(letter))
 }
 
-/// The same as for problems.
+/// Returns the language requested by `Accept-Language`, by the same rule as for problem details.
 fn asked_for(req: &HttpRequest) -> Option<Language> {
     let chinese = prefers_chinese(req.headers())?;
     Some(if chinese { Language::Chinese } else { Language::English })
 }
 
-/// Subject, first and last sentence.
+/// Returns the subject, the opening and the closing sentence.
 fn words(step: DunningStep, language: Language) -> [&'static str; 3] {
     use DunningStep::{BeforeDue, First, Last, Second, Third};
     match (language, step) {
@@ -176,15 +178,18 @@ impl DunningLetter {
             let error = Error::conflict("wrong_status", format!("the task is {status}"));
             return Err(error.member("current_status", status));
         }
+
         let company = Company::load(conn).await?;
         let name = name_of(conn, task.customer_id).await?;
         let invoices = invoice::due_of(conn, caller, &task, today).await?;
-        let mut items: Vec<_> = invoices.iter().flat_map(|it| due(it, &task, today)).collect();
+        let mut items: Vec<_> =
+            invoices.iter().flat_map(|invoice| due(invoice, &task, today)).collect();
         items.sort_by(|a, b| (a.due_on, &a.number).cmp(&(b.due_on, &b.number)));
-        let total: Money = items.iter().map(|it| it.open_amount).sum();
+        let total: Money = items.iter().map(|item| item.open_amount).sum();
+
         let language = language.unwrap_or(company.language);
         let [subject, opening, closing] = words(task.step, language);
-        let lines = items.iter().map(|it| it.line(&task.currency, language));
+        let lines = items.iter().map(|item| item.line(&task.currency, language));
         let lines = lines.collect::<Vec<_>>().join("\n");
         let (to, sum) = match language {
             Language::Chinese => ("致:", "合计:"),
@@ -196,6 +201,7 @@ impl DunningLetter {
             total.shown_in(&task.currency),
             company.name
         );
+
         Ok(Self {
             task_id: task.id,
             customer_id: task.customer_id,
@@ -211,12 +217,12 @@ impl DunningLetter {
     }
 }
 
-/// The parts of an invoice that are due, and the one that the task is for.
+/// Returns the due parts of an invoice, and the part that the task is for.
 fn due(invoice: &Invoice, task: &CollectionTask, today: Date) -> Vec<LetterItem> {
     let wanted = |due_on: Date| {
         due_on <= today || (invoice.id == task.invoice_id && due_on == task.invoice_due_on)
     };
-    let parts = invoice.unpaid().into_iter().filter(|it| wanted(it.0));
+    let parts = invoice.unpaid().into_iter().filter(|part| wanted(part.0));
     let item = |(due_on, open_amount): (Date, Money)| LetterItem {
         invoice_id: invoice.id,
         number: invoice.number.clone(),

@@ -1,6 +1,6 @@
-//! Receivables 应收: invoices and credit notes, the money that pays them, and what is done so that
-//! it comes in. Who owes what is kept with each document, open amounts and the day on which they
-//! were closed, so that a question about any day costs what was open then.
+//! Receivables 应收: invoices and credit notes, the payments that settle them, and collections.
+//! Each document stores its open amount and the day on which it was closed, so that a balance of
+//! any past day is computed from the documents that were open on that day.
 
 pub mod allocation;
 pub mod collection_task;
@@ -22,7 +22,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 auth::permissions! {
     ReadInvoices: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Erp | Reporter;
-    /// Drafts, posting, and what may change after it
+    /// Drafts, posting, and the changes allowed after posting
     WriteInvoices: Admin | Finance;
     ImportInvoices: Admin | Erp;
     ReadPayments: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
@@ -30,18 +30,18 @@ auth::permissions! {
     /// Enter, allocate and reverse
     WritePayments: Admin | Finance;
     ImportPayments: Admin | Erp;
-    /// What the books of the ERP say
+    /// Customer balances from the ERP's ledger
     ReadControlBalances: Admin | GeneralManager | Finance | CreditController | Erp | Reporter;
     ImportControlBalances: Admin | Erp;
     ReadCollections: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
         | BackOffice | Finance | CreditController | Reporter;
-    /// Results of tasks, promises
+    /// Results of collection tasks, and promises to pay
     WriteCollections: Admin | SalesDirector | SalesManager | Salesperson | BackOffice | Finance
         | CreditController;
     /// Risk cases and their measures
     WriteRiskCases: Admin | SalesDirector | SalesManager | Finance | CreditController;
     RequestWriteOffs: Admin | SalesDirector | SalesManager | Finance | CreditController;
-    /// Within the authority of the role
+    /// Up to the approval limit of the role
     DecideWriteOffs: Admin | GeneralManager | SalesDirector | Finance;
 }
 

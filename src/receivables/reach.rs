@@ -1,5 +1,5 @@
-//! Who sees what is owed (API.md): the customer's owner or the salesperson in reach; all of it for
-//! finance.
+//! Visibility of receivables: users see the documents of customers or salespeople in their scope,
+//! finance sees everything.
 
 use auth::Caller;
 use diesel::expression::is_aggregate;
@@ -9,12 +9,13 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Array, Bool, Uuid as SqlUuid};
 use uuid::Uuid;
 
-/// `true` for those who see all accounts, else a rule of the table with the people in reach in each
-/// of its places; one expression for every kind of statement, like [`auth::reach::InReach`].
+/// A filter that is `true` for callers who see all accounts; for others it is the rule of a table
+/// with the visible users in each of its gaps. One expression for every kind of statement, like
+/// [`auth::reach::InReach`].
 #[derive(Debug, Clone)]
 pub struct ByAccount<'a> {
     reach: Option<&'a [Uuid]>,
-    /// What stands around the places, at least two texts
+    /// The SQL around the gaps, at least two pieces
     rule: &'static [&'static str],
 }
 
@@ -23,8 +24,8 @@ impl<'a> ByAccount<'a> {
         Self { reach: caller.reach_of_accounts(), rule }
     }
 
-    /// The rule for SQL that is written by hand; `bind` takes an array and says where it stands.
-    /// Nothing when there is no limit.
+    /// Returns the rule for raw SQL. `bind` adds an array parameter and returns its placeholder.
+    /// `None` if the caller sees every row.
     pub fn sql(&self, mut bind: impl FnMut(&[Uuid]) -> String) -> Option<String> {
         let people = bind(self.reach?);
         Some(self.rule.join(people.as_str()))

@@ -1,5 +1,5 @@
-//! Whose debts are at risk, 坏账预警 (S58): long overdue, promises broken, a credit score that has dropped,
-//! or a case that is open.
+//! Customers with receivables at risk, 坏账预警: long overdue, with broken promises, with a dropped
+//! credit score, or with an open risk case.
 
 use actix_web::get;
 use actix_web::web::Data;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::ReadCollections;
 use crate::risk_case::{RiskMeasure, RiskTrigger};
 
-/// A customer whose debts are at risk, 坏账预警
+/// A customer with receivables at risk, 坏账预警
 #[derive(Debug, Serialize, ToSchema, QueryableByName)]
 pub struct ReceivableRisk {
     #[diesel(sql_type = SqlUuid)]
@@ -27,20 +27,22 @@ pub struct ReceivableRisk {
     pub customer_name: String,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     pub owner_id: Option<Uuid>,
-    /// Why: `overdue` for more than 60 days, two `broken_promises` within a year, a `credit_score` that
-    /// the last investigation, within a year, found 20 points or more below the one before, of who
-    /// owes something; none when only a case is open
+    /// Reasons for the risk. `overdue`: overdue for more than 60 days. `broken_promises`: at least
+    /// two broken promises within a year. `credit_score`: the latest investigation, at most a year
+    /// old, scored at least 20 points below the one before, and the customer has open invoices.
+    /// Empty when only a risk case is open
     #[diesel(sql_type = Array<Text>)]
     pub triggers: Vec<RiskTrigger>,
-    /// Open of invoices with a part that is overdue, in the company's currency
+    /// Overdue amount in the company's currency. Of an invoice in instalments, only the overdue
+    /// ones count
     #[diesel(sql_type = Numeric)]
     pub overdue_amount: Money,
-    /// Of the oldest part that is not paid
+    /// Days since the oldest unpaid part was due
     #[diesel(sql_type = Integer)]
     pub overdue_days: i32,
     #[diesel(sql_type = BigInt)]
     pub broken_promises: i64,
-    /// The case that is open
+    /// The open risk case
     #[diesel(sql_type = Nullable<SqlUuid>)]
     pub risk_case_id: Option<Uuid>,
     #[schema(inline)]
@@ -49,7 +51,7 @@ pub struct ReceivableRisk {
 }
 
 page! {
-    /// A page of customers whose debts are at risk
+    /// A page of customers with receivables at risk
     ReceivableRiskPage of ReceivableRisk
 }
 
@@ -57,11 +59,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(list_receivable_risks);
 }
 
-/// Whose debts are at risk
+/// List customers with receivables at risk
 ///
-/// 坏账预警: customers of your people who are more than 60 days late, have broken two promises within a
-/// year, owe something though their credit score has dropped by 20 points, or have an open risk case;
-/// all of them for finance.
+/// 坏账预警: customers who are more than 60 days overdue, broke two promises within a year, have open
+/// invoices after their credit score dropped by at least 20 points, or have an open risk case.
+/// Returns the customers of the users in your scope; finance sees all customers.
 #[utoipa::path(
     tag = "receivables",
     params(PageQuery),
@@ -78,10 +80,11 @@ async fn list_receivable_risks(
     ReceivableRisk::list(&mut *db.conn().await?, &caller, &list, clock.today()).await
 }
 
-/// Whoever has been late for longer is at risk.
+/// Customers overdue for more days are at risk.
 const DAYS: i32 = 60;
 
-/// Everything starts at what is open: the cost follows that, not the customers.
+/// Every branch starts at overdue invoices, broken promises, open cases or scores, so that the cost
+/// does not grow with the number of customers.
 const RISKS: &str = "
     with overdue as (
         -- Of an invoice in instalments what is due is late, and not the rest of it.
@@ -135,6 +138,7 @@ impl ReceivableRisk {
     ) -> Result<ReceivableRiskPage> {
         let reach = caller.reach_of_accounts();
         let (all, people) = (reach.is_none(), reach.unwrap_or_default().to_vec());
+
         let visible = "from risks join customers c on c.id = customer_id
             where ($3 or c.owner_id = any($4))";
         let total = if list.counted {
@@ -152,6 +156,7 @@ impl ReceivableRisk {
         } else {
             None
         };
+
         let rows = format!(
             "{RISKS} select risks.*, c.name as customer_name, c.owner_id {visible}
             and customer_id > $5 order by customer_id limit $6"
@@ -164,11 +169,12 @@ impl ReceivableRisk {
             .bind::<SqlUuid, _>(list.position::<Uuid>()?.unwrap_or_default())
             .bind::<BigInt, _>(list.fetch());
         let rows: Vec<Self> = rows.load(conn).await?;
-        list.page(rows, total, |it: &Self| it.customer_id)
+        list.page(rows, total, |risk: &Self| risk.customer_id)
     }
 }
 
-/// What a customer owes, in the company's currency, without what came in and is not yet used.
+/// Returns the open amount of a customer's invoices in the company's currency, at least zero.
+/// Unused credit notes are deducted, unallocated payments are not.
 pub(crate) async fn owed(conn: &mut Conn, customer: Uuid) -> Result<Money> {
     #[derive(QueryableByName)]
     struct Owed {

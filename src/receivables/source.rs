@@ -1,4 +1,4 @@
-//! What pays invoices, 核销: money or a credit note. The same rules for both.
+//! Allocation of payments and credit notes to invoices, 核销. The same rules apply to both.
 
 use std::collections::HashMap;
 
@@ -11,30 +11,31 @@ use uuid::Uuid;
 use crate::allocation::Allocation;
 use crate::invoice::{Invoice, InvoiceKind, InvoiceStatus, find_invoices};
 
-/// The invoices that something is used for, as they are now.
+/// The invoices of an allocation by id, as locked.
 pub(crate) type Invoices = HashMap<Uuid, Invoice>;
 
-/// Which invoice is paid by how much
+/// An amount to allocate to an invoice
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewAllocation {
-    /// Of the same customer, in the same currency
+    /// An invoice of the same customer in the same currency
     pub(crate) invoice_id: Uuid,
-    /// Not more than is open of the invoice, nor than is left of what pays it
+    /// At most the open amount of the invoice and the unallocated amount of the payment or credit
+    /// note
     pub(crate) amount: Money,
-    /// Not before the two documents, not in the future. Default: today, from an ERP the earliest
-    /// such day
+    /// Not before either of the two documents and not in the future. Default: today; for imports
+    /// the earliest allowed day
     pub(crate) allocated_on: Option<Date>,
 }
 
-/// What a payment or a credit note is used for: invoices by hand, or whatever was due first
+/// The allocation of a payment or credit note: to the given invoices, or to the oldest ones
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "oldest_first": true }))]
 pub struct DocumentUse {
     #[serde(default)]
     #[schema(max_items = 500, nullable = false)]
     pub(crate) allocations: Vec<NewAllocation>,
-    /// All that is left of it pays the customer's open invoices, but disputed ones, the earliest due
-    /// first
+    /// Allocates the whole rest to the customer's open invoices, the earliest due first. Disputed
+    /// invoices are skipped. Cannot be combined with `allocations`
     #[serde(default)]
     #[schema(default = false)]
     pub(crate) oldest_first: bool,
@@ -55,23 +56,24 @@ impl DocumentUse {
     }
 }
 
-/// A payment or a credit note, as far as it can be used.
+/// The part of a payment or a credit note that can be allocated.
 pub(crate) struct Source<'a> {
     pub customer_id: Uuid,
     pub currency: &'a str,
-    /// Before this day it pays nothing
+    /// The first day on which it can be allocated
     pub since: Date,
-    /// What is left of it
+    /// The unallocated amount
     pub left: Money,
 }
 
 impl Source<'_> {
-    /// The first day on which it can pay this invoice.
+    /// Returns the first day on which it can be allocated to this invoice.
     pub fn first_day(&self, invoice: &Invoice) -> Date {
         self.since.max(invoice.invoice_date)
     }
 
-    /// What is asked for: these, or all that is left for the earliest due of the others.
+    /// Returns the requested allocations: the given ones, or the whole rest for the invoices due
+    /// earliest.
     pub fn asked(
         &self,
         to: &DocumentUse,
@@ -79,28 +81,28 @@ impl Source<'_> {
         today: Date,
     ) -> Result<Vec<Allocation>> {
         if to.oldest_first {
-            let ours = |it: &&Invoice| !it.disputed && it.invoice_date <= today;
+            let ours = |invoice: &&Invoice| !invoice.disputed && invoice.invoice_date <= today;
             return Ok(self.oldest_first(invoices.values().filter(ours).collect(), today));
         }
         self.uses(&to.allocations, invoices, today)
     }
 
-    /// The open parts of these invoices, the earliest due first, as far as what is left goes.
+    /// Allocates the rest to these invoices, the earliest due first, until it is used up.
     fn oldest_first(&self, mut invoices: Vec<&Invoice>, today: Date) -> Vec<Allocation> {
-        invoices.sort_by_key(|it| (it.next_due_on, it.invoice_date, it.id));
+        invoices.sort_by_key(|invoice| (invoice.next_due_on, invoice.invoice_date, invoice.id));
         let (mut left, mut made) = (self.left, vec![]);
-        for it in invoices {
-            let amount = it.open_amount.min(left);
+        for invoice in invoices {
+            let amount = invoice.open_amount.min(left);
             if amount > Money::ZERO {
                 left.0 -= amount.0;
-                made.push(Allocation::new(it.id, amount, self.first_day(it).max(today)));
+                made.push(Allocation::new(invoice.id, amount, self.first_day(invoice).max(today)));
             }
         }
         made
     }
 
-    /// What is asked for, or all that is wrong with it: each not more than is open of the invoice,
-    /// all together not more than is left.
+    /// Returns the requested allocations, or all their faults. Each is at most the open amount of
+    /// its invoice, and together they are at most the unallocated amount.
     pub fn uses(
         &self,
         asked: &[NewAllocation],
@@ -108,32 +110,36 @@ impl Source<'_> {
         today: Date,
     ) -> Result<Vec<Allocation>> {
         let mut open: HashMap<Uuid, Money> =
-            invoices.values().map(|it| (it.id, it.open_amount)).collect();
+            invoices.values().map(|invoice| (invoice.id, invoice.open_amount)).collect();
         let mut left = self.left;
         let (mut made, mut faults) = (vec![], vec![]);
-        for (index, it) in asked.iter().enumerate() {
+        for (index, new) in asked.iter().enumerate() {
             let at = format!("/allocations/{index}");
-            let day = it.allocated_on.unwrap_or(today);
-            let one = Allocation::new(it.invoice_id, it.amount, day);
-            faults.extend(self.faults_of(&one, invoices.get(&it.invoice_id), today, &at));
-            let room = open.entry(it.invoice_id).or_default();
+            let day = new.allocated_on.unwrap_or(today);
+            let allocation = Allocation::new(new.invoice_id, new.amount, day);
+            faults.extend(self.faults_of(&allocation, invoices.get(&new.invoice_id), today, &at));
+
+            // An invoice may appear more than once, so that its open amount is counted down.
+            let room = open.entry(new.invoice_id).or_default();
             let amount = format!("{at}/amount");
-            if it.amount > *room {
+            if new.amount > *room {
                 let why = format!("only {room} is open of the invoice");
                 faults.push(Fault::new(amount, "above_open_amount", why));
-            } else if it.amount > left {
+            } else if new.amount > left {
                 let why = format!("only {left} is left");
                 faults.push(Fault::new(amount, "above_unapplied", why));
             } else {
-                room.0 -= it.amount.0;
-                left.0 -= it.amount.0;
+                room.0 -= new.amount.0;
+                left.0 -= new.amount.0;
             }
-            made.push(one);
+            made.push(allocation);
         }
+
         if faults.is_empty() { Ok(made) } else { Err(Error::invalid(faults)) }
     }
 
-    /// One use of it, `at` a pointer. How much is open the caller counts down.
+    /// Returns the faults of one allocation; `at` is its JSON pointer. The caller compares the
+    /// amount with the open amounts.
     pub fn faults_of(
         &self,
         allocation: &Allocation,
@@ -152,6 +158,7 @@ impl Source<'_> {
             wrong("invoice_id", "unknown_reference", "nothing here has this id");
             return faults;
         };
+
         if invoice.customer_id != self.customer_id {
             wrong("invoice_id", "another_customer", "the invoice is another customer's");
         }
@@ -163,6 +170,7 @@ impl Source<'_> {
         } else if invoice.status != InvoiceStatus::Posted && allocation.reversed_on.is_none() {
             wrong("invoice_id", "not_posted", "the invoice is not posted");
         }
+
         let first = self.first_day(invoice);
         if allocation.allocated_on < first || allocation.allocated_on > today {
             wrong("allocated_on", "range", "not before the two documents, not in the future");

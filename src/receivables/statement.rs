@@ -1,4 +1,4 @@
-//! A customer's account, 对账单 (S55): what it owed, what has happened since, what it owes now.
+//! Statement of account, 对账单: opening balance, movements and closing balance of a customer.
 
 use std::collections::BTreeMap;
 
@@ -20,33 +20,33 @@ use uuid::Uuid;
 use crate::ReadInvoices;
 use crate::control_balance;
 
-/// Most movements of an answer.
+/// Maximum number of movements in a statement.
 const MOST: usize = 10_000;
 
 text_enum! {
-    /// What has changed the account
+    /// The kind of a movement
     pub enum MovementKind {
         Invoice = "invoice",
         CreditNote = "credit_note",
         /// 作废
         Cancellation = "cancellation",
         Payment = "payment",
-        /// A payment that was taken back
+        /// The reversal of a payment
         Reversal = "reversal",
         /// 核销坏账
         WriteOff = "write_off",
     }
 }
 
-/// The account of a customer, 对账单
+/// The statement of account of a customer, 对账单
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Statement {
     pub customer_id: Uuid,
-    /// The opening balance is as of the day before
+    /// The first day. The opening balance is that of the day before
     pub from: Date,
-    /// With this day
+    /// The last day, inclusive
     pub as_of: Date,
-    /// One for each currency
+    /// One account per currency
     pub accounts: Vec<Account>,
 }
 
@@ -58,40 +58,40 @@ pub struct Account {
     pub currency: String,
     pub opening_balance: Money,
     pub movements: Vec<Movement>,
-    /// What is owed, without what came in and is not yet used
+    /// The balance at the end of `as_of`. Payments and credit notes count in full, allocated or not
     pub closing_balance: Money,
-    /// What the ERP's books say for that day; null when they do not
+    /// The balance of `as_of` in the ERP's ledger; null if the ERP sent none for that day
     pub control_balance: Option<Money>,
-    /// The closing balance without the control balance
+    /// The closing balance minus the control balance
     pub reconciliation_difference: Option<Money>,
 }
 
-platform::in_currency! { Account: |it| Some(it.currency.as_str()) }
+platform::in_currency! { Account: |account| Some(account.currency.as_str()) }
 
-/// What has changed the account on a day
+/// A movement of the account
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Movement {
     pub date: Date,
     #[schema(inline)]
     pub kind: MovementKind,
-    /// The invoice's or the payment's
+    /// The id of the invoice, credit note or payment
     pub id: Uuid,
     pub number: String,
-    /// Of an invoice
+    /// Set for invoices and credit notes
     pub due_date: Option<Date>,
-    /// Positive makes the debt larger
+    /// Positive amounts increase the balance owed
     pub amount: Money,
-    /// With this one
+    /// The balance after this movement
     pub balance: Money,
 }
 
-/// Which days to tell.
+/// The period of a statement.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct StatementQuery {
     /// The last day. Default: today
     as_of: Option<Date>,
-    /// The first day. Default: the first of the year of `as_of`
+    /// The first day. Default: 1 January of the year of `as_of`
     from: Option<Date>,
 }
 
@@ -99,14 +99,15 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(read_statement);
 }
 
-/// The account of a customer
+/// Statement of account of a customer
 ///
-/// 对账单: the balance before, what has changed it, the balance of the day; by currency. For those who
-/// see the customer's invoices as its owner does.
+/// 对账单: the opening balance, the movements and the closing balance of the period, per currency.
+/// Visible to users with the customer's owner in their scope, and to finance. A statement with more
+/// than 10,000 movements is refused with 422 `too_many_rows`.
 #[utoipa::path(
     tag = "receivables",
     params(StatementQuery),
-    responses((status = 200, description = "The account", body = Statement), Problems),
+    responses((status = 200, description = "The statement", body = Statement), Problems),
 )]
 #[get("/customers/{id}/statement")]
 async fn read_statement(
@@ -134,22 +135,26 @@ impl Statement {
             let fault = Fault::new("/from", "range", "not after as_of");
             return Err(Error::bad_request("invalid_query", "from is later").faults(vec![fault]));
         }
+
         let customer = Customer::find(conn, caller, id).await?;
-        // Managers see the pool's customers, but not what those owe.
-        let reaches = |reach: &[Uuid]| customer.owner_id.is_some_and(|it| reach.contains(&it));
+        // Managers can read unassigned customers, but not their accounts.
+        let reaches =
+            |reach: &[Uuid]| customer.owner_id.is_some_and(|owner| reach.contains(&owner));
         if !caller.reach_of_accounts().is_none_or(reaches) {
             return Err(Error::not_found());
         }
-        let rows = diesel::sql_query(MOVEMENTS)
+
+        let query = diesel::sql_query(MOVEMENTS)
             .bind::<SqlUuid, _>(id)
             .bind::<SqlDate, _>(from)
             .bind::<SqlDate, _>(as_of);
-        let rows: Vec<Row> = rows.load(conn).await?;
+        let rows: Vec<Row> = query.load(conn).await?;
         if rows.len() > MOST {
             let status = actix_web::http::StatusCode::UNPROCESSABLE_ENTITY;
             let detail = "more than 10,000 movements: ask for fewer days";
             return Err(Error::new(status, "too_many_rows").detail(detail));
         }
+
         let mut accounts: BTreeMap<String, Account> = BTreeMap::new();
         for row in rows {
             let account = accounts.entry(row.currency.clone()).or_insert_with(|| Account {
@@ -158,6 +163,8 @@ impl Statement {
             });
             account.take(row);
         }
+
+        // The ledger may know a currency in which nothing has moved here.
         for (currency, amount) in control_balance::of_customer(conn, id, as_of).await? {
             let account = accounts
                 .entry(currency.clone())
@@ -189,7 +196,7 @@ impl Account {
     }
 }
 
-/// A movement, or without a day the balance before all of them.
+/// A movement, or the opening balance if `day` is null.
 #[derive(QueryableByName)]
 struct Row {
     #[diesel(sql_type = Text)]
@@ -208,7 +215,7 @@ struct Row {
     amount: Money,
 }
 
-/// Documents count from their own days; what is applied to what does not change the balance.
+/// Documents count from their own dates. Allocating one to another does not change the balance.
 const MOVEMENTS: &str = "
     with all_of_them as (
         select currency, invoice_date as day, kind, id, number, due_date,

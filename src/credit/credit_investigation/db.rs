@@ -1,4 +1,4 @@
-//! The queries on investigations. Each that answers a caller starts at `visible_to`.
+//! Queries on investigations. Each query on behalf of a caller starts at `visible_to`.
 
 use std::collections::HashMap;
 
@@ -59,7 +59,9 @@ impl CreditInvestigation {
             .order((created_at.desc(), id.desc()))
             .select(Self::as_select())
             .limit(list.fetch());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.created_at, it.id))
+        list.page(rows.load(conn).await?, total, |investigation: &Self| {
+            (investigation.created_at, investigation.id)
+        })
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -101,6 +103,7 @@ impl CreditInvestigation {
             updated_at: tx.now,
             customer_owner_id: customer.owner_id,
         };
+
         let insert = diesel::insert_into(credit_investigations::table).values(&investigation);
         insert.execute(tx.conn()).await?;
         tx.record(Change::created(&investigation)).await?;
@@ -142,7 +145,8 @@ impl CreditInvestigation {
     }
 }
 
-/// The latest conclusion about a customer that is still good on a day. For the rules on limits.
+/// Returns the latest concluded investigation of a customer that is still valid on a day, for the
+/// rules on limits.
 pub(crate) async fn in_force(
     conn: &mut Conn,
     customer: Uuid,
@@ -157,7 +161,8 @@ pub(crate) async fn in_force(
     Ok(row.first(conn).await.optional()?)
 }
 
-/// The limits that the latest conclusions recommend that are still good on a day, by customer.
+/// Returns the limits recommended by the latest investigations that are still valid on a day, by
+/// customer.
 pub(crate) async fn recommended(
     conn: &mut Conn,
     customers: &[Uuid],
@@ -177,14 +182,14 @@ pub(crate) async fn recommended(
     Ok(rows.into_iter().filter_map(|(customer, limit)| Some((customer, limit?))).collect())
 }
 
-/// The last day of an investigation that something rests on.
+/// Returns the last day on which an investigation is valid.
 pub(crate) async fn valid_until(conn: &mut Conn, id: Uuid) -> Result<Option<Date>> {
     let row = credit_investigations::table.find(id).select(credit_investigations::valid_until);
     Ok(row.first(conn).await?)
 }
 
-/// Whether the caller may give the customer this limit: nothing speaks against it as long as no
-/// investigation recommends another.
+/// Checks that the caller may give the customer this limit. Without a valid investigation, any
+/// limit is allowed.
 pub(crate) async fn check_limit(
     tx: &mut Tx,
     caller: &Caller,
@@ -193,13 +198,13 @@ pub(crate) async fn check_limit(
 ) -> Result<()> {
     let today = tx.today;
     let investigation = in_force(tx.conn(), customer, today).await?;
-    match investigation.and_then(|it| it.recommended_limit) {
+    match investigation.and_then(|investigation| investigation.recommended_limit) {
         Some(recommended) => check_recommended(caller, limit, recommended),
         None => Ok(()),
     }
 }
 
-/// A job: conclusions whose last day is over.
+/// Expires concluded investigations whose last day has passed. A job.
 pub async fn expire(tx: &mut Tx) -> Result<u64> {
     let due = credit_investigations::table
         .filter(credit_investigations::status.eq(InvestigationStatus::Concluded))
@@ -217,7 +222,7 @@ pub async fn expire(tx: &mut Tx) -> Result<u64> {
     Ok(due.len() as u64)
 }
 
-/// The loser's investigations are about the winner from now on.
+/// Moves the investigations of a merged customer to the remaining one.
 pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
     let rows = credit_investigations::table;
     let rows = rows.filter(credit_investigations::customer_id.eq(moving.from.id));

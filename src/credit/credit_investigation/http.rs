@@ -26,8 +26,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List credit investigations
 ///
-/// Of the customers that you see, latest first. `expiring_before` finds those that have to be made
-/// anew.
+/// Returns the investigations of the customers that you can see, the latest first. Use
+/// `expiring_before` to find those that are due for renewal.
 #[utoipa::path(
     tag = "credit",
     params(CreditInvestigationFilter, PageQuery),
@@ -43,7 +43,7 @@ async fn list_credit_investigations(
     CreditInvestigation::list(&mut *db.conn().await?, &caller, &list).await
 }
 
-/// Have a customer's credit investigated
+/// Request a credit investigation
 #[utoipa::path(
     tag = "credit",
     request_body = NewCreditInvestigation,
@@ -75,9 +75,9 @@ async fn read_credit_investigation(
     Ok(Tagged(CreditInvestigation::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// Begin with an investigation
+/// Start a credit investigation
 ///
-/// From requested to investigating.
+/// Changes the status from `requested` to `investigating` and makes you the investigator.
 #[utoipa::path(
     tag = "credit",
     responses((status = 200, description = "The investigation", body = CreditInvestigation),
@@ -93,11 +93,12 @@ async fn start_credit_investigation(
     write.update(async move |tx| CreditInvestigation::start(tx, &caller, *id, based_on).await).await
 }
 
-/// Conclude an investigation
+/// Conclude a credit investigation
 ///
-/// From investigating to concluded. It is good for 12 months, for 6 with a score below 60. The
-/// customer's limit follows by approved terms or by setting its credit. Never by the customer's
-/// owner: 403 `self_approval`.
+/// Changes the status from `investigating` to `concluded`. The conclusion is valid for 12 months,
+/// or for 6 months with a score below 60. It does not change the credit limit; approve terms or
+/// update the customer's credit for that. The owner of the customer cannot conclude it (403
+/// `self_approval`).
 #[utoipa::path(
     tag = "credit",
     request_body = InvestigationFindings,
@@ -118,13 +119,13 @@ async fn conclude_credit_investigation(
     write.update(conclude).await
 }
 
-/// What happened to an investigation
+/// List the history of a credit investigation
 ///
-/// Latest first.
+/// Returns the changes, the latest first.
 #[utoipa::path(
     tag = "credit",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/credit-investigations/{id}/history")]
 async fn list_credit_investigation_history(

@@ -1,5 +1,5 @@
-//! What was found out about a customer's credit, 信用调查 (S27): asked for, looked into, concluded with
-//! a score and a limit, and over after a year at the latest.
+//! Credit investigations, 信用调查: requested, carried out, concluded with a score and a recommended
+//! limit, and expired after a year at the latest.
 
 mod db;
 pub mod http;
@@ -21,7 +21,7 @@ pub use steps::InvestigationAction;
 pub(crate) use steps::check_recommended;
 
 text_enum! {
-    /// Where an investigation stands (RULES 4.12)
+    /// The status of an investigation
     pub enum InvestigationStatus {
         /// 已申请
         Requested = "requested",
@@ -43,12 +43,12 @@ pub struct CreditInvestigation {
     pub customer_id: Uuid,
     #[schema(inline)]
     pub status: InvestigationStatus,
-    /// Why it was asked for
+    /// The reason for the request
     pub reason: String,
     pub requested_by: Uuid,
-    /// Who looks into it; null until it is begun
+    /// The user who investigates; null until the investigation is started
     pub investigator_id: Option<Uuid>,
-    /// Where it was found out: registers, banks, other suppliers
+    /// The sources, such as registers, banks or other suppliers
     pub sources: Vec<String>,
     /// 注册资本, in the company's currency
     pub registered_capital: Option<Money>,
@@ -56,13 +56,13 @@ pub struct CreditInvestigation {
     pub lawsuits: Option<String>,
     /// 付款记录
     pub payment_history: Option<String>,
-    /// 0 to 100, higher is better
+    /// 0 to 100; higher is better
     pub score: Option<i16>,
     /// 建议额度, in the company's currency
     pub recommended_limit: Option<Money>,
     pub concluded_on: Option<Date>,
-    /// The last day on which a limit can rest on it: a year after the conclusion, half a year with
-    /// a score below 60
+    /// The last day on which the conclusion is valid: a year after `concluded_on`, or half a year
+    /// with a score below 60
     pub valid_until: Option<Date>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -81,10 +81,10 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     CreditInvestigation: "credit_investigation" at "/api/v1/credit-investigations",
-    seen by |it| vec![it.customer_owner_id]
+    seen by |investigation| vec![investigation.customer_owner_id]
 }
 
-/// Why a customer is to be investigated
+/// A request for a credit investigation
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "reason": "新客户,申请账期 30 天" }))]
 pub struct NewCreditInvestigation {
@@ -92,7 +92,7 @@ pub struct NewCreditInvestigation {
     reason: String,
 }
 
-/// What was found out
+/// The findings of an investigation
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "sources": ["国家企业信用信息公示系统"], "registered_capital": "5000000",
     "lawsuits": "无", "payment_history": "同行反映付款及时", "score": 72,
@@ -113,15 +113,15 @@ pub struct InvestigationFindings {
     recommended_limit: Money,
 }
 
-/// Which investigations to list.
+/// Filters of the investigation list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CreditInvestigationFilter {
     customer_id: Option<Uuid>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     status: Option<Vec<InvestigationStatus>>,
-    /// Concluded ones whose last day is before this one
+    /// Returns concluded investigations with `valid_until` before this day
     expiring_before: Option<Date>,
 }
 

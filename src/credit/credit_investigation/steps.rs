@@ -1,4 +1,4 @@
-//! The steps of an investigation, and what follows from its conclusion.
+//! The status changes of an investigation, and the effects of its conclusion.
 
 use auth::{Caller, Role};
 use jiff::ToSpan;
@@ -7,10 +7,10 @@ use rust_decimal::Decimal;
 
 use super::{CreditInvestigation, InvestigationFindings, InvestigationStatus};
 
-/// A score from which on a conclusion is good for a whole year.
+/// The lowest score for which a conclusion is valid for a whole year.
 const GOOD: i16 = 60;
 
-/// What somebody, or time, does to an investigation.
+/// An action on an investigation. Expiry is an action of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvestigationAction {
     Start,
@@ -19,7 +19,7 @@ pub enum InvestigationAction {
 }
 
 impl InvestigationStatus {
-    /// The state machine: requested → investigating → concluded → expired.
+    /// Returns the status after an action: requested → investigating → concluded → expired.
     pub fn after(self, action: InvestigationAction) -> Result<Self> {
         use InvestigationAction::{Conclude, Expire, Start};
         match (self, action) {
@@ -45,6 +45,7 @@ impl CreditInvestigation {
                 faults.push(Fault::new(at, "range", "1 to 300 characters"));
             }
         }
+
         let amounts = [
             ("/registered_capital", found.registered_capital.unwrap_or_default()),
             ("/recommended_limit", found.recommended_limit),
@@ -58,6 +59,7 @@ impl CreditInvestigation {
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }
+
         Ok(Self {
             status,
             sources: found.sources.clone(),
@@ -73,19 +75,20 @@ impl CreditInvestigation {
     }
 }
 
-/// 12 months, 6 with a score below 60 (S27).
+/// Returns the last day of a conclusion: 12 months later, or 6 months with a score below 60.
 fn valid_until(concluded_on: Date, score: i16) -> Date {
     let months: i32 = if score < GOOD { 6 } else { 12 };
     Date(concluded_on.0.saturating_add(months.months()))
 }
 
-/// No limit at all is above every recommendation.
+/// Returns whether a limit is more than 1.2 times the recommended one. No limit always is.
 fn above_recommended(limit: Option<Money>, recommended: Money) -> bool {
     let most = recommended.0 * Decimal::new(12, 1);
     limit.is_none_or(|limit| limit.0 > most)
 }
 
-/// More than 1.2 times what was recommended takes the director (S27).
+/// Checks that only admins, general managers and sales directors grant more than 1.2 times the
+/// recommended limit.
 pub(crate) fn check_recommended(
     caller: &Caller,
     limit: Option<Money>,

@@ -1,4 +1,4 @@
-//! Credits from an ERP, by the external ids of their customers.
+//! The import of credit limits from an ERP, by the external ids of the customers.
 
 use std::collections::HashMap;
 
@@ -20,8 +20,8 @@ use uuid::Uuid;
 use super::{CreditChanges, CustomerCredit, lock_rows};
 use crate::credit_investigation;
 
-/// The credit of a customer as its ERP knows it: `external_id` is the customer's. Absent fields stay,
-/// null clears.
+/// The credit of a customer from an ERP: `external_id` is that of the customer. Absent fields stay
+/// unchanged, `null` clears a field.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "external_id": "C-1001", "credit_limit": "50000.00" }))]
 pub struct CustomerCreditItem {
@@ -35,11 +35,11 @@ pub struct CustomerCreditItem {
 impl Refers for CustomerCreditItem {}
 
 batch! {
-    /// Credits of customers of one source system. Their order does not matter.
+    /// Credits of customers of one source system, in any order.
     CustomerCreditBatch of CustomerCreditItem
 }
 
-/// Data of the rules, read once for all items.
+/// The data that all items of a batch are checked against, read once.
 pub struct Context {
     caller: Caller,
     settings: Settings,
@@ -66,7 +66,7 @@ impl CustomerCredit {
         Ok(rows.order(customer_credits::id).load(conn).await?)
     }
 
-    /// All that speaks against these changes.
+    /// Returns all faults of the changes.
     fn refusals(&self, before: &Self, context: &Context) -> Vec<Fault> {
         let mut faults = self.faults();
         if self.customer_owner_id == Some(context.caller.id()) {
@@ -86,7 +86,7 @@ impl CustomerCredit {
     }
 }
 
-/// The visible lookup of credits, by their customers.
+/// Finds references to credits, by their visible customers.
 fn find_credits<'a>(
     conn: &'a mut Conn,
     caller: &'a Caller,
@@ -97,7 +97,7 @@ fn find_credits<'a>(
         let named = |id: &Uuid| Some((*id, customers.row(id)?.0));
         let named: Vec<(Uuid, Uuid)> = wanted.ids.iter().filter_map(named).collect();
         let rows = customer_credits::table
-            .filter(customer_credits::id.eq_any(named.iter().map(|it| it.1)))
+            .filter(customer_credits::id.eq_any(named.iter().map(|pair| pair.1)))
             .select((customer_credits::id, customer_credits::version));
         let versions: HashMap<Uuid, i64> = rows.load(conn).await?.into_iter().collect();
 

@@ -1,4 +1,4 @@
-//! The queries on customers' credit. Each that answers a caller goes through the customer.
+//! Queries on customers' credit. Each query on behalf of a caller loads the visible customer first.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use super::{CreditAccount, CreditChanges, CreditHold, CustomerCredit};
 use crate::check::breakdown;
 use crate::credit_investigation;
 
-/// Rows that are there for the lock alone have version 0 and leave no record.
+/// Creates rows that exist only to be locked. They have version 0 and leave no history.
 const MAKE: &str = "
     insert into customer_credits (id, version, tolerance_percent, hold, created_at, updated_at)
     select id, 0, 0, false, created_at, created_at from customers where id = any($1) order by id
@@ -35,6 +35,7 @@ pub(crate) async fn lock_rows(conn: &mut Conn, customers: &[Uuid]) -> Result<()>
     if ids.is_empty() {
         return Ok(());
     }
+
     diesel::sql_query(MAKE).bind::<Array<SqlUuid>, _>(&ids).execute(&mut *conn).await?;
     let rows = customer_credits::table.filter(customer_credits::id.eq_any(&ids));
     let rows = rows.order(customer_credits::id).select(customer_credits::id).for_update();
@@ -42,17 +43,18 @@ pub(crate) async fn lock_rows(conn: &mut Conn, customers: &[Uuid]) -> Result<()>
     Ok(())
 }
 
-/// What is set for these customers; nothing for those of whom nobody has said anything.
+/// Returns the stored credits of these customers. Customers without a row are left out.
 pub(crate) async fn load(
     conn: &mut Conn,
     customers: &[Uuid],
 ) -> Result<HashMap<Uuid, CustomerCredit>> {
     let rows = CustomerCredit::query().filter(customer_credits::id.eq_any(customers));
     let rows: Vec<CustomerCredit> = rows.load(conn).await?;
-    Ok(rows.into_iter().map(|it| (it.id, it)).collect())
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
-/// Gives a customer the limit of its terms, until the investigation that they rest on is over.
+/// Sets the limit of a customer to that of its approved terms, valid as long as the investigation
+/// behind them.
 pub(crate) async fn grant(
     tx: &mut Tx,
     customer: Uuid,
@@ -64,8 +66,8 @@ pub(crate) async fn grant(
     before.save(tx, after).await.map(drop)
 }
 
-/// Puts a customer's credit on hold, 冻结, unless it is so already. For the service itself: whoever
-/// takes a measure against a debt has been asked for the permission. Only people release it.
+/// Puts a customer's credit on hold, 冻结, unless it already is. The caller has checked the
+/// permission, as a measure in a risk case. Only users release a hold.
 pub async fn stop(tx: &mut Tx, customer: Uuid, reason: &str) -> Result<()> {
     let before = CustomerCredit::locked(tx, customer).await?;
     if before.hold {
@@ -83,7 +85,7 @@ impl CustomerCredit {
         Ok(stored.unwrap_or_else(|| Self::blank(&customer)))
     }
 
-    /// The row as of its lock.
+    /// Locks the row and returns it, creating it first if it is missing.
     async fn locked(tx: &mut Tx, customer: Uuid) -> Result<Self> {
         lock(tx, &[customer]).await?;
         let row = Self::query().filter(customer_credits::id.eq(customer));
@@ -113,13 +115,13 @@ impl CustomerCredit {
         Ok(after)
     }
 
-    /// With what the customer owes.
+    /// Returns the credit together with the exposure.
     async fn account(self, conn: &mut Conn, at: (Date, Timestamp)) -> Result<CreditAccount> {
         let exposure = breakdown(conn, self.id, at).await?;
         Ok(CreditAccount { credit: self, exposure })
     }
 
-    /// Raising a limit beyond what an investigation recommends takes the director (S27).
+    /// Checks that only a director raises a limit beyond the recommendation of an investigation.
     async fn check_recommended(&self, tx: &mut Tx, caller: &Caller, after: &Self) -> Result<()> {
         let settings = Company::load(tx.conn()).await?.settings.0;
         match after.new_limit(self, &settings) {

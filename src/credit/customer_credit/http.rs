@@ -27,8 +27,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// Read a customer's credit
 ///
-/// Its limit, and how what it owes comes about. `reasons` says why nothing more would go on
-/// credit.
+/// Returns the limit and the breakdown of the exposure. `reasons` shows why no further credit would
+/// be given.
 #[utoipa::path(
     tag = "credit",
     responses((status = 200, description = "The credit", body = CreditAccount), Problems),
@@ -44,10 +44,11 @@ async fn read_customer_credit(
     Ok(Tagged(CreditAccount::find(&mut *db.conn().await?, &caller, *id, at).await?))
 }
 
-/// Set a customer's credit
+/// Update a customer's credit
 ///
-/// A limit above 1.2 times what a valid investigation recommends takes the sales director, else 403
-/// `director_required`. A lower limit takes nothing back that is confirmed already.
+/// Only the sales director or an admin can set a limit above 1.2 times the recommendation of a
+/// valid investigation, otherwise 403 `director_required`. The owner of the customer cannot change
+/// its credit (403 `self_approval`). Lowering a limit does not affect confirmed orders.
 #[utoipa::path(
     tag = "credit",
     request_body(content = CreditChanges, content_type = "application/merge-patch+json"),
@@ -66,17 +67,18 @@ async fn update_customer_credit(
     write.update(update).await
 }
 
-/// Set the credit of many customers
+/// Import customer credits
 ///
-/// An item has the customer's external id and what to change, 批量设置信用额度. The rules are those of a
-/// single change, item by item: a limit above 1.2 times what a valid investigation recommends takes the
-/// sales director (`director_required`), and nobody sets the credit of a customer of their own
-/// (`self_approval`). Customers must be there already: `unknown_references` `park` is refused.
+/// 批量设置信用额度. Each item has the external id of a customer and the changes. The rules of a single
+/// update apply to each item: only the sales director or an admin can set a limit above 1.2 times
+/// the recommendation of a valid investigation (`director_required`), and the owner of a customer
+/// cannot change its credit (`self_approval`). The customers must exist: `unknown_references` with
+/// the value `park` is refused.
 #[utoipa::path(
     tag = "credit",
     params(BatchQuery),
     request_body = CustomerCreditBatch,
-    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
 #[post("/customer-credits/batch")]
 async fn import_customer_credits(
@@ -88,9 +90,9 @@ async fn import_customer_credits(
     write.run(async move |tx| Reply::json(&import(tx).await?)).await
 }
 
-/// Hold a customer's credit
+/// Put a customer's credit on hold
 ///
-/// 冻结: nothing goes on credit until it is released; no override helps.
+/// 冻结: no further credit is given until the hold is released. Overrides do not lift a hold.
 #[utoipa::path(
     tag = "credit",
     request_body = CreditHold,
@@ -107,9 +109,10 @@ async fn hold_customer_credit(
     write.update(async move |tx| CreditAccount::hold(tx, &caller, *id, based_on, &why).await).await
 }
 
-/// Release a customer's credit
+/// Release a customer's credit hold
 ///
-/// 解冻: orders are checked against the limit again. Those on credit hold are released one by one.
+/// 解冻: orders are checked against the limit again. Orders on credit hold must be released one by
+/// one.
 #[utoipa::path(
     tag = "credit",
     responses((status = 200, description = "The credit", body = CreditAccount), Problems),
@@ -124,13 +127,13 @@ async fn release_customer_credit(
     write.update(async move |tx| CreditAccount::release(tx, &caller, *id, based_on).await).await
 }
 
-/// What happened to a customer's credit
+/// List the history of a customer's credit
 ///
-/// Who set which limit and who held it, latest first.
+/// Returns the changes of limits and holds, the latest first.
 #[utoipa::path(
     tag = "credit",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/customers/{id}/credit/history")]
 async fn list_customer_credit_history(

@@ -1,5 +1,4 @@
-//! How far one customer may owe us, 客户信用 (S26, S27; RULES 4.9): its limit, what it may be
-//! exceeded by, and whether everything is on hold.
+//! The credit of a customer, 客户信用: its limit with tolerance and expiry, and whether it is on hold.
 
 pub mod batch;
 mod db;
@@ -24,24 +23,25 @@ use crate::check::{CreditBreakdown, limit_in_force};
 pub use db::stop;
 pub(crate) use db::{grant, load, lock, lock_rows};
 
-/// How far a customer may owe us, 客户信用
+/// The credit of a customer, 客户信用
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct CustomerCredit {
-    /// The customer's
+    /// The id of the customer
     pub id: Uuid,
-    /// 0 until somebody sets anything
+    /// 0 until the credit is set for the first time
     pub version: i64,
-    /// In the company's currency; null for the company's default, 0 for prepaid only
+    /// In the company's currency. Null means the company's default, 0 means prepaid only
     pub credit_limit: Option<Money>,
-    /// By how much the limit may be exceeded, in percent
+    /// The percentage by which the limit may be exceeded
     pub tolerance_percent: Number,
-    /// From how many days overdue on nothing goes on credit; null for what the tier has
+    /// No further credit is given if an item is overdue for more days than this. Null means the
+    /// default of the customer's tier
     pub max_overdue_days: Option<i32>,
-    /// 冻结: nothing goes on credit
+    /// 冻结: no further credit is given
     pub hold: bool,
     pub hold_reason: Option<String>,
-    /// The last day of the limit; null for no end
+    /// The last day of the limit; null if it does not expire
     pub valid_until: Option<Date>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -67,10 +67,10 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     CustomerCredit: "customer_credit" at "/api/v1/customers",
-    seen by |it| vec![it.customer_owner_id]
+    seen by |credit| vec![credit.customer_owner_id]
 }
 
-/// A customer's credit with what it owes at this moment
+/// A customer's credit with its current exposure
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CreditAccount {
     #[serde(flatten)]
@@ -96,11 +96,11 @@ impl Resource for CreditAccount {
     }
 }
 
-/// A merge patch: absent fields stay, null clears.
+/// A merge patch: absent fields stay unchanged, `null` clears a field.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "credit_limit": "50000.00", "valid_until": "2027-06-30" }))]
 pub struct CreditChanges {
-    /// In the company's currency, 0 or more; 0 for prepaid only, null for the company's default
+    /// In the company's currency, 0 or more. 0 means prepaid only, null means the company's default
     #[serde(default, deserialize_with = "sent")]
     credit_limit: Option<Option<Money>>,
     /// 0 to 100
@@ -114,7 +114,7 @@ pub struct CreditChanges {
     valid_until: Option<Option<Date>>,
 }
 
-/// Why everything is on hold
+/// The reason for a hold
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "reason": "支票被退回" }))]
 pub struct CreditHold {
@@ -123,7 +123,8 @@ pub struct CreditHold {
 }
 
 impl CustomerCredit {
-    /// As it is before anybody has set anything: what the company and the tier have.
+    /// Returns the credit of a customer without a row: the defaults of the company and the tier
+    /// apply.
     fn blank(customer: &Customer) -> Self {
         Self {
             id: customer.id,
@@ -170,8 +171,8 @@ impl CustomerCredit {
         faults
     }
 
-    /// The limit with its tolerance, which would be a way round the rules on limits otherwise. `None`
-    /// when another version has the same.
+    /// Returns the changed limit including its tolerance, which would otherwise be a way around the
+    /// approval of limits. `None` if neither has changed; `Some(None)` if there is no limit.
     fn new_limit(&self, before: &Self, settings: &Settings) -> Option<Option<Money>> {
         let terms = |credit: &Self| (credit.credit_limit, credit.tolerance_percent);
         if terms(self) == terms(before) {

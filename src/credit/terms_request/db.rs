@@ -1,4 +1,4 @@
-//! The queries on requests for terms. Each that answers a caller starts at `visible_to`.
+//! Queries on terms requests. Each query on behalf of a caller starts at `visible_to`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -75,7 +75,7 @@ impl TermsRequest {
             .order((created_at.desc(), id.desc()))
             .select(Self::as_select())
             .limit(list.fetch());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.created_at, it.id))
+        list.page(rows.load(conn).await?, total, |request: &Self| (request.created_at, request.id))
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -122,13 +122,14 @@ impl TermsRequest {
             updated_at: tx.now,
             customer_owner_id: customer.owner_id,
         };
+
         let insert = diesel::insert_into(terms_requests::table).values(&request);
         insert.execute(tx.conn()).await?;
         tx.record(Change::created(&request)).await?;
         Ok(request)
     }
 
-    /// Hands it in or takes it back.
+    /// Submits or withdraws a request.
     pub async fn step(
         tx: &mut Tx,
         caller: &Caller,
@@ -158,8 +159,8 @@ impl TermsRequest {
         before.save(tx, before.decided(tx, status, why)).await
     }
 
-    /// Rests on a valid investigation, lies within the authority of the role, and brings the
-    /// limit along from its day on.
+    /// Approves a request. It needs a valid investigation and must be within the approval limit of
+    /// the role. The credit limit takes effect on `valid_from`.
     pub async fn approve(
         tx: &mut Tx,
         caller: &Caller,
@@ -171,8 +172,10 @@ impl TermsRequest {
         based_on.check(tx, &before).await?;
         before.check_decider(caller)?;
         let status = before.status.after(Approve)?;
+
         let settings = Company::load(tx.conn()).await?.settings.0;
         before.check_authority(caller, &settings)?;
+
         let today = tx.today;
         let basis = credit_investigation::in_force(tx.conn(), before.customer_id, today).await?;
         let Some(basis) = basis else {
@@ -182,9 +185,11 @@ impl TermsRequest {
         let recommended = basis.recommended_limit.unwrap_or_default();
         let limit = Some(before.credit_limit);
         credit_investigation::check_recommended(caller, limit, recommended)?;
+
         let mut after = before.decided(tx, status, why);
         after.investigation_id = Some(basis.id);
         after.valid_from = before.valid_from.max(today);
+        // Later days are left to the job, see `apply_due`.
         if after.valid_from == today {
             after.applied_at = Some(tx.now);
             let (customer, limit) = (after.customer_id, after.credit_limit);
@@ -214,7 +219,7 @@ impl TermsRequest {
     }
 }
 
-/// Which of these customers have approved terms on a day. For the check.
+/// Returns the customers that have approved terms on a day, for the credit check.
 pub(crate) async fn with_terms(
     conn: &mut Conn,
     customers: &[Uuid],
@@ -229,12 +234,13 @@ pub(crate) async fn with_terms(
     Ok(rows.into_iter().collect())
 }
 
-/// How many days customers have to pay, 账期, as their terms were at any time.
+/// The payment days of customers, 账期, over time.
 #[derive(Debug, Default)]
 pub struct PaymentDays(HashMap<Uuid, Vec<(Date, i32)>>);
 
 impl PaymentDays {
-    /// For the service itself: the customers come from rows that the caller may see.
+    /// Loads the payment days without a check of visibility. The customers must come from rows that
+    /// the caller may see.
     pub async fn of(conn: &mut Conn, customers: &[Uuid]) -> Result<Self> {
         use terms_requests::{customer_id, decided_at, id, payment_days, status, valid_from};
         let rows = terms_requests::table
@@ -248,15 +254,15 @@ impl PaymentDays {
         Ok(Self(of))
     }
 
-    /// When an invoice of this day is due: at once without terms.
+    /// Returns the due date of an invoice of this day. Without terms, it is due at once.
     pub fn due(&self, customer: Uuid, invoiced: Date) -> Date {
         let terms = self.0.get(&customer).into_iter().flatten();
-        let days = terms.rev().find(|it| it.0 <= invoiced).map_or(0, |it| it.1);
+        let days = terms.rev().find(|step| step.0 <= invoiced).map_or(0, |step| step.1);
         Date(invoiced.0.saturating_add(jiff::Span::new().days(days)))
     }
 }
 
-/// A job: approved terms whose day has come bring their limits along.
+/// Applies the credit limits of approved terms whose day has come. A job.
 pub async fn apply_due(tx: &mut Tx) -> Result<u64> {
     use terms_requests::{applied_at, decided_at, status, valid_from};
     let due = terms_requests::table
@@ -268,8 +274,9 @@ pub async fn apply_due(tx: &mut Tx) -> Result<u64> {
         .for_update()
         .skip_locked();
     let due: Vec<TermsRequest> = due.load(tx.conn()).await?;
+
     for before in &due {
-        // The limit is good as long as the investigation that it was approved on.
+        // The limit is valid as long as the investigation that the approval is based on.
         let valid_until = match before.investigation_id {
             Some(id) => credit_investigation::valid_until(tx.conn(), id).await?,
             None => None,
@@ -281,8 +288,8 @@ pub async fn apply_due(tx: &mut Tx) -> Result<u64> {
     Ok(due.len() as u64)
 }
 
-/// The loser's requests are about the winner from now on; what was approved for the loser stays
-/// with it.
+/// Moves the pending requests of a merged customer to the remaining one. Decided ones stay with the
+/// merged customer.
 pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
     let rows = terms_requests::table
         .filter(terms_requests::customer_id.eq(moving.from.id))

@@ -30,9 +30,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(list_terms_request_history);
 }
 
-/// Read a customer's terms
+/// Read a customer's trading terms
 ///
-/// Those that are, were or will be good on a day: the approved request that began last by then.
+/// Returns the terms in force on `as_of`: the approved request with the latest `valid_from` by that
+/// day.
 #[utoipa::path(
     tag = "credit",
     params(TermsDay),
@@ -50,9 +51,9 @@ async fn read_customer_terms(
     Ok(web::Json(CustomerTerms::find(&mut *db.conn().await?, &caller, *id, as_of).await?))
 }
 
-/// List requests for terms
+/// List terms requests
 ///
-/// Of the customers that you see, latest first.
+/// Returns the requests for the customers that you can see, the latest first.
 #[utoipa::path(
     tag = "credit",
     params(TermsRequestFilter, PageQuery),
@@ -68,9 +69,9 @@ async fn list_terms_requests(
     TermsRequest::list(&mut *db.conn().await?, &caller, &list).await
 }
 
-/// Ask for trading terms
+/// Create a terms request
 ///
-/// It begins as a draft.
+/// Creates a draft, which is decided on after it is submitted.
 #[utoipa::path(
     tag = "credit",
     request_body = NewTermsRequest,
@@ -86,7 +87,7 @@ async fn create_terms_request(
     write.create(async move |tx| TermsRequest::create(tx, &caller, *id, &new).await).await
 }
 
-/// Read a request for terms
+/// Read a terms request
 #[utoipa::path(
     tag = "credit",
     responses((status = 200, description = "The request", body = TermsRequest), Problems),
@@ -100,9 +101,10 @@ async fn read_terms_request(
     Ok(Tagged(TermsRequest::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// Hand a request for terms in
+/// Submit a terms request
 ///
-/// From draft to submitted, by whoever made it.
+/// Changes a draft to `submitted`. Only the requester or an admin can submit it (403
+/// `not_the_author`).
 #[utoipa::path(
     tag = "credit",
     responses((status = 200, description = "The request", body = TermsRequest), Problems),
@@ -117,13 +119,14 @@ async fn submit_terms_request(
     write.update(async move |tx| TermsRequest::step(tx, &caller, *id, based_on, Submit).await).await
 }
 
-/// Approve terms
+/// Approve a terms request
 ///
-/// They rest on a valid investigation, else 409 `investigation_required`. Each role approves up to
-/// a limit of its own (settings `terms_authority_…`, the general manager any), else 403
-/// `authority_exceeded`; above 1.2 times the recommended limit only the director, else 403
-/// `director_required`. Never by whoever asked for them or owns the customer. From `valid_from` on
-/// the limit is the customer's.
+/// Requires a valid credit investigation, otherwise 409 `investigation_required`. Each role has an
+/// approval limit in the settings `terms_authority_…`, otherwise 403 `authority_exceeded`; general
+/// managers and admins have none. Only these and sales directors can approve a limit above 1.2
+/// times the recommended one, otherwise 403 `director_required`. Neither the requester nor the
+/// customer's owner can approve (403 `self_approval`). The credit limit takes effect on
+/// `valid_from`.
 #[utoipa::path(
     tag = "credit",
     request_body = TermsDecision,
@@ -142,9 +145,9 @@ async fn approve_terms_request(
         .await
 }
 
-/// Reject terms
+/// Reject a terms request
 ///
-/// Never by whoever asked for them or owns the customer.
+/// Neither the requester nor the customer's owner can reject it (403 `self_approval`).
 #[utoipa::path(
     tag = "credit",
     request_body = TermsDecision,
@@ -161,9 +164,9 @@ async fn reject_terms_request(
     write.update(async move |tx| TermsRequest::reject(tx, &caller, *id, based_on, &why).await).await
 }
 
-/// Take a request for terms back
+/// Withdraw a terms request
 ///
-/// Before it is decided, by whoever made it.
+/// Only before the decision. Only the requester or an admin can withdraw it (403 `not_the_author`).
 #[utoipa::path(
     tag = "credit",
     responses((status = 200, description = "The request", body = TermsRequest), Problems),
@@ -180,13 +183,13 @@ async fn withdraw_terms_request(
     write.update(withdraw).await
 }
 
-/// What happened to a request for terms
+/// List the history of a terms request
 ///
-/// Latest first.
+/// Returns the changes, the latest first.
 #[utoipa::path(
     tag = "credit",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/terms-requests/{id}/history")]
 async fn list_terms_request_history(

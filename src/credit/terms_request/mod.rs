@@ -1,5 +1,5 @@
-//! Trading terms asked for and decided, 交易条件申请 (S26): what is approved are the customer's terms from
-//! a day on, and bring its limit along.
+//! Requests for trading terms, 交易条件申请. An approved request defines the customer's terms and credit
+//! limit from a day on.
 
 mod db;
 pub mod http;
@@ -24,7 +24,7 @@ pub(crate) use db::{follow, with_terms};
 pub use steps::TermsAction;
 
 text_enum! {
-    /// Where a request for terms stands (RULES 4.12)
+    /// The status of a terms request
     pub enum TermsStatus {
         /// 草稿
         Draft = "draft",
@@ -39,7 +39,7 @@ text_enum! {
     }
 }
 
-/// A request for trading terms, 交易条件申请; once approved, the customer's terms from `valid_from` on
+/// A terms request, 交易条件申请. Once approved, it defines the customer's terms from `valid_from` on
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct TermsRequest {
@@ -48,11 +48,11 @@ pub struct TermsRequest {
     pub customer_id: Uuid,
     #[schema(inline)]
     pub status: TermsStatus,
-    /// 账期: days from the invoice until it is due
+    /// 账期: days from the invoice date to the due date
     pub payment_days: i32,
-    /// In the company's currency; 0 for prepaid only
+    /// In the company's currency. 0 means prepaid only
     pub credit_limit: Money,
-    /// 价格表, in your own words
+    /// 价格表, as free text
     pub price_list: Option<String>,
     /// 交货条件
     pub delivery_term: Option<String>,
@@ -60,20 +60,20 @@ pub struct TermsRequest {
     pub min_order_amount: Option<Money>,
     /// 退货条件
     pub returns_policy: Option<String>,
-    /// 订金, percent of the order
+    /// 订金, as a percentage of the order
     pub deposit_percent: Option<Number>,
-    /// From which day on; not before the day of the approval
+    /// The first day of the terms, not before the day of the approval
     pub valid_from: Date,
-    /// Why the customer should have them
+    /// The reason for the request
     pub reason: String,
     pub requested_by: Uuid,
-    /// The investigation that the approval rests on
+    /// The investigation that the approval is based on
     pub investigation_id: Option<Uuid>,
-    /// Who approved or rejected it
+    /// The user who approved or rejected it
     pub decided_by: Option<Uuid>,
     pub decided_at: Option<Timestamp>,
     pub decision_reason: Option<String>,
-    /// When the limit became the customer's; null while the day has not come
+    /// The time at which the credit limit took effect; null before
     pub applied_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -90,17 +90,17 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     TermsRequest: "terms_request" at "/api/v1/terms-requests",
-    seen by |it| vec![it.customer_owner_id]
+    seen by |request| vec![request.customer_owner_id]
 }
 
-/// Which terms a customer should have
+/// A request for trading terms of a customer
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "payment_days": 30, "credit_limit": "50000.00",
     "reason": "年采购额预计 60 万" }))]
 pub struct NewTermsRequest {
     #[schema(minimum = 0, maximum = 365)]
     payment_days: i32,
-    /// 0 or more, in the company's currency; 0 for prepaid only
+    /// In the company's currency, 0 or more. 0 means prepaid only
     credit_limit: Money,
     #[schema(max_length = 100)]
     price_list: Option<String>,
@@ -112,13 +112,14 @@ pub struct NewTermsRequest {
     returns_policy: Option<String>,
     /// 0 to 100
     deposit_percent: Option<Number>,
-    /// Default: the day of the approval; not in the past
+    /// Not in the past. Default: today; an approval after that day moves it to the day of the
+    /// approval
     valid_from: Option<Date>,
     #[schema(min_length = 1, max_length = 1000)]
     reason: String,
 }
 
-/// What speaks for the decision
+/// The reason for a decision
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "reason": "付款记录良好" }))]
 pub struct TermsDecision {
@@ -131,11 +132,11 @@ pub struct TermsDecision {
 pub struct CustomerTerms {
     pub customer_id: Uuid,
     pub as_of: Date,
-    /// The approved request whose terms these are; null while there are none
+    /// The approved request that defines the terms; null if there is none
     pub terms: Option<TermsRequest>,
 }
 
-/// On which day.
+/// The day of the terms.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct TermsDay {
@@ -143,12 +144,12 @@ pub struct TermsDay {
     as_of: Option<Date>,
 }
 
-/// Which requests to list.
+/// Filters of the request list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct TermsRequestFilter {
     customer_id: Option<Uuid>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     status: Option<Vec<TermsStatus>>,
 }
@@ -159,7 +160,7 @@ impl Refers for TermsRequestFilter {
 }
 
 page! {
-    /// A page of requests for terms, latest first
+    /// A page of terms requests, latest first
     TermsRequestPage of TermsRequest
 }
 
@@ -176,6 +177,7 @@ impl NewTermsRequest {
             }
             faults.extend(amount.digits_fault(at, None));
         }
+
         let percent = self.deposit_percent.unwrap_or_default().0;
         if percent < Decimal::ZERO || percent > Decimal::ONE_HUNDRED {
             faults.push(Fault::new("/deposit_percent", "range", "0 to 100"));

@@ -1,4 +1,4 @@
-//! The steps of a request for terms, and who decides on how much.
+//! The status changes of a terms request, and the approval limits of roles.
 
 use auth::{Caller, Role};
 use company::setting::Settings;
@@ -6,7 +6,7 @@ use platform::{Error, Money, Result};
 
 use super::{TermsRequest, TermsStatus};
 
-/// What somebody does to a request for terms.
+/// An action on a terms request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TermsAction {
     Submit,
@@ -16,7 +16,8 @@ pub enum TermsAction {
 }
 
 impl TermsStatus {
-    /// The state machine: draft → submitted → approved or rejected; withdrawn before that.
+    /// Returns the status after an action: draft → submitted → approved or rejected; a draft or
+    /// submitted request can be withdrawn.
     pub fn after(self, action: TermsAction) -> Result<Self> {
         use TermsAction::{Approve, Reject, Submit, Withdraw};
         match (self, action) {
@@ -33,8 +34,8 @@ impl TermsStatus {
     }
 }
 
-/// The approval matrix: up to which limit a role approves, in the company's currency. Nothing for
-/// those who approve any.
+/// Returns the highest credit limit that the caller may approve, in the company's currency. `None`
+/// means any limit.
 fn authority(caller: &Caller, settings: &Settings) -> Option<Money> {
     if [Role::Admin, Role::GeneralManager].iter().any(|role| caller.is(*role)) {
         return None;
@@ -44,12 +45,12 @@ fn authority(caller: &Caller, settings: &Settings) -> Option<Money> {
         (Role::CreditController, "terms_authority_credit_controller"),
         (Role::SalesDirector, "terms_authority_sales_director"),
     ];
-    let mine = steps.iter().filter(|it| caller.is(it.0)).map(|it| settings.get(it.1));
+    let mine = steps.iter().filter(|step| caller.is(step.0)).map(|step| settings.get(step.1));
     Some(Money(mine.max().unwrap_or(0).into()))
 }
 
 impl TermsRequest {
-    /// Nobody decides on what they asked for, nor on a customer of their own.
+    /// Checks that the caller is neither the requester nor the owner of the customer.
     pub(super) fn check_decider(&self, caller: &Caller) -> Result<()> {
         if self.requested_by == caller.id() || self.customer_owner_id == Some(caller.id()) {
             let detail = "somebody else has to decide on these terms";
@@ -68,7 +69,7 @@ impl TermsRequest {
         Ok(())
     }
 
-    /// Whoever asked for it takes it back.
+    /// Checks that the caller is the requester or an admin.
     pub(super) fn check_author(&self, caller: &Caller) -> Result<()> {
         if self.requested_by == caller.id() || caller.is(Role::Admin) {
             return Ok(());

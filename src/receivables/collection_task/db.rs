@@ -1,4 +1,4 @@
-//! The queries on collection tasks. Each that answers a caller starts at `visible_to`.
+//! Queries on collection tasks. Each query on behalf of a caller starts at `visible_to`.
 
 use std::collections::HashSet;
 
@@ -25,10 +25,11 @@ use crate::invoice;
 use crate::promise::{Promise, Promised};
 use crate::reach::ByAccount;
 
-/// Most tasks of one run; the rest follows with the next.
+/// Maximum number of tasks created in one run. The next run creates the rest.
 const MOST: i32 = 1000;
 
-/// Each step with its setting: days from the due day on.
+/// The dunning steps with their settings, and the sign that turns a setting into days after the due
+/// date.
 const STEPS: [(DunningStep, &str, i64); 5] = [
     (DunningStep::BeforeDue, "dunning_days_before_due", -1),
     (DunningStep::First, "dunning_days_first", 1),
@@ -37,7 +38,8 @@ const STEPS: [(DunningStep, &str, i64); 5] = [
     (DunningStep::Last, "dunning_days_last", 1),
 ];
 
-/// The assignee or the customer's owner in reach; all of them for finance.
+/// Returns the filter on visible tasks: the assignee or the customer's owner is in the caller's
+/// scope. Finance sees all of them.
 pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
     ByAccount::of(
         caller,
@@ -92,10 +94,10 @@ impl CollectionTask {
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
         let rows = listed().filter(list.after::<Date, _, _>(due_on, id)?);
         let rows = rows.order((due_on, id)).select(Self::as_select()).limit(list.fetch());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.due_on, it.id))
+        list.page(rows.load(conn).await?, total, |task: &Self| (task.due_on, task.id))
     }
 
-    /// What one has to do.
+    /// Returns the caller's open tasks.
     pub async fn list_mine(
         conn: &mut Conn,
         caller: &Caller,
@@ -110,7 +112,7 @@ impl CollectionTask {
         let total = if list.counted { Some(mine().count().get_result(conn).await?) } else { None };
         let rows = mine().filter(list.after::<Date, _, _>(due_on, id)?).order((due_on, id));
         let rows = rows.select(Self::as_select()).limit(list.fetch());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.due_on, it.id))
+        list.page(rows.load(conn).await?, total, |task: &Self| (task.due_on, task.id))
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -118,7 +120,7 @@ impl CollectionTask {
         Ok(row.first(conn).await?)
     }
 
-    /// Ends it with what came of it.
+    /// Completes a task with its result.
     pub async fn report(
         tx: &mut Tx,
         caller: &Caller,
@@ -126,10 +128,12 @@ impl CollectionTask {
         based_on: IfSent,
         outcome: &CollectionOutcome,
     ) -> Result<Self> {
+        // The invoice and the customer's credit must be locked before the task.
         if outcome.result == CollectionResult::Disputed {
             let seen = Self::find(tx.conn(), caller, id).await?;
             invoice::dispute(tx, &seen).await?;
         }
+
         let row = collection_tasks::table.filter(visible_to(caller));
         let row = row.filter(collection_tasks::id.eq(id)).select(Self::as_select()).for_update();
         let before: Self = row.first(tx.conn()).await?;
@@ -143,9 +147,11 @@ impl CollectionTask {
             let why = "with the result promised, and only then";
             return Err(Error::invalid(vec![Fault::new("/promise", "contradiction", why)]));
         }
+
         if let Some(promise) = &outcome.promise {
             let open = invoice::load(tx.conn(), &[before.invoice_id]).await?;
-            let open = open.as_slice().first().map_or(before.amount, |it| it.open_amount);
+            let open = open.as_slice().first().map_or(before.amount, |invoice| invoice.open_amount);
+            // The open amount itself may come from an ERP with more digits than users may enter.
             let part = promise.amount.filter(|amount| *amount != open);
             let (at, currency) = ("/promise/amount", Some(before.currency.as_str()));
             if let Some(fault) = part.and_then(|amount| amount.digits_fault(at, currency)) {
@@ -161,6 +167,7 @@ impl CollectionTask {
             };
             Promise::make(tx, caller, new, "/promise").await?;
         }
+
         let after = Self {
             status: CollectionStatus::Done,
             channel: Some(outcome.channel),
@@ -184,7 +191,7 @@ impl CollectionTask {
     }
 }
 
-/// Whoever looks after a customer by now has its open tasks.
+/// Reassigns open tasks to the current owner of their customer.
 async fn hand_on(tx: &mut Tx) -> Result<()> {
     let others = diesel::sql_query(
         "select t.id from collection_tasks t join customers c on c.id = t.customer_id
@@ -193,14 +200,14 @@ async fn hand_on(tx: &mut Tx) -> Result<()> {
         order by t.id limit 1000",
     );
     let others: Vec<Found> = others.load(tx.conn()).await?;
-    for before in open(tx, others.into_iter().map(|it| it.id)).await? {
+    for before in open(tx, others.into_iter().map(|row| row.id)).await? {
         let assignee_id = before.customer_owner_id.or(before.assignee_id);
         before.save(tx, CollectionTask { assignee_id, ..before.clone() }).await?;
     }
     Ok(())
 }
 
-/// An invoice for which a step has come.
+/// An invoice that is due for a dunning step.
 #[derive(QueryableByName)]
 struct Due {
     #[diesel(sql_type = SqlUuid)]
@@ -223,8 +230,8 @@ struct Due {
     days: i32,
 }
 
-/// Of each part that is not paid the latest step whose day has come, unless there is a task for it.
-/// Nobody is reminded of what is disputed.
+/// Selects the latest due step for the next unpaid part of each invoice, if there is no task for
+/// it. Disputed invoices are skipped, so that customers are not dunned for them.
 const DUE: &str = "
     select i.id as invoice_id, i.customer_id, c.owner_id, i.salesperson_id, i.next_due_on,
         i.currency, s.step, s.days,
@@ -244,35 +251,39 @@ const DUE: &str = "
     )
     order by i.next_due_on, i.id limit $5";
 
-/// Ends the tasks whose invoice, or part of it, is paid or disputed, gives the others to who looks
-/// after the customer now, and makes those whose day has come; a later step takes the place of an
-/// earlier one. Answers how many it made.
+/// Cancels tasks whose invoice or instalment is paid or disputed, reassigns the others to the
+/// current owner of the customer, and creates the tasks that are due. A later step replaces an
+/// earlier one. Returns the number of created tasks.
 pub(crate) async fn make_due(tx: &mut Tx) -> Result<u64> {
     end_needless(tx).await?;
     hand_on(tx).await?;
+
     let settings = Company::load(tx.conn()).await?.settings;
     let days = STEPS
         .map(|(_, setting, sign)| i32::try_from(sign * settings.get(setting)).unwrap_or_default());
     let first = days.iter().copied().min().unwrap_or_default();
+    // The earliest step bounds the invoices to look at: for those due later, none has come.
     let until = Date(tx.today.0 - jiff::Span::new().days(first));
     let due = diesel::sql_query(DUE)
-        .bind::<Array<Text>, _>(STEPS.map(|it| it.0.as_str()).to_vec())
+        .bind::<Array<Text>, _>(STEPS.map(|step| step.0.as_str()).to_vec())
         .bind::<Array<Integer>, _>(days.to_vec())
         .bind::<SqlDate, _>(tx.today)
         .bind::<SqlDate, _>(until)
         .bind::<Integer, _>(MOST);
     let due: Vec<Due> = due.load(tx.conn()).await?;
-    let made: Vec<CollectionTask> = due.into_iter().map(|it| task(it, tx)).collect();
-    let invoices: Vec<Uuid> = made.iter().map(|it| it.invoice_id).collect();
+
+    let made: Vec<CollectionTask> = due.into_iter().map(|due| task(due, tx)).collect();
+    let invoices: Vec<Uuid> = made.iter().map(|task| task.invoice_id).collect();
     end_earlier(tx, &invoices).await?;
     if made.is_empty() {
         return Ok(0);
     }
-    // Another one may have made some of them meanwhile.
+
+    // A concurrent run may have created some of them meanwhile.
     let insert = diesel::insert_into(collection_tasks::table).values(&made);
     let insert = insert.on_conflict_do_nothing().returning(collection_tasks::id);
     let ours: HashSet<Uuid> = insert.get_results(tx.conn()).await?.into_iter().collect();
-    let made = made.iter().filter(|it| ours.contains(&it.id));
+    let made = made.iter().filter(|task| ours.contains(&task.id));
     let records = made.map(Change::created).collect::<Result<Vec<_>>>()?;
     tx.record_all(&records).await?;
     Ok(records.len() as u64)
@@ -308,6 +319,7 @@ struct Found {
     id: Uuid,
 }
 
+/// Cancels tasks whose invoice or instalment is paid, has a new due date, or is disputed.
 async fn end_needless(tx: &mut Tx) -> Result<()> {
     let rows: Vec<Found> = diesel::sql_query(
         "select t.id from collection_tasks t join invoices i on i.id = t.invoice_id
@@ -317,9 +329,10 @@ async fn end_needless(tx: &mut Tx) -> Result<()> {
     )
     .load(tx.conn())
     .await?;
-    end(tx, rows.into_iter().map(|it| it.id)).await
+    end(tx, rows.into_iter().map(|row| row.id)).await
 }
 
+/// Cancels the open tasks of these invoices, which a later step replaces.
 async fn end_earlier(tx: &mut Tx, invoices: &[Uuid]) -> Result<()> {
     let rows = collection_tasks::table.filter(collection_tasks::invoice_id.eq_any(invoices));
     let rows = rows.filter(collection_tasks::status.eq(CollectionStatus::Open));
@@ -327,7 +340,7 @@ async fn end_earlier(tx: &mut Tx, invoices: &[Uuid]) -> Result<()> {
     end(tx, ids).await
 }
 
-/// Those that are still open, locked: somebody may be telling what came of one.
+/// Locks the tasks and returns those that are still open. A user may have completed one meanwhile.
 async fn open(tx: &mut Tx, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<CollectionTask>> {
     let open = collection_tasks::table
         .filter(collection_tasks::id.eq_any(ids))
@@ -346,7 +359,7 @@ async fn end(tx: &mut Tx, ids: impl IntoIterator<Item = Uuid>) -> Result<()> {
     Ok(())
 }
 
-/// The loser's tasks are the winner's from now on.
+/// Moves the tasks of a merged customer to the remaining one.
 pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
     let winner = moving.to;
     let rows = collection_tasks::table.filter(collection_tasks::customer_id.eq(moving.from.id));

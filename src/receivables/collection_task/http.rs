@@ -20,9 +20,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(list_collection_history);
 }
 
-/// What I have to collect
+/// List your own collection tasks
 ///
-/// Your open collection tasks, earliest due first.
+/// Returns your open collection tasks, the earliest due first.
 #[utoipa::path(
     tag = "receivables",
     params(PageQuery),
@@ -39,7 +39,8 @@ async fn list_my_collections(
 
 /// List collection tasks
 ///
-/// Those of your people or of your customers; all of them for finance.
+/// Returns the tasks assigned to you and those of your customers. Managers also see those of their
+/// teams, finance sees all.
 #[utoipa::path(
     tag = "receivables",
     params(CollectionTaskFilter, PageQuery),
@@ -56,7 +57,7 @@ async fn list_collection_tasks(
 
 /// Read a collection task
 ///
-/// With its result, once there is one.
+/// Returns a task, with its result once it is done.
 #[utoipa::path(
     tag = "receivables",
     responses((status = 200, description = "The task", body = CollectionTask), Problems),
@@ -70,9 +71,10 @@ async fn read_collection_task(
     Ok(Tagged(CollectionTask::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// Report what came of a collection task
+/// Report the result of a collection task
 ///
-/// What the customer has promised becomes a promise.
+/// Completes the task. The result `promised` creates a promise to pay, and the result `disputed`
+/// marks the invoice as disputed.
 #[utoipa::path(
     tag = "receivables",
     request_body = CollectionOutcome,
@@ -91,13 +93,13 @@ async fn report_collection_task(
     write.update(step).await
 }
 
-/// What happened to a collection task
+/// List the history of a collection task
 ///
-/// Latest first.
+/// Returns the changes, the latest first.
 #[utoipa::path(
     tag = "receivables",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/collection-tasks/{id}/history")]
 async fn list_collection_history(

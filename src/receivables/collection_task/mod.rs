@@ -1,5 +1,5 @@
-//! What somebody is to do so that an invoice is paid, 催收任务 (S59): made by a job before and after the
-//! due day, once per part of the invoice and step.
+//! Collection tasks, 催收任务. A job creates them before and after the due date, once for each
+//! instalment and dunning step.
 
 mod db;
 pub mod http;
@@ -20,9 +20,9 @@ pub use db::visible_to;
 pub(crate) use db::{follow, make_due};
 
 text_enum! {
-    /// How far the dunning has come, 催收阶段: each with its days in the settings
+    /// The dunning step, 催收阶段. The settings define the days of each step
     pub enum DunningStep {
-        /// 到期前提醒, 3 days before
+        /// 到期前提醒: 3 days before the due date
         BeforeDue = "before_due",
         /// 逾期 1 天
         First = "first",
@@ -41,13 +41,13 @@ text_enum! {
         Open = "open",
         /// 已办
         Done = "done",
-        /// 已取消: paid, or a later step has taken its place
+        /// 已取消: the invoice was paid or disputed, or a later step replaced the task
         Cancelled = "cancelled",
     }
 }
 
 text_enum! {
-    /// How the customer was reached
+    /// The channel by which the customer was contacted
     pub enum CollectionChannel {
         Visit = "visit",
         Phone = "phone",
@@ -62,13 +62,13 @@ text_enum! {
 }
 
 text_enum! {
-    /// What the customer said
+    /// The answer of the customer
     pub enum CollectionResult {
-        /// It has paid, says the customer
+        /// The customer says that the invoice is paid
         Paid = "paid",
         /// 承诺付款
         Promised = "promised",
-        /// 有争议: the invoice is marked so
+        /// 有争议: the invoice is marked as disputed
         Disputed = "disputed",
         NotReached = "not_reached",
         Refused = "refused",
@@ -85,16 +85,17 @@ pub struct CollectionTask {
     pub version: i64,
     pub invoice_id: Uuid,
     pub customer_id: Uuid,
-    /// Who looks after the customer; null when nobody does
+    /// The user who owns the task: the customer's owner, otherwise the salesperson of the invoice
     pub assignee_id: Option<Uuid>,
     #[schema(inline)]
     pub step: DunningStep,
     pub due_on: Date,
-    /// When the invoice, or its instalment, is or was due
+    /// The due date of the invoice or instalment
     pub invoice_due_on: Date,
     #[schema(example = "CNY")]
     pub currency: String,
-    /// What was open of the invoice when the task was made
+    /// The open amount when the task was created. For an invoice in instalments, the part due by
+    /// `invoice_due_on`
     pub amount: Money,
     #[schema(inline)]
     pub status: CollectionStatus,
@@ -114,7 +115,7 @@ pub struct CollectionTask {
     customer_owner_id: Option<Uuid>,
 }
 
-platform::in_currency! { CollectionTask: |it| Some(it.currency.as_str()) }
+platform::in_currency! { CollectionTask: |task| Some(task.currency.as_str()) }
 
 fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
     fixed_sql("(select owner_id from customers where customers.id = collection_tasks.customer_id)")
@@ -122,10 +123,10 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     CollectionTask: "collection_task" at "/api/v1/collection-tasks",
-    seen by |it| [it.assignee_id, it.customer_owner_id].into_iter().flatten().map(Some).collect()
+    seen by |row| [row.assignee_id, row.customer_owner_id].into_iter().flatten().map(Some).collect()
 }
 
-/// What came of it
+/// The result of a collection task
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "channel": "phone", "result": "promised", "note": "下周付",
     "promise": { "due_on": "2031-12-31" } }))]
@@ -136,30 +137,30 @@ pub struct CollectionOutcome {
     result: CollectionResult,
     #[schema(max_length = 2000)]
     note: Option<String>,
-    /// With `promised`, and only then
+    /// Required when `result` is `promised`, and not allowed otherwise
     promise: Option<PromisedPart>,
 }
 
-/// What the customer has promised
+/// The promise that the customer has made
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 pub struct PromisedPart {
     /// Not in the past
     due_on: Date,
-    /// Default: all that is open of the invoice
+    /// Default: the open amount of the invoice
     amount: Option<Money>,
 }
 
-/// Which tasks to list.
+/// Filters of the task list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CollectionTaskFilter {
     customer_id: Option<Uuid>,
     invoice_id: Option<Uuid>,
     assignee_id: Option<Uuid>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     status: Option<Vec<CollectionStatus>>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     step: Option<Vec<DunningStep>>,
     due_from: Option<Date>,

@@ -1,5 +1,4 @@
-//! Invoices from an ERP. A batch reports facts: by default they are `posted`, with amounts as they
-//! were sent.
+//! The import of invoices from an ERP. By default they are `posted`, with the amounts as sent.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -22,19 +21,27 @@ use super::{Invoice, InvoiceKind, InvoiceStatus, Moved, db, settle};
 use crate::allocation::{self, Allocation};
 use crate::payment;
 
-/// Credit notes make their invoices smaller; what was paid on a cancelled invoice is taken back;
-/// credit and orders are told.
+/// Allocates credit notes to the invoices that they correct, reverses the allocations of cancelled
+/// documents, and updates credit and orders.
 async fn follow(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
     let rows = db::load(tx.conn(), ids).await?;
-    let customers: Vec<Uuid> = rows.iter().map(|it| it.customer_id).collect();
+    let customers: Vec<Uuid> = rows.iter().map(|row| row.customer_id).collect();
     credit::check::lock(tx, &customers).await?;
-    let open = |it: &&Invoice| it.counts() && it.open_amount < Money::ZERO;
-    let notes: Vec<(&Invoice, Uuid)> =
-        rows.iter().filter(open).filter_map(|it| Some((it, it.corrects_invoice_id?))).collect();
-    let corrected: Vec<Uuid> = notes.iter().map(|it| it.1).collect();
+
+    let open = |invoice: &&Invoice| invoice.counts() && invoice.open_amount < Money::ZERO;
+    let notes: Vec<(&Invoice, Uuid)> = rows
+        .iter()
+        .filter(open)
+        .filter_map(|note| Some((note, note.corrects_invoice_id?)))
+        .collect();
+    let corrected: Vec<Uuid> = notes.iter().map(|pair| pair.1).collect();
     let corrected = db::load(tx.conn(), &corrected).await?;
-    let mut room: HashMap<Uuid, (Money, Date)> =
-        corrected.iter().map(|it| (it.id, (it.open_amount, it.invoice_date))).collect();
+
+    // Several credit notes may correct one invoice, so that its open amount is counted down.
+    let mut room: HashMap<Uuid, (Money, Date)> = corrected
+        .iter()
+        .map(|invoice| (invoice.id, (invoice.open_amount, invoice.invoice_date)))
+        .collect();
     let (mut made, mut touched) = (vec![], HashSet::new());
     for (note, id) in notes {
         let Some((left, day)) = room.get_mut(&id) else { continue };
@@ -47,42 +54,48 @@ async fn follow(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
         }
     }
     allocation::insert(tx, &made).await?;
+
     let mut payments = vec![];
-    for it in rows.iter().filter(|it| it.cancelled_on.is_some() && it.posted_on.is_some()) {
-        let back = allocation::active_on(tx.conn(), &[it.id]).await?;
-        let day = it.cancelled_on.unwrap_or(tx.today);
-        allocation::take_back(tx, &back.iter().map(|it| it.id).collect::<Vec<_>>(), day).await?;
-        let used = allocation::release(tx, it.id, day).await?;
-        touched.extend(back.iter().filter_map(|it| it.credit_note_id).chain(used).chain([it.id]));
-        payments.extend(back.iter().filter_map(|it| it.payment_id));
+    for cancelled in
+        rows.iter().filter(|invoice| invoice.cancelled_on.is_some() && invoice.posted_on.is_some())
+    {
+        let back = allocation::active_on(tx.conn(), &[cancelled.id]).await?;
+        let day = cancelled.cancelled_on.unwrap_or(tx.today);
+        allocation::take_back(tx, &back.iter().map(|row| row.id).collect::<Vec<_>>(), day).await?;
+        let used = allocation::release(tx, cancelled.id, day).await?;
+        let notes = back.iter().filter_map(|row| row.credit_note_id);
+        touched.extend(notes.chain(used).chain([cancelled.id]));
+        payments.extend(back.iter().filter_map(|row| row.payment_id));
     }
-    let counted = rows.iter().filter(|it| it.status != InvoiceStatus::Draft).map(|it| it.id);
+
+    let counted = rows.iter().filter(|row| row.status != InvoiceStatus::Draft).map(|row| row.id);
     touched.extend(counted);
     settle::settle(tx, &touched.into_iter().collect::<Vec<_>>(), Moved::Documents).await?;
     payment::settle(tx, &payments).await?;
     flag(tx, &rows).await
 }
 
-/// These are facts, so that nothing is refused; but what was posted today beyond the customer's
-/// credit is flagged.
+/// Flags the documents that exceed the customer's credit limit: invoices posted today, and
+/// cancelled credit notes. The ERP has already booked them, so that they cannot be refused.
 async fn flag(tx: &mut Tx, rows: &[Invoice]) -> Result<()> {
-    let raises = |it: &&Invoice| match it.kind {
-        InvoiceKind::Invoice => it.posted_on == Some(tx.today) && it.counts(),
-        InvoiceKind::CreditNote => it.cancelled_on.is_some() && it.posted_on.is_some(),
+    let raises = |invoice: &&Invoice| match invoice.kind {
+        InvoiceKind::Invoice => invoice.posted_on == Some(tx.today) && invoice.counts(),
+        InvoiceKind::CreditNote => invoice.cancelled_on.is_some() && invoice.posted_on.is_some(),
     };
-    let rows: Vec<&Invoice> = rows.iter().filter(raises).filter(|it| !it.credit_exceeded).collect();
-    let mut customers: Vec<Uuid> = rows.iter().map(|it| it.customer_id).collect();
+    let rows: Vec<&Invoice> =
+        rows.iter().filter(raises).filter(|invoice| !invoice.credit_exceeded).collect();
+    let mut customers: Vec<Uuid> = rows.iter().map(|invoice| invoice.customer_id).collect();
     customers.sort_unstable();
     customers.dedup();
     let beyond = credit::check::over_limit(tx, &customers).await?;
-    let rows = rows.into_iter().filter(|it| beyond.contains(&it.customer_id));
-    for before in db::load(tx.conn(), &rows.map(|it| it.id).collect::<Vec<_>>()).await? {
+    let rows = rows.into_iter().filter(|invoice| beyond.contains(&invoice.customer_id));
+    for before in db::load(tx.conn(), &rows.map(|invoice| invoice.id).collect::<Vec<_>>()).await? {
         before.save(tx, Invoice { credit_exceeded: true, ..before.clone() }).await?;
     }
     Ok(())
 }
 
-/// What invoices need to know, read once for all of them.
+/// The data that all invoices of a batch need, read once.
 pub struct Context {
     currency: String,
     rates: HashMap<(String, Date), Option<Number>>,
@@ -99,7 +112,7 @@ impl Imported for Invoice {
     const FIND: Find = db::find_invoices;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/number",
-        of: |it| it.source_system.is_some().then(|| it.number.clone()),
+        of: |invoice| invoice.source_system.is_some().then(|| invoice.number.clone()),
         holders: "select id, number as value from invoices \
             where source_system = $2 and number = any($1)",
         release: "update invoices set number = id::text where id = any($1)",
@@ -111,7 +124,8 @@ impl Imported for Invoice {
         owned::is_erps(self, field)
     }
 
-    /// Not locked yet: credit comes before invoices, and whose credit it is the items say.
+    /// Reads without locking: credit must be locked before invoices, and which credit is known only
+    /// from the items.
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         db::known(conn, caller, keys).await
     }
@@ -122,27 +136,32 @@ impl Imported for Invoice {
         for Arrival { item: InvoiceItem { facts, .. }, before, .. } in arrivals {
             let before = before.as_ref();
             orders.extend(facts.order_id.flatten());
-            orders.extend(before.and_then(|it| it.order_id));
+            orders.extend(before.and_then(|invoice| invoice.order_id));
             customers.extend(facts.customer_id);
-            customers.extend(before.map(|it| it.customer_id));
-            ids.extend(before.map(|it| it.id));
+            customers.extend(before.map(|invoice| invoice.customer_id));
+            ids.extend(before.map(|invoice| invoice.id));
             ids.extend(facts.corrects_invoice_id.flatten());
-            ids.extend(before.and_then(|it| it.corrects_invoice_id));
+            ids.extend(before.and_then(|invoice| invoice.corrects_invoice_id));
         }
         let (orders, customers): (Vec<_>, Vec<_>) =
             (orders.into_iter().collect(), customers.into_iter().collect());
         let ids: Vec<Uuid> = ids.into_iter().collect();
-        // New invoices are nobody else's yet: their customers' credit is taken when they are written.
+
+        // No other transaction knows new invoices: their customers' credit is locked in `followed`.
         let credits: &[Uuid] = if ids.is_empty() { &[] } else { &customers };
         let now = settle::hold(tx, &orders, credits, &ids).await?;
         customers::customer::hold(tx, &customers).await?;
         let named = arrivals.iter().filter_map(|arrival| arrival.item.facts.customer_id);
         customers::customer::check_unmerged(tx, named).await?;
-        let versions: HashMap<Uuid, i64> = now.iter().map(|it| (it.id, it.version)).collect();
-        let stale = |it: &Self| versions.get(&it.id) != Some(&it.version);
-        if arrivals.iter().filter_map(|it| it.before.as_ref()).any(stale) {
+
+        // The rows were read before they were locked.
+        let versions: HashMap<Uuid, i64> =
+            now.iter().map(|invoice| (invoice.id, invoice.version)).collect();
+        let stale = |invoice: &Self| versions.get(&invoice.id) != Some(&invoice.version);
+        if arrivals.iter().filter_map(|arrival| arrival.before.as_ref()).any(stale) {
             return Err(Error::unavailable("busy"));
         }
+
         let mut context = Context {
             currency,
             rates: HashMap::new(),
@@ -150,23 +169,30 @@ impl Imported for Invoice {
             owners: customers::customer::owners(tx.conn(), customers).await?,
             around: Around {
                 orders: orders::order::facts_of(tx.conn(), orders).await?,
-                invoices: now.iter().map(|it| (it.id, Corrected::from(it))).collect(),
+                invoices: now
+                    .iter()
+                    .map(|invoice| (invoice.id, Corrected::from(invoice)))
+                    .collect(),
             },
             numbers: Vec::new().into(),
         };
-        let drafts: Vec<Self> = arrivals.iter().filter_map(|it| draft(it, &context).ok()).collect();
-        // Those of this batch as they will be, for the credit notes beside them.
-        context.around.invoices.extend(drafts.iter().map(|it| (it.id, Corrected::from(it))));
-        for it in &drafts {
+        let drafts: Vec<Self> =
+            arrivals.iter().filter_map(|arrival| draft(arrival, &context).ok()).collect();
+        // Credit notes may correct invoices of the same batch, as these will be stored.
+        context
+            .around
+            .invoices
+            .extend(drafts.iter().map(|invoice| (invoice.id, Corrected::from(invoice))));
+        for invoice in &drafts {
             if let Entry::Vacant(unknown) =
-                context.rates.entry((it.currency.clone(), it.invoice_date))
+                context.rates.entry((invoice.currency.clone(), invoice.invoice_date))
             {
                 let (from, day) = unknown.key();
                 let rate = ExchangeRate::on(tx.conn(), from, &context.currency, *day).await?;
                 unknown.insert(rate);
             }
         }
-        let unnumbered = drafts.iter().filter(|it| it.number.is_empty()).count();
+        let unnumbered = drafts.iter().filter(|invoice| invoice.number.is_empty()).count();
         context.numbers = db::next_numbers(tx, unnumbered).await?.into();
         Ok(context)
     }
@@ -176,23 +202,27 @@ impl Imported for Invoice {
         let before = arrival.before.as_ref();
         let mut faults = vec![];
         match context.rates.get(&(after.currency.clone(), after.invoice_date)).copied().flatten() {
-            Some(rate) if before.is_none_or(|it| it.posted_on.is_none()) => {
+            Some(rate) if before.is_none_or(|invoice| invoice.posted_on.is_none()) => {
                 after.exchange_rate = rate;
             }
+            // The rate of a posted invoice is fixed.
             Some(_) => {}
             None => {
                 let why = "there is no rate on the invoice's day or before";
                 faults.push(Fault::new("/currency", "no_exchange_rate", why));
             }
         }
+
         let corrected = after.corrects_invoice_id.and_then(|id| context.around.invoices.get(&id));
-        after.order_id = after.order_id.or(corrected.and_then(|it| it.order_id));
+        after.order_id = after.order_id.or(corrected.and_then(|invoice| invoice.order_id));
+
         let why = "what is posted is corrected by a credit note";
-        let frozen = before.map(|it| it.frozen(&after)).unwrap_or_default();
+        let frozen = before.map(|invoice| invoice.frozen(&after)).unwrap_or_default();
         faults.extend(
             frozen.into_iter().map(|it| Fault::new(format!("/{it}"), "posted_immutable", why)),
         );
-        let status = before.filter(|it| it.posted_on.is_some()).map(|it| it.status);
+        let status =
+            before.filter(|invoice| invoice.posted_on.is_some()).map(|invoice| invoice.status);
         match (status, after.status) {
             (Some(InvoiceStatus::Posted), InvoiceStatus::Draft)
             | (Some(InvoiceStatus::Cancelled), InvoiceStatus::Posted | InvoiceStatus::Draft) => {
@@ -217,7 +247,7 @@ impl Imported for Invoice {
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
         for drafts in drafts.chunks(1000) {
             upsert(tx, drafts).await?;
-            let corrected = drafts.iter().filter_map(|it| it.after.corrects_invoice_id);
+            let corrected = drafts.iter().filter_map(|draft| draft.after.corrects_invoice_id);
             db::check_given_back(tx, &corrected.collect::<Vec<_>>()).await?;
         }
         Ok(())
@@ -236,12 +266,12 @@ impl Imported for Invoice {
     }
 }
 
-/// The invoice as the item wants it.
+/// Returns the invoice with the data of the item.
 fn draft(arrival: &Arrival<Invoice>, context: &Context) -> Result<Invoice, Vec<Fault>> {
     let Arrival { item, before, id, now, today, .. } = arrival;
     let facts = &item.facts;
     let amount = facts.amount.or(facts.total_amount);
-    let mut it = match (before, facts.customer_id, facts.invoice_date, amount) {
+    let mut invoice = match (before, facts.customer_id, facts.invoice_date, amount) {
         (Some(before), ..) => before.clone(),
         (None, Some(customer), Some(day), Some(_)) => Invoice {
             invoice_date: day,
@@ -253,43 +283,47 @@ fn draft(arrival: &Arrival<Invoice>, context: &Context) -> Result<Invoice, Vec<F
             let sent = [customer.is_some(), day.is_some(), amount.is_some()];
             let missing = ["customer_id", "invoice_date", "amount"].into_iter().zip(sent);
             let fault = |name| Fault::new(format!("/{name}"), "required", "a new invoice needs it");
-            return Err(missing.filter(|it| !it.1).map(|it| fault(it.0)).collect());
+            return Err(missing.filter(|field| !field.1).map(|field| fault(field.0)).collect());
         }
     };
-    it.source_system = Some(arrival.source_system.clone());
-    it.external_id = Some(item.key.external_id.clone());
-    it.apply_facts(facts, before.is_none());
+
+    invoice.source_system = Some(arrival.source_system.clone());
+    invoice.external_id = Some(item.key.external_id.clone());
+    invoice.apply_facts(facts, before.is_none());
     if let Some(customer) = facts.customer_id {
-        it.customer_owner_id = context.owners.get(&customer).copied().flatten();
+        invoice.customer_owner_id = context.owners.get(&customer).copied().flatten();
     }
-    if it.currency.is_empty() {
-        let order = it.order_id.and_then(|id| context.around.orders.get(&id));
-        it.currency.clone_from(order.map_or(&context.currency, |order| &order.currency));
+    if invoice.currency.is_empty() {
+        let order = invoice.order_id.and_then(|id| context.around.orders.get(&id));
+        invoice.currency.clone_from(order.map_or(&context.currency, |order| &order.currency));
     }
+
     let status = facts.status.unwrap_or(match before {
         Some(before) => before.status,
         None => InvoiceStatus::Posted,
     });
-    let was = before.as_ref().map_or(InvoiceStatus::Draft, |it| it.status);
-    it.status = status;
+    let was = before.as_ref().map_or(InvoiceStatus::Draft, |before| before.status);
+    invoice.status = status;
     match status {
-        InvoiceStatus::Posted if was == InvoiceStatus::Posted => it.next_due_on = it.next_due(),
+        InvoiceStatus::Posted if was == InvoiceStatus::Posted => {
+            invoice.next_due_on = invoice.next_due();
+        }
         InvoiceStatus::Posted => {
-            it.posted_on = Some(*today);
-            it = it.settled(None);
+            invoice.posted_on = Some(*today);
+            invoice = invoice.settled(None);
         }
         InvoiceStatus::Cancelled if was != InvoiceStatus::Cancelled => {
-            it.cancelled_on = Some(facts.cancelled_on.unwrap_or(*today));
-            it = it.settled(None);
+            invoice.cancelled_on = Some(facts.cancelled_on.unwrap_or(*today));
+            invoice = invoice.settled(None);
         }
         InvoiceStatus::Draft | InvoiceStatus::Cancelled => {}
     }
-    Ok(it)
+    Ok(invoice)
 }
 
-/// New and changed rows in one statement; ids decide which is which.
+/// Inserts new rows and updates existing ones in one statement, by their ids.
 async fn upsert(tx: &mut Tx, drafts: &[&Draft<Invoice>]) -> Result<()> {
-    let rows: Vec<&Invoice> = drafts.iter().map(|it| &it.after).collect();
+    let rows: Vec<&Invoice> = drafts.iter().map(|draft| &draft.after).collect();
     diesel::insert_into(invoices::table)
         .values(rows)
         .on_conflict(invoices::id)

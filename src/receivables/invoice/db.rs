@@ -1,4 +1,4 @@
-//! The queries on invoices. Each that answers a caller starts at `visible_to`.
+//! Queries on invoices. Each query on behalf of a caller starts at `visible_to`.
 
 use auth::{Caller, reference};
 use diesel::dsl::sql;
@@ -16,10 +16,11 @@ use super::{Invoice, InvoiceFilter, InvoiceKind, InvoicePage, InvoiceSort, Moved
 use crate::collection_task::CollectionTask;
 use crate::reach::ByAccount;
 
-/// Most invoices of a letter.
+/// Maximum number of invoices in a dunning letter.
 const MOST_DUE: i64 = 500;
 
-/// The salesperson or the customer's owner in reach; all of them for finance.
+/// Returns the filter on visible invoices: the salesperson or the customer's owner is in the
+/// caller's scope. Finance sees all of them.
 pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
     ByAccount::of(
         caller,
@@ -32,12 +33,12 @@ pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
 }
 
 auth::names! {
-    /// The names of visible invoices.
+    /// Returns the numbers of visible invoices.
     name_invoices in invoices, |caller| invoices::table.filter(visible_to(caller)), number
 }
 
 auth::find! {
-    /// The visible lookup of references to invoices.
+    /// Finds references to visible invoices.
     find_invoices in invoices, visible_to
 }
 
@@ -73,6 +74,7 @@ fn matching<'a>(
         Some(false) => query.filter(invoices::open_amount.eq(Money::ZERO)),
         None => query,
     };
+
     let late = invoices::next_due_on.lt(today).assume_not_null();
     query = match filter.overdue {
         Some(true) => query.filter(late),
@@ -82,6 +84,7 @@ fn matching<'a>(
     if let Some(disputed) = filter.disputed {
         query = query.filter(invoices::disputed.eq(disputed));
     }
+
     if let Some(day) = filter.invoice_date_from {
         query = query.filter(invoices::invoice_date.ge(day));
     }
@@ -111,7 +114,8 @@ impl Invoice {
         let query = listed().limit(list.fetch());
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
-        let by_day = |it: &Self| (it.invoice_date, it.id);
+
+        let by_day = |invoice: &Self| (invoice.invoice_date, invoice.id);
         match filter.sort.unwrap_or(InvoiceSort::LatestFirst) {
             InvoiceSort::LatestFirst => {
                 let rows = query
@@ -127,7 +131,9 @@ impl Invoice {
             InvoiceSort::EarliestDue => {
                 let rows = query.filter(list.after::<Date, _, _>(due_date, id)?);
                 let rows = rows.order((due_date, id)).select(Self::as_select());
-                list.page(rows.load(conn).await?, total, |it: &Self| (it.due_date, it.id))
+                list.page(rows.load(conn).await?, total, |invoice: &Self| {
+                    (invoice.due_date, invoice.id)
+                })
             }
         }
     }
@@ -137,14 +143,14 @@ impl Invoice {
         Ok(row.first(conn).await?)
     }
 
-    /// Stores a new one.
+    /// Stores a new invoice.
     pub(super) async fn insert(&self, tx: &mut Tx) -> Result<()> {
         let insert = diesel::insert_into(invoices::table).values(self);
         insert.execute(tx.conn()).await.map_err(refused)?;
         tx.record(Change::created(self)).await
     }
 
-    /// Stores what it has become, if that is anything new.
+    /// Stores the changed invoice, if anything has changed.
     pub(super) async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
         let after = self.next(after, tx.now);
         if after != *self {
@@ -156,8 +162,8 @@ impl Invoice {
     }
 }
 
-/// These invoices, in the order of their ids. For the service itself: ids come from rows that are
-/// there, or from references that the caller may see.
+/// Returns these invoices, in the order of their ids, without a check of visibility. The ids must
+/// come from stored rows or from references that the caller may see.
 pub async fn load(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Invoice>> {
     if ids.is_empty() {
         return Ok(vec![]);
@@ -166,7 +172,7 @@ pub async fn load(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Invoice>> {
     Ok(rows.load(conn).await?)
 }
 
-/// The open invoices of a customer in a currency. For the service itself.
+/// Returns the open invoices of a customer in a currency, without a check of visibility.
 pub(crate) async fn open_of(conn: &mut Conn, customer: Uuid, currency: &str) -> Result<Vec<Uuid>> {
     let open = invoices::table
         .filter(invoices::customer_id.eq(customer))
@@ -175,7 +181,8 @@ pub(crate) async fn open_of(conn: &mut Conn, customer: Uuid, currency: &str) -> 
     Ok(open.select(invoices::id).load(conn).await?)
 }
 
-/// The invoices of a customer in a currency that are due and not disputed, and the one of the task.
+/// Returns the visible invoices of the task's customer and currency that are unpaid, undisputed,
+/// and due. The invoice of the task is included even if it is not due yet.
 pub(crate) async fn due_of(
     conn: &mut Conn,
     caller: &Caller,
@@ -198,13 +205,13 @@ pub(crate) async fn due_of(
     Err(Error::invalid_as("too_many_rows", vec![]).detail(detail))
 }
 
-/// All documents of a customer, in the order of their ids.
+/// Returns the ids of all documents of a customer, in order.
 pub(super) async fn ids_of(conn: &mut Conn, customer: Uuid) -> Result<Vec<Uuid>> {
     let rows = invoices::table.filter(invoices::customer_id.eq(customer)).order(invoices::id);
     Ok(rows.select(invoices::id).load(conn).await?)
 }
 
-/// The rows of these keys that are there and visible.
+/// Returns the visible rows with these keys.
 pub(super) async fn known(
     conn: &mut Conn,
     caller: &Caller,
@@ -228,17 +235,19 @@ pub(super) async fn lock(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
-/// What these invoices refer to.
+/// Returns the orders and corrected invoices that these invoices refer to.
 pub(super) async fn around(conn: &mut Conn, invoices: &[&Invoice]) -> Result<Around> {
-    let orders = invoices.iter().filter_map(|it| it.order_id);
+    let orders = invoices.iter().filter_map(|invoice| invoice.order_id);
     let orders = orders::order::facts_of(conn, orders).await?;
-    let corrected: Vec<Uuid> = invoices.iter().filter_map(|it| it.corrects_invoice_id).collect();
+    let corrected: Vec<Uuid> =
+        invoices.iter().filter_map(|invoice| invoice.corrects_invoice_id).collect();
     let corrected = load(conn, &corrected).await?;
-    let corrected = corrected.iter().map(|it| (it.id, Corrected::from(it))).collect();
+    let corrected =
+        corrected.iter().map(|invoice| (invoice.id, Corrected::from(invoice))).collect();
     Ok(Around { orders, invoices: corrected })
 }
 
-/// The credit notes on an invoice together are not more than the invoice.
+/// Checks that all credit notes on an invoice together do not exceed it.
 pub(super) async fn check_given_back(tx: &mut Tx, corrected: &[Uuid]) -> Result<()> {
     if corrected.is_empty() {
         return Ok(());
@@ -264,7 +273,7 @@ struct Id {
     id: Uuid,
 }
 
-/// What orders these invoices are for.
+/// Returns the orders of these invoices.
 pub(super) async fn orders_of(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Uuid>> {
     if ids.is_empty() {
         return Ok(vec![]);
@@ -274,8 +283,8 @@ pub(super) async fn orders_of(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Uuid>
     Ok(rows.filter(invoices::order_id.is_not_null()).distinct().load(conn).await?)
 }
 
-/// What was invoiced of these orders, without what was given back, and the money for it; null where
-/// there never was any, unless it is known that there is none.
+/// Selects the invoiced amount of these orders, net of credit notes, and the paid amount. The paid
+/// amount is null if no payment was ever allocated, unless `$2` says that payments are known.
 const BILLINGS: &str = "
     select id, (
             select coalesce(sum(case kind when 'invoice' then total_amount else -total_amount end)
@@ -289,7 +298,7 @@ const BILLINGS: &str = "
         where i.order_id = it.id and a.payment_id is not null
     ) as paid";
 
-/// Tells the orders what was invoiced and paid of them.
+/// Reports the invoiced and paid amounts to the orders.
 pub(super) async fn bill(tx: &mut Tx, orders: &[Uuid], moved: Moved) -> Result<()> {
     #[derive(QueryableByName)]
     struct Row {
@@ -306,14 +315,15 @@ pub(super) async fn bill(tx: &mut Tx, orders: &[Uuid], moved: Moved) -> Result<(
     if orders.is_empty() {
         return Ok(());
     }
+
     let rows = diesel::sql_query(BILLINGS);
     let rows = rows.bind::<Array<SqlUuid>, _>(orders).bind::<Bool, _>(moved == Moved::Money);
     let rows: Vec<Row> = rows.load(tx.conn()).await?;
-    let billing = |it: Row| Billing { order_id: it.id, invoiced: it.invoiced, paid: it.paid };
+    let billing = |row: Row| Billing { order_id: row.id, invoiced: row.invoiced, paid: row.paid };
     orders::order::billed(tx, &rows.into_iter().map(billing).collect::<Vec<_>>()).await
 }
 
-/// `IN-2026-000123` and `CN-2026-000124` for so many invoices; gaps are allowed.
+/// Draws the next numbers for so many invoices, which `named` formats. Gaps are allowed.
 pub(super) async fn next_numbers(tx: &mut Tx, count: usize) -> Result<Vec<i64>> {
     if count == 0 {
         return Ok(vec![]);
@@ -324,6 +334,7 @@ pub(super) async fn next_numbers(tx: &mut Tx, count: usize) -> Result<Vec<i64>> 
     Ok(diesel::select(next).load(tx.conn()).await?)
 }
 
+/// Formats a number: `IN-2026-000123` for invoices, `CN-2026-000124` for credit notes.
 pub(super) fn named(kind: InvoiceKind, today: Date, number: i64) -> String {
     let prefix = match kind {
         InvoiceKind::Invoice => "IN",
@@ -332,7 +343,7 @@ pub(super) fn named(kind: InvoiceKind, today: Date, number: i64) -> String {
     format!("{prefix}-{}-{number:06}", today.0.year())
 }
 
-/// What only the database can know: another request was faster.
+/// Turns a violated constraint into a fault. Only the database can see concurrent requests.
 pub(super) fn refused(error: diesel::result::Error) -> Error {
     Error::from(error)
         .on_constraint("invoices_number_key", "/number", "duplicate")

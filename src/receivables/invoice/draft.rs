@@ -1,4 +1,4 @@
-//! What people do to invoices: write them, post them, change the little that may still change.
+//! Creating, updating, posting and cancelling invoices manually.
 
 use auth::{Body, Caller};
 use company::Company;
@@ -17,25 +17,26 @@ use super::{
 use crate::allocation::{self, Allocation};
 
 impl Invoice {
-    /// A draft. Nobody owes it before it is posted.
+    /// Creates a draft, which is not owed before it is posted.
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewInvoice>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;
-        let mut it = Self {
+        let mut invoice = Self {
             kind: new.kind.unwrap_or(InvoiceKind::Invoice),
             amount: new.amount,
             ..Self::blank(Uuid::now_v7(), new.customer_id, tx.now, tx.today)
         };
-        it.salesperson_id = it.customer(tx, caller).await?.owner_id;
-        let terms = PaymentDays::of(tx.conn(), &[it.customer_id]).await?;
-        it.due_date = terms.due(it.customer_id, it.invoice_date);
-        it.detail(tx, &new.details, &terms).await?;
+        invoice.salesperson_id = invoice.customer(tx, caller).await?.owner_id;
+        let terms = PaymentDays::of(tx.conn(), &[invoice.customer_id]).await?;
+        invoice.due_date = terms.due(invoice.customer_id, invoice.invoice_date);
+        invoice.detail(tx, &new.details, &terms).await?;
         let number = db::next_numbers(tx, 1).await?[0];
-        it.number = db::named(it.kind, tx.today, number);
-        it.insert(tx).await?;
-        Ok(it)
+        invoice.number = db::named(invoice.kind, tx.today, number);
+        invoice.insert(tx).await?;
+        Ok(invoice)
     }
 
-    /// A draft in full; of what is posted, or an ERP's, the days and the dispute.
+    /// Updates a draft in full. Of a posted or imported invoice only due dates, instalments and the
+    /// dispute can change.
     pub async fn update(
         tx: &mut Tx,
         caller: &Caller,
@@ -49,8 +50,11 @@ impl Invoice {
         if before.status == InvoiceStatus::Cancelled {
             return Err(before.wrong_status());
         }
+
         let mut after = before.clone();
-        if let Some(customer) = changes.customer_id.filter(|it| *it != before.customer_id) {
+        if let Some(customer) =
+            changes.customer_id.filter(|customer| *customer != before.customer_id)
+        {
             after.customer_id = customer;
             after.customer(tx, caller).await?;
         }
@@ -70,6 +74,7 @@ impl Invoice {
             let terms = PaymentDays::of(tx.conn(), &[after.customer_id]).await?;
             after.detail(tx, &changes.details, &terms).await?;
         }
+
         let after = before.save(tx, after).await?;
         if after.counts() {
             settle::keep_all(tx, std::slice::from_ref(&after)).await?;
@@ -77,7 +82,7 @@ impl Invoice {
         Ok(after)
     }
 
-    /// From draft to posted: it is owed from now on. A credit note makes its invoice smaller.
+    /// Posts a draft, so that it is owed. A credit note reduces its invoice.
     pub async fn post(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfSent) -> Result<Self> {
         let before = Self::held(tx, caller, id).await?;
         based_on.check(tx, &before).await?;
@@ -85,12 +90,14 @@ impl Invoice {
         let mut after = before.posted(tx.today)?;
         owned::check(&before, &after, Keeper::People)?;
         after.check(tx).await?;
+
         let given_back = after.corrects_invoice_id;
         let mut allocation = None;
         if let Some(corrected) = given_back {
             let invoice = db::load(tx.conn(), &[corrected]).await?;
-            let day = invoice.first().map(|it| it.invoice_date.max(after.invoice_date));
-            let amount = invoice.first().map_or(Money::ZERO, |it| it.open_amount);
+            let day =
+                invoice.first().map(|corrected| corrected.invoice_date.max(after.invoice_date));
+            let amount = invoice.first().map_or(Money::ZERO, |corrected| corrected.open_amount);
             let amount = amount.min(after.total_amount);
             if let Some(day) = day.filter(|_| amount > Money::ZERO) {
                 let used = Allocation::new(corrected, amount, day);
@@ -99,12 +106,15 @@ impl Invoice {
                 allocation = Some(used.of_credit_note(id));
             }
         }
+
         let after = before.save(tx, after).await?;
         allocation::insert(tx, allocation.as_slice()).await?;
         db::check_given_back(tx, given_back.as_slice()).await?;
         let all: Vec<Uuid> = given_back.into_iter().chain([id]).collect();
         settle::settle(tx, &all, Moved::Documents).await?;
-        // What its order was checked for is not checked again, whatever the rates; what goes beyond is.
+
+        // The order has passed the credit check, whatever the exchange rate was then. Only the
+        // amount beyond it is checked.
         if after.kind == InvoiceKind::Invoice {
             let billed = open_before.0 - after.open_of_order(tx).await?.0;
             let rate = after.exchange_rate;
@@ -119,13 +129,13 @@ impl Invoice {
         Ok(after)
     }
 
-    /// What is not yet billed of its order, in their currency.
+    /// Returns the uninvoiced amount of its order, in the currency of both.
     async fn open_of_order(&self, tx: &mut Tx) -> Result<Money> {
         let orders = orders::order::facts_of(tx.conn(), self.order_id).await?;
-        Ok(orders.into_values().next().map(|it| it.open_amount).unwrap_or_default())
+        Ok(orders.into_values().next().map(|order| order.open_amount).unwrap_or_default())
     }
 
-    /// A draft that is not needed.
+    /// Cancels a draft.
     pub async fn cancel(
         tx: &mut Tx,
         caller: &Caller,
@@ -148,19 +158,20 @@ impl Invoice {
         before.save(tx, after.settled(None)).await
     }
 
-    /// The invoice, locked with all that a change of it changes: its order, the customer's credit,
-    /// the invoice that it corrects.
+    /// Locks the invoice together with everything that a change of it affects: its order, the
+    /// customer's credit, and the invoice that it corrects.
     async fn held(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
         let seen = Self::find(tx.conn(), caller, id).await?;
         let rows: Vec<Uuid> = seen.corrects_invoice_id.into_iter().chain([id]).collect();
         settle::hold(tx, &[], &[seen.customer_id], &rows).await?;
         let now = Self::find(tx.conn(), caller, id).await?;
-        let key = |it: &Self| (it.order_id, it.customer_id, it.corrects_invoice_id);
-        // Somebody was faster, so that other rows would have to be locked.
+        let key =
+            |invoice: &Self| (invoice.order_id, invoice.customer_id, invoice.corrects_invoice_id);
+        // After a concurrent change, other rows would have to be locked.
         if key(&now) == key(&seen) { Ok(now) } else { Err(Error::unavailable("busy")) }
     }
 
-    /// The customer, who must be one to sell to.
+    /// Returns the customer and remembers its owner. Merged customers are refused.
     async fn customer(&mut self, tx: &mut Tx, caller: &Caller) -> Result<Customer> {
         let unknown = || Error::invalid(vec![Fault::unknown_reference("/customer_id")]);
         let customer = Customer::find(tx.conn(), caller, self.customer_id).await;
@@ -190,24 +201,25 @@ impl Invoice {
         }
     }
 
-    /// Applies what a person entered to a draft, and computes what follows from it.
+    /// Applies the entered fields to a draft and computes the others.
     async fn detail(
         &mut self,
         tx: &mut Tx,
         details: &InvoiceDetails,
         terms: &PaymentDays,
     ) -> Result<()> {
-        let due = |it: &Self| {
-            let last = it.instalments.last().map(|part| part.due_date);
-            last.unwrap_or_else(|| terms.due(it.customer_id, it.invoice_date))
+        let due = |invoice: &Self| {
+            let last = invoice.instalments.last().map(|part| part.due_date);
+            last.unwrap_or_else(|| terms.due(invoice.customer_id, invoice.invoice_date))
         };
-        // What nobody has set follows the day and the instalments.
+        // A due date that was not entered follows the invoice date and the instalments.
         let unset = self.due_date == due(self);
         self.apply(details);
         if details.due_date.is_none() && unset {
             self.due_date = due(self);
         }
         self.total_amount = Money(self.amount.0 + self.tax_amount.0);
+
         let company = Company::load(tx.conn()).await?;
         if self.currency.is_empty() {
             let orders = orders::order::facts_of(tx.conn(), self.order_id).await?;
@@ -217,6 +229,7 @@ impl Invoice {
         let pair = (self.currency.as_str(), company.currency.as_str());
         let rate = ExchangeRate::required(tx.conn(), pair, self.invoice_date, "/currency").await?;
         self.exchange_rate = rate;
+
         let faults = self.digits_faults();
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
@@ -236,8 +249,8 @@ impl Invoice {
     async fn check(&mut self, tx: &mut Tx) -> Result<()> {
         let around = db::around(tx.conn(), &[&*self]).await?;
         let corrected = self.corrects_invoice_id.and_then(|id| around.invoices.get(&id));
-        // What is given back is given back for the same order.
-        self.order_id = self.order_id.or(corrected.and_then(|it| it.order_id));
+        // A credit note belongs to the order of the invoice that it corrects.
+        self.order_id = self.order_id.or(corrected.and_then(|invoice| invoice.order_id));
         let faults = self.faults(&around);
         if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
     }

@@ -1,4 +1,4 @@
-//! What an ERP says of an invoice.
+//! Invoice data imported from an ERP.
 
 use auth::{Reference, Refers};
 use platform::batch::ItemKey;
@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::{Instalment, Invoice, InvoiceKind, InvoiceStatus, REFERENCES};
 
-/// An invoice as its ERP knows it: absent fields stay, null clears, instalments are replaced whole.
-/// A new one needs customer, date and an amount.
+/// An invoice from an ERP: absent fields stay unchanged, `null` clears a field, and `instalments`
+/// are replaced as a whole. A new one requires `customer_id`, `invoice_date`, and `amount` or
+/// `total_amount`.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct InvoiceItem {
     #[serde(flatten)]
@@ -19,7 +20,7 @@ pub struct InvoiceItem {
     pub(super) facts: InvoiceFacts,
 }
 
-/// What an ERP can say of an invoice.
+/// The fields of an invoice that an ERP can send.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct InvoiceFacts {
@@ -32,7 +33,7 @@ pub struct InvoiceFacts {
     pub(super) customer_id: Option<Uuid>,
     #[serde(deserialize_with = "sent")]
     pub(super) order_id: Option<Option<Uuid>>,
-    /// Of a credit note: not more than this invoice
+    /// For credit notes: the invoice that it reduces. The credit note must not exceed it
     #[serde(deserialize_with = "sent")]
     pub(super) corrects_invoice_id: Option<Option<Uuid>>,
     /// Default: the customer's owner
@@ -40,32 +41,32 @@ pub struct InvoiceFacts {
     pub(super) salesperson_id: Option<Option<Uuid>>,
     #[schema(nullable = false)]
     pub(super) invoice_date: Option<Date>,
-    /// Default: that of the last instalment, else what the customer's terms make of the invoice's own
-    /// day
+    /// Default: the due date of the last instalment, otherwise the one that the customer's payment
+    /// terms give for `invoice_date`
     #[schema(nullable = false)]
     pub(super) due_date: Option<Date>,
-    /// Default: the order's or the company's
+    /// Default: the currency of the order, otherwise that of the company
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     pub(super) currency: Option<String>,
-    /// Net
+    /// Net amount. Default: `total_amount` minus `tax_amount`
     #[schema(nullable = false)]
     pub(super) amount: Option<Money>,
     #[schema(nullable = false)]
     pub(super) tax_amount: Option<Money>,
-    /// Default: amount + tax
+    /// Gross amount. Default: the sum of `amount` and `tax_amount`
     #[schema(nullable = false)]
     pub(super) total_amount: Option<Money>,
     #[schema(nullable = false)]
     pub(super) disputed: Option<bool>,
     #[schema(max_items = 120, nullable = false)]
     pub(super) instalments: Option<Vec<Instalment>>,
-    /// Default: `posted`
+    /// Default: `posted` for a new invoice
     #[schema(inline, nullable = false)]
     pub(super) status: Option<InvoiceStatus>,
     #[serde(deserialize_with = "sent")]
     #[schema(max_length = 500)]
     pub(super) status_reason: Option<Option<String>>,
-    /// Default: today, of what is cancelled
+    /// Default: today, if the invoice becomes `cancelled`
     #[schema(nullable = false)]
     pub(super) cancelled_on: Option<Date>,
 }
@@ -75,11 +76,12 @@ impl Refers for InvoiceItem {
 }
 
 batch! {
-    /// Invoices and credit notes of one source system. Their order does not matter.
+    /// Invoices and credit notes of one source system, in any order.
     InvoiceBatch of InvoiceItem
 }
 
 impl Invoice {
+    /// Applies the sent fields, and derives the amounts and the due date that were not sent.
     pub(super) fn apply_facts(&mut self, facts: &InvoiceFacts, new: bool) {
         set(&mut self.kind, facts.kind.as_ref());
         set(&mut self.number, facts.number.as_ref());
@@ -92,6 +94,7 @@ impl Invoice {
         set(&mut self.disputed, facts.disputed.as_ref());
         set(&mut self.status_reason, facts.status_reason.as_ref());
         set(&mut self.tax_amount, facts.tax_amount.as_ref());
+
         match (facts.amount, facts.total_amount) {
             (Some(amount), _) => self.amount = amount,
             (None, Some(total)) if self.version == 1 && self.amount == Money::ZERO => {
@@ -105,6 +108,7 @@ impl Invoice {
             None if parts => self.total_amount = Money(self.amount.0 + self.tax_amount.0),
             None => {}
         }
+
         if let Some(parts) = &facts.instalments {
             let mut parts = parts.clone();
             parts.sort_by_key(|part| part.due_date);

@@ -31,7 +31,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List invoices and credit notes
 ///
-/// Those of your customers or of your own sales; all of them for finance.
+/// Returns the invoices of your customers and of your own sales. Managers also see those of their
+/// teams, finance sees all.
 #[utoipa::path(
     tag = "receivables",
     params(InvoiceFilter, PageQuery),
@@ -47,9 +48,9 @@ async fn list_invoices(
     Invoice::list(&mut *db.conn().await?, &caller, &list, clock.today()).await
 }
 
-/// Write an invoice or a credit note
+/// Create an invoice or a credit note
 ///
-/// It begins as a draft. The total is the net amount and the tax.
+/// Creates a draft. The total is the sum of `amount` and `tax_amount`.
 #[utoipa::path(
     tag = "receivables",
     request_body = NewInvoice,
@@ -64,15 +65,16 @@ async fn create_invoice(
     write.create(async move |tx| Invoice::create(tx, &caller, &new).await).await
 }
 
-/// Bring invoices in step with an ERP
+/// Import invoices from an ERP
 ///
-/// A batch reports facts. Default of `status`: `posted`. A posted credit note makes its invoice smaller by
-/// what is open of it; what is left stays open. Cancelling a posted one takes back what was paid.
+/// Default of `status`: `posted`. A posted credit note reduces its invoice, at most by the open
+/// amount of the invoice; the rest of the credit note stays open. Cancelling a posted document
+/// reverses its allocations.
 #[utoipa::path(
     tag = "receivables",
     params(BatchQuery),
     request_body = InvoiceBatch,
-    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
 #[post("/invoices/batch")]
 async fn import_invoices(
@@ -87,7 +89,7 @@ async fn import_invoices(
 
 /// Read an invoice
 ///
-/// With its instalments and what is open of it.
+/// Returns an invoice or credit note with its instalments and its open amount.
 #[utoipa::path(
     tag = "receivables",
     responses((status = 200, description = "The invoice", body = Invoice), Problems),
@@ -101,10 +103,11 @@ async fn read_invoice(
     Ok(Tagged(Invoice::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// Change an invoice
+/// Update an invoice
 ///
-/// A draft in full; after posting only `due_date`, `instalments` (a payment plan 分期) and `disputed`,
-/// else 409 `posted_immutable`. The same of a draft of an ERP, else 409 `field_not_owned`.
+/// All fields of a draft can be changed. After posting only `due_date`, `instalments` (a payment
+/// plan, 分期) and `disputed` can be changed, otherwise 409 `posted_immutable`. The same holds for a
+/// draft imported from an ERP, otherwise 409 `field_not_owned`.
 #[utoipa::path(
     tag = "receivables",
     request_body(content = InvoiceChanges, content_type = "application/merge-patch+json"),
@@ -123,8 +126,9 @@ async fn update_invoice(
 
 /// Post an invoice
 ///
-/// From draft to posted: it is owed from now on. A credit note makes its invoice smaller at once.
-/// What goes beyond its order must fit the customer's credit, else 409 `credit_limit_exceeded`.
+/// Changes a draft to `posted`, so that the amount is owed. A credit note reduces its invoice at
+/// once. The amount beyond the order's uninvoiced amount must fit into the customer's credit limit,
+/// otherwise 409 `credit_limit_exceeded`.
 #[utoipa::path(
     tag = "receivables",
     responses((status = 200, description = "The invoice", body = Invoice), Problems),
@@ -139,9 +143,9 @@ async fn post_invoice(
     write.update(async move |tx| Invoice::post(tx, &caller, *id, based_on).await).await
 }
 
-/// Cancel a draft
+/// Cancel a draft invoice
 ///
-/// What is posted is corrected by a credit note.
+/// Only drafts can be cancelled. Correct a posted invoice with a credit note.
 #[utoipa::path(
     tag = "receivables",
     request_body = InvoiceCancellation,
@@ -158,10 +162,11 @@ async fn cancel_invoice(
     write.update(async move |tx| Invoice::cancel(tx, &caller, *id, based_on, &why).await).await
 }
 
-/// Use a credit note for invoices
+/// Allocate a credit note to invoices
 ///
-/// 核销, by hand or the earliest due first, of what is left of it: it corrects no invoice, or more than
-/// was open of that. Of the same customer, in the same currency.
+/// 核销. Allocates the unused amount of a posted credit note to the given invoices, or to the oldest
+/// ones first. A credit note has an unused amount if it corrects no invoice, or if it is larger
+/// than the open amount of the invoice. The invoices must be of the same customer and currency.
 #[utoipa::path(
     tag = "receivables",
     request_body = DocumentUse,
@@ -178,13 +183,13 @@ async fn allocate_credit_note(
     write.update(async move |tx| Invoice::allocate(tx, &caller, *id, based_on, &to).await).await
 }
 
-/// What happened to an invoice
+/// List the history of an invoice
 ///
-/// Latest first.
+/// Returns the changes, the latest first.
 #[utoipa::path(
     tag = "receivables",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/invoices/{id}/history")]
 async fn list_invoice_history(

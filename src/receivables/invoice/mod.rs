@@ -1,5 +1,5 @@
-//! What a customer owes, 发票, and what it is given back, 红字发票 (S55). What is open, since when it is
-//! closed and what is due next are kept with the row.
+//! Invoices, 发票, and credit notes, 红字发票. The open amount, the day of closing and the next due date
+//! are stored in the row.
 
 mod batch;
 mod db;
@@ -33,14 +33,14 @@ text_enum! {
     pub enum InvoiceKind {
         /// 发票
         Invoice = "invoice",
-        /// 红字发票, gives back
+        /// 红字发票: reduces what the customer owes
         CreditNote = "credit_note",
     }
 }
 
 text_enum! {
     pub enum InvoiceStatus {
-        /// 草稿: nobody owes it yet
+        /// 草稿: not owed yet
         Draft = "draft",
         /// 已过账
         Posted = "posted",
@@ -66,46 +66,47 @@ pub struct Invoice {
     pub version: i64,
     #[schema(inline)]
     pub kind: InvoiceKind,
-    /// `IN-2026-000123`, of a credit note `CN-…`, unless another system gave it one
+    /// `IN-2026-000123`, for credit notes `CN-2026-000124`; imported documents may have another
+    /// format
     #[schema(example = "IN-2026-000123")]
     pub number: String,
     pub customer_id: Uuid,
     pub order_id: Option<Uuid>,
-    /// Of a credit note: the invoice that it makes smaller
+    /// For credit notes: the invoice that it reduces
     pub corrects_invoice_id: Option<Uuid>,
-    /// Whose sale it was; stays when the customer goes to somebody else
+    /// The salesperson of the sale. Does not change when the customer gets another owner
     pub salesperson_id: Option<Uuid>,
     pub invoice_date: Date,
     pub due_date: Date,
     /// ISO 4217
     #[schema(example = "CNY")]
     pub currency: String,
-    /// What one unit of it was worth in the company's currency on `invoice_date`
+    /// Value of one unit of `currency` in the company's currency on `invoice_date`
     pub exchange_rate: Number,
-    /// Net
+    /// Net amount
     pub amount: Money,
     pub tax_amount: Money,
-    /// What is owed
+    /// Gross amount
     pub total_amount: Money,
-    /// The customer does not agree with it
+    /// The customer disputes the invoice
     pub disputed: bool,
-    /// Parts with days of their own, 分期; together the total
+    /// Instalments with their own due dates, 分期. They add up to `total_amount`
     #[schema(value_type = Vec<Instalment>)]
     pub instalments: Embedded<Vec<Instalment>>,
     #[schema(inline)]
     pub status: InvoiceStatus,
-    /// Why it was cancelled
+    /// The reason for the cancellation
     pub status_reason: Option<String>,
     pub posted_on: Option<Date>,
     pub cancelled_on: Option<Date>,
-    /// What is still owed; negative for a credit note that is not used up
+    /// The unpaid amount; for credit notes the unused amount as a negative number
     pub open_amount: Money,
-    /// The day of the last effect that closed it; null while open
+    /// The day on which the open amount became zero; null while open
     pub closed_on: Option<Date>,
-    /// When the next part is due that is not paid; null when nothing is
+    /// The due date of the next unpaid part; null if nothing is unpaid
     pub next_due_on: Option<Date>,
-    /// A fact from elsewhere: posted, or a credit note cancelled, although the customer's credit did
-    /// not bear it
+    /// The import exceeded the customer's credit limit: it posted an invoice or cancelled a credit
+    /// note
     pub credit_exceeded: bool,
     pub source_system: Option<String>,
     pub external_id: Option<String>,
@@ -118,7 +119,7 @@ pub struct Invoice {
     customer_owner_id: Option<Uuid>,
 }
 
-platform::in_currency! { Invoice: |it| Some(it.currency.as_str()) }
+platform::in_currency! { Invoice: |invoice| Some(invoice.currency.as_str()) }
 
 fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
     fixed_sql("(select owner_id from customers where customers.id = invoices.customer_id)")
@@ -126,11 +127,11 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     Invoice: "invoice" at "/api/v1/invoices",
-    seen by |it| it.salesperson_id.into_iter().chain(it.customer_owner_id).map(Some).collect(),
+    seen by |row| row.salesperson_id.into_iter().chain(row.customer_owner_id).map(Some).collect(),
     derived ["open_amount", "closed_on", "next_due_on", "disputed", "credit_exceeded"]
 }
 
-/// A part of an invoice with a day of its own, 分期
+/// A part of an invoice with its own due date, 分期
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Instalment {
     pub due_date: Date,
@@ -145,14 +146,15 @@ pub struct NewInvoice {
     /// Default: `invoice`
     #[schema(inline, nullable = false)]
     kind: Option<InvoiceKind>,
-    /// Net; without tax it is the total
+    /// Net amount
     amount: Money,
     #[serde(flatten)]
     details: InvoiceDetails,
 }
 
-/// A merge patch: absent fields stay, null clears, instalments are replaced whole. After posting
-/// only `due_date`, `instalments` and `disputed` may change, else 409 `posted_immutable`.
+/// A merge patch: absent fields stay unchanged, `null` clears a field, and `instalments` are
+/// replaced as a whole. After posting only `due_date`, `instalments` and `disputed` may change,
+/// otherwise 409 `posted_immutable`.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "due_date": "2027-01-15", "disputed": true }))]
 pub struct InvoiceChanges {
@@ -164,13 +166,13 @@ pub struct InvoiceChanges {
     details: InvoiceDetails,
 }
 
-/// What new invoices and changes of them have in common.
+/// The fields that new invoices and changes have in common.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct InvoiceDetails {
     #[serde(deserialize_with = "sent")]
     order_id: Option<Option<Uuid>>,
-    /// For credit notes
+    /// The invoice that a credit note reduces. Only for credit notes
     #[serde(deserialize_with = "sent")]
     corrects_invoice_id: Option<Option<Uuid>>,
     /// Default: the customer's owner
@@ -179,23 +181,23 @@ pub struct InvoiceDetails {
     /// Default: today
     #[schema(nullable = false)]
     invoice_date: Option<Date>,
-    /// Not before the invoice. Default: that of the last instalment, else what the customer's terms make
-    /// of the invoice's own day
+    /// Not before `invoice_date`. Default: the due date of the last instalment, otherwise the one
+    /// that the customer's payment terms give for `invoice_date`
     #[schema(nullable = false)]
     due_date: Option<Date>,
-    /// Default: the order's or the company's
+    /// Default: the currency of the order, otherwise that of the company
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     currency: Option<String>,
     #[schema(nullable = false)]
     tax_amount: Option<Money>,
     #[schema(nullable = false)]
     disputed: Option<bool>,
-    /// Together the total; none means that all is due on `due_date`
+    /// Must add up to the total. Without instalments, the whole amount is due on `due_date`
     #[schema(max_items = 120, nullable = false)]
     instalments: Option<Vec<Instalment>>,
 }
 
-/// Why a draft is not needed
+/// The reason for cancelling a draft
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "reason": "written twice" }))]
 pub struct InvoiceCancellation {
@@ -217,7 +219,7 @@ impl Refers for InvoiceChanges {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
-/// Which invoices to list.
+/// Filters of the invoice list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct InvoiceFilter {
@@ -227,14 +229,14 @@ pub struct InvoiceFilter {
     corrects_invoice_id: Option<Uuid>,
     #[param(inline)]
     kind: Option<InvoiceKind>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     status: Option<Vec<InvoiceStatus>>,
     #[param(max_length = 60)]
     number: Option<String>,
-    /// Those with something to pay or to use up, or the others
+    /// `true` returns documents with an open amount, `false` those without
     open: Option<bool>,
-    /// Those with a part that was due before today, or the others
+    /// `true` returns invoices with an unpaid part due before today, `false` the others
     overdue: Option<bool>,
     disputed: Option<bool>,
     invoice_date_from: Option<Date>,
@@ -243,7 +245,7 @@ pub struct InvoiceFilter {
     due_date_from: Option<Date>,
     /// Exclusive
     due_date_to: Option<Date>,
-    /// Default: by `-invoice_date`
+    /// Default: `-invoice_date`
     #[param(inline)]
     sort: Option<InvoiceSort>,
 }

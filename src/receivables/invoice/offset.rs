@@ -1,4 +1,4 @@
-//! What is left of a credit note, used for other invoices of its customer, 红字发票核销 (S55).
+//! Allocation of the unused amount of a credit note to other invoices of its customer, 红字发票核销.
 
 use auth::{Body, Caller};
 use platform::{Error, IfSent, Money, Result, Tx};
@@ -9,7 +9,7 @@ use crate::allocation;
 use crate::source::{DocumentUse, Invoices, Source};
 
 impl Invoice {
-    /// Uses what is left of a credit note.
+    /// Allocates the unused amount of a credit note.
     pub async fn allocate(
         tx: &mut Tx,
         caller: &Caller,
@@ -19,22 +19,25 @@ impl Invoice {
     ) -> Result<Self> {
         let to = to.resolve(tx.conn(), caller).await?;
         to.check()?;
+
+        // The invoices to lock depend on the customer, which is read before the locks.
         let seen = Self::find(tx.conn(), caller, id).await?;
         let mut rows = if to.oldest_first {
             db::open_of(tx.conn(), seen.customer_id, &seen.currency).await?
         } else {
-            to.allocations.iter().map(|it| it.invoice_id).collect()
+            to.allocations.iter().map(|allocation| allocation.invoice_id).collect()
         };
         rows.push(id);
         let held = settle::hold(tx, &[], &[seen.customer_id], &rows).await?;
-        let invoices: Invoices = held.into_iter().map(|it| (it.id, it)).collect();
+        let invoices: Invoices = held.into_iter().map(|invoice| (invoice.id, invoice)).collect();
         let before = invoices.get(&id).ok_or_else(Error::not_found)?;
         based_on.check(tx, before).await?;
         if before.customer_id != seen.customer_id {
             return Err(Error::unavailable("busy"));
         }
+
         let made = before.source()?.asked(&to, &invoices, tx.today)?;
-        let used: Vec<_> = made.iter().map(|it| it.of_credit_note(id)).collect();
+        let used: Vec<_> = made.iter().map(|allocation| allocation.of_credit_note(id)).collect();
         allocation::insert(tx, &used).await?;
         rows.sort_unstable();
         rows.dedup();

@@ -1,21 +1,21 @@
-//! Which fields of an invoice only the ERP edits.
+//! The fields of an imported invoice that only the ERP may change.
 
 use platform::owned::{Keeper, Owned, OwnedField};
 
 use super::Invoice;
 
-/// Another system wrote it.
-fn elsewhere(it: &Invoice) -> bool {
-    it.source_system.is_some()
+/// Returns whether the invoice was imported from another system.
+fn elsewhere(invoice: &Invoice) -> bool {
+    invoice.source_system.is_some()
 }
 
-/// A field that the ERP keeps of what it has written.
+/// A field that the ERP owns in the invoices that it has sent.
 const fn erps(name: &'static str, same: fn(&Invoice, &Invoice) -> bool) -> OwnedField<Invoice> {
     OwnedField { name, keeper: Keeper::Erp, of: elsewhere, same }
 }
 
-/// What an ERP has written, it posts, cancels and corrects. Days and instalments are agreed with the
-/// customer on either side, and either side hears that the customer does not agree.
+/// The ERP posts, cancels and corrects its own invoices. Due dates, instalments and disputes are
+/// not owned by it, because both sides agree on them with the customer.
 impl Owned for Invoice {
     const FIELDS: &'static [OwnedField<Self>] = &[
         erps("status", |a, b| a.status == b.status),

@@ -1,4 +1,4 @@
-//! The rules of invoices: what must hold for each, and what is open of it.
+//! The rules of invoices: validity, status changes, and open amounts.
 
 use std::collections::HashMap;
 
@@ -12,18 +12,18 @@ use uuid::Uuid;
 use super::{Invoice, InvoiceKind, InvoiceStatus};
 use crate::allocation::Applied;
 
-/// Below this: so that sums of many still fit.
+/// Amounts must be below this, so that sums of many of them fit the columns.
 const LARGEST: i64 = 1_000_000_000_000;
 
-/// What invoices refer to.
+/// The orders and invoices that invoices refer to.
 #[derive(Debug, Default)]
 pub(super) struct Around {
     pub orders: HashMap<Uuid, OrderAccount>,
-    /// Those that credit notes correct
+    /// The invoices that credit notes correct
     pub invoices: HashMap<Uuid, Corrected>,
 }
 
-/// What a credit note needs to know of its invoice.
+/// The data of a corrected invoice that a credit note is checked against.
 #[derive(Debug, Clone)]
 pub(super) struct Corrected {
     pub customer_id: Uuid,
@@ -83,17 +83,17 @@ impl Invoice {
         }
     }
 
-    /// Is it owed, or given back?
+    /// Returns whether the document is posted, so that it counts in the customer's balance.
     pub fn counts(&self) -> bool {
         self.status == InvoiceStatus::Posted
     }
 
-    /// What lies between the total and what is open, without its sign.
+    /// Returns the settled amount: the total minus the open amount without its sign.
     fn paid(&self) -> Decimal {
         self.total_amount.0 - self.open_amount.0.abs()
     }
 
-    /// What is open of it once so much was applied to it, or of it.
+    /// Returns the document with its open amount, given the total of its allocations.
     #[must_use]
     pub(super) fn settled(&self, applied: Option<&Applied>) -> Self {
         let applied = applied.copied().unwrap_or_default();
@@ -110,7 +110,7 @@ impl Invoice {
         Self { next_due_on: after.next_due(), ..after }
     }
 
-    /// When the next part is due that is not paid: money pays the earliest part first.
+    /// Returns the due date of the next unpaid part. Payments settle the earliest part first.
     pub(super) fn next_due(&self) -> Option<Date> {
         if !self.counts() || self.kind == InvoiceKind::CreditNote || self.open_amount == Money::ZERO
         {
@@ -126,13 +126,15 @@ impl Invoice {
         Some(self.due_date)
     }
 
-    /// What is open of each part, in the company's currency: money pays the earliest part first.
-    /// Rounded so that they sum to what the whole comes to.
+    /// Returns the open amount of each part in the company's currency. Payments settle the earliest
+    /// part first. The parts are rounded so that they add up to the converted whole.
     pub(super) fn open_parts(&self) -> Vec<OpenPart> {
         let whole = converted(self.open_amount, self.exchange_rate);
         if self.open_amount.0 <= Decimal::ZERO || self.instalments.is_empty() {
             return vec![OpenPart { due_on: self.next_due_on, amount: whole }];
         }
+
+        // Converting the running sum, and not each part, keeps the rounded parts adding up.
         let (paid, mut sum, mut told, mut parts) =
             (self.paid(), Decimal::ZERO, Decimal::ZERO, vec![]);
         for part in self.instalments.iter() {
@@ -147,7 +149,7 @@ impl Invoice {
         parts
     }
 
-    /// The same in its own currency, each with its day.
+    /// Returns the open amount of each part in the invoice's currency, with its due date.
     pub(crate) fn unpaid(&self) -> Vec<(Date, Money)> {
         if self.instalments.is_empty() {
             return vec![(self.due_date, self.open_amount)];
@@ -163,7 +165,7 @@ impl Invoice {
         parts
     }
 
-    /// From draft to posted, with all of it open.
+    /// Returns the draft as posted, with the full amount open.
     pub(super) fn posted(&self, today: Date) -> Result<Self> {
         if self.status != InvoiceStatus::Draft {
             return Err(self.wrong_status());
@@ -178,7 +180,7 @@ impl Invoice {
         error.member("current_status", status)
     }
 
-    /// The fields that are fixed by posting and would be others.
+    /// Returns the fields that posting has fixed and that differ in `after`.
     pub(super) fn frozen(&self, after: &Self) -> Vec<&'static str> {
         if self.posted_on.is_none() {
             return vec![];
@@ -196,10 +198,10 @@ impl Invoice {
             ("tax_amount", self.tax_amount != after.tax_amount),
             ("total_amount", self.total_amount != after.total_amount),
         ];
-        differs.into_iter().filter(|it| it.1).map(|it| it.0).collect()
+        differs.into_iter().filter(|field| field.1).map(|field| field.0).collect()
     }
 
-    /// What must hold for every invoice, also one that an ERP sends.
+    /// Checks the rules that hold for every invoice, imported ones included.
     pub(super) fn faults(&self, around: &Around) -> Vec<Fault> {
         let mut faults = vec![];
         let mut wrong = |at: &str, code: &'static str, why: &str| {
@@ -214,12 +216,14 @@ impl Invoice {
                 wrong(at, "range", "zero or more, below 1,000,000,000,000");
             }
         }
+
         if self.due_date < self.invoice_date {
             wrong("due_date", "range", "not before the invoice");
         }
         if self.cancelled_on.is_some_and(|day| day < self.invoice_date) {
             wrong("cancelled_on", "range", "not before the invoice");
         }
+
         if let Some(order) = self.order_id.and_then(|id| around.orders.get(&id)) {
             if order.customer_id != self.customer_id {
                 wrong("order_id", "another_customer", "the order is another customer's");
@@ -228,6 +232,7 @@ impl Invoice {
                 wrong("currency", "another_currency", "the order is in another currency");
             }
         }
+
         let corrected = self.corrects_invoice_id.and_then(|id| around.invoices.get(&id));
         match (self.kind, self.corrects_invoice_id) {
             (InvoiceKind::Invoice, Some(_)) => {
@@ -238,12 +243,12 @@ impl Invoice {
             }
             _ => {}
         }
-        faults.extend(corrected.map(|it| self.faults_with(it)).unwrap_or_default());
+        faults.extend(corrected.map(|invoice| self.faults_with(invoice)).unwrap_or_default());
         faults.extend(self.faults_of_instalments());
         faults
     }
 
-    /// A credit note and the invoice that it makes smaller.
+    /// Checks a credit note against the invoice that it corrects.
     fn faults_with(&self, corrected: &Corrected) -> Vec<Fault> {
         let mut faults = vec![];
         let mut wrong = |code: &'static str, why: &str| {
@@ -286,6 +291,7 @@ impl Invoice {
                 faults.push(Fault::new(at, "range", "not before the invoice"));
             }
         }
+
         let sum: Money = self.instalments.iter().map(|part| part.amount).sum();
         if sum != self.total_amount {
             let why = "the instalments make the total together";

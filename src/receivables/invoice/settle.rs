@@ -1,5 +1,4 @@
-//! What is open of invoices, kept in step with what is applied to them, and with what credit knows
-//! of the customer.
+//! Open amounts of invoices, kept in sync with their allocations and with the customer's credit.
 
 use std::collections::HashMap;
 
@@ -17,9 +16,9 @@ use super::{Invoice, InvoiceKind, db};
 use crate::allocation::{self, Applied, By};
 use crate::collection_task::CollectionTask;
 
-/// Locks these orders and those of the invoices, then these customers and their credit, then the
-/// invoices, each by their ids, as everything does that changes what is owed (payments after it).
-/// Answers the invoices as of then.
+/// Locks these orders and those of the invoices, then the customers, their credit, and the
+/// invoices, each in the order of their ids. Everything that changes receivables locks in this
+/// order, with payments last. Returns the invoices as locked.
 pub(crate) async fn hold(
     tx: &mut Tx,
     orders: &[Uuid],
@@ -31,31 +30,38 @@ pub(crate) async fn hold(
     orders.sort_unstable();
     orders.dedup();
     orders::order::lock(tx, &orders).await?;
+
     let mut customers = customers.to_vec();
     customers.sort_unstable();
     customers.dedup();
     customers::customer::hold(tx, &customers).await?;
     credit::check::lock(tx, &customers).await?;
+
     db::lock(tx, invoices).await?;
-    // A statement of its own: the rows as of the lock, not as of before it was waited for.
+    // A separate statement reads the rows as of the lock; the locking one sees them as of its
+    // start.
     let rows = db::load(tx.conn(), invoices).await?;
-    if rows.iter().filter_map(|it| it.order_id).any(|id| orders.binary_search(&id).is_err()) {
-        // Somebody was faster, and it is for another order now.
+    if rows
+        .iter()
+        .filter_map(|invoice| invoice.order_id)
+        .any(|id| orders.binary_search(&id).is_err())
+    {
+        // A concurrent change moved an invoice to another order.
         return Err(Error::unavailable("busy"));
     }
     Ok(rows)
 }
 
-/// What has moved, and so what orders are told.
+/// The kind of change, which decides what is reported to orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moved {
     Documents,
-    /// What was paid is known from now on, even if that is nothing
+    /// The paid amount is known from now on, even if it is zero
     Money,
 }
 
-/// Computes anew what is open of these invoices, which are locked, records what changed, and tells
-/// credit and orders.
+/// Recomputes the open amounts of these invoices, records the changes, and updates credit and
+/// orders. The invoices must be locked.
 pub(crate) async fn settle(tx: &mut Tx, ids: &[Uuid], moved: Moved) -> Result<()> {
     let rows = db::load(tx.conn(), ids).await?;
     let applied = applied_to(tx.conn(), &rows).await?;
@@ -68,17 +74,19 @@ pub(crate) async fn settle(tx: &mut Tx, ids: &[Uuid], moved: Moved) -> Result<()
         }
         all.push(after);
     }
+
     write(tx, &changed).await?;
     tx.record_all(&records).await?;
     keep_all(tx, &all).await?;
-    db::bill(tx, &all.iter().filter_map(|it| it.order_id).collect::<Vec<_>>(), moved).await
+    db::bill(tx, &all.iter().filter_map(|invoice| invoice.order_id).collect::<Vec<_>>(), moved)
+        .await
 }
 
-/// What was applied to invoices, and used of credit notes.
+/// Returns the amounts allocated to invoices and from credit notes.
 async fn applied_to(conn: &mut Conn, rows: &[Invoice]) -> Result<HashMap<Uuid, Applied>> {
     let (notes, invoices): (Vec<&Invoice>, Vec<&Invoice>) =
-        rows.iter().partition(|it| it.kind == InvoiceKind::CreditNote);
-    let ids = |rows: Vec<&Invoice>| rows.iter().map(|it| it.id).collect::<Vec<_>>();
+        rows.iter().partition(|invoice| invoice.kind == InvoiceKind::CreditNote);
+    let ids = |rows: Vec<&Invoice>| rows.iter().map(|invoice| invoice.id).collect::<Vec<_>>();
     let mut applied = allocation::applied(conn, By::Invoice, &ids(invoices)).await?;
     applied.extend(allocation::applied(conn, By::CreditNote, &ids(notes)).await?);
     Ok(applied)
@@ -94,11 +102,11 @@ async fn write(tx: &mut Tx, rows: &[Invoice]) -> Result<()> {
         from unnest($1, $2, $3, $4, $5) as it (id, version, open_amount, closed_on, next_due_on)
         where invoices.id = it.id",
     )
-    .bind::<Array<SqlUuid>, _>(column(rows, |it| it.id))
-    .bind::<Array<BigInt>, _>(column(rows, |it| it.version))
-    .bind::<Array<Numeric>, _>(column(rows, |it| it.open_amount))
-    .bind::<Array<Nullable<SqlDate>>, _>(column(rows, |it| it.closed_on))
-    .bind::<Array<Nullable<SqlDate>>, _>(column(rows, |it| it.next_due_on))
+    .bind::<Array<SqlUuid>, _>(column(rows, |invoice| invoice.id))
+    .bind::<Array<BigInt>, _>(column(rows, |invoice| invoice.version))
+    .bind::<Array<Numeric>, _>(column(rows, |invoice| invoice.open_amount))
+    .bind::<Array<Nullable<SqlDate>>, _>(column(rows, |invoice| invoice.closed_on))
+    .bind::<Array<Nullable<SqlDate>>, _>(column(rows, |invoice| invoice.next_due_on))
     .bind::<Timestamptz, _>(tx.now);
     let refused = |error| {
         let error = Error::from(error);
@@ -112,18 +120,18 @@ fn column<T>(rows: &[Invoice], value: impl Fn(&Invoice) -> T) -> Vec<T> {
     rows.iter().map(value).collect()
 }
 
-/// Tells credit what is open, in the company's currency.
+/// Reports the open amounts to credit, in the company's currency.
 pub(crate) async fn keep_all(tx: &mut Tx, rows: &[Invoice]) -> Result<()> {
-    let item = |it: &Invoice| OpenItem {
+    let item = |invoice: &Invoice| OpenItem {
         kind: OpenKind::Invoice,
-        source_id: it.id,
-        customer_id: it.customer_id,
-        parts: it.open_parts(),
+        source_id: invoice.id,
+        customer_id: invoice.customer_id,
+        parts: invoice.open_parts(),
     };
     credit::open_item::keep(tx, &rows.iter().map(item).collect::<Vec<_>>()).await
 }
 
-/// A document whose kept amount is not what its allocations make.
+/// A document with a stored open amount that differs from the one computed from its allocations.
 #[derive(Debug, QueryableByName)]
 pub struct Difference {
     #[diesel(sql_type = SqlUuid)]
@@ -136,7 +144,7 @@ pub struct Difference {
     pub computed: Money,
 }
 
-/// Computes what is open of all invoices anew, and answers where that is not what is kept.
+/// Recomputes the open amounts of all invoices and returns those that differ from the stored ones.
 pub async fn differences(conn: &mut Conn) -> Result<Vec<Difference>> {
     let query = diesel::sql_query(
         "with applied as (
@@ -162,20 +170,21 @@ pub async fn differences(conn: &mut Conn) -> Result<Vec<Difference>> {
     Ok(query.load(conn).await?)
 }
 
-/// What credit is to know of invoices: (id, amount), in the company's currency.
+/// Selects the open items that credit should have of invoices: (id, amount), in the company's
+/// currency.
 pub(crate) const OPEN_DOCUMENTS: &str = "select id, round(open_amount * exchange_rate, 6)
     from invoices where posted_on is not null and closed_on is null";
 
-/// The customer of a task has said that it does not agree with the invoice.
+/// Marks the invoice of a collection task as disputed.
 pub(crate) async fn dispute(tx: &mut Tx, task: &CollectionTask) -> Result<()> {
     let held = hold(tx, &[], &[task.customer_id], &[task.invoice_id]).await?;
-    for before in held.iter().filter(|it| it.counts()) {
+    for before in held.iter().filter(|invoice| invoice.counts()) {
         before.save(tx, Invoice { disputed: true, ..before.clone() }).await?;
     }
     Ok(())
 }
 
-/// The loser's invoices are the winner's from now on.
+/// Moves the invoices of a merged customer to the remaining one.
 pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
     let winner = moving.to;
     let ids = moving.taken(db::ids_of(tx.conn(), moving.from.id).await?, |id| *id);

@@ -1,4 +1,4 @@
-//! Payments from an ERP. A batch reports facts; references, currencies and sums must be right.
+//! The import of payments from an ERP. References, currencies and sums must be consistent.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -22,8 +22,8 @@ use crate::allocation::{self, Allocation};
 use crate::invoice::{self, Moved};
 use crate::source::{Invoices, NewAllocation};
 
-/// A payment as its ERP knows it: absent fields stay, null clears, allocations are replaced whole.
-/// A new one needs customer, day and amount.
+/// A payment from an ERP: absent fields stay unchanged, `null` clears a field, and `allocations`
+/// are replaced as a whole. A new one requires `customer_id`, `received_on` and `amount`.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct PaymentItem {
     #[serde(flatten)]
@@ -32,7 +32,7 @@ pub struct PaymentItem {
     facts: PaymentFacts,
 }
 
-/// What an ERP can say of a payment.
+/// The fields of a payment that an ERP can send.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct PaymentFacts {
@@ -42,7 +42,7 @@ pub struct PaymentFacts {
     customer_id: Option<Uuid>,
     #[schema(nullable = false)]
     received_on: Option<Date>,
-    /// Default: the company's
+    /// Default: the company's currency
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     currency: Option<String>,
     /// More than zero
@@ -67,11 +67,11 @@ impl Refers for PaymentItem {
 }
 
 batch! {
-    /// Payments of one source system. Their order does not matter.
+    /// Payments of one source system, in any order.
     PaymentBatch of PaymentItem
 }
 
-/// What payments need to know, read once for all of them.
+/// The data that all payments of a batch need, read once.
 pub struct Context {
     currency: String,
     rates: HashMap<(String, Date), Option<Number>>,
@@ -87,7 +87,7 @@ impl Imported for Payment {
     const FIND: Find = db::find_payments;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/number",
-        of: |it| it.source_system.is_some().then(|| it.number.clone()),
+        of: |payment| payment.source_system.is_some().then(|| payment.number.clone()),
         holders: "select id, number as value from payments \
             where source_system = $2 and number = any($1)",
         release: "update payments set number = id::text where id = any($1)",
@@ -97,7 +97,7 @@ impl Imported for Payment {
         owned::is_erps(self, field)
     }
 
-    /// Not locked yet: credit and invoices come before payments.
+    /// Reads without locking: credit and invoices must be locked before payments.
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         db::known(conn, caller, keys).await
     }
@@ -109,13 +109,16 @@ impl Imported for Payment {
         for Arrival { item: PaymentItem { facts, .. }, before, today, .. } in arrivals {
             let before = before.as_ref();
             customers.extend(facts.customer_id);
-            customers.extend(before.map(|it| it.customer_id));
-            used.extend(facts.allocations.iter().flatten().map(|it| it.invoice_id));
-            used.extend(before.iter().flat_map(|it| it.allocations.iter().map(|it| it.invoice_id)));
-            ids.extend(before.map(|it| it.id));
+            customers.extend(before.map(|payment| payment.customer_id));
+            used.extend(facts.allocations.iter().flatten().map(|allocation| allocation.invoice_id));
+            used.extend(before.iter().flat_map(|payment| {
+                payment.allocations.iter().map(|allocation| allocation.invoice_id)
+            }));
+            ids.extend(before.map(|payment| payment.id));
             unnumbered += usize::from(before.is_none() && facts.number.is_none());
-            let day = facts.received_on.or(before.map(|it| it.received_on)).unwrap_or(*today);
-            let sent = facts.currency.as_ref().or(before.map(|it| &it.currency));
+            let day =
+                facts.received_on.or(before.map(|payment| payment.received_on)).unwrap_or(*today);
+            let sent = facts.currency.as_ref().or(before.map(|payment| &payment.currency));
             if let Entry::Vacant(unknown) = rates.entry((sent.unwrap_or(&currency).clone(), day)) {
                 let (from, day) = unknown.key();
                 let rate = ExchangeRate::on(tx.conn(), from, &currency, *day).await?;
@@ -124,7 +127,9 @@ impl Imported for Payment {
         }
         let customers: Vec<Uuid> = customers.into_iter().collect();
         let used: Vec<Uuid> = used.into_iter().collect();
-        // New money that is used for nothing is nobody else's yet, see `followed`.
+
+        // No other transaction knows new payments: without allocations, credit is locked in
+        // `followed`.
         let fresh = used.is_empty() && ids.is_empty();
         let credits: &[Uuid] = if fresh { &[] } else { &customers };
         let invoices = invoice::hold(tx, &[], credits, &used).await?;
@@ -132,16 +137,19 @@ impl Imported for Payment {
         let named = arrivals.iter().filter_map(|arrival| arrival.item.facts.customer_id);
         customers::customer::check_unmerged(tx, named).await?;
         let now = db::held(tx, &ids).await?;
-        let versions: HashMap<Uuid, i64> = now.iter().map(|it| (it.id, it.version)).collect();
-        let stale = |it: &Self| versions.get(&it.id) != Some(&it.version);
-        if arrivals.iter().filter_map(|it| it.before.as_ref()).any(stale) {
+
+        // The rows were read before they were locked.
+        let versions: HashMap<Uuid, i64> =
+            now.iter().map(|payment| (payment.id, payment.version)).collect();
+        let stale = |payment: &Self| versions.get(&payment.id) != Some(&payment.version);
+        if arrivals.iter().filter_map(|arrival| arrival.before.as_ref()).any(stale) {
             return Err(Error::unavailable("busy"));
         }
         Ok(Context {
             currency,
             rates,
             owners: customers::customer::owners(tx.conn(), customers).await?,
-            invoices: invoices.into_iter().map(|it| (it.id, it)).collect(),
+            invoices: invoices.into_iter().map(|invoice| (invoice.id, invoice)).collect(),
             numbers: db::next_numbers(tx, unnumbered).await?.into(),
         })
     }
@@ -149,7 +157,7 @@ impl Imported for Payment {
     fn drafted(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {
         let Arrival { item, before, id, now, today, source_system, .. } = arrival;
         let facts = &item.facts;
-        let mut it = match (before, facts.customer_id, facts.received_on, facts.amount) {
+        let mut payment = match (before, facts.customer_id, facts.received_on, facts.amount) {
             (Some(before), ..) => before.clone(),
             (None, Some(customer), Some(received_on), Some(_)) => Self {
                 received_on,
@@ -161,23 +169,24 @@ impl Imported for Payment {
                 let missing = ["customer_id", "received_on", "amount"].into_iter().zip(sent);
                 let fault =
                     |name| Fault::new(format!("/{name}"), "required", "a new payment needs it");
-                return Err(missing.filter(|it| !it.1).map(|it| fault(it.0)).collect());
+                return Err(missing.filter(|field| !field.1).map(|field| fault(field.0)).collect());
             }
         };
-        it.source_system = Some(source_system.clone());
-        it.external_id = Some(item.key.external_id.clone());
+        payment.source_system = Some(source_system.clone());
+        payment.external_id = Some(item.key.external_id.clone());
         if let Some(customer) = facts.customer_id {
-            it.customer_id = customer;
-            it.customer_owner_id = context.owners.get(&customer).copied().flatten();
+            payment.customer_id = customer;
+            payment.customer_owner_id = context.owners.get(&customer).copied().flatten();
         }
-        let mut faults = it.apply(facts, context, before.as_ref());
-        faults.extend(it.faults(*today));
-        for (index, one) in it.allocations.iter().enumerate() {
+
+        let mut faults = payment.apply(facts, context, before.as_ref());
+        faults.extend(payment.faults(*today));
+        for (index, allocation) in payment.allocations.iter().enumerate() {
             let at = format!("/allocations/{index}");
-            let invoice = context.invoices.get(&one.invoice_id);
-            faults.extend(it.source().faults_of(one, invoice, *today, &at));
+            let invoice = context.invoices.get(&allocation.invoice_id);
+            faults.extend(payment.source().faults_of(allocation, invoice, *today, &at));
             if let Some(invoice) = invoice
-                && one.amount > invoice.total_amount
+                && allocation.amount > invoice.total_amount
             {
                 let at = format!("{at}/amount");
                 faults.push(Fault::new(at, "above_open_amount", "more than the invoice"));
@@ -186,53 +195,59 @@ impl Imported for Payment {
         if !faults.is_empty() {
             return Err(faults);
         }
-        if it.number.is_empty() {
-            it.number = context.numbers.borrow_mut().pop().unwrap_or_default();
+        if payment.number.is_empty() {
+            payment.number = context.numbers.borrow_mut().pop().unwrap_or_default();
         }
-        Ok(it)
+        Ok(payment)
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
         for drafts in drafts.chunks(1000) {
             upsert(tx, drafts).await?;
-            let moved = |it: &&&Draft<Self>| match &it.before {
-                None => !it.after.allocations.is_empty(),
-                Some(before) => before.allocations != it.after.allocations,
+            let moved = |draft: &&&Draft<Self>| match &draft.before {
+                None => !draft.after.allocations.is_empty(),
+                Some(before) => before.allocations != draft.after.allocations,
             };
             let moved: Vec<&Draft<Self>> = drafts.iter().filter(moved).copied().collect();
-            let ids: Vec<Uuid> = moved.iter().map(|it| it.after.id).collect();
-            let of = |it: &&Draft<Self>| {
-                let payment = it.after.id;
-                let rows = it.after.allocations.iter();
+            let ids: Vec<Uuid> = moved.iter().map(|draft| draft.after.id).collect();
+            let of = |draft: &&Draft<Self>| {
+                let payment = draft.after.id;
+                let rows = draft.after.allocations.iter();
                 rows.map(move |row| row.of_payment(payment)).collect::<Vec<_>>()
             };
             let rows: Vec<_> = moved.iter().flat_map(of).collect();
             allocation::rewrite(tx, &ids, &rows).await?;
-            let before = moved.iter().filter_map(|it| it.before.as_ref());
-            let all = before.chain(moved.iter().map(|it| &it.after));
-            let mut touched: Vec<Uuid> =
-                all.flat_map(|it| it.allocations.iter().map(|it| it.invoice_id)).collect();
+
+            let before = moved.iter().filter_map(|draft| draft.before.as_ref());
+            let all = before.chain(moved.iter().map(|draft| &draft.after));
+            let mut touched: Vec<Uuid> = all
+                .flat_map(|payment| {
+                    payment.allocations.iter().map(|allocation| allocation.invoice_id)
+                })
+                .collect();
             touched.extend(allocation::make_room(tx, &touched).await?);
             touched.sort_unstable();
             touched.dedup();
             invoice::settle(tx, &touched, Moved::Money).await?;
-            db::keep_all(tx, &drafts.iter().map(|it| &it.after).collect::<Vec<_>>()).await?;
+            db::keep_all(tx, &drafts.iter().map(|draft| &draft.after).collect::<Vec<_>>()).await?;
         }
         Ok(())
     }
 
-    /// What was taken back beyond the customer's credit is flagged; what came as taken back never
-    /// counted.
+    /// Flags reversals that exceed the customer's credit limit. A payment that arrived as reversed
+    /// is not flagged, because it never counted.
     async fn followed(tx: &mut Tx, written: &[Uuid]) -> Result<()> {
         let mut rows = db::held(tx, written).await?;
-        let customers: Vec<Uuid> = rows.iter().map(|it| it.customer_id).collect();
+        let customers: Vec<Uuid> = rows.iter().map(|payment| payment.customer_id).collect();
         credit::check::lock(tx, &customers).await?;
-        rows.retain(|it| it.version > 1 && it.reversed_on.is_some() && !it.credit_exceeded);
-        let mut customers: Vec<Uuid> = rows.iter().map(|it| it.customer_id).collect();
+        rows.retain(|payment| {
+            payment.version > 1 && payment.reversed_on.is_some() && !payment.credit_exceeded
+        });
+        let mut customers: Vec<Uuid> = rows.iter().map(|payment| payment.customer_id).collect();
         customers.sort_unstable();
         customers.dedup();
         let beyond = credit::check::over_limit(tx, &customers).await?;
-        for before in rows.iter().filter(|it| beyond.contains(&it.customer_id)) {
+        for before in rows.iter().filter(|payment| beyond.contains(&payment.customer_id)) {
             before.save(tx, Payment { credit_exceeded: true, ..before.clone() }).await?;
         }
         Ok(())
@@ -260,30 +275,33 @@ impl Payment {
         set(&mut self.reversed_on, facts.reversed_on.as_ref());
         set(&mut self.reversal_reason, facts.reversal_reason.as_ref());
         let pair = (self.currency.clone(), self.received_on);
-        // A rate that is entered later makes no other payment of it.
-        let known = before.filter(|it| (&it.currency, it.received_on) == (&pair.0, pair.1));
-        let known = known.map(|it| it.exchange_rate);
+        // A rate that is entered later does not change a stored payment.
+        let known =
+            before.filter(|payment| (&payment.currency, payment.received_on) == (&pair.0, pair.1));
+        let known = known.map(|payment| payment.exchange_rate);
         if let Some(rate) = known.or(context.rates.get(&pair).copied().flatten()) {
             self.exchange_rate = rate;
         } else {
             let why = "there is no rate on the payment's day or before";
             faults.push(Fault::new("/currency", "no_exchange_rate", why));
         }
+
         if self.reversed_on.is_some_and(|day| day < self.received_on.min(self.recorded_on)) {
             faults.push(Fault::new("/reversed_on", "range", "not before the payment"));
         }
         if let Some(asked) = &facts.allocations {
             self.allocations = self.matched(asked, &context.invoices).into();
         }
-        let was = before.and_then(|it| it.reversed_on);
-        for it in &mut self.allocations.0 {
+
+        let was = before.and_then(|payment| payment.reversed_on);
+        for row in &mut self.allocations.0 {
             match (was, self.reversed_on) {
-                // What was taken back with it is back with it.
-                (Some(then), None) if it.reversed_on == Some(then.max(it.allocated_on)) => {
-                    it.reversed_on = None;
+                // The reversal is withdrawn, and with it that of the allocations reversed by it.
+                (Some(then), None) if row.reversed_on == Some(then.max(row.allocated_on)) => {
+                    row.reversed_on = None;
                 }
-                (_, Some(day)) if it.reversed_on.is_none() => {
-                    it.reversed_on = Some(day.max(it.allocated_on));
+                (_, Some(day)) if row.reversed_on.is_none() => {
+                    row.reversed_on = Some(day.max(row.allocated_on));
                 }
                 _ => {}
             }
@@ -292,34 +310,36 @@ impl Payment {
         faults
     }
 
-    /// The allocations that an ERP tells; those that are known keep their ids.
+    /// Returns the allocations that the ERP sent. Known ones keep their ids.
     fn matched(&self, asked: &[NewAllocation], invoices: &Invoices) -> Vec<Allocation> {
         let mut known = self.allocations.0.clone();
         let mut matched: Vec<Allocation> = asked
             .iter()
-            .map(|it| {
-                let same = |one: &Allocation| {
-                    one.invoice_id == it.invoice_id
-                        && one.amount == it.amount
-                        && it.allocated_on.is_none_or(|day| day == one.allocated_on)
+            .map(|new| {
+                let same = |stored: &Allocation| {
+                    stored.invoice_id == new.invoice_id
+                        && stored.amount == new.amount
+                        && new.allocated_on.is_none_or(|day| day == stored.allocated_on)
                 };
                 if let Some(place) = known.iter().position(same) {
                     return known.remove(place);
                 }
-                let first = invoices.get(&it.invoice_id).map(|it| self.source().first_day(it));
-                let day = it.allocated_on.or(first).unwrap_or(self.received_on);
-                Allocation::new(it.invoice_id, it.amount, day)
+                let invoice = invoices.get(&new.invoice_id);
+                let first = invoice.map(|invoice| self.source().first_day(invoice));
+                let day = new.allocated_on.or(first).unwrap_or(self.received_on);
+                Allocation::new(new.invoice_id, new.amount, day)
             })
             .collect();
-        // As they are read.
-        matched.sort_by_key(|it| (it.allocated_on, it.id));
+
+        // The order in which they are read, so that an unchanged list compares as equal.
+        matched.sort_by_key(|allocation| (allocation.allocated_on, allocation.id));
         matched
     }
 }
 
-/// New and changed rows in one statement; ids decide which is which.
+/// Inserts new rows and updates existing ones in one statement, by their ids.
 async fn upsert(tx: &mut Tx, drafts: &[&Draft<Payment>]) -> Result<()> {
-    let rows: Vec<&Payment> = drafts.iter().map(|it| &it.after).collect();
+    let rows: Vec<&Payment> = drafts.iter().map(|draft| &draft.after).collect();
     diesel::insert_into(payments::table)
         .values(rows)
         .on_conflict(payments::id)

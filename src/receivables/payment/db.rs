@@ -1,4 +1,4 @@
-//! The queries on payments. Each that answers a caller starts at `visible_to`.
+//! Queries on payments. Each query on behalf of a caller starts at `visible_to`.
 
 use ::customers::hooks::Move;
 use auth::{Caller, reference};
@@ -16,8 +16,8 @@ use uuid::Uuid;
 use super::{Difference, Payment, PaymentFilter, PaymentPage, PaymentSort};
 use crate::reach::ByAccount;
 
-/// The customer's owner, or the salesperson of an invoice that it pays, in reach; all of them for
-/// finance.
+/// Returns the filter on visible payments: the customer's owner, or the salesperson of an invoice
+/// that it pays, is in the caller's scope. Finance sees all of them.
 pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
     ByAccount::of(
         caller,
@@ -30,7 +30,7 @@ pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
 }
 
 auth::find! {
-    /// The visible lookup of references to payments.
+    /// Finds references to visible payments.
     find_payments in payments, visible_to
 }
 
@@ -62,6 +62,7 @@ fn matching<'a>(caller: &'a Caller, filter: &'a PaymentFilter) -> payments::Boxe
         Some(false) => query.filter(payments::reversed_on.is_null()),
         None => query,
     };
+
     if let Some(day) = filter.received_from {
         query = query.filter(payments::received_on.ge(day));
     }
@@ -83,7 +84,8 @@ impl Payment {
         let query = listed().limit(list.fetch());
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
-        let by_day = |it: &Self| (it.received_on, it.id);
+
+        let by_day = |payment: &Self| (payment.received_on, payment.id);
         match filter.sort.unwrap_or(PaymentSort::LatestFirst) {
             PaymentSort::LatestFirst => {
                 let rows = query
@@ -104,14 +106,14 @@ impl Payment {
         Ok(row.first(conn).await?)
     }
 
-    /// Stores a new one, without its allocations.
+    /// Stores a new payment, without its allocations.
     pub(super) async fn insert(&self, tx: &mut Tx) -> Result<()> {
         let insert = diesel::insert_into(payments::table).values(self);
         insert.execute(tx.conn()).await.map_err(refused)?;
         Ok(())
     }
 
-    /// Stores what it has become, if that is anything new, without its allocations.
+    /// Stores the changed payment, if anything has changed, without its allocations.
     pub(super) async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
         let after = self.next(after, tx.now);
         if after != *self {
@@ -123,7 +125,7 @@ impl Payment {
     }
 }
 
-/// The rows of these keys that are there and visible.
+/// Returns the visible rows with these keys.
 pub(super) async fn known(
     conn: &mut Conn,
     caller: &Caller,
@@ -138,18 +140,21 @@ pub(super) async fn known(
     Ok(rows.filter(known.or(payments::id.eq_any(&keys.ids))).load(conn).await?)
 }
 
-/// Locks these rows, in the order of their ids, and answers them as of then.
+/// Locks these rows, in the order of their ids, and returns them as locked.
 pub(super) async fn held(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Payment>> {
     if ids.is_empty() {
         return Ok(vec![]);
     }
     let rows = payments::table.filter(payments::id.eq_any(ids)).order(payments::id);
     rows.select(payments::id).for_update().load::<Uuid>(tx.conn()).await?;
+
+    // A separate statement reads the rows as of the lock; the locking one sees them as of its
+    // start.
     let rows = Payment::query().filter(payments::id.eq_any(ids)).order(payments::id);
     Ok(rows.load(tx.conn()).await?)
 }
 
-/// Computes anew what is left of these payments, and records what changed.
+/// Recomputes the unallocated amounts of these payments, and records the changes.
 pub(crate) async fn settle(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
     let rows = held(tx, ids).await?;
     let mut all = vec![];
@@ -159,23 +164,25 @@ pub(crate) async fn settle(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
     keep_all(tx, &all.iter().collect::<Vec<_>>()).await
 }
 
-/// Tells credit what is left, in the company's currency. What is post-dated is no money yet.
+/// Reports the unallocated amounts to credit, in the company's currency. Post-dated payments count
+/// from their day.
 pub(super) async fn keep_all(tx: &mut Tx, rows: &[&Payment]) -> Result<()> {
     let today = tx.today;
-    let item = |it: &&Payment| OpenItem {
+    let item = |payment: &&Payment| OpenItem {
         kind: OpenKind::Receipt,
-        source_id: it.id,
-        customer_id: it.customer_id,
-        parts: OpenPart::whole(if it.received_on > today {
+        source_id: payment.id,
+        customer_id: payment.customer_id,
+        parts: OpenPart::whole(if payment.received_on > today {
             Money::ZERO
         } else {
-            Money(-converted(it.unapplied_amount, it.exchange_rate).0)
+            Money(-converted(payment.unapplied_amount, payment.exchange_rate).0)
         }),
     };
     credit::open_item::keep(tx, &rows.iter().map(item).collect::<Vec<_>>()).await
 }
 
-/// A job: what was post-dated and is money now. Again for a month, in case it did not run.
+/// Reports post-dated payments to credit once their day has come. A job. It covers the last 31
+/// days, in case it did not run.
 pub async fn keep_due(tx: &mut Tx) -> Result<u64> {
     let since = Date(tx.today.0 - jiff::Span::new().days(31));
     let due = Payment::query()
@@ -184,16 +191,16 @@ pub async fn keep_due(tx: &mut Tx) -> Result<u64> {
         .filter(payments::closed_on.is_null())
         .order(payments::id);
     let due: Vec<Payment> = due.load(tx.conn()).await?;
-    let mut customers: Vec<Uuid> = due.iter().map(|it| it.customer_id).collect();
+    let mut customers: Vec<Uuid> = due.iter().map(|payment| payment.customer_id).collect();
     customers.sort_unstable();
     customers.dedup();
     credit::check::lock(tx, &customers).await?;
-    let due = held(tx, &due.iter().map(|it| it.id).collect::<Vec<_>>()).await?;
+    let due = held(tx, &due.iter().map(|payment| payment.id).collect::<Vec<_>>()).await?;
     keep_all(tx, &due.iter().collect::<Vec<_>>()).await?;
     Ok(due.len() as u64)
 }
 
-/// The loser's payments are the winner's from now on.
+/// Moves the payments of a merged customer to the remaining one.
 pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
     let winner = moving.to;
     let rows = payments::table.filter(payments::customer_id.eq(moving.from.id));
@@ -212,11 +219,13 @@ pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> 
     Ok(rows)
 }
 
-/// What credit is to know of payments by the day `$2`: (id, amount), in the company's currency.
+/// Selects the open items that credit should have of payments received by the day `$2`: (id,
+/// amount), in the company's currency.
 pub(crate) const OPEN_DOCUMENTS: &str = "select id, -round(unapplied_amount * exchange_rate, 6)
     from payments where closed_on is null and received_on <= $2";
 
-/// Computes what is left of all payments anew, and answers where that is not what is kept.
+/// Recomputes the unallocated amounts of all payments and returns those that differ from the stored
+/// ones.
 pub async fn differences(conn: &mut Conn) -> Result<Vec<Difference>> {
     let query = diesel::sql_query(
         "with applied as (
@@ -233,7 +242,7 @@ pub async fn differences(conn: &mut Conn) -> Result<Vec<Difference>> {
     Ok(query.load(conn).await?)
 }
 
-/// `RC-2026-000123` for so many payments; gaps are allowed.
+/// Returns the next numbers for so many payments, like `RC-2026-000123`. Gaps are allowed.
 pub(super) async fn next_numbers(tx: &mut Tx, count: usize) -> Result<Vec<String>> {
     if count == 0 {
         return Ok(vec![]);
@@ -246,7 +255,7 @@ pub(super) async fn next_numbers(tx: &mut Tx, count: usize) -> Result<Vec<String
     Ok(numbers.into_iter().map(|number| format!("RC-{year}-{number:06}")).collect())
 }
 
-/// What only the database can know: another request was faster.
+/// Turns a violated constraint into a fault. Only the database can see concurrent requests.
 pub(super) fn refused(error: diesel::result::Error) -> Error {
     Error::from(error)
         .on_constraint("payments_number_key", "/number", "duplicate")

@@ -27,7 +27,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List payments
 ///
-/// Those of your customers, or for invoices of your own sales; all of them for finance.
+/// Returns the payments of your customers and those for invoices of your own sales. Managers also
+/// see those of their teams, finance sees all.
 #[utoipa::path(
     tag = "receivables",
     params(PaymentFilter, PageQuery),
@@ -42,9 +43,9 @@ async fn list_payments(
     Payment::list(&mut *db.conn().await?, &caller, &list).await
 }
 
-/// Enter a payment
+/// Create a payment
 ///
-/// What it is not used for stays as an unapplied receipt 预收.
+/// The part that is not allocated to invoices remains an unapplied receipt, 预收.
 #[utoipa::path(
     tag = "receivables",
     request_body = NewPayment,
@@ -59,15 +60,15 @@ async fn create_payment(
     write.create(async move |tx| Payment::create(tx, &caller, &new).await).await
 }
 
-/// Bring payments in step with an ERP
+/// Import payments from an ERP
 ///
-/// Allocations are replaced whole: one that is missing was never made. To take a payment back send
-/// `reversed_on`.
+/// `allocations` are replaced as a whole: an allocation missing from the list is deleted. To
+/// reverse a payment, send `reversed_on`.
 #[utoipa::path(
     tag = "receivables",
     params(BatchQuery),
     request_body = PaymentBatch,
-    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
 #[post("/payments/batch")]
 async fn import_payments(
@@ -82,7 +83,7 @@ async fn import_payments(
 
 /// Read a payment
 ///
-/// With what it was used for.
+/// Returns a payment with its allocations.
 #[utoipa::path(
     tag = "receivables",
     responses((status = 200, description = "The payment", body = Payment), Problems),
@@ -96,10 +97,11 @@ async fn read_payment(
     Ok(Tagged(Payment::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// Use a payment for invoices
+/// Allocate a payment to invoices
 ///
-/// 核销, by hand or the earliest due first. Of the same customer, in the same currency, not more than
-/// is open of the invoice nor than is left of the payment.
+/// 核销. Allocates the payment to the given invoices, or to the oldest ones first. The invoices must
+/// be of the same customer and currency. An allocation cannot exceed the open amount of the invoice
+/// or the unallocated amount of the payment.
 #[utoipa::path(
     tag = "receivables",
     request_body = DocumentUse,
@@ -116,10 +118,11 @@ async fn allocate_payment(
     write.update(async move |tx| Payment::allocate(tx, &caller, *id, based_on, &to).await).await
 }
 
-/// Take a payment back
+/// Reverse a payment
 ///
-/// Such as a cheque that was not honoured: what it was used for is open again from that day on. An
-/// ERP's payment is taken back by the ERP, else 409 `field_not_owned`.
+/// For example when a cheque bounces. Its allocations are reversed, so that the invoices are open
+/// again from that day on. Only the ERP can reverse an imported payment, otherwise 409
+/// `field_not_owned`.
 #[utoipa::path(
     tag = "receivables",
     request_body = PaymentReversal,
@@ -136,13 +139,13 @@ async fn reverse_payment(
     write.update(async move |tx| Payment::reverse(tx, &caller, *id, based_on, &why).await).await
 }
 
-/// What happened to a payment
+/// List the history of a payment
 ///
-/// Latest first.
+/// Returns the changes, the latest first.
 #[utoipa::path(
     tag = "receivables",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/payments/{id}/history")]
 async fn list_payment_history(

@@ -1,5 +1,4 @@
-//! Money that came in, 回款 (S55, S59), and which invoices it pays, 核销. What is not yet used of it is
-//! kept with the row.
+//! Payments, 回款, and their allocation to invoices, 核销. The unallocated amount is stored in the row.
 
 mod batch;
 mod db;
@@ -27,7 +26,7 @@ pub(crate) use db::{OPEN_DOCUMENTS, follow, settle};
 pub use db::{differences, find_payments, keep_due, visible_to};
 
 text_enum! {
-    /// How it came in
+    /// The payment method
     pub enum PaymentMethod {
         /// 银行转账
         BankTransfer = "bank_transfer",
@@ -61,31 +60,31 @@ text_enum! {
 pub struct Payment {
     pub id: Uuid,
     pub version: i64,
-    /// `RC-2026-000123` unless another system gave it one
+    /// `RC-2026-000123`; imported payments may have another format
     #[schema(example = "RC-2026-000123")]
     pub number: String,
     pub customer_id: Uuid,
-    /// Later than today for what is post-dated, such as a bill
+    /// In the future for post-dated payments, such as an acceptance bill
     pub received_on: Date,
     /// ISO 4217
     #[schema(example = "CNY")]
     pub currency: String,
-    /// What one unit of it was worth in the company's currency on `received_on`
+    /// Value of one unit of `currency` in the company's currency on `received_on`
     pub exchange_rate: Number,
     pub amount: Money,
     #[schema(inline)]
     pub method: PaymentMethod,
     pub note: Option<String>,
-    /// On this day it was taken back, such as a cheque that was not honoured
+    /// The day on which it was reversed, for example because a cheque bounced
     pub reversed_on: Option<Date>,
     pub reversal_reason: Option<String>,
-    /// What is not yet used for an invoice, 预收; zero once it is reversed
+    /// The amount not yet allocated to invoices, 预收; zero once the payment is reversed
     pub unapplied_amount: Money,
-    /// The day of the last effect that used it up; null while some is left
+    /// The day on which the unallocated amount became zero; null before
     pub closed_on: Option<Date>,
-    /// When it became known here
+    /// The day on which it was recorded here
     pub recorded_on: Date,
-    /// It was taken back although the customer's credit did not bear that
+    /// The reversal exceeded the customer's credit limit
     pub credit_exceeded: bool,
     pub source_system: Option<String>,
     pub external_id: Option<String>,
@@ -95,7 +94,7 @@ pub struct Payment {
     #[diesel(skip_insertion, skip_update)]
     #[diesel(select_expression = allocations_of(), select_expression_type = FixedSql<Jsonb>)]
     pub allocations: Embedded<Vec<Allocation>>,
-    /// Of the invoices that it pays: who may see it
+    /// The salespeople of the invoices that it pays, who may see it
     #[serde(skip)]
     salesperson_ids: Vec<Uuid>,
     #[serde(skip)]
@@ -105,9 +104,10 @@ pub struct Payment {
     customer_owner_id: Option<Uuid>,
 }
 
-platform::in_currency! { Payment: |it| Some(it.currency.as_str()) }
+platform::in_currency! { Payment: |payment| Some(payment.currency.as_str()) }
 
-/// Within the row, so that reading a payment is one statement; amounts as text keep their digits.
+/// Selects the allocations as a column, so that one statement reads a payment. Amounts are text to
+/// keep their digits.
 fn allocations_of() -> FixedSql<Jsonb> {
     fixed_sql(
         "(select coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'invoice_id', a.invoice_id, \
@@ -123,7 +123,8 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     Payment: "payment" at "/api/v1/payments",
-    seen by |it| it.salesperson_ids.iter().copied().chain(it.customer_owner_id).map(Some).collect(),
+    seen by |row| row.salesperson_ids.iter().copied().chain(row.customer_owner_id).map(Some)
+        .collect(),
     derived ["customer_id", "allocations", "unapplied_amount", "closed_on", "credit_exceeded"]
 }
 
@@ -132,10 +133,10 @@ resource! {
     "amount": "113.00", "method": "bank_transfer" }))]
 pub struct NewPayment {
     customer_id: Uuid,
-    /// Default: today; later for what is post-dated
+    /// In the future for post-dated payments. Default: today
     #[schema(nullable = false)]
     received_on: Option<Date>,
-    /// Default: the company's
+    /// Default: the company's currency
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
     currency: Option<String>,
     /// More than zero
@@ -145,19 +146,20 @@ pub struct NewPayment {
     method: Option<PaymentMethod>,
     #[schema(max_length = 500)]
     note: Option<String>,
-    /// Which invoices it pays; later by `allocate`
+    /// The invoices that it pays. More can be added with `POST /payments/{id}/allocate`
     #[serde(default)]
     #[schema(max_items = 500, nullable = false)]
     allocations: Vec<NewAllocation>,
 }
 
-/// Why a payment is taken back, and when
+/// The reason and the day of a reversal
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "reason": "the cheque was not honoured" }))]
 pub struct PaymentReversal {
     #[schema(min_length = 1, max_length = 500)]
     reason: String,
-    /// Default: today; not before the payment, not in the future
+    /// Not in the future, and not before the payment or, for a post-dated one, today. Default:
+    /// today
     #[schema(nullable = false)]
     reversed_on: Option<Date>,
 }
@@ -171,25 +173,25 @@ impl Refers for NewPayment {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
-/// Which payments to list.
+/// Filters of the payment list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PaymentFilter {
     customer_id: Option<Uuid>,
-    /// Of which some was used for this invoice
+    /// Returns payments with an allocation to this invoice
     invoice_id: Option<Uuid>,
     #[param(max_length = 60)]
     number: Option<String>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     method: Option<Vec<PaymentMethod>>,
-    /// Those of which some is left, or the others
+    /// `true` returns payments with an unallocated amount, `false` those without
     unapplied: Option<bool>,
     reversed: Option<bool>,
     received_from: Option<Date>,
     /// Exclusive
     received_to: Option<Date>,
-    /// Default: by `-received_on`
+    /// Default: `-received_on`
     #[param(inline)]
     sort: Option<PaymentSort>,
 }

@@ -1,4 +1,4 @@
-//! The rules of payments: what may be used for which invoice, and what is left.
+//! The rules of payments: validity, reversal, and unallocated amounts.
 
 use platform::owned::{Keeper, Owned, OwnedField};
 use platform::{Date, Fault, Money, Number, Timestamp};
@@ -8,14 +8,15 @@ use uuid::Uuid;
 use super::{Payment, PaymentMethod};
 use crate::source::{Invoices, Source};
 
+/// Amounts must be below this, so that sums of many of them fit the columns.
 const LARGEST: i64 = 1_000_000_000_000;
 
-/// What another system has written, it takes back. What the money is used for either side says.
+/// Only the ERP reverses the payments that it has sent. Both sides may allocate them.
 impl Owned for Payment {
     const FIELDS: &'static [OwnedField<Self>] = &[OwnedField {
         name: "reversed_on",
         keeper: Keeper::Erp,
-        of: |it| it.source_system.is_some(),
+        of: |payment| payment.source_system.is_some(),
         same: |a, b| a.reversed_on == b.reversed_on,
     }];
     const SCHEMAS: &'static [&'static str] = &["Payment", "PaymentFacts", "PaymentReversal"];
@@ -50,44 +51,45 @@ impl Payment {
         }
     }
 
-    /// With what its allocations leave of it.
+    /// Returns the payment with its unallocated amount and the day of closing.
     #[must_use]
     pub(super) fn settled(&self) -> Self {
-        let active = self.allocations.iter().filter(|it| it.reversed_on.is_none());
-        let used: Money = active.map(|it| it.amount).sum();
+        let active = self.allocations.iter().filter(|row| row.reversed_on.is_none());
+        let used: Money = active.map(|row| row.amount).sum();
         let left = match self.reversed_on {
             Some(_) => Money::ZERO,
             None => Money(self.amount.0 - used.0),
         };
-        let days = self.allocations.iter().flat_map(|it| [Some(it.allocated_on), it.reversed_on]);
+        let days =
+            self.allocations.iter().flat_map(|row| [Some(row.allocated_on), row.reversed_on]);
         let last = days.chain([Some(self.received_on), self.reversed_on]).flatten().max();
         let closed_on = last.filter(|_| left == Money::ZERO);
         Self { unapplied_amount: left, closed_on, ..self.clone() }
     }
 
-    /// With the salespeople of the invoices that it pays.
+    /// Returns the payment with the salespeople of the invoices that it pays.
     #[must_use]
     pub(super) fn shown_to(mut self, invoices: &Invoices) -> Self {
-        let people = self.allocations.iter().filter_map(|it| invoices.get(&it.invoice_id));
-        let mut people: Vec<Uuid> = people.filter_map(|it| it.salesperson_id).collect();
+        let people = self.allocations.iter().filter_map(|row| invoices.get(&row.invoice_id));
+        let mut people: Vec<Uuid> = people.filter_map(|invoice| invoice.salesperson_id).collect();
         people.sort_unstable();
         people.dedup();
         self.salesperson_ids = people;
         self
     }
 
-    /// Taken back, with all that it was used for.
+    /// Returns the payment as reversed, together with its allocations.
     #[must_use]
     pub(super) fn reversed(&self, on: Date, reason: Option<String>) -> Self {
         let mut after = self.clone();
-        for it in &mut after.allocations.0 {
-            it.reversed_on = it.reversed_on.or(Some(on.max(it.allocated_on)));
+        for row in &mut after.allocations.0 {
+            row.reversed_on = row.reversed_on.or(Some(on.max(row.allocated_on)));
         }
         (after.reversed_on, after.reversal_reason) = (Some(on), reason);
         after.settled()
     }
 
-    /// What can be used of it.
+    /// Returns the part that can be allocated.
     pub(super) fn source(&self) -> Source<'_> {
         Source {
             customer_id: self.customer_id,
@@ -97,7 +99,7 @@ impl Payment {
         }
     }
 
-    /// What must hold for every payment, also one that an ERP sends.
+    /// Checks the rules that hold for every payment, imported ones included.
     pub(super) fn faults(&self, today: Date) -> Vec<Fault> {
         let mut faults = vec![];
         if self.amount <= Money::ZERO || self.amount.0 >= Decimal::from(LARGEST) {

@@ -1,4 +1,4 @@
-//! What people do to payments: enter them, use them for invoices, take them back.
+//! Creating, allocating and reversing payments manually.
 
 use auth::{Body, Caller};
 use company::{Company, exchange_rate::ExchangeRate};
@@ -23,12 +23,13 @@ impl Payment {
             let fault = Fault::new("/customer_id", "customer_merged", why);
             return Err(Error::invalid(vec![fault]));
         }
+
         let company = Company::load(tx.conn()).await?.currency;
         let currency = new.currency.clone().unwrap_or_else(|| company.clone());
         let received_on = new.received_on.unwrap_or(tx.today);
         let pair = (currency.as_str(), company.as_str());
         let rate = ExchangeRate::required(tx.conn(), pair, received_on, "/currency").await?;
-        let it = Self {
+        let payment = Self {
             received_on,
             currency,
             exchange_rate: rate,
@@ -38,24 +39,27 @@ impl Payment {
             customer_owner_id: customer.owner_id,
             ..Self::blank(Uuid::now_v7(), new.customer_id, tx.now, tx.today)
         };
-        let invoices = invoices_of(tx, it.customer_id, &new.allocations).await?;
-        let mut faults = it.settled().faults(tx.today);
-        faults.extend(it.amount.digits_fault("/amount", Some(&it.currency)));
+
+        let invoices = invoices_of(tx, payment.customer_id, &new.allocations).await?;
+        let mut faults = payment.settled().faults(tx.today);
+        faults.extend(payment.amount.digits_fault("/amount", Some(&payment.currency)));
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }
-        let made = it.settled().source().uses(&new.allocations, &invoices, tx.today)?;
-        let mut it = it;
-        it.allocations = made.into();
-        it.number = db::next_numbers(tx, 1).await?.pop().unwrap_or_default();
-        let it = it.settled().shown_to(&invoices);
-        it.insert(tx).await?;
-        tx.record(Change::created(&it)).await?;
-        it.carry_out(tx, &it.allocations).await?;
-        Ok(it)
+
+        let made = payment.settled().source().uses(&new.allocations, &invoices, tx.today)?;
+        let mut payment = payment;
+        payment.allocations = made.into();
+        payment.number = db::next_numbers(tx, 1).await?.pop().unwrap_or_default();
+        let payment = payment.settled().shown_to(&invoices);
+        payment.insert(tx).await?;
+
+        tx.record(Change::created(&payment)).await?;
+        payment.carry_out(tx, &payment.allocations).await?;
+        Ok(payment)
     }
 
-    /// Uses what is left of it.
+    /// Allocates the unallocated amount of a payment.
     pub async fn allocate(
         tx: &mut Tx,
         caller: &Caller,
@@ -65,32 +69,39 @@ impl Payment {
     ) -> Result<Self> {
         let to = to.resolve(tx.conn(), caller).await?;
         to.check()?;
+
+        // The invoices to lock depend on the payment, which is locked after them.
         let seen = Self::find(tx.conn(), caller, id).await?;
         let open = if to.oldest_first {
             invoice::open_of(tx.conn(), seen.customer_id, &seen.currency).await?
         } else {
-            to.allocations.iter().map(|it| it.invoice_id).collect()
+            to.allocations.iter().map(|allocation| allocation.invoice_id).collect()
         };
-        let all: Vec<Uuid> =
-            open.iter().copied().chain(seen.allocations.iter().map(|it| it.invoice_id)).collect();
+        let all: Vec<Uuid> = open
+            .iter()
+            .copied()
+            .chain(seen.allocations.iter().map(|allocation| allocation.invoice_id))
+            .collect();
         let invoices = invoice::hold(tx, &[], &[seen.customer_id], &all).await?;
-        let invoices: Invoices = invoices.into_iter().map(|it| (it.id, it)).collect();
+        let invoices: Invoices =
+            invoices.into_iter().map(|invoice| (invoice.id, invoice)).collect();
         let before = db::held(tx, &[id]).await?.pop().ok_or_else(Error::not_found)?;
         based_on.check(tx, &before).await?;
         if before.customer_id != seen.customer_id {
             return Err(Error::unavailable("busy"));
         }
+
         before.check_usable(tx.today)?;
         let made = before.source().asked(&to, &invoices, tx.today)?;
         let mut after = before.clone();
         after.allocations.0.extend(made.iter().cloned());
-        after.allocations.0.sort_by_key(|it| (it.allocated_on, it.id));
+        after.allocations.0.sort_by_key(|allocation| (allocation.allocated_on, allocation.id));
         let after = before.save(tx, after.settled().shown_to(&invoices)).await?;
         after.carry_out(tx, &made).await?;
         Ok(after)
     }
 
-    /// Takes it back, and with it all that it was used for, from that day on.
+    /// Reverses a payment and its allocations, from that day on.
     pub async fn reverse(
         tx: &mut Tx,
         caller: &Caller,
@@ -99,10 +110,12 @@ impl Payment {
         why: &PaymentReversal,
     ) -> Result<Self> {
         let seen = Self::find(tx.conn(), caller, id).await?;
-        let used: Vec<Uuid> = seen.allocations.iter().map(|it| it.invoice_id).collect();
+        let used: Vec<Uuid> =
+            seen.allocations.iter().map(|allocation| allocation.invoice_id).collect();
         invoice::hold(tx, &[], &[seen.customer_id], &used).await?;
         let before = db::held(tx, &[id]).await?.pop().ok_or_else(Error::not_found)?;
         based_on.check(tx, &before).await?;
+        // The locked invoices are those of the version read before.
         if before.version() != seen.version() {
             return Err(Error::unavailable("busy"));
         }
@@ -110,20 +123,24 @@ impl Payment {
             let detail = "the payment has been reversed already";
             return Err(Error::conflict("already_reversed", detail));
         }
+
         let on = why.reversed_on.unwrap_or(tx.today);
-        // What is post-dated can be given back before its day.
+        // A post-dated payment can be reversed before its day.
         if on < before.received_on.min(tx.today) || on > tx.today {
             let why = "not before the payment, and not in the future";
             return Err(Error::invalid(vec![Fault::new("/reversed_on", "range", why)]));
         }
-        let active = before.allocations.iter().filter(|it| it.reversed_on.is_none());
-        let active: Vec<Uuid> = active.map(|it| it.id).collect();
+
+        let active =
+            before.allocations.iter().filter(|allocation| allocation.reversed_on.is_none());
+        let active: Vec<Uuid> = active.map(|allocation| allocation.id).collect();
         let mut after = before.reversed(on, Some(why.reason.clone()));
         owned::check(&before, &after, Keeper::People)?;
         allocation::take_back(tx, &active, on).await?;
         invoice::settle(tx, &used, Moved::Money).await?;
         db::keep_all(tx, &[&after]).await?;
-        // The money is gone, whatever the customer's credit bears.
+
+        // A reversal is a fact: it is flagged, but not refused, when it exceeds the credit limit.
         let beyond = credit::check::over_limit(tx, &[after.customer_id]).await?;
         after.credit_exceeded = beyond.contains(&after.customer_id);
         before.save(tx, after).await
@@ -141,11 +158,11 @@ impl Payment {
         Ok(())
     }
 
-    /// Stores what it is used for, and lets invoices and credit follow.
+    /// Stores the allocations and updates invoices and credit.
     async fn carry_out(&self, tx: &mut Tx, made: &[Allocation]) -> Result<()> {
-        let rows: Vec<_> = made.iter().map(|it| it.of_payment(self.id)).collect();
+        let rows: Vec<_> = made.iter().map(|allocation| allocation.of_payment(self.id)).collect();
         allocation::insert(tx, &rows).await?;
-        let mut invoices: Vec<Uuid> = made.iter().map(|it| it.invoice_id).collect();
+        let mut invoices: Vec<Uuid> = made.iter().map(|allocation| allocation.invoice_id).collect();
         invoices.sort_unstable();
         invoices.dedup();
         invoice::settle(tx, &invoices, Moved::Money).await?;
@@ -153,9 +170,9 @@ impl Payment {
     }
 }
 
-/// The invoices that are asked for, locked after the customer's credit.
+/// Returns the requested invoices, locked after the customer's credit.
 async fn invoices_of(tx: &mut Tx, customer: Uuid, asked: &[NewAllocation]) -> Result<Invoices> {
-    let ids: Vec<Uuid> = asked.iter().map(|it| it.invoice_id).collect();
+    let ids: Vec<Uuid> = asked.iter().map(|allocation| allocation.invoice_id).collect();
     let rows = invoice::hold(tx, &[], &[customer], &ids).await?;
-    Ok(rows.into_iter().map(|it| (it.id, it)).collect())
+    Ok(rows.into_iter().map(|invoice| (invoice.id, invoice)).collect())
 }

@@ -1,4 +1,4 @@
-//! The queries on promises. Each that answers a caller starts at `visible_to`.
+//! Queries on promises. Each query on behalf of a caller starts at `visible_to`.
 
 use ::customers::hooks::Move;
 use auth::{Body, Caller, reference};
@@ -15,7 +15,8 @@ use super::{NewPromise, Promise, PromiseFilter, PromisePage, PromiseStatus, Prom
 use crate::invoice::{self, InvoiceKind};
 use crate::reach::ByAccount;
 
-/// Who was told so or the customer's owner in reach; all of them for finance.
+/// Returns the filter on visible promises: the user who recorded the promise or the customer's
+/// owner is in the caller's scope. Finance sees all of them.
 pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
     ByAccount::of(
         caller,
@@ -63,7 +64,7 @@ impl Promise {
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
         let rows = listed().filter(list.after::<Date, _, _>(due_on, id)?);
         let rows = rows.order((due_on, id)).select(Self::as_select()).limit(list.fetch());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.due_on, it.id))
+        list.page(rows.load(conn).await?, total, |promise: &Self| (promise.due_on, promise.id))
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -81,6 +82,7 @@ impl Promise {
             let fault = Fault::new("/customer_id", "customer_merged", why);
             return Err(Error::invalid(vec![fault]));
         }
+
         let invoice = invoice::load(tx.conn(), new.invoice_id.as_slice()).await?;
         let mut faults = vec![];
         if let [invoice] = invoice.as_slice() {
@@ -92,7 +94,7 @@ impl Promise {
                 let why = "the invoice is another customer's";
                 faults.push(Fault::new("/invoice_id", "another_customer", why));
             }
-            if new.currency.as_ref().is_some_and(|it| *it != invoice.currency) {
+            if new.currency.as_ref().is_some_and(|currency| *currency != invoice.currency) {
                 let why = "the invoice is in another currency";
                 faults.push(Fault::new("/currency", "another_currency", why));
             }
@@ -100,15 +102,17 @@ impl Promise {
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }
-        let of_invoice = invoice.as_slice().first().map(|it| it.currency.clone());
+
+        let of_invoice = invoice.as_slice().first().map(|invoice| invoice.currency.clone());
         let company = Company::load(tx.conn()).await?.currency;
         let currency = new.currency.or(of_invoice).unwrap_or_else(|| company.clone());
-        // Reports convert it.
+        // Reports convert the amount, so that a rate must exist.
         let (pair, today) = ((currency.as_str(), company.as_str()), tx.today);
         ExchangeRate::required(tx.conn(), pair, today, "/currency").await?;
         if let Some(fault) = new.amount.digits_fault("/amount", Some(&currency)) {
             return Err(Error::invalid(vec![fault]));
         }
+
         let promised = Promised {
             customer_id: new.customer_id,
             invoice_id: new.invoice_id,
@@ -120,7 +124,7 @@ impl Promise {
         Self::make(tx, caller, promised, "").await
     }
 
-    /// Writes a promise down; `at` is where it stands in the body.
+    /// Records a promise; `at` is the JSON pointer to it in the request body.
     pub(crate) async fn make(
         tx: &mut Tx,
         caller: &Caller,
@@ -137,8 +141,9 @@ impl Promise {
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }
+
         let owners = customers::customer::owners(tx.conn(), [new.customer_id]).await?;
-        let it = Self {
+        let promise = Self {
             id: Uuid::now_v7(),
             version: 1,
             customer_id: new.customer_id,
@@ -156,9 +161,9 @@ impl Promise {
             updated_at: tx.now,
             customer_owner_id: owners.get(&new.customer_id).copied().flatten(),
         };
-        diesel::insert_into(promises::table).values(&it).execute(tx.conn()).await?;
-        tx.record(Change::created(&it)).await?;
-        Ok(it)
+        diesel::insert_into(promises::table).values(&promise).execute(tx.conn()).await?;
+        tx.record(Change::created(&promise)).await?;
+        Ok(promise)
     }
 
     pub(super) async fn withdraw(
@@ -170,7 +175,8 @@ impl Promise {
         let row = promises::table.filter(visible_to(caller)).filter(promises::id.eq(id));
         let before: Self = row.select(Self::as_select()).for_update().first(tx.conn()).await?;
         based_on.check(tx, &before).await?;
-        // One whose day is over is no longer open, before the job says so, too.
+
+        // A promise whose day is over is broken, even if the job has not marked it yet.
         let missing = before.received_amount < before.amount;
         let status = match before.status {
             PromiseStatus::Open => before.status.judged(before.due_on, missing, tx.today),
@@ -195,7 +201,7 @@ impl Promise {
     }
 }
 
-/// The loser's promises are the winner's from now on.
+/// Moves the promises of a merged customer to the remaining one.
 pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
     let winner = moving.to;
     let rows = promises::table.filter(promises::customer_id.eq(moving.from.id)).order(promises::id);

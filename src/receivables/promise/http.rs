@@ -22,7 +22,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List promises
 ///
-/// Those made to your people or by your customers; all of them for finance.
+/// Returns the promises of your customers and those that you recorded. Managers also see those of
+/// their teams, finance sees all.
 #[utoipa::path(
     tag = "receivables",
     params(PromiseFilter, PageQuery),
@@ -37,11 +38,12 @@ async fn list_promises(
     Promise::list(&mut *db.conn().await?, &caller, &list).await
 }
 
-/// Write a promise down
+/// Create a promise to pay
 ///
-/// A job looks at the payments: it is kept as soon as so much has come in, broken when its day is over.
-/// Money counts by the day on which it came in, for the oldest promise first, and for one only; what
-/// is taken back afterwards keeps none.
+/// A job compares promises with payments. A promise is kept as soon as its amount has been
+/// received, and broken when `due_on` has passed without that. Payments count by `received_on`, for
+/// the oldest promise first, and each amount counts for one promise only. Reversed payments do not
+/// count.
 #[utoipa::path(
     tag = "receivables",
     request_body = NewPromise,
@@ -58,7 +60,7 @@ async fn create_promise(
 
 /// Read a promise
 ///
-/// With what has come in.
+/// Returns a promise with the amount received so far.
 #[utoipa::path(
     tag = "receivables",
     responses((status = 200, description = "The promise", body = Promise), Problems),
@@ -74,7 +76,7 @@ async fn read_promise(
 
 /// Withdraw a promise
 ///
-/// One that was written down by mistake, while it is open.
+/// For promises recorded by mistake. Only while the promise is open, otherwise 409 `wrong_status`.
 #[utoipa::path(
     tag = "receivables",
     responses((status = 200, description = "The promise", body = Promise), Problems),
@@ -89,13 +91,13 @@ async fn withdraw_promise(
     write.update(async move |tx| Promise::withdraw(tx, &caller, *id, based_on).await).await
 }
 
-/// What happened to a promise
+/// List the history of a promise
 ///
-/// Latest first.
+/// Returns the changes, the latest first.
 #[utoipa::path(
     tag = "receivables",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/promises/{id}/history")]
 async fn list_promise_history(

@@ -1,4 +1,4 @@
-//! Which promises the payments kept: the same money keeps one promise only, the oldest first.
+//! Decides which promises were kept. Each payment counts for one promise only, the oldest first.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,14 +11,14 @@ use uuid::Uuid;
 
 use super::{Promise, PromiseStatus};
 
-/// How many days after it was broken a payment that was told late still keeps a promise.
+/// Days for which a broken promise can still become kept, by a payment that is recorded late.
 const GRACE: i64 = 7;
 
-/// How many days after it was kept a promise is judged anew when its money is taken back: longer
-/// than any bill runs.
+/// Days for which a kept promise is decided again when its payment is reversed. Longer than the
+/// term of any acceptance bill.
 const BOUNCE: i64 = 366;
 
-/// Money that came in: what of a payment was used for an invoice, or what is left of it.
+/// Received money: an allocation of a payment, or its unallocated amount.
 #[derive(Debug, Clone, QueryableByName)]
 struct Receipt {
     #[diesel(sql_type = SqlUuid)]
@@ -33,7 +33,8 @@ struct Receipt {
     amount: Money,
 }
 
-/// Money counts by the day on which it came in, whenever it was used; none before its day.
+/// Selects receipts by the day on which they were received, whenever they were allocated.
+/// Post-dated payments count from their day.
 const RECEIPTS: &str = "
     select m.customer_id, m.currency, m.received_on, null::uuid as invoice_id,
         m.unapplied_amount as amount, m.id
@@ -46,7 +47,7 @@ const RECEIPTS: &str = "
         and m.reversed_on is null and a.reversed_on is null
     order by received_on, id";
 
-/// Kept promises whose days have money in them that was taken back.
+/// Selects kept promises whose period contains a reversed payment of the customer.
 const SHAKEN: &str = "
     select p.id from promises p where p.status = 'kept' and p.decided_on >= $1 and exists (
         select from payments m where m.customer_id = p.customer_id and m.currency = p.currency
@@ -58,20 +59,23 @@ struct Id {
     id: Uuid,
 }
 
-/// Looks at the payments for every promise that is open, was broken a short while ago, or lost the
-/// money that kept it. Answers how many were decided.
+/// Compares payments with every promise that is open, was broken recently, or was kept by a payment
+/// that has been reversed. Returns the number of promises whose status changed.
 pub(crate) async fn judge(tx: &mut Tx) -> Result<u64> {
     let before = |days| Date(tx.today.0 - jiff::Span::new().days(days));
     let (since, bounced) = (before(GRACE), before(BOUNCE));
     let shaken = diesel::sql_query(SHAKEN).bind::<SqlDate, _>(bounced);
     let shaken: Vec<Id> = shaken.load(tx.conn()).await?;
-    let shaken: Vec<Uuid> = shaken.into_iter().map(|it| it.id).collect();
+    let shaken: Vec<Uuid> = shaken.into_iter().map(|row| row.id).collect();
+
     let broken = promises::status.eq(PromiseStatus::Broken);
     let broken = broken.and(promises::decided_on.ge(since).assume_not_null());
     let kept = promises::status.eq(PromiseStatus::Kept).and(promises::id.eq_any(&shaken));
     let rows = promises::table.filter(promises::status.eq(PromiseStatus::Open).or(broken).or(kept));
+    // A promise that a user is changing right now is decided in the next run.
     let rows = rows.order(promises::id).select(Promise::as_select()).for_update().skip_locked();
     let rows: Vec<Promise> = rows.load(tx.conn()).await?;
+
     let shares = shares(tx, &rows).await?;
     let mut decided = 0;
     for before in rows {
@@ -87,28 +91,32 @@ pub(crate) async fn judge(tx: &mut Tx) -> Result<u64> {
     Ok(decided)
 }
 
-/// What came in for each of these, with all that their customers promised beside them.
+/// Returns the amount received for each of these promises, considering all other promises of their
+/// customers.
 async fn shares(tx: &mut Tx, judged: &[Promise]) -> Result<HashMap<Uuid, Money>> {
-    let mut customers: Vec<Uuid> = judged.iter().map(|it| it.customer_id).collect();
+    let mut customers: Vec<Uuid> = judged.iter().map(|promise| promise.customer_id).collect();
     customers.sort_unstable();
     customers.dedup();
     let standing = promises::status.ne(PromiseStatus::Withdrawn);
     let all = promises::table.filter(promises::customer_id.eq_any(&customers).and(standing));
     let all: Vec<Promise> = all.select(Promise::as_select()).load(tx.conn()).await?;
-    let Some(first) = all.iter().map(|it| it.promised_on).min() else {
+    let Some(first) = all.iter().map(|promise| promise.promised_on).min() else {
         return Ok(HashMap::new());
     };
+
     let receipts = diesel::sql_query(RECEIPTS)
         .bind::<Array<SqlUuid>, _>(&customers)
         .bind::<SqlDate, _>(first)
         .bind::<SqlDate, _>(tx.today);
     let receipts: Vec<Receipt> = receipts.load(tx.conn()).await?;
-    let judged: HashSet<Uuid> = judged.iter().map(|it| it.id).collect();
-    let claims = all.iter().map(|it| Claim::of(it, judged.contains(&it.id))).collect();
+
+    let judged: HashSet<Uuid> = judged.iter().map(|promise| promise.id).collect();
+    let claims =
+        all.iter().map(|promise| Claim::of(promise, judged.contains(&promise.id))).collect();
     Ok(shared(claims, receipts))
 }
 
-/// What a promise asks for.
+/// The claim of a promise on received money.
 #[derive(Debug, Clone)]
 struct Claim {
     id: Uuid,
@@ -117,7 +125,7 @@ struct Claim {
     currency: String,
     from: Date,
     to: Date,
-    /// What is decided keeps what it had
+    /// The promised amount; for promises that are not decided again, the amount already assigned
     amount: Money,
     kept: bool,
 }
@@ -144,24 +152,26 @@ impl Claim {
     }
 }
 
-/// Shares the money out: those that were kept go first, so that a merger breaks none, then the
-/// oldest. What is for whatever the customer owes takes first what was not used for an invoice that
-/// is promised itself.
+/// Assigns receipts to promises: first to kept ones, so that merging customers breaks none, then to
+/// the oldest. A promise without an invoice first takes receipts that were not allocated to an
+/// invoice with its own promise.
 fn shared(mut claims: Vec<Claim>, receipts: Vec<Receipt>) -> HashMap<Uuid, Money> {
-    let named: HashSet<Uuid> = claims.iter().filter_map(|it| it.invoice_id).collect();
+    let named: HashSet<Uuid> = claims.iter().filter_map(|claim| claim.invoice_id).collect();
     let mut pools: HashMap<Uuid, Vec<Receipt>> = HashMap::new();
     for receipt in receipts {
         pools.entry(receipt.customer_id).or_default().push(receipt);
     }
+
     for pool in pools.values_mut() {
-        pool.sort_by_key(|it| it.invoice_id.is_some_and(|id| named.contains(&id)));
+        pool.sort_by_key(|receipt| receipt.invoice_id.is_some_and(|id| named.contains(&id)));
     }
-    claims.sort_by_key(|it| (!it.kept, it.from, it.id));
+    claims.sort_by_key(|claim| (!claim.kept, claim.from, claim.id));
+
     let mut shares = HashMap::new();
     for claim in claims {
         let mut missing = claim.amount.0;
         let pool = pools.get_mut(&claim.customer_id).into_iter().flatten();
-        for receipt in pool.filter(|it| claim.takes(it)) {
+        for receipt in pool.filter(|receipt| claim.takes(receipt)) {
             let part = receipt.amount.0.min(missing);
             receipt.amount.0 -= part;
             missing -= part;

@@ -1,4 +1,4 @@
-//! What a customer has promised to pay, 承诺付款 (S59): kept or broken, as the payments show.
+//! Promises to pay, 承诺付款. Payments decide whether a promise was kept or broken.
 
 mod db;
 pub mod http;
@@ -40,20 +40,20 @@ pub struct Promise {
     pub id: Uuid,
     pub version: i64,
     pub customer_id: Uuid,
-    /// Null for whatever the customer owes
+    /// Null if the promise is not for a particular invoice
     pub invoice_id: Option<Uuid>,
-    /// Who was told so
+    /// The user who recorded the promise
     pub made_by: Uuid,
     pub promised_on: Date,
-    /// Paid by the end of this day
+    /// The customer pays by the end of this day
     pub due_on: Date,
     #[schema(example = "CNY")]
     pub currency: String,
     pub amount: Money,
     #[schema(inline)]
     pub status: PromiseStatus,
-    /// What of it came in from `promised_on` to `due_on`, when it was last looked at: money that keeps
-    /// one promise keeps no other
+    /// The amount received from `promised_on` to `due_on`, as of the last run of the job. Each
+    /// receipt counts for one promise only
     pub received_amount: Money,
     pub decided_on: Option<Date>,
     pub note: Option<String>,
@@ -66,7 +66,7 @@ pub struct Promise {
     customer_owner_id: Option<Uuid>,
 }
 
-platform::in_currency! { Promise: |it| Some(it.currency.as_str()) }
+platform::in_currency! { Promise: |promise| Some(promise.currency.as_str()) }
 
 fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
     fixed_sql("(select owner_id from customers where customers.id = promises.customer_id)")
@@ -74,7 +74,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     Promise: "promise" at "/api/v1/promises",
-    seen by |it| it.customer_owner_id.into_iter().chain([it.made_by]).map(Some).collect()
+    seen by |row| row.customer_owner_id.into_iter().chain([row.made_by]).map(Some).collect()
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -82,11 +82,11 @@ resource! {
     "due_on": "2031-12-31", "amount": "5000.00" }))]
 pub struct NewPromise {
     customer_id: Uuid,
-    /// Of this customer; else it is for whatever the customer owes
+    /// An invoice of this customer. Without it, the promise covers anything that the customer owes
     invoice_id: Option<Uuid>,
     /// Not in the past
     due_on: Date,
-    /// Default: the invoice's or the company's
+    /// Default: the currency of the invoice, otherwise that of the company
     #[schema(pattern = "^[A-Z]{3}$")]
     currency: Option<String>,
     amount: Money,
@@ -104,14 +104,14 @@ impl Refers for NewPromise {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
-/// Which promises to list.
+/// Filters of the promise list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PromiseFilter {
     customer_id: Option<Uuid>,
     invoice_id: Option<Uuid>,
     made_by_id: Option<Uuid>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     status: Option<Vec<PromiseStatus>>,
     due_from: Option<Date>,
@@ -128,7 +128,7 @@ page! {
     PromisePage of Promise
 }
 
-/// What is promised, before it is written down.
+/// The data of a promise to record.
 pub(crate) struct Promised {
     pub customer_id: Uuid,
     pub invoice_id: Option<Uuid>,
@@ -139,8 +139,9 @@ pub(crate) struct Promised {
 }
 
 impl PromiseStatus {
-    /// What so much money makes of it on a day: kept as soon as it is there, broken when the day is
-    /// over; one that was kept by money that was taken back is open again until then.
+    /// Returns the status on a day: kept as soon as nothing is missing, broken when the due day has
+    /// passed. A kept promise whose payment was reversed is open again until its due day has
+    /// passed.
     fn judged(self, due_on: Date, missing: bool, today: Date) -> Self {
         match self {
             Self::Open | Self::Broken if !missing => Self::Kept,

@@ -1,4 +1,4 @@
-//! The queries on risk cases. Each that answers a caller starts at `visible_to`.
+//! Queries on risk cases. Each query on behalf of a caller starts at `visible_to`.
 
 use ::customers::hooks::Move;
 use auth::reference::{BoxFuture, Found, Wanted};
@@ -14,7 +14,8 @@ use super::{NewRiskCase, RiskCase, RiskCaseFilter, RiskCasePage, RiskMeasure, Ri
 use crate::reach::ByAccount;
 use crate::{risk, write_off};
 
-/// Who sees to it or the customer's owner in reach; all of them for finance.
+/// Returns the filter on visible cases: the owner of the case or of the customer is in the caller's
+/// scope. Finance sees all of them.
 pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
     ByAccount::of(
         caller,
@@ -57,7 +58,7 @@ impl RiskCase {
         let rows = listed().filter(list.before::<Date, _, _>(opened_on, id)?);
         let rows = rows.order((opened_on.desc(), id.desc())).select(Self::as_select());
         let rows = rows.limit(list.fetch()).load(conn).await?;
-        list.page(rows, total, |it: &Self| (it.opened_on, it.id))
+        list.page(rows, total, |case: &Self| (case.opened_on, case.id))
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -68,7 +69,8 @@ impl RiskCase {
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewRiskCase>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;
         credit::check::lock(tx, &[new.customer_id]).await?;
-        // Two at the same time would both find none.
+
+        // Without this lock, two concurrent requests would both find no open case.
         tx.lock(&format!("risk case {}", new.customer_id)).await?;
         let open = risk_cases::table.filter(risk_cases::customer_id.eq(new.customer_id));
         let open = open.filter(risk_cases::closed_on.is_null()).select(risk_cases::id);
@@ -76,12 +78,13 @@ impl RiskCase {
             let detail = "the customer has an open risk case already";
             return Err(Error::conflict("case_open", detail).member("id", id.to_string()));
         }
+
         let amount = match new.amount {
             Some(amount) => checked(amount)?,
             None => risk::owed(tx.conn(), new.customer_id).await?,
         };
         let owners = customers::customer::owners(tx.conn(), [new.customer_id]).await?;
-        let it = Self {
+        let case = Self {
             id: Uuid::now_v7(),
             version: 1,
             customer_id: new.customer_id,
@@ -100,9 +103,9 @@ impl RiskCase {
             updated_at: tx.now,
             customer_owner_id: owners.get(&new.customer_id).copied().flatten(),
         };
-        diesel::insert_into(risk_cases::table).values(&it).execute(tx.conn()).await?;
-        tx.record(Change::created(&it)).await?;
-        Ok(it)
+        diesel::insert_into(risk_cases::table).values(&case).execute(tx.conn()).await?;
+        tx.record(Change::created(&case)).await?;
+        Ok(case)
     }
 
     pub(super) async fn step(
@@ -113,7 +116,7 @@ impl RiskCase {
         step: Step<'_>,
     ) -> Result<Self> {
         let seen = Self::find(tx.conn(), caller, id).await?;
-        // A hold changes the customer's credit, and that is locked first.
+        // A hold changes the customer's credit, which must be locked before the case.
         credit::check::lock(tx, &[seen.customer_id]).await?;
         let row = risk_cases::table.filter(visible_to(caller)).filter(risk_cases::id.eq(id));
         let before: Self = row.select(Self::as_select()).for_update().first(tx.conn()).await?;
@@ -121,12 +124,15 @@ impl RiskCase {
             return Err(Error::unavailable("busy"));
         }
         based_on.check(tx, &before).await?;
+
+        // A case can be closed only after a measure was taken.
         let early = before.status == RiskStatus::Open && !matches!(step, Step::Measure(_));
         if before.closed_on.is_some() || early {
             let status = before.status.as_str();
             let error = Error::conflict("wrong_status", format!("the case is {status}"));
             return Err(error.member("current_status", status));
         }
+
         let mut after = before.clone();
         match step {
             Step::Measure(new) => {
@@ -163,7 +169,7 @@ impl RiskCase {
     }
 }
 
-/// An amount that somebody enters, in the company's currency.
+/// Checks an entered amount in the company's currency.
 fn checked(amount: Money) -> Result<Money> {
     let negative = amount < Money::ZERO;
     let fault = negative.then(|| Fault::new("/amount", "range", "zero or more"));
@@ -173,7 +179,7 @@ fn checked(amount: Money) -> Result<Money> {
     }
 }
 
-/// The visible lookup of references to risk cases, which have no external ids.
+/// Finds references to visible risk cases, which have no external ids.
 pub fn find_risk_cases<'a>(
     conn: &'a mut Conn,
     caller: &'a Caller,
@@ -189,15 +195,16 @@ pub fn find_risk_cases<'a>(
     })
 }
 
-/// Is the case this customer's?
+/// Returns whether the case belongs to the customer.
 pub(crate) async fn is_of(conn: &mut Conn, case: Uuid, customer: Uuid) -> Result<bool> {
     let row = risk_cases::table.find(case).filter(risk_cases::customer_id.eq(customer));
     let row = row.select(risk_cases::id).first::<Uuid>(conn).await.optional()?;
     Ok(row.is_some())
 }
 
-/// The loser's cases are the winner's from now on. Of two open ones the winner's goes on, with what is
-/// at risk of both; undoing the merge opens the other one again.
+/// Moves the cases of a merged customer to the remaining one. If both have an open case, that of
+/// the remaining customer continues with the amounts of both. Undoing the merge reopens the other
+/// one.
 pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
     let of = |customer: Uuid| {
         let rows = risk_cases::table.filter(risk_cases::customer_id.eq(customer));

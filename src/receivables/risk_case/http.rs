@@ -24,7 +24,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List risk cases
 ///
-/// Those of your people or of your customers; all of them for finance.
+/// Returns the cases that you own and those of your customers. Managers also see those of their
+/// teams, finance sees all.
 #[utoipa::path(
     tag = "receivables",
     params(RiskCaseFilter, PageQuery),
@@ -41,7 +42,7 @@ async fn list_risk_cases(
 
 /// Open a risk case
 ///
-/// A customer has at most one that is open: 409 `case_open`.
+/// A customer can have only one open case, otherwise 409 `case_open`.
 #[utoipa::path(
     tag = "receivables",
     request_body = NewRiskCase,
@@ -58,7 +59,7 @@ async fn create_risk_case(
 
 /// Read a risk case
 ///
-/// With the measures that were taken.
+/// Returns a risk case with the measures taken.
 #[utoipa::path(
     tag = "receivables",
     responses((status = 200, description = "The case", body = RiskCase), Problems),
@@ -72,10 +73,11 @@ async fn read_risk_case(
     Ok(Tagged(RiskCase::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// Take a measure
+/// Take a measure in a risk case
 ///
-/// Remind, hold, collateral, legal, write off: never a softer one than before. `hold` puts the
-/// customer's credit on hold; it stays so until somebody releases it.
+/// Measures escalate from `remind` over `hold`, `collateral` and `legal` to `write_off`; a softer
+/// measure than the last one is refused. `hold` puts the customer's credit on hold until a user
+/// releases it.
 #[utoipa::path(
     tag = "receivables",
     request_body = NewMeasure,
@@ -95,9 +97,10 @@ async fn take_measure(
     write.update(step).await
 }
 
-/// Close a case whose money came in
+/// Close a risk case as recovered
 ///
-/// Whatever could be recovered, after a measure was taken: at least a reminder.
+/// Records the recovered amount. At least one measure must have been taken, otherwise 409
+/// `wrong_status`.
 #[utoipa::path(
     tag = "receivables",
     request_body = Recovery,
@@ -117,9 +120,10 @@ async fn recover_risk_case(
     write.update(step).await
 }
 
-/// Close a case whose money is lost
+/// Close a risk case as written off
 ///
-/// After a measure was taken and a write-off of it was approved; else 409 `no_write_off`.
+/// Requires an approved write-off of this case, otherwise 409 `no_write_off`. At least one measure
+/// must have been taken, otherwise 409 `wrong_status`.
 #[utoipa::path(
     tag = "receivables",
     responses((status = 200, description = "The case", body = RiskCase), Problems),
@@ -136,13 +140,13 @@ async fn write_off_risk_case(
     write.update(step).await
 }
 
-/// What happened to a risk case
+/// List the history of a risk case
 ///
-/// Latest first.
+/// Returns the changes, the latest first.
 #[utoipa::path(
     tag = "receivables",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/risk-cases/{id}/history")]
 async fn list_risk_case_history(

@@ -1,5 +1,5 @@
-//! A debt that may never be paid, 坏账风险 (S58), and what is done about it: remind → hold →
-//! collateral → legal → write off.
+//! Risk cases, 坏账风险, for receivables that may never be paid, with escalating measures: remind →
+//! hold → collateral → legal → write off.
 
 mod db;
 pub mod http;
@@ -21,9 +21,9 @@ pub use db::{find_risk_cases, visible_to};
 pub(crate) use db::{follow, is_of};
 
 text_enum! {
-    /// Why it is doubted that the customer pays
+    /// The reason to doubt that the customer pays
     pub enum RiskTrigger {
-        /// 逾期 more than 60 days
+        /// 逾期: overdue for more than 60 days
         Overdue = "overdue",
         /// 两次失信
         BrokenPromises = "broken_promises",
@@ -46,17 +46,17 @@ text_enum! {
         Recovered = "recovered",
         /// 已核销
         WrittenOff = "written_off",
-        /// 已并入: its customer was merged into one that had an open case
+        /// 已并入: the customer was merged into one with an open case
         Merged = "merged",
     }
 }
 
 text_enum! {
-    /// What is done, each step harder than the one before
+    /// The measure, in the order of escalation
     pub enum RiskMeasure {
         /// 催告
         Remind = "remind",
-        /// 停止发货: the customer's credit is on hold until somebody releases it
+        /// 停止发货: the customer's credit is on hold until a user releases it
         Hold = "hold",
         /// 担保抵押
         Collateral = "collateral",
@@ -74,24 +74,24 @@ pub struct RiskCase {
     pub id: Uuid,
     pub version: i64,
     pub customer_id: Uuid,
-    /// Who sees to it
+    /// The user in charge of the case
     pub owner_id: Uuid,
     #[schema(inline)]
     pub trigger: RiskTrigger,
-    /// At risk, in the company's currency
+    /// The amount at risk, in the company's currency
     pub amount: Money,
     #[schema(inline)]
     pub status: RiskStatus,
-    /// The case that goes on in place of this one, if it is `merged`
+    /// The case that continues in place of this one, if it is `merged`
     pub merged_into_id: Option<Uuid>,
-    /// The hardest one taken
+    /// The hardest measure taken
     #[schema(inline)]
     pub measure: Option<RiskMeasure>,
-    /// All that were taken, oldest first
+    /// All measures taken, the oldest first
     #[schema(value_type = Vec<MeasureTaken>)]
     pub measures: Embedded<Vec<MeasureTaken>>,
     pub note: Option<String>,
-    /// What came in after all, in the company's currency
+    /// The recovered amount, in the company's currency
     pub recovered_amount: Money,
     pub opened_on: Date,
     pub closed_on: Option<Date>,
@@ -110,10 +110,10 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     RiskCase: "risk_case" at "/api/v1/risk-cases",
-    seen by |it| it.customer_owner_id.into_iter().chain([it.owner_id]).map(Some).collect()
+    seen by |case| case.customer_owner_id.into_iter().chain([case.owner_id]).map(Some).collect()
 }
 
-/// A measure that was taken
+/// A measure taken in a risk case
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MeasureTaken {
     #[schema(inline)]
@@ -128,17 +128,17 @@ pub struct MeasureTaken {
     "trigger": "litigation", "note": "供应商起诉" }))]
 pub struct NewRiskCase {
     customer_id: Uuid,
-    /// Default: yourself
+    /// Default: the caller
     owner_id: Option<Uuid>,
     #[schema(inline)]
     trigger: RiskTrigger,
-    /// Default: all that the customer owes; in the company's currency
+    /// In the company's currency. Default: the open amount of the customer's invoices
     amount: Option<Money>,
     #[schema(max_length = 2000)]
     note: Option<String>,
 }
 
-/// What is done now
+/// A new measure in a risk case
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "measure": "legal", "note": "律师函已寄出" }))]
 pub struct NewMeasure {
@@ -148,7 +148,7 @@ pub struct NewMeasure {
     note: Option<String>,
 }
 
-/// What came in after all
+/// The recovery that closes a risk case
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "amount": "5000.00" }))]
 pub struct Recovery {
@@ -167,16 +167,16 @@ impl Refers for NewRiskCase {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
-/// Which cases to list.
+/// Filters of the risk case list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct RiskCaseFilter {
     customer_id: Option<Uuid>,
     owner_id: Option<Uuid>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     status: Option<Vec<RiskStatus>>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     trigger: Option<Vec<RiskTrigger>>,
 }
@@ -190,7 +190,7 @@ page! {
     RiskCasePage of RiskCase
 }
 
-/// What is done to a case.
+/// A step in a risk case.
 pub(crate) enum Step<'a> {
     Measure(&'a NewMeasure),
     Recover(&'a Recovery),
@@ -198,16 +198,16 @@ pub(crate) enum Step<'a> {
 }
 
 impl RiskMeasure {
-    /// Its place on the ladder
+    /// Returns the rank of the measure in the escalation.
     fn rung(self) -> Option<usize> {
-        Self::ALL.iter().position(|it| *it == self)
+        Self::ALL.iter().position(|measure| *measure == self)
     }
 }
 
 impl RiskCase {
-    /// The ladder leads upward only.
+    /// Adds a measure. One that is softer than the last one is refused.
     fn measured(&mut self, new: &NewMeasure, on: Date, by: Uuid) -> Result<()> {
-        let rung = |it: Option<RiskMeasure>| it.and_then(RiskMeasure::rung);
+        let rung = |measure: Option<RiskMeasure>| measure.and_then(RiskMeasure::rung);
         if rung(Some(new.measure)) < rung(self.measure) {
             let why = "a harder measure has been taken already";
             let fault = Fault::new("/measure", "softer_measure", why);

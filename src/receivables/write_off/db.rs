@@ -1,4 +1,4 @@
-//! The queries on requests to give debts up. Each that answers a caller starts at `visible_to`.
+//! Queries on write-off requests. Each query on behalf of a caller starts at `visible_to`.
 
 use ::customers::hooks::Move;
 use auth::{Body, Caller, Role, reference};
@@ -22,10 +22,11 @@ use crate::invoice::{self, Invoice, InvoiceKind, Moved};
 use crate::reach::ByAccount;
 use crate::risk_case;
 
-/// Days for which a write-off counts against the authority over all debts of its customer.
+/// Days for which a write-off counts against the approval limit for all invoices of its customer.
 const AUTHORITY_YEAR: i32 = 365;
 
-/// Who asked for it or the customer's owner in reach; all of them for finance.
+/// Returns the filter on visible requests: the requester or the customer's owner is in the caller's
+/// scope. Finance sees all of them.
 pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
     ByAccount::of(
         caller,
@@ -72,7 +73,7 @@ impl WriteOffRequest {
         let rows = listed().filter(list.before::<Timestamp, _, _>(created_at, id)?);
         let rows = rows.order((created_at.desc(), id.desc())).select(Self::as_select());
         let rows = rows.limit(list.fetch()).load(conn).await?;
-        list.page(rows, total, |it: &Self| (it.created_at, it.id))
+        list.page(rows, total, |request: &Self| (request.created_at, request.id))
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -102,7 +103,8 @@ impl WriteOffRequest {
         {
             wrong("/risk_case_id", "another_customer", "the case is another customer's");
         }
-        // All that is open may be what an ERP has sent.
+
+        // The open amount itself may come from an ERP with more digits than users may enter.
         let part = new.amount.filter(|amount| *amount != invoice.open_amount);
         faults.extend(
             part.and_then(|amount| amount.digits_fault("/amount", Some(&invoice.currency))),
@@ -110,8 +112,9 @@ impl WriteOffRequest {
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }
+
         let owners = customers::customer::owners(tx.conn(), [invoice.customer_id]).await?;
-        let it = Self {
+        let request = Self {
             id: Uuid::now_v7(),
             version: 1,
             invoice_id: invoice.id,
@@ -129,9 +132,9 @@ impl WriteOffRequest {
             updated_at: tx.now,
             customer_owner_id: owners.get(&invoice.customer_id).copied().flatten(),
         };
-        diesel::insert_into(write_off_requests::table).values(&it).execute(tx.conn()).await?;
-        tx.record(Change::created(&it)).await?;
-        Ok(it)
+        diesel::insert_into(write_off_requests::table).values(&request).execute(tx.conn()).await?;
+        tx.record(Change::created(&request)).await?;
+        Ok(request)
     }
 
     pub(super) async fn decide(
@@ -152,6 +155,7 @@ impl WriteOffRequest {
             let error = Error::conflict("wrong_status", format!("the request is {status}"));
             return Err(error.member("current_status", status));
         }
+
         let own = before.requested_by == caller.id();
         let owned = before.customer_owner_id == Some(caller.id());
         let (status, decided_by) = match decision {
@@ -167,6 +171,7 @@ impl WriteOffRequest {
             Decision::Reject => (WriteOffStatus::Rejected, Some(caller.id())),
             Decision::Approve => (WriteOffStatus::Approved, Some(caller.id())),
         };
+
         let invoice = invoices.as_slice().first().ok_or_else(Error::not_found)?;
         if *decision == Decision::Approve {
             before.approve(tx, caller, invoice).await?;
@@ -181,13 +186,13 @@ impl WriteOffRequest {
         before.save(tx, after).await
     }
 
-    /// Makes the invoice smaller, from today on.
+    /// Checks the approval limit of the caller and reduces the invoice from today on.
     async fn approve(&self, tx: &mut Tx, caller: &Caller, invoice: &Invoice) -> Result<()> {
         let company = Company::load(tx.conn()).await?;
         let settings = &company.settings;
         let amount = converted(self.amount, invoice.exchange_rate);
         if let Some(limit) = authority(caller, |name| settings.get(name)) {
-            // The rows of the customer's credit are held: nobody approves beside this.
+            // The customer's credit is locked, so that no other approval can run at the same time.
             let since = tx.today.0.saturating_sub(jiff::Span::new().days(AUTHORITY_YEAR));
             let before = allocation::written_off(tx.conn(), invoice, Date(since)).await?;
             if before.0 + amount.0 > Decimal::from(limit) {
@@ -198,6 +203,7 @@ impl WriteOffRequest {
                 return Err(error.member("given_up", before.shown_in(&company.currency)));
             }
         }
+
         if self.amount > invoice.open_amount {
             let detail = "less is open of the invoice by now";
             let error = Error::conflict("above_open_amount", detail);
@@ -205,6 +211,7 @@ impl WriteOffRequest {
                 error.member("open_amount", invoice.open_amount.shown_in(&invoice.currency))
             );
         }
+
         let day = tx.today.max(invoice.invoice_date);
         let made = Allocation::new(self.invoice_id, self.amount, day).of_write_off(self.id);
         allocation::insert(tx, &[made]).await?;
@@ -223,7 +230,7 @@ impl WriteOffRequest {
     }
 }
 
-/// The most that a caller may give up, in the company's currency; nothing means any amount.
+/// Returns the approval limit of the caller, in the company's currency. `None` means no limit.
 fn authority(caller: &Caller, setting: impl Fn(&str) -> i64) -> Option<i64> {
     if caller.is(Role::Admin) || caller.is(Role::GeneralManager) {
         return None;
@@ -232,11 +239,11 @@ fn authority(caller: &Caller, setting: impl Fn(&str) -> i64) -> Option<i64> {
         (Role::SalesDirector, "write_off_authority_sales_director"),
         (Role::Finance, "write_off_authority_finance"),
     ];
-    let limits = limits.iter().filter(|it| caller.is(it.0)).map(|it| setting(it.1));
+    let limits = limits.iter().filter(|step| caller.is(step.0)).map(|step| setting(step.1));
     Some(limits.max().unwrap_or(0))
 }
 
-/// Has a write-off of this case been approved?
+/// Returns whether a write-off of this case has been approved.
 pub(crate) async fn is_approved_for(conn: &mut Conn, case: Uuid) -> Result<bool> {
     let approved = write_off_requests::table
         .filter(write_off_requests::risk_case_id.eq(case))
@@ -245,7 +252,7 @@ pub(crate) async fn is_approved_for(conn: &mut Conn, case: Uuid) -> Result<bool>
     Ok(approved.first::<Uuid>(conn).await.optional()?.is_some())
 }
 
-/// The loser's requests are the winner's from now on.
+/// Moves the requests of a merged customer to the remaining one.
 pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
     let winner = moving.to;
     let rows = write_off_requests::table.filter(write_off_requests::customer_id.eq(moving.from.id));

@@ -1,4 +1,4 @@
-//! The operations on requests to give debts up.
+//! The operations on write-off requests.
 
 use actix_web::{get, post};
 use auth::{Body, Can};
@@ -25,9 +25,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(list_write_off_history);
 }
 
-/// List requests to give debts up
+/// List write-off requests
 ///
-/// Those of your people or of your customers; all of them for finance.
+/// Returns your requests and those for your customers. Managers also see those of their teams,
+/// finance sees all.
 #[utoipa::path(
     tag = "receivables",
     params(WriteOffFilter, PageQuery),
@@ -43,9 +44,9 @@ async fn list_write_offs(
     WriteOffRequest::list(&mut *db.conn().await?, &caller, &list).await
 }
 
-/// Ask to give a debt up
+/// Request a write-off
 ///
-/// Not more than is open of the invoice. Somebody else decides.
+/// The amount cannot exceed the open amount of the invoice. Another user decides on the request.
 #[utoipa::path(
     tag = "receivables",
     request_body = NewWriteOffRequest,
@@ -60,9 +61,9 @@ async fn create_write_off(
     write.create(async move |tx| WriteOffRequest::create(tx, &caller, &new).await).await
 }
 
-/// Read a request to give a debt up
+/// Read a write-off request
 ///
-/// With who decided it.
+/// Returns the request, with the decision once there is one.
 #[utoipa::path(
     tag = "receivables",
     responses((status = 200, description = "The request", body = WriteOffRequest), Problems),
@@ -76,11 +77,12 @@ async fn read_write_off(
     Ok(Tagged(WriteOffRequest::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// Give a debt up
+/// Approve a write-off request
 ///
-/// Never by whoever asked for it (403 `self_approval`), and within the authority of your role (403
-/// `authority_exceeded`; settings), which also bears what anybody has given up of this invoice, and
-/// of this customer within the last 365 days. The invoice owes less from today on.
+/// Reduces the invoice from today on. Neither the requester nor the customer's owner can approve
+/// (403 `self_approval`). The settings define an approval limit for each role (403
+/// `authority_exceeded`); earlier write-offs of the same invoice, and of the same customer within
+/// the last 365 days, count towards it.
 #[utoipa::path(
     tag = "receivables",
     request_body = WriteOffDecision,
@@ -101,9 +103,9 @@ async fn approve_write_off(
     write.update(step).await
 }
 
-/// Refuse to give a debt up
+/// Reject a write-off request
 ///
-/// Never by whoever asked for it.
+/// Neither the requester nor the customer's owner can reject it (403 `self_approval`).
 #[utoipa::path(
     tag = "receivables",
     request_body = WriteOffDecision,
@@ -124,9 +126,9 @@ async fn reject_write_off(
     write.update(step).await
 }
 
-/// Withdraw a request to give a debt up
+/// Withdraw a write-off request
 ///
-/// By whoever asked for it.
+/// Only the requester can withdraw it (403 `not_the_author`).
 #[utoipa::path(
     tag = "receivables",
     responses((status = 200, description = "The request", body = WriteOffRequest), Problems),
@@ -145,13 +147,13 @@ async fn withdraw_write_off(
     write.update(step).await
 }
 
-/// What happened to a request to give a debt up
+/// List the history of a write-off request
 ///
-/// Latest first.
+/// Returns the changes, the latest first.
 #[utoipa::path(
     tag = "receivables",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/write-off-requests/{id}/history")]
 async fn list_write_off_history(

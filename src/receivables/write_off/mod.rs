@@ -1,5 +1,5 @@
-//! Giving up a debt, 坏账核销 (S58): asked for by one, decided by another within the authority of the
-//! role, and then the invoice owes less.
+//! Write-offs, 坏账核销: one user requests a write-off, and another one decides within the approval
+//! limit of the role. An approved write-off reduces the invoice.
 
 mod db;
 pub mod http;
@@ -33,7 +33,7 @@ text_enum! {
     }
 }
 
-/// What somebody decides about a request.
+/// A decision on a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
     Approve,
@@ -41,7 +41,7 @@ pub(crate) enum Decision {
     Withdraw,
 }
 
-/// A request to give a debt up, 坏账核销申请
+/// A write-off request, 坏账核销申请
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
 #[diesel(table_name = write_off_requests)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
@@ -52,7 +52,7 @@ pub struct WriteOffRequest {
     pub invoice_id: Uuid,
     pub customer_id: Uuid,
     pub risk_case_id: Option<Uuid>,
-    /// The invoice's
+    /// The currency of the invoice
     #[schema(example = "CNY")]
     pub currency: String,
     pub amount: Money,
@@ -61,7 +61,7 @@ pub struct WriteOffRequest {
     #[schema(inline)]
     pub status: WriteOffStatus,
     pub decided_by: Option<Uuid>,
-    /// From this day on the invoice owes less, if it was approved
+    /// The day of the decision. An approved write-off reduces the invoice from this day on
     pub decided_on: Option<Date>,
     pub decision_note: Option<String>,
     pub created_at: Timestamp,
@@ -73,7 +73,7 @@ pub struct WriteOffRequest {
     customer_owner_id: Option<Uuid>,
 }
 
-platform::in_currency! { WriteOffRequest: |it| Some(it.currency.as_str()) }
+platform::in_currency! { WriteOffRequest: |request| Some(request.currency.as_str()) }
 
 fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
     fixed_sql(
@@ -83,7 +83,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     WriteOffRequest: "write_off_request" at "/api/v1/write-off-requests",
-    seen by |it| it.customer_owner_id.into_iter().chain([it.requested_by]).map(Some).collect()
+    seen by |row| row.customer_owner_id.into_iter().chain([row.requested_by]).map(Some).collect()
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -91,15 +91,15 @@ resource! {
     "reason": "客户破产" }))]
 pub struct NewWriteOffRequest {
     invoice_id: Uuid,
-    /// Of the same customer
+    /// A risk case of the same customer
     risk_case_id: Option<Uuid>,
-    /// Default: all that is open of the invoice
+    /// Default: the open amount of the invoice
     amount: Option<Money>,
     #[schema(min_length = 1, max_length = 2000)]
     reason: String,
 }
 
-/// Why it was decided so
+/// The reason for a decision
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "note": "法院裁定破产,无可执行财产" }))]
 pub struct WriteOffDecision {
@@ -117,14 +117,14 @@ impl Refers for NewWriteOffRequest {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
-/// Which requests to list.
+/// Filters of the request list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct WriteOffFilter {
     customer_id: Option<Uuid>,
     invoice_id: Option<Uuid>,
     risk_case_id: Option<Uuid>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     status: Option<Vec<WriteOffStatus>>,
 }
@@ -134,6 +134,6 @@ impl Refers for WriteOffFilter {
 }
 
 page! {
-    /// A page of requests to give debts up, latest first
+    /// A page of write-off requests, latest first
     WriteOffRequestPage of WriteOffRequest
 }
