@@ -100,11 +100,13 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             from placed
         )"
     );
+
     let rows = "select position, customer_id, external_id as customer_external_id,
             name as customer_name, round(amount, 4)::text as amount,
             round(100 * until / whole, 4)::text as cumulative_percent, class
         from classified order by position"
         .to_owned();
+
     let totals = "with classes as (
             select class, count(position) as customers,
                 round(coalesce(sum(amount), 0), 4)::text as amount
@@ -115,5 +117,6 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             (select json_agg(classes) from classes) as classes
         from classified"
         .to_owned();
+
     Plan { shared: placed, ..Plan::new("abc", question.binds, rows, totals) }
 }

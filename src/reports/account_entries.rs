@@ -52,12 +52,14 @@ pub fn ledger(
         };
         (posted("booked", "invoice_date", ""), posted("reversed", "cancelled_on", "-"))
     };
+
     let reach = caller.and_then(Caller::reach_of_accounts);
     let (path, teams) = if reach.is_some() || owner_type == OwnerType::Team {
         ("coalesce(path, '{}')", TEAMS)
     } else {
         ("'{}'::uuid[]", "")
     };
+
     let visible = match (reach, caller) {
         (Some(people), Some(caller)) => {
             let (people, teams) = (binds.ids(people), binds.ids(caller.teams()));
@@ -68,6 +70,7 @@ pub fn ledger(
         }
         _ => String::new(),
     };
+
     format!(
         "select it.invoice_id, payment_id, it.kind, booked_on, it.amount, it.user_id,
             it.customer_id, {path} as team_path, customers.territory_id, customers.region,
@@ -126,6 +129,7 @@ pub fn sums(
             until.unwrap_or_default()
         )
     };
+
     let ledger = ledger(metric, owner_type, caller, within, binds);
     // One row per team of the path: an equality, in contrast to `@>`, lets the join use a hash.
     let (teams, owns) = match owner_type {
@@ -134,6 +138,7 @@ pub fn sums(
         }
         _ => ("", owner_type.owns()),
     };
+
     format!(
         "with entries as materialized (select * from ({ledger}) as it{teams})
         select target.place, count(distinct invoice_id) filter (where kind = 'booked') as orders,

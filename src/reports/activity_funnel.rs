@@ -126,6 +126,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             where true{narrowed}
         )"
     );
+
     let rows = format!(
         "with visited as (select owner_id, {VISITED} from met group by owner_id),
         ordered as (
@@ -154,6 +155,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         from people join users on users.id = owner_id
         order by external_id collate \"C\", users.id"
     );
+
     let totals = format!(
         "with visited as (select {VISITED} from met),
         ordered as (select {ORDERED} from sold),
@@ -174,5 +176,6 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         select people, {FIGURES}
         from people cross join visited cross join ordered cross join converted"
     );
+
     Plan { shared: facts, ..Plan::new("activity-funnel", question.binds, rows, totals) }
 }

@@ -109,6 +109,7 @@ impl Plan {
             let rows = self.binds.query(&rows).load(conn).await?;
             return Ok((rows, self.binds.query(&totals).get_result(conn).await?));
         }
+
         let both = format!(
             "{} select line from (
                 select 0 as part, row_number() over () as place, line from ({rows}) as listed
@@ -116,6 +117,7 @@ impl Plan {
             ) as lines order by part, place",
             self.shared
         );
+
         let mut rows: Vec<Line> = self.binds.query(&both).load(conn).await?;
         let totals = rows.pop().ok_or_else(|| Error::internal("a report has totals"))?;
         Ok((rows, totals))
@@ -223,12 +225,14 @@ impl Desk {
         if form.wants_csv(self.accept.as_deref())? {
             return csv::stream(self.db, turn, plan, form.bom == Some(true)).await;
         }
+
         // The answer states the days of the period, however the reader named it.
         let mut parameters = sent.clone();
         if range != Range::ALL {
             parameters["from"] = range.from.to_string().into();
             parameters["to"] = range.to.to_string().into();
         }
+
         let conn = &mut *self.db.conn().await?;
         let (rows, totals, currency) = rows(conn, &plan).await?;
         let answer = Answer {
@@ -240,6 +244,7 @@ impl Desk {
             rows,
             totals,
         };
+
         let vary = "Authorization, Accept, Accept-Language";
         let mut response = HttpResponse::Ok();
         response.insert_header((VARY, vary)).insert_header((CACHE_CONTROL, "private, no-cache"));

@@ -165,6 +165,7 @@ fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
         AgingBasis::DueDate => "due_on",
         AgingBasis::InvoiceDate => "document_date",
     };
+
     let aged = format!(
         "with {open},
         aged as (
@@ -174,6 +175,7 @@ fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
         )",
         rate = provision_rate(&format!("({day} - due_on)"))
     );
+
     let classes = names(&bounds);
     let columns = classes.iter().map(|(name, low, high)| {
         let within = match (low, high) {
@@ -190,11 +192,13 @@ fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
         }
     });
     let columns: Vec<String> = columns.collect();
+
     let buckets = if question.is_for_table() {
         columns.join(", ")
     } else {
         format!("json_build_array({}) as buckets", columns.join(", "))
     };
+
     let overdue_percent = "round(100 * coalesce(sum(amount) filter (where kind = 'invoice'
             and late > 0), 0) / nullif(sum(amount) filter (where kind = 'invoice'), 0), 2)::text
             as overdue_percent";
@@ -211,6 +215,7 @@ fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
         sum("kind <> 'post_dated'", "amount"),
         sum("true", "provision"),
     );
+
     let shown = if question.is_for_table() {
         let columns = classes.iter().map(|(name, ..)| {
             let column = if name == "current" { name.clone() } else { format!("days_{name}") };
@@ -220,10 +225,12 @@ fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
     } else {
         "buckets".to_owned()
     };
+
     let shown = format!(
         "{shown}, outstanding, overdue, overdue_percent, credit_notes, unapplied, post_dated, balance, provision,
             oldest_days"
     );
+
     let by = question.own.group_by.unwrap_or(OwedBy::Customer);
     let (key, named, from, order) = by.parts();
     let compared = ", round(control, 4)::text as control_balance,
@@ -235,6 +242,7 @@ fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
         }
         _ => (String::new(), from.to_owned(), ""),
     };
+
     // The books balance the company as a whole: a part of the documents compares with nothing.
     let (control_of_all, of_all) = if everything {
         (controls(&day, None), compared)
@@ -242,6 +250,7 @@ fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
         let unknown = ", null::text as control_balance, null::text as reconciliation_difference";
         ("select 1".to_owned(), unknown)
     };
+
     let shared = format!(
         "{aged},
         groups as (select {key}, {figures} from aged group by {key}){controls_of_rows},
@@ -249,10 +258,12 @@ fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
             count(distinct id) filter (where kind = 'invoice') as invoices, {figures} from aged),
         control_of_all as ({control_of_all})"
     );
+
     let rows = format!("select {named}, {shown}{of_row} from {from} order by {order}");
     let totals = format!(
         "select customers, invoices, {shown}{of_all} from summed cross join control_of_all"
     );
+
     Ok(Plan { shared, ..Plan::new("ar-aging", question.binds, rows, totals) })
 }
 
@@ -268,6 +279,7 @@ fn controls(day: &str, by: Option<&str>) -> String {
         Some(key) => (format!("{key},"), format!("c.{key} = held.{key} and "), "is not null"),
         None => (String::new(), String::new(), "is null"),
     };
+
     let (id, grouped) = by.map_or(("", ""), |_| ("customer_id as of_id,", "group by customer_id"));
     let rate = rate_on("c.currency", day);
     format!(

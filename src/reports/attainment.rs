@@ -233,11 +233,13 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
         Shape::OwnerYear => by_owner_and_year(owner_type),
         Shape::Period => BY_PERIOD.to_owned(),
     };
+
     // Teams contain each other: a sum would count the lower ones twice.
     let summable = match owner_type {
         OwnerType::Team => "false",
         _ => "count(distinct (period_type, dimension, dimension_value)) <= 1",
     };
+
     let totals = format!(
         "with summed as (
             select count(*) as targets,
@@ -252,12 +254,14 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
             round(100 * actual / nullif(target, 0), 2)::text as attainment_percent, met
         from summed"
     );
+
     let plan = Plan::new("attainment", question.binds, rows, totals);
     let mut plan = Plan { shared: measured, ..plan };
     // Only people have external ids to mask; here `owner` is a team, a customer or none.
     if owner_type != OwnerType::User {
         plan.people = &[];
     }
+
     plan.refusals.push((
         format!("{wanted} select exists (select from wanted where target is null)"),
         || {
@@ -265,12 +269,14 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
             Error::new(StatusCode::UNPROCESSABLE_ENTITY, "no_exchange_rate").detail(detail)
         },
     ));
+
     if matches!(shape, Shape::OwnerYear) {
         let mixed = "select exists (select from wanted
             group by owner_id, channel, extract(year from period_start)
             having count(distinct period_type) > 1)";
         plan.refusals.push((format!("{wanted} {mixed}"), ambiguous));
     }
+
     Ok(plan)
 }
 

@@ -144,6 +144,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             ) as it where true{narrowed}
         )"
     );
+
     let rows = format!(
         "with groups as (select month, person_id, {FIGURES} from counted group by month, person_id)
         select month, person_id as salesperson_id, external_id as salesperson_external_id,
@@ -151,6 +152,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         from groups left join users on users.id = person_id
         order by month, external_id collate \"C\", person_id"
     );
+
     let totals = format!("select {FIGURES} from counted");
     Plan { shared: counted, ..Plan::new("collections", question.binds, rows, totals) }
 }

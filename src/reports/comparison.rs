@@ -113,10 +113,12 @@ impl Comparison {
             "month" => 1,
             _ => 0,
         };
+
         let back = match self.compare {
             Compare::PreviousYear => 12,
             Compare::PreviousPeriod => months(unit),
         };
+
         let slack = if self.whole { 1 + months(unit) } else { 1 };
         let before = |day: Date, months: i32, limit: Date| {
             day.0.checked_sub(months.months()).map_or(limit, Date)
@@ -173,6 +175,7 @@ impl Comparison {
             (Compare::PreviousPeriod, unit) => length(unit),
             (Compare::PreviousYear, _) => "1 year",
         };
+
         let back = |day: &str| format!("(groups.{day} - interval '{length}')::date");
         let until = back("until");
         let days = matches!(length, "1 day" | "7 days");
@@ -213,6 +216,7 @@ impl Comparison {
             let last = format!("least({end}, {to}, {running})");
             (last.clone(), &first, last)
         };
+
         format!(
             ", {start} as start, {first} as compared_from, {last} as compared_to,
                     {since} as since, {until} as until"

@@ -55,6 +55,7 @@ impl Narrows for ComplaintFilter {
         ] {
             all.extend(id.map(|id| format!("{column} = {}", binds.id(id))));
         }
+
         all.extend(self.team_id.map(|id| in_team(id, binds)));
         for (column, words) in [
             ("status", words(self.status.as_ref(), ComplaintStatus::as_str)),
@@ -66,6 +67,7 @@ impl Narrows for ComplaintFilter {
                 words.map(|list| list.iter().map(|word| binds.text(word)).collect::<Vec<_>>());
             all.extend(places.map(|places| format!("{column} in ({})", places.join(", "))));
         }
+
         also(&all)
     }
 }

@@ -218,6 +218,7 @@ fn plan(mut question: Question<'_, ComplaintsQuery>) -> Result<Plan> {
     if !faults.is_empty() {
         return Err(Error::bad_request("invalid_query", "").faults(faults));
     }
+
     let (received, settled) = (
         day_of("received_at", &mut question),
         day_of("coalesce(resolved_at, received_at)", &mut question),
@@ -237,6 +238,7 @@ fn plan(mut question: Question<'_, ComplaintsQuery>) -> Result<Plan> {
                     end as response,
                 (select region from customers where customers.id = customer_id) as region"
     );
+
     let known = known(&columns, &mut question);
     // The same conversion and rounding as in `exchange_rate::converted`.
     let rate = rate_on("compensation_currency", "settled_on");
@@ -247,6 +249,7 @@ fn plan(mut question: Question<'_, ComplaintsQuery>) -> Result<Plan> {
             from known
         )"
     );
+
     let totals = format!("select {FIGURES}, count(distinct customer_id) as customers from counted");
     let rows = if keys.is_empty() {
         // A CSV with only a header would look as if nobody had complained.
@@ -254,6 +257,7 @@ fn plan(mut question: Question<'_, ComplaintsQuery>) -> Result<Plan> {
     } else {
         grouped(&keys)
     };
+
     Ok(Plan { shared: counted, ..Plan::new("complaints", question.binds, rows, totals) })
 }
 
@@ -261,6 +265,7 @@ fn grouped(keys: &[ComplaintsBy]) -> String {
     let all = |part: fn(ComplaintsBy) -> String, between: &str| {
         keys.iter().map(|key| part(*key)).collect::<Vec<_>>().join(between)
     };
+
     let by = all(|key| key.parts().0.to_owned(), ", ");
     let shown = all(|key| key.parts().1, ", ");
     let order = all(ComplaintsBy::order, ", ");
@@ -269,6 +274,7 @@ fn grouped(keys: &[ComplaintsBy]) -> String {
         let join = |table| format!(" left join {table} on {table}.id = figures.{column}");
         table.map_or_else(String::new, join)
     };
+
     let joins = all(join, "");
     format!(
         "with figures as (select {by}, {FIGURES} from counted group by {by})

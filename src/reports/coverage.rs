@@ -110,6 +110,7 @@ fn plan(mut question: Question<'_, CoverageQuery>) -> Plan {
             "external_id collate \"C\", owner_id",
         ),
     };
+
     let seen = format!(
         "with seen as (
             select {key}, visited.customer_id is not null as visited
@@ -119,11 +120,13 @@ fn plan(mut question: Question<'_, CoverageQuery>) -> Plan {
             where {customers}
         )"
     );
+
     let rows = format!(
         "{seen},
         groups as (select {key}, {FIGURES} from seen group by {key})
         select {shown}, customers, visited, coverage_percent from {from} order by {order}"
     );
+
     let totals = format!("{seen} select {FIGURES} from seen");
     Plan::new("coverage", question.binds, rows, totals)
 }

@@ -164,6 +164,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
             ) as it where true{narrowed}
         )"
     );
+
     let money = |name: &str| format!("round({name}, 4)::text");
     let rows = format!(
         "{used}
@@ -184,6 +185,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
         money("most * (1 + tolerance / 100) - exposure"),
         money("late"),
     );
+
     let sum = |name: &str| format!("round(coalesce(sum({name}), 0), 4)::text");
     let totals = format!(
         "{used}
@@ -198,5 +200,6 @@ fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
         sum("exposure"),
         sum("late"),
     );
+
     Ok(Plan::new("credit-exposure", question.binds, rows, totals))
 }

@@ -131,6 +131,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
             ) as it where true{narrowed}
         )"
     );
+
     let rows = format!(
         "select band, {FIGURES}
         from (values {BANDS}) as bands (since, band)
@@ -138,10 +139,12 @@ fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
             from scored) as it on of_band = since
         group by since, band order by since"
     );
+
     let totals = format!(
         "select {FIGURES},
             count(*) filter (where expired_with_open_limit) as expired_with_open_limit
         from scored"
     );
+
     Ok(Plan { shared: scored, ..Plan::new("credit-scores", question.binds, rows, totals) })
 }

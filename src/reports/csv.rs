@@ -42,10 +42,12 @@ pub async fn stream(db: Db, turn: Turn, plan: Plan, bom: bool) -> Result<HttpRes
             let _ = sender.send(Err(error)).await;
         }
     });
+
     let first = receiver.recv().await.transpose()?.unwrap_or_default();
     let rest = stream::unfold(receiver, |mut receiver| async {
         receiver.recv().await.map(|chunk| (chunk, receiver))
     });
+
     let disposition = format!("attachment; filename=\"{name}.csv\"");
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/csv; charset=utf-8; header=present"))
@@ -88,6 +90,7 @@ async fn send_rows(
             return Ok(());
         }
     }
+
     taken(sender, table.take()?).await.map(drop)
 }
 
@@ -146,6 +149,7 @@ impl<'de> Deserialize<'de> for Cells {
                 Ok(Cells(cells))
             }
         }
+
         json.deserialize_map(InOrder)
     }
 }

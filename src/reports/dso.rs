@@ -110,11 +110,13 @@ fn plan(mut question: Question<'_, DsoQuery>) -> Plan {
             ) as it where true{narrowed}
         )"
     );
+
     let (key, named, from, order) = question.own.group_by.unwrap_or(OwedBy::Customer).parts();
     let rows = format!(
         "with groups as (select {key}, {FIGURES} from counted group by {key})
         select {named}, receivables, sales, dso from {from} order by {order}"
     );
+
     let totals = format!("select {FIGURES} from counted");
     Plan { shared: counted, ..Plan::new("dso", question.binds, rows, totals) }
 }

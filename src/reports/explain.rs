@@ -191,6 +191,7 @@ fn orders(mut question: Question<'_, ExplainQuery>, target: &Kind, sum: &str) ->
             select entry.* from target cross join lateral (select entry.* from {entries}) as entry
         )"
     );
+
     let order = "orders.id as order_id, orders.external_id as order_external_id,
             orders.number as order_number, orders.order_date, customers.id as customer_id,
             customers.external_id as customer_external_id, customers.name as customer_name";
@@ -200,6 +201,7 @@ fn orders(mut question: Question<'_, ExplainQuery>, target: &Kind, sum: &str) ->
             trim_scale(entry.quantity)::text as quantity, {} as amount",
         exact("entry.amount")
     );
+
     let from = "from counted as entry join orders on orders.id = entry.order_id
         join customers on customers.id = orders.customer_id";
     let rows = if question.is_for_table() {
@@ -227,6 +229,7 @@ fn orders(mut question: Question<'_, ExplainQuery>, target: &Kind, sum: &str) ->
             exact(&format!("coalesce({sum}, 0)")),
         )
     };
+
     let summed = format!(
         "{counted},
         summed as (
@@ -235,6 +238,7 @@ fn orders(mut question: Question<'_, ExplainQuery>, target: &Kind, sum: &str) ->
             from counted as entry
         )"
     );
+
     Plan::new("attainment-explain", question.binds, rows, totals(&summed, closed))
 }
 
@@ -265,6 +269,7 @@ fn invoices(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
             select entry.* from target join ({ledger}) as entry on {owns} and {COUNTS}
         )"
     );
+
     let invoice = "invoices.id as invoice_id, invoices.external_id as invoice_external_id,
             invoices.number as invoice_number, invoices.invoice_date, customers.id as customer_id,
             customers.external_id as customer_external_id, customers.name as customer_name";
@@ -274,6 +279,7 @@ fn invoices(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
             payments.number as payment_number, {} as amount",
         exact("entry.amount")
     );
+
     let from = "from counted as entry join invoices on invoices.id = invoice_id
         join customers on customers.id = invoices.customer_id";
     let paid = "left join payments on payments.id = payment_id";
@@ -295,6 +301,7 @@ fn invoices(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
             amount = exact("sum(entry.amount)")
         )
     };
+
     let summed = format!(
         "{shared},
         summed as (
@@ -303,6 +310,7 @@ fn invoices(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
             from counted
         )"
     );
+
     let closed = owner_type.closed(Some(caller));
     Plan::new("attainment-explain", question.binds, rows, totals(&summed, closed))
 }
@@ -320,6 +328,7 @@ fn visits(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
             select entry.* from target join ({ledger}) as entry on {owns} and {COUNTS}
         )"
     );
+
     let rows = format!(
         "{counted}
         select visit_id, booked_on as visited_on, customers.id as customer_id,
@@ -329,6 +338,7 @@ fn visits(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
         order by booked_on, visit_id",
         one = exact("1::numeric")
     );
+
     let summed = format!(
         "{counted},
         summed as (
@@ -336,6 +346,7 @@ fn visits(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
             from counted
         )"
     );
+
     let closed = owner_type.closed(Some(caller));
     Plan::new("attainment-explain", question.binds, rows, totals(&summed, closed))
 }

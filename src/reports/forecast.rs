@@ -110,13 +110,16 @@ fn plan(mut question: Question<'_, ForecastQuery>) -> Plan {
             from months cross join history where month >= {from}
         )"
     );
+
     let rows = format!(
         "{months}
         select month, amount::text as amount, forecast::text as forecast from shown order by month"
     );
+
     let totals = format!(
         "{months}
         select count(*) as months, coalesce(sum(amount), 0.0000)::text as amount from shown"
     );
+
     Plan::new("forecast", question.binds, rows, totals)
 }

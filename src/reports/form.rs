@@ -56,19 +56,23 @@ impl FormQuery {
             let fault = Fault::new(name, "not_available", "not available yet");
             Error::bad_request("not_available", "not available yet").faults(vec![fault])
         };
+
         if self.known_at.is_some() {
             return Err(later("/known_at"));
         }
+
         let csv = match self.format {
             Some(Format::Json) => false,
             Some(Format::Csv) => true,
             Some(_) => return Err(later("/format")),
             None => accepts_csv(accept)?,
         };
+
         if self.bom == Some(true) && !csv {
             let fault = Fault::new("/bom", "contradiction", "only CSV has a byte order mark");
             return Err(Error::bad_request("invalid_query", "").faults(vec![fault]));
         }
+
         Ok(csv)
     }
 }

@@ -187,6 +187,7 @@ fn plan(mut question: Question<'_, FulfilmentQuery>) -> Plan {
             from picked left join of_lines using (id) left join of_money using (id)
         )"
     );
+
     let by = question.own.group_by.map(|by| (by, by.parts()));
     let rows = match by {
         None => format!("select month, {FIGURES} from facts group by month order by month"),
@@ -202,6 +203,7 @@ fn plan(mut question: Question<'_, FulfilmentQuery>) -> Plan {
             )
         }
     };
+
     let totals = format!("select {FIGURES} from facts");
 
     // Every customer may have a row in every month. The orders alone are enough to count those
@@ -214,5 +216,6 @@ fn plan(mut question: Question<'_, FulfilmentQuery>) -> Plan {
         );
         refusals.push((holds, too_many_rows));
     }
+
     Plan { shared: facts, refusals, ..Plan::new("fulfilment", question.binds, rows, totals) }
 }

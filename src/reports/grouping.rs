@@ -43,6 +43,7 @@ impl Grouping {
         let mut refuse = |holds: bool, name: &str, why: &str| {
             faults.extend(Some(Fault::new(name, "contradiction", why)).filter(|_| holds));
         };
+
         let why = "weeks cross months and years, so there is no period before";
         let weeks = has(GroupBy::Week) && crossing && !has(GroupBy::Day);
         refuse(weeks && !compare.is_empty(), "/compare", why);
@@ -89,6 +90,7 @@ impl Grouping {
                 group by {bookings}order_id, user_id, booked_on, customer_id
             )"
         );
+
         if self.is_empty() {
             return counted;
         }
@@ -139,18 +141,22 @@ impl Grouping {
                 from sold group by {by}, customer_id"
             )
         };
+
         let mut facts = vec![format!(
             "select {names}'now' as role, day, 0 as orders, 0 as lines, 0 as customers, quantity,
                 {measure} as amount
             from sums
             union all {counts}"
         )];
+
         for comparison in &self.comparisons {
             facts.push(comparison.facts(question, &of_entry, &names, measure));
         }
+
         if self.empty {
             facts.push(self.empty_periods(question, entries));
         }
+
         facts.join(" union all ")
     }
 
@@ -164,6 +170,7 @@ impl Grouping {
             Some(format!(" left join {table} on {table}.id = groups.{name}"))
         });
         let joins = joins.collect::<Vec<_>>().concat();
+
         let periods = keys.filter_map(|key| key.start_of("groups.day"));
         let periods = periods.map(|period| format!("{period}, ")).collect::<Vec<_>>().concat();
         let things = self.things().map(|key| format!("groups.{}", key.as_str()));
@@ -179,6 +186,7 @@ impl Grouping {
             compared.insert_str(0, ", groups.compared_from, groups.compared_to");
             history = first_day(question);
         }
+
         format!(
             "select {shown}groups.orders, groups.lines, groups.customers,
                 trim_scale(groups.quantity)::text as quantity,
@@ -244,6 +252,7 @@ impl Grouping {
         } else {
             (i64::try_from(MOST_ROWS).unwrap_or(i64::MAX), too_many_rows)
         };
+
         let (of_entry, keys) = (self.of_entry(), keys.join(", "));
         let holds = format!(
             "select count(*) * {times} > {most} from (
@@ -284,6 +293,7 @@ impl Grouping {
             let of_entry = of_entry.trim_end_matches(", ");
             format!("(select distinct {of_entry} from sales_entries where {entries}) as things")
         };
+
         format!(
             "select {names}'empty', calendar.day, 0, 0, 0, null, null
             from {things} cross join (

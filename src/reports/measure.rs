@@ -244,6 +244,7 @@ pub fn measured(
             format!("left join ({sums}) as sums on sums.place = target.place")
         }
     };
+
     Ok(format!(
         "measured as materialized (
             select target.*, coalesce(sums.orders, 0) as orders,
@@ -273,6 +274,7 @@ pub fn entries(
         Metric::NewProductCustomers => new_products(visible),
         _ => String::new(),
     };
+
     format!(
         "(select *, {STANDS} as stands from {LEDGER}) as entry
         where {owns} and booked_on >= target.period_start and booked_on < target.period_end
@@ -298,6 +300,7 @@ fn new_products(visible: &str) -> String {
         "select customer_id, product_id, min(booked_on) as booked_on from {LEDGER}
                 where {STANDS}{visible} group by customer_id, product_id"
     );
+
     format!(
         " and stands and (customer_id, product_id, booked_on) in ({firsts})
             and (target.dimension = 'product' or (customer_id, product_id, booked_on) in (

@@ -84,6 +84,7 @@ fn plan(mut question: Question<'_, NewCustomersQuery>) -> Plan {
             where {STANDS} and {entries}
         )"
     );
+
     let rows =
         "select month, count(*) as new_customers from new group by month order by month".to_owned();
     let totals = "select count(*) as new_customers from new".to_owned();

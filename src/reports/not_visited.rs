@@ -97,6 +97,7 @@ fn plan(mut question: Question<'_, NotVisitedQuery>) -> Plan {
             where last_visit_on is null or {as_of} - last_visit_on >= {days}
         )"
     );
+
     let rows = format!(
         "{silent}
         select silent.id as customer_id, silent.external_id as customer_external_id,
@@ -105,11 +106,13 @@ fn plan(mut question: Question<'_, NotVisitedQuery>) -> Plan {
         from silent left join users on users.id = owner_id
         order by last_visit_on nulls first, silent.external_id collate \"C\", silent.id"
     );
+
     let totals = format!(
         "{silent}
         select count(*) as customers,
             count(*) filter (where last_visit_on is null) as never_visited
         from silent"
     );
+
     Plan::new("not-visited", question.binds, rows, totals)
 }

@@ -106,9 +106,11 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         from open join customers on customers.id = customer_id
         order by external_id collate \"C\", customer_id, due_on nulls last, document_date, open.id"
     );
+
     let totals = "select count(*) as items,
             round(coalesce(sum(amount) filter (where kind <> 'post_dated'), 0), 4)::text as amount
         from open"
         .to_owned();
+
     Plan { shared, ..Plan::new("open-items", question.binds, rows, totals) }
 }

@@ -155,6 +155,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             ) as it where rest > 0{narrowed}
         )"
     );
+
     let money = |name: &str| format!("round({name}, 4)::text");
     let rows = format!(
         "{book}
@@ -166,6 +167,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         money("invoiced"),
         money("rest"),
     );
+
     let sum = |name: &str| format!("round(coalesce(sum({name}), 0), 4)::text");
     let totals = format!(
         "{book}
@@ -177,5 +179,6 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         sum("invoiced"),
         sum("rest"),
     );
+
     Plan::new("order-book", question.binds, rows, totals)
 }

@@ -106,6 +106,7 @@ fn plan(mut question: Question<'_, IntervalsQuery>) -> Plan {
             having bool_or({STANDS})
         )"
     );
+
     let rows = format!(
         "select customer_id, external_id as customer_external_id, name as customer_name,
             orders, days as order_days, first as first_order, last as last_order,
@@ -119,10 +120,12 @@ fn plan(mut question: Question<'_, IntervalsQuery>) -> Plan {
         {dormant}
         order by last, external_id collate \"C\", customer_id"
     );
+
     let totals = format!(
         "select count(*) as customers, coalesce(sum(orders), 0)::bigint as orders,
             round(coalesce(sum(amount), 0), 4)::text as amount
         from ordered {dormant}"
     );
+
     Plan { shared: customers, ..Plan::new("order-intervals", question.binds, rows, totals) }
 }

@@ -109,6 +109,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             ) as it where true{narrowed}
         )"
     );
+
     let rows = format!(
         "with groups as (select customer_id, {FIGURES} from counted group by customer_id)
         select customer_id, external_id as customer_external_id, name as customer_name, invoices,
@@ -116,6 +117,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         from groups join customers on customers.id = customer_id
         order by external_id collate \"C\", customer_id"
     );
+
     let totals = format!("select count(distinct customer_id) as customers, {FIGURES} from counted");
     Plan { shared: counted, ..Plan::new("payment-behaviour", question.binds, rows, totals) }
 }

@@ -102,6 +102,7 @@ impl PeriodQuery {
             let message = "give a period or from and to, not both";
             Fault::new(format!("/{name}"), "contradiction", message)
         };
+
         let range = match (&self.period, self.from, self.to) {
             (None, None, None) => return Ok(None),
             (Some(period), None, None) => named(period).ok_or_else(|| {
@@ -118,6 +119,7 @@ impl PeriodQuery {
             (None, Some(_), None) => Err(vec![Fault::new("/to", "required", "from needs it")]),
             (None, None, Some(_)) => Err(vec![Fault::new("/from", "required", "to needs it")]),
         };
+
         range.and_then(within_reason).map(Some).map_err(invalid)
     }
 }
@@ -170,10 +172,12 @@ fn named(text: &str) -> Option<Range> {
         Some((year, part)) => (year, Some(part)),
         None => (text, None),
     };
+
     let number = |text: &str, digits: usize| {
         let plain = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
         plain.then(|| text.parse::<i16>().ok()).flatten()
     };
+
     let year = number(year, 4)?;
     let first_of = |month: i8| civil::Date::new(year, month, 1).ok();
     let (from, length) = match part {

@@ -131,6 +131,7 @@ fn plan(mut question: Question<'_, PromisesQuery>) -> Plan {
             ) as it where true{narrowed}
         )"
     );
+
     let (key, named, from, order) = question.own.group_by.unwrap_or(OwedBy::Customer).parts();
     let rows = format!(
         "{counted},
@@ -138,9 +139,11 @@ fn plan(mut question: Question<'_, PromisesQuery>) -> Plan {
         select {named}, promises, open, kept, broken, amount, received, kept_percent
         from {from} order by {order}"
     );
+
     let totals = format!(
         "{counted} select count(distinct customer_id) as customers, {FIGURES} from counted"
     );
+
     let mut plan = Plan::new("promises", question.binds, rows, totals);
     plan.refusals.push((
         format!("{counted} select exists (select from counted where rate is null)"),

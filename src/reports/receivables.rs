@@ -126,11 +126,13 @@ pub(crate) fn open_on<Q>(question: &mut Question<'_, Q>) -> String {
             format!("(select {kept} as amount) as used")
         }
     };
+
     let (on, of_note, of_payment) = (
         used("invoice_id = standing.id", "total_amount - open_amount"),
         used("credit_note_id = standing.id", "total_amount + open_amount"),
         used("payment_id = payments.id", "payments.amount - unapplied_amount"),
     );
+
     format!(
         "standing as materialized (
             select {STANDING}, null::jsonb as instalments from invoices
@@ -210,6 +212,7 @@ pub(crate) fn provision_rate(late: &str) -> String {
         (Some(365), "provision_percent_365"),
         (None, "provision_percent_beyond"),
     ];
+
     let rate = |(until, name): (Option<i32>, &str)| {
         let default = Settings::default().get(name);
         let rate =
@@ -219,6 +222,7 @@ pub(crate) fn provision_rate(late: &str) -> String {
             |until| format!(" when {late} <= {until} then {rate}"),
         )
     };
+
     format!("case{} end", rates.map(rate).concat())
 }
 

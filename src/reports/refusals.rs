@@ -73,6 +73,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             from visits where status = 'completed' and {visits}{narrowed}
         )"
     );
+
     let rows = format!(
         "{made}
         select refuse_reason, count(*) as visits, count(distinct customer_id) as customers,
@@ -81,6 +82,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         group by refuse_reason
         order by count(*) desc, refuse_reason collate \"C\""
     );
+
     let totals = format!(
         "{made}
         select count(*) filter (where refused) as visits,
@@ -90,5 +92,6 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
                 as refused_percent
         from made"
     );
+
     Plan::new("refusals", question.binds, rows, totals)
 }

@@ -141,6 +141,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             having bool_or(repeat_of_id is not null or reopenings > 0)
         )"
     );
+
     let chain = "first.customer_id, customers.external_id as customer_external_id,
             customers.name as customer_name, first.product_id,
             products.external_id as product_external_id, products.name as product_name,
@@ -168,6 +169,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             order by {order}"
         )
     };
+
     let totals = format!(
         "{chains}
         select count(*) as chains, count(distinct customer_id) as customers,
@@ -176,5 +178,6 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             coalesce(sum(chains.reopenings), 0)::bigint as reopenings
         from chains join known on known.id = chain"
     );
+
     Plan::new("repeat-complaints", question.binds, rows, totals)
 }

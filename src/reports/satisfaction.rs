@@ -150,6 +150,7 @@ fn plan(mut question: Question<'_, SatisfactionQuery>) -> Plan {
         format!(" and (r.created_at at time zone company.time_zone)::date <= {day}")
     });
     let answered = answered.unwrap_or_default();
+
     let by = question.own.group_by.unwrap_or(SatisfactionBy::Survey);
     let (key, shown, joined, order) = match by {
         SatisfactionBy::Survey => (
@@ -168,6 +169,7 @@ fn plan(mut question: Question<'_, SatisfactionQuery>) -> Plan {
             "external_id collate \"C\", owner_id",
         ),
     };
+
     let counted = format!(
         "with invited as (
             select i.id, i.survey_id, i.tier, i.region, customers.owner_id, customers.territory_id,
@@ -184,10 +186,12 @@ fn plan(mut question: Question<'_, SatisfactionQuery>) -> Plan {
             left join survey_responses r on r.invitation_id = asked.id{answered}
         )"
     );
+
     let rows = format!(
         "with figures as (select {key}, {FIGURES} from counted group by {key})
         select {shown}, {FIGURE_NAMES} from figures {joined} order by {order}"
     );
+
     let totals = format!("select {FIGURES} from counted");
     Plan { shared: counted, ..Plan::new("satisfaction", question.binds, rows, totals) }
 }

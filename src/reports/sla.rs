@@ -101,6 +101,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     });
     let columns = columns.collect::<Vec<_>>().join(", ");
     let known = known(&columns, &mut question);
+
     let figures = TERMS.map(|name| {
         let (kept, late) = (
             format!("count(*) filter (where {name}_is_over and not {name}_is_late)"),
@@ -122,6 +123,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         order by external_id collate \"C\", owner_id,
             array_position(array['urgent', 'major', 'general'], severity)"
     );
+
     let totals = format!("select {figures} from known");
     let shared = format!("with {known}");
     Plan { shared, ..Plan::new("sla", question.binds, rows, totals) }

@@ -24,6 +24,7 @@ pub fn wanted(
     ];
     asked
         .extend(own.period_type.map(|kind| format!("period_type = {}", binds.text(kind.as_str()))));
+
     match own.dimension {
         Some(dimension) => {
             asked.push(format!("dimension = {}", binds.text(dimension.as_str())));
@@ -31,6 +32,7 @@ pub fn wanted(
         None if any_dimension => {}
         None => asked.push("dimension is null".to_owned()),
     }
+
     let value = own.dimension_value.as_ref();
     asked.extend(value.map(|value| format!("dimension_value = {}", binds.text(value))));
     let asked = asked.join(" and ") + &source;
@@ -38,6 +40,7 @@ pub fn wanted(
     if let Some(owner) = own.owner_id {
         visible = format!("{visible} and owner_id = {}", binds.id(owner));
     }
+
     let columns = "id, owner_id, channel, dimension, dimension_value, period_type,
         period_start, period_end, status, closed_at, closed_actual, target";
     let (of, converted) = (owner_type.as_str(), measure::converted());
@@ -48,12 +51,14 @@ pub fn wanted(
             where {visible}
         )"
     );
+
     if owner_type != OwnerType::Team {
         return format!(
             "with {own_targets},
             wanted as materialized (select *, row_number() over () as place from own)"
         );
     }
+
     // A person counts for the team in which they were when the period began, or else for their
     // first team.
     format!(

@@ -83,6 +83,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             where user_id is not null and {entries} group by user_id
         )"
     );
+
     let rows = format!(
         "with recursive current as (
             select user_id, team_id, leads from memberships
@@ -130,10 +131,12 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
                 or active and roles && array['salesperson', 'sales_manager', 'sales_director']){reach}
         order by external_id collate \"C\", users.id"
     );
+
     let totals = "select count(*) as people,
             (select count(distinct order_id) from sold) as own_orders,
             round(coalesce(sum(amount), 0), 4)::text as own_amount
         from money"
         .to_owned();
+
     Plan { shared, ..Plan::new("team-sales", question.binds, rows, totals) }
 }

@@ -102,6 +102,7 @@ fn plan(mut question: Question<'_, TopQuery>) -> Plan {
         TopOf::Customer => ("amount", "customers"),
         TopOf::Product => ("line_amount", "products"),
     };
+
     let (of, limit) = (question.own.of.as_str(), question.own.limit.unwrap_or(10));
     let rows = format!(
         "with best as (
@@ -114,11 +115,13 @@ fn plan(mut question: Question<'_, TopQuery>) -> Plan {
         order by rank, external_id collate \"C\", id
         limit {limit}"
     );
+
     let totals = "select (select count(distinct order_id) from sold) as orders,
             coalesce(trim_scale(sum(quantity)), 0)::text as quantity,
             round(coalesce(sum(amount), 0), 4)::text as amount
         from summed"
         .to_owned();
+
     // Orders are deduplicated before they are counted: far fewer rows to sort than all lines.
     let shared = format!(
         "with sold as materialized (
@@ -135,5 +138,6 @@ fn plan(mut question: Question<'_, TopQuery>) -> Plan {
             from money left join ordered on ordered.id = money.id
         )"
     );
+
     Plan { shared, ..Plan::new("top", question.binds, rows, totals) }
 }

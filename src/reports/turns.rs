@@ -45,6 +45,7 @@ impl Turns {
     /// Waits for a turn. Fails with 429 `too_many_reports` when the caller has too many running,
     /// and with 503 `busy_reporting` when all callers together have.
     pub async fn take(&self, caller: Uuid, csv: bool) -> Result<Turn> {
+        // The caller's share comes first: waiting for it must not hold a turn that others need.
         let own = if csv { &self.readers } else { &self.callers };
         let own = timeout(WAIT, own.of(caller).acquire_owned()).await;
         let own = own.map_err(|_| Error::too_many_requests("too_many_reports", 2))?;

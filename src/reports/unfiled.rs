@@ -96,6 +96,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         "number, resolution_mode, {resolved} as resolved_on, {as_of} - ({resolved}) as days_waiting,
                 filing_due, filing_due < {now} as overdue"
     );
+
     let known = known(&columns, &mut question);
     let rows = format!(
         "with {known}
@@ -108,11 +109,13 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         left join users on users.id = known.owner_id
         order by filing_due, known.id"
     );
+
     let totals = format!(
         "with {known}
         select count(*) as complaints, count(*) filter (where overdue) as overdue,
             max(days_waiting) as longest_days_waiting
         from known"
     );
+
     Plan::new("unfiled", question.binds, rows, totals)
 }

@@ -50,6 +50,7 @@ pub fn sums(
             until.unwrap_or_default()
         )
     };
+
     let ledger = ledger(caller, within, binds);
     // One row per team of the path: an equality, in contrast to `@>`, lets the join use a hash.
     let (teams, owns) = match owner_type {
@@ -58,6 +59,7 @@ pub fn sums(
         }
         _ => ("", owner_type.owns()),
     };
+
     format!(
         "with entries as materialized (select * from ({ledger}) as it{teams})
         select target.place, count(*) as orders, count(*)::numeric as actual

@@ -83,6 +83,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             group by customer_id
         )"
     );
+
     let rows = format!(
         "select customer_id, external_id as customer_external_id, name as customer_name, visits,
             first_visit, last_visit,
@@ -92,6 +93,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         from visited join customers on customers.id = customer_id
         order by last_visit, external_id collate \"C\", customer_id"
     );
+
     let totals =
         "select count(*) as customers, coalesce(sum(visits), 0)::bigint as visits from visited"
             .to_owned();

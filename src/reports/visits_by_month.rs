@@ -125,12 +125,14 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             from of_customers group by 1, 2
         )"
     );
+
     let rows = format!(
         "select users.id as user_id, external_id as user_external_id, name as user_name,
             to_char(month, 'YYYY-MM') as month, {FIGURES}
         from figures join users on users.id = owner_id
         order by figures.month, external_id collate \"C\", users.id"
     );
+
     let totals = format!(
         "select people, {FIGURES} from (
             select count(distinct owner_id) as people, {SUMS},
@@ -140,5 +142,6 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             from figures
         ) as sums"
     );
+
     Plan { shared, ..Plan::new("visits", question.binds, rows, totals) }
 }

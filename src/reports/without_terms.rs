@@ -85,6 +85,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         Some(people) => format!("person_id = any({})", question.binds.ids(people)),
         None => "true".to_owned(),
     };
+
     let narrowed = question.narrowed;
     let traded = format!(
         "with traded as (
@@ -105,17 +106,20 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             group by customer_id, person_id
         )"
     );
+
     let rows = "select customer_id, external_id as customer_external_id, name as customer_name,
             person_id as owner_id, orders, round(traded.amount, 4)::text as amount, first_order,
             last_order, round(exposure, 4)::text as exposure
         from traded join customers on customers.id = customer_id
         order by traded.exposure desc nulls last, external_id collate \"C\", customer_id"
         .to_owned();
+
     let totals = "select count(*) as customers, count(*) filter (where exposure > 0) as owing,
             coalesce(sum(orders), 0)::bigint as orders,
             round(coalesce(sum(amount), 0), 4)::text as amount,
             round(coalesce(sum(exposure), 0), 4)::text as exposure
         from traded"
         .to_owned();
+
     Plan { shared: traded, ..Plan::new("without-terms", question.binds, rows, totals) }
 }

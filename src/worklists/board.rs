@@ -115,6 +115,7 @@ impl BoardRow {
                 .bind::<Nullable<SqlUuid>, _>(id)
                 .bind::<Nullable<BigInt>, _>(limit)
         };
+
         let total = if list.counted {
             let count = format!("{PEOPLE} select count(*) as people from people");
             Some(people(None, None, None, count).get_result::<Count>(conn).await?.people)

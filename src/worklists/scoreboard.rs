@@ -142,6 +142,7 @@ impl Scoreboard {
             .get_result(conn)
             .await
             .optional()?;
+
         Ok(Self { date, today, week, month, target })
     }
 }

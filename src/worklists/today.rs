@@ -169,6 +169,7 @@ fn deadlines(lists: &Lists, now: Timestamp) -> Vec<Deadline> {
         let (of, customer_id, overdue) = (DeadlineOf::Visit, visit.customer_id, due_at < now);
         Some(Deadline { of, id: visit.id, customer_id, customer_name, due_at, overdue })
     });
+
     let due = lists.follow_ups.iter().map(|follow_up| Deadline {
         of: DeadlineOf::FollowUp,
         id: follow_up.id,
@@ -177,6 +178,7 @@ fn deadlines(lists: &Lists, now: Timestamp) -> Vec<Deadline> {
         due_at: follow_up.due_at,
         overdue: follow_up.overdue,
     });
+
     let terms = lists.complaints.iter().flat_map(|complaint| complaint.deadlines(now));
 
     let mut all: Vec<Deadline> = planned.chain(due).chain(terms).collect();

@@ -113,6 +113,7 @@ impl Imported for Target {
                 return Err(faults);
             }
         }
+
         let after = context.draft(arrival);
         let faults = [fields.faults(), after.faults(), context.faults_above(&after)].concat();
         if faults.is_empty() { Ok(after) } else { Err(faults) }
@@ -153,6 +154,7 @@ impl Imported for Target {
                 .await
                 .map_err(refused)?;
         }
+
         Ok(())
     }
 
@@ -172,12 +174,14 @@ impl Context {
             let status = TargetStatus::Approved;
             Target { status, approved_at: Some(*now), ..Target::blank(*id, self.author, *now) }
         };
+
         let before = before.clone().unwrap_or_else(new);
         let mut after = before.with(&item.fields, &self.currency);
         if let Some(status) = item.status.filter(|status| *status != before.status) {
             let closed = status == TargetStatus::Closed;
             after.status = status;
             after.closed_at = closed.then_some(*now);
+            // An import records no actual; the reports go on computing it.
             after.closed_actual = None;
             if status == TargetStatus::Draft {
                 (after.approved_by, after.approved_at) = (None, None);
@@ -185,6 +189,7 @@ impl Context {
                 after.approved_at.get_or_insert(*now);
             }
         }
+
         after.source_system = Some(arrival.source_system.clone());
         after.external_id = Some(item.key.external_id.clone());
         after

@@ -66,6 +66,7 @@ impl Target {
         let shown = |rows: Vec<Self>| -> Vec<Self> {
             rows.into_iter().map(|target| target.shown_to(caller)).collect()
         };
+
         match filter.sort.unwrap_or(TargetSort::Latest) {
             TargetSort::Earliest => {
                 let rows = query.filter(list.after::<Date, _, _>(period_start, id)?);
@@ -155,6 +156,7 @@ impl Target {
             before.check_parts(tx, &after).await?;
             before.check_parent_of(tx, caller, Some(&after)).await?;
         }
+
         before.save(tx, after).await
     }
 
@@ -232,13 +234,16 @@ impl Target {
                 target.period_end,
             )
         };
+
         if frame(self) != frame(after) {
             let detail = "its parts have the same metric, level and currency, within its period";
             return Err(Error::conflict("target_has_parts", detail));
         }
+
         if self.status == TargetStatus::Draft || allocated < self.value {
             return Ok(());
         }
+
         after.check_allocated(allocated)
     }
 
@@ -255,13 +260,16 @@ impl Target {
         let share = after
             .filter(|part| part.parent_id == self.parent_id)
             .map_or(Money::ZERO, |part| part.value);
+
         if parent.status == TargetStatus::Draft || before < parent.value {
             return Ok(());
         }
+
         let checked = parent.check_allocated(Money(before.0 - self.value.0 + share.0));
         if caller.reach().is_none() {
             return checked;
         }
+
         // The amounts in the message would include parts that the caller does not see.
         let detail = "the target that it is a part of would not be reached by its parts";
         checked.map_err(|_| Error::conflict("target_under_allocated", detail))

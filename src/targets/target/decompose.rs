@@ -58,15 +58,18 @@ impl Decomposition {
         let refuse = |at: &str, code: &'static str, why: &str| {
             Err(Error::invalid(vec![Fault::new(at, code, why)]))
         };
+
         let (from, to) = (whole.period_start, whole.period_end);
         let Some(periods) = period::parts(self.period_type, from, to, MOST + 1) else {
             return refuse("/period_type", "period", "no target is broken down to this");
         };
+
         match periods.len() {
             0 | 1 => return refuse("/period_type", "period", "shorter than the target's own"),
             2..=MOST => {}
             _ => return refuse("/period_type", "too_many", "366 parts at the most"),
         }
+
         let days = |(_, from, to): &(_, _, _)| calendar.working_days(*from, *to).into();
         let mut weights: Vec<Decimal> = match (self.method, &self.weights) {
             (SplitMethod::WorkingDays, None) => periods.iter().map(days).collect(),
@@ -81,13 +84,16 @@ impl Decomposition {
                 return refuse("/weights", "contradiction", "only for the method weights");
             }
         };
+
         if weights.len() != periods.len() {
             let why = format!("{} parts need as many weights", periods.len());
             return refuse("/weights", "count", &why);
         }
+
         if let Some(index) = weights.iter().position(|weight| *weight < Decimal::ZERO) {
             return refuse(&format!("/weights/{index}"), "range", "0 or more");
         }
+
         if weights.iter().all(Decimal::is_zero) {
             if self.method == SplitMethod::Weights {
                 return refuse("/weights", "range", "not all of them 0");
@@ -115,6 +121,7 @@ impl Decomposition {
             value: Money(value),
             ..Target::blank(Uuid::now_v7(), tx.0, tx.1)
         };
+
         Ok(periods.into_iter().zip(values).map(part).collect())
     }
 }

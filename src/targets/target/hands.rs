@@ -24,6 +24,7 @@ impl Target {
         {
             return Ok(());
         }
+
         let detail =
             "salespeople write their own targets, managers those of their people and teams";
         Err(Error::forbidden_because("not_your_target", detail))

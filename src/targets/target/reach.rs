@@ -52,6 +52,7 @@ impl QueryFragment<Pg> for ByOwner<'_> {
             out.push_sql("true");
             return Ok(());
         };
+
         out.push_sql("(targets.owner_type = 'company'");
         for (owner_type, owners) in [("user", reach), ("team", &self.teams)] {
             out.push_sql(" or targets.owner_type = '");
@@ -60,6 +61,7 @@ impl QueryFragment<Pg> for ByOwner<'_> {
             out.push_bind_param::<Array<SqlUuid>, &[Uuid]>(owners)?;
             out.push_sql(")");
         }
+
         out.push_sql(" or targets.owner_type = 'customer' and targets.owner_id in (");
         out.push_sql("select id from customers where ");
         self.customers.walk_ast(out.reborrow())?;

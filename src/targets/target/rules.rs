@@ -118,15 +118,18 @@ impl Target {
             after.reason = changes.reason.clone().or(after.reason);
             return Ok(after);
         }
+
         if (Self { value: self.value, ..after.clone() }) != *self {
             let detail = "of an approved target only the value changes";
             return Err(Error::conflict("target_approved", detail));
         }
+
         if after.value != self.value {
             let missing = || Fault::new("/reason", "required", "why does the value change?");
             let reason = changes.reason.clone();
             after.reason = Some(reason.ok_or_else(|| Error::invalid(vec![missing()]))?);
         }
+
         Ok(after)
     }
 
@@ -136,6 +139,7 @@ impl Target {
         let mut fault = |at: &str, code: &'static str, why: &str| {
             faults.push(Fault::new(at, code, why));
         };
+
         let channel = self.owner_type == OwnerType::Channel;
         let owned = !channel && self.owner_type != OwnerType::Company;
         match self.owner_id {
@@ -143,11 +147,13 @@ impl Target {
             Some(_) if !owned => fault("/owner_id", "contradiction", "it has no such owner"),
             _ => {}
         }
+
         match self.channel {
             None if channel => fault("/channel", "required", "which channel's target is it?"),
             Some(_) if !channel => fault("/channel", "contradiction", "it is no channel's target"),
             _ => {}
         }
+
         match (self.dimension, &self.dimension_value) {
             (Some(_), None) => fault("/dimension_value", "required", "limited to what?"),
             (None, Some(_)) => fault("/dimension", "required", "of what is this the value?"),
@@ -158,6 +164,7 @@ impl Target {
             }
             _ => {}
         }
+
         let end = period::end(self.period_type, self.period_start);
         match (self.period_type, end) {
             (PeriodType::Custom, _) if self.period_end <= self.period_start => {
@@ -170,17 +177,21 @@ impl Target {
             }
             _ => {}
         }
+
         if self.value < Money::ZERO {
             fault("/value", "range", "0 or more");
         }
+
         let of_account = matches!(self.metric, Metric::InvoicedAmount | Metric::CollectedAmount);
         if of_account && matches!(self.dimension, Some(Dimension::Product | Dimension::Category)) {
             fault("/dimension", "contradiction", "invoices tell no products");
         }
+
         if self.metric == Metric::SignedAmount {
             let why = "signed amounts cannot be measured before there are contracts";
             fault("/metric", "metric_not_available", why);
         }
+
         if self.metric == Metric::ValidVisits {
             if channel {
                 fault("/owner_type", "contradiction", "visits have no channel");
@@ -190,6 +201,7 @@ impl Target {
                 fault("/dimension", "contradiction", "visits have no products and no channel");
             }
         }
+
         if self.currency.is_some() && !self.metric.is_amount() {
             fault("/currency", "contradiction", "this metric is no amount");
         }
