@@ -1,4 +1,4 @@
-//! ABC analysis ABC 分析: customers ranked by their share of sales.
+//! ABC analysis (ABC 分析): customers ranked by their share of sales.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;

@@ -1,6 +1,5 @@
-//! Answers to questions: the path from a question to its answer, common to all reports. PostgreSQL
-//! computes, rounds and writes every row as JSON; this module puts the rows into the requested
-//! format.
+//! The path from a question to its answer, common to all reports. PostgreSQL computes, rounds and
+//! writes every row as JSON; this module puts the rows into the requested format.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT, CACHE_CONTROL, VARY};

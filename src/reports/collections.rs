@@ -99,8 +99,8 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let due = dated("day", range, until, &mut question.binds);
     let collected = dated("allocated_on", range, until, &mut question.binds);
     let taken_back = dated("reversed_on", range, until, &mut question.binds);
-    // The instalments that an allocation pays are those of its own day, so that later reversals
-    // rewrite no past month.
+    // Instalments are assigned as of the day of each allocation, so that later reversals rewrite no
+    // past month.
     let pieces = pieces("a.allocated_on");
     let narrowed = question.narrowed;
     let counted = format!(

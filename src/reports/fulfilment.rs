@@ -22,7 +22,7 @@ pub struct FulfilmentQuery {
     group_by: Option<OwedBy>,
 }
 
-/// One month, or one customer, salesperson or region in it if `group_by` asks for that.
+/// One month, or with `group_by` one customer, salesperson or region in a month.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "month": "2026-07", "region": "上海", "orders": 12, "lines": 30, "quantity_ordered": "300",

@@ -108,7 +108,7 @@ impl Narrows for BookFilter {
 
 /// Returns the condition for orders that were confirmed and neither closed nor cancelled at the end
 /// of the day. An order does not store when it was closed, but its history does. `updated_at` first
-/// rules out the orders that were closed before the day.
+/// rules out the closed orders that have not changed since.
 fn standing(question: &mut Question<'_, NoFilter>, day: &str) -> String {
     let zone = question.zone.clone();
     let zone = question.binds.text(&zone);

@@ -159,7 +159,7 @@ impl IntoParams for AnyPeriod {
     }
 }
 
-/// For reports without a period in the query string, such as those on a single day.
+/// For reports without a period in the query string, such as those for a single day.
 impl Spans for NoFilter {
     fn range(&self) -> Result<Range> {
         Ok(Range::ALL)

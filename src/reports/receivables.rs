@@ -57,8 +57,7 @@ impl Narrows for AccountFilter {
 }
 
 impl OwedBy {
-    /// Returns the column of a group, the columns that are shown of it, their source, and the
-    /// order.
+    /// Returns the column of a group, the columns to show, the tables to join, and the sort order.
     pub(crate) fn parts(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {
             Self::Customer => (

@@ -40,7 +40,7 @@ pub struct TodayComplaint {
     /// Null once it has been given. The other deadlines are null once they are met
     pub first_response_due: Option<Timestamp>,
     pub interim_due: Option<Timestamp>,
-    /// Null once it is resolved, and while it waits for the customer
+    /// Null once it is met, and while the complaint waits for the customer
     pub resolve_due: Option<Timestamp>,
     pub filing_due: Option<Timestamp>,
     /// Earliest deadline of the task; null while the complaint waits for the customer

@@ -10,7 +10,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 auth::permissions! {
     ReadToday: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice;
-    /// Users who lead people see them, the back office everyone
+    /// For users who lead people, and for the back office, which sees everyone
     ReadBoard: Admin | GeneralManager | SalesDirector | SalesManager | BackOffice;
 }
 

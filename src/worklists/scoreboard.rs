@@ -103,7 +103,7 @@ pub async fn read_scoreboard(
     Ok(HttpResponse::Ok().insert_header(("Cache-Control", "private, no-cache")).json(scores))
 }
 
-/// The first of several days, and the first day after them.
+/// First day of a range, and the first day after it.
 type Days = (Date, Date);
 
 /// Returns today, its week from Monday on, and its month.
