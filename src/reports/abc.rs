@@ -1,4 +1,4 @@
-//! Customers by their share of sales, ABC 分析 (S23).
+//! ABC analysis (ABC 分析): customers ranked by their share of sales.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::ReadReports;
 use crate::answer::{Asked, Desk, Plan, Question};
 
-/// One customer in its place.
+/// One customer in the ranking.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "position": 1, "customer_id": "01910000-0000-7000-8000-000000000002",
@@ -23,14 +23,14 @@ pub struct AbcRow {
     pub customer_external_id: Option<String>,
     pub customer_name: String,
     pub amount: Number,
-    /// 累计占比 with this customer
+    /// 累计占比: share of this customer and all before it, in percent
     pub cumulative_percent: Number,
-    /// A while the share before the customer is below 80 %, B below 95 %, else C
+    /// `A` while the share before this customer is below 80 %, `B` below 95 %, otherwise `C`
     #[schema(example = "A")]
     pub class: String,
 }
 
-/// All customers with sales, and by class.
+/// Totals of all customers with sales above 0, and of each class.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AbcTotals {
     pub customers: i64,
@@ -38,7 +38,7 @@ pub struct AbcTotals {
     pub classes: Vec<AbcClass>,
 }
 
-/// The customers of one class.
+/// Customers of one class.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AbcClass {
     #[schema(example = "A")]
@@ -48,19 +48,19 @@ pub struct AbcClass {
 }
 
 crate::report! {
-    /// Customers by their share of sales
+    /// ABC analysis of customers
     AbcReport of AbcRow, AbcTotals
 }
 
-/// Customers by their share of sales
+/// ABC analysis of customers
 ///
-/// ABC 分析: those with sales above 0, the greatest first, with the share that they and all before
-/// them make.
+/// ABC 分析: ranks the customers with sales above 0, largest first, with the cumulative share of
+/// each customer and all customers before it.
 #[utoipa::path(
     tag = "reports",
     params(Asked),
     responses(
-        (status = 200, description = "The customers in their order", content(
+        (status = 200, description = "The customers, largest sales first", content(
             (AbcReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -100,11 +100,13 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             from placed
         )"
     );
+
     let rows = "select position, customer_id, external_id as customer_external_id,
             name as customer_name, round(amount, 4)::text as amount,
             round(100 * until / whole, 4)::text as cumulative_percent, class
         from classified order by position"
         .to_owned();
+
     let totals = "with classes as (
             select class, count(position) as customers,
                 round(coalesce(sum(amount), 0), 4)::text as amount
@@ -115,5 +117,6 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             (select json_agg(classes) from classes) as classes
         from classified"
         .to_owned();
+
     Plan { shared: placed, ..Plan::new("abc", question.binds, rows, totals) }
 }

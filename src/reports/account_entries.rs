@@ -1,13 +1,14 @@
-//! What counts towards targets for 开票额 and 回款额 (S55, S59): invoices and the money for them, day by
-//! day.
+//! Ledger of the targets for 开票额 and 回款额: invoices and the payments for them, day by day.
 //!
-//! Invoiced is the total of posted invoices, less that of credit notes, on `invoice_date`; one that
-//! is cancelled is taken off on `cancelled_on`. Collected is what the report `collections` calls so:
-//! money on the day on which it is used for an invoice, taken off on the day on which that is taken
-//! back; what is not used yet is no receipt for anything. Both are in the company's currency at the
-//! rate of the invoice, and both count for the invoice's salesperson, who is the customer's owner of
-//! its day by default: like the credit of an order it stays where it was when the customer goes to
-//! somebody else.
+//! The invoiced amount is the total of the posted invoices, less that of credit notes, on
+//! `invoice_date`; a cancelled invoice is subtracted on `cancelled_on`. The collected amount is
+//! defined as in the report `collections`: a payment counts on the day on which it is allocated to
+//! an invoice, and is subtracted on the day on which that allocation is reversed. A payment that is
+//! not allocated yet does not count.
+//!
+//! Both amounts are in the company's currency at the rate of the invoice. Both count for the
+//! invoice's salesperson, by default the customer's owner on the invoice date. As with the credit
+//! of an order, they stay with that salesperson when the customer gets another owner.
 
 use auth::Caller;
 use platform::Date;
@@ -16,9 +17,10 @@ use crate::measure::{Metric, OwnerType};
 use crate::sql::Binds;
 
 /// Selects `invoice_id, payment_id, kind, booked_on, amount, user_id, customer_id, team_path,
-/// territory_id, region, channel` of all that counts within `within` and that the caller, if there
-/// is one, may see: what the invoice rule shows, and what was credited to their people and teams,
-/// as for orders. The team is the person's of the day, with all above it.
+/// territory_id, region, channel` of the entries that match `within` and that the caller, if there
+/// is one, may see. A caller with a limited scope sees the entries of their people, of their
+/// people's customers and of their teams, as for orders. `team_path` is the person's team on that
+/// day, followed by all teams above it.
 pub fn ledger(
     metric: Metric,
     owner_type: OwnerType,
@@ -50,12 +52,14 @@ pub fn ledger(
         };
         (posted("booked", "invoice_date", ""), posted("reversed", "cancelled_on", "-"))
     };
+
     let reach = caller.and_then(Caller::reach_of_accounts);
     let (path, teams) = if reach.is_some() || owner_type == OwnerType::Team {
         ("coalesce(path, '{}')", TEAMS)
     } else {
         ("'{}'::uuid[]", "")
     };
+
     let visible = match (reach, caller) {
         (Some(people), Some(caller)) => {
             let (people, teams) = (binds.ids(people), binds.ids(caller.teams()));
@@ -66,6 +70,7 @@ pub fn ledger(
         }
         _ => String::new(),
     };
+
     format!(
         "select it.invoice_id, payment_id, it.kind, booked_on, it.amount, it.user_id,
             it.customer_id, {path} as team_path, customers.territory_id, customers.region,
@@ -75,8 +80,8 @@ pub fn ledger(
     )
 }
 
-/// Who was in which team on the day, as for orders: before the first stay and between two of them
-/// the first one counts. Stays do not overlap.
+/// Joins the team that each person belonged to on the day, as for orders. Before the first
+/// membership and between two of them, the first one counts. Memberships do not overlap.
 pub const TEAMS: &str = "
         left join memberships as stay on stay.user_id = it.user_id
             and booked_on >= stay.valid_from
@@ -96,8 +101,8 @@ pub const TEAMS: &str = "
             select team_id, array_agg(id order by depth) as path from up group by team_id
         ) as paths on paths.team_id = coalesce(stay.team_id, first.team_id)";
 
-/// The condition on an `entry` of the ledger for what counts towards `target`, but for its owner.
-/// Invoices tell no products.
+/// Condition on an `entry` of the ledger: it counts towards `target`, apart from the owner.
+/// Invoices have no products, so no target by product or category matches.
 pub const COUNTS: &str = "booked_on >= target.period_start and booked_on < target.period_end
             and case target.dimension
                 when 'territory' then entry.territory_id::text = target.dimension_value
@@ -106,8 +111,8 @@ pub const COUNTS: &str = "booked_on >= target.period_start and booked_on < targe
                 else target.dimension is null
             end";
 
-/// `sums (place, orders, actual)` of all `wanted` targets, by their place. They are summed together,
-/// for there is no index that finds the money of a person.
+/// Selects `sums (place, orders, actual)` of all `wanted` targets, by place. The targets are summed
+/// together because no index finds the payments of one person.
 pub fn sums(
     metric: Metric,
     owner_type: OwnerType,
@@ -124,14 +129,16 @@ pub fn sums(
             until.unwrap_or_default()
         )
     };
+
     let ledger = ledger(metric, owner_type, caller, within, binds);
-    // Equal to one of the path's teams, so that the join can hash.
+    // One row per team of the path: an equality, in contrast to `@>`, lets the join use a hash.
     let (teams, owns) = match owner_type {
         OwnerType::Team => {
             (" cross join lateral unnest(team_path) as team_id", "entry.team_id = target.owner_id")
         }
         _ => ("", owner_type.owns()),
     };
+
     format!(
         "with entries as materialized (select * from ({ledger}) as it{teams})
         select target.place, count(distinct invoice_id) filter (where kind = 'booked') as orders,

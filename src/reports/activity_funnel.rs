@@ -1,4 +1,4 @@
-//! What becomes of visits, 活动漏斗 (S38): visits, customers, orders.
+//! Activity funnel 活动漏斗: from visits to customers to orders.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -11,7 +11,7 @@ use crate::ReadFieldReports;
 use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter::{self, LEDGER, STANDS, VisitFilter};
 
-/// What one person did, and what came of it.
+/// Activity of one person and its results.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "user_id": "01910000-0000-7000-8000-000000000001", "user_external_id": "275",
@@ -23,37 +23,37 @@ pub struct FunnelRow {
     pub user_id: Uuid,
     pub user_external_id: Option<String>,
     pub user_name: String,
-    /// Completed ones
+    /// Completed visits
     pub visits: i64,
     /// 有效拜访
     pub valid_visits: i64,
     pub customers_visited: i64,
     /// 出访天数: days with a completed visit
     pub active_days: i64,
-    /// Whether visited or not
+    /// Customers who ordered, visited or not
     pub customers_ordered: i64,
-    /// Visited, and ordered
+    /// Customers who were visited and ordered
     pub customers_converted: i64,
     /// 订单数
     pub orders: i64,
     /// 订货额
     pub amount: Number,
-    /// Valid ÷ completed visits
+    /// Valid ÷ completed visits, in percent; null without completed visits
     pub valid_percent: Option<Number>,
-    /// 转化率: converted ÷ visited customers
+    /// 转化率: converted ÷ visited customers, in percent; null without visited customers
     pub conversion_percent: Option<Number>,
     /// Completed visits ÷ orders; null without orders
     pub visits_per_order: Option<Number>,
 }
 
-/// All people together; an order of two of them, or a customer of two, counts once.
+/// Totals over all people. An order or a customer shared by two people counts once.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FunnelTotals {
     pub people: i64,
     pub visits: i64,
     pub valid_visits: i64,
     pub customers_visited: i64,
-    /// Sum of the days of all people
+    /// Sum of the active days of all people
     pub active_days: i64,
     pub customers_ordered: i64,
     pub customers_converted: i64,
@@ -65,19 +65,19 @@ pub struct FunnelTotals {
 }
 
 crate::report! {
-    /// What becomes of visits
+    /// Activity funnel per person
     FunnelReport of FunnelRow, FunnelTotals
 }
 
-/// What becomes of visits
+/// Activity funnel per person
 ///
-/// 活动漏斗: completed visits of the days of the period, by their owner; orders as in the sales report,
-/// by whom they are credited to. Only visits and orders that you may see.
+/// 活动漏斗: completed visits on days of the period, by their owner, and orders as in the sales
+/// report, by credited salesperson. Only visits and orders visible to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, VisitFilter>),
     responses(
-        (status = 200, description = "A row for each person", content(
+        (status = 200, description = "One row per person", content(
             (FunnelReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -126,6 +126,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             where true{narrowed}
         )"
     );
+
     let rows = format!(
         "with visited as (select owner_id, {VISITED} from met group by owner_id),
         ordered as (
@@ -154,6 +155,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         from people join users on users.id = owner_id
         order by external_id collate \"C\", users.id"
     );
+
     let totals = format!(
         "with visited as (select {VISITED} from met),
         ordered as (select {ORDERED} from sold),
@@ -174,5 +176,6 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         select people, {FIGURES}
         from people cross join visited cross join ordered cross join converted"
     );
+
     Plan { shared: facts, ..Plan::new("activity-funnel", question.binds, rows, totals) }
 }

@@ -1,5 +1,5 @@
-//! From a question to its answer: what is common to all reports. PostgreSQL computes, rounds and
-//! writes every row as JSON; here the rows are put into the form that was asked for.
+//! The path from a question to its answer, common to all reports. PostgreSQL computes, rounds and
+//! writes every row as JSON; this module puts the rows into the requested format.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT, CACHE_CONTROL, VARY};
@@ -27,14 +27,15 @@ use crate::turns::{Turn, Turns};
 
 pub use crate::question::Question;
 
-/// Beyond that a JSON answer is refused; CSV is streamed and has no limit.
+/// Maximum number of rows of a JSON answer; a longer one is refused. CSV is streamed and has no
+/// limit.
 pub const MOST_ROWS: usize = 200_000;
 
 /// Memory for each sort and each hash table of a report. The bookings of a year with half a million
 /// orders fit into it.
 pub const MEMORY: &str = "work_mem = '64MB'";
 
-/// The query string of a report: its own parameters, its filter, its period, its form.
+/// The query string of a report: its own parameters, its period, its filter and its format.
 #[derive(Debug, Deserialize)]
 #[serde(bound = "Q: DeserializeOwned, F: DeserializeOwned, P: DeserializeOwned")]
 pub struct Asked<Q = NoFilter, F = Filter, P = PeriodQuery> {
@@ -62,43 +63,44 @@ impl<Q, F: Refers, P> Refers for Asked<Q, F, P> {
     const REFERENCES: &'static [auth::Reference] = F::REFERENCES;
 }
 
-/// The statements that make a report.
+/// The SQL statements of a report.
 #[derive(Debug)]
 pub struct Plan {
-    /// The report's name in its path
+    /// Name of the report in its path
     pub name: &'static str,
     pub binds: Binds,
-    /// `with …`, what rows and totals are both made of: then one statement makes them
+    /// `with …` expressions shared by rows and totals. If there are any, one statement returns both
     pub shared: String,
-    /// Selects the rows, in their order
+    /// Selects the rows in their final order
     pub rows: String,
-    /// Selects the one row of totals
+    /// Selects the single row of totals
     pub totals: String,
-    /// Why there may be no answer: a statement that selects one boolean, and the refusal
+    /// Reasons to refuse the answer: a statement that selects one boolean, and the error
     pub refusals: Vec<(String, fn() -> Error)>,
-    /// The people that rows name: `owner` for `owner_id` and `owner_external_id`
+    /// Prefixes of the people in the rows: `owner` for `owner_id` and `owner_external_id`
     pub people: &'static [&'static str],
-    /// Those whose external ids the reader may see; nothing for all of them
+    /// People whose external ids the reader may see; `None` for everyone
     pub known: Option<Vec<Uuid>>,
 }
 
 impl Plan {
-    /// A plan without refusals.
+    /// Creates a plan without refusals.
     pub fn new(name: &'static str, binds: Binds, rows: String, totals: String) -> Self {
         let (shared, people) = (String::new(), &["salesperson", "user", "owner"]);
         Self { name, binds, shared, rows, totals, refusals: vec![], people, known: None }
     }
 
-    /// The rows with what they are made of, for a statement of their own.
+    /// Returns one statement for the rows, including the shared expressions.
     pub fn all_rows(&self) -> String {
         if self.shared.is_empty() {
             return self.rows.clone();
         }
-        // The rows may begin with parts of their own.
+        // The rows may begin with a `with` of their own, so they become a subquery.
         format!("{} select * from ({}) as listed", self.shared, self.rows)
     }
 
-    /// The rows, one more of them than may be answered, and their totals.
+    /// Reads the rows and the totals. It reads one row more than [`MOST_ROWS`], so that the caller
+    /// notices an answer that is too long.
     async fn read(&self, conn: &mut Conn) -> Result<(Vec<Line>, Line)> {
         let (rows, totals) = (as_lines(&self.rows), as_lines(&self.totals));
         let rows = format!("{rows} limit {}", MOST_ROWS + 1);
@@ -106,6 +108,7 @@ impl Plan {
             let rows = self.binds.query(&rows).load(conn).await?;
             return Ok((rows, self.binds.query(&totals).get_result(conn).await?));
         }
+
         let both = format!(
             "{} select line from (
                 select 0 as part, row_number() over () as place, line from ({rows}) as listed
@@ -113,6 +116,7 @@ impl Plan {
             ) as lines order by part, place",
             self.shared
         );
+
         let mut rows: Vec<Line> = self.binds.query(&both).load(conn).await?;
         let totals = rows.pop().ok_or_else(|| Error::internal("a report has totals"))?;
         Ok((rows, totals))
@@ -125,7 +129,8 @@ pub struct Line {
     pub line: String,
 }
 
-/// Where reports are made: the database, the day, and the form that the reader takes.
+/// The environment in which reports run: the database, the time, and the formats that the reader
+/// accepts.
 pub struct Desk {
     pub db: Db,
     turns: Turns,
@@ -144,7 +149,8 @@ impl FromRequest for Desk {
         let turns = req.app_data::<Data<Turns>>().expect("the app registers the turns");
         let turns = turns.get_ref().clone();
         let clock = req.app_data::<Data<Clock>>().expect("the app registers the clock");
-        let accept = req.headers().get(ACCEPT).and_then(|it| it.to_str().ok()).map(str::to_owned);
+        let accept =
+            req.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).map(str::to_owned);
         let (now, zone) = (clock.now(), clock.zone().iana_name().unwrap_or("UTC").to_owned());
         let today = clock.day_of(now);
         ready(db.map(|db| Self { db, turns, today, now, zone, accept }))
@@ -152,7 +158,7 @@ impl FromRequest for Desk {
 }
 
 impl Desk {
-    /// Understands a question and answers it by the report's plan.
+    /// Parses a question and answers it with the report's plan.
     pub async fn answer<Q, F, P>(
         self,
         caller: &Caller,
@@ -172,7 +178,8 @@ impl Desk {
         self.carry_out(turn, plan, asked.raw(), &asked.form, as_of, range).await
     }
 
-    /// Faults of the form come first, then those of the period, then unknown references.
+    /// Resolves a question. Faults of the format come first, then those of the period, then unknown
+    /// references.
     async fn understand<'a, Q, F, P>(
         &self,
         caller: &'a Caller,
@@ -217,11 +224,14 @@ impl Desk {
         if form.wants_csv(self.accept.as_deref())? {
             return csv::stream(self.db, turn, plan, form.bom == Some(true)).await;
         }
+
+        // The answer states the days of the period, however the reader named it.
         let mut parameters = sent.clone();
         if range != Range::ALL {
             parameters["from"] = range.from.to_string().into();
             parameters["to"] = range.to.to_string().into();
         }
+
         let conn = &mut *self.db.conn().await?;
         let (rows, totals, currency) = rows(conn, &plan).await?;
         let answer = Answer {
@@ -233,6 +243,7 @@ impl Desk {
             rows,
             totals,
         };
+
         let vary = "Authorization, Accept, Accept-Language";
         let mut response = HttpResponse::Ok();
         response.insert_header((VARY, vary)).insert_header((CACHE_CONTROL, "private, no-cache"));
@@ -240,7 +251,7 @@ impl Desk {
     }
 }
 
-/// The frame of every JSON answer; each report documents its own with its rows.
+/// The envelope of every JSON answer; each report documents its own with its row type.
 #[derive(Serialize)]
 struct Answer {
     #[serde(rename = "report")]
@@ -253,7 +264,7 @@ struct Answer {
     totals: Box<RawValue>,
 }
 
-/// All statements see one state of the database, so that totals are those of the rows.
+/// Runs all statements in one snapshot of the database, so that the totals match the rows.
 async fn rows(conn: &mut Conn, plan: &Plan) -> Result<(Vec<Box<RawValue>>, Box<RawValue>, String)> {
     let mut snapshot = conn.build_transaction().read_only().repeatable_read();
     snapshot
@@ -269,7 +280,7 @@ async fn rows(conn: &mut Conn, plan: &Plan) -> Result<(Vec<Box<RawValue>>, Box<R
             let mut shown = Vec::with_capacity(rows.len());
             for (number, row) in rows.into_iter().enumerate() {
                 shown.push(raw(plan.shown(row.line)?)?);
-                // 200,000 rows take a while, and others want this worker, too.
+                // Converting 200,000 rows takes a while, and other requests need this worker, too.
                 if number % 500 == 499 {
                     tokio::task::yield_now().await;
                 }
@@ -279,13 +290,13 @@ async fn rows(conn: &mut Conn, plan: &Plan) -> Result<(Vec<Box<RawValue>>, Box<R
         .await
 }
 
-/// The refusal of an answer that is longer than anybody reads.
+/// Returns the error for an answer of more than [`MOST_ROWS`] rows.
 pub fn too_many_rows() -> Error {
     let detail = "more than 200,000 rows: ask for less, or for CSV";
     Error::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_rows").detail(detail)
 }
 
-/// The first refusal that holds.
+/// Checks the plan's refusals and fails with the first that applies.
 pub async fn refuse(conn: &mut Conn, plan: &Plan) -> Result<()> {
     for (holds, refusal) in &plan.refusals {
         let holds = format!("select ({holds})::text as line");
@@ -297,7 +308,7 @@ pub async fn refuse(conn: &mut Conn, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Each row as one JSON object, its members in the order of the columns.
+/// Wraps a statement so that each row becomes one JSON object, with its members in column order.
 pub fn as_lines(rows: &str) -> String {
     format!("select row_to_json(it)::text as line from ({rows}) as it")
 }
@@ -306,22 +317,23 @@ fn raw(json: String) -> Result<Box<RawValue>> {
     RawValue::from_string(json).map_err(Error::internal)
 }
 
-/// Declares the answer of a report for the documents: utoipa inlines generic arguments.
+/// Declares the answer of a report for the OpenAPI document, because utoipa inlines generic
+/// arguments.
 #[macro_export]
 macro_rules! report {
     ($(#[$meta:meta])* $name:ident of $row:ty, $totals:ty) => {
         $(#[$meta])*
         #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
         pub struct $name {
-            /// The name of the report
+            /// Name of the report
             pub report: String,
-            /// The parameters as they were understood
+            /// Parameters as the server interpreted them
             #[schema(value_type = Object)]
             pub parameters: serde_json::Value,
-            /// The business date that the report looks from
+            /// Business date of the report
             pub as_of: platform::Date,
             pub generated_at: platform::Timestamp,
-            /// Of all amounts, ISO 4217
+            /// Currency of all amounts, ISO 4217
             #[schema(example = "CNY")]
             pub currency: String,
             pub rows: Vec<$row>,

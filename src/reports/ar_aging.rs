@@ -1,4 +1,4 @@
-//! How old what is owed is, 账龄分析 (S55; RULES 4.10).
+//! Receivables ageing 账龄分析.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -13,18 +13,18 @@ use crate::ReadAccountReports;
 use crate::answer::{Asked, Desk, Plan, Question};
 use crate::receivables::{AccountFilter, OwedBy, open_on, provision_rate};
 
-/// 1–30, 31–60, 61–90, 91–180, 181–365, over 365 days
+/// Default bounds of the buckets: 1–30, 31–60, 61–90, 91–180, 181–365 and over 365 days
 const BOUNDS: [i32; 5] = [30, 60, 90, 180, 365];
 
 text_enum! {
-    /// From which day on a debt grows old
+    /// Date from which the age of a receivable is counted
     pub enum AgingBasis {
         DueDate = "due_date",
         InvoiceDate = "invoice_date",
     }
 }
 
-/// How to look at what is owed.
+/// Grouping and buckets of the receivables ageing.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AgingQuery {
@@ -34,12 +34,14 @@ pub struct AgingQuery {
     /// Default: `due_date`
     #[param(inline)]
     basis: Option<AgingBasis>,
-    /// The last day of each bucket but the last, ascending. Default: `30,60,90,180,365`
+    /// Last day of each bucket, ascending from 1; the last bucket has no end. Default:
+    /// `30,60,90,180,365`
     #[param(pattern = "^[0-9]{1,4}(,[0-9]{1,4}){0,9}$", example = "30,60,90,180,365")]
     bounds: Option<String>,
 }
 
-/// What one customer, salesperson or region owes: it has exactly the key of `group_by`.
+/// Receivables of one customer, salesperson or region. Each row has only the key fields of
+/// `group_by`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "customer_id": "01910000-0000-7000-8000-000000000002", "customer_external_id": "29818",
@@ -64,36 +66,38 @@ pub struct AgingRow {
     pub salesperson_name: Option<String>,
     #[schema(required = false)]
     pub region: Option<String>,
-    /// What is open of invoices, by age; in a table a column each
+    /// Open amounts of invoices by age; in CSV one column per bucket
     pub buckets: Vec<AgingBucket>,
-    /// The buckets together
+    /// Sum of the buckets
     pub outstanding: Number,
-    /// Of it, past its due day
+    /// Part of `outstanding` past its due date
     pub overdue: Number,
-    /// 逾期率: overdue ÷ outstanding; null when nothing is outstanding
+    /// 逾期率: overdue ÷ outstanding, in percent; null when nothing is outstanding
     pub overdue_percent: Option<Number>,
-    /// Not used up, 红字未抵
+    /// 红字未抵: credit notes that are not fully allocated
     pub credit_notes: Number,
-    /// Receipts that are not used, 预收: never netted into the buckets
+    /// 预收: receipts that are not fully allocated; never netted into the buckets
     pub unapplied: Number,
-    /// Known by then but received later, 远期
+    /// 远期: payments recorded by `as_of` with a later receipt date
     pub post_dated: Number,
-    /// outstanding − credit notes − unapplied
+    /// `outstanding` − `credit_notes` − `unapplied`
     pub balance: Number,
-    /// 坏账准备: by the age since the due day and the rates of the settings
+    /// 坏账准备: bad-debt provision, by the days since the due date and the rates in the settings
     pub provision: Number,
-    /// Since the due day of the oldest part; null when nothing is open
+    /// Days since the earliest due date of the open invoices, negative before it; null when no
+    /// invoice is open
     pub oldest_days: Option<i64>,
-    /// What the books of the ERP say for the customer and day: a balance in another currency is worth
-    /// what the documents in it are, what it is more or less at the rate of the day
+    /// Balance of the customer in the books of the ERP on that day. A balance in another currency
+    /// is valued like the documents in that currency; any difference is converted at the rate of
+    /// the day
     #[schema(required = false)]
     pub control_balance: Option<Number>,
-    /// balance − control balance
+    /// `balance` − `control_balance`
     #[schema(required = false)]
     pub reconciliation_difference: Option<Number>,
 }
 
-/// What is open within some days of age
+/// Open amount within one range of age
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AgingBucket {
     /// `current`, `1-30`, … `over_365`
@@ -102,7 +106,7 @@ pub struct AgingBucket {
     pub amount: Number,
 }
 
-/// All that is owed.
+/// Totals of all receivables.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AgingTotals {
     pub customers: i64,
@@ -117,27 +121,27 @@ pub struct AgingTotals {
     pub balance: Number,
     pub provision: Number,
     pub oldest_days: Option<i64>,
-    /// What the books of the ERP say for the whole company and day, in all currencies; null for part
-    /// of it
+    /// Balance of the whole company in the books of the ERP on that day, over all currencies; null
+    /// when the report covers only a part of the receivables
     pub control_balance: Option<Number>,
-    /// balance − control balance
+    /// `balance` − `control_balance`
     pub reconciliation_difference: Option<Number>,
 }
 
 crate::report! {
-    /// How old what is owed is
+    /// Receivables ageing
     AgingReport of AgingRow, AgingTotals
 }
 
-/// How old what is owed is
+/// Receivables ageing
 ///
-/// 账龄分析 at the end of any day, by customer, salesperson or region, in the company's currency at the
-/// rate of each document. Only invoices and payments that you may see.
+/// 账龄分析 at the end of a day, by customer, salesperson or region, in the company's currency at
+/// the rate of each document. Only invoices and payments visible to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<AgingQuery, AccountFilter, NoFilter>),
     responses(
-        (status = 200, description = "A row for each group", content(
+        (status = 200, description = "One row per group", content(
             (AgingReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -161,6 +165,7 @@ fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
         AgingBasis::DueDate => "due_on",
         AgingBasis::InvoiceDate => "document_date",
     };
+
     let aged = format!(
         "with {open},
         aged as (
@@ -170,6 +175,7 @@ fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
         )",
         rate = provision_rate(&format!("({day} - due_on)"))
     );
+
     let classes = names(&bounds);
     let columns = classes.iter().map(|(name, low, high)| {
         let within = match (low, high) {
@@ -186,11 +192,13 @@ fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
         }
     });
     let columns: Vec<String> = columns.collect();
+
     let buckets = if question.is_for_table() {
         columns.join(", ")
     } else {
         format!("json_build_array({}) as buckets", columns.join(", "))
     };
+
     let overdue_percent = "round(100 * coalesce(sum(amount) filter (where kind = 'invoice'
             and late > 0), 0) / nullif(sum(amount) filter (where kind = 'invoice'), 0), 2)::text
             as overdue_percent";
@@ -207,6 +215,7 @@ fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
         sum("kind <> 'post_dated'", "amount"),
         sum("true", "provision"),
     );
+
     let shown = if question.is_for_table() {
         let columns = classes.iter().map(|(name, ..)| {
             let column = if name == "current" { name.clone() } else { format!("days_{name}") };
@@ -216,10 +225,12 @@ fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
     } else {
         "buckets".to_owned()
     };
+
     let shown = format!(
         "{shown}, outstanding, overdue, overdue_percent, credit_notes, unapplied, post_dated, balance, provision,
             oldest_days"
     );
+
     let by = question.own.group_by.unwrap_or(OwedBy::Customer);
     let (key, named, from, order) = by.parts();
     let compared = ", round(control, 4)::text as control_balance,
@@ -231,12 +242,15 @@ fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
         }
         _ => (String::new(), from.to_owned(), ""),
     };
+
+    // The books balance the company as a whole: a part of the documents compares with nothing.
     let (control_of_all, of_all) = if everything {
         (controls(&day, None), compared)
     } else {
         let unknown = ", null::text as control_balance, null::text as reconciliation_difference";
         ("select 1".to_owned(), unknown)
     };
+
     let shared = format!(
         "{aged},
         groups as (select {key}, {figures} from aged group by {key}){controls_of_rows},
@@ -244,23 +258,28 @@ fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {
             count(distinct id) filter (where kind = 'invoice') as invoices, {figures} from aged),
         control_of_all as ({control_of_all})"
     );
+
     let rows = format!("select {named}, {shown}{of_row} from {from} order by {order}");
     let totals = format!(
         "select customers, invoices, {shown}{of_all} from summed cross join control_of_all"
     );
+
     Ok(Plan { shared, ..Plan::new("ar-aging", question.binds, rows, totals) })
 }
 
-/// A statement that selects `of_id, control`: what the books say for a day, by customer or
-/// for the whole company. What they say in the company's currency is for all that they do not say in
-/// its own. What they say in another is worth what our documents in it are, and what it is more or
-/// less the rate of the day: where both have the same there is no difference, whatever the rates of
-/// the documents were.
+/// Returns a statement that selects `of_id, control`: the balance in the books of the ERP on a day,
+/// by customer or for the whole company.
+///
+/// A balance in the company's currency counts as it is and covers all documents for whose currency
+/// the books have no balance. A balance in another currency is worth what our documents in that
+/// currency are worth; what it is more or less is converted at the rate of the day. So there is no
+/// difference where both agree, whatever the rates of the documents were.
 fn controls(day: &str, by: Option<&str>) -> String {
     let (key, same, which) = match by {
         Some(key) => (format!("{key},"), format!("c.{key} = held.{key} and "), "is not null"),
         None => (String::new(), String::new(), "is null"),
     };
+
     let (id, grouped) = by.map_or(("", ""), |_| ("customer_id as of_id,", "group by customer_id"));
     let rate = rate_on("c.currency", day);
     format!(
@@ -289,7 +308,7 @@ fn sum(condition: &str, what: &str) -> String {
     format!("round(coalesce(sum({what}) filter (where {condition}), 0), 4)::text")
 }
 
-/// Each bucket with the ages that it is above and up to.
+/// Returns each bucket with the age that it starts above and the age that it ends at.
 fn names(bounds: &[i32]) -> Vec<(String, i32, Option<i32>)> {
     let mut all = vec![("current".to_owned(), -1, Some(0))];
     let mut low = 0;
@@ -301,11 +320,11 @@ fn names(bounds: &[i32]) -> Vec<(String, i32, Option<i32>)> {
     all
 }
 
-/// The bounds that were asked for: ascending, from 1 day on.
+/// Parses the requested bounds: ascending days, from 1 on.
 fn bounds(asked: Option<&str>) -> Result<Vec<i32>> {
     let Some(asked) = asked else { return Ok(BOUNDS.to_vec()) };
-    let bounds: Vec<i32> = asked.split(',').filter_map(|it| it.parse().ok()).collect();
-    if bounds.first().is_none_or(|it| *it < 1) || !bounds.is_sorted_by(|a, b| a < b) {
+    let bounds: Vec<i32> = asked.split(',').filter_map(|bound| bound.parse().ok()).collect();
+    if bounds.first().is_none_or(|first| *first < 1) || !bounds.is_sorted_by(|a, b| a < b) {
         let fault = Fault::new("/bounds", "range", "ascending days, from 1 on");
         return Err(Error::bad_request("invalid_query", "the bounds ascend").faults(vec![fault]));
     }

@@ -1,4 +1,4 @@
-//! How far targets have been reached, 达成率 (S02, S03, S05).
+//! Attainment of targets 达成率.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get};
@@ -21,14 +21,15 @@ text_enum! {
     }
 }
 
-/// Which targets.
+/// Selection and grouping of the targets.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AttainmentQuery {
     /// Default: `user`
     #[param(inline)]
     pub owner_type: Option<OwnerType>,
-    /// Only the targets of this user, team or customer, as `owner_type` says; others have no id
+    /// Only targets of this user, team or customer, depending on `owner_type`. Targets of the
+    /// company and of channels have no owner id
     pub owner_id: Option<Uuid>,
     /// Default: `ordered_amount`
     #[param(inline)]
@@ -38,19 +39,20 @@ pub struct AttainmentQuery {
     pub level: Option<Level>,
     #[param(inline)]
     pub period_type: Option<PeriodType>,
-    /// Only targets for a part of the sales. By default sums take targets for all sales.
+    /// Only targets limited to this dimension. Default: all targets; with `group_by` only those
+    /// without a dimension, which cover all sales.
     #[param(inline)]
     pub dimension: Option<Dimension>,
     /// Requires `dimension`.
     #[param(min_length = 1, max_length = 200)]
     pub dimension_value: Option<String>,
-    /// `owner,year` sums by the year of `period_start`, `period` sums over the owners; without it a
-    /// row for each target
+    /// `owner,year` sums by owner and the year of `period_start`, `period` sums over the owners.
+    /// Default: one row per target
     #[param(inline, style = Form, explode = false)]
     group_by: Option<Vec<AttainmentBy>>,
 }
 
-/// One target, or with `group_by` the sum of some.
+/// One target, or with `group_by` the sum of several.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "target_id": "01910000-0000-7000-8000-000000000003",
@@ -93,22 +95,22 @@ pub struct AttainmentRow {
     /// The year of `period_start`
     #[schema(required = false, nullable = false)]
     pub year: Option<i32>,
-    /// 人数: how many owners
+    /// 人数: number of owners
     #[schema(required = false, nullable = false)]
     pub people: Option<i64>,
-    /// That count; of 开票额 and 回款额 invoices, of 有效拜访数 visits
+    /// Number of orders that count; for 开票额 and 回款额 of invoices, for 有效拜访数 of visits
     #[schema(required = false, nullable = false)]
     pub orders: Option<i64>,
     /// 目标, in the company's currency
     pub target: Number,
-    /// 实绩; a closed target keeps what it was closed with
+    /// 实绩; a closed target keeps the value recorded at its closing
     pub actual: Number,
-    /// 达成率; null when the target is 0
+    /// 达成率: `actual` ÷ `target`, in percent; null when the target is 0
     pub attainment_percent: Option<Number>,
     /// 缺口
     #[schema(required = false, nullable = false)]
     pub gap: Option<Number>,
-    /// 达标: how many reached 100 %
+    /// 达标: number of targets that reached 100 %
     #[schema(required = false, nullable = false)]
     pub met: Option<i64>,
     /// 排名 by attainment within the period or year
@@ -117,20 +119,21 @@ pub struct AttainmentRow {
     /// 排名 by the actual within the period
     #[schema(required = false, nullable = false)]
     pub rank_by_actual: Option<i64>,
-    /// 时间进度: elapsed of all working days; null unless `as_of` lies in the period
+    /// 时间进度: elapsed ÷ all working days of the period, in percent; null unless `as_of` is in
+    /// the period
     #[schema(required = false)]
     pub time_progress_percent: Option<Number>,
-    /// 进度差: attainment less time progress
+    /// 进度差: attainment − time progress, in percentage points
     #[schema(required = false)]
     pub pace: Option<Number>,
-    /// 日均需完成: the gap by the working days after `as_of`; on the last working day all of it. Null when
-    /// no working day is left
+    /// 日均需完成: the gap ÷ the working days after `as_of`; on the last working day the whole gap.
+    /// Null when no working day is left
     #[schema(required = false)]
     pub required_daily: Option<Number>,
 }
 
-/// All targets of the report; the sums are null where they would mix kinds of periods, and of teams,
-/// which lie in each other.
+/// Totals of all targets. Sums are null when they would mix period types or dimensions. They are
+/// also null for teams, because teams contain each other.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AttainmentTotals {
     pub targets: i64,
@@ -141,25 +144,28 @@ pub struct AttainmentTotals {
 }
 
 crate::report! {
-    /// How far targets have been reached
+    /// Attainment of targets
     AttainmentReport of AttainmentRow, AttainmentTotals
 }
 
-/// How far targets have been reached
+/// Attainment of targets
 ///
-/// 达成率 of the approved and closed targets that begin in the period and that you may see: those of
-/// people in your reach, of teams that you lead, and the company's, of which everybody sees their
-/// part. A team's actual is that of its whole subtree as it was when the orders were recognised.
-/// 开票额 and 回款额 count invoices and the money for them for the salesperson of the invoice, the latter
-/// as the report `collections` does. 毛利 is for those who may see costs (403 `field_not_readable`).
-/// 有效拜访数 counts valid visits for their owner. 新品铺货数 counts customers that bought a new product
-/// for the first time: one that was first sold to anybody less than `new_product_days` before, or the
-/// product of the target's dimension.
+/// 达成率 of the approved and closed targets that begin in the period. You see the targets of the
+/// users in your scope, of the teams that you lead, of the customers visible to you, and of the
+/// company. The company's targets are visible to everyone, with the actual limited to the sales
+/// visible to you. Targets of channels are only for users who see everything. A team's actual is
+/// that of its whole subtree as it was when the orders were recognised.
+///
+/// 开票额 and 回款额 count invoices and payments for the salesperson of the invoice; 回款额 is
+/// defined as in the report `collections`. 毛利 requires permission to see costs (403
+/// `field_not_readable`). 有效拜访数 counts valid visits for their owner. 新品铺货数 counts
+/// customers that bought a new product for the first time. A product is new if it was first sold to
+/// anybody less than `new_product_days` before, or if it is the product of the target's dimension.
 #[utoipa::path(
     tag = "reports",
     params(Asked<AttainmentQuery, NoFilter>),
     responses(
-        (status = 200, description = "A row for each target or sum", content(
+        (status = 200, description = "One row per target or sum", content(
             (AttainmentReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -194,7 +200,7 @@ fn shape(query: &AttainmentQuery) -> Result<Shape> {
     }
 }
 
-/// Refuses what would leave no target, whatever there is.
+/// Refuses combinations of parameters that can never match a target.
 fn contradictions(query: &AttainmentQuery) -> Result<()> {
     let owner_type = query.owner_type.unwrap_or_default();
     let mut faults = vec![];
@@ -227,11 +233,13 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
         Shape::OwnerYear => by_owner_and_year(owner_type),
         Shape::Period => BY_PERIOD.to_owned(),
     };
-    // Teams lie in each other: their sum would count the lower ones twice.
+
+    // Teams contain each other: a sum would count the lower ones twice.
     let summable = match owner_type {
         OwnerType::Team => "false",
         _ => "count(distinct (period_type, dimension, dimension_value)) <= 1",
     };
+
     let totals = format!(
         "with summed as (
             select count(*) as targets,
@@ -246,11 +254,14 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
             round(100 * actual / nullif(target, 0), 2)::text as attainment_percent, met
         from summed"
     );
+
     let plan = Plan::new("attainment", question.binds, rows, totals);
     let mut plan = Plan { shared: measured, ..plan };
+    // Only people have external ids to mask; here `owner` is a team, a customer or none.
     if owner_type != OwnerType::User {
         plan.people = &[];
     }
+
     plan.refusals.push((
         format!("{wanted} select exists (select from wanted where target is null)"),
         || {
@@ -258,12 +269,14 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
             Error::new(StatusCode::UNPROCESSABLE_ENTITY, "no_exchange_rate").detail(detail)
         },
     ));
+
     if matches!(shape, Shape::OwnerYear) {
         let mixed = "select exists (select from wanted
             group by owner_id, channel, extract(year from period_start)
             having count(distinct period_type) > 1)";
         plan.refusals.push((format!("{wanted} {mixed}"), ambiguous));
     }
+
     Ok(plan)
 }
 

@@ -1,4 +1,4 @@
-//! What was due, what came in, and what of it came late, 回款统计 (S59), by month and person.
+//! Collections 回款统计: due, collected and late amounts by month and salesperson.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -12,7 +12,7 @@ use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter::dated;
 use crate::receivables::{AccountFilter, pieces, visible_invoices};
 
-/// One salesperson's month.
+/// One month of one salesperson.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "month": "2026-07", "salesperson_id": "01910000-0000-7000-8000-000000000001",
@@ -23,53 +23,53 @@ use crate::receivables::{AccountFilter, pieces, visible_invoices};
 pub struct CollectionsRow {
     #[schema(example = "2026-07")]
     pub month: String,
-    /// Whose sale it was; null for nobody's
+    /// Salesperson of the invoices; null for invoices without one
     pub salesperson_id: Option<Uuid>,
     pub salesperson_external_id: Option<String>,
     pub salesperson_name: Option<String>,
-    /// 应回款: posted invoices, by the instalments that are due in the month
+    /// 应回款: instalments of posted invoices that are due in the month
     pub due: Number,
-    /// 已回款: payments used for invoices in the month, whenever those were due, less the uses that were
-    /// reversed in the month; negative when more was reversed
+    /// 已回款: payments allocated to invoices in the month, whatever their due date, less the
+    /// allocations that were reversed in the month. Negative when more was reversed than allocated
     pub collected: Number,
-    /// 逾期回款: part of `collected` that was used after the due day of its instalment
+    /// 逾期回款: part of `collected` that was allocated after the due date of its instalment
     pub late: Number,
-    /// 回款率: collected ÷ due, in percent. Null when nothing was due.
+    /// 回款率: `collected` ÷ `due`, in percent. Null when nothing was due.
     pub collected_percent: Option<Number>,
-    /// 逾期回款率: late ÷ collected, in percent of the amount. Null when nothing was collected.
+    /// 逾期回款率: `late` ÷ `collected`, in percent. Null when nothing was collected.
     pub late_percent: Option<Number>,
 }
 
-/// The whole period.
+/// Totals of the whole period.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CollectionsTotals {
     /// Instalments of posted invoices that are due in the period
     pub due: Number,
-    /// Payments used for invoices in the period, less the uses that were reversed in it
+    /// Payments allocated to invoices in the period, less the allocations that were reversed in it
     pub collected: Number,
-    /// Part of `collected` that was used after the due day of its instalment
+    /// Part of `collected` that was allocated after the due date of its instalment
     pub late: Number,
-    /// collected ÷ due, in percent
+    /// `collected` ÷ `due`, in percent
     pub collected_percent: Option<Number>,
-    /// late ÷ collected, in percent of the amount
+    /// `late` ÷ `collected`, in percent
     pub late_percent: Option<Number>,
 }
 
 crate::report! {
-    /// What was due and what came in
+    /// Collections by month and salesperson
     CollectionsReport of CollectionsRow, CollectionsTotals
 }
 
-/// What was due and what came in
+/// Collections by month and salesperson
 ///
-/// 回款统计 by month and salesperson, in the company's currency. Money pays the parts of an invoice in
-/// the order of their days. What is taken back is taken off in that month; the months before it stay
-/// as they were. Only invoices that you may see.
+/// 回款统计, in the company's currency at the rate of each invoice. A payment settles the
+/// instalments of an invoice in the order of their due dates. A reversed allocation is subtracted
+/// in the month of the reversal; earlier months stay unchanged. Only invoices visible to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, AccountFilter>),
     responses(
-        (status = 200, description = "A row for each month and person", content(
+        (status = 200, description = "One row per month and salesperson", content(
             (CollectionsReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -99,7 +99,8 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let due = dated("day", range, until, &mut question.binds);
     let collected = dated("allocated_on", range, until, &mut question.binds);
     let taken_back = dated("reversed_on", range, until, &mut question.binds);
-    // Where it went is told by the day of its use, so that what comes later rewrites no month.
+    // Instalments are assigned as of the day of each allocation, so that later reversals rewrite no
+    // past month.
     let pieces = pieces("a.allocated_on");
     let narrowed = question.narrowed;
     let counted = format!(
@@ -143,6 +144,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             ) as it where true{narrowed}
         )"
     );
+
     let rows = format!(
         "with groups as (select month, person_id, {FIGURES} from counted group by month, person_id)
         select month, person_id as salesperson_id, external_id as salesperson_external_id,
@@ -150,6 +152,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         from groups left join users on users.id = person_id
         order by month, external_id collate \"C\", person_id"
     );
+
     let totals = format!("select {FIGURES} from counted");
     Plan { shared: counted, ..Plan::new("collections", question.binds, rows, totals) }
 }

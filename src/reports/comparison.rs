@@ -1,4 +1,4 @@
-//! Comparison of sales with the same days of the period or the year before, 环比 and 同比.
+//! Comparison of sales with the same days of the previous period or year, 环比 and 同比.
 
 use jiff::ToSpan;
 use platform::Date;
@@ -10,9 +10,9 @@ use crate::sales::{Compare, SalesQuery};
 /// One comparison of the rows of a report.
 pub struct Comparison {
     compare: Compare,
-    /// The smallest unit of the periods; none when the whole range is compared
+    /// Smallest unit of the periods; `None` when the whole range is compared
     unit: Option<&'static str>,
-    /// Whole periods, also where the report has only some of their days
+    /// Compare whole periods, even where the report covers only some of their days
     whole: bool,
 }
 
@@ -21,8 +21,8 @@ impl Comparison {
         Self { compare, unit, whole }
     }
 
-    /// Selects the amounts before, as facts of `{names}role, day, orders, lines, customers, quantity,
-    /// amount`: each on the day of the report that it is compared with.
+    /// Selects the earlier amounts, as facts of `{names}role, day, orders, lines, customers,
+    /// quantity, amount`. Each is on the day of the report that it is compared with.
     pub fn facts(
         &self,
         question: &mut Question<'_, SalesQuery>,
@@ -55,8 +55,8 @@ impl Comparison {
         )
     }
 
-    /// The condition for the days of the report that are compared: those in its range, in a running
-    /// period none after `as_of`; with `whole` all days of its periods.
+    /// Returns the condition for the days of the report that are compared: those in its range, in a
+    /// running period none after `as_of`; with `whole` all days of its periods.
     fn within(&self, question: &mut Question<'_, SalesQuery>, unit: &str) -> String {
         let (from, to) = (question.range.from, question.range.to);
         let (from, to) = (question.binds.date(from), question.binds.date(to));
@@ -74,9 +74,10 @@ impl Comparison {
         )
     }
 
-    /// The days of the report that a day `booked_on` before stands for. 29 February stands for 28
-    /// February of the next year, and 28 February for 29 February as well where there is one, so
-    /// that every day has its counterpart. Week 52 stands for a week 53, too; a week 53 for none.
+    /// Returns the days of the report that an earlier day `booked_on` is compared with. 29 February
+    /// is compared with 28 February of the next year. 28 February is compared with 29 February as
+    /// well where there is one, so that every day has a counterpart. Week 52 is also compared with
+    /// a week 53; a week 53 has no counterpart.
     fn counterparts(&self, unit: &str) -> [String; 2] {
         let none = "null::date".to_owned();
         match (self.compare, unit) {
@@ -104,7 +105,7 @@ impl Comparison {
         }
     }
 
-    /// The days among which those before are looked for: wide enough for all of them.
+    /// Returns the range in which earlier days are searched: wide enough for all of them.
     fn reach(&self, range: Range, unit: &str) -> Range {
         let months = |unit| match unit {
             "year" => 12,
@@ -112,10 +113,12 @@ impl Comparison {
             "month" => 1,
             _ => 0,
         };
+
         let back = match self.compare {
             Compare::PreviousYear => 12,
             Compare::PreviousPeriod => months(unit),
         };
+
         let slack = if self.whole { 1 + months(unit) } else { 1 };
         let before = |day: Date, months: i32, limit: Date| {
             day.0.checked_sub(months.months()).map_or(limit, Date)
@@ -126,7 +129,7 @@ impl Comparison {
         }
     }
 
-    /// The days of the report that are compared and those of before, where the whole range is.
+    /// Returns the days of the report and the earlier days, when the whole range is compared.
     fn ranges(&self, question: &Question<'_, SalesQuery>) -> (Range, Range) {
         let range = question.range;
         let compared = if self.whole { range } else { range.until(question.as_of) };
@@ -137,9 +140,9 @@ impl Comparison {
         (compared, before)
     }
 
-    /// The columns of this comparison: the amount, its growth, and the days that are compared.
-    /// Before the first sale of all there is nothing to compare with; later a period without sales
-    /// is a 0.
+    /// Returns the columns of this comparison: the earlier amount, its growth, and the earlier
+    /// days. Before the very first sale there is nothing to compare with; after it a period without
+    /// sales counts as 0.
     pub fn columns(&self, question: &mut Question<'_, SalesQuery>) -> String {
         let name = self.compare.as_str();
         let (from, to) = match self.unit {
@@ -158,8 +161,8 @@ impl Comparison {
         )
     }
 
-    /// The first of the days before that the days from `since` to before `until` are compared with,
-    /// and the day after the last.
+    /// Returns the first of the earlier days that the days from `since` to before `until` are
+    /// compared with, and the day after the last one.
     fn days_before(&self, unit: &str) -> (String, String) {
         let length = match (self.compare, unit) {
             (Compare::PreviousYear, "week") => {
@@ -172,24 +175,26 @@ impl Comparison {
             (Compare::PreviousPeriod, unit) => length(unit),
             (Compare::PreviousYear, _) => "1 year",
         };
+
         let back = |day: &str| format!("(groups.{day} - interval '{length}')::date");
         let until = back("until");
         let days = matches!(length, "1 day" | "7 days");
-        // Of the days before 29 February the last is the 28th, as of those before 1 March.
+        // An exclusive end of 29 February becomes 28 February a year earlier, which must stay
+        // included.
         let last =
             format!("{until} + (extract(day from {until}) < extract(day from groups.until))::int");
         (back("since"), if days { until } else { last })
     }
 
-    /// The column of `groups` that sums the amounts before.
+    /// Returns the column of `groups` that sums the earlier amounts.
     pub fn sum(&self) -> String {
         let name = self.compare.as_str();
         format!(", sum(amount) filter (where role = '{name}') as {name}")
     }
 
-    /// The columns of `groups` for the days of the report that are compared, `compared_from` and
-    /// `compared_to`; with periods also the `start` of each, and `since` and `until`, the days that
-    /// are looked for before.
+    /// Returns the columns of `groups` for the compared days of the report, `compared_from` and
+    /// `compared_to`. With periods it adds the `start` of each, and `since` and `until`, the days
+    /// whose counterparts are searched.
     pub fn spans(&self, question: &mut Question<'_, SalesQuery>) -> String {
         let Some(unit) = self.unit else {
             let (range, _) = self.ranges(question);
@@ -211,6 +216,7 @@ impl Comparison {
             let last = format!("least({end}, {to}, {running})");
             (last.clone(), &first, last)
         };
+
         format!(
             ", {start} as start, {first} as compared_from, {last} as compared_to,
                     {since} as since, {until} as until"
@@ -218,7 +224,7 @@ impl Comparison {
     }
 }
 
-/// The first instant of the period that the date `day` lies in.
+/// Returns the first instant of the period that contains the date `day`.
 fn start(unit: &str, day: &str) -> String {
     format!("date_trunc('{unit}', {day}::timestamp)")
 }

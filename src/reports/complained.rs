@@ -1,4 +1,4 @@
-//! Which complaints a report counts, and what it knows of each of them.
+//! Complaints that a report counts, and the columns that it reads of them.
 
 use auth::{Reference, Refers};
 use complaints::complaint::{self, ComplaintCategory, ComplaintChannel, ComplaintStatus, Severity};
@@ -12,26 +12,26 @@ use crate::filter::{
 };
 use crate::sql::Binds;
 
-/// What every report on complaints can be narrowed to.
+/// Filter common to all reports on complaints.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ComplaintFilter {
-    /// Who sees to it
+    /// Person who handles the complaint
     pub owner_id: Option<Uuid>,
-    /// 团队, with all teams below it: the owner's of today
+    /// 团队 of the owner today, including all teams below it
     pub team_id: Option<Uuid>,
     pub customer_id: Option<Uuid>,
     pub product_id: Option<Uuid>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     pub status: Option<Vec<ComplaintStatus>>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     pub severity: Option<Vec<Severity>>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     pub category: Option<Vec<ComplaintCategory>>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     pub channel: Option<Vec<ComplaintChannel>>,
 }
@@ -55,6 +55,7 @@ impl Narrows for ComplaintFilter {
         ] {
             all.extend(id.map(|id| format!("{column} = {}", binds.id(id))));
         }
+
         all.extend(self.team_id.map(|id| in_team(id, binds)));
         for (column, words) in [
             ("status", words(self.status.as_ref(), ComplaintStatus::as_str)),
@@ -62,25 +63,28 @@ impl Narrows for ComplaintFilter {
             ("category", words(self.category.as_ref(), ComplaintCategory::as_str)),
             ("channel", words(self.channel.as_ref(), ComplaintChannel::as_str)),
         ] {
-            let places = words.map(|it| it.iter().map(|word| binds.text(word)).collect::<Vec<_>>());
-            all.extend(places.map(|it| format!("{column} in ({})", it.join(", "))));
+            let places =
+                words.map(|list| list.iter().map(|word| binds.text(word)).collect::<Vec<_>>());
+            all.extend(places.map(|places| format!("{column} in ({})", places.join(", "))));
         }
+
         also(&all)
     }
 }
 
 fn words<T: Copy>(of: Option<&Vec<T>>, word: fn(T) -> &'static str) -> Option<Vec<&'static str>> {
-    of.map(|it| it.iter().map(|it| word(*it)).collect())
+    of.map(|values| values.iter().map(|value| word(*value)).collect())
 }
 
-/// The day of an instant where the company is.
+/// Returns the date of an instant in the company's time zone.
 pub fn day_of<Q>(instant: &str, question: &mut Question<'_, Q>) -> String {
     let zone = question.zone.clone();
     format!("({instant} at time zone {})::date", question.binds.text(&zone))
 }
 
-/// `known`: the complaints asked for that were received on a day within the range and that the
-/// caller may see, with these columns of theirs, their clocks' and their settlements'.
+/// Returns the expression `known`: the requested complaints that were received on a day within the
+/// range and that the caller may see. `columns` may come from the complaint, its clock and its
+/// settlement.
 pub fn known<Q>(columns: &str, question: &mut Question<'_, Q>) -> String {
     let rule = complaint::visible_to(question.caller);
     let visible = rule.sql(|ids| question.binds.ids(ids));

@@ -1,4 +1,4 @@
-//! What customers complain about, 投诉统计 (S40–S43).
+//! Complaints by any grouping 投诉统计.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -16,7 +16,7 @@ use crate::answer::{Asked, Desk, Plan, Question};
 use crate::complained::{ComplaintFilter, day_of, known};
 
 text_enum! {
-    /// One key of a grouping
+    /// Key of a grouping
     pub enum ComplaintsBy {
         /// 产品
         Product = "product",
@@ -24,45 +24,46 @@ text_enum! {
         Category = "category",
         /// 渠道
         Channel = "channel",
-        /// 地区: the customer's of today
+        /// 地区 of the customer today
         Region = "region",
-        /// 月: of the day on which it was received
+        /// 月 in which the complaint was received
         Month = "month",
         /// 状态
         Status = "status",
         /// 等级
         Severity = "severity",
-        /// Who sees to it
+        /// Person who handles the complaint
         Owner = "owner",
         /// 客户
         Customer = "customer",
-        /// 首次响应: whether it came in time
+        /// 首次响应: in time, late or pending
         Response = "response",
     }
 }
 
 text_enum! {
-    /// First response 首次响应, as in the report `sla`
+    /// State of the first response 首次响应, as in the report `sla`
     pub enum FirstResponse {
-        /// By the time it was due
+        /// Given, or the complaint ended, by the deadline
         Kept = "kept",
-        /// Later, or still to come although it is due
+        /// Given after the deadline, or outstanding past it
         Late = "late",
-        /// To come, and not due yet
+        /// Outstanding, before the deadline
         Pending = "pending",
     }
 }
 
-/// How to group complaints.
+/// Grouping of the complaints.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ComplaintsQuery {
-    /// One or several keys, separated by commas; without any there are only totals, in CSV as its row
+    /// One or more keys, separated by commas. Without keys the report has only totals; in CSV they
+    /// are its row
     #[param(inline, style = Form, explode = false, example = json!(["category", "month"]))]
     group_by: Option<Vec<ComplaintsBy>>,
 }
 
-/// The complaints of one group: it has exactly the keys of `group_by`.
+/// Complaints of one group. Each row has only the key fields of `group_by`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "category": "quality", "month": "2026-07", "complaints": 12, "open": 3, "resolved": 2,
@@ -88,7 +89,7 @@ pub struct ComplaintsRow {
     pub status: Option<ComplaintStatus>,
     #[schema(inline, required = false, nullable = false)]
     pub severity: Option<Severity>,
-    /// Null until it is accepted
+    /// Null until the complaint is accepted
     #[schema(required = false)]
     pub owner_id: Option<Uuid>,
     #[schema(required = false)]
@@ -104,24 +105,26 @@ pub struct ComplaintsRow {
     #[schema(inline, required = false, nullable = false)]
     pub response: Option<FirstResponse>,
     pub complaints: i64,
-    /// Not settled, one way or the other
+    /// Complaints that are not settled yet
     pub open: i64,
-    /// Settled and not closed yet
+    /// Resolved complaints that are not closed yet
     pub resolved: i64,
     pub closed: i64,
     /// 当场处理
     pub on_the_spot: i64,
-    /// From when terms began to count to the first response, of those that have one
+    /// Hours from the start of the deadlines to the first response, averaged over complaints with
+    /// one
     pub average_response_hours: Option<Number>,
-    /// From when terms began to count to the resolution, of those that have one
+    /// Hours from the start of the deadlines to the resolution, averaged over complaints with one
     pub average_resolution_hours: Option<Number>,
-    /// 赔偿 in the company's currency, by the rates of the day of the resolution
+    /// 赔偿 in the company's currency, at the rates of the day of the resolution
     pub compensation: Number,
-    /// Those whose compensation is not in the sum, as there is no rate for its currency
+    /// Complaints whose compensation is missing from the sum, because its currency has no exchange
+    /// rate
     pub compensation_without_rate: i64,
 }
 
-/// All complaints of the report.
+/// Totals of all complaints.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ComplaintsTotals {
     pub complaints: i64,
@@ -143,13 +146,13 @@ crate::report! {
 
 /// Complaints by any grouping
 ///
-/// 投诉统计: complaints that were received on a day of the period, as they are now. Only complaints
-/// that you may see.
+/// 投诉统计: complaints received on a day of the period, in their current state. Only complaints
+/// visible to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<ComplaintsQuery, ComplaintFilter>),
     responses(
-        (status = 200, description = "A row for each group", content(
+        (status = 200, description = "One row per group", content(
             (ComplaintsReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -165,8 +168,9 @@ pub async fn report_complaints(
 }
 
 impl ComplaintsBy {
-    /// The column of `known`, the columns of a row of `figures`, and the table that knows the name.
-    /// Every name is qualified: a product has a category and a customer has a region, too.
+    /// Returns the column of `known`, the columns of a row of `figures`, and the table with the
+    /// name. Every name is qualified, because a product has a category and a customer has a region,
+    /// too.
     fn parts(self) -> (&'static str, String, Option<&'static str>) {
         let (column, table) = match self {
             Self::Product => ("product_id", "products"),
@@ -182,7 +186,7 @@ impl ComplaintsBy {
         (column, shown, Some(table))
     }
 
-    /// People and products in the order of their external ids, months in theirs.
+    /// Returns the sort order: people, products and customers by external id, other keys by value.
     fn order(self) -> String {
         match self.parts() {
             (column, _, Some(table)) => {
@@ -214,6 +218,7 @@ fn plan(mut question: Question<'_, ComplaintsQuery>) -> Result<Plan> {
     if !faults.is_empty() {
         return Err(Error::bad_request("invalid_query", "").faults(faults));
     }
+
     let (received, settled) = (
         day_of("received_at", &mut question),
         day_of("coalesce(resolved_at, received_at)", &mut question),
@@ -233,8 +238,9 @@ fn plan(mut question: Question<'_, ComplaintsQuery>) -> Result<Plan> {
                     end as response,
                 (select region from customers where customers.id = customer_id) as region"
     );
+
     let known = known(&columns, &mut question);
-    // As `converted` does it for one.
+    // The same conversion and rounding as in `exchange_rate::converted`.
     let rate = rate_on("compensation_currency", "settled_on");
     let counted = format!(
         "with {known},
@@ -243,13 +249,15 @@ fn plan(mut question: Question<'_, ComplaintsQuery>) -> Result<Plan> {
             from known
         )"
     );
+
     let totals = format!("select {FIGURES}, count(distinct customer_id) as customers from counted");
     let rows = if keys.is_empty() {
-        // A table of nothing but a header would say that nobody complained.
+        // A CSV with only a header would look as if nobody had complained.
         if question.is_for_table() { totals.clone() } else { "select where false".to_owned() }
     } else {
         grouped(&keys)
     };
+
     Ok(Plan { shared: counted, ..Plan::new("complaints", question.binds, rows, totals) })
 }
 
@@ -257,6 +265,7 @@ fn grouped(keys: &[ComplaintsBy]) -> String {
     let all = |part: fn(ComplaintsBy) -> String, between: &str| {
         keys.iter().map(|key| part(*key)).collect::<Vec<_>>().join(between)
     };
+
     let by = all(|key| key.parts().0.to_owned(), ", ");
     let shown = all(|key| key.parts().1, ", ");
     let order = all(ComplaintsBy::order, ", ");
@@ -265,6 +274,7 @@ fn grouped(keys: &[ComplaintsBy]) -> String {
         let join = |table| format!(" left join {table} on {table}.id = figures.{column}");
         table.map_or_else(String::new, join)
     };
+
     let joins = all(join, "");
     format!(
         "with figures as (select {by}, {FIGURES} from counted group by {by})

@@ -1,4 +1,4 @@
-//! How many of the customers were visited, 客户覆盖率 (S38).
+//! Customer coverage 客户覆盖率: the share of customers with a visit.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -18,12 +18,12 @@ text_enum! {
         Region = "region",
         /// 客户分档
         Tier = "tier",
-        /// Who looks after the customer
+        /// Owner of the customer
         Owner = "owner",
     }
 }
 
-/// How to group customers.
+/// Grouping of the customers.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CoverageQuery {
@@ -32,7 +32,7 @@ pub struct CoverageQuery {
     group_by: Option<CoverageBy>,
 }
 
-/// The customers of one group: it has exactly the key of `group_by`.
+/// Customers of one group. Each row has only the key field of `group_by`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "region": "上海", "customers": 214, "visited": 183, "coverage_percent": "85.51",
@@ -42,7 +42,7 @@ pub struct CoverageRow {
     pub region: Option<String>,
     #[schema(inline, required = false)]
     pub tier: Option<Tier>,
-    /// Null for the pool 公海
+    /// Null for customers in the pool 公海
     #[schema(required = false)]
     pub owner_id: Option<Uuid>,
     #[schema(required = false)]
@@ -50,13 +50,13 @@ pub struct CoverageRow {
     #[schema(required = false)]
     pub owner_name: Option<String>,
     pub customers: i64,
-    /// With a completed visit in the period
+    /// Customers with a completed visit in the period
     pub visited: i64,
-    /// 覆盖率: visited ÷ customers
+    /// 覆盖率: `visited` ÷ `customers`, in percent
     pub coverage_percent: Number,
 }
 
-/// All customers of the report.
+/// Totals of all customers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CoverageTotals {
     pub customers: i64,
@@ -66,20 +66,20 @@ pub struct CoverageTotals {
 }
 
 crate::report! {
-    /// How many of the customers were visited
+    /// Customer coverage
     CoverageReport of CoverageRow, CoverageTotals
 }
 
-/// How many of the customers were visited
+/// Customer coverage
 ///
-/// 客户覆盖率: customers as they are now, but for merged, lost and blacklisted ones; visited are those
-/// with a completed visit on a day of the period. Only customers and visits that
-/// you may see.
+/// 客户覆盖率: customers, and how many of them had a completed visit on a day of the period.
+/// Customers count as they are now, without merged, lost and blacklisted ones. Only customers and
+/// visits visible to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<CoverageQuery, CustomerFilter>),
     responses(
-        (status = 200, description = "A row for each group", content(
+        (status = 200, description = "One row per group", content(
             (CoverageReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -110,6 +110,7 @@ fn plan(mut question: Question<'_, CoverageQuery>) -> Plan {
             "external_id collate \"C\", owner_id",
         ),
     };
+
     let seen = format!(
         "with seen as (
             select {key}, visited.customer_id is not null as visited
@@ -119,11 +120,13 @@ fn plan(mut question: Question<'_, CoverageQuery>) -> Plan {
             where {customers}
         )"
     );
+
     let rows = format!(
         "{seen},
         groups as (select {key}, {FIGURES} from seen group by {key})
         select {shown}, customers, visited, coverage_percent from {from} order by {order}"
     );
+
     let totals = format!("{seen} select {FIGURES} from seen");
     Plan::new("coverage", question.binds, rows, totals)
 }

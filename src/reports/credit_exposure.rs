@@ -1,4 +1,4 @@
-//! How far customers use their credit, 信用敞口 (S27; RULES 4.9).
+//! Credit exposure 信用敞口: use of the credit limit by customer.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -13,7 +13,7 @@ use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter::visible_accounts;
 use crate::receivables::AccountFilter;
 
-/// One customer's credit.
+/// Credit of one customer.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "customer_id": "01910000-0000-7000-8000-000000000002", "customer_external_id": "29818",
@@ -28,38 +28,38 @@ pub struct CreditExposureRow {
     pub customer_id: Uuid,
     pub customer_external_id: Option<String>,
     pub customer_name: String,
-    /// Null for no limit
+    /// Credit limit; null without one
     pub limit: Option<Number>,
-    /// 预付: without approved terms, where the setting `prepaid_until_terms` asks for them; the limit
-    /// is 0 then
+    /// 预付: true without approved terms, where the setting `prepaid_until_terms` requires them;
+    /// the limit is then 0
     pub prepaid: bool,
     pub tolerance_percent: Number,
     /// 冻结
     pub hold: bool,
     pub valid_until: Option<Date>,
-    /// The largest override in force, 临时放行; 0 for none
+    /// 临时放行: the largest override in force; 0 without one
     pub override_amount: Number,
     pub override_expires_at: Option<Timestamp>,
-    /// Invoices and credit notes
+    /// Open amount of invoices and credit notes
     pub open_receivables: Number,
-    /// Confirmed and not invoiced
+    /// Open amount of confirmed orders that are not invoiced yet
     pub confirmed_orders: Number,
     pub unapplied_receipts: Number,
-    /// open receivables + confirmed orders − unapplied receipts
+    /// `open_receivables` + `confirmed_orders` − `unapplied_receipts`
     pub exposure: Number,
-    /// limit with tolerance − exposure; null for no limit
+    /// Limit with tolerance − `exposure`; null without a limit
     pub available: Option<Number>,
-    /// exposure ÷ limit; null for no limit and for 0
+    /// `exposure` ÷ `limit`, in percent; null without a limit and for a limit of 0
     pub used_percent: Option<Number>,
     pub overdue: Number,
     pub oldest_overdue_days: i64,
 }
 
-/// All customers.
+/// Totals of all customers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CreditExposureTotals {
     pub customers: i64,
-    /// With an exposure above limit and tolerance, whatever override they have
+    /// Customers with an exposure above limit and tolerance, whatever override they have
     pub over_limit: i64,
     pub open_receivables: Number,
     pub confirmed_orders: Number,
@@ -69,19 +69,20 @@ pub struct CreditExposureTotals {
 }
 
 crate::report! {
-    /// How far customers use their credit
+    /// Credit exposure
     CreditExposureReport of CreditExposureRow, CreditExposureTotals
 }
 
-/// How far customers use their credit
+/// Credit exposure
 ///
-/// 信用敞口 as it is now, of customers with anything open, a hold or an expired limit, in the company's
-/// currency; 400 `not_available` for another day than today. Only customers of your people.
+/// 信用敞口 today, of customers with an open item, a hold or an expired limit, in the company's
+/// currency. An `as_of` other than today returns 400 `not_available`. Only customers whose accounts
+/// you may see are included.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, AccountFilter, NoFilter>),
     responses(
-        (status = 200, description = "A row for each customer", content(
+        (status = 200, description = "One row per customer", content(
             (CreditExposureReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -96,7 +97,8 @@ pub async fn report_credit_exposure(
     desk.answer(&caller, &asked, plan).await
 }
 
-/// Limits, holds and what is open for the credit are kept as they are, not as they were.
+/// Refuses any day but today, because limits, holds and open items are kept only in their current
+/// state.
 pub(crate) fn only_today<Q>(question: &Question<'_, Q>) -> Result<()> {
     if question.as_of == question.today {
         return Ok(());
@@ -162,6 +164,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
             ) as it where true{narrowed}
         )"
     );
+
     let money = |name: &str| format!("round({name}, 4)::text");
     let rows = format!(
         "{used}
@@ -182,6 +185,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
         money("most * (1 + tolerance / 100) - exposure"),
         money("late"),
     );
+
     let sum = |name: &str| format!("round(coalesce(sum({name}), 0), 4)::text");
     let totals = format!(
         "{used}
@@ -196,5 +200,6 @@ fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
         sum("exposure"),
         sum("late"),
     );
+
     Ok(Plan::new("credit-exposure", question.binds, rows, totals))
 }

@@ -1,4 +1,4 @@
-//! How far scores tell who will not pay, 违约率 by 信用评分 (S27).
+//! Default rate 违约率 by credit score 信用评分.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -12,7 +12,7 @@ use crate::credit_exposure::only_today;
 use crate::filter::visible_accounts;
 use crate::receivables::AccountFilter;
 
-/// The customers whose latest concluded investigation gave them a score of one band.
+/// Customers whose latest concluded investigation gave them a score of one band.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "band": "60-69", "customers": 20, "limit": "400000.0000", "exposure": "250000.0000",
@@ -23,20 +23,20 @@ pub struct CreditScoreRow {
     #[schema(example = "60-69")]
     pub band: String,
     pub customers: i64,
-    /// 额度 of those who have one of their own, in the company's currency
+    /// 额度: sum of the customers' own limits, in the company's currency
     pub limit: Number,
-    /// What they owe and have ordered, less their receipts
+    /// Open receivables and confirmed orders, less unapplied receipts
     pub exposure: Number,
-    /// Of invoices, past its day
+    /// Open amount of overdue invoices
     pub overdue_amount: Number,
-    /// 违约: more than 60 days late, or with a risk case that is open, or with a debt that was written
-    /// off since the investigation was concluded
+    /// 违约: customers that are more than 60 days late, have an open risk case, or had a debt
+    /// written off since the investigation was concluded
     pub defaulted: i64,
-    /// defaulted ÷ customers; null without customers
+    /// `defaulted` ÷ `customers`, in percent; null without customers
     pub default_rate_percent: Option<Number>,
 }
 
-/// All who were investigated.
+/// Totals of all investigated customers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CreditScoreTotals {
     pub customers: i64,
@@ -45,25 +45,26 @@ pub struct CreditScoreTotals {
     pub overdue_amount: Number,
     pub defaulted: i64,
     pub default_rate_percent: Option<Number>,
-    /// Customers whose latest investigation has expired and whose own limit is still open; there
-    /// should be none
+    /// Customers whose latest investigation has expired while their own limit is still in force;
+    /// should be 0
     pub expired_with_open_limit: i64,
 }
 
 crate::report! {
-    /// How many default by the score of their credit
+    /// Default rate by credit score
     CreditScoreReport of CreditScoreRow, CreditScoreTotals
 }
 
-/// How many default by the score of their credit
+/// Default rate by credit score
 ///
-/// 违约率 by score band of the latest concluded investigation 信用调查 of each customer, as it is today. Only
-/// customers whose accounts you may see.
+/// 违约率 per score band of each customer's latest concluded investigation 信用调查, as of today.
+/// An `as_of` other than today returns 400 `not_available`. Only customers whose accounts you may
+/// see are included.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, AccountFilter, NoFilter>),
     responses(
-        (status = 200, description = "A row for each band", content(
+        (status = 200, description = "One row per band", content(
             (CreditScoreReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -78,7 +79,7 @@ pub async fn report_credit_scores(
     desk.answer(&caller, &asked, plan).await
 }
 
-/// From which score on, and what it is called.
+/// Lowest score and name of each band.
 const BANDS: &str =
     "(0, 'below_60'), (60, '60-69'), (70, '70-79'), (80, '80-89'), (90, '90_and_above')";
 
@@ -130,6 +131,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
             ) as it where true{narrowed}
         )"
     );
+
     let rows = format!(
         "select band, {FIGURES}
         from (values {BANDS}) as bands (since, band)
@@ -137,10 +139,12 @@ fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
             from scored) as it on of_band = since
         group by since, band order by since"
     );
+
     let totals = format!(
         "select {FIGURES},
             count(*) filter (where expired_with_open_limit) as expired_with_open_limit
         from scored"
     );
+
     Ok(Plan { shared: scored, ..Plan::new("credit-scores", question.binds, rows, totals) })
 }

@@ -1,4 +1,4 @@
-//! Reports as CSV (RFC 4180): streamed, UTF-8, harmless in a spreadsheet.
+//! Reports as CSV (RFC 4180): streamed, in UTF-8, and safe to open in a spreadsheet.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,33 +18,36 @@ use tokio::time::timeout;
 use crate::answer::{Line, MEMORY, Plan, as_lines, refuse};
 use crate::turns::Turn;
 
-/// How much is gathered before it is sent.
+/// Number of bytes that are collected before a chunk is sent.
 const CHUNK: usize = 64 << 10;
 
-/// Chunks that may wait for a slow reader; the database waits with them.
+/// Number of chunks that may wait for a slow reader; the query waits with them.
 const WAITING: usize = 4;
 
-/// Time that a reader may take in all, and before a chunk is taken: whoever reads a byte a second holds
-/// a connection of the few that reports have.
+/// Maximum time for reading a whole file, and for accepting one chunk. A reader that takes one byte
+/// a second would otherwise hold one of the few connections that reports have.
 const READING: Duration = Duration::from_mins(10);
 const TAKING: Duration = Duration::from_secs(15);
 
-/// Runs the report and sends its rows as they come. What goes wrong before the first chunk is a
-/// problem like any other; later the connection breaks, so that half a table is not taken for all.
+/// Runs the report and streams its rows. An error before the first chunk becomes a normal problem
+/// response; a later one breaks the connection, so that half a table is not taken for the whole.
 pub async fn stream(db: Db, turn: Turn, plan: Plan, bom: bool) -> Result<HttpResponse> {
     let name = plan.name;
     let (sender, mut receiver) = mpsc::channel::<Result<Bytes>>(WAITING);
     actix_web::rt::spawn(async move {
         let sent = send(&db, &plan, bom, &sender).await;
+        // The error below may wait for a slow reader; the turn must not.
         drop(turn);
         if let Err(error) = sent {
             let _ = sender.send(Err(error)).await;
         }
     });
+
     let first = receiver.recv().await.transpose()?.unwrap_or_default();
     let rest = stream::unfold(receiver, |mut receiver| async {
         receiver.recv().await.map(|chunk| (chunk, receiver))
     });
+
     let disposition = format!("attachment; filename=\"{name}.csv\"");
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/csv; charset=utf-8; header=present"))
@@ -55,11 +58,11 @@ pub async fn stream(db: Db, turn: Turn, plan: Plan, bom: bool) -> Result<HttpRes
 }
 
 async fn send(db: &Db, plan: &Plan, bom: bool, sender: &Sender<Result<Bytes>>) -> Result<()> {
-    // A slow reader keeps it for as long as it reads.
+    // The connection stays in use for as long as the reader reads.
     let conn = &mut *db.conn().await?.within(READING);
     conn.batch_execute(&format!("set {MEMORY}")).await?;
     let sent = send_rows(conn, plan, bom, sender).await;
-    // The connection goes back to the pool; a broken one is thrown away there.
+    // The setting must not leak into the pool. A broken connection is discarded there.
     conn.batch_execute("reset work_mem").await.ok();
     sent
 }
@@ -71,7 +74,8 @@ async fn send_rows(
     sender: &Sender<Result<Bytes>>,
 ) -> Result<()> {
     refuse(conn, plan).await?;
-    // The columns of no rows: one row of nulls, which the planner makes without running anything.
+    // The header is needed even without rows: this join yields one row of nulls, which the planner
+    // makes without running the report.
     let all = plan.all_rows();
     let columns = format!("select it.* from (select) as one left join ({all}) as it on false");
     let columns: Line = plan.binds.query(&as_lines(&columns)).get_result(conn).await?;
@@ -86,17 +90,18 @@ async fn send_rows(
             return Ok(());
         }
     }
+
     taken(sender, table.take()?).await.map(drop)
 }
 
-/// Whether the reader is still there to take a chunk. One that is too slow gets no more: an error, so
-/// that half a table is not taken for all.
+/// Sends a chunk and returns whether the reader is still there. A reader that is too slow gets an
+/// error, so that half a table is not taken for the whole.
 async fn taken(sender: &Sender<Result<Bytes>>, chunk: Bytes) -> Result<bool> {
     let taken = timeout(TAKING, sender.send(Ok(chunk))).await;
     Ok(taken.map_err(|_| Error::unavailable("timeout"))?.is_ok())
 }
 
-/// What has been written and not yet sent.
+/// Bytes that have been written and not sent yet.
 pub struct Table(Writer<Vec<u8>>);
 
 impl Table {
@@ -144,11 +149,12 @@ impl<'de> Deserialize<'de> for Cells {
                 Ok(Cells(cells))
             }
         }
+
         json.deserialize_map(InOrder)
     }
 }
 
-/// Null is an empty cell.
+/// Formats a value as a cell; null becomes an empty one.
 pub fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -157,8 +163,8 @@ pub fn cell(value: &Value) -> String {
     }
 }
 
-/// Text that a spreadsheet would run as a formula gets an apostrophe before it (OWASP "CSV
-/// injection"); a plain number stays a number.
+/// Puts an apostrophe before text that a spreadsheet would run as a formula (OWASP "CSV
+/// injection"). A plain number stays a number.
 fn harmless(text: &str) -> String {
     let starts = ['=', '+', '-', '@', '\t', '\r', '\n', '\0', '＝', '＋', '－', '＠'];
     if text.starts_with(starts) && !is_number(text) { format!("'{text}") } else { text.to_owned() }

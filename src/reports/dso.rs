@@ -1,4 +1,4 @@
-//! For how many days of sales customers owe, 应收账款周转天数 (S55; RULES 4.10).
+//! Days sales outstanding (DSO) 应收账款周转天数.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -11,7 +11,7 @@ use crate::ReadAccountReports;
 use crate::answer::{Asked, Desk, Plan, Question};
 use crate::receivables::{AccountFilter, OwedBy, open_on, visible_invoices};
 
-/// How to group what is owed.
+/// Grouping of the receivables.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DsoQuery {
@@ -20,7 +20,7 @@ pub struct DsoQuery {
     group_by: Option<OwedBy>,
 }
 
-/// One customer, salesperson or region: it has exactly the key of `group_by`.
+/// Figures of one customer, salesperson or region. Each row has only the key fields of `group_by`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "region": "上海", "receivables": "30000.0000", "sales": "90000.0000", "dso": "30.00",
@@ -40,15 +40,15 @@ pub struct DsoRow {
     pub salesperson_name: Option<String>,
     #[schema(required = false)]
     pub region: Option<String>,
-    /// Invoices and credit notes that are open on the day, without receipts
+    /// Invoices and credit notes open on the day, without receipts
     pub receivables: Number,
-    /// Invoiced in the 90 days that end with it, without what was given back
+    /// Amount invoiced in the 90 days that end with the day, less credit notes
     pub sales: Number,
-    /// receivables ÷ sales × 90; null without sales
+    /// `receivables` ÷ `sales` × 90; null unless `sales` is above 0
     pub dso: Option<Number>,
 }
 
-/// All that is owed.
+/// Totals of all receivables.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DsoTotals {
     pub receivables: Number,
@@ -57,18 +57,19 @@ pub struct DsoTotals {
 }
 
 crate::report! {
-    /// For how many days of sales customers owe
+    /// Days sales outstanding
     DsoReport of DsoRow, DsoTotals
 }
 
-/// For how many days of sales customers owe
+/// Days sales outstanding
 ///
-/// 应收账款周转天数 DSO: what is owed ÷ what was invoiced in 90 days × 90. Only invoices that you may see.
+/// 应收账款周转天数 (DSO) at the end of a day: open receivables ÷ the amount invoiced in the last
+/// 90 days × 90. Only invoices visible to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<DsoQuery, AccountFilter, NoFilter>),
     responses(
-        (status = 200, description = "A row for each group", content(
+        (status = 200, description = "One row per group", content(
             (DsoReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -109,11 +110,13 @@ fn plan(mut question: Question<'_, DsoQuery>) -> Plan {
             ) as it where true{narrowed}
         )"
     );
+
     let (key, named, from, order) = question.own.group_by.unwrap_or(OwedBy::Customer).parts();
     let rows = format!(
         "with groups as (select {key}, {FIGURES} from counted group by {key})
         select {named}, receivables, sales, dso from {from} order by {order}"
     );
+
     let totals = format!("select {FIGURES} from counted");
     Plan { shared: counted, ..Plan::new("dso", question.binds, rows, totals) }
 }

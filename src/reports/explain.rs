@@ -1,4 +1,5 @@
-//! Which orders, or invoices and payments, make the actual of a target, 达成明细 (S05).
+//! Breakdown of a target's actual 达成明细: the orders, invoices with payments, or visits that make
+//! it.
 
 use actix_web::{HttpResponse, get};
 use auth::{Caller, Can};
@@ -16,15 +17,15 @@ use crate::measure::{self, Kind, Metric, OwnerType, Source};
 use crate::sql::Binds;
 use crate::visit_entries;
 
-/// Which target.
+/// The target to explain.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ExplainQuery {
     target_id: Uuid,
 }
 
-/// One order with what it adds to the actual, of 开票额 and 回款额 one invoice, of 有效拜访数 one visit. In a CSV there is a row for
-/// each of its lines.
+/// One order with its contribution to the actual; for 开票额 and 回款额 one invoice, for 有效拜访数
+/// one visit. In CSV there is one row for each of its lines.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "order_id": "01910000-0000-7000-8000-000000000004", "order_external_id": "43659",
@@ -46,7 +47,7 @@ pub struct ExplainRow {
     pub order_number: Option<String>,
     #[schema(required = false, nullable = false)]
     pub order_date: Option<Date>,
-    /// Of 开票额 and 回款额, in place of an order
+    /// Invoice in place of an order, for 开票额 and 回款额
     #[schema(required = false, nullable = false)]
     pub invoice_id: Option<Uuid>,
     #[schema(required = false)]
@@ -55,7 +56,7 @@ pub struct ExplainRow {
     pub invoice_number: Option<String>,
     #[schema(required = false, nullable = false)]
     pub invoice_date: Option<Date>,
-    /// Of 有效拜访数, in place of an order
+    /// Visit in place of an order, for 有效拜访数
     #[schema(required = false, nullable = false)]
     pub visit_id: Option<Uuid>,
     #[schema(required = false, nullable = false)]
@@ -65,20 +66,21 @@ pub struct ExplainRow {
     pub customer_name: String,
     #[schema(required = false, nullable = false)]
     pub quantity: Option<Number>,
-    /// The credited amount, as exact as it is kept: these sum to an actual of amounts exactly
+    /// Credited amount, not rounded: the amounts add up exactly to the actual of an amount metric
     pub amount: Number,
-    /// What it adds to the actual by the metric of the target
+    /// Contribution to the actual, by the target's metric
     pub actual: Number,
     #[schema(required = false, nullable = false)]
     pub lines: Option<Vec<ExplainLine>>,
 }
 
-/// One entry of the ledger, or what happened to an invoice on one day.
+/// One entry of the sales ledger, or one event of an invoice on one day.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ExplainLine {
     #[schema(required = false, nullable = false)]
     pub line_number: Option<i32>,
-    /// `booked`, or `reversed` by a cancellation or a correction, of money when it was taken back
+    /// `booked`, or `reversed` by a cancellation or a correction; for payments by the reversal of
+    /// their allocation
     #[schema(example = "booked")]
     pub kind: String,
     pub booked_on: Date,
@@ -90,7 +92,7 @@ pub struct ExplainLine {
     pub product_name: Option<String>,
     #[schema(required = false, nullable = false)]
     pub quantity: Option<Number>,
-    /// Of 回款额: the money
+    /// Payment, for 回款额
     #[schema(required = false)]
     pub payment_id: Option<Uuid>,
     #[schema(required = false)]
@@ -100,7 +102,7 @@ pub struct ExplainLine {
     pub amount: Number,
 }
 
-/// The target, and what its orders add up to.
+/// The target, and the sum of its orders.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ExplainTotals {
     pub target_id: Uuid,
@@ -109,30 +111,31 @@ pub struct ExplainTotals {
     pub period_start: Date,
     /// Exclusive
     pub period_end: Date,
-    /// That count; of 开票额 and 回款额 invoices, of 有效拜访数 visits
+    /// Number of orders that count; for 开票额 and 回款额 of invoices, for 有效拜访数 of visits
     pub orders: i64,
     pub amount: Number,
-    /// As attainment shows it
+    /// Actual, as the attainment report shows it
     pub actual: Number,
-    /// What the orders do not account for: 0, unless the target was closed with another figure
+    /// `actual` less the sum of the rows: 0, unless the target was closed with another value
     pub unexplained: Number,
 }
 
 crate::report! {
-    /// The orders that make the actual of a target
+    /// Breakdown of a target's actual
     ExplainReport of ExplainRow, ExplainTotals
 }
 
-/// The orders that make the actual of a target
+/// Breakdown of a target's actual
 ///
-/// 达成明细: every order that counts, with its lines; of 开票额 and 回款额 every invoice, with what was
-/// invoiced or paid on which day. What they add sums exactly to the actual. 毛利 is for those who may see
-/// costs (403 `field_not_readable`). A target that you do not see is 404 `not_found`.
+/// 达成明细: every order that counts, with its lines; for 开票额 and 回款额 every invoice, with the
+/// amounts invoiced or paid on each day; for 有效拜访数 every visit. The contributions add up
+/// exactly to the actual. 毛利 requires permission to see costs (403 `field_not_readable`). A
+/// target that you cannot see returns 404 `not_found`.
 #[utoipa::path(
     tag = "reports",
     params(Asked<ExplainQuery, NoFilter, NoFilter>),
     responses(
-        (status = 200, description = "A row for each order or invoice", content(
+        (status = 200, description = "One row per order, invoice or visit", content(
             (ExplainReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -148,12 +151,12 @@ pub async fn explain_attainment(
     desk.answer(&caller, &asked, |question| plan(question, &target)).await
 }
 
-/// The target, if the caller may see it.
+/// Loads the owner type and metric of the target, if the caller may see it.
 async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Kind> {
     let mut binds = Binds::default();
     let id = binds.id(id);
-    let kinds = OwnerType::ALL.iter().map(|it| {
-        format!("(owner_type = '{}' and {})", it.as_str(), it.visible(caller, &mut binds))
+    let kinds = OwnerType::ALL.iter().map(|of| {
+        format!("(owner_type = '{}' and {})", of.as_str(), of.visible(caller, &mut binds))
     });
     let visible = kinds.collect::<Vec<_>>().join(" or ");
     let target = format!("select owner_type, metric from targets where id = {id} and ({visible})");
@@ -188,6 +191,7 @@ fn orders(mut question: Question<'_, ExplainQuery>, target: &Kind, sum: &str) ->
             select entry.* from target cross join lateral (select entry.* from {entries}) as entry
         )"
     );
+
     let order = "orders.id as order_id, orders.external_id as order_external_id,
             orders.number as order_number, orders.order_date, customers.id as customer_id,
             customers.external_id as customer_external_id, customers.name as customer_name";
@@ -197,6 +201,7 @@ fn orders(mut question: Question<'_, ExplainQuery>, target: &Kind, sum: &str) ->
             trim_scale(entry.quantity)::text as quantity, {} as amount",
         exact("entry.amount")
     );
+
     let from = "from counted as entry join orders on orders.id = entry.order_id
         join customers on customers.id = orders.customer_id";
     let rows = if question.is_for_table() {
@@ -224,6 +229,7 @@ fn orders(mut question: Question<'_, ExplainQuery>, target: &Kind, sum: &str) ->
             exact(&format!("coalesce({sum}, 0)")),
         )
     };
+
     let summed = format!(
         "{counted},
         summed as (
@@ -232,10 +238,11 @@ fn orders(mut question: Question<'_, ExplainQuery>, target: &Kind, sum: &str) ->
             from counted as entry
         )"
     );
+
     Plan::new("attainment-explain", question.binds, rows, totals(&summed, closed))
 }
 
-/// The condition that a day lies in the target's period, and not after the day of the report.
+/// Returns the condition that a day is in the target's period and not after the day of the report.
 fn within(question: &mut Question<'_, ExplainQuery>) -> impl Fn(&str) -> String + use<> {
     let until = question.until.map(|day| question.binds.date(day));
     move |day| {
@@ -262,6 +269,7 @@ fn invoices(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
             select entry.* from target join ({ledger}) as entry on {owns} and {COUNTS}
         )"
     );
+
     let invoice = "invoices.id as invoice_id, invoices.external_id as invoice_external_id,
             invoices.number as invoice_number, invoices.invoice_date, customers.id as customer_id,
             customers.external_id as customer_external_id, customers.name as customer_name";
@@ -271,6 +279,7 @@ fn invoices(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
             payments.number as payment_number, {} as amount",
         exact("entry.amount")
     );
+
     let from = "from counted as entry join invoices on invoices.id = invoice_id
         join customers on customers.id = invoices.customer_id";
     let paid = "left join payments on payments.id = payment_id";
@@ -292,6 +301,7 @@ fn invoices(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
             amount = exact("sum(entry.amount)")
         )
     };
+
     let summed = format!(
         "{shared},
         summed as (
@@ -300,6 +310,7 @@ fn invoices(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
             from counted
         )"
     );
+
     let closed = owner_type.closed(Some(caller));
     Plan::new("attainment-explain", question.binds, rows, totals(&summed, closed))
 }
@@ -317,6 +328,7 @@ fn visits(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
             select entry.* from target join ({ledger}) as entry on {owns} and {COUNTS}
         )"
     );
+
     let rows = format!(
         "{counted}
         select visit_id, booked_on as visited_on, customers.id as customer_id,
@@ -326,6 +338,7 @@ fn visits(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
         order by booked_on, visit_id",
         one = exact("1::numeric")
     );
+
     let summed = format!(
         "{counted},
         summed as (
@@ -333,11 +346,12 @@ fn visits(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
             from counted
         )"
     );
+
     let closed = owner_type.closed(Some(caller));
     Plan::new("attainment-explain", question.binds, rows, totals(&summed, closed))
 }
 
-/// The totals of a target and what was `summed`.
+/// Selects the totals of a target from what was `summed`.
 fn totals(summed: &str, closed: &str) -> String {
     format!(
         "{summed}
@@ -350,7 +364,8 @@ fn totals(summed: &str, closed: &str) -> String {
     )
 }
 
-/// Four decimals, and more where there are more: what is added up must not be rounded before.
+/// Formats an amount with four decimals, or more where it has more: values that are added up must
+/// not be rounded first.
 fn exact(amount: &str) -> String {
     format!(
         "(case when scale(trim_scale({amount})) > 4 then trim_scale({amount})

@@ -1,4 +1,4 @@
-//! Which sales, visits and customers a report counts: those that its reader may see and asks for.
+//! Filters of reports: the sales, visits and customers that the reader may see and asks for.
 
 use ::customers::customer::{self, Tier};
 use auth::reference::{BoxFuture, Found, Wanted};
@@ -15,28 +15,28 @@ use visits::visit;
 use crate::period::Range;
 use crate::sql::Binds;
 
-/// What every sales report can be narrowed to.
+/// Filter common to all sales reports.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Filter {
     /// 渠道
     #[param(min_length = 1, max_length = 100)]
     pub channel: Option<String>,
-    /// 销售员: who was credited
+    /// 销售员 who is credited
     pub salesperson_id: Option<Uuid>,
-    /// 团队, with all teams below it
+    /// 团队, including all teams below it
     pub team_id: Option<Uuid>,
     pub customer_id: Option<Uuid>,
     pub territory_id: Option<Uuid>,
     pub product_id: Option<Uuid>,
-    /// 产品类别, as it was when the order was recognised
+    /// 产品类别 at the time when the order was recognised
     #[param(min_length = 1, max_length = 200)]
     pub category: Option<String>,
 }
 
-/// Looked up without asking who may see them: a filter only takes away, and the sales that are
-/// left are the reader's own business, so that an id and an external id mean the same, except for
-/// people whose external id the reader may not see: [`find_users`].
+/// References are resolved whether or not the reader may see them: a filter only removes rows, and
+/// the remaining ones are visible to the reader anyway. So an id and an external id mean the same.
+/// The exception is people whose external id the reader may not see: [`find_users`].
 pub const REFERENCES: &[Reference] = &[
     Reference { at: "salesperson", of: "user", find: find_users },
     Reference { at: "team", of: "team", find: find_teams },
@@ -49,13 +49,13 @@ impl Refers for Filter {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
-/// What every report on visits can be narrowed to.
+/// Filter common to all reports on visits.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct VisitFilter {
-    /// Who has the credit of the visit
+    /// Owner of the visit, who gets the credit
     pub owner_id: Option<Uuid>,
-    /// 团队, with all teams below it: the owner's of today
+    /// 团队 of the owner today, including all teams below it
     pub team_id: Option<Uuid>,
     pub customer_id: Option<Uuid>,
 }
@@ -68,19 +68,19 @@ impl Refers for VisitFilter {
     ];
 }
 
-/// What every report on customers can be narrowed to.
+/// Filter common to all reports on customers.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CustomerFilter {
-    /// Who looks after the customer
+    /// Owner of the customer
     pub owner_id: Option<Uuid>,
-    /// 团队, with all teams below it: the owner's of today
+    /// 团队 of the owner today, including all teams below it
     pub team_id: Option<Uuid>,
     pub territory_id: Option<Uuid>,
     /// 地区
     #[param(min_length = 1, max_length = 100)]
     pub region: Option<String>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     pub tier: Option<Vec<Tier>>,
 }
@@ -100,8 +100,9 @@ auth::find! { find_teams in teams, |_| sql::<Bool>("true") }
 auth::find! { find_territories in territories, |_| sql::<Bool>("true") }
 auth::find! { find_products in products, |_| sql::<Bool>("true") }
 
-/// By external id, readers of a part find only the people whose external id they may read: shared
-/// orders would show whose a guessed one is.
+/// Resolves users. By external id, a reader with a limited scope finds only the people whose
+/// external id they may read: orders shared with a colleague would otherwise reveal whom a guessed
+/// id belongs to.
 pub fn find_users<'a>(
     conn: &'a mut Conn,
     caller: &'a Caller,
@@ -114,17 +115,17 @@ pub fn find_users<'a>(
     }
 }
 
-/// What narrows a report, whether it has a [`Filter`] or none.
+/// Filter of a report, be it a [`Filter`] or none.
 pub trait Narrows {
-    /// Conditions on what the report counts, each beginning with ` and `.
+    /// Returns the conditions on the rows that count, each beginning with ` and `.
     fn conditions(&self, binds: &mut Binds) -> String;
 }
 
 impl Narrows for Filter {
     fn conditions(&self, binds: &mut Binds) -> String {
         let mut all = vec![];
-        all.extend(self.channel.as_ref().map(|it| format!("channel = {}", binds.text(it))));
-        all.extend(self.category.as_ref().map(|it| format!("category = {}", binds.text(it))));
+        all.extend(self.channel.as_ref().map(|name| format!("channel = {}", binds.text(name))));
+        all.extend(self.category.as_ref().map(|name| format!("category = {}", binds.text(name))));
         for (column, id) in [
             ("user_id", self.salesperson_id),
             ("customer_id", self.customer_id),
@@ -156,20 +157,21 @@ impl Narrows for CustomerFilter {
             all.extend(id.map(|id| format!("{column} = {}", binds.id(id))));
         }
         all.extend(self.team_id.map(|id| in_team(id, binds)));
-        all.extend(self.region.as_ref().map(|it| format!("region = {}", binds.text(it))));
+        all.extend(self.region.as_ref().map(|region| format!("region = {}", binds.text(region))));
         if let Some(tiers) = &self.tier {
-            let tiers: Vec<_> = tiers.iter().map(|it| binds.text(it.as_str())).collect();
+            let tiers: Vec<_> = tiers.iter().map(|tier| binds.text(tier.as_str())).collect();
             all.push(format!("tier in ({})", tiers.join(", ")));
         }
         also(&all)
     }
 }
 
+/// Joins conditions, each with a leading ` and `.
 pub fn also(conditions: &[String]) -> String {
     conditions.iter().map(|condition| [" and ", condition].concat()).collect()
 }
 
-/// The owner is in this team or one below it.
+/// Returns the condition that the owner is in this team or in one below it.
 pub fn in_team(team: Uuid, binds: &mut Binds) -> String {
     let team = binds.id(team);
     format!(
@@ -190,8 +192,8 @@ impl Narrows for platform::NoFilter {
     }
 }
 
-/// The entries whose order the caller may see: a condition that begins with ` and `, and nothing
-/// at all for those who see everything.
+/// Returns the condition for entries whose order the caller may see. It begins with ` and `, and is
+/// empty for a caller who sees everything.
 pub fn visible(caller: &Caller, binds: &mut Binds) -> String {
     let rule = caller.reaches_orders().sql(|ids| binds.ids(ids));
     rule.map_or_else(String::new, |rule| {
@@ -199,19 +201,20 @@ pub fn visible(caller: &Caller, binds: &mut Binds) -> String {
     })
 }
 
-/// The visits that the caller may see, in the same way.
+/// Returns the condition for visits that the caller may see, in the same form.
 pub fn visible_visits(caller: &Caller, binds: &mut Binds) -> String {
     let rule = visit::visible_to(caller).sql(|ids| binds.ids(ids));
     rule.map_or_else(String::new, |rule| format!(" and {rule}"))
 }
 
-/// The customers that the caller may see, in the same way.
+/// Returns the condition for customers that the caller may see, in the same form.
 pub fn visible_customers(caller: &Caller, binds: &mut Binds) -> String {
     let rule = customer::visible_to(caller).sql("owner_id", |ids| binds.ids(ids));
     rule.map_or_else(String::new, |rule| format!(" and {rule}"))
 }
 
-/// The customers whose accounts the caller may see, those of the pool not among them for managers.
+/// Returns the condition for customers whose accounts the caller may see, in the same form. For
+/// managers it excludes the pool 公海.
 pub fn visible_accounts(caller: &Caller, binds: &mut Binds) -> String {
     let reach = caller.reach_of_accounts();
     reach.map_or_else(String::new, |ids| {
@@ -219,26 +222,27 @@ pub fn visible_accounts(caller: &Caller, binds: &mut Binds) -> String {
     })
 }
 
-/// The orders that the caller may see, in the same way.
+/// Returns the condition for orders that the caller may see, in the same form.
 pub fn visible_orders(caller: &Caller, binds: &mut Binds) -> String {
     let rule = caller.reaches_orders().sql(|ids| binds.ids(ids));
     rule.map_or_else(String::new, |rule| format!(" and {rule}"))
 }
 
-/// A day lies in the range, and not after the one that the report looks from.
+/// Returns the condition that a day is in the range and not after `as_of`.
 pub fn dated(day: &str, range: Range, as_of: Option<Date>, binds: &mut Binds) -> String {
     let (from, to) = (binds.date(range.from), binds.date(range.to));
     let until = as_of.map(|as_of| format!(" and {day} <= {}", binds.date(as_of)));
     format!("{day} >= {from} and {day} < {to}{}", until.unwrap_or_default())
 }
 
-/// The ledger to select from. A correction takes back what was booked on the day on which it was
-/// booked, so that the order counts where it now stands: see [`STANDS`].
+/// The ledger to select from. A correction reverses entries on the day on which they were booked,
+/// so that the order counts where it is booked now: see [`STANDS`].
 pub const LEDGER: &str = "sales_entries left join (
                 select order_id, booked_on, max(id) as undone from sales_entries
                 where kind = 'reversed' group by order_id, booked_on
             ) as reversals using (order_id, booked_on)";
 
-/// An entry that makes its order count: booked, and not taken back by a correction. A cancellation
-/// takes amounts back on its own day and leaves the order counted where it was booked.
+/// Condition for an entry that makes its order count: booked, and not reversed by a correction. A
+/// cancellation reverses the amounts on its own day, and the order stays counted where it was
+/// booked.
 pub const STANDS: &str = "(kind = 'booked' and (undone is null or undone < id))";

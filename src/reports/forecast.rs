@@ -1,4 +1,4 @@
-//! What the next month may bring, 销售预测 (S04).
+//! Sales forecast 销售预测.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -16,13 +16,13 @@ text_enum! {
     }
 }
 
-/// How to look ahead.
+/// Method of the forecast.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ForecastQuery {
-    /// `mean_of_3`, also when it is not told: the mean of the three months before
+    /// Forecast method. Default: `mean_of_3`, the mean of the three preceding months
     #[param(inline)]
-    #[expect(dead_code, reason = "it can have one value only, yet")]
+    #[expect(dead_code, reason = "it has only one value so far")]
     method: Option<Method>,
 }
 
@@ -34,14 +34,14 @@ pub struct ForecastQuery {
 pub struct ForecastRow {
     #[schema(example = "2026-07")]
     pub month: String,
-    /// Null in months that begin after `as_of`
+    /// Sales of the month; null in months that begin after `as_of`
     pub amount: Option<Number>,
-    /// 预测; null where one of the three months before lies before the first sale of all or after
-    /// `as_of`
+    /// 预测; null where one of the three preceding months is before the very first sale or begins
+    /// after `as_of`
     pub forecast: Option<Number>,
 }
 
-/// All months.
+/// Totals of all months.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ForecastTotals {
     pub months: i64,
@@ -49,18 +49,19 @@ pub struct ForecastTotals {
 }
 
 crate::report! {
-    /// Sales by month with what was to be expected
+    /// Sales and forecast by month
     ForecastReport of ForecastRow, ForecastTotals
 }
 
-/// Sales by month with what was to be expected
+/// Sales and forecast by month
 ///
-/// 销售预测: every month of the period, each in full, with the mean of the three months before.
+/// 销售预测: every month that the period touches, each in full, with the mean of the three
+/// preceding months as its forecast.
 #[utoipa::path(
     tag = "reports",
     params(Asked<ForecastQuery>),
     responses(
-        (status = 200, description = "The months in their order", content(
+        (status = 200, description = "The months in chronological order", content(
             (ForecastReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -109,13 +110,16 @@ fn plan(mut question: Question<'_, ForecastQuery>) -> Plan {
             from months cross join history where month >= {from}
         )"
     );
+
     let rows = format!(
         "{months}
         select month, amount::text as amount, forecast::text as forecast from shown order by month"
     );
+
     let totals = format!(
         "{months}
         select count(*) as months, coalesce(sum(amount), 0.0000)::text as amount from shown"
     );
+
     Plan::new("forecast", question.binds, rows, totals)
 }

@@ -1,4 +1,4 @@
-//! In which form a report is answered: JSON, or CSV for a table.
+//! Format of a report: JSON, or CSV for a table.
 
 use actix_web::http::StatusCode;
 use platform::page::prefers_csv;
@@ -6,7 +6,7 @@ use platform::{Date, Error, Fault, Result, Timestamp};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-/// In which form to answer.
+/// Format of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
@@ -20,53 +20,59 @@ pub enum Format {
     Html,
 }
 
-/// How a report is answered.
+/// Format parameters common to all reports.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct FormQuery {
-    /// The business date to look from, 基准日. Default: today. What was booked after a day that
-    /// is told does not count.
+    /// 基准日: business date of the report. Default: today. Bookings after an explicit `as_of` do
+    /// not count.
     pub as_of: Option<Date>,
-    /// What was known at that time; not available yet
+    /// Point in time whose knowledge the report uses; not available yet
     known_at: Option<Timestamp>,
-    /// `json` or `csv`; instead of an `Accept` header
+    /// `json` or `csv`. Default: as the `Accept` header says
     #[param(inline)]
     format: Option<Format>,
-    /// Begin a CSV with a byte order mark, as some spreadsheets need. Default: `false`. Requires CSV.
+    /// Start a CSV with a byte order mark, which some spreadsheets need. Default: `false`. Requires
+    /// CSV.
     pub bom: Option<bool>,
 }
 
-/// From where the rows came that a report counts.
+/// Source system of the rows that a report counts.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SourceQuery {
-    /// Only what this source system brought, 来源系统: orders, visits, complaints, invoices and payments;
-    /// in reports on customers, their credit and their answers the customers, in the attainment the
-    /// targets.
+    /// 来源系统: only rows from this source system. It applies to orders, visits, complaints,
+    /// invoices and payments. In reports on customers, their credit and their survey answers it
+    /// applies to the customers, in the attainment to the targets.
     #[param(min_length = 1, max_length = 40, example = "sap")]
     pub source_system: Option<String>,
 }
 
 impl FormQuery {
-    /// 400 for a form that there is not yet, 406 for none that there is.
+    /// Returns whether CSV is wanted. Fails with 400 for a format that is not available yet, and
+    /// with 406 if the `Accept` header allows none of the formats.
     pub fn wants_csv(&self, accept: Option<&str>) -> Result<bool> {
         let later = |name: &str| {
             let fault = Fault::new(name, "not_available", "not available yet");
             Error::bad_request("not_available", "not available yet").faults(vec![fault])
         };
+
         if self.known_at.is_some() {
             return Err(later("/known_at"));
         }
+
         let csv = match self.format {
             Some(Format::Json) => false,
             Some(Format::Csv) => true,
             Some(_) => return Err(later("/format")),
             None => accepts_csv(accept)?,
         };
+
         if self.bom == Some(true) && !csv {
             let fault = Fault::new("/bom", "contradiction", "only CSV has a byte order mark");
             return Err(Error::bad_request("invalid_query", "").faults(vec![fault]));
         }
+
         Ok(csv)
     }
 }

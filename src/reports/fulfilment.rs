@@ -1,5 +1,4 @@
-//! How well orders are carried out, 订单履行 (S53): how much was sent and how late, and how long it takes
-//! from the order to the money.
+//! Order fulfilment 订单履行: shipped quantities, late lines, and the time from order to cash.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -14,16 +13,16 @@ use crate::filter::{dated, visible_orders};
 use crate::order_book::BookFilter;
 use crate::receivables::{OwedBy, visible_invoices};
 
-/// How to group orders within their months.
+/// Grouping of the orders within their months.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct FulfilmentQuery {
-    /// Default: only by month. An order of several people counts for each of them.
+    /// Default: only by month. An order credited to several people counts for each of them.
     #[param(inline)]
     group_by: Option<OwedBy>,
 }
 
-/// One month, of one customer, salesperson or region where that is asked for.
+/// One month, or with `group_by` one customer, salesperson or region in a month.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "month": "2026-07", "region": "上海", "orders": 12, "lines": 30, "quantity_ordered": "300",
@@ -31,7 +30,7 @@ pub struct FulfilmentQuery {
     "late_percent": "10.00", "collected": "90000.0000", "order_to_cash_days": "41.50",
 }))]
 pub struct FulfilmentRow {
-    /// Of the order
+    /// Month of the order date
     #[schema(example = "2026-07")]
     pub month: String,
     #[schema(required = false, nullable = false)]
@@ -40,7 +39,7 @@ pub struct FulfilmentRow {
     pub customer_external_id: Option<String>,
     #[schema(required = false, nullable = false)]
     pub customer_name: Option<String>,
-    /// Null for orders that are credited to nobody
+    /// Null for orders without a credited salesperson
     #[schema(required = false)]
     pub salesperson_id: Option<Uuid>,
     #[schema(required = false)]
@@ -50,25 +49,26 @@ pub struct FulfilmentRow {
     #[schema(required = false)]
     pub region: Option<String>,
     pub orders: i64,
-    /// Without those of returns
+    /// Order lines, without returns
     pub lines: i64,
     pub quantity_ordered: Number,
-    /// Of it, not more than was ordered of each line
+    /// Part of `quantity_ordered` that was shipped, for each line at most the ordered quantity
     pub quantity_shipped: Number,
-    /// 满足率: shipped ÷ ordered; null when nothing is to be sent
+    /// 满足率: shipped ÷ ordered, in percent; null when nothing is to be shipped
     pub fill_rate_percent: Option<Number>,
-    /// Lines not shipped in full by their due day, which is over
+    /// Lines not shipped in full by their due date, which has passed
     pub late_lines: i64,
-    /// 逾期行率: `late_lines` ÷ lines, in percent of the number. Null without lines.
+    /// 逾期行率: `late_lines` ÷ `lines`, in percent. Null without lines.
     pub late_percent: Option<Number>,
-    /// What was paid on the invoices of the orders that you may see, in the company's currency
+    /// Payments allocated to those invoices of the orders that are visible to you, in the company's
+    /// currency
     pub collected: Number,
-    /// From the confirmation to the use of the money for an invoice, weighted by its amount; null
-    /// before there is any
+    /// Days from the confirmation to the allocation of a payment, weighted by its amount; null
+    /// without payments
     pub order_to_cash_days: Option<Number>,
 }
 
-/// All orders, each once.
+/// Totals of all orders, each counted once.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FulfilmentTotals {
     pub orders: i64,
@@ -76,30 +76,30 @@ pub struct FulfilmentTotals {
     pub quantity_ordered: Number,
     pub quantity_shipped: Number,
     pub fill_rate_percent: Option<Number>,
-    /// Lines not shipped in full by their due day, which is over
+    /// Lines not shipped in full by their due date, which has passed
     pub late_lines: i64,
-    /// `late_lines` ÷ lines, in percent of the number
+    /// `late_lines` ÷ `lines`, in percent
     pub late_percent: Option<Number>,
     pub collected: Number,
-    /// From the confirmation to the use of the money, weighted by its amount
+    /// Days from the confirmation to the allocation of a payment, weighted by its amount
     pub order_to_cash_days: Option<Number>,
 }
 
 crate::report! {
-    /// How well orders are carried out
+    /// Order fulfilment by month
     FulfilmentReport of FulfilmentRow, FulfilmentTotals
 }
 
-/// How well orders are carried out
+/// Order fulfilment by month
 ///
-/// 订单履行 of the orders of the period that are confirmed or closed, by month. What was sent is told by
-/// shipments until `as_of`; where an order has none, by the ERP's word for the whole of it. Only
-/// orders that you may see.
+/// 订单履行 of the confirmed and closed orders of the period, by month. Shipped quantities come
+/// from the shipments up to `as_of`; for an order without shipments, from the fulfilment status
+/// that the ERP reports for the whole order. Only orders visible to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<FulfilmentQuery, BookFilter>),
     responses(
-        (status = 200, description = "A row for each month and group", content(
+        (status = 200, description = "One row per month and group", content(
             (FulfilmentReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -187,6 +187,7 @@ fn plan(mut question: Question<'_, FulfilmentQuery>) -> Plan {
             from picked left join of_lines using (id) left join of_money using (id)
         )"
     );
+
     let by = question.own.group_by.map(|by| (by, by.parts()));
     let rows = match by {
         None => format!("select month, {FIGURES} from facts group by month order by month"),
@@ -202,9 +203,11 @@ fn plan(mut question: Question<'_, FulfilmentQuery>) -> Plan {
             )
         }
     };
+
     let totals = format!("select {FIGURES} from facts");
 
-    // Months multiply customers; orders alone tell how many rows that makes.
+    // Every customer may have a row in every month. The orders alone are enough to count those
+    // rows, which is far cheaper than the report.
     let mut refusals: Vec<(String, fn() -> Error)> = vec![];
     if question.own.group_by == Some(OwedBy::Customer) && !for_table {
         let holds = format!(
@@ -213,5 +216,6 @@ fn plan(mut question: Question<'_, FulfilmentQuery>) -> Plan {
         );
         refusals.push((holds, too_many_rows));
     }
+
     Plan { shared: facts, refusals, ..Plan::new("fulfilment", question.binds, rows, totals) }
 }

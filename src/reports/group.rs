@@ -1,21 +1,21 @@
-//! What sales can be grouped by: its name, where the ledger keeps it, how a row shows it.
+//! Keys by which sales can be grouped: their name, their ledger column, and how a row shows them.
 
 platform::text_enum! {
-    /// One key of a grouping
+    /// Key of a grouping
     pub enum GroupBy {
         /// 销售员
         Salesperson = "salesperson",
-        /// 团队: the person's own at recognition
+        /// 团队 of the person at recognition
         Team = "team",
         /// 区域
         Territory = "territory",
-        /// 地区: the customer's at recognition
+        /// 地区 of the customer at recognition
         Region = "region",
         /// 客户
         Customer = "customer",
         /// 产品
         Product = "product",
-        /// 产品类别: the product's at recognition
+        /// 产品类别 of the product at recognition
         Category = "category",
         /// 渠道
         Channel = "channel",
@@ -33,17 +33,18 @@ platform::text_enum! {
 }
 
 impl GroupBy {
-    /// A part of the calendar, within which shares and ranks are counted.
+    /// Returns whether the key is a calendar period, within which shares and ranks are computed.
     pub fn is_period(self) -> bool {
         self.unit().is_some()
     }
 
-    /// Lines have it, orders do not: then the lines' own amounts are summed.
+    /// Returns whether order lines have the key and orders do not, so that the amounts of the lines
+    /// are summed.
     pub fn is_of_line(self) -> bool {
         matches!(self, Self::Product | Self::Category)
     }
 
-    /// The unit of a period for `date_trunc`.
+    /// Returns the unit of a period for `date_trunc`.
     pub fn unit(self) -> Option<&'static str> {
         match self {
             Self::Day => Some("day"),
@@ -55,7 +56,7 @@ impl GroupBy {
         }
     }
 
-    /// The column of the ledger. Periods have only the day.
+    /// Returns the column of the ledger. All periods come from the day.
     pub fn of_entry(self) -> &'static str {
         match self {
             Self::Salesperson => "user_id",
@@ -70,7 +71,7 @@ impl GroupBy {
         }
     }
 
-    /// The name of the period that the date `day` lies in.
+    /// Returns the name of the period that contains the date `day`.
     fn label(self, day: &str) -> String {
         match self {
             Self::Week => format!(r#"to_char({day}, 'IYYY-"W"IW')"#),
@@ -81,12 +82,12 @@ impl GroupBy {
         }
     }
 
-    /// The beginning of the period that the date `day` lies in.
+    /// Returns the beginning of the period that contains the date `day`.
     pub fn start_of(self, day: &str) -> Option<String> {
         self.unit().map(|unit| format!("date_trunc('{unit}', {day}::timestamp)"))
     }
 
-    /// The table that knows more about it than its id.
+    /// Returns the table with the external id and the name.
     pub fn table(self) -> Option<&'static str> {
         match self {
             Self::Salesperson => Some("users"),
@@ -98,8 +99,8 @@ impl GroupBy {
         }
     }
 
-    /// The columns of a row of `groups`. Every name is qualified: the tables that know the names have
-    /// a region or a category of their own.
+    /// Returns the columns of a row of `groups`. Every name is qualified, because the joined tables
+    /// have columns `region` and `category` of their own.
     pub fn shown(self) -> String {
         let name = self.as_str();
         match self.table() {

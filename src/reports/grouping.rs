@@ -1,6 +1,8 @@
-//! The SQL of sales by any grouping. The ledger is read twice: once for its sums, once for what is
-//! counted. Counting first the lines of every booking, then orders and customers, takes a third of
-//! the time of `count(distinct …)`, which sorts all entries.
+//! The SQL of sales by any grouping.
+//!
+//! The ledger is read twice: once for its sums and once for its counts. Counting the lines of every
+//! booking first, then orders and customers, takes a third of the time of `count(distinct …)`,
+//! which sorts all entries.
 
 use platform::{Error, Fault, Result};
 
@@ -11,14 +13,14 @@ use crate::group::GroupBy;
 use crate::period::Range;
 use crate::sales::{Empty, SalesQuery};
 
-/// More lines of a table are refused where periods without sales multiply them: the database would
-/// have to make them all before the first one is sent.
+/// Maximum number of CSV rows where periods without sales multiply them: the database would have to
+/// make all of them before the first one is sent.
 const MOST_LINES: i64 = 2_000_000;
 
-/// The number of entries that are read to count the groups that there are at least.
+/// Number of entries that are read to find a lower bound of the number of groups.
 const LOOK: i64 = 1_000_000;
 
-/// The keys of a report, and what is beside them.
+/// The keys of a report, its comparisons, and whether it lists empty periods.
 pub struct Grouping {
     keys: Vec<GroupBy>,
     comparisons: Vec<Comparison>,
@@ -26,6 +28,7 @@ pub struct Grouping {
 }
 
 impl Grouping {
+    /// Checks the parameters and builds the grouping.
     pub fn of(query: &SalesQuery) -> Result<Self> {
         let keys = query.group_by.clone().unwrap_or_default();
         let compare = query.compare.clone().unwrap_or_default();
@@ -40,6 +43,7 @@ impl Grouping {
         let mut refuse = |holds: bool, name: &str, why: &str| {
             faults.extend(Some(Fault::new(name, "contradiction", why)).filter(|_| holds));
         };
+
         let why = "weeks cross months and years, so there is no period before";
         let weeks = has(GroupBy::Week) && crossing && !has(GroupBy::Day);
         refuse(weeks && !compare.is_empty(), "/compare", why);
@@ -59,13 +63,14 @@ impl Grouping {
         Ok(Self { keys, comparisons, empty })
     }
 
-    /// Without keys there are only totals.
+    /// Returns whether the report has no keys and therefore only totals.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// The common part of rows and totals, `with sums …, sold …, groups …`: the amounts of each
-    /// group, the bookings, and one row for each combination of the keys, with the amounts before.
+    /// Returns the common part of rows and totals, `with sums …, sold …, groups …`: the amounts of
+    /// each group, the bookings, and one row for each combination of the keys, with the earlier
+    /// amounts.
     pub fn shared(&self, question: &mut Question<'_, SalesQuery>, entries: &str) -> String {
         let (of_entry, names) = (self.of_entry(), self.names());
         let by = self.by("booked_on");
@@ -85,6 +90,7 @@ impl Grouping {
                 group by {bookings}order_id, user_id, booked_on, customer_id
             )"
         );
+
         if self.is_empty() {
             return counted;
         }
@@ -111,15 +117,16 @@ impl Grouping {
         )
     }
 
-    /// The facts that groups are made of: amounts, orders and customers, each counted once, and the
-    /// amounts before. A booking has each line once, and the people who share an order have the same
-    /// lines, so that of several bookings in a group the largest has all lines.
+    /// Returns the facts that groups are made of: amounts, orders and customers, each counted once,
+    /// and the earlier amounts. A booking has each line once, and people who share an order have
+    /// the same lines. So of several bookings in a group the largest has all lines.
     fn facts(&self, question: &mut Question<'_, SalesQuery>, entries: &str) -> String {
         let (of_entry, names) = (self.of_entry(), self.names());
         let measure = if self.is_of_line() { "line_amount" } else { "amount" };
         let by = self.by("booked_on").join(", ");
         let counts = if self.is_of_line() {
-            // Nearly every line has a product of its own, so that there is nothing to gain.
+            // Nearly every line has its own product, so that counting in two steps would save
+            // nothing.
             format!(
                 "select {of_entry}'now', min(booked_on), count(distinct order_id),
                     count(distinct (order_id, line_number)), count(distinct customer_id), null, null
@@ -134,22 +141,26 @@ impl Grouping {
                 from sold group by {by}, customer_id"
             )
         };
+
         let mut facts = vec![format!(
             "select {names}'now' as role, day, 0 as orders, 0 as lines, 0 as customers, quantity,
                 {measure} as amount
             from sums
             union all {counts}"
         )];
+
         for comparison in &self.comparisons {
             facts.push(comparison.facts(question, &of_entry, &names, measure));
         }
+
         if self.empty {
             facts.push(self.empty_periods(question, entries));
         }
+
         facts.join(" union all ")
     }
 
-    /// Selects the rows from `groups`, in their order.
+    /// Selects the rows from `groups` in their final order.
     pub fn rows(&self, question: &mut Question<'_, SalesQuery>) -> String {
         let keys = self.keys.iter();
         let shown =
@@ -159,6 +170,7 @@ impl Grouping {
             Some(format!(" left join {table} on {table}.id = groups.{name}"))
         });
         let joins = joins.collect::<Vec<_>>().concat();
+
         let periods = keys.filter_map(|key| key.start_of("groups.day"));
         let periods = periods.map(|period| format!("{period}, ")).collect::<Vec<_>>().concat();
         let things = self.things().map(|key| format!("groups.{}", key.as_str()));
@@ -174,6 +186,7 @@ impl Grouping {
             compared.insert_str(0, ", groups.compared_from, groups.compared_to");
             history = first_day(question);
         }
+
         format!(
             "select {shown}groups.orders, groups.lines, groups.customers,
                 trim_scale(groups.quantity)::text as quantity,
@@ -189,7 +202,7 @@ impl Grouping {
         )
     }
 
-    /// Selects the totals: orders, lines, customers and people, each counted once.
+    /// Selects the totals. Orders, lines, customers and people are each counted once.
     pub fn totals() -> String {
         "select orders, lines, customers, salespeople,
                 coalesce(trim_scale(quantity), 0)::text as quantity,
@@ -216,8 +229,8 @@ impl Grouping {
             .to_owned()
     }
 
-    /// A condition that holds when there would be more rows than are answered, and the refusal. It
-    /// takes a fraction of the report's time. Keys with few values are not counted.
+    /// Returns a condition that holds when the answer would have too many rows, and the error. Its
+    /// check takes a fraction of the report's time. Keys with few values are not counted.
     pub fn too_many(
         &self,
         question: &Question<'_, SalesQuery>,
@@ -239,6 +252,7 @@ impl Grouping {
         } else {
             (i64::try_from(MOST_ROWS).unwrap_or(i64::MAX), too_many_rows)
         };
+
         let (of_entry, keys) = (self.of_entry(), keys.join(", "));
         let holds = format!(
             "select count(*) * {times} > {most} from (
@@ -250,7 +264,7 @@ impl Grouping {
         Some((holds, refusal))
     }
 
-    /// How many periods the range has at least.
+    /// Returns the minimum number of periods in the range.
     fn periods(&self, question: &Question<'_, SalesQuery>) -> i64 {
         let (from, to) = (question.range.from.0, question.range.to.0);
         let days = i64::from((to - from).get_days());
@@ -264,7 +278,8 @@ impl Grouping {
         days / longest
     }
 
-    /// One fact of nothing for every period of the range, for each of the things that were sold.
+    /// Selects one empty fact for every period of the range and each combination of the other keys
+    /// that was sold.
     fn empty_periods(&self, question: &mut Question<'_, SalesQuery>, entries: &str) -> String {
         let range = question.range;
         let (from, to) = (question.binds.date(range.from), question.binds.date(range.to));
@@ -278,6 +293,7 @@ impl Grouping {
             let of_entry = of_entry.trim_end_matches(", ");
             format!("(select distinct {of_entry} from sales_entries where {entries}) as things")
         };
+
         format!(
             "select {names}'empty', calendar.day, 0, 0, 0, null, null
             from {things} cross join (
@@ -287,23 +303,23 @@ impl Grouping {
         )
     }
 
-    /// The keys that are no periods.
+    /// Returns the keys that are not periods.
     fn things(&self) -> impl Iterator<Item = GroupBy> {
         self.keys.iter().copied().filter(|key| !key.is_period())
     }
 
-    /// `user_id as salesperson, `: how the ledger has them.
+    /// Returns the other keys with their ledger columns: `user_id as salesperson, `.
     fn of_entry(&self) -> String {
         let column = |key: GroupBy| format!("{} as {}, ", key.of_entry(), key.as_str());
         self.things().map(column).collect()
     }
 
-    /// `salesperson, `
+    /// Returns the names of the other keys: `salesperson, `.
     fn names(&self) -> String {
         self.things().map(|key| [key.as_str(), ", "].concat()).collect()
     }
 
-    /// The expressions to group by, for a date called `day`.
+    /// Returns the expressions to group by, for a date called `day`.
     fn by(&self, day: &str) -> Vec<String> {
         let key = |key: &GroupBy| key.start_of(day).unwrap_or_else(|| key.as_str().to_owned());
         self.keys.iter().map(key).collect()
@@ -314,20 +330,20 @@ impl Grouping {
     }
 }
 
-/// The smallest unit that the periods are made of.
+/// Returns the smallest unit of the periods among the keys.
 fn unit(keys: &[GroupBy]) -> Option<&'static str> {
     let smallest = [GroupBy::Day, GroupBy::Week, GroupBy::Month, GroupBy::Quarter, GroupBy::Year];
     smallest.iter().find(|unit| keys.contains(unit)).and_then(|unit| unit.unit())
 }
 
-/// A value that is given twice would count twice.
+/// Returns a fault for each value that is given twice, because it would count twice.
 fn repeated<T: PartialEq>(name: &str, values: &[T]) -> Vec<Fault> {
     let twice = (0..values.len()).filter(|at| values[..*at].contains(&values[*at]));
     let fault = |at| Fault::new(format!("/{name}/{at}"), "duplicate", "each value once");
     twice.map(fault).collect()
 }
 
-/// The day of the first sale of all that the reader may see, to join.
+/// Returns a join with the day of the very first sale that the reader may see.
 fn first_day(question: &mut Question<'_, SalesQuery>) -> String {
     let range = Range { from: Range::ALL.from, ..question.range };
     let entries = question.entries_in(range);

@@ -1,7 +1,8 @@
-//! Reports 报表: sales by any grouping, attainment of targets 达成率, what follows from them, and what
-//! happens in the field. Sales are sums of the sales ledger over the orders that the reader may see,
-//! the rest counts the visits, customers and complaints that the reader may see, so that totals
-//! equal the rows that the same reader can list. Reports read any table and write none.
+//! Reports 报表: sales by any grouping, attainment of targets 达成率, receivables, and field work.
+//!
+//! Sales are sums of the sales ledger over the orders that the reader may see. The other reports
+//! count the visits, customers, complaints, invoices and payments that the reader may see. Totals
+//! therefore equal the rows that the same reader can list. Reports read any table and write none.
 
 pub mod abc;
 pub mod account_entries;
@@ -56,24 +57,24 @@ pub mod without_terms;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 auth::permissions! {
-    /// What a report shows is limited by reach, as the orders are
+    /// Reports on sales; they count only the orders that the caller may see
     ReadReports: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Erp | Reporter;
-    /// What is owed, for those who may read invoices and payments
+    /// Reports on receivables, for roles that may read invoices and payments
     ReadAccountReports: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
         | BackOffice | Finance | CreditController | Erp | Reporter;
-    /// What was promised, for those who may read promises
+    /// Reports on promises to pay, for roles that may read promises
     ReadCollectionReports: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
         | BackOffice | Finance | CreditController | Reporter;
-    /// Reports on visits, for those who may read visits
+    /// Reports on visits, for roles that may read visits
     ReadFieldReports: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
         | BackOffice | Erp | Reporter;
-    /// Reports on complaints, for those who may read complaints
+    /// Reports on complaints, for roles that may read complaints
     ReadComplaintReports: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
         | BackOffice | Finance | CreditController | Quality | Hr | Erp | Reporter;
 }
 
-/// All reports.
+/// Registers all reports.
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(sales::report_sales)
         .service(attainment::report_attainment)

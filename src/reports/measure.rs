@@ -1,6 +1,6 @@
-//! What counts towards a target: the one place where attainment and its explanation get it from.
-//! Sales are those of the ledger; for invoices and money see [`account_entries`], for visits
-//! [`visit_entries`].
+//! Measurement of targets: the one definition of what counts towards a target, shared by attainment
+//! and its explanation. Sales come from the ledger, invoices and payments from [`account_entries`],
+//! visits from [`visit_entries`].
 
 use auth::Caller;
 use company::exchange_rate::rate_on;
@@ -15,7 +15,7 @@ use crate::sql::Binds;
 use crate::{account_entries, visit_entries};
 
 text_enum! {
-    /// Whose target it is
+    /// Type of the target's owner
     #[derive(Default)]
     pub enum OwnerType {
         /// 公司
@@ -33,7 +33,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// What is measured
+    /// Figure that the target is about
     #[derive(Default)]
     pub enum Metric {
         /// 签单额
@@ -59,7 +59,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// How high the target is set
+    /// Level of ambition
     #[derive(Default)]
     pub enum Level {
         /// 目标
@@ -84,7 +84,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// A part of the sales that a target is for
+    /// Part of the sales that a target is limited to
     pub enum Dimension {
         Product = "product",
         Category = "category",
@@ -94,36 +94,37 @@ text_enum! {
     }
 }
 
-/// Where the figures of a metric are.
+/// Origin of the figures of a metric.
 #[derive(Debug, Clone, Copy)]
 pub enum Source {
-    /// The sum over entries of the sales ledger that makes the actual
+    /// Sales ledger, with the sum over its entries that makes the actual
     Sales(&'static str),
-    /// Invoices and the money for them
+    /// Invoices and their payments
     Accounts,
     /// Valid visits
     Visits,
 }
 
 impl Metric {
-    /// Refused for metrics whose figures are not in the service yet.
+    /// Returns the origin of the figures. Fails for metrics that have no figures in the service
+    /// yet.
     pub fn source(self) -> Result<Source> {
         Ok(Source::Sales(match self {
             Self::OrderedAmount => "sum(entry.amount)",
             Self::Quantity => "sum(entry.quantity)",
-            // An entry whose cost was not known has no margin that could be told.
+            // An entry with an unknown cost has no margin: the sum skips it.
             Self::GrossMargin => "sum(entry.amount - entry.cost)",
             Self::NewCustomers | Self::NewProductCustomers => {
                 "count(distinct entry.customer_id)::numeric"
             }
             Self::InvoicedAmount | Self::CollectedAmount => return Ok(Source::Accounts),
             Self::ValidVisits => return Ok(Source::Visits),
-            // Until there are contracts; no new target has this metric.
+            // There are no contracts yet, and no new target has this metric.
             Self::SignedAmount => return Err(Self::not_available()),
         }))
     }
 
-    /// Refuses a margin to readers who may not see costs: with the amount beside it, it is the cost.
+    /// Refuses a margin to readers who may not see costs: beside the amount it reveals the cost.
     pub fn check(self, caller: &Caller) -> Result<()> {
         if self != Self::GrossMargin || caller.may::<ReadCosts>() {
             return Ok(());
@@ -141,7 +142,7 @@ impl Metric {
 }
 
 impl OwnerType {
-    /// Which entries count for the owner of `target`.
+    /// Returns the condition for entries that count for the owner of `target`.
     pub fn owns(self) -> &'static str {
         match self {
             Self::Company => "true",
@@ -152,7 +153,7 @@ impl OwnerType {
         }
     }
 
-    /// The targets of this kind that the caller may see.
+    /// Returns the condition for targets of this owner type that the caller may see.
     pub fn visible(self, caller: &Caller, binds: &mut Binds) -> String {
         let any = |column: &str, ids: Option<&[_]>, binds: &mut Binds| match ids {
             Some(ids) => format!("{column} = any({})", binds.ids(ids)),
@@ -171,7 +172,7 @@ impl OwnerType {
         }
     }
 
-    /// The table of the owners, and what they are called.
+    /// Returns the join with the owners, and the expressions for their external id and name.
     pub fn named(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Company => ("left join company on true", "null", "company.name"),
@@ -190,11 +191,12 @@ impl OwnerType {
         }
     }
 
-    /// What a closed target was closed with, for a caller who sees everything that counts for it, as
-    /// whoever sees the target of a person or a team does. The company's is for everybody, with what
-    /// each may see of its sales.
+    /// Returns the actual that was recorded when `target` was closed, if the caller sees everything
+    /// that counts towards it. Everyone who sees the target of a person or a team does. Other
+    /// targets, such as the company's, show callers only the sales that they may see, and then the
+    /// recorded actual is null.
     pub fn closed(self, caller: Option<&Caller>) -> &'static str {
-        let whole = caller.is_none_or(|it| it.reaches_orders().is_everything());
+        let whole = caller.is_none_or(|caller| caller.reaches_orders().is_everything());
         match self {
             Self::User | Self::Team => "target.closed_actual",
             _ if whole => "target.closed_actual",
@@ -203,14 +205,15 @@ impl OwnerType {
     }
 }
 
-/// A target with its value in the company's currency, null when there is no rate for it.
+/// Returns the columns of a target with its value in the company's currency, null without an
+/// exchange rate.
 pub fn converted() -> String {
     let rate = rate_on("targets.currency", "targets.period_start");
     format!("targets.*, targets.value * {rate} as target")
 }
 
-/// `measured`: each of the `wanted` targets with what was reached of it, as far as the caller may
-/// see that; without a caller all of it. What a target was closed with stays.
+/// Returns `measured`: each of the `wanted` targets with its actual, limited to what the caller may
+/// see; without a caller all of it. A closed target keeps the actual recorded at its closing.
 pub fn measured(
     owner_type: OwnerType,
     metric: Metric,
@@ -222,7 +225,7 @@ pub fn measured(
     let closed = owner_type.closed(caller);
     let of_target = match metric.source()? {
         Source::Sales(sum) => {
-            let visible = caller.map_or_else(String::new, |it| filter::visible(it, binds));
+            let visible = caller.map_or_else(String::new, |caller| filter::visible(caller, binds));
             let entries = entries(owner_type, metric, &visible, until, binds);
             format!(
                 "cross join lateral (
@@ -241,6 +244,7 @@ pub fn measured(
             format!("left join ({sums}) as sums on sums.place = target.place")
         }
     };
+
     Ok(format!(
         "measured as materialized (
             select target.*, coalesce(sums.orders, 0) as orders,
@@ -250,9 +254,8 @@ pub fn measured(
     ))
 }
 
-/// The entries that count for `target`: a table `entry` and its conditions, with
-/// those of who may see it. A closed target keeps
-/// what was known when it was closed.
+/// Returns the entries that count for `target`: a table `entry` with its conditions, including
+/// `visible`. A target that was closed with an actual counts only what had been recorded by then.
 pub fn entries(
     owner_type: OwnerType,
     metric: Metric,
@@ -271,6 +274,7 @@ pub fn entries(
         Metric::NewProductCustomers => new_products(visible),
         _ => String::new(),
     };
+
     format!(
         "(select *, {STANDS} as stands from {LEDGER}) as entry
         where {owns} and booked_on >= target.period_start and booked_on < target.period_end
@@ -287,14 +291,16 @@ pub fn entries(
     )
 }
 
-/// The condition on an `entry` that it is a customer's first of a new product. A product is new until
-/// `new_product_days` after anybody bought it first, whoever may see that sale: else an old product would
-/// be new to whoever sells it late. The product that a target is for is new because the target says so.
+/// Returns the condition that an `entry` is a customer's first purchase of a new product. A product
+/// is new until `new_product_days` after anybody first bought it, even in a sale that is not
+/// visible: otherwise an old product would be new to a salesperson who sells it late. The product
+/// that a target is limited to is always new.
 fn new_products(visible: &str) -> String {
     let firsts = format!(
         "select customer_id, product_id, min(booked_on) as booked_on from {LEDGER}
                 where {STANDS}{visible} group by customer_id, product_id"
     );
+
     format!(
         " and stands and (customer_id, product_id, booked_on) in ({firsts})
             and (target.dimension = 'product' or (customer_id, product_id, booked_on) in (
@@ -310,8 +316,8 @@ fn new_products(visible: &str) -> String {
     )
 }
 
-/// What has been reached of a target, 实绩, with nothing hidden: for its closing. None for metrics
-/// whose figures are not in the service yet.
+/// Returns the actual 实绩 of a target with nothing hidden, for its closing. `None` for metrics
+/// that have no figures in the service yet.
 pub async fn actual(conn: &mut Conn, target: Uuid) -> Result<Option<Money>> {
     let mut binds = Binds::default();
     let id = binds.id(target);
@@ -328,7 +334,7 @@ pub async fn actual(conn: &mut Conn, target: Uuid) -> Result<Option<Money>> {
     Ok(Some(actual))
 }
 
-/// What decides how a target is measured.
+/// The properties that decide how a target is measured.
 #[derive(Debug, diesel::QueryableByName)]
 pub struct Kind {
     #[diesel(sql_type = Text)]

@@ -1,4 +1,4 @@
-//! How many customers ordered for the first time, 新客户数 (S23).
+//! New customers 新客户数 by month.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -16,17 +16,17 @@ text_enum! {
     }
 }
 
-/// How to count.
+/// Grouping of the new customers.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct NewCustomersQuery {
-    /// `month`, also when it is not told
+    /// Default: `month`
     #[param(inline)]
-    #[expect(dead_code, reason = "it can have one value only, yet")]
+    #[expect(dead_code, reason = "it has only one value so far")]
     group_by: Option<NewCustomersBy>,
 }
 
-/// The new customers of one month.
+/// New customers of one month.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({ "month": "2026-07", "new_customers": 43 }))]
 pub struct NewCustomersRow {
@@ -35,26 +35,26 @@ pub struct NewCustomersRow {
     pub new_customers: i64,
 }
 
-/// All of them.
+/// Total of all new customers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NewCustomersTotals {
     pub new_customers: i64,
 }
 
 crate::report! {
-    /// Customers that ordered for the first time
+    /// New customers by month
     NewCustomersReport of NewCustomersRow, NewCustomersTotals
 }
 
-/// Customers that ordered for the first time
+/// New customers by month
 ///
-/// 新客户数: the first order ever that you may see lies in that month. A filter asks whether that
-/// first order is one of a channel, a salesperson and so on.
+/// 新客户数: customers whose first order ever, of those visible to you, is in that month. A filter
+/// applies to that first order, for example to its channel or salesperson.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NewCustomersQuery>),
     responses(
-        (status = 200, description = "The new customers of each month", content(
+        (status = 200, description = "One row per month", content(
             (NewCustomersReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -84,6 +84,7 @@ fn plan(mut question: Question<'_, NewCustomersQuery>) -> Plan {
             where {STANDS} and {entries}
         )"
     );
+
     let rows =
         "select month, count(*) as new_customers from new group by month order by month".to_owned();
     let totals = "select count(*) as new_customers from new".to_owned();

@@ -1,4 +1,4 @@
-//! The customers whom nobody has visited for long, 未拜访客户 (S38).
+//! Customers without a recent visit 未拜访客户.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -11,16 +11,16 @@ use crate::ReadFieldReports;
 use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter::CustomerFilter;
 
-/// For how long.
+/// Minimum time without a visit.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct NotVisitedQuery {
-    /// At least so many days at `as_of`. Default: 30
+    /// Minimum number of days since the last visit at `as_of`. Default: `30`
     #[param(minimum = 1, maximum = 36_500, example = 30)]
     days: Option<i32>,
 }
 
-/// One customer who waits.
+/// One customer without a recent visit.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "customer_id": "01910000-0000-7000-8000-000000000002", "customer_external_id": "29484",
@@ -32,39 +32,39 @@ pub struct NotVisitedRow {
     pub customer_id: Uuid,
     pub customer_external_id: Option<String>,
     pub customer_name: String,
-    /// Null in the pool 公海
+    /// Null for customers in the pool 公海
     pub owner_id: Option<Uuid>,
     pub owner_external_id: Option<String>,
     pub owner_name: Option<String>,
-    /// Null when there was none
+    /// Null for a customer who was never visited
     pub last_visit_on: Option<Date>,
-    /// At `as_of`; null when there was no visit
+    /// Days since the last visit at `as_of`; null for a customer who was never visited
     pub days_since: Option<i64>,
 }
 
-/// All customers of the report.
+/// Totals of all customers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NotVisitedTotals {
     pub customers: i64,
-    /// Those among them who were never visited
+    /// Customers who were never visited
     pub never_visited: i64,
 }
 
 crate::report! {
-    /// Customers whom nobody has visited for long
+    /// Customers without a recent visit
     NotVisitedReport of NotVisitedRow, NotVisitedTotals
 }
 
-/// Customers whom nobody has visited for long
+/// Customers without a recent visit
 ///
-/// 未拜访客户, those who never were first: customers as they are now, but for merged, lost and
-/// blacklisted ones, without a completed visit for so many days. Only customers and visits that you
-/// may see.
+/// 未拜访客户: customers without a completed visit for at least `days` days, those who were never
+/// visited first. Customers count as they are now, without merged, lost and blacklisted ones. Only
+/// customers and visits visible to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NotVisitedQuery, CustomerFilter, NoFilter>),
     responses(
-        (status = 200, description = "The customers, the longest first", content(
+        (status = 200, description = "The customers, longest without a visit first", content(
             (NotVisitedReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -80,6 +80,8 @@ pub async fn report_not_visited(
 }
 
 fn plan(mut question: Question<'_, NotVisitedQuery>) -> Plan {
+    // The days are counted back from `as_of`, so that later visits must not count, even if it is
+    // today by default.
     question.until = Some(question.as_of);
     let (visits, customers) = (question.visits(), question.customers());
     let (as_of, days) = (question.binds.date(question.as_of), question.own.days.unwrap_or(30));
@@ -95,6 +97,7 @@ fn plan(mut question: Question<'_, NotVisitedQuery>) -> Plan {
             where last_visit_on is null or {as_of} - last_visit_on >= {days}
         )"
     );
+
     let rows = format!(
         "{silent}
         select silent.id as customer_id, silent.external_id as customer_external_id,
@@ -103,11 +106,13 @@ fn plan(mut question: Question<'_, NotVisitedQuery>) -> Plan {
         from silent left join users on users.id = owner_id
         order by last_visit_on nulls first, silent.external_id collate \"C\", silent.id"
     );
+
     let totals = format!(
         "{silent}
         select count(*) as customers,
             count(*) filter (where last_visit_on is null) as never_visited
         from silent"
     );
+
     Plan::new("not-visited", question.binds, rows, totals)
 }

@@ -1,4 +1,4 @@
-//! What is open, document by document, 未清项 (S55).
+//! Open items 未清项.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -13,7 +13,7 @@ use crate::receivables::{AccountFilter, open_on};
 
 text_enum! {
     pub enum OpenItemKind {
-        /// An invoice, or a part of it
+        /// An invoice, or one of its instalments
         Invoice = "invoice",
         CreditNote = "credit_note",
         /// 预收
@@ -23,7 +23,7 @@ text_enum! {
     }
 }
 
-/// One thing that is open.
+/// One open item.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "kind": "invoice", "id": "01910000-0000-7000-8000-000000000002", "number": "IN-2026-000123",
@@ -35,7 +35,7 @@ text_enum! {
 pub struct OpenItemRow {
     #[schema(inline)]
     pub kind: OpenItemKind,
-    /// The invoice's or the payment's
+    /// Id of the invoice or the payment
     pub id: Uuid,
     pub number: String,
     pub customer_id: Uuid,
@@ -43,42 +43,43 @@ pub struct OpenItemRow {
     pub customer_name: String,
     pub salesperson_id: Option<Uuid>,
     pub document_date: Date,
-    /// Of invoices
+    /// Due date of an invoice or instalment; null for other items
     pub due_on: Option<Date>,
-    /// Since `due_on`; negative before it
+    /// Days since `due_on`; negative before it
     pub days_late: Option<i64>,
-    /// The document's
+    /// Currency of the document
     pub currency: String,
     pub total_amount: Number,
-    /// In the document's currency; what lowers the debt is negative
+    /// In the document's currency; negative for items that lower the debt
     pub open_amount: Number,
     /// In the company's currency
     pub amount: Number,
     pub disputed: bool,
 }
 
-/// All that is open.
+/// Totals of all open items.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OpenItemTotals {
     pub items: i64,
-    /// Without what is post-dated
+    /// In the company's currency, without post-dated payments
     pub amount: Number,
 }
 
 crate::report! {
-    /// What is open, document by document
+    /// Open items
     OpenItemsReport of OpenItemRow, OpenItemTotals
 }
 
-/// What is open, document by document
+/// Open items
 ///
-/// 未清项 at the end of any day: parts of invoices, credit notes that are not used up, receipts that
-/// are not applied. Together they are what `ar-aging` tells.
+/// 未清项 at the end of a day: instalments of invoices, credit notes and receipts that are not
+/// fully allocated, and post-dated payments. They add up to the figures of `ar-aging`. Only
+/// invoices and payments visible to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, AccountFilter, NoFilter>),
     responses(
-        (status = 200, description = "A row for each item", content(
+        (status = 200, description = "One row per item", content(
             (OpenItemsReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -105,9 +106,11 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         from open join customers on customers.id = customer_id
         order by external_id collate \"C\", customer_id, due_on nulls last, document_date, open.id"
     );
+
     let totals = "select count(*) as items,
             round(coalesce(sum(amount) filter (where kind <> 'post_dated'), 0), 4)::text as amount
         from open"
         .to_owned();
+
     Plan { shared, ..Plan::new("open-items", question.binds, rows, totals) }
 }

@@ -1,4 +1,4 @@
-//! What was ordered and is still to be invoiced, 在手订单 (S53).
+//! Order book 在手订单: confirmed orders that are not invoiced in full.
 
 use actix_web::{HttpResponse, get};
 use auth::{Can, Reference, Refers};
@@ -29,16 +29,16 @@ pub struct OrderBookRow {
     pub customer_name: String,
     pub order_date: Date,
     pub due_date: Option<Date>,
-    /// Since `due_date`; negative before it
+    /// Days since `due_date`; negative before it
     pub days_late: Option<i64>,
     /// The order's total with tax and freight, in the company's currency
     pub ordered: Number,
-    /// Of it, without what was given back
+    /// Invoiced amount, less credit notes
     pub invoiced: Number,
     pub to_invoice: Number,
 }
 
-/// The whole book.
+/// Totals of the order book.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OrderBookTotals {
     pub orders: i64,
@@ -46,26 +46,26 @@ pub struct OrderBookTotals {
     pub ordered: Number,
     pub invoiced: Number,
     pub to_invoice: Number,
-    /// Of it, past its day
+    /// Part of `to_invoice` past the due date of its order
     pub overdue: Number,
 }
 
 crate::report! {
-    /// What was ordered and is still to be invoiced
+    /// Order book
     OrderBookReport of OrderBookRow, OrderBookTotals
 }
 
-/// What was ordered and is still to be invoiced
+/// Order book
 ///
-/// 在手订单: orders that were confirmed by `as_of` and neither closed nor cancelled by then, with what was
-/// invoiced of them by then. One that its ERP calls invoiced is not in it, with or without invoices
-/// here. When an order was closed is told by its history, as long as that is kept; one that came as
-/// closed is in no book. Only orders that you may see.
+/// 在手订单: orders confirmed by `as_of` and neither closed nor cancelled by then, with the amount
+/// invoiced by then. An order that its ERP reports as invoiced is excluded, with or without
+/// invoices here. The closing date comes from the order's history, for as long as that is kept; an
+/// order that was imported as closed is never in the book. Only orders visible to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, BookFilter, NoFilter>),
     responses(
-        (status = 200, description = "A row for each order", content(
+        (status = 200, description = "One row per order", content(
             (OrderBookReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -80,12 +80,12 @@ pub async fn report_order_book(
     desk.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
-/// What narrows the book: an order has several people, and is in the book of each of them.
+/// Filter of the order book. An order credited to several people is in the book of each of them.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct BookFilter {
     customer_id: Option<Uuid>,
-    /// Who was credited, alone or with others
+    /// Credited salesperson, alone or with others
     salesperson_id: Option<Uuid>,
     /// 地区 of the customer
     #[param(min_length = 1, max_length = 100)]
@@ -101,13 +101,14 @@ impl Narrows for BookFilter {
         let mut all = vec![];
         all.extend(self.customer_id.map(|id| format!("customer_id = {}", binds.id(id))));
         all.extend(self.salesperson_id.map(|id| format!("{} = any(credited)", binds.id(id))));
-        all.extend(self.region.as_ref().map(|it| format!("region = {}", binds.text(it))));
+        all.extend(self.region.as_ref().map(|region| format!("region = {}", binds.text(region))));
         also(&all)
     }
 }
 
-/// The orders that were confirmed and neither closed nor cancelled at the end of the day. The row
-/// does not tell when it was closed, but its history does.
+/// Returns the condition for orders that were confirmed and neither closed nor cancelled at the end
+/// of the day. An order does not store when it was closed, but its history does. `updated_at` first
+/// rules out the closed orders that have not changed since.
 fn standing(question: &mut Question<'_, NoFilter>, day: &str) -> String {
     let zone = question.zone.clone();
     let zone = question.binds.text(&zone);
@@ -154,6 +155,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             ) as it where rest > 0{narrowed}
         )"
     );
+
     let money = |name: &str| format!("round({name}, 4)::text");
     let rows = format!(
         "{book}
@@ -165,6 +167,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         money("invoiced"),
         money("rest"),
     );
+
     let sum = |name: &str| format!("round(coalesce(sum({name}), 0), 4)::text");
     let totals = format!(
         "{book}
@@ -176,5 +179,6 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         sum("invoiced"),
         sum("rest"),
     );
+
     Plan::new("order-book", question.binds, rows, totals)
 }

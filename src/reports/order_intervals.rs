@@ -1,4 +1,4 @@
-//! How often customers order, 订货周期 (S23, S24).
+//! Order intervals 订货周期 of customers.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -12,16 +12,16 @@ use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter::{Filter, LEDGER, STANDS};
 use crate::period::AnyPeriod;
 
-/// Which customers to show.
+/// Selection of the customers.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct IntervalsQuery {
-    /// Only customers without an order for so many days, 休眠客户
+    /// 休眠客户: only customers without an order for at least this many days
     #[param(minimum = 1, maximum = 36_500, example = 180)]
     dormant_days: Option<i32>,
 }
 
-/// The rhythm of one customer.
+/// Order interval of one customer.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "customer_id": "01910000-0000-7000-8000-000000000002", "customer_external_id": "29484",
@@ -41,14 +41,14 @@ pub struct IntervalsRow {
     pub last_order: Date,
     /// Null with fewer than two orders
     pub average_days_between_orders: Option<Number>,
-    /// Null with fewer than two such days
+    /// Null with fewer than two order days
     pub average_days_between_order_days: Option<Number>,
     pub average_order_amount: Number,
-    /// At `as_of`
+    /// Days since the last order at `as_of`
     pub days_since_last_order: i64,
 }
 
-/// All customers of the report.
+/// Totals of all customers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct IntervalsTotals {
     pub customers: i64,
@@ -57,19 +57,19 @@ pub struct IntervalsTotals {
 }
 
 crate::report! {
-    /// How often customers order
+    /// Order intervals by customer
     IntervalsReport of IntervalsRow, IntervalsTotals
 }
 
-/// How often customers order
+/// Order intervals by customer
 ///
-/// 订货周期: the customers with orders until `as_of`; `dormant_days` keeps those that have been
-/// silent for so long. Without a period, over all time.
+/// 订货周期 of the customers with orders up to `as_of`. `dormant_days` limits the report to those
+/// without an order for that long. Default period: all time. Only orders visible to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<IntervalsQuery, Filter, AnyPeriod>),
     responses(
-        (status = 200, description = "The rhythm of each customer", content(
+        (status = 200, description = "One row per customer", content(
             (IntervalsReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -85,6 +85,8 @@ pub async fn report_order_intervals(
 }
 
 fn plan(mut question: Question<'_, IntervalsQuery>) -> Plan {
+    // The days are counted back from `as_of`, so that later orders must not count, even if it is
+    // today by default.
     question.until = Some(question.as_of);
     let entries = question.entries();
     let as_of = question.binds.date(question.as_of);
@@ -104,6 +106,7 @@ fn plan(mut question: Question<'_, IntervalsQuery>) -> Plan {
             having bool_or({STANDS})
         )"
     );
+
     let rows = format!(
         "select customer_id, external_id as customer_external_id, name as customer_name,
             orders, days as order_days, first as first_order, last as last_order,
@@ -117,10 +120,12 @@ fn plan(mut question: Question<'_, IntervalsQuery>) -> Plan {
         {dormant}
         order by last, external_id collate \"C\", customer_id"
     );
+
     let totals = format!(
         "select count(*) as customers, coalesce(sum(orders), 0)::bigint as orders,
             round(coalesce(sum(amount), 0), 4)::text as amount
         from ordered {dormant}"
     );
+
     Plan { shared: customers, ..Plan::new("order-intervals", question.binds, rows, totals) }
 }

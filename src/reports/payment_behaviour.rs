@@ -1,4 +1,4 @@
-//! How punctually customers pay, 付款行为 (S55, S26).
+//! Payment behaviour 付款行为: the punctuality of customers' payments.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -12,7 +12,7 @@ use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter::dated;
 use crate::receivables::{AccountFilter, pieces, visible_invoices};
 
-/// One customer's payments.
+/// Payment behaviour of one customer.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "customer_id": "01910000-0000-7000-8000-000000000002", "customer_external_id": "29818",
@@ -23,48 +23,49 @@ pub struct PaymentBehaviourRow {
     pub customer_id: Uuid,
     pub customer_external_id: Option<String>,
     pub customer_name: String,
-    /// Invoices on which something was paid
+    /// Invoices with at least one payment
     pub invoices: i64,
-    /// Payments used for invoices, in the company's currency
+    /// Payments allocated to invoices, in the company's currency
     pub paid: Number,
-    /// 平均逾期天数: mean of payment day − due day over all payments, one for each instalment that a
-    /// payment pays; early payments count as negative days. Null without payments.
+    /// 平均逾期天数: mean of allocation date − due date over all payments, one for each instalment
+    /// that a payment settles; early payments count as negative days. Null without payments.
     pub average_days_late: Option<Number>,
     /// 金额加权逾期天数: Σ (days late × paid) ÷ Σ paid. Null without payments.
     pub weighted_days_late: Option<Number>,
-    /// 逾期回款率: paid after the due day ÷ paid, in percent of the amount. Null without payments.
+    /// 逾期回款率: amount paid after the due date ÷ `paid`, in percent. Null without payments.
     pub late_percent: Option<Number>,
 }
 
-/// All customers.
+/// Totals of all customers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PaymentBehaviourTotals {
     pub customers: i64,
     pub invoices: i64,
     pub paid: Number,
-    /// Mean of payment day − due day over all payments of all customers
+    /// Mean of allocation date − due date over all payments of all customers
     pub average_days_late: Option<Number>,
     /// Σ (days late × paid) ÷ Σ paid
     pub weighted_days_late: Option<Number>,
-    /// Paid after the due day ÷ paid, in percent of the amount
+    /// Amount paid after the due date ÷ `paid`, in percent
     pub late_percent: Option<Number>,
 }
 
 crate::report! {
-    /// How punctually customers pay
+    /// Payment behaviour by customer
     PaymentBehaviourReport of PaymentBehaviourRow, PaymentBehaviourTotals
 }
 
-/// How punctually customers pay
+/// Payment behaviour by customer
 ///
-/// 付款行为: how many days after the due day money was used for invoices, simply and weighted by amount,
-/// of what was paid in the period and not taken back by `as_of`. Money pays the parts of an invoice in
-/// the order of their days. Only invoices that you may see.
+/// 付款行为: days from the due date to the allocation of the payment, as a plain mean and weighted
+/// by amount. Allocations count if they were made in the period and not reversed by `as_of`. A
+/// payment settles the instalments of an invoice in the order of their due dates. Only invoices
+/// visible to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, AccountFilter>),
     responses(
-        (status = 200, description = "A row for each customer", content(
+        (status = 200, description = "One row per customer", content(
             (PaymentBehaviourReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -108,6 +109,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             ) as it where true{narrowed}
         )"
     );
+
     let rows = format!(
         "with groups as (select customer_id, {FIGURES} from counted group by customer_id)
         select customer_id, external_id as customer_external_id, name as customer_name, invoices,
@@ -115,6 +117,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         from groups join customers on customers.id = customer_id
         order by external_id collate \"C\", customer_id"
     );
+
     let totals = format!("select count(distinct customer_id) as customers, {FIGURES} from counted");
     Plan { shared: counted, ..Plan::new("payment-behaviour", question.binds, rows, totals) }
 }

@@ -1,5 +1,5 @@
-//! External ids of people in the rows of a report: readers of a part see those of their own people, as
-//! in `GET /users`.
+//! External ids of people in the rows of a report. Readers with a limited scope see only those of
+//! their own people, as in `GET /users`.
 
 use std::collections::HashMap;
 
@@ -10,15 +10,16 @@ use uuid::Uuid;
 
 use crate::answer::Plan;
 
-/// The people whose external ids the reader may see; nothing for all of them.
+/// Returns the people whose external ids the reader may see; `None` for all of them.
 pub fn known_to(caller: &Caller) -> Option<Vec<Uuid>> {
     let part = caller.reach_of_accounts().filter(|_| !caller.knows_everybody());
     part.map(<[Uuid]>::to_vec)
 }
 
 impl Plan {
-    /// A row, one JSON object as PostgreSQL wrote it, without the external ids that its reader may not
-    /// see. Here and not in the statements, so that no report forgets it.
+    /// Returns a row, one JSON object as PostgreSQL wrote it, without the external ids that its
+    /// reader may not see. The masking is here and not in the statements, so that no report can
+    /// forget it.
     pub fn shown(&self, mut line: String) -> Result<String> {
         let Some(known) = &self.known else { return Ok(line) };
         for person in self.people {
@@ -26,7 +27,8 @@ impl Plan {
             if line.contains(&name)
                 && let Some(value) = hidden(&line, person, known)?
             {
-                // Within a string the quotes of the name would have backslashes.
+                // The name cannot be part of a string value: there its quotes would have
+                // backslashes.
                 line = line.replacen(&[&*name, &value].concat(), &[&*name, "null"].concat(), 1);
             }
         }
@@ -34,7 +36,8 @@ impl Plan {
     }
 }
 
-/// The external id of this person, as it is written in the row, unless the person is a known one.
+/// Returns the external id of this person as it is written in the row, unless the reader may see
+/// it.
 fn hidden(row: &str, person: &str, known: &[Uuid]) -> Result<Option<String>> {
     let row: HashMap<&str, &RawValue> = serde_json::from_str(row).map_err(Error::internal)?;
     let member = |name: &str| row.get(format!("{person}_{name}").as_str()).map(|value| value.get());

@@ -1,4 +1,4 @@
-//! The time that a report is about: `from` and `to`, or a period by its name.
+//! Period of a report: `from` and `to`, or a period by its name.
 
 use jiff::ToSpan;
 use jiff::civil::{self, ISOWeekDate, Weekday};
@@ -6,24 +6,25 @@ use platform::{Date, Error, Fault, NoFilter, Result};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-/// No report looks further: bounds what a careless question can cost.
+/// Earliest and latest day of every report. They bound the cost of a careless question.
 const EARLIEST: Date = Date::FIRST;
 const LATEST: Date = Date(civil::date(2200, 1, 1));
 
-/// Days from the first to before the last.
+/// Days from `from` up to, but not including, `to`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
     /// The first day
     pub from: Date,
-    /// The first day that is no longer in it
+    /// The day after the last day
     pub to: Date,
 }
 
 impl Range {
-    /// All days that a report can see.
+    /// All days that a report can cover.
     pub const ALL: Self = Self { from: EARLIEST, to: LATEST };
 
-    /// The days until `as_of`, where that is one of them: the range is running.
+    /// Returns the days up to `as_of` if that day is in the range, because the range is then still
+    /// running.
     #[must_use]
     pub fn until(self, as_of: Date) -> Self {
         let running = self.from <= as_of && as_of < self.to;
@@ -33,7 +34,8 @@ impl Range {
         }
     }
 
-    /// The same days before: by as many months or days as `whole` has, whichever it is made of.
+    /// Returns the same days of the period before: shifted by the months that `whole` has, or by
+    /// its days if it does not consist of whole months.
     #[must_use]
     pub fn before(self, whole: Self) -> Self {
         let (from, to) = (whole.from.0, whole.to.0);
@@ -47,7 +49,7 @@ impl Range {
         }
     }
 
-    /// The same days a year before; 29 February is compared with 28 February.
+    /// Returns the same days a year before; 29 February is compared with 28 February.
     #[must_use]
     pub fn year_before(self) -> Self {
         self.months_before(12)
@@ -56,26 +58,27 @@ impl Range {
     fn months_before(self, months: i32) -> Self {
         let back = |day: Date| day.0.checked_sub(months.months()).map_or(EARLIEST, Date);
         let (from, to) = (back(self.from), back(self.to));
-        // Of the days before 29 February the last is the 28th, as of those before 1 March.
+        // An exclusive end of 29 February becomes 28 February a year earlier, which must stay
+        // included.
         let last = if to.0.day() < self.to.0.day() { to.0.tomorrow().ok() } else { None };
         Self { from, to: last.map_or(to, Date) }
     }
 }
 
-/// What a query string says about time.
+/// The part of a query string that names the period.
 pub trait Spans {
-    /// The days that are meant, or which parameters are wrong.
+    /// Returns the requested days, or an error that names the wrong parameters.
     fn range(&self) -> Result<Range>;
 }
 
-/// The period of a report: give `period`, or `from` and `to`.
+/// The period of a report: either `period`, or `from` and `to`.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PeriodQuery {
-    /// The first day; needs `to`
+    /// First day. Requires `to`.
     #[param(example = "2026-07-01")]
     from: Option<Date>,
-    /// The day after the last one; needs `from`
+    /// Day after the last one. Requires `from`.
     #[param(example = "2026-08-01")]
     to: Option<Date>,
     /// Instead of `from` and `to`: a year `2026`, a quarter `2026-Q3`, a month `2026-07`, or an ISO
@@ -99,6 +102,7 @@ impl PeriodQuery {
             let message = "give a period or from and to, not both";
             Fault::new(format!("/{name}"), "contradiction", message)
         };
+
         let range = match (&self.period, self.from, self.to) {
             (None, None, None) => return Ok(None),
             (Some(period), None, None) => named(period).ok_or_else(|| {
@@ -115,6 +119,7 @@ impl PeriodQuery {
             (None, Some(_), None) => Err(vec![Fault::new("/to", "required", "from needs it")]),
             (None, None, Some(_)) => Err(vec![Fault::new("/from", "required", "to needs it")]),
         };
+
         range.and_then(within_reason).map(Some).map_err(invalid)
     }
 }
@@ -133,7 +138,7 @@ fn invalid(faults: Vec<Fault>) -> Error {
     Error::bad_request("invalid_query", "some parameters are wrong").faults(faults)
 }
 
-/// The same for reports that also make sense over all time: nothing given means just that.
+/// An optional period, for reports that also make sense over all time. Default: all time.
 #[derive(Debug, Deserialize)]
 pub struct AnyPeriod {
     #[serde(flatten)]
@@ -154,30 +159,32 @@ impl IntoParams for AnyPeriod {
     }
 }
 
-/// For what brings its period along.
+/// For reports without a period in the query string, such as those for a single day.
 impl Spans for NoFilter {
     fn range(&self) -> Result<Range> {
         Ok(Range::ALL)
     }
 }
 
-/// `2026`, `2026-Q3`, `2026-07` or `2026-W31`.
+/// Parses `2026`, `2026-Q3`, `2026-07` or `2026-W31`.
 fn named(text: &str) -> Option<Range> {
     let (year, part) = match text.split_once('-') {
         Some((year, part)) => (year, Some(part)),
         None => (text, None),
     };
+
     let number = |text: &str, digits: usize| {
         let plain = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
         plain.then(|| text.parse::<i16>().ok()).flatten()
     };
+
     let year = number(year, 4)?;
     let first_of = |month: i8| civil::Date::new(year, month, 1).ok();
     let (from, length) = match part {
         None => (first_of(1)?, 1.year()),
         Some(part) => match part.as_bytes().first()? {
             b'Q' => {
-                let quarter = number(&part[1..], 1).filter(|it| (1..=4).contains(it))?;
+                let quarter = number(&part[1..], 1).filter(|quarter| (1..=4).contains(quarter))?;
                 (first_of(i8::try_from(quarter * 3 - 2).ok()?)?, 3.months())
             }
             b'W' => {

@@ -1,4 +1,4 @@
-//! What customers promised to pay and whether they did, 承诺兑现 (S59), by customer, salesperson or region.
+//! Promises to pay 承诺兑现, kept and broken, by customer, salesperson or region.
 
 use ::receivables::promise;
 use actix_web::http::StatusCode;
@@ -15,17 +15,17 @@ use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter::dated;
 use crate::receivables::{AccountFilter, OwedBy};
 
-/// How to group what was promised.
+/// Grouping of the promises.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PromisesQuery {
-    /// Default: `customer`; `salesperson` is who looks after the customer
+    /// Default: `customer`. `salesperson` is the owner of the customer
     #[param(inline)]
     group_by: Option<OwedBy>,
 }
 
-/// What one customer, or the customers of one salesperson or region, promised: it has exactly the
-/// key of `group_by`.
+/// Promises of one customer, or of the customers of one salesperson or region. Each row has only
+/// the key fields of `group_by`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "customer_id": "01910000-0000-7000-8000-000000000002", "customer_external_id": "29818",
@@ -47,22 +47,22 @@ pub struct PromisesRow {
     pub salesperson_name: Option<String>,
     #[schema(required = false)]
     pub region: Option<String>,
-    /// All but the withdrawn ones
+    /// All promises except withdrawn ones
     pub promises: i64,
     pub open: i64,
     /// 已兑现
     pub kept: i64,
     /// 已失信
     pub broken: i64,
-    /// What was promised, in the company's currency at the rate of `as_of`
+    /// Promised amount, in the company's currency at the rate of `as_of`
     pub amount: Number,
-    /// What came in for it, not more than that
+    /// Amount received for the promises, for each at most the promised amount
     pub received: Number,
-    /// kept ÷ (kept + broken); null while none is decided
+    /// `kept` ÷ (`kept` + `broken`), in percent; null while none is decided
     pub kept_percent: Option<Number>,
 }
 
-/// All customers.
+/// Totals of all customers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PromisesTotals {
     pub customers: i64,
@@ -76,19 +76,19 @@ pub struct PromisesTotals {
 }
 
 crate::report! {
-    /// What customers promised to pay and whether they did
+    /// Promises to pay, kept and broken
     PromisesReport of PromisesRow, PromisesTotals
 }
 
-/// What customers promised to pay and whether they did
+/// Promises to pay, kept and broken
 ///
-/// 承诺兑现: promises whose day lies in the period, those that `/promises` lists: made to your people or
-/// by their customers; 422 `no_exchange_rate` where one cannot be converted.
+/// 承诺兑现: promises due in the period that you can see in `GET /promises`: those made to your
+/// people or by their customers. Returns 422 `no_exchange_rate` if one cannot be converted.
 #[utoipa::path(
     tag = "reports",
     params(Asked<PromisesQuery, AccountFilter>),
     responses(
-        (status = 200, description = "A row for each group", content(
+        (status = 200, description = "One row per group", content(
             (PromisesReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -131,6 +131,7 @@ fn plan(mut question: Question<'_, PromisesQuery>) -> Plan {
             ) as it where true{narrowed}
         )"
     );
+
     let (key, named, from, order) = question.own.group_by.unwrap_or(OwedBy::Customer).parts();
     let rows = format!(
         "{counted},
@@ -138,9 +139,11 @@ fn plan(mut question: Question<'_, PromisesQuery>) -> Plan {
         select {named}, promises, open, kept, broken, amount, received, kept_percent
         from {from} order by {order}"
     );
+
     let totals = format!(
         "{counted} select count(distinct customer_id) as customers, {FIGURES} from counted"
     );
+
     let mut plan = Plan::new("promises", question.binds, rows, totals);
     plan.refusals.push((
         format!("{counted} select exists (select from counted where rate is null)"),

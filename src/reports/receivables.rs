@@ -1,6 +1,6 @@
-//! What was open on a day, for all reports on what is owed: invoices by their parts, credit notes
-//! that were not used up, receipts that were not applied, and those that were post-dated. The cost
-//! follows what was open then: `closed_on` leads to it by an index.
+//! Open items on a day, common to all reports on receivables: invoices by instalment, credit notes
+//! and receipts that are not fully allocated, and post-dated payments. The cost depends on the
+//! number of items that were open then, because an index on `closed_on` leads to them.
 
 use ::receivables::{invoice, payment};
 use auth::{Caller, Reference, Refers};
@@ -15,22 +15,22 @@ use crate::filter::{Narrows, also, find_customers, find_users};
 use crate::sql::Binds;
 
 text_enum! {
-    /// By what to group what is owed
+    /// Key by which receivables are grouped
     pub enum OwedBy {
         Customer = "customer",
-        /// Whose sale it was; of receipts, who looks after the customer
+        /// Salesperson of the invoice; for receipts, the owner of the customer
         Salesperson = "salesperson",
         /// 地区 of the customer
         Region = "region",
     }
 }
 
-/// What every report on what is owed can be narrowed to.
+/// Filter common to all reports on receivables.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AccountFilter {
     pub customer_id: Option<Uuid>,
-    /// Whose sale it was; of receipts, who looks after the customer
+    /// Salesperson of the invoice; for receipts, the owner of the customer
     pub salesperson_id: Option<Uuid>,
     /// 地区 of the customer
     #[param(min_length = 1, max_length = 100)]
@@ -51,13 +51,13 @@ impl Narrows for AccountFilter {
         {
             all.extend(id.map(|id| format!("{column} = {}", binds.id(id))));
         }
-        all.extend(self.region.as_ref().map(|it| format!("region = {}", binds.text(it))));
+        all.extend(self.region.as_ref().map(|region| format!("region = {}", binds.text(region))));
         also(&all)
     }
 }
 
 impl OwedBy {
-    /// The column of a group, what is shown of it, where that comes from, and the order.
+    /// Returns the column of a group, the columns to show, the tables to join, and the sort order.
     pub(crate) fn parts(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {
             Self::Customer => (
@@ -78,41 +78,44 @@ impl OwedBy {
     }
 }
 
-/// The invoices that the caller may see: a condition that begins with ` and `.
+/// Returns the condition for invoices that the caller may see. It begins with ` and `.
 pub(crate) fn visible_invoices(caller: &Caller, binds: &mut Binds) -> String {
     let rule = invoice::visible_to(caller).sql(|ids| binds.ids(ids));
     rule.map_or_else(String::new, |rule| format!(" and {rule}"))
 }
 
-/// The same for payments.
+/// Returns the same condition for payments.
 pub(crate) fn visible_payments(caller: &Caller, binds: &mut Binds) -> String {
     let rule = payment::visible_to(caller).sql(|ids| binds.ids(ids));
     rule.map_or_else(String::new, |rule| format!(" and {rule}"))
 }
 
-/// What is read of invoices and payments. Of those that are open and not in parts the index has all
-/// of it, so that it does not matter among how many paid ones they lie.
+/// Columns that are read of invoices and payments. For open documents without instalments an index
+/// covers all of them, so that the number of paid documents does not matter.
 const STANDING: &str =
     "id, kind, number, customer_id, salesperson_id, invoice_date, due_date, currency,
     exchange_rate, total_amount, open_amount, disputed";
 const RECEIVED: &str = "id, number, customer_id, received_on, currency, exchange_rate, amount,
     unapplied_amount";
 
-/// A part of a statement, `open (kind, id, number, customer_id, person_id, region, document_date,
-/// due_on, currency, total_amount, open_amount, amount, disputed)`: what was open at the end of a
-/// day, in its own and in the company's currency; what lowers the debt is negative. Of today it is
-/// what is kept with the documents; of a day that is told, what their allocations made by then. Of
-/// customers only those that owe are read, by their ids, however many others there are.
+/// Returns a part of a statement, `open (kind, id, number, customer_id, person_id, region,
+/// document_date, due_on, currency, total_amount, open_amount, amount, disputed)`: the items open
+/// at the end of a day, in their own and in the company's currency. Items that lower the debt are
+/// negative.
+///
+/// Without an explicit `as_of` it uses the open amounts stored with the documents; with one it adds
+/// up the allocations made by that day. Only customers with open items are read, by their ids,
+/// however many others there are.
 pub(crate) fn open_on<Q>(question: &mut Question<'_, Q>) -> String {
     let (caller, narrowed) = (question.caller, question.narrowed.clone());
     let (of_invoices, of_payments) =
         (question.from_source("invoices"), question.from_source("payments"));
-    let (told, binds) = (question.until.is_some(), &mut question.binds);
+    let (dated, binds) = (question.until.is_some(), &mut question.binds);
     let invoices = visible_invoices(caller, binds) + &of_invoices;
     let payments = visible_payments(caller, binds) + &of_payments;
     let day = binds.date(question.as_of);
     let used = |of: &str, kept: &str| {
-        if told {
+        if dated {
             format!(
                 "(select coalesce(sum(a.amount), 0) as amount from allocations a
                     where a.{of} and a.allocated_on <= {day}
@@ -122,11 +125,13 @@ pub(crate) fn open_on<Q>(question: &mut Question<'_, Q>) -> String {
             format!("(select {kept} as amount) as used")
         }
     };
+
     let (on, of_note, of_payment) = (
         used("invoice_id = standing.id", "total_amount - open_amount"),
         used("credit_note_id = standing.id", "total_amount + open_amount"),
         used("payment_id = payments.id", "payments.amount - unapplied_amount"),
     );
+
     format!(
         "standing as materialized (
             select {STANDING}, null::jsonb as instalments from invoices
@@ -194,8 +199,8 @@ pub(crate) fn open_on<Q>(question: &mut Question<'_, Q>) -> String {
     )
 }
 
-/// What of a debt may never be paid, 坏账准备率, by the days that `late` has: percent, from the
-/// settings.
+/// Returns the provision rate 坏账准备率 in percent, from the settings, by the days that the
+/// expression `late` gives.
 pub(crate) fn provision_rate(late: &str) -> String {
     let rates = [
         (Some(0), "provision_percent_current"),
@@ -206,6 +211,7 @@ pub(crate) fn provision_rate(late: &str) -> String {
         (Some(365), "provision_percent_365"),
         (None, "provision_percent_beyond"),
     ];
+
     let rate = |(until, name): (Option<i32>, &str)| {
         let default = Settings::default().get(name);
         let rate =
@@ -215,16 +221,18 @@ pub(crate) fn provision_rate(late: &str) -> String {
             |until| format!(" when {late} <= {until} then {rate}"),
         )
     };
+
     format!("case{} end", rates.map(rate).concat())
 }
 
-/// A lateral part of a statement on `allocations a` and their `invoices`, `piece (due_on, paid)`: to
-/// which parts of the invoice the money went, in the invoice's currency. What was there before it
-/// fills the parts in the order of their days, credit notes and write-offs too, as for what is open.
-/// Of what was there before, that counts which was not taken back by `day`.
+/// Returns a lateral part of a statement on `allocations a` and their `invoices`,
+/// `piece (due_on, paid)`: the instalments that the allocation settles, in the invoice's currency.
+/// Earlier allocations, including those of credit notes and write-offs, fill the instalments in the
+/// order of their due dates, as for open items. Earlier allocations count unless they were reversed
+/// by `day`.
 pub(crate) fn pieces(day: &str) -> String {
-    // The last part has no end: of two uses of which the first was taken back after the day of the
-    // second, both together may be more than the invoice.
+    // The last instalment has no upper bound: if the first of two allocations was reversed after
+    // the day of the second, both together may exceed the invoice.
     format!(
         "lateral (
             select due_date as due_on, a.amount as paid where instalments = '[]'

@@ -1,4 +1,4 @@
-//! Why customers refuse, 拒绝原因 (S37).
+//! Refusal reasons 拒绝原因 of visits.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -11,7 +11,7 @@ use crate::ReadFieldReports;
 use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter::VisitFilter;
 
-/// The refusals for one reason.
+/// Refusals for one reason.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "refuse_reason": "price", "visits": 41, "customers": 33, "share_percent": "38.68",
@@ -21,35 +21,35 @@ pub struct RefusalsRow {
     pub refuse_reason: RefuseReason,
     pub visits: i64,
     pub customers: i64,
-    /// 占比 of all refusals
+    /// 占比: share of all refusals, in percent
     pub share_percent: Number,
 }
 
-/// All refusals of the report.
+/// Totals of all refusals.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RefusalsTotals {
     pub visits: i64,
     pub customers: i64,
-    /// All completed visits, whatever came of them
+    /// All completed visits, whatever their outcome
     pub completed: i64,
-    /// 拒绝率: refusals ÷ completed visits
+    /// 拒绝率: refusals ÷ completed visits, in percent
     pub refused_percent: Option<Number>,
 }
 
 crate::report! {
-    /// Why customers refuse
+    /// Refusal reasons of visits
     RefusalsReport of RefusalsRow, RefusalsTotals
 }
 
-/// Why customers refuse
+/// Refusal reasons of visits
 ///
-/// 拒绝原因: completed visits of the days of the period that were refused, the most
-/// frequent reason first. Only visits that you may see.
+/// 拒绝原因: completed visits on days of the period with the outcome `refused`, by reason, the most
+/// frequent first. Only visits visible to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, VisitFilter>),
     responses(
-        (status = 200, description = "A row for each reason", content(
+        (status = 200, description = "One row per reason", content(
             (RefusalsReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -73,6 +73,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             from visits where status = 'completed' and {visits}{narrowed}
         )"
     );
+
     let rows = format!(
         "{made}
         select refuse_reason, count(*) as visits, count(distinct customer_id) as customers,
@@ -81,6 +82,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         group by refuse_reason
         order by count(*) desc, refuse_reason collate \"C\""
     );
+
     let totals = format!(
         "{made}
         select count(*) filter (where refused) as visits,
@@ -90,5 +92,6 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
                 as refused_percent
         from made"
     );
+
     Plan::new("refusals", question.binds, rows, totals)
 }

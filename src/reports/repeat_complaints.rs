@@ -1,4 +1,4 @@
-//! What customers complain about again, 再次追诉 (S43).
+//! Repeat complaints 再次追诉.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -13,7 +13,7 @@ use crate::answer::{Asked, Desk, Plan, Question};
 use crate::complained::{ComplaintFilter, day_of, known};
 use crate::period::AnyPeriod;
 
-/// Complaints that repeat one another.
+/// One chain of complaints that repeat one another.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "customer_id": "01910000-0000-7000-8000-000000000002", "customer_external_id": "29484",
@@ -32,21 +32,21 @@ pub struct RepeatsRow {
     pub customer_id: Uuid,
     pub customer_external_id: Option<String>,
     pub customer_name: String,
-    /// The first complaint's
+    /// Product of the first complaint
     pub product_id: Option<Uuid>,
     pub product_external_id: Option<String>,
     pub product_name: Option<String>,
-    /// The first complaint's
+    /// Category of the first complaint
     #[schema(inline)]
     pub category: ComplaintCategory,
-    /// All of the chain, the first one too
+    /// All complaints of the chain, including the first
     pub complaints: i64,
-    /// Those that repeat another or were reopened
+    /// Complaints that repeat another or were reopened
     pub repeats: i64,
     pub reopenings: i64,
     pub first_received_on: Date,
     pub last_received_on: Date,
-    /// In CSV there is a row for each, with the chain's columns before
+    /// Complaints of the chain; in CSV each has a row, after the columns of the chain
     pub links: Vec<RepeatLink>,
 }
 
@@ -55,9 +55,9 @@ pub struct RepeatsRow {
 pub struct RepeatLink {
     pub complaint_id: Uuid,
     pub number: String,
-    /// Null of the first; it may be one that does not stand here
+    /// Null for the first; may be a complaint that is not in this report
     pub repeat_of_id: Option<Uuid>,
-    /// How often it was reopened
+    /// Number of reopenings
     pub reopened: i64,
     #[schema(inline)]
     pub link_severity: Severity,
@@ -66,7 +66,7 @@ pub struct RepeatLink {
     pub received_on: Date,
 }
 
-/// All chains of the report.
+/// Totals of all chains.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RepeatsTotals {
     pub chains: i64,
@@ -77,20 +77,20 @@ pub struct RepeatsTotals {
 }
 
 crate::report! {
-    /// What customers complain about again
+    /// Repeat complaints
     RepeatsReport of RepeatsRow, RepeatsTotals
 }
 
-/// What customers complain about again
+/// Repeat complaints
 ///
-/// 再次追诉: chains of complaints that repeat one another, and single ones that were reopened, those
-/// with the most repeats first. Without a period, over all time; within one, and within what you may
-/// see, a chain is what was received in it.
+/// 再次追诉: chains of complaints that repeat one another, and single complaints that were
+/// reopened, most repeats first. Default period: all time. With a period, and within what is
+/// visible to you, a chain has only the complaints received in it.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, ComplaintFilter, AnyPeriod>),
     responses(
-        (status = 200, description = "A row for each chain", content(
+        (status = 200, description = "One row per chain", content(
             (RepeatsReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -105,7 +105,7 @@ pub async fn report_repeat_complaints(
     desk.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
-/// What stands in a link, and alone in a row of a table.
+/// Columns of a link; in a table they are part of the row.
 const LINK: &str = "links.id as complaint_id, links.number, links.repeat_of_id,
                 links.reopenings as reopened, links.severity as link_severity, links.status,
                 links.received_on";
@@ -114,8 +114,8 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let received = day_of("received_at", &mut question);
     let columns = format!("number, repeat_of_id, reopenings, {received} as received_on");
     let known = known(&columns, &mut question);
-    // The last step up is the chain's first complaint; other systems may report circles, which end
-    // as nothing comes twice, and begin at their least id.
+    // The last step up is the chain's first complaint. Other systems may report cycles: they end
+    // because `union` drops duplicates, and they begin at their smallest id.
     let chains = format!(
         "with recursive {known},
         up as (
@@ -141,6 +141,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             having bool_or(repeat_of_id is not null or reopenings > 0)
         )"
     );
+
     let chain = "first.customer_id, customers.external_id as customer_external_id,
             customers.name as customer_name, first.product_id,
             products.external_id as product_external_id, products.name as product_name,
@@ -168,6 +169,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             order by {order}"
         )
     };
+
     let totals = format!(
         "{chains}
         select count(*) as chains, count(distinct customer_id) as customers,
@@ -176,5 +178,6 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             coalesce(sum(chains.reopenings), 0)::bigint as reopenings
         from chains join known on known.id = chain"
     );
+
     Plan::new("repeat-complaints", question.binds, rows, totals)
 }

@@ -1,4 +1,4 @@
-//! Sales by any grouping, 销售统计 (S05, S06).
+//! Sales by any grouping 销售统计.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -13,7 +13,7 @@ use crate::group::GroupBy;
 use crate::grouping::Grouping;
 
 text_enum! {
-    /// What the amounts are compared with
+    /// Period that the amounts are compared with
     pub enum Compare {
         /// 环比
         PreviousPeriod = "previous_period",
@@ -23,35 +23,38 @@ text_enum! {
 }
 
 text_enum! {
-    /// What becomes of periods without sales
+    /// Treatment of periods without sales
     pub enum Empty {
         Include = "include",
         Omit = "omit",
     }
 }
 
-/// How to group sales.
+/// Grouping and comparison of the sales.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SalesQuery {
-    /// One or several keys, separated by commas; without any there are only totals, in CSV as its row
+    /// One or more keys, separated by commas. Without keys the report has only totals; in CSV they
+    /// are its row
     #[param(inline, style = Form, explode = false, example = json!(["salesperson", "month"]))]
     pub group_by: Option<Vec<GroupBy>>,
-    /// Adds the amounts before, 环比 and 同比, also of days before `from`. Each period is compared
-    /// with the same days of the period or year before, a running one up to `as_of`; without a
-    /// period in `group_by` the range is. 29 February is compared with 28 February, week 53 with
-    /// week 52. Requires `group_by`.
+    /// Adds the amounts of the previous period 环比 or year 同比, including those of days before
+    /// `from`. Each period is compared with the same days of the previous period or year, a running
+    /// one up to `as_of`. Without a period in `group_by` the whole range is compared. 29 February
+    /// is compared with 28 February, week 53 with week 52. Requires `group_by`.
     #[param(inline, style = Form, explode = false)]
     pub compare: Option<Vec<Compare>>,
-    /// Compare with whole periods, also where the period is running or only some of its days are in
-    /// the range. Default: `false`. Requires `compare`.
+    /// Compare whole periods, even where the period is still running or only partly in the range.
+    /// Default: `false`. Requires `compare`.
     pub compare_whole: Option<bool>,
-    /// `include` lists periods without sales too. Requires a period in `group_by`. Default: `omit`.
+    /// `include` also lists periods without sales; it requires a period in `group_by`. Default:
+    /// `omit`.
     #[param(inline)]
     pub empty: Option<Empty>,
 }
 
-/// The sales of one group: it has exactly the keys of `group_by`, and what `compare` adds.
+/// Sales of one group. Each row has only the key fields of `group_by` and the fields that `compare`
+/// adds.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "salesperson_id": "01910000-0000-7000-8000-000000000001", "salesperson_external_id": "275",
@@ -106,7 +109,7 @@ pub struct SalesRow {
     pub quarter: Option<String>,
     #[schema(required = false, nullable = false, example = 2026)]
     pub year: Option<i32>,
-    /// 订单数: how many orders were recognised
+    /// 订单数: number of recognised orders
     pub orders: i64,
     pub lines: i64,
     pub customers: i64,
@@ -114,20 +117,20 @@ pub struct SalesRow {
     pub quantity: Number,
     /// 订货额
     pub amount: Number,
-    /// 占比 within the same period; null where the whole is 0
+    /// 占比: share within the same period, in percent; null where the total is 0
     pub share_percent: Option<Number>,
-    /// 排名 within the same period, places are shared; null for a row whose key is null
+    /// 排名 within the same period; equal amounts share a rank. Null for a row whose key is null
     pub rank: Option<i64>,
-    /// The first day of the row that is compared
+    /// First day of the row that is compared
     #[schema(required = false, nullable = false)]
     pub compared_from: Option<Date>,
-    /// The day after the last day that is compared
+    /// Day after the last day that is compared
     #[schema(required = false, nullable = false)]
     pub compared_to: Option<Date>,
-    /// Null before the first sale of all
+    /// Null before the very first sale
     #[schema(required = false)]
     pub previous_period_amount: Option<Number>,
-    /// 环比: null where there is nothing to compare with
+    /// 环比, in percent; null where there is nothing to compare with
     #[schema(required = false)]
     pub previous_period_growth_percent: Option<Number>,
     #[schema(required = false, nullable = false)]
@@ -147,7 +150,7 @@ pub struct SalesRow {
     pub previous_year_to: Option<Date>,
 }
 
-/// All sales of the report.
+/// Totals of all sales.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SalesTotals {
     pub orders: i64,
@@ -158,8 +161,8 @@ pub struct SalesTotals {
     pub amount: Number,
     pub first_date: Option<Date>,
     pub last_date: Option<Date>,
-    /// What lies between the orders' amounts and the sum of their lines', by which products and
-    /// categories are reported
+    /// Difference between the amounts of the orders and the sum of their lines, which reports by
+    /// product or category use
     pub rounding_difference: Number,
 }
 
@@ -170,14 +173,15 @@ crate::report! {
 
 /// Sales by any grouping
 ///
-/// 销售统计. Orders count once confirmed, on their date; one cancelled later counts against the day
-/// of the cancellation. Groups by anything of the order sum its amount × credit share; product and
-/// category sum the lines' own amounts. Only orders that you may see count.
+/// 销售统计. Orders count once confirmed, on their order date. An order that is cancelled later is
+/// subtracted on the day of the cancellation. Groups by properties of the order sum its amount ×
+/// credit share; groups by product or category sum the amounts of the lines. Only orders visible to
+/// you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<SalesQuery>),
     responses(
-        (status = 200, description = "The sales of each group", content(
+        (status = 200, description = "One row per group", content(
             (SalesReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -201,7 +205,7 @@ fn plan(mut question: Question<'_, SalesQuery>) -> Result<Plan> {
     let rows = if !grouping.is_empty() {
         grouping.rows(&mut question)
     } else if question.is_for_table() {
-        // A table of nothing but a header would say that nothing was sold.
+        // A CSV with only a header would look as if nothing had been sold.
         totals.clone()
     } else {
         "select 1 as none where false".to_owned()

@@ -1,4 +1,4 @@
-//! How satisfied customers are, 客户满意度 (S48): NPS and CSAT of all surveys together.
+//! Customer satisfaction 客户满意度: NPS and CSAT over all surveys.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -16,18 +16,18 @@ text_enum! {
     pub enum SatisfactionBy {
         /// 调查
         Survey = "survey",
-        /// 月, in which the link was made
+        /// 月 in which the survey link was created
         Month = "month",
-        /// 地区, the customer's when the sample was drawn
+        /// 地区 of the customer when the sample was drawn
         Region = "region",
-        /// 客户分档, the customer's when the sample was drawn
+        /// 客户分档 of the customer when the sample was drawn
         Tier = "tier",
-        /// Who looks after the customer
+        /// Owner of the customer
         Owner = "owner",
     }
 }
 
-/// How to group those who were asked.
+/// Grouping of the invited customers.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SatisfactionQuery {
@@ -36,7 +36,7 @@ pub struct SatisfactionQuery {
     group_by: Option<SatisfactionBy>,
 }
 
-/// The customers of one group: it has exactly the key of `group_by`.
+/// Customers of one group. Each row has only the key fields of `group_by`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "tier": "A", "invitations": 80, "responses": 41, "response_rate_percent": "51.25",
@@ -57,7 +57,7 @@ pub struct SatisfactionRow {
     pub region: Option<String>,
     #[schema(inline, required = false)]
     pub tier: Option<Tier>,
-    /// Null for the pool 公海
+    /// Null for customers in the pool 公海
     #[schema(required = false)]
     pub owner_id: Option<Uuid>,
     #[schema(required = false)]
@@ -68,12 +68,12 @@ pub struct SatisfactionRow {
     pub figures: SatisfactionTotals,
 }
 
-/// How satisfied some customers are.
+/// Satisfaction of a group of customers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SatisfactionTotals {
     pub invitations: i64,
     pub responses: i64,
-    /// 回收率: responses ÷ invitations, null where nobody was asked
+    /// 回收率: `responses` ÷ `invitations`, in percent; null without invitations
     pub response_rate_percent: Option<Number>,
     /// 推荐者: 9 and 10
     pub promoters: i64,
@@ -81,36 +81,36 @@ pub struct SatisfactionTotals {
     pub passives: i64,
     /// 贬损者: 0 to 6
     pub detractors: i64,
-    /// 净推荐值, the share of promoters less that of detractors: −100 to 100, null without answers
+    /// 净推荐值: share of promoters − share of detractors, from −100 to 100; null without answers
     pub nps: Option<Number>,
-    /// Who gave a score of 1 to 5
+    /// Customers who gave a score from 1 to 5
     pub scores: i64,
-    /// Of these 4 and 5
+    /// Scores of 4 or 5
     pub satisfied: i64,
-    /// 满意率: the share of 4 and 5, null without scores
+    /// 满意率: share of the scores of 4 or 5, in percent; null without scores
     pub csat_percent: Option<Number>,
     /// Null without scores
     pub average_score: Option<Number>,
-    /// Who is not satisfied
+    /// Dissatisfied customers
     pub low_scores: i64,
-    /// Of these with a follow-up
+    /// Dissatisfied customers with a follow-up
     pub follow_ups: i64,
 }
 
 crate::report! {
-    /// How satisfied customers are
+    /// Customer satisfaction
     SatisfactionReport of SatisfactionRow, SatisfactionTotals
 }
 
-/// How satisfied customers are
+/// Customer satisfaction
 ///
-/// 客户满意度: the customers whose links to a survey were made on a day of the period, and what those
-/// of them answered who did, up to the day of `as_of`. Only customers that you may see.
+/// 客户满意度: customers whose survey link was created on a day of the period, and the answers of
+/// those who responded by `as_of`. Only customers visible to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<SatisfactionQuery, CustomerFilter>),
     responses(
-        (status = 200, description = "A row for each group", content(
+        (status = 200, description = "One row per group", content(
             (SatisfactionReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -150,6 +150,7 @@ fn plan(mut question: Question<'_, SatisfactionQuery>) -> Plan {
         format!(" and (r.created_at at time zone company.time_zone)::date <= {day}")
     });
     let answered = answered.unwrap_or_default();
+
     let by = question.own.group_by.unwrap_or(SatisfactionBy::Survey);
     let (key, shown, joined, order) = match by {
         SatisfactionBy::Survey => (
@@ -168,6 +169,7 @@ fn plan(mut question: Question<'_, SatisfactionQuery>) -> Plan {
             "external_id collate \"C\", owner_id",
         ),
     };
+
     let counted = format!(
         "with invited as (
             select i.id, i.survey_id, i.tier, i.region, customers.owner_id, customers.territory_id,
@@ -184,10 +186,12 @@ fn plan(mut question: Question<'_, SatisfactionQuery>) -> Plan {
             left join survey_responses r on r.invitation_id = asked.id{answered}
         )"
     );
+
     let rows = format!(
         "with figures as (select {key}, {FIGURES} from counted group by {key})
         select {shown}, {FIGURE_NAMES} from figures {joined} order by {order}"
     );
+
     let totals = format!("select {FIGURES} from counted");
     Plan { shared: counted, ..Plan::new("satisfaction", question.binds, rows, totals) }
 }

@@ -1,4 +1,4 @@
-//! Whether complaints are seen to in time, 时限达成率 (S41).
+//! SLA compliance 时限达成率 of complaints.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -12,7 +12,7 @@ use crate::ReadComplaintReports;
 use crate::answer::{Asked, Desk, Plan, Question};
 use crate::complained::{ComplaintFilter, known};
 
-/// The complaints of one severity that one person sees to.
+/// Complaints of one severity that one person handles.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "owner_id": "01910000-0000-7000-8000-000000000001", "owner_external_id": "275",
@@ -22,30 +22,31 @@ use crate::complained::{ComplaintFilter, known};
     "resolution_percent": "80.00",
 }))]
 pub struct SlaRow {
-    /// Null of those that nobody has accepted
+    /// Null for complaints that nobody has accepted
     pub owner_id: Option<Uuid>,
     pub owner_external_id: Option<String>,
     pub owner_name: Option<String>,
     #[schema(inline)]
     pub severity: Severity,
     pub complaints: i64,
-    /// Done, or over, by the time it was due
+    /// Responded to, or ended, by the deadline
     pub first_response_kept: i64,
-    /// Later, or still to come although it is due; what is to come in time is neither
+    /// Responded to after the deadline, or outstanding past it. Complaints that are outstanding
+    /// before the deadline are neither kept nor late
     pub first_response_late: i64,
-    /// 达成率: kept ÷ (kept + late)
+    /// 达成率: kept ÷ (kept + late), in percent
     pub first_response_percent: Option<Number>,
     /// Only major complaints have interim feedback
     pub interim_kept: i64,
     pub interim_late: i64,
     pub interim_percent: Option<Number>,
     pub resolution_kept: i64,
-    /// One that was with the customer before it was due is not late
+    /// A complaint that was waiting for the customer before the deadline is not late
     pub resolution_late: i64,
     pub resolution_percent: Option<Number>,
 }
 
-/// All complaints of the report.
+/// Totals of all complaints.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SlaTotals {
     pub complaints: i64,
@@ -61,19 +62,19 @@ pub struct SlaTotals {
 }
 
 crate::report! {
-    /// Whether complaints are seen to in time
+    /// SLA compliance of complaints
     SlaReport of SlaRow, SlaTotals
 }
 
-/// Are complaints seen to in time?
+/// SLA compliance of complaints
 ///
-/// 时限达成率 by person and severity: complaints that were received on a day of the period, judged now
-/// as each of them is when it is read. Only complaints that you may see.
+/// 时限达成率 by person and severity: complaints received on a day of the period, judged as of now,
+/// like each complaint when it is read. Only complaints visible to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, ComplaintFilter>),
     responses(
-        (status = 200, description = "A row for each person and severity", content(
+        (status = 200, description = "One row per person and severity", content(
             (SlaReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -100,6 +101,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     });
     let columns = columns.collect::<Vec<_>>().join(", ");
     let known = known(&columns, &mut question);
+
     let figures = TERMS.map(|name| {
         let (kept, late) = (
             format!("count(*) filter (where {name}_is_over and not {name}_is_late)"),
@@ -121,6 +123,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         order by external_id collate \"C\", owner_id,
             array_position(array['urgent', 'major', 'general'], severity)"
     );
+
     let totals = format!("select {figures} from known");
     let shared = format!("with {known}");
     Plan { shared, ..Plan::new("sla", question.binds, rows, totals) }

@@ -1,4 +1,4 @@
-//! SQL that is put together from readable parts, with its values beside it.
+//! SQL that is composed of readable parts, with its values beside it.
 
 use diesel::pg::Pg;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
@@ -6,7 +6,8 @@ use diesel::sql_types::{self, Array, Text};
 use platform::{Date, Timestamp};
 use uuid::Uuid;
 
-/// The values of one statement. A part asks for a place in the text and leaves its value here.
+/// The values of one statement. A part of the text asks for a placeholder and leaves its value
+/// here.
 #[derive(Debug, Clone, Default)]
 pub struct Binds(Vec<Value>);
 
@@ -21,27 +22,27 @@ enum Value {
 }
 
 impl Binds {
-    /// Keeps a day and says where it stands: `$3`.
+    /// Adds a day and returns its placeholder: `$3::date`.
     pub fn date(&mut self, day: Date) -> String {
         self.keep(Value::Date(day))
     }
 
-    /// The same for an instant.
+    /// Adds an instant and returns its placeholder.
     pub fn instant(&mut self, at: Timestamp) -> String {
         self.keep(Value::Instant(at))
     }
 
-    /// The same for an id.
+    /// Adds an id and returns its placeholder.
     pub fn id(&mut self, id: Uuid) -> String {
         self.keep(Value::Id(id))
     }
 
-    /// The same for several ids, an array.
+    /// Adds an array of ids and returns its placeholder.
     pub fn ids(&mut self, ids: &[Uuid]) -> String {
         self.keep(Value::Ids(ids.to_vec()))
     }
 
-    /// The same for a text.
+    /// Adds a text and returns its placeholder.
     pub fn text(&mut self, text: &str) -> String {
         self.keep(Value::Text(text.to_owned()))
     }
@@ -52,7 +53,8 @@ impl Binds {
         format!("${}::{kind}", self.0.len())
     }
 
-    /// The statement of this text. Each value has a type, so that the text need not name them all.
+    /// Returns the statement of this text with all values. Each value has a type, so that the text
+    /// need not use all of them.
     pub fn query(&self, text: &str) -> BoxedSqlQuery<'static, Pg, SqlQuery> {
         let query = diesel::sql_query(text).into_boxed();
         self.0.iter().cloned().fold(query, |query, value| match value {

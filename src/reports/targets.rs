@@ -1,4 +1,4 @@
-//! The SQL of attainment: which targets, and how their rows and sums are shown.
+//! The SQL of attainment: the selection of targets, and their rows and sums.
 
 use company::Calendar;
 
@@ -6,8 +6,8 @@ use crate::answer::Question;
 use crate::attainment::AttainmentQuery;
 use crate::measure::{self, OwnerType};
 
-/// `with … wanted as (…)`: the targets of the report. A team without one of its own has the sum of
-/// what the people in and below it have. Each has a `place` to be known by.
+/// Returns `with … wanted as (…)`: the targets of the report. A team without a target of its own
+/// gets the sum of the targets of the people in it and below it. `place` identifies each target.
 pub fn wanted(
     question: &mut Question<'_, AttainmentQuery>,
     owner_type: OwnerType,
@@ -22,19 +22,25 @@ pub fn wanted(
         format!("period_start >= {}", binds.date(question.range.from)),
         format!("period_start < {}", binds.date(question.range.to)),
     ];
-    asked.extend(own.period_type.map(|it| format!("period_type = {}", binds.text(it.as_str()))));
+    asked
+        .extend(own.period_type.map(|kind| format!("period_type = {}", binds.text(kind.as_str()))));
+
     match own.dimension {
-        Some(it) => asked.push(format!("dimension = {}", binds.text(it.as_str()))),
+        Some(dimension) => {
+            asked.push(format!("dimension = {}", binds.text(dimension.as_str())));
+        }
         None if any_dimension => {}
         None => asked.push("dimension is null".to_owned()),
     }
+
     let value = own.dimension_value.as_ref();
-    asked.extend(value.map(|it| format!("dimension_value = {}", binds.text(it))));
+    asked.extend(value.map(|value| format!("dimension_value = {}", binds.text(value))));
     let asked = asked.join(" and ") + &source;
     let mut visible = owner_type.visible(question.caller, binds);
     if let Some(owner) = own.owner_id {
         visible = format!("{visible} and owner_id = {}", binds.id(owner));
     }
+
     let columns = "id, owner_id, channel, dimension, dimension_value, period_type,
         period_start, period_end, status, closed_at, closed_actual, target";
     let (of, converted) = (owner_type.as_str(), measure::converted());
@@ -45,13 +51,16 @@ pub fn wanted(
             where {visible}
         )"
     );
+
     if owner_type != OwnerType::Team {
         return format!(
             "with {own_targets},
             wanted as materialized (select *, row_number() over () as place from own)"
         );
     }
-    // Where somebody was when the period began, else where they first were.
+
+    // A person counts for the team in which they were when the period began, or else for their
+    // first team.
     format!(
         "with recursive {own_targets},
         above (team_id, owner_id) as (
@@ -97,12 +106,12 @@ pub fn wanted(
     )
 }
 
-/// A row for each target.
+/// Returns one row per target.
 pub fn one_by_one(owner_type: OwnerType, as_of: &str) -> String {
     let (join, external_id, name) = owner_type.named();
     let elapsed = Calendar::counted("target.period_start", &format!("({as_of} + 1)"));
     let all = Calendar::counted("target.period_start", "target.period_end");
-    // The last working day is still to be worked on, although it counts as elapsed.
+    // The last working day counts as elapsed, although its work is still to be done.
     let today = Calendar::counted(as_of, &format!("({as_of} + 1)"));
     format!(
         "with progress as (
@@ -135,7 +144,7 @@ pub fn one_by_one(owner_type: OwnerType, as_of: &str) -> String {
     )
 }
 
-/// The sum of each owner's targets by the year in which they begin.
+/// Returns the sum of each owner's targets by the year in which they begin.
 pub fn by_owner_and_year(owner_type: OwnerType) -> String {
     let (join, external_id, name) = owner_type.named();
     format!(
@@ -155,7 +164,7 @@ pub fn by_owner_and_year(owner_type: OwnerType) -> String {
     )
 }
 
-/// The sum over the owners of each period.
+/// Sum over the owners of each period.
 pub const BY_PERIOD: &str = "
     select period_type, period_start, period_end,
         count(distinct (owner_id, channel)) as people,

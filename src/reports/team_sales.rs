@@ -1,4 +1,4 @@
-//! What each person and everybody below sold, 团队业绩 (S05, S09).
+//! Team sales 团队业绩: sales of each person, alone and with everyone below.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -11,7 +11,7 @@ use crate::ReadReports;
 use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter::{LEDGER, STANDS};
 
-/// One person, alone and with everybody below.
+/// One person, alone and with everyone below.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "user_id": "01910000-0000-7000-8000-000000000001", "user_external_id": "274",
@@ -24,15 +24,15 @@ pub struct TeamSalesRow {
     pub user_name: String,
     pub own_orders: i64,
     pub own_amount: Number,
-    /// With everybody below
+    /// Including everyone below
     pub team_orders: i64,
-    /// With everybody below
+    /// Including everyone below
     pub team_amount: Number,
-    /// 人数: the person and everybody below
+    /// 人数: the person and everyone below
     pub team_size: i64,
 }
 
-/// All people together; an order of two of them counts once.
+/// Totals over all people. An order shared by two of them counts once.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TeamSalesTotals {
     pub people: i64,
@@ -41,19 +41,19 @@ pub struct TeamSalesTotals {
 }
 
 crate::report! {
-    /// The sales of people and of those below them
+    /// Sales of people and their teams
     TeamSalesReport of TeamSalesRow, TeamSalesTotals
 }
 
-/// The sales of people and of those below them
+/// Sales of people and their teams
 ///
-/// 团队业绩: everybody in your reach who sells, and whoever else was credited with an order that
-/// you may see. Who is below whom is told by the teams of `as_of`.
+/// 团队业绩: all users in your scope who sell, and everyone else who is credited with an order
+/// visible to you. Teams are those of `as_of`.
 #[utoipa::path(
     tag = "reports",
     params(Asked),
     responses(
-        (status = 200, description = "A row for each person", content(
+        (status = 200, description = "One row per person", content(
             (TeamSalesReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -83,6 +83,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             where user_id is not null and {entries} group by user_id
         )"
     );
+
     let rows = format!(
         "with recursive current as (
             select user_id, team_id, leads from memberships
@@ -130,10 +131,12 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
                 or active and roles && array['salesperson', 'sales_manager', 'sales_director']){reach}
         order by external_id collate \"C\", users.id"
     );
+
     let totals = "select count(*) as people,
             (select count(distinct order_id) from sold) as own_orders,
             round(coalesce(sum(amount), 0), 4)::text as own_amount
         from money"
         .to_owned();
+
     Plan { shared, ..Plan::new("team-sales", question.binds, rows, totals) }
 }

@@ -1,4 +1,4 @@
-//! The customers or products that sell most, 排行榜 (S05).
+//! Ranking 排行榜 of customers or products by sales.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -20,18 +20,18 @@ text_enum! {
     }
 }
 
-/// The best of what.
+/// Subject and length of the ranking.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct TopQuery {
     #[param(inline)]
     of: TopOf,
-    /// The number of rows. Default: 10
+    /// Number of rows. Default: `10`
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i32>,
 }
 
-/// One of the best: a customer or a product, whichever was asked for.
+/// One customer or product of the ranking, depending on `of`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "rank": 1, "customer_id": "01910000-0000-7000-8000-000000000002",
@@ -39,7 +39,7 @@ pub struct TopQuery {
     "orders": 12, "quantity": "1480", "amount": "877107.1923", "share_percent": "1.09",
 }))]
 pub struct TopRow {
-    /// Places are shared
+    /// Equal amounts share a rank
     pub rank: i64,
     #[schema(required = false, nullable = false)]
     pub customer_id: Option<Uuid>,
@@ -56,11 +56,11 @@ pub struct TopRow {
     pub orders: i64,
     pub quantity: Number,
     pub amount: Number,
-    /// 占比 of all sales of the report, not only of the best
+    /// 占比: share of all sales of the report, not only of the rows shown, in percent
     pub share_percent: Option<Number>,
 }
 
-/// All sales of the report, also of those that are not among the best.
+/// Totals of all sales of the report, including those outside the ranking.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TopTotals {
     pub orders: i64,
@@ -69,18 +69,19 @@ pub struct TopTotals {
 }
 
 crate::report! {
-    /// The customers or products that sell most
+    /// Top customers or products
     TopReport of TopRow, TopTotals
 }
 
-/// The customers or products that sell most
+/// Top customers or products
 ///
-/// 排行榜 by amount. Lines without a product are in the totals and in no row.
+/// 排行榜 by amount. Sales without a product are in the totals and in no row. Only orders visible
+/// to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<TopQuery>),
     responses(
-        (status = 200, description = "The best, in their order", content(
+        (status = 200, description = "The ranking, best first", content(
             (TopReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -101,6 +102,7 @@ fn plan(mut question: Question<'_, TopQuery>) -> Plan {
         TopOf::Customer => ("amount", "customers"),
         TopOf::Product => ("line_amount", "products"),
     };
+
     let (of, limit) = (question.own.of.as_str(), question.own.limit.unwrap_or(10));
     let rows = format!(
         "with best as (
@@ -113,12 +115,14 @@ fn plan(mut question: Question<'_, TopQuery>) -> Plan {
         order by rank, external_id collate \"C\", id
         limit {limit}"
     );
+
     let totals = "select (select count(distinct order_id) from sold) as orders,
             coalesce(trim_scale(sum(quantity)), 0)::text as quantity,
             round(coalesce(sum(amount), 0), 4)::text as amount
         from summed"
         .to_owned();
-    // Each order once before they are counted: much less to sort than the lines of all of them.
+
+    // Orders are deduplicated before they are counted: far fewer rows to sort than all lines.
     let shared = format!(
         "with sold as materialized (
             select distinct {of}_id as id, order_id from {LEDGER} where {entries} and {STANDS}
@@ -134,5 +138,6 @@ fn plan(mut question: Question<'_, TopQuery>) -> Plan {
             from money left join ordered on ordered.id = money.id
         )"
     );
+
     Plan { shared, ..Plan::new("top", question.binds, rows, totals) }
 }

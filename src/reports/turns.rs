@@ -9,15 +9,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-/// Reports that run at the same moment in one process, and CSV files that are read from it. A file
-/// takes as long as its reader, so that files have turns of their own.
+/// Reports that may run at the same time in one process, and CSV files that may be read from it. A
+/// file takes as long as its reader, so that files have turns of their own.
 const REPORTS: usize = 4;
 const FILES: usize = 2;
 
-/// Reports of one caller. A dashboard that asks for ten at once waits a little.
+/// Reports that one caller may run at the same time. A dashboard that asks for ten at once waits a
+/// little.
 const ONE_CALLER: usize = 2;
 
-/// Time to wait for a turn before 429 or 503.
+/// Maximum time to wait for a turn before 429 or 503.
 const WAIT: Duration = Duration::from_secs(5);
 
 /// The turns of one process, for all of its workers.
@@ -26,7 +27,7 @@ pub struct Turns {
     reports: Arc<Semaphore>,
     files: Arc<Semaphore>,
     callers: Shares,
-    /// One file of each caller: one slow reader would else have them all
+    /// One file per caller: a slow reader could otherwise occupy all turns
     readers: Shares,
 }
 
@@ -38,15 +39,17 @@ impl Default for Turns {
 }
 
 /// Held while a report runs.
-pub struct Turn(#[allow(dead_code, reason = "given back when dropped")] [OwnedSemaphorePermit; 2]);
+pub struct Turn(#[allow(dead_code, reason = "released when dropped")] [OwnedSemaphorePermit; 2]);
 
 impl Turns {
-    /// Waits for a turn. 429 `too_many_reports` when the caller has too many running, 503
-    /// `busy_reporting` when everybody together has.
+    /// Waits for a turn. Fails with 429 `too_many_reports` when the caller has too many running,
+    /// and with 503 `busy_reporting` when all callers together have.
     pub async fn take(&self, caller: Uuid, csv: bool) -> Result<Turn> {
+        // The caller's share comes first: waiting for it must not hold a turn that others need.
         let own = if csv { &self.readers } else { &self.callers };
         let own = timeout(WAIT, own.of(caller).acquire_owned()).await;
         let own = own.map_err(|_| Error::too_many_requests("too_many_reports", 2))?;
+
         let all = if csv { &self.files } else { &self.reports };
         let all = timeout(WAIT, all.clone().acquire_owned()).await;
         let all = all.map_err(|_| Error::unavailable("busy_reporting"))?;

@@ -1,4 +1,4 @@
-//! Complaints without a filing number, 未备案投诉 (S42).
+//! Complaints without a filing number 未备案投诉.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -42,36 +42,36 @@ pub struct UnfiledRow {
     pub resolution_mode: Option<ResolutionMode>,
     /// Null while the complaint is open
     pub resolved_on: Option<Date>,
-    /// From that day to `as_of`; null while the complaint is open
+    /// Days from `resolved_on` to `as_of`; null while the complaint is open
     pub days_waiting: Option<i64>,
     pub filing_due: Timestamp,
-    /// Now
+    /// True if `filing_due` has passed by now
     pub overdue: bool,
 }
 
-/// All complaints of the report.
+/// Totals of all complaints.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnfiledTotals {
     pub complaints: i64,
     pub overdue: i64,
-    /// Null when no settled complaint waits
+    /// Null when no resolved complaint is waiting
     pub longest_days_waiting: Option<i64>,
 }
 
 crate::report! {
-    /// Complaints that are not filed
+    /// Complaints without a filing number
     UnfiledReport of UnfiledRow, UnfiledTotals
 }
 
-/// Complaints that are not filed
+/// Complaints without a filing number
 ///
-/// 未备案投诉: complaints without a filing number, open or resolved, by `filing_due`. Rejected and withdrawn
-/// ones need none. Only complaints that you may see.
+/// 未备案投诉: open and resolved complaints without a filing number, by `filing_due`. Rejected and
+/// withdrawn complaints need none. Only complaints visible to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, ComplaintFilter, NoFilter>),
     responses(
-        (status = 200, description = "The complaints, what is due first before the others", content(
+        (status = 200, description = "The complaints, earliest `filing_due` first", content(
             (UnfiledReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -96,6 +96,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         "number, resolution_mode, {resolved} as resolved_on, {as_of} - ({resolved}) as days_waiting,
                 filing_due, filing_due < {now} as overdue"
     );
+
     let known = known(&columns, &mut question);
     let rows = format!(
         "with {known}
@@ -108,11 +109,13 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         left join users on users.id = known.owner_id
         order by filing_due, known.id"
     );
+
     let totals = format!(
         "with {known}
         select count(*) as complaints, count(*) filter (where overdue) as overdue,
             max(days_waiting) as longest_days_waiting
         from known"
     );
+
     Plan::new("unfiled", question.binds, rows, totals)
 }

@@ -1,5 +1,6 @@
-//! Valid visits as they count towards targets for 有效拜访数 (S13): for their owner, the owner's team of
-//! the day and all above it, and the customer with its territory and region.
+//! Ledger of the targets for 有效拜访数: valid visits. A visit counts for its owner, for the
+//! owner's team of that day and all teams above it, and for the customer with its territory and
+//! region.
 
 use auth::Caller;
 use platform::Date;
@@ -9,17 +10,17 @@ use crate::filter;
 use crate::measure::OwnerType;
 use crate::sql::Binds;
 
-/// The day on which a visit counts.
+/// Column of the day on which a visit counts.
 const DAY: &str = "planned_date";
 
-/// Selects `visit_id, booked_on, user_id, customer_id, team_path, territory_id, region, channel` of the
-/// valid visits `within` days that the caller, if there is one, may see.
+/// Selects `visit_id, booked_on, user_id, customer_id, team_path, territory_id, region, channel` of
+/// the valid visits that match `within` and that the caller, if there is one, may see.
 pub fn ledger(
     caller: Option<&Caller>,
     within: impl Fn(&str) -> String,
     binds: &mut Binds,
 ) -> String {
-    let visible = caller.map_or_else(String::new, |it| filter::visible_visits(it, binds));
+    let visible = caller.map_or_else(String::new, |caller| filter::visible_visits(caller, binds));
     format!(
         "select it.visit_id, it.booked_on, it.user_id, it.customer_id,
             coalesce(path, '{{}}') as team_path, customers.territory_id, customers.region,
@@ -33,7 +34,7 @@ pub fn ledger(
     )
 }
 
-/// `sums (place, orders, actual)` of all `wanted` targets, by their place.
+/// Selects `sums (place, orders, actual)` of all `wanted` targets, by place.
 pub fn sums(
     owner_type: OwnerType,
     caller: Option<&Caller>,
@@ -49,14 +50,16 @@ pub fn sums(
             until.unwrap_or_default()
         )
     };
+
     let ledger = ledger(caller, within, binds);
-    // Equal to one of the path's teams, so that the join can hash.
+    // One row per team of the path: an equality, in contrast to `@>`, lets the join use a hash.
     let (teams, owns) = match owner_type {
         OwnerType::Team => {
             (" cross join lateral unnest(team_path) as team_id", "entry.team_id = target.owner_id")
         }
         _ => ("", owner_type.owns()),
     };
+
     format!(
         "with entries as materialized (select * from ({ledger}) as it{teams})
         select target.place, count(*) as orders, count(*)::numeric as actual

@@ -1,4 +1,4 @@
-//! How often customers are visited, 拜访周期 (S38).
+//! Visit intervals 拜访周期 of customers.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -12,7 +12,7 @@ use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter::VisitFilter;
 use crate::period::AnyPeriod;
 
-/// The visits to one customer.
+/// Visits to one customer.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "customer_id": "01910000-0000-7000-8000-000000000002", "customer_external_id": "29484",
@@ -29,11 +29,11 @@ pub struct VisitIntervalsRow {
     pub last_visit: Date,
     /// Null with fewer than two visits
     pub average_days_between_visits: Option<Number>,
-    /// At `as_of`
+    /// Days since the last visit at `as_of`
     pub days_since_last_visit: i64,
 }
 
-/// All visits of the report.
+/// Totals of all visits.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct VisitIntervalsTotals {
     pub customers: i64,
@@ -41,19 +41,19 @@ pub struct VisitIntervalsTotals {
 }
 
 crate::report! {
-    /// How often customers are visited
+    /// Visit intervals by customer
     VisitIntervalsReport of VisitIntervalsRow, VisitIntervalsTotals
 }
 
-/// How often customers are visited
+/// Visit intervals by customer
 ///
-/// 拜访周期: the customers with completed visits until `as_of`, those that wait the longest first.
-/// Without a period, over all time. Only visits that you may see.
+/// 拜访周期 of the customers with completed visits up to `as_of`, longest without a visit first.
+/// Default period: all time. Only visits visible to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, VisitFilter, AnyPeriod>),
     responses(
-        (status = 200, description = "The rhythm of each customer", content(
+        (status = 200, description = "One row per customer", content(
             (VisitIntervalsReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -69,6 +69,8 @@ pub async fn report_visit_intervals(
 }
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {
+    // The days are counted back from `as_of`, so that later visits must not count, even if it is
+    // today by default.
     question.until = Some(question.as_of);
     let visits = question.visits() + &question.from_source("visits");
     let as_of = question.binds.date(question.as_of);
@@ -81,6 +83,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             group by customer_id
         )"
     );
+
     let rows = format!(
         "select customer_id, external_id as customer_external_id, name as customer_name, visits,
             first_visit, last_visit,
@@ -90,6 +93,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
         from visited join customers on customers.id = customer_id
         order by last_visit, external_id collate \"C\", customer_id"
     );
+
     let totals =
         "select count(*) as customers, coalesce(sum(visits), 0)::bigint as visits from visited"
             .to_owned();

@@ -1,4 +1,4 @@
-//! How many visits people planned and made, 拜访统计 (S36, S38).
+//! Visits by person and month 拜访统计.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -11,7 +11,7 @@ use crate::ReadFieldReports;
 use crate::answer::{Asked, Desk, Plan, Question};
 use crate::filter::VisitFilter;
 
-/// The visits of one person in one month.
+/// Visits of one person in one month.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "user_id": "01910000-0000-7000-8000-000000000001", "user_external_id": "275",
@@ -20,30 +20,30 @@ use crate::filter::VisitFilter;
     "average_duration_min": "36.4177",
 }))]
 pub struct VisitsRow {
-    /// The owner of the visits, who has the credit
+    /// Owner of the visits, who gets the credit
     pub user_id: Uuid,
     pub user_external_id: Option<String>,
     pub user_name: String,
     #[schema(example = "2026-07")]
     pub month: String,
-    /// 计划: all but the cancelled ones
+    /// 计划: all visits except cancelled ones
     pub planned: i64,
     /// 完成
     pub completed: i64,
     /// 有效拜访
     pub valid: i64,
-    /// 围栏内: completed, and the owner checked in where the customer is
+    /// 围栏内: completed visits with the owner's check-in at the customer's location
     pub in_fence: i64,
-    /// Distinct customers of the completed ones
+    /// Distinct customers of the completed visits
     pub customers: i64,
     /// 出访天数: days with a completed visit
     pub active_days: i64,
-    /// Between the owner's check-in and check-out, of the completed ones that overlap no other visit
-    /// of its owner
+    /// Minutes between the owner's check-in and check-out, averaged over the completed visits that
+    /// overlap no other visit of the owner
     pub average_duration_min: Option<Number>,
 }
 
-/// All visits of the report.
+/// Totals of all visits.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct VisitsTotals {
     pub people: i64,
@@ -53,7 +53,7 @@ pub struct VisitsTotals {
     pub in_fence: i64,
     /// Distinct customers of all people together
     pub customers: i64,
-    /// Sum of the days of all people
+    /// Sum of the active days of all people
     pub active_days: i64,
     pub average_duration_min: Option<Number>,
 }
@@ -65,13 +65,14 @@ crate::report! {
 
 /// Visits by person and month
 ///
-/// 拜访统计: a visit counts for its owner, in the month of the owner's check-in, else in the month that
-/// it is planned for. Cancelled visits do not count. Only visits that you may see.
+/// 拜访统计: a visit counts for its owner, in the month of the owner's check-in or, without one, in
+/// the month that it is planned for. Cancelled visits do not count. Only visits visible to you
+/// count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, VisitFilter>),
     responses(
-        (status = 200, description = "A row for each person and month", content(
+        (status = 200, description = "One row per person and month", content(
             (VisitsReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -86,7 +87,7 @@ pub async fn report_visits(
     desk.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
-/// What the sums come to.
+/// Figures that follow from [`SUMS`].
 const FIGURES: &str = "planned, completed, valid, in_fence, customers, active_days,
             round(minutes::numeric / nullif(timed, 0), 4)::text as average_duration_min";
 
@@ -99,8 +100,8 @@ const SUMS: &str = "coalesce(sum(planned), 0)::bigint as planned,
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let visits = question.visits() + &question.from_source("visits");
     let narrowed = question.narrowed;
-    // Millions of visits of a year are read once. The days of a month are the bits of a number, so
-    // that days on which several customers were visited count once.
+    // A year may have millions of visits, which are read only once. The days of a month are the
+    // bits of a number, so that a day with visits to several customers counts once.
     let shared = format!(
         "with of_customers as materialized (
             select owner_id, date_trunc('month', planned_date::timestamp) as month, customer_id,
@@ -124,12 +125,14 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             from of_customers group by 1, 2
         )"
     );
+
     let rows = format!(
         "select users.id as user_id, external_id as user_external_id, name as user_name,
             to_char(month, 'YYYY-MM') as month, {FIGURES}
         from figures join users on users.id = owner_id
         order by figures.month, external_id collate \"C\", users.id"
     );
+
     let totals = format!(
         "select people, {FIGURES} from (
             select count(distinct owner_id) as people, {SUMS},
@@ -139,5 +142,6 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             from figures
         ) as sums"
     );
+
     Plan { shared, ..Plan::new("visits", question.binds, rows, totals) }
 }

@@ -1,4 +1,4 @@
-//! Who is sold to without trading terms that somebody approved, 无交易条件客户 (S26).
+//! Customers without approved trading terms 无交易条件客户.
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -23,24 +23,24 @@ pub struct WithoutTermsRow {
     pub customer_id: Uuid,
     pub customer_external_id: Option<String>,
     pub customer_name: String,
-    /// Who looks after the customer
+    /// Owner of the customer
     pub owner_id: Option<Uuid>,
-    /// On days on which no terms were in force
+    /// Orders on days without terms in force
     pub orders: i64,
-    /// With tax and freight, in the company's currency
+    /// Total of the orders with tax and freight, in the company's currency
     pub amount: Number,
     pub first_order: Date,
     pub last_order: Date,
-    /// What the customer owes and has ordered today, less its receipts: 0 or less for one that pays
-    /// before it is served; null where you see an order and not the customer's account
+    /// Open receivables and confirmed orders today, less unapplied receipts: 0 or less for a
+    /// customer who prepays. Null where you see an order but not the customer's account
     pub exposure: Option<Number>,
 }
 
-/// All of them; there should be none that owe.
+/// Totals of all customers; none of them should owe anything.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WithoutTermsTotals {
     pub customers: i64,
-    /// Of them, with an exposure
+    /// Customers with an exposure above 0
     pub owing: i64,
     pub orders: i64,
     pub amount: Number,
@@ -48,19 +48,19 @@ pub struct WithoutTermsTotals {
 }
 
 crate::report! {
-    /// Who is sold to without approved terms
+    /// Customers without approved terms
     WithoutTermsReport of WithoutTermsRow, WithoutTermsTotals
 }
 
-/// Who is sold to without approved terms
+/// Customers without approved terms
 ///
-/// 无交易条件客户: customers with orders of the period that are confirmed or closed, for whose day no
-/// terms were approved. Only orders that you may see.
+/// 无交易条件客户: customers with confirmed or closed orders in the period for whose day no terms
+/// were approved. Only orders visible to you count.
 #[utoipa::path(
     tag = "reports",
     params(Asked<NoFilter, AccountFilter>),
     responses(
-        (status = 200, description = "A row for each customer", content(
+        (status = 200, description = "One row per customer", content(
             (WithoutTermsReport = "application/json"), (String = "text/csv"),
         )),
         Problems,
@@ -80,11 +80,12 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
     let visible = visible + &question.from_source("orders");
     let (range, until) = (question.range, question.until);
     let ordered = dated("order_date", range, until, &mut question.binds);
-    // Whoever is credited with an order of somebody else's customer sees the order alone.
+    // A salesperson who is credited with an order of somebody else's customer sees only that order.
     let seen = match question.caller.reach_of_accounts() {
         Some(people) => format!("person_id = any({})", question.binds.ids(people)),
         None => "true".to_owned(),
     };
+
     let narrowed = question.narrowed;
     let traded = format!(
         "with traded as (
@@ -105,17 +106,20 @@ fn plan(mut question: Question<'_, NoFilter>) -> Plan {
             group by customer_id, person_id
         )"
     );
+
     let rows = "select customer_id, external_id as customer_external_id, name as customer_name,
             person_id as owner_id, orders, round(traded.amount, 4)::text as amount, first_order,
             last_order, round(exposure, 4)::text as exposure
         from traded join customers on customers.id = customer_id
         order by traded.exposure desc nulls last, external_id collate \"C\", customer_id"
         .to_owned();
+
     let totals = "select count(*) as customers, count(*) filter (where exposure > 0) as owing,
             coalesce(sum(orders), 0)::bigint as orders,
             round(coalesce(sum(amount), 0), 4)::text as amount,
             round(coalesce(sum(exposure), 0), 4)::text as exposure
         from traded"
         .to_owned();
+
     Plan { shared: traded, ..Plan::new("without-terms", question.binds, rows, totals) }
 }

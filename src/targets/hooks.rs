@@ -1,5 +1,5 @@
-//! What targets need to know from further down, and what happens to them when something happens
-//! further up. The app fills and wires this once, before it serves.
+//! Hooks of targets: figures that they need from other domains, and reactions to events in other
+//! domains. The app registers them once, before it serves.
 
 use std::sync::OnceLock;
 
@@ -10,10 +10,10 @@ use crate::target::Target;
 
 pub use crate::target::customer_merged;
 
-/// What has been reached of a target, as the reports count it.
+/// Hook that returns the actual of a target, as the reports count it.
 pub type Actual = for<'a> fn(&'a mut Tx, &'a Target) -> LocalBoxFuture<'a, Result<Option<Money>>>;
 
-/// Asked when a target is closed; while nobody answers, nothing is kept.
+/// Called when a target is closed. Without a registered hook no actual is recorded.
 pub static ACTUAL: OnceLock<Actual> = OnceLock::new();
 
 pub(crate) async fn actual(tx: &mut Tx, target: &Target) -> Result<Option<Money>> {

@@ -1,5 +1,6 @@
-//! Targets: what the company, a team, a person, a channel or a customer shall reach in a period.
-//! Drafted by one, approved by another, closed when the period is over.
+//! Targets: the figures that the company, a team, a person, a channel or a customer should reach in
+//! a period. One person drafts a target, another approves it, and it is closed when its period is
+//! over.
 
 pub mod hooks;
 pub mod target;
@@ -9,9 +10,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 auth::permissions! {
     ReadTargets: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Quality | Hr | Erp | Reporter;
-    /// Salespeople their own, managers those of their people and teams
+    /// Salespeople write their own targets, managers those of their people and teams
     WriteTargets: Admin | SalesDirector | SalesManager | Salesperson | BackOffice;
-    /// Never of what one drafted oneself, nor of one's own
+    /// Nobody approves a target that they drafted, nor their own
     ApproveTargets: Admin | SalesDirector | SalesManager;
     ImportTargets: Admin | Erp;
 }

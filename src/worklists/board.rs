@@ -1,4 +1,4 @@
-//! What the people whom one leads are doing today, 团队看板 (S35, S36, S38, S40–S43).
+//! Team board 团队看板: the day of the people whom the caller leads.
 
 use actix_web::get;
 use actix_web::web::Data;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::ReadBoard;
 
-/// The day of one person
+/// One person's day
 #[derive(Debug, Serialize, ToSchema, QueryableByName)]
 #[schema(example = json!({
     "user_id": "01910000-0000-7000-8000-000000000001", "user_name": "王芳",
@@ -36,7 +36,7 @@ pub struct BoardRow {
     pub user_name: String,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     pub team_id: Option<Uuid>,
-    /// For today, all but the cancelled ones
+    /// Visits planned for today, except cancelled ones
     #[diesel(sql_type = BigInt)]
     pub visits_planned: i64,
     #[diesel(sql_type = BigInt)]
@@ -44,27 +44,27 @@ pub struct BoardRow {
     /// 有效拜访
     #[diesel(sql_type = BigInt)]
     pub visits_valid: i64,
-    /// Where the person has checked in and not out
+    /// Visit in which the person has checked in and not out
     #[diesel(sql_type = Nullable<Jsonb>)]
     #[schema(value_type = Option<BoardVisit>)]
     pub in_progress: Option<Embedded<BoardVisit>>,
     #[diesel(sql_type = BigInt)]
     pub follow_ups_open: i64,
-    /// Those of the open ones whose time is over
+    /// Open follow-ups that are overdue
     #[diesel(sql_type = BigInt)]
     pub follow_ups_overdue: i64,
-    /// Those that the person sees to
+    /// Open complaints that the person handles
     #[diesel(sql_type = BigInt)]
     pub complaints_open: i64,
-    /// Those of the open ones whose first response or resolution is late
+    /// Open complaints whose first response or resolution is late
     #[diesel(sql_type = BigInt)]
     pub complaints_overdue: i64,
-    /// Those that the person has settled and nobody has filed 备案
+    /// Complaints that the person has resolved and nobody has filed 备案
     #[diesel(sql_type = BigInt)]
     pub complaints_unfiled: i64,
 }
 
-/// Where somebody is
+/// The visit in progress
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct BoardVisit {
     pub visit_id: Uuid,
@@ -78,10 +78,10 @@ page! {
     BoardPage of BoardRow
 }
 
-/// What are my people doing today?
+/// Your team's day
 ///
-/// 团队看板: a row for each active person in your reach who sells or has an open follow-up or
-/// complaint, and for yourself if you do.
+/// 团队看板: one row for each active user in your scope who sells, or has an open follow-up or
+/// complaint. You are included if that applies to you.
 #[utoipa::path(
     tag = "worklists",
     params(PageQuery),
@@ -106,6 +106,7 @@ impl BoardRow {
     ) -> Result<BoardPage> {
         let now = clock.now();
         let reach = caller.reach().map(<[Uuid]>::to_vec);
+
         let (name, id) = list.position::<(String, Uuid)>()?.unzip();
         let people = |name: Option<String>, id: Option<Uuid>, limit: Option<i64>, sql: String| {
             diesel::sql_query(sql)
@@ -114,12 +115,14 @@ impl BoardRow {
                 .bind::<Nullable<SqlUuid>, _>(id)
                 .bind::<Nullable<BigInt>, _>(limit)
         };
+
         let total = if list.counted {
             let count = format!("{PEOPLE} select count(*) as people from people");
             Some(people(None, None, None, count).get_result::<Count>(conn).await?.people)
         } else {
             None
         };
+
         let rows = people(name, id, Some(list.fetch()), format!("{PEOPLE} {DAY}"));
         let rows = rows.bind::<SqlDate, _>(clock.day_of(now)).bind::<Timestamptz, _>(now);
         let rows: Vec<Self> = rows.load(conn).await?;
@@ -133,7 +136,7 @@ struct Count {
     people: i64,
 }
 
-/// Who is in reach, after whom the page begins, how many there are on it.
+/// Binds: the users in scope, the name and id after which the page begins, and its length.
 const PEOPLE: &str = "
     with people as (
         select id, name, team_id from users
@@ -151,7 +154,7 @@ const PEOPLE: &str = "
         order by name, id limit $4
     )";
 
-/// Their day: today, now.
+/// Binds: today, now.
 const DAY: &str = "
     select people.id as user_id, people.name as user_name, team_id, visits_planned,
         visits_completed, visits_valid, in_progress, follow_ups_open, follow_ups_overdue,

@@ -1,5 +1,5 @@
-//! The complaints that somebody has to do something about today (S40–S43): their own to settle,
-//! those that nobody has accepted, those that nobody has filed 备案.
+//! Complaints with a task for today: the user's own to settle, those that nobody has accepted, and
+//! those that nobody has filed 备案.
 
 use complaints::complaint::{ComplaintCategory, ComplaintStatus, Severity};
 use platform::{Timestamp, text_enum};
@@ -10,9 +10,9 @@ use uuid::Uuid;
 use crate::today::{Deadline, DeadlineOf};
 
 text_enum! {
-    /// What there is to do about a complaint
+    /// Task on a complaint
     pub enum ComplaintTask {
-        /// 处理: it is yours
+        /// 处理: the complaint is yours
         Handle = "handle",
         /// 受理: nobody has accepted it, and you may
         Accept = "accept",
@@ -21,7 +21,7 @@ text_enum! {
     }
 }
 
-/// A complaint to do something about
+/// A complaint with a task for you
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct TodayComplaint {
     pub id: Uuid,
@@ -37,19 +37,19 @@ pub struct TodayComplaint {
     pub status: ComplaintStatus,
     #[schema(inline)]
     pub task: ComplaintTask,
-    /// Null once it has been given, as the others are once that is done
+    /// Null once it has been given. The other deadlines are null once they are met
     pub first_response_due: Option<Timestamp>,
     pub interim_due: Option<Timestamp>,
-    /// Also null while it is with the customer
+    /// Null once it is met, and while the complaint waits for the customer
     pub resolve_due: Option<Timestamp>,
     pub filing_due: Option<Timestamp>,
-    /// The first of those that belong to the task; null while it is with the customer
+    /// Earliest deadline of the task; null while the complaint waits for the customer
     pub due_at: Option<Timestamp>,
     pub overdue: bool,
 }
 
 impl TodayComplaint {
-    /// A deadline for each term that runs.
+    /// Returns a deadline for each term that is running.
     pub fn deadlines(&self, now: Timestamp) -> impl Iterator<Item = Deadline> {
         let terms = match self.task {
             ComplaintTask::File => vec![(DeadlineOf::ComplaintFiling, self.filing_due)],
@@ -67,9 +67,9 @@ impl TodayComplaint {
     }
 }
 
-/// The tasks of `$1` at `$4`: `$5` says whether they accept complaints, `$6` whether they file
-/// them, `$7` whom they reach, as `{visible}` wants it. What is late comes first, as it is due
-/// first.
+/// Selects the tasks of user `$1` at instant `$4`. `$5` is true if the user accepts complaints and
+/// `$6` if the user files them; `$7` are the users in scope, for `{visible}`. Tasks are ordered by
+/// deadline, so that overdue ones come first.
 pub const MY_COMPLAINTS: &str = "
     tasks as (
         select id, 'handle' as task from complaints

@@ -1,5 +1,5 @@
-//! Worklists 工作台: what there is to do today, for oneself and for those whom one leads, and how far
-//! one has got. They read across the domains and write nothing.
+//! Worklists 工作台: the tasks of the day, of the caller and of the people whom the caller leads,
+//! and the results so far. They read across the domains and write nothing.
 
 pub mod board;
 pub mod complaint_tasks;
@@ -10,7 +10,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 auth::permissions! {
     ReadToday: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice;
-    /// Those who lead people, and the back office for everybody
+    /// For users who lead people, and for the back office, which sees everyone
     ReadBoard: Admin | GeneralManager | SalesDirector | SalesManager | BackOffice;
 }
 

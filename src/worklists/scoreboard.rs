@@ -1,5 +1,5 @@
-//! How far somebody has got today, this week and this month, 个人战报 (S38): counted from facts, never
-//! typed in.
+//! Personal scoreboard 个人战报: results of today, this week and this month, always counted from
+//! recorded data and never entered.
 
 use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
@@ -19,20 +19,20 @@ use uuid::Uuid;
 
 use crate::ReadToday;
 
-/// What you have done, and what came of it
+/// Your results
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Scoreboard {
-    /// The day where the company is
+    /// Today in the time zone of the company
     pub date: Date,
     pub today: Score,
-    /// From Monday to Sunday
+    /// Monday to Sunday
     pub week: Score,
     pub month: Score,
-    /// Your target for the orders of this month; null when there is none that was approved
+    /// Your approved or closed target for the orders of this month; null when there is none
     pub target: Option<ScoreTarget>,
 }
 
-/// The figures of some days
+/// Results of a range of days
 #[derive(Debug, Serialize, ToSchema, QueryableByName)]
 #[schema(example = json!({
     "from": "2026-11-23", "to": "2026-11-30", "visits_planned": 24, "visits_completed": 9,
@@ -44,7 +44,7 @@ pub struct Score {
     /// Exclusive
     #[diesel(sql_type = SqlDate)]
     pub to: Date,
-    /// Your visits of these days, all but the cancelled ones
+    /// Your visits planned for these days, except cancelled ones
     #[diesel(sql_type = BigInt)]
     pub visits_planned: i64,
     #[diesel(sql_type = BigInt)]
@@ -55,18 +55,18 @@ pub struct Score {
     /// Contacts that were added to your customers
     #[diesel(sql_type = BigInt)]
     pub new_contacts: i64,
-    /// Customers that were added and are yours
+    /// Customers that were added and belong to you
     #[diesel(sql_type = BigInt)]
     pub new_customers: i64,
-    /// 订单数: those that you are credited with
+    /// 订单数: orders that you are credited with
     #[diesel(sql_type = BigInt)]
     pub orders: i64,
-    /// 订货额: your share of them, in the company's currency
+    /// 订货额: your share of these orders, in the company's currency
     #[diesel(sql_type = Numeric)]
     pub amount: Money,
 }
 
-/// How far the month's target has been reached
+/// Attainment of the month's target
 #[derive(Debug, Serialize, ToSchema, QueryableByName)]
 #[schema(example = json!({ "target_id": "01910000-0000-7000-8000-000000000003",
     "target": "165000.00", "actual": "131328.49", "attainment_percent": "79.59" }))]
@@ -79,19 +79,19 @@ pub struct ScoreTarget {
     /// 实绩
     #[diesel(sql_type = Numeric)]
     pub actual: Money,
-    /// 达成率; null when the target is 0
+    /// 达成率, in percent; null when the target is 0
     #[diesel(sql_type = Nullable<Numeric>)]
     pub attainment_percent: Option<Number>,
 }
 
-/// How far have I got?
+/// Your scoreboard
 ///
-/// 个人战报: your visits, contacts, customers and orders of today, of this week and of this month, and
-/// how far the target for the orders of this month has been reached. A visit counts on the day that
-/// it is planned for, an order on the day on which it was recognised.
+/// 个人战报: your visits, contacts, customers and orders of today, this week and this month, and
+/// the attainment of your target for the orders of this month. A visit counts on the day that it is
+/// planned for, an order on the day on which it was recognised.
 #[utoipa::path(
     tag = "worklists",
-    responses((status = 200, description = "The figures", body = Scoreboard), Problems),
+    responses((status = 200, description = "The scoreboard", body = Scoreboard), Problems),
 )]
 #[get("/me/scoreboard")]
 pub async fn read_scoreboard(
@@ -103,10 +103,10 @@ pub async fn read_scoreboard(
     Ok(HttpResponse::Ok().insert_header(("Cache-Control", "private, no-cache")).json(scores))
 }
 
-/// The first of some days, and the first after them.
+/// First day of a range, and the first day after it.
 type Days = (Date, Date);
 
-/// Today, its week from Monday on, its month.
+/// Returns today, its week from Monday on, and its month.
 fn periods(today: Date) -> Result<[Days; 3]> {
     let day = today.0;
     let after = |from: jiff::civil::Date, span: jiff::Span| {
@@ -118,7 +118,7 @@ fn periods(today: Date) -> Result<[Days; 3]> {
 }
 
 impl Scoreboard {
-    /// Only what is the caller's own, which they may always see.
+    /// Counts only what is the caller's own, which the caller may always see.
     pub async fn of(conn: &mut Conn, caller: &Caller, clock: &Clock) -> Result<Self> {
         let date = clock.today();
         let periods = periods(date)?;
@@ -142,18 +142,19 @@ impl Scoreboard {
             .get_result(conn)
             .await
             .optional()?;
+
         Ok(Self { date, today, week, month, target })
     }
 }
 
-/// The instant at which a day begins where the company is.
+/// Returns the instant at which a day begins where the company is.
 fn begin(day: Date, clock: &Clock) -> Result<Timestamp> {
     let begin = day.0.to_zoned(clock.zone()).map_err(Error::internal)?;
     Ok(Timestamp(begin.timestamp()))
 }
 
-/// For whom, from which days until which, and from which instants until which. An order counts
-/// where it was booked unless a correction has taken it back.
+/// Binds: the user, the first days, the days after the last, and the same as instants. An order
+/// counts where it was booked, unless a correction has reversed it.
 const SCORES: &str = "
     select first_day as \"from\", last_day as \"to\", visits_planned, visits_completed, visits_valid,
         new_contacts, new_customers, orders, amount
@@ -191,7 +192,7 @@ const SCORES: &str = "
     ) as sold
     order by place";
 
-/// Whose, which month, and what was ordered in it.
+/// Binds: the user, the first day of the month, and the amount ordered in it.
 fn target() -> String {
     let rate = rate_on("targets.currency", "targets.period_start");
     format!(

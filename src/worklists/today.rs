@@ -1,7 +1,7 @@
-//! What somebody has to do today, 今日工作 (S35, S37, S38, S40–S43), in one answer and one statement.
+//! Tasks of the day 今日工作, in one answer and one statement.
 //!
-//! A further list is one more `with` in `TODAY`, with its count and its column, one more field of
-//! [`Today`], and a [`DeadlineOf`] if it has times of its own.
+//! A further list needs one more `with` in `TODAY`, with its count and its column, one more field
+//! of [`Today`], and a [`DeadlineOf`] if it has deadlines of its own.
 
 use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
@@ -24,7 +24,7 @@ use crate::complaint_tasks::{MY_COMPLAINTS, TodayComplaint};
 
 text_enum! {
     pub enum DeadlineOf {
-        /// The end of its window
+        /// The end of the visit's time window
         Visit = "visit",
         FollowUp = "follow_up",
         ComplaintFirstResponse = "complaint_first_response",
@@ -35,49 +35,49 @@ text_enum! {
     }
 }
 
-/// What you have to do today
+/// Your tasks of the day
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Today {
-    /// The day where the company is
+    /// Today in the time zone of the company
     pub date: Date,
     pub counts: TodayCounts,
-    /// Those in progress first, then those of today, then the missed ones that you have not
-    /// explained; at most 50
+    /// Visits in progress first, then those of today, then missed ones that you have not explained;
+    /// at most 50
     pub visits: Vec<TodayVisit>,
-    /// Open, and due today or overdue, the earliest first; at most 50
+    /// Open follow-ups that are due today or overdue, the earliest first; at most 50
     pub follow_ups: Vec<TodayFollowUp>,
-    /// Whom you promised to come back to by today, the earliest first; at most 50
+    /// Customers whom you promised to contact again by today, the earliest first; at most 50
     pub next_attempts: Vec<TodayAttempt>,
-    /// Yours to settle; those to accept and to file, if you do that; what is due first before the
-    /// others, what waits for the customer at the end; at most 50 of each task
+    /// Complaints to handle, and to accept and to file if you do that, by deadline; those that wait
+    /// for the customer come last; at most 50 of each task
     pub complaints: Vec<TodayComplaint>,
-    /// The times by which something of the above has to be done, the earliest first
+    /// Deadlines of the lists above, the earliest first
     pub deadlines: Vec<Deadline>,
 }
 
-/// How long the lists are, also beyond what they show
+/// Lengths of the lists, including rows that they do not show
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct TodayCounts {
     pub visits: i64,
     pub follow_ups: i64,
     pub next_attempts: i64,
-    /// Of every task
+    /// Complaints of all tasks
     pub complaints: i64,
     pub complaints_overdue: i64,
     pub complaints_to_accept: i64,
     pub complaints_to_file: i64,
 }
 
-/// A visit to make, or to explain
+/// A visit to make or to explain
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct TodayVisit {
     pub id: Uuid,
     pub version: i64,
-    /// Somebody else where you come along 协访
+    /// Owner of the visit; another user where you accompany the visit 协访
     pub owner_id: Uuid,
     pub customer_id: Uuid,
     pub customer_name: String,
-    /// The customer's
+    /// Address of the customer
     pub address: Option<String>,
     /// Degrees, WGS 84
     pub latitude: Option<f64>,
@@ -93,7 +93,7 @@ pub struct TodayVisit {
     /// Exclusive
     pub window_to: Option<Timestamp>,
     pub purpose: Option<String>,
-    /// By telephone or screen
+    /// True for a visit by telephone or video
     pub remote: bool,
 }
 
@@ -113,10 +113,10 @@ pub struct TodayFollowUp {
     pub overdue: bool,
 }
 
-/// A customer to come back to
+/// A customer to contact again
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct TodayAttempt {
-    /// The visit that asked for it
+    /// Visit in which the next contact was agreed
     pub visit_id: Uuid,
     pub customer_id: Uuid,
     pub customer_name: String,
@@ -128,12 +128,12 @@ pub struct TodayAttempt {
     pub next_visit_on: Date,
 }
 
-/// A time by which something has to be done
+/// A deadline
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Deadline {
     #[schema(inline)]
     pub of: DeadlineOf,
-    /// Of the visit, the follow-up or the complaint
+    /// Id of the visit, the follow-up or the complaint
     pub id: Uuid,
     pub customer_id: Uuid,
     pub customer_name: String,
@@ -141,15 +141,15 @@ pub struct Deadline {
     pub overdue: bool,
 }
 
-/// What have I to do today?
+/// Your tasks of the day
 ///
 /// 今日工作: your visits of today, those in progress, and those that you missed and have not
-/// explained; your open follow-ups until the end of the day; whom you promised to come back to; your
-/// open complaints, for those who accept complaints the ones that nobody has accepted, and for the
-/// back office those that wait for their filing 备案.
+/// explained; your open follow-ups due by the end of the day; customers whom you promised to
+/// contact again; your open complaints. Users who accept complaints also get those that nobody has
+/// accepted, and the back office those that wait for their filing 备案.
 #[utoipa::path(
     tag = "worklists",
-    responses((status = 200, description = "All lists of the day", body = Today), Problems),
+    responses((status = 200, description = "All tasks of the day", body = Today), Problems),
 )]
 #[get("/me/today")]
 pub async fn read_today(
@@ -161,31 +161,34 @@ pub async fn read_today(
     Ok(HttpResponse::Ok().insert_header(("Cache-Control", "private, no-cache")).json(today))
 }
 
-/// The times that stand in the lists. What is done, or runs already, has none.
+/// Returns the deadlines of the lists. A visit that is in progress or over has none.
 fn deadlines(lists: &Lists, now: Timestamp) -> Vec<Deadline> {
-    let planned = lists.visits.iter().filter(|it| it.status == VisitStatus::Planned);
-    let planned = planned.filter_map(|it| {
-        let (due_at, customer_name) = (it.window_to?, it.customer_name.clone());
-        let (of, customer_id, overdue) = (DeadlineOf::Visit, it.customer_id, due_at < now);
-        Some(Deadline { of, id: it.id, customer_id, customer_name, due_at, overdue })
+    let planned = lists.visits.iter().filter(|visit| visit.status == VisitStatus::Planned);
+    let planned = planned.filter_map(|visit| {
+        let (due_at, customer_name) = (visit.window_to?, visit.customer_name.clone());
+        let (of, customer_id, overdue) = (DeadlineOf::Visit, visit.customer_id, due_at < now);
+        Some(Deadline { of, id: visit.id, customer_id, customer_name, due_at, overdue })
     });
-    let due = lists.follow_ups.iter().map(|it| Deadline {
+
+    let due = lists.follow_ups.iter().map(|follow_up| Deadline {
         of: DeadlineOf::FollowUp,
-        id: it.id,
-        customer_id: it.customer_id,
-        customer_name: it.customer_name.clone(),
-        due_at: it.due_at,
-        overdue: it.overdue,
+        id: follow_up.id,
+        customer_id: follow_up.customer_id,
+        customer_name: follow_up.customer_name.clone(),
+        due_at: follow_up.due_at,
+        overdue: follow_up.overdue,
     });
-    let terms = lists.complaints.iter().flat_map(|it| it.deadlines(now));
+
+    let terms = lists.complaints.iter().flat_map(|complaint| complaint.deadlines(now));
+
     let mut all: Vec<Deadline> = planned.chain(due).chain(terms).collect();
-    all.sort_by_key(|it| (it.due_at, it.id));
+    all.sort_by_key(|deadline| (deadline.due_at, deadline.id));
     all
 }
 
 impl Today {
-    /// Only what is the caller's own, which they may always see, and the complaints that they see
-    /// and have to accept or to file.
+    /// Loads only what is the caller's own, which the caller may always see, and the complaints
+    /// that the caller sees and has to accept or to file.
     pub async fn of(conn: &mut Conn, caller: &Caller, clock: &Clock) -> Result<Self> {
         let now = clock.now();
         let date = clock.day_of(now);
@@ -194,6 +197,7 @@ impl Today {
         let visible = complaint::visible_to(caller).sql(|_| "$7".to_owned());
         let visible = visible.unwrap_or_else(|| "true".to_owned());
         let text = format!("with {MY_COMPLAINTS}, {TODAY}").replace("{visible}", &visible);
+
         let lists: Lists = diesel::sql_query(text)
             .bind::<SqlUuid, _>(caller.id())
             .bind::<SqlDate, _>(date)
@@ -232,8 +236,8 @@ struct Lists {
     complaints: Embedded<Vec<TodayComplaint>>,
 }
 
-/// After [`MY_COMPLAINTS`]; for whom, today, the end of today, now. Each part of the visits has an index of its own; names
-/// are looked up for what is shown only.
+/// Follows [`MY_COMPLAINTS`]. Binds: the user, today, the end of today, now. Each part of the
+/// visits has an index of its own; names are looked up only for what is shown.
 const TODAY: &str = "
     my_visits as (
         select id, version, owner_id, customer_id, visit_type as type, status, planned_date,

@@ -1,4 +1,4 @@
-//! Targets from an ERP. They are facts: what it approved is approved.
+//! Targets imported from an ERP. A target that the ERP approved is approved here as well.
 
 use std::collections::HashMap;
 
@@ -19,8 +19,8 @@ use super::db::{ancestors, lock_tree, refused};
 use super::reach::{find_targets, visible_to};
 use super::{REFERENCES, Target, TargetFields, TargetStatus};
 
-/// A target as its ERP knows it: absent fields stay, null clears. A new one needs its owner's
-/// type, its period and its value. By default it is `approved`.
+/// A target as its ERP sends it: absent fields stay as they are, null clears. A new one requires
+/// `owner_type`, `period_type`, `period_start` and `value`. Its default `status` is `approved`.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct TargetItem {
     #[serde(flatten)]
@@ -43,11 +43,11 @@ batch! {
 pub struct Context {
     currency: String,
     author: Uuid,
-    /// Whatever is above the targets of this batch, as it will be
+    /// All targets above those of this batch, and those of the batch in their future state
     above: HashMap<Uuid, Target>,
 }
 
-/// Each target with what it is about.
+/// Selects the ids of targets with their subjects, as [`Target::subject_text`] writes them.
 const SUBJECTS: &str = "select id, subject as value from targets, concat_ws(E'\\n', owner_type, \
     coalesce(owner_id::text, ''), coalesce(channel, ''), metric, level, coalesce(dimension, ''), \
     coalesce(dimension_value, ''), period_type, period_start, period_end) as subject \
@@ -60,7 +60,7 @@ impl Imported for Target {
     const FIND: Find = find_targets;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/period_start",
-        of: |it| Some(it.subject_text()),
+        of: |target| Some(target.subject_text()),
         holders: SUBJECTS,
         release: "update targets set channel = id::text where id = any($1)",
     }];
@@ -82,14 +82,16 @@ impl Imported for Target {
 
     async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
         lock_tree(tx).await?;
+
         let currency = Company::load(tx.conn()).await?.currency;
         let (author, above) = (tx.actor, HashMap::new());
         let mut context = Context { currency, author, above };
+
         let ours = arrivals.iter().map(|arrival| context.draft(arrival));
-        let ours: HashMap<Uuid, Self> = ours.map(|it| (it.id, it)).collect();
-        let parents: Vec<Uuid> = ours.values().filter_map(|it| it.parent_id).collect();
+        let ours: HashMap<Uuid, Self> = ours.map(|target| (target.id, target)).collect();
+        let parents: Vec<Uuid> = ours.values().filter_map(|target| target.parent_id).collect();
         if !parents.is_empty() {
-            let stored = ancestors(tx, &parents).await?.into_iter().map(|it| (it.id, it));
+            let stored = ancestors(tx, &parents).await?.into_iter().map(|above| (above.id, above));
             context.above = stored.chain(ours).collect();
         }
         Ok(context)
@@ -104,13 +106,14 @@ impl Imported for Target {
                 ("period_start", fields.period_start.is_some()),
                 ("value", fields.value.is_some()),
             ];
-            let missing = sent.iter().filter(|it| !it.1);
+            let missing = sent.iter().filter(|(_, given)| !given);
             let fault = |name| Fault::new(format!("/{name}"), "required", "a new target needs it");
-            let faults: Vec<Fault> = missing.map(|it| fault(it.0)).collect();
+            let faults: Vec<Fault> = missing.map(|(name, _)| fault(name)).collect();
             if !faults.is_empty() {
                 return Err(faults);
             }
         }
+
         let after = context.draft(arrival);
         let faults = [fields.faults(), after.faults(), context.faults_above(&after)].concat();
         if faults.is_empty() { Ok(after) } else { Err(faults) }
@@ -118,7 +121,7 @@ impl Imported for Target {
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
         for drafts in drafts.chunks(1000) {
-            let rows: Vec<&Self> = drafts.iter().map(|it| &it.after).collect();
+            let rows: Vec<&Self> = drafts.iter().map(|draft| &draft.after).collect();
             diesel::insert_into(targets::table)
                 .values(rows)
                 .on_conflict(targets::id)
@@ -151,6 +154,7 @@ impl Imported for Target {
                 .await
                 .map_err(refused)?;
         }
+
         Ok(())
     }
 
@@ -170,12 +174,14 @@ impl Context {
             let status = TargetStatus::Approved;
             Target { status, approved_at: Some(*now), ..Target::blank(*id, self.author, *now) }
         };
+
         let before = before.clone().unwrap_or_else(new);
         let mut after = before.with(&item.fields, &self.currency);
         if let Some(status) = item.status.filter(|status| *status != before.status) {
             let closed = status == TargetStatus::Closed;
             after.status = status;
             after.closed_at = closed.then_some(*now);
+            // An import records no actual; the reports go on computing it.
             after.closed_actual = None;
             if status == TargetStatus::Draft {
                 (after.approved_by, after.approved_at) = (None, None);
@@ -183,12 +189,14 @@ impl Context {
                 after.approved_at.get_or_insert(*now);
             }
         }
+
         after.source_system = Some(arrival.source_system.clone());
         after.external_id = Some(item.key.external_id.clone());
         after
     }
 
-    /// What is wrong with the parent, or with all that is above it.
+    /// Returns the faults of the parent, and of the chain above it. The number of steps is bounded,
+    /// because a batch may contain a cycle that does not include this target.
     fn faults_above(&self, target: &Target) -> Vec<Fault> {
         let parent = target.parent_id.and_then(|parent| self.above.get(&parent));
         let Some(parent) = parent else { return vec![] };

@@ -1,4 +1,4 @@
-//! The queries on targets. Each that answers a caller starts at `visible_to`.
+//! Queries on targets. Each that answers a caller starts at `visible_to`.
 
 use auth::{Body, Caller, external_id::key_of, reference};
 use company::Company;
@@ -62,10 +62,11 @@ impl Target {
         let query = listed().limit(list.fetch());
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
-        let key = |it: &Self| (it.period_start, it.id);
+        let key = |target: &Self| (target.period_start, target.id);
         let shown = |rows: Vec<Self>| -> Vec<Self> {
             rows.into_iter().map(|target| target.shown_to(caller)).collect()
         };
+
         match filter.sort.unwrap_or(TargetSort::Latest) {
             TargetSort::Earliest => {
                 let rows = query.filter(list.after::<Date, _, _>(period_start, id)?);
@@ -80,7 +81,8 @@ impl Target {
             TargetSort::NewestFirst => {
                 let rows = query.filter(list.before::<Timestamp, _, _>(created_at, id)?);
                 let rows = rows.order((created_at.desc(), id.desc())).select(Self::as_select());
-                list.page(shown(rows.load(conn).await?), total, |it: &Self| (it.created_at, it.id))
+                let key = |target: &Self| (target.created_at, target.id);
+                list.page(shown(rows.load(conn).await?), total, key)
             }
         }
     }
@@ -101,14 +103,17 @@ impl Target {
         let new = new.resolve(tx.conn(), caller).await?;
         let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
         let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
+
         let company = Company::load(tx.conn()).await?;
         let target =
             Self { source_system, external_id, ..Self::blank(Uuid::now_v7(), tx.actor, tx.now) }
                 .with(&new.fields(), &company.currency);
+
         target.check_digits()?;
         target.check(tx).await?;
         target.check_hand(caller)?;
         target.check_metric(caller)?;
+
         let insert = diesel::insert_into(targets::table).values(&target);
         insert.execute(tx.conn()).await.map_err(refused)?;
         tx.record(Change::created(&target)).await?;
@@ -126,16 +131,21 @@ impl Target {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before, changes.fields()).await?;
         before.check_hand(caller)?;
+
         let changes = changes.resolve(tx.conn(), caller).await?;
         let faults = changes.fields.faults();
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }
+
         let company = Company::load(tx.conn()).await?;
         let after = before.changed(&changes, &company.currency)?;
+        // An unchanged value may have come from another system with more digits.
         if after.value != before.value || after.currency != before.currency {
             after.check_digits()?;
         }
+
+        // The rights count before and after: nobody gives a target away to an owner they do not lead.
         if after != before {
             after.check(tx).await?;
             after.check_hand(caller)?;
@@ -146,6 +156,7 @@ impl Target {
             before.check_parts(tx, &after).await?;
             before.check_parent_of(tx, caller, Some(&after)).await?;
         }
+
         before.save(tx, after).await
     }
 
@@ -160,7 +171,7 @@ impl Target {
         tx.record(Change::deleted(&before)).await
     }
 
-    /// Stores what the target has become, if that is anything new.
+    /// Stores the target with its new content, if that differs.
     pub(super) async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
         let after = self.next(after, tx.now);
         if after != *self {
@@ -171,7 +182,8 @@ impl Target {
         Ok(after)
     }
 
-    /// A new value of an approved target is approved by whoever sets it.
+    /// Checks that the caller may revise an approved target: the user who sets the value approves
+    /// it.
     fn check_revision(&self, caller: &Caller) -> Result<()> {
         if !caller.may::<ApproveTargets>() {
             let detail = "an approved target is changed by those who approve targets";
@@ -193,9 +205,9 @@ impl Target {
         let mut faults = self.faults();
         if let Some(parent) = self.parent_id {
             let above = ancestors(tx, &[parent]).await?;
-            let parent = above.iter().find(|it| it.id == parent);
-            faults.extend(parent.map(|it| self.faults_below(it)).unwrap_or_default());
-            if above.iter().any(|it| it.parent_id == Some(self.id)) {
+            let parent = above.iter().find(|target| target.id == parent);
+            faults.extend(parent.map(|parent| self.faults_below(parent)).unwrap_or_default());
+            if above.iter().any(|target| target.parent_id == Some(self.id)) {
                 let why = "a target is no part of itself";
                 faults.push(Fault::new("/parent_id", "cycle", why));
             }
@@ -203,28 +215,39 @@ impl Target {
         if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
     }
 
-    /// What its parts add up to; `None` when it has none.
+    /// Returns the sum of the target's parts; `None` when it has none.
     pub(super) async fn allocated(&self, tx: &mut Tx) -> Result<Option<Money>> {
         let parts = targets::table.filter(targets::parent_id.eq(self.id));
         Ok(parts.select(sum(targets::value)).first(tx.conn()).await?)
     }
 
-    /// Its parts still fit it, and still add up to it if it is in force.
+    /// Checks that the parts still fit the changed target, and still add up to it if it is in
+    /// force. A target that was approved without enough parts may stay so.
     async fn check_parts(&self, tx: &mut Tx, after: &Self) -> Result<()> {
         let Some(allocated) = self.allocated(tx).await? else { return Ok(()) };
-        let frame =
-            |it: &Self| (it.metric, it.level, it.currency.clone(), it.period_start, it.period_end);
+        let frame = |target: &Self| {
+            (
+                target.metric,
+                target.level,
+                target.currency.clone(),
+                target.period_start,
+                target.period_end,
+            )
+        };
+
         if frame(self) != frame(after) {
             let detail = "its parts have the same metric, level and currency, within its period";
             return Err(Error::conflict("target_has_parts", detail));
         }
+
         if self.status == TargetStatus::Draft || allocated < self.value {
             return Ok(());
         }
+
         after.check_allocated(allocated)
     }
 
-    /// What this one is a part of still has enough parts, if it is in force and had enough before.
+    /// Checks that the parent still has enough parts, if it is in force and had enough before.
     async fn check_parent_of(
         &self,
         tx: &mut Tx,
@@ -234,26 +257,30 @@ impl Target {
         let Some(parent) = self.parent_id else { return Ok(()) };
         let parent: Self = Self::query().filter(targets::id.eq(parent)).first(tx.conn()).await?;
         let before = parent.allocated(tx).await?.unwrap_or_default();
-        let share =
-            after.filter(|it| it.parent_id == self.parent_id).map_or(Money::ZERO, |it| it.value);
+        let share = after
+            .filter(|part| part.parent_id == self.parent_id)
+            .map_or(Money::ZERO, |part| part.value);
+
         if parent.status == TargetStatus::Draft || before < parent.value {
             return Ok(());
         }
+
         let checked = parent.check_allocated(Money(before.0 - self.value.0 + share.0));
         if caller.reach().is_none() {
             return checked;
         }
-        // The sum is also of parts that the caller does not see.
+
+        // The amounts in the message would include parts that the caller does not see.
         let detail = "the target that it is a part of would not be reached by its parts";
         checked.map_err(|_| Error::conflict("target_under_allocated", detail))
     }
 }
 
-/// These targets and all above them.
+/// Loads these targets and all above them.
 pub(super) async fn ancestors(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Target>> {
     let above = diesel::sql_query(ABOVE).bind::<Array<SqlUuid>, _>(ids);
     let above: Vec<Above> = above.load(tx.conn()).await?;
-    let rows = Target::query().filter(targets::id.eq_any(above.iter().map(|it| it.id)));
+    let rows = Target::query().filter(targets::id.eq_any(above.iter().map(|row| row.id)));
     Ok(rows.load(tx.conn()).await?)
 }
 
@@ -263,7 +290,7 @@ struct Above {
     id: Uuid,
 }
 
-/// Written as SQL, because diesel has no recursive queries.
+/// Raw SQL, because diesel has no recursive queries.
 const ABOVE: &str = "
     with recursive above as (
         select id, parent_id from targets where id = any($1)
@@ -273,11 +300,13 @@ const ABOVE: &str = "
     )
     select id from above";
 
-/// Sums of parts and circles are about several rows, which no row's lock can guard.
+/// Locks all targets against other writers. Sums of parts and cycles concern several rows, which
+/// the lock of one row cannot guard.
 pub(super) async fn lock_tree(tx: &mut Tx) -> Result<()> {
     tx.lock("targets").await
 }
 
+/// Converts a violated constraint into a fault of the field.
 pub fn refused(error: diesel::result::Error) -> Error {
     Error::from(error)
         .on_constraint("targets_external_id_key", "/external_id", "duplicate")

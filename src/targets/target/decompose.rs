@@ -1,5 +1,5 @@
-//! A target broken down to quarters, months, weeks or days, 分解 (S15): parts that add up to it to
-//! the cent.
+//! Breakdown of a target into quarters, months, weeks or days 分解: the parts add up to it to the
+//! cent.
 
 use auth::Caller;
 use company::Calendar;
@@ -15,20 +15,20 @@ use super::db::{lock_tree, refused};
 use super::steps::TargetAction;
 use super::{PeriodType, Target, period};
 
-/// Most parts of one target: the days of a year.
+/// Maximum number of parts of one target: the days of a year.
 const MOST: usize = 366;
 
 text_enum! {
-    /// What the share of a part goes by
+    /// Basis of the share of each part
     pub enum SplitMethod {
-        /// Its working days: a holiday gets nothing
+        /// Working days of the part: a holiday gets nothing
         WorkingDays = "working_days",
         Equal = "equal",
         Weights = "weights",
     }
 }
 
-/// Into which shorter periods, and by what
+/// Periods and method of a breakdown
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "period_type": "week", "method": "working_days" }))]
 pub struct Decomposition {
@@ -36,19 +36,19 @@ pub struct Decomposition {
     pub(super) period_type: PeriodType,
     #[schema(inline)]
     pub(super) method: SplitMethod,
-    /// One for each part in their order, for the method `weights`
+    /// One weight for each part, in the order of the parts. Required by the method `weights`
     #[schema(max_items = 366, nullable = false)]
     pub(super) weights: Option<Vec<Number>>,
 }
 
-/// The parts of a target, by their period
+/// The parts of a target, by period
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TargetParts {
     pub items: Vec<Target>,
 }
 
 impl Decomposition {
-    /// The parts of a target; their values add up to its own.
+    /// Returns the parts of a target; their values add up to its own.
     pub(super) fn parts(
         &self,
         whole: &Target,
@@ -58,20 +58,25 @@ impl Decomposition {
         let refuse = |at: &str, code: &'static str, why: &str| {
             Err(Error::invalid(vec![Fault::new(at, code, why)]))
         };
+
         let (from, to) = (whole.period_start, whole.period_end);
         let Some(periods) = period::parts(self.period_type, from, to, MOST + 1) else {
             return refuse("/period_type", "period", "no target is broken down to this");
         };
+
         match periods.len() {
             0 | 1 => return refuse("/period_type", "period", "shorter than the target's own"),
             2..=MOST => {}
             _ => return refuse("/period_type", "too_many", "366 parts at the most"),
         }
+
         let days = |(_, from, to): &(_, _, _)| calendar.working_days(*from, *to).into();
         let mut weights: Vec<Decimal> = match (self.method, &self.weights) {
             (SplitMethod::WorkingDays, None) => periods.iter().map(days).collect(),
             (SplitMethod::Equal, None) => vec![Decimal::ONE; periods.len()],
-            (SplitMethod::Weights, Some(weights)) => weights.iter().map(|it| it.0).collect(),
+            (SplitMethod::Weights, Some(weights)) => {
+                weights.iter().map(|weight| weight.0).collect()
+            }
             (SplitMethod::Weights, None) => {
                 return refuse("/weights", "required", "one for each part");
             }
@@ -79,20 +84,25 @@ impl Decomposition {
                 return refuse("/weights", "contradiction", "only for the method weights");
             }
         };
+
         if weights.len() != periods.len() {
             let why = format!("{} parts need as many weights", periods.len());
             return refuse("/weights", "count", &why);
         }
-        if let Some(index) = weights.iter().position(|it| *it < Decimal::ZERO) {
+
+        if let Some(index) = weights.iter().position(|weight| *weight < Decimal::ZERO) {
             return refuse(&format!("/weights/{index}"), "range", "0 or more");
         }
+
         if weights.iter().all(Decimal::is_zero) {
             if self.method == SplitMethod::Weights {
                 return refuse("/weights", "range", "not all of them 0");
             }
-            // A target for holidays only.
+            // A target for holidays only still has to be split.
             weights.fill(Decimal::ONE);
         }
+
+        // A count has no decimals.
         let digits = whole.currency.as_deref().map_or(0, money::minor_digits);
         let values = money::split(whole.value.0, &weights, digits);
         let part = |((period_type, period_start, period_end), value)| Target {
@@ -111,6 +121,7 @@ impl Decomposition {
             value: Money(value),
             ..Target::blank(Uuid::now_v7(), tx.0, tx.1)
         };
+
         Ok(periods.into_iter().zip(values).map(part).collect())
     }
 }
@@ -132,6 +143,7 @@ impl Target {
             let detail = "it has been broken down already";
             return Err(Error::conflict("target_has_parts", detail));
         }
+
         let calendar = Calendar::load(tx.conn()).await?;
         let items = how.parts(&whole, &calendar, (tx.actor, tx.now))?;
         let insert = diesel::insert_into(targets::table).values(&items);
@@ -173,7 +185,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
-        /// Σ days = Σ weeks = month, to the cent (S15).
+        /// Σ days = Σ weeks = month, to the cent.
         #[test]
         fn the_parts_of_a_month_add_up_to_it(
             year in 2000_i16..2100,

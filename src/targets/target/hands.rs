@@ -1,4 +1,4 @@
-//! Who may write a target, and who may put it into force.
+//! Rights to write a target and to approve it.
 
 use auth::{Caller, Role};
 use platform::{Error, Result};
@@ -6,7 +6,8 @@ use platform::{Error, Result};
 use super::{OwnerType, Target};
 
 impl Target {
-    /// May the caller write this target, whatever its status? The visible lookup has been passed.
+    /// Checks that the caller may write this target, whatever its status. The caller has already
+    /// found it, so that customers' targets need no further check.
     pub(super) fn check_hand(&self, caller: &Caller) -> Result<()> {
         let all = [Role::Admin, Role::SalesDirector, Role::BackOffice];
         let own = self.owner_type == OwnerType::User && self.owner_id == Some(caller.id());
@@ -16,18 +17,20 @@ impl Target {
             (OwnerType::Customer, _) => true,
             _ => false,
         };
+
         if all.iter().any(|role| caller.is(*role))
             || caller.is(Role::SalesManager) && led
             || caller.is(Role::Salesperson) && own
         {
             return Ok(());
         }
+
         let detail =
             "salespeople write their own targets, managers those of their people and teams";
         Err(Error::forbidden_because("not_your_target", detail))
     }
 
-    /// Nobody puts their own target into force.
+    /// Refuses the approval of the caller's own target.
     pub(super) fn check_not_own(&self, caller: &Caller) -> Result<()> {
         if self.owner_type == OwnerType::User && self.owner_id == Some(caller.id()) {
             return Err(self_approval());
@@ -35,7 +38,7 @@ impl Target {
         Ok(())
     }
 
-    /// Nor what they drafted themselves.
+    /// Refuses the approval of a target that the caller drafted or owns.
     pub(super) fn check_approver(&self, caller: &Caller) -> Result<()> {
         if self.authored_by == caller.id() {
             return Err(self_approval());

@@ -1,4 +1,4 @@
-//! The operations on targets.
+//! HTTP operations on targets.
 
 use actix_web::{delete, get, patch, post};
 use auth::{Body, Can};
@@ -31,8 +31,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List targets
 ///
-/// Your own and those of your people and teams, of the customers that you see, and the company's.
-/// The parts of a target are those with its `parent_id`.
+/// Lists your own targets and those of your people and teams, of the customers visible to you, and
+/// of the company. Use `parent_id` to list the parts of a target.
 #[utoipa::path(
     tag = "targets",
     params(TargetFilter, PageQuery),
@@ -49,10 +49,11 @@ async fn list_targets(
 
 /// Draft a target
 ///
-/// Salespeople draft their own, managers those of their people, teams and customers, the sales
-/// director and the back office all; else 403 `not_your_target`. There is one for each owner,
-/// metric, level, dimension and period. A part lies within its parent's period and has its metric,
-/// level and currency. A gross margin is for those who may see costs (403 `forbidden_field`).
+/// Salespeople draft their own targets, managers those of their people, teams and customers, sales
+/// directors and the back office all; otherwise 403 `not_your_target`. There is one target per
+/// owner, metric, level, dimension and period. A part must be within the period of its parent and
+/// have the same metric, level and currency. A gross margin requires permission to see costs (403
+/// `forbidden_field`).
 #[utoipa::path(
     tag = "targets",
     request_body = NewTarget,
@@ -67,15 +68,16 @@ async fn create_target(
     write.create(async move |tx| Target::create(tx, &caller, &new).await).await
 }
 
-/// Bring targets in step with an ERP
+/// Import targets from an ERP
 ///
-/// Creates what is new, changes what differs, leaves the rest alone; parents and parts may come in
-/// any order. By default they are `approved`. Their sums are not checked.
+/// Creates new targets, updates those that differ and leaves the others unchanged. Parents and
+/// parts may come in any order. The default status is `approved`. The sums of the parts are not
+/// checked.
 #[utoipa::path(
     tag = "targets",
     params(BatchQuery),
     request_body = TargetBatch,
-    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
 #[post("/targets/batch")]
 async fn import_targets(
@@ -90,7 +92,7 @@ async fn import_targets(
 
 /// Read a target
 ///
-/// What has been reached of it stands in the reports; once it is closed also in `closed_actual`.
+/// The current actual is in the reports; that of a closed target is also in `closed_actual`.
 #[utoipa::path(
     tag = "targets",
     responses((status = 200, description = "The target", body = Target), Problems),
@@ -102,9 +104,10 @@ async fn read_target(caller: Can<ReadTargets>, id: Path<Uuid>, db: Db) -> Result
 
 /// Change a target
 ///
-/// A draft in all, by whoever may draft it. An approved one only in its value, with a reason, by
-/// those who approve targets and not by its owner; it and what it is a part of stay fully
-/// allocated, else 409 `target_under_allocated`. A closed one not at all: 409 `target_closed`.
+/// A draft can change completely, by any user who may draft it. In an approved target only the
+/// value can change, with a reason, by users who may approve targets, but not by its owner. Both it
+/// and the target that it is a part of must stay fully allocated, otherwise 409
+/// `target_under_allocated`. A closed target cannot change: 409 `target_closed`.
 #[utoipa::path(
     tag = "targets",
     request_body(content = TargetChanges, content_type = "application/merge-patch+json"),
@@ -123,11 +126,12 @@ async fn update_target(
 
 /// Delete a draft
 ///
-/// By whoever may draft it. Not one that has parts (409 `still_referenced`), nor one that an
-/// approved target cannot do without (409 `target_under_allocated`).
+/// Any user who may draft the target can delete it. A draft with parts cannot be deleted (409
+/// `still_referenced`), nor one without which an approved target would not be fully allocated (409
+/// `target_under_allocated`).
 #[utoipa::path(
     tag = "targets",
-    responses((status = 204, description = "It is gone"), Problems),
+    responses((status = 204, description = "The draft was deleted"), Problems),
 )]
 #[delete("/targets/{id}")]
 async fn delete_target(
@@ -139,11 +143,12 @@ async fn delete_target(
     write.delete(async move |tx| Target::delete(tx, &caller, *id, based_on).await).await
 }
 
-/// Put a target into force
+/// Approve a target
 ///
-/// By the sales director or a manager who leads its owner, never by its author nor by its owner:
-/// 403 `self_approval`, for admins, too. If it has parts they have to add up to it, else 409
-/// `target_under_allocated` with `allocated` and `required`; `force` goes on.
+/// Sales directors can approve a target, and managers who lead its owner. Its author and its owner
+/// cannot, not even as admins: 403 `self_approval`. If the target has parts they must add up to it,
+/// otherwise 409 `target_under_allocated` with `allocated` and `required`. Send `force` to approve
+/// it anyway.
 #[utoipa::path(
     tag = "targets",
     request_body = Approval,
@@ -162,10 +167,10 @@ async fn approve_target(
 
 /// Close a target
 ///
-/// When its period is over and the working days have passed that the company gives the last papers
-/// (`close_on_working_day`), else 409 `period_not_over`. What has been reached is kept in
-/// `closed_actual` and does not change any more. By the sales director or a manager who leads its
-/// owner.
+/// The period of the target must be over, and so must be the working days for late documents
+/// (`close_on_working_day`), otherwise 409 `period_not_over`. The actual is recorded in
+/// `closed_actual` and no longer changes. Sales directors can close a target, and managers who lead
+/// its owner.
 #[utoipa::path(
     tag = "targets",
     responses((status = 200, description = "The closed target", body = Target), Problems),
@@ -182,13 +187,14 @@ async fn close_target(
 
 /// Break a target down
 ///
-/// 分解: into drafts for its quarters, months, weeks or days, by working days, equally or by
-/// weights. They add up to it to the cent. A week that the end of the period cuts short is custom.
-/// Once only, else 409 `target_has_parts`. By whoever may draft it.
+/// 分解: creates drafts for the quarters, months, weeks or days of the target, by working days,
+/// equally or by weights. Their values add up exactly to that of the target. A week that an end of
+/// the period cuts short is custom. A target can be broken down only once, otherwise 409
+/// `target_has_parts`. Any user who may draft the target can do this.
 #[utoipa::path(
     tag = "targets",
     request_body = Decomposition,
-    responses((status = 200, description = "Its parts", body = TargetParts), Problems),
+    responses((status = 200, description = "The parts of the target", body = TargetParts), Problems),
 )]
 #[post("/targets/{id}/decompose")]
 async fn decompose_target(
@@ -202,13 +208,13 @@ async fn decompose_target(
     write.run(async move |tx| Reply::json(&parts(tx).await?)).await
 }
 
-/// What happened to a target
+/// List the history of a target
 ///
-/// Latest first: who approved, changed and closed it, and why.
+/// Changes, approval and closing with their reasons, latest first.
 #[utoipa::path(
     tag = "targets",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/targets/{id}/history")]
 async fn list_target_history(

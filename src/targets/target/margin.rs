@@ -1,5 +1,5 @@
-//! The mask of gross margins 毛利: margin and amount together give the cost of a product, so that a
-//! margin is masked like `standard_cost`.
+//! Masking of gross margins 毛利. Margin and amount together reveal the cost of a product, so that
+//! a margin is masked like `standard_cost`.
 
 use auth::Caller;
 use platform::changes::HistoryPage;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Metric, Target};
 
-/// The fields of a margin target that only holders of `ReadCosts` see.
+/// Fields of a margin target that only holders of `ReadCosts` see.
 const MARGINS: &[&str] = &["closed_actual"];
 
 impl Metric {
@@ -29,7 +29,7 @@ impl Target {
         Err(Error::forbidden_because("forbidden_field", why).faults(vec![fault]))
     }
 
-    /// The target as this caller may see it.
+    /// Returns the target as this caller may see it.
     pub(super) fn shown_to(self, caller: &Caller) -> Self {
         if self.metric.shows_to(caller) {
             return self;
@@ -38,13 +38,13 @@ impl Target {
         Self { closed_actual: None, masked_fields, ..self }
     }
 
-    /// Its history as this caller may see it.
+    /// Returns the target's history as this caller may see it.
     pub(super) fn shown_history(&self, caller: &Caller, history: HistoryPage) -> HistoryPage {
         if self.metric.shows_to(caller) { history } else { history.without(MARGINS) }
     }
 }
 
-/// The recorded state of a target as this reader may see it: for the change feed.
+/// Returns the recorded state of a target as this reader may see it, for the change feed.
 pub fn shown(caller: &Caller, mut data: Value) -> Value {
     if data["metric"] == Metric::GrossMargin.as_str() && !caller.may::<ReadCosts>() {
         data["closed_actual"] = Value::Null;

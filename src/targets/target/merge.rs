@@ -1,4 +1,4 @@
-//! The targets of a customer that becomes a part of another.
+//! Targets of a customer that is merged into another.
 
 use customers::customer::Customer;
 use customers::hooks::Move;
@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::db::lock_tree;
 use super::{OwnerType, Target};
 
-/// A hook of `customers`: the loser's targets are the winner's from now on. Where the winner has
-/// one for the same already, the loser's stays where it is.
+/// Moves the loser's targets to the winner; a hook of `customers`. Where the winner has a target
+/// for the same subject already, the loser's stays where it is.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
     rows: &'a Move<'a>,
@@ -30,7 +30,7 @@ pub fn customer_merged<'a>(
         let mut moved = vec![];
         for before in rows.taken(theirs, |row| row.id) {
             let after = Target { owner_id: Some(rows.to.id), ..before.clone() };
-            if ours.iter().all(|it| it.subject() != after.subject()) {
+            if ours.iter().all(|kept| kept.subject() != after.subject()) {
                 moved.push(before.id);
                 before.save(tx, after).await?;
             }

@@ -1,4 +1,4 @@
-//! What shall be reached in a period, 目标/定额 (S13, S14, S15), and how it comes into force.
+//! Targets 目标/定额: figures to reach in a period, and the steps from draft to closing.
 
 mod batch;
 mod db;
@@ -28,7 +28,7 @@ pub use reach::{ByOwner, find_targets, visible_to};
 pub use steps::TargetAction;
 
 text_enum! {
-    /// Whose target it is; it comes with every `owner_id`
+    /// Type of the owner. Required together with `owner_id`
     pub enum OwnerType {
         /// 公司
         Company = "company",
@@ -44,7 +44,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// The figure that a target is about (RULES 4.1). Default: `ordered_amount`
+    /// Figure that a target is about. Default: `ordered_amount`
     pub enum Metric {
         /// 签单额
         SignedAmount = "signed_amount",
@@ -68,7 +68,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// The level of ambition. Default: `base`
+    /// Level of ambition. Default: `base`
     pub enum Level {
         /// 目标
         Base = "base",
@@ -80,7 +80,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// What a target is limited to
+    /// Property of the sales that a target is limited to
     pub enum Dimension {
         Product = "product",
         Category = "category",
@@ -92,16 +92,16 @@ text_enum! {
 
 text_enum! {
     pub enum PeriodType {
-        /// From 1 January
+        /// Starts on 1 January
         Year = "year",
-        /// From 1 January, April, July or October
+        /// Starts on 1 January, April, July or October
         Quarter = "quarter",
-        /// From the first of a month
+        /// Starts on the first of a month
         Month = "month",
-        /// From a Monday
+        /// Starts on a Monday
         Week = "week",
         Day = "day",
-        /// From any day to any other
+        /// Any day to any later day
         Custom = "custom",
     }
 }
@@ -131,9 +131,9 @@ pub struct Target {
     pub version: i64,
     #[schema(inline)]
     pub owner_type: OwnerType,
-    /// The team, user or customer; null for the company and channels
+    /// Team, user or customer; null for the company and channels
     pub owner_id: Option<Uuid>,
-    /// For the targets of channels, as orders name it
+    /// Channel as orders name it, for targets of channels
     pub channel: Option<String>,
     #[schema(inline)]
     pub metric: Metric,
@@ -141,7 +141,7 @@ pub struct Target {
     pub level: Level,
     #[schema(inline)]
     pub dimension: Option<Dimension>,
-    /// The id of the product or territory, else the category, region or channel as it is called
+    /// Id of the product or territory, or the name of the category, region or channel
     pub dimension_value: Option<String>,
     #[schema(inline)]
     pub period_type: PeriodType,
@@ -149,26 +149,26 @@ pub struct Target {
     /// Exclusive
     pub period_end: Date,
     pub value: Money,
-    /// Null when the metric is not an amount
+    /// ISO 4217. Null when the metric is not an amount
     pub currency: Option<String>,
-    /// The target that this one is a part of
+    /// Target that this one is a part of
     pub parent_id: Option<Uuid>,
     #[schema(inline)]
     pub status: TargetStatus,
-    /// Why the value was changed last
+    /// Reason for the latest change of the value
     pub reason: Option<String>,
     pub authored_by: Uuid,
-    /// Never the author; null when another system approved it
+    /// Never the author; null while it is a draft, or when another system approved it
     pub approved_by: Option<Uuid>,
     pub approved_at: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
-    /// What had been reached when it was closed. Of a gross margin only for those who may see costs
+    /// Actual recorded at the closing. For a gross margin only visible with permission to see costs
     pub closed_actual: Option<Money>,
     pub source_system: Option<String>,
     pub external_id: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// Of a customer's target: who looks after the customer
+    /// Owner of the customer, for targets of customers
     #[serde(skip)]
     #[diesel(skip_insertion, skip_update)]
     #[diesel(select_expression = owner_of_customer())]
@@ -185,7 +185,7 @@ fn no_fields() -> FixedSql<Array<Text>> {
     fixed_sql("'{}'::text[]")
 }
 
-platform::in_currency! { Target: |it| it.currency.as_deref() }
+platform::in_currency! { Target: |target| target.currency.as_deref() }
 
 fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
     fixed_sql(
@@ -194,7 +194,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
     )
 }
 
-resource! { Target: "target" at "/api/v1/targets", seen by |it| it.watchers() }
+resource! { Target: "target" at "/api/v1/targets", seen by |target| target.watchers() }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "owner_type": "user", "owner_id": "0198c0de-0000-7000-8000-000000000001",
@@ -207,7 +207,7 @@ pub struct NewTarget {
     period_start: Date,
     /// 0 or more
     value: Money,
-    /// The source system of `external_id`. Default: your own
+    /// Source system of `external_id`. Default: your own
     #[schema(min_length = 1, max_length = 40)]
     source_system: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
@@ -216,19 +216,19 @@ pub struct NewTarget {
     details: TargetDetails,
 }
 
-/// A merge patch: absent fields stay as they are, null clears. Of an approved target only the
-/// value changes, and only for a reason.
+/// A merge patch: absent fields stay as they are, null clears. In an approved target only the value
+/// can change, and only with a reason.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "value": "130000.00", "reason": "a second shop opens" }))]
 pub struct TargetChanges {
-    /// Needed when the value of an approved target changes
+    /// Required when the value of an approved target changes
     #[schema(min_length = 1, max_length = 500, nullable = false)]
     reason: Option<String>,
     #[serde(flatten)]
     fields: TargetFields,
 }
 
-/// What changes of targets and their batches have in common.
+/// Fields that changes of targets and batches of targets have in common.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 pub struct TargetFields {
     #[schema(inline, nullable = false)]
@@ -243,14 +243,14 @@ pub struct TargetFields {
     details: TargetDetails,
 }
 
-/// What new targets and changes of them have in common.
+/// Fields that new targets and changes of targets have in common.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct TargetDetails {
-    /// The team, user or customer
+    /// Team, user or customer
     #[serde(deserialize_with = "sent")]
     owner_id: Option<Option<Uuid>>,
-    /// For the targets of channels
+    /// Channel as orders name it, for targets of channels
     #[serde(deserialize_with = "sent")]
     #[schema(min_length = 1, max_length = 60)]
     channel: Option<Option<String>>,
@@ -264,10 +264,10 @@ pub struct TargetDetails {
     #[serde(deserialize_with = "sent")]
     #[schema(min_length = 1, max_length = 100)]
     dimension_value: Option<Option<String>>,
-    /// Exclusive; follows from the start unless the period is custom
+    /// Exclusive. Required for custom periods; otherwise it follows from `period_start`
     #[schema(nullable = false)]
     period_end: Option<Date>,
-    /// Default: the company's; none for metrics that are no amounts
+    /// ISO 4217. Default: the company's currency; null for metrics that are not amounts
     #[serde(deserialize_with = "sent")]
     #[schema(pattern = "^[A-Z]{3}$")]
     currency: Option<Option<String>>,
@@ -296,32 +296,32 @@ impl Refers for TargetChanges {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
-/// Which targets to list.
+/// Filter of the list of targets.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct TargetFilter {
     #[param(inline)]
     owner_type: Option<OwnerType>,
-    /// By its external id only together with `owner_type`
+    /// An external id requires `owner_type`
     owner_id: Option<Uuid>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     metric: Option<Vec<Metric>>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     level: Option<Vec<Level>>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     period_type: Option<Vec<PeriodType>>,
     period_start_from: Option<Date>,
     /// Exclusive
     period_start_to: Option<Date>,
-    /// One or several, separated by commas
+    /// One or more values, separated by commas
     #[param(inline, style = Form, explode = false)]
     status: Option<Vec<TargetStatus>>,
-    /// Those directly below
+    /// Only the direct parts of this target
     parent_id: Option<Uuid>,
-    /// Default: by `-period_start`
+    /// Default: `-period_start`
     #[param(inline)]
     sort: Option<TargetSort>,
 }
@@ -335,11 +335,11 @@ page! {
     TargetPage of Target
 }
 
-/// How a target comes into force
+/// Options of an approval
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "force": false }))]
 pub struct Approval {
-    /// Although its parts do not add up to it
+    /// Approve even if the parts do not add up to the target
     #[serde(default)]
     #[schema(default = false)]
     force: bool,

@@ -1,4 +1,4 @@
-//! The periods of targets: half-open, and of a year, quarter, month, week or day the natural ones.
+//! Periods of targets: half-open. A year, quarter, month, week or day is that of the calendar.
 
 use jiff::civil::date;
 use jiff::{Span, ToSpan};
@@ -6,13 +6,14 @@ use platform::Date;
 
 use super::PeriodType;
 
-/// The end of the period that starts on this day; `None` when none does, or when it is custom.
+/// Returns the end of the period that starts on this day. `None` when no such period does, or when
+/// it is custom.
 pub fn end(kind: PeriodType, start: Date) -> Option<Date> {
     if start_of(kind, start)? == start { add(start, length(kind)?) } else { None }
 }
 
-/// The periods of a kind that lie in `[from, to)`, without a gap. Those that the edges cut short
-/// are custom. Stops after `most`.
+/// Returns the periods of a kind in `[from, to)`, without a gap. Those that the edges cut short are
+/// custom. Stops after `most`; `None` for custom periods.
 pub fn parts(
     kind: PeriodType,
     from: Date,
@@ -31,16 +32,16 @@ pub fn parts(
 }
 
 fn start_of(kind: PeriodType, day: Date) -> Option<Date> {
-    let it = day.0;
+    let civil = day.0;
     match kind {
-        PeriodType::Year => Some(date(it.year(), 1, 1)),
-        PeriodType::Quarter => Some(date(it.year(), (it.month() - 1) / 3 * 3 + 1, 1)),
-        PeriodType::Month => Some(it.first_of_month()),
+        PeriodType::Year => Some(date(civil.year(), 1, 1)),
+        PeriodType::Quarter => Some(date(civil.year(), (civil.month() - 1) / 3 * 3 + 1, 1)),
+        PeriodType::Month => Some(civil.first_of_month()),
         PeriodType::Week => {
-            let monday = i64::from(it.weekday().to_monday_zero_offset());
-            it.checked_sub(monday.days()).ok()
+            let monday = i64::from(civil.weekday().to_monday_zero_offset());
+            civil.checked_sub(monday.days()).ok()
         }
-        PeriodType::Day => Some(it),
+        PeriodType::Day => Some(civil),
         PeriodType::Custom => None,
     }
     .map(Date)

@@ -1,5 +1,5 @@
-//! Who sees which targets (API.md): their own and those of their people and teams, those of the
-//! customers that they see, and the company's.
+//! Visibility of targets. Callers see their own targets and those of their people and teams, those
+//! of the customers that they see, and the company's.
 
 use auth::Caller;
 use auth::reach::InReach;
@@ -14,8 +14,8 @@ use platform::{Conn, Result};
 use schema::{customers, targets};
 use uuid::Uuid;
 
-/// `true` for those who see everything; one expression for every kind of statement, like
-/// [`auth::reach::InReach`].
+/// The condition for visible targets: `true` for a caller who sees everything. Like
+/// [`auth::reach::InReach`] it is one expression for every kind of statement.
 #[derive(Debug, Clone)]
 pub struct ByOwner<'a> {
     reach: Option<&'a [Uuid]>,
@@ -23,6 +23,7 @@ pub struct ByOwner<'a> {
     customers: InReach<'a, customers::owner_id>,
 }
 
+/// Returns the condition for targets that the caller may see.
 pub fn visible_to(caller: &Caller) -> ByOwner<'_> {
     let customers = caller.reaches_customers(customers::owner_id);
     ByOwner { reach: caller.reach(), teams: caller.teams(), customers }
@@ -51,6 +52,7 @@ impl QueryFragment<Pg> for ByOwner<'_> {
             out.push_sql("true");
             return Ok(());
         };
+
         out.push_sql("(targets.owner_type = 'company'");
         for (owner_type, owners) in [("user", reach), ("team", &self.teams)] {
             out.push_sql(" or targets.owner_type = '");
@@ -59,6 +61,7 @@ impl QueryFragment<Pg> for ByOwner<'_> {
             out.push_bind_param::<Array<SqlUuid>, &[Uuid]>(owners)?;
             out.push_sql(")");
         }
+
         out.push_sql(" or targets.owner_type = 'customer' and targets.owner_id in (");
         out.push_sql("select id from customers where ");
         self.customers.walk_ast(out.reborrow())?;
@@ -68,11 +71,11 @@ impl QueryFragment<Pg> for ByOwner<'_> {
 }
 
 auth::find! {
-    /// The visible lookup of references to targets.
+    /// Finds the referenced targets that the caller may see.
     find_targets in targets, visible_to
 }
 
-/// The company and channels are owners without an id.
+/// Finds nothing, because the company and channels are owners without an id.
 pub(super) fn find_nothing<'a>(
     _: &'a mut Conn,
     _: &'a Caller,
@@ -81,7 +84,7 @@ pub(super) fn find_nothing<'a>(
     Box::pin(async { Ok(Found::default()) })
 }
 
-/// Without its type an owner can only be asked for by id, and an external id belongs to nobody.
+/// Finds owners whose type is not known: ids are taken as they are, and external ids are unknown.
 pub(super) fn find_as_given<'a>(
     _: &'a mut Conn,
     _: &'a Caller,

@@ -1,4 +1,4 @@
-//! What holds for targets, without any I/O.
+//! Rules of targets, without any I/O.
 
 use platform::{ACCOUNTS, Date, EVERYBODY, Error, Fault, Money, Result, Timestamp, set};
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use super::{
 };
 
 impl Metric {
-    /// In a currency, in contrast to what is counted.
+    /// Returns whether the metric is in a currency, in contrast to a count.
     pub fn is_amount(self) -> bool {
         match self {
             Self::SignedAmount
@@ -38,9 +38,9 @@ impl NewTarget {
 }
 
 impl TargetFields {
-    /// An owner is one of its type, so that the two come together.
+    /// Checks that `owner_id` comes with `owner_type`, which says what kind of id it is.
     pub(super) fn faults(&self) -> Vec<Fault> {
-        let owner = self.details.owner_id.is_some_and(|it| it.is_some());
+        let owner = self.details.owner_id.is_some_and(|id| id.is_some());
         if owner && self.owner_type.is_none() {
             return vec![Fault::new("/owner_type", "required", "an owner comes with its type")];
         }
@@ -82,7 +82,7 @@ impl Target {
         }
     }
 
-    /// The target with these fields; `currency` is the company's.
+    /// Returns the target with these fields; `currency` is the company's.
     pub(super) fn with(&self, fields: &TargetFields, currency: &str) -> Self {
         let (mut after, details) = (self.clone(), &fields.details);
         set(&mut after.owner_type, fields.owner_type.as_ref());
@@ -94,8 +94,10 @@ impl Target {
         set(&mut after.dimension_value, details.dimension_value.as_ref());
         set(&mut after.period_type, fields.period_type.as_ref());
         set(&mut after.period_start, fields.period_start.as_ref());
+
         let end = details.period_end.or(period::end(after.period_type, after.period_start));
         set(&mut after.period_end, end.as_ref());
+
         set(&mut after.value, fields.value.as_ref());
         set(&mut after.parent_id, details.parent_id.as_ref());
         set(&mut after.currency, details.currency.as_ref());
@@ -107,7 +109,8 @@ impl Target {
         after
     }
 
-    /// The target after somebody's changes: a draft in all, an approved one in its value.
+    /// Returns the target after a user's changes: a draft in all fields, an approved one in its
+    /// value only.
     pub(super) fn changed(&self, changes: &TargetChanges, currency: &str) -> Result<Self> {
         self.status.after(TargetAction::Change)?;
         let mut after = self.with(&changes.fields, currency);
@@ -115,24 +118,28 @@ impl Target {
             after.reason = changes.reason.clone().or(after.reason);
             return Ok(after);
         }
+
         if (Self { value: self.value, ..after.clone() }) != *self {
             let detail = "of an approved target only the value changes";
             return Err(Error::conflict("target_approved", detail));
         }
+
         if after.value != self.value {
             let missing = || Fault::new("/reason", "required", "why does the value change?");
             let reason = changes.reason.clone();
             after.reason = Some(reason.ok_or_else(|| Error::invalid(vec![missing()]))?);
         }
+
         Ok(after)
     }
 
-    /// What must hold for every target, also one that another system sends.
+    /// Returns the faults that no target may have, not even one that another system sends.
     pub(super) fn faults(&self) -> Vec<Fault> {
         let mut faults = vec![];
         let mut fault = |at: &str, code: &'static str, why: &str| {
             faults.push(Fault::new(at, code, why));
         };
+
         let channel = self.owner_type == OwnerType::Channel;
         let owned = !channel && self.owner_type != OwnerType::Company;
         match self.owner_id {
@@ -140,11 +147,13 @@ impl Target {
             Some(_) if !owned => fault("/owner_id", "contradiction", "it has no such owner"),
             _ => {}
         }
+
         match self.channel {
             None if channel => fault("/channel", "required", "which channel's target is it?"),
             Some(_) if !channel => fault("/channel", "contradiction", "it is no channel's target"),
             _ => {}
         }
+
         match (self.dimension, &self.dimension_value) {
             (Some(_), None) => fault("/dimension_value", "required", "limited to what?"),
             (None, Some(_)) => fault("/dimension", "required", "of what is this the value?"),
@@ -155,6 +164,7 @@ impl Target {
             }
             _ => {}
         }
+
         let end = period::end(self.period_type, self.period_start);
         match (self.period_type, end) {
             (PeriodType::Custom, _) if self.period_end <= self.period_start => {
@@ -167,17 +177,21 @@ impl Target {
             }
             _ => {}
         }
+
         if self.value < Money::ZERO {
             fault("/value", "range", "0 or more");
         }
+
         let of_account = matches!(self.metric, Metric::InvoicedAmount | Metric::CollectedAmount);
         if of_account && matches!(self.dimension, Some(Dimension::Product | Dimension::Category)) {
             fault("/dimension", "contradiction", "invoices tell no products");
         }
+
         if self.metric == Metric::SignedAmount {
             let why = "signed amounts cannot be measured before there are contracts";
             fault("/metric", "metric_not_available", why);
         }
+
         if self.metric == Metric::ValidVisits {
             if channel {
                 fault("/owner_type", "contradiction", "visits have no channel");
@@ -187,16 +201,17 @@ impl Target {
                 fault("/dimension", "contradiction", "visits have no products and no channel");
             }
         }
+
         if self.currency.is_some() && !self.metric.is_amount() {
             fault("/currency", "contradiction", "this metric is no amount");
         }
         faults
     }
 
-    /// What is wrong with being a part of that one.
+    /// Returns the faults of this target as a part of `parent`.
     pub(super) fn faults_below(&self, parent: &Self) -> Vec<Fault> {
         let fault = |code, why| vec![Fault::new("/parent_id", code, why)];
-        let measure = |it: &Self| (it.metric, it.level, it.currency.clone());
+        let measure = |target: &Self| (target.metric, target.level, target.currency.clone());
         if parent.id == self.id {
             return fault("cycle", "a target is no part of itself");
         }
@@ -209,7 +224,7 @@ impl Target {
         vec![]
     }
 
-    /// The parts of a target reach it (RULES 4.1).
+    /// Checks that the parts of a target add up to at least its value.
     pub(super) fn check_allocated(&self, allocated: Money) -> Result<()> {
         if allocated >= self.value {
             return Ok(());
@@ -224,8 +239,8 @@ impl Target {
             .member("required", required))
     }
 
-    /// For the readers of the change feed: whose reach shows it. Those of channels are told only to
-    /// those who see everything.
+    /// Returns the owners whose readers see the target in the change feed. Only readers who see
+    /// everything see targets of channels.
     pub(super) fn watchers(&self) -> Vec<Option<Uuid>> {
         match self.owner_type {
             OwnerType::Company => vec![EVERYBODY],

@@ -1,4 +1,4 @@
-//! How a target comes into force, and how its book is closed.
+//! Approval and closing of targets.
 
 use auth::Caller;
 use company::exchange_rate::ExchangeRate;
@@ -10,7 +10,7 @@ use super::db::lock_tree;
 use super::{Approval, Target, TargetStatus};
 use crate::hooks;
 
-/// What somebody does to a target.
+/// An action on a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetAction {
     Change,
@@ -21,7 +21,7 @@ pub enum TargetAction {
 }
 
 impl TargetStatus {
-    /// The state machine: draft → approved → closed.
+    /// Returns the status after an action. The state machine is draft → approved → closed.
     pub fn after(self, action: TargetAction) -> Result<Self> {
         use TargetAction::{Approve, Change, Close, Decompose, Delete};
         match (self, action) {
@@ -51,14 +51,17 @@ impl Target {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;
         before.check_hand(caller)?;
+
         let status = before.status.after(TargetAction::Approve)?;
         before.check_approver(caller)?;
         before.check_measurable(tx).await?;
+
         if let Some(allocated) = before.allocated(tx).await?
             && !approval.force
         {
             before.check_allocated(allocated)?;
         }
+
         let (approved_by, approved_at) = (Some(tx.actor), Some(tx.now));
         before.save(tx, Self { status, approved_by, approved_at, ..before.clone() }).await
     }
@@ -74,7 +77,7 @@ impl Target {
         before.save(tx, Self { status, closed_at, closed_actual, ..before.clone() }).await
     }
 
-    /// A target in force can be measured: its metric has figures, its currency a rate.
+    /// Checks that the target can be measured: its metric has figures, and its currency has a rate.
     async fn check_measurable(&self, tx: &mut Tx) -> Result<()> {
         let faults = self.faults();
         if !faults.is_empty() {
@@ -87,7 +90,8 @@ impl Target {
         Ok(())
     }
 
-    /// What belongs to the period may still come in during the first working days after it.
+    /// Checks that the closing day has come: documents of the period may still arrive during the
+    /// first working days after it.
     async fn check_over(&self, tx: &mut Tx) -> Result<()> {
         let nth = Company::load(tx.conn()).await?.settings.get("close_on_working_day");
         let calendar = Calendar::load(tx.conn()).await?;

@@ -1,9 +1,9 @@
-//! What a target is about: two open ones about the same are one too many.
+//! Subject of a target: there may be only one target for each.
 
 use super::{Dimension, Target};
 
 impl Target {
-    /// What it is about: there is one target for each subject.
+    /// Returns the subject: owner, figure and period.
     pub(super) fn subject(&self) -> impl PartialEq + use<> {
         (
             (self.owner_type, self.owner_id, self.channel.clone()),
@@ -12,7 +12,7 @@ impl Target {
         )
     }
 
-    /// The same as a text.
+    /// Returns the subject as a text.
     pub(super) fn subject_text(&self) -> String {
         let owner = self.owner_id.map(|id| id.to_string()).unwrap_or_default();
         [
