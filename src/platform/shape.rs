@@ -13,6 +13,7 @@ use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::path::Parameter;
+use utoipa::openapi::{RefOr, Schema};
 
 use super::error::Fault;
 use super::explain::explain;
@@ -23,12 +24,10 @@ static KNOWN: LazyLock<RwLock<HashMap<TypeId, &'static Validator>>> =
 
 /// The check of a request body, compiled at its first use and kept for ever.
 pub fn of_body<T: ToSchema + 'static>() -> &'static Validator {
-    of::<T>(Date::LAST, || {
+    compiled(TypeId::of::<T>(), Date::LAST, &|| {
         let mut schemas = vec![];
         T::schemas(&mut schemas);
-        let schemas: Map<String, Value> =
-            schemas.into_iter().map(|(name, schema)| (name, json!(schema))).collect();
-        strict(json!(T::schema()), schemas)
+        body_schema(&T::schema(), schemas)
     })
 }
 
@@ -36,19 +35,26 @@ pub fn of_body<T: ToSchema + 'static>() -> &'static Validator {
 pub fn of_query<T: 'static>(parameters: &[Parameter]) -> &'static Validator {
     // An exclusive end may be the day after the last one.
     let last = Date(Date::LAST.0.saturating_add(1.day()));
-    of::<T>(last, || {
-        let properties: Map<String, Value> =
-            parameters.iter().map(|p| (p.name.clone(), json!(p.schema))).collect();
-        let mut schema = json!({ "type": "object", "properties": properties });
-        allow_external_ids(&mut schema);
-        schema["additionalProperties"] = false.into();
-        schema
-    })
+    compiled(TypeId::of::<T>(), last, &|| query_schema(parameters))
 }
 
-/// With one valid range for all business dates and instants, so that no figure lies outside all reports.
-fn of<T: 'static>(last: Date, schema: impl FnOnce() -> Value) -> &'static Validator {
-    let id = TypeId::of::<T>();
+fn body_schema(root: &RefOr<Schema>, schemas: Vec<(String, RefOr<Schema>)>) -> Value {
+    let schemas = schemas.into_iter().map(|(name, schema)| (name, json!(schema)));
+    strict(json!(root), schemas.collect())
+}
+
+fn query_schema(parameters: &[Parameter]) -> Value {
+    let properties: Map<String, Value> =
+        parameters.iter().map(|p| (p.name.clone(), json!(p.schema))).collect();
+    let mut schema = json!({ "type": "object", "properties": properties });
+    allow_external_ids(&mut schema);
+    schema["additionalProperties"] = false.into();
+    schema
+}
+
+/// Returns the check of a type. All business dates and instants have one valid range, so that no
+/// figure lies outside all reports. Not generic: every type would have its own copy of all this.
+fn compiled(id: TypeId, last: Date, schema: &dyn Fn() -> Value) -> &'static Validator {
     if let Some(known) = KNOWN.read().expect("no panic under the lock").get(&id) {
         return known;
     }

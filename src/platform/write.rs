@@ -1,6 +1,7 @@
 //! How anything changes: one transaction, run to its end, safe to repeat.
 
 use std::future::{Ready, ready};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
@@ -10,7 +11,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel_async::{AsyncConnection, RunQueryDsl, TransactionManager};
-use futures_util::future::try_join;
+use futures_util::future::{LocalBoxFuture, try_join};
 use schema::idempotency_keys as keys;
 use uuid::Uuid;
 
@@ -237,6 +238,16 @@ impl Write {
         limits: Limits,
         work: impl AsyncFn(&mut Tx) -> Result<Reply> + 'static,
     ) -> Result<Reply> {
+        let work = Rc::new(work);
+        let boxed: Work = Box::new(move |tx| {
+            let work = work.clone();
+            Box::pin(async move { work(tx).await })
+        });
+        self.carry_out(limits, boxed).await
+    }
+
+    /// Not generic, as `within` is: every write would have its own copy of all this.
+    async fn carry_out(self, limits: Limits, work: Work) -> Result<Reply> {
         let key = self.stored_key();
         let Self { db, clock, actor, req, .. } = self;
         let room = Room::taken_by(&req);
@@ -260,12 +271,10 @@ impl Write {
     }
 }
 
-async fn transaction(
-    tx: &mut Tx,
-    key: Option<&Key>,
-    begin: &str,
-    work: &impl AsyncFn(&mut Tx) -> Result<Reply>,
-) -> Result<Reply> {
+/// The work of a write, boxed.
+type Work = Box<dyn for<'a> Fn(&'a mut Tx) -> LocalBoxFuture<'a, Result<Reply>>>;
+
+async fn transaction(tx: &mut Tx, key: Option<&Key>, begin: &str, work: &Work) -> Result<Reply> {
     Manager::begin_transaction_sql(tx.conn(), begin).await?;
     let result = async {
         if let Some(key) = key
