@@ -1,4 +1,4 @@
-//! Everything a domain may lean on and that knows no domain.
+//! Infrastructure shared by all domain crates. Nothing here depends on a domain.
 
 pub mod batch;
 mod bisect;

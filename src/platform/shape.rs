@@ -1,8 +1,8 @@
-//! What the OpenAPI document says about a type, compiled into a check of incoming JSON.
+//! Validation of incoming JSON against the schemas of the OpenAPI document.
 //!
-//! serde stops at the first fault and knows no lengths. The document knows every constraint
-//! already, so it is the validator: what clients read is what they are held to, and one answer
-//! names all the faults.
+//! Serde stops at the first fault and does not check lengths. The document contains every
+//! constraint already, so it serves as the validator: the rules that clients read are those that
+//! apply, and one answer lists all faults.
 
 use std::any::TypeId;
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ use super::time::{Date, Timestamp};
 static KNOWN: LazyLock<RwLock<HashMap<TypeId, &'static Validator>>> =
     LazyLock::new(RwLock::default);
 
-/// The check of a request body, compiled at its first use and kept for ever.
+/// Returns the validator of a request body. It is compiled at its first use and kept.
 pub fn of_body<T: ToSchema + 'static>() -> &'static Validator {
     of::<T>(Date::LAST, || {
         let mut schemas = vec![];
@@ -32,9 +32,9 @@ pub fn of_body<T: ToSchema + 'static>() -> &'static Validator {
     })
 }
 
-/// The check of a query string, given as an object of its parameters.
+/// Returns the validator of a query string, which is given as an object of its parameters.
 pub fn of_query<T: 'static>(parameters: &[Parameter]) -> &'static Validator {
-    // An exclusive end may be the day after the last one.
+    // An exclusive end may be the day after the last valid date.
     let last = Date(Date::LAST.0.saturating_add(1.day()));
     of::<T>(last, || {
         let properties: Map<String, Value> =
@@ -46,7 +46,8 @@ pub fn of_query<T: 'static>(parameters: &[Parameter]) -> &'static Validator {
     })
 }
 
-/// With one valid range for all business dates and instants, so that no figure lies outside all reports.
+/// Returns the validator of `T`, or compiles it. One valid range applies to all business dates and
+/// instants, so that no figure is outside of all reports.
 fn of<T: 'static>(last: Date, schema: impl FnOnce() -> Value) -> &'static Validator {
     let id = TypeId::of::<T>();
     if let Some(known) = KNOWN.read().expect("no panic under the lock").get(&id) {
@@ -62,7 +63,7 @@ fn of<T: 'static>(last: Date, schema: impl FnOnce() -> Value) -> &'static Valida
     KNOWN.write().expect("no panic under the lock").entry(id).or_insert(check)
 }
 
-/// Refuses unknown fields everywhere, also in types made of several by `#[serde(flatten)]`.
+/// Refuses unknown fields everywhere, including types composed with `#[serde(flatten)]`.
 fn strict(mut root: Value, mut schemas: Map<String, Value>) -> Value {
     for schema in schemas.values_mut().chain([&mut root]) {
         everywhere(schema, &one_of_all);
@@ -78,12 +79,12 @@ fn strict(mut root: Value, mut schemas: Map<String, Value>) -> Value {
     root
 }
 
-/// Applies a change to every part of a schema, the whole first.
+/// Applies a change to a schema and then to all its parts.
 pub fn everywhere(schema: &mut Value, change: &impl Fn(&mut Value)) {
     change(schema);
     match schema {
-        Value::Object(object) => object.values_mut().for_each(|it| everywhere(it, change)),
-        Value::Array(items) => items.iter_mut().for_each(|it| everywhere(it, change)),
+        Value::Object(object) => object.values_mut().for_each(|part| everywhere(part, change)),
+        Value::Array(items) => items.iter_mut().for_each(|part| everywhere(part, change)),
         _ => {}
     }
 }
@@ -104,8 +105,8 @@ pub fn one_of_all(schema: &mut Value) {
     }
 }
 
-/// utoipa describes the type of a field that may be null, not the field, where no generator looks for
-/// it: this moves the text to the field.
+/// utoipa describes the type of a field that may be null, not the field, where no generator looks
+/// for it: this moves the text to the field.
 pub fn describe_field(schema: &mut Value) {
     let (Some(field), Some(_)) = (schema.as_object(), schema.get("oneOf")) else { return };
     if field.contains_key("description") {
@@ -120,13 +121,13 @@ pub fn describe_field(schema: &mut Value) {
     }
 }
 
-/// Makes one object of the parts of a flattened type. `unevaluatedProperties` would do without,
-/// but after one fault it takes every other field of that part for unknown, too.
+/// Merges the parts of a flattened type into one object. `unevaluatedProperties` would avoid this,
+/// but after one fault in a part it reports all other fields of the part as unknown, too.
 fn merge(schema: &mut Value, parts: &Map<String, Value>) {
     let Some(Value::Array(all)) = schema.get("allOf").cloned() else { return };
     let (mut properties, mut required) = (Map::new(), vec![]);
     for mut part in all {
-        if let Some(name) = part["$ref"].as_str().and_then(|it| it.rsplit('/').next()) {
+        if let Some(name) = part["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
             part = parts.get(name).cloned().unwrap_or_default();
         }
         merge(&mut part, parts);
@@ -137,8 +138,8 @@ fn merge(schema: &mut Value, parts: &Map<String, Value>) {
     *schema = json!({ "type": "object", "properties": properties, "required": required });
 }
 
-/// Any reference `x_id` may also be given as `x_external_id`, with the `x_source_system` that
-/// knows it so: this rule of the API stands here once, for bodies, queries and the document.
+/// Adds `x_external_id` and `x_source_system` to each reference `x_id`, which they may replace.
+/// This rule is implemented once, for bodies, queries and the document.
 pub fn allow_external_ids(schema: &mut Value) {
     let Some(Value::Object(properties)) = schema.get_mut("properties") else { return };
     let names: Vec<String> = properties
@@ -152,19 +153,20 @@ pub fn allow_external_ids(schema: &mut Value) {
             let kind = &properties[&id]["type"];
             json!({ "type": kind, "minLength": 1, "maxLength": most, "description": what })
         };
-        let external = text(200, &format!("Instead of `{id}`: as another system knows it"));
+        let external = text(200, &format!("Instead of `{id}`: the id in another system"));
         let source =
             text(40, &format!("The source system of `{name}_external_id`. Default: your own"));
         properties.insert(format!("{name}_external_id"), external);
         properties.insert(format!("{name}_source_system"), source);
     }
     if let Some(Value::Array(required)) = schema.get_mut("required") {
-        required.retain(|it| {
-            !names.iter().any(|name| it.as_str().is_some_and(|it| it == format!("{name}_id")))
+        required.retain(|field| {
+            !names.iter().any(|name| field.as_str().is_some_and(|it| it == format!("{name}_id")))
         });
     }
 }
 
+/// Refuses unknown fields in a schema that has been merged, and in all its parts.
 fn tighten(schema: &mut Value) {
     allow_external_ids(schema);
     match schema {
@@ -173,7 +175,8 @@ fn tighten(schema: &mut Value) {
                 object.insert("additionalProperties".into(), false.into());
             }
             if let Some(Value::Array(all)) = object.get_mut("allOf") {
-                // The description or default of an inline enum, which claims to be an object.
+                // utoipa adds the description or default of an inline enum as an object without
+                // properties, which no string would match.
                 all.retain(|part| part["type"] != "object" || part["properties"].is_object());
             }
             object.values_mut().for_each(tighten);
@@ -183,15 +186,16 @@ fn tighten(schema: &mut Value) {
     }
 }
 
-/// Most faults of one body, or of one item of a batch, that an answer names: a megabyte of braces
-/// would else come back as forty of faults.
+/// Maximum number of faults in an answer for one body or batch item. Otherwise a megabyte of braces
+/// would be answered with forty megabytes of faults.
 pub(crate) const MOST: usize = 100;
 
-/// Elements of the lists of a value that is small enough to find everything that is wrong with it.
+/// Maximum number of list elements in a value that is small enough to search for all its faults.
 const FEW: usize = 2_000;
 
-/// All that is wrong with a value, up to `MOST` faults; of a large one what is wrong with the beginnings of its
-/// lists, and at least the first fault. The validator makes every fault of a list before it tells one.
+/// Returns the faults of a value, up to `MOST`. In a large value only the beginnings of its lists
+/// are searched, but at least one fault is found: the validator collects all faults of a list
+/// before it returns the first one.
 pub fn faults(check: &Validator, value: &Value) -> Vec<Fault> {
     let mut faults = vec![];
     if check.is_valid(value) {
@@ -212,7 +216,7 @@ pub fn faults(check: &Validator, value: &Value) -> Vec<Fault> {
     faults
 }
 
-/// Whether all lists of a value together have few elements.
+/// Checks whether all lists of a value together have few elements.
 fn is_small(value: &Value, elements: &mut usize) -> bool {
     match value {
         Value::Array(items) => {
@@ -224,7 +228,7 @@ fn is_small(value: &Value, elements: &mut usize) -> bool {
     }
 }
 
-/// The value with the beginnings of its lists.
+/// Returns the value with only the beginnings of its lists.
 fn cut(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().take(MOST).map(cut).collect(),

@@ -1,4 +1,4 @@
-//! How anything changes: one transaction, run to its end, safe to repeat.
+//! All changes of data: one transaction per change, run to its end and safe to repeat.
 
 use std::future::{Ready, ready};
 use std::time::{Duration, Instant};
@@ -30,31 +30,31 @@ use super::time::{Clock, Date, Timestamp};
 
 type Manager = <Conn as AsyncConnection>::TransactionManager;
 
-/// Who is calling, as far as the platform needs to know; the auth middleware leaves it here.
+/// The caller, as far as the platform needs to know it. The auth middleware sets it.
 #[derive(Debug, Clone, Copy)]
 pub struct Actor {
     pub id: Uuid,
-    /// A program: it repeats what fails, so its creates need an Idempotency-Key.
+    /// A program. It repeats failed requests, so its creates need an Idempotency-Key.
     pub machine: bool,
 }
 
-/// An open transaction, with the instant and the person it stands for.
+/// An open transaction, with its instant and the actor on whose behalf it runs.
 pub struct Tx {
     conn: Held,
     pub now: Timestamp,
-    /// The day of `now` where the company is
+    /// The day of `now` in the company's time zone
     pub today: Date,
     pub actor: Uuid,
     discarded: bool,
     /// The job has more to do
     pub(super) goes_on: bool,
-    /// For one statement
+    /// Time limit of one statement
     silence: Duration,
     end: Instant,
 }
 
 impl Tx {
-    /// Runs work that no request asked for, such as a job or a first start.
+    /// Runs work that does not belong to a request, such as a job or the first start.
     pub async fn run<T>(
         db: &Db,
         clock: &Clock,
@@ -81,7 +81,7 @@ impl Tx {
         Self { conn, now, today, actor, discarded: false, goes_on: false, silence, end }
     }
 
-    /// For one statement or a few.
+    /// The connection, with its time limit restarted: for one statement or a few.
     pub fn conn(&mut self) -> &mut Conn {
         self.conn.set_time(self.silence.min(self.left()));
         &mut self.conn
@@ -91,25 +91,25 @@ impl Tx {
         self.end.saturating_duration_since(Instant::now())
     }
 
-    /// Answers as if all had been done, but undoes it: for dry runs.
+    /// Rolls the transaction back at its end but returns the answer: for dry runs.
     pub fn discard(&mut self) {
         self.discarded = true;
     }
 
-    /// Has the job run again at once, in a transaction of its own.
+    /// Makes the job run again at once, in another transaction.
     pub fn go_on(&mut self) {
         self.goes_on = true;
     }
 
-    /// Waits until no other transaction holds the lock of that name, and holds it to the end.
-    /// For rules about several rows, which no row's lock can guard.
+    /// Takes the lock of this name until the transaction ends, and waits for it if necessary. For
+    /// rules about several rows, which no row lock can guard.
     pub async fn lock(&mut self, name: &str) -> Result<()> {
         let lock = diesel::sql_query("select pg_advisory_xact_lock($1)");
         lock.bind::<BigInt, _>(lock_number(name)).execute(self.conn()).await?;
         Ok(())
     }
 
-    /// Runs a part that may fail without taking the whole transaction down: a savepoint.
+    /// Runs a part in a savepoint, so that its failure does not fail the transaction.
     pub async fn attempt<T>(
         &mut self,
         part: impl AsyncFnOnce(&mut Self) -> Result<T>,
@@ -124,7 +124,7 @@ impl Tx {
     }
 }
 
-/// Runs a handler's change. Take it as the last argument: `write: Write`.
+/// Runs the change of a handler. Take it as the last argument: `write: Write`.
 pub struct Write {
     db: Db,
     clock: Clock,
@@ -161,7 +161,7 @@ impl FromRequest for Write {
 }
 
 impl Write {
-    /// Runs `work` and answers 201 with what it made. Machines must send an Idempotency-Key.
+    /// Runs `work` and answers 201 with the new resource. Programs must send an Idempotency-Key.
     pub async fn create<R: Resource>(
         self,
         work: impl AsyncFn(&mut Tx) -> Result<R> + 'static,
@@ -173,7 +173,7 @@ impl Write {
         self.within(ONE, async move |tx| Reply::created(&work(tx).await?)).await
     }
 
-    /// Runs `work` and answers 200 with what it has become.
+    /// Runs `work` and answers 200 with the changed resource.
     pub async fn update<R: Resource>(
         self,
         work: impl AsyncFn(&mut Tx) -> Result<R> + 'static,
@@ -189,8 +189,8 @@ impl Write {
         self.within(ONE, async move |tx| work(tx).await.map(|()| Reply::no_content())).await
     }
 
-    /// Like [`Write::create`] for an answer that holds a secret: nothing of it is stored, so that
-    /// an Idempotency-Key has no effect, nor may anybody else store it.
+    /// Like [`Write::create`], for an answer with a secret. It must not be stored, neither by
+    /// caches nor by the service, so that an Idempotency-Key has no effect.
     pub async fn create_secret<R: Resource>(
         self,
         work: impl AsyncFn(&mut Tx) -> Result<R> + 'static,
@@ -199,7 +199,7 @@ impl Write {
         Self { key: None, ..self }.within(ONE, reply).await
     }
 
-    /// Like [`Write::update`], the same way.
+    /// Like [`Write::update`], for an answer with a secret.
     pub async fn update_secret<R: Resource>(
         self,
         work: impl AsyncFn(&mut Tx) -> Result<R> + 'static,
@@ -208,8 +208,8 @@ impl Write {
         Self { key: None, ..self }.within(ONE, reply).await
     }
 
-    /// Runs `work`, which may be much, in a transaction and answers what it answers; with an
-    /// Idempotency-Key the stored answer of the first time.
+    /// Runs `work`, which may take long, and returns its answer. A repeated Idempotency-Key gets
+    /// the stored answer.
     pub async fn run(
         self,
         work: impl AsyncFn(&mut Tx) -> Result<Reply> + 'static,
@@ -217,8 +217,8 @@ impl Write {
         self.within(MANY, work).await
     }
 
-    /// The stored answer of this request's Idempotency-Key, for a handler that does something before
-    /// its transaction.
+    /// Returns the stored answer of the Idempotency-Key, for handlers that do something before
+    /// their transaction.
     pub async fn answered(&self) -> Result<Option<Reply>> {
         let Some(key) = self.stored_key() else { return Ok(None) };
         key.claim(&*self.db.conn().await?).await
@@ -229,9 +229,9 @@ impl Write {
         Some(Key { actor: self.actor.id, fingerprint: fingerprint(&self.req), text })
     }
 
-    /// The work is spawned, so that a client that hangs up never drops a transaction half way
-    /// (a dropped future leaves the connection in the middle of its statement). `work` may run
-    /// up to three times, hence `AsyncFn` and not `AsyncFnOnce`.
+    /// Runs `work` in a spawned task, so that a client that disconnects does not drop the
+    /// transaction (a dropped future leaves its connection in the middle of a statement). `work`
+    /// may run up to three times, hence `AsyncFn` and not `AsyncFnOnce`.
     pub async fn within(
         self,
         limits: Limits,
@@ -290,26 +290,26 @@ async fn transaction(
             match Manager::commit_transaction(&mut *tx.conn).await.map_err(Error::from) {
                 Ok(()) => Ok(reply),
                 Err(error) if error.is_transient() => Err(error),
-                // Whether it has happened only the idempotency row in the same transaction knows.
+                // Only the idempotency row, written in the same transaction, can tell the outcome.
                 Err(error) => Err(Error::unavailable("outcome_unknown")
                     .detail("repeat the request with the same Idempotency-Key")
                     .cause(error)),
             }
         }
         Err(error) => {
-            // A rollback that fails leaves a broken connection, which the pool throws away.
+            // If the rollback fails, the connection is broken, and the pool discards it.
             Manager::rollback_transaction(tx.conn()).await.ok();
             Err(error)
         }
     }
 }
 
-/// Method, path, query and raw body: what must be the same when a key comes back. Made with a
-/// key, because a body may hold a password, which a plain digest would let everybody guess at.
+/// Returns a digest of method, path, query and raw body, which must match when a key is repeated.
+/// It is keyed, because a body may contain a password, which could be guessed from a plain digest.
 fn fingerprint(req: &HttpRequest) -> Vec<u8> {
     let extensions = req.extensions();
     let body = extensions.get::<BodyDigest>().map(|digest| digest.0.as_slice());
-    // As sent: what an external id leads to may change before the request is repeated.
+    // The URI as sent: an external id may resolve to another row when the request is repeated.
     let sent = extensions.get::<SentUri>().map_or(req.uri(), |sent| &sent.0);
     let head = format!("{} {sent}\n", req.method());
     let seal = req.app_data::<Data<Seal>>().expect("the app registers the seal");
@@ -326,13 +326,13 @@ struct Key {
 }
 
 impl Key {
-    /// Takes the key for this transaction, or finds the answer that it has already.
+    /// Takes the key for this transaction, or returns its stored answer.
     async fn claim(&self, conn: &Conn) -> Result<Option<Reply>> {
-        // A try-lock: a request that waited for its twin would hold a connection all the while.
+        // A try-lock, because a request that waited for its twin would hold a connection meanwhile.
         let lock = diesel::select(pg_try_advisory_xact_lock(self.number()));
         let columns = (keys::fingerprint, keys::status, keys::etag, keys::location, keys::body);
         let row = keys::table.find((self.actor, &self.text)).select(columns);
-        // Two statements, the second after the lock is had, but sent without waiting in between.
+        // The statements are pipelined: the second runs after the lock, without another round trip.
         let (free, mut rows) =
             try_join(lock.get_result::<bool>(&mut &*conn), row.load::<StoredReply>(&mut &*conn))
                 .await?;
@@ -354,7 +354,7 @@ impl Key {
         Ok(Some(Reply { etag, location, body, replayed: true, status, ..Reply::no_content() }))
     }
 
-    /// Within the transaction of the effect: either both are there afterwards or neither.
+    /// Stores the answer in the transaction of its effects, so that both are committed or neither.
     async fn store(&self, tx: &mut Tx, reply: &Reply) -> Result<()> {
         let row = (
             keys::actor_id.eq(self.actor),
@@ -386,13 +386,13 @@ extern "SQL" {
     fn pg_try_advisory_xact_lock(key: diesel::sql_types::BigInt) -> diesel::sql_types::Bool;
 }
 
-/// Removes the stored answers that show this resource: a part of erasing personal data.
+/// Deletes the stored answers about this resource, as a part of erasing personal data.
 pub async fn forget_answers(tx: &mut Tx, about: Uuid) -> Result<()> {
     diesel::delete(keys::table.filter(keys::about.eq(about))).execute(tx.conn()).await?;
     Ok(())
 }
 
-/// Drops the answers of keys that came longer ago than they are kept (72 hours, API.md).
+/// Deletes the stored answers that are older than 72 hours.
 pub async fn forget_old_answers(tx: &mut Tx) -> Result<usize> {
     let until = Timestamp(tx.now.0 - jiff::SignedDuration::from_hours(72));
     let old = keys::table.filter(keys::created_at.lt(until));
