@@ -87,6 +87,7 @@ impl Asked {
                 faults.push(unknown("fields", at, &fields));
             }
         }
+
         if view.is_list {
             let unknown =
                 |name: &&str| Fault::new(format!("/{name}"), "unknown_field", "no such field");

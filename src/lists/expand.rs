@@ -92,6 +92,7 @@ pub async fn expand(
     }
 
     let known = look_up(db, caller, wanted).await?;
+
     let nothing = HashMap::new();
     for place in places {
         for item in items.iter_mut() {

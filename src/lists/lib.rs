@@ -57,6 +57,7 @@ pub async fn present(
     if response.status() != StatusCode::OK {
         return Ok(response);
     }
+
     let (req, response) = response.into_parts();
     Ok(match show(&req, view, &asked, response).await {
         Ok(response) => ServiceResponse::new(req, response),

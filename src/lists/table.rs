@@ -84,14 +84,18 @@ fn columns(view: &View, asked: &Asked, items: &[Object]) -> Vec<Column> {
 fn beside(name: &str, expansions: &[&Expansion]) -> Vec<Column> {
     let mut columns = vec![Column { name: name.to_owned(), member: name.to_owned(), part: None }];
     for place in expansions.iter().flat_map(|expansion| &expansion.places) {
+        // Members inside a list are part of the JSON of that list.
         if place.list.is_some() || place.field != name {
             continue;
         }
+
         let (member, several) = (&place.member, place.field.ends_with("_ids"));
         let parts = match place.of {
             Referent::One(target) => target.parts,
             Referent::By(..) => &["name"],
         };
+
+        // Several related rows do not fit into separate columns: they are JSON.
         if several {
             columns.push(Column { name: member.clone(), member: member.clone(), part: None });
         } else {

@@ -18,6 +18,7 @@ pub async fn bisect<R>(
     write: &impl AsyncFn(&mut Tx, &[R]) -> Result<()>,
 ) -> Result<HashMap<usize, Error>> {
     let (mut refused, mut parts) = (HashMap::new(), vec![(0, rows.len())]);
+
     let began = Instant::now();
     while let Some((start, end)) = parts.pop() {
         if began.elapsed() > SEARCH {
@@ -26,6 +27,7 @@ pub async fn bisect<R>(
             refused.extend((start..end).map(|place| (place, untried())));
             continue;
         }
+
         match tx.attempt(async |tx| write(tx, &rows[start..end]).await).await {
             Ok(()) => {}
             Err(error) if !error.is_constraint() => return Err(error),

@@ -210,6 +210,7 @@ impl From<DbError> for Error {
                 other => Self::internal(other),
             };
         };
+
         let constraint = info.constraint_name().map(str::to_owned);
         let mut mapped = match kind {
             Kind::UniqueViolation => Self::new(StatusCode::CONFLICT, "duplicate"),
@@ -229,6 +230,7 @@ impl From<DbError> for Error {
             }
             _ => return Self::internal(error),
         };
+
         mapped.0.constraint = constraint;
         mapped.cause(error)
     }

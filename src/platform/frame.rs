@@ -147,6 +147,7 @@ where
             None => frame.push(fault),
         }
     }
+
     frame.extend(shape::faults(shape::of_body::<B>(), &body));
     if !frame.is_empty() {
         frame.truncate(shape::MOST);

@@ -119,6 +119,7 @@ pub async fn take(conn: &mut Conn, now: Timestamp, job: Job, me: Uuid) -> Result
     let free = jobs::lease_until.is_null().or(jobs::lease_until.lt(now).assume_not_null());
     let due = jobs::table.find(job.name).filter(jobs::next_run_at.le(now)).filter(free);
     let until = Timestamp(now.0 + jiff::SignedDuration::try_from(LEASE).unwrap_or_default());
+
     let taken = diesel::update(due)
         .set((
             jobs::fence.eq(jobs::fence + 1),

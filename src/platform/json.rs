@@ -234,6 +234,7 @@ impl<'de> Visitor<'de> for Intake<'_> {
             self.hand_over(seq, batch)?;
             return Ok(Value::Array(vec![]));
         }
+
         let elements = &self.notes.elements;
         let mut items = vec![];
         while let Some(item) =
@@ -241,6 +242,8 @@ impl<'de> Visitor<'de> for Intake<'_> {
         {
             items.push(item);
             elements.update(|count| count + 1);
+
+            // Beyond the limits the rest of the list is only counted.
             let is_last = self.notes.batch.is_some_and(|(_, most)| elements.get() > most);
             if is_last || self.is_full() {
                 while seq.next_element_seed(Counted(elements))?.is_some() {
@@ -260,6 +263,7 @@ impl<'de> Visitor<'de> for Intake<'_> {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
                 break;
             }
+
             if name.len() > LONGEST_NAME {
                 // The name is not kept, so that the pointer of its fault stays short.
                 let why = format!("the names of fields have at most {LONGEST_NAME} bytes");
@@ -267,6 +271,7 @@ impl<'de> Visitor<'de> for Intake<'_> {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
+
             let step = Step::Name(self.at, &name);
             let below = self.below(&step);
             if object.contains_key(&name) {
@@ -277,6 +282,8 @@ impl<'de> Visitor<'de> for Intake<'_> {
                     continue;
                 }
             }
+
+            // The last one of several values with the same name is kept.
             let value = map.next_value_seed(below)?;
             object.insert(name, value);
             if self.is_full() {

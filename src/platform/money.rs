@@ -241,6 +241,7 @@ pub fn split(amount: Decimal, weights: &[Decimal], digits: u32) -> Vec<Decimal> 
     // The largest remainders first; of equal ones the part that comes first.
     let mut order: Vec<usize> = (0..parts.len()).collect();
     order.sort_by_key(|at| (parts[*at] - exact[*at], *at));
+
     let mut left = amount - parts.iter().sum::<Decimal>();
     for at in order.into_iter().cycle() {
         if whole.is_zero() {

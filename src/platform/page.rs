@@ -117,6 +117,8 @@ impl<F: DeserializeOwned + IntoParams + 'static> List<F> {
         let parameters = [F::into_params(|| None), PageQuery::into_params(|| None)].concat();
         let mut query = input::query::<Self>(req, &parameters)?;
         let page: PageQuery = input::of_query(&query)?;
+
+        // The cursor is bound to the path and the filter, whatever the order of the parameters.
         let context = if let Some(asked) = query.as_object_mut() {
             asked.retain(|name, _| !FORM.contains(&name.as_str()));
             let sorted: std::collections::BTreeMap<_, _> = asked.iter().collect();
@@ -124,8 +126,10 @@ impl<F: DeserializeOwned + IntoParams + 'static> List<F> {
         } else {
             req.path().to_owned()
         };
+
         let seal = req.app_data::<Data<Seal>>().expect("the app registers the seal").get_ref();
         let position = page.cursor.map(|cursor| seal.open(&cursor, &context)).transpose()?;
+
         Ok(Self {
             typed: input::of_query(&query)?,
             query,

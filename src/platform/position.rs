@@ -72,6 +72,7 @@ fn wgs84_to_gcj02((latitude, longitude): Position) -> Position {
     let wave = |amplitude: f64, angle: f64| amplitude * (angle * PI).sin() * 2.0 / 3.0;
     let common = wave(20.0, 6.0 * x) + wave(20.0, 2.0 * x);
     let root = x.abs().sqrt();
+
     let north = -100.0
         + 2.0 * x
         + 3.0 * y
@@ -83,6 +84,7 @@ fn wgs84_to_gcj02((latitude, longitude): Position) -> Position {
         + wave(40.0, y / 3.0)
         + wave(160.0, y / 12.0)
         + wave(320.0, y / 30.0);
+
     let east = 300.0
         + x
         + 2.0 * y

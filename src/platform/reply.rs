@@ -79,6 +79,7 @@ impl Responder for Reply {
         if self.secret {
             response.insert_header((header::CACHE_CONTROL, "no-store"));
         }
+
         if self.body.is_empty() {
             return response.finish();
         }

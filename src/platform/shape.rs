@@ -89,13 +89,14 @@ pub fn everywhere(schema: &mut Value, change: &impl Fn(&mut Value)) {
     }
 }
 
-/// utoipa writes an inline enum that has a description or a default of its own as "all of" the enum
-/// and of an object that holds only those, which no text can be: this leaves the enum with them.
+/// Undoes the `allOf` in which utoipa wraps an inline enum with a description or a default. It
+/// consists of the enum and of an object that holds only these, which no string would match. The
+/// description moves into the enum, and the object is dropped.
 pub fn one_of_all(schema: &mut Value) {
     let Some(Value::Array(all)) = schema.get("allOf") else { return };
-    let bare = |it: &&Value| it["properties"].is_null() && it["$ref"].is_null();
+    let bare = |part: &&Value| part["properties"].is_null() && part["$ref"].is_null();
     let (notes, rest): (Vec<&Value>, Vec<&Value>) =
-        all.iter().partition(|it| it["type"] == "object" && bare(it));
+        all.iter().partition(|part| part["type"] == "object" && bare(part));
     if let ([note], [Value::Object(one)]) = (notes.as_slice(), rest.as_slice()) {
         let mut one = one.clone();
         if let Some(what) = note.get("description") {
@@ -105,8 +106,8 @@ pub fn one_of_all(schema: &mut Value) {
     }
 }
 
-/// utoipa describes the type of a field that may be null, not the field, where no generator looks
-/// for it: this moves the text to the field.
+/// Moves the description of a nullable field from its type to the field itself. utoipa puts it on
+/// the type inside `oneOf`, where code generators do not look for it.
 pub fn describe_field(schema: &mut Value) {
     let (Some(field), Some(_)) = (schema.as_object(), schema.get("oneOf")) else { return };
     if field.contains_key("description") {
@@ -147,6 +148,7 @@ pub fn allow_external_ids(schema: &mut Value) {
         .filter(|(name, field)| name.ends_with("_id") && field["format"] == "uuid")
         .map(|(name, _)| name.trim_end_matches("_id").to_owned())
         .collect();
+
     for name in &names {
         let id = format!("{name}_id");
         let text = |most: u32, what: &str| {
@@ -159,6 +161,8 @@ pub fn allow_external_ids(schema: &mut Value) {
         properties.insert(format!("{name}_external_id"), external);
         properties.insert(format!("{name}_source_system"), source);
     }
+
+    // Either form may be sent, so neither is required.
     if let Some(Value::Array(required)) = schema.get_mut("required") {
         required.retain(|field| {
             !names.iter().any(|name| field.as_str().is_some_and(|it| it == format!("{name}_id")))
@@ -201,12 +205,15 @@ pub fn faults(check: &Validator, value: &Value) -> Vec<Fault> {
     if check.is_valid(value) {
         return faults;
     }
+
     if is_small(value, &mut 0) {
         check.iter_errors(value).take(MOST).for_each(|error| explain(&error, &mut faults));
     } else {
         let cut = cut(value);
         check.iter_errors(&cut).take(MOST).for_each(|error| explain(&error, &mut faults));
     }
+
+    // All faults may be beyond the beginnings of the lists.
     if faults.is_empty()
         && let Err(error) = check.validate(value)
     {

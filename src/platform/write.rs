@@ -208,8 +208,7 @@ impl Write {
         Self { key: None, ..self }.within(ONE, reply).await
     }
 
-    /// Runs `work`, which may take long, and returns its answer. A repeated Idempotency-Key gets
-    /// the stored answer.
+    /// Runs `work`, which may take as long as a batch, and returns its answer.
     pub async fn run(
         self,
         work: impl AsyncFn(&mut Tx) -> Result<Reply> + 'static,
@@ -217,8 +216,7 @@ impl Write {
         self.within(MANY, work).await
     }
 
-    /// Returns the stored answer of the Idempotency-Key, for handlers that do something before
-    /// their transaction.
+    /// Returns the stored answer of this request's Idempotency-Key, if there is one.
     pub async fn answered(&self) -> Result<Option<Reply>> {
         let Some(key) = self.stored_key() else { return Ok(None) };
         key.claim(&*self.db.conn().await?).await
@@ -280,6 +278,7 @@ async fn transaction(
         Ok(reply)
     }
     .await;
+
     match result {
         Ok(reply) if tx.discarded => {
             Manager::rollback_transaction(tx.conn()).await?;
@@ -342,6 +341,7 @@ impl Key {
                 "the first request is still running",
             ));
         }
+
         let Some(row) = rows.pop() else { return Ok(None) };
         let (fingerprint, status, etag, location, body) = row;
         if fingerprint != self.fingerprint {

@@ -35,12 +35,15 @@ impl<'a> Scope<'a> {
         let (whole, partly): (Vec<&Kind>, Vec<&Kind>) =
             KINDS.iter().filter(may).partition(|kind| unlimited(kind));
         let names = |kinds: Vec<&Kind>| kinds.iter().map(|kind| kind.name).collect();
+
         let mut reach = [caller.people(), caller.teams()].concat();
         reach.extend(caller.sees_pool().then(Uuid::nil));
         reach.extend(EVERYBODY);
         reach.extend(caller.is(Role::Quality).then_some(QUALITY_DESK));
         reach.extend(caller.reach_of_accounts().is_none().then_some(ACCOUNTS));
+        // For the binary search in `sees`.
         reach.sort_unstable();
+
         Self { caller, whole: names(whole), partly: names(partly), reach }
     }
 

@@ -77,6 +77,7 @@ async fn give_up(tx: &mut Tx, lot: Lot<'_>, external_ids: &[String]) -> Result<(
     if known.is_empty() {
         return Ok(());
     }
+
     let references = pending_references::item_id.eq_any(&known);
     diesel::delete(pending_references::table.filter(references)).execute(tx.conn()).await?;
     let items = pending_items::table.filter(pending_items::id.eq_any(&known));
@@ -294,6 +295,7 @@ async fn settle(
             }
         }
     }
+
     tx.actor = actor;
     Ok(here)
 }

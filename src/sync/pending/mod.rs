@@ -213,6 +213,7 @@ impl PendingItem {
 
         let total =
             if list.counted { Some(matching().count().get_result(conn).await?) } else { None };
+
         let rows = matching().filter(list.after::<Timestamp, _, _>(parked_at, id)?);
         let rows = rows.order((parked_at, id)).limit(list.fetch()).select(Self::as_select());
         list.page(rows.load(conn).await?, total, |item: &Self| (item.parked_at, item.id))

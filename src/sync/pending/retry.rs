@@ -43,6 +43,7 @@ pub async fn retry(tx: &mut Tx) -> Result<u64> {
             break;
         }
     }
+
     let (found, left) = apply(tx, None, left).await?;
     if left.is_used_up() {
         tx.go_on();
@@ -94,6 +95,7 @@ async fn awaited(conn: &mut Conn, last: Option<&Awaited>) -> Result<Vec<Awaited>
         .order(key)
         .limit(LOOKED_UP)
         .into_boxed();
+
     if let Some((kind, system, id, by)) = last {
         query = query.filter(
             sql::<Bool>(

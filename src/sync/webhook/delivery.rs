@@ -169,6 +169,7 @@ impl WebhookDelivery {
 
         let total =
             if list.counted { Some(matching().count().get_result(conn).await?) } else { None };
+
         let rows = matching().limit(list.fetch()).order((created_at.desc(), id.desc()));
         let rows: Vec<Self> = match list.position::<(Timestamp, Uuid)>()? {
             None => rows.select(Self::as_select()).load(conn).await?,
