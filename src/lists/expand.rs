@@ -100,6 +100,7 @@ pub async fn expand(
                 let Some(field) = object.parsed::<Value>(&place.field)? else { return Ok(()) };
                 let target = place.target(object)?;
                 let names = target.and_then(|target| known.get(target.of)).unwrap_or(&nothing);
+
                 let name = |id: &Value| names.get(&id.as_str()?.parse::<Uuid>().ok()?);
                 let names = match &field {
                     Value::Array(ids) => raw(&ids.iter().map(name).collect::<Vec<_>>())?,

@@ -32,8 +32,8 @@ const BODY_LIMIT: usize = 1 << 20;
 /// Time limit for receiving a body.
 const PATIENCE: Duration = Duration::from_secs(25);
 
-/// Time limit for operations whose bodies have at most [`LITTLE`] bytes. These include all that
-/// anonymous clients send, who share little memory.
+/// Time limit for operations whose bodies have at most [`LITTLE`] bytes, such as signing in. They
+/// are open to anonymous clients, who share little memory.
 const LITTLE_PATIENCE: Duration = Duration::from_secs(5);
 const LITTLE: usize = 16 << 10;
 

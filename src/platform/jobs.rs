@@ -157,6 +157,7 @@ pub async fn finish(
         jobs::runs.eq(jobs::runs + 1),
         jobs::failures.eq(jobs::failures + i64::from(outcome.is_err())),
     ));
+
     match update.execute(conn).await? {
         0 => Err(Error::conflict("lease_lost", "another instance has taken the job over")),
         _ => Ok(()),

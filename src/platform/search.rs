@@ -45,6 +45,7 @@ pub fn grams(text: &str) -> Vec<String> {
     grams.extend(pairs(literal));
 
     let groups = sound.split('|').skip(1).map(|group| group.split_whitespace().collect::<Vec<_>>());
+
     let mut before: Vec<&str> = vec![];
     for group in groups {
         for reading in &group {

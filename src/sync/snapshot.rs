@@ -46,6 +46,7 @@ impl Copying<'_> {
             if kind.name != self.kind {
                 after = Uuid::nil();
             }
+
             let left = limit - i64::try_from(items.len()).unwrap_or(limit);
             let rows = (kind.copy)(conn, scope.caller, Part::After(after, left)).await?;
             let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == left);

@@ -118,6 +118,7 @@ async fn park(tx: &mut Tx, lot: Lot<'_>, mut items: Vec<Parked>) -> Result<()> {
             })
         });
         let references: Vec<_> = references.collect();
+
         diesel::insert_into(pending_references::table)
             .values(references)
             .execute(tx.conn())

@@ -75,6 +75,7 @@ impl Courier {
             match self.unattended().await {
                 Ok(ids) => {
                     for id in ids {
+                        // A webhook that already has a task on this instance is skipped.
                         if attended.borrow_mut().insert(id) {
                             let (courier, attended) = (self.clone(), attended.clone());
                             spawn_local(async move {
@@ -134,6 +135,7 @@ impl Courier {
                     IDLE
                 }
             };
+
             // New changes end the pause. Without a source of changes it lasts its full time.
             if let Ok(Err(_)) = timeout(pause, newest.changed()).await {
                 sleep(pause).await;
