@@ -16,7 +16,9 @@ pub const JOBS: &[Job] = &[
     Job {
         name: "idempotency_keys",
         every: Duration::from_hours(1),
-        run: |tx| Box::pin(async { Ok(platform::write::forget_old_answers(tx).await? as u64) }),
+        run: |tx| {
+            Box::pin(async { Ok(platform::idempotency::forget_old_answers(tx).await? as u64) })
+        },
     },
     Job {
         name: "signing_keys",

@@ -1,4 +1,4 @@
-//! What a request asks of the form of its answer.
+//! The parameters of a request that affect the form of its answer.
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
@@ -11,28 +11,30 @@ use crate::expand::Expansion;
 use crate::take_known;
 use crate::view::{View, Views};
 
-/// Fields that stay whatever is selected: rows are told apart by the one, and by the other a field
-/// that is hidden from one that is empty.
+/// Fields that are always returned: the first identifies the row, and the second distinguishes
+/// hidden fields from empty ones.
 const KEPT: [&str; 2] = ["id", "masked_fields"];
 
+/// The requested form of an answer.
 #[derive(Debug, Default)]
 pub struct Asked {
     expand: Vec<String>,
     fields: Vec<String>,
     pub csv: bool,
-    /// All pages in one, as nobody asked for so many rows
+    /// No `limit` was sent, so a table must contain all rows
     pub is_whole: bool,
     counted: bool,
-    /// Filters that every list has if its rows can be told apart by them
+    /// The common filters that were sent although the rows of this list do not have their fields
     rows: Vec<&'static str>,
-    /// The versions that the reader has
+    /// The values of `If-None-Match`
     pub known: Vec<HeaderValue>,
 }
 
 impl Asked {
-    /// Nothing if the answer is wanted as it is.
+    /// Reads the requested form. `None` if the answer is returned as it is.
     pub fn of<'a>(req: &mut ServiceRequest, views: &'a Views) -> Option<(&'a View, Self)> {
         let csv = wants_csv(req.request());
+        // A cheap test on the text of the query, because most requests need no other form.
         let named = |name: &str| req.query_string().contains(name);
         if req.method() != Method::GET
             || !csv && !["expand", "fields", "id", "updated_from"].into_iter().any(named)
@@ -55,6 +57,7 @@ impl Asked {
                 _ => {}
             }
         }
+
         let changes = asked.csv || !asked.expand.is_empty() || !asked.fields.is_empty();
         if !changes && asked.rows.is_empty() {
             return None;
@@ -63,7 +66,7 @@ impl Asked {
         Some((view, asked))
     }
 
-    /// Whether the resource has what is asked for.
+    /// Checks that the resource supports the requested form.
     pub fn check(&self, view: &View) -> Result<()> {
         let unknown = |name: &str, at: usize, known: &str| {
             let why = format!("one of: {known}");
@@ -72,6 +75,7 @@ impl Asked {
         let expansions =
             view.expansions.iter().map(|known| known.name.as_str()).collect::<Vec<_>>();
         let (expansions, fields) = (expansions.join(", "), view.fields.join(", "));
+
         let mut faults = vec![];
         for (at, word) in self.expand.iter().enumerate() {
             if !view.expansions.iter().any(|expansion| expansion.name == *word) {
@@ -83,6 +87,7 @@ impl Asked {
                 faults.push(unknown("fields", at, &fields));
             }
         }
+
         if view.is_list {
             let unknown =
                 |name: &&str| Fault::new(format!("/{name}"), "unknown_field", "no such field");
@@ -91,18 +96,20 @@ impl Asked {
         if self.csv && self.counted {
             faults.push(Fault::new("/total", "contradiction", "a table has no total"));
         }
+
         if faults.is_empty() {
             return Ok(());
         }
         Err(Error::bad_request("invalid_query", "some parameters are wrong").faults(faults))
     }
 
+    /// The expansions that were asked for.
     pub fn expansions<'a>(&self, view: &'a View) -> Vec<&'a Expansion> {
         let asked = |expansion: &&Expansion| self.expand.contains(&expansion.name);
         view.expansions.iter().filter(asked).collect()
     }
 
-    /// Whether a member of an item is shown. What `expand` has added always is.
+    /// Checks whether a member of an item is returned. Members added by `expand` always are.
     pub fn keeps(&self, view: &View, name: &str) -> bool {
         self.fields.is_empty()
             || KEPT.contains(&name)

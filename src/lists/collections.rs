@@ -1,4 +1,4 @@
-//! The collections whose rows other systems know by ids of their own.
+//! The collections whose rows can have external ids.
 
 use auth::reference::Find;
 use auth::team::Team;
@@ -20,7 +20,7 @@ use visits::visit::Visit;
 type Collection = (&'static str, Find);
 
 const COLLECTIONS: &[Collection] = &[
-    // Not the look-up of batches: an external id is found by those who may read it.
+    // `find_users` finds a user by external id only if the caller may read that id.
     ("/api/v1/users", find_users),
     of::<Team>(),
     of::<Territory>(),
@@ -42,7 +42,7 @@ const fn of<R: Imported>() -> Collection {
     (R::PATH, R::FIND)
 }
 
-/// The visible look-up of a collection by its name in paths: `customers`.
+/// Returns the lookup of visible rows in a collection, by its name in paths: `customers`.
 pub fn find(name: &str) -> Option<Find> {
     let known = COLLECTIONS.iter().find(|known| known.0.rsplit('/').next() == Some(name))?;
     Some(known.1)

@@ -1,4 +1,5 @@
-//! What the document says of all this: closed lists of values per resource.
+//! The description of `expand`, `fields` and external ids in the API document, with the allowed
+//! values of each resource.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +10,12 @@ use crate::expand::Place;
 use crate::related::Referent;
 use crate::view::{View, Views, name_of};
 
-/// An id of ours, or one of another system.
+/// The pattern of an id or an external id.
 const ANY_ID: &str = "^([0-9a-fA-F-]{36}|external:[^:]+:.+)$";
 
 impl Views {
-    /// Completes the document. `requests` are the schemas of bodies: nothing is added there.
+    /// Adds the parameters, and the members of expansions, to the document. `requests` are the
+    /// schemas of request bodies, which get no such members.
     pub fn describe(&self, document: &mut Value, requests: &BTreeSet<String>) {
         let items = document["paths"].as_object_mut().into_iter().flatten();
         for (path, item) in items {
@@ -24,6 +26,7 @@ impl Views {
                 view.describe(path, &mut item["get"]);
             }
         }
+
         let schemas = &mut document["components"]["schemas"];
         schemas["RelatedRow"] = related_row();
         for view in self.0.values() {
@@ -40,6 +43,8 @@ impl View {
     fn describe(&self, path: &str, operation: &mut Value) {
         let names: Vec<&str> = self.expansions.iter().map(|known| known.name.as_str()).collect();
         let Some(parameters) = list_of(operation, "parameters") else { return };
+
+        // All lists share one set of parameters. Those that do not apply here are removed.
         if self.is_list {
             parameters.retain(|parameter| match parameter["name"].as_str() {
                 Some("id") => parameter["in"] != "query" || self.has("id"),
@@ -52,16 +57,17 @@ impl View {
                 let what = "Related rows whose names and codes are added, separated by commas";
                 parameters.push(parameter("expand", what));
             }
-            let what = "Fields to answer, separated by commas. Default: all. `id` and \
-                `masked_fields` are always there.";
+            let what = "Fields to return, separated by commas. Default: all. `id` and \
+                `masked_fields` are always returned";
             parameters.push(parameter("fields", what));
         }
+
         for parameter in parameters {
             match parameter["name"].as_str() {
                 Some("expand") => parameter["schema"]["items"]["enum"] = json!(names),
                 Some("fields") => {
                     parameter["schema"]["items"]["enum"] = json!(self.fields);
-                    // `name` is taken in enumerations of Kotlin.
+                    // Kotlin enums already have a property `name`, so the variants get a suffix.
                     let variants = self.fields.iter().map(|field| format!("{field}_field"));
                     parameter["schema"]["items"]["x-enum-varnames"] = variants.collect();
                 }
@@ -71,6 +77,7 @@ impl View {
                 _ => {}
             }
         }
+
         if self.is_list {
             operation["responses"]["200"]["content"]["text/csv"] =
                 json!({ "schema": { "type": "string" } });
@@ -91,11 +98,12 @@ fn parameter(name: &str, what: &str) -> Value {
         "schema": { "type": "array", "items": { "type": "string" } } })
 }
 
+/// Checks whether the rows of a collection can have external ids.
 fn is_external(collection: &str) -> bool {
     collection.rsplit('/').next().is_some_and(|name| collections::find(name).is_some())
 }
 
-/// The ids in the path of collections whose rows other systems know.
+/// Documents that ids in the path may be external ids, for collections whose rows can have them.
 fn allow_external_ids(path: &str, operation: &mut Value) {
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
     let parameters = parameters.into_iter().flatten();
@@ -114,7 +122,7 @@ fn related_row() -> Value {
     let text = || json!({ "type": ["string", "null"] });
     json!({
         "type": "object",
-        "description": "A related row: its id with its code, number or name, whichever it has",
+        "description": "A related row: its id, and its code, number or name if it has them",
         "required": ["id"],
         "properties": {
             "id": { "type": "string", "format": "uuid" },
@@ -123,7 +131,8 @@ fn related_row() -> Value {
     })
 }
 
-/// The member that an expansion adds, in the schema of the item or of what is in a list of it.
+/// Adds the member of an expansion to the schema of an item, or to that of the rows in a list of
+/// the item.
 fn add_member(
     schemas: &mut Value,
     schema: &str,
@@ -141,18 +150,20 @@ fn add_member(
     let Some(schema) = schemas.get_mut(&schema).filter(|_| !requests.contains(&schema)) else {
         return;
     };
+
     let row =
         json!({ "oneOf": [{ "type": "null" }, { "$ref": "#/components/schemas/RelatedRow" }] });
     let kinds = match place.of {
         Referent::One(target) => target.of.to_owned(),
         Referent::By(..) => "row".to_owned(),
     };
-    let what = format!("Only with `expand={expansion}`. Null for a {kinds} that you do not see");
+    let what = format!("Only with `expand={expansion}`. Null for a {kinds} that you cannot see");
     let member = if place.field.ends_with("_ids") {
         json!({ "type": "array", "items": row, "description": what })
     } else {
         json!({ "oneOf": row["oneOf"], "description": what })
     };
+
     if let Some(properties) = holder(schema, &place.field) {
         properties.insert(place.member.clone(), member);
     }
@@ -163,7 +174,7 @@ fn property<'a>(schema: &'a Value, name: &str) -> Option<&'a Value> {
     own.or_else(|| schema["allOf"].as_array()?.iter().find_map(|part| property(part, name)))
 }
 
-/// The properties among which this one stands.
+/// Returns the properties that contain this one, in a schema or in one of its parts.
 fn holder<'a>(schema: &'a mut Value, name: &str) -> Option<&'a mut serde_json::Map<String, Value>> {
     if schema["properties"].get(name).is_some() {
         return schema["properties"].as_object_mut();

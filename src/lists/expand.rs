@@ -1,4 +1,4 @@
-//! Adds the names of related rows: one look-up for each type, however many rows there are.
+//! Adds the names of related rows, with a single lookup for each type.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -12,39 +12,40 @@ use uuid::Uuid;
 use crate::object::{Object, raw};
 use crate::related::{Referent, Target};
 
-/// What one word of `expand` adds.
+/// A value of `expand`, with the members that it adds.
 #[derive(Debug)]
 pub struct Expansion {
     pub name: String,
     pub places: Vec<Place>,
 }
 
-/// A field with an id or with several.
+/// A field with an id or with a list of ids.
 #[derive(Debug)]
 pub struct Place {
-    /// The list whose items have the field; none if the item itself has it
+    /// The list whose rows have the field. `None` if the item itself has it
     pub list: Option<String>,
-    /// `customer_id`
+    /// Name of the field, such as `customer_id`
     pub field: String,
-    /// `customer`, which is added
+    /// Name of the member that is added, such as `customer`
     pub member: String,
     pub of: Referent,
 }
 
 impl Place {
+    /// The type of the row that the field of this object refers to.
     fn target(&self, object: &Object) -> Result<Option<&'static Target>> {
         match self.of {
             Referent::One(target) => Ok(Some(target)),
             Referent::By(field, targets) => {
-                let said: Option<Option<String>> = object.parsed(field)?;
-                let said = said.flatten();
-                let target = targets.iter().find(|target| Some(target.0) == said.as_deref());
+                let kind: Option<Option<String>> = object.parsed(field)?;
+                let kind = kind.flatten();
+                let target = targets.iter().find(|target| Some(target.0) == kind.as_deref());
                 Ok(target.map(|target| target.1))
             }
         }
     }
 
-    /// Calls `work` with every object of the item that has the field.
+    /// Calls `work` with each object of the item that can have the field.
     fn each(
         &self,
         item: &mut Object,
@@ -61,12 +62,14 @@ impl Place {
     }
 }
 
-/// By type, what is wanted and who knows it.
+/// The ids to look up, by type.
 type Wanted = BTreeMap<&'static str, (&'static Target, BTreeSet<Uuid>)>;
 
-/// By type, the names of the rows that the caller sees.
+/// The names of the rows that the caller sees, by type.
 type Known = HashMap<&'static str, HashMap<Uuid, Box<RawValue>>>;
 
+/// Adds the members of these expansions to the items. Rows that the caller does not see become
+/// null.
 pub async fn expand(
     db: &Db,
     caller: &Caller,
@@ -74,6 +77,7 @@ pub async fn expand(
     items: &mut [Object],
 ) -> Result<()> {
     let places: Vec<&Place> = expansions.iter().flat_map(|expansion| &expansion.places).collect();
+
     let mut wanted = Wanted::new();
     for place in &places {
         for item in items.iter_mut() {
@@ -88,6 +92,7 @@ pub async fn expand(
     }
 
     let known = look_up(db, caller, wanted).await?;
+
     let nothing = HashMap::new();
     for place in places {
         for item in items.iter_mut() {
@@ -95,6 +100,7 @@ pub async fn expand(
                 let Some(field) = object.parsed::<Value>(&place.field)? else { return Ok(()) };
                 let target = place.target(object)?;
                 let names = target.and_then(|target| known.get(target.of)).unwrap_or(&nothing);
+
                 let name = |id: &Value| names.get(&id.as_str()?.parse::<Uuid>().ok()?);
                 let names = match &field {
                     Value::Array(ids) => raw(&ids.iter().map(name).collect::<Vec<_>>())?,
@@ -108,7 +114,7 @@ pub async fn expand(
     Ok(())
 }
 
-/// What the caller may not read is as if it were not there.
+/// Looks up the names of rows. Types that the caller may not read are left out.
 async fn look_up(db: &Db, caller: &Caller, wanted: Wanted) -> Result<Known> {
     let mut known = Known::new();
     let readable = wanted.into_values().filter(|(target, _)| (target.may)(caller));
@@ -116,6 +122,7 @@ async fn look_up(db: &Db, caller: &Caller, wanted: Wanted) -> Result<Known> {
     if readable.is_empty() {
         return Ok(known);
     }
+
     let mut conn = db.conn().await?;
     for (target, ids) in readable {
         let ids: Vec<Uuid> = ids.into_iter().collect();
@@ -126,7 +133,7 @@ async fn look_up(db: &Db, caller: &Caller, wanted: Wanted) -> Result<Known> {
     Ok(known)
 }
 
-/// `{"id":"…","code":"C-1","name":"…"}`
+/// Returns the JSON of a related row: `{"id":"…","code":"C-1","name":"…"}`.
 fn named(name: &Name) -> Result<Box<RawValue>> {
     let parts = name.parts.iter().map(|(part, text)| Ok(((*part).to_owned(), raw(text)?)));
     let members = std::iter::once(Ok(("id".to_owned(), raw(&name.id)?))).chain(parts);

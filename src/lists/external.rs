@@ -1,6 +1,6 @@
-//! Replaces `external:<source>:<id>` in the path and in the parameter `id` by our own ids, through
-//! the visible look-up of the collection: a merged customer's leads to the winner, and what the caller
-//! may not see is like what is not there.
+//! Replaces `external:<source>:<id>` in the path and in the parameter `id` by our own ids, with the
+//! lookup of the collection. The external id of a merged customer leads to the surviving one, and
+//! rows that the caller may not see count as missing.
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Uri;
@@ -14,17 +14,23 @@ use uuid::Uuid;
 
 use crate::collections;
 
-/// No row has it: the answer is that of an unknown id.
+/// An id that no row has. It replaces unknown external ids, so that the answer is that of an
+/// unknown id.
 const NOBODY: Uuid = Uuid::nil();
 
-/// Most ids in a path: the operations have two. Each is a look-up of its own.
+/// Maximum number of external ids that are replaced in a path, because each needs a lookup of its
+/// own. No operation has more than two ids.
 const MOST_SEGMENTS: usize = 2;
 
 type Key = (String, String);
 
+/// Replaces the external ids in a request, and stores the original URI in it.
 pub async fn replace(req: &mut ServiceRequest) -> Result<()> {
     let uri = req.uri().clone();
     let (path, query) = (uri.path(), uri.query().unwrap_or_default());
+
+    // A cheap test on the text of the URI, because most requests have no external id. Without a
+    // caller nothing may be looked up.
     let text = [path, query].join("?").to_ascii_lowercase();
     let caller = req.extensions().get::<Caller>().cloned();
     let Some(caller) =
@@ -46,7 +52,8 @@ pub async fn replace(req: &mut ServiceRequest) -> Result<()> {
             _ => (*segment).to_owned(),
         });
     }
-    // A repeated list is one list, and one look-up.
+
+    // A list parameter that is repeated counts as one list, and needs one lookup.
     let (mut pairs, mut words) = (Vec::<String>::new(), vec![]);
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match ids_of(pair) {
@@ -67,7 +74,7 @@ pub async fn replace(req: &mut ServiceRequest) -> Result<()> {
     Ok(())
 }
 
-/// The words of `id=…` if one of them is external.
+/// Returns the values of `id=…` if one of them is an external id.
 fn ids_of(pair: &str) -> Option<Vec<String>> {
     let pairs = Query::<Vec<(String, String)>>::from_query(pair).ok()?;
     let (_, text) = pairs.iter().find(|(name, _)| name == "id")?;
@@ -75,24 +82,26 @@ fn ids_of(pair: &str) -> Option<Vec<String>> {
     words.iter().any(|word| parse(word).is_some()).then_some(words)
 }
 
+/// The lookup of external ids for a request.
 struct LookUp<'a> {
     req: &'a ServiceRequest,
     caller: &'a Caller,
 }
 
 impl LookUp<'_> {
-    /// `id=…` with our own ids only.
+    /// Returns `id=…` with our own ids only.
     async fn list(&self, collection: &str, words: &[String]) -> Result<String> {
         let keys: Vec<Key> = words.iter().filter_map(|word| parse(word)).collect();
         let mut ids = self.ids(collection, &keys).await?.into_iter();
         let own = |word: &String| match parse(word) {
             Some(_) => ids.next().unwrap_or(NOBODY).to_string(),
-            // What is no id at all is for the parameter's own check to refuse.
+            // A value that is not an id is refused later, by the validation of the parameter.
             None => word.parse().map_or("invalid".into(), |id: Uuid| id.to_string()),
         };
         Ok(format!("id={}", words.iter().map(own).collect::<Vec<_>>().join(",")))
     }
 
+    /// Looks up external ids in a collection. Unknown ones become [`NOBODY`].
     async fn ids(&self, collection: &str, keys: &[Key]) -> Result<Vec<Uuid>> {
         let Some(find) = collections::find(collection) else {
             return Ok(vec![NOBODY; keys.len()]);

@@ -1,8 +1,9 @@
-//! What all lists and single reads can do beside their filters: `expand` adds the names of related
-//! rows, `fields` selects, `Accept: text/csv` makes a table; ids may be `external:<source>:<id>`.
+//! Common options of all lists and single reads: `expand` adds the names of related rows, `fields`
+//! selects fields, `Accept: text/csv` returns a table, and ids may be `external:<source>:<id>`.
 //!
-//! A middleware, so that no handler has to know of it: the handler answers as ever, and its answer is
-//! changed on the way out. What each resource has to offer follows from the document.
+//! This is a middleware, so that handlers need not know of it: they answer as usual, and their
+//! answer is transformed on the way out. The options of each resource are derived from the API
+//! document.
 
 mod asked;
 mod collections;
@@ -30,8 +31,8 @@ use asked::Asked;
 use object::{Object, raw};
 pub use view::{View, Views};
 
-/// Middleware: replaces external ids in the path and the query, and gives the answer the form that
-/// was asked for.
+/// Middleware that replaces external ids in the path and the query, and converts the answer to the
+/// requested form.
 pub async fn present(
     mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -39,22 +40,24 @@ pub async fn present(
     if let Err(error) = external::replace(&mut req).await {
         return Ok(req.error_response(error).map_into_boxed_body());
     }
+
     let views =
         *req.app_data::<Data<&'static Views>>().expect("the app registers the views").get_ref();
     let Some((view, asked)) = Asked::of(&mut req, views) else {
         return Ok(next.call(req).await?.map_into_boxed_body());
     };
 
-    // A table has up to 10,000 rows: it waits for its turn, as reports do.
+    // A table has up to 10,000 rows, so it waits for its turn like a report.
     let _turn = match turn(&req, &asked).await {
         Ok(turn) => turn,
         Err(error) => return Ok(req.error_response(error).map_into_boxed_body()),
     };
     let response = next.call(req).await?.map_into_boxed_body();
-    // Who may not read it at all is told that first.
+    // Errors of the handler, such as missing rights, take precedence over those of the form.
     if response.status() != StatusCode::OK {
         return Ok(response);
     }
+
     let (req, response) = response.into_parts();
     Ok(match show(&req, view, &asked, response).await {
         Ok(response) => ServiceResponse::new(req, response),
@@ -62,6 +65,7 @@ pub async fn present(
     })
 }
 
+/// Takes the turn of the caller if the answer is a table.
 async fn turn(req: &ServiceRequest, asked: &Asked) -> Result<Option<Turn>> {
     let caller = req.extensions().get::<Caller>().map(Caller::id);
     let Some(caller) = caller.filter(|_| asked.csv) else { return Ok(None) };
@@ -69,7 +73,7 @@ async fn turn(req: &ServiceRequest, asked: &Asked) -> Result<Option<Turn>> {
     turns.take(caller, false).await.map(Some)
 }
 
-/// The answer in the form that was asked for.
+/// Converts the answer to the requested form.
 async fn show(
     req: &HttpRequest,
     view: &View,
@@ -88,6 +92,7 @@ async fn show(
         let db = Db::extract(req).await?;
         expand::expand(&db, &caller, &expansions, &mut items).await?;
     }
+
     if asked.csv {
         if asked.is_whole && whole.get("next_cursor").is_some() {
             return Err(table::too_many_rows());
@@ -105,7 +110,8 @@ async fn show(
     alone(response, raw(&items[0])?.get().to_owned(), &asked.known)
 }
 
-/// One row with its ETag: the version as it was, the hash of what is shown now.
+/// Responds with a single row. Its ETag keeps the version of the handler's answer, with the hash of
+/// the body that is returned now.
 fn alone(
     mut response: HttpResponse<()>,
     body: String,
@@ -127,7 +133,8 @@ fn alone(
     Ok(response.set_body(BoxBody::new(body)))
 }
 
-/// Takes what a reader knows out of the request: it is about the answer as it will be shown.
+/// Removes `If-None-Match` from the request and returns its values. They must be compared with the
+/// converted answer, and not with the one of the handler.
 fn take_known(req: &mut ServiceRequest) -> Vec<HeaderValue> {
     let known = req.headers().get_all(IF_NONE_MATCH).cloned().collect();
     req.headers_mut().remove(IF_NONE_MATCH);

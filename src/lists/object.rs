@@ -1,4 +1,4 @@
-//! A JSON object whose members keep their order, and their values their text.
+//! A JSON object that keeps the order of its members and the text of their values.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor}
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// Amounts and coordinates pass through as they were written, digit by digit.
+/// A JSON object with unparsed values. Amounts and coordinates keep their exact digits.
 #[derive(Debug, Clone, Default)]
 pub struct Object(Vec<(String, Box<RawValue>)>);
 
-/// A value as the JSON text that it becomes.
+/// Serializes a value to JSON text.
 pub fn raw(value: &impl Serialize) -> Result<Box<RawValue>> {
     serde_json::value::to_raw_value(value).map_err(Error::internal)
 }
@@ -25,23 +25,25 @@ impl Object {
         self.0.iter().find(|member| member.0 == name).map(|member| &*member.1)
     }
 
-    /// The objects in a list; none if the list is null or missing.
+    /// The objects in a list. Empty if the list is null or missing.
     pub fn list(&self, name: &str) -> Result<Vec<Self>> {
         Ok(self.parsed::<Option<Vec<Self>>>(name)?.flatten().unwrap_or_default())
     }
 
+    /// The parsed value of a member. `None` if there is no such member.
     pub fn parsed<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
         let value = self.get(name).map(|value| serde_json::from_str(value.get()));
         value.transpose().map_err(Error::internal)
     }
 
-    /// Replaces a member; one that is not there stays away.
+    /// Replaces the value of a member. Does nothing if there is no such member.
     pub fn set(&mut self, name: &str, value: Box<RawValue>) {
         if let Some(member) = self.0.iter_mut().find(|member| member.0 == name) {
             member.1 = value;
         }
     }
 
+    /// Inserts a member after the member `before`, or at the end if there is no such member.
     pub fn insert_after(&mut self, before: &str, name: &str, value: Box<RawValue>) {
         let place = self.0.iter().position(|member| member.0 == before);
         let place = place.map_or(self.0.len(), |place| place + 1);

@@ -1,4 +1,5 @@
-//! The related rows that `expand` can add: where they stand in an item, and who knows their names.
+//! The related rows that `expand` can add: the fields that refer to them, and the lookups of their
+//! names.
 
 use auth::names::Names;
 use auth::{Caller, ReadTeams, ReadUsers};
@@ -9,14 +10,15 @@ use products::ReadProducts;
 use receivables::ReadInvoices;
 use territories::ReadTerritories;
 
-/// A type of rows that others refer to.
+/// A type of rows that other rows refer to.
 #[derive(Debug)]
 pub struct Target {
-    /// As the change feed calls it
+    /// Name of the type in the change feed
     pub of: &'static str,
+    /// Checks whether the caller may read the type
     pub may: fn(&Caller) -> bool,
     pub names: Names,
-    /// The parts of a name beside its id
+    /// Members of a related row in addition to its id
     pub parts: &'static [&'static str],
 }
 
@@ -75,16 +77,17 @@ const COMPLAINT: Target = Target {
     parts: &["number"],
 };
 
-/// What a field refers to.
+/// The type that a field refers to.
 #[derive(Debug, Clone, Copy)]
 pub enum Referent {
+    /// Always the same type
     One(&'static Target),
-    /// As another field of the item says
+    /// The type named by another field of the item
     By(&'static str, &'static [(&'static str, &'static Target)]),
 }
 
-/// The names of references, without `_id` or `_ids`, and what they refer to in every resource. A
-/// resource gets an expansion by naming its fields so.
+/// Names of references, without `_id` or `_ids`, and the types that they refer to in all resources.
+/// A field with such a name gets an expansion.
 const REFERENCES: &[(&str, &Target)] = &[
     ("about_user", &USER),
     ("assignee", &USER),
@@ -111,11 +114,11 @@ const REFERENCES: &[(&str, &Target)] = &[
     ("user", &USER),
 ];
 
-/// The owner of a target is what its `owner_type` says.
+/// The owner of a target, whose type is in `owner_type`.
 const OWNERS: Referent =
     Referent::By("owner_type", &[("customer", &CUSTOMER), ("team", &TEAM), ("user", &USER)]);
 
-/// What a field of this schema refers to.
+/// Returns the type that a reference in this schema refers to. `None` if it cannot be expanded.
 pub fn referent(schema: &str, reference: &str) -> Option<Referent> {
     match (schema, reference) {
         ("Target", "owner") => Some(OWNERS),
@@ -128,8 +131,8 @@ pub fn referent(schema: &str, reference: &str) -> Option<Referent> {
     }
 }
 
-/// What the reader calls an expansion, where that is not the name of the field: an order's
-/// salespeople are the users of its credits.
+/// Returns the name of an expansion. It is the name of the field, with one exception: the users of
+/// an order's credits are its salespeople.
 pub fn label<'a>(schema: &str, reference: &'a str) -> &'a str {
     if (schema, reference) == ("Credit", "user") { "salesperson" } else { reference }
 }

@@ -1,4 +1,5 @@
-//! A list as CSV: a column for each field, those of an expansion beside the id that they are about.
+//! Lists as CSV, with a column for each field. The columns of an expansion follow the id that they
+//! belong to.
 
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
@@ -19,19 +20,20 @@ use crate::object::Object;
 use crate::related::Referent;
 use crate::view::View;
 
-/// The refusal of a table that is longer than the service makes at once.
+/// The error for a table that is longer than the service returns at once.
 pub fn too_many_rows() -> Error {
     let detail = format!("more than {MOST_CSV_ROWS} rows: narrow the list, or send `limit`");
     Error::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_rows").detail(detail)
 }
 
-/// A column: a member of the item, or a part of one that `expand` has added.
+/// A column of a table: a member of the item, or a part of a member that `expand` has added.
 struct Column {
     name: String,
     member: String,
     part: Option<&'static str>,
 }
 
+/// Responds with the items as CSV.
 pub async fn answer(
     req: &HttpRequest,
     mut response: HttpResponse<()>,
@@ -45,7 +47,7 @@ pub async fn answer(
     for (number, item) in items.iter().enumerate() {
         let cells = columns.iter().map(|column| text(item, column));
         table.write(cells.collect::<Result<Vec<_>>>()?.iter())?;
-        // Many rows take a while, and others want this worker, too.
+        // Many rows take a while, and other requests need this worker as well.
         if number % 500 == 499 {
             yield_now().await;
         }
@@ -64,7 +66,8 @@ pub async fn answer(
     Ok(response.set_body(BoxBody::new(table.take()?)))
 }
 
-/// In the order of the first item; without one, in the order of the document.
+/// Returns the columns in the order of the first item. Without items, they are in the order of the
+/// API document.
 fn columns(view: &View, asked: &Asked, items: &[Object]) -> Vec<Column> {
     let first = items.first().into_iter().flat_map(Object::names);
     let mut names: Vec<&str> = vec![];
@@ -77,18 +80,22 @@ fn columns(view: &View, asked: &Asked, items: &[Object]) -> Vec<Column> {
     names.into_iter().flat_map(|name| beside(name, &expansions)).collect()
 }
 
-/// The column of a field, and those of what was added beside it.
+/// Returns the column of a field, and those of the expansions of this field.
 fn beside(name: &str, expansions: &[&Expansion]) -> Vec<Column> {
     let mut columns = vec![Column { name: name.to_owned(), member: name.to_owned(), part: None }];
     for place in expansions.iter().flat_map(|expansion| &expansion.places) {
+        // Members inside a list are part of the JSON of that list.
         if place.list.is_some() || place.field != name {
             continue;
         }
+
         let (member, several) = (&place.member, place.field.ends_with("_ids"));
         let parts = match place.of {
             Referent::One(target) => target.parts,
             Referent::By(..) => &["name"],
         };
+
+        // Several related rows do not fit into separate columns: they are JSON.
         if several {
             columns.push(Column { name: member.clone(), member: member.clone(), part: None });
         } else {
@@ -102,8 +109,8 @@ fn beside(name: &str, expansions: &[&Expansion]) -> Vec<Column> {
     columns
 }
 
-/// Lists of words are separated by `;` as in the exchange format; all other lists and objects are
-/// JSON.
+/// Returns the text of a cell. Strings in a list are joined with `;`, as in the exchange format.
+/// All other lists, and objects, are JSON.
 fn text(item: &Object, column: &Column) -> Result<String> {
     let Some(raw) = item.get(&column.member) else { return Ok(String::new()) };
     let value: Value = serde_json::from_str(raw.get()).map_err(Error::internal)?;
@@ -116,7 +123,7 @@ fn text(item: &Object, column: &Column) -> Result<String> {
             let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
             cell(&words.join(";").into())
         }
-        // As it was written: a number keeps its digits, an object the order of its members.
+        // Unchanged, so that numbers keep their digits and objects the order of their members.
         Value::Number(_) | Value::Array(_) | Value::Object(_) => raw.get().to_owned(),
         value => cell(value),
     })

@@ -1,4 +1,4 @@
-//! What each list and each single read has to offer, as it follows from the document.
+//! The options of each list and each single read, derived from the API document.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::expand::{Expansion, Place};
 use crate::related::{label, referent};
 
-/// One list or single read.
+/// A list or a single read.
 #[derive(Debug)]
 pub struct View {
     pub is_list: bool,
@@ -17,17 +17,19 @@ pub struct View {
     pub expansions: Vec<Expansion>,
 }
 
-/// By the pattern of their paths.
+/// All lists and single reads, by the pattern of their paths.
 #[derive(Debug)]
 pub struct Views(pub(crate) HashMap<String, View>);
 
 impl View {
+    /// Checks whether items have this field.
     pub fn has(&self, field: &str) -> bool {
         self.fields.iter().any(|known| known == field)
     }
 }
 
 impl Views {
+    /// Derives the options from the API document.
     pub fn of(document: &Value) -> Self {
         let paths = document["paths"].as_object().into_iter().flatten();
         let views = paths.filter_map(|(path, item)| {
@@ -42,23 +44,27 @@ impl Views {
     }
 }
 
-/// A list has pages, a resource that is read has a version.
+/// Derives the options of an operation. Lists are recognised by their parameter `total`, and single
+/// reads by the fields `id` and `version`. `None` for all other operations.
 fn view(document: &Value, operation: &Value) -> Option<View> {
     let content = &operation["responses"]["200"]["content"]["application/json"]["schema"];
     let whole = properties(document, content);
     let mut parameters = operation["parameters"].as_array().into_iter().flatten();
     let is_list = parameters.any(|known| known["in"] == "query" && known["name"] == "total");
+
     let item = if is_list { whole.get("items")?["items"].clone() } else { content.clone() };
     let fields = properties(document, &item);
     let is_read = fields.contains_key("id") && fields.contains_key("version");
     if !(is_list || is_read) {
         return None;
     }
+
     let schema = name_of(&item)?.to_owned();
     let expansions = expansions(document, &schema, &fields);
     Some(View { is_list, schema, fields: fields.into_keys().collect(), expansions })
 }
 
+/// Finds the expansions of a schema: its fields with ids, and those of the rows in its lists.
 fn expansions(document: &Value, schema: &str, fields: &BTreeMap<String, Value>) -> Vec<Expansion> {
     let mut found: BTreeMap<String, Vec<Place>> = BTreeMap::new();
     let mut add = |list: Option<&str>,
@@ -72,12 +78,15 @@ fn expansions(document: &Value, schema: &str, fields: &BTreeMap<String, Value>) 
             (_, Some(reference)) if uuid(&value["items"]) => (reference, "s"),
             _ => return,
         };
+
+        // A member that the row has already is not overwritten.
         let member = format!("{reference}{several}");
         let Some(of) = referent(schema, reference).filter(|_| !taken(&member)) else { return };
         let (list, field) = (list.map(str::to_owned), field.to_owned());
         let name = format!("{}{several}", label(schema, reference));
         found.entry(name).or_default().push(Place { list, field, member, of });
     };
+
     for (field, value) in fields {
         add(None, schema, field, value, &|member| fields.contains_key(member));
         let Some(below) = name_of(&value["items"]) else { continue };
@@ -89,11 +98,12 @@ fn expansions(document: &Value, schema: &str, fields: &BTreeMap<String, Value>) 
     found.into_iter().map(|(name, places)| Expansion { name, places }).collect()
 }
 
+/// The name of the schema that a `$ref` points to.
 pub(crate) fn name_of(schema: &Value) -> Option<&str> {
     schema["$ref"].as_str()?.rsplit('/').next()
 }
 
-/// The properties of a schema with those of all that it is made of.
+/// Returns the properties of a schema, with those of all the schemas that it is composed of.
 fn properties(document: &Value, schema: &Value) -> BTreeMap<String, Value> {
     if let Some(name) = name_of(schema) {
         return properties(document, &document["components"]["schemas"][name]);

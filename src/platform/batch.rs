@@ -1,4 +1,5 @@
-//! What an ERP's batches have in common: the answer, and how one bad row does not spoil the rest.
+//! The common parts of batch imports: their options, their items, and an outcome for each item, so
+//! that one bad item does not fail the rest.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -17,12 +18,12 @@ use super::input;
 use super::resource::Resource;
 use super::text_enum;
 
-/// Most items that are worked on at a time, and most bytes of them: the values that are made of each
-/// in between weigh ten times its text.
+/// Maximum number and bytes of the items that are processed at a time. While it is processed, an
+/// item takes ten times the memory of its text.
 const AT_ONCE: usize = 1000;
 const AT_ONCE_BYTES: usize = 256 << 10;
 
-/// Items of the batch that this request is; [`Write`](crate::Write) finds it there.
+/// Number of items of a batch, stored in its request for [`Write`](crate::Write).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ItemCount(pub usize);
 
@@ -32,13 +33,13 @@ text_enum! {
         Updated = "updated",
         Unchanged = "unchanged",
         Superseded = "superseded",
-        /// Kept until what it refers to arrives
+        /// Parked until the rows it refers to arrive
         Pending = "pending",
         Failed = "failed",
     }
 }
 
-/// What became of one item.
+/// The outcome of one item
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Outcome {
     pub index: usize,
@@ -53,12 +54,12 @@ pub struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub problem: Option<Problem>,
-    /// What the source should know although its item was carried out
+    /// Warnings for the source system about an item that was applied
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Fault>,
 }
 
-/// What became of a batch.
+/// The outcome of a batch
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct Outcomes {
     pub created: usize,
@@ -75,7 +76,7 @@ impl Outcomes {
         self.add(index, status, Some((row.id(), row.version())), None);
     }
 
-    /// An item that says what it said last time: nothing is done.
+    /// Adds an item that is the same as last time, for which nothing was done.
     pub fn repeated(&mut self, index: usize, id: Uuid, version: i64) {
         self.add(index, Status::Unchanged, Some((id, version)), None);
     }
@@ -103,17 +104,17 @@ impl Outcomes {
         self.results.push(Outcome { index, status, id, version, problem, warnings: vec![] });
     }
 
-    /// Adds the warnings to the items that were carried out.
+    /// Adds warnings, by index of the item, to the outcomes of the items that were applied.
     pub fn warn(&mut self, mut warnings: HashMap<usize, Vec<Fault>>) {
-        for outcome in self.results.iter_mut().filter(|it| it.id.is_some()) {
+        for outcome in self.results.iter_mut().filter(|outcome| outcome.id.is_some()) {
             outcome.warnings = warnings.remove(&outcome.index).unwrap_or_default();
         }
     }
 
-    /// In the order of the items, counted. One failure spoils an atomic batch.
+    /// Sorts and counts the outcomes. Fails an atomic batch if one of its items has failed.
     pub fn finish(mut self, atomic: bool) -> Result<Self> {
         self.results.sort_by_key(|outcome| outcome.index);
-        let count = |status| self.results.iter().filter(|it| it.status == status).count();
+        let count = |status| self.results.iter().filter(|result| result.status == status).count();
         let counts = Status::ALL.iter().map(|status| count(*status)).collect::<Vec<_>>();
         let [created, updated, unchanged, superseded, pending, failed] = counts[..] else {
             return Err(Error::internal("a status that is not counted"));
@@ -138,21 +139,21 @@ impl Outcome {
     }
 }
 
-/// What a batch is documented as; see [`batch!`](crate::batch!).
+/// The documented body of a batch, declared by [`batch!`](crate::batch!).
 pub trait Documented: ToSchema + 'static {
     type Item: DeserializeOwned + ToSchema + 'static;
 }
 
-/// What every item of a batch has: as what the other system knows it.
+/// The fields of every item of a batch that identify its row
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 pub struct ItemKey {
     #[schema(min_length = 1, max_length = 200, example = "C-1001")]
     pub external_id: String,
-    /// Ours, to link a row that was made here with its external id
+    /// Our id. Send it once to link an existing row to its external id.
     pub id: Option<Uuid>,
 }
 
-/// Declares the body of a batch. It is documentation only: what is read is a [`Batch`].
+/// Declares the body of a batch. It is documentation only: handlers read a [`Batch`].
 #[macro_export]
 macro_rules! batch {
     ($(#[$meta:meta])* $name:ident of $item:ty) => {
@@ -165,13 +166,13 @@ macro_rules! batch {
             source_system: Option<String>,
             #[schema(max_items = 10_000)]
             items: Vec<$item>,
-            /// All or nothing
+            /// Apply all items or none
             #[schema(default = false, nullable = false)]
             atomic: Option<bool>,
-            /// Tell what would become of each item, and change nothing
+            /// Return the outcome that each item would have, without changing anything
             #[schema(default = false, nullable = false)]
             dry_run: Option<bool>,
-            /// What to do with an item that refers to something unknown
+            /// The treatment of an item that refers to an unknown row
             #[schema(inline, nullable = false)]
             unknown_references: Option<$crate::batch::UnknownReferences>,
         }
@@ -183,11 +184,11 @@ macro_rules! batch {
 }
 
 text_enum! {
-    /// What becomes of an item that refers to something unknown by an external id.
+    /// The treatment of a batch item that refers to an unknown external id
     pub enum UnknownReferences {
-        /// It fails
+        /// The item fails
         Fail = "fail",
-        /// It is kept, see `GET /pending-items`, and applied when that arrives
+        /// The item is parked, see `GET /pending-items`, and applied when the row arrives
         Park = "park",
     }
 }
@@ -196,29 +197,29 @@ text_enum! {
 #[derive(Debug, Default, Deserialize, Serialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct BatchQuery {
-    /// For NDJSON: the source system of the external ids
+    /// For NDJSON: the source system of the external ids. Default: your own
     #[param(min_length = 1, max_length = 40)]
     #[serde(skip_serializing_if = "Option::is_none")]
     source_system: Option<String>,
-    /// For NDJSON: all or nothing
+    /// For NDJSON: apply all items or none
     #[serde(skip_serializing_if = "Option::is_none")]
     atomic: Option<bool>,
-    /// For NDJSON: tell, and change nothing
+    /// For NDJSON: return the outcomes without changing anything
     #[serde(skip_serializing_if = "Option::is_none")]
     dry_run: Option<bool>,
-    /// For NDJSON. Default: `fail`
+    /// For NDJSON: the treatment of an item that refers to an unknown row. Default: `fail`
     #[param(inline)]
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown_references: Option<UnknownReferences>,
 }
 
-/// A batch whose frame is good. Its items are read one by one, so that a bad one fails by itself.
+/// A batch with valid options. Its items are read one by one, so that a bad item fails on its own.
 pub struct Batch<D> {
-    /// As sent. Default: the caller's own
+    /// The source system as sent. `None` stands for the caller's own.
     pub source_system: Option<String>,
     pub atomic: bool,
     pub dry_run: bool,
-    /// Keep what refers to something unknown
+    /// Park items that refer to unknown rows
     pub park: bool,
     items: Vec<Sent>,
     documented: PhantomData<D>,
@@ -261,7 +262,7 @@ impl<D: Documented> Batch<D> {
         }
     }
 
-    /// Items that have been kept, once more.
+    /// Makes a batch of parked items, to apply them again.
     pub fn of_parked(source_system: &str, items: &[Value]) -> Self {
         Self {
             source_system: Some(source_system.to_owned()),
@@ -273,30 +274,30 @@ impl<D: Documented> Batch<D> {
         }
     }
 
-    /// The item at this place, as it was sent.
+    /// The item at this index, as it was sent.
     pub fn item(&self, index: usize) -> Result<Value> {
         self.items[index].read()
     }
 
-    /// The key of the item at this place, whose shape is good.
+    /// The key of the item at this index, which must be valid.
     pub fn key(&self, index: usize) -> Result<ItemKey> {
         self.items[index].read()
     }
 
-    /// What the other system calls the items at these places.
+    /// The external ids of the items at these indices.
     pub fn external_ids(&self, places: impl IntoIterator<Item = usize>) -> Vec<String> {
         let names = places.into_iter().filter_map(|index| self.items[index].external_id.as_deref());
         names.map(str::to_owned).collect()
     }
 
-    /// Places in parts that are worked on at a time, by number and size of their items.
+    /// Splits indices into parts that are processed at a time, by number and size of their items.
     pub fn parts<'a>(&self, places: &'a [usize]) -> impl Iterator<Item = &'a [usize]> {
         let size = move |place: &usize| self.items[*place].size();
         parts(places, AT_ONCE, AT_ONCE_BYTES, size)
     }
 
-    /// The places of the items whose shape is good; of those with the same external id the last one
-    /// counts.
+    /// Returns the indices of the valid items. Of several items with the same external id only the
+    /// last one is returned. Adds the outcomes of all other items.
     pub fn read(&self, outcomes: &mut Outcomes) -> Vec<usize> {
         let mut latest: HashMap<&str, usize> = HashMap::new();
         for (index, item) in self.items.iter().enumerate() {
@@ -314,7 +315,8 @@ impl<D: Documented> Batch<D> {
     }
 }
 
-/// Rows in parts of at most so many, and of about so much weight; a heavier row is a part of its own.
+/// Splits rows into parts of at most `most` rows and `most_weight` weight. A row that is heavier
+/// than that is a part of its own.
 pub fn parts<R>(
     mut rows: &[R],
     most: usize,

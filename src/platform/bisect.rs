@@ -1,4 +1,4 @@
-//! The last resort of a batch: which of its rows the database refuses.
+//! The last resort of a batch: searching for the rows that the database refuses.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -6,18 +6,19 @@ use std::time::{Duration, Instant};
 use super::error::{Error, Result};
 use super::write::Tx;
 
-/// How long the rows at fault are looked for. A client that waits longer has given up.
+/// Time limit of the search. A client that waits longer has given up.
 const SEARCH: Duration = Duration::from_secs(10);
 
-/// Writes rows in bulk. When the database refuses some, the halves are tried by themselves, down
-/// to the row that is at fault; what has not been tried in time is refused unseen. Returns what was
-/// refused, by its place in `rows`.
+/// Writes rows in bulk. If the database refuses some of them, tries the halves separately, down to
+/// the rows at fault. Rows that could not be tried in time are refused as `not_tried`. Returns the
+/// errors of the refused rows, by index in `rows`.
 pub async fn bisect<R>(
     tx: &mut Tx,
     rows: &[R],
     write: &impl AsyncFn(&mut Tx, &[R]) -> Result<()>,
 ) -> Result<HashMap<usize, Error>> {
     let (mut refused, mut parts) = (HashMap::new(), vec![(0, rows.len())]);
+
     let began = Instant::now();
     while let Some((start, end)) = parts.pop() {
         if began.elapsed() > SEARCH {
@@ -26,6 +27,7 @@ pub async fn bisect<R>(
             refused.extend((start..end).map(|place| (place, untried())));
             continue;
         }
+
         match tx.attempt(async |tx| write(tx, &rows[start..end]).await).await {
             Ok(()) => {}
             Err(error) if !error.is_constraint() => return Err(error),

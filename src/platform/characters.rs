@@ -1,10 +1,10 @@
-//! Characters that text may hold, and how text is compared.
+//! The characters that text may contain, and the normal forms in which it is compared.
 
 use unicode_normalization::UnicodeNormalization;
 
-/// A character that text may not hold: a control character other than a line break or a tab, or one
-/// that turns the direction of writing, so that `gpj.exe` reads as `exe.jpg`. Joiners of zero width
-/// stay: some scripts need them.
+/// Checks whether text may not contain a character: a control character other than a line break or
+/// a tab, or one that changes the direction of writing, which makes `gpj.exe` read as `exe.jpg`.
+/// Zero-width joiners are allowed, because some scripts need them.
 pub fn is_refused(c: char) -> bool {
     let control = c.is_control() && !matches!(c, '\n' | '\r' | '\t');
     let turns = matches!(
@@ -14,9 +14,8 @@ pub fn is_refused(c: char) -> bool {
     control || turns
 }
 
-/// A character that leaves no ink: a blank, a control, or one that Unicode lists as ignorable when
-/// it cannot be shown (`Default_Ignorable_Code_Point`), such as joiners, fillers, variation
-/// selectors and tags.
+/// Checks whether a character is invisible: a blank, a control character, or one with the Unicode
+/// property `Default_Ignorable_Code_Point`, such as joiners, fillers, variation selectors and tags.
 pub(crate) fn is_invisible(c: char) -> bool {
     let ignorable = matches!(
         c,
@@ -26,29 +25,31 @@ pub(crate) fn is_invisible(c: char) -> bool {
             | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
     );
-    // The braille blank is a symbol to Unicode, and the note heads of U+1D159 are empty.
+    // To Unicode the braille blank is a symbol, and U+1D159 is the null notehead.
     let empty = matches!(c, '\u{2800}' | '\u{1d159}');
     ignorable || empty || c.is_whitespace() || c.is_control()
 }
 
-/// Text as it is kept: without blanks at its ends, and empty if nothing of it can be seen.
+/// Returns text as it is stored: without blanks at its ends, and empty if it has no visible
+/// character.
 pub fn trimmed(text: &str) -> &str {
     if text.chars().all(is_invisible) { "" } else { text.trim() }
 }
 
-/// The text without differences of width: `Ａ１` → `A1` (NFKC).
+/// Removes differences of width: `Ａ１` → `A1` (NFKC).
 pub fn narrow(text: &str) -> String {
     text.nfkc().collect()
 }
 
-/// The text without differences of case and width, to compare by: `Ａ１` and `a1`, `STRASSE` and
-/// `straße`, `ΟΔΟΣ` and `οδος` are equal, and so are the four letters i of Turkish. This is Unicode's
-/// compatibility composition (NFKC) in lower case, by way of upper case. The generated columns
-/// `code_key` and `username_key` hold the same.
+/// Removes differences of case and width, for comparison: `Ａ１` and `a1`, `STRASSE` and `straße`,
+/// `ΟΔΟΣ` and `οδος` become equal, and so do the four letters i of Turkish.
+///
+/// The result is NFKC in lower case, by way of upper case. The generated columns `code_key` and
+/// `username_key` contain the same.
 pub fn fold(text: &str) -> String {
     let lower = text.nfkc().flat_map(char::to_lowercase);
     let again = lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-    // The dot of a Turkish capital İ that has become an i.
+    // U+0307 is the dot that remains of the Turkish capital İ in lower case.
     let plain = again.filter(|c| *c != '\u{307}').map(|c| if c == 'ς' { 'σ' } else { c });
     plain.nfkc().collect()
 }

@@ -1,4 +1,4 @@
-//! Time limits of a change, and the answer when it has taken too long.
+//! Time limits of changes, and the answer to one that has taken too long.
 
 use std::time::{Duration, Instant};
 
@@ -9,22 +9,24 @@ use super::error::Error;
 
 const ATTEMPTS: u32 = 3;
 
-/// Between the end of a statement's time and that of the whole, for the answer of the database.
+/// Time between the limit of a statement and that of the whole change, so that the database can
+/// still answer.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// Limits of all attempts of one request together.
+/// Time limits of a change.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Until a statement is given up, by the server itself
+    /// `statement_timeout` of the server
     statements: Duration,
-    /// Until a statement no longer waits for a row that another transaction has
+    /// `lock_timeout` of the server
     locks: Duration,
-    /// Until it is given up on a connection on which nobody answers
+    /// Time after which a connection is closed if the server does not answer
     pub(super) silence: Duration,
+    /// All attempts of the request together
     pub(super) whole: Duration,
 }
 
-/// For a change of one resource.
+/// The limits of a change of one resource.
 pub const ONE: Limits = Limits {
     statements: Duration::from_secs(8),
     locks: Duration::from_secs(5),
@@ -32,9 +34,9 @@ pub const ONE: Limits = Limits {
     whole: HOLD,
 };
 
-/// Many short statements and some longer ones, as a batch has them. The largest batch that is taken,
-/// all of it updated, needs half of the whole on two processors. Two batches that meet at the same
-/// rows wait for each other, because to begin again would cost more.
+/// The limits of many short statements and some longer ones, as in a batch. The largest batch, if
+/// it updates all its items, needs half of the whole time on two processors. Two batches with the
+/// same rows wait for each other, because a retry would cost more.
 pub(super) const MANY: Limits = Limits {
     statements: Duration::from_secs(30),
     locks: Duration::from_secs(20),
@@ -42,8 +44,8 @@ pub(super) const MANY: Limits = Limits {
     whole: Duration::from_mins(2),
 };
 
-/// Time that a commit has at least, however long the work has taken: it waits for nothing but the disk
-/// and the replicas, and nobody likes to hear that its end is unknown.
+/// Minimum time for a commit, however long the work has taken. A commit waits only for the disk and
+/// the replicas, and if it were cut off, its outcome would be unknown.
 pub(super) const COMMIT: Duration = Duration::from_secs(3);
 
 /// The attempts at one change.
@@ -51,7 +53,7 @@ pub(super) struct Attempts {
     limits: Limits,
     pub start: Instant,
     count: u32,
-    /// Items of the batch that it is
+    /// Number of items if the change is a batch
     items: Option<usize>,
 }
 
@@ -60,8 +62,8 @@ impl Attempts {
         Self { limits, start: Instant::now(), count: 0, items }
     }
 
-    /// Begins a transaction. Deadlines act in the database: dropping the future would not stop the
-    /// statement.
+    /// Returns the SQL that begins a transaction with its time limits. They are enforced by the
+    /// database, because dropping the future would not stop the statement.
     pub fn begin(&mut self) -> String {
         self.count += 1;
         let Limits { statements, locks, whole, .. } = self.limits;
@@ -73,15 +75,15 @@ impl Attempts {
         )
     }
 
-    /// Whether the work begins again after this error. A batch that has taken half of its time would
-    /// not end in the other half.
+    /// Checks whether to retry after this error. A batch that has used half of its time is not
+    /// retried, because it would not finish in the other half.
     pub fn go_on(&self, error: &Error) -> bool {
         let late = self.items.is_some() && self.start.elapsed() > self.limits.whole / 2;
         error.is_transient() && self.count < ATTEMPTS && !late
     }
 
-    /// The answer to give in place of this error. A batch that has run out of its own time does so
-    /// whenever it is repeated, but its halves may end.
+    /// Returns the error to answer with. A batch that has run out of its own time would do so again
+    /// when repeated, but its halves may succeed.
     pub fn answer(&self, error: Error) -> Error {
         let Some(items) = self.items.filter(|items| *items > 1) else { return error };
         let over = self.start.elapsed() + MARGIN >= self.limits.whole;
@@ -89,7 +91,7 @@ impl Attempts {
             return error;
         }
         let seconds = self.start.elapsed().as_secs();
-        tracing::warn!(items, seconds, cause = error.cause_text(), "a batch ran out of time");
+        tracing::warn!(items, seconds, cause = error.cause_text(), "batch ran out of time");
         Error::new(StatusCode::PAYLOAD_TOO_LARGE, "batch_too_large")
             .detail(format!("it did not end within {seconds} s; nothing of it was written"))
             .member("items", items.div_ceil(2))

@@ -1,4 +1,4 @@
-//! Lists and records that have no life of their own and stand inside a row, as `jsonb`.
+//! Lists and records that are part of a row and stored in it as `jsonb`.
 
 use std::fmt::Debug;
 use std::io::Write;
@@ -12,7 +12,7 @@ use diesel::sql_types::Jsonb;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// A part of a row: `prices: Embedded<Vec<Price>>`. In JSON it is what it holds.
+/// A part of a row: `prices: Embedded<Vec<Price>>`. Its JSON is that of the inner value.
 #[derive(
     Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow,
 )]
@@ -36,7 +36,7 @@ impl<T: Debug> Deref for Embedded<T> {
 
 impl<T: Serialize + Debug> ToSql<Jsonb, Pg> for Embedded<T> {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        // The version of the binary format, then the text.
+        // The binary format of `jsonb`: the version 1, then the text.
         out.write_all(&[1])?;
         serde_json::to_writer(out, &self.0)?;
         Ok(IsNull::No)

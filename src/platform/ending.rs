@@ -1,15 +1,15 @@
-//! The end of the service, announced to whatever waits within it.
+//! The shutdown of the service, announced to all tasks that wait.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Whether the service has been asked to end. All clones see the same.
+/// A flag that is set when the service begins to shut down. All clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Ending(Arc<watch::Sender<bool>>);
 
 impl Ending {
-    /// Asks everything that waits to come to its end.
+    /// Begins the shutdown and wakes all tasks that wait for it.
     pub fn begin(&self) {
         self.0.send_replace(true);
     }
@@ -20,7 +20,7 @@ impl Ending {
 
     /// Waits for [`Ending::begin`].
     pub async fn begun(&self) {
-        // The sender lives as long as this does.
+        // Cannot fail, because the sender lives as long as `self`.
         let _ = self.0.subscribe().wait_for(|begun| *begun).await;
     }
 }

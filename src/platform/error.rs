@@ -13,7 +13,8 @@ pub use super::problem::{Fault, Problem, ProblemMembers, Problems};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a request was not served. Boxed: it travels through every `?` of the service.
+/// The reason for which a request failed. Boxed, because it passes through every `?` of the
+/// service.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 
@@ -25,9 +26,9 @@ struct Inner {
     faults: Vec<Fault>,
     members: Map<String, Value>,
     header: Option<(HeaderName, String)>,
-    /// In seconds
+    /// Seconds after which the client may try again
     retry_after: Option<i64>,
-    /// The constraint that the rows violate: for [`Error::on_constraint`], not for the world.
+    /// The violated constraint, for [`Error::on_constraint`]. Never shown.
     constraint: Option<String>,
     /// Logged, never shown.
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -60,7 +61,7 @@ impl Error {
     pub fn forbidden_because(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, code).detail(detail)
     }
-    /// Also the answer for rows that the caller may not see.
+    /// 404, also for rows that the caller may not see.
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found")
     }
@@ -71,7 +72,7 @@ impl Error {
     pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code).detail(detail)
     }
-    /// Somebody tries too often.
+    /// 429, with the seconds after which the client may try again.
     pub fn too_many_requests(code: &'static str, seconds: i64) -> Self {
         let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, code);
         error.0.retry_after = Some(seconds.max(1));
@@ -83,7 +84,7 @@ impl Error {
     pub fn invalid(faults: Vec<Fault>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid").faults(faults)
     }
-    /// The same for a rule that has a code of its own.
+    /// Like [`Error::invalid`], for a rule with a code of its own.
     pub fn invalid_as(code: &'static str, faults: Vec<Fault>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code).faults(faults)
     }
@@ -104,13 +105,13 @@ impl Error {
         self.0.faults = faults;
         self
     }
-    /// Adds the header that goes with the status.
+    /// Sets the header that belongs to the status.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: String) -> Self {
         self.0.header = Some((name, value));
         self
     }
-    /// Adds a member of this code's own, such as the values that a stale change missed.
+    /// Adds a member that is specific to this code, such as the current values for `stale`.
     #[must_use]
     pub fn member(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.members.insert(name.to_owned(), value.into());
@@ -126,22 +127,23 @@ impl Error {
         &self.0.code
     }
 
-    /// The faults: pointer and message of each.
+    /// The pointer and message of each fault.
     pub fn reasons(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.faults.iter().map(|fault| (&*fault.pointer, &*fault.message))
     }
 
-    /// What lies behind it, for those who run the service.
+    /// The underlying cause, for logs and operators.
     pub fn cause_text(&self) -> String {
         self.0.cause.as_ref().map_or_else(|| self.to_string(), ToString::to_string)
     }
 
-    /// Serialization failures and deadlocks: the same work may succeed when it runs again.
+    /// Checks for serialization failures, deadlocks and lock timeouts, after which a retry may
+    /// succeed.
     pub fn is_transient(&self) -> bool {
         self.0.code == "busy"
     }
 
-    /// The database refused the rows themselves, not the connection or the moment.
+    /// Checks whether the database refused the rows because they violate a constraint.
     pub fn is_constraint(&self) -> bool {
         self.0.constraint.is_some()
     }
@@ -150,14 +152,15 @@ impl Error {
         self.0.constraint.as_deref() == Some(constraint)
     }
 
-    /// In place of "not found": for references, where 404 would be about the wrong thing.
+    /// Replaces a 404 by another error: for references, where 404 would be about the wrong
+    /// resource.
     #[must_use]
     pub fn or(self, other: impl FnOnce() -> Self) -> Self {
         if self.0.status == StatusCode::NOT_FOUND { other() } else { self }
     }
 
-    /// Turns the violation of a named constraint into a fault of one field. A value that another
-    /// row has is a conflict; all else is wrong in itself.
+    /// Turns the violation of a named constraint into a fault of one field: 409 for a value that
+    /// another row has (code `duplicate`), 422 for all others.
     #[must_use]
     pub fn on_constraint(mut self, name: &str, pointer: &str, code: &'static str) -> Self {
         if !self.violates(name) {
@@ -172,7 +175,8 @@ impl Error {
         self
     }
 
-    /// As if the database had refused the rows, so that a batch looks for the one at fault.
+    /// Marks the error as the violation of a constraint, so that a batch searches for the row at
+    /// fault.
     #[must_use]
     pub fn as_constraint(mut self, name: &str) -> Self {
         self.0.constraint = Some(name.to_owned());
@@ -200,12 +204,13 @@ impl From<DbError> for Error {
         let DbError::DatabaseError(kind, info) = &error else {
             return match error {
                 DbError::NotFound => Self::not_found(),
-                // Only a connection that has broken off leaves a transaction in such a state.
+                // Only a broken connection leaves a transaction in this state.
                 DbError::BrokenTransactionManager => Self::unavailable("unavailable").cause(error),
                 DbError::RollbackErrorOnCommit { commit_error, .. } => Self::from(*commit_error),
                 other => Self::internal(other),
             };
         };
+
         let constraint = info.constraint_name().map(str::to_owned);
         let mut mapped = match kind {
             Kind::UniqueViolation => Self::new(StatusCode::CONFLICT, "duplicate"),
@@ -215,7 +220,7 @@ impl From<DbError> for Error {
             }
             Kind::SerializationFailure => Self::unavailable("busy"),
             Kind::ClosedConnection | Kind::ReadOnlyTransaction => Self::unavailable("unavailable"),
-            // diesel has no kind for these SQLSTATEs, so the server's English message must do.
+            // Diesel has no kind for these SQLSTATEs, so the server's English message must do.
             _ if info.message().contains("deadlock detected") => Self::unavailable("busy"),
             _ if info.message().contains("lock timeout") => Self::unavailable("busy"),
             _ if info.message().contains("statement timeout") => Self::unavailable("timeout"),
@@ -225,12 +230,14 @@ impl From<DbError> for Error {
             }
             _ => return Self::internal(error),
         };
+
         mapped.0.constraint = constraint;
         mapped.cause(error)
     }
 }
 
-/// Whether the server is going, coming, full, or no longer there: what a later try may find better.
+/// Checks whether the server is stopping, starting, overloaded or gone, so that a retry may
+/// succeed.
 fn is_out_of_reach(message: &str) -> bool {
     let signs = [
         "terminating connection",
@@ -241,20 +248,21 @@ fn is_out_of_reach(message: &str) -> bool {
         "No space left on device",
         "out of memory",
         "out of shared memory",
-        // What the client says of the connection
+        // Messages of the client library
         "connection closed",
         "error communicating with the server",
     ];
     signs.iter().any(|sign| message.contains(sign))
 }
 
-/// Whether a value is none that a column can hold (SQLSTATE 22xxx).
+/// Checks whether a value cannot be stored in its column (SQLSTATE 22xxx).
 fn is_bad_data(message: &str) -> bool {
     let signs = ["field overflow", "out of range", "value too long", "invalid byte sequence"];
     signs.iter().any(|sign| message.contains(sign))
 }
 
-/// The message for a value that another row has. Source systems share one space of codes and numbers.
+/// The message for a value that another row has. Codes and numbers are unique across source
+/// systems.
 pub fn taken(pointer: &str) -> &'static str {
     match pointer {
         "/code" | "/number" | "/username" => {
@@ -288,19 +296,22 @@ impl ResponseError for Error {
 }
 
 impl Error {
-    /// The answer to the request with this id, in the language of its reader; without an id it is
-    /// not yet the one that is sent, and no cause is logged.
+    /// Renders the response to the request with this id, in the language of the reader. Server
+    /// errors are logged. Without an id nothing is logged, because the response is not the final
+    /// one yet.
     pub fn answer(&self, request: Option<&str>, chinese: bool) -> HttpResponse {
         let status = self.0.status;
         if let Some(id) = request
             && status.is_server_error()
         {
-            // Without a cause nothing has failed: there is too much to do, or two writes have met.
+            // Without a cause nothing has failed: the service is overloaded, or two writes
+            // collided.
             match &self.0.cause {
                 None => tracing::warn!(id, code = %self.0.code, "request refused for now"),
                 cause => tracing::error!(id, code = %self.0.code, ?cause, "request failed"),
             }
         }
+
         let mut response = HttpResponse::build(status);
         match status {
             StatusCode::UNAUTHORIZED => {
@@ -318,6 +329,7 @@ impl Error {
         if let Some((name, value)) = &self.0.header {
             response.insert_header((name, value.as_str()));
         }
+
         let mut problem = self.problem();
         problem.instance = request.map(str::to_owned);
         let body = language::written(chinese, || serde_json::to_vec(&problem)).unwrap_or_default();

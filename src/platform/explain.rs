@@ -1,4 +1,4 @@
-//! What is wrong with a value that does not fit the document, in words.
+//! Messages for values that do not conform to the OpenAPI document.
 
 use jsonschema::JsonType;
 use jsonschema::error::{TypeKind, ValidationError, ValidationErrorKind as Kind};
@@ -9,7 +9,7 @@ use super::money::DECIMAL;
 use super::shape::MOST;
 use super::time::{Date, Timestamp};
 
-/// Adds the faults that an error of the validator stands for.
+/// Translates an error of the validator into faults and adds them.
 pub(crate) fn explain(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
     let at = error.instance_path.as_str();
     let code =
@@ -23,7 +23,7 @@ pub(crate) fn explain(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
                 let pointer = format!("{at}/{}", property.as_str().unwrap_or_default());
                 return faults.push(Fault::new(pointer, "required", "this field is required"));
             }
-            // A nullable type is "null or that": what is wrong with "that" is what matters.
+            // A nullable type is `oneOf [null, T]`. Only the mismatch with `T` is of interest.
             Kind::OneOfNotValid { context } | Kind::AnyOf { context } => {
                 return context.iter().flatten().for_each(|error| {
                     if !is_null_branch(error) {
@@ -50,8 +50,8 @@ pub(crate) fn explain(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
     faults.push(Fault::new(at, code, expectation(&error.kind)));
 }
 
-/// What the value must be. An answer never repeats what was sent, it may be a password; and nobody
-/// should have to read a regular expression.
+/// Describes the values that are allowed. The message never repeats the value that was sent, which
+/// may be a password, and never shows a regular expression.
 fn expectation(kind: &Kind) -> String {
     match kind {
         Kind::Type { kind } => format!("must be {}", type_names(kind)),
@@ -88,7 +88,7 @@ fn type_names(kind: &TypeKind) -> String {
     names.join(" or ")
 }
 
-/// Tells whether this is a date or an instant, in the valid range or not.
+/// Checks whether the text is a date or an instant, regardless of the valid range.
 fn is_read(format: &str, text: &str) -> bool {
     match format {
         "date" => Date::read(text).is_some(),
@@ -97,7 +97,7 @@ fn is_read(format: &str, text: &str) -> bool {
     }
 }
 
-/// A pattern in words: whoever gets the message cannot be asked to read regular expressions.
+/// Describes a pattern in words, because users cannot be expected to read regular expressions.
 fn form(pattern: &str) -> &'static str {
     match pattern {
         DECIMAL => {

@@ -1,5 +1,5 @@
-//! `external:<source>:<id>` in place of an id, in paths and queries: integrators need not store
-//! our ids.
+//! External ids in paths and queries: `external:<source>:<id>` in place of an id, so that
+//! integrators need not store our ids.
 
 use actix_web::http::Uri;
 use percent_encoding::percent_decode_str;
@@ -7,19 +7,20 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::characters::is_refused;
 
-/// How such an id begins.
+/// The prefix of an external id.
 pub const PREFIX: &str = "external:";
 
-/// The URI as it was sent, left in the request when external ids in it have been replaced.
+/// The URI as it was sent, stored in the request when its external ids have been replaced.
 pub struct SentUri(pub Uri);
 
-/// Source system and external id. Both are percent-encoded, so that they may contain `:` and `,`.
+/// Parses an external id into source system and id. Both are percent-encoded, so that they may
+/// contain `:` and `,`.
 pub fn parse(text: &str) -> Option<(String, String)> {
     let (source, id) = text.strip_prefix(PREFIX)?.split_once(':')?;
     Some((decoded(source)?, decoded(id)?))
 }
 
-/// The same in a segment of a path, which clients encode as a whole or not.
+/// Parses an external id in a path segment, which some clients percent-encode once more as a whole.
 pub fn parse_segment(segment: &str) -> Option<(String, String)> {
     if segment.starts_with(PREFIX) {
         return parse(segment);
@@ -27,7 +28,7 @@ pub fn parse_segment(segment: &str) -> Option<(String, String)> {
     parse(&percent_decode_str(segment).decode_utf8().ok()?)
 }
 
-/// Normalised as stored text is; nothing of what is never stored.
+/// Decodes and normalises a part like stored text. `None` for text that cannot be stored.
 fn decoded(part: &str) -> Option<String> {
     let text = percent_decode_str(part).decode_utf8().ok()?;
     let text: String = text.trim().nfc().collect();

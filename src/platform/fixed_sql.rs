@@ -1,4 +1,4 @@
-//! SQL that is written by hand and always the same.
+//! Hand-written SQL fragments with a constant text.
 
 use std::marker::PhantomData;
 
@@ -9,12 +9,14 @@ use diesel::expression::{
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 
-/// A text without parameters in the place of an expression. With diesel's own `sql` the whole
-/// statement would be prepared anew each time, as its text might be another: one more round trip
-/// and plan.
+/// A constant SQL text without parameters, used as an expression.
+///
+/// Diesel's own `sql` marks a statement as not cacheable, because its text may differ each time.
+/// The whole statement would be prepared on every execution, which costs a round trip and a plan.
 #[derive(Debug, Clone, Copy)]
 pub struct FixedSql<ST>(&'static str, PhantomData<ST>);
 
+/// Makes an expression of the SQL type `ST` from a constant text.
 pub fn fixed_sql<ST>(text: &'static str) -> FixedSql<ST> {
     FixedSql(text, PhantomData)
 }

@@ -1,5 +1,5 @@
-//! Reading a batch: its items one at a time, each checked and turned into text at once, so that
-//! the values of all of them are never in memory together.
+//! Reading batches. Items are read one at a time, and each is validated and turned back into text
+//! at once, so that the values of all items are never in memory together.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -14,21 +14,22 @@ use super::error::{Error, Fault, Result};
 use super::json::{ITEMS, Notes, Receiver};
 use super::shape;
 
-/// Most items of one batch.
+/// Maximum number of items in a batch.
 const MOST_ITEMS: usize = 10_000;
 
-/// Most elements of all lists of all items: order lines, credits, allocations, instalments. A batch
-/// takes as long as it has elements, so that this limit and not the one of items bounds its time.
+/// Maximum number of elements in all lists of all items: order lines, credits, allocations,
+/// instalments. The time of a batch depends on its elements, so this limit bounds it, and not the
+/// one of items.
 const MOST_ELEMENTS: usize = 200_000;
 
-/// Most faults of all items together that an answer names. Of the items after them it names the first.
+/// Number of faults in all items after which only the first fault of each further item is kept.
 const MOST_FAULTS: usize = 20_000;
 
-/// An item, as text: as values ten thousand of them would be most of a batch's memory.
+/// An item as text. As values, ten thousand items would take most of a batch's memory.
 pub(super) struct Sent {
     text: Box<str>,
     pub external_id: Option<Box<str>>,
-    /// Faults of its shape, and those that only the parser could see
+    /// Faults found by the validation, and those that only the parser can see
     pub faults: Vec<Fault>,
 }
 
@@ -43,17 +44,17 @@ impl Sent {
         serde_json::from_str(&self.text).map_err(Error::internal)
     }
 
-    /// Bytes of its text
+    /// Size of the text in bytes
     pub fn size(&self) -> usize {
         self.text.len()
     }
 }
 
-/// The items of a batch as they come in.
+/// The items of a batch as they are received.
 struct Items<T> {
     kept: RefCell<Vec<Sent>>,
     skipped: Cell<usize>,
-    /// Faults of all items
+    /// Number of faults in all items
     faults: Cell<usize>,
     of: PhantomData<T>,
 }
@@ -69,7 +70,7 @@ impl<T: ToSchema + 'static> Receiver for Items<T> {
             sent.faults.truncate(1);
         }
         if !sent.faults.is_empty() {
-            // It fails, and nobody reads it.
+            // The item fails, so that its text is never read.
             sent.text = "".into();
         }
         self.faults.update(|count| count + sent.faults.len());
@@ -81,7 +82,8 @@ impl<T: ToSchema + 'static> Receiver for Items<T> {
     }
 }
 
-/// Reads a batch: its members, with an empty list for the items, and the items.
+/// Reads a batch from a JSON object. Returns its members, with an empty list in place of the items,
+/// and the items.
 pub(super) fn read<B, T>(bytes: &[u8]) -> Result<(Value, Vec<Sent>)>
 where
     B: ToSchema + 'static,
@@ -93,8 +95,8 @@ where
     finish::<B, T>(body, notes, &items)
 }
 
-/// The same from lines, with the other members from elsewhere. A line that ends early is more likely a
-/// lost upload than one bad item, so that nothing of such a batch is taken.
+/// Reads a batch from lines of JSON, with its options from the query. A malformed line fails the
+/// whole batch, because it is more likely an interrupted upload than a single bad item.
 pub(super) fn read_lines<B, T>(mut options: Value, bytes: &[u8]) -> Result<(Value, Vec<Sent>)>
 where
     B: ToSchema + 'static,
@@ -113,8 +115,8 @@ where
     finish::<B, T>(options, notes, &items)
 }
 
-/// Refuses what is too much or wrong with the whole, and gives each item the faults that the parser
-/// has seen in it.
+/// Refuses a batch that is too large or has invalid options, and adds the faults found by the
+/// parser to their items.
 fn finish<B, T>(body: Value, notes: Notes<'_>, items: &Items<T>) -> Result<(Value, Vec<Sent>)>
 where
     B: ToSchema + 'static,
@@ -123,7 +125,7 @@ where
     let mut kept = items.kept.take();
     let (count, elements) = (kept.len() + items.skipped.get(), notes.elements());
     if count > MOST_ITEMS {
-        // Nobody reads what is wrong with each of a million items.
+        // Only this fault: nobody reads the faults of a million items.
         let why = format!("at most {MOST_ITEMS} items");
         return Err(Error::invalid(vec![Fault::new("/items", "too_many", why)]));
     }
@@ -131,6 +133,8 @@ where
         return Err(too_many_elements(count, elements));
     }
 
+    // The parser reports faults by pointer: those below an item belong to it, all others to the
+    // batch.
     let (mut odd, mut frame) = (HashMap::<usize, Vec<Fault>>::new(), vec![]);
     for fault in notes.faults()? {
         let below = fault.pointer.strip_prefix("/items/");
@@ -143,6 +147,7 @@ where
             None => frame.push(fault),
         }
     }
+
     frame.extend(shape::faults(shape::of_body::<B>(), &body));
     if !frame.is_empty() {
         frame.truncate(shape::MOST);
@@ -157,7 +162,8 @@ where
     Ok((body, kept))
 }
 
-/// Says how many items of this shape go into one batch.
+/// The error of a batch with too many elements. It contains the number of items of this size that
+/// fit into one batch.
 fn too_many_elements(count: usize, elements: usize) -> Error {
     let items = (MOST_ELEMENTS * count / elements).max(1);
     let detail = format!(

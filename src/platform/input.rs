@@ -1,7 +1,7 @@
 //! Strict extractors. A handler never sees an invalid value.
 //!
-//! 400 for what cannot be read at all and for faults of path and query, 422 for a body that is
-//! JSON but not what the document asks for, with every fault in one answer.
+//! Unreadable requests and faults in the path or query are answered with 400. A JSON body that does
+//! not conform to the document is answered with 422. One answer lists all faults.
 
 use std::future::{Ready, ready};
 use std::ops::Deref;
@@ -24,32 +24,35 @@ use super::error::{Error, Fault, Result};
 use super::share::Bodies;
 use super::{external, json, shape};
 
-/// Largest bodies of a batch, of a sign-in, and of any other operation.
+/// Size limits in bytes: bodies of batches, of authentication, and of all other operations.
 const BATCH_LIMIT: usize = 32 << 20;
 const AUTH_LIMIT: usize = 4 << 10;
 const BODY_LIMIT: usize = 1 << 20;
 
-/// How long a body may take to arrive.
+/// Time limit for receiving a body.
 const PATIENCE: Duration = Duration::from_secs(25);
 
-/// The same for the small bodies of strangers, who share little room.
+/// Time limit for operations whose bodies have at most [`LITTLE`] bytes, such as signing in. They
+/// are open to anonymous clients, who share little memory.
 const LITTLE_PATIENCE: Duration = Duration::from_secs(5);
 const LITTLE: usize = 16 << 10;
 
-/// Bytes of a file that earn a second more: a phone in the field is slow, not hostile.
+/// A file upload gets one more second for each of these bytes that have arrived, because a phone in
+/// the field is slow, not hostile.
 const PACE: usize = 32 << 10;
 
-/// The digest of the raw body, left in the request for the fingerprint of an Idempotency-Key.
+/// The digest of the raw body, stored in the request for the fingerprint of an Idempotency-Key.
 pub(crate) struct BodyDigest(pub Vec<u8>);
 
-/// What a request is the same by when its raw body may differ from one time to the next.
+/// Sets the parts by which a repeated request is recognised, for requests whose raw body may differ
+/// from one attempt to the next.
 pub fn same_by(req: &HttpRequest, parts: &[&[u8]]) {
     let digests: Vec<_> = parts.iter().map(|part| digest(&SHA256, part)).collect();
     let digests: Vec<&[u8]> = digests.iter().map(AsRef::as_ref).collect();
     req.extensions_mut().insert(BodyDigest(digests.concat()));
 }
 
-/// A JSON body, checked against its own documentation.
+/// A JSON body, validated against its schema in the OpenAPI document.
 pub struct Json<T>(pub T);
 
 impl<T> Deref for Json<T> {
@@ -70,7 +73,8 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Json<T> {
     }
 }
 
-/// Reads the body as JSON; text is put into Unicode NFC and trimmed on the way in, and empty if nothing of it can be seen.
+/// Reads the body as JSON. Strings are converted to Unicode NFC and trimmed; a string of invisible
+/// characters becomes empty.
 pub fn body(
     req: &HttpRequest,
     payload: &mut Payload,
@@ -87,7 +91,8 @@ pub fn body(
     }
 }
 
-/// What the body says it is, without its parameters; nothing when it says two things.
+/// Returns the media type of the body without parameters, in lower case. Empty if there is no
+/// `Content-Type` or more than one.
 pub fn media_type(req: &HttpRequest) -> String {
     let mut kinds = req.headers().get_all(CONTENT_TYPE);
     let kind = kinds.next().filter(|_| kinds.next().is_none());
@@ -100,12 +105,12 @@ pub fn unsupported_media_type() -> Error {
     Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
 }
 
-/// The raw body; its digest stays in the request.
+/// Reads the raw body within the size limit of the operation, and stores its digest in the request.
 pub(crate) fn bytes(
     req: &HttpRequest,
     payload: &mut Payload,
 ) -> impl Future<Output = Result<web::Bytes>> + use<> {
-    // The decoded path, as routes read it: an escape in it must not lead to another limit.
+    // The decoded path, as the router matches it: percent-escapes must not select another limit.
     let limit = match req.match_info().as_str() {
         path if path.ends_with("/batch") => BATCH_LIMIT,
         path if path.starts_with("/api/v1/auth/") => AUTH_LIMIT,
@@ -114,7 +119,7 @@ pub(crate) fn bytes(
     bytes_up_to(limit, req, payload)
 }
 
-/// A body that is read manually, such as a form, within the limits of its operation.
+/// A raw body that the handler reads itself, such as a form.
 pub struct Raw(pub web::Bytes);
 
 impl FromRequest for Raw {
@@ -126,7 +131,7 @@ impl FromRequest for Raw {
     }
 }
 
-/// The same for an operation with a limit of its own.
+/// Reads the raw body of an operation with a size limit of its own.
 pub fn bytes_up_to(
     limit: usize,
     req: &HttpRequest,
@@ -135,7 +140,8 @@ pub fn bytes_up_to(
     collected(req, payload, limit, usize::MAX)
 }
 
-/// A file as raw body, of so many bytes at the most; it may take longer the more has arrived.
+/// Reads a file from the raw body, of at most `limit` bytes. The time limit grows with the bytes
+/// that have arrived.
 pub fn file(
     req: &HttpRequest,
     payload: &mut Payload,
@@ -150,7 +156,8 @@ fn collected(
     limit: usize,
     pace: usize,
 ) -> impl Future<Output = Result<web::Bytes>> + use<> {
-    let encoded = req.headers().get(CONTENT_ENCODING).is_some_and(|it| it != "identity");
+    let encoded =
+        req.headers().get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity");
     let bodies =
         req.app_data::<web::Data<Bodies>>().expect("the app registers the room for bodies");
     let mut room = bodies.room(req);
@@ -160,11 +167,12 @@ fn collected(
         if encoded {
             return Err(unsupported_media_type());
         }
+
         let unreadable = || Error::bad_request("unreadable_body", "the body ended early");
         let mut payload = payload.await.map_err(|_| unreadable())?;
         let (start, mut bytes) = (Instant::now(), web::BytesMut::new());
         loop {
-            // Whoever sends a byte a second would hold the worker's memory for hours.
+            // Without a limit, a client that sends a byte a second would hold memory for hours.
             let earned = Duration::from_secs((bytes.len() / pace) as u64);
             let left = (patience + earned).saturating_sub(start.elapsed());
             let chunk = tokio::time::timeout(left, payload.next()).await;
@@ -176,52 +184,54 @@ fn collected(
             room.extend(chunk.len())?;
             bytes.extend_from_slice(&chunk);
         }
-        // Until the answer: what is made of the body is in memory as long.
+
+        // Held until the response is sent: the values made of the body are in memory until then.
         req.extensions_mut().insert(room);
         same_by(&req, &[&bytes]);
         Ok(bytes.freeze())
     }
 }
 
-/// More than the operation takes.
+/// The error for a body that exceeds the limit of its operation.
 pub fn too_large() -> Error {
     Error::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large")
 }
 
-/// One value that has been read, as `T` or as everything that is wrong with it.
+/// Validates a value and converts it into `T`, or returns all its faults.
 pub fn check<T: DeserializeOwned + ToSchema + 'static>(value: &Value) -> Result<T, Vec<Fault>> {
     let faults = shape::faults(shape::of_body::<T>(), value);
     if faults.is_empty() { typed(value) } else { Err(faults) }
 }
 
-/// One value whose shape has been checked, as `T`.
+/// Converts a value that has been validated into `T`.
 pub fn typed<T: DeserializeOwned>(value: &Value) -> Result<T, Vec<Fault>> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string().replace(['.', '['], "/").replace(']', "");
         let pointer = if path == "/" { String::new() } else { format!("/{path}") };
         let message = error.into_inner().to_string();
-        // A reference is required here and not by the schema: it may come in two forms.
+        // The schema does not require references, because they may be sent as `x_id` or
+        // `x_external_id`. A missing one is noticed here.
         match message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
             Some(name) => {
                 let pointer = format!("{pointer}/{name}");
                 vec![Fault::new(pointer, "required", "this field is required")]
             }
-            // Ours begin so; those of serde repeat what was sent, which may be a secret.
+            // Our own messages begin so. Those of serde repeat the value, which may be a secret.
             None if message.starts_with("not ") => vec![Fault::new(pointer, "invalid", message)],
             None => vec![Fault::new(pointer, "invalid", "not what the API document asks for")],
         }
     })
 }
 
-/// The query string. Unknown and ill-typed parameters are faults, and so are repeated ones that are no
-/// lists, all named at once.
+/// The query string. Unknown parameters, those of the wrong type and repeated ones that are not
+/// lists are faults. One answer lists all of them.
 pub struct Query<T> {
     typed: T,
     raw: Value,
 }
 
 impl<T> Query<T> {
-    /// The parameters as they were sent: for references by external id.
+    /// The parameters as one object, with references by external id.
     pub fn raw(&self) -> &Value {
         &self.raw
     }
@@ -246,28 +256,31 @@ impl<T: DeserializeOwned + IntoParams + 'static> FromRequest for Query<T> {
     }
 }
 
-/// A query string that has been checked, as `T`.
+/// Converts a query string that has been validated into `T`.
 pub fn of_query<T: DeserializeOwned>(value: &Value) -> Result<T> {
     typed(value).map_err(|faults| Error::bad_request("invalid_query", "").faults(faults))
 }
 
-/// The query string as one object, each value in the type that its parameter is documented with.
+/// Reads and validates the query string. Returns one object, whose values have the types that the
+/// parameters are documented with.
 pub(crate) fn query<Key: 'static>(req: &HttpRequest, parameters: &[Parameter]) -> Result<Value> {
     let pairs = web::Query::<Vec<(String, String)>>::from_query(req.query_string());
     let pairs = pairs.map_err(|e| Error::bad_request("invalid_query", e.to_string()))?;
+
     let (mut object, mut faults) = (Map::new(), vec![]);
     let mut put = |name: String, value: Value, faults: &mut Vec<Fault>| {
         let Some(known) = object.get_mut(&name) else {
             object.insert(name, value);
             return;
         };
-        // A repeated list is one list.
+        // A list parameter that is repeated counts as one list.
         if let (Value::Array(all), Value::Array(more)) = (known, value) {
             all.extend(more);
         } else {
             faults.push(Fault::new(format!("/{name}"), "duplicate_field", "given twice"));
         }
     };
+
     for (name, text) in pairs.into_inner() {
         let schema =
             parameters.iter().find(|p| p.name == name).map(|p| serde_json::json!(p.schema));
@@ -276,7 +289,8 @@ pub(crate) fn query<Key: 'static>(req: &HttpRequest, parameters: &[Parameter]) -
             faults.push(Fault::new(format!("/{name}"), "control_character", message));
         }
         let schema = schema.unwrap_or_default();
-        // `customer_id=external:sap:1` is another way to write `customer_external_id=1` and so on.
+        // `customer_id=external:sap:1` is short for `customer_source_system=sap` together with
+        // `customer_external_id=1`.
         if let Some(of) = name.strip_suffix("_id").filter(|_| schema["format"] == "uuid")
             && let Some((source_system, external_id)) = external::parse(trimmed(&text))
         {
@@ -286,6 +300,7 @@ pub(crate) fn query<Key: 'static>(req: &HttpRequest, parameters: &[Parameter]) -
         }
         put(name, read(&schema, trimmed(&text).nfc().collect()), &mut faults);
     }
+
     let value = Value::Object(object);
     faults.extend(shape::faults(shape::of_query::<Key>(parameters), &value));
     if faults.is_empty() {
@@ -294,6 +309,8 @@ pub(crate) fn query<Key: 'static>(req: &HttpRequest, parameters: &[Parameter]) -
     Err(Error::bad_request("invalid_query", "some parameters are wrong").faults(faults))
 }
 
+/// Converts the text of a parameter into its documented type. Text of another type stays a string,
+/// which the validation refuses.
 fn read(schema: &Value, text: String) -> Value {
     let is = |name: &str| match &schema["type"] {
         Value::Array(names) => names.iter().any(|one| one == name),
@@ -309,7 +326,7 @@ fn read(schema: &Value, text: String) -> Value {
     }
 }
 
-/// Path parameters. What is no id at all is told apart from an id that leads nowhere.
+/// Path parameters. A malformed id is answered with 400, an unknown one with 404.
 pub struct Path<T>(pub T);
 
 impl<T> Deref for Path<T> {

@@ -1,5 +1,5 @@
-//! Work that no request asks for: a job is a function from a transaction to what it did. Of all
-//! instances on a database one at a time runs a job, for as long as its lease lasts.
+//! Background jobs. A job is a function that works in a transaction and returns the number of its
+//! effects. Of all instances on a database, only the holder of its lease runs a job.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use super::error::{Error, Result};
 use super::time::{Clock, Timestamp};
 use super::write::Tx;
 
-/// How long a job may run before another instance may take it over.
+/// Time after which another instance may take a running job over.
 const LEASE: Duration = Duration::from_mins(2);
 
-/// How often the runner looks for work that is due.
+/// Interval at which the runner looks for jobs that are due.
 const TICK: Duration = Duration::from_secs(1);
 
-/// One job: its name, how often it runs, and what it does in one transaction.
+/// A job: its name, its interval, and its work in one transaction.
 #[derive(Clone, Copy)]
 pub struct Job {
     pub name: &'static str,
@@ -30,7 +30,7 @@ pub struct Job {
     pub run: for<'a> fn(&'a mut Tx) -> LocalBoxFuture<'a, Result<u64>>,
 }
 
-/// How a job is doing
+/// The state of a job
 #[derive(Debug, Serialize, ToSchema, HasQuery)]
 #[diesel(table_name = jobs)]
 pub struct JobState {
@@ -39,29 +39,29 @@ pub struct JobState {
     pub next_run_at: Timestamp,
     pub last_started_at: Option<Timestamp>,
     pub last_finished_at: Option<Timestamp>,
-    /// What the last run did, in things done
+    /// Number of things that the last run did; null when it failed
     pub last_effects: Option<i64>,
-    /// Why the last run failed
+    /// The error of the last run; null when it succeeded
     pub last_error: Option<String>,
     pub runs: i64,
     pub failures: i64,
 }
 
 impl JobState {
-    /// All jobs that have been registered, by name.
+    /// Returns the states of all jobs, by name.
     pub async fn list(conn: &mut Conn) -> Result<Vec<Self>> {
         Ok(Self::query().order(jobs::name).load(conn).await?)
     }
 }
 
-/// Who holds a job, and the number that only the latest holder has.
+/// The right to run a job: its holder, and a fencing token that only the latest holder knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
     pub holder: Uuid,
     pub fence: i64,
 }
 
-/// Runs the jobs of this instance for as long as it lives.
+/// Runs jobs for as long as this instance lives.
 pub async fn run(db: Db, clock: Clock, jobs: &'static [Job]) {
     let me = Uuid::now_v7();
     loop {
@@ -69,28 +69,30 @@ pub async fn run(db: Db, clock: Clock, jobs: &'static [Job]) {
         for job in jobs {
             match attempt(&db, &clock, *job, me).await {
                 Ok(ran) => idle &= !ran,
-                Err(error) => tracing::warn!(job = job.name, %error, "the job could not be run"),
+                Err(error) => tracing::warn!(job = job.name, %error, "job failed"),
             }
         }
-        // A job with more to do goes on at once, when every other one has had its turn.
+        // A job with more work continues at once, after all other jobs have had their turn.
         if idle {
             tokio::time::sleep(TICK).await;
         }
     }
 }
 
-/// Runs the job if it is due and nobody else has it. Answers whether it ran.
+/// Runs the job if it is due and no other instance has it. Returns whether it ran.
 pub async fn attempt(db: &Db, clock: &Clock, job: Job, me: Uuid) -> Result<bool> {
     let Some(lease) = take(&mut *db.conn().await?, clock.now(), job, me).await? else {
         return Ok(false);
     };
+
     let done = Tx::run(db, clock, Uuid::nil(), async |tx| {
         let effects = (job.run)(tx).await?;
         let job = if tx.goes_on { Job { every: Duration::ZERO, ..job } } else { job };
-        // In the transaction of the effects: whoever was paused beyond the lease finds another
-        // fence, and all that it did is undone.
+        // In the same transaction as the effects: an instance that was paused beyond its lease
+        // finds another fence, and its work is rolled back.
         finish(tx.conn(), clock.now(), job, lease, Ok(effects)).await
     });
+
     if let Err(error) = done.await {
         metrics::counter!("job_failures_total", "job" => job.name).increment(1);
         let conn = &mut *db.conn().await?;
@@ -100,7 +102,8 @@ pub async fn attempt(db: &Db, clock: &Clock, job: Job, me: Uuid) -> Result<bool>
     Ok(true)
 }
 
-/// Takes the lease of a job that is due.
+/// Takes the lease of a job. `None` if the job is not due or another instance holds it. A job that
+/// is not known yet is registered and due at once.
 pub async fn take(conn: &mut Conn, now: Timestamp, job: Job, me: Uuid) -> Result<Option<Lease>> {
     let row = (jobs::name.eq(job.name), jobs::next_run_at.eq(now));
     let known = jobs::table.find(job.name).select(jobs::next_run_at);
@@ -112,9 +115,11 @@ pub async fn take(conn: &mut Conn, now: Timestamp, job: Job, me: Uuid) -> Result
             insert.on_conflict_do_nothing().execute(conn).await?;
         }
     }
+
     let free = jobs::lease_until.is_null().or(jobs::lease_until.lt(now).assume_not_null());
     let due = jobs::table.find(job.name).filter(jobs::next_run_at.le(now)).filter(free);
     let until = Timestamp(now.0 + jiff::SignedDuration::try_from(LEASE).unwrap_or_default());
+
     let taken = diesel::update(due)
         .set((
             jobs::fence.eq(jobs::fence + 1),
@@ -129,7 +134,8 @@ pub async fn take(conn: &mut Conn, now: Timestamp, job: Job, me: Uuid) -> Result
     Ok(taken.map(|fence| Lease { holder: me, fence }))
 }
 
-/// Gives the lease back and says how it went; refused when somebody else has it by now.
+/// Releases the lease and stores the outcome. Fails with `lease_lost` if another instance has taken
+/// the job over.
 pub async fn finish(
     conn: &mut Conn,
     now: Timestamp,
@@ -139,6 +145,7 @@ pub async fn finish(
 ) -> Result<()> {
     let next = Timestamp(now.0 + jiff::SignedDuration::try_from(job.every).unwrap_or_default());
     let effects = outcome.as_ref().ok().and_then(|effects| i64::try_from(*effects).ok());
+
     let ours = jobs::table.find(job.name).filter(jobs::fence.eq(lease.fence));
     let update = diesel::update(ours).set((
         jobs::holder.eq(None::<Uuid>),
@@ -150,16 +157,18 @@ pub async fn finish(
         jobs::runs.eq(jobs::runs + 1),
         jobs::failures.eq(jobs::failures + i64::from(outcome.is_err())),
     ));
+
     match update.execute(conn).await? {
         0 => Err(Error::conflict("lease_lost", "another instance has taken the job over")),
         _ => Ok(()),
     }
 }
 
-/// Lets a job run as soon as this transaction has ended.
+/// Makes a job due as soon as this transaction is committed.
 pub async fn hasten(tx: &mut Tx, name: &str) -> Result<()> {
     let now = tx.now;
-    // One that is being written by somebody else runs soon anyway, and nobody waits for that.
+    // A row that another transaction has locked is skipped: its job is being run or made due
+    // anyway.
     let due = jobs::table.filter(jobs::name.eq(name)).filter(jobs::next_run_at.gt(now));
     let due = due.select(jobs::name).for_update().skip_locked();
     let due: Vec<String> = due.load(tx.conn()).await?;

@@ -1,4 +1,4 @@
-//! JSON as it comes in: read strictly, with every fault at its place, whatever a stranger has made of it.
+//! A strict JSON parser for untrusted input, which reports each fault with its JSON pointer.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -11,48 +11,49 @@ use super::characters::{is_refused, trimmed};
 use super::error::{Error, Fault, Result};
 use super::shape;
 
-/// Most faults that the parser keeps of one body, and most bytes of their pointers: a deep path with
-/// long names would else stand thousands of times in memory.
+/// Maximum number of faults that the parser keeps for one body, and maximum bytes of their
+/// pointers. Otherwise a deep path with long names could be in memory thousands of times.
 const MOST_ODD: usize = 20_000;
 const MOST_POINTED: usize = 2 << 20;
 
-/// Longest name of a member, in bytes. The document has none above 60.
+/// Maximum length of a member name in bytes. The document has none above 60.
 const LONGEST_NAME: usize = 256;
 
-/// Most members of one object. The document has none with a tenth of them.
+/// Maximum number of members in an object. No object in the document has a tenth of them.
 const MOST_MEMBERS: usize = 2_000;
 
-/// Most values, elements of lists and members of objects, of a body or of an item of a batch. The largest
-/// that make sense are lists of 10,000 ids and orders of 1,000 lines; an object with one member takes
-/// hundreds of bytes of memory and five to send.
+/// Maximum number of values (list elements and object members) in a body or a batch item. The
+/// largest useful ones are lists of 10,000 ids and orders of 1,000 lines. The limit is needed
+/// because an object with one member takes five bytes to send and hundreds of bytes of memory.
 const MOST_VALUES: usize = 50_000;
 
-/// One JSON text, with what a plain parser would not mind.
+/// Parses a JSON text. Also returns faults that a plain parser would accept, such as duplicate
+/// names.
 pub fn parse(bytes: &[u8]) -> Result<(Value, Vec<Fault>)> {
     let notes = Notes::default();
     let value = notes.read(bytes)?;
     Ok((value, notes.faults()?))
 }
 
-/// Receives the items of a batch one at a time, so that they are never in memory together.
+/// A receiver of batch items, one at a time, so that they are never in memory together.
 pub(super) trait Receiver {
-    /// Whether the next item is wanted. If not, it is only counted.
+    /// Checks whether the next item is wanted. If not, it is only counted.
     fn wants_more(&self) -> bool;
     fn take(&self, item: Value);
     fn skip(&self);
 }
 
-/// Notes taken while JSON is read, one text or several that belong together.
+/// Faults and counts collected while reading a JSON text, or several that belong together.
 #[derive(Default)]
 pub(super) struct Notes<'a> {
     faults: RefCell<Vec<Fault>>,
     /// Bytes of all pointers in `faults`
     pointed: Cell<usize>,
-    /// Elements of all lists, but the items of a batch themselves
+    /// Elements of all lists, not counting the items of a batch themselves
     elements: Cell<usize>,
-    /// Values of this body, or of this item of a batch
+    /// Values of the current body or batch item
     values: Cell<usize>,
-    /// Receiver of a batch's items, and most elements that are read; the others are counted
+    /// Receiver of batch items, and the number of elements after which items are only counted
     batch: Option<(&'a dyn Receiver, usize)>,
 }
 
@@ -61,12 +62,12 @@ impl<'a> Notes<'a> {
         Self { batch: Some((receiver, most_elements)), ..Self::default() }
     }
 
-    /// Reads one text. Of a batch, an empty list is in the place of the items.
+    /// Reads one text. The items of a batch go to the receiver and are replaced by an empty list.
     pub fn read(&self, bytes: &[u8]) -> Result<Value> {
         whole(bytes, Intake { at: &Step::Root, notes: self })
     }
 
-    /// Reads one text that is an item of a batch, if more are wanted.
+    /// Reads one text that is a batch item. Only counts it if no more items are wanted.
     pub fn read_item(&self, index: usize, bytes: &[u8]) -> Result<()> {
         let Some((receiver, most)) = self.batch else { return Ok(()) };
         if receiver.wants_more() && self.elements.get() <= most {
@@ -85,11 +86,11 @@ impl<'a> Notes<'a> {
         self.elements.get()
     }
 
-    /// Everything that is odd, unless it is too much.
+    /// Returns all faults. Fails if there are too many of them.
     pub fn faults(self) -> Result<Vec<Fault>> {
         let mut faults = self.faults.into_inner();
         if faults.len() >= MOST_ODD || self.pointed.get() >= MOST_POINTED {
-            // Not all of them have been kept, so that no item of a batch can be told to be good.
+            // Not all faults were kept, so that no batch item is known to be free of faults.
             faults.truncate(shape::MOST);
             return Err(Error::invalid(faults));
         }
@@ -100,6 +101,7 @@ impl<'a> Notes<'a> {
 /// The member of a batch that holds its items.
 pub(super) const ITEMS: &str = "items";
 
+/// Reads a text to its end with a seed.
 fn whole<'de, S: DeserializeSeed<'de>>(bytes: &'de [u8], seed: S) -> Result<S::Value> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = seed.deserialize(&mut json);
@@ -107,7 +109,7 @@ fn whole<'de, S: DeserializeSeed<'de>>(bytes: &'de [u8], seed: S) -> Result<S::V
     value.map_err(|error| Error::bad_request("malformed_json", error.to_string()))
 }
 
-/// Place of a value in the body, as the way back to the whole: only a fault makes a pointer of it.
+/// The path of a value in the body, linked to its parents. It becomes a pointer only for a fault.
 enum Step<'a> {
     Root,
     Name(&'a Step<'a>, &'a str),
@@ -131,7 +133,8 @@ impl Step<'_> {
     }
 }
 
-/// Reads any JSON, and notes what a plain `Value` would hide: duplicate names, odd characters.
+/// Reads any JSON value and notes faults that a plain `Value` would hide: duplicate names, control
+/// characters.
 #[derive(Clone, Copy)]
 struct Intake<'a> {
     at: &'a Step<'a>,
@@ -148,7 +151,7 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Counts a value that has been read. Tells whether it is one too many, and notes that.
+    /// Counts a value that has been read. Returns true, and notes a fault, if it exceeds the limit.
     fn is_full(&self) -> bool {
         self.notes.values.update(|count| count + 1);
         let full = self.notes.values.get() > MOST_VALUES;
@@ -165,7 +168,7 @@ impl<'a> Intake<'a> {
         Self { at, ..self }
     }
 
-    /// Hands the items of a batch over, each as soon as it is read.
+    /// Passes the items of a batch to the receiver, each as soon as it is read.
     fn hand_over<'de, A: SeqAccess<'de>>(
         self,
         mut seq: A,
@@ -231,6 +234,7 @@ impl<'de> Visitor<'de> for Intake<'_> {
             self.hand_over(seq, batch)?;
             return Ok(Value::Array(vec![]));
         }
+
         let elements = &self.notes.elements;
         let mut items = vec![];
         while let Some(item) =
@@ -238,6 +242,8 @@ impl<'de> Visitor<'de> for Intake<'_> {
         {
             items.push(item);
             elements.update(|count| count + 1);
+
+            // Beyond the limits the rest of the list is only counted.
             let is_last = self.notes.batch.is_some_and(|(_, most)| elements.get() > most);
             if is_last || self.is_full() {
                 while seq.next_element_seed(Counted(elements))?.is_some() {
@@ -257,21 +263,27 @@ impl<'de> Visitor<'de> for Intake<'_> {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
                 break;
             }
+
             if name.len() > LONGEST_NAME {
+                // The name is not kept, so that the pointer of its fault stays short.
                 let why = format!("the names of fields have at most {LONGEST_NAME} bytes");
                 self.fault("name_too_long", &why);
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
+
             let step = Step::Name(self.at, &name);
             let below = self.below(&step);
             if object.contains_key(&name) {
                 below.fault("duplicate_field", "this name came twice");
+                // The items of a batch are taken once: a second list would mix up the indices.
                 if self.notes.batch.is_some() && step.is_items() {
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }
             }
+
+            // The last one of several values with the same name is kept.
             let value = map.next_value_seed(below)?;
             object.insert(name, value);
             if self.is_full() {
@@ -285,7 +297,7 @@ impl<'de> Visitor<'de> for Intake<'_> {
     }
 }
 
-/// Reads any JSON only to count the elements of its lists.
+/// Reads any JSON value without keeping it, and counts the elements of its lists.
 #[derive(Clone, Copy)]
 struct Counted<'a>(&'a Cell<usize>);
 

@@ -1,37 +1,37 @@
-//! The language of the reader. Texts for people are written in English and shown in Chinese to
-//! readers who prefer it.
+//! The language of the reader. Texts are written in English, and translated for readers who prefer
+//! Chinese.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderName};
 
-/// The Chinese of an English text that goes with a code.
+/// Translates an English text that belongs to an error code into Chinese.
 pub type Translate = fn(code: &str, english: &str) -> Cow<'static, str>;
 
-/// Where the Chinese texts come from; app.rs wires it.
+/// The source of the Chinese texts, set by the app.
 pub static CHINESE: OnceLock<Translate> = OnceLock::new();
 
 tokio::task_local! {
     static READS_CHINESE: bool;
 }
 
-/// Runs work that writes for a reader of Chinese, or of English.
+/// Runs a future whose texts are for a reader of Chinese or of English.
 pub fn speaking<F: Future>(chinese: bool, work: F) -> impl Future<Output = F::Output> {
     READS_CHINESE.scope(chinese, work)
 }
 
-/// The same for work that does not wait.
+/// Runs a function whose texts are for a reader of Chinese or of English.
 pub fn written<T>(chinese: bool, work: impl FnOnce() -> T) -> T {
     READS_CHINESE.sync_scope(chinese, work)
 }
 
-/// Whether the reader of what is being written prefers Chinese.
+/// Checks whether the current reader prefers Chinese.
 pub fn is_chinese() -> bool {
     READS_CHINESE.try_with(|chinese| *chinese).unwrap_or(false)
 }
 
-/// A text in the language of its reader.
+/// Returns a text in the language of the current reader.
 pub(crate) fn shown<'a>(code: &str, english: &'a str) -> Cow<'a, str> {
     match CHINESE.get() {
         Some(translate) if is_chinese() && !english.is_empty() => translate(code, english),
@@ -39,7 +39,7 @@ pub(crate) fn shown<'a>(code: &str, english: &'a str) -> Cow<'a, str> {
     }
 }
 
-/// Whether Accept-Language prefers Chinese to English. `None` if it names neither.
+/// Checks whether `Accept-Language` prefers Chinese to English. `None` if it names neither.
 pub fn prefers_chinese(headers: &HeaderMap) -> Option<bool> {
     let accepted = weighted(headers, &ACCEPT_LANGUAGE).into_iter().filter_map(|(tag, weight)| {
         let chinese = match tag.split('-').next()? {
@@ -49,7 +49,7 @@ pub fn prefers_chinese(headers: &HeaderMap) -> Option<bool> {
         };
         Some((chinese, weight))
     });
-    // Of equals the first one.
+    // The first one of several with the same weight.
     let best = accepted.fold(None, |best: Option<(bool, u32)>, next| match best {
         Some(best) if best.1 >= next.1 => Some(best),
         _ => Some(next),
@@ -57,7 +57,8 @@ pub fn prefers_chinese(headers: &HeaderMap) -> Option<bool> {
     best.map(|best| best.0)
 }
 
-/// The names in a header of preferences, in small letters, with the weight of each in thousandths.
+/// Returns the names in a header such as `Accept-Language`, in lower case, with their weights in
+/// thousandths. Names with the weight 0 are left out.
 pub fn weighted(headers: &HeaderMap, header: &HeaderName) -> Vec<(String, u32)> {
     let text = headers.get(header).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let parts = text.split(',').map(|part| {

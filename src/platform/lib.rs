@@ -1,4 +1,4 @@
-//! Everything a domain may lean on and that knows no domain.
+//! Infrastructure shared by all domain crates. Nothing here depends on a domain.
 
 pub mod batch;
 mod bisect;
@@ -14,6 +14,7 @@ pub mod external;
 pub mod feed;
 pub mod fixed_sql;
 mod frame;
+pub mod idempotency;
 pub mod input;
 pub mod jobs;
 pub mod json;

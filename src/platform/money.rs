@@ -1,5 +1,5 @@
-//! Amounts of money, quantities and percentages: exact decimals, strings in JSON, `numeric` in the
-//! database.
+//! Amounts of money, quantities and percentages: exact decimals, which are strings in JSON and
+//! `numeric` in the database.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -21,13 +21,14 @@ use super::error::Fault;
 const MOST_DIGITS: u32 = 6;
 
 thread_local! {
-    /// The least decimal places of amounts in the row that this thread serializes now. An amount cannot
-    /// see the currency beside it, and serde hands nothing down; see [`in_currency`].
+    /// The minimum decimal places of amounts in the value that this thread is serializing. Serde
+    /// passes no context down, so that an amount does not know the currency beside it. See
+    /// [`in_currency`].
     static LEAST_DIGITS: Cell<u32> = const { Cell::new(2) };
 }
 
-/// Runs a piece of serialization whose amounts have the digits of this currency (KWD `"2.000"`, JPY
-/// `"2"`). Without a currency the one around it applies, see [`with_currency`].
+/// Runs a serialization whose amounts have the decimal places of this currency (KWD `"2.000"`, JPY
+/// `"2"`). `None` leaves the surrounding currency in effect, see [`with_currency`].
 pub fn in_currency<T>(currency: Option<&str>, serialize: impl FnOnce() -> T) -> T {
     struct Restore(u32);
     impl Drop for Restore {
@@ -41,18 +42,18 @@ pub fn in_currency<T>(currency: Option<&str>, serialize: impl FnOnce() -> T) -> 
     serialize()
 }
 
-/// Runs work in which amounts without a currency of their own, such as credit limits, are in this one:
-/// the company's.
+/// Runs a future in which amounts without a currency of their own, such as credit limits, are in
+/// this currency: the company's.
 pub async fn with_currency<F: Future>(currency: String, work: F) -> F::Output {
     let mut work = pin!(work);
-    // For each poll: between two of them other work runs on this thread.
+    // Set for each poll, because other work runs on this thread in between.
     poll_fn(|cx| in_currency(Some(currency.as_str()), || work.as_mut().poll(cx))).await
 }
 
-/// Serializes a type with amounts in its currency. The type derives `Serialize` with
-/// `#[serde(remote = "Self")]`, which makes it a function that this one wraps.
+/// Serializes a type so that its amounts are in its currency. The type must derive `Serialize` with
+/// `#[serde(remote = "Self")]`, which generates the function that this implementation wraps.
 ///
-/// `in_currency! { Order: |it| Some(it.currency.as_str()) }`
+/// `in_currency! { Order: |order| Some(order.currency.as_str()) }`
 #[macro_export]
 macro_rules! in_currency {
     ($name:ty: |$it:ident| $currency:expr) => {
@@ -69,7 +70,7 @@ macro_rules! in_currency {
     };
 }
 
-/// The form of every amount, quantity and percentage.
+/// The pattern of all amounts, quantities and percentages.
 pub(crate) const DECIMAL: &str = r"^-?[0-9]{1,13}(\.[0-9]{1,6})?$";
 
 macro_rules! decimal {
@@ -137,28 +138,29 @@ macro_rules! decimal {
 }
 
 decimal! {
-    /// `"12.50"`: at least the minor digits of its currency, up to six if they are there, never a JSON
-    /// number.
+    /// An amount of money such as `"12.50"`, never a JSON number. It has at least the decimal
+    /// places of its currency, and up to six if they are significant.
     Money as "Money", LEAST_DIGITS.get(), "Amount of money, a decimal string", "12.50"
 }
 decimal! {
-    /// A quantity, a percentage or a rate: `"3"`, `"12.5"`, up to six decimals, never a JSON
-    /// number.
+    /// A quantity, a percentage or a rate such as `"3"` or `"12.5"`, never a JSON number. It has up
+    /// to six decimal places.
     Number as "DecimalNumber", 0, "Quantity or percentage, a decimal string", "12.5"
 }
 
 impl Money {
     pub const ZERO: Self = Self(Decimal::ZERO);
 
-    /// Half away from zero, to the currency's minor unit: what the service computes itself.
+    /// Rounds half away from zero to the minor unit of the currency, as for all amounts that the
+    /// service computes itself.
     #[must_use]
     pub fn rounded(self, currency: &str) -> Self {
         let digits = minor_digits(currency);
         Self(self.0.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero))
     }
 
-    /// The fault of an amount that a person enters with more digits than its currency has. Default
-    /// currency: the company's. What an ERP sends is stored as sent.
+    /// Returns a fault if the amount has more decimal places than its currency. Default currency:
+    /// the company's. Only for amounts that people enter: those of an ERP are stored as sent.
     #[must_use]
     pub fn digits_fault(self, pointer: &str, currency: Option<&str>) -> Option<Fault> {
         let digits = in_currency(currency, || LEAST_DIGITS.get());
@@ -166,15 +168,17 @@ impl Money {
         (self.0.normalize().scale() > digits).then(|| Fault::new(pointer, "range", why))
     }
 
-    /// The amount with the digits of its currency, for texts.
+    /// Formats the amount with the decimal places of its currency, for texts.
     #[must_use]
     pub fn shown_in(self, currency: &str) -> String {
         in_currency(Some(currency), || self.to_string())
     }
 
-    /// Quantity × unit price × (1 − discount), half away from zero to the currency's minor unit.
-    /// In whole numbers: the exact product has up to 38 digits, a decimal only 28, and rounding
-    /// twice may be a cent off. `None` above a billion or a whole discount.
+    /// Returns quantity × unit price × (1 − discount), rounded half away from zero to the minor
+    /// unit of the currency.
+    ///
+    /// Calculates with integers: the exact product has up to 38 digits, a decimal only 28, and
+    /// rounding twice may be a cent off. `None` if the result is too large.
     pub fn of_line(
         quantity: Number,
         unit_price: Self,
@@ -189,8 +193,9 @@ impl Money {
         let rest = millionths(Decimal::ONE_HUNDRED - discount_percent.0)?;
         let product = millionths(quantity.0)?.checked_mul(millionths(unit_price.0)?)?;
         let product = product.checked_mul(rest)?;
+
         let digits = minor_digits(currency);
-        // Three times six decimals, and two of the percentage.
+        // The product has three times six decimal places, and two more of the percentage.
         let unit = 10_i128.pow(3 * MOST_DIGITS + 2 - digits);
         let (whole, left) = (product / unit, product % unit);
         let up = if left.abs() >= unit - left.abs() { product.signum() } else { 0 };
@@ -204,7 +209,7 @@ impl std::iter::Sum for Money {
     }
 }
 
-/// Decimal places of a currency (ISO 4217).
+/// Returns the number of decimal places of a currency (ISO 4217).
 pub fn minor_digits(currency: &str) -> u32 {
     match currency {
         "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX"
@@ -214,14 +219,15 @@ pub fn minor_digits(currency: &str) -> u32 {
     }
 }
 
-/// Splits an amount by weights so that the parts add up exactly: floor, then the largest
-/// remainders get one unit of `10^-digits` each (RULES 4.1, 4.6). Weights of zero sum give all to
-/// the first part.
+/// Splits an amount by weights so that the parts add up exactly, by the largest-remainder method:
+/// the parts are rounded down, then those with the largest remainders get one unit of `10^-digits`
+/// each. If the weights add up to zero, the first part gets everything.
 pub fn split(amount: Decimal, weights: &[Decimal], digits: u32) -> Vec<Decimal> {
     let whole: Decimal = weights.iter().sum();
     if weights.is_empty() {
         return vec![];
     }
+
     let digits = digits.max(amount.normalize().scale());
     let unit = Decimal::new(1, digits);
     let part =
@@ -231,8 +237,11 @@ pub fn split(amount: Decimal, weights: &[Decimal], digits: u32) -> Vec<Decimal> 
     let floor =
         |part: &Decimal| part.round_dp_with_strategy(digits, RoundingStrategy::ToNegativeInfinity);
     let mut parts: Vec<Decimal> = exact.iter().map(floor).collect();
+
+    // The largest remainders first; of equal ones the part that comes first.
     let mut order: Vec<usize> = (0..parts.len()).collect();
     order.sort_by_key(|at| (parts[*at] - exact[*at], *at));
+
     let mut left = amount - parts.iter().sum::<Decimal>();
     for at in order.into_iter().cycle() {
         if whole.is_zero() {

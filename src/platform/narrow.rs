@@ -1,5 +1,4 @@
-//! The filters that every list has, `id` and `updated_from`, and patterns for those that look into
-//! text.
+//! The filters `id` and `updated_from`, which lists have in common, and patterns for text filters.
 
 use diesel::expression::{
     AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate,
@@ -11,7 +10,7 @@ use uuid::Uuid;
 
 use super::time::Timestamp;
 
-/// A condition on the columns `id` and `updated_at`; true when neither is asked for.
+/// A condition on the columns `id` and `updated_at`. True if neither parameter was sent.
 #[derive(Debug, Clone)]
 pub struct Narrowed<I, U> {
     pub(crate) id: I,
@@ -37,7 +36,7 @@ impl<I, U> ValidGrouping<()> for Narrowed<I, U> {
     type IsAggregate = is_aggregate::No;
 }
 
-/// Not static: the SQL text depends on what is asked for.
+/// Not static, because the SQL text depends on the parameters sent.
 impl<I, U> QueryId for Narrowed<I, U> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
@@ -63,13 +62,13 @@ impl<I: QueryFragment<Pg>, U: QueryFragment<Pg>> QueryFragment<Pg> for Narrowed<
     }
 }
 
-/// A `like` pattern for what begins with a text.
+/// Returns a `like` pattern for values that begin with a text.
 pub fn beginning(text: &str) -> String {
-    // `%` and `_` in what people type stand for themselves.
+    // Escaped, so that `%` and `_` stand for themselves.
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_") + "%"
 }
 
-/// A `like` pattern for what contains a text.
+/// Returns a `like` pattern for values that contain a text.
 pub fn containing(text: &str) -> String {
     format!("%{}", beginning(text))
 }

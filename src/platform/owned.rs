@@ -1,12 +1,12 @@
-//! Who keeps which field, where an ERP and people write the same row (RULES 4.4): what the one keeps
-//! the other cannot edit. Declared once per field, by the resource; the document shows it.
+//! Ownership of fields in rows that both an ERP and people write. A field that one side owns cannot
+//! be edited by the other. Each resource declares it once per field; the API document shows it.
 
 use super::error::{Error, Fault, Result};
 
-/// Whoever keeps a field.
+/// The owner of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keeper {
-    /// A program that keeps another system in step
+    /// A program that keeps another system in sync
     Erp,
     People,
 }
@@ -20,11 +20,11 @@ impl Keeper {
     }
 }
 
-/// A field that only one side edits.
+/// A field that only its owner may edit.
 pub struct OwnedField<R: 'static> {
     pub name: &'static str,
     pub keeper: Keeper,
-    /// Of which rows, as they were before
+    /// Selects the rows that this applies to, by their state before the change
     pub of: fn(&R) -> bool,
     pub same: fn(&R, &R) -> bool,
 }
@@ -32,31 +32,31 @@ pub struct OwnedField<R: 'static> {
 /// A resource that an ERP and people write.
 pub trait Owned: Sized + 'static {
     const FIELDS: &'static [OwnedField<Self>];
-    /// Where the fields stand in the document
+    /// Names of the schemas in the API document that have these fields
     const SCHEMAS: &'static [&'static str];
 }
 
-/// The fields that would change though somebody else keeps them.
+/// Returns a fault for each field that would change although the other side owns it.
 pub fn faults<R: Owned>(before: &R, after: &R, by: Keeper) -> Vec<Fault> {
-    let foreign = R::FIELDS.iter().filter(|it| it.keeper != by);
-    let changed = foreign.filter(|it| (it.of)(before) && !(it.same)(before, after));
-    let fault = |it: &OwnedField<R>| {
-        let why = match it.keeper {
+    let foreign = R::FIELDS.iter().filter(|field| field.keeper != by);
+    let changed = foreign.filter(|field| (field.of)(before) && !(field.same)(before, after));
+    let fault = |field: &OwnedField<R>| {
+        let why = match field.keeper {
             Keeper::Erp => "the ERP keeps this field",
             Keeper::People => "people keep this field",
         };
-        Fault::new(format!("/{}", it.name), "field_not_owned", why)
+        Fault::new(format!("/{}", field.name), "field_not_owned", why)
     };
     changed.map(fault).collect()
 }
 
-/// Does the ERP own this field of the row?
+/// Checks whether the ERP owns this field of the row.
 pub fn is_erps<R: Owned>(row: &R, field: &str) -> bool {
     let mut fields = R::FIELDS.iter();
-    fields.any(|it| it.name == field && it.keeper == Keeper::Erp && (it.of)(row))
+    fields.any(|owned| owned.name == field && owned.keeper == Keeper::Erp && (owned.of)(row))
 }
 
-/// Refuses a single write that would change them.
+/// Refuses a write that would change fields of the other side.
 pub fn check<R: Owned>(before: &R, after: &R, by: Keeper) -> Result<()> {
     let faults = faults(before, after, by);
     if faults.is_empty() {

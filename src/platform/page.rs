@@ -1,4 +1,4 @@
-//! Lists: keyset pages with sealed cursors, so that page 10,000 costs what page 1 costs.
+//! Lists with keyset pagination and sealed cursors. Page 10,000 is as fast as page 1.
 
 use std::future::{Ready, ready};
 
@@ -21,51 +21,52 @@ use super::narrow::Narrowed;
 use super::time::Timestamp;
 use super::{Seal, input};
 
-/// Rows of a list that is answered as CSV as a whole.
+/// Maximum number of rows of a list that is returned as CSV without a `limit`.
 pub const MOST_CSV_ROWS: i64 = 10_000;
 
-/// How much of a list.
+/// The page of a list and the form of its items
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// `next_cursor` of the page before
+    /// `next_cursor` of the previous page
     #[param(min_length = 1, max_length = 4096)]
     cursor: Option<String>,
-    /// Most items on the page. Default: 50; as CSV all rows, up to 10,000.
+    /// Maximum number of items on the page. Default: 50. As CSV, all rows are returned, up to
+    /// 10,000
     #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
-    /// `exact` also counts all items, which takes longer
+    /// `exact` also returns the number of all items, which takes longer
     #[param(inline)]
     total: Option<Total>,
-    /// Related rows whose names and codes are added, separated by commas
+    /// Related rows whose names and codes are added to the items, separated by commas
     #[allow(dead_code, reason = "`lists` reads it from the request, with what each resource has")]
     #[param(style = Form, explode = false, max_items = 50)]
     expand: Option<Vec<String>>,
-    /// Fields of the items, separated by commas. Default: all. `id` and `masked_fields` are always
-    /// there.
+    /// Fields of the items to return, separated by commas. Default: all. `id` and `masked_fields`
+    /// are always returned
     #[allow(dead_code, reason = "`lists` reads it from the request, with what each resource has")]
     #[param(style = Form, explode = false, max_items = 200)]
     fields: Option<Vec<String>>,
-    /// Only these rows: ids separated by commas, or `external:<source>:<id>` with both parts
-    /// percent-encoded
+    /// Only rows with these ids, separated by commas. `external:<source>:<id>` with both parts
+    /// percent-encoded stands for an id of another system
     #[param(style = Form, explode = false, max_items = 200)]
     id: Option<Vec<Uuid>>,
-    /// Only rows that have been changed since
+    /// Only rows changed at or after this instant
     updated_from: Option<Timestamp>,
 }
 
-/// The parameters that say how a page is answered, not which rows are on it: a cursor is good for
-/// other ones.
+/// Parameters that affect how a page is shown, not which rows are listed. They may differ from one
+/// page to the next, while a cursor is bound to all other parameters.
 const FORM: [&str; 5] = ["cursor", "limit", "total", "expand", "fields"];
 
-/// Whether the reader would rather have CSV than JSON: the first of the two in `Accept`.
+/// Checks whether the client prefers CSV to JSON: the first of the two in `Accept` counts.
 pub fn wants_csv(req: &HttpRequest) -> bool {
     let accept = req.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
     accept.and_then(prefers_csv).unwrap_or(false)
 }
 
-/// The media types that can be had, in the order of the header; `q` does not outweigh it. `None` when
-/// there is neither CSV nor JSON among them.
+/// Checks whether CSV comes before JSON in an `Accept` header. Weights are ignored, apart from
+/// `q=0`, which excludes a type. `None` if the header names neither.
 pub fn prefers_csv(accept: &str) -> Option<bool> {
     let kinds = accept.split(',').filter(|kind| !kind.replace(' ', "").ends_with(";q=0"));
     let mut kinds = kinds.filter_map(|kind| kind.split(';').next()).map(str::trim);
@@ -76,7 +77,7 @@ pub fn prefers_csv(accept: &str) -> Option<bool> {
     })
 }
 
-/// For lists that are read as a whole.
+/// The filter of lists that have none.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct NoFilter {}
 
@@ -86,10 +87,10 @@ pub enum Total {
     Exact,
 }
 
-/// The query string of a list: its filter, and which page of it.
+/// The query string of a list: its filter, and the requested page.
 ///
-/// One extractor for both, because only together can they say which parameters are unknown, and
-/// because a cursor is good for its own filter only.
+/// One extractor reads both, because only together do they know which parameters are unknown, and
+/// because a cursor is only valid with the filter that it was made for.
 pub struct List<F> {
     typed: F,
     query: Value,
@@ -116,6 +117,8 @@ impl<F: DeserializeOwned + IntoParams + 'static> List<F> {
         let parameters = [F::into_params(|| None), PageQuery::into_params(|| None)].concat();
         let mut query = input::query::<Self>(req, &parameters)?;
         let page: PageQuery = input::of_query(&query)?;
+
+        // The cursor is bound to the path and the filter, whatever the order of the parameters.
         let context = if let Some(asked) = query.as_object_mut() {
             asked.retain(|name, _| !FORM.contains(&name.as_str()));
             let sorted: std::collections::BTreeMap<_, _> = asked.iter().collect();
@@ -123,8 +126,10 @@ impl<F: DeserializeOwned + IntoParams + 'static> List<F> {
         } else {
             req.path().to_owned()
         };
+
         let seal = req.app_data::<Data<Seal>>().expect("the app registers the seal").get_ref();
         let position = page.cursor.map(|cursor| seal.open(&cursor, &context)).transpose()?;
+
         Ok(Self {
             typed: input::of_query(&query)?,
             query,
@@ -140,47 +145,51 @@ impl<F: DeserializeOwned + IntoParams + 'static> List<F> {
 }
 
 impl<F> List<F> {
-    /// The filter as it was sent; a reference by external id is not in it, see [`List::query`].
+    /// The filter as it was sent, without references by external id. For these see [`List::query`].
     pub fn as_sent(&self) -> &F {
         &self.typed
     }
 
-    /// The parameters of the filter.
+    /// The parameters of the filter as one object, with references by external id.
     pub fn query(&self) -> &Value {
         &self.query
     }
 
-    /// Rows to load: one more than the page, to learn whether there is another.
+    /// Number of rows to load: one more than the page has, to find out whether there is a next
+    /// page.
     pub fn fetch(&self) -> i64 {
         self.limit + 1
     }
 
-    /// `(column, id) > (…)`: what comes after the page before, in ascending order.
+    /// Condition `(column, id) > (…)` for the rows that follow the previous page in ascending
+    /// order.
     pub fn after<V: DeserializeOwned, C, I>(&self, column: C, id: I) -> Result<Beyond<C, I, V>> {
         Ok(Beyond { column, id, sign: ") > (", position: self.position()? })
     }
 
-    /// `(column, id) < (…)`: the same for descending order.
+    /// Condition `(column, id) < (…)` for the rows that follow the previous page in descending
+    /// order.
     pub fn before<V: DeserializeOwned, C, I>(&self, column: C, id: I) -> Result<Beyond<C, I, V>> {
         Ok(Beyond { column, id, sign: ") < (", position: self.position()? })
     }
 
-    /// The rows that `id` and `updated_from` ask for.
+    /// Condition for the rows selected by the parameters `id` and `updated_from`.
     pub fn rows<I, U>(&self, id: I, updated_at: U) -> Narrowed<I, U> {
         Narrowed { id, updated_at, ids: self.ids.clone(), from: self.updated_from }
     }
 
-    /// The rows that `id` asks for, of a table whose rows never change.
+    /// Condition for the rows selected by the parameter `id`, for tables without `updated_at`.
     pub fn ids<I: Clone>(&self, id: I) -> Narrowed<I, I> {
         Narrowed { updated_at: id.clone(), id, ids: self.ids.clone(), from: None }
     }
 
+    /// The sort key of the last row on the previous page. `None` for the first page.
     pub fn position<V: DeserializeOwned>(&self) -> Result<Option<V>> {
         let text = self.position.as_deref();
         text.map(serde_json::from_str).transpose().map_err(Error::internal)
     }
 
-    /// Makes a page of the rows loaded. `key` is what the rows are sorted by, with the id.
+    /// Makes a page of the loaded rows. `key` returns the sort key of a row, including its id.
     pub fn page<T, K: Serialize, P: From<Cut<T>>>(
         &self,
         mut items: Vec<T>,
@@ -205,14 +214,14 @@ pub struct Cut<T> {
 }
 
 impl<T> Cut<T> {
-    /// The same page with another form of its items.
+    /// Converts the items of the page.
     pub fn map<U>(self, form: impl FnMut(T) -> U) -> Cut<U> {
         let Self { items, next_cursor, total } = self;
         Cut { items: items.into_iter().map(form).collect(), next_cursor, total }
     }
 }
 
-/// Declares a page of something: utoipa inlines generic arguments, so pages are concrete types.
+/// Declares the type of a page. Pages are concrete types, because utoipa inlines generic arguments.
 #[macro_export]
 macro_rules! page {
     ($(#[$meta:meta])* $name:ident of $item:ty) => {
@@ -224,7 +233,7 @@ macro_rules! page {
             #[serde(skip_serializing_if = "Option::is_none")]
             #[schema(nullable = false)]
             pub next_cursor: Option<String>,
-            /// Only when asked for with `total=exact`
+            /// Number of all items. Only with `total=exact`
             #[serde(skip_serializing_if = "Option::is_none")]
             #[schema(nullable = false)]
             pub total: Option<i64>,
@@ -246,7 +255,7 @@ macro_rules! page {
     };
 }
 
-/// A page with its `Link` to the next one.
+/// Renders a page, with a `Link` header to the next one.
 pub fn answer(req: &HttpRequest, next: Option<&str>, page: &impl Serialize) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     if let Some(next) = next {
@@ -259,8 +268,9 @@ pub fn answer(req: &HttpRequest, next: Option<&str>, page: &impl Serialize) -> H
     response.json(page)
 }
 
-/// Where a page begins: a row comparison, which an index on (column, id) answers with one seek.
-/// diesel has no tuple comparison, and `a > x or (a = x and b > y)` reads the whole index.
+/// The condition where a page begins: a row comparison, which an index on (column, id) answers with
+/// one seek. Diesel has no row comparison, and `a > x or (a = x and b > y)` would read the whole
+/// index.
 #[derive(Debug, Clone)]
 pub struct Beyond<C, I, V> {
     column: C,
@@ -286,7 +296,7 @@ impl<C, I, V> ValidGrouping<()> for Beyond<C, I, V> {
     type IsAggregate = is_aggregate::No;
 }
 
-/// Not static: the first page has another SQL text than the following ones.
+/// Not static, because the first page has another SQL text than the following ones.
 impl<C, I, V> QueryId for Beyond<C, I, V> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;

@@ -2,15 +2,15 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-/// Shorter ones are extensions.
+/// Minimum length of a number; shorter ones are extensions.
 const SHORTEST: usize = 6;
 
-/// Most numbers of one field.
+/// Maximum number of phone numbers in a field.
 const MOST: usize = 5;
 
-/// The numbers in a field, each as its national digits: without separators, the country code of
-/// China, the 0 before an area code, and without an extension. A number of another country keeps its
-/// country code, after a `+`. Several numbers are separated by `/`, `、`, `;`, 或 or a line break.
+/// Returns the numbers in a field, each as its national digits: without separators, the country
+/// code of China, the 0 before an area code, and extensions. A number of another country keeps its
+/// country code after a `+`. Several numbers are separated by `/`, `、`, `;`, 或 or a line break.
 pub fn numbers(text: &str) -> Vec<String> {
     let text: String = text.nfkc().collect();
     let mut numbers: Vec<String> = vec![];
@@ -26,7 +26,7 @@ pub fn numbers(text: &str) -> Vec<String> {
     numbers
 }
 
-/// The digits of a part of a number that somebody types to find it. `None` for other text.
+/// Returns the digits of a query that is a part of a phone number. `None` for any other query.
 pub fn part(text: &str) -> Option<String> {
     let text: String = text.nfkc().collect();
     let typed = |c: char| c.is_ascii_digit() || is_separator(c) || c == '+';
@@ -34,7 +34,8 @@ pub fn part(text: &str) -> Option<String> {
     if digits.len() < 3 || !text.chars().all(typed) {
         return None;
     }
-    // The beginning of a number looks like its middle: only what is long enough is read as a whole.
+    // The beginning of a number looks like its middle, so that only more than seven digits are read
+    // as a whole number.
     match number(&text) {
         Some(number) if digits.len() > 7 => Some(number.trim_start_matches('+').to_owned()),
         _ => Some(digits),
@@ -45,11 +46,13 @@ fn is_separator(c: char) -> bool {
     c.is_whitespace() || matches!(c, '-' | '.' | '(' | ')' | '‐' | '‑' | '–' | '—' | '−')
 }
 
+/// Reads the first number in a text, without its extension.
 fn number(text: &str) -> Option<String> {
-    // The 0 before an area code that is not dialled from abroad: +44 (0)20 …
+    // The 0 of an area code that is not dialled from abroad: +44 (0)20 …
     let text = text.replace("(0)", "");
     let text = text.trim_start_matches(|c: char| c != '+' && !c.is_ascii_digit());
     let abroad = text.starts_with('+') || text.starts_with("00");
+
     let (mut digits, mut separated) = (String::new(), false);
     for c in text.trim_start_matches('+').chars() {
         if c.is_ascii_digit() {
@@ -61,10 +64,11 @@ fn number(text: &str) -> Option<String> {
         } else if is_separator(c) {
             separated = true;
         } else {
-            // 转 801, ext. 801, x801, #801
+            // An extension follows: 转 801, ext. 801, x801, #801
             break;
         }
     }
+
     let (foreign, number) = national(&digits, abroad);
     match number.trim_start_matches('0') {
         "" => None,
@@ -73,19 +77,21 @@ fn number(text: &str) -> Option<String> {
     }
 }
 
-/// The digits without the country code of China, and whether they are another country's.
+/// Strips the country code of China from the digits. The first value is true if the number belongs
+/// to another country.
 fn national(digits: &str, abroad: bool) -> (bool, &str) {
     let international = digits.strip_prefix("00").unwrap_or(digits);
     match international.strip_prefix("86") {
         Some(national) if abroad => (false, national),
-        // No number inside China begins with 86 and is as long.
+        // No number within China of that length begins with 86.
         Some(national) if digits.len() >= 11 => (false, national),
         _ if abroad => (true, international),
         _ => (false, digits),
     }
 }
 
-/// Whether more digits after a separator are an extension: `021-55550100-801`.
+/// Checks whether a number is complete, so that digits after a separator are an extension:
+/// `021-55550100-801`.
 fn is_complete(national: &str) -> bool {
     let number = national.trim_start_matches('0');
     match number.as_bytes() {

@@ -1,14 +1,16 @@
-//! Readings of Chinese names, for sorting people and for finding what is typed in Latin letters.
+//! Pinyin readings of Chinese names, for sorting people and for searching in Latin letters.
 
 use pinyin::{Pinyin, ToPinyin, ToPinyinMulti};
 
-/// `张伟 Ltd` → `zhang wei ltd`: to sort by. Syllables are words, so that 西安 (xi an) and 先
-/// (xian) stay apart. A character with several readings has its most frequent one: the same name
-/// always lands in the same place.
+/// Returns the sort key of a text: `张伟 Ltd` → `zhang wei ltd`.
+///
+/// Each syllable is a word of its own, so that 西安 (xi an) and 先 (xian) stay apart. A character
+/// with several readings gets the most frequent one, so that a name always sorts the same way.
 pub fn full(text: &str) -> String {
     let mut sound = String::with_capacity(text.len() * 2);
     let mut after_syllable = false;
     for (character, reading) in text.chars().zip(text.to_pinyin()) {
+        // A space goes between two syllables, and between a syllable and other text.
         let edge = reading.is_some() || after_syllable;
         if edge && !sound.is_empty() && !sound.ends_with(' ') && !character.is_whitespace() {
             sound.push(' ');
@@ -22,7 +24,8 @@ pub fn full(text: &str) -> String {
     sound
 }
 
-/// The readings of a character without tones, the most frequent one first: none to eight.
+/// Returns the readings of a character without tones, the most frequent one first. There are
+/// between zero and eight.
 pub fn readings(character: char) -> Vec<String> {
     let mut readings: Vec<String> = vec![];
     for reading in character.to_pinyin_multi().into_iter().flatten().map(typed) {
@@ -33,7 +36,7 @@ pub fn readings(character: char) -> Vec<String> {
     readings
 }
 
-/// The syllable as it is typed: keyboards have no ü.
+/// The syllable as it is typed, with `v` for `ü`, which keyboards lack.
 fn typed(reading: Pinyin) -> String {
     reading.plain().replace('ü', "v")
 }

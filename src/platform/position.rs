@@ -1,16 +1,16 @@
-//! Positions on the earth, and the systems of coordinates that maps in China use, 坐标系.
+//! Positions on the earth, and the coordinate systems of maps in China, 坐标系.
 //!
-//! GCJ-02 (高德, 腾讯) shifts WGS 84 by up to 700 m inside China, BD-09 (百度) shifts GCJ-02 again.
-//! Both are computed by the published formulas; back to WGS 84 by iteration, to less than 1 mm.
-//! Outside the box of latitude 0.8293 to 55.8271 and longitude 72.004 to 137.8347, which those
-//! formulas take for China, the three systems are one.
+//! GCJ-02 (高德, 腾讯) shifts WGS 84 by up to 700 m inside China, and BD-09 (百度) shifts GCJ-02 again.
+//! Both are computed by the published formulas. They are converted back to WGS 84 by iteration,
+//! with an error of less than 1 mm. The formulas take the box of latitude 0.8293 to 55.8271 and
+//! longitude 72.004 to 137.8347 for China. Outside of it the three systems are identical.
 
 use std::f64::consts::PI;
 
 use crate::text_enum;
 
 text_enum! {
-    /// Coordinate system of a position, 坐标系.
+    /// Coordinate system of a position, 坐标系
     pub enum CoordinateSystem {
         /// GPS
         Wgs84 = "wgs84",
@@ -24,13 +24,14 @@ text_enum! {
 /// Latitude and longitude in degrees
 pub type Position = (f64, f64);
 
-/// Degrees: about 0.1 mm.
+/// Precision in degrees, about 0.1 mm.
 const EXACT: f64 = 1e-9;
 
-/// The formulas converge by a factor of 100 per step.
+/// Maximum number of iterations. The error shrinks by a factor of 100 with each of them.
 const MOST_STEPS: usize = 20;
 
 impl CoordinateSystem {
+    /// Converts a position of this system to WGS 84.
     pub fn to_wgs84(self, position: Position) -> Position {
         if !is_in_china(position) {
             return position;
@@ -47,8 +48,8 @@ fn is_in_china((latitude, longitude): Position) -> bool {
     (0.8293..=55.8271).contains(&latitude) && (72.004..=137.8347).contains(&longitude)
 }
 
-/// The position that `forward` leads to `wanted`. Its shift changes so little from place to place
-/// that the shift of the last guess is that of the next one.
+/// Finds the position that `forward` maps to `wanted`. The shift changes so little from place to
+/// place that the shift at the last guess is a good estimate for the next one.
 fn inverse(forward: fn(Position) -> Position, wanted: Position) -> Position {
     let mut guess = wanted;
     for _ in 0..MOST_STEPS {
@@ -71,6 +72,7 @@ fn wgs84_to_gcj02((latitude, longitude): Position) -> Position {
     let wave = |amplitude: f64, angle: f64| amplitude * (angle * PI).sin() * 2.0 / 3.0;
     let common = wave(20.0, 6.0 * x) + wave(20.0, 2.0 * x);
     let root = x.abs().sqrt();
+
     let north = -100.0
         + 2.0 * x
         + 3.0 * y
@@ -82,6 +84,7 @@ fn wgs84_to_gcj02((latitude, longitude): Position) -> Position {
         + wave(40.0, y / 3.0)
         + wave(160.0, y / 12.0)
         + wave(320.0, y / 30.0);
+
     let east = 300.0
         + x
         + 2.0 * y
@@ -94,7 +97,7 @@ fn wgs84_to_gcj02((latitude, longitude): Position) -> Position {
         + wave(150.0, x / 12.0)
         + wave(300.0, x / 30.0);
 
-    // Metres into degrees, by the radii of curvature there.
+    // Converts metres to degrees, with the radii of curvature at that latitude.
     let (sine, cosine) = latitude.to_radians().sin_cos();
     let flat = 1.0 - ECCENTRICITY * sine * sine;
     let meridian = AXIS * (1.0 - ECCENTRICITY) / (flat * flat.sqrt());

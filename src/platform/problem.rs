@@ -1,5 +1,5 @@
-//! Problems (RFC 9457) as they are answered: written in English, serialized in the language of their
-//! reader.
+//! Problem details (RFC 9457) of error responses. They are written in English, and serialized in
+//! the language of the reader.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::language::{is_chinese, shown};
 use super::money::Money;
 use super::time::Date;
 
-/// The Chinese names of the statuses. In English they have the names of HTTP.
+/// Chinese titles of the HTTP statuses. The English titles are the reason phrases of HTTP.
 pub const TITLES: [(u16, &str); 19] = [
     (400, "请求有误"),
     (401, "请先登录"),
@@ -34,7 +34,7 @@ pub const TITLES: [(u16, &str); 19] = [
     (504, "超时"),
 ];
 
-/// One thing that is wrong with a request.
+/// A fault of a request
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(remote = "Self")]
 pub struct Fault {
@@ -43,7 +43,7 @@ pub struct Fault {
     pub pointer: String,
     #[schema(example = "range")]
     pub code: Cow<'static, str>,
-    /// In the language of the reader
+    /// Explanation in the language of the reader
     pub message: String,
 }
 
@@ -56,7 +56,8 @@ impl Fault {
         Self { pointer: pointer.into(), code: code.into(), message: message.into() }
     }
 
-    /// Missing and invisible are one answer, so that nobody can probe for rows.
+    /// The fault of a reference to a row that is missing or invisible. It is the same for both, so
+    /// that nobody can probe for rows.
     pub fn unknown_reference(pointer: &str) -> Self {
         Self::new(pointer, "unknown_reference", "nothing here has this id")
     }
@@ -69,109 +70,111 @@ pub struct Problem {
     #[serde(rename = "type")]
     #[schema(example = "/problems/invalid")]
     pub type_: String,
-    /// In the language of the reader
+    /// Name of the HTTP status in the language of the reader
     pub title: String,
     pub status: u16,
-    /// Stable, for programs
+    /// Stable error code for programs
     pub code: String,
-    /// In the language of the reader
+    /// Explanation in the language of the reader
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The id of the request
+    /// Id of the request
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Fault>,
-    /// Members of this code's own
+    /// Additional members of this code
     #[serde(flatten)]
     #[schema(ignore)]
     pub members: Map<String, Value>,
 }
 
-/// The members that some codes bring, by their codes; beside these the breakdown of a credit refusal
+/// Additional members of problems, by error code. Credit refusals also contain their breakdown
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "documentation of what `Error::member` adds")]
 pub struct ProblemMembers {
     /// `stale`: the current values of the fields that the request wanted to change
     #[schema(value_type = Option<Object>, nullable = false)]
     current: Option<Map<String, Value>>,
-    /// `stale`
+    /// `stale`: the current version of the resource
     #[schema(nullable = false)]
     current_version: Option<i64>,
-    /// `wrong_status`
+    /// `wrong_status`: the current status
     #[schema(nullable = false, example = "draft")]
     current_status: Option<String>,
-    /// `possible_duplicate`: the visible customers or contacts that are alike
+    /// `possible_duplicate`: similar customers or contacts that you can see
     #[schema(nullable = false)]
     duplicates: Option<Vec<NamedDuplicate>>,
     /// `customer_merged`: the customer to use instead
     #[schema(nullable = false)]
     merged_into_id: Option<uuid::Uuid>,
-    /// `case_open`: the risk case that is open already
+    /// `case_open`: the risk case that is already open
     #[schema(nullable = false)]
     id: Option<uuid::Uuid>,
     /// `visit_in_progress`: the visit to check out of first
     #[schema(nullable = false)]
     visit_id: Option<uuid::Uuid>,
-    /// `already_filed`
+    /// `already_filed`: the filing number
     #[schema(nullable = false, example = "BA-2026-000001")]
     filed_no: Option<String>,
     /// `posted_immutable`: the fields that can no longer change
     #[schema(nullable = false)]
     fields: Option<Vec<String>>,
-    /// `order_invoiced`
+    /// `order_invoiced`: the amount that has been invoiced
     #[schema(nullable = false)]
     invoiced_amount: Option<Money>,
-    /// `above_open_amount`
+    /// `above_open_amount`: the open amount
     #[schema(nullable = false)]
     open_amount: Option<Money>,
     /// `authority_exceeded`: the currency of `limit`
     #[schema(nullable = false, example = "CNY")]
     currency: Option<String>,
-    /// `authority_exceeded`: what was given up before, of the invoice or within a year of the customer
+    /// `authority_exceeded`: the amount written off before, on the invoice or for the customer
+    /// within a year
     #[schema(nullable = false)]
     given_up: Option<Money>,
-    /// `director_required`
+    /// `director_required`: the recommended credit limit
     #[schema(nullable = false)]
     recommended_limit: Option<Money>,
-    /// `target_under_allocated`
+    /// `target_under_allocated`: the amount allocated
     #[schema(nullable = false)]
     allocated: Option<Money>,
-    /// `target_under_allocated`
+    /// `target_under_allocated`: the amount to allocate
     #[schema(nullable = false)]
     required: Option<Money>,
     /// `period_not_over`: the first day on which the target can be closed
     #[schema(nullable = false)]
     closes_on: Option<Date>,
-    /// `too_few_attempts`
+    /// `too_few_attempts`: the number of attempts so far
     #[schema(nullable = false)]
     attempts: Option<i64>,
-    /// `too_few_attempts`: from the first to the last attempt; `too_late_to_reopen`: the most allowed
+    /// `too_few_attempts`: days from the first to the last attempt; `too_late_to_reopen`: the
+    /// maximum number of days
     #[schema(nullable = false)]
     days: Option<i64>,
-    /// `batch_too_large`: how many items to send at a time
+    /// `batch_too_large`: the number of items to send at a time
     #[schema(nullable = false)]
     items: Option<i64>,
-    /// `batch_too_large`: elements of all lists
+    /// `batch_too_large`: the number of elements in all lists
     #[schema(nullable = false)]
     elements: Option<i64>,
-    /// `batch_too_large`
+    /// `batch_too_large`: the maximum number of elements
     #[schema(nullable = false)]
     most_elements: Option<i64>,
 }
 
-/// A customer with the same name or phone number, or a contact with the same name, phone number or
-/// e-mail address
+/// A possible duplicate: a customer with the same name or phone number, or a contact with the same
+/// name, phone number or email address
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "documentation of what `Error::member` adds")]
 pub struct NamedDuplicate {
     id: uuid::Uuid,
     name: String,
-    /// Of a customer
+    /// Code of the customer
     #[schema(nullable = false)]
     code: Option<String>,
     owner_id: Option<uuid::Uuid>,
-    /// Of a contact
+    /// Customer of the contact
     #[schema(nullable = false)]
     customer_id: Option<uuid::Uuid>,
 }
@@ -199,7 +202,7 @@ impl Serialize for Problem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut problem = self.clone();
         if is_chinese()
-            && let Some((_, title)) = TITLES.iter().find(|it| it.0 == self.status)
+            && let Some((_, title)) = TITLES.iter().find(|title| title.0 == self.status)
         {
             (*title).clone_into(&mut problem.title);
         }

@@ -1,4 +1,4 @@
-//! What a change answers.
+//! The answers of changes.
 
 use actix_web::body::BoxBody;
 use actix_web::http::{StatusCode, header};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::error::{Error, Result};
 use super::resource::{Resource, etag};
 
-/// The answer of a change, in the form in which an Idempotency-Key keeps it.
+/// The answer of a change, in the form in which it is stored for an Idempotency-Key.
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub(crate) status: StatusCode,
@@ -18,37 +18,37 @@ pub struct Reply {
     pub(crate) about: Option<Uuid>,
     pub(crate) body: Vec<u8>,
     pub(crate) replayed: bool,
-    /// Not to be stored by anybody
+    /// Must not be stored, neither by caches nor for an Idempotency-Key
     pub(crate) secret: bool,
 }
 
 impl Reply {
-    /// 201 with `Location`
+    /// 201 with the new resource and its `Location`.
     pub fn created<R: Resource>(new: &R) -> Result<Self> {
         let location = Some(format!("{}/{}", R::PATH, new.id()));
         Ok(Self { status: StatusCode::CREATED, location, ..Self::ok(new)? })
     }
 
-    /// 200 with the resource as it is now
+    /// 200 with the current resource.
     pub fn ok<R: Resource>(now: &R) -> Result<Self> {
         let reply = Self::json(now)?;
         let etag = Some(etag(now.version(), &reply.body));
         Ok(Self { etag, about: Some(now.id()), ..reply })
     }
 
-    /// 200 with something that is no resource
+    /// 200 with an answer that is not a resource.
     pub fn json(answer: &impl Serialize) -> Result<Self> {
         let body = serde_json::to_vec(answer).map_err(Error::internal)?;
         Ok(Self { status: StatusCode::OK, body, ..Self::no_content() })
     }
 
-    /// Nobody may store it, nor does an Idempotency-Key.
+    /// Marks the answer as secret: it is sent with `no-store` and not kept for an Idempotency-Key.
     #[must_use]
     pub fn secret(self) -> Self {
         Self { secret: true, ..self }
     }
 
-    /// 204
+    /// 204 without a body.
     pub fn no_content() -> Self {
         Self {
             status: StatusCode::NO_CONTENT,
@@ -79,6 +79,7 @@ impl Responder for Reply {
         if self.secret {
             response.insert_header((header::CACHE_CONTROL, "no-store"));
         }
+
         if self.body.is_empty() {
             return response.finish();
         }

@@ -1,4 +1,4 @@
-//! What every stored resource has in common, and how one is answered.
+//! The common interface of stored resources, and the response with a single one.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH, VARY};
@@ -9,30 +9,31 @@ use uuid::Uuid;
 
 use super::time::Timestamp;
 
-/// In place of an owner: everybody may see the row.
+/// Stands for an owner: everybody may see the row.
 pub const EVERYBODY: Option<Uuid> = Some(Uuid::max());
 
-/// In place of an owner: whoever sees the accounts of all customers may see the row.
+/// Stands for an owner: users who see the accounts of all customers may see the row.
 pub const ACCOUNTS: Uuid = Uuid::from_u128(u128::MAX - 2);
 
-/// Something with an id and a version. Declare it by [`resource!`](crate::resource!).
+/// A stored row with an id and a version. Declare it with [`resource!`](crate::resource!).
 pub trait Resource: Serialize {
     /// The name in the change feed: `customer`.
     const TYPE: &'static str;
-    /// Where it lives: `/api/v1/customers`.
+    /// The path of its collection: `/api/v1/customers`.
     const PATH: &'static str;
-    /// The fields that follow from other rows: a payment on an invoice, a companion's check-in, a
-    /// merge of customers. A change of these alone makes nobody's edit stale.
+    /// Fields derived from other rows: a payment on an invoice, a companion's check-in, a merge of
+    /// customers. A change of these fields alone does not make edits stale.
     const DERIVED: &'static [&'static str] = &[];
 
     fn id(&self) -> Uuid;
     fn version(&self) -> i64;
-    /// Whose reach makes it visible, for the readers of the change feed: people and teams.
-    /// `None` is the pool, [`EVERYBODY`] is everybody, [`ACCOUNTS`] is finance.
+    /// The people and teams whose visibility decides who sees the row in the change feed. `None`
+    /// stands for the pool, [`EVERYBODY`] for everybody, and [`ACCOUNTS`] for finance.
     fn owners(&self) -> Vec<Option<Uuid>>;
+    /// Sets the version and the time of the last change.
     fn stamp(&mut self, version: i64, now: Timestamp);
 
-    /// What follows on this one: a new version, unless nothing is different.
+    /// Returns `after` with the next version, or unchanged if nothing is different.
     #[must_use]
     fn next(&self, mut after: Self, now: Timestamp) -> Self
     where
@@ -45,9 +46,9 @@ pub trait Resource: Serialize {
     }
 }
 
-/// Declares a resource: its name in the feed, where it lives, and who sees it.
+/// Declares a resource: its name in the feed, its path, and its owners.
 ///
-/// `resource! { Customer: "customer" at "/api/v1/customers", seen by |it| vec![it.owner_id] }`,
+/// `resource! { Customer: "customer" at "/api/v1/customers", seen by |row| vec![row.owner_id] }`,
 /// optionally with `, derived ["open_amount"]`: see [`Resource::DERIVED`].
 #[macro_export]
 macro_rules! resource {
@@ -75,22 +76,23 @@ macro_rules! resource {
     };
 }
 
-/// `"<version>-<hash>"`: the version is what If-Match compares; the hash changes also with what
-/// is shown but not stored in the row (a name from elsewhere, a masked field).
+/// Returns the ETag `"<version>-<hash>"`. `If-Match` compares the version. The hash also changes
+/// with data that is shown but not stored in the row, such as a name of another row or a masked
+/// field.
 pub fn etag(version: i64, body: &[u8]) -> String {
     let hash = digest(&SHA256, body);
     let hash = hash.as_ref()[..4].iter().fold(0u32, |sum, byte| sum << 8 | u32::from(*byte));
     format!("\"{version}-{hash:08x}\"")
 }
 
-/// Whether a reader has this ETag, by the weak comparison of RFC 9110: `*` is any, and a proxy that
-/// compresses makes `"1-ab"` a `W/"1-ab"`.
+/// Checks whether `If-None-Match` contains this ETag, by the weak comparison of RFC 9110: `*`
+/// matches any, and a proxy that compresses turns `"1-ab"` into `W/"1-ab"`.
 pub fn is_known(if_none_match: &str, tag: &str) -> bool {
     let mut tags = if_none_match.split(',').map(str::trim);
     tags.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
 }
 
-/// A JSON text with its ETag; 304 without it when the reader has it already.
+/// Responds with a JSON text and its ETag, or with 304 if the client has it already.
 pub fn tagged(
     req: &HttpRequest,
     tag: &str,
@@ -104,7 +106,7 @@ pub fn tagged(
     if fresh { response.finish() } else { response.content_type("application/json").body(body) }
 }
 
-/// One resource with its ETag; 304 when the reader has it already.
+/// A response with a resource and its ETag, or 304 if the client has it already.
 pub struct Tagged<T>(pub T);
 
 impl<T: Resource> Responder for Tagged<T> {

@@ -1,10 +1,10 @@
-//! Search by typed text: a part of a row's name, code or phone number, or the name in pinyin or its
+//! Search by a part of a row's name, code or phone number, or by the name in pinyin or its
 //! initials.
 //!
-//! A row keeps one text to be found by: the literal parts, a line break, and the sound of the name.
-//! The sound is a group `|chong zhong ` for each character, with all its readings, so that it grows
-//! with the name and not with the number of ways to read it; a regular expression made of what is
-//! typed walks from group to group.
+//! Every row stores one search text: the literal parts, a line break, and the sound of the name.
+//! The sound is a group `|chong zhong ` for each character, with all its readings. So its length
+//! grows with the name and not with the number of ways to read it. A regular expression made of the
+//! query walks from group to group.
 
 use std::collections::BTreeSet;
 
@@ -19,13 +19,13 @@ use diesel::sql_types::{Array, Bool, Text};
 use super::characters::{fold, is_invisible};
 use super::{phone, pinyin};
 
-/// Rows of a kind whose texts the job writes at a time
+/// Number of rows of a type whose search texts the job writes at a time
 pub const AT_A_TIME: i64 = 500;
 
-/// Most letters of what is typed that are looked for as sound: twenty characters in full.
+/// Maximum number of letters in a query by sound: about twenty characters spelled in full.
 const MOST_LETTERS: usize = 100;
 
-/// The text that a row is found by.
+/// Returns the search text of a row.
 pub fn text(name: &str, others: &[&str], phone: Option<&str>) -> String {
     let mut parts: Vec<String> = [name].iter().chain(others).map(|part| literal(part)).collect();
     if let Some(phone) = phone {
@@ -36,13 +36,16 @@ pub fn text(name: &str, others: &[&str], phone: Option<&str>) -> String {
     format!("{}\n{}", parts.join(" "), sound(name))
 }
 
-/// The characters and the pairs of neighbours of such a text. `pg_trgm` cannot index infixes of one
-/// or two Chinese characters; an index on these narrows the rows before the text decides.
+/// Returns the characters and the pairs of adjacent characters of a search text. `pg_trgm` cannot
+/// index infixes of one or two Chinese characters. An index on these grams narrows the rows down
+/// before their texts are compared.
 pub fn grams(text: &str) -> Vec<String> {
     let (literal, sound) = text.split_once('\n').unwrap_or((text, ""));
     let mut grams: BTreeSet<String> = literal.chars().map(String::from).collect();
     grams.extend(pairs(literal));
+
     let groups = sound.split('|').skip(1).map(|group| group.split_whitespace().collect::<Vec<_>>());
+
     let mut before: Vec<&str> = vec![];
     for group in groups {
         for reading in &group {
@@ -50,7 +53,8 @@ pub fn grams(text: &str) -> Vec<String> {
             grams.extend(pairs(reading));
             for earlier in &before {
                 let first = reading.chars().next();
-                // In full the last letter goes before the next character, of initials the first.
+                // The letter before the next character is the first one of a reading in a query by
+                // initials, and the last one in a query in full.
                 for edge in [earlier.chars().next(), earlier.chars().next_back()] {
                     grams.insert(edge.into_iter().chain(first).collect());
                 }
@@ -61,7 +65,7 @@ pub fn grams(text: &str) -> Vec<String> {
     grams.into_iter().collect()
 }
 
-/// The grams that a row must have in which a text is found.
+/// Returns the grams that a row must have to contain a text.
 fn wanted(text: &str) -> Vec<String> {
     let pairs: BTreeSet<String> = pairs(text).collect();
     if pairs.is_empty() {
@@ -76,12 +80,14 @@ fn pairs(text: &str) -> impl Iterator<Item = String> {
     text.chars().zip(next).map(|(one, other)| [one, other].iter().collect())
 }
 
-/// As people see it: without joiners and the like. A bar would look like the beginning of a sound.
+/// Normalises a text for comparison: folded, without invisible characters, with single spaces. A
+/// bar is replaced, because it marks the beginning of a sound.
 fn literal(text: &str) -> String {
     let text: String = text.chars().filter(|c| c.is_whitespace() || !is_invisible(*c)).collect();
     fold(&text).split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "¦")
 }
 
+/// Returns the sound of a name, with a group of readings for each letter or digit.
 fn sound(name: &str) -> String {
     let mut sound = String::new();
     for character in fold(name).chars().filter(|c| c.is_alphanumeric()) {
@@ -99,19 +105,19 @@ fn sound(name: &str) -> String {
     sound
 }
 
-/// `%` and `_` in what people type stand for themselves.
+/// Escapes a text for `like`, so that `%` and `_` stand for themselves.
 pub fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
-/// Condition that a row is found by a typed text.
+/// Condition that the search text of a row matches a query.
 pub struct TextMatch {
     ways: Vec<Way>,
     text: &'static str,
     grams: Option<&'static str>,
 }
 
-/// One reading of what was typed.
+/// One interpretation of a query: as text, as a phone number, or as sound.
 struct Way {
     grams: Vec<String>,
     operator: &'static str,
@@ -119,17 +125,18 @@ struct Way {
 }
 
 impl TextMatch {
-    /// Rows whose column `text` was made by [`text`], narrowed by their column of [`grams`] if they
-    /// have one.
+    /// Matches the SQL expression `text`, which holds texts made by [`text()`]. If there is a
+    /// column of [`grams()`], the rows are narrowed down by it.
     pub fn new(typed: &str, text: &'static str, grams: Option<&'static str>) -> Self {
         let plain = literal(typed);
         let mut ways = vec![Way::literally(&plain)];
         if let Some(digits) = phone::part(typed).filter(|digits| *digits != plain) {
             ways.push(Way::literally(&digits));
         }
+
         let letters: String = plain.chars().filter(|c| c.is_alphanumeric()).collect();
         let letters = letters.replace('ü', "v");
-        // Whoever types `A-` looks for a code.
+        // A query with other punctuation, such as `A-`, looks for a code and not for a sound.
         let is_sound =
             |c: char| c.is_alphanumeric() || c.is_whitespace() || matches!(c, '\'' | '’');
         let sounds =
@@ -143,7 +150,7 @@ impl TextMatch {
 }
 
 impl Way {
-    /// A text before the sound.
+    /// Matches a text in the literal parts, before the line break.
     fn literally(text: &str) -> Self {
         let pattern = format!("%{}%\n%", escaped(text));
         Self { grams: wanted(text), operator: " like ", pattern }
@@ -186,10 +193,10 @@ impl QueryFragment<Pg> for TextMatch {
     }
 }
 
-/// Regular expression that spells letters from group to group, either in full, where the last
-/// syllable may be unfinished, or by initials.
+/// Returns the regular expression that spells the letters from group to group: in full, where the
+/// last syllable may be incomplete, or by initials.
 fn walk(letters: &str) -> String {
-    /// On to the next character, and to any of its readings
+    /// Moves on to the beginning of any reading of the next character
     const NEXT: &str = r"[^|]*\|(?:[^|]* )?";
     let letters: Vec<String> = letters.chars().map(String::from).collect();
     let full = letters.join(&format!("(?: {NEXT})?"));

@@ -1,8 +1,8 @@
-//! What the OpenAPI document says about a type, compiled into a check of incoming JSON.
+//! Validation of incoming JSON against the schemas of the OpenAPI document.
 //!
-//! serde stops at the first fault and knows no lengths. The document knows every constraint
-//! already, so it is the validator: what clients read is what they are held to, and one answer
-//! names all the faults.
+//! Serde stops at the first fault and does not check lengths. The document contains every
+//! constraint already, so it serves as the validator: the rules that clients read are those that
+//! apply, and one answer lists all faults.
 
 use std::any::TypeId;
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ use super::time::{Date, Timestamp};
 static KNOWN: LazyLock<RwLock<HashMap<TypeId, &'static Validator>>> =
     LazyLock::new(RwLock::default);
 
-/// The check of a request body, compiled at its first use and kept for ever.
+/// Returns the validator of a request body. It is compiled at its first use and kept.
 pub fn of_body<T: ToSchema + 'static>() -> &'static Validator {
     compiled(TypeId::of::<T>(), Date::LAST, &|| {
         let mut schemas = vec![];
@@ -31,9 +31,9 @@ pub fn of_body<T: ToSchema + 'static>() -> &'static Validator {
     })
 }
 
-/// The check of a query string, given as an object of its parameters.
+/// Returns the validator of a query string, which is given as an object of its parameters.
 pub fn of_query<T: 'static>(parameters: &[Parameter]) -> &'static Validator {
-    // An exclusive end may be the day after the last one.
+    // An exclusive end may be the day after the last valid date.
     let last = Date(Date::LAST.0.saturating_add(1.day()));
     compiled(TypeId::of::<T>(), last, &|| query_schema(parameters))
 }
@@ -52,8 +52,9 @@ fn query_schema(parameters: &[Parameter]) -> Value {
     schema
 }
 
-/// Returns the check of a type. All business dates and instants have one valid range, so that no
-/// figure lies outside all reports. Not generic: every type would have its own copy of all this.
+/// Returns the validator of a type, or compiles it. One valid range applies to all business dates
+/// and instants, so that no figure is outside of all reports. Not generic: each type would get a
+/// copy of this function and of the sorting in its callees.
 fn compiled(id: TypeId, last: Date, schema: &dyn Fn() -> Value) -> &'static Validator {
     if let Some(known) = KNOWN.read().expect("no panic under the lock").get(&id) {
         return known;
@@ -68,7 +69,7 @@ fn compiled(id: TypeId, last: Date, schema: &dyn Fn() -> Value) -> &'static Vali
     KNOWN.write().expect("no panic under the lock").entry(id).or_insert(check)
 }
 
-/// Refuses unknown fields everywhere, also in types made of several by `#[serde(flatten)]`.
+/// Refuses unknown fields everywhere, including types composed with `#[serde(flatten)]`.
 fn strict(mut root: Value, mut schemas: Map<String, Value>) -> Value {
     for schema in schemas.values_mut().chain([&mut root]) {
         everywhere(schema, &one_of_all);
@@ -84,23 +85,24 @@ fn strict(mut root: Value, mut schemas: Map<String, Value>) -> Value {
     root
 }
 
-/// Applies a change to every part of a schema, the whole first.
+/// Applies a change to a schema and then to all its parts.
 pub fn everywhere(schema: &mut Value, change: &impl Fn(&mut Value)) {
     change(schema);
     match schema {
-        Value::Object(object) => object.values_mut().for_each(|it| everywhere(it, change)),
-        Value::Array(items) => items.iter_mut().for_each(|it| everywhere(it, change)),
+        Value::Object(object) => object.values_mut().for_each(|part| everywhere(part, change)),
+        Value::Array(items) => items.iter_mut().for_each(|part| everywhere(part, change)),
         _ => {}
     }
 }
 
-/// utoipa writes an inline enum that has a description or a default of its own as "all of" the enum
-/// and of an object that holds only those, which no text can be: this leaves the enum with them.
+/// Undoes the `allOf` in which utoipa wraps an inline enum with a description or a default. It
+/// consists of the enum and of an object that holds only these, which no string would match. The
+/// description moves into the enum, and the object is dropped.
 pub fn one_of_all(schema: &mut Value) {
     let Some(Value::Array(all)) = schema.get("allOf") else { return };
-    let bare = |it: &&Value| it["properties"].is_null() && it["$ref"].is_null();
+    let bare = |part: &&Value| part["properties"].is_null() && part["$ref"].is_null();
     let (notes, rest): (Vec<&Value>, Vec<&Value>) =
-        all.iter().partition(|it| it["type"] == "object" && bare(it));
+        all.iter().partition(|part| part["type"] == "object" && bare(part));
     if let ([note], [Value::Object(one)]) = (notes.as_slice(), rest.as_slice()) {
         let mut one = one.clone();
         if let Some(what) = note.get("description") {
@@ -110,8 +112,8 @@ pub fn one_of_all(schema: &mut Value) {
     }
 }
 
-/// utoipa describes the type of a field that may be null, not the field, where no generator looks for
-/// it: this moves the text to the field.
+/// Moves the description of a nullable field from its type to the field itself. utoipa puts it on
+/// the type inside `oneOf`, where code generators do not look for it.
 pub fn describe_field(schema: &mut Value) {
     let (Some(field), Some(_)) = (schema.as_object(), schema.get("oneOf")) else { return };
     if field.contains_key("description") {
@@ -126,13 +128,13 @@ pub fn describe_field(schema: &mut Value) {
     }
 }
 
-/// Makes one object of the parts of a flattened type. `unevaluatedProperties` would do without,
-/// but after one fault it takes every other field of that part for unknown, too.
+/// Merges the parts of a flattened type into one object. `unevaluatedProperties` would avoid this,
+/// but after one fault in a part it reports all other fields of the part as unknown, too.
 fn merge(schema: &mut Value, parts: &Map<String, Value>) {
     let Some(Value::Array(all)) = schema.get("allOf").cloned() else { return };
     let (mut properties, mut required) = (Map::new(), vec![]);
     for mut part in all {
-        if let Some(name) = part["$ref"].as_str().and_then(|it| it.rsplit('/').next()) {
+        if let Some(name) = part["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
             part = parts.get(name).cloned().unwrap_or_default();
         }
         merge(&mut part, parts);
@@ -143,8 +145,8 @@ fn merge(schema: &mut Value, parts: &Map<String, Value>) {
     *schema = json!({ "type": "object", "properties": properties, "required": required });
 }
 
-/// Any reference `x_id` may also be given as `x_external_id`, with the `x_source_system` that
-/// knows it so: this rule of the API stands here once, for bodies, queries and the document.
+/// Adds `x_external_id` and `x_source_system` to each reference `x_id`, which they may replace.
+/// This rule is implemented once, for bodies, queries and the document.
 pub fn allow_external_ids(schema: &mut Value) {
     let Some(Value::Object(properties)) = schema.get_mut("properties") else { return };
     let names: Vec<String> = properties
@@ -152,25 +154,29 @@ pub fn allow_external_ids(schema: &mut Value) {
         .filter(|(name, field)| name.ends_with("_id") && field["format"] == "uuid")
         .map(|(name, _)| name.trim_end_matches("_id").to_owned())
         .collect();
+
     for name in &names {
         let id = format!("{name}_id");
         let text = |most: u32, what: &str| {
             let kind = &properties[&id]["type"];
             json!({ "type": kind, "minLength": 1, "maxLength": most, "description": what })
         };
-        let external = text(200, &format!("Instead of `{id}`: as another system knows it"));
+        let external = text(200, &format!("Instead of `{id}`: the id in another system"));
         let source =
             text(40, &format!("The source system of `{name}_external_id`. Default: your own"));
         properties.insert(format!("{name}_external_id"), external);
         properties.insert(format!("{name}_source_system"), source);
     }
+
+    // Either form may be sent, so neither is required.
     if let Some(Value::Array(required)) = schema.get_mut("required") {
-        required.retain(|it| {
-            !names.iter().any(|name| it.as_str().is_some_and(|it| it == format!("{name}_id")))
+        required.retain(|field| {
+            !names.iter().any(|name| field.as_str().is_some_and(|it| it == format!("{name}_id")))
         });
     }
 }
 
+/// Refuses unknown fields in a schema that has been merged, and in all its parts.
 fn tighten(schema: &mut Value) {
     allow_external_ids(schema);
     match schema {
@@ -179,7 +185,8 @@ fn tighten(schema: &mut Value) {
                 object.insert("additionalProperties".into(), false.into());
             }
             if let Some(Value::Array(all)) = object.get_mut("allOf") {
-                // The description or default of an inline enum, which claims to be an object.
+                // utoipa adds the description or default of an inline enum as an object without
+                // properties, which no string would match.
                 all.retain(|part| part["type"] != "object" || part["properties"].is_object());
             }
             object.values_mut().for_each(tighten);
@@ -189,26 +196,30 @@ fn tighten(schema: &mut Value) {
     }
 }
 
-/// Most faults of one body, or of one item of a batch, that an answer names: a megabyte of braces
-/// would else come back as forty of faults.
+/// Maximum number of faults in an answer for one body or batch item. Otherwise a megabyte of braces
+/// would be answered with forty megabytes of faults.
 pub(crate) const MOST: usize = 100;
 
-/// Elements of the lists of a value that is small enough to find everything that is wrong with it.
+/// Maximum number of list elements in a value that is small enough to search for all its faults.
 const FEW: usize = 2_000;
 
-/// All that is wrong with a value, up to `MOST` faults; of a large one what is wrong with the beginnings of its
-/// lists, and at least the first fault. The validator makes every fault of a list before it tells one.
+/// Returns the faults of a value, up to `MOST`. In a large value only the beginnings of its lists
+/// are searched, but at least one fault is found: the validator collects all faults of a list
+/// before it returns the first one.
 pub fn faults(check: &Validator, value: &Value) -> Vec<Fault> {
     let mut faults = vec![];
     if check.is_valid(value) {
         return faults;
     }
+
     if is_small(value, &mut 0) {
         check.iter_errors(value).take(MOST).for_each(|error| explain(&error, &mut faults));
     } else {
         let cut = cut(value);
         check.iter_errors(&cut).take(MOST).for_each(|error| explain(&error, &mut faults));
     }
+
+    // All faults may be beyond the beginnings of the lists.
     if faults.is_empty()
         && let Err(error) = check.validate(value)
     {
@@ -218,7 +229,7 @@ pub fn faults(check: &Validator, value: &Value) -> Vec<Fault> {
     faults
 }
 
-/// Whether all lists of a value together have few elements.
+/// Checks whether all lists of a value together have few elements.
 fn is_small(value: &Value, elements: &mut usize) -> bool {
     match value {
         Value::Array(items) => {
@@ -230,7 +241,7 @@ fn is_small(value: &Value, elements: &mut usize) -> bool {
     }
 }
 
-/// The value with the beginnings of its lists.
+/// Returns the value with only the beginnings of its lists.
 fn cut(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().take(MOST).map(cut).collect(),

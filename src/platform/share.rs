@@ -1,4 +1,4 @@
-//! Limits of what one caller, or everybody together, takes at the same moment.
+//! Limits on the resources that one caller, or all callers together, may use at the same time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -10,10 +10,10 @@ use uuid::Uuid;
 use super::error::{Error, Result};
 use super::write::Actor;
 
-/// Callers that are remembered before those that hold nothing are forgotten.
+/// Number of callers from which on those that hold nothing are removed from the map.
 const MANY: usize = 1000;
 
-/// A semaphore for each caller. It exists while the caller holds or awaits a part of it.
+/// A semaphore for each caller, which exists while the caller holds or awaits permits.
 #[derive(Clone)]
 pub struct Shares {
     size: usize,
@@ -25,12 +25,12 @@ impl Shares {
         Self { size: size.max(1), parts: Arc::default() }
     }
 
-    /// For what has so many parts: one of them, or an eighth, is never a single caller's.
+    /// Leaves at least one of `size` permits, or an eighth of them, to other callers.
     pub fn but_one(size: usize) -> Self {
         Self::new(size - (size / 8).max(1))
     }
 
-    /// The caller's own semaphore.
+    /// Returns the semaphore of a caller.
     pub fn of(&self, caller: Uuid) -> Arc<Semaphore> {
         let mut parts = self.parts.lock().expect("no panic under the lock");
         if let Some(part) = parts.get(&caller).and_then(Weak::upgrade) {
@@ -45,19 +45,19 @@ impl Shares {
     }
 }
 
-/// Bytes of request bodies that may be in memory at the same moment: of people and programs that have
-/// signed in, and of everybody else, whose bodies are small.
+/// Maximum bytes of request bodies in memory at the same time: those of signed-in people and
+/// programs, and those of anonymous clients, which are small.
 const KNOWN: usize = 256 << 20;
 const UNKNOWN: usize = 16 << 20;
 
-/// The part of a single caller: four batches of the largest size.
+/// Maximum bytes of a single caller: four batches of the largest size.
 const ONE_CALLER: usize = 128 << 20;
 
-/// Bytes of each body that take nothing of the common room, only of the caller's own: whoever fills it
-/// keeps nobody else from writing.
+/// Bytes of each body that count only against the caller's own limit. So other users can still
+/// write when the common room is full.
 const SMALL: usize = 64 << 10;
 
-/// The room for request bodies of one process, for all of its workers.
+/// The memory for request bodies of one process, shared by its workers.
 #[derive(Clone)]
 pub struct Bodies {
     known: Arc<Semaphore>,
@@ -73,9 +73,9 @@ impl Default for Bodies {
 }
 
 impl Bodies {
-    /// The room of one request's body, empty at first.
+    /// Returns the room of a request's body, which is empty at first.
     pub(crate) fn room(&self, req: &HttpRequest) -> Room {
-        // The nil id stands for whoever has a link: nobody in particular.
+        // The nil id stands for anonymous users with a link.
         let actor = req.extensions().get::<Actor>().map(|actor| actor.id);
         let (parts, spared) = match actor.filter(|id| !id.is_nil()) {
             Some(actor) => (vec![self.callers.of(actor), self.known.clone()], SMALL),
@@ -85,28 +85,28 @@ impl Bodies {
     }
 }
 
-/// Room for a body, taken as its bytes arrive and given back when this is dropped. What a request
-/// only announces takes none: announcing costs its sender nothing.
+/// Room for a body, taken as its bytes arrive and released on drop. An announced `Content-Length`
+/// does not reserve room, because announcing costs the sender nothing.
 pub struct Room {
     parts: Vec<Arc<Semaphore>>,
     held: Vec<OwnedSemaphorePermit>,
-    /// Bytes that may still come without the common room
+    /// Remaining bytes that do not count against the common room
     spared: usize,
 }
 
 impl Room {
-    /// The room of a request's body, for work that goes on when its sender hangs up.
+    /// Takes the room out of a request, for work that continues after the client disconnects.
     pub fn taken_by(req: &HttpRequest) -> Option<Self> {
         req.extensions_mut().remove()
     }
 
-    /// Takes room for as many bytes more, or 503 at once: half a body that waited would keep its room
-    /// from all others.
+    /// Takes room for more bytes. Fails with 503 at once if there is none, because a partial body
+    /// that waited would block its room for all others.
     pub(crate) fn extend(&mut self, bytes: usize) -> Result<()> {
         let spared = bytes.min(self.spared);
         self.spared -= spared;
         for (place, part) in self.parts.iter().enumerate() {
-            // The first one is the caller's own.
+            // The first semaphore is the caller's own.
             let bytes = if place == 0 { bytes } else { bytes - spared };
             let bytes = u32::try_from(bytes).map_err(Error::internal)?;
             let more = part.clone().try_acquire_many_owned(bytes);

@@ -1,8 +1,9 @@
-//! Enums stored as `text` with a check constraint.
+//! Enums that are stored as `text` with a check constraint.
 
-/// Declares an enum whose JSON, OpenAPI and database spellings are one and the same.
+/// Declares an enum whose values are spelled the same in JSON, OpenAPI and the database.
 ///
-/// `$text:tt` and not `literal`: a literal reaches serde's attribute but not utoipa's.
+/// The macro takes `$text:tt` and not `literal`, because utoipa does not see a literal in serde's
+/// attribute.
 #[macro_export]
 macro_rules! text_enum {
     ($(#[$meta:meta])* $vis:vis enum $name:ident {

@@ -1,7 +1,7 @@
-//! Instants and days as the API, the database and the tests know them.
+//! Instants and days for the API, the database and the tests.
 //!
-//! Newtypes over jiff, because a row type with `jiff_diesel` wrappers needs two attributes on
-//! every field, and because jiff's own parsers take more spellings than the API allows.
+//! They are newtypes over jiff, because a row type with `jiff_diesel` wrappers needs two attributes
+//! on every field, and because jiff's own parsers accept more spellings than the API.
 
 use std::fmt;
 use std::sync::{Arc, RwLock};
@@ -69,7 +69,7 @@ macro_rules! temporal {
 }
 
 temporal! {
-    /// An instant, RFC 3339 in UTC, to the microsecond that the database keeps.
+    /// An instant in UTC, formatted as in RFC 3339, with the microseconds of the database.
     Timestamp, jiff::Timestamp, jiff_diesel::Timestamp, sql_types::Timestamptz, DateTime,
     |text| Timestamp::read(text).is_some()
 }
@@ -81,10 +81,10 @@ temporal! {
 impl Date {
     /// The first business date that a request may name.
     pub const FIRST: Self = Self(jiff::civil::date(1900, 1, 1));
-    /// The last one: all of them lie in what reports can see.
+    /// The last business date that a request may name. Reports can cover all days in between.
     pub const LAST: Self = Self(jiff::civil::date(2199, 12, 31));
 
-    /// The date that a text in the documented format stands for, in the valid range or not.
+    /// Parses a date in the documented format, regardless of the valid range.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
         let strict = bytes.len() == 10 && bytes[4] == b'-' && bytes[7] == b'-';
@@ -93,8 +93,8 @@ impl Date {
 }
 
 impl Timestamp {
-    /// The instant that a text in the documented format stands for, in the valid range or not:
-    /// RFC 3339, which has fewer spellings than jiff takes.
+    /// Parses an instant in the documented format, regardless of the valid range. RFC 3339 allows
+    /// fewer spellings than jiff.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let is_digit = |letter: char| letter.is_ascii_digit();
         let (whole, rest) = text.split_at_checked(19)?;
@@ -109,14 +109,14 @@ impl Timestamp {
         text.parse().ok().filter(|_| strict).map(Self)
     }
 
-    /// Lies on a valid business date, wherever in the world that is.
+    /// Checks whether the day of the instant, in UTC, is a valid business date.
     pub(crate) fn is_valid(self) -> bool {
         (Date::FIRST..=Date::LAST).contains(&Date(self.0.to_zoned(TimeZone::UTC).date()))
     }
 }
 
-/// What time it is, and what day it is where the company is. Passed in, so that tests can stand
-/// at any instant.
+/// The current time, with the time zone and the currency of the company. It is passed in, so that
+/// tests can set it to any instant.
 #[derive(Debug, Clone)]
 pub struct Clock(Arc<RwLock<Dial>>);
 
@@ -128,7 +128,7 @@ struct Dial {
 }
 
 impl Default for Clock {
-    /// The system's clock, in UTC until the company's time zone is known.
+    /// The system clock, in UTC until the company's time zone is known.
     fn default() -> Self {
         let dial = Dial { fixed: None, zone: TimeZone::UTC, currency: String::new() };
         Self(Arc::new(RwLock::new(dial)))
@@ -136,7 +136,7 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// A clock that stands still until it is set again.
+    /// A clock that shows the same instant until it is set again.
     pub fn fixed(now: Timestamp) -> Self {
         let clock = Self::default();
         clock.set(now);
@@ -147,7 +147,7 @@ impl Clock {
         self.0.write().expect("no panic under the lock").fixed = Some(now);
     }
 
-    /// Goes with the system's clock again.
+    /// Follows the system clock again.
     pub fn release(&self) {
         self.0.write().expect("no panic under the lock").fixed = None;
     }
@@ -172,12 +172,12 @@ impl Clock {
         currency.clone_into(&mut self.0.write().expect("no panic under the lock").currency);
     }
 
-    /// The currency of the company, which is known wherever its time zone is.
+    /// The currency of the company. It is kept here because it is needed wherever the time zone is.
     pub fn currency(&self) -> String {
         self.0.read().expect("no panic under the lock").currency.clone()
     }
 
-    /// The business date: the day it is where the company is.
+    /// The business date: the current day in the company's time zone.
     pub fn today(&self) -> Date {
         self.day_of(self.now())
     }

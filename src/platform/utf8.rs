@@ -1,5 +1,5 @@
-//! Text that is not UTF-8 is refused where it comes in: what decodes URLs and forms would silently put
-//! U+FFFD in its place.
+//! Refuses text that is not UTF-8, because the decoders of URLs and forms would silently replace it
+//! by U+FFFD.
 
 use actix_web::http::Uri;
 use actix_web::http::header::HeaderMap;
@@ -7,12 +7,12 @@ use percent_encoding::percent_decode;
 
 use super::error::{Error, Fault, Result};
 
-/// Whether percent-encoded text, such as a form, is UTF-8 when it is decoded.
+/// Checks whether percent-encoded text, such as a form, is UTF-8 when it is decoded.
 pub fn is_utf8(encoded: &[u8]) -> bool {
     percent_decode(encoded).decode_utf8().is_ok()
 }
 
-/// Path, query and headers of a request, whether or not an operation reads them.
+/// Checks path, query and headers of a request, regardless of whether an operation reads them.
 pub fn check(uri: &Uri, headers: &HeaderMap) -> Result<()> {
     if !is_utf8(uri.path().as_bytes()) {
         return Err(Error::bad_request("invalid_path", "the path is not UTF-8"));

@@ -1,61 +1,56 @@
-//! How anything changes: one transaction, run to its end, safe to repeat.
+//! All changes of data: one transaction per change, run to its end and safe to repeat.
 
 use std::future::{Ready, ready};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
 use actix_web::{rt, web::Data};
 use aws_lc_rs::digest::{SHA256, digest};
-use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel_async::{AsyncConnection, RunQueryDsl, TransactionManager};
-use futures_util::future::{LocalBoxFuture, try_join};
-use schema::idempotency_keys as keys;
+use futures_util::future::LocalBoxFuture;
 use uuid::Uuid;
 
 use super::batch::ItemCount;
 use super::db::{Conn, Db, Held};
 use super::deadline::{Attempts, COMMIT, Limits, MANY, ONE};
 use super::error::{Error, Result};
-use super::external::SentUri;
-use super::input::BodyDigest;
+use super::idempotency::{Key, fingerprint};
 use super::language::{is_chinese, speaking};
 use super::money::with_currency;
 use super::reply::Reply;
 use super::resource::Resource;
-use super::secret::Seal;
 use super::share::Room;
 use super::time::{Clock, Date, Timestamp};
 
 type Manager = <Conn as AsyncConnection>::TransactionManager;
 
-/// Who is calling, as far as the platform needs to know; the auth middleware leaves it here.
+/// The caller, as far as the platform needs to know it. The auth middleware sets it.
 #[derive(Debug, Clone, Copy)]
 pub struct Actor {
     pub id: Uuid,
-    /// A program: it repeats what fails, so its creates need an Idempotency-Key.
+    /// A program. It repeats failed requests, so its creates need an Idempotency-Key.
     pub machine: bool,
 }
 
-/// An open transaction, with the instant and the person it stands for.
+/// An open transaction, with its instant and the actor on whose behalf it runs.
 pub struct Tx {
     conn: Held,
     pub now: Timestamp,
-    /// The day of `now` where the company is
+    /// The day of `now` in the company's time zone
     pub today: Date,
     pub actor: Uuid,
     discarded: bool,
     /// The job has more to do
     pub(super) goes_on: bool,
-    /// For one statement
+    /// Time limit of one statement
     silence: Duration,
     end: Instant,
 }
 
 impl Tx {
-    /// Runs work that no request asked for, such as a job or a first start.
+    /// Runs work that does not belong to a request, such as a job or the first start.
     pub async fn run<T>(
         db: &Db,
         clock: &Clock,
@@ -82,7 +77,7 @@ impl Tx {
         Self { conn, now, today, actor, discarded: false, goes_on: false, silence, end }
     }
 
-    /// For one statement or a few.
+    /// The connection, with its time limit restarted: for one statement or a few.
     pub fn conn(&mut self) -> &mut Conn {
         self.conn.set_time(self.silence.min(self.left()));
         &mut self.conn
@@ -92,25 +87,25 @@ impl Tx {
         self.end.saturating_duration_since(Instant::now())
     }
 
-    /// Answers as if all had been done, but undoes it: for dry runs.
+    /// Rolls the transaction back at its end but returns the answer: for dry runs.
     pub fn discard(&mut self) {
         self.discarded = true;
     }
 
-    /// Has the job run again at once, in a transaction of its own.
+    /// Makes the job run again at once, in another transaction.
     pub fn go_on(&mut self) {
         self.goes_on = true;
     }
 
-    /// Waits until no other transaction holds the lock of that name, and holds it to the end.
-    /// For rules about several rows, which no row's lock can guard.
+    /// Takes the lock of this name until the transaction ends, and waits for it if necessary. For
+    /// rules about several rows, which no row lock can guard.
     pub async fn lock(&mut self, name: &str) -> Result<()> {
         let lock = diesel::sql_query("select pg_advisory_xact_lock($1)");
         lock.bind::<BigInt, _>(lock_number(name)).execute(self.conn()).await?;
         Ok(())
     }
 
-    /// Runs a part that may fail without taking the whole transaction down: a savepoint.
+    /// Runs a part in a savepoint, so that its failure does not fail the transaction.
     pub async fn attempt<T>(
         &mut self,
         part: impl AsyncFnOnce(&mut Self) -> Result<T>,
@@ -125,7 +120,7 @@ impl Tx {
     }
 }
 
-/// Runs a handler's change. Take it as the last argument: `write: Write`.
+/// Runs the change of a handler. Take it as the last argument: `write: Write`.
 pub struct Write {
     db: Db,
     clock: Clock,
@@ -162,7 +157,7 @@ impl FromRequest for Write {
 }
 
 impl Write {
-    /// Runs `work` and answers 201 with what it made. Machines must send an Idempotency-Key.
+    /// Runs `work` and answers 201 with the new resource. Programs must send an Idempotency-Key.
     pub async fn create<R: Resource>(
         self,
         work: impl AsyncFn(&mut Tx) -> Result<R> + 'static,
@@ -174,7 +169,7 @@ impl Write {
         self.within(ONE, async move |tx| Reply::created(&work(tx).await?)).await
     }
 
-    /// Runs `work` and answers 200 with what it has become.
+    /// Runs `work` and answers 200 with the changed resource.
     pub async fn update<R: Resource>(
         self,
         work: impl AsyncFn(&mut Tx) -> Result<R> + 'static,
@@ -190,8 +185,8 @@ impl Write {
         self.within(ONE, async move |tx| work(tx).await.map(|()| Reply::no_content())).await
     }
 
-    /// Like [`Write::create`] for an answer that holds a secret: nothing of it is stored, so that
-    /// an Idempotency-Key has no effect, nor may anybody else store it.
+    /// Like [`Write::create`], for an answer with a secret. It must not be stored, neither by
+    /// caches nor by the service, so that an Idempotency-Key has no effect.
     pub async fn create_secret<R: Resource>(
         self,
         work: impl AsyncFn(&mut Tx) -> Result<R> + 'static,
@@ -200,7 +195,7 @@ impl Write {
         Self { key: None, ..self }.within(ONE, reply).await
     }
 
-    /// Like [`Write::update`], the same way.
+    /// Like [`Write::update`], for an answer with a secret.
     pub async fn update_secret<R: Resource>(
         self,
         work: impl AsyncFn(&mut Tx) -> Result<R> + 'static,
@@ -209,8 +204,7 @@ impl Write {
         Self { key: None, ..self }.within(ONE, reply).await
     }
 
-    /// Runs `work`, which may be much, in a transaction and answers what it answers; with an
-    /// Idempotency-Key the stored answer of the first time.
+    /// Runs `work`, which may take as long as a batch, and returns its answer.
     pub async fn run(
         self,
         work: impl AsyncFn(&mut Tx) -> Result<Reply> + 'static,
@@ -218,8 +212,7 @@ impl Write {
         self.within(MANY, work).await
     }
 
-    /// The stored answer of this request's Idempotency-Key, for a handler that does something before
-    /// its transaction.
+    /// Returns the stored answer of this request's Idempotency-Key, if there is one.
     pub async fn answered(&self) -> Result<Option<Reply>> {
         let Some(key) = self.stored_key() else { return Ok(None) };
         key.claim(&*self.db.conn().await?).await
@@ -230,9 +223,9 @@ impl Write {
         Some(Key { actor: self.actor.id, fingerprint: fingerprint(&self.req), text })
     }
 
-    /// The work is spawned, so that a client that hangs up never drops a transaction half way
-    /// (a dropped future leaves the connection in the middle of its statement). `work` may run
-    /// up to three times, hence `AsyncFn` and not `AsyncFnOnce`.
+    /// Runs `work` in a spawned task, so that a client that disconnects does not drop the
+    /// transaction (a dropped future leaves its connection in the middle of a statement). `work`
+    /// may run up to three times, hence `AsyncFn` and not `AsyncFnOnce`.
     pub async fn within(
         self,
         limits: Limits,
@@ -289,6 +282,7 @@ async fn transaction(tx: &mut Tx, key: Option<&Key>, begin: &str, work: &Work) -
         Ok(reply)
     }
     .await;
+
     match result {
         Ok(reply) if tx.discarded => {
             Manager::rollback_transaction(tx.conn()).await?;
@@ -299,111 +293,22 @@ async fn transaction(tx: &mut Tx, key: Option<&Key>, begin: &str, work: &Work) -
             match Manager::commit_transaction(&mut *tx.conn).await.map_err(Error::from) {
                 Ok(()) => Ok(reply),
                 Err(error) if error.is_transient() => Err(error),
-                // Whether it has happened only the idempotency row in the same transaction knows.
+                // Only the idempotency row, written in the same transaction, can tell the outcome.
                 Err(error) => Err(Error::unavailable("outcome_unknown")
                     .detail("repeat the request with the same Idempotency-Key")
                     .cause(error)),
             }
         }
         Err(error) => {
-            // A rollback that fails leaves a broken connection, which the pool throws away.
+            // If the rollback fails, the connection is broken, and the pool discards it.
             Manager::rollback_transaction(tx.conn()).await.ok();
             Err(error)
         }
     }
 }
 
-/// Method, path, query and raw body: what must be the same when a key comes back. Made with a
-/// key, because a body may hold a password, which a plain digest would let everybody guess at.
-fn fingerprint(req: &HttpRequest) -> Vec<u8> {
-    let extensions = req.extensions();
-    let body = extensions.get::<BodyDigest>().map(|digest| digest.0.as_slice());
-    // As sent: what an external id leads to may change before the request is repeated.
-    let sent = extensions.get::<SentUri>().map_or(req.uri(), |sent| &sent.0);
-    let head = format!("{} {sent}\n", req.method());
-    let seal = req.app_data::<Data<Seal>>().expect("the app registers the seal");
-    seal.fingerprint(&[head.as_bytes(), body.unwrap_or_default()].concat())
-}
-
-/// Fingerprint, status, `ETag`, location, body.
-type StoredReply = (Vec<u8>, i16, Option<String>, Option<String>, Vec<u8>);
-
-struct Key {
-    actor: Uuid,
-    text: String,
-    fingerprint: Vec<u8>,
-}
-
-impl Key {
-    /// Takes the key for this transaction, or finds the answer that it has already.
-    async fn claim(&self, conn: &Conn) -> Result<Option<Reply>> {
-        // A try-lock: a request that waited for its twin would hold a connection all the while.
-        let lock = diesel::select(pg_try_advisory_xact_lock(self.number()));
-        let columns = (keys::fingerprint, keys::status, keys::etag, keys::location, keys::body);
-        let row = keys::table.find((self.actor, &self.text)).select(columns);
-        // Two statements, the second after the lock is had, but sent without waiting in between.
-        let (free, mut rows) =
-            try_join(lock.get_result::<bool>(&mut &*conn), row.load::<StoredReply>(&mut &*conn))
-                .await?;
-        if !free {
-            return Err(Error::conflict(
-                "request_in_progress",
-                "the first request is still running",
-            ));
-        }
-        let Some(row) = rows.pop() else { return Ok(None) };
-        let (fingerprint, status, etag, location, body) = row;
-        if fingerprint != self.fingerprint {
-            let code = "idempotency_key_reused";
-            return Err(Error::new(StatusCode::UNPROCESSABLE_ENTITY, code));
-        }
-        let status =
-            u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
-        let status = status.ok_or_else(|| Error::internal("a stored status"))?;
-        Ok(Some(Reply { etag, location, body, replayed: true, status, ..Reply::no_content() }))
-    }
-
-    /// Within the transaction of the effect: either both are there afterwards or neither.
-    async fn store(&self, tx: &mut Tx, reply: &Reply) -> Result<()> {
-        let row = (
-            keys::actor_id.eq(self.actor),
-            keys::key.eq(&self.text),
-            keys::fingerprint.eq(&self.fingerprint),
-            keys::status.eq(i16::try_from(reply.status.as_u16()).map_err(Error::internal)?),
-            keys::etag.eq(&reply.etag),
-            keys::location.eq(&reply.location),
-            keys::about.eq(reply.about),
-            keys::body.eq(&reply.body),
-            keys::created_at.eq(tx.now),
-        );
-        diesel::insert_into(keys::table).values(row).execute(tx.conn()).await?;
-        Ok(())
-    }
-
-    fn number(&self) -> i64 {
-        lock_number(&format!("{} {}", self.actor, self.text))
-    }
-}
-
-fn lock_number(name: &str) -> i64 {
+/// Returns the number of the advisory lock of this name.
+pub(super) fn lock_number(name: &str) -> i64 {
     let hash = digest(&SHA256, name.as_bytes());
     hash.as_ref()[..8].iter().fold(0, |number, byte| number << 8 | i64::from(*byte))
-}
-
-#[diesel::declare_sql_function]
-extern "SQL" {
-    fn pg_try_advisory_xact_lock(key: diesel::sql_types::BigInt) -> diesel::sql_types::Bool;
-}
-
-/// Removes the stored answers that show this resource: a part of erasing personal data.
-pub async fn forget_answers(tx: &mut Tx, about: Uuid) -> Result<()> {
-    diesel::delete(keys::table.filter(keys::about.eq(about))).execute(tx.conn()).await?;
-    Ok(())
-}
-
-/// Drops the answers of keys that came longer ago than they are kept (72 hours, API.md).
-pub async fn forget_old_answers(tx: &mut Tx) -> Result<usize> {
-    let until = Timestamp(tx.now.0 - jiff::SignedDuration::from_hours(72));
-    let old = keys::table.filter(keys::created_at.lt(until));
-    Ok(diesel::delete(old).execute(tx.conn()).await?)
 }

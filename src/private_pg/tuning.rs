@@ -14,9 +14,8 @@ pub fn settings() -> Vec<(&'static str, String)> {
 
 /// Settings for a machine with so many bytes of memory and so many processors.
 fn settings_for(memory: u64, processors: usize) -> Vec<(&'static str, String)> {
-    let share = |part: u64, least: u64, most: u64| {
-        format!("{}MB", (memory / part / MB).clamp(least, most))
-    };
+    let share =
+        |part: u64, least: u64, most: u64| format!("{}MB", (memory / part / MB).clamp(least, most));
     // One process of a report helps another only while requests find a processor of their own.
     let helpers = (processors / 2).min(4);
     vec![

@@ -1,4 +1,4 @@
-//! What a caller sees of each table, part by part: for a copy of everything that joins the feed.
+//! The visible rows of each table, part by part, for snapshots.
 
 use ::company::exchange_rate::ExchangeRate;
 use ::company::holiday::Holiday;
@@ -43,15 +43,16 @@ use uuid::Uuid;
 
 use crate::data::Data;
 
-/// Which rows of a copy.
+/// The part of a table to copy.
 #[derive(Debug, Clone, Copy)]
 pub enum Part<'a> {
-    /// So many after this id, by id
+    /// Up to this number of rows after this id, in the order of ids
     After(Uuid, i64),
+    /// The rows with these ids
     These(&'a [Uuid]),
 }
 
-/// One row of a copy, unmasked: the feed masks it for its reader.
+/// A copied row with all its fields. The feed masks them for the reader.
 #[derive(Debug)]
 pub struct Copied {
     pub id: Uuid,
@@ -59,7 +60,7 @@ pub struct Copied {
     pub data: Data,
 }
 
-/// The rows of a part that the caller sees now.
+/// A function that returns the rows of a part that the caller sees now.
 pub type Copier =
     for<'a> fn(&'a mut Conn, &'a Caller, Part<'a>) -> BoxFuture<'a, Result<Vec<Copied>>>;
 
@@ -69,7 +70,8 @@ fn copied<R: Resource>(rows: &[R]) -> Result<Vec<Copied>> {
     rows.iter().map(copied).collect()
 }
 
-/// `copies! { customers: Customer, customer::visible_to; }`: the function, its rows, who sees them.
+/// Declares the functions that copy tables: `copies! { customers: Customer, customer::visible_to;
+/// }` names the function and table, the type of its rows, and the condition for visible rows.
 macro_rules! copies {
     ($($table:ident: $row:ty, $visible:expr;)*) => {$(
         pub fn $table<'a>(
@@ -131,7 +133,7 @@ copies! {
     survey_responses: SurveyResponse, response::visible_to;
 }
 
-/// Everybody, who has no table of one row each.
+/// Copies all users. They need a function of their own, because a user is not a row of one table.
 pub fn users<'a>(
     conn: &'a mut Conn,
     _: &'a Caller,
@@ -149,7 +151,7 @@ pub fn users<'a>(
 type Visible<'a> =
     Select<Filter<customers::table, InReach<'a, customers::owner_id>>, customers::id>;
 
-/// Whoever sees a customer sees what is known of its credit.
+/// Selects the customers that the caller sees, whose credit data is visible as well.
 fn visible_customers(caller: &Caller) -> Visible<'_> {
     customers::table.filter(customer::visible_to(caller)).select(customers::id)
 }

@@ -1,5 +1,5 @@
-//! Where a reader of the feed stands, sealed: a cursor is good for one reader, one view and one
-//! life of the database, and for as long as the feed is kept.
+//! Sealed positions of readers in the feed. A cursor is valid for one reader, one scope and one
+//! epoch of the database, and for as long as the feed is kept.
 
 use jiff::SignedDuration;
 use platform::feed::Position;
@@ -7,15 +7,17 @@ use platform::{Error, Result, Seal, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// How many days the feed can be read back.
+/// Number of days for which the feed can be read.
 pub const DAYS: i64 = 90;
 
-/// What comes next.
+/// The place at which a reader continues.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Place {
-    /// The changes after this position; the last one was made then, or there was none left
+    /// The changes after this position. `as_of` is the time of the last change read, or of the
+    /// request if there were no more
     Feed { after: Position, as_of: Timestamp },
-    /// The current rows of this type after this id, then the types behind it, then the feed
+    /// The current rows of this type after this id, then those of the following types, then the
+    /// feed
     Copy { copy: Uuid, kind: String, after: Uuid, then: Position, begun: Timestamp },
 }
 
@@ -32,16 +34,18 @@ impl Place {
     }
 }
 
-/// What a cursor must agree with.
+/// The properties that a cursor must match.
 pub struct Marks<'a> {
     pub seal: &'a Seal,
     pub reader: Uuid,
-    /// What the reader sees
+    /// Digest of the scope
     pub scope: String,
     pub epoch: Uuid,
 }
 
 impl Marks<'_> {
+    /// Opens a cursor. Fails with 410 if the epoch or the scope has changed, or the cursor has
+    /// expired.
     pub fn open(&self, cursor: &str, now: Timestamp) -> Result<Place> {
         let text = self.seal.open(cursor, &self.context())?;
         let opened: (Place, String, Uuid) = serde_json::from_str(&text).map_err(Error::internal)?;

@@ -1,6 +1,6 @@
-//! What is recorded of a row, as the text that it is stored as: it is passed on as it stands, and
-//! taken apart only for readers who may not see all of it. Building trees of thousands of rows was
-//! what reading the feed cost.
+//! The recorded data of a row as JSON text. It is passed on unparsed, because building the trees of
+//! thousands of rows dominates the cost of reading the feed. It is only parsed for readers who may
+//! not see all of it.
 
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::pg::{Pg, PgValue};
@@ -20,9 +20,9 @@ impl Data {
         to_raw_value(row).map(Self).map_err(Error::internal)
     }
 
-    /// Nothing when it is null: of what is gone or handed over there is no state.
+    /// `None` for null: rows that were deleted or handed over have no recorded state.
     pub fn known(self) -> Option<Self> {
-        Some(self).filter(|it| it.0.get() != "null")
+        Some(self).filter(|data| data.0.get() != "null")
     }
 
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {

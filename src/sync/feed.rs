@@ -1,4 +1,4 @@
-//! Reading the feed: the recorded changes after a position, as one reader sees them.
+//! Reading the feed: the recorded changes after a position, as a reader sees them.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ use crate::kinds::Kind;
 use crate::scope::Scope;
 
 text_enum! {
-    /// What is recorded; the feed tells it as an [`Op`], to each reader another one.
+    /// The recorded operation. The feed translates it into an [`Op`], which depends on the reader.
     pub enum Recorded {
         Created = "created",
         Updated = "updated",
@@ -30,7 +30,7 @@ text_enum! {
     }
 }
 
-/// One recorded change.
+/// A recorded change.
 #[derive(HasQuery)]
 #[diesel(table_name = changes)]
 pub struct Row {
@@ -53,7 +53,8 @@ impl Row {
         (self.xid, self.seq)
     }
 
-    /// What it is to this reader; nothing if it leaves the view as it was.
+    /// Returns the operation that the reader sees. `None` if the change is not visible, or does not
+    /// change what is visible.
     fn op(&self, scope: &Scope<'_>) -> Option<Op> {
         let now = scope.sees(&self.kind, &self.seen_by);
         let before = scope.sees(&self.kind, &self.seen_before);
@@ -66,7 +67,8 @@ impl Row {
         }
     }
 
-    /// The change as this reader may see it. What was handed over has no data of its own.
+    /// Returns the change as the reader may see it. A row that was handed over has no data of its
+    /// own.
     fn event(self, scope: &Scope<'_>) -> Result<Option<ChangeEvent>> {
         let Some(op) = self.op(scope) else { return Ok(None) };
         let Self { event_id, kind, id, version, at, data, .. } = self;
@@ -76,15 +78,15 @@ impl Row {
     }
 }
 
-/// Some changes, and where to go on.
+/// A page of changes, with the position of the next one.
 pub struct Page {
     pub rows: Vec<Row>,
     pub next: Position,
     pub more: bool,
 }
 
-/// The changes after a position that concern the reader. At the end it goes on from the horizon:
-/// what was not for this reader is not read again.
+/// Returns the changes after a position that concern the reader. If there are no more, the next
+/// position is the horizon, so that the changes that do not concern the reader are not read again.
 pub async fn after(
     conn: &mut Conn,
     scope: &Scope<'_>,
@@ -94,20 +96,26 @@ pub async fn after(
 ) -> Result<Page> {
     let horizon = feed::horizon(conn).await?;
     if xid >= horizon {
-        // Nobody is told more than what lies below the horizon: it is of another life.
+        // Readers only get changes below the horizon, so the position is from another epoch.
         return Err(Error::gone("epoch_changed"));
     }
-    // Only so does the planner leave the older partitions out. A day more than promised, because
-    // changes are not quite in the order of their instants.
+
+    // With this condition the planner skips older partitions. A day more than the feed promises,
+    // because changes are not exactly in the order of their instants.
     let kept = Timestamp(now.0 - SignedDuration::from_hours(24 * (DAYS + 1)));
+
+    // A hand-over does not matter to readers of all rows. Others need it only if it makes the row
+    // visible or hides it.
     let seen = || changes::seen_by.overlaps_with(&scope.reach);
     let before = || changes::seen_before.overlaps_with(&scope.reach);
     let own = || changes::op.ne(HANDED_OVER);
     let whole = changes::type_.eq_any(&scope.whole).and(own());
     let partly = changes::type_.eq_any(&scope.partly);
     let partly = partly.and(seen().or(before())).and(own().or(seen().ne(before())));
-    // As subqueries, whose values the planner does not know: a batch is one number of a transaction,
-    // which it takes for one row, and then it reads and sorts all that is left for every page.
+
+    // Positions are passed as subqueries to hide their values from the planner. A batch is a single
+    // transaction id, which the planner would take for one row. It would then read and sort all
+    // remaining changes for every page.
     let rows = Row::query()
         .filter(whole.or(partly))
         .filter(changes::at.ge(kept))
@@ -123,19 +131,23 @@ pub async fn after(
         .order((changes::xid, changes::seq))
         .limit(limit);
     let rows: Vec<Row> = rows.load(conn).await?;
+
     let more = i64::try_from(rows.len()).is_ok_and(|rows| rows == limit);
     let last = rows.last().filter(|_| more).map(Row::position);
     let next = last.unwrap_or((horizon - 1, i64::MAX)).max((xid, seq));
     Ok(Page { rows, next, more })
 }
 
-/// These changes, for what keeps a list of its own of what it has yet to tell.
+/// Returns the changes at these positions, for the queue of webhooks.
 pub async fn at(conn: &mut Conn, positions: &[(Position, Timestamp)]) -> Result<Vec<Row>> {
-    let xids: Vec<i64> = positions.iter().map(|it| it.0.0).collect();
-    let seqs: Vec<i64> = positions.iter().map(|it| it.0.1).collect();
+    let xids: Vec<i64> = positions.iter().map(|place| place.0.0).collect();
+    let seqs: Vec<i64> = positions.iter().map(|place| place.0.1).collect();
+
+    // The range of instants lets the planner skip all other partitions.
     let (first, last) =
-        (positions.iter().map(|it| it.1).min(), positions.iter().map(|it| it.1).max());
+        (positions.iter().map(|place| place.1).min(), positions.iter().map(|place| place.1).max());
     let (Some(first), Some(last)) = (first, last) else { return Ok(vec![]) };
+
     let rows = Row::query()
         .filter(
             sql::<Bool>("(xid, seq) in (select * from unnest(")
@@ -148,7 +160,8 @@ pub async fn at(conn: &mut Conn, positions: &[(Position, Timestamp)]) -> Result<
     Ok(rows.load(conn).await?)
 }
 
-/// Rows as this reader sees them.
+/// Returns recorded changes as the reader sees them. Rows that have become visible without data of
+/// their own get the data recorded with their version, or else their current state.
 pub async fn events(
     conn: &mut Conn,
     scope: &Scope<'_>,
@@ -156,43 +169,48 @@ pub async fn events(
 ) -> Result<Vec<ChangeEvent>> {
     let events = rows.into_iter().filter_map(|row| row.event(scope).transpose());
     let mut events: Vec<_> = events.collect::<Result<_>>()?;
-    let bare = |it: &ChangeEvent| it.op == Op::Created && it.data.is_none();
+    let bare = |event: &ChangeEvent| event.op == Op::Created && event.data.is_none();
     if !events.iter().any(bare) {
         return Ok(events);
     }
-    let bare_ones = || events.iter().filter(|it| bare(it));
+
+    let bare_ones = || events.iter().filter(|event| bare(event));
     let recorded: Vec<Kept> = diesel::sql_query(KEPT)
-        .bind::<Array<Text>, _>(bare_ones().map(|it| it.kind.as_str()).collect::<Vec<_>>())
-        .bind::<Array<SqlUuid>, _>(bare_ones().map(|it| it.id).collect::<Vec<_>>())
-        .bind::<Array<BigInt>, _>(bare_ones().map(|it| it.version).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(bare_ones().map(|event| event.kind.as_str()).collect::<Vec<_>>())
+        .bind::<Array<SqlUuid>, _>(bare_ones().map(|event| event.id).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(bare_ones().map(|event| event.version).collect::<Vec<_>>())
         .load(conn)
         .await?;
     let recorded: HashMap<(Uuid, i64), Data> =
-        recorded.into_iter().map(|it| ((it.id, it.version), it.data)).collect();
+        recorded.into_iter().map(|row| ((row.id, row.version), row.data)).collect();
+
     let mut lost: HashMap<&'static str, Vec<Uuid>> = HashMap::new();
-    for event in events.iter_mut().filter(|it| bare(it)) {
-        // It may have come and gone more than once.
+    for event in events.iter_mut().filter(|event| bare(event)) {
+        // Cloned, because the row may have become visible more than once.
         if let Some(data) = recorded.get(&(event.id, event.version)) {
             event.data = Some(scope.shown(&event.kind, data.clone())?);
         } else if let Some(kind) = Kind::named(&event.kind) {
             lost.entry(kind.name).or_default().push(event.id);
         }
     }
-    // Changed last before the record of changes begins: as it is now.
+
+    // The last change of these rows is older than the record. Their current state is used.
     for (name, ids) in lost {
         let Some(kind) = Kind::named(name) else { continue };
         for row in (kind.copy)(conn, scope.caller, Part::These(&ids)).await? {
-            for event in events.iter_mut().filter(|it| it.id == row.id && bare(it)) {
+            for event in events.iter_mut().filter(|event| event.id == row.id && bare(event)) {
                 event.version = row.version;
                 event.data = Some(scope.shown(name, row.data.clone())?);
             }
         }
     }
-    events.retain(|it| it.op != Op::Created || it.data.is_some());
+
+    // Rows that the reader does not see any more are left out.
+    events.retain(|event| event.op != Op::Created || event.data.is_some());
     Ok(events)
 }
 
-/// What was recorded of rows at a version.
+/// The data that was recorded with a version of a row.
 const KEPT: &str = "select c.id, c.version, c.data \
     from unnest($1, $2, $3) as it (type, id, version) \
     join changes c on c.type = it.type and c.id = it.id and c.version = it.version \

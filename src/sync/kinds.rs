@@ -1,5 +1,5 @@
-//! The types of the change feed: who reads them, how much of them, where a copy of all comes from,
-//! and on whose customer their visibility hangs. In an order in which each refers to those before.
+//! The types of the change feed: their readers, the fields shown to them, the source of snapshots,
+//! and the customer that decides who sees a row. Each type refers only to those before it.
 
 use std::borrow::Cow;
 
@@ -45,37 +45,37 @@ use visits::{ReadVisits, visit::Visit};
 
 use crate::copies::{self as copy, Copier};
 
-/// One type of the feed. A type that is not here is not in the feed, so that forgetting one shows
-/// nothing rather than everything.
+/// A type of the feed. Types that are not listed are not in the feed, so that forgetting one
+/// reveals nothing.
 pub struct Kind {
     pub name: &'static str,
-    /// Its schema in the document
+    /// Name of its schema in the API document
     schema: fn() -> Cow<'static, str>,
-    /// Who may read its lists
+    /// Roles that may read its lists
     pub readers: &'static [Role],
-    /// Finance sees all of these: API.md "Who sees what"
+    /// Rows belong to customer accounts, which finance sees completely
     pub account: bool,
     pub shown: Shown,
     pub copy: Copier,
     pub under: Option<Under>,
 }
 
-/// How much of a row its readers see.
+/// The part of a row that its readers see.
 pub enum Shown {
     Whole,
-    /// These fields only those roles see
+    /// Only these roles see these fields
     Masked(&'static [Role], &'static [&'static str]),
     By(fn(&Caller, Value) -> Value),
 }
 
-/// Whoever owns the customer of a row sees it: when the customer changes hands, it leaves the view
-/// of some and enters that of others.
+/// A type whose rows are visible to the owner of their customer. When the customer is handed over,
+/// they appear for some readers and disappear for others.
 #[derive(Clone, Copy)]
 pub struct Under {
-    /// A query of (id, version, customer, all others who see it); `Resource::owners` of the type
-    /// must say the same
+    /// A query of (id, version, customer, all others who see the row). It must agree with
+    /// `Resource::owners` of the type
     pub rows: &'static str,
-    /// Whoever sees the pool sees the rows of a customer without an owner, too
+    /// Users who see the pool also see the rows of customers without an owner
     pub pool: bool,
 }
 
@@ -84,7 +84,7 @@ impl Kind {
         Self::read_as::<R, R, P>(copy)
     }
 
-    /// A type whose readers get another form of it.
+    /// A type that readers see in the form of another type `S`.
     const fn read_as<R: Resource, S: ToSchema, P: Permission>(copy: Copier) -> Self {
         let (name, readers) = (R::TYPE, P::ROLES);
         Self {
@@ -98,7 +98,7 @@ impl Kind {
         }
     }
 
-    /// Of which finance sees every row.
+    /// Marks a type of which finance sees every row.
     const fn account(self) -> Self {
         Self { account: true, ..self }
     }
@@ -116,11 +116,11 @@ impl Kind {
     }
 
     pub fn named(name: &str) -> Option<&'static Self> {
-        KINDS.iter().find(|it| it.name == name)
+        KINDS.iter().find(|kind| kind.name == name)
     }
 }
 
-/// The types of the feed with the names of their schemas in the document.
+/// Returns the types of the feed with the names of their schemas in the API document.
 pub fn schemas() -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
     KINDS.iter().map(|kind| (kind.name, (kind.schema)()))
 }
@@ -128,6 +128,7 @@ pub fn schemas() -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
 const PERSONS: Shown = Shown::Masked(ReadPersonal::ROLES, PERSONAL);
 const PRICED: Shown = Shown::Masked(ReadCosts::ROLES, COSTS);
 
+/// All types of the feed, in the order of a snapshot.
 pub const KINDS: &[Kind] = &[
     Kind::of::<Company, ReadCompany>(copy::company),
     Kind::of::<Holiday, ReadCompany>(copy::holidays),
@@ -179,7 +180,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<WriteOffRequest, ReadCollections>(copy::write_off_requests)
         .account()
         .under("select id, version, customer_id, array[requested_by] from write_off_requests"),
-    // Those of customers are seen by finance, too: platform::ACCOUNTS.
+    // Finance also sees the targets of customers: the constant is `platform::ACCOUNTS`.
     Kind::of::<Target, ReadTargets>(copy::targets)
         .shown(Shown::By(targets::target::shown))
         .under_pool(
@@ -189,7 +190,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<FollowUp, ReadFollowUps>(copy::follow_ups),
     Kind::of::<Visit, ReadVisits>(copy::visits),
     Kind::of::<CashflowAdvice, ReadVisits>(copy::cashflow_advice),
-    // The last of them is the quality department, once it is dispatched: QUALITY_DESK.
+    // The quality department sees dispatched complaints: the constant is `QUALITY_DESK`.
     Kind::of::<Complaint, ReadComplaints>(copy::complaints).under(
         "select id, version, customer_id, array_remove(array[owner_id, reporter_id, \
          case when dispatched_at is not null then 'ffffffff-ffff-ffff-ffff-fffffffffffe'::uuid \

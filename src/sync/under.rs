@@ -1,7 +1,9 @@
-//! What follows for the feed from a change: rows under a customer that changes hands enter the view
-//! of some and leave that of others, and so do the shipments of an order and the advice of a visit.
-//! Whoever records such a row holds its customer meanwhile, or the one who hands it over would not
-//! find the row; and whoever merges it would not find any row that is recorded of it.
+//! The consequences of changes for the feed. When a customer is handed over, its rows appear for
+//! some readers and disappear for others, and so do the shipments of an order and the advice of a
+//! visit.
+//!
+//! A transaction that records such a row locks its customer meanwhile. Otherwise a concurrent
+//! hand-over or merge of the customer would miss the row.
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,24 +25,25 @@ use visits::visit::Visit;
 
 use crate::kinds::{KINDS, Under};
 
-/// The shipments that whoever sees the order sees.
+/// Shipments, which are visible to those who see the order.
 const OF_ORDERS: &str = "select id, version, order_id, '{}'::uuid[] from shipments";
 
-/// The advice that whoever sees the visit sees.
+/// Cash-flow advice, which is visible to those who see the visit.
 const OF_VISITS: &str = "select id, version, visit_id, '{}'::uuid[] from cashflow_advice";
 
-/// What `platform` calls around the recording of changes.
+/// The functions that `platform` calls around the recording of changes.
 pub const HOOKS: Hooks = Hooks { hold, followed };
 
 fn hold<'a>(tx: &'a mut Tx, changes: &'a [Change]) -> BoxFuture<'a, Result<Seen>> {
     Box::pin(async move {
-        // Not the control balances, which stay with the account that the books know.
+        // Control balances are exempt: they stay with the account of the books, even if it was
+        // merged.
         let named = changes.iter().filter(|change| change.kind() != ControlBalance::TYPE);
         customers::customer::check_unmerged(tx, named.filter_map(Change::customer)).await?;
         let mut seen = Seen::new();
         for kind in KINDS {
             let Some(under) = kind.under else { continue };
-            let of = |it: &&Change| it.kind() == kind.name && it.op() != Op::Deleted;
+            let of = |change: &&Change| change.kind() == kind.name && change.op() != Op::Deleted;
             hold_those(tx, under, changes.iter().filter(of), &mut seen).await?;
         }
         Ok(seen)
@@ -53,17 +56,19 @@ fn followed<'a>(tx: &'a mut Tx, changes: &'a [Change]) -> BoxFuture<'a, Result<(
         if !customers.is_empty() {
             for kind in KINDS {
                 let Some(Under { rows, pool }) = kind.under else { continue };
+                // The nil id stands for the pool, which does not see rows of all types.
                 let seen = |ids: &[Uuid]| -> Vec<Uuid> {
-                    ids.iter().copied().filter(|it| pool || !it.is_nil()).collect()
+                    ids.iter().copied().filter(|id| pool || !id.is_nil()).collect()
                 };
-                let handed = customers.iter().map(|it| Handed {
-                    id: it.id,
-                    before: seen(&it.before),
-                    after: seen(&it.after),
+                let handed = customers.iter().map(|customer| Handed {
+                    id: customer.id,
+                    before: seen(&customer.before),
+                    after: seen(&customer.after),
                 });
                 hand_over(tx, kind.name, rows, &handed.collect::<Vec<_>>()).await?;
             }
         }
+
         let orders = handed(changes, Order::TYPE);
         hand_over(tx, Shipment::TYPE, OF_ORDERS, &orders).await?;
         let visits = handed(changes, Visit::TYPE);
@@ -71,34 +76,34 @@ fn followed<'a>(tx: &'a mut Tx, changes: &'a [Change]) -> BoxFuture<'a, Result<(
     })
 }
 
-/// Those of a type that others see now.
+/// Returns the rows of a type that other readers see now.
 fn handed(changes: &[Change], kind: &str) -> Vec<Handed> {
-    let of = changes.iter().filter(|it| it.kind() == kind && it.op() == Op::Updated);
-    let other = of.filter(|it| set(it.seen_by()) != set(it.seen_before()));
-    let handed = other.map(|it| Handed {
-        id: it.id(),
-        before: it.seen_before().to_vec(),
-        after: it.seen_by().to_vec(),
+    let of = changes.iter().filter(|change| change.kind() == kind && change.op() == Op::Updated);
+    let other = of.filter(|change| set(change.seen_by()) != set(change.seen_before()));
+    let handed = other.map(|change| Handed {
+        id: change.id(),
+        before: change.seen_before().to_vec(),
+        after: change.seen_by().to_vec(),
     });
     handed.collect()
 }
 
-/// Sees to it that the customers of these rows stay with their owners until the transaction ends. If
-/// one was handed over since its owner was read, it is the new one who sees the row.
+/// Locks the customers of the changed rows, so that they stay with their owners until the
+/// transaction ends. If a customer was handed over since it was read, the new owner sees the row.
 async fn hold_those<'a>(
     tx: &mut Tx,
     under: Under,
     changes: impl Iterator<Item = &'a Change>,
     corrected: &mut Seen,
 ) -> Result<()> {
-    let told: HashMap<Uuid, &Change> = changes.map(|it| (it.id(), it)).collect();
+    let told: HashMap<Uuid, &Change> = changes.map(|change| (change.id(), change)).collect();
     if told.is_empty() {
         return Ok(());
     }
     let held = Held { under, ids: told.keys().copied().collect() };
     let held: Vec<(Uuid, Vec<Uuid>)> = held.load(tx.conn()).await?;
     for (id, seen) in held {
-        let other = told.get(&id).filter(|it| set(it.seen_by()) != set(&seen));
+        let other = told.get(&id).filter(|change| set(change.seen_by()) != set(&seen));
         if let Some(change) = other {
             corrected.insert((change.kind(), id), seen);
         }
@@ -110,8 +115,8 @@ fn set(ids: &[Uuid]) -> HashSet<Uuid> {
     ids.iter().copied().collect()
 }
 
-/// Who sees these rows now, with their customers locked. As a fragment of its own, because what
-/// goes through `sql_query` is prepared anew each time.
+/// A query of those who see these rows now, which locks their customers. It is a query fragment of
+/// its own, because diesel prepares the text of `sql_query` on every execution.
 struct Held {
     under: Under,
     ids: Vec<Uuid>,

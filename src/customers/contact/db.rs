@@ -12,7 +12,7 @@ use diesel_async::RunQueryDsl;
 use platform::search::{TextMatch, escaped};
 use platform::{
     Change, Conn, Error, Fault, IfMatch, IfSent, List, Resource, Result, Timestamp, Tx, changes,
-    phone, write,
+    idempotency, phone,
 };
 use schema::{contacts, customers};
 use uuid::Uuid;
@@ -190,7 +190,7 @@ impl Contact {
         based_on.check(tx, &before, &[]).await?;
         let erased = before.erased(tx.now);
         changes::forget(tx, &erased).await?;
-        write::forget_answers(tx, id).await?;
+        idempotency::forget_answers(tx, id).await?;
         if let Some(external_id) = &before.external_id {
             source_item::forget(tx, Self::TYPE, id, external_id).await?;
         }
@@ -208,7 +208,7 @@ impl Contact {
             return Ok(before.shown_to(caller));
         }
         changes::forget(tx, &erased).await?;
-        write::forget_answers(tx, id).await?;
+        idempotency::forget_answers(tx, id).await?;
         if let Some(external_id) = &before.external_id {
             source_item::forget(tx, Self::TYPE, id, external_id).await?;
         }

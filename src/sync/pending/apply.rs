@@ -1,6 +1,6 @@
-//! How items come to wait, and what happens when that for which they wait arrives. All of it takes
-//! place in the transaction of the batch that brings it; a job does the same for what came by
-//! other ways, or at the same moment.
+//! Parking items, and applying them when the rows they refer to arrive. This happens in the
+//! transaction of the batch that brings these rows. A job does the same for rows that arrive by
+//! other ways or at the same moment.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -21,18 +21,19 @@ use uuid::Uuid;
 use super::entries::Entry;
 use super::retry::JOB;
 
-/// Most that is applied at a time.
+/// The amount of work that is done at a time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Share {
     items: i64,
-    /// Bytes of text; each object in an item, such as an order line, counts 200 more
+    /// Bytes of text. Each object in an item, such as an order line, counts as 200 more bytes
     weight: i64,
 }
 
-/// At the end of the batch that brings what is waited for. The rest follows with the job.
+/// The share at the end of a batch that brings missing rows. The job does the rest.
 const OF_BATCH: Share = Share { items: 200, weight: 1 << 20 };
 
-/// In one round of the job. A batch that sends one of these items again waits for its end.
+/// The share of one round of the job. A batch that sends one of these items again waits for its
+/// end.
 pub(super) const OF_JOB: Share = Share { items: 800, weight: 4 << 20 };
 
 impl Share {
@@ -41,10 +42,11 @@ impl Share {
     }
 }
 
-/// Most items of one system that wait: more is a system whose other half never comes.
+/// Maximum number of parked items of a source system. A system with more has references that never
+/// arrive.
 const MOST: i64 = 100_000;
 
-/// What `auth` calls for batches.
+/// The functions that `auth` calls for batches.
 pub const PARKING: Parking = Parking {
     arrives: |kind| Entry::named(kind).is_some(),
     superseded: |tx, lot, keys| Box::pin(give_up(tx, lot, keys)),
@@ -62,7 +64,7 @@ pub const PARKING: Parking = Parking {
     },
 };
 
-/// Newer items are here.
+/// Deletes parked items that newer ones have replaced.
 async fn give_up(tx: &mut Tx, lot: Lot<'_>, external_ids: &[String]) -> Result<()> {
     let known = pending_items::table
         .filter(pending_items::source_system.eq(lot.source_system))
@@ -75,6 +77,7 @@ async fn give_up(tx: &mut Tx, lot: Lot<'_>, external_ids: &[String]) -> Result<(
     if known.is_empty() {
         return Ok(());
     }
+
     let references = pending_references::item_id.eq_any(&known);
     diesel::delete(pending_references::table.filter(references)).execute(tx.conn()).await?;
     let items = pending_items::table.filter(pending_items::id.eq_any(&known));
@@ -82,26 +85,29 @@ async fn give_up(tx: &mut Tx, lot: Lot<'_>, external_ids: &[String]) -> Result<(
     Ok(())
 }
 
-/// Batches of the same moment do not see each other's: it is a limit, not a law.
+/// Returns the number of items that the source system may still park. Concurrent batches do not see
+/// each other's items, so that the limit is approximate.
 async fn room(tx: &mut Tx, source_system: &str) -> Result<usize> {
     let kept = pending_items::table.filter(pending_items::source_system.eq(source_system));
     let kept: i64 = kept.count().get_result(tx.conn()).await?;
     Ok(usize::try_from(MOST - kept).unwrap_or(0))
 }
 
+/// Stores items that wait, with their missing references.
 async fn park(tx: &mut Tx, lot: Lot<'_>, mut items: Vec<Parked>) -> Result<()> {
-    // As others who bring the same at the same moment.
+    // The same order in all transactions avoids deadlocks between those that bring the same items.
     items.sort_unstable_by(|one, other| one.external_id.cmp(&other.external_id));
     let (now, by) = (tx.now, tx.actor);
     for items in items.chunks(1000) {
         let ids: Vec<Uuid> = items.iter().map(|_| Uuid::now_v7()).collect();
-        let row = |(id, it): (&Uuid, &Parked)| row(*id, lot, it, None, (by, now));
+        let row = |(id, item): (&Uuid, &Parked)| row(*id, lot, item, None, (by, now));
         let rows: Vec<_> = ids.iter().zip(items).map(row).collect();
         let insert = diesel::insert_into(pending_items::table).values(rows);
         insert.execute(tx.conn()).await.map_err(overtaken)?;
-        let references = ids.iter().zip(items).flat_map(|(id, it)| {
-            // The same customer may be named twice.
-            let each: HashSet<_> = it.missing.iter().collect();
+
+        let references = ids.iter().zip(items).flat_map(|(id, item)| {
+            // An item may refer to the same row twice.
+            let each: HashSet<_> = item.missing.iter().collect();
             each.into_iter().map(|missing| {
                 (
                     pending_references::item_id.eq(*id),
@@ -112,6 +118,7 @@ async fn park(tx: &mut Tx, lot: Lot<'_>, mut items: Vec<Parked>) -> Result<()> {
             })
         });
         let references: Vec<_> = references.collect();
+
         diesel::insert_into(pending_references::table)
             .values(references)
             .execute(tx.conn())
@@ -120,7 +127,7 @@ async fn park(tx: &mut Tx, lot: Lot<'_>, mut items: Vec<Parked>) -> Result<()> {
     Ok(())
 }
 
-/// What a row of `pending_items` is made of.
+/// A new row of `pending_items`.
 #[derive(Insertable)]
 #[diesel(table_name = pending_items, treat_none_as_default_value = false)]
 struct Kept {
@@ -137,7 +144,7 @@ struct Kept {
 fn row(
     id: Uuid,
     lot: Lot<'_>,
-    it: &Parked,
+    parked: &Parked,
     problem: Option<Value>,
     (parked_by, parked_at): (Uuid, Timestamp),
 ) -> Kept {
@@ -145,22 +152,23 @@ fn row(
         id,
         source_system: lot.source_system.to_owned(),
         type_: lot.kind.to_owned(),
-        external_id: it.external_id.clone(),
-        item: it.item.clone(),
+        external_id: parked.external_id.clone(),
+        item: parked.item.clone(),
         problem,
         parked_by,
         parked_at,
     }
 }
 
-/// References that somebody else has met already are left to them: who waited for them could wait in
-/// a circle.
+/// References that another transaction is resolving are skipped. Waiting for them could cause a
+/// deadlock.
 const MET: &str = "delete from pending_references where (item_id, type, source_system, external_id) in \
     (select item_id, type, source_system, external_id from pending_references \
      where type = $1 and source_system = $2 and external_id = any($3) \
      order by item_id, type, source_system, external_id for update skip locked) returning item_id as id";
 
-/// These rows are there now. Answers which items have waited for them.
+/// Removes the references to rows that have arrived. Returns the ids of the items that waited for
+/// them.
 pub(super) async fn arrived(
     tx: &mut Tx,
     lot: Lot<'_>,
@@ -179,6 +187,7 @@ pub(super) async fn arrived(
     Ok(met.into_iter().map(|row| row.id).collect())
 }
 
+/// An item that waits for nothing any more.
 #[derive(Clone, QueryableByName)]
 struct Ready {
     #[diesel(sql_type = SqlUuid)]
@@ -199,9 +208,9 @@ struct Ready {
     weight: i64,
 }
 
-/// Items that wait for nothing any more, of these or of all. They are held until they are applied:
-/// a newer one that comes meanwhile waits for that, and one that is being replaced is left alone.
-/// However heavy the first one is, it has its turn.
+/// Selects items that wait for nothing any more, of these or of all. They are locked until they are
+/// applied: a newer version of an item waits for that, and an item that is being replaced is
+/// skipped. The first item is always selected, however heavy it is.
 const READY: &str = "with ready as materialized ( \
         select id, source_system, type as kind, external_id, item, parked_by, parked_at, \
             octet_length(item::text) + 200::bigint * (octet_length(item::text) \
@@ -214,9 +223,9 @@ const READY: &str = "with ready as materialized ( \
         select *, sum(weight) over (order by parked_at, id) - weight as before from ready \
     ) as it where before < $3 order by parked_at, id";
 
-/// Applies what is ready, with the rights of who sent it. That brings something itself, for which
-/// others may wait: so it goes on until nothing is left, or the share is used up. Answers how many
-/// items were taken up, and what is left of the share.
+/// Applies the items that are ready, with the rights of their senders. Other items may wait for the
+/// rows that this creates, so it continues until none is left or the share is used up. Returns the
+/// number of items that were taken up, and the rest of the share.
 pub(super) async fn apply(
     tx: &mut Tx,
     ids: Option<Vec<Uuid>>,
@@ -231,12 +240,14 @@ pub(super) async fn apply(
         let ready: Vec<Ready> = ready.load(tx.conn()).await?;
         count += ready.len() as u64;
         left.items -= i64::try_from(ready.len()).unwrap_or(i64::MAX);
-        left.weight -= ready.iter().map(|it| it.weight).sum::<i64>();
+        left.weight -= ready.iter().map(|item| item.weight).sum::<i64>();
+
         let mut lots: BTreeMap<(Uuid, String, String), Vec<Ready>> = BTreeMap::new();
-        for it in ready {
-            let key = (it.parked_by, it.kind.clone(), it.source_system.clone());
-            lots.entry(key).or_default().push(it);
+        for item in ready {
+            let key = (item.parked_by, item.kind.clone(), item.source_system.clone());
+            lots.entry(key).or_default().push(item);
         }
+
         let mut waited = vec![];
         for ((by, kind, source_system), items) in lots {
             let Some(entry) = Entry::named(&kind) else { continue };
@@ -244,6 +255,7 @@ pub(super) async fn apply(
             let here = settle(tx, by, entry, lot, &items).await?;
             waited.extend(arrived(tx, lot, &here).await?);
         }
+
         if waited.is_empty() || left.is_used_up() {
             return Ok((count, left));
         }
@@ -251,9 +263,9 @@ pub(super) async fn apply(
     }
 }
 
-/// Carries items of one sender out. Where that is refused as a whole, the halves are tried by
-/// themselves, down to the item that is at fault: nobody else's batch shall fail for it. Answers the
-/// external ids of what is there now.
+/// Applies items of one sender. If they are refused as a whole, tries the halves separately, down
+/// to the item at fault, so that the batch that triggered this does not fail because of it. Returns
+/// the external ids of the rows that are there now.
 async fn settle(
     tx: &mut Tx,
     by: Uuid,
@@ -263,17 +275,19 @@ async fn settle(
 ) -> Result<Vec<String>> {
     let today = tx.today;
     let sender = directory::read(tx.conn(), by, today).await?.1.map(Caller::of);
-    let may = |it: &Caller| entry.importers.iter().any(|role| it.is(*role));
+    let may = |sender: &Caller| entry.importers.iter().any(|role| sender.is(*role));
     let Some(sender) = sender.filter(may) else {
         refuse(tx, items, &Error::forbidden()).await?;
         return Ok(vec![]);
     };
+
+    // Changes are recorded in the name of the sender.
     let actor = std::mem::replace(&mut tx.actor, by);
     let (mut here, mut parts) = (vec![], vec![items]);
     while let Some(part) = parts.pop() {
         match tx.attempt(async |tx| take(tx, &sender, entry, lot, part).await).await {
             Ok(done) => here.extend(done),
-            // Of the moment, not of the items.
+            // The service failed, not the items: the whole transaction is tried again later.
             Err(error) if error.problem().status >= 500 => return Err(error),
             Err(error) if part.len() == 1 => refuse(tx, part, &error).await?,
             Err(_) => {
@@ -282,27 +296,28 @@ async fn settle(
             }
         }
     }
+
     tx.actor = actor;
     Ok(here)
 }
 
-/// A problem in English, whoever causes it: each reader gets it in the own language.
+/// Serializes a problem in English for storage. It is translated for each reader.
 fn stored(problem: &Problem) -> Result<Value> {
     written(false, || serde_json::to_value(problem)).map_err(Error::internal)
 }
 
-/// They are kept, and why they could not be carried out.
+/// Stores the error for which items could not be applied.
 async fn refuse(tx: &mut Tx, items: &[Ready], error: &Error) -> Result<()> {
     let problem = stored(&error.problem())?;
-    let ids: Vec<Uuid> = items.iter().map(|it| it.id).collect();
+    let ids: Vec<Uuid> = items.iter().map(|item| item.id).collect();
     let rows = pending_items::table.filter(pending_items::id.eq_any(ids));
     let refused = pending_items::problem.eq(Some(problem));
     diesel::update(rows).set(refused).execute(tx.conn()).await?;
     Ok(())
 }
 
-/// As if they came once more: what is taken is no longer kept, what waits for something else is
-/// kept again, and what fails is kept with the reason.
+/// Imports items as if they were sent again. Those applied are no longer parked, those that wait
+/// for another row are parked again, and those that fail are stored with their error.
 fn take<'a>(
     tx: &'a mut Tx,
     caller: &'a Caller,
@@ -311,16 +326,19 @@ fn take<'a>(
     items: &'a [Ready],
 ) -> LocalBoxFuture<'a, Result<Vec<String>>> {
     Box::pin(async move {
-        let sent = items.iter().map(|it| it.item.clone()).collect();
+        let sent = items.iter().map(|ready| ready.item.clone()).collect();
         let (outcomes, here) = (entry.import)(tx, caller, lot.source_system, sent).await?;
-        let failed = outcomes.results.iter().filter(|it| it.status == Status::Failed);
-        let failed = failed.filter_map(|it| Some((items.get(it.index)?, it.problem.as_ref()?)));
+
+        // The import has removed all of the items, so that failed ones are inserted again.
+        let failed = outcomes.results.iter().filter(|result| result.status == Status::Failed);
+        let failed =
+            failed.filter_map(|result| Some((items.get(result.index)?, result.problem.as_ref()?)));
         let mut rows = vec![];
-        for (it, problem) in failed {
+        for (ready, problem) in failed {
             let problem = Some(stored(problem)?);
-            let (external_id, item) = (it.external_id.clone(), it.item.clone());
+            let (external_id, item) = (ready.external_id.clone(), ready.item.clone());
             let parked = Parked { external_id, item, missing: vec![] };
-            let since = (it.parked_by, it.parked_at);
+            let since = (ready.parked_by, ready.parked_at);
             rows.push(row(Uuid::now_v7(), lot, &parked, problem, since));
         }
         let insert = diesel::insert_into(pending_items::table).values(rows);
@@ -329,7 +347,8 @@ fn take<'a>(
     })
 }
 
-/// Another one has kept such an item since this one looked: it is done again, after that one.
+/// Turns the violation of the unique key into a retry: another transaction has parked the same item
+/// meanwhile.
 fn overtaken(error: diesel::result::Error) -> Error {
     let error = Error::from(error);
     let known = error.violates("pending_items_external_id_key");

@@ -1,4 +1,4 @@
-//! What can arrive in batches: how it is looked up, and who carries items of it out.
+//! The types that can arrive in batches, with their lookups and their imports.
 
 use auth::reference::Find;
 use auth::team::Team;
@@ -42,13 +42,13 @@ type Import = for<'a> fn(
     Vec<Value>,
 ) -> LocalBoxFuture<'a, Result<(Outcomes, Vec<String>)>>;
 
-/// One type of batches.
+/// A type of batches.
 pub struct Entry {
     pub name: &'static str,
-    /// Who may send them
+    /// Roles that may send them
     pub importers: &'static [Role],
     pub import: Import,
-    /// The visible lookup of references to it
+    /// The lookup of references to it, limited to visible rows
     pub find: Find,
 }
 
@@ -61,7 +61,7 @@ impl Entry {
     }
 
     pub fn named(name: &str) -> Option<&'static Self> {
-        ENTRIES.iter().find(|it| it.name == name)
+        ENTRIES.iter().find(|entry| entry.name == name)
     }
 }
 

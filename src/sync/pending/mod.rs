@@ -1,5 +1,5 @@
-//! Items of batches that wait for what they refer to, 待处理数据 (S53, S55): whose reference is not
-//! there yet is kept and applied when it arrives, so that the order of batches does not matter.
+//! Parked items of batches, 待处理数据. An item that refers to a row that does not exist yet is parked,
+//! and applied when the row arrives, so that the order of batches does not matter.
 
 mod apply;
 mod entries;
@@ -28,7 +28,7 @@ use crate::ReadPending;
 pub use apply::PARKING;
 pub use retry::{JOB, retry};
 
-/// An item that waits
+/// A parked item of a batch
 #[derive(Debug, Serialize, ToSchema, HasQuery)]
 pub struct PendingItem {
     pub id: Uuid,
@@ -38,28 +38,30 @@ pub struct PendingItem {
     #[schema(example = "order")]
     pub kind: String,
     pub external_id: String,
-    /// As it was sent
+    /// The item as it was sent
     #[schema(value_type = Object)]
     pub item: Value,
-    /// Why it could not be applied although everything was there; send it again, or give it up
+    /// Error of the last attempt to apply the item; null while it waits. Send the item again, or
+    /// delete it
     #[serde(serialize_with = "in_language")]
     #[schema(value_type = Option<Problem>)]
     pub problem: Option<Value>,
-    /// Who sent it, and with whose rights it will be applied
+    /// The user or program that sent the item. It is applied with the rights of this sender
     pub parked_by: Uuid,
-    /// Since when it waits
+    /// Time at which the item was parked
     #[serde(rename = "since")]
     pub parked_at: Timestamp,
+    /// Rows that have not arrived yet
     #[schema(value_type = Vec<PendingReference>)]
     #[diesel(select_expression = waits_for(), select_expression_type = FixedSql<Jsonb>)]
     pub waits_for: Embedded<Vec<PendingReference>>,
-    /// It waits for something that waits for it: it will not be applied by itself. Circles of
-    /// more than a thousand items are not recognised.
+    /// True if the item waits for an item that waits for it. It will not be applied automatically.
+    /// Cycles of more than a thousand items are not recognised
     #[diesel(select_expression = in_circle(), select_expression_type = FixedSql<Bool>)]
     pub circular: bool,
 }
 
-/// A stored problem in the language of its reader
+/// Serializes a stored problem in the language of the reader.
 #[allow(clippy::ref_option, reason = "the form that serde calls")]
 fn in_language<S: Serializer>(problem: &Option<Value>, serializer: S) -> Result<S::Ok, S::Error> {
     let read = |value: &Value| serde_json::from_value::<Problem>(value.clone()).ok();
@@ -69,7 +71,7 @@ fn in_language<S: Serializer>(problem: &Option<Value>, serializer: S) -> Result<
     }
 }
 
-/// Something that has not arrived yet
+/// A row that has not arrived yet
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct PendingReference {
     #[serde(rename = "type")]
@@ -104,11 +106,11 @@ fn in_circle() -> FixedSql<Bool> {
 }
 
 page! {
-    /// A page of items that wait
+    /// A page of parked items
     PendingItemPage of PendingItem
 }
 
-/// Which items that wait.
+/// Filter of parked items
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PendingFilter {
@@ -127,14 +129,15 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(list_pending_items).service(read_pending_item).service(delete_pending_item);
 }
 
-/// List what waits for what
+/// List parked items
 ///
-/// Items of batches with `unknown_references: park`, the oldest first. A program sees those of its
-/// own system.
+/// Returns the items of batches with `unknown_references: park` that could not be applied yet,
+/// oldest first. Programs see the items of their own source system.
 #[utoipa::path(
     tag = "sync",
     params(PendingFilter, PageQuery),
-    responses((status = 200, description = "A page of items", body = PendingItemPage), Problems),
+    responses((status = 200, description = "A page of parked items", body = PendingItemPage),
+        Problems),
 )]
 #[get("/pending-items")]
 async fn list_pending_items(
@@ -145,10 +148,10 @@ async fn list_pending_items(
     PendingItem::list(&mut *db.conn().await?, &caller, &list).await
 }
 
-/// Read an item that waits
+/// Read a parked item
 #[utoipa::path(
     tag = "sync",
-    responses((status = 200, description = "The item", body = PendingItem), Problems),
+    responses((status = 200, description = "The parked item", body = PendingItem), Problems),
 )]
 #[get("/pending-items/{id}")]
 async fn read_pending_item(
@@ -159,12 +162,12 @@ async fn read_pending_item(
     PendingItem::find(&mut *db.conn().await?, &caller, *id).await.map(actix_web::web::Json)
 }
 
-/// Give an item up
+/// Delete a parked item
 ///
-/// It will not be applied. It never changes while it waits, so that no `If-Match` is needed.
+/// The item will not be applied. Parked items never change, so that no `If-Match` is needed.
 #[utoipa::path(
     tag = "sync",
-    responses((status = 204, description = "It is gone"), Problems),
+    responses((status = 204, description = "The item is deleted"), Problems),
 )]
 #[delete("/pending-items/{id}")]
 async fn delete_pending_item(
@@ -175,7 +178,7 @@ async fn delete_pending_item(
     write.delete(async move |tx| PendingItem::give_up(tx, &caller, *id).await).await
 }
 
-/// A program sees what its own system has sent.
+/// Selects the items that the caller may see: for programs, those of their own source system.
 fn visible_to(caller: &Caller) -> pending_items::BoxedQuery<'_, Pg> {
     let query = pending_items::table.into_boxed();
     match caller.source_system() {
@@ -207,11 +210,13 @@ impl PendingItem {
             }
             query
         };
+
         let total =
             if list.counted { Some(matching().count().get_result(conn).await?) } else { None };
+
         let rows = matching().filter(list.after::<Timestamp, _, _>(parked_at, id)?);
         let rows = rows.order((parked_at, id)).limit(list.fetch()).select(Self::as_select());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.parked_at, it.id))
+        list.page(rows.load(conn).await?, total, |item: &Self| (item.parked_at, item.id))
     }
 
     async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -223,7 +228,7 @@ impl PendingItem {
         let item = Self::find(tx.conn(), caller, id).await?;
         let references = pending_references::table.filter(pending_references::item_id.eq(item.id));
         diesel::delete(references).execute(tx.conn()).await?;
-        // It may have been applied since.
+        // The item may have been applied since it was read.
         match diesel::delete(pending_items::table.find(item.id)).execute(tx.conn()).await? {
             0 => Err(Error::not_found()),
             _ => Ok(()),

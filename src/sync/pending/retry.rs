@@ -1,5 +1,5 @@
-//! The job of what waits: applies what is left over from batches, and looks for what has come by other
-//! ways than a batch.
+//! The job for parked items: applies those left over from batches, and looks up rows that have
+//! arrived by other ways than a batch.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,11 +20,12 @@ use super::entries::Entry;
 /// The name of the job that is [`retry`]
 pub const JOB: &str = "pending_items";
 
-/// How many references are looked up together.
+/// Number of references that are looked up together.
 const LOOKED_UP: i64 = 20_000;
 
-/// A job: applies what is left over from batches, and looks whether something has arrived by another
-/// way than a batch, such as by hand. While there is work it goes on, a round in each transaction.
+/// A job: applies the items left over from batches, and looks up rows that have arrived by other
+/// ways, such as manual entry. While there is work, it continues with a round in each transaction.
+/// Returns the number of items that were taken up.
 pub async fn retry(tx: &mut Tx) -> Result<u64> {
     let (applied, left) = apply(tx, None, OF_JOB).await?;
     if left.is_used_up() {
@@ -42,6 +43,7 @@ pub async fn retry(tx: &mut Tx) -> Result<u64> {
             break;
         }
     }
+
     let (found, left) = apply(tx, None, left).await?;
     if left.is_used_up() {
         tx.go_on();
@@ -50,7 +52,8 @@ pub async fn retry(tx: &mut Tx) -> Result<u64> {
     Ok(applied + found)
 }
 
-/// How much waits and how much is given back with a problem, and since when the oldest.
+/// Updates the metrics: the number of waiting items, of refused items, and the age of the oldest
+/// one.
 async fn measure(tx: &mut Tx) -> Result<()> {
     #[derive(QueryableByName)]
     struct Kept {
@@ -61,6 +64,7 @@ async fn measure(tx: &mut Tx) -> Result<()> {
         #[diesel(sql_type = diesel::sql_types::Double)]
         oldest_seconds: f64,
     }
+
     let kept = diesel::sql_query(
         "select count(*) filter (where problem is null) as waiting, count(problem) as refused,
             coalesce(extract(epoch from $1 - min(parked_at)), 0)::float8 as oldest_seconds
@@ -68,6 +72,7 @@ async fn measure(tx: &mut Tx) -> Result<()> {
     );
     let kept = kept.bind::<diesel::sql_types::Timestamptz, _>(tx.now);
     let kept: Kept = kept.get_result(tx.conn()).await?;
+
     for (status, count) in [("waiting", kept.waiting), ("refused", kept.refused)] {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         metrics::gauge!("pending_items", "status" => status).set(count);
@@ -76,10 +81,10 @@ async fn measure(tx: &mut Tx) -> Result<()> {
     Ok(())
 }
 
-/// What is waited for, and who sent what waits for it.
+/// A missing row (type, source system, external id), and the sender of an item that waits for it.
 type Awaited = (String, String, String, Uuid);
 
-/// The next references in their order, so that however many there are each has its turn.
+/// Returns the missing rows that follow `last`, page by page in a fixed order.
 async fn awaited(conn: &mut Conn, last: Option<&Awaited>) -> Result<Vec<Awaited>> {
     use pending_references::{external_id, source_system, type_};
     let key = (type_, source_system, external_id, pending_items::parked_by);
@@ -90,6 +95,7 @@ async fn awaited(conn: &mut Conn, last: Option<&Awaited>) -> Result<Vec<Awaited>
         .order(key)
         .limit(LOOKED_UP)
         .into_boxed();
+
     if let Some((kind, system, id, by)) = last {
         query = query.filter(
             sql::<Bool>(
@@ -109,19 +115,21 @@ async fn awaited(conn: &mut Conn, last: Option<&Awaited>) -> Result<Vec<Awaited>
     Ok(query.load(conn).await?)
 }
 
-/// Strikes out what is there, as far as its sender sees it.
+/// Removes the references to rows that have arrived and that the sender of the waiting item can
+/// see.
 async fn look_up(tx: &mut Tx, awaited: Vec<Awaited>) -> Result<()> {
     let mut wanted: HashMap<(Uuid, String), Wanted> = HashMap::new();
     for (kind, source_system, external_id, by) in awaited {
         wanted.entry((by, kind)).or_default().external.insert((source_system, external_id));
     }
+
     let today = tx.today;
     for ((by, kind), wanted) in wanted {
         let person = directory::read(tx.conn(), by, today).await?.1;
         let (Some(person), Some(entry)) = (person, Entry::named(&kind)) else { continue };
         let found = (entry.find)(tx.conn(), &Caller::of(person), &wanted).await?;
         let mut here: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for key in wanted.external.iter().filter(|it| found.named(it).is_some()) {
+        for key in wanted.external.iter().filter(|key| found.named(key).is_some()) {
             here.entry(&key.0).or_default().push(key.1.clone());
         }
         for (source_system, external_ids) in here {

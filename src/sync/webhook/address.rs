@@ -1,6 +1,7 @@
-//! Where webhooks may go: to the internet, never into the network that the service stands in. An
-//! address is checked when it is given, and once more when it is used; the connection goes to
-//! exactly the address that was checked, whatever the name says a moment later.
+//! The addresses that webhooks may use: those of the internet, never those of the network in which
+//! the service runs. An address is checked when it is entered and again whenever it is used. The
+//! connection goes to exactly the IP address that was checked, even if the name resolves to another
+//! one later.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,20 +11,22 @@ use futures_util::future::BoxFuture;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// Why an address is refused.
+/// The reason for refusing an address.
 pub type Refusal = &'static str;
 
-/// An address that may be used, as far as its text tells. Numbers in any other spelling, such as
-/// `http://2130706433/` or `0x7f.1`, have been brought to the usual one by the parser.
+/// Checks an address without resolving its name. The parser has normalised IP addresses in unusual
+/// spellings, such as `http://2130706433/` or `0x7f.1`. `loopback` allows receivers on this
+/// machine.
 pub fn check(url: &str, loopback: bool) -> Result<Url, Refusal> {
     let url = Url::parse(url).map_err(|_| "not an absolute URL")?;
     let host = url.host_str().ok_or("not an absolute URL")?;
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let ip: Option<IpAddr> = bare.parse().ok();
-    // A dot at the end makes no other name of it.
+    // A dot at the end of a name does not change its meaning.
     let name = host.trim_end_matches('.');
     let named_local = name == "localhost" || name.ends_with(".localhost");
     let local = ip.map_or(named_local, |ip| ip.is_loopback());
+
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
         return Err("no user, password or fragment");
     }
@@ -39,7 +42,7 @@ pub fn check(url: &str, loopback: bool) -> Result<Url, Refusal> {
     if allowed { Ok(url) } else { Err("only addresses of the internet") }
 }
 
-/// May a connection go there?
+/// Checks whether connections to this IP address are allowed.
 pub fn may(ip: IpAddr, loopback: bool) -> bool {
     if ip.is_loopback() {
         return loopback;
@@ -50,7 +53,7 @@ pub fn may(ip: IpAddr, loopback: bool) -> bool {
     }
 }
 
-/// Not of the special-purpose registry of IANA (RFC 6890).
+/// Checks that an address is not in IANA's registry of special-purpose addresses (RFC 6890).
 fn is_public(ip: Ipv4Addr) -> bool {
     let [a, b, c, _] = ip.octets();
     let special = ip.is_private()
@@ -67,8 +70,9 @@ fn is_public(ip: Ipv4Addr) -> bool {
     !special
 }
 
-/// Global unicast, without the blocks in it that stand for others: IPv4 in disguise (6to4, Teredo;
-/// mapped, compatible and NAT64 addresses lie outside anyway) and documentation.
+/// Checks for global unicast addresses, apart from those that embed IPv4 addresses (6to4, Teredo)
+/// and those for documentation. Mapped, compatible and NAT64 addresses are not global unicast
+/// anyway.
 fn is_global(ip: Ipv6Addr) -> bool {
     let [a, b, ..] = ip.segments();
     let unicast = a & 0xe000 == 0x2000;
@@ -76,10 +80,11 @@ fn is_global(ip: Ipv6Addr) -> bool {
     unicast && !special
 }
 
-/// Looks names up; another one in tests.
+/// Resolves names. Replaced in tests.
 pub type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync>;
 
-/// Gives the client only addresses that may be used; if a name has one that may not, none.
+/// The resolver of the HTTP client. It returns only allowed addresses. If a name has one that is
+/// not allowed, it fails.
 pub struct Guard {
     pub loopback: bool,
     pub lookup: Lookup,
@@ -90,7 +95,7 @@ impl Guard {
         let lookup: Lookup = Arc::new(|name| {
             Box::pin(async move {
                 let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-                Ok(found.map(|it| it.ip()).collect())
+                Ok(found.map(|address| address.ip()).collect())
             })
         });
         Self { loopback, lookup }
@@ -111,7 +116,7 @@ impl Resolve for Guard {
     }
 }
 
-/// What the log of deliveries says of it.
+/// The error of a refused name in the log of deliveries.
 pub const REFUSED: &str = "the name leads to an address that is not of the internet";
 
 #[cfg(test)]

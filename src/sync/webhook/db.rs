@@ -1,4 +1,4 @@
-//! The queries on webhooks. Each that answers a caller starts at `visible_to`.
+//! Queries on webhooks. All queries for a caller start at `visible_to`.
 
 use auth::{Caller, Role};
 use diesel::pg::Pg;
@@ -15,10 +15,10 @@ use uuid::Uuid;
 use super::secret::Secret;
 use super::{MOST, NewWebhook, Outbound, Webhook, WebhookChanges, WebhookPage, WebhookSecret};
 
-/// How long an old secret signs beside the new one.
+/// Time after a rotation during which the old secret signs as well.
 const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
 
-/// One's own; an admin sees all.
+/// Selects the caller's own webhooks, or all of them for admins.
 fn visible_to(caller: &Caller) -> webhooks::BoxedQuery<'_, Pg> {
     let query = webhooks::table.into_boxed();
     if caller.is(Role::Admin) { query } else { query.filter(webhooks::owner_id.eq(caller.id())) }
@@ -36,7 +36,7 @@ impl Webhook {
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
         let rows = listed().filter(list.after::<Timestamp, _, _>(created_at, id)?);
         let rows = rows.order((created_at, id)).limit(list.fetch()).select(Self::as_select());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.created_at, it.id))
+        list.page(rows.load(conn).await?, total, |row: &Self| (row.created_at, row.id))
     }
 
     pub(super) async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -50,7 +50,7 @@ impl Webhook {
         Ok(row.first(tx.conn()).await?)
     }
 
-    /// It begins with what happens after this.
+    /// Creates a webhook that receives the events from now on.
     pub(super) async fn create(
         tx: &mut Tx,
         caller: &Caller,
@@ -71,13 +71,16 @@ impl Webhook {
             missed_until: None,
         };
         webhook.check(out)?;
+
         tx.lock("webhooks").await?;
         if webhooks::table.count().get_result::<i64>(tx.conn()).await? >= MOST {
             return Err(Error::conflict("too_many_webhooks", format!("at most {MOST}")));
         }
+
         let secret = Secret::random()?;
         let row = (&webhook, webhooks::secret.eq(secret.stored(out, webhook.id)?));
         diesel::insert_into(webhooks::table).values(row).execute(tx.conn()).await?;
+
         let (xid, seq) = start(tx.conn()).await?;
         let position = (
             webhook_positions::webhook_id.eq(webhook.id),
@@ -122,7 +125,8 @@ impl Webhook {
     ) -> Result<()> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before, &[]).await?;
-        // First the position: who tells its events holds that row, and finds it gone.
+        // The position is deleted first: the sender of its events locks that row, and finds it
+        // gone.
         diesel::delete(webhook_positions::table.find(id)).execute(tx.conn()).await?;
         let log = webhook_deliveries::table.filter(webhook_deliveries::webhook_id.eq(id));
         diesel::delete(log).execute(tx.conn()).await?;
@@ -130,7 +134,7 @@ impl Webhook {
         tx.record(Change::deleted(&before)).await
     }
 
-    /// A new version, so that the history tells who did it.
+    /// Replaces the secret. The webhook gets a new version, so that the history shows who did it.
     pub(super) async fn rotate(
         tx: &mut Tx,
         caller: &Caller,
@@ -143,6 +147,7 @@ impl Webhook {
         let mut webhook = before.clone();
         webhook.stamp(before.version + 1, tx.now);
         before.save(tx, &webhook).await?;
+
         let secret = Secret::random()?;
         let columns = (
             webhooks::previous_secret.eq(webhooks::secret.nullable()),
@@ -154,15 +159,15 @@ impl Webhook {
     }
 }
 
-/// Where somebody begins who is told what happens from now on.
+/// Returns the position in the feed from which on all changes are new.
 pub(super) async fn start(conn: &mut Conn) -> Result<Position> {
     Ok((feed::horizon(conn).await? - 1, i64::MAX))
 }
 
-/// Secrets as they are stored, and until when the one before signs, too.
+/// The stored secret, the previous one, and the time until which the previous one signs as well.
 type Stored = (Vec<u8>, Option<Vec<u8>>, Option<Timestamp>);
 
-/// The webhook and what signs its events now.
+/// Returns a webhook with the secrets that sign its events now.
 pub(super) async fn with_secrets(
     conn: &mut Conn,
     out: &Outbound,
@@ -175,11 +180,11 @@ pub(super) async fn with_secrets(
     let Some((webhook, (secret, previous, until))) = row else { return Ok(None) };
     let previous = previous.filter(|_| until.is_some_and(|until| until > now));
     let stored = [Some(secret), previous].into_iter().flatten();
-    let secrets = stored.map(|it| Secret::open(out, id, it)).collect::<Result<_>>()?;
+    let secrets = stored.map(|secret| Secret::open(out, id, secret)).collect::<Result<_>>()?;
     Ok(Some((webhook, secrets)))
 }
 
-/// Those that something is to be sent to and that nobody else looks after.
+/// Returns the active webhooks that no other holder serves.
 pub(super) async fn unattended(conn: &mut Conn, me: Uuid, now: Timestamp) -> Result<Vec<Uuid>> {
     use webhook_positions::{holder, lease_until, webhook_id};
     let free = lease_until.is_null().or(lease_until.lt(now).assume_not_null());

@@ -1,4 +1,4 @@
-//! Deliveries to webhooks and their outcomes, 推送记录. The log is bounded in time and length.
+//! Deliveries to webhooks and their outcomes, 推送记录. The log is limited in time and length.
 
 use actix_web::{get, post};
 use auth::{Caller, Can, Refers, reference};
@@ -21,31 +21,32 @@ use super::Webhook;
 use super::test_event::TEST;
 use crate::ManageWebhooks;
 
-/// How long the log is kept.
+/// Time for which the log is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
 
-/// Most deliveries that the log of a webhook keeps, beside those to come; of dead ones as many again.
+/// Maximum number of deliveries in the log of a webhook. Dead ones are counted separately, and
+/// pending ones are not counted.
 const MOST: i64 = 10_000;
 
-/// Rows that are dropped in one transaction.
+/// Maximum number of rows deleted in one transaction.
 const AT_ONCE: i64 = 20_000;
 
 text_enum! {
     pub enum DeliveryStatus {
-        /// To be sent, for the first time or again
+        /// Waiting for its first or next attempt
         Pending = "pending",
-        /// Taken
+        /// Accepted by the receiver
         Delivered = "delivered",
-        /// Not taken for three days; it can be replayed
+        /// Not accepted within three days; it can be replayed
         Dead = "dead",
-        /// The owner of the webhook may not see it any more
+        /// Not sent, because the owner of the webhook may no longer see it
         Withheld = "withheld",
-        /// A test that was not taken; it is not sent again
+        /// A test that was not accepted; it is not retried
         Failed = "failed",
     }
 }
 
-/// One event on its way to a webhook
+/// The delivery of an event to a webhook
 #[derive(Debug, Clone, Serialize, ToSchema, HasQuery)]
 #[diesel(table_name = webhook_deliveries)]
 pub struct WebhookDelivery {
@@ -61,14 +62,14 @@ pub struct WebhookDelivery {
     pub attempts: i32,
     pub first_attempt_at: Option<Timestamp>,
     pub last_attempt_at: Option<Timestamp>,
-    /// Null when it is not pending
+    /// Null if the delivery is not pending
     pub next_attempt_at: Option<Timestamp>,
     pub delivered_at: Option<Timestamp>,
-    /// HTTP status of the last answer; null when there was none
+    /// HTTP status of the last answer; null if there was none
     pub response_status: Option<i16>,
     /// Duration of the last attempt, in milliseconds
     pub duration_ms: Option<i32>,
-    /// Why the last attempt failed, with the first 500 characters of the receiver's answer; null when
+    /// Error of the last attempt, with the first 500 characters of the receiver's answer; null if
     /// it succeeded
     pub error: Option<String>,
     pub created_at: Timestamp,
@@ -79,11 +80,11 @@ page! {
     WebhookDeliveryPage of WebhookDelivery
 }
 
-/// Which deliveries.
+/// Filter of deliveries
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DeliveryFilter {
-    /// One or several, separated by commas
+    /// One or more statuses, separated by commas
     #[param(style = Form, explode = false, inline)]
     status: Option<Vec<DeliveryStatus>>,
     event_id: Option<Uuid>,
@@ -96,11 +97,13 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(list_webhook_deliveries).service(replay_webhook_delivery);
 }
 
-/// List what was sent to a webhook
+/// List deliveries of a webhook
 ///
-/// Latest first: response status, duration and error of each last attempt. `status=dead` is what was
-/// given up after three days, `type` `test` what `POST /webhooks/{id}/test` sent. The log keeps 30 days
-/// and at most 10,000 deliveries of a webhook, and as many dead ones.
+/// Returns the deliveries, latest first, with response status, duration and error of their last
+/// attempt. `status=dead` selects those given up after three days. Deliveries with the `type`
+/// `test` were sent by `POST /webhooks/{id}/test`.
+///
+/// The log is kept for 30 days, with at most 10,000 deliveries per webhook, and as many dead ones.
 #[utoipa::path(
     tag = "sync",
     params(DeliveryFilter, PageQuery),
@@ -117,10 +120,11 @@ async fn list_webhook_deliveries(
     WebhookDelivery::list(&mut *db.conn().await?, &caller, *id, &list).await
 }
 
-/// Send an event once more
+/// Replay a delivery
 ///
-/// One that was given up, or taken: it is sent at once and then tried for three days again. It may
-/// come after later events of the same resource; its version tells.
+/// Sends an event again that was accepted, given up or withheld. It is sent at once and then
+/// retried for three days. It may arrive after later events of the same resource: compare the
+/// `version`.
 #[utoipa::path(
     tag = "sync",
     responses((status = 200, description = "The delivery", body = WebhookDelivery), Problems),
@@ -134,7 +138,7 @@ async fn replay_webhook_delivery(
     write.run(async move |tx| Reply::json(&WebhookDelivery::replay(tx, &caller, *ids).await?)).await
 }
 
-/// Those of one webhook, which the caller has been shown to see.
+/// Selects the deliveries of a webhook. The caller must have checked that it is visible.
 fn of_webhook(webhook: &Webhook) -> webhook_deliveries::BoxedQuery<'static, Pg> {
     webhook_deliveries::table.filter(webhook_deliveries::webhook_id.eq(webhook.id)).into_boxed()
 }
@@ -162,8 +166,10 @@ impl WebhookDelivery {
             }
             query
         };
+
         let total =
             if list.counted { Some(matching().count().get_result(conn).await?) } else { None };
+
         let rows = matching().limit(list.fetch()).order((created_at.desc(), id.desc()));
         let rows: Vec<Self> = match list.position::<(Timestamp, Uuid)>()? {
             None => rows.select(Self::as_select()).load(conn).await?,
@@ -172,7 +178,7 @@ impl WebhookDelivery {
                 rows.filter(before).select(Self::as_select()).load(conn).await?
             }
         };
-        list.page(rows, total, |it: &Self| (it.created_at, it.id))
+        list.page(rows, total, |delivery: &Self| (delivery.created_at, delivery.id))
     }
 
     async fn replay(tx: &mut Tx, caller: &Caller, (webhook, id): (Uuid, Uuid)) -> Result<Self> {
@@ -188,6 +194,8 @@ impl WebhookDelivery {
             return Err(Error::conflict("wrong_status", "it is on its way")
                 .member("current_status", before.status.as_str()));
         }
+
+        // Three days begin again, so that the earlier attempts do not count.
         let columns = (
             webhook_deliveries::status.eq(DeliveryStatus::Pending),
             webhook_deliveries::attempts.eq(0),
@@ -200,8 +208,9 @@ impl WebhookDelivery {
     }
 }
 
-/// A job: drops what has been in the log for long enough, or is too much. What waited for weeks behind
-/// others of its resource is young when it is given up: somebody has to see it.
+/// A job: deletes deliveries that are too old or exceed the length of the log. The age counts from
+/// the last attempt: a delivery that waited for weeks behind others of its resource and was then
+/// given up must stay visible for a while.
 pub async fn forget_old(tx: &mut Tx) -> Result<u64> {
     let dropped = diesel::sql_query(FORGET)
         .bind::<Timestamptz, _>(Timestamp(tx.now.0 - KEPT))
@@ -214,7 +223,7 @@ pub async fn forget_old(tx: &mut Tx) -> Result<u64> {
     Ok(dropped as u64)
 }
 
-/// Dead ones are counted apart, so that a burst of others pushes none of them out.
+/// Dead deliveries are counted separately, so that a burst of others does not displace them.
 const FORGET: &str = "delete from webhook_deliveries where id in ( \
         select id from ( \
             select id, created_at, last_attempt_at, row_number() over ( \

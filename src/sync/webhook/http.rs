@@ -30,7 +30,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List webhooks
 ///
-/// Your own; an admin sees all.
+/// Returns your own webhooks. Admins see all.
 #[utoipa::path(
     tag = "sync",
     params(PageQuery),
@@ -45,18 +45,23 @@ async fn list_webhooks(
     Webhook::list(&mut *db.conn().await?, &caller, &list).await
 }
 
-/// Be told of changes
+/// Create a webhook
 ///
-/// From now on every event of these types that you may see is sent to the address, as
-/// `GET /changes` shows it: by POST, with `webhook-id` (the `event_id`), `webhook-timestamp` and
-/// `webhook-signature` of Standard Webhooks. A 2xx within 10 seconds takes it; else it comes again
-/// for three days, ever later, and later events of the same resource wait. An event may come twice.
-/// When what you may see changes, take a snapshot. The answer holds the secret: it is shown once
-/// and cannot be read again, so an `Idempotency-Key` has no effect here.
+/// From now on, every event of these types that you may see is sent to the address, in the form of
+/// `GET /changes`: by POST, with the headers `webhook-id` (the `event_id`), `webhook-timestamp` and
+/// `webhook-signature` of Standard Webhooks.
+///
+/// Answer with a 2xx status within 10 seconds to accept an event. Otherwise it is retried for three
+/// days at growing intervals, and later events of the same resource wait. An event may arrive
+/// twice. Take a snapshot when the data that you may see changes.
+///
+/// The response contains the secret. It is shown only once and cannot be read again, so that an
+/// `Idempotency-Key` has no effect here.
 #[utoipa::path(
     tag = "sync",
     request_body = NewWebhook,
-    responses((status = 201, description = "The webhook with its secret", body = WebhookSecret), Problems),
+    responses((status = 201, description = "The webhook with its secret", body = WebhookSecret),
+        Problems),
 )]
 #[post("/webhooks")]
 async fn create_webhook(
@@ -85,9 +90,9 @@ async fn read_webhook(
     Ok(Tagged(Webhook::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// Change a webhook
+/// Update a webhook
 ///
-/// Another address gets what the one before has not taken.
+/// A new address receives the events that the previous one has not accepted.
 #[utoipa::path(
     tag = "sync",
     request_body(content = WebhookChanges, content_type = "application/merge-patch+json"),
@@ -109,10 +114,10 @@ async fn update_webhook(
 
 /// Delete a webhook
 ///
-/// With its log; what has not been taken is not sent any more.
+/// Deletes the webhook and its log. Pending events are no longer sent.
 #[utoipa::path(
     tag = "sync",
-    responses((status = 204, description = "It is gone"), Problems),
+    responses((status = 204, description = "The webhook is deleted"), Problems),
 )]
 #[delete("/webhooks/{id}")]
 async fn delete_webhook(
@@ -124,12 +129,14 @@ async fn delete_webhook(
     write.delete(async move |tx| Webhook::delete(tx, &caller, *id, based_on).await).await
 }
 
-/// Give a webhook a new secret
+/// Rotate the secret of a webhook
 ///
-/// For 24 hours events are signed with both. The answer holds the new secret, once.
+/// For 24 hours, events are signed with both secrets. The response contains the new secret, which
+/// is shown only once.
 #[utoipa::path(
     tag = "sync",
-    responses((status = 200, description = "The webhook with its secret", body = WebhookSecret), Problems),
+    responses((status = 200, description = "The webhook with its secret", body = WebhookSecret),
+        Problems),
 )]
 #[post("/webhooks/{id}/rotate-secret")]
 async fn rotate_webhook_secret(
@@ -146,9 +153,11 @@ async fn rotate_webhook_secret(
 
 /// Send a test event
 ///
-/// At once, also while the webhook is not active, signed like every event: `type` is `test`, `data`
-/// the webhook. The answer says what the receiver answered, and how long it took. A test is sent once:
-/// one that fails is `failed` in the log, neither repeated nor dead, and keeps no other event waiting.
+/// Sends a signed event at once, even if the webhook is inactive. Its `type` is `test`, and its
+/// `data` is the webhook. The response contains the receiver's status and the duration.
+///
+/// A test is sent only once. If it fails, its status in the log is `failed`: it is not retried, and
+/// no other event waits for it.
 #[utoipa::path(
     tag = "sync",
     responses((status = 200, description = "The delivery", body = WebhookDelivery), Problems),
@@ -162,13 +171,14 @@ async fn test_webhook(
     tester.test(&caller, *id).await
 }
 
-/// What happened to a webhook
+/// List the history of a webhook
 ///
-/// Latest first, each change with the values before and after.
+/// Returns the changes, latest first, with the values before and after.
 #[utoipa::path(
     tag = "sync",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "The history of the webhook", body = HistoryPage),
+        Problems),
 )]
 #[get("/webhooks/{id}/history")]
 async fn list_webhook_history(

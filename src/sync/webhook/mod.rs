@@ -1,5 +1,5 @@
-//! Who is told of changes as they happen, 推送订阅: the same events as in the feed, sent to an
-//! address, signed after Standard Webhooks, in order for each resource, until they are taken.
+//! Webhooks, 推送订阅. They send the events of the feed to an address as they happen, signed as in
+//! Standard Webhooks and in order for each resource, and repeat them until they are accepted.
 
 pub mod address;
 pub mod courier;
@@ -25,7 +25,7 @@ pub use courier::Courier;
 pub use delivery::forget_old;
 pub use secret::Outbound;
 
-/// Most webhooks of a company.
+/// Maximum number of webhooks.
 const MOST: i64 = 100;
 
 /// A webhook, 推送订阅
@@ -34,20 +34,20 @@ const MOST: i64 = 100;
 pub struct Webhook {
     pub id: Uuid,
     pub version: i64,
-    /// Where the events go, by POST
+    /// Address to which events are sent by POST
     #[schema(example = "https://erp.example.com/salesbook")]
     pub url: String,
     pub description: Option<String>,
-    /// The types of the feed that it is told; none means all
+    /// Types of the feed to send. Empty means all
     pub types: Vec<String>,
-    /// Nothing is sent while it is not; afterwards it goes on where it was
+    /// Events are only sent while this is true. After a break it resumes where it stopped
     pub active: bool,
-    /// It is told what this person or program may see
+    /// The person or program that created the webhook. Only events visible to this owner are sent
     pub owner_id: Uuid,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// Not all of what happened before this was told: it was not active for longer than changes are
-    /// kept, or the database was restored. Take a snapshot that is later.
+    /// Some events before this instant were not sent, because the webhook was inactive for longer
+    /// than changes are kept, or because the database was restored. Take a later snapshot
     #[diesel(skip_insertion, skip_update)]
     #[diesel(select_expression = missed_until())]
     #[diesel(select_expression_type = FixedSql<Nullable<Timestamptz>>)]
@@ -60,12 +60,12 @@ fn missed_until() -> FixedSql<Nullable<Timestamptz>> {
 
 resource! { Webhook: "webhook" at "/api/v1/webhooks", seen by |_it| vec![] }
 
-/// A webhook with its secret, which is shown this once
+/// A webhook with its secret, which is shown only once
 #[derive(Serialize, ToSchema)]
 pub struct WebhookSecret {
     #[serde(flatten)]
     webhook: Webhook,
-    /// For the signature of each event
+    /// Secret that signs each event
     #[schema(example = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDH7JQwAABbx8=")]
     secret: String,
 }
@@ -89,18 +89,18 @@ impl DerefMut for WebhookSecret {
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "url": "https://erp.example.com/salesbook", "types": ["customer"] }))]
 pub struct NewWebhook {
-    /// https, and an address of the internet
+    /// Address to which events are sent by POST. It must use https and be on the internet
     #[schema(min_length = 1, max_length = 2000, example = "https://erp.example.com/salesbook")]
     url: String,
     #[schema(min_length = 1, max_length = 500)]
     description: Option<String>,
-    /// Default: all
+    /// Types of the feed to send. Default: all
     #[serde(default)]
     #[schema(max_items = 50, nullable = false)]
     types: Vec<String>,
 }
 
-/// A merge patch: absent fields stay as they are, null clears.
+/// A merge patch: absent fields keep their values, null clears them
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 #[schema(example = json!({ "active": false }))]

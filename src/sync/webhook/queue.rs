@@ -1,5 +1,6 @@
-//! What each webhook is still to be told: read from the feed once, kept until it is taken. Whoever
-//! writes here holds the webhook's lease; a holder that was paused beyond it finds another fence.
+//! The queue of events for each webhook. Events are read from the feed once and kept until they are
+//! delivered. Only the holder of the webhook's lease writes to it. A holder that was paused beyond
+//! its lease finds another fence.
 
 use diesel::dsl::exists;
 use diesel::prelude::*;
@@ -18,24 +19,25 @@ use crate::cursor::DAYS;
 use crate::feed::{self, Row};
 use crate::scope::Scope;
 
-/// How long somebody may look after a webhook without a sign of life.
+/// Time after which a lease ends unless it is renewed.
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
 
-/// How much is read from the feed at a time, and how much of it may wait to be sent.
+/// Maximum number of events read from the feed at a time, and number of pending events from which
+/// on no more are read.
 const READ: i64 = 500;
 const BACKLOG: i64 = 10_000;
 
-/// How long it may go without noting that the feed was read and had nothing.
+/// Interval for storing that the feed was read while it has no events for the webhook.
 const NOTED: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long an event is tried.
+/// Time from the first attempt during which an event is retried.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(72);
 
-/// The first pause after a failure, which doubles, and the longest.
+/// The pause after the first failure, which doubles with each further one, and the longest pause.
 const PAUSE: SignedDuration = SignedDuration::from_secs(5);
 const LONGEST: SignedDuration = SignedDuration::from_hours(6);
 
-/// The right to tell a webhook its events.
+/// The right to send a webhook its events.
 #[derive(Debug, Clone, Copy)]
 pub struct Lease {
     pub webhook: Uuid,
@@ -43,6 +45,7 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// Takes the lease of a webhook. `None` if another holder has it.
     pub async fn take(
         conn: &mut Conn,
         webhook: Uuid,
@@ -52,6 +55,8 @@ impl Lease {
         let free = webhook_positions::lease_until.is_null();
         let free = free.or(webhook_positions::lease_until.lt(now).assume_not_null());
         let free = free.or(webhook_positions::holder.eq(holder).assume_not_null());
+
+        // The fence changes even if the holder stays the same, which ends its earlier lease.
         let row = diesel::update(webhook_positions::table.find(webhook).filter(free)).set((
             webhook_positions::fence.eq(webhook_positions::fence + 1),
             webhook_positions::holder.eq(Some(holder)),
@@ -61,7 +66,7 @@ impl Lease {
         Ok(fence.map(|fence| Self { webhook, fence }))
     }
 
-    /// Is it still ours? Then it is for a while longer.
+    /// Renews the lease. Returns false if another holder has taken it over.
     pub async fn renew(self, conn: &mut Conn, now: Timestamp) -> Result<bool> {
         let ours = webhook_positions::table
             .find(self.webhook)
@@ -70,6 +75,7 @@ impl Lease {
         Ok(diesel::update(ours).set(until).execute(conn).await? == 1)
     }
 
+    /// Releases the lease, if it is still ours.
     pub async fn give_back(self, conn: &mut Conn) -> Result<()> {
         let ours = webhook_positions::table
             .find(self.webhook)
@@ -82,7 +88,7 @@ impl Lease {
         Ok(())
     }
 
-    /// Notes what has happened since. Answers how many events that are.
+    /// Reads new events from the feed into the queue. Returns their number.
     pub async fn read(self, tx: &mut Tx, scope: &Scope<'_>, epoch: Uuid) -> Result<usize> {
         use webhook_positions::{missed_until, read_at};
         let ours = webhook_positions::table
@@ -92,6 +98,7 @@ impl Lease {
             (webhook_positions::epoch, webhook_positions::xid, webhook_positions::seq, read_at);
         let row = ours.select(columns).for_update();
         let (then, xid, seq, last): (Uuid, i64, i64, Timestamp) = row.first(tx.conn()).await?;
+
         let waiting =
             webhook_deliveries::table.filter(webhook_deliveries::webhook_id.eq(self.webhook));
         let waiting =
@@ -99,8 +106,9 @@ impl Lease {
         if waiting.get_result::<i64>(tx.conn()).await? >= BACKLOG {
             return Ok(0);
         }
-        // After a restore the numbers begin anew, and what it has slept through is no longer kept:
-        // what lies between is for a snapshot.
+
+        // After a restore of the database, positions are no longer valid. After a longer inactivity
+        // than the feed is kept, changes are missing. In both cases the receiver needs a snapshot.
         let now = tx.now;
         let rested = now.0.duration_since(last.0);
         let mut missed = then != epoch || rested > SignedDuration::from_hours(24 * DAYS);
@@ -113,6 +121,8 @@ impl Lease {
             }
             page => page?,
         };
+
+        // Without events the position is not stored each time, to save writes.
         let ours = || diesel::update(webhook_positions::table.find(self.webhook));
         if page.rows.is_empty() && page.next.0 - xid < READ && !missed {
             if rested > NOTED {
@@ -120,9 +130,11 @@ impl Lease {
             }
             return Ok(0);
         }
+
         let rows: Vec<_> = page.rows.iter().map(|row| self.noted(row, now)).collect();
         let insert = diesel::insert_into(webhook_deliveries::table).values(rows);
         insert.on_conflict_do_nothing().execute(tx.conn()).await?;
+
         let (xid, seq) = page.next;
         let position = (
             webhook_positions::epoch.eq(epoch),
@@ -132,7 +144,7 @@ impl Lease {
         );
         ours().set(position).execute(tx.conn()).await?;
         if missed {
-            tracing::warn!(webhook = %self.webhook, "a webhook has missed events");
+            tracing::warn!(webhook = %self.webhook, "webhook has missed events");
             ours().set(missed_until.eq(Some(now))).execute(tx.conn()).await?;
         }
         Ok(page.rows.len())
@@ -156,22 +168,22 @@ impl Lease {
         }
     }
 
-    /// What can be sent now: of each resource the first event, if its time has come.
+    /// Returns the events to send now: the first pending one of each resource, if it is due.
     pub async fn due(self, conn: &mut Conn, now: Timestamp, most: i64) -> Result<Vec<Due>> {
         let due = diesel::sql_query(DUE).bind::<SqlUuid, _>(self.webhook);
         let due = due.bind::<Timestamptz, _>(now).bind::<BigInt, _>(most);
         Ok(due.load(conn).await?)
     }
 
-    /// When there will be something to send again, as far as is known.
+    /// Returns the time at which the next pending event is due. `None` if there is none.
     pub async fn next(self, conn: &mut Conn) -> Result<Option<Timestamp>> {
         let next = diesel::sql_query(NEXT).bind::<SqlUuid, _>(self.webhook);
         let next: Next = next.get_result(conn).await?;
         Ok(next.at)
     }
 
-    /// Notes what became of an attempt, from when until when it was. The next one is later than its
-    /// end by the pause, however long the receiver was silent.
+    /// Stores the outcome of an attempt, which lasted from `begun` to `now`. The pause before the
+    /// next attempt counts from its end, however long the receiver took.
     pub async fn mark(
         self,
         conn: &mut Conn,
@@ -187,6 +199,7 @@ impl Lease {
             (false, Some(_)) => DeliveryStatus::Pending,
             (false, None) => DeliveryStatus::Dead,
         };
+
         let columns = (
             webhook_deliveries::status.eq(status),
             webhook_deliveries::attempts.eq(due.attempts + 1),
@@ -198,6 +211,7 @@ impl Lease {
             webhook_deliveries::duration_ms.eq(answer.milliseconds()),
             webhook_deliveries::error.eq(answer.error.as_deref()),
         );
+
         let ours = webhook_positions::table
             .find(self.webhook)
             .filter(webhook_positions::fence.eq(self.fence));
@@ -206,7 +220,7 @@ impl Lease {
         Ok(())
     }
 
-    /// The owner may not see these any more.
+    /// Withholds events that the owner of the webhook may no longer see.
     pub async fn withhold(self, conn: &mut Conn, ids: &[Uuid]) -> Result<()> {
         let columns = (
             webhook_deliveries::status.eq(DeliveryStatus::Withheld),
@@ -223,7 +237,7 @@ impl Lease {
     }
 }
 
-/// Nobody holds any more what this one has held.
+/// Releases all leases of a holder.
 pub async fn leave(conn: &mut Conn, holder: Uuid) -> Result<()> {
     let held =
         webhook_positions::table.filter(webhook_positions::holder.eq(holder).assume_not_null());
@@ -236,7 +250,7 @@ pub async fn leave(conn: &mut Conn, holder: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Nothing when three days have been enough.
+/// Returns the time of the next attempt. `None` if the event has been tried for three days.
 fn next_attempt(first: Timestamp, failures: i32, now: Timestamp) -> Option<Timestamp> {
     let end = first.0 + PATIENCE;
     let doubled = PAUSE * 2_i32.pow(failures.clamp(0, 13).unsigned_abs());
@@ -292,12 +306,14 @@ struct Next {
     at: Option<Timestamp>,
 }
 
+/// Later events of a resource wait until its first one is delivered, so that they arrive in order.
 const DUE: &str = "select id, event_id, xid, seq, at, attempts, first_attempt_at from ( \
         select distinct on (type, resource_id) * from webhook_deliveries \
         where webhook_id = $1 and status = 'pending' order by type, resource_id, xid, seq \
     ) first_of_each where next_attempt_at <= $2 order by xid, seq limit $3";
 
-/// What waits for another of its resource is not due, whatever it says.
+/// An event that waits for an earlier one of its resource is not due, whatever its
+/// `next_attempt_at`.
 const NEXT: &str = "select min(next_attempt_at) as at from ( \
         select distinct on (type, resource_id) next_attempt_at from webhook_deliveries \
         where webhook_id = $1 and status = 'pending' order by type, resource_id, xid, seq \

@@ -1,4 +1,4 @@
-//! One attempt to tell a receiver something.
+//! A single attempt to send an event to a receiver.
 
 use std::time::{Duration, Instant};
 
@@ -10,36 +10,36 @@ use uuid::Uuid;
 
 use super::address::{Guard, check};
 
-/// How long a receiver may take for all of it.
+/// Time limit for the whole request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How much of an answer is read: it says why something was refused.
+/// Maximum bytes that are read of an answer with an error.
 const ANSWER: usize = 64 * 1024;
 
-/// How much of that the log keeps, in characters.
+/// Maximum number of characters of an answer that the log keeps.
 const EXCERPT: usize = 500;
 
-/// What is sent.
+/// The request to send.
 pub struct Message {
     pub event_id: Uuid,
     /// Seconds since 1970
     pub timestamp: i64,
-    /// One or, for a day after a rotation, two
+    /// Signatures separated by a space: one, or two for a day after a rotation of the secret
     pub signatures: String,
     pub body: String,
 }
 
-/// What came of it.
+/// The outcome of an attempt.
 #[derive(Debug, Default)]
 pub struct Answer {
     pub status: Option<u16>,
-    /// Nothing when it was taken
+    /// `None` if the event was accepted
     pub error: Option<String>,
     pub duration: Duration,
 }
 
 impl Answer {
-    /// The HTTP status as the log keeps it.
+    /// The HTTP status as stored in the log.
     pub fn code(&self) -> Option<i16> {
         self.status.and_then(|status| i16::try_from(status).ok())
     }
@@ -49,6 +49,8 @@ impl Answer {
     }
 }
 
+/// The HTTP client for webhooks. It follows no redirects and uses no proxy, because either could
+/// lead to an address that was not checked.
 pub struct Sender {
     client: Client,
     loopback: bool,
@@ -68,6 +70,7 @@ impl Sender {
         Ok(Self { client: client.map_err(Error::internal)?, loopback })
     }
 
+    /// Sends an event to an address, which is checked again.
     pub async fn send(&self, url: &str, message: Message) -> Answer {
         let url = match check(url, self.loopback) {
             Ok(url) => url,
@@ -81,11 +84,12 @@ impl Sender {
             .header("webhook-timestamp", message.timestamp.to_string())
             .header("webhook-signature", message.signatures)
             .body(message.body);
+
         let begun = Instant::now();
         let (status, error) = match request.send().await {
             Ok(response) => {
                 let status = response.status();
-                // Whoever says yes has it: what follows does not matter.
+                // The body of a successful answer is not read: the status decides.
                 let error = if status.is_success() { None } else { Some(told(response).await) };
                 (Some(status.as_u16()), error)
             }
@@ -95,7 +99,7 @@ impl Sender {
     }
 }
 
-/// The beginning of what a receiver says.
+/// Returns the status and the beginning of a receiver's answer.
 async fn told(mut response: Response) -> String {
     let status = response.status();
     let mut text = vec![];
@@ -110,7 +114,7 @@ async fn told(mut response: Response) -> String {
     format!("{status} {text}").trim_end().to_owned()
 }
 
-/// The innermost cause says what is wrong, without the URL.
+/// Returns the innermost cause of an error, which does not contain the URL.
 fn why(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".to_owned();

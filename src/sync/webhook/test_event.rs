@@ -1,4 +1,4 @@
-//! A test event, 测试推送: what a receiver makes of an event, without waiting for one.
+//! Test events, 测试推送, to try a receiver without waiting for a real event.
 
 use std::future::{Ready, ready};
 
@@ -19,10 +19,10 @@ use super::secret::Secret;
 use super::send::{Answer, Message, Sender};
 use super::{Outbound, Webhook, db};
 
-/// The type of test events, which no resource has.
+/// The type of test events. No resource has it.
 pub const TEST: &str = "test";
 
-/// An event as the feed shows them.
+/// A test event, with the same members as an event of the feed.
 #[derive(Serialize)]
 struct TestEvent<'a> {
     event_id: Uuid,
@@ -35,7 +35,7 @@ struct TestEvent<'a> {
     data: &'a Webhook,
 }
 
-/// Everything that a test uses. A handler's argument.
+/// The dependencies of a test. Taken as a handler argument.
 pub struct Tester {
     db: Db,
     clock: Clock,
@@ -58,7 +58,7 @@ impl FromRequest for Tester {
 }
 
 impl Tester {
-    /// Sends the event with no connection in hand, and then notes what came of it.
+    /// Sends the event while holding no database connection, and then stores the outcome.
     pub async fn test(self, caller: &Caller, id: Uuid) -> Result<Reply> {
         let caller = caller.clone();
         let (webhook, secrets) = self.find(&caller, id).await?;
@@ -107,7 +107,7 @@ fn message(
     Ok(Message { event_id, timestamp, signatures, body })
 }
 
-/// A row of the log that is done when it is written: the queue knows nothing of it.
+/// A row of the log. It is inserted with its final status, so that the queue does not send it.
 #[derive(Insertable)]
 #[diesel(table_name = webhook_deliveries, treat_none_as_default_value = false)]
 struct Noted {
@@ -160,7 +160,7 @@ impl Noted {
         }
     }
 
-    /// Its webhook may have gone while it was sent.
+    /// Inserts the row, unless the webhook was deleted while the event was being sent.
     async fn insert(self, tx: &mut Tx, caller: &Caller) -> Result<WebhookDelivery> {
         Webhook::find_for_update(tx, caller, self.webhook_id).await?;
         let insert = diesel::insert_into(webhook_deliveries::table).values(self);
