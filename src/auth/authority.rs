@@ -2,8 +2,8 @@
 //! them.
 //!
 //! Admins may change every user. Other callers may change only users whose roles are among their
-//! own or `salesperson`. They may not set the password of a user with more roles or a wider scope,
-//! and may never widen their own scope.
+//! own or `salesperson`. They may set a password only for themselves and for salespeople who lead
+//! no team and have no other role, and may never widen their own scope.
 
 use std::collections::HashSet;
 

@@ -327,8 +327,8 @@ impl LoginContext {
         rt::spawn(work).await.map_err(Error::internal)?
     }
 
-    /// Logs a failed login. The name of an account that does not exist is not logged, because it may
-    /// be a password that was typed into the wrong field.
+    /// Logs a failed login. The name of an account that does not exist is not logged, because it
+    /// may be a password that was typed into the wrong field.
     fn log_failure(&self, person: Option<&Person>, why: &str) {
         if why == "second_factor_required" {
             return;
@@ -338,8 +338,8 @@ impl LoginContext {
         tracing::warn!(account, address = self.origin.address, why, "login failed");
     }
 
-    /// Returns a sealed token for a device, which holds the time of issue. The service does not store
-    /// devices.
+    /// Returns a sealed token for a device, which holds the time of issue. The service does not
+    /// store devices.
     fn device_token(&self, person: Uuid, now: Timestamp) -> Result<String> {
         let text = format!("{} {}", now.0.as_second(), password::random()?);
         Ok(self.seal.close(&text, &format!("device {person}")))

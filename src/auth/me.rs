@@ -38,7 +38,8 @@ pub struct Me {
 /// The scope of the rows that the caller sees
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Reach {
-    /// The number of users whose rows the caller sees: the caller and the members of the teams below
+    /// The number of users whose rows the caller sees: the caller and the members of the teams
+    /// below
     people: usize,
     /// The number of teams that the caller leads, including all teams below them
     teams: usize,

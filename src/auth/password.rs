@@ -23,8 +23,8 @@ pub const RULE: &str = "at least ten characters, and none that are tried first";
 static COMMON: LazyLock<std::collections::HashSet<&str>> =
     LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
 
-/// The number of hashes that are computed at the same time. Each takes 19 MiB and a core for a while,
-/// so many logins at once must wait, for at most [`WAIT`].
+/// The number of hashes that are computed at the same time. Each takes 19 MiB and a core for a
+/// while, so many logins at once must wait, for at most [`WAIT`].
 static HASHERS: Semaphore = Semaphore::const_new(2);
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -64,8 +64,8 @@ fn hash_now(password: &str) -> Result<String> {
 static NOBODYS: LazyLock<String> =
     LazyLock::new(|| hash_now("nobody has this password").unwrap_or_default());
 
-/// Checks a password against its stored hash. Without a stored hash, the result is `false` after the
-/// same time.
+/// Checks a password against its stored hash. Without a stored hash, the result is `false` after
+/// the same time.
 pub async fn fits(password: &str, stored: Option<String>) -> Result<bool> {
     let (password, turn) = (password.to_owned(), turn().await?);
     let fits = web::block(move || {

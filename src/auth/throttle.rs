@@ -48,8 +48,8 @@ impl Subject {
     }
 
     /// The subjects of a login: the account from this address, the account from all addresses, and
-    /// the address for all accounts. The stored password is a part of the key, so that setting a new
-    /// password unlocks the account.
+    /// the address for all accounts. The stored password is a part of the key, so that setting a
+    /// new password unlocks the account.
     pub fn login(username: &str, stored: Option<&str>, address: &str) -> Vec<Self> {
         let (name, stored) = (fold(username), stored.unwrap_or_default());
         let (name, stored) = (name.as_bytes(), stored.as_bytes());
@@ -149,8 +149,8 @@ impl Throttle {
     }
 }
 
-/// Keeps the number of counters bounded: drops expired ones first, then those with a single failure,
-/// at last all.
+/// Keeps the number of counters bounded: drops expired ones first, then those with a single
+/// failure, at last all.
 fn make_room(counts: &mut HashMap<Key, Failures>, now: Timestamp) {
     if counts.len() >= REMEMBERED {
         counts.retain(|_, failures| !failures.is_over(now));

@@ -17,7 +17,8 @@ use crate::directory;
 
 const RECOVERY_CODES: usize = 10;
 
-/// Digests of recovery codes. Slow password hashes are not needed, because codes have 80 random bits.
+/// Digests of recovery codes. Slow password hashes are not needed, because codes have 80 random
+/// bits.
 type Codes = Vec<Vec<u8>>;
 
 /// The name that binds a sealed secret to its user.
@@ -37,7 +38,8 @@ fn digest_of(code: &str) -> Vec<u8> {
     digest(&SHA256, code.to_ascii_uppercase().as_bytes()).as_ref().to_vec()
 }
 
-/// Returns the time since which the user has a second factor, and the number of recovery codes left.
+/// Returns the time since which the user has a second factor, and the number of recovery codes
+/// left.
 pub async fn state(conn: &mut Conn, person: Uuid) -> Result<Option<(Timestamp, usize)>> {
     let active = second_factors::table.find(person).filter(dsl::secret.is_not_null());
     let row = active.select((dsl::confirmed_at, dsl::recovery_codes));
@@ -68,8 +70,8 @@ pub async fn offer(tx: &mut Tx, cipher: Option<&Cipher>, person: Uuid) -> Result
     Ok(secret.to_vec())
 }
 
-/// Activates the pending secret if the code matches it. Returns the new recovery codes, or `None` if
-/// the code is wrong.
+/// Activates the pending secret if the code matches it. Returns the new recovery codes, or `None`
+/// if the code is wrong.
 pub async fn confirm(
     tx: &mut Tx,
     cipher: Option<&Cipher>,

@@ -154,9 +154,9 @@ async fn remove_second_factor(
 
 /// Remove a user's second factor
 ///
-/// For users who have lost their phone and their recovery codes. For admin, and for hr if hr may set
-/// the user's password. Ends all sessions of the user. To remove your own, use
-/// `POST /me/second-factor/remove` (409 `own_account`).
+/// For users who have lost their phone and their recovery codes. For admin, and for hr if hr may
+/// set the user's password. Ends all sessions of the user. To remove your own, use `POST
+/// /me/second-factor/remove` (409 `own_account`).
 #[utoipa::path(
     tag = "auth",
     responses((status = 200, description = "The user", body = UserView), Problems),

@@ -19,8 +19,8 @@ fn code(secret: &[u8], step: i64) -> String {
     format!("{:06}", number % 1_000_000)
 }
 
-/// Returns the time step of a code: the current, previous or next one, because clocks differ. `None`
-/// if the code matches none of them.
+/// Returns the time step of a code: the current, previous or next one, because clocks differ.
+/// `None` if the code matches none of them.
 pub fn step_of(secret: &[u8], given: &str, seconds: i64) -> Option<i64> {
     let now = seconds.div_euclid(PERIOD);
     let same = |step: i64| {

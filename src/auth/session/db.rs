@@ -47,8 +47,8 @@ pub struct Renewed {
     pub refresh_token: String,
 }
 
-/// Returns the digest of a token. A slow password hash is not needed, because tokens have 256 random
-/// bits.
+/// Returns the digest of a token. A slow password hash is not needed, because tokens have 256
+/// random bits.
 fn hash_of(token: &str) -> Vec<u8> {
     digest(&SHA256, token.as_bytes()).as_ref().to_vec()
 }
@@ -213,9 +213,9 @@ async fn end_these(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
-/// Ends sessions and numbers them. The sessions are locked first, in the order of their ids, and the
-/// row of the directory last: every transaction that ends a session waits for that row, so that the
-/// numbers become visible in order.
+/// Ends sessions and numbers them. The sessions are locked first, in the order of their ids, and
+/// the row of the directory last: every transaction that ends a session waits for that row, so that
+/// the numbers become visible in order.
 const END: &str = "
     with ending as materialized (
         select id from sessions where id = any($1) and ended_no is null order by id for update
