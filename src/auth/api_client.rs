@@ -306,6 +306,7 @@ impl MachineClient {
             updated_at: tx.now,
         };
         client.check()?;
+
         let client_secret = password::random()?;
         let insert = diesel::insert_into(api_clients::table);
         let insert = insert.values((&client, secret(&client_secret)));
@@ -365,10 +366,10 @@ impl MachineClient {
         client_id: &str,
         secret: &str,
     ) -> Result<Option<(Self, Uuid)>> {
-        let row = api_clients::table
+        let query = api_clients::table
             .filter(api_clients::client_id.eq(client_id).and(api_clients::active))
             .select((Self::as_select(), api_clients::secret_id, api_clients::secret_hash));
-        let row: Option<(Self, Uuid, Vec<u8>)> = row.first(conn).await.optional()?;
+        let row: Option<(Self, Uuid, Vec<u8>)> = query.first(conn).await.optional()?;
         let fits = |hash: &[u8]| verify_slices_are_equal(hash, &hash_of(secret)).is_ok();
         Ok(row.filter(|(_, _, hash)| fits(hash)).map(|(client, secret, _)| (client, secret)))
     }

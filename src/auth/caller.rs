@@ -155,7 +155,8 @@ impl<P: Permission> FromRequest for Can<P> {
         let refused = || req.extensions_mut().remove::<Refused>().map(|refused| refused.0);
         let caller = caller.ok_or_else(|| refused().unwrap_or_else(Error::unauthorized));
         ready(caller.and_then(|caller| {
-            // Without its second factor, the caller may only do what is needed to set it up.
+            // Without the required second factor, only operations that are open to every signed-in
+            // caller work, such as setting it up.
             if caller.second_factor_due && P::NAME != Anybody::NAME {
                 return Err(second_factor_due());
             }

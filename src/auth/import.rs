@@ -262,8 +262,8 @@ fn draft<R: Imported>(
     let mut places: HashMap<Uuid, usize> = HashMap::new();
     arrivals.reverse();
     while let Some(mut arrival) = arrivals.pop() {
-        // Memory is given back in steps, because a large batch has no room for all arrivals and all
-        // drafts at once.
+        // Memory is given back gradually, because a large batch has no room for all arrivals and
+        // all drafts at once.
         if arrivals.len().is_multiple_of(500) {
             arrivals.shrink_to_fit();
         }
@@ -271,6 +271,7 @@ fn draft<R: Imported>(
         if let Some(place) = earlier {
             arrival.before = Some(drafts[place].after.clone());
         }
+
         let index = arrival.index;
         let after = match R::drafted(&arrival, context) {
             Ok(after) => after,

@@ -84,11 +84,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// Log in
 ///
-/// If the user has a second factor, a login with the right password returns 401
-/// `second_factor_required`; send the same request with `otp`. Failures are counted for 15 minutes:
-/// after ten failures for one account from one address, the response is 429 with `Retry-After`,
-/// whether or not the account exists. From an address or a device that has logged in to the account
-/// before, the right password is still accepted.
+/// If the user has a second factor and `otp` is missing, a login with the right password returns
+/// 401 `second_factor_required`: repeat the request with `otp`. Failures are counted for 15
+/// minutes: after ten failures for one account from one address, the response is 429 with
+/// `Retry-After`, whether or not the account exists. From an address or a device that has logged in
+/// to the account before, the right password is still accepted.
 #[utoipa::path(
     tag = "auth",
     security(()),
@@ -104,9 +104,9 @@ async fn log_in(given: Json<Login>, context: LoginContext) -> Result<impl Respon
 ///
 /// Exchanges a refresh token for a new access token and a new refresh token; use the new refresh
 /// token from then on. In case the response is lost or two tabs refresh at the same time, the old
-/// refresh token remains valid for another 60 seconds, or until one of its successors is used; all
-/// of its successors are valid. A later use of the old token ends the whole session (401), because
-/// the token may have been stolen.
+/// refresh token remains valid for another 60 seconds, but no longer than until one of its
+/// successors is used. All of its successors are valid. A later use of the old token ends the whole
+/// session (401), because the token may have been stolen.
 #[utoipa::path(
     tag = "auth",
     security(()),

@@ -33,11 +33,11 @@ pub async fn remember(tx: &mut Tx, person: Uuid, from: &str) -> Result<()> {
         .execute(tx.conn())
         .await?;
 
-    let old = login_addresses::table
+    let query = login_addresses::table
         .filter(user_id.eq(person))
         .order((seen_at.desc(), address))
         .offset(MOST);
-    let old: Vec<String> = old.select(address).load(tx.conn()).await?;
+    let old: Vec<String> = query.select(address).load(tx.conn()).await?;
     if !old.is_empty() {
         let old = login_addresses::table.filter(user_id.eq(person).and(address.eq_any(old)));
         diesel::delete(old).execute(tx.conn()).await?;

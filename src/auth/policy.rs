@@ -7,7 +7,7 @@ platform::text_enum! {
         Admin = "admin",
         /// General manager, 总经理
         GeneralManager = "general_manager",
-        /// Sales headquarters, 销售总部
+        /// Sales director, 销售总部
         SalesDirector = "sales_director",
         /// Sales manager, 销售经理
         SalesManager = "sales_manager",

@@ -325,6 +325,7 @@ fn each(
         }
         return;
     };
+
     match (step, value) {
         ("*", Value::Array(items)) => {
             for (index, item) in items.iter_mut().enumerate() {

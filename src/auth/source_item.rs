@@ -202,12 +202,12 @@ pub(crate) async fn load(
 ) -> Result<HashMap<String, Kept>> {
     let mut found = HashMap::with_capacity(external_ids.len());
     for external_ids in external_ids.chunks(AT_ONCE) {
-        let rows = source_items::table
+        let query = source_items::table
             .filter(source_items::source_system.eq(lot.source_system))
             .filter(source_items::type_.eq(lot.kind))
             .filter(source_items::external_id.eq_any(external_ids))
             .select((source_items::external_id, source_items::row_id, source_items::fields));
-        let rows: Vec<(String, Uuid, Vec<u8>)> = rows.load(conn).await?;
+        let rows: Vec<(String, Uuid, Vec<u8>)> = query.load(conn).await?;
         found.extend(rows.into_iter().map(|(external_id, row_id, fields)| {
             (external_id, Kept { row_id, fields: Fields::parse(&fields) })
         }));

@@ -31,7 +31,7 @@ pub struct Subject {
     suspect: u32,
     /// The number of attempts from which all are refused
     closed: u32,
-    /// `true` if a success clears all failures, `false` if it only takes back its own attempt
+    /// `true` if a success clears all failures, `false` if it only removes its own attempt
     forgiven: bool,
 }
 
@@ -66,7 +66,7 @@ impl Subject {
         vec![Self::new(&[b"device", person.as_bytes(), device.as_bytes()], (10, 10), true)]
     }
 
-    /// The subject of a signed-in user who confirms the own password.
+    /// The subject of a signed-in user who confirms their own password.
     pub fn own_password(person: Uuid) -> Vec<Self> {
         vec![Self::new(&[b"own password", person.as_bytes()], (10, 10), true)]
     }
@@ -169,7 +169,7 @@ pub fn too_many(seconds: i64) -> Error {
 
 impl Attempt {
     /// Clears the failures of the account from this address. For the other subjects, only this
-    /// attempt is taken back: otherwise an attacker with one account could go on guessing others.
+    /// attempt is undone: otherwise an attacker with one account could go on guessing others.
     pub fn succeeded(self) {
         self.take_back(true);
     }

@@ -40,6 +40,9 @@ pub(crate) async fn store(tx: &mut Tx, people: &[(&Memberships, &Memberships)]) 
         gone.extend(before.0.iter().map(|stay| stay.id).filter(|id| !still(*id)));
         changed.extend(after.0.iter().filter(|stay| !before.0.contains(stay)));
     }
+
+    // Deleted first: a new membership may begin on the day of a deleted one, and a user has only
+    // one membership per first day.
     if !gone.is_empty() {
         let rows = memberships::table.filter(memberships::id.eq_any(gone));
         diesel::delete(rows).execute(tx.conn()).await?;
@@ -166,8 +169,8 @@ impl Membership {
 
     /// Returns a membership and its user, locked until the end of the transaction.
     async fn find_for_update(tx: &mut Tx, id: Uuid) -> Result<(User, Self)> {
-        let person = memberships::table.find(id).select(memberships::user_id);
-        let person: Uuid = person.first(tx.conn()).await?;
+        let query = memberships::table.find(id).select(memberships::user_id);
+        let person: Uuid = query.first(tx.conn()).await?;
         let user = User::find_for_update(tx, person).await?;
         Ok((user, Self::find(tx.conn(), id).await?))
     }

@@ -42,8 +42,8 @@ fn digest_of(code: &str) -> Vec<u8> {
 /// left.
 pub async fn state(conn: &mut Conn, person: Uuid) -> Result<Option<(Timestamp, usize)>> {
     let active = second_factors::table.find(person).filter(dsl::secret.is_not_null());
-    let row = active.select((dsl::confirmed_at, dsl::recovery_codes));
-    let row: Option<(Option<Timestamp>, Codes)> = row.first(conn).await.optional()?;
+    let query = active.select((dsl::confirmed_at, dsl::recovery_codes));
+    let row: Option<(Option<Timestamp>, Codes)> = query.first(conn).await.optional()?;
     Ok(row.and_then(|(at, codes)| Some((at?, codes.len()))))
 }
 
@@ -107,8 +107,9 @@ pub async fn confirm(
 /// Uses up a code of the user's second factor, or a recovery code. Each can be used once. Returns
 /// `false` if the code is wrong or was used before.
 pub async fn use_up(tx: &mut Tx, cipher: Option<&Cipher>, person: Uuid, otp: &str) -> Result<bool> {
-    let row = second_factors::table.find(person).select((dsl::secret, dsl::last_step));
-    let row: Option<(Option<Vec<u8>>, i64)> = row.for_update().first(tx.conn()).await.optional()?;
+    let query = second_factors::table.find(person).select((dsl::secret, dsl::last_step));
+    let row: Option<(Option<Vec<u8>>, i64)> =
+        query.for_update().first(tx.conn()).await.optional()?;
     let Some((Some(stored), last_step)) = row else { return Ok(false) };
     let secret = in_use(cipher, &name(person), stored)?;
     let update = diesel::update(second_factors::table.find(person));

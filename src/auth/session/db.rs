@@ -70,9 +70,9 @@ impl Session {
         use sessions::{id, started_at, user_id};
         let own = || live(now).filter(user_id.eq(caller.id())).filter(list.ids(id));
         let total = if list.counted { Some(own().count().get_result(conn).await?) } else { None };
-        let rows = own().filter(list.before::<Timestamp, _, _>(started_at, id)?);
-        let rows = rows.order((started_at.desc(), id.desc())).limit(list.fetch());
-        let mut rows: Vec<Self> = rows.select(Self::as_select()).load(conn).await?;
+        let query = own().filter(list.before::<Timestamp, _, _>(started_at, id)?);
+        let query = query.order((started_at.desc(), id.desc())).limit(list.fetch());
+        let mut rows: Vec<Self> = query.select(Self::as_select()).load(conn).await?;
         for row in &mut rows {
             row.current = caller.session() == Some(row.id);
         }
@@ -179,8 +179,8 @@ pub async fn end(tx: &mut Tx, token: &str) -> Result<()> {
 
 /// Ends one session of a user. Returns `false` if there is no such session.
 pub(super) async fn end_one(tx: &mut Tx, user_id: Uuid, id: Uuid) -> Result<bool> {
-    let own = live(tx.now).filter(sessions::user_id.eq(user_id).and(sessions::id.eq(id)));
-    let own: Vec<Uuid> = own.select(sessions::id).load(tx.conn()).await?;
+    let query = live(tx.now).filter(sessions::user_id.eq(user_id).and(sessions::id.eq(id)));
+    let own: Vec<Uuid> = query.select(sessions::id).load(tx.conn()).await?;
     end_these(tx, &own).await?;
     Ok(!own.is_empty())
 }

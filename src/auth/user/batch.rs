@@ -41,12 +41,12 @@ impl Imported for User {
     async fn stored(conn: &mut Conn, _: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = users::source_system.eq(keys.source_system);
         let known = known.and(users::external_id.eq_any(&keys.external_ids));
-        let rows = users::table
+        let query = users::table
             .filter(known.or(users::id.eq_any(&keys.ids)))
             .select(UserRow::as_select())
             .order(users::id)
             .for_no_key_update();
-        let rows = rows.load(conn).await?;
+        let rows = query.load(conn).await?;
         with_memberships(conn, rows).await
     }
 
@@ -115,8 +115,8 @@ impl Imported for User {
 /// A daily job: updates the team of users whose planned moves have taken place. Returns the number
 /// of users.
 pub async fn apply_memberships(tx: &mut Tx) -> Result<u64> {
-    let moved = diesel::sql_query(MOVED).bind::<sql_types::Date, _>(tx.today);
-    let moved: Vec<Moved> = moved.load(tx.conn()).await?;
+    let query = diesel::sql_query(MOVED).bind::<sql_types::Date, _>(tx.today);
+    let moved: Vec<Moved> = query.load(tx.conn()).await?;
     let rows = users::table
         .filter(users::id.eq_any(moved.into_iter().map(|row| row.id)))
         .select(UserRow::as_select())

@@ -142,12 +142,14 @@ impl User {
             }
             None => None,
         };
+
         let work = async move |tx: &mut Tx| {
             let new = new.resolve(tx.conn(), &caller).await?;
             let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
             let key = key_of(tx.conn(), &caller, system, external).await?;
             let mut changes = new.changes();
             changes.roles_for(&caller, None).map_err(not_grantable)?;
+
             let mut user = Self::new(tx, &changes, key)?;
             user.password_set_by = hash.as_ref().map(|_| caller.id());
             authority::check(&caller, None, &user, tx.today)?;
@@ -224,10 +226,10 @@ impl User {
 pub(super) async fn admins(tx: &mut Tx) -> Result<Vec<(Uuid, Date)>> {
     tx.lock("admins").await?;
     let end = users::employed_to;
-    let rows = users::table
+    let query = users::table
         .filter(users::active.and(users::roles.contains(vec![Role::Admin])))
         .filter(end.is_null().or(end.gt(tx.today)));
-    let rows: Vec<(Uuid, Option<Date>)> = rows.select((users::id, end)).load(tx.conn()).await?;
+    let rows: Vec<(Uuid, Option<Date>)> = query.select((users::id, end)).load(tx.conn()).await?;
     Ok(rows.into_iter().map(|(id, end)| (id, end.unwrap_or(FOREVER))).collect())
 }
 
@@ -244,15 +246,15 @@ pub(super) async fn with_memberships(conn: &mut Conn, rows: Vec<UserRow>) -> Res
 /// Returns up to `limit` users with ids after `after`, in the order of ids, for copies of all
 /// users.
 pub async fn everybody(conn: &mut Conn, after: Uuid, limit: i64) -> Result<Vec<User>> {
-    let rows = users::table.select(UserRow::as_select()).filter(users::id.gt(after));
-    let rows: Vec<UserRow> = rows.order(users::id).limit(limit).load(conn).await?;
+    let query = users::table.select(UserRow::as_select()).filter(users::id.gt(after));
+    let rows: Vec<UserRow> = query.order(users::id).limit(limit).load(conn).await?;
     with_memberships(conn, rows).await
 }
 
 /// Returns users by id.
 pub async fn people(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<User>> {
-    let rows = users::table.select(UserRow::as_select()).filter(users::id.eq_any(ids));
-    let rows: Vec<UserRow> = rows.load(conn).await?;
+    let query = users::table.select(UserRow::as_select()).filter(users::id.eq_any(ids));
+    let rows: Vec<UserRow> = query.load(conn).await?;
     with_memberships(conn, rows).await
 }
 

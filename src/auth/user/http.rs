@@ -131,9 +131,9 @@ async fn list_user_history(
 
 /// Set a user's password
 ///
-/// For admin and hr. Hr can set only the own password and those of salespeople who lead no team and
-/// have no other role (403 `roles_exceed_yours`). Ends all sessions of the user. The password must
-/// have at least ten characters and must not be a common one (422 `common_password`).
+/// For admin and hr. Hr can set only their own password and those of salespeople who lead no team
+/// and have no other role (403 `roles_exceed_yours`). Ends all sessions of the user. The password
+/// must have at least ten characters and must not be a common one (422 `common_password`).
 #[utoipa::path(
     tag = "auth",
     request_body = NewPassword,

@@ -72,8 +72,8 @@ impl Imported for Contact {
     async fn context(tx: &mut Tx, caller: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
         let wanted: HashSet<Uuid> =
             arrivals.iter().filter_map(|arrival| arrival.item.customer_id).collect();
-        let owners = customers::table.filter(customers::id.eq_any(&wanted));
-        let owners = owners.select((customers::id, customers::owner_id)).load(tx.conn()).await?;
+        let query = customers::table.filter(customers::id.eq_any(&wanted));
+        let owners = query.select((customers::id, customers::owner_id)).load(tx.conn()).await?;
         Ok(Context { owners: owners.into_iter().collect(), personal: caller.may::<ReadPersonal>() })
     }
 

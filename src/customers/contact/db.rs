@@ -50,6 +50,7 @@ pub fn find_contacts<'a>(
             let rows = contacts::table.inner_join(customers::table).filter(visible_to(caller));
             rows.select((id, version, source_system, external_id))
         };
+
         let (systems, ids) = wanted.columns();
         let mut found = Found::default();
         let by_id = rows().filter(contacts::id.eq_any(&wanted.ids));
@@ -80,6 +81,7 @@ type Joined<'a> = IntoBoxed<'a, InnerJoin<contacts::table, customers::table>, Pg
 fn matching<'a>(caller: &'a Caller, filter: &'a ContactFilter) -> Joined<'a> {
     let contacts_of_customers = contacts::table.inner_join(customers::table);
     let mut query = contacts_of_customers.into_boxed().filter(visible_to(caller));
+
     if let Some(customer) = filter.customer_id {
         query = query.filter(contacts::customer_id.eq(customer));
     }
@@ -285,9 +287,9 @@ pub(crate) async fn follow(
     moving: &Move<'_>,
     primary: Option<Uuid>,
 ) -> Result<Vec<Uuid>> {
-    let rows = contacts::table.inner_join(customers::table);
-    let rows = rows.filter(contacts::customer_id.eq(moving.from.id)).select(Contact::as_select());
-    let rows: Vec<Contact> = rows.order(contacts::id).load(tx.conn()).await?;
+    let query = contacts::table.inner_join(customers::table);
+    let query = query.filter(contacts::customer_id.eq(moving.from.id)).select(Contact::as_select());
+    let rows: Vec<Contact> = query.order(contacts::id).load(tx.conn()).await?;
     let rows = moving.taken(rows, |row| row.id);
 
     for before in &rows {

@@ -55,8 +55,8 @@ impl Contact {
         let same = contacts::addresses.overlaps_with(self.addresses());
         let mut alike: Vec<Self> = open().filter(same).limit(NAMED).load(conn).await?;
 
-        let colleagues = open().filter(contacts::customer_id.eq(self.customer_id));
-        let colleagues: Vec<Self> = colleagues.limit(COMPARED).load(conn).await?;
+        let query = open().filter(contacts::customer_id.eq(self.customer_id));
+        let colleagues: Vec<Self> = query.limit(COMPARED).load(conn).await?;
         let key = name_key(&self.name);
         alike.extend(colleagues.into_iter().filter(|other| name_key(&other.name) == key));
         if alike.is_empty() {
@@ -78,9 +78,9 @@ impl Contact {
 
 /// A job: writes search texts that are missing after an upgrade. Returns the number of contacts.
 pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
-    let due = contacts::table.inner_join(customers::table).filter(contacts::search.is_null());
-    let due = due.order(contacts::id).limit(search::AT_A_TIME).select(Contact::as_select());
-    let due: Vec<Contact> = due.for_update().skip_locked().load(tx.conn()).await?;
+    let query = contacts::table.inner_join(customers::table).filter(contacts::search.is_null());
+    let query = query.order(contacts::id).limit(search::AT_A_TIME).select(Contact::as_select());
+    let due: Vec<Contact> = query.for_update().skip_locked().load(tx.conn()).await?;
     for contact in &due {
         let update = diesel::update(contacts::table.find(contact.id)).set(Keys::of(contact));
         update.execute(tx.conn()).await?;

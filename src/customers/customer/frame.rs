@@ -35,6 +35,7 @@ impl Customer {
     pub async fn frame(conn: &mut Conn, caller: &Caller, frame: &Frame) -> Result<Vec<Framed>> {
         let open = customers::merged_into_id.is_null();
         let mut query = customers::table.filter(visible_to(caller)).filter(open).into_boxed();
+
         query = match &frame.status {
             Some(statuses) => query.filter(customers::status.eq_any(statuses)),
             None => query.filter(customers::status.ne(CustomerStatus::Blacklisted)),

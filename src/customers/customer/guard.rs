@@ -7,8 +7,9 @@ use super::{Customer, CustomerStatus, Tier};
 use crate::{ManageCustomers, hooks};
 
 impl Customer {
-    /// Checks that the caller may set the tier. Credit terms, sampling shares and response times to
-    /// complaints depend on it, so the customer's own salesperson may never set it.
+    /// Checks that the caller may set the tier. The allowed days overdue, the share of surveys and
+    /// the time for the first response to a complaint depend on it, so the owner of the customer,
+    /// who would profit, may never set it.
     pub(super) fn check_tier(&self, caller: &Caller, before: Option<Tier>) -> Result<()> {
         if self.tier == before || caller.is(Role::Erp) {
             return Ok(());

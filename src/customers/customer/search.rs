@@ -48,9 +48,10 @@ pub fn name_key(name: &str) -> String {
 
 /// A job: writes search texts that are missing after an upgrade. Returns the number of customers.
 pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
-    let due = customers::table.filter(customers::phones.is_null()).order(customers::id);
-    let due = due.limit(search::AT_A_TIME).select(Customer::as_select()).for_update().skip_locked();
-    let due: Vec<Customer> = due.load(tx.conn()).await?;
+    let query = customers::table.filter(customers::phones.is_null()).order(customers::id);
+    let query =
+        query.limit(search::AT_A_TIME).select(Customer::as_select()).for_update().skip_locked();
+    let due: Vec<Customer> = query.load(tx.conn()).await?;
     for customer in &due {
         let update = diesel::update(customers::table.find(customer.id)).set(Keys::of(customer));
         update.execute(tx.conn()).await?;

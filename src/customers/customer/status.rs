@@ -31,6 +31,7 @@ impl Customer {
                     .member("current_status", status.as_str()));
             }
         };
+
         if status == Active && self.owner_id.is_none() {
             let detail = "an active customer has somebody who looks after it";
             return Err(Error::conflict("customer_without_owner", detail));
