@@ -123,6 +123,7 @@ pub(crate) async fn arrive<R: Imported, D: Documented<Item = R::Item>>(
         let mut values: Vec<Value> =
             places.iter().map(|place| batch.item(*place)).collect::<Result<_>>()?;
         let part: Vec<_> = rows.by_ref().take(places.len()).collect();
+
         for ((index, value), (key, row)) in places.iter().zip(&mut values).zip(&part) {
             let Ok(row) = row else { continue };
             let sent = reader.fields(value);
@@ -149,6 +150,7 @@ pub(crate) async fn arrive<R: Imported, D: Documented<Item = R::Item>>(
             (R::TYPE, &known),
         )
         .await?;
+
         let part = places.iter().copied().zip(values).zip(resolved).zip(part);
         for (((index, value), resolved), (key, row)) in part {
             if let Ok(row) = &row

@@ -196,6 +196,7 @@ impl LoginContext {
             Some(device) => Subject::device(id, device),
             None => Subject::login(&given.username, hash.as_deref(), address),
         };
+
         let refused = |error: Error| {
             self.log_failure(person.as_ref(), error.code());
             error
@@ -206,6 +207,7 @@ impl LoginContext {
             // The login fails, but takes as long as one that may succeed.
             hash = None;
         }
+
         let fits = match password::fits(&given.password, hash).await {
             Ok(fits) => fits,
             Err(error) => {
@@ -230,6 +232,7 @@ impl LoginContext {
             let due = one_factor && second_factor::is_active(tx.conn(), id).await?;
             if same && !due { Ok(renewed) } else { Err(wrong()) }
         };
+
         let renewed = match self.detached(begin).await {
             Ok(renewed) => renewed,
             Err(error) => {

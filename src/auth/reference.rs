@@ -236,6 +236,7 @@ pub async fn resolve_known(
             let listed = values.iter().flat_map(|value| ids(value, field));
             wanted.ids = listed.map(|(_, id)| id).collect();
         }
+
         for (value, Resolved { faults, .. }) in values.iter_mut().zip(&mut resolved) {
             each(value, at, "", &mut |object, pointer, name| match Target::of(
                 object,
@@ -272,6 +273,7 @@ pub async fn resolve_known(
         for (value, Resolved { faults, missing }) in values.iter_mut().zip(&mut resolved) {
             each(value, at, "", &mut |object, pointer, name| {
                 let target = Target::of(object, name, source_system);
+                // The body type has only the `_id` of a reference.
                 object.remove(&format!("{name}_source_system"));
                 let external = object.remove(&format!("{name}_external_id"));
                 let (id, field) = match target {

@@ -101,6 +101,8 @@ fn settle(all: &[Claims], ids: &[Uuid]) -> Verdict {
             if verdict.refused.contains_key(place) {
                 continue;
             }
+
+            // A value is taken if its holder keeps it, or if an earlier draft gets it.
             let held = holder.is_some_and(|holder| {
                 final_values.get(holder).is_none_or(|last| last.as_ref() == Some(value))
             });

@@ -123,6 +123,7 @@ impl Waiting {
                 draft.after.parent().is_none_or(|parent| !waiting.contains(&parent))
             };
             let (ready, blocked): (Vec<_>, Vec<_>) = rest.into_iter().partition(is_ready);
+            // Only drafts in a cycle, or below one, are left.
             if ready.is_empty() {
                 let fault = Fault::new("/parent_id", "cycle", "it would be below itself");
                 let error = Error::invalid(vec![fault]);
@@ -131,6 +132,7 @@ impl Waiting {
                 }
                 break;
             }
+
             for draft in ready {
                 waiting.remove(&draft.after.id());
                 if !self.follows::<R>(draft.index, &draft.after, source_system) {
