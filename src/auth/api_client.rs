@@ -1,4 +1,4 @@
-//! A program that may call, 接口客户端: an ERP, a report tool (S1).
+//! API clients, 接口客户端: programs that may call the API, such as an ERP or a report tool.
 
 use std::ops::{Deref, DerefMut};
 
@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::{Can, ManageClients, Role, directory, password};
 
+/// An API client: a program that may call the API
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
 #[diesel(table_name = api_clients)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
@@ -27,20 +28,20 @@ pub struct MachineClient {
     pub id: Uuid,
     pub version: i64,
     pub name: String,
-    /// What the program calls itself at `POST /auth/token`
+    /// The id that the client sends to `POST /auth/token`
     #[schema(example = "sap-7kq2m4xw3a")]
     pub client_id: String,
     pub roles: Vec<Role>,
-    /// Whose external ids it uses, and the only ones that it may write
+    /// The source system of the client: the only one whose external ids it may write
     pub source_system: Option<String>,
     pub active: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
 
-resource! { MachineClient: "api_client" at "/api/v1/api-clients", seen by |_it| vec![] }
+resource! { MachineClient: "api_client" at "/api/v1/api-clients", seen by |_row| vec![] }
 
-/// A program with its secret, which is shown this once
+/// An API client with its secret, which is shown only once
 #[derive(Serialize, ToSchema)]
 pub struct MachineClientSecret {
     #[serde(flatten)]
@@ -48,7 +49,7 @@ pub struct MachineClientSecret {
     client_secret: String,
 }
 
-resource! { MachineClientSecret: "api_client" at "/api/v1/api-clients", seen by |_it| vec![] }
+resource! { MachineClientSecret: "api_client" at "/api/v1/api-clients", seen by |_row| vec![] }
 
 impl Deref for MachineClientSecret {
     type Target = MachineClient;
@@ -71,12 +72,12 @@ pub struct NewMachineClient {
     name: String,
     #[schema(min_items = 1, max_items = 12)]
     roles: Vec<Role>,
-    /// Required of the role `erp`
+    /// Required for the role `erp`
     #[schema(min_length = 1, max_length = 40)]
     source_system: Option<String>,
 }
 
-/// A merge patch: absent fields stay as they are, null clears.
+/// A merge patch: absent fields stay unchanged, null clears.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 #[schema(example = json!({ "active": false }))]
@@ -88,13 +89,13 @@ pub struct MachineClientChanges {
     #[serde(deserialize_with = "platform::sent")]
     #[schema(min_length = 1, max_length = 40)]
     source_system: Option<Option<String>>,
-    /// A program that is not active is locked out at once
+    /// `false` locks the client out within two seconds
     #[schema(nullable = false)]
     active: Option<bool>,
 }
 
 page! {
-    /// A page of programs
+    /// A page of API clients
     MachineClientPage of MachineClient
 }
 
@@ -108,11 +109,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(list_api_client_history);
 }
 
-/// List the programs that may call
+/// List API clients
 #[utoipa::path(
     tag = "auth",
     params(PageQuery),
-    responses((status = 200, description = "A page of programs", body = MachineClientPage), Problems),
+    responses((status = 200, description = "A page of API clients", body = MachineClientPage), Problems),
 )]
 #[get("/api-clients")]
 async fn list_api_clients(
@@ -123,14 +124,14 @@ async fn list_api_clients(
     MachineClient::list(&mut *db.conn().await?, &list).await
 }
 
-/// Let a program call
+/// Create an API client
 ///
-/// The answer holds the secret: it is shown once and cannot be read again, so an
+/// The response contains the secret. It is shown only once and cannot be read again; therefore an
 /// `Idempotency-Key` has no effect here.
 #[utoipa::path(
     tag = "auth",
     request_body = NewMachineClient,
-    responses((status = 201, description = "The program with its secret", body = MachineClientSecret), Problems),
+    responses((status = 201, description = "The API client with its secret", body = MachineClientSecret), Problems),
 )]
 #[post("/api-clients")]
 async fn create_api_client(
@@ -141,10 +142,10 @@ async fn create_api_client(
     write.create_secret(async move |tx| MachineClient::create(tx, &new).await).await
 }
 
-/// Read a program that may call
+/// Retrieve an API client
 #[utoipa::path(
     tag = "auth",
-    responses((status = 200, description = "The program", body = MachineClient), Problems),
+    responses((status = 200, description = "The API client", body = MachineClient), Problems),
 )]
 #[get("/api-clients/{id}")]
 async fn read_api_client(
@@ -155,13 +156,13 @@ async fn read_api_client(
     Ok(Tagged(MachineClient::find(&mut *db.conn().await?, *id).await?))
 }
 
-/// Change a program that may call
+/// Update an API client
 ///
-/// Its roles and whether it may call at all take effect within two seconds.
+/// Changes of `roles` and `active` take effect within two seconds.
 #[utoipa::path(
     tag = "auth",
     request_body(content = MachineClientChanges, content_type = "application/merge-patch+json"),
-    responses((status = 200, description = "The program", body = MachineClient), Problems),
+    responses((status = 200, description = "The API client", body = MachineClient), Problems),
 )]
 #[patch("/api-clients/{id}")]
 async fn update_api_client(
@@ -174,12 +175,12 @@ async fn update_api_client(
     write.update(async move |tx| MachineClient::update(tx, *id, based_on, &changes).await).await
 }
 
-/// Revoke a program
+/// Delete an API client
 ///
-/// It is locked out within two seconds, and for ever.
+/// The client is locked out within two seconds, permanently.
 #[utoipa::path(
     tag = "auth",
-    responses((status = 204, description = "It is gone"), Problems),
+    responses((status = 204, description = "The API client is deleted"), Problems),
 )]
 #[delete("/api-clients/{id}")]
 async fn delete_api_client(
@@ -191,13 +192,13 @@ async fn delete_api_client(
     write.delete(async move |tx| MachineClient::delete(tx, *id, based_on).await).await
 }
 
-/// Give a program a new secret
+/// Rotate the secret of an API client
 ///
-/// The old one is no good from then on; its tokens end within two seconds. The answer holds the
-/// secret, once.
+/// The old secret becomes invalid immediately, and its tokens within two seconds. The response
+/// contains the new secret, which is shown only once.
 #[utoipa::path(
     tag = "auth",
-    responses((status = 200, description = "The program with its secret", body = MachineClientSecret), Problems),
+    responses((status = 200, description = "The API client with its secret", body = MachineClientSecret), Problems),
 )]
 #[post("/api-clients/{id}/rotate-secret")]
 async fn rotate_api_client_secret(
@@ -209,11 +210,11 @@ async fn rotate_api_client_secret(
     write.update_secret(async move |tx| MachineClient::rotate_secret(tx, *id, based_on).await).await
 }
 
-/// What happened to a program that may call
+/// List an API client's changes
 #[utoipa::path(
     tag = "auth",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/api-clients/{id}/history")]
 async fn list_api_client_history(
@@ -227,7 +228,7 @@ async fn list_api_client_history(
     changes::history(&mut conn, &client, &list).await
 }
 
-/// Readable, and unlike any other: `sap-7kq2m4xw3a`.
+/// Returns a readable and unique client id: `sap-7kq2m4xw3a`.
 fn client_id(name: &str) -> Result<String> {
     let slug: String = name.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
     let slug = if slug.is_empty() { "client".to_owned() } else { slug.to_lowercase() };
@@ -235,12 +236,13 @@ fn client_id(name: &str) -> Result<String> {
     Ok(format!("{slug}-{}", &random[..12]))
 }
 
-/// Not a password hash: the secrets have 256 bits of their own.
+/// Returns the digest of a secret. A slow password hash is not needed for 256 random bits.
 fn hash_of(secret: &str) -> Vec<u8> {
     digest(&SHA256, secret.as_bytes()).as_ref().to_vec()
 }
 
-/// A new secret, as it is stored. Tokens are for one secret, so that they end with it.
+/// Returns the columns of a new secret. Tokens name the id of their secret, so that they end with
+/// it.
 fn secret(secret: &str) -> (SecretHash, SecretId) {
     (api_clients::secret_hash.eq(hash_of(secret)), api_clients::secret_id.eq(Uuid::now_v7()))
 }
@@ -279,7 +281,7 @@ impl MachineClient {
             .filter(list.after::<String, _, _>(name, id)?)
             .order((name, id));
         let rows = rows.limit(list.fetch()).load(conn).await?;
-        list.page(rows, total, |it: &Self| (it.name.clone(), it.id))
+        list.page(rows, total, |client: &Self| (client.name.clone(), client.id))
     }
 
     pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Self> {
@@ -304,6 +306,7 @@ impl MachineClient {
             updated_at: tx.now,
         };
         client.check()?;
+
         let client_secret = password::random()?;
         let insert = diesel::insert_into(api_clients::table);
         let insert = insert.values((&client, secret(&client_secret)));
@@ -344,7 +347,7 @@ impl MachineClient {
         directory::touch(tx.conn()).await
     }
 
-    /// A new version of the client, so that the history tells who did it.
+    /// Replaces the secret, with a new version of the client, so that the history shows who did it.
     async fn rotate_secret(tx: &mut Tx, id: Uuid, based_on: IfSent) -> Result<MachineClientSecret> {
         let before = Self::find_for_update(tx, id).await?;
         based_on.check(tx, &before).await?;
@@ -357,29 +360,30 @@ impl MachineClient {
         Ok(MachineClientSecret { client, client_secret })
     }
 
-    /// The client with this secret, if it may call, and which secret that is.
+    /// Returns the active client with this secret, and the id of the secret.
     pub(crate) async fn authenticate(
         conn: &mut Conn,
         client_id: &str,
         secret: &str,
     ) -> Result<Option<(Self, Uuid)>> {
-        let row = api_clients::table
+        let query = api_clients::table
             .filter(api_clients::client_id.eq(client_id).and(api_clients::active))
             .select((Self::as_select(), api_clients::secret_id, api_clients::secret_hash));
-        let row: Option<(Self, Uuid, Vec<u8>)> = row.first(conn).await.optional()?;
+        let row: Option<(Self, Uuid, Vec<u8>)> = query.first(conn).await.optional()?;
         let fits = |hash: &[u8]| verify_slices_are_equal(hash, &hash_of(secret)).is_ok();
         Ok(row.filter(|(_, _, hash)| fits(hash)).map(|(client, secret, _)| (client, secret)))
     }
 }
 
-/// Is there a client of this source system? One that is not active counts: its rows are still its own.
+/// Checks whether a source system has a client. Inactive clients count, because they still own
+/// their rows.
 pub(crate) async fn owns(conn: &mut Conn, system: &str) -> Result<bool> {
     let clients = api_clients::table.filter(api_clients::source_system.eq(system));
     let owns = diesel::dsl::exists(clients.select(api_clients::id));
     Ok(diesel::select(owns).get_result(conn).await?)
 }
 
-/// For the command line: (client id, secret)
+/// Creates a client from the command line. Returns its client id and secret.
 pub async fn create_cli(
     db: &Db,
     clock: &Clock,

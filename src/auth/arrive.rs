@@ -1,5 +1,5 @@
-//! The first half of a batch: which of its items say anything new, which rows they are about, and
-//! what they refer to.
+//! The first half of a batch: finds the items that bring changes, their rows, and the rows that
+//! they refer to.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,11 +16,13 @@ use super::reference::{Found, Refers, Wanted, resolve_known};
 use super::source_item::{self, Fields, Kept, Reader};
 use super::waiting::Waiting;
 
-/// The source's fields of each item, by its place; stored once the item is carried out.
+/// The fields that the source has sent, by the position of the item. Stored once the item is
+/// applied.
 pub(crate) type Said = HashMap<usize, (String, Kept)>;
 
-/// Finishes the items that only repeat what their source has sent before, without touching or
-/// locking a row; one look shows that the rows are still there. Returns the places of the others.
+/// Finishes the items that only repeat what their source has sent before, without changing or
+/// locking a row; one query checks that the rows still exist. Returns the positions of the other
+/// items.
 pub(crate) async fn leave_repeated<R: Imported, D: Documented<Item = R::Item>>(
     tx: &mut Tx,
     caller: &Caller,
@@ -57,7 +59,8 @@ pub(crate) async fn leave_repeated<R: Imported, D: Documented<Item = R::Item>>(
         return Ok(rest);
     }
 
-    let wanted = Wanted { ids: repeated.iter().map(|it| it.2).collect(), ..Wanted::default() };
+    let ids = repeated.iter().map(|(_, _, row_id)| *row_id).collect();
+    let wanted = Wanted { ids, ..Wanted::default() };
     let found = (R::FIND)(tx.conn(), caller, &wanted).await?;
     for (place, id, row_id) in repeated {
         match found.row(&row_id) {
@@ -71,12 +74,13 @@ pub(crate) async fn leave_repeated<R: Imported, D: Documented<Item = R::Item>>(
     Ok(rest)
 }
 
-/// The row that an item is about.
+/// The row of an item.
 struct Place<R> {
-    /// The row that was there, or will be, under the item's key
+    /// The existing or new row with the item's key
     row_id: Uuid,
-    /// The row that counts: another one if that was merged into it
+    /// The row to write: the winner if the row with the key was merged
     id: Uuid,
+    /// The stored row with this `id`. `None` if it is new
     before: Option<R>,
 }
 
@@ -86,8 +90,8 @@ impl<R> Place<R> {
     }
 }
 
-/// Finds what is stored and what the items refer to; in parts, because a copy of all would be much
-/// memory.
+/// Finds the stored rows of the items and the rows that they refer to. It works in parts, because a
+/// copy of all items would take much memory.
 pub(crate) async fn arrive<R: Imported, D: Documented<Item = R::Item>>(
     tx: &mut Tx,
     caller: &Caller,
@@ -96,11 +100,13 @@ pub(crate) async fn arrive<R: Imported, D: Documented<Item = R::Item>>(
     (waiting, outcomes): (&mut Waiting, &mut Outcomes),
 ) -> Result<(Vec<Arrival<R>>, Said)> {
     let source_system = lot.source_system;
-    let keys: Vec<ItemKey> = places.iter().map(|it| batch.key(*it)).collect::<Result<_>>()?;
+    let keys: Vec<ItemKey> = places.iter().map(|place| batch.key(*place)).collect::<Result<_>>()?;
     let rows = locate::<R>(tx, caller, source_system, &keys).await?;
-    // Now that the rows are locked, nobody else can change what was kept of them.
-    let there = keys.iter().zip(&rows).filter(|it| matches!(it.1, Ok(row) if row.before.is_some()));
-    let there: Vec<&str> = there.map(|it| it.0.external_id.as_str()).collect();
+
+    // Read after the rows are locked, so that no other batch can change the remembered fields.
+    let exists = |row: &Result<Place<R>, Fault>| matches!(row, Ok(row) if row.before.is_some());
+    let there = keys.iter().zip(&rows).filter(|(_, row)| exists(row));
+    let there: Vec<&str> = there.map(|(key, _)| key.external_id.as_str()).collect();
     let mut kept = source_item::load(tx.conn(), lot, &there).await?;
 
     let mut known = Found::default();
@@ -109,20 +115,23 @@ pub(crate) async fn arrive<R: Imported, D: Documented<Item = R::Item>>(
         row.as_ref().ok().map(|row| (row.id, 0, name.0, name.1))
     };
     known.extend(keys.iter().zip(&rows).filter_map(name));
+
     let mut reader = Reader::of::<R>(source_system);
     let (mut arrivals, mut said) = (vec![], Said::new());
     let mut rows = keys.into_iter().zip(rows);
     for places in batch.parts(places) {
         let mut values: Vec<Value> =
-            places.iter().map(|it| batch.item(*it)).collect::<Result<_>>()?;
+            places.iter().map(|place| batch.item(*place)).collect::<Result<_>>()?;
         let part: Vec<_> = rows.by_ref().take(places.len()).collect();
+
         for ((index, value), (key, row)) in places.iter().zip(&mut values).zip(&part) {
             let Ok(row) = row else { continue };
             let sent = reader.fields(value);
-            let last = kept.remove(&key.external_id).filter(|it| it.row_id == row.row_id);
-            let last = last.map(|it| it.fields);
+            let last = kept.remove(&key.external_id).filter(|kept| kept.row_id == row.row_id);
+            let last = last.map(|kept| kept.fields);
             if let Some(before) = &row.before {
-                // Nothing is known of a merged row's source: it is heard, and overrides nobody.
+                // If nothing is remembered for a merged row, its fields count as repeated, so that
+                // they do not overwrite those of the winner.
                 let silent = row.is_merged().then_some(&sent);
                 let unknown = Fields::default();
                 let last = last.as_ref().or(silent).unwrap_or(&unknown);
@@ -141,6 +150,7 @@ pub(crate) async fn arrive<R: Imported, D: Documented<Item = R::Item>>(
             (R::TYPE, &known),
         )
         .await?;
+
         let part = places.iter().copied().zip(values).zip(resolved).zip(part);
         for (((index, value), resolved), (key, row)) in part {
             if let Ok(row) = &row
@@ -176,7 +186,7 @@ pub(crate) async fn arrive<R: Imported, D: Documented<Item = R::Item>>(
     Ok((arrivals, said))
 }
 
-/// The rows that the keys lead to.
+/// Returns the row of each key.
 async fn locate<R: Imported>(
     tx: &mut Tx,
     caller: &Caller,
@@ -191,7 +201,8 @@ async fn locate<R: Imported>(
     let stored = R::stored(tx.conn(), caller, &wanted).await?;
     let merged_into = R::merged_into(tx, caller, &stored).await?;
     let rows = own_rows(keys, &stored, &merged_into);
-    // Handed over, not copied: ten thousand orders with their lines are much memory.
+
+    // Moved, not copied: ten thousand orders with their lines take much memory.
     let all = merged_into.values().cloned().chain(stored);
     let mut there: HashMap<Uuid, R> = all.map(|row| (row.id(), row)).collect();
     let mut place = |row_id: Option<Uuid>| {
@@ -205,7 +216,7 @@ async fn locate<R: Imported>(
     Ok(rows.into_iter().map(|row| row.map(&mut place)).collect())
 }
 
-/// The row of each key, if it is there; no two keys have the same.
+/// Returns the id of the existing row of each key. Two keys for the same row are a contradiction.
 fn own_rows<R: Imported>(
     keys: &[ItemKey],
     stored: &[R],
@@ -229,8 +240,8 @@ fn contradiction() -> Fault {
     Fault::new("/external_id", "contradiction", "the row has another external id")
 }
 
-/// The row that an item is about: the one with its external id, or the one with its id that no
-/// external id has been given yet.
+/// Returns the row of an item: the row with its external id, or the row with its id that has no
+/// external id yet.
 fn counterpart<'a, R: Imported>(
     key: &ItemKey,
     by_key: &HashMap<&str, &'a R>,

@@ -1,7 +1,9 @@
-//! Who may change whom, 谁能改谁: the rules that every path to a person or a team asks.
+//! Rules on changing users and teams, 谁能改谁. Every operation that changes a user or team checks
+//! them.
 //!
-//! Admins change everybody. Other callers change only people whose roles are within their own
-//! and `salesperson`, set no password of a person with a wider scope, and never widen their own.
+//! Admins may change every user. Other callers may change only users whose roles are among their
+//! own or `salesperson`. They may set a password only for themselves and for salespeople who lead
+//! no team and have no other role, and may never widen their own scope.
 
 use std::collections::HashSet;
 
@@ -14,7 +16,7 @@ use crate::membership::Stay;
 use crate::user::{FOREVER, User};
 use crate::{Caller, Role, SetPasswords};
 
-/// A rule that the caller would break: a 403 of its own, or a fault of an item in a batch.
+/// A violated rule: becomes a 403 response, or a fault of one item in a batch.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pointer: &'static str,
@@ -47,7 +49,8 @@ fn own_scope(pointer: &'static str, why: &'static str) -> Refusal {
     refuse(pointer, "own_scope", why)
 }
 
-/// Checks that the caller may write the person so; `before` is `None` for a new one.
+/// Checks that the caller may change a user from `before` to `after`. `before` is `None` for a new
+/// user.
 pub(crate) fn check(
     caller: &Caller,
     before: Option<&User>,
@@ -67,7 +70,7 @@ pub(crate) fn check(
         let why = "nobody appoints themself leader of a team; ask an admin";
         return Err(own_scope("/leads_team", why));
     }
-    // They could log in as the new leader.
+    // The caller knows the password and could log in as the new leader.
     if appointed && after.password_set_by == Some(caller.id()) {
         let why = "you set this person's password; only an admin makes the person a leader";
         return Err(own_scope("/leads_team", why));
@@ -75,7 +78,7 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// Checks that the caller may give a login to anybody at all.
+/// Checks that the caller may set passwords at all.
 pub(crate) fn check_passwords(caller: &Caller) -> Result<(), Refusal> {
     if caller.may::<SetPasswords>() {
         return Ok(());
@@ -84,14 +87,16 @@ pub(crate) fn check_passwords(caller: &Caller) -> Result<(), Refusal> {
     Err(refuse("/password", "password_not_settable", why))
 }
 
-/// Checks that the caller may change what the person logs in with, and so log in as the person.
+/// Checks that the caller may change the credentials of a user. A caller who may do so can log in
+/// as that user.
 pub(crate) fn check_login(caller: &Caller, person: &User, today: Date) -> Result<(), Refusal> {
     check_passwords(caller)?;
     if caller.is(Role::Admin) || person.id == caller.id() {
         return Ok(());
     }
     let leads = leads(person, today).next().is_some();
-    // Not even a colleague with the same roles: one could appoint the other.
+    // Users with the same roles as the caller are refused as well: with their login, the caller
+    // could make them appoint the caller.
     let more = person.roles.iter().any(|role| *role != Role::Salesperson);
     if leads || more { Err(exceeds()) } else { Ok(()) }
 }
@@ -100,21 +105,21 @@ fn is_within(caller: &Caller, person: &User) -> bool {
     person.roles.iter().all(|role| *role == Role::Salesperson || caller.is(*role))
 }
 
-/// The person's leaderships of today and later.
+/// Returns the current and future memberships in which the person leads the team.
 fn leads(person: &User, today: Date) -> impl Iterator<Item = &Stay> {
     let stays = person.memberships.0.iter();
     stays.filter(move |stay| stay.leads && stay.valid_to.is_none_or(|end| today < end))
 }
 
-/// Whether a leadership is a part of another: somebody who ends their own appoints nobody.
+/// Checks whether one leadership is a part of another: a shortened leadership appoints no one.
 fn includes(whole: &Stay, part: &Stay) -> bool {
     let ends = |stay: &Stay| stay.valid_to.unwrap_or(FOREVER);
     let within = whole.valid_from <= part.valid_from && ends(part) <= ends(whole);
     whole.team_id == part.team_id && within
 }
 
-/// The people and teams that a caller with a limited scope leads, today or on a later day.
-/// Taken before a write and compared after it.
+/// The users and teams that a caller with a limited scope leads, today or on a later day. Read
+/// before a write and compared after it.
 pub(crate) struct OwnScope(Option<(Uuid, Led)>);
 
 impl OwnScope {
@@ -124,7 +129,7 @@ impl OwnScope {
         Ok(Self(if limited { Some((id, Led::read(tx, id).await?)) } else { None }))
     }
 
-    /// Refuses a write that has widened it, whatever was written.
+    /// Refuses a write that has widened the scope, no matter what it has written.
     pub async fn check(self, tx: &mut Tx) -> Result<()> {
         let Some((id, before)) = self.0 else { return Ok(()) };
         let after = Led::read(tx, id).await?;
@@ -156,7 +161,8 @@ impl Led {
     }
 }
 
-/// Without the days in between: a membership that begins tomorrow counts today.
+/// The users and teams below a user, from today on. A membership that begins later counts as well,
+/// without a check that the memberships overlap.
 const LED: &str = "
     with recursive led as (
         select team_id from memberships

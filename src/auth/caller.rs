@@ -16,7 +16,8 @@ use uuid::Uuid;
 use super::directory::{Directory, Person};
 use super::{Anybody, Permission, Role, Tokens};
 
-/// Who is calling, with the roles and the reach of this moment (not of the token's).
+/// The authenticated caller, with the current roles and visible users, not those at the time when
+/// the token was issued.
 #[derive(Debug, Clone)]
 pub struct Caller {
     person: Arc<Person>,
@@ -25,12 +26,12 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The caller that decisions see: for tests and for what the service itself does.
+    /// Makes a caller without a session: for tests and for work of the service itself.
     pub fn of(person: Person) -> Self {
         Self { person: Arc::new(person), session: None, second_factor_due: false }
     }
 
-    /// The session that the request belongs to.
+    /// The session of the request.
     pub fn session(&self) -> Option<Uuid> {
         self.session
     }
@@ -47,50 +48,52 @@ impl Caller {
         self.person.roles.contains(&role)
     }
 
-    /// Does one of the roles hold this permission?
+    /// Returns `true` if one of the roles holds the permission.
     pub fn may<P: Permission>(&self) -> bool {
         P::ROLES.iter().any(|role| self.is(*role))
     }
 
-    /// A program, not a person.
+    /// Returns `true` for an API client, `false` for a user.
     pub fn is_machine(&self) -> bool {
         self.person.machine
     }
 
-    /// The system that an API client speaks for.
+    /// The source system of an API client.
     pub fn source_system(&self) -> Option<&str> {
         self.person.source_system.as_deref()
     }
 
-    /// The owners whose rows the caller sees; nothing means that there is no limit.
+    /// The owners whose rows the caller sees. `None` if the caller sees every row.
     pub fn reach(&self) -> Option<&[Uuid]> {
         let unlimited = self.person.roles.iter().any(|role| role.sees_everything());
         (!unlimited).then_some(&self.person.reach)
     }
 
-    /// The same for customers, orders, invoices and payments, which finance sees all of.
+    /// The owners whose customers, orders, invoices and payments the caller sees. `None` if the
+    /// caller sees all of them, as finance does.
     pub fn reach_of_accounts(&self) -> Option<&[Uuid]> {
         let unlimited = self.person.roles.iter().any(|role| role.sees_accounts());
         (!unlimited).then_some(&self.person.reach)
     }
 
-    /// The caller and the members of all teams below one that the caller leads today.
+    /// The caller and the members of all teams that the caller leads today, and of the teams below.
     pub fn people(&self) -> &[Uuid] {
         &self.person.reach
     }
 
-    /// The teams that the caller leads today, and all below them.
+    /// The teams that the caller leads today, and all teams below them.
     pub fn teams(&self) -> &[Uuid] {
         &self.person.teams
     }
 
+    /// Returns `true` if the caller sees customers without an owner, the pool 公海.
     pub fn sees_pool(&self) -> bool {
         self.person.roles.iter().any(|role| role.sees_pool())
     }
 }
 
-/// Middleware: finds out who is calling and leaves it in the request. It may wait for the
-/// directory; `Can` then answers at once, so that 401 and 403 win over faults of the body.
+/// Middleware that identifies the caller and stores it in the request. Waiting for the directory
+/// happens here, so that [`Can`] can decide immediately: 401 and 403 win over errors in the body.
 pub async fn authenticate(
     req: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -105,18 +108,20 @@ pub async fn authenticate(
     next.call(req).await
 }
 
-/// Why there is no caller.
+/// The reason why a request has no caller.
 struct Refused(Error);
 
 async fn identify(req: &ServiceRequest) -> Result<Caller> {
     let mut headers = req.headers().get_all(AUTHORIZATION);
     let header = headers.next().and_then(|header| header.to_str().ok()?.split_once(' '));
-    // Two of them: whoever stands before us may have looked at the other one.
+    // A second header is refused, because a proxy may have checked the other one.
     let header =
-        header.filter(|it| it.0.eq_ignore_ascii_case("bearer") && headers.next().is_none());
+        header.filter(|pair| pair.0.eq_ignore_ascii_case("bearer") && headers.next().is_none());
+
     let tokens = req.app_data::<Data<Tokens>>().expect("the app registers the token keys");
     let directory = req.app_data::<Data<Directory>>().expect("the app registers the directory");
     let clock = req.app_data::<Data<Clock>>().expect("the app registers the clock");
+
     let token = header.ok_or_else(Error::unauthorized)?.1;
     let token = tokens.verify(token, clock.now()).await?;
     let entry = directory.holder(&token).await?.ok_or_else(Error::unauthorized)?;
@@ -129,8 +134,8 @@ fn second_factor_due() -> Error {
     Error::forbidden_because("second_factor_setup_required", why)
 }
 
-/// A [`Caller`] whose roles hold the permission `P`. Put it first in a handler's arguments,
-/// so that a request is turned away before its body is read.
+/// A [`Caller`] whose roles hold the permission `P`. It must be the first argument of a handler, so
+/// that a request is refused before its body is read.
 pub struct Can<P>(Caller, PhantomData<P>);
 
 impl<P> Deref for Can<P> {
@@ -150,6 +155,8 @@ impl<P: Permission> FromRequest for Can<P> {
         let refused = || req.extensions_mut().remove::<Refused>().map(|refused| refused.0);
         let caller = caller.ok_or_else(|| refused().unwrap_or_else(Error::unauthorized));
         ready(caller.and_then(|caller| {
+            // Without the required second factor, only operations that are open to every signed-in
+            // caller work, such as setting it up.
             if caller.second_factor_due && P::NAME != Anybody::NAME {
                 return Err(second_factor_due());
             }

@@ -1,4 +1,4 @@
-//! Who works here: current roles, and whose rows each person reaches. Cached in the process.
+//! The directory of callers: current roles and visible users of each, cached in the process.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, RwLock};
@@ -17,34 +17,36 @@ use uuid::Uuid;
 use super::Role;
 use super::token::{LIFETIME, Verified};
 
-/// A person with what decides whether a token is good.
+/// A caller with the data that decides whether a token is valid.
 #[derive(Debug)]
 pub struct Entry {
     pub person: Arc<Person>,
-    /// Which secret of a program is the valid one
+    /// The id of the valid secret of an API client
     secret_id: Option<Uuid>,
-    /// The roles require a second factor, and there is none yet
+    /// `true` if the roles require a second factor and none is set up
     pub second_factor_due: bool,
 }
 
-/// One person as decisions need them.
+/// A user or API client, with the data that decisions need.
 #[derive(Debug, Clone)]
 pub struct Person {
     pub id: Uuid,
     pub roles: Vec<Role>,
-    /// A program with a key of its own.
+    /// `true` for an API client
     pub machine: bool,
-    /// The system that a program speaks for.
+    /// The source system of an API client
     pub source_system: Option<String>,
-    /// The person, and the members of all teams below one that the person leads today.
+    /// The visible users: the person, and the members of `teams`
     pub reach: Vec<Uuid>,
-    /// Those teams.
+    /// The teams that the person leads today, and all teams below them
     pub teams: Vec<Uuid>,
 }
 
-/// Seconds for which an ended session is remembered: no access token of it is left then.
+/// The time in seconds for which an ended session is remembered. All its access tokens have expired
+/// by then.
 const FORGOTTEN_AFTER: i64 = 2 * LIFETIME;
 
+/// The cached callers. Clones share one cache.
 #[derive(Clone)]
 pub struct Directory {
     db: Db,
@@ -56,18 +58,18 @@ pub struct Directory {
     second_factor: Arc<[Role]>,
 }
 
-/// The sessions that have ended lately, of which there may still be tokens.
+/// The sessions that have ended recently and may still have access tokens.
 #[derive(Default)]
 struct Ended {
-    /// The number of the last end that is known
+    /// The number of the last known end of a session
     number: i64,
-    /// Until when, in seconds, each is remembered
+    /// The sessions, each with the time until which it is remembered, in seconds since the epoch
     sessions: HashMap<Uuid, i64>,
 }
 
 #[derive(Default)]
 struct Cache {
-    /// The version of the directory, and the day: memberships begin and end at midnight.
+    /// The version of the directory, and the day, because memberships begin and end at midnight
     state: (i64, Date),
     people: HashMap<Uuid, Option<Arc<Entry>>>,
     ended: Ended,
@@ -79,7 +81,7 @@ impl Directory {
         Self { db, clock, cache: Arc::default(), newest, second_factor: Arc::default() }
     }
 
-    /// These roles work only with a second factor.
+    /// Sets the roles that require a second factor.
     #[must_use]
     pub fn requiring(self, roles: &[Role]) -> Self {
         Self { second_factor: roles.into(), ..self }
@@ -89,17 +91,19 @@ impl Directory {
         roles.iter().any(|role| self.second_factor.contains(role))
     }
 
-    /// Told when the change feed goes on, so that whoever waits for it need not ask.
+    /// Returns a receiver of the newest position of the change feed, so that readers that wait for
+    /// changes need not poll.
     pub fn newest(&self) -> watch::Receiver<Position> {
         self.newest.subscribe()
     }
 
-    /// Nobody for the unknown and the disabled.
+    /// Returns a user or API client. `None` if unknown or disabled.
     pub async fn person(&self, id: Uuid) -> Result<Option<Arc<Person>>> {
         Ok(self.entry(id).await?.map(|entry| entry.person.clone()))
     }
 
-    /// The holder of a token whose session has not ended; no query for somebody who is known.
+    /// Returns the holder of a token, or `None` if its session has ended. Needs no query for a
+    /// cached caller.
     pub(crate) async fn holder(&self, token: &Verified) -> Result<Option<Arc<Entry>>> {
         let session = token.session;
         let ended =
@@ -108,12 +112,13 @@ impl Directory {
             return Ok(None);
         }
         let entry = self.entry(token.holder).await?;
-        // A program's token is for one secret; a new one ends it.
+
+        // A client's token is tied to one secret and ends when the secret is replaced.
         let replaced = |entry: &Arc<Entry>| {
             entry.secret_id.is_some() && session.is_some() && entry.secret_id != session
         };
         match entry {
-            // Or what is known is older than the token.
+            // Read again, because the cached entry may be older than the token.
             Some(entry) if replaced(&entry) => {
                 Ok(self.read_entry(token.holder).await?.filter(|entry| !replaced(entry)))
             }
@@ -138,15 +143,17 @@ impl Directory {
             Arc::new(Entry { person, secret_id, second_factor_due })
         });
         let mut cache = self.cache.write().expect("no panic under the lock");
-        // What was read before the poller saw a change would otherwise stay for ever.
+
+        // Cached only if the cache has the version that was read: an entry that was read before the
+        // poll saw a change would otherwise stay.
         if cache.state == (version, today) {
             cache.people.insert(id, entry.clone());
         }
         Ok(entry)
     }
 
-    /// Forgets everybody when somebody changed, learns of the sessions that have ended, and wakes
-    /// those who wait for changes. One statement, four times a second.
+    /// Drops all cached callers if one has changed, reads the sessions that have ended, and wakes
+    /// the readers that wait for changes. Runs one statement four times a second.
     pub async fn poll(&self) -> Result<()> {
         let query = diesel::sql_query(POLL.as_str());
         let query = query.bind::<Timestamptz, _>(feed::recent(self.clock.today()));
@@ -154,22 +161,26 @@ impl Directory {
         let query = query.bind::<BigInt, _>(number);
         let poll = query.get_result(&mut *self.db.conn().await?).await?;
         let Poll { version, time_zone, currency, newest, ended, sessions } = poll;
+
         if let Some([xid, seq]) = newest.as_deref() {
             let newest = (*xid, *seq);
-            self.newest.send_if_modified(|it| std::mem::replace(it, newest) != newest);
+            self.newest.send_if_modified(|known| std::mem::replace(known, newest) != newest);
         }
-        // Another instance may have moved the company.
+
+        // Another instance may have changed the company's time zone or currency.
         if let Some(zone) = time_zone.and_then(|name| TimeZone::get(&name).ok()) {
             self.clock.set_zone(zone);
         }
         if let Some(currency) = currency {
             self.clock.set_currency(&currency);
         }
+
         let mut cache = self.cache.write().expect("no panic under the lock");
         let state = (version, self.clock.today());
         if cache.state != state {
             (cache.state, cache.people) = (state, HashMap::new());
         }
+
         let now = self.clock.now().0.as_second();
         cache.ended.number = cache.ended.number.max(ended);
         cache.ended.sessions.retain(|_, until| now < *until);
@@ -178,26 +189,26 @@ impl Directory {
         Ok(())
     }
 
-    /// Polls for as long as the service runs. A poll that fails is tried again by the next one.
+    /// Polls for as long as the service runs. A failed poll is logged and repeated.
     pub async fn watch(self) {
         loop {
             if let Err(error) = self.poll().await {
-                tracing::warn!(%error, "the directory could not be polled");
+                tracing::warn!(%error, "failed to poll the directory");
             }
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     }
 }
 
-/// Says that the directory has changed. Call it in the transaction of the change.
+/// Marks the directory as changed. Must be called in the transaction of the change.
 pub async fn touch(conn: &mut Conn) -> Result<()> {
     let bump = diesel::update(directory::table).set(directory::version.eq(directory::version + 1));
     bump.execute(conn).await?;
     Ok(())
 }
 
-/// What decides about a person on a day, read anew: nobody for the unknown and the disabled. With
-/// the version of the directory.
+/// Reads a user or API client from the database, as of a day, with the version of the directory.
+/// The person is `None` if unknown or disabled.
 pub async fn read(conn: &mut Conn, id: Uuid, today: Date) -> Result<(i64, Option<Person>)> {
     let row = row(conn, id, today).await?;
     Ok((row.version, row.person(id)))
@@ -263,7 +274,7 @@ struct Row {
     teams: Vec<Uuid>,
 }
 
-/// Written as SQL, because diesel has no recursive queries.
+/// The query for a caller. Raw SQL, because diesel has no recursive queries.
 const PERSON: &str = "
     with recursive led as (
         select team_id from memberships

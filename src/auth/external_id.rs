@@ -1,12 +1,13 @@
-//! The one rule for writing external ids 外部编号: a client those of its own source system, people
-//! those of source systems without a client, admins all. Every create and every batch asks here.
+//! The rule for writing external ids 外部编号. API clients may write those of their own source system,
+//! users those of source systems without an API client, and admins all. Every create and every
+//! batch checks it.
 
 use platform::{Conn, Error, Fault, Result};
 
 use super::{Caller, Role, api_client};
 
-/// The source system and the external id of a new row. Both are `None` without an external id.
-/// Default for the system: the caller's own.
+/// Returns the source system and the external id of a new row. Both are `None` if no external id
+/// was sent. Default of the source system: the caller's own.
 pub async fn key_of(
     conn: &mut Conn,
     caller: &Caller,
@@ -22,8 +23,9 @@ pub async fn key_of(
     Ok((Some(system.to_owned()), Some(external_id.to_owned())))
 }
 
-/// Refuses the external ids of a source system that is not the caller's to write: whoever takes
-/// `sap/4711` before the ERP does would read all that the ERP later writes to it.
+/// Checks that the caller may write external ids of a source system. Without the check, a user who
+/// takes `sap/4711` before the ERP does could read everything that the ERP later writes to that
+/// row.
 pub(crate) async fn check(conn: &mut Conn, caller: &Caller, system: &str) -> Result<()> {
     let (allowed, why) = if caller.is_machine() {
         let own = caller.source_system() == Some(system);

@@ -1,5 +1,5 @@
-//! What happens elsewhere when something happens here. The app fills these lists once, before it
-//! serves: a domain further down cannot be called from here otherwise.
+//! Hooks that other crates run when something changes here. The application fills them once, before
+//! it serves requests, because this crate cannot depend on the crates that use it.
 
 use std::sync::OnceLock;
 
@@ -10,44 +10,47 @@ use uuid::Uuid;
 
 use crate::reference::Missing;
 
-/// What keeps items of batches until that to which they refer arrives. Without it they fail.
+/// The store for batch items whose references do not exist yet. Without it, such items fail.
 pub static PARKING: OnceLock<Parking> = OnceLock::new();
 
-/// Items of one type and system.
+/// The type and source system of batch items.
 #[derive(Debug, Clone, Copy)]
 pub struct Lot<'a> {
     pub kind: &'static str,
     pub source_system: &'a str,
 }
 
-/// An item to be kept.
+/// A batch item to park until its references exist.
 #[derive(Debug)]
 pub struct Parked {
     pub external_id: String,
-    /// As it was sent
+    /// The item as it was sent
     pub item: Value,
     pub missing: Vec<Missing>,
 }
 
 type ForKeys = for<'a> fn(&'a mut Tx, Lot<'a>, &'a [String]) -> LocalBoxFuture<'a, Result<()>>;
 
+/// The functions of the store for parked items.
 pub struct Parking {
-    /// Can something of this type arrive at all?
+    /// Returns `true` if rows of this type can be imported, so that waiting for them makes sense
     pub arrives: fn(&str) -> bool,
-    /// Newer items with these external ids are here: the kept ones are given up
+    /// Drops the parked items with these external ids, because newer ones have been sent
     pub superseded: ForKeys,
-    /// How many more items of this system can be kept
+    /// Returns the number of items that can still be parked for a source system
     pub room: for<'a> fn(&'a mut Tx, &'a str) -> LocalBoxFuture<'a, Result<usize>>,
+    /// Parks items
     pub park: for<'a> fn(&'a mut Tx, Lot<'a>, Vec<Parked>) -> LocalBoxFuture<'a, Result<()>>,
-    /// These are there now: what waits for them can be applied
+    /// Reports that rows with these external ids exist now, so that items waiting for them can be
+    /// applied
     pub arrived: ForKeys,
 }
 
-/// Something to be done in the transaction of the change, for these people.
+/// A function that runs for these people in the transaction of the change.
 pub type Hook = for<'a> fn(&'a mut Tx, &'a [Uuid]) -> BoxFuture<'a, Result<()>>;
 
-/// These people have been in no team before, and are in one now: what waited for a team path can
-/// be given it.
+/// Runs for people who have joined their first team, so that rows that lack a team path can get
+/// one.
 pub static FIRST_MEMBERSHIP: OnceLock<Vec<Hook>> = OnceLock::new();
 
 pub(crate) async fn run(hooks: &OnceLock<Vec<Hook>>, tx: &mut Tx, people: &[Uuid]) -> Result<()> {

@@ -1,5 +1,5 @@
-//! Batches from an ERP: read, resolve, lock, compare, write, record; each step once for all items, or
-//! for a thousand of them, so that it takes a few statements however many items there are.
+//! Import of batches from an ERP: read, resolve, lock, compare, write, record. Each step handles
+//! all items, or a thousand of them, at once, so that a batch takes few statements.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,8 +17,8 @@ use super::unique::{self, Unique, Verdict};
 use super::waiting::Waiting;
 use super::{Caller, external_id, source_item};
 
-/// How often a batch looks again who holds a value when the database refuses its rows: somebody
-/// else may have taken it in between.
+/// The number of attempts to write a batch when the database refuses a duplicate: another
+/// transaction may have taken a value since it was checked.
 const LOOKS: usize = 3;
 
 const ORPHAN: &str = "the row of this batch that it refers to is refused";
@@ -26,34 +26,34 @@ const ORPHAN: &str = "the row of this batch that it refers to is refused";
 /// A resource that an ERP may send in batches.
 #[allow(async_fn_in_trait, reason = "the service runs on one thread per worker")]
 pub trait Imported: Resource + Clone + PartialEq + 'static {
-    /// A merge patch with the key of the row: what is absent stays, null clears.
+    /// A merge patch with the key of the row: absent fields stay unchanged, null clears
     type Item: DeserializeOwned + Refers;
-    /// What the rules need to know beside the row and the item, read once for all.
+    /// Further data that [`Imported::drafted`] needs, read once for the batch
     type Context;
 
-    /// The visible lookup of references to these rows
+    /// The lookup of references to these rows
     const FIND: Find;
-    /// Values that no two rows have
+    /// Values that must be unique
     const UNIQUE: &'static [Unique<Self>] = &[];
-    /// Groups of fields that mean something only together, references without their ending: if a
-    /// source changes one, it says all of them anew
+    /// Groups of fields that have a meaning only together, references without their ending: if a
+    /// source changes one of them, the others are applied as well
     const TOGETHER: &'static [&'static [&'static str]] = &[];
 
-    /// Fields of which one is sent in place of another, references without their ending: what is kept
-    /// of the others no longer holds.
+    /// Groups of alternative fields, references without their ending: if a source sends one of
+    /// them, the remembered values of the others are dropped
     const EITHER: &'static [&'static [&'static str]] = &[];
 
-    /// Is this field of the row the ERP's by declaration?
+    /// Returns `true` if the ERP owns this field of the row.
     fn is_erps(&self, _field: &str) -> bool {
         false
     }
 
-    /// The rows with one of these keys, locked in the order of their ids, so that two batches
-    /// cannot deadlock.
+    /// Returns the rows with one of these keys, locked in the order of their ids, so that two
+    /// batches cannot deadlock.
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>>;
 
-    /// The rows that those of `rows` which were merged have become a part of, by the id of what
-    /// was merged; locked.
+    /// Returns the winners of those of the rows that were merged, locked, by the id of the merged
+    /// row.
     async fn merged_into(
         _tx: &mut Tx,
         _caller: &Caller,
@@ -62,77 +62,79 @@ pub trait Imported: Resource + Clone + PartialEq + 'static {
         Ok(HashMap::new())
     }
 
+    /// Reads the data that the rules need beside the rows and the items.
     async fn context(
         tx: &mut Tx,
         caller: &Caller,
         arrivals: &[Arrival<Self>],
     ) -> Result<Self::Context>;
 
-    /// The row as the item wants it, or all that is wrong with it. The version and the instants
-    /// are the caller's business.
+    /// Returns the row as the item wants it, or all faults of the item. The import sets the version
+    /// and the timestamps.
     fn drafted(arrival: &Arrival<Self>, context: &Self::Context) -> Result<Self, Vec<Fault>>;
 
-    /// What the source should know although the item is carried out.
+    /// Returns warnings about an item that is applied nevertheless.
     fn warnings(_arrival: &Arrival<Self>) -> Vec<Fault> {
         vec![]
     }
 
-    /// Writes the rows, new and changed. A constraint that refuses them is found row by row.
+    /// Writes new and changed rows. If a constraint refuses them, the import finds the rows at
+    /// fault by writing smaller parts.
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()>;
 
-    /// Work on rows that other batches wait for, as late as possible: when all is written and nothing
-    /// is recorded yet.
+    /// Does work that locks rows which other batches need, as late as possible: after all rows are
+    /// written and before their changes are recorded.
     async fn settle(_tx: &mut Tx, _written: &mut [Draft<Self>]) -> Result<()> {
         Ok(())
     }
 
-    /// What follows from rows that were written, before the items that waited for them.
+    /// Does work that follows from written rows, before the items that waited for them are applied.
     async fn followed(_tx: &mut Tx, _written: &[Uuid]) -> Result<()> {
         Ok(())
     }
 
     fn external_id(&self) -> Option<&str>;
 
-    /// The row of the same table that must be there before this one.
+    /// Returns the row of the same table that must exist before this one.
     fn parent(&self) -> Option<Uuid> {
         None
     }
 }
 
-/// Which rows a batch is about.
+/// The keys of the rows that a batch concerns.
 pub struct Keys<'a> {
     pub source_system: &'a str,
     pub external_ids: Vec<&'a str>,
-    /// Of rows that shall be linked with their external id
+    /// Ids of rows that items name beside their external id, to link the two
     pub ids: Vec<Uuid>,
 }
 
-/// An item with what is stored of it.
+/// An item with its stored row.
 pub struct Arrival<R: Imported> {
     pub index: usize,
     pub key: ItemKey,
     pub item: R::Item,
     pub before: Option<R>,
-    /// The item's own row was merged into `before`, which has a name of its own
+    /// `true` if the item's own row was merged into `before`, which has its own external id
     pub merged: bool,
-    /// Of the row there is, or for the new one
+    /// The id of the existing row, or for the new one
     pub id: Uuid,
     pub source_system: String,
     pub now: Timestamp,
     pub today: Date,
 }
 
-/// A row on its way.
+/// A row before and after the batch.
 pub struct Draft<R> {
     pub(crate) index: usize,
-    /// More items that are about the same row: those of what was merged into it
+    /// Further items that concern the same row, because their rows were merged into it
     also: Vec<usize>,
     pub before: Option<R>,
     pub after: R,
 }
 
 impl<R: Resource + PartialEq> Draft<R> {
-    /// The place of its item in the batch
+    /// Returns the position of the item in the batch.
     pub fn index(&self) -> usize {
         self.index
     }
@@ -141,7 +143,7 @@ impl<R: Resource + PartialEq> Draft<R> {
         match &self.before {
             None => Status::Created,
             Some(before) if *before == self.after => Status::Unchanged,
-            // A row that is there to be locked is nobody's yet.
+            // Version 0 marks a row that exists only to be locked.
             Some(before) if before.version() == 0 => Status::Created,
             Some(_) => Status::Updated,
         }
@@ -167,7 +169,7 @@ impl<R: Resource + PartialEq> Draft<R> {
     }
 }
 
-/// The source system of a batch. Default: the caller's own.
+/// Returns the source system of a batch. Default: the caller's own.
 pub fn source_of<D>(caller: &Caller, batch: &Batch<D>) -> Result<String> {
     let Some(system) = batch.source_system.as_deref().or(caller.source_system()) else {
         let fault = Fault::new("/source_system", "required", "whose external ids are these?");
@@ -176,7 +178,7 @@ pub fn source_of<D>(caller: &Caller, batch: &Batch<D>) -> Result<String> {
     Ok(system.to_owned())
 }
 
-/// Carries out a batch, and then what has waited for what it brings.
+/// Imports a batch, and then the parked items that have waited for its rows.
 pub async fn import<R, D>(tx: &mut Tx, caller: &Caller, batch: &Batch<D>) -> Result<Outcomes>
 where
     R: Imported,
@@ -190,7 +192,7 @@ where
     Ok(outcomes)
 }
 
-/// Carries out a batch. Answers also the external ids of what is there now.
+/// Imports a batch. Also returns the external ids of the items whose rows exist now.
 pub(crate) async fn carry_out<R, D>(
     tx: &mut Tx,
     caller: &Caller,
@@ -202,6 +204,7 @@ where
 {
     let source_system = source_of(caller, batch)?;
     external_id::check(tx.conn(), caller, &source_system).await?;
+
     let mut outcomes = Outcomes::default();
     let places = batch.read(&mut outcomes);
     let lot = Lot { kind: R::TYPE, source_system: &source_system };
@@ -215,18 +218,20 @@ where
     let places = leave_repeated::<R, D>(tx, caller, lot, (batch, places), &mut outcomes).await?;
     let (arrivals, said) =
         arrive::<R, D>(tx, caller, lot, (batch, &places), (&mut waiting, &mut outcomes)).await?;
+
     let context = R::context(tx, caller, &arrivals).await?;
     let (drafts, warnings) = draft(tx, arrivals, &context, &mut waiting, &mut outcomes);
     let drafts = waiting.parents_first(drafts, &source_system, &mut outcomes);
     apply(tx, caller, &source_system, drafts, (&mut waiting, &mut outcomes)).await?;
     remember(tx, lot, said, &outcomes).await?;
     outcomes.warn(warnings);
-    let written = |it: &&Outcome| matches!(it.status, Status::Created | Status::Updated);
-    let written = outcomes.results.iter().filter(written).filter_map(|it| it.id);
+
+    let written = |outcome: &&Outcome| matches!(outcome.status, Status::Created | Status::Updated);
+    let written = outcomes.results.iter().filter(written).filter_map(|outcome| outcome.id);
     R::followed(tx, &written.collect::<Vec<_>>()).await?;
     waiting.park(tx, lot, batch, &mut outcomes).await?;
-    let here = outcomes.results.iter().filter(|it| it.id.is_some());
-    let here = batch.external_ids(here.map(|it| it.index));
+    let here = outcomes.results.iter().filter(|outcome| outcome.id.is_some());
+    let here = batch.external_ids(here.map(|outcome| outcome.index));
     if batch.dry_run {
         tx.discard();
     }
@@ -243,7 +248,8 @@ where
     Ok((outcomes, here))
 }
 
-/// What the arrivals make of their rows. Those that change nothing are done.
+/// Makes a draft for each arrival, and returns the warnings by item. Items that change nothing are
+/// done.
 fn draft<R: Imported>(
     tx: &Tx,
     mut arrivals: Vec<Arrival<R>>,
@@ -256,7 +262,8 @@ fn draft<R: Imported>(
     let mut places: HashMap<Uuid, usize> = HashMap::new();
     arrivals.reverse();
     while let Some(mut arrival) = arrivals.pop() {
-        // A large batch has room for either its arrivals or its drafts.
+        // Memory is given back gradually, because a large batch has no room for all arrivals and
+        // all drafts at once.
         if arrivals.len().is_multiple_of(500) {
             arrivals.shrink_to_fit();
         }
@@ -264,6 +271,7 @@ fn draft<R: Imported>(
         if let Some(place) = earlier {
             arrival.before = Some(drafts[place].after.clone());
         }
+
         let index = arrival.index;
         let after = match R::drafted(&arrival, context) {
             Ok(after) => after,
@@ -290,22 +298,22 @@ fn draft<R: Imported>(
         places.insert(draft.after.id(), drafts.len());
         drafts.push(draft);
     }
-    // Not earlier: what two items make of one row may be what it was.
+    // Only now, because a second item may undo the changes that the first has made to a row.
     for draft in &mut drafts {
         draft.stamp(tx.now);
     }
     (drafts, warnings)
 }
 
-/// Keeps what the source has said in the items that were carried out.
+/// Remembers the fields that the source has sent in the items that were applied.
 async fn remember(tx: &mut Tx, lot: Lot<'_>, mut said: Said, outcomes: &Outcomes) -> Result<()> {
-    let done = outcomes.results.iter().filter(|it| it.id.is_some());
-    let items: Vec<_> = done.filter_map(|it| said.remove(&it.index)).collect();
+    let done = outcomes.results.iter().filter(|outcome| outcome.id.is_some());
+    let items: Vec<_> = done.filter_map(|outcome| said.remove(&outcome.index)).collect();
     source_item::save(tx, lot, &items).await
 }
 
-/// Writes the drafts. Who would get a value that somebody else has is found beforehand; what the
-/// database refuses all the same is found by halves.
+/// Writes the drafts. Conflicts of unique values are found beforehand; rows that the database
+/// refuses nevertheless are found by halving the batch.
 async fn apply<R: Imported>(
     tx: &mut Tx,
     caller: &Caller,
@@ -316,7 +324,7 @@ async fn apply<R: Imported>(
     let mut changed: Vec<&Draft<R>> =
         drafts.iter().filter(|draft| draft.status() != Status::Unchanged).collect();
     if changed.iter().all(|draft| draft.after.parent().is_none()) {
-        // Two batches that bring the same rows wait for each other, and not in a circle.
+        // One order for all batches, so that two batches with the same new rows cannot deadlock.
         changed.sort_by_key(|draft| draft.after.external_id());
     }
     let mut refused: HashMap<Uuid, Error> = HashMap::new();
@@ -345,8 +353,7 @@ async fn apply<R: Imported>(
             Err(error) if error.code() == "duplicate" && look < LOOKS => {}
             Err(error) if error.is_constraint() => {
                 let errors = bisect(tx, &changed, &write).await?;
-                // Rows that counted on rows of another half are looked at once more, without those at
-                // fault.
+                // Rows that rely on rows of another half are tried again without the rows at fault.
                 let again =
                     look < LOOKS && !errors.values().any(|error| error.code() == "not_tried");
                 let mut left = vec![];
@@ -366,13 +373,14 @@ async fn apply<R: Imported>(
             Err(error) => return Err(error),
         }
     }
-    let is_refused = |it: &&Draft<R>| refused.contains_key(&it.after.id());
-    let new = drafts.iter().filter(is_refused).filter(|it| it.before.is_none());
-    let external_ids: Vec<&str> = new.filter_map(|it| it.after.external_id()).collect();
+
+    let is_refused = |draft: &&Draft<R>| refused.contains_key(&draft.after.id());
+    let new = drafts.iter().filter(is_refused).filter(|draft| draft.before.is_none());
+    let external_ids: Vec<&str> = new.filter_map(|draft| draft.after.external_id()).collect();
     if !external_ids.is_empty() {
         let keys = Keys { source_system, external_ids, ids: vec![] };
         if !R::stored(tx.conn(), caller, &keys).await?.is_empty() {
-            // Another batch has brought the same meanwhile: done again, this one finds it.
+            // Another batch has created the same row meanwhile. A retry finds it.
             return Err(Error::unavailable("busy"));
         }
     }

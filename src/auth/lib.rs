@@ -1,6 +1,6 @@
-//! Who is calling and what they may do: tokens name a person, the directory knows the person's
-//! roles and reach, permissions and [`reach::InReach`] decide. People, teams and programs, and how
-//! they log in, live here, too.
+//! Authentication and authorisation. A token names a user, the directory knows the user's current
+//! roles and visible users, and permissions and [`reach::InReach`] decide. This crate also holds
+//! users, teams and API clients, and their logins.
 
 pub mod api_client;
 mod arrive;
@@ -52,7 +52,7 @@ pub use unique::Unique;
 pub use user::find_users;
 
 permissions! {
-    /// Whoever is signed in.
+    /// Every signed-in caller.
     Anybody: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Quality | Hr | Erp | Reporter;
     ReadUsers: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice

@@ -1,4 +1,4 @@
-//! How people log in and stay so, 登录 (S1).
+//! Logins of users, 登录, and the renewal of their tokens.
 
 use std::future::{Ready, ready};
 
@@ -18,12 +18,12 @@ use crate::token::Holder;
 use crate::user::account::{Login as Person, WhoIs, login};
 use crate::{Role, Tokens, login_address, password, second_factor, session};
 
-/// How people log in.
+/// The company's rules for logins.
 #[derive(Debug, Clone)]
 pub struct LoginPolicy {
     /// Roles that require a second factor
     pub second_factor: Vec<Role>,
-    /// Days after which a session ends, however often it is used
+    /// Days after which a session ends, even if it is in use
     pub session_days: i64,
 }
 
@@ -33,7 +33,7 @@ impl Default for LoginPolicy {
     }
 }
 
-/// Seconds for which a device is known after a login.
+/// The time in seconds for which a device is known after the login that issued its token.
 const DEVICE: i64 = 180 * 24 * 3600;
 
 #[derive(Deserialize, ToSchema)]
@@ -43,10 +43,11 @@ pub struct Login {
     username: String,
     #[schema(min_length = 1, max_length = 200, write_only)]
     password: String,
-    /// A code of the second factor, or a recovery code; required once a second factor is set up
+    /// A code of the second factor, or a recovery code. Required once a second factor is set up
     #[schema(min_length = 6, max_length = 40, nullable = false, write_only)]
     otp: Option<String>,
-    /// From an earlier login on this device: it is not locked out by what others do elsewhere
+    /// The device token from an earlier login on this device. Failed logins elsewhere do not lock
+    /// out a known device
     #[schema(min_length = 1, max_length = 200, nullable = false, write_only)]
     device_token: Option<String>,
 }
@@ -62,16 +63,16 @@ pub struct Refresh {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Session)]
 pub struct SessionTokens {
-    /// For `Authorization: Bearer …`
+    /// The token for `Authorization: Bearer …`
     access_token: String,
     #[schema(example = "Bearer")]
     token_type: &'static str,
-    /// In seconds
+    /// Lifetime of the access token in seconds
     #[schema(example = 900)]
     expires_in: i64,
-    /// For `POST /auth/refresh`, once
+    /// The token for `POST /auth/refresh`. It can be used once
     refresh_token: String,
-    /// After a login: keep it on the device and send it with the next login
+    /// Only after a login: store it on the device and send it with the next login
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     device_token: Option<String>,
@@ -83,10 +84,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// Log in
 ///
-/// With a second factor, first 401 `second_factor_required`, once the password is right; then send
-/// the same with `otp`. Failures are counted in 15 minutes: after ten of one account from one
-/// address the answer is 429 with `Retry-After`, whether there is such an account or not. An
-/// address or device that has logged in to the account before passes with the right password.
+/// If the user has a second factor and `otp` is missing, a login with the right password returns
+/// 401 `second_factor_required`: repeat the request with `otp`. Failures are counted for 15
+/// minutes: after ten failures for one account from one address, the response is 429 with
+/// `Retry-After`, whether or not the account exists. From an address or a device that has logged in
+/// to the account before, the right password is still accepted.
 #[utoipa::path(
     tag = "auth",
     security(()),
@@ -98,12 +100,13 @@ async fn log_in(given: Json<Login>, context: LoginContext) -> Result<impl Respon
     context.log_in(&given).await.map(NoStore)
 }
 
-/// Get new tokens for a refresh token
+/// Refresh a session
 ///
-/// The refresh token is exchanged, too: use the new one from then on. If the answer gets lost, or
-/// two tabs ask at the same moment, the old one is good for 60 s more, until one of its successors
-/// has been used, and all of them are good. If it comes again later, the whole session ends (401),
-/// because somebody else may have it.
+/// Exchanges a refresh token for a new access token and a new refresh token; use the new refresh
+/// token from then on. In case the response is lost or two tabs refresh at the same time, the old
+/// refresh token remains valid for another 60 seconds, but no longer than until one of its
+/// successors is used. All of its successors are valid. A later use of the old token ends the whole
+/// session (401), because the token may have been stolen.
 #[utoipa::path(
     tag = "auth",
     security(()),
@@ -117,13 +120,13 @@ async fn refresh_session(given: Json<Refresh>, context: LoginContext) -> Result<
 
 /// Log out
 ///
-/// Ends the session of the refresh token; 204 also when there is none. Its access tokens end
-/// within two seconds.
+/// Ends the session of the refresh token. Also returns 204 if there is no such session. The access
+/// tokens of the session become invalid within two seconds.
 #[utoipa::path(
     tag = "auth",
     security(()),
     request_body = Refresh,
-    responses((status = 204, description = "The session is over"), Problems),
+    responses((status = 204, description = "The session has ended"), Problems),
 )]
 #[post("/auth/logout")]
 async fn log_out(given: Json<Refresh>, context: LoginContext) -> Result<HttpResponse> {
@@ -132,7 +135,7 @@ async fn log_out(given: Json<Refresh>, context: LoginContext) -> Result<HttpResp
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// What a login needs, and where it comes from.
+/// The services that a login needs, and the origin of the request.
 struct LoginContext {
     db: Db,
     clock: Clock,
@@ -142,7 +145,7 @@ struct LoginContext {
     origin: Origin,
 }
 
-/// How people log in, and who has failed to: one for all workers of a process.
+/// The rules for logins and the failed attempts, shared by all workers of a process.
 #[derive(Clone)]
 pub struct Logins {
     pub policy: LoginPolicy,
@@ -181,9 +184,9 @@ impl LoginContext {
         let person = login(&mut conn, WhoIs::Name(&given.username), self.clock.today()).await?;
         let id = person.as_ref().map_or(Uuid::nil(), |person| person.id);
         let address = &self.origin.address;
-        // Asked for nobody, too, so that an answer takes as long.
+        // Also queried for unknown users, so that the response takes as long.
         let known = login_address::is_known(&mut conn, id, address, now).await?;
-        // It would be idle for as long as the password takes.
+        // Otherwise the connection would be idle while the password is verified.
         drop(conn);
 
         let mut hash = person.as_ref().and_then(|person| person.hash.clone());
@@ -193,6 +196,7 @@ impl LoginContext {
             Some(device) => Subject::device(id, device),
             None => Subject::login(&given.username, hash.as_deref(), address),
         };
+
         let refused = |error: Error| {
             self.log_failure(person.as_ref(), error.code());
             error
@@ -200,9 +204,10 @@ impl LoginContext {
         let attempt = self.logins.throttle.begin(now, subjects).map_err(refused)?;
         let suspect = attempt.suspect;
         if suspect.is_some() && !known {
-            // It takes as long as for those who may pass.
+            // The login fails, but takes as long as one that may succeed.
             hash = None;
         }
+
         let fits = match password::fits(&given.password, hash).await {
             Ok(fits) => fits,
             Err(error) => {
@@ -218,7 +223,8 @@ impl LoginContext {
         let (origin, days) = (self.origin.clone(), self.logins.policy.session_days);
         let (checked, one_factor) = (person.hash.clone(), attempts.len() == 1);
         let begin = async move |tx: &mut Tx| {
-            // Its row waits for whoever is changing the person: the look after it is the last word.
+            // The insert of the session waits for concurrent changes of the user. The credentials
+            // are read afterwards, so that a password changed meanwhile is noticed.
             let renewed = session::begin(tx, id, &origin, days).await?;
             let today = tx.today;
             let now = login(tx.conn(), WhoIs::Id(id), today).await?;
@@ -226,19 +232,22 @@ impl LoginContext {
             let due = one_factor && second_factor::is_active(tx.conn(), id).await?;
             if same && !due { Ok(renewed) } else { Err(wrong()) }
         };
+
         let renewed = match self.detached(begin).await {
             Ok(renewed) => renewed,
             Err(error) => {
-                // A fault of the service is no failed attempt.
+                // An error of the service does not count as a failed attempt.
                 if error.problem().status >= 500 {
                     attempts.into_iter().for_each(Attempt::withdrawn);
                 }
                 return Err(error);
             }
         };
+
         attempts.into_iter().for_each(Attempt::succeeded);
         let account = person.username.as_deref();
-        tracing::info!(account, user = %id, address, session = %renewed.id, "logged in");
+        tracing::info!(account, user = %id, address, session = %renewed.id, "user logged in");
+
         let device = match device {
             Some(device) => device.to_owned(),
             None => self.device_token(id, now)?,
@@ -247,7 +256,7 @@ impl LoginContext {
         Ok(SessionTokens { device_token: Some(device), ..tokens })
     }
 
-    /// Uses up the code, if one is required; the attempts that have succeeded then.
+    /// Uses up the code if one is required. Returns the attempts to count as successful.
     async fn second_factor(
         &self,
         person: &Person,
@@ -264,6 +273,7 @@ impl LoginContext {
             let code = "second_factor_required";
             return Err(Error::new(StatusCode::UNAUTHORIZED, code).detail(why));
         };
+
         let subjects = Subject::second_factor(id);
         let attempt = self.logins.throttle.begin(self.clock.now(), subjects)?;
         let tokens = self.tokens.clone();
@@ -280,7 +290,7 @@ impl LoginContext {
     async fn refresh(&self, given: &Refresh) -> Result<SessionTokens> {
         let token = given.refresh_token.clone();
         let renewed = self.detached(async move |tx| {
-            // Not an error: what is found out about a stolen token must be kept.
+            // Not an error, which would roll back the end of the session of a stolen token.
             let Some(renewed) = session::rotate(tx, &token).await? else { return Ok(None) };
             let today = tx.today;
             let person = login(tx.conn(), WhoIs::Id(renewed.user_id), today).await?;
@@ -310,7 +320,7 @@ impl LoginContext {
         })
     }
 
-    /// Runs to its end also when the client hangs up: a transaction must not stop half way.
+    /// Runs work in a transaction, to its end even if the client disconnects.
     async fn detached<T: 'static>(
         &self,
         work: impl AsyncFnOnce(&mut Tx) -> Result<T> + 'static,
@@ -320,18 +330,19 @@ impl LoginContext {
         rt::spawn(work).await.map_err(Error::internal)?
     }
 
-    /// Of an account that does not exist the name is not logged: it may be a password that was
-    /// typed into the wrong field.
+    /// Logs a failed login. The name of an account that does not exist is not logged, because it
+    /// may be a password that was typed into the wrong field.
     fn log_failure(&self, person: Option<&Person>, why: &str) {
         if why == "second_factor_required" {
             return;
         }
         let account = person.and_then(|person| person.username.as_deref());
         let account = account.unwrap_or("unknown");
-        tracing::warn!(account, address = self.origin.address, why, "a login failed");
+        tracing::warn!(account, address = self.origin.address, why, "login failed");
     }
 
-    /// Nothing is stored of a device: the token says since when it is known.
+    /// Returns a sealed token for a device, which holds the time of issue. The service does not
+    /// store devices.
     fn device_token(&self, person: Uuid, now: Timestamp) -> Result<String> {
         let text = format!("{} {}", now.0.as_second(), password::random()?);
         Ok(self.seal.close(&text, &format!("device {person}")))
@@ -344,7 +355,8 @@ impl LoginContext {
     }
 }
 
-/// The same for a wrong name and a wrong password.
+/// The error for a wrong name or a wrong password: the same, so that it does not disclose which
+/// accounts exist.
 fn wrong() -> Error {
     Error::new(StatusCode::UNAUTHORIZED, "wrong_credentials").detail("wrong name or password")
 }

@@ -1,4 +1,4 @@
-//! How programs get their tokens: the client credentials grant of RFC 6749 (S1).
+//! Tokens of API clients: the client credentials grant of RFC 6749.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, Responder, post, web::Data};
@@ -16,17 +16,18 @@ use crate::throttle::{Subject, Throttle};
 use crate::token::{Holder, LIFETIME};
 use crate::{Logins, Tokens};
 
-/// The token of a program
+/// The access token of an API client
 #[derive(Serialize, ToSchema)]
 pub struct MachineToken {
     access_token: String,
     #[schema(example = "Bearer")]
     token_type: &'static str,
+    /// Lifetime of the token in seconds
     #[schema(example = 900)]
     expires_in: i64,
 }
 
-/// What a program sends, as a form. The client's id and secret may stand here or in an
+/// The form that a client sends. Id and secret of the client are sent either here or in an
 /// `Authorization: Basic` header.
 #[derive(ToSchema)]
 #[schema(example = json!({ "grant_type": "client_credentials" }))]
@@ -40,7 +41,7 @@ struct TokenRequest {
     client_secret: Option<String>,
 }
 
-/// The errors of the token endpoint (RFC 6749, 5.2)
+/// An error of the token endpoint (RFC 6749, 5.2)
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TokenError {
     #[serde(skip)]
@@ -58,17 +59,17 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(issue_machine_token);
 }
 
-/// Get a token for a program
+/// Issue a token to an API client
 ///
-/// The client credentials grant of RFC 6749, with its own form of errors. The client's id and
-/// secret go into `Authorization: Basic` or into the form.
+/// The client credentials grant of RFC 6749. Errors have the format of that standard. Send the id
+/// and the secret of the client either in `Authorization: Basic` or in the form.
 #[utoipa::path(
     tag = "auth",
     security(()),
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "The token", body = MachineToken),
-        (status = "4XX", description = "The client is not known or the request is not good", body = TokenError),
+        (status = "4XX", description = "The client is unknown or the request is invalid", body = TokenError),
         (status = "5XX", description = "The server failed", body = TokenError),
     ),
 )]
@@ -102,13 +103,16 @@ impl MachineToken {
         let mut conn = db.conn().await?;
         let known = MachineClient::authenticate(&mut conn, &client_id, &secret).await?;
         drop(conn);
-        // Only failures wait: nobody guesses 256 bits, and nobody locks out an ERP.
+
+        // Only failures are throttled: 256 bits cannot be guessed, and failures of others must not
+        // lock out an ERP.
         let Some((client, secret)) = known else {
-            tracing::warn!(address = peer.0, "a program failed to log in");
+            tracing::warn!(address = peer.0, "API client login failed");
             let _counted = throttle.begin(now, Subject::programs(&peer.0))?;
             return Err(TokenError::invalid_client());
         };
-        tracing::info!(account = client.client_id, address = peer.0, "a program logged in");
+        tracing::info!(account = client.client_id, address = peer.0, "API client logged in");
+
         let holder = Holder {
             client_id: &client.client_id,
             roles: &client.roles,
@@ -120,7 +124,7 @@ impl MachineToken {
     }
 }
 
-/// The client's id and secret, from one place and not from two.
+/// Returns the client's id and secret, which must be sent in one place only.
 fn credentials(req: &HttpRequest, form: &[u8]) -> Result<(String, String), TokenError> {
     let kind = req.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
@@ -130,6 +134,7 @@ fn credentials(req: &HttpRequest, form: &[u8]) -> Result<(String, String), Token
     if !is_utf8(form) {
         return Err(TokenError::invalid_request("the form is not UTF-8"));
     }
+
     let pairs = serde_urlencoded::from_bytes::<Vec<(String, String)>>(form);
     let pairs = pairs.map_err(|_| TokenError::invalid_request("this is no form"))?;
     let field = |name: &str| {
@@ -139,6 +144,7 @@ fn credentials(req: &HttpRequest, form: &[u8]) -> Result<(String, String), Token
             (value, None) => Ok(value),
         }
     };
+
     match field("grant_type")?.as_deref() {
         Some("client_credentials") => {}
         None => return Err(TokenError::invalid_request("grant_type is required")),
@@ -146,6 +152,7 @@ fn credentials(req: &HttpRequest, form: &[u8]) -> Result<(String, String), Token
             return Err(TokenError::bad("unsupported_grant_type", "client_credentials only"));
         }
     }
+
     let posted = (field("client_id")?, field("client_secret")?);
     match (basic(req)?, posted) {
         (Some(basic), (id, None)) if id.as_ref().is_none_or(|id| *id == basic.0) => Ok(basic),
@@ -157,9 +164,9 @@ fn credentials(req: &HttpRequest, form: &[u8]) -> Result<(String, String), Token
 
 fn basic(req: &HttpRequest) -> Result<Option<(String, String)>, TokenError> {
     let Some(header) = req.headers().get(header::AUTHORIZATION) else { return Ok(None) };
-    let text = header.to_str().ok().and_then(|it| it.split_once(' '));
-    let text = text.filter(|it| it.0.eq_ignore_ascii_case("basic"));
-    let text = text.and_then(|it| String::from_utf8(BASE64.decode(it.1.trim()).ok()?).ok());
+    let text = header.to_str().ok().and_then(|text| text.split_once(' '));
+    let text = text.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
+    let text = text.and_then(|(_, code)| String::from_utf8(BASE64.decode(code.trim()).ok()?).ok());
     let pair = text.as_deref().and_then(|text| text.split_once(':'));
     let pair = pair.map(|(id, secret)| (id.to_owned(), secret.to_owned()));
     pair.map(Some).ok_or_else(TokenError::invalid_client)
@@ -196,7 +203,7 @@ impl From<Error> for TokenError {
         let answer = error.answer(None, false);
         let status = answer.status();
         let seconds = answer.headers().get(header::RETRY_AFTER);
-        let retry_after = seconds.and_then(|it| it.to_str().ok()).map(str::to_owned);
+        let retry_after = seconds.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (error, error_description) = match status {
             StatusCode::TOO_MANY_REQUESTS => ("slow_down", "too many failed attempts"),
             StatusCode::SERVICE_UNAVAILABLE => ("temporarily_unavailable", "come back later"),

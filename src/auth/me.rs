@@ -1,4 +1,4 @@
-//! Who am I, and what may I do? (S1)
+//! The caller's own account, roles and permissions.
 
 use actix_web::{HttpResponse, get, web::Data};
 use platform::{Conn, Db, Problems, Result};
@@ -11,7 +11,7 @@ use crate::api_client::MachineClient;
 use crate::user::{UserView, account};
 use crate::{Anybody, Caller, Can, Role};
 
-/// What each domain's roles may do: the app registers the `PERMISSIONS` of all of them.
+/// The permissions of all domains with the roles that hold them. The application registers them.
 #[derive(Debug, Clone, Default)]
 pub struct Permissions(pub Vec<&'static [(&'static str, &'static [Role])]>);
 
@@ -22,29 +22,30 @@ pub struct Me {
     name: String,
     username: Option<String>,
     roles: Vec<Role>,
-    /// What the roles allow
+    /// Permissions that the roles hold
     #[schema(example = json!(["read_users", "write_orders"]))]
     permissions: Vec<String>,
     reach: Reach,
     team_id: Option<Uuid>,
-    /// The nearest active leader above
+    /// The nearest active team leader above the user
     manager_id: Option<Uuid>,
-    /// A program, not a person
+    /// `true` for an API client, `false` for a user
     machine: bool,
-    /// Whose external ids a program uses
+    /// The source system of an API client, whose external ids it uses
     source_system: Option<String>,
 }
 
-/// Whose rows the caller sees
+/// The scope of the rows that the caller sees
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Reach {
-    /// The caller and those in the teams below
+    /// The number of users whose rows the caller sees: the caller and the members of the teams
+    /// below
     people: usize,
-    /// The teams that the caller leads, and all below them
+    /// The number of teams that the caller leads, including all teams below them
     teams: usize,
-    /// No limit at all
+    /// `true` if the caller sees all rows
     everything: bool,
-    /// Customers without an owner
+    /// `true` if the caller sees customers without an owner, the pool 公海
     pool: bool,
 }
 
@@ -52,9 +53,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(read_me).configure(account::routes);
 }
 
-/// Who am I?
+/// Retrieve the caller
 ///
-/// With the roles and the reach of this moment, which may differ from the token's.
+/// Returns the current roles and scope, which may differ from those at the time when the token was
+/// issued.
 #[utoipa::path(
     tag = "auth",
     responses((status = 200, description = "The caller", body = Me), Problems),
@@ -75,14 +77,14 @@ impl Me {
         caller: &Caller,
         permissions: Option<&std::sync::Arc<Permissions>>,
     ) -> Result<Self> {
-        let known = permissions.iter().flat_map(|it| &it.0).copied().flatten();
-        let held = known.filter(|it| it.1.iter().any(|role| caller.is(*role)));
+        let known = permissions.iter().flat_map(|permissions| &permissions.0).copied().flatten();
+        let held = known.filter(|(_, roles)| roles.iter().any(|role| caller.is(*role)));
         let mut me = Self {
             id: caller.id(),
             name: String::new(),
             username: None,
             roles: caller.roles().to_vec(),
-            permissions: held.map(|it| snake(it.0)).collect(),
+            permissions: held.map(|(name, _)| snake(name)).collect(),
             reach: Reach {
                 people: caller.people().len(),
                 teams: caller.teams().len(),
@@ -94,6 +96,7 @@ impl Me {
             machine: caller.is_machine(),
             source_system: caller.source_system().map(str::to_owned),
         };
+
         if me.machine {
             me.name = MachineClient::find(conn, me.id).await?.name;
         } else {
@@ -105,7 +108,7 @@ impl Me {
     }
 }
 
-/// `ReadVisits` → `read_visits`
+/// Converts `ReadVisits` to `read_visits`.
 fn snake(name: &str) -> String {
     let mut text = String::with_capacity(name.len() + 4);
     for (place, letter) in name.char_indices() {

@@ -1,5 +1,4 @@
-//! What rows are called: the names, codes and numbers that `expand` adds beside the id of a related
-//! row.
+//! Names of rows: the names, codes and numbers that `expand` adds to the id of a related row.
 
 use futures_util::future::BoxFuture;
 use platform::{Conn, Result};
@@ -7,19 +6,19 @@ use uuid::Uuid;
 
 use super::Caller;
 
-/// The visible look-up of names: those of the wanted rows that are there for this caller, in one
+/// A lookup of names: returns the names of those of the given rows that the caller sees, with one
 /// statement.
 pub type Names =
     for<'a> fn(&'a mut Conn, &'a Caller, &'a [Uuid]) -> BoxFuture<'a, Result<Vec<Name>>>;
 
-/// A row's id with its code, number or name, whichever its type has.
+/// The id of a row with its code, number or name, depending on its type.
 #[derive(Debug, Clone)]
 pub struct Name {
     pub id: Uuid,
     pub parts: Vec<(&'static str, Option<String>)>,
 }
 
-/// Declares the visible look-up of a table's names: the table, its rows that a caller sees, and the
+/// Declares the lookup of a table's names from the table, the rows that a caller sees, and the
 /// columns, such as `names! { name_orders in orders, |caller| rows(caller), number }`.
 #[macro_export]
 macro_rules! names {

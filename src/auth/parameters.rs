@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::Caller;
 use super::reference::{Find, Reference, Refers, Wanted, named, resolve_all};
 
-/// The filter of a list, its references by external id looked up. What is unknown filters
-/// everything out, as an unknown id does.
+/// Returns the filter of a list with its external ids resolved to ids. An unknown external id, like
+/// an unknown id, matches no row.
 pub async fn filter<F: Refers + DeserializeOwned>(
     conn: &mut Conn,
     caller: &Caller,
@@ -18,7 +18,7 @@ pub async fn filter<F: Refers + DeserializeOwned>(
     of_query(conn, caller, list.query()).await
 }
 
-/// The same for a query that is no list.
+/// Returns the parameters of a query that is not a list, with its external ids resolved to ids.
 pub async fn parameters<Q: Refers + DeserializeOwned>(
     conn: &mut Conn,
     caller: &Caller,
@@ -27,10 +27,11 @@ pub async fn parameters<Q: Refers + DeserializeOwned>(
     of_query(conn, caller, query.raw()).await
 }
 
-/// Types of rows that can be merged: the id of a merged one filters by the row that it became.
+/// Types of rows that can be merged. A filter by the id of a merged row applies to the winner.
 const MERGEABLE: &[&str] = &["customer"];
 
-/// An id that leads nowhere stays as it is, and finds nothing.
+/// Replaces the id of a merged row by that of the winner. An unknown id stays as it is and matches
+/// no row.
 async fn follow_merge(
     conn: &mut Conn,
     caller: &Caller,
@@ -38,7 +39,7 @@ async fn follow_merge(
     field: &str,
     find: Find,
 ) -> Result<()> {
-    let id = query.get(field).and_then(Value::as_str).and_then(|it| it.parse().ok());
+    let id = query.get(field).and_then(Value::as_str).and_then(|text| text.parse().ok());
     let Some(id) = id else { return Ok(()) };
     let wanted = Wanted { ids: [id].into(), ..Wanted::default() };
     let found = find(conn, caller, &wanted).await?;
@@ -60,12 +61,15 @@ async fn of_query<F: Refers + DeserializeOwned>(
             follow_merge(conn, caller, &mut value[0], &format!("{name}_id"), *find).await?;
         }
     }
+
     let external = |query: &Value| {
-        query.as_object().is_some_and(|it| it.keys().any(|name| name.ends_with("_external_id")))
+        let members = query.as_object();
+        members.is_some_and(|members| members.keys().any(|name| name.ends_with("_external_id")))
     };
     if !external(query) {
         return input::of_query(&value[0]);
     }
+
     let system = caller.source_system();
     let faults = resolve_all(conn, caller, system, F::REFERENCES, &mut value).await?;
     let (unknown, wrong): (Vec<_>, Vec<_>) =
@@ -73,7 +77,9 @@ async fn of_query<F: Refers + DeserializeOwned>(
     if !wrong.is_empty() {
         return Err(Error::bad_request("invalid_query", "").faults(wrong));
     }
-    // Such as the external id of what has none: a filter is refused, never ignored.
+
+    // An external id that is left belongs to no reference. It is refused, because a filter must
+    // never be ignored.
     let left = value[0].as_object().into_iter().flat_map(|query| query.keys());
     let left = left.filter(|name| name.ends_with("_external_id"));
     let left = left.map(|name| Fault::new(format!("/{name}"), "unknown_field", "no such field"));
@@ -81,6 +87,8 @@ async fn of_query<F: Refers + DeserializeOwned>(
     if !left.is_empty() {
         return Err(Error::bad_request("invalid_query", "").faults(left));
     }
+
+    // The nil id matches no row.
     for fault in unknown {
         let name = fault.pointer.trim_start_matches('/').replace("_external_id", "_id");
         value[0][name] = Uuid::nil().to_string().into();

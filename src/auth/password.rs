@@ -1,4 +1,4 @@
-//! Passwords: which are good enough, and how they are kept (argon2id).
+//! Passwords: rules for good ones, and their hashes (argon2id).
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -15,35 +15,36 @@ use tokio::time::timeout;
 
 const SHORTEST: usize = 10;
 
-/// A good password in words.
+/// The rule for passwords, as shown to users.
 pub const RULE: &str = "at least ten characters, and none that are tried first";
 
-/// The most common passwords, in lower case, from ten characters on: shorter ones are refused
-/// anyhow. `common_passwords.LICENSE` says where they come from.
+/// The most common passwords of at least ten characters, in lower case. Shorter ones are refused
+/// anyway. Their source is in `common_passwords.LICENSE`.
 static COMMON: LazyLock<std::collections::HashSet<&str>> =
     LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
 
-/// Each hash takes 19 MiB and a core for a while. Many logins at once shall not take them all:
-/// the others wait, and not for ever.
+/// The number of hashes that are computed at the same time. Each takes 19 MiB and a core for a
+/// while, so many logins at once must wait, for at most [`WAIT`].
 static HASHERS: Semaphore = Semaphore::const_new(2);
 const WAIT: Duration = Duration::from_secs(5);
 
-/// Most that wait. They are done within a second or two, so that a rush of strangers keeps nobody from
-/// logging in.
+/// The number of requests that may wait for a hash or compute one. They are done within a second or
+/// two, so that a flood of logins does not keep users from logging in.
 static QUEUE: Semaphore = Semaphore::const_new(64);
 
+/// Waits for a turn to compute a hash. Fails with `busy_logging_in` if too many requests wait.
 async fn turn() -> Result<SemaphorePermit<'static>> {
     let _place = QUEUE.try_acquire().map_err(|_| Error::unavailable("busy_logging_in"))?;
     let turn = timeout(WAIT, HASHERS.acquire()).await;
     turn.ok().and_then(Result::ok).ok_or_else(|| Error::unavailable("busy_logging_in"))
 }
 
-/// The password as it is stored, if it is good enough.
+/// Returns the hash of a password to store. Fails if the password is too weak.
 pub async fn hash(password: &str, username: Option<&str>) -> Result<String> {
     check(password, username)?;
     let (password, turn) = (password.to_owned(), turn().await?);
     let hash = web::block(move || {
-        // Given back by the work and not by its caller, who may hang up before it is done.
+        // Released by the work, not by its caller, who may disconnect before the work is done.
         let _turn = turn;
         hash_now(&password)
     });
@@ -58,12 +59,13 @@ fn hash_now(password: &str) -> Result<String> {
     Ok(hash.map_err(|e| Error::internal(e.to_string()))?.to_string())
 }
 
-/// What is verified in place of the password of somebody who is not there, so that an answer
-/// takes as long for them as for others.
+/// The hash that is verified for users who do not exist or have no password, so that the response
+/// takes as long as for others.
 static NOBODYS: LazyLock<String> =
     LazyLock::new(|| hash_now("nobody has this password").unwrap_or_default());
 
-/// Is this the password that was stored? Nobody's is never.
+/// Checks a password against its stored hash. Without a stored hash, the result is `false` after
+/// the same time.
 pub async fn fits(password: &str, stored: Option<String>) -> Result<bool> {
     let (password, turn) = (password.to_owned(), turn().await?);
     let fits = web::block(move || {
@@ -76,13 +78,14 @@ pub async fn fits(password: &str, stored: Option<String>) -> Result<bool> {
     fits.await.map_err(Error::internal)?
 }
 
-/// 256 bits, for whoever is told a secret once.
+/// Returns a random secret of 256 bits, in base 64.
 pub fn random() -> Result<String> {
     let mut bytes = [0; 32];
     rand::fill(&mut bytes).map_err(|_| Error::internal("no randomness"))?;
     Ok(BASE64.encode(bytes))
 }
 
+/// Checks that a password is not too weak.
 pub fn check(password: &str, username: Option<&str>) -> Result<()> {
     if is_weak(password, username) {
         return Err(Error::invalid(vec![fault("/password")]));
@@ -101,14 +104,17 @@ fn is_weak(password: &str, username: Option<&str>) -> bool {
         .windows(2)
         .map(|pair| i64::from(u32::from(pair[1])) - i64::from(u32::from(pair[0])))
         .collect();
-    // All the same, 123…, cba…
+
+    // The same character throughout, or a sequence such as `123…` or `cba…`.
     let sequence =
         steps.iter().all(|step| *step == steps[0]) && matches!(steps.first(), Some(-1..=1));
+    // A short part that is repeated.
     let repeated = (1..=letters.len() / 2).any(|length| {
         letters.len().is_multiple_of(length)
             && length <= 4
             && letters.chunks(length).all(|part| part == &letters[..length])
     });
+    // The user name, with or without digits around it.
     let own = username.is_some_and(|name| {
         let (name, lower) = (fold(name), fold(password));
         lower == name || name.len() >= 4 && lower.trim_matches(|c: char| c.is_ascii_digit()) == name

@@ -1,4 +1,4 @@
-//! Where a request comes from, and answers that stay between the two of us.
+//! The origin of a request, and responses that must not be cached.
 
 use std::future::{Ready, ready};
 use std::net::IpAddr;
@@ -9,21 +9,21 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, dev::Payload,
 use platform::{Error, Result};
 use serde::Serialize;
 
-/// Whether `X-Forwarded-For` tells the address of a client: only behind a proxy that writes it.
+/// `true` if `X-Forwarded-For` holds the client's address: only behind a proxy that writes it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TrustProxy(pub bool);
 
-/// The address that a request comes from.
+/// The address of a request: an IPv4 address, or the /64 network of an IPv6 address.
 pub struct Peer(pub String);
 
-/// Where a login comes from: address and program.
+/// The origin of a login: address and user agent.
 #[derive(Debug, Clone)]
 pub struct Origin {
     pub address: String,
     pub user_agent: Option<String>,
 }
 
-/// Of a `User-Agent`, in characters.
+/// The maximum length of a `User-Agent`, in characters.
 const LONGEST: usize = 200;
 
 impl Origin {
@@ -37,10 +37,10 @@ impl Origin {
 impl Peer {
     fn of(req: &HttpRequest) -> Self {
         let trusted = req.app_data::<Data<TrustProxy>>().is_some_and(|trust| trust.0);
-        // The last one is the proxy's own word; what stands before it anybody may have written.
+        // The proxy has added the last address; anyone may have written those before it.
         let last = req.headers().get_all("x-forwarded-for").last();
-        let last = last.filter(|_| trusted).and_then(|it| it.to_str().ok()?.rsplit(',').next());
-        let last = last.and_then(|it| it.trim().parse::<IpAddr>().ok());
+        let last = last.filter(|_| trusted).and_then(|list| list.to_str().ok()?.rsplit(',').next());
+        let last = last.and_then(|address| address.trim().parse::<IpAddr>().ok());
         let address = last.or_else(|| req.peer_addr().map(|peer| peer.ip()));
         Self(address.map_or_else(|| "unknown".to_owned(), group))
     }
@@ -55,7 +55,8 @@ impl FromRequest for Peer {
     }
 }
 
-/// Whoever has one IPv6 address has all that begin with the same 64 bits.
+/// Returns an address as failures are counted for it. A client with one IPv6 address controls all
+/// addresses with the same first 64 bits.
 fn group(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
@@ -66,7 +67,7 @@ fn group(address: IpAddr) -> String {
     }
 }
 
-/// An answer that nobody may store.
+/// A response with `Cache-Control: no-store`.
 pub(crate) struct NoStore<T>(pub T);
 
 impl<T: Serialize> Responder for NoStore<T> {

@@ -1,36 +1,37 @@
 //! Roles, and the permissions that the domains declare for them.
 
 platform::text_enum! {
-    /// What a person or a program is here for (RULES 4.13). Several roles unite.
+    /// The role of a user or API client. Several roles add up
     pub enum Role {
+        /// Administrator
         Admin = "admin",
-        /// 总经理
+        /// General manager, 总经理
         GeneralManager = "general_manager",
-        /// 销售总部
+        /// Sales director, 销售总部
         SalesDirector = "sales_director",
-        /// 销售经理
+        /// Sales manager, 销售经理
         SalesManager = "sales_manager",
-        /// 销售员
+        /// Salesperson, 销售员
         Salesperson = "salesperson",
-        /// 销售内勤
+        /// Sales back office, 销售内勤
         BackOffice = "back_office",
-        /// 财务
+        /// Finance, 财务
         Finance = "finance",
-        /// 信用管理
+        /// Credit control, 信用管理
         CreditController = "credit_controller",
-        /// 质量
+        /// Quality, 质量
         Quality = "quality",
-        /// 人事
+        /// Human resources, 人事
         Hr = "hr",
-        /// A program that keeps another system in step
+        /// A program that keeps an ERP in sync
         Erp = "erp",
-        /// A program that pulls reports
+        /// A program that reads reports
         Reporter = "reporter",
     }
 }
 
 impl Role {
-    /// Whose rows are not limited by reach (API.md "Who sees what").
+    /// Returns `true` for roles that see the rows of all owners.
     pub fn sees_everything(self) -> bool {
         matches!(
             self,
@@ -43,26 +44,27 @@ impl Role {
         )
     }
 
-    /// Who sees all customers, orders, invoices and payments.
+    /// Returns `true` for roles that see all customers, orders, invoices and payments.
     pub fn sees_accounts(self) -> bool {
         self.sees_everything() || matches!(self, Self::Finance | Self::CreditController)
     }
 
-    /// Who sees customers without an owner, the pool 公海.
+    /// Returns `true` for roles with a limited scope that also see customers without an owner, the
+    /// pool 公海.
     pub fn sees_pool(self) -> bool {
         self == Self::SalesManager
     }
 }
 
-/// A right that a handler can ask for in its signature: `caller: Can<ReadVisits>`.
+/// A permission that a handler requires in its signature: `caller: Can<ReadVisits>`.
 pub trait Permission {
-    /// As the documents call it: `read_visits`.
+    /// The name of the type, such as `ReadVisits`. `GET /me` shows it as `read_visits`.
     const NAME: &'static str;
     const ROLES: &'static [Role];
 }
 
 /// Declares a domain's permissions: `permissions! { ReadVisits: SalesManager | Salesperson; }`.
-/// `PERMISSIONS` lists them, for `GET /me` and the table of who may do what.
+/// `PERMISSIONS` lists them, for `GET /me` and the table of permissions.
 #[macro_export]
 macro_rules! permissions {
     ($($(#[$meta:meta])* $permission:ident: $($role:ident)|+;)*) => {

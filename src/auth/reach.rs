@@ -1,4 +1,4 @@
-//! The row rule: does the owner of a row lie in the caller's reach?
+//! Row-level visibility: conditions on the owner of a row and the users that the caller sees.
 
 use diesel::expression::is_aggregate;
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
@@ -10,15 +10,17 @@ use uuid::Uuid;
 
 use super::Caller;
 
-/// `true` for those who see everything, else `owner_id = any($reach)`, or `owner_id = $me`: only so
-/// does an index on owner and name give a list in its order (five times as fast for a salesperson).
+/// The condition that the caller sees the owner of a row: `true` for callers who see everything,
+/// otherwise `owner_id = any($reach)`, or `owner_id = $me` for a single user. Only the last form
+/// lets an index on owner and name return a list in order, which is five times as fast for a
+/// salesperson.
 ///
-/// One expression with three SQL texts, each with a plan of its own: a generic plan for
-/// `$1 or owner_id = any($2)` has to suit everybody and cannot count on the index. Written by
-/// hand, because `Box<dyn BoxableExpression + Send>` does not compile as a predicate (diesel
-/// implements grouping and query ids for it only without `Send`) and names one query source, so
-/// that a join would need a second copy; `auto_type` has one type and so one SQL text. This one
-/// goes into select, update, delete, count, join and subquery alike.
+/// One expression with three SQL texts, each with its own plan: a generic plan for `$1 or owner_id
+/// = any($2)` would have to suit all callers and could not rely on the index. Implemented manually,
+/// because `Box<dyn BoxableExpression + Send>` does not compile as a predicate (diesel implements
+/// grouping and query ids for it only without `Send`) and names one query source, so that a join
+/// would need a second copy; `auto_type` has one type and therefore one SQL text. This type works
+/// in select, update, delete, count, join and subquery alike.
 #[derive(Debug, Clone)]
 pub struct InReach<'a, C> {
     owner: C,
@@ -27,36 +29,37 @@ pub struct InReach<'a, C> {
 }
 
 impl Caller {
-    /// Rows whose owner the caller is or leads.
+    /// The condition for rows that the caller or a user below the caller owns.
     pub fn reaches<C>(&self, owner: C) -> InReach<'_, C> {
         InReach { owner, reach: self.reach(), pool: false }
     }
 
-    /// Customers whose owner the caller is or leads, and those without an owner for those who see
-    /// the pool.
+    /// The condition for customers: those that the caller or a user below the caller owns, and the
+    /// pool for callers who see it. Finance sees all of them.
     pub fn reaches_customers<C>(&self, owner: C) -> InReach<'_, C> {
         InReach { owner, reach: self.reach_of_accounts(), pool: self.sees_pool() }
     }
 
-    /// The same rule for what belongs to a customer but is not for finance, such as its contacts.
+    /// The condition for rows that belong to a customer but are not for finance, such as contacts.
     pub fn reaches_or_pool<C>(&self, owner: C) -> InReach<'_, C> {
         InReach { owner, reach: self.reach(), pool: self.sees_pool() }
     }
 
-    /// What somebody has recorded of a customer, such as its suggestions: see [`ByHand`].
+    /// The condition for records that a user makes about a customer, such as suggestions: see
+    /// [`ByHand`].
     pub fn reaches_by_hand<P, C>(&self, person: P, customer: C) -> ByHand<'_, P, C> {
         ByHand { person, customer, reach: self.reach() }
     }
 
-    /// Orders, and all that counts them: see [`ByCredit`].
+    /// The condition for orders and for figures computed from them: see [`ByCredit`].
     pub fn reaches_orders(&self) -> ByCredit<'_> {
         ByCredit { reach: self.reach_of_accounts(), teams: self.teams() }
     }
 }
 
 impl<C> InReach<'_, C> {
-    /// The rule for SQL that is written by hand, on the owner's column by its name; `bind` takes an
-    /// array and says where it stands. Nothing when there is no limit.
+    /// Returns the condition for raw SQL. `owner` is the name of the column; `bind` adds an array
+    /// parameter and returns its placeholder. `None` if the caller sees every row.
     pub fn sql(&self, owner: &str, bind: impl FnOnce(&[Uuid]) -> String) -> Option<String> {
         let ids = bind(self.reach?);
         let pool = if self.pool { format!(" or {owner} is null") } else { String::new() };
@@ -107,8 +110,8 @@ impl<C: QueryFragment<Pg>> QueryFragment<Pg> for InReach<'_, C> {
     }
 }
 
-/// The rule of what a person does for a customer: the person is in reach, or whoever looks after
-/// the customer is.
+/// The condition for records that a user makes about a customer: the caller sees that user, or the
+/// owner of the customer.
 #[derive(Debug, Clone)]
 pub struct ByHand<'a, P, C> {
     person: P,
@@ -157,8 +160,8 @@ impl<P: QueryFragment<Pg>, C: QueryFragment<Pg>> QueryFragment<Pg> for ByHand<'_
     }
 }
 
-/// The rule of orders: a credited person is in reach, or a team that the caller leads now is on
-/// the snapshot path, or the customer's owner is in reach.
+/// The condition for orders: the caller sees a credited user, or currently leads a team on the
+/// order's stored team path, or sees the customer's owner.
 #[derive(Debug, Clone)]
 pub struct ByCredit<'a> {
     reach: Option<&'a [Uuid]>,
@@ -166,13 +169,13 @@ pub struct ByCredit<'a> {
 }
 
 impl ByCredit<'_> {
-    /// Nothing is hidden, so that a report need not ask.
+    /// Returns `true` if the caller sees every order, so that a report can leave the condition out.
     pub fn is_everything(&self) -> bool {
         self.reach.is_none()
     }
 
-    /// The rule for SQL that is written by hand; `bind` takes an array and says where it stands.
-    /// Nothing when there is no limit.
+    /// Returns the condition for raw SQL. `bind` adds an array parameter and returns its
+    /// placeholder. `None` if the caller sees every row.
     pub fn sql(&self, mut bind: impl FnMut(&[Uuid]) -> String) -> Option<String> {
         let reach = self.reach?;
         let [people, path, owner, end] = ORDER_RULE;
@@ -181,7 +184,7 @@ impl ByCredit<'_> {
     }
 }
 
-/// What stands before, between and behind the people, the teams, and the people once more.
+/// The SQL around the three parameters: visible users, led teams, and visible users once more.
 const ORDER_RULE: [&str; 4] = [
     "(orders.credited && ",
     " or orders.team_path && ",

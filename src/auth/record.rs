@@ -1,4 +1,4 @@
-//! The end of a batch: its last work, and the record of the rows that were written.
+//! The end of a batch: settles the written rows and records their changes.
 
 use std::collections::HashSet;
 
@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use super::import::{Draft, Imported};
 
-/// Most changes that are recorded at a time, and most bytes of them: a connection keeps buffers as large as
-/// its largest statement.
+/// The maximum number and size of changes that are recorded in one statement. Bounded because a
+/// connection keeps buffers as large as its largest statement.
 const AT_ONCE: usize = 1000;
 const AT_ONCE_BYTES: usize = 512 << 10;
 
-/// Settles and records the drafts that were not refused. Each is given up as soon as it is recorded:
-/// ten thousand of them with their changes would be most of a batch's memory.
+/// Settles and records the drafts that were not refused. Each draft is dropped as soon as its
+/// change is made: ten thousand drafts with their changes would be most of a batch's memory.
 pub(crate) async fn record<R: Imported>(
     tx: &mut Tx,
     mut drafts: Vec<Draft<R>>,

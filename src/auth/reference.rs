@@ -1,6 +1,6 @@
-//! References in bodies and queries: `owner_id`, or `owner_external_id` with the
-//! `owner_source_system` that knows it so. Each goes through the visible lookup of its owner, so
-//! that nobody attaches anything to a row that they cannot see.
+//! References in bodies and queries: `owner_id`, or `owner_external_id` with its
+//! `owner_source_system`. Each reference is resolved by a lookup that returns only visible rows, so
+//! that callers cannot refer to rows that they do not see.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,43 +17,44 @@ use super::Caller;
 pub use super::parameters::{filter, parameters};
 pub use super::waiting::{Missing, Resolved};
 
-/// One reference of a body: where it stands and who can tell what it means.
+/// A reference in a body: its place, its type and its lookup.
 pub struct Reference {
-    /// The name without its ending, `*` for each item of a list: `owner`, `lines/*/product`;
-    /// `owner[owner_type=team]` where another field decides what it refers to;
-    /// `contact_ids/*` where the field is a list of ids
+    /// The path of the field without its ending, with `*` for each item of a list: `owner`,
+    /// `lines/*/product`. `owner[owner_type=team]` if another field decides the type;
+    /// `contact_ids/*` if the field is a list of ids
     pub at: &'static str,
-    /// The type that it refers to, as the feed calls it: `user`
+    /// The type of the referenced row, as in the change feed: `user`
     pub of: &'static str,
     pub find: Find,
 }
 
-/// The visible lookup of a resource: which of the wanted rows are there for this caller.
+/// The lookup of a resource: returns those of the wanted rows that the caller sees.
 pub type Find = for<'a> fn(&'a mut Conn, &'a Caller, &'a Wanted) -> BoxFuture<'a, Result<Found>>;
 
-/// What a type of bodies refers to, in the order in which the faults shall be told.
+/// The references of a body type, in the order in which their faults are reported.
 pub trait Refers {
     const REFERENCES: &'static [Reference] = &[];
 }
 
 impl Refers for platform::NoFilter {}
 
-/// Ids and (source system, external id) pairs.
+/// The rows to look up: ids, and pairs of source system and external id.
 #[derive(Debug, Default)]
 pub struct Wanted {
     pub ids: HashSet<Uuid>,
     pub external: HashSet<(String, String)>,
 }
 
-/// Those that are there. Extend it with the rows of one query: see [`find!`](crate::find!).
+/// The rows that a lookup has found. Extend it with the rows of a query: see
+/// [`find!`](crate::find!).
 #[derive(Debug, Default)]
 pub struct Found {
-    /// Each with the row that counts, another one where it was merged, and that row's version
+    /// Each id with the id and version of its row, or of the winner if the row was merged
     ids: HashMap<Uuid, (Uuid, i64)>,
     external: HashMap<(String, String), Uuid>,
 }
 
-/// id, version, source system, external id of a row
+/// Id, version, source system and external id of a row.
 pub type Known = (Uuid, i64, Option<String>, Option<String>);
 
 impl Found {
@@ -61,12 +62,12 @@ impl Found {
         self.ids.contains_key(id)
     }
 
-    /// Id and version of the row that counts for this id.
+    /// Returns the id and version of the row for this id, or of the winner if it was merged.
     pub fn row(&self, id: &Uuid) -> Option<(Uuid, i64)> {
         self.ids.get(id).copied()
     }
 
-    /// A row that was merged: whoever names it means the winner.
+    /// Adds a merged row. References to it resolve to the winner.
     pub fn merged(&mut self, (id, _, system, external_id): Known, winner: (Uuid, i64)) {
         self.ids.insert(id, winner);
         if let Some(key) = system.zip(external_id) {
@@ -74,14 +75,14 @@ impl Found {
         }
     }
 
-    /// Forgets the external ids of all but these rows, which are still there by their ids.
+    /// Drops the external ids of rows that are not `readable`. They can still be found by id.
     #[must_use]
     pub fn named_only(mut self, readable: impl Fn(Uuid) -> bool) -> Self {
         self.external.retain(|_, id| readable(*id));
         self
     }
 
-    /// The id of the row that this system knows so.
+    /// Returns the id of the row with this source system and external id.
     pub fn named(&self, key: &(String, String)) -> Option<Uuid> {
         self.external.get(key).copied()
     }
@@ -96,7 +97,8 @@ impl Extend<Known> for Found {
     }
 }
 
-/// Declares the visible lookup of a table: `find!(find_customers, customers, |caller| visible_to(caller))`.
+/// Declares the lookup of a table from the condition for visible rows:
+/// `find! { find_teams in teams, |caller| visible_to(caller) }`.
 #[macro_export]
 macro_rules! find {
     ($(#[$meta:meta])* $name:ident in $table:ident, $visible:expr) => {
@@ -133,15 +135,16 @@ macro_rules! find {
 }
 
 impl Wanted {
-    /// The two halves of the external ids, for `= any` on each.
+    /// Returns the source systems and the external ids, for `= any` on each column. The rows found
+    /// may include other pairs of the two.
     pub fn columns(&self) -> (Vec<&str>, Vec<&str>) {
-        let systems: HashSet<&str> = self.external.iter().map(|it| it.0.as_str()).collect();
-        (systems.into_iter().collect(), self.external.iter().map(|it| it.1.as_str()).collect())
+        let systems: HashSet<&str> = self.external.iter().map(|key| key.0.as_str()).collect();
+        (systems.into_iter().collect(), self.external.iter().map(|key| key.1.as_str()).collect())
     }
 }
 
-/// A JSON body that refers to other rows. Its shape has been checked; [`Body::resolve`] looks the
-/// references up in the transaction of the write.
+/// A JSON body with references to other rows. The extractor checks its shape; [`Body::resolve`]
+/// resolves the references in the transaction of the write.
 pub struct Body<T> {
     value: Value,
     fields: Vec<String>,
@@ -169,16 +172,17 @@ impl<T: ToSchema + 'static> FromRequest for Body<T> {
 }
 
 impl<T: Refers + DeserializeOwned> Body<T> {
-    /// The fields that were sent, a reference by its `_id`.
+    /// Returns the names of the fields that were sent. References are named by their `_id`.
     pub fn fields(&self) -> &[String] {
         &self.fields
     }
 
-    /// A field of text as it was sent, for what must be known before there is a transaction.
+    /// Returns a text field as it was sent, for work that comes before the transaction.
     pub fn text(&self, field: &str) -> Option<&str> {
         self.value[field].as_str()
     }
 
+    /// Returns the body with all references resolved to ids.
     pub async fn resolve(&self, conn: &mut Conn, caller: &Caller) -> Result<T> {
         let mut value = [self.value.clone()];
         let faults = resolve_all(conn, caller, caller.source_system(), T::REFERENCES, &mut value);
@@ -195,8 +199,9 @@ fn as_id(field: &str) -> String {
     name.map_or_else(|| field.to_owned(), |name| format!("{name}_id"))
 }
 
-/// Turns every reference of the values into an id that this caller may see; says for each value
-/// what could not be found. One or two statements per reference, however many values there are.
+/// Replaces the references in the values by ids of rows that the caller sees. Returns for each
+/// value the faults of references that were not found. Takes one or two statements per reference,
+/// regardless of the number of values.
 pub async fn resolve_all(
     conn: &mut Conn,
     caller: &Caller,
@@ -206,11 +211,11 @@ pub async fn resolve_all(
 ) -> Result<Vec<Vec<Fault>>> {
     let none = ("", &Found::default());
     let all = resolve_known(conn, caller, source_system, references, values, none).await?;
-    Ok(all.into_iter().map(|it| it.faults).collect())
+    Ok(all.into_iter().map(|resolved| resolved.faults).collect())
 }
 
-/// The same, where some rows of one type are known although they are not there yet: those of a
-/// batch that refer to each other.
+/// Does the same as [`resolve_all`], but also accepts rows of one type that are known before they
+/// are stored: the rows of a batch may refer to each other.
 pub async fn resolve_known(
     conn: &mut Conn,
     caller: &Caller,
@@ -225,10 +230,13 @@ pub async fn resolve_known(
     for Reference { at, of, find } in references {
         let of = *of;
         let known = if of == type_ { known } else { &nothing };
+
         let mut wanted = Wanted::default();
         if let Some(field) = at.strip_suffix("/*") {
-            wanted.ids = values.iter().flat_map(|it| ids(it, field)).map(|it| it.1).collect();
+            let listed = values.iter().flat_map(|value| ids(value, field));
+            wanted.ids = listed.map(|(_, id)| id).collect();
         }
+
         for (value, Resolved { faults, .. }) in values.iter_mut().zip(&mut resolved) {
             each(value, at, "", &mut |object, pointer, name| match Target::of(
                 object,
@@ -247,21 +255,25 @@ pub async fn resolve_known(
                 }
             });
         }
+
         let mut found = Found::default();
         if !wanted.ids.is_empty() || !wanted.external.is_empty() {
             found = find(conn, caller, &wanted).await?;
         }
         if let Some(field) = at.strip_suffix("/*") {
             for (value, Resolved { faults, .. }) in values.iter().zip(&mut resolved) {
-                let unknown = ids(value, field).filter(|it| !found.has(&it.1));
-                let fault =
-                    |it: (usize, Uuid)| Fault::unknown_reference(&format!("/{field}/{}", it.0));
+                let unknown = ids(value, field).filter(|(_, id)| !found.has(id));
+                let fault = |(index, _): (usize, Uuid)| {
+                    Fault::unknown_reference(&format!("/{field}/{index}"))
+                };
                 faults.extend(unknown.map(fault));
             }
         }
+
         for (value, Resolved { faults, missing }) in values.iter_mut().zip(&mut resolved) {
             each(value, at, "", &mut |object, pointer, name| {
                 let target = Target::of(object, name, source_system);
+                // The body type has only the `_id` of a reference.
                 object.remove(&format!("{name}_source_system"));
                 let external = object.remove(&format!("{name}_external_id"));
                 let (id, field) = match target {
@@ -291,7 +303,7 @@ pub async fn resolve_known(
     Ok(resolved)
 }
 
-/// The ids of a list, with their places. What is no id is for the schema to say.
+/// Returns the ids of a list with their positions. The check of the schema reports other values.
 fn ids<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = (usize, Uuid)> + 'a {
     let list = value.get(field).and_then(Value::as_array).into_iter().flatten().enumerate();
     list.filter_map(|(index, id)| Some((index, id.as_str()?.parse().ok()?)))
@@ -299,7 +311,8 @@ fn ids<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = (usize, Uuid)>
 
 pub(super) type Object = serde_json::Map<String, Value>;
 
-/// Calls `work` with every object that can hold the reference, its pointer and its name.
+/// Calls `work` with every object that may hold the reference, the object's JSON pointer and the
+/// name of the reference.
 fn each(
     value: &mut Value,
     at: &str,
@@ -314,6 +327,7 @@ fn each(
         }
         return;
     };
+
     match (step, value) {
         ("*", Value::Array(items)) => {
             for (index, item) in items.iter_mut().enumerate() {
@@ -329,8 +343,8 @@ fn each(
     }
 }
 
-/// The name of a reference, if it is meant here: `owner[owner_type=team]` where that field says so,
-/// `owner[owner_type=]` where it says nothing.
+/// Returns the name of a reference if its condition holds for this object: `owner[owner_type=team]`
+/// requires that value of the field, `owner[owner_type=]` that the field is absent.
 pub(super) fn named<'a>(object: &Object, at: &'a str) -> Option<&'a str> {
     let Some((name, condition)) = at.split_once('[') else { return Some(at) };
     let (field, value) = condition.trim_end_matches(']').split_once('=')?;
@@ -338,6 +352,7 @@ pub(super) fn named<'a>(object: &Object, at: &'a str) -> Option<&'a str> {
     (said == value).then_some(name)
 }
 
+/// The row that a reference names.
 enum Target {
     Absent,
     Id(Uuid),

@@ -1,5 +1,5 @@
-//! The keys that access tokens are signed with: in the database, so that all instances on it
-//! accept each other's tokens; several at once, so that a change of keys interrupts nobody.
+//! The keys that sign access tokens. They are in the database, so that all instances accept each
+//! other's tokens, and there can be several at once, so that a rotation interrupts no session.
 
 use std::sync::OnceLock;
 
@@ -22,10 +22,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::token::{LIFETIME, Tokens};
 use crate::{Can, RotateKeys};
 
-/// Every instance knows a new key before a token carries it.
+/// The time before a new key signs, so that every instance knows the key before a token carries it.
 const HEAD_START: SignedDuration = SignedDuration::from_mins(5);
-/// For clocks that do not agree.
+/// A tolerance for clocks that differ.
 const SLACK: SignedDuration = SignedDuration::from_mins(1);
+/// The time after which a key is replaced.
 const LONGEST_USE: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 #[derive(HasQuery, Insertable)]
@@ -39,7 +40,7 @@ struct Row {
     retires_at: Option<Timestamp>,
 }
 
-/// A key, ready for use.
+/// A key in memory, ready to sign and verify.
 pub(crate) struct Key {
     pub kid: String,
     pub public: String,
@@ -57,7 +58,7 @@ pub struct SigningKey {
     #[schema(example = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")]
     pub public_key: String,
     pub created_at: Timestamp,
-    /// Until then the key before it signs
+    /// The time from which the key signs. The previous key signs until then
     pub signs_from: Timestamp,
 }
 
@@ -77,10 +78,10 @@ pub fn root_routes(cfg: &mut ServiceConfig) {
     cfg.service(read_jwks);
 }
 
-/// Change the signing key
+/// Rotate the signing key
 ///
-/// A new key signs in five minutes, when every instance knows it. The keys before it verify until
-/// the last token that they signed has expired, so that nobody is logged out.
+/// The new key signs after five minutes, when every instance knows it. Earlier keys remain valid
+/// for verification until their last token has expired, so that no user is logged out.
 #[utoipa::path(
     tag = "auth",
     responses((status = 200, description = "The new key", body = SigningKey), Problems),
@@ -94,9 +95,10 @@ async fn rotate_signing_keys(
     write.run(async move |tx| Reply::json(&tokens.rotate(tx).await?)).await
 }
 
-/// The public keys that access tokens can be verified with
+/// Retrieve the public keys
 ///
-/// A JSON Web Key Set. It also holds the key that will sign next.
+/// Returns the keys for the verification of access tokens as a JSON Web Key Set. It includes the
+/// key that will sign next.
 #[utoipa::path(
     tag = "auth",
     security(()),
@@ -109,7 +111,7 @@ async fn read_jwks(tokens: Data<Tokens>, clock: Data<Clock>) -> HttpResponse {
     response.json(tokens.jwks(clock.now()).await)
 }
 
-/// All keys that are not retired; there is at least one afterwards.
+/// Returns all keys that are not retired, and makes one if there is none.
 pub(crate) async fn load(
     conn: &mut Conn,
     cipher: Option<&Cipher>,
@@ -120,7 +122,8 @@ pub(crate) async fn load(
     let mut rows: Vec<Row> = good().load(conn).await?;
     if rows.is_empty() {
         make(conn, cipher, now, now).await?;
-        // Another instance may have made one at the same moment: both are good.
+        // Read again, because another instance may have made a key at the same time; both are
+        // valid.
         rows = good().load(conn).await?;
     }
     if let Some(cipher) = cipher {
@@ -129,7 +132,7 @@ pub(crate) async fn load(
     rows.into_iter().map(|row| Key::new(row, cipher)).collect()
 }
 
-/// Those from the time before there was a `SALESBOOK_SECRET`.
+/// Encrypts keys that were stored before `SALESBOOK_SECRET` was set.
 async fn encrypt_plain(conn: &mut Conn, cipher: &Cipher, rows: &[Row]) -> Result<()> {
     for row in rows {
         let value = in_use(Some(cipher), &row.kid, row.private_key.clone())?;
@@ -185,7 +188,8 @@ impl Key {
     }
 }
 
-/// Makes a key that signs before long; those before it retire when their last token has expired.
+/// Makes a key that signs after the head start. Earlier keys retire when their last token has
+/// expired.
 pub(crate) async fn rotate(tx: &mut Tx, cipher: Option<&Cipher>) -> Result<SigningKey> {
     tx.lock("signing keys").await?;
     let now = tx.now;
@@ -194,15 +198,16 @@ pub(crate) async fn rotate(tx: &mut Tx, cipher: Option<&Cipher>) -> Result<Signi
     let old = signing_keys::table.filter(signing_keys::retires_at.is_null());
     let update = diesel::update(old).set(signing_keys::retires_at.eq(retires_at));
     update.execute(tx.conn()).await?;
+
     let gone = signing_keys::table.filter(signing_keys::retires_at.lt(now));
     diesel::delete(gone).execute(tx.conn()).await?;
     make(tx.conn(), cipher, now, signs_from).await
 }
 
-/// What the job encrypts with: it is called without anything of the service that it runs in.
+/// The cipher for the job [`rotate_due`], to which the service passes nothing.
 pub(crate) static CIPHER: OnceLock<Option<Cipher>> = OnceLock::new();
 
-/// A daily job: no key signs for longer than 90 days.
+/// A daily job: replaces the signing key after 90 days. Returns the number of new keys.
 pub async fn rotate_due(tx: &mut Tx) -> Result<u64> {
     tx.lock("signing keys").await?;
     let young = signing_keys::created_at.gt(Timestamp(tx.now.0 - LONGEST_USE));

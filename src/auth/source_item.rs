@@ -1,5 +1,5 @@
-//! What a source sent last of each of its rows. A source speaks by changing something: fields that
-//! come once more as they came last time are no news, whatever people have done to them since.
+//! The fields that a source sent last for each of its rows. Only fields that a source has changed
+//! are applied: repeating an old value does not overwrite what people have changed since.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -16,27 +16,28 @@ use super::hooks::Lot;
 use super::import::Imported;
 use super::reference::{Reference, Refers};
 
-/// How many rows go into one statement.
+/// The number of rows per statement.
 const AT_ONCE: usize = 1000;
 
-/// Bytes of the digest of a field's name, and of its value.
+/// The sizes in bytes of the digests of a field's name and of its value.
 const NAME: usize = 4;
 const VALUE: usize = 8;
 
 type Name = [u8; NAME];
 type Digest = [u8; VALUE];
 
-/// The fields of an item as digests: all that it takes to see whether they have changed.
+/// The fields of an item as digests, which suffice to detect changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Fields(BTreeMap<Name, Digest>);
 
-/// What was kept of an item.
+/// The remembered fields of an item, and its row.
 pub(crate) struct Kept {
     pub row_id: Uuid,
     pub fields: Fields,
 }
 
-/// A value as it is compared. A list of texts is a set: its order says nothing.
+/// Returns the text by which a value is compared. A list of texts counts as a set, so its order is
+/// ignored.
 fn text(value: &Value) -> String {
     let list = value.as_array().map(|list| list.iter().map(Value::as_str));
     match list.and_then(Iterator::collect::<Option<Vec<&str>>>) {
@@ -56,7 +57,8 @@ fn short<const N: usize>(bytes: &[u8]) -> [u8; N] {
 
 impl Fields {
     fn parse(bytes: &[u8]) -> Self {
-        let entry = |it: &[u8]| Some((it[..NAME].try_into().ok()?, it[NAME..].try_into().ok()?));
+        let entry =
+            |pair: &[u8]| Some((pair[..NAME].try_into().ok()?, pair[NAME..].try_into().ok()?));
         Self(bytes.chunks_exact(NAME + VALUE).filter_map(entry).collect())
     }
 
@@ -64,13 +66,13 @@ impl Fields {
         self.0.iter().flat_map(|(name, value)| name.iter().chain(value)).copied().collect()
     }
 
-    /// Is all that is sent now what was sent last time?
+    /// Returns `true` if all fields were sent last time with the same values.
     pub fn repeat(&self, kept: &Self) -> bool {
         self.0.iter().all(|(name, value)| kept.0.get(name) == Some(value))
     }
 }
 
-/// How the items of a type are read field by field.
+/// Reads the items of one type field by field.
 pub(crate) struct Reader<'a> {
     source_system: &'a str,
     /// Names of references without their ending: `owner` for `owner_id` and `owner_external_id`
@@ -80,20 +82,20 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub fn of<R: Imported>(source_system: &'a str) -> Self {
-        let top = |it: &&Reference| !it.at.contains('/');
-        let name = |it: &Reference| it.at.split('[').next().unwrap_or(it.at);
+        let top = |reference: &&Reference| !reference.at.contains('/');
+        let name = |reference: &Reference| reference.at.split('[').next().unwrap_or(reference.at);
         let references = <R::Item as Refers>::REFERENCES.iter().filter(top).map(name).collect();
         Self { source_system, references, names: HashMap::new() }
     }
 
-    /// The field that a member of an item belongs to. `None` for the key of the row.
+    /// Returns the field that a member of an item belongs to. `None` for the key of the row.
     fn field<'m>(&self, member: &'m str) -> Option<&'m str> {
         if matches!(member, "external_id" | "id") {
             return None;
         }
         let endings = ["_external_id", "_source_system", "_id"];
-        let mut bases = endings.iter().filter_map(|it| member.strip_suffix(it));
-        Some(bases.find(|it| self.references.contains(it)).unwrap_or(member))
+        let mut bases = endings.iter().filter_map(|ending| member.strip_suffix(ending));
+        Some(bases.find(|base| self.references.contains(base)).unwrap_or(member))
     }
 
     fn name(&mut self, field: &str) -> Name {
@@ -105,7 +107,8 @@ impl<'a> Reader<'a> {
         name
     }
 
-    /// The fields of an item. A reference is compared as it was sent: what it leads to may change.
+    /// Returns the fields of an item. A reference is compared as it was sent, because the row that
+    /// it resolves to may change.
     pub fn fields(&mut self, item: &Value) -> Fields {
         let mut fields = BTreeMap::new();
         for (member, value) in item.as_object().into_iter().flatten() {
@@ -123,12 +126,12 @@ impl<'a> Reader<'a> {
     fn reference(&self, item: &Value, name: &str) -> String {
         let text = |ending: &str| item[format!("{name}_{ending}")].as_str();
         let system = text("source_system").unwrap_or(self.source_system);
-        let external = text("external_id").map(|it| [system, it]);
+        let external = text("external_id").map(|id| [system, id]);
         format!("{:?} {external:?}", text("id"))
     }
 
-    /// What is kept from now on: a field that is absent this time stays as it was, unless another one
-    /// was sent in its place.
+    /// Returns the fields to remember: an absent field keeps its last value, unless an alternative
+    /// field was sent.
     pub fn after<R: Imported>(&mut self, mut sent: Fields, kept: Option<Fields>) -> Fields {
         let mut all = kept.unwrap_or_default().0;
         for group in R::EITHER {
@@ -141,7 +144,7 @@ impl<'a> Reader<'a> {
         Fields(all)
     }
 
-    /// Tells whether this field, or one that is sent in its place, was sent before.
+    /// Returns `true` if this field or an alternative field was sent before.
     fn is_kept<R: Imported>(&mut self, field: &str, kept: &Fields) -> bool {
         let group = R::EITHER.iter().find(|group| group.contains(&field)).copied();
         let mut group = group.unwrap_or_default().iter();
@@ -149,14 +152,18 @@ impl<'a> Reader<'a> {
             || group.any(|other| kept.0.contains_key(&self.name(other)))
     }
 
-    /// Takes out of an item whatever is no news: what was sent before, and the null of a field that
-    /// has never had a value from this source, which clears nothing that people entered. Fields that
-    /// the ERP owns stay, and so do those that mean something only together with one that has changed.
+    /// Removes the members of an item that bring no change: those that were sent before, and nulls
+    /// of fields that never had a value from this source, which must not clear what people entered.
+    /// Fields that the ERP owns stay, and so do fields that have a meaning only together with a
+    /// changed one.
     pub fn keep_news<R: Imported>(&mut self, item: &mut Value, kept: &Fields, before: &R) {
         let sent = self.fields(item);
         let Value::Object(members) = item else { return };
-        let names = members.keys().filter_map(|it| Some((it.clone(), self.field(it)?.to_owned())));
+        let names = members
+            .keys()
+            .filter_map(|member| Some((member.clone(), self.field(member)?.to_owned())));
         let names: Vec<(String, String)> = names.collect();
+
         let (mut changed, mut news) = (HashSet::<String>::new(), HashSet::<String>::new());
         if !sent.repeat(kept) {
             for (_, field) in &names {
@@ -168,11 +175,12 @@ impl<'a> Reader<'a> {
                     changed.insert(field.clone());
                     news.insert(field.clone());
                 } else if !self.references.contains(field.as_str()) && before.is_erps(field) {
-                    // Not so a reference that is sent as it was: what it leads to may differ.
+                    // Except references: one that is sent unchanged may resolve to another row now.
                     news.insert(field.clone());
                 }
             }
         }
+
         let together = |field: &str| {
             let mut groups = R::TOGETHER.iter().filter(|group| group.contains(&field));
             groups.any(|group| group.iter().any(|other| changed.contains(*other)))
@@ -185,7 +193,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What was kept of these items. Who is about to change their rows reads it after locking them.
+/// Returns the remembered fields of items, by external id. To change the rows, lock them first and
+/// read the fields afterwards.
 pub(crate) async fn load(
     conn: &mut Conn,
     lot: Lot<'_>,
@@ -193,12 +202,12 @@ pub(crate) async fn load(
 ) -> Result<HashMap<String, Kept>> {
     let mut found = HashMap::with_capacity(external_ids.len());
     for external_ids in external_ids.chunks(AT_ONCE) {
-        let rows = source_items::table
+        let query = source_items::table
             .filter(source_items::source_system.eq(lot.source_system))
             .filter(source_items::type_.eq(lot.kind))
             .filter(source_items::external_id.eq_any(external_ids))
             .select((source_items::external_id, source_items::row_id, source_items::fields));
-        let rows: Vec<(String, Uuid, Vec<u8>)> = rows.load(conn).await?;
+        let rows: Vec<(String, Uuid, Vec<u8>)> = query.load(conn).await?;
         found.extend(rows.into_iter().map(|(external_id, row_id, fields)| {
             (external_id, Kept { row_id, fields: Fields::parse(&fields) })
         }));
@@ -206,12 +215,13 @@ pub(crate) async fn load(
     Ok(found)
 }
 
-/// Keeps what was sent. Two batches that bring the same new rows meet at those, not here.
+/// Remembers the fields that were sent. Two batches with the same new rows conflict when they
+/// insert the rows, not here.
 pub(crate) async fn save(tx: &mut Tx, lot: Lot<'_>, items: &[(String, Kept)]) -> Result<()> {
     for items in items.chunks(AT_ONCE) {
-        let external_ids: Vec<&str> = items.iter().map(|it| it.0.as_str()).collect();
-        let row_ids: Vec<Uuid> = items.iter().map(|it| it.1.row_id).collect();
-        let fields: Vec<Vec<u8>> = items.iter().map(|it| it.1.fields.bytes()).collect();
+        let external_ids: Vec<&str> = items.iter().map(|item| item.0.as_str()).collect();
+        let row_ids: Vec<Uuid> = items.iter().map(|item| item.1.row_id).collect();
+        let fields: Vec<Vec<u8>> = items.iter().map(|item| item.1.fields.bytes()).collect();
         diesel::sql_query(SAVE)
             .bind::<Text, _>(lot.source_system)
             .bind::<Text, _>(lot.kind)
@@ -224,7 +234,8 @@ pub(crate) async fn save(tx: &mut Tx, lot: Lot<'_>, items: &[(String, Kept)]) ->
     Ok(())
 }
 
-/// In the order of the keys, so that two batches cannot deadlock.
+/// The statement of [`save`]. It writes in the order of the keys, so that two batches cannot
+/// deadlock.
 const SAVE: &str = "
     insert into source_items (source_system, type, external_id, row_id, fields)
     select $1, $2, external_id, row_id, fields
@@ -232,7 +243,7 @@ const SAVE: &str = "
     on conflict (source_system, type, external_id)
     do update set row_id = excluded.row_id, fields = excluded.fields";
 
-/// Forgets what a source sent of a row: a part of erasing personal data.
+/// Deletes the remembered fields of a row, as a part of erasing personal data.
 pub async fn forget(tx: &mut Tx, kind: &str, row_id: Uuid, external_id: &str) -> Result<()> {
     let rows = source_items::table
         .filter(source_items::type_.eq(kind))

@@ -1,7 +1,7 @@
-//! Failed logins, 登录限制: guessing is slow, and nobody locks out anybody else.
+//! Throttling of failed logins, 登录限制: it slows down guessing, but users cannot lock out others.
 //!
-//! Failures are counted in memory: an invented user name costs no row. An address from which the
-//! account has logged in before, or a device that has, still passes with the correct password.
+//! Failures are counted in memory, so that an invented user name takes no row. An address or a
+//! device that has logged in to the account before is still accepted with the correct password.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,23 +12,26 @@ use platform::characters::fold;
 use platform::{Error, Result, Timestamp};
 use uuid::Uuid;
 
+/// The time for which failures are counted.
 const WINDOW: SignedDuration = SignedDuration::from_mins(15);
-/// An attempt that gets to be counted takes a password hash, so a window has far fewer subjects.
+/// The maximum number of counters. A window has far fewer, because a counted attempt takes the time
+/// of a password hash.
 const REMEMBERED: usize = 100_000;
 const NEVER: u32 = u32::MAX;
 
-/// A digest of what is counted: people type their passwords into the wrong field.
+/// A digest of a counted subject. Not the user name itself, because people type passwords into the
+/// wrong field.
 type Key = [u8; 32];
 
-/// Something whose failures are counted in a window.
+/// A subject whose failures are counted, such as an account or an address.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject {
     key: Key,
-    /// More failures, and only a known origin passes
+    /// The number of attempts above which only known origins are accepted
     suspect: u32,
-    /// More failures, and nobody passes
+    /// The number of attempts from which all are refused
     closed: u32,
-    /// A success forgets all of its failures, and not only itself
+    /// `true` if a success clears all failures, `false` if it only removes its own attempt
     forgiven: bool,
 }
 
@@ -44,35 +47,37 @@ impl Subject {
         Self { key, suspect, closed, forgiven }
     }
 
-    /// One account from one address, the account from everywhere, and the address for all of its
-    /// accounts. A new password makes another account of it, so that setting one unlocks it.
+    /// The subjects of a login: the account from this address, the account from all addresses, and
+    /// the address for all accounts. The stored password is a part of the key, so that setting a
+    /// new password unlocks the account.
     pub fn login(username: &str, stored: Option<&str>, address: &str) -> Vec<Self> {
         let (name, stored) = (fold(username), stored.unwrap_or_default());
         let (name, stored) = (name.as_bytes(), stored.as_bytes());
         vec![
             Self::new(&[b"pair", name, stored, address.as_bytes()], (10, 100), true),
             Self::new(&[b"account", name, stored], (100, NEVER), false),
-            // An office behind one address has many people.
+            // Higher, because many people may share the address of an office.
             Self::new(&[b"address", address.as_bytes()], (200, 1000), false),
         ]
     }
 
-    /// A device that has logged in to the account before.
+    /// The subject of a login from a device that has logged in to the account before.
     pub fn device(person: Uuid, device: &str) -> Vec<Self> {
         vec![Self::new(&[b"device", person.as_bytes(), device.as_bytes()], (10, 10), true)]
     }
 
-    /// The password that a signed-in person confirms.
+    /// The subject of a signed-in user who confirms their own password.
     pub fn own_password(person: Uuid) -> Vec<Self> {
         vec![Self::new(&[b"own password", person.as_bytes()], (10, 10), true)]
     }
 
-    /// The codes of a person whose password is known to the caller, from everywhere.
+    /// The subject of codes of a user's second factor, from all addresses. The caller knows the
+    /// password already.
     pub fn second_factor(person: Uuid) -> Vec<Self> {
         vec![Self::new(&[b"second factor", person.as_bytes()], (10, 10), true)]
     }
 
-    /// Programs behind an address whose secrets are wrong.
+    /// The subject of API clients with wrong secrets at one address.
     pub fn programs(address: &str) -> Vec<Self> {
         vec![Self::new(&[b"programs", address.as_bytes()], (50, 50), false)]
     }
@@ -89,31 +94,31 @@ impl Failures {
         self.first_at.0 + WINDOW <= now.0
     }
 
-    /// Seconds until it is over
+    /// Returns the seconds until the window ends.
     fn wait(&self, now: Timestamp) -> i64 {
         (self.first_at.0 + WINDOW).duration_since(now.0).as_secs() + 1
     }
 }
 
-/// The failures of the last minutes, in one process.
+/// The recent failures, in the memory of one process.
 #[derive(Clone, Default)]
 pub struct Throttle(Arc<Mutex<HashMap<Key, Failures>>>);
 
-/// An attempt that counts as failed until it has succeeded: of many at the same moment none gets
-/// past the limit.
+/// An attempt, which counts as failed until it succeeds, so that concurrent attempts cannot exceed
+/// the limit.
 #[must_use]
 pub struct Attempt {
     throttle: Throttle,
     subjects: Vec<Subject>,
-    /// Seconds until others than known origins pass again
+    /// Seconds until unknown origins are accepted again. `None` if they are accepted now
     pub suspect: Option<i64>,
 }
 
 impl Throttle {
-    /// 429 when there were too many failures, whether the account exists or not.
+    /// Begins an attempt. Returns 429 after too many failures, whether or not the account exists.
     pub fn begin(&self, now: Timestamp, subjects: Vec<Subject>) -> Result<Attempt> {
         let mut counts = self.counts();
-        // Who is refused anyhow leaves nothing behind: it would push out what counts.
+        // Refused attempts create no counters, which would displace those that matter.
         let closed = subjects.iter().filter_map(|subject| {
             let failures = counts.get(&subject.key)?;
             let closed = !failures.is_over(now) && failures.count >= subject.closed;
@@ -144,6 +149,8 @@ impl Throttle {
     }
 }
 
+/// Keeps the number of counters bounded: drops expired ones first, then those with a single
+/// failure, at last all.
 fn make_room(counts: &mut HashMap<Key, Failures>, now: Timestamp) {
     if counts.len() >= REMEMBERED {
         counts.retain(|_, failures| !failures.is_over(now));
@@ -161,13 +168,13 @@ pub fn too_many(seconds: i64) -> Error {
 }
 
 impl Attempt {
-    /// The account starts again; of the address only this one is taken back, or one account of
-    /// one's own would be enough to go on guessing at others.
+    /// Clears the failures of the account from this address. For the other subjects, only this
+    /// attempt is undone: otherwise an attacker with one account could go on guessing others.
     pub fn succeeded(self) {
         self.take_back(true);
     }
 
-    /// Neither failed nor succeeded: nothing was tried.
+    /// Takes the attempt back if nothing was tried.
     pub fn withdrawn(self) {
         self.take_back(false);
     }

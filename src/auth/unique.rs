@@ -1,5 +1,5 @@
-//! Values that only one row may have: numbers, codes, who is the primary contact. Within a batch
-//! only the final state counts, so that rows may swap them or pass them on.
+//! Unique values in batches: numbers, codes, the mark of a primary contact. Only the final state of
+//! a batch counts, so that rows may swap such values or pass them on.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,15 +11,16 @@ use uuid::Uuid;
 
 use super::import::{Draft, Imported};
 
-/// A value that no two rows of a table have.
+/// A value that must be unique within a table.
 pub struct Unique<R: 'static> {
     /// The field that is at fault when another row has the value
     pub pointer: &'static str,
-    /// The value of a row. `None` if it has none, or if the row is not the source's yet
+    /// Returns the value of a row. `None` if the row has none or does not belong to the source yet
     pub of: fn(&R) -> Option<String>,
-    /// `id` and `value` of the rows that hold one of the values `$1`, of source system `$2`
+    /// SQL that selects `id` and `value` of the rows that hold one of the values `$1`. `$2` is the
+    /// source system
     pub holders: &'static str,
-    /// Takes the value away from the rows `$1`, until the batch writes their final state
+    /// SQL that takes the value away from the rows `$1` until the batch writes their final state
     pub release: &'static str,
 }
 
@@ -31,26 +32,27 @@ struct Holder {
     value: String,
 }
 
-/// What the drafts do with one unique value.
+/// The claims of all drafts to one unique value.
 struct Claims {
     pointer: &'static str,
     release: &'static str,
-    /// Each with its draft and the value that it did not have before
+    /// The index of each draft that gets a new value, with that value
     wanted: Vec<(usize, String)>,
-    /// Who holds the claimed values now
+    /// The current holders of the claimed values
     holders: HashMap<String, Uuid>,
-    /// What the drafted rows will have
+    /// The values of the existing rows after the batch
     final_values: HashMap<Uuid, Option<String>>,
 }
 
-/// The drafts that may not have what they claim, and rows that must give a value up first.
+/// The result of the check: drafts that may not have the value that they claim, and rows that must
+/// release a value first.
 #[derive(Default)]
 pub(crate) struct Verdict {
     pub refused: HashMap<usize, Error>,
     pub releases: Vec<(&'static str, Uuid)>,
 }
 
-/// Finds conflicts by one query for each unique value, before anything is written.
+/// Finds conflicts before anything is written, with one query for each unique value.
 pub(crate) async fn judge<R: Imported>(
     tx: &mut Tx,
     source_system: &str,
@@ -66,26 +68,27 @@ pub(crate) async fn judge<R: Imported>(
         if claims.is_empty() {
             continue;
         }
-        let values: HashSet<&str> = claims.iter().map(|it| it.1.as_str()).collect();
+
+        let values: HashSet<&str> = claims.iter().map(|claim| claim.1.as_str()).collect();
         let query = diesel::sql_query(*holders)
             .bind::<Array<Text>, _>(values.into_iter().collect::<Vec<_>>())
             .bind::<Text, _>(source_system);
         let rows: Vec<Holder> = query.load(tx.conn()).await?;
         let holders = rows.into_iter().map(|row| (row.value, row.id)).collect();
-        let known = drafts.iter().filter(|it| it.before.is_some());
-        let final_values = known.map(|it| (it.after.id(), of(&it.after))).collect();
+        let known = drafts.iter().filter(|draft| draft.before.is_some());
+        let final_values = known.map(|draft| (draft.after.id(), of(&draft.after))).collect();
         all.push(Claims { pointer, release, wanted: claims, holders, final_values });
     }
-    let ids: Vec<Uuid> = drafts.iter().map(|it| it.after.id()).collect();
+    let ids: Vec<Uuid> = drafts.iter().map(|draft| draft.after.id()).collect();
     Ok(settle(&all, &ids))
 }
 
-/// Who gets what. A draft that is refused keeps what it has, so that others who count on it are
-/// refused as well.
+/// Decides which drafts get the values that they claim. The row of a refused draft keeps its value,
+/// so drafts that claim that value are refused as well.
 fn settle(all: &[Claims], ids: &[Uuid]) -> Verdict {
     let mut verdict = Verdict::default();
     let mut stays: Vec<Uuid> = vec![];
-    // Of each field: who counts on what a row holds now.
+    // For each unique value: the drafts that claim the current value of a row.
     let mut counting: Vec<HashMap<Uuid, Vec<usize>>> = vec![];
     for Claims { pointer, wanted, holders, final_values, .. } in all {
         let mut winners: HashMap<&str, usize> = HashMap::new();
@@ -98,6 +101,8 @@ fn settle(all: &[Claims], ids: &[Uuid]) -> Verdict {
             if verdict.refused.contains_key(place) {
                 continue;
             }
+
+            // A value is taken if its holder keeps it, or if an earlier draft gets it.
             let held = holder.is_some_and(|holder| {
                 final_values.get(holder).is_none_or(|last| last.as_ref() == Some(value))
             });
@@ -108,7 +113,8 @@ fn settle(all: &[Claims], ids: &[Uuid]) -> Verdict {
         }
         counting.push(count);
     }
-    // Each row that stays is looked at once, however long the chain is.
+
+    // Refusals propagate along chains of claims. Each row is visited once for a refused draft.
     while let Some(id) = stays.pop() {
         for (Claims { pointer, .. }, count) in all.iter().zip(&counting) {
             for place in count.get(&id).into_iter().flatten() {
@@ -119,11 +125,12 @@ fn settle(all: &[Claims], ids: &[Uuid]) -> Verdict {
             }
         }
     }
+
     for Claims { release, wanted, holders, .. } in all {
-        let granted = wanted.iter().filter(|it| !verdict.refused.contains_key(&it.0));
+        let granted = wanted.iter().filter(|claim| !verdict.refused.contains_key(&claim.0));
         let held = granted.filter_map(|(place, value)| Some((*place, *holders.get(value)?)));
         let others = held.filter(|(place, holder)| *holder != ids[*place]);
-        verdict.releases.extend(others.map(|it| (*release, it.1)));
+        verdict.releases.extend(others.map(|(_, holder)| (*release, holder)));
     }
     verdict
 }
@@ -133,7 +140,8 @@ fn taken(pointer: &str) -> Error {
     Error::conflict("duplicate", why).faults(vec![Fault::new(pointer, "duplicate", why)])
 }
 
-/// Takes their values away from those of the rows that are written with these drafts.
+/// Releases values of rows that are written with these drafts. Rows of other drafts keep theirs
+/// until they are written.
 pub(crate) async fn release<R: Imported>(
     tx: &mut Tx,
     drafts: &[&Draft<R>],
@@ -142,9 +150,10 @@ pub(crate) async fn release<R: Imported>(
     if releases.is_empty() {
         return Ok(());
     }
-    let written: HashSet<Uuid> = drafts.iter().map(|it| it.after.id()).collect();
+
+    let written: HashSet<Uuid> = drafts.iter().map(|draft| draft.after.id()).collect();
     let mut by_statement: HashMap<&str, Vec<Uuid>> = HashMap::new();
-    for (statement, id) in releases.iter().filter(|it| written.contains(&it.1)) {
+    for (statement, id) in releases.iter().filter(|release| written.contains(&release.1)) {
         by_statement.entry(statement).or_default().push(*id);
     }
     for (statement, ids) in by_statement {
@@ -158,7 +167,7 @@ pub(crate) async fn release<R: Imported>(
 mod tests {
     use super::*;
 
-    /// Rows by number: which has which code before, and which wants which.
+    /// Settles rows with numbers and codes: `before` the batch, and as `wanted` after it.
     fn settled(before: &[(u128, &str)], wanted: &[(u128, &str)]) -> (Vec<usize>, usize) {
         let had = |row| before.iter().find(|it| it.0 == row).map(|it| it.1);
         let claims = wanted.iter().enumerate().filter(|it| had(it.1.0) != Some(it.1.1));

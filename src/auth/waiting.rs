@@ -1,5 +1,5 @@
-//! Items of a batch that are kept until what they refer to arrives, and then carried out as if they
-//! came once more.
+//! Parked items: items of a batch that are kept until the rows that they refer to exist, and are
+//! then imported as if they had been sent once more.
 
 use std::collections::HashSet;
 use std::marker::PhantomData;
@@ -17,15 +17,15 @@ use super::Caller;
 use super::hooks::{Lot, Parked, Parking};
 use super::import::{Draft, Imported, carry_out};
 
-/// What one value refers to.
+/// The result of resolving the references of one value.
 #[derive(Debug, Default)]
 pub struct Resolved {
     pub faults: Vec<Fault>,
-    /// Each a fault, too, that may be none tomorrow
+    /// References whose rows do not exist yet. Each has a fault as well
     pub missing: Vec<Missing>,
 }
 
-/// A reference by external id that leads nowhere, as far as the caller sees.
+/// A reference by external id to a row that does not exist or that the caller does not see.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Missing {
     pub of: &'static str,
@@ -33,7 +33,7 @@ pub struct Missing {
     pub external_id: String,
 }
 
-/// Carries out items that have been kept, once more. Answers also the external ids of what is there.
+/// Imports parked items once more. Also returns the external ids of the items whose rows exist now.
 pub fn again<'a, R>(
     tx: &'a mut Tx,
     caller: &'a Caller,
@@ -50,7 +50,7 @@ where
     })
 }
 
-/// A batch that nobody sends.
+/// The type of a batch of parked items, which is never read from a request.
 #[allow(dead_code, reason = "only its type is of use")]
 struct Again<T>(PhantomData<T>);
 
@@ -66,41 +66,45 @@ impl<T: DeserializeOwned + ToSchema + 'static> Documented for Again<T> {
     type Item = T;
 }
 
-/// Items that are to be kept, because what they refer to is not there yet.
+/// The items of a batch to park, because the rows that they refer to do not exist yet.
 pub(crate) struct Waiting {
-    /// Nothing when they fail
+    /// The store for them. `None` if such items fail instead
     pub parking: Option<&'static Parking>,
-    /// Place, id that it would have got, external id
+    /// Position in the batch, the id that the row would have got, external id, missing references
     pub items: Vec<(usize, Uuid, String, Vec<Missing>)>,
-    /// New items that fail: the id that they would have got, external id. Sent again they may arrive.
+    /// New items that fail: the id that the row would have got, and the external id. Items that
+    /// refer to them wait, because a corrected item may be sent later
     pub refused: Vec<(Uuid, String)>,
 }
 
 impl Waiting {
-    /// It waits if nothing else is wrong with it.
+    /// Returns `true` if an item can wait: all its faults are missing references, and their rows
+    /// can be imported.
     pub fn takes(&self, of: &Resolved) -> bool {
         let all = of.faults.len() == of.missing.len() && !of.missing.is_empty();
-        let arrives = |parking: &Parking| of.missing.iter().all(|it| (parking.arrives)(it.of));
+        let arrives =
+            |parking: &Parking| of.missing.iter().all(|missing| (parking.arrives)(missing.of));
         all && self.parking.is_some_and(arrives)
     }
 
-    /// What is not there yet although its item came, if those that refer to it shall wait.
+    /// Returns the external id of an item whose row does not exist although the item was sent.
+    /// `None` if items that refer to it do not wait.
     pub fn named(&self, id: Uuid) -> Option<&str> {
         self.parking?;
-        let items = self.items.iter().map(|it| (it.1, it.2.as_str()));
-        let mut all = items.chain(self.refused.iter().map(|it| (it.0, it.1.as_str())));
-        all.find(|it| it.0 == id).map(|it| it.1)
+        let items = self.items.iter().map(|item| (item.1, item.2.as_str()));
+        let mut all = items.chain(self.refused.iter().map(|item| (item.0, item.1.as_str())));
+        all.find(|item| item.0 == id).map(|item| item.1)
     }
 
-    /// An item that fails; if it is new, nothing is there under its name.
+    /// Notes an item that fails. If it is new, its row does not exist.
     pub fn refuses(&mut self, new: bool, id: Uuid, external_id: String) {
         if new {
             self.refused.push((id, external_id));
         }
     }
 
-    /// In an order in which each row finds its parent; those in a circle fail, and those below one that
-    /// waits, or that is refused and not there, wait, too.
+    /// Sorts drafts parents first. Drafts in a cycle fail. Drafts below a parked one, or below a
+    /// refused one that does not exist, are parked as well.
     pub fn parents_first<R: Imported>(
         &mut self,
         drafts: Vec<Draft<R>>,
@@ -110,12 +114,16 @@ impl Waiting {
         if drafts.iter().all(|draft| draft.after.parent().is_none()) {
             return drafts;
         }
+
+        // Each round takes the drafts whose parents are not among the rest.
         let mut waiting: HashSet<Uuid> = drafts.iter().map(|draft| draft.after.id()).collect();
         let (mut sorted, mut rest) = (Vec::with_capacity(drafts.len()), drafts);
         while !rest.is_empty() {
-            let (ready, blocked): (Vec<_>, Vec<_>) = rest
-                .into_iter()
-                .partition(|it| it.after.parent().is_none_or(|parent| !waiting.contains(&parent)));
+            let is_ready = |draft: &Draft<R>| {
+                draft.after.parent().is_none_or(|parent| !waiting.contains(&parent))
+            };
+            let (ready, blocked): (Vec<_>, Vec<_>) = rest.into_iter().partition(is_ready);
+            // Only drafts in a cycle, or below one, are left.
             if ready.is_empty() {
                 let fault = Fault::new("/parent_id", "cycle", "it would be below itself");
                 let error = Error::invalid(vec![fault]);
@@ -124,6 +132,7 @@ impl Waiting {
                 }
                 break;
             }
+
             for draft in ready {
                 waiting.remove(&draft.after.id());
                 if !self.follows::<R>(draft.index, &draft.after, source_system) {
@@ -135,7 +144,8 @@ impl Waiting {
         sorted
     }
 
-    /// Does it wait because its parent waits, or was refused? Then it is kept.
+    /// Parks a row whose parent is parked or was refused. Returns `false` if the row does not have
+    /// to wait.
     pub fn follows<R: Imported>(&mut self, index: usize, row: &R, source_system: &str) -> bool {
         let Some(name) = row.parent().and_then(|parent| self.named(parent)) else { return false };
         let (of, external_id) = (R::TYPE, name.to_owned());
@@ -145,6 +155,7 @@ impl Waiting {
         true
     }
 
+    /// Parks the items. Those for which there is no room fail with `too_many_pending`.
     pub async fn park<D: Documented>(
         self,
         tx: &mut Tx,

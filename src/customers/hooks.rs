@@ -1,5 +1,5 @@
-//! What happens downstream when something happens to a customer: the crates that refer to
-//! customers register here, and app.rs wires them.
+//! Hooks that other crates run when a customer changes: crates that refer to customers provide
+//! them, and `app.rs` wires them.
 
 use std::collections::HashSet;
 use std::sync::OnceLock;
@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::customer::Customer;
 
-/// Rows that get another customer: all rows of the loser of a merge, or, when that is undone, those
-/// that came with it.
+/// Rows that change their customer: all rows of the loser of a merge or, when the merge is undone,
+/// the rows that it had moved.
 pub struct Move<'a> {
     pub from: &'a Customer,
     pub to: &'a Customer,
@@ -31,12 +31,12 @@ impl<'a> Move<'a> {
         self.only.as_ref().is_none_or(|ids| ids.contains(&id))
     }
 
-    /// The ids of the rows that move; all rows if there is none.
+    /// Returns the ids of the rows that move. `None` if all rows move.
     pub fn only(&self) -> Option<Vec<Uuid>> {
         self.only.as_ref().map(|ids| ids.iter().copied().collect())
     }
 
-    /// Those of the rows that move.
+    /// Keeps only the rows that move.
     pub fn taken<R>(&self, mut rows: Vec<R>, id: impl Fn(&R) -> Uuid) -> Vec<R> {
         rows.retain(|row| self.takes(id(row)));
         rows
@@ -46,25 +46,28 @@ impl<'a> Move<'a> {
 /// Moves rows, in the same transaction. Returns their ids.
 pub type Moves = for<'a> fn(&'a mut Tx, &'a Move<'a>) -> LocalBoxFuture<'a, Result<Vec<Uuid>>>;
 
-/// Refuses to give a prospect up.
+/// Returns an error if a prospect must not be given up yet.
 pub type GivenUp = for<'a> fn(&'a mut Tx, &'a Customer) -> LocalBoxFuture<'a, Result<()>>;
 
-/// What has to be tried before (S37).
+/// The hook that checks what must have been tried before a prospect is given up.
 pub static GIVEN_UP: OnceLock<GivenUp> = OnceLock::new();
 
-/// Tells whether a customer ever bought anything.
+/// Returns whether a customer has ever bought anything.
 pub type Bought = for<'a> fn(&'a mut Tx, &'a Customer) -> LocalBoxFuture<'a, Result<bool>>;
 
-/// Who has bought is no prospect that is given up.
+/// The hook behind `check_given_up`: a customer that has bought is not given up like a prospect,
+/// so the check does not apply to it.
 pub static BOUGHT: OnceLock<Bought> = OnceLock::new();
 
 static MERGED: OnceLock<Vec<Moves>> = OnceLock::new();
 
-/// Fills the hooks, once per process.
+/// Registers the hooks that move rows, once per process.
 pub fn wire(merged: Vec<Moves>) {
     let _ = MERGED.set(merged);
 }
 
+/// Runs all registered hooks. Returns the ids of the rows that they moved.
+/// Runs all registered hooks. Returns the ids of the rows that they moved.
 pub(crate) async fn moved(tx: &mut Tx, rows: &Move<'_>) -> Result<Vec<Uuid>> {
     let mut moved = vec![];
     for hook in MERGED.get().into_iter().flatten() {

@@ -1,5 +1,5 @@
-//! Handing customers over to somebody else, 客户移交 (S21, S65): with a reason, from a day on. Sales
-//! of the past stay where they were credited.
+//! Transfers of customers to another owner, 客户移交: with a reason, effective on a given day.
+//! Past sales keep the credits that they had.
 
 use actix_web::{get, post};
 use auth::{Body, Caller, Can, Reference, Refers};
@@ -18,49 +18,52 @@ use uuid::Uuid;
 use crate::customer::{Customer, CustomerStatus, find_customers};
 use crate::{ManageCustomers, ReadCustomers};
 
-/// Most days that a transfer can be planned ahead.
+/// The maximum number of days that a transfer can be planned ahead.
 const AHEAD: i64 = 366;
 
-/// One customer's change of hands
+/// A change of one customer's owner
 #[derive(Debug, Clone, Serialize, ToSchema, HasQuery, Insertable)]
 #[diesel(table_name = customer_transfers, treat_none_as_default_value = false)]
 pub struct CustomerTransfer {
     pub id: Uuid,
     pub customer_id: Uuid,
-    /// Who looked after it when this was asked for
+    /// The owner at the time of the request. Null if the customer was in the pool 公海
     pub from_owner_id: Option<Uuid>,
-    /// Null hands it to the pool 公海
+    /// The new owner. Null moves the customer to the pool 公海
     pub to_owner_id: Option<Uuid>,
     pub reason: String,
+    /// The day on which the owner changes
     pub effective_on: Date,
     pub requested_at: Timestamp,
     pub requested_by: Uuid,
-    /// Null while the day has not come
+    /// The time at which the owner changed. Null while the transfer is planned
     pub applied_at: Option<Timestamp>,
     pub cancelled_at: Option<Timestamp>,
 }
 
 page! {
-    /// A customer's transfers, latest first
+    /// A page of a customer's transfers, latest first
     CustomerTransferPage of CustomerTransfer
 }
 
-/// Who hands over what to whom, and when
+/// A transfer of one or several customers
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "customers": [{ "customer_id": "0198c0de-0000-7000-8000-000000000001" }],
     "owner_id": null, "reason": "Li Wei leaves the company" }))]
 pub struct NewTransfer {
     #[schema(min_items = 1, max_items = 1000)]
     customers: Vec<Handed>,
-    /// Null hands them to the pool 公海
+    /// The new owner. Null moves the customers to the pool 公海
     owner_id: Option<Uuid>,
     #[schema(min_length = 1, max_length = 500)]
     reason: String,
-    /// Default: today; at most a year ahead
+    /// The day on which the owner changes, at most 366 days ahead. Default: today
     #[schema(nullable = false)]
     effective_on: Option<Date>,
 }
 
+/// A customer to transfer
+/// A customer to transfer
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct Handed {
     customer_id: Uuid,
@@ -73,7 +76,7 @@ impl Refers for NewTransfer {
     ];
 }
 
-/// What was handed over, or will be
+/// Transfers that were made, planned or cancelled
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Transfers {
     pub items: Vec<CustomerTransfer>,
@@ -83,9 +86,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(transfer_customers).service(list_customer_transfers).service(cancel_transfer);
 }
 
-/// Hand customers over
+/// Transfer customers
 ///
-/// One or many, at once or from a day on. All of them or none. For managers and the back office.
+/// Transfers one or several customers to another owner or to the pool 公海, immediately or on a
+/// later day. The request succeeds for all customers or for none. For managers and the back
+/// office.
 #[utoipa::path(
     tag = "customers",
     request_body = NewTransfer,
@@ -102,9 +107,9 @@ async fn transfer_customers(
         .await
 }
 
-/// Who looked after a customer
+/// List a customer's transfers
 ///
-/// Its transfers, latest first, also those that are still to come.
+/// Latest first, including planned and cancelled transfers.
 #[utoipa::path(
     tag = "customers",
     params(PageQuery),
@@ -121,9 +126,10 @@ async fn list_customer_transfers(
     CustomerTransfer::list(&mut *db.conn().await?, &caller, *id, &list).await
 }
 
-/// Call a planned transfer off
+/// Cancel a planned transfer
 ///
-/// Only before its day has come.
+/// Only until it has been applied; afterwards 409 `transfer_applied`. Cancelling twice has no
+/// further effect. For managers and the back office.
 #[utoipa::path(
     tag = "customers",
     responses((status = 200, description = "The transfer", body = Transfers), Problems),
@@ -148,14 +154,17 @@ impl CustomerTransfer {
             let fault = Fault::new("/effective_on", "range", "from today to a year ahead");
             return Err(Error::invalid(vec![fault]));
         }
-        // In the order of ids, so that two transfers cannot block each other.
-        let mut ids: Vec<Uuid> = new.customers.iter().map(|it| it.customer_id).collect();
+
+        // Locked in the order of ids, so that two transfers cannot deadlock.
+        let mut ids: Vec<Uuid> = new.customers.iter().map(|handed| handed.customer_id).collect();
         ids.sort_unstable();
         ids.dedup();
+
         let mut items = vec![];
         for customer_id in ids {
             let customer = Customer::find_for_update(tx, caller, customer_id).await?;
             customer.check_open()?;
+
             let due = effective_on <= tx.today;
             let transfer = Self {
                 id: Uuid::now_v7(),
@@ -171,6 +180,8 @@ impl CustomerTransfer {
             };
             let insert = diesel::insert_into(customer_transfers::table).values(&transfer);
             insert.execute(tx.conn()).await?;
+
+            // A later transfer is applied by the job `apply_due`.
             if due {
                 customer.hand_over(tx, new.owner_id).await?;
             }
@@ -187,13 +198,16 @@ impl CustomerTransfer {
     ) -> Result<CustomerTransferPage> {
         use customer_transfers::{customer_id, effective_on, id};
         let customer = Customer::find(conn, caller, customer).await?;
+
         let rows = Self::query()
             .filter(customer_id.eq(customer.id))
             .filter(list.ids(id))
             .filter(list.before::<Date, _, _>(effective_on, id)?)
             .order((effective_on.desc(), id.desc()))
             .limit(list.fetch());
-        list.page(rows.load(conn).await?, None, |it: &Self| (it.effective_on, it.id))
+        list.page(rows.load(conn).await?, None, |transfer: &Self| {
+            (transfer.effective_on, transfer.id)
+        })
     }
 
     async fn cancel(
@@ -204,11 +218,12 @@ impl CustomerTransfer {
         let customer = Customer::find_for_update(tx, caller, customer).await?;
         let row = customer_transfers::table.find(id);
         let row = row.filter(customer_transfers::customer_id.eq(customer.id));
-        // Whoever holds the customer holds its transfers, too.
+        // Not locked: the lock on the customer protects its transfers as well.
         let mut transfer: Self = row.select(Self::as_select()).first(tx.conn()).await?;
         if transfer.applied_at.is_some() {
             return Err(Error::conflict("transfer_applied", "it has taken place already"));
         }
+
         if transfer.cancelled_at.is_none() {
             transfer.cancelled_at = Some(tx.now);
             let update = diesel::update(customer_transfers::table.find(id));
@@ -220,7 +235,8 @@ impl CustomerTransfer {
 }
 
 impl Customer {
-    /// An active customer has an owner (S21): one that goes to the pool rests.
+    /// Changes the owner. An active customer must have an owner, so an active customer that goes
+    /// to the pool becomes dormant.
     async fn hand_over(&self, tx: &mut Tx, owner_id: Option<Uuid>) -> Result<()> {
         let status = match (self.status, owner_id) {
             (CustomerStatus::Active, None) => CustomerStatus::Dormant,
@@ -230,7 +246,7 @@ impl Customer {
     }
 }
 
-/// A job: carries out the transfers whose day has come.
+/// A job: applies the transfers whose day has come. Returns the number of applied transfers.
 pub async fn apply_due(tx: &mut Tx) -> Result<u64> {
     let due = CustomerTransfer::query()
         .filter(customer_transfers::applied_at.is_null())
@@ -239,10 +255,12 @@ pub async fn apply_due(tx: &mut Tx) -> Result<u64> {
         .order((customer_transfers::customer_id, customer_transfers::effective_on))
         .limit(1000);
     let due: Vec<CustomerTransfer> = due.load(tx.conn()).await?;
+
     let mut done = 0;
     for transfer in &due {
         let customer = Customer::locked(tx, transfer.customer_id).await?;
-        // It may have been called off, or carried out, while this one waited for the customer.
+        // The transfer may have been cancelled or applied while the job waited for the lock on
+        // the customer.
         let open = customer_transfers::table
             .find(transfer.id)
             .filter(customer_transfers::applied_at.is_null())
@@ -251,6 +269,7 @@ pub async fn apply_due(tx: &mut Tx) -> Result<u64> {
         if diesel::update(open).set(applied).execute(tx.conn()).await? == 0 {
             continue;
         }
+
         if customer.merged_into_id.is_none() {
             customer.hand_over(tx, transfer.to_owner_id).await?;
         }
@@ -259,7 +278,8 @@ pub async fn apply_due(tx: &mut Tx) -> Result<u64> {
     Ok(done)
 }
 
-/// What was planned before the merge takes place after all, if its day is still to come.
+/// Reopens the transfers that a merge cancelled, if their day is still to come. Called when the
+/// merge is undone.
 pub(crate) async fn restore(tx: &mut Tx, customer: Uuid, merged_at: Timestamp) -> Result<()> {
     let planned = customer_transfers::table
         .filter(customer_transfers::customer_id.eq(customer))
@@ -271,7 +291,7 @@ pub(crate) async fn restore(tx: &mut Tx, customer: Uuid, merged_at: Timestamp) -
     Ok(())
 }
 
-/// What was planned for a customer that is merged away no longer takes place.
+/// Cancels the planned transfers of a customer that is merged into another.
 pub(crate) async fn forget(tx: &mut Tx, customer: Uuid) -> Result<()> {
     let planned = customer_transfers::table
         .filter(customer_transfers::customer_id.eq(customer))

@@ -1,4 +1,4 @@
-//! The queries on memberships. Everybody may know who is in which team.
+//! Queries on memberships. All memberships are visible to every caller.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use crate::reference::Body;
 use crate::team::Team;
 use crate::user::{self, User};
 
-/// The memberships of each of these people.
+/// Returns the memberships of each of these users.
 pub(crate) async fn of_people(
     conn: &mut Conn,
     people: &[Uuid],
@@ -32,7 +32,7 @@ pub(crate) async fn of_people(
     Ok(found)
 }
 
-/// Writes what is different, for any number of people.
+/// Writes the differences between the memberships before and after, for any number of users.
 pub(crate) async fn store(tx: &mut Tx, people: &[(&Memberships, &Memberships)]) -> Result<()> {
     let (mut gone, mut changed) = (vec![], vec![]);
     for (before, after) in people {
@@ -40,6 +40,9 @@ pub(crate) async fn store(tx: &mut Tx, people: &[(&Memberships, &Memberships)]) 
         gone.extend(before.0.iter().map(|stay| stay.id).filter(|id| !still(*id)));
         changed.extend(after.0.iter().filter(|stay| !before.0.contains(stay)));
     }
+
+    // Deleted first: a new membership may begin on the day of a deleted one, and a user has only
+    // one membership per first day.
     if !gone.is_empty() {
         let rows = memberships::table.filter(memberships::id.eq_any(gone));
         diesel::delete(rows).execute(tx.conn()).await?;
@@ -83,7 +86,8 @@ impl Membership {
     ) -> Result<MembershipPage> {
         use memberships::{id, team_id, valid_from, valid_to};
         Team::find(conn, caller, team).await?;
-        // A membership is a part of its person, whose last change is its own.
+
+        // A membership is a part of its user, so its last change is that of the user.
         let changed = "(select updated_at from users where users.id = memberships.user_id)";
         let matching = || {
             let mut query = memberships::table.filter(team_id.eq(team)).into_boxed();
@@ -94,6 +98,7 @@ impl Membership {
             }
             query
         };
+
         let total =
             if list.counted { Some(matching().count().get_result(conn).await?) } else { None };
         let rows = matching()
@@ -102,13 +107,14 @@ impl Membership {
             .order((valid_from, id))
             .limit(list.fetch());
         let stays: Vec<Stay> = rows.load(conn).await?;
+
         let people: Vec<Uuid> = stays.iter().map(|stay| stay.user_id).collect();
         let people = user::briefs(conn, &people).await?;
         let rows = stays.into_iter().filter_map(|stay| {
             let user = people.get(&stay.user_id)?;
             Some(Self::of(&stay, user))
         });
-        list.page(rows.collect(), total, |it: &Self| (it.valid_from, it.id))
+        list.page(rows.collect(), total, |membership: &Self| (membership.valid_from, membership.id))
     }
 
     pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Self> {
@@ -129,6 +135,7 @@ impl Membership {
         let user = User::find_for_update(tx, new.user_id).await;
         let unknown = || Error::invalid(vec![Fault::unknown_reference("/user_id")]);
         let user = user.map_err(|error| error.or(unknown))?;
+
         let (id, valid_from) = (Uuid::now_v7(), new.valid_from.unwrap_or(tx.today));
         let NewMembership { user_id, leads, valid_to, .. } = new;
         let mut after = user.clone();
@@ -160,10 +167,10 @@ impl Membership {
         user.save(tx, caller, after).await.map(drop)
     }
 
-    /// The membership, and the person locked until the end of the transaction.
+    /// Returns a membership and its user, locked until the end of the transaction.
     async fn find_for_update(tx: &mut Tx, id: Uuid) -> Result<(User, Self)> {
-        let person = memberships::table.find(id).select(memberships::user_id);
-        let person: Uuid = person.first(tx.conn()).await?;
+        let query = memberships::table.find(id).select(memberships::user_id);
+        let person: Uuid = query.first(tx.conn()).await?;
         let user = User::find_for_update(tx, person).await?;
         Ok((user, Self::find(tx.conn(), id).await?))
     }
@@ -179,8 +186,9 @@ struct TeamPath {
     path: Vec<Uuid>,
 }
 
-/// The team of each person on each day, and all teams above it. Before the first membership it is
-/// the first one's; somebody who has never been in a team has an empty path.
+/// Returns the team path of each user on each day: the team and all teams above it. Before a user's
+/// first membership, it is the path of the first team. A user who has never been in a team has an
+/// empty path.
 pub async fn team_paths(
     conn: &mut Conn,
     wanted: &[(Uuid, Date)],
@@ -196,8 +204,9 @@ pub async fn team_paths(
     Ok(rows.into_iter().map(|row| ((row.user_id, row.day), row.path)).collect())
 }
 
-/// Each team is climbed once, however many people are in it. The days between two memberships
-/// count to the first one, too, as the days before it do.
+/// The query for team paths. It climbs from each team once, regardless of the number of its
+/// members. Days without a membership count to the user's first membership, even if they come after
+/// it.
 const TEAM_PATHS: &str = "
     with recursive own as (
         select user_id, day, (

@@ -1,4 +1,4 @@
-//! The operations on memberships.
+//! HTTP operations on memberships.
 
 use actix_web::{delete, get, post};
 use platform::{
@@ -20,8 +20,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List the memberships of a team
 ///
-/// By the day on which they begin; with `on` only those that are valid on that day. Everybody may
-/// know who is in which team.
+/// Sorted by `valid_from`. All users see all memberships.
 #[utoipa::path(
     tag = "auth",
     params(MembershipFilter, PageQuery),
@@ -37,10 +36,11 @@ async fn list_memberships(
     Membership::list(&mut *db.conn().await?, &caller, *id, &list).await
 }
 
-/// Put somebody into a team
+/// Add a member to a team
 ///
-/// Nobody is in two teams on the same day (409 `overlapping_membership`): end the other one
-/// first, or change the person's `team_id`, which does both. It makes a new version of the person.
+/// A user cannot be in two teams on the same day (409 `overlapping_membership`). End the other
+/// membership first, or change the user's `team_id`, which does both. The new membership makes a
+/// new version of the user.
 #[utoipa::path(
     tag = "auth",
     request_body = NewMembership,
@@ -56,9 +56,9 @@ async fn create_membership(
     write.create(async move |tx| Membership::create(tx, &caller, *id, &new).await).await
 }
 
-/// Read a membership
+/// Retrieve a membership
 ///
-/// Its version is the person's, whose part it is.
+/// The version of a membership is that of its user.
 #[utoipa::path(
     tag = "auth",
     responses((status = 200, description = "The membership", body = Membership), Problems),
@@ -74,7 +74,8 @@ async fn read_membership(
 
 /// End a membership
 ///
-/// Or move its end. It may not reach into the next membership of the same person.
+/// Sets or moves the end. It must not be after the start of the user's next membership (409
+/// `overlapping_membership`).
 #[utoipa::path(
     tag = "auth",
     request_body = MembershipEnd,
@@ -93,10 +94,11 @@ async fn end_membership(
 
 /// Delete a membership
 ///
-/// As if it had never been: for mistakes. `If-Match` is the version of the person.
+/// Removes the membership as if it had never existed, to correct a mistake. `If-Match` is the
+/// version of the user.
 #[utoipa::path(
     tag = "auth",
-    responses((status = 204, description = "It is gone"), Problems),
+    responses((status = 204, description = "The membership is deleted"), Problems),
 )]
 #[delete("/memberships/{id}")]
 async fn delete_membership(

@@ -1,7 +1,7 @@
-//! Who is in which team from when to when, and who leads it, 团队成员 (S1).
+//! Memberships of users in teams, 团队成员, with their time and leadership.
 //!
-//! Memberships are a part of the person: they are written under the lock of the person's row, and
-//! each change of one is a new version of the person.
+//! Memberships are a part of the user: they are written under the lock of the user's row, and each
+//! change makes a new version of the user.
 
 mod db;
 pub mod http;
@@ -19,7 +19,7 @@ use crate::user::find_users;
 pub use db::team_paths;
 pub(crate) use db::{of_people, store};
 
-/// One stay of one person in one team.
+/// A period for which a user is in a team.
 #[derive(Debug, Clone, PartialEq, Serialize, HasQuery, Insertable)]
 #[diesel(table_name = memberships, treat_none_as_default_value = false)]
 pub struct Stay {
@@ -32,58 +32,62 @@ pub struct Stay {
     pub valid_to: Option<Date>,
 }
 
-/// All stays of one person, by the day on which they begin; no two of them overlap.
+/// All stays of one user, sorted by their first day. No two of them overlap.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Memberships(pub(crate) Vec<Stay>);
 
-/// A person's membership of a team
+/// A user's membership of a team
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Membership {
     pub id: Uuid,
-    /// The person's, whose part a membership is
+    /// The version of the user, of whom the membership is a part
     pub version: i64,
     pub user_id: Uuid,
     pub user_name: String,
     pub team_id: Uuid,
+    /// `true` if the user leads the team
     pub leads: bool,
     pub valid_from: Date,
-    /// Exclusive; null while there is no end
+    /// Exclusive. Null if the membership has no end
     pub valid_to: Option<Date>,
-    /// The person's
+    /// The creation time of the user
     pub created_at: Timestamp,
-    /// The person's
+    /// The time of the last change of the user
     pub updated_at: Timestamp,
 }
 
-resource! { Membership: "membership" at "/api/v1/memberships", seen by |it| vec![Some(it.user_id)] }
+resource! {
+    Membership: "membership" at "/api/v1/memberships",
+    seen by |membership| vec![Some(membership.user_id)]
+}
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "user_id": "0198c0de-0000-7000-8000-000000000001", "leads": false, "valid_from": "2026-01-01" }))]
 pub struct NewMembership {
     user_id: Uuid,
-    /// Whether the person leads the team; several may
+    /// `true` if the user leads the team. A team may have several leaders
     #[serde(default)]
     #[schema(default = false)]
     leads: bool,
     /// Default: today
     valid_from: Option<Date>,
-    /// Exclusive. Default: without an end
+    /// Exclusive. Default: no end
     valid_to: Option<Date>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "valid_to": "2026-12-31" }))]
 pub struct MembershipEnd {
-    /// Exclusive: the first day on which the person is no longer in the team
+    /// Exclusive: the first day on which the user is no longer in the team
     valid_to: Date,
 }
 
-/// Which memberships to list.
+/// The filters of the list of memberships.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct MembershipFilter {
-    /// Only those that are valid on this day
+    /// Only memberships that are valid on this day
     on: Option<Date>,
 }
 
@@ -97,7 +101,7 @@ impl Refers for NewMembership {
         &[Reference { at: "user", of: "user", find: find_users }];
 }
 
-/// Where somebody is: the team, and whether they lead it.
+/// The place of a user on a day: the team, and `true` if the user leads it. `None` without a team.
 pub type Place = Option<(Uuid, bool)>;
 
 impl Stay {
@@ -124,19 +128,21 @@ impl Memberships {
         self.0.iter().find(|stay| stay.includes(day)).map(Stay::place)
     }
 
-    /// The person is at this place from this day on, until the stay that follows, if one does.
+    /// Moves the user to a place from a day on, until the next stay begins.
     pub fn move_to(&mut self, user_id: Uuid, place: Place, on: Date) {
         if self.on(on) == place {
             return;
         }
         self.0.retain(|stay| stay.valid_from != on);
+
         if let Some(running) = self.0.iter_mut().find(|stay| stay.includes(on)) {
             running.valid_to = Some(on);
         }
+
         let Some((team_id, leads)) = place else { return };
         let at = self.0.partition_point(|stay| stay.valid_from < on);
         let mut valid_to = self.0.get(at).map(|next| next.valid_from);
-        // Two stays at the same place with nothing between them are one.
+        // Adjoining stays at the same place are joined.
         if self.0.get(at).is_some_and(|next| next.place() == (team_id, leads)) {
             valid_to = self.0.remove(at).valid_to;
         }

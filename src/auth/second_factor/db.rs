@@ -1,4 +1,4 @@
-//! The queries on second factors: a person's own, and nobody else's.
+//! Queries on second factors. Each concerns one user.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
@@ -17,9 +17,11 @@ use crate::directory;
 
 const RECOVERY_CODES: usize = 10;
 
-/// Digests: the codes have 80 bits of their own.
+/// Digests of recovery codes. Slow password hashes are not needed, because codes have 80 random
+/// bits.
 type Codes = Vec<Vec<u8>>;
 
+/// The name that binds a sealed secret to its user.
 fn name(person: Uuid) -> String {
     format!("second factor {person}")
 }
@@ -30,17 +32,18 @@ fn random<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// Written in groups, and read with or without them.
+/// Returns the digest of a recovery code, which may be typed with or without hyphens.
 fn digest_of(code: &str) -> Vec<u8> {
     let code = code.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
     digest(&SHA256, code.to_ascii_uppercase().as_bytes()).as_ref().to_vec()
 }
 
-/// Since when the person has a second factor, and how many recovery codes are left.
+/// Returns the time since which the user has a second factor, and the number of recovery codes
+/// left.
 pub async fn state(conn: &mut Conn, person: Uuid) -> Result<Option<(Timestamp, usize)>> {
     let active = second_factors::table.find(person).filter(dsl::secret.is_not_null());
-    let row = active.select((dsl::confirmed_at, dsl::recovery_codes));
-    let row: Option<(Option<Timestamp>, Codes)> = row.first(conn).await.optional()?;
+    let query = active.select((dsl::confirmed_at, dsl::recovery_codes));
+    let row: Option<(Option<Timestamp>, Codes)> = query.first(conn).await.optional()?;
     Ok(row.and_then(|(at, codes)| Some((at?, codes.len()))))
 }
 
@@ -49,7 +52,7 @@ pub async fn is_active(conn: &mut Conn, person: Uuid) -> Result<bool> {
     Ok(diesel::select(diesel::dsl::exists(active)).get_result(conn).await?)
 }
 
-/// Makes a secret, which is used once it is confirmed.
+/// Generates a secret, which becomes active once it is confirmed.
 pub async fn offer(tx: &mut Tx, cipher: Option<&Cipher>, person: Uuid) -> Result<Vec<u8>> {
     let secret = random::<{ totp::SECRET_BYTES }>()?;
     diesel::insert_into(second_factors::table)
@@ -67,7 +70,8 @@ pub async fn offer(tx: &mut Tx, cipher: Option<&Cipher>, person: Uuid) -> Result
     Ok(secret.to_vec())
 }
 
-/// Puts the offered secret into use, if the code is one of it. Answers the new recovery codes.
+/// Activates the pending secret if the code matches it. Returns the new recovery codes, or `None`
+/// if the code is wrong.
 pub async fn confirm(
     tx: &mut Tx,
     cipher: Option<&Cipher>,
@@ -85,6 +89,7 @@ pub async fn confirm(
         let code = totp::base32(&random::<10>()?);
         codes.push(format!("{}-{}-{}-{}", &code[..4], &code[4..8], &code[8..12], &code[12..]));
     }
+
     let digests: Codes = codes.iter().map(|code| digest_of(code)).collect();
     let update = diesel::update(second_factors::table.find(person));
     let set = (
@@ -99,22 +104,26 @@ pub async fn confirm(
     Ok(Some(codes))
 }
 
-/// Uses up a code of the person's second factor, or a recovery code: each is good once.
+/// Uses up a code of the user's second factor, or a recovery code. Each can be used once. Returns
+/// `false` if the code is wrong or was used before.
 pub async fn use_up(tx: &mut Tx, cipher: Option<&Cipher>, person: Uuid, otp: &str) -> Result<bool> {
-    let row = second_factors::table.find(person).select((dsl::secret, dsl::last_step));
-    let row: Option<(Option<Vec<u8>>, i64)> = row.for_update().first(tx.conn()).await.optional()?;
+    let query = second_factors::table.find(person).select((dsl::secret, dsl::last_step));
+    let row: Option<(Option<Vec<u8>>, i64)> =
+        query.for_update().first(tx.conn()).await.optional()?;
     let Some((Some(stored), last_step)) = row else { return Ok(false) };
     let secret = in_use(cipher, &name(person), stored)?;
     let update = diesel::update(second_factors::table.find(person));
+
     if let Some(step) = totp::step_of(&secret, otp, tx.now.0.as_second()) {
         if step <= last_step {
             return Ok(false);
         }
-        // Sealed also when it is from the time before there was a `SALESBOOK_SECRET`.
+        // Stored again to seal a secret from the time before `SALESBOOK_SECRET` was set.
         let secret = dsl::secret.eq(at_rest(cipher, &name(person), &secret)?);
         update.set((dsl::last_step.eq(step), secret)).execute(tx.conn()).await?;
         return Ok(true);
     }
+
     let digest = digest_of(otp);
     let left =
         sql::<Array<Bytea>>("array_remove(recovery_codes, ").bind::<Bytea, _>(&digest).sql(")");
@@ -123,7 +132,7 @@ pub async fn use_up(tx: &mut Tx, cipher: Option<&Cipher>, person: Uuid, otp: &st
     Ok(used > 0)
 }
 
-/// Takes the second factor away.
+/// Removes the second factor of a user.
 pub async fn remove(tx: &mut Tx, person: Uuid) -> Result<()> {
     diesel::delete(second_factors::table.find(person)).execute(tx.conn()).await?;
     directory::touch(tx.conn()).await

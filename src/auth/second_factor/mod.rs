@@ -1,5 +1,5 @@
-//! A second factor 第二因素 of a login: codes of an authenticator app (TOTP), and recovery codes
-//! for when the phone is lost (S1).
+//! Second factors of logins, 第二因素: codes of an authenticator app (TOTP), and recovery codes in
+//! case the phone is lost.
 
 mod db;
 mod totp;
@@ -22,31 +22,31 @@ pub(crate) use db::{is_active, remove, use_up};
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SecondFactor {
     active: bool,
-    /// Null while there is none
+    /// The time of the confirmation. Null if no second factor is active
     confirmed_at: Option<Timestamp>,
     #[schema(example = 10)]
     recovery_codes_left: usize,
-    /// Whether the caller's roles work only with one
+    /// `true` if the caller's roles require a second factor
     required: bool,
 }
 
 /// A secret for an authenticator app
 #[derive(Serialize, ToSchema)]
 pub struct SecondFactorSecret {
-    /// Base 32, to be typed in; shown this once
+    /// The secret in base 32, for typing it in. Shown only once
     #[schema(example = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")]
     secret: String,
-    /// The same as a link, which apps also read as a QR code
+    /// The secret as a link, which apps can also read as a QR code
     #[schema(
         example = "otpauth://totp/Salesbook:zhangwei?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Salesbook&algorithm=SHA1&digits=6&period=30"
     )]
     otpauth_uri: String,
 }
 
-/// Codes that replace the second factor, each once
+/// Codes that replace a code of the second factor. Each can be used once
 #[derive(Serialize, ToSchema)]
 pub struct RecoveryCodes {
-    /// Shown this once
+    /// The codes. Shown only once
     #[schema(example = json!(["ABCD-EFGH-IJKL-MNOP"]))]
     recovery_codes: Vec<String>,
 }
@@ -56,7 +56,7 @@ pub struct RecoveryCodes {
 pub struct SecondFactorRequest {
     #[schema(min_length = 1, max_length = 200, write_only)]
     password: String,
-    /// Required when a second factor is active: a code of it, or a recovery code
+    /// A code of the second factor, or a recovery code. Required when a second factor is active
     #[schema(min_length = 6, max_length = 40, nullable = false, write_only)]
     otp: Option<String>,
 }
@@ -76,10 +76,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(remove_users_second_factor);
 }
 
-/// Read the state of your second factor
+/// Retrieve the state of your second factor
 #[utoipa::path(
     tag = "auth",
-    responses((status = 200, description = "Its state", body = SecondFactor), Problems),
+    responses((status = 200, description = "The state", body = SecondFactor), Problems),
 )]
 #[get("/me/second-factor")]
 async fn read_second_factor(
@@ -93,8 +93,8 @@ async fn read_second_factor(
 
 /// Set up a second factor
 ///
-/// Answers a secret for an authenticator app, once. It is in use after
-/// `POST /me/second-factor/confirm`; one that is active stays so until then.
+/// Returns a secret for an authenticator app. The secret is shown only once. To activate it, use
+/// `POST /me/second-factor/confirm`; until then, the previous second factor stays active.
 #[utoipa::path(
     tag = "auth",
     request_body = SecondFactorRequest,
@@ -113,8 +113,9 @@ async fn set_up_second_factor(
 
 /// Confirm a second factor
 ///
-/// With a code of the new secret (422 `wrong_second_factor`). Answers ten recovery codes, once;
-/// earlier ones are no good any more. Ends your other sessions.
+/// Activates the new secret with one of its codes (422 `wrong_second_factor` if the code is wrong).
+/// Returns ten recovery codes, which are shown only once; earlier recovery codes become invalid.
+/// Ends your other sessions.
 #[utoipa::path(
     tag = "auth",
     request_body = OneTimePassword,
@@ -133,12 +134,12 @@ async fn confirm_second_factor(
 
 /// Remove your second factor
 ///
-/// With the password and a code. Where your roles require one, nothing else works until you set
-/// up another.
+/// Requires the password and a code. If your roles require a second factor, you can do nothing else
+/// until you set up another one.
 #[utoipa::path(
     tag = "auth",
     request_body = SecondFactorRequest,
-    responses((status = 204, description = "It is gone"), Problems),
+    responses((status = 204, description = "The second factor is removed"), Problems),
 )]
 #[post("/me/second-factor/remove")]
 async fn remove_second_factor(
@@ -151,13 +152,14 @@ async fn remove_second_factor(
     SecondFactor::remove(write, &caller, given.0, &confirming, tokens.get_ref().clone()).await
 }
 
-/// Remove a person's second factor
+/// Remove a user's second factor
 ///
-/// For somebody who has lost the phone and the recovery codes, by admin, or hr where hr may set
-/// the password. Ends all of the person's sessions.
+/// For users who have lost their phone and their recovery codes. For admin, and for hr if hr may
+/// set the user's password. Ends all sessions of the user. To remove your own, use `POST
+/// /me/second-factor/remove` (409 `own_account`).
 #[utoipa::path(
     tag = "auth",
-    responses((status = 200, description = "The person", body = UserView), Problems),
+    responses((status = 200, description = "The user", body = UserView), Problems),
 )]
 #[post("/users/{id}/second-factor/remove")]
 async fn remove_users_second_factor(
@@ -170,7 +172,7 @@ async fn remove_users_second_factor(
 
 async fn remove_of(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<UserView> {
     if id == caller.id() {
-        // A stolen session must not get rid of it.
+        // A stolen session must not remove the second factor without the password.
         let why = "remove your own with `POST /me/second-factor/remove`";
         return Err(Error::conflict("own_account", why));
     }
@@ -187,7 +189,8 @@ fn wrong() -> Error {
     Error::invalid(vec![Fault::new("/otp", "wrong_second_factor", why)])
 }
 
-/// Checks the password and, if a second factor is active, uses up a code of it.
+/// Checks the password and, if a second factor is active, uses up a code of it. Returns the user
+/// name.
 async fn confirmed(
     confirming: &Confirming,
     tokens: &Tokens,

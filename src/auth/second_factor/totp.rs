@@ -5,7 +5,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac::{HMAC_SHA1_FOR_LEGACY_USE_ONLY, Key, sign};
 
 const PERIOD: i64 = 30;
-/// As many as SHA-1 has (RFC 4226 recommends 20).
+/// The length of a secret: that of a SHA-1 digest, as RFC 4226 recommends.
 pub const SECRET_BYTES: usize = 20;
 const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
@@ -13,13 +13,14 @@ fn code(secret: &[u8], step: i64) -> String {
     let key = Key::new(HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret);
     let tag = sign(&key, &step.to_be_bytes());
     let tag = tag.as_ref();
-    // RFC 4226, 5.3: the low four bits of the last byte say where the number is.
+    // RFC 4226, 5.3: the low four bits of the last byte are the offset of the number.
     let at = usize::from(tag[19] & 15);
     let number = u32::from_be_bytes([tag[at] & 127, tag[at + 1], tag[at + 2], tag[at + 3]]);
     format!("{:06}", number % 1_000_000)
 }
 
-/// The time step of a code: of now, or the one before or after, for clocks that differ.
+/// Returns the time step of a code: the current, previous or next one, because clocks differ.
+/// `None` if the code matches none of them.
 pub fn step_of(secret: &[u8], given: &str, seconds: i64) -> Option<i64> {
     let now = seconds.div_euclid(PERIOD);
     let same = |step: i64| {
@@ -28,7 +29,7 @@ pub fn step_of(secret: &[u8], given: &str, seconds: i64) -> Option<i64> {
     [now, now - 1, now + 1].into_iter().find(|step| same(*step))
 }
 
-/// Base 32 (RFC 4648) without padding.
+/// Encodes bytes in base 32 (RFC 4648) without padding.
 pub fn base32(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 8 / 5 + 1);
     let (mut buffer, mut bits) = (0u32, 0);
@@ -46,7 +47,7 @@ pub fn base32(bytes: &[u8]) -> String {
     text
 }
 
-/// What authenticator apps read, as a link or a QR code.
+/// Returns the `otpauth` link that authenticator apps read, also from a QR code.
 pub fn uri(secret: &[u8], account: &str) -> String {
     let escaped = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {

@@ -1,4 +1,4 @@
-//! The queries on sessions and their refresh tokens, of which only the youngest are good.
+//! Queries on sessions and their refresh tokens, of which only the newest are valid.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
@@ -14,13 +14,15 @@ use super::{Session, SessionPage};
 use crate::peer::Origin;
 use crate::{Caller, login_address, password};
 
-/// Without use.
+/// The time without use after which a session ends.
 const IDLE: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// A phone may lose the answer that holds the successor, and two tabs may wake up together.
+/// The time for which a used refresh token stays valid: a phone may lose the response with the
+/// successor, and two tabs may refresh at the same time.
 const GRACE: SignedDuration = SignedDuration::from_secs(60);
-/// Of one person; one more ends the one that was used least lately.
+/// The maximum number of sessions per user. One more ends the least recently used one.
 const MOST: i64 = 100;
-/// Longer than an access token lives: an instance that starts learns of all that ended lately.
+/// The time for which ended sessions are kept. Longer than the lifetime of an access token, so that
+/// a starting instance learns of all sessions whose tokens could still be used.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
 
 #[derive(HasQuery, Insertable)]
@@ -31,8 +33,9 @@ struct RefreshToken {
     user_id: Uuid,
     issued_at: Timestamp,
     expires_at: Timestamp,
-    /// When it was first exchanged for a successor
+    /// The time at which the token was first exchanged
     rotated_at: Option<Timestamp>,
+    /// The token that was exchanged for this one
     parent_hash: Option<Vec<u8>>,
 }
 
@@ -44,11 +47,13 @@ pub struct Renewed {
     pub refresh_token: String,
 }
 
-/// Not a password hash: the tokens have 256 bits of their own.
+/// Returns the digest of a token. A slow password hash is not needed, because tokens have 256
+/// random bits.
 fn hash_of(token: &str) -> Vec<u8> {
     digest(&SHA256, token.as_bytes()).as_ref().to_vec()
 }
 
+/// Selects the sessions that have not ended or expired.
 fn live(now: Timestamp) -> sessions::BoxedQuery<'static, diesel::pg::Pg> {
     let used = sessions::used_at.gt(Timestamp(now.0 - IDLE));
     let open = sessions::ended_no.is_null().and(sessions::expires_at.gt(now)).and(used);
@@ -65,9 +70,9 @@ impl Session {
         use sessions::{id, started_at, user_id};
         let own = || live(now).filter(user_id.eq(caller.id())).filter(list.ids(id));
         let total = if list.counted { Some(own().count().get_result(conn).await?) } else { None };
-        let rows = own().filter(list.before::<Timestamp, _, _>(started_at, id)?);
-        let rows = rows.order((started_at.desc(), id.desc())).limit(list.fetch());
-        let mut rows: Vec<Self> = rows.select(Self::as_select()).load(conn).await?;
+        let query = own().filter(list.before::<Timestamp, _, _>(started_at, id)?);
+        let query = query.order((started_at.desc(), id.desc())).limit(list.fetch());
+        let mut rows: Vec<Self> = query.select(Self::as_select()).load(conn).await?;
         for row in &mut rows {
             row.current = caller.session() == Some(row.id);
         }
@@ -75,7 +80,7 @@ impl Session {
     }
 }
 
-/// Starts a session, for this long at most.
+/// Starts a session that ends after at most `days`.
 pub async fn begin(tx: &mut Tx, user_id: Uuid, origin: &Origin, days: i64) -> Result<Renewed> {
     let now = tx.now;
     let most = live(now).filter(sessions::user_id.eq(user_id)).select(sessions::id);
@@ -118,18 +123,20 @@ async fn issue(
     Ok(Renewed { id, user_id, expires_at, refresh_token })
 }
 
-/// The session of the token with a successor. Nothing for a token that is no good; one that was
-/// good has then cost the whole session, because somebody else may have it.
+/// Exchanges a refresh token for a successor. `None` if the token is not valid. If it was valid
+/// before, its whole session ends, because the token may have been stolen.
 pub async fn rotate(tx: &mut Tx, token: &str) -> Result<Option<Renewed>> {
     let hash = hash_of(token);
     let family = refresh_tokens::table.find(&hash).select(dsl::family_id);
     let Some(family) = family.first::<Uuid>(tx.conn()).await.optional()? else { return Ok(None) };
-    // One at a time, or an end of the session could miss a successor.
+    // The lock serialises exchanges with the end of the session, which could otherwise miss a
+    // successor.
     let session = sessions::table.find(family).filter(sessions::ended_no.is_null());
     let session = session.select(sessions::expires_at).for_update();
     let Some(expires_at) = session.first::<Timestamp>(tx.conn()).await.optional()? else {
         return Ok(None);
     };
+
     let row = RefreshToken::query().filter(dsl::hash.eq(&hash)).first::<RefreshToken>(tx.conn());
     let Some(row) = row.await.optional()? else { return Ok(None) };
     if row.expires_at <= tx.now {
@@ -138,9 +145,10 @@ pub async fn rotate(tx: &mut Tx, token: &str) -> Result<Option<Renewed>> {
 
     if !is_good(tx, &row).await? {
         end_these(tx, &[family]).await?;
-        tracing::warn!(user = %row.user_id, session = %family, "a refresh token came too late");
+        tracing::warn!(user = %row.user_id, session = %family, "refresh token used again");
         return Ok(None);
     }
+
     if row.rotated_at.is_none() {
         let used = dsl::rotated_at.eq(tx.now);
         diesel::update(refresh_tokens::table.find(&hash)).set(used).execute(tx.conn()).await?;
@@ -150,8 +158,8 @@ pub async fn rotate(tx: &mut Tx, token: &str) -> Result<Option<Renewed>> {
     issue(tx, (family, row.user_id, expires_at), Some(hash)).await.map(Some)
 }
 
-/// A token is exchanged for any number of successors until one of them has been used, within the
-/// grace; each of the successors is good, whichever of them is used first.
+/// Checks whether a refresh token is valid. Within the grace period, a token can be exchanged for
+/// any number of successors until one of them is used. All successors are valid.
 async fn is_good(tx: &mut Tx, row: &RefreshToken) -> Result<bool> {
     let Some(rotated_at) = row.rotated_at else { return Ok(true) };
     let children = refresh_tokens::table.filter(dsl::parent_hash.eq(&row.hash));
@@ -160,7 +168,7 @@ async fn is_good(tx: &mut Tx, row: &RefreshToken) -> Result<bool> {
     Ok(in_time && !diesel::select(used).get_result::<bool>(tx.conn()).await?)
 }
 
-/// Ends the session that the token belongs to, if it does.
+/// Ends the session of a refresh token, if there is one.
 pub async fn end(tx: &mut Tx, token: &str) -> Result<()> {
     let family = refresh_tokens::table.find(hash_of(token)).select(dsl::family_id);
     match family.first::<Uuid>(tx.conn()).await.optional()? {
@@ -169,15 +177,15 @@ pub async fn end(tx: &mut Tx, token: &str) -> Result<()> {
     }
 }
 
-/// Ends one session of the person; `false` if there is no such session.
+/// Ends one session of a user. Returns `false` if there is no such session.
 pub(super) async fn end_one(tx: &mut Tx, user_id: Uuid, id: Uuid) -> Result<bool> {
-    let own = live(tx.now).filter(sessions::user_id.eq(user_id).and(sessions::id.eq(id)));
-    let own: Vec<Uuid> = own.select(sessions::id).load(tx.conn()).await?;
+    let query = live(tx.now).filter(sessions::user_id.eq(user_id).and(sessions::id.eq(id)));
+    let own: Vec<Uuid> = query.select(sessions::id).load(tx.conn()).await?;
     end_these(tx, &own).await?;
     Ok(!own.is_empty())
 }
 
-/// Ends all sessions of these people.
+/// Ends all sessions of these users.
 pub async fn end_all(tx: &mut Tx, people: &[Uuid]) -> Result<()> {
     if people.is_empty() {
         return Ok(());
@@ -188,7 +196,7 @@ pub async fn end_all(tx: &mut Tx, people: &[Uuid]) -> Result<()> {
     end_these(tx, &open).await
 }
 
-/// Ends all sessions of the person but this one.
+/// Ends all sessions of a user except one.
 pub async fn end_others(tx: &mut Tx, user_id: Uuid, stays: Option<Uuid>) -> Result<()> {
     let open = sessions::ended_no.is_null().and(sessions::user_id.eq(user_id));
     let open = sessions::table.filter(open).select(sessions::id);
@@ -205,8 +213,9 @@ async fn end_these(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
-/// The sessions are locked first, in one order; the row of the directory, which all who end a
-/// session wait for, last. So the numbers become visible in their order.
+/// Ends sessions and numbers them. The sessions are locked first, in the order of their ids, and
+/// the row of the directory last: every transaction that ends a session waits for that row, so that
+/// the numbers become visible in order.
 const END: &str = "
     with ending as materialized (
         select id from sessions where id = any($1) and ended_no is null order by id for update
@@ -219,11 +228,12 @@ const END: &str = "
     update sessions set ended_at = $2, ended_no = number.ended from number
     where id in (select id from ending)";
 
-/// A job.
+/// A job: deletes expired refresh tokens and old sessions. Returns the number of deleted rows.
 pub async fn forget_expired(tx: &mut Tx) -> Result<u64> {
     let now = tx.now;
     let old = refresh_tokens::table.filter(dsl::expires_at.lt(now));
     let tokens = diesel::delete(old).execute(tx.conn()).await?;
+
     let ended = sessions::ended_at.lt(Timestamp(now.0 - REMEMBERED));
     let old = Timestamp(now.0 - IDLE - REMEMBERED);
     let idle = sessions::used_at.lt(old).or(sessions::expires_at.lt(Timestamp(now.0 - REMEMBERED)));

@@ -1,4 +1,4 @@
-//! Sessions 会话: one login on one device, kept alive by refresh tokens (S1).
+//! Sessions, 会话: one login on one device, kept alive by refresh tokens.
 
 mod db;
 
@@ -27,18 +27,18 @@ pub use db::{Renewed, begin, end, end_all, end_others, forget_expired, rotate};
 #[schema(as = UserSession)]
 pub struct Session {
     pub id: Uuid,
-    /// Address of the login; of IPv6 the first 64 bits
+    /// Address of the login. For IPv6, the first 64 bits
     #[schema(example = "203.0.113.9")]
     pub address: String,
     /// `User-Agent` of the login
     #[schema(example = "Mozilla/5.0 (Android 16; Mobile)")]
     pub user_agent: Option<String>,
     pub started_at: Timestamp,
-    /// Last login or refresh
+    /// Time of the login or of the last refresh
     pub used_at: Timestamp,
-    /// End of the session, however often it is used
+    /// The time at which the session ends, even if it is in use
     pub expires_at: Timestamp,
-    /// Whether this request belongs to it
+    /// `true` for the session of this request
     #[diesel(select_expression = sql::<Bool>("false"), select_expression_type = SqlLiteral<Bool>)]
     pub current: bool,
 }
@@ -54,7 +54,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List your sessions
 ///
-/// The newest first. A session ends by logout, after 30 days without use, and at `expires_at`.
+/// Newest first. A session ends on logout, after 30 days without use, or at `expires_at`.
 #[utoipa::path(
     tag = "auth",
     params(PageQuery),
@@ -72,10 +72,11 @@ async fn list_sessions(
 
 /// End all your sessions
 ///
-/// Including this one. Their access tokens end within two seconds.
+/// Includes the session of this request. The access tokens of the sessions become invalid within
+/// two seconds.
 #[utoipa::path(
     tag = "auth",
-    responses((status = 204, description = "The sessions are over"), Problems),
+    responses((status = 204, description = "The sessions have ended"), Problems),
 )]
 #[delete("/me/sessions")]
 async fn end_sessions(caller: Can<Anybody>, write: Write) -> Result<Reply> {
@@ -84,10 +85,10 @@ async fn end_sessions(caller: Can<Anybody>, write: Write) -> Result<Reply> {
 
 /// End one of your sessions
 ///
-/// Its access tokens end within two seconds.
+/// The access tokens of the session become invalid within two seconds.
 #[utoipa::path(
     tag = "auth",
-    responses((status = 204, description = "The session is over"), Problems),
+    responses((status = 204, description = "The session has ended"), Problems),
 )]
 #[delete("/me/sessions/{id}")]
 async fn end_session(caller: Can<Anybody>, id: Path<Uuid>, write: Write) -> Result<Reply> {

@@ -1,4 +1,4 @@
-//! The queries on teams. Everybody may know them all.
+//! Queries on teams. All teams are visible to every caller.
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -48,14 +48,14 @@ impl Team {
             .filter(list.after::<String, _, _>(teams::name, teams::id)?)
             .order((teams::name, teams::id))
             .limit(list.fetch());
-        list.page(rows.load(conn).await?, total, |it: &Self| (it.name.clone(), it.id))
+        list.page(rows.load(conn).await?, total, |team: &Self| (team.name.clone(), team.id))
     }
 
     pub async fn find(conn: &mut Conn, _: &Caller, id: Uuid) -> Result<Self> {
         Ok(Self::query().filter(teams::id.eq(id)).first(conn).await?)
     }
 
-    /// The team, locked until the end of the transaction.
+    /// Returns a team, locked until the end of the transaction.
     async fn find_for_update(tx: &mut Tx, id: Uuid) -> Result<Self> {
         let row = teams::table.find(id).select(Self::as_select()).for_update();
         Ok(row.first(tx.conn()).await?)
@@ -87,6 +87,7 @@ impl Team {
         }
         let before = Self::find_for_update(tx, id).await?;
         based_on.check(tx, &before, fields).await?;
+
         let after = before.next(before.with(&changes), tx.now);
         if after != before {
             let scope = OwnScope::read(tx, caller).await?;
@@ -106,20 +107,20 @@ impl Team {
     }
 }
 
-/// Two moves at the same moment could make a circle that neither of them sees.
+/// Serialises moves of teams: two concurrent moves could make a cycle that neither of them sees.
 async fn lock_tree(tx: &mut Tx) -> Result<()> {
     tx.lock("teams").await
 }
 
 type FoundBy = diesel::dsl::Eq<teams::search, String>;
 
-/// The text that a team is found by.
+/// The column with the text by which a team is found.
 fn found_by(team: &Team) -> FoundBy {
     let others: Vec<&str> = team.code.as_deref().into_iter().collect();
     teams::search.eq(search::text(&team.name, &others, None))
 }
 
-/// A job: writes missing search texts after an upgrade.
+/// A job: writes search texts that are missing after an upgrade. Returns the number of teams.
 pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
     let due =
         teams::table.filter(teams::search.is_null()).order(teams::id).limit(search::AT_A_TIME);
@@ -132,7 +133,7 @@ pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
     Ok(due.len() as u64)
 }
 
-/// Writes teams, new and changed, and makes sure that the tree is still one.
+/// Writes new and changed teams, and checks that the tree has no cycle.
 async fn store(tx: &mut Tx, rows: &[&Team]) -> Result<()> {
     for rows in rows.chunks(1000) {
         diesel::insert_into(teams::table)
@@ -153,7 +154,9 @@ async fn store(tx: &mut Tx, rows: &[&Team]) -> Result<()> {
             .await
             .map_err(refused)?;
     }
-    let ids: Vec<Uuid> = rows.iter().filter(|it| it.parent_id.is_some()).map(|it| it.id).collect();
+
+    let moved = rows.iter().filter(|team| team.parent_id.is_some());
+    let ids: Vec<Uuid> = moved.map(|team| team.id).collect();
     if !ids.is_empty() {
         let query = diesel::sql_query(CIRCLES).bind::<Array<SqlUuid>, _>(ids);
         let circles: Circles = query.get_result(tx.conn()).await?;
@@ -170,7 +173,8 @@ struct Circles {
     found: bool,
 }
 
-/// `union` drops what was there already, so that it ends even in a circle.
+/// The query for cycles. `union` drops rows that it has already found, so that the recursion ends
+/// even in a cycle.
 const CIRCLES: &str = "
     with recursive above as (
         select id as start, parent_id from teams where id = any($1) and parent_id is not null
@@ -205,7 +209,7 @@ impl Imported for Team {
     const FIND: Find = find_teams;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/code",
-        of: |it| it.code.as_deref().map(fold),
+        of: |team| team.code.as_deref().map(fold),
         holders: "select id, code_key as value from teams where code_key = any($1)",
         release: "update teams set code = null where id = any($1)",
     }];
@@ -222,7 +226,7 @@ impl Imported for Team {
     }
 
     async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<()> {
-        let moves = arrivals.iter().any(|it| it.item.changes.parent_id.is_some());
+        let moves = arrivals.iter().any(|arrival| arrival.item.changes.parent_id.is_some());
         if moves { lock_tree(tx).await } else { Ok(()) }
     }
 

@@ -1,4 +1,4 @@
-//! The operations on teams.
+//! HTTP operations on teams.
 
 use actix_web::{delete, get, patch, post};
 use platform::batch::{Batch, BatchQuery, Outcomes};
@@ -24,7 +24,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List teams
 ///
-/// By name. Everybody knows all teams.
+/// Sorted by name. All users see all teams.
 #[utoipa::path(
     tag = "auth",
     params(TeamFilter, PageQuery),
@@ -37,7 +37,7 @@ async fn list_teams(caller: Can<ReadTeams>, list: List<TeamFilter>, db: Db) -> R
 
 /// Add a team
 ///
-/// For admin, hr and the ERP. A `code` is unique (409 `duplicate`).
+/// For admin, hr and the ERP. The `code` must be unique (409 `duplicate`).
 #[utoipa::path(
     tag = "auth",
     request_body = NewTeam,
@@ -48,15 +48,15 @@ async fn create_team(caller: Can<WriteTeams>, new: Body<NewTeam>, write: Write) 
     write.create(async move |tx| Team::create(tx, &caller, &new).await).await
 }
 
-/// Bring teams in step with another system
+/// Import teams
 ///
-/// Creates what is new, changes what differs, leaves the rest alone. An item that is wrong fails
-/// by itself, unless the batch is atomic.
+/// Synchronises teams with another system: creates new ones, updates those that differ and leaves
+/// the rest unchanged. An invalid item fails alone, unless the batch is atomic.
 #[utoipa::path(
     tag = "auth",
     params(BatchQuery),
     request_body = TeamBatch,
-    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
 #[post("/teams/batch")]
 async fn import_teams(
@@ -67,7 +67,7 @@ async fn import_teams(
     write.run(async move |tx| Reply::json(&import::<Team, _>(tx, &caller, &batch).await?)).await
 }
 
-/// Read a team
+/// Retrieve a team
 #[utoipa::path(
     tag = "auth",
     responses((status = 200, description = "The team", body = Team), Problems),
@@ -77,10 +77,10 @@ async fn read_team(caller: Can<ReadTeams>, id: Path<Uuid>, db: Db) -> Result<Tag
     Ok(Tagged(Team::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// Change a team
+/// Update a team
 ///
-/// For admin, hr and the ERP. It cannot be put below itself (409 `team_cycle`). Whoever leads a
-/// team above it reaches its members from then on.
+/// For admin, hr and the ERP. A team cannot be placed below itself (409 `team_cycle`). Leaders of
+/// the teams above it see the rows of its members from then on.
 #[utoipa::path(
     tag = "auth",
     request_body(content = TeamChanges, content_type = "application/merge-patch+json"),
@@ -99,10 +99,11 @@ async fn update_team(
 
 /// Delete a team
 ///
-/// Only one that has never had a member and has no team below it (409 `still_referenced`).
+/// Only possible for a team that has no members, past ones included, and no teams below it (409
+/// `still_referenced`).
 #[utoipa::path(
     tag = "auth",
-    responses((status = 204, description = "It is gone"), Problems),
+    responses((status = 204, description = "The team is deleted"), Problems),
 )]
 #[delete("/teams/{id}")]
 async fn delete_team(
@@ -114,11 +115,11 @@ async fn delete_team(
     write.delete(async move |tx| Team::delete(tx, *id, based_on).await).await
 }
 
-/// What happened to a team
+/// List a team's changes
 #[utoipa::path(
     tag = "auth",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/teams/{id}/history")]
 async fn list_team_history(

@@ -1,4 +1,4 @@
-//! A team, 团队: the unit of the organisation; the tree of teams says who is above whom (S1).
+//! Teams, 团队: the units of the organisation. Their tree determines who leads whom.
 
 mod db;
 pub mod http;
@@ -15,15 +15,16 @@ use crate::reference::{Reference, Refers};
 pub use db::write_search_texts;
 
 crate::names! {
-    /// Teams are known to everybody.
+    /// Returns the names of teams. All teams are visible to every caller.
     name_teams in teams, |_| teams::table.filter(teams::id.is_not_null()), code, name
 }
 
 crate::find! {
-    /// Teams are known to everybody.
+    /// Resolves references to teams. All teams are visible to every caller.
     find_teams in teams, |_| teams::id.is_not_null()
 }
 
+/// A team, 团队
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable)]
 #[diesel(treat_none_as_default_value = false)]
 pub struct Team {
@@ -31,7 +32,7 @@ pub struct Team {
     pub version: i64,
     pub code: Option<String>,
     pub name: String,
-    /// The team above, now; what it was on a past day is not kept
+    /// The current team above. Past ones are not stored
     pub parent_id: Option<Uuid>,
     pub source_system: Option<String>,
     pub external_id: Option<String>,
@@ -39,7 +40,7 @@ pub struct Team {
     pub updated_at: Timestamp,
 }
 
-resource! { Team: "team" at "/api/v1/teams", seen by |_it| vec![EVERYBODY] }
+resource! { Team: "team" at "/api/v1/teams", seen by |_row| vec![EVERYBODY] }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "code": "EAST", "name": "华东大区" }))]
@@ -56,7 +57,7 @@ pub struct NewTeam {
     external_id: Option<String>,
 }
 
-/// A merge patch: absent fields stay as they are, null clears.
+/// A merge patch: absent fields stay unchanged, null clears.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 #[schema(example = json!({ "name": "华东大区" }))]
@@ -66,12 +67,12 @@ pub struct TeamChanges {
     code: Option<Option<String>>,
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
-    /// Not itself nor a team below it
+    /// The team above. Must not be the team itself or a team below it
     #[serde(deserialize_with = "sent")]
     parent_id: Option<Option<Uuid>>,
 }
 
-/// A team as another system knows it: absent fields stay, null clears.
+/// A team as another system knows it. Absent fields stay unchanged, null clears.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct TeamItem {
     #[serde(flatten)]
@@ -82,20 +83,20 @@ pub struct TeamItem {
 }
 
 batch! {
-    /// Teams of one source system. Their order does not matter, also of those that refer to each
-    /// other.
+    /// Teams of one source system, in any order, even if they refer to each other
     #[schema(example = json!({ "source_system": "sap", "items": [{ "external_id": "T-1", "name": "华东大区" }] }))]
     TeamBatch of TeamItem
 }
 
-/// Which teams to list.
+/// The filters of the list of teams.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct TeamFilter {
-    /// Those right below it
+    /// Only teams directly below this one
     parent_id: Option<Uuid>,
     code: Option<String>,
-    /// A part of the name, also in pinyin or its initials, or of the code; case and width are ignored
+    /// A part of the name, of its pinyin or pinyin initials, or of the code. Case and width are
+    /// ignored
     #[param(min_length = 1, max_length = 100)]
     q: Option<String>,
 }
@@ -135,7 +136,7 @@ impl Team {
         }
     }
 
-    /// The team after the changes; equal to itself when they change nothing.
+    /// Returns the team after the changes, equal to `self` if they change nothing.
     fn with(&self, changes: &TeamChanges) -> Self {
         let mut after = self.clone();
         set(&mut after.code, changes.code.as_ref());

@@ -1,4 +1,4 @@
-//! Passwords of people, and the people whom the command line makes.
+//! Passwords of users, and users that the command line creates.
 
 use std::future::{Ready, ready};
 
@@ -41,11 +41,12 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// Change your own password
 ///
-/// Ends all your sessions: log in again. A wrong `current` (422) counts as a failed login.
+/// Ends all your sessions, so that you must log in again. A wrong `current` (422 `wrong_password`)
+/// counts as a failed attempt; too many of them return 429.
 #[utoipa::path(
     tag = "auth",
     request_body = OwnPassword,
-    responses((status = 204, description = "It is changed"), Problems),
+    responses((status = 204, description = "The password is changed"), Problems),
 )]
 #[post("/me/password")]
 async fn set_own_password(
@@ -90,21 +91,21 @@ impl User {
             .map_err(|error| error.faults(vec![password::fault("/new")]))?;
         let work = async move |tx: &mut Tx| {
             let user = Self::find_for_update(tx, id).await?;
-            // Who knew the password before may have chosen this one, too.
+            // Unchanged: the user who set the previous password may have chosen this one as well.
             let by = user.password_set_by;
             user.change_hash(tx, &hash, by).await
         };
         write.delete(work).await
     }
 
-    /// A new password, which ends all sessions.
+    /// Sets a new password and ends all sessions.
     async fn change_hash(&self, tx: &mut Tx, hash: &str, by: Option<Uuid>) -> Result<()> {
         set_hash(tx, self.id, hash, by).await?;
         session::end_all(tx, &[self.id]).await?;
         self.note_login(tx).await
     }
 
-    /// A new version of the person, so that the history tells who changed how they log in.
+    /// Makes a new version of the user, so that the history shows who changed the login.
     pub(crate) async fn note_login(&self, tx: &mut Tx) -> Result<()> {
         let mut after = self.clone();
         after.stamp(self.version + 1, tx.now);
@@ -113,8 +114,8 @@ impl User {
     }
 }
 
-/// At the first start: makes the user `admin` if there is nobody. Returns the password that was
-/// made up, once, when none was given.
+/// Creates the user `admin` at the first start, if there are no users. Returns the generated
+/// password if none was given.
 pub async fn ensure_admin(
     db: &Db,
     clock: &Clock,
@@ -137,7 +138,7 @@ pub async fn ensure_admin(
     .await
 }
 
-/// For the command line.
+/// Creates a user from the command line.
 pub async fn create_cli(
     db: &Db,
     clock: &Clock,
@@ -150,7 +151,7 @@ pub async fn create_cli(
     Tx::run(db, clock, Uuid::nil(), async |tx| add(tx, username, name, roles, &hash).await).await
 }
 
-/// What a signed-in person confirms with the password is checked with.
+/// Checks passwords and codes by which a signed-in user confirms an action.
 pub(crate) struct Confirming {
     db: Db,
     clock: Clock,
@@ -171,12 +172,14 @@ impl FromRequest for Confirming {
 }
 
 impl Confirming {
-    /// Checks the password of a signed-in person; whoever has taken over a session guesses slowly.
+    /// Checks the password of a signed-in user. Failures are throttled, so that an attacker who has
+    /// taken over a session cannot guess the password quickly.
     pub async fn check(&self, id: Uuid, password: &str, pointer: &str) -> Result<Credentials> {
         let mut conn = self.db.conn().await?;
         let found = credentials(&mut conn, Who::Id(id), self.clock.today()).await?;
         drop(conn);
         let found = found.ok_or_else(Error::forbidden)?;
+
         let attempt = self.throttle.begin(self.clock.now(), Subject::own_password(id))?;
         match password::fits(password, found.hash.clone()).await {
             Ok(true) => attempt.succeeded(),
@@ -192,7 +195,7 @@ impl Confirming {
         Ok(found)
     }
 
-    /// The code that must be checked, if a second factor is active.
+    /// Returns the code to check if a second factor is active. Fails if it is missing.
     pub async fn code(&self, id: Uuid, otp: Option<&str>) -> Result<Option<String>> {
         if !second_factor::is_active(&mut *self.db.conn().await?, id).await? {
             return Ok(None);
@@ -202,7 +205,8 @@ impl Confirming {
         Ok(Some(otp.to_owned()))
     }
 
-    /// Uses up a code also when the caller hangs up or what follows fails.
+    /// Runs work in a transaction of its own, to its end even if the client disconnects: a code
+    /// must stay used up even if the following work fails.
     pub async fn detached<T: 'static>(
         &self,
         work: impl AsyncFnOnce(&mut Tx) -> Result<T> + 'static,
@@ -212,13 +216,14 @@ impl Confirming {
         rt::spawn(work).await.map_err(Error::internal)?
     }
 
-    /// Counts an attempt at the second factor of a signed-in person.
+    /// Begins a throttled attempt at the second factor of a signed-in user.
     pub fn second_factor(&self, id: Uuid) -> Result<Attempt> {
         self.throttle.begin(self.clock.now(), Subject::second_factor(id))
     }
 }
 
-/// For the command line: somebody has been locked out, or has lost the second factor.
+/// Sets a password from the command line and removes the second factor, for a user who is locked
+/// out or has lost the second factor.
 pub async fn set_password_cli(
     db: &Db,
     clock: &Clock,

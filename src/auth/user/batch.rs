@@ -1,4 +1,4 @@
-//! People from another system, and the day on which a planned move takes place.
+//! Import of users from another system, and the job that applies planned moves between teams.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -18,10 +18,10 @@ use crate::reference::Find;
 use crate::unique::Unique;
 use crate::{Caller, Role, authority};
 
-/// What the rules need beside a row and its item.
+/// Data that the drafts of one batch share.
 pub struct Context {
     caller: Caller,
-    /// Who can let others in after the items so far, and until which day.
+    /// The active admins after the items so far, each with the day until which they are admins.
     admins: RefCell<HashMap<Uuid, Date>>,
 }
 
@@ -32,7 +32,7 @@ impl Imported for User {
     const FIND: Find = find_users;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/username",
-        of: |it| it.row.username.as_deref().map(fold),
+        of: |user| user.row.username.as_deref().map(fold),
         holders: "select id, username_key as value from users where username_key = any($1)",
         release: "update users set username = null where id = any($1)",
     }];
@@ -41,12 +41,12 @@ impl Imported for User {
     async fn stored(conn: &mut Conn, _: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = users::source_system.eq(keys.source_system);
         let known = known.and(users::external_id.eq_any(&keys.external_ids));
-        let rows = users::table
+        let query = users::table
             .filter(known.or(users::id.eq_any(&keys.ids)))
             .select(UserRow::as_select())
             .order(users::id)
             .for_no_key_update();
-        let rows = rows.load(conn).await?;
+        let rows = query.load(conn).await?;
         with_memberships(conn, rows).await
     }
 
@@ -55,8 +55,8 @@ impl Imported for User {
         caller: &Caller,
         arrivals: &[Arrival<Self>],
     ) -> Result<Self::Context> {
-        let before = arrivals.iter().filter_map(|it| it.before.as_ref());
-        let concerned = before.into_iter().any(|it| it.roles.contains(&Role::Admin));
+        let before = arrivals.iter().filter_map(|arrival| arrival.before.as_ref());
+        let concerned = before.into_iter().any(|user| user.roles.contains(&Role::Admin));
         let admins = if concerned { admins(tx).await? } else { vec![] };
         let admins = RefCell::new(admins.into_iter().collect());
         Ok(Context { caller: caller.clone(), admins })
@@ -66,10 +66,12 @@ impl Imported for User {
         let Arrival { before, today, now, .. } = arrival;
         let mut changes = arrival.item.changes.clone();
         changes.roles_for(&context.caller, before.as_ref()).map_err(|fault| vec![fault])?;
+
         let start = before.clone().unwrap_or_else(|| Self::blank(arrival.id, *now));
         let mut after = start.with(&changes, *today);
         after.source_system = Some(arrival.source_system.clone());
         after.external_id = Some(arrival.key.external_id.clone());
+
         let mut faults = after.faults(&changes, *today);
         if before.is_none() && changes.name.is_none() {
             faults.push(Fault::new("/name", "required", "somebody new needs a name"));
@@ -79,6 +81,8 @@ impl Imported for User {
             if out && after.id == context.caller.id() {
                 faults.push(Fault::new("/active", "own_account", "nobody locks out themself"));
             }
+
+            // An admin may leave only if another admin stays at least as long.
             let end = before.admin_until(*today);
             if after.admin_until(*today) < end {
                 let mut admins = context.admins.borrow_mut();
@@ -91,13 +95,15 @@ impl Imported for User {
                 }
             }
         }
+
         let allowed = authority::check(&context.caller, before.as_ref(), &after, *today);
         faults.extend(allowed.err().map(Fault::from));
         if faults.is_empty() { Ok(after) } else { Err(faults) }
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
-        let people: Vec<_> = drafts.iter().map(|it| (it.before.as_ref(), &it.after)).collect();
+        let people: Vec<_> =
+            drafts.iter().map(|draft| (draft.before.as_ref(), &draft.after)).collect();
         store(tx, &people).await
     }
 
@@ -106,10 +112,11 @@ impl Imported for User {
     }
 }
 
-/// A daily job: moves that were written ahead have taken place, and the rows shall say so.
+/// A daily job: updates the team of users whose planned moves have taken place. Returns the number
+/// of users.
 pub async fn apply_memberships(tx: &mut Tx) -> Result<u64> {
-    let moved = diesel::sql_query(MOVED).bind::<sql_types::Date, _>(tx.today);
-    let moved: Vec<Moved> = moved.load(tx.conn()).await?;
+    let query = diesel::sql_query(MOVED).bind::<sql_types::Date, _>(tx.today);
+    let moved: Vec<Moved> = query.load(tx.conn()).await?;
     let rows = users::table
         .filter(users::id.eq_any(moved.into_iter().map(|row| row.id)))
         .select(UserRow::as_select())
@@ -117,6 +124,7 @@ pub async fn apply_memberships(tx: &mut Tx) -> Result<u64> {
         .for_update();
     let rows = rows.load(tx.conn()).await?;
     let before = with_memberships(tx.conn(), rows).await?;
+
     let next = |user: &User| {
         let mut after = user.clone();
         after.settle(tx.today);
@@ -127,6 +135,7 @@ pub async fn apply_memberships(tx: &mut Tx) -> Result<u64> {
     if pairs.is_empty() {
         return Ok(0);
     }
+
     let rows: Vec<_> = pairs.iter().map(|(before, after)| (Some(*before), *after)).collect();
     store(tx, &rows).await?;
     let records = pairs.iter().map(|(before, after)| Change::updated(*before, *after));
@@ -141,6 +150,7 @@ struct Moved {
     id: Uuid,
 }
 
+/// The users whose row differs from the membership of the day.
 const MOVED: &str = "
     select users.id from users
     left join memberships on memberships.user_id = users.id

@@ -1,4 +1,4 @@
-//! The queries on people. Everybody may see every row; what of it, [`super::view`] decides.
+//! Queries on users. Every caller sees every row; [`super::view`] decides which fields.
 
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ use crate::external_id::key_of;
 use crate::reference::{self, Body};
 use crate::{Caller, Role, directory, hooks, membership, password, session};
 
-/// What others show of a person.
+/// The fields of a user that other resources show.
 #[derive(Debug, Clone, HasQuery)]
 #[diesel(table_name = users)]
 pub(crate) struct Brief {
@@ -70,6 +70,7 @@ impl UserView {
             let fault = Fault::new("/role", "field_not_readable", why);
             return Err(Error::forbidden_because("field_not_readable", why).faults(vec![fault]));
         }
+
         let listed = || matching(&filter).filter(list.rows(id, users::updated_at));
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
@@ -89,13 +90,16 @@ impl UserView {
                 query.order((created_at.desc(), id.desc())).load(conn).await?
             }
         };
+
         let items = rows.into_iter().map(|row| row.to(caller)).collect();
         match sort {
-            UserSort::Name => list.page(items, total, |it: &Self| (it.name.clone(), it.id)),
+            UserSort::Name => list.page(items, total, |user: &Self| (user.name.clone(), user.id)),
             UserSort::NamePinyin => {
-                list.page(items, total, |it: &Self| (platform::pinyin::full(&it.name), it.id))
+                list.page(items, total, |user: &Self| (platform::pinyin::full(&user.name), user.id))
             }
-            UserSort::NewestFirst => list.page(items, total, |it: &Self| (it.created_at, it.id)),
+            UserSort::NewestFirst => {
+                list.page(items, total, |user: &Self| (user.created_at, user.id))
+            }
         }
     }
 
@@ -114,6 +118,7 @@ impl UserView {
         let before = User::find_for_update(tx, id).await?;
         let shown = Self::find(tx.conn(), caller, id).await?;
         based_on.check(tx, &shown, changes.fields()).await?;
+
         let mut changes = changes.resolve(tx.conn(), caller).await?;
         changes.roles_for(caller, Some(&before)).map_err(not_grantable)?;
         let after = before.with(&changes, tx.today);
@@ -127,7 +132,8 @@ impl UserView {
 }
 
 impl User {
-    /// Hashes the password before it takes a connection: that lasts as long as twenty queries.
+    /// Creates a user. The password is hashed before a connection is taken, because that takes as
+    /// long as twenty queries.
     pub async fn create(write: Write, caller: Caller, new: Body<NewUser>) -> Result<Reply> {
         let hash = match new.text("password") {
             Some(password) => {
@@ -136,12 +142,14 @@ impl User {
             }
             None => None,
         };
+
         let work = async move |tx: &mut Tx| {
             let new = new.resolve(tx.conn(), &caller).await?;
             let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
             let key = key_of(tx.conn(), &caller, system, external).await?;
             let mut changes = new.changes();
             changes.roles_for(&caller, None).map_err(not_grantable)?;
+
             let mut user = Self::new(tx, &changes, key)?;
             user.password_set_by = hash.as_ref().map(|_| caller.id());
             authority::check(&caller, None, &user, tx.today)?;
@@ -151,7 +159,7 @@ impl User {
         write.create(work).await
     }
 
-    /// A person who is not stored yet.
+    /// Makes a user that is not stored yet.
     pub(super) fn new(
         tx: &Tx,
         changes: &UserChanges,
@@ -163,7 +171,7 @@ impl User {
         if faults.is_empty() { Ok(user) } else { Err(Error::invalid(faults)) }
     }
 
-    /// Stores a new person, with the digest of a password if there is one.
+    /// Stores a new user, with the hash of a password if there is one.
     pub(super) async fn insert(&self, tx: &mut Tx, hash: Option<&str>) -> Result<()> {
         store(tx, &[(None, self)]).await?;
         if let Some(hash) = hash {
@@ -172,14 +180,14 @@ impl User {
         tx.record(Change::created(self)).await
     }
 
-    /// The person, locked until the end of the transaction.
+    /// Returns a user, locked until the end of the transaction.
     pub async fn find_for_update(tx: &mut Tx, id: Uuid) -> Result<Self> {
         let row = users::table.find(id).select(UserRow::as_select()).for_update();
         let rows = vec![row.first(tx.conn()).await?];
         with_memberships(tx.conn(), rows).await?.pop().ok_or_else(Error::not_found)
     }
 
-    /// Stores what the person has become, if that is anything new and the caller may.
+    /// Stores the user as `after` if something differs and the caller may make the change.
     pub async fn save(&self, tx: &mut Tx, caller: &Caller, mut after: Self) -> Result<Self> {
         after.settle(tx.today);
         let after = platform::Resource::next(self, after, tx.now);
@@ -194,7 +202,8 @@ impl User {
         Ok(after)
     }
 
-    /// Nobody locks out themself, nor shortens the time in which somebody can let others in.
+    /// Checks that the caller does not lock out themself, and that the time with an active admin
+    /// does not become shorter.
     async fn guard(&self, tx: &mut Tx, after: &Self) -> Result<()> {
         let today = tx.today;
         if self.id == tx.actor && self.works(today) && !after.works(today) {
@@ -212,15 +221,15 @@ impl User {
     }
 }
 
-/// Everybody who can let others in, and until which day. Nobody else can count them until this
-/// transaction ends.
+/// Returns the active admins, each with the day until which they are employed. Takes a lock, so
+/// that no other transaction can count admins until this one ends.
 pub(super) async fn admins(tx: &mut Tx) -> Result<Vec<(Uuid, Date)>> {
     tx.lock("admins").await?;
     let end = users::employed_to;
-    let rows = users::table
+    let query = users::table
         .filter(users::active.and(users::roles.contains(vec![Role::Admin])))
         .filter(end.is_null().or(end.gt(tx.today)));
-    let rows: Vec<(Uuid, Option<Date>)> = rows.select((users::id, end)).load(tx.conn()).await?;
+    let rows: Vec<(Uuid, Option<Date>)> = query.select((users::id, end)).load(tx.conn()).await?;
     Ok(rows.into_iter().map(|(id, end)| (id, end.unwrap_or(FOREVER))).collect())
 }
 
@@ -234,21 +243,23 @@ pub(super) async fn with_memberships(conn: &mut Conn, rows: Vec<UserRow>) -> Res
     Ok(rows.into_iter().map(whole).collect())
 }
 
-/// So many after this id, by id; everybody is known to everybody. For a copy of all.
+/// Returns up to `limit` users with ids after `after`, in the order of ids, for copies of all
+/// users.
 pub async fn everybody(conn: &mut Conn, after: Uuid, limit: i64) -> Result<Vec<User>> {
-    let rows = users::table.select(UserRow::as_select()).filter(users::id.gt(after));
-    let rows: Vec<UserRow> = rows.order(users::id).limit(limit).load(conn).await?;
+    let query = users::table.select(UserRow::as_select()).filter(users::id.gt(after));
+    let rows: Vec<UserRow> = query.order(users::id).limit(limit).load(conn).await?;
     with_memberships(conn, rows).await
 }
 
-/// These people.
+/// Returns users by id.
 pub async fn people(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<User>> {
-    let rows = users::table.select(UserRow::as_select()).filter(users::id.eq_any(ids));
-    let rows: Vec<UserRow> = rows.load(conn).await?;
+    let query = users::table.select(UserRow::as_select()).filter(users::id.eq_any(ids));
+    let rows: Vec<UserRow> = query.load(conn).await?;
     with_memberships(conn, rows).await
 }
 
-/// Writes people, new and changed, with all that follows from it.
+/// Writes new and changed users and their memberships, ends the sessions of disabled users, and
+/// runs the hooks for first memberships.
 pub(super) async fn store(tx: &mut Tx, people: &[(Option<&User>, &User)]) -> Result<()> {
     for people in people.chunks(1000) {
         diesel::insert_into(users::table)
@@ -279,14 +290,17 @@ pub(super) async fn store(tx: &mut Tx, people: &[(Option<&User>, &User)]) -> Res
             .await
             .map_err(refused)?;
     }
+
     let none = membership::Memberships::default();
-    let stays = |before: Option<&'_ User>| before.map_or(none.clone(), |it| it.memberships.clone());
-    let before: Vec<_> = people.iter().map(|it| stays(it.0)).collect();
-    let moved: Vec<_> = before.iter().zip(people).map(|(b, it)| (b, &it.1.memberships)).collect();
-    membership::store(tx, &moved).await?;
+    let stays =
+        |before: Option<&'_ User>| before.map_or(none.clone(), |user| user.memberships.clone());
+    let before: Vec<_> = people.iter().map(|pair| stays(pair.0)).collect();
+    let moved = before.iter().zip(people).map(|(before, pair)| (before, &pair.1.memberships));
+    membership::store(tx, &moved.collect::<Vec<_>>()).await?;
+
     let first = people.iter().zip(&before);
-    let first = first.filter(|(it, before)| before.is_empty() && !it.1.memberships.is_empty());
-    let first: Vec<Uuid> = first.map(|(it, _)| it.1.id).collect();
+    let first = first.filter(|(pair, before)| before.is_empty() && !pair.1.memberships.is_empty());
+    let first: Vec<Uuid> = first.map(|(pair, _)| pair.1.id).collect();
     let out = people.iter().filter(|(b, after)| b.is_some_and(|b| b.active) && !after.active);
     let out: Vec<Uuid> = out.map(|(_, after)| after.id).collect();
     session::end_all(tx, &out).await?;
@@ -294,7 +308,7 @@ pub(super) async fn store(tx: &mut Tx, people: &[(Option<&User>, &User)]) -> Res
     directory::touch(tx.conn()).await
 }
 
-/// Sets the digest of a password; `by` is the person who knows the password.
+/// Sets the hash of a password. `by` is the user who knows the password.
 pub(super) async fn set_hash(tx: &mut Tx, id: Uuid, hash: &str, by: Option<Uuid>) -> Result<()> {
     let set = (users::password_hash.eq(hash), users::password_set_by.eq(by));
     diesel::update(users::table.find(id)).set(set).execute(tx.conn()).await?;
@@ -303,12 +317,12 @@ pub(super) async fn set_hash(tx: &mut Tx, id: Uuid, hash: &str, by: Option<Uuid>
 
 type FoundBy = diesel::dsl::Eq<users::search, String>;
 
-/// The text that a person is found by.
+/// The column with the text by which a user is found.
 fn found_by(person: &UserRow) -> FoundBy {
     users::search.eq(search::text(&person.name, &[], None))
 }
 
-/// A job: writes missing search texts after an upgrade.
+/// A job: writes search texts that are missing after an upgrade. Returns the number of users.
 pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
     let due =
         users::table.filter(users::search.is_null()).order(users::id).limit(search::AT_A_TIME);
@@ -321,7 +335,7 @@ pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
     Ok(due.len() as u64)
 }
 
-/// Somebody who may log in, and what their password must fit.
+/// A user who may log in, with the hash of the password.
 pub(crate) struct Credentials {
     pub id: Uuid,
     pub username: Option<String>,
@@ -331,7 +345,8 @@ pub(crate) struct Credentials {
 
 type Login = (Uuid, Option<String>, Vec<Role>, Option<String>);
 
-/// Nobody for the unknown, the disabled and those who have left.
+/// Returns the credentials of a user. `None` if the user is unknown, disabled or no longer
+/// employed.
 pub(crate) async fn credentials(
     conn: &mut Conn,
     who: Who<'_>,
@@ -358,7 +373,7 @@ pub(super) async fn are_there(conn: &mut Conn) -> Result<bool> {
     Ok(diesel::select(diesel::dsl::exists(users::table.select(users::id))).get_result(conn).await?)
 }
 
-/// What only the database can know.
+/// Maps violations of constraints to errors of the API.
 pub(super) fn refused(error: diesel::result::Error) -> Error {
     Error::from(error).on_constraint("users_username_key", "/username", "duplicate").on_constraint(
         "users_external_id_key",

@@ -1,4 +1,4 @@
-//! The operations on people.
+//! HTTP operations on users.
 
 use actix_web::{get, patch, post};
 use platform::batch::{Batch, BatchQuery, Outcomes};
@@ -25,44 +25,46 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(set_user_password);
 }
 
-/// List people
+/// List users
 ///
-/// Everybody sees everybody's name and team; what else there is, those whom it concerns. Only
-/// they can filter by it (403 `field_not_readable`).
+/// Everyone can see names and teams. Other fields are visible only to the people concerned; see
+/// `masked_fields`. Only callers who see all fields of all users can filter by `role` (403
+/// `field_not_readable`).
 #[utoipa::path(
     tag = "auth",
     params(UserFilter, PageQuery),
-    responses((status = 200, description = "A page of people", body = UserPage), Problems),
+    responses((status = 200, description = "A page of users", body = UserPage), Problems),
 )]
 #[get("/users")]
 async fn list_users(caller: Can<ReadUsers>, list: List<UserFilter>, db: Db) -> Result<UserPage> {
     UserView::list(&mut *db.conn().await?, &caller, &list).await
 }
 
-/// Add a person
+/// Add a user
 ///
-/// For admin, hr and the ERP. Only an admin grants roles (403 `roles_not_grantable`): whoever the
-/// others add is a salesperson. Without a password the person cannot log in.
+/// For admin, hr and the ERP. Only an admin grants roles (403 `roles_not_grantable`); users added
+/// by others are salespeople. Only admin and hr set passwords (403 `password_not_settable`).
+/// Without a password, the user cannot log in.
 #[utoipa::path(
     tag = "auth",
     request_body = NewUser,
-    responses((status = 201, description = "The new person", body = UserView), Problems),
+    responses((status = 201, description = "The new user", body = UserView), Problems),
 )]
 #[post("/users")]
 async fn create_user(caller: Can<WriteUsers>, new: Body<NewUser>, write: Write) -> Result<Reply> {
     User::create(write, caller.clone(), new).await
 }
 
-/// Bring people in step with another system
+/// Import users
 ///
-/// Creates who is new, changes who differs, leaves the rest alone. An item that is wrong fails by
-/// itself, unless the batch is atomic. A batch sets no passwords, and grants roles only for an
-/// admin.
+/// Synchronises users with another system: creates new ones, updates those that differ and leaves
+/// the rest unchanged. An invalid item fails alone, unless the batch is atomic. A batch cannot set
+/// passwords, and grants roles only if an admin sends it.
 #[utoipa::path(
     tag = "auth",
     params(BatchQuery),
     request_body = UserBatch,
-    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
 #[post("/users/batch")]
 async fn import_users(
@@ -73,25 +75,27 @@ async fn import_users(
     write.run(async move |tx| Reply::json(&import::<User, _>(tx, &caller, &batch).await?)).await
 }
 
-/// Read a person
+/// Retrieve a user
 #[utoipa::path(
     tag = "auth",
-    responses((status = 200, description = "The person", body = UserView), Problems),
+    responses((status = 200, description = "The user", body = UserView), Problems),
 )]
 #[get("/users/{id}")]
 async fn read_user(caller: Can<ReadUsers>, id: Path<Uuid>, db: Db) -> Result<Tagged<UserView>> {
     Ok(Tagged(UserView::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// Change a person
+/// Update a user
 ///
-/// For admin, hr and the ERP. Another team or leadership starts a membership on `effective_on`.
-/// Who is not active, or no longer employed, is out of all sessions within two seconds; nobody
-/// does that to themself (409 `own_account`) or to the last admin (409 `last_admin`).
+/// For admin, hr and the ERP. Callers who are not admin can change only users whose roles are among
+/// their own or `salesperson` (403 `roles_exceed_yours`), and cannot widen their own scope (403
+/// `own_scope`). A new `team_id` or `leads_team` starts a membership on `effective_on`. Users who
+/// are not active or no longer employed are locked out of all sessions within two seconds. You
+/// cannot lock out yourself (409 `own_account`) or the last admin (409 `last_admin`).
 #[utoipa::path(
     tag = "auth",
     request_body(content = UserChanges, content_type = "application/merge-patch+json"),
-    responses((status = 200, description = "The person", body = UserView), Problems),
+    responses((status = 200, description = "The user", body = UserView), Problems),
 )]
 #[patch("/users/{id}")]
 async fn update_user(
@@ -104,13 +108,13 @@ async fn update_user(
     write.update(async move |tx| UserView::update(tx, &caller, *id, based_on, &changes).await).await
 }
 
-/// What happened to a person
+/// List a user's changes
 ///
-/// Without the fields that you may not see.
+/// Fields that you may not see are left out.
 #[utoipa::path(
     tag = "auth",
     params(PageQuery),
-    responses((status = 200, description = "Their history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/users/{id}/history")]
 async fn list_user_history(
@@ -125,14 +129,15 @@ async fn list_user_history(
     Ok(changes::history(&mut conn, &user, &list).await?.without(hidden))
 }
 
-/// Set a person's password
+/// Set a user's password
 ///
-/// For admin and hr; an admin's only an admin (403). Ends all of the person's sessions. At least
-/// ten characters, and none of the common ones (422 `common_password`).
+/// For admin and hr. Hr can set only their own password and those of salespeople who lead no team
+/// and have no other role (403 `roles_exceed_yours`). Ends all sessions of the user. The password
+/// must have at least ten characters and must not be a common one (422 `common_password`).
 #[utoipa::path(
     tag = "auth",
     request_body = NewPassword,
-    responses((status = 200, description = "The person", body = UserView), Problems),
+    responses((status = 200, description = "The user", body = UserView), Problems),
 )]
 #[post("/users/{id}/password")]
 async fn set_user_password(

@@ -1,4 +1,4 @@
-//! A person who works here, 用户 (S1).
+//! Users, 用户: the people who work here.
 
 pub(crate) mod account;
 mod batch;
@@ -29,17 +29,18 @@ pub use db::{everybody, people, write_search_texts};
 pub use view::{UserPage, UserView, shown};
 
 crate::names! {
-    /// People are known to everybody by their names.
+    /// Returns the names of users. All users are visible to every caller by name.
     name_users in users, |_| users::table.filter(users::id.is_not_null()), name
 }
 
 crate::find! {
-    /// People are known to everybody, if only by their name and team.
+    /// Resolves references to users. All users are visible to every caller, at least by name and
+    /// team.
     find_everybody in users, |_| users::id.is_not_null()
 }
 
-/// The visible lookup of references to people: by id everybody, by external id only people whose
-/// external id the caller may read. Otherwise a guess would tell whose it is.
+/// Resolves references to users: by id all users, by external id only users whose external id the
+/// caller may read. Otherwise, guessing an external id would disclose its user.
 pub fn find_users<'a>(
     conn: &'a mut Conn,
     caller: &'a Caller,
@@ -54,13 +55,13 @@ pub fn find_users<'a>(
 text_enum! {
     pub enum UserSort {
         Name = "name",
-        /// Chinese names as they are read
+        /// Alphabetical order of the names in pinyin
         NamePinyin = "name_pinyin",
         NewestFirst = "-created_at",
     }
 }
 
-/// What is stored in the row of a person, but for the password.
+/// The row of a user, without the password.
 #[derive(Debug, Clone, PartialEq, Serialize, HasQuery, Insertable)]
 #[diesel(table_name = users, treat_none_as_default_value = false)]
 pub struct UserRow {
@@ -78,7 +79,8 @@ pub struct UserRow {
     pub employed_from: Option<Date>,
     pub employed_to: Option<Date>,
     pub active: bool,
-    /// Who set the password, so that nobody widens the scope of a login that they know
+    /// The user who set the password. That user could log in with it, so they may not widen its
+    /// scope
     #[serde(skip)]
     pub password_set_by: Option<Uuid>,
     pub source_system: Option<String>,
@@ -87,8 +89,8 @@ pub struct UserRow {
     pub updated_at: Timestamp,
 }
 
-/// A person with all memberships: what is written and recorded as one. `team_id` and `leads_team`
-/// of the row are what the memberships say of today.
+/// A user with all memberships, which are written and recorded together. `team_id` and `leads_team`
+/// of the row are those of today's membership.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct User {
     #[serde(flatten)]
@@ -96,7 +98,7 @@ pub struct User {
     pub memberships: Memberships,
 }
 
-resource! { User: "user" at "/api/v1/users", seen by |_it| vec![EVERYBODY] }
+resource! { User: "user" at "/api/v1/users", seen by |_row| vec![EVERYBODY] }
 
 impl Deref for User {
     type Target = UserRow;
@@ -115,32 +117,34 @@ impl DerefMut for User {
 #[derive(Deserialize, ToSchema)]
 #[schema(example = json!({ "name": "张伟", "username": "zhangwei", "employed_from": "2026-01-01" }))]
 pub struct NewUser {
-    /// Without a password nobody can log in. At least 10 characters, and none of the common ones.
+    /// At least 10 characters, and not a common password. Default: none, so that the user cannot
+    /// log in
     #[schema(min_length = 10, max_length = 200, nullable = false, write_only)]
     #[allow(dead_code, reason = "hashed before the rest is read")]
     password: Option<String>,
     #[schema(min_length = 1, max_length = 200)]
     name: String,
-    /// To log in with; case and width are ignored in all scripts: `Zhang.Wei` and `zhang.wei` are the
-    /// same
+    /// The name for logging in. Case and width are ignored in all scripts: `Zhang.Wei` and
+    /// `zhang.wei` are the same
     #[schema(min_length = 1, max_length = 100, pattern = r"^\S+$")]
     username: Option<String>,
     #[schema(format = "email", max_length = 254)]
     email: Option<String>,
     #[schema(max_length = 40)]
     phone: Option<String>,
-    /// Default: `salesperson`; only an admin may tell otherwise
+    /// Only an admin may set other roles than the default. Default: `salesperson`
     #[schema(min_items = 1, max_items = 12, nullable = false)]
     roles: Option<Vec<Role>>,
     team_id: Option<Uuid>,
     #[schema(nullable = false)]
     leads_team: Option<bool>,
-    /// When the membership begins. Default: `employed_from`, else the beginning of time
+    /// The first day of the membership. Default: `employed_from`, or an unlimited past
     #[schema(nullable = false, write_only)]
     effective_on: Option<Date>,
     employed_from: Option<Date>,
     /// Exclusive
     employed_to: Option<Date>,
+    /// Users who are not active cannot log in
     #[schema(default = true, nullable = false)]
     active: Option<bool>,
     /// The source system of `external_id`. Default: your own
@@ -150,7 +154,7 @@ pub struct NewUser {
     external_id: Option<String>,
 }
 
-/// A merge patch: absent fields stay as they are, null clears.
+/// A merge patch: absent fields stay unchanged, null clears.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 #[schema(example = json!({ "phone": "13800000000" }))]
@@ -166,30 +170,31 @@ pub struct UserChanges {
     #[serde(deserialize_with = "sent")]
     #[schema(max_length = 40)]
     phone: Option<Option<String>>,
-    /// Only an admin may change them
+    /// Only an admin may change the roles
     #[schema(min_items = 1, max_items = 12, nullable = false)]
     roles: Option<Vec<Role>>,
-    /// Starts a new membership on `effective_on` and ends the running one; null only ends it
+    /// A new team starts a membership on `effective_on` and ends the current one. Null only ends
+    /// the current one
     #[serde(deserialize_with = "sent")]
     team_id: Option<Option<Uuid>>,
-    /// Likewise
+    /// `true` if the user leads the team. A change starts a new membership, as with `team_id`
     #[schema(nullable = false)]
     leads_team: Option<bool>,
-    /// When the new membership begins. Default: today, for the first one the day on which the
-    /// employment begins
+    /// The first day of the new membership. Default: today, or `employed_from` for the first
+    /// membership
     #[schema(nullable = false, write_only)]
     effective_on: Option<Date>,
     #[serde(deserialize_with = "sent")]
     employed_from: Option<Option<Date>>,
-    /// Exclusive: from then on nothing is open to the person
+    /// Exclusive: from this day on, the user has no access
     #[serde(deserialize_with = "sent")]
     employed_to: Option<Option<Date>>,
-    /// Somebody who is not active is locked out, and out of all sessions
+    /// `false` locks the user out and ends all sessions
     #[schema(nullable = false)]
     active: Option<bool>,
 }
 
-/// A person as another system knows them: absent fields stay, null clears.
+/// A user as another system knows them. Absent fields stay unchanged, null clears.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct UserItem {
     #[serde(flatten)]
@@ -200,29 +205,29 @@ pub struct UserItem {
 }
 
 platform::batch! {
-    /// People of one source system. Their order does not matter.
+    /// Users of one source system, in any order
     #[schema(example = json!({ "source_system": "sap", "items": [{ "external_id": "E-1", "name": "张伟" }] }))]
     UserBatch of UserItem
 }
 
-/// Which people to list.
+/// The filters of the list of users.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct UserFilter {
     team_id: Option<Uuid>,
-    /// One or several, separated by commas; only for those who may see everybody's roles
+    /// One or several values, separated by commas. Only for callers who see the roles of all users
     #[param(inline, style = Form, explode = false)]
     role: Option<Vec<Role>>,
     active: Option<bool>,
-    /// A part of the name, also in pinyin or its initials; case and width are ignored
+    /// A part of the name, or of its pinyin or pinyin initials. Case and width are ignored
     #[param(min_length = 1, max_length = 100)]
     q: Option<String>,
-    /// Default: by `name`
+    /// Default: `name`
     #[param(inline)]
     sort: Option<UserSort>,
 }
 
-/// The end of an employment that has none.
+/// The end of an employment without an end.
 pub(crate) const FOREVER: Date = Date(jiff::civil::Date::MAX);
 
 const TEAM: &[Reference] = &[Reference { at: "team", of: "team", find: find_teams }];
@@ -283,7 +288,7 @@ impl User {
         Self { row, memberships: Memberships::default() }
     }
 
-    /// The person after the changes; equal to itself when they change nothing.
+    /// Returns the user after the changes, equal to `self` if they change nothing.
     fn with(&self, changes: &UserChanges, today: Date) -> Self {
         let mut after = self.clone();
         set(&mut after.name, changes.name.as_ref());
@@ -292,11 +297,12 @@ impl User {
         set(&mut after.email, changes.email.as_ref());
         set(&mut after.phone, changes.phone.as_ref());
         if let Some(roles) = &changes.roles {
-            after.roles = Role::ALL.iter().copied().filter(|it| roles.contains(it)).collect();
+            after.roles = Role::ALL.iter().copied().filter(|role| roles.contains(role)).collect();
         }
         set(&mut after.employed_from, changes.employed_from.as_ref());
         set(&mut after.employed_to, changes.employed_to.as_ref());
         set(&mut after.active, changes.active.as_ref());
+
         if changes.team_id.is_some() || changes.leads_team.is_some() {
             let on = changes.effective_on.unwrap_or_else(|| after.moves_on(today));
             let place = after.place(changes, on);
@@ -306,14 +312,15 @@ impl User {
         after
     }
 
-    /// When a move begins that does not say when.
+    /// Returns the default first day of a move.
     fn moves_on(&self, today: Date) -> Date {
         let beginning = Date(jiff::civil::date(1, 1, 1));
         let first = || self.employed_from.unwrap_or(beginning);
         if self.memberships.is_empty() { first() } else { today }
     }
 
-    /// Where the changes want the person to be; what they do not tell stays as it is on that day.
+    /// Returns the place of the user after the changes. Fields that were not sent stay as they are
+    /// on that day.
     fn place(&self, changes: &UserChanges, on: Date) -> Place {
         let now = self.memberships.on(on);
         let team = changes.team_id.unwrap_or(now.map(|now| now.0));
@@ -321,14 +328,14 @@ impl User {
         team.map(|team| (team, leads))
     }
 
-    /// Puts what the memberships say of today into the row.
+    /// Sets the row's team and leadership from today's membership.
     fn settle(&mut self, today: Date) {
         let now = self.memberships.on(today);
         self.team_id = now.map(|now| now.0);
         self.leads_team = now.is_some_and(|now| now.1);
     }
 
-    /// What must hold for everybody, however they are written.
+    /// Checks the rules that hold for every user, whether written by people or imported.
     fn faults(&self, changes: &UserChanges, today: Date) -> Vec<Fault> {
         let mut faults = vec![];
         if matches!((self.employed_from, self.employed_to), (Some(from), Some(to)) if to <= from) {
@@ -341,12 +348,12 @@ impl User {
         faults
     }
 
-    /// May the person log in and do something?
+    /// Returns `true` if the user has access.
     fn works(&self, today: Date) -> bool {
         self.active && self.employed_to.is_none_or(|end| today < end)
     }
 
-    /// The day on which the person stops to be an admin; nothing for somebody who is none.
+    /// Returns the day until which the user is an admin. `None` for other users.
     fn admin_until(&self, today: Date) -> Option<Date> {
         let admin = self.works(today) && self.roles.contains(&Role::Admin);
         admin.then(|| self.employed_to.unwrap_or(FOREVER))
@@ -354,14 +361,14 @@ impl User {
 }
 
 impl UserChanges {
-    /// Only an admin grants roles. Others may repeat what is so anyhow.
+    /// Checks the roles that were sent: only an admin grants roles, others may only repeat them.
     fn roles_for(&mut self, caller: &Caller, before: Option<&User>) -> Result<(), Fault> {
         let Some(roles) = self.roles.as_ref().filter(|_| !caller.is(Role::Admin)) else {
             return Ok(());
         };
         let now = before.map_or(&[Role::Salesperson][..], |before| &before.roles);
         let same = roles.len() == now.len() && roles.iter().all(|role| now.contains(role));
-        // An ERP takes everybody for a salesperson: that says nothing about those who are more.
+        // An ERP sends `salesperson` for all users, which must not take other roles away.
         let plain = caller.is(Role::Erp) && roles[..] == [Role::Salesperson];
         if !same && !plain {
             let why = "only an admin grants roles";

@@ -1,4 +1,5 @@
-//! A person as others see them: everybody the name and the team, the rest those it concerns.
+//! The view of a user that the API returns: everyone sees the name and the team, only the people
+//! concerned see the other fields.
 
 use diesel::expression::is_aggregate;
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
@@ -16,7 +17,7 @@ use uuid::Uuid;
 use super::UserRow;
 use crate::{Caller, Role};
 
-/// What only some may see.
+/// Fields that only the people concerned see.
 pub(super) const PRIVATE: [&str; 9] = [
     "username",
     "email",
@@ -29,8 +30,9 @@ pub(super) const PRIVATE: [&str; 9] = [
     "external_id",
 ];
 
-/// A person who works here. Everybody sees the name and the team; the rest is for admin, hr, the
-/// leaders above, those who see all rows, and the person: for others it is null.
+/// A user. Everyone sees the name and the team. The other fields are visible to the user, to the
+/// leaders above, and to admin, hr, ERP, general manager, sales director and back office. For
+/// others they are null.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = User)]
 pub struct UserView {
@@ -41,11 +43,11 @@ pub struct UserView {
     pub email: Option<String>,
     pub phone: Option<String>,
     pub roles: Option<Vec<Role>>,
-    /// Today
+    /// Today's team
     pub team_id: Option<Uuid>,
-    /// Today
+    /// `true` if the user leads the team today
     pub leads_team: bool,
-    /// The nearest active leader above
+    /// The nearest active team leader above the user
     pub manager_id: Option<Uuid>,
     pub employed_from: Option<Date>,
     /// Exclusive
@@ -55,34 +57,36 @@ pub struct UserView {
     pub external_id: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// The fields that are null because you may not see them
+    /// Fields that are null because you may not see them
     pub masked_fields: Vec<&'static str>,
 }
 
 resource! {
     UserView: "user" at "/api/v1/users",
-    seen by |_it| vec![EVERYBODY],
+    seen by |_row| vec![EVERYBODY],
     derived ["memberships", "team_id", "leads_team"]
 }
 
 page! {
-    /// A page of people
+    /// A page of users
     UserPage of UserView
 }
 
 impl Caller {
-    /// May the caller see all about everybody?
+    /// Returns `true` if the caller sees all fields of all users.
     pub fn knows_everybody(&self) -> bool {
         use Role::{Admin, BackOffice, Erp, GeneralManager, Hr, SalesDirector};
-        [Admin, Hr, Erp, GeneralManager, SalesDirector, BackOffice].iter().any(|it| self.is(*it))
+        let roles = [Admin, Hr, Erp, GeneralManager, SalesDirector, BackOffice];
+        roles.iter().any(|role| self.is(*role))
     }
 
+    /// Returns `true` if the caller sees all fields of a user.
     pub(super) fn knows(&self, person: Uuid) -> bool {
         self.knows_everybody() || self.people().contains(&person)
     }
 }
 
-/// A row with who is above it.
+/// The row of a user with the manager.
 #[derive(HasQuery)]
 #[diesel(table_name = users)]
 pub(super) struct Shown {
@@ -93,6 +97,7 @@ pub(super) struct Shown {
 }
 
 impl Shown {
+    /// Returns the user as the caller may see it.
     pub fn to(self, caller: &Caller) -> UserView {
         let Self { row, manager_id } = self;
         let known = caller.knows(row.id);
@@ -119,7 +124,7 @@ impl Shown {
     }
 }
 
-/// The recorded state of a person as this reader may see it: for the change feed.
+/// Returns the recorded state of a user as the caller may see it, for the change feed.
 pub fn shown(caller: &Caller, mut data: Value) -> Value {
     let Some(person) = data["id"].as_str().and_then(|id| id.parse().ok()) else { return data };
     let hidden: &[&str] = if caller.knows(person) { &[] } else { &PRIVATE };
@@ -132,8 +137,8 @@ pub fn shown(caller: &Caller, mut data: Value) -> Value {
     data
 }
 
-/// The nearest active leader above the person of the row: an expression of its own, because
-/// diesel has no recursive queries and prepares a literal one anew each time.
+/// The nearest active team leader above the user of the row. A separate expression type, because
+/// diesel has no recursive queries and would prepare a SQL literal again for each query.
 #[derive(Debug, Clone, Copy, QueryId)]
 pub(super) struct ManagerId;
 
@@ -156,7 +161,8 @@ impl QueryFragment<Pg> for ManagerId {
     }
 }
 
-/// Whoever leads a team has no manager in it, even if others lead it, too.
+/// The SQL of [`ManagerId`]. A leader of a team has no manager in that team, even if it has other
+/// leaders.
 const MANAGER: &str = "(
     with recursive above as (
         select id, parent_id, 0 as depth from teams where id = users.team_id

@@ -1,4 +1,4 @@
-//! Contacts from an ERP.
+//! Import of contacts from an ERP.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,12 +18,12 @@ use super::db::{find_contacts, refused, visible_to};
 use super::{CUSTOMER, Contact, ContactChanges, search};
 use crate::ReadPersonal;
 
-/// A contact as its ERP knows it: absent fields stay, null clears.
+/// A contact as the ERP knows it. Absent fields stay unchanged, null clears.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct ContactItem {
     #[serde(flatten)]
     key: ItemKey,
-    /// Needed for a new one
+    /// Required for a new contact
     #[schema(nullable = false)]
     customer_id: Option<Uuid>,
     #[serde(flatten)]
@@ -35,13 +35,15 @@ impl Refers for ContactItem {
 }
 
 batch! {
-    /// Contacts of one source system. Their order does not matter.
+    /// Contacts of one source system, in any order
     ContactBatch of ContactItem
 }
 
-/// What contacts need to know of their customers.
+/// Data that the drafts of one batch share.
 pub struct Context {
+    /// The owners of the referenced customers
     owners: HashMap<Uuid, Option<Uuid>>,
+    /// `true` if the caller may write personal fields
     personal: bool,
 }
 
@@ -52,7 +54,7 @@ impl Imported for Contact {
     const FIND: Find = find_contacts;
     const UNIQUE: &'static [Unique<Self>] = &[Unique {
         pointer: "/is_primary",
-        of: |it| it.is_primary.then(|| it.customer_id.to_string()),
+        of: |contact| contact.is_primary.then(|| contact.customer_id.to_string()),
         holders: "select id, customer_id::text as value from contacts \
             where is_primary and customer_id = any($1::uuid[])",
         release: "update contacts set is_primary = false where id = any($1)",
@@ -68,9 +70,10 @@ impl Imported for Contact {
     }
 
     async fn context(tx: &mut Tx, caller: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
-        let wanted: HashSet<Uuid> = arrivals.iter().filter_map(|it| it.item.customer_id).collect();
-        let owners = customers::table.filter(customers::id.eq_any(&wanted));
-        let owners = owners.select((customers::id, customers::owner_id)).load(tx.conn()).await?;
+        let wanted: HashSet<Uuid> =
+            arrivals.iter().filter_map(|arrival| arrival.item.customer_id).collect();
+        let query = customers::table.filter(customers::id.eq_any(&wanted));
+        let owners = query.select((customers::id, customers::owner_id)).load(tx.conn()).await?;
         Ok(Context { owners: owners.into_iter().collect(), personal: caller.may::<ReadPersonal>() })
     }
 
@@ -91,13 +94,17 @@ impl Imported for Contact {
                 return Err(vec![Fault::new("/customer_id", "required", why)]);
             }
         };
-        if before.as_ref().is_some_and(|it| it.erased_at.is_some()) {
+
+        // An import must not bring back data that was erased on request.
+        if before.as_ref().is_some_and(|contact| contact.erased_at.is_some()) {
             let why = "the person's data was erased on request";
             return Err(vec![Fault::new("/external_id", "contact_erased", why)]);
         }
+
         after = after.with(&item.changes);
         after.source_system = Some(arrival.source_system.clone());
         after.external_id = Some(item.key.external_id.clone());
+
         let mut faults = after.faults(arrival.today);
         if !context.personal {
             faults.extend(item.changes.details.hidden_fields());
@@ -107,7 +114,7 @@ impl Imported for Contact {
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
         for drafts in drafts.chunks(1000) {
-            let rows = drafts.iter().map(|it| (&it.after, search::Keys::of(&it.after)));
+            let rows = drafts.iter().map(|draft| (&draft.after, search::Keys::of(&draft.after)));
             diesel::insert_into(contacts::table)
                 .values(rows.collect::<Vec<_>>())
                 .on_conflict(contacts::id)

@@ -1,4 +1,5 @@
-//! The queries on contacts. Each starts at `visible_to`: a contact is as visible as its customer.
+//! Queries on contacts. Those made for a caller start at [`visible_to`]: a contact is visible with
+//! its customer.
 
 use std::collections::HashMap;
 
@@ -26,6 +27,8 @@ use crate::ReadPersonal;
 use crate::customer::Customer;
 use crate::hooks::Move;
 
+/// The condition for contacts that the caller sees: those of customers with a visible owner, for
+/// managers also of the pool.
 pub fn visible_to(caller: &Caller) -> InReach<'_, customers::owner_id> {
     caller.reaches_or_pool(customers::owner_id)
 }
@@ -35,7 +38,7 @@ auth::names! {
     name_contacts in contacts, |caller| contacts::table.inner_join(customers::table).filter(visible_to(caller)), name
 }
 
-/// The visible lookup of references to contacts.
+/// Resolves references to contacts that the caller sees.
 pub fn find_contacts<'a>(
     conn: &'a mut Conn,
     caller: &'a Caller,
@@ -47,6 +50,7 @@ pub fn find_contacts<'a>(
             let rows = contacts::table.inner_join(customers::table).filter(visible_to(caller));
             rows.select((id, version, source_system, external_id))
         };
+
         let (systems, ids) = wanted.columns();
         let mut found = Found::default();
         let by_id = rows().filter(contacts::id.eq_any(&wanted.ids));
@@ -60,7 +64,8 @@ pub fn find_contacts<'a>(
     })
 }
 
-/// Whose contacts these are. For the service itself: ids come from references that were visible.
+/// Returns the customers of contacts. Without a visibility check: the ids must come from references
+/// that were visible.
 pub async fn customers_of(
     conn: &mut Conn,
     ids: impl IntoIterator<Item = Uuid>,
@@ -76,6 +81,7 @@ type Joined<'a> = IntoBoxed<'a, InnerJoin<contacts::table, customers::table>, Pg
 fn matching<'a>(caller: &'a Caller, filter: &'a ContactFilter) -> Joined<'a> {
     let contacts_of_customers = contacts::table.inner_join(customers::table);
     let mut query = contacts_of_customers.into_boxed().filter(visible_to(caller));
+
     if let Some(customer) = filter.customer_id {
         query = query.filter(contacts::customer_id.eq(customer));
     }
@@ -108,12 +114,14 @@ impl Contact {
             let fault = Fault::new("/birth_year", "forbidden_field", "you may not see this field");
             return Err(Error::forbidden().faults(vec![fault]));
         }
+
         let filter = reference::filter(conn, caller, list).await?;
         let listed = || matching(caller, &filter).filter(list.rows(id, contacts::updated_at));
         let query = listed().limit(list.fetch());
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
-        let show = |rows: Vec<Self>| rows.into_iter().map(|it| it.shown_to(caller)).collect();
+
+        let show = |rows: Vec<Self>| rows.into_iter().map(|row| row.shown_to(caller)).collect();
         match filter.sort.unwrap_or(ContactSort::Name) {
             ContactSort::Name => {
                 let rows = query.filter(list.after::<String, _, _>(name, id)?).order((name, id));
@@ -136,7 +144,8 @@ impl Contact {
         Ok(contact.shown_to(caller))
     }
 
-    /// Unmasked, and locked together with its customer, so that there is one primary contact.
+    /// Returns a visible contact, unmasked and locked together with its customer, so that no other
+    /// request makes another contact primary meanwhile.
     async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
         let row = contacts::table.inner_join(customers::table).filter(visible_to(caller));
         let row = row.filter(contacts::id.eq(id)).select(Self::as_select()).for_update();
@@ -146,6 +155,8 @@ impl Contact {
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewContact>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;
         check_fields(caller, &new.details)?;
+
+        // The lock keeps the customer from getting two primary contacts.
         let customer = Customer::find_for_update(tx, caller, new.customer_id).await?;
         let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
         let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
@@ -160,6 +171,7 @@ impl Contact {
         if !new.allow_duplicate {
             contact.check_duplicates(tx.conn(), caller).await?;
         }
+
         contact.displace_primary(tx).await?;
         let row = (&contact, Keys::of(&contact));
         let insert = diesel::insert_into(contacts::table).values(row);
@@ -178,6 +190,7 @@ impl Contact {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before.clone().shown_to(caller), changes.fields()).await?;
         before.check_open()?;
+
         let changes = changes.resolve(tx.conn(), caller).await?;
         check_fields(caller, &changes.details)?;
         let after = before.with(&changes);
@@ -198,8 +211,8 @@ impl Contact {
         tx.record(Change::deleted(&erased)).await
     }
 
-    /// Takes the person out of the row, of every change that was recorded, and of every answer
-    /// that is kept (PIPL article 47).
+    /// Removes the person's data from the row, from all recorded changes and from all stored
+    /// responses to requests (PIPL article 47).
     pub async fn erase(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfSent) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;
@@ -207,14 +220,17 @@ impl Contact {
         if erased == before {
             return Ok(before.shown_to(caller));
         }
+
         changes::forget(tx, &erased).await?;
         idempotency::forget_answers(tx, id).await?;
         if let Some(external_id) = &before.external_id {
             source_item::forget(tx, Self::TYPE, id, external_id).await?;
         }
+
         let after = before.next(erased.clone(), tx.now);
         let row = (&after, Keys::of(&after));
         diesel::update(contacts::table.find(id)).set(row).execute(tx.conn()).await?;
+        // Not `before`, which would record the erased data once more.
         tx.record(Change::updated(&erased, &after)).await?;
         Ok(after.shown_to(caller))
     }
@@ -231,7 +247,7 @@ impl Contact {
         Ok(after)
     }
 
-    /// A new primary contact takes the place of the one before.
+    /// Removes the mark from the customer's previous primary contact if this contact is primary.
     async fn displace_primary(&self, tx: &mut Tx) -> Result<()> {
         if !self.is_primary {
             return Ok(());
@@ -241,6 +257,7 @@ impl Contact {
             .filter(contacts::is_primary)
             .filter(contacts::id.ne(self.id));
         let other: Option<Self> = other.first(tx.conn()).await.optional()?;
+
         if let Some(other) = other {
             let after = other.next(Self { is_primary: false, ..other.clone() }, tx.now);
             diesel::update(contacts::table.find(other.id)).set(&after).execute(tx.conn()).await?;
@@ -263,19 +280,21 @@ fn check_fields(caller: &Caller, details: &ContactDetails) -> Result<()> {
     Err(Error::forbidden().faults(hidden))
 }
 
-/// The loser's contacts are the winner's from now on.
+/// Moves contacts when customers are merged or a merge is undone. `primary` is the contact that
+/// becomes primary again. Returns the ids of the moved contacts.
 pub(crate) async fn follow(
     tx: &mut Tx,
     moving: &Move<'_>,
     primary: Option<Uuid>,
 ) -> Result<Vec<Uuid>> {
-    let rows = contacts::table.inner_join(customers::table);
-    let rows = rows.filter(contacts::customer_id.eq(moving.from.id)).select(Contact::as_select());
-    let rows: Vec<Contact> = rows.order(contacts::id).load(tx.conn()).await?;
+    let query = contacts::table.inner_join(customers::table);
+    let query = query.filter(contacts::customer_id.eq(moving.from.id)).select(Contact::as_select());
+    let rows: Vec<Contact> = query.order(contacts::id).load(tx.conn()).await?;
     let rows = moving.taken(rows, |row| row.id);
+
     for before in &rows {
         let (customer_id, owner_id) = (moving.to.id, moving.to.owner_id);
-        // The winner has a primary contact of its own, or can choose one.
+        // A merge moves no primary contact: the winner has one of its own, or people choose one.
         let is_primary = primary == Some(before.id);
         let after = Contact { customer_id, is_primary, owner_id, ..before.clone() };
         before.save(tx, after).await?;
@@ -283,18 +302,21 @@ pub(crate) async fn follow(
     Ok(rows.iter().map(|row| row.id).collect())
 }
 
-/// Whom to turn to at these customers. For the service itself: ids come from rows that are there.
+/// Returns the primary contacts of customers, by customer. Without a visibility check: the ids must
+/// come from rows that were checked.
 pub async fn primaries(conn: &mut Conn, customers: &[Uuid]) -> Result<HashMap<Uuid, Uuid>> {
     let rows = contacts::table.filter(contacts::customer_id.eq_any(customers));
     let rows = rows.filter(contacts::is_primary).select((contacts::customer_id, contacts::id));
     Ok(rows.load(conn).await?.into_iter().collect())
 }
 
-/// The history that readers without the permission see leaves the personal fields out.
+/// Returns the fields to leave out of the history: the personal ones if the caller may not see
+/// them.
 pub fn hidden_from(caller: &Caller) -> &'static [&'static str] {
     if caller.may::<ReadPersonal>() { &[] } else { PERSONAL }
 }
 
+/// Maps violations of constraints to errors of the API.
 pub fn refused(error: diesel::result::Error) -> Error {
     Error::from(error)
         .on_constraint("contacts_external_id_key", "/external_id", "duplicate")

@@ -1,4 +1,4 @@
-//! The operations on contacts.
+//! HTTP operations on contacts.
 
 use actix_web::{delete, get, patch, post};
 use auth::{Body, Can};
@@ -28,8 +28,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List contacts
 ///
-/// Those of the customers that you see. `phone` answers who is calling. Personal fields are null and named in `masked_fields` for
-/// roles that have no need of them, and cannot be filtered by.
+/// Returns the contacts of the customers that you see. Use `phone` to identify a caller. For roles
+/// that may not see personal fields, these are null and listed in `masked_fields`, and cannot be
+/// used as filters.
 #[utoipa::path(
     tag = "customers",
     params(ContactFilter, PageQuery),
@@ -46,9 +47,9 @@ async fn list_contacts(
 
 /// Add a contact
 ///
-/// A new primary contact takes the place of the one before. 409 `possible_duplicate` when a visible
-/// contact has the same phone number or e-mail address, or one of the customer the same name;
-/// `duplicates` names them, `allow_duplicate` goes on.
+/// A new primary contact replaces the previous one. 409 `possible_duplicate` if a visible contact
+/// has the same phone number or e-mail address, or a contact of the same customer has the same
+/// name: `duplicates` lists them. To create the contact anyway, set `allow_duplicate`.
 #[utoipa::path(
     tag = "customers",
     request_body = NewContact,
@@ -63,14 +64,16 @@ async fn create_contact(
     write.create(async move |tx| Contact::create(tx, &caller, &new).await).await
 }
 
-/// Bring contacts in step with an ERP
+/// Import contacts
 ///
-/// Personal fields are refused: an ERP has no need of them.
+/// Synchronises contacts with an ERP: creates new ones, updates those that differ and leaves the
+/// rest unchanged. An invalid item fails alone, unless the batch is atomic. An ERP cannot send
+/// personal fields.
 #[utoipa::path(
     tag = "customers",
     params(BatchQuery),
     request_body = ContactBatch,
-    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
 #[post("/contacts/batch")]
 async fn import_contacts(
@@ -83,9 +86,9 @@ async fn import_contacts(
         .await
 }
 
-/// Read a contact
+/// Retrieve a contact
 ///
-/// Personal fields are null and named in `masked_fields` for roles that have no need of them.
+/// For roles that may not see personal fields, these are null and listed in `masked_fields`.
 #[utoipa::path(
     tag = "customers",
     responses((status = 200, description = "The contact", body = Contact), Problems),
@@ -99,9 +102,9 @@ async fn read_contact(
     Ok(Tagged(Contact::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// Change a contact
+/// Update a contact
 ///
-/// Whoever may not see a personal field may not write it either: 403 names it.
+/// Users who may not see personal fields may not write them either: 403 `forbidden_field`.
 #[utoipa::path(
     tag = "customers",
     request_body(content = ContactChanges, content_type = "application/merge-patch+json"),
@@ -120,10 +123,10 @@ async fn update_contact(
 
 /// Delete a contact
 ///
-/// What is kept of its history names nobody any more.
+/// The personal data is also erased from the history that remains.
 #[utoipa::path(
     tag = "customers",
-    responses((status = 204, description = "It is gone"), Problems),
+    responses((status = 204, description = "The contact is deleted"), Problems),
 )]
 #[delete("/contacts/{id}")]
 async fn delete_contact(
@@ -137,11 +140,12 @@ async fn delete_contact(
 
 /// Erase a person's data
 ///
-/// On request of the person: out of the row, of every recorded change and of every kept answer.
-/// The row stays, so that what refers to it does not break.
+/// Use this when the person requests it. The data is erased from the contact, from all recorded
+/// changes and from all stored responses. The contact itself remains, so that references to it stay
+/// valid.
 #[utoipa::path(
     tag = "customers",
-    responses((status = 200, description = "What is left", body = Contact), Problems),
+    responses((status = 200, description = "The erased contact", body = Contact), Problems),
 )]
 #[post("/contacts/{id}/erase")]
 async fn erase_contact(
@@ -153,13 +157,13 @@ async fn erase_contact(
     write.update(async move |tx| Contact::erase(tx, &caller, *id, based_on).await).await
 }
 
-/// What happened to a contact
+/// List a contact's changes
 ///
-/// Latest first. Personal fields are left out for roles that have no need of them.
+/// Latest first. Personal fields are left out for roles that may not see them.
 #[utoipa::path(
     tag = "customers",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
 #[get("/contacts/{id}/history")]
 async fn list_contact_history(

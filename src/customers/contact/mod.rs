@@ -1,5 +1,5 @@
-//! A person at a customer, 联系人 (S24): 祥细记录客户各类信息, with age, character and hobbies for
-//! those only who need them, and erasable everywhere they are kept.
+//! Contacts, 联系人: the people at a customer (祥细记录客户各类信息). Age, character and hobbies are
+//! visible only to roles that need them, and can be erased everywhere they are stored.
 
 mod batch;
 mod db;
@@ -21,10 +21,10 @@ pub(crate) use db::follow;
 pub use db::{customers_of, find_contacts, name_contacts, primaries};
 pub use search::write_search_texts;
 
-/// What only holders of `ReadPersonal` see and write.
+/// Fields that only holders of `ReadPersonal` see and write.
 pub const PERSONAL: &[&str] = &["birth_year", "hobbies", "personality"];
 
-/// What stands in place of an erased name.
+/// The name of an erased contact.
 const ERASED: &str = "***";
 
 text_enum! {
@@ -44,31 +44,31 @@ pub struct Contact {
     pub customer_id: Uuid,
     #[schema(example = "王芳")]
     pub name: String,
-    /// The position, 职务
+    /// The job title, 职务
     pub title: Option<String>,
     pub phone: Option<String>,
     pub email: Option<String>,
-    /// Personal: the age follows from it
+    /// Year of birth. Personal
     pub birth_year: Option<i16>,
-    /// Personal: the character, 性格
+    /// Character, 性格. Personal
     pub personality: Option<String>,
-    /// Personal: 爱好
+    /// Hobbies, 爱好. Personal
     pub hobbies: Option<Vec<String>>,
-    /// On what the customer decides: 1 none to 5 all
+    /// Influence on the customer's decisions, from 1 (none) to 5 (decides everything)
     pub influence: Option<i16>,
-    /// One contact of a customer at the most
+    /// `true` for the main contact of the customer. At most one per customer
     pub is_primary: bool,
-    /// When the person's data was erased on request
+    /// The time at which the person's data was erased on request
     pub erased_at: Option<Timestamp>,
     pub source_system: Option<String>,
     pub external_id: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// Fields that you may not see
+    /// Fields that are null because you may not see them
     #[diesel(skip_insertion, skip_update)]
     #[diesel(select_expression = no_fields(), select_expression_type = NoFields)]
     pub masked_fields: Vec<String>,
-    /// Whose reach makes it visible
+    /// The owner of the customer, who decides who sees the contact
     #[serde(skip)]
     #[diesel(skip_insertion, skip_update, select_expression = customers::owner_id)]
     owner_id: Option<Uuid>,
@@ -82,7 +82,7 @@ fn no_fields() -> NoFields {
 
 resource! {
     Contact: "contact" at "/api/v1/contacts",
-    seen by |it| vec![it.owner_id],
+    seen by |contact| vec![contact.owner_id],
     derived ["is_primary"]
 }
 
@@ -91,8 +91,8 @@ resource! {
     "title": "采购经理", "hobbies": ["围棋"] }))]
 pub struct NewContact {
     customer_id: Uuid,
-    /// Create it although a visible contact has the same phone number or e-mail address, or one of the
-    /// customer the same name
+    /// Create the contact even if a visible contact has the same phone number or e-mail address, or
+    /// a contact of the same customer has the same name
     #[serde(default)]
     #[schema(default = false)]
     allow_duplicate: bool,
@@ -107,7 +107,7 @@ pub struct NewContact {
     details: ContactDetails,
 }
 
-/// A merge patch: absent fields stay as they are, null clears.
+/// A merge patch: absent fields stay unchanged, null clears.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "phone": null, "is_primary": true }))]
 pub struct ContactChanges {
@@ -117,7 +117,7 @@ pub struct ContactChanges {
     details: ContactDetails,
 }
 
-/// What new contacts and changes of them have in common.
+/// Fields that new contacts and changes have in common.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct ContactDetails {
@@ -152,7 +152,7 @@ impl Refers for NewContact {
 }
 impl Refers for ContactChanges {}
 
-/// Which contacts to list.
+/// The filters of the list of contacts.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ContactFilter {
@@ -160,18 +160,18 @@ pub struct ContactFilter {
     /// The beginning of the name
     #[param(min_length = 1, max_length = 100)]
     name: Option<String>,
-    /// Personal: for those only who may see it
+    /// Year of birth. Only for users who may see personal fields, otherwise 403 `forbidden_field`
     #[param(minimum = 1900, maximum = 2100)]
     birth_year: Option<i16>,
     is_primary: Option<bool>,
-    /// A part of the name, also in pinyin or its initials, of the e-mail address or of the phone
-    /// number; case and width are ignored
+    /// A part of the name, of its pinyin or pinyin initials, of the e-mail address, or of the phone
+    /// number. Case and width are ignored
     #[param(min_length = 1, max_length = 100)]
     q: Option<String>,
-    /// A whole phone number, compared by its digits: for the number of a caller
+    /// A complete phone number, compared by its digits, for example of an incoming call
     #[param(min_length = 1, max_length = 50)]
     phone: Option<String>,
-    /// Default: by `name`
+    /// Default: `name`
     #[param(inline)]
     sort: Option<ContactSort>,
 }
@@ -248,7 +248,7 @@ impl Contact {
         faults
     }
 
-    /// What was erased on request stays so: whoever comes back is a new contact.
+    /// Refuses a contact that was erased on request. A person who returns is a new contact.
     fn check_open(&self) -> Result<()> {
         match self.erased_at {
             None => Ok(()),
@@ -256,6 +256,7 @@ impl Contact {
         }
     }
 
+    /// Returns the contact without the person's data.
     fn erased(&self, now: Timestamp) -> Self {
         Self {
             name: ERASED.into(),
@@ -270,7 +271,8 @@ impl Contact {
         }
     }
 
-    /// As this caller may see it: personal fields are null for those who have no need of them.
+    /// Returns the contact as the caller may see it: without `ReadPersonal`, the personal fields
+    /// are null and listed in `masked_fields`.
     fn shown_to(self, caller: &Caller) -> Self {
         if caller.may::<ReadPersonal>() {
             return self;
@@ -281,7 +283,8 @@ impl Contact {
 }
 
 impl ContactDetails {
-    /// Whoever may not see a field may not write it either.
+    /// Returns a fault for each personal field that was sent. Users who may not see these fields
+    /// may not write them either.
     fn hidden_fields(&self) -> Vec<Fault> {
         let sent = [self.birth_year.is_some(), self.hobbies.is_some(), self.personality.is_some()];
         let named = PERSONAL.iter().zip(sent).filter(|(_, sent)| *sent);

@@ -1,4 +1,4 @@
-//! Search texts of contacts, and contacts that may be one person.
+//! Search texts of contacts, and the check for duplicates.
 
 use auth::Caller;
 use diesel::prelude::*;
@@ -12,13 +12,13 @@ use super::Contact;
 use super::db::visible_to;
 use crate::customer::name_key;
 
-/// Most duplicates that a refusal names.
+/// The maximum number of duplicates found by phone number or e-mail address.
 const NAMED: i64 = 10;
 
-/// Most contacts of one customer whose names are compared.
+/// The maximum number of contacts of one customer whose names are compared.
 const COMPARED: i64 = 1000;
 
-/// Columns beside a contact by which it is found. Read by queries only.
+/// Columns by which a contact is found. Only queries read them.
 #[derive(Debug, PartialEq, Insertable, AsChangeset)]
 #[diesel(table_name = contacts, treat_none_as_default_value = false)]
 pub struct Keys {
@@ -37,15 +37,15 @@ impl Keys {
 }
 
 impl Contact {
-    /// Phone numbers by their digits, and the e-mail address.
+    /// Returns the phone numbers, as digits, and the e-mail address.
     fn addresses(&self) -> Vec<String> {
         let mut addresses = self.phone.as_deref().map(phone::numbers).unwrap_or_default();
         addresses.extend(self.email.as_deref().map(fold));
         addresses
     }
 
-    /// The same person is often entered twice. Only contacts that the caller sees are compared: who
-    /// else knows a number is not the caller's to learn.
+    /// Checks that the person has not been entered before. Only contacts that the caller sees are
+    /// compared: the error must not disclose who else knows a phone number.
     pub(super) async fn check_duplicates(&self, conn: &mut Conn, caller: &Caller) -> Result<()> {
         let open = || {
             let rows = contacts::table.inner_join(customers::table).filter(visible_to(caller));
@@ -55,8 +55,8 @@ impl Contact {
         let same = contacts::addresses.overlaps_with(self.addresses());
         let mut alike: Vec<Self> = open().filter(same).limit(NAMED).load(conn).await?;
 
-        let colleagues = open().filter(contacts::customer_id.eq(self.customer_id));
-        let colleagues: Vec<Self> = colleagues.limit(COMPARED).load(conn).await?;
+        let query = open().filter(contacts::customer_id.eq(self.customer_id));
+        let colleagues: Vec<Self> = query.limit(COMPARED).load(conn).await?;
         let key = name_key(&self.name);
         alike.extend(colleagues.into_iter().filter(|other| name_key(&other.name) == key));
         if alike.is_empty() {
@@ -76,11 +76,11 @@ impl Contact {
     }
 }
 
-/// A job: writes missing search texts after an upgrade.
+/// A job: writes search texts that are missing after an upgrade. Returns the number of contacts.
 pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
-    let due = contacts::table.inner_join(customers::table).filter(contacts::search.is_null());
-    let due = due.order(contacts::id).limit(search::AT_A_TIME).select(Contact::as_select());
-    let due: Vec<Contact> = due.for_update().skip_locked().load(tx.conn()).await?;
+    let query = contacts::table.inner_join(customers::table).filter(contacts::search.is_null());
+    let query = query.order(contacts::id).limit(search::AT_A_TIME).select(Contact::as_select());
+    let due: Vec<Contact> = query.for_update().skip_locked().load(tx.conn()).await?;
     for contact in &due {
         let update = diesel::update(contacts::table.find(contact.id)).set(Keys::of(contact));
         update.execute(tx.conn()).await?;

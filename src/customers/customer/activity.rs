@@ -1,5 +1,5 @@
-//! Status changes that follow from buying and not buying, 活跃与休眠. For the owner of the orders, who
-//! knows which customers bought.
+//! Status changes that follow from purchases and their absence, 活跃与休眠. Called by the crate that
+//! owns the orders, which knows which customers have bought.
 
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use super::{Customer, CustomerStatus};
 
-/// Makes these customers dormant that are active.
+/// Makes the active ones of these customers dormant. Returns their number.
 pub async fn made_dormant(tx: &mut Tx, ids: &[Uuid]) -> Result<u64> {
     become_all(tx, ids, &[CustomerStatus::Active], CustomerStatus::Dormant).await
 }
 
-/// Makes these customers active again that were dormant or lost. Those of the pool stay as they are:
-/// an active customer has an owner.
+/// Makes the dormant and lost ones of these customers active. Returns their number. Customers in
+/// the pool stay as they are, because an active customer must have an owner.
 pub async fn reactivated(tx: &mut Tx, ids: &[Uuid]) -> Result<u64> {
     let from = [CustomerStatus::Dormant, CustomerStatus::Lost];
     become_all(tx, ids, &from, CustomerStatus::Active).await
@@ -32,8 +32,8 @@ async fn become_all(
         return Ok(0);
     }
     let owned = if to == CustomerStatus::Active { "owner_id is not null" } else { "true" };
-    // Not `for update`: two batches that have inserted orders of one customer hold its key shared,
-    // and would wait for each other.
+    // Not `for update`: two batches that have inserted orders of the same customer both hold a
+    // shared lock on its key and would deadlock.
     let rows = customers::table
         .filter(customers::id.eq_any(ids.to_vec()))
         .filter(customers::status.eq_any(from.to_vec()))

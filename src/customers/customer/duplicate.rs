@@ -1,4 +1,4 @@
-//! Customers that may be one and the same: candidates for a merge, with the reasons.
+//! Possible duplicates of customers: candidates for a merge, with the reasons.
 
 use auth::Caller;
 use diesel::prelude::*;
@@ -13,21 +13,25 @@ use super::db::visible_to;
 use super::{Customer, load};
 
 text_enum! {
-    /// Why two customers may be one.
+    /// A reason to suspect that two customers are duplicates
     pub enum DuplicateReason {
-        /// The names differ only in case, width, blanks, punctuation and the legal form
+        /// The names are the same, ignoring case, width, spaces, punctuation and legal form
         Name = "same_name",
-        /// The phone numbers have the same digits
+        /// A phone number has the same digits
         Phone = "same_phone",
+        /// City and address are the same, ignoring case, width and spaces; only for addresses of at
+        /// least five characters
         Address = "same_address",
-        /// A contact of each has the same phone number or e-mail address
+        /// Contacts of both have the same phone number or e-mail address
         Contact = "same_contact",
     }
 }
 
-/// Two customers that may be one, 疑似重复客户
+/// Two customers that may be duplicates, 疑似重复客户
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DuplicateCandidate {
+    /// The customer that was added first
+    /// The customer that was added first
     pub customer: Customer,
     /// The customer that was added later
     pub duplicate: Customer,
@@ -36,7 +40,7 @@ pub struct DuplicateCandidate {
 }
 
 page! {
-    /// A page of candidates, the oldest customers first
+    /// A page of possible duplicates, oldest customers first
     DuplicatePage of DuplicateCandidate
 }
 
@@ -50,7 +54,7 @@ struct Pair {
     reasons: Vec<String>,
 }
 
-/// Shorter addresses are towns.
+/// The query for pairs. It ignores addresses of fewer than five characters, which name only a town.
 const PAIRS: &str = "
     with seen as materialized (
         select id, name_key, phones, coalesce(address, '') as address,
@@ -82,7 +86,7 @@ const PAIRS: &str = "
     where one <> other and (one, other) > ($1, $2) group by one, other order by one, other limit $3";
 
 impl DuplicateCandidate {
-    /// Both customers of each pair are visible to the caller.
+    /// Returns pairs in which both customers are visible to the caller.
     pub async fn list(
         conn: &mut Conn,
         caller: &Caller,
@@ -95,6 +99,7 @@ impl DuplicateCandidate {
         });
         let visible = visible.unwrap_or_else(|| "$4::uuid[] is not null".to_owned());
         let (one, other) = list.position::<(Uuid, Uuid)>()?.unwrap_or_default();
+
         let pairs: Vec<Pair> = diesel::sql_query(PAIRS.replace("{visible}", &visible))
             .bind::<SqlUuid, _>(one)
             .bind::<SqlUuid, _>(other)
@@ -102,6 +107,7 @@ impl DuplicateCandidate {
             .bind::<Array<SqlUuid>, _>(reach)
             .load(conn)
             .await?;
+
         let customers = load(conn, pairs.iter().flat_map(|pair| [pair.one, pair.other])).await?;
         let candidate = |pair: &Pair| {
             let reasons = DuplicateReason::ALL.iter().copied();
@@ -109,11 +115,11 @@ impl DuplicateCandidate {
                 customer: customers.get(&pair.one)?.clone(),
                 duplicate: customers.get(&pair.other)?.clone(),
                 reasons: reasons
-                    .filter(|it| pair.reasons.iter().any(|r| r == it.as_str()))
+                    .filter(|reason| pair.reasons.iter().any(|r| r == reason.as_str()))
                     .collect(),
             })
         };
         let rows = pairs.iter().filter_map(candidate).collect();
-        list.page(rows, None, |it: &Self| (it.customer.id, it.duplicate.id))
+        list.page(rows, None, |pair: &Self| (pair.customer.id, pair.duplicate.id))
     }
 }

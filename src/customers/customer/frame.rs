@@ -1,4 +1,4 @@
-//! The customers from which a sample is drawn, 抽样框 (S48).
+//! The sampling frame: the customers from which a sample is drawn, 抽样框.
 
 use auth::Caller;
 use diesel::prelude::*;
@@ -10,10 +10,10 @@ use uuid::Uuid;
 use super::db::visible_to;
 use super::{Customer, CustomerStatus, Tier};
 
-/// Which of the visible customers; those that were merged into another are none.
+/// A filter of visible customers. Customers that were merged into another are left out.
 #[derive(Debug, Default)]
 pub struct Frame {
-    /// Default: all but the blacklisted
+    /// Default: all except `blacklisted`
     pub status: Option<Vec<CustomerStatus>>,
     pub tier: Option<Vec<Tier>>,
     pub region: Option<String>,
@@ -21,7 +21,7 @@ pub struct Frame {
     pub territory_id: Option<Uuid>,
 }
 
-/// One of them, as far as a sample needs to know it.
+/// The fields of a customer that a sample needs.
 #[derive(Debug, Clone, PartialEq, HasQuery)]
 #[diesel(table_name = customers)]
 pub struct Framed {
@@ -35,6 +35,7 @@ impl Customer {
     pub async fn frame(conn: &mut Conn, caller: &Caller, frame: &Frame) -> Result<Vec<Framed>> {
         let open = customers::merged_into_id.is_null();
         let mut query = customers::table.filter(visible_to(caller)).filter(open).into_boxed();
+
         query = match &frame.status {
             Some(statuses) => query.filter(customers::status.eq_any(statuses)),
             None => query.filter(customers::status.ne(CustomerStatus::Blacklisted)),
@@ -55,7 +56,8 @@ impl Customer {
     }
 }
 
-/// What a customer is called, for somebody who is in touch with it anyway.
+/// Returns the name of a customer. Without a visibility check: for callers who deal with the
+/// customer anyway.
 pub async fn name_of(conn: &mut Conn, id: Uuid) -> Result<String> {
     Ok(customers::table.find(id).select(customers::name).first(conn).await?)
 }

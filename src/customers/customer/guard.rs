@@ -1,4 +1,4 @@
-//! Rules on a customer that hold on every path, not for one operation only.
+//! Rules on a customer that several operations share.
 
 use auth::{Caller, Role};
 use platform::{Error, Fault, Result, Tx, changes};
@@ -7,8 +7,9 @@ use super::{Customer, CustomerStatus, Tier};
 use crate::{ManageCustomers, hooks};
 
 impl Customer {
-    /// Who may set the tier: days overdue, the share of a survey and the first response to a
-    /// complaint follow from it, so that it is never the person who profits.
+    /// Checks that the caller may set the tier. The allowed days overdue, the share of surveys and
+    /// the time for the first response to a complaint depend on it, so the owner of the customer,
+    /// who would profit, may never set it.
     pub(super) fn check_tier(&self, caller: &Caller, before: Option<Tier>) -> Result<()> {
         if self.tier == before || caller.is(Role::Erp) {
             return Ok(());
@@ -25,8 +26,9 @@ impl Customer {
         Ok(())
     }
 
-    /// Patience with prospects, 耐心: the customer may be given up. Whether it has been activated or
-    /// put to rest meanwhile changes nothing as long as it has never bought, which the hook knows.
+    /// Checks that the customer may be given up; prospects deserve patience, 耐心. The rule covers
+    /// every customer that was ever a prospect, even if it has been activated or made dormant
+    /// since. The hook exempts customers that have bought.
     pub(super) async fn check_given_up(&self, tx: &mut Tx) -> Result<()> {
         let prospect = CustomerStatus::Prospect;
         if self.status == prospect

@@ -1,5 +1,5 @@
-//! What a reference to a customer leads to: the customer, or the one that it was merged into,
-//! through chains of merges. Visible is who counts, not who was named.
+//! Resolution of references to customers. A reference to a merged customer resolves to the winner,
+//! through chains of merges. Visibility is checked on the winner, not on the referenced customer.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::Customer;
 use super::db::visible_to;
 
-/// The visible lookup of references to customers.
+/// Resolves references to customers that the caller sees.
 pub fn find_customers<'a>(
     conn: &'a mut Conn,
     caller: &'a Caller,
@@ -24,7 +24,8 @@ pub fn find_customers<'a>(
     Box::pin(look_up(conn, Some(caller), wanted))
 }
 
-/// The same whoever asks, for figures that are as visible as their own rows.
+/// Resolves references to customers whether or not the caller sees them: for figures whose
+/// visibility is decided by their own rows.
 pub fn find_any_customers<'a>(
     conn: &'a mut Conn,
     _: &'a Caller,
@@ -39,7 +40,7 @@ auth::names! {
 }
 
 auth::find! {
-    /// The lookup that does not follow merges: for what is about the merged customer itself.
+    /// Resolves references without following merges: for operations on the merged customer itself.
     find_unfollowed in customers, visible_to
 }
 
@@ -54,6 +55,7 @@ async fn look_up(conn: &mut Conn, caller: Option<&Caller>, wanted: &Wanted) -> R
         };
         rows.select(((id, version, source_system, external_id), merged_into_id))
     };
+
     let mut found: Vec<Row> = vec![];
     if !wanted.ids.is_empty() {
         found.extend(rows().filter(customers::id.eq_any(&wanted.ids)).load(conn).await?);
@@ -70,6 +72,7 @@ async fn look_up(conn: &mut Conn, caller: Option<&Caller>, wanted: &Wanted) -> R
     if merged.is_empty() {
         return Ok(found);
     }
+
     let winners = winners(conn, merged.iter().map(|row| row.0.0)).await?;
     let rows = customers::table.filter(customers::id.eq_any(winners.values())).into_boxed();
     let rows = match caller {
@@ -104,7 +107,8 @@ const WINNERS: &str = "
     )
     select start, id as winner from chain where merged_into_id is null";
 
-/// Who each of these customers is by now, itself if it was never merged.
+/// Returns the final winner for each of these customers: the customer itself if it was never
+/// merged.
 async fn winners(
     conn: &mut Conn,
     ids: impl IntoIterator<Item = Uuid>,
@@ -115,32 +119,35 @@ async fn winners(
     Ok(rows.into_iter().map(|row| (row.start, row.winner)).collect())
 }
 
-/// The winners of the merged ones of these customers, locked.
+/// Returns the visible winners of those of these customers that were merged, locked until the end
+/// of the transaction.
 pub(super) async fn locked_winners(
     tx: &mut Tx,
     caller: &Caller,
     rows: &[Customer],
 ) -> Result<HashMap<Uuid, Customer>> {
-    let merged: Vec<Uuid> =
-        rows.iter().filter(|it| it.merged_into_id.is_some()).map(|it| it.id).collect();
+    let merged = rows.iter().filter(|customer| customer.merged_into_id.is_some());
+    let merged: Vec<Uuid> = merged.map(|customer| customer.id).collect();
     if merged.is_empty() {
         return Ok(HashMap::new());
     }
+
     let winners = winners(tx.conn(), merged).await?;
     let open = customers::table.filter(visible_to(caller));
     let open = open.filter(customers::id.eq_any(winners.values())).order(customers::id);
     let open: Vec<Customer> =
         open.select(Customer::as_select()).for_update().load(tx.conn()).await?;
-    if open.iter().any(|it| it.merged_into_id.is_some()) {
-        // Merged at this very moment: done again, the next one is found.
+    if open.iter().any(|customer| customer.merged_into_id.is_some()) {
+        // A winner was merged before it could be locked. A retry finds the next winner.
         return Err(Error::unavailable("busy"));
     }
-    let open: HashMap<Uuid, Customer> = open.into_iter().map(|it| (it.id, it)).collect();
+    let open: HashMap<Uuid, Customer> =
+        open.into_iter().map(|customer| (customer.id, customer)).collect();
     Ok(winners.into_iter().filter_map(|(id, end)| Some((id, open.get(&end)?.clone()))).collect())
 }
 
-/// Each merged customer with the one that it is by now, as (start, winner): for SQL that sums up what
-/// stays with the merged ones.
+/// A subquery with every merged customer and its final winner, as `(start, winner)`: for SQL that
+/// sums up rows that stay with the merged customer.
 pub const MERGED: &str = "(
     with recursive chain as (
         select id as start, id, merged_into_id from customers where merged_into_id is not null
@@ -150,7 +157,8 @@ pub const MERGED: &str = "(
     )
     select start, id as winner from chain where merged_into_id is null)";
 
-/// This customer and all that were merged into it. For the service itself.
+/// Returns the ids of all customers that were merged into this one, and its own id. Without a
+/// visibility check.
 pub async fn merged_into(conn: &mut Conn, id: Uuid) -> Result<Vec<Uuid>> {
     let query = format!("select start, winner from {MERGED} as merged where winner = $1");
     let rows = diesel::sql_query(query).bind::<SqlUuid, _>(id);

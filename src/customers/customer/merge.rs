@@ -1,5 +1,5 @@
-//! Two customers that turn out to be one (S21), and the way back. The loser stays, with what it has
-//! become.
+//! Merges of duplicate customers, and their reversal. The loser remains as a row that points to the
+//! winner.
 
 use auth::{Body, Caller, Reference, Refers};
 use diesel::prelude::*;
@@ -17,13 +17,14 @@ use super::lookup::find_unfollowed;
 use crate::hooks::{self, Move};
 use crate::{contact, transfer};
 
-/// How long a merge can be undone.
+/// The time in which a merge can be undone.
 const UNDOABLE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// Which customer becomes a part of this one
+/// A merge of another customer into this one
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "loser_id": "0198c0de-0000-7000-8000-000000000001" }))]
 pub struct Merge {
+    /// The customer that becomes a part of this one
     loser_id: Uuid,
 }
 
@@ -32,7 +33,7 @@ impl Refers for Merge {
         &[Reference { at: "loser", of: "customer", find: find_unfollowed }];
 }
 
-/// What a merge has moved.
+/// A record of a merge with the rows that it moved.
 #[derive(Debug, HasQuery, Insertable)]
 #[diesel(table_name = customer_merges)]
 struct CustomerMerge {
@@ -83,8 +84,8 @@ impl Customer {
         winner.note(tx, None, Some(loser.id)).await
     }
 
-    /// Undoes the merge of this customer into another one or, of a winner, the latest merge into
-    /// it. What has come to the winner since stays there.
+    /// Undoes the merge of this customer into another or, for a winner, the latest merge into it.
+    /// Rows that were added to the winner since stay there.
     pub async fn unmerge(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfSent) -> Result<Self> {
         let merges = CustomerMerge::query().filter(customer_merges::undone_at.is_null());
         let merges = merges.order(customer_merges::merged_at.desc());
@@ -116,12 +117,14 @@ impl Customer {
             return Err(Error::conflict("merge_final", detail));
         }
 
-        // First, because rows are recorded only of customers that are not merged.
+        // The loser comes first, because changes are recorded only for rows of customers that are
+        // not merged.
         let separate = loser.save(tx, Self { merged_into_id: None, ..loser.clone() }).await?;
         let rows = Move::back(&winner, &separate, &merge.moved);
         contact::follow(tx, &rows, merge.primary_contact_id).await?;
         hooks::moved(tx, &rows).await?;
         transfer::restore(tx, loser.id, merge.merged_at).await?;
+
         let undone = customer_merges::undone_at.eq(Some(tx.now));
         let row = diesel::update(customer_merges::table.find(merge.id)).set(undone);
         row.execute(tx.conn()).await?;
@@ -129,15 +132,15 @@ impl Customer {
         Ok(if id == loser.id { separate } else { winner })
     }
 
-    /// The two, locked in the order of ids, so that two merges the other way round cannot block
-    /// each other.
+    /// Returns both customers, locked in the order of ids, so that two merges in opposite
+    /// directions cannot deadlock.
     async fn both(tx: &mut Tx, caller: &Caller, one: Uuid, other: Uuid) -> Result<(Self, Self)> {
         let first = Self::find_for_update(tx, caller, one.min(other)).await?;
         let second = Self::find_for_update(tx, caller, one.max(other)).await?;
         Ok(if first.id == one { (first, second) } else { (second, first) })
     }
 
-    /// Tells in the winner's history what has become a part of it, or is none any more.
+    /// Records in the winner's history which customer was merged into it or separated from it.
     async fn note(&self, tx: &mut Tx, from: Option<Uuid>, to: Option<Uuid>) -> Result<Self> {
         let mut after = self.clone();
         after.stamp(self.version + 1, tx.now);

@@ -1,4 +1,4 @@
-//! Customers near a place, 附近客户: within a circle, the nearest first.
+//! Search for customers near a place, 附近客户: within a circle, nearest first.
 
 use diesel::expression::is_aggregate;
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
@@ -13,7 +13,7 @@ use serde::Deserialize;
 text_enum! {
     pub enum CustomerSort {
         Name = "name",
-        /// As people look names up
+        /// Alphabetical order of the names in pinyin
         Pinyin = "name_pinyin",
         NewestFirst = "-created_at",
         /// Only with `near`
@@ -21,13 +21,14 @@ text_enum! {
     }
 }
 
-/// Largest radius in metres.
+/// The maximum radius in metres.
 const FARTHEST: u32 = 100_000;
 
-/// Metres of a degree of latitude, rounded down, so that the rectangle is never too small.
+/// The length of a degree of latitude in metres, rounded down so that the rectangle is never too
+/// small.
 const DEGREE: f64 = 111_000.0;
 
-/// Beyond these latitudes a rectangle in degrees makes no sense.
+/// The highest latitude that a centre can have. A rectangle in degrees makes no sense beyond it.
 const POLAR: f64 = 85.0;
 
 /// A circle: `latitude,longitude,metres`.
@@ -51,6 +52,7 @@ impl TryFrom<String> for Near {
         let degrees = |part: &str| part.parse::<f64>().map_err(|_| why);
         let (latitude, longitude) = (degrees(latitude)?, degrees(longitude)?);
         let metres: u32 = metres.parse().map_err(|_| why)?;
+
         let good = (-POLAR..=POLAR).contains(&latitude)
             && (-180.0..=180.0).contains(&longitude)
             && (1..=FARTHEST).contains(&metres);
@@ -60,8 +62,8 @@ impl TryFrom<String> for Near {
 }
 
 impl Near {
-    /// The rectangle around the circle, as (south, north) and (west, east): what an index can find. Where
-    /// it crosses the 180th meridian all longitudes count.
+    /// Returns the rectangle around the circle, as (south, north) and (west, east), which an index
+    /// can find. If it crosses the 180th meridian, it covers all longitudes.
     fn rectangle(&self) -> ((f64, f64), (f64, f64)) {
         let high = f64::from(self.metres) / DEGREE;
         let farthest = (self.latitude.abs() + high).min(89.0).to_radians();
@@ -80,8 +82,8 @@ impl Near {
     }
 }
 
-/// Whole metres from the centre to the customer, on a sphere; whole ones so that a cursor can hold
-/// the place on the page before exactly.
+/// The distance from the centre to the customer on a sphere, in whole metres, so that a cursor can
+/// hold it exactly.
 #[derive(Debug, Clone, Copy)]
 pub struct Distance(pub Near);
 
@@ -104,7 +106,7 @@ impl QueryId for Distance {
 
 impl QueryFragment<Pg> for Distance {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> diesel::QueryResult<()> {
-        // The haversine formula; rounding must not bring the root above 1.
+        // The haversine formula. `least` keeps rounding errors from raising the root above 1.
         out.push_sql(
             "coalesce(round(12742016 * asin(least(1, sqrt(sin(radians(customers.latitude - ",
         );

@@ -1,4 +1,4 @@
-//! Position of a customer: in WGS 84 for all that is computed, and as it was sent.
+//! The position of a customer: in WGS 84 for calculations, and as it was sent.
 
 use company::Company;
 use platform::position::{CoordinateSystem, Position};
@@ -7,13 +7,15 @@ use platform::{Conn, Result};
 use super::{Customer, CustomerDetails};
 
 impl CustomerDetails {
-    /// Whether the position is in the company's coordinate system.
+    /// Checks whether a position was sent without its coordinate system, which is then the
+    /// company's.
     fn needs_system(&self) -> bool {
         self.coordinate_system.is_none() && (self.latitude.is_some() || self.longitude.is_some())
     }
 }
 
-/// The coordinate system of positions that name none, for these changes.
+/// Returns the coordinate system for positions that were sent without one. Reads the company only
+/// if one of the changes needs it.
 pub(super) async fn default_system<'a>(
     conn: &mut Conn,
     changes: impl IntoIterator<Item = &'a CustomerDetails>,
@@ -24,14 +26,15 @@ pub(super) async fn default_system<'a>(
     Ok(CoordinateSystem::Wgs84)
 }
 
-/// Whether two positions are one. JSON is read to the last digit but one, and back.
+/// Checks whether two positions are equal, with a tolerance, because the last digit of a number may
+/// change on its way through JSON.
 fn is_same(one: Position, other: Position) -> bool {
     const EXACT: f64 = 1e-9;
     (one.0 - other.0).abs() < EXACT && (one.1 - other.1).abs() < EXACT
 }
 
 impl Customer {
-    /// Applies the changes of the position. What they leave out stays as it was sent.
+    /// Applies changes of the position. Coordinates that are left out stay as they were sent.
     pub(super) fn locate(&mut self, changes: &CustomerDetails, default: CoordinateSystem) {
         let CustomerDetails { latitude, longitude, coordinate_system: named, .. } = changes;
         let whole = latitude.zip(*longitude);
@@ -39,7 +42,8 @@ impl Customer {
         let sent = whole.and_then(|(latitude, longitude)| latitude.zip(longitude));
         let read_before = here.zip(sent).is_some_and(|(here, sent)| is_same(here, sent));
         let silent = latitude.is_none() && longitude.is_none();
-        // A client that sends back what it has read sends WGS 84, whatever the company's system is.
+        // A client that sends back what it has read sends WGS 84, even if the company's default is
+        // another system. Converting it would move the customer.
         if named.is_none() && (silent || read_before) {
             return;
         }
@@ -56,7 +60,7 @@ impl Customer {
                 let (latitude, longitude) = system.to_wgs84(position);
                 (Some(latitude), Some(longitude))
             }
-            // One alone is refused.
+            // A single coordinate is refused later, by `faults`.
             None => (latitude, longitude),
         };
     }

@@ -1,4 +1,4 @@
-//! Search texts of customers, and the keys that possible duplicates share.
+//! Search texts of customers, and the keys by which duplicates are recognised.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -8,7 +8,7 @@ use schema::customers;
 
 use super::Customer;
 
-/// Columns beside a customer by which it is found. Read by queries only.
+/// Columns by which a customer is found. Only queries read them.
 #[derive(Debug, PartialEq, Insertable, AsChangeset)]
 #[diesel(table_name = customers, treat_none_as_default_value = false)]
 pub struct Keys {
@@ -33,8 +33,8 @@ impl Keys {
     }
 }
 
-/// The name without what two spellings of one company differ in: case, width, blanks, punctuation
-/// and the legal form. A name without letters is its punctuation.
+/// Returns a key that is the same for all spellings of a name: without case, width, spaces,
+/// punctuation and legal form. A name without letters keeps its punctuation.
 pub fn name_key(name: &str) -> String {
     let folded = fold(name);
     if !folded.contains(char::is_alphabetic) {
@@ -46,11 +46,12 @@ pub fn name_key(name: &str) -> String {
     if short.is_empty() { text } else { short.to_owned() }
 }
 
-/// A job: writes missing search texts after an upgrade.
+/// A job: writes search texts that are missing after an upgrade. Returns the number of customers.
 pub async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
-    let due = customers::table.filter(customers::phones.is_null()).order(customers::id);
-    let due = due.limit(search::AT_A_TIME).select(Customer::as_select()).for_update().skip_locked();
-    let due: Vec<Customer> = due.load(tx.conn()).await?;
+    let query = customers::table.filter(customers::phones.is_null()).order(customers::id);
+    let query =
+        query.limit(search::AT_A_TIME).select(Customer::as_select()).for_update().skip_locked();
+    let due: Vec<Customer> = query.load(tx.conn()).await?;
     for customer in &due {
         let update = diesel::update(customers::table.find(customer.id)).set(Keys::of(customer));
         update.execute(tx.conn()).await?;

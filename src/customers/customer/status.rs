@@ -1,10 +1,10 @@
-//! The status of a customer and its steps.
+//! Status transitions of a customer.
 
 use platform::{Error, Result};
 
 use super::{Customer, CustomerStatus};
 
-/// What somebody does to the status of a customer.
+/// An action that changes the status of a customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusAction {
     Activate,
@@ -15,7 +15,8 @@ pub enum StatusAction {
 }
 
 impl Customer {
-    /// The state machine of customers: prospect → active ⇄ dormant, lost, blacklisted.
+    /// Returns the customer after the action, or 409 `wrong_status` if the status does not allow
+    /// it: prospect → active ⇄ dormant, lost, blacklisted.
     pub(super) fn moved(&self, action: StatusAction, reason: Option<&str>) -> Result<Self> {
         use CustomerStatus::{Active, Blacklisted, Dormant, Lost, Prospect};
         let status = match (self.status, action) {
@@ -30,6 +31,7 @@ impl Customer {
                     .member("current_status", status.as_str()));
             }
         };
+
         if status == Active && self.owner_id.is_none() {
             let detail = "an active customer has somebody who looks after it";
             return Err(Error::conflict("customer_without_owner", detail));
