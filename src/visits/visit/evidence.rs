@@ -9,12 +9,12 @@ use super::geo::{Fix, Place, distance_m, judge};
 use super::rules::AHEAD;
 use super::{CheckIn, CheckKind, GeoStatus, Visit, VisitCheck};
 
-/// Circumstances by which a check is judged, besides what was sent.
+/// Circumstances by which a check is judged, besides the request itself.
 pub(super) struct Circumstances {
     pub received_at: Timestamp,
     pub customer: Option<Place>,
     pub radius_m: i64,
-    /// Of positions that name none
+    /// Coordinate system of positions that name none
     pub system: CoordinateSystem,
 }
 
@@ -38,7 +38,7 @@ impl CheckIn {
         vec![Fault::new(pointer, "required", "a place has both")]
     }
 
-    /// The check that this becomes.
+    /// Returns the check to record for this request.
     pub(super) fn check(
         &self,
         visit: &Visit,
