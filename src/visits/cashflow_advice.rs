@@ -67,7 +67,11 @@ pub struct CashflowAdvice {
 
 resource! {
     CashflowAdvice: "cashflow_advice" at "/api/v1/cashflow-advice",
-    seen by |advice| [advice.owner_id].iter().chain(&advice.participant_ids).map(|id| Some(*id)).collect()
+    seen by |advice| [advice.owner_id]
+        .iter()
+        .chain(&advice.participant_ids)
+        .map(|id| Some(*id))
+        .collect()
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]

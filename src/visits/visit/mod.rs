@@ -184,7 +184,11 @@ fn checks_of_visit() -> FixedSql<Jsonb> {
 
 resource! {
     Visit: "visit" at "/api/v1/visits",
-    seen by |visit| [visit.owner_id].iter().chain(&visit.participant_ids).map(|id| Some(*id)).collect(),
+    seen by |visit| [visit.owner_id]
+        .iter()
+        .chain(&visit.participant_ids)
+        .map(|id| Some(*id))
+        .collect(),
     derived ["customer_id", "checks", "complaint_answer", "duration_min", "validity"]
 }
 
