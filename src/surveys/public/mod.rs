@@ -99,8 +99,8 @@ async fn read_public_survey(
             example = json!({ "overall": "5", "comment": "交货很快" })),
     )),
     responses(
-        (status = 200, description = "The answers were received", content((SurveyThanks = "application/json"),
-            (String = "text/html"))),
+        (status = 200, description = "The answers were received",
+            content((SurveyThanks = "application/json"), (String = "text/html"))),
         (status = "4XX", description = "The link or the answers are not valid",
             content((Problem = "application/problem+json"), (String = "text/html"))),
         (status = "5XX", description = "The server failed",
