@@ -78,11 +78,11 @@ async fn read_attachment(
         ("Range" = Option<String>, Header, description = "One range of bytes",
             example = "bytes=0-1023"),
         ("If-Range" = Option<String>, Header,
-            description = "The ETag of the range; if the file has another one by now, all of it is sent"),
+            description = "The ETag of the range; a file with another ETag is sent whole"),
     ),
     responses(
         (status = 200, description = "The bytes", body = FileBytes, content_type = "*/*"),
-        (status = 206, description = "A range of the bytes", body = FileBytes, content_type = "*/*"),
+        (status = 206, description = "One range of bytes", body = FileBytes, content_type = "*/*"),
         Problems,
     ),
 )]

@@ -36,7 +36,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 #[utoipa::path(
     tag = "growth",
     params(OpportunityFilter, PageQuery),
-    responses((status = 200, description = "A page of growth opportunities", body = OpportunityPage),
+    responses((status = 200, description = "A page of opportunities", body = OpportunityPage),
         Problems),
 )]
 #[get("/opportunities")]
