@@ -134,6 +134,7 @@ fn wire() {
             surveys::hooks::customer_merged,
             receivables::hooks::customer_merged,
         ]);
+
         let _ = platform::changes::HOOKS.set(sync::HOOKS);
         let _ = platform::language::CHINESE.set(problems::chinese);
         let _ = customers::hooks::GIVEN_UP.set(visits::next_attempt::check_given_up);

@@ -156,6 +156,7 @@ fn name_keepers<R: Owned>(document: &mut Value) {
                 _ => continue,
             }
         };
+
         for part in parts {
             for field in R::FIELDS {
                 if let Some(property) = part.pointer_mut(&format!("/properties/{}", field.name)) {
@@ -210,6 +211,7 @@ fn external_parameters(operation: &mut Value) {
         .filter(|parameter| parameter["in"] == "query" && parameter["schema"]["format"] == "uuid")
         .filter_map(|parameter| parameter["name"].as_str()?.strip_suffix("_id").map(str::to_owned))
         .collect();
+
     for name in ids {
         for (ending, most, what) in [
             ("external_id", 200, "its id in another system"),
@@ -228,9 +230,11 @@ fn external_parameters(operation: &mut Value) {
 pub fn openapi() -> OpenApi {
     let app = App::new().into_utoipa_app().openapi(Document::openapi());
     let mut document = app.configure(app::routes).split_for_parts().1;
+
     let scheme = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+
     for (path, item) in &mut document.paths.paths {
         let keyed = path.starts_with("/api/") && !path.contains("/auth/");
         for (method, operation) in methods(item) {

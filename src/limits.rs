@@ -55,6 +55,7 @@ impl Limits {
                 (0, Err(Error::too_many_requests("too_many_requests", wait)))
             }
         };
+
         let quota = rate.get().saturating_mul(WINDOW);
         let full_in = quota.saturating_sub(left).div_ceil(rate.get());
         let headers = [

@@ -52,6 +52,7 @@ async fn carry_out(command: Command) -> ExitCode {
         Command::User(options) => user(options).await,
         Command::Client(options) => client(options).await,
     };
+
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -85,12 +86,14 @@ async fn demo(mut options: Serve) -> Result<(), Failure> {
     if options.database.data_dir == Path::new(config::DATA_DIR) {
         options.database.data_dir = "data-demo".into();
     }
+
     let password = options.admin_password.get_or_insert_with(|| DEMO_PASSWORD.into()).clone();
     let filter = options.log.clone();
     serve::serve(options, async move |url, service, log| {
         eprintln!("filling in the demo company {}, which takes a minute …", demo::NAME);
         // The requests and logins of the demo itself would only fill the log.
         log.only(&format!("{filter},salesbook::http=off,auth=warn"))?;
+
         let company = demo::company(service.clock.today().0, service.clock.now().0);
         let back = async |tx: &mut Tx| feed::ensure_partitions_of(tx, 13).await;
         Tx::run(&service.db, &service.clock, Uuid::nil(), back).await?;
@@ -98,12 +101,14 @@ async fn demo(mut options: Serve) -> Result<(), Failure> {
             Some(at) => service.clock.set(Timestamp(at)),
             None => service.clock.release(),
         };
+
         let username = "admin".to_owned();
         let admin = exchange::Credentials::Password { username, password: password.clone() };
         let filled = demo::fill(url, admin, &company, travel).await?;
         if !filled.refused.is_empty() {
             return Err(format!("the demo company does not fit: {:#?}", filled.refused).into());
         }
+
         // The invoices were created after the first run of the job.
         let collect = async |tx: &mut Tx| receivables::hooks::collect(tx).await;
         Tx::run(&service.db, &service.clock, Uuid::nil(), collect).await?;
@@ -120,11 +125,13 @@ fn welcome(url: &str, company: &demo::Company, admin: &str) -> String {
     let (username, password) =
         first.map(|login| (login.username, login.password)).unwrap_or_default();
     let year = company.today.year();
+
     let line = |username: &str, password: &str, role: &str, name: &str| {
         format!("  {username:14} {password:18} {role:18} {name}\n")
     };
     let people = company.logins.iter();
     let people = people.map(|login| line(login.username, login.password, login.role, login.name));
+
     let admin = if admin == DEMO_PASSWORD { admin } else { "as you have set it" };
     let people: String = people.chain([line("admin", admin, "admin", "")]).collect();
     format!(
@@ -154,12 +161,14 @@ async fn import(options: Import) -> Result<(), Failure> {
         },
         _ => return Err("set SALESBOOK_CLIENT_ID and SALESBOOK_CLIENT_SECRET, both".into()),
     };
+
     let mut import = exchange::Options::new(options.folder, options.url, credentials);
     import.source_system = options.source_system;
     import.batch_size = options.batch_size;
     import.parallel = options.parallel;
     import.quiet = options.quiet;
     import.dry_run = options.dry_run;
+
     let summary = exchange::import(&import).await?;
     println!("{summary}");
     if summary.failed() > 0 {
@@ -185,12 +194,14 @@ async fn user(options: User) -> Result<(), Failure> {
     let password = options.password.as_deref().or(made.as_deref()).unwrap_or_default();
     let name = options.name.as_deref().unwrap_or(&options.username);
     let username = &*options.username;
+
     let outcome = if options.roles.is_empty() {
         auth::user::set_password_cli(&db, &clock, username, password).await
     } else {
         let created = auth::user::create_cli(&db, &clock, username, name, options.roles, password);
         created.await.map(drop)
     };
+
     match outcome {
         Err(error) if error.code() == "not_found" => {
             let remedy = "SALESBOOK_ROLES (--roles) says as what to add one";

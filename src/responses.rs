@@ -25,6 +25,7 @@ pub fn refusals_of(
         .iter()
         .find(|entry| operation["operationId"] == entry.0)
         .map_or(&[][..], |entry| entry.1);
+
     let api = path.starts_with("/api/v1/");
     let batch = path.ends_with("/batch");
     let parameters = operation["parameters"].as_array();
@@ -41,12 +42,14 @@ pub fn refusals_of(
         "not_acceptable" => api || path.starts_with("/public/"),
         _ => true,
     };
+
     for (status, code) in derived.iter().filter(|refusal| fits(refusal.1)) {
         all.entry(*status).or_default().insert(code);
     }
     if path.contains('{') {
         all.entry(404).or_default().insert("not_found");
     }
+
     // Every list is also served as a table (`Accept: text/csv`), outside of its handler. The change
     // feed is no list: it has no total.
     if method == "get" && takes("total") {
@@ -54,6 +57,7 @@ pub fn refusals_of(
         all.entry(429).or_default().insert("too_many_reports");
         all.entry(503).or_default().insert("busy_reporting");
     }
+
     // Errors of the database become responses through `?`, which the search for calls does not see.
     if operation["requestBody"].is_object() {
         all.entry(422).or_default().insert("out_of_range");
@@ -65,6 +69,7 @@ pub fn refusals_of(
         all.entry(429).or_default().insert("too_many_requests");
         all.entry(503).or_default().extend(UNAVAILABLE);
     }
+
     all.retain(|status, _| *status < 500 || *status == 503);
     all
 }
@@ -81,6 +86,7 @@ pub fn complete(method: &str, path: &str, operation: &mut Value, shared: &mut Ma
             "schema": { "type": "string" },
         });
     }
+
     if path.ends_with("/batch") {
         let lines = "One item per line, each as in `items`. The other members of the JSON body are \
             query parameters. 每行一条";
@@ -120,6 +126,7 @@ fn refusals(method: &str, path: &str, operation: &mut Value, shared: &mut Map<St
         return;
     };
     responses.remove("4XX");
+
     for (status, code) in said {
         all.entry(status).or_default().insert(code);
     }
@@ -136,6 +143,7 @@ fn refusals(method: &str, path: &str, operation: &mut Value, shared: &mut Map<St
                 "schema": { "type": "integer", "minimum": 1 },
             });
         }
+
         // Short responses are shared, because most operations have the same ones.
         if codes.len() <= 2 && content.as_object().is_some_and(|kinds| kinds.len() == 1) {
             let name = codes.iter().map(|code| camel_case(code)).collect::<Vec<_>>().join("Or");

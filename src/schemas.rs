@@ -58,9 +58,11 @@ fn problems(schemas: &mut Map<String, Value>) {
         "description": "Codes of problems and of their `errors`. `GET /problems/{code}` explains \
             each of them. New codes may be added: treat codes that you do not know by their status.",
     }));
+
     for name in ["Problem", "Fault"] {
         schemas[name]["properties"]["code"] = json!({ "$ref": "#/components/schemas/ProblemCode" });
     }
+
     // A credit refusal contains the whole breakdown.
     let members = [schemas.remove("ProblemMembers"), schemas.get("CreditBreakdown").cloned()];
     for mut member in members.into_iter().flatten() {
@@ -88,6 +90,7 @@ fn events(schemas: &mut Map<String, Value>) {
         let reference = format!("#/components/schemas/{name}");
         variants.push(json!({ "$ref": reference }));
         mapping.insert(kind.into(), reference.into());
+
         schemas.insert(name, event);
     }
     schemas.insert(

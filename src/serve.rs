@@ -49,6 +49,7 @@ impl Home {
         if let Some(url) = &database.database_url {
             return Ok(Self { server: None, url: url.clone() });
         }
+
         let options = Options {
             folder: database.data_dir.clone(),
             durable: true,
@@ -101,6 +102,7 @@ pub fn log(filter: &str, format: LogFormat) -> Result<Log, Failure> {
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(colours);
     let log = log.with_env_filter(EnvFilter::try_new(filter)?);
+
     Ok(Log(match format {
         LogFormat::Json => {
             let log = log.json().flatten_event(true).with_filter_reloading();
@@ -248,6 +250,7 @@ fn background(service: &Service, courier: Courier) -> impl FnOnce() {
         (service.directory.clone(), service.db.clone(), service.clock.clone());
     let store = service.attachments();
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
+
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
@@ -257,6 +260,7 @@ fn background(service: &Service, courier: Courier) -> impl FnOnce() {
         local.spawn_local(attachments::attachment::watch(db.clone(), store));
         local.spawn_local(courier.clone().run());
         local.spawn_local(platform::jobs::run(db, clock, JOBS));
+
         // Also ends if the other side is dropped.
         let _ = runtime.block_on(local.run_until(ended));
         drop(local);

@@ -136,11 +136,13 @@ pub fn refusal(command: &str, error: &clap::Error) -> Option<String> {
     let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else {
         return None;
     };
+
     let mut cli = Cli::command();
     // Arguments know how they are written only after the build.
     cli.build();
     let mut arguments = cli.find_subcommand(command)?.get_arguments();
     let argument = arguments.find(|argument| argument.to_string() == *name)?;
+
     let (variable, option) = (argument.get_env()?.to_string_lossy(), argument.get_long()?);
     let told = if argument.is_hide_env_values_set() { "" } else { &format!("={value}") };
     let right = match (std::error::Error::source(error), error.get(ContextKind::ValidValue)) {

@@ -77,6 +77,7 @@ impl Store {
             return Err("write s3://bucket/prefix".to_owned());
         }
         check_access(|name| env::var(name).ok().filter(|value| !value.is_empty()))?;
+
         let client = |key| AmazonS3ConfigKey::Client(key);
         let retry = RetryConfig { max_retries: 3, retry_timeout: PATIENCE, ..Default::default() };
         let store = AmazonS3Builder::from_env()

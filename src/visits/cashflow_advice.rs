@@ -199,9 +199,9 @@ impl CashflowAdvice {
 
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
-        let rows = listed().filter(list.before::<Timestamp, _, _>(created_at, id)?);
-        let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
-        let rows = rows.select(Self::as_select()).load(conn).await?;
+        let following = listed().filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let ordered = following.order((created_at.desc(), id.desc())).limit(list.fetch());
+        let rows = ordered.select(Self::as_select()).load(conn).await?;
         list.page(rows, total, |advice: &Self| (advice.created_at, advice.id))
     }
 
@@ -267,6 +267,7 @@ impl CashflowAdvice {
 pub(crate) async fn follow(tx: &mut Tx, visits: &[Uuid], loser: Uuid) -> Result<()> {
     let rows = CashflowAdvice::query().filter(cashflow_advice::visit_id.eq_any(visits));
     let rows: Vec<CashflowAdvice> = rows.order(cashflow_advice::id).load(tx.conn()).await?;
+
     for advice in rows {
         let before = CashflowAdvice { customer_id: loser, ..advice.clone() };
         let after = before.next(advice, tx.now);

@@ -112,9 +112,9 @@ impl CoachingNote {
         let total =
             if list.counted { Some(matching().count().get_result(conn).await?) } else { None };
 
-        let rows = matching().filter(list.before::<Timestamp, _, _>(created_at, id)?);
-        let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
-        let rows = rows.select(Self::as_select()).load(conn).await?;
+        let following = matching().filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let ordered = following.order((created_at.desc(), id.desc())).limit(list.fetch());
+        let rows = ordered.select(Self::as_select()).load(conn).await?;
         list.page(rows, total, |note: &Self| (note.created_at, note.id))
     }
 

@@ -90,9 +90,9 @@ impl NextAttempt {
         let total =
             if list.counted { Some(matching().count().get_result(conn).await?) } else { None };
         let day = next_visit_on.assume_not_null();
-        let rows = matching().filter(list.after::<Date, _, _>(day, id)?);
-        let rows = rows.order((next_visit_on, id)).limit(list.fetch());
-        let rows = rows.select(Self::as_select()).load(conn).await?;
+        let following = matching().filter(list.after::<Date, _, _>(day, id)?);
+        let ordered = following.order((next_visit_on, id)).limit(list.fetch());
+        let rows = ordered.select(Self::as_select()).load(conn).await?;
         list.page(rows, total, |attempt: &Self| {
             (attempt.next_visit_on.unwrap_or_default(), attempt.visit_id)
         })

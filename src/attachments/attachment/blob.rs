@@ -69,6 +69,7 @@ pub async fn release(tx: &mut Tx, mut ids: Vec<Uuid>) -> Result<()> {
         .order(attachment_blobs::id)
         .select(attachment_blobs::id);
     let locked: Vec<Uuid> = rows.for_update().load(tx.conn()).await?;
+
     let users = attachments::table.filter(attachments::blob_id.eq_any(&ids));
     let used: Vec<Uuid> = users.select(attachments::blob_id).distinct().load(tx.conn()).await?;
     let unused: Vec<Uuid> = locked.into_iter().filter(|id| !used.contains(id)).collect();

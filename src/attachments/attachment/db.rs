@@ -56,6 +56,7 @@ impl Attachment {
             updated_at: tx.now,
             blob_id: kept.blob,
         };
+
         let insert = diesel::insert_into(attachments::table).values(&attachment);
         insert.execute(tx.conn()).await?;
         tx.record(Change::created(&attachment)).await?;

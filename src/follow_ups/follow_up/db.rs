@@ -96,6 +96,7 @@ impl FollowUp {
         let query = listed().limit(list.fetch());
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+
         let key = |follow_up: &Self| (follow_up.due_at, follow_up.id);
         match filter.sort.unwrap_or(FollowUpSort::EarliestDue) {
             FollowUpSort::EarliestDue => {
@@ -129,9 +130,11 @@ impl FollowUp {
                 rows.filter(assignee_id.eq(caller.id()).and(status.eq_any(OPEN)))
             }
         };
+
         let total = if list.counted { Some(query().count().get_result(conn).await?) } else { None };
-        let rows = query().filter(list.after::<Timestamp, _, _>(due_at, id)?).limit(list.fetch());
-        let rows = rows.order((due_at, id)).select(Self::as_select()).load(conn).await?;
+        let following =
+            query().filter(list.after::<Timestamp, _, _>(due_at, id)?).limit(list.fetch());
+        let rows = following.order((due_at, id)).select(Self::as_select()).load(conn).await?;
         list.page(rows, total, |follow_up: &Self| (follow_up.due_at, follow_up.id))
     }
 

@@ -89,6 +89,7 @@ impl Opportunity {
         let query = listed().limit(list.fetch());
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
+
         let key = |opportunity: &Self| (opportunity.next_step_on, opportunity.id);
         match filter.sort.unwrap_or(OpportunitySort::EarliestStep) {
             OpportunitySort::EarliestStep => {

@@ -235,6 +235,7 @@ impl Opportunity {
             }
             _ => {}
         }
+
         if self.potential_amount.is_some_and(|amount| amount < Money::ZERO) {
             faults.push(Fault::new("/potential_amount", "range", "0 or more"));
         }

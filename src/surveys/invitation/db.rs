@@ -63,10 +63,10 @@ impl SurveyInvitation {
         };
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
-        let rows = listed();
-        let rows = rows.filter(list.before::<Timestamp, _, _>(created_at, id)?);
-        let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
-        let rows = rows.select(Self::as_select()).load(conn).await?;
+        let all = listed();
+        let following = all.filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let ordered = following.order((created_at.desc(), id.desc())).limit(list.fetch());
+        let rows = ordered.select(Self::as_select()).load(conn).await?;
         list.page(rows, total, |invitation: &Self| (invitation.created_at, invitation.id))
     }
 
@@ -280,8 +280,10 @@ pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> 
         let rows = rows.filter(survey_invitations::customer_id.eq(customer.id));
         rows.order(survey_invitations::id).select(SurveyInvitation::as_select()).for_update()
     };
+
     let theirs: Vec<SurveyInvitation> = of(moving.from).load(tx.conn()).await?;
     let ours: Vec<SurveyInvitation> = of(winner).load(tx.conn()).await?;
+
     let mut moved = vec![];
     for before in moving.taken(theirs, |row| row.id) {
         if ours.iter().all(|own| own.survey_id != before.survey_id) {

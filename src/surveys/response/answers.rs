@@ -82,6 +82,7 @@ impl Given {
         let pairs = pairs.map_err(unreadable)?;
         let fields = pairs.iter().map(|pair| format!("{}:{}", quoted(&pair.0), quoted(&pair.1)));
         let text = format!("{{{}}}", fields.collect::<Vec<_>>().join(","));
+
         let (value, faults) = json::parse(text.as_bytes())?;
         let below = |fault: Fault| Fault { pointer: format!("/answers{}", fault.pointer), ..fault };
         let Value::Object(mut answers) = value else { return Err(Error::internal("no object")) };

@@ -145,6 +145,7 @@ impl SurveyResponse {
         if survey.status == SurveyStatus::Draft {
             return vec![Fault::new("/survey_id", "wrong_status", "the survey is not open yet")];
         }
+
         match Given::imported(given.clone()).read(&survey.questions) {
             Ok(read) => {
                 self.score = answers::score(&survey.questions, &read);
@@ -236,6 +237,7 @@ impl Imported for SurveyResponse {
             let new = drafts.iter().filter(|draft| draft.before.is_none());
             let new: Vec<&Self> = new.map(|draft| &draft.after).collect();
             SurveyInvitation::answered_elsewhere(tx, &new, refused).await?;
+
             let rows: Vec<&Self> = drafts.iter().map(|draft| &draft.after).collect();
             diesel::insert_into(survey_responses::table)
                 .values(rows)

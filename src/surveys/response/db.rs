@@ -68,10 +68,10 @@ impl SurveyResponse {
         };
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
-        let rows = listed();
-        let rows = rows.filter(list.before::<Timestamp, _, _>(created_at, id)?);
-        let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
-        let rows = rows.select(Self::as_select()).load(conn).await?;
+        let all = listed();
+        let following = all.filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let ordered = following.order((created_at.desc(), id.desc())).limit(list.fetch());
+        let rows = ordered.select(Self::as_select()).load(conn).await?;
         list.page(rows, total, |response: &Self| (response.created_at, response.id))
     }
 
@@ -155,6 +155,8 @@ impl SurveyResponse {
             source: Source::Survey,
             source_id: Some(self.id),
         };
+
+        // The response is stored even if nobody can be assigned.
         match tx.attempt(async |tx| FollowUp::open(tx, opened).await).await {
             Ok(follow_up) => Ok(Some(follow_up.id)),
             // A program drafted the survey, and the customer has no owner.

@@ -143,10 +143,12 @@ fn instruction(company: &Company, title: &str, score: Option<Number>, nps: Optio
         value.map(|value| format!("{name} {value}/{most}"))
     };
     let (score, nps) = (score.map(|score| score.to_string()), nps.map(|nps| nps.to_string()));
+
     let names =
         if chinese { ["满意度", "推荐度"] } else { ["satisfaction", "recommendation"] };
     let told = [told(names[0], score, 5), told(names[1], nps, 10)];
     let told: Vec<String> = told.into_iter().flatten().collect();
+
     if chinese {
         let told = told.join(",");
         format!("客户在《{title}》中评价偏低({told})。请联系客户了解原因,并反馈处理结果。")

@@ -39,9 +39,9 @@ impl Survey {
         let listed = || matching(&filter).filter(list.rows(id, surveys::updated_at));
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
-        let rows = listed().filter(list.before::<Timestamp, _, _>(created_at, id)?);
-        let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
-        let rows = rows.select(Self::as_select()).load(conn).await?;
+        let following = listed().filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let ordered = following.order((created_at.desc(), id.desc())).limit(list.fetch());
+        let rows = ordered.select(Self::as_select()).load(conn).await?;
         list.page(rows, total, |survey: &Self| (survey.created_at, survey.id))
     }
 

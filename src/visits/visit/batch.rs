@@ -222,6 +222,7 @@ impl Imported for Visit {
         for drafts in drafts.chunks(1000) {
             let rows: Vec<&Self> = drafts.iter().map(|draft| &draft.after).collect();
             let ids: Vec<Uuid> = rows.iter().map(|visit| visit.id).collect();
+
             let row = |visit: &&'a Self| (*visit, visits::in_fence.eq(visit.is_in_fence()));
             diesel::insert_into(visits::table)
                 .values(rows.iter().map(row).collect::<Vec<_>>())

@@ -108,6 +108,7 @@ fn matching<'a>(caller: &'a Caller, filter: &'a VisitFilter) -> visits::BoxedQue
     if let Some(validities) = &filter.validity {
         query = query.filter(visits::validity.eq_any(validities));
     }
+
     if let Some(text) = &filter.q {
         let part = containing(text);
         let said = visits::purpose.ilike(part.clone()).or(visits::summary.ilike(part));
@@ -115,6 +116,7 @@ fn matching<'a>(caller: &'a Caller, filter: &'a VisitFilter) -> visits::BoxedQue
         let named = visits::customer_id.eq_any(named_like(caller, text));
         query = query.filter(named.or(said).assume_not_null());
     }
+
     if let Some(from) = filter.planned_from {
         query = query.filter(visits::planned_date.ge(from));
     }

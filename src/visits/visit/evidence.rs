@@ -51,6 +51,7 @@ impl CheckIn {
         let place = sent.map(|sent| system.to_wgs84(sent));
         let (accuracy_m, mock) = (self.accuracy_m, self.mock.unwrap_or_default());
         let fix = Fix { place, accuracy_m, age_s: self.fix_age_s, mock };
+
         #[allow(clippy::cast_precision_loss, reason = "some metres")]
         let judged = judge(fix, customer, radius_m as f64);
         #[allow(clippy::cast_possible_truncation, reason = "at most half the earth")]

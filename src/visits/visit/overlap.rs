@@ -62,6 +62,7 @@ impl Flags {
         let wrong: Vec<Judged> = wrong.load(tx.conn()).await?;
         let flags: HashMap<Uuid, bool> =
             wrong.into_iter().map(|row| (row.id, row.is_overlapping)).collect();
+
         if !flags.is_empty() {
             let check_outs = visit_checks::visit_id.eq_any(flags.keys());
             let check_outs = check_outs.and(visit_checks::kind.eq(CheckKind::CheckOut));
