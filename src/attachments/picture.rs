@@ -117,7 +117,7 @@ mod tests {
         bytes.into_inner()
     }
 
-    /// What a phone writes that was held upright: turn it by 90°.
+    /// A picture as a phone that was held upright writes it: to be turned by 90°.
     fn held_upright(jpeg: &[u8]) -> Vec<u8> {
         let exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
         let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();

@@ -91,10 +91,9 @@ pub async fn doom(tx: &mut Tx) -> Result<u64> {
 /// Deletes the objects of doomed blobs, then their rows. Safe at any time and from any instance,
 /// because names of objects are never used again. Failed deletions are repeated the next time.
 pub async fn delete_doomed(db: &Db, store: &Store) -> Result<usize> {
-    let doomed = attachment_blobs::table.filter(attachment_blobs::doomed_at.is_not_null());
-    let doomed =
-        doomed.order(attachment_blobs::doomed_at).limit(AT_ONCE).select(attachment_blobs::id);
-    let doomed: Vec<Uuid> = doomed.load(&mut *db.conn().await?).await?;
+    let all = attachment_blobs::table.filter(attachment_blobs::doomed_at.is_not_null());
+    let next = all.order(attachment_blobs::doomed_at).limit(AT_ONCE).select(attachment_blobs::id);
+    let doomed: Vec<Uuid> = next.load(&mut *db.conn().await?).await?;
     for id in &doomed {
         store.remove(*id).await?;
         let row = diesel::delete(attachment_blobs::table.find(id));

@@ -21,10 +21,10 @@ impl Attachment {
         let row = Self::query().filter(attachments::id.eq(id));
         let mut attachment: Self = row.first(conn).await?;
 
-        let owners = attachment_links::table.filter(attachment_links::attachment_id.eq(id));
-        let owners = owners.order((attachment_links::type_, attachment_links::resource_id));
-        let owners = owners.select((attachment_links::type_, attachment_links::resource_id));
-        let owners: Vec<(String, Uuid)> = owners.load(conn).await?;
+        let links = attachment_links::table.filter(attachment_links::attachment_id.eq(id));
+        let ordered = links.order((attachment_links::type_, attachment_links::resource_id));
+        let rows = ordered.select((attachment_links::type_, attachment_links::resource_id));
+        let owners: Vec<(String, Uuid)> = rows.load(conn).await?;
         for (type_, id) in owners {
             if hooks::visible(conn, caller, &type_, id).await? {
                 attachment.attached_to.0.push(AttachedTo { type_, id });
@@ -110,19 +110,19 @@ pub async fn attach(
     }
     // Locked in the order of ids, so that a file that expires at this moment is either kept or
     // gone.
-    let own = attachments::table.filter(attachments::id.eq_any(ids)).order(attachments::id);
-    let own = own.filter(attachments::uploaded_by.eq(caller.id())).select(attachments::id);
-    let own: Vec<Uuid> = own.for_update().load(tx.conn()).await?;
+    let named = attachments::table.filter(attachments::id.eq_any(ids)).order(attachments::id);
+    let lock = named.filter(attachments::uploaded_by.eq(caller.id())).select(attachments::id);
+    let own: Vec<Uuid> = lock.for_update().load(tx.conn()).await?;
 
-    let had = attachment_links::table
+    let links = attachment_links::table
         .filter(attachment_links::type_.eq(to.0).and(attachment_links::resource_id.eq(to.1)));
-    let had: Vec<Uuid> = had.select(attachment_links::attachment_id).load(tx.conn()).await?;
+    let had: Vec<Uuid> = links.select(attachment_links::attachment_id).load(tx.conn()).await?;
 
     let unknown = ids.iter().enumerate().filter(|(_, id)| !own.contains(id) && !had.contains(id));
     let listed = pointer.ends_with("_ids");
     let at = |index| if listed { format!("{pointer}/{index}") } else { pointer.to_owned() };
-    let unknown = unknown.map(|(index, _)| at(index));
-    let mut faults: Vec<Fault> = unknown.map(|place| Fault::unknown_reference(&place)).collect();
+    let places = unknown.map(|(index, _)| at(index));
+    let mut faults: Vec<Fault> = places.map(|place| Fault::unknown_reference(&place)).collect();
 
     let mut new: Vec<Uuid> = ids.iter().filter(|id| !had.contains(id)).copied().collect();
     new.sort_unstable();
@@ -153,30 +153,31 @@ pub async fn attach(
 /// Detaches all files from the row except those to keep. A detached file expires unless another row
 /// has it.
 pub async fn detach(tx: &mut Tx, from: (&'static str, Uuid), keep: &[Uuid]) -> Result<()> {
-    let left = attachment_links::table
+    let links = attachment_links::table
         .filter(attachment_links::type_.eq(from.0).and(attachment_links::resource_id.eq(from.1)));
-    let left = diesel::delete(left.filter(attachment_links::attachment_id.ne_all(keep)));
-    let left = left.returning(attachment_links::attachment_id);
-    let left: Vec<Uuid> = left.get_results(tx.conn()).await?;
+    let delete = diesel::delete(links.filter(attachment_links::attachment_id.ne_all(keep)));
+    let deleted = delete.returning(attachment_links::attachment_id);
+    let detached: Vec<Uuid> = deleted.get_results(tx.conn()).await?;
+
     // Locked as in `attach`, because another row may take up one of them at this moment.
-    let rows = attachments::table.filter(attachments::id.eq_any(left)).order(attachments::id);
-    let rows: Vec<Uuid> = rows.select(attachments::id).for_update().load(tx.conn()).await?;
-    let used = attachment_links::table.filter(attachment_links::attachment_id.eq_any(&rows));
-    let used: Vec<Uuid> = used.select(attachment_links::attachment_id).load(tx.conn()).await?;
-    let free = rows.into_iter().filter(|id| !used.contains(id));
-    let free = attachments::table.filter(attachments::id.eq_any(free.collect::<Vec<_>>()));
+    let files = attachments::table.filter(attachments::id.eq_any(detached)).order(attachments::id);
+    let locked: Vec<Uuid> = files.select(attachments::id).for_update().load(tx.conn()).await?;
+    let others = attachment_links::table.filter(attachment_links::attachment_id.eq_any(&locked));
+    let used: Vec<Uuid> = others.select(attachment_links::attachment_id).load(tx.conn()).await?;
+    let free = locked.into_iter().filter(|id| !used.contains(id));
+    let unused = attachments::table.filter(attachments::id.eq_any(free.collect::<Vec<_>>()));
 
     let expires = attachments::expires_at.eq(Some(expiry(tx.now)));
-    diesel::update(free).set(expires).execute(tx.conn()).await?;
+    diesel::update(unused).set(expires).execute(tx.conn()).await?;
     Ok(())
 }
 
 /// Job: deletes the files that no row named in time, at most 1000 at a time, and dooms unused
 /// blobs, whose objects are deleted after the commit.
 pub async fn expire(tx: &mut Tx) -> Result<u64> {
-    let due = attachments::table.filter(attachments::expires_at.le(tx.now).assume_not_null());
-    let due = due.order(attachments::expires_at).limit(1000).select(Attachment::as_select());
-    let due: Vec<Attachment> = due.for_update().skip_locked().load(tx.conn()).await?;
+    let expired = attachments::table.filter(attachments::expires_at.le(tx.now).assume_not_null());
+    let lock = expired.order(attachments::expires_at).limit(1000).select(Attachment::as_select());
+    let due: Vec<Attachment> = lock.for_update().skip_locked().load(tx.conn()).await?;
     if !due.is_empty() {
         Attachment::remove(tx, &due).await?;
     }

@@ -234,9 +234,9 @@ impl FollowUp {
 pub async fn escalate_late(tx: &mut Tx) -> Result<u64> {
     let since = Timestamp(tx.now.0 - SignedDuration::from_hours(24));
     let late = follow_ups::due_at.lt(since).and(follow_ups::status.eq_any(OPEN));
-    let rows = follow_ups::table.filter(late.and(follow_ups::escalated_at.is_null()));
-    let rows = rows.order(follow_ups::id).limit(1000).select(FollowUp::as_select());
-    let rows: Vec<FollowUp> = rows.for_update().skip_locked().load(tx.conn()).await?;
+    let due = follow_ups::table.filter(late.and(follow_ups::escalated_at.is_null()));
+    let lock = due.order(follow_ups::id).limit(1000).select(FollowUp::as_select());
+    let rows: Vec<FollowUp> = lock.for_update().skip_locked().load(tx.conn()).await?;
     for before in &rows {
         let after = FollowUp { escalated_at: Some(tx.now), ..before.clone() };
         before.save(tx, after).await?;

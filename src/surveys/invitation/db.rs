@@ -91,10 +91,10 @@ impl SurveyInvitation {
             territory_id: new.territory_id,
         };
 
-        let invited = survey_invitations::table.filter(survey_invitations::survey_id.eq(survey.id));
-        let invited = invited.select(survey_invitations::customer_id);
-        let invited: Vec<Uuid> = invited.load(tx.conn()).await?;
-        let invited: HashSet<Uuid> = invited.into_iter().collect();
+        let earlier = survey_invitations::table.filter(survey_invitations::survey_id.eq(survey.id));
+        let asked = earlier.select(survey_invitations::customer_id);
+        let known: Vec<Uuid> = asked.load(tx.conn()).await?;
+        let invited: HashSet<Uuid> = known.into_iter().collect();
         let mut frame = Customer::frame(tx.conn(), caller, &wanted).await?;
         frame.retain(|customer| !invited.contains(&customer.id));
 
@@ -180,11 +180,11 @@ impl SurveyInvitation {
         surveys: impl Iterator<Item = Uuid>,
         customers: &[Uuid],
     ) -> Result<HashMap<(Uuid, Uuid), Self>> {
-        let rows = survey_invitations::table.inner_join(customers::table);
-        let rows = rows.filter(survey_invitations::survey_id.eq_any(surveys.collect::<Vec<_>>()));
-        let rows = rows.filter(survey_invitations::customer_id.eq_any(customers));
-        let rows = rows.order(survey_invitations::id).select(Self::as_select()).for_update();
-        let rows: Vec<Self> = rows.load(tx.conn()).await?;
+        let all = survey_invitations::table.inner_join(customers::table);
+        let asked = all.filter(survey_invitations::survey_id.eq_any(surveys.collect::<Vec<_>>()));
+        let wanted = asked.filter(survey_invitations::customer_id.eq_any(customers));
+        let lock = wanted.order(survey_invitations::id).select(Self::as_select()).for_update();
+        let rows: Vec<Self> = lock.load(tx.conn()).await?;
         Ok(rows.into_iter().map(|row| ((row.survey_id, row.customer_id), row)).collect())
     }
 
@@ -197,9 +197,9 @@ impl SurveyInvitation {
     ) -> Result<()> {
         let ids = responses.iter().map(|response| response.invitation_id);
         let rows = survey_invitations::table.inner_join(customers::table);
-        let rows = rows.filter(survey_invitations::id.eq_any(ids)).select(Self::as_select());
-        let known: Vec<Self> = rows.load(tx.conn()).await?;
-        let known: HashMap<Uuid, Self> = known.into_iter().map(|row| (row.id, row)).collect();
+        let named = rows.filter(survey_invitations::id.eq_any(ids)).select(Self::as_select());
+        let found: Vec<Self> = named.load(tx.conn()).await?;
+        let known: HashMap<Uuid, Self> = found.into_iter().map(|row| (row.id, row)).collect();
 
         let mut made = vec![];
         for response in responses {
@@ -259,10 +259,10 @@ pub async fn tallies(
     caller: &Caller,
     survey: Uuid,
 ) -> Result<Vec<(Option<Tier>, Option<String>)>> {
-    let rows = survey_invitations::table.inner_join(customers::table).filter(visible_to(caller));
-    let rows = rows.filter(survey_invitations::survey_id.eq(survey));
-    let rows = rows.select((survey_invitations::tier, survey_invitations::region));
-    Ok(rows.load(conn).await?)
+    let visible = survey_invitations::table.inner_join(customers::table).filter(visible_to(caller));
+    let invited = visible.filter(survey_invitations::survey_id.eq(survey));
+    let groups = invited.select((survey_invitations::tier, survey_invitations::region));
+    Ok(groups.load(conn).await?)
 }
 
 /// Returns a random seed. It may be predictable, because it is published anyway.

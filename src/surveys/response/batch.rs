@@ -79,9 +79,10 @@ fn find_responses<'a>(
 ) -> BoxFuture<'a, Result<Found>> {
     Box::pin(async move {
         use survey_responses::{external_id, id, source_system, version};
-        let rows = survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
-        let rows = rows.filter(survey_responses::id.eq_any(&wanted.ids));
-        let rows = rows.select((id, version, source_system, external_id));
+        let visible =
+            survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
+        let matching = visible.filter(survey_responses::id.eq_any(&wanted.ids));
+        let rows = matching.select((id, version, source_system, external_id));
         let mut found = Found::default();
         found.extend(rows.load::<Known>(conn).await?);
         Ok(found)
@@ -173,13 +174,14 @@ impl Imported for SurveyResponse {
     const FIND: Find = find_responses;
 
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
-        let known = survey_responses::source_system.eq(keys.source_system).assume_not_null();
+        let system = survey_responses::source_system.eq(keys.source_system).assume_not_null();
         let known =
-            known.and(survey_responses::external_id.eq_any(&keys.external_ids).assume_not_null());
-        let rows = survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
-        let rows = rows.filter(known.or(survey_responses::id.eq_any(&keys.ids)));
-        let rows = rows.order(survey_responses::id).select(Self::as_select()).for_no_key_update();
-        Ok(rows.load(conn).await?)
+            system.and(survey_responses::external_id.eq_any(&keys.external_ids).assume_not_null());
+        let visible =
+            survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
+        let wanted = visible.filter(known.or(survey_responses::id.eq_any(&keys.ids)));
+        let rows = wanted.order(survey_responses::id).select(Self::as_select());
+        Ok(rows.for_no_key_update().load(conn).await?)
     }
 
     async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {

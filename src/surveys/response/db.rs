@@ -80,13 +80,14 @@ impl SurveyResponse {
         let survey = Survey::find(conn, survey).await?.id;
         let invited = invitation::tallies(conn, caller, survey).await?;
 
-        let rows = survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
-        let rows = rows.filter(survey_responses::survey_id.eq(survey));
-        let rows = rows.select({
+        let visible =
+            survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
+        let given = visible.filter(survey_responses::survey_id.eq(survey));
+        let figures = given.select({
             use survey_responses::{follow_up_id, low, nps, region, score, tier};
             (tier, region, score, nps, low, follow_up_id)
         });
-        let rows: Vec<Row> = rows.load(conn).await?;
+        let rows: Vec<Row> = figures.load(conn).await?;
 
         let scored = |(tier, region, score, nps, low, follow_up): Row| {
             let followed = follow_up.is_some();
@@ -172,14 +173,14 @@ impl SurveyResponse {
 /// Moves the loser's responses to the winner.
 pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
     let winner = moving.to;
-    let rows = survey_responses::table.inner_join(customers::table);
-    let rows = rows.filter(survey_responses::customer_id.eq(moving.from.id));
-    let rows = rows.order(survey_responses::id).select(SurveyResponse::as_select());
-    let rows: Vec<SurveyResponse> = rows.for_update().load(tx.conn()).await?;
-    let rows = moving.taken(rows, |row| row.id);
-    let ids = rows.iter().map(|row| row.id).collect();
+    let all = survey_responses::table.inner_join(customers::table);
+    let theirs = all.filter(survey_responses::customer_id.eq(moving.from.id));
+    let lock = theirs.order(survey_responses::id).select(SurveyResponse::as_select());
+    let locked: Vec<SurveyResponse> = lock.for_update().load(tx.conn()).await?;
+    let moved = moving.taken(locked, |row| row.id);
+    let ids = moved.iter().map(|row| row.id).collect();
 
-    for before in rows {
+    for before in moved {
         let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
         let after = SurveyResponse { customer_id, customer_owner_id, ..before.clone() };
         let after = before.next(after, tx.now);

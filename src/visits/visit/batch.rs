@@ -93,10 +93,10 @@ impl Imported for Visit {
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = visits::source_system.eq(keys.source_system).assume_not_null();
         let ids = visits::external_id.eq_any(&keys.external_ids).assume_not_null();
-        let rows = visits::table.filter(visible_to(caller));
-        let rows = rows.filter(known.and(ids).or(visits::id.eq_any(&keys.ids)));
-        let rows = rows.order(visits::id).select(visits::id).for_no_key_update();
-        let locked: Vec<Uuid> = rows.load(conn).await?;
+        let visible = visits::table.filter(visible_to(caller));
+        let wanted = visible.filter(known.and(ids).or(visits::id.eq_any(&keys.ids)));
+        let lock = wanted.order(visits::id).select(visits::id).for_no_key_update();
+        let locked: Vec<Uuid> = lock.load(conn).await?;
         let rows = Self::query().filter(visits::id.eq_any(locked)).order(visits::id);
         Ok(rows.load(conn).await?)
     }

@@ -264,14 +264,14 @@ pub(super) async fn place_of(conn: &mut Conn, customer: Uuid) -> Result<Option<P
 /// number.
 pub async fn mark_missed(tx: &mut Tx) -> Result<u64> {
     let late = visits::status.eq(VisitStatus::Planned).and(visits::planned_date.lt(tx.today));
-    let rows = visits::table.filter(late).order(visits::id).limit(1000);
-    let rows = rows.select(visits::id).for_update().skip_locked();
-    let ids: Vec<Uuid> = rows.load(tx.conn()).await?;
-    let rows = Visit::query().filter(visits::id.eq_any(&ids)).order(visits::id);
-    let rows: Vec<Visit> = rows.load(tx.conn()).await?;
+    let due = visits::table.filter(late).order(visits::id).limit(1000);
+    let lock = due.select(visits::id).for_update().skip_locked();
+    let ids: Vec<Uuid> = lock.load(tx.conn()).await?;
+    let locked = Visit::query().filter(visits::id.eq_any(&ids)).order(visits::id);
+    let missed: Vec<Visit> = locked.load(tx.conn()).await?;
 
     let mut records = vec![];
-    for before in &rows {
+    for before in &missed {
         let status = before.status.after(VisitAction::Miss)?;
         let after = before.next(Visit { status, reason: None, ..before.clone() }, tx.now);
         diesel::update(visits::table.find(before.id)).set(&after).execute(tx.conn()).await?;
@@ -280,7 +280,7 @@ pub async fn mark_missed(tx: &mut Tx) -> Result<u64> {
     // A companion may have checked in without the owner.
     Check::close_all(tx, &ids).await?;
     tx.record_all(&records).await?;
-    Ok(rows.len() as u64)
+    Ok(missed.len() as u64)
 }
 
 /// Hook of customers: moves the loser's visits to the winner.
@@ -324,9 +324,9 @@ pub(super) async fn surroundings(
     customers: &[Uuid],
 ) -> Result<(Company, HashMap<Uuid, Place>)> {
     let company = Company::load(tx.conn()).await?;
-    let rows = customers::table.filter(customers::id.eq_any(customers));
-    let rows = rows.select((customers::id, customers::latitude, customers::longitude));
-    let rows: Vec<(Uuid, Option<f64>, Option<f64>)> = rows.load(tx.conn()).await?;
+    let wanted = customers::table.filter(customers::id.eq_any(customers));
+    let positions = wanted.select((customers::id, customers::latitude, customers::longitude));
+    let rows: Vec<(Uuid, Option<f64>, Option<f64>)> = positions.load(tx.conn()).await?;
     let places = rows.into_iter().filter_map(|(id, a, b)| Some((id, a.zip(b)?))).collect();
     Ok((company, places))
 }

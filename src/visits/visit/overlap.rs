@@ -57,9 +57,9 @@ impl Flags {
     /// the day of each written visit, before and after the change.
     pub async fn correct(tx: &mut Tx, places: impl Iterator<Item = (Uuid, Date)>) -> Result<Self> {
         let (owners, days): (Vec<Uuid>, Vec<Date>) = places.unzip();
-        let wrong = diesel::sql_query(WRONG).bind::<Array<SqlUuid>, _>(owners);
-        let wrong = wrong.bind::<Array<SqlDate>, _>(days);
-        let wrong: Vec<Judged> = wrong.load(tx.conn()).await?;
+        let query = diesel::sql_query(WRONG).bind::<Array<SqlUuid>, _>(owners);
+        let bound = query.bind::<Array<SqlDate>, _>(days);
+        let wrong: Vec<Judged> = bound.load(tx.conn()).await?;
         let flags: HashMap<Uuid, bool> =
             wrong.into_iter().map(|row| (row.id, row.is_overlapping)).collect();
 

@@ -126,7 +126,7 @@ impl Visit {
         after
     }
 
-    /// Returns the contradictions within the visit, whoever sent it.
+    /// Returns the contradictions within the visit, no matter who sent it.
     pub(super) fn faults(&self) -> Vec<Fault> {
         let mut faults = vec![];
         if let (Some(from), Some(to)) = (self.window_from, self.window_to)
