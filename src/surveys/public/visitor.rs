@@ -95,7 +95,7 @@ pub fn is_public(path: &str) -> bool {
     path.starts_with("/public/")
 }
 
-/// Replaces a failed answer by a page if the client reads pages.
+/// Replaces a failed answer with a page if the client reads pages.
 pub fn readable(req: &HttpRequest, code: &str, answer: HttpResponse) -> HttpResponse {
     if !is_public(req.path()) || !reads_pages(req) {
         return answer;
