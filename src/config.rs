@@ -175,13 +175,14 @@ pub struct Import {
 pub struct User {
     #[command(flatten)]
     pub database: Database,
-    /// Username. An existing user gets the new password and roles
+    /// Username of a new user, or of an existing one whose password is set
     #[arg(value_parser = name(100))]
     pub username: String,
     /// Display name. Default: the username
     #[arg(long, env = "SALESBOOK_NAME", value_parser = name(200))]
     pub name: Option<String>,
-    /// Roles, separated by commas. Without them, only the password of an existing user is set
+    /// Roles of a new user, separated by commas. Without them, the password of an existing user is
+    /// set
     #[arg(long, env = "SALESBOOK_ROLES", value_delimiter = ',', value_parser = role)]
     pub roles: Vec<Role>,
     /// Password, at least 10 characters. Default: a random one, which is printed
