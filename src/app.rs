@@ -1,4 +1,4 @@
-//! Mounts every domain, and what stands around all of them.
+//! Mounting of all domains, and the layers around them.
 
 use std::sync::Once;
 
@@ -35,7 +35,7 @@ use crate::{document, edge, operations, problems};
 /// A domain's permissions, each with the roles that hold it.
 type Permissions = &'static [(&'static str, &'static [Role])];
 
-/// Who may do what, by domain.
+/// Permissions by domain.
 pub const PERMISSIONS: &[Permissions] = &[
     auth::PERMISSIONS,
     company::PERMISSIONS,
@@ -58,7 +58,7 @@ pub const PERMISSIONS: &[Permissions] = &[
     operations::PERMISSIONS,
 ];
 
-/// Whose files are seen by whoever sees the row.
+/// Types of rows that have files, each with the check whether the caller sees the row.
 const OWNERS_OF_FILES: &[(&str, Visible)] = &[
     ("customer", |conn, caller, id| {
         Box::pin(async move {
@@ -116,13 +116,14 @@ pub fn routes(cfg: &mut ServiceConfig) {
     );
 }
 
-/// What the domains do for each other where dependencies point the other way.
+/// Registers the hooks through which a domain serves others against the direction of dependencies.
 fn wire() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         customers::hooks::wire(vec![
             orders::order::customer_merged,
-            // After the orders, before invoices and payments: so everybody locks.
+            // After the orders, and before invoices and payments: all transactions lock in this
+            // order.
             credit::hooks::customer_merged,
             targets::hooks::customer_merged,
             follow_ups::follow_up::customer_merged,
@@ -133,6 +134,7 @@ fn wire() {
             surveys::hooks::customer_merged,
             receivables::hooks::customer_merged,
         ]);
+
         let _ = platform::changes::HOOKS.set(sync::HOOKS);
         let _ = platform::language::CHINESE.set(problems::chinese);
         let _ = customers::hooks::GIVEN_UP.set(visits::next_attempt::check_given_up);
@@ -147,25 +149,25 @@ fn wire() {
     });
 }
 
-/// How a service is run, beside where its data is.
+/// Settings of a service, except the location of its data.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// Encrypts the keys in the database
+    /// Secret that encrypts the keys in the database
     pub secret: Option<String>,
-    /// Web pages of these origins may call
+    /// Origins of web pages that may call the API
     pub cors_origins: Vec<String>,
-    /// Believe X-Forwarded-For
+    /// Trust X-Forwarded-For
     pub trust_proxy: bool,
-    /// Where the bytes of files lie. Default: in memory
+    /// Store for the bytes of files. Default: in memory
     pub attachments: attachments::Store,
-    /// Webhooks may go to this machine itself
+    /// Allow webhooks to this machine itself
     pub webhook_loopback: bool,
-    /// Requests of one caller per second. 0: no limit
+    /// Requests per second and caller; 0 means no limit
     pub rate_limit: u32,
     pub login: auth::LoginPolicy,
 }
 
-/// What the handlers share, made once per process.
+/// State that the handlers share, created once per process.
 #[derive(Clone)]
 pub struct Service {
     pub db: Db,
@@ -185,22 +187,25 @@ pub struct Service {
 }
 
 impl Service {
-    /// Makes what is missing in a migrated database and reads what is there.
+    /// Creates missing rows in a migrated database, and loads the shared state.
     pub async fn start(db: Db, clock: Clock, settings: Settings) -> Result<Self> {
         wire();
         operations::collect();
         let cipher = settings.secret.as_deref().map(Cipher::new).transpose()?;
+
         Tx::run(&db, &clock, uuid::Uuid::nil(), feed::ensure_partitions).await?;
         Company::ensure(&db, &clock).await?;
         let mut conn = db.conn().await?;
         let seal = Seal::load(&mut conn, cipher.as_ref()).await?;
         let epoch = Epoch::load(&mut conn).await?;
         drop(conn);
+
         let out = Outbound { cipher: cipher.clone(), loopback: settings.webhook_loopback };
         let tokens = Tokens::load(db.clone(), cipher, clock.now()).await?;
         let directory = Directory::new(db.clone(), clock.clone());
         let directory = directory.requiring(&settings.login.second_factor);
         directory.poll().await?;
+
         let limits = Limits::per_second(settings.rate_limit);
         let logins = auth::Logins::new(settings.login.clone());
         Ok(Self {
@@ -221,14 +226,16 @@ impl Service {
         })
     }
 
-    /// Makes the user `admin` if there is nobody yet. Answers the password that was made up.
+    /// Creates the user `admin` if there are no users yet. Returns the password if it was
+    /// generated.
     pub async fn first_start(&self, password: Option<&str>) -> Result<Option<String>> {
         let made = auth::user::ensure_admin(&self.db, &self.clock, password).await?;
         self.directory.poll().await?;
         Ok(made)
     }
 
-    /// Chinese text has no trigrams where the server's character type is plain `C`.
+    /// Warns if the server makes no trigrams of Chinese text, which happens with the character type
+    /// `C`.
     pub async fn check_search(&self) {
         let query = "coalesce(cardinality(show_trgm('上海林氏')), 0) > 0";
         let good = async {
@@ -239,24 +246,26 @@ impl Service {
         match good.await {
             Ok(true) => {}
             Ok(false) => {
-                tracing::warn!("the database makes no trigrams of Chinese: use a UTF-8 LC_CTYPE");
+                tracing::warn!(
+                    "no trigrams of Chinese text in this database; use a UTF-8 LC_CTYPE"
+                );
             }
             Err(_) => tracing::debug!("pg_trgm is not installed; search does not need it"),
         }
     }
 
-    /// The bytes of files, for what works without a request.
+    /// Returns the store of files, for work without a request.
     pub fn attachments(&self) -> attachments::Store {
         self.settings.attachments.clone()
     }
 
-    /// What brings events to webhooks, with connections of its own.
+    /// Returns the courier that delivers events to webhooks, with connections of its own.
     pub fn courier(&self, db: Db) -> Result<Courier> {
         let (clock, directory) = (self.clock.clone(), self.directory.clone());
         Courier::new(db, clock, directory, self.epoch, self.out.clone())
     }
 
-    /// The same service on another pool.
+    /// Returns the same service with another pool.
     #[must_use]
     pub fn on(&self, db: Db) -> Self {
         Self { db, ..self.clone() }
@@ -302,7 +311,7 @@ impl Service {
     }
 }
 
-/// Browsers may call from these origins, and read what integrations need.
+/// Allows browsers to call from these origins, and to read the headers that integrations need.
 fn cors(origins: &[String]) -> Cors {
     let cors = Cors::default()
         .allowed_methods(["GET", "HEAD", "POST", "PATCH", "DELETE"])
@@ -334,10 +343,10 @@ fn cors(origins: &[String]) -> Cors {
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
-/// Brings the database to the schema of this build. Blocks: call it outside the async workers.
+/// Migrates the database to the schema of this build. Blocks: call it outside the async workers.
 pub async fn migrate(url: &str) -> Result<()> {
     let refused = |error| match error {
-        // It may come back; anything else will not go away by waiting.
+        // The server may come back; other errors do not go away by waiting.
         ConnectionError::BadConnection(_) => Error::unavailable("unavailable").cause(error),
         error => Error::internal(error),
     };

@@ -1,4 +1,4 @@
-//! Compresses answers that gain by it and hold no secret.
+//! Compression of responses that gain by it and contain no secret.
 
 use actix_http::ResponseHead;
 use actix_http::encoding::Encoder;
@@ -14,12 +14,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use platform::{Error, Result};
 use surveys::public::is_public;
 
-/// Bytes of the smallest body that is compressed. A smaller one fits into one packet with its headers.
+/// Smallest body that is compressed, in bytes. A smaller one fits into one packet with its headers.
 const LEAST: u64 = 1024;
 
 /// Compresses the body in a coding that the caller accepts: `br` before `gzip`. The work is done
-/// beside the request workers, so that a large answer keeps nobody waiting. Call it before headers
-/// such as `Cache-Control` get their defaults.
+/// beside the request workers, so that a large response delays nobody. Must be called before
+/// headers such as `Cache-Control` get their defaults.
 #[must_use]
 pub fn compress(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     if !may_vary(&response) {
@@ -42,11 +42,12 @@ pub fn compress(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBo
     response.map_body(|head, body| Encoder::response(coding, head, body).boxed())
 }
 
-/// Whether this answer is compressed for callers that accept it, given its size.
+/// Returns true if the response is compressed for callers that accept it, given its size.
 ///
-/// An answer with a secret never is: its compressed length would tell somebody who can put text
-/// into it how much of that text the secret contains (BREACH). Handlers forbid storing such answers,
-/// and nothing else forbids it before this. Files keep their ranges, and most are compressed already.
+/// A response with a secret is never compressed: its compressed length would tell someone who can
+/// put text into it how much of that text the secret contains (BREACH). Handlers forbid storing
+/// such responses, and at this point nothing else does. Files keep their ranges, and most are
+/// compressed already.
 fn may_vary(response: &ServiceResponse<BoxBody>) -> bool {
     let headers = response.headers();
     let secret = headers.get(CACHE_CONTROL).is_some_and(|value| value == "no-store")
@@ -64,7 +65,7 @@ fn is_text(headers: &HeaderMap) -> bool {
         || matches!(kind, "application/javascript" | "application/xml" | "image/svg+xml")
 }
 
-/// The coding that the caller likes best. A header that nobody can read is none.
+/// Returns the coding that the caller prefers. An unreadable header counts as absent.
 pub fn accepted(request: &HttpRequest) -> ContentEncoding {
     let ours = [Encoding::brotli(), Encoding::gzip(), Encoding::identity()];
     let accept = AcceptEncoding::parse(request).ok();
@@ -74,13 +75,13 @@ pub fn accepted(request: &HttpRequest) -> ContentEncoding {
     }
 }
 
-/// A text in a coding. For what is the same for all readers: they share one compressed copy.
+/// Compresses a text that is the same for all readers, who share the copy.
 pub async fn compressed(coding: ContentEncoding, text: &'static str) -> Result<Bytes> {
     let body = Encoder::response(coding, &mut ResponseHead::new(StatusCode::OK), text);
     to_bytes(body).await.map_err(|error| Error::internal(error.to_string()))
 }
 
-/// Says in the headers that the body was compressed before.
+/// Sets the headers of a body that is compressed already.
 pub fn mark_compressed(response: &mut HttpResponse, coding: ContentEncoding) {
     let headers = response.headers_mut();
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
@@ -88,8 +89,8 @@ pub fn mark_compressed(response: &mut HttpResponse, coding: ContentEncoding) {
     weaken(headers);
 }
 
-/// A strong ETag stands for the very same bytes; the codings of one state have a weak one in common
-/// (RFC 9110, 8.8.1). `If-Match` takes it, too.
+/// Makes the ETag weak. A strong ETag stands for identical bytes, but all codings of a state share
+/// their ETag (RFC 9110, 8.8.1). `If-Match` accepts weak ones, too.
 fn weaken(headers: &mut HeaderMap) {
     let Some(tag) = headers.get(ETAG).and_then(|tag| tag.to_str().ok()) else { return };
     let weak = (!tag.starts_with("W/")).then(|| HeaderValue::from_str(&format!("W/{tag}")));
@@ -98,7 +99,7 @@ fn weaken(headers: &mut HeaderMap) {
     }
 }
 
-/// A reader that has the compressed state keeps the ETag under which it was sent.
+/// Makes the ETag weak for a client that has the compressed state under it.
 fn keep_weak(response: &mut ServiceResponse<BoxBody>) {
     let known = response.request().headers().get_all(IF_NONE_MATCH);
     let mut known = known.filter_map(|known| known.to_str().ok());

@@ -1,5 +1,5 @@
-//! What stands between the network and the routes: request ids, languages, limits, headers and
-//! what is measured and logged of every request.
+//! Processing of every request between the network and the routes: ids, languages, limits, headers,
+//! metrics and logs.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -27,15 +27,15 @@ use uuid::Uuid;
 use crate::compression::compress;
 use crate::document;
 
-/// Most bytes of a path with its query.
+/// Limit of a path with its query, in bytes.
 const LONGEST_URI: usize = 8 << 10;
 
-/// Most bytes of all headers together.
+/// Limit of all headers together, in bytes.
 const MOST_HEADERS: usize = 32 << 10;
 
-/// Gives each request an id, in a header and as the `instance` of its problem; reads HEAD as GET,
-/// but not the body; counts, times and logs it. Neither tokens nor bodies nor query strings are
-/// logged: they hold what is personal.
+/// Gives each request an id, which is sent in a header and as the `instance` of a problem. Handles
+/// HEAD as GET, without the body. Counts, times and logs the request. Tokens, bodies and query
+/// strings are not logged, because they contain personal data.
 pub async fn receive(
     mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -46,6 +46,7 @@ pub async fn receive(
     if method == Method::HEAD {
         req.head_mut().method = Method::GET;
     }
+
     let chinese = prefers_chinese(req.headers()).unwrap_or(false);
     let mut response = if let Some(error) = refused(&req) {
         req.error_response(error).map_into_boxed_body()
@@ -54,21 +55,25 @@ pub async fn receive(
         let currency = clock.currency();
         speaking(chinese, with_currency(currency, next.call(req))).await?.map_into_boxed_body()
     };
+
     let error = response.response().error().and_then(|error| error.as_error::<Error>());
     if let Some(error) = error {
         let answer = error.answer(Some(&id), chinese);
         let answer = surveys::public::readable(response.request(), error.code(), answer);
         response = replaced(response, answer);
     }
+
     let mut response = compress(response);
     protect(&mut response);
     if response.request().app_data::<Data<Ending>>().is_some_and(|ending| ending.has_begun()) {
-        // Who keeps the connection would keep the process, too.
+        // An open connection would keep the process alive.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
+
     if method == Method::HEAD {
         response = response.map_body(|_, body| BoxBody::new(Unsent(body.size())));
     }
+
     if let Ok(id) = id.parse() {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
     }
@@ -76,8 +81,9 @@ pub async fn receive(
     Ok(response)
 }
 
-/// Copies what the parser left as slices of the buffer that it read, which has the beginning of the body,
-/// too. actix keeps some hundred heads for reuse: without copies each of them would keep 128 KiB.
+/// Copies the values that the parser left as slices of its read buffer, which also holds the
+/// beginning of the body. actix keeps some hundred heads for reuse: without copies, each of them
+/// would keep 128 KiB.
 fn detach(req: &mut ServiceRequest) {
     let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes());
     let head = req.head_mut();
@@ -88,7 +94,7 @@ fn detach(req: &mut ServiceRequest) {
     }
 }
 
-/// Another answer with the headers that were put on the one before, such as those for browsers.
+/// Replaces the response, but keeps the headers that are set already, such as those for browsers.
 fn replaced(
     before: ServiceResponse<BoxBody>,
     mut answer: HttpResponse,
@@ -103,7 +109,7 @@ fn replaced(
     before.into_response(answer)
 }
 
-/// The body of what GET would send, without reading it.
+/// A body with the size that GET would send, but without content.
 struct Unsent(BodySize);
 
 impl MessageBody for Unsent {
@@ -120,30 +126,35 @@ impl MessageBody for Unsent {
     }
 }
 
-/// What needs no route to be refused.
+/// Returns the error of a request that is refused without looking for a route.
 fn refused(req: &ServiceRequest) -> Option<Error> {
     let uri = req.uri();
-    if uri.path_and_query().is_some_and(|it| it.as_str().len() > LONGEST_URI) {
+    if uri.path_and_query().is_some_and(|path| path.as_str().len() > LONGEST_URI) {
         return Some(Error::bad_request("uri_too_long", "at most 8 KiB of path and query"));
     }
+
     let size = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
     if req.headers().iter().map(size).sum::<usize>() > MOST_HEADERS {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         return Some(Error::new(status, "headers_too_large"));
     }
+
     if let Err(error) = utf8::check(uri, req.headers()) {
         return Some(error);
     }
-    let exact = PATHS.iter().find(|it| it.0.pattern() == Some(uri.path()));
+
+    let exact = PATHS.iter().find(|known| known.0.pattern() == Some(uri.path()));
     if let Some((_, allow)) = exact
         && req.method() != Method::OPTIONS
-        && !allow.split(", ").any(|it| it == req.method().as_str())
+        && !allow.split(", ").any(|allowed| allowed == req.method().as_str())
     {
-        // Or `PATCH /customers/batch` would be a change of the customer "batch".
+        // Otherwise `PATCH /customers/batch` would change the customer "batch".
         return Some(Error::method_not_allowed(allow.clone()));
     }
+
     let accept = req.headers().get(ACCEPT)?.to_str().ok()?;
-    let takes = |kind: &str| accept.split(',').any(|it| it.trim().split(';').next() == Some(kind));
+    let takes =
+        |kind: &str| accept.split(',').any(|range| range.trim().split(';').next() == Some(kind));
     let good = ["*/*", "application/*", "application/json", "application/problem+json", "text/csv"];
     let file = ["/content", "/thumbnail"].iter().any(|end| uri.path().ends_with(end));
     let page = is_public(uri.path());
@@ -153,8 +164,8 @@ fn refused(req: &ServiceRequest) -> Option<Error> {
     unacceptable.then(|| Error::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable"))
 }
 
-/// Headers for browsers: nothing of ours is a page, but for the documentation and what brings a
-/// policy of its own.
+/// Sets the headers for browsers. Only the documentation and responses with their own policy are
+/// pages.
 fn protect(response: &mut ServiceResponse<BoxBody>) {
     let docs = response.request().path().starts_with("/docs");
     let public = is_public(response.request().path());
@@ -164,6 +175,7 @@ fn protect(response: &mut ServiceResponse<BoxBody>) {
     } else {
         "default-src 'none'; frame-ancestors 'none'"
     };
+
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -179,9 +191,10 @@ fn protect(response: &mut ServiceResponse<BoxBody>) {
     }
 }
 
+/// Counts, times and logs a request.
 fn tell(response: &ServiceResponse<BoxBody>, method: &Method, id: &str, start: Instant) {
     let req = response.request();
-    // The pattern, not the path: as a label of a metric every id would be a series of its own.
+    // The pattern and not the path: as a label, every id would be a series of its own.
     let route = req.match_pattern().unwrap_or_else(|| "unmatched".into());
     let status = response.status().as_u16();
     let took = start.elapsed();
@@ -190,14 +203,15 @@ fn tell(response: &ServiceResponse<BoxBody>, method: &Method, id: &str, start: I
         [("method", method.to_owned()), ("route", route.clone()), ("status", status.to_string())];
     counter!("http_requests_total", &labels).increment(1);
     histogram!("http_request_seconds", &labels[..2]).record(took.as_secs_f64());
+
     let caller = req.extensions().get::<Actor>().map(|actor| actor.id.to_string());
-    // A number in JSON too, which has none of 128 bits.
+    // JSON has no numbers of 128 bits.
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let caller = caller.unwrap_or_default();
     tracing::info!(target: "salesbook::http", id, caller, method, route, status, ms, "request");
 }
 
-/// The method as a label. Anybody can invent methods, and each label is kept for ever.
+/// Returns the method as a label. Clients can invent methods, and each label is kept for ever.
 fn label_of(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -211,7 +225,7 @@ fn label_of(method: &Method) -> &'static str {
     }
 }
 
-/// Every path of the document with the methods that it has.
+/// All paths of the document with their methods.
 static PATHS: LazyLock<Vec<(ResourceDef, String)>> = LazyLock::new(|| {
     let paths = document::openapi().paths.paths.into_iter();
     let allow = |mut item| {
@@ -221,14 +235,15 @@ static PATHS: LazyLock<Vec<(ResourceDef, String)>> = LazyLock::new(|| {
     paths.map(|(path, item)| (ResourceDef::new(path), allow(item))).collect()
 });
 
-/// The methods of a path: of `/customers/batch` those of itself, not those of `/customers/{id}`.
+/// Returns the methods of a path. An exact match comes first: `/customers/batch` before
+/// `/customers/{id}`.
 fn methods_of(path: &str) -> Option<&'static str> {
-    let mut fitting = PATHS.iter().filter(|it| it.0.is_match(path));
-    let exact = PATHS.iter().find(|it| it.0.pattern() == Some(path));
-    exact.or_else(|| fitting.next()).map(|it| it.1.as_str())
+    let mut fitting = PATHS.iter().filter(|entry| entry.0.is_match(path));
+    let exact = PATHS.iter().find(|entry| entry.0.pattern() == Some(path));
+    exact.or_else(|| fitting.next()).map(|entry| entry.1.as_str())
 }
 
-/// A path that exists answers other methods with 405 and its own, all else with 404.
+/// Answers other methods of an existing path with 405, and everything else with 404.
 pub async fn no_such_operation(req: HttpRequest) -> Result<HttpResponse> {
     let allow = methods_of(req.path()).ok_or_else(Error::not_found)?;
     if req.method() == Method::OPTIONS {

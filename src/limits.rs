@@ -1,4 +1,5 @@
-//! How often one caller may call: generously, so that a program gone wild slows nobody else down.
+//! Rate limit by caller. It is generous, and only keeps a runaway program from slowing everyone
+//! down.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -16,10 +17,10 @@ use governor::{Quota, RateLimiter};
 use platform::{Actor, Error, Result};
 use uuid::Uuid;
 
-/// Seconds whose requests may come at once.
+/// Seconds whose requests may arrive at once.
 const WINDOW: u32 = 10;
 
-/// Callers that are remembered before those that have not called for a while are forgotten.
+/// Number of callers beyond which idle ones are forgotten.
 const MANY: usize = 10_000;
 
 type Counter =
@@ -30,7 +31,7 @@ type Counter =
 pub struct Limits(Option<(NonZeroU32, Arc<Counter>)>);
 
 impl Limits {
-    /// So many requests a second of one caller. 0: no limit.
+    /// Allows this many requests per second and caller; 0 means no limit.
     pub fn per_second(requests: u32) -> Self {
         Self(NonZeroU32::new(requests).map(|rate| {
             let burst = rate.saturating_mul(NonZeroU32::new(WINDOW).expect("it is not zero"));
@@ -39,8 +40,8 @@ impl Limits {
         }))
     }
 
-    /// Counts a request. Answers the values of `RateLimit-Policy` and `RateLimit`, and 429 for one too
-    /// many.
+    /// Counts a request. Returns the values of `RateLimit-Policy` and `RateLimit`, and an error 429
+    /// if the limit is exceeded.
     fn count(&self, caller: Uuid) -> Option<([String; 2], Result<()>)> {
         let (rate, counter) = self.0.as_ref()?;
         if counter.len() > MANY {
@@ -54,6 +55,7 @@ impl Limits {
                 (0, Err(Error::too_many_requests("too_many_requests", wait)))
             }
         };
+
         let quota = rate.get().saturating_mul(WINDOW);
         let full_in = quota.saturating_sub(left).div_ceil(rate.get());
         let headers = [
@@ -64,8 +66,8 @@ impl Limits {
     }
 }
 
-/// Counts the requests of everybody who has signed in; the headers are those of the IETF draft
-/// "`RateLimit` header fields for HTTP".
+/// Counts the requests of authenticated callers. The headers follow the IETF draft "`RateLimit`
+/// header fields for HTTP".
 pub async fn pace(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

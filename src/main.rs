@@ -1,4 +1,5 @@
-//! The command line: `serve`, `demo`, `import`, `migrate`, `openapi`, `completions`, `man`, `user`, `client`.
+//! Command line: `serve`, `demo`, `import`, `migrate`, `openapi`, `completions`, `man`, `user`,
+//! `client`.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,7 +13,7 @@ use salesbook::serve::{self, Failure, Home};
 use salesbook::{company, document, memory, receivables, values};
 use uuid::Uuid;
 
-/// Memory that is free goes back to the system within seconds, see [`memory`].
+/// Free memory goes back to the system within seconds, see [`memory`].
 #[global_allocator]
 static HEAP: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
                 Some(refusal) => eprintln!("salesbook: {refusal}"),
                 None => error.exit(),
             }
-            // As for other errors of the command line: nothing was begun.
+            // The exit code of command-line errors: nothing was begun.
             ExitCode::from(2)
         }
     }
@@ -51,10 +52,11 @@ async fn carry_out(command: Command) -> ExitCode {
         Command::User(options) => user(options).await,
         Command::Client(options) => client(options).await,
     };
+
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // One line, whatever the database or a library has to say.
+            // Prints one line, even if the database or a library reports several.
             let lines = failure.to_string();
             eprintln!("salesbook: {}", lines.split_whitespace().collect::<Vec<_>>().join(" "));
             let import = failure.downcast_ref::<exchange::Error>();
@@ -75,21 +77,23 @@ async fn migrate(database: &Database) -> Result<(), Failure> {
     Home::open(database)?.migrate().await
 }
 
-/// The password of the demo's `admin`, unless another is given.
+/// Default password of the demo's `admin`.
 const DEMO_PASSWORD: &str = "demo-admin-2026";
 
-/// Serves, and fills the database with the demo company once it answers.
+/// Serves, and fills the database with the demo company once the service answers.
 async fn demo(mut options: Serve) -> Result<(), Failure> {
-    // Not beside real data by accident.
+    // Keeps demo data apart from real data.
     if options.database.data_dir == Path::new(config::DATA_DIR) {
         options.database.data_dir = "data-demo".into();
     }
+
     let password = options.admin_password.get_or_insert_with(|| DEMO_PASSWORD.into()).clone();
     let filter = options.log.clone();
     serve::serve(options, async move |url, service, log| {
         eprintln!("filling in the demo company {}, which takes a minute …", demo::NAME);
-        // The demo's own requests and logins are no news.
+        // The requests and logins of the demo itself would only fill the log.
         log.only(&format!("{filter},salesbook::http=off,auth=warn"))?;
+
         let company = demo::company(service.clock.today().0, service.clock.now().0);
         let back = async |tx: &mut Tx| feed::ensure_partitions_of(tx, 13).await;
         Tx::run(&service.db, &service.clock, Uuid::nil(), back).await?;
@@ -97,13 +101,15 @@ async fn demo(mut options: Serve) -> Result<(), Failure> {
             Some(at) => service.clock.set(Timestamp(at)),
             None => service.clock.release(),
         };
+
         let username = "admin".to_owned();
         let admin = exchange::Credentials::Password { username, password: password.clone() };
         let filled = demo::fill(url, admin, &company, travel).await?;
         if !filled.refused.is_empty() {
             return Err(format!("the demo company does not fit: {:#?}", filled.refused).into());
         }
-        // The invoices came after the job's first run.
+
+        // The invoices were created after the first run of the job.
         let collect = async |tx: &mut Tx| receivables::hooks::collect(tx).await;
         Tx::run(&service.db, &service.clock, Uuid::nil(), collect).await?;
         log.only(&filter)?;
@@ -113,17 +119,19 @@ async fn demo(mut options: Serve) -> Result<(), Failure> {
     .await
 }
 
-/// Where to look, what to try first, and who to be.
+/// Returns the welcome text: the address, first requests to try, and the logins.
 fn welcome(url: &str, company: &demo::Company, admin: &str) -> String {
     let first = company.logins.first();
     let (username, password) =
         first.map(|login| (login.username, login.password)).unwrap_or_default();
     let year = company.today.year();
+
     let line = |username: &str, password: &str, role: &str, name: &str| {
         format!("  {username:14} {password:18} {role:18} {name}\n")
     };
     let people = company.logins.iter();
     let people = people.map(|login| line(login.username, login.password, login.role, login.name));
+
     let admin = if admin == DEMO_PASSWORD { admin } else { "as you have set it" };
     let people: String = people.chain([line("admin", admin, "admin", "")]).collect();
     format!(
@@ -153,12 +161,14 @@ async fn import(options: Import) -> Result<(), Failure> {
         },
         _ => return Err("set SALESBOOK_CLIENT_ID and SALESBOOK_CLIENT_SECRET, both".into()),
     };
+
     let mut import = exchange::Options::new(options.folder, options.url, credentials);
     import.source_system = options.source_system;
     import.batch_size = options.batch_size;
     import.parallel = options.parallel;
     import.quiet = options.quiet;
     import.dry_run = options.dry_run;
+
     let summary = exchange::import(&import).await?;
     println!("{summary}");
     if summary.failed() > 0 {
@@ -168,7 +178,7 @@ async fn import(options: Import) -> Result<(), Failure> {
     }
 }
 
-/// A migrated database with a pool, for one command.
+/// Opens and migrates the database for one command.
 async fn open(database: &Database) -> Result<(Home, Db, Clock), Failure> {
     serve::log("warn", LogFormat::Pretty)?;
     let home = Home::open(database)?;
@@ -184,12 +194,14 @@ async fn user(options: User) -> Result<(), Failure> {
     let password = options.password.as_deref().or(made.as_deref()).unwrap_or_default();
     let name = options.name.as_deref().unwrap_or(&options.username);
     let username = &*options.username;
+
     let outcome = if options.roles.is_empty() {
         auth::user::set_password_cli(&db, &clock, username, password).await
     } else {
         let created = auth::user::create_cli(&db, &clock, username, name, options.roles, password);
         created.await.map(drop)
     };
+
     match outcome {
         Err(error) if error.code() == "not_found" => {
             let remedy = "SALESBOOK_ROLES (--roles) says as what to add one";
@@ -212,7 +224,7 @@ async fn client(options: Client) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Names the variables of what the service does not accept.
+/// Names the variables of the values that the service does not accept.
 fn unaccepted(error: &Error) -> Failure {
     let reasons = error
         .reasons()

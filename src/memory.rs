@@ -1,12 +1,12 @@
-//! How the process keeps its memory.
+//! Memory settings of the process.
 
 /// One heap for all threads, whose free pages go back to the system within a second
-/// (docs/decisions.md). jemalloc reads this once, when a process begins.
+/// (docs/decisions.md). jemalloc reads the setting once, when a process starts.
 const SETTING: (&str, &str) =
     ("_RJEM_MALLOC_CONF", "background_thread:true,narenas:1,dirty_decay_ms:200,muzzy_decay_ms:0");
 
-/// Begins anew with this setting, unless the environment has another one: however the service is
-/// started, it does not keep what its largest batch took. Call it before anything else.
+/// Restarts the program with this setting, unless the environment has another one, so that the
+/// service does not keep the memory that its largest batch took. Must be called first.
 #[cfg(target_os = "linux")]
 pub fn settle() {
     use std::os::unix::process::CommandExt;
@@ -19,7 +19,7 @@ pub fn settle() {
     let Ok(program) = std::env::current_exe() else { return };
     let mut arguments = std::env::args_os();
     let program_name = arguments.next().unwrap_or_default();
-    // The same process goes on: it comes back from here only if that is refused.
+    // Replaces the program within the same process, and returns only if that fails.
     let _ = Command::new(program).arg0(program_name).args(arguments).env(name, value).exec();
 }
 

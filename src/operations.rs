@@ -1,5 +1,5 @@
-//! What those who run the service need, outside the versioned API: health, metrics, the document
-//! and what a problem's code means.
+//! Operations outside the versioned API for the people who run the service: health, metrics, the
+//! API document and the meanings of problem codes.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -27,10 +27,10 @@ auth::permissions! {
     ReadJobs: Admin;
 }
 
-/// How long the database may take to show that it is there.
+/// Longest wait for the database in a health check.
 const GLANCE: Duration = Duration::from_secs(2);
 
-/// The service is there
+/// Health of the service
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
     #[schema(example = "ok")]
@@ -42,7 +42,7 @@ impl Health {
     const OK: Self = Self { status: "ok", version: env!("CARGO_PKG_VERSION") };
 }
 
-/// What a code means
+/// Meaning of a problem code
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Meaning {
     #[schema(example = "possible_duplicate")]
@@ -52,7 +52,7 @@ pub struct Meaning {
     pub zh: &'static str,
 }
 
-/// Outside `/api/v1`, for everybody who can reach the port.
+/// Routes outside `/api/v1`, for everyone who can reach the port.
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(live)
         .service(ready)
@@ -61,43 +61,44 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(explain_problem);
 }
 
-/// Within `/api/v1`.
+/// Routes within `/api/v1`.
 pub fn api_routes(cfg: &mut ServiceConfig) {
     cfg.service(list_jobs);
 }
 
-/// Is the process alive?
+/// Check liveness
 ///
-/// It answers whether or not the database does.
+/// Answers while the process runs, even if the database does not.
 #[utoipa::path(
     tag = "operations",
     security(()),
-    responses((status = 200, description = "It is", body = Health), Problems),
+    responses((status = 200, description = "The process is alive", body = Health), Problems),
 )]
 #[get("/health/live")]
 async fn live() -> web::Json<Health> {
     web::Json(Health::OK)
 }
 
-/// Can the service work?
+/// Check readiness
 ///
-/// 503 while the database is out of reach or has no schema yet.
+/// Returns 503 while the database is out of reach or has no schema yet.
 #[utoipa::path(
     tag = "operations",
     security(()),
-    responses((status = 200, description = "It can", body = Health), Problems),
+    responses((status = 200, description = "The service is ready", body = Health), Problems),
 )]
 #[get("/health/ready")]
 async fn ready(db: Db) -> Result<web::Json<Health>> {
     let seen = sql::<Bool>("true from company");
     let mut conn = db.conn().await?.within(GLANCE);
     let row = diesel::select(seen).get_result::<bool>(&mut conn).await;
-    row.map(|_| web::Json(Health::OK)).map_err(|it| Error::unavailable("unavailable").cause(it))
+    row.map(|_| web::Json(Health::OK))
+        .map_err(|error| Error::unavailable("unavailable").cause(error))
 }
 
 /// Read the metrics
 ///
-/// In the text format of Prometheus.
+/// Returns all metrics in the Prometheus text format.
 #[utoipa::path(
     tag = "operations",
     security(()),
@@ -113,7 +114,8 @@ async fn read_metrics() -> HttpResponse {
 
 /// Read the OpenAPI document
 ///
-/// This document, as the running service has it. 304 for readers who have it already.
+/// Returns this document, as the running service has it. Returns 304 if the client has this version
+/// already.
 #[utoipa::path(
     tag = "operations",
     security(()),
@@ -131,24 +133,27 @@ async fn read_document(req: HttpRequest) -> Result<HttpResponse> {
     Ok(response)
 }
 
-/// What a problem's code means
+/// Explain a problem code
 ///
-/// The `type` of every problem leads here.
+/// The `type` of every problem is a link to this operation.
 #[utoipa::path(
     tag = "operations",
     security(()),
-    params(("code" = String, Path, description = "The code", example = "possible_duplicate")),
-    responses((status = 200, description = "What it means", body = Meaning), Problems),
+    params(("code" = String, Path, description = "Problem code", example = "possible_duplicate")),
+    responses((status = 200, description = "The meaning of the code", body = Meaning), Problems),
 )]
 #[get("/problems/{code}")]
 async fn explain_problem(code: Path<String>) -> Result<web::Json<Meaning>> {
-    let known = problems::MEANINGS.iter().find(|it| it.0 == *code).ok_or_else(Error::not_found)?;
+    let known = problems::MEANINGS
+        .iter()
+        .find(|meaning| meaning.0 == *code)
+        .ok_or_else(Error::not_found)?;
     Ok(web::Json(Meaning { code: known.0, en: known.1, zh: known.2 }))
 }
 
-/// List the jobs
+/// List jobs
 ///
-/// What runs by itself: when it ran, when it will, and how often it failed. For admins.
+/// Returns the background jobs, with their last run, their next run and their failures.
 #[utoipa::path(
     tag = "operations",
     responses((status = 200, description = "All jobs", body = Vec<JobState>), Problems),
@@ -158,7 +163,7 @@ async fn list_jobs(_: Can<ReadJobs>, db: Db) -> Result<web::Json<Vec<JobState>>>
     JobState::list(&mut *db.conn().await?).await.map(web::Json)
 }
 
-/// Where all metrics of this process are collected.
+/// Collector of all metrics of this process.
 pub static METRICS: LazyLock<PrometheusHandle> = LazyLock::new(|| {
     let seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
     let builder = PrometheusBuilder::new();
@@ -169,7 +174,7 @@ pub static METRICS: LazyLock<PrometheusHandle> = LazyLock::new(|| {
         .expect("nobody else in this process collects metrics")
 });
 
-/// What can only be asked, not counted: every few seconds. The feed lags behind by the age of the
+/// Measures every few seconds what cannot be counted. The change feed lags behind by the age of the
 /// oldest transaction that writes, in any database of the server.
 pub async fn watch(db: Db) {
     loop {
@@ -179,13 +184,14 @@ pub async fn watch(db: Db) {
             let lag = diesel::select(sql::<Double>(lag)).get_result::<f64>(&mut conn).await;
             gauge!("feed_lag_seconds").set(lag.unwrap_or(f64::NAN));
         }
-        // Samples of histograms gather until they are counted, which else only a reader would do.
+        // Samples of histograms accumulate until they are counted, which otherwise only happens on
+        // a read.
         METRICS.run_upkeep();
         tokio::time::sleep(Duration::from_secs(5)).await;
     }
 }
 
-/// Begins to collect; what is counted before is lost.
+/// Starts to collect metrics. Earlier counts are lost.
 pub fn collect() {
     LazyLock::force(&METRICS);
     for (name, help) in COUNTERS {
@@ -213,13 +219,13 @@ const COUNTERS: Help = &[
 const GAUGES: Help = &[
     ("feed_lag_seconds", "Age of the oldest transaction that writes; the change feed waits for it"),
     ("pending_items", "Items of batches that wait for something they refer to, by status"),
-    ("pending_items_oldest_seconds", "Age of the oldest of them"),
-    ("receivables_differences", "Rows whose open amount is not the sum of what was allocated"),
-    ("open_items_differences", "Documents that count for the credit with a wrong amount"),
+    ("pending_items_oldest_seconds", "Age of the oldest pending item"),
+    ("receivables_differences", "Rows whose open amount differs from their allocations"),
+    ("open_items_differences", "Documents that count towards credit with a wrong amount"),
 ];
 
 const HISTOGRAMS: Help = &[
-    ("http_request_seconds", "Time to the head of the answer, by method and route"),
-    ("pool_wait_seconds", "Time until a request has a database connection"),
+    ("http_request_seconds", "Time to the head of the response, by method and route"),
+    ("pool_wait_seconds", "Time until a request gets a database connection"),
     ("attachment_store_seconds", "Time of operations on the store of files"),
 ];

@@ -1,13 +1,13 @@
-//! The build, and on Linux the process itself, as metrics in the format of Prometheus: read when somebody
-//! asks, because nothing counts them in between.
+//! Metrics of the build and, on Linux, of the process, in the Prometheus format. They are read on
+//! request, because nothing counts them in between.
 
 use std::fmt::Write;
 use std::fs;
 
-/// Ticks of a second in `/proc`, on every architecture.
+/// Clock ticks per second in `/proc`, on every architecture.
 const TICKS: f64 = 100.0;
 
-/// The lines for `/metrics`.
+/// Returns the lines for `/metrics`.
 pub fn text() -> String {
     let mut text = String::new();
     let version = env!("CARGO_PKG_VERSION");
@@ -26,17 +26,18 @@ fn line(text: &mut String, metric: &str, kind: &str, help: &str, value: f64) {
 
 type Metric = (&'static str, &'static str, &'static str, f64);
 
-/// `None` where there is no `/proc`. The names are those of Prometheus's own client libraries.
+/// Returns `None` where there is no `/proc`. The names are those of the Prometheus client
+/// libraries.
 fn process() -> Option<Vec<Metric>> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The name of the program, in parentheses, may hold anything.
+    // The program's name, in parentheses, may contain blanks and parentheses.
     let fields: Vec<f64> = stat
         .rsplit_once(") ")?
         .1
         .split(' ')
         .map(|field| field.trim().parse().unwrap_or_default())
         .collect();
-    // Fields count from 1 in proc(5), and the first two are gone.
+    // proc(5) counts fields from 1, and the first two are cut off.
     let field = |number: usize| fields.get(number - 3).copied();
 
     let system = fs::read_to_string("/proc/stat").ok()?;
@@ -66,7 +67,7 @@ fn process() -> Option<Vec<Metric>> {
         ("process_resident_memory_bytes", "gauge", "Memory in use", resident * 1024.0),
         ("process_threads", "gauge", "Threads", field(20)?),
         ("process_open_fds", "gauge", "Open file descriptors", f64::from(open)),
-        ("process_max_fds", "gauge", "Most open file descriptors", limit),
+        ("process_max_fds", "gauge", "Limit of open file descriptors", limit),
     ])
 }
 

@@ -1,4 +1,4 @@
-//! The jobs of all domains, with how often each runs.
+//! Jobs of all domains, with their intervals.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use platform::jobs::Job;
 use platform::search::AT_A_TIME;
 use platform::{Result, Tx};
 
-/// Work that nobody asks for.
+/// Work that runs without a request.
 pub const JOBS: &[Job] = &[
     Job {
         name: "change_partitions",
@@ -95,7 +95,7 @@ pub const JOBS: &[Job] = &[
     },
 ];
 
-/// Writes the search texts of rows from before an upgrade, some of each kind at a time.
+/// Writes the search texts of rows from before an upgrade, a limited number of each kind at a time.
 async fn write_search_texts(tx: &mut Tx) -> Result<u64> {
     let written = [
         auth::user::write_search_texts(tx).await?,

@@ -1,5 +1,5 @@
-//! What the document says of schemas that no single type knows: the codes of problems and their
-//! members, the events of the feed, and defaults.
+//! Schemas of the document that no single type describes: problem codes and problem members, change
+//! events, and defaults.
 
 use platform::shape::everywhere;
 use serde_json::{Map, Value, json};
@@ -16,12 +16,12 @@ pub fn complete(schemas: &mut Map<String, Value>) {
     events(schemas);
 }
 
-/// A property with `default` is required to some generators and cannot be left out: the default is
-/// said in words.
+/// Moves defaults into the descriptions. Some generators treat a property with `default` as
+/// required.
 fn describe_defaults(schema: &mut Value) {
     let Some(Value::Object(properties)) = schema.get_mut("properties") else { return };
     for property in properties.values_mut().filter_map(Value::as_object_mut) {
-        // Not the property that is called so
+        // Skips a property that is itself named `default`.
         let typed =
             ["type", "$ref", "oneOf", "allOf"].iter().any(|key| property.contains_key(*key));
         let Some(default) = property.get("default").filter(|_| typed).cloned() else { continue };
@@ -35,31 +35,35 @@ fn describe_defaults(schema: &mut Value) {
     }
 }
 
-/// An object of any fields, which some generators would take for one without any.
+/// Marks objects with arbitrary fields, which some generators would take for objects without
+/// fields.
 fn open_objects(schema: &mut Value) {
     let is_object = match &schema["type"] {
         Value::Array(types) => types.iter().any(|name| name == "object"),
         one => one == "object",
     };
-    let bare = ["properties", "additionalProperties", "enum"].iter().all(|it| schema[it].is_null());
+    let bare =
+        ["properties", "additionalProperties", "enum"].iter().all(|key| schema[key].is_null());
     if is_object && bare {
         schema["additionalProperties"] = true.into();
     }
 }
 
-/// The codes as an enumeration, and the members that some of them bring.
+/// Adds the codes as an enumeration, and the members that only some problems have.
 fn problems(schemas: &mut Map<String, Value>) {
     let codes: Vec<&str> = MEANINGS.iter().map(|meaning| meaning.0).collect();
     schemas.insert("ProblemCode".into(), json!({
         "type": "string",
         "enum": codes,
-        "description": "The codes of problems and of their `errors`. `GET /problems/{code}` says what \
-            each means. Others may be added: treat those that you do not know by their status.",
+        "description": "Codes of problems and of their `errors`. `GET /problems/{code}` explains \
+            each of them. New codes may be added: treat codes that you do not know by their status.",
     }));
+
     for name in ["Problem", "Fault"] {
         schemas[name]["properties"]["code"] = json!({ "$ref": "#/components/schemas/ProblemCode" });
     }
-    // A refusal of credit has the whole breakdown.
+
+    // A credit refusal contains the whole breakdown.
     let members = [schemas.remove("ProblemMembers"), schemas.get("CreditBreakdown").cloned()];
     for mut member in members.into_iter().flatten() {
         let Some(more) = member["properties"].as_object_mut() else { continue };
@@ -71,7 +75,7 @@ fn problems(schemas: &mut Map<String, Value>) {
     }
 }
 
-/// An event of the feed by its type, with the state of that resource.
+/// Adds an event schema for each type of the change feed, with the state of that resource.
 fn events(schemas: &mut Map<String, Value>) {
     let Some(whole) = schemas.get("ChangeEvent").cloned() else { return };
     let (mut variants, mut mapping) = (vec![], Map::new());
@@ -86,6 +90,7 @@ fn events(schemas: &mut Map<String, Value>) {
         let reference = format!("#/components/schemas/{name}");
         variants.push(json!({ "$ref": reference }));
         mapping.insert(kind.into(), reference.into());
+
         schemas.insert(name, event);
     }
     schemas.insert(

@@ -1,4 +1,4 @@
-//! Running the service: where its data is, how it starts, and how it stops.
+//! Running the service: location of the data, start and stop.
 
 use std::fs;
 use std::io::IsTerminal;
@@ -22,19 +22,19 @@ use crate::config::{Database, LogFormat, MOST_CONNECTIONS, Serve};
 use crate::operations;
 use crate::schedule::JOBS;
 
-/// Why the service does not run, in one line.
+/// Reason why the service does not run, in one line.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// For jobs, the directory and the start.
+/// Connections for jobs, the directory and the start.
 const OWN_POOL: usize = 4;
 
-/// For what is sent to webhooks.
+/// Connections for deliveries to webhooks.
 const COURIER_POOL: usize = 3;
 
-/// How long a start waits for a database that is down.
+/// Longest wait for a database that is down at the start.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// Where the data is: a private server that lives as long as this, or the user's own.
+/// Location of the data: a private server, which lives as long as this value, or the user's own.
 pub struct Home {
     server: Option<Server>,
     pub url: String,
@@ -49,6 +49,7 @@ impl Home {
         if let Some(url) = &database.database_url {
             return Ok(Self { server: None, url: url.clone() });
         }
+
         let options = Options {
             folder: database.data_dir.clone(),
             durable: true,
@@ -60,7 +61,7 @@ impl Home {
         Ok(Self { server: Some(server), url })
     }
 
-    /// Brings the schema up to date; waits for a server of the user's that is down.
+    /// Brings the schema up to date. Waits for a server of the user that is down.
     pub async fn migrate(&self) -> Result<(), Failure> {
         let start = tokio::time::Instant::now();
         let mut pause = Duration::from_millis(200);
@@ -80,7 +81,7 @@ impl Home {
     }
 }
 
-/// In a terminal the cause says more than the code.
+/// Returns the cause of an error, which says more in a terminal than the code.
 pub fn why(error: &platform::Error) -> Failure {
     error.cause_text().into()
 }
@@ -89,18 +90,19 @@ pub fn why(error: &platform::Error) -> Failure {
 pub struct Log(Box<dyn Fn(EnvFilter)>);
 
 impl Log {
-    /// Logs by another filter from now on.
+    /// Replaces the filter.
     pub fn only(&self, filter: &str) -> Result<(), Failure> {
         (self.0)(EnvFilter::try_new(filter)?);
         Ok(())
     }
 }
 
-/// Starts to log, once: in colours to a terminal only.
+/// Starts the log, once per process. Only terminals get colours.
 pub fn log(filter: &str, format: LogFormat) -> Result<Log, Failure> {
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(colours);
     let log = log.with_env_filter(EnvFilter::try_new(filter)?);
+
     Ok(Log(match format {
         LogFormat::Json => {
             let log = log.json().flatten_event(true).with_filter_reloading();
@@ -121,20 +123,21 @@ pub fn log(filter: &str, format: LogFormat) -> Result<Log, Failure> {
     }))
 }
 
-/// Serves until it is told to stop: no new requests then, and time for the running ones to end.
-/// `started` is called once the service answers.
+/// Serves until a signal: then no new requests are accepted, and running ones may finish. Calls
+/// `started` once the service answers.
 pub async fn serve(
     options: Serve,
     started: impl AsyncFnOnce(&str, &Service, &Log) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let log = log(&options.log, options.log_format)?;
-    // Before anything else: a port in use should not cost the start of a database.
+    // Listens first: a port in use should not cost the start of a database.
     let listener = TcpListener::bind(&options.listen).map_err(|error| {
         format!("SALESBOOK_LISTEN: cannot listen on {}: {error}", options.listen)
     })?;
     let attachments = store(&options)?;
     let home = Home::open(&options.database)?;
     home.migrate().await?;
+
     let settings = Settings {
         attachments,
         secret: options.database.secret.clone(),
@@ -147,6 +150,7 @@ pub async fn serve(
             session_days: options.session_days,
         },
     };
+
     let db = Db::new(&home.url, OWN_POOL);
     let service = Service::start(db, Clock::default(), settings).await;
     let service = service.map_err(|error| why(&error))?;
@@ -154,14 +158,16 @@ pub async fn serve(
         eprintln!("user admin, password {password} (shown this once)");
     }
     service.check_search().await;
+
     let address = listener.local_addr()?;
-    let courier = service.courier(Db::new(&home.url, COURIER_POOL)).map_err(|it| why(&it))?;
+    let courier = service.courier(Db::new(&home.url, COURIER_POOL)).map_err(|error| why(&error))?;
     let end = background(&service, courier);
     let most = usize::try_from(MOST_CONNECTIONS)?;
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let workers = options.workers.unwrap_or(processors).min(most);
-    // A connection lives on the thread that opened it: with a pool of its own no worker waits for
-    // another to read an answer.
+
+    // A connection belongs to the thread that opened it. With a pool of its own, no worker waits
+    // for another one to read a response.
     let size = (most / workers).min(options.pool_size);
     let (copy, url) = (service.clone(), home.url.clone());
     let server = HttpServer::new(move || copy.on(Db::new(&url, size)).app())
@@ -174,21 +180,23 @@ pub async fn serve(
         .listen(listener)?
         .run();
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
+
     let (handle, ending) = (server.handle(), service.ending.clone());
     let running = tokio::spawn(server);
     tokio::spawn(async move {
         let Ok(mut signals) = Signals::listen() else { return };
         let orderly = signals.next().await;
-        // Whoever waits for something new gets an answer before the workers wait for the requests.
+        // Ends the requests that wait for changes, because the workers wait for running requests.
         ending.begin();
         tokio::spawn(async move {
             signals.next().await;
-            // Whoever asks twice does not want to wait for anything; PostgreSQL ends with its parent.
-            tracing::warn!("ended at once by a second signal");
+            // A second signal means that nobody wants to wait. PostgreSQL ends with its parent.
+            tracing::warn!("stopped at once by a second signal");
             std::process::exit(1);
         });
         handle.stop(orderly).await;
     });
+
     started(&format!("http://{address}"), &service, &log).await?;
     running.await??;
     end();
@@ -197,7 +205,7 @@ pub async fn serve(
     Ok(())
 }
 
-/// The store of the files that people attach.
+/// Opens the store for the bytes of attachments.
 fn store(options: &Serve) -> Result<attachments::Store, Failure> {
     let data = &options.database.data_dir;
     let folder = data.join("attachments");
@@ -213,7 +221,7 @@ fn store(options: &Serve) -> Result<attachments::Store, Failure> {
     attachments::Store::open(location).map_err(|error| format!("{variable}: {error}").into())
 }
 
-/// The signals to end, SIGTERM and Ctrl-C.
+/// The signals that stop the service: SIGTERM and Ctrl-C.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -225,7 +233,7 @@ impl Signals {
         Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Waits for the next one; true when running requests may finish, as for SIGTERM.
+    /// Waits for the next signal. Returns true if running requests may finish, as for SIGTERM.
     async fn next(&mut self) -> bool {
         tokio::select! {
             _ = self.terminate.recv() => true,
@@ -234,14 +242,15 @@ impl Signals {
     }
 }
 
-/// The directory's poller, the jobs, what cleans the store of files and what brings events to
-/// webhooks, on a thread of their own: their futures stay where they are, and no busy worker keeps
-/// them waiting. Answers what ends them.
+/// Starts the background work on a thread of its own: the directory's poller, the jobs, the
+/// cleaning of the store, and the deliveries to webhooks. Their futures stay on that thread, and
+/// busy workers do not delay them. Returns a function that ends the work.
 fn background(service: &Service, courier: Courier) -> impl FnOnce() {
     let (directory, db, clock) =
         (service.directory.clone(), service.db.clone(), service.clock.clone());
     let store = service.attachments();
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
+
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
@@ -251,11 +260,12 @@ fn background(service: &Service, courier: Courier) -> impl FnOnce() {
         local.spawn_local(attachments::attachment::watch(db.clone(), store));
         local.spawn_local(courier.clone().run());
         local.spawn_local(platform::jobs::run(db, clock, JOBS));
-        // Ended, too, when the other side is gone.
+
+        // Also ends if the other side is dropped.
         let _ = runtime.block_on(local.run_until(ended));
         drop(local);
         if let Err(error) = runtime.block_on(courier.leave()) {
-            tracing::warn!(%error, "webhooks rest until their leases are over");
+            tracing::warn!(%error, "webhooks pause until their leases expire");
         }
     });
     move || {

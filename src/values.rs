@@ -1,4 +1,4 @@
-//! Values of settings: their checks, and the one line that a wrong value gets.
+//! Values of settings: their parsers, and the one-line message for a wrong value.
 
 use std::ops::RangeInclusive;
 use std::{fs, io};
@@ -13,11 +13,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::Cli;
 
-/// Fewest characters of `SALESBOOK_SECRET`: a shorter one is guessed from a copy of the database.
+/// Fewest characters of `SALESBOOK_SECRET`. A shorter one could be guessed from a copy of the
+/// database.
 const SHORTEST_SECRET: usize = 16;
 
-/// A secret as it was given: `-` takes a line of the standard input and `file:PATH` the first line of
-/// a file, so that it is not among the arguments, which every user of the machine can read.
+/// Reads a secret. `-` reads a line of the standard input and `file:PATH` the first line of a file,
+/// because arguments are visible to every user of the machine.
 pub fn secret(given: &str) -> Result<String, String> {
     let mut line = String::new();
     if given == "-" {
@@ -39,7 +40,7 @@ pub fn database_url(given: &str) -> Result<String, String> {
     Ok(url)
 }
 
-/// What keys are derived from.
+/// Reads the secret from which keys are derived.
 pub fn master_secret(given: &str) -> Result<String, String> {
     let wrong = || format!("write at least {SHORTEST_SECRET} characters at random");
     Some(secret(given)?).filter(|text| text.chars().count() >= SHORTEST_SECRET).ok_or_else(wrong)
@@ -51,7 +52,7 @@ pub fn admin_password(given: &str) -> Result<String, String> {
     Some(secret(given)?).filter(strong).ok_or_else(wrong)
 }
 
-/// Parses whole numbers of a range.
+/// Returns a parser for whole numbers in a range.
 pub fn whole<T: TryFrom<u64>>(
     range: RangeInclusive<u64>,
 ) -> impl Fn(&str) -> Result<T, String> + Clone {
@@ -62,7 +63,7 @@ pub fn whole<T: TryFrom<u64>>(
     }
 }
 
-/// Parses names.
+/// Returns a parser for names of at most `most` characters.
 pub fn name(most: usize) -> impl Fn(&str) -> Result<String, String> + Clone {
     move |given| {
         let good = !given.trim().is_empty()
@@ -81,7 +82,7 @@ pub fn boolean(given: &str) -> Result<bool, String> {
     }
 }
 
-/// An address with its port. Names are looked up when the service listens.
+/// Parses an address with its port. Host names are resolved only when the service listens.
 pub fn address(given: &str) -> Result<String, String> {
     let parts = given.rsplit_once(':').filter(|(host, port)| {
         let bracketed = host.starts_with('[') && host.ends_with(']');
@@ -91,7 +92,7 @@ pub fn address(given: &str) -> Result<String, String> {
     parts.map(|_| given.to_owned()).ok_or_else(wrong)
 }
 
-/// Scheme and authority of a web address, and whether something follows.
+/// Parses a web address. The flag is true if nothing follows the authority.
 fn web(given: &str) -> Option<(Uri, bool)> {
     let uri: Uri = given.parse().ok()?;
     let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
@@ -100,7 +101,7 @@ fn web(given: &str) -> Option<(Uri, bool)> {
     (good && !authority.host().is_empty()).then_some((uri, bare))
 }
 
-/// The origin of a web page, letter by letter as browsers send it.
+/// Parses the origin of a web page, exactly as browsers send it.
 pub fn origin(given: &str) -> Result<String, String> {
     let good = web(given).is_some_and(|(_, bare)| bare) && given.to_lowercase() == given;
     let wrong =
@@ -119,7 +120,7 @@ pub fn role(given: &str) -> Result<Role, String> {
     known.ok_or_else(|| format!("there is no such role; write {}", all.join(", ")))
 }
 
-/// A filter of the log. A word alone would be taken for a module of which everything is logged.
+/// Parses a log filter. Words that are no levels are refused, because they would count as modules.
 pub fn log(given: &str) -> Result<String, String> {
     let level = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
     let good = given.split(',').all(level) && EnvFilter::try_new(given).is_ok();
@@ -128,18 +129,20 @@ pub fn log(given: &str) -> Result<String, String> {
     good.then(|| given.to_owned()).ok_or_else(|| wrong.to_owned())
 }
 
-/// The one line for a wrong value of a setting: its variable, its option, and what is right.
-/// `None` for other errors of the command line, which clap explains itself.
+/// Returns the one-line message for a wrong value of a setting: its variable, its option, and the
+/// valid values. `None` for other errors of the command line, which clap explains itself.
 pub fn refusal(command: &str, error: &clap::Error) -> Option<String> {
     let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidArg) else { return None };
     let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else {
         return None;
     };
+
     let mut cli = Cli::command();
-    // Only then it knows how its arguments are written.
+    // Arguments know how they are written only after the build.
     cli.build();
     let mut arguments = cli.find_subcommand(command)?.get_arguments();
     let argument = arguments.find(|argument| argument.to_string() == *name)?;
+
     let (variable, option) = (argument.get_env()?.to_string_lossy(), argument.get_long()?);
     let told = if argument.is_hide_env_values_set() { "" } else { &format!("={value}") };
     let right = match (std::error::Error::source(error), error.get(ContextKind::ValidValue)) {
@@ -150,7 +153,7 @@ pub fn refusal(command: &str, error: &clap::Error) -> Option<String> {
     Some(format!("{variable}{told} (option --{option}): {right}"))
 }
 
-/// The variable that sets a member of a body, for faults of what the command line adds.
+/// Returns the variable that sets a member of a request body, for faults of the commands.
 pub fn variable_of(pointer: &str) -> String {
     format!("SALESBOOK_{}", pointer.trim_start_matches('/').to_uppercase())
 }

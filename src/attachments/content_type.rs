@@ -1,15 +1,15 @@
-//! What a file is, judged by its bytes. A list of what is taken: neither the name nor the header
-//! of an upload can bring in anything else.
+//! Types of files, detected from their bytes. Only these types are accepted, whatever the name or
+//! the header of an upload says.
 
 use platform::text_enum;
 
 text_enum! {
-    /// The media type, by content
+    /// Media type, detected from the content
     pub enum ContentType {
         Jpeg = "image/jpeg",
         Png = "image/png",
         Webp = "image/webp",
-        /// HEIC of phones; without a thumbnail
+        /// HEIC from phones; has no thumbnail
         Heif = "image/heif",
         Pdf = "application/pdf",
         Docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -26,10 +26,10 @@ text_enum! {
     }
 }
 
-/// What a text that a program would run, or a browser show, begins with.
+/// Beginnings of texts that a program would run or a browser would display.
 const ACTIVE: [&str; 6] = ["<", "#!", "%!", "{\\rtf", "@echo", "mime-ver"];
 
-/// What holds the macros of an office document.
+/// Name of the part that holds the macros of an office document.
 const MACROS: &[u8] = b"vbaProject.bin";
 
 impl ContentType {
@@ -41,7 +41,7 @@ impl ContentType {
             "audio/m4a" => Self::M4a,
             "audio/opus" => Self::Ogg,
             "audio/x-wav" => Self::Wav,
-            other => *Self::ALL.iter().find(|it| it.as_str() == other)?,
+            other => *Self::ALL.iter().find(|kind| kind.as_str() == other)?,
         };
         let office = matches!(known, Self::Docx | Self::Xlsx);
         let macros = office && bytes.windows(MACROS.len()).any(|part| part == MACROS);
@@ -52,7 +52,7 @@ impl ContentType {
         self.format().is_some() || self == Self::Heif
     }
 
-    /// The pictures that can be looked into.
+    /// Returns the format of the pictures that can be decoded.
     pub fn format(self) -> Option<image::ImageFormat> {
         match self {
             Self::Jpeg => Some(image::ImageFormat::Jpeg),
@@ -62,7 +62,7 @@ impl ContentType {
         }
     }
 
-    /// What its names may end in, the usual one first.
+    /// Returns the extensions that fit the type, the usual one first.
     pub fn endings(self) -> &'static [&'static str] {
         match self {
             Self::Jpeg => &[".jpg", ".jpeg"],

@@ -1,4 +1,4 @@
-//! A file as it goes out: whole or in part, and never as something that a browser would run.
+//! Downloads of files: whole or in part, and never as something that a browser would run.
 
 use std::future::{Ready, ready};
 use std::ops::Range;
@@ -17,21 +17,21 @@ use crate::content_type::ContentType;
 use crate::name;
 use crate::store::{Part, Store};
 
-/// Neither script nor style nor frame, whatever is in the file.
+/// Forbids scripts, styles and frames, whatever the file contains.
 const POLICY: &str = "sandbox; default-src 'none'; frame-ancestors 'none'";
 
-/// What is to be sent.
+/// A file to send.
 pub struct Download {
     pub blob: Uuid,
     pub part: Part,
     pub size: u64,
-    /// Changes when the bytes do
+    /// ETag, which changes with the bytes
     pub tag: String,
     pub name: String,
     pub content_type: ContentType,
 }
 
-/// Which part of it the reader wants, and what the reader has already.
+/// The requested range, and the version that the client has already.
 pub struct Wanted {
     range: Option<String>,
     if_range: Option<String>,
@@ -53,7 +53,7 @@ impl FromRequest for Wanted {
 }
 
 impl Wanted {
-    /// Whatever range was asked for.
+    /// Ignores the requested range.
     #[must_use]
     pub fn whole(self) -> Self {
         Self { range: None, ..self }
@@ -63,6 +63,7 @@ impl Wanted {
         if self.if_none_match.as_deref().is_some_and(|known| is_known(known, &file.tag)) {
             return Ok(headed(&file, StatusCode::NOT_MODIFIED).finish());
         }
+
         let range = self.range(&file)?;
         let bytes = store.read(file.blob, file.part, range.clone()).await?;
         let partial = StatusCode::PARTIAL_CONTENT;
@@ -75,8 +76,8 @@ impl Wanted {
         Ok(response.body(SizedStream::new(sent, bytes)))
     }
 
-    /// Several ranges at once, or what is no range, mean the whole; so does a range of something
-    /// that the file no longer is.
+    /// Returns the requested range. Several ranges, an invalid one, or a range of a version that is
+    /// no longer current mean the whole file.
     fn range(&self, file: &Download) -> Result<Option<Range<u64>>> {
         let Some(text) = &self.range else { return Ok(None) };
         let changed = self.if_range.as_ref().is_some_and(|tag| *tag != file.tag);
@@ -108,12 +109,12 @@ fn headed(file: &Download, status: StatusCode) -> HttpResponseBuilder {
     response
 }
 
-/// Pictures are shown, all else is saved.
+/// Pictures are displayed, all other files are saved.
 fn disposition(file: &Download) -> ContentDisposition {
     let inline = file.content_type.is_image();
     let name = name::saved(&file.name, file.content_type);
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.');
-    // For programs that know the older form only.
+    // For clients that only know the older form.
     let ascii = name.chars().map(|c| if plain(c) { c } else { '_' }).collect();
     let value = name.into_bytes();
     let extended =

@@ -1,5 +1,5 @@
-//! What a file's visibility needs to know from further down: the crates that have attachments
-//! say who sees their rows. The app fills this once, before it serves.
+//! Hooks for the visibility of files: the crates whose rows have attachments say who sees these
+//! rows. The app registers them once, before it serves.
 
 use std::sync::OnceLock;
 
@@ -8,13 +8,13 @@ use futures_util::future::LocalBoxFuture;
 use platform::{Conn, Result};
 use uuid::Uuid;
 
-/// May the caller see the row with this id?
+/// Returns true if the caller may see the row with this id.
 pub type Visible = for<'a> fn(&'a mut Conn, &'a Caller, Uuid) -> LocalBoxFuture<'a, Result<bool>>;
 
-/// By the type of the resource, as the change feed calls it.
+/// Registered checks, by the resource type that the change feed uses.
 pub static VISIBLE: OnceLock<Vec<(&'static str, Visible)>> = OnceLock::new();
 
-/// Whether the visible lookup of a row has found it.
+/// Returns true if the lookup found a visible row, and false if it failed with `not_found`.
 pub fn found<T>(row: Result<T>) -> Result<bool> {
     match row {
         Ok(_) => Ok(true),
@@ -23,14 +23,14 @@ pub fn found<T>(row: Result<T>) -> Result<bool> {
     }
 }
 
-/// Rows of a type that nobody has registered are seen by nobody.
+/// Returns true if the caller may see the row. Rows of an unregistered type are visible to nobody.
 pub(crate) async fn visible(
     conn: &mut Conn,
     caller: &Caller,
     kind: &str,
     id: Uuid,
 ) -> Result<bool> {
-    match VISIBLE.get().into_iter().flatten().find(|it| it.0 == kind) {
+    match VISIBLE.get().into_iter().flatten().find(|entry| entry.0 == kind) {
         Some((_, visible)) => visible(conn, caller, id).await,
         None => Ok(false),
     }

@@ -1,6 +1,6 @@
-//! Attachments: photos, voice notes and documents of any resource. Uploaded first, then named by
-//! the row that they belong to, which decides who sees them; what nothing names for a day is
-//! deleted. The bytes lie in an object store, each file once.
+//! Attachments: photos, voice notes and documents of any resource. A file is uploaded first, and
+//! then named by the row that it belongs to, which decides who sees it. A file that no row names
+//! within a day is deleted. The bytes are in an object store, each file once.
 
 pub mod attachment;
 mod content_type;

@@ -1,4 +1,4 @@
-//! What a file is called: as it was sent, without what could lead anywhere or deceive the eye.
+//! Names of files, without folders and without characters that deceive the eye.
 
 use actix_web::http::header::ContentDisposition;
 use platform::characters::{is_refused, trimmed};
@@ -7,10 +7,10 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::content_type::ContentType;
 
-/// Most characters of a name.
+/// Longest name, in characters.
 const LONGEST: usize = 255;
 
-/// The name in a header.
+/// Returns the name in a header.
 pub fn sent_in(disposition: &ContentDisposition) -> Result<Option<String>> {
     let Some(extended) = disposition.get_filename_ext() else {
         return Ok(disposition.get_filename().map(str::to_owned));
@@ -19,8 +19,8 @@ pub fn sent_in(disposition: &ContentDisposition) -> Result<Option<String>> {
     String::from_utf8(extended.value.clone()).map(Some).map_err(bad)
 }
 
-/// Without folders, control characters and those that turn the direction of writing; nothing when
-/// that is all there was.
+/// Removes folders, control characters and characters that change the direction of writing. Returns
+/// `None` if nothing is left.
 pub fn clean(name: &str) -> Option<String> {
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let name: String = name.chars().filter(|c| !c.is_control() && !is_refused(*c)).collect();
@@ -29,8 +29,8 @@ pub fn clean(name: &str) -> Option<String> {
     (!trimmed(&name).is_empty()).then_some(name)
 }
 
-/// The name under which it is saved. What a desktop does with a file it decides by the ending, so
-/// that must be one of what the file is.
+/// Returns the name for saving. Desktops decide by the extension how to open a file, so the name
+/// gets an extension of the actual type.
 pub fn saved(name: &str, content_type: ContentType) -> String {
     let lower = name.to_lowercase();
     let endings = content_type.endings();

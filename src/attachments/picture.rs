@@ -1,5 +1,5 @@
-//! Looking into pictures: how large they are, and what they look like in small. Whatever a stranger
-//! has made of the file, it costs a bounded amount of memory and one processor at a time.
+//! Decoding of pictures, for their size and a thumbnail. Even a hostile file takes only a bounded
+//! amount of memory and one processor at a time.
 
 use std::io::Cursor;
 
@@ -9,20 +9,23 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use platform::{Error, Result};
 
-/// Most pixels, most of them on a side, and most bytes that decoding may take.
+/// Limit of pixels.
 const PIXELS: u64 = 50_000_000;
+/// Limit of pixels on a side.
 const SIDE: u32 = 16_000;
+/// Limit of bytes that decoding may take.
 const MEMORY: u64 = 256 << 20;
 
-/// Most pixels times passes: a progressive JPEG is drawn in some ten passes over the whole, and one
-/// of thousands would keep the processor for minutes.
+/// Limit of pixels times passes. A progressive JPEG is drawn in some ten passes over the whole
+/// picture; thousands of them would keep the processor busy for minutes.
 const STROKES: u64 = 1_000_000_000;
 
-/// The longer side of a thumbnail, and how good it is.
+/// Longer side of a thumbnail, in pixels.
 const THUMBNAIL: u32 = 320;
+/// JPEG quality of a thumbnail.
 const QUALITY: u8 = 80;
 
-/// As it is seen, after turning it the way that its camera was held.
+/// A picture as displayed, after its orientation is applied.
 pub struct Picture {
     pub width: u32,
     pub height: u32,
@@ -30,7 +33,7 @@ pub struct Picture {
     pub thumbnail: Vec<u8>,
 }
 
-/// Blocks for as long as decoding takes.
+/// Decodes a picture. Blocks the thread meanwhile.
 pub fn look_into(format: ImageFormat, bytes: &[u8]) -> Result<Picture> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(SIDE);
@@ -38,7 +41,8 @@ pub fn look_into(format: ImageFormat, bytes: &[u8]) -> Result<Picture> {
     limits.max_alloc = Some(MEMORY);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits);
-    // The head only: nothing of the picture has been decoded yet.
+
+    // Reads only the head: no pixels are decoded yet.
     let mut decoder = reader.into_decoder().map_err(|error| refused(&error))?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
@@ -48,11 +52,13 @@ pub fn look_into(format: ImageFormat, bytes: &[u8]) -> Result<Picture> {
     if format == ImageFormat::Jpeg && pixels * passes(bytes) > STROKES {
         return Err(too_large());
     }
+
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let image = DynamicImage::from_decoder(decoder).map_err(|error| refused(&error))?;
     let mut small =
         if width.max(height) > THUMBNAIL { image.thumbnail(THUMBNAIL, THUMBNAIL) } else { image };
     small.apply_orientation(orientation);
+
     let turned = matches!(
         orientation,
         Orientation::Rotate90
@@ -64,18 +70,18 @@ pub fn look_into(format: ImageFormat, bytes: &[u8]) -> Result<Picture> {
     Ok(Picture { width, height, thumbnail: jpeg(&small).map_err(|error| refused(&error))? })
 }
 
-/// How often a JPEG says that a scan begins; within one these bytes cannot stand.
+/// Counts the scans of a JPEG. These two bytes cannot occur within a scan.
 fn passes(bytes: &[u8]) -> u64 {
     bytes.windows(2).filter(|two| *two == [0xff, 0xda]).count() as u64
 }
 
-/// On white where it is transparent, without what the camera noted.
+/// Encodes a picture as JPEG, on white where it is transparent, without the metadata of the camera.
 fn jpeg(image: &DynamicImage) -> Result<Vec<u8>, ImageError> {
     let mut flat = image.to_rgba8();
     for pixel in flat.pixels_mut() {
         let [red, green, blue, alpha] = pixel.0.map(u32::from);
         let on_white = |part: u32| u8::try_from((part * alpha + 255 * (255 - alpha)) / 255);
-        let [red, green, blue] = [red, green, blue].map(|it| on_white(it).unwrap_or(u8::MAX));
+        let [red, green, blue] = [red, green, blue].map(|part| on_white(part).unwrap_or(u8::MAX));
         pixel.0 = [red, green, blue, u8::MAX];
     }
     let mut bytes = vec![];
@@ -89,7 +95,7 @@ fn too_large() -> Error {
     Error::new(StatusCode::UNPROCESSABLE_ENTITY, "image_too_large").detail(detail)
 }
 
-/// A picture that is none.
+/// Returns the error for an invalid picture.
 pub fn unreadable() -> Error {
     Error::new(StatusCode::UNPROCESSABLE_ENTITY, "unreadable_image")
 }
@@ -111,7 +117,7 @@ mod tests {
         bytes.into_inner()
     }
 
-    /// What a phone writes that was held upright: turn it by 90°.
+    /// A picture as a phone that was held upright writes it: to be turned by 90°.
     fn held_upright(jpeg: &[u8]) -> Vec<u8> {
         let exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
         let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();

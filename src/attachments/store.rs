@@ -1,5 +1,5 @@
-//! Where the bytes of files lie: a folder, or a bucket that speaks S3. Objects are written once
-//! under a name of their own and never changed.
+//! Object store for the bytes of files: a folder, or an S3 bucket. Objects are written once under a
+//! unique name and never changed.
 
 use std::env;
 use std::ops::Range;
@@ -19,10 +19,10 @@ use object_store::{ClientConfigKey, GetOptions, ObjectStore, ObjectStoreExt, Ret
 use platform::{Error, Result};
 use uuid::Uuid;
 
-/// How long a bucket that fails is asked again, while a caller waits.
+/// Longest time for which a failing bucket is retried while a caller waits.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A part of what is stored of one blob.
+/// An object of a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     File,
@@ -35,17 +35,18 @@ impl Part {
             Self::File => "files",
             Self::Thumbnail => "thumbnails",
         };
-        // The end of the id: its beginning is the time, and one folder would take all of a day.
+        // The end of the id is random. Its beginning is the time, and one folder would get all
+        // files of a day.
         let id = blob.simple().to_string();
         Path::from(format!("{folder}/{}/{id}", &id[id.len() - 2..]))
     }
 }
 
-/// The store of this process; a copy is the same store.
+/// The store of this process. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Store(Arc<dyn ObjectStore>);
 
-/// In memory, for as long as the process lives.
+/// A store in memory, which ends with the process.
 impl Default for Store {
     fn default() -> Self {
         Self(Arc::new(InMemory::new()))
@@ -53,8 +54,8 @@ impl Default for Store {
 }
 
 impl Store {
-    /// A folder, made if it is missing, or `s3://bucket/prefix` with the `AWS_…` variables that
-    /// say where and as whom. The error names what is wrong in one line.
+    /// Opens a folder, which is created if it is missing, or `s3://bucket/prefix`, with its address
+    /// and credentials in the `AWS_…` variables. Errors have one line.
     pub fn open(location: &str) -> Result<Self, String> {
         let wrong =
             |error: String| format!("the attachments in {location} are out of reach: {error}");
@@ -66,23 +67,26 @@ impl Store {
             make_private(folder).map_err(|error| wrong(error.to_string()))?;
             try_to_write(folder).map_err(|error| wrong(error.to_string()))?;
             let store = LocalFileSystem::new_with_prefix(folder);
-            // What has been acknowledged survives a power failure.
+            // Acknowledged files survive a power failure.
             let store = store.map_err(|error| wrong(error.to_string()))?.with_fsync(true);
             return Ok(Self(Arc::new(store)));
         };
+
         let (bucket, prefix) = bucket.split_once('/').unwrap_or((bucket, ""));
         if bucket.is_empty() {
             return Err("write s3://bucket/prefix".to_owned());
         }
         check_access(|name| env::var(name).ok().filter(|value| !value.is_empty()))?;
+
         let client = |key| AmazonS3ConfigKey::Client(key);
         let retry = RetryConfig { max_retries: 3, retry_timeout: PATIENCE, ..Default::default() };
         let store = AmazonS3Builder::from_env()
             .with_bucket_name(bucket)
-            // Not all that speak S3 know how to delete in bulk, and we delete one by one.
+            // Not every S3 server can delete in bulk, and objects are deleted one by one anyway.
             .with_disable_bulk_delete(true)
             .with_retry(retry)
-            // A phone may take minutes to fetch a file, the bucket may not fall silent meanwhile.
+            // A phone may take minutes to fetch a file, but the bucket must not fall silent
+            // meanwhile.
             .with_config(client(ClientConfigKey::Timeout), "15m")
             .with_config(client(ClientConfigKey::ReadTimeout), "20s")
             .build();
@@ -90,13 +94,13 @@ impl Store {
         Ok(Self(Arc::new(PrefixStore::new(store, Path::from(prefix)))))
     }
 
-    /// Returns when the bytes are safe.
+    /// Writes an object, and returns when the bytes are safe.
     pub async fn write(&self, blob: Uuid, part: Part, bytes: Bytes) -> Result<()> {
         let path = part.path(blob);
         measured("write", self.0.put(&path, bytes.into())).await.map(drop)
     }
 
-    /// The bytes of a range, as they come.
+    /// Returns the bytes of a range as a stream.
     pub async fn read(
         &self,
         blob: Uuid,
@@ -108,12 +112,12 @@ impl Store {
         Ok(found.into_stream())
     }
 
-    /// How many bytes there are.
+    /// Returns the size of an object in bytes.
     pub async fn size(&self, blob: Uuid, part: Part) -> Result<u64> {
         Ok(measured("size", self.0.head(&part.path(blob))).await?.size)
     }
 
-    /// All of a blob; what is gone already is no error.
+    /// Deletes all objects of a blob. Missing objects are no error.
     pub async fn remove(&self, blob: Uuid) -> Result<()> {
         for part in [Part::File, Part::Thumbnail] {
             let path = part.path(blob);
@@ -129,7 +133,7 @@ impl Store {
     }
 }
 
-/// Nobody else on the machine reads what salespeople photograph.
+/// Creates the folder so that no other user of the machine can read the files.
 fn make_private(folder: &FilePath) -> std::io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -138,21 +142,22 @@ fn make_private(folder: &FilePath) -> std::io::Result<()> {
         std::fs::create_dir_all(parent)?;
     }
     let mut builder = std::fs::DirBuilder::new();
-    // Another instance may have made it meanwhile.
+    // Another instance may have created it meanwhile.
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
 }
 
-/// A folder of another user, a full or a read-only disk: known at the start, not at the first upload.
+/// Writes and deletes a file. A folder of another user or a full or read-only disk is found at the
+/// start, not at the first upload.
 fn try_to_write(folder: &FilePath) -> std::io::Result<()> {
     let file = folder.join(format!(".try-{}", Uuid::now_v7().simple()));
     std::fs::write(&file, b"?").and_then(|()| std::fs::remove_file(file))
 }
 
-/// Credentials in the environment: a key, a token of Kubernetes or of a container, or for those of the
-/// machine itself the address that has them. Without any, each request would look for that address.
+/// Checks for credentials in the environment: a key, a token of Kubernetes or of a container, or
+/// the metadata address of the machine. Without any, each request would search for that address.
 fn check_access(variable: impl Fn(&str) -> Option<String>) -> Result<(), String> {
     let set = |name: &str| variable(name).is_some();
     let others = [

@@ -1,4 +1,4 @@
-//! A file as it comes in: the raw body, or the only part of a form.
+//! Uploads of files: the raw body, or the only part of a form.
 
 use actix_multipart::Multipart;
 use actix_web::error::PayloadError;
@@ -15,15 +15,16 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::name;
 
-/// The largest file, and what a form may put around it.
+/// Largest file, in bytes.
 const LARGEST: usize = 20 << 20;
+/// Bytes that a form may add to the file.
 const FRAME: usize = 64 << 10;
 
-/// What a raw upload says beside its bytes.
+/// Query parameters of an upload.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct UploadQuery {
-    /// What the file is called; without it the name in Content-Disposition or in the form
+    /// Name of the file. Default: the name in `Content-Disposition` or in the form
     #[param(min_length = 1, max_length = 255, example = "现场照片.jpg")]
     name: Option<String>,
 }
@@ -42,11 +43,11 @@ pub struct FileForm {
     file: Vec<u8>,
 }
 
-/// One file, not yet looked at, with the name that it was given if any.
+/// One uploaded file, not checked yet, with its name if it has one.
 pub struct Upload {
     pub name: Option<String>,
     pub bytes: Bytes,
-    /// Given back when the bytes are in the store, not when their sender hangs up
+    /// Released when the bytes are in the store, not when the client disconnects
     pub room: Option<Room>,
 }
 
@@ -63,20 +64,22 @@ impl FromRequest for Upload {
             let given = query?.name.clone();
             let body = body.await?;
             let room = Room::taken_by(&req);
+
             let mut sent = if form {
                 part_of(&req, body).await?
             } else {
                 let header = req.headers().get(CONTENT_DISPOSITION);
-                let header = header.and_then(|it| ContentDisposition::from_raw(it).ok());
+                let header = header.and_then(|value| ContentDisposition::from_raw(value).ok());
                 let name = header.as_ref().map(name::sent_in).transpose()?.flatten();
                 Self { name, bytes: body, room: None }
             };
             if sent.bytes.is_empty() {
                 return Err(Error::new(StatusCode::UNPROCESSABLE_ENTITY, "empty_file"));
             }
+
             sent.room = room;
             sent.name = given.or(sent.name).as_deref().and_then(name::clean);
-            // Forms get another boundary each time, and are the same request nevertheless.
+            // A repeated form has another boundary, but is the same request nevertheless.
             let name = sent.name.as_deref().unwrap_or_default();
             input::same_by(&req, &[name.as_bytes(), &sent.bytes]);
             Ok(sent)
@@ -85,12 +88,13 @@ impl FromRequest for Upload {
     }
 }
 
-/// The only part of a form.
+/// Returns the only part of a form.
 async fn part_of(req: &HttpRequest, body: Bytes) -> Result<Upload> {
     let malformed = |why: String| Error::bad_request("malformed_multipart", why);
     let body = once(ready(Ok::<_, PayloadError>(body)));
     let mut parts = Multipart::new(req.headers(), body);
     let mut found = None;
+
     while let Some(part) = parts.next().await {
         let mut part = part.map_err(|error| malformed(error.to_string()))?;
         let name = part.content_disposition().map(name::sent_in).transpose()?.flatten();

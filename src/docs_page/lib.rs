@@ -1,7 +1,8 @@
-//! The API page at `/docs/`: Swagger UI with our document, without a connection to anywhere else.
+//! The API page at `/docs/`: Swagger UI with the document of this service, without external
+//! connections.
 //!
-//! `scripts/vendor-docs-page.sh` fetches Swagger UI from the npm registry. Its two files are kept and served
-//! compressed: every browser takes gzip.
+//! `scripts/vendor-docs-page.sh` fetches Swagger UI from the npm registry. Its two files are kept
+//! and served compressed, because every browser accepts gzip.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, ContentEncoding};
 use actix_web::web::{self, ServiceConfig};
@@ -26,7 +27,8 @@ const COMPRESSED: [File; 2] = [
     ("swagger-ui-bundle.js", SCRIPT, include_bytes!("swagger-ui-bundle.js.gz")),
 ];
 
-/// The page, and the addresses at which people look for it. Not in the document itself.
+/// Serves the page, and redirects the addresses at which people look for it. Not part of the API
+/// document.
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(web::redirect("/", "/docs/"))
         .service(web::redirect("/docs", "/docs/"))
@@ -45,7 +47,7 @@ async fn read_page(file: Path<String>) -> Result<HttpResponse> {
 
 fn answer(&(_, media_type, content): &File, is_compressed: bool) -> HttpResponse {
     let mut answer = HttpResponse::Ok();
-    // A new version of the program may bring other files under these names.
+    // A new version of the service may have other content under these names.
     answer.content_type(media_type).insert_header((CACHE_CONTROL, "public, max-age=3600"));
     if is_compressed {
         answer.insert_header((CONTENT_ENCODING, ContentEncoding::Gzip));

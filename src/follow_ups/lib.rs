@@ -1,4 +1,4 @@
-//! Follow-ups: what somebody is to see to with a customer until a time, and what came of it.
+//! Follow-ups: tasks for a customer, each with an assignee, a due time and a reported result.
 
 pub mod follow_up;
 
@@ -7,7 +7,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 auth::permissions! {
     ReadFollowUps: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Reporter;
-    /// Salespeople for themselves, managers for their people
+    /// Salespeople for themselves, managers also for their people, the back office for anyone
     WriteFollowUps: Admin | SalesDirector | SalesManager | Salesperson | BackOffice;
 }
 

@@ -1,4 +1,4 @@
-//! Which customers have a next step for growth, and which have none, 老客户深度开发 (S39).
+//! Growth list, 老客户深度开发: customers with and without a next step.
 
 use actix_web::get;
 use actix_web::web::Data;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::ReadOpportunities;
 
-/// A customer of yours that should grow
+/// A customer on the growth list
 #[derive(Debug, Serialize, ToSchema, QueryableByName)]
 #[schema(example = json!({
     "customer_id": "01910000-0000-7000-8000-000000000002",
@@ -33,13 +33,13 @@ pub struct GrowthRow {
     #[diesel(sql_type = Text)]
     #[schema(inline)]
     pub tier: Tier,
-    /// Each customer of tier A or B should have at least one
+    /// Number of open opportunities. Each customer of tier A or B should have at least one
     #[diesel(sql_type = BigInt)]
     pub open_steps: i64,
-    /// The day of the next step is over
+    /// True if the day of the next step is past
     #[diesel(sql_type = Bool)]
     pub overdue: bool,
-    /// The open one that comes next; null when there is none
+    /// The open opportunity with the earliest next step; null if there is none
     #[diesel(sql_type = Nullable<Jsonb>)]
     #[schema(value_type = Option<GrowthStep>)]
     pub step: Option<Embedded<GrowthStep>>,
@@ -48,7 +48,7 @@ pub struct GrowthRow {
     place: Date,
 }
 
-/// What is done next
+/// The next step of an opportunity
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct GrowthStep {
     pub opportunity_id: Uuid,
@@ -60,15 +60,15 @@ pub struct GrowthStep {
 }
 
 page! {
-    /// A page of customers: those without a step, then by the day of the next one
+    /// A page of customers: first those without a step, then by the day of the next step
     GrowthPage of GrowthRow
 }
 
-/// Which of my customers shall grow, and how?
+/// List your customers to grow
 ///
-/// 老客户深度开发: the customers of tier A and B that you look after, but for lost and blacklisted
-/// ones. Those without an open growth step come first, then those whose next step is due first,
-/// whoever takes it.
+/// 老客户深度开发: The customers of tiers A and B that you own, except lost and blacklisted ones.
+/// Customers without an open opportunity come first, then those with the earliest next step, no
+/// matter who takes it.
 #[utoipa::path(
     tag = "growth",
     params(PageQuery),
@@ -85,7 +85,7 @@ pub async fn list_growth(
 }
 
 impl GrowthRow {
-    /// Only what is the caller's own, which they may always see.
+    /// Lists only customers that the caller owns, which are always visible to the caller.
     pub async fn list(
         conn: &mut Conn,
         caller: &Caller,
@@ -99,6 +99,7 @@ impl GrowthRow {
         } else {
             None
         };
+
         let (place, id) = list.position::<(Date, Uuid)>()?.unzip();
         let rows = diesel::sql_query(format!("{STEPS} {MINE} {ORDER}"))
             .bind::<SqlUuid, _>(caller.id())
@@ -107,7 +108,7 @@ impl GrowthRow {
             .bind::<Nullable<SqlUuid>, _>(id)
             .bind::<BigInt, _>(list.fetch());
         let rows: Vec<Self> = rows.load(conn).await?;
-        list.page(rows, total, |it: &Self| (it.place, it.customer_id))
+        list.page(rows, total, |row: &Self| (row.place, row.customer_id))
     }
 }
 
@@ -117,13 +118,13 @@ struct Count {
     customers: i64,
 }
 
-/// Whose customers.
+/// The customers on the list. `$1`: the caller.
 const MINE: &str = "
     from customers
     where owner_id = $1 and tier in ('A', 'B') and merged_into_id is null
         and status not in ('lost', 'blacklisted')";
 
-/// With today. Without a step one stands before all days.
+/// `$2`: today. A customer without a step sorts before all days.
 const STEPS: &str = "
     select * from (
         select customers.id as customer_id, name as customer_name, tier,
@@ -131,7 +132,7 @@ const STEPS: &str = "
             coalesce(due, '0001-01-01') as place
         from (select * ";
 
-/// After whom the page begins, how many there are on it.
+/// `$3`, `$4`: day and customer after which the page begins; `$5`: number of rows.
 const ORDER: &str = ") as customers
         left join lateral (
             select next_step_on as due, count(*) over () as open_steps,

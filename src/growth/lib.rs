@@ -1,4 +1,5 @@
-//! Growth 老客户深度开发: what customers that we have could buy besides, and the next step towards it.
+//! Growth of existing customers, 老客户深度开发: opportunities to sell more to them, each with its next
+//! step.
 
 pub mod growth_list;
 pub mod opportunity;
@@ -9,7 +10,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 auth::permissions! {
     ReadOpportunities: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
         | BackOffice | Reporter;
-    /// Salespeople for themselves, managers for their people
+    /// Salespeople for themselves, managers also for their people
     WriteOpportunities: Admin | SalesDirector | SalesManager | Salesperson;
 }
 

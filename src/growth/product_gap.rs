@@ -1,4 +1,4 @@
-//! What customers like this one buy and this one does not, 产品缺口 (S39).
+//! Product gaps, 产品缺口: categories that similar customers buy and a customer does not.
 
 use actix_web::web::Data;
 use actix_web::{get, web};
@@ -14,10 +14,10 @@ use uuid::Uuid;
 
 use crate::ReadOpportunities;
 
-/// Fewest customers that can be compared with: of one or two, shares would tell too much.
+/// Fewest customers to compare with. Among one or two, shares would reveal who buys.
 const FEWEST: i64 = 3;
 
-/// What a customer does not buy though others like it do
+/// Product categories that similar customers buy and this one does not
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "customer_id": "01910000-0000-7000-8000-000000000002", "as_of": "2026-11-24",
@@ -26,34 +26,35 @@ const FEWEST: i64 = 3;
 }))]
 pub struct ProductGaps {
     pub customer_id: Uuid,
-    /// The 12 months up to this day are looked at
+    /// Last day of the 12 months that are compared
     pub as_of: Date,
-    /// How many others have the same tier, industry and region
+    /// Number of other customers with the same tier, industry and region
     pub similar_customers: i64,
-    /// There are at least three of them; with fewer, no gaps are told
+    /// True if there are at least three similar customers. With fewer, `gaps` is empty
     pub enough_similar_customers: bool,
-    /// What most of them buy first; at most 50
+    /// At most 50 categories, those with the most buyers first
     pub gaps: Vec<ProductGap>,
 }
 
-/// A line of products that others buy
+/// A product category that similar customers buy
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct ProductGap {
     /// 产品类别
     #[schema(example = "密封件")]
     pub category: String,
-    /// Of the similar customers, those who bought it; 30 or more
+    /// Share of the similar customers who bought it, in percent; 30 or more
     pub share_percent: Number,
-    /// What those bought of it in the 12 months, on average, in the company's currency; null when
-    /// there is only one of them, whose own figure it would be
+    /// Average amount that these customers bought of it in the 12 months, in the company's
+    /// currency. Null if there is only one of them, whose own amount it would be
     pub average_amount: Option<Money>,
 }
 
-/// What could a customer buy besides?
+/// Read the product gaps of a customer
 ///
-/// 产品缺口: lines of products that at least 30 % of the similar customers bought within 12 months,
-/// and this one did not. Similar are those with the same tier, industry and region, whoever looks
-/// after them: shares are told, never names. A customer without one of the three has none.
+/// 产品缺口: Product categories that at least 30 % of the similar customers bought within 12 months,
+/// and this one did not. Similar customers have the same tier, industry and region, no matter who
+/// owns them. Only shares are shown, never names. A customer without a tier, an industry or a
+/// region has no gaps.
 #[utoipa::path(
     tag = "growth",
     responses((status = 200, description = "The gaps, if any", body = ProductGaps), Problems),
@@ -93,8 +94,9 @@ struct Found {
     gaps: Embedded<Vec<ProductGap>>,
 }
 
-/// Whose, until which day, how many to compare with at least. What was taken back again was not
-/// bought. Amounts go as text: JSON numbers would lose digits on the way.
+/// Query for the gaps. `$1`: the customer; `$2`: the last day; `$3`: the fewest similar customers.
+/// A category that was returned in full counts as not bought. Amounts are text, because JSON
+/// numbers would lose digits.
 const GAPS: &str = "
     with alike as (
         select other.id

@@ -1,4 +1,4 @@
-//! What happens to surveys when something happens to customers, or to the company's calendar.
+//! Hooks for merged customers and for changes of the company's calendar.
 
 use company::{Calendar, Company};
 use customers::hooks::Move;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{invitation, response, survey};
 
-/// A hook of customers: what the loser was asked and what it answered is the winner's from now on.
+/// Hook of customers: moves the loser's invitations and responses to the winner.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
     rows: &'a Move<'a>,
@@ -19,7 +19,7 @@ pub fn customer_merged<'a>(
     })
 }
 
-/// A hook of the company: due days that count working days follow other holidays or working hours.
+/// Hook of the company: recomputes the due days that count working days.
 pub fn calendar_changed(tx: &mut Tx) -> LocalBoxFuture<'_, Result<()>> {
     Box::pin(async move {
         let company = Company::load(tx.conn()).await?;

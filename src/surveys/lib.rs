@@ -1,6 +1,6 @@
-//! Surveys: how satisfied customers are, 客户满意度. A sample of the customers, stratified by tier,
-//! gets links that are good once; the answers make NPS and CSAT, and whoever is not satisfied is
-//! followed up within a working day.
+//! Customer satisfaction surveys, 客户满意度. A sample of the customers, stratified by tier, receives
+//! single-use links. The answers yield NPS and CSAT. A low score opens a follow-up, which is due at
+//! the end of the next working day.
 
 pub mod hooks;
 pub mod invitation;
@@ -13,9 +13,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 auth::permissions! {
     ReadSurveys: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Erp | Reporter;
-    /// Answers from another system
+    /// Import answers from another system
     ImportSurveyResponses: Admin | Erp;
-    /// Draft, open and close; sample customers and renew their links
+    /// Draft, open, close and dispatch surveys; sample customers and renew their links
     WriteSurveys: Admin | SalesDirector | SalesManager | BackOffice;
 }
 
@@ -25,7 +25,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .configure(response::http::routes);
 }
 
-/// Outside `/api/v1`, for whoever has a link.
+/// Routes outside `/api/v1`, for people who have a link.
 pub fn public_routes(cfg: &mut ServiceConfig) {
     cfg.configure(public::routes);
 }

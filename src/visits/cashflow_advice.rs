@@ -1,5 +1,4 @@
-//! What a customer was advised about its cash flow, 客户资金运转指导 (S27): one of the things that a
-//! visit comes to.
+//! Advice to customers on their cash flow, 客户资金运转指导, given during a visit.
 
 use actix_web::{get, post};
 use auth::{Caller, Can, Reference, Refers, reference};
@@ -22,7 +21,7 @@ use crate::visit::{Visit, VisitStatus, visible_to};
 use crate::{ReadVisits, WriteVisits};
 
 text_enum! {
-    /// What the advice is about
+    /// Topic of the advice
     pub enum CashflowTopic {
         /// 自身应收回笼
         Collections = "collections",
@@ -45,7 +44,7 @@ text_enum! {
 pub struct CashflowAdvice {
     pub id: Uuid,
     pub version: i64,
-    /// The visit in which it was given
+    /// The visit during which the advice was given
     pub visit_id: Uuid,
     #[diesel(select_expression = visits::customer_id)]
     pub customer_id: Uuid,
@@ -53,11 +52,11 @@ pub struct CashflowAdvice {
     #[schema(inline)]
     pub topic: CashflowTopic,
     pub advice: String,
-    /// What the customer will do about it
+    /// Actions to which the customer agreed
     pub agreed: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// Of the visit: who may see it
+    /// People of the visit, to whom the advice is visible
     #[serde(skip)]
     #[diesel(select_expression = visits::owner_id)]
     owner_id: Uuid,
@@ -68,7 +67,11 @@ pub struct CashflowAdvice {
 
 resource! {
     CashflowAdvice: "cashflow_advice" at "/api/v1/cashflow-advice",
-    seen by |it| [it.owner_id].iter().chain(&it.participant_ids).map(|id| Some(*id)).collect()
+    seen by |advice| [advice.owner_id]
+        .iter()
+        .chain(&advice.participant_ids)
+        .map(|id| Some(*id))
+        .collect()
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -79,7 +82,7 @@ pub struct NewCashflowAdvice {
     topic: CashflowTopic,
     #[schema(min_length = 1, max_length = 5000)]
     advice: String,
-    /// What the customer will do about it
+    /// Actions to which the customer agreed
     #[schema(min_length = 1, max_length = 1000)]
     agreed: Option<String>,
 }
@@ -112,9 +115,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(list_cashflow_advice).service(read_cashflow_advice).service(create_cashflow_advice);
 }
 
-/// List the advice that customers were given on their cash flow
+/// List cash-flow advice
 ///
-/// Whoever sees the visit sees what was advised in it.
+/// Advice is visible to everyone who sees the visit.
 #[utoipa::path(
     tag = "visits",
     params(CashflowAdviceFilter, PageQuery),
@@ -129,7 +132,7 @@ async fn list_cashflow_advice(
     CashflowAdvice::list(&mut *db.conn().await?, &caller, &list).await
 }
 
-/// Read what a customer was advised on its cash flow
+/// Read cash-flow advice
 #[utoipa::path(
     tag = "visits",
     responses((status = 200, description = "The advice", body = CashflowAdvice), Problems),
@@ -143,9 +146,10 @@ async fn read_cashflow_advice(
     Ok(Tagged(CashflowAdvice::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// File what the customer was advised on its cash flow
+/// Record cash-flow advice
 ///
-/// By somebody who was there, during the visit or after it.
+/// Allowed for the owner and the companions of the visit, while it is in progress or after it is
+/// completed.
 #[utoipa::path(
     tag = "visits",
     request_body = NewCashflowAdvice,
@@ -192,12 +196,13 @@ impl CashflowAdvice {
         let filter = reference::filter(conn, caller, list).await?;
         let listed =
             || matching(caller, &filter).filter(list.rows(id, cashflow_advice::updated_at));
+
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
-        let rows = listed().filter(list.before::<Timestamp, _, _>(created_at, id)?);
-        let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
-        let rows = rows.select(Self::as_select()).load(conn).await?;
-        list.page(rows, total, |it: &Self| (it.created_at, it.id))
+        let following = listed().filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let ordered = following.order((created_at.desc(), id.desc())).limit(list.fetch());
+        let rows = ordered.select(Self::as_select()).load(conn).await?;
+        list.page(rows, total, |advice: &Self| (advice.created_at, advice.id))
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -211,7 +216,7 @@ impl CashflowAdvice {
         visit: Uuid,
         new: &NewCashflowAdvice,
     ) -> Result<Self> {
-        // Whoever comes along from now on is told of it, too.
+        // Locks the visit: a companion added from now on also receives this change.
         let held = visits::table.find(visit).select(visits::id).for_share();
         held.first::<Uuid>(tx.conn()).await?;
         let visit = Visit::find(tx.conn(), caller, visit).await?;
@@ -224,6 +229,7 @@ impl CashflowAdvice {
             let error = Error::conflict("wrong_status", detail);
             return Err(error.member("current_status", visit.status.as_str()));
         }
+
         let advice = Self {
             id: Uuid::now_v7(),
             version: 1,
@@ -238,6 +244,7 @@ impl CashflowAdvice {
             owner_id: visit.owner_id,
             participant_ids: visit.participant_ids,
         };
+
         let values = (
             cashflow_advice::id.eq(advice.id),
             cashflow_advice::version.eq(advice.version),
@@ -255,13 +262,15 @@ impl CashflowAdvice {
     }
 }
 
-/// These visits were to the loser, and are to the winner now.
+/// Records the change of the customer on the advice of visits that moved from the loser to the
+/// winner.
 pub(crate) async fn follow(tx: &mut Tx, visits: &[Uuid], loser: Uuid) -> Result<()> {
     let rows = CashflowAdvice::query().filter(cashflow_advice::visit_id.eq_any(visits));
     let rows: Vec<CashflowAdvice> = rows.order(cashflow_advice::id).load(tx.conn()).await?;
-    for it in rows {
-        let before = CashflowAdvice { customer_id: loser, ..it.clone() };
-        let after = before.next(it, tx.now);
+
+    for advice in rows {
+        let before = CashflowAdvice { customer_id: loser, ..advice.clone() };
+        let after = before.next(advice, tx.now);
         let columns = (
             cashflow_advice::version.eq(after.version),
             cashflow_advice::updated_at.eq(after.updated_at),

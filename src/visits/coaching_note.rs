@@ -1,5 +1,5 @@
-//! What somebody who came along noted about a visit, 辅导记录 (S36). For its owner and the managers
-//! only.
+//! Coaching notes on a visit, 辅导记录, by companions and managers. Visible to their author, the owner
+//! of the visit and the managers.
 
 use actix_web::{get, post};
 use auth::{Caller, Can, Role};
@@ -26,7 +26,7 @@ pub struct CoachingNote {
     pub visit_id: Uuid,
     pub author_id: Uuid,
     pub text: String,
-    /// 1 to 5
+    /// From 1 to 5
     pub score: Option<i16>,
     pub created_at: Timestamp,
 }
@@ -51,7 +51,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List the coaching notes on a visit
 ///
-/// For its owner, their leaders and the sales director; others see those that they wrote.
+/// The owner, the people who lead them, and sales directors, general managers and admins see all
+/// notes. Others see the notes that they wrote.
 #[utoipa::path(
     tag = "visits",
     params(PageQuery),
@@ -69,7 +70,7 @@ async fn list_coaching_notes(
 
 /// Write a coaching note
 ///
-/// By somebody who came along or leads the owner.
+/// Allowed for companions and the people who lead the owner.
 #[utoipa::path(
     tag = "visits",
     request_body = NewCoachingNote,
@@ -86,7 +87,7 @@ async fn create_coaching_note(
     write.run(async move |tx| Reply::json(&note(tx).await?)).await
 }
 
-/// The caller leads the owner, or is above all.
+/// Returns true if the caller leads the owner or has a role above all teams.
 fn manages(caller: &Caller, visit: &Visit) -> bool {
     let above = [Role::Admin, Role::GeneralManager, Role::SalesDirector];
     visit.owner_id != caller.id()
@@ -110,10 +111,11 @@ impl CoachingNote {
         };
         let total =
             if list.counted { Some(matching().count().get_result(conn).await?) } else { None };
-        let rows = matching().filter(list.before::<Timestamp, _, _>(created_at, id)?);
-        let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
-        let rows = rows.select(Self::as_select()).load(conn).await?;
-        list.page(rows, total, |it: &Self| (it.created_at, it.id))
+
+        let following = matching().filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let ordered = following.order((created_at.desc(), id.desc())).limit(list.fetch());
+        let rows = ordered.select(Self::as_select()).load(conn).await?;
+        list.page(rows, total, |note: &Self| (note.created_at, note.id))
     }
 
     pub async fn create(
@@ -127,6 +129,7 @@ impl CoachingNote {
             let detail = "notes are written by those who came along or lead the owner";
             return Err(Error::forbidden_because("not_your_visit", detail));
         }
+
         let note = Self {
             id: Uuid::now_v7(),
             visit_id: visit.id,

@@ -1,4 +1,4 @@
-//! Visits: who went to see which customer, with what evidence, and what came of it.
+//! Customer visits, with their evidence and their outcomes.
 
 pub mod cashflow_advice;
 pub mod coaching_note;
@@ -10,12 +10,12 @@ use utoipa_actix_web::service_config::ServiceConfig;
 auth::permissions! {
     ReadVisits: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Erp | Reporter;
-    /// Salespeople their own, managers and the back office also plan for others
+    /// Salespeople write their own visits; managers and the back office also plan for others
     WriteVisits: Admin | SalesDirector | SalesManager | Salesperson | BackOffice;
-    /// Never of one's own
+    /// Never for the caller's own visits
     ApproveVisits: Admin | SalesDirector | SalesManager;
     ImportVisits: Admin | Erp;
-    /// Only owner and managers see them
+    /// Limited further to companions, the owner and the managers of the visit
     CoachVisits: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson;
 }
 

@@ -1,4 +1,5 @@
-//! Patience 耐心 (S37): when to try again after a refusal, and how often before one gives up.
+//! Patience, 耐心: the next attempt after a refusal, and the attempts required before a prospect may
+//! be given up.
 
 use actix_web::get;
 use auth::Can;
@@ -19,15 +20,16 @@ use uuid::Uuid;
 use crate::ReadVisits;
 use crate::visit::{RefuseReason, VisitResult, VisitStatus, visible_to};
 
-/// Least visits to a prospect before it may be given up, and least days between first and last.
+/// Fewest completed visits before a prospect may be given up.
 const ATTEMPTS: i64 = 3;
+/// Fewest days between the first and the last of these visits.
 const DAYS: i64 = 14;
 
-/// When to try again, 下次联系
+/// The next attempt at a customer, 下次联系
 #[derive(Debug, Clone, Serialize, ToSchema, HasQuery)]
 #[diesel(table_name = visits)]
 pub struct NextAttempt {
-    /// The visit that asked for it
+    /// The visit that set the day
     #[diesel(column_name = "id")]
     pub visit_id: Uuid,
     pub customer_id: Uuid,
@@ -48,9 +50,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(list_next_attempts);
 }
 
-/// Whom I promised to come back to
+/// List your next attempts
 ///
-/// Customers whose last visit of yours named a next day, with no visit planned or made since.
+/// Returns customers for whom your last visit set a next day, and no visit of yours has been
+/// planned or made since.
 #[utoipa::path(
     tag = "visits",
     params(PageQuery),
@@ -72,7 +75,7 @@ impl NextAttempt {
         list: &List<NoFilter>,
     ) -> Result<NextAttemptPage> {
         use visits::{id, next_visit_on, owner_id, status};
-        // Ids are in the order of time.
+        // Ids are UUIDv7, so a greater id is a later visit.
         let matching = || {
             let latest = fixed_sql::<Bool>(
                 "not exists (select from visits as later where later.customer_id = \
@@ -83,17 +86,20 @@ impl NextAttempt {
             let rows = rows.filter(status.eq(VisitStatus::Completed)).filter(latest);
             rows.filter(next_visit_on.is_not_null())
         };
+
         let total =
             if list.counted { Some(matching().count().get_result(conn).await?) } else { None };
         let day = next_visit_on.assume_not_null();
-        let rows = matching().filter(list.after::<Date, _, _>(day, id)?);
-        let rows = rows.order((next_visit_on, id)).limit(list.fetch());
-        let rows = rows.select(Self::as_select()).load(conn).await?;
-        list.page(rows, total, |it: &Self| (it.next_visit_on.unwrap_or_default(), it.visit_id))
+        let following = matching().filter(list.after::<Date, _, _>(day, id)?);
+        let ordered = following.order((next_visit_on, id)).limit(list.fetch());
+        let rows = ordered.select(Self::as_select()).load(conn).await?;
+        list.page(rows, total, |attempt: &Self| {
+            (attempt.next_visit_on.unwrap_or_default(), attempt.visit_id)
+        })
     }
 }
 
-/// A hook of customers: a prospect is not given up before three visits over two weeks.
+/// Hook of customers: a prospect may not be given up before three visits over two weeks.
 pub fn check_given_up<'a>(
     tx: &'a mut Tx,
     customer: &'a Customer,
@@ -109,6 +115,7 @@ pub fn check_given_up<'a>(
         );
         let (attempts, first, last): (i64, Option<Date>, Option<Date>) =
             made.select(figures).first(tx.conn()).await?;
+
         let days = first.zip(last).map_or(0, |(first, last)| {
             i64::from(first.0.until(last.0).map_or(0, |span| span.get_days()))
         });

@@ -1,4 +1,4 @@
-//! The queries on attachments. Who sees one is decided by the rows that have it.
+//! Queries on attachments. The rows that have a file decide who sees it.
 
 use actix_web::http::StatusCode;
 use auth::Caller;
@@ -16,19 +16,21 @@ use crate::hooks;
 use crate::store::{Part, Store};
 
 impl Attachment {
-    /// For its uploader, and for whoever sees a row that has it.
+    /// Finds a file for its uploader, or for a caller who sees a row that has it.
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
         let row = Self::query().filter(attachments::id.eq(id));
         let mut attachment: Self = row.first(conn).await?;
-        let owners = attachment_links::table.filter(attachment_links::attachment_id.eq(id));
-        let owners = owners.order((attachment_links::type_, attachment_links::resource_id));
-        let owners = owners.select((attachment_links::type_, attachment_links::resource_id));
-        let owners: Vec<(String, Uuid)> = owners.load(conn).await?;
+
+        let links = attachment_links::table.filter(attachment_links::attachment_id.eq(id));
+        let ordered = links.order((attachment_links::type_, attachment_links::resource_id));
+        let rows = ordered.select((attachment_links::type_, attachment_links::resource_id));
+        let owners: Vec<(String, Uuid)> = rows.load(conn).await?;
         for (type_, id) in owners {
             if hooks::visible(conn, caller, &type_, id).await? {
                 attachment.attached_to.0.push(AttachedTo { type_, id });
             }
         }
+
         if attachment.uploaded_by == caller.id() || !attachment.attached_to.is_empty() {
             return Ok(attachment);
         }
@@ -54,6 +56,7 @@ impl Attachment {
             updated_at: tx.now,
             blob_id: kept.blob,
         };
+
         let insert = diesel::insert_into(attachments::table).values(&attachment);
         insert.execute(tx.conn()).await?;
         tx.record(Change::created(&attachment)).await?;
@@ -72,12 +75,12 @@ impl Attachment {
     }
 
     async fn remove(tx: &mut Tx, gone: &[Self]) -> Result<()> {
-        let ids: Vec<Uuid> = gone.iter().map(|it| it.id).collect();
+        let ids: Vec<Uuid> = gone.iter().map(|attachment| attachment.id).collect();
         let rows = attachments::table.filter(attachments::id.eq_any(ids));
         diesel::delete(rows).execute(tx.conn()).await?;
         let changes: Result<Vec<Change>> = gone.iter().map(Change::deleted).collect();
         tx.record_all(&changes?).await?;
-        blob::release(tx, gone.iter().map(|it| it.blob_id).collect()).await
+        blob::release(tx, gone.iter().map(|attachment| attachment.blob_id).collect()).await
     }
 
     pub async fn thumbnail(self, store: &Store) -> Result<Download> {
@@ -93,8 +96,8 @@ fn expiry(now: Timestamp) -> Timestamp {
     Timestamp(now.0 + SignedDuration::from_hours(UNATTACHED_HOURS))
 }
 
-/// The files belong to that row from now on. Each is the caller's own, or the row has it already.
-/// The pointer is of the field: a list when its name says `ids`, else of one file.
+/// Attaches files to a row. Each file must be the caller's own, unless the row has it already.
+/// `pointer` is the field for faults: a list if its name ends in `_ids`, otherwise a single file.
 pub async fn attach(
     tx: &mut Tx,
     caller: &Caller,
@@ -105,18 +108,22 @@ pub async fn attach(
     if ids.is_empty() {
         return Ok(());
     }
-    // Locked, in the order of ids: what expires at this moment is either kept or gone.
-    let own = attachments::table.filter(attachments::id.eq_any(ids)).order(attachments::id);
-    let own = own.filter(attachments::uploaded_by.eq(caller.id())).select(attachments::id);
-    let own: Vec<Uuid> = own.for_update().load(tx.conn()).await?;
-    let had = attachment_links::table
+    // Locked in the order of ids, so that a file that expires at this moment is either kept or
+    // gone.
+    let named = attachments::table.filter(attachments::id.eq_any(ids)).order(attachments::id);
+    let lock = named.filter(attachments::uploaded_by.eq(caller.id())).select(attachments::id);
+    let own: Vec<Uuid> = lock.for_update().load(tx.conn()).await?;
+
+    let links = attachment_links::table
         .filter(attachment_links::type_.eq(to.0).and(attachment_links::resource_id.eq(to.1)));
-    let had: Vec<Uuid> = had.select(attachment_links::attachment_id).load(tx.conn()).await?;
+    let had: Vec<Uuid> = links.select(attachment_links::attachment_id).load(tx.conn()).await?;
+
     let unknown = ids.iter().enumerate().filter(|(_, id)| !own.contains(id) && !had.contains(id));
     let listed = pointer.ends_with("_ids");
     let at = |index| if listed { format!("{pointer}/{index}") } else { pointer.to_owned() };
-    let unknown = unknown.map(|(index, _)| at(index));
-    let mut faults: Vec<Fault> = unknown.map(|it| Fault::unknown_reference(&it)).collect();
+    let places = unknown.map(|(index, _)| at(index));
+    let mut faults: Vec<Fault> = places.map(|place| Fault::unknown_reference(&place)).collect();
+
     let mut new: Vec<Uuid> = ids.iter().filter(|id| !had.contains(id)).copied().collect();
     new.sort_unstable();
     new.dedup();
@@ -126,6 +133,7 @@ pub async fn attach(
     if !faults.is_empty() {
         return Err(Error::invalid(faults));
     }
+
     let row = |id: &Uuid| {
         (
             attachment_links::attachment_id.eq(*id),
@@ -136,36 +144,40 @@ pub async fn attach(
     let rows: Vec<_> = new.iter().map(row).collect();
     let insert = diesel::insert_into(attachment_links::table).values(rows).on_conflict_do_nothing();
     insert.execute(tx.conn()).await?;
+
     let attached = diesel::update(attachments::table.filter(attachments::id.eq_any(new)));
     attached.set(attachments::expires_at.eq(None::<Timestamp>)).execute(tx.conn()).await?;
     Ok(())
 }
 
-/// The row has only these files from now on; the others expire unless another row has them.
+/// Detaches all files from the row except those to keep. A detached file expires unless another row
+/// has it.
 pub async fn detach(tx: &mut Tx, from: (&'static str, Uuid), keep: &[Uuid]) -> Result<()> {
-    let left = attachment_links::table
+    let links = attachment_links::table
         .filter(attachment_links::type_.eq(from.0).and(attachment_links::resource_id.eq(from.1)));
-    let left = diesel::delete(left.filter(attachment_links::attachment_id.ne_all(keep)));
-    let left = left.returning(attachment_links::attachment_id);
-    let left: Vec<Uuid> = left.get_results(tx.conn()).await?;
-    // As in `attach`: another row may take one of them up at this moment.
-    let rows = attachments::table.filter(attachments::id.eq_any(left)).order(attachments::id);
-    let rows: Vec<Uuid> = rows.select(attachments::id).for_update().load(tx.conn()).await?;
-    let used = attachment_links::table.filter(attachment_links::attachment_id.eq_any(&rows));
-    let used: Vec<Uuid> = used.select(attachment_links::attachment_id).load(tx.conn()).await?;
-    let free = rows.into_iter().filter(|id| !used.contains(id));
-    let free = attachments::table.filter(attachments::id.eq_any(free.collect::<Vec<_>>()));
+    let delete = diesel::delete(links.filter(attachment_links::attachment_id.ne_all(keep)));
+    let deleted = delete.returning(attachment_links::attachment_id);
+    let detached: Vec<Uuid> = deleted.get_results(tx.conn()).await?;
+
+    // Locked as in `attach`, because another row may take up one of them at this moment.
+    let files = attachments::table.filter(attachments::id.eq_any(detached)).order(attachments::id);
+    let locked: Vec<Uuid> = files.select(attachments::id).for_update().load(tx.conn()).await?;
+    let others = attachment_links::table.filter(attachment_links::attachment_id.eq_any(&locked));
+    let used: Vec<Uuid> = others.select(attachment_links::attachment_id).load(tx.conn()).await?;
+    let free = locked.into_iter().filter(|id| !used.contains(id));
+    let unused = attachments::table.filter(attachments::id.eq_any(free.collect::<Vec<_>>()));
+
     let expires = attachments::expires_at.eq(Some(expiry(tx.now)));
-    diesel::update(free).set(expires).execute(tx.conn()).await?;
+    diesel::update(unused).set(expires).execute(tx.conn()).await?;
     Ok(())
 }
 
-/// A job: deletes the files that nothing has named in time, and gives up the blobs that nothing
-/// needs; their objects go after it has been committed.
+/// Job: deletes the files that no row named in time, at most 1000 at a time, and dooms unused
+/// blobs, whose objects are deleted after the commit.
 pub async fn expire(tx: &mut Tx) -> Result<u64> {
-    let due = attachments::table.filter(attachments::expires_at.le(tx.now).assume_not_null());
-    let due = due.order(attachments::expires_at).limit(1000).select(Attachment::as_select());
-    let due: Vec<Attachment> = due.for_update().skip_locked().load(tx.conn()).await?;
+    let expired = attachments::table.filter(attachments::expires_at.le(tx.now).assume_not_null());
+    let lock = expired.order(attachments::expires_at).limit(1000).select(Attachment::as_select());
+    let due: Vec<Attachment> = lock.for_update().skip_locked().load(tx.conn()).await?;
     if !due.is_empty() {
         Attachment::remove(tx, &due).await?;
     }

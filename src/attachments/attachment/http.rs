@@ -1,4 +1,4 @@
-//! The operations on attachments.
+//! Operations on attachments.
 
 use actix_web::web::Data;
 use actix_web::{HttpResponse, delete, get, post};
@@ -28,9 +28,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// Upload a file
 ///
-/// The bytes as the body, or a form with one file; at most 20 MiB. What it is, is told by its
-/// bytes: photos, PDF, Word and Excel without macros, plain text, voice notes, MP4. Then name its
-/// id where it belongs, within a day: in `attachment_ids` of a visit, a complaint, a follow-up.
+/// Send the bytes as the body, or a form with one file; at most 20 MiB. The type is detected from
+/// the bytes: photos, PDF, Word and Excel without macros, plain text, voice notes and MP4 are
+/// accepted. Within a day, name the id where the file belongs, for example in `attachment_ids` of a
+/// visit, a complaint or a follow-up.
 #[utoipa::path(
     tag = "attachments",
     params(UploadQuery),
@@ -51,9 +52,9 @@ async fn create_attachment(
     write.create(async move |tx| Attachment::create(tx, &kept).await).await
 }
 
-/// Read what is known of a file
+/// Read an attachment
 ///
-/// Its uploader sees it, and whoever sees a row that has it.
+/// Visible to its uploader and to everyone who can see a row that has it.
 #[utoipa::path(
     tag = "attachments",
     responses((status = 200, description = "The attachment", body = Attachment), Problems),
@@ -67,21 +68,21 @@ async fn read_attachment(
     Ok(Tagged(Attachment::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// Read a file
+/// Download a file
 ///
-/// Whole, or one range of its bytes. Pictures are meant to be shown, all else to be saved; its
-/// name then ends as its content type does.
+/// Returns the whole file or one range of its bytes. Pictures are sent for display, all other files
+/// for saving. The name gets an extension that fits the content type.
 #[utoipa::path(
     tag = "attachments",
     params(
         ("Range" = Option<String>, Header, description = "One range of bytes",
             example = "bytes=0-1023"),
         ("If-Range" = Option<String>, Header,
-            description = "The ETag that the range is of; if it is another by now: the whole"),
+            description = "The ETag of the range; a file with another ETag is sent whole"),
     ),
     responses(
         (status = 200, description = "The bytes", body = FileBytes, content_type = "*/*"),
-        (status = 206, description = "A range of them", body = FileBytes, content_type = "*/*"),
+        (status = 206, description = "One range of bytes", body = FileBytes, content_type = "*/*"),
         Problems,
     ),
 )]
@@ -97,9 +98,10 @@ async fn read_attachment_content(
     wanted.of(attachment.file(), &store).await
 }
 
-/// Read a thumbnail
+/// Download a thumbnail
 ///
-/// A JPEG of at most 320 pixels on a side; 404 `no_thumbnail` for what is no JPEG, PNG or WebP.
+/// A JPEG of at most 320 pixels on each side. Returns 404 `no_thumbnail` if the file is no JPEG,
+/// PNG or WebP.
 #[utoipa::path(
     tag = "attachments",
     responses((status = 200, description = "The thumbnail", body = FileBytes,
@@ -118,12 +120,12 @@ async fn read_attachment_thumbnail(
     wanted.whole().of(thumbnail, &store).await
 }
 
-/// Delete a file
+/// Delete an attachment
 ///
-/// Only its uploader does, and only while nothing has it: 409 `attachment_in_use`.
+/// Possible only for its uploader, and only while no row has it; otherwise 409 `attachment_in_use`.
 #[utoipa::path(
     tag = "attachments",
-    responses((status = 204, description = "It is gone"), Problems),
+    responses((status = 204, description = "The attachment was deleted"), Problems),
 )]
 #[delete("/attachments/{id}")]
 async fn delete_attachment(
@@ -135,13 +137,13 @@ async fn delete_attachment(
     write.delete(async move |tx| Attachment::delete(tx, &caller, *id, based_on).await).await
 }
 
-/// What happened to a file
+/// List the history of an attachment
 ///
-/// Latest first. Where it is used stands in the history of what uses it.
+/// Latest first. The use of a file is in the history of the rows that have it.
 #[utoipa::path(
     tag = "attachments",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of the history", body = HistoryPage), Problems),
 )]
 #[get("/attachments/{id}/history")]
 async fn list_attachment_history(

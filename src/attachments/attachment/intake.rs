@@ -1,4 +1,4 @@
-//! What becomes of an upload before a row tells of it: it is looked at, and lies in the store.
+//! Intake of uploads: a file is checked and stored before a row refers to it.
 
 use std::fmt::Write;
 use std::future::{Ready, ready};
@@ -21,14 +21,15 @@ use crate::picture::{self, Picture};
 use crate::store::{Part, Store};
 use crate::upload::Upload;
 
-/// A picture of 50 million pixels takes hundreds of MB: one at a time.
+/// One picture at a time, because decoding 50 million pixels takes hundreds of MB.
 static DECODER: Semaphore = Semaphore::const_new(1);
 
-/// One picture of each caller waits for the decoder, so that others have their turn after it.
+/// One picture per caller waits for the decoder, so that others get their turn after it.
 static OWN: LazyLock<Shares> = LazyLock::new(|| Shares::new(1));
+/// Longest wait for the decoder.
 const WAIT: Duration = Duration::from_secs(20);
 
-/// A file that lies in the store.
+/// A file in the store.
 #[derive(Debug)]
 pub struct Kept {
     pub blob: Uuid,
@@ -41,7 +42,7 @@ pub struct Kept {
     pub thumbnail: bool,
 }
 
-/// Takes files in. Take it as a handler argument.
+/// Handler argument that takes files in.
 pub struct Intake {
     db: Db,
     clock: Clock,
@@ -64,8 +65,8 @@ impl FromRequest for Intake {
 }
 
 impl Intake {
-    /// Looks at a file and puts it into the store, unless its bytes are there already. Spawned, so
-    /// that a client that hangs up does not drop it half way.
+    /// Checks a file and stores it, unless its bytes are stored already. Runs as a task of its own,
+    /// so that a client that disconnects does not interrupt it.
     pub async fn keep(self, file: Upload) -> Result<Kept> {
         rt::spawn(self.take(file)).await.map_err(Error::internal)?
     }
@@ -74,18 +75,22 @@ impl Intake {
         let (content_type, sha256) = judged(bytes.clone()).await?;
         let picture = looked_into(self.caller, content_type, bytes.clone()).await?;
         let size = i64::try_from(bytes.len()).map_err(Error::internal)?;
+
         let now = self.clock.now();
         let blob = blob::reserve(&mut *self.db.conn().await?, &sha256, now).await?;
         let pixels = |count: u32| i32::try_from(count).ok();
-        let (width, height) =
-            picture.as_ref().map_or((None, None), |it| (pixels(it.width), pixels(it.height)));
+        let (width, height) = picture
+            .as_ref()
+            .map_or((None, None), |picture| (pixels(picture.width), pixels(picture.height)));
         let thumbnail = picture.is_some();
+
         if !blob.stored {
             if let Some(picture) = picture {
                 self.store.write(blob.id, Part::Thumbnail, picture.thumbnail.into()).await?;
             }
             self.store.write(blob.id, Part::File, bytes).await?;
         }
+
         drop(room);
         metrics::counter!("attachment_uploads_total", "content_type" => content_type.as_str())
             .increment(1);
@@ -94,7 +99,7 @@ impl Intake {
     }
 }
 
-/// What it is, and the digest of its bytes.
+/// Returns the type of the file and the digest of its bytes.
 async fn judged(bytes: Bytes) -> Result<(ContentType, String)> {
     let judge = move || {
         let content_type = ContentType::of(&bytes)?;
@@ -105,7 +110,7 @@ async fn judged(bytes: Bytes) -> Result<(ContentType, String)> {
         Some((content_type, sha256))
     };
     let unsupported = || {
-        let known: Vec<&str> = ContentType::ALL.iter().map(|it| it.as_str()).collect();
+        let known: Vec<&str> = ContentType::ALL.iter().map(|kind| kind.as_str()).collect();
         Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_file")
             .detail(format!("one of {}", known.join(", ")))
     };
@@ -125,6 +130,6 @@ async fn looked_into(
     let (own, turn) = turn.await.map_err(|_| Error::unavailable("busy_uploading"))?;
     let (_own, _turn) = (own.map_err(Error::internal)?, turn.map_err(Error::internal)?);
     let looked = block(move || picture::look_into(format, &bytes)).await;
-    // A decoder that gives up with a panic has met a picture that is none.
+    // A decoder that panics has met an invalid picture.
     looked.map_err(|error| picture::unreadable().cause(error))?.map(Some)
 }

@@ -1,5 +1,5 @@
-//! A file that belongs to other rows, 附件 (S7, S41, S43, S92): who uploaded it, what it is, and
-//! where it is used. Its bytes are a blob, which files with the same bytes share.
+//! Attachments, 附件: files that belong to other rows, with their uploader, their type and their use.
+//! The bytes are a blob, which files with the same bytes share.
 
 mod blob;
 mod db;
@@ -21,10 +21,10 @@ use crate::store::Part;
 pub use blob::{delete_doomed, watch};
 pub use db::{attach, detach, expire};
 
-/// How many hours a file may lie around that nothing names.
+/// Hours after which a file is deleted if no row names it.
 const UNATTACHED_HOURS: i64 = 24;
 
-/// Most files of one row.
+/// Largest number of files of one row.
 const MOST: usize = 20;
 
 /// A file, 附件
@@ -33,29 +33,29 @@ const MOST: usize = 20;
 pub struct Attachment {
     pub id: Uuid,
     pub version: i64,
-    /// As it was uploaded, without folders
+    /// Name as uploaded, without folders
     #[schema(example = "现场照片.jpg")]
     pub name: String,
-    /// What it is, by its bytes
+    /// Type, detected from the bytes
     #[schema(inline)]
     pub content_type: ContentType,
-    /// In bytes
+    /// Size in bytes
     #[schema(minimum = 1, example = 482_113)]
     pub size: i64,
-    /// Of its bytes, in hexadecimal
+    /// SHA-256 of the bytes, in hexadecimal
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     pub sha256: String,
-    /// Of a JPEG, PNG or WebP, in pixels as it is seen
+    /// Width in pixels as displayed; only for JPEG, PNG and WebP
     #[schema(example = 4000)]
     pub width: Option<i32>,
     #[schema(example = 3000)]
     pub height: Option<i32>,
-    /// There is a thumbnail of it
+    /// True if there is a thumbnail
     pub thumbnail: bool,
     pub uploaded_by: Uuid,
-    /// When it is deleted unless something names it by then; null once something does
+    /// Time at which the file is deleted if no row names it by then; null once a row does
     pub expires_at: Option<Timestamp>,
-    /// What it belongs to, as far as you may see it
+    /// Rows that have this file, as far as you can see them
     #[schema(value_type = Vec<AttachedTo>)]
     #[diesel(skip_insertion)]
     #[diesel(select_expression = nothing(), select_expression_type = Nothing)]
@@ -82,7 +82,8 @@ pub struct AttachedTo {
 }
 
 resource! {
-    Attachment: "attachment" at "/api/v1/attachments", seen by |it| vec![Some(it.uploaded_by)]
+    Attachment: "attachment" at "/api/v1/attachments",
+    seen by |attachment| vec![Some(attachment.uploaded_by)]
 }
 
 impl Attachment {

@@ -1,4 +1,4 @@
-//! The queries on follow-ups. Each that answers a caller starts at `visible_to`.
+//! Queries on follow-ups. Each query for a caller starts at `visible_to`.
 
 use ::customers::hooks::Move;
 use auth::reach::InReach;
@@ -18,7 +18,7 @@ use super::{
     Source,
 };
 
-/// Who still has something to do.
+/// Statuses in which the assignee still has something to do.
 const OPEN: [FollowUpStatus; 4] = [
     FollowUpStatus::Assigned,
     FollowUpStatus::Accepted,
@@ -28,7 +28,7 @@ const OPEN: [FollowUpStatus; 4] = [
 
 type Seen<'a> = Or<InReach<'a, follow_ups::assignee_id>, InReach<'a, follow_ups::assigned_by>>;
 
-/// Whoever carries it out or has assigned it is in reach.
+/// Rows whose assignee, or the person who assigned them, is visible to the caller.
 pub fn visible_to(caller: &Caller) -> Seen<'_> {
     caller.reaches(follow_ups::assignee_id).or(caller.reaches(follow_ups::assigned_by))
 }
@@ -54,6 +54,7 @@ fn matching<'a>(
     if let Some(sources) = &filter.source {
         query = query.filter(follow_ups::source.eq_any(sources));
     }
+
     let late = follow_ups::due_at.lt(now).and(follow_ups::status.eq_any(OPEN));
     query = match filter.overdue {
         Some(true) => query.filter(late),
@@ -69,7 +70,7 @@ fn matching<'a>(
     query
 }
 
-/// What the service itself has somebody see to.
+/// A follow-up that the service itself opens.
 #[derive(Debug, Clone)]
 pub struct Opened {
     pub customer_id: Uuid,
@@ -77,7 +78,7 @@ pub struct Opened {
     pub instruction: String,
     pub due_at: Timestamp,
     pub source: Source,
-    /// The visit, survey response or complaint
+    /// The visit, survey response or complaint that it comes from
     pub source_id: Option<Uuid>,
 }
 
@@ -95,7 +96,8 @@ impl FollowUp {
         let query = listed().limit(list.fetch());
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
-        let key = |it: &Self| (it.due_at, it.id);
+
+        let key = |follow_up: &Self| (follow_up.due_at, follow_up.id);
         match filter.sort.unwrap_or(FollowUpSort::EarliestDue) {
             FollowUpSort::EarliestDue => {
                 let rows = query.filter(list.after::<Timestamp, _, _>(due_at, id)?);
@@ -110,7 +112,7 @@ impl FollowUp {
         }
     }
 
-    /// What one has to do, or waits for.
+    /// Lists the follow-ups that the caller has to carry out, or whose result the caller waits for.
     pub async fn list_mine(
         conn: &mut Conn,
         caller: &Caller,
@@ -128,10 +130,12 @@ impl FollowUp {
                 rows.filter(assignee_id.eq(caller.id()).and(status.eq_any(OPEN)))
             }
         };
+
         let total = if list.counted { Some(query().count().get_result(conn).await?) } else { None };
-        let rows = query().filter(list.after::<Timestamp, _, _>(due_at, id)?).limit(list.fetch());
-        let rows = rows.order((due_at, id)).select(Self::as_select()).load(conn).await?;
-        list.page(rows, total, |it: &Self| (it.due_at, it.id))
+        let following =
+            query().filter(list.after::<Timestamp, _, _>(due_at, id)?).limit(list.fetch());
+        let rows = following.order((due_at, id)).select(Self::as_select()).load(conn).await?;
+        list.page(rows, total, |follow_up: &Self| (follow_up.due_at, follow_up.id))
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
@@ -150,11 +154,13 @@ impl FollowUp {
             let why = "the time is over already";
             return Err(Error::invalid(vec![Fault::new("/due_at", "range", why)]));
         }
+
         let assignee_id = new.assignee_id.unwrap_or(caller.id());
         if caller.reach().is_some_and(|reach| !reach.contains(&assignee_id)) {
             let detail = "assign it to yourself or to somebody whom you lead";
             return Err(Error::forbidden_because("not_your_person", detail));
         }
+
         let opened = Opened {
             customer_id: new.customer_id,
             assignee_id,
@@ -166,7 +172,7 @@ impl FollowUp {
         Self::open(tx, opened).await
     }
 
-    /// What somebody shall see to, assigned by whom this transaction acts for.
+    /// Opens a follow-up, assigned by the actor of the transaction.
     pub async fn open(tx: &mut Tx, new: Opened) -> Result<Self> {
         let follow_up = Self {
             id: Uuid::now_v7(),
@@ -195,8 +201,8 @@ impl FollowUp {
         Ok(follow_up)
     }
 
-    /// Those of a source that are still to be done, at their first due time, locked. For the
-    /// service itself.
+    /// Locks and returns the open follow-ups of a source that were not extended. For internal use
+    /// only.
     pub async fn undone(tx: &mut Tx, source: Source) -> Result<Vec<Self>> {
         let rows = follow_ups::table
             .filter(follow_ups::source.eq(source).and(follow_ups::status.eq_any(OPEN)))
@@ -207,7 +213,7 @@ impl FollowUp {
         Ok(rows.load(tx.conn()).await?)
     }
 
-    /// Due at another time, because the calendar has changed.
+    /// Changes the due time after a change of the calendar.
     pub async fn due_again(&self, tx: &mut Tx, due_at: Timestamp) -> Result<Self> {
         self.save(tx, Self { due_at, ..self.clone() }).await
     }
@@ -223,13 +229,14 @@ impl FollowUp {
     }
 }
 
-/// A job: what has been late for a day is shown to the leaders. Once each.
+/// Job: escalates follow-ups that are a day late to the leaders, once each and at most 1000 at a
+/// time.
 pub async fn escalate_late(tx: &mut Tx) -> Result<u64> {
     let since = Timestamp(tx.now.0 - SignedDuration::from_hours(24));
     let late = follow_ups::due_at.lt(since).and(follow_ups::status.eq_any(OPEN));
-    let rows = follow_ups::table.filter(late.and(follow_ups::escalated_at.is_null()));
-    let rows = rows.order(follow_ups::id).limit(1000).select(FollowUp::as_select());
-    let rows: Vec<FollowUp> = rows.for_update().skip_locked().load(tx.conn()).await?;
+    let due = follow_ups::table.filter(late.and(follow_ups::escalated_at.is_null()));
+    let lock = due.order(follow_ups::id).limit(1000).select(FollowUp::as_select());
+    let rows: Vec<FollowUp> = lock.for_update().skip_locked().load(tx.conn()).await?;
     for before in &rows {
         let after = FollowUp { escalated_at: Some(tx.now), ..before.clone() };
         before.save(tx, after).await?;
@@ -237,7 +244,7 @@ pub async fn escalate_late(tx: &mut Tx) -> Result<u64> {
     Ok(rows.len() as u64)
 }
 
-/// A hook of customers: the loser's follow-ups are the winner's from now on.
+/// Hook of customers: moves the loser's follow-ups to the winner.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
     rows: &'a Move<'a>,

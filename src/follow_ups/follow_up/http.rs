@@ -1,4 +1,4 @@
-//! The operations on follow-ups.
+//! Operations on follow-ups.
 
 use actix_web::web::Data;
 use actix_web::{get, post};
@@ -33,10 +33,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(list_follow_up_history);
 }
 
-/// What I have to see to
+/// List your follow-ups
 ///
-/// Your open follow-ups by the time they are due; with `assigned=true` those whose result you wait
-/// for, the submitted ones among them.
+/// Returns your open follow-ups by due time. With `assigned=true`, returns those that you assigned
+/// to others and whose result you are waiting for, including submitted ones.
 #[utoipa::path(
     tag = "follow_ups",
     params(MineFilter, PageQuery),
@@ -53,7 +53,7 @@ async fn list_my_follow_ups(
 
 /// List follow-ups
 ///
-/// Those that you or your people carry out or have assigned.
+/// Returns the follow-ups that you or your people carry out or have assigned.
 #[utoipa::path(
     tag = "follow_ups",
     params(FollowUpFilter, PageQuery),
@@ -71,8 +71,8 @@ async fn list_follow_ups(
 
 /// Assign a follow-up
 ///
-/// The back office to anybody, managers to their people, salespeople to themselves; else 403
-/// `not_your_person`.
+/// The back office assigns follow-ups to anyone, managers to themselves and their people,
+/// salespeople to themselves; otherwise 403 `not_your_person`.
 #[utoipa::path(
     tag = "follow_ups",
     request_body = NewFollowUp,
@@ -103,7 +103,7 @@ async fn read_follow_up(
 
 /// Accept a follow-up
 ///
-/// By whoever it is assigned to.
+/// Only the assignee can accept it.
 #[utoipa::path(
     tag = "follow_ups",
     responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
@@ -118,9 +118,9 @@ async fn accept_follow_up(
     write.update(async move |tx| FollowUp::step(tx, &caller, *id, based_on, Accept).await).await
 }
 
-/// Begin with a follow-up
+/// Start a follow-up
 ///
-/// After it was accepted, or returned.
+/// Possible for the assignee, after it was accepted or returned.
 #[utoipa::path(
     tag = "follow_ups",
     responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
@@ -135,9 +135,9 @@ async fn start_follow_up(
     write.update(async move |tx| FollowUp::step(tx, &caller, *id, based_on, Start).await).await
 }
 
-/// Report the result
+/// Submit the result of a follow-up
 ///
-/// 汇报: whoever assigned it finds it in their list and in the feed.
+/// 汇报: The person who assigned it sees the result in their list and in the change feed.
 #[utoipa::path(
     tag = "follow_ups",
     request_body = FollowUpReport,
@@ -154,9 +154,9 @@ async fn submit_follow_up(
     write.update(async move |tx| FollowUp::submit(tx, &caller, *id, based_on, &report).await).await
 }
 
-/// Take longer
+/// Extend a follow-up
 ///
-/// Once, with a reason; again 409 `already_extended`.
+/// Possible once, with a reason; otherwise 409 `already_extended`.
 #[utoipa::path(
     tag = "follow_ups",
     request_body = FollowUpExtension,
@@ -173,9 +173,10 @@ async fn extend_follow_up(
     write.update(async move |tx| FollowUp::extend(tx, &caller, *id, based_on, &how).await).await
 }
 
-/// Return a result that is not enough
+/// Return a follow-up
 ///
-/// By whoever assigned it, or leads the person.
+/// Sends an insufficient result back to the assignee. Allowed for the person who assigned it and
+/// for those who lead the assignee.
 #[utoipa::path(
     tag = "follow_ups",
     request_body = FollowUpReason,
@@ -195,9 +196,9 @@ async fn return_follow_up(
     write.update(step).await
 }
 
-/// Take a result as done
+/// Complete a follow-up
 ///
-/// By whoever assigned it, or leads the person.
+/// Accepts the result. Allowed for the person who assigned it and for those who lead the assignee.
 #[utoipa::path(
     tag = "follow_ups",
     responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
@@ -214,7 +215,7 @@ async fn complete_follow_up(
 
 /// Cancel a follow-up
 ///
-/// By whoever assigned it, or leads the person.
+/// Allowed for the person who assigned it and for those who lead the assignee.
 #[utoipa::path(
     tag = "follow_ups",
     request_body = FollowUpReason,
@@ -234,13 +235,13 @@ async fn cancel_follow_up(
     write.update(step).await
 }
 
-/// What happened to a follow-up
+/// List the history of a follow-up
 ///
 /// Latest first.
 #[utoipa::path(
     tag = "follow_ups",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of the history", body = HistoryPage), Problems),
 )]
 #[get("/follow-ups/{id}/history")]
 async fn list_follow_up_history(

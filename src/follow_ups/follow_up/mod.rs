@@ -1,4 +1,4 @@
-//! A follow-up, 客户跟踪 (S35): assigned with an instruction and a time, carried out, reported.
+//! Follow-ups, 客户跟踪: assigned with an instruction and a due time, carried out, reported.
 
 mod db;
 pub mod http;
@@ -17,13 +17,13 @@ pub use db::{Opened, customer_merged, escalate_late, visible_to};
 pub use steps::FollowUpAction;
 
 text_enum! {
-    /// What gave rise to it
+    /// Origin of the follow-up
     pub enum Source {
-        /// Somebody assigned it 内勤安排
+        /// Assigned by a user, 内勤安排
         Office = "office",
-        /// The next action of a visit 拜访
+        /// The next action of a visit, 拜访
         Visit = "visit",
-        /// A low score in a survey 满意度调查
+        /// A low score in a survey, 满意度调查
         Survey = "survey",
         /// 投诉
         Complaint = "complaint",
@@ -64,25 +64,25 @@ pub struct FollowUp {
     pub version: i64,
     pub customer_id: Uuid,
     pub assignee_id: Uuid,
-    /// Who is told of the result
+    /// The person who receives the result
     pub assigned_by: Uuid,
     #[schema(inline)]
     pub source: Source,
-    /// The visit, survey response or complaint
+    /// The visit, survey response or complaint that it comes from
     pub source_id: Option<Uuid>,
     pub instruction: String,
     #[schema(inline)]
     pub status: FollowUpStatus,
     pub due_at: Timestamp,
-    /// When it was due before it was extended; null if it was not
+    /// Due time before the extension; null if it was not extended
     pub extended_from: Option<Timestamp>,
     pub result: Option<String>,
     pub submitted_at: Option<Timestamp>,
-    /// When it was done or cancelled
+    /// Time at which it was done or cancelled
     pub ended_at: Option<Timestamp>,
-    /// Of the last extension, return or cancellation
+    /// Reason for the last extension, return or cancellation
     pub reason: Option<String>,
-    /// When it was a day late and the leaders were told
+    /// Time at which it was escalated to the leaders, because it was a day late
     pub escalated_at: Option<Timestamp>,
     pub attachment_ids: Vec<Uuid>,
     pub created_at: Timestamp,
@@ -91,7 +91,7 @@ pub struct FollowUp {
 
 resource! {
     FollowUp: "follow_up" at "/api/v1/follow-ups",
-    seen by |it| vec![Some(it.assignee_id), Some(it.assigned_by)],
+    seen by |follow_up| vec![Some(follow_up.assignee_id), Some(follow_up.assigned_by)],
     derived ["customer_id", "due_at", "escalated_at"]
 }
 
@@ -118,7 +118,7 @@ const REFERENCES: &[Reference] = &[
     Reference { at: "assignee", of: "user", find: auth::find_users },
 ];
 
-/// What came of it
+/// The result of a follow-up
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "result": "样品合格,下月订货" }))]
 pub struct FollowUpReport {
@@ -130,7 +130,7 @@ pub struct FollowUpReport {
     attachment_ids: Vec<Uuid>,
 }
 
-/// Why it takes longer, and until when
+/// A later due time and the reason for it
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "due_at": "2026-12-08T10:00:00Z", "reason": "客户出差,下周回来" }))]
 pub struct FollowUpExtension {
@@ -139,7 +139,7 @@ pub struct FollowUpExtension {
     reason: String,
 }
 
-/// Why
+/// A reason
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "reason": "请补充客户的答复" }))]
 pub struct FollowUpReason {
@@ -147,7 +147,7 @@ pub struct FollowUpReason {
     reason: String,
 }
 
-/// Which follow-ups to list.
+/// Filters for the list of follow-ups.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct FollowUpFilter {
@@ -160,12 +160,12 @@ pub struct FollowUpFilter {
     /// One or several, separated by commas
     #[param(inline, style = Form, explode = false)]
     source: Option<Vec<Source>>,
-    /// Those that are open though their time is over, or the others
+    /// True for open follow-ups past their due time, false for all others
     overdue: Option<bool>,
     due_from: Option<Timestamp>,
     /// Exclusive
     due_to: Option<Timestamp>,
-    /// Default: by `due_at`
+    /// Default: `due_at`
     #[param(inline)]
     sort: Option<FollowUpSort>,
 }
@@ -178,11 +178,12 @@ impl Refers for FollowUpFilter {
     ];
 }
 
-/// Which of one's own follow-ups to list.
+/// Filters for the caller's own follow-ups.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct MineFilter {
-    /// Those whose result you wait for, in place of those that you are to carry out
+    /// True for unfinished follow-ups that you assigned to others. Default: those that are assigned
+    /// to you
     assigned: Option<bool>,
 }
 

@@ -1,4 +1,4 @@
-//! The steps of a follow-up (RULES 4.12, S35), and who takes them.
+//! Actions on a follow-up, and the people who may take them.
 
 use attachments::attachment::attach;
 use auth::Caller;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{FollowUp, FollowUpExtension, FollowUpReason, FollowUpReport, FollowUpStatus};
 
-/// What somebody does to a follow-up.
+/// Actions on a follow-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FollowUpAction {
     Accept,
@@ -20,8 +20,8 @@ pub enum FollowUpAction {
 }
 
 impl FollowUpStatus {
-    /// The state machine: assigned → accepted → in progress → submitted → done, or returned and
-    /// taken up again.
+    /// Returns the status after an action: assigned → accepted → in progress → submitted → done. A
+    /// returned follow-up is started again.
     pub fn after(self, action: FollowUpAction) -> Result<Self> {
         use FollowUpAction::{Accept, Cancel, Complete, Extend, Return, Start, Submit};
         Ok(match (self, action) {
@@ -49,7 +49,7 @@ impl FollowUpStatus {
 }
 
 impl FollowUp {
-    /// A step without anything to say: accept, start, complete.
+    /// Accepts, starts or completes the follow-up, which takes no further data.
     pub async fn step(
         tx: &mut Tx,
         caller: &Caller,
@@ -78,6 +78,7 @@ impl FollowUp {
         based_on.check(tx, &before).await?;
         before.check_hand(caller, FollowUpAction::Submit)?;
         let status = before.status.after(FollowUpAction::Submit)?;
+
         let to = ("follow_up", before.id);
         attach(tx, caller, &report.attachment_ids, to, "/attachment_ids").await?;
         let (result, submitted_at) = (Some(report.result.clone()), Some(tx.now));
@@ -98,6 +99,7 @@ impl FollowUp {
         based_on.check(tx, &before).await?;
         before.check_hand(caller, FollowUpAction::Extend)?;
         let status = before.status.after(FollowUpAction::Extend)?;
+
         if before.extended_from.is_some() {
             return Err(Error::conflict("already_extended", "it was extended once already"));
         }
@@ -105,6 +107,7 @@ impl FollowUp {
             let why = "later than it is due now, and in the future";
             return Err(Error::invalid(vec![Fault::new("/due_at", "range", why)]));
         }
+
         let after = Self {
             status,
             due_at: extension.due_at,
@@ -115,7 +118,7 @@ impl FollowUp {
         before.save(tx, after).await
     }
 
-    /// Returns it to whoever carries it out, or cancels it.
+    /// Returns the follow-up to the assignee, or cancels it.
     pub async fn turn_down(
         tx: &mut Tx,
         caller: &Caller,
@@ -127,12 +130,14 @@ impl FollowUp {
         based_on.check(tx, &before).await?;
         before.check_hand(caller, action)?;
         let status = before.status.after(action)?;
+
         let ended_at = (status == FollowUpStatus::Cancelled).then_some(tx.now);
         let reason = Some(why.reason.clone());
         before.save(tx, Self { status, ended_at, reason, ..before.clone() }).await
     }
 
-    /// The assignee carries it out; whoever assigned it, or leads the assignee, judges the result.
+    /// Checks that the caller may do this. The assignee carries the follow-up out; the person who
+    /// assigned it, or someone who leads the assignee, judges the result.
     fn check_hand(&self, caller: &Caller, action: FollowUpAction) -> Result<()> {
         use FollowUpAction::{Accept, Cancel, Complete, Extend, Return, Start, Submit};
         let (me, mine) = (caller.id(), self.assignee_id == caller.id());
@@ -141,6 +146,7 @@ impl FollowUp {
             Accept | Start | Submit | Extend => mine,
             Return | Complete | Cancel => self.assigned_by == me || leads,
         };
+
         if allowed {
             return Ok(());
         }

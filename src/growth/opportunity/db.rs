@@ -1,4 +1,4 @@
-//! The queries on growth steps. Each that answers a caller starts at `visible_to`.
+//! Queries on growth opportunities. Each query for a caller starts at `visible_to`.
 
 use ::customers::hooks::Move;
 use auth::reach::ByHand;
@@ -24,14 +24,15 @@ use super::{
 
 type Seen<'a> = ByHand<'a, opportunities::owner_id, opportunities::customer_id>;
 
-/// Whoever takes the step or looks after the customer is in reach.
+/// Rows whose owner, or whose customer's owner, is visible to the caller.
 pub fn visible_to(caller: &Caller) -> Seen<'_> {
     caller.reaches_by_hand(opportunities::owner_id, opportunities::customer_id)
 }
 
 pub type OwnerOfCustomer = FixedSql<Nullable<SqlUuid>>;
 
-/// Within the row, so that reading a step is one statement.
+/// Selects the owner of the customer within the row, so that reading an opportunity takes one
+/// statement.
 pub(super) fn owner_of_customer() -> OwnerOfCustomer {
     fixed_sql("(select owner_id from customers where customers.id = opportunities.customer_id)")
 }
@@ -57,6 +58,7 @@ fn matching<'a>(
     if let Some(statuses) = &filter.status {
         query = query.filter(opportunities::status.eq_any(statuses));
     }
+
     let open = opportunities::status.eq(OpportunityStatus::Open);
     let late = opportunities::next_step_on.lt(today).and(open);
     query = match filter.overdue {
@@ -87,7 +89,8 @@ impl Opportunity {
         let query = listed().limit(list.fetch());
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
-        let key = |it: &Self| (it.next_step_on, it.id);
+
+        let key = |opportunity: &Self| (opportunity.next_step_on, opportunity.id);
         match filter.sort.unwrap_or(OpportunitySort::EarliestStep) {
             OpportunitySort::EarliestStep => {
                 let rows = query.filter(list.after::<Date, _, _>(next_step_on, id)?);
@@ -102,7 +105,9 @@ impl Opportunity {
             OpportunitySort::NewestFirst => {
                 let rows = query.filter(list.before::<Timestamp, _, _>(created_at, id)?);
                 let rows = rows.order((created_at.desc(), id.desc())).select(Self::as_select());
-                list.page(rows.load(conn).await?, total, |it: &Self| (it.created_at, it.id))
+                list.page(rows.load(conn).await?, total, |opportunity: &Self| {
+                    (opportunity.created_at, opportunity.id)
+                })
             }
         }
     }
@@ -115,7 +120,8 @@ impl Opportunity {
     async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
         let row = opportunities::table.filter(visible_to(caller)).filter(opportunities::id.eq(id));
         let locked: Uuid = row.select(opportunities::id).for_update().first(tx.conn()).await?;
-        // A statement of its own: whose the customer is now, not before the lock was waited for.
+        // A separate statement reads the customer's owner as of the lock; the first one could read
+        // the owner from before it waited for the lock.
         Ok(Self::query().filter(opportunities::id.eq(locked)).first(tx.conn()).await?)
     }
 
@@ -123,11 +129,12 @@ impl Opportunity {
         let new = new.resolve(tx.conn(), caller).await?;
         let customers = customer::load(tx.conn(), [new.customer_id]).await?;
         let customer = customers.get(&new.customer_id);
-        if customer.is_some_and(|it| it.merged_into_id.is_some()) {
+        if customer.is_some_and(|customer| customer.merged_into_id.is_some()) {
             let why = "it is a part of another customer now";
             let fault = Fault::new("/customer_id", "customer_merged", why);
             return Err(Error::invalid(vec![fault]));
         }
+
         let opportunity = Self {
             id: Uuid::now_v7(),
             version: 1,
@@ -143,9 +150,10 @@ impl Opportunity {
             ended_at: None,
             created_at: tx.now,
             updated_at: tx.now,
-            customer_owner_id: customer.and_then(|it| it.owner_id),
+            customer_owner_id: customer.and_then(|customer| customer.owner_id),
         }
         .detailed(&new.details);
+
         opportunity.check(Some(new.next_step_on), tx.today)?;
         opportunity.check_hand(caller)?;
         let insert = diesel::insert_into(opportunities::table).values(&opportunity);
@@ -165,6 +173,7 @@ impl Opportunity {
         based_on.check(tx, &before, changes.fields()).await?;
         before.status.after(OpportunityAction::Change)?;
         let changes = changes.resolve(tx.conn(), caller).await?;
+
         let after = before.with(&changes);
         let moved = (after.next_step_on != before.next_step_on).then_some(after.next_step_on);
         after.check(moved, tx.today)?;
@@ -174,7 +183,7 @@ impl Opportunity {
         before.save(tx, after).await
     }
 
-    /// Ends it, one way or the other.
+    /// Ends the opportunity as won, lost or dropped.
     pub async fn end(
         tx: &mut Tx,
         caller: &Caller,
@@ -185,11 +194,11 @@ impl Opportunity {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;
         let status = before.status.after(action)?;
-        let (reason, ended_at) = (why.map(|it| it.reason.clone()), Some(tx.now));
+        let (reason, ended_at) = (why.map(|why| why.reason.clone()), Some(tx.now));
         before.save(tx, Self { status, reason, ended_at, ..before.clone() }).await
     }
 
-    /// A step is for oneself or one's people.
+    /// Checks that the owner is the caller or one of the caller's people.
     fn check_hand(&self, caller: &Caller) -> Result<()> {
         if caller.reach().is_none_or(|reach| reach.contains(&self.owner_id)) {
             return Ok(());
@@ -209,7 +218,7 @@ impl Opportunity {
     }
 }
 
-/// What only the database can know: a program is nobody who takes a step.
+/// Maps the error that only the database finds: a program cannot own an opportunity.
 fn refused(error: diesel::result::Error) -> Error {
     Error::from(error).on_constraint(
         "opportunities_owner_id_fkey",
@@ -218,7 +227,7 @@ fn refused(error: diesel::result::Error) -> Error {
     )
 }
 
-/// A hook of customers: the loser's growth steps are the winner's from now on.
+/// Hook of customers: moves the loser's opportunities to the winner.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
     rows: &'a Move<'a>,

@@ -1,4 +1,4 @@
-//! The operations on growth steps.
+//! Operations on growth opportunities.
 
 use actix_web::web::Data;
 use actix_web::{get, patch, post};
@@ -29,13 +29,14 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(list_opportunity_history);
 }
 
-/// List growth steps
+/// List growth opportunities
 ///
-/// Those that you or your people take, and those with your customers, the next step first.
+/// Returns the opportunities that you or your people own, and those of your customers. Earliest
+/// next step first by default.
 #[utoipa::path(
     tag = "growth",
     params(OpportunityFilter, PageQuery),
-    responses((status = 200, description = "A page of growth steps", body = OpportunityPage),
+    responses((status = 200, description = "A page of opportunities", body = OpportunityPage),
         Problems),
 )]
 #[get("/opportunities")]
@@ -48,15 +49,15 @@ async fn list_opportunities(
     Opportunity::list(&mut *db.conn().await?, &caller, &list, clock.today()).await
 }
 
-/// Plan a growth step
+/// Create a growth opportunity
 ///
-/// 增长机会: a line of products or a product that a customer could buy besides, what that could come
-/// to in a year, and what is done for it next. For yourself; managers for their people, else 403
-/// `not_your_person`.
+/// 增长机会: A product category or a product that a customer could also buy, its potential sales in a
+/// year, and the next step. Salespeople create opportunities for themselves, managers also for
+/// their people; otherwise 403 `not_your_person`.
 #[utoipa::path(
     tag = "growth",
     request_body = NewOpportunity,
-    responses((status = 201, description = "The new growth step", body = Opportunity), Problems),
+    responses((status = 201, description = "The new opportunity", body = Opportunity), Problems),
 )]
 #[post("/opportunities")]
 async fn create_opportunity(
@@ -67,10 +68,10 @@ async fn create_opportunity(
     write.create(async move |tx| Opportunity::create(tx, &caller, &new).await).await
 }
 
-/// Read a growth step
+/// Read a growth opportunity
 #[utoipa::path(
     tag = "growth",
-    responses((status = 200, description = "The growth step", body = Opportunity), Problems),
+    responses((status = 200, description = "The opportunity", body = Opportunity), Problems),
 )]
 #[get("/opportunities/{id}")]
 async fn read_opportunity(
@@ -81,13 +82,14 @@ async fn read_opportunity(
     Ok(Tagged(Opportunity::find(&mut *db.conn().await?, &caller, *id).await?))
 }
 
-/// Change a growth step
+/// Change a growth opportunity
 ///
-/// While it is open, else 409 `wrong_status`: after each step the next one, with its day.
+/// Possible while it is open, otherwise 409 `wrong_status`. After each step, plan the next one and
+/// its day.
 #[utoipa::path(
     tag = "growth",
     request_body(content = OpportunityChanges, content_type = "application/merge-patch+json"),
-    responses((status = 200, description = "The growth step", body = Opportunity), Problems),
+    responses((status = 200, description = "The opportunity", body = Opportunity), Problems),
 )]
 #[patch("/opportunities/{id}")]
 async fn update_opportunity(
@@ -102,12 +104,12 @@ async fn update_opportunity(
         .await
 }
 
-/// Win a growth step
+/// Win a growth opportunity
 ///
-/// From open to won 赢得: the customer buys it.
+/// 赢得: Ends an open opportunity because the customer buys.
 #[utoipa::path(
     tag = "growth",
-    responses((status = 200, description = "The growth step", body = Opportunity), Problems),
+    responses((status = 200, description = "The opportunity", body = Opportunity), Problems),
 )]
 #[post("/opportunities/{id}/win")]
 async fn win_opportunity(
@@ -120,13 +122,13 @@ async fn win_opportunity(
     write.update(async move |tx| Opportunity::end(tx, &caller, *id, based_on, how).await).await
 }
 
-/// Lose a growth step
+/// Lose a growth opportunity
 ///
-/// From open to lost 失去: the customer buys it elsewhere, or has no need of it.
+/// 失去: Ends an open opportunity because the customer buys elsewhere or has no need.
 #[utoipa::path(
     tag = "growth",
     request_body = OpportunityReason,
-    responses((status = 200, description = "The growth step", body = Opportunity), Problems),
+    responses((status = 200, description = "The opportunity", body = Opportunity), Problems),
 )]
 #[post("/opportunities/{id}/lose")]
 async fn lose_opportunity(
@@ -142,13 +144,13 @@ async fn lose_opportunity(
     write.update(step).await
 }
 
-/// Drop a growth step
+/// Drop a growth opportunity
 ///
-/// From open to dropped 放弃: it is not worth it, or was a mistake.
+/// 放弃: Ends an open opportunity that is not worth pursuing or was a mistake.
 #[utoipa::path(
     tag = "growth",
     request_body = OpportunityReason,
-    responses((status = 200, description = "The growth step", body = Opportunity), Problems),
+    responses((status = 200, description = "The opportunity", body = Opportunity), Problems),
 )]
 #[post("/opportunities/{id}/drop")]
 async fn drop_opportunity(
@@ -164,13 +166,13 @@ async fn drop_opportunity(
     write.update(step).await
 }
 
-/// What happened to a growth step
+/// List the history of a growth opportunity
 ///
-/// Latest first: every step that was planned.
+/// Latest first. Contains every step that was planned.
 #[utoipa::path(
     tag = "growth",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of the history", body = HistoryPage), Problems),
 )]
 #[get("/opportunities/{id}/history")]
 async fn list_opportunity_history(

@@ -1,4 +1,4 @@
-//! A growth step, 增长机会 (S39): what a customer could buy besides, and what is done for it next.
+//! Growth opportunities, 增长机会: products that a customer could also buy, and the next step.
 
 mod db;
 pub mod http;
@@ -38,7 +38,7 @@ text_enum! {
     }
 }
 
-/// A growth step, 增长机会
+/// A growth opportunity, 增长机会
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
 #[diesel(table_name = opportunities)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
@@ -46,24 +46,25 @@ pub struct Opportunity {
     pub id: Uuid,
     pub version: i64,
     pub customer_id: Uuid,
-    /// The line of products that it could buy 产品类别; null when it is about one product
+    /// Product category that the customer could buy, 产品类别. Null if the opportunity is about one
+    /// product
     #[schema(example = "密封件")]
     pub category: Option<String>,
-    /// Null when it is about a whole line
+    /// Null if the opportunity is about a whole category
     pub product_id: Option<Uuid>,
-    /// What it could buy in a year, in the company's currency
+    /// Potential sales in a year, in the company's currency
     pub potential_amount: Option<Money>,
-    /// 下一步
+    /// Next step, 下一步
     #[schema(example = "送样品,请技术主管试用")]
     pub next_step: String,
     pub next_step_on: Date,
-    /// Who takes it
+    /// The person who takes the next step
     pub owner_id: Uuid,
     #[schema(inline)]
     pub status: OpportunityStatus,
-    /// Why it was lost or dropped
+    /// Reason for losing or dropping it
     pub reason: Option<String>,
-    /// When it was won, lost or dropped
+    /// Time at which it was won, lost or dropped
     pub ended_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -76,7 +77,10 @@ pub struct Opportunity {
 
 resource! {
     Opportunity: "opportunity" at "/api/v1/opportunities",
-    seen by |it| std::iter::once(it.owner_id).chain(it.customer_owner_id).map(Some).collect()
+    seen by |opportunity| std::iter::once(opportunity.owner_id)
+        .chain(opportunity.customer_owner_id)
+        .map(Some)
+        .collect()
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -95,13 +99,13 @@ pub struct NewOpportunity {
     details: OpportunityDetails,
 }
 
-/// A merge patch for an open step: absent fields stay as they are, null clears.
+/// A merge patch for an open opportunity: absent fields stay, null clears.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "next_step": "报价", "next_step_on": "2099-12-08" }))]
 pub struct OpportunityChanges {
     #[schema(min_length = 1, max_length = 1000, nullable = false)]
     next_step: Option<String>,
-    /// Another day is not in the past
+    /// A new day must not be in the past
     #[schema(nullable = false)]
     next_step_on: Option<Date>,
     #[schema(nullable = false)]
@@ -110,11 +114,11 @@ pub struct OpportunityChanges {
     details: OpportunityDetails,
 }
 
-/// What new growth steps and changes of them have in common.
+/// Fields that new opportunities and changes share.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct OpportunityDetails {
-    /// Either this or a product
+    /// Either this or `product_id`
     #[serde(deserialize_with = "sent")]
     #[schema(min_length = 1, max_length = 100)]
     category: Option<Option<String>>,
@@ -125,7 +129,7 @@ pub struct OpportunityDetails {
     potential_amount: Option<Option<Money>>,
 }
 
-/// Why
+/// A reason
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "reason": "客户与对手签了两年合同" }))]
 pub struct OpportunityReason {
@@ -144,7 +148,7 @@ impl Refers for OpportunityChanges {
     const REFERENCES: &'static [Reference] = &[PRODUCT, OWNER];
 }
 
-/// Which growth steps to list.
+/// Filters for the list of opportunities.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct OpportunityFilter {
@@ -156,12 +160,12 @@ pub struct OpportunityFilter {
     /// One or several, separated by commas
     #[param(inline, style = Form, explode = false)]
     status: Option<Vec<OpportunityStatus>>,
-    /// Those that are open though the day of their next step is over, or the others
+    /// True for open opportunities whose next step is past its day, false for all others
     overdue: Option<bool>,
     next_step_from: Option<Date>,
     /// Exclusive
     next_step_to: Option<Date>,
-    /// Default: by `next_step_on`
+    /// Default: `next_step_on`
     #[param(inline)]
     sort: Option<OpportunitySort>,
 }
@@ -171,11 +175,11 @@ impl Refers for OpportunityFilter {
 }
 
 page! {
-    /// A page of growth steps
+    /// A page of growth opportunities
     OpportunityPage of Opportunity
 }
 
-/// What somebody does to a growth step.
+/// Actions on an opportunity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpportunityAction {
     Change,
@@ -185,7 +189,7 @@ pub enum OpportunityAction {
 }
 
 impl OpportunityStatus {
-    /// The state machine: open → won, lost or dropped.
+    /// Returns the status after an action: open → won, lost or dropped.
     pub fn after(self, action: OpportunityAction) -> Result<Self> {
         match (self, action) {
             (Self::Open, OpportunityAction::Change) => Ok(Self::Open),
@@ -231,7 +235,8 @@ impl Opportunity {
             }
             _ => {}
         }
-        if self.potential_amount.is_some_and(|it| it < Money::ZERO) {
+
+        if self.potential_amount.is_some_and(|amount| amount < Money::ZERO) {
             faults.push(Fault::new("/potential_amount", "range", "0 or more"));
         }
         faults.extend(
@@ -240,7 +245,7 @@ impl Opportunity {
         faults
     }
 
-    /// A day that is planned now is still to come.
+    /// Checks all fields. A newly planned day must not be in the past.
     fn check(&self, planned: Option<Date>, today: Date) -> Result<()> {
         let mut faults = self.faults();
         if planned.is_some_and(|day| day < today) {

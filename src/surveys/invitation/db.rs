@@ -1,5 +1,5 @@
-//! The queries on invitations. Each that answers a caller starts at `visible_to`: an invitation is
-//! as visible as its customer.
+//! Queries on invitations. Each query for a caller starts at `visible_to`: an invitation is as
+//! visible as its customer.
 
 use std::collections::{HashMap, HashSet};
 
@@ -63,14 +63,14 @@ impl SurveyInvitation {
         };
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
-        let rows = listed();
-        let rows = rows.filter(list.before::<Timestamp, _, _>(created_at, id)?);
-        let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
-        let rows = rows.select(Self::as_select()).load(conn).await?;
-        list.page(rows, total, |it: &Self| (it.created_at, it.id))
+        let all = listed();
+        let following = all.filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let ordered = following.order((created_at.desc(), id.desc())).limit(list.fetch());
+        let rows = ordered.select(Self::as_select()).load(conn).await?;
+        list.page(rows, total, |invitation: &Self| (invitation.created_at, invitation.id))
     }
 
-    /// Draws a sample and makes its links.
+    /// Draws a sample and creates its invitations and links.
     pub async fn sample(
         tx: &mut Tx,
         caller: &Caller,
@@ -81,6 +81,7 @@ impl SurveyInvitation {
         let survey = Survey::find_open(tx, survey).await?;
         based_on.check(tx, &survey).await?;
         let new = new.resolve(tx.conn(), caller).await?;
+
         let seed = new.seed.unwrap_or_else(made_up);
         let wanted = Frame {
             status: new.customer_status,
@@ -89,21 +90,25 @@ impl SurveyInvitation {
             owner_id: new.owner_id,
             territory_id: new.territory_id,
         };
-        let invited = survey_invitations::table.filter(survey_invitations::survey_id.eq(survey.id));
-        let invited = invited.select(survey_invitations::customer_id);
-        let invited: Vec<Uuid> = invited.load(tx.conn()).await?;
-        let invited: HashSet<Uuid> = invited.into_iter().collect();
+
+        let earlier = survey_invitations::table.filter(survey_invitations::survey_id.eq(survey.id));
+        let asked = earlier.select(survey_invitations::customer_id);
+        let known: Vec<Uuid> = asked.load(tx.conn()).await?;
+        let invited: HashSet<Uuid> = known.into_iter().collect();
         let mut frame = Customer::frame(tx.conn(), caller, &wanted).await?;
-        frame.retain(|it| !invited.contains(&it.id));
+        frame.retain(|customer| !invited.contains(&customer.id));
+
         let (strata, drawn) = draw(frame, usize::try_from(new.size).unwrap_or(0), seed);
-        let ids: Vec<Uuid> = drawn.iter().map(|it| it.id).collect();
+        let ids: Vec<Uuid> = drawn.iter().map(|customer| customer.id).collect();
         let contacts = contact::primaries(tx.conn(), &ids).await?;
+
         let mut made = vec![];
         for customer in &drawn {
             let contact = contacts.get(&customer.id).copied();
             let invitation = Self::new(&survey, customer, contact, tx.actor, tx.now);
             made.push((invitation, Token::new()?));
         }
+
         for made in made.chunks(1000) {
             let rows = made.iter().map(|(invitation, token)| {
                 (invitation, survey_invitations::token_hash.eq(token.hash()))
@@ -112,16 +117,17 @@ impl SurveyInvitation {
             let insert = diesel::insert_into(survey_invitations::table).values(rows);
             insert.execute(tx.conn()).await?;
         }
-        let records = made.iter().map(|(it, _)| Change::created(it));
+        let records = made.iter().map(|(invitation, _)| Change::created(invitation));
         let records = records.collect::<Result<Vec<_>>>()?;
         tx.record_all(&records).await?;
+
         let link =
             |(invitation, token): (Self, Token)| SurveyLink { invitation, link: token.link() };
         let invitations = made.into_iter().map(link).collect();
         Ok(SurveySample { survey_id: survey.id, seed, strata, invitations })
     }
 
-    /// Another link in place of the one before, which is no good from then on.
+    /// Replaces the link of an invitation; the previous one stops working.
     pub async fn renew(
         tx: &mut Tx,
         caller: &Caller,
@@ -136,10 +142,12 @@ impl SurveyInvitation {
         if before.answered_at.is_some() {
             return Err(Error::conflict("survey_answered", "it has been answered already"));
         }
+
         let survey = Survey::find_open(tx, survey).await?;
         let token = Token::new()?;
         let mut after = Self { expires_at: expiry(&survey, tx.now), ..before.clone() };
-        // Also a second one of the same instant is a new link.
+        // Stamped without a comparison, so that a second renewal at the same instant also counts as
+        // a change.
         after.stamp(before.version + 1, tx.now);
         let columns = (&after, survey_invitations::token_hash.eq(token.hash()));
         let update = diesel::update(survey_invitations::table.find(id)).set(columns);
@@ -148,13 +156,14 @@ impl SurveyInvitation {
         Ok(SurveyLink { invitation: after, link: token.link() })
     }
 
-    /// What the link is for. For whoever holds it.
+    /// Returns the invitation of a link. Not limited to visible rows, because its holder has no
+    /// login.
     pub async fn find_by_link(conn: &mut Conn, token: &str) -> Result<Self> {
         let row = Self::query().filter(survey_invitations::token_hash.eq(hash_of(token)));
         Ok(row.first(conn).await?)
     }
 
-    /// The same, locked, so that of two answers one comes second.
+    /// Locks the invitation of a link, so that the second of two answers fails.
     pub(crate) async fn locked_by_link(tx: &mut Tx, token: &str) -> Result<Self> {
         let rows = survey_invitations::table.inner_join(customers::table);
         let row = rows.filter(survey_invitations::token_hash.eq(hash_of(token)));
@@ -165,22 +174,22 @@ impl SurveyInvitation {
         self.save(tx, Self { answered_at: Some(tx.now), ..self.clone() }).await
     }
 
-    /// The invitations of these surveys and customers, locked.
+    /// Locks and returns the invitations of these surveys and customers.
     pub(crate) async fn of(
         tx: &mut Tx,
         surveys: impl Iterator<Item = Uuid>,
         customers: &[Uuid],
     ) -> Result<HashMap<(Uuid, Uuid), Self>> {
-        let rows = survey_invitations::table.inner_join(customers::table);
-        let rows = rows.filter(survey_invitations::survey_id.eq_any(surveys.collect::<Vec<_>>()));
-        let rows = rows.filter(survey_invitations::customer_id.eq_any(customers));
-        let rows = rows.order(survey_invitations::id).select(Self::as_select()).for_update();
-        let rows: Vec<Self> = rows.load(tx.conn()).await?;
+        let all = survey_invitations::table.inner_join(customers::table);
+        let asked = all.filter(survey_invitations::survey_id.eq_any(surveys.collect::<Vec<_>>()));
+        let wanted = asked.filter(survey_invitations::customer_id.eq_any(customers));
+        let lock = wanted.order(survey_invitations::id).select(Self::as_select()).for_update();
+        let rows: Vec<Self> = lock.load(tx.conn()).await?;
         Ok(rows.into_iter().map(|row| ((row.survey_id, row.customer_id), row)).collect())
     }
 
-    /// Notes on the invitations that these responses answer that they are answered, and makes those
-    /// that are missing: then nobody has their link.
+    /// Marks the invitations of imported responses as answered, and creates the missing ones.
+    /// Nobody has the link of a created one.
     pub(crate) async fn answered_elsewhere(
         tx: &mut Tx,
         responses: &[&SurveyResponse],
@@ -188,9 +197,10 @@ impl SurveyInvitation {
     ) -> Result<()> {
         let ids = responses.iter().map(|response| response.invitation_id);
         let rows = survey_invitations::table.inner_join(customers::table);
-        let rows = rows.filter(survey_invitations::id.eq_any(ids)).select(Self::as_select());
-        let known: Vec<Self> = rows.load(tx.conn()).await?;
-        let known: HashMap<Uuid, Self> = known.into_iter().map(|row| (row.id, row)).collect();
+        let named = rows.filter(survey_invitations::id.eq_any(ids)).select(Self::as_select());
+        let found: Vec<Self> = named.load(tx.conn()).await?;
+        let known: HashMap<Uuid, Self> = found.into_iter().map(|row| (row.id, row)).collect();
+
         let mut made = vec![];
         for response in responses {
             match known.get(&response.invitation_id) {
@@ -201,10 +211,14 @@ impl SurveyInvitation {
                 None => made.push((Self::of_response(response, tx), Token::new()?.hash())),
             }
         }
-        let rows: Vec<_> =
-            made.iter().map(|(it, hash)| (it, survey_invitations::token_hash.eq(hash))).collect();
+
+        let rows: Vec<_> = made
+            .iter()
+            .map(|(invitation, hash)| (invitation, survey_invitations::token_hash.eq(hash)))
+            .collect();
         let insert = diesel::insert_into(survey_invitations::table).values(rows);
         insert.execute(tx.conn()).await.map_err(refused)?;
+
         let records = made.iter().map(|(invitation, _)| Change::created(invitation));
         let records = records.collect::<Result<Vec<_>>>()?;
         tx.record_all(&records).await
@@ -239,26 +253,26 @@ impl SurveyInvitation {
     }
 }
 
-/// Tier and region of all that were invited, for the rates of answers.
+/// Returns tier and region of all invitations, for the response rates.
 pub async fn tallies(
     conn: &mut Conn,
     caller: &Caller,
     survey: Uuid,
 ) -> Result<Vec<(Option<Tier>, Option<String>)>> {
-    let rows = survey_invitations::table.inner_join(customers::table).filter(visible_to(caller));
-    let rows = rows.filter(survey_invitations::survey_id.eq(survey));
-    let rows = rows.select((survey_invitations::tier, survey_invitations::region));
-    Ok(rows.load(conn).await?)
+    let visible = survey_invitations::table.inner_join(customers::table).filter(visible_to(caller));
+    let invited = visible.filter(survey_invitations::survey_id.eq(survey));
+    let groups = invited.select((survey_invitations::tier, survey_invitations::region));
+    Ok(groups.load(conn).await?)
 }
 
-/// Nobody has to be able to foretell it; it is told.
+/// Returns a random seed. It may be predictable, because it is published anyway.
 fn made_up() -> i64 {
     let (_, random) = Uuid::now_v7().as_u64_pair();
     i64::try_from(random & 0xffff_ffff).unwrap_or(0)
 }
 
-/// The loser's invitations are the winner's from now on. Where the winner was asked the same, the
-/// loser need not be: an open link ends, and what was answered stays where it is.
+/// Moves the loser's invitations to the winner. If the winner was invited to the same survey, the
+/// loser's invitation is deleted unless it was answered, in which case it stays.
 pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
     let winner = moving.to;
     let of = |customer: &Customer| {
@@ -266,11 +280,13 @@ pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> 
         let rows = rows.filter(survey_invitations::customer_id.eq(customer.id));
         rows.order(survey_invitations::id).select(SurveyInvitation::as_select()).for_update()
     };
+
     let theirs: Vec<SurveyInvitation> = of(moving.from).load(tx.conn()).await?;
     let ours: Vec<SurveyInvitation> = of(winner).load(tx.conn()).await?;
+
     let mut moved = vec![];
     for before in moving.taken(theirs, |row| row.id) {
-        if ours.iter().all(|it| it.survey_id != before.survey_id) {
+        if ours.iter().all(|own| own.survey_id != before.survey_id) {
             let (customer_id, owner_id) = (winner.id, winner.owner_id);
             let after = SurveyInvitation { customer_id, owner_id, ..before.clone() };
             moved.push(before.id);

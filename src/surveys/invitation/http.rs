@@ -1,4 +1,4 @@
-//! The operations on invitations.
+//! Operations on invitations.
 
 use actix_web::{get, post};
 use auth::{Body, Can};
@@ -16,16 +16,16 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(sample_survey).service(list_survey_invitations).service(renew_survey_link);
 }
 
-/// Invite a sample of the customers
+/// Invite a sample of customers
 ///
-/// 抽样: of the customers that you see, that fit the filter and that this survey has not invited
-/// yet, so many; of each tier in proportion, the largest remainders rounded up. While the survey is
-/// open, else 409 `wrong_status`. The answer holds the links: they are shown once and cannot be read
-/// again (`renew` makes new ones), so an `Idempotency-Key` has no effect here.
+/// 抽样: Draws `size` customers from those that you can see, that match the filter and that this
+/// survey has not invited yet. Each tier gets its proportional share, with the largest remainders
+/// rounded up. The survey must be open, otherwise 409 `wrong_status`. The links are shown once and
+/// cannot be read again (`renew` creates new ones), so an `Idempotency-Key` has no effect here.
 #[utoipa::path(
     tag = "surveys",
     request_body = NewSample,
-    responses((status = 200, description = "Who is asked, with the links", body = SurveySample),
+    responses((status = 200, description = "The invitations with their links", body = SurveySample),
         Problems),
 )]
 #[post("/surveys/{id}/sample")]
@@ -41,9 +41,9 @@ async fn sample_survey(
     write.run(async move |tx| Reply::json(&sample(tx).await?).map(Reply::secret)).await
 }
 
-/// List who is asked
+/// List survey invitations
 ///
-/// Latest first, of the customers that you see. Without the links.
+/// Latest first, for the customers that you can see. Links are not included.
 #[utoipa::path(
     tag = "surveys",
     params(SurveyInvitationFilter, PageQuery),
@@ -60,14 +60,14 @@ async fn list_survey_invitations(
     SurveyInvitation::list(&mut *db.conn().await?, &caller, *id, &list).await
 }
 
-/// Give an invitation a new link
+/// Renew the link of an invitation
 ///
-/// For one that got lost or has expired; the one before is no good from then on. Not when it has
-/// been answered (409 `survey_answered`), nor when the survey is not open (409 `wrong_status`). The
-/// link is shown once, so an `Idempotency-Key` has no effect here.
+/// For a link that was lost or has expired. The previous link stops working. Returns 409
+/// `survey_answered` if the invitation was answered, and 409 `wrong_status` if the survey is not
+/// open. The link is shown once, so an `Idempotency-Key` has no effect here.
 #[utoipa::path(
     tag = "surveys",
-    responses((status = 200, description = "The invitation with its link", body = SurveyLink),
+    responses((status = 200, description = "The invitation with its new link", body = SurveyLink),
         Problems),
 )]
 #[post("/surveys/{id}/invitations/{invitation_id}/renew")]

@@ -1,4 +1,4 @@
-//! Who is asked, 调查邀请 (S48): a customer of the sample, with a link that is good once.
+//! Survey invitations, 调查邀请: customers of the sample, each with a single-use link.
 
 mod db;
 pub mod http;
@@ -33,18 +33,18 @@ pub struct SurveyInvitation {
     pub customer_id: Uuid,
     /// The customer's primary contact when the sample was drawn
     pub contact_id: Option<Uuid>,
-    /// The customer's when the sample was drawn
+    /// Tier of the customer when the sample was drawn
     #[schema(inline)]
     pub tier: Option<Tier>,
-    /// The customer's when the sample was drawn
+    /// Region of the customer when the sample was drawn
     pub region: Option<String>,
     pub invited_by: Uuid,
-    /// When the link ceases to be good
+    /// Expiry of the link
     pub expires_at: Timestamp,
     pub answered_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// Whose reach makes it visible
+    /// Owner of the customer, who decides on visibility
     #[serde(skip)]
     #[diesel(skip_insertion, skip_update, select_expression = customers::owner_id)]
     owner_id: Option<Uuid>,
@@ -52,15 +52,15 @@ pub struct SurveyInvitation {
 
 resource! {
     SurveyInvitation: "survey_invitation" at "/api/v1/survey-invitations",
-    seen by |it| vec![it.owner_id]
+    seen by |invitation| vec![invitation.owner_id]
 }
 
-/// An invitation with its link, which is shown this once
+/// An invitation with its link, which is shown only once
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SurveyLink {
     #[serde(flatten)]
     invitation: SurveyInvitation,
-    /// Below the address at which customers reach the service
+    /// Path below the address at which customers reach the service
     #[schema(example = "/public/surveys/kYmDkGx0g3P4b0v7b0cXwq2mSg0o8oQJb3mC5m3n1mI")]
     link: String,
 }
@@ -83,16 +83,17 @@ impl DerefMut for SurveyLink {
     }
 }
 
-/// Whom to ask: so many of these customers, of each tier in proportion
+/// A sample to draw: its size, and the customers to choose from. Each tier gets its proportional
+/// share
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "size": 200, "customer_status": ["active"], "region": "上海", "seed": 20_261_123 }))]
 pub struct NewSample {
     #[schema(minimum = 1, maximum = 5000)]
     size: i64,
-    /// The same seed draws the same of the same customers. Default: a random one
+    /// The same seed draws the same sample from the same customers. Default: a random seed
     #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64, nullable = false)]
     seed: Option<i64>,
-    /// Default: all but the blacklisted
+    /// Default: all except the blacklisted
     #[schema(min_items = 1, max_items = 5, nullable = false)]
     customer_status: Option<Vec<CustomerStatus>>,
     #[schema(min_items = 1, max_items = 3, nullable = false)]
@@ -114,28 +115,28 @@ impl Refers for NewSample {
     ];
 }
 
-/// Who is asked now
+/// A sample that was just invited
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SurveySample {
     pub survey_id: Uuid,
     pub seed: i64,
-    /// How many of each tier there were, not yet invited, and how many of them are invited now
+    /// Customers of each tier who were not invited before, and how many of them are invited now
     pub strata: Vec<Stratum>,
-    /// The links are shown this once
+    /// Invitations with their links, which are shown only once
     pub invitations: Vec<SurveyLink>,
 }
 
-/// The customers of a tier, 层
+/// A tier of the sample, 层
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Stratum {
-    /// Null: those without one
+    /// Null for customers without a tier
     #[schema(inline)]
     pub tier: Option<Tier>,
     pub customers: i64,
     pub invited: i64,
 }
 
-/// Which invitations to list.
+/// Filters for the list of invitations.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SurveyInvitationFilter {
@@ -153,8 +154,8 @@ page! {
     SurveyInvitationPage of SurveyInvitation
 }
 
-/// What stands in a link. It is as good as a password for one answer, and kept as its digest only,
-/// not as a password hash: it has 256 bits of its own.
+/// Secret part of a link, worth one answer. Only its digest is stored. A password hash is not
+/// needed, because the token has 256 random bits.
 pub struct Token(String);
 
 impl Token {
@@ -204,12 +205,12 @@ impl SurveyInvitation {
         self.answered_at.is_some()
     }
 
-    /// Who looks after the customer now.
+    /// Returns the current owner of the customer.
     pub(crate) fn owner(&self) -> Option<Uuid> {
         self.owner_id
     }
 
-    /// 409 for what has been answered, 410 for what can be answered no more.
+    /// Fails with 409 if the invitation is answered, and with 410 if it can no longer be answered.
     pub fn check_open(&self, survey: &Survey, now: Timestamp) -> Result<()> {
         if self.answered_at.is_some() {
             return Err(Error::conflict("survey_answered", "a link is good for one answer"));

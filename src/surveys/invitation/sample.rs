@@ -1,4 +1,4 @@
-//! How a sample is drawn: stratified by tier, in proportion, the same for the same seed.
+//! Drawing of samples: stratified by tier, in proportion, repeatable by seed.
 
 use std::cmp::Reverse;
 
@@ -8,21 +8,23 @@ use uuid::Uuid;
 
 use super::Stratum;
 
-/// In the order in which ties are decided.
+/// Strata in the order in which ties are broken.
 const STRATA: [Option<Tier>; 4] = [Some(Tier::A), Some(Tier::B), Some(Tier::C), None];
 
-/// So many of the customers, and what became of each tier that there is.
+/// Draws a sample. Returns the strata that have customers, and the drawn customers.
 pub(super) fn draw(frame: Vec<Framed>, size: usize, seed: i64) -> (Vec<Stratum>, Vec<Framed>) {
     let mut frame: Vec<(Vec<u8>, Framed)> =
-        frame.into_iter().map(|it| (rank(seed, it.id), it)).collect();
+        frame.into_iter().map(|customer| (rank(seed, customer.id), customer)).collect();
     frame.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    let of = |tier: Option<Tier>| frame.iter().filter(|it| it.1.tier == tier).count();
+
+    let of = |tier: Option<Tier>| frame.iter().filter(|ranked| ranked.1.tier == tier).count();
     let counts = STRATA.map(of);
     let shares = allocate(size, &counts);
+
     let mut drawn = vec![];
     let mut strata = vec![];
     for ((tier, count), share) in STRATA.into_iter().zip(counts).zip(shares) {
-        let these = frame.iter().map(|it| &it.1).filter(|it| it.tier == tier);
+        let these = frame.iter().map(|ranked| &ranked.1).filter(|customer| customer.tier == tier);
         drawn.extend(these.take(share).cloned());
         if count > 0 {
             let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
@@ -32,15 +34,15 @@ pub(super) fn draw(frame: Vec<Framed>, size: usize, seed: i64) -> (Vec<Stratum>,
     (strata, drawn)
 }
 
-/// Where chance puts a customer: a digest has no order that anybody could aim at, and is the same
-/// in whatever order the customers come.
+/// Returns the random rank of a customer. Nobody can aim at the order of digests, and it does not
+/// depend on the order of the customers.
 fn rank(seed: i64, customer: Uuid) -> Vec<u8> {
     let text = [seed.to_be_bytes().as_slice(), customer.as_bytes()].concat();
     digest(&SHA256, &text).as_ref().to_vec()
 }
 
-/// How many of each: in proportion to how many there are, rounded down; what is left goes to the
-/// largest remainders, to the first of equal ones.
+/// Returns the share of each stratum: in proportion to its count, rounded down. The rest goes to
+/// the largest remainders, and to the first of equal ones.
 fn allocate(size: usize, counts: &[usize]) -> Vec<usize> {
     let total: usize = counts.iter().sum();
     let size = size.min(total);

@@ -1,5 +1,5 @@
-//! How often an address may come: often enough for an office behind one address, too seldom to
-//! try links out or to keep the database busy.
+//! Rate limit by address: high enough for an office behind one address, too low for guessing links
+//! or for keeping the database busy.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use governor::clock::Clock;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use platform::{Error, Result};
 
-/// Requests at once, and per second after that. By the monotonic clock: it goes on whatever time it
-/// is told to be.
+/// Requests at once, and per second after that. Measured with the monotonic clock, which does not
+/// follow the clock of the service.
 const BURST: NonZeroU32 = NonZeroU32::new(120).expect("it is not zero");
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(2).expect("it is not zero");
 
-/// Addresses that are remembered before those that have not come for a while are forgotten.
+/// Number of addresses beyond which idle ones are forgotten.
 const MANY: usize = 10_000;
 
 /// Counts the requests of each address, for all workers of a process.

@@ -1,5 +1,4 @@
-//! Where customers answer, without a login: the link is what opens the door. People get pages,
-//! programs JSON.
+//! Public surveys, opened by a link without a login. Browsers get pages, programs get JSON.
 
 mod limit;
 mod page;
@@ -26,23 +25,23 @@ pub use limit::Limiter;
 use visitor::{PublicQuery, Visitor};
 pub use visitor::{is_public, readable};
 
-/// A survey, for whoever was invited to answer it
+/// A survey, for a customer who was invited to answer it
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PublicSurvey {
-    /// Who asks
+    /// The company that asks
     #[schema(example = "示范贸易有限公司")]
     pub company_name: String,
-    /// Who is asked
+    /// The customer that is asked
     #[schema(example = "上海林氏贸易有限公司")]
     pub customer_name: String,
     pub title_zh: String,
     pub title_en: String,
     pub questions: Vec<Question>,
-    /// Until when the link is good
+    /// Expiry of the link
     pub expires_at: Timestamp,
 }
 
-/// The answers have come in
+/// Confirmation that the answers were received
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SurveyThanks {
     pub answered_at: Timestamp,
@@ -54,19 +53,20 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// Read a survey by its link
 ///
-/// For the customer who was invited, without a login. A browser gets the form, in Chinese or English
-/// as `lang` or Accept-Language says, a program JSON. Reading does not use the link up, as programs
-/// that scan mail do it, too. 404 for what is no link, 409 `survey_answered`, 410 `link_expired` or
-/// `survey_closed`, 429 `too_many_requests` with Retry-After.
+/// For the invited customer, without a login. A browser gets the form, in Chinese or English
+/// according to `lang` or `Accept-Language`; a program gets JSON. Reading does not use the link up,
+/// because programs that scan mail open links, too. Returns 404 for an unknown link, 409
+/// `survey_answered`, 410 `link_expired` or `survey_closed`, and 429 `too_many_requests` with
+/// `Retry-After`.
 #[utoipa::path(
     tag = "surveys",
     security(()),
-    params(("token" = String, Path, description = "What stands in the link",
+    params(("token" = String, Path, description = "The token of the link",
         example = "kYmDkGx0g3P4b0v7b0cXwq2mSg0o8oQJb3mC5m3n1mI"), PublicQuery),
     responses(
         (status = 200, description = "The survey", content((PublicSurvey = "application/json"),
             (String = "text/html"))),
-        (status = "4XX", description = "It cannot be answered with this link",
+        (status = "4XX", description = "The survey cannot be answered with this link",
             content((Problem = "application/problem+json"), (String = "text/html"))),
         (status = "5XX", description = "The server failed",
             content((Problem = "application/problem+json"), (String = "text/html"))),
@@ -85,13 +85,13 @@ async fn read_public_survey(
 
 /// Answer a survey by its link
 ///
-/// Once: a second answer is 409 `survey_answered`. As JSON, or as the form sends it. At most 16 KiB,
-/// a text has 2,000 characters at the most. Who is not satisfied is followed up by the next working
-/// day.
+/// Possible once: a second answer returns 409 `survey_answered`. Takes JSON or form data of at most
+/// 16 KiB; a text has at most 2,000 characters. A low score opens a follow-up, due at the end of
+/// the next working day.
 #[utoipa::path(
     tag = "surveys",
     security(()),
-    params(("token" = String, Path, description = "What stands in the link",
+    params(("token" = String, Path, description = "The token of the link",
         example = "kYmDkGx0g3P4b0v7b0cXwq2mSg0o8oQJb3mC5m3n1mI"), PublicQuery),
     request_body(description = "The answers", content(
         (SurveyAnswers = "application/json"),
@@ -99,9 +99,9 @@ async fn read_public_survey(
             example = json!({ "overall": "5", "comment": "交货很快" })),
     )),
     responses(
-        (status = 200, description = "Thank you", content((SurveyThanks = "application/json"),
-            (String = "text/html"))),
-        (status = "4XX", description = "Not with this link, or not like this",
+        (status = 200, description = "The answers were received",
+            content((SurveyThanks = "application/json"), (String = "text/html"))),
+        (status = "4XX", description = "The link or the answers are not valid",
             content((Problem = "application/problem+json"), (String = "text/html"))),
         (status = "5XX", description = "The server failed",
             content((Problem = "application/problem+json"), (String = "text/html"))),
@@ -156,7 +156,7 @@ impl PublicSurvey {
 }
 
 impl Visitor {
-    /// The form, or what stands in it.
+    /// Returns the form for browsers, or the survey as JSON.
     fn asked(&self, survey: &PublicSurvey) -> HttpResponse {
         if self.reads_pages {
             return page::form(survey, self.language, None);
@@ -164,7 +164,7 @@ impl Visitor {
         HttpResponse::Ok().json(survey)
     }
 
-    /// What becomes of an answer: a page of thanks, the form again with what is wrong, or why not.
+    /// Returns the page of thanks, the form with its faults, or the answer for programs.
     async fn answered(
         &self,
         reply: Result<Reply>,

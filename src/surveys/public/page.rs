@@ -1,5 +1,5 @@
-//! The pages: plain HTML that works on a phone, with a screen reader and without scripts. All that
-//! anybody wrote is escaped.
+//! HTML pages that work on a phone, with a screen reader and without scripts. All text written by
+//! people is escaped.
 
 use std::fmt::Write;
 
@@ -15,25 +15,26 @@ use super::words::{self, Words, words};
 use crate::response::answers::{Given, LONGEST};
 use crate::survey::{Question, QuestionKind};
 
-/// What somebody sent, and what is wrong with it.
+/// Submitted answers, with their faults.
 type Sent<'a> = Option<(&'a Given, &'a [Fault])>;
 
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for it in text.chars() {
-        match it {
+    for symbol in text.chars() {
+        match symbol {
             '&' => safe.push_str("&amp;"),
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            it => safe.push(it),
+            symbol => safe.push(symbol),
         }
     }
     safe
 }
 
-/// The form; once more, with what was sent, when that will not do.
+/// Returns the form. With `sent`, the form is shown again, with the submitted answers and their
+/// faults.
 pub fn form(survey: &PublicSurvey, language: Language, sent: Sent<'_>) -> HttpResponse {
     let (words, chinese) = (words(language), language == Language::Chinese);
     let title = escaped(survey.title(chinese));
@@ -43,18 +44,21 @@ pub fn form(survey: &PublicSurvey, language: Language, sent: Sent<'_>) -> HttpRe
         escaped(&survey.customer_name),
         words.introduction
     );
+
     if let Some((_, faults)) = sent {
         body += &summary(survey, words, language, faults);
     }
+
     let _ = write!(body, "<form method=\"post\" action=\"?lang={}\">", words.lang);
     for (index, question) in survey.questions.iter().enumerate() {
         let pointer = format!("/answers/{}", question.id);
-        let faults: &[Fault] = sent.map_or(&[], |it| it.1);
-        let fault = faults.iter().find(|it| it.pointer == pointer);
-        let fault = fault.map(|it| words::fault(&it.code, language));
-        let value = sent.and_then(|it| it.0.text(&question.id)).unwrap_or_default();
+        let faults: &[Fault] = sent.map_or(&[], |sent| sent.1);
+        let fault = faults.iter().find(|fault| fault.pointer == pointer);
+        let fault = fault.map(|fault| words::fault(&fault.code, language));
+        let value = sent.and_then(|sent| sent.0.text(&question.id)).unwrap_or_default();
         body += &Asked { number: index + 1, question, words, chinese, fault, value: &value }.html();
     }
+
     let _ = write!(body, "<p><button type=\"submit\">{}</button></p></form>", words.send);
     let status = if sent.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     page(status, &title, &escaped(&survey.company_name), words, &body)
@@ -66,7 +70,7 @@ pub fn thanks(language: Language) -> HttpResponse {
     page(StatusCode::OK, heading, "", words, &format!("<h1>{heading}</h1><p>{text}</p>"))
 }
 
-/// Why there is no form, in place of the problem that a program would get.
+/// Returns the page for a refused request, in place of the problem that a program gets.
 pub fn refusal(code: &str, language: Language, answer: &HttpResponse) -> HttpResponse {
     let (heading, text) = words::refusal(code, language);
     let body = format!("<h1>{heading}</h1><p>{text}</p>");
@@ -77,7 +81,7 @@ pub fn refusal(code: &str, language: Language, answer: &HttpResponse) -> HttpRes
     response
 }
 
-/// `title`, `company` and `body` are HTML already.
+/// Returns a page. `title`, `company` and `body` are HTML already.
 fn page(status: StatusCode, title: &str, company: &str, words: &Words, body: &str) -> HttpResponse {
     let Words { tag, other: (param, other, name), .. } = words;
     let html = format!(
@@ -95,12 +99,12 @@ fn page(status: StatusCode, title: &str, company: &str, words: &Words, body: &st
         .body(html)
 }
 
-/// All that is wrong, in one place that a screen reader reads out, with the way to each.
+/// Returns all faults in one alert, which a screen reader reads out, with a link to each question.
 fn summary(survey: &PublicSurvey, words: &Words, language: Language, faults: &[Fault]) -> String {
     let mut list = String::new();
     for (index, question) in survey.questions.iter().enumerate() {
         let pointer = format!("/answers/{}", question.id);
-        if let Some(fault) = faults.iter().find(|it| it.pointer == pointer) {
+        if let Some(fault) = faults.iter().find(|fault| fault.pointer == pointer) {
             let (id, text) = (escaped(&question.id), words::fault(&fault.code, language));
             let _ = write!(list, "<li><a href=\"#q-{id}\">{}. {text}</a></li>", index + 1);
         }
@@ -108,7 +112,7 @@ fn summary(survey: &PublicSurvey, words: &Words, language: Language, faults: &[F
     format!("<div class=\"faults\" role=\"alert\"><h2>{}</h2><ul>{list}</ul></div>", words.check)
 }
 
-/// One question as it stands in the form.
+/// One question of the form.
 struct Asked<'a> {
     number: usize,
     question: &'a Question,
@@ -125,14 +129,16 @@ impl Asked<'_> {
         let text = escaped(self.question.text(self.chinese));
         let text = format!("{}. {text} <span class=\"must\">{must}</span>", self.number);
         let wrong = if self.fault.is_some() { " wrong" } else { "" };
-        let told = |it: &str| format!("<p class=\"fault\" id=\"f-{id}\">{it}</p>");
+        let told = |message: &str| format!("<p class=\"fault\" id=\"f-{id}\">{message}</p>");
         let fault = self.fault.map(told).unwrap_or_default();
         let described = self.fault.map(|_| format!(" aria-describedby=\"f-{id}\""));
         let described = described.unwrap_or_default();
+
         if self.question.kind == QuestionKind::Text {
             let (required, value) = (self.required(), escaped(self.value));
             let invalid = if self.fault.is_some() { " aria-invalid=\"true\"" } else { "" };
-            // The line break is what a browser drops at the start of a text.
+            // Browsers drop the first line break of a text area, so one more keeps the text as it
+            // was.
             return format!(
                 "<div class=\"field{wrong}\"><label for=\"q-{id}\">{text}</label>{fault}\
                  <p id=\"h-{id}\">{}</p><textarea id=\"q-{id}\" name=\"{id}\" rows=\"5\" \
@@ -142,6 +148,7 @@ impl Asked<'_> {
                 if self.fault.is_some() { format!(" f-{id}") } else { String::new() },
             );
         }
+
         format!(
             "<fieldset id=\"q-{id}\" class=\"{}\"{described}><legend>{text}</legend>{fault}\
              <div class=\"{}\">{}</div></fieldset>",
@@ -176,7 +183,7 @@ impl Asked<'_> {
                 .collect(),
             QuestionKind::Choice | QuestionKind::Text => {
                 let options = self.question.options.iter();
-                options.map(|it| self.option(&it.id, it.text(chinese))).collect()
+                options.map(|option| self.option(&option.id, option.text(chinese))).collect()
             }
         }
     }

@@ -1,11 +1,11 @@
-//! How the pages look, and what browsers are told about them.
+//! Style of the pages, and their content security policy.
 
 use std::sync::LazyLock;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 
-/// Within the page, so that nothing is loaded from anywhere. What can be hit has 44 pixels.
+/// Embedded in the page, so that nothing else is loaded. Controls are at least 44 pixels high.
 pub const STYLE: &str = "\
 :root{color-scheme:light dark}\
 *{box-sizing:border-box}\
@@ -32,7 +32,8 @@ color:#fff;background:#0b57a4}\
 @media(prefers-color-scheme:dark){body{color:#eee;background:#161616}a{color:#8ab8f0}\
 .fault{color:#ffb4ab}.wrong,.faults{border-color:#ffb4ab}}";
 
-/// No script, no picture, no frame, nothing from elsewhere; only this style, and forms to us.
+/// Allows no scripts, pictures, frames or external resources; only this style, and forms sent to
+/// the service itself.
 pub static POLICY: LazyLock<String> = LazyLock::new(|| {
     let hash = BASE64.encode(digest(&SHA256, STYLE.as_bytes()));
     format!(

@@ -1,4 +1,4 @@
-//! Who comes without a login: in which language, with a browser or a program, and how often.
+//! Visitors without a login: their language, their kind of client and their rate limit.
 
 use std::future::{Ready, ready};
 
@@ -22,18 +22,18 @@ text_enum! {
     }
 }
 
-/// In which language the page is. Other parameters are taken no notice of: programs that send
-/// mail add their own to links.
+/// Language of the page. Other parameters are ignored, because mail programs add their own to
+/// links.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "documentation of what is read by hand")]
+#[allow(dead_code, reason = "documents parameters that are read manually")]
 pub struct PublicQuery {
-    /// Default: as Accept-Language says
+    /// Default: the preferred language of `Accept-Language`
     #[param(inline)]
     lang: Option<PageLanguage>,
 }
 
-/// Somebody with a link. Nobody in particular acts in what they write.
+/// A person with a link. Their changes are recorded with the nil id as the actor.
 #[derive(Debug)]
 pub struct Visitor {
     pub language: Language,
@@ -60,7 +60,7 @@ impl FromRequest for Visitor {
     }
 }
 
-/// The language that the address says, if it does.
+/// Returns the language named in the address, if any.
 fn asked_for(req: &HttpRequest) -> Result<Option<Language>, ()> {
     let query = web::Query::<Vec<(String, String)>>::from_query(req.query_string());
     let pairs = query.map_err(|_| ())?.into_inner();
@@ -72,7 +72,7 @@ fn asked_for(req: &HttpRequest) -> Result<Option<Language>, ()> {
     }
 }
 
-/// The one of our languages that the reader likes best; Chinese when it is none.
+/// Returns the preferred one of the supported languages, or Chinese if none is accepted.
 fn spoken(req: &HttpRequest) -> Language {
     match prefers_chinese(req.headers()) {
         Some(false) => Language::English,
@@ -80,22 +80,22 @@ fn spoken(req: &HttpRequest) -> Language {
     }
 }
 
-/// Browsers name HTML; programs that take anything get JSON.
+/// Returns true for browsers, which name HTML. Programs that accept anything get JSON.
 fn reads_pages(req: &HttpRequest) -> bool {
     let weight = |kind: &str| {
         let accepted = weighted(req.headers(), &ACCEPT).into_iter();
-        accepted.filter(|it| it.0 == kind).map(|it| it.1).max().unwrap_or(0)
+        accepted.filter(|range| range.0 == kind).map(|range| range.1).max().unwrap_or(0)
     };
     let pages = weight("text/html").max(weight("text/*"));
     pages > 0 && pages >= weight("application/json")
 }
 
-/// Whether a path is one of those without a login for customers.
+/// Returns true for the paths that customers open without a login.
 pub fn is_public(path: &str) -> bool {
     path.starts_with("/public/")
 }
 
-/// The answer to a request that failed, as a page for whoever reads pages.
+/// Replaces a failed answer with a page if the client reads pages.
 pub fn readable(req: &HttpRequest, code: &str, answer: HttpResponse) -> HttpResponse {
     if !is_public(req.path()) || !reads_pages(req) {
         return answer;

@@ -1,11 +1,11 @@
-//! What the pages say, in both languages.
+//! Texts of the pages, in both languages.
 
 use company::company::Language;
 
 /// The fixed texts of the form.
 pub struct Words {
     pub tag: &'static str,
-    /// To the other language: its parameter, its tag, its name
+    /// Link to the other language: its parameter, tag and name
     pub other: (&'static str, &'static str, &'static str),
     pub lang: &'static str,
     pub greeting: &'static str,
@@ -56,7 +56,7 @@ pub fn words(language: Language) -> &'static Words {
     }
 }
 
-/// What is wrong with one answer.
+/// Returns the message for a fault of one answer.
 pub fn fault(code: &str, language: Language) -> &'static str {
     let (chinese, english) = match code {
         "required" => ("此题必答。", "Please answer this question."),
@@ -67,7 +67,7 @@ pub fn fault(code: &str, language: Language) -> &'static str {
     if language == Language::Chinese { chinese } else { english }
 }
 
-/// Why there is no form: a heading and what to do.
+/// Returns the heading and the advice of a page that is shown in place of the form.
 pub fn refusal(code: &str, language: Language) -> (&'static str, &'static str) {
     let (chinese, english) = match code {
         "survey_answered" => (

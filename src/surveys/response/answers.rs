@@ -1,4 +1,4 @@
-//! What somebody sends as answers, and whether it answers the questions.
+//! Submitted answers, and their check against the questions.
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use futures_util::future::{FutureExt, LocalBoxFuture};
@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 
 use crate::survey::{Question, QuestionKind};
 
-/// Most bytes of a body of answers.
+/// Limit of a body of answers, in bytes.
 const LIMIT: usize = 16 << 10;
 
-/// Most characters of a text.
+/// Limit of a text, in characters.
 pub const LONGEST: usize = 2000;
 
 /// The answers to a survey
@@ -22,19 +22,19 @@ pub const LONGEST: usize = 2000;
 #[schema(example = json!({ "answers": { "overall": 5, "recommend": 9, "best": "quality",
     "comment": "交货很快" } }))]
 pub struct SurveyAnswers {
-    /// By the ids of the questions: numbers for scores, the id of the option for a choice
+    /// Answers by question id: numbers for scores, the id of the option for a choice
     #[schema(value_type = Object)]
     answers: Map<String, Value>,
 }
 
-/// The answers, as JSON or from the form, where all is text.
+/// Answers from JSON, or from the form, where every value is text.
 #[derive(Debug, Clone)]
 pub struct Given {
     pub answers: Map<String, Value>,
     form: bool,
-    /// Collected elsewhere: scores may be means, and nobody can be asked again
+    /// Collected elsewhere: scores may be means, and required answers may be missing
     imported: bool,
-    /// What no reading of the answers can see any more: names that came twice, odd characters
+    /// Faults that only the parser can see: repeated names, control characters
     odd: Vec<Fault>,
 }
 
@@ -71,7 +71,7 @@ impl Given {
         }
     }
 
-    /// The form goes through the reader of JSON, which is as strict with names and characters.
+    /// Reads the form with the JSON reader, which checks names and characters just as strictly.
     fn of_form(bytes: &[u8]) -> Result<Self> {
         if !is_utf8(bytes) {
             return Err(Error::bad_request("unreadable_body", "the form is not UTF-8"));
@@ -80,12 +80,13 @@ impl Given {
         let unreadable = |_| Error::bad_request("unreadable_body", "this is no form");
         let quoted = |text: &str| Value::from(text.replace("\r\n", "\n")).to_string();
         let pairs = pairs.map_err(unreadable)?;
-        let fields = pairs.iter().map(|it| format!("{}:{}", quoted(&it.0), quoted(&it.1)));
+        let fields = pairs.iter().map(|pair| format!("{}:{}", quoted(&pair.0), quoted(&pair.1)));
         let text = format!("{{{}}}", fields.collect::<Vec<_>>().join(","));
+
         let (value, faults) = json::parse(text.as_bytes())?;
-        let below = |it: Fault| Fault { pointer: format!("/answers{}", it.pointer), ..it };
+        let below = |fault: Fault| Fault { pointer: format!("/answers{}", fault.pointer), ..fault };
         let Value::Object(mut answers) = value else { return Err(Error::internal("no object")) };
-        // A browser sends the fields that were left empty, too.
+        // Browsers also send the fields that were left empty.
         answers.retain(|_, value| *value != "");
         let odd = faults.into_iter().map(below).collect();
         Ok(Self { answers, form: true, imported: false, odd })
@@ -95,7 +96,7 @@ impl Given {
         Self { answers, form: false, imported: true, odd: vec![] }
     }
 
-    /// What was answered, for a form that is shown again.
+    /// Returns an answer as text, for a form that is shown again.
     pub fn text(&self, question: &str) -> Option<String> {
         match self.answers.get(question)? {
             Value::String(text) => Some(text.clone()),
@@ -103,12 +104,12 @@ impl Given {
         }
     }
 
-    /// The answers as they are stored, or everything that is wrong with them.
+    /// Returns the answers as they are stored, or all their faults.
     pub fn read(&self, questions: &[Question]) -> Result<Map<String, Value>, Vec<Fault>> {
         let (mut read, mut faults) = (Map::new(), self.odd.clone());
         for question in questions {
-            let value = self.answers.get(&question.id).filter(|it| !it.is_null());
-            let value = value.filter(|it| **it != "");
+            let value = self.answers.get(&question.id).filter(|value| !value.is_null());
+            let value = value.filter(|value| **value != "");
             let answer = match value {
                 Some(value) => self.answer(question, value).map(Some),
                 None if question.required && !self.imported => {
@@ -117,13 +118,14 @@ impl Given {
                 None => Ok(None),
             };
             match answer {
-                Ok(answer) => read.extend(answer.map(|it| (question.id.clone(), it))),
+                Ok(answer) => read.extend(answer.map(|value| (question.id.clone(), value))),
                 Err((code, why)) => {
                     faults.push(Fault::new(format!("/answers/{}", question.id), code, why));
                 }
             }
         }
-        let known = |name: &String| questions.iter().any(|it| it.id == *name);
+
+        let known = |name: &String| questions.iter().any(|question| question.id == *name);
         for name in self.answers.keys().filter(|name| !known(name)) {
             let pointer = format!("/answers/{}", name.replace('~', "~0").replace('/', "~1"));
             faults.push(Fault::new(pointer, "unknown_field", "no such question"));
@@ -148,7 +150,7 @@ impl Given {
             QuestionKind::Nps => 0..=10,
             QuestionKind::Choice => {
                 let chosen = value.as_str().ok_or(("type", "the id of an option"))?;
-                let known = question.options.iter().any(|it| it.id == chosen);
+                let known = question.options.iter().any(|option| option.id == chosen);
                 let unknown = ("unknown_value", "none of the options");
                 return known.then(|| value.clone()).ok_or(unknown);
             }
@@ -158,6 +160,7 @@ impl Given {
                 return fits.then(|| value.clone()).ok_or(("too_long", "2,000 characters at most"));
             }
         };
+
         let number = match value {
             Value::String(text) if self.form => text.parse::<i64>().ok(),
             other => other.as_i64(),
@@ -172,19 +175,19 @@ fn decimal(value: &Value) -> Option<Decimal> {
     Decimal::from_str_exact(&number).ok().map(|number| number.normalize())
 }
 
-/// The answer to the first question for a score of 1 to 5.
+/// Returns the answer to the first question for a score of 1 to 5.
 pub(super) fn score(questions: &[Question], answers: &Map<String, Value>) -> Option<Number> {
     let question = questions.iter().find(|question| question.kind == QuestionKind::Score)?;
     decimal(answers.get(&question.id)?).map(Number)
 }
 
-/// The answer to the first question of this kind, as a whole number.
+/// Returns the answer to the first question of this kind, as a whole number.
 pub(super) fn first(
     questions: &[Question],
     answers: &Map<String, Value>,
     kind: QuestionKind,
 ) -> Option<i16> {
-    let question = questions.iter().find(|it| it.kind == kind)?;
+    let question = questions.iter().find(|question| question.kind == kind)?;
     i16::try_from(answers.get(&question.id)?.as_i64()?).ok()
 }
 

@@ -1,4 +1,5 @@
-//! Answers that were collected elsewhere, 外部调查答卷: facts, of any age, with scores that may be means.
+//! Import of answers that were collected elsewhere, 外部调查答卷. They may be of any age, and their
+//! scores may be means.
 
 use std::collections::HashMap;
 
@@ -24,8 +25,8 @@ use super::{CUSTOMER, SurveyResponse, is_low};
 use crate::invitation::SurveyInvitation;
 use crate::survey::{QuestionKind, Survey, SurveyStatus};
 
-/// An answer as another system collected it: absent fields stay. A new one needs survey, customer,
-/// answers and when it was given.
+/// An answer as collected by another system: absent fields stay. A new one needs the survey, the
+/// customer, the answers and the time.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "external_id": "wjx-1", "customer_external_id": "C-1001",
     "survey_id": "0198c0de-0000-7000-8000-000000000001", "answered_at": "2026-11-20T02:00:00Z",
@@ -34,17 +35,17 @@ pub struct SurveyResponseItem {
     #[serde(flatten)]
     #[expect(dead_code, reason = "the document and the check of items know it")]
     key: ItemKey,
-    /// One of this service, open or closed; it says what the answers mean
+    /// A survey of this service, open or closed, which defines the questions
     #[schema(nullable = false)]
     survey_id: Option<Uuid>,
     #[schema(nullable = false)]
     customer_id: Option<Uuid>,
     #[schema(nullable = false)]
     answered_at: Option<Timestamp>,
-    /// Default: the company's
+    /// Default: the company's language
     #[schema(inline, nullable = false)]
     language: Option<Language>,
-    /// By the ids of the questions. A score of 1 to 5 may have two decimals; required questions may be
+    /// Answers by question id. A score of 1 to 5 may have two decimals; required questions may be
     /// missing.
     #[schema(value_type = Option<Object>, nullable = false)]
     answers: Option<Map<String, Value>>,
@@ -55,11 +56,11 @@ impl Refers for SurveyResponseItem {
 }
 
 batch! {
-    /// Answers of one source system. Their order does not matter.
+    /// Answers of one source system, in any order.
     SurveyResponseBatch of SurveyResponseItem
 }
 
-/// Surveys and customers of the answers, read once for all items.
+/// Surveys and customers of the answers, loaded once for all items.
 pub struct Context {
     company: Company,
     surveys: HashMap<Uuid, Survey>,
@@ -78,9 +79,10 @@ fn find_responses<'a>(
 ) -> BoxFuture<'a, Result<Found>> {
     Box::pin(async move {
         use survey_responses::{external_id, id, source_system, version};
-        let rows = survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
-        let rows = rows.filter(survey_responses::id.eq_any(&wanted.ids));
-        let rows = rows.select((id, version, source_system, external_id));
+        let visible =
+            survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
+        let matching = visible.filter(survey_responses::id.eq_any(&wanted.ids));
+        let rows = matching.select((id, version, source_system, external_id));
         let mut found = Found::default();
         found.extend(rows.load::<Known>(conn).await?);
         Ok(found)
@@ -88,7 +90,7 @@ fn find_responses<'a>(
 }
 
 impl SurveyResponse {
-    /// A new row, with the invitation that it answers or that is made for it.
+    /// Returns a new row, for the existing invitation or for one that is created with it.
     fn imported(arrival: &Arrival<Self>, context: &Context) -> Result<Self, Vec<Fault>> {
         let item = &arrival.item;
         let (Some(survey), Some(customer), Some(at), Some(_)) =
@@ -100,15 +102,17 @@ impl SurveyResponse {
                 ("/answered_at", item.answered_at.is_some()),
                 ("/answers", item.answers.is_some()),
             ];
-            let missing = sent.into_iter().filter(|it| !it.1);
+            let missing = sent.into_iter().filter(|field| !field.1);
             let why = "a new response needs it";
-            return Err(missing.map(|it| Fault::new(it.0, "required", why)).collect());
+            return Err(missing.map(|field| Fault::new(field.0, "required", why)).collect());
         };
+
         let invitation = context.invitations.get(&(survey, customer));
         if invitation.is_some_and(SurveyInvitation::is_answered) {
             let why = "the customer has answered this survey already";
             return Err(vec![Fault::new("/customer_id", "survey_answered", why)]);
         }
+
         let owner = context.owners.get(&customer).copied().flatten();
         Ok(Self {
             id: arrival.id,
@@ -142,6 +146,7 @@ impl SurveyResponse {
         if survey.status == SurveyStatus::Draft {
             return vec![Fault::new("/survey_id", "wrong_status", "the survey is not open yet")];
         }
+
         match Given::imported(given.clone()).read(&survey.questions) {
             Ok(read) => {
                 self.score = answers::score(&survey.questions, &read);
@@ -169,20 +174,23 @@ impl Imported for SurveyResponse {
     const FIND: Find = find_responses;
 
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
-        let known = survey_responses::source_system.eq(keys.source_system).assume_not_null();
+        let system = survey_responses::source_system.eq(keys.source_system).assume_not_null();
         let known =
-            known.and(survey_responses::external_id.eq_any(&keys.external_ids).assume_not_null());
-        let rows = survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
-        let rows = rows.filter(known.or(survey_responses::id.eq_any(&keys.ids)));
-        let rows = rows.order(survey_responses::id).select(Self::as_select()).for_no_key_update();
-        Ok(rows.load(conn).await?)
+            system.and(survey_responses::external_id.eq_any(&keys.external_ids).assume_not_null());
+        let visible =
+            survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
+        let wanted = visible.filter(known.or(survey_responses::id.eq_any(&keys.ids)));
+        let rows = wanted.order(survey_responses::id).select(Self::as_select());
+        Ok(rows.for_no_key_update().load(conn).await?)
     }
 
     async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
         let stored = arrivals.iter().filter_map(|arrival| arrival.before.as_ref());
-        let mut surveys: Vec<Uuid> = arrivals.iter().filter_map(|it| it.item.survey_id).collect();
+        let mut surveys: Vec<Uuid> =
+            arrivals.iter().filter_map(|arrival| arrival.item.survey_id).collect();
         surveys.extend(stored.map(|before| before.survey_id));
-        let wanted: Vec<Uuid> = arrivals.iter().filter_map(|it| it.item.customer_id).collect();
+        let wanted: Vec<Uuid> =
+            arrivals.iter().filter_map(|arrival| arrival.item.customer_id).collect();
         let surveys = Survey::load(tx.conn(), &surveys).await?;
         Ok(Context {
             company: Company::load(tx.conn()).await?,
@@ -200,6 +208,7 @@ impl Imported for SurveyResponse {
             Some(before) => before.clone(),
             None => Self::imported(arrival, context)?,
         };
+
         let mut faults = vec![];
         for (pointer, sent, own) in [
             ("/survey_id", item.survey_id, after.survey_id),
@@ -210,6 +219,7 @@ impl Imported for SurveyResponse {
                 faults.push(Fault::new(pointer, "contradiction", why));
             }
         }
+
         platform::set(&mut after.language, item.language.as_ref());
         platform::set(&mut after.created_at, item.answered_at.as_ref());
         if after.created_at > arrival.now {
@@ -218,6 +228,7 @@ impl Imported for SurveyResponse {
         if let Some(given) = &item.answers {
             faults.extend(after.take_answers(given, context));
         }
+
         after.source_system = Some(arrival.source_system.clone());
         after.external_id = Some(arrival.key.external_id.clone());
         if faults.is_empty() { Ok(after) } else { Err(faults) }
@@ -228,6 +239,7 @@ impl Imported for SurveyResponse {
             let new = drafts.iter().filter(|draft| draft.before.is_none());
             let new: Vec<&Self> = new.map(|draft| &draft.after).collect();
             SurveyInvitation::answered_elsewhere(tx, &new, refused).await?;
+
             let rows: Vec<&Self> = drafts.iter().map(|draft| &draft.after).collect();
             diesel::insert_into(survey_responses::table)
                 .values(rows)

@@ -1,5 +1,5 @@
-//! The queries on responses. Each that answers a caller starts at `visible_to`: a response is as
-//! visible as its customer.
+//! Queries on responses. Each query for a caller starts at `visible_to`: a response is as visible
+//! as its customer.
 
 use ::customers::customer::Tier;
 use ::customers::hooks::Move;
@@ -50,7 +50,7 @@ fn matching<'a>(caller: &'a Caller, survey: Uuid, filter: &'a SurveyResponseFilt
     query
 }
 
-/// tier, region, score, nps, low, follow-up
+/// Tier, region, score, NPS, low score, follow-up.
 type Row = (Option<Tier>, Option<String>, Option<Number>, Option<i16>, bool, Option<Uuid>);
 
 impl SurveyResponse {
@@ -68,24 +68,27 @@ impl SurveyResponse {
         };
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
-        let rows = listed();
-        let rows = rows.filter(list.before::<Timestamp, _, _>(created_at, id)?);
-        let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
-        let rows = rows.select(Self::as_select()).load(conn).await?;
-        list.page(rows, total, |it: &Self| (it.created_at, it.id))
+        let all = listed();
+        let following = all.filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let ordered = following.order((created_at.desc(), id.desc())).limit(list.fetch());
+        let rows = ordered.select(Self::as_select()).load(conn).await?;
+        list.page(rows, total, |response: &Self| (response.created_at, response.id))
     }
 
-    /// Of what the caller sees, so that it agrees with the lists.
+    /// Returns the results for the customers visible to the caller, in agreement with the lists.
     pub async fn results(conn: &mut Conn, caller: &Caller, survey: Uuid) -> Result<SurveyResults> {
         let survey = Survey::find(conn, survey).await?.id;
         let invited = invitation::tallies(conn, caller, survey).await?;
-        let rows = survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
-        let rows = rows.filter(survey_responses::survey_id.eq(survey));
-        let rows = rows.select({
+
+        let visible =
+            survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
+        let given = visible.filter(survey_responses::survey_id.eq(survey));
+        let figures = given.select({
             use survey_responses::{follow_up_id, low, nps, region, score, tier};
             (tier, region, score, nps, low, follow_up_id)
         });
-        let rows: Vec<Row> = rows.load(conn).await?;
+        let rows: Vec<Row> = figures.load(conn).await?;
+
         let scored = |(tier, region, score, nps, low, follow_up): Row| {
             let followed = follow_up.is_some();
             Scored { tier, region, score, nps, low, followed }
@@ -94,12 +97,13 @@ impl SurveyResponse {
         Ok(SurveyResults::of(survey, &invited, &scored))
     }
 
-    /// Takes the one answer of whoever has the link, and has somebody see to a low score.
+    /// Stores the only answer to a link, and opens a follow-up for a low score.
     pub async fn take(tx: &mut Tx, token: &str, given: &Given, language: Language) -> Result<Self> {
         let invitation = SurveyInvitation::locked_by_link(tx, token).await?;
         let survey = Survey::find(tx.conn(), invitation.survey_id).await?;
         invitation.check_open(&survey, tx.now)?;
         let answers = given.read(&survey.questions).map_err(Error::invalid)?;
+
         let company = Company::load(tx.conn()).await?;
         let score = score(&survey.questions, &answers);
         let nps = first(&survey.questions, &answers, QuestionKind::Nps);
@@ -125,6 +129,7 @@ impl SurveyResponse {
             updated_at: tx.now,
             customer_owner_id: invitation.owner(),
         };
+
         if response.low {
             response.follow_up_id = response.open_follow_up(tx, &company, &survey).await?;
         }
@@ -151,11 +156,13 @@ impl SurveyResponse {
             source: Source::Survey,
             source_id: Some(self.id),
         };
+
+        // The response is stored even if nobody can be assigned.
         match tx.attempt(async |tx| FollowUp::open(tx, opened).await).await {
             Ok(follow_up) => Ok(Some(follow_up.id)),
-            // A program drafted the survey, and nobody looks after the customer.
+            // A program drafted the survey, and the customer has no owner.
             Err(error) if error.is_constraint() => {
-                tracing::warn!(survey = %survey.id, "there is nobody to follow a low score up");
+                tracing::warn!(survey = %survey.id, "no assignee for the follow-up of a low score");
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -163,16 +170,17 @@ impl SurveyResponse {
     }
 }
 
-/// What the loser answered is the winner's from now on.
+/// Moves the loser's responses to the winner.
 pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> {
     let winner = moving.to;
-    let rows = survey_responses::table.inner_join(customers::table);
-    let rows = rows.filter(survey_responses::customer_id.eq(moving.from.id));
-    let rows = rows.order(survey_responses::id).select(SurveyResponse::as_select());
-    let rows: Vec<SurveyResponse> = rows.for_update().load(tx.conn()).await?;
-    let rows = moving.taken(rows, |row| row.id);
-    let ids = rows.iter().map(|row| row.id).collect();
-    for before in rows {
+    let all = survey_responses::table.inner_join(customers::table);
+    let theirs = all.filter(survey_responses::customer_id.eq(moving.from.id));
+    let lock = theirs.order(survey_responses::id).select(SurveyResponse::as_select());
+    let locked: Vec<SurveyResponse> = lock.for_update().load(tx.conn()).await?;
+    let moved = moving.taken(locked, |row| row.id);
+    let ids = moved.iter().map(|row| row.id).collect();
+
+    for before in moved {
         let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
         let after = SurveyResponse { customer_id, customer_owner_id, ..before.clone() };
         let after = before.next(after, tx.now);
@@ -183,7 +191,7 @@ pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> 
     Ok(ids)
 }
 
-/// Follow-ups of low scores are due by today's calendar, unless somebody has extended them.
+/// Recomputes the due times of the follow-ups of low scores, unless they were extended.
 pub(crate) async fn follow_calendar(
     tx: &mut Tx,
     company: &Company,

@@ -1,4 +1,4 @@
-//! The operations on responses, for those who asked.
+//! Operations on responses, for users of the service.
 
 use actix_web::{get, post, web};
 use auth::Can;
@@ -18,9 +18,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(read_survey_results);
 }
 
-/// List what customers answered
+/// List survey responses
 ///
-/// Latest first, of the customers that you see.
+/// Latest first, for the customers that you can see.
 #[utoipa::path(
     tag = "surveys",
     params(SurveyResponseFilter, PageQuery),
@@ -37,17 +37,17 @@ async fn list_survey_responses(
     SurveyResponse::list(&mut *db.conn().await?, &caller, *id, &list).await
 }
 
-/// Bring answers that were collected elsewhere
+/// Import survey responses
 ///
-/// 外部调查答卷: of a survey of this service, open or closed, one for each customer. They count in its
-/// results and in the report `satisfaction`; a customer that had no link gets an invitation that is
-/// answered. Scores may have two decimals, required questions may be missing. Nobody is asked to follow
-/// up an answer of another system.
+/// 外部调查答卷: Answers to an open or closed survey of this service, one for each customer. They count
+/// in its results and in the report `satisfaction`. A customer without an invitation gets one that
+/// is marked as answered. Scores may have two decimals, and required questions may be missing.
+/// Imported answers open no follow-ups.
 #[utoipa::path(
     tag = "surveys",
     params(BatchQuery),
     request_body = SurveyResponseBatch,
-    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
 #[post("/survey-responses/batch")]
 async fn import_survey_responses(
@@ -62,8 +62,8 @@ async fn import_survey_responses(
 
 /// Read the results of a survey
 ///
-/// NPS 净推荐值, CSAT 满意率 and how many answered, in all, by tier and by region: of the customers
-/// that you see, so that it agrees with the lists.
+/// NPS 净推荐值, CSAT 满意率 and the response rate, overall, by tier and by region. Covers the customers
+/// that you can see, in agreement with the lists.
 #[utoipa::path(
     tag = "surveys",
     responses((status = 200, description = "The results so far", body = SurveyResults), Problems),

@@ -1,4 +1,4 @@
-//! What a customer has answered, 调查答卷 (S48), and what somebody has to do about it.
+//! Survey responses, 调查答卷, and the follow-up of low scores.
 
 pub mod answers;
 pub mod batch;
@@ -36,36 +36,36 @@ pub struct SurveyResponse {
     pub invitation_id: Uuid,
     pub customer_id: Uuid,
     pub contact_id: Option<Uuid>,
-    /// As it was when the sample was drawn
+    /// Tier of the customer when the sample was drawn
     #[schema(inline)]
     pub tier: Option<Tier>,
-    /// As it was when the sample was drawn
+    /// Region of the customer when the sample was drawn
     pub region: Option<String>,
-    /// Who looked after the customer when it answered
+    /// Owner of the customer when it answered
     pub owner_id: Option<Uuid>,
-    /// In which it was answered
+    /// Language of the answers
     #[schema(inline)]
     pub language: Language,
-    /// By the ids of the questions: numbers for scores, the id of the option for a choice
+    /// Answers by question id: numbers for scores, the id of the option for a choice
     #[schema(value_type = Object, example = json!({ "overall": 5, "recommend": 9,
         "best": "quality", "comment": "交货很快" }))]
     pub answers: Embedded<Map<String, Value>>,
-    /// 满意度, 1 to 5: of the first such question. Imported ones may have two decimals.
+    /// 满意度, 1 to 5: the answer to the first such question. Imported ones may have two decimals.
     #[serde(serialize_with = "as_number")]
     #[schema(value_type = Option<f64>, minimum = 1, maximum = 5, example = 4.5)]
     pub score: Option<Number>,
-    /// 推荐度, 0 to 10: of the first such question
+    /// 推荐度, 0 to 10: the answer to the first such question
     pub nps: Option<i16>,
-    /// At or below `survey_low_score` or `survey_low_nps`
+    /// True if the score is at most `survey_low_score`, or `nps` at most `survey_low_nps`
     pub low: bool,
-    /// Who sees to a low score, 客户跟踪
+    /// The follow-up of a low score, 客户跟踪
     pub follow_up_id: Option<Uuid>,
     pub source_system: Option<String>,
     pub external_id: Option<String>,
-    /// When it was answered
+    /// Time of the answer
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// Whose reach makes it visible
+    /// Owner of the customer, who decides on visibility
     #[serde(skip)]
     #[diesel(skip_insertion, skip_update, select_expression = customers::owner_id)]
     customer_owner_id: Option<Uuid>,
@@ -73,10 +73,10 @@ pub struct SurveyResponse {
 
 resource! {
     SurveyResponse: "survey_response" at "/api/v1/survey-responses",
-    seen by |it| vec![it.customer_owner_id]
+    seen by |response| vec![response.customer_owner_id]
 }
 
-/// Which responses to list.
+/// Filters for the list of responses.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SurveyResponseFilter {
@@ -84,7 +84,7 @@ pub struct SurveyResponseFilter {
     /// One or several, separated by commas
     #[param(inline, style = Form, explode = false)]
     tier: Option<Vec<Tier>>,
-    /// Those who are not satisfied, or the others
+    /// True for low scores only, false for the others only
     low: Option<bool>,
     created_from: Option<Timestamp>,
     /// Exclusive
@@ -102,7 +102,7 @@ page! {
     SurveyResponsePage of SurveyResponse
 }
 
-/// Whether somebody has to see to it, by the settings of the company.
+/// Returns true for a low score, according to the settings of the company.
 fn is_low(company: &Company, score: Option<Number>, nps: Option<i16>) -> bool {
     let below = |value: Option<Decimal>, setting| {
         value.is_some_and(|value| value <= Decimal::from(company.settings.get(setting)))
@@ -111,7 +111,7 @@ fn is_low(company: &Company, score: Option<Number>, nps: Option<i16>) -> bool {
         || below(nps.map(Decimal::from), "survey_low_nps")
 }
 
-/// A whole score is an integer, as it was before there were others.
+/// Writes a whole score as an integer, as before scores could be means.
 #[allow(clippy::ref_option, reason = "serde calls it so")]
 fn as_number<S: Serializer>(
     score: &Option<Number>,
@@ -126,27 +126,29 @@ fn as_number<S: Serializer>(
     }
 }
 
-/// When a low score must have been seen to: at the end of the next working day.
+/// Returns the due time of a low score: the end of the next working day.
 fn due(company: &Company, calendar: &Calendar, answered_on: Date) -> Result<Timestamp> {
     let tomorrow = answered_on.0.tomorrow().map_err(Error::internal)?;
     let day = calendar.nth_working_day(Date(tomorrow), 1);
     let ends = SignedDuration::from_hours(company.settings.get("working_day_ends"));
     let zone = TimeZone::get(&company.time_zone).map_err(Error::internal)?;
     let end = day.0.at(0, 0, 0, 0).checked_add(ends).and_then(|it| it.to_zoned(zone));
-    end.map(|it| Timestamp(it.timestamp())).map_err(Error::internal)
+    end.map(|end| Timestamp(end.timestamp())).map_err(Error::internal)
 }
 
-/// What the follow-up asks of whoever looks after the customer.
+/// Returns the instruction for the assignee of the follow-up, in the company's language.
 fn instruction(company: &Company, title: &str, score: Option<Number>, nps: Option<i16>) -> String {
     let chinese = company.language == Language::Chinese;
     let told = |name: &str, value: Option<String>, most| {
         value.map(|value| format!("{name} {value}/{most}"))
     };
     let (score, nps) = (score.map(|score| score.to_string()), nps.map(|nps| nps.to_string()));
+
     let names =
         if chinese { ["满意度", "推荐度"] } else { ["satisfaction", "recommendation"] };
     let told = [told(names[0], score, 5), told(names[1], nps, 10)];
     let told: Vec<String> = told.into_iter().flatten().collect();
+
     if chinese {
         let told = told.join(",");
         format!("客户在《{title}》中评价偏低({told})。请联系客户了解原因,并反馈处理结果。")

@@ -1,4 +1,4 @@
-//! What the answers come to: NPS, CSAT and how many answered, in all, by tier and by region.
+//! Results of a survey: NPS, CSAT and the response rate, overall, by tier and by region.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// What a survey has shown so far
+/// Results of a survey so far
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SurveyResults {
     pub survey_id: Uuid,
@@ -20,7 +20,7 @@ pub struct SurveyResults {
     pub by_region: Vec<RegionSatisfaction>,
 }
 
-/// The customers of a tier
+/// Results for the customers of a tier
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct TierSatisfaction {
     #[schema(inline)]
@@ -29,7 +29,7 @@ pub struct TierSatisfaction {
     pub results: Satisfaction,
 }
 
-/// The customers of a region
+/// Results for the customers of a region
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct RegionSatisfaction {
     pub region: Option<String>,
@@ -37,7 +37,7 @@ pub struct RegionSatisfaction {
     pub results: Satisfaction,
 }
 
-/// How satisfied some customers are
+/// Satisfaction of a group of customers
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Satisfaction {
     pub invitations: i64,
@@ -45,32 +45,32 @@ pub struct Satisfaction {
     /// Null while nobody is invited
     #[schema(example = "62.50")]
     pub response_rate_percent: Option<String>,
-    /// 推荐者: 9 and 10
+    /// 推荐者: answers of 9 and 10
     pub promoters: i64,
-    /// 被动者: 7 and 8
+    /// 被动者: answers of 7 and 8
     pub passives: i64,
-    /// 贬损者: 0 to 6
+    /// 贬损者: answers of 0 to 6
     pub detractors: i64,
-    /// 净推荐值, the share of promoters less that of detractors: −100 to 100, null without answers
+    /// 净推荐值: the share of promoters minus that of detractors, −100 to 100. Null without answers
     #[schema(example = "33.33")]
     pub nps: Option<String>,
-    /// Who gave a score of 1 to 5
+    /// Responses with a score of 1 to 5
     pub scores: i64,
-    /// Of these 4 and 5
+    /// Responses with a score of 4 or more
     pub satisfied: i64,
-    /// 满意率: the share of 4 and 5, null without scores
+    /// 满意率: the share of `satisfied` in `scores`. Null without scores
     #[schema(example = "83.33")]
     pub csat_percent: Option<String>,
     /// Mean of the scores, with four decimals as in the reports. Null without scores.
     #[schema(example = "4.1667")]
     pub average_score: Option<String>,
-    /// Who is not satisfied
+    /// Responses with a low score
     pub low_scores: i64,
-    /// Of these with a follow-up
+    /// Responses with a follow-up
     pub follow_ups: i64,
 }
 
-/// What counts of one response.
+/// The fields of one response that count.
 #[derive(Debug, Clone)]
 pub struct Scored {
     pub tier: Option<Tier>,
@@ -96,21 +96,21 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, it: &Scored) {
+    fn add(&mut self, response: &Scored) {
         self.responses += 1;
-        match it.nps {
+        match response.nps {
             Some(9..) => self.promoters += 1,
             Some(7..=8) => self.passives += 1,
             Some(_) => self.detractors += 1,
             None => {}
         }
-        if let Some(score) = it.score {
+        if let Some(score) = response.score {
             self.scores += 1;
             self.sum += score.0;
             self.satisfied += i64::from(score.0 >= Decimal::from(4));
         }
-        self.low += i64::from(it.low);
-        self.followed += i64::from(it.followed);
+        self.low += i64::from(response.low);
+        self.followed += i64::from(response.followed);
     }
 
     fn results(&self) -> Satisfaction {
@@ -133,7 +133,7 @@ impl Tally {
     }
 }
 
-/// In all, by the place of a tier, by region with those without one last.
+/// Tallies overall, by rank of the tier, and by region. Customers without a region come last.
 #[derive(Debug, Default)]
 struct Tallies<'a> {
     overall: Tally,
@@ -154,7 +154,7 @@ fn quotient(part: i64, whole: i64) -> Option<String> {
     rounded(part.into(), whole, 2)
 }
 
-/// Rounded half away from zero; nothing of nothing.
+/// Returns the quotient, rounded half away from zero; `None` if `whole` is 0.
 fn rounded(part: Decimal, whole: i64, decimals: u32) -> Option<String> {
     let exact = part.checked_div(Decimal::from(whole))?;
     let away = RoundingStrategy::MidpointAwayFromZero;
@@ -163,9 +163,9 @@ fn rounded(part: Decimal, whole: i64, decimals: u32) -> Option<String> {
     Some(rounded.to_string())
 }
 
-/// Where a tier stands in an answer: those without one last.
+/// Returns the rank of a tier in the results; customers without a tier come last.
 fn place(tier: Option<Tier>) -> usize {
-    Tier::ALL.iter().position(|it| Some(*it) == tier).unwrap_or(Tier::ALL.len())
+    Tier::ALL.iter().position(|known| Some(*known) == tier).unwrap_or(Tier::ALL.len())
 }
 
 impl SurveyResults {
@@ -178,9 +178,10 @@ impl SurveyResults {
         for (tier, region) in invited {
             all.each(*tier, region.as_deref(), |tally| tally.invitations += 1);
         }
-        for it in responses {
-            all.each(it.tier, it.region.as_deref(), |tally| tally.add(it));
+        for response in responses {
+            all.each(response.tier, response.region.as_deref(), |tally| tally.add(response));
         }
+
         let Tallies { overall, tiers, regions } = all;
         let by_tier = tiers.into_values();
         let by_tier =
@@ -189,6 +190,7 @@ impl SurveyResults {
             region: region.map(str::to_owned),
             results: tally.results(),
         });
+
         Self {
             survey_id,
             by_tier: by_tier.collect(),

@@ -1,4 +1,5 @@
-//! The queries on surveys. Whoever may read surveys sees all of them: a customer is in none.
+//! Queries on surveys. Users who may read surveys see all of them, because surveys name no
+//! customers.
 
 use std::collections::HashMap;
 
@@ -38,17 +39,17 @@ impl Survey {
         let listed = || matching(&filter).filter(list.rows(id, surveys::updated_at));
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
-        let rows = listed().filter(list.before::<Timestamp, _, _>(created_at, id)?);
-        let rows = rows.order((created_at.desc(), id.desc())).limit(list.fetch());
-        let rows = rows.select(Self::as_select()).load(conn).await?;
-        list.page(rows, total, |it: &Self| (it.created_at, it.id))
+        let following = listed().filter(list.before::<Timestamp, _, _>(created_at, id)?);
+        let ordered = following.order((created_at.desc(), id.desc())).limit(list.fetch());
+        let rows = ordered.select(Self::as_select()).load(conn).await?;
+        list.page(rows, total, |survey: &Self| (survey.created_at, survey.id))
     }
 
     pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Self> {
         Ok(Self::query().filter(surveys::id.eq(id)).first(conn).await?)
     }
 
-    /// These surveys, by their ids.
+    /// Returns these surveys by id.
     pub(crate) async fn load(conn: &mut Conn, ids: &[Uuid]) -> Result<HashMap<Uuid, Self>> {
         let rows: Vec<Self> = Self::query().filter(surveys::id.eq_any(ids)).load(conn).await?;
         Ok(rows.into_iter().map(|survey| (survey.id, survey)).collect())
@@ -111,14 +112,14 @@ impl Survey {
         before.save(tx, after).await
     }
 
-    /// The results are with those who have to act on them. Once.
+    /// Records the dispatch of the results, which is possible once.
     pub async fn dispatch(tx: &mut Tx, id: Uuid, based_on: IfSent) -> Result<Self> {
         let before = Self::find_for_update(tx, id).await?;
         based_on.check(tx, &before).await?;
         before.save(tx, before.dispatched(tx.actor, tx.now)?).await
     }
 
-    /// The survey, open and locked, so that no two samples of it are drawn at the same time.
+    /// Locks an open survey, so that no two samples of it are drawn at the same time.
     pub(crate) async fn find_open(tx: &mut Tx, id: Uuid) -> Result<Self> {
         let survey = Self::find_for_update(tx, id).await?;
         survey.status.after(SurveyAction::Sample)?;
@@ -136,7 +137,7 @@ impl Survey {
     }
 }
 
-/// Surveys whose results are still to be passed on are due by today's calendar.
+/// Recomputes the due days of closed surveys whose results are not dispatched yet.
 pub(crate) async fn follow_calendar(
     tx: &mut Tx,
     company: &Company,
@@ -149,6 +150,7 @@ pub(crate) async fn follow_calendar(
         .select(Survey::as_select())
         .for_update();
     let rows: Vec<Survey> = rows.load(tx.conn()).await?;
+
     for before in rows {
         let Some(closed_at) = before.closed_at else { continue };
         let due = dispatch_due(day_of(closed_at, company)?, calendar)?;

@@ -1,4 +1,4 @@
-//! The operations on surveys.
+//! Operations on surveys.
 
 use actix_web::{delete, get, patch, post};
 use auth::Can;
@@ -44,8 +44,8 @@ async fn list_surveys(
 
 /// Draft a survey
 ///
-/// Of the questions the first with a score of 1 to 5 is what CSAT counts, the first with 0 to 10
-/// what NPS counts. Everything is asked in Chinese and in English.
+/// CSAT counts the first question with a score of 1 to 5, NPS the first one with 0 to 10. Every
+/// text is needed in Chinese and in English.
 #[utoipa::path(
     tag = "surveys",
     request_body = NewSurvey,
@@ -72,7 +72,8 @@ async fn read_survey(_caller: Can<ReadSurveys>, id: Path<Uuid>, db: Db) -> Resul
 
 /// Change a survey
 ///
-/// While it is a draft, else 409 `wrong_status`: what customers have been asked stays as it is.
+/// Possible while it is a draft, otherwise 409 `wrong_status`: questions that customers were asked
+/// do not change.
 #[utoipa::path(
     tag = "surveys",
     request_body(content = SurveyChanges, content_type = "application/merge-patch+json"),
@@ -91,10 +92,10 @@ async fn update_survey(
 
 /// Delete a survey
 ///
-/// While it is a draft, else 409 `wrong_status`.
+/// Possible while it is a draft, otherwise 409 `wrong_status`.
 #[utoipa::path(
     tag = "surveys",
-    responses((status = 204, description = "It is gone"), Problems),
+    responses((status = 204, description = "The survey was deleted"), Problems),
 )]
 #[delete("/surveys/{id}")]
 async fn delete_survey(
@@ -108,7 +109,7 @@ async fn delete_survey(
 
 /// Open a survey
 ///
-/// From draft to open 进行中: customers can be sampled from then on.
+/// Moves a draft to open, 进行中. From then on, customers can be sampled.
 #[utoipa::path(
     tag = "surveys",
     responses((status = 200, description = "The open survey", body = Survey), Problems),
@@ -126,7 +127,7 @@ async fn open_survey(
 
 /// Close a survey
 ///
-/// From open to closed 已结束: its links are good no more. Its results are to be passed on by
+/// Moves an open survey to closed, 已结束. Its links stop working. The results must be dispatched by
 /// `dispatch_due_on`.
 #[utoipa::path(
     tag = "surveys",
@@ -143,10 +144,11 @@ async fn close_survey(
     write.update(async move |tx| Survey::act(tx, *id, based_on, action).await).await
 }
 
-/// Pass the results of a survey on
+/// Dispatch the results of a survey
 ///
-/// 反馈: says that they are with those who have to act on them, within five working days of its
-/// closing. Once, else 409 `already_dispatched`; before it is closed 409 `wrong_status`.
+/// 反馈: Records that the results were passed on to the people who act on them, which is due within
+/// five working days of the closing. Possible once, otherwise 409 `already_dispatched`. Before the
+/// survey is closed: 409 `wrong_status`.
 #[utoipa::path(
     tag = "surveys",
     responses((status = 200, description = "The survey", body = Survey), Problems),
@@ -161,13 +163,13 @@ async fn dispatch_survey(
     write.update(async move |tx| Survey::dispatch(tx, *id, based_on).await).await
 }
 
-/// What happened to a survey
+/// List the history of a survey
 ///
 /// Latest first.
 #[utoipa::path(
     tag = "surveys",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of the history", body = HistoryPage), Problems),
 )]
 #[get("/surveys/{id}/history")]
 async fn list_survey_history(

@@ -1,4 +1,4 @@
-//! A survey, 客户满意度调查 (S48): its questions in both languages, and whether it can be answered.
+//! Surveys, 客户满意度调查, with their questions in both languages and their status.
 
 mod db;
 pub mod http;
@@ -16,16 +16,16 @@ use uuid::Uuid;
 pub(crate) use db::follow_calendar;
 pub use question::{Choice, Question, QuestionKind};
 
-/// The default of `link_days`.
+/// Default of `link_days`.
 const LINK_DAYS: i32 = 14;
 
-/// Within how many working days of the closing the results are to be with those who act on them.
+/// Working days from the closing of a survey until its results must be dispatched.
 const DISPATCH_DAYS: usize = 5;
 
 text_enum! {
-    /// What it measures
+    /// Figures that the survey measures
     pub enum SurveyKind {
-        /// 满意度: has questions with a score of 1 to 5
+        /// 满意度: has a question with a score of 1 to 5
         Csat = "csat",
         /// 净推荐值: has a question with 0 to 10
         Nps = "nps",
@@ -38,7 +38,7 @@ text_enum! {
     pub enum SurveyStatus {
         /// 草稿
         Draft = "draft",
-        /// 进行中: customers can be sampled, and answer
+        /// 进行中: customers can be sampled and can answer
         Open = "open",
         /// 已结束
         Closed = "closed",
@@ -57,19 +57,19 @@ pub struct Survey {
     pub title_en: String,
     #[schema(inline)]
     pub kind: SurveyKind,
-    /// In the order in which they are asked
+    /// Questions in the order of the form
     #[schema(value_type = Vec<Question>)]
     pub questions: Embedded<Vec<Question>>,
-    /// For how many days a link is good
+    /// Days for which a link is valid
     pub link_days: i32,
     #[schema(inline)]
     pub status: SurveyStatus,
     pub authored_by: Uuid,
     pub opened_at: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
-    /// The fifth working day after it was closed: the results are with those who act on them by then
+    /// The fifth working day after the survey was closed; its results must be dispatched by then
     pub dispatch_due_on: Option<Date>,
-    /// When the results were passed on 反馈
+    /// Time at which the results were dispatched, 反馈
     pub dispatched_at: Option<Timestamp>,
     pub dispatched_by: Option<Uuid>,
     pub created_at: Timestamp,
@@ -108,7 +108,7 @@ pub struct NewSurvey {
     link_days: Option<i32>,
 }
 
-/// A merge patch for a draft: absent fields stay, the questions are replaced whole.
+/// A merge patch for a draft: absent fields stay, `questions` is replaced as a whole.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "title_zh": "2026 年年终客户满意度调查", "link_days": 21 }))]
 pub struct SurveyChanges {
@@ -124,7 +124,7 @@ pub struct SurveyChanges {
     link_days: Option<i32>,
 }
 
-/// Which surveys to list.
+/// Filters for the list of surveys.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SurveyFilter {
@@ -143,7 +143,7 @@ page! {
     SurveyPage of Survey
 }
 
-/// What somebody does to a survey.
+/// Actions on a survey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SurveyAction {
     Change,
@@ -155,7 +155,7 @@ pub enum SurveyAction {
 }
 
 impl SurveyStatus {
-    /// The state machine: draft → open → closed, and what was found is passed on.
+    /// Returns the status after an action: draft → open → closed. Dispatching leaves it closed.
     pub fn after(self, action: SurveyAction) -> Result<Self> {
         use SurveyAction::{Change, Close, Delete, Dispatch, Open, Sample};
         match (self, action) {
@@ -208,7 +208,7 @@ impl Survey {
         if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
     }
 
-    /// Passes the results on, once.
+    /// Records the dispatch of the results, which is possible once.
     fn dispatched(&self, by: Uuid, now: Timestamp) -> Result<Self> {
         let status = self.status.after(SurveyAction::Dispatch)?;
         if self.dispatched_at.is_some() {
@@ -219,19 +219,19 @@ impl Survey {
         Ok(Self { status, dispatched_at, dispatched_by, ..self.clone() })
     }
 
-    /// The title for readers of a language.
+    /// Returns the title in Chinese or English.
     pub fn title(&self, chinese: bool) -> &str {
         if chinese { &self.title_zh } else { &self.title_en }
     }
 }
 
-/// The day of an instant where the company is.
+/// Returns the day of an instant in the company's time zone.
 pub(crate) fn day_of(at: Timestamp, company: &Company) -> Result<Date> {
     let zone = TimeZone::get(&company.time_zone).map_err(Error::internal)?;
     Ok(Date(at.0.to_zoned(zone).date()))
 }
 
-/// The last day on which results of a survey that was closed on this day are in time.
+/// Returns the last day for dispatching the results of a survey that was closed on that day.
 fn dispatch_due(closed: Date, calendar: &Calendar) -> Result<Date> {
     let tomorrow = closed.0.tomorrow().map_err(Error::internal)?;
     Ok(calendar.nth_working_day(Date(tomorrow), DISPATCH_DAYS))

@@ -1,4 +1,4 @@
-//! What a survey asks, and what makes its questions a whole.
+//! Questions of a survey, and their consistency.
 
 use std::collections::HashSet;
 
@@ -9,11 +9,11 @@ use utoipa::ToSchema;
 use super::SurveyKind;
 
 text_enum! {
-    /// How a question is answered
+    /// Kind of answer
     pub enum QuestionKind {
-        /// 1 very dissatisfied to 5 very satisfied
+        /// 1 (very dissatisfied) to 5 (very satisfied)
         Score = "score_1_5",
-        /// 0 not at all to 10 certainly
+        /// 0 (not at all) to 10 (certainly)
         Nps = "nps_0_10",
         /// One of its `options`
         Choice = "choice",
@@ -22,10 +22,10 @@ text_enum! {
     }
 }
 
-/// One question of a survey
+/// A question of a survey
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Question {
-    /// What its answer is called
+    /// Name of the answer
     #[schema(pattern = "^[a-z][a-z0-9_]{0,39}$", example = "overall")]
     pub id: String,
     #[schema(inline)]
@@ -37,13 +37,13 @@ pub struct Question {
     #[serde(default)]
     #[schema(default = false)]
     pub required: bool,
-    /// Two or more for a choice, else none
+    /// Two or more for a choice, otherwise none
     #[serde(default)]
     #[schema(max_items = 20)]
     pub options: Vec<Choice>,
 }
 
-/// One of the answers to choose from
+/// An option of a choice
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Choice {
     #[schema(pattern = "^[a-z][a-z0-9_]{0,39}$", example = "quality")]
@@ -66,7 +66,7 @@ impl Choice {
     }
 }
 
-/// What is wrong with the questions of a survey of this kind.
+/// Returns the faults of the questions of a survey of this kind.
 pub(super) fn faults(kind: SurveyKind, questions: &[Question]) -> Vec<Fault> {
     let (mut faults, mut names) = (vec![], HashSet::new());
     for (index, question) in questions.iter().enumerate() {
@@ -74,6 +74,7 @@ pub(super) fn faults(kind: SurveyKind, questions: &[Question]) -> Vec<Fault> {
         if !names.insert(&question.id) {
             faults.push(Fault::new(format!("{at}/id"), "duplicate", "another one is called so"));
         }
+
         let choice = question.kind == QuestionKind::Choice;
         let pointer = format!("{at}/options");
         match question.options.len() {
@@ -85,6 +86,7 @@ pub(super) fn faults(kind: SurveyKind, questions: &[Question]) -> Vec<Fault> {
             }
             _ => {}
         }
+
         let mut options = HashSet::new();
         for (index, option) in question.options.iter().enumerate() {
             if !options.insert(&option.id) {
@@ -93,7 +95,8 @@ pub(super) fn faults(kind: SurveyKind, questions: &[Question]) -> Vec<Fault> {
             }
         }
     }
-    let has = |kind| questions.iter().any(|it| it.kind == kind);
+
+    let has = |kind| questions.iter().any(|question| question.kind == kind);
     let measured = (has(QuestionKind::Score), has(QuestionKind::Nps));
     let why = match (kind, measured) {
         (SurveyKind::Csat, (true, false))

@@ -1,4 +1,4 @@
-//! Visits from another system. They are facts, of any age.
+//! Import of visits from another system. Imported visits may be of any age.
 
 use std::collections::{HashMap, HashSet};
 
@@ -27,8 +27,8 @@ use super::{
     CheckIn, CheckKind, PlanSource, REFERENCES, Visit, VisitDetails, VisitOutcome, VisitStatus,
 };
 
-/// A visit as its system knows it: absent fields stay, null clears. A new one needs its owner, its
-/// customer and its day. By default it is `completed`.
+/// A visit as sent by its source system: absent fields stay, null clears. A new visit needs its
+/// owner, customer and day. Default status: `completed`.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct VisitItem {
     #[serde(flatten)]
@@ -43,10 +43,10 @@ pub struct VisitItem {
     status: Option<VisitStatus>,
     #[schema(max_length = 500, nullable = false)]
     reason: Option<String>,
-    /// The owner's
+    /// The owner's check-in
     #[schema(nullable = false)]
     check_in: Option<CheckIn>,
-    /// The owner's
+    /// The owner's check-out
     #[schema(nullable = false)]
     check_out: Option<CheckIn>,
     #[serde(flatten)]
@@ -60,11 +60,12 @@ impl Refers for VisitItem {
 }
 
 batch! {
-    /// Visits of one source system. Their order does not matter.
+    /// Visits of one source system, in any order.
     VisitBatch of VisitItem
 }
 
-/// Files belong to whoever uploaded them, and a follow-up to whoever wants it.
+/// Returns the fault for a field that batches do not take: files belong to the person who uploaded
+/// them, follow-ups to the person who asks for them.
 fn not_in_batches(pointer: &str) -> Fault {
     Fault::new(pointer, "unknown_field", "not by a batch")
 }
@@ -75,9 +76,9 @@ pub struct Context {
     least_minutes: i64,
     zone: TimeZone,
     places: HashMap<Uuid, Place>,
-    /// The visits on which a complaint or a suggestion was recorded
+    /// Visits on which a complaint or a suggestion was recorded
     complained: HashSet<Uuid>,
-    /// Whose each of the contacts is
+    /// Customer of each contact
     contacts: HashMap<Uuid, Uuid>,
 }
 
@@ -92,23 +93,24 @@ impl Imported for Visit {
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = visits::source_system.eq(keys.source_system).assume_not_null();
         let ids = visits::external_id.eq_any(&keys.external_ids).assume_not_null();
-        let rows = visits::table.filter(visible_to(caller));
-        let rows = rows.filter(known.and(ids).or(visits::id.eq_any(&keys.ids)));
-        let rows = rows.order(visits::id).select(visits::id).for_no_key_update();
-        let locked: Vec<Uuid> = rows.load(conn).await?;
+        let visible = visits::table.filter(visible_to(caller));
+        let wanted = visible.filter(known.and(ids).or(visits::id.eq_any(&keys.ids)));
+        let lock = wanted.order(visits::id).select(visits::id).for_no_key_update();
+        let locked: Vec<Uuid> = lock.load(conn).await?;
         let rows = Self::query().filter(visits::id.eq_any(locked)).order(visits::id);
         Ok(rows.load(conn).await?)
     }
 
     async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
-        let customer = |it: &Arrival<Self>| {
-            it.item.customer_id.or(it.before.as_ref().map(|it| it.customer_id))
+        let customer = |arrival: &Arrival<Self>| {
+            arrival.item.customer_id.or(arrival.before.as_ref().map(|visit| visit.customer_id))
         };
         let customers: Vec<Uuid> = arrivals.iter().filter_map(customer).collect();
         let (company, places) = surroundings(tx, &customers).await?;
-        let contacts = |it: &Arrival<Self>| {
-            let before = it.before.as_ref().map(|it| &it.contact_ids);
-            it.item.details.contact_ids.as_ref().or(before).cloned().unwrap_or_default()
+
+        let contacts = |arrival: &Arrival<Self>| {
+            let before = arrival.before.as_ref().map(|visit| &visit.contact_ids);
+            arrival.item.details.contact_ids.as_ref().or(before).cloned().unwrap_or_default()
         };
         let contacts: Vec<Uuid> = arrivals.iter().flat_map(contacts).collect();
         let contacts = if contacts.is_empty() {
@@ -116,9 +118,11 @@ impl Imported for Visit {
         } else {
             contact::customers_of(tx.conn(), contacts).await?
         };
-        let known = arrivals.iter().filter(|it| it.before.is_some());
-        let known: Vec<Uuid> = known.map(|it| it.id).collect();
+
+        let known = arrivals.iter().filter(|arrival| arrival.before.is_some());
+        let known: Vec<Uuid> = known.map(|arrival| arrival.id).collect();
         let complained = complained_on(tx.conn(), &known).await?;
+
         Ok(Context {
             radius_m: company.settings.get("visit_radius_m"),
             system: company.coordinate_system,
@@ -138,14 +142,15 @@ impl Imported for Visit {
                 ("owner_id", item.owner_id.is_some()),
                 ("planned_date", item.planned_date.is_some()),
             ];
-            let missing = sent.iter().filter(|it| !it.1);
+            let missing = sent.iter().filter(|field| !field.1);
             let fault = |name| Fault::new(format!("/{name}"), "required", "a new visit needs it");
-            let faults: Vec<Fault> = missing.map(|it| fault(it.0)).collect();
+            let faults: Vec<Fault> = missing.map(|field| fault(field.0)).collect();
             let (owner, customer) = (item.owner_id.unwrap_or_default(), item.customer_id);
             let blank = Self::blank(*id, owner, customer.unwrap_or_default(), *now);
             let (status, plan_source) = (VisitStatus::Completed, PlanSource::Import);
             if faults.is_empty() { Ok(Self { plan_source, status, ..blank }) } else { Err(faults) }
         };
+
         let before = before.clone().map_or_else(new, Ok)?;
         let mut after = before.with(&item.details).reported(&item.outcome);
         after.customer_id = item.customer_id.unwrap_or(after.customer_id);
@@ -155,6 +160,7 @@ impl Imported for Visit {
         after.reason = item.reason.clone().or(after.reason);
         after.source_system = Some(arrival.source_system.clone());
         after.external_id = Some(item.key.external_id.clone());
+
         let mut faults = after.faults();
         faults.extend(after.foreign(&context.contacts));
         for (name, kind, sent) in [
@@ -166,10 +172,11 @@ impl Imported for Visit {
                 faults.push(not_in_batches(&format!("/{name}/photo_id")));
             }
             let place = sent.place_faults().into_iter();
-            faults.extend(
-                place.map(|it| Fault::new(format!("/{name}{}", it.pointer), it.code, it.message)),
-            );
-            // When the other system had it is not known: it is not late for us.
+            faults.extend(place.map(|fault| {
+                Fault::new(format!("/{name}{}", fault.pointer), fault.code, fault.message)
+            }));
+            // The time of receipt in the other system is unknown, so the check does not count as
+            // late.
             let circumstances = Circumstances {
                 received_at: sent.occurred_at,
                 customer: context.places.get(&after.customer_id).copied(),
@@ -178,11 +185,12 @@ impl Imported for Visit {
             };
             let owner = after.owner_id;
             let mut check = sent.check(&after, owner, kind, circumstances);
-            // Until it is judged again.
+            // Kept until `settle` corrects the flags.
             check.overlapping = after.check(kind).is_some_and(|known| known.overlapping);
-            after.checks.0.retain(|it| it.user_id != owner || it.kind != kind);
+            after.checks.0.retain(|known| known.user_id != owner || known.kind != kind);
             after.checks.0.push(check);
         }
+
         if let (Some(start), Some(end)) =
             (after.check(CheckKind::CheckIn), after.check(CheckKind::CheckOut))
             && end.occurred_at < start.occurred_at
@@ -190,6 +198,7 @@ impl Imported for Visit {
             let why = "before the check-in";
             faults.push(Fault::new("/check_out/occurred_at", "range", why));
         }
+
         let after = after.in_order().dated(&context.zone);
         faults.extend(after.impossible(*now, arrival.today));
         let no_complaint = item.outcome.complaint_answer == Some(false);
@@ -203,14 +212,18 @@ impl Imported for Visit {
         if item.outcome.attachment_ids.is_some() {
             faults.push(not_in_batches("/attachment_ids"));
         }
+
+        // Judged last, because the validity depends on all other fields.
         if faults.is_empty() { Ok(after.judged(context.least_minutes)) } else { Err(faults) }
     }
 
     async fn store<'a>(tx: &mut Tx, drafts: &[&'a Draft<Self>]) -> Result<()> {
+        // A statement of PostgreSQL takes at most 65,535 parameters.
         for drafts in drafts.chunks(1000) {
-            let rows: Vec<&Self> = drafts.iter().map(|it| &it.after).collect();
-            let ids: Vec<Uuid> = rows.iter().map(|it| it.id).collect();
-            let row = |it: &&'a Self| (*it, visits::in_fence.eq(it.is_in_fence()));
+            let rows: Vec<&Self> = drafts.iter().map(|draft| &draft.after).collect();
+            let ids: Vec<Uuid> = rows.iter().map(|visit| visit.id).collect();
+
+            let row = |visit: &&'a Self| (*visit, visits::in_fence.eq(visit.is_in_fence()));
             diesel::insert_into(visits::table)
                 .values(rows.iter().map(row).collect::<Vec<_>>())
                 .on_conflict(visits::id)
@@ -249,6 +262,8 @@ impl Imported for Visit {
                 .execute(tx.conn())
                 .await
                 .map_err(refused)?;
+
+            // The source system knows no ids of checks, so all checks of a visit are replaced.
             let old = visit_checks::table.filter(visit_checks::visit_id.eq_any(&ids));
             diesel::delete(old).execute(tx.conn()).await?;
             let checks: Vec<Check> = rows.iter().flat_map(|row| row.rows_of_checks()).collect();
@@ -277,7 +292,8 @@ impl Imported for Visit {
 }
 
 impl Visit {
-    /// A visit in progress keeps its people until they have checked out.
+    /// Returns the rows of all checks. While the visit is in progress, the check-in of a person who
+    /// has not checked out stays open.
     fn rows_of_checks(&self) -> Vec<Check> {
         let gone = |user| self.check_of(user, CheckKind::CheckOut).is_some();
         let open = |check: &super::VisitCheck| {
@@ -285,6 +301,6 @@ impl Visit {
                 && check.kind == CheckKind::CheckIn
                 && !gone(check.user_id)
         };
-        self.checks.iter().map(|it| Check::of(self.id, it, open(it))).collect()
+        self.checks.iter().map(|check| Check::of(self.id, check, open(check))).collect()
     }
 }

@@ -1,4 +1,5 @@
-//! The rows of check-ins and check-outs. Nobody is at two visits at once.
+//! Rows of check-ins and check-outs. A check-in is open while the person is at the visit; a unique
+//! key allows only one open check-in per person.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -59,7 +60,8 @@ impl Check {
         }
     }
 
-    /// Somebody comes and stays, or goes: then they may come elsewhere.
+    /// Inserts a check-in or check-out. `stays` leaves a check-in open; a check-out first closes
+    /// the check-in of the person, who may then check in elsewhere.
     pub async fn insert(tx: &mut Tx, visit: Uuid, check: &VisitCheck, stays: bool) -> Result<()> {
         if check.kind == CheckKind::CheckOut {
             Self::close(tx, visit, &[check.user_id]).await?;
@@ -70,14 +72,14 @@ impl Check {
             return Ok(());
         }
 
-        // In a later statement, which sees what somebody else has just committed.
+        // A later statement sees the row that another transaction has just committed.
         let open = visit_checks::table.filter(visit_checks::user_id.eq(check.user_id));
         let open = open.filter(visit_checks::open).select(visit_checks::visit_id);
         let other: Option<Uuid> = open.first(tx.conn()).await.optional()?;
         Err(other.map_or_else(|| Error::unavailable("busy"), in_progress))
     }
 
-    /// These people may come elsewhere.
+    /// Closes the check-ins of these people, who may then check in elsewhere.
     pub async fn close(tx: &mut Tx, visit: Uuid, users: &[Uuid]) -> Result<()> {
         if users.is_empty() {
             return Ok(());
@@ -89,7 +91,7 @@ impl Check {
         Ok(())
     }
 
-    /// Everybody of visits that are over may come elsewhere.
+    /// Closes the check-ins of all people at visits that are over.
     pub async fn close_all(tx: &mut Tx, visits: &[Uuid]) -> Result<()> {
         let all = visit_checks::visit_id.eq_any(visits).and(visit_checks::open);
         let update = diesel::update(visit_checks::table.filter(all));

@@ -1,4 +1,4 @@
-//! The queries on visits and their checks. Each that answers a caller starts at `visible_to`.
+//! Queries on visits and their checks. Each query for a caller starts at `visible_to`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -28,7 +28,7 @@ use super::steps::check_day;
 use super::{NewVisit, Visit, VisitAction, VisitChanges, VisitFilter, VisitPage, VisitStatus};
 use crate::cashflow_advice;
 
-/// The owner or somebody who comes along is in reach (API.md).
+/// Rows whose owner or one of whose companions is visible to the caller.
 #[derive(Debug, Clone)]
 pub struct ByCompany<'a> {
     owner: InReach<'a, visits::owner_id>,
@@ -40,8 +40,8 @@ pub fn visible_to(caller: &Caller) -> ByCompany<'_> {
 }
 
 impl ByCompany<'_> {
-    /// The rule for SQL that is written by hand; `bind` takes an array and says where it stands.
-    /// Nothing when there is no limit.
+    /// Returns the rule for raw SQL. `bind` adds an array parameter and returns its placeholder.
+    /// `None` if the caller sees every row.
     pub fn sql(&self, bind: impl FnOnce(&[Uuid]) -> String) -> Option<String> {
         let ids = bind(self.reach?);
         Some(format!("(visits.owner_id = any({ids}) or visits.participant_ids && {ids})"))
@@ -108,13 +108,15 @@ fn matching<'a>(caller: &'a Caller, filter: &'a VisitFilter) -> visits::BoxedQue
     if let Some(validities) = &filter.validity {
         query = query.filter(visits::validity.eq_any(validities));
     }
+
     if let Some(text) = &filter.q {
         let part = containing(text);
         let said = visits::purpose.ilike(part.clone()).or(visits::summary.ilike(part));
-        // Only names of visible customers: a hit would tell the name of any other.
+        // Only names of visible customers: a hit would reveal the name of any other.
         let named = visits::customer_id.eq_any(named_like(caller, text));
         query = query.filter(named.or(said).assume_not_null());
     }
+
     if let Some(from) = filter.planned_from {
         query = query.filter(visits::planned_date.ge(from));
     }
@@ -133,10 +135,12 @@ impl Visit {
         use visits::{created_at, id, planned_date, updated_at};
         let filter = reference::filter(conn, caller, list).await?;
         let listed = || matching(caller, &filter).filter(list.rows(id, updated_at));
+
         let query = listed().limit(list.fetch());
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
         let sort = filter.sort.unwrap_or(VisitSort::Latest);
+
         let query = match sort {
             VisitSort::Earliest => {
                 query.filter(list.after::<Date, _, _>(planned_date, id)?).order((planned_date, id))
@@ -177,7 +181,8 @@ impl Visit {
     pub async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
         let row = visits::table.filter(visible_to(caller)).filter(visits::id.eq(id));
         let locked: Uuid = row.select(visits::id).for_update().first(tx.conn()).await?;
-        // A statement of its own: the checks as of the lock, not as of before it was waited for.
+        // A separate statement reads the checks as of the lock; the first one could read those from
+        // before it waited for the lock.
         Ok(Self::query().filter(visits::id.eq(locked)).first(tx.conn()).await?)
     }
 
@@ -190,6 +195,7 @@ impl Visit {
         }
         let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
         let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
+
         let visit = Self {
             planned_date: new.planned_date.unwrap_or(tx.today),
             source_system,
@@ -197,6 +203,7 @@ impl Visit {
             ..Self::blank(Uuid::now_v7(), owner, new.customer_id, tx.now)
         }
         .with(&new.details);
+
         check_day(tx, visit.planned_date)?;
         visit.check_people(tx).await?;
         let insert = diesel::insert_into(visits::table).values(&visit);
@@ -219,6 +226,7 @@ impl Visit {
         let changes = changes.resolve(tx.conn(), caller).await?;
         let after = before.with(&changes.details);
         after.check_people(tx).await?;
+
         let gone = before.participant_ids.iter().filter(|id| !after.participant_ids.contains(id));
         Check::close(tx, id, &gone.copied().collect::<Vec<_>>()).await?;
         before.save(tx, after).await
@@ -245,35 +253,37 @@ impl Visit {
     }
 }
 
-/// Where a customer is.
+/// Returns the position of a customer.
 pub(super) async fn place_of(conn: &mut Conn, customer: Uuid) -> Result<Option<Place>> {
     let row = customers::table.find(customer).select((customers::latitude, customers::longitude));
     let (latitude, longitude): (Option<f64>, Option<f64>) = row.first(conn).await?;
     Ok(latitude.zip(longitude))
 }
 
-/// A job: what was planned for a day that is over was missed 未执行. Once each.
+/// Job: marks planned visits of past days as missed, 未执行, at most 1000 at a time. Returns their
+/// number.
 pub async fn mark_missed(tx: &mut Tx) -> Result<u64> {
     let late = visits::status.eq(VisitStatus::Planned).and(visits::planned_date.lt(tx.today));
-    let rows = visits::table.filter(late).order(visits::id).limit(1000);
-    let rows = rows.select(visits::id).for_update().skip_locked();
-    let ids: Vec<Uuid> = rows.load(tx.conn()).await?;
-    let rows = Visit::query().filter(visits::id.eq_any(&ids)).order(visits::id);
-    let rows: Vec<Visit> = rows.load(tx.conn()).await?;
+    let due = visits::table.filter(late).order(visits::id).limit(1000);
+    let lock = due.select(visits::id).for_update().skip_locked();
+    let ids: Vec<Uuid> = lock.load(tx.conn()).await?;
+    let locked = Visit::query().filter(visits::id.eq_any(&ids)).order(visits::id);
+    let missed: Vec<Visit> = locked.load(tx.conn()).await?;
+
     let mut records = vec![];
-    for before in &rows {
+    for before in &missed {
         let status = before.status.after(VisitAction::Miss)?;
         let after = before.next(Visit { status, reason: None, ..before.clone() }, tx.now);
         diesel::update(visits::table.find(before.id)).set(&after).execute(tx.conn()).await?;
         records.push(Change::updated(before, &after)?);
     }
-    // A companion may have come without the owner.
+    // A companion may have checked in without the owner.
     Check::close_all(tx, &ids).await?;
     tx.record_all(&records).await?;
-    Ok(rows.len() as u64)
+    Ok(missed.len() as u64)
 }
 
-/// A hook of customers: the loser's visits are the winner's from now on.
+/// Hook of customers: moves the loser's visits to the winner.
 pub fn customer_merged<'a>(
     tx: &'a mut Tx,
     rows: &'a Move<'a>,
@@ -293,7 +303,7 @@ pub fn customer_merged<'a>(
     })
 }
 
-/// On which of these visits the customer is known to have complained or suggested something.
+/// Returns the visits on which a complaint or a suggestion of the customer was recorded.
 pub(super) async fn complained_on(conn: &mut Conn, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
     #[derive(QueryableByName)]
     struct Row {
@@ -308,20 +318,21 @@ pub(super) async fn complained_on(conn: &mut Conn, ids: &[Uuid]) -> Result<HashS
     Ok(rows.into_iter().map(|row| row.visit_id).collect())
 }
 
-/// What facts need to know of the company and the customers.
+/// Loads the company and the positions of the customers, for imported visits.
 pub(super) async fn surroundings(
     tx: &mut Tx,
     customers: &[Uuid],
 ) -> Result<(Company, HashMap<Uuid, Place>)> {
     let company = Company::load(tx.conn()).await?;
-    let rows = customers::table.filter(customers::id.eq_any(customers));
-    let rows = rows.select((customers::id, customers::latitude, customers::longitude));
-    let rows: Vec<(Uuid, Option<f64>, Option<f64>)> = rows.load(tx.conn()).await?;
+    let wanted = customers::table.filter(customers::id.eq_any(customers));
+    let positions = wanted.select((customers::id, customers::latitude, customers::longitude));
+    let rows: Vec<(Uuid, Option<f64>, Option<f64>)> = positions.load(tx.conn()).await?;
     let places = rows.into_iter().filter_map(|(id, a, b)| Some((id, a.zip(b)?))).collect();
     Ok((company, places))
 }
 
-/// Whom these visits are to. For the service itself: ids come from references that were visible.
+/// Returns the customer of each visit. For internal use only: the ids must come from references
+/// that were visible.
 pub async fn customers_of(
     conn: &mut Conn,
     ids: impl IntoIterator<Item = Uuid>,

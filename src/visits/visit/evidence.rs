@@ -9,12 +9,12 @@ use super::geo::{Fix, Place, distance_m, judge};
 use super::rules::AHEAD;
 use super::{CheckIn, CheckKind, GeoStatus, Visit, VisitCheck};
 
-/// Circumstances by which a check is judged, besides what was sent.
+/// Circumstances by which a check is judged, besides the request itself.
 pub(super) struct Circumstances {
     pub received_at: Timestamp,
     pub customer: Option<Place>,
     pub radius_m: i64,
-    /// Of positions that name none
+    /// Coordinate system of positions that name none
     pub system: CoordinateSystem,
 }
 
@@ -38,7 +38,7 @@ impl CheckIn {
         vec![Fault::new(pointer, "required", "a place has both")]
     }
 
-    /// The check that this becomes.
+    /// Returns the check to record for this request.
     pub(super) fn check(
         &self,
         visit: &Visit,
@@ -51,6 +51,7 @@ impl CheckIn {
         let place = sent.map(|sent| system.to_wgs84(sent));
         let (accuracy_m, mock) = (self.accuracy_m, self.mock.unwrap_or_default());
         let fix = Fix { place, accuracy_m, age_s: self.fix_age_s, mock };
+
         #[allow(clippy::cast_precision_loss, reason = "some metres")]
         let judged = judge(fix, customer, radius_m as f64);
         #[allow(clippy::cast_possible_truncation, reason = "at most half the earth")]

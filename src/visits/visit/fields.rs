@@ -1,4 +1,4 @@
-//! What is sent about visits.
+//! Request bodies and filters of visits.
 
 use auth::{Reference, Refers};
 use platform::position::CoordinateSystem;
@@ -56,8 +56,8 @@ pub struct NewVisit {
     pub(super) details: VisitDetails,
 }
 
-/// A merge patch for a planned visit: absent fields stay, null clears. Its day changes by a
-/// reschedule.
+/// A merge patch for a planned visit: absent fields stay, null clears. To change the day,
+/// reschedule the visit.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "purpose": "收款" }))]
 pub struct VisitChanges {
@@ -65,7 +65,7 @@ pub struct VisitChanges {
     pub(super) details: VisitDetails,
 }
 
-/// What new visits and changes of them have in common.
+/// Fields that new visits and changes share.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct VisitDetails {
@@ -74,10 +74,10 @@ pub struct VisitDetails {
     pub(super) visit_type: Option<VisitType>,
     #[schema(inline, nullable = false)]
     pub(super) plan_source: Option<PlanSource>,
-    /// Of this customer
+    /// Contacts of this customer
     #[schema(max_items = 20, nullable = false)]
     pub(super) contact_ids: Option<Vec<Uuid>>,
-    /// Who comes along 协访
+    /// People who come along, 协访
     #[schema(max_items = 20, nullable = false)]
     pub(super) participant_ids: Option<Vec<Uuid>>,
     #[serde(deserialize_with = "sent")]
@@ -88,7 +88,7 @@ pub struct VisitDetails {
     #[serde(deserialize_with = "sent")]
     #[schema(max_length = 1000)]
     pub(super) purpose: Option<Option<String>>,
-    /// By telephone or screen
+    /// The visit takes place by telephone or video
     #[schema(nullable = false)]
     pub(super) remote: Option<bool>,
 }
@@ -100,7 +100,7 @@ impl Refers for VisitChanges {
     const REFERENCES: &'static [Reference] = &[CONTACTS, PARTICIPANTS];
 }
 
-/// Another day, and why
+/// A new day and the reason for it
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "planned_date": "2026-11-25", "reason": "客户出差" }))]
 pub struct Reschedule {
@@ -109,7 +109,7 @@ pub struct Reschedule {
     pub(super) reason: String,
 }
 
-/// Why
+/// A reason
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "reason": "客户临时有会" }))]
 pub struct VisitExcuse {
@@ -117,7 +117,7 @@ pub struct VisitExcuse {
     pub(super) reason: String,
 }
 
-/// Why the exception is good
+/// A reason for approving an exception
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "reason": "地下车库,信号弱" }))]
 pub struct VisitException {
@@ -125,12 +125,13 @@ pub struct VisitException {
     pub(super) reason: String,
 }
 
-/// What a phone knows when somebody arrives
+/// Evidence that a phone sends on arrival
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({ "occurred_at": "2026-11-24T01:30:00Z", "latitude": 31.2304,
     "longitude": 121.4737, "accuracy_m": 12.5, "fix_age_s": 3.0, "mock": false }))]
 pub struct CheckIn {
-    /// By the clock of the phone: at most 2 minutes ahead, and not older than the company allows
+    /// Time by the clock of the phone: at most 2 minutes ahead, and at most `visit_offline_days`
+    /// old
     pub(super) occurred_at: Timestamp,
     #[schema(minimum = -90, maximum = 90)]
     pub(super) latitude: Option<f64>,
@@ -139,13 +140,13 @@ pub struct CheckIn {
     /// Coordinate system of `latitude` and `longitude`, 坐标系. Default: the company's
     #[schema(inline, nullable = false)]
     pub(super) coordinate_system: Option<CoordinateSystem>,
-    /// Radius of the fix
+    /// Radius of the position fix in metres
     #[schema(minimum = 0, maximum = 100_000)]
     pub(super) accuracy_m: Option<f64>,
-    /// Seconds between the fix and the check
+    /// Seconds between the position fix and the check
     #[schema(minimum = 0, maximum = 1_000_000)]
     pub(super) fix_age_s: Option<f64>,
-    /// The phone says that the place is made up
+    /// The phone reported a simulated position
     #[serde(default)]
     #[schema(default = false, nullable = false)]
     pub(super) mock: Option<bool>,
@@ -153,7 +154,7 @@ pub struct CheckIn {
     pub(super) photo_id: Option<Uuid>,
 }
 
-/// What a phone knows when somebody leaves, and what came of the visit
+/// Evidence that a phone sends on departure, with the outcome of the visit
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "occurred_at": "2026-11-24T02:10:00Z", "latitude": 31.2304,
     "longitude": 121.4737, "accuracy_m": 8.0, "fix_age_s": 2.0, "outcome": "promised",
@@ -165,31 +166,33 @@ pub struct CheckOut {
     pub(super) outcome: VisitOutcome,
 }
 
-/// What came of a visit
+/// The outcome of a visit
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
-#[allow(clippy::struct_field_names, reason = "what came of it is one of the things to tell")]
+#[allow(clippy::struct_field_names, reason = "the outcome itself is one of the fields")]
 #[schema(example = json!({ "outcome": "refused", "refuse_reason": "price",
     "next_visit_on": "2026-12-08", "complaint_answer": false }))]
 pub struct VisitOutcome {
     #[schema(inline, nullable = false)]
     pub(super) outcome: Option<VisitResult>,
-    /// Needed when it is `refused`
+    /// Required when `outcome` is `refused`
     #[schema(inline, nullable = false)]
     pub(super) refuse_reason: Option<RefuseReason>,
     #[schema(min_length = 1, max_length = 5000, nullable = false)]
     pub(super) summary: Option<String>,
     #[schema(min_length = 1, max_length = 1000, nullable = false)]
     pub(super) next_action: Option<String>,
-    /// Needed when it is `refused`: whoever gives up loses the customer instead
+    /// Required when `outcome` is `refused`. To give the customer up, use `POST
+    /// /customers/{id}/lose`.
     #[schema(nullable = false)]
     pub(super) next_visit_on: Option<Date>,
-    /// Did the customer complain or suggest anything? The owner's check-out has to say
+    /// True if the customer complained or made a suggestion. Required when the owner checks out,
+    /// unless a complaint or a suggestion was recorded on the visit.
     #[schema(nullable = false)]
     pub(super) complaint_answer: Option<bool>,
-    /// Makes the next action a follow-up of the owner's
+    /// Turns the next action into a follow-up for the owner
     #[schema(nullable = false)]
     pub(super) follow_up: Option<FurtherStep>,
-    /// Photos and files that you uploaded, beside those that are there
+    /// Photos and files that you uploaded, added to the existing ones
     #[schema(max_items = 20, nullable = false)]
     pub(super) attachment_ids: Option<Vec<Uuid>>,
 }
@@ -197,19 +200,19 @@ pub struct VisitOutcome {
 /// A follow-up for the owner of the visit
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct FurtherStep {
-    /// Default: the next action
+    /// Default: `next_action`
     #[schema(min_length = 1, max_length = 2000)]
     pub(super) instruction: Option<String>,
     pub(super) due_at: Timestamp,
 }
 
-/// Which visits to list.
+/// Filters for the list of visits.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct VisitFilter {
     pub(super) customer_id: Option<Uuid>,
     pub(super) owner_id: Option<Uuid>,
-    /// Who came along
+    /// A person who came along
     pub(super) participant_id: Option<Uuid>,
     /// One or several, separated by commas
     #[param(inline, style = Form, explode = false)]
@@ -227,8 +230,7 @@ pub struct VisitFilter {
     pub(super) planned_from: Option<Date>,
     /// Exclusive
     pub(super) planned_to: Option<Date>,
-    /// A part of the purpose or of the summary, or what finds the customer: a part of its name, code
-    /// or phone
+    /// Part of the purpose or summary, or part of the customer's name, code or phone number
     #[param(min_length = 1, max_length = 100)]
     pub(super) q: Option<String>,
     /// Default: `-planned_date`.

@@ -1,22 +1,22 @@
-//! Where a check was made, and how far one may trust it (RULES 4.3). It flags, it never blocks.
+//! Position evidence of check-ins and check-outs. Doubtful positions are flagged, never rejected.
 
 use platform::text_enum;
 
 text_enum! {
     pub enum GeoStatus {
-        /// Within the customer's radius, given the accuracy
+        /// Within the customer's radius, allowing for the accuracy
         InFence = "in_fence",
         OutOfFence = "out_of_fence",
-        /// Known to more than 200 m only
+        /// Accuracy worse than 200 m
         LowAccuracy = "low_accuracy",
-        /// Older than 60 s
+        /// Position fix older than 60 s
         StaleFix = "stale_fix",
         NoFix = "no_fix",
-        /// The phone says that the place is made up
+        /// The phone reported a simulated position
         MockSuspected = "mock_suspected",
-        /// The customer's own place is not known
+        /// The customer's position is unknown
         NotLocated = "not_located",
-        /// The visit is by telephone or screen
+        /// The visit takes place by telephone or video
         Remote = "remote",
     }
 }
@@ -29,7 +29,7 @@ const EARTH_M: f64 = 6_371_008.8;
 /// Latitude and longitude in degrees, WGS 84
 pub type Place = (f64, f64);
 
-/// A place as a phone tells it.
+/// A position fix as sent by a phone.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Fix {
     pub place: Option<Place>,
@@ -38,7 +38,7 @@ pub struct Fix {
     pub mock: bool,
 }
 
-/// Metres along the sphere (haversine).
+/// Returns the distance in metres along the sphere, by the haversine formula.
 pub fn distance_m(a: Place, b: Place) -> f64 {
     let [lat_a, lon_a, lat_b, lon_b] = [a.0, a.1, b.0, b.1].map(f64::to_radians);
     let half = |angle: f64| (angle / 2.0).sin().powi(2);
@@ -46,12 +46,13 @@ pub fn distance_m(a: Place, b: Place) -> f64 {
     2.0 * EARTH_M * chord.clamp(0.0, 1.0).sqrt().asin()
 }
 
-/// What the evidence is worth; a fix without accuracy or age is taken at its word.
+/// Judges a position fix. A missing accuracy or age counts as perfect.
 pub fn judge(fix: Fix, customer: Option<Place>, radius_m: f64) -> GeoStatus {
     if fix.mock {
         return GeoStatus::MockSuspected;
     }
     let Some(place) = fix.place else { return GeoStatus::NoFix };
+
     let accuracy = fix.accuracy_m.unwrap_or(0.0);
     if fix.age_s.unwrap_or(0.0) > STALE_S {
         GeoStatus::StaleFix
@@ -72,7 +73,7 @@ mod tests {
 
     const SHANGHAI: Place = (31.2304, 121.4737);
 
-    /// So many metres to the north.
+    /// The point this many metres north of Shanghai.
     fn north(metres: f64) -> Place {
         (SHANGHAI.0 + (metres / EARTH_M).to_degrees(), SHANGHAI.1)
     }

@@ -1,4 +1,4 @@
-//! The operations on visits.
+//! Operations on visits.
 
 use actix_web::{get, patch, post};
 use auth::{Body, Can};
@@ -37,7 +37,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// List visits
 ///
-/// Latest first: your own and those that you come along to, managers also their people's.
+/// Returns your own visits and those that you come along to; managers also see those of their
+/// people. Latest planned day first by default.
 #[utoipa::path(
     tag = "visits",
     params(VisitFilter, PageQuery),
@@ -54,8 +55,8 @@ async fn list_visits(
 
 /// Plan a visit
 ///
-/// For yourself; managers for their people, the back office for anybody, else 403
-/// `not_your_person`. One that nobody planned is planned for today, then begun.
+/// Salespeople plan for themselves, managers also for their people, the back office for anyone;
+/// otherwise 403 `not_your_person`. To record an unplanned visit, plan it for today and check in.
 #[utoipa::path(
     tag = "visits",
     request_body = NewVisit,
@@ -70,15 +71,15 @@ async fn create_visit(
     write.create(async move |tx| Visit::create(tx, &caller, &new).await).await
 }
 
-/// Bring visits in step with another system
+/// Import visits from another system
 ///
-/// Imported data of any age. Default status: `completed`. Evidence is judged like a phone's; what cannot
-/// be true, such as a completed visit of a day to come, fails its item.
+/// Imported visits may be of any age. Default status: `completed`. Evidence is judged like that of
+/// a phone. An item that cannot be true fails, such as a completed visit on a future day.
 #[utoipa::path(
     tag = "visits",
     params(BatchQuery),
     request_body = VisitBatch,
-    responses((status = 200, description = "What became of each item", body = Outcomes), Problems),
+    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
 #[post("/visits/batch")]
 async fn import_visits(
@@ -103,7 +104,8 @@ async fn read_visit(caller: Can<ReadVisits>, id: Path<Uuid>, db: Db) -> Result<T
 
 /// Change a planned visit
 ///
-/// In all but its day and its customer. By its owner or whoever leads them.
+/// Changes everything except the day and the customer. Allowed for the owner and the people who
+/// lead them.
 #[utoipa::path(
     tag = "visits",
     request_body(content = VisitChanges, content_type = "application/merge-patch+json"),
@@ -120,9 +122,9 @@ async fn update_visit(
     write.update(async move |tx| Visit::update(tx, &caller, *id, based_on, &changes).await).await
 }
 
-/// Plan a visit for another day
+/// Reschedule a visit
 ///
-/// 改期: the old day stays in `rescheduled_from`, all of them in the history.
+/// 改期: `rescheduled_from` keeps the previous day, and the history keeps all of them.
 #[utoipa::path(
     tag = "visits",
     request_body = Reschedule,
@@ -161,10 +163,11 @@ async fn cancel_visit(
 
 /// Check in
 ///
-/// 签到: the owner begins the visit, who comes along notes their own arrival. Where the phone was is
-/// judged and kept, and never a reason to refuse. One visit at a time, else 409
-/// `visit_in_progress` with the `visit_id` to check out of. A missed visit takes only check-ins of
-/// its day, by phones that were offline. The visit counts on the day of its owner's check-in.
+/// 签到: The owner's check-in begins the visit; a companion's records only their own arrival. The
+/// position is judged and stored, but never a reason for refusal. A person can be at one visit at a
+/// time; otherwise 409 `visit_in_progress` with the `visit_id` to check out of. A missed visit
+/// accepts only check-ins made on its day, by phones that were offline. The visit counts on the day
+/// of its owner's check-in.
 #[utoipa::path(
     tag = "visits",
     request_body = CheckIn,
@@ -183,8 +186,9 @@ async fn check_in(
 
 /// Check out
 ///
-/// 签退: the owner ends the visit, also for companions, says what came of it, and whether there was a
-/// complaint or a suggestion. A complaint that was recorded on the visit answers that. The next action can become a follow-up at once.
+/// 签退: The owner's check-out ends the visit, for companions as well, and reports the outcome and
+/// whether there was a complaint or a suggestion. A complaint recorded on the visit answers that
+/// question. `follow_up` turns the next action into a follow-up.
 #[utoipa::path(
     tag = "visits",
     request_body = CheckOut,
@@ -201,9 +205,10 @@ async fn check_out(
     write.update(async move |tx| Visit::check_out(tx, &caller, *id, based_on, &sent).await).await
 }
 
-/// Say what came of a visit
+/// Report the outcome of a visit
 ///
-/// While it runs, or after the check-out if it was not said there; again 409 `outcome_given`.
+/// Allowed while the visit is in progress, and after a check-out that reported no outcome. Once a
+/// completed visit has an outcome, returns 409 `outcome_given`.
 #[utoipa::path(
     tag = "visits",
     request_body = VisitOutcome,
@@ -220,9 +225,9 @@ async fn report_outcome(
     write.update(async move |tx| Visit::report(tx, &caller, *id, based_on, &sent).await).await
 }
 
-/// Break a visit off
+/// Abandon a visit
 ///
-/// 中止: it was begun and does not count.
+/// 中止: Ends a visit that is in progress. An abandoned visit does not count.
 #[utoipa::path(
     tag = "visits",
     request_body = VisitExcuse,
@@ -242,9 +247,9 @@ async fn abandon_visit(
         .await
 }
 
-/// Explain why a visit was missed
+/// Explain a missed visit
 ///
-/// Once, else 409 `already_explained`.
+/// Possible once; otherwise 409 `already_explained`.
 #[utoipa::path(
     tag = "visits",
     request_body = VisitExcuse,
@@ -266,8 +271,9 @@ async fn explain_visit(
 
 /// Approve an exception
 ///
-/// A completed visit with all but the evidence of its place, or sent a day later, becomes valid.
-/// Never by its owner: 403 `self_approval`, for admins, too.
+/// Makes a completed visit valid that only lacks evidence of the position, was sent more than a day
+/// late, or has no plausible check-out. Owners cannot approve their own visits, not even as admins:
+/// 403 `self_approval`.
 #[utoipa::path(
     tag = "visits",
     request_body = VisitException,
@@ -286,13 +292,13 @@ async fn approve_visit(
         .await
 }
 
-/// What happened to a visit
+/// List the history of a visit
 ///
-/// Latest first: each day it was planned for, each check and each judgement.
+/// Latest first. Contains every planned day, every check and every judgement.
 #[utoipa::path(
     tag = "visits",
     params(PageQuery),
-    responses((status = 200, description = "Its history", body = HistoryPage), Problems),
+    responses((status = 200, description = "A page of the history", body = HistoryPage), Problems),
 )]
 #[get("/visits/{id}/history")]
 async fn list_visit_history(

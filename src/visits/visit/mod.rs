@@ -1,4 +1,4 @@
-//! A visit to a customer, 拜访 (S36, S37, S38, S41): planned, carried out with evidence, judged.
+//! Visits to customers, 拜访: planned, carried out with evidence, and judged.
 
 mod batch;
 mod checks;
@@ -32,7 +32,7 @@ pub use geo::GeoStatus;
 pub use rules::VisitAction;
 
 text_enum! {
-    /// Default: `planned`
+    /// Type of visit. Default: `planned`
     pub enum VisitType {
         /// 常规
         Planned = "planned",
@@ -50,7 +50,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// Where the plan comes from. Default: `manual`
+    /// Source of the plan. Default: `manual`
     pub enum PlanSource {
         Manual = "manual",
         Import = "import",
@@ -92,11 +92,11 @@ text_enum! {
 }
 
 text_enum! {
-    /// Whether it counts as a valid visit 有效拜访
+    /// Validity of the visit, 有效拜访
     pub enum Validity {
         Valid = "valid",
         Invalid = "invalid",
-        /// A manager may approve the exception
+        /// An exception that a manager may approve
         PendingReview = "pending_review",
     }
 }
@@ -116,30 +116,32 @@ text_enum! {
 pub struct Visit {
     pub id: Uuid,
     pub version: i64,
-    /// Who has the credit
+    /// The person credited with the visit
     pub owner_id: Uuid,
     pub customer_id: Uuid,
     pub contact_ids: Vec<Uuid>,
-    /// Who comes along 协访, each with check-ins of their own
+    /// People who come along, 协访. Each has check-ins of their own.
     pub participant_ids: Vec<Uuid>,
     #[serde(rename = "type")]
     #[schema(inline)]
     pub visit_type: VisitType,
     #[schema(inline)]
     pub plan_source: PlanSource,
-    /// The planned day; from the owner's check-in on the day of that, on which the visit counts
+    /// The planned day. After the owner's check-in: the day of the check-in, on which the visit
+    /// counts.
     pub planned_date: Date,
     pub window_from: Option<Timestamp>,
     /// Exclusive
     pub window_to: Option<Timestamp>,
     pub purpose: Option<String>,
-    /// By telephone or screen
+    /// The visit takes place by telephone or video
     pub remote: bool,
     #[schema(inline)]
     pub status: VisitStatus,
-    /// Of the last reschedule, cancellation or abandonment, or why it was missed
+    /// Last reason given: for a reschedule, a cancellation, an abandonment or an approval, or for
+    /// missing the visit
     pub reason: Option<String>,
-    /// The day it was planned for before it was rescheduled
+    /// The day planned before, if the visit was rescheduled or made on another day
     pub rescheduled_from: Option<Date>,
     #[schema(inline)]
     pub outcome: Option<VisitResult>,
@@ -148,24 +150,24 @@ pub struct Visit {
     pub summary: Option<String>,
     pub next_action: Option<String>,
     pub next_visit_on: Option<Date>,
-    /// Did the customer complain or suggest anything? 投诉/建议
+    /// True if the customer complained or made a suggestion, 投诉/建议
     pub complaint_answer: Option<bool>,
-    /// Whole minutes between the owner's check-in and check-out; null when they are more than 12
-    /// hours apart, because somebody forgot to check out
+    /// Whole minutes between the owner's check-in and check-out. Null if they are more than 12
+    /// hours apart, because then the check-out was forgotten.
     pub duration_min: Option<i32>,
-    /// Null until it is completed
+    /// Null until the visit is completed
     #[schema(inline)]
     pub validity: Option<Validity>,
-    /// Who approved the exception; never the owner
+    /// The manager who approved the exception; never the owner
     pub approved_by: Option<Uuid>,
-    /// What its next action has become
+    /// The follow-up created from `next_action`
     pub follow_up_id: Option<Uuid>,
     pub attachment_ids: Vec<Uuid>,
     pub source_system: Option<String>,
     pub external_id: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// Everybody's check-in and check-out
+    /// Check-ins and check-outs of all people
     #[schema(value_type = Vec<VisitCheck>)]
     #[diesel(skip_insertion, skip_update)]
     #[diesel(select_expression = checks_of_visit(), select_expression_type = FixedSql<Jsonb>)]
@@ -182,43 +184,47 @@ fn checks_of_visit() -> FixedSql<Jsonb> {
 
 resource! {
     Visit: "visit" at "/api/v1/visits",
-    seen by |it| [it.owner_id].iter().chain(&it.participant_ids).map(|id| Some(*id)).collect(),
+    seen by |visit| [visit.owner_id]
+        .iter()
+        .chain(&visit.participant_ids)
+        .map(|id| Some(*id))
+        .collect(),
     derived ["customer_id", "checks", "complaint_answer", "duration_min", "validity"]
 }
 
-/// When and where somebody came or went
+/// A check-in or check-out
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct VisitCheck {
     pub user_id: Uuid,
     #[schema(inline)]
     pub kind: CheckKind,
-    /// By the clock of the phone
+    /// Time by the clock of the phone
     pub occurred_at: Timestamp,
-    /// By ours
+    /// Time by the clock of the service
     pub received_at: Timestamp,
     /// Degrees, WGS 84
     pub latitude: Option<f64>,
     /// Degrees, WGS 84
     pub longitude: Option<f64>,
-    /// Coordinate system of the position as it was sent
+    /// Coordinate system of the position as sent
     #[schema(inline)]
     pub sent_coordinate_system: Option<CoordinateSystem>,
     pub sent_latitude: Option<f64>,
     pub sent_longitude: Option<f64>,
     pub accuracy_m: Option<f64>,
-    /// Seconds between the fix and the check
+    /// Seconds between the position fix and the check
     pub fix_age_s: Option<f64>,
-    /// The phone says that the place is made up
+    /// The phone reported a simulated position
     pub mock: bool,
     pub photo_id: Option<Uuid>,
-    /// To the customer
+    /// Metres to the customer
     pub distance_m: Option<i32>,
     #[schema(inline)]
     pub geo_status: GeoStatus,
-    /// How long the phone could not send it
+    /// Seconds from `occurred_at` to `received_at`, for example while the phone was offline
     pub offline_delay_s: i32,
-    /// True at the owner's check-out when another visit of theirs took place at the same time. The
-    /// average duration leaves such visits out. 时间重叠
+    /// True at the owner's check-out if another visit of the owner took place at the same time,
+    /// 时间重叠. Such visits are left out of the average duration.
     pub overlapping: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Visits of one person at the same time, 时间重叠. Nobody is at two places at once: which of them is
-//! wrong nobody knows, so all of them are flagged and left out of averages.
+//! Visits of one person at the same time, 时间重叠. A person can be in only one place, but which of the
+//! visits is wrong is unknown, so all of them are flagged and left out of averages.
 
 use std::collections::HashMap;
 
@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 use super::{CheckKind, Visit};
 
-/// The visits of these people around these days whose flag is wrong, with what it should be. Visits of
-/// more than 12 hours in whole minutes have no duration: somebody forgot to check out.
+/// Selects the visits of these people around these days whose flag is wrong, with the right value.
+/// Visits of more than 12 hours, in whole minutes, are left out: their check-out was forgotten, and
+/// they have no duration.
 const WRONG: &str = "
     with days as (
         select distinct owner_id, day from unnest($1, $2) as it (owner_id, day)
@@ -47,27 +48,28 @@ struct Judged {
     is_overlapping: bool,
 }
 
-/// Flags that follow from check-ins and check-outs that were just written, by visit. The rows of the
-/// checks have them already; the visits have to be saved with them.
+/// Corrected flags by visit, derived from check-ins and check-outs that were just written. The rows
+/// of the checks are corrected already; the visits still have to be saved.
 pub(super) struct Flags(HashMap<Uuid, bool>);
 
 impl Flags {
-    /// Corrects the flags of these people's visits around these days: where visits were before they were
-    /// written, and where they are now.
+    /// Corrects the flags of these people's visits around these days. `places` holds the owner and
+    /// the day of each written visit, before and after the change.
     pub async fn correct(tx: &mut Tx, places: impl Iterator<Item = (Uuid, Date)>) -> Result<Self> {
         let (owners, days): (Vec<Uuid>, Vec<Date>) = places.unzip();
-        let wrong = diesel::sql_query(WRONG).bind::<Array<SqlUuid>, _>(owners);
-        let wrong = wrong.bind::<Array<SqlDate>, _>(days);
-        let wrong: Vec<Judged> = wrong.load(tx.conn()).await?;
+        let query = diesel::sql_query(WRONG).bind::<Array<SqlUuid>, _>(owners);
+        let bound = query.bind::<Array<SqlDate>, _>(days);
+        let wrong: Vec<Judged> = bound.load(tx.conn()).await?;
         let flags: HashMap<Uuid, bool> =
             wrong.into_iter().map(|row| (row.id, row.is_overlapping)).collect();
+
         if !flags.is_empty() {
             let check_outs = visit_checks::visit_id.eq_any(flags.keys());
             let check_outs = check_outs.and(visit_checks::kind.eq(CheckKind::CheckOut));
             let owner = visits::table.filter(visits::id.eq(visit_checks::visit_id));
             let owner = owner.select(visits::owner_id).single_value();
             let check_outs = check_outs.and(visit_checks::user_id.nullable().eq(owner));
-            // Each of them is wrong.
+            // Each selected flag is wrong, so negating it corrects it.
             let update = diesel::update(visit_checks::table.filter(check_outs));
             let update = update
                 .set(visit_checks::overlapping.eq(diesel::dsl::not(visit_checks::overlapping)));
@@ -76,7 +78,7 @@ impl Flags {
         Ok(Self(flags))
     }
 
-    /// Gives a visit that is about to be saved its flag.
+    /// Sets the flag of a visit that is about to be saved.
     pub fn apply(&mut self, visit: &mut Visit) {
         if let Some(flag) = self.0.remove(&visit.id) {
             visit.flag(flag);
@@ -101,8 +103,8 @@ impl Flags {
 }
 
 impl Visit {
-    /// Takes back flags that mean nothing any more: of somebody who was the owner, of a visit without a
-    /// duration.
+    /// Clears flags that no longer mean anything: those of a former owner, and those of a visit
+    /// without a duration.
     pub(super) fn keep_flag_of_owner(&mut self) {
         let (owner, is_timed) = (self.owner_id, self.duration_min.is_some());
         for check in &mut self.checks.0 {
@@ -113,7 +115,8 @@ impl Visit {
     fn flag(&mut self, overlapping: bool) {
         let owner = self.owner_id;
         let mut checks = self.checks.0.iter_mut();
-        let check = checks.find(|it| it.user_id == owner && it.kind == CheckKind::CheckOut);
+        let check =
+            checks.find(|check| check.user_id == owner && check.kind == CheckKind::CheckOut);
         if let Some(check) = check {
             check.overlapping = overlapping;
         }

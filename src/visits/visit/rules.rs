@@ -1,4 +1,4 @@
-//! The state machine of visits, and which of them count (RULES 4.3).
+//! State machine of visits, and the rules for valid visits.
 
 use std::collections::HashMap;
 
@@ -13,16 +13,16 @@ use super::{
     VisitResult, VisitStatus, VisitType,
 };
 
-/// A phone that was offline longer needs a manager's word.
+/// Seconds for which a phone may be offline. Beyond that, a manager has to approve the visit.
 const OFFLINE_S: i32 = 24 * 3600;
 
-/// The longest visit, in minutes. Somebody who stays longer has forgotten to check out.
+/// Longest visit, in minutes. Beyond that, the check-out was forgotten.
 const LONGEST: i64 = 12 * 60;
 
-/// How far the clock of a phone may be ahead.
+/// Tolerance for the clock of a phone that is ahead.
 pub(super) const AHEAD: SignedDuration = SignedDuration::from_mins(2);
 
-/// What somebody, or the job, does to a visit.
+/// Actions on a visit, by a person or by the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VisitAction {
     Change,
@@ -126,7 +126,7 @@ impl Visit {
         after
     }
 
-    /// What does not go together, whoever sends it.
+    /// Returns the contradictions within the visit, no matter who sent it.
     pub(super) fn faults(&self) -> Vec<Fault> {
         let mut faults = vec![];
         if let (Some(from), Some(to)) = (self.window_from, self.window_to)
@@ -155,7 +155,7 @@ impl Visit {
         faults
     }
 
-    /// The contacts that another customer has, given whose each of them is.
+    /// Returns a fault for each contact of another customer, given the customer of each contact.
     pub(super) fn foreign(&self, customers: &HashMap<Uuid, Uuid>) -> Vec<Fault> {
         let foreign = self.contact_ids.iter().enumerate().filter(|(_, id)| {
             customers.get(id).is_some_and(|customer| *customer != self.customer_id)
@@ -170,10 +170,11 @@ impl Visit {
     }
 
     pub(super) fn check_of(&self, user: Uuid, kind: CheckKind) -> Option<&VisitCheck> {
-        self.checks.iter().find(|it| it.user_id == user && it.kind == kind)
+        self.checks.iter().find(|check| check.user_id == user && check.kind == kind)
     }
 
-    /// The status on that day: a plan whose day is over has been missed, before the job says so, too.
+    /// Returns the status on that day: a plan whose day is over is missed, even before the job
+    /// marks it.
     pub(super) fn status_on(&self, today: Date) -> VisitStatus {
         match self.status {
             VisitStatus::Planned if self.planned_date < today => VisitStatus::Missed,
@@ -181,8 +182,8 @@ impl Visit {
         }
     }
 
-    /// On the day of the owner's check-in, where it counts. The day for which it was planned stays in
-    /// `rescheduled_from`.
+    /// Moves the visit to the day of the owner's check-in, on which it counts. The planned day is
+    /// kept in `rescheduled_from`.
     pub(super) fn dated(mut self, zone: &TimeZone) -> Self {
         let day = self.check(CheckKind::CheckIn).map(|check| day_of(check.occurred_at, zone));
         if let Some(day) = day.filter(|day| *day != self.planned_date) {
@@ -192,7 +193,7 @@ impl Visit {
         self
     }
 
-    /// Imported data that cannot be true.
+    /// Returns the faults of imported data that cannot be true.
     pub(super) fn impossible(&self, now: Timestamp, today: Date) -> Vec<Fault> {
         use VisitStatus::{Cancelled, Missed, Planned};
         let mut faults = vec![];
@@ -218,25 +219,26 @@ impl Visit {
         faults
     }
 
-    /// The owner came where the customer is.
+    /// Returns true if the owner checked in within the customer's radius.
     pub(super) fn is_in_fence(&self) -> bool {
-        self.check(CheckKind::CheckIn).is_some_and(|it| it.geo_status == GeoStatus::InFence)
+        self.check(CheckKind::CheckIn).is_some_and(|check| check.geo_status == GeoStatus::InFence)
     }
 
-    /// With its duration, and whether it counts 有效拜访: completed, long enough, with an outcome and
-    /// the answer about complaints, and within the fence or approved by a manager. A visit by
-    /// telephone counts only for informing somebody.
+    /// Sets the duration and the validity, 有效拜访. A valid visit is completed and long enough, has an
+    /// outcome and an answer about complaints, and was made within the fence or approved by a
+    /// manager. A remote visit is valid only with the outcome `informed`.
     pub(super) fn judged(mut self, least_minutes: i64) -> Self {
         let (start, end) = (self.check(CheckKind::CheckIn), self.check(CheckKind::CheckOut));
         let minutes = |(start, end): (&VisitCheck, &VisitCheck)| {
             end.occurred_at.0.duration_since(start.occurred_at.0).as_mins()
         };
         let evidence = self.is_in_fence();
-        let offline = start.iter().chain(&end).any(|it| it.offline_delay_s > OFFLINE_S);
+        let offline = start.iter().chain(&end).any(|check| check.offline_delay_s > OFFLINE_S);
         let minutes = start.zip(end).map(minutes);
         let forgotten = minutes.is_some_and(|minutes| minutes > LONGEST);
         let known = minutes.filter(|_| !forgotten);
         self.duration_min = known.and_then(|minutes| i32::try_from(minutes).ok());
+
         let complete = self.outcome.is_some()
             && self.complaint_answer.is_some()
             && minutes.is_some_and(|minutes| minutes >= least_minutes);
@@ -254,8 +256,8 @@ impl Visit {
         self
     }
 
-    /// Plans are made by their owner and by those who lead them; what happened only the owner
-    /// says.
+    /// Checks that the caller may do this. Owners may do everything; the people who lead them may
+    /// only change the plan.
     pub(super) fn check_hand(&self, caller: &Caller, action: VisitAction) -> Result<()> {
         use VisitAction::{Cancel, Change, Reschedule};
         let mine = self.owner_id == caller.id();
@@ -267,12 +269,12 @@ impl Visit {
     }
 }
 
-/// The day of an instant where the company is.
+/// Returns the day of an instant in the company's time zone.
 pub(super) fn day_of(at: Timestamp, zone: &TimeZone) -> Date {
     Date(at.0.to_zoned(zone.clone()).date())
 }
 
-/// What stands in a list for the second time.
+/// Returns a fault for each repeated id of a list.
 fn twice(name: &str, ids: &[Uuid]) -> Vec<Fault> {
     let again = ids.iter().enumerate().filter(|(index, id)| ids[..*index].contains(id));
     let why = "it stands there twice";

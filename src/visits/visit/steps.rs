@@ -1,4 +1,4 @@
-//! The steps of a visit: planned anew, begun, ended, explained, approved.
+//! Actions on a visit: reschedule, check in, check out, report, explain, approve.
 
 use attachments::attachment::attach;
 use auth::Caller;
@@ -32,6 +32,7 @@ impl Visit {
         if how.planned_date == before.planned_date {
             return Ok(before);
         }
+
         let after = Self {
             planned_date: how.planned_date,
             rescheduled_from: Some(before.planned_date),
@@ -43,7 +44,7 @@ impl Visit {
         before.save(tx, after).await
     }
 
-    /// Cancels, abandons or explains it.
+    /// Cancels, abandons or explains the visit.
     pub async fn excuse(
         tx: &mut Tx,
         caller: &Caller,
@@ -61,7 +62,8 @@ impl Visit {
         before.save(tx, Self { status, reason: Some(why.reason.clone()), ..before.clone() }).await
     }
 
-    /// The owner begins the visit; who comes along only notes their own arrival.
+    /// Checks the caller in. The owner's check-in begins the visit; a companion's records only
+    /// their arrival.
     pub async fn check_in(
         tx: &mut Tx,
         caller: &Caller,
@@ -71,6 +73,7 @@ impl Visit {
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;
+
         let company = Company::load(tx.conn()).await?;
         let zone = zone(&company);
         let mut after = before.clone();
@@ -90,14 +93,15 @@ impl Visit {
         }
 
         let check = before.evidence(tx, caller, &company, (CheckKind::CheckIn, sent)).await?;
-        // Whoever was a companion at a visit that is over is somewhere else by now.
+        // A companion at a visit that is over has left by now.
         let stays = owner || status != VisitStatus::Missed;
         Check::insert(tx, id, &check, stays).await?;
         after.checks.0.push(check);
         before.save(tx, after.in_order().dated(&zone)).await
     }
 
-    /// The owner ends the visit and says what came of it; who came along only notes their leaving.
+    /// Checks the caller out. The owner's check-out ends the visit and reports its outcome; a
+    /// companion's records only their departure.
     pub async fn check_out(
         tx: &mut Tx,
         caller: &Caller,
@@ -110,6 +114,7 @@ impl Visit {
         let company = Company::load(tx.conn()).await?;
         let mut after = before.clone();
         let owner = before.is_owner(caller)?;
+
         if owner {
             let status = before.status.after(VisitAction::CheckOut)?;
             let day = day_of(sent.check.occurred_at, &zone(&company));
@@ -123,6 +128,7 @@ impl Visit {
             let detail = "only the owner says what came of it";
             return Err(Error::forbidden_because("not_your_visit", detail));
         }
+
         let Some(start) = before.check_of(caller.id(), CheckKind::CheckIn) else {
             return Err(Error::conflict("not_checked_in", "you have not checked in"));
         };
@@ -133,10 +139,11 @@ impl Visit {
             let why = "before the check-in";
             return Err(Error::invalid(vec![Fault::new("/occurred_at", "range", why)]));
         }
+
         let check = (CheckKind::CheckOut, &sent.check);
         let check = before.evidence(tx, caller, &company, check).await?;
         if owner && !before.participant_ids.is_empty() {
-            // The visit is over, also for companions who have not checked out.
+            // The visit is over for companions who have not checked out, too.
             Check::close_all(tx, &[id]).await?;
         }
         Check::insert(tx, id, &check, false).await?;
@@ -145,6 +152,8 @@ impl Visit {
         if !owner {
             return before.save(tx, after).await;
         }
+
+        // Overlapping visits of the owner gain or lose their flags with this one.
         let place = (after.owner_id, after.planned_date);
         let mut flags = Flags::correct(tx, std::iter::once(place)).await?;
         flags.apply(&mut after);
@@ -153,7 +162,7 @@ impl Visit {
         Ok(after)
     }
 
-    /// What was not said at the check-out.
+    /// Reports the outcome that was not reported at the check-out.
     pub async fn report(
         tx: &mut Tx,
         caller: &Caller,
@@ -170,8 +179,8 @@ impl Visit {
         before.save(tx, after.judged(least_minutes(&company))).await
     }
 
-    /// The customer complained on this visit: that answers whether they did, if nobody has said so
-    /// yet and it is not too early or too late to say so (4.3).
+    /// Answers the complaint question after a complaint was recorded on this visit. Does nothing if
+    /// it is answered already, or if the status takes no report.
     pub async fn complained(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         if before.complaint_answer.is_some() || before.status.after(VisitAction::Report).is_err() {
@@ -182,7 +191,7 @@ impl Visit {
         before.save(tx, after.judged(least_minutes(&company))).await
     }
 
-    /// A manager takes the visit as valid although the evidence is not there (4.3).
+    /// Accepts the visit as valid although its evidence is missing.
     pub async fn approve(
         tx: &mut Tx,
         caller: &Caller,
@@ -201,13 +210,14 @@ impl Visit {
             let detail = "there is no exception to approve";
             return Err(Error::conflict("nothing_to_approve", detail));
         }
+
         let company = Company::load(tx.conn()).await?;
         let (approved_by, reason) = (Some(caller.id()), Some(why.to_owned()));
         let after = Self { reason, approved_by, ..before.clone() };
         before.save(tx, after.judged(least_minutes(&company))).await
     }
 
-    /// Locked, unchanged since it was read, in the right hands and the right status.
+    /// Locks the visit, then checks its version, the caller's right to the action and the status.
     async fn begin(
         tx: &mut Tx,
         caller: &Caller,
@@ -222,6 +232,7 @@ impl Visit {
         Ok(before)
     }
 
+    /// Returns `false` for companions; fails for callers who take no part in the visit.
     fn is_owner(&self, caller: &Caller) -> Result<bool> {
         let mine = self.owner_id == caller.id();
         if mine || self.participant_ids.contains(&caller.id()) {
@@ -232,11 +243,12 @@ impl Visit {
     }
 
     pub(super) fn in_order(mut self) -> Self {
-        self.checks.0.sort_by_key(|it| (it.occurred_at, it.kind.as_str(), it.user_id));
+        self.checks.0.sort_by_key(|check| (check.occurred_at, check.kind.as_str(), check.user_id));
         self
     }
 
-    /// With what came of it by that day, its files and its follow-up.
+    /// Returns the visit with its outcome as of that day, and creates its follow-up. Attaches the
+    /// files.
     async fn outcome_of(
         &self,
         tx: &mut Tx,
@@ -250,6 +262,7 @@ impl Visit {
             let why = "the next visit is not in the past";
             faults.push(Fault::new("/next_visit_on", "range", why));
         }
+
         let recorded = complained_on(tx.conn(), &[self.id]).await?;
         if !recorded.is_empty() {
             if sent.complaint_answer == Some(false) {
@@ -257,6 +270,7 @@ impl Visit {
             }
             after.complaint_answer.get_or_insert(true);
         }
+
         if sent.follow_up.is_some() && self.follow_up_id.is_some() {
             faults.push(Fault::new("/follow_up", "duplicate", "it has a follow-up already"));
         }
@@ -273,9 +287,11 @@ impl Visit {
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }
+
         if let Some(ids) = &sent.attachment_ids {
             attach(tx, caller, ids, ("visit", self.id), "/attachment_ids").await?;
         }
+
         if let Some(step) = &sent.follow_up {
             let instruction = step.instruction.clone().or_else(|| after.next_action.clone());
             let opened = Opened {
@@ -291,7 +307,7 @@ impl Visit {
         Ok(after)
     }
 
-    /// What the phone sent, with what it is worth.
+    /// Returns the judged check for the data that the phone sent.
     async fn evidence(
         &self,
         tx: &mut Tx,
@@ -307,6 +323,7 @@ impl Visit {
         if let Some(photo) = sent.photo_id {
             attach(tx, caller, &[photo], ("visit", self.id), "/photo_id").await?;
         }
+
         let customer = place_of(tx.conn(), self.customer_id).await?;
         let circumstances = Circumstances {
             received_at: tx.now,
@@ -318,7 +335,7 @@ impl Visit {
     }
 }
 
-/// Nobody says that the customer was content after recording a complaint on the visit.
+/// Returns the fault for denying a complaint that was recorded on the visit.
 pub(super) fn complained() -> Fault {
     let why = "a complaint or a suggestion was recorded on this visit";
     Fault::new("/complaint_answer", "contradiction", why)
@@ -337,7 +354,7 @@ impl VisitOutcome {
     }
 }
 
-/// A day to plan for: today or later, and within a year.
+/// Checks a day to plan for: today or later, and within a year.
 pub(super) fn check_day(tx: &Tx, day: Date) -> Result<()> {
     if day < tx.today || day.0 > tx.today.0.saturating_add(366.days()) {
         let why = "today or later, and within a year";
