@@ -1,4 +1,4 @@
-//! A year of visits until today, and the plans of the next days.
+//! The visits of the last year, and the plans of the next days.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::random::Random;
 /// Days of visits before today.
 const PAST: i64 = 365;
 
-/// Days of plans after it.
+/// Days of plans after today.
 const AHEAD: i64 = 5;
 
 const PURPOSES: &[&str] = &["新品推荐", "回款沟通", "季度回访", "库存盘点", "合同续签", "技术交流"];
@@ -22,24 +22,24 @@ const SUMMARIES: &[&str] =
     &["客户对样品满意", "需要再报价", "下月有采购计划", "已确认库存数量", "约定下次带技术人员"];
 const REASONS: &[&str] = &["客户临时有会", "暴雨封路", "客户出差", "车辆故障"];
 
-/// A visit of the demo, and what complaints need to know of it.
+/// A visit, with the data that complaints need.
 pub struct Visit {
     pub item: Value,
     pub external_id: String,
     pub customer: String,
     pub seller: &'static str,
     pub day: Date,
-    /// When the seller left, if the customer complained
+    /// The end of the visit, if the customer complained
     pub complained: Option<Timestamp>,
 }
 
-/// An instant of a day in China, which has no summer time.
+/// Converts a day and a minute in China, which has no daylight saving time, to an instant.
 pub fn at(day: Date, minute: i64) -> Timestamp {
-    let midnight = day.at(0, 0, 0, 0).in_tz("UTC").map(|it| it.timestamp());
+    let midnight = day.at(0, 0, 0, 0).in_tz("UTC").map(|time| time.timestamp());
     midnight.unwrap_or_default() + (minute - 8 * 60).minutes()
 }
 
-/// Those of the days around `today`. What is over at `now` has its outcome.
+/// The visits around `today`. Those that are over at `now` have an outcome.
 pub fn visits(today: Date, now: Timestamp, customers: &[Customer]) -> Vec<Visit> {
     let mut of = HashMap::<&str, Vec<&Customer>>::new();
     let mut places = HashMap::new();
@@ -50,7 +50,7 @@ pub fn visits(today: Date, now: Timestamp, customers: &[Customer]) -> Vec<Visit>
     let (first, last) = (today.saturating_sub(PAST.days()), today.saturating_add(AHEAD.days()));
     let days = first.series(1.day()).take_while(|day| *day <= last);
     let mut visits = vec![];
-    // Somebody who tries the demo on a weekend finds a working day all the same.
+    // Today counts as a working day even on a weekend, so that the demo has visits to show.
     let works = |day: Date| is_working(day) || day == today && !is_holiday(day);
     for day in days.filter(|day| works(*day)) {
         for seller in sellers() {
@@ -59,8 +59,8 @@ pub fn visits(today: Date, now: Timestamp, customers: &[Customer]) -> Vec<Visit>
             for number in 1..=random.between(1, 3) {
                 let mut random =
                     Random::of_day(&format!("visit {number} {}", seller.username), day);
-                let place = random.weighted(theirs.iter().map(|it| it.importance(day)));
-                let Some(customer) = place.map(|it| theirs[it]) else { continue };
+                let place = random.weighted(theirs.iter().map(|customer| customer.importance(day)));
+                let Some(customer) = place.map(|place| theirs[place]) else { continue };
                 let (number, place) = ((seller.username, number), places[&*customer.external_id]);
                 visits.push(visit((now, day), number, (customer, place), &mut random));
             }
@@ -69,8 +69,8 @@ pub fn visits(today: Date, now: Timestamp, customers: &[Customer]) -> Vec<Visit>
     visits
 }
 
-/// As with orders, the choices are the same at whatever time: a visit whose time is over has taken
-/// place, later ones are plans.
+/// Generates a visit. As with orders, random choices do not depend on the time: visits whose time
+/// is over have taken place, later ones are plans.
 fn visit(
     (now, day): (Timestamp, Date),
     (seller, number): (&'static str, i64),
@@ -111,12 +111,12 @@ fn visit(
     {
         item["participant_external_ids"] = json!([leader]);
     }
-    // Whoever tries the demo as a salesperson is not in the middle of a visit.
+    // The salesperson who can log in has no visit in progress, so that a check-in can be tried.
     let forgotten = number == 3 && random.percent(30) && seller != "wang.fang";
     let evening = at(day, 24 * 60);
     let status = match random.between(0, 99) {
         _ if ends > now => "planned",
-        // Nobody has checked out: the next day it is still in progress, then broken off.
+        // Without a check-out, the visit is in progress for one more day, and abandoned afterwards.
         _ if forgotten && evening > now => "planned",
         _ if forgotten && evening + 24.hours() > now => "in_progress",
         _ if forgotten => "abandoned",
@@ -128,7 +128,7 @@ fn visit(
     };
     item["status"] = status.into();
     let reason = *random.choose(REASONS);
-    // A missed visit is explained within ten days.
+    // All missed visits are explained after ten days at the latest.
     let explained = status == "missed" && (random.percent(60) || evening + 240.hours() < now);
     if matches!(status, "cancelled" | "abandoned") || explained {
         item["reason"] = reason.into();
@@ -147,15 +147,16 @@ fn visit(
     Visit { item, external_id: code, customer, seller, day, complained }
 }
 
-/// What a phone sends: most of the time that it is there, now and then something else.
+/// A check-in or check-out as a phone sends it: usually near the customer, sometimes far away,
+/// inaccurate, stale, mocked or without a position.
 fn check(when: Timestamp, place: Option<(f64, f64)>, random: &mut Random) -> Value {
     let mut metres = |most: i64| {
         let moved = i32::try_from(random.between(-most, most)).unwrap_or_default();
-        // A degree is about 111 km.
+        // A degree of latitude is about 111 km.
         f64::from(moved) / 111_000.0
     };
     let (north, east, far) = (metres(120), metres(120), metres(900));
-    // Whoever has no place of the customer's stands somewhere in China all the same.
+    // A phone has a position even if that of the customer is unknown.
     let (latitude, longitude) = place.unwrap_or((31.0, 120.0));
     let mut check = json!({
         "occurred_at": when.to_string(),
@@ -198,7 +199,7 @@ fn outcome(item: &mut Value, day: Date, complained: bool, random: &mut Random) {
     if random.percent(70) {
         item["summary"] = (*random.choose(SUMMARIES)).into();
     }
-    // Now and then nobody has asked.
+    // Sometimes the salesperson forgot to ask.
     if complained || !random.percent(2) {
         item["complaint_answer"] = complained.into();
     }

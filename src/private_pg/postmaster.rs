@@ -113,8 +113,8 @@ fn pid_in(file: &str) -> Option<Pid> {
 
 fn is_server(pid: Pid, data: &Path) -> bool {
     if cfg!(target_os = "linux") && Path::new("/proc/self/cmdline").exists() {
-        // The command line tells all cases apart: it is empty for zombies and missing processes, and
-        // different if the pid has been reused.
+        // The command line tells all cases apart: it is empty for zombies and missing processes,
+        // and different if the pid has been reused.
         let command = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero()));
         let command = command.unwrap_or_default();
         command
