@@ -1,5 +1,5 @@
 -- Five years of posted invoices in the order of their dates, every 20th with two instalments. `open`
--- of them, evenly spread, are open, however many invoices there are, and there are a tenth as many
+-- of them, at random places, are open, however many invoices there are, and there are a tenth as many
 -- unapplied receipts. All other invoices are paid, each by a payment of its own.
 -- Variables: customers (the first of them have invoices), invoices, open.
 \set ON_ERROR_STOP on
