@@ -199,7 +199,8 @@ async fn the_same_bytes_lie_there_once() {
     assert_eq!(read(&boris, &of_boris, &[]).await.bytes, jpeg);
     delete(&boris, &of_boris).await.expect(204);
 
-    // Uploading the same content within a day reuses the deleted file; a later upload stores a new one.
+    // An upload of the same content within a day reuses the deleted file; a later one stores it
+    // again.
     let anna = later(&service, 23, &anna).await;
     let again = uploaded(&anna, &jpeg).await;
     assert_eq!((service.count("attachment_blobs").await, stored(&service, "files")), (1, 1));

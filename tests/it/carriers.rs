@@ -192,7 +192,7 @@ async fn no_reference_filter_or_report_tells_of_a_hidden_row() {
         let visible = told.body["duplicates"].as_array().is_some_and(|found| !found.is_empty());
         assert!(told.status != 409 || visible, "{told:?}");
         assert!(!told.body.to_string().contains(customer), "{told:?}");
-        // The cursor of another user is accepted and reveals nothing.
+        // The cursor of another user reveals nothing.
         world.boris.post("/api/v1/customers", json!({ "name": format!("{SECRET} 2") })).await;
         let page = world.boris.get("/api/v1/customers?limit=1").await.expect(200);
         let next = page["next_cursor"].as_str().unwrap();
