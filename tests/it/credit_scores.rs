@@ -109,7 +109,7 @@ async fn who_defaults_by_score() {
         ["6 1700.0000 250.0000 150.0000 3 50.00"],
         "{totals:#}"
     );
-    // D has its own limit without an end; E has no limit.
+    // D still has a limit; that of E is 0.
     assert_eq!(told["totals"]["expired_with_open_limit"], 1);
     let end = "update customer_credits set valid_until = '2026-06-14'";
     service.sql(end).await;

@@ -142,7 +142,7 @@ impl Service {
         self.app = OnceCell::new();
     }
 
-    /// Creates the partitions of the new month, like the job that does so in advance.
+    /// Creates the partitions of the current month, which a job usually does in advance.
     pub async fn new_month(&self) {
         let (db, clock) = (&self.inner.db, &self.inner.clock);
         let ensure = salesbook::platform::feed::ensure_partitions;
