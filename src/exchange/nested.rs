@@ -21,7 +21,7 @@ pub struct NestedRows {
 struct Chain {
     first: usize,
     last: usize,
-    /// Whether the owner is in the folder
+    /// True if the owner is in the folder
     claimed: bool,
 }
 

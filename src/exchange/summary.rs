@@ -23,7 +23,7 @@ pub struct FileSummary {
 pub struct Summary {
     /// Summaries in import order
     pub files: Vec<FileSummary>,
-    /// Whether nothing was changed; the counts then show what an import would do
+    /// True for a dry run: nothing was changed, and the counts show what an import would do
     pub dry_run: bool,
     pub seconds: f64,
 }

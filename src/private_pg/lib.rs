@@ -60,9 +60,9 @@ fn failed(what: impl fmt::Display) -> impl FnOnce(io::Error) -> Error {
 pub struct Options {
     /// Folder for the data, the log, the password and a lock.
     pub folder: PathBuf,
-    /// Whether committed data survives a power failure. Tests turn this off to be faster.
+    /// Makes committed data survive a power failure. Tests turn this off to be faster.
     pub durable: bool,
-    /// Whether the server stops when this process is killed (Linux only). If it keeps running, the
+    /// Stops the server when this process is killed (Linux only). Otherwise it keeps running, and the
     /// next start adopts it.
     pub die_with_parent: bool,
     /// Settings as in `postgresql.conf`; they override those of this crate.

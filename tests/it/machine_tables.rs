@@ -30,7 +30,7 @@ pub struct Machine {
     /// Path of the rows, and their type in the feed
     pub path: &'static str,
     pub type_: &'static str,
-    /// Whether some actions are for the owner only, so that each row has its own owner
+    /// True if some actions are for the owner only, so that each row has its own owner
     pub personal: bool,
     pub actions: &'static [Action],
 }
