@@ -90,18 +90,22 @@ impl<'a> Calls<'a> {
         if matches!(first, "Error" | "Fault") {
             return vec![];
         }
+
         let of_type = self.all(name, |function| {
             [&function.owner, &function.contract].contains(&&Some(first.into()))
         });
         if !of_type.is_empty() {
             return self.nearest(from, of_type);
         }
+
         let in_module = self.all(name, |function| {
             let file = function.file.ends_with(&format!("/{first}.rs"));
             let folder = function.file.contains(&format!("/{first}/"));
             let here = matches!(first, "super" | "crate") && function.domain == from.domain;
             function.owner.is_none() && (file || folder || here)
         });
+
+        // A module of the caller's own crate takes precedence over one of the same name elsewhere.
         let own: Vec<usize> = in_module
             .iter()
             .copied()
@@ -141,14 +145,18 @@ impl<'a> Calls<'a> {
             let fits = |index: &&usize| self.function(**index).owner.as_deref() == Some(owner);
             found.iter().filter(fits).copied().collect::<Vec<_>>()
         };
+
         let owner = owner.unwrap_or_else(|| called_like(receiver));
         let known = of_type(&owner);
         if !known.is_empty() {
             return self.nearest(from, known);
         }
+
         if COMMON.contains(&name) {
             return vec![];
         }
+
+        // The type is unknown: only types that the file mentions are possible.
         let names = &self.sources.names[&from.file];
         let mentioned = |index: &usize| {
             let function = self.function(*index);
@@ -162,6 +170,8 @@ impl<'a> Calls<'a> {
         if !mentioned.is_empty() {
             return self.nearest(from, mentioned);
         }
+
+        // Within the crate, the name must belong to one type only.
         let own = found.into_iter().filter(|index| self.function(*index).domain == from.domain);
         let own: Vec<usize> = own.collect();
         let owners: HashSet<_> = own.iter().map(|index| &self.function(*index).owner).collect();
@@ -183,6 +193,7 @@ impl<'a> Calls<'a> {
     pub fn of_function(&self, from: &Function) -> HashSet<usize> {
         let (body, mut found) = (&from.body, HashSet::new());
         let token = |at: usize| body.get(at).map_or("", String::as_str);
+
         for (at, name) in body.iter().enumerate().filter(|pair| is_name(pair.1)) {
             let (before, sign) = if at > 1 {
                 (token(at - 2), token(at - 1))
@@ -206,6 +217,7 @@ impl<'a> Calls<'a> {
                 found.extend(types.flat_map(|name| self.implemented(name)));
             }
         }
+
         let below = self.below.get(&from.domain);
         found.retain(|index| {
             below.is_none_or(|below| below.contains(&self.function(*index).domain))

@@ -134,6 +134,7 @@ fn dependencies() -> HashMap<String, HashSet<String>> {
             Some((folder.file_name().to_string_lossy().into_owned(), names))
         })
         .collect();
+
     let mut all = HashMap::new();
     for name in direct.keys() {
         let (mut below, mut todo) = (HashSet::new(), vec![name.clone()]);
@@ -155,6 +156,7 @@ fn codes(function: &Function, constants: &HashMap<String, String>) -> BTreeSet<R
     let is_error = |at: usize| {
         token(at) == "Error" || token(at) == "Self" && function.owner.as_deref() == Some("Error")
     };
+
     for at in 2..body.len() {
         let name = token(at);
         let of_error = token(at - 1) == "::" && is_error(at - 2);
@@ -164,12 +166,14 @@ fn codes(function: &Function, constants: &HashMap<String, String>) -> BTreeSet<R
         if token(at + 1) != "(" {
             continue;
         }
+
         let arguments = arguments(body, at + 1);
         let code = |index: usize| code(arguments.get(index)?, constants);
         if name == "on_constraint" {
             let status = |code: &String| if code == "duplicate" { 409 } else { 422 };
             found.extend(code(2).map(|code| (status(&code), code)));
         }
+
         if !of_error {
             continue;
         }
@@ -183,6 +187,7 @@ fn codes(function: &Function, constants: &HashMap<String, String>) -> BTreeSet<R
             None => {}
         }
     }
+
     // The code may be a variable: `let refused = |code, detail| Err(Error::conflict(code, detail))`
     // or `let code = "…"`.
     if let Some(status) = of_variable {

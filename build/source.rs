@@ -202,6 +202,7 @@ fn tokens(text: &str) -> Vec<String> {
             _ if ["::", "->", "=>"].iter().any(|sign| rest.starts_with(sign)) => 2,
             _ => first.len_utf8(),
         };
+
         let (token, after) = rest.split_at(length.min(rest.len()));
         if !token.starts_with("//") && !token.trim().is_empty() {
             found.push(token.to_owned());

@@ -52,6 +52,7 @@ async fn listen(people: &People) -> Result<(), Error> {
         ("product", "手套最好有大号"),
         ("service", "希望能在微信里查到货"),
     ];
+
     let visits = list(people, "visits?status=completed&limit=3").await?;
     for (number, (visit, (category, text))) in visits.iter().zip(said).enumerate() {
         let visit = format!("/api/v1/visits/{}", id(visit));

@@ -50,6 +50,7 @@ pub fn complaints(
         };
         tell(today, &case, products, &mut items);
     }
+
     let first = today.saturating_sub(PAST.days());
     let days = first.series(1.day()).take_while(|day| *day < today);
     for day in days.filter(|day| is_working(*day)) {
@@ -69,6 +70,7 @@ pub fn complaints(
             tell(today, &case, products, &mut items);
         }
     }
+
     items.extend(again_and_open(today, customers, products));
     items
 }
@@ -83,6 +85,7 @@ fn again_and_open(today: Date, customers: &[Customer], products: &[Product]) -> 
         .find(|customer| customer.owner == "wang.fang" && customer.importance(first) > 0);
     let product = products.iter().find(|product| product.category() == topic.products);
     let (Some(customer), Some(product)) = (theirs, product) else { return vec![] };
+
     let code = |number: i64| format!("KQ{:04}{:02}-{number}", month.year(), month.month());
     let item = |number: i64, day: Date| {
         json!({
@@ -101,18 +104,21 @@ fn again_and_open(today: Date, customers: &[Customer], products: &[Product]) -> 
             "status": "in_progress",
         })
     };
+
     let (mut before, mut open) = (item(1, first), item(2, second));
     for (name, days) in
         [("resolved_at", 2), ("filed_at", 4), ("follow_up_call_at", 8), ("closed_at", 8)]
     {
         before[name] = at(working_after(first, days), 15 * 60).to_string().into();
     }
+
     before["status"] = "closed".into();
     before["resolution_mode"] = "office".into();
     before["resolution"] = topic.answers[0].into();
     before["root_cause"] = topic.causes[0].into();
     before["filed_no"] = format!("F-{}", code(1)).into();
     before["satisfaction"] = 2.into();
+
     open["repeat_of_external_id"] = code(1).into();
     vec![before, open]
 }
@@ -124,6 +130,7 @@ fn tell(today: Date, case: &Case<'_>, products: &[Product], items: &mut Vec<Valu
         Some((_, topic, product)) => (*topic, product.clone()),
         None => topic(products, &mut random),
     };
+
     let severity = match random.between(0, 99) {
         0..65 => "general",
         65..90 => "major",
@@ -136,6 +143,7 @@ fn tell(today: Date, case: &Case<'_>, products: &[Product], items: &mut Vec<Valu
         (None, 8) => "email",
         _ => "portal",
     };
+
     let mut item = json!({
         "external_id": case.code,
         "customer_external_id": case.customer,
@@ -156,6 +164,7 @@ fn tell(today: Date, case: &Case<'_>, products: &[Product], items: &mut Vec<Valu
     if let Some(product) = &product {
         item["product_external_id"] = product.clone().into();
     }
+
     let on_the_spot = case.visit.is_some() && case.repeats.is_none() && random.percent(55);
     let closed = if on_the_spot {
         on_the_spot_item(today, (case, topic), &mut item, &mut random)
@@ -163,6 +172,7 @@ fn tell(today: Date, case: &Case<'_>, products: &[Product], items: &mut Vec<Valu
         office_item(today, (case, topic), severity, &mut item, &mut random)
     };
     items.push(item);
+
     // Repeated complaints 再次追诉 come within 90 days of the closing; some customers complain a third
     // time.
     let again =
@@ -207,6 +217,7 @@ fn on_the_spot_item(
     item["customer_confirmed_by"] = "signature".into();
     item["customer_confirmed_at"] = confirmed.into();
     item["satisfaction"] = random.between(2, 5).into();
+
     if random.percent(40) {
         item["compensation_amount"] = yuan(random.between(20, 500) * 100).into();
         item["compensation_currency"] = "CNY".into();
@@ -237,13 +248,16 @@ fn office_item(
         0..7 => "fang.wen",
         _ => leader_of(case.seller).unwrap_or("fang.wen"),
     };
+
     let next = |days| working_after(case.day, days);
     let accepted = if late { at(next(2), 9 * 60 + respond) } else { case.when + respond.minutes() };
     let settled = next(takes + i64::from(late));
+    // These choices come before the status, so that they do not depend on `today`.
     let (answer, root_cause) = (*random.choose(topic.answers), *random.choose(topic.causes));
     let paid = random.percent(35).then(|| yuan(random.between(50, 3000) * 100));
     let foreign = random.percent(10);
     let age = today.since(case.day).map_or(0, |span| span.get_days());
+
     let status = match age {
         _ if age <= 1 || accepted >= at(today, 0) => "registered",
         _ if fate < 4 => "rejected",
@@ -254,6 +268,7 @@ fn office_item(
         _ => "in_progress",
     };
     item["status"] = status.into();
+
     let reason = match (status, topic.products) {
         ("rejected", "") => Some("经核实,均按合同约定办理"),
         ("rejected", _) => Some("已过保修期,且为人为损坏"),
@@ -265,15 +280,18 @@ fn office_item(
     if let Some(reason) = reason {
         item["status_reason"] = reason.into();
     }
+
     if matches!(status, "registered" | "withdrawn") {
         return None;
     }
     item["owner_external_id"] = owner.into();
     item["first_response_at"] = accepted.to_string().into();
+
     let interim = at(next(if late { 3 } else { 1 }), 10 * 60);
     if severity == "major" && interim < at(today, 0) {
         item["interim_at"] = interim.to_string().into();
     }
+
     if status != "resolved" {
         return None;
     }
@@ -302,12 +320,14 @@ fn file(
     if filed >= today {
         return None;
     }
+
     item["filed_no"] = format!("F-{}", &case.code[1..]).into();
     item["filed_at"] = at(filed, 15 * 60).to_string().into();
     let closed = working_from(filed.saturating_add(7.days()));
     if closed >= today {
         return None;
     }
+
     item["status"] = "closed".into();
     item["closed_at"] = at(closed, 11 * 60).to_string().into();
     if item["customer_confirmed_by"].is_null() {

@@ -127,6 +127,7 @@ async fn set_password(
         Err(Error::Login(_)) => {}
         other => return other.map(drop),
     }
+
     let path = format!("/api/v1/users/{id}/password");
     let (status, _) = client.send(&path, &json!({ "password": login.password })).await?;
     if (200..300).contains(&status) {

@@ -65,12 +65,14 @@ fn past(today: Date, theirs: &[&Customer]) -> Vec<Errand> {
         (OFFICE, "补充设备清单", vec![(1, ACCEPT), (1, START), (4, SUBMIT), (2, COMPLETE)]),
         (MANAGER, "约见采购总监", vec![(1, CANCEL)]),
     ];
+
     let mut day = today.saturating_sub(1.year());
     while day.weekday() != Weekday::Monday {
         day = day.saturating_add(1.day());
     }
     let days = std::iter::successors(Some(day), |day| Some(day.saturating_add(14.days())));
     let days = days.map(working_from).take_while(|day| working_after(*day, LONGEST) < today);
+
     let errand = |(n, (day, (by, instruction, steps))): (usize, (Date, &Course))| Errand {
         by,
         item: item(theirs[n % theirs.len()], instruction, working_after(day, 4)),
@@ -94,6 +96,7 @@ fn present(today: Date, theirs: &[&Customer]) -> Vec<Errand> {
         (MANAGER, "约见采购总监", 7, vec![CANCEL]),
         (OFFICE, "催收对账单", 2, vec![ACCEPT]),
     ];
+
     let errand = |((by, instruction, days, steps), customer): (Plan, &&Customer)| Errand {
         by,
         item: item(customer, instruction, working_after(working_from(today), days)),

@@ -82,6 +82,7 @@ pub fn company(today: Date, now: Timestamp) -> Company {
     let errands = follow_ups::errands(today, &customers);
     let surveys = surveys::surveys(today);
     let year = today.year();
+
     let mut orders = orders::orders(today, &customers, &products);
     let shipments = shipments::shipments(today, &mut orders);
     let (invoices, payments): (Vec<_>, Vec<_>) = accounts::billed(today, &orders)
@@ -90,6 +91,7 @@ pub fn company(today: Date, now: Timestamp) -> Company {
         .unzip();
     let payments: Vec<Value> = payments.into_iter().flatten().collect();
     let balance = accounts::control_balance(today, &invoices, &payments);
+
     let batches = vec![
         ("exchange-rates", exchange_rates(today)),
         ("teams", organisation::teams()),

@@ -118,6 +118,7 @@ pub fn customers(today: Date) -> Vec<Customer> {
             all.push(customer(format!("C{:04}", at + 1), at, seller, None, today));
         }
     }
+
     let mut month = FIRST_MONTH;
     while month <= today {
         for number in 0..NEW_EACH_MONTH {
@@ -151,6 +152,7 @@ fn customer(
         15..50 => "B",
         _ => "C",
     };
+
     let from = joined.unwrap_or(date(2000, 1, 1));
     let (mut status, mut to) = ("active", None);
     if joined.is_some() && random.percent(35) {
@@ -170,6 +172,7 @@ fn customer(
             to = Some(from);
         }
     }
+
     // 147 and 400 have no common factor, so that the first 400 customers have different brands.
     let pair = at * 147 % 400;
     let brand = format!("{}{}", FIRST[pair / 20], SECOND[pair % 20]);
@@ -233,6 +236,7 @@ impl Customer {
             .find(|industry| self.name.contains(industry.1))
             .map(|industry| industry.0);
         let street = random.choose(STREETS);
+
         json!({
             "external_id": self.external_id,
             "code": format!("D-{}", self.external_id),
@@ -260,6 +264,7 @@ impl Customer {
             "B" => random.between(1, 2),
             _ => 1,
         };
+
         let contact = |number: i64| {
             let name = format!("{}{}", random.choose(SURNAMES), random.choose(GIVEN));
             let title = if number == 1 { TITLES[0] } else { random.choose(&TITLES[1..]) };

@@ -40,9 +40,11 @@ pub fn orders(today: Date, customers: &[Customer], products: &[Product]) -> Vec<
     for customer in customers {
         of.entry(customer.owner).or_default().push(customer);
     }
+
     let names: Vec<&str> = sellers().map(|seller| seller.username).collect();
     let strengths: Vec<i64> = names.iter().map(|name| strength(name)).collect();
     let sold: Vec<&Product> = products.iter().filter(|product| product.active).collect();
+
     let mut orders = vec![];
     let mut day = date(today.year() - 1, 1, 1);
     while day <= today {
@@ -77,12 +79,14 @@ fn order(
     let lines = lines(day, customer, products, returned, random);
     let amount: i64 = lines.iter().map(|line| line.0).sum();
     let lines: Vec<Value> = lines.into_iter().map(|line| line.1).collect();
+
     let channel = match random.between(0, 9) {
         0..6 => "direct",
         6..9 => "distributor",
         _ => "online",
     };
     let freight = if (0..50_000).contains(&amount) { 3_000 } else { 0 };
+
     let code = format!("SO{:04}{:02}{:02}-{number:03}", day.year(), day.month(), day.day());
     let mut item = json!({
         "external_id": code,
@@ -99,6 +103,7 @@ fn order(
         "tax_amount": yuan(part(amount, 13)),
         "freight_amount": yuan(freight),
     });
+
     let age = today.since(day).map_or(0, |span| span.get_days());
     let cancelled = random.percent(3);
     let quick = random.percent(50);
@@ -106,6 +111,7 @@ fn order(
     let days = if random.percent(8) { random.between(8, 20) } else { random.between(1, 5) };
     let (shipped, cancelled_on) =
         (working_after(day, days), working_from(day.saturating_add(4.days())));
+
     let status = match age {
         0 if quick => "submitted",
         0 => "draft",
@@ -114,6 +120,7 @@ fn order(
         age if age < CLOSED_AFTER => "confirmed",
         _ => "closed",
     };
+
     item["status"] = status.into();
     if status == "cancelled" {
         item["cancelled_on"] = cancelled_on.to_string().into();
@@ -144,6 +151,7 @@ fn lines(
         let worth = random.between(60_000, 900_000);
         let quantity = (worth / price).max(1);
         let quantity = if returned { -(quantity / 4).max(1) } else { quantity };
+
         let tier = match customer.tier {
             "A" => 8,
             "B" => 4,
@@ -151,6 +159,7 @@ fn lines(
         };
         let discount = tier + random.choose(&[0, 0, 2, 5]);
         let amount = part(quantity * price, 100 - discount);
+
         let item = json!({
             "line_number": number,
             "product_external_id": products[at].code,

@@ -63,6 +63,7 @@ fn shipment(
     let delivered = working_after(day, random.between(1, 3));
     let line =
         |line: &Value| json!({ "line_number": line["line_number"], "quantity": line["quantity"] });
+
     let mut item = json!({
         "external_id": number,
         "number": number,

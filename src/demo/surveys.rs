@@ -37,6 +37,7 @@ pub fn surveys(today: Date) -> Vec<Survey> {
 fn survey(day: Date, last: bool) -> Survey {
     let name = format!("{} 年第 {} 季度", day.year(), (day.month() + 2) / 3);
     let quarter = format!("Q{} {}", (day.month() + 2) / 3, day.year());
+
     let mut random = Random::of_day("survey", day);
     let comments = ["交货很快", "希望增加本地库存", "服务热情", "价格偏高", "技术支持及时"];
     let answer = |n: i64| {
@@ -50,6 +51,7 @@ fn survey(day: Date, last: bool) -> Survey {
         }
         json!({ "answers": answers })
     };
+
     let option = |id: &str, zh: &str, en: &str| json!({ "id": id, "text_zh": zh, "text_en": en });
     Survey {
         new: json!({

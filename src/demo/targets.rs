@@ -43,6 +43,7 @@ fn plans(year: i16) -> Vec<Plan> {
         let months = (1..=12).map(|month| round(share(month_of(year, month)))).collect();
         Plan { owner_type: "user", owner: seller.username, above: seller.team, months }
     };
+
     let mut plans: Vec<Plan> = sellers().map(person).collect();
     // From the lowest teams up, so that the plans below a team are complete.
     for (team, _, parent) in TEAMS.iter().rev() {
@@ -57,6 +58,7 @@ fn plans(year: i16) -> Vec<Plan> {
         };
         plans.push(plan);
     }
+
     plans.reverse();
     plans
 }
@@ -83,6 +85,7 @@ fn items(year: i16, plan: &Plan) -> Vec<Value> {
                 "quarter" => format!("{owner}-{year}-Q{}", place + 1),
                 _ => format!("{owner}-{year}-{:02}", place + 1),
             };
+
             let start = i8::try_from(place * length + 1).unwrap_or(1);
             let mut item = json!({
                 "external_id": name(plan.owner),
@@ -95,6 +98,7 @@ fn items(year: i16, plan: &Plan) -> Vec<Value> {
                 "currency": "CNY",
                 "status": "approved",
             });
+
             if plan.owner_type != "company" {
                 item["owner_external_id"] = plan.owner.into();
             }

@@ -47,11 +47,13 @@ pub fn visits(today: Date, now: Timestamp, customers: &[Customer]) -> Vec<Visit>
         of.entry(customer.owner).or_default().push(customer);
         places.insert(&*customer.external_id, customer.place());
     }
+
     let (first, last) = (today.saturating_sub(PAST.days()), today.saturating_add(AHEAD.days()));
     let days = first.series(1.day()).take_while(|day| *day <= last);
     let mut visits = vec![];
     // Today counts as a working day even on a weekend, so that the demo has visits to show.
     let works = |day: Date| is_working(day) || day == today && !is_holiday(day);
+
     for day in days.filter(|day| works(*day)) {
         for seller in sellers() {
             let mut random = Random::of_day(&format!("visits {}", seller.username), day);
@@ -80,6 +82,7 @@ fn visit(
     let code = format!("V{:04}{:02}{:02}-{seller}-{number}", day.year(), day.month(), day.day());
     let start = 9 * 60 + (number - 1) * 160 + random.between(0, 50);
     let (begins, ends) = (at(day, start), at(day, start + random.between(3, 75)));
+
     let kind = match random.between(0, 99) {
         0..50 => "planned",
         50..65 => "route",
@@ -93,6 +96,7 @@ fn visit(
         "revisit" => "cadence",
         _ => *random.choose(&["manual", "weekly"]),
     };
+
     let remote = kind == "revisit" && random.percent(30);
     let mut item = json!({
         "external_id": code,
@@ -106,11 +110,13 @@ fn visit(
         "window_from": at(day, start).to_string(),
         "window_to": at(day, start + 120).to_string(),
     });
+
     if kind == "accompanied"
         && let Some(leader) = leader_of(seller)
     {
         item["participant_external_ids"] = json!([leader]);
     }
+
     // The salesperson who can log in has no visit in progress, so that a check-in can be tried.
     let forgotten = number == 3 && random.percent(30) && seller != "wang.fang";
     let evening = at(day, 24 * 60);
@@ -126,6 +132,7 @@ fn visit(
         13..15 => "abandoned",
         _ => "completed",
     };
+
     item["status"] = status.into();
     let reason = *random.choose(REASONS);
     // All missed visits are explained after ten days at the latest.
@@ -136,6 +143,7 @@ fn visit(
     if matches!(status, "completed" | "abandoned" | "in_progress") {
         item["check_in"] = check(begins, place, random);
     }
+
     let mut complained = None;
     if status == "completed" {
         item["check_out"] = check(ends, place, random);
@@ -143,6 +151,7 @@ fn visit(
         outcome(&mut item, day, says, random);
         complained = says.then_some(ends);
     }
+
     let customer = customer.external_id.clone();
     Visit { item, external_id: code, customer, seller, day, complained }
 }
@@ -156,6 +165,7 @@ fn check(when: Timestamp, place: Option<(f64, f64)>, random: &mut Random) -> Val
         f64::from(moved) / 111_000.0
     };
     let (north, east, far) = (metres(120), metres(120), metres(900));
+
     // A phone has a position even if that of the customer is unknown.
     let (latitude, longitude) = place.unwrap_or((31.0, 120.0));
     let mut check = json!({
@@ -165,6 +175,7 @@ fn check(when: Timestamp, place: Option<(f64, f64)>, random: &mut Random) -> Val
         "accuracy_m": random.between(5, 60),
         "fix_age_s": random.between(0, 20),
     });
+
     match random.between(0, 99) {
         0..5 => check["latitude"] = (latitude + 0.02 + far).into(),
         5..8 => check["accuracy_m"] = random.between(250, 2000).into(),
@@ -186,6 +197,7 @@ fn outcome(item: &mut Value, day: Date, complained: bool, random: &mut Random) {
         86..96 => "absent",
         _ => "closed_shop",
     };
+
     item["outcome"] = outcome.into();
     let next = day.saturating_add(random.between(7, 30).days()).to_string();
     if outcome == "refused" {
@@ -196,6 +208,7 @@ fn outcome(item: &mut Value, day: Date, complained: bool, random: &mut Random) {
         item["next_action"] = "带合同回访".into();
         item["next_visit_on"] = next.into();
     }
+
     if random.percent(70) {
         item["summary"] = (*random.choose(SUMMARIES)).into();
     }

@@ -81,6 +81,7 @@ impl Client {
         let Some(host) = address.host_str().filter(|_| address.scheme().starts_with("http")) else {
             return Err(option(&"an address such as http://127.0.0.1:8080 is needed"));
         };
+
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
@@ -89,6 +90,7 @@ impl Client {
         if matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
             builder = builder.no_proxy();
         }
+
         let client = Self {
             http: builder.build().map_err(|error| option(&error))?,
             base: url.trim_end_matches('/').to_owned(),
@@ -135,6 +137,7 @@ impl Client {
                 _ => return Err(refused(&path, &reply)),
             }
         }
+
         for (index, outcome) in outcomes.iter_mut().enumerate() {
             outcome.index = index;
         }
@@ -237,6 +240,7 @@ impl Client {
                 (path, self.http.post(format!("{}{path}", self.base)).json(&body))
             }
         };
+
         let reply = self.persist(request, patience).await?;
         match reply.status {
             StatusCode::OK => Ok(read::<Grant>(path, &reply.body)?.access_token),
@@ -283,6 +287,7 @@ fn body<S: AsRef<str>>(options: &BatchOptions, items: &[S]) -> String {
     if options.dry_run {
         body.push_str("\"dry_run\":true,");
     }
+
     body.push_str("\"items\":[");
     for (place, item) in items.iter().enumerate() {
         if place > 0 {

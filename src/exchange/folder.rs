@@ -98,6 +98,7 @@ fn read(path: &Path, tables: &mut Vec<Table>, notes: &mut Notes) -> Result<()> {
     let extension = extension.to_ascii_lowercase();
     let sort = sort(stem.strip_suffix(".rejected").unwrap_or(stem));
     let is_text = matches!(&*extension, "csv" | "tsv" | "txt");
+
     match (&*extension, sort) {
         (_, Some((file, columns))) if is_text => {
             tables.extend(Table::of_text(path, file, columns, notes)?);

@@ -263,6 +263,7 @@ impl<'a> Run<'a> {
                 rejected.push(&nested.table, line, faults)?;
             }
         }
+
         self.rejected.push(table, at, &reasons)
     }
 

@@ -79,6 +79,7 @@ impl Problem {
             let message = if fault.message.is_empty() { &fault.code } else { &fault.message };
             if place.is_empty() { message.clone() } else { format!("{place}: {message}") }
         });
+
         let faults = faults.collect::<Vec<_>>().join("; ");
         let whole = [&self.detail, &self.error_description, &self.error];
         match whole.into_iter().flatten().next() {

@@ -41,6 +41,7 @@ impl Refusal {
                 None => refusal.own.push(words),
             }
         }
+
         if refusal.is_empty() {
             refusal.own.push(Words::same(problem.reason(|_, _| None)));
         }

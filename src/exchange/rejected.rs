@@ -38,6 +38,7 @@ impl Rejected {
             width: table.columns.len(),
             count: 0,
         };
+
         let mut headings: Vec<&str> = table.headings.iter().collect();
         let reason = reason(table);
         match reason {

@@ -54,6 +54,7 @@ impl fmt::Display for Summary {
         let head = ["created", "updated", "unchanged", "rejected", "seconds"];
         write!(out, "{:width$}", "file")?;
         head.iter().try_for_each(|name| write!(out, " {name:>10}"))?;
+
         let total = FileSummary {
             file: "total".into(),
             created: self.files.iter().map(|file| file.created).sum(),
@@ -64,6 +65,7 @@ impl fmt::Display for Summary {
             failed: self.failed(),
             seconds: self.seconds,
         };
+
         for file in self.files.iter().chain([&total]) {
             write!(out, "\n{:width$}", file.file)?;
             for count in [file.created, file.updated, file.unchanged, file.failed] {
@@ -77,6 +79,7 @@ impl fmt::Display for Summary {
                 write!(out, "  {} pending", file.pending)?;
             }
         }
+
         if self.dry_run {
             write!(out, "\ndry run: nothing was changed")?;
         }

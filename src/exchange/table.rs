@@ -202,6 +202,7 @@ impl Table {
             // Commas of prose are followed by a blank, those of data are not.
             line.match_indices(delimiter).filter(|(at, _)| !line[at + 1..].starts_with(' ')).count()
         };
+
         let width = self.columns.len();
         let is_rows = |at: usize, cell: &str| {
             let mut lines = cell.split(['\n', '\r']).skip(1).filter(|line| !line.is_empty());
@@ -210,6 +211,7 @@ impl Table {
             (has_lines && at > 0 && delimiters(last) == at)
                 || (width > 2 && lines.any(|line| delimiters(line) + 1 == width))
         };
+
         let rows = (self.first..self.grid.len()).filter(|row| {
             self.grid.row(*row).iter().enumerate().any(|(at, cell)| is_rows(at, cell))
         });

@@ -79,6 +79,7 @@ impl Workbook {
         let mut reader = self.0.worksheet_cells_reader(sheet)?;
         let formats: Vec<String> = reader.styles().iter().map(number_format).collect();
         let mut rows: Vec<SheetRow> = vec![];
+
         while let Some((cell, style)) = reader.next_cell_with_style_id()? {
             let (row, column) = cell.get_position();
             let (number, column) = (row as usize + 1, column as usize);
@@ -118,6 +119,7 @@ fn mark(rows: &mut [SheetRow], region: &Dimensions) {
     let (first, last) = (region.start, region.end);
     let numbers = first.0 as usize + 1..=last.0 as usize + 1;
     let columns = first.1 as usize..=(last.1 as usize).min(MOST_COLUMNS);
+
     for row in rows.iter_mut().filter(|row| numbers.contains(&row.number)) {
         let is_first = row.number == *numbers.start();
         let filled = row.cells.iter().enumerate().any(|(at, cell)| {

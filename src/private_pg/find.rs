@@ -59,17 +59,20 @@ fn choose(found: Vec<Found>, made_by: Option<u32>) -> Result<PathBuf, String> {
         );
         return newest.map(|found| found.binaries).ok_or(none);
     };
+
     if major < OLDEST {
         return Err(format!(
             "older than {OLDEST}: move it to a newer one with pg_upgrade, or set DATABASE_URL to \
              use another server"
         ));
     }
+
     let mut others: Vec<_> = found.iter().map(|found| found.major).collect();
     others.sort_unstable();
     others.dedup();
     let others: Vec<_> = others.iter().map(ToString::to_string).collect();
     let others = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
+
     let same = found.into_iter().find(|found| found.major == major).map(|found| found.binaries);
     same.ok_or(format!("but of that none is found (found: {others}): install it, {remedy}"))
 }

@@ -95,6 +95,7 @@ impl Identity {
                 before_exec(command, move || enter_namespace(&map));
             }
         }
+
         #[cfg(target_os = "linux")]
         if die_with_parent {
             // Must be the last step: changing the user clears the signal.

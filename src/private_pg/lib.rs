@@ -91,6 +91,7 @@ impl Server {
             )
         };
         DirBuilder::new().recursive(true).create(&options.folder).map_err(failed(unusable()))?;
+
         let folder = fs::canonicalize(&options.folder).map_err(failed(unusable()))?;
         let lock = lock(&folder)?;
         let cluster = Cluster::new(folder, options.clone())?;
@@ -137,6 +138,7 @@ fn lock(folder: &Path) -> Result<File, Error> {
     let unwritable =
         || format!("SALESBOOK_DATA_DIR: the data folder {} cannot be written", folder.display());
     let file = files::open(&folder.join("lock")).map_err(failed(unwritable()))?;
+
     let start = Instant::now();
     loop {
         match file.try_lock() {

@@ -46,6 +46,7 @@ impl Keeper {
         let (answer, opened) = mpsc::channel();
         let pid = Arc::new(AtomicU32::new(0));
         let shown = pid.clone();
+
         let thread = thread::Builder::new().name("postgres-keeper".to_owned());
         let thread = thread.spawn(move || {
             let stop = Stop(stop);
@@ -63,6 +64,7 @@ impl Keeper {
                 }
             }
         });
+
         let thread = Some(thread.map_err(failed("cannot start a thread"))?);
         let access = opened.recv().map_err(|_| Error("the keeper of postgres ended".into()))??;
         Ok((Self { go_on: Some(go_on), thread, pid, stopped: false }, access))
