@@ -194,8 +194,8 @@ async fn repeats_a_request_whose_connection_was_lost() {
     let outcomes = client.batch("teams", None, &ITEMS[..1]).await.unwrap();
     assert_eq!(outcomes[0].status, Status::Unchanged);
     let heard = server.await.unwrap();
-    let key = |head: &String| {
-        head.lines().find(|line| line.starts_with("idempotency-key")).map(str::to_owned)
+    let key = |request: &String| {
+        request.lines().find(|line| line.starts_with("idempotency-key")).map(str::to_owned)
     };
     assert!(key(&heard[0]).is_some() && key(&heard[0]) == key(&heard[1]), "{heard:?}");
 }
