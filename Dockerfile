@@ -1,9 +1,9 @@
 # syntax=docker/dockerfile:1@sha256:4edf897a3ffa55b89f906fc8cc78afdb3f1834cc9c7083565e611a8a7d5fe99e
-# `make pin` (scripts/pin-images.sh) takes newer digests where the registry can be reached.
+# `make pin` (scripts/pin-images.sh) updates the digests.
 FROM rust:1.98-slim-bookworm@sha256:1469a27c125cb5a3aebfa4f4e4665d935b02fb72cc093b2c974b3d740e43f157 AS build
 WORKDIR /source
 COPY . .
-# A cache for each platform: what is built for one is of no use to another.
+# One cache per platform, because build results cannot be shared between platforms.
 ARG TARGETPLATFORM
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,id=target-$TARGETPLATFORM,target=/source/target,sharing=locked \
@@ -14,12 +14,12 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates curl tini \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --create-home --home-dir /var/lib/salesbook salesbook \
-    # A volume takes over whom the folder belongs to.
+    # A new volume inherits the owner of this folder.
     && install --directory --owner=salesbook --group=salesbook --mode=0700 /var/lib/salesbook/data/attachments
 COPY --from=build /usr/local/bin/salesbook /usr/local/bin/
 USER salesbook
 WORKDIR /var/lib/salesbook
-# There is no PostgreSQL in this image: the service needs DATABASE_URL.
+# This image contains no PostgreSQL, so that DATABASE_URL is required.
 ENV SALESBOOK_LISTEN=0.0.0.0:8080
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \

@@ -1,4 +1,4 @@
-# What one does with the project; `make help` lists it.
+# Development commands; `make help` lists them.
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help demo run test check clients advisories pin fuzz bench torture setup
@@ -10,11 +10,11 @@ demo: ## Start the service on 127.0.0.1:8080 with a demo company
 	@$(if $(DATABASE_URL),,scripts/setup.sh)
 	cargo run --locked --release -- demo
 
-run: ## Start the service on 127.0.0.1:8080 with the data of earlier runs, none at first
+run: ## Start the service on 127.0.0.1:8080; its data is kept between runs
 	@$(if $(DATABASE_URL),,scripts/setup.sh)
 	cargo run --locked --release -- serve
 
-test: setup ## Run all tests on a throw-away PostgreSQL
+test: setup ## Run all tests on a temporary PostgreSQL
 	cargo test --locked --workspace
 
 check: setup advisories ## Format, clippy, rustdoc, licences, advisories, unused dependencies, OpenAPI lint
@@ -27,29 +27,29 @@ check: setup advisories ## Format, clippy, rustdoc, licences, advisories, unused
 	scripts/pin-images.sh --check
 	scripts/lint-openapi.sh
 
-clients: setup ## Generate clients in TypeScript, Python and Kotlin, compile them, and run a day with two
+clients: setup ## Generate and compile clients in TypeScript, Python and Kotlin; run the first two
 	scripts/typescript-client.sh
 	scripts/python-client.sh
 	scripts/kotlin-client.sh
 
-advisories: ## Compare the dependencies with the known weaknesses; ADVISORIES=required fails offline
+advisories: ## Check the dependencies for known vulnerabilities; ADVISORIES=required fails offline
 	scripts/advisories.sh
 
-pin: ## Pin the base images of the containers to the digests that their tags have today
+pin: ## Pin the base images of the containers to the current digests of their tags
 	scripts/pin-images.sh
 
-fuzz: setup ## Hold the API to its document by schemathesis, as an admin and as a salesperson
+fuzz: setup ## Test the API against its document with schemathesis, as an admin and as a salesperson
 	scripts/fuzz-api.sh
 
-bench: setup ## Measure the performance figures as ratios (benches/README.md)
+bench: setup ## Run the benchmarks (benches/README.md)
 	benches/run.sh
 
-# Those whose numbers grow with TORTURE_MINUTES (often() and or_in_torture() of tests/it/process.rs);
-# a name matches its end, too: points:: is also money_points:: and field_points::.
-torture: setup ## The long variants of the reliability tests, for TORTURE_MINUTES (60)
+# The tests that do more with TORTURE_MINUTES (often() and or_in_torture() in tests/it/process.rs).
+# A name also matches as a suffix: points:: includes money_points:: and field_points::.
+torture: setup ## Run the long variants of the reliability tests for TORTURE_MINUTES (default: 60)
 	TORTURE_MINUTES=$${TORTURE_MINUTES:-60} cargo test --locked --release --test it -- --include-ignored \
 		--nocapture committed:: credit_race:: followed:: interrupted:: kill:: load:: money_bulk:: \
 		network:: parked:: points:: receivables:: slow:: steps::
 
-setup: # Find PostgreSQL or install it
+setup: # Find or install PostgreSQL
 	@scripts/setup.sh

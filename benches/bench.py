@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Measures what QUALITY asks for (P1 to P8) as ratios, and prints the table.
+"""Measures the performance figures P1 to P8 as ratios and prints a table.
 
-Service and reference take turns on the same data in the same run, and medians are compared, so
-that a busy machine disturbs both. README.md beside this file says what each row means.
+The service and its reference take turns on the same data in the same run, and their medians are
+compared, so that a busy machine affects both. README.md explains the rows.
 """
 
 import argparse
@@ -35,9 +35,9 @@ CUSTOMERS, ORDERS = int(100_000 * SCALE), int(500_000 * SCALE)
 VISITS = int(os.environ.get("BENCH_VISITS", 10_000_000 * SCALE))
 INVOICES = int(os.environ.get("BENCH_INVOICES", 1_000_000 * SCALE))
 OPEN = INVOICES // 50
-PEOPLE = 16  # who check in and out at the same time
+PEOPLE = 16  # people who check in and out at the same time
 BATCH = 10_000
-ELEMENTS = 200_000  # of all lists of a batch
+ELEMENTS = 200_000  # limit of the elements of all lists of a batch
 PG = Path(os.environ["PG_BIN_DIR"])
 BINARY = Path(os.environ["SALESBOOK_BIN"])
 PARAMETER = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
@@ -48,16 +48,16 @@ def say(text):
 
 
 def row_id(kind, number):
-    """The id that data.sql gave to a row."""
+    """Returns the id of a row of data.sql."""
     return str(uuid.UUID(f"{1700000000000 + number:012x}7{kind:03d}8000{number:012x}"))
 
 
 class Service:
-    """One service with a private PostgreSQL of its own, in a folder of its own."""
+    """A service with its own private PostgreSQL, in its own folder."""
 
     def __init__(self, folder, customers, orders):
         self.customers, self.orders = customers, orders
-        # PostgreSQL may run as another user, who has to get through.
+        # PostgreSQL may run as another user, who must be able to pass through the folder.
         folder.mkdir(mode=0o755)
         self.data, self.log = folder / "data", folder / "service.log"
         self.tokens = {}
@@ -71,7 +71,7 @@ class Service:
             "PGHOST": str(next(self.data.rglob(".s.PGSQL.*[0-9]"), folder).parent),
             "PGUSER": "app", "PGDATABASE": "postgres",
             "PGPASSWORD": (self.data / "password").read_text().strip(),
-            # As the service's own connections.
+            # The same setting as on the connections of the service.
             "PGOPTIONS": "-c jit=off",
         }
         if self.database["PGHOST"] == str(folder):
@@ -80,13 +80,13 @@ class Service:
         self.empower()
 
     def empower(self):
-        """Measuring switches constraints off and logs on, which the role of the service may not."""
+        """Makes the role of the service a superuser: the benchmarks turn constraints off and logs on."""
         self.stop()
         data = self.data / "pg"
         owner = data.stat()
         who = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
         command = [PG / "postgres", "--single", "-D", data, "-c", "exit_on_error=on", "postgres"]
-        # Parameters of a statement are details, which the log of the service leaves out.
+        # The service logs tersely, which would leave out the parameters of statements.
         more = "ALTER ROLE app SUPERUSER\nALTER ROLE app SET log_error_verbosity = 'default'\n"
         subprocess.run(command, input=more, text=True, check=True, cwd="/",
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **who)
@@ -168,7 +168,7 @@ class Service:
             sys.exit(f"{method} {path}: {error.code} {error.read().decode()}")
 
     def token(self, user):
-        """Tokens live for a quarter of an hour."""
+        """Returns a token, which is valid for a quarter of an hour, and renews it in time."""
         token, born = self.tokens.get(user, (None, 0))
         if time.monotonic() - born > 300:
             login = {"username": user, "password": PASSWORD}
@@ -177,7 +177,7 @@ class Service:
         return token
 
     def statements(self, *request, **more):
-        """What one request asks of the database: statements with their parameters."""
+        """Returns the statements that one request sends to the database, with their parameters."""
         self.token(more.get("user", "admin"))
         self.sql("alter system set log_statement = 'all'")
         self.sql("alter system set log_line_prefix = '[%p] '")
@@ -199,20 +199,20 @@ class Service:
             elif match := re.match(r"\[(\d+)\] DETAIL:  parameters: (.*)", entry, re.S):
                 found[-1][2] = [value for _, value in PARAMETER.findall(match[2])]
         own = re.compile(r'^alter|pg_reload_conf|from directory|"jobs"', re.I)
-        # A job that ran at the same moment locks its rows, on a connection of its own; no read does.
+        # Leaves out the connection of a job that ran at the same time: jobs lock rows, reads do not.
         busy = {pid for pid, text, _ in found if request[0] == "GET" and "FOR UPDATE" in text.upper()}
         return [(text, values) for pid, text, values in found
                 if pid not in busy and not own.search(text)]
 
 
 def uuid_of(kind, number):
-    """The same as `row_id` in SQL, of an expression."""
+    """Returns the SQL counterpart of `row_id` for an expression."""
     return (f"(lpad(to_hex(1700000000000 + {number}), 12, '0') || '7' || lpad('{kind}', 3, '0') || "
             f"'8000' || lpad(to_hex({number}), 12, '0'))::uuid")
 
 
 def array_type(value):
-    """What `unnest` is told of a literal; what is no more than numbers fits every such column."""
+    """Returns a cast for a literal in `unnest`; lists of plain numbers become `numeric`."""
     kinds = {"uuid": r"[0-9a-f]{8}-.*", "date": r"\d{4}-\d\d-\d\d\b.*", "numeric": r"(NULL|[-\d.,])*"}
     for kind, pattern in kinds.items():
         if re.fullmatch(rf"'\{{{pattern}\}}'", value):
@@ -221,16 +221,16 @@ def array_type(value):
 
 
 def literal(statement, values, expression=lambda value: value):
-    """A statement with literals in place of its parameters, fit for pgbench."""
+    """Replaces the parameters of a statement by literals, for use in pgbench."""
     def value(match):
         text = expression(values[int(match[1]) - 1])
-        # pgbench takes `:word` for a variable, also within a literal.
+        # pgbench reads `:word` as a variable, even within a literal.
         return re.sub(r"(?<=\w\"):(?=[a-z])", ": ", text)
     return re.sub(r"\$(\d+)", value, statement) + ";\n"
 
 
 class Figures:
-    """What the rounds of one thing came to."""
+    """The results of all rounds of one measurement."""
 
     def __init__(self):
         self.rates, self.p50, self.p99 = [], [], []
@@ -265,8 +265,8 @@ def wrk(service, script, connections, args, seconds=SECONDS, threads=2):
 
 
 def pgbench(service, scripts, each=1, clients=16, variables=()):
-    """Transactions per second, times the statements of interest in each. The first second, in
-    which the connections prepare their statements, does not count."""
+    """Returns the transactions per second, multiplied by the relevant statements in each. The first
+    second, in which the connections prepare their statements, does not count."""
     files = [part for script in scripts for part in ("-f", script)]
     command = [PG / "pgbench", "-n", "-M", "prepared", f"-c{clients}", "-j2",
                "-P1", f"-T{max(SECONDS, 1) + 1:.0f}", *variables, *files]
@@ -297,7 +297,7 @@ class Bench:
                  f"≥ {goal:.2f}", ratio >= goal, ours.latency())
 
     def grown(self, name, full, tenth):
-        """Cost follows the answer, not the history."""
+        """Compares with a tenth of the data: the cost should depend on the answer, not on the history."""
         ratio = full.rate / tenth.rate
         self.row(name, f"{full.rate:,.0f}/s", f"{tenth.rate:,.0f}/s", f"{ratio:.2f}", "≥ 0.85",
                  ratio >= 0.85, full.latency())
@@ -305,7 +305,7 @@ class Bench:
     # P1
 
     def paths(self, service, name, owners):
-        """Literal random ids, for both sides the same."""
+        """Chooses random ids, which are the same for both sides."""
         ids = service.rows(f"select id from customers where owner_id = any('{owners}')")
         ids = random.choices([row[0] for row in ids], k=100)
         file = self.work / f"{name}.{service.port}"
@@ -358,7 +358,7 @@ class Bench:
             found.append(path)
             cursor = service.call("GET", path, user=user).get("next_cursor")
             path = cursor and f"/api/v1/customers?limit=50&cursor={cursor}"
-        # Whoever has few customers has no second page.
+        # With few customers there is no second page.
         found = found[1:] or found
         file = self.work / f"cursors.{service.port}"
         file.write_text("".join(f"{path}\n" for path in found))
@@ -377,7 +377,7 @@ class Bench:
         asked = self.full.statements("GET", pages[0], user=user)
         self.count(f"GET /{what}?limit=50, {who}", asked)
         statement, values = asked[0]
-        # The position is a name and an id, the last such pair of parameters before the limit.
+        # The cursor position is a name and an id: the last such pair of parameters before the limit.
         place = [at for at, value in enumerate(values) if re.fullmatch(r"'[0-9a-f-]{36}'", value)][-1]
         begins = self.begins(people, len(pages))
         scripts = []
@@ -437,7 +437,7 @@ class Bench:
             self.grown("P5 the same, against a tenth of the data", ours, small)
 
     def same_transaction(self, path, body, user):
-        """The statements of one POST as a script of pgbench, with values of its own."""
+        """Turns the statements of one POST into a pgbench script with unique values."""
         key, name = str(uuid.uuid4()), "literal"
         body = json.loads(body.replace("{n}", name))
         asked = self.full.statements("POST", path, body, user=user, key=key)
@@ -456,12 +456,12 @@ class Bench:
                 return f"array[{', '.join(made_id if it == made['id'] else repr(it) for it in ids)}]"
             if bare in (key, number, name, made.get("name")):
                 return f"('x' || {unique})"
-            # What is compared with other rows or unique, beside the name as it was sent.
+            # Normalised forms of the name, which are unique or compared with other rows.
             if bare.startswith("基准") and " " not in bare:
                 return f"('x' || {unique})"
             if "advisory" in self.current:
                 return ":k::bigint"
-            if "unnest(" in self.current:  # literals have no type there
+            if "unnest(" in self.current:  # literals are untyped there
                 return value + array_type(value)
             return value
 
@@ -499,7 +499,8 @@ class Bench:
         self.feed()
 
     def long_orders(self, lines, item):
-        """The largest batch of orders with so many lines, made and then changed, and what stays of it."""
+        """Creates and changes the largest batch of orders with `lines` lines. Measures the memory during
+        the batch and a minute after it."""
         count = min(BATCH, ELEMENTS // lines)
         items = [item(f"long{lines}", n) for n in range(count)]
         with Resident(self.full) as memory:
@@ -519,7 +520,7 @@ class Bench:
         self.absolute("memory, a minute after it", kept, 100, "MB")
 
     def workers(self, order):
-        """New orders of the same customers from one, two and four workers, 500 in a batch."""
+        """Creates orders of the same customers with one, two and four workers, 500 per batch."""
         rates, each = {}, 500
         for count in [1, 2, 4]:
             figures = Figures()
@@ -546,8 +547,8 @@ class Bench:
                          rates[count], rates[1], " rows/s")
 
     def feed(self):
-        """All of the feed by one consumer, and the same rows out of their table: both into a file,
-        neither taken apart, which would measure the consumer."""
+        """Reads the whole feed with one consumer, and copies the same rows out of their table. Both are
+        written to a file without parsing, which would measure the consumer."""
         count, file = int(self.full.sql("select count(*) from changes")), self.work / "rows"
         connection = HTTPConnection("127.0.0.1", self.full.port)
         headers = {"Authorization": f"Bearer {self.full.token('admin')}"}
@@ -563,7 +564,7 @@ class Bench:
                 cursor = f"&cursor={end['next_cursor']}"
                 kept.write(page)
             ours.add(read / (time.monotonic() - began))
-            # Jobs write, too: customers become dormant.
+            # Jobs also write changes, for example when customers become dormant.
             by_now = int(self.full.sql("select count(*) from changes"))
             if not count <= read <= by_now:
                 sys.exit(f"{read} events of {count} to {by_now} changes")
@@ -593,7 +594,7 @@ class Bench:
         self.against("P4 the same batch again", 1.0, again, copied, " rows/s")
 
     def copied(self, table, path, ours):
-        """How long it takes to copy the same rows in once more, with other ids."""
+        """Measures copying the same rows in again with other ids."""
         file = self.work / "rows"
         columns = [row[0] for row in self.full.rows(
             f"select attname from pg_attribute where attrelid = '{table}'::regclass "
@@ -654,7 +655,7 @@ class Bench:
         self.row(name, f"{ours * 1000:,.1f} ms", f"{theirs * 1000:,.1f} ms",
                  f"{ours / theirs:.2f}", f"≤ {goal}", ours / theirs <= goal)
 
-    # The field: visits and what is to be done
+    # Visits and worklists
 
     def field(self):
         each = int(max(SECONDS, 1) * 400) + 400
@@ -666,11 +667,11 @@ class Bench:
         self.checks(each)
 
     def history(self):
-        """The visits to the customer who has the most."""
+        """Measures the visits of the customer with the most visits."""
         customer, connection = row_id(5, 1), HTTPConnection("127.0.0.1", self.full.port)
         most = int(self.full.sql(f"select count(*) from visits where customer_id = '{customer}' "
                                  "and status = 'completed'"))
-        # Its owner, and whoever leads them; sealed cursors are theirs.
+        # The owner of the customer and the owner's manager. Cursors are valid for one user only.
         for who, user in [("salesperson", "user2"), ("manager of 20", "user102")]:
             def get(cursor, limit):
                 path = f"/api/v1/visits?customer_id={customer}&limit={limit}"
@@ -685,7 +686,7 @@ class Bench:
             first = f"/api/v1/visits?customer_id={customer}&limit=50"
             asked = self.full.statements("GET", first, user=user)
             self.count(f"GET /visits?customer_id=, {who}", asked)
-            # A reference is looked up before; both sides ask the same.
+            # All statements of the request count, so that both sides do the same work.
             script = self.work / f"history.{user}.sql"
             text = "".join(literal(statement, values) for statement, values in asked)
             script.write_text("\\timing on\n" + text * 200)
@@ -716,12 +717,12 @@ class Bench:
             theirs.append(self.seconds(lambda: self.full.psql("-q", "-o", "/dev/null", "-f", script)))
         self.slower("GET /reports/visits of a year", ours, theirs, 1.3)
 
-    # What is owed: as much is open in both, and cost follows that
+    # Receivables: both services have the same number of open invoices, which determines the cost
 
     def receivables(self):
         self.full.load_receivables(INVOICES)
         self.tenth.load_receivables(INVOICES // 10)
-        # Of a day that is told, what was open then is told by what was paid by then.
+        # With `as_of`, open amounts are computed from the payments until that day.
         for path in ["ar-aging", f"ar-aging?as_of={date.today()}", "open-items",
                      "ar-aging?group_by=region"]:
             path = f"/api/v1/reports/{path}"
@@ -732,7 +733,7 @@ class Bench:
                     times += [spent] if number else []
             self.slower(f"GET {path}, against a tenth of the invoices", ours, theirs, 1.2)
 
-    # P5, by people who are at one place at a time
+    # P5 for people, each of whom has one visit at a time
 
     def checks(self, each):
         def visit(block, person, number):
@@ -822,7 +823,7 @@ class Bench:
 
 
 def resident(service):
-    """Megabytes in memory; 0 where there is no /proc."""
+    """Returns the resident memory in megabytes, or 0 without /proc."""
     try:
         status = Path(f"/proc/{service.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024 / 1e6
@@ -831,7 +832,7 @@ def resident(service):
 
 
 class Resident:
-    """The most memory that the service had meanwhile."""
+    """Records the peak memory of the service within a `with` block."""
 
     def __init__(self, service):
         self.service, self.most, self.over = service, 0.0, threading.Event()

@@ -1,6 +1,6 @@
--- Check-in and check-out of one visit after the other, each thread with one connection as a person
--- of its own. Arguments: a folder with a file of tokens, a file of ids for each thread and the two
--- bodies, a name of the round.
+-- Checks in and out of one visit after the other. Each thread has one connection and acts as a user
+-- of its own. Arguments: a folder with a file of tokens, a file of ids for each thread and a file
+-- with the two bodies; a name for the round.
 local report = dofile(os.getenv("BENCH_DIR") .. "/report.lua")
 local ids, bodies, headers, round, count = {}, {}, {}, "", 0
 local threads, asked = 0, false
@@ -22,7 +22,7 @@ function init(args)
 end
 
 function request()
-  -- wrk asks the first thread once before it begins and sends nothing of that.
+  -- wrk calls this function once on the first thread before it starts, and does not send the result.
   if number == 1 and not asked then
     asked = true
     return wrk.format("GET", "/health/live")

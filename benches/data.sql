@@ -1,10 +1,10 @@
--- The company that is measured: five teams of twenty people with a manager each, their customers,
--- and two years of confirmed orders with three lines each. Variables: customers, orders, password.
+-- Test data: five teams of twenty salespeople with a manager each, their customers, and two years of
+-- confirmed orders with three lines each. Variables: customers, orders, password.
 \set ON_ERROR_STOP on
 set client_min_messages = warning;
 set maintenance_work_mem = '256MB';
 set synchronous_commit = off;
--- Foreign keys hold by construction.
+-- The data satisfies all foreign keys; checking them would only take time.
 set session_replication_role = replica;
 
 create function pg_temp.id(kind int, number bigint) returns uuid immutable language sql as $$
@@ -23,7 +23,7 @@ insert into teams (id, version, code, name, parent_id, created_at, updated_at)
         case when n > 0 then pg_temp.id(1, 0) end, now(), now()
     from generate_series(0, 5) as n;
 
--- Numbers 1 to 100 sell, 101 to 105 lead a team.
+-- Users 1 to 100 are salespeople, 101 to 105 are managers of a team.
 insert into users (id, version, username, name, name_pinyin, roles, team_id, leads_team, active,
         password_hash, created_at, updated_at)
     select pg_temp.id(2, n), 1, 'user' || n, 'User ' || n, 'user ' || n,

@@ -1,4 +1,4 @@
--- GET of random paths of a file, one per line. Arguments: the file, the token.
+-- Sends `GET` for random paths of a file, one per line. Arguments: the file, the token.
 local report = dofile(os.getenv("BENCH_DIR") .. "/report.lua")
 local requests = {}
 

@@ -1,5 +1,5 @@
--- POST of a body with `{n}` replaced by another number each time, with an Idempotency-Key of its
--- own. Arguments: a file with one body per line, the token, the path, a name of the round.
+-- Sends `POST` with a body in which `{n}` is replaced by a different number each time, and with a new
+-- Idempotency-Key. Arguments: a file with one body per line, the token, the path, a name for the round.
 local report = dofile(os.getenv("BENCH_DIR") .. "/report.lua")
 local bodies, headers, path, round, count = {}, {}, "", "", 0
 local threads = 0

@@ -1,7 +1,7 @@
--- Five years of posted invoices in the order of their days, every 20th with two instalments. `open`
--- of them stay open, as many whatever is behind them and anywhere among them, and a tenth as many
--- receipts are not used yet; all others are paid, each by a payment of its own.
--- Variables: customers (the first of them owe), invoices, open.
+-- Five years of posted invoices in the order of their dates, every 20th with two instalments. `open`
+-- of them, at random places, are open, however many invoices there are, and there are a tenth as many
+-- unapplied receipts. All other invoices are paid, each by a payment of its own.
+-- Variables: customers (the first of them have invoices), invoices, open.
 \set ON_ERROR_STOP on
 set client_min_messages = warning;
 set maintenance_work_mem = '1GB';
@@ -20,7 +20,7 @@ create temp table indexes as
         and not exists (select from pg_constraint where conname = indexname);
 select format('drop index %I', indexname) from indexes \gexec
 
--- Without a pattern, and the same each time.
+-- Pseudo-random, and the same in each run.
 create function pg_temp.dice(seed bigint, sides bigint) returns bigint immutable language sql as $$
     select (hashint8extended(seed, 1) & 9223372036854775807) % sides
 $$;

@@ -1,4 +1,4 @@
--- What a round came to, as one line of JSON at the end of wrk's own report.
+-- Adds the result of a round as a line of JSON to the end of wrk's own report.
 return function(summary, latency)
   local errors = summary.errors
   print(string.format(

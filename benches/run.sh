@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the service for release, finds or installs the load generator, and measures.
-# SALESBOOK_BIN measures a binary that is there; see README.md for the rest.
+# Builds the service for release, finds or installs the load generator, and runs the benchmarks.
+# SALESBOOK_BIN names an existing binary to measure. See README.md for the other variables.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
@@ -10,7 +10,7 @@ if ! PG_BIN_DIR=$(postgres_programs); then
   exit 1
 fi
 if [ ! -x "$PG_BIN_DIR/pgbench" ]; then
-  say "no pgbench beside $PG_BIN_DIR/postgres: install PostgreSQL's client programs"
+  say "no pgbench next to $PG_BIN_DIR/postgres: install PostgreSQL's client programs"
   exit 1
 fi
 if ! command -v wrk >/dev/null; then
@@ -19,7 +19,7 @@ if ! command -v wrk >/dev/null; then
     dnf) as_root dnf install -y wrk </dev/null ;;
     brew) brew install wrk </dev/null ;;
   esac || true
-  if ! command -v wrk >/dev/null; then say "wrk is missing: install it by hand"; exit 1; fi
+  if ! command -v wrk >/dev/null; then say "wrk is missing: install it manually"; exit 1; fi
 fi
 if [ -z "${SALESBOOK_BIN:-}" ]; then
   cargo build --locked --release

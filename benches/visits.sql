@@ -1,6 +1,6 @@
--- Visits of five years in the order of their days, each with a check-in and a check-out; every
--- 500th is to the first customer. Then visits that are planned for tomorrow, to be begun and ended
--- in the measurement: so many for each of 16 people and each of `blocks` rounds.
+-- Visits of five years in the order of their dates, each with a check-in and a check-out; every
+-- 500th is to the first customer. Then visits planned for tomorrow, which the measurement checks in
+-- and out: `each` for each of 16 people and each of `blocks` rounds.
 -- Variables: customers, visits, blocks, each.
 \set ON_ERROR_STOP on
 set client_min_messages = warning;

@@ -1,12 +1,12 @@
-//! Which functions a function calls, by their names. Where names alone leave several, those of the
-//! type in question count, then those of the same file, then those of the crate; never a crate that
-//! the caller's crate does not depend on.
+//! Resolves the calls of a function by name. Among functions of the same name, those of the type in
+//! question take precedence, then those of the same file, then those of the same crate. Crates that
+//! the caller's crate does not depend on never count.
 
 use std::collections::{HashMap, HashSet};
 
 use super::source::{Function, Sources, after_generics, is_name};
 
-/// Methods that the standard library and its like have, too: followed only where the type is known.
+/// Methods that also exist in the standard library: followed only if the type is known.
 #[rustfmt::skip]
 const COMMON: &[&str] = &[
     "all", "and", "and_then", "any", "begin", "clone", "collect", "contains", "count", "drain",
@@ -17,7 +17,7 @@ const COMMON: &[&str] = &[
     "zip",
 ];
 
-/// Traits without rules of the domain.
+/// Traits without domain logic.
 #[rustfmt::skip]
 const TECHNICAL: &[&str] = &[
     "Deref", "DerefMut", "Deserialize", "Display", "FromRequest", "FromSql", "Responder", "Resource",
@@ -27,9 +27,9 @@ const TECHNICAL: &[&str] = &[
 pub struct Calls<'a> {
     sources: &'a Sources,
     named: HashMap<&'a str, Vec<usize>>,
-    /// Crates by the crates that they depend on
+    /// The crates on which each crate depends
     below: HashMap<String, HashSet<String>>,
-    /// What app.rs registers, by the name of the place
+    /// Functions that `app.rs` registers as hooks, by the name of the hook
     hooks: HashMap<String, Vec<usize>>,
 }
 
@@ -40,12 +40,16 @@ impl<'a> Calls<'a> {
             named.entry(&function.name).or_default().push(index);
         }
         let mut calls = Self { sources, named, below, hooks: HashMap::new() };
-        let wire = sources.functions.iter().find(|it| it.file == "src/app.rs" && it.name == "wire");
+        let wire = sources
+            .functions
+            .iter()
+            .find(|function| function.file == "src/app.rs" && function.name == "wire");
         calls.hooks = wire.map(|wire| calls.registered(wire)).unwrap_or_default();
         calls
     }
 
-    /// `customers::hooks::GIVEN_UP.set(visits::next_attempt::check_given_up)`
+    /// Finds registrations of hooks, such as
+    /// `customers::hooks::GIVEN_UP.set(visits::next_attempt::check_given_up)`.
     fn registered(&self, wire: &Function) -> HashMap<String, Vec<usize>> {
         let (mut hooks, mut place) = (HashMap::<String, Vec<usize>>::new(), String::new());
         for (at, token) in wire.body.iter().enumerate().skip(2) {
@@ -70,44 +74,50 @@ impl<'a> Calls<'a> {
         all.filter(|index| fits(self.function(*index))).collect()
     }
 
-    /// Those of the same file, else of the same crate, else all.
+    /// Returns the functions of the same file, or else those of the same crate, or else all.
     fn nearest(&self, from: &Function, found: Vec<usize>) -> Vec<usize> {
         let near = |fits: &dyn Fn(&Function) -> bool| {
-            found.iter().copied().filter(|it| fits(self.function(*it))).collect::<Vec<_>>()
+            found.iter().copied().filter(|index| fits(self.function(*index))).collect::<Vec<_>>()
         };
-        let file = near(&|it| it.file == from.file);
-        let domain = near(&|it| it.domain == from.domain);
-        [file, domain].into_iter().find(|it| !it.is_empty()).unwrap_or(found)
+        let file = near(&|other| other.file == from.file);
+        let domain = near(&|other| other.domain == from.domain);
+        [file, domain].into_iter().find(|indexes| !indexes.is_empty()).unwrap_or(found)
     }
 
-    /// `Customer::find`, `Self::check`, `directory::touch`
+    /// Resolves a call with a path: `Customer::find`, `Self::check`, `directory::touch`.
     fn on_path(&self, from: &Function, first: &str, name: &str) -> Vec<usize> {
         let first = if first == "Self" { from.owner.as_deref().unwrap_or_default() } else { first };
         if matches!(first, "Error" | "Fault") {
             return vec![];
         }
-        let of_type = self.all(name, |it| [&it.owner, &it.contract].contains(&&Some(first.into())));
+
+        let of_type = self.all(name, |function| {
+            [&function.owner, &function.contract].contains(&&Some(first.into()))
+        });
         if !of_type.is_empty() {
             return self.nearest(from, of_type);
         }
-        let in_module = self.all(name, |it| {
-            let file = it.file.ends_with(&format!("/{first}.rs"));
-            let folder = it.file.contains(&format!("/{first}/"));
-            let here = matches!(first, "super" | "crate") && it.domain == from.domain;
-            it.owner.is_none() && (file || folder || here)
+
+        let in_module = self.all(name, |function| {
+            let file = function.file.ends_with(&format!("/{first}.rs"));
+            let folder = function.file.contains(&format!("/{first}/"));
+            let here = matches!(first, "super" | "crate") && function.domain == from.domain;
+            function.owner.is_none() && (file || folder || here)
         });
+
+        // A module of the caller's own crate takes precedence over one of the same name elsewhere.
         let own: Vec<usize> = in_module
             .iter()
             .copied()
-            .filter(|it| self.function(*it).domain == from.domain)
+            .filter(|index| self.function(*index).domain == from.domain)
             .collect();
         if own.is_empty() { in_module } else { own }
     }
 
-    /// `check(…)`, of this file or imported
+    /// Resolves a call `check(…)` to a function of this file or an imported one.
     fn free(&self, from: &Function, name: &str) -> Vec<usize> {
-        let found = self.all(name, |it| it.owner.is_none());
-        let here = found.iter().copied().filter(|it| self.function(*it).file == from.file);
+        let found = self.all(name, |function| function.owner.is_none());
+        let here = found.iter().copied().filter(|index| self.function(*index).file == from.file);
         let here: Vec<usize> = here.collect();
         if !here.is_empty() {
             return here;
@@ -116,14 +126,14 @@ impl<'a> Calls<'a> {
         if !imports.contains(name) {
             return vec![];
         }
-        let own = |it: &usize| self.function(*it).domain == from.domain;
+        let own = |index: &usize| self.function(*index).domain == from.domain;
         if found.iter().any(own) {
             return found.into_iter().filter(own).collect();
         }
-        found.into_iter().filter(|it| imports.contains(&self.function(*it).domain)).collect()
+        found.into_iter().filter(|index| imports.contains(&self.function(*index).domain)).collect()
     }
 
-    /// `.check(…)` on something of this name
+    /// Resolves a method call `.check(…)` by the name of its receiver.
     fn method(&self, from: &Function, receiver: &str, name: &str) -> Vec<usize> {
         let found = self.all(name, Function::takes_self);
         let owner = if receiver == "self" {
@@ -132,20 +142,24 @@ impl<'a> Calls<'a> {
             type_of(&from.parameters, receiver)
         };
         let of_type = |owner: &str| {
-            let fits = |it: &&usize| self.function(**it).owner.as_deref() == Some(owner);
+            let fits = |index: &&usize| self.function(**index).owner.as_deref() == Some(owner);
             found.iter().filter(fits).copied().collect::<Vec<_>>()
         };
+
         let owner = owner.unwrap_or_else(|| called_like(receiver));
         let known = of_type(&owner);
         if !known.is_empty() {
             return self.nearest(from, known);
         }
+
         if COMMON.contains(&name) {
             return vec![];
         }
+
+        // The type is unknown: only types that the file mentions are possible.
         let names = &self.sources.names[&from.file];
-        let mentioned = |it: &usize| {
-            let function = self.function(*it);
+        let mentioned = |index: &usize| {
+            let function = self.function(*index);
             function.file == from.file
                 || [&function.owner, &function.contract]
                     .into_iter()
@@ -156,28 +170,31 @@ impl<'a> Calls<'a> {
         if !mentioned.is_empty() {
             return self.nearest(from, mentioned);
         }
-        let own = found.into_iter().filter(|it| self.function(*it).domain == from.domain);
+
+        // Within the crate, the name must belong to one type only.
+        let own = found.into_iter().filter(|index| self.function(*index).domain == from.domain);
         let own: Vec<usize> = own.collect();
-        let owners: HashSet<_> = own.iter().map(|it| &self.function(*it).owner).collect();
+        let owners: HashSet<_> = own.iter().map(|index| &self.function(*index).owner).collect();
         if owners.len() == 1 { own } else { vec![] }
     }
 
-    /// `import::<Order, _>(…)` may call whatever Order implements.
+    /// Returns the methods that a type implements: `import::<Order, _>(…)` may call any of `Order`.
     fn implemented(&self, name: &str) -> Vec<usize> {
         let all = self.sources.functions.iter().enumerate();
-        let fits = |it: &Function| {
-            let contract = it.contract.as_deref();
-            it.owner.as_deref() == Some(name)
+        let fits = |function: &Function| {
+            let contract = function.contract.as_deref();
+            function.owner.as_deref() == Some(name)
                 && contract.is_some_and(|contract| !TECHNICAL.contains(&contract))
         };
-        all.filter(|it| fits(it.1)).map(|it| it.0).collect()
+        all.filter(|entry| fits(entry.1)).map(|entry| entry.0).collect()
     }
 
-    /// Everything that a function calls.
+    /// Returns all functions that a function calls.
     pub fn of_function(&self, from: &Function) -> HashSet<usize> {
         let (body, mut found) = (&from.body, HashSet::new());
         let token = |at: usize| body.get(at).map_or("", String::as_str);
-        for (at, name) in body.iter().enumerate().filter(|it| is_name(it.1)) {
+
+        for (at, name) in body.iter().enumerate().filter(|pair| is_name(pair.1)) {
             let (before, sign) = if at > 1 {
                 (token(at - 2), token(at - 1))
             } else {
@@ -191,45 +208,52 @@ impl<'a> Calls<'a> {
                 "." if called => found.extend(self.method(from, before, name)),
                 "." => {}
                 _ if called => found.extend(self.free(from, name)),
-                // Passed on: `map_err(refused)`
+                // Passed as an argument: `map_err(refused)`
                 _ if matches!(token(at + 1), ")" | ",") => found.extend(self.free(from, name)),
                 _ => {}
             }
             if generic {
-                let types = body[at + 3..end].iter().filter(|it| is_name(it));
+                let types = body[at + 3..end].iter().filter(|token| is_name(token));
                 found.extend(types.flat_map(|name| self.implemented(name)));
             }
         }
+
         let below = self.below.get(&from.domain);
-        found.retain(|it| below.is_none_or(|below| below.contains(&self.function(*it).domain)));
+        found.retain(|index| {
+            below.is_none_or(|below| below.contains(&self.function(*index).domain))
+        });
         let names: HashSet<&String> = body.iter().collect();
-        found.extend(self.hooks.iter().filter(|it| names.contains(it.0)).flat_map(|it| it.1));
+        found.extend(
+            self.hooks.iter().filter(|hook| names.contains(hook.0)).flat_map(|hook| hook.1),
+        );
         found
     }
 
-    /// What makes the arguments of a handler.
+    /// Returns the `from_request` functions of a handler's arguments.
     pub fn extractors(&self, handler: &Function) -> Vec<usize> {
         let names: HashSet<&str> = handler.parameters.iter().map(String::as_str).collect();
-        self.all("from_request", |it| {
-            it.contract.as_deref() == Some("FromRequest")
-                && it.owner.as_deref().is_some_and(|owner| names.contains(owner))
+        self.all("from_request", |function| {
+            function.contract.as_deref() == Some("FromRequest")
+                && function.owner.as_deref().is_some_and(|owner| names.contains(owner))
         })
     }
 
     pub fn named(&self, domain: &str, name: &str) -> Vec<usize> {
-        self.all(name, |it| it.domain == domain)
+        self.all(name, |function| function.domain == domain)
     }
 }
 
-/// The type that a variable is probably of: `room` of `Room`.
+/// Guesses the type of a variable from its name: `room` is a `Room`.
 fn called_like(variable: &str) -> String {
     let words = variable.split('_').filter_map(|word| Some((word.get(..1)?, word.get(1..)?)));
     words.map(|(first, rest)| first.to_uppercase() + rest).collect()
 }
 
-/// The type that a parameter is declared with.
+/// The declared type of a parameter.
 fn type_of(parameters: &[String], name: &str) -> Option<String> {
-    let at = parameters.windows(2).position(|it| it[0] == name && it[1] == ":")?;
-    let path = parameters[at + 2..].iter().take_while(|it| !matches!(it.as_str(), "," | "<"));
-    path.filter(|it| it.starts_with(|it: char| it.is_ascii_uppercase())).last().cloned()
+    let at = parameters.windows(2).position(|pair| pair[0] == name && pair[1] == ":")?;
+    let path = parameters[at + 2..].iter().take_while(|token| !matches!(token.as_str(), "," | "<"));
+    path.filter(|token| token.starts_with(|letter: char| letter.is_ascii_uppercase()))
+        .last()
+        .cloned()
 }

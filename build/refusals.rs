@@ -1,6 +1,6 @@
-//! The codes that each operation is refused with: those in its handler, in what makes the arguments
-//! of the handler, and in all that these call. It is an estimate that errs on the side of too many;
-//! tests fail for an answer whose code is not in it.
+//! Determines the error codes of each operation: those in its handler, in the extractors of its
+//! arguments, and in all functions that these call. The result may contain too many codes. Tests
+//! fail if the service returns a code that is missing here.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
@@ -9,7 +9,7 @@ use std::fs;
 use super::calls::Calls;
 use super::source::{Function, Sources, closing, literal};
 
-/// Clients of the service, and what it does not answer with.
+/// Files that contribute no codes, such as clients of the service.
 #[rustfmt::skip]
 const ELSEWHERE: &[&str] = &[
     "src/demo/", "src/document.rs", "src/exchange/", "src/main.rs", "src/private_pg/",
@@ -18,21 +18,21 @@ const ELSEWHERE: &[&str] = &[
 
 type Refusal = (u16, String);
 
-/// The constructors of errors whose first argument is the code.
+/// Constructors of errors whose first argument is the code.
 #[rustfmt::skip]
 const CODED: &[(&str, u16)] = &[
     ("bad_request", 400), ("conflict", 409), ("forbidden_because", 403), ("gone", 410),
     ("invalid_as", 422), ("too_many_requests", 429), ("unavailable", 503),
 ];
 
-/// Those with a code of their own.
+/// Constructors of errors with a fixed code.
 #[rustfmt::skip]
 const PLAIN: &[(&str, u16, &str)] = &[
     ("forbidden", 403, "forbidden"), ("invalid", 422, "invalid"),
     ("not_found", 404, "not_found"), ("unauthorized", 401, "unauthorized"),
 ];
 
-/// Codes that no constructor is given as a text.
+/// Codes that are not passed to a constructor as a literal.
 const INDIRECT: &[(&str, u16)] =
     &[("own_scope", 403), ("password_not_settable", 403), ("roles_exceed_yours", 403)];
 
@@ -45,38 +45,42 @@ const STATUSES: &[(&str, u16)] = &[
     ("TOO_MANY_REQUESTS", 429), ("REQUEST_HEADER_FIELDS_TOO_LARGE", 431),
 ];
 
-/// The source of a table: operations with their statuses and codes.
+/// Returns Rust source for a table of operations with their statuses and codes.
 pub fn table(texts: &[(String, String)]) -> String {
     let mut sources = Sources::default();
-    let ours =
-        |file: &str| !ELSEWHERE.iter().any(|it| file.starts_with(it)) && !file.contains("/tests");
-    for (file, text) in texts.iter().filter(|it| ours(&it.0)) {
+    let ours = |file: &str| {
+        !ELSEWHERE.iter().any(|prefix| file.starts_with(prefix)) && !file.contains("/tests")
+    };
+    for (file, text) in texts.iter().filter(|entry| ours(&entry.0)) {
         sources.read(file, text);
     }
     let calls = Calls::of(&sources, dependencies());
     let callees: Vec<HashSet<usize>> =
-        sources.functions.iter().map(|it| calls.of_function(it)).collect();
+        sources.functions.iter().map(|function| calls.of_function(function)).collect();
     let mut codes: Vec<BTreeSet<Refusal>> =
-        sources.functions.iter().map(|it| codes(it, &sources.constants)).collect();
+        sources.functions.iter().map(|function| codes(function, &sources.constants)).collect();
     mention(&mut codes, &sources.functions);
 
     let mut table = String::from("&[\n");
     for (name, file) in handlers(texts) {
-        let handler = sources.functions.iter().position(|it| it.name == name && it.file == file);
+        let handler = sources
+            .functions
+            .iter()
+            .position(|function| function.name == name && function.file == file);
         let Some(handler) = handler else { continue };
         let mut starts = calls.extractors(&sources.functions[handler]);
         starts.push(handler);
-        // What stands before all handlers.
+        // The middleware runs before every handler.
         starts.extend(calls.named("salesbook", "refused"));
         let reached = reached(starts, &callees);
-        let all: BTreeSet<&Refusal> = reached.iter().flat_map(|it| &codes[*it]).collect();
+        let all: BTreeSet<&Refusal> = reached.iter().flat_map(|index| &codes[*index]).collect();
         let _ = writeln!(table, "    (\"{name}\", &{all:?}),");
     }
     table.replace('{', "[").replace('}', "]") + "]"
 }
 
-/// Adds the codes that a function only names, for a helper to make an error of: with the statuses that
-/// they have elsewhere.
+/// Adds the codes that a function only passes to a helper, with the statuses that they have
+/// elsewhere.
 fn mention(codes: &mut [BTreeSet<Refusal>], functions: &[Function]) {
     let mut statuses: HashMap<String, BTreeSet<u16>> = HashMap::new();
     let own = INDIRECT.iter().map(|(code, status)| (*status, (*code).to_owned()));
@@ -104,14 +108,14 @@ fn reached(mut todo: Vec<usize>, callees: &[HashSet<usize>]) -> HashSet<usize> {
     reached
 }
 
-/// Name and file of every function with `#[get("…")]` or the like.
+/// The name and file of every function with `#[get("…")]`, `#[post("…")]` and so on.
 fn handlers(texts: &[(String, String)]) -> BTreeMap<String, String> {
     let methods = ["\n#[get(\"", "\n#[post(\"", "\n#[patch(\"", "\n#[delete(\""];
     let mut found = BTreeMap::new();
     for (file, text) in texts {
         for method in methods {
             for part in text.split(method).skip(1) {
-                let name = part.split("async fn ").nth(1).and_then(|it| it.split('(').next());
+                let name = part.split("async fn ").nth(1).and_then(|rest| rest.split('(').next());
                 found.insert(name.unwrap_or_default().to_owned(), file.clone());
             }
         }
@@ -119,7 +123,7 @@ fn handlers(texts: &[(String, String)]) -> BTreeMap<String, String> {
     found
 }
 
-/// Each crate with all that it depends on and itself.
+/// Each crate with itself and all its dependencies in the workspace.
 fn dependencies() -> HashMap<String, HashSet<String>> {
     let folders = fs::read_dir("src").into_iter().flatten().flatten();
     let direct: HashMap<String, Vec<String>> = folders
@@ -130,6 +134,7 @@ fn dependencies() -> HashMap<String, HashSet<String>> {
             Some((folder.file_name().to_string_lossy().into_owned(), names))
         })
         .collect();
+
     let mut all = HashMap::new();
     for name in direct.keys() {
         let (mut below, mut todo) = (HashSet::new(), vec![name.clone()]);
@@ -144,41 +149,47 @@ fn dependencies() -> HashMap<String, HashSet<String>> {
     all
 }
 
-/// The errors that a function makes itself.
+/// The errors that a function constructs itself.
 fn codes(function: &Function, constants: &HashMap<String, String>) -> BTreeSet<Refusal> {
     let (body, mut found, mut of_variable) = (&function.body, BTreeSet::new(), None);
     let token = |at: usize| body.get(at).map_or("", String::as_str);
     let is_error = |at: usize| {
         token(at) == "Error" || token(at) == "Self" && function.owner.as_deref() == Some("Error")
     };
+
     for at in 2..body.len() {
         let name = token(at);
         let of_error = token(at - 1) == "::" && is_error(at - 2);
-        // Also as a function: `ok_or_else(Error::not_found)`
-        let plain = PLAIN.iter().find(|it| of_error && it.0 == name);
-        found.extend(plain.map(|it| (it.1, it.2.to_owned())));
+        // The constructor may also be an argument: `ok_or_else(Error::not_found)`
+        let plain = PLAIN.iter().find(|plain| of_error && plain.0 == name);
+        found.extend(plain.map(|plain| (plain.1, plain.2.to_owned())));
         if token(at + 1) != "(" {
             continue;
         }
+
         let arguments = arguments(body, at + 1);
         let code = |index: usize| code(arguments.get(index)?, constants);
         if name == "on_constraint" {
             let status = |code: &String| if code == "duplicate" { 409 } else { 422 };
             found.extend(code(2).map(|code| (status(&code), code)));
         }
+
         if !of_error {
             continue;
         }
-        let coded = CODED.iter().find(|it| it.0 == name).map(|it| (it.1, 0));
-        let status = || arguments.first().and_then(|it| status(it)).or_else(|| status(body));
-        let made = if name == "new" { status().map(|it| (it, 1)) } else { coded };
+        let coded = CODED.iter().find(|coded| coded.0 == name).map(|coded| (coded.1, 0));
+        let status =
+            || arguments.first().and_then(|argument| status(argument)).or_else(|| status(body));
+        let made = if name == "new" { status().map(|status| (status, 1)) } else { coded };
         match made.map(|(status, index)| (status, code(index))) {
             Some((status, Some(code))) => drop(found.insert((status, code))),
             Some((status, None)) => of_variable = Some(status),
             None => {}
         }
     }
-    // `let refused = |code, detail| Err(Error::conflict(code, detail))`, `let code = "…"`
+
+    // The code may be a variable: `let refused = |code, detail| Err(Error::conflict(code, detail))`
+    // or `let code = "…"`.
     if let Some(status) = of_variable {
         for at in 0..body.len() {
             let named = token(at) == "code" && token(at + 1) == "=";
@@ -186,7 +197,7 @@ fn codes(function: &Function, constants: &HashMap<String, String>) -> BTreeSet<R
             let code = match () {
                 () if named => literal(token(at + 2)).map(str::to_owned),
                 () if closure && token(at + 1) == "(" => {
-                    arguments(body, at + 1).first().and_then(|it| code(it, constants))
+                    arguments(body, at + 1).first().and_then(|argument| code(argument, constants))
                 }
                 () => None,
             };
@@ -197,15 +208,16 @@ fn codes(function: &Function, constants: &HashMap<String, String>) -> BTreeSet<R
 }
 
 fn status(tokens: &[String]) -> Option<u16> {
-    let known = |token: &String| STATUSES.iter().find(|it| it.0 == token).map(|it| it.1);
+    let known =
+        |token: &String| STATUSES.iter().find(|status| status.0 == token).map(|status| status.1);
     tokens.iter().find_map(known)
 }
 
-/// A code as a text or as a constant that holds one.
+/// A code, given as a literal or as the name of a constant.
 fn code(argument: &[String], constants: &HashMap<String, String>) -> Option<String> {
     let [token] = argument else { return None };
     let text = literal(token).or_else(|| constants.get(token).map(String::as_str))?;
-    let fits = text.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
+    let fits = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     (fits && !text.is_empty()).then(|| text.to_owned())
 }
 

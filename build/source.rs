@@ -1,16 +1,16 @@
-//! The functions of the sources, as far as calls between them are followed: no syntax tree, only
-//! tokens and brackets.
+//! Reads the functions of the sources from tokens and brackets. This is enough to follow calls and
+//! needs no syntax tree.
 
 use std::collections::{HashMap, HashSet};
 
 /// A function with a body.
 pub struct Function {
     pub file: String,
-    /// Folder in `src`, which is a crate
+    /// The crate, which is a folder in `src`
     pub domain: String,
-    /// The type or trait whose `impl` it is in
+    /// The type or trait of the surrounding `impl` or `trait`
     pub owner: Option<String>,
-    /// The trait that is implemented there
+    /// The trait that the surrounding `impl` implements
     pub contract: Option<String>,
     pub name: String,
     pub parameters: Vec<String>,
@@ -23,15 +23,15 @@ impl Function {
     }
 }
 
-/// What has been read of all files.
+/// The contents of all files.
 #[derive(Default)]
 pub struct Sources {
     pub functions: Vec<Function>,
-    /// Constants that hold a text
+    /// Constants with a text as their value
     pub constants: HashMap<String, String>,
     /// All names in a file
     pub names: HashMap<String, HashSet<String>>,
-    /// The names that a file imports
+    /// Names that a file imports
     pub imports: HashMap<String, HashSet<String>>,
 }
 
@@ -102,17 +102,20 @@ impl Sources {
     }
 }
 
-/// The crate of a file; files beside the crates are in the service itself.
+/// The crate of a file. Files directly in `src` belong to the service itself.
 pub fn domain(file: &str) -> String {
     let mut parts = file.split('/').skip(1);
     let (first, more) = (parts.next(), parts.next());
     first.filter(|_| more.is_some()).unwrap_or("salesbook").to_owned()
 }
 
-/// Whose functions stand in an `impl` or `trait` with this heading, and of which trait.
+/// Parses the heading of an `impl` or `trait`: the type, and the trait if there is one.
 fn heading(kind: &str, tokens: &[String]) -> (String, Option<String>) {
-    let start =
-        if tokens.first().is_some_and(|it| it == "<") { after_generics(tokens, 0) } else { 0 };
+    let start = if tokens.first().is_some_and(|token| token == "<") {
+        after_generics(tokens, 0)
+    } else {
+        0
+    };
     let end = tokens.iter().position(|token| token == "where").unwrap_or(tokens.len());
     let tokens = tokens.get(start..end).unwrap_or_default();
     if kind == "trait" {
@@ -125,18 +128,18 @@ fn heading(kind: &str, tokens: &[String]) -> (String, Option<String>) {
     }
 }
 
-/// The last name of a path, without its parameters.
+/// The last name of a path, without generic parameters.
 fn type_name(tokens: &[String]) -> String {
     let path = tokens.iter().take_while(|token| !matches!(token.as_str(), "<" | ":" | "{"));
     path.filter(|token| is_name(token)).last().cloned().unwrap_or_default()
 }
 
 pub fn is_name(token: &str) -> bool {
-    token.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_')
+    token.starts_with(|character: char| character.is_ascii_alphabetic() || character == '_')
         && !matches!(token, "dyn" | "mut" | "for" | "impl")
 }
 
-/// A text in quotes.
+/// The content of a string literal.
 pub fn literal(token: &str) -> Option<&str> {
     token.strip_prefix('"')?.strip_suffix('"')
 }
@@ -145,7 +148,7 @@ fn find(tokens: &[String], from: usize, wanted: &[&str]) -> Option<usize> {
     (from..tokens.len()).find(|at| wanted.contains(&tokens[*at].as_str()))
 }
 
-/// The bracket that closes the one at this place.
+/// The index of the matching closing bracket.
 pub fn closing(tokens: &[String], open: usize) -> usize {
     let mut depth = 0;
     for (at, token) in tokens.iter().enumerate().skip(open) {
@@ -161,7 +164,7 @@ pub fn closing(tokens: &[String], open: usize) -> usize {
     tokens.len()
 }
 
-/// What comes after the parameters that begin at this place.
+/// The index after the generic parameters that begin here.
 pub fn after_generics(tokens: &[String], open: usize) -> usize {
     let mut depth = 0;
     for (at, token) in tokens.iter().enumerate().skip(open) {
@@ -177,26 +180,29 @@ pub fn after_generics(tokens: &[String], open: usize) -> usize {
     tokens.len()
 }
 
-/// Names, texts in quotes, `::`, `->`, `=>` and single characters; no comments.
+/// Splits a text into names, string literals, `::`, `->`, `=>` and single characters. Comments are
+/// left out.
 fn tokens(text: &str) -> Vec<String> {
     let (mut found, mut rest) = (vec![], text);
     while let Some(first) = rest.chars().next() {
         let length = match first {
             '/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
             '"' => quoted(rest),
-            // A character, not a lifetime
+            // A character literal, not a lifetime
             '\'' if rest[1..].starts_with('\\') => rest[2..].find('\'').map_or(1, |end| end + 3),
             '\'' => {
                 let inner = rest[1..].chars().next().map_or(0, char::len_utf8);
                 if rest[1 + inner..].starts_with('\'') { inner + 2 } else { 1 }
             }
             _ if first.is_ascii_alphanumeric() || first == '_' => {
-                let end = rest.find(|it: char| !it.is_ascii_alphanumeric() && it != '_');
+                let end = rest
+                    .find(|character: char| !character.is_ascii_alphanumeric() && character != '_');
                 end.unwrap_or(rest.len())
             }
             _ if ["::", "->", "=>"].iter().any(|sign| rest.starts_with(sign)) => 2,
             _ => first.len_utf8(),
         };
+
         let (token, after) = rest.split_at(length.min(rest.len()));
         if !token.starts_with("//") && !token.trim().is_empty() {
             found.push(token.to_owned());

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Compares the dependencies with the RustSec advisories. The database is fetched first: a known
-# weakness fails, a database that cannot be reached is told loudly and fails only when
-# ADVISORIES=required says so, as it does where there is a network, such as before a release.
+# Checks the dependencies against the RustSec advisories. The database is fetched first. A known
+# vulnerability fails. An unreachable database only prints a warning, unless ADVISORIES=required is
+# set, which should be the case wherever there is a network, such as before a release.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 not_checked() {
   say "!!! NOT CHECKED: cargo deny check advisories ($1)"
-  say "!!! the dependencies may have known weaknesses; run 'make advisories' where there is a network"
+  say "!!! the dependencies may have known vulnerabilities; run 'make advisories' where there is a network"
   if [ "${ADVISORIES:-}" = required ]; then exit 1; fi
   exit 0
 }

@@ -1,4 +1,4 @@
-# Sourced by the other scripts.
+# Functions for the other scripts, which source this file.
 
 oldest_postgres=15
 
@@ -23,8 +23,8 @@ apt_install() {
     apt-get install -y --no-install-recommends "$@" </dev/null
 }
 
-# Builds target/debug/salesbook as `make test` does: `cargo build` unites other features of the
-# libraries, and would compile everything a second time.
+# Builds target/debug/salesbook in the same way as `make test`. `cargo build` would select other
+# features of the libraries and compile everything a second time.
 build_program() { cargo test --locked --workspace --no-run --quiet; }
 
 install_node() {
@@ -37,7 +37,7 @@ install_node() {
   esac
 }
 
-# Makes a virtual environment of Python in a folder, installing what that needs.
+# Creates a Python virtual environment in a folder, and installs the module venv if it is missing.
 make_venv() {
   new_venv "$1" && return
   say "python3 -m venv does not work, installing it"
@@ -51,7 +51,8 @@ make_venv() {
 
 new_venv() { python3 -m venv "$1" 2>/dev/null || { rm -rf "$1"; return 1; }; }
 
-# Where the programs of PostgreSQL may be; the same places as in src/private_pg/find.rs.
+# Prints the folders that may contain the programs of PostgreSQL, the same as in
+# src/private_pg/find.rs.
 postgres_places() {
   if [ -n "${PG_BIN_DIR:-}" ]; then echo "$PG_BIN_DIR"; return; fi
   tr : '\n' <<<"$PATH"
@@ -62,12 +63,12 @@ postgres_places() {
     /Applications/Postgres.app/Contents/Versions/*/bin
 }
 
-# Prints the folder with the programs of a PostgreSQL that is new enough; fails if there is none.
+# Prints the folder with the programs of a PostgreSQL that is new enough, or fails if there is none.
 postgres_programs() {
   local folder version
   while read -r folder; do
     [ -x "$folder/postgres" ] || continue
-    # Distributions link their programs into other folders; the files beside them matter.
+    # Distributions link the programs into other folders, where their other files are missing.
     folder=$(dirname "$(readlink -f "$folder/postgres")")
     [ -x "$folder/initdb" ] || continue
     version=$("$folder/postgres" --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/')

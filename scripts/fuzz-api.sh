@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Sends what the OpenAPI document allows, and what it does not, to a service with the demo company,
-# as an admin and as a salesperson (schemathesis, settings in schemathesis.toml). Any 500, any
-# undocumented answer and any accepted nonsense fails. EXAMPLES per operation: 5 by default. SALESBOOK
-# names the program; by default it is built.
+# Fuzzes the API of a service with the demo company, as an admin and as a salesperson, with valid and
+# invalid requests according to the OpenAPI document (schemathesis, settings in schemathesis.toml).
+# Any 500, any undocumented response and any accepted invalid request fails. EXAMPLES is the number of
+# examples per operation (default: 5). SALESBOOK names the program; by default it is built.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
@@ -34,8 +34,8 @@ token() {
   curl -fsS "$url/api/v1/auth/login" -H 'content-type: application/json' \
     -d "{\"username\":\"$1\",\"password\":\"$2\"}" | sed 's/.*"access_token":"\([^"]*\).*/\1/'
 }
-# Lines of JSON are no form that schemathesis can write, and selected fields are not what the document
-# requires of the whole.
+# schemathesis cannot generate lines of JSON, and responses with selected fields lack fields that the
+# document requires.
 curl -fsS "$url/openapi.json" | python3 -c '
 import json, sys
 document = json.load(sys.stdin)
@@ -55,7 +55,7 @@ run() {
     --generation-database none >"$folder/report.log" 2>&1 || { cat "$folder/report.log" >&2; return 1; }
   tail -n 6 "$folder/report.log" >&2
   curl -fsS "$url/api/v1/me" -H "Authorization: Bearer $token" >/dev/null ||
-    say "!!! some request ended the session: what came after it was only refused"
+    say "!!! a request ended the session: all later requests were refused"
 }
 run admin demo-admin-2026
 run wang.fang seller-bamboo-41

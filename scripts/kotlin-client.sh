@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Generates a Kotlin client from the OpenAPI document by openapi-generator and compiles it. OkHttp comes
-# from no registry that this needs otherwise, so its declarations stand in for it. Skipped, loudly, where
-# the tools cannot be had.
+# Generates a Kotlin client from the OpenAPI document with openapi-generator and compiles it. OkHttp is
+# replaced by its declarations, because fetching it would require one more registry. Skipped with a
+# warning if the tools are not available.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Lints the OpenAPI document by the rules of redocly.yaml. Node comes from the system's packages;
-# where it cannot be had the check is skipped, loudly.
+# Lints the OpenAPI document with the rules of redocly.yaml. Node is installed from the packages of
+# the system. If that fails, the check is skipped with a warning.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Pins the base images of the Dockerfile and of docker-compose.yml to the digests that their tags have
-# today: `debian:bookworm-slim@sha256:…`. Run it again to take newer ones, and commit the difference.
-# `--check` changes nothing and fails while an image is not pinned. The digests come from the registry,
-# so that pinning needs docker with buildx and a network; nobody writes a digest by hand.
+# Pins the base images of the Dockerfile and of docker-compose.yml to the current digests of their
+# tags: `debian:bookworm-slim@sha256:…`. Run it again to update the digests, and commit the changes.
+# `--check` changes nothing and fails if an image is not pinned. The digests come from the registry,
+# so that pinning needs docker with buildx and a network. Digests are never edited manually.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 cd "$(dirname "$0")/.."
 
 files=(Dockerfile docker-compose.yml)
 
-# The images that the files name, without the stages of the build itself.
+# Prints the images that the files name, without the build stages.
 images() {
   sed -nE 's/^(FROM +| *image: +|# syntax=)([^ ]+:[^ ]+).*/\2/p' "${files[@]}" | sort -u
 }
 
-# The digest of the list for all platforms, which a tag points to.
+# Prints the digest of the multi-platform index to which a tag points.
 digest() {
   docker buildx imagetools inspect --format '{{.Manifest.Digest}}' "$1"
 }
@@ -23,7 +23,7 @@ if [ "${1:-}" = --check ]; then
   loose=$(images | grep -v '@sha256:[0-9a-f]\{64\}$' || true)
   if [ -z "$loose" ]; then exit 0; fi
   say "!!! NOT PINNED BY DIGEST: $(tr '\n' ' ' <<<"$loose")"
-  say "!!! run 'make pin' where docker reaches the registry, and commit the difference"
+  say "!!! run 'make pin' where docker reaches the registry, and commit the changes"
   exit 1
 fi
 
@@ -34,7 +34,7 @@ fi
 for image in $(images); do
   tag=${image%@*}
   if ! found=$(digest "$tag") || ! [[ $found =~ ^sha256:[0-9a-f]{64}$ ]]; then
-    say "!!! NOT PINNED: the registry does not tell the digest of $tag"
+    say "!!! NOT PINNED: the registry returns no digest for $tag"
     exit 1
   fi
   say "$tag is $found"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Generates a Python client from the OpenAPI document by openapi-python-client, imports every module of
-# it and runs a salesperson's day. Skipped, loudly, where pip cannot fetch the tools.
+# Generates a Python client from the OpenAPI document with openapi-python-client, compiles all of its
+# modules and runs a salesperson's day. Skipped with a warning if pip cannot fetch the tools.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
@@ -21,4 +21,4 @@ PATH="$PWD/$tool/bin:$PATH" "$tool/bin/openapi-python-client" generate --meta no
   { cat "$folder/log" >&2; exit 1; }
 "$tool/bin/python" -m compileall -q "$folder"
 scripts/with-service.sh "$tool/bin/python" "$folder/day.py"
-say "the generated Python client compiles and makes its day"
+say "the generated Python client compiles and completes its day"

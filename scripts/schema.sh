@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Writes src/schema/lib.rs anew: all migrations on a throw-away PostgreSQL, then `diesel print-schema`.
+# Regenerates src/schema/lib.rs: applies all migrations to a temporary PostgreSQL and runs
+# `diesel print-schema`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
@@ -33,6 +34,6 @@ for migration in migrations/*/up.sql; do
   "$programs/psql" -Xq1 -v ON_ERROR_STOP=1 -f "$migration" "$database"
 done
 diesel --database-url "$database" print-schema >"$folder/schema.rs"
-# Our arrays hold no nulls, which diesel cannot know.
+# Our arrays contain no nulls, which diesel cannot know.
 sed -E 's/Array<Nullable<(\w+)>>/Array<\1>/' "$folder/schema.rs" >src/schema/lib.rs
-say "src/schema/lib.rs is written anew"
+say "src/schema/lib.rs has been regenerated"

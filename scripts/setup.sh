@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes sure that this machine has what the service needs: cargo, a C compiler and the programs of
-# PostgreSQL, which it installs by apt, dnf or brew when they are missing. No server is set up or
-# started: the service and the tests run their own.
+# Checks that this machine has cargo and a C compiler, and installs the programs of PostgreSQL with
+# apt, dnf or brew if they are missing. No server is set up or started: the service and the tests run
+# their own.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
@@ -13,7 +13,7 @@ install_by_apt() {
     apt_install postgresql-common ca-certificates
     as_root bash -c 'bash /usr/share/postgresql-common/pgdg/*.sh -y' </dev/null
   fi
-  # Without this the package would also create and start a server of its own.
+  # Prevents the package from creating and starting its own server.
   as_root mkdir -p "$folder"
   echo 'create_main_cluster = false' | as_root tee "$folder/salesbook.conf" >/dev/null
   apt_install postgresql
@@ -41,7 +41,7 @@ case $(package_manager) in
   *) say "no apt, dnf or brew here" ;;
 esac || say "the package manager failed"
 if ! postgres_programs >/dev/null; then
-  say "still no PostgreSQL $oldest_postgres or newer: install it by hand, name the folder of its" \
-    "programs in PG_BIN_DIR, or run the service on a server of your own by DATABASE_URL"
+  say "still no PostgreSQL $oldest_postgres or newer: install it manually, set PG_BIN_DIR to the" \
+    "folder of its programs, or set DATABASE_URL to use a server of your own"
   exit 1
 fi

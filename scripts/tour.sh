@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs the shell blocks of README.md's tour and of the starter example in one shell, as a reader would,
-# against a demo that has just been started: scripts/tour.sh [URL [TEXT…]]. Stops at the first block that
-# does not do what it says.
+# Runs the shell blocks of the tour in README.md and of the starter example in one shell, as a reader
+# would, against a demo that has just been started: scripts/tour.sh [URL [TEXT…]]. Stops at the first
+# block that fails.
 set -eu
 . "$(dirname "$0")/common.sh"
 
@@ -16,7 +16,7 @@ command -v salesbook >/dev/null || ln -s "$root/target" "$folder/target"
 cd "$folder"
 export SALESBOOK_URL=$url
 
-# One file for each block, named after its text and the line on which it begins.
+# One file per block, named after its document and the line on which it begins.
 number=0
 for text in "$@"; do
   number=$((number + 1))
@@ -28,10 +28,10 @@ for text in "$@"; do
   ' "$root/$text"
 done
 
-# As curl, but it notes how each request was answered.
+# Runs curl and records the status of each response.
 curl() { command curl --write-out '%{stderr}%{http_code} %{method} %{url}\n' "$@" 2>>requests; }
 
-# The answers that the README shows as refusals.
+# Checks for the refusals that the README shows on purpose.
 is_shown_refusal() {
   case $1 in
     "412 PATCH "*/customers/*) grep -q '苏州' "$2" ;;
@@ -64,4 +64,4 @@ for block in *.sh; do
     esac
   done <requests
 done
-say "all blocks do what they say: $*"
+say "all blocks succeed: $*"

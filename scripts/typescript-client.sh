@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Generates a TypeScript client from the OpenAPI document with default flags, compiles it under
-# `tsc --strict` together with a salesperson's day, and runs that day. Skipped, loudly, where npm cannot
-# fetch the tools.
+# Generates TypeScript types from the OpenAPI document with default flags, compiles them under
+# `tsc --strict` together with a salesperson's day, and runs that day. Skipped with a warning if npm
+# cannot fetch the tools.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
@@ -15,4 +15,4 @@ npm --prefix "$folder" ci --silent --no-audit --no-fund >/dev/null || skip "npm 
 "$folder/node_modules/.bin/openapi-typescript" openapi/openapi.json -o "$folder/api.ts" >/dev/null
 "$folder/node_modules/.bin/tsc" --project "$folder"
 scripts/with-service.sh node "$folder/out/day.js"
-say "the generated TypeScript client compiles and makes its day"
+say "the generated TypeScript client compiles and completes its day"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fetches Swagger UI from the npm registry and puts the two files that the API page needs, compressed, and
-# the licences into src/docs_page: scripts/vendor-docs-page.sh [VERSION]
+# Fetches Swagger UI from the npm registry and copies the two files that the API page needs, compressed,
+# and the licences to src/docs_page: scripts/vendor-docs-page.sh [VERSION]
 set -euo pipefail
 version=${1:-5.35.0}
 folder=$(cd "$(dirname "$0")/../src/docs_page" && pwd)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs a command beside a new service on loopback, with SALESBOOK_URL and SALESBOOK_ADMIN_PASSWORD.
-# SALESBOOK names the program. By default it is built.
+# Starts a service on loopback and runs a command with SALESBOOK_URL and SALESBOOK_ADMIN_PASSWORD set.
+# SALESBOOK names the program; by default it is built.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 

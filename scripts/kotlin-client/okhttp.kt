@@ -1,5 +1,5 @@
-// Declarations of OkHttp 4, as far as generated clients use them, so that these compile where OkHttp
-// cannot be fetched. Nothing here can run.
+// The declarations of OkHttp 4 that generated clients use, so that these compile without OkHttp.
+// Nothing here can run.
 package okhttp3
 
 import java.io.Closeable

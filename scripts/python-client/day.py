@@ -1,6 +1,6 @@
-"""A salesperson's day through the generated client: what an integrator in Python writes first.
+"""A salesperson's day with the generated client, as a first integration in Python.
 
-An admin prepares the day. SALESBOOK_URL and SALESBOOK_ADMIN_PASSWORD lead to the service.
+An admin prepares the day. Requires SALESBOOK_URL and SALESBOOK_ADMIN_PASSWORD.
 """
 
 import datetime
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 def good(answer: T | m.Problem | None, kind: type[T]) -> T:
-    """The answer, or the problem as an exception."""
+    """Returns the answer, or raises an exception for a problem."""
     if not isinstance(answer, kind):
         raise AssertionError(f"{kind.__name__} expected: {answer}")
     return answer
@@ -42,7 +42,7 @@ def now() -> datetime.datetime:
 
 
 def follow(client: AuthenticatedClient, wanted: set[str]) -> None:
-    """Follows the feed until it has told of these types, half a minute at most."""
+    """Follows the feed until it has reported these types, for at most half a minute."""
     missing, cursor = set(wanted), UNSET
     for _ in range(10):
         page = good(
@@ -50,7 +50,7 @@ def follow(client: AuthenticatedClient, wanted: set[str]) -> None:
         )
         for event in page.items:
             missing.discard(event.type_.value)
-            # The type of an event tells the type of its data.
+            # The type of an event determines the type of its data.
             if isinstance(event, m.OrderEvent) and event.data:
                 assert len(event.data.lines) == 1, event
         if not missing:

@@ -1,5 +1,5 @@
-// A salesperson's day through the generated types: what a web or phone team writes first. An admin
-// prepares the day; SALESBOOK_URL and SALESBOOK_ADMIN_PASSWORD lead to the service.
+// A salesperson's day with the generated types, as a first integration in a web or phone app. An
+// admin prepares the day. Requires SALESBOOK_URL and SALESBOOK_ADMIN_PASSWORD.
 import createClient from "openapi-fetch";
 import type { components, paths } from "./api.js";
 
@@ -14,7 +14,7 @@ const connect = (token?: string) =>
 
 type Client = ReturnType<typeof connect>;
 
-/** The answer, or the problem as an exception. */
+/** Returns the answer, or throws an exception for a problem. */
 function good<T>(answer: { data?: T; error?: unknown; response: Response }): T {
   if (answer.data === undefined) {
     throw new Error(`${answer.response.status}: ${JSON.stringify(answer.error)}`);
@@ -31,7 +31,7 @@ async function logIn(username: string, password: string): Promise<Client> {
   return connect(good(answer).access_token);
 }
 
-/** A product, a salesperson and a customer. */
+/** Creates a product, a salesperson and a customer. */
 async function prepare(admin: Client) {
   const password = `field-${run}-bamboo`;
   const product = good(
@@ -52,7 +52,7 @@ async function prepare(admin: Client) {
   return { password, product, customer };
 }
 
-/** Follows the feed until it has told of these types, half a minute at most. */
+/** Follows the feed until it has reported these types, for at most half a minute. */
 async function follow(client: Client, wanted: string[]): Promise<void> {
   const types = new Set<string>();
   const missing = () => wanted.filter((type) => !types.has(type));
@@ -62,7 +62,7 @@ async function follow(client: Client, wanted: string[]): Promise<void> {
     const next = good(await client.GET("/api/v1/changes", { params: { query } }));
     for (const event of next.items) {
       types.add(event.type);
-      // The type of an event tells the type of its data.
+      // The type of an event determines the type of its data.
       if (event.type === "order" && event.data) {
         expect(event.data.lines.length === 1, "the order in the feed has its line");
       }

@@ -1,5 +1,5 @@
-//! Receivables: an invoice for each order that was shipped completely in the last half year, a credit
-//! note for each return, and the payments, most of them in time; the balance of the ERP's books.
+//! Receivables: an invoice for each order that was shipped completely in the last half year, a
+//! credit note for each return, payments, most of them in time, and the control balance of the ERP.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -9,17 +9,17 @@ use crate::calendar::{working_after, working_before, working_from};
 use crate::money::{fen, part, yuan};
 use crate::random::Random;
 
-/// For how long back there are invoices; what is older went through the books before.
+/// Days of invoices before today.
 const DAYS: i64 = 180;
 
-/// An invoice, and the money for it.
+/// An invoice and its payment.
 pub struct Billed {
     pub invoice: Value,
     pub payment: Option<Value>,
 }
 
-/// Those of these orders, in their order. What becomes of an invoice depends on its number alone,
-/// and today only on whether it has become so.
+/// The invoices of these orders, in the same order. All random choices depend only on the number of
+/// the invoice; `today` decides which events have already happened.
 pub fn billed(today: Date, orders: &[Value]) -> Vec<Billed> {
     orders.iter().filter_map(|order| bill(today, order)).collect()
 }
@@ -28,11 +28,12 @@ fn bill(today: Date, order: &Value) -> Option<Billed> {
     let shipped: Date = order["shipped_on"].as_str()?.parse().ok()?;
     let key = order["number"].as_str()?.replace("SO", "FP");
     let mut random = Random::of(&key);
-    // Written the day the goods leave, or when the accountant comes to it.
+    // Issued on the day of the shipment, or up to two working days later.
     let day = working_after(shipped, *random.choose(&[0, 0, 0, 1, 1, 2]));
     if day < today.saturating_sub(DAYS.days()) || day > today {
         return None;
     }
+
     let of = |name: &str| order[name].as_str().and_then(fen).unwrap_or_default();
     let total = of("amount") + of("tax_amount") + of("freight_amount");
     let due = day.saturating_add(30.days());
@@ -50,7 +51,7 @@ fn bill(today: Date, order: &Value) -> Option<Billed> {
         "tax_amount": yuan(of("tax_amount").abs()),
         "total_amount": yuan(total.abs()),
     });
-    // Days from the due one to the money, and how much of it comes.
+    // Days from the due date to the payment, and the share of the total that is paid.
     let (late, percent) = match random.between(0, 99) {
         0..70 => (-random.between(0, 12), 100),
         70..90 => (random.between(1, 40), 100),
@@ -64,8 +65,9 @@ fn bill(today: Date, order: &Value) -> Option<Billed> {
     if total <= 0 || received > today {
         return Some(Billed { invoice, payment: None });
     }
+
     let used = part(total, percent);
-    // Some pay a round sum, and what is over waits for the next invoice.
+    // Some customers pay 1,000 yuan too much, which stays unapplied.
     let over = if percent == 100 && random.percent(3) { 100_000 } else { 0 };
     let receipt = key.replace("FP", "HK");
     let payment = json!({
@@ -85,7 +87,8 @@ fn bill(today: Date, order: &Value) -> Option<Billed> {
     Some(Billed { invoice, payment: Some(payment) })
 }
 
-/// The total that the ERP reports for the evening before: all open items of the company.
+/// The control balance of the previous working day as the ERP reports it: the sum of all open
+/// items.
 pub fn control_balance(today: Date, invoices: &[Value], payments: &[Value]) -> Value {
     let as_of = working_before(today).to_string();
     let sum = |items: &[Value], day: &str, amount: &str| -> i64 {
@@ -113,26 +116,33 @@ mod tests {
             let (invoices, payments) = (items(company, "invoices"), items(company, "payments"));
             assert!((1000..3500).contains(&invoices.len()), "{today}: {}", invoices.len());
             let paid = |key: &str| {
-                let theirs =
-                    payments.iter().filter(|it| it["allocations"][0]["invoice_external_id"] == key);
-                theirs.filter_map(|it| fen(it["allocations"][0]["amount"].as_str()?)).sum::<i64>()
+                let theirs = payments
+                    .iter()
+                    .filter(|payment| payment["allocations"][0]["invoice_external_id"] == key);
+                theirs
+                    .filter_map(|payment| fen(payment["allocations"][0]["amount"].as_str()?))
+                    .sum::<i64>()
             };
             let (mut overdue, mut unapplied) = (0, 0);
-            for it in invoices {
+            for invoice in invoices {
                 let (total, paid) =
-                    (fen(text(it, "total_amount")).unwrap(), paid(text(it, "number")));
-                assert!(paid <= total && text(it, "invoice_date") <= &*today.to_string());
-                let parts = fen(text(it, "amount")).unwrap() + fen(text(it, "tax_amount")).unwrap();
-                assert_eq!(parts, total, "{it}");
-                let late = text(it, "due_date") < &*today.to_string();
-                overdue += i32::from(text(it, "kind") == "invoice" && late && paid < total);
+                    (fen(text(invoice, "total_amount")).unwrap(), paid(text(invoice, "number")));
+                assert!(paid <= total && text(invoice, "invoice_date") <= &*today.to_string());
+                let parts = fen(text(invoice, "amount")).unwrap()
+                    + fen(text(invoice, "tax_amount")).unwrap();
+                assert_eq!(parts, total, "{invoice}");
+                let late = text(invoice, "due_date") < &*today.to_string();
+                overdue += i32::from(text(invoice, "kind") == "invoice" && late && paid < total);
             }
-            for it in payments {
-                assert!(text(it, "received_on") <= &*today.to_string(), "{it}");
-                unapplied += i32::from(it["amount"] != it["allocations"][0]["amount"]);
+            for payment in payments {
+                assert!(text(payment, "received_on") <= &*today.to_string(), "{payment}");
+                unapplied += i32::from(payment["amount"] != payment["allocations"][0]["amount"]);
             }
             assert!(overdue > 50 && overdue * 4 < i32::try_from(invoices.len()).unwrap());
-            assert!(unapplied > 5 && invoices.iter().any(|it| text(it, "kind") == "credit_note"));
+            assert!(
+                unapplied > 5
+                    && invoices.iter().any(|invoice| text(invoice, "kind") == "credit_note")
+            );
         }
     }
 }

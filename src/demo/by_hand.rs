@@ -1,4 +1,5 @@
-//! What people add themselves: growth steps, suggestions, advice, promises, doubtful debts.
+//! Data that people enter manually: growth opportunities, suggestions, cash-flow advice, promises
+//! and a risk case.
 
 use exchange::Error;
 use jiff::ToSpan;
@@ -14,20 +15,20 @@ const OFFICE: &str = "fang.wen";
 const CREDIT: &str = "cheng.gang";
 const FINANCE: &str = "xu.jing";
 
-/// About the salesperson's own customers, so that all above see it, too.
+/// Enters the data for the salesperson's own customers, so that her managers see it as well.
 pub async fn run(people: &People, today: Date, travel: Travel<'_>) -> Result<(), Error> {
     grow(people, today).await?;
     listen(people).await?;
     collect(people, today, travel).await
 }
 
-/// The rows of a list.
+/// Reads the rows of a list.
 async fn list(people: &People, path: &str) -> Result<Vec<Value>, Error> {
     let page = people.get(SELLER, format!("/api/v1/{path}")).await?;
     Ok(page["items"].as_array().cloned().unwrap_or_default())
 }
 
-/// Growth steps 增长机会 for the largest customers.
+/// Creates opportunities 增长机会 for the first customers of the growth list.
 async fn grow(people: &People, today: Date) -> Result<(), Error> {
     let steps = [
         ("润滑油品", "60000", "送样品试用"),
@@ -44,13 +45,14 @@ async fn grow(people: &People, today: Date) -> Result<(), Error> {
     Ok(())
 }
 
-/// Suggestions 客户建议, the first of them adopted, and advice on cash flow.
+/// Creates suggestions 客户建议, adopts the first one, and adds advice on cash flow.
 async fn listen(people: &People) -> Result<(), Error> {
     let said = [
         ("delivery", "希望周六也能送货"),
         ("product", "手套最好有大号"),
         ("service", "希望能在微信里查到货"),
     ];
+
     let visits = list(people, "visits?status=completed&limit=3").await?;
     for (number, (visit, (category, text))) in visits.iter().zip(said).enumerate() {
         let visit = format!("/api/v1/visits/{}", id(visit));
@@ -68,7 +70,8 @@ async fn listen(people: &People) -> Result<(), Error> {
     Ok(())
 }
 
-/// The oldest overdue invoice is doubtful; of the others there are promises 付款承诺, one of them broken.
+/// Opens a risk case and requests a write-off for the oldest overdue invoice. Records promises
+/// 付款承诺 for all of them; the one for the oldest invoice is broken.
 async fn collect(people: &People, today: Date, travel: Travel<'_>) -> Result<(), Error> {
     let invoices = list(people, "invoices?overdue=true&sort=due_date&limit=3").await?;
     let Some((oldest, others)) = invoices.split_first() else { return Ok(()) };

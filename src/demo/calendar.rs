@@ -1,4 +1,4 @@
-//! Working days 工作日 of China, with public holidays 法定节假日 and the days that make up for them 调休.
+//! Working days 工作日 in China, with public holidays 法定节假日 and make-up working days 调休.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 
-/// The announced calendar, as the service itself begins with it: day and whether people work.
+/// The announced calendar, which the service also starts with: each day, and whether people work.
 static ANNOUNCED: LazyLock<HashMap<Date, bool>> = LazyLock::new(|| {
     let rows = include_str!("../company/holidays.csv").lines().skip(1);
     let days = rows.filter_map(|row| {
@@ -18,7 +18,8 @@ static ANNOUNCED: LazyLock<HashMap<Date, bool>> = LazyLock::new(|| {
     days.flatten().collect()
 });
 
-/// A public holiday. In years that are not announced yet those on a fixed day of the solar calendar.
+/// Checks for a public holiday. Years without an announcement have only the holidays with a fixed
+/// date in the solar calendar.
 pub fn is_holiday(day: Date) -> bool {
     let fixed = matches!((day.month(), day.day()), (1, 1) | (5, 1..=5) | (10, 1..=7));
     let announced = ANNOUNCED.keys().any(|known| known.year() == day.year());
@@ -30,17 +31,17 @@ pub fn is_working(day: Date) -> bool {
     !is_holiday(day) && (!weekend || ANNOUNCED.get(&day).copied().unwrap_or_default())
 }
 
-/// The day itself or the next one on which people work.
+/// The day itself, or the next working day.
 pub fn working_from(day: Date) -> Date {
     day.series(1.day()).find(|day| is_working(*day)).unwrap_or(day)
 }
 
-/// So many working days later.
+/// The day `count` working days later.
 pub fn working_after(day: Date, count: i64) -> Date {
     (0..count).fold(day, |day, _| working_from(day.saturating_add(1.day())))
 }
 
-/// The last working day before.
+/// The last working day before `day`.
 pub fn working_before(day: Date) -> Date {
     let mut before = day.saturating_sub(1.day());
     while !is_working(before) {
@@ -67,7 +68,7 @@ mod tests {
         ] {
             assert!(!is_working(day), "{day}");
         }
-        // A Sunday and a Saturday that make up for the National Day.
+        // A Sunday and a Saturday that make up for the National Day holiday.
         assert!(is_working(date(2026, 9, 20)) && is_working(date(2026, 10, 10)));
         assert_eq!(working_from(date(2026, 10, 1)), date(2026, 10, 8));
         assert_eq!(working_after(date(2026, 9, 30), 1), date(2026, 10, 8));

@@ -1,11 +1,11 @@
-//! Products: industrial supplies, 工业品.
+//! Products: industrial supplies 工业品.
 
 use serde_json::{Value, json};
 
 use crate::money::{growth, yuan};
 
-/// Category, subcategory, name, unit, price in fen of the smallest size, in the year that growth
-/// counts from. Each comes in three sizes.
+/// A product line with three sizes: category, subcategory, name, unit, and the price of the
+/// smallest size in fen in the base year of the growth.
 type Line = (&'static str, &'static str, &'static str, &'static str, i64);
 
 const LINES: &[Line] = &[
@@ -51,10 +51,11 @@ const LINES: &[Line] = &[
     ("仓储搬运", "包装", "缠绕膜", "卷", 5_200),
 ];
 
-/// Sizes: what is added to the name, and the price in percent of the smallest.
+/// The suffix of the name of each size, and its price in percent of the smallest one.
 const SIZES: &[(&str, i64)] = &[("标准型", 100), ("加强型", 135), ("专业型", 180)];
 
-/// Products that are no longer sold: they are there, and never ordered.
+/// The number of lines, at the end of the list, whose largest size is discontinued: it exists, but
+/// is never ordered.
 const DISCONTINUED: usize = 3;
 
 #[derive(Clone)]
@@ -70,23 +71,23 @@ pub fn products() -> Vec<Product> {
     let all = LINES
         .iter()
         .enumerate()
-        .flat_map(|(at, line)| (0..SIZES.len()).map(move |it| (at, line, it)));
+        .flat_map(|(at, line)| (0..SIZES.len()).map(move |size| (at, line, size)));
     let first_sold = LINES.len() - DISCONTINUED;
     let product = |(at, line, size): (usize, &'static Line, usize)| Product {
         code: format!("P{:03}-{}", at + 1, size + 1),
         line,
         size,
-        // the largest size of the last lines
+        // Discontinued: the largest size of the last lines.
         active: at < first_sold || size + 1 < SIZES.len(),
     };
     all.map(product).collect()
 }
 
 impl Product {
-    /// The list price of a year in fen.
+    /// The list price in a year, in fen.
     pub fn price(&self, year: i16) -> i64 {
         let base = self.line.4 * SIZES[self.size].1 / 100;
-        // a bit less than half of the growth comes from prices, in full 0.1 yuan
+        // Prices make up 40 % of the growth and are multiples of 0.1 yuan.
         base * (100 + (growth(year) - 100) * 2 / 5) / 100 / 10 * 10
     }
 

@@ -1,5 +1,5 @@
-//! The complaints of a year: on the spot and in the office, on time and late, filed 备案 and not yet,
-//! again and again.
+//! The complaints of a year: settled on the spot or in the office, in time or late, filed 备案 or not
+//! yet, and repeated ones.
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
@@ -24,11 +24,12 @@ struct Case<'a> {
     visit: Option<&'a Visit>,
     when: Timestamp,
     day: Date,
-    /// The complaint that this one repeats, with its topic and its product
+    /// The complaint that this one repeats, with its topic and product
     repeats: Option<(String, &'static Topic, Option<String>)>,
 }
 
-/// What the customers of the visits said on the spot, and what others said by telephone.
+/// Generates the complaints that customers made during visits, and those that others made by
+/// telephone, message or mail.
 pub fn complaints(
     today: Date,
     customers: &[Customer],
@@ -49,13 +50,14 @@ pub fn complaints(
         };
         tell(today, &case, products, &mut items);
     }
+
     let first = today.saturating_sub(PAST.days());
     let days = first.series(1.day()).take_while(|day| *day < today);
     for day in days.filter(|day| is_working(*day)) {
         let mut random = Random::of_day("complaints", day);
         for number in 1..=random.between(0, 1) {
-            let place = random.weighted(customers.iter().map(|it| it.importance(day)));
-            let Some(customer) = place.map(|it| &customers[it]) else { continue };
+            let place = random.weighted(customers.iter().map(|customer| customer.importance(day)));
+            let Some(customer) = place.map(|place| &customers[place]) else { continue };
             let case = Case {
                 code: format!("K{:04}{:02}{:02}-{number}", day.year(), day.month(), day.day()),
                 customer: &customer.external_id,
@@ -68,18 +70,22 @@ pub fn complaints(
             tell(today, &case, products, &mut items);
         }
     }
+
     items.extend(again_and_open(today, customers, products));
     items
 }
 
-/// One that the demo's salesperson and the quality department are busy with on any day: of the end of
-/// last month, and not the first of its kind.
+/// An open complaint for the salesperson of the demo and the quality department, so that both have
+/// work on any day. It is from the end of last month and repeats an earlier, closed one.
 fn again_and_open(today: Date, customers: &[Customer], products: &[Product]) -> Vec<Value> {
     let (topic, month) = (&TOPICS[0], today.first_of_month());
     let (first, second) = (working_from(month.saturating_sub(60.days())), working_before(month));
-    let theirs = customers.iter().find(|it| it.owner == "wang.fang" && it.importance(first) > 0);
+    let theirs = customers
+        .iter()
+        .find(|customer| customer.owner == "wang.fang" && customer.importance(first) > 0);
     let product = products.iter().find(|product| product.category() == topic.products);
     let (Some(customer), Some(product)) = (theirs, product) else { return vec![] };
+
     let code = |number: i64| format!("KQ{:04}{:02}-{number}", month.year(), month.month());
     let item = |number: i64, day: Date| {
         json!({
@@ -98,29 +104,33 @@ fn again_and_open(today: Date, customers: &[Customer], products: &[Product]) -> 
             "status": "in_progress",
         })
     };
+
     let (mut before, mut open) = (item(1, first), item(2, second));
     for (name, days) in
         [("resolved_at", 2), ("filed_at", 4), ("follow_up_call_at", 8), ("closed_at", 8)]
     {
         before[name] = at(working_after(first, days), 15 * 60).to_string().into();
     }
+
     before["status"] = "closed".into();
     before["resolution_mode"] = "office".into();
     before["resolution"] = topic.answers[0].into();
     before["root_cause"] = topic.causes[0].into();
     before["filed_no"] = format!("F-{}", code(1)).into();
     before["satisfaction"] = 2.into();
+
     open["repeat_of_external_id"] = code(1).into();
     vec![before, open]
 }
 
-/// The complaint, and what comes of it later.
+/// Adds a complaint with its later course.
 fn tell(today: Date, case: &Case<'_>, products: &[Product], items: &mut Vec<Value>) {
     let mut random = Random::of(&format!("complaint {}", case.code));
     let (topic, product) = match &case.repeats {
         Some((_, topic, product)) => (*topic, product.clone()),
         None => topic(products, &mut random),
     };
+
     let severity = match random.between(0, 99) {
         0..65 => "general",
         65..90 => "major",
@@ -133,6 +143,7 @@ fn tell(today: Date, case: &Case<'_>, products: &[Product], items: &mut Vec<Valu
         (None, 8) => "email",
         _ => "portal",
     };
+
     let mut item = json!({
         "external_id": case.code,
         "customer_external_id": case.customer,
@@ -153,6 +164,7 @@ fn tell(today: Date, case: &Case<'_>, products: &[Product], items: &mut Vec<Valu
     if let Some(product) = &product {
         item["product_external_id"] = product.clone().into();
     }
+
     let on_the_spot = case.visit.is_some() && case.repeats.is_none() && random.percent(55);
     let closed = if on_the_spot {
         on_the_spot_item(today, (case, topic), &mut item, &mut random)
@@ -160,7 +172,9 @@ fn tell(today: Date, case: &Case<'_>, products: &[Product], items: &mut Vec<Valu
         office_item(today, (case, topic), severity, &mut item, &mut random)
     };
     items.push(item);
-    // 再次追诉, within 90 days of the closing; some a third time.
+
+    // Repeated complaints 再次追诉 come within 90 days of the closing; some customers complain a third
+    // time.
     let again =
         closed.filter(|_| random.percent(9) || case.repeats.is_some() && random.percent(20));
     if let Some(closed) = again {
@@ -174,7 +188,7 @@ fn tell(today: Date, case: &Case<'_>, products: &[Product], items: &mut Vec<Valu
     }
 }
 
-/// A topic, with a product that it fits.
+/// Chooses a topic and a product that fits.
 fn topic(products: &[Product], random: &mut Random) -> (&'static Topic, Option<String>) {
     let place = random.weighted(CATEGORIES.iter().map(|category| category.1)).unwrap_or_default();
     let fitting: Vec<&'static Topic> =
@@ -186,7 +200,7 @@ fn topic(products: &[Product], random: &mut Random) -> (&'static Topic, Option<S
     (topic, product)
 }
 
-/// Settled by the seller; the back office files it the next working day, most of the time.
+/// Fills in a complaint that the salesperson settled on the spot. Returns the day of its closing.
 fn on_the_spot_item(
     today: Date,
     (case, topic): (&Case<'_>, &Topic),
@@ -203,6 +217,7 @@ fn on_the_spot_item(
     item["customer_confirmed_by"] = "signature".into();
     item["customer_confirmed_at"] = confirmed.into();
     item["satisfaction"] = random.between(2, 5).into();
+
     if random.percent(40) {
         item["compensation_amount"] = yuan(random.between(20, 500) * 100).into();
         item["compensation_currency"] = "CNY".into();
@@ -210,7 +225,8 @@ fn on_the_spot_item(
     file(today, case.day, case, item, random)
 }
 
-/// Accepted, handled, settled; some refused, withdrawn, waiting for the customer, or late.
+/// Fills in a complaint that the office handled: settled, refused, withdrawn, waiting for the
+/// customer, or late. Returns the day of its closing.
 fn office_item(
     today: Date,
     (case, topic): (&Case<'_>, &Topic),
@@ -220,7 +236,7 @@ fn office_item(
 ) -> Option<Date> {
     let late = random.percent(15);
     let respond = random.between(10, if severity == "urgent" { 40 } else { 100 });
-    // In working days
+    // Working days until the settlement
     let takes = match (severity, late) {
         ("urgent", false) => 1,
         (_, false) => random.between(1, 3),
@@ -232,13 +248,16 @@ fn office_item(
         0..7 => "fang.wen",
         _ => leader_of(case.seller).unwrap_or("fang.wen"),
     };
+
     let next = |days| working_after(case.day, days);
     let accepted = if late { at(next(2), 9 * 60 + respond) } else { case.when + respond.minutes() };
     let settled = next(takes + i64::from(late));
+    // These choices come before the status, so that they do not depend on `today`.
     let (answer, root_cause) = (*random.choose(topic.answers), *random.choose(topic.causes));
     let paid = random.percent(35).then(|| yuan(random.between(50, 3000) * 100));
     let foreign = random.percent(10);
-    let age = today.since(case.day).map_or(0, |it| it.get_days());
+    let age = today.since(case.day).map_or(0, |span| span.get_days());
+
     let status = match age {
         _ if age <= 1 || accepted >= at(today, 0) => "registered",
         _ if fate < 4 => "rejected",
@@ -249,6 +268,7 @@ fn office_item(
         _ => "in_progress",
     };
     item["status"] = status.into();
+
     let reason = match (status, topic.products) {
         ("rejected", "") => Some("经核实,均按合同约定办理"),
         ("rejected", _) => Some("已过保修期,且为人为损坏"),
@@ -260,15 +280,18 @@ fn office_item(
     if let Some(reason) = reason {
         item["status_reason"] = reason.into();
     }
+
     if matches!(status, "registered" | "withdrawn") {
         return None;
     }
     item["owner_external_id"] = owner.into();
     item["first_response_at"] = accepted.to_string().into();
+
     let interim = at(next(if late { 3 } else { 1 }), 10 * 60);
     if severity == "major" && interim < at(today, 0) {
         item["interim_at"] = interim.to_string().into();
     }
+
     if status != "resolved" {
         return None;
     }
@@ -283,7 +306,8 @@ fn office_item(
     file(today, settled, case, item, random)
 }
 
-/// Filed some days after it was settled, closed a week later. Tells when it was closed.
+/// Files a complaint, usually one to three working days after it was settled, and closes it a week
+/// later. Returns the day of the closing if it is before today.
 fn file(
     today: Date,
     settled: Date,
@@ -296,12 +320,14 @@ fn file(
     if filed >= today {
         return None;
     }
+
     item["filed_no"] = format!("F-{}", &case.code[1..]).into();
     item["filed_at"] = at(filed, 15 * 60).to_string().into();
     let closed = working_from(filed.saturating_add(7.days()));
     if closed >= today {
         return None;
     }
+
     item["status"] = "closed".into();
     item["closed_at"] = at(closed, 11 * 60).to_string().into();
     if item["customer_confirmed_by"].is_null() {

@@ -1,4 +1,4 @@
-//! Credit: some customers of one seller are investigated and get terms with a limit.
+//! Credit: some customers of one salesperson are investigated and get payment terms with a limit.
 
 use exchange::{Client, Error};
 use serde_json::{Value, json};
@@ -9,10 +9,11 @@ use crate::people::{People, good};
 const OFFICE: &str = "fang.wen";
 const SELLER: &str = "wang.fang";
 
-/// Score, days to pay, and the limit in yuan.
+/// Score, payment days, and credit limit in yuan of each customer.
 pub const TERMS: [(i64, i64, i64); 3] = [(82, 30, 200_000), (71, 30, 80_000), (58, 15, 20_000)];
 
-/// The back office asks, whoever fills the demo investigates and approves.
+/// Enters the credit cases. The back office makes the requests; the administrator investigates and
+/// approves.
 pub async fn run(admin: &Client, people: &People) -> Result<(), Error> {
     let path = format!(
         "/api/v1/customers?owner_external_id={SELLER}&owner_source_system={SOURCE_SYSTEM}\
@@ -21,6 +22,7 @@ pub async fn run(admin: &Client, people: &People) -> Result<(), Error> {
     );
     let customers = people.get(OFFICE, path).await?;
     let customers = customers["items"].as_array().cloned().unwrap_or_default();
+
     for (customer, (score, days, limit)) in customers.iter().zip(TERMS) {
         let customer = format!("/api/v1/customers/{}", id(customer));
         let reason = json!({ "reason": "申请账期" });
@@ -33,6 +35,7 @@ pub async fn run(admin: &Client, people: &People) -> Result<(), Error> {
             let path = format!("{case}/{action}");
             good(path.clone(), admin.send(&path, &body).await?)?;
         }
+
         let asked = json!({ "payment_days": days, "credit_limit": limit.to_string(),
             "reason": "年采购额增长" });
         let path = format!("{customer}/terms-requests");

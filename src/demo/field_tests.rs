@@ -10,11 +10,11 @@ use crate::visits::at;
 use crate::{Company, Errand};
 
 fn found<'a>(company: &'a Company, resource: &str, name: &str) -> HashSet<&'a str> {
-    items(company, resource).iter().map(|it| text(it, name)).collect()
+    items(company, resource).iter().map(|item| text(item, name)).collect()
 }
 
 fn count(items: &[Value], wanted: impl Fn(&Value) -> bool) -> usize {
-    items.iter().filter(|it| wanted(it)).count()
+    items.iter().filter(|item| wanted(item)).count()
 }
 
 #[test]
@@ -41,33 +41,36 @@ fn a_year_of_visits_of_every_kind() {
         for status in ["planned", "completed", "cancelled", "missed", "abandoned"] {
             assert!(statuses.contains(status), "{today} {status}");
         }
-        let fix = |it: &Value, name: &str| it["check_in"][name].as_f64().unwrap_or_default();
+        let fix = |visit: &Value, name: &str| visit["check_in"][name].as_f64().unwrap_or_default();
         for (what, least, wanted) in [
             (
                 "no fix",
                 100,
-                &(|it: &Value| it["check_in"].is_object() && it["check_in"]["latitude"].is_null())
-                    as &dyn Fn(&Value) -> bool,
+                &(|visit: &Value| {
+                    visit["check_in"].is_object() && visit["check_in"]["latitude"].is_null()
+                }) as &dyn Fn(&Value) -> bool,
             ),
-            ("mock", 30, &|it| it["check_in"]["mock"] == true),
-            ("stale", 100, &|it| fix(it, "fix_age_s") > 60.0),
-            ("inaccurate", 100, &|it| fix(it, "accuracy_m") > 200.0),
-            ("remote", 100, &|it| it["remote"] == true),
-            ("unexplained", 3, &|it| it["status"] == "missed" && it["reason"].is_null()),
-            ("accompanied", 100, &|it| it["participant_external_ids"].is_array()),
-            ("unanswered", 20, &|it| it["outcome"].is_string() && it["complaint_answer"].is_null()),
+            ("mock", 30, &|visit| visit["check_in"]["mock"] == true),
+            ("stale", 100, &|visit| fix(visit, "fix_age_s") > 60.0),
+            ("inaccurate", 100, &|visit| fix(visit, "accuracy_m") > 200.0),
+            ("remote", 100, &|visit| visit["remote"] == true),
+            ("unexplained", 3, &|visit| visit["status"] == "missed" && visit["reason"].is_null()),
+            ("accompanied", 100, &|visit| visit["participant_external_ids"].is_array()),
+            ("unanswered", 20, &|visit| {
+                visit["outcome"].is_string() && visit["complaint_answer"].is_null()
+            }),
         ] {
             assert!(count(visits, wanted) >= least, "{today}: {what} {}", count(visits, wanted));
         }
-        for refused in visits.iter().filter(|it| it["outcome"] == "refused") {
+        for refused in visits.iter().filter(|visit| visit["outcome"] == "refused") {
             assert!(refused["refuse_reason"].is_string() && refused["next_visit_on"].is_string());
         }
-        let nowhere = count(items(company, "customers"), |it| it["latitude"].is_null());
+        let nowhere = count(items(company, "customers"), |customer| customer["latitude"].is_null());
         assert!((2..40).contains(&nowhere), "{nowhere}");
     }
     let forgotten = |today| {
         let company = company(today);
-        count(items(&company, "visits"), |it| it["status"] == "in_progress")
+        count(items(&company, "visits"), |visit| visit["status"] == "in_progress")
     };
     assert!((17..20).map(|day| forgotten(date(2026, 11, day))).sum::<usize>() > 0);
 }
@@ -80,15 +83,17 @@ fn complaints_in_every_status_and_of_every_age() {
         assert!((300..900).contains(&complaints.len()), "{today}: {}", complaints.len());
         statuses.extend(found(company, "complaints", "status"));
         all.extend(complaints);
-        let resolved = |it: &Value| it["status"] == "resolved";
-        let on_the_spot = |it: &Value| it["resolution_mode"] == "on_the_spot";
+        let resolved = |complaint: &Value| complaint["status"] == "resolved";
+        let on_the_spot = |complaint: &Value| complaint["resolution_mode"] == "on_the_spot";
         for (what, least, wanted) in [
             ("on the spot", 100, &on_the_spot as &dyn Fn(&Value) -> bool),
-            ("closed", 100, &|it| it["status"] == "closed" && it["filed_no"].is_string()),
-            ("unfiled", 3, &|it| resolved(it) && it["filed_no"].is_null()),
-            ("filed", 3, &|it| resolved(it) && it["filed_no"].is_string()),
-            ("repeats", 5, &|it| it["repeat_of_external_id"].is_string()),
-            ("of a visit", 100, &|it| it["visit_external_id"].is_string()),
+            ("closed", 100, &|complaint| {
+                complaint["status"] == "closed" && complaint["filed_no"].is_string()
+            }),
+            ("unfiled", 3, &|complaint| resolved(complaint) && complaint["filed_no"].is_null()),
+            ("filed", 3, &|complaint| resolved(complaint) && complaint["filed_no"].is_string()),
+            ("repeats", 5, &|complaint| complaint["repeat_of_external_id"].is_string()),
+            ("of a visit", 100, &|complaint| complaint["visit_external_id"].is_string()),
         ] {
             assert!(
                 count(complaints, wanted) >= least,
@@ -99,12 +104,15 @@ fn complaints_in_every_status_and_of_every_age() {
         for name in ["severity", "channel", "category"] {
             assert!(found(company, "complaints", name).len() >= 3, "{today} {name}");
         }
-        let filed: Vec<&str> = complaints.iter().filter_map(|it| it["filed_no"].as_str()).collect();
+        let filed: Vec<&str> =
+            complaints.iter().filter_map(|complaint| complaint["filed_no"].as_str()).collect();
         assert_eq!(filed.iter().collect::<HashSet<_>>().len(), filed.len());
-        // Those of a visit are of its customer.
-        let visits: HashMap<&str, &Value> =
-            items(company, "visits").iter().map(|it| (text(it, "external_id"), it)).collect();
-        for of in complaints.iter().filter(|it| it["visit_external_id"].is_string()) {
+        // A complaint during a visit is made by the customer of the visit.
+        let visits: HashMap<&str, &Value> = items(company, "visits")
+            .iter()
+            .map(|visit| (text(visit, "external_id"), visit))
+            .collect();
+        for of in complaints.iter().filter(|complaint| complaint["visit_external_id"].is_string()) {
             let visit = visits[text(of, "visit_external_id")];
             assert_eq!(visit["customer_external_id"], of["customer_external_id"]);
             assert_eq!(visit["complaint_answer"], true);
@@ -112,12 +120,14 @@ fn complaints_in_every_status_and_of_every_age() {
     }
     for day in [3, 6, 12, 18, 20] {
         let company = company(date(2026, 11, day));
-        statuses.extend(items(&company, "complaints").iter().map(|it| match text(it, "status") {
-            "registered" => "registered",
-            "accepted" => "accepted",
-            "in_progress" => "in_progress",
-            "pending_customer" => "pending_customer",
-            _ => "closed",
+        statuses.extend(items(&company, "complaints").iter().map(|complaint| {
+            match text(complaint, "status") {
+                "registered" => "registered",
+                "accepted" => "accepted",
+                "in_progress" => "in_progress",
+                "pending_customer" => "pending_customer",
+                _ => "closed",
+            }
         }));
     }
     let every = [
@@ -133,7 +143,7 @@ fn complaints_in_every_status_and_of_every_age() {
     assert_eq!(statuses, every.into());
 }
 
-/// Every instant of an item, wherever it stands in it.
+/// Collects every instant in an item at any depth.
 fn instants<'a>(item: &'a Value, found: &mut Vec<(&'a str, &'a str)>) {
     for (name, value) in item.as_object().into_iter().flatten() {
         match value {
@@ -147,13 +157,13 @@ fn instants<'a>(item: &'a Value, found: &mut Vec<(&'a str, &'a str)>) {
 #[test]
 fn it_has_happened_before_today() {
     for (today, company) in companies() {
-        // Midnight in China
+        // The last midnight in China
         let midnight = today.yesterday().unwrap().to_string() + "T16:00:00Z";
         for resource in ["visits", "complaints"] {
             for item in items(company, resource) {
                 let mut all = vec![];
                 instants(item, &mut all);
-                assert!(all.iter().all(|it| it.1 < &*midnight), "{today}: {item}");
+                assert!(all.iter().all(|instant| instant.1 < &*midnight), "{today}: {item}");
                 let open = text(item, "status") == "planned";
                 assert!(open || text(item, "planned_date") < &*today.to_string(), "{item}");
             }
@@ -178,7 +188,7 @@ fn a_later_day_changes_only_what_goes_on() {
     let (before, after) = (company(date(2026, 11, 23)), company(date(2026, 12, 7)));
     for resource in ["visits", "complaints"] {
         let later: HashMap<&str, &Value> =
-            items(&after, resource).iter().map(|it| (text(it, "external_id"), it)).collect();
+            items(&after, resource).iter().map(|item| (text(item, "external_id"), item)).collect();
         let mut count = 0;
         for item in items(&before, resource) {
             let Some(same) = later.get(text(item, "external_id")) else { continue };
@@ -195,29 +205,32 @@ fn a_later_day_changes_only_what_goes_on() {
 fn follow_ups_of_a_year_and_in_every_status() {
     for (today, company) in companies() {
         let (past, present): (Vec<_>, Vec<_>) =
-            company.errands.iter().partition(|it| it.given.is_some());
-        let last = |it: &&Errand| it.steps.last().map_or("assign", |it| it.1.1);
+            company.errands.iter().partition(|errand| errand.given.is_some());
+        let last = |errand: &&Errand| errand.steps.last().map_or("assign", |step| step.1.1);
         let every = ["assign", "accept", "start", "submit", "return", "complete", "cancel"];
         assert_eq!(present.iter().map(last).collect::<HashSet<_>>(), every.into());
         assert!((23..=27).contains(&past.len()), "{today} {}", past.len());
         let (due_today, past) = past.split_last().unwrap();
         assert_eq!(last(due_today), "accept");
-        assert!(past.iter().all(|it| ["complete", "cancel"].contains(&last(it))));
-        let ends = |it: &&Errand| working_after(it.given.unwrap(), days(it));
-        assert!(past.is_sorted_by_key(|it| it.given) && past.iter().all(|it| ends(it) < today));
-        let people = company.logins.iter().map(|it| it.username).collect::<Vec<_>>();
+        assert!(past.iter().all(|errand| ["complete", "cancel"].contains(&last(errand))));
+        let ends = |errand: &&Errand| working_after(errand.given.unwrap(), days(errand));
+        assert!(
+            past.is_sorted_by_key(|errand| errand.given)
+                && past.iter().all(|errand| ends(errand) < today)
+        );
+        let people = company.logins.iter().map(|login| login.username).collect::<Vec<_>>();
         for errand in &company.errands {
             let day: Date = text(&errand.item, "due_at")[..10].parse().unwrap();
             assert!(day >= today || errand.given.is_some(), "{today} {day}");
             assert!(people.contains(&errand.by));
-            assert!(errand.steps.iter().all(|it| people.contains(&it.1.0)));
+            assert!(errand.steps.iter().all(|step| people.contains(&step.1.0)));
             assert_eq!(errand.item["assignee_external_id"], json!("wang.fang"));
         }
     }
 }
 
 fn days(errand: &Errand) -> i64 {
-    errand.steps.iter().map(|it| it.0).sum()
+    errand.steps.iter().map(|step| step.0).sum()
 }
 
 #[test]
@@ -225,13 +238,14 @@ fn a_survey_each_quarter() {
     for (today, company) in companies() {
         let surveys = &company.surveys;
         assert_eq!(surveys.len(), 4);
-        assert!(surveys.is_sorted_by_key(|it| it.opened), "{today}");
-        assert!(surveys[..3].iter().all(|it| it.closed.unwrap() < at(today, 0)));
+        assert!(surveys.is_sorted_by_key(|survey| survey.opened), "{today}");
+        assert!(surveys[..3].iter().all(|survey| survey.closed.unwrap() < at(today, 0)));
         assert_eq!(surveys[3].closed, None);
         assert!(surveys[3].opened + (14 * 24).hours() > at(today, 0), "the links are still good");
-        let titles: HashSet<&str> = surveys.iter().map(|it| text(&it.new, "title_zh")).collect();
+        let titles: HashSet<&str> =
+            surveys.iter().map(|survey| text(&survey.new, "title_zh")).collect();
         assert_eq!(titles.len(), 4, "{titles:?}");
-        // Within what one address may ask at once.
-        assert!(surveys.iter().map(|it| it.answers.len()).sum::<usize>() <= 100);
+        // The burst limit of requests from one address.
+        assert!(surveys.iter().map(|survey| survey.answers.len()).sum::<usize>() <= 100);
     }
 }

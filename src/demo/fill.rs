@@ -1,4 +1,4 @@
-//! Puts the demo company into a service.
+//! Fills a service with the demo company.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,24 +9,23 @@ use serde_json::{Value, json};
 use crate::people::{People, Travel, good};
 use crate::{Company, NAME, SOURCE_SYSTEM, by_hand, credit, follow_ups, surveys};
 
-/// Items in one request.
+/// Items per request.
 const BATCH: usize = 1000;
 
-/// So many reasons tell enough.
+/// The number of refused items that are reported.
 const REASONS: usize = 20;
 
-/// What came of it.
+/// The result of filling a service.
 #[derive(Debug)]
 pub struct Filled {
-    /// The resources in place of files
+    /// Row counts, by resource instead of by file
     pub summary: Summary,
-    /// Of the first items that were refused: `orders SO20260105-003: …`. A demo that is right has
-    /// none.
+    /// Reasons of the first refused items, such as `orders SO20260105-003: …`. Should be empty.
     pub refused: Vec<String>,
 }
 
-/// Brings a company into the service at `url`, as an administrator: whatever is there already
-/// stays as it is. Then the logins work, and when all of this is new, the errands are run.
+/// Fills the service at `url` as an administrator. Existing data stays as it is. Passwords are set,
+/// and if the data is new, the people of the demo enter theirs.
 pub async fn fill(
     url: &str,
     credentials: Credentials,
@@ -38,17 +37,19 @@ pub async fn fill(
     name(&client).await?;
     let (mut summary, mut refused) = (Summary::default(), vec![]);
     let (mut users, mut new) = (vec![], false);
+
     for (resource, items) in &company.batches {
         let began = Instant::now();
         let mut counts = FileSummary { file: (*resource).into(), ..FileSummary::default() };
         for items in items.chunks(BATCH) {
-            let texts: Vec<String> = items.iter().map(|it| sendable(it, &users)).collect();
+            let texts: Vec<String> = items.iter().map(|item| sendable(item, &users)).collect();
             let outcomes = client.batch(resource, Some(SOURCE_SYSTEM), &texts).await?;
             for (item, outcome) in items.iter().zip(&outcomes) {
                 counts.count(outcome);
                 let name = item["external_id"].as_str().unwrap_or_default();
                 if outcome.status == Status::Failed && refused.len() < REASONS {
-                    let reason = outcome.problem.as_ref().map(|it| it.reason(|_, _| None));
+                    let reason =
+                        outcome.problem.as_ref().map(|problem| problem.reason(|_, _| None));
                     refused.push(format!("{resource} {name}: {}", reason.unwrap_or_default()));
                 }
                 if *resource == "users" {
@@ -60,12 +61,15 @@ pub async fn fill(
         new = counts.created == items.len();
         summary.files.push(counts);
     }
+
     for login in &company.logins {
         let user = users.iter().find(|(username, _)| username == login.username);
         if let Some(id) = user.and_then(|(_, id)| id.as_deref()) {
             set_password(&client, url, id, login).await?;
         }
     }
+
+    // Done once: repeating these steps would enter the same data again.
     if new {
         let people = People::gather(url, &company.logins).await?;
         credit::run(&client, &people).await?;
@@ -74,6 +78,7 @@ pub async fn fill(
             follow_ups::run(&people, &company.errands, travel).await
         };
         let lived = lived.await;
+        // The service must return to the present even after an error.
         travel(None);
         lived?;
         by_hand::run(&people, company.today, travel).await?;
@@ -82,7 +87,7 @@ pub async fn fill(
     Ok(Filled { summary, refused })
 }
 
-/// Gives the company its name.
+/// Sets the name of the company.
 async fn name(client: &Client) -> Result<(), Error> {
     let path = "/api/v1/company";
     let company = good(path.into(), client.get(path).await?)?;
@@ -94,10 +99,11 @@ async fn name(client: &Client) -> Result<(), Error> {
     Ok(())
 }
 
-/// The item as its batch takes it: who comes along has no external ids there.
+/// Replaces the external ids of participants by ids, because the batch of visits accepts only
+/// those.
 fn sendable(item: &Value, users: &[(String, Option<String>)]) -> String {
     let Some(people) = item["participant_external_ids"].as_array() else { return item.to_string() };
-    let id = |name: &Value| users.iter().find(|it| *name == it.0)?.1.clone();
+    let id = |name: &Value| users.iter().find(|user| *name == user.0)?.1.clone();
     let ids: Vec<String> = people.iter().filter_map(id).collect();
     let mut item = item.clone();
     if let Some(fields) = item.as_object_mut() {
@@ -107,8 +113,8 @@ fn sendable(item: &Value, users: &[(String, Option<String>)]) -> String {
     item.to_string()
 }
 
-/// Makes a login work. A password that is good already is left alone: setting it would end the
-/// sessions of whoever is trying the demo.
+/// Sets the password of a user unless it already works: setting it would end the sessions of people
+/// who are trying the demo.
 async fn set_password(
     client: &Client,
     url: &str,
@@ -121,6 +127,7 @@ async fn set_password(
         Err(Error::Login(_)) => {}
         other => return other.map(drop),
     }
+
     let path = format!("/api/v1/users/{id}/password");
     let (status, _) = client.send(&path, &json!({ "password": login.password })).await?;
     if (200..300).contains(&status) {

@@ -18,7 +18,7 @@ async fn fills_a_service_and_makes_the_logins_work() {
     let login = move |request: &Request| {
         let body: Value = request.body_json().unwrap();
         let name = text(&body, "username").to_owned();
-        // this one was set by an earlier start, the others are good when they are asked for again
+        // One password was set by an earlier start; the others work from the second attempt on.
         let again = !asked.lock().unwrap().insert(name.clone());
         if name == "wang.fang" || again {
             return ResponseTemplate::new(200).set_body_json(json!({ "access_token": name }));
@@ -48,13 +48,14 @@ async fn fills_a_service_and_makes_the_logins_work() {
         let theirs = !request.url.path().ends_with("/accept") || by == "Bearer wang.fang";
         ResponseTemplate::new(if theirs { 200 } else { 403 })
     };
-    let steps = company.errands.iter().map(|it| it.steps.len()).sum::<usize>();
-    // And what was given for low scores, of three surveys that are over.
+    let steps = company.errands.iter().map(|errand| errand.steps.len()).sum::<usize>();
+    // Plus the follow-ups for low scores of the three closed surveys.
     let steps = u64::try_from(steps).unwrap() + 3;
     at("/follow-ups/7/[a-z]+$").respond_with(done).expect(steps).mount(&server).await;
     let one = json!({ "items": [{ "id": "7" }], "name": "", "version": 3 });
     let one = ResponseTemplate::new(200).set_body_json(one);
-    // The company, low scores of three surveys, customers for terms, and those of `by_hand`.
+    // The company, the low scores of three surveys, the customers for terms, and those of
+    // `by_hand`.
     Mock::given(method("GET")).respond_with(one).expect(8).mount(&server).await;
     Mock::given(method("PATCH"))
         .and(path("/api/v1/company"))
@@ -70,7 +71,7 @@ async fn fills_a_service_and_makes_the_logins_work() {
         .expect(8)
         .mount(&server)
         .await;
-    // Of the seller's customers the first is asked about and gets terms.
+    // The mock lists one customer, which is investigated and gets terms.
     let done = || ResponseTemplate::new(200).set_body_json(json!({ "id": "9" }));
     at("/customers/7/(credit-investigations|terms-requests)$")
         .respond_with(done())
@@ -109,16 +110,19 @@ async fn fills_a_service_and_makes_the_logins_work() {
     let filled = fill(&server.uri(), admin, company, &travel).await.unwrap();
     let times = times.into_inner().unwrap();
     assert!(times.len() > 100 && times.last() == Some(&None), "in the present at last");
-    assert!(times.iter().flatten().all(|it| *it < crate::visits::at(DAYS[1], 0)), "no future");
+    assert!(times.iter().flatten().all(|time| *time < crate::visits::at(DAYS[1], 0)), "no future");
     assert_eq!(filled.refused, [""; 0]);
-    let created: Vec<_> = filled.summary.files.iter().map(|it| (&*it.file, it.created)).collect();
-    let sent: Vec<_> = company.batches.iter().map(|it| (it.0, it.1.len())).collect();
+    let created: Vec<_> =
+        filled.summary.files.iter().map(|file| (&*file.file, file.created)).collect();
+    let sent: Vec<_> = company.batches.iter().map(|batch| (batch.0, batch.1.len())).collect();
     assert_eq!(created, sent);
     let visits = server.received_requests().await.unwrap();
-    let visits = visits.iter().filter(|it| it.url.path().ends_with("/visits/batch"));
+    let visits = visits.iter().filter(|request| request.url.path().ends_with("/visits/batch"));
     let company: Vec<String> = visits
-        .flat_map(|it| it.body_json::<Value>().unwrap()["items"].as_array().unwrap().clone())
-        .filter_map(|it| Some(it["participant_ids"].as_array()?[0].to_string()))
+        .flat_map(|request| {
+            request.body_json::<Value>().unwrap()["items"].as_array().unwrap().clone()
+        })
+        .filter_map(|visit| Some(visit["participant_ids"].as_array()?[0].to_string()))
         .collect();
     assert!(company.len() > 100 && company.contains(&"\"id-of-zhang.min\"".to_owned()));
 }

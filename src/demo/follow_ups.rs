@@ -1,4 +1,4 @@
-//! Follow-ups: every second week of the last year one that was seen to, and by today one in every
+//! Follow-ups: a finished one for every second week of the last year, and current ones in every
 //! status.
 
 use exchange::Error;
@@ -12,27 +12,28 @@ use crate::market::Customer;
 use crate::people::{People, Travel};
 use crate::visits::at;
 
-/// What somebody does with a follow-up: who, the action, what they say.
+/// An action on a follow-up: the user, the action, and a field of its body.
 type Step = (&'static str, &'static str, Option<(&'static str, &'static str)>);
 
-/// Who gives it, what is to be done, what becomes of it.
+/// A follow-up of the past: the assigner, the instruction, and the steps with their working days.
 type Course = (&'static str, &'static str, Vec<(i64, Step)>);
 
-/// The same, due in so many days.
+/// A current follow-up: the assigner, the instruction, the working days until it is due, and its
+/// steps.
 type Plan = (&'static str, &'static str, i64, Vec<Step>);
 
-/// A follow-up, and what becomes of it.
+/// A follow-up with its steps.
 #[derive(Debug, PartialEq)]
 pub struct Errand {
     pub by: &'static str,
     pub item: Value,
-    /// The day on which it was given; now if there is nothing
+    /// The day on which it was assigned; `None` for now
     pub given: Option<Date>,
-    /// Each with the working days that it took
+    /// The steps, each with the working days that it took
     pub steps: Vec<(i64, Step)>,
 }
 
-/// Working days that one takes at most.
+/// The most working days that a follow-up takes.
 const LONGEST: i64 = 8;
 
 const OFFICE: &str = "fang.wen";
@@ -46,15 +47,16 @@ const RETURN: Step = (OFFICE, "return", Some(("reason", "缺少型号")));
 const COMPLETE: Step = (OFFICE, "complete", None);
 const CANCEL: Step = (MANAGER, "cancel", Some(("reason", "客户改期")));
 
-/// Those of one seller, who can log in, by the day on which they were given.
+/// The follow-ups of a salesperson who can log in, by the day of their assignment.
 pub fn errands(today: Date, customers: &[Customer]) -> Vec<Errand> {
-    let theirs: Vec<&Customer> = customers.iter().filter(|it| it.owner == SELLER).collect();
+    let theirs: Vec<&Customer> =
+        customers.iter().filter(|customer| customer.owner == SELLER).collect();
     let mut errands = past(today, &theirs);
     errands.extend(present(today, &theirs));
     errands
 }
 
-/// Done in time, done late, called off.
+/// The follow-ups of the past: done in time, done late, or cancelled.
 fn past(today: Date, theirs: &[&Customer]) -> Vec<Errand> {
     let courses: [Course; 5] = [
         (OFFICE, "跟进样品试用", vec![(1, ACCEPT), (0, START), (1, SUBMIT), (1, COMPLETE)]),
@@ -63,12 +65,14 @@ fn past(today: Date, theirs: &[&Customer]) -> Vec<Errand> {
         (OFFICE, "补充设备清单", vec![(1, ACCEPT), (1, START), (4, SUBMIT), (2, COMPLETE)]),
         (MANAGER, "约见采购总监", vec![(1, CANCEL)]),
     ];
+
     let mut day = today.saturating_sub(1.year());
     while day.weekday() != Weekday::Monday {
         day = day.saturating_add(1.day());
     }
-    let days = std::iter::successors(Some(day), |it| Some(it.saturating_add(14.days())));
-    let days = days.map(working_from).take_while(|it| working_after(*it, LONGEST) < today);
+    let days = std::iter::successors(Some(day), |day| Some(day.saturating_add(14.days())));
+    let days = days.map(working_from).take_while(|day| working_after(*day, LONGEST) < today);
+
     let errand = |(n, (day, (by, instruction, steps))): (usize, (Date, &Course))| Errand {
         by,
         item: item(theirs[n % theirs.len()], instruction, working_after(day, 4)),
@@ -78,7 +82,7 @@ fn past(today: Date, theirs: &[&Customer]) -> Vec<Errand> {
     days.zip(courses.iter().cycle()).enumerate().map(errand).collect()
 }
 
-/// One in every status, the first of them due today.
+/// The current follow-ups: one in every status, the first of them due today.
 fn present(today: Date, theirs: &[&Customer]) -> Vec<Errand> {
     let plans: [Plan; 10] = [
         (OFFICE, "回复样品意见", 0, vec![ACCEPT]),
@@ -92,12 +96,13 @@ fn present(today: Date, theirs: &[&Customer]) -> Vec<Errand> {
         (MANAGER, "约见采购总监", 7, vec![CANCEL]),
         (OFFICE, "催收对账单", 2, vec![ACCEPT]),
     ];
+
     let errand = |((by, instruction, days, steps), customer): (Plan, &&Customer)| Errand {
         by,
         item: item(customer, instruction, working_after(working_from(today), days)),
-        // Nothing can be given for a time that is over.
+        // Assigned earlier, because a deadline in the past is refused.
         given: (days == 0).then(|| working_before(today)),
-        steps: steps.into_iter().map(|it| (0, it)).collect(),
+        steps: steps.into_iter().map(|step| (0, step)).collect(),
     };
     plans.into_iter().zip(theirs).map(errand).collect()
 }
@@ -113,7 +118,7 @@ fn item(customer: &Customer, instruction: &str, due: Date) -> Value {
     })
 }
 
-/// Gives them and sees to them, as the people who do so.
+/// Creates the follow-ups and takes their steps, each as the user concerned and at its time.
 pub async fn run(people: &People, errands: &[Errand], travel: Travel<'_>) -> Result<(), Error> {
     for errand in errands {
         let mut day = errand.given;

@@ -1,8 +1,8 @@
-//! A demo company, 示范公司: a Chinese dealer in industrial supplies with its teams, people,
-//! customers, products, targets, the orders of last year and this year until today with half a year
-//! of shipments, invoices and payments, and a year of visits, complaints and follow-ups. Nobody works on
-//! public holidays. The same day gives the same company; a later day adds what has happened since to
-//! what is there.
+//! Generates the demo company 示范公司, a Chinese dealer in industrial supplies: teams, people,
+//! customers, products and targets, the orders of last year and of this year until today, half a
+//! year of shipments, invoices and payments, and a year of visits, complaints and follow-ups.
+//! Nobody works on public holidays. The same day always gives the same company; a later day adds
+//! the events since then.
 
 mod accounts;
 mod by_hand;
@@ -42,39 +42,38 @@ use surveys::Survey;
 /// The name of the company.
 pub const NAME: &str = "示范公司";
 
-/// Whose external ids those of the demo are.
+/// The source system of the demo's external ids.
 pub const SOURCE_SYSTEM: &str = "demo";
 
-/// A company as items of batches.
+/// A company: items for batches, and data that people enter through the API.
 #[derive(Debug, PartialEq)]
 pub struct Company {
     pub today: Date,
-    /// A resource, as it stands in `/api/v1/<resource>/batch`, with its items. In this order
-    /// references are there before they are needed.
+    /// Resources as in `/api/v1/<resource>/batch` with their items, ordered so that references
+    /// exist before they are used.
     pub batches: Vec<(&'static str, Vec<Value>)>,
-    /// What no batch brings: made by people, once the rest is there. Surveys 满意度调查 go here as
-    /// well, as errands of the back office.
+    /// Follow-ups, which have no batch: people create and handle them when the rest exists
     pub errands: Vec<Errand>,
-    /// How satisfied the customers are
+    /// Satisfaction surveys 满意度调查 with their answers
     pub surveys: Vec<Survey>,
-    /// People to try it out as. Passwords do not go through batches.
+    /// Users who can log in. Batches do not carry passwords.
     pub logins: Vec<Login>,
 }
 
-/// Somebody who can log in.
+/// A user who can log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Login {
     /// Also the external id of the user
     pub username: &'static str,
     pub password: &'static str,
-    /// `sales_manager`
+    /// Role, such as `sales_manager`
     pub role: &'static str,
-    /// As people write it
+    /// Display name
     pub name: &'static str,
 }
 
-/// The company at a time of day; `today` is the company's own date. The visits that are over have their
-/// outcomes, those of later are plans.
+/// Generates the company at the time `now`; `today` is the date in China. Visits that are over have
+/// outcomes, later ones are plans.
 pub fn company(today: Date, now: Timestamp) -> Company {
     let products = catalogue::products();
     let customers = market::customers(today);
@@ -83,18 +82,22 @@ pub fn company(today: Date, now: Timestamp) -> Company {
     let errands = follow_ups::errands(today, &customers);
     let surveys = surveys::surveys(today);
     let year = today.year();
+
     let mut orders = orders::orders(today, &customers, &products);
     let shipments = shipments::shipments(today, &mut orders);
-    let (invoices, payments): (Vec<_>, Vec<_>) =
-        accounts::billed(today, &orders).into_iter().map(|it| (it.invoice, it.payment)).unzip();
+    let (invoices, payments): (Vec<_>, Vec<_>) = accounts::billed(today, &orders)
+        .into_iter()
+        .map(|billed| (billed.invoice, billed.payment))
+        .unzip();
     let payments: Vec<Value> = payments.into_iter().flatten().collect();
     let balance = accounts::control_balance(today, &invoices, &payments);
+
     let batches = vec![
         ("exchange-rates", exchange_rates(today)),
         ("teams", organisation::teams()),
         ("users", organisation::users()),
         ("territories", organisation::territories()),
-        ("products", products.iter().map(|it| it.item(year)).collect()),
+        ("products", products.iter().map(|product| product.item(year)).collect()),
         ("customers", customers.iter().map(market::Customer::item).collect()),
         ("contacts", customers.iter().flat_map(market::Customer::contacts).collect()),
         ("targets", targets::targets(today)),
@@ -103,13 +106,13 @@ pub fn company(today: Date, now: Timestamp) -> Company {
         ("invoices", invoices),
         ("payments", payments),
         ("control-balances", vec![balance]),
-        ("visits", visits.into_iter().map(|it| it.item).collect()),
+        ("visits", visits.into_iter().map(|visit| visit.item).collect()),
         ("complaints", complaints),
     ];
     Company { today, batches, errands, surveys, logins: organisation::logins() }
 }
 
-/// What foreign money was worth on the first of each month, in yuan.
+/// The exchange rates of foreign currencies to yuan on the first of each month.
 fn exchange_rates(today: Date) -> Vec<Value> {
     let mut rates = vec![];
     let mut day = date(today.year() - 1, 1, 1);

@@ -50,7 +50,7 @@ const CITIES: &[City] = &[
     city("SD", "山东", "烟台", "0535", (37_4638, 121_4479)),
 ];
 
-/// An industry, and how companies of it call themselves.
+/// Industries, and a word for the names of their companies.
 const INDUSTRIES: &[(&str, &str)] = &[
     ("机械制造", "机械"),
     ("汽车零部件", "汽车部件"),
@@ -82,16 +82,16 @@ const GIVEN: &[&str] = &[
 ];
 const TITLES: &[&str] = &["采购经理", "总经理", "设备主管", "仓库主管", "生产经理", "财务经理"];
 
-/// Customers that each salesperson has had from the beginning.
+/// The number of initial customers of each salesperson.
 const EACH: usize = 13;
 
-/// Since when there are new ones.
+/// The first month with new customers.
 const FIRST_MONTH: Date = date(2024, 1, 1);
 
-/// New customers of a month.
+/// The number of new customers per month.
 const NEW_EACH_MONTH: usize = 3;
 
-/// How long somebody who only tries us orders.
+/// Days during which a trial customer orders.
 const TRIAL_DAYS: i64 = 60;
 
 pub struct Customer {
@@ -100,16 +100,16 @@ pub struct Customer {
     pub territory: &'static str,
     pub tier: &'static str,
     status: &'static str,
-    /// Orders from this day on
+    /// First day of orders
     pub from: Date,
-    /// And until the day before this one
+    /// Day after the last day of orders
     pub to: Option<Date>,
     city: &'static City,
     name: String,
 }
 
-/// All customers of a company at the end of `today`. Those of a past day are the same whatever day
-/// it is, so that its orders stay as they were.
+/// All customers of the company at the end of `today`. The customers of a past day do not depend on
+/// `today`, so that the orders of that day stay the same.
 pub fn customers(today: Date) -> Vec<Customer> {
     let mut all = vec![];
     for (place, seller) in sellers().enumerate() {
@@ -118,6 +118,7 @@ pub fn customers(today: Date) -> Vec<Customer> {
             all.push(customer(format!("C{:04}", at + 1), at, seller, None, today));
         }
     }
+
     let mut month = FIRST_MONTH;
     while month <= today {
         for number in 0..NEW_EACH_MONTH {
@@ -144,18 +145,19 @@ fn customer(
     today: Date,
 ) -> Customer {
     let mut random = Random::of(&format!("customer {external_id}"));
-    let cities: Vec<&City> = CITIES.iter().filter(|it| Some(it.team) == owner.team).collect();
+    let cities: Vec<&City> = CITIES.iter().filter(|city| Some(city.team) == owner.team).collect();
     let city = random.choose(&cities);
     let tier = match random.between(0, 99) {
         0..15 => "A",
         15..50 => "B",
         _ => "C",
     };
+
     let from = joined.unwrap_or(date(2000, 1, 1));
     let (mut status, mut to) = ("active", None);
     if joined.is_some() && random.percent(35) {
         to = Some(from.saturating_add(TRIAL_DAYS.days()));
-        // silent for half a year
+        // Dormant half a year after the last possible order.
         if to.is_some_and(|to| to.saturating_add(180.days()) <= today) {
             status = "dormant";
         }
@@ -170,7 +172,8 @@ fn customer(
             to = Some(from);
         }
     }
-    // 400 pairs, taken in steps that share no factor with 400: no two of the first 400 are equal
+
+    // 147 and 400 have no common factor, so that the first 400 customers have different brands.
     let pair = at * 147 % 400;
     let brand = format!("{}{}", FIRST[pair / 20], SECOND[pair % 20]);
     let third = if joined.is_some() { random.choose(SECOND) } else { "" };
@@ -183,7 +186,7 @@ fn customer(
 }
 
 impl Customer {
-    /// How much of what its owner sells goes to it on a day.
+    /// The customer's weight in the sales of its owner on a day; 0 if it does not order.
     pub fn weight(&self, day: Date) -> i64 {
         if day < self.from || self.to.is_some_and(|to| day >= to) {
             return 0;
@@ -195,7 +198,7 @@ impl Customer {
         }
     }
 
-    /// How much of its owner's time it gets on a day.
+    /// The customer's weight in the visits of its owner on a day.
     pub fn importance(&self, day: Date) -> i64 {
         if day < self.from || matches!(self.status, "lost" | "blacklisted") {
             return 0;
@@ -207,13 +210,13 @@ impl Customer {
         }
     }
 
-    /// Latitude and longitude; of a few nobody knows.
+    /// Latitude and longitude; unknown for a few customers.
     pub fn place(&self) -> Option<(f64, f64)> {
         let known = !Random::of(&format!("nowhere {}", self.external_id)).percent(3);
         known.then(|| self.address().0)
     }
 
-    /// Where it is, and what its street is chosen with.
+    /// The coordinates, and the random numbers for the rest of the address.
     fn address(&self) -> ((f64, f64), Random) {
         let mut random = Random::of(&format!("address {}", self.external_id));
         let mut near = |degrees: i32| {
@@ -228,8 +231,12 @@ impl Customer {
         let (_, mut random) = self.address();
         let city = self.city;
         let (latitude, longitude) = self.place().unzip();
-        let industry = INDUSTRIES.iter().find(|it| self.name.contains(it.1)).map(|it| it.0);
+        let industry = INDUSTRIES
+            .iter()
+            .find(|industry| self.name.contains(industry.1))
+            .map(|industry| industry.0);
         let street = random.choose(STREETS);
+
         json!({
             "external_id": self.external_id,
             "code": format!("D-{}", self.external_id),
@@ -249,7 +256,7 @@ impl Customer {
         })
     }
 
-    /// One contact, large customers have up to three; the first is the primary one.
+    /// The contacts: one to three, depending on the tier. The first one is the primary contact.
     pub fn contacts(&self) -> Vec<Value> {
         let mut random = Random::of(&format!("contacts {}", self.external_id));
         let count = match self.tier {
@@ -257,6 +264,7 @@ impl Customer {
             "B" => random.between(1, 2),
             _ => 1,
         };
+
         let contact = |number: i64| {
             let name = format!("{}{}", random.choose(SURNAMES), random.choose(GIVEN));
             let title = if number == 1 { TITLES[0] } else { random.choose(&TITLES[1..]) };

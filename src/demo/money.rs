@@ -1,23 +1,23 @@
-//! Amounts in fen, a hundredth of a yuan, so that sums are exact.
+//! Amounts in fen, hundredths of a yuan, so that sums are exact.
 
-/// `123456` → `"1234.56"`
+/// Formats an amount: `123456` → `"1234.56"`
 pub fn yuan(fen: i64) -> String {
     let sign = if fen < 0 { "-" } else { "" };
     format!("{sign}{}.{:02}", fen.abs() / 100, fen.abs() % 100)
 }
 
-/// `"1234.56"` → `123456`
+/// Parses an amount: `"1234.56"` → `123456`
 pub fn fen(yuan: &str) -> Option<i64> {
     let (whole, fraction) = yuan.split_once('.')?;
     format!("{whole}{fraction}").parse().ok().filter(|_| fraction.len() == 2)
 }
 
-/// A part in percent, rounded half away from zero.
+/// A percentage of an amount, rounded half away from zero.
 pub fn part(fen: i64, percent: i64) -> i64 {
     (fen * percent + 50 * fen.signum()) / 100
 }
 
-/// The size of the company in a year, in percent of 2024; it grows for ten years.
+/// The size of the company in a year, in percent of 2024. It grows for ten years.
 pub fn growth(year: i16) -> i64 {
     100 + 6 * i64::from((year - 2024).clamp(0, 10))
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::Login;
 
-/// A team: its external id, name and the team above.
+/// Teams: external id, name and parent.
 pub const TEAMS: &[(&str, &str, Option<&str>)] = &[
     ("HQ", "总部", None),
     ("EAST", "华东大区", Some("HQ")),
@@ -95,8 +95,8 @@ pub const PEOPLE: &[Person] = &[
     person("cao.ying", "曹颖", "hr", None),
 ];
 
-/// Demo passwords: printed at every start, of no use anywhere else.
-/// One for each role of people; the administrator comes from the service itself.
+/// Demo users and their passwords, which are printed at every start: one for each role except the
+/// administrator, whom the service itself creates.
 pub const LOGINS: &[(&str, &str)] = &[
     ("zhang.min", "manager-lotus-27"),
     ("wang.fang", "seller-bamboo-41"),
@@ -109,7 +109,7 @@ pub const LOGINS: &[(&str, &str)] = &[
     ("cao.ying", "people-azalea-46"),
 ];
 
-/// A territory: its external id, name, the territory above and the team whose leader holds it.
+/// Territories: external id, name, parent, and the team whose leader holds the territory.
 const TERRITORIES: &[(&str, &str, Option<&str>, &str)] = &[
     ("T-EAST", "华东", None, "EAST"),
     ("T-SOUTH", "华南", None, "SOUTH"),
@@ -124,22 +124,28 @@ const TERRITORIES: &[(&str, &str, Option<&str>, &str)] = &[
     ("T-SD", "山东", Some("T-NORTH"), "SD"),
 ];
 
-/// When everybody was employed and got the territories: before any order.
+/// The day on which all people were employed and got their territories, before any order.
 const BEGINNING: &str = "2018-01-01";
 
 pub fn sellers() -> impl Iterator<Item = &'static Person> + Clone {
-    PEOPLE.iter().filter(|it| it.role == "salesperson")
+    PEOPLE.iter().filter(|person| person.role == "salesperson")
 }
 
-/// Who leads the team of somebody.
+/// The leader of a user's team.
 pub fn leader_of(username: &str) -> Option<&'static str> {
-    let team = PEOPLE.iter().find(|it| it.username == username)?.team?;
-    PEOPLE.iter().find(|it| it.leads && it.team == Some(team)).map(|it| it.username)
+    let team = PEOPLE.iter().find(|person| person.username == username)?.team?;
+    PEOPLE
+        .iter()
+        .find(|person| person.leads && person.team == Some(team))
+        .map(|person| person.username)
 }
 
-/// The external id of the territory of a province.
+/// The external id of the territory that covers a province.
 pub fn territory_of(province: &str) -> &'static str {
-    TERRITORIES.iter().find(|it| it.1 == province).map_or("T-EAST", |it| it.0)
+    TERRITORIES
+        .iter()
+        .find(|territory| territory.1 == province)
+        .map_or("T-EAST", |territory| territory.0)
 }
 
 pub fn teams() -> Vec<Value> {
@@ -154,20 +160,20 @@ pub fn teams() -> Vec<Value> {
 }
 
 pub fn users() -> Vec<Value> {
-    let user = |(place, it): (usize, &Person)| {
+    let user = |(place, person): (usize, &Person)| {
         let mut item = json!({
-            "external_id": it.username,
-            "username": it.username,
-            "name": it.name,
-            "email": format!("{}@example.com", it.username),
+            "external_id": person.username,
+            "username": person.username,
+            "name": person.name,
+            "email": format!("{}@example.com", person.username),
             "phone": format!("010-5550-{:04}", 100 + place),
-            "roles": [it.role],
+            "roles": [person.role],
             "employed_from": BEGINNING,
             "active": true,
         });
-        if let Some(team) = it.team {
+        if let Some(team) = person.team {
             item["team_external_id"] = team.into();
-            item["leads_team"] = it.leads.into();
+            item["leads_team"] = person.leads.into();
         }
         item
     };
@@ -175,7 +181,7 @@ pub fn users() -> Vec<Value> {
 }
 
 pub fn territories() -> Vec<Value> {
-    let leader = |team| PEOPLE.iter().find(|it| it.leads && it.team == Some(team));
+    let leader = |team| PEOPLE.iter().find(|person| person.leads && person.team == Some(team));
     let territory = |(id, name, parent, team): &(&str, &str, Option<&str>, &'static str)| {
         let kind = if parent.is_some() { "province" } else { "region" };
         let mut item = json!({ "external_id": id, "code": id, "name": name, "kind": kind });
@@ -193,7 +199,7 @@ pub fn territories() -> Vec<Value> {
 
 pub fn logins() -> Vec<Login> {
     let login = |&(username, password): &(&'static str, &'static str)| {
-        let person = PEOPLE.iter().find(|it| it.username == username)?;
+        let person = PEOPLE.iter().find(|person| person.username == username)?;
         Some(Login { username, password, role: person.role, name: person.name })
     };
     LOGINS.iter().filter_map(login).collect()

@@ -1,4 +1,4 @@
-//! The people of the demo at work: what no batch brings, they do themselves, each thing at its time.
+//! The users of the demo, who enter the data that has no batch, at the time when it would occur.
 
 use std::sync::Arc;
 
@@ -8,11 +8,10 @@ use serde_json::Value;
 
 use crate::Login;
 
-/// Makes it that time for the service, or the present again. What is left to run afterwards stands
-/// in the present.
+/// Sets the clock of the service to a time, or back to the present.
 pub type Travel<'a> = &'a dyn Fn(Option<Timestamp>);
 
-/// Everybody who can log in.
+/// The clients of all users who can log in.
 pub struct People(Vec<(&'static str, Client)>);
 
 impl People {
@@ -27,11 +26,11 @@ impl People {
     }
 
     fn client(&self, who: &str) -> Result<&Client, Error> {
-        let found = self.0.iter().find(|it| it.0 == who).map(|it| &it.1);
+        let found = self.0.iter().find(|person| person.0 == who).map(|person| &person.1);
         found.ok_or_else(|| Error::Login(format!("{who} cannot log in")))
     }
 
-    /// What the service answers; anything but success ends the filling.
+    /// Sends a request as a user and returns the response. Anything but success is an error.
     pub async fn post(&self, who: &str, path: String, body: &Value) -> Result<Value, Error> {
         let answer = self.client(who)?.send(&path, body).await?;
         good(path, answer)

@@ -1,15 +1,15 @@
-//! Numbers that look random and are the same for ever: what is generated for a day must not
-//! change when a library does, or the demo's orders would change with it.
+//! Pseudo-random numbers that never change. A random generator from a library could change with its
+//! version, and the orders of the demo with it.
 
 use jiff::civil::Date;
 
-/// `SplitMix64` (Steele, Lea, Flood 2014).
+/// The generator `SplitMix64` (Steele, Lea, Flood 2014).
 pub struct Random(u64);
 
 impl Random {
-    /// Its own row of numbers for each subject.
+    /// The sequence of numbers of a subject.
     pub fn of(subject: &str) -> Self {
-        // FNV-1a
+        // The seed is the FNV-1a hash of the subject.
         let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         Self(subject.bytes().fold(0xcbf2_9ce4_8422_2325, mix))
     }
@@ -26,13 +26,13 @@ impl Random {
         bits ^ (bits >> 31)
     }
 
-    /// From `low` to `high`, both included.
+    /// A number from `low` to `high`, both included.
     pub fn between(&mut self, low: i64, high: i64) -> i64 {
         let count = u64::try_from(high - low + 1).unwrap_or(1);
         low + i64::try_from(self.number() % count).unwrap_or_default()
     }
 
-    /// So many times in a hundred.
+    /// Returns `true` with this probability in percent.
     pub fn percent(&mut self, chance: i64) -> bool {
         self.between(0, 99) < chance
     }
@@ -42,7 +42,7 @@ impl Random {
         &from[usize::try_from(self.between(0, last)).unwrap_or_default()]
     }
 
-    /// The place of one of the weights: the heavier, the more often. `None` without any weight.
+    /// Chooses an index with a probability proportional to its weight. `None` if all weights are 0.
     pub fn weighted(&mut self, weights: impl Iterator<Item = i64> + Clone) -> Option<usize> {
         let total: i64 = weights.clone().sum();
         let mut left = if total > 0 { self.between(0, total - 1) } else { return None };

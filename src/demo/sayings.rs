@@ -1,9 +1,10 @@
-//! What customers complain about, with the causes and the answers that go with it.
+//! Texts of complaints, with their causes and answers.
 
-/// Of one category; quality and after-sales complaints also of one category of products.
+/// A topic of complaints in one category. Topics of quality and after-sales service also belong to
+/// a category of products.
 pub struct Topic {
     pub category: &'static str,
-    /// The category of products; empty when no product is concerned
+    /// The category of products; empty if no product is concerned
     pub products: &'static str,
     pub sayings: &'static [&'static str],
     pub causes: &'static [&'static str],
@@ -124,7 +125,7 @@ pub const TOPICS: &[Topic] = &[
     ),
 ];
 
-/// How often a category is complained about, beside the others.
+/// The relative frequency of each category of complaints.
 pub const CATEGORIES: &[(&str, i64)] = &[
     ("quality", 40),
     ("delivery", 20),

@@ -1,4 +1,4 @@
-//! Shipments 发货 of the last half year: most orders leave in one, some in two parts.
+//! Shipments 发货 of the last half year: one for most orders, two for some.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 use crate::calendar::working_after;
 use crate::random::Random;
 
-/// For how long back there are shipments.
+/// Days of shipments before today.
 const DAYS: i64 = 180;
 
 const CARRIERS: &[(&str, &str)] = &[("顺丰速运", "SF"), ("德邦快递", "DPK"), ("跨越速运", "KY")];
 
-/// The shipments of these orders. An order of which a part is still to come is not shipped yet.
+/// The shipments of these orders. Orders with a part that is not shipped yet are changed to
+/// confirmed, without a shipping date.
 pub fn shipments(today: Date, orders: &mut [Value]) -> Vec<Value> {
     let mut shipments = vec![];
     for order in orders {
@@ -43,7 +44,7 @@ pub fn shipments(today: Date, orders: &mut [Value]) -> Vec<Value> {
     shipments
 }
 
-/// The day on which goods left. What comes back is no shipment.
+/// The day of the shipment. Returns have none.
 fn shipped(order: &Value) -> Option<Date> {
     let returned = order["amount"].as_str()?.starts_with('-');
     order["shipped_on"].as_str()?.parse().ok().filter(|_| !returned)
@@ -62,6 +63,7 @@ fn shipment(
     let delivered = working_after(day, random.between(1, 3));
     let line =
         |line: &Value| json!({ "line_number": line["line_number"], "quantity": line["quantity"] });
+
     let mut item = json!({
         "external_id": number,
         "number": number,
@@ -97,7 +99,9 @@ mod tests {
                 );
                 last.insert(text(shipment, "order_external_id"), day);
             }
-            for order in items(company, "orders").iter().filter(|it| it["shipped_on"].is_string()) {
+            for order in
+                items(company, "orders").iter().filter(|order| order["shipped_on"].is_string())
+            {
                 let shipped = last.get(text(order, "external_id"));
                 assert!(shipped.is_none_or(|day| *day == text(order, "shipped_on")), "{order}");
             }

@@ -1,4 +1,4 @@
-//! A survey of satisfaction in each of the last four quarters, with what customers answered.
+//! Satisfaction surveys of the last four quarters, with the answers of customers.
 
 use exchange::Error;
 use jiff::civil::Date;
@@ -12,22 +12,22 @@ use crate::visits::at;
 
 const OFFICE: &str = "fang.wen";
 
-/// A survey, and what came of it.
+/// A survey and its course.
 #[derive(Debug, PartialEq)]
 pub struct Survey {
     pub new: Value,
     pub opened: Timestamp,
-    /// How many customers are asked
+    /// Number of customers who are invited
     pub size: i64,
-    /// Two days later
+    /// Answers, which come two days after the opening
     pub answers: Vec<Value>,
-    /// When the office calls those who were not content
+    /// The time when the office calls dissatisfied customers
     pub called: Timestamp,
-    /// When it is over: the last one is still open
+    /// The time of the closing; `None` for the last survey, which is still open
     pub closed: Option<Timestamp>,
 }
 
-/// Opened in the middle of the first month of the quarter, the last one a week ago.
+/// The surveys: the last one was opened about a week ago, the others 91 days apart before it.
 pub fn surveys(today: Date) -> Vec<Survey> {
     let quarters = (0..4).rev();
     let day = |ago: i64| working_before(today.saturating_sub((6 + 91 * ago).days()));
@@ -37,10 +37,11 @@ pub fn surveys(today: Date) -> Vec<Survey> {
 fn survey(day: Date, last: bool) -> Survey {
     let name = format!("{} 年第 {} 季度", day.year(), (day.month() + 2) / 3);
     let quarter = format!("Q{} {}", (day.month() + 2) / 3, day.year());
+
     let mut random = Random::of_day("survey", day);
     let comments = ["交货很快", "希望增加本地库存", "服务热情", "价格偏高", "技术支持及时"];
     let answer = |n: i64| {
-        // Most are content, some are not.
+        // Most customers are satisfied.
         let overall = *random.choose(&[5, 5, 5, 4, 4, 4, 4, 3, 3, if n % 9 == 0 { 1 } else { 4 }]);
         let recommend = (2 * overall + random.between(-1, 0)).clamp(0, 10);
         let best = *random.choose(&["quality", "delivery", "price", "service"]);
@@ -50,6 +51,7 @@ fn survey(day: Date, last: bool) -> Survey {
         }
         json!({ "answers": answers })
     };
+
     let option = |id: &str, zh: &str, en: &str| json!({ "id": id, "text_zh": zh, "text_en": en });
     Survey {
         new: json!({
@@ -79,8 +81,8 @@ fn survey(day: Date, last: bool) -> Survey {
     }
 }
 
-/// Asks and answers. Those who were not satisfied in a survey that is over were called by the
-/// office.
+/// Creates the surveys and their answers. In closed surveys, the office has called the dissatisfied
+/// customers and cancelled their follow-ups.
 pub async fn run(people: &People, surveys: &[Survey], travel: Travel<'_>) -> Result<(), Error> {
     for survey in surveys {
         travel(Some(survey.opened));
@@ -95,6 +97,7 @@ pub async fn run(people: &People, surveys: &[Survey], travel: Travel<'_>) -> Res
             let link = invitation["link"].as_str().unwrap_or_default();
             people.post(OFFICE, link.to_owned(), answer).await?;
         }
+
         let Some(closed) = survey.closed else { continue };
         travel(Some(survey.called));
         let open = "/api/v1/follow-ups?source=survey&status=assigned&limit=100";

@@ -1,5 +1,5 @@
-//! Approved targets of last year and this year: each month, quarter and year, for the company,
-//! each region, each team and each salesperson.
+//! Approved targets of last year and this year, by month, quarter and year, for the company and for
+//! each region, team and salesperson.
 
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
@@ -10,13 +10,14 @@ use crate::orders::{expected, strength};
 use crate::organisation::{TEAMS, sellers};
 use crate::random::Random;
 
-/// What an order of 2024 is worth on average, in fen: with it targets are in reach.
+/// The assumed value of an average order of 2024 in fen, with which targets are within reach.
 const USUAL_ORDER: i64 = 1_250_000;
 
-/// Targets are set in full thousands of yuan.
+/// Targets are multiples of 1,000 yuan.
 const STEP: i64 = 100_000;
 
-/// Whose target, and whose it is a part of; 12 months in fen.
+/// The targets of one owner for the 12 months of a year, in fen, and the owner of the parent
+/// target.
 struct Plan {
     owner_type: &'static str,
     owner: &'static str,
@@ -24,7 +25,7 @@ struct Plan {
     months: Vec<i64>,
 }
 
-/// Parents before their children.
+/// The targets, parents before their children.
 pub fn targets(today: Date) -> Vec<Value> {
     [today.year() - 1, today.year()].into_iter().flat_map(of_year).collect()
 }
@@ -35,32 +36,34 @@ fn of_year(year: i16) -> Vec<Value> {
 }
 
 fn plans(year: i16) -> Vec<Plan> {
-    let strengths: i64 = sellers().map(|it| strength(it.username)).sum();
+    let strengths: i64 = sellers().map(|seller| strength(seller.username)).sum();
     let person = |seller: &'static crate::organisation::Person| {
         let stretch = Random::of(&format!("target {year} {}", seller.username)).between(88, 112);
         let share = |whole: i64| whole * strength(seller.username) / strengths * stretch / 100;
         let months = (1..=12).map(|month| round(share(month_of(year, month)))).collect();
         Plan { owner_type: "user", owner: seller.username, above: seller.team, months }
     };
+
     let mut plans: Vec<Plan> = sellers().map(person).collect();
-    // From the lowest teams up: what is below a team is complete when its turn comes.
+    // From the lowest teams up, so that the plans below a team are complete.
     for (team, _, parent) in TEAMS.iter().rev() {
-        let below: Vec<&Plan> = plans.iter().filter(|it| it.above == Some(team)).collect();
-        let sum = |month: usize| below.iter().map(|it| it.months[month]).sum::<i64>();
-        // Somewhat less than all below together have promised.
+        let below: Vec<&Plan> = plans.iter().filter(|plan| plan.above == Some(team)).collect();
+        let sum = |month: usize| below.iter().map(|plan| plan.months[month]).sum::<i64>();
+        // Slightly less than the sum of the targets below.
         let months = (0..12).map(|month| round(sum(month) * 99 / 100)).collect();
         let plan = match parent {
-            // the topmost team's target is the company's
+            // The target of the topmost team is that of the company.
             None => Plan { owner_type: "company", owner: team, above: None, months },
             Some(_) => Plan { owner_type: "team", owner: team, above: *parent, months },
         };
         plans.push(plan);
     }
+
     plans.reverse();
     plans
 }
 
-/// What the whole company can expect of a month, in fen.
+/// The expected sales of the whole company in a month, in fen.
 fn month_of(year: i16, month: i8) -> i64 {
     let first = date(year, month, 1);
     let days = i64::from(first.days_in_month());
@@ -82,6 +85,7 @@ fn items(year: i16, plan: &Plan) -> Vec<Value> {
                 "quarter" => format!("{owner}-{year}-Q{}", place + 1),
                 _ => format!("{owner}-{year}-{:02}", place + 1),
             };
+
             let start = i8::try_from(place * length + 1).unwrap_or(1);
             let mut item = json!({
                 "external_id": name(plan.owner),
@@ -94,6 +98,7 @@ fn items(year: i16, plan: &Plan) -> Vec<Value> {
                 "currency": "CNY",
                 "status": "approved",
             });
+
             if plan.owner_type != "company" {
                 item["owner_external_id"] = plan.owner.into();
             }

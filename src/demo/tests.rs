@@ -9,14 +9,14 @@ use crate::Company;
 use crate::calendar::{is_holiday, is_working};
 use crate::visits::at;
 
-/// An ordinary day, the ends of a year, a leap day.
+/// An ordinary day, the first and the last day of a year, and a leap day.
 pub const DAYS: [Date; 4] =
     [date(2026, 11, 23), date(2026, 1, 1), date(2027, 12, 31), date(2028, 2, 29)];
 
-/// Of these days; made once, because it takes a while without optimisation.
+/// The companies on these days; generated once, because it is slow without optimisation.
 pub static COMPANIES: LazyLock<[Company; 4]> = LazyLock::new(|| DAYS.map(company));
 
-/// At the beginning of the day.
+/// The company at the beginning of a day.
 pub fn company(today: Date) -> Company {
     crate::company(today, at(today, 0))
 }
@@ -26,14 +26,14 @@ pub fn companies() -> impl Iterator<Item = (Date, &'static Company)> {
 }
 
 pub fn items<'a>(company: &'a Company, resource: &str) -> &'a [Value] {
-    &company.batches.iter().find(|it| it.0 == resource).unwrap().1
+    &company.batches.iter().find(|batch| batch.0 == resource).unwrap().1
 }
 
 pub fn text<'a>(item: &'a Value, name: &str) -> &'a str {
     item[name].as_str().unwrap_or_default()
 }
 
-/// `"12.34"` → 1234
+/// Parses a decimal as hundredths: `"12.34"` → 1234
 fn hundredths(amount: &Value) -> i64 {
     let text = amount.as_str().unwrap();
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "00"));
@@ -51,10 +51,13 @@ fn a_later_day_adds_orders_and_keeps_those_of_before() {
     let kept = ["customer_external_id", "salesperson_external_id", "order_date", "lines", "amount"];
     let tomorrow = company(date(2026, 11, 24));
     for (before, after) in [(&COMPANIES[0], &tomorrow), (&COMPANIES[0], &COMPANIES[2])] {
-        let later: HashMap<&str, &Value> =
-            items(after, "orders").iter().map(|it| (text(it, "external_id"), it)).collect();
+        let later: HashMap<&str, &Value> = items(after, "orders")
+            .iter()
+            .map(|order| (text(order, "external_id"), order))
+            .collect();
         let first = text(&items(after, "orders")[0], "order_date");
-        let shared = items(before, "orders").iter().filter(|it| text(it, "order_date") >= first);
+        let shared =
+            items(before, "orders").iter().filter(|order| text(order, "order_date") >= first);
         let mut count = 0;
         for order in shared {
             let same = later[text(order, "external_id")];
@@ -71,22 +74,22 @@ fn a_later_day_adds_orders_and_keeps_those_of_before() {
 fn it_is_as_large_as_promised() {
     for (today, company) in companies() {
         let count = |resource| items(company, resource).len();
-        let sells = |it: &&Value| it["roles"] == json!(["salesperson"]);
+        let sells = |user: &&Value| user["roles"] == json!(["salesperson"]);
         let people = items(company, "users");
         assert!(people.iter().filter(sells).count() >= 20);
         for role in ["general_manager", "sales_manager", "back_office", "finance"] {
-            assert!(people.iter().any(|it| it["roles"] == json!([role])), "{role}");
+            assert!(people.iter().any(|user| user["roles"] == json!([role])), "{role}");
         }
         assert!(count("customers") >= 300 && count("contacts") >= count("customers"));
         assert!(count("products") >= 100 && count("teams") == 11);
         assert!((3000..10_000).contains(&count("orders")), "{today}: {}", count("orders"));
-        let roles: Vec<_> = company.logins.iter().map(|it| it.role).collect();
+        let roles: Vec<_> = company.logins.iter().map(|login| login.role).collect();
         assert_eq!(roles[..3], ["sales_manager", "salesperson", "back_office"]);
-        let people: HashSet<_> = people.iter().map(|it| text(it, "username")).collect();
-        assert!(company.logins.iter().all(|it| people.contains(it.username)));
-        // Each role of people; the administrator is there before the company.
+        let people: HashSet<_> = people.iter().map(|user| text(user, "username")).collect();
+        assert!(company.logins.iter().all(|login| people.contains(login.username)));
+        // Every role except that of the administrator, whom the service creates.
         assert_eq!(roles.iter().collect::<HashSet<_>>().len(), 9);
-        assert!(company.logins.iter().all(|it| it.password.len() >= 10));
+        assert!(company.logins.iter().all(|login| login.password.len() >= 10));
     }
     let company = &COMPANIES[0];
     assert!(items(company, "orders").len() >= 6000);
@@ -96,10 +99,11 @@ fn it_is_as_large_as_promised() {
         ("customers", "status", &["prospect", "active", "dormant", "lost", "blacklisted"]),
         ("customers", "tier", &["A", "B", "C"]),
     ] {
-        let found: HashSet<_> = items(company, resource).iter().map(|it| text(it, name)).collect();
+        let found: HashSet<_> =
+            items(company, resource).iter().map(|item| text(item, name)).collect();
         assert_eq!(found, values.iter().copied().collect(), "{resource} {name}");
     }
-    let returned = |it: &&Value| text(it, "amount").starts_with('-');
+    let returned = |order: &&Value| text(order, "amount").starts_with('-');
     assert!(items(company, "orders").iter().filter(returned).count() > 50);
 }
 
@@ -122,16 +126,16 @@ fn names_and_numbers_are_unique() {
             }
         }
         for (resource, items) in &company.batches {
-            let ids: HashSet<_> = items.iter().map(|it| text(it, "external_id")).collect();
+            let ids: HashSet<_> = items.iter().map(|item| text(item, "external_id")).collect();
             assert!(ids.len() == items.len() && !ids.contains(""), "{resource}");
         }
     }
 }
 
-/// Every `…_external_id` inside an item, with its name.
+/// Collects every `…_external_id` inside an item, with its name.
 fn references<'a>(item: &'a Value, found: &mut Vec<(&'a str, &'a str)>) {
     match item {
-        Value::Array(items) => items.iter().for_each(|it| references(it, found)),
+        Value::Array(items) => items.iter().for_each(|element| references(element, found)),
         Value::Object(fields) => {
             for (name, value) in fields {
                 match name.strip_suffix("_external_id") {
@@ -151,7 +155,7 @@ fn all_references_resolve() {
             .batches
             .iter()
             .flat_map(|(resource, items)| {
-                items.iter().map(|it| (*resource, text(it, "external_id")))
+                items.iter().map(|item| (*resource, text(item, "external_id")))
             })
             .collect();
         for (resource, items) in &company.batches {
@@ -189,10 +193,10 @@ fn every_customer_has_an_owner_within_the_teams() {
     for (_, company) in companies() {
         let sellers: HashSet<&str> = items(company, "users")
             .iter()
-            .filter(|it| {
-                it["roles"] == json!(["salesperson"]) && it["team_external_id"].is_string()
+            .filter(|user| {
+                user["roles"] == json!(["salesperson"]) && user["team_external_id"].is_string()
             })
-            .map(|it| text(it, "external_id"))
+            .map(|user| text(user, "external_id"))
             .collect();
         for customer in items(company, "customers") {
             assert!(sellers.contains(text(customer, "owner_external_id")), "{customer}");
@@ -208,7 +212,8 @@ fn nothing_has_happened_in_the_future() {
                 assert!(text(order, name) <= &*today.to_string(), "{today}: {order}");
             }
         }
-        let last = items(company, "orders").iter().map(|it| text(it, "order_date")).max().unwrap();
+        let last =
+            items(company, "orders").iter().map(|order| text(order, "order_date")).max().unwrap();
         let first = &items(company, "orders")[0];
         let lag = last.parse::<Date>().unwrap().until(today).unwrap().get_days();
         assert!(lag <= 4, "{lag} days without an order");
@@ -241,10 +246,10 @@ fn nobody_works_on_holidays() {
             for item in items(company, resource) {
                 for name in names.iter().filter(|name| item[**name].is_string()) {
                     let text = text(item, name);
-                    // An instant is on the day that it is in China.
+                    // The day of an instant is that in China.
                     let instant = text.parse::<Timestamp>();
-                    let day = instant.map(|it| {
-                        it.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(8))).date()
+                    let day = instant.map(|instant| {
+                        instant.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(8))).date()
                     });
                     let day: Date = day.unwrap_or_else(|_| text.parse().unwrap());
                     assert!(
@@ -270,7 +275,7 @@ fn today_is_a_working_day_at_whatever_hour() {
 
             let visits = all.iter().filter(|visit| visit.day == today).map(|visit| &visit.item);
             let visits: Vec<_> = visits.collect();
-            let over = visits.iter().filter(|it| text(it, "status") != "planned").count();
+            let over = visits.iter().filter(|visit| text(visit, "status") != "planned").count();
             assert!(visits.len() > 24 && over >= last, "{hour}: {over} of {}", visits.len());
             assert_eq!(over > 0, hour > 9, "{hour}: {over}");
             last = over;
@@ -291,7 +296,7 @@ fn amounts_are_the_sums_of_their_lines() {
         let mut sum = 0;
         for line in order["lines"].as_array().unwrap() {
             let whole = |name| text(line, name).parse::<i64>().unwrap();
-            // in ten thousandths of a yuan
+            // In ten thousandths of a yuan
             let exact = whole("quantity")
                 * hundredths(&line["unit_price"])
                 * (100 - whole("discount_percent"));
@@ -318,7 +323,7 @@ fn targets_below_add_up_to_those_above_or_more() {
                 hundredths(&target["value"]);
         }
         let mut parents = 0;
-        for target in targets.iter().filter(|it| text(it, "owner_type") != "user") {
+        for target in targets.iter().filter(|target| text(target, "owner_type") != "user") {
             let (value, sum) = (hundredths(&target["value"]), below[text(target, "external_id")]);
             assert!(value > 0 && sum >= value, "{target}: {sum}");
             parents += 1;
@@ -326,16 +331,16 @@ fn targets_below_add_up_to_those_above_or_more() {
         assert_eq!(parents, (1 + 3 + 7) * 17 * 2);
         let of = |owner: &str, kind: &str, year: i16| {
             let year = year.to_string();
-            let theirs = targets.iter().filter(|it| {
-                text(it, "external_id").starts_with(&format!("{owner}-{year}"))
-                    && text(it, "period_type") == kind
+            let theirs = targets.iter().filter(|target| {
+                text(target, "external_id").starts_with(&format!("{owner}-{year}"))
+                    && text(target, "period_type") == kind
             });
-            theirs.map(|it| hundredths(&it["value"])).sum::<i64>()
+            theirs.map(|target| hundredths(&target["value"])).sum::<i64>()
         };
         for owner in ["HQ", "EAST", "SH", "wang.fang"] {
             for year in [today.year() - 1, today.year()] {
                 let [month, quarter, year] =
-                    ["month", "quarter", "year"].map(|it| of(owner, it, year));
+                    ["month", "quarter", "year"].map(|kind| of(owner, kind, year));
                 assert!(month > 0 && month == quarter && quarter == year);
             }
         }
@@ -355,14 +360,15 @@ fn targets_are_in_reach() {
         }
     }
     let percent = |id: &str, sold: i64| {
-        let target = items(company, "targets").iter().find(|it| text(it, "external_id") == id);
+        let target =
+            items(company, "targets").iter().find(|target| text(target, "external_id") == id);
         sold * 100 / hundredths(&target.unwrap()["value"])
     };
     let whole = percent("HQ-2025", sold.remove("").unwrap());
     assert!((95..=110).contains(&whole), "{whole} %");
     let each: Vec<_> =
         sold.iter().map(|(id, sold)| percent(&format!("{id}-2025"), *sold)).collect();
-    assert!(each.iter().all(|it| (60..=150).contains(it)), "{each:?}");
-    let met = each.iter().filter(|it| **it >= 100).count();
+    assert!(each.iter().all(|percent| (60..=150).contains(percent)), "{each:?}");
+    let met = each.iter().filter(|percent| **percent >= 100).count();
     assert!((6..=18).contains(&met), "{met} of {}", each.len());
 }

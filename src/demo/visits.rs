@@ -1,4 +1,4 @@
-//! A year of visits until today, and the plans of the next days.
+//! The visits of the last year, and the plans of the next days.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::random::Random;
 /// Days of visits before today.
 const PAST: i64 = 365;
 
-/// Days of plans after it.
+/// Days of plans after today.
 const AHEAD: i64 = 5;
 
 const PURPOSES: &[&str] = &["新品推荐", "回款沟通", "季度回访", "库存盘点", "合同续签", "技术交流"];
@@ -22,24 +22,24 @@ const SUMMARIES: &[&str] =
     &["客户对样品满意", "需要再报价", "下月有采购计划", "已确认库存数量", "约定下次带技术人员"];
 const REASONS: &[&str] = &["客户临时有会", "暴雨封路", "客户出差", "车辆故障"];
 
-/// A visit of the demo, and what complaints need to know of it.
+/// A visit, with the data that complaints need.
 pub struct Visit {
     pub item: Value,
     pub external_id: String,
     pub customer: String,
     pub seller: &'static str,
     pub day: Date,
-    /// When the seller left, if the customer complained
+    /// The end of the visit, if the customer complained
     pub complained: Option<Timestamp>,
 }
 
-/// An instant of a day in China, which has no summer time.
+/// Converts a day and a minute in China, which has no daylight saving time, to an instant.
 pub fn at(day: Date, minute: i64) -> Timestamp {
-    let midnight = day.at(0, 0, 0, 0).in_tz("UTC").map(|it| it.timestamp());
+    let midnight = day.at(0, 0, 0, 0).in_tz("UTC").map(|time| time.timestamp());
     midnight.unwrap_or_default() + (minute - 8 * 60).minutes()
 }
 
-/// Those of the days around `today`. What is over at `now` has its outcome.
+/// The visits around `today`. Those that are over at `now` have an outcome.
 pub fn visits(today: Date, now: Timestamp, customers: &[Customer]) -> Vec<Visit> {
     let mut of = HashMap::<&str, Vec<&Customer>>::new();
     let mut places = HashMap::new();
@@ -47,11 +47,13 @@ pub fn visits(today: Date, now: Timestamp, customers: &[Customer]) -> Vec<Visit>
         of.entry(customer.owner).or_default().push(customer);
         places.insert(&*customer.external_id, customer.place());
     }
+
     let (first, last) = (today.saturating_sub(PAST.days()), today.saturating_add(AHEAD.days()));
     let days = first.series(1.day()).take_while(|day| *day <= last);
     let mut visits = vec![];
-    // Somebody who tries the demo on a weekend finds a working day all the same.
+    // Today counts as a working day even on a weekend, so that the demo has visits to show.
     let works = |day: Date| is_working(day) || day == today && !is_holiday(day);
+
     for day in days.filter(|day| works(*day)) {
         for seller in sellers() {
             let mut random = Random::of_day(&format!("visits {}", seller.username), day);
@@ -59,8 +61,8 @@ pub fn visits(today: Date, now: Timestamp, customers: &[Customer]) -> Vec<Visit>
             for number in 1..=random.between(1, 3) {
                 let mut random =
                     Random::of_day(&format!("visit {number} {}", seller.username), day);
-                let place = random.weighted(theirs.iter().map(|it| it.importance(day)));
-                let Some(customer) = place.map(|it| theirs[it]) else { continue };
+                let place = random.weighted(theirs.iter().map(|customer| customer.importance(day)));
+                let Some(customer) = place.map(|place| theirs[place]) else { continue };
                 let (number, place) = ((seller.username, number), places[&*customer.external_id]);
                 visits.push(visit((now, day), number, (customer, place), &mut random));
             }
@@ -69,8 +71,8 @@ pub fn visits(today: Date, now: Timestamp, customers: &[Customer]) -> Vec<Visit>
     visits
 }
 
-/// As with orders, the choices are the same at whatever time: a visit whose time is over has taken
-/// place, later ones are plans.
+/// Generates a visit. As with orders, random choices do not depend on the time: visits whose time
+/// is over have taken place, later ones are plans.
 fn visit(
     (now, day): (Timestamp, Date),
     (seller, number): (&'static str, i64),
@@ -80,6 +82,7 @@ fn visit(
     let code = format!("V{:04}{:02}{:02}-{seller}-{number}", day.year(), day.month(), day.day());
     let start = 9 * 60 + (number - 1) * 160 + random.between(0, 50);
     let (begins, ends) = (at(day, start), at(day, start + random.between(3, 75)));
+
     let kind = match random.between(0, 99) {
         0..50 => "planned",
         50..65 => "route",
@@ -93,6 +96,7 @@ fn visit(
         "revisit" => "cadence",
         _ => *random.choose(&["manual", "weekly"]),
     };
+
     let remote = kind == "revisit" && random.percent(30);
     let mut item = json!({
         "external_id": code,
@@ -106,17 +110,19 @@ fn visit(
         "window_from": at(day, start).to_string(),
         "window_to": at(day, start + 120).to_string(),
     });
+
     if kind == "accompanied"
         && let Some(leader) = leader_of(seller)
     {
         item["participant_external_ids"] = json!([leader]);
     }
-    // Whoever tries the demo as a salesperson is not in the middle of a visit.
+
+    // The salesperson who can log in has no visit in progress, so that a check-in can be tried.
     let forgotten = number == 3 && random.percent(30) && seller != "wang.fang";
     let evening = at(day, 24 * 60);
     let status = match random.between(0, 99) {
         _ if ends > now => "planned",
-        // Nobody has checked out: the next day it is still in progress, then broken off.
+        // Without a check-out, the visit is in progress for one more day, and abandoned afterwards.
         _ if forgotten && evening > now => "planned",
         _ if forgotten && evening + 24.hours() > now => "in_progress",
         _ if forgotten => "abandoned",
@@ -126,9 +132,10 @@ fn visit(
         13..15 => "abandoned",
         _ => "completed",
     };
+
     item["status"] = status.into();
     let reason = *random.choose(REASONS);
-    // A missed visit is explained within ten days.
+    // All missed visits are explained after ten days at the latest.
     let explained = status == "missed" && (random.percent(60) || evening + 240.hours() < now);
     if matches!(status, "cancelled" | "abandoned") || explained {
         item["reason"] = reason.into();
@@ -136,6 +143,7 @@ fn visit(
     if matches!(status, "completed" | "abandoned" | "in_progress") {
         item["check_in"] = check(begins, place, random);
     }
+
     let mut complained = None;
     if status == "completed" {
         item["check_out"] = check(ends, place, random);
@@ -143,19 +151,22 @@ fn visit(
         outcome(&mut item, day, says, random);
         complained = says.then_some(ends);
     }
+
     let customer = customer.external_id.clone();
     Visit { item, external_id: code, customer, seller, day, complained }
 }
 
-/// What a phone sends: most of the time that it is there, now and then something else.
+/// A check-in or check-out as a phone sends it: usually near the customer, sometimes far away,
+/// inaccurate, stale, mocked or without a position.
 fn check(when: Timestamp, place: Option<(f64, f64)>, random: &mut Random) -> Value {
     let mut metres = |most: i64| {
         let moved = i32::try_from(random.between(-most, most)).unwrap_or_default();
-        // A degree is about 111 km.
+        // A degree of latitude is about 111 km.
         f64::from(moved) / 111_000.0
     };
     let (north, east, far) = (metres(120), metres(120), metres(900));
-    // Whoever has no place of the customer's stands somewhere in China all the same.
+
+    // A phone has a position even if that of the customer is unknown.
     let (latitude, longitude) = place.unwrap_or((31.0, 120.0));
     let mut check = json!({
         "occurred_at": when.to_string(),
@@ -164,6 +175,7 @@ fn check(when: Timestamp, place: Option<(f64, f64)>, random: &mut Random) -> Val
         "accuracy_m": random.between(5, 60),
         "fix_age_s": random.between(0, 20),
     });
+
     match random.between(0, 99) {
         0..5 => check["latitude"] = (latitude + 0.02 + far).into(),
         5..8 => check["accuracy_m"] = random.between(250, 2000).into(),
@@ -185,6 +197,7 @@ fn outcome(item: &mut Value, day: Date, complained: bool, random: &mut Random) {
         86..96 => "absent",
         _ => "closed_shop",
     };
+
     item["outcome"] = outcome.into();
     let next = day.saturating_add(random.between(7, 30).days()).to_string();
     if outcome == "refused" {
@@ -195,10 +208,11 @@ fn outcome(item: &mut Value, day: Date, complained: bool, random: &mut Random) {
         item["next_action"] = "带合同回访".into();
         item["next_visit_on"] = next.into();
     }
+
     if random.percent(70) {
         item["summary"] = (*random.choose(SUMMARIES)).into();
     }
-    // Now and then nobody has asked.
+    // Sometimes the salesperson forgot to ask.
     if complained || !random.percent(2) {
         item["complaint_answer"] = complained.into();
     }

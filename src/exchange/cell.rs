@@ -1,5 +1,5 @@
-//! The text of a cell as JSON: as people write dates, numbers and booleans, and only where there is
-//! one way to read it. What a spreadsheet has damaged is refused, never guessed.
+//! Converts the text of a cell to JSON. Dates, numbers and booleans are accepted in the usual
+//! notations if they are unambiguous. Values that a spreadsheet has damaged are refused.
 
 use std::fmt::Write as _;
 
@@ -8,15 +8,15 @@ use unicode_normalization::UnicodeNormalization;
 use crate::format::Kind;
 use crate::words::Words;
 
-/// Stands for what a sheet's cell or a short row does not have. Rejected files keep these marks, so
-/// that a row is not taken until somebody has put the value in.
+/// Marks for values that a sheet or a short row lacks. Rejected files keep them, so that a row is
+/// refused again until somebody has entered the value.
 pub const MISSING: &str = "#MISSING!";
 pub const MERGED: &str = "#MERGED!";
 pub const FORMULA: &str = "#FORMULA!";
 pub const DATE: &str = "#DATE!";
 pub const NUMBER: &str = "#NUMBER!";
 
-/// Errors of formulas, in Excel, WPS and `LibreOffice`.
+/// Formula errors of Excel, WPS and `LibreOffice`.
 const ERRORS: [&str; 15] = [
     "#REF!",
     "#N/A",
@@ -38,7 +38,7 @@ const ERRORS: [&str; 15] = [
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/// Writes the cell as JSON.
+/// Appends the cell as a JSON value, or returns why it is not valid for its kind.
 pub fn write(json: &mut String, kind: Kind, cell: &str) -> Result<(), Words> {
     if let Some(words) = damaged(kind, cell) {
         return Err(words);
@@ -75,13 +75,13 @@ fn text(json: &mut String, cell: &str) {
     json.push_str(&serde_json::to_string(cell).unwrap_or_default());
 }
 
-/// Digits and signs of normal width, without blanks around them.
+/// Converts full-width digits and signs to ASCII and trims the text.
 fn narrow(cell: &str) -> String {
     let narrow: String = cell.nfkc().map(|c| if c == '\u{2212}' { '-' } else { c }).collect();
     narrow.trim().to_owned()
 }
 
-/// Why the cell does not hold any longer what was typed into it.
+/// Returns how a spreadsheet has damaged the cell, or `None` if the cell is intact.
 fn damaged(kind: Kind, cell: &str) -> Option<Words> {
     let marks = [
         (
@@ -132,7 +132,7 @@ fn damaged(kind: Kind, cell: &str) -> Option<Words> {
     })
 }
 
-/// `1.38E+10`, as a spreadsheet shows numbers from twelve digits on.
+/// Recognises `1.38E+10`, the notation of spreadsheets for numbers of twelve digits and more.
 fn shortened(cell: &str) -> Option<Words> {
     let (mantissa, exponent) = cell.split_once(['E', 'e'])?;
     let digits = exponent.strip_prefix(['+', '-'])?;
@@ -147,7 +147,7 @@ fn shortened(cell: &str) -> Option<Words> {
     })
 }
 
-/// `3月1日` and `1-Mar`, as a spreadsheet saves a code such as `3-1`.
+/// Recognises `3月1日` and `1-Mar`, to which spreadsheets convert a code such as `3-1`.
 fn turned_into_date(cell: &str) -> Option<Words> {
     let day =
         |text: &str| matches!(text.len(), 1 | 2) && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -164,7 +164,7 @@ fn turned_into_date(cell: &str) -> Option<Words> {
     })
 }
 
-/// `2026-03-01`, from the ways in which a day is written year first.
+/// Parses a date in any notation with the year first. Returns it as `2026-03-01`.
 fn date(cell: &str) -> Result<String, Words> {
     let bad = || {
         Words::new(
@@ -174,7 +174,7 @@ fn date(cell: &str) -> Result<String, Words> {
     };
     let plain = narrow(cell);
     let (day, time) = plain.split_once([' ', 'T']).unwrap_or((&plain, ""));
-    // A database exports the days of its reports with a time of midnight.
+    // Databases export dates with a time of midnight; any other time is an error.
     if time.chars().any(|c| !matches!(c, '0' | ':' | '.' | ' ' | 'Z')) {
         return Err(Words::new("has a time: leave the day only", "含有时间,请只保留日期"));
     }
@@ -199,8 +199,8 @@ fn date(cell: &str) -> Result<String, Words> {
     }
 }
 
-/// A decimal without separators. `1,200.00` and `1,234,567` are read one way by everybody, `1,200`
-/// is not.
+/// Parses a decimal and removes its thousands separators. `1,200.00` and `1,234,567` are
+/// unambiguous. `1,200` is refused: some people read the comma as a decimal point.
 fn decimal(cell: &str) -> Result<String, Words> {
     let plain = narrow(cell);
     let (sign, digits) = plain.strip_prefix('-').map_or(("", &*plain), |rest| ("-", rest));
@@ -241,7 +241,7 @@ fn boolean(cell: &str) -> Result<bool, Words> {
     }
 }
 
-/// Words in the place of an id or a sum below the rows.
+/// Checks for the labels of total rows, which people put in the place of an id.
 pub fn is_total(cell: &str) -> bool {
     let plain: String = cell.nfkc().filter(|c| c.is_alphanumeric()).collect();
     matches!(

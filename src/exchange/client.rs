@@ -1,4 +1,4 @@
-//! The service as a program sees it: logs in, sends batches, and does not give up early.
+//! HTTP client of the service: logs in, sends batches and repeats requests that fail temporarily.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -17,39 +17,39 @@ use crate::outcome::{Answer, Outcome, Problem};
 use crate::patience::{Attempt, Patience, retry_after};
 use crate::words::Language;
 
-/// Who calls.
+/// Credentials of the caller.
 #[derive(Clone)]
 pub enum Credentials {
-    /// A machine client
+    /// An API client
     Client { id: String, secret: String },
-    /// A person, such as the administrator
+    /// A user, such as the administrator
     Password { username: String, password: String },
-    /// An access token that somebody else got; it cannot be renewed when it expires
+    /// An existing access token; it cannot be renewed when it expires
     Token(String),
 }
 
-/// Told when something takes longer than it should: one line for people.
+/// Receives a message of one line when a request has to be repeated.
 pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
 pub struct Client {
     http: reqwest::Client,
-    /// Without a slash at the end
+    /// Address of the service, without a slash at the end
     base: String,
     credentials: Credentials,
     token: Mutex<String>,
     patience: Patience,
     notice: Notice,
-    /// Made anew for each run, see [`Client::key`]
+    /// Random per client, see [`Client::key`]
     run: Uuid,
 }
 
-/// What holds for all items of a batch.
+/// Options that apply to all items of a batch.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BatchOptions {
-    /// Default: the client's own.
+    /// Source system of the external ids. Default: the client's own.
     pub source_system: Option<String>,
     pub dry_run: bool,
-    /// Of the reasons why items are refused
+    /// Language of the error messages
     pub language: Language,
 }
 
@@ -69,7 +69,7 @@ impl Client {
         Self::connect_with(url, credentials, notice, Patience::default()).await
     }
 
-    /// As [`Client::connect`], with another patience than usual.
+    /// Logs in like [`Client::connect`], with the given time limits.
     pub async fn connect_with(
         url: &str,
         credentials: Credentials,
@@ -81,6 +81,7 @@ impl Client {
         let Some(host) = address.host_str().filter(|_| address.scheme().starts_with("http")) else {
             return Err(option(&"an address such as http://127.0.0.1:8080 is needed"));
         };
+
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
@@ -89,6 +90,7 @@ impl Client {
         if matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
             builder = builder.no_proxy();
         }
+
         let client = Self {
             http: builder.build().map_err(|error| option(&error))?,
             base: url.trim_end_matches('/').to_owned(),
@@ -102,8 +104,8 @@ impl Client {
         Ok(client)
     }
 
-    /// Sends items, each the JSON of one object, as one batch; as several when it is too large
-    /// for the service. The outcomes are in the order of the items.
+    /// Sends items, each a JSON object, as one batch. Splits the batch in halves if the service
+    /// refuses it as too large. The outcomes are in the order of the items.
     pub async fn batch<S: AsRef<str> + Sync>(
         &self,
         resource: &str,
@@ -135,25 +137,28 @@ impl Client {
                 _ => return Err(refused(&path, &reply)),
             }
         }
+
         for (index, outcome) in outcomes.iter_mut().enumerate() {
             outcome.index = index;
         }
         Ok(outcomes)
     }
 
-    /// Sends one request with a JSON body that is good to repeat. The answer's status and body.
+    /// Sends a `POST` with an `Idempotency-Key`, so that repeating it is safe. Returns the status
+    /// and body of the response.
     pub async fn send(&self, path: &str, body: &serde_json::Value) -> Result<(u16, Vec<u8>)> {
         let reply = self.post(path, body.to_string(), Language::English).await?;
         Ok((reply.status.as_u16(), reply.body))
     }
 
-    /// Reads something. The answer's status and body.
+    /// Sends a `GET`. Returns the status and body of the response.
     pub async fn get(&self, path: &str) -> Result<(u16, Vec<u8>)> {
         let reply = self.authorised(self.http.get(format!("{}{path}", self.base))).await?;
         Ok((reply.status.as_u16(), reply.body))
     }
 
-    /// Changes a row of this version. The answer's status and body.
+    /// Sends a `PATCH` for the given version of a row. Returns the status and body of the
+    /// response.
     pub async fn patch(
         &self,
         path: &str,
@@ -175,7 +180,8 @@ impl Client {
         self.authorised(request.header("Content-Type", "application/json").body(body)).await
     }
 
-    /// Sends it with a token, and once more with a new one if that is not good any longer.
+    /// Sends a request with the access token. If the token has expired, renews it and sends the
+    /// request once more.
     async fn authorised(&self, request: RequestBuilder) -> Result<Reply> {
         let mut token = self.token.lock().await.clone();
         let mut renewed = false;
@@ -190,9 +196,9 @@ impl Client {
         }
     }
 
-    /// The key of a request follows from its content, so that a repetition after a lost answer
-    /// gets that answer. It also follows from the run: a later import of the same file is a new
-    /// wish, which the service shall compare with what it has by then.
+    /// The idempotency key of a request, a hash of its content: a repetition after a lost response
+    /// gets the same response. The hash includes the run, because a later import of the same file
+    /// must be compared with the data that the service has by then.
     fn key(&self, path: &str, body: &str) -> String {
         let mut hash = Context::new(&SHA256);
         hash.update(self.run.as_bytes());
@@ -204,7 +210,7 @@ impl Client {
         })
     }
 
-    /// A new token, unless another request has got one in the meantime.
+    /// Replaces a stale token, unless another request has already done so.
     async fn renew(&self, stale: &str) -> Result<String> {
         let mut token = self.token.lock().await;
         if *token == stale {
@@ -234,6 +240,7 @@ impl Client {
                 (path, self.http.post(format!("{}{path}", self.base)).json(&body))
             }
         };
+
         let reply = self.persist(request, patience).await?;
         match reply.status {
             StatusCode::OK => Ok(read::<Grant>(path, &reply.body)?.access_token),
@@ -242,7 +249,7 @@ impl Client {
         }
     }
 
-    /// Repeats a request while the service cannot take it, longer and longer apart.
+    /// Repeats a request while the service is unavailable, with growing pauses.
     async fn persist(&self, request: RequestBuilder, patience: Duration) -> Result<Reply> {
         let mut attempt = Attempt::within(patience);
         loop {
@@ -269,7 +276,7 @@ fn repeated(request: &RequestBuilder, base: &str) -> Result<RequestBuilder> {
     })
 }
 
-/// The body of a batch. The items are JSON already.
+/// Builds the body of a batch. The items are JSON already and are copied as they are.
 fn body<S: AsRef<str>>(options: &BatchOptions, items: &[S]) -> String {
     let size: usize = items.iter().map(|item| item.as_ref().len() + 1).sum();
     let mut body = String::with_capacity(size + 100);
@@ -280,6 +287,7 @@ fn body<S: AsRef<str>>(options: &BatchOptions, items: &[S]) -> String {
     if options.dry_run {
         body.push_str("\"dry_run\":true,");
     }
+
     body.push_str("\"items\":[");
     for (place, item) in items.iter().enumerate() {
         if place > 0 {
@@ -298,16 +306,16 @@ async fn answered(request: RequestBuilder) -> reqwest::Result<(Reply, Option<Dur
     Ok((Reply { status, body }, wait))
 }
 
-/// Whether the same request may be taken later. A 500 is a fault, which repeating does not cure.
+/// Checks whether the failure is temporary. A 500 is not: repeating the request would fail again.
 fn passing(reply: &Reply) -> bool {
-    let code = || serde_json::from_slice::<Problem>(&reply.body).map(|it| it.code);
+    let code = || serde_json::from_slice::<Problem>(&reply.body).map(|problem| problem.code);
     match reply.status {
         StatusCode::TOO_MANY_REQUESTS
         | StatusCode::BAD_GATEWAY
         | StatusCode::SERVICE_UNAVAILABLE
         | StatusCode::GATEWAY_TIMEOUT => true,
-        // this very request, whose first answer was lost, is still at work
-        StatusCode::CONFLICT => code().is_ok_and(|it| it == "request_in_progress"),
+        // The response of an earlier attempt was lost, and the service still works on it.
+        StatusCode::CONFLICT => code().is_ok_and(|code| code == "request_in_progress"),
         _ => false,
     }
 }
@@ -335,13 +343,13 @@ fn refused(path: &str, reply: &Reply) -> Error {
     Error::Refused { path, status, reason: reason(reply) }
 }
 
-/// What the service says about it, or nothing.
+/// The error message in the response, or an empty text.
 fn reason(reply: &Reply) -> String {
     let problem = serde_json::from_slice::<Problem>(&reply.body).unwrap_or_default();
     problem.reason(|_, _| None)
 }
 
-/// reqwest's own message does not say why; its sources do.
+/// Joins the messages of an error and its sources: reqwest's own message lacks the cause.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,21 +1,21 @@
-//! Delimited text (RFC 4180), read strictly: a file that does not parse to its end is refused as a
-//! whole. The csv crate reads an unclosed quote as one long cell, without a word.
+//! Strict parser for delimited text (RFC 4180): a file with a syntax error is refused as a whole.
+//! The csv crate would silently read an unclosed quote as one long cell.
 
 use std::borrow::Cow;
 
 use crate::encoding::{breaks, place};
 use crate::grid::Grid;
 
-/// Delimiters that are recognised, the usual one first.
+/// Supported delimiters, the usual one first.
 pub const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
-/// The rows of a text.
+/// Parses a whole text.
 pub fn parse(text: &str, delimiter: u8) -> Result<Grid, String> {
     let (grid, fault) = parse_up_to(text, delimiter, usize::MAX);
     fault.map_or(Ok(grid), Err)
 }
 
-/// The first rows of a text, and the fault that ends them, if any.
+/// Parses at most `most` rows. Returns the rows before the first syntax error, and the error.
 pub fn parse_up_to(text: &str, delimiter: u8, most: usize) -> (Grid, Option<String>) {
     let (mut grid, mut rest) = (Grid::default(), Rest { text, delimiter, at: 0, line: 1 });
     while rest.at < text.len() && grid.len() < most {
@@ -28,7 +28,7 @@ pub fn parse_up_to(text: &str, delimiter: u8, most: usize) -> (Grid, Option<Stri
     (grid, None)
 }
 
-/// The part of a text that is not read yet.
+/// The part of a text that has not been parsed yet.
 struct Rest<'a> {
     text: &'a str,
     delimiter: u8,
@@ -63,7 +63,7 @@ impl<'a> Rest<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// One cell, up to the delimiter or line break behind it.
+    /// Reads one cell and stops before the delimiter or line break that follows it.
     fn cell(&mut self) -> Result<Cow<'a, str>, String> {
         let start = self.at;
         self.skip_blanks();
@@ -163,9 +163,9 @@ mod tests {
             let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
             let read = rows(&text, delimiter).into_iter().flat_map(|(_, row)| row);
             let trimmed = cells.chunks(4).map(|row| row.iter().map(|cell| cell.trim().to_owned()));
-            // Rows without content are left out.
+            // Empty rows are skipped.
             let filled =
-                trimmed.map(Vec::from_iter).filter(|row| row.iter().any(|it| !it.is_empty()));
+                trimmed.map(Vec::from_iter).filter(|row| row.iter().any(|cell| !cell.is_empty()));
 
             assert!(read.eq(filled.flatten()), "{}", char::from(delimiter));
         }

@@ -1,5 +1,6 @@
-//! What an import would do. A dry run stores nothing, so that an order finds no customer of the same
-//! folder: such a reference counts as known here, if the row that it leads to would be taken.
+//! Corrects the outcomes of a dry run. A dry run stores nothing, so the service does not find the
+//! customer of an order if both are in the same folder. Such a reference counts as resolved if
+//! the referenced row would be accepted.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,12 +9,13 @@ use crate::outcome::{Fault, Outcome, Status};
 use crate::refusal::nested_place;
 use crate::table::Table;
 
-/// External ids of the rows that would be taken, by resource.
+/// External ids of the rows that would be accepted, by resource.
 #[derive(Debug, Default)]
 pub struct Taken(HashMap<&'static str, HashSet<Box<str>>>);
 
 impl Taken {
-    /// Notes an outcome, and turns one that failed only for rows of this folder into what it would be.
+    /// Records an outcome. A row that failed only because it refers to rows of the same folder is
+    /// turned into a created one first.
     pub fn settle(&mut self, source: &Source, at: usize, outcome: &mut Outcome) {
         let faults = outcome.problem.as_ref().map_or(&[][..], |problem| &problem.errors[..]);
         if !faults.is_empty() && faults.iter().all(|fault| self.explains(source, at, fault)) {
@@ -26,7 +28,7 @@ impl Taken {
         }
     }
 
-    /// Whether the fault is a reference to a row that would be taken.
+    /// Checks whether the fault is a reference to a row that would be accepted.
     fn explains(&self, source: &Source, at: usize, fault: &Fault) -> bool {
         let field = fault.pointer.rsplit('/').next().unwrap_or_default();
         let referred = match (nested_place(fault, source), &source.nested) {

@@ -1,8 +1,9 @@
-//! Text files in the encodings that offices save: UTF-8, GB18030 (with GBK and GB2312) and UTF-16.
+//! Decodes text files in the encodings that office programs save: UTF-8, GB18030 (including GBK
+//! and GB2312) and UTF-16.
 
 use encoding_rs::GB18030;
 
-/// The text of a file, or why it is none. Nothing is replaced or guessed.
+/// Decodes a file, or returns why it is not valid text. Invalid bytes are never replaced.
 pub fn decode(bytes: Vec<u8>) -> Result<String, String> {
     let text = match &bytes[..] {
         [0xEF, 0xBB, 0xBF, rest @ ..] => match str::from_utf8(rest) {
@@ -31,14 +32,14 @@ pub fn decode(bytes: Vec<u8>) -> Result<String, String> {
     }
 }
 
-/// Where in a text: `line 3, column 7`, both from 1.
+/// Formats a byte offset as `line 3, column 7`, both counted from 1.
 pub fn place(text: &str, at: usize) -> String {
     let before = &text[..at];
     let line_start = before.rfind(['\n', '\r']).map_or(0, |at| at + 1);
     format!("line {}, column {}", 1 + breaks(before), 1 + before[line_start..].chars().count())
 }
 
-/// Line breaks of all three kinds: LF, CRLF, CR.
+/// Counts the line breaks: LF, CRLF and CR.
 pub fn breaks(text: &str) -> usize {
     let feeds = text.bytes().filter(|byte| *byte == b'\n').count();
     let returns = text.bytes().filter(|byte| *byte == b'\r').count();
@@ -69,8 +70,8 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, String> {
     }
 }
 
-/// GB18030, if it is that and not damaged UTF-8 or another language's encoding, most of whose bytes
-/// are GB18030 of some kind, too.
+/// Decodes GB18030. Returns `None` if the bytes are more likely damaged UTF-8 or the encoding of
+/// another language: most byte sequences are also valid GB18030.
 fn gb18030(bytes: &[u8]) -> Option<String> {
     let (mut characters, mut broken) = (0, 0);
     for chunk in bytes.utf8_chunks() {
@@ -82,7 +83,8 @@ fn gb18030(bytes: &[u8]) -> Option<String> {
     }
 
     let text = GB18030.decode_without_bom_handling_and_without_replacement(bytes)?;
-    // What people write is in GB2312, but for rare names; Latin-1 and Big5 read as GB18030 are not.
+    // Genuine Chinese text consists of GB2312 characters, except for rare names. Latin-1 and Big5
+    // decoded as GB18030 give mostly other characters.
     let (mut common, mut rare, mut at) = (0, 0, 0);
     while at < bytes.len() {
         match (bytes[at], bytes.get(at + 1)) {

@@ -1,4 +1,4 @@
-//! Why an import stopped. Refused rows do not stop it: they are in the summary.
+//! Errors that stop an import. Refused rows do not stop it; they are counted in the summary.
 
 use std::path::{Path, PathBuf};
 
@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 pub enum Error {
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: std::io::Error },
-    /// Refused rows could not be written; those that were taken are in the service.
+    /// Refused rows could not be written to a file. The accepted rows are in the service.
     #[error("{}: {source}", path.display())]
     Rejected { path: PathBuf, source: std::io::Error },
-    /// The folder is not in the exchange format; nothing was sent. One fault per line.
+    /// The folder is not in the exchange format, and nothing was sent. One fault per line.
     #[error("{}", .0.join("\n"))]
     Format(Vec<String>),
     #[error("{0}")]
     Option(String),
     #[error("the login was refused: {0}")]
     Login(String),
-    /// The service did not take a whole batch, for a reason that a repetition does not cure.
+    /// The service refused a whole batch, and repeating it would not help.
     #[error("{path} answered {status}: {reason}")]
     Refused { path: String, status: u16, reason: String },
     #[error("{url} did not take a request within {seconds} s: {reason}")]
@@ -28,8 +28,7 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// The exit code of a program that ends with it: 2 when nothing was sent, 1 when some rows may be
-    /// in the service.
+    /// The exit code for this error: 2 if nothing was sent, 1 if some rows may be in the service.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::File { .. } | Self::Format(_) | Self::Option(_) | Self::Login(_) => 2,

@@ -1,4 +1,4 @@
-//! The folder with all its files, read before anything is sent.
+//! Reads the folder with all its files before anything is sent.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -9,27 +9,28 @@ use crate::nested::NestedRows;
 use crate::table::{Notes, Table};
 use crate::workbook::Workbook;
 
-/// A file that will be imported.
+/// A file to import.
 pub struct Source {
     pub layout: &'static Layout,
     pub table: Table,
     pub nested: Option<NestedRows>,
-    /// Column of the external id
+    /// Index of the column with the external id
     pub key: usize,
-    /// Places of rows that are equal to one above
+    /// Indexes of rows that repeat an earlier row
     pub repeated: HashSet<usize>,
-    /// Rows whose external id another row has, with the place of that one
+    /// Indexes of rows that share their external id with a different row, and of that row
     pub conflicts: HashMap<usize, usize>,
 }
 
 /// A kind of file: its name in the format and its columns.
 type Sort = (&'static str, &'static [Column]);
 
-/// Files that a spreadsheet opens and this does not.
+/// Extensions of spreadsheet formats that are not supported.
 const OTHER_SHEETS: [&str; 5] = ["xls", "xlsb", "ods", "et", "numbers"];
 
-/// The files in the order of the import, and a line for each that is not part of it. `path` is a
-/// folder, or one file: with the lines of its orders, if it is a file of rejected orders.
+/// Reads the files of a folder, or a single file. Returns them in import order, and a warning for
+/// each file that is not imported. For a file of rejected orders, the file with their rejected
+/// lines is read as well.
 pub fn open(path: &Path) -> Result<(Vec<Source>, Vec<String>)> {
     let (mut notes, mut tables) = (Notes::default(), vec![]);
     for file in files(path)? {
@@ -40,7 +41,8 @@ pub fn open(path: &Path) -> Result<(Vec<Source>, Vec<String>)> {
     for layout in FILES {
         let table = take(&mut tables, layout.file, &mut notes);
         let nested = layout.nested.as_ref();
-        let nested = nested.and_then(|it| Some((it, take(&mut tables, it.file, &mut notes)?)));
+        let nested =
+            nested.and_then(|nested| Some((nested, take(&mut tables, nested.file, &mut notes)?)));
         match (table, nested) {
             (None, None) => {}
             (None, Some((nested, table))) => {
@@ -64,8 +66,8 @@ pub fn open(path: &Path) -> Result<(Vec<Source>, Vec<String>)> {
     Ok((sources.collect(), notes.warnings))
 }
 
-/// The files of a folder by name, without those of rejected rows and what spreadsheets leave there
-/// while they have a file open.
+/// Lists the files of a folder by name, without files of rejected rows and without the temporary
+/// files that spreadsheets create while a file is open.
 fn files(path: &Path) -> Result<Vec<PathBuf>> {
     if path.is_file() {
         return Ok([path.to_owned()].into_iter().chain(rejected_lines(path)).collect());
@@ -82,7 +84,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The rejected lines of rejected orders, which are in a file of their own.
+/// The file with the rejected lines that belongs to a file of rejected orders.
 fn rejected_lines(path: &Path) -> Option<PathBuf> {
     let file = path.file_name()?.to_str()?.strip_suffix(REJECTED)?;
     let layout = FILES.iter().find(|layout| layout.file.strip_suffix(".csv") == Some(file))?;
@@ -96,6 +98,7 @@ fn read(path: &Path, tables: &mut Vec<Table>, notes: &mut Notes) -> Result<()> {
     let extension = extension.to_ascii_lowercase();
     let sort = sort(stem.strip_suffix(".rejected").unwrap_or(stem));
     let is_text = matches!(&*extension, "csv" | "tsv" | "txt");
+
     match (&*extension, sort) {
         (_, Some((file, columns))) if is_text => {
             tables.extend(Table::of_text(path, file, columns, notes)?);
@@ -115,8 +118,8 @@ fn read(path: &Path, tables: &mut Vec<Table>, notes: &mut Notes) -> Result<()> {
     Ok(())
 }
 
-/// Reads the sheets that are named after a file of the format; of a workbook that is itself, the only
-/// one that is visible.
+/// Reads the sheets that are named after a file of the format. If the workbook itself has such a
+/// name, its only visible sheet may have any name.
 fn read_workbook(path: &Path, whole: Option<Sort>, tables: &mut Vec<Table>, notes: &mut Notes) {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut workbook = match Workbook::open(path) {
@@ -147,7 +150,7 @@ fn read_workbook(path: &Path, whole: Option<Sort>, tables: &mut Vec<Table>, note
         }
     }
 
-    // Which of several sheets is meant is not for us to guess.
+    // With several sheets, the user has to say which one is meant.
     if let Some((file, _)) = whole
         && !is_only
         && !sheets.iter().any(|sheet| sort(&sheet.0).is_some())
@@ -157,7 +160,7 @@ fn read_workbook(path: &Path, whole: Option<Sort>, tables: &mut Vec<Table>, note
     }
 }
 
-/// The file of the format that has this name, or this Chinese one.
+/// Finds the file of the format by its name or its Chinese title.
 fn sort(name: &str) -> Option<Sort> {
     let name = name.trim().to_lowercase();
     let is = |file: &str, title: &str| file.strip_suffix(".csv") == Some(&name) || title == name;
@@ -168,7 +171,7 @@ fn sort(name: &str) -> Option<Sort> {
     })
 }
 
-/// The one table of a file of the format.
+/// Removes the table of a file of the format from the list. Several tables are a fault.
 fn take(tables: &mut Vec<Table>, file: &str, notes: &mut Notes) -> Option<Table> {
     let (mut found, rest): (Vec<_>, Vec<_>) =
         std::mem::take(tables).into_iter().partition(|table| table.file == file);
@@ -181,7 +184,7 @@ fn take(tables: &mut Vec<Table>, file: &str, notes: &mut Notes) -> Option<Table>
     found.pop()
 }
 
-/// Finds the rows whose external id is there more than once.
+/// Finds the rows that share an external id.
 fn survey(layout: &'static Layout, table: Table, mut nested: Option<NestedRows>) -> Source {
     let key = table.place("external_id").unwrap_or_default();
     let (mut repeated, mut conflicts) = (HashSet::new(), HashMap::new());
@@ -204,7 +207,7 @@ fn survey(layout: &'static Layout, table: Table, mut nested: Option<NestedRows>)
     Source { layout, table, nested, key, repeated, conflicts }
 }
 
-/// Whether two rows say the same.
+/// Compares two rows by the columns that are imported.
 fn is_equal(table: &Table, one: usize, other: usize) -> bool {
     let (one, other) = (table.row(one), table.row(other));
     let cells = one.iter().zip(&other).zip(&table.columns);
@@ -213,13 +216,12 @@ fn is_equal(table: &Table, one: usize, other: usize) -> bool {
 }
 
 impl Source {
-    /// Whether the rows are below each other, so that their batches have to go one after the
-    /// other.
+    /// Checks whether rows can be parents of other rows. If so, batches are sent one at a time.
     pub fn is_tree(&self) -> bool {
         self.table.place(Layout::PARENT).is_some()
     }
 
-    /// The places of the rows; of a tree the upper ones first.
+    /// The indexes of the rows in import order; parents come before their children.
     pub fn order(&self) -> Vec<usize> {
         let mut order: Vec<_> = (0..self.table.len()).collect();
         if let Some(parent) = self.table.place(Layout::PARENT) {
@@ -230,8 +232,8 @@ impl Source {
     }
 }
 
-/// How many rows of the file are above each. Rows in a circle come last, for the service to
-/// refuse.
+/// Counts the ancestors of each row within the file. Rows in a cycle get the highest levels and
+/// come last; the service refuses them.
 fn levels(table: &Table, key: usize, parent: usize) -> Vec<usize> {
     let rows = 0..table.len();
     let cell = |at: usize, column: usize| table.row(at).get(column).unwrap_or_default().to_owned();

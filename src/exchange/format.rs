@@ -1,11 +1,11 @@
-//! The files of the exchange format with their columns (`docs/exchange-format.md`).
+//! Files and columns of the exchange format (`docs/exchange-format.md`).
 
-/// What a cell holds. Whether a decimal is in range and a reference leads anywhere is for the service
-/// to say.
+/// The data type of a cell. Only the notation is checked here; the service checks ranges and
+/// references.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Text,
-    /// Text that people type as digits: a spreadsheet may have made a number or a date of it
+    /// Text that may consist of digits, which a spreadsheet may convert to a number or a date
     Code,
     Phone,
     /// The external id of a row
@@ -27,9 +27,9 @@ pub struct Column {
     pub name: &'static str,
     pub kind: Kind,
     pub required: bool,
-    /// Chinese headings, separated by blanks, the usual one first. Only those that mean the same:
-    /// 离职日期 and 结束日期 are last days and not the first ones after, 金额 and 折扣 are read in two
-    /// ways
+    /// Chinese headings, separated by blanks, the usual one first. Only unambiguous ones:
+    /// 离职日期 and 结束日期 are last days, whereas the fields hold the day after, and 金额 and 折扣
+    /// have two meanings each.
     pub headings: &'static str,
 }
 
@@ -45,23 +45,23 @@ pub struct Layout {
     pub nested: Option<Nested>,
 }
 
-/// A file or sheet whose rows are the elements of a list inside the items of another one.
+/// A file or sheet whose rows are the elements of a list within the items of another file.
 #[derive(Debug)]
 pub struct Nested {
     pub file: &'static str,
     /// Chinese name of the file or sheet
     pub title: &'static str,
-    /// The list's name in the item
+    /// The name of the list in the item
     pub field: &'static str,
     /// The column with the external id of the row's owner; it is not sent
     pub owner: &'static str,
-    /// The column by which people know a row of the list; its place in the list, if there is none
+    /// The column that identifies a row in messages. Default: the position in the list.
     pub label: Option<&'static str>,
     pub columns: &'static [Column],
 }
 
 impl Kind {
-    /// Whether people type digits that are no number.
+    /// Checks for texts that may consist of digits but are not numbers.
     pub fn is_code(self) -> bool {
         matches!(self, Self::Code | Self::Phone | Self::Id)
     }
@@ -78,10 +78,10 @@ impl Column {
 }
 
 impl Layout {
-    /// Rows may be below others of the same file, by this column.
+    /// The column that refers to the parent row in the same file.
     pub const PARENT: &'static str = "parent_external_id";
 
-    /// The resource that a column refers to, in the order of the import.
+    /// The resources that a column may refer to, in import order.
     pub fn target(&self, column: &str) -> &'static [&'static str] {
         match column.strip_suffix("_external_id") {
             Some("customer") => &["customers"],
@@ -124,8 +124,7 @@ const fn decimal(name: &'static str, headings: &'static str) -> Column {
     column(name, Kind::Decimal, headings)
 }
 
-/// All files, in the order in which they are imported: a row refers to rows of files before its
-/// own.
+/// All files in import order: a row refers only to rows of earlier files, or of its own.
 pub const FILES: &[Layout] = &[
     Layout {
         file: "exchange_rates.csv",
@@ -329,8 +328,8 @@ pub const FILES: &[Layout] = &[
     },
 ];
 
-/// A cell that clears a field.
+/// The content of a cell that clears a field.
 pub const NULL: &str = r"\N";
 
-/// End of the name of a file of rejected rows.
+/// The suffix of files with rejected rows.
 pub const REJECTED: &str = ".rejected.csv";

@@ -1,11 +1,11 @@
-//! The cells of a file in memory, in a compact form: there may be millions.
+//! Compact storage for the cells of a file; there may be millions.
 
 use csv::StringRecord;
 
-/// Never part of UTF-8, so that it may separate cells.
+/// Separates cells; this byte never occurs in UTF-8.
 const SEPARATOR: u8 = 0xFF;
 
-/// Rows with content, without the blanks around their cells.
+/// The rows that are not empty, with trimmed cells.
 #[derive(Debug, Default)]
 pub struct Grid {
     cells: Vec<u8>,
@@ -14,14 +14,14 @@ pub struct Grid {
 
 #[derive(Debug)]
 struct Row {
-    /// Start of its cells; they end where the next row begins
+    /// Offset of its first cell; the cells end where the next row begins
     start: usize,
     /// Line of a text file or row of a sheet, from 1
     line: usize,
 }
 
 impl Grid {
-    /// Adds a row, unless it is empty: spreadsheets leave such rows at the end.
+    /// Adds a row unless it is empty. Spreadsheets often leave empty rows at the end.
     pub fn push<S: AsRef<str>>(&mut self, line: usize, cells: impl IntoIterator<Item = S>) {
         let start = self.cells.len();
         let mut has_content = false;
@@ -43,7 +43,7 @@ impl Grid {
         self.rows.len()
     }
 
-    /// The line or row where the row at this place begins.
+    /// The line of the file, or row of the sheet, where a row begins.
     pub fn line(&self, at: usize) -> usize {
         self.rows[at].line
     }

@@ -1,4 +1,4 @@
-//! The row with the headings, and the columns that they name.
+//! Finds the row with the headings and the columns that they name.
 
 use std::collections::HashSet;
 
@@ -8,23 +8,23 @@ use crate::format::Column;
 use crate::grid::Grid;
 use crate::words::Language;
 
-/// How far down the headings may be: below a title, a date and the name of who made the file.
+/// The number of rows searched for headings: a title, a date and an author may come first.
 pub const DEEPEST: usize = 10;
 
-/// Headings of the last column of a rejected file, which an import passes over.
+/// Headings of the reason column of a rejected file, which an import ignores.
 pub const REASON: [&str; 2] = ["reason", "错误原因"];
 
-/// What a heading stands for.
+/// The meaning of a heading.
 #[derive(Debug, Clone, Copy)]
 pub enum Heading {
     Column(&'static Column),
-    /// The reasons of a rejected file, or nothing
+    /// The reason column of a rejected file, or an empty heading
     Ignored,
     Unknown,
 }
 
-/// The row with the headings: the first one that names every required column, else the one that
-/// names most columns, so that its faults can be told.
+/// Finds the row with the headings: the first one that names every required column, or else the
+/// one that names most columns, so that its faults can be reported.
 pub fn find(grid: &Grid, columns: &'static [Column]) -> Option<usize> {
     let known = |at: usize| {
         let headings = read(grid.row(at).iter(), columns);
@@ -39,7 +39,7 @@ pub fn find(grid: &Grid, columns: &'static [Column]) -> Option<usize> {
         columns.iter().all(|column| !column.required || names.contains(column.name))
     };
     rows.clone().find(|at| complete(&known(*at))).or_else(|| {
-        // Of equals the upper one.
+        // `max_by_key` returns the last maximum; reversed, that is the topmost row.
         rows.rev().max_by_key(|at| known(*at).len())
     })
 }
@@ -65,7 +65,7 @@ fn is_one_of(plain: &str, column: &Column) -> bool {
     column.headings.split(' ').any(|heading| heading == plain)
 }
 
-/// Without case, width, blanks, underscores and the marks of required columns.
+/// Normalises a heading: ignores case, width, blanks, underscores and marks such as `(必填)`.
 fn plain(heading: &str) -> String {
     let heading: String = heading.nfkc().collect::<String>().to_lowercase();
     let heading = ["(必填)", "(选填)", "(required)", "(optional)"]
@@ -74,7 +74,7 @@ fn plain(heading: &str) -> String {
     heading.chars().filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-' | '*')).collect()
 }
 
-/// The language of most headings that are known by more than their names.
+/// The language of the majority of the headings.
 pub fn language<'a>(headings: impl Iterator<Item = &'a str>) -> Language {
     let is_chinese = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
     let (chinese, all) =

@@ -1,4 +1,4 @@
-//! Sends a folder, file after file.
+//! Imports a folder, one file after the other.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -20,24 +20,24 @@ use crate::rejected::Rejected;
 use crate::summary::{FileSummary, Summary};
 use crate::words::Words;
 
-/// The most that the service takes in one batch.
+/// The largest batch that the service accepts, in rows.
 const LARGEST_BATCH: usize = 10_000;
 
-/// Well below the 32 MiB that the service takes in one body.
+/// The largest batch in bytes, well below the service's limit of 32 MiB per request.
 const LARGEST_BODY: usize = 8 << 20;
 
-/// What to import, and where to.
+/// The settings of an import.
 pub struct Options {
-    /// The folder with the files, or one of them
+    /// The folder with the files, or one file
     pub path: PathBuf,
     /// The address of the service, such as `http://127.0.0.1:8080`
     pub url: String,
     pub credentials: Credentials,
-    /// System whose external ids these are. Default: the client's own.
+    /// The source system of the external ids. Default: the client's own.
     pub source_system: Option<String>,
-    /// Rows in one request, up to 10,000
+    /// Rows per request, at most 10,000
     pub batch_size: usize,
-    /// Requests at the same time
+    /// Number of concurrent requests
     pub parallel: usize,
     /// Show no progress
     pub quiet: bool,
@@ -47,7 +47,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// With the usual settings.
+    /// The default settings: batches of 1000 rows, two concurrent requests.
     pub fn new(path: impl Into<PathBuf>, url: impl Into<String>, credentials: Credentials) -> Self {
         Self {
             path: path.into(),
@@ -63,8 +63,8 @@ impl Options {
     }
 }
 
-/// Imports a folder. Rows that are refused do not stop it: they are counted as failed, and are with
-/// their reasons in `<file>.rejected.csv`.
+/// Imports a folder. Refused rows do not stop the import: they are counted as failed and written
+/// with their reasons to `<file>.rejected.csv`.
 pub async fn import(options: &Options) -> Result<Summary> {
     if !(1..=LARGEST_BATCH).contains(&options.batch_size) {
         return Err(Error::Option(format!("a batch has 1 to {LARGEST_BATCH} rows")));
@@ -73,14 +73,17 @@ pub async fn import(options: &Options) -> Result<Summary> {
         return Err(Error::Option("at least one request at a time is needed".into()));
     }
     let started = Instant::now();
+
     let screen = Screen::new(options.quiet);
     let (sources, warnings) = folder::open(&options.path)?;
     for line in &warnings {
         screen.tell(line);
     }
+
     let (url, credentials) = (&options.url, options.credentials.clone());
     let client = Client::connect_with(url, credentials, screen.notice(), options.patience).await?;
     let client = Arc::new(client);
+
     let mut summary = Summary { dry_run: options.dry_run, ..Summary::default() };
     let mut taken = options.dry_run.then(Taken::default);
     for source in sources {
@@ -92,7 +95,7 @@ pub async fn import(options: &Options) -> Result<Summary> {
     Ok(summary)
 }
 
-/// Rows on their way, by their places, with what they are as items.
+/// Rows for the next request: their items and their indexes in the file.
 #[derive(Default)]
 struct Batch {
     items: Vec<String>,
@@ -100,7 +103,7 @@ struct Batch {
     bytes: usize,
 }
 
-/// Rows with what became of them.
+/// Indexes of rows, and their outcomes.
 type Answered = (Vec<usize>, Vec<Outcome>);
 
 /// The import of one file.
@@ -110,12 +113,12 @@ struct Run<'a> {
     source: Source,
     progress: Progress,
     rejected: Rejected,
-    /// Of the nested file: rows of refused rows, and those without an owner
+    /// Rows of the nested file: those of refused rows, and those without an owner
     rejected_nested: Option<Rejected>,
     summary: FileSummary,
-    /// In a dry run
+    /// The accepted rows of a dry run; `None` in a real import
     taken: &'a mut Option<Taken>,
-    /// At the service, the oldest first
+    /// Requests that have not been answered yet, the oldest first
     sent: VecDeque<JoinHandle<Result<Answered>>>,
 }
 
@@ -146,7 +149,8 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// The summary of the file, and of its nested file where rows of that had no owner.
+    /// Imports the file. Returns its summary, and that of the nested file if some of its rows had
+    /// no owner.
     async fn all(mut self) -> Result<Vec<FileSummary>> {
         let started = Instant::now();
         let mut batch = Batch::default();
@@ -185,11 +189,13 @@ impl<'a> Run<'a> {
         Ok([self.summary].into_iter().chain(orphans).collect())
     }
 
-    /// Sends a batch when there is room for one more.
+    /// Sends a batch as soon as the number of concurrent requests allows it.
     async fn send(&mut self, batch: Batch) -> Result<()> {
         if batch.items.is_empty() {
             return Ok(());
         }
+
+        // Parents must be stored before the batch with their children is sent.
         let at_once = if self.source.is_tree() { 1 } else { self.options.parallel };
         while self.sent.len() >= at_once {
             self.settle_oldest().await?;
@@ -208,8 +214,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Waits for the oldest batch, so that refused rows keep the order of the file. False when
-    /// there is none.
+    /// Waits for the oldest batch, so that refused rows keep the order of the file. Returns
+    /// `false` if no batch is left.
     async fn settle_oldest(&mut self) -> Result<bool> {
         let Some(task) = self.sent.pop_front() else { return Ok(false) };
         let lost = |error: tokio::task::JoinError| Error::Answer {
@@ -217,6 +223,7 @@ impl<'a> Run<'a> {
             reason: error.to_string(),
         };
         let (rows, outcomes) = task.await.map_err(lost)??;
+
         let (count, mut failed) = (rows.len(), 0);
         for (at, mut outcome) in rows.into_iter().zip(outcomes) {
             if let Some(taken) = self.taken.as_mut() {
@@ -233,7 +240,8 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
-    /// Writes a refused row with all rows of its list, so that they can be imported again together.
+    /// Writes a refused row together with all rows of its list, so that both can be corrected and
+    /// imported again.
     fn refuse(&mut self, at: usize, refusal: &Refusal) -> Result<()> {
         let table = &self.source.table;
         let mut reasons = refusal.own.clone();
@@ -245,7 +253,7 @@ impl<'a> Run<'a> {
                 let faults: Vec<Words> = faults.map(|fault| fault.1.clone()).collect();
                 let label = nested.label(place, &nested.table.row(line));
                 reasons.extend(faults.iter().map(|words| words.clone().below(&label, &label)));
-                // Several rows of one id share their lines: each line once.
+                // Rows with the same id share their lines, which are written once.
                 if self.source.conflicts.get(&at).is_some_and(|other| *other < at) {
                     continue;
                 }
@@ -255,10 +263,12 @@ impl<'a> Run<'a> {
                 rejected.push(&nested.table, line, faults)?;
             }
         }
+
         self.rejected.push(table, at, &reasons)
     }
 
-    /// Refuses the rows of the nested file whose owner is not in the folder: nothing could carry them.
+    /// Refuses the rows of the nested file whose owner is not in the folder: they can only be sent
+    /// as part of it.
     fn orphans(&mut self) -> Result<Option<FileSummary>> {
         let (Some(nested), Some(rejected)) = (&self.source.nested, &mut self.rejected_nested)
         else {
@@ -267,6 +277,7 @@ impl<'a> Run<'a> {
         let (table, owner) = (&nested.table, nested.nested.owner);
         let (heading, file) = (table.heading(owner), self.source.table.name());
         let key = table.place(owner).unwrap_or_default();
+
         let orphans = nested.orphans();
         for at in &orphans {
             let missing = || {
@@ -276,6 +287,7 @@ impl<'a> Run<'a> {
             let reason = not_data(table, *at, key).unwrap_or_else(missing);
             rejected.push(table, *at, &[reason])?;
         }
+
         let (file, failed) = (nested.nested.file.to_owned(), orphans.len());
         Ok((failed > 0).then(|| FileSummary { file, failed, ..FileSummary::default() }))
     }

@@ -1,4 +1,4 @@
-//! A row of a file as an item of a batch.
+//! Converts a row of a file to an item of a batch.
 
 use csv::StringRecord;
 
@@ -9,8 +9,8 @@ use crate::refusal::{Refusal, not_data};
 use crate::table::Table;
 use crate::words::Words;
 
-/// The item as JSON, or why the row cannot be one. Written as text at once: a million rows need
-/// no tree of values.
+/// Builds the item as JSON, or returns all faults of the row. The JSON is written directly as
+/// text, which saves building trees of values for a million rows.
 pub fn item(source: &Source, at: usize) -> Result<String, Refusal> {
     let (table, mut refusal) = (&source.table, Refusal::default());
     if let Some(words) = not_data(table, at, source.key) {
@@ -27,6 +27,7 @@ pub fn item(source: &Source, at: usize) -> Result<String, Refusal> {
     if let Some(other) = source.conflicts.get(&at) {
         refusal.own.push(table.line(*other).conflict(external_id));
     }
+
     let mut json = String::with_capacity(256);
     json.push('{');
     refusal.own.extend(object(&mut json, table, &row, None));
@@ -58,7 +59,7 @@ pub fn item(source: &Source, at: usize) -> Result<String, Refusal> {
     if refusal.is_empty() { Ok(json) } else { Err(refusal) }
 }
 
-/// The fields of an object, without braces; all faults at once.
+/// Appends the fields of an object, without braces. Returns all faults.
 fn object(json: &mut String, table: &Table, row: &StringRecord, skip: Option<&str>) -> Vec<Words> {
     let (mut faults, mut first) = (vec![], true);
     for ((column, cell), heading) in table.columns.iter().zip(row).zip(&table.headings) {

@@ -1,6 +1,6 @@
-//! Brings data into the service from outside, over HTTP: a folder of CSV and XLSX files in the exchange
-//! format (`docs/exchange-format.md`), or items that a program has made. It knows the public API
-//! only, nothing of the service's insides.
+//! Imports data into the service over HTTP: a folder of CSV and XLSX files in the exchange format
+//! (`docs/exchange-format.md`), or items from another program. It depends on the public API only
+//! and on no internals of the service.
 
 mod cell;
 mod client;

@@ -1,4 +1,4 @@
-//! The rows of a nested file by their owner, such as the lines of each order.
+//! Groups the rows of a nested file by owner, such as order lines by order.
 
 use std::collections::HashMap;
 
@@ -7,12 +7,12 @@ use csv::StringRecord;
 use crate::format::Nested;
 use crate::table::Table;
 
-/// For each owner a chain through the rows: those of one order need not be together.
+/// A linked list of rows for each owner: the lines of an order need not be adjacent.
 #[derive(Debug)]
 pub struct NestedRows {
     pub nested: &'static Nested,
     pub table: Table,
-    /// The next row of the same owner, for each row
+    /// For each row, the next row of the same owner
     next: Vec<Option<usize>>,
     chains: HashMap<Box<str>, Chain>,
 }
@@ -21,7 +21,7 @@ pub struct NestedRows {
 struct Chain {
     first: usize,
     last: usize,
-    /// Whether the owner is in the folder
+    /// True if the owner is in the folder
     claimed: bool,
 }
 
@@ -43,20 +43,20 @@ impl NestedRows {
         Self { nested, table, next, chains }
     }
 
-    /// Notes that the owner is in the folder.
+    /// Records that the owner is in the folder.
     pub fn claim(&mut self, owner: &str) {
         if let Some(chain) = self.chains.get_mut(owner) {
             chain.claimed = true;
         }
     }
 
-    /// The places of one owner's rows, in the order of the file.
+    /// The indexes of an owner's rows, in file order.
     pub fn places(&self, owner: &str) -> impl Iterator<Item = usize> {
         let first = self.chains.get(owner).map(|chain| chain.first);
         std::iter::successors(first, |at| self.next[*at])
     }
 
-    /// The places of the rows whose owner is not in the folder, in the order of the file.
+    /// The indexes of the rows whose owner is not in the folder, in file order.
     pub fn orphans(&self) -> Vec<usize> {
         let owners = self.chains.iter().filter(|(_, chain)| !chain.claimed).map(|(owner, _)| owner);
         let mut orphans: Vec<_> = owners.flat_map(|owner| self.places(owner)).collect();
@@ -64,7 +64,7 @@ impl NestedRows {
         orphans
     }
 
-    /// How people call a row: by its label, or by its place in the list.
+    /// The name of a row in messages, such as `line 3`: its label or its position in the list.
     pub fn label(&self, place: usize, row: &StringRecord) -> String {
         let one = self.nested.field.trim_end_matches('s');
         let label = self.nested.label.and_then(|name| self.table.place(name));

@@ -1,4 +1,4 @@
-//! What became of the items of a batch, as the service answers it.
+//! Outcomes of the items of a batch, as the service returns them.
 
 use serde::Deserialize;
 
@@ -8,25 +8,25 @@ pub enum Status {
     Created,
     Updated,
     Unchanged,
-    /// A later item with the same external id took its place
+    /// Replaced by a later item with the same external id
     Superseded,
-    /// Kept until its reference arrives
+    /// Stored by the service until the referenced row arrives
     Pending,
     Failed,
 }
 
-/// What became of one item.
+/// The outcome of one item.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Outcome {
-    /// Its place among the items that were sent together
+    /// Index of the item in the batch, from 0
     pub index: usize,
     pub status: Status,
-    /// Of the row, as the service calls it
+    /// Id of the row in the service
     pub id: Option<String>,
     pub problem: Option<Problem>,
 }
 
-/// Why (RFC 9457).
+/// Problem details (RFC 9457).
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Problem {
@@ -34,12 +34,12 @@ pub struct Problem {
     pub detail: Option<String>,
     pub code: String,
     pub errors: Vec<Fault>,
-    /// In place of the rest at the one endpoint that answers as RFC 6749 has it
+    /// Sent instead of the other fields by the token endpoint (RFC 6749)
     pub error: Option<String>,
     pub error_description: Option<String>,
 }
 
-/// What is wrong where.
+/// A fault in one field.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Fault {
@@ -63,7 +63,7 @@ impl Outcome {
 }
 
 impl Problem {
-    /// The reason in one line. `name` says what people call a place in a nested list.
+    /// The reason in one line. `name` returns the name of an element of a nested list.
     pub fn reason(&self, name: impl Fn(&str, usize) -> Option<String>) -> String {
         let faults = self.errors.iter().map(|fault| {
             let mut parts = fault.pointer.trim_start_matches('/').split('/').collect::<Vec<_>>();
@@ -75,10 +75,11 @@ impl Problem {
                 parts.drain(..2);
             }
             let place = element.into_iter().chain((!parts.is_empty()).then(|| parts.join("/")));
-            let place = place.filter(|it| !it.is_empty()).collect::<Vec<_>>().join(", ");
+            let place = place.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
             let message = if fault.message.is_empty() { &fault.code } else { &fault.message };
             if place.is_empty() { message.clone() } else { format!("{place}: {message}") }
         });
+
         let faults = faults.collect::<Vec<_>>().join("; ");
         let whole = [&self.detail, &self.error_description, &self.error];
         match whole.into_iter().flatten().next() {

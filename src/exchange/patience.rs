@@ -1,17 +1,17 @@
-//! How long and how often a request is repeated.
+//! Time limits and pauses of repeated requests.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
-/// Times that say when to give up.
+/// Time limits after which a request is given up.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// For the login at the start: a wrong address shall not take minutes to show
+    /// For the first login; short, so that a wrong address is reported soon
     pub first_contact: Duration,
-    /// For every later request, with all its repetitions: a service that restarts is back by then
+    /// For every later request with all its repetitions; long enough for a restart of the service
     pub request: Duration,
-    /// Without a single byte of an answer. A batch that takes longer is asked for again, and its
-    /// Idempotency-Key finds it.
+    /// Without a single byte of a response. The request is then repeated with the same
+    /// `Idempotency-Key`, so that it takes effect once only.
     pub silence: Duration,
 }
 
@@ -29,7 +29,7 @@ impl Default for Patience {
 const SHORTEST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// One request with its repetitions.
+/// A request with its repetitions.
 #[derive(Debug)]
 pub struct Attempt {
     end: Instant,
@@ -41,12 +41,12 @@ impl Attempt {
         Self { end: Instant::now() + time, failures: 0 }
     }
 
-    /// How long to wait before the next try: as the service asks, else longer each time. `None`
-    /// when there is no time left for one.
+    /// The pause before the next try: the one that the service asked for, or else a growing one.
+    /// `None` if the next try would be too late.
     pub fn next(&mut self, asked: Option<Duration>) -> Option<Duration> {
         let backoff = SHORTEST.saturating_mul(1 << self.failures.min(10)).min(LONGEST);
         self.failures += 1;
-        // Apart from each other, so that clients that failed together do not come back together.
+        // Random, so that clients that failed together do not return together.
         let pause = match asked {
             Some(asked) => asked + SHORTEST.mul_f64(jitter()),
             None => backoff.mul_f64(0.5 + jitter() / 2.0),
@@ -55,14 +55,14 @@ impl Attempt {
     }
 }
 
-/// From 0 to 1. The keys of a hash map are random enough to keep clients apart.
+/// A random number from 0 to 1. The random keys of a hash map are good enough for this.
 fn jitter() -> f64 {
     let bits = u32::try_from(RandomState::new().hash_one(0) >> 32).unwrap_or_default();
     f64::from(bits) / f64::from(u32::MAX)
 }
 
-/// `Retry-After` in seconds. A date there (RFC 9110 allows it; our service sends none) is
-/// answered by the usual back-off.
+/// Parses `Retry-After` in seconds. A date, which RFC 9110 allows but our service never sends,
+/// is ignored.
 pub fn retry_after(headers: &reqwest::header::HeaderMap) -> Option<Duration> {
     let seconds = headers.get("Retry-After")?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))

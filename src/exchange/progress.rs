@@ -1,4 +1,4 @@
-//! Shows how far a file is: a bar on a terminal, a line now and then elsewhere.
+//! Shows the progress of an import: a bar on a terminal, otherwise a log line every few seconds.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::client::Notice;
 
-/// How often a log hears of a file.
+/// Interval of the log lines.
 const INTERVAL: Duration = Duration::from_secs(5);
 
 const TEMPLATE: &str =
     "{prefix:>20} {bar:30} {pos:>8}/{len} {rate:>8} rows/s  {eta:>4} left  {msg}";
 
-/// Where progress is shown.
+/// The destination of progress messages.
 #[derive(Clone)]
 pub enum Screen {
     Quiet,
@@ -43,11 +43,11 @@ impl Screen {
         }
     }
 
-    /// A line beside the bars.
+    /// Prints a line without disturbing the progress bars.
     pub fn tell(&self, line: &str) {
         match self {
             Self::Quiet => {}
-            // A terminal that is gone is no reason to stop.
+            // A closed terminal is no reason to stop the import.
             Self::Terminal(bars) => drop(bars.println(line)),
             Self::Log => eprintln!("{line}"),
         }
@@ -82,7 +82,7 @@ fn style() -> ProgressStyle {
 }
 
 impl Progress {
-    /// So many rows more have their answer.
+    /// Adds the numbers of rows that were answered and, among them, refused.
     pub fn advance(&mut self, done: usize, failed: usize) {
         self.done += done;
         self.failed += failed;

@@ -1,4 +1,4 @@
-//! Why a row was refused, by the service or before it was sent.
+//! Reasons why a row was refused, by the service or before it was sent.
 
 use crate::cell::is_total;
 use crate::folder::Source;
@@ -10,7 +10,7 @@ use crate::words::Words;
 #[derive(Debug, Default)]
 pub struct Refusal {
     pub own: Vec<Words>,
-    /// By place in the list
+    /// Faults by position in the list
     pub nested: Vec<(usize, Words)>,
 }
 
@@ -19,7 +19,7 @@ impl Refusal {
         self.own.is_empty() && self.nested.is_empty()
     }
 
-    /// The service's reasons, with the file's own headings in place of its fields.
+    /// Converts the service's problem. Fields are named by the headings of the file.
     pub fn of(problem: &Problem, source: &Source) -> Self {
         let mut refusal = Self::default();
         for fault in &problem.errors {
@@ -41,6 +41,7 @@ impl Refusal {
                 None => refusal.own.push(words),
             }
         }
+
         if refusal.is_empty() {
             refusal.own.push(Words::same(problem.reason(|_, _| None)));
         }
@@ -48,14 +49,14 @@ impl Refusal {
     }
 }
 
-/// The place in the file's own list that a fault is about.
+/// The position in the nested list that a fault is about.
 pub fn nested_place(fault: &Fault, source: &Source) -> Option<usize> {
     let nested = source.nested.as_ref()?;
     let (list, rest) = fault.pointer.strip_prefix('/')?.split_once('/')?;
     (list == nested.nested.field).then(|| rest.split('/').next()?.parse().ok()).flatten()
 }
 
-/// Why a row is not one of data, whatever its cells hold.
+/// Checks for rows that are not data: totals, repeated headings and rows that are too long.
 pub fn not_data(table: &Table, at: usize, key: usize) -> Option<Words> {
     let (row, width) = (table.row(at), table.columns.len());
     let id = row.get(key).unwrap_or_default();

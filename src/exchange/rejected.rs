@@ -1,5 +1,5 @@
-//! The rows that were refused, in a file beside the input: a spreadsheet opens it, and an import takes
-//! it as it is.
+//! Writes the refused rows to a file next to the input. The file opens in a spreadsheet and can be
+//! imported as it is.
 
 use std::path::{Path, PathBuf};
 
@@ -10,13 +10,14 @@ use crate::headings::REASON;
 use crate::table::Table;
 use crate::words::{Language, Words, join};
 
-/// Byte order mark: without it Excel takes UTF-8 for the encoding of the country.
+/// Byte order mark. Without it, Excel reads UTF-8 as the regional encoding.
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Written when all rows have their answer. A run that stops leaves the file of the run before.
+/// A file of rejected rows. It is written at the end, so that an aborted run keeps the file of
+/// the previous run.
 pub struct Rejected {
     path: PathBuf,
-    /// Whether the file is also the input, and may not change because nothing was imported
+    /// Set in a dry run if the file is also the input, which must then stay as it is
     keep: bool,
     writer: Writer<Vec<u8>>,
     width: usize,
@@ -37,6 +38,7 @@ impl Rejected {
             width: table.columns.len(),
             count: 0,
         };
+
         let mut headings: Vec<&str> = table.headings.iter().collect();
         let reason = reason(table);
         match reason {
@@ -48,8 +50,8 @@ impl Rejected {
         Ok(rejected)
     }
 
-    /// The row as it was, and why it was refused. Cells beyond the headings come after the reason, so
-    /// that the row is refused again until they are gone.
+    /// Adds a row with its reasons. Surplus cells are kept after the reason, so that the row is
+    /// refused again until somebody has removed them.
     pub fn push(&mut self, table: &Table, at: usize, reasons: &[Words]) -> Result<()> {
         let (row, language) = (table.row(at), table.language);
         let reason_at = reason(table);
@@ -69,7 +71,7 @@ impl Rejected {
         self.writer.write_record(&StringRecord::from(cells)).map_err(bad)
     }
 
-    /// Replaces the file of the run before; removes it when nothing was refused.
+    /// Replaces the file of the previous run, or removes it if nothing was refused.
     pub fn finish(self) -> Result<usize> {
         let bad = || Error::rejected(&self.path);
         if self.keep {
@@ -88,13 +90,13 @@ impl Rejected {
     }
 }
 
-/// The column of the reasons, if the input is a file of rejected rows itself.
+/// The index of the reason column if the input is itself a file of rejected rows.
 fn reason(table: &Table) -> Option<usize> {
     let is_reason = |heading: &str| REASON.contains(&heading.to_lowercase().as_str());
     table.headings.iter().position(is_reason)
 }
 
-/// Never half of it: the file may be the input.
+/// Replaces a file atomically: it may be the input.
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let new = path.with_extension("csv.new");
     std::fs::write(&new, bytes)?;

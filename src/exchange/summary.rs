@@ -1,4 +1,4 @@
-//! What an import did, in numbers.
+//! Row counts of an import.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use crate::outcome::{Outcome, Status};
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FileSummary {
-    /// `orders.csv`
+    /// Name in the format, such as `orders.csv`
     pub file: String,
     pub created: usize,
     pub updated: usize,
     pub unchanged: usize,
-    /// Rows that are equal to one above
+    /// Rows that repeat an earlier row
     pub superseded: usize,
-    /// Kept by the service until their reference arrives
+    /// Rows that the service stores until the referenced row arrives
     pub pending: usize,
     pub failed: usize,
     pub seconds: f64,
@@ -21,9 +21,9 @@ pub struct FileSummary {
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
-    /// In the order of the import
+    /// Summaries in import order
     pub files: Vec<FileSummary>,
-    /// Nothing was changed: the counts are of what would have been done
+    /// True for a dry run: nothing was changed, and the counts show what an import would do
     pub dry_run: bool,
     pub seconds: f64,
 }
@@ -42,41 +42,44 @@ impl FileSummary {
 }
 
 impl Summary {
-    /// Rows that were refused; the import's exit code is not 0 when there are any.
+    /// The number of refused rows. The exit code of the import is not 0 if there are any.
     pub fn failed(&self) -> usize {
-        self.files.iter().map(|it| it.failed).sum()
+        self.files.iter().map(|file| file.failed).sum()
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.files.iter().map(|it| it.file.len()).max().unwrap_or(0).max(5);
+        let width = self.files.iter().map(|file| file.file.len()).max().unwrap_or(0).max(5);
         let head = ["created", "updated", "unchanged", "rejected", "seconds"];
         write!(out, "{:width$}", "file")?;
         head.iter().try_for_each(|name| write!(out, " {name:>10}"))?;
+
         let total = FileSummary {
             file: "total".into(),
-            created: self.files.iter().map(|it| it.created).sum(),
-            updated: self.files.iter().map(|it| it.updated).sum(),
-            unchanged: self.files.iter().map(|it| it.unchanged).sum(),
-            superseded: self.files.iter().map(|it| it.superseded).sum(),
-            pending: self.files.iter().map(|it| it.pending).sum(),
+            created: self.files.iter().map(|file| file.created).sum(),
+            updated: self.files.iter().map(|file| file.updated).sum(),
+            unchanged: self.files.iter().map(|file| file.unchanged).sum(),
+            superseded: self.files.iter().map(|file| file.superseded).sum(),
+            pending: self.files.iter().map(|file| file.pending).sum(),
             failed: self.failed(),
             seconds: self.seconds,
         };
-        for it in self.files.iter().chain([&total]) {
-            write!(out, "\n{:width$}", it.file)?;
-            for count in [it.created, it.updated, it.unchanged, it.failed] {
+
+        for file in self.files.iter().chain([&total]) {
+            write!(out, "\n{:width$}", file.file)?;
+            for count in [file.created, file.updated, file.unchanged, file.failed] {
                 write!(out, " {count:>10}")?;
             }
-            write!(out, " {:>10.1}", it.seconds)?;
-            if it.superseded > 0 {
-                write!(out, "  {} repeated", it.superseded)?;
+            write!(out, " {:>10.1}", file.seconds)?;
+            if file.superseded > 0 {
+                write!(out, "  {} repeated", file.superseded)?;
             }
-            if it.pending > 0 {
-                write!(out, "  {} pending", it.pending)?;
+            if file.pending > 0 {
+                write!(out, "  {} pending", file.pending)?;
             }
         }
+
         if self.dry_run {
             write!(out, "\ndry run: nothing was changed")?;
         }

@@ -1,4 +1,4 @@
-//! A text file or sheet of the folder, whose headings are good, with all its rows.
+//! A text file or sheet with valid headings, and all its rows.
 
 use std::path::{Path, PathBuf};
 
@@ -14,25 +14,25 @@ use crate::headings::{self, DEEPEST, Heading};
 use crate::words::{Language, Words};
 use crate::workbook::SheetRow;
 
-/// Most bytes of a file: all of it is read before anything is sent.
+/// The largest file in bytes. A file is held in memory as a whole.
 const LARGEST: u64 = 512 << 20;
 
 #[derive(Debug)]
 pub struct Table {
-    /// As in the format: `customers.csv`
+    /// Name in the format, such as `customers.csv`
     pub file: &'static str,
     pub path: PathBuf,
     sheet: Option<String>,
     pub headings: StringRecord,
-    /// The column of each cell; `None` for those that are passed over
+    /// The column of each cell; `None` for ignored ones
     pub columns: Vec<Option<&'static Column>>,
     pub language: Language,
     grid: Grid,
-    /// First row of the grid below the headings
+    /// Index of the first row below the headings
     first: usize,
 }
 
-/// What is said of a folder before anything is sent.
+/// Faults and warnings about a folder, found before anything is sent.
 #[derive(Debug, Default)]
 pub struct Notes {
     pub faults: Vec<String>,
@@ -40,7 +40,7 @@ pub struct Notes {
 }
 
 impl Table {
-    /// Reads a text file. What is wrong with it goes to the notes.
+    /// Reads a text file. Faults are added to the notes.
     pub fn of_text(
         path: &Path,
         file: &'static str,
@@ -73,7 +73,7 @@ impl Table {
         Ok(table)
     }
 
-    /// Takes the rows of a sheet.
+    /// Builds a table from the rows of a sheet. Faults are added to the notes.
     pub fn of_sheet(
         path: &Path,
         sheet: &str,
@@ -98,7 +98,7 @@ impl Table {
                 Some(Heading::Column(column)) if row.number > line => cell.settled(column.kind),
                 _ => cell.text,
             });
-            // A sheet has all cells of a row, also those that nobody has filled in.
+            // The reader leaves out empty cells at the end of a row, which are not missing.
             let mut cells: Vec<String> = cells.collect();
             cells.resize(cells.len().max(named.len()), String::new());
             grid.push(row.number, cells);
@@ -153,7 +153,7 @@ impl Table {
         Some(table)
     }
 
-    /// What is wrong with the headings.
+    /// Lists the faults of the headings.
     fn faults(&self, named: &[Heading], columns: &'static [Column]) -> Vec<String> {
         let column = |heading: &Heading| match heading {
             Heading::Column(column) => Some(column.name),
@@ -195,12 +195,14 @@ impl Table {
         (self.first..self.grid.len()).any(cell)
     }
 
-    /// Cells that hold whole rows: two quotes too many, one each in two rows, parse to their end.
+    /// Finds cells that contain whole rows. A stray quote in each of two rows makes all rows
+    /// between them one cell without a syntax error.
     fn swallowed(&self, delimiter: char) -> Vec<String> {
         let delimiters = |line: &str| {
-            // Prose has a blank behind its commas, data has none.
+            // Commas of prose are followed by a blank, those of data are not.
             line.match_indices(delimiter).filter(|(at, _)| !line[at + 1..].starts_with(' ')).count()
         };
+
         let width = self.columns.len();
         let is_rows = |at: usize, cell: &str| {
             let mut lines = cell.split(['\n', '\r']).skip(1).filter(|line| !line.is_empty());
@@ -209,6 +211,7 @@ impl Table {
             (has_lines && at > 0 && delimiters(last) == at)
                 || (width > 2 && lines.any(|line| delimiters(line) + 1 == width))
         };
+
         let rows = (self.first..self.grid.len()).filter(|row| {
             self.grid.row(*row).iter().enumerate().any(|(at, cell)| is_rows(at, cell))
         });
@@ -219,7 +222,7 @@ impl Table {
         rows.map(fault).collect()
     }
 
-    /// What people call it: `orders.csv`, or `sales.xlsx, sheet 订单`.
+    /// The name in messages: `orders.csv`, or `sales.xlsx, sheet 订单`.
     pub fn name(&self) -> String {
         let name = name(&self.path);
         match &self.sheet {
@@ -228,13 +231,13 @@ impl Table {
         }
     }
 
-    /// The file for rejected rows, beside the one that was read.
+    /// The path of the file for rejected rows, next to the input.
     pub fn rejected(&self) -> PathBuf {
         let stem = self.file.strip_suffix(".csv").unwrap_or(self.file);
         self.path.with_file_name(format!("{stem}{REJECTED}"))
     }
 
-    /// The place of a column in the rows.
+    /// The index of a column.
     pub fn place(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.is_some_and(|column| column.name == name))
     }
@@ -243,8 +246,8 @@ impl Table {
         self.grid.len() - self.first
     }
 
-    /// A row by its place below the headings, as wide as they are. A longer one keeps what is too
-    /// much, a shorter one has a mark for each cell that it lacks.
+    /// A row by its index below the headings. A row longer than the headings keeps its surplus
+    /// cells; a shorter one is filled up with [`MISSING`].
     pub fn row(&self, at: usize) -> StringRecord {
         let mut row = self.grid.row(self.first + at);
         let width = self.columns.len();
@@ -255,7 +258,7 @@ impl Table {
         row
     }
 
-    /// Where a row is, in both languages.
+    /// The position of a row in the file, in both languages.
     pub fn line(&self, at: usize) -> Words {
         let line = self.grid.line(self.first + at);
         match self.sheet {
@@ -269,7 +272,7 @@ impl Table {
         format!("{what} {}", self.grid.line(row))
     }
 
-    /// What the file calls a field of the service: its own heading.
+    /// The file's heading for a field of the service, or the field's name if it has none.
     pub fn heading<'a>(&'a self, field: &'a str) -> &'a str {
         let external = field.strip_suffix("_id").map(|stem| format!("{stem}_external_id"));
         let place = self.place(field).or_else(|| self.place(external.as_deref()?));
@@ -277,7 +280,7 @@ impl Table {
     }
 }
 
-/// The number of cells up to the last one with content.
+/// The number of cells up to the last filled one.
 fn filled(row: &StringRecord) -> usize {
     (0..row.len()).rposition(|at| !row[at].is_empty()).map_or(0, |at| at + 1)
 }
@@ -286,7 +289,7 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The delimiter with which the headings name most columns; a comma if there is none.
+/// Detects the delimiter: the one with which the headings name most columns. Default: a comma.
 fn delimiter(text: &str, columns: &'static [Column]) -> u8 {
     let known = |delimiter: u8| {
         let (grid, _) = parse_up_to(text, delimiter, DEEPEST);
@@ -294,7 +297,7 @@ fn delimiter(text: &str, columns: &'static [Column]) -> u8 {
         let named = headings::read(grid.row(at).iter(), columns);
         Some(named.iter().filter(|heading| matches!(heading, Heading::Column(_))).count())
     };
-    // Of equals the first one.
+    // `max_by_key` returns the last maximum; reversed, that is the usual delimiter.
     let delimiters = DELIMITERS.into_iter().rev();
     delimiters.max_by_key(|delimiter| known(*delimiter)).unwrap_or(DELIMITERS[0])
 }

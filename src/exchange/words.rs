@@ -1,6 +1,6 @@
-//! Texts for people, in both languages.
+//! Messages in English and Chinese.
 
-/// Language of a file, by its headings.
+/// The language of a file, detected from its headings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Language {
     #[default]
@@ -8,7 +8,7 @@ pub enum Language {
     Chinese,
 }
 
-/// One text in English and in Chinese.
+/// A text in English and Chinese.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Words {
     en: String,
@@ -20,7 +20,7 @@ impl Words {
         Self { en: en.into(), zh: zh.into() }
     }
 
-    /// A text that is in the right language already, such as one of the service.
+    /// A text that is in the right language already, such as a message of the service.
     pub fn same(text: impl Into<String>) -> Self {
         let text = text.into();
         Self { zh: text.clone(), en: text }
@@ -33,12 +33,12 @@ impl Words {
         }
     }
 
-    /// The text below what it is about: `name: is empty`.
+    /// Prefixes the text with its subject: `name: is empty`.
     pub fn below(self, en: &str, zh: &str) -> Self {
         Self { en: format!("{en}: {}", self.en), zh: format!("{zh}:{}", self.zh) }
     }
 
-    /// The fault of a row whose external id another row has, given the place of that one.
+    /// Turns the position of a row into the fault of another row with the same external id.
     pub fn conflict(self, id: &str) -> Self {
         Self {
             en: format!("{id} is also in {}, with other values: keep one of the rows", self.en),
@@ -47,7 +47,7 @@ impl Words {
     }
 }
 
-/// All texts in one.
+/// Joins texts into one.
 pub fn join(words: &[Words], language: Language) -> String {
     let separator = match language {
         Language::English => "; ",

@@ -1,4 +1,4 @@
-//! XLSX workbooks: the cells of a sheet as text, with what the spreadsheet took them for.
+//! Reads XLSX workbooks: cells as text, with the type that the spreadsheet gave them.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -9,10 +9,10 @@ use calamine::{DataRef, Dimensions, Reader, SheetType, SheetVisible, Xlsx, XlsxE
 use crate::cell::{FORMULA, MERGED};
 use crate::format::Kind;
 
-/// Most columns of a sheet. No file of the format has a tenth of them.
+/// The largest number of columns. No file of the format has a tenth of it.
 const MOST_COLUMNS: usize = 400;
 
-/// Seconds of a day in the date of a cell, below which it is midnight.
+/// Half a second as a fraction of a day. Times closer to midnight count as midnight.
 const HALF_A_SECOND: f64 = 0.5 / 86_400.0;
 
 pub struct Workbook(Xlsx<BufReader<File>>);
@@ -29,7 +29,7 @@ pub struct Cell {
     pub shape: Shape,
 }
 
-/// What the spreadsheet has made of what was typed.
+/// The type that the spreadsheet gave a cell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Shape {
     #[default]
@@ -44,14 +44,14 @@ impl Workbook {
         calamine::open_workbook(path).map(Self)
     }
 
-    /// Names of the sheets with cells, and whether each is visible.
+    /// The names of the worksheets, and whether each is visible.
     pub fn sheets(&self) -> Vec<(String, bool)> {
         let sheets = self.0.sheets_metadata().iter();
         let sheets = sheets.filter(|sheet| sheet.typ == SheetType::WorkSheet);
         sheets.map(|sheet| (sheet.name.clone(), sheet.visible == SheetVisible::Visible)).collect()
     }
 
-    /// The rows of a sheet that have cells.
+    /// Reads the rows of a sheet that have cells.
     pub fn read(&mut self, sheet: &str) -> Result<Vec<SheetRow>, String> {
         let fault = |error: XlsxError| error.to_string();
         let mut rows = self.values(sheet).map_err(fault)?;
@@ -60,7 +60,7 @@ impl Workbook {
         }
 
         for (row, column) in self.formulas(sheet).map_err(fault)? {
-            // A formula whose result is empty text has a value, one that was never computed has none.
+            // A formula that was never computed has no value. An empty text would be a value.
             let cell = rows.binary_search_by_key(&(row + 1), |row| row.number);
             let cell = cell.ok().and_then(|at| rows[at].cells.get_mut(column));
             if let Some(cell) = cell.filter(|cell| cell.shape == Shape::Empty) {
@@ -79,6 +79,7 @@ impl Workbook {
         let mut reader = self.0.worksheet_cells_reader(sheet)?;
         let formats: Vec<String> = reader.styles().iter().map(number_format).collect();
         let mut rows: Vec<SheetRow> = vec![];
+
         while let Some((cell, style)) = reader.next_cell_with_style_id()? {
             let (row, column) = cell.get_position();
             let (number, column) = (row as usize + 1, column as usize);
@@ -96,7 +97,7 @@ impl Workbook {
         Ok(rows)
     }
 
-    /// The places of all formulas: row and column from 0.
+    /// The row and column of each formula, from 0.
     fn formulas(&mut self, sheet: &str) -> Result<Vec<(usize, usize)>, XlsxError> {
         let (mut reader, mut places) = (self.0.worksheet_cells_reader(sheet)?, vec![]);
         while let Some(cell) = reader.next_formula()? {
@@ -113,11 +114,12 @@ fn number_format(style: &calamine::Style) -> String {
     style.number_format.as_ref().map(|format| format.format_code.clone()).unwrap_or_default()
 }
 
-/// Marks the cells of a merged region that show what the first one holds, in rows that have more.
+/// Marks the cells of a merged region except the first one, in rows that have other content.
 fn mark(rows: &mut [SheetRow], region: &Dimensions) {
     let (first, last) = (region.start, region.end);
     let numbers = first.0 as usize + 1..=last.0 as usize + 1;
     let columns = first.1 as usize..=(last.1 as usize).min(MOST_COLUMNS);
+
     for row in rows.iter_mut().filter(|row| numbers.contains(&row.number)) {
         let is_first = row.number == *numbers.start();
         let filled = row.cells.iter().enumerate().any(|(at, cell)| {
@@ -136,8 +138,8 @@ fn mark(rows: &mut [SheetRow], region: &Dimensions) {
     }
 }
 
-/// The cell as text: a number as a spreadsheet shows it, with up to 15 digits, a date with its year
-/// first.
+/// Converts a cell to text: numbers as a spreadsheet shows them, with up to 15 digits, dates with
+/// the year first.
 fn shown(value: &DataRef<'_>, format: &str) -> Cell {
     let (text, shape) = match value {
         DataRef::Empty => return Cell::default(),
@@ -161,10 +163,10 @@ fn shown(value: &DataRef<'_>, format: &str) -> Cell {
 }
 
 fn number_shown(number: f64, format: &str) -> Cell {
-    // Unquoted: a format such as `0.00" %"` only shows the sign.
+    // Only outside quotes: the format `0.00" %"` shows the sign without multiplying by 100.
     let percent = format.split('"').step_by(2).any(|part| part.contains('%'));
     let number = rounded(if percent { number * 100.0 } else { number });
-    // A spreadsheet keeps 15 digits of a number and turns the others into zeros.
+    // Spreadsheets keep 15 digits of a number and replace the others by zeros.
     if number.abs() >= 1e15 {
         let text = format!("{number:.4E}").replace('E', "E+");
         return Cell { text, shape: Shape::Number };
@@ -174,7 +176,7 @@ fn number_shown(number: f64, format: &str) -> Cell {
     if percent {
         return Cell { text: text + "%", shape: Shape::Number };
     }
-    // `00000`: the zeros before the number are shown and belong to it.
+    // With the format `00000`, leading zeros are shown and belong to the value.
     let zeros = format.len() > 1 && format.bytes().all(|byte| byte == b'0');
     if zeros && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Cell { text: format!("{text:0>width$}", width = format.len()), shape: Shape::Text };
@@ -182,17 +184,17 @@ fn number_shown(number: f64, format: &str) -> Cell {
     Cell { text, shape: Shape::Number }
 }
 
-/// To 15 digits: 0.1 + 0.2 is shown as 0.3.
+/// Rounds to 15 digits, so that 0.1 + 0.2 is 0.3.
 fn rounded(number: f64) -> f64 {
     format!("{number:.14e}").parse().unwrap_or(number)
 }
 
 impl Cell {
-    /// The text for a column, with a mark when the spreadsheet has changed what was typed.
+    /// The text for a column, with a mark if the spreadsheet may have changed the typed value.
     pub fn settled(self, kind: Kind) -> String {
         let Self { text, shape } = self;
         let is_whole = text.bytes().all(|byte| byte.is_ascii_digit());
-        // Zeros at the beginning and a plus sign are lost. A mobile number of China has neither.
+        // Leading zeros and plus signs get lost. Chinese mobile numbers have neither.
         let is_phone = is_whole && text.len() == 11 && text.starts_with('1');
         match shape {
             Shape::Date if kind.is_text() => format!("{} {text}", crate::cell::DATE),

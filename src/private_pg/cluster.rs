@@ -1,4 +1,4 @@
-//! One data folder: making it, and launching a server on it.
+//! A data folder: creates it and launches a server on it.
 
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File};
@@ -17,26 +17,27 @@ use crate::postmaster::{self, Found, Postmaster, TICK};
 use crate::watch::Stop;
 use crate::{Error, Options, failed, files, find, role, socket, tuning};
 
-/// How long a server that is not ours may take to start or to end.
+/// Time that a server of another process may take to start or to stop.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// How long what a dead process left may be in the way of a new one.
+/// Time that the remains of a dead process may obstruct a new one.
 const LEAVING: Duration = Duration::from_secs(10);
 
-/// A server whose parent died is told at once; one that is still ready then was not told.
+/// Time within which a server reacts to the death of its parent. One that is still ready after
+/// this time keeps running.
 const TOLD: Duration = Duration::from_millis(300);
 
-/// How the names of data folders in the making begin.
+/// Prefix of the names of unfinished data folders.
 const UNFINISHED: &str = "pg.new";
 
 const LARGEST_LOG: u64 = 10 << 20;
 
-const ACCESS: &str = "# Written anew whenever the service starts the server.
+const ACCESS: &str = "# Overwritten whenever the service starts the server.
 local all         all scram-sha-256
 local replication all scram-sha-256
 ";
 
-/// What it takes to connect.
+/// The data needed to connect.
 pub struct Access {
     pub socket: PathBuf,
     pub password: String,
@@ -45,7 +46,7 @@ pub struct Access {
 pub struct Cluster {
     folder: PathBuf,
     data: PathBuf,
-    /// Stands in the title of each of the server's processes.
+    /// Appears in the title of each process of the server, by which orphans are found.
     name: String,
     socket: PathBuf,
     identity: Identity,
@@ -54,14 +55,16 @@ pub struct Cluster {
 
 impl Cluster {
     pub fn new(folder: PathBuf, options: Options) -> Result<Self, Error> {
-        if folder.to_str().is_none_or(|it| it.contains(char::is_control)) {
-            // Neither a URL nor `postmaster.pid` could hold it.
+        if folder.to_str().is_none_or(|name| name.contains(char::is_control)) {
+            // Such a name fits neither into a URL nor into `postmaster.pid`.
             let name = folder.display().to_string();
             let what = "the data folder needs a name in plain UTF-8, not";
             return Err(Error(format!("{what} \"{}\"", name.escape_debug())));
         }
         let data = folder.join("pg");
         let identity = Identity::choose(&data)?;
+
+        // The FNV-1a hash of the path distinguishes the servers of this machine.
         let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         let hash = folder.as_os_str().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325, fnv);
         let name = format!("private-pg-{hash:016x}");
@@ -69,7 +72,7 @@ impl Cluster {
         Ok(Self { folder, data, name, socket, identity, options })
     }
 
-    /// The first server: one left running, or a new one, on data made now if need be.
+    /// Adopts a server that is still running, or starts one, creating the data if necessary.
     pub fn open(&mut self, stop: &Stop) -> Result<(Postmaster, Access), Error> {
         let path = self.folder.join("password");
         if let Some(left) = self.left_running(stop)? {
@@ -78,12 +81,13 @@ impl Cluster {
                 self.socket = left.socket;
                 return Ok((server, Access { socket: self.socket.clone(), password }));
             }
-            // Roles and a new password can be made in single-user mode only.
+            // Roles and a new password can be set in single-user mode only.
             if !server.stop() {
                 let pid = server.pid();
                 return Err(Error(format!("the server (pid {pid}) on this data does not stop")));
             }
         }
+
         if !self.data.exists() {
             self.create()?;
         }
@@ -95,23 +99,23 @@ impl Cluster {
         Ok((server, Access { socket: self.socket.clone(), password }))
     }
 
-    /// Did the last server end in order, as if told to?
+    /// Checks whether the last server was shut down cleanly.
     pub fn is_shut_down(&self) -> bool {
         !self.data.join("postmaster.pid").exists()
     }
 
-    /// Ends what a dead server left, and takes away the socket's folder, which may lie among the
-    /// temporary ones of the machine.
+    /// Ends the remaining processes of a dead server, and removes the folder of the socket, which
+    /// may be in the temporary folder of the machine.
     pub fn close(&self) {
         if postmaster::found(&self.data).is_none() {
             postmaster::end_orphans(&self.name, Signal::QUIT);
         }
-        // Fails if a server that did not stop still has its socket there, as it should.
+        // Fails, as intended, if a server that did not stop still has its socket there.
         let _ = fs::remove_dir(&self.socket);
     }
 
-    /// A server on this data that is not our child: going down with a killed service (awaited),
-    /// or meant to stay.
+    /// Finds a server on this data that is not our child. Waits for its end if it is going down
+    /// with a killed service.
     fn left_running(&self, stop: &Stop) -> Result<Option<Found>, Error> {
         let start = Instant::now();
         while let Some(found) = postmaster::found(&self.data) {
@@ -127,17 +131,19 @@ impl Cluster {
         Ok(None)
     }
 
-    /// Makes the data beside its place first: an interrupted initdb leaves no half-made one.
+    /// Creates the data under a temporary name and renames it, so that an interrupted `initdb`
+    /// leaves no incomplete data folder.
     fn create(&self) -> Result<(), Error> {
         let binaries = find::for_data(&self.data)?;
         self.remove_unfinished();
-        // A name that nobody had before: an interrupted initdb may go on for a moment.
+        // A new name each time, because an interrupted `initdb` may still be running for a moment.
         let unfinished = self.folder.join(format!("{UNFINISHED}.{}", std::process::id()));
         let failed = || failed(format!("cannot make {}", unfinished.display()));
         DirBuilder::new().mode(0o700).create(&unfinished).map_err(failed())?;
         self.identity.own(&unfinished).map_err(failed())?;
+
         let mut initdb = Command::new(binaries.join("initdb"));
-        // Plain C would make no trigrams of Chinese text.
+        // With plain C, trigram indexes would ignore Chinese text.
         initdb.args(["--locale=C", "--lc-ctype=C.UTF-8", "--encoding=UTF8", "--data-checksums"]);
         initdb.args(["--auth=reject", "--no-instructions", "--username", role::SUPERUSER]);
         initdb.arg("-D").arg(&unfinished);
@@ -145,6 +151,7 @@ impl Cluster {
             initdb.arg("--no-sync");
         }
         self.run("initdb", &mut initdb, "")?;
+
         fs::rename(&unfinished, &self.data).map_err(failed())?;
         files::sync(&self.folder).map_err(failed())
     }
@@ -167,21 +174,24 @@ impl Cluster {
         }
     }
 
-    /// The password that works, once there is one and the roles are those of today.
+    /// Reads the password. Returns `None` if there is none yet, or if the roles are those of an
+    /// older version.
     fn password(&self, path: &Path) -> Result<Option<String>, Error> {
         Ok(read_password(path)?.filter(|_| role::mark(&self.data).exists()))
     }
 
-    /// Makes the roles with a random password and writes it down, in this order: a password that is
-    /// written down is the one that works.
+    /// Creates the roles with a random password, and stores the password afterwards, so that a
+    /// stored password is always valid.
     fn set_password(&self, path: &Path) -> Result<String, Error> {
         let mut random = [0; 24];
-        let source = File::open("/dev/urandom").and_then(|mut it| it.read_exact(&mut random));
+        let source =
+            File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut random));
         source.map_err(failed("/dev/urandom"))?;
         let password = random.iter().fold(String::new(), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
             text
         });
+
         let start = Instant::now();
         let attempt = || {
             self.make_way(start);
@@ -197,19 +207,21 @@ impl Cluster {
             }
             sleep(20 * TICK);
         }
+
         let written = files::replace(path, &format!("{password}\n"));
         let written = written.and_then(|()| files::replace(&role::mark(&self.data), ""));
         written.map_err(failed(format!("cannot write {}", path.display())))?;
         Ok(password)
     }
 
-    /// Runs a program to its end; what it complains about is the error.
+    /// Runs a program to its end. If it fails, its own message becomes the error.
     fn run(&self, name: &str, command: &mut Command, input: &str) -> Result<(), Error> {
         let command = self.identity.apply(command, true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|it| self.identity.explain(&self.data, &it))?;
+        let mut child =
+            command.spawn().map_err(|error| self.identity.explain(&self.data, &error))?;
         if let Some(mut stdin) = child.stdin.take() {
-            // When it ends without reading, what it says is the better error.
+            // If the program ends without reading its input, its own message is the better error.
             let _ = stdin.write_all(input.as_bytes());
         }
         let output = child.wait_with_output().map_err(failed(name))?;
@@ -220,11 +232,11 @@ impl Cluster {
         Err(Error(format!("{name} on {} failed: {why}", self.data.display())))
     }
 
-    /// Launches a server and answers when it is ready, however long its recovery takes: ended
-    /// early, it would only begin anew. Asked to stop, it answers at once.
+    /// Launches a server and returns when it is ready. There is no time limit: a recovery that is
+    /// interrupted would start from the beginning. Returns at once when asked to stop.
     ///
-    /// To be called on a thread that lives as long as the server may: what Linux calls the death
-    /// of the parent is the death of the *thread* that made the child.
+    /// Must be called on a thread that lives as long as the server: Linux reports the death of
+    /// the parent when the *thread* that created the child ends.
     pub fn launch(&self, stop: &Stop) -> Result<Postmaster, Error> {
         let start = Instant::now();
         loop {
@@ -233,11 +245,12 @@ impl Cluster {
             }
             self.make_way(start);
             let log = self.log()?;
-            let said_before = log.metadata().map(|it| it.len()).unwrap_or_default();
+            let said_before = log.metadata().map(|log| log.len()).unwrap_or_default();
             let mut command = self.command(&log)?;
             let child = self.identity.apply(&mut command, self.options.die_with_parent).spawn();
-            let child = child.map_err(|it| self.identity.explain(&self.data, &it))?;
+            let child = child.map_err(|error| self.identity.explain(&self.data, &error))?;
             let mut server = Postmaster::started(child, &self.data);
+
             let mut told = Instant::now();
             let status = loop {
                 if server.is_ready() {
@@ -254,6 +267,8 @@ impl Cluster {
                     told = Instant::now();
                 }
             };
+
+            // The remains of the previous server disappear after a while, so that a retry helps.
             let path = self.folder.join("postgres.log");
             let why = complaint(&said_since(&path, said_before));
             if !is_leaving(&why) || start.elapsed() > LEAVING || stop.asked_within(20 * TICK) {
@@ -267,20 +282,24 @@ impl Cluster {
         socket::make(&self.socket, &self.identity)?;
         let access = files::replace(&self.data.join("pg_hba.conf"), ACCESS);
         access.map_err(failed(format!("cannot write to {}", self.data.display())))?;
+
         let mut postgres = Command::new(find::for_data(&self.data)?.join("postgres"));
         postgres.arg("-D").arg(&self.data);
         let mut set = |name: &str, value: &str| {
             postgres.arg("-c").arg(format!("{name}={value}"));
         };
-        // Quoted, as it is a list in which commas and spaces have a meaning.
+
+        // Quoted, because the value is a list separated by commas and blanks.
         let socket = self.socket.display().to_string().replace('"', "\"\"");
         set("unix_socket_directories", &format!("\"{socket}\""));
         set("listen_addresses", "");
         set("port", &socket::PORT.to_string());
         set("cluster_name", &self.name);
         set("timezone", "UTC");
-        // What the server refuses may be somebody's name or phone number: the client is told, the
-        // log is not. `log` leaves out errors, but not what happens to the server itself.
+
+        // Messages about refused values may contain personal data such as names and phone numbers.
+        // The client receives them, but they must not be logged. The level `log` leaves out errors
+        // of statements and keeps the events of the server itself.
         set("log_min_messages", "log");
         set("log_min_error_statement", "panic");
         set("log_error_verbosity", "terse");
@@ -293,6 +312,7 @@ impl Cluster {
             set("full_page_writes", "off");
         }
         self.options.settings.iter().for_each(|(name, value)| set(name, value));
+
         self.past_stale(&mut postgres);
         let log = || log.try_clone().map_err(failed("cannot share the log"));
         postgres.stdin(Stdio::null()).stdout(log()?).stderr(log()?);
@@ -304,15 +324,15 @@ impl Cluster {
         postmaster::end_orphans(&self.name, if patient { Signal::QUIT } else { Signal::KILL });
     }
 
-    /// Named as its grandparent a dead server's pid is no obstacle; PostgreSQL's other test, for
-    /// the memory of that server, stays.
+    /// Makes PostgreSQL ignore a stale `postmaster.pid`: it does not take its own grandparent for
+    /// a running server. Its check for the shared memory of a former server remains.
     fn past_stale(&self, postgres: &mut Command) {
         if let Some(pid) = postmaster::stale(&self.data) {
             postgres.env("PG_GRANDPARENT_PID", pid.to_string());
         }
     }
 
-    /// Begins a new log when it has grown too large, also while the server runs.
+    /// Starts a new log if the current one is too large. Works while the server is running.
     pub fn rotate_log(&self) {
         let (path, former) = (self.folder.join("postgres.log"), self.folder.join("postgres.log.1"));
         if let Err(error) = files::rotate(&path, &former, LARGEST_LOG) {
@@ -329,13 +349,13 @@ impl Cluster {
 
 fn read_password(path: &Path) -> Result<Option<String>, Error> {
     match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text.trim().to_owned()).filter(|it| !it.is_empty())),
+        Ok(text) => Ok(Some(text.trim().to_owned()).filter(|password| !password.is_empty())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed(format!("cannot read {}", path.display()))(error)),
     }
 }
 
-/// Is it only that a former server, or what is left of it, has not gone yet?
+/// Checks for failures that are only due to the remains of a former server.
 fn is_leaving(why: &str) -> bool {
     why.contains("is still in use") || why.contains("already exists")
 }
@@ -350,11 +370,11 @@ fn said_since(log: &Path, position: u64) -> String {
     String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
 }
 
-/// The one line that matters in what a program said: the last that calls itself an error.
+/// The most useful line of a program's output: the last one that is marked as an error.
 fn complaint(said: &str) -> String {
     let marks = ["PANIC:", "FATAL:", "error:"];
     let from_mark =
-        |line: &str| marks.iter().find_map(|it| Some(line[line.find(it)?..].to_owned()));
+        |line: &str| marks.iter().find_map(|mark| Some(line[line.find(mark)?..].to_owned()));
     let lines = || said.lines().rev().map(str::trim).filter(|line| !line.is_empty());
     let line = lines().find_map(from_mark).or_else(|| lines().next().map(str::to_owned));
     line.unwrap_or_else(|| "it said nothing".to_owned())

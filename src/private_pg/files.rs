@@ -1,7 +1,8 @@
-//! Files of ours, readable by nobody else.
+//! Files that only their owner can read.
 //!
-//! Root may work in the folder of another user. Such files are never opened through a link that
-//! this user may have placed, and new ones belong to them, so that they can go on without root.
+//! Root may work in the folder of another user. Files there are never opened through a symbolic
+//! link, which that user may have placed. New files belong to the owner of the folder, so that the
+//! service can later run without root.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 use rustix::process::geteuid;
 
-/// Opens a file at its end; makes it if it is missing.
+/// Opens a file for appending and creates it if it is missing.
 pub fn open(path: &Path) -> io::Result<File> {
     match create(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -22,9 +23,9 @@ pub fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Copies a file that has grown too large beside it, in place of the former copy, and empties it.
-/// It stays the same file, because another process has it open and goes on at its end; what that
-/// writes in between is lost.
+/// Moves the content of a file that is too large to `former`. The file itself is copied and
+/// truncated, because another process keeps it open and continues to append. Lines written between
+/// the two steps are lost.
 pub fn rotate(path: &Path, former: &Path, largest: u64) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(file) if file.is_file() && file.len() > largest => {}
@@ -37,8 +38,8 @@ pub fn rotate(path: &Path, former: &Path, largest: u64) -> io::Result<()> {
     file.set_len(0)
 }
 
-/// Replaces the whole file at once: a reader sees the former content or the new one. It belongs
-/// to the owner of its folder.
+/// Replaces a file atomically: readers see either the former content or the new one. The new file
+/// belongs to the owner of its folder.
 pub fn replace(path: &Path, content: &str) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
@@ -51,7 +52,7 @@ pub fn replace(path: &Path, content: &str) -> io::Result<()> {
     sync(path.parent().unwrap_or(path))
 }
 
-/// What was renamed or made in this folder is there after a power failure, too.
+/// Makes the creation and renaming of files in this folder durable.
 pub fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }

@@ -1,4 +1,4 @@
-//! The PostgreSQL installations of this machine.
+//! Finds the PostgreSQL installations of this machine.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::{Error, failed};
 
 const OLDEST: u32 = 15;
 
-/// Folders that hold one installation each; a `*` stands for any ending of a name.
+/// Folders with one installation each; a `*` stands for any suffix.
 const PLACES: [(&str, &str); 10] = [
     ("/usr/lib/postgresql/*", "bin"),
     ("/usr/pgsql-*", "bin"),
@@ -28,7 +28,8 @@ struct Found {
     binaries: PathBuf,
 }
 
-/// The programs of the newest installation, or of the one that the data was made by.
+/// The folder with the programs: of the newest installation for new data, otherwise of the major
+/// version that created the data.
 pub fn for_data(data: &Path) -> Result<PathBuf, Error> {
     let made_by = if data.exists() { Some(major_of(data)?) } else { None };
     choose(all(), made_by).map_err(|why| match made_by {
@@ -50,29 +51,33 @@ fn major_of(data: &Path) -> Result<u32, Error> {
 fn choose(found: Vec<Found>, made_by: Option<u32>) -> Result<PathBuf, String> {
     let remedy = "set PG_BIN_DIR to its programs, or DATABASE_URL to use another server";
     let Some(major) = made_by else {
-        let newest = found.into_iter().filter(|it| it.major >= OLDEST).max_by_key(|it| it.major);
+        let newest =
+            found.into_iter().filter(|found| found.major >= OLDEST).max_by_key(|found| found.major);
         let none = format!(
             "no PostgreSQL {OLDEST} or newer found: install it (Debian: apt-get install \
              postgresql), {remedy}"
         );
-        return newest.map(|it| it.binaries).ok_or(none);
+        return newest.map(|found| found.binaries).ok_or(none);
     };
+
     if major < OLDEST {
         return Err(format!(
             "older than {OLDEST}: move it to a newer one with pg_upgrade, or set DATABASE_URL to \
              use another server"
         ));
     }
-    let mut others: Vec<_> = found.iter().map(|it| it.major).collect();
+
+    let mut others: Vec<_> = found.iter().map(|found| found.major).collect();
     others.sort_unstable();
     others.dedup();
     let others: Vec<_> = others.iter().map(ToString::to_string).collect();
     let others = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
-    let same = found.into_iter().find(|it| it.major == major).map(|it| it.binaries);
+
+    let same = found.into_iter().find(|found| found.major == major).map(|found| found.binaries);
     same.ok_or(format!("but of that none is found (found: {others}): install it, {remedy}"))
 }
 
-/// In the order of preference. What `PG_BIN_DIR` names is the only one.
+/// All installations in order of preference. `PG_BIN_DIR` excludes all others.
 fn all() -> Vec<Found> {
     if let Some(chosen) = env::var_os("PG_BIN_DIR") {
         let binaries = PathBuf::from(chosen);
@@ -82,10 +87,10 @@ fn all() -> Vec<Found> {
     let places = PLACES.iter().flat_map(|(root, tail)| expand(root, tail));
     let mut folders: Vec<PathBuf> = Vec::new();
     for folder in env::split_paths(&path).chain(configured()).chain(places) {
-        // Distributions link their programs into other folders; the files beside them matter.
+        // Distributions link the programs into other folders, where their other files are missing.
         let real = fs::canonicalize(folder.join("postgres")).ok();
         let Some(real) = real.as_deref().and_then(Path::parent) else { continue };
-        if !folders.iter().any(|it| it == real) {
+        if !folders.iter().any(|folder| folder == real) {
             folders.push(real.to_owned());
         }
     }
@@ -93,7 +98,7 @@ fn all() -> Vec<Found> {
     folders.into_iter().filter_map(found).collect()
 }
 
-/// Where `pg_config` on the path says the programs are.
+/// The folder that `pg_config` on the path reports.
 fn configured() -> Option<PathBuf> {
     let output = bare(Command::new("pg_config").arg("--bindir")).output().ok()?;
     output.status.success().then_some(())?;
@@ -104,18 +109,18 @@ fn expand(root: &str, tail: &str) -> Vec<PathBuf> {
     let Some(start) = root.strip_suffix('*') else { return vec![Path::new(root).join(tail)] };
     let (parent, prefix) = start.rsplit_once('/').unwrap_or_default();
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
-    let named = entries.filter(|it| it.file_name().to_string_lossy().starts_with(prefix));
-    named.map(|it| it.path().join(tail)).collect()
+    let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
+    named.map(|entry| entry.path().join(tail)).collect()
 }
 
 fn major(binaries: &Path) -> Option<u32> {
-    // A client package may bring `postgres` of another, but it cannot make data.
+    // A client package may link `postgres` of another version, but lacks `initdb`.
     binaries.join("initdb").exists().then_some(())?;
     let output = bare(Command::new(binaries.join("postgres")).arg("--version")).output().ok()?;
     parse(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// `postgres (PostgreSQL) 15.18 (Debian …)` → 15
+/// Parses the major version: `postgres (PostgreSQL) 15.18 (Debian …)` → 15
 fn parse(text: &str) -> Option<u32> {
     text.split_whitespace().nth(2)?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Whom the server runs as: PostgreSQL refuses root.
+//! Chooses the OS user of the server, because PostgreSQL refuses to run as root.
 
 use std::ffi::OsString;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
@@ -11,28 +11,30 @@ use rustix::process::geteuid;
 
 use crate::Error;
 
-/// The variables that the server and its tools need. All others stay with the service: its secrets
-/// are not PostgreSQL's business, and `PGDATA` or `PGOPTIONS` would change what the server does.
+/// The variables that the server and its tools need. All others are removed: the secrets of the
+/// service are none of PostgreSQL's business, and `PGDATA` or `PGOPTIONS` would change its
+/// behaviour.
 const NEEDED: [&str; 5] = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 
-/// The variables that tune the memory of a process.
+/// Prefix of the variables that tune the memory of a process.
 const TUNING: &str = "MALLOC_";
 
 pub enum Identity {
     Same,
-    /// Another user: for root, the owner of the data, else `postgres` or `nobody`.
+    /// Another user and group, if the service runs as root: the owner of the data, or `postgres` or
+    /// `nobody` for new data.
     User(u32, u32),
-    /// A user namespace in which root is this one user, where the data folder is out of reach for
-    /// others. The user is one with an account, as initdb asks for its name.
+    /// A user namespace that shows root as this user, for data folders that only root can reach.
+    /// The user needs an account, because `initdb` looks up its name.
     #[cfg(target_os = "linux")]
     Namespace(u32),
 }
 
 impl Identity {
-    /// The owner of the data stays its owner: the identity of an earlier start is taken up again.
+    /// Chooses the identity. Existing data keeps its owner, so that an earlier choice is repeated.
     pub fn choose(data: &Path) -> Result<Self, Error> {
         let us = geteuid();
-        let owner = fs::metadata(data).ok().map(|it| (it.uid(), it.gid()));
+        let owner = fs::metadata(data).ok().map(|data| (data.uid(), data.gid()));
         match owner {
             Some((user, _)) if !us.is_root() && user != us.as_raw() => Err(Error(format!(
                 "the data in {} belongs to the OS user {user}: start as that user or as root",
@@ -45,17 +47,19 @@ impl Identity {
         }
     }
 
-    /// For new data an account that can reach it; else root's own folder, seen from a namespace.
+    /// For new data, an account that can reach its folder. Otherwise, and for existing data of
+    /// root, a namespace.
     fn of_root(new: Option<&Path>) -> Self {
         let other = account("postgres").or_else(|| account("nobody"));
         let (user, group) = other.unwrap_or((65534, 65534));
         let passable = |folder: &Path| {
-            fs::metadata(folder).is_ok_and(|it| {
-                let mode = it.permissions().mode();
-                mode & 0o001 != 0 || (it.uid() == user && mode & 0o100 != 0)
+            fs::metadata(folder).is_ok_and(|folder| {
+                let mode = folder.permissions().mode();
+                mode & 0o001 != 0 || (folder.uid() == user && mode & 0o100 != 0)
             })
         };
-        let reach = |data: &Path| data.ancestors().skip(1).filter(|it| it.exists()).all(passable);
+        let reach =
+            |data: &Path| data.ancestors().skip(1).filter(|folder| folder.exists()).all(passable);
         #[cfg(target_os = "linux")]
         if !new.is_some_and(reach) {
             return Self::Namespace(user);
@@ -77,8 +81,8 @@ impl Identity {
         }
     }
 
-    /// Makes the command run as this, in a process group of its own: Ctrl-C is for the service,
-    /// which then stops the server itself.
+    /// Makes the command run with this identity and in its own process group: Ctrl-C must reach
+    /// only the service, which then stops the server in order.
     pub fn apply<'a>(&self, command: &'a mut Command, die_with_parent: bool) -> &'a mut Command {
         match self {
             Self::Same => {}
@@ -91,9 +95,10 @@ impl Identity {
                 before_exec(command, move || enter_namespace(&map));
             }
         }
+
         #[cfg(target_os = "linux")]
         if die_with_parent {
-            // Last: a change of the user takes it back.
+            // Must be the last step: changing the user clears the signal.
             before_exec(command, || {
                 let signal = Some(rustix::process::Signal::INT);
                 Ok(rustix::process::set_parent_process_death_signal(signal)?)
@@ -101,11 +106,11 @@ impl Identity {
         }
         #[cfg(not(target_os = "linux"))]
         let _ = die_with_parent;
-        // What the server says is read by us, too.
+        // English messages, because this crate parses some of them.
         bare(command).env("LC_ALL", "C").process_group(0).current_dir("/")
     }
 
-    /// Why a program could not be run as this.
+    /// Explains why a program could not be run with this identity.
     pub fn explain(&self, data: &Path, error: &io::Error) -> Error {
         let why = match self {
             #[cfg(target_os = "linux")]
@@ -126,8 +131,8 @@ impl Identity {
     }
 }
 
-/// Keeps the service's variables from the program, except for those that it needs and those that
-/// were set for it.
+/// Removes the service's environment variables from a command, except for the needed ones and
+/// those that were set for it explicitly.
 pub fn bare(command: &mut Command) -> &mut Command {
     let set: Vec<OsString> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
     for (name, _) in env::vars_os() {
@@ -146,9 +151,9 @@ fn before_exec(
     command: &mut Command,
     step: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
 ) {
-    // SAFETY: after fork and before exec only async-signal-safe calls are allowed. The steps are
-    // the two in this file: they write short files and call prctl and unshare, and what they write
-    // was put together before the fork.
+    // SAFETY: between fork and exec only async-signal-safe calls are allowed. The only two steps
+    // are in this file: they write short files and call prctl and unshare. The texts that they
+    // write were composed before the fork.
     unsafe { command.pre_exec(step) };
 }
 
@@ -158,7 +163,7 @@ fn before_exec(
     reason = "unshare can break shared file tables; this one does not ask for them"
 )]
 fn enter_namespace(map: &str) -> io::Result<()> {
-    // SAFETY: NEWUSER alone shares nothing away that the parent relies on.
+    // SAFETY: NEWUSER alone unshares nothing that the parent relies on.
     unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWUSER)? };
     fs::write("/proc/self/uid_map", map)?;
     let _ = fs::write("/proc/self/setgroups", "deny");

@@ -1,19 +1,20 @@
-//! A private PostgreSQL server: found, created, started, watched over and stopped by us.
+//! Runs a private PostgreSQL server: finds the installation, creates the data, and starts,
+//! supervises and stops the server.
 //!
-//! It listens on a unix socket only, in a folder that nobody else can enter, and asks for a
-//! password that is made at random and kept beside the data. When it dies it is started again.
-//! It knows nothing of sales. The one crate with unsafe code, in `identity`.
+//! The server listens only on a unix socket in a folder that nobody else can enter, and requires
+//! a random password that is stored next to the data. If it dies, it is started again. The crate
+//! knows nothing of sales. It is the only one with unsafe code, in `identity`.
 //!
-//! What lies in the data folder:
+//! Contents of the data folder:
 //!
-//! | name           | what                                                          |
+//! | name           | content                                                       |
 //! |----------------|---------------------------------------------------------------|
 //! | `pg`           | PostgreSQL's own data folder                                  |
-//! | `pg.new.*`     | one that is being made, or whose making was interrupted       |
-//! | `password`     | of the role `app`; if it is deleted, the next start makes another |
-//! | `postgres.log` | what the server says, 10 MiB at most, with the former one as `postgres.log.1` |
-//! | `run`          | the socket's folder, unless its path is too long for a socket |
-//! | `lock`         | held by the one process that runs this server                 |
+//! | `pg.new.*`     | a data folder that is being created, or was interrupted       |
+//! | `password`     | password of the role `app`; if deleted, the next start sets a new one |
+//! | `postgres.log` | log of the server, 10 MiB at most; the previous one is `postgres.log.1` |
+//! | `run`          | folder of the socket, unless its path is too long for a socket |
+//! | `lock`         | locked by the process that runs this server                   |
 
 mod cluster;
 mod files;
@@ -36,10 +37,10 @@ use postmaster::TICK;
 use role::USER;
 use watch::Keeper;
 
-/// How long a process may take to go after it was killed.
+/// Time that a killed process may take to disappear.
 const GOING: Duration = Duration::from_millis(300);
 
-/// Why a server could not be started: one line, for whoever runs the service.
+/// The reason why a server could not be started: one line for the operator of the service.
 #[derive(Debug)]
 pub struct Error(String);
 
@@ -55,32 +56,34 @@ fn failed(what: impl fmt::Display) -> impl FnOnce(io::Error) -> Error {
     move |error| Error(format!("{what}: {error}"))
 }
 
-/// How a server is run.
+/// Settings of a server.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Holds the data, the log, the password and a lock.
+    /// Folder for the data, the log, the password and a lock.
     pub folder: PathBuf,
-    /// Survives a power failure; tests do without and are faster.
+    /// Makes committed data survive a power failure. Tests turn this off to be faster.
     pub durable: bool,
-    /// Goes down with this process even when that is killed (Linux); else the next start adopts it.
+    /// Stops the server when this process is killed (Linux only). Otherwise it keeps running, and the
+    /// next start adopts it.
     pub die_with_parent: bool,
-    /// Settings as in `postgresql.conf`, stronger than ours.
+    /// Settings as in `postgresql.conf`; they override those of this crate.
     pub settings: Vec<(String, String)>,
 }
 
-/// A running server, brought back when it dies. Dropping this stops it.
+/// A running server, which is restarted when it dies. Dropping this value stops it.
 pub struct Server {
     socket: PathBuf,
     password: String,
     keeper: Keeper,
-    /// One process per folder, for as long as this lives.
+    /// Prevents other processes from using the folder while this value lives.
     lock: File,
 }
 
 impl Server {
-    /// Makes the data folder if it is missing, and answers when the server takes connections.
+    /// Creates the data folder if it is missing, and returns when the server accepts connections.
     ///
-    /// A server that a killed process left behind is taken over, or awaited if it is going down.
+    /// If a killed process left its server running, it is adopted. If that server is shutting
+    /// down, this function waits for its end first.
     pub fn start(options: &Options) -> Result<Self, Error> {
         let unusable = || {
             format!(
@@ -89,6 +92,7 @@ impl Server {
             )
         };
         DirBuilder::new().recursive(true).create(&options.folder).map_err(failed(unusable()))?;
+
         let folder = fs::canonicalize(&options.folder).map_err(failed(unusable()))?;
         let lock = lock(&folder)?;
         let cluster = Cluster::new(folder, options.clone())?;
@@ -96,22 +100,22 @@ impl Server {
         Ok(Self { socket: access.socket, password: access.password, keeper, lock })
     }
 
-    /// A connection URL. The user owns the database and is no superuser.
+    /// A connection URL. Its user is not a superuser.
     ///
-    /// It holds the password: not for logs, nor for the arguments of a command.
+    /// The URL contains the password: keep it out of logs and command arguments.
     pub fn url(&self, database: &str) -> String {
         let (password, database) = (encode(self.password.as_bytes()), encode(database.as_bytes()));
         let socket = encode(self.socket.as_os_str().as_encoded_bytes());
         format!("postgresql://{USER}:{password}@/{database}?host={socket}&port={}", socket::PORT)
     }
 
-    /// The process id of the postmaster; none while it is down.
+    /// The process id of the postmaster, or `None` while it is down.
     pub fn pid(&self) -> Option<u32> {
         self.keeper.pid()
     }
 
-    /// Ends the watching and then the server (open transactions roll back), and insists after ten
-    /// seconds. Whether it has ended.
+    /// Stops the supervision and then the server: open transactions are rolled back. After ten
+    /// seconds the server is stopped by force. Returns whether it has ended.
     pub fn stop(&mut self) -> bool {
         self.keeper.stop()
     }
@@ -126,7 +130,7 @@ impl fmt::Debug for Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
-        // Closing would not do while a process that another thread forks has a copy of it.
+        // Closing the file is not enough: a process forked by another thread may have a copy.
         let _ = self.lock.unlock();
     }
 }
@@ -135,11 +139,12 @@ fn lock(folder: &Path) -> Result<File, Error> {
     let unwritable =
         || format!("SALESBOOK_DATA_DIR: the data folder {} cannot be written", folder.display());
     let file = files::open(&folder.join("lock")).map_err(failed(unwritable()))?;
+
     let start = Instant::now();
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            // A killed process holds it until it is quite gone.
+            // A killed process holds the lock until it has disappeared.
             Err(TryLockError::WouldBlock) if start.elapsed() < GOING => sleep(TICK),
             Err(TryLockError::WouldBlock) => {
                 let folder = folder.display();
@@ -152,7 +157,7 @@ fn lock(folder: &Path) -> Result<File, Error> {
     }
 }
 
-/// Percent-encodes all but the characters that a URL never gives a meaning of their own.
+/// Percent-encodes all characters except the unreserved ones of URLs.
 fn encode(bytes: &[u8]) -> String {
     use fmt::Write;
     bytes.iter().fold(String::new(), |mut text, byte| {

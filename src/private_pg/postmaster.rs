@@ -1,4 +1,4 @@
-//! The server's first process: is it there, is it ready, and how it is ended.
+//! The first process of a server: checks whether it is running and ready, and stops it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-/// How often something that nobody announces is looked for.
+/// Polling interval.
 pub const TICK: Duration = Duration::from_millis(5);
 
-/// How long the server gets to end by itself, and then once more when told to drop everything.
+/// Time that the server gets to stop after each of the two signals, `SIGINT` and `SIGQUIT`.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// A running server: our child, or one that a killed process left behind.
+/// A running server: our child, or one that was adopted from a killed process.
 pub struct Postmaster {
     pid: Pid,
     child: Option<Child>,
@@ -34,7 +34,7 @@ impl Postmaster {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// Why it is no more, if so.
+    /// The reason why the server has ended, or `None` while it is running.
     pub fn ended(&mut self) -> Option<String> {
         match &mut self.child {
             Some(child) => child.try_wait().ok().flatten().map(|status| status.to_string()),
@@ -43,14 +43,15 @@ impl Postmaster {
     }
 
     pub fn is_ready(&self) -> bool {
-        found(&self.data).is_some_and(|it| it.ready && it.pid == self.pid)
+        found(&self.data).is_some_and(|found| found.ready && found.pid == self.pid)
     }
 
-    /// Asks it to end, and insists after a while. Whether it has ended.
+    /// Requests a fast shutdown, and an immediate one if the first takes too long. Returns whether
+    /// the server has ended.
     pub fn stop(&mut self) -> bool {
         for signal in [Signal::INT, Signal::QUIT] {
             let start = Instant::now();
-            // Not asked when it is over: the pid may belong to somebody else by now.
+            // After its end, the pid may belong to another process.
             if self.ended().is_none() {
                 let _ = kill_process(self.pid, signal);
             }
@@ -65,33 +66,33 @@ impl Postmaster {
     }
 }
 
-/// What `postmaster.pid` says of a live server.
+/// A running server as described by `postmaster.pid`.
 pub struct Found {
     pub pid: Pid,
     pub ready: bool,
     pub socket: PathBuf,
 }
 
-/// The live server on this data folder, read as `pg_ctl` reads it.
+/// Finds the running server on a data folder, in the same way as `pg_ctl`.
 pub fn found(data: &Path) -> Option<Found> {
     let file = fs::read_to_string(data.join("postmaster.pid")).ok()?;
     let lines: Vec<&str> = file.lines().collect();
     let pid = pid_in(&file).filter(|pid| is_server(*pid, data))?;
-    let line = |number: usize| lines.get(number).map(|it| it.trim()).unwrap_or_default();
+    let line = |number: usize| lines.get(number).map(|line| line.trim()).unwrap_or_default();
     Some(Found { pid, ready: line(7) == "ready", socket: line(4).into() })
 }
 
-/// The pid of a dead server that another process has by now, or that stays a zombie because
-/// nobody reaps it: PostgreSQL would take it for a running server for ever.
+/// The pid of a dead server if the pid belongs to another process by now, or to a zombie that
+/// nobody reaps. PostgreSQL would take either for a running server for ever.
 pub fn stale(data: &Path) -> Option<u32> {
     let file = fs::read_to_string(data.join("postmaster.pid")).ok()?;
     let pid = pid_in(&file).filter(|pid| !is_server(*pid, data))?;
     Some(pid.as_raw_nonzero().get().unsigned_abs())
 }
 
-/// Ends the children of a dead postmaster, which keep its memory and so keep the next one from
-/// starting. Most notice by themselves, but one in the middle of a long calculation does not. What
-/// they do is lost in any case: the next server begins with a recovery.
+/// Ends the children of a dead postmaster. They hold its shared memory, which prevents the next one
+/// from starting. Most end by themselves, but not one in the middle of a long calculation. Their
+/// work is lost in any case, because the next server begins with a recovery.
 pub fn end_orphans(name: &str, signal: Signal) {
     let title = format!("postgres: {name}: ");
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -104,7 +105,7 @@ pub fn end_orphans(name: &str, signal: Signal) {
     }
 }
 
-/// A negative one is of a server for a single user.
+/// Parses the pid, which is negative for a server in single-user mode.
 fn pid_in(file: &str) -> Option<Pid> {
     let pid: i32 = file.lines().next()?.trim().parse().ok()?;
     Pid::from_raw(pid.checked_abs()?)
@@ -112,10 +113,13 @@ fn pid_in(file: &str) -> Option<Pid> {
 
 fn is_server(pid: Pid, data: &Path) -> bool {
     if cfg!(target_os = "linux") && Path::new("/proc/self/cmdline").exists() {
-        // Gone, a zombie, or its pid given to somebody else: three cases in one look.
+        // The command line tells all cases apart: it is empty for zombies and missing processes,
+        // and different if the pid has been reused.
         let command = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero()));
         let command = command.unwrap_or_default();
-        command.split(|byte| *byte == 0).any(|it| it == data.as_os_str().as_encoded_bytes())
+        command
+            .split(|byte| *byte == 0)
+            .any(|argument| argument == data.as_os_str().as_encoded_bytes())
     } else {
         test_kill_process(pid).is_ok()
     }

@@ -1,20 +1,20 @@
-//! The roles of a server: `app`, which the service logs in as, and the superuser, who has no password
-//! and so is reached in single-user mode only.
+//! The roles of a server: `app`, with which the service logs in, and the superuser, which has no
+//! password and can be used in single-user mode only.
 
 use std::path::{Path, PathBuf};
 
-/// The owner of the database. It may make databases, but it reads no files and runs no programs.
+/// The owner of the database. It may create databases, but cannot read files or run programs.
 pub const USER: &str = "app";
 
-/// The one that initdb makes.
+/// The role that `initdb` creates.
 pub const SUPERUSER: &str = "postgres";
 
-/// Says in the data folder that its roles are these: in older ones `app` is the superuser.
+/// The file that marks a data folder with these roles. In older folders `app` is the superuser.
 pub fn mark(data: &Path) -> PathBuf {
     data.join("private-pg-roles")
 }
 
-/// The commands for single-user mode, one on each line; repeated they change the password only.
+/// The commands for single-user mode, one per line. Repeating them changes only the password.
 pub fn script(password: &str) -> String {
     format!(
         "UPDATE pg_authid SET rolname = '{SUPERUSER}' WHERE oid = 10 AND rolname <> '{SUPERUSER}'\n\
@@ -29,8 +29,8 @@ pub fn script(password: &str) -> String {
     )
 }
 
-/// The objects of the bootstrap superuser (oid 10) beside those of initdb (oids below 16384). A serial's
-/// sequence and a table's row type follow their table.
+/// Selects the objects of the bootstrap superuser (oid 10), without those of `initdb` (oids below
+/// 16384). The sequence of a serial column and the row type of a table follow their table.
 const OWNED: &str = "SELECT 'SCHEMA' AS kind, oid::regnamespace::text AS name FROM pg_namespace \
     WHERE nspowner = 10 AND oid >= 16384 \
     UNION ALL SELECT 'TABLE', oid::regclass::text FROM pg_class AS class \

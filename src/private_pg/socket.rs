@@ -1,4 +1,4 @@
-//! The folder of the unix socket: nobody else can enter it.
+//! The folder of the unix socket, which nobody else can enter.
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind};
@@ -10,26 +10,26 @@ use rustix::process::geteuid;
 use crate::identity::Identity;
 use crate::{Error, failed};
 
-/// Only a part of the socket's name: nothing listens on the network.
+/// Part of the name of the socket; no network port is opened.
 pub const PORT: u16 = 5432;
 
-/// macOS takes 103 bytes, Linux 107.
+/// The longest path of a socket in bytes: 103 on macOS, 107 on Linux.
 const LONGEST: usize = 103;
 
-/// Beside the data if that makes a path for a socket, else a short folder of our own that is
-/// named after the data.
+/// Chooses the folder of the socket: next to the data, or, if that path is not usable, a temporary
+/// folder whose name is derived from the data folder.
 pub fn place(folder: &Path, name: &str) -> PathBuf {
-    // Clients take a comma for the end of one of several hosts.
+    // Clients read a comma as the separator of several hosts.
     let fits = |place: &Path| {
         let path = place.join(format!(".s.PGSQL.{PORT}"));
         path.as_os_str().len() <= LONGEST && !path.to_string_lossy().contains(',')
     };
     let name = format!("{name}-{}", geteuid().as_raw());
     let places = [folder.join("run"), std::env::temp_dir().join(&name)];
-    places.into_iter().find(|it| fits(it)).unwrap_or_else(|| Path::new("/tmp").join(name))
+    places.into_iter().find(|place| fits(place)).unwrap_or_else(|| Path::new("/tmp").join(name))
 }
 
-/// Makes the folder, or makes sure that the one there is ours and closed to others.
+/// Creates the folder, or checks that an existing one is ours and closed to others.
 pub fn make(socket: &Path, identity: &Identity) -> Result<(), Error> {
     let failed = || failed(format!("the socket folder {}", socket.display()));
     match DirBuilder::new().mode(0o700).create(socket) {

@@ -1,4 +1,4 @@
-//! The thread that is the server's parent: starts it, brings it back when it dies, and stops it.
+//! The thread that supervises the server: starts it, restarts it when it dies, and stops it.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,23 +13,23 @@ use crate::cluster::{Access, Cluster};
 use crate::postmaster::Postmaster;
 use crate::{Error, failed};
 
-/// How often the server is looked at.
+/// Interval of the checks whether the server is running.
 const GLANCE: Duration = Duration::from_millis(50);
 
-/// How often its log is.
+/// Interval of the checks of the log's size.
 const LOOK_AT_LOG: Duration = Duration::from_secs(10);
 
-/// Asked for by dropping the other end.
+/// A request to stop, made by dropping the sender.
 pub struct Stop(Receiver<Infallible>);
 
 impl Stop {
-    /// Waits that long, or until the stop.
+    /// Waits for the request. Returns `false` if none came within this time.
     pub fn asked_within(&self, time: Duration) -> bool {
         matches!(self.0.recv_timeout(time), Err(RecvTimeoutError::Disconnected))
     }
 }
 
-/// Our end of the thread.
+/// The handle of the supervising thread.
 pub struct Keeper {
     go_on: Option<Sender<Infallible>>,
     thread: Option<JoinHandle<bool>>,
@@ -38,13 +38,15 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Answers when the server is ready. The thread lives until [`Self::stop`]: a worker or a test
-    /// that starts a server ends long before the process does, and would take it along.
+    /// Starts the thread and returns when the server is ready. The server needs a thread of its
+    /// own that lives until [`Self::stop`]: it ends with the thread that started it, and a worker
+    /// or a test may end long before the process.
     pub fn start(mut cluster: Cluster) -> Result<(Self, Access), Error> {
         let (go_on, stop) = mpsc::channel();
         let (answer, opened) = mpsc::channel();
         let pid = Arc::new(AtomicU32::new(0));
         let shown = pid.clone();
+
         let thread = thread::Builder::new().name("postgres-keeper".to_owned());
         let thread = thread.spawn(move || {
             let stop = Stop(stop);
@@ -62,6 +64,7 @@ impl Keeper {
                 }
             }
         });
+
         let thread = Some(thread.map_err(failed("cannot start a thread"))?);
         let access = opened.recv().map_err(|_| Error("the keeper of postgres ended".into()))??;
         Ok((Self { go_on: Some(go_on), thread, pid, stopped: false }, access))
@@ -71,7 +74,7 @@ impl Keeper {
         Some(self.pid.load(Ordering::Relaxed)).filter(|pid| *pid != 0)
     }
 
-    /// First the watching ends, then the server.
+    /// Stops the supervision and then the server. Returns whether the server has ended.
     pub fn stop(&mut self) -> bool {
         self.go_on = None;
         if let Some(thread) = self.thread.take() {
@@ -81,7 +84,7 @@ impl Keeper {
     }
 }
 
-/// Until the stop. Whether the server has ended then.
+/// Supervises the server until the stop. Returns whether the server has ended then.
 fn keep(cluster: &Cluster, mut server: Postmaster, stop: &Stop, pid: &AtomicU32) -> bool {
     let mut pause = Pause::default();
     loop {
@@ -101,9 +104,11 @@ fn keep(cluster: &Cluster, mut server: Postmaster, stop: &Stop, pid: &AtomicU32)
                 looked = Instant::now();
             }
         };
+
         pid.store(0, Ordering::Relaxed);
         warn!(pid = server.pid(), %how, "PostgreSQL ended; starting it again");
         pause.after(start.elapsed(), cluster.is_shut_down());
+
         server = loop {
             if stop.asked_within(pause.next()) {
                 return true;
@@ -114,19 +119,19 @@ fn keep(cluster: &Cluster, mut server: Postmaster, stop: &Stop, pid: &AtomicU32)
             }
         };
         pid.store(server.pid(), Ordering::Relaxed);
-        info!(pid = server.pid(), "PostgreSQL is back");
+        info!(pid = server.pid(), "PostgreSQL is running again");
     }
 }
 
-/// The pause before a start: each twice as long as the one before.
+/// The pause before a start, which doubles each time.
 struct Pause(Duration);
 
 impl Pause {
     const SHORTEST: Duration = Duration::from_millis(50);
     const LONGEST: Duration = Duration::from_secs(10);
-    /// A server that was up for so long did not die of what ended the one before.
+    /// A server that ran this long did not die of the same cause as the previous one.
     const STEADY: Duration = Duration::from_mins(1);
-    /// Somebody stopped it in order: `pg_ctl` gets the time to see that, and to start it itself.
+    /// The pause after a clean shutdown, in which `pg_ctl restart` can start the server itself.
     const IN_ORDER: Duration = Duration::from_millis(500);
 
     fn after(&mut self, up: Duration, in_order: bool) {

@@ -1,4 +1,4 @@
-//! Who gets past the door of which operation, for every operation in the document.
+//! The access of each role to every operation in the document.
 
 use std::fmt::Write;
 
@@ -19,7 +19,7 @@ async fn access_table() {
     }
     for (path, method, operation) in openapi::operations() {
         let method: Method = method.to_uppercase().parse().unwrap();
-        // A template has an id in it, or two, or a code.
+        // The parameters of a path are ids or a code.
         let url = path.split('/').map(|step| match step {
             "{code}" => "not_found",
             step if step.starts_with('{') => "00000000-0000-0000-0000-000000000000",

@@ -1,4 +1,4 @@
-//! Targets for what is invoiced and collected, against figures that are known.
+//! Targets for invoiced and collected amounts, checked against known figures.
 
 use actix_web::http::Method;
 use salesbook::auth::Role;
@@ -14,15 +14,15 @@ struct Books<'a> {
     lead: Actor<'a>,
     seller: Actor<'a>,
     stranger: Actor<'a>,
-    /// The seller's, below the top one
+    /// The seller's team, below the top one
     team: Uuid,
     top: Uuid,
     customer: Uuid,
 }
 
-/// On 2026-06-15 customer A goes from the seller to the stranger, who has B. Before that a credit
-/// note, a draft, an invoice in dollars, one that is cancelled and money that goes back; after it an
-/// invoice, and money for both an old and the new one.
+/// On 2026-06-15 customer A moves from the seller to the stranger, who has customer B. Before that
+/// there are a credit note, a draft, an invoice in dollars, a cancelled invoice and a refund; after
+/// it an invoice, and payments for an old invoice and the new one.
 async fn books(service: &Service) -> Books<'_> {
     let director = service.actor(Role::SalesDirector).await;
     let lead = service.actor(Role::SalesManager).await;
@@ -83,7 +83,7 @@ async fn books(service: &Service) -> Books<'_> {
     Books { director, lead, seller, stranger, team, top, customer }
 }
 
-/// A target of 100 for a month of 2026, which every owner has in common.
+/// Creates a target of 100 for a month of 2026.
 async fn target(service: &Service, metric: &str, owner: (&str, Option<Uuid>), month: u8) -> Uuid {
     let (id, (kind, owner)) = (Uuid::now_v7(), owner);
     let owner = owner.map_or("null".to_owned(), |id| format!("'{id}'"));
@@ -98,17 +98,17 @@ async fn target(service: &Service, metric: &str, owner: (&str, Option<Uuid>), mo
     id
 }
 
-/// By owner and month what is invoiced and what is collected, as the books say it.
+/// The invoiced and collected amounts by owner and month that follow from the books.
 fn known(books: &Books<'_>) -> [(&'static str, Option<Uuid>, u8, [&'static str; 2]); 10] {
     let (seller, stranger) = (Some(books.seller.id), Some(books.stranger.id));
     let (team, top, customer) = (Some(books.team), Some(books.top), Some(books.customer));
     [
-        // 113 with tax and 40 that are cancelled later; 50 and 63.
+        // Invoiced: 113 with tax, and 40 that are cancelled later. Collected: 50 and 63.
         ("user", seller, 5, ["153.0000", "113.0000"]),
-        // 70 less 20 and 40; 28 and 50 less 50.
+        // Invoiced: 70 less 20 and 40. Collected: 28, and 50 less 50.
         ("user", seller, 6, ["10.0000", "28.0000"]),
         ("user", stranger, 5, ["0.0000", "0.0000"]),
-        // 200 and 300; 150 and 100.
+        // Invoiced: 200 and 300. Collected: 150 and 100.
         ("user", stranger, 6, ["500.0000", "250.0000"]),
         ("team", team, 6, ["10.0000", "28.0000"]),
         ("team", top, 6, ["510.0000", "278.0000"]),
@@ -151,7 +151,7 @@ async fn what_is_invoiced_and_collected_counts() {
                     format!("2026-{month:02}-01 {owner} {}", actual[of])
                 })
                 .collect();
-            // In May both teams have what their members have.
+            // In May both teams have the figures of their members.
             if kind == "team" {
                 let actual = ["153.0000", "113.0000"][of];
                 wanted
@@ -201,7 +201,7 @@ async fn everybody_sees_their_part_and_closing_keeps_it() {
     assert_eq!(table(&part, &["orders", "actual"]), ["2 28.0000"]);
     assert_eq!(actual(&books.lead, team, "").await, "28.0000", "though the customer is gone");
     assert_eq!(actual(&books.lead, team, "&as_of=2026-06-08").await, "-50.0000");
-    // Who goes to another team takes nothing along that was collected before.
+    // A user who moves to another team leaves earlier collections with the old team.
     let elsewhere = service.team(None, &service.actor(Role::SalesManager).await, &[]).await;
     let there = target(&service, "collected_amount", ("team", Some(elsewhere)), 6).await;
     let seller = books.seller.id;
@@ -224,7 +224,7 @@ async fn everybody_sees_their_part_and_closing_keeps_it() {
     let closed = books.director.send(Method::POST, &path, None, &[]).await;
     assert_eq!(closed.expect(200)["closed_actual"], "113.00");
 
-    // A part of the accounts: by what the customer is, or its order. Invoices tell no products.
+    // Targets limited by properties of the customer or of the order. Invoices have no products.
     let limit = |what: &str| {
         format!(
             "update targets set dimension = 'region', dimension_value = '{what}' where id = '{company}'"

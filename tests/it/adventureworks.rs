@@ -1,5 +1,5 @@
-//! A real-sized company goes in through the public API, and the reports come out equal to the known
-//! figures, to the last digit. Runs when the reference data lies beside the project.
+//! Imports a company of realistic size through the public API and compares the reports with known
+//! figures to the last digit. Runs only if the reference data is next to the project.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -12,14 +12,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::Service;
 
-/// `salesbook serve` on the database of a test; ends with it.
+/// A process `salesbook serve` on the database of a test, which ends with the test.
 struct Process {
     child: Child,
     url: String,
 }
 
 impl Process {
-    /// Waits until it is ready.
+    /// Starts the process and waits until it is ready.
     async fn start(service: &Service) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let child = Command::new(env!("CARGO_BIN_EXE_salesbook"))
@@ -38,7 +38,7 @@ impl Process {
     }
 }
 
-/// The port is open from the first moment on; the answer comes when the service can give one.
+/// Checks whether the service is ready. The port is open before that.
 async fn ready(port: u16) -> std::io::Result<bool> {
     let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
     stream.write_all(b"GET /health/ready HTTP/1.0\r\n\r\n").await?;
@@ -54,7 +54,7 @@ impl Drop for Process {
     }
 }
 
-/// Runs a command to its end; a failure shows what it said.
+/// Runs a command to its end. A failure shows its output.
 async fn run(mut command: Command) -> String {
     let done = tokio::task::spawn_blocking(move || command.output().unwrap());
     let Output { status, stdout, stderr } = done.await.unwrap();
@@ -104,7 +104,7 @@ async fn a_real_company_goes_in_and_the_known_figures_come_out() {
     assert_eq!(counts(&again)[..4], [0, 0, 52_622, 0], "created, updated, unchanged, failed");
     assert_eq!(service.count("changes").await, events, "the unchanged leave no event");
 
-    // An import of this size takes longer than a fast test's token lives on a slow machine.
+    // On a slow machine, an import of this size takes longer than a token of the tests is valid.
     let token = service.actor(Role::Admin).await.token.unwrap();
     let expected = format!("{data}/expected");
     let options = ["--url", &process.url, "--token", &token, &expected];

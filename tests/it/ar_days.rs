@@ -1,4 +1,4 @@
-//! Reports on what is owed that look back: what happened since rewrites no day that is over.
+//! Receivables reports of past days: later events do not change them.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::harness::{Actor, Service};
 use crate::receivables::{collect, go_to, merged, send, service};
 use crate::reports::{report, table};
 
-/// On 2026-06-15, customer A of a seller, and what USD are worth.
+/// On 2026-06-15: customer A of a seller, and an exchange rate for USD.
 struct Books<'a> {
     erp: Actor<'a>,
     reporter: Actor<'a>,
@@ -33,7 +33,7 @@ impl Books<'_> {
         send(&self.erp, "invoices", json!([merged(item, more)])).await;
     }
 
-    /// Money that is used for an invoice on the day on which it comes in.
+    /// Records a payment that is allocated to an invoice on the day of its receipt.
     async fn pay(&self, number: &str, day: &str, amount: &str, invoice: &str) {
         let item = json!({ "external_id": number, "number": number, "customer_external_id": "A",
             "received_on": day, "amount": amount, "allocations": [{ "amount": amount,
@@ -56,7 +56,8 @@ async fn money_pays_the_parts_of_an_invoice_in_their_order() {
     let parts = json!({ "instalments": [{ "due_date": "2026-04-10", "amount": "30" },
         { "due_date": "2026-05-10", "amount": "30" }, { "due_date": "2026-06-10", "amount": "40" }] });
     books.invoice("I", "2026-06-10", "100", &parts).await;
-    // The second payment ends the second part and begins the third; a credit note fills parts too.
+    // The second payment settles the second instalment and a part of the third. A credit note also
+    // settles instalments.
     books.pay("1", "2026-04-12", "20", "I").await;
     let note = json!({ "kind": "credit_note", "corrects_invoice_external_id": "I",
         "invoice_date": "2026-04-20" });
@@ -73,7 +74,7 @@ async fn money_pays_the_parts_of_an_invoice_in_their_order() {
     );
     let told = report(&books.reporter, "payment-behaviour?period=2026").await;
     let columns = ["invoices", "paid", "average_days_late", "weighted_days_late", "late_percent"];
-    // 20 two days late, 20 ten days late, 15 three weeks early: (40 + 200 − 315) / 55.
+    // 20 are two days late, 20 ten days late, and 15 three weeks early: (40 + 200 − 315) / 55.
     assert_eq!(table(&told, &columns), ["1 55.0000 -3.00 -1.36 72.73"]);
 }
 
@@ -94,7 +95,7 @@ async fn money_that_is_taken_back_rewrites_no_month() {
         ["2026-05 100.0000 100.0000 100.0000", "2026-06 0.0000 -100.0000 -100.0000"]
     );
     assert_eq!(told["totals"]["collected"], "0.0000");
-    // Another payment of the day after is not the second on top of the first.
+    // A payment on the next day must not be added to the first one.
     books.pay("2", "2026-06-06", "100", "I").await;
     let told = report(&books.reporter, "collections?from=2026-06-01&to=2026-07-01").await;
     assert_eq!(table(&told, &COLLECTED), ["2026-06 0.0000 0.0000 0.0000"]);
@@ -111,7 +112,7 @@ async fn money_that_is_taken_back_rewrites_no_month() {
 async fn books_in_each_currency_are_compared_with_it() {
     let service = service().await;
     let books = books(&service).await;
-    // At two rates of USD: 10 at 7 and 10 at 8.
+    // With two rates of USD: 10 at 7 and 10 at 8.
     books.invoice("I", "2026-06-01", "100", &json!({})).await;
     books.invoice("U", "2026-06-30", "10", &json!({ "currency": "USD" })).await;
     let late = json!({ "currency": "USD", "invoice_date": "2026-06-01" });
@@ -130,12 +131,12 @@ async fn books_in_each_currency_are_compared_with_it() {
     };
     let nothing = "null null 40.00".to_owned();
     assert_eq!(told().await, (nothing.clone(), nothing));
-    // One balance for all currencies.
+    // One control balance for all currencies.
     said("all", "CNY", "250", Value::Null).await;
     said("A", "CNY", "250", json!("A")).await;
     let agreed = "250.0000 0.0000 40.00".to_owned();
     assert_eq!(told().await, (agreed.clone(), agreed.clone()));
-    // One for each.
+    // One control balance for each currency.
     said("all", "CNY", "100", Value::Null).await;
     said("all in USD", "USD", "20", Value::Null).await;
     said("A", "CNY", "100", json!("A")).await;
@@ -251,13 +252,13 @@ async fn promises_are_those_of_the_list_and_kept_by_the_day_of_the_money() {
     let told = report(&books.seller, "promises?period=2026-06").await;
     assert_eq!(told["totals"]["promises"], listed["total"], "of the pool, made to the seller");
     assert_eq!(told["totals"]["amount"], "400.0000");
-    // Without a rate there is no figure.
+    // Without an exchange rate there is no figure.
     service.sql("delete from exchange_rates").await;
     let path = "/api/v1/reports/promises?period=2026-06";
     assert_eq!(books.reporter.get(path).await.expect(422)["code"], "no_exchange_rate");
     let refused = books.seller.post("/api/v1/promises", promise(&json!(customer))).await;
     assert_eq!(refused.expect(422)["code"], "no_exchange_rate");
-    // The money is there in time; that it was used for the invoice later does not matter.
+    // The payment arrives in time; its later allocation does not matter.
     let invoice = books.seller.get("/api/v1/invoices").await.expect(200)["items"][0]["id"].clone();
     let new = json!({ "customer_id": customer, "invoice_id": invoice, "due_on": "2026-06-16",
         "amount": "50" });

@@ -1,4 +1,4 @@
-//! Reports on what is owed, against figures that are known.
+//! Receivables reports, checked against known figures.
 
 use actix_web::test::{self, TestRequest};
 use salesbook::auth::Role;
@@ -16,7 +16,7 @@ struct Shop<'a> {
     erp: Actor<'a>,
 }
 
-/// On 2026-06-15: customers A (Shanghai) and B (Jiangsu) of two sellers, a pool customer P.
+/// On 2026-06-15: customers A (Shanghai) and B (Jiangsu) of two sellers, and a pool customer P.
 async fn shop(service: &Service) -> Shop<'_> {
     let (seller, stranger) =
         (service.actor(Role::Salesperson).await, service.actor(Role::Salesperson).await);
@@ -92,7 +92,7 @@ async fn how_old_what_is_owed_is() {
     let shop = shop(&service).await;
     let told = report(&shop.reporter, "ar-aging").await;
     let rows = told["rows"].as_array().unwrap();
-    // A: 100 + 40 not due, 25 of the second part one day late, 70 (10 USD) 135 days.
+    // A: 100 + 40 not due, 25 of the second instalment one day late, 70 (10 USD) 135 days late.
     assert_eq!(buckets(&rows[0]), "140 25 0 0 70 0 0");
     assert_eq!(buckets(&rows[1]), "0 0 0 0 0 0 1000");
     assert_eq!(buckets(&rows[2]), "0 0 0 0 7 0 0", "97 days");
@@ -122,7 +122,7 @@ async fn how_old_what_is_owed_is() {
     );
     assert_eq!((&totals["customers"], &totals["invoices"]), (&json!(3), &json!(5)));
     assert_eq!(buckets(totals), "140 25 0 0 77 0 1000");
-    // By the day of the invoice, in other buckets, by region and by person.
+    // By invoice date, with other buckets, by region and by salesperson.
     let told =
         report(&shop.reporter, "ar-aging?basis=invoice_date&bounds=14,100&group_by=region").await;
     let rows = told["rows"].as_array().unwrap();
@@ -135,7 +135,7 @@ async fn how_old_what_is_owed_is() {
         (&mine[0]["outstanding"], &mine[0]["unapplied"]),
         (&json!("1235.0000"), &json!("10.0000"))
     );
-    // As of days before.
+    // As of earlier days.
     let may = report(
         &shop.reporter,
         "ar-aging?as_of=2026-05-10&customer_external_id=A&customer_source_system=sap",
@@ -211,7 +211,8 @@ async fn what_came_in_and_how_late() {
     let shop = shop(&service).await;
     let told = report(&shop.reporter, "collections?from=2026-05-01&to=2026-07-01").await;
     let columns = ["month", "due", "collected", "late", "collected_percent", "late_percent"];
-    // May: 30 of A2 and 50 of A4 due; 5 in time, 30 two and 50 ten days late. June: 30 and 100 due.
+    // May: 30 of A2 and 50 of A4 are due; 5 are paid in time, 30 two and 50 ten days late. June: 30
+    // and 100 are due.
     assert_eq!(
         table(&told, &columns),
         [
@@ -230,7 +231,8 @@ async fn what_came_in_and_how_late() {
         "weighted_days_late",
         "late_percent",
     ];
-    // A4 ten days late with 50; of A2 the first part two days late with 30, the second 42 early.
+    // A4: 50, ten days late. A2: 30 of the first instalment two days late, the second 42 days
+    // early.
     assert_eq!(table(&told, &columns), ["A 2 85.0000 -10.00 4.12 94.12"]);
     let told = report(&shop.reporter, "dso?group_by=customer").await;
     // A: invoiced 100 + 100 + 50 − 5 since 2026-03-18, 230 open.

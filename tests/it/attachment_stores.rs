@@ -1,4 +1,4 @@
-//! The store of files as a process has it: a folder, also through sudden deaths, and a bucket.
+//! The file store of a process: a folder, including sudden deaths of the process, and a bucket.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use crate::attachments::picture;
 use crate::process::{Process, START, Told, exchange};
 
-/// Sends a request with any bytes as its body.
+/// Sends a request with arbitrary bytes as its body.
 async fn send(port: u16, token: &str, head: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
         "{head} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
@@ -27,7 +27,7 @@ async fn send(port: u16, token: &str, head: &str, body: &[u8]) -> Vec<u8> {
     exchange(port, &[head.as_bytes(), b"\r\n", body].concat()).await
 }
 
-/// The path of the new attachment, if there was an answer.
+/// Uploads a file. Returns the path of the new attachment, if there was an answer.
 async fn upload(port: u16, token: &str, body: &[u8]) -> Option<String> {
     let told = Told::read(&send(port, token, "POST /api/v1/attachments", body).await)?;
     assert!(matches!(told.status, 201 | 503), "{}", told.body);
@@ -76,7 +76,7 @@ async fn an_acknowledged_file_outlives_the_process() {
 
 type Objects = Arc<Mutex<BTreeMap<String, Bytes>>>;
 
-/// As much of S3 as it takes.
+/// A mock of S3 with the operations that the service uses.
 async fn bucket(req: HttpRequest, body: Bytes, objects: Data<Objects>) -> HttpResponse {
     let signed = req
         .headers()

@@ -1,4 +1,4 @@
-//! What comes in as a file and what does not, and how it may come.
+//! Accepted and refused uploads, and the ways of uploading.
 
 use image::ImageFormat;
 use salesbook::auth::Role;
@@ -9,7 +9,7 @@ use crate::harness::Service;
 
 const MIB: usize = 1 << 20;
 
-/// The head of a PNG that promises more than there is.
+/// The header of a PNG that declares more pixels than it contains.
 fn bomb(width: u32, height: u32, bit_depth: u8, color_type: u8) -> Vec<u8> {
     let size = [width.to_be_bytes(), height.to_be_bytes()].concat();
     let head = [b"IHDR", size.as_slice(), &[bit_depth, color_type, 0, 0, 0]].concat();
@@ -88,7 +88,7 @@ async fn sizes_have_limits() {
     assert_eq!(service.count("attachments").await, 1);
 }
 
-/// A form with these files, and what its Content-Type is.
+/// The Content-Type and body of a form with these files.
 fn form(boundary: &str, files: &[(&str, &[u8])]) -> (String, Vec<u8>) {
     let mut body = vec![];
     for (name, bytes) in files {
@@ -112,7 +112,7 @@ async fn forms_with_one_file() {
     let made = upload(&seller, "", &body, &headers).await.expect(201);
     assert_eq!((&made["name"], &made["size"]), (&json!("现场 1.jpg"), &json!(jpeg.len())));
     assert_eq!(read(&seller, &path(&made), &[]).await.bytes, jpeg);
-    // The phone makes the form anew, with another boundary.
+    // A repeated upload builds the form again, with another boundary.
     let (kind, again) = form("two", &[("现场 1.jpg", &jpeg)]);
     let headers = [("content-type", kind.as_str()), ("idempotency-key", "photo-1")];
     let replayed = upload(&seller, "", &again, &headers).await;

@@ -51,7 +51,7 @@ pub async fn read(actor: &Actor<'_>, path: &str, headers: &[(&str, &str)]) -> An
     actor.send_bytes(Method::GET, &format!("{path}/content"), vec![], headers).await
 }
 
-/// How many objects of one part lie in the store.
+/// The number of stored objects of one kind.
 pub fn stored(service: &Service, part: &str) -> usize {
     fn count(folder: &Path) -> usize {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -77,7 +77,7 @@ async fn attached(
     Tx::run(&service.inner.db, &service.inner.clock, actor.id, work).await
 }
 
-/// Moves the clock, does what happens by itself, and signs in again.
+/// Moves the clock, runs the jobs and logs in again.
 async fn later<'a>(service: &'a Service, hours: i64, who: &Actor<'_>) -> Actor<'a> {
     let clock = &service.inner.clock;
     clock.set(Timestamp(clock.now().0 + SignedDuration::from_hours(hours)));
@@ -199,7 +199,8 @@ async fn the_same_bytes_lie_there_once() {
     assert_eq!(read(&boris, &of_boris, &[]).await.bytes, jpeg);
     delete(&boris, &of_boris).await.expect(204);
 
-    // Whoever comes within the day takes it up again; who comes later brings another one.
+    // An upload of the same content within a day reuses the deleted file; a later one stores it
+    // again.
     let anna = later(&service, 23, &anna).await;
     let again = uploaded(&anna, &jpeg).await;
     assert_eq!((service.count("attachment_blobs").await, stored(&service, "files")), (1, 1));

@@ -1,4 +1,4 @@
-//! Attainment of targets: what counts, for whom, and what explains it.
+//! Attainment of targets: the amounts that count, for each owner, and the orders behind them.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -61,20 +61,20 @@ async fn attainment_and_what_explains_it() {
     let sums = report(&shop.director, "attainment?period=2026&group_by=owner,year").await;
     assert_eq!(table(&sums, &["year", "rank"]), ["2026 1", "2026 null"]);
 
-    // A team without a target has its members': those of the teams below too.
+    // A team without a target has the sum of its members' targets, including those of teams below.
     let teams = report(&shop.director, "attainment?period=2026&owner_type=team").await;
     let columns = ["target_id", "target_source", "orders", "target", "actual"];
     assert_eq!(
         table(&teams, &columns),
         ["null members 4 2000.0000 2100.0100", "null members 3 2000.0000 1800.0100"]
     );
-    // The company's is for everybody, each with what they may see.
+    // Everybody sees the company target, with the figures within their own scope.
     let whole = |report: &Value| table(report, &["actual"]);
     let question = "attainment?period=2026&owner_type=company";
     assert_eq!(whole(&report(&shop.director, question).await), ["2350.0100"]);
     assert_eq!(whole(&report(&shop.stranger, question).await), ["600.0100"]);
 
-    // Also when the book is closed, whose figure is of all sales.
+    // The same applies to a closed target, whose stored figure covers all sales.
     let close = |closed: &str| format!("update targets set {closed} where id = '{company}'");
     service.sql(&close("status = 'closed', closed_at = now(), closed_actual = 2350.01")).await;
     assert_eq!(whole(&report(&shop.director, question).await), ["2350.0100"]);
@@ -106,7 +106,7 @@ async fn running_closed_and_foreign_targets() {
     let service = service().await;
     let shop = shop(&service).await;
     let seller = ("user", Some(shop.seller.id));
-    // As of the 16th of April 2026: 12 of 22 weekdays are over, and the 6th was none.
+    // As of 2026-04-16: 12 of 22 working days are over; the 6th was a holiday.
     let april = "period_type = 'month', period_start = '2026-04-01', period_end = '2026-05-01'";
     target(&service, seller, "1000", april).await;
     service.sql("delete from holidays").await;
@@ -117,7 +117,7 @@ async fn running_closed_and_foreign_targets() {
     let running = report(&shop.seller, "attainment?period=2026-04").await;
     let columns = ["actual", "time_progress_percent", "pace", "required_daily"];
     assert_eq!(table(&running, &columns), ["0.0000 50.00 -50.00 90.9091"]);
-    // The 30th is the last working day, on which all of it is left to do.
+    // The 30th is the last working day, on which the whole remainder is due.
     let last = report(&shop.seller, "attainment?period=2026-04&as_of=2026-04-30").await;
     assert_eq!(table(&last, &columns), ["0.0000 100.00 -100.00 1000.0000"]);
 

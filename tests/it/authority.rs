@@ -1,4 +1,4 @@
-//! Who may change whom: no path lets anybody reach further than before.
+//! Changes to users: no operation lets anybody extend their own rights.
 
 use actix_web::http::Method;
 use salesbook::auth::Role;
@@ -108,7 +108,7 @@ async fn a_batch_changes_nobody_with_more_roles() {
         let fault = &outcomes["results"][place]["problem"]["errors"][0];
         assert_eq!(fault["code"], "roles_exceed_yours", "{outcomes:#}");
     }
-    // What the source repeats does no harm.
+    // Repeating the values of the source system is allowed.
     let same = json!({ "items": [{ "external_id": format!("e-{}", boss.id) }] });
     let same = erp.send(Method::POST, &format!("{USERS}/batch"), Some(same), &[]).await;
     assert_eq!(same.expect(200)["unchanged"], 1);
@@ -136,7 +136,7 @@ async fn the_last_admin_stays_one_on_every_later_day() {
     assert_eq!((&outcomes["failed"], &outcomes["updated"]), (&json!(1), &json!(1)));
     assert_eq!(outcomes["results"][0]["problem"]["errors"][0]["code"], "last_admin");
 
-    // With two of them that stay, each may be given an end, and only one.
+    // Of two permanent admins, either may get an end date, but not both.
     patch(&other, 3, json!({ "employed_to": null })).await.expect(200);
     patch(&other, 4, json!({ "employed_to": "2199-01-01" })).await.expect(200);
     patch(&admin, 1, json!({ "employed_to": "2199-01-01" })).await.expect(409);
@@ -157,7 +157,7 @@ async fn passwords_give_no_wider_scope() {
         admin.post(&(path(person.id) + "/password"), password.clone()).await.expect(200);
     }
 
-    // A salesperson who leads a team, today or later, sees more than a salesperson.
+    // A salesperson who leads a team, now or later, sees more than other salespeople.
     let team = team(&admin, "East", None).await;
     for from in ["2020-01-01", "2199-01-01"] {
         let leader = service.actor(Role::Salesperson).await;
@@ -195,7 +195,7 @@ async fn nobody_appoints_themself_leader() {
         refused(hr.patch(&path(hr.id), 1, change).await, "own_scope");
     }
 
-    // Nor somebody whose password they set.
+    // Setting a user's password must not give more rights either.
     let new = json!({ "name": "B", "username": "b", "password": PASSWORD });
     let mut leading = new.clone();
     (leading["team_id"], leading["leads_team"]) = (json!(east), json!(true));
@@ -203,7 +203,8 @@ async fn nobody_appoints_themself_leader() {
     let mine = hr.post(USERS, new).await.expect(201)["id"].as_str().unwrap().to_owned();
     let change = json!({ "team_id": east, "leads_team": true });
     refused(hr.patch(&path(&mine), 1, change.clone()).await, "own_scope");
-    // Also after a new password, which whoever knew the old one may have chosen.
+    // The refusal also holds after a new password, which somebody who knew the old one may have
+    // set.
     let own = json!({ "current": PASSWORD, "new": "another of ten mules" });
     let person = service.signed_in(mine.parse().unwrap());
     person.post("/api/v1/me/password", own).await.expect(204);
@@ -231,7 +232,7 @@ async fn nobody_puts_people_or_teams_below_themself() {
         let change = json!({ "parent_id": into });
         refused(hr.patch(&format!("/api/v1/teams/{west}"), 1, change).await, "own_scope");
     }
-    // Less is always possible.
+    // Reducing one's own rights is always allowed.
     let leave = json!({ "team_id": null, "effective_on": "2199-01-01" });
     hr.patch(&path(hr.id), 2, leave).await.expect(200);
     let elsewhere = json!({ "user_id": seller.id, "valid_from": "2020-01-01" });

@@ -1,11 +1,11 @@
-//! Requests that break what the document asks for, made from its schemas.
+//! Generates requests that violate the schemas of the document.
 
 use serde_json::{Map, Value, json};
 
 use crate::openapi::DOCUMENT;
 
-/// Bodies of an operation: without anything, with wrong types, beyond every limit, with a field that
-/// there is not.
+/// Invalid bodies for an operation: empty, with wrong types, beyond each limit, or with an unknown
+/// field.
 pub fn bad_bodies(operation: &Value) -> Vec<Value> {
     let schema = &operation["requestBody"]["content"];
     let kinds = ["application/json", "application/merge-patch+json"];
@@ -27,7 +27,7 @@ pub fn bad_bodies(operation: &Value) -> Vec<Value> {
     ]
 }
 
-/// The same for the parameters of a query.
+/// Invalid query parameters for an operation.
 pub fn bad_queries(operation: &Value) -> Vec<String> {
     let parameters = operation["parameters"].as_array().into_iter().flatten();
     let mut queries = vec!["no_such_parameter=1".to_owned()];
@@ -47,7 +47,7 @@ fn resolved(schema: &Value) -> &Value {
     }
 }
 
-/// The fields of a type, also of one that is made of several.
+/// The fields of a type, including a type that is composed of several.
 fn properties(schema: &Value) -> Map<String, Value> {
     let schema = resolved(schema);
     let mut all = schema["properties"].as_object().cloned().unwrap_or_default();
@@ -57,7 +57,7 @@ fn properties(schema: &Value) -> Map<String, Value> {
     all
 }
 
-/// What a nullable type is when it is not null.
+/// The schema of a nullable type without null.
 fn kind(schema: &Value) -> &Value {
     let schema = resolved(schema);
     let several = schema["oneOf"].as_array().or(schema["anyOf"].as_array());
@@ -73,7 +73,7 @@ fn mistyped(schema: &Value) -> Value {
     if is("string") { json!(7) } else { json!("x") }
 }
 
-/// A value of the right type that is too large or too small, or of no form at all.
+/// A value of the right type that is too large, too small or malformed.
 fn beyond(schema: &Value, above: bool) -> Value {
     let kind = kind(schema);
     if let Some(most) = kind["maxLength"].as_u64().filter(|most| above && *most <= 5_000) {

@@ -1,4 +1,4 @@
-//! Receivers of webhooks that do not behave: each gets its events in the end, and nobody else waits.
+//! Misbehaving webhook receivers: each gets its events in the end, and others do not wait for them.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -14,10 +14,10 @@ use crate::harness::{Actor, Service};
 use crate::receiver::{MUCH, Mood, Receiver};
 use crate::webhooks::{courier, hook};
 
-/// How long something may take on a busy machine.
+/// Time limit on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Of each bad one.
+/// The number of bad receivers of each kind.
 const EACH: usize = 3;
 const EVENTS: usize = 6;
 
@@ -34,7 +34,7 @@ impl Bad {
         Self { mood, receiver, path }
     }
 
-    /// What the log says of the events that were tried.
+    /// The logged attempts.
     async fn tried(&self, actor: &Actor<'_>) -> Vec<Value> {
         let log = actor.get(&format!("{}/deliveries?limit=200", self.path)).await.expect(200);
         let items = log["items"].as_array().unwrap().iter();
@@ -47,7 +47,7 @@ impl Bad {
         let (mood, told) = (self.mood, (status, code, error));
         assert!(error.len() < 1000, "{mood:?} {error}");
         match mood {
-            // Whoever says yes has it.
+            // A receiver that answers with success has got the event.
             Mood::Breaks | Mood::Chats => assert_eq!(told, ("delivered", &json!(200), "")),
             Mood::Fails => {
                 assert_eq!((status, code), ("pending", &json!(500)));
@@ -92,7 +92,7 @@ async fn each_is_given_up_logged_and_served_in_the_end() {
     for mood in moods.into_iter().flat_map(|it| [it; EACH]) {
         bad.push(Bad::new(&sap, mood).await);
     }
-    // Nobody listens there yet.
+    // Nothing listens on this port yet.
     let gone = Receiver::closed(Mood::Good);
     let (path, _) = hook(&sap, &gone, json!(["customer"])).await;
     bad.push(Bad { mood: Mood::Refuses, receiver: gone.clone(), path });
@@ -126,7 +126,7 @@ async fn each_is_given_up_logged_and_served_in_the_end() {
     for it in &bad {
         it.receiver.mood.set(Mood::Good);
     }
-    // All of them get all of it in the end; an event may come twice.
+    // All receivers get all events in the end; an event may arrive twice.
     let events = "select event_id::text from changes where type = 'customer'";
     let events: BTreeSet<String> = service.texts(events).await.into_iter().collect();
     assert_eq!(events.len(), EVENTS);
@@ -146,8 +146,8 @@ async fn each_is_given_up_logged_and_served_in_the_end() {
     poller.abort();
 }
 
-/// How late a good receiver learns of something, without the bad ones and with them, in turn: a
-/// busy machine makes both late alike.
+/// Compares the delay of a good receiver without bad ones and with them, in turn, so that a busy
+/// machine delays both alike.
 #[actix_web::test]
 async fn nobody_waits_for_them() {
     const TURNS: usize = 3;
@@ -181,7 +181,7 @@ async fn nobody_waits_for_them() {
             bad.push(Bad::new(&sap, mood).await);
             bad.push(Bad::new(&sap, mood).await);
         }
-        // Until the first of them keeps somebody waiting.
+        // Waits until the first bad receiver blocks a delivery.
         let start = Instant::now();
         seller.customer("For them").await;
         while bad.iter().all(|it| it.mood != Mood::Hangs || it.receiver.count() == 0) {

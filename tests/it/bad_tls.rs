@@ -1,4 +1,5 @@
-//! Receivers of webhooks that cannot show who they are: they are told nothing until they can.
+//! Webhook receivers without a valid certificate: they get no events until the certificate is
+//! valid.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use crate::harness::Service;
 use crate::process::{Caller, Process};
 use crate::receiver::{Mood, Receiver};
 
-/// On a busy machine, after some attempts.
+/// Time limit on a busy machine, after several attempts.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
@@ -27,10 +28,10 @@ fn authority(name: &str) -> Authority {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// What a server of this name shows, by this authority or by itself.
+/// The TLS settings of a server, with a certificate of this authority or a self-signed one.
 fn shown(name: &str, until: i32, by: Option<&Authority>) -> Arc<ServerConfig> {
     let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-    // No authority of the machine has this name.
+    // The name differs from those of all authorities of the machine.
     params.distinguished_name.push(DnType::CommonName, format!("{name} in the tests"));
     params.not_before = date_time_ymd(2020, 1, 1);
     params.not_after = date_time_ymd(until, 1, 1);
@@ -73,7 +74,7 @@ async fn a_receiver_with_bad_tls() {
         (Some(shown("localhost", 2090, Some(&authority("unknown")))), "UnknownIssuer"),
         (Some(shown("other.example", 2090, Some(&trusted))), "not valid for name"),
         (Some(shown("localhost", 2021, Some(&trusted))), "expired"),
-        // It has no TLS at all, and listens for ever.
+        // A server without TLS, which never answers.
         (None, "no answer in time"),
     ];
     let mut receivers = vec![];
@@ -118,7 +119,7 @@ async fn a_receiver_with_bad_tls() {
     let (plain, ..) = receivers.last().unwrap();
     assert_eq!(plain.heard.borrow().first(), Some(&0x16), "it was asked for TLS");
 
-    // Once they are mended they get what they have missed.
+    // After the repair, the receivers get the missed events.
     for (receiver, ..) in &receivers {
         *receiver.tls.borrow_mut() = Some(fine.clone());
     }

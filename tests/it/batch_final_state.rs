@@ -1,5 +1,5 @@
-//! Within a batch only the final state counts: values are swapped and passed on in any order, and a
-//! value that somebody else has is 409 `duplicate`, with a pointer, for every resource.
+//! Within a batch only the final state counts: unique values can be swapped and passed on in any
+//! order. A value of another row is 409 `duplicate` with a pointer, for every resource.
 
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::harness::{Actor, Service};
 use crate::receivables::{batch, faults, merged, send};
 
-/// A value that only one row has: the path of its batches, the field, three values, and what else a
-/// new row needs.
+/// A unique field: the path of its batches, its name, three values, and the other fields of a new
+/// row.
 struct Case {
     path: &'static str,
     field: &'static str,
     values: [Value; 3],
-    /// Its conflict points here
+    /// The pointer of a conflict
     pointer: &'static str,
     rest: Value,
 }
@@ -163,7 +163,7 @@ async fn what_somebody_else_has_is_a_conflict_with_a_pointer() {
         let problem = &told["results"][0]["problem"];
         assert_eq!((&problem["status"], &problem["code"]), (&json!(409), &json!("duplicate")));
         assert_eq!(faults(problem), [format!("{} duplicate", case.pointer)], "{}", case.path);
-        // The one that is refused keeps what it has, so that nobody else gets it.
+        // The refused row keeps its value, so that no other row can take it.
         let told = batch(&erp, case.path, json!([of(4, b), of(3, a)])).await;
         assert_eq!(told["failed"], 2, "{}: {told:#}", case.path);
     }
@@ -203,7 +203,7 @@ async fn many_conflicts_are_answered_soon() {
 
     assert_eq!(told["failed"], 3000);
     assert!(told["results"].as_array().unwrap().iter().all(|it| it["problem"]["status"] == 409));
-    // Halving them takes half a minute; one look takes much less than this.
+    // Halving the batch to find the conflicts would take half a minute; one query is much faster.
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 

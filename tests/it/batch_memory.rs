@@ -1,4 +1,4 @@
-//! A batch of many lines and the memory of the process, while it runs and when it is over.
+//! The memory of the process during and after a batch with many lines.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -8,17 +8,17 @@ use tokio::time::sleep;
 
 use crate::process::{Process, or_in_torture};
 
-/// Most megabytes that a batch adds to an idle service.
+/// The most megabytes that a batch may add to an idle service.
 const MORE: u64 = 134;
 
-/// Megabytes, by their name in `/proc/<pid>/status`.
+/// A value in `/proc/<pid>/status`, in megabytes.
 fn megabytes(process: &Process, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
     let line = status.lines().find(|line| line.starts_with(name)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1000
 }
 
-/// Orders of twenty lines, the most that fit into one batch of ten thousand.
+/// Orders with twenty lines; ten thousand of them are the largest batch.
 fn orders(count: usize, amount: &str) -> Value {
     let line = json!({ "quantity": "2", "unit_price": "5", "amount": amount,
         "description": "a product that no catalogue has" });
@@ -32,7 +32,7 @@ fn orders(count: usize, amount: &str) -> Value {
 
 #[actix_web::test]
 async fn lines_take_memory_only_while_their_batch_runs() {
-    // What stays after a minute; more of it in a debug build.
+    // The memory that may remain after a minute; more in a debug build.
     let (count, kept) = or_in_torture((1000, 68), (10_000, 34));
     let process = Process::private().await;
     let admin = process.admin().await;
@@ -51,7 +51,7 @@ async fn lines_take_memory_only_while_their_batch_runs() {
     while megabytes(&process, "RssAnon") > own + kept && Instant::now() < end {
         sleep(Duration::from_millis(200)).await;
     }
-    // Without the pages of the program itself, which has more of them in memory the more of it has run.
+    // Without the pages of the program itself, which are loaded as they are used.
     let after = megabytes(&process, "RssAnon");
 
     println!(

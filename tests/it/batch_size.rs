@@ -1,4 +1,4 @@
-//! The limit of a batch: its time follows the elements of its lists, and so does its limit.
+//! The size limit of a batch depends on the number of list elements, as its duration does.
 
 use actix_web::http::Method;
 use salesbook::auth::Role;
@@ -8,7 +8,7 @@ use crate::harness::{Actor, Answer, Service};
 
 const ORDERS: &str = "/api/v1/orders/batch";
 
-/// So many orders of so many lines, which are none.
+/// Invalid orders with the given number of lines.
 fn orders(count: usize, lines: usize) -> Vec<String> {
     let lines = vec!["{}"; lines].join(",");
     (0..count).map(|n| format!("{{\"external_id\":\"O{n}\",\"lines\":[{lines}]}}")).collect()

@@ -1,4 +1,4 @@
-//! Batches of several workers that meet at the same customers.
+//! Concurrent batches of several workers for the same customers.
 
 use diesel_async::SimpleAsyncConnection;
 use futures_util::future::{join, join_all};
@@ -19,7 +19,7 @@ async fn send(erp: &Actor<'_>, path: &str, items: Vec<Value>) -> Value {
     told.expect(200)
 }
 
-/// Whoever waits for the credit of a customer has written its lines already.
+/// A batch that waits for the credit of a customer has already written its lines.
 #[actix_web::test]
 async fn the_rows_of_credit_are_taken_last() {
     let service = Service::start().await;
@@ -43,7 +43,7 @@ async fn the_rows_of_credit_are_taken_last() {
     assert_eq!(told["created"], 1, "{told:#}");
 }
 
-/// Of two batches that are more than a limit bears only together, the second one is flagged.
+/// If two batches exceed a limit only together, the second one is flagged.
 #[actix_web::test]
 async fn two_batches_know_of_each_other() {
     let service = Service::start().await;
@@ -59,7 +59,7 @@ async fn two_batches_know_of_each_other() {
 
         let of = format!("orders where customer_id = '{}' and credit_exceeded", id(&customer));
         assert_eq!(service.count(&of).await, 1, "round {round}");
-        // What is recorded of it is what it is.
+        // The recorded change has the final state.
         let recorded = format!(
             "changes c join orders o on o.id = c.id where o.customer_id = '{}'
             and (c.data ->> 'credit_exceeded')::bool <> o.credit_exceeded",
@@ -69,7 +69,7 @@ async fn two_batches_know_of_each_other() {
     }
 }
 
-/// The limit is used up in the order of the items.
+/// The limit is consumed in the order of the items.
 #[actix_web::test]
 async fn the_first_items_have_the_limit() {
     let service = Service::start().await;
@@ -88,7 +88,8 @@ async fn the_first_items_have_the_limit() {
     assert_eq!(again["unchanged"], 3, "{again:#}");
 }
 
-/// Four workers send orders, invoices, money and the customers themselves, each in an order of its own.
+/// Four workers send orders, invoices, payments and the customers themselves, each in a different
+/// order.
 #[actix_web::test]
 async fn four_workers_in_any_order() {
     let service = Service::start().await;
@@ -104,7 +105,7 @@ async fn four_workers_in_any_order() {
             "order_date": "2026-03-02", "lines": [{ "quantity": "1", "amount": "10" }] })
     };
     send(&desk.erp, "orders", names.iter().map(first).collect()).await;
-    // Reached in the middle, so that some are flagged.
+    // The limit is reached in the middle, so that some orders are flagged.
     execute(&service.url(), "update customer_credits set credit_limit = 500").await;
 
     let worker = async |worker: usize| {
@@ -113,7 +114,7 @@ async fn four_workers_in_any_order() {
         for round in 0..4 {
             let mut orders = vec![];
             for n in 0..120 {
-                // Half of them come from two workers.
+                // Two workers send half of the rows.
                 let key = format!("{}-{round}-{n}", if n % 2 == 0 { worker } else { worker / 2 });
                 orders.push(json!({ "external_id": key, "number": key, "order_date": "2026-03-02",
                     "customer_external_id": names[n * 7 % 60],

@@ -1,4 +1,4 @@
-//! Twenty thousand bodies that make no sense, spread over every operation that takes one.
+//! Twenty thousand invalid bodies for all operations that take one.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::openapi;
 
 const BODIES: usize = 20_000;
 
-/// What takes the place of a value, as it stands in the text.
+/// Replacement for a value, as JSON text.
 fn oddity(dice: &mut Dice) -> String {
     let known = [
         "1e308",
@@ -85,7 +85,7 @@ fn oddity(dice: &mut Dice) -> String {
 const ODD: &str = "@@odd@@";
 const TWICE: &str = "@@twice@@";
 
-/// Every place in a body, as pointers.
+/// Collects the pointers of all values in a body.
 fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     found.push(at.to_owned());
     match value {
@@ -102,7 +102,7 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// A body with something wrong in it, and whether it certainly is wrong.
+/// Changes a body. Returns it, and whether it is certainly invalid.
 fn mutated(dice: &mut Dice, body: &Value) -> (Vec<u8>, bool) {
     let mut body = body.clone();
     let mut found = vec![];
@@ -165,7 +165,7 @@ fn mutated(dice: &mut Dice, body: &Value) -> (Vec<u8>, bool) {
     (bytes, broken)
 }
 
-/// Bodies that are larger or deeper than anybody needs, each for every operation once.
+/// Bodies of excessive size or depth; each is sent to every operation once.
 fn monsters(number: usize) -> Vec<u8> {
     match number {
         0 => [b"[".repeat(10_000), b"]".repeat(10_000)].concat(),
@@ -185,7 +185,7 @@ fn monsters(number: usize) -> Vec<u8> {
 #[actix_web::test]
 async fn bodies_of_every_operation_that_make_no_sense() {
     let service = Service::start().await;
-    // Nobody answers for a limit but the credit controller.
+    // Only the credit controller may decide on limits.
     let admin = service.person(&[Role::Admin, Role::CreditController]).await;
     let mut inventor = Inventor::with_rows(&service, &admin, 20_261_123).await;
     let app = test::init_service(service.inner.app()).await;
@@ -214,7 +214,7 @@ async fn bodies_of_every_operation_that_make_no_sense() {
         }
         status
     };
-    // Files are any bytes.
+    // Files may contain any bytes.
     let operations: Vec<_> = openapi::operations()
         .filter(|it| it.2["requestBody"].is_object() && !it.0.ends_with("/attachments"))
         .collect();
@@ -252,7 +252,7 @@ async fn bodies_of_every_operation_that_make_no_sense() {
     while told.values().sum::<usize>() < BODIES {
         let round: usize = rounds.next().unwrap();
         let (template, method, operation) = operations[round % operations.len()];
-        // Whether a password is good takes longer than all the rest.
+        // Checking passwords takes longer than all other requests.
         let guessed = template.contains("/auth/") || template.contains("second-factor");
         let slow = guessed || template.contains("password");
         if slow && !(round / operations.len()).is_multiple_of(16) {

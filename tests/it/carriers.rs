@@ -1,5 +1,4 @@
-//! Whatever somebody sends or asks with the id of a row that they may not see: it is answered as with
-//! the id of no row at all.
+//! Requests with the id of a hidden row are answered exactly like those with an unknown id.
 
 use actix_web::test::{self, TestRequest};
 use salesbook::auth::Role;
@@ -28,7 +27,7 @@ async fn no_reference_filter_or_report_tells_of_a_hidden_row() {
         (status, plain(String::from_utf8(bytes).unwrap()))
     };
     let mut cells = 0;
-    // The same question about what is hidden and about what is not there.
+    // The same request for a hidden row and for a missing one.
     for actor in [&world.anna, &world.manager] {
         let bodies = [
             ("contacts", json!({ "customer_id": "@", "name": "x" })),
@@ -138,7 +137,7 @@ async fn no_reference_filter_or_report_tells_of_a_hidden_row() {
             assert!(!mine.1.contains(SECRET), "{question}");
             cells += 1;
         }
-        // Asked for nothing in particular.
+        // Lists without any filter.
         let mut cursor = String::new();
         let mut all = vec![];
         for path in [
@@ -174,7 +173,7 @@ async fn no_reference_filter_or_report_tells_of_a_hidden_row() {
             }
             cells += 1;
         }
-        // A number or a name that is taken does not say by whom.
+        // A conflict of a unique value does not reveal the other row.
         let code = code(SECRET, world.boris.id);
         for taken in [
             json!({ "name": "x", "code": code }),
@@ -186,28 +185,28 @@ async fn no_reference_filter_or_report_tells_of_a_hidden_row() {
             assert!(!text.contains(customer) && !text.contains(SECRET), "{text}");
             assert!(told.body["duplicates"].as_array().is_none_or(Vec::is_empty));
         }
-        // Nor does anybody learn that a hidden customer has a phone number.
+        // The phone number of a hidden customer is not revealed either.
         let number = phone(world.boris.id);
         let new = json!({ "name": format!("y {}", actor.id), "phone": number });
         let told = actor.post("/api/v1/customers", new).await;
         let visible = told.body["duplicates"].as_array().is_some_and(|found| !found.is_empty());
         assert!(told.status != 409 || visible, "{told:?}");
         assert!(!told.body.to_string().contains(customer), "{told:?}");
-        // Whose cursor it was does not matter.
+        // The cursor of another user reveals nothing.
         world.boris.post("/api/v1/customers", json!({ "name": format!("{SECRET} 2") })).await;
         let page = world.boris.get("/api/v1/customers?limit=1").await.expect(200);
         let next = page["next_cursor"].as_str().unwrap();
         let told = text(actor, &format!("/api/v1/customers?limit=1&cursor={next}")).await;
         assert!(!told.1.contains(SECRET), "{told:?}");
     }
-    // It would have been found.
+    // The search would find the secret if it were there.
     let url = "/api/v1/reports/sales?group_by=customer,channel&period=2026&format=csv";
     assert!(text(&world.boris, url).await.1.contains(SECRET));
     assert!(text(&finance, "/api/v1/customers").await.1.contains(SECRET));
     println!("{cells} cells");
 }
 
-/// A body without what differs from request to request.
+/// Removes the parts of a body that differ in each request.
 fn plain(text: String) -> String {
     match serde_json::from_str::<Value>(&text) {
         Ok(Value::Object(mut body)) => {

@@ -1,4 +1,5 @@
-//! Advice to customers on their cash flow: filed by who was there, read by who sees the visit.
+//! Cash-flow advice to customers: participants of a visit record it, everyone who sees the visit
+//! can read it.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -86,7 +87,7 @@ async fn each_rule_of_advice_violated_once() {
     assert_eq!(service.count("cashflow_advice").await, 0);
 }
 
-/// Whoever comes to see a visit is told what was advised in it, and whoever sees it no more, too.
+/// The feed reports advice to users who start to see a visit, and to those who no longer see it.
 #[actix_web::test]
 async fn advice_is_in_the_feed_as_its_visit_is() {
     let service = service().await;
@@ -125,7 +126,7 @@ async fn advice_is_in_the_feed_as_its_visit_is() {
     assert_eq!(events[0]["data"], given);
     assert_eq!(told(&seller, 1).await.0, "\"created\" 1", "it is none the wiser");
 
-    // The customer becomes a part of another one, and what was advised with it.
+    // The customer is merged into another one together with its advice.
     let winner = seller.customer("Winner").await;
     let merge = json!({ "loser_id": given["customer_id"] });
     service.actor(Role::Admin).await.post(&format!("{winner}/merge"), merge).await.expect(200);

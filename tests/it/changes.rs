@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{Actor, Service};
 
-/// Reads on from a cursor until so many changes are there. The oldest transaction of the whole
-/// server, also one of another test's database, holds the end of every feed back for a while.
+/// Reads on from a cursor until `count` changes have arrived. The oldest transaction of the whole
+/// server, even in the database of another test, delays the end of every feed.
 async fn read_some(actor: &Actor<'_>, cursor: &mut String, count: usize) -> Vec<Value> {
     let (mut seen, start) = (vec![], Instant::now());
     while seen.len() < count && start.elapsed() < Duration::from_secs(20) {
@@ -20,7 +20,7 @@ async fn read_some(actor: &Actor<'_>, cursor: &mut String, count: usize) -> Vec<
     seen
 }
 
-/// Reads on from a cursor to the end that is there now.
+/// Reads on from a cursor to the current end.
 async fn read(actor: &Actor<'_>, cursor: &mut String, limit: u32) -> Vec<Value> {
     let mut items = vec![];
     loop {
@@ -107,7 +107,7 @@ async fn the_feed_is_no_way_around_a_role() {
     assert_eq!((whole.len(), &whole[1]["data"]["phone"]), (2, &json!("13800000000")));
 }
 
-/// For every table with versions: whatever version a row has got to, it was recorded.
+/// For every table with versions: the current version of each row was recorded in the feed.
 #[actix_web::test]
 async fn every_version_leaves_a_record() {
     let service = Service::start().await;
@@ -242,7 +242,7 @@ async fn every_version_leaves_a_record() {
              left join changes on changes.id = {table}.id and changes.version = {table}.version
              and (changes.type = 'customer_credit') = ('{table}' = 'customer_credits')
              where changes.id is null{}",
-            // The harness makes people by itself.
+            // The harness creates users directly in the database.
             if table == "users" { " and users.source_system is distinct from 'test'" } else { "" }
         );
         assert_eq!(service.texts(&unrecorded).await, Vec::<String>::new(), "{table}");
@@ -250,7 +250,7 @@ async fn every_version_leaves_a_record() {
     }
 }
 
-/// Everything that follows from an invoice.
+/// Creates an invoice and all kinds of rows that follow from it.
 async fn receivables(service: &Service) {
     let (finance, erp) = (service.actor(Role::Finance).await, service.actor(Role::Erp).await);
     let customer = service.actor(Role::Salesperson).await.customer("Owes").await;
@@ -297,7 +297,7 @@ async fn after_a_restore_a_copy_is_needed() {
     let url = format!("/api/v1/changes?cursor={}", feed["next_cursor"].as_str().unwrap());
     service.restart().await;
     service.signed_in(reader).get(&url).await.expect(200);
-    // What a restored backup looks like: it knows of transactions that have not been yet.
+    // Simulates a restored backup, which contains transaction ids from the future.
     service.sql("update feed_epoch set xid = xid + 1000000").await;
     service.restart().await;
     let problem = service.signed_in(reader).get(&url).await.expect(410);
@@ -318,7 +318,7 @@ async fn waiting_ends_with_the_next_change() {
     assert!(start.elapsed() < Duration::from_secs(10));
 }
 
-/// Transactions that take a number early and commit late are what other cursors lose.
+/// Transactions that take a number early and commit late: simple cursors would miss them.
 #[actix_web::test]
 async fn concurrent_writers_and_nothing_is_missed() {
     const WRITERS: usize = 8;
@@ -363,7 +363,7 @@ async fn a_cursor_is_good_for_its_types() {
             reader.get(&format!("/api/v1/changes?cursor={cursor}{types}")).await
         };
         read("&types=customer").await.expect(200);
-        // The rows of another type that are there already would be missing without a word.
+        // With a cursor for other types, existing rows would silently be missing.
         for types in ["", "&types=order", "&types=customer,order"] {
             assert_eq!(read(types).await.expect(410)["code"], "scope_changed", "{types}");
         }

@@ -1,4 +1,4 @@
-//! With `Accept-Language: zh-CN` the whole problem is Chinese: every text, every code, every fault.
+//! Problems in Chinese: with `Accept-Language: zh-CN` every text of a problem is translated.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,8 @@ use crate::docs::{CALLS, ELSEWHERE, arguments, files};
 use crate::harness::Service;
 use crate::openapi::{DOCUMENT, operations};
 
-/// Codes whose texts come from libraries: their readers get the meaning of the code.
+/// Codes whose details come from libraries. In Chinese they are replaced by the meaning of the
+/// code.
 const FOREIGN: [&str; 6] = [
     "invalid",
     "invalid_query",
@@ -27,7 +28,7 @@ const FOREIGN: [&str; 6] = [
     "unreadable_image",
 ];
 
-/// Words that are the same in both languages.
+/// Words that may stay English in Chinese texts.
 const SHARED: [&str; 71] = [
     "ASCII",
     "Accept",
@@ -102,7 +103,7 @@ const SHARED: [&str; 71] = [
     "v1",
 ];
 
-/// Fails for an English text of a problem that has no Chinese form.
+/// Fails for an English text of a problem without a translation.
 pub fn check_texts(problem: &Value) {
     let known = |code: &Value, text: &Value| {
         let text = text.as_str().unwrap_or_default();
@@ -116,7 +117,7 @@ pub fn check_texts(problem: &Value) {
     }
 }
 
-/// Fails for a text that a Chinese reader cannot read.
+/// Fails for a text that is not Chinese.
 fn check_chinese(text: &str, names: &BTreeSet<String>) {
     let han = text.chars().any(|it| ('\u{4e00}'..='\u{9fff}').contains(&it));
     let words = text.split(|it: char| !it.is_ascii_alphanumeric() && it != '_');
@@ -127,7 +128,7 @@ fn check_chinese(text: &str, names: &BTreeSet<String>) {
     assert!(han && english.is_empty(), "{english:?} in {text:?}");
 }
 
-/// Names of fields and parameters, and the values of enumerations.
+/// Collects the names of fields and parameters, and the values of enumerations.
 fn names(part: &Value, found: &mut BTreeSet<String>) {
     if let Some(properties) = part["properties"].as_object() {
         found.extend(properties.keys().cloned());
@@ -151,7 +152,8 @@ fn all_names() -> BTreeSet<String> {
     found
 }
 
-/// The texts in a source: arguments of what makes faults and errors, and what is called so.
+/// The error texts in a source file: arguments of constructors of errors and faults, and of
+/// helpers.
 fn written(source: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut take = |text: &str| {
@@ -175,7 +177,7 @@ fn written(source: &str) -> BTreeSet<String> {
     found
 }
 
-/// The text of a literal with `{}` in place of what is filled in.
+/// The text of a literal with `{}` in place of its arguments.
 fn pattern(literal: &str) -> String {
     let mut lines = literal.split("\\\n");
     let first = lines.next().unwrap_or_default().to_owned();
@@ -302,7 +304,7 @@ async fn items_of_a_batch_are_refused_in_chinese() {
     assert_eq!(problem["errors"][0]["message"], "位置必须同时有经度和纬度");
 }
 
-/// Whatever the schemas refuse is refused in Chinese, in every operation.
+/// Violations of the schemas are reported in Chinese, for every operation.
 #[actix_web::test]
 async fn faults_of_bodies_and_queries_are_chinese() {
     let service = Service::start().await;

@@ -1,5 +1,5 @@
-//! What generators of clients need of the document: names that are free in every language, types that
-//! come out right, and all that an answer may hold.
+//! Requirements of client generators: names that are not reserved in any language, types that are
+//! generated correctly, and complete responses.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::docs::{ELSEWHERE, files};
 use crate::harness::Service;
 use crate::openapi::{DOCUMENT, operations, resolved};
 
-/// Names of the generators' own classes, and of what their languages have without an import.
+/// Names of the generators' own classes, and of built-in types of their languages.
 const TAKEN: [&str; 71] = [
     "AbstractMap",
     "Any",
@@ -106,7 +106,7 @@ fn names_of_schemas_are_free() {
     }
 }
 
-/// openapi-typescript and others take a property with a default for one that is always there.
+/// openapi-typescript and others assume that a property with a default is always present.
 #[test]
 fn no_property_has_a_default() {
     let mut whole = DOCUMENT.clone();
@@ -133,7 +133,7 @@ fn codes_are_an_enumeration() {
     }
 }
 
-/// A member that is put into a problem is documented.
+/// Every member that a problem may have is documented.
 #[test]
 fn members_of_problems_are_documented() {
     let known = schema("Problem")["properties"].as_object().unwrap();
@@ -150,14 +150,14 @@ fn members_of_problems_are_documented() {
     assert!(added.len() > 15, "{added:?}");
     let missing: Vec<_> = added.iter().filter(|name| !known.contains_key(*name)).collect();
     assert!(missing.is_empty(), "ProblemMembers does not describe {missing:?}");
-    // Of a refusal of credit, the breakdown.
+    // The members of the breakdown in a credit refusal.
     for name in schema("CreditBreakdown")["properties"].as_object().unwrap().keys() {
         assert!(known.contains_key(name), "{name}");
     }
 }
 
-/// Tests of all domains fail for an answer whose code is not listed; here for lists that are not
-/// those of the operation.
+/// Checks the list of codes of some operations. The tests of all domains fail for a response whose
+/// code is not listed.
 #[test]
 fn operations_list_their_own_codes() {
     let codes = |wanted: &str, status: &str| {
@@ -231,7 +231,7 @@ fn headers_and_lines_are_documented() {
     }
 }
 
-/// The header of the document is the header of the answer.
+/// The documented header has the same name as that of the response.
 #[actix_web::test]
 async fn a_page_leads_to_the_next_one() {
     let service = Service::start().await;

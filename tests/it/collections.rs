@@ -1,4 +1,4 @@
-//! Collecting: tasks that come by themselves, promises that payments keep, cases and write-offs.
+//! Collections: automatic tasks, promises that payments keep, risk cases and write-offs.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ pub async fn desk(service: &Service, items: Value) -> Desk {
     Desk { seller: seller.id, customer, invoices }
 }
 
-/// Step, day and status of every task.
+/// The step, day and status of every task.
 async fn tasks(service: &Service) -> Vec<String> {
     let rows = "select i.number || ' ' || step || ' ' || t.due_on || ' ' || t.status
         from collection_tasks t join invoices i on i.id = t.invoice_id order by t.due_on, i.number";
@@ -60,14 +60,14 @@ async fn tasks_come_once_for_each_step() {
     let seller = service.signed_in(desk.seller);
     let mine = seller.get("/api/v1/me/collections?total=exact").await.expect(200);
     assert_eq!((&mine["total"], &mine["items"][0]["step"]), (&json!(1), &json!("third")));
-    // Another setting, another day.
+    // A changed setting moves the day.
     let admin = service.actor(Role::Admin).await;
     let company = admin.get("/api/v1/company").await.expect(200)["version"].as_i64().unwrap();
     let changes = json!({ "settings": { "dunning_days_last": 40 } });
     admin.patch("/api/v1/company", company, changes).await.expect(200);
     go_to(&service, "2026-07-28").await;
     assert_eq!(collect(&service).await, 2, "A for the last time, L before its day");
-    // Paid: nobody has to do anything any more.
+    // After the payment the tasks are done.
     let erp = service.actor(Role::Erp).await;
     send(
         &erp,
@@ -131,7 +131,7 @@ async fn a_result_ends_a_task_and_a_promise_is_judged() {
     seller.get(&format!("{}/history", path(1))).await.expect(200);
     assert_eq!(collect(&service).await, 0, "no second task for the same step");
 
-    // One for the invoice, one for the whole account.
+    // One promise for the invoice, one for the whole account.
     let whole = json!({ "customer_id": desk.customer, "due_on": "2026-06-18", "amount": "150" });
     let whole = seller.post("/api/v1/promises", whole).await.expect(201)["id"].clone();
     stranger.get(&format!("/api/v1/promises/{}", whole.as_str().unwrap())).await.expect(404);
@@ -155,7 +155,7 @@ async fn a_result_ends_a_task_and_a_promise_is_judged() {
     go_to(&service, "2026-06-19").await;
     assert_eq!(collect(&service).await, 1);
     assert_eq!(statuses().await, ["kept 60", "broken 0"]);
-    // Money that was there in time but told late.
+    // A payment that arrived in time but was reported late.
     let erp = service.actor(Role::Erp).await;
     send(&erp, "payments", pay("Q", "2026-06-18", "90", "B")).await;
     let free = json!([{ "external_id": "R", "number": "R", "customer_external_id": "C",
@@ -163,7 +163,7 @@ async fn a_result_ends_a_task_and_a_promise_is_judged() {
     send(&erp, "payments", free).await;
     collect(&service).await;
     assert_eq!(statuses().await, ["kept 60", "kept 150"]);
-    // Taken back: judged anew.
+    // After a reversal the promise is assessed again.
     let back = json!([{ "external_id": "P", "reversed_on": "2026-06-19" }]);
     send(&erp, "payments", back).await;
     collect(&service).await;
@@ -203,7 +203,7 @@ async fn each_rule_of_a_promise_violated_once() {
     service.actor(Role::Reporter).await.post(&path, Value::Null).await.expect(403);
 }
 
-/// Decides a request, and says what came of it.
+/// Decides on a request. Returns the result.
 pub async fn decide(who: &Actor<'_>, request: &Value, step: &str) -> Value {
     let path = format!("/api/v1/write-off-requests/{}/{step}", request["id"].as_str().unwrap());
     let body = if step == "withdraw" { Value::Null } else { json!({ "note": "n" }) };
@@ -336,7 +336,7 @@ async fn a_risk_case_climbs_the_ladder() {
     assert_eq!(told, (&json!("recovered"), &json!("20.00")));
 }
 
-/// Who has not kept a promise cannot take it back in the minutes before the job says so.
+/// An overdue promise cannot be cancelled in the minutes before the job marks it as broken.
 #[actix_web::test]
 async fn a_promise_whose_day_is_over_is_not_withdrawn() {
     let service = service().await;

@@ -1,5 +1,5 @@
-//! Writes of whose end nobody was told: the connection is cut around COMMIT, or the service dies.
-//! Whoever repeats them with the same key gets one row, however often.
+//! Writes with an unknown result: the connection is cut around COMMIT, or the service dies.
+//! Repeating them with the same key creates one row, however often.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -15,19 +15,19 @@ use crate::proxy::{Fault, Place, Proxy};
 
 const CLIENTS: usize = 6;
 
-/// What is carried out last; the connection breaks at one of them.
+/// The last statements of a write; the connection breaks at one of them.
 const ENDS: [&str; 4] =
     ["INSERT INTO \"changes\"", "INSERT INTO \"idempotency_keys\"", "COMMIT", "COMMIT"];
 const FAULTS: [Fault; 3] = [Fault::BeforeSend, Fault::AfterSend, Fault::MidAnswer];
 
-/// Ten thousand with `TORTURE_MINUTES`; `TORTURE_POSTS` is for those who have less time.
+/// The number of writes: ten thousand with `TORTURE_MINUTES`, or `TORTURE_POSTS` if set.
 fn posts() -> usize {
     let told = std::env::var("TORTURE_POSTS").ok().and_then(|text| text.parse().ok());
     told.unwrap_or(or_in_torture(300, 10_000))
 }
 
-/// As a program repeats it: until there is an answer that is none of "perhaps" and "later". How
-/// often it was asked.
+/// Repeats a request like a client program until the answer is final. Returns the number of
+/// attempts as well.
 async fn repeated(caller: &Caller, path: &str, body: &Value, key: &str) -> (Told, usize) {
     let (start, mut asked) = (Instant::now(), 0);
     loop {
@@ -42,7 +42,7 @@ async fn repeated(caller: &Caller, path: &str, body: &Value, key: &str) -> (Told
     }
 }
 
-/// So many orders and customers by so many clients; how many answers were lost on the way.
+/// Creates orders and customers with several clients. Returns the number of lost answers.
 async fn post_all(caller: &Caller, done: &Cell<usize>, trouble: impl Fn(&mut Dice)) -> usize {
     let posts = posts();
     let customer = json!({ "name": "Stamm", "allow_duplicate": true });
@@ -75,7 +75,7 @@ async fn post_all(caller: &Caller, done: &Cell<usize>, trouble: impl Fn(&mut Dic
     join_all(each).await.iter().sum()
 }
 
-/// Exactly as many rows, each once, each with what belongs to it.
+/// Checks that each row exists exactly once, together with the rows that belong to it.
 async fn check(url: &str) {
     let posts = posts();
     let customers = posts.div_ceil(3);

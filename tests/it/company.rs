@@ -1,4 +1,4 @@
-//! The company, its settings, its calendar, its currencies and its territories.
+//! The company, with its settings, calendar, currencies and territories.
 
 use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
@@ -162,7 +162,7 @@ async fn a_batch_of_lines_stands_or_falls_with_its_last_one() {
     assert_eq!(problem["errors"][0]["code"], "too_many");
     let lines = send("/api/v1/territories/batch", &"{}\n".repeat(10_002)).await.expect(422);
     assert_eq!(lines["errors"][0]["code"], "too_many");
-    // Each element takes many times what it takes to send it.
+    // In memory each element takes many times the size that it has in the request.
     let odd = "0,".repeat(1_200_000);
     let monster = format!("{{\"items\":[{{\"external_id\":\"1\",\"x\":[{odd}0]}}]}}");
     let kind = [("content-type", "application/json")];
@@ -175,7 +175,7 @@ async fn a_batch_of_lines_stands_or_falls_with_its_last_one() {
     assert_eq!(answer.expect(413)["code"], "body_too_large");
 }
 
-/// One rule, in Rust for what is written and in SQL for what is reported.
+/// Working days are counted by the same rule in Rust, for writes, and in SQL, for reports.
 #[actix_web::test]
 async fn working_days_are_counted_alike_everywhere() {
     let service = Service::start().await;

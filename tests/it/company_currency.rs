@@ -1,4 +1,4 @@
-//! Amounts without a currency of their own have the digits of the company's.
+//! Amounts without their own currency have the decimal digits of the company's currency.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ async fn service_in(currency: &str) -> Service {
     service
 }
 
-/// The amounts of a product, of a customer's credit, an override, a request for terms and a growth
-/// step, each of two units.
+/// The amounts of a product, a credit limit, an override, a request for terms and an opportunity,
+/// each of two units.
 async fn amounts(service: &Service) -> Vec<Value> {
     let admin = service.actor(Role::Admin).await;
     let seller = service.actor(Role::Salesperson).await;
@@ -64,7 +64,7 @@ async fn amounts_without_a_currency_are_in_the_companys() {
     }
 }
 
-/// What changes record is what its reader sees.
+/// Recorded changes have the same amounts as the rows that a reader sees.
 #[actix_web::test]
 async fn changes_record_the_same_digits() {
     let service = service_in("KWD").await;

@@ -1,5 +1,5 @@
-//! Complaints as their desk sees them: who sees which, lists, facts from another system, filing
-//! numbers, and what time makes of them.
+//! Complaints in the back office: visibility, lists, imported data, filing numbers, and the effects
+//! of time.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -38,7 +38,7 @@ async fn a_strangers_complaint_does_not_exist_for_me() {
     service.team(None, &manager, &[&seller]).await;
     let customer = seller.customer("上海林氏贸易有限公司").await;
     let mine = path(&seller.post(COMPLAINTS, about(&customer)).await.expect(201));
-    // Of my customer, registered by the office, owned by a colleague.
+    // About the seller's customer, registered by the office, owned by a colleague.
     let theirs = path(&office.post(COMPLAINTS, about(&customer)).await.expect(201));
     step(&office, &theirs, "accept", json!({ "owner_id": colleague.id })).await.expect(200);
     let dispatched = path(&office.post(COMPLAINTS, about(&customer)).await.expect(201));
@@ -80,7 +80,8 @@ async fn a_strangers_complaint_does_not_exist_for_me() {
     let problem = stranger.post(COMPLAINTS, with(about(&strange), &repeat)).await.expect(422);
     assert_eq!(codes(&problem), ["/repeat_of_id unknown_field"]);
 
-    // The feed tells the same people, the quality department only of what was dispatched to it.
+    // The feed has the same visibility; the quality department sees only the complaints dispatched
+    // to it.
     let told = async |actor: &Actor<'_>, ids: &[&String]| {
         let (mut seen, mut cursor) = (BTreeSet::new(), String::new());
         let start = std::time::Instant::now();
@@ -139,7 +140,7 @@ async fn a_desk_finds_what_it_looks_for() {
     ] {
         assert_eq!(found(query).await, expected, "{query}");
     }
-    // At 12:01 in Shanghai nobody has answered the urgent one.
+    // At 12:01 in Shanghai the urgent complaint has no response yet.
     clock.set(at("2026-11-23T04:00:01Z"));
     assert_eq!(found("overdue=true").await, only(&[&urgent]));
     let read = service.signed_in(office.id).get(&urgent).await.expect(200);
@@ -230,7 +231,7 @@ async fn another_system_reports_facts() {
     assert_eq!((&again["unchanged"], service.count("changes").await), (&json!(4), events));
     let office = service.actor(Role::BackOffice).await;
     let path = path(&read(3).await);
-    // People's steps are held to the rules again.
+    // Steps of users follow the rules again.
     assert_eq!(
         step(&office, &path, "close", Value::Null).await.expect(409)["code"],
         "wrong_status"
@@ -285,7 +286,7 @@ async fn filing_numbers_have_no_gaps() {
     for _ in 0..MANY {
         paths.push(path(&office.post(COMPLAINTS, about(&customer)).await.expect(201)));
     }
-    // Each is filed twice at once; half of them fail with something else in between.
+    // Each complaint is filed twice at the same time, and once with an outdated version.
     let filings = paths.iter().chain(&paths).map(|path| step(&office, path, "file", Value::Null));
     let stale = [("if-match", "\"7\"")];
     let stale = paths.iter().map(async |path| {
@@ -318,7 +319,7 @@ async fn what_is_late_escalates_once() {
         (level, read["resolve_breached"] == true, read["version"].as_i64().unwrap())
     };
     let mut seen = vec![];
-    // 80, 100 and 150 percent of 27 working hours; and when nothing happens.
+    // 80, 100 and 150 percent of 27 working hours, and times without an escalation.
     for now in [
         "2026-11-25T05:35:59Z",
         "2026-11-25T05:36:00Z",
@@ -349,7 +350,7 @@ async fn what_is_late_escalates_once() {
     let more = step(&director, &path, "escalate", json!({ "reason": "x" })).await.expect(409);
     assert_eq!(more["code"], "fully_escalated");
 
-    // Another holiday puts what is still open off, once the job has looked.
+    // A new holiday moves open deadlines when the job has run.
     clock.set(at("2026-11-23T02:00:00Z"));
     let office = service.signed_in(office.id);
     let open = self::path(&office.post(COMPLAINTS, about(&customer)).await.expect(201));
@@ -376,7 +377,8 @@ async fn two_instances_escalate_once() {
         .map(|it| jobs::attempt(&it.inner.db, &it.inner.clock, job, Uuid::now_v7()));
     let ran = join_all(runs).await.into_iter().filter(|it| matches!(it, Ok(true))).count();
     assert_eq!(ran, 1);
-    // Both of them at once without the lease, as if one had been paused beyond it.
+    // Both jobs run at the same time without the lease, as if one had been paused until its lease
+    // ended.
     tokio::join!(run_job(&service), run_job(&other));
     let levels = "changes where type = 'complaint' and diff -> 'escalation_level' is not null";
     assert_eq!(service.count(&format!("{levels} and op = 'updated'")).await, 5);

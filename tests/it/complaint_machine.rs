@@ -1,4 +1,5 @@
-//! Complaints, every status, action and actor: the documented edges lead on, all else is refused.
+//! Complaints in every status, with every action and actor: documented transitions succeed, all
+//! others are refused.
 
 use std::collections::HashMap;
 
@@ -26,7 +27,7 @@ const OPEN: &[&str] = &["registered", "accepted", "in_progress", "pending_custom
 const NOT_CLOSED: &[&str] =
     &["registered", "accepted", "in_progress", "pending_customer", "resolved"];
 
-/// Who sees the complaint, and their roles.
+/// Users who see the complaint, and their roles.
 const WITHIN: [(&str, Role); 10] = [
     ("owner", Role::Salesperson),
     ("reporter", Role::Salesperson),
@@ -40,15 +41,16 @@ const WITHIN: [(&str, Role); 10] = [
     ("reports", Role::Reporter),
 ];
 
-/// Who does not.
+/// Users who do not see the complaint, and their roles.
 const WITHOUT: [(&str, Role); 3] = [
     ("stranger", Role::Salesperson),
     ("other_manager", Role::SalesManager),
     ("finance", Role::Finance),
 ];
 
-/// RULES 4.2, once more: the action, from where, where to (nothing: it stays), which roles may at
-/// all (nothing: all but those that only read), and who of them may.
+/// A transition, written independently of the service: the action, the statuses before it, the
+/// status after it (`None` if it stays the same), the permitted roles (empty for all except those
+/// that only read), and the permitted actors.
 struct Edge {
     action: &'static str,
     from: &'static [&'static str],
@@ -126,7 +128,7 @@ async fn cast(service: &Service) -> Cast<'_> {
     Cast { actors, customer }
 }
 
-/// A complaint of that status, ready for the action.
+/// A complaint in this status that is ready for the action.
 fn fact(cast: &Cast<'_>, key: usize, status: &str, action: &str) -> Value {
     let id = |name: &str| cast.actors[name].id;
     let mut fact = json!({ "external_id": key.to_string(), "customer_id": cast.customer,
@@ -146,7 +148,7 @@ fn fact(cast: &Cast<'_>, key: usize, status: &str, action: &str) -> Value {
     fact
 }
 
-/// Complaints of these statuses, for these actions; their ids.
+/// Creates complaints in these statuses, for these actions. Returns their ids.
 async fn given(cast: &Cast<'_>, wanted: &[(&str, &str)]) -> Vec<Uuid> {
     static KEY: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
     let key = || KEY.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -179,7 +181,7 @@ async fn act(cast: &Cast<'_>, actor: &Actor<'_>, id: Uuid, action: &str) -> Answ
     actor.send(Method::POST, &format!("{COMPLAINTS}/{id}/{action}"), body, &[]).await
 }
 
-/// What must come of it.
+/// The expected status code.
 fn expected(edge: &Edge, status: &str, name: &str, role: Role) -> u16 {
     let reads_only = role == Role::Reporter;
     let owns = name != "owner" || status != "registered" || edge.who == ANY;
@@ -210,7 +212,7 @@ async fn every_status_action_and_actor() {
     }
     let wanted: Vec<_> = triples.iter().map(|it| (it.1, it.0.action)).collect();
     let ids = given(&cast, &wanted).await;
-    // The quality department shall see them; that it was told is no fact of another system.
+    // Makes them visible to the quality department: the time of the dispatch cannot be imported.
     service.sql("update complaints set dispatched_at = created_at").await;
     let mut seen = HashMap::<u16, usize>::new();
     for ((edge, status, name, role), id) in triples.iter().zip(ids) {
@@ -235,7 +237,7 @@ async fn every_status_action_and_actor() {
     assert!(seen[&200] > 150 && seen[&409] > 150, "{seen:?}");
 }
 
-/// Who does it, so that it works.
+/// An actor who may take the transition.
 fn hand(edge: &Edge) -> &'static str {
     match edge.action {
         "close" | "file" => "office",

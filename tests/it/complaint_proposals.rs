@@ -1,4 +1,5 @@
-//! Whoever registers a complaint proposes how to handle it by the end of the next working day (S42).
+//! Proposals: the user who registers a complaint proposes how to handle it by the end of the next
+//! working day.
 
 use actix_web::http::Method;
 use salesbook::auth::Role;
@@ -9,7 +10,7 @@ use crate::harness::{Actor, Service};
 
 const PATH: &str = "/api/v1/complaints";
 
-/// A Friday, 10:00 in Shanghai
+/// A service on a Friday at 10:00 in Shanghai
 async fn service() -> Service {
     Service::start_at(Clock::fixed(Timestamp("2026-11-20T02:00:00Z".parse().unwrap()))).await
 }
@@ -29,7 +30,7 @@ async fn a_proposal_is_due_as_the_filing_is() {
     let customer = seller.customer("上海林氏").await;
     let made = registered(&seller, &customer, json!({})).await;
     let path = format!("{PATH}/{}", made["id"].as_str().unwrap());
-    // Monday, when the working day ends.
+    // The end of the working day on Monday.
     let due = json!("2026-11-23T10:00:00Z");
     assert_eq!((&made["proposal_due_at"], &made["filing_due"]), (&due, &due));
     assert_eq!(made["proposed_at"], Value::Null);

@@ -1,4 +1,5 @@
-//! Reports on complaints: every figure is what the same caller can count in the list.
+//! Reports on complaints: every figure equals the number that the same caller can count in the
+//! list.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +20,8 @@ const PERIOD: &str = "from=2026-03-01&to=2026-07-01";
 const NOW: &str = "2026-06-24T04:00:00Z";
 const OPEN: [&str; 4] = ["registered", "accepted", "in_progress", "pending_customer"];
 
-/// Sixty complaints in every status, of every severity, some that repeat others, some reopened,
-/// some dispatched, paid for in four currencies of which one has no rate.
+/// Sixty complaints of every status and severity, some of them repeated, reopened or dispatched,
+/// with compensation in four currencies, one of them without an exchange rate.
 pub async fn complaints(service: &Service, field: &Field<'_>) {
     let (erp, office) =
         (service.client(Role::Erp, "crm2").await, service.actor(Role::BackOffice).await);
@@ -45,7 +46,7 @@ pub async fn complaints(service: &Service, field: &Field<'_>) {
             "closed",
         ];
         let status = statuses[n % 10];
-        // Some on the evening before another month begins in Shanghai, some of yesterday.
+        // Some on the last evening of a month in Shanghai, some yesterday.
         let day = if n % 6 == 5 {
             "2026-06-19".into()
         } else {
@@ -56,7 +57,7 @@ pub async fn complaints(service: &Service, field: &Field<'_>) {
             )
         };
         let received = at(&format!("{day}T17:{n:02}:00Z"));
-        // Nothing has happened in the future.
+        // No event may be in the future.
         let later = |hours: i64| {
             let later = Timestamp(received.0 + jiff::SignedDuration::from_hours(hours));
             json!(later.min(service.inner.clock.now()))
@@ -121,7 +122,7 @@ fn day(row: &Value, name: &str) -> String {
     zoned.date().to_string()
 }
 
-/// The day on which it was received, where the company is.
+/// The day of receipt in the company's time zone.
 fn received(complaint: &Value) -> String {
     day(complaint, "received_at")
 }
@@ -302,7 +303,7 @@ async fn check_repeats(actor: &Actor<'_>, all: &[Value]) {
             "last_received_on": days.last() }),
         );
     }
-    // As the list tells them.
+    // The expected figures from the list.
     let listed = list(actor, "complaints?repeat=true").await;
     assert_eq!(
         (&told["totals"]["repeats"], &told["totals"]["chains"]),
@@ -324,7 +325,7 @@ async fn every_figure_is_what_the_same_caller_can_count() {
     for role in Role::ALL {
         actors.push(service.actor(*role).await);
     }
-    // What waits for the customer since then has not become late.
+    // Complaints that wait for the customer do not become late.
     service.inner.clock.set(at(NOW));
     let mut different = BTreeSet::new();
     for actor in &actors {

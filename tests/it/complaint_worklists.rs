@@ -1,4 +1,4 @@
-//! Complaints among what there is to do: who handles, accepts and files which, and what is late.
+//! Complaints in worklists: users who handle, accept and file them, and overdue ones.
 
 use salesbook::auth::Role;
 use salesbook::platform::Clock;
@@ -10,7 +10,7 @@ use crate::targets::with;
 use crate::totals::list;
 use crate::worklists::{BOARD, TODAY};
 
-/// Number, task, due, overdue of each, in their order.
+/// The number, task, due time and overdue flag of each entry, in order.
 fn tasks(today: &Value) -> Vec<String> {
     let text = |it: &Value| it.as_str().unwrap_or("-").to_owned();
     let row = |it: &Value| {
@@ -91,7 +91,7 @@ async fn whoever_has_to_do_something_finds_it() {
         assert!(!today.to_string().contains("林氏"));
     }
 
-    // Wednesday noon: with the customer since yesterday, the others are late.
+    // Wednesday noon: one waits for the customer since yesterday, the others are late.
     step(&seller, &major, "start", Value::Null).await.expect(200);
     let told = json!({ "text": "换货", "customer_informed": true });
     step(&seller, &major, "proposals", told).await.expect(200);
@@ -113,7 +113,7 @@ async fn whoever_has_to_do_something_finds_it() {
     }
     assert!(desk["deadlines"].as_array().unwrap().iter().all(|it| it["overdue"] == true));
 
-    // What the board counts is what the same manager can list.
+    // The counts of the board equal the lists of the same manager.
     let board = manager.get(BOARD).await.expect(200)["items"].clone();
     let row =
         board.as_array().unwrap().iter().find(|it| it["user_id"] == json!(seller.id)).unwrap();

@@ -1,4 +1,4 @@
-//! Complaints: registered, settled, filed and closed, and who has to do with them.
+//! The course of complaints: registered, settled, filed and closed, and the people involved.
 
 use actix_web::http::Method;
 use salesbook::auth::Role;
@@ -23,7 +23,7 @@ pub fn at(instant: &str) -> Timestamp {
     Timestamp(instant.parse().unwrap())
 }
 
-/// About the quality of something, by the customer of that path.
+/// A quality complaint of the customer with this path.
 pub fn about(customer: &str) -> Value {
     json!({ "customer_id": id(customer), "category": "quality", "channel": "phone",
         "description": "外壳开裂,客户要求换货" })
@@ -71,7 +71,7 @@ async fn a_complaint_from_the_field_to_the_files() {
     step(&expert, &path, "start", Value::Null).await.expect(200);
     clock.set(at("2026-11-23T09:00:00Z"));
     let expert = service.signed_in(expert.id);
-    // From 17:00 on until 11:00 of the next day: three working hours.
+    // From 17:00 until 11:00 on the next day are three working hours.
     step(&expert, &path, "wait", json!({ "reason": "等客户寄回样品" })).await.expect(200);
     clock.set(at("2026-11-24T03:00:00Z"));
     let (seller, office, expert) =
@@ -127,7 +127,7 @@ async fn a_complaint_from_the_field_to_the_files() {
         (&json!("2026-12-24T03:00:00Z"), &Value::Null)
     );
     assert_eq!(reopened["filed_no"], "BA-2026-0001", "a number is given once");
-    // Seven hours are left of the 24th; of the 31st two are needed.
+    // Seven hours are left on the 24th; two more are needed on the 31st.
     assert_eq!(reopened["resolve_due"], "2026-12-31T03:00:00Z");
     let history = seller.get(&format!("{path}/history")).await.expect(200);
     let statuses = history["items"].as_array().unwrap().iter().rev();
@@ -198,7 +198,7 @@ async fn on_the_spot_within_authority() {
     }
     assert_eq!(service.count("complaints").await, 1);
 
-    // In another currency it counts as what it is worth.
+    // An amount in another currency is converted.
     let rate = json!({ "from": "USD", "to": "CNY", "valid_on": "2026-01-01", "rate": "7" });
     admin.post("/api/v1/exchange-rates", rate).await.expect(201);
     let dollars =
@@ -250,7 +250,7 @@ async fn the_person_complained_about_does_not_see_to_it() {
     let problem = seller.post(COMPLAINTS, on_the_spot).await.expect(422);
     assert_eq!(codes(&problem), ["/about_user_id owner_is_subject"]);
 
-    // Nor does anybody decide on a complaint about themselves, not even an administrator.
+    // Nobody decides on a complaint about themselves, not even an administrator.
     let path = self::path(&office.post(COMPLAINTS, rude(admin.id)).await.expect(201));
     let why = json!({ "reason": "不成立", "customer_informed": true });
     for (action, body) in [("accept", json!({ "owner_id": manager.id })), ("reject", why)] {
@@ -272,7 +272,7 @@ async fn the_same_again_is_a_repeat() {
         "customer_confirmed_by": "signature" } }),
     );
     let first = seller.post(COMPLAINTS, settled).await.expect(201);
-    // What is not closed yet is no repeat: it can be reopened.
+    // Not a repeat: the earlier complaint is not closed and can be reopened.
     let open = seller.post(COMPLAINTS, about(&customer)).await.expect(201);
     assert_eq!((&open["repeat_of_id"], &open["severity"]), (&Value::Null, &json!("general")));
     step(&office, &path(&first), "file", Value::Null).await.expect(200);
@@ -340,7 +340,7 @@ async fn each_rule_of_a_complaint_violated_once() {
     assert_eq!(service.count("complaints").await, 0);
     assert_eq!(service.count("changes where type = 'complaint'").await, 0);
 
-    // A product that was never sold to this customer is a flag.
+    // A product that was never sold to this customer sets a flag.
     let sold = with(about(&customer), &json!({ "product_id": product }));
     let odd = seller.post(COMPLAINTS, sold.clone()).await.expect(201);
     assert_eq!(odd["product_not_sold"], true);

@@ -1,4 +1,5 @@
-//! Answers are compressed when they gain by it, mean the same, and tell nothing of a secret.
+//! Compression: responses are compressed if that saves bytes, keep their content, and never reveal
+//! a secret through their size.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -25,7 +26,7 @@ use crate::surveys::{customer, new_survey, open};
 const GZIP: (&str, &str) = ("accept-encoding", "gzip");
 const CUSTOMERS: &str = "/api/v1/customers?limit=200";
 
-/// The bytes as they were before they were compressed.
+/// Decompresses a body.
 pub async fn decoded(headers: &HeaderMap, bytes: Bytes) -> Bytes {
     let whole = stream::iter([Ok::<_, PayloadError>(bytes)]);
     let mut decoder = pin!(Decoder::from_headers(whole, headers));
@@ -44,7 +45,7 @@ fn asked(path: &str, coding: &str) -> TestRequest {
     TestRequest::get().uri(path).insert_header(("accept-encoding", coding))
 }
 
-/// All values of `Vary`, in small letters.
+/// All values of `Vary`, in lower case.
 fn vary(answer: &Answer) -> String {
     let values = answer.headers.get_all("vary").map(|value| value.to_str().unwrap());
     values.collect::<Vec<_>>().join(", ").to_lowercase()
@@ -218,7 +219,7 @@ async fn the_document_has_a_tag() {
     anybody.send(Method::GET, "/openapi.json", None, &other).await.expect(200);
 }
 
-/// Whatever its size: an answer that may vary by coding says so.
+/// Responses of any size have `Vary` if they may be compressed.
 #[actix_web::test]
 async fn secrets_are_not_compressed() {
     let service = Service::start().await;
@@ -264,10 +265,10 @@ async fn secrets_are_not_compressed() {
     }
 }
 
-/// The body's first step only hands the work over: the request worker serves others meanwhile.
+/// Compression runs in another thread, so that the request worker can serve other requests.
 #[actix_web::test]
 async fn a_large_answer_is_compressed_beside_the_worker() {
-    // Some hundredths of a second of work, so that none of it is done by the time of a look.
+    // Compressing this takes some hundredths of a second, so that it cannot be finished yet.
     let text = salesbook::document::text();
     for coding in ["br", "gzip"] {
         let answer = HttpResponse::Ok().content_type("text/plain").body(text);
@@ -280,7 +281,7 @@ async fn a_large_answer_is_compressed_beside_the_worker() {
     }
 }
 
-/// Anybody may ask for it, as often as it pleases.
+/// The document may be requested by anybody, any number of times.
 #[actix_web::test]
 async fn the_document_is_compressed_once() {
     let service = Service::start().await;
@@ -301,7 +302,7 @@ async fn the_document_is_compressed_once() {
     }
 }
 
-/// A phone reads its morning, and pays for the bytes.
+/// The bytes of a phone's first requests of the day.
 #[actix_web::test]
 async fn a_phones_day_takes_a_quarter_of_the_bytes() {
     let service = field_reports::service().await;
@@ -330,7 +331,7 @@ async fn a_phones_day_takes_a_quarter_of_the_bytes() {
     assert!(small * 4 < plain, "{small} of {plain}");
 }
 
-/// A new operation with a secret has to be marked as the others are, and belongs on this list.
+/// A new operation with a secret has to be marked like the others and added to this list.
 #[test]
 fn these_operations_answer_secrets() {
     const SECRETS: [&str; 7] = [

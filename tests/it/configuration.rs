@@ -1,4 +1,4 @@
-//! A wrong setting is one line that names its variable and says what is right.
+//! Wrong settings are reported in one line that names the variable and the valid values.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use salesbook::config::Cli;
 use crate::harness::Service;
 use crate::process::{Process, START};
 
-/// A command, a variable, a wrong value, and words of what is right.
+/// A command, a variable, a wrong value, and a part of the message.
 type Wrong = (&'static str, &'static str, &'static str, &'static str);
 
 const WRONG: &[Wrong] = &[
@@ -68,7 +68,7 @@ const WRONG: &[Wrong] = &[
     ("client", "SALESBOOK_CLIENT_ROLES", "boss", "erp"),
 ];
 
-/// Any text is right.
+/// Variables for which any text is valid.
 const ANY: [&str; 1] = ["SALESBOOK_USERNAME"];
 
 #[actix_web::test]

@@ -1,4 +1,4 @@
-//! How far a customer may owe us, and what happens beyond.
+//! Credit limits, and orders that exceed them.
 
 use salesbook::auth::Role;
 use salesbook::platform::{Clock, Timestamp};
@@ -10,7 +10,7 @@ pub fn id(path: &str) -> &str {
     path.rsplit('/').next().unwrap()
 }
 
-/// Somebody of each kind, a product at 1.00, and a customer of the seller's.
+/// Users of each role, a product at 1.00, and a customer of the seller.
 pub struct Desk<'a> {
     pub service: &'a Service,
     pub admin: Actor<'a>,
@@ -40,7 +40,7 @@ impl<'a> Desk<'a> {
         self.admin.patch(&path, version, changes).await.expect(200)
     }
 
-    /// A submitted order of so much, by its path.
+    /// Submits an order of this amount. Returns its path.
     pub async fn order(&self, amount: &str) -> String {
         self.order_of(&self.customer, amount).await
     }
@@ -98,7 +98,7 @@ async fn a_limit_stops_at_the_cent_and_says_why() {
     let third = desk.order("500").await;
     confirm(&desk.admin, &third, 200).await;
     assert_eq!(desk.exposure().await["available"], "0.00");
-    // What is cancelled or closed is owed no longer.
+    // Cancelled and closed orders no longer count.
     desk.admin.post(&format!("{first}/close"), json!({})).await.expect(200);
     confirm(&desk.admin, &second, 200).await;
     assert_eq!(desk.exposure().await["exposure"], "1000.01");
@@ -129,7 +129,7 @@ async fn a_zero_limit_is_prepaid_and_no_limit_is_the_companys() {
     desk.credit(json!({ "credit_limit": "0" })).await;
     let small = desk.order("0.01").await;
     assert_eq!(confirm(&desk.admin, &small, 409).await["limit"], "0.00");
-    // A receipt that nothing has been billed for yet.
+    // A receipt without an invoice.
     let receipt = format!(
         "insert into open_items (kind, source_id, customer_id, amount)
          values ('receipt', gen_random_uuid(), '{}', -0.01)",
@@ -192,7 +192,7 @@ async fn hold_expiry_and_overdue_stop_everything() {
     let order = desk.order("10").await;
     service.sql(&owe("2026-11-13", "1000")).await;
     confirm(&desk.admin, &order, 200).await;
-    // Eight days are more than the seven of a customer without a tier.
+    // Eight days exceed the seven days allowed for a customer without a tier.
     service.sql(&owe("2026-11-12", "1")).await;
     let order = desk.order("10").await;
     let refused = confirm(&desk.admin, &order, 409).await;
@@ -236,7 +236,7 @@ async fn somebody_else_answers_for_more() {
     let made = made.expect(201);
     assert_eq!(desk.seller.get(&location).await.expect(200), made);
     service.actor(Role::Salesperson).await.get(&location).await.expect(404);
-    // It does not count for whoever is credited with the order.
+    // An override does not count if its author gets the credit for the order.
     let own = json!({ "customer_id": id(&desk.customer), "salesperson_id": desk.controller.id,
         "lines": [{ "product_id": desk.product, "quantity": "150" }] });
     let own = desk.admin.post("/api/v1/orders", own).await.expect(201);
@@ -253,7 +253,7 @@ async fn somebody_else_answers_for_more() {
     assert_eq!(confirm(&admin, &more, 409).await["override_amount"], "0.00", "it is over");
     let revoke = format!("{location}/revoke");
     assert_eq!(controller.post(&revoke, json!({})).await.expect(409)["current_status"], "expired");
-    // Nor of a customer of one's own.
+    // Nor may users decide on their own customers.
     let theirs = json!({ "name": "Wang", "owner_id": desk.controller.id });
     let theirs = admin.post("/api/v1/customers", theirs).await.expect(201);
     let theirs = format!("/api/v1/customers/{}/credit-overrides", theirs["id"].as_str().unwrap());

@@ -1,4 +1,4 @@
-//! Credits of many customers at once, by the rules of a single change.
+//! Credits of many customers in one batch, with the same rules as for a single change.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ async fn path_of(service: &Service, name: &str) -> String {
     format!("/api/v1/customers/{}/credit", service.texts(&id).await[0])
 }
 
-/// The status of each item, with the codes of its faults.
+/// The status of each item, and the codes of its faults.
 fn outcomes(told: &Value) -> Vec<String> {
     let codes = |it: &Value| {
         let errors = it["problem"]["errors"].as_array().into_iter().flatten();
@@ -200,6 +200,6 @@ async fn the_name_of_a_merged_customer_means_the_winner() {
         read.push(json!([credit["credit_limit"], credit["tolerance_percent"], credit["version"]]));
     }
 
-    // What is first heard of M overrides nobody; what changes afterwards is about W.
+    // The first values for the merged M do not override those of W; later changes apply to W.
     assert_eq!(read, [json!([null, "5", 1]), json!(["80.00", "5", 2])]);
 }

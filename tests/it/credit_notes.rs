@@ -1,4 +1,4 @@
-//! What is left of a credit note pays other invoices of the customer.
+//! The remaining amount of a credit note is allocated to other invoices of the customer.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use crate::harness::{Actor, Service};
 use crate::receivables::{differences, faults, merged, send, service};
 
-/// Invoices A of 100 and B of 50, due before A; O of somebody else, U in dollars, D disputed; notes of
-/// 30 without an invoice and of 40 on what is paid. Their paths.
+/// Creates invoices A of 100, B of 50, due before A, O of another customer, U in dollars and a
+/// disputed D, and credit notes of 30 without an invoice and of 40 for a paid invoice. Returns
+/// their paths.
 async fn shop(service: &Service) -> (Actor<'_>, Vec<String>) {
     let (finance, erp) = (service.actor(Role::Finance).await, service.actor(Role::Erp).await);
     let rate = json!({ "from": "USD", "to": "CNY", "valid_on": "2026-01-01", "rate": "7" });
@@ -103,7 +104,7 @@ async fn what_is_left_of_a_note_goes_to_what_was_due_first() {
     let service = service().await;
     let (finance, paths) = shop(&service).await;
     let [a, b, other, dollars, disputed, draft, note, _, paid] = &paths[..] else { unreachable!() };
-    // A note on what is paid already is left whole.
+    // A credit note for a paid invoice keeps its whole amount.
     let money = json!({ "customer_id": finance.get(a).await.expect(200)["customer_id"],
         "received_on": "2026-06-10", "amount": "40",
         "allocations": [{ "invoice_id": id(paid), "amount": "40" }] });
@@ -130,7 +131,7 @@ async fn what_is_left_of_a_note_goes_to_what_was_due_first() {
         assert_eq!(open(&finance, path).await, left, "{path}");
     }
     assert_eq!(differences(&service).await, 0);
-    // An ERP that says what was paid goes before, and the note has it back.
+    // A payment from an ERP takes precedence, and the credit note gets its amount back.
     let erp = service.actor(Role::Erp).await;
     let paid = json!([{ "external_id": "Q", "number": "Q", "customer_external_id": "C",
         "received_on": "2026-06-12", "amount": "50",

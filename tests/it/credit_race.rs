@@ -1,5 +1,5 @@
-//! Whatever many do at once, nobody owes more than the limit; and what is kept of it is what the
-//! documents come to.
+//! Concurrent requests never exceed a credit limit, and the stored exposure equals that of the
+//! documents.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -20,12 +20,12 @@ use crate::process::or_in_torture;
 const CLIENTS: u64 = 16;
 const CUSTOMERS: usize = 20;
 
-/// How long the clients go on.
+/// The duration of the test.
 fn patience() -> Duration {
     Duration::from_secs(or_in_torture(5, 30))
 }
 
-/// 100 with a tenth of tolerance for each.
+/// Customers with a limit of 100 and a tolerance of a tenth.
 async fn customers(desk: &Desk<'_>) -> Vec<String> {
     let mut customers = vec![];
     for n in 0..CUSTOMERS {
@@ -37,7 +37,7 @@ async fn customers(desk: &Desk<'_>) -> Vec<String> {
     customers
 }
 
-/// Customers that owe more than they may, although nobody answers for it.
+/// The customers who exceed their limit without an override.
 async fn beyond(service: &Service) -> Vec<String> {
     let rows = "select c.id || ' owes ' || sum(it.amount) from open_items it
         join customer_credits c on c.id = it.customer_id
@@ -46,7 +46,7 @@ async fn beyond(service: &Service) -> Vec<String> {
     service.texts(rows).await
 }
 
-/// Open items that are not what orders, invoices and payments come to.
+/// The stored open amounts that differ from those of orders, invoices and payments.
 async fn wrong(service: &Service) -> Vec<String> {
     let owed = "select id, customer_id, round(greatest(total_amount - invoiced_amount, 0)
         * exchange_rate, 6) from orders where status = 'confirmed' and billing_status <> 'invoiced'
@@ -76,7 +76,7 @@ async fn of_many_at_once_only_those_that_fit() {
         let mut orders = vec![];
         for n in 0..CLIENTS {
             let order = desk.order_of(&customer, "40").await;
-            // Every other one comes another way.
+            // Every second order is created in a different way.
             if n % 2 == 1 {
                 let why = json!({ "reason": "x" });
                 desk.admin.post(&format!("{order}/hold"), why).await.expect(200);
@@ -94,7 +94,7 @@ async fn of_many_at_once_only_those_that_fit() {
     assert_eq!((beyond(&service).await, wrong(&service).await), (vec![], vec![]));
 }
 
-/// One client: raises orders by whatever way there is, and takes some back so that it goes on.
+/// A client that increases orders in all possible ways, and cancels some to stay below the limit.
 async fn client(
     desk: &Desk<'_>,
     by: &Actor<'_>,
@@ -124,7 +124,7 @@ async fn client(
             }
             (4, kept) => {
                 mine.extend(kept);
-                // A draft from an ERP is confirmed by people.
+                // A draft from an ERP is confirmed by a user.
                 let key = Uuid::now_v7().to_string();
                 let item = json!({ "external_id": key, "number": key, "status": "submitted",
                     "customer_id": id(customer), "order_date": "2026-03-02",
@@ -144,7 +144,7 @@ async fn client(
                 mine.push(order);
             }
             (6, Some(order)) => {
-                // What is billed is owed in its place; beyond that it raises.
+                // An invoice replaces the amount of its order; a larger one increases the exposure.
                 let bill = json!({ "order_id": id(&order), "amount": amount,
                     "customer_id": by.get(&order).await.expect(200)["customer_id"] });
                 raised += bill_it(by, bill).await;
@@ -173,7 +173,7 @@ async fn client(
     raised
 }
 
-/// Posts an invoice, if the customer's credit bears it.
+/// Posts an invoice if the credit limit allows it.
 async fn bill_it(by: &Actor<'_>, bill: Value) -> u64 {
     let draft = by.post("/api/v1/invoices", bill).await.expect(201);
     let path = format!("/api/v1/invoices/{}/post", draft["id"].as_str().unwrap());
@@ -182,7 +182,7 @@ async fn bill_it(by: &Actor<'_>, bill: Value) -> u64 {
     u64::from(told.status == 200)
 }
 
-/// One client of those that bring facts: invoices of an ERP, money that comes and goes again.
+/// A client that imports data: invoices of an ERP, payments and their reversals.
 async fn bringer(desk: &Desk<'_>, customers: &[String], seed: u64, end: Instant) -> u64 {
     let (mut dice, mut facts, mut paid) = (Dice(seed), 0, Vec::<String>::new());
     while Instant::now() < end {
@@ -217,7 +217,7 @@ async fn bringer(desk: &Desk<'_>, customers: &[String], seed: u64, end: Instant)
     facts
 }
 
-/// Whoever owes too much does so by a fact, and that is flagged.
+/// Only imported data exceeds a limit, and such data is flagged.
 #[actix_web::test]
 async fn beyond_the_limit_is_a_fact_that_is_flagged() {
     let service = Service::start().await;
@@ -275,7 +275,7 @@ async fn nobody_owes_more_than_the_limit() {
     assert!(raised > 0, "nothing happened");
 }
 
-/// Somebody answers for more, and only so much more is owed.
+/// With an override, the limit is exceeded by no more than its amount.
 #[actix_web::test]
 async fn an_override_is_used_once_by_all_together() {
     let service = Service::start().await;
@@ -292,7 +292,7 @@ async fn an_override_is_used_once_by_all_together() {
     assert_eq!(told.iter().filter(|it| **it == 200).count(), 5, "200 of 200: {told:?}");
 }
 
-/// A fact that comes at the same moment is flagged, or the step of people is refused.
+/// With a concurrent import, either the imported data is flagged or the user's step is refused.
 #[actix_web::test]
 async fn a_fact_and_a_step_know_of_each_other() {
     let service = Service::start().await;
@@ -314,7 +314,7 @@ async fn a_fact_and_a_step_know_of_each_other() {
     assert_eq!(wrong(&service).await, Vec::<String>::new());
 }
 
-/// What an ERP, people and the service itself do with orders, in any order.
+/// Actions of an ERP, of users and of the service itself on orders, in random order.
 async fn history(desk: &Desk<'_>, seed: u64) {
     let mut dice = Dice(seed);
     let mut customers = vec![];

@@ -1,5 +1,5 @@
-//! Rules of the credit check (RULES 4.9): whose overdue days count, from which day on something is
-//! overdue, what an override bears and until when, and that nobody decides on a customer of theirs.
+//! Rules of the credit check: the invoices whose overdue days count, the day from which an item is
+//! overdue, the amount and validity of overrides, and decisions on one's own customers.
 
 use actix_web::http::Method;
 use salesbook::auth::Role;
@@ -10,7 +10,7 @@ use crate::credit::{Desk, confirm, id};
 use crate::harness::Actor;
 use crate::receivables::{send, service_on};
 
-/// Somebody owes so much since this day.
+/// Creates an open invoice with this due date and amount.
 async fn owe(desk: &Desk<'_>, customer: &str, due: &str, amount: &str) {
     let item = json!({ "external_id": format!("{due} {}", id(customer)), "amount": amount,
         "customer_id": id(customer), "invoice_date": "2026-01-02", "due_date": due });
@@ -68,12 +68,12 @@ async fn what_is_due_today_is_overdue_tomorrow() {
         (told["oldest_overdue_days"].as_i64().unwrap(), amount)
     };
     assert_eq!(overdue(&desk.exposure().await), (0, "0.00".into()));
-    // Late, but not by much: the rest is not due yet.
+    // The overdue amount is below the threshold; the rest is not due yet.
     owe(&desk, &desk.customer, "2026-06-14", "999.99").await;
     assert_eq!(overdue(&desk.exposure().await), (1, "999.99".into()));
     let (first, second) = (desk.order("1").await, desk.order("1").await);
     confirm(&desk.admin, &first, 200).await;
-    // The day is the company's: it has eight hours left when it is over in UTC.
+    // The day is that of the company, which is eight hours ahead of UTC.
     go_to(&desk, "2026-06-15T15:59:59Z");
     let admin = service.signed_in(desk.admin.id);
     let exposure = async |by: &Actor<'_>| {
@@ -114,14 +114,14 @@ async fn an_override_bears_an_order_of_a_late_customer_until_it_is_over() {
     let more = desk.order("50.01").await;
     told(&more, "50.00").await;
     confirm(&desk.admin, &order, 200).await;
-    // Two do not add up, and one that is revoked is none.
+    // Overrides do not add up, and revoked ones do not count.
     answer(&desk.customer, "50.01").await;
     let revoked = answer(&desk.customer, "70").await;
     desk.controller.post(&format!("{revoked}/revoke"), json!({})).await.expect(200);
     let much = desk.order("50.02").await;
     told(&much, "50.01").await;
     let late = desk.order("50.01").await;
-    // It bears what is late, not what is more than the limit, beyond its amount.
+    // The override covers overdue items, but not an excess over the limit above its amount.
     desk.credit(json!({ "credit_limit": "1000" })).await;
     let refused = confirm(&desk.admin, &more, 409).await;
     assert_eq!(refused["reasons"], json!(["over_limit"]), "1100.01 of 1050.01");
@@ -132,10 +132,10 @@ async fn an_override_bears_an_order_of_a_late_customer_until_it_is_over() {
     told(&late, "0.00").await;
 }
 
-/// Whoever may decide on something, and how that is said.
+/// The roles that may decide, and the request of the decision.
 type Decisions = Vec<(&'static [Role], Method, String, Value)>;
 
-/// Of everything that is decided about a customer's credit one that is asked for by the desk.
+/// One decision of each kind on a customer's credit, as prepared by the desk.
 async fn decisions(desk: &Desk<'_>, customer: &str) -> Decisions {
     const LIMITS: &[Role] =
         &[Role::Admin, Role::SalesDirector, Role::Finance, Role::CreditController];
@@ -163,7 +163,7 @@ async fn decisions(desk: &Desk<'_>, customer: &str) -> Decisions {
         desk.controller.post(&format!("{path}/start"), json!({})).await.expect(200);
         concluding.push(format!("{path}/conclude"));
     }
-    // Terms rest on one that is concluded.
+    // Terms need a concluded investigation.
     desk.controller.post(&concluding[0], found.clone()).await.expect(200);
     owe(desk, customer, "2026-12-31", "10").await;
     let owed = format!("/api/v1/invoices?customer_id={}", id(customer));
@@ -207,7 +207,7 @@ async fn nobody_decides_on_the_credit_of_a_customer_of_their_own() {
     ] {
         let owner = service.person(&[role, Role::Salesperson]).await;
         let other = service.actor(role).await;
-        // So that a manager sees the customer.
+        // A team makes the customer visible to the manager.
         service.team(None, &other, &[&owner]).await;
         let customer = owner.customer(role.as_str()).await;
         let decisions = decisions(&desk, &customer).await;

@@ -1,4 +1,4 @@
-//! How many default by the score of their credit, and limits that rest on nothing any more.
+//! Defaults by credit score, and limits without a valid investigation.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::harness::{Actor, Service};
 use crate::receivables::{send, service};
 use crate::reports::{REPORTS, report, table};
 
-/// On 2026-06-15 by external id: the score, its last day, the limit.
+/// The external id, score, last valid day and limit on 2026-06-15.
 const KNOWN: [(&str, i32, &str, &str); 6] = [
     ("A", 55, "2026-12-01", "100"),
     ("B", 60, "2026-12-01", "200"),
@@ -29,7 +29,7 @@ async fn investigated(service: &Service) -> (Actor<'_>, Actor<'_>, Actor<'_>) {
     customers.push(named("Z", &stranger));
     send(&erp, "customers", json!(customers)).await;
     for (key, score, until, limit) in KNOWN {
-        // What was found out before counts no more, and what is not concluded not yet.
+        // Neither older investigations count nor those that are not concluded.
         service
             .sql(&format!(
                 "insert into credit_investigations (id, version, customer_id, status, reason,
@@ -54,7 +54,7 @@ async fn investigated(service: &Service) -> (Actor<'_>, Actor<'_>, Actor<'_>) {
             "invoice_date": "2026-02-01", "due_date": due })
     };
     let items = json!([
-        // 61 days late, 60 days late, not due, and of nobody who was investigated.
+        // 61 days late, 60 days late, not due, and of a customer without an investigation.
         invoice("1", "A", "2026-04-15", "100"),
         invoice("2", "C", "2026-04-16", "50"),
         invoice("3", "F", "2026-07-01", "30"),
@@ -109,7 +109,7 @@ async fn who_defaults_by_score() {
         ["6 1700.0000 250.0000 150.0000 3 50.00"],
         "{totals:#}"
     );
-    // D has a limit of its own without an end; E has none that could be used.
+    // D still has a limit; that of E is 0.
     assert_eq!(told["totals"]["expired_with_open_limit"], 1);
     let end = "update customer_credits set valid_until = '2026-06-14'";
     service.sql(end).await;
@@ -151,7 +151,7 @@ async fn who_is_sold_to_without_terms() {
         order("4", "B", "2026-06-02", "20", "confirmed"),
         order("5", "C", "2026-06-02", "999", "draft"),
     ]);
-    // Somebody else's customer, whose account is not theirs to see.
+    // The customer of another salesperson, whose account is not visible.
     items[3]["salesperson_id"] = json!(seller.id);
     send(&erp, "orders", items).await;
     let terms = "insert into terms_requests (id, version, customer_id, status, payment_days,

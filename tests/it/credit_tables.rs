@@ -1,4 +1,4 @@
-//! What becomes of credit investigations and of requests for terms, and who does it.
+//! State machines of credit investigations and requests for terms, with the permitted actors.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ fn findings() -> Value {
     json!({ "sources": ["register"], "score": 70, "recommended_limit": "1000" })
 }
 
-/// RULES 4.12: requested → investigating → concluded; a job does the rest.
+/// Credit investigations: requested → investigating → concluded; a job does the rest.
 pub const INVESTIGATIONS: Machine = Machine {
     path: "credit-investigations",
     type_: "credit_investigation",
@@ -58,7 +58,7 @@ pub const INVESTIGATIONS: Machine = Machine {
     ],
 };
 
-/// RULES 4.12: draft → submitted → approved or rejected; withdrawn before that.
+/// Requests for terms: draft → submitted → approved or rejected; withdrawn before the decision.
 pub const TERMS: Machine = Machine {
     path: "terms-requests",
     type_: "terms_request",

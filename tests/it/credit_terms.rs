@@ -1,4 +1,4 @@
-//! Credit investigations and trading terms: who finds out, who decides, and what follows.
+//! Credit investigations and payment terms: the investigation, the decision and its effects.
 
 use salesbook::auth::Role;
 use salesbook::credit;
@@ -13,7 +13,7 @@ fn at(text: &str) -> Timestamp {
     Timestamp(text.parse().unwrap())
 }
 
-/// An investigation of the desk's customer, concluded with a score and a limit; its path.
+/// Concludes an investigation of the desk's customer with a score and a limit. Returns its path.
 pub async fn concluded(desk: &Desk<'_>, score: u8, recommended: &str) -> String {
     let path = format!("{}/credit-investigations", desk.customer);
     let made = desk.seller.post(&path, json!({ "reason": "新客户" })).await.expect(201);
@@ -71,7 +71,7 @@ async fn what_was_found_out_is_good_for_a_while() {
         .await
         .expect(404);
     desk.seller.post(&format!("{path}/start"), json!({})).await.expect(403);
-    // The last day is a good one.
+    // The investigation is still valid on its last day.
     service.inner.clock.set(at("2027-05-20T04:00:00Z"));
     service.new_month().await;
     assert_eq!(run(&service, "investigations").await, 0);
@@ -97,7 +97,7 @@ async fn beyond_what_is_recommended_only_the_director() {
     desk.controller.patch(&path, 0, limit(json!("120"))).await.expect(200);
     desk.controller.patch(&path, 1, limit(Value::Null)).await.expect(403);
     let tolerant = json!({ "tolerance_percent": "5" });
-    // With its tolerance it would be more.
+    // With the tolerance, the limit would exceed the approved one.
     desk.controller.patch(&path, 1, tolerant.clone()).await.expect(403);
     desk.controller.patch(&path, 1, limit(json!("114"))).await.expect(200);
     desk.controller.patch(&path, 2, tolerant).await.expect(200);

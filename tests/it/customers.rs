@@ -67,7 +67,7 @@ async fn a_cursor_is_good_for_its_own_list_only() {
     assert_eq!(seller.get(&other).await.expect(400)["code"], "invalid_cursor");
     let forged = format!("/api/v1/customers?limit=1&cursor=AAAA{}", &cursor[4..]);
     seller.get(&forged).await.expect(400);
-    // Somebody else may hold it, and sees only what is theirs to see.
+    // Another user may use the cursor, and sees only the rows within their own scope.
     let other = service.actor(Role::Salesperson).await;
     let page = other.get(&format!("/api/v1/customers?limit=1&cursor={cursor}")).await.expect(200);
     assert_eq!(page["items"], json!([]));
@@ -84,7 +84,7 @@ async fn import(erp: &Actor<'_>, items: Vec<Value>) -> Value {
     erp.post("/api/v1/customers/batch", batch).await.expect(200)
 }
 
-/// What was recorded of customers.
+/// The number of recorded changes of customers.
 async fn changes(service: &Service) -> i64 {
     service.count("changes where type = 'customer'").await
 }
@@ -161,7 +161,7 @@ async fn each_item_of_a_batch_stands_for_itself() {
 async fn a_row_that_the_database_refuses_fails_alone() {
     let service = Service::start().await;
     let erp = service.actor(Role::Erp).await;
-    // A rule that only the database knows, as after a hurried migration.
+    // A constraint that only the database knows, such as after a hasty migration.
     service.sql("alter table customers add constraint customers_name_check check (name <> 'Customer 5')").await;
     let outcomes = import(&erp, items(20)).await;
     assert_eq!((&outcomes["created"], &outcomes["failed"]), (&json!(19), &json!(1)));

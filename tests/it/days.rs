@@ -1,5 +1,5 @@
-//! Days as whole numbers, so that what a calendar library says can be told otherwise; and the
-//! periods and working days of the service, told so.
+//! An independent calendar based on day numbers, which checks the calendar library, and the periods
+//! and working days of the service.
 
 use std::str::FromStr;
 
@@ -37,9 +37,9 @@ impl Day {
         Self(years + (1..month).map(|it| length(year, it)).sum::<i64>() + day - 1)
     }
 
-    /// Year, month, day.
+    /// The year, month and day.
     pub fn parts(self) -> (i64, i64, i64) {
-        // Not later than it can be.
+        // A lower bound of the year.
         let mut year = 1970 + self.0.div_euclid(if self.0 < 0 { 365 } else { 366 });
         while Self::of(year + 1, 1, 1) <= self {
             year += 1;
@@ -51,7 +51,7 @@ impl Day {
         (year, month, self.0 - Self::of(year, month, 1).0 + 1)
     }
 
-    /// Monday is 0: 1 January 1970 was a Thursday.
+    /// The day of the week; Monday is 0. 1 January 1970 was a Thursday.
     pub fn weekday(self) -> i64 {
         (self.0 + 3).rem_euclid(7)
     }
@@ -81,7 +81,7 @@ impl FromStr for Day {
     }
 }
 
-/// The year and number of a week: that of its Thursday.
+/// The year and number of a week, which are those of its Thursday.
 pub fn iso_week(day: Day) -> (i64, i64) {
     let thursday = Day(day.0 - day.weekday() + 3);
     let year = thursday.parts().0;
@@ -104,7 +104,7 @@ fn every_period_ends_where_it_should() {
             (PeriodType::Day, true, Day(day.0 + 1)),
             (PeriodType::Custom, false, day),
         ];
-        // Every first and last of a month, and one day in twenty.
+        // The first and last day of every month, and every twentieth day.
         if of_month > 1 && day.month_after().0 - day.0 > 1 && day.0 % 20 > 0 {
             continue;
         }
@@ -157,7 +157,7 @@ async fn a_day_begins_where_the_company_is() {
             Day::of(2028, 2, 29),
             Day::of(2100, 2, 28),
         ] {
-            // A second before midnight there, and midnight.
+            // One second before midnight in this time zone, and midnight.
             let midnight = (day.0 + 1) * 86_400 - i64::from(minutes) * 60;
             for (second, expected) in [(midnight - 1, day), (midnight, Day(day.0 + 1))] {
                 let instant = Timestamp(jiff::Timestamp::from_second(second).unwrap());

@@ -1,4 +1,4 @@
-//! Characters that turn the direction of writing are refused, those that scripts need are kept.
+//! Characters that change the direction of writing are refused; those that scripts need are kept.
 
 use salesbook::auth::Role;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! The document defines what a figure is, and what it says of lists is what is checked.
+//! The document defines every figure, and its limits of lists are enforced.
 
 use salesbook::auth::Role;
 use salesbook::document;
@@ -74,7 +74,7 @@ async fn an_order_without_lines_is_refused_everywhere() {
     }
 }
 
-/// Two systems bring the same code, or a person takes one that a system has.
+/// Conflicts of codes between two source systems, and between a user and a source system.
 #[actix_web::test]
 async fn codes_are_unique_across_systems_and_the_refusal_says_so() {
     let service = Service::start().await;

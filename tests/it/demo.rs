@@ -1,4 +1,4 @@
-//! `salesbook demo`: what it prints, what each of its logins finds, and README.md's tour of it.
+//! `salesbook demo`: its output, the data that each login sees, and the tour in README.md.
 
 use std::fs::{self, File};
 use std::process::Command;
@@ -11,23 +11,23 @@ use crate::harness::Service;
 use crate::openapi::operations;
 use crate::process::{Caller, Process};
 
-/// To fill it in, without optimisation and beside other tests.
+/// Time limit of the filling, without optimisation and with other tests running.
 const FILLING: Duration = Duration::from_mins(8);
 
-/// Lists that are empty for good reason: path and login.
+/// Lists that may be empty: path and logins.
 const EMPTY: &[(&str, &str)] = &[
-    // Nothing waits, and nobody is to be called.
+    // No item is parked, and no call is due.
     ("/pending-items", "*"),
     ("/webhooks", "*"),
-    // A secret that everybody knows would be a door.
+    // An API client with a publicly known secret would be a security hole.
     ("/api-clients", "*"),
-    // Of people who look after no customers.
+    // Logins without customers.
     ("/me/collections", "*"),
     ("/me/follow-ups", "*"),
     ("/me/growth-list", "*"),
     ("/me/next-attempts", "*"),
-    // Complaints are seen by those whom they concern; of targets, finance sees the approved ones of
-    // its own alone.
+    // Complaints are visible only to the people concerned; finance sees only its own approved
+    // targets.
     ("/complaints", "xu.jing cheng.gang cao.ying"),
     ("/reports/complaints", "xu.jing cheng.gang cao.ying"),
     ("/reports/repeat-complaints", "xu.jing cheng.gang cao.ying"),
@@ -36,7 +36,7 @@ const EMPTY: &[(&str, &str)] = &[
     ("/reports/attainment", "xu.jing cheng.gang"),
 ];
 
-/// The one login who must find something in the lists of its own.
+/// The login whose own lists must not be empty.
 const SELLER: &str = "wang.fang";
 
 fn is_excused(path: &str, login: &str) -> bool {
@@ -70,7 +70,7 @@ impl Demo {
         }
     }
 
-    /// Username and password of each login, as printed.
+    /// The username and password of each login, as printed.
     fn logins(&self) -> Vec<(&str, &str)> {
         let lines = self.said.split_once("logins:\n").unwrap().1.lines();
         let words = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -92,7 +92,7 @@ fn first_value(schema: &Value) -> String {
     list.map_or("1", |values| values[0].as_str().unwrap()).to_owned()
 }
 
-/// Paths of all lists and reports, with the parameters that they need.
+/// The paths of all lists and reports, with their required parameters.
 fn lists(target: &str) -> Vec<(String, String)> {
     let readable = operations().filter(|(path, method, _)| {
         *method == "get" && path.starts_with("/api/v1") && !path.contains('{')
@@ -101,7 +101,7 @@ fn lists(target: &str) -> Vec<(String, String)> {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let needed = parameters.filter_map(|parameter| {
             let name = parameter["name"].as_str().unwrap();
-            // Without it these two have totals and no rows.
+            // Without `group_by`, these two reports have totals and no rows.
             let grouped = name == "group_by"
                 && ["/sales", "/complaints"].iter().any(|end| path.ends_with(end));
             match name {
@@ -119,7 +119,7 @@ fn lists(target: &str) -> Vec<(String, String)> {
     readable.map(|(of, _, operation)| (path(of), query(of, operation))).collect()
 }
 
-/// Whether this list has rows. `None` for what the caller may not read, or what is no list.
+/// Checks whether a list has rows. `None` if the caller may not read it, or if it is not a list.
 async fn has_rows(caller: &Caller, path: &str, query: &str) -> Option<bool> {
     let answer = caller.get(&format!("{path}?{query}")).await.unwrap();
     match answer.status {
@@ -137,7 +137,7 @@ async fn every_login_finds_something(demo: &Demo) {
     assert_eq!(company.body["name"], "示范公司");
     let seller = demo.login(seller.0, seller.1).await;
     let year: i16 = demo.said.split("period=").nth(1).unwrap()[..4].parse().unwrap();
-    // In January little has happened this year.
+    // In January there is little data of the current year.
     let years = [year, year - 1].map(|year| year.to_string());
     let own = format!("/reports/attainment?owner_type=user&period_type=year&period={}", year - 1);
     let own = seller.get(&own).await.unwrap();
@@ -163,7 +163,7 @@ async fn every_login_finds_something(demo: &Demo) {
 }
 
 fn the_tour_works(demo: &Demo) {
-    // The README calls the program by its name.
+    // The README calls the program by its name, which must be on the path.
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_salesbook"));
     let path = std::env::var("PATH").unwrap();
     let path = format!("{}:{path}", program.parent().unwrap().display());

@@ -1,4 +1,5 @@
-//! Figures that follow from masked fields or invisible rows are masked and invisible as well.
+//! Figures derived from masked fields are masked, and those derived from invisible rows are
+//! invisible.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ async fn a_margin_does_not_tell_the_cost() {
     let margin = json!({ "owner_type": "user", "owner_id": seller.id, "metric": "gross_margin",
         "period_type": "month", "period_start": "2026-03-01", "value": "100" });
 
-    // A salesperson drafts no margin, neither at once nor by a change.
+    // A salesperson cannot draft a margin target, neither directly nor by a change.
     let problem = seller.post(TARGETS, margin.clone()).await.expect(403);
     assert_eq!(codes(&problem), ["/metric forbidden_field"]);
     let amount = with(margin.clone(), &json!({ "metric": "ordered_amount" }));
@@ -27,7 +28,7 @@ async fn a_margin_does_not_tell_the_cost() {
     let problem = seller.patch(&path, 1, json!({ "metric": "gross_margin" })).await.expect(403);
     assert_eq!(codes(&problem), ["/metric forbidden_field"]);
 
-    // Of one that somebody else drafted the reports say nothing to them, in any form.
+    // Reports in any format hide a margin target of somebody else from them.
     let margin = manager.post(TARGETS, margin).await.expect(201);
     let margin = margin["id"].as_str().unwrap();
     let explain = format!("attainment/explain?target_id={margin}");
@@ -41,7 +42,7 @@ async fn a_margin_does_not_tell_the_cost() {
         }
     }
 
-    // Nor does what it was closed with.
+    // The stored figure of a closed target is hidden as well.
     let close = format!(
         "update targets set status = 'closed', closed_at = now(), closed_actual = 77,
         approved_at = now() where id = '{margin}'"
@@ -83,7 +84,7 @@ async fn an_external_id_that_is_masked_finds_nobody() {
     assert_eq!(known["about_user_id"], json!(seller.id));
     let known = office.post(COMPLAINTS, named(&of(&stranger))).await.expect(201);
     assert_eq!(known["about_user_id"], json!(stranger.id));
-    // By id everybody is known: names and ids are for all.
+    // Everybody can see the names and ids of all users.
     let by_id = with(about(&customer), &json!({ "about_user_id": stranger.id }));
     seller.post(COMPLAINTS, by_id).await.expect(201);
 }
@@ -99,7 +100,7 @@ async fn a_phone_number_does_not_tell_of_invisible_customers() {
 
     stranger.post("/api/v1/customers", same("Somebody else")).await.expect(201);
 
-    // Its own customers are another matter, and so are names, which would be entered twice.
+    // Duplicates among one's own customers are reported, and so are equal names.
     let problem = stranger.post("/api/v1/customers", same("Once more")).await.expect(409);
     assert_eq!(problem["duplicates"].as_array().unwrap().len(), 1);
     assert_eq!(problem["duplicates"][0]["name"], "Somebody else");

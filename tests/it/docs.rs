@@ -1,4 +1,4 @@
-//! What is written for people agrees with the program.
+//! The documentation agrees with the program.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ use clap::CommandFactory;
 use salesbook::config::Cli;
 use salesbook::problems::MEANINGS;
 
-/// The calls that take a problem's code, and among how many of their first arguments it is.
+/// The calls with the code of a problem, and the number of first arguments that may contain it.
 pub const CALLS: [(&str, usize); 16] = [
     ("bad_request", 1),
     ("conflict", 1),
@@ -22,14 +22,14 @@ pub const CALLS: [(&str, usize); 16] = [
     ("Fault::new", 2),
     ("Wrong", 2),
     ("on_constraint", 3),
-    // What the rules of some domains call their own short forms of the above.
+    // Local shorthands of some domains for the calls above.
     ("wrong", 2),
     ("refuse", 2),
     ("refused", 2),
     ("fault", 2),
 ];
 
-/// Clients of the service, and what it does not answer with.
+/// Files that contribute no codes, such as clients of the service.
 pub const ELSEWHERE: [&str; 6] =
     ["src/exchange", "src/demo", "src/private_pg", "src/schema", "src/problems.rs", "src/texts"];
 
@@ -60,7 +60,7 @@ fn the_sample_names_every_variable_with_its_default() {
         .collect();
     let sample = fs::read_to_string(".env.sample").unwrap();
     let told = sample.lines().filter_map(|line| line.strip_prefix('#'));
-    // A line of text begins with a blank; a variable without a default says what it may look like.
+    // Text begins with a blank. Variables without a default have an example.
     let told = told.filter(|line| !line.is_empty() && !line.starts_with(' '));
     let names = |line: &str| line.split('=').next().unwrap().to_owned();
     let without: BTreeSet<String> =
@@ -119,7 +119,7 @@ fn codes_are_found() {
     assert!(found("conflict(code, why)").is_empty());
 }
 
-/// The codes that a source text gives to errors and faults.
+/// The codes of errors and faults in a source text.
 fn codes(text: &str) -> BTreeSet<String> {
     let mut found = after(text, "code = ");
     for (call, most) in CALLS {
@@ -135,7 +135,7 @@ fn codes(text: &str) -> BTreeSet<String> {
     found
 }
 
-/// The bare words in quotes that follow a mark.
+/// The quoted words that follow a mark.
 fn after(text: &str, mark: &str) -> BTreeSet<String> {
     let parts = text.split(mark).skip(1);
     let literals = parts.filter_map(|part| {
@@ -145,14 +145,14 @@ fn after(text: &str, mark: &str) -> BTreeSet<String> {
     literals.map(str::to_owned).collect()
 }
 
-/// A literal that may be a code: small letters and underscores.
+/// The content of a literal that may be a code: lower-case letters and underscores.
 fn word(argument: &str) -> Option<&str> {
     let text = argument.trim().strip_prefix('"')?.strip_suffix('"')?;
     let fits = text.chars().all(|it| it.is_ascii_lowercase() || it == '_');
     (fits && text.starts_with(|it: char| it != '_')).then_some(text)
 }
 
-/// The arguments of a call whose opening bracket lies just before the text.
+/// The arguments of a call; the text begins after the opening bracket.
 pub fn arguments(text: &str) -> Vec<&str> {
     let (mut found, mut from, mut depth, mut quoted) = (vec![], 0, 0, false);
     let mut chars = text.char_indices();

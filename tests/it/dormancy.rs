@@ -1,4 +1,4 @@
-//! Customers who do not buy any more become dormant 休眠; an order makes them active again.
+//! Customers without orders become dormant 休眠; a new order makes them active again.
 
 use salesbook::auth::Role;
 use salesbook::orders;

@@ -1,4 +1,4 @@
-//! Stored due times that count working days follow the calendar of the company.
+//! Stored due times that depend on working days are updated when the calendar changes.
 
 use salesbook::auth::Role;
 use salesbook::complaints::hooks::check_deadlines;
@@ -10,7 +10,7 @@ use crate::complaints::{COMPLAINTS, about, at, path, step};
 use crate::harness::{Actor, Service};
 use crate::surveys;
 
-/// Monday, 10:00 in Shanghai.
+/// A service on a Monday at 10:00 in Shanghai.
 async fn service() -> Service {
     Service::start_at(Clock::fixed(at("2026-11-23T02:00:00Z"))).await
 }

@@ -1,4 +1,4 @@
-//! Who collects, and from whom: tasks follow their customers, and what is disputed is left alone.
+//! Dunning: tasks follow the owner of the customer, and disputed invoices are left out.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ async fn tasks_follow_their_customers() {
     first.get(&path(1)).await.expect(404);
     collect(&service).await;
     assert_eq!(admin.get(&path(1)).await.expect(200)["version"], 2, "once");
-    // Nobody looks after the customer any more: whoever has the task keeps it.
+    // Without an owner of the customer, the task keeps its assignee.
     let nobody = json!([{ "external_id": "C", "owner_id": null }]);
     send(&erp, "customers", nobody).await;
     collect(&service).await;
@@ -144,7 +144,7 @@ async fn whose_debts_are_at_risk() {
     let lin = r#"Lin ["overdue"] 61 "200.00""#;
     assert_eq!(risks(&seller).await, [lin], "60 days are not more than 60");
     assert_eq!(risks(&finance).await, [lin, r#"Wang ["overdue"] 61 "100.00""#]);
-    // Two promises broken.
+    // Two broken promises.
     let wu = seller.get("/api/v1/customers?q=Wu").await.expect(200)["items"][0]["id"].clone();
     for _ in 0..2 {
         let promise = json!({ "customer_id": wu, "due_on": "2026-06-15", "amount": "5" });

@@ -1,4 +1,4 @@
-//! The end of the process: in order when it is asked once, at once when it is asked again.
+//! The end of the process: a graceful shutdown on the first signal, an immediate one on the second.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ async fn a_second_signal_ends_at_once() {
         let mut process = Process::private().await;
         let caller = process.admin().await;
         let (url, lock_url) = (process.database(), process.database());
-        // Whoever wants to add a customer waits for this lock, longer than anybody here.
+        // Creating a customer waits for this lock, longer than the test lasts.
         let lock = "begin; lock table customers; select pg_sleep(60); commit";
         rt::spawn(async move { execute(&lock_url, lock).await });
         until(&url, "pg_locks where relation = 'customers'::regclass and granted").await;

@@ -1,4 +1,4 @@
-//! What an ERP reports in a day: batches that refer to each other.
+//! The batches of an ERP on one day, which refer to each other.
 
 use serde_json::{Value, json};
 
@@ -9,8 +9,8 @@ pub fn order(n: usize, customer: &str) -> Value {
         "lines": [{ "product_external_id": format!("P{}", n % 5), "quantity": "1", "amount": "10" }] })
 }
 
-/// A resource of a day: the path of its batches, in how many parts it comes, the items of a part,
-/// and what there is of it by its external ids, without what is made up on the way.
+/// A resource: the path of its batches, the number of its parts, the items of a part, and the
+/// stored rows by external id, without generated values.
 pub struct Part {
     pub path: &'static str,
     pub parts: usize,
@@ -18,7 +18,7 @@ pub struct Part {
     pub state: &'static str,
 }
 
-/// In an order in which each finds what it refers to. A new resource is one more entry.
+/// All resources, ordered so that references exist. Add new resources here.
 pub const DAY: &[Part] = &[
     Part {
         path: "teams",
@@ -127,7 +127,7 @@ pub const DAY: &[Part] = &[
         path: "invoices",
         parts: 4,
         items: |part| {
-            // Of the first 30 orders an invoice each, of every third a credit note, too.
+            // An invoice for each of the first 30 orders, and a credit note for every third one.
             let invoice = |n: usize| {
                 let customer = (n % 15 * 11 + n / 15) % 40;
                 json!({ "external_id": format!("I{n}"), "number": format!("I{n}"),

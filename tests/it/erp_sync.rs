@@ -1,5 +1,5 @@
-//! The reference client of `examples/erp_sync` against the service: with answers that get lost or
-//! refused on the way, a service that is killed, and cursors that are no good any more.
+//! Tests the reference client of `examples/erp_sync` with lost and refused answers, a killed
+//! service, and expired cursors.
 
 use std::cell::Cell;
 use std::io::Write as _;
@@ -18,7 +18,8 @@ use tokio::time::{sleep, timeout};
 use crate::harness::Service;
 use crate::process::{Caller, Process, START, execute};
 
-/// Stands between the client and the service and answers some requests itself, or loses the answer.
+/// A proxy between the client and the service that answers some requests itself, or drops the
+/// answer.
 async fn trouble(port: u16, count: Rc<Cell<usize>>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let own = listener.local_addr().unwrap().port();
@@ -40,13 +41,13 @@ async fn trouble(port: u16, count: Rc<Cell<usize>>) -> u16 {
                     1 => refusal("503 Service Unavailable", "busy"),
                     3 => refusal("429 Too Many Requests", "too_many_requests"),
                     5 => refusal("409 Conflict", "request_in_progress"),
-                    // A proxy's own words.
+                    // An error page of the proxy.
                     7 => {
                         "HTTP/1.1 502 Bad Gateway\r\nretry-after: Fri, 27 Nov 2026 00:00:00 GMT\r\n\
                          connection: close\r\ncontent-length: 4\r\n\r\n<b/>"
                             .to_owned()
                     }
-                    // Half of one.
+                    // Half of an answer.
                     8 => {
                         "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 50\r\n\r\n{\"a\":"
                             .to_owned()
@@ -57,7 +58,7 @@ async fn trouble(port: u16, count: Rc<Cell<usize>>) -> u16 {
                     let mut taken = vec![0; 64 * 1024];
                     let _ = client.read(&mut taken).await;
                     let _ = client.write_all(own.as_bytes()).await;
-                    // So that what is still on its way does not cut the answer off.
+                    // Reads the rest of the request, so that the answer is not cut off.
                     let _ = client.shutdown().await;
                     let rest =
                         async { while client.read(&mut taken).await.is_ok_and(|n| n > 0) {} };
@@ -66,7 +67,7 @@ async fn trouble(port: u16, count: Rc<Cell<usize>>) -> u16 {
                 }
                 let Ok(mut service) = TcpStream::connect(("127.0.0.1", port)).await else { return };
                 if number % 9 == 6 {
-                    // It arrives, and its answer does not.
+                    // The request arrives, but its answer is lost.
                     let (mut from, _) = client.split();
                     let (mut back, mut to) = service.split();
                     let pass = async { tokio::io::copy(&mut from, &mut to).await };
@@ -88,7 +89,7 @@ struct Erp {
 }
 
 impl Erp {
-    /// One run of the client: what it said at the end.
+    /// Runs the client once. Returns its final report.
     async fn sync(&self, port: u16) -> Value {
         let mut run = Command::new("python3");
         run.arg("examples/erp_sync/erp_sync.py")
@@ -101,7 +102,7 @@ impl Erp {
         serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{errors}"))
     }
 
-    /// What somebody does at the ERP.
+    /// Writes records to the ERP.
     fn write(&self, records: &[(&str, String, Value)]) {
         let sql = "import json, sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
@@ -162,7 +163,7 @@ async fn both_sides_end_equal() {
     assert_eq!((service.count(paid).await, service.count("payments").await), (60, 60));
     assert!(count.get() > 10, "it met trouble");
 
-    // Both sides go on: somebody else makes a customer here and moves another one.
+    // Both sides change: a user creates a customer in the service and moves another one.
     let seller = service.actor(Role::Salesperson).await;
     let token = seller.token.clone().unwrap();
     let seller = Caller { port: process.port, token };
@@ -182,7 +183,7 @@ async fn both_sides_end_equal() {
     assert_eq!(linked, 1);
     assert_eq!(admin.get(&path).await.expect(200)["city"], "Jena", "the change here stays");
 
-    // Killed in the middle, and then another life of the database: 410, and a copy from the start.
+    // The service is killed, and then the database is restored: 410, and a full copy follows.
     erp.write(&(200..400).map(|n| customer(n, "Köln")).collect::<Vec<_>>());
     let (done, ()) = tokio::join!(erp.sync(port), async {
         let start = Instant::now();

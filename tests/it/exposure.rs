@@ -1,4 +1,4 @@
-//! What customers owe and what they may owe: invoices and payments against credit and orders.
+//! The exposure of customers from invoices, payments and orders, compared with their credit limits.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::credit::{Desk, confirm, id};
 use crate::harness::{Actor, Service};
 use crate::receivables::{go_to, service_on};
 
-/// Limits, orders, and finance that bills them.
+/// Users, customers with limits, and orders to invoice.
 struct Counter<'a> {
     desk: Desk<'a>,
     finance: Actor<'a>,
@@ -53,14 +53,14 @@ impl<'a> Counter<'a> {
         self.finance.get(&format!("/api/v1/{of}/{id}")).await.expect(200)
     }
 
-    /// Receivables, orders, receipts, and what they come to.
+    /// The receivables, orders and unapplied receipts, and the resulting exposure.
     async fn owed(&self) -> String {
         let told = self.desk.exposure().await;
         let names = ["open_receivables", "confirmed_orders", "unapplied_receipts", "exposure"];
         names.map(|name| told[name].as_str().unwrap().trim_end_matches(".00").to_owned()).join(" ")
     }
 
-    /// How far it is billed and paid.
+    /// The invoiced and paid state of an order.
     async fn order(&self, order: &str) -> String {
         let told = self.desk.seller.get(order).await.expect(200);
         let text = |name: &str| told[name].as_str().unwrap().to_owned();
@@ -180,7 +180,7 @@ async fn what_goes_beyond_the_order_must_fit_the_limit() {
         assert_eq!((&draft["status"], &draft["version"]), (&json!("draft"), &json!(1)));
         assert_eq!(counter.owed().await, "0 1000 0 1000", "nothing is left of it");
     }
-    // Neither a hold nor a rate that has moved is in the way of what was ordered.
+    // Neither a credit hold nor a changed exchange rate prevents invoicing an order.
     counter.finance.post(rates, rate("2026-03-01", "7.5")).await.expect(201);
     let hold = format!("{}/credit/hold", counter.desk.customer);
     counter.desk.controller.post(&hold, json!({ "reason": "x" })).await.expect(200);
@@ -212,7 +212,7 @@ async fn facts_of_what_is_owed_are_flagged() {
     let events = service.count("changes").await;
     let again = counter.erp("invoices", bill("2", "0.01")).await;
     assert_eq!((again, service.count("changes").await), (second, events), "again is nothing");
-    // A part of the money that comes in does not come in.
+    // A part of the payment is deducted.
     let pay = json!({ "external_id": "1", "number": "1", "customer_id": customer,
         "received_on": "2026-03-02", "amount": "50",
         "allocations": [{ "invoice_external_id": "1", "amount": "50" }] });
@@ -242,7 +242,7 @@ async fn what_is_not_paid_in_time_stops_the_next_order() {
     bill["due_date"] = json!("2026-06-10");
     let invoice = counter.draft(bill).await;
     counter.finance.post(&format!("{invoice}/post"), Value::Null).await.expect(200);
-    // Another one is not stopped by its own lateness.
+    // An invoice is not refused because it is itself overdue.
     let mut late = counter.bill(None, "4000");
     late["invoice_date"] = json!("2026-04-01");
     let late = counter.draft(late).await;
@@ -263,7 +263,7 @@ async fn what_is_not_paid_in_time_stops_the_next_order() {
     let refused = confirm(&admin, &order, 409).await;
     assert_eq!(refused["reasons"], json!(["overdue"]), "8 days; 7 without a tier");
     assert_eq!(overdue(&refused), (Some(8), Some("3200.00".into())));
-    // Of what is paid by parts only the part that is due is late: not worth a refusal.
+    // With instalments, only the due one is overdue, which is below the threshold.
     let parts = json!({ "instalments": [{ "due_date": "2026-06-10", "amount": "900" },
         { "due_date": "2026-07-01", "amount": "2300" }] });
     let version = finance.get(&invoice).await.expect(200)["version"].as_i64().unwrap();
@@ -272,7 +272,7 @@ async fn what_is_not_paid_in_time_stops_the_next_order() {
     assert_eq!(overdue(&told["exposure"]), (Some(8), Some("900.00".into())), "{told:#}");
     assert_eq!(told["exposure"]["open_receivables"], "3200.00");
     confirm(&admin, &small, 200).await;
-    // It is as late as the earliest part that is not paid.
+    // The invoice is as overdue as its earliest unpaid instalment.
     let parts = json!({ "instalments": [{ "due_date": "2026-06-11", "amount": "1000" },
         { "due_date": "2026-07-01", "amount": "2200" }] });
     let version = finance.get(&invoice).await.expect(200)["version"].as_i64().unwrap();

@@ -1,4 +1,5 @@
-//! Writers of external ids: a client its own, people those of systems without a client, admins all.
+//! Writing external ids: a client writes those of its own system, users those of systems without a
+//! client, and admins all.
 
 use actix_web::http::Method;
 use salesbook::auth::Role;
@@ -10,7 +11,7 @@ use crate::targets::{codes, with};
 
 const CUSTOMERS: &str = "/api/v1/customers";
 
-/// Every resource whose rows may have an external id when they are made one by one.
+/// Every resource that accepts an external id when a single row is created.
 fn singles(seller: &Actor<'_>, customer: &str, product: &Value) -> Vec<(&'static str, Value)> {
     let customer = id(customer);
     vec![
@@ -75,7 +76,7 @@ async fn a_client_writes_only_its_own_source_system() {
     let product = json!({ "code": "P", "name": "P", "list_price": "10" });
     let product = admin.post("/api/v1/products", product).await.expect(201)["id"].clone();
     let customer = seller.customer("Anji").await;
-    // Whoever may do everything speaks for one system as well.
+    // A client with all rights also writes for one system only.
     let clients =
         [service.client(Role::Erp, "oracle").await, service.client(Role::Admin, "oracle").await];
 
@@ -123,12 +124,12 @@ async fn people_leave_the_source_system_of_a_client_alone() {
         let batch = json!({ "source_system": "sap", "items": [] });
         assert_foreign(of, &make(&person, &format!("{of}/batch"), &batch).await);
     }
-    // An id without a system would be kept for nobody.
+    // An external id without a source system would be useless.
     let nameless = json!({ "name": "Baoli", "allow_duplicate": true, "external_id": "K-9999" });
     let problem = seller.post(CUSTOMERS, nameless).await.expect(422);
     assert_eq!(codes(&problem), ["/source_system required"]);
 
-    // A client that is switched off still owns what it has written.
+    // An inactive client still owns its external ids.
     service.sql("update api_clients set active = false").await;
     service.directory_changed().await;
     let new = with(json!({ "name": "K" }), &sap);
@@ -136,7 +137,7 @@ async fn people_leave_the_source_system_of_a_client_alone() {
     service.sql("update api_clients set active = true").await;
     service.directory_changed().await;
 
-    // So what the ERP sends under that id is not for whoever waited for it.
+    // The row that the ERP sends with this id is not visible to the user who tried to reserve it.
     let items = json!({ "items": [{ "external_id": "K-9999", "name": "Secret & Sons" }] });
     let told = make(&erp, "customers/batch", &items).await.expect(200);
     assert_eq!(told["created"], 1, "{told:#}");

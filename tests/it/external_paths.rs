@@ -1,4 +1,4 @@
-//! `external:<source>:<id>` in place of an id.
+//! `external:<source>:<id>` in place of an id in paths.
 
 use actix_web::http::Method;
 use salesbook::auth::Role;

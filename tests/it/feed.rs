@@ -1,5 +1,5 @@
-//! The feed of one reader: what enters and leaves the view, copies that join it, and a consumer
-//! whose copy equals the tables whatever happens at the same time.
+//! The change feed of one reader: rows that enter and leave the view, snapshots, and a consumer
+//! whose copy equals the tables despite concurrent writes.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -50,25 +50,25 @@ async fn what_hangs_on_a_customer_goes_with_it() {
     assert_eq!(told(&clara, c, 0).await, Vec::<String>::new());
     assert_eq!((a.copy.len(), &b.copy), (0, &listed(&boris, TYPES).await));
 
-    // To the pool: managers see the customer and its contacts.
+    // Into the pool: managers see the customer and its contacts.
     assert_eq!(hand_over(&office, &customer, None).await, 200);
     assert_eq!(sorted(told(&boris, b, 4).await), hidden);
     assert_eq!(sorted(told(&manager, m, 2).await), ["created contact", "created customer"]);
     assert_eq!(m.copy, listed(&manager, TYPES).await);
-    // By a batch.
+    // The owner is changed by a batch.
     let items = json!([{ "external_id": "Lin", "owner_id": clara.id }]);
     erp.post("/api/v1/customers/batch", json!({ "items": items })).await.expect(200);
     assert_eq!(sorted(told(&clara, c, 4).await), created);
     assert_eq!(sorted(told(&manager, m, 2).await), ["hidden contact", "hidden customer"]);
 
-    // It is no change of the rows themselves.
+    // The rows themselves have not changed.
     let order = c.copy.keys().find(|it| it.0 == "order").unwrap();
     let history = clara.get(&format!("/api/v1/orders/{}/history", order.1)).await.expect(200);
     assert_eq!(history["items"].as_array().unwrap().len(), 1);
     assert_eq!(history["items"][0]["op"], "created");
 }
 
-/// What was recorded longer ago than the record is kept is told as it is now.
+/// Rows whose changes have expired are reported with their current state.
 #[actix_web::test]
 async fn what_enters_the_view_has_its_data() {
     let service = Service::start().await;
@@ -96,7 +96,8 @@ async fn who_waits_for_a_row_stands_behind_who_has_it() {
             reader.id
         )
     };
-    // The first takes its number early and writes late, after the second, as for a lock.
+    // The first transaction takes its number early and writes after the second one, as if it had
+    // waited for a lock.
     let mut has_it = connect(&service.url()).await.unwrap();
     has_it.batch_execute("select pg_advisory_lock(7)").await.unwrap();
     let first = format!(
@@ -139,7 +140,7 @@ async fn a_copy_joins_the_feed_without_a_hole() {
         Follower { cursor, ..Follower::default() }
     };
     let (mut a, mut all) = (start(&anna).await, start(&office).await);
-    // A page that is asked for twice is the same twice.
+    // Requesting a page twice returns the same page.
     let url = format!("/api/v1/changes?types={TYPES}&limit=5&cursor={}", a.cursor);
     let (once, twice) = (anna.get(&url).await.expect(200), anna.get(&url).await.expect(200));
     assert_eq!((&once["items"], once["items"].as_array().unwrap().len()), (&twice["items"], 5));
@@ -166,14 +167,14 @@ async fn a_copy_joins_the_feed_without_a_hole() {
     a.catch_up(&anna).await;
     all.catch_up(&office).await;
     assert!(!a.copy.is_empty() && all.copy.len() > a.copy.len());
-    // In an order in which each row finds what it refers to.
+    // Rows come after the rows to which they refer.
     let mut fresh = start(&office).await;
     let kinds: Vec<_> = fresh.follow(&office, 9).await;
     let kinds: Vec<_> = kinds.iter().map(|it| it["type"].as_str().unwrap().to_owned()).collect();
     let mut order = kinds.clone();
     order.dedup();
     assert_eq!(order[..4], ["customer", "contact", "order", "complaint"]);
-    // Masked as the feed.
+    // The list is masked in the same way as the feed.
     let finance = service.actor(Role::Finance).await;
     let mut accounts = start(&finance).await;
     accounts.follow(&finance, 50).await;
@@ -219,7 +220,7 @@ async fn a_cursor_is_ones_own_and_does_not_last_for_ever() {
     assert_eq!(sap.get(&copied).await.expect(410)["code"], "cursor_expired");
 }
 
-/// Partitions are made before they are needed and go when they have been kept for long enough.
+/// Partitions are created before they are needed and dropped after the retention period.
 #[actix_web::test]
 async fn the_record_of_changes_is_kept_by_the_month() {
     let clock = Clock::fixed(Timestamp("2026-11-20T04:00:00Z".parse().unwrap()));
@@ -249,10 +250,10 @@ async fn the_record_of_changes_is_kept_by_the_month() {
     );
 }
 
-/// Of every resource with versions somebody decided whether it is in the feed.
+/// Every resource with versions is either in the feed or left out deliberately.
 #[actix_web::test]
 async fn every_resource_is_in_the_feed() {
-    // Keys of programs and of receivers are for the admin alone; of files their owners tell.
+    // API clients and webhooks are visible to admins only; attachments are part of their owners.
     let left_out = ["api_client", "attachment", "membership", "webhook"];
     let service = Service::start().await;
     let admin = service.actor(Role::Admin).await;
@@ -283,14 +284,14 @@ async fn who_waits_is_woken() {
     let service = Service::start().await;
     let seller = service.actor(Role::Salesperson).await;
     let poller = actix_web::rt::spawn(service.inner.directory.clone().watch());
-    // More than there are connections.
+    // More requests than database connections.
     let url = "/api/v1/changes?types=customer&wait=20";
     let waiting = join_all((0..30).map(|_| seller.get(url)));
     tokio::pin!(waiting);
     let early = timeout(Duration::from_millis(700), &mut waiting).await;
     assert!(early.is_err(), "nothing has happened yet");
     let start = Instant::now();
-    // It would wait, too, if they held connections.
+    // This request would block if the waiting ones held connections.
     let (all, _) = tokio::join!(waiting, seller.customer("Lin & Sons"));
     for feed in all {
         assert_eq!(feed.expect(200)["items"].as_array().unwrap().len(), 1);

@@ -1,5 +1,5 @@
-//! Every type of the feed for every role: what is told from the beginning on and what a copy shows
-//! are the same, also after customers have changed hands.
+//! Every type of the feed for every role: following from the beginning and a new snapshot give the
+//! same rows, even after customers have changed owners.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -16,10 +16,10 @@ use crate::surveys;
 
 type Rows = BTreeMap<(String, String), Value>;
 
-/// All that somebody is told from here on, and what is left of it.
+/// Follows the feed from a cursor. Returns the remaining rows.
 async fn read(actor: &Actor<'_>, mut cursor: String) -> Rows {
     let mut rows = Rows::new();
-    // What has changed while the copy was made comes again.
+    // Changes during the snapshot are reported again.
     let all = cursor.is_empty();
     loop {
         let url = format!("/api/v1/changes?limit=37{cursor}");
@@ -27,7 +27,7 @@ async fn read(actor: &Actor<'_>, mut cursor: String) -> Rows {
         for event in page["items"].as_array().unwrap() {
             let text = |name: &str| event[name].as_str().unwrap().to_owned();
             let key = (text("type"), text("id"));
-            // The tests' people are not made by the service.
+            // The users of the tests are not created by the service.
             if key.0 == "user" {
                 continue;
             }
@@ -52,7 +52,7 @@ async fn copy(actor: &Actor<'_>) -> Rows {
     read(actor, format!("&cursor={}", begun["cursor"].as_str().unwrap())).await
 }
 
-/// Waits for the feed to get there; other tests' transactions may hold it back.
+/// Waits until the feed agrees; transactions of other tests may delay it.
 async fn agree(actor: &Actor<'_>, who: &str) -> Rows {
     let start = Instant::now();
     loop {
@@ -72,7 +72,7 @@ async fn agree(actor: &Actor<'_>, who: &str) -> Rows {
     }
 }
 
-/// What hangs on a customer, by its type.
+/// Types of rows that belong to a customer.
 const UNDER: [&str; 13] = [
     "complaint",
     "contact",
@@ -92,7 +92,7 @@ const UNDER: [&str; 13] = [
 #[actix_web::test]
 async fn what_is_told_is_what_there_is() {
     let service = Service::start().await;
-    // The many that it comes with say nothing here.
+    // The many initial holidays are not relevant here.
     service.sql("delete from holidays; delete from changes where type = 'holiday'").await;
     let admin = service.actor(Role::Admin).await;
     let controller = service.actor(Role::CreditController).await;
@@ -112,7 +112,8 @@ async fn what_is_told_is_what_there_is() {
     let stranger = service.actor(Role::Salesperson).await;
     let before = agree(&sellers[0], "the first seller").await;
     assert_eq!(agree(&stranger, "a stranger").await.keys().filter(|it| under(it)).count(), 0);
-    // The first one's goes to a stranger, the second one's to the pool, the third one's to the first.
+    // The first customer goes to a stranger, the second one to the pool, the third one to the first
+    // seller.
     let to = [Some(&stranger), None, Some(&sellers[0]), Some(&sellers[3])];
     for (customer, to) in customers.iter().zip(to) {
         assert_eq!(hand_over(&office, customer, to).await, 200);
@@ -126,13 +127,13 @@ async fn what_is_told_is_what_there_is() {
     assert_eq!(kinds(&first), kinds(&now), "and that of the third one");
     for (key, row) in now.iter().filter(|it| under(it.0)) {
         let was = before.get(key);
-        // Who was credited with an order sees it, whoever the customer's owner is.
+        // The salesperson of an order sees it, regardless of the customer's owner.
         let credited = matches!(&*key.0, "order" | "shipment");
         assert!(was.is_some() && first.contains_key(key) == credited, "{key:?} {row:#}");
     }
     let left = kinds(&agree(&sellers[2], "the third seller").await);
     assert_eq!(left, ["order", "shipment"].map(str::to_owned).into());
-    // An order is credited to somebody else: its shipments go with it.
+    // An order gets another salesperson, and its shipments follow.
     let order = &made.known["order"][3];
     let credit = json!({ "salesperson_id": stranger.id });
     let path = format!("/api/v1/orders/{order}");
@@ -152,7 +153,8 @@ fn under((kind, _): &(String, String)) -> bool {
     UNDER.contains(&kind.as_str())
 }
 
-/// Somebody records a contact while its customer is handed over: whose it is was read before.
+/// A contact is recorded while its customer gets a new owner: the write has already read the old
+/// one.
 #[actix_web::test]
 async fn what_is_recorded_meanwhile_goes_with_its_customer() {
     let service = Service::start().await;
@@ -164,7 +166,7 @@ async fn what_is_recorded_meanwhile_goes_with_its_customer() {
     let told = erp.post("/api/v1/customers/batch", json!({ "items": [item] })).await.expect(200);
     let customer = told["results"][0]["id"].as_str().unwrap().to_owned();
     let url = service.url();
-    // The contact comes as far as its row, which nobody may write for a while.
+    // The contact waits for this lock when it writes its row.
     let lock = service.sql(
         "begin; lock table contacts in share row exclusive mode; select pg_sleep(1.5); commit",
     );
@@ -187,8 +189,8 @@ async fn what_is_recorded_meanwhile_goes_with_its_customer() {
     assert!(!seen(&agree(&anna, "the one before").await));
 }
 
-/// An order of somebody who was in no team: the team's leader sees it once it is known that they
-/// were in the team on its day, even if they are no longer.
+/// An order of a user without a team: the leader of a team sees it after a membership for its day
+/// has been recorded, even if the membership is over.
 #[actix_web::test]
 async fn what_a_team_is_told_of_later_enters_its_view() {
     let service = Service::start().await;
@@ -223,7 +225,7 @@ async fn what_a_team_is_told_of_later_enters_its_view() {
     assert_eq!(seen, ["order", "shipment"]);
 }
 
-/// A customer's target goes with the customer; finance sees those of all customers.
+/// The target of a customer follows the customer; finance sees those of all customers.
 #[actix_web::test]
 async fn targets_of_customers_are_told_as_they_are_seen() {
     let service = Service::start().await;
@@ -258,7 +260,8 @@ async fn targets_of_customers_are_told_as_they_are_seen() {
     assert_eq!(seen(&boris, "another").await, [0; 0]);
     assert_eq!(seen(&manager, "who sees the pool").await, [1]);
     assert_eq!(seen(&finance, "finance").await, [0, 1, 2]);
-    // It changes, its customer changes hands, and it becomes another customer's.
+    // The target changes, its customer gets another owner, and the target moves to another
+    // customer.
     office.patch(&path(0), 1, json!({ "value": "120" })).await.expect(200);
     assert_eq!(hand_over(&office, ids[0], Some(&boris)).await, 200);
     office

@@ -1,5 +1,5 @@
-//! Faults of the network at each step of what is written in the field and at the desk: the same
-//! request again makes one row.
+//! Network faults at each step of the writes of visits, complaints and follow-ups: repeating the
+//! request creates exactly one row.
 
 use std::time::Instant;
 
@@ -11,30 +11,30 @@ use crate::points::{DEADLINE, GRACE, is_a_good_refusal, settled};
 use crate::process::{Caller, Process, count, often};
 use crate::proxy::{Fault, Place, Proxy};
 
-/// One write: what is there before it, what is sent, which rows are there once for each.
+/// A write: the state before it, the request, and the rows that it creates once.
 pub struct Write {
     pub roles: &'static [Role],
-    /// What comes first, if it is a step of something: paths and bodies
+    /// Preceding requests: paths and bodies
     pub first: &'static [(&'static str, Make)],
     pub path: &'static str,
     pub status: u16,
     pub body: Make,
     pub steps: &'static [&'static str],
     pub rows: &'static [&'static str],
-    /// What makes room for the next one
+    /// SQL that prepares the next write
     pub tidy: &'static str,
-    /// Rows that there must never be, and what they would mean
+    /// Queries for rows that must never exist, and their meaning
     pub wrong: &'static [(&'static str, &'static str)],
 }
 
 pub type Make = fn(&Before) -> Value;
 
-/// What is there when a body is made.
+/// The existing rows to which a body may refer.
 pub struct Before {
     pub customer: String,
-    /// What was made last: `{id}` in a path
+    /// The last created row: `{id}` in a path
     pub last: String,
-    /// How many writes there were
+    /// The number of writes so far
     pub made: usize,
 }
 
@@ -42,7 +42,7 @@ fn complaint(before: &Before) -> Value {
     json!({ "customer_id": before.customer, "category": "quality", "description": "外壳开裂" })
 }
 
-/// Numbers without gaps.
+/// Queries for gaps in numbers.
 const GAPS: &[(&str, &str)] = &[(
     "(select max(right(filed_no, 4)::int) - count(filed_no) as gaps
         from complaint_settlements) as it where gaps <> 0",
@@ -113,11 +113,11 @@ const WRITES: [Write; 4] = [
     },
 ];
 
-/// What is recorded of one row.
+/// The statement that records a change.
 pub const CHANGES: &str = "INSERT INTO \"changes\"";
 const EVERY: [&str; 2] = ["INSERT INTO \"idempotency_keys\"", "COMMIT"];
 
-/// Cuts it off at each of its steps in each way; the same once more comes to one of it.
+/// Interrupts the write at each of its steps in each way. Repeating it creates exactly one row.
 pub async fn cut_off(write: &Write) {
     let service = Service::start().await;
     let proxy = Proxy::opened(&service.url()).await;

@@ -1,4 +1,4 @@
-//! The filters of the reports from the field, and the forms in which they answer and refuse.
+//! Filters, formats and refusals of the visit reports.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Reports from the field: every figure is what the same caller can count in the lists.
+//! Visit reports: every figure equals the number that the same caller can count in the lists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,14 +20,14 @@ pub async fn service() -> Service {
     Service::start_at(Clock::fixed(Timestamp("2026-06-20T04:00:00Z".parse().unwrap()))).await
 }
 
-/// Two salespeople below a manager, one elsewhere.
+/// Two salespeople of a manager, and one in another team.
 pub struct Field<'a> {
     pub lead: Actor<'a>,
     pub sellers: [Actor<'a>; 3],
     pub team: Uuid,
 }
 
-/// Nine customers, eighty visits, thirty orders, as another system reports them.
+/// Imports nine customers, eighty visits and thirty orders.
 pub async fn field(service: &Service) -> Field<'_> {
     let lead = service.actor(Role::SalesManager).await;
     let sellers = [
@@ -75,11 +75,11 @@ pub async fn send(erp: &Actor<'_>, of: &str, items: Vec<Value>) {
     assert_eq!(told["created"], count, "{told:#}");
 }
 
-/// In every status, of any length, in the fence and outside of it, with company now and then.
+/// A visit of any status and duration, inside or outside the geofence, sometimes accompanied.
 fn visit(n: usize, owner: Uuid, other: Uuid) -> Value {
     let statuses = ["completed", "planned", "completed", "cancelled", "completed", "missed"];
     let status = if n == 7 { "abandoned" } else { statuses[n % 6] };
-    // Nothing has happened after the 20th of June.
+    // No event may be after 20 June.
     let month = 1 + n / 2 % 6;
     let day = format!("2026-{month:02}-{:02}", 1 + n * 5 % if month == 6 { 19 } else { 28 });
     let mut item = json!({ "external_id": format!("V{n}"), "owner_id": owner, "status": status,
@@ -115,13 +115,13 @@ pub fn rounded(value: Decimal, digits: u32) -> String {
     value.to_string()
 }
 
-/// Null where there is nothing to divide by.
+/// A ratio, or null if the divisor is 0.
 pub fn ratio(part: usize, whole: usize, times: i64, digits: u32) -> Value {
     let ratio = (Decimal::from(times) * Decimal::from(part)).checked_div(Decimal::from(whole));
     json!(ratio.map(|it| rounded(it, digits)))
 }
 
-/// The rows have exactly these keys, each once, and these figures.
+/// Checks that the rows have exactly these keys, each once, and these figures.
 pub fn agree(report: &Value, keys: &[&str], expected: &BTreeMap<String, Value>) {
     let key = |row: &Value| keys.iter().map(|it| text(row, it)).collect::<Vec<_>>().join(" ");
     let rows = report["rows"].as_array().unwrap();
@@ -139,7 +139,7 @@ pub fn contains(row: &Value, figures: &Value) {
     }
 }
 
-/// The visits by something, as references.
+/// Groups visits by a key.
 pub fn grouped<'a>(
     visits: impl IntoIterator<Item = &'a Value>,
     key: impl Fn(&Value) -> String,
@@ -188,7 +188,7 @@ fn figures_of_visits(visits: &[&Value]) -> Value {
         "average_duration_min": ratio(minutes.try_into().unwrap(), timed, 1, 4) })
 }
 
-/// Days of people, whatever they did on them.
+/// The number of distinct days of each person.
 fn days(visits: &[&Value]) -> usize {
     let days = visits.iter().map(|it| (text(it, "owner_id"), text(it, "planned_date")));
     days.collect::<BTreeSet<_>>().len()
@@ -284,7 +284,7 @@ async fn check_rhythm_and_refusals(actor: &Actor<'_>, visits: &[Value]) {
     );
 }
 
-/// Orders as the same caller finds them in the report on sales.
+/// Compares the orders with those that the same caller sees in the sales report.
 async fn check_funnel(actor: &Actor<'_>, visits: &[Value]) {
     let told = report(actor, &format!("activity-funnel?{PERIOD}")).await;
     let made: Vec<&Value> = visits.iter().filter(|it| completed(it) && in_period(it)).collect();

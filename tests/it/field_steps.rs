@@ -1,5 +1,5 @@
-//! A service that is killed at each step of what is written in the field and at the desk, and a
-//! thousand who write the same.
+//! The service is killed at each step of the writes of visits, complaints and follow-ups, and a
+//! thousand clients send the same write.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ const VISIT: Kind = Kind {
             'changes', (select string_agg(concat(version, op), ' ' order by version)
                 from changes c where c.id = v.id and type = 'visit'))
         from visits v where external_id like '{name}-%'",
-    // Nobody is in two places at once.
+    // A user can have only one open visit.
     tidy: "update visit_checks set open = false",
 };
 
@@ -49,7 +49,7 @@ const FOLLOW_UP: Kind = Kind {
     tidy: "select",
 };
 
-/// Somebody of the field, or of the desk, who calls that process.
+/// A user with this role who calls the process.
 async fn caller(service: &Service, role: Role, port: u16) -> (Caller, String) {
     let actor: Actor<'_> = service.actor(role).await;
     let customer = actor.customer("上海林氏").await.rsplit('/').next().unwrap().to_owned();
@@ -137,7 +137,7 @@ async fn killed_at_each_step_of_a_follow_up() {
     killed_at_each_step(&mut stage, &FOLLOW_UP, other, wish, statement()).await;
 }
 
-/// All of them at once, with one key: one is heard, and the others are told what it was told.
+/// Sends many equal requests with one key at once: one is executed, and the others get its answer.
 async fn twins(caller: &Caller, path: &str, body: &Value, status: u16) {
     let answers = join_all((0..TWINS).map(|_| caller.post(path, body, "twin"))).await;
     let first = caller.post(path, body, "twin").await.unwrap();

@@ -1,14 +1,14 @@
-//! The state machines of the field, as RULES 4.3 and 4.12 have them.
+//! The state machines of visits and follow-ups, written independently of the service.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
 
 use crate::machine_tables::{APPROVE, Action, Again, DRAFT, MANAGE, Machine, reason};
 
-/// Whoever has the visit or the follow-up.
+/// The owner of the visit or the assignee of the follow-up.
 const OWNER: &[Role] = &[Role::Salesperson];
 
-/// In the afternoon of the day before: a missed visit was planned for it.
+/// A check-in in the afternoon of the previous day, for which the missed visit was planned.
 fn check_in() -> Value {
     json!({ "occurred_at": "2026-11-19T06:00:00Z", "latitude": 31.5, "longitude": 121.47 })
 }
@@ -23,8 +23,8 @@ fn check_out() -> Value {
     body
 }
 
-/// RULES 4.3. What is `completed` here waits for its exception to be approved; what is `unreported`
-/// is completed, and nobody has said yet what came of it.
+/// Visits. Here `completed` means that an exception waits for approval, and `unreported` means a
+/// completed visit without an outcome.
 pub const VISITS: Machine = Machine {
     path: "visits",
     type_: "visit",
@@ -159,8 +159,8 @@ pub const VISITS: Machine = Machine {
     ],
 };
 
-/// RULES 4.12 and S35: assigned → accepted → in progress → submitted → done, or returned; extended
-/// once while it is open, cancelled until it is done.
+/// Follow-ups: assigned → accepted → in progress → submitted → done, or returned. They can be
+/// extended once while they are open, and cancelled until they are done.
 pub const FOLLOW_UPS: Machine = Machine {
     path: "follow-ups",
     type_: "follow_up",

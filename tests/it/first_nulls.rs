@@ -1,4 +1,4 @@
-//! The null of a field that its source has never filled clears nothing that people entered.
+//! A null from a source that has never filled a field does not clear the value that a user entered.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Follow-ups: assigned, carried out, reported, judged.
+//! The course of follow-ups: assigned, carried out, reported and assessed.
 
 use salesbook::auth::Role;
 use salesbook::follow_ups::follow_up::escalate_late;

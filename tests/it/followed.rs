@@ -1,6 +1,6 @@
-//! Many write in transactions of any length, customers change hands, and some follow: an admin, an
-//! ERP and a salesperson. What they have at the end is what there is, none missed and none twice,
-//! also when the service dies in between.
+//! Followers of the feed during concurrent writes with transactions of any length and changes of
+//! customer owners. An admin, an ERP and a salesperson follow. In the end they have all rows,
+//! without gaps and duplicates, even if the service dies in between.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,12 +21,12 @@ use crate::receiver::{Got, Mood, Receiver};
 const WRITERS: usize = 6;
 const CUSTOMERS: usize = 20;
 
-/// For how long it is written.
+/// The duration of the writes.
 fn span() -> Duration {
     Duration::from_secs(or_in_torture(7, 60))
 }
 
-/// Who takes part.
+/// The participants.
 struct People<'a> {
     admin: Actor<'a>,
     erp: Actor<'a>,
@@ -50,7 +50,7 @@ async fn people(service: &Service) -> People<'_> {
             (format!("/{kind}/batch"), json!({ "items": [item] }))
         };
         for (path, body) in [
-            // Seen because of the customer alone.
+            // Rows that are visible only because of the customer.
             owed(
                 "invoices",
                 json!({ "invoice_date": "2026-03-05", "due_date": "2026-04-04",
@@ -70,11 +70,11 @@ async fn people(service: &Service) -> People<'_> {
     People { admin, erp, office, anna, boris, customers }
 }
 
-/// What one of the writers does next.
+/// The next request of a writer.
 fn wish(dice: &mut Dice, mark: &str, owners: [Uuid; 2]) -> (&'static str, Value) {
     let owner = owners[dice.roll(2)];
     let day = 1 + dice.roll(28);
-    // Some of them take long because they are many.
+    // Some batches are large, so that their transactions take long.
     let many = if dice.roll(3) == 0 { 1 + dice.roll(CUSTOMERS) } else { 1 };
     let first = dice.roll(CUSTOMERS);
     let each = |more: &dyn Fn(usize) -> Value| -> Value {
@@ -126,7 +126,7 @@ fn wish(dice: &mut Dice, mark: &str, owners: [Uuid; 2]) -> (&'static str, Value)
     (path, json!({ "items": items }))
 }
 
-/// All that is written until then; how many times.
+/// Writes until the end. Returns the number of writes.
 async fn write(
     (erp, office): (&impl Client, &impl Client),
     (url, people, seed): (&str, &People<'_>, u64),
@@ -148,7 +148,7 @@ async fn write(
                 office.write("/customers/transfer", &transfer, &key).await;
             }
             if dice.roll(5) == 0 {
-                // Whoever writes this customer meanwhile has a transaction just as long.
+                // Concurrent writes of this customer have to wait just as long.
                 let pause = dice.roll(300);
                 let idle = format!(
                     "begin; select pg_current_xact_id(); select from customers where id = \
@@ -162,7 +162,7 @@ async fn write(
     join_all(writers).await.iter().sum()
 }
 
-/// Who was told all that there is to tell was told each of them, and nothing else.
+/// Checks that a follower who sees everything got all changes and nothing else.
 async fn none_missed(service: &Service, told: &BTreeSet<String>) -> usize {
     let kinds = MORE.replace(',', "','");
     let all = format!(
@@ -184,7 +184,7 @@ async fn a_copy_equals_the_tables() {
     let until = Instant::now() + span();
     let (mut all, mut erp, mut part) = (Follower::of(MORE), Follower::of(MORE), Follower::of(MORE));
     let over = Cell::new(false);
-    // After a while they go on with another instance.
+    // After a while the followers continue with another instance.
     let next = service.another(salesbook::app::Settings::default()).await.unwrap();
     let here = [&people.admin, &people.erp, &people.anna];
     let there = here.map(|it| next.signed_in(it.id));
@@ -216,8 +216,8 @@ async fn a_copy_equals_the_tables() {
     println!("{rounds} writes, {events} events for all, {one} for one; 0 missed, 0 twice");
 }
 
-/// The same from outside, while the service is killed or stopped and started again; and what a
-/// webhook is told is all there is, too, in order.
+/// The same test with a separate process that is killed or stopped and started again. A webhook
+/// also gets all changes in order.
 #[actix_web::test]
 async fn a_copy_survives_deaths_of_the_service() {
     let service = Service::start().await;
@@ -266,7 +266,7 @@ async fn a_copy_survives_deaths_of_the_service() {
             sleep(Duration::from_millis(700 + dice.roll(800) as u64)).await;
             if deaths % 2 == 0 {
                 process.kill();
-                // The dead one's lease would last half a minute.
+                // The lease of the dead process would last half a minute.
                 execute(&url, "update webhook_positions set lease_until = now()").await;
             } else {
                 process.terminate(START).await.expect("it ends when it is asked to");
@@ -289,8 +289,8 @@ async fn a_copy_survives_deaths_of_the_service() {
     pushed(&receiver, all.told.difference(&before).cloned().collect()).await;
 }
 
-/// Waits until a receiver has all of these; an event may have come twice, but none before another
-/// of its resource that was earlier.
+/// Waits until a receiver has all of these events. Events may arrive twice, but those of a resource
+/// arrive in order.
 async fn pushed(receiver: &Receiver, events: BTreeSet<String>) {
     let start = Instant::now();
     let text = |it: &Value, name: &str| it[name].as_str().unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! Somebody who follows the change feed and keeps a copy of what it tells.
+//! A consumer that follows the change feed and keeps a copy of the rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use crate::process::{Caller, START};
 
 pub const TYPES: &str = "customer,contact,order,complaint";
 
-/// The same with what is owed, and visits.
+/// More types: also receivables and visits.
 pub const MORE: &str = "customer,contact,order,complaint,invoice,payment,visit";
 
-/// Whoever reads and writes below `/api/v1`: within this process, or from another one.
+/// A client of `/api/v1`, within this process or from outside.
 pub trait Client {
     async fn read(&self, path: &str) -> Value;
     async fn write(&self, path: &str, body: &Value, key: &str);
@@ -25,7 +25,7 @@ impl Client for Actor<'_> {
         self.get(&format!("/api/v1{path}")).await.expect(200)
     }
 
-    /// Or not: the service may be too busy.
+    /// Sends a write, which may fail because the service is too busy.
     async fn write(&self, path: &str, body: &Value, _key: &str) {
         let done = self.post(&format!("/api/v1{path}"), body.clone()).await;
         assert!(matches!(done.status.as_u16(), 200 | 503), "{path} {:#}", done.body);
@@ -33,7 +33,7 @@ impl Client for Actor<'_> {
     }
 }
 
-/// As a program does it whose service comes and goes.
+/// A client that copes with restarts of the service.
 impl Client for Caller {
     async fn read(&self, path: &str) -> Value {
         let start = Instant::now();
@@ -66,7 +66,7 @@ impl Client for Caller {
     }
 }
 
-/// Somebody who follows the feed: a copy of what they see, and all that they were told.
+/// A follower of the feed: a copy of the visible rows, and all received events.
 pub struct Follower {
     pub types: &'static str,
     pub cursor: String,
@@ -85,7 +85,7 @@ impl Follower {
         Self { types, cursor: String::new(), copy: BTreeMap::new(), told: BTreeSet::new() }
     }
 
-    /// Reads to the end that is there now; the events.
+    /// Reads to the current end. Returns the events.
     pub async fn follow(&mut self, actor: &impl Client, limit: usize) -> Vec<Value> {
         let mut seen = vec![];
         loop {
@@ -118,8 +118,8 @@ impl Follower {
         (feed["items"].as_array().unwrap().clone(), feed["more"] == true)
     }
 
-    /// Until nothing that was written before this is missing: other tests' transactions hold the
-    /// feed of the whole server back for a while.
+    /// Reads until all earlier writes have arrived. Transactions of other tests delay the feed of
+    /// the whole server for a while.
     pub async fn catch_up(&mut self, actor: &impl Client) {
         let start = Instant::now();
         while start.elapsed() < START {
@@ -138,7 +138,7 @@ impl Follower {
     }
 }
 
-/// What the lists show.
+/// The rows that the lists show.
 pub async fn listed(actor: &impl Client, types: &str) -> BTreeMap<(String, String), Value> {
     let mut found = BTreeMap::new();
     for kind in types.split(',') {
@@ -156,7 +156,7 @@ pub async fn listed(actor: &impl Client, types: &str) -> BTreeMap<(String, Strin
     found
 }
 
-/// Waits for the events that an actor has to be told by now: (op, type) in order.
+/// Waits for this number of events. Returns their operations and types in order.
 pub async fn told(actor: &Actor<'_>, follower: &mut Follower, count: usize) -> Vec<String> {
     let (mut seen, start) = (vec![], Instant::now());
     while seen.len() < count && start.elapsed() < Duration::from_secs(20) {
@@ -168,8 +168,8 @@ pub async fn told(actor: &Actor<'_>, follower: &mut Follower, count: usize) -> V
     seen.iter().map(text).collect()
 }
 
-/// A customer of this person's with a contact, an order that nobody is credited with and a
-/// complaint that nobody reported: seen because of the customer alone.
+/// Creates a customer of this user with a contact, an order without a salesperson and a complaint
+/// without a reporter, which are visible only because of the customer.
 pub async fn household(erp: &Actor<'_>, name: &str, owner: &Actor<'_>) -> String {
     let send = async |path: &str, mut item: Value| {
         item["external_id"] = json!(name);

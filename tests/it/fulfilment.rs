@@ -1,4 +1,4 @@
-//! How orders are carried out: one by its lines, all of them by month.
+//! Fulfilment of orders: a single order by line, all orders by month.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -15,8 +15,9 @@ struct Trade<'a> {
     orders: Vec<String>,
 }
 
-/// On 2026-06-15: an order that is sent short and late, one that is not due, one of two people that
-/// its ERP calls sent, one that it calls partly sent, one that was closed unsent, a draft.
+/// On 2026-06-15: an order that was shipped short and late, one that is not due, one of two people
+/// that the ERP reports as shipped, one that it reports as partly shipped, one that was closed
+/// without a shipment, and a draft.
 async fn trade(service: &Service) -> Trade<'_> {
     let (seller, stranger) =
         (service.actor(Role::Salesperson).await, service.actor(Role::Salesperson).await);
@@ -111,7 +112,8 @@ async fn trade(service: &Service) -> Trade<'_> {
     Trade { seller, stranger, reporter, orders }
 }
 
-/// Each line as quantities ordered, shipped, delivered, cancelled, remaining, and the days late.
+/// The ordered, shipped, delivered, cancelled and remaining quantities and the days late of each
+/// line.
 async fn lines(actor: &Actor<'_>, order: &str) -> Vec<String> {
     let told = actor.get(&format!("/api/v1/orders/{order}/availability")).await.expect(200);
     let lines = told["lines"].as_array().unwrap().iter();
@@ -135,7 +137,7 @@ async fn what_of_an_order_is_on_its_way() {
     let service = service().await;
     let trade = trade(&service).await;
     let of = |at: usize| trade.orders[at].as_str();
-    // In time; two of five are missing for 26 days.
+    // The first line was in time; two of five are missing for 26 days in the second one.
     assert_eq!(lines(&trade.seller, of(0)).await, ["10 10 10 0 0 0", "5 3 0 0 2 26"]);
     assert_eq!(lines(&trade.seller, of(1)).await, ["4 0 0 0 4 0"], "there is time");
     assert_eq!(lines(&trade.seller, of(2)).await, ["8 8 0 0 0 1"], "as the ERP says");
@@ -167,7 +169,7 @@ async fn how_well_orders_are_carried_out() {
     let service = service().await;
     let trade = trade(&service).await;
     let told = report(&trade.reporter, "fulfilment?period=2026").await;
-    // (60 × 30 days + 40 × 40 days) ÷ 100; what was taken back is no money.
+    // (60 × 30 days + 40 × 40 days) ÷ 100; reversed payments do not count.
     let may = "3 4 27 21 77.78 2 50.00 100.0000 34.00";
     let june = "2 2 9 0 0.00 1 50.00 0.0000 null";
     assert_eq!(table(&told, &COLUMNS), [may, june]);
@@ -191,13 +193,13 @@ async fn how_well_orders_are_carried_out() {
     assert_eq!(people, wanted);
     assert_eq!(told["totals"]["orders"], 3, "each once");
 
-    // On an earlier day less was sent and paid.
+    // On an earlier day less had been shipped and paid.
     let told = report(&trade.reporter, "fulfilment?period=2026-05&as_of=2026-06-04").await;
     assert_eq!(table(&told, &COLUMNS), ["3 4 27 21 77.78 2 50.00 110.0000 20.91"]);
     let told = report(&trade.reporter, "fulfilment?period=2026-05&as_of=2026-05-15").await;
     assert_eq!(table(&told, &COLUMNS), ["3 4 27 0 0.00 0 0.00 0.0000 null"]);
 
-    // Everybody what they see, and what they ask for.
+    // Callers get the orders within their scope and filters.
     let told = report(&trade.stranger, "fulfilment?period=2026-05&group_by=customer").await;
     let columns = with("customer_external_id", &["orders", "quantity_ordered"]);
     assert_eq!(table(&told, &columns), ["2026-05 B 1 8"]);

@@ -1,5 +1,5 @@
-//! Nonsense, in bulk: texts and queries that nobody would send on purpose. Whatever comes, a clear
-//! problem goes back, and no answer is a 500. Bodies have a file of their own.
+//! Fuzzing with random texts and queries. The answer is always a clear problem and never a 500.
+//! Bodies are fuzzed in `bodies.rs`.
 
 use salesbook::auth::Role;
 use salesbook::platform::characters::is_refused;
@@ -74,7 +74,7 @@ async fn queries_that_make_no_sense() {
         bytes[at] = other;
         let forged = String::from_utf8(bytes).unwrap();
         let answer = seller.get(&format!("/api/v1/customers?limit=1&cursor={forged}")).await;
-        // The last letter may hold bits that say nothing.
+        // The last letter may contain unused bits.
         assert!(answer.status == 400 || at == cursor.len() - 1, "{forged}: {}", answer.status);
     }
     let values = [

@@ -1,5 +1,5 @@
-//! A gate holds two requests back until the database says that both of them wait: what comes then
-//! has no need of luck.
+//! A gate blocks two requests until the database reports that both of them wait, so that tests of
+//! races do not depend on timing.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use futures_util::future::join;
 
 use crate::harness::Service;
 
-/// What holds back whoever wants what it holds.
+/// A lock that blocks other transactions.
 pub struct Gate<'a> {
     pub conn: AsyncPgConnection,
     service: &'a Service,
@@ -22,7 +22,7 @@ impl<'a> Gate<'a> {
         Self { conn, service }
     }
 
-    /// Only readers pass.
+    /// Blocks writes to a table.
     pub async fn before_writes(service: &'a Service, table: &str) -> Self {
         Self::shut(service, &format!("lock table {table} in share row exclusive mode")).await
     }
@@ -46,7 +46,7 @@ impl<'a> Gate<'a> {
     }
 }
 
-/// Starts the one, then the other, and lets both of them go.
+/// Starts one request, then the other, waits until both are blocked, and releases them.
 pub async fn meet<A, B>(
     gate: Gate<'_>,
     first: impl Future<Output = A>,

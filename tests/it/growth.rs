@@ -1,4 +1,5 @@
-//! Growth: what a customer could buy besides, the next step towards it, and who has none.
+//! Growth: missing categories of a customer, opportunities with their next steps, and customers
+//! without any.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ use crate::harness::{Actor, Service};
 const PATH: &str = "/api/v1/opportunities";
 const LIST: &str = "/api/v1/me/growth-list";
 
-/// 10:00 in Shanghai, a Friday
+/// A service on a Friday at 10:00 in Shanghai
 async fn service() -> Service {
     Service::start_at(Clock::fixed(Timestamp("2026-11-20T02:00:00Z".parse().unwrap()))).await
 }
@@ -21,7 +22,7 @@ fn id(row: &Value) -> String {
     row["id"].as_str().unwrap().to_owned()
 }
 
-/// A customer of somebody's, by its id.
+/// Creates a customer. Returns its id.
 async fn customer(of: &Actor<'_>, changes: Value) -> String {
     let mut new = json!({ "name": "上海林氏", "allow_duplicate": true, "tier": "A",
         "industry": "机械", "region": "华东" });
@@ -184,7 +185,7 @@ async fn those_without_a_step_come_first() {
     assert_eq!(told(&rows[0]), (json!(0), json!(false), Value::Null));
     assert_eq!(told(&rows[2]), (json!(2), json!(true), json!("2026-11-23")));
     assert_eq!(told(&rows[3]), (json!(1), json!(false), json!("2026-11-24")), "it is today");
-    // What the list of steps has.
+    // The list of opportunities.
     let steps = seller.get(&format!("{PATH}?status=open&total=exact")).await.expect(200);
     let open: i64 = rows.iter().map(|it| it["open_steps"].as_i64().unwrap()).sum();
     assert_eq!(steps["total"], open);
@@ -194,7 +195,7 @@ async fn those_without_a_step_come_first() {
     service.actor(Role::Finance).await.get(LIST).await.expect(403);
 }
 
-/// Orders as an ERP reports them: (customer, product, day, amount), cancelled if told so.
+/// Imports orders: customer, product, day and amount.
 async fn ordered(service: &Service, rows: &[(&str, &Value, &str, &str)]) {
     let erp = service.client(Role::Erp, "sap").await;
     let item = |(n, (customer, product, day, amount)): (usize, &(&str, &Value, &str, &str))| {
@@ -207,8 +208,8 @@ async fn ordered(service: &Service, rows: &[(&str, &Value, &str, &str)]) {
     assert_eq!(told["created"], rows.len(), "{told:#}");
 }
 
-/// The gaps as the lists of orders and products have them: what each similar customer bought within
-/// the year, by category.
+/// Computes the gaps from the lists of orders and products: the purchases of similar customers
+/// within a year, by category.
 async fn counted(admin: &Actor<'_>, customer: &str, similar: &[String]) -> Vec<Value> {
     let products = admin.get("/api/v1/products?limit=200").await.expect(200);
     let category: BTreeMap<String, String> = products["items"]
@@ -287,7 +288,7 @@ async fn gaps_are_what_the_lists_of_orders_have() {
     for _ in 0..2 {
         similar.push(customer(&other, json!({})).await);
     }
-    // Others differ in tier, industry or region.
+    // The other customers differ in tier, industry or region.
     let mut unlike = vec![];
     for changes in
         [json!({ "tier": "B" }), json!({ "industry": "化工" }), json!({ "region": null })]
@@ -302,7 +303,7 @@ async fn gaps_are_what_the_lists_of_orders_have() {
             rows.push((it, &p["seals"], "2025-11-21", ["10.00", "20.00", "60.00"][n]));
             rows.push((it, &p["seals"], "2026-11-20", "30.00"));
         }
-        // A year ago and a day.
+        // A year and a day ago.
         rows.push((it, &p["pumps"], old, "1000.00"));
     }
     rows.push((&this, &p["seals"], old, "7.00"));
@@ -324,7 +325,8 @@ async fn gaps_are_what_the_lists_of_orders_have() {
     assert_eq!(told["gaps"], expected);
     assert_eq!(*told["gaps"].as_array().unwrap(), counted(&admin, &this, &similar).await);
     assert!(similar.iter().all(|it| !text.contains(it.as_str())), "shares, never names");
-    // One of four was 25 %: no gap. One of three is, but the amount would tell whose it is.
+    // One of four is 25 %, which is no gap. One of three is a gap, but the amount would reveal the
+    // customer.
     let path = format!("/api/v1/customers/{}", similar[3]);
     let version = admin.get(&path).await.expect(200)["version"].as_i64().unwrap();
     admin.patch(&path, version, json!({ "region": "华南" })).await.expect(200);
@@ -332,7 +334,7 @@ async fn gaps_are_what_the_lists_of_orders_have() {
     let told = gaps(&seller, &this).await.expect(200);
     let belts = json!({ "category": "belts", "share_percent": "33.33", "average_amount": null });
     assert_eq!(told["gaps"][1], belts);
-    // What is taken back again is no purchase.
+    // Returned goods do not count as purchases.
     let belts = admin.get(&format!("/api/v1/orders?customer_id={}&limit=200", similar[0])).await;
     let belts = belts.expect(200)["items"]
         .as_array()
@@ -345,7 +347,7 @@ async fn gaps_are_what_the_lists_of_orders_have() {
     admin.post(&cancel, json!({ "reason": "wrong" })).await.expect(200);
     let told = gaps(&seller, &this).await.expect(200);
     assert_eq!(told["gaps"].as_array().unwrap().len(), 1, "{told:#}");
-    // Two are too few to say anything of them.
+    // Two similar customers are too few for a figure.
     let path = format!("/api/v1/customers/{}", similar[2]);
     let version = admin.get(&path).await.expect(200)["version"].as_i64().unwrap();
     admin.patch(&path, version, json!({ "region": "华南" })).await.expect(200);

@@ -1,4 +1,4 @@
-//! What becomes of suggestions and of growth steps, and who does it.
+//! State machines of suggestions and opportunities, with the permitted actors.
 
 use salesbook::auth::Role;
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::machine_tables::{Action, Again, MANAGE, Machine, reason};
 
 const GROW: &[Role] = &[Role::Admin, Role::SalesDirector, Role::SalesManager, Role::Salesperson];
 
-/// DUTIES S41: new → noted → adopted or declined. What is decided stays so.
+/// Suggestions: new → noted → adopted or declined. A decision is final.
 pub const SUGGESTIONS: Machine = Machine {
     path: "suggestions",
     type_: "suggestion",
@@ -49,7 +49,7 @@ pub const SUGGESTIONS: Machine = Machine {
     ],
 };
 
-/// DUTIES S39: open → won, lost or dropped.
+/// Opportunities: open → won, lost or dropped.
 pub const OPPORTUNITIES: Machine = Machine {
     path: "opportunities",
     type_: "opportunity",

@@ -1,4 +1,4 @@
-//! Guards hold on every path, and nobody loosens what is checked for a customer of their own.
+//! Permission checks hold on every path, and nobody can relax the checks of their own customers.
 
 use salesbook::auth::Role;
 use salesbook::platform::{Clock, Timestamp};

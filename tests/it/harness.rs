@@ -1,4 +1,4 @@
-//! A service on a database of its own, and people who call it.
+//! A service on its own database, and users who call it.
 
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex};
@@ -24,7 +24,8 @@ use uuid::Uuid;
 use crate::compression::decoded;
 use crate::openapi;
 
-/// Where databases are made: `TEST_DATABASE_SERVER`, else a private server that dies with us.
+/// The server for test databases: `TEST_DATABASE_SERVER`, or a private one that ends with the
+/// tests.
 struct Home {
     server: Mutex<Option<Server>>,
     template: String,
@@ -49,7 +50,8 @@ static HOME: LazyLock<Home> = LazyLock::new(|| {
         runtime.block_on(async {
             maintenance(&admin, &create).await;
             app::migrate(&url).await.unwrap();
-            // Once started, it has its company, its holidays, its keys and this month's partitions.
+            // The first start creates the company, the holidays, the keys and the partitions of
+            // this month.
             let (db, settings) = (Db::new(&url, 2), app::Settings::default());
             app::Service::start(db, Clock::default(), settings).await.unwrap();
         });
@@ -59,7 +61,7 @@ static HOME: LazyLock<Home> = LazyLock::new(|| {
     home
 });
 
-/// Removes what runs that are over have left: they die with their servers, not after them.
+/// Removes the folders of earlier runs, which could not clean up after their servers.
 fn sweep() {
     for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -87,9 +89,9 @@ async fn maintenance(url: &str, sql: &str) {
 pub struct Service {
     pub inner: app::Service,
     database: String,
-    /// Where its files lie
+    /// Folder of the attachments
     pub files: PathBuf,
-    /// Made at the first request: it takes longer than any of them.
+    /// Created at the first request, because it takes longer than a request.
     app: OnceCell<BoxService<Request, ServiceResponse, actix_web::Error>>,
 }
 
@@ -98,7 +100,7 @@ impl Service {
         Self::start_at(Clock::default()).await
     }
 
-    /// The same at an instant that stands still until it is set.
+    /// Starts a service whose clock stands still until it is set.
     pub async fn start_at(clock: Clock) -> Self {
         let database = format!("salesbook_{}", Uuid::now_v7().simple());
         let create = format!("create database {database} template {}", HOME.template);
@@ -114,7 +116,7 @@ impl Service {
         Self { inner, database, files, app: OnceCell::new() }
     }
 
-    /// Two companies with the very same rows, each on its own; the second with keys of its own.
+    /// Copies the service: two independent companies with the same rows, but with different keys.
     pub async fn twins(self) -> (Self, Self) {
         let (clock, database) = (self.inner.clock.clone(), self.database.clone());
         drop(self);
@@ -127,12 +129,12 @@ impl Service {
         (Self::on(database, clock.clone()).await, Self::on(twin, clock).await)
     }
 
-    /// Where the database is, for another process.
+    /// The URL of the database, for another process.
     pub fn url(&self) -> String {
         HOME.url(&self.database)
     }
 
-    /// The same database, another process.
+    /// Restarts the service on the same database.
     pub async fn restart(&mut self) {
         let db = self.inner.db.clone();
         let (clock, settings) = (self.inner.clock.clone(), settings(&self.files));
@@ -140,7 +142,7 @@ impl Service {
         self.app = OnceCell::new();
     }
 
-    /// What a job does before the clock gets there.
+    /// Creates the partitions of the current month, which a job usually does in advance.
     pub async fn new_month(&self) {
         let (db, clock) = (&self.inner.db, &self.inner.clock);
         let ensure = salesbook::platform::feed::ensure_partitions;
@@ -155,12 +157,12 @@ impl Service {
         Ok(Self { inner, database, files, app: OnceCell::new() })
     }
 
-    /// A new person with this role.
+    /// Creates a user with this role.
     pub async fn actor(&self, role: Role) -> Actor<'_> {
         self.person(&[role]).await
     }
 
-    /// A new person with these roles, who may do whatever one of them may.
+    /// Creates a user with these roles.
     pub async fn person(&self, roles: &[Role]) -> Actor<'_> {
         let id = Uuid::now_v7();
         let mut conn = self.inner.db.conn().await.unwrap();
@@ -176,7 +178,7 @@ impl Service {
         self.signed_in(id)
     }
 
-    /// A program with this role that speaks for a system.
+    /// Creates an API client with this role for a source system.
     pub async fn client(&self, role: Role, source_system: &str) -> Actor<'_> {
         let (db, clock) = (&self.inner.db, &self.inner.clock);
         let made = salesbook::auth::api_client::create_cli(
@@ -193,13 +195,13 @@ impl Service {
         self.signed_in(id)
     }
 
-    /// Somebody who is there already, with a token of now.
+    /// An existing user with a new token.
     pub fn signed_in(&self, id: Uuid) -> Actor<'_> {
         let token = self.inner.tokens.issue(id, self.inner.clock.now()).unwrap();
         Actor { service: self, id, token: Some(token) }
     }
 
-    /// Whoever it is that has this token.
+    /// The actor with this token.
     pub fn bearer(&self, token: String) -> Actor<'_> {
         Actor { service: self, id: Uuid::nil(), token: Some(token) }
     }
@@ -208,7 +210,7 @@ impl Service {
         Actor { service: self, id: Uuid::nil(), token: None }
     }
 
-    /// A team below another, with a leader and members. Takes effect at once.
+    /// Creates a team with a parent, a leader and members, effective immediately.
     pub async fn team(
         &self,
         parent: Option<Uuid>,
@@ -240,13 +242,13 @@ impl Service {
         team
     }
 
-    /// What the writers of the directory and its poller do.
+    /// Refreshes the directory, as its writers and its poller do.
     pub async fn directory_changed(&self) {
         directory::touch(&mut self.inner.db.conn().await.unwrap()).await.unwrap();
         self.inner.directory.poll().await.unwrap();
     }
 
-    /// One column of text.
+    /// The rows of a query with one text column.
     pub async fn texts(&self, query: &str) -> Vec<String> {
         #[derive(diesel::QueryableByName)]
         struct Row {
@@ -281,24 +283,24 @@ pub struct Actor<'a> {
     pub token: Option<String>,
 }
 
-/// What came back. It has been checked against the OpenAPI document already.
+/// A response, which has already been checked against the OpenAPI document.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Value,
-    /// As they came, compressed or not
+    /// The body as received, possibly compressed
     pub bytes: Bytes,
 }
 
 impl Answer {
-    /// The body, after making sure of the status.
+    /// Checks the status. Returns the body.
     pub fn expect(self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{:#}", self.body);
         self.body
     }
 
-    /// What is no JSON, such as a page.
+    /// The body as text, for responses that are not JSON.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.bytes).unwrap()
     }
@@ -309,14 +311,14 @@ impl Answer {
 }
 
 impl Actor<'_> {
-    /// Adds a customer of this actor's and returns its path.
+    /// Creates a customer of this actor. Returns its path.
     pub async fn customer(&self, name: &str) -> String {
         let new = serde_json::json!({ "name": name, "allow_duplicate": true });
         let customer = self.post("/api/v1/customers", new).await.expect(201);
         format!("/api/v1/customers/{}", customer["id"].as_str().unwrap())
     }
 
-    /// Sets the tier of a customer, which its owner may not do.
+    /// Sets the tier of a customer, for which its owner has no permission.
     pub async fn set_tier(&self, customer: &str, tier: &str) {
         let update = format!("update customers set tier = '{tier}' where id = '{customer}'");
         self.service.sql(&update).await;
@@ -359,7 +361,7 @@ impl Actor<'_> {
         self.send_bytes(method, path, body, &headers).await
     }
 
-    /// Any bytes at all; what the headers say of them is theirs.
+    /// Sends arbitrary bytes with the given headers.
     pub async fn send_bytes(
         &self,
         method: Method,

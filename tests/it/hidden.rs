@@ -1,4 +1,4 @@
-//! What somebody may not see is for them as if it were not there, by whatever way they ask.
+//! Hidden rows: every operation behaves as if a row that the caller may not see did not exist.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -12,16 +12,16 @@ use crate::harness::{Actor, Answer, Service};
 use crate::inventing::Inventor;
 use crate::openapi;
 
-/// Boris with a customer and all that belongs to it; Anna and her manager, who do not see any of
-/// it; and Clara, who is in Anna's team.
+/// Boris has a customer with all kinds of rows. Anna and her manager see none of them. Clara is in
+/// Anna's team.
 pub struct World<'a> {
     pub boris: Actor<'a>,
     pub anna: Actor<'a>,
     pub manager: Actor<'a>,
-    /// Boris' rows, by their collection
+    /// Boris' rows by collection
     pub hidden: Vec<(&'static str, String)>,
     pub product: Value,
-    /// A customer of Anna's
+    /// A customer of Anna
     pub own: String,
 }
 
@@ -122,7 +122,7 @@ impl<'a> World<'a> {
     }
 }
 
-/// What a customer owes, and all that follows from it.
+/// Creates receivables of a customer and all rows that follow from them.
 async fn owed(
     service: &Service,
     admin: &Actor<'_>,
@@ -157,22 +157,22 @@ async fn owed(
     ]
 }
 
-/// Short, and like nobody else's.
+/// A short, unique code.
 pub fn code(name: &str, id: Uuid) -> String {
     format!("{name}{}", &id.simple().to_string()[20..])
 }
 
-/// A phone number like nobody else's.
+/// A unique phone number.
 pub fn phone(id: Uuid) -> String {
     format!("138{:08}", id.as_u128() % 100_000_000)
 }
 
-/// All that an answer says, but for the number of the request.
+/// The whole answer without the id of the request.
 pub fn said(answer: &Answer) -> (u16, Value, Vec<String>) {
     let mut body = answer.body.clone();
     if let Some(body) = body.as_object_mut() {
         body.remove("instance");
-        // When a report was made is in the report.
+        // The time of a report differs each time.
         body.remove("generated_at");
         body.remove("parameters");
     }
@@ -207,7 +207,7 @@ async fn not_mine_is_not_there_for_every_operation() {
             };
             let (mine, missing) = (ask(id).await, ask(&Uuid::now_v7().to_string()).await);
             assert_eq!(mine, missing, "{method} {template}");
-            // Of two customers the manager sees neither.
+            // The manager sees neither of the two customers.
             let other = template.ends_with("/merge") && mine.0 == 422;
             assert!(matches!(mine.0, 403 | 404) || other, "{method} {template}: {mine:?}");
             cells += 1;
@@ -220,7 +220,7 @@ async fn not_mine_is_not_there_for_every_operation() {
         let made = match *of {
             "orders" => 4,
             "invoices" => 3,
-            // A job has found the money; somebody has gone there.
+            // A job has updated the promise, and a visit has begun.
             "promises" | "visits" => 2,
             _ => 1,
         };
@@ -254,12 +254,12 @@ async fn how_long_it_takes_tells_nothing() {
             hidden.abs_diff(missing)
         };
         let most = Duration::from_millis(1);
-        // A busy machine gets a second chance.
+        // Repeated once, because the machine may be busy.
         assert!(difference().await < most || difference().await < most, "{of}");
     }
 }
 
-/// All ids of a list, page by page.
+/// Reads all ids of a list, page by page.
 async fn listed(actor: &Actor<'_>, path: &str) -> Option<BTreeSet<String>> {
     let (mut ids, mut cursor) = (BTreeSet::new(), String::new());
     loop {
@@ -308,7 +308,7 @@ async fn a_list_is_what_can_be_read_one_by_one() {
         if !templates.contains(&*format!("{collection}/{{id}}")) {
             continue;
         }
-        // A merged customer is left out of the list unless asked for.
+        // Lists leave out merged customers by default.
         let query = if collection.ends_with("customers") { "?merged=true&" } else { "?" };
         let table = collection.rsplit('/').next().unwrap().replace('-', "_");
         let every = service.texts(&format!("select id::text from {table}")).await;

@@ -1,4 +1,4 @@
-//! Requests that are made to cost the service more than their sender.
+//! Requests that are designed to cost the service more than the sender.
 
 use std::time::{Duration, Instant};
 
@@ -14,12 +14,12 @@ use crate::harness::Service;
 use crate::process::{Process, exchange};
 use crate::receivables::batch;
 
-/// A body with a long name and a list below it.
+/// A body with a long field name and a list as its value.
 fn long_name_over_a_list() -> String {
     format!("{{\"{}\":[{}1]}}", "k".repeat(2_600_000), "1,".repeat(262_000))
 }
 
-/// The parser's work must follow the size of a body, not the product of its parts.
+/// The parser must take time proportional to the size of the body, not to the product of its parts.
 #[test]
 fn a_long_name_does_not_multiply_the_work() {
     let (long, plain) = (long_name_over_a_list(), format!("{{\"k\":[{}1]}}", "1,".repeat(262_000)));
@@ -60,7 +60,7 @@ fn a_pointer_leads_to_its_fault() {
     assert_eq!(faults[0].pointer, "/0/a~1b/c~0d/1");
 }
 
-/// Small objects take a hundred times the memory of what it takes to send them.
+/// Small objects take a hundred times as much memory as their text.
 #[test]
 fn a_body_has_a_limit_of_values() {
     for body in [
@@ -161,7 +161,7 @@ async fn one_caller_is_slowed_down_and_told_so() {
     assert!(last.header("retry-after").is_some() && last.header("ratelimit").is_some());
 }
 
-/// Who waits for something new gets an answer when the service ends, and the service ends at once.
+/// Requests that wait for changes are answered when the service stops, which it does at once.
 #[actix_web::test]
 async fn an_open_poll_does_not_hold_up_the_end() {
     let service = Service::start().await;
@@ -175,7 +175,7 @@ async fn an_open_poll_does_not_hold_up_the_end() {
         caller.token
     );
     stream.write_all(poll.as_bytes()).await.unwrap();
-    // Read and waiting: what was sent after it on another connection has been answered.
+    // The request is waiting by now: a later one on another connection has been answered.
     assert_eq!(caller.get("/me").await.unwrap().status, 200);
 
     let start = Instant::now();
@@ -218,7 +218,7 @@ async fn an_etag_that_a_proxy_made_weak_is_good() {
     assert_eq!(any.expect(400)["code"], "invalid_if_match");
 }
 
-/// The work on what is wrong must follow what is told of it.
+/// The work on faults must be proportional to the number of reported faults.
 #[test]
 fn many_faults_cost_no_more_than_a_few() {
     #[derive(utoipa::ToSchema)]

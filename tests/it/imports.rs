@@ -1,4 +1,4 @@
-//! `salesbook import` with folders as offices keep them.
+//! `salesbook import` with folders as they occur in offices.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::harness::Service;
 use crate::process::Process;
 use crate::workbooks::{Book, boolean, formatted, number, text};
 
-/// What an import said and how it ended.
+/// The output and exit code of an import.
 #[derive(Debug)]
 pub struct Import {
     pub code: i32,
@@ -31,7 +31,7 @@ pub async fn import<S: AsRef<OsStr>>(process: &Process, arguments: &[S]) -> Impo
 }
 
 impl Import {
-    /// Created, updated, unchanged, rejected, by file.
+    /// The created, updated, unchanged and rejected rows of each file.
     pub fn counts(&self) -> Vec<(&str, [u64; 4])> {
         let files = self.stdout.lines().filter(|line| line.contains(".csv"));
         let counts = files.map(|line| {
@@ -43,7 +43,7 @@ impl Import {
     }
 }
 
-/// A folder with these files, in that of the process.
+/// Creates a folder with these files in the folder of the process.
 pub fn folder(process: &Process, files: &[(&str, &[u8])]) -> PathBuf {
     let folder = process.folder.join("import");
     fs::create_dir_all(&folder).unwrap();
@@ -57,7 +57,7 @@ fn read(folder: &Path, name: &str) -> String {
     fs::read_to_string(folder.join(name)).unwrap()
 }
 
-/// Products, orders and lines in one workbook.
+/// A workbook with products, orders and lines.
 fn workbook() -> Vec<u8> {
     let headings = |words: &[&str]| words.iter().map(|word| text(word)).collect::<Vec<_>>();
     let products = [
@@ -82,7 +82,7 @@ async fn a_folder_goes_in_as_an_office_keeps_it() {
     let service = Service::start().await;
     let process = Process::on(&service.url()).await;
     let admin = service.actor(Role::Admin).await;
-    // 上海 and 轴承厂 in GB18030, as Excel saves CSV in China
+    // 上海 and 轴承厂 in GB18030, the encoding in which Excel saves CSV in China
     let customers = [
         &b"\xbf\xcd\xbb\xa7\xb1\xe0\xba\xc5,\xbf\xcd\xbb\xa7\xc3\xfb\xb3\xc6,\xb3\xc7\xca\xd0,,\r\n"[..],
         b"C1,\xd6\xe1\xb3\xd0\xb3\xa7,\xc9\xcf\xba\xa3,,\r\n,,,,\r\n",
@@ -190,7 +190,7 @@ async fn rejected_rows_are_corrected_and_imported_as_they_are() {
     for told in [
         "A,C1,2026/1/5,30,\"line 2: line 2: quantity: is not a number",
         "B,C1,1/5/2026,5,\"line 3: Order date: is not a date",
-        // The row of C takes two lines.
+        // The row of C spans two lines.
         "line 4: Customer external ID: ",
         "line 6: Amount: ",
     ] {

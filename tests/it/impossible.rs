@@ -1,5 +1,5 @@
-//! What cannot be true is refused, whoever sends it: dates out of range, people not yet born,
-//! complaints that were settled before anybody complained.
+//! Impossible data is refused from every caller: dates out of range, people not yet born,
+//! complaints that were settled before they were made.
 
 use salesbook::auth::Role;
 use salesbook::platform::Clock;
@@ -69,7 +69,7 @@ async fn nobody_is_born_in_the_future() {
     for problem in [&unborn, &changed] {
         assert_eq!(codes(problem), ["/birth_year range"]);
     }
-    // An ERP may not write what is personal, and this would be wrong all the same.
+    // The fault is reported although an ERP may not write personal fields anyway.
     assert!(codes(&told["results"][0]["problem"]).contains(&"/birth_year range".to_owned()));
 }
 

@@ -38,7 +38,7 @@ async fn all_faults_of_a_body_in_one_answer() {
     assert_eq!(faults(&problem), ["/name required"]);
 }
 
-/// What the service decides, whoever asks: no operation takes it, an ERP's batch of facts aside.
+/// Fields that only the service sets: no operation accepts them, except for imports of an ERP.
 const DECIDED: [&str; 14] = [
     "id",
     "version",
@@ -59,7 +59,7 @@ const DECIDED: [&str; 14] = [
 #[actix_web::test]
 async fn nobody_sets_what_the_service_decides() {
     let service = Service::start().await;
-    // Nobody answers for a limit but the credit controller.
+    // Only the credit controller may decide on limits.
     let admin = service.person(&[Role::Admin, Role::CreditController]).await;
     let mut inventor = Inventor::with_rows(&service, &admin, 5).await;
     let sent: Map<String, Value> =
@@ -85,7 +85,7 @@ async fn nobody_sets_what_the_service_decides() {
     assert!(tried > 60, "{tried}");
 }
 
-/// The fields of a customer that its own salesperson may not change, and who may.
+/// The fields of a customer that its salesperson may not change, and the roles that may.
 #[actix_web::test]
 async fn who_may_set_which_field() {
     let service = Service::start().await;

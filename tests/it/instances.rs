@@ -1,4 +1,4 @@
-//! Several instances on one database: what happens by itself happens once, whoever is paused.
+//! Several instances on one database: jobs take effect once, even if an instance is paused.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -20,11 +20,11 @@ use crate::gate::Gate;
 use crate::harness::{Actor, Service};
 use crate::process::{Process, signal, until};
 
-/// Of each kind that a job finds.
+/// The number of rows of each kind that a job finds.
 const EACH: usize = 5;
 
-/// Visits that nobody made, complaints that nobody answered, follow-ups nobody took up, files that
-/// nothing names, customers that change hands, people who change teams, answers that are too old.
+/// Creates work for all jobs: missed visits, unanswered complaints, follow-ups that nobody
+/// accepted, unreferenced files, scheduled changes of owners and teams, and expired answers.
 async fn all_due(service: &Service) {
     let (office, admin) = (service.actor(Role::BackOffice).await, service.actor(Role::Admin).await);
     let (seller, other) =
@@ -57,7 +57,7 @@ async fn all_due(service: &Service) {
     }
 }
 
-/// How often each thing has happened, as the history tells it and as the tables do.
+/// The number of effects of each kind, according to the history and to the tables.
 async fn effects(service: &Service) -> BTreeMap<&'static str, i64> {
     let changed = "changes where op = 'updated' and type =";
     let counts = [
@@ -106,12 +106,12 @@ async fn two_instances_do_each_thing_once() {
         assert_eq!(*count, if gone { 0 } else { many }, "{name}");
     }
     assert_eq!(round().await, 0, "nothing is due");
-    // An hour later they are all due again, and find nothing to do.
+    // Later all jobs are due again, and find nothing to do.
     for minutes in [10, 360] {
         clock.set(Timestamp(clock.now().0 + SignedDuration::from_mins(minutes)));
         assert!(round().await > 0);
         let mut again = effects(&service).await;
-        // What nobody answers goes on to be told to those further up.
+        // Unanswered complaints continue to escalate.
         again.insert("escalated", after["escalated"]);
         assert_eq!(again, after);
     }
@@ -119,7 +119,7 @@ async fn two_instances_do_each_thing_once() {
     assert_eq!(service.count(odd).await, 0);
 }
 
-/// A visit that was to be made yesterday, by the clock of the machine.
+/// A visit that was planned for yesterday, by the clock of the machine.
 async fn missed(service: &Service, seller: &Actor<'_>) -> String {
     let customer = seller.customer("上海林氏").await;
     let new = json!({ "customer_id": id(&customer) });
@@ -134,7 +134,7 @@ fn missed_visits() -> Job {
     *JOBS.iter().find(|job| job.name == "missed_visits").unwrap()
 }
 
-/// What is known of the job: runs, failures, the number of its lease.
+/// The state of the job: runs, failures and the number of its lease.
 async fn state(service: &Service) -> String {
     let state =
         "select concat_ws(' ', runs, failures, fence) from jobs where name = 'missed_visits'";
@@ -149,7 +149,7 @@ async fn status(service: &Service, visit: &str) -> String {
     service.texts(&status).await.remove(0)
 }
 
-/// Two minutes go by: the lease is over.
+/// Lets the lease expire, as if two minutes had passed.
 async fn much_later(service: &Service) {
     let over = "update jobs set lease_until = now() - interval '1 second'
         where name = 'missed_visits' and lease_until is not null";
@@ -161,7 +161,7 @@ async fn take_over(service: &Service) -> bool {
     jobs::attempt(db, &clock, missed_visits(), Uuid::now_v7()).await.unwrap()
 }
 
-/// A service of its own that runs into the gate with this job, and is stopped there.
+/// Starts a separate service whose job is blocked by the gate, and pauses it there.
 async fn stopped_at(service: &Service, gate: Gate<'_>, waiting: &str) -> (Process, u32) {
     let mut process = Process::new();
     process.set("DATABASE_URL", &service.url());
@@ -174,7 +174,7 @@ async fn stopped_at(service: &Service, gate: Gate<'_>, waiting: &str) -> (Proces
     (process, pid)
 }
 
-/// The signal is taken by one thread, which stops the others: until then they go on.
+/// Waits until the process has stopped: one thread receives the signal and stops the others.
 async fn stands_still(pid: u32) {
     let start = Instant::now();
     let stopped = || {
@@ -190,7 +190,7 @@ async fn stands_still(pid: u32) {
     }
 }
 
-/// Waits until the one that was paused has found that it lost the job.
+/// Waits until the paused process has noticed that it lost the job.
 async fn refused(process: &Process) {
     let start = Instant::now();
     while !process.log().contains("lease_lost") {
@@ -209,7 +209,7 @@ async fn paused() -> (Service, Uuid, String) {
     (service, seller, visit)
 }
 
-/// It has taken the lease and does not know it yet.
+/// The process is paused after taking the lease, before it knows so.
 #[actix_web::test]
 async fn paused_before_its_work_it_does_nothing_twice() {
     let (service, seller, visit) = paused().await;
@@ -228,14 +228,14 @@ async fn paused_before_its_work_it_does_nothing_twice() {
     refused(&process).await;
     assert_eq!(state(&service).await, "1 0 2", "not even its failure is noted");
     assert_eq!(status(&service, &visit).await, "missed 2 2");
-    // Whoever has come back works again.
+    // The resumed process works again.
     let next = missed(&service, &service.signed_in(seller)).await;
     service.sql("update jobs set next_run_at = now() where name = 'missed_visits'").await;
     until(&service.url(), "jobs where name = 'missed_visits' and runs = 2").await;
     assert_eq!(status(&service, &next).await, "missed 2 2");
 }
 
-/// It has done all but commit, and has the rows locked.
+/// The process is paused before the commit, with the rows locked.
 #[actix_web::test]
 async fn paused_before_its_commit_it_is_refused() {
     let (service, _, visit) = paused().await;

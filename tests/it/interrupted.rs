@@ -1,4 +1,4 @@
-//! An import while the service and its database die, and the figures that come out of it.
+//! An import during which the service and its database are killed, and the resulting figures.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -17,13 +17,13 @@ const CUSTOMERS: usize = 200;
 const ORDERS: usize = 500;
 const PEOPLE: usize = 4;
 
-/// Of the service and of its database, five each.
+/// Five kills each of the service and of its database.
 const DEATHS: usize = 10;
 
-/// How soon a debug build is back.
+/// Time limit for the restart of a debug build.
 const BACK: Duration = Duration::from_secs(20);
 
-/// For a whole run, with all that goes wrong meanwhile.
+/// Time limit of the client for a whole run with all interruptions.
 const PATIENCE: Duration = Duration::from_mins(4);
 
 const REPORTS: [&str; 5] = [
@@ -81,7 +81,7 @@ fn import(process: &Process, folder: &Path, batch: &str) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// What a run says at its end.
+/// Waits for the end of a run. Returns its output.
 async fn end(mut run: Child) -> String {
     let start = Instant::now();
     while run.try_wait().unwrap().is_none() {
@@ -94,14 +94,14 @@ async fn end(mut run: Child) -> String {
     said
 }
 
-/// Created, updated, unchanged, failed.
+/// The created, updated, unchanged and failed rows.
 fn counts(said: &str) -> Vec<usize> {
     let total = said.lines().find(|it| it.starts_with("total")).unwrap();
     total.split_whitespace().skip(1).take(4).map(|it| it.parse().unwrap()).collect()
 }
 
-/// Kills the service and its database in turn while an import runs, each time when there are some
-/// rows more; `rows` is how many there will be.
+/// Kills the service and its database in turn while an import runs, each time after some more rows;
+/// `rows` is the final number of rows.
 async fn kill_in_turn(process: &mut Process, run: &mut Child, rows: usize) {
     let table = "(select id from customers union all select id from orders) as it";
     for round in 0..DEATHS {
@@ -128,14 +128,14 @@ async fn kill_in_turn(process: &mut Process, run: &mut Child, rows: usize) {
     }
 }
 
-/// What the reports say, with names and figures but without what each service makes up.
+/// The reports with names and figures, but without ids that differ between services.
 async fn reports(process: &Process, paths: &[&str]) -> Vec<String> {
     fn strip(value: &mut Value) {
         match value {
             Value::String(text) if Uuid::parse_str(text).is_ok() => *value = json!("an id"),
             Value::Array(rows) => {
                 rows.iter_mut().for_each(strip);
-                // Equal names or figures stand in the order of the ids.
+                // Rows with equal names or figures are ordered by id, which differs.
                 rows.sort_by_key(Value::to_string);
             }
             Value::Object(fields) => {
@@ -156,7 +156,7 @@ async fn reports(process: &Process, paths: &[&str]) -> Vec<String> {
     said
 }
 
-/// How many rows of each kind there are, and of what the ledger and the orders are the sum.
+/// The number of rows of each kind, and the sums of the ledger and of the orders.
 async fn contents(process: &Process) -> Vec<String> {
     let tables = [
         "users",
@@ -174,12 +174,12 @@ async fn contents(process: &Process) -> Vec<String> {
     let mut rows =
         texts(&process.database(), &format!("{} union all {sums}", counts.join(" union all ")))
             .await;
-    // Parallel workers answer in any order.
+    // Parallel workers store rows in any order.
     rows.sort();
     rows
 }
 
-/// One import with deaths and one without, of the same files into two services.
+/// Imports the same files into two services, one with kills and one without, and compares them.
 async fn compare(
     folder: &Path,
     batch: &str,
@@ -214,8 +214,8 @@ async fn compare(
     (undisturbed, figures)
 }
 
-/// A part of a folder: the first so many orders, with their lines, customers and contacts. All
-/// else stays. Answers how many customers and orders there are.
+/// Reduces a folder to the first `orders` orders with their lines, customers and contacts. All
+/// other files stay. Returns the numbers of customers and orders.
 fn shorten(folder: &Path, orders: usize) -> usize {
     let keep = |file: &str, wanted: &dyn Fn(usize, &[&str]) -> bool| -> Vec<String> {
         let path = folder.join(file).with_extension("csv");
@@ -240,7 +240,7 @@ fn shorten(folder: &Path, orders: usize) -> usize {
     kept.len() + keep("customers", &|_, fields| customers.contains(fields[0])).len()
 }
 
-/// The first so many orders of a real company, or all of them.
+/// Tests with the first `orders` orders of a real company.
 async fn a_real_company(orders: usize, batch: &str) {
     let data = Path::new("../shared/data/adventureworks");
     let folder = Process::new().folder.join("adventureworks");
@@ -287,7 +287,7 @@ async fn an_import_survives_deaths_and_is_repeated_at_will() {
         let all = CUSTOMERS + ORDERS;
         let (counts, figures) = compare(&folder, "10", all, &REPORTS, async |_| {}).await;
         assert_eq!(counts[0], all + 2 * PEOPLE + 3);
-        // 6 for each order and its number, by hand.
+        // Computed independently: 6 × its number for each order.
         let sum = (0..ORDERS).map(|number| 6 * number).sum::<usize>().to_string();
         assert!(figures[0].contains(&sum), "{}", figures[0]);
         assert!(figures[2].contains("Person 3"), "{}", figures[2]);

@@ -1,4 +1,4 @@
-//! Bodies made up from the document, so that an operation which is new is tried, too.
+//! Generates bodies from the document, so that new operations are tested as well.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use serde_json::{Map, Value, json};
 use crate::harness::{Actor, Service};
 use crate::openapi::DOCUMENT;
 
-/// A small generator of numbers with a known start, so that a failure can be seen again.
+/// A small random number generator with a seed, so that failures can be reproduced.
 pub struct Dice(pub u64);
 
 impl Dice {
     pub fn roll(&mut self, sides: usize) -> usize {
-        // Knuth's multiplier; the high bits are the good ones.
+        // Knuth's multiplier; the high bits are the most random.
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap_or(0) % sides
@@ -25,15 +25,15 @@ impl Dice {
     }
 }
 
-/// Makes bodies that are good by the document, and often also by the rules.
+/// Generates bodies that are valid by the document, and often also by the business rules.
 pub struct Inventor {
     pub dice: Dice,
-    /// Rows that are there, by what refers to them
+    /// Existing rows, by the name of the fields that refer to them
     pub known: BTreeMap<&'static str, Vec<String>>,
     count: usize,
 }
 
-/// What a customer owes, and what follows from it.
+/// Creates receivables of a customer and rows that follow from them.
 async fn owed(admin: &Actor<'_>, customer: &Value, n: u8) -> Vec<(&'static str, Value)> {
     let make = async |path: &str, mut body: Value| {
         body["customer_id"] = customer.clone();
@@ -60,7 +60,7 @@ async fn owed(admin: &Actor<'_>, customer: &Value, n: u8) -> Vec<(&'static str, 
 }
 
 impl Inventor {
-    /// With some rows of every kind, which an admin has made.
+    /// Creates some rows of every kind as an admin.
     pub async fn with_rows(service: &Service, admin: &Actor<'_>, seed: u64) -> Self {
         let controller = service.actor(Role::CreditController).await;
         let mut known = BTreeMap::<_, Vec<String>>::new();
@@ -126,7 +126,7 @@ impl Inventor {
             let more = json!({ "amount": "1", "reason": text, "expires_at": until.to_string() });
             let path = format!("/api/v1/{of_customer}/credit-overrides");
             keep("credit-override", &controller.post(&path, more).await.expect(201));
-            // Cancelled, so that the order stays as it is.
+            // Cancelled, so that the order does not change.
             let sent = json!({ "external_id": text, "order_id": order["id"],
                 "status": "cancelled",
                 "shipped_on": "2031-01-05", "lines": [{ "line_number": 1, "quantity": "1" }] });
@@ -162,7 +162,7 @@ impl Inventor {
         Self { dice: Dice(seed), known, count: 0 }
     }
 
-    /// The path of an operation with ids of rows that are there.
+    /// The path of an operation with ids of existing rows.
     pub fn path(&mut self, template: &str) -> String {
         let mut steps: Vec<String> = vec![];
         for step in template.split('/') {
@@ -189,12 +189,12 @@ impl Inventor {
         }
     }
 
-    /// A body of this operation, if it takes one.
+    /// A body for this operation, if it takes one.
     pub fn body(&mut self, operation: &Value) -> Option<Value> {
         let content = operation["requestBody"]["content"].as_object()?;
         let schema = &content.values().next()?["schema"];
         let schema = resolved(schema);
-        // What the document gives as an example makes sense; what is made up goes further.
+        // Examples of the document are meaningful; generated values cover more cases.
         match (&schema["example"], self.dice.roll(2)) {
             (Value::Object(example), 0) => {
                 let mut body = Value::Object(example.clone());
@@ -205,7 +205,7 @@ impl Inventor {
         }
     }
 
-    /// The ids of an example become those of rows that are there.
+    /// Replaces the ids of an example by those of existing rows.
     fn refer(&mut self, value: &mut Value) {
         match value {
             Value::Object(fields) => {
@@ -299,7 +299,7 @@ impl Inventor {
     }
 }
 
-/// A schema without references; what it is made of in one.
+/// Resolves the references of a schema and merges its parts.
 fn resolved(schema: &Value) -> Value {
     if let Some(name) = schema["$ref"].as_str() {
         return resolved(DOCUMENT.pointer(&name[1..]).unwrap());
@@ -307,7 +307,7 @@ fn resolved(schema: &Value) -> Value {
     let parts = ["allOf", "oneOf", "anyOf"].into_iter().find_map(|name| schema[name].as_array());
     let Some(parts) = parts else { return schema.clone() };
     if schema["allOf"].is_null() {
-        // Null or that.
+        // A nullable type.
         return resolved(parts.last().unwrap());
     }
     let (mut properties, mut required, mut whole) = (Map::new(), vec![], Map::new());

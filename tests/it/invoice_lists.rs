@@ -1,4 +1,4 @@
-//! Whose invoices one sees and finds, what becomes of them in a merge, and who comes first.
+//! Visibility and search of invoices, merges of customers, and concurrent allocations.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -98,7 +98,7 @@ async fn lists_filter() {
     erp.get("/api/v1/invoices?open=yes").await.expect(400);
 }
 
-/// What two merged customers owe is one debt.
+/// The receivables of merged customers are added up.
 #[actix_web::test]
 async fn what_the_loser_owes_the_winner_owes() {
     let service = service().await;
@@ -134,7 +134,7 @@ async fn what_the_loser_owes_the_winner_owes() {
     assert_eq!(crate::receivables::differences(&service).await, 0);
 }
 
-/// Two at the same money: never more than there is.
+/// Two concurrent allocations of one payment never exceed its amount.
 #[actix_web::test]
 async fn two_at_the_same_invoice() {
     let service = service().await;
@@ -158,7 +158,7 @@ async fn two_at_the_same_invoice() {
     assert_eq!(open(&finance, invoice.as_str().unwrap()).await[0], "53.00");
 }
 
-/// Payments before the credit note or after it: the same in the end.
+/// The order of payments and credit notes does not affect the result.
 #[actix_web::test]
 async fn what_an_erp_sends_first_does_not_matter() {
     let service = service().await;

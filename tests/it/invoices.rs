@@ -1,4 +1,5 @@
-//! Invoices and credit notes: from draft to paid, each rule violated once, and as an ERP sends them.
+//! Invoices and credit notes: from draft to paid, with each rule violated once, and as imported by
+//! an ERP.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -150,14 +151,14 @@ async fn each_rule_of_an_invoice_violated_once() {
         let told = faults(&problem);
         assert!(told.iter().any(|it| it == expected), "{more}: {told:?}");
     }
-    // A draft may wait for its invoice; posted it cannot be.
+    // A draft credit note may exist without its invoice, but cannot be posted.
     let waits = note(json!({ "customer_id": id(&customer), "amount": "5",
         "corrects_invoice_id": draft }));
     let waits = finance.post("/api/v1/invoices", waits).await.expect(201);
     let path = format!("/api/v1/invoices/{}/post", waits["id"].as_str().unwrap());
     let problem = finance.post(&path, Value::Null).await.expect(422);
     assert_eq!(faults(&problem), ["/corrects_invoice_id not_posted"]);
-    // Two of them together are too much.
+    // Both credit notes together exceed the invoice.
     for (place, status) in [(0, 200), (1, 422)] {
         let half = note(json!({ "customer_id": id(&other), "corrects_invoice_id": others,
             "amount": "6" }));
@@ -193,7 +194,7 @@ async fn an_erp_sends_what_has_happened() {
         "order_date": "2026-06-01", "lines": [{ "quantity": "1", "amount": "113" }] }]);
     send(&erp, "orders", order).await;
     let items = json!([
-        // Before its invoice, in the same batch
+        // Before its invoice, in the same batch.
         item(
             "CN",
             &json!({ "kind": "credit_note", "corrects_invoice_external_id": "A",
@@ -247,12 +248,12 @@ async fn an_erp_sends_what_has_happened() {
     );
     assert_eq!(problems[5], [""; 0], "a good one among bad ones: {told:#}");
     assert!(problems[6].contains(&"/corrects_invoice_id contradiction".to_owned()), "{told:#}");
-    // What may change after posting may change here, too.
+    // Fields that may change after posting may also change in a batch.
     let moved = json!([{ "external_id": "A", "due_date": "2026-07-15", "disputed": true }]);
     assert_eq!(send(&erp, "invoices", moved).await["updated"], 1);
     assert_eq!(open(&erp, &at(1)).await, json!(["101.70", null, "2026-07-15"]));
 
-    // Cancelling takes back what was paid and gives the credit note back.
+    // Cancelling reverses the payment and releases the credit note.
     let paid = json!([{ "external_id": "P", "number": "P", "customer_external_id": "C",
         "received_on": "2026-06-10", "amount": "50",
         "allocations": [{ "invoice_external_id": "A", "amount": "50" }] }]);

@@ -1,4 +1,5 @@
-//! Who keeps which field of invoices and payments: what an ERP has written it corrects itself.
+//! Owners of the fields of invoices and payments: only the ERP corrects the fields that it has
+//! written.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ async fn an_erps_documents_are_the_erps() {
     let people = send(&erp, "customers", people).await;
     let rate = json!({ "from": "USD", "to": "CNY", "valid_on": "2026-01-01", "rate": "7" });
     service.actor(Role::Admin).await.post("/api/v1/exchange-rates", rate).await.expect(201);
-    // A total that is not net and tax, as some have: postage.
+    // Some totals are not the sum of net and tax, for example because of postage.
     let draft = json!({ "external_id": "A", "customer_external_id": "C", "status": "draft",
         "invoice_date": "2026-06-02", "amount": "100", "tax_amount": "13", "total_amount": "120" });
     let told = send(&erp, "invoices", json!([draft])).await;

@@ -1,4 +1,4 @@
-//! What an Idempotency-Key stands for, beside its body.
+//! The scope of an Idempotency-Key besides the body.
 
 use actix_web::http::Method;
 use salesbook::auth::Role;
@@ -26,7 +26,7 @@ async fn a_key_is_for_one_method_path_and_query() {
     ] {
         let told = send(&admin, method.clone(), path, new.clone()).await;
         let code = &told.body["code"];
-        // A query or a body that the operation does not know is refused before the key is looked at.
+        // An unknown query or body is refused before the key is checked.
         let fine = code == "idempotency_key_reused" || path.contains('?') && told.status != 201;
         assert!(fine, "{method} {path}: {told:?}");
     }

@@ -1,4 +1,4 @@
-//! Sudden deaths, of the service and of its database, while clients write.
+//! The service and its database are killed while clients write.
 
 use std::time::{Duration, Instant};
 
@@ -12,10 +12,10 @@ use crate::traffic::Traffic;
 const DEATHS_OF_SERVICE: usize = 5;
 const DEATHS_OF_DATABASE: usize = 3;
 
-/// How soon a debug build is back.
+/// Time limit for the restart of a debug build.
 const BACK: Duration = Duration::from_secs(10);
 
-/// An instant that no two deaths share: after some more writes, then a little later.
+/// Waits for a different moment each time: after some more writes, and then a little longer.
 async fn some_time(traffic: &Traffic, round: usize) {
     traffic.flows(10 + 7 * (round % 4)).await;
     sleep(Duration::from_millis((37 * round as u64) % 100)).await;
@@ -55,7 +55,7 @@ async fn a_killed_database_comes_back_by_itself() {
     println!("{}", traffic.end(&process).await);
 }
 
-/// `pg_ctl restart`, an administrator's termination of whatever runs.
+/// `pg_ctl restart`, and an administrator who terminates all connections.
 #[actix_web::test]
 async fn an_administrator_of_the_database_breaks_nothing() {
     let process = Process::private().await;
@@ -79,7 +79,7 @@ async fn an_administrator_of_the_database_breaks_nothing() {
     println!("{}", traffic.end(&process).await);
 }
 
-/// Waits for another postmaster, and for the service to work with it.
+/// Waits for a new postmaster and until the service works with it.
 async fn back_from(process: &Process, pid: u32) {
     let start = Instant::now();
     while process.postmaster().is_none_or(|new| new == pid) {
@@ -89,13 +89,13 @@ async fn back_from(process: &Process, pid: u32) {
     process.ready(BACK).await;
 }
 
-/// A running request gets its answer, and the process its peace.
+/// A running request is answered before the process ends.
 #[actix_web::test]
 async fn a_stop_waits_for_what_runs() {
     let mut process = Process::private().await;
     let caller = process.admin().await;
     let (url, lock_url) = (process.database(), process.database());
-    // Whoever wants to add a customer waits for this lock, for two seconds.
+    // Creating a customer waits for this lock for two seconds.
     let lock = rt::spawn(async move {
         execute(&lock_url, "begin; lock table customers; select pg_sleep(2); commit").await;
     });

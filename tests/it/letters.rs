@@ -1,4 +1,4 @@
-//! Letters that ask for what is due.
+//! Dunning letters.
 
 use actix_web::http::Method;
 use salesbook::auth::Role;
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::harness::{Actor, Service};
 use crate::receivables::{collect, go_to, merged, send, service};
 
-/// What is open on 2026-06-15 of one customer: an invoice two weeks late, a part paid in part, one
-/// that is not due, one that is disputed, one in dollars.
+/// Open items of a customer on 2026-06-15: an invoice two weeks late, a partly paid instalment, one
+/// that is not due, a disputed one, and one in dollars.
 async fn owing<'a>(service: &'a Service, seller: &Actor<'_>) -> Actor<'a> {
     let erp = service.actor(Role::Erp).await;
     let customers = json!([{ "external_id": "C", "name": "上海林氏", "owner_id": seller.id }]);
@@ -85,7 +85,7 @@ async fn a_letter_asks_for_all_that_is_due() {
     assert!(text.starts_with("Second reminder\n\nTo: 上海林氏\n\n"), "{text}");
     assert!(text.contains("Invoice B of 2026-05-01, due 2026-05-20: CNY 20.00, 26 days late\n"));
     assert!(text.contains("\nTotal: CNY 120.00\n"), "{text}");
-    // The part that it reminds of stands in it before its day, and no other one.
+    // A reminder contains its own instalment before the due date, and no other one.
     let told = letter(&seller, &task(&service, "L").await, "en").await;
     assert_eq!((&told["subject"], &told["total"]), (&json!("Payment reminder"), &json!("220.00")));
     assert_eq!(told["items"][2]["days_late"], -3);
@@ -94,7 +94,7 @@ async fn a_letter_asks_for_all_that_is_due() {
     let own = seller.get(&format!("{a}/letter")).await.expect(200);
     assert_eq!(own["language"], "zh-CN", "the company's");
 
-    // Of a customer without an owner everybody has their own invoices.
+    // If a customer has no owner, salespeople see their own invoices.
     let item = |key: &str, seller: &Actor<'_>| {
         json!({ "external_id": key, "number": key, "customer_external_id": "P", "amount": "5",
             "invoice_date": "2026-05-01", "due_date": "2026-05-31", "salesperson_id": seller.id })

@@ -1,4 +1,4 @@
-//! Filters and sorts that all lists have, and those that are new to some.
+//! Filters and sort orders of lists.
 
 use std::collections::BTreeSet;
 

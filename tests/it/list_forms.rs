@@ -1,4 +1,4 @@
-//! The form of lists and single reads: names of related rows, selected fields, tables.
+//! Formats of lists and single reads: names of related rows, selected fields, tables.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ async fn batch(erp: &Actor<'_>, of: &str, items: Vec<Value>) {
     assert_eq!(told.expect(200)["created"], count);
 }
 
-/// Customers of a salesperson, each with orders.
+/// Creates customers of a salesperson, each with orders.
 async fn orders(service: &Service, seller: Uuid, customers: usize, orders: usize) {
     let erp = service.client(Role::Erp, "sap").await;
     let customer = |n| {

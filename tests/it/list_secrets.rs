@@ -1,4 +1,4 @@
-//! What somebody may not see does not come in by the form of a list either.
+//! The formats of lists do not reveal hidden rows either.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::hidden::{SECRET, World, said};
 use crate::inventing::Inventor;
 use crate::openapi;
 
-/// The words that a parameter of an operation knows.
+/// The values that a parameter of an operation accepts.
 fn words(operation: &Value, parameter: &str) -> Vec<String> {
     let parameters = operation["parameters"].as_array().into_iter().flatten();
     let mut known = parameters.filter(|known| known["name"] == parameter && known["in"] == "query");
@@ -64,7 +64,7 @@ async fn no_form_of_a_list_shows_what_is_hidden() {
     assert!(cells > 300, "{cells}");
 }
 
-/// By id, each related row that the caller can read alone.
+/// Checks whether the caller can read a related row by its id.
 async fn can_read(actor: &Actor<'_>, of: &str, id: &Value) -> bool {
     let path = format!("/api/v1/{of}/{}", id.as_str().unwrap());
     actor.get(&path).await.status == 200

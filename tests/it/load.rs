@@ -1,4 +1,5 @@
-//! Many at once: one key, one row, slow ones, and those that hang up.
+//! Many concurrent clients: with the same key, for the same row, slow ones, and ones that
+//! disconnect.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -25,7 +26,7 @@ async fn a_thousand_twins_make_one_row() {
     let service = Service::start().await;
     let process = Process::on(&service.url()).await;
     let caller = process.admin().await;
-    // So that nothing but the key tells them apart.
+    // Only the key distinguishes the requests.
     let twin = json!({ "name": "Lin & Sons", "allow_duplicate": true });
     let answers = join_all((0..TWINS).map(|_| caller.post("/customers", &twin, "twin"))).await;
     let mut statuses = BTreeMap::<u16, usize>::new();
@@ -39,7 +40,7 @@ async fn a_thousand_twins_make_one_row() {
                 assert_eq!(answer.body["code"], "request_in_progress");
                 assert!(answer.header("retry-after").is_some());
             }
-            // So many wait for a connection that some wait too long on a busy machine.
+            // On a busy machine, some requests wait too long for a connection.
             503 => assert!(answer.header("retry-after").is_some()),
             _ => panic!("{answer:?}"),
         }
@@ -66,7 +67,7 @@ async fn no_update_is_lost() {
     let mut told: Vec<i64> = made.iter().map(|it| it.1).collect();
     told.sort_unstable();
     assert_eq!(told, versions, "a version was given twice or never");
-    // What each of them wrote stands in the history at the version that it was told.
+    // The history contains each write at the version that its response reported.
     let written = "select version || ' ' || (data ->> 'address') from changes
         where type = 'customer' and version > 1 order by version";
     let mut expected: Vec<_> = made.iter().map(|it| (it.1, it.0.clone())).collect();
@@ -77,12 +78,12 @@ async fn no_update_is_lost() {
     println!("{} of {} went through", made.len(), often(EDITORS * EDITS_OF_ONE));
 }
 
-/// The marks that this editor has made, with the versions they were told.
+/// Edits a row repeatedly. Returns the written marks with the reported versions.
 async fn edit(caller: &Caller, path: &str, editor: usize) -> Vec<(String, i64)> {
     let mut made = vec![];
     for attempt in 0..often(EDITS_OF_ONE) {
         let read = told(caller.get(path)).await;
-        // A busy machine has no connection for some: they have done nothing.
+        // On a busy machine some requests get no connection, and have no effect.
         let Some(tag) = read.header("etag") else {
             assert_eq!(read.status, 503, "{read:?}");
             continue;
@@ -103,7 +104,7 @@ async fn told(request: impl Future<Output = Result<Told, crate::process::Lost>>)
     request.await.unwrap()
 }
 
-/// The whole request or a part of it, and gone.
+/// Clients that send all or a part of a request and disconnect.
 #[actix_web::test]
 async fn who_hangs_up_leaves_all_or_nothing() {
     let service = Service::start().await;
@@ -123,7 +124,7 @@ async fn who_hangs_up_leaves_all_or_nothing() {
         }
     };
     stream::iter(requests).for_each_concurrent(8, hang_up).await;
-    // With their keys they are all told how it went, and those cut short begin now.
+    // Repeated with their keys, complete requests get their answer and the others are executed.
     for number in 0..often(HANG_UPS) {
         let body = json!({ "name": format!("Customer {number}"), "allow_duplicate": true });
         let key = format!("key-{number}");
@@ -149,7 +150,7 @@ async fn who_hangs_up_leaves_all_or_nothing() {
     assert_eq!(count(&service.url(), open).await, 0);
 }
 
-/// A byte a second: headers that are never over are closed, and others do not notice.
+/// Connections with one byte per second are closed, and others are not affected.
 #[actix_web::test]
 async fn the_slow_do_not_disturb_the_others() {
     let service = Service::start().await;
@@ -180,8 +181,8 @@ async fn the_slow_do_not_disturb_the_others() {
     println!("others waited {slowest:?} at most; the last was closed after {last:?}");
 }
 
-/// Sends all but the last of the headers, or of the body, and then a byte a second at most. How
-/// long it took until the service had enough.
+/// Sends all but the end of the headers or of the body, and then at most one byte per second.
+/// Returns the time until the service closed the connection.
 async fn drip(port: u16, bytes: &[u8], body: bool) -> Duration {
     let start = Instant::now();
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
@@ -204,15 +205,15 @@ async fn drip(port: u16, bytes: &[u8], body: bool) -> Duration {
     start.elapsed()
 }
 
-/// Fewer connections than the pool would have: some are told to come back, nobody gets a 500.
+/// With fewer connections than the pool needs, some requests are answered by 503 and none by 500.
 #[actix_web::test]
 async fn a_database_with_few_connections_is_shared() {
     let service = Service::start().await;
     let url = service.url();
-    // Held for the whole test, so that the limit can be lifted when no connection is left.
+    // Held for the whole test, so that the limit can be removed when no connection is left.
     let mut conn = service.inner.db.conn().await.unwrap();
     let database = texts(&url, "select current_database()").await.remove(0);
-    // The one that counts is gone afterwards.
+    // Without the connection of this query.
     let ours = count(&url, "pg_stat_activity where datname = current_database()").await - 1;
     let process = Process::on(&url).await;
     let caller = process.admin().await;

@@ -1,4 +1,4 @@
-//! Guessing is slow, and nobody locks out anybody else.
+//! Guessing passwords is slowed down, and nobody can lock out others.
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{self, TestRequest};
@@ -15,7 +15,7 @@ use crate::harness::Service;
 const PASSWORD: &str = "correct horse battery";
 const WRONG: &str = "a wrong password";
 
-/// A service behind a proxy, at an instant that stands still, with somebody who can log in.
+/// A service behind a proxy, with a fixed clock and a user who can log in.
 async fn service() -> (Service, Uuid) {
     let service = Service::start().await;
     service.inner.clock.set(service.inner.clock.now());
@@ -32,7 +32,7 @@ struct Answer {
     body: Value,
 }
 
-/// A login from an address.
+/// Logs in from an address.
 async fn log_in(service: &Service, address: &str, body: Value) -> Answer {
     let from = [("x-forwarded-for", address)];
     let login = service.anonymous();
@@ -44,7 +44,7 @@ async fn status(service: &Service, address: &str, username: &str, password: &str
     log_in(service, address, json!({ "username": username, "password": password })).await.status
 }
 
-/// As if somebody had failed so often: each failure takes a hash.
+/// Records failed attempts directly, because real ones would be slow to hash.
 fn fail(service: &Service, times: usize, subjects: impl Fn() -> Vec<Subject>) {
     for _ in 0..times {
         let _ = service.inner.logins.throttle.begin(service.inner.clock.now(), subjects());
@@ -79,7 +79,7 @@ async fn an_address_that_is_known_passes_with_the_right_password() {
     assert_eq!(status(&service, "198.51.100.7", "zhangwei", WRONG).await, 429);
     assert_eq!(status(&service, "198.51.100.7", "zhangwei", PASSWORD).await, 200);
 
-    // Guessed at from everywhere: others wait, and the known address does not.
+    // With attempts from everywhere, other addresses have to wait, but not the known one.
     let stored = hash(&service, id).await;
     for number in 0..20 {
         let address = format!("203.0.113.{number}");
@@ -88,7 +88,7 @@ async fn an_address_that_is_known_passes_with_the_right_password() {
     assert_eq!(status(&service, "192.0.2.1", "zhangwei", PASSWORD).await, 429);
     assert_eq!(status(&service, "198.51.100.7", "zhangwei", PASSWORD).await, 200);
 
-    // An address is forgotten, and no longer than what was guessed.
+    // A known address is forgotten later than the failed attempts.
     let clock = &service.inner.clock;
     clock.set(Timestamp(clock.now().0 + SignedDuration::from_hours(91 * 24)));
     fail(&service, 11, || Subject::login("zhangwei", Some(&stored), "198.51.100.7"));
@@ -107,7 +107,8 @@ async fn failures_behind_one_address_lock_out_no_company() {
     service.actor(Role::Admin).await.post("/api/v1/users", new).await.expect(201);
     assert_eq!(status(&service, "198.51.100.7", "lina", PASSWORD).await, 200, "for the first time");
 
-    // One password tried at many accounts is stopped; whoever is known there goes on.
+    // Trying one password with many accounts is stopped; users known at this address can still log
+    // in.
     for number in 0..200 {
         fail(&service, 1, || Subject::login(&format!("other{number}"), None, "198.51.100.7"));
     }
@@ -129,7 +130,7 @@ async fn a_device_that_is_known_passes_wherever_it_is() {
     let answer = log_in(&service, "192.0.2.1", with(device, PASSWORD)).await;
     assert_eq!((answer.status, &answer.body["device_token"]), (200, device));
 
-    // It is the account's, and guesses no more than others.
+    // The known address applies to one account only and allows no more attempts than others.
     let new = json!({ "name": "李娜", "username": "lina", "password": PASSWORD });
     service.actor(Role::Admin).await.post("/api/v1/users", new).await.expect(201);
     let other = json!({ "username": "lina", "password": PASSWORD });
@@ -157,7 +158,7 @@ async fn what_is_guessed_at_tells_nothing() {
         told
     };
 
-    // From an address that the account is known at, and from one where it is not.
+    // From an address that is known for the account, and from one that is not.
     for address in ["198.51.100.7", "203.0.113.9"] {
         let (real, invented) = (told("zhangwei", address).await, told("nobody", address).await);
         assert_eq!(real, invented, "{address}");

@@ -1,4 +1,4 @@
-//! Logging in, sessions, and programs.
+//! Logins, sessions and API clients.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
@@ -13,7 +13,7 @@ use crate::harness::{Answer, Service};
 
 const PASSWORD: &str = "correct horse battery";
 
-/// Somebody who can log in; returns the id.
+/// Creates a user who can log in. Returns the id.
 async fn person(service: &Service, username: &str, role: Role) -> String {
     let admin = service.actor(Role::Admin).await;
     let new = json!({
@@ -42,7 +42,7 @@ fn later(service: &Service, seconds: i64) {
 async fn a_session_from_login_to_logout() {
     let service = Service::start().await;
     let id = person(&service, "zhangwei", Role::SalesManager).await;
-    // A phone begins with a large letter.
+    // Phones often capitalise the first letter.
     let answer = log_in(&service, "Zhangwei", PASSWORD).await;
     assert_eq!(answer.header("cache-control"), "no-store");
     let session = answer.expect(200);
@@ -79,10 +79,11 @@ async fn a_lost_answer_costs_no_session() {
     let second = refresh(&service, &first).await.expect(200)["refresh_token"].clone();
     assert_ne!(lost, second);
     let third = refresh(&service, &second).await.expect(200)["refresh_token"].clone();
-    // A successor has been used: the one before it is over, within the 60 seconds, too.
+    // After the next refresh token has been used, the previous one is invalid even within 60
+    // seconds.
     later(&service, -30);
     refresh(&service, &first).await.expect(401);
-    // And with it whatever came of it, because one of the two was a thief.
+    // All tokens derived from it are revoked, because one of the two holders is an attacker.
     refresh(&service, &third).await.expect(401);
 }
 
@@ -97,7 +98,7 @@ async fn a_token_that_comes_late_ends_the_session() {
     later(&service, 61);
     refresh(&service, &first).await.expect(401);
     refresh(&service, &second).await.expect(401);
-    // Another device of the same person has a session of its own.
+    // The session on another device of the user is not affected.
     refresh(&service, &other).await.expect(200);
 
     let old = log_in(&service, "zhangwei", PASSWORD).await.expect(200)["refresh_token"].clone();
@@ -140,7 +141,7 @@ async fn guessing_is_slow_and_learns_nothing() {
     for (known, unknown) in known.iter().zip(unknown) {
         assert_eq!(known.2, unknown.2);
     }
-    // Locked is locked, also for the right password, and for others nothing changes.
+    // A locked account refuses even the right password; others are not affected.
     log_in(&service, "zhangwei", PASSWORD).await.expect(429);
     log_in(&service, "ZhangWei", PASSWORD).await.expect(429);
     person(&service, "lina", Role::Salesperson).await;
@@ -195,7 +196,7 @@ async fn passwords() {
     let session = log_in(&service, "zhangwei", "ten other mules").await.expect(200);
     let me = service.bearer(session["access_token"].as_str().unwrap().to_owned());
 
-    // Whoever sets an admin's password is an admin afterwards.
+    // Setting the password of an admin would make the caller an admin.
     let boss = person(&service, "boss", Role::Admin).await;
     let path = format!("/api/v1/users/{boss}/password");
     let new = json!({ "password": "mules for everybody" });
@@ -203,7 +204,7 @@ async fn passwords() {
     admin.post(&path, new.clone()).await.expect(200);
     me.post(&path, new).await.expect(403);
 
-    // Nobody without a password logs in, nor does a hash get out.
+    // A user without a password cannot log in, and no response contains a hash.
     let quiet = admin.post("/api/v1/users", json!({ "name": "Q", "username": "quiet" })).await;
     let quiet = quiet.expect(201);
     log_in(&service, "quiet", "anything at all").await.expect(401);
@@ -246,7 +247,7 @@ async fn the_first_admin() {
     assert!(weak.is_err());
 }
 
-/// The token endpoint takes a form.
+/// Requests a token; the endpoint takes a form.
 async fn token(
     service: &Service,
     form: &str,
@@ -316,7 +317,7 @@ async fn a_program_gets_a_token_and_loses_it() {
         assert_eq!(headers.contains_key("www-authenticate"), status == 401);
     }
 
-    // A program sends a key with what it creates.
+    // API clients must send an Idempotency-Key when they create rows.
     let team = json!({ "name": "East" });
     let refused = erp.post("/api/v1/teams", team.clone()).await.expect(400);
     assert_eq!(refused["code"], "idempotency_key_required");

@@ -1,4 +1,5 @@
-//! The state machines as RULES and API.md have them: who may do what from where, and where it leads.
+//! State machines, written independently of the service: the permitted roles and the resulting
+//! status of each action in each status.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -26,23 +27,23 @@ pub const DRAFT: &[Role] =
 pub const APPROVE: &[Role] = &[Role::Admin, Role::SalesDirector, Role::SalesManager];
 
 pub struct Machine {
-    /// Where its rows are, and what the feed calls them
+    /// Path of the rows, and their type in the feed
     pub path: &'static str,
     pub type_: &'static str,
-    /// Some of it only the owner does, and each row has an owner of its own
+    /// True if some actions are for the owner only, so that each row has its own owner
     pub personal: bool,
     pub actions: &'static [Action],
 }
 
-/// What comes of the same once more, where the status would still allow it.
+/// The result of repeating an action, if the status still allows it.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Again {
     ByStatus,
-    /// It is done once
+    /// The action is refused
     Refused,
-    /// It goes through and changes nothing
+    /// The action succeeds and changes nothing
     Nothing,
-    /// It is done as often as it is told
+    /// The action is executed again
     Anew,
 }
 
@@ -50,7 +51,7 @@ pub struct Action {
     pub name: &'static str,
     pub body: Option<fn() -> Value>,
     pub again: Again,
-    /// For each status who may do it, and where it leads, if anywhere
+    /// The permitted roles and the new status, if it changes, for each status
     pub table: &'static [(&'static str, &'static [Role], Option<&'static str>)],
 }
 
@@ -58,7 +59,7 @@ pub fn reason() -> Value {
     json!({ "reason": "because" })
 }
 
-/// RULES 4.4, and the pool of API.md: prospect → active ⇄ dormant, lost, blacklisted.
+/// Customers, including the pool: prospect → active ⇄ dormant, lost, blacklisted.
 pub const CUSTOMERS: Machine = Machine {
     path: "customers",
     type_: "customer",
@@ -127,7 +128,8 @@ pub const CUSTOMERS: Machine = Machine {
     ],
 };
 
-/// RULES 4.4: draft → submitted → (on credit hold) → confirmed ⇄ closed, cancelled before it is closed.
+/// Orders: draft → submitted → (on credit hold) → confirmed ⇄ closed; cancelled before they are
+/// closed.
 pub const ORDERS: Machine = Machine {
     path: "orders",
     type_: "order",
@@ -227,7 +229,7 @@ pub const ORDERS: Machine = Machine {
     ],
 };
 
-/// RULES 4.1: draft → approved → closed. What the parts add up to has tests of its own.
+/// Targets: draft → approved → closed. The sums of their parts are tested elsewhere.
 pub const TARGETS: Machine = Machine {
     path: "targets",
     type_: "target",

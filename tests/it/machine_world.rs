@@ -1,4 +1,4 @@
-//! A company for the tables of the state machines: its people, and rows in any status.
+//! A company for the tests of the state machines, with users and with rows in any status.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::machine_tables::Machine;
 use crate::money_steps::WRONG;
 use crate::money_world;
 
-/// A company in which every role has somebody.
+/// A company with a user of every role.
 pub struct World<'a> {
     pub service: &'a Service,
     pub actors: Vec<(Role, Actor<'a>)>,
@@ -22,13 +22,13 @@ pub struct World<'a> {
     team: Uuid,
 }
 
-/// A status as the database has it.
+/// The status as stored in the database.
 pub fn real(status: &str) -> &str {
     if status == "unreported" { "completed" } else { status }
 }
 
 pub async fn service() -> Service {
-    // A target of October can be closed by then.
+    // On this day a target of October can be closed.
     let now = Timestamp("2026-11-20T04:00:00Z".parse().unwrap());
     Service::start_at(Clock::fixed(now)).await
 }
@@ -47,10 +47,10 @@ impl<'a> World<'a> {
         Self { service, actors, erp, seller, team }
     }
 
-    /// An owner for each of so many rows, all in the team: the same, or one each.
+    /// Owners for `count` rows, all in the team: one for all, or one for each.
     pub async fn owners(&self, machine: &Machine, count: usize) -> Vec<Uuid> {
         if machine.path == "write-off-requests" {
-            // A salesperson does not ask for that.
+            // Salespeople cannot make this request.
             return vec![self.by(Role::SalesManager).id; count];
         }
         if !machine.personal {
@@ -72,7 +72,7 @@ impl<'a> World<'a> {
         ids
     }
 
-    /// Follow-ups are assigned one by one; only their status is made up.
+    /// Creates follow-ups one by one and sets their status in the database.
     async fn assigned(&self, customer: &Value, wanted: &[(&str, Uuid)]) -> Vec<String> {
         let mut ids = vec![];
         for some in wanted.chunks(8) {
@@ -108,7 +108,7 @@ impl<'a> World<'a> {
         &self.actors.iter().find(|it| it.0 == role).unwrap().1
     }
 
-    /// Rows with these statuses that belong to these people, as an ERP reports them.
+    /// Imports rows with these statuses and owners.
     pub async fn rows(&self, machine: &Machine, wanted: &[(&str, Uuid)]) -> Vec<String> {
         if money_world::PATHS.contains(&machine.path) {
             return self.owed(machine, wanted).await;
@@ -159,7 +159,7 @@ impl<'a> World<'a> {
         ids
     }
 
-    /// The same of what people record and no system reports: made as it is, then moved by hand.
+    /// Creates rows that cannot be imported, and sets their status in the database.
     async fn recorded(&self, machine: &Machine, wanted: &[(&str, Uuid)]) -> Vec<String> {
         let (mut customers, mut ids, mut moves) = (BTreeMap::new(), vec![], String::new());
         for (status, owner) in wanted {
@@ -185,7 +185,7 @@ impl<'a> World<'a> {
         ids
     }
 
-    /// The same of what no ERP reports: requests by these people, as if they had come that far.
+    /// Creates requests of these users, and sets their status in the database.
     async fn asked(&self, machine: &Machine, wanted: &[(&str, Uuid)]) -> Vec<String> {
         let mut customers = BTreeMap::new();
         for owner in [self.salesperson(), self.seller] {
@@ -229,7 +229,7 @@ impl<'a> World<'a> {
         ids
     }
 
-    /// Three visits over two weeks to each: then a prospect may be lost.
+    /// Creates three visits within two weeks for each customer, after which a prospect may be lost.
     async fn tried(&self, customers: &[String]) {
         let visit = |customer: &String, day: &str| {
             json!({ "external_id": format!("{customer} {day}"), "customer_id": customer,
@@ -242,8 +242,8 @@ impl<'a> World<'a> {
         assert_eq!(told.expect(200)["created"], 3 * customers.len());
     }
 
-    /// Status, version and number of changes, for each row that is there, but not for the invoices
-    /// that the others are about.
+    /// The status, version and number of changes of each row, without the invoices that other rows
+    /// refer to.
     pub async fn stored(&self, machine: &Machine) -> BTreeMap<String, (String, i64, i64)> {
         let (table, type_) = (machine.path.replace('-', "_"), machine.type_);
         let status = match machine.path {
@@ -267,7 +267,7 @@ impl<'a> World<'a> {
         rows.collect()
     }
 
-    /// What the ledger has for each order: its entries, and what is left of its 30.00.
+    /// The number of ledger entries of each order, and their sum.
     async fn ledger(&self) -> BTreeMap<String, (i64, i64)> {
         let query = "select concat_ws(' ', order_id, count(*), sum(amount)::bigint)
             from sales_entries group by order_id";
@@ -279,7 +279,7 @@ impl<'a> World<'a> {
         rows.collect()
     }
 
-    /// What the rows of this machine have left in the books.
+    /// Checks the effects of the rows of this machine on the books.
     pub async fn is_right(&self, machine: &Machine, ways: &BTreeMap<String, Vec<&str>>) {
         if machine.path == "orders" {
             self.books_are_right(ways).await;
@@ -291,7 +291,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Each of these orders stands in the ledger as its way says, and no more than once.
+    /// Checks that the ledger contains each order according to its transitions, and at most once.
     async fn books_are_right(&self, ways: &BTreeMap<String, Vec<&str>>) {
         let sold = |status: &&str| matches!(*status, "confirmed" | "closed");
         let ledger = self.ledger().await;
@@ -306,9 +306,9 @@ impl<'a> World<'a> {
     }
 }
 
-/// A visit whose evidence, if it has any, is of a place far away.
+/// A visit whose check-in and check-out, if any, are far from the customer.
 fn visit(id: &str, status: &str, owner: Uuid, customer: &Value) -> Value {
-    // The plan of a day that is over would be missed.
+    // A planned visit of a past day would become missed.
     let day = if status == "planned" { "2026-11-20" } else { "2026-11-19" };
     let mut item = json!({ "external_id": id, "status": real(status), "owner_id": owner,
         "customer_id": customer, "planned_date": day });

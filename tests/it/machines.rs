@@ -1,5 +1,5 @@
-//! Every status, action and role of everything that has a status: only the documented edges, once
-//! each, whoever else is trying at the same time.
+//! Every status, action and role of all state machines: only documented transitions succeed, once
+//! each, even with concurrent requests.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::machine_tables::{Action, Again, CUSTOMERS, Machine, ORDERS, TARGETS};
 use crate::machine_world::{World, real, service};
 use crate::money_tables::{COLLECTION_TASKS, INVOICES, PAYMENTS, PROMISES, RISK_CASES, WRITE_OFFS};
 
-/// How often each pair meets.
+/// The number of races of each pair of actions.
 const MEETINGS: usize = 20;
 
 impl Machine {
@@ -29,7 +29,7 @@ impl Action {
         self.name.starts_with("PATCH") || self.name == "DELETE"
     }
 
-    /// Only whoever asked for something does it.
+    /// Checks whether only the requester may take the action.
     fn is_the_askers(&self, machine: &Machine) -> bool {
         match machine.path {
             "terms-requests" => matches!(self.name, "submit" | "withdraw"),
@@ -59,7 +59,7 @@ impl Action {
     }
 }
 
-/// Each triple, and the same once more.
+/// Tests each combination of status, action and role, and a repetition of each.
 async fn every_triple(machine: &Machine) {
     let service = service().await;
     let world = World::of(&service).await;
@@ -71,7 +71,7 @@ async fn every_triple(machine: &Machine) {
     }
     let mut owners = world.owners(machine, triples.len()).await;
     for (owner, (action, _, role, actor)) in owners.iter_mut().zip(&triples) {
-        // Whoever asked for terms hands them in and takes them back; somebody else decides.
+        // The requester submits and withdraws a request for terms; somebody else decides.
         let asks = action.is_the_askers(machine);
         if !machine.personal && (asks || *role == Role::Salesperson) {
             *owner = actor.id;
@@ -112,7 +112,7 @@ async fn every_triple(machine: &Machine) {
                     told == 200 && again.body["version"] == 3
                 }
                 _ if action.name == "DELETE" => told == 404,
-                // Who may do it in the one status need not in the next.
+                // A role that is permitted in one status may not be permitted in the next.
                 _ => told == 409 || told == 403 && !action.from(now).0.contains(role),
             };
             assert!(fine, "{what}, again: {told}");
@@ -127,7 +127,7 @@ async fn every_triple(machine: &Machine) {
     println!("{} triples of {}, {edges} of them edges", triples.len(), machine.path);
 }
 
-/// Another team's people are told that there is nothing, whatever they try.
+/// Users of another team always get 404.
 async fn nothing_for_strangers(service: &Service, machine: &Machine, rows: Vec<(&Action, &str)>) {
     let seller = service.actor(Role::Salesperson).await;
     let manager = service.actor(Role::SalesManager).await;
@@ -142,7 +142,8 @@ async fn nothing_for_strangers(service: &Service, machine: &Machine, rows: Vec<(
     }
 }
 
-/// What two actions at once may come to: who went through, and the way that the row took.
+/// A possible result of two concurrent actions: which of them succeed, and the transitions of the
+/// row.
 fn serial(from: &'static str, first: &Action, second: &Action) -> (bool, bool, Vec<&'static str>) {
     let (mut way, mut went) = (vec![from], [false, false]);
     for (at, action) in [first, second].into_iter().enumerate() {
@@ -157,7 +158,7 @@ fn serial(from: &'static str, first: &Action, second: &Action) -> (bool, bool, V
     (went[0], went[1], way)
 }
 
-/// Whatever two do at the same time comes to what they would have done one after the other.
+/// Two concurrent actions have the same result as in one of the two sequential orders.
 async fn pairs_at_once(machine: &Machine) {
     let service = service().await;
     let world = World::of(&service).await;
@@ -165,7 +166,7 @@ async fn pairs_at_once(machine: &Machine) {
     for status in machine.statuses() {
         for (at, first) in machine.actions.iter().enumerate() {
             for second in &machine.actions[at..] {
-                // One of them can go first, and the other would like to.
+                // Either action may go first.
                 let ways = [serial(status, first, second), serial(status, second, first)];
                 if ways.iter().any(|it| it.0 && it.1) || first.name == second.name && ways[0].0 {
                     pairs.push((status, first, second));
@@ -190,7 +191,7 @@ async fn pairs_at_once(machine: &Machine) {
     let hands: Vec<_> = hands.collect();
     let meetings: Vec<_> = all.iter().zip(&hands).collect();
     let mut told = vec![];
-    // A few meetings at a time, so that the connections suffice.
+    // Only a few races at a time, so that there are enough connections.
     for some in meetings.chunks(4) {
         let meet = some.iter().map(|(((_, first, second), id), (one, other))| {
             join(first.take(one, machine, id, 1), second.take(other, machine, id, 1))
@@ -212,7 +213,7 @@ async fn pairs_at_once(machine: &Machine) {
         possible.extend((went == (one.0, one.1)).then_some(one.2));
         possible.extend((went == (other.1, other.0)).then_some(other.2));
         if possible.is_empty() && went.0 != went.1 {
-            // What is based on a version has found another one.
+            // The later action finds a different version.
             let (taken, late) = if went.0 { (first, second) } else { (second, first) };
             let based = late.is_based();
             let way = vec![*status, taken.from(status).1.unwrap()];

@@ -1,5 +1,5 @@
-//! A write that refers to a customer and a merge of that customer that commits in between: the row is
-//! the winner's, or the write is refused.
+//! Writes that refer to a customer who is merged concurrently: the row belongs to the winner, or
+//! the write is refused.
 
 use futures_util::future::join;
 use salesbook::auth::Role;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::gate::Gate;
 use crate::harness::{Actor, Service};
 
-/// The table in which the write waits, where it is sent, what is sent for the loser, and the status.
+/// The table on which the write waits, its path, its body for the loser, and the expected status.
 type Case = (&'static str, &'static str, Value, u16);
 
 const TODAY: &str = "2026-06-15";
@@ -49,7 +49,7 @@ fn cases(loser: &str, by: &str, product: &str) -> Vec<Case> {
             of(json!({ "category": "x", "next_step": "x", "next_step_on": "2099-01-01" })),
             201,
         ),
-        // A path is not followed to the winner.
+        // A customer in the path is not redirected to the winner.
         ("credit_investigations", "credit-investigations", json!({ "reason": "x" }), 409),
         (
             "terms_requests",

@@ -1,4 +1,4 @@
-//! Open risk cases of customers that are merged: one goes on, and undoing the merge opens the other.
+//! Open risk cases of merged customers: one continues, and undoing the merge reopens the other.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ async fn merge(admin: &Actor<'_>, winner: &str, loser: &str) {
     admin.post(&format!("{winner}/merge"), body).await.expect(200);
 }
 
-/// Status and amount.
+/// The status and amount of a case.
 async fn seen(admin: &Actor<'_>, case: &str) -> (String, String) {
     let case = admin.get(case).await.expect(200);
     let text = |field: &str| case[field].as_str().unwrap().to_owned();

@@ -1,5 +1,5 @@
-//! Customers that were merged: whoever names the loser means the winner, a repeated day of the ERP
-//! changes nothing, and the merge can be undone.
+//! Merged customers: references to the loser lead to the winner, repeating the batches of the ERP
+//! changes nothing, and a merge can be undone.
 
 use salesbook::auth::Role;
 use salesbook::platform::Clock;
@@ -32,7 +32,7 @@ async fn customers(erp: &Actor<'_>, names: &[&str]) {
     send(erp, "customers", json!(names.iter().map(item).collect::<Vec<_>>())).await;
 }
 
-/// What hangs on whom, with the sums.
+/// The rows of each customer, with their sums.
 const SUMS: &str = "select concat_ws(' ', c.external_id,
         (select count(*) from orders x where x.customer_id = c.id),
         (select sum(amount) from sales_entries x where x.customer_id = c.id),
@@ -60,7 +60,7 @@ async fn a_repeated_day_leaves_merged_customers_as_they_are() {
     day("created").await;
     let before = service.texts(SUMS).await;
     let path = async |n: usize| path_of(&service, &format!("C{n}")).await;
-    // A chain: 11 into 0, 0 into 1; and one beside it.
+    // A chain: 11 into 0, and 0 into 1; and a separate merge.
     merge(&admin, &path(0).await, &path(11).await).await;
     merge(&admin, &path(1).await, &path(0).await).await;
     merge(&admin, &path(1).await, &path(22).await).await;
@@ -141,7 +141,7 @@ async fn an_item_about_the_loser_is_about_the_winner() {
     let told = send(&erp, "customers", json!([item("M", json!({})), item("W", json!({}))])).await;
     assert_eq!(told["unchanged"], 2);
     assert_eq!(told["results"][0]["id"], id_in(&w));
-    // Both say something new of the one row.
+    // Both items change the same row.
     let both = json!([item("M", json!({ "phone": "1" })), item("W", json!({ "city": "Ulm" }))]);
     let told = send(&erp, "customers", both).await;
 
@@ -150,7 +150,7 @@ async fn an_item_about_the_loser_is_about_the_winner() {
     let names = ["phone", "city", "name", "code", "external_id"].map(|it| seen[it].clone());
     assert_eq!(names, ["1", "Ulm", "W", "W", "W"].map(Value::from));
     assert_eq!(admin.get(&m).await.expect(200)["phone"], Value::Null, "the loser is read-only");
-    // What nothing is known of, as of the time before, is heard but overrides nobody.
+    // Without earlier values of the source, the first ones are stored but override nothing.
     service.sql("delete from source_items").await;
     let told = send(&erp, "customers", json!([item("M", json!({ "name": "other" }))])).await;
     assert_eq!(told["unchanged"], 1);
@@ -178,7 +178,7 @@ async fn a_merge_is_in_the_winners_history_and_can_be_undone() {
     assert_eq!((&winner["version"], &history["items"][0]["version"]), (&json!(2), &json!(2)));
     let overrides = controller.get(&format!("{w}/credit-overrides")).await.expect(200);
     assert_eq!(overrides["items"].as_array().unwrap().len(), 1);
-    // What comes afterwards is the winner's.
+    // Later rows belong to the winner.
     let late = json!([{ "external_id": "K2", "name": "K2", "customer_external_id": "M" }]);
     send(&erp, "contacts", late).await;
 
@@ -261,7 +261,7 @@ async fn candidates_are_listed_with_their_reasons() {
         sorted,
         [
             "AB [\"same_name\",\"same_phone\"]",
-            // Not BF as well: each stands with the first of those that are alike.
+            // Not BF as well: each customer is paired only with the first similar one.
             "AF [\"same_phone\"]",
             "CD [\"same_address\"]",
             "CE [\"same_contact\"]"

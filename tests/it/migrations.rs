@@ -1,4 +1,4 @@
-//! Every step of the schema back and forth over a company with data.
+//! Reverts and repeats every migration on a database with data.
 
 use std::fs;
 use std::path::Path;
@@ -12,8 +12,8 @@ use crate::harness::Service;
 use crate::receivables::send;
 use crate::visits::{done, planned, there};
 
-/// Columns, constraints and indexes, without the order in which they were made. Partitions come and
-/// go with the months.
+/// Columns, constraints and indexes, regardless of the order of their creation. Partitions depend
+/// on the month and are left out.
 const SCHEMA: &str = "select concat_ws(' ', table_name, column_name, data_type, is_nullable,
         column_default, numeric_precision, numeric_scale)
     from information_schema.columns where table_schema = 'public' and table_name !~ '\\d{4}'
@@ -22,7 +22,7 @@ const SCHEMA: &str = "select concat_ws(' ', table_name, column_name, data_type, 
     union all select indexdef from pg_indexes where schemaname = 'public' and tablename !~ '\\d{4}'
     order by 1";
 
-/// Names of the folders, the newest first.
+/// The names of the migrations, the newest first.
 fn steps() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
@@ -79,7 +79,7 @@ async fn every_step_leads_back_and_forth_over_data() {
     let steps = steps();
     assert!(steps.len() > 30 && before.len() > 500, "{} steps", steps.len());
 
-    // The newest alone meet the rows of the older ones on their way back to today.
+    // Reverting only the newest migrations keeps the rows of older tables for the way forward.
     for back in [8, steps.len()] {
         for name in &steps[..back] {
             step_back(&service, name).await;

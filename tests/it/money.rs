@@ -1,5 +1,5 @@
-//! Amounts and dates against whole numbers: what is computed with decimals and a calendar library
-//! is computed once more with integers, and has to be the same to the cent and to the day.
+//! Amounts and dates, checked with integers: results of decimals and of the calendar library are
+//! computed again with whole numbers, and must be equal to the cent and to the day.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::days::{Day, iso_week};
 use crate::harness::{Actor, Service};
 use crate::inventing::Dice;
 
-/// A decimal as so many millionths.
+/// A decimal in millionths.
 fn millionths(text: &str) -> i128 {
     let (sign, text) = text.strip_prefix('-').map_or((1, text), |text| (-1, text));
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
@@ -22,7 +22,7 @@ fn millionths(text: &str) -> i128 {
     sign * (whole.parse::<i128>().unwrap() * 1_000_000 + part.parse::<i128>().unwrap())
 }
 
-/// So many millionths as the shortest decimal that has at least these digits.
+/// Millionths as the shortest decimal with at least `least` decimal places.
 fn decimal(value: i128, least: usize) -> String {
     let (whole, part) = (value.abs() / 1_000_000, format!("{:06}", value.abs() % 1_000_000));
     let kept = part.trim_end_matches('0').len().max(least);
@@ -38,7 +38,7 @@ fn rounded(value: i128, by: i128) -> i128 {
 
 const CURRENCIES: [(&str, u32); 3] = [("CNY", 2), ("JPY", 0), ("KWD", 3)];
 
-/// One line and what it comes to: quantity × price × (1 − discount), and the tax on it.
+/// A line with its amount, quantity × price × (1 − discount), and its tax.
 struct Line {
     quantity: i128,
     price: i128,
@@ -48,7 +48,7 @@ struct Line {
 
 impl Line {
     fn amount(&self, digits: u32) -> i128 {
-        // Of the 20 decimals of the product as many go as the currency does not have.
+        // The product has 20 decimal places, which are rounded to those of the currency.
         let exact = self.quantity * self.price * (100_000_000 - self.discount);
         rounded(exact, 10_i128.pow(20 - digits)) * 10_i128.pow(6 - digits)
     }
@@ -58,7 +58,7 @@ impl Line {
         rounded(exact, 10_i128.pow(14 - digits)) * 10_i128.pow(6 - digits)
     }
 
-    /// Rounding halves, edges, and anything else.
+    /// A random line: rounding halves, edge cases, and arbitrary values.
     fn thrown(dice: &mut Dice) -> Self {
         let mut number = |digits: u32| {
             let most = 10_usize.pow(digits.min(9));
@@ -66,15 +66,15 @@ impl Line {
         };
         let (a, b, kind) = (number(4), number(12), number(1));
         let (mut quantity, price, discount) = match kind {
-            // Half a cent, half a yen, half a fils: 1 × n.nn5, 0.5 × n.
+            // Half of the smallest unit of a cent, yen or fils: 1 × n.nn5, 0.5 × n.
             0 => (1_000_000, a * 10_000 + 5_000, 0),
             1 => (500_000, a * 10_000 + 10_000, 0),
             2 => (1_000_000, a * 1_000 + 500, 0),
             3 => (500_000, a * 1_000_000 + 1_000_000, 0),
-            // Half off an odd cent, or all of it.
+            // A discount of 50 % on an odd cent, or of 100 %.
             4 => (1_000_000, a * 20_000 + 10_000, 50_000_000),
             5 => (b % 1_000_000_000 + 1, a * 1_000, 100_000_000),
-            // A hair below a half.
+            // Slightly below a half.
             6 => (1_000_000, a * 10_000 + 4_999, 0),
             7 => (1, b % 100_000_000, 1),
             _ => (b % 1_000_000_000 + 1, number(10), number(8)),
@@ -88,7 +88,7 @@ impl Line {
     }
 }
 
-/// A product for each rate of tax.
+/// Creates a product for each tax rate.
 async fn products(admin: &Actor<'_>) -> BTreeMap<i128, Value> {
     let mut made = BTreeMap::new();
     for tax in [0, 13_000_000, 9_000_000, 6_500_000, 333_300] {
@@ -133,14 +133,14 @@ async fn lines_taxes_and_totals_are_right_to_the_cent() {
         assert_eq!(order["amount"], shown(sum));
         assert_eq!(order["tax_amount"], shown(tax));
         assert_eq!(order["total_amount"], shown(sum + tax + freight));
-        // What was answered is what is kept.
+        // The stored order equals the response.
         let path = format!("/api/v1/orders/{}", order["id"].as_str().unwrap());
         assert_eq!(admin.get(&path).await.expect(200), order);
     }
     println!("{cases} lines");
 }
 
-/// Where an exact product has more digits than a decimal of 96 bits.
+/// Exact products with more digits than a decimal of 96 bits has.
 #[actix_web::test]
 async fn a_line_is_right_however_many_digits_it_has() {
     let service = Service::start().await;
@@ -149,7 +149,7 @@ async fn a_line_is_right_however_many_digits_it_has() {
     let product = products(&admin).await[&0].clone();
     let line = |quantity, price, discount| Line { quantity, price, discount, tax: 0 };
     let mut lines = vec![line(999_999_999_999_999, 99_999_999, 1), line(1, 1, 0)];
-    // A little below half a cent, by less than what 28 digits can tell.
+    // Below half a cent by less than 28 digits can express.
     lines.extend(hairs(20));
     for line in lines {
         let new = json!({ "customer_id": customer.rsplit('/').next(), "lines": [{
@@ -163,7 +163,7 @@ async fn a_line_is_right_however_many_digits_it_has() {
     admin.post("/api/v1/orders", large).await.expect(422);
 }
 
-/// Lines whose exact amount ends in 4999 and many nines more: solved for the quantity.
+/// Lines whose exact amount ends in 4999 and many more nines, found by solving for the quantity.
 fn hairs(count: usize) -> Vec<Line> {
     let (whole, mut found) = (10_i128.pow(18), vec![]);
     let mut discount = 12_345_679;
@@ -196,12 +196,12 @@ fn inverse(of: i128, modulo: i128) -> Option<i128> {
 }
 
 fn multiplied(a: i128, b: i128, modulo: i128) -> i128 {
-    // In two steps, because the product has 120 bits and the sum of such must not overflow.
+    // In two steps, because the product has 120 bits and sums must not overflow.
     let (high, low) = (b / 1_000_000_000, b % 1_000_000_000);
     ((a * high % modulo) * 1_000_000_000 % modulo + a * low % modulo) % modulo
 }
 
-/// Floors, and a unit more for those that lost most by them, the first of equals first.
+/// Distributes an amount by the largest remainder method; ties go to the first.
 fn shared(amount: i128, weights: &[i128]) -> Vec<i128> {
     let whole: i128 = weights.iter().sum();
     let mut parts: Vec<i128> = weights.iter().map(|w| (amount * w).div_euclid(whole)).collect();
@@ -289,10 +289,10 @@ async fn a_target_is_broken_down_to_the_cent_and_to_the_day() {
     }
 }
 
-/// What a day's period is called.
+/// Returns the name of the period of a day.
 type Name = fn(Day) -> Value;
 
-/// Orders on the edges of months, quarters, weeks and years, each found in the one where it is.
+/// Orders at the boundaries of months, quarters, weeks and years count in the right period.
 #[actix_web::test]
 async fn every_order_counts_in_its_own_period() {
     let service = Service::start().await;
@@ -337,7 +337,7 @@ async fn every_order_counts_in_its_own_period() {
             .map(|row| (row[key].to_string(), millionths(row["amount"].as_str().unwrap()) / 10_000))
             .collect();
         assert_eq!(told, expected, "{key}");
-        // Asked for by its name, a period has what its row has.
+        // A single period has the same figures as its row in the report.
         for (period, cents) in expected.iter().step_by(if key == "day" { 1_000 } else { 7 }) {
             let period = period.trim_matches('"');
             let url = format!("/api/v1/reports/sales?period={period}");

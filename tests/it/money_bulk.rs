@@ -1,5 +1,5 @@
-//! Shipments, invoices and payments of an ERP in bulk: good rows and bad ones, twice in a batch,
-//! before what they refer to, again and again, from two sides at once.
+//! Shipments, invoices and payments of an ERP in bulk: valid and invalid rows, duplicates within a
+//! batch, rows before their references, repetitions, and two concurrent senders.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -17,7 +17,7 @@ use crate::receivables::{differences, merged, send, service};
 const BATCHES: usize = 50;
 const REPLAYS: usize = 10;
 
-/// What an ERP brings, and how its rows are told apart: without what follows from other rows.
+/// The resources, with the columns to compare; columns that depend on other rows are left out.
 const KINDS: [(&str, &str, &str); 3] = [
     (
         "payments",
@@ -35,13 +35,13 @@ const KINDS: [(&str, &str, &str); 3] = [
     ("shipments", "shipment", "number, order_id, status, shipped_on, delivered_on, lines"),
 ];
 
-/// One item, and why it is refused, if it is.
+/// An item, and the code of its refusal if it is invalid.
 type Item = (Value, Option<&'static str>);
 
-/// What an ERP thinks of, the same for the same seed.
+/// A random ERP, reproducible by its seed.
 struct Erp {
     dice: Dice,
-    /// How many batches there were: the later, the newer the rows
+    /// The number of batches so far; later batches have newer rows
     round: usize,
 }
 
@@ -66,19 +66,19 @@ impl Erp {
             };
             items.push(item);
         }
-        // In any order, so that what is referred to often comes later, or another version of it.
+        // Shuffled, so that references, or other versions of a row, often come later.
         for place in (1..items.len()).rev() {
             items.swap(place, self.dice.roll(place + 1));
         }
         items
     }
 
-    /// For two invoices, of which there may be none yet; taken back now and then, and given again.
+    /// A payment of two invoices, which may not exist yet; sometimes reversed and allocated again.
     fn payment(&mut self, n: usize) -> Value {
         let mut used = vec![];
         for _ in 0..self.dice.roll(3) {
             let invoice = n + 4 * self.dice.roll(7);
-            // What is cancelled one day is not paid.
+            // Invoices that will be cancelled are not paid.
             if invoice % 8 != 7 {
                 let amount = ["1", "2.50", "3"][self.dice.roll(3)];
                 used.push(
@@ -110,7 +110,7 @@ impl Erp {
         self.spoilt(item, n, code)
     }
 
-    /// Bills an order; one of eight is cancelled in the second half.
+    /// An invoice of an order. One of eight is cancelled in the second half of the test.
     fn invoice(&mut self, n: usize) -> Value {
         let cancelled = n % 8 == 7 && self.round > BATCHES / 2;
         let status = if cancelled { "cancelled" } else { "posted" };
@@ -123,7 +123,7 @@ impl Erp {
 
     fn bad_invoice(&mut self, n: usize) -> Item {
         if self.dice.roll(5) == 0 {
-            // Of one that is refused beside it, or not there at all.
+            // For an invoice that is refused in the same batch, or that does not exist.
             let item = json!({ "external_id": format!("BN{n}"), "amount": "1000000",
                 "customer_external_id": format!("C{}", n % 4), "invoice_date": "2026-04-02",
                 "corrects_invoice_external_id": format!("I{}", n % 4), "kind": "credit_note" });
@@ -146,7 +146,7 @@ impl Erp {
 
     fn shipment(&mut self, n: usize) -> Value {
         let quantity = ["1", "2.5", "9"][self.dice.roll(3)];
-        // Of an order that comes when half is over.
+        // For an order that arrives in the second half.
         let order = if self.dice.roll(5) == 0 { 12 + n % 8 } else { n % 12 };
         json!({ "external_id": format!("S{n}"), "order_external_id": format!("O{order}"),
             "shipped_on": "2026-04-05", "delivered_on":
@@ -172,9 +172,9 @@ impl Erp {
         self.spoilt(item, n, code)
     }
 
-    /// A row of its own, or another version of a good one.
+    /// An invalid row: a new one, or another version of a valid one.
     fn spoilt(&mut self, mut item: Value, n: usize, code: &'static str) -> Item {
-        // A posted invoice has its number for good.
+        // The number of a posted invoice cannot change.
         if self.dice.roll(2) == 0 || code == "duplicate" {
             item["external_id"] = json!(format!("B{n}"));
         }
@@ -182,7 +182,7 @@ impl Erp {
     }
 }
 
-/// Gives 5 of an invoice back.
+/// A credit note of 5 for an invoice.
 fn note(n: usize) -> Value {
     let invoice = n - n % 2;
     json!({ "external_id": format!("N{invoice}"), "kind": "credit_note", "amount": "5",
@@ -199,7 +199,7 @@ fn orders(numbers: std::ops::Range<usize>) -> Value {
     numbers.map(order).collect()
 }
 
-/// Customers, their orders, and an invoice and a payment of each, of which some numbers are taken.
+/// Creates customers, their orders, and invoices and payments whose numbers are taken.
 async fn shop(service: &Service) -> Actor<'_> {
     let erp = service.client(Role::Erp, "sap").await;
     let customer = |n| json!({ "external_id": format!("C{n}"), "name": format!("C{n}") });
@@ -215,7 +215,7 @@ async fn shop(service: &Service) -> Actor<'_> {
     erp
 }
 
-/// Sends a batch until it is not told to come again.
+/// Sends a batch until no item has to be repeated.
 async fn told(erp: &Actor<'_>, of: &str, items: &[Item]) -> Value {
     let items: Vec<_> = items.iter().map(|it| &it.0).collect();
     let body = json!({ "items": items, "unknown_references": "park" });
@@ -228,7 +228,8 @@ async fn told(erp: &Actor<'_>, of: &str, items: &[Item]) -> Value {
     }
 }
 
-/// What became of each item: one for each, in their order, and counted.
+/// Checks that there is one result per item, in order, and that the counts are right. Returns the
+/// statuses.
 fn statuses<'a>(told: &'a Value, items: &[Item]) -> Vec<&'a str> {
     let results = told["results"].as_array().unwrap();
     assert_eq!(results.len(), items.len());
@@ -244,8 +245,9 @@ fn statuses<'a>(told: &'a Value, items: &[Item]) -> Vec<&'a str> {
     statuses
 }
 
-/// Each item came to what it should: the last of its name counts, and what is bad is said to be.
-/// Answers how many are to come again, because a rival was faster to make the same row.
+/// Checks the result of each item: the last one with the same external id counts, and invalid ones
+/// are refused. Returns the number of items to repeat because a concurrent sender created the same
+/// row.
 fn check_each(items: &[Item], told: &Value, has_rival: bool) -> usize {
     let mut late = 0;
     let statuses = statuses(told, items);
@@ -268,7 +270,7 @@ fn check_each(items: &[Item], told: &Value, has_rival: bool) -> usize {
                 let errors = told["results"][index]["problem"]["errors"].as_array().unwrap();
                 assert!(errors.iter().any(|it| it["code"] == **code), "{}", what());
             }
-            // A credit note for an invoice that is refused beside it.
+            // A credit note for an invoice that is refused in the same batch.
             (true, None) if statuses[index] == "failed" => {
                 let corrected = &item["corrects_invoice_external_id"];
                 let refused =
@@ -346,7 +348,7 @@ async fn of_many_batches_each_row_comes_to_what_it_should() {
             send(&sap, "orders", orders(12..20)).await;
         }
     }
-    // What the others wait for comes at last.
+    // The rows for which others wait arrive last.
     let mut erp = Erp { dice: Dice(7), round: BATCHES };
     let known = rows(&service, KINDS[1]).await;
     let missing = (0..6 * BATCHES + 100).filter(|n| !known.contains_key(&format!("I{n}")));
@@ -382,7 +384,7 @@ async fn two_sides_bring_the_same_rows_at_once() {
         rows(&service, kind).await;
         check(&service).await;
         sent += one.len() + two.len();
-        // One after the other it comes to what the last one says, and stays so.
+        // Sequentially, the last batch determines the state, and repeating it changes nothing.
         for items in [&one, &two] {
             check_each(items, &told(&sap, kind.0, items).await, false);
         }

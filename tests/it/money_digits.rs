@@ -1,4 +1,5 @@
-//! Amounts that people enter have no more digits than their currency; what an ERP sends is stored as sent.
+//! Amounts that users enter have at most the decimal digits of their currency; imported amounts are
+//! stored as sent.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -6,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::Service;
 use crate::receivables::{faults, merged, send};
 
-/// Where it is sent, what is sent beside the amount, and the amount's pointer.
+/// The path, the other fields of the body, and the pointer of the amount.
 fn cases(customer: &str, product: &Value) -> Vec<(String, Value, &'static str)> {
     let of = |more: Value| merged(json!({ "customer_id": customer }), &more);
     let line = json!([{ "product_id": product, "quantity": "1", "unit_price": "0.123456" }]);

@@ -1,5 +1,5 @@
-//! Faults of the network at each step of what is invoiced and paid: the same request again makes one
-//! of it, and what is kept stays what the documents make.
+//! Network faults at each step of the writes of invoices and payments: repeating the request
+//! creates exactly one document, and stored figures equal those of the documents.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 use crate::field_points::{Before, CHANGES, Make, Write, cut_off};
 use crate::money_steps::WRONG;
 
-/// Whoever writes invoices, with a customer of their own.
+/// Finance writes invoices; a salesperson can own customers.
 const FINANCE: &[Role] = &[Role::Finance, Role::Salesperson];
 
-/// What is recorded of several rows.
+/// The statement that records changes of several rows.
 const ALL_CHANGES: &str = "insert into changes";
 
 const OWED: &str = "insert into open_items";
 
-/// A document of the ERP, named after how many there were.
+/// A document of the ERP, numbered consecutively.
 fn document(before: &Before, name: &str, amount: &str) -> Value {
     json!({ "external_id": format!("{name}{}", before.made), "customer_id": before.customer,
         "invoice_date": "2026-04-01", "amount": amount })
@@ -35,7 +35,7 @@ fn draft(before: &Before) -> Value {
     json!({ "customer_id": before.customer, "amount": "10.00" })
 }
 
-/// An invoice that somebody has posted.
+/// Requests that create a posted invoice.
 const POSTED: [(&str, Make); 2] = [("/invoices", draft), ("/invoices/{id}/post", |_| Value::Null)];
 
 fn payment(before: &Before) -> Value {
@@ -139,7 +139,7 @@ const REVERSAL: Write = Write {
     wrong: WRONG,
 };
 
-/// A credit note before its invoice, which bills an order, and one without an order.
+/// A credit note before its invoice, which refers to an order, and an invoice without an order.
 const INVOICES: Write = Write {
     roles: &[Role::Erp],
     first: &[("/orders/batch", order)],
@@ -175,7 +175,7 @@ const INVOICES: Write = Write {
     wrong: WRONG,
 };
 
-/// One payment for two invoices, and one that is not used.
+/// A payment of two invoices, and an unapplied one.
 const PAYMENTS: Write = Write {
     roles: &[Role::Erp],
     first: &[("/invoices/batch", |it| {

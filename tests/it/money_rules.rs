@@ -1,5 +1,5 @@
-//! Rules of what is owed that one at a time is broken: what posting fixes, whose rate counts, what
-//! an ERP cannot say of payments and credit notes.
+//! Violations of single rules of receivables: fields that posting fixes, exchange rates, and
+//! payments and credit notes of an ERP that are refused.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -9,7 +9,8 @@ use crate::receivables::{
     batch, collect, decimal, differences, faults, go_to, merged, send, service,
 };
 
-/// Two customers of somebody's, an order of the first, and dollars at 7, from 10 June on at 8.
+/// Two customers of a seller, an order of the first one, and a rate of 7 for dollars, 8 from 10
+/// June on.
 async fn shop(service: &Service) -> (Actor<'_>, Actor<'_>) {
     let erp = service.actor(Role::Erp).await;
     let customers = ["C", "D"].map(|it| json!({ "external_id": it, "name": it }));
@@ -94,7 +95,7 @@ async fn the_rate_is_that_of_the_documents_day_for_good() {
         where kind = 'invoice' order by 1";
     let kept = async || service.texts(kept).await;
     assert_eq!(kept().await, ["2026-06-12 280", "2026-07-01 420"]);
-    // A rate that comes later is none for what is posted.
+    // A later rate does not change posted invoices.
     rated(&service.actor(Role::Admin).await, "2026-06-01", "7.5").await;
     let again = json!([{ "external_id": "U", "disputed": true }]);
     send(&erp, "invoices", again).await;
@@ -136,7 +137,7 @@ async fn dollars_are_neither_paid_with_yuan_nor_given_up_as_yuan() {
     let used: Vec<_> =
         used["allocations"].as_array().unwrap().iter().map(|it| &it["invoice_id"]).collect();
     assert_eq!(used, [&v["id"]]);
-    // 1,000 yuan are what finance may give up.
+    // Finance may write off up to 1,000 yuan.
     let other = service.actor(Role::Finance).await;
     for (amount, status) in [("142", 200), ("143", 403)] {
         let new = json!({ "invoice_id": u["id"], "amount": amount, "reason": "x" });
@@ -191,7 +192,7 @@ async fn what_credit_notes_give_back() {
             merged(note("X", "A", "1"), &json!({ "customer_external_id": "D" })),
             "/corrects_invoice_id another_customer",
         ),
-        // Also a draft, that nobody has added up with others.
+        // The limit applies to a draft as well, although drafts are not added up with others.
         (merged(note("X", "A", "100.01"), &draft), "/corrects_invoice_id above_invoice"),
         (note("X", "A", "95.01"), "/corrects_invoice_id above_invoice"),
         (
@@ -208,7 +209,7 @@ async fn what_credit_notes_give_back() {
         assert!(told.iter().any(|it| it == expected), "{item}: {told:?}");
     }
     assert_eq!(service.count("invoices").await, 4);
-    // Two at once share what money has left of it.
+    // Two credit notes in one batch share the open amount that the payment has left.
     send(
         &erp,
         "payments",
@@ -241,7 +242,7 @@ async fn a_promise_is_judged_by_the_money_of_its_days() {
         let made = finance.post("/api/v1/promises", new).await.expect(201);
         format!("/api/v1/promises/{}", made["id"].as_str().unwrap())
     };
-    // One that is withdrawn leaves the money that it had to the others.
+    // A cancelled promise releases its payment to the others.
     let withdrawn = promise("50").await;
     promise("60").await;
     promise("200").await;
@@ -257,7 +258,7 @@ async fn a_promise_is_judged_by_the_money_of_its_days() {
         service.texts(status).await
     };
     assert_eq!(judged("2026-06-17").await, ["broken 30", "broken 0"]);
-    // In time, but told days later; what of it is taken back was never there.
+    // A payment in time that is reported days later; its reversed part does not count.
     go_to(&service, "2026-06-24").await;
     let erp = service.signed_in(erp.id);
     let in_time = |name: &str, more: &Value| {
@@ -269,7 +270,7 @@ async fn a_promise_is_judged_by_the_money_of_its_days() {
         [{ "invoice_external_id": "A", "amount": "40" }] });
     send(&erp, "payments", json!([in_time("P", &used), in_time("Q", &back)])).await;
     assert_eq!(judged("2026-06-24").await, ["kept 60", "broken 30"]);
-    // More than a week after it was broken nothing keeps it.
+    // More than a week after it was broken, a promise cannot be kept any more.
     send(&erp, "payments", json!([in_time("R", &json!({}))])).await;
     assert_eq!(judged("2026-06-25").await, ["kept 60", "broken 30"]);
 }
@@ -331,7 +332,7 @@ async fn what_moves_an_account_and_from_which_day_on() {
         (&json!("0.00"), &json!("100.00"))
     );
     assert_eq!(account("2026-06-04").await["opening_balance"], "200.00");
-    // The pool's customers are everybody's, what they owe is not.
+    // Everybody sees the customers in the pool, but not their receivables.
     let manager = service.actor(Role::SalesManager).await;
     manager.get(&customer).await.expect(200);
     manager.get(&path).await.expect(404);

@@ -1,11 +1,11 @@
-//! A service that is killed at each step of what is invoiced and paid.
+//! The service is killed at each step of the writes of invoices and payments.
 
 use serde_json::{Value, json};
 
 use crate::process::{Told, count};
 use crate::steps::{Kind, Stage, Wish, killed_at_each_step, statement};
 
-/// What is owed under a name: documents, what was used of them, and the exposure that they make.
+/// The documents of a name, their allocations and the resulting exposure.
 const ROWS: &str = "select concat_ws(' ', 'invoice', replace(external_id, '{name}', ''), version,
             status, open_amount::float8, closed_on,
             'owed', (select sum(amount)::float8 from open_items where source_id = i.id),
@@ -39,7 +39,7 @@ fn ordered(stage: &Stage, name: &str) -> Wish {
     batch("/orders", &json!([order(1), order(2)]))
 }
 
-/// An order billed in full, one in part, and what was too much taken back.
+/// An order that is invoiced in full, one in part, and a credit note for an excess.
 fn invoiced(stage: &Stage, name: &str) -> Wish {
     let document = |number: &str, more: Value| {
         let mut it = json!({ "external_id": format!("{name}-{number}"),
@@ -62,7 +62,7 @@ fn invoiced(stage: &Stage, name: &str) -> Wish {
     )
 }
 
-/// One payment for two invoices, and one that is not used up.
+/// A payment of two invoices, and one with an unapplied rest.
 fn paid(stage: &Stage, name: &str) -> Wish {
     let payment = |number: &str, amount: &str, used: Value| {
         json!({ "external_id": format!("{name}-{number}"), "customer_id": stage.customer,
@@ -91,7 +91,7 @@ async fn killed_at_each_step_of_payments() {
     let mut stage = Stage::new().await;
     let billed = |stage: &Stage, name: &str| {
         let mut it = invoiced(stage, name);
-        // Without the orders, which nobody has entered here.
+        // Without the orders, which do not exist here.
         for item in it.body["items"].as_array_mut().unwrap() {
             item.as_object_mut().unwrap().remove("order_external_id");
         }
@@ -124,8 +124,8 @@ async fn check(stage: &Stage) {
     }
 }
 
-/// What is kept is what the documents and allocations make: rows that there must never be, and what
-/// they would mean.
+/// Checks that stored figures equal those of documents and allocations: queries for rows that must
+/// never exist, and their meaning.
 pub const WRONG: &[(&str, &str)] = &[
     (
         "invoices i where open_amount <> case when status <> 'posted' then 0 else

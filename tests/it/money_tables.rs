@@ -1,5 +1,5 @@
-//! What becomes of invoices, payments, promises, collection tasks, risk cases and write-offs, and who
-//! does it.
+//! State machines of invoices, payments, promises, collection tasks, risk cases and write-offs,
+//! with the permitted actors.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -26,7 +26,8 @@ fn note() -> Value {
     json!({ "note": "x" })
 }
 
-/// A draft is posted or cancelled; what is posted keeps its amount, and only an ERP cancels it.
+/// Invoices: a draft is posted or cancelled. A posted invoice keeps its amount, and only an ERP can
+/// cancel it.
 pub const INVOICES: Machine = Machine {
     path: "invoices",
     type_: "invoice",
@@ -75,7 +76,7 @@ pub const INVOICES: Machine = Machine {
     ],
 };
 
-/// A payment is used, and taken back once and for all.
+/// Payments: allocated, and reversed finally.
 pub const PAYMENTS: Machine = Machine {
     path: "payments",
     type_: "payment",
@@ -96,7 +97,7 @@ pub const PAYMENTS: Machine = Machine {
     ],
 };
 
-/// S59: a job says what was kept and what was broken; an open one is withdrawn.
+/// Promises: a job marks them as kept or broken; an open one can be cancelled.
 pub const PROMISES: Machine = Machine {
     path: "promises",
     type_: "promise",
@@ -114,7 +115,7 @@ pub const PROMISES: Machine = Machine {
     }],
 };
 
-/// S59: what came of it ends a task, once; a job cancels it.
+/// Collection tasks: an outcome ends a task once; a job cancels it.
 pub const COLLECTION_TASKS: Machine = Machine {
     path: "collection-tasks",
     type_: "collection_task",
@@ -131,7 +132,7 @@ pub const COLLECTION_TASKS: Machine = Machine {
     }],
 };
 
-/// RULES 4.12: open → measures → recovered or written off; these here may be written off.
+/// Risk cases: open → measures → recovered or written off. The cases here may be written off.
 pub const RISK_CASES: Machine = Machine {
     path: "risk-cases",
     type_: "risk_case",
@@ -173,7 +174,7 @@ pub const RISK_CASES: Machine = Machine {
     ],
 };
 
-/// S58: asked for by one, decided by another.
+/// Write-offs: requested by one user, decided by another.
 pub const WRITE_OFFS: Machine = Machine {
     path: "write-off-requests",
     type_: "write_off_request",
@@ -215,7 +216,7 @@ pub const WRITE_OFFS: Machine = Machine {
     ],
 };
 
-/// Whoever asked, with whatever other roles: the decision is another's.
+/// Requesters cannot decide on their own requests, whatever roles they have.
 #[actix_web::test]
 async fn nobody_gives_up_a_debt_alone() {
     let service = service().await;
@@ -240,7 +241,7 @@ async fn nobody_gives_up_a_debt_alone() {
     println!("{tried} decisions about what one asked for");
 }
 
-/// An invoice of 100 of somebody's.
+/// Creates an invoice of 100.
 async fn owed(service: &Service) -> Value {
     let erp = service.actor(Role::Erp).await;
     send(&erp, "customers", json!([{ "external_id": "C", "name": "C" }])).await;

@@ -1,4 +1,4 @@
-//! What customers owe in a company of the state machines, in any status.
+//! Receivables in any status for the tests of the state machines.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use uuid::Uuid;
 use crate::machine_tables::Machine;
 use crate::machine_world::World;
 
-/// The machines of what is owed.
+/// The state machines of receivables.
 pub const PATHS: [&str; 6] =
     ["invoices", "payments", "promises", "collection-tasks", "risk-cases", "write-off-requests"];
 
 impl World<'_> {
-    /// Rows with these statuses, as if they had come that far by people and jobs.
+    /// Creates rows, and sets their status as if users and jobs had done so.
     pub async fn owed(&self, machine: &Machine, wanted: &[(&str, Uuid)]) -> Vec<String> {
         let (mut customers, mut invoices) = (BTreeMap::new(), BTreeMap::new());
         for owner in [self.seller, self.salesperson()] {
             let new = json!({ "name": owner, "owner_id": owner });
             let made = self.admin().post("/api/v1/customers", new).await.expect(201);
             customers.insert(owner, made["id"].as_str().unwrap().to_owned());
-            // More than is paid and given up of it by all.
+            // The amount exceeds all payments and write-offs of the test.
             let new = json!({ "external_id": format!("owed-{owner}"), "customer_id": made["id"],
                 "invoice_date": "2026-11-01", "due_date": "2026-12-31", "amount": "1000000" });
             invoices.insert(owner, self.import("invoices", vec![new]).await.remove(0));
@@ -32,7 +32,7 @@ impl World<'_> {
         let document = |(n, (status, owner)): (usize, &(&str, Uuid))| match machine.path {
             "invoices" => json!({ "external_id": external(n), "amount": "10", "status": status,
                 "customer_id": of(&customers, owner), "invoice_date": "2026-11-02",
-                // Nothing is late, or nothing more would be posted.
+                // Not overdue: an overdue invoice would prevent posting more.
                 "due_date": "2026-12-31" }),
             _ => json!({ "external_id": external(n), "amount": "10",
                 "customer_id": of(&customers, owner), "received_on": "2026-11-02",
@@ -41,7 +41,7 @@ impl World<'_> {
         if matches!(machine.path, "invoices" | "payments") {
             let made = wanted.iter().enumerate().map(document).collect();
             let made = self.import(machine.path, made).await;
-            // As if people had written them: an ERP's are the ERP's.
+            // As if users had written them, because only the ERP may change its own rows.
             let written = format!("update {} set source_system = null", machine.path);
             self.service.sql(&written).await;
             return made;

@@ -19,7 +19,7 @@ const ITEMS: [&str; 5] = [
     r#"{"external_id":"4"}"#,
 ];
 
-/// Answers with `first` once, then as a good service.
+/// Answers the first request with `first`, and later ones like a working service.
 async fn first(server: &MockServer, first: ResponseTemplate) {
     let calls = AtomicUsize::new(0);
     batches(server, move |request| match calls.fetch_add(1, Ordering::SeqCst) {
@@ -31,8 +31,8 @@ async fn first(server: &MockServer, first: ResponseTemplate) {
 
 async fn keys(server: &MockServer) -> Vec<String> {
     let requests = server.received_requests().await.unwrap();
-    let keys = requests.iter().filter_map(|it| it.headers.get("Idempotency-Key"));
-    keys.map(|it| it.to_str().unwrap().to_owned()).collect()
+    let keys = requests.iter().filter_map(|request| request.headers.get("Idempotency-Key"));
+    keys.map(|key| key.to_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn waits_as_long_as_a_busy_service_asks() {
     let started = Instant::now();
     let outcomes = client.batch("teams", Some("sap"), &ITEMS).await.unwrap();
     assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
-    assert!(outcomes.iter().all(|it| it.status == Status::Created));
+    assert!(outcomes.iter().all(|outcome| outcome.status == Status::Created));
     let keys = keys(&server).await;
     assert_eq!(keys.len(), 2);
     assert_eq!(keys[0], keys[1], "the repetition has the key of the first try");
@@ -98,7 +98,8 @@ async fn logs_in_again_once_for_all_when_the_token_has_expired() {
     let (one, other) = tokio::join!(one, other);
     assert_eq!((one.unwrap().len(), other.unwrap().len()), (1, 4));
     let requests = server.received_requests().await.unwrap();
-    let logins = requests.iter().filter(|it| it.url.path() == "/api/v1/auth/login").count();
+    let logins =
+        requests.iter().filter(|request| request.url.path() == "/api/v1/auth/login").count();
     assert_eq!(logins, 2);
 }
 
@@ -145,14 +146,15 @@ async fn splits_a_batch_that_is_too_large() {
     batches(&server, |request: &Request| {
         let body: serde_json::Value = request.body_json().unwrap();
         let items = body["items"].as_array().unwrap();
-        if items.len() > 2 || items.iter().any(|it| it["external_id"] == "3") {
+        if items.len() > 2 || items.iter().any(|item| item["external_id"] == "3") {
             return ResponseTemplate::new(413);
         }
         taken(request)
     })
     .await;
     let outcomes = connect(&server).await.batch("teams", None, &ITEMS).await.unwrap();
-    let told: Vec<_> = outcomes.iter().map(|it| (it.index, it.id.as_deref())).collect();
+    let told: Vec<_> =
+        outcomes.iter().map(|outcome| (outcome.index, outcome.id.as_deref())).collect();
     let ids = [Some("0"), Some("1"), Some("2"), None, Some("4")];
     assert_eq!(told, ids.into_iter().enumerate().collect::<Vec<_>>());
     assert_eq!(outcomes[3].status, Status::Failed);
@@ -192,8 +194,9 @@ async fn repeats_a_request_whose_connection_was_lost() {
     let outcomes = client.batch("teams", None, &ITEMS[..1]).await.unwrap();
     assert_eq!(outcomes[0].status, Status::Unchanged);
     let heard = server.await.unwrap();
-    let key =
-        |it: &String| it.lines().find(|it| it.starts_with("idempotency-key")).map(str::to_owned);
+    let key = |request: &String| {
+        request.lines().find(|line| line.starts_with("idempotency-key")).map(str::to_owned)
+    };
     assert!(key(&heard[0]).is_some() && key(&heard[0]) == key(&heard[1]), "{heard:?}");
 }
 

@@ -3,7 +3,7 @@ use crate::item::item;
 use crate::refusal::Refusal;
 use crate::words::{Language, join};
 
-/// A folder with these files.
+/// Creates a folder with the given files.
 pub fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, text) in files {

@@ -1,6 +1,6 @@
 use crate::format::{Column, FILES, Kind};
 
-/// A column as the document writes it: `**name** id`.
+/// A column in the notation of the document: `**name** id`.
 fn written(column: &Column) -> String {
     let name = if column.required { format!("**{}**", column.name) } else { column.name.into() };
     let kind = match column.kind {
@@ -51,10 +51,12 @@ fn the_document_lists_the_chinese_headings_that_there_are() {
     let mut sorts = vec![];
     for layout in FILES {
         sorts.push((layout.title, layout.file, layout.columns));
-        sorts.extend(layout.nested.as_ref().map(|it| (it.title, it.file, it.columns)));
+        sorts.extend(
+            layout.nested.as_ref().map(|nested| (nested.title, nested.file, nested.columns)),
+        );
     }
     for (title, file, columns) in sorts {
-        let column = |it: &Column| format!("{} {}", it.name, it.headings);
+        let column = |column: &Column| format!("{} {}", column.name, column.headings);
         let columns = columns.iter().map(column).collect::<Vec<_>>().join("; ");
         let row = format!("| {title} | `{}` | {columns} |", file.strip_suffix(".csv").unwrap());
 

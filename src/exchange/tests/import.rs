@@ -15,11 +15,12 @@ fn options(dir: &Path, server: &MockServer) -> Options {
     Options { quiet: true, patience: PATIENCE, ..quiet }
 }
 
-/// Created, updated, unchanged, superseded, failed of each file.
+/// The created, updated, unchanged, superseded and failed rows of each file.
 fn counts(summary: &Summary) -> Vec<(&str, [usize; 5])> {
     let files = summary.files.iter();
-    let counts = files
-        .map(|it| (&*it.file, [it.created, it.updated, it.unchanged, it.superseded, it.failed]));
+    let counts = files.map(|file| {
+        (&*file.file, [file.created, file.updated, file.unchanged, file.superseded, file.failed])
+    });
     counts.collect()
 }
 
@@ -135,7 +136,8 @@ async fn equal_rows_are_sent_once_and_those_that_contradict_each_other_never() {
     let server = service().await;
     batches(&server, taken).await;
     let name = |it: usize| if it == 42 { "other".to_owned() } else { format!("name {}", it % 10) };
-    let rows = (0..50).map(|it| format!("{},{}\n", it % 10, name(it))).collect::<Vec<_>>().concat();
+    let rows =
+        (0..50).map(|row| format!("{},{}\n", row % 10, name(row))).collect::<Vec<_>>().concat();
     let dir = folder(&[("teams.csv", &format!("external_id,name\n{rows}"))]);
     let options = Options { batch_size: 3, parallel: 4, ..options(dir.path(), &server) };
     let summary = import(&options).await.unwrap();
@@ -143,8 +145,9 @@ async fn equal_rows_are_sent_once_and_those_that_contradict_each_other_never() {
     let batches = arrived(&server).await;
     assert!(batches.iter().all(|(_, body)| body["items"].as_array().unwrap().len() <= 3));
     let items = batches.iter().flat_map(|(_, body)| body["items"].as_array().unwrap());
-    let names: HashSet<String> = items.map(|it| it["name"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(names, (0..10).filter(|it| *it != 2).map(|it| format!("name {it}")).collect());
+    let names: HashSet<String> =
+        items.map(|item| item["name"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(names, (0..10).filter(|id| *id != 2).map(|id| format!("name {id}")).collect());
     let rejected = std::fs::read_to_string(dir.path().join("teams.rejected.csv")).unwrap();
     assert!(rejected.contains("2,name 2,\"line 4: 2 is also in line 44, with"), "{rejected}");
     assert!(rejected.contains("2,other,\"line 44: 2 is also in line 4, with"), "{rejected}");
@@ -157,7 +160,7 @@ async fn parents_are_in_before_their_children_are_sent() {
     batches(&server, move |request: &Request| {
         let body: Value = request.body_json().unwrap();
         let mut results = vec![];
-        // what a batch brings is there when it is answered
+        // The rows of a batch are stored by the time it is answered.
         let answered = Duration::from_millis(5);
         for (index, item) in body["items"].as_array().unwrap().iter().enumerate() {
             let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
@@ -172,7 +175,7 @@ async fn parents_are_in_before_their_children_are_sent() {
         answer.set_delay(answered * 2)
     })
     .await;
-    let rows = (1..40).rev().map(|it| format!("{it},n,{}\n", it / 2));
+    let rows = (1..40).rev().map(|row| format!("{row},n,{}\n", row / 2));
     let rows = rows.collect::<Vec<_>>().concat();
     let text = format!("external_id,name,parent_external_id\n{rows}0,top,\n");
     let dir = folder(&[("territories.csv", &text)]);

@@ -1,4 +1,4 @@
-//! Against a small service that only speaks the protocol.
+//! Tests against a mock service that implements only the protocol.
 
 mod client;
 mod folder;
@@ -18,7 +18,7 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::{Client, Credentials, Patience};
 
-/// Short enough for a test that something is given up.
+/// Time limits that are short enough to test giving up.
 const PATIENCE: Patience = Patience {
     first_contact: Duration::from_millis(300),
     request: Duration::from_secs(10),
@@ -34,7 +34,7 @@ async fn connect(server: &MockServer) -> Client {
     Client::connect_with(&server.uri(), person(), quiet, PATIENCE).await.unwrap()
 }
 
-/// A service with a login; each grants the next token, `token-1` first.
+/// A service with a login. Each login returns the next token, beginning with `token-1`.
 async fn service() -> MockServer {
     let server = MockServer::start().await;
     let logins = std::sync::atomic::AtomicUsize::new(1);
@@ -53,7 +53,7 @@ async fn service() -> MockServer {
     server
 }
 
-/// Answers batches with `respond`.
+/// Lets the service answer batches with `respond`.
 async fn batches(
     server: &MockServer,
     respond: impl Fn(&Request) -> ResponseTemplate + Send + Sync + 'static,
@@ -62,7 +62,7 @@ async fn batches(
     batch.respond_with(respond).mount(server).await;
 }
 
-/// The answer of a service that takes everything but items named `bad`.
+/// The answer of a service that accepts everything except items named `bad`.
 fn taken(request: &Request) -> ResponseTemplate {
     let body: Value = request.body_json().unwrap();
     let results = body["items"].as_array().unwrap().iter().enumerate().map(|(index, item)| {
@@ -77,10 +77,11 @@ fn taken(request: &Request) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(json!({ "results": results }))
 }
 
-/// The batches that arrived: the resource and the body.
+/// The resource and body of each batch that the service received.
 async fn arrived(server: &MockServer) -> Vec<(String, Value)> {
     let requests = server.received_requests().await.unwrap();
-    let batches = requests.iter().filter(|it| it.url.path().ends_with("/batch"));
-    let resource = |it: &Request| it.url.path().split('/').nth_back(1).unwrap().to_owned();
-    batches.map(|it| (resource(it), it.body_json().unwrap())).collect()
+    let batches = requests.iter().filter(|request| request.url.path().ends_with("/batch"));
+    let resource =
+        |request: &Request| request.url.path().split('/').nth_back(1).unwrap().to_owned();
+    batches.map(|request| (resource(request), request.body_json().unwrap())).collect()
 }

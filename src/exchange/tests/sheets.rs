@@ -1,10 +1,10 @@
-//! Workbooks as offices keep them.
+//! Tests with workbooks as they occur in offices.
 
 use super::folder::{folder, items};
 use super::workbooks::{Book, boolean, empty, error, formatted, formula, number, text};
 use crate::folder::{Source, open};
 
-/// Headings of contacts as an office writes them.
+/// Headings of contacts as they occur in offices.
 fn headings() -> Vec<String> {
     ["联系人编号", "客户编号", "姓名", "手机", "是否主要联系人"].map(text).to_vec()
 }

@@ -1,4 +1,4 @@
-//! Text files as offices keep them.
+//! Tests with text files as they occur in offices.
 
 use encoding_rs::GB18030;
 
@@ -12,7 +12,7 @@ const ROWS: [[&str; 5]; 3] = [
     ["C2", "Müller; \"Söhne\"\tAG", "", "13812345678", ""],
 ];
 
-/// Reads one file in a folder of its own.
+/// Reads a file that is alone in its folder.
 fn read(name: &str, bytes: &[u8]) -> Vec<String> {
     let dir = folder(&[]);
     std::fs::write(dir.path().join(name), bytes).unwrap();
@@ -67,7 +67,7 @@ fn every_encoding_and_delimiter_gives_the_same_rows() {
 
 #[test]
 fn a_file_that_does_not_parse_to_its_end_names_line_and_column() {
-    let seven = (2..8).map(|it| format!("{it},客户{it}\n")).collect::<Vec<_>>().concat();
+    let seven = (2..8).map(|id| format!("{id},客户{id}\n")).collect::<Vec<_>>().concat();
     let unclosed = format!("external_id,name\n1,\"客户\n{seven}");
     let closed_later = format!("external_id,name,city\n1,\"客户,x\n{seven}8,\"客户\",y\n");
     let two_too_many = "external_id,name,city\n1,\"客户1,上海\n2,客户2\",北京\n";

@@ -1,4 +1,4 @@
-//! The server is given neither the service's variables nor a superuser's rights to lend.
+//! The server gets none of the service's variables, and its clients no superuser rights.
 
 use std::fs;
 use std::process::Command;
@@ -7,7 +7,7 @@ use crate::harness::{Folder, Service, assert_kept, program, query, write};
 
 const SECRET: &str = "not-for-postgresql";
 
-/// The pids of the server and of all its processes.
+/// The pids of the postmaster and of its children.
 #[cfg(target_os = "linux")]
 fn processes(postmaster: u32) -> Vec<u32> {
     let children = format!("/proc/{postmaster}/task/{postmaster}/children");
@@ -32,7 +32,7 @@ fn the_server_does_not_inherit_the_secrets_of_the_service() {
         let Ok(variables) = fs::read(format!("/proc/{pid}/environ")) else { continue };
         let variables = String::from_utf8_lossy(&variables).into_owned();
         assert!(!variables.contains(SECRET) && !variables.contains("PGOPTIONS"), "{variables}");
-        // The others write their title over it.
+        // The other processes overwrite their environment with their title.
         assert!(index > 0 || variables.contains("LC_ALL=C"), "{variables}");
     }
     assert_eq!(query(&folder.data(), service.url(), "select 1"), Ok("1".into()));
@@ -69,7 +69,7 @@ fn the_role_of_the_service_is_no_superuser() {
     assert_eq!(ask("create database another template template0"), Ok(String::new()));
 }
 
-/// Data that was made when `app` was the superuser: the next start gives everything to a plain role.
+/// Data from when `app` was the superuser: the next start gives everything to a plain role.
 #[test]
 fn older_data_gets_the_plain_role() {
     let folder = Folder::created();

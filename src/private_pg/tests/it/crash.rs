@@ -1,4 +1,4 @@
-//! Deaths: of the server, of the service, and of both.
+//! Crashes of the server, of the service, and of both.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -40,7 +40,7 @@ fn a_server_stopped_by_others_comes_back() {
     }
 }
 
-/// Nothing but this signal ends it, and it shall not outlive a test that fails.
+/// A stopped process. Only `SIGKILL` ends it, so it is killed when the test ends, even on failure.
 struct Frozen(u32);
 
 impl Drop for Frozen {
@@ -57,11 +57,11 @@ fn a_calculation_and_a_frozen_process_do_not_delay_it() {
     let server = folder.start();
     let url = server.url("postgres");
     write(&folder.data(), &url);
-    // Neither notices that the server is dead, and both hold its memory.
+    // Neither process notices that the server is dead, and both hold its shared memory.
     let endless = "select count(*) from generate_series(1, 1000000000) a, generate_series(1, 9) b";
     let mut busy = ["busy", "frozen"].map(|name| {
         let mut psql = psql(&folder.data(), &url);
-        // If the test fails, this ends nevertheless.
+        // The query ends even if the test fails.
         psql.env("PGAPPNAME", name).env("PGOPTIONS", "-c statement_timeout=30s");
         psql.args(["-c", endless]).stderr(Stdio::null()).spawn().unwrap()
     });
@@ -87,7 +87,7 @@ fn a_stop_ends_the_watching_first() {
     let folder = Folder::created();
     let mut server = folder.start();
     write(&folder.data(), &server.url("postgres"));
-    // In the pause before the start, in the start, or after: it stays down.
+    // The server stays down if it is stopped during the pause, during the start, or afterwards.
     for wait in [0, 60, 120] {
         signal(server.pid().unwrap(), Signal::KILL);
         std::thread::sleep(Duration::from_millis(wait));
@@ -114,8 +114,8 @@ fn the_server_of_a_killed_service_is_awaited() {
 
 #[test]
 fn a_server_that_stays_is_adopted_and_watched() {
-    // From here on its orphans are ours and nobody reaps them, as in a container whose first
-    // process does not: the dead server stays a zombie.
+    // From here on we inherit orphans and do not reap them, like the first process of some
+    // containers: the dead server stays a zombie.
     #[cfg(target_os = "linux")]
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
     let folder = Folder::created();
@@ -176,7 +176,7 @@ fn a_pid_that_is_somebody_elses_by_now_is_no_server() {
     let content = fs::read_to_string(&file).unwrap();
     let former = server.pid().unwrap();
     drop(server);
-    // Of the server's user: PostgreSQL itself tells others apart.
+    // A process of the same user: PostgreSQL itself recognises processes of others.
     let owner = fs::metadata(folder.data()).unwrap();
     let mut other = Command::new("sleep");
     let mut other = other.arg("20").uid(owner.uid()).gid(owner.gid()).spawn().unwrap();

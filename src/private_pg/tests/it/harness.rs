@@ -1,4 +1,4 @@
-//! Folders, the service as a process of its own, and `psql`.
+//! Temporary folders, the service as a separate process, and `psql`.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
@@ -15,11 +15,11 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 const PREFIX: &str = "private-pg-test-";
 
-/// A folder that is gone at the end.
+/// A folder that is removed at the end.
 pub struct Folder(pub PathBuf);
 
 impl Folder {
-    /// Empty: the first start creates the data.
+    /// An empty folder: the first start creates the data.
     pub fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -28,7 +28,7 @@ impl Folder {
         Self(folder)
     }
 
-    /// With the data of a first start, made once and copied: creating takes the most time.
+    /// A folder with the data of a first start. It is created once and copied, to save time.
     pub fn created() -> Self {
         static CREATED: LazyLock<Folder> = LazyLock::new(|| {
             sweep();
@@ -61,19 +61,20 @@ impl Folder {
     }
 }
 
-/// Removes what runs that are over have left.
+/// Removes the folders of earlier runs.
 fn sweep() {
     for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let pid = name.strip_prefix(PREFIX).and_then(|it| it.split('-').next()?.parse().ok());
-        let over = |pid| Pid::from_raw(pid).is_some_and(|it| test_kill_process(it).is_err());
+        let pid = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse().ok());
+        let over = |pid| Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid).is_err());
         if pid.is_some_and(over) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
 }
 
-/// Not durable, as no power fails here, but what is committed has left the server's memory.
+/// Options without protection against power failures. Commits are still synchronous, so that they
+/// survive a crash of the server.
 fn options(folder: PathBuf) -> Options {
     let settings = vec![("synchronous_commit".to_owned(), "on".to_owned())];
     Options { folder, durable: false, die_with_parent: true, settings }
@@ -86,7 +87,7 @@ impl Drop for Folder {
     }
 }
 
-/// A program of the PostgreSQL that last ran on this data, as the data's owner.
+/// A program of the PostgreSQL that last ran on this data, run as the owner of the data.
 pub fn program(data: &Path, name: &str) -> Command {
     let options = fs::read_to_string(data.join("postmaster.opts")).unwrap();
     let postgres = Path::new(options.split(" \"").next().unwrap());
@@ -101,21 +102,21 @@ pub fn program(data: &Path, name: &str) -> Command {
 
 pub fn psql(data: &Path, url: &str) -> Command {
     let mut psql = program(data, "psql");
-    // Not as the server's user: as the one who runs the service.
+    // `psql` runs as the user of the service, not as the user of the server.
     let path = psql.get_program().to_owned();
     psql = Command::new(path);
     psql.arg(url).args(["-XAtqw", "-v", "ON_ERROR_STOP=1"]);
     psql
 }
 
-/// The answer, or what `psql` complained about.
+/// Runs a query. Returns its result, or the error message of `psql`.
 pub fn query(data: &Path, url: &str, sql: &str) -> Result<String, String> {
     let output = psql(data, url).args(["-c", sql]).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }
 
-/// Makes a table with a row, so that there is something to lose.
+/// Creates a table with a row, so that a loss of data is noticed.
 pub fn write(data: &Path, url: &str) {
     query(data, url, "create table kept (id int); insert into kept values (42)").unwrap();
 }
@@ -140,19 +141,19 @@ pub fn signal(pid: u32, signal: Signal) {
     kill_process(pid, signal).unwrap();
 }
 
-/// Another server than that one has come up, and answers.
+/// Waits until a new server is running and has the data. Returns its pid.
 pub fn comes_back(server: &Server, data: &Path, former: u32) -> u32 {
     let pid = eventually("it is back", || server.pid().filter(|pid| *pid != former));
     assert_kept(data, &server.url("postgres"));
     pid
 }
 
-/// The service as a process of its own: this very test program, told what to do by its variables.
+/// The service as a separate process: this test program, controlled by environment variables.
 pub struct Service {
     process: Child,
-    /// Kept open: whoever cannot print fails.
+    /// Kept open, because the service fails if it cannot print.
     output: Lines<BufReader<ChildStdout>>,
-    /// What it said of its start: the server's pid and URL, or why there is none.
+    /// The result of the start: the pid and URL of the server, or the error.
     pub answer: Result<(u32, String), String>,
 }
 
@@ -214,7 +215,7 @@ impl Drop for Service {
     }
 }
 
-/// Not a test: what [`Service`] runs.
+/// The program that [`Service`] runs; not a test.
 #[test]
 fn as_service() {
     let Some(folder) = std::env::var_os("SERVICE_FOLDER") else { return };
@@ -225,7 +226,7 @@ fn as_service() {
         Ok(server) => println!("SERVICE {} {}", server.pid().unwrap(), server.url("postgres")),
         Err(error) => println!("SERVICE refused {error}"),
     }
-    // Until it is told to end, or whoever started it is gone.
+    // Runs until it is told to end, or until the process that started it is gone.
     let _ = std::io::stdin().read_line(&mut String::new());
     drop(server);
 }

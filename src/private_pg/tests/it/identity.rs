@@ -1,4 +1,4 @@
-//! Whom the server runs as when root starts it. Without root there is nothing to try.
+//! The OS user of a server that root starts. Without root, these tests do nothing.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -48,7 +48,7 @@ fn data_that_only_root_can_reach_is_served_from_a_namespace() {
     comes_back(&server, &data, former);
     drop(server);
 
-    // The data stays root's, also where others could reach it now.
+    // The data still belongs to root, although other users could reach it now.
     fs::set_permissions(&folder.0, Permissions::from_mode(0o755)).unwrap();
     let server = Server::start(&options).unwrap();
     assert_kept(&data, &server.url("postgres"));
@@ -64,7 +64,7 @@ fn data_goes_from_user_to_root_and_back() {
     chown(&folder.0, Some(nobody), Some(nobody)).unwrap();
     let programs = Folder::new();
     let copy = programs.0.join("service");
-    // Not by us: a program that any process still has open for writing cannot be run.
+    // Copied by another process: a program that is open for writing in any process cannot run.
     let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&copy).status();
     assert!(copied.unwrap().success());
     let as_user = |user: u32| {
@@ -84,7 +84,7 @@ fn data_goes_from_user_to_root_and_back() {
     let server = folder.start();
     assert_kept(&folder.data(), &server.url("postgres"));
     drop(server);
-    // What root makes anew must not shut out the owner.
+    // Files that root creates must be accessible to the owner.
     for name in ["password", "postgres.log", "lock"] {
         fs::remove_file(folder.0.join(name)).unwrap();
     }

@@ -1,4 +1,4 @@
-//! A real PostgreSQL, in folders of its own, killed in all the ways that we know of.
+//! Tests with a real PostgreSQL in temporary folders, which is killed in various ways.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 

@@ -1,4 +1,4 @@
-//! Starts that work, and starts that are refused in one clear line.
+//! Successful starts, and starts that fail with a clear message of one line.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -84,7 +84,7 @@ fn nobody_enters_without_the_password() {
     write(&folder.data(), &url);
     drop(server);
 
-    // A lost password is replaced, as is an access file that somebody opened to all.
+    // A lost password is replaced, and so is an access file that lets everybody in.
     fs::remove_file(folder.0.join("password")).unwrap();
     fs::write(folder.data().join("pg_hba.conf"), "local all all trust\n").unwrap();
     let server = folder.start();
@@ -101,14 +101,14 @@ fn an_interrupted_creation_heals() {
     fs::create_dir(&odd).unwrap();
     let mut service = Service::command(&odd).spawn().unwrap();
     let half_made = || {
-        let mut names = fs::read_dir(&odd).unwrap().map(|it| it.unwrap().path());
-        names.find(|it| it.to_string_lossy().contains("pg.new"))
+        let mut names = fs::read_dir(&odd).unwrap().map(|entry| entry.unwrap().path());
+        names.find(|name| name.to_string_lossy().contains("pg.new"))
     };
     eventually("initdb is at work", || half_made()?.join("PG_VERSION").exists().then_some(()));
     service.kill().unwrap();
     service.wait().unwrap();
     assert!(!odd.join("pg").exists());
-    // One of long ago, too.
+    // Also an unfinished folder of an older version.
     fs::create_dir_all(odd.join("pg.new/base")).unwrap();
     let server = Server::start(&options).unwrap();
     assert_eq!(query(&odd.join("pg"), &server.url("postgres"), "select 1"), Ok("1".into()));
