@@ -152,7 +152,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 resource! {
     Order: "order" at "/api/v1/orders",
     seen by |order| order.credited.iter().chain(&order.team_path).map(|id| Some(*id))
-        .chain(it.customer_owner_id.map(Some)).collect(),
+        .chain(order.customer_owner_id.map(Some)).collect(),
     derived [
         "shipped_on", "fulfilment_status", "billing_status", "payment_status", "invoiced_amount",
         "credit_exceeded"
