@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use platform::batch::{Batch, Documented, ItemKey, Outcomes};
+use platform::batch::{BatchItems, ItemKey, Outcomes};
 use platform::{Error, Fault, Result, Tx, input};
 use serde::Deserialize;
 use serde_json::Value;
@@ -23,11 +23,11 @@ pub(crate) type Said = HashMap<usize, (String, Kept)>;
 /// Finishes the items that only repeat what their source has sent before, without changing or
 /// locking a row; one query checks that the rows still exist. Returns the positions of the other
 /// items.
-pub(crate) async fn leave_repeated<R: Imported, D: Documented<Item = R::Item>>(
+pub(crate) async fn leave_repeated<R: Imported>(
     tx: &mut Tx,
     caller: &Caller,
     lot: Lot<'_>,
-    (batch, places): (&Batch<D>, Vec<usize>),
+    (batch, places): (&BatchItems, Vec<usize>),
     outcomes: &mut Outcomes,
 ) -> Result<Vec<usize>> {
     let mut reader = Reader::of::<R>(lot.source_system);
@@ -92,11 +92,11 @@ impl<R> Place<R> {
 
 /// Finds the stored rows of the items and the rows that they refer to. It works in parts, because a
 /// copy of all items would take much memory.
-pub(crate) async fn arrive<R: Imported, D: Documented<Item = R::Item>>(
+pub(crate) async fn arrive<R: Imported>(
     tx: &mut Tx,
     caller: &Caller,
     lot: Lot<'_>,
-    (batch, places): (&Batch<D>, &[usize]),
+    (batch, places): (&BatchItems, &[usize]),
     (waiting, outcomes): (&mut Waiting, &mut Outcomes),
 ) -> Result<(Vec<Arrival<R>>, Said)> {
     let source_system = lot.source_system;

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use metrics::counter;
-use platform::batch::{Batch, Documented, ItemKey, Outcome, Outcomes, Status, bisect};
+use platform::batch::{Batch, BatchItems, Documented, ItemKey, Outcome, Outcomes, Status, bisect};
 use platform::{Change, Conn, Date, Error, Fault, Resource, Result, Timestamp, Tx};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -170,7 +170,7 @@ impl<R: Resource + PartialEq> Draft<R> {
 }
 
 /// Returns the source system of a batch. Default: the caller's own.
-pub fn source_of<D>(caller: &Caller, batch: &Batch<D>) -> Result<String> {
+pub fn source_of(caller: &Caller, batch: &BatchItems) -> Result<String> {
     let Some(system) = batch.source_system.as_deref().or(caller.source_system()) else {
         let fault = Fault::new("/source_system", "required", "whose external ids are these?");
         return Err(Error::invalid(vec![fault]));
@@ -184,7 +184,7 @@ where
     R: Imported,
     D: Documented<Item = R::Item>,
 {
-    let (outcomes, here) = carry_out::<R, D>(tx, caller, batch).await?;
+    let (outcomes, here) = carry_out::<R>(tx, caller, batch).await?;
     if let Some(parking) = hooks::PARKING.get() {
         let source_system = source_of(caller, batch)?;
         (parking.arrived)(tx, Lot { kind: R::TYPE, source_system: &source_system }, &here).await?;
@@ -193,15 +193,11 @@ where
 }
 
 /// Imports a batch. Also returns the external ids of the items whose rows exist now.
-pub(crate) async fn carry_out<R, D>(
+pub(crate) async fn carry_out<R: Imported>(
     tx: &mut Tx,
     caller: &Caller,
-    batch: &Batch<D>,
-) -> Result<(Outcomes, Vec<String>)>
-where
-    R: Imported,
-    D: Documented<Item = R::Item>,
-{
+    batch: &BatchItems,
+) -> Result<(Outcomes, Vec<String>)> {
     let source_system = source_of(caller, batch)?;
     external_id::check(tx.conn(), caller, &source_system).await?;
 
@@ -215,9 +211,9 @@ where
     }
     let parking = parking.filter(|_| batch.park);
     let mut waiting = Waiting { parking, items: vec![], refused: vec![] };
-    let places = leave_repeated::<R, D>(tx, caller, lot, (batch, places), &mut outcomes).await?;
+    let places = leave_repeated::<R>(tx, caller, lot, (batch, places), &mut outcomes).await?;
     let (arrivals, said) =
-        arrive::<R, D>(tx, caller, lot, (batch, &places), (&mut waiting, &mut outcomes)).await?;
+        arrive::<R>(tx, caller, lot, (batch, &places), (&mut waiting, &mut outcomes)).await?;
 
     let context = R::context(tx, caller, &arrivals).await?;
     let (drafts, warnings) = draft(tx, arrivals, &context, &mut waiting, &mut outcomes);

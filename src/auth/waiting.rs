@@ -2,15 +2,12 @@
 //! then imported as if they had been sent once more.
 
 use std::collections::HashSet;
-use std::marker::PhantomData;
 
 use futures_util::future::LocalBoxFuture;
-use platform::batch::{Batch, Documented, Outcomes};
+use platform::batch::{BatchItems, Outcomes};
 use platform::{Error, Fault, Result, Tx};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Caller;
@@ -45,25 +42,9 @@ where
     R::Item: ToSchema + 'static,
 {
     Box::pin(async move {
-        let batch = Batch::<Again<R::Item>>::of_parked(source_system, &items);
-        carry_out::<R, _>(tx, caller, &batch).await
+        let batch = BatchItems::of_parked::<R::Item>(source_system, &items);
+        carry_out::<R>(tx, caller, &batch).await
     })
-}
-
-/// The type of a batch of parked items, which is never read from a request.
-#[allow(dead_code, reason = "only its type is of use")]
-struct Again<T>(PhantomData<T>);
-
-impl<T: ToSchema> PartialSchema for Again<T> {
-    fn schema() -> RefOr<Schema> {
-        T::schema()
-    }
-}
-
-impl<T: ToSchema> ToSchema for Again<T> {}
-
-impl<T: DeserializeOwned + ToSchema + 'static> Documented for Again<T> {
-    type Item = T;
 }
 
 /// The items of a batch to park, because the rows that they refer to do not exist yet.
@@ -156,11 +137,11 @@ impl Waiting {
     }
 
     /// Parks the items. Those for which there is no room fail with `too_many_pending`.
-    pub async fn park<D: Documented>(
+    pub async fn park(
         self,
         tx: &mut Tx,
         lot: Lot<'_>,
-        batch: &Batch<D>,
+        batch: &BatchItems,
         outcomes: &mut Outcomes,
     ) -> Result<()> {
         let Some(parking) = self.parking.filter(|_| !self.items.is_empty()) else { return Ok(()) };

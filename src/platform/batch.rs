@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
+use std::ops::Deref;
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
 use futures_util::future::{FutureExt, LocalBoxFuture};
@@ -213,16 +214,30 @@ pub struct BatchQuery {
     unknown_references: Option<UnknownReferences>,
 }
 
-/// A batch with valid options. Its items are read one by one, so that a bad item fails on its own.
+/// The body of a batch with valid options, and the type that documents it. What reads the items is
+/// not generic over that type, so that a resource has one copy of it.
 pub struct Batch<D> {
+    items: BatchItems,
+    documented: PhantomData<D>,
+}
+
+impl<D> Deref for Batch<D> {
+    type Target = BatchItems;
+
+    fn deref(&self) -> &BatchItems {
+        &self.items
+    }
+}
+
+/// The items and options of a batch. Items are read one by one, so that a bad one fails alone.
+pub struct BatchItems {
     /// The source system as sent. `None` stands for the caller's own.
     pub source_system: Option<String>,
     pub atomic: bool,
     pub dry_run: bool,
     /// Park items that refer to unknown rows
     pub park: bool,
-    items: Vec<Sent>,
-    documented: PhantomData<D>,
+    sent: Vec<Sent>,
 }
 
 impl<D: Documented> FromRequest for Batch<D> {
@@ -243,56 +258,54 @@ impl<D: Documented> FromRequest for Batch<D> {
                 _ => return Err(input::unsupported_media_type()),
             };
             req.extensions_mut().insert(ItemCount(items.len()));
-            Ok(Self::of(&body, items))
+            Ok(Self { items: BatchItems::of(&body, items), documented: PhantomData })
         }
         .boxed_local()
     }
 }
 
-impl<D: Documented> Batch<D> {
-    fn of(body: &Value, items: Vec<Sent>) -> Self {
+impl BatchItems {
+    fn of(body: &Value, sent: Vec<Sent>) -> Self {
         let yes = |name| body[name] == true;
         Self {
             source_system: body["source_system"].as_str().map(str::to_owned),
             atomic: yes("atomic"),
             dry_run: yes("dry_run"),
             park: body["unknown_references"] == "park",
-            items,
-            documented: PhantomData,
+            sent,
         }
     }
 
     /// Makes a batch of parked items, to apply them again.
-    pub fn of_parked(source_system: &str, items: &[Value]) -> Self {
+    pub fn of_parked<T: ToSchema + 'static>(source_system: &str, items: &[Value]) -> Self {
         Self {
             source_system: Some(source_system.to_owned()),
             atomic: false,
             dry_run: false,
             park: true,
-            items: items.iter().map(Sent::of::<D::Item>).collect(),
-            documented: PhantomData,
+            sent: items.iter().map(Sent::of::<T>).collect(),
         }
     }
 
     /// The item at this index, as it was sent.
     pub fn item(&self, index: usize) -> Result<Value> {
-        self.items[index].read()
+        self.sent[index].read()
     }
 
     /// The key of the item at this index, which must be valid.
     pub fn key(&self, index: usize) -> Result<ItemKey> {
-        self.items[index].read()
+        self.sent[index].read()
     }
 
     /// The external ids of the items at these indices.
     pub fn external_ids(&self, places: impl IntoIterator<Item = usize>) -> Vec<String> {
-        let names = places.into_iter().filter_map(|index| self.items[index].external_id.as_deref());
+        let names = places.into_iter().filter_map(|index| self.sent[index].external_id.as_deref());
         names.map(str::to_owned).collect()
     }
 
     /// Splits indices into parts that are processed at a time, by number and size of their items.
     pub fn parts<'a>(&self, places: &'a [usize]) -> impl Iterator<Item = &'a [usize]> {
-        let size = move |place: &usize| self.items[*place].size();
+        let size = move |place: &usize| self.sent[*place].size();
         parts(places, AT_ONCE, AT_ONCE_BYTES, size)
     }
 
@@ -300,7 +313,7 @@ impl<D: Documented> Batch<D> {
     /// last one is returned. Adds the outcomes of all other items.
     pub fn read(&self, outcomes: &mut Outcomes) -> Vec<usize> {
         let mut latest: HashMap<&str, usize> = HashMap::new();
-        for (index, item) in self.items.iter().enumerate() {
+        for (index, item) in self.sent.iter().enumerate() {
             if !item.faults.is_empty() {
                 outcomes.failed(index, &Error::invalid(item.faults.clone()));
             } else if let Some(key) = item.external_id.as_deref()
