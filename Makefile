@@ -49,7 +49,7 @@ bench: setup ## Run the benchmarks (benches/README.md)
 torture: setup ## Run the long variants of the reliability tests for TORTURE_MINUTES (default: 60)
 	TORTURE_MINUTES=$${TORTURE_MINUTES:-60} cargo test --locked --release --test it -- --include-ignored \
 		--nocapture committed:: credit_race:: followed:: interrupted:: kill:: load:: money_bulk:: \
-		network:: parked:: points:: receivables:: slow:: steps::
+		network:: parked:: points:: receivables:: slow:: steps:: hidden::
 
 setup: # Find or install PostgreSQL
 	@scripts/setup.sh

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::Service;
 use crate::points::{DEADLINE, GRACE, is_a_good_refusal, settled};
-use crate::process::{Caller, Process, count, often};
+use crate::process::{Caller, Process, count, is_sampled, often};
 use crate::proxy::{Fault, Place, Proxy};
 
 /// A write: the state before it, the request, and the rows that it creates once.
@@ -126,8 +126,11 @@ pub async fn cut_off(write: &Write) {
     let customer = actor.customer("上海林氏").await.rsplit('/').next().unwrap().to_owned();
     let caller = Caller { port: process.port, token: actor.token.unwrap() };
     let mut it = Before { customer, last: String::new(), made: 0 };
-    for step in write.steps.iter().chain(&EVERY) {
-        for fault in [Fault::BeforeSend, Fault::AfterSend, Fault::MidAnswer] {
+    let faults = [Fault::BeforeSend, Fault::AfterSend, Fault::MidAnswer];
+    for (number, step) in write.steps.iter().chain(&EVERY).enumerate() {
+        // Each step with one of the faults, the commit with all.
+        let tried = |at: &usize| *step == "COMMIT" || is_sampled(number + at, faults.len());
+        for fault in (0..faults.len()).filter(tried).map(|at| faults[at]) {
             for _ in 0..often(1) {
                 service.sql(write.tidy).await;
                 for (first, body) in write.first {

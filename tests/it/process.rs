@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
@@ -31,6 +31,14 @@ pub fn often(count: usize) -> usize {
 /// One number as a rule and another, the one that was promised, with `TORTURE_MINUTES`.
 pub fn or_in_torture<T>(as_a_rule: T, promised: T) -> T {
     if torture_minutes().is_some() { promised } else { as_a_rule }
+}
+
+/// Whether this run tries the case with this number: one in so many, others each day, and all of them
+/// with `TORTURE_MINUTES`. `SAMPLE` repeats the run of another day; the day is its number since 1970.
+pub fn is_sampled(number: usize, one_in: usize) -> bool {
+    let today = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 86_400;
+    let day = std::env::var("SAMPLE").map_or_else(|_| today(), |day| day.parse().unwrap());
+    or_in_torture((number + usize::try_from(day).unwrap()).is_multiple_of(one_in), true)
 }
 
 /// One `salesbook serve`, and what it is started with each time.

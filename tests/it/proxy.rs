@@ -56,6 +56,8 @@ struct State {
     port: u16,
     socket: String,
     plan: Cell<Option<(Place, Fault)>>,
+    /// Messages and statements of the write that ended last
+    last_write: Cell<(usize, usize)>,
     /// What the plan was met by: the letter of the message and its SQL
     met: RefCell<Vec<(u8, String)>>,
     news: Notify,
@@ -74,6 +76,7 @@ impl Proxy {
             port: free_port(),
             socket,
             plan: Cell::new(None),
+            last_write: Cell::default(),
             met: RefCell::default(),
             news: Notify::new(),
             mute: Cell::new(false),
@@ -112,6 +115,11 @@ impl Proxy {
     /// Whether it was still to come.
     pub fn take_back(&self) -> bool {
         self.0.plan.take().is_some()
+    }
+
+    /// How many messages and how many statements the write consisted of that ended last.
+    pub fn last_write(&self) -> (usize, usize) {
+        self.0.last_write.get()
     }
 
     pub fn times_met(&self) -> usize {
@@ -327,7 +335,9 @@ impl Connection {
         }
         // Not by the answer to what was said before the write.
         if message[0] == b'Z' && message[5] == b'I' && self.owed.is_empty() {
-            self.step = None;
+            if let Some(step) = self.step.take() {
+                self.state.last_write.set(step);
+            }
         }
         let Some(fault) = self.cut.filter(|_| last) else {
             through.extend(message);

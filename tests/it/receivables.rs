@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::harness::{Actor, Answer, Service};
-use crate::process::or_in_torture;
+use crate::process::{is_sampled, or_in_torture};
 
 pub async fn service() -> Service {
     service_on("2026-06-15").await
@@ -281,7 +281,8 @@ async fn receivables(service: &Service) -> Vec<String> {
 #[actix_web::test]
 async fn receivables_are_invoices_without_credit_notes_and_allocations() {
     let count = or_in_torture(20, 200);
-    for seed in 0..20 {
+    for seed in (0..20).filter(|seed| is_sampled(*seed, 4)) {
+        let seed = u64::try_from(seed).unwrap();
         let service = service().await;
         let mut clients = vec![];
         for client in 0..8 {

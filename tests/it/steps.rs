@@ -1,5 +1,6 @@
 //! A service that is killed at each step of a write: before each message that it sends to the
-//! database, and after each before it knows the answer, until a request gets through.
+//! database, and after each before it knows the answer, until a request gets through. A run takes a
+//! sample of the steps and the last ones; with `TORTURE_MINUTES` it takes all.
 
 use std::time::{Duration, Instant};
 
@@ -8,11 +9,14 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::harness::Service;
-use crate::process::{Caller, Process, Told, count, often, texts};
+use crate::process::{Caller, Process, Told, count, is_sampled, often, texts};
 use crate::proxy::{Fault, Place, Proxy};
 
 /// How soon a debug build is back on a busy machine, and a connection of a dead one over.
 const BACK: Duration = Duration::from_secs(20);
+
+/// A run kills at one in so many steps.
+const ONE_IN: usize = 4;
 
 /// A write under a name of its own.
 pub struct Wish {
@@ -144,9 +148,12 @@ pub async fn killed_at_each_step(
     let good = told(&good, "good");
     let after = stage.state(kind, "good").await;
     assert_ne!(before, after);
+    let (messages, statements) = stage.proxy.last_write();
+    let last = if matches!(place(1), Place::Message(_)) { messages } else { statements };
     let (mut deaths, mut happened) = ([0, 0], 0);
     for (deaths, fault) in deaths.iter_mut().zip([Fault::Held, Fault::Silence]) {
-        for step in 1.. {
+        // The commit is the last step or, with what follows it, the last but one.
+        for step in (1..).filter(|step| step + 2 > last || is_sampled(*step, ONE_IN)) {
             let name = format!("{fault:?}{step}");
             stage.service.sql(kind.tidy).await;
             let first = stage.post(&prepare(stage, &name), &format!("before-{name}")).await;
