@@ -598,7 +598,8 @@ class Bench:
         file = self.work / "rows"
         columns = [row[0] for row in self.full.rows(
             f"select attname from pg_attribute where attrelid = '{table}'::regclass "
-            "and attnum > 0 and not attisdropped and attidentity = '' order by attnum")]
+            "and attnum > 0 and not attisdropped and attidentity = '' and attgenerated = '' "
+            "order by attnum")]
         key = "id" if table == path else f"{path[:-1]}_id"
         other = {key: f"overlay({key}::text placing 'f' from 1 for 1)", "code": "'x' || code",
                  "number": "'x' || number", "external_id": "'x' || external_id"}

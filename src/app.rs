@@ -23,7 +23,7 @@ use platform::feed::{self, Epoch};
 use platform::secret::Cipher;
 use platform::share::Bodies;
 use platform::{Clock, Db, Ending, Error, Result, Seal, Tx};
-use reports::turns::Turns;
+use reports::permits::ReportPermits;
 use surveys::public::Limiter;
 use sync::webhook::{Courier, Outbound};
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
@@ -179,7 +179,7 @@ pub struct Service {
     limiter: Limiter,
     limits: Limits,
     bodies: Bodies,
-    turns: Turns,
+    turns: ReportPermits,
     pub ending: Ending,
     pub logins: auth::Logins,
     out: Outbound,
@@ -218,7 +218,7 @@ impl Service {
             limiter: Limiter::default(),
             limits,
             bodies: Bodies::default(),
-            turns: Turns::default(),
+            turns: ReportPermits::default(),
             ending: Ending::default(),
             logins,
             out,

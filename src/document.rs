@@ -135,15 +135,15 @@ pub fn value() -> Value {
     }
 
     views().describe(&mut document, &seen);
-    name_keepers::<Customer>(&mut document);
-    name_keepers::<Order>(&mut document);
-    name_keepers::<Invoice>(&mut document);
-    name_keepers::<Payment>(&mut document);
+    name_owners::<Customer>(&mut document);
+    name_owners::<Order>(&mut document);
+    name_owners::<Invoice>(&mut document);
+    name_owners::<Payment>(&mut document);
     document
 }
 
 /// Adds the owner of each field that only an ERP or only people edit.
-fn name_keepers<R: Owned>(document: &mut Value) {
+fn name_owners<R: Owned>(document: &mut Value) {
     for name in R::SCHEMAS {
         let schema = document.pointer_mut(&format!("/components/schemas/{name}"));
         let Some(schema) = schema else { continue };
@@ -160,7 +160,7 @@ fn name_keepers<R: Owned>(document: &mut Value) {
         for part in parts {
             for field in R::FIELDS {
                 if let Some(property) = part.pointer_mut(&format!("/properties/{}", field.name)) {
-                    property["x-owner"] = field.keeper.as_str().into();
+                    property["x-owner"] = field.owner.as_str().into();
                 }
             }
         }

@@ -10,9 +10,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Caller;
-use super::hooks::Lot;
+use super::hooks::ItemSource;
 use super::import::{Arrival, Imported, Keys};
-use super::reference::{Found, Refers, Wanted, resolve_known};
+use super::reference::{Found, HasReferences, Wanted, resolve_known};
 use super::source_item::{self, Fields, Kept, Reader};
 use super::waiting::Waiting;
 
@@ -26,16 +26,16 @@ pub(crate) type Said = HashMap<usize, (String, Kept)>;
 pub(crate) async fn leave_repeated<R: Imported>(
     tx: &mut Tx,
     caller: &Caller,
-    lot: Lot<'_>,
+    source: ItemSource<'_>,
     (batch, places): (&BatchItems, Vec<usize>),
     outcomes: &mut Outcomes,
 ) -> Result<Vec<usize>> {
-    let mut reader = Reader::of::<R>(lot.source_system);
+    let mut reader = Reader::of::<R>(source.source_system);
     let (mut repeated, mut rest) = (vec![], vec![]);
     for places in batch.parts(&places) {
         let names = batch.external_ids(places.iter().copied());
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let kept = source_item::load(tx.conn(), lot, &names).await?;
+        let kept = source_item::load(tx.conn(), source, &names).await?;
         if kept.is_empty() {
             rest.extend(places);
             continue;
@@ -95,11 +95,11 @@ impl<R> Place<R> {
 pub(crate) async fn arrive<R: Imported>(
     tx: &mut Tx,
     caller: &Caller,
-    lot: Lot<'_>,
+    source: ItemSource<'_>,
     (batch, places): (&BatchItems, &[usize]),
     (waiting, outcomes): (&mut Waiting, &mut Outcomes),
 ) -> Result<(Vec<Arrival<R>>, Said)> {
-    let source_system = lot.source_system;
+    let source_system = source.source_system;
     let keys: Vec<ItemKey> = places.iter().map(|place| batch.key(*place)).collect::<Result<_>>()?;
     let rows = locate::<R>(tx, caller, source_system, &keys).await?;
 
@@ -107,7 +107,7 @@ pub(crate) async fn arrive<R: Imported>(
     let exists = |row: &Result<Place<R>, Fault>| matches!(row, Ok(row) if row.before.is_some());
     let there = keys.iter().zip(&rows).filter(|(_, row)| exists(row));
     let there: Vec<&str> = there.map(|(key, _)| key.external_id.as_str()).collect();
-    let mut kept = source_item::load(tx.conn(), lot, &there).await?;
+    let mut kept = source_item::load(tx.conn(), source, &there).await?;
 
     let mut known = Found::default();
     let name = |(key, row): (&ItemKey, &Result<Place<R>, Fault>)| {

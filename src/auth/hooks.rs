@@ -15,7 +15,7 @@ pub static PARKING: OnceLock<Parking> = OnceLock::new();
 
 /// The type and source system of batch items.
 #[derive(Debug, Clone, Copy)]
-pub struct Lot<'a> {
+pub struct ItemSource<'a> {
     pub kind: &'static str,
     pub source_system: &'a str,
 }
@@ -29,7 +29,8 @@ pub struct Parked {
     pub missing: Vec<Missing>,
 }
 
-type ForKeys = for<'a> fn(&'a mut Tx, Lot<'a>, &'a [String]) -> LocalBoxFuture<'a, Result<()>>;
+type ForKeys =
+    for<'a> fn(&'a mut Tx, ItemSource<'a>, &'a [String]) -> LocalBoxFuture<'a, Result<()>>;
 
 /// The functions of the store for parked items.
 pub struct Parking {
@@ -40,7 +41,7 @@ pub struct Parking {
     /// Returns the number of items that can still be parked for a source system
     pub room: for<'a> fn(&'a mut Tx, &'a str) -> LocalBoxFuture<'a, Result<usize>>,
     /// Parks items
-    pub park: for<'a> fn(&'a mut Tx, Lot<'a>, Vec<Parked>) -> LocalBoxFuture<'a, Result<()>>,
+    pub park: for<'a> fn(&'a mut Tx, ItemSource<'a>, Vec<Parked>) -> LocalBoxFuture<'a, Result<()>>,
     /// Reports that rows with these external ids exist now, so that items waiting for them can be
     /// applied
     pub arrived: ForKeys,

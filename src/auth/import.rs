@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::arrive::{Said, arrive, leave_repeated};
-use super::hooks::{self, Lot};
+use super::hooks::{self, ItemSource};
 use super::record::record;
-use super::reference::{Find, Refers};
+use super::reference::{Find, HasReferences};
 use super::unique::{self, Unique, Verdict};
 use super::waiting::Waiting;
 use super::{Caller, external_id, source_item};
@@ -27,7 +27,7 @@ const ORPHAN: &str = "the row of this batch that it refers to is refused";
 #[allow(async_fn_in_trait, reason = "the service runs on one thread per worker")]
 pub trait Imported: Resource + Clone + PartialEq + 'static {
     /// A merge patch with the key of the row: absent fields stay unchanged, null clears
-    type Item: DeserializeOwned + Refers;
+    type Item: DeserializeOwned + HasReferences;
     /// Further data that [`Imported::drafted`] needs, read once for the batch
     type Context;
 
@@ -187,7 +187,8 @@ where
     let (outcomes, here) = carry_out::<R>(tx, caller, batch).await?;
     if let Some(parking) = hooks::PARKING.get() {
         let source_system = source_of(caller, batch)?;
-        (parking.arrived)(tx, Lot { kind: R::TYPE, source_system: &source_system }, &here).await?;
+        (parking.arrived)(tx, ItemSource { kind: R::TYPE, source_system: &source_system }, &here)
+            .await?;
     }
     Ok(outcomes)
 }
@@ -203,29 +204,29 @@ pub(crate) async fn carry_out<R: Imported>(
 
     let mut outcomes = Outcomes::default();
     let places = batch.read(&mut outcomes);
-    let lot = Lot { kind: R::TYPE, source_system: &source_system };
+    let source = ItemSource { kind: R::TYPE, source_system: &source_system };
     let parking = hooks::PARKING.get();
     if let Some(parking) = parking {
         let sent = batch.external_ids(places.iter().copied());
-        (parking.superseded)(tx, lot, &sent).await?;
+        (parking.superseded)(tx, source, &sent).await?;
     }
     let parking = parking.filter(|_| batch.park);
     let mut waiting = Waiting { parking, items: vec![], refused: vec![] };
-    let places = leave_repeated::<R>(tx, caller, lot, (batch, places), &mut outcomes).await?;
+    let places = leave_repeated::<R>(tx, caller, source, (batch, places), &mut outcomes).await?;
     let (arrivals, said) =
-        arrive::<R>(tx, caller, lot, (batch, &places), (&mut waiting, &mut outcomes)).await?;
+        arrive::<R>(tx, caller, source, (batch, &places), (&mut waiting, &mut outcomes)).await?;
 
     let context = R::context(tx, caller, &arrivals).await?;
     let (drafts, warnings) = draft(tx, arrivals, &context, &mut waiting, &mut outcomes);
     let drafts = waiting.parents_first(drafts, &source_system, &mut outcomes);
     apply(tx, caller, &source_system, drafts, (&mut waiting, &mut outcomes)).await?;
-    remember(tx, lot, said, &outcomes).await?;
+    remember(tx, source, said, &outcomes).await?;
     outcomes.warn(warnings);
 
     let written = |outcome: &&Outcome| matches!(outcome.status, Status::Created | Status::Updated);
     let written = outcomes.results.iter().filter(written).filter_map(|outcome| outcome.id);
     R::followed(tx, &written.collect::<Vec<_>>()).await?;
-    waiting.park(tx, lot, batch, &mut outcomes).await?;
+    waiting.park(tx, source, batch, &mut outcomes).await?;
     let here = outcomes.results.iter().filter(|outcome| outcome.id.is_some());
     let here = batch.external_ids(here.map(|outcome| outcome.index));
     if batch.dry_run {
@@ -302,10 +303,15 @@ fn draft<R: Imported>(
 }
 
 /// Remembers the fields that the source has sent in the items that were applied.
-async fn remember(tx: &mut Tx, lot: Lot<'_>, mut said: Said, outcomes: &Outcomes) -> Result<()> {
+async fn remember(
+    tx: &mut Tx,
+    source: ItemSource<'_>,
+    mut said: Said,
+    outcomes: &Outcomes,
+) -> Result<()> {
     let done = outcomes.results.iter().filter(|outcome| outcome.id.is_some());
     let items: Vec<_> = done.filter_map(|outcome| said.remove(&outcome.index)).collect();
-    source_item::save(tx, lot, &items).await
+    source_item::save(tx, source, &items).await
 }
 
 /// Writes the drafts. Conflicts of unique values are found beforehand; rows that the database

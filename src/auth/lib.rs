@@ -44,7 +44,7 @@ pub use me::Permissions;
 pub use membership::team_paths;
 pub use peer::TrustProxy;
 pub use policy::{Permission, Role};
-pub use reference::{Body, Reference, Refers};
+pub use reference::{Body, HasReferences, Reference};
 pub use signing_key::root_routes;
 pub use team::find_teams;
 pub use token::Tokens;

@@ -6,11 +6,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Caller;
-use super::reference::{Find, Reference, Refers, Wanted, named, resolve_all};
+use super::reference::{Find, HasReferences, Reference, Wanted, named, resolve_all};
 
 /// Returns the filter of a list with its external ids resolved to ids. An unknown external id, like
 /// an unknown id, matches no row.
-pub async fn filter<F: Refers + DeserializeOwned>(
+pub async fn filter<F: HasReferences + DeserializeOwned>(
     conn: &mut Conn,
     caller: &Caller,
     list: &List<F>,
@@ -19,7 +19,7 @@ pub async fn filter<F: Refers + DeserializeOwned>(
 }
 
 /// Returns the parameters of a query that is not a list, with its external ids resolved to ids.
-pub async fn parameters<Q: Refers + DeserializeOwned>(
+pub async fn parameters<Q: HasReferences + DeserializeOwned>(
     conn: &mut Conn,
     caller: &Caller,
     query: &Query<Q>,
@@ -49,7 +49,7 @@ async fn follow_merge(
     Ok(())
 }
 
-async fn of_query<F: Refers + DeserializeOwned>(
+async fn of_query<F: HasReferences + DeserializeOwned>(
     conn: &mut Conn,
     caller: &Caller,
     query: &Value,

@@ -22,7 +22,7 @@ use super::Caller;
 /// would need a second copy; `auto_type` has one type and therefore one SQL text. This type works
 /// in select, update, delete, count, join and subquery alike.
 #[derive(Debug, Clone)]
-pub struct InReach<'a, C> {
+pub struct VisibleTo<'a, C> {
     owner: C,
     reach: Option<&'a [Uuid]>,
     pool: bool,
@@ -30,19 +30,19 @@ pub struct InReach<'a, C> {
 
 impl Caller {
     /// The condition for rows that the caller or a user below the caller owns.
-    pub fn reaches<C>(&self, owner: C) -> InReach<'_, C> {
-        InReach { owner, reach: self.reach(), pool: false }
+    pub fn reaches<C>(&self, owner: C) -> VisibleTo<'_, C> {
+        VisibleTo { owner, reach: self.reach(), pool: false }
     }
 
     /// The condition for customers: those that the caller or a user below the caller owns, and the
     /// pool for callers who see it. Finance sees all of them.
-    pub fn reaches_customers<C>(&self, owner: C) -> InReach<'_, C> {
-        InReach { owner, reach: self.reach_of_accounts(), pool: self.sees_pool() }
+    pub fn reaches_customers<C>(&self, owner: C) -> VisibleTo<'_, C> {
+        VisibleTo { owner, reach: self.reach_of_accounts(), pool: self.sees_pool() }
     }
 
     /// The condition for rows that belong to a customer but are not for finance, such as contacts.
-    pub fn reaches_or_pool<C>(&self, owner: C) -> InReach<'_, C> {
-        InReach { owner, reach: self.reach(), pool: self.sees_pool() }
+    pub fn reaches_or_pool<C>(&self, owner: C) -> VisibleTo<'_, C> {
+        VisibleTo { owner, reach: self.reach(), pool: self.sees_pool() }
     }
 
     /// The condition for records that a user makes about a customer, such as suggestions: see
@@ -57,7 +57,7 @@ impl Caller {
     }
 }
 
-impl<C> InReach<'_, C> {
+impl<C> VisibleTo<'_, C> {
     /// Returns the condition for raw SQL. `owner` is the name of the column; `bind` adds an array
     /// parameter and returns its placeholder. `None` if the caller sees every row.
     pub fn sql(&self, owner: &str, bind: impl FnOnce(&[Uuid]) -> String) -> Option<String> {
@@ -67,24 +67,24 @@ impl<C> InReach<'_, C> {
     }
 }
 
-impl<C> Expression for InReach<'_, C> {
+impl<C> Expression for VisibleTo<'_, C> {
     type SqlType = Bool;
 }
 
-impl<C: AppearsOnTable<Q>, Q> AppearsOnTable<Q> for InReach<'_, C> where Self: Expression {}
+impl<C: AppearsOnTable<Q>, Q> AppearsOnTable<Q> for VisibleTo<'_, C> where Self: Expression {}
 
-impl<C: SelectableExpression<Q>, Q> SelectableExpression<Q> for InReach<'_, C> {}
+impl<C: SelectableExpression<Q>, Q> SelectableExpression<Q> for VisibleTo<'_, C> {}
 
-impl<C> ValidGrouping<()> for InReach<'_, C> {
+impl<C> ValidGrouping<()> for VisibleTo<'_, C> {
     type IsAggregate = is_aggregate::No;
 }
 
-impl<C> QueryId for InReach<'_, C> {
+impl<C> QueryId for VisibleTo<'_, C> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<C: QueryFragment<Pg>> QueryFragment<Pg> for InReach<'_, C> {
+impl<C: QueryFragment<Pg>> QueryFragment<Pg> for VisibleTo<'_, C> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> diesel::QueryResult<()> {
         let Some(reach) = &self.reach else {
             out.push_sql("true");
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn one_rule_in_every_kind_of_statement() {
         let ids = [Uuid::nil(), Uuid::max()];
-        let rule = |reach| InReach { owner: customers::owner_id, reach, pool: false };
+        let rule = |reach| VisibleTo { owner: customers::owner_id, reach, pool: false };
         let mine = || rule(Some(&ids[..]));
         let customers = customers::table;
 
@@ -264,7 +264,7 @@ mod tests {
         let by_hand = mine().sql("customers.owner_id", |_| "$1".into());
         assert_eq!(by_hand.as_deref(), Some("(customers.owner_id = any($1))"));
         assert!(rule(None).sql("owner_id", |_| String::new()).is_none());
-        let pool = InReach { owner: (), reach: Some(&ids[..]), pool: true };
+        let pool = VisibleTo { owner: (), reach: Some(&ids[..]), pool: true };
         let by_hand = pool.sql("owner_id", |_| "$1".into());
         assert_eq!(by_hand.as_deref(), Some("(owner_id = any($1) or owner_id is null)"));
     }

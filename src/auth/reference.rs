@@ -32,11 +32,11 @@ pub struct Reference {
 pub type Find = for<'a> fn(&'a mut Conn, &'a Caller, &'a Wanted) -> BoxFuture<'a, Result<Found>>;
 
 /// The references of a body type, in the order in which their faults are reported.
-pub trait Refers {
+pub trait HasReferences {
     const REFERENCES: &'static [Reference] = &[];
 }
 
-impl Refers for platform::NoFilter {}
+impl HasReferences for platform::NoFilter {}
 
 /// The rows to look up: ids, and pairs of source system and external id.
 #[derive(Debug, Default)]
@@ -171,7 +171,7 @@ impl<T: ToSchema + 'static> FromRequest for Body<T> {
     }
 }
 
-impl<T: Refers + DeserializeOwned> Body<T> {
+impl<T: HasReferences + DeserializeOwned> Body<T> {
     /// Returns the names of the fields that were sent. References are named by their `_id`.
     pub fn fields(&self) -> &[String] {
         &self.fields

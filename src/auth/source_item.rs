@@ -12,9 +12,9 @@ use schema::source_items;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::hooks::Lot;
+use super::hooks::ItemSource;
 use super::import::Imported;
-use super::reference::{Reference, Refers};
+use super::reference::{HasReferences, Reference};
 
 /// The number of rows per statement.
 const AT_ONCE: usize = 1000;
@@ -84,7 +84,8 @@ impl<'a> Reader<'a> {
     pub fn of<R: Imported>(source_system: &'a str) -> Self {
         let top = |reference: &&Reference| !reference.at.contains('/');
         let name = |reference: &Reference| reference.at.split('[').next().unwrap_or(reference.at);
-        let references = <R::Item as Refers>::REFERENCES.iter().filter(top).map(name).collect();
+        let references =
+            <R::Item as HasReferences>::REFERENCES.iter().filter(top).map(name).collect();
         Self { source_system, references, names: HashMap::new() }
     }
 
@@ -197,14 +198,14 @@ impl<'a> Reader<'a> {
 /// read the fields afterwards.
 pub(crate) async fn load(
     conn: &mut Conn,
-    lot: Lot<'_>,
+    source: ItemSource<'_>,
     external_ids: &[&str],
 ) -> Result<HashMap<String, Kept>> {
     let mut found = HashMap::with_capacity(external_ids.len());
     for external_ids in external_ids.chunks(AT_ONCE) {
         let query = source_items::table
-            .filter(source_items::source_system.eq(lot.source_system))
-            .filter(source_items::type_.eq(lot.kind))
+            .filter(source_items::source_system.eq(source.source_system))
+            .filter(source_items::type_.eq(source.kind))
             .filter(source_items::external_id.eq_any(external_ids))
             .select((source_items::external_id, source_items::row_id, source_items::fields));
         let rows: Vec<(String, Uuid, Vec<u8>)> = query.load(conn).await?;
@@ -217,14 +218,18 @@ pub(crate) async fn load(
 
 /// Remembers the fields that were sent. Two batches with the same new rows conflict when they
 /// insert the rows, not here.
-pub(crate) async fn save(tx: &mut Tx, lot: Lot<'_>, items: &[(String, Kept)]) -> Result<()> {
+pub(crate) async fn save(
+    tx: &mut Tx,
+    source: ItemSource<'_>,
+    items: &[(String, Kept)],
+) -> Result<()> {
     for items in items.chunks(AT_ONCE) {
         let external_ids: Vec<&str> = items.iter().map(|item| item.0.as_str()).collect();
         let row_ids: Vec<Uuid> = items.iter().map(|item| item.1.row_id).collect();
         let fields: Vec<Vec<u8>> = items.iter().map(|item| item.1.fields.bytes()).collect();
         diesel::sql_query(SAVE)
-            .bind::<Text, _>(lot.source_system)
-            .bind::<Text, _>(lot.kind)
+            .bind::<Text, _>(source.source_system)
+            .bind::<Text, _>(source.kind)
             .bind::<Array<Text>, _>(external_ids)
             .bind::<Array<SqlUuid>, _>(row_ids)
             .bind::<Array<Binary>, _>(fields)

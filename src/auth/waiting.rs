@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Caller;
-use super::hooks::{Lot, Parked, Parking};
+use super::hooks::{ItemSource, Parked, Parking};
 use super::import::{Draft, Imported, carry_out};
 
 /// The result of resolving the references of one value.
@@ -140,12 +140,12 @@ impl Waiting {
     pub async fn park(
         self,
         tx: &mut Tx,
-        lot: Lot<'_>,
+        source: ItemSource<'_>,
         batch: &BatchItems,
         outcomes: &mut Outcomes,
     ) -> Result<()> {
         let Some(parking) = self.parking.filter(|_| !self.items.is_empty()) else { return Ok(()) };
-        let room = (parking.room)(tx, lot.source_system).await?;
+        let room = (parking.room)(tx, source.source_system).await?;
         let mut parked = vec![];
         for (index, _, external_id, missing) in self.items {
             if parked.len() == room {
@@ -156,6 +156,6 @@ impl Waiting {
             outcomes.pending(index);
             parked.push(Parked { external_id, item: batch.item(index)?, missing });
         }
-        (parking.park)(tx, lot, parked).await
+        (parking.park)(tx, source, parked).await
     }
 }

@@ -2,7 +2,7 @@
 //! (`holidays.csv`, from the notices of the State Council 国务院办公厅) and can be changed.
 
 use actix_web::{delete, get, patch, post};
-use auth::{Can, Refers};
+use auth::{Can, HasReferences};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use platform::changes::{self, HistoryPage};
@@ -75,7 +75,7 @@ pub struct HolidayFilter {
     kind: Option<HolidayKind>,
 }
 
-impl Refers for HolidayFilter {}
+impl HasReferences for HolidayFilter {}
 
 page! {
     /// A page of holidays

@@ -32,6 +32,6 @@ auth::permissions! {
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.configure(complaint::http::routes)
-        .configure(complaint::http_steps::routes)
+        .configure(complaint::http_actions::routes)
         .configure(suggestion::http::routes);
 }

@@ -1,7 +1,7 @@
 //! Visibility of credit data: users who see a customer also see its credit.
 
 use auth::Caller;
-use auth::reach::InReach;
+use auth::reach::VisibleTo;
 use diesel::expression::is_aggregate;
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
 use diesel::pg::Pg;
@@ -14,7 +14,7 @@ use schema::customers;
 #[derive(Debug, Clone)]
 pub struct OfCustomer<'a, C> {
     customer: C,
-    owner: InReach<'a, customers::owner_id>,
+    owner: VisibleTo<'a, customers::owner_id>,
     unlimited: bool,
 }
 

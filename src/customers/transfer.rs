@@ -2,7 +2,7 @@
 //! Past sales keep the credits that they had.
 
 use actix_web::{get, post};
-use auth::{Body, Caller, Can, Reference, Refers};
+use auth::{Body, Caller, Can, HasReferences, Reference};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use platform::{
@@ -69,7 +69,7 @@ pub struct Handed {
     customer_id: Uuid,
 }
 
-impl Refers for NewTransfer {
+impl HasReferences for NewTransfer {
     const REFERENCES: &'static [Reference] = &[
         Reference { at: "customers/*/customer", of: "customer", find: find_customers },
         Reference { at: "owner", of: "user", find: auth::user::find_users },

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::calendar::working_after;
 use crate::tests::{companies, company, items, text};
 use crate::visits::at;
-use crate::{Company, Errand};
+use crate::{Company, DemoFollowUp};
 
 fn found<'a>(company: &'a Company, resource: &str, name: &str) -> HashSet<&'a str> {
     items(company, resource).iter().map(|item| text(item, name)).collect()
@@ -206,14 +206,14 @@ fn follow_ups_of_a_year_and_in_every_status() {
     for (today, company) in companies() {
         let (past, present): (Vec<_>, Vec<_>) =
             company.errands.iter().partition(|errand| errand.given.is_some());
-        let last = |errand: &&Errand| errand.steps.last().map_or("assign", |step| step.1.1);
+        let last = |errand: &&DemoFollowUp| errand.steps.last().map_or("assign", |step| step.1.1);
         let every = ["assign", "accept", "start", "submit", "return", "complete", "cancel"];
         assert_eq!(present.iter().map(last).collect::<HashSet<_>>(), every.into());
         assert!((23..=27).contains(&past.len()), "{today} {}", past.len());
         let (due_today, past) = past.split_last().unwrap();
         assert_eq!(last(due_today), "accept");
         assert!(past.iter().all(|errand| ["complete", "cancel"].contains(&last(errand))));
-        let ends = |errand: &&Errand| working_after(errand.given.unwrap(), days(errand));
+        let ends = |errand: &&DemoFollowUp| working_after(errand.given.unwrap(), days(errand));
         assert!(
             past.is_sorted_by_key(|errand| errand.given)
                 && past.iter().all(|errand| ends(errand) < today)
@@ -229,7 +229,7 @@ fn follow_ups_of_a_year_and_in_every_status() {
     }
 }
 
-fn days(errand: &Errand) -> i64 {
+fn days(errand: &DemoFollowUp) -> i64 {
     errand.steps.iter().map(|step| step.0).sum()
 }
 

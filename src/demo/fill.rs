@@ -7,7 +7,7 @@ use exchange::{Client, Credentials, Error, FileSummary, Status, Summary};
 use serde_json::{Value, json};
 
 use crate::people::{People, Travel, good};
-use crate::{Company, NAME, SOURCE_SYSTEM, by_hand, credit, follow_ups, surveys};
+use crate::{Company, NAME, SOURCE_SYSTEM, credit, follow_ups, manual, surveys};
 
 /// Items per request.
 const BATCH: usize = 1000;
@@ -81,7 +81,7 @@ pub async fn fill(
         // The service must return to the present even after an error.
         travel(None);
         lived?;
-        by_hand::run(&people, company.today, travel).await?;
+        manual::run(&people, company.today, travel).await?;
     }
     summary.seconds = started.elapsed().as_secs_f64();
     Ok(Filled { summary, refused })

@@ -55,7 +55,7 @@ async fn fills_a_service_and_makes_the_logins_work() {
     let one = json!({ "items": [{ "id": "7" }], "name": "", "version": 3 });
     let one = ResponseTemplate::new(200).set_body_json(one);
     // The company, the low scores of three surveys, the customers for terms, and those of
-    // `by_hand`.
+    // `manual`.
     Mock::given(method("GET")).respond_with(one).expect(8).mount(&server).await;
     Mock::given(method("PATCH"))
         .and(path("/api/v1/company"))

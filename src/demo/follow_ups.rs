@@ -24,7 +24,7 @@ type Plan = (&'static str, &'static str, i64, Vec<Step>);
 
 /// A follow-up with its steps.
 #[derive(Debug, PartialEq)]
-pub struct Errand {
+pub struct DemoFollowUp {
     pub by: &'static str,
     pub item: Value,
     /// The day on which it was assigned; `None` for now
@@ -48,7 +48,7 @@ const COMPLETE: Step = (OFFICE, "complete", None);
 const CANCEL: Step = (MANAGER, "cancel", Some(("reason", "客户改期")));
 
 /// The follow-ups of a salesperson who can log in, by the day of their assignment.
-pub fn errands(today: Date, customers: &[Customer]) -> Vec<Errand> {
+pub fn errands(today: Date, customers: &[Customer]) -> Vec<DemoFollowUp> {
     let theirs: Vec<&Customer> =
         customers.iter().filter(|customer| customer.owner == SELLER).collect();
     let mut errands = past(today, &theirs);
@@ -57,7 +57,7 @@ pub fn errands(today: Date, customers: &[Customer]) -> Vec<Errand> {
 }
 
 /// The follow-ups of the past: done in time, done late, or cancelled.
-fn past(today: Date, theirs: &[&Customer]) -> Vec<Errand> {
+fn past(today: Date, theirs: &[&Customer]) -> Vec<DemoFollowUp> {
     let courses: [Course; 5] = [
         (OFFICE, "跟进样品试用", vec![(1, ACCEPT), (0, START), (1, SUBMIT), (1, COMPLETE)]),
         (OFFICE, "核实开票信息", vec![(0, ACCEPT), (1, START), (0, SUBMIT), (1, COMPLETE)]),
@@ -73,7 +73,7 @@ fn past(today: Date, theirs: &[&Customer]) -> Vec<Errand> {
     let days = std::iter::successors(Some(day), |day| Some(day.saturating_add(14.days())));
     let days = days.map(working_from).take_while(|day| working_after(*day, LONGEST) < today);
 
-    let errand = |(n, (day, (by, instruction, steps))): (usize, (Date, &Course))| Errand {
+    let errand = |(n, (day, (by, instruction, steps))): (usize, (Date, &Course))| DemoFollowUp {
         by,
         item: item(theirs[n % theirs.len()], instruction, working_after(day, 4)),
         given: Some(day),
@@ -83,7 +83,7 @@ fn past(today: Date, theirs: &[&Customer]) -> Vec<Errand> {
 }
 
 /// The current follow-ups: one in every status, the first of them due today.
-fn present(today: Date, theirs: &[&Customer]) -> Vec<Errand> {
+fn present(today: Date, theirs: &[&Customer]) -> Vec<DemoFollowUp> {
     let plans: [Plan; 10] = [
         (OFFICE, "回复样品意见", 0, vec![ACCEPT]),
         (OFFICE, "了解样品试用情况", 1, vec![]),
@@ -97,7 +97,7 @@ fn present(today: Date, theirs: &[&Customer]) -> Vec<Errand> {
         (OFFICE, "催收对账单", 2, vec![ACCEPT]),
     ];
 
-    let errand = |((by, instruction, days, steps), customer): (Plan, &&Customer)| Errand {
+    let errand = |((by, instruction, days, steps), customer): (Plan, &&Customer)| DemoFollowUp {
         by,
         item: item(customer, instruction, working_after(working_from(today), days)),
         // Assigned earlier, because a deadline in the past is refused.
@@ -119,7 +119,11 @@ fn item(customer: &Customer, instruction: &str, due: Date) -> Value {
 }
 
 /// Creates the follow-ups and takes their steps, each as the user concerned and at its time.
-pub async fn run(people: &People, errands: &[Errand], travel: Travel<'_>) -> Result<(), Error> {
+pub async fn run(
+    people: &People,
+    errands: &[DemoFollowUp],
+    travel: Travel<'_>,
+) -> Result<(), Error> {
     for errand in errands {
         let mut day = errand.given;
         let moment = |day: Option<Date>| day.map(|day| at(day, 9 * 60 + 30));

@@ -5,7 +5,6 @@
 //! the events since then.
 
 mod accounts;
-mod by_hand;
 mod calendar;
 mod catalogue;
 mod complaints;
@@ -16,6 +15,7 @@ mod fill;
 #[cfg(test)]
 mod fill_tests;
 mod follow_ups;
+mod manual;
 mod market;
 mod money;
 mod orders;
@@ -35,7 +35,7 @@ use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
 pub use fill::{Filled, fill};
-pub use follow_ups::Errand;
+pub use follow_ups::DemoFollowUp;
 pub use people::Travel;
 use surveys::Survey;
 
@@ -53,7 +53,7 @@ pub struct Company {
     /// exist before they are used.
     pub batches: Vec<(&'static str, Vec<Value>)>,
     /// Follow-ups, which have no batch: people create and handle them when the rest exists
-    pub errands: Vec<Errand>,
+    pub errands: Vec<DemoFollowUp>,
     /// Satisfaction surveys 满意度调查 with their answers
     pub surveys: Vec<Survey>,
     /// Users who can log in. Batches do not carry passwords.

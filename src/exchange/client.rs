@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::outcome::{Answer, Outcome, Problem};
-use crate::patience::{Attempt, Patience, retry_after};
+use crate::retry_limits::{Attempt, RetryLimits, retry_after};
 use crate::words::Language;
 
 /// Credentials of the caller.
@@ -37,7 +37,7 @@ pub struct Client {
     base: String,
     credentials: Credentials,
     token: Mutex<String>,
-    patience: Patience,
+    patience: RetryLimits,
     notice: Notice,
     /// Random per client, see [`Client::key`]
     run: Uuid,
@@ -66,7 +66,7 @@ struct Reply {
 impl Client {
     /// Logs in. `url` is the address of the service, without `/api/v1`.
     pub async fn connect(url: &str, credentials: Credentials, notice: Notice) -> Result<Self> {
-        Self::connect_with(url, credentials, notice, Patience::default()).await
+        Self::connect_with(url, credentials, notice, RetryLimits::default()).await
     }
 
     /// Logs in like [`Client::connect`], with the given time limits.
@@ -74,7 +74,7 @@ impl Client {
         url: &str,
         credentials: Credentials,
         notice: Notice,
-        patience: Patience,
+        patience: RetryLimits,
     ) -> Result<Self> {
         let option = |reason: &dyn std::fmt::Display| Error::Option(format!("{url}: {reason}"));
         let address = reqwest::Url::parse(url).map_err(|error| option(&error))?;

@@ -17,7 +17,7 @@ pub fn parse(text: &str, delimiter: u8) -> Result<Grid, String> {
 
 /// Parses at most `most` rows. Returns the rows before the first syntax error, and the error.
 pub fn parse_up_to(text: &str, delimiter: u8, most: usize) -> (Grid, Option<String>) {
-    let (mut grid, mut rest) = (Grid::default(), Rest { text, delimiter, at: 0, line: 1 });
+    let (mut grid, mut rest) = (Grid::default(), Remainder { text, delimiter, at: 0, line: 1 });
     while rest.at < text.len() && grid.len() < most {
         let line = rest.line;
         match rest.row() {
@@ -29,7 +29,7 @@ pub fn parse_up_to(text: &str, delimiter: u8, most: usize) -> (Grid, Option<Stri
 }
 
 /// The part of a text that has not been parsed yet.
-struct Rest<'a> {
+struct Remainder<'a> {
     text: &'a str,
     delimiter: u8,
     at: usize,
@@ -37,7 +37,7 @@ struct Rest<'a> {
     line: usize,
 }
 
-impl<'a> Rest<'a> {
+impl<'a> Remainder<'a> {
     fn row(&mut self) -> Result<Vec<Cow<'a, str>>, String> {
         let mut cells = vec![];
         loop {

@@ -11,9 +11,9 @@ use crate::table::Table;
 
 /// External ids of the rows that would be accepted, by resource.
 #[derive(Debug, Default)]
-pub struct Taken(HashMap<&'static str, HashSet<Box<str>>>);
+pub struct AcceptedIds(HashMap<&'static str, HashSet<Box<str>>>);
 
-impl Taken {
+impl AcceptedIds {
     /// Records an outcome. A row that failed only because it refers to rows of the same folder is
     /// turned into a created one first.
     pub fn settle(&mut self, source: &Source, at: usize, outcome: &mut Outcome) {

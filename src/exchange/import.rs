@@ -8,15 +8,15 @@ use std::time::Instant;
 use tokio::task::JoinHandle;
 
 use crate::client::{BatchOptions, Client, Credentials};
-use crate::dry_run::Taken;
+use crate::dry_run::AcceptedIds;
 use crate::error::{Error, Result};
 use crate::folder::{self, Source};
 use crate::item::item;
 use crate::outcome::{Outcome, Status};
-use crate::patience::Patience;
 use crate::progress::{Progress, Screen};
 use crate::refusal::{Refusal, not_data};
 use crate::rejected::Rejected;
+use crate::retry_limits::RetryLimits;
 use crate::summary::{FileSummary, Summary};
 use crate::words::Words;
 
@@ -43,7 +43,7 @@ pub struct Options {
     pub quiet: bool,
     /// Check everything and change nothing
     pub dry_run: bool,
-    pub patience: Patience,
+    pub patience: RetryLimits,
 }
 
 impl Options {
@@ -58,7 +58,7 @@ impl Options {
             parallel: 2,
             quiet: false,
             dry_run: false,
-            patience: Patience::default(),
+            patience: RetryLimits::default(),
         }
     }
 }
@@ -85,7 +85,7 @@ pub async fn import(options: &Options) -> Result<Summary> {
     let client = Arc::new(client);
 
     let mut summary = Summary { dry_run: options.dry_run, ..Summary::default() };
-    let mut taken = options.dry_run.then(Taken::default);
+    let mut taken = options.dry_run.then(AcceptedIds::default);
     for source in sources {
         let progress = screen.progress(source.layout.file, source.table.len());
         let run = Run::new(&client, options, source, progress, &mut taken)?;
@@ -117,7 +117,7 @@ struct Run<'a> {
     rejected_nested: Option<Rejected>,
     summary: FileSummary,
     /// The accepted rows of a dry run; `None` in a real import
-    taken: &'a mut Option<Taken>,
+    taken: &'a mut Option<AcceptedIds>,
     /// Requests that have not been answered yet, the oldest first
     sent: VecDeque<JoinHandle<Result<Answered>>>,
 }
@@ -128,7 +128,7 @@ impl<'a> Run<'a> {
         options: &'a Options,
         source: Source,
         progress: Progress,
-        taken: &'a mut Option<Taken>,
+        taken: &'a mut Option<AcceptedIds>,
     ) -> Result<Self> {
         let rejected = Rejected::beside(&source.table, options.dry_run)?;
         let nested = source.nested.as_ref();

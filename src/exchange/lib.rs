@@ -16,10 +16,10 @@ mod import;
 mod item;
 mod nested;
 mod outcome;
-mod patience;
 mod progress;
 mod refusal;
 mod rejected;
+mod retry_limits;
 mod summary;
 mod table;
 #[cfg(test)]
@@ -31,5 +31,5 @@ pub use client::{Client, Credentials, Notice};
 pub use error::{Error, Result};
 pub use import::{Options, import};
 pub use outcome::{Fault, Outcome, Problem, Status};
-pub use patience::Patience;
+pub use retry_limits::RetryLimits;
 pub use summary::{FileSummary, Summary};

@@ -38,7 +38,7 @@ pub async fn replace(req: &mut ServiceRequest) -> Result<()> {
     else {
         return Ok(());
     };
-    let look_up = LookUp { req, caller: &caller };
+    let look_up = Lookup { req, caller: &caller };
 
     let segments: Vec<&str> = path.split('/').collect();
     let (mut replaced, mut count) = (Vec::<String>::new(), 0);
@@ -83,12 +83,12 @@ fn ids_of(pair: &str) -> Option<Vec<String>> {
 }
 
 /// The lookup of external ids for a request.
-struct LookUp<'a> {
+struct Lookup<'a> {
     req: &'a ServiceRequest,
     caller: &'a Caller,
 }
 
-impl LookUp<'_> {
+impl Lookup<'_> {
     /// Returns `id=…` with our own ids only.
     async fn list(&self, collection: &str, words: &[String]) -> Result<String> {
         let keys: Vec<Key> = words.iter().filter_map(|word| parse(word)).collect();

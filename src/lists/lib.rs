@@ -5,13 +5,13 @@
 //! answer is transformed on the way out. The options of each resource are derived from the API
 //! document.
 
-mod asked;
 mod collections;
 mod describe;
 mod expand;
 mod external;
 mod object;
 mod related;
+mod request;
 mod table;
 mod view;
 
@@ -25,10 +25,10 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use auth::Caller;
 use platform::resource::{etag, is_known};
 use platform::{Db, Error, Result};
-use reports::turns::{Turn, Turns};
+use reports::permits::{ReportPermit, ReportPermits};
 
-use asked::Asked;
 use object::{Object, raw};
+use request::ListRequest;
 pub use view::{View, Views};
 
 /// Middleware that replaces external ids in the path and the query, and converts the answer to the
@@ -43,7 +43,7 @@ pub async fn present(
 
     let views =
         *req.app_data::<Data<&'static Views>>().expect("the app registers the views").get_ref();
-    let Some((view, asked)) = Asked::of(&mut req, views) else {
+    let Some((view, asked)) = ListRequest::of(&mut req, views) else {
         return Ok(next.call(req).await?.map_into_boxed_body());
     };
 
@@ -66,10 +66,10 @@ pub async fn present(
 }
 
 /// Takes the turn of the caller if the answer is a table.
-async fn turn(req: &ServiceRequest, asked: &Asked) -> Result<Option<Turn>> {
+async fn turn(req: &ServiceRequest, asked: &ListRequest) -> Result<Option<ReportPermit>> {
     let caller = req.extensions().get::<Caller>().map(Caller::id);
     let Some(caller) = caller.filter(|_| asked.csv) else { return Ok(None) };
-    let turns = req.app_data::<Data<Turns>>().expect("the app registers the turns");
+    let turns = req.app_data::<Data<ReportPermits>>().expect("the app registers the turns");
     turns.take(caller, false).await.map(Some)
 }
 
@@ -77,7 +77,7 @@ async fn turn(req: &ServiceRequest, asked: &Asked) -> Result<Option<Turn>> {
 async fn show(
     req: &HttpRequest,
     view: &View,
-    asked: &Asked,
+    asked: &ListRequest,
     response: HttpResponse,
 ) -> Result<HttpResponse> {
     asked.check(view)?;

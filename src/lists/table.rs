@@ -14,10 +14,10 @@ use platform::{Error, Result};
 use reports::csv::{Table, cell};
 use serde_json::Value;
 
-use crate::asked::Asked;
 use crate::expand::Expansion;
 use crate::object::Object;
 use crate::related::Referent;
+use crate::request::ListRequest;
 use crate::view::View;
 
 /// The error for a table that is longer than the service returns at once.
@@ -38,7 +38,7 @@ pub async fn answer(
     req: &HttpRequest,
     mut response: HttpResponse<()>,
     view: &View,
-    asked: &Asked,
+    asked: &ListRequest,
     items: &[Object],
 ) -> Result<HttpResponse> {
     let columns = columns(view, asked, items);
@@ -68,7 +68,7 @@ pub async fn answer(
 
 /// Returns the columns in the order of the first item. Without items, they are in the order of the
 /// API document.
-fn columns(view: &View, asked: &Asked, items: &[Object]) -> Vec<Column> {
+fn columns(view: &View, asked: &ListRequest, items: &[Object]) -> Vec<Column> {
     let first = items.first().into_iter().flat_map(Object::names);
     let mut names: Vec<&str> = vec![];
     for name in first.chain(view.fields.iter().map(String::as_str)) {

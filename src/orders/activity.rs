@@ -25,7 +25,7 @@ pub fn make_dormant(tx: &mut Tx) -> LocalBoxFuture<'_, Result<u64>> {
         let silent = diesel::sql_query(SILENT)
             .bind::<SqlDate, _>(Date(tx.today.0 - term))
             .bind::<Timestamptz, _>(Timestamp(tx.now.0 - term));
-        let silent: Vec<Silent> = silent.load(tx.conn()).await?;
+        let silent: Vec<QuietCustomer> = silent.load(tx.conn()).await?;
 
         let ids: Vec<Uuid> = silent.into_iter().map(|customer| customer.id).collect();
         customer::made_dormant(tx, &ids).await
@@ -58,7 +58,7 @@ async fn term(conn: &mut Conn) -> Result<SignedDuration> {
 }
 
 #[derive(QueryableByName)]
-struct Silent {
+struct QuietCustomer {
     #[diesel(sql_type = SqlUuid)]
     id: Uuid,
 }

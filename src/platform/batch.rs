@@ -12,9 +12,9 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::batch_reader::{self, Sent};
 pub use super::bisect::bisect;
 use super::error::{Error, Fault, Problem, Result};
-use super::frame::{self, Sent};
 use super::input;
 use super::resource::Resource;
 use super::text_enum;
@@ -253,8 +253,10 @@ impl<D: Documented> FromRequest for Batch<D> {
         async move {
             let options = query?;
             let (body, items) = match &*kind {
-                "application/json" => frame::read::<D, D::Item>(&bytes.await?)?,
-                "application/x-ndjson" => frame::read_lines::<D, D::Item>(options, &bytes.await?)?,
+                "application/json" => batch_reader::read::<D, D::Item>(&bytes.await?)?,
+                "application/x-ndjson" => {
+                    batch_reader::read_lines::<D, D::Item>(options, &bytes.await?)?
+                }
                 _ => return Err(input::unsupported_media_type()),
             };
             req.extensions_mut().insert(ItemCount(items.len()));

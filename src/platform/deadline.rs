@@ -70,8 +70,16 @@ impl Attempts {
         let left = whole.saturating_sub(MARGIN + self.start.elapsed());
         let statements = statements.min(left).as_millis().max(1);
         let locks = locks.as_millis();
+        // A plan made without knowing the thousands of keys of a batch compares each of them with
+        // each row, until a new table has statistics: 1.3 s in place of 0.1 for 10,000 items.
+        let plans = if self.items.is_some() {
+            "; set local plan_cache_mode = force_custom_plan"
+        } else {
+            ""
+        };
         format!(
-            "begin; set local statement_timeout = {statements}; set local lock_timeout = {locks}"
+            "begin; set local statement_timeout = {statements}; \
+             set local lock_timeout = {locks}{plans}"
         )
     }
 

@@ -1,6 +1,7 @@
 //! Infrastructure shared by all domain crates. Nothing here depends on a domain.
 
 pub mod batch;
+mod batch_reader;
 mod bisect;
 pub mod changes;
 pub mod characters;
@@ -13,7 +14,6 @@ mod explain;
 pub mod external;
 pub mod feed;
 pub mod fixed_sql;
-mod frame;
 pub mod idempotency;
 pub mod input;
 pub mod jobs;

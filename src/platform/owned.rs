@@ -5,13 +5,13 @@ use super::error::{Error, Fault, Result};
 
 /// The owner of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keeper {
+pub enum FieldOwner {
     /// A program that keeps another system in sync
     Erp,
     People,
 }
 
-impl Keeper {
+impl FieldOwner {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Erp => "erp",
@@ -23,7 +23,7 @@ impl Keeper {
 /// A field that only its owner may edit.
 pub struct OwnedField<R: 'static> {
     pub name: &'static str,
-    pub keeper: Keeper,
+    pub owner: FieldOwner,
     /// Selects the rows that this applies to, by their state before the change
     pub of: fn(&R) -> bool,
     pub same: fn(&R, &R) -> bool,
@@ -37,13 +37,13 @@ pub trait Owned: Sized + 'static {
 }
 
 /// Returns a fault for each field that would change although the other side owns it.
-pub fn faults<R: Owned>(before: &R, after: &R, by: Keeper) -> Vec<Fault> {
-    let foreign = R::FIELDS.iter().filter(|field| field.keeper != by);
+pub fn faults<R: Owned>(before: &R, after: &R, by: FieldOwner) -> Vec<Fault> {
+    let foreign = R::FIELDS.iter().filter(|field| field.owner != by);
     let changed = foreign.filter(|field| (field.of)(before) && !(field.same)(before, after));
     let fault = |field: &OwnedField<R>| {
-        let why = match field.keeper {
-            Keeper::Erp => "the ERP keeps this field",
-            Keeper::People => "people keep this field",
+        let why = match field.owner {
+            FieldOwner::Erp => "the ERP keeps this field",
+            FieldOwner::People => "people keep this field",
         };
         Fault::new(format!("/{}", field.name), "field_not_owned", why)
     };
@@ -53,11 +53,11 @@ pub fn faults<R: Owned>(before: &R, after: &R, by: Keeper) -> Vec<Fault> {
 /// Checks whether the ERP owns this field of the row.
 pub fn is_erps<R: Owned>(row: &R, field: &str) -> bool {
     let mut fields = R::FIELDS.iter();
-    fields.any(|owned| owned.name == field && owned.keeper == Keeper::Erp && (owned.of)(row))
+    fields.any(|owned| owned.name == field && owned.owner == FieldOwner::Erp && (owned.of)(row))
 }
 
 /// Refuses a write that would change fields of the other side.
-pub fn check<R: Owned>(before: &R, after: &R, by: Keeper) -> Result<()> {
+pub fn check<R: Owned>(before: &R, after: &R, by: FieldOwner) -> Result<()> {
     let faults = faults(before, after, by);
     if faults.is_empty() {
         return Ok(());
@@ -80,13 +80,13 @@ mod tests {
         const FIELDS: &'static [OwnedField<Self>] = &[
             OwnedField {
                 name: "shipped",
-                keeper: Keeper::Erp,
+                owner: FieldOwner::Erp,
                 of: |it| it.linked,
                 same: |a, b| a.shipped == b.shipped,
             },
             OwnedField {
                 name: "note",
-                keeper: Keeper::People,
+                owner: FieldOwner::People,
                 of: |_| true,
                 same: |a, b| a.note == b.note,
             },
@@ -101,9 +101,9 @@ mod tests {
             let faults = faults(before, &row(true, 1, 1), by);
             faults.into_iter().map(|it| it.pointer).collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(told(&row(true, 0, 0), Keeper::People), "/shipped");
-        assert_eq!(told(&row(true, 0, 0), Keeper::Erp), "/note");
-        assert_eq!(told(&row(false, 0, 0), Keeper::People), "");
-        assert_eq!(told(&row(true, 1, 1), Keeper::Erp), "");
+        assert_eq!(told(&row(true, 0, 0), FieldOwner::People), "/shipped");
+        assert_eq!(told(&row(true, 0, 0), FieldOwner::Erp), "/note");
+        assert_eq!(told(&row(false, 0, 0), FieldOwner::People), "");
+        assert_eq!(told(&row(true, 1, 1), FieldOwner::Erp), "");
     }
 }

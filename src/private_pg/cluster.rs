@@ -305,7 +305,9 @@ impl Cluster {
         set("log_error_verbosity", "terse");
         set("log_parameter_max_length_on_error", "0");
         if self.options.durable {
-            tuning::settings().iter().for_each(|(name, value)| set(name, value));
+            for (name, value) in tuning::settings() {
+                set(name, &value);
+            }
         } else {
             set("fsync", "off");
             set("synchronous_commit", "off");

@@ -35,7 +35,7 @@ use std::{error, fmt, fs, io};
 use cluster::Cluster;
 use postmaster::TICK;
 use role::USER;
-use watch::Keeper;
+use watch::Supervisor;
 
 /// Time that a killed process may take to disappear.
 const GOING: Duration = Duration::from_millis(300);
@@ -74,7 +74,7 @@ pub struct Options {
 pub struct Server {
     socket: PathBuf,
     password: String,
-    keeper: Keeper,
+    keeper: Supervisor,
     /// Prevents other processes from using the folder while this value lives.
     lock: File,
 }
@@ -96,7 +96,7 @@ impl Server {
         let folder = fs::canonicalize(&options.folder).map_err(failed(unusable()))?;
         let lock = lock(&folder)?;
         let cluster = Cluster::new(folder, options.clone())?;
-        let (keeper, access) = Keeper::start(cluster)?;
+        let (keeper, access) = Supervisor::start(cluster)?;
         Ok(Self { socket: access.socket, password: access.password, keeper, lock })
     }
 

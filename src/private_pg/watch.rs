@@ -30,14 +30,14 @@ impl Stop {
 }
 
 /// The handle of the supervising thread.
-pub struct Keeper {
+pub struct Supervisor {
     go_on: Option<Sender<Infallible>>,
     thread: Option<JoinHandle<bool>>,
     pid: Arc<AtomicU32>,
     stopped: bool,
 }
 
-impl Keeper {
+impl Supervisor {
     /// Starts the thread and returns when the server is ready. The server needs a thread of its
     /// own that lives until [`Self::stop`]: it ends with the thread that started it, and a worker
     /// or a test may end long before the process.

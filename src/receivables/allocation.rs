@@ -85,12 +85,12 @@ pub(crate) struct Applied {
 
 /// The document by which allocations are looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum By {
+pub(crate) enum DocumentKey {
     Invoice,
     CreditNote,
 }
 
-impl By {
+impl DocumentKey {
     fn column(self) -> &'static str {
         match self {
             Self::Invoice => "invoice_id",
@@ -102,7 +102,7 @@ impl By {
 /// Returns the totals of what was allocated to these invoices, or from these credit notes.
 pub(crate) async fn applied(
     conn: &mut Conn,
-    by: By,
+    by: DocumentKey,
     ids: &[Uuid],
 ) -> Result<HashMap<Uuid, Applied>> {
     if ids.is_empty() {

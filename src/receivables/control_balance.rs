@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use actix_web::{get, post};
 use auth::reference::{self, Find};
-use auth::{Arrival, Caller, Can, Draft, Imported, Keys, Reference, Refers, Unique};
+use auth::{Arrival, Caller, Can, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use company::Company;
 use customers::customer::{find_customers, find_unfollowed};
 use diesel::pg::Pg;
@@ -79,7 +79,7 @@ pub struct ControlBalanceFacts {
 }
 
 /// A reference to a merged customer is kept, because the ledger still has an account for it.
-impl Refers for ControlBalanceItem {
+impl HasReferences for ControlBalanceItem {
     const REFERENCES: &'static [Reference] =
         &[Reference { at: "customer", of: "customer", find: find_unfollowed }];
 }
@@ -102,7 +102,7 @@ pub struct ControlBalanceFilter {
     as_of: Option<Date>,
 }
 
-impl Refers for ControlBalanceFilter {
+impl HasReferences for ControlBalanceFilter {
     const REFERENCES: &'static [Reference] =
         &[Reference { at: "customer", of: "customer", find: find_customers }];
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use platform::{Date, Error, Fault, Money, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -41,7 +41,7 @@ pub struct DocumentUse {
     pub(crate) oldest_first: bool,
 }
 
-impl Refers for DocumentUse {
+impl HasReferences for DocumentUse {
     const REFERENCES: &'static [Reference] =
         &[Reference { at: "allocations/*/invoice", of: "invoice", find: find_invoices }];
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::ReadReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 
 /// One customer in the ranking.
 #[derive(Debug, Serialize, ToSchema)]
@@ -58,7 +58,7 @@ crate::report! {
 /// each customer and all customers before it.
 #[utoipa::path(
     tag = "reports",
-    params(Asked),
+    params(ReportQuery),
     responses(
         (status = 200, description = "The customers, largest sales first", content(
             (AbcReport = "application/json"), (String = "text/csv"),
@@ -69,10 +69,10 @@ crate::report! {
 #[get("/reports/abc")]
 pub async fn report_abc(
     caller: Can<ReadReports>,
-    asked: Query<Asked>,
-    desk: Desk,
+    asked: Query<ReportQuery>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::ReadFieldReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter::{self, LEDGER, STANDS, VisitFilter};
 
 /// Activity of one person and its results.
@@ -75,7 +75,7 @@ crate::report! {
 /// report, by credited salesperson. Only visits and orders visible to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<NoFilter, VisitFilter>),
+    params(ReportQuery<NoFilter, VisitFilter>),
     responses(
         (status = 200, description = "One row per person", content(
             (FunnelReport = "application/json"), (String = "text/csv"),
@@ -86,10 +86,10 @@ crate::report! {
 #[get("/reports/activity-funnel")]
 pub async fn report_activity_funnel(
     caller: Can<ReadFieldReports>,
-    asked: Query<Asked<NoFilter, VisitFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<NoFilter, VisitFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 const VISITED: &str = "count(*) as visits, count(*) filter (where valid) as valid_visits,

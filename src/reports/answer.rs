@@ -4,7 +4,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT, CACHE_CONTROL, VARY};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload, web::Data};
-use auth::{Caller, Refers};
+use auth::{Caller, HasReferences};
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use platform::{Clock, Conn, Date, Db, Error, NoFilter, Query, Result, Timestamp};
@@ -21,9 +21,9 @@ use crate::csv;
 use crate::filter::{Filter, Narrows};
 use crate::form::{FormQuery, SourceQuery};
 use crate::people;
-use crate::period::{PeriodQuery, Range, Spans};
+use crate::period::{HasPeriod, PeriodQuery, Range};
+use crate::permits::{ReportPermit, ReportPermits};
 use crate::sql::Binds;
-use crate::turns::{Turn, Turns};
 
 pub use crate::question::Question;
 
@@ -38,7 +38,7 @@ pub const MEMORY: &str = "work_mem = '64MB'";
 /// The query string of a report: its own parameters, its period, its filter and its format.
 #[derive(Debug, Deserialize)]
 #[serde(bound = "Q: DeserializeOwned, F: DeserializeOwned, P: DeserializeOwned")]
-pub struct Asked<Q = NoFilter, F = Filter, P = PeriodQuery> {
+pub struct ReportQuery<Q = NoFilter, F = Filter, P = PeriodQuery> {
     #[serde(flatten)]
     pub own: Q,
     #[serde(flatten)]
@@ -51,7 +51,7 @@ pub struct Asked<Q = NoFilter, F = Filter, P = PeriodQuery> {
     form: FormQuery,
 }
 
-impl<Q: IntoParams, F: IntoParams, P: IntoParams> IntoParams for Asked<Q, F, P> {
+impl<Q: IntoParams, F: IntoParams, P: IntoParams> IntoParams for ReportQuery<Q, F, P> {
     fn into_params(at: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let own = Q::into_params(&at).into_iter().chain(P::into_params(&at));
         let narrowed = own.chain(F::into_params(&at)).chain(SourceQuery::into_params(&at));
@@ -59,7 +59,7 @@ impl<Q: IntoParams, F: IntoParams, P: IntoParams> IntoParams for Asked<Q, F, P> 
     }
 }
 
-impl<Q, F: Refers, P> Refers for Asked<Q, F, P> {
+impl<Q, F: HasReferences, P> HasReferences for ReportQuery<Q, F, P> {
     const REFERENCES: &'static [auth::Reference] = F::REFERENCES;
 }
 
@@ -131,22 +131,22 @@ pub struct Line {
 
 /// The environment in which reports run: the database, the time, and the formats that the reader
 /// accepts.
-pub struct Desk {
+pub struct ReportContext {
     pub db: Db,
-    turns: Turns,
+    turns: ReportPermits,
     today: Date,
     now: Timestamp,
     zone: String,
     accept: Option<String>,
 }
 
-impl FromRequest for Desk {
+impl FromRequest for ReportContext {
     type Error = Error;
     type Future = Ready<Result<Self>>;
 
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let db = Db::from_request(req, payload).into_inner();
-        let turns = req.app_data::<Data<Turns>>().expect("the app registers the turns");
+        let turns = req.app_data::<Data<ReportPermits>>().expect("the app registers the turns");
         let turns = turns.get_ref().clone();
         let clock = req.app_data::<Data<Clock>>().expect("the app registers the clock");
         let accept =
@@ -157,18 +157,18 @@ impl FromRequest for Desk {
     }
 }
 
-impl Desk {
+impl ReportContext {
     /// Parses a question and answers it with the report's plan.
     pub async fn answer<Q, F, P>(
         self,
         caller: &Caller,
-        asked: &Query<Asked<Q, F, P>>,
+        asked: &Query<ReportQuery<Q, F, P>>,
         plan: impl FnOnce(Question<'_, Q>) -> Result<Plan>,
     ) -> Result<HttpResponse>
     where
         Q: DeserializeOwned,
-        F: Refers + Narrows + DeserializeOwned,
-        P: Spans + DeserializeOwned,
+        F: HasReferences + Narrows + DeserializeOwned,
+        P: HasPeriod + DeserializeOwned,
     {
         let csv = asked.form.wants_csv(self.accept.as_deref())?;
         let turn = self.turns.take(caller.id(), csv).await?;
@@ -183,12 +183,12 @@ impl Desk {
     async fn understand<'a, Q, F, P>(
         &self,
         caller: &'a Caller,
-        asked: &Query<Asked<Q, F, P>>,
+        asked: &Query<ReportQuery<Q, F, P>>,
     ) -> Result<Question<'a, Q>>
     where
         Q: DeserializeOwned,
-        F: Refers + Narrows + DeserializeOwned,
-        P: Spans + DeserializeOwned,
+        F: HasReferences + Narrows + DeserializeOwned,
+        P: HasPeriod + DeserializeOwned,
     {
         let csv = asked.form.wants_csv(self.accept.as_deref())?;
         let range = asked.period.range()?;
@@ -214,7 +214,7 @@ impl Desk {
 
     async fn carry_out(
         self,
-        turn: Turn,
+        turn: ReportPermit,
         plan: Plan,
         sent: &Value,
         form: &FormQuery,

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::ReadAccountReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::receivables::{AccountFilter, OwedBy, open_on, provision_rate};
 
 /// Default bounds of the buckets: 1–30, 31–60, 61–90, 91–180, 181–365 and over 365 days
@@ -139,7 +139,7 @@ crate::report! {
 /// the rate of each document. Only invoices and payments visible to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<AgingQuery, AccountFilter, NoFilter>),
+    params(ReportQuery<AgingQuery, AccountFilter, NoFilter>),
     responses(
         (status = 200, description = "One row per group", content(
             (AgingReport = "application/json"), (String = "text/csv"),
@@ -150,10 +150,10 @@ crate::report! {
 #[get("/reports/ar-aging")]
 pub async fn report_ar_aging(
     caller: Can<ReadAccountReports>,
-    asked: Query<Asked<AgingQuery, AccountFilter, NoFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<AgingQuery, AccountFilter, NoFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, plan).await
+    context.answer(&caller, &asked, plan).await
 }
 
 fn plan(mut question: Question<'_, AgingQuery>) -> Result<Plan> {

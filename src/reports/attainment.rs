@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::ReadReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::measure::{self, Dimension, Level, Metric, OwnerType, PeriodType};
 use crate::targets::{BY_PERIOD, by_owner_and_year, one_by_one, wanted};
 
@@ -163,7 +163,7 @@ crate::report! {
 /// anybody less than `new_product_days` before, or if it is the product of the target's dimension.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<AttainmentQuery, NoFilter>),
+    params(ReportQuery<AttainmentQuery, NoFilter>),
     responses(
         (status = 200, description = "One row per target or sum", content(
             (AttainmentReport = "application/json"), (String = "text/csv"),
@@ -174,10 +174,10 @@ crate::report! {
 #[get("/reports/attainment")]
 pub async fn report_attainment(
     caller: Can<ReadReports>,
-    asked: Query<Asked<AttainmentQuery, NoFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<AttainmentQuery, NoFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, plan).await
+    context.answer(&caller, &asked, plan).await
 }
 
 /// The three shapes of the report.

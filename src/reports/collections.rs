@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::ReadAccountReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter::dated;
 use crate::receivables::{AccountFilter, pieces, visible_invoices};
 
@@ -67,7 +67,7 @@ crate::report! {
 /// in the month of the reversal; earlier months stay unchanged. Only invoices visible to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<NoFilter, AccountFilter>),
+    params(ReportQuery<NoFilter, AccountFilter>),
     responses(
         (status = 200, description = "One row per month and salesperson", content(
             (CollectionsReport = "application/json"), (String = "text/csv"),
@@ -78,10 +78,10 @@ crate::report! {
 #[get("/reports/collections")]
 pub async fn report_collections(
     caller: Can<ReadAccountReports>,
-    asked: Query<Asked<NoFilter, AccountFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<NoFilter, AccountFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 const FIGURES: &str = "round(coalesce(sum(due), 0), 4)::text as due,

@@ -1,6 +1,6 @@
 //! Complaints that a report counts, and the columns that it reads of them.
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use complaints::complaint::{self, ComplaintCategory, ComplaintChannel, ComplaintStatus, Severity};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -36,7 +36,7 @@ pub struct ComplaintFilter {
     pub channel: Option<Vec<ComplaintChannel>>,
 }
 
-impl Refers for ComplaintFilter {
+impl HasReferences for ComplaintFilter {
     const REFERENCES: &'static [Reference] = &[
         Reference { at: "owner", of: "user", find: find_users },
         Reference { at: "team", of: "team", find: find_teams },

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::ReadComplaintReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::complained::{ComplaintFilter, day_of, known};
 
 text_enum! {
@@ -150,7 +150,7 @@ crate::report! {
 /// visible to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<ComplaintsQuery, ComplaintFilter>),
+    params(ReportQuery<ComplaintsQuery, ComplaintFilter>),
     responses(
         (status = 200, description = "One row per group", content(
             (ComplaintsReport = "application/json"), (String = "text/csv"),
@@ -161,10 +161,10 @@ crate::report! {
 #[get("/reports/complaints")]
 pub async fn report_complaints(
     caller: Can<ReadComplaintReports>,
-    asked: Query<Asked<ComplaintsQuery, ComplaintFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<ComplaintsQuery, ComplaintFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, plan).await
+    context.answer(&caller, &asked, plan).await
 }
 
 impl ComplaintsBy {

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::ReadFieldReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter::CustomerFilter;
 
 text_enum! {
@@ -77,7 +77,7 @@ crate::report! {
 /// visits visible to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<CoverageQuery, CustomerFilter>),
+    params(ReportQuery<CoverageQuery, CustomerFilter>),
     responses(
         (status = 200, description = "One row per group", content(
             (CoverageReport = "application/json"), (String = "text/csv"),
@@ -88,10 +88,10 @@ crate::report! {
 #[get("/reports/coverage")]
 pub async fn report_coverage(
     caller: Can<ReadFieldReports>,
-    asked: Query<Asked<CoverageQuery, CustomerFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<CoverageQuery, CustomerFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 const FIGURES: &str = "count(*) as customers, count(*) filter (where visited) as visited,

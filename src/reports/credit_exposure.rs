@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::ReadAccountReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter::visible_accounts;
 use crate::receivables::AccountFilter;
 
@@ -80,7 +80,7 @@ crate::report! {
 /// you may see are included.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<NoFilter, AccountFilter, NoFilter>),
+    params(ReportQuery<NoFilter, AccountFilter, NoFilter>),
     responses(
         (status = 200, description = "One row per customer", content(
             (CreditExposureReport = "application/json"), (String = "text/csv"),
@@ -91,10 +91,10 @@ crate::report! {
 #[get("/reports/credit-exposure")]
 pub async fn report_credit_exposure(
     caller: Can<ReadAccountReports>,
-    asked: Query<Asked<NoFilter, AccountFilter, NoFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<NoFilter, AccountFilter, NoFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, plan).await
+    context.answer(&caller, &asked, plan).await
 }
 
 /// Refuses any day but today, because limits, holds and open items are kept only in their current

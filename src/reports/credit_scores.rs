@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::ReadAccountReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::credit_exposure::only_today;
 use crate::filter::visible_accounts;
 use crate::receivables::AccountFilter;
@@ -62,7 +62,7 @@ crate::report! {
 /// see are included.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<NoFilter, AccountFilter, NoFilter>),
+    params(ReportQuery<NoFilter, AccountFilter, NoFilter>),
     responses(
         (status = 200, description = "One row per band", content(
             (CreditScoreReport = "application/json"), (String = "text/csv"),
@@ -73,10 +73,10 @@ crate::report! {
 #[get("/reports/credit-scores")]
 pub async fn report_credit_scores(
     caller: Can<ReadAccountReports>,
-    asked: Query<Asked<NoFilter, AccountFilter, NoFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<NoFilter, AccountFilter, NoFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, plan).await
+    context.answer(&caller, &asked, plan).await
 }
 
 /// Lowest score and name of each band.

@@ -16,7 +16,7 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio::time::timeout;
 
 use crate::answer::{Line, MEMORY, Plan, as_lines, refuse};
-use crate::turns::Turn;
+use crate::permits::ReportPermit;
 
 /// Number of bytes that are collected before a chunk is sent.
 const CHUNK: usize = 64 << 10;
@@ -31,7 +31,7 @@ const TAKING: Duration = Duration::from_secs(15);
 
 /// Runs the report and streams its rows. An error before the first chunk becomes a normal problem
 /// response; a later one breaks the connection, so that half a table is not taken for the whole.
-pub async fn stream(db: Db, turn: Turn, plan: Plan, bom: bool) -> Result<HttpResponse> {
+pub async fn stream(db: Db, turn: ReportPermit, plan: Plan, bom: bool) -> Result<HttpResponse> {
     let name = plan.name;
     let (sender, mut receiver) = mpsc::channel::<Result<Bytes>>(WAITING);
     actix_web::rt::spawn(async move {

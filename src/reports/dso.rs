@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::ReadAccountReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::receivables::{AccountFilter, OwedBy, open_on, visible_invoices};
 
 /// Grouping of the receivables.
@@ -67,7 +67,7 @@ crate::report! {
 /// 90 days × 90. Only invoices visible to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<DsoQuery, AccountFilter, NoFilter>),
+    params(ReportQuery<DsoQuery, AccountFilter, NoFilter>),
     responses(
         (status = 200, description = "One row per group", content(
             (DsoReport = "application/json"), (String = "text/csv"),
@@ -78,10 +78,10 @@ crate::report! {
 #[get("/reports/dso")]
 pub async fn report_dso(
     caller: Can<ReadAccountReports>,
-    asked: Query<Asked<DsoQuery, AccountFilter, NoFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<DsoQuery, AccountFilter, NoFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 const FIGURES: &str = "round(coalesce(sum(owed), 0), 4)::text as receivables,

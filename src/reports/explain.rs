@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::ReadReports;
 use crate::account_entries::{self, COUNTS};
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter;
 use crate::measure::{self, Kind, Metric, OwnerType, Source};
 use crate::sql::Binds;
@@ -133,7 +133,7 @@ crate::report! {
 /// target that you cannot see returns 404 `not_found`.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<ExplainQuery, NoFilter, NoFilter>),
+    params(ReportQuery<ExplainQuery, NoFilter, NoFilter>),
     responses(
         (status = 200, description = "One row per order, invoice or visit", content(
             (ExplainReport = "application/json"), (String = "text/csv"),
@@ -144,11 +144,11 @@ crate::report! {
 #[get("/reports/attainment/explain")]
 pub async fn explain_attainment(
     caller: Can<ReadReports>,
-    asked: Query<Asked<ExplainQuery, NoFilter, NoFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<ExplainQuery, NoFilter, NoFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    let target = find(&mut *desk.db.conn().await?, &caller, asked.own.target_id).await?;
-    desk.answer(&caller, &asked, |question| plan(question, &target)).await
+    let target = find(&mut *context.db.conn().await?, &caller, asked.own.target_id).await?;
+    context.answer(&caller, &asked, |question| plan(question, &target)).await
 }
 
 /// Loads the owner type and metric of the target, if the caller may see it.

@@ -2,7 +2,7 @@
 
 use ::customers::customer::{self, Tier};
 use auth::reference::{BoxFuture, Found, Wanted};
-use auth::{Caller, Reference, Refers};
+use auth::{Caller, HasReferences, Reference};
 use diesel::dsl::sql;
 use diesel::sql_types::Bool;
 use platform::{Conn, Date, Result};
@@ -45,7 +45,7 @@ pub const REFERENCES: &[Reference] = &[
     Reference { at: "product", of: "product", find: find_products },
 ];
 
-impl Refers for Filter {
+impl HasReferences for Filter {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
@@ -60,7 +60,7 @@ pub struct VisitFilter {
     pub customer_id: Option<Uuid>,
 }
 
-impl Refers for VisitFilter {
+impl HasReferences for VisitFilter {
     const REFERENCES: &'static [Reference] = &[
         Reference { at: "owner", of: "user", find: find_users },
         Reference { at: "team", of: "team", find: find_teams },
@@ -85,7 +85,7 @@ pub struct CustomerFilter {
     pub tier: Option<Vec<Tier>>,
 }
 
-impl Refers for CustomerFilter {
+impl HasReferences for CustomerFilter {
     const REFERENCES: &'static [Reference] = &[
         Reference { at: "owner", of: "user", find: find_users },
         Reference { at: "team", of: "team", find: find_teams },

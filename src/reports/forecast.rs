@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::ReadReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::period::Range;
 
 text_enum! {
@@ -59,7 +59,7 @@ crate::report! {
 /// preceding months as its forecast.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<ForecastQuery>),
+    params(ReportQuery<ForecastQuery>),
     responses(
         (status = 200, description = "The months in chronological order", content(
             (ForecastReport = "application/json"), (String = "text/csv"),
@@ -70,10 +70,10 @@ crate::report! {
 #[get("/reports/forecast")]
 pub async fn report_forecast(
     caller: Can<ReadReports>,
-    asked: Query<Asked<ForecastQuery>>,
-    desk: Desk,
+    asked: Query<ReportQuery<ForecastQuery>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 fn plan(mut question: Question<'_, ForecastQuery>) -> Plan {

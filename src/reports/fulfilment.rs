@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::ReadAccountReports;
-use crate::answer::{Asked, Desk, MOST_ROWS, Plan, Question, too_many_rows};
+use crate::answer::{MOST_ROWS, Plan, Question, ReportContext, ReportQuery, too_many_rows};
 use crate::filter::{dated, visible_orders};
 use crate::order_book::BookFilter;
 use crate::receivables::{OwedBy, visible_invoices};
@@ -97,7 +97,7 @@ crate::report! {
 /// that the ERP reports for the whole order. Only orders visible to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<FulfilmentQuery, BookFilter>),
+    params(ReportQuery<FulfilmentQuery, BookFilter>),
     responses(
         (status = 200, description = "One row per month and group", content(
             (FulfilmentReport = "application/json"), (String = "text/csv"),
@@ -108,10 +108,10 @@ crate::report! {
 #[get("/reports/fulfilment")]
 pub async fn report_fulfilment(
     caller: Can<ReadAccountReports>,
-    asked: Query<Asked<FulfilmentQuery, BookFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<FulfilmentQuery, BookFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 const FIGURES: &str = "count(*) as orders, coalesce(sum(lines), 0)::bigint as lines,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::ReadReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter::{self, LEDGER, STANDS};
 
 text_enum! {
@@ -52,7 +52,7 @@ crate::report! {
 /// applies to that first order, for example to its channel or salesperson.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<NewCustomersQuery>),
+    params(ReportQuery<NewCustomersQuery>),
     responses(
         (status = 200, description = "One row per month", content(
             (NewCustomersReport = "application/json"), (String = "text/csv"),
@@ -63,10 +63,10 @@ crate::report! {
 #[get("/reports/new-customers")]
 pub async fn report_new_customers(
     caller: Can<ReadReports>,
-    asked: Query<Asked<NewCustomersQuery>>,
-    desk: Desk,
+    asked: Query<ReportQuery<NewCustomersQuery>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 fn plan(mut question: Question<'_, NewCustomersQuery>) -> Plan {

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::ReadFieldReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter::CustomerFilter;
 
 /// Minimum time without a visit.
@@ -62,7 +62,7 @@ crate::report! {
 /// customers and visits visible to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<NotVisitedQuery, CustomerFilter, NoFilter>),
+    params(ReportQuery<NotVisitedQuery, CustomerFilter, NoFilter>),
     responses(
         (status = 200, description = "The customers, longest without a visit first", content(
             (NotVisitedReport = "application/json"), (String = "text/csv"),
@@ -73,10 +73,10 @@ crate::report! {
 #[get("/reports/not-visited")]
 pub async fn report_not_visited(
     caller: Can<ReadFieldReports>,
-    asked: Query<Asked<NotVisitedQuery, CustomerFilter, NoFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<NotVisitedQuery, CustomerFilter, NoFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 fn plan(mut question: Question<'_, NotVisitedQuery>) -> Plan {

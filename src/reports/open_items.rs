@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::ReadAccountReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::receivables::{AccountFilter, open_on};
 
 text_enum! {
@@ -77,7 +77,7 @@ crate::report! {
 /// invoices and payments visible to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<NoFilter, AccountFilter, NoFilter>),
+    params(ReportQuery<NoFilter, AccountFilter, NoFilter>),
     responses(
         (status = 200, description = "One row per item", content(
             (OpenItemsReport = "application/json"), (String = "text/csv"),
@@ -88,10 +88,10 @@ crate::report! {
 #[get("/reports/open-items")]
 pub async fn report_open_items(
     caller: Can<ReadAccountReports>,
-    asked: Query<Asked<NoFilter, AccountFilter, NoFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<NoFilter, AccountFilter, NoFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {

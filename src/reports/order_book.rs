@@ -1,14 +1,14 @@
 //! Order book 在手订单: confirmed orders that are not invoiced in full.
 
 use actix_web::{HttpResponse, get};
-use auth::{Can, Reference, Refers};
+use auth::{Can, HasReferences, Reference};
 use platform::{Date, NoFilter, Number, Problems, Query, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::ReadAccountReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter::{Narrows, also, visible_orders};
 use crate::receivables::AccountFilter;
 use crate::sql::Binds;
@@ -63,7 +63,7 @@ crate::report! {
 /// order that was imported as closed is never in the book. Only orders visible to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<NoFilter, BookFilter, NoFilter>),
+    params(ReportQuery<NoFilter, BookFilter, NoFilter>),
     responses(
         (status = 200, description = "One row per order", content(
             (OrderBookReport = "application/json"), (String = "text/csv"),
@@ -74,10 +74,10 @@ crate::report! {
 #[get("/reports/order-book")]
 pub async fn report_order_book(
     caller: Can<ReadAccountReports>,
-    asked: Query<Asked<NoFilter, BookFilter, NoFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<NoFilter, BookFilter, NoFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 /// Filter of the order book. An order credited to several people is in the book of each of them.
@@ -92,7 +92,7 @@ pub struct BookFilter {
     region: Option<String>,
 }
 
-impl Refers for BookFilter {
+impl HasReferences for BookFilter {
     const REFERENCES: &'static [Reference] = AccountFilter::REFERENCES;
 }
 

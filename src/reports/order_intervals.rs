@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::ReadReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter::{Filter, LEDGER, STANDS};
 use crate::period::AnyPeriod;
 
@@ -67,7 +67,7 @@ crate::report! {
 /// without an order for that long. Default period: all time. Only orders visible to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<IntervalsQuery, Filter, AnyPeriod>),
+    params(ReportQuery<IntervalsQuery, Filter, AnyPeriod>),
     responses(
         (status = 200, description = "One row per customer", content(
             (IntervalsReport = "application/json"), (String = "text/csv"),
@@ -78,10 +78,10 @@ crate::report! {
 #[get("/reports/order-intervals")]
 pub async fn report_order_intervals(
     caller: Can<ReadReports>,
-    asked: Query<Asked<IntervalsQuery, Filter, AnyPeriod>>,
-    desk: Desk,
+    asked: Query<ReportQuery<IntervalsQuery, Filter, AnyPeriod>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 fn plan(mut question: Question<'_, IntervalsQuery>) -> Plan {

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::ReadAccountReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter::dated;
 use crate::receivables::{AccountFilter, pieces, visible_invoices};
 
@@ -63,7 +63,7 @@ crate::report! {
 /// visible to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<NoFilter, AccountFilter>),
+    params(ReportQuery<NoFilter, AccountFilter>),
     responses(
         (status = 200, description = "One row per customer", content(
             (PaymentBehaviourReport = "application/json"), (String = "text/csv"),
@@ -74,10 +74,10 @@ crate::report! {
 #[get("/reports/payment-behaviour")]
 pub async fn report_payment_behaviour(
     caller: Can<ReadAccountReports>,
-    asked: Query<Asked<NoFilter, AccountFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<NoFilter, AccountFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 const FIGURES: &str = "count(distinct invoice_id) as invoices,

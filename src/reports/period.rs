@@ -66,7 +66,7 @@ impl Range {
 }
 
 /// The part of a query string that names the period.
-pub trait Spans {
+pub trait HasPeriod {
     /// Returns the requested days, or an error that names the wrong parameters.
     fn range(&self) -> Result<Range>;
 }
@@ -87,7 +87,7 @@ pub struct PeriodQuery {
     period: Option<String>,
 }
 
-impl Spans for PeriodQuery {
+impl HasPeriod for PeriodQuery {
     fn range(&self) -> Result<Range> {
         self.given()?.ok_or_else(|| {
             let message = "give a period, or from and to";
@@ -145,7 +145,7 @@ pub struct AnyPeriod {
     period: PeriodQuery,
 }
 
-impl Spans for AnyPeriod {
+impl HasPeriod for AnyPeriod {
     fn range(&self) -> Result<Range> {
         Ok(self.period.given()?.unwrap_or(Range::ALL))
     }
@@ -160,7 +160,7 @@ impl IntoParams for AnyPeriod {
 }
 
 /// For reports without a period in the query string, such as those for a single day.
-impl Spans for NoFilter {
+impl HasPeriod for NoFilter {
     fn range(&self) -> Result<Range> {
         Ok(Range::ALL)
     }

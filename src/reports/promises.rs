@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::ReadCollectionReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter::dated;
 use crate::receivables::{AccountFilter, OwedBy};
 
@@ -86,7 +86,7 @@ crate::report! {
 /// people or by their customers. Returns 422 `no_exchange_rate` if one cannot be converted.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<PromisesQuery, AccountFilter>),
+    params(ReportQuery<PromisesQuery, AccountFilter>),
     responses(
         (status = 200, description = "One row per group", content(
             (PromisesReport = "application/json"), (String = "text/csv"),
@@ -97,10 +97,10 @@ crate::report! {
 #[get("/reports/promises")]
 pub async fn report_promises(
     caller: Can<ReadCollectionReports>,
-    asked: Query<Asked<PromisesQuery, AccountFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<PromisesQuery, AccountFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 const FIGURES: &str = "count(*) as promises, count(*) filter (where status = 'open') as open,

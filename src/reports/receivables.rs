@@ -3,7 +3,7 @@
 //! number of items that were open then, because an index on `closed_on` leads to them.
 
 use ::receivables::{invoice, payment};
-use auth::{Caller, Reference, Refers};
+use auth::{Caller, HasReferences, Reference};
 use company::setting::Settings;
 use platform::text_enum;
 use serde::Deserialize;
@@ -37,7 +37,7 @@ pub struct AccountFilter {
     pub region: Option<String>,
 }
 
-impl Refers for AccountFilter {
+impl HasReferences for AccountFilter {
     const REFERENCES: &'static [Reference] = &[
         Reference { at: "customer", of: "customer", find: find_customers },
         Reference { at: "salesperson", of: "user", find: find_users },

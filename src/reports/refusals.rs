@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use visits::visit::RefuseReason;
 
 use crate::ReadFieldReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter::VisitFilter;
 
 /// Refusals for one reason.
@@ -47,7 +47,7 @@ crate::report! {
 /// frequent first. Only visits visible to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<NoFilter, VisitFilter>),
+    params(ReportQuery<NoFilter, VisitFilter>),
     responses(
         (status = 200, description = "One row per reason", content(
             (RefusalsReport = "application/json"), (String = "text/csv"),
@@ -58,10 +58,10 @@ crate::report! {
 #[get("/reports/refusals")]
 pub async fn report_refusals(
     caller: Can<ReadFieldReports>,
-    asked: Query<Asked<NoFilter, VisitFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<NoFilter, VisitFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::ReadComplaintReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::complained::{ComplaintFilter, day_of, known};
 use crate::period::AnyPeriod;
 
@@ -88,7 +88,7 @@ crate::report! {
 /// visible to you, a chain has only the complaints received in it.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<NoFilter, ComplaintFilter, AnyPeriod>),
+    params(ReportQuery<NoFilter, ComplaintFilter, AnyPeriod>),
     responses(
         (status = 200, description = "One row per chain", content(
             (RepeatsReport = "application/json"), (String = "text/csv"),
@@ -99,10 +99,10 @@ crate::report! {
 #[get("/reports/repeat-complaints")]
 pub async fn report_repeat_complaints(
     caller: Can<ReadComplaintReports>,
-    asked: Query<Asked<NoFilter, ComplaintFilter, AnyPeriod>>,
-    desk: Desk,
+    asked: Query<ReportQuery<NoFilter, ComplaintFilter, AnyPeriod>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 /// Columns of a link; in a table they are part of the row.

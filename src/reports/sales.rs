@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::ReadReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::group::GroupBy;
 use crate::grouping::Grouping;
 
@@ -179,7 +179,7 @@ crate::report! {
 /// you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<SalesQuery>),
+    params(ReportQuery<SalesQuery>),
     responses(
         (status = 200, description = "One row per group", content(
             (SalesReport = "application/json"), (String = "text/csv"),
@@ -190,10 +190,10 @@ crate::report! {
 #[get("/reports/sales")]
 pub async fn report_sales(
     caller: Can<ReadReports>,
-    asked: Query<Asked<SalesQuery>>,
-    desk: Desk,
+    asked: Query<ReportQuery<SalesQuery>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, plan).await
+    context.answer(&caller, &asked, plan).await
 }
 
 fn plan(mut question: Question<'_, SalesQuery>) -> Result<Plan> {

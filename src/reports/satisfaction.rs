@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::ReadFieldReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter::CustomerFilter;
 
 text_enum! {
@@ -108,7 +108,7 @@ crate::report! {
 /// those who responded by `as_of`. Only customers visible to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<SatisfactionQuery, CustomerFilter>),
+    params(ReportQuery<SatisfactionQuery, CustomerFilter>),
     responses(
         (status = 200, description = "One row per group", content(
             (SatisfactionReport = "application/json"), (String = "text/csv"),
@@ -119,10 +119,10 @@ crate::report! {
 #[get("/reports/satisfaction")]
 pub async fn report_satisfaction(
     caller: Can<ReadFieldReports>,
-    asked: Query<Asked<SatisfactionQuery, CustomerFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<SatisfactionQuery, CustomerFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 const FIGURES: &str = "count(*) as invitations, count(response) as responses,

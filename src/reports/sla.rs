@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::ReadComplaintReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::complained::{ComplaintFilter, known};
 
 /// Complaints of one severity that one person handles.
@@ -72,7 +72,7 @@ crate::report! {
 /// like each complaint when it is read. Only complaints visible to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<NoFilter, ComplaintFilter>),
+    params(ReportQuery<NoFilter, ComplaintFilter>),
     responses(
         (status = 200, description = "One row per person and severity", content(
             (SlaReport = "application/json"), (String = "text/csv"),
@@ -83,10 +83,10 @@ crate::report! {
 #[get("/reports/sla")]
 pub async fn report_sla(
     caller: Can<ReadComplaintReports>,
-    asked: Query<Asked<NoFilter, ComplaintFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<NoFilter, ComplaintFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 const TERMS: [&str; 3] = ["first_response", "interim", "resolution"];

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::ReadReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter::{LEDGER, STANDS};
 
 /// One person, alone and with everyone below.
@@ -51,7 +51,7 @@ crate::report! {
 /// visible to you. Teams are those of `as_of`.
 #[utoipa::path(
     tag = "reports",
-    params(Asked),
+    params(ReportQuery),
     responses(
         (status = 200, description = "One row per person", content(
             (TeamSalesReport = "application/json"), (String = "text/csv"),
@@ -62,10 +62,10 @@ crate::report! {
 #[get("/reports/team-sales")]
 pub async fn report_team_sales(
     caller: Can<ReadReports>,
-    asked: Query<Asked>,
-    desk: Desk,
+    asked: Query<ReportQuery>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::ReadReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter::{LEDGER, STANDS};
 
 text_enum! {
@@ -79,7 +79,7 @@ crate::report! {
 /// to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<TopQuery>),
+    params(ReportQuery<TopQuery>),
     responses(
         (status = 200, description = "The ranking, best first", content(
             (TopReport = "application/json"), (String = "text/csv"),
@@ -90,10 +90,10 @@ crate::report! {
 #[get("/reports/top")]
 pub async fn report_top(
     caller: Can<ReadReports>,
-    asked: Query<Asked<TopQuery>>,
-    desk: Desk,
+    asked: Query<ReportQuery<TopQuery>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 fn plan(mut question: Question<'_, TopQuery>) -> Plan {

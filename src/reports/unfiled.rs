@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::ReadComplaintReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::complained::{ComplaintFilter, day_of, known};
 
 /// One complaint that waits for its filing.
@@ -69,7 +69,7 @@ crate::report! {
 /// withdrawn complaints need none. Only complaints visible to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<NoFilter, ComplaintFilter, NoFilter>),
+    params(ReportQuery<NoFilter, ComplaintFilter, NoFilter>),
     responses(
         (status = 200, description = "The complaints, earliest `filing_due` first", content(
             (UnfiledReport = "application/json"), (String = "text/csv"),
@@ -80,10 +80,10 @@ crate::report! {
 #[get("/reports/unfiled")]
 pub async fn report_unfiled(
     caller: Can<ReadComplaintReports>,
-    asked: Query<Asked<NoFilter, ComplaintFilter, NoFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<NoFilter, ComplaintFilter, NoFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::ReadFieldReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter::VisitFilter;
 use crate::period::AnyPeriod;
 
@@ -51,7 +51,7 @@ crate::report! {
 /// Default period: all time. Only visits visible to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<NoFilter, VisitFilter, AnyPeriod>),
+    params(ReportQuery<NoFilter, VisitFilter, AnyPeriod>),
     responses(
         (status = 200, description = "One row per customer", content(
             (VisitIntervalsReport = "application/json"), (String = "text/csv"),
@@ -62,10 +62,10 @@ crate::report! {
 #[get("/reports/visit-intervals")]
 pub async fn report_visit_intervals(
     caller: Can<ReadFieldReports>,
-    asked: Query<Asked<NoFilter, VisitFilter, AnyPeriod>>,
-    desk: Desk,
+    asked: Query<ReportQuery<NoFilter, VisitFilter, AnyPeriod>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {

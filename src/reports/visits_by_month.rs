@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::ReadFieldReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter::VisitFilter;
 
 /// Visits of one person in one month.
@@ -70,7 +70,7 @@ crate::report! {
 /// count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<NoFilter, VisitFilter>),
+    params(ReportQuery<NoFilter, VisitFilter>),
     responses(
         (status = 200, description = "One row per person and month", content(
             (VisitsReport = "application/json"), (String = "text/csv"),
@@ -81,10 +81,10 @@ crate::report! {
 #[get("/reports/visits")]
 pub async fn report_visits(
     caller: Can<ReadFieldReports>,
-    asked: Query<Asked<NoFilter, VisitFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<NoFilter, VisitFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 /// Figures that follow from [`SUMS`].

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::ReadAccountReports;
-use crate::answer::{Asked, Desk, Plan, Question};
+use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter::{dated, visible_orders};
 use crate::receivables::AccountFilter;
 
@@ -58,7 +58,7 @@ crate::report! {
 /// were approved. Only orders visible to you count.
 #[utoipa::path(
     tag = "reports",
-    params(Asked<NoFilter, AccountFilter>),
+    params(ReportQuery<NoFilter, AccountFilter>),
     responses(
         (status = 200, description = "One row per customer", content(
             (WithoutTermsReport = "application/json"), (String = "text/csv"),
@@ -69,10 +69,10 @@ crate::report! {
 #[get("/reports/without-terms")]
 pub async fn report_without_terms(
     caller: Can<ReadAccountReports>,
-    asked: Query<Asked<NoFilter, AccountFilter>>,
-    desk: Desk,
+    asked: Query<ReportQuery<NoFilter, AccountFilter>>,
+    context: ReportContext,
 ) -> Result<HttpResponse> {
-    desk.answer(&caller, &asked, |question| Ok(plan(question))).await
+    context.answer(&caller, &asked, |question| Ok(plan(question))).await
 }
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {

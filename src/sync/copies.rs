@@ -23,7 +23,7 @@ use ::territories::territory::Territory;
 use ::visits::cashflow_advice::CashflowAdvice;
 use ::visits::visit::{self, Visit};
 use auth::Caller;
-use auth::reach::InReach;
+use auth::reach::VisibleTo;
 use auth::team::Team;
 use auth::user;
 use credit::credit_investigation::CreditInvestigation;
@@ -54,7 +54,7 @@ pub enum Part<'a> {
 
 /// A copied row with all its fields. The feed masks them for the reader.
 #[derive(Debug)]
-pub struct Copied {
+pub struct CopiedRow {
     pub id: Uuid,
     pub version: i64,
     pub data: Data,
@@ -62,11 +62,11 @@ pub struct Copied {
 
 /// A function that returns the rows of a part that the caller sees now.
 pub type Copier =
-    for<'a> fn(&'a mut Conn, &'a Caller, Part<'a>) -> BoxFuture<'a, Result<Vec<Copied>>>;
+    for<'a> fn(&'a mut Conn, &'a Caller, Part<'a>) -> BoxFuture<'a, Result<Vec<CopiedRow>>>;
 
-fn copied<R: Resource>(rows: &[R]) -> Result<Vec<Copied>> {
+fn copied<R: Resource>(rows: &[R]) -> Result<Vec<CopiedRow>> {
     let copied =
-        |row: &R| Ok(Copied { id: row.id(), version: row.version(), data: Data::of(row)? });
+        |row: &R| Ok(CopiedRow { id: row.id(), version: row.version(), data: Data::of(row)? });
     rows.iter().map(copied).collect()
 }
 
@@ -78,7 +78,7 @@ macro_rules! copies {
             conn: &'a mut Conn,
             caller: &'a Caller,
             part: Part<'a>,
-        ) -> BoxFuture<'a, Result<Vec<Copied>>> {
+        ) -> BoxFuture<'a, Result<Vec<CopiedRow>>> {
             use schema::$table::id as key;
             Box::pin(async move {
                 let rows = || <$row>::query().filter($visible(caller));
@@ -138,7 +138,7 @@ pub fn users<'a>(
     conn: &'a mut Conn,
     _: &'a Caller,
     part: Part<'a>,
-) -> BoxFuture<'a, Result<Vec<Copied>>> {
+) -> BoxFuture<'a, Result<Vec<CopiedRow>>> {
     Box::pin(async move {
         let people = match part {
             Part::After(id, limit) => user::everybody(conn, id, limit).await?,
@@ -149,7 +149,7 @@ pub fn users<'a>(
 }
 
 type Visible<'a> =
-    Select<Filter<customers::table, InReach<'a, customers::owner_id>>, customers::id>;
+    Select<Filter<customers::table, VisibleTo<'a, customers::owner_id>>, customers::id>;
 
 /// Selects the customers that the caller sees, whose credit data is visible as well.
 fn visible_customers(caller: &Caller) -> Visible<'_> {

@@ -10,12 +10,12 @@ use serde::Deserialize;
 use uuid::{Builder, Uuid};
 
 use crate::change::ChangeEvent;
-use crate::copies::{Copied, Part};
+use crate::copies::{CopiedRow, Part};
 use crate::cursor::Place;
 use crate::scope::Scope;
 
 /// A step of a snapshot.
-pub struct Copying<'a> {
+pub struct SnapshotStep<'a> {
     pub copy: Uuid,
     /// The type that is being copied, and the last id copied of it
     pub kind: &'a str,
@@ -25,7 +25,7 @@ pub struct Copying<'a> {
     pub begun: Timestamp,
 }
 
-impl Copying<'_> {
+impl SnapshotStep<'_> {
     /// Returns up to `limit` rows, and the place of the next page.
     pub async fn page(
         &self,
@@ -70,9 +70,9 @@ impl Copying<'_> {
         scope: &Scope<'_>,
         seal: &Seal,
         kind: &str,
-        row: Copied,
+        row: CopiedRow,
     ) -> Result<ChangeEvent> {
-        let Copied { id, version, data } = row;
+        let CopiedRow { id, version, data } = row;
         let at = data.read().map_or(self.begun, |stamp: Stamp| stamp.updated_at);
 
         let name = format!("{} {kind} {id} {version}", self.copy);

@@ -100,7 +100,7 @@ async fn hold_those<'a>(
     if told.is_empty() {
         return Ok(());
     }
-    let held = Held { under, ids: told.keys().copied().collect() };
+    let held = LockedViewers { under, ids: told.keys().copied().collect() };
     let held: Vec<(Uuid, Vec<Uuid>)> = held.load(tx.conn()).await?;
     for (id, seen) in held {
         let other = told.get(&id).filter(|change| set(change.seen_by()) != set(&seen));
@@ -117,23 +117,23 @@ fn set(ids: &[Uuid]) -> HashSet<Uuid> {
 
 /// A query of those who see these rows now, which locks their customers. It is a query fragment of
 /// its own, because diesel prepares the text of `sql_query` on every execution.
-struct Held {
+struct LockedViewers {
     under: Under,
     ids: Vec<Uuid>,
 }
 
-impl Query for Held {
+impl Query for LockedViewers {
     type SqlType = (SqlUuid, Array<SqlUuid>);
 }
 
-impl diesel::RunQueryDsl<Conn> for Held {}
+impl diesel::RunQueryDsl<Conn> for LockedViewers {}
 
-impl QueryId for Held {
+impl QueryId for LockedViewers {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl QueryFragment<Pg> for Held {
+impl QueryFragment<Pg> for LockedViewers {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let owner = if self.under.pool {
             "coalesce(c.owner_id, '00000000-0000-0000-0000-000000000000'::uuid)"

@@ -1,7 +1,7 @@
 //! Advice to customers on their cash flow, 客户资金运转指导, given during a visit.
 
 use actix_web::{get, post};
-use auth::{Caller, Can, Reference, Refers, reference};
+use auth::{Caller, Can, HasReferences, Reference, reference};
 use customers::customer::find_customers;
 use diesel::dsl::{InnerJoin, IntoBoxed};
 use diesel::pg::Pg;
@@ -99,7 +99,7 @@ pub struct CashflowAdviceFilter {
     topic: Option<Vec<CashflowTopic>>,
 }
 
-impl Refers for CashflowAdviceFilter {
+impl HasReferences for CashflowAdviceFilter {
     const REFERENCES: &'static [Reference] = &[
         Reference { at: "customer", of: "customer", find: find_customers },
         Reference { at: "author", of: "user", find: auth::find_users },

@@ -191,5 +191,5 @@ const DAY: &str = "
         join complaint_settlements on complaint_settlements.complaint_id = complaints.id
         where owner_id = people.id
             and status in ('registered', 'accepted', 'in_progress', 'pending_customer', 'resolved')
-    ) as desk
+    ) as context
     order by people.name, people.id";

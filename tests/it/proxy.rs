@@ -334,10 +334,12 @@ impl Connection {
             self.owed.pop_front();
         }
         // Not by the answer to what was said before the write.
-        if message[0] == b'Z' && message[5] == b'I' && self.owed.is_empty() {
-            if let Some(step) = self.step.take() {
-                self.state.last_write.set(step);
-            }
+        if message[0] == b'Z'
+            && message[5] == b'I'
+            && self.owed.is_empty()
+            && let Some(step) = self.step.take()
+        {
+            self.state.last_write.set(step);
         }
         let Some(fault) = self.cut.filter(|_| last) else {
             through.extend(message);

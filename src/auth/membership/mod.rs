@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::reference::{Reference, Refers};
+use crate::reference::{HasReferences, Reference};
 use crate::user::find_users;
 
 pub use db::team_paths;
@@ -96,7 +96,7 @@ page! {
     MembershipPage of Membership
 }
 
-impl Refers for NewMembership {
+impl HasReferences for NewMembership {
     const REFERENCES: &'static [Reference] =
         &[Reference { at: "user", of: "user", find: find_users }];
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::reference::{Reference, Refers};
+use crate::reference::{HasReferences, Reference};
 
 pub use db::write_search_texts;
 
@@ -108,16 +108,16 @@ page! {
 
 const PARENT: &[Reference] = &[Reference { at: "parent", of: "team", find: find_teams }];
 
-impl Refers for NewTeam {
+impl HasReferences for NewTeam {
     const REFERENCES: &'static [Reference] = PARENT;
 }
-impl Refers for TeamChanges {
+impl HasReferences for TeamChanges {
     const REFERENCES: &'static [Reference] = PARENT;
 }
-impl Refers for TeamItem {
+impl HasReferences for TeamItem {
     const REFERENCES: &'static [Reference] = PARENT;
 }
-impl Refers for TeamFilter {
+impl HasReferences for TeamFilter {
     const REFERENCES: &'static [Reference] = PARENT;
 }
 

@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::membership::{Memberships, Place};
-use crate::reference::{BoxFuture, Found, Reference, Refers, Wanted};
+use crate::reference::{BoxFuture, Found, HasReferences, Reference, Wanted};
 use crate::team::find_teams;
 use crate::{Caller, Role};
 
@@ -232,16 +232,16 @@ pub(crate) const FOREVER: Date = Date(jiff::civil::Date::MAX);
 
 const TEAM: &[Reference] = &[Reference { at: "team", of: "team", find: find_teams }];
 
-impl Refers for NewUser {
+impl HasReferences for NewUser {
     const REFERENCES: &'static [Reference] = TEAM;
 }
-impl Refers for UserChanges {
+impl HasReferences for UserChanges {
     const REFERENCES: &'static [Reference] = TEAM;
 }
-impl Refers for UserItem {
+impl HasReferences for UserItem {
     const REFERENCES: &'static [Reference] = TEAM;
 }
-impl Refers for UserFilter {
+impl HasReferences for UserFilter {
     const REFERENCES: &'static [Reference] = TEAM;
 }
 

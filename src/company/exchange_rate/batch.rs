@@ -1,7 +1,7 @@
 //! Import of exchange rates from an ERP.
 
 use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, Imported, Keys, Refers, Unique};
+use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Unique};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
@@ -28,7 +28,7 @@ pub struct ExchangeRateItem {
     rate: Option<Number>,
 }
 
-impl Refers for ExchangeRateItem {}
+impl HasReferences for ExchangeRateItem {}
 
 auth::find! {
     /// Lookup of exchange rates. Every user can see them.

@@ -3,7 +3,7 @@
 mod batch;
 pub mod http;
 
-use auth::{Caller, Refers};
+use auth::{Caller, HasReferences};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -77,7 +77,7 @@ pub struct ExchangeRateFilter {
     valid_to: Option<Date>,
 }
 
-impl Refers for ExchangeRateFilter {}
+impl HasReferences for ExchangeRateFilter {}
 
 page! {
     /// A page of exchange rates

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers, Unique};
+use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::clock::ComplaintClock;
 use super::db::{hours, next_numbers, refused};
-use super::lookups::Around;
+use super::lookups::ComplaintContext;
 use super::reach::{find_complaints, visible_to};
 use super::requests::{ComplaintDetails, ComplaintOrigin, REFERENCES, kept};
 use super::{
@@ -113,7 +113,7 @@ pub struct ComplaintFacts {
     satisfaction: Option<Option<i16>>,
 }
 
-impl Refers for ComplaintItem {
+impl HasReferences for ComplaintItem {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
@@ -124,7 +124,7 @@ batch! {
 
 /// Data that all complaints of a batch need, loaded once.
 pub struct Context {
-    around: Around,
+    around: ComplaintContext,
     hours: Hours,
     currency: String,
     numbers: RefCell<Vec<String>>,
@@ -151,7 +151,7 @@ impl Imported for Complaint {
 
     async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
         let drafts: Vec<Self> = arrivals.iter().filter_map(|arrival| draft(arrival).ok()).collect();
-        let around = Around::load(tx.conn(), &drafts.iter().collect::<Vec<_>>()).await?;
+        let around = ComplaintContext::load(tx.conn(), &drafts.iter().collect::<Vec<_>>()).await?;
         let (company, hours) = hours(tx.conn()).await?;
         let unnumbered = drafts.iter().filter(|complaint| complaint.number.is_empty()).count();
         let numbers = next_numbers(tx, unnumbered).await?.into();

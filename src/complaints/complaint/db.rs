@@ -21,7 +21,7 @@ use uuid::Uuid;
 use visits::visit::Visit;
 
 use super::clock::ComplaintClock;
-use super::lookups::Around;
+use super::lookups::ComplaintContext;
 use super::reach::visible_to;
 use super::rules::ComplaintAction;
 use super::{
@@ -249,18 +249,18 @@ impl Complaint {
     /// Checks that the references belong to the complaint's customer and that the customer is not
     /// merged. Returns whether the first response is due in half the time.
     async fn look_around(&mut self, tx: &mut Tx) -> Result<bool> {
-        let around = Around::load(tx.conn(), &[&*self]).await?;
-        let mut faults = around.faults(self);
-        let customer = around.customer(self.customer_id);
+        let context = ComplaintContext::load(tx.conn(), &[&*self]).await?;
+        let mut faults = context.faults(self);
+        let customer = context.customer(self.customer_id);
         if customer.is_some_and(|customer| customer.merged_into_id.is_some()) {
             let why = "it is a part of another customer now";
             faults.push(Fault::new("/customer_id", "customer_merged", why));
         }
         self.customer_owner_id = customer.and_then(|customer| customer.owner_id);
-        self.product_not_sold = around.not_sold(self);
+        self.product_not_sold = context.not_sold(self);
         faults.extend(self.faults());
         Self::refused_for(faults)?;
-        Ok(around.halved(self.customer_id))
+        Ok(context.halved(self.customer_id))
     }
 
     /// Returns the recently closed complaint that this one repeats, 再次追诉.

@@ -1,4 +1,4 @@
-//! The operations on complaints. The actions that move a complaint on are in `http_steps.rs`.
+//! The operations on complaints. The actions that move a complaint on are in `http_actions.rs`.
 
 use actix_web::web::Data;
 use actix_web::{get, patch, post};

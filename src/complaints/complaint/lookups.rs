@@ -25,7 +25,7 @@ pub(super) fn find_assets<'a>(
 
 /// The customers of complaints, and the customers of their contacts, visits and orders.
 #[derive(Default)]
-pub(super) struct Around {
+pub(super) struct ComplaintContext {
     customers: HashMap<Uuid, Customer>,
     contacts: HashMap<Uuid, Uuid>,
     visits: HashMap<Uuid, Uuid>,
@@ -33,7 +33,7 @@ pub(super) struct Around {
     sold: HashSet<(Uuid, Uuid)>,
 }
 
-impl Around {
+impl ComplaintContext {
     pub(super) async fn load(conn: &mut Conn, complaints: &[&Complaint]) -> Result<Self> {
         let all = |id: fn(&Complaint) -> Option<Uuid>| -> Vec<Uuid> {
             let ids: HashSet<Uuid> =
@@ -41,32 +41,32 @@ impl Around {
             ids.into_iter().collect()
         };
         let customers = all(|complaint| Some(complaint.customer_id));
-        let mut around = Self {
+        let mut context = Self {
             customers: customer::load(conn, customers.iter().copied()).await?,
             ..Self::default()
         };
 
         let contacts = all(|complaint| complaint.contact_id);
         if !contacts.is_empty() {
-            around.contacts = contact::customers_of(conn, contacts).await?;
+            context.contacts = contact::customers_of(conn, contacts).await?;
         }
 
         let visits = all(|complaint| complaint.visit_id);
         if !visits.is_empty() {
-            around.visits = visit::customers_of(conn, visits).await?;
+            context.visits = visit::customers_of(conn, visits).await?;
         }
 
         let orders = all(|complaint| complaint.order_id);
         if !orders.is_empty() {
-            around.orders = order::customers_of(conn, orders).await?;
+            context.orders = order::customers_of(conn, orders).await?;
         }
 
         let products = all(|complaint| complaint.product_id);
         if !products.is_empty() {
-            around.sold = sales_entry::sold(conn, &customers, &products).await?;
+            context.sold = sales_entry::sold(conn, &customers, &products).await?;
         }
 
-        Ok(around)
+        Ok(context)
     }
 
     pub(super) fn customer(&self, id: Uuid) -> Option<&Customer> {

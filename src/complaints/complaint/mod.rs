@@ -5,7 +5,7 @@ mod batch;
 mod clock;
 mod db;
 pub mod http;
-pub mod http_steps;
+pub mod http_actions;
 mod imported;
 mod jobs;
 mod lookups;

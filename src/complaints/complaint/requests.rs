@@ -1,7 +1,7 @@
 //! Request bodies of complaints: registering, changing, the actions of the state machine, and the
 //! filters of the list.
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use customers::contact::find_contacts;
 use customers::customer::find_customers;
 use jiff::SignedDuration;
@@ -288,16 +288,16 @@ pub(super) const REFERENCES: &[Reference] = &[
     Reference { at: "repeat_of", of: "complaint", find: find_complaints },
 ];
 
-impl Refers for NewComplaint {
+impl HasReferences for NewComplaint {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
-impl Refers for NewVisitComplaint {
+impl HasReferences for NewVisitComplaint {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
-impl Refers for ComplaintChanges {
+impl HasReferences for ComplaintChanges {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
-impl Refers for ComplaintAssignment {
+impl HasReferences for ComplaintAssignment {
     const REFERENCES: &'static [Reference] = &[user("owner")];
 }
 
@@ -341,7 +341,7 @@ pub struct ComplaintFilter {
     pub(super) sort: Option<ComplaintSort>,
 }
 
-impl Refers for ComplaintFilter {
+impl HasReferences for ComplaintFilter {
     const REFERENCES: &'static [Reference] = &[
         CUSTOMER,
         user("owner"),

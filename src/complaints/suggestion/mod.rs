@@ -3,7 +3,7 @@
 mod db;
 pub mod http;
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use customers::contact::find_contacts;
 use customers::customer::find_customers;
 use diesel::prelude::*;
@@ -143,10 +143,10 @@ const CUSTOMER: Reference = Reference { at: "customer", of: "customer", find: fi
 const CONTACT: Reference = Reference { at: "contact", of: "contact", find: find_contacts };
 const VISIT: Reference = Reference { at: "visit", of: "visit", find: find_visits };
 
-impl Refers for NewSuggestion {
+impl HasReferences for NewSuggestion {
     const REFERENCES: &'static [Reference] = &[CUSTOMER, CONTACT, VISIT];
 }
-impl Refers for NewVisitSuggestion {
+impl HasReferences for NewVisitSuggestion {
     const REFERENCES: &'static [Reference] = &[CONTACT];
 }
 
@@ -179,7 +179,7 @@ pub struct SuggestionFilter {
     created_to: Option<Timestamp>,
 }
 
-impl Refers for SuggestionFilter {
+impl HasReferences for SuggestionFilter {
     const REFERENCES: &'static [Reference] =
         &[CUSTOMER, Reference { at: "reporter", of: "user", find: auth::find_users }, VISIT];
 }

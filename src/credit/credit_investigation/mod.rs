@@ -5,7 +5,7 @@ mod db;
 pub mod http;
 mod steps;
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
@@ -125,7 +125,7 @@ pub struct CreditInvestigationFilter {
     expiring_before: Option<Date>,
 }
 
-impl Refers for CreditInvestigationFilter {
+impl HasReferences for CreditInvestigationFilter {
     const REFERENCES: &'static [Reference] =
         &[Reference { at: "customer", of: "customer", find: find_customers }];
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use auth::reference::{BoxFuture, Find, Found, Wanted};
-use auth::{Arrival, Caller, Draft, Imported, Keys, Refers};
+use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys};
 use company::Company;
 use company::setting::Settings;
 use customers::customer::{find_customers, find_unfollowed};
@@ -32,7 +32,7 @@ pub struct CustomerCreditItem {
     changes: CreditChanges,
 }
 
-impl Refers for CustomerCreditItem {}
+impl HasReferences for CustomerCreditItem {}
 
 batch! {
     /// Credits of customers of one source system, in any order.

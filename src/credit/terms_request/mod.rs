@@ -5,7 +5,7 @@ mod db;
 pub mod http;
 mod steps;
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
@@ -154,7 +154,7 @@ pub struct TermsRequestFilter {
     status: Option<Vec<TermsStatus>>,
 }
 
-impl Refers for TermsRequestFilter {
+impl HasReferences for TermsRequestFilter {
     const REFERENCES: &'static [Reference] =
         &[Reference { at: "customer", of: "customer", find: find_customers }];
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers, Unique};
+use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
@@ -30,7 +30,7 @@ pub struct ContactItem {
     changes: ContactChanges,
 }
 
-impl Refers for ContactItem {
+impl HasReferences for ContactItem {
     const REFERENCES: &'static [Reference] = &[CUSTOMER];
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use auth::reach::InReach;
+use auth::reach::VisibleTo;
 use auth::reference::{BoxFuture, Found, Known, Wanted};
 use auth::{Body, Caller, external_id::key_of, reference, source_item};
 use diesel::dsl::{InnerJoin, IntoBoxed};
@@ -29,7 +29,7 @@ use crate::hooks::Move;
 
 /// The condition for contacts that the caller sees: those of customers with a visible owner, for
 /// managers also of the pool.
-pub fn visible_to(caller: &Caller) -> InReach<'_, customers::owner_id> {
+pub fn visible_to(caller: &Caller) -> VisibleTo<'_, customers::owner_id> {
     caller.reaches_or_pool(customers::owner_id)
 }
 

@@ -6,7 +6,7 @@ mod db;
 pub mod http;
 mod search;
 
-use auth::{Caller, Reference, Refers};
+use auth::{Caller, HasReferences, Reference};
 use diesel::prelude::*;
 use platform::{Date, Error, Fault, Result, Timestamp, page, resource, sent, set, text_enum};
 use schema::{contacts, customers};
@@ -147,10 +147,10 @@ pub struct ContactDetails {
 
 const CUSTOMER: Reference = Reference { at: "customer", of: "customer", find: find_customers };
 
-impl Refers for NewContact {
+impl HasReferences for NewContact {
     const REFERENCES: &'static [Reference] = &[CUSTOMER];
 }
-impl Refers for ContactChanges {}
+impl HasReferences for ContactChanges {}
 
 /// The filters of the list of contacts.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -176,7 +176,7 @@ pub struct ContactFilter {
     sort: Option<ContactSort>,
 }
 
-impl Refers for ContactFilter {
+impl HasReferences for ContactFilter {
     const REFERENCES: &'static [Reference] = &[CUSTOMER];
 }
 

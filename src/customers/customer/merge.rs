@@ -1,7 +1,7 @@
 //! Merges of duplicate customers, and their reversal. The loser remains as a row that points to the
 //! winner.
 
-use auth::{Body, Caller, Reference, Refers};
+use auth::{Body, Caller, HasReferences, Reference};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use jiff::SignedDuration;
@@ -28,7 +28,7 @@ pub struct Merge {
     loser_id: Uuid,
 }
 
-impl Refers for Merge {
+impl HasReferences for Merge {
     const REFERENCES: &'static [Reference] =
         &[Reference { at: "loser", of: "customer", find: find_unfollowed }];
 }

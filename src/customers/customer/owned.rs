@@ -1,6 +1,6 @@
 //! Field ownership: the fields of a customer that only the ERP or only people edit.
 
-use platform::owned::{Keeper, Owned, OwnedField};
+use platform::owned::{FieldOwner, Owned, OwnedField};
 
 use super::Customer;
 
@@ -10,19 +10,19 @@ impl Owned for Customer {
     const FIELDS: &'static [OwnedField<Self>] = &[
         OwnedField {
             name: "code",
-            keeper: Keeper::Erp,
+            owner: FieldOwner::Erp,
             of: |customer| customer.source_system.is_some(),
             same: |a, b| a.code == b.code,
         },
         OwnedField {
             name: "latitude",
-            keeper: Keeper::People,
+            owner: FieldOwner::People,
             of: |customer| customer.latitude.is_some(),
             same: |a, b| a.latitude == b.latitude,
         },
         OwnedField {
             name: "longitude",
-            keeper: Keeper::People,
+            owner: FieldOwner::People,
             of: |customer| customer.longitude.is_some(),
             same: |a, b| a.longitude == b.longitude,
         },

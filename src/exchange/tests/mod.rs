@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use crate::{Client, Credentials, Patience};
+use crate::{Client, Credentials, RetryLimits};
 
 /// Time limits that are short enough to test giving up.
-const PATIENCE: Patience = Patience {
+const PATIENCE: RetryLimits = RetryLimits {
     first_contact: Duration::from_millis(300),
     request: Duration::from_secs(10),
     silence: Duration::from_secs(5),

@@ -1,7 +1,7 @@
 //! Queries on follow-ups. Each query for a caller starts at `visible_to`.
 
 use ::customers::hooks::Move;
-use auth::reach::InReach;
+use auth::reach::VisibleTo;
 use auth::{Body, Caller, reference};
 use diesel::dsl::Or;
 use diesel::pg::Pg;
@@ -26,7 +26,7 @@ const OPEN: [FollowUpStatus; 4] = [
     FollowUpStatus::Returned,
 ];
 
-type Seen<'a> = Or<InReach<'a, follow_ups::assignee_id>, InReach<'a, follow_ups::assigned_by>>;
+type Seen<'a> = Or<VisibleTo<'a, follow_ups::assignee_id>, VisibleTo<'a, follow_ups::assigned_by>>;
 
 /// Rows whose assignee, or the person who assigned them, is visible to the caller.
 pub fn visible_to(caller: &Caller) -> Seen<'_> {

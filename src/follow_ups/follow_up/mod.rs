@@ -4,7 +4,7 @@ mod db;
 pub mod http;
 mod steps;
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use platform::{Timestamp, page, resource, text_enum};
@@ -109,7 +109,7 @@ pub struct NewFollowUp {
     due_at: Timestamp,
 }
 
-impl Refers for NewFollowUp {
+impl HasReferences for NewFollowUp {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
@@ -170,7 +170,7 @@ pub struct FollowUpFilter {
     sort: Option<FollowUpSort>,
 }
 
-impl Refers for FollowUpFilter {
+impl HasReferences for FollowUpFilter {
     const REFERENCES: &'static [Reference] = &[
         Reference { at: "customer", of: "customer", find: find_customers },
         Reference { at: "assignee", of: "user", find: auth::find_users },

@@ -3,7 +3,7 @@
 mod db;
 pub mod http;
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use platform::{
@@ -141,10 +141,10 @@ const CUSTOMER: Reference = Reference { at: "customer", of: "customer", find: fi
 const PRODUCT: Reference = Reference { at: "product", of: "product", find: find_products };
 const OWNER: Reference = Reference { at: "owner", of: "user", find: auth::find_users };
 
-impl Refers for NewOpportunity {
+impl HasReferences for NewOpportunity {
     const REFERENCES: &'static [Reference] = &[CUSTOMER, PRODUCT, OWNER];
 }
-impl Refers for OpportunityChanges {
+impl HasReferences for OpportunityChanges {
     const REFERENCES: &'static [Reference] = &[PRODUCT, OWNER];
 }
 
@@ -170,7 +170,7 @@ pub struct OpportunityFilter {
     sort: Option<OpportunitySort>,
 }
 
-impl Refers for OpportunityFilter {
+impl HasReferences for OpportunityFilter {
     const REFERENCES: &'static [Reference] = &[CUSTOMER, OWNER, PRODUCT];
 }
 

@@ -6,12 +6,12 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers, Unique};
+use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use company::{Company, exchange_rate::ExchangeRate};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use platform::batch::{ItemKey, parts};
-use platform::owned::{self, Keeper};
+use platform::owned::{self, FieldOwner};
 use platform::{Conn, Date, Fault, Money, Number, Resource, Result, Tx, batch, sent, set};
 use schema::orders;
 use serde::Deserialize;
@@ -22,7 +22,7 @@ use super::credit;
 use super::db::{self, FACT, find_orders, visible_to};
 use super::line_facts::LineFacts;
 use super::rules::in_future;
-use super::tables::{delete_lines, next_numbers, upsert, write_lines};
+use super::statements::{delete_lines, next_numbers, upsert, write_lines};
 use super::{
     BillingStatus, FulfilmentStatus, Order, OrderStatus, PaymentStatus, REFERENCES, Share,
 };
@@ -100,7 +100,7 @@ pub struct OrderFacts {
     lines: Option<Vec<LineFacts>>,
 }
 
-impl Refers for OrderItem {
+impl HasReferences for OrderItem {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
@@ -253,7 +253,7 @@ impl Imported for Order {
 
         faults.extend(order.faults());
         if let Some(before) = before {
-            faults.extend(owned::faults(before, &order, Keeper::Erp));
+            faults.extend(owned::faults(before, &order, FieldOwner::Erp));
         }
         if faults.is_empty() { Ok(order) } else { Err(faults) }
     }

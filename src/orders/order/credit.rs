@@ -122,7 +122,7 @@ pub(super) async fn keep(tx: &mut Tx, steps: &[Step<'_>]) -> Result<()> {
 pub(super) async fn settle(tx: &mut Tx, written: &mut [Draft<Order>]) -> Result<()> {
     let customers = customers(&steps(written));
     check::lock(tx, &customers).await?;
-    let mut left = Left::load(tx, &customers).await?;
+    let mut left = RemainingLimits::load(tx, &customers).await?;
 
     // Earlier items of the batch use the remaining limit first.
     let mut sorted: Vec<&mut Draft<Order>> = written.iter_mut().collect();
@@ -163,9 +163,9 @@ async fn flag(tx: &mut Tx, flags: &[(Uuid, bool)]) -> Result<()> {
 
 /// Remaining limit per customer while reported orders are applied.
 #[derive(Debug, Default)]
-pub(super) struct Left(HashMap<Uuid, Money>);
+pub(super) struct RemainingLimits(HashMap<Uuid, Money>);
 
-impl Left {
+impl RemainingLimits {
     /// Loads the remaining limits as they are now. Requires [`lock`].
     pub(super) async fn load(tx: &mut Tx, customers: &[Uuid]) -> Result<Self> {
         check::available(tx, customers).await.map(Self)

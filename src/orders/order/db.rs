@@ -8,7 +8,7 @@ use company::{Company, exchange_rate::ExchangeRate};
 use customers::customer::{Customer, CustomerStatus};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use platform::owned::{self, Keeper};
+use platform::owned::{self, FieldOwner};
 use platform::{Change, Conn, Error, Fault, IfMatch, IfSent, Resource, Result, Tx, set};
 use products::product;
 use schema::orders;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::price::TaxRounding;
 use super::rules::Action;
-use super::tables::{delete_lines, next_number, write_lines};
+use super::statements::{delete_lines, next_number, write_lines};
 use super::{Cancellation, NewOrder, Order, OrderChanges, OrderDetails, OrderStatus, credit};
 use crate::{ConfirmOrders, activity, sales_entry};
 
@@ -111,7 +111,7 @@ impl Order {
             after.detail(tx, &changes.details).await?;
         }
 
-        let by = if caller.is(Role::Erp) { Keeper::Erp } else { Keeper::People };
+        let by = if caller.is(Role::Erp) { FieldOwner::Erp } else { FieldOwner::People };
         owned::check(&before, &after, by)?;
         before.save(tx, after).await
     }

@@ -11,9 +11,9 @@ mod list;
 mod price;
 mod progress;
 mod rules;
-mod tables;
+mod statements;
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Nullable, Uuid as SqlUuid};
@@ -303,10 +303,10 @@ const REFERENCES: &[Reference] = &[
     Reference { at: "lines/*/product", of: "product", find: find_products },
 ];
 
-impl Refers for NewOrder {
+impl HasReferences for NewOrder {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
-impl Refers for OrderChanges {
+impl HasReferences for OrderChanges {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
@@ -340,7 +340,7 @@ pub struct OrderFilter {
     sort: Option<OrderSort>,
 }
 
-impl Refers for OrderFilter {
+impl HasReferences for OrderFilter {
     const REFERENCES: &'static [Reference] = &[
         Reference { at: "customer", of: "customer", find: find_customers },
         Reference { at: "salesperson", of: "user", find: auth::user::find_users },

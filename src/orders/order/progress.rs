@@ -7,7 +7,7 @@ use diesel::sql_types::{
     Array, BigInt, Bool, Date as SqlDate, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid,
 };
 use diesel_async::RunQueryDsl;
-use platform::owned::{Keeper, Owned, OwnedField};
+use platform::owned::{FieldOwner, Owned, OwnedField};
 use platform::{Change, Date, Money, Resource, Result, Tx, text_enum};
 use rust_decimal::Decimal;
 use schema::orders;
@@ -114,37 +114,37 @@ impl Owned for Order {
     const FIELDS: &'static [OwnedField<Self>] = &[
         OwnedField {
             name: "fulfilment_status",
-            keeper: Keeper::Erp,
+            owner: FieldOwner::Erp,
             of: |_| true,
             same: |a, b| a.progress.fulfilment_status == b.progress.fulfilment_status,
         },
         OwnedField {
             name: "billing_status",
-            keeper: Keeper::Erp,
+            owner: FieldOwner::Erp,
             of: |_| true,
             same: |a, b| a.progress.billing_status == b.progress.billing_status,
         },
         OwnedField {
             name: "payment_status",
-            keeper: Keeper::Erp,
+            owner: FieldOwner::Erp,
             of: |_| true,
             same: |a, b| a.progress.payment_status == b.progress.payment_status,
         },
         OwnedField {
             name: "shipped_on",
-            keeper: Keeper::Erp,
+            owner: FieldOwner::Erp,
             of: |_| true,
             same: |a, b| a.shipped_on == b.shipped_on,
         },
         OwnedField {
             name: "credits",
-            keeper: Keeper::People,
+            owner: FieldOwner::People,
             of: taken_here,
             same: |a, b| shares(&a.credits) == shares(&b.credits),
         },
         OwnedField {
             name: "channel",
-            keeper: Keeper::People,
+            owner: FieldOwner::People,
             of: taken_here,
             same: |a, b| a.channel == b.channel,
         },

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers, Unique};
+use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
@@ -60,7 +60,7 @@ pub struct ShipmentFacts {
     lines: Option<Vec<ShipmentLine>>,
 }
 
-impl Refers for ShipmentItem {
+impl HasReferences for ShipmentItem {
     const REFERENCES: &'static [Reference] =
         &[Reference { at: "order", of: "order", find: find_orders }];
 }

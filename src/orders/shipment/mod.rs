@@ -5,7 +5,7 @@ mod db;
 pub mod http;
 mod reach;
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Uuid as SqlUuid};
@@ -100,7 +100,7 @@ pub struct ShipmentFilter {
     shipped_to: Option<Date>,
 }
 
-impl Refers for ShipmentFilter {
+impl HasReferences for ShipmentFilter {
     const REFERENCES: &'static [Reference] = &[
         Reference { at: "order", of: "order", find: find_orders },
         Reference { at: "customer", of: "customer", find: find_customers },

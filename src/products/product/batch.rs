@@ -1,7 +1,7 @@
 //! Import of products from an ERP.
 
 use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, Imported, Keys, Refers, Unique};
+use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Unique};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
@@ -25,7 +25,7 @@ pub struct ProductItem {
     changes: ProductChanges,
 }
 
-impl Refers for ProductItem {}
+impl HasReferences for ProductItem {}
 
 batch! {
     /// Products of one source system, in any sequence

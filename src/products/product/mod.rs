@@ -4,7 +4,7 @@ mod batch;
 mod db;
 pub mod http;
 
-use auth::{Caller, Refers};
+use auth::{Caller, HasReferences};
 use diesel::prelude::*;
 use platform::{
     Date, Embedded, Error, Fault, Money, Number, Result, Timestamp, page, pinyin, resource, sent,
@@ -148,8 +148,8 @@ pub struct ProductDetails {
     prices: Option<Vec<Price>>,
 }
 
-impl Refers for NewProduct {}
-impl Refers for ProductChanges {}
+impl HasReferences for NewProduct {}
+impl HasReferences for ProductChanges {}
 
 /// Filters for the list of products.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -171,7 +171,7 @@ pub struct ProductFilter {
     sort: Option<ProductSort>,
 }
 
-impl Refers for ProductFilter {}
+impl HasReferences for ProductFilter {}
 
 page! {
     /// A page of products

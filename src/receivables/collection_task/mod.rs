@@ -4,7 +4,7 @@
 mod db;
 pub mod http;
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
@@ -168,7 +168,7 @@ pub struct CollectionTaskFilter {
     due_to: Option<Date>,
 }
 
-impl Refers for CollectionTaskFilter {
+impl HasReferences for CollectionTaskFilter {
     const REFERENCES: &'static [Reference] = &[
         Reference { at: "customer", of: "customer", find: find_customers },
         Reference { at: "invoice", of: "invoice", find: find_invoices },

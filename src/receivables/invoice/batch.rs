@@ -16,7 +16,7 @@ use schema::invoices;
 use uuid::Uuid;
 
 use super::facts::InvoiceItem;
-use super::rules::{Around, Corrected};
+use super::rules::{Corrected, InvoiceContext};
 use super::{Invoice, InvoiceKind, InvoiceStatus, Moved, db, settle};
 use crate::allocation::{self, Allocation};
 use crate::payment;
@@ -100,7 +100,7 @@ pub struct Context {
     currency: String,
     rates: HashMap<(String, Date), Option<Number>>,
     owners: HashMap<Uuid, Option<Uuid>>,
-    around: Around,
+    around: InvoiceContext,
     terms: PaymentDays,
     numbers: std::cell::RefCell<Vec<i64>>,
 }
@@ -167,7 +167,7 @@ impl Imported for Invoice {
             rates: HashMap::new(),
             terms: PaymentDays::of(tx.conn(), &customers).await?,
             owners: customers::customer::owners(tx.conn(), customers).await?,
-            around: Around {
+            around: InvoiceContext {
                 orders: orders::order::facts_of(tx.conn(), orders).await?,
                 invoices: now
                     .iter()

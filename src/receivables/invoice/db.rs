@@ -11,7 +11,7 @@ use platform::{Change, Conn, Date, Error, Fault, List, Money, Resource, Result, 
 use schema::invoices;
 use uuid::Uuid;
 
-use super::rules::{Around, Corrected};
+use super::rules::{Corrected, InvoiceContext};
 use super::{Invoice, InvoiceFilter, InvoiceKind, InvoicePage, InvoiceSort, Moved};
 use crate::collection_task::CollectionTask;
 use crate::reach::ByAccount;
@@ -236,7 +236,7 @@ pub(super) async fn lock(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
 }
 
 /// Returns the orders and corrected invoices that these invoices refer to.
-pub(super) async fn around(conn: &mut Conn, invoices: &[&Invoice]) -> Result<Around> {
+pub(super) async fn context(conn: &mut Conn, invoices: &[&Invoice]) -> Result<InvoiceContext> {
     let orders = invoices.iter().filter_map(|invoice| invoice.order_id);
     let orders = orders::order::facts_of(conn, orders).await?;
     let corrected: Vec<Uuid> =
@@ -244,7 +244,7 @@ pub(super) async fn around(conn: &mut Conn, invoices: &[&Invoice]) -> Result<Aro
     let corrected = load(conn, &corrected).await?;
     let corrected =
         corrected.iter().map(|invoice| (invoice.id, Corrected::from(invoice))).collect();
-    Ok(Around { orders, invoices: corrected })
+    Ok(InvoiceContext { orders, invoices: corrected })
 }
 
 /// Checks that all credit notes on an invoice together do not exceed it.

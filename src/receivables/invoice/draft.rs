@@ -6,7 +6,7 @@ use company::exchange_rate::{ExchangeRate, converted};
 use credit::check;
 use credit::terms_request::PaymentDays;
 use customers::customer::Customer;
-use platform::owned::{self, Keeper};
+use platform::owned::{self, FieldOwner};
 use platform::{Error, Fault, IfMatch, IfSent, Money, Result, Tx, set};
 use uuid::Uuid;
 
@@ -67,7 +67,7 @@ impl Invoice {
                 let error = Error::conflict("posted_immutable", detail);
                 return Err(error.member("fields", frozen));
             }
-            owned::check(&before, &after, Keeper::People)?;
+            owned::check(&before, &after, FieldOwner::People)?;
             after.check(tx).await?;
             after.next_due_on = after.next_due();
         } else {
@@ -88,7 +88,7 @@ impl Invoice {
         based_on.check(tx, &before).await?;
         let open_before = before.open_of_order(tx).await?;
         let mut after = before.posted(tx.today)?;
-        owned::check(&before, &after, Keeper::People)?;
+        owned::check(&before, &after, FieldOwner::People)?;
         after.check(tx).await?;
 
         let given_back = after.corrects_invoice_id;
@@ -154,7 +154,7 @@ impl Invoice {
             cancelled_on: Some(tx.today),
             ..before.clone()
         };
-        owned::check(&before, &after, Keeper::People)?;
+        owned::check(&before, &after, FieldOwner::People)?;
         before.save(tx, after.settled(None)).await
     }
 
@@ -247,11 +247,11 @@ impl Invoice {
     }
 
     async fn check(&mut self, tx: &mut Tx) -> Result<()> {
-        let around = db::around(tx.conn(), &[&*self]).await?;
-        let corrected = self.corrects_invoice_id.and_then(|id| around.invoices.get(&id));
+        let context = db::context(tx.conn(), &[&*self]).await?;
+        let corrected = self.corrects_invoice_id.and_then(|id| context.invoices.get(&id));
         // A credit note belongs to the order of the invoice that it corrects.
         self.order_id = self.order_id.or(corrected.and_then(|invoice| invoice.order_id));
-        let faults = self.faults(&around);
+        let faults = self.faults(&context);
         if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
     }
 }

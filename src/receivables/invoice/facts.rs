@@ -1,6 +1,6 @@
 //! Invoice data imported from an ERP.
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use platform::batch::ItemKey;
 use platform::{Date, Money, batch, sent, set};
 use serde::Deserialize;
@@ -71,7 +71,7 @@ pub struct InvoiceFacts {
     pub(super) cancelled_on: Option<Date>,
 }
 
-impl Refers for InvoiceItem {
+impl HasReferences for InvoiceItem {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 

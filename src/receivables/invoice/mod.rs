@@ -11,7 +11,7 @@ mod owned;
 mod rules;
 mod settle;
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
@@ -212,10 +212,10 @@ const REFERENCES: &[Reference] = &[
     Reference { at: "salesperson", of: "user", find: auth::find_users },
 ];
 
-impl Refers for NewInvoice {
+impl HasReferences for NewInvoice {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
-impl Refers for InvoiceChanges {
+impl HasReferences for InvoiceChanges {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
@@ -250,7 +250,7 @@ pub struct InvoiceFilter {
     sort: Option<InvoiceSort>,
 }
 
-impl Refers for InvoiceFilter {
+impl HasReferences for InvoiceFilter {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 

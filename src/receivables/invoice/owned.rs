@@ -1,6 +1,6 @@
 //! The fields of an imported invoice that only the ERP may change.
 
-use platform::owned::{Keeper, Owned, OwnedField};
+use platform::owned::{FieldOwner, Owned, OwnedField};
 
 use super::Invoice;
 
@@ -11,7 +11,7 @@ fn elsewhere(invoice: &Invoice) -> bool {
 
 /// A field that the ERP owns in the invoices that it has sent.
 const fn erps(name: &'static str, same: fn(&Invoice, &Invoice) -> bool) -> OwnedField<Invoice> {
-    OwnedField { name, keeper: Keeper::Erp, of: elsewhere, same }
+    OwnedField { name, owner: FieldOwner::Erp, of: elsewhere, same }
 }
 
 /// The ERP posts, cancels and corrects its own invoices. Due dates, instalments and disputes are

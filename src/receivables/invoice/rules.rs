@@ -17,7 +17,7 @@ const LARGEST: i64 = 1_000_000_000_000;
 
 /// The orders and invoices that invoices refer to.
 #[derive(Debug, Default)]
-pub(super) struct Around {
+pub(super) struct InvoiceContext {
     pub orders: HashMap<Uuid, OrderAccount>,
     /// The invoices that credit notes correct
     pub invoices: HashMap<Uuid, Corrected>,
@@ -202,7 +202,7 @@ impl Invoice {
     }
 
     /// Checks the rules that hold for every invoice, imported ones included.
-    pub(super) fn faults(&self, around: &Around) -> Vec<Fault> {
+    pub(super) fn faults(&self, context: &InvoiceContext) -> Vec<Fault> {
         let mut faults = vec![];
         let mut wrong = |at: &str, code: &'static str, why: &str| {
             faults.push(Fault::new(format!("/{at}"), code, why));
@@ -224,7 +224,7 @@ impl Invoice {
             wrong("cancelled_on", "range", "not before the invoice");
         }
 
-        if let Some(order) = self.order_id.and_then(|id| around.orders.get(&id)) {
+        if let Some(order) = self.order_id.and_then(|id| context.orders.get(&id)) {
             if order.customer_id != self.customer_id {
                 wrong("order_id", "another_customer", "the order is another customer's");
             }
@@ -233,7 +233,7 @@ impl Invoice {
             }
         }
 
-        let corrected = self.corrects_invoice_id.and_then(|id| around.invoices.get(&id));
+        let corrected = self.corrects_invoice_id.and_then(|id| context.invoices.get(&id));
         match (self.kind, self.corrects_invoice_id) {
             (InvoiceKind::Invoice, Some(_)) => {
                 wrong("corrects_invoice_id", "contradiction", "only a credit note corrects");
@@ -365,7 +365,7 @@ mod tests {
     #[test]
     fn what_an_invoice_must_be() {
         let codes = |it: Invoice| -> Vec<String> {
-            let faults = it.faults(&Around::default());
+            let faults = it.faults(&InvoiceContext::default());
             faults.iter().map(|it| format!("{} {}", it.pointer, it.code)).collect()
         };
         assert_eq!(codes(invoice(100)), [""; 0]);

@@ -13,7 +13,7 @@ use platform::{Change, Conn, Error, Money, Resource, Result, Tx};
 use uuid::Uuid;
 
 use super::{Invoice, InvoiceKind, db};
-use crate::allocation::{self, Applied, By};
+use crate::allocation::{self, Applied, DocumentKey};
 use crate::collection_task::CollectionTask;
 
 /// Locks these orders and those of the invoices, then the customers, their credit, and the
@@ -87,8 +87,8 @@ async fn applied_to(conn: &mut Conn, rows: &[Invoice]) -> Result<HashMap<Uuid, A
     let (notes, invoices): (Vec<&Invoice>, Vec<&Invoice>) =
         rows.iter().partition(|invoice| invoice.kind == InvoiceKind::CreditNote);
     let ids = |rows: Vec<&Invoice>| rows.iter().map(|invoice| invoice.id).collect::<Vec<_>>();
-    let mut applied = allocation::applied(conn, By::Invoice, &ids(invoices)).await?;
-    applied.extend(allocation::applied(conn, By::CreditNote, &ids(notes)).await?);
+    let mut applied = allocation::applied(conn, DocumentKey::Invoice, &ids(invoices)).await?;
+    applied.extend(allocation::applied(conn, DocumentKey::CreditNote, &ids(notes)).await?);
     Ok(applied)
 }
 

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers, Unique};
+use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use company::{Company, exchange_rate::ExchangeRate};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
@@ -62,7 +62,7 @@ pub struct PaymentFacts {
     allocations: Option<Vec<NewAllocation>>,
 }
 
-impl Refers for PaymentItem {
+impl HasReferences for PaymentItem {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 

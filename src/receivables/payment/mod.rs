@@ -6,7 +6,7 @@ pub mod http;
 mod rules;
 mod steps;
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Nullable, Uuid as SqlUuid};
@@ -169,7 +169,7 @@ const REFERENCES: &[Reference] = &[
     Reference { at: "allocations/*/invoice", of: "invoice", find: find_invoices },
 ];
 
-impl Refers for NewPayment {
+impl HasReferences for NewPayment {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
@@ -196,7 +196,7 @@ pub struct PaymentFilter {
     sort: Option<PaymentSort>,
 }
 
-impl Refers for PaymentFilter {
+impl HasReferences for PaymentFilter {
     const REFERENCES: &'static [Reference] = &[
         Reference { at: "customer", of: "customer", find: find_customers },
         Reference { at: "invoice", of: "invoice", find: find_invoices },

@@ -1,6 +1,6 @@
 //! The rules of payments: validity, reversal, and unallocated amounts.
 
-use platform::owned::{Keeper, Owned, OwnedField};
+use platform::owned::{FieldOwner, Owned, OwnedField};
 use platform::{Date, Fault, Money, Number, Timestamp};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -15,7 +15,7 @@ const LARGEST: i64 = 1_000_000_000_000;
 impl Owned for Payment {
     const FIELDS: &'static [OwnedField<Self>] = &[OwnedField {
         name: "reversed_on",
-        keeper: Keeper::Erp,
+        owner: FieldOwner::Erp,
         of: |payment| payment.source_system.is_some(),
         same: |a, b| a.reversed_on == b.reversed_on,
     }];

@@ -3,7 +3,7 @@
 use auth::{Body, Caller};
 use company::{Company, exchange_rate::ExchangeRate};
 use customers::customer::Customer;
-use platform::owned::{self, Keeper};
+use platform::owned::{self, FieldOwner};
 use platform::{Change, Date, Error, Fault, IfSent, Resource, Result, Tx};
 use uuid::Uuid;
 
@@ -135,7 +135,7 @@ impl Payment {
             before.allocations.iter().filter(|allocation| allocation.reversed_on.is_none());
         let active: Vec<Uuid> = active.map(|allocation| allocation.id).collect();
         let mut after = before.reversed(on, Some(why.reason.clone()));
-        owned::check(&before, &after, Keeper::People)?;
+        owned::check(&before, &after, FieldOwner::People)?;
         allocation::take_back(tx, &active, on).await?;
         invoice::settle(tx, &used, Moved::Money).await?;
         db::keep_all(tx, &[&after]).await?;

@@ -4,7 +4,7 @@ mod db;
 pub mod http;
 mod judge;
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
@@ -100,7 +100,7 @@ const REFERENCES: &[Reference] = &[
     Reference { at: "made_by", of: "user", find: auth::find_users },
 ];
 
-impl Refers for NewPromise {
+impl HasReferences for NewPromise {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
@@ -119,7 +119,7 @@ pub struct PromiseFilter {
     due_to: Option<Date>,
 }
 
-impl Refers for PromiseFilter {
+impl HasReferences for PromiseFilter {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 

@@ -4,7 +4,7 @@
 mod db;
 pub mod http;
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
@@ -163,7 +163,7 @@ const REFERENCES: &[Reference] = &[
     Reference { at: "owner", of: "user", find: auth::find_users },
 ];
 
-impl Refers for NewRiskCase {
+impl HasReferences for NewRiskCase {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
@@ -181,7 +181,7 @@ pub struct RiskCaseFilter {
     trigger: Option<Vec<RiskTrigger>>,
 }
 
-impl Refers for RiskCaseFilter {
+impl HasReferences for RiskCaseFilter {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 

@@ -4,7 +4,7 @@
 mod db;
 pub mod http;
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
@@ -113,7 +113,7 @@ const REFERENCES: &[Reference] = &[
     Reference { at: "risk_case", of: "risk_case", find: find_risk_cases },
 ];
 
-impl Refers for NewWriteOffRequest {
+impl HasReferences for NewWriteOffRequest {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
@@ -129,7 +129,7 @@ pub struct WriteOffFilter {
     status: Option<Vec<WriteOffStatus>>,
 }
 
-impl Refers for WriteOffFilter {
+impl HasReferences for WriteOffFilter {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 

@@ -4,9 +4,9 @@
 use std::collections::{HashMap, HashSet};
 
 use ::customers::contact;
-use ::customers::customer::{Customer, Frame, Tier};
+use ::customers::customer::{Customer, SampleFilter, Tier};
 use ::customers::hooks::Move;
-use auth::reach::InReach;
+use auth::reach::VisibleTo;
 use auth::{Body, Caller, reference};
 use diesel::dsl::{InnerJoin, IntoBoxed};
 use diesel::pg::Pg;
@@ -24,7 +24,7 @@ use super::{
 use crate::response::SurveyResponse;
 use crate::survey::Survey;
 
-pub fn visible_to(caller: &Caller) -> InReach<'_, customers::owner_id> {
+pub fn visible_to(caller: &Caller) -> VisibleTo<'_, customers::owner_id> {
     caller.reaches_or_pool(customers::owner_id)
 }
 
@@ -83,7 +83,7 @@ impl SurveyInvitation {
         let new = new.resolve(tx.conn(), caller).await?;
 
         let seed = new.seed.unwrap_or_else(made_up);
-        let wanted = Frame {
+        let wanted = SampleFilter {
             status: new.customer_status,
             tier: new.tier,
             region: new.region,

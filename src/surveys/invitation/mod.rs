@@ -6,8 +6,8 @@ mod sample;
 
 use std::ops::{Deref, DerefMut};
 
-use ::customers::customer::{CustomerStatus, Framed, Tier, find_customers};
-use auth::{Reference, Refers};
+use ::customers::customer::{CustomerStatus, SampledCustomer, Tier, find_customers};
+use auth::{HasReferences, Reference};
 use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
 use jiff::SignedDuration;
@@ -104,7 +104,7 @@ pub struct NewSample {
     territory_id: Option<Uuid>,
 }
 
-impl Refers for NewSample {
+impl HasReferences for NewSample {
     const REFERENCES: &'static [Reference] = &[
         Reference { at: "owner", of: "user", find: auth::find_users },
         Reference {
@@ -144,7 +144,7 @@ pub struct SurveyInvitationFilter {
     answered: Option<bool>,
 }
 
-impl Refers for SurveyInvitationFilter {
+impl HasReferences for SurveyInvitationFilter {
     const REFERENCES: &'static [Reference] =
         &[Reference { at: "customer", of: "customer", find: find_customers }];
 }
@@ -179,7 +179,7 @@ fn hash_of(token: &str) -> Vec<u8> {
 impl SurveyInvitation {
     fn new(
         survey: &Survey,
-        customer: &Framed,
+        customer: &SampledCustomer,
         contact: Option<Uuid>,
         by: Uuid,
         at: Timestamp,

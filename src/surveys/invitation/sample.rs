@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use customers::customer::{Framed, Tier};
+use customers::customer::{SampledCustomer, Tier};
 use uuid::Uuid;
 
 use super::Stratum;
@@ -12,8 +12,12 @@ use super::Stratum;
 const STRATA: [Option<Tier>; 4] = [Some(Tier::A), Some(Tier::B), Some(Tier::C), None];
 
 /// Draws a sample. Returns the strata that have customers, and the drawn customers.
-pub(super) fn draw(frame: Vec<Framed>, size: usize, seed: i64) -> (Vec<Stratum>, Vec<Framed>) {
-    let mut frame: Vec<(Vec<u8>, Framed)> =
+pub(super) fn draw(
+    frame: Vec<SampledCustomer>,
+    size: usize,
+    seed: i64,
+) -> (Vec<Stratum>, Vec<SampledCustomer>) {
+    let mut frame: Vec<(Vec<u8>, SampledCustomer)> =
         frame.into_iter().map(|customer| (rank(seed, customer.id), customer)).collect();
     frame.sort_unstable_by(|a, b| a.0.cmp(&b.0));
 
@@ -65,9 +69,9 @@ mod tests {
 
     use super::*;
 
-    fn customers(counts: [usize; 4]) -> Vec<Framed> {
+    fn customers(counts: [usize; 4]) -> Vec<SampledCustomer> {
         let of = |(tier, count): (Option<Tier>, usize)| {
-            (0..count).map(move |_| Framed {
+            (0..count).map(move |_| SampledCustomer {
                 id: Uuid::now_v7(),
                 tier,
                 region: None,

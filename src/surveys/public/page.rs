@@ -56,7 +56,8 @@ pub fn form(survey: &PublicSurvey, language: Language, sent: Sent<'_>) -> HttpRe
         let fault = faults.iter().find(|fault| fault.pointer == pointer);
         let fault = fault.map(|fault| words::fault(&fault.code, language));
         let value = sent.and_then(|sent| sent.0.text(&question.id)).unwrap_or_default();
-        body += &Asked { number: index + 1, question, words, chinese, fault, value: &value }.html();
+        body += &QuestionView { number: index + 1, question, words, chinese, fault, value: &value }
+            .html();
     }
 
     let _ = write!(body, "<p><button type=\"submit\">{}</button></p></form>", words.send);
@@ -113,7 +114,7 @@ fn summary(survey: &PublicSurvey, words: &Words, language: Language, faults: &[F
 }
 
 /// One question of the form.
-struct Asked<'a> {
+struct QuestionView<'a> {
     number: usize,
     question: &'a Question,
     words: &'a Words,
@@ -122,7 +123,7 @@ struct Asked<'a> {
     value: &'a str,
 }
 
-impl Asked<'_> {
+impl QuestionView<'_> {
     fn html(&self) -> String {
         let id = escaped(&self.question.id);
         let must = if self.question.required { self.words.must } else { "" };

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use ::customers::customer::{self, Tier};
 use auth::reference::{BoxFuture, Find, Found, Known, Wanted};
-use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Reference};
 use company::Company;
 use company::company::Language;
 use diesel::prelude::*;
@@ -51,7 +51,7 @@ pub struct SurveyResponseItem {
     answers: Option<Map<String, Value>>,
 }
 
-impl Refers for SurveyResponseItem {
+impl HasReferences for SurveyResponseItem {
     const REFERENCES: &'static [Reference] = &[CUSTOMER];
 }
 

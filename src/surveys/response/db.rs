@@ -3,7 +3,7 @@
 
 use ::customers::customer::Tier;
 use ::customers::hooks::Move;
-use auth::reach::InReach;
+use auth::reach::VisibleTo;
 use auth::{Caller, reference};
 use company::company::Language;
 use company::{Calendar, Company};
@@ -22,7 +22,7 @@ use super::{SurveyResponse, SurveyResponseFilter, SurveyResponsePage, due, instr
 use crate::invitation::{self, SurveyInvitation};
 use crate::survey::{QuestionKind, Survey, day_of};
 
-pub fn visible_to(caller: &Caller) -> InReach<'_, customers::owner_id> {
+pub fn visible_to(caller: &Caller) -> VisibleTo<'_, customers::owner_id> {
     caller.reaches_or_pool(customers::owner_id)
 }
 

@@ -7,7 +7,7 @@ pub mod http;
 mod results;
 
 use ::customers::customer::{Tier, find_customers};
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use company::company::Language;
 use company::{Calendar, Company};
 use diesel::prelude::*;
@@ -91,7 +91,7 @@ pub struct SurveyResponseFilter {
     created_to: Option<Timestamp>,
 }
 
-impl Refers for SurveyResponseFilter {
+impl HasReferences for SurveyResponseFilter {
     const REFERENCES: &'static [Reference] = &[CUSTOMER];
 }
 

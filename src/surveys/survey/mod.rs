@@ -136,7 +136,7 @@ pub struct SurveyFilter {
     kind: Option<Vec<SurveyKind>>,
 }
 
-impl auth::Refers for SurveyFilter {}
+impl auth::HasReferences for SurveyFilter {}
 
 page! {
     /// A page of surveys

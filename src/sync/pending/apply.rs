@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use auth::hooks::{Lot, Parked, Parking};
+use auth::hooks::{ItemSource, Parked, Parking};
 use auth::{Caller, directory};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Uuid as SqlUuid};
@@ -49,12 +49,12 @@ const MOST: i64 = 100_000;
 /// The functions that `auth` calls for batches.
 pub const PARKING: Parking = Parking {
     arrives: |kind| Entry::named(kind).is_some(),
-    superseded: |tx, lot, keys| Box::pin(give_up(tx, lot, keys)),
+    superseded: |tx, source, keys| Box::pin(give_up(tx, source, keys)),
     room: |tx, source_system| Box::pin(room(tx, source_system)),
-    park: |tx, lot, items| Box::pin(park(tx, lot, items)),
-    arrived: |tx, lot, keys| {
+    park: |tx, source, items| Box::pin(park(tx, source, items)),
+    arrived: |tx, source, keys| {
         Box::pin(async move {
-            let waited = arrived(tx, lot, keys).await?;
+            let waited = arrived(tx, source, keys).await?;
             if waited.is_empty() {
                 return Ok(());
             }
@@ -65,10 +65,10 @@ pub const PARKING: Parking = Parking {
 };
 
 /// Deletes parked items that newer ones have replaced.
-async fn give_up(tx: &mut Tx, lot: Lot<'_>, external_ids: &[String]) -> Result<()> {
+async fn give_up(tx: &mut Tx, source: ItemSource<'_>, external_ids: &[String]) -> Result<()> {
     let known = pending_items::table
-        .filter(pending_items::source_system.eq(lot.source_system))
-        .filter(pending_items::type_.eq(lot.kind))
+        .filter(pending_items::source_system.eq(source.source_system))
+        .filter(pending_items::type_.eq(source.kind))
         .filter(pending_items::external_id.eq_any(external_ids))
         .order(pending_items::id)
         .select(pending_items::id)
@@ -94,13 +94,13 @@ async fn room(tx: &mut Tx, source_system: &str) -> Result<usize> {
 }
 
 /// Stores items that wait, with their missing references.
-async fn park(tx: &mut Tx, lot: Lot<'_>, mut items: Vec<Parked>) -> Result<()> {
+async fn park(tx: &mut Tx, source: ItemSource<'_>, mut items: Vec<Parked>) -> Result<()> {
     // The same order in all transactions avoids deadlocks between those that bring the same items.
     items.sort_unstable_by(|one, other| one.external_id.cmp(&other.external_id));
     let (now, by) = (tx.now, tx.actor);
     for items in items.chunks(1000) {
         let ids: Vec<Uuid> = items.iter().map(|_| Uuid::now_v7()).collect();
-        let row = |(id, item): (&Uuid, &Parked)| row(*id, lot, item, None, (by, now));
+        let row = |(id, item): (&Uuid, &Parked)| row(*id, source, item, None, (by, now));
         let rows: Vec<_> = ids.iter().zip(items).map(row).collect();
         let insert = diesel::insert_into(pending_items::table).values(rows);
         insert.execute(tx.conn()).await.map_err(overtaken)?;
@@ -143,15 +143,15 @@ struct Kept {
 
 fn row(
     id: Uuid,
-    lot: Lot<'_>,
+    source: ItemSource<'_>,
     parked: &Parked,
     problem: Option<Value>,
     (parked_by, parked_at): (Uuid, Timestamp),
 ) -> Kept {
     Kept {
         id,
-        source_system: lot.source_system.to_owned(),
-        type_: lot.kind.to_owned(),
+        source_system: source.source_system.to_owned(),
+        type_: source.kind.to_owned(),
         external_id: parked.external_id.clone(),
         item: parked.item.clone(),
         problem,
@@ -171,7 +171,7 @@ const MET: &str = "delete from pending_references where (item_id, type, source_s
 /// them.
 pub(super) async fn arrived(
     tx: &mut Tx,
-    lot: Lot<'_>,
+    source: ItemSource<'_>,
     external_ids: &[String],
 ) -> Result<Vec<Uuid>> {
     #[derive(QueryableByName)]
@@ -180,8 +180,8 @@ pub(super) async fn arrived(
         id: Uuid,
     }
     let met = diesel::sql_query(MET)
-        .bind::<Text, _>(lot.kind)
-        .bind::<Text, _>(lot.source_system)
+        .bind::<Text, _>(source.kind)
+        .bind::<Text, _>(source.source_system)
         .bind::<Array<Text>, _>(external_ids);
     let met: Vec<Met> = met.load(tx.conn()).await?;
     Ok(met.into_iter().map(|row| row.id).collect())
@@ -251,9 +251,9 @@ pub(super) async fn apply(
         let mut waited = vec![];
         for ((by, kind, source_system), items) in lots {
             let Some(entry) = Entry::named(&kind) else { continue };
-            let lot = Lot { kind: entry.name, source_system: &source_system };
-            let here = settle(tx, by, entry, lot, &items).await?;
-            waited.extend(arrived(tx, lot, &here).await?);
+            let source = ItemSource { kind: entry.name, source_system: &source_system };
+            let here = settle(tx, by, entry, source, &items).await?;
+            waited.extend(arrived(tx, source, &here).await?);
         }
 
         if waited.is_empty() || left.is_used_up() {
@@ -270,7 +270,7 @@ async fn settle(
     tx: &mut Tx,
     by: Uuid,
     entry: &'static Entry,
-    lot: Lot<'_>,
+    source: ItemSource<'_>,
     items: &[Ready],
 ) -> Result<Vec<String>> {
     let today = tx.today;
@@ -285,7 +285,7 @@ async fn settle(
     let actor = std::mem::replace(&mut tx.actor, by);
     let (mut here, mut parts) = (vec![], vec![items]);
     while let Some(part) = parts.pop() {
-        match tx.attempt(async |tx| take(tx, &sender, entry, lot, part).await).await {
+        match tx.attempt(async |tx| take(tx, &sender, entry, source, part).await).await {
             Ok(done) => here.extend(done),
             // The service failed, not the items: the whole transaction is tried again later.
             Err(error) if error.problem().status >= 500 => return Err(error),
@@ -322,12 +322,12 @@ fn take<'a>(
     tx: &'a mut Tx,
     caller: &'a Caller,
     entry: &'static Entry,
-    lot: Lot<'a>,
+    source: ItemSource<'a>,
     items: &'a [Ready],
 ) -> LocalBoxFuture<'a, Result<Vec<String>>> {
     Box::pin(async move {
         let sent = items.iter().map(|ready| ready.item.clone()).collect();
-        let (outcomes, here) = (entry.import)(tx, caller, lot.source_system, sent).await?;
+        let (outcomes, here) = (entry.import)(tx, caller, source.source_system, sent).await?;
 
         // The import has removed all of the items, so that failed ones are inserted again.
         let failed = outcomes.results.iter().filter(|result| result.status == Status::Failed);
@@ -339,7 +339,7 @@ fn take<'a>(
             let (external_id, item) = (ready.external_id.clone(), ready.item.clone());
             let parked = Parked { external_id, item, missing: vec![] };
             let since = (ready.parked_by, ready.parked_at);
-            rows.push(row(Uuid::now_v7(), lot, &parked, problem, since));
+            rows.push(row(Uuid::now_v7(), source, &parked, problem, since));
         }
         let insert = diesel::insert_into(pending_items::table).values(rows);
         insert.execute(tx.conn()).await.map_err(overtaken)?;

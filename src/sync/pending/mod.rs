@@ -6,7 +6,7 @@ mod entries;
 mod retry;
 
 use actix_web::{delete, get};
-use auth::{Caller, Can, Refers, Role};
+use auth::{Caller, Can, HasReferences, Role};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Jsonb};
@@ -123,7 +123,7 @@ pub struct PendingFilter {
     external_id: Option<String>,
 }
 
-impl Refers for PendingFilter {}
+impl HasReferences for PendingFilter {}
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(list_pending_items).service(read_pending_item).service(delete_pending_item);

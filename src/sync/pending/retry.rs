@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use auth::hooks::Lot;
+use auth::hooks::ItemSource;
 use auth::reference::Wanted;
 use auth::{Caller, directory};
 use diesel::dsl::sql;
@@ -133,7 +133,7 @@ async fn look_up(tx: &mut Tx, awaited: Vec<Awaited>) -> Result<()> {
             here.entry(&key.0).or_default().push(key.1.clone());
         }
         for (source_system, external_ids) in here {
-            arrived(tx, Lot { kind: entry.name, source_system }, &external_ids).await?;
+            arrived(tx, ItemSource { kind: entry.name, source_system }, &external_ids).await?;
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Deliveries to webhooks and their outcomes, 推送记录. The log is limited in time and length.
 
 use actix_web::{get, post};
-use auth::{Caller, Can, Refers, reference};
+use auth::{Caller, Can, HasReferences, reference};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Timestamptz};
@@ -91,7 +91,7 @@ pub struct DeliveryFilter {
     resource_id: Option<Uuid>,
 }
 
-impl Refers for DeliveryFilter {}
+impl HasReferences for DeliveryFilter {}
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(list_webhook_deliveries).service(replay_webhook_delivery);

@@ -150,9 +150,9 @@ impl Lease {
         Ok(page.rows.len())
     }
 
-    fn noted(self, row: &Row, now: Timestamp) -> Noted {
+    fn noted(self, row: &Row, now: Timestamp) -> NewLogEntry {
         let (xid, seq) = row.position();
-        Noted {
+        NewLogEntry {
             id: Uuid::now_v7(),
             webhook_id: self.webhook,
             event_id: row.event_id,
@@ -260,7 +260,7 @@ fn next_attempt(first: Timestamp, failures: i32, now: Timestamp) -> Option<Times
 /// A new row of the log.
 #[derive(Insertable)]
 #[diesel(table_name = webhook_deliveries, treat_none_as_default_value = false)]
-struct Noted {
+struct NewLogEntry {
     id: Uuid,
     webhook_id: Uuid,
     event_id: Uuid,

@@ -71,7 +71,7 @@ impl Tester {
         let answer = Sender::new(self.out.loopback)?.send(&webhook.url, message).await;
 
         let note = async move |tx: &mut Tx| {
-            let row = Noted::new(&webhook, event_id, at, &answer, tx.now);
+            let row = NewLogEntry::new(&webhook, event_id, at, &answer, tx.now);
             Reply::json(&row.insert(tx, &caller).await?)
         };
         self.write.run(note).await
@@ -110,7 +110,7 @@ fn message(
 /// A row of the log. It is inserted with its final status, so that the queue does not send it.
 #[derive(Insertable)]
 #[diesel(table_name = webhook_deliveries, treat_none_as_default_value = false)]
-struct Noted {
+struct NewLogEntry {
     id: Uuid,
     webhook_id: Uuid,
     event_id: Uuid,
@@ -130,7 +130,7 @@ struct Noted {
     created_at: Timestamp,
 }
 
-impl Noted {
+impl NewLogEntry {
     fn new(
         webhook: &Webhook,
         event_id: Uuid,

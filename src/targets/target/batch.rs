@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers, Unique};
+use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use company::Company;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
@@ -31,7 +31,7 @@ pub struct TargetItem {
     fields: TargetFields,
 }
 
-impl Refers for TargetItem {
+impl HasReferences for TargetItem {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 

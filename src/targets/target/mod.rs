@@ -1,9 +1,9 @@
 //! Targets 目标/定额: figures to reach in a period, and the steps from draft to closing.
 
+mod actors;
 mod batch;
 mod db;
 mod decompose;
-mod hands;
 pub mod http;
 mod margin;
 mod merge;
@@ -13,7 +13,7 @@ mod rules;
 mod steps;
 mod subject;
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Nullable, Text, Uuid as SqlUuid};
 use platform::{Date, FixedSql, Money, Timestamp, fixed_sql, page, resource, sent, text_enum};
@@ -289,10 +289,10 @@ const REFERENCES: &[Reference] = &[
     Reference { at: "parent", of: "target", find: find_targets },
 ];
 
-impl Refers for NewTarget {
+impl HasReferences for NewTarget {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
-impl Refers for TargetChanges {
+impl HasReferences for TargetChanges {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
@@ -326,7 +326,7 @@ pub struct TargetFilter {
     sort: Option<TargetSort>,
 }
 
-impl Refers for TargetFilter {
+impl HasReferences for TargetFilter {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 

@@ -2,7 +2,7 @@
 //! of the customers that they see, and the company's.
 
 use auth::Caller;
-use auth::reach::InReach;
+use auth::reach::VisibleTo;
 use auth::reference::{Found, Wanted};
 use diesel::expression::is_aggregate;
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub struct ByOwner<'a> {
     reach: Option<&'a [Uuid]>,
     teams: &'a [Uuid],
-    customers: InReach<'a, customers::owner_id>,
+    customers: VisibleTo<'a, customers::owner_id>,
 }
 
 /// Returns the condition for targets that the caller may see.

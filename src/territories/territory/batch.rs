@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers, Unique};
+use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
@@ -27,7 +27,7 @@ pub struct TerritoryItem {
     changes: TerritoryChanges,
 }
 
-impl Refers for TerritoryItem {
+impl HasReferences for TerritoryItem {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 

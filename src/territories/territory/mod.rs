@@ -4,7 +4,7 @@ mod batch;
 mod db;
 pub mod http;
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use diesel::prelude::*;
 use platform::{
     Date, Embedded, Error, Fault, Result, Timestamp, page, resource, sent, set, text_enum,
@@ -104,10 +104,10 @@ const REFERENCES: &[Reference] = &[
     Reference { at: "holders/*/user", of: "user", find: auth::user::find_users },
 ];
 
-impl Refers for NewTerritory {
+impl HasReferences for NewTerritory {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
-impl Refers for TerritoryChanges {
+impl HasReferences for TerritoryChanges {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
@@ -126,7 +126,7 @@ pub struct TerritoryFilter {
     sort: Option<TerritorySort>,
 }
 
-impl Refers for TerritoryFilter {
+impl HasReferences for TerritoryFilter {
     const REFERENCES: &'static [Reference] =
         &[Reference { at: "parent", of: "territory", find: find_territories }];
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use ::customers::contact;
 use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, Imported, Keys, Reference, Refers};
+use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Reference};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::checks::Check;
 use super::db::{complained_on, find_visits, refused, surroundings, visible_to};
-use super::evidence::Circumstances;
+use super::evidence::CheckContext;
 use super::geo::Place;
 use super::overlap::Flags;
 use super::steps::{complained, least_minutes, zone};
@@ -55,7 +55,7 @@ pub struct VisitItem {
     details: VisitDetails,
 }
 
-impl Refers for VisitItem {
+impl HasReferences for VisitItem {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
 
@@ -177,7 +177,7 @@ impl Imported for Visit {
             }));
             // The time of receipt in the other system is unknown, so the check does not count as
             // late.
-            let circumstances = Circumstances {
+            let circumstances = CheckContext {
                 received_at: sent.occurred_at,
                 customer: context.places.get(&after.customer_id).copied(),
                 radius_m: context.radius_m,

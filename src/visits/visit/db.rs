@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use ::customers::contact;
 use ::customers::customer::named_like;
 use ::customers::hooks::Move;
-use auth::reach::InReach;
+use auth::reach::VisibleTo;
 use auth::{Body, Caller, external_id::key_of, reference};
 use company::Company;
 use diesel::expression::is_aggregate;
@@ -31,7 +31,7 @@ use crate::cashflow_advice;
 /// Rows whose owner or one of whose companions is visible to the caller.
 #[derive(Debug, Clone)]
 pub struct ByCompany<'a> {
-    owner: InReach<'a, visits::owner_id>,
+    owner: VisibleTo<'a, visits::owner_id>,
     reach: Option<&'a [Uuid]>,
 }
 

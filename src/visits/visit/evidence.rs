@@ -5,12 +5,12 @@ use platform::position::CoordinateSystem;
 use platform::{Fault, Timestamp};
 use uuid::Uuid;
 
-use super::geo::{Fix, Place, distance_m, judge};
+use super::geo::{Place, PositionFix, distance_m, judge};
 use super::rules::AHEAD;
 use super::{CheckIn, CheckKind, GeoStatus, Visit, VisitCheck};
 
 /// Circumstances by which a check is judged, besides the request itself.
-pub(super) struct Circumstances {
+pub(super) struct CheckContext {
     pub received_at: Timestamp,
     pub customer: Option<Place>,
     pub radius_m: i64,
@@ -44,13 +44,13 @@ impl CheckIn {
         visit: &Visit,
         user_id: Uuid,
         kind: CheckKind,
-        Circumstances { received_at, customer, radius_m, system }: Circumstances,
+        CheckContext { received_at, customer, radius_m, system }: CheckContext,
     ) -> VisitCheck {
         let system = self.coordinate_system.unwrap_or(system);
         let sent = self.latitude.zip(self.longitude);
         let place = sent.map(|sent| system.to_wgs84(sent));
         let (accuracy_m, mock) = (self.accuracy_m, self.mock.unwrap_or_default());
-        let fix = Fix { place, accuracy_m, age_s: self.fix_age_s, mock };
+        let fix = PositionFix { place, accuracy_m, age_s: self.fix_age_s, mock };
 
         #[allow(clippy::cast_precision_loss, reason = "some metres")]
         let judged = judge(fix, customer, radius_m as f64);

@@ -1,6 +1,6 @@
 //! Request bodies and filters of visits.
 
-use auth::{Reference, Refers};
+use auth::{HasReferences, Reference};
 use platform::position::CoordinateSystem;
 use platform::{Date, Timestamp, sent, text_enum};
 use serde::{Deserialize, Serialize};
@@ -93,10 +93,10 @@ pub struct VisitDetails {
     pub(super) remote: Option<bool>,
 }
 
-impl Refers for NewVisit {
+impl HasReferences for NewVisit {
     const REFERENCES: &'static [Reference] = REFERENCES;
 }
-impl Refers for VisitChanges {
+impl HasReferences for VisitChanges {
     const REFERENCES: &'static [Reference] = &[CONTACTS, PARTICIPANTS];
 }
 
@@ -238,7 +238,7 @@ pub struct VisitFilter {
     pub(super) sort: Option<VisitSort>,
 }
 
-impl Refers for VisitFilter {
+impl HasReferences for VisitFilter {
     const REFERENCES: &'static [Reference] = &[
         Reference { at: "customer", of: "customer", find: super::find_customers },
         Reference { at: "owner", of: "user", find: auth::find_users },

@@ -31,7 +31,7 @@ pub type Place = (f64, f64);
 
 /// A position fix as sent by a phone.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Fix {
+pub struct PositionFix {
     pub place: Option<Place>,
     pub accuracy_m: Option<f64>,
     pub age_s: Option<f64>,
@@ -47,7 +47,7 @@ pub fn distance_m(a: Place, b: Place) -> f64 {
 }
 
 /// Judges a position fix. A missing accuracy or age counts as perfect.
-pub fn judge(fix: Fix, customer: Option<Place>, radius_m: f64) -> GeoStatus {
+pub fn judge(fix: PositionFix, customer: Option<Place>, radius_m: f64) -> GeoStatus {
     if fix.mock {
         return GeoStatus::MockSuspected;
     }
@@ -92,26 +92,26 @@ mod tests {
 
     #[test]
     fn what_evidence_is_worth() {
-        let good = Fix {
+        let good = PositionFix {
             place: Some(north(100.0)),
             accuracy_m: Some(10.0),
             age_s: Some(5.0),
             mock: false,
         };
-        let at = |metres, accuracy: f64| Fix {
+        let at = |metres, accuracy: f64| PositionFix {
             place: Some(north(metres)),
             accuracy_m: Some(accuracy),
             ..good
         };
         let cases = [
             ("good", good, GeoStatus::InFence),
-            ("no fix", Fix { place: None, ..good }, GeoStatus::NoFix),
-            ("stale", Fix { age_s: Some(60.1), ..good }, GeoStatus::StaleFix),
-            ("just fresh", Fix { age_s: Some(60.0), ..good }, GeoStatus::InFence),
-            ("mock", Fix { mock: true, ..good }, GeoStatus::MockSuspected),
+            ("no fix", PositionFix { place: None, ..good }, GeoStatus::NoFix),
+            ("stale", PositionFix { age_s: Some(60.1), ..good }, GeoStatus::StaleFix),
+            ("just fresh", PositionFix { age_s: Some(60.0), ..good }, GeoStatus::InFence),
+            ("mock", PositionFix { mock: true, ..good }, GeoStatus::MockSuspected),
             (
                 "mock before no fix",
-                Fix { mock: true, place: None, ..good },
+                PositionFix { mock: true, place: None, ..good },
                 GeoStatus::MockSuspected,
             ),
             ("inaccurate", at(100.0, 200.1), GeoStatus::LowAccuracy),
@@ -122,7 +122,7 @@ mod tests {
             ("beyond for sure", at(350.1, 50.0), GeoStatus::OutOfFence),
             (
                 "stale before inaccurate",
-                Fix { age_s: Some(61.0), ..at(1.0, 500.0) },
+                PositionFix { age_s: Some(61.0), ..at(1.0, 500.0) },
                 GeoStatus::StaleFix,
             ),
         ];

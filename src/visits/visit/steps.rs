@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::checks::Check;
 use super::db::{complained_on, place_of};
-use super::evidence::Circumstances;
+use super::evidence::CheckContext;
 use super::overlap::Flags;
 use super::rules::day_of;
 use super::{
@@ -325,7 +325,7 @@ impl Visit {
         }
 
         let customer = place_of(tx.conn(), self.customer_id).await?;
-        let circumstances = Circumstances {
+        let circumstances = CheckContext {
             received_at: tx.now,
             customer,
             radius_m: company.settings.get("visit_radius_m"),

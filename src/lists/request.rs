@@ -17,7 +17,7 @@ const KEPT: [&str; 2] = ["id", "masked_fields"];
 
 /// The requested form of an answer.
 #[derive(Debug, Default)]
-pub struct Asked {
+pub struct ListRequest {
     expand: Vec<String>,
     fields: Vec<String>,
     pub csv: bool,
@@ -30,7 +30,7 @@ pub struct Asked {
     pub known: Vec<HeaderValue>,
 }
 
-impl Asked {
+impl ListRequest {
     /// Reads the requested form. `None` if the answer is returned as it is.
     pub fn of<'a>(req: &mut ServiceRequest, views: &'a Views) -> Option<(&'a View, Self)> {
         let csv = wants_csv(req.request());

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// Time limits after which a request is given up.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct RetryLimits {
     /// For the first login; short, so that a wrong address is reported soon
     pub first_contact: Duration,
     /// For every later request with all its repetitions; long enough for a restart of the service
@@ -15,7 +15,7 @@ pub struct Patience {
     pub silence: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryLimits {
     fn default() -> Self {
         Self {
             first_contact: Duration::from_secs(30),

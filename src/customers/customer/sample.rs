@@ -12,7 +12,7 @@ use super::{Customer, CustomerStatus, Tier};
 
 /// A filter of visible customers. Customers that were merged into another are left out.
 #[derive(Debug, Default)]
-pub struct Frame {
+pub struct SampleFilter {
     /// Default: all except `blacklisted`
     pub status: Option<Vec<CustomerStatus>>,
     pub tier: Option<Vec<Tier>>,
@@ -24,7 +24,7 @@ pub struct Frame {
 /// The fields of a customer that a sample needs.
 #[derive(Debug, Clone, PartialEq, HasQuery)]
 #[diesel(table_name = customers)]
-pub struct Framed {
+pub struct SampledCustomer {
     pub id: Uuid,
     pub tier: Option<Tier>,
     pub region: Option<String>,
@@ -32,7 +32,11 @@ pub struct Framed {
 }
 
 impl Customer {
-    pub async fn frame(conn: &mut Conn, caller: &Caller, frame: &Frame) -> Result<Vec<Framed>> {
+    pub async fn frame(
+        conn: &mut Conn,
+        caller: &Caller,
+        frame: &SampleFilter,
+    ) -> Result<Vec<SampledCustomer>> {
         let open = customers::merged_into_id.is_null();
         let mut query = customers::table.filter(visible_to(caller)).filter(open).into_boxed();
 
@@ -52,7 +56,7 @@ impl Customer {
         if let Some(territory) = frame.territory_id {
             query = query.filter(customers::territory_id.eq(territory));
         }
-        Ok(query.select(Framed::as_select()).load(conn).await?)
+        Ok(query.select(SampledCustomer::as_select()).load(conn).await?)
     }
 }
 

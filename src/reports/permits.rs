@@ -23,7 +23,7 @@ const WAIT: Duration = Duration::from_secs(5);
 
 /// The turns of one process, for all of its workers.
 #[derive(Clone)]
-pub struct Turns {
+pub struct ReportPermits {
     reports: Arc<Semaphore>,
     files: Arc<Semaphore>,
     callers: Shares,
@@ -31,7 +31,7 @@ pub struct Turns {
     readers: Shares,
 }
 
-impl Default for Turns {
+impl Default for ReportPermits {
     fn default() -> Self {
         let [reports, files] = [REPORTS, FILES].map(|size| Arc::new(Semaphore::new(size)));
         Self { reports, files, callers: Shares::new(ONE_CALLER), readers: Shares::new(1) }
@@ -39,12 +39,14 @@ impl Default for Turns {
 }
 
 /// Held while a report runs.
-pub struct Turn(#[allow(dead_code, reason = "released when dropped")] [OwnedSemaphorePermit; 2]);
+pub struct ReportPermit(
+    #[allow(dead_code, reason = "released when dropped")] [OwnedSemaphorePermit; 2],
+);
 
-impl Turns {
+impl ReportPermits {
     /// Waits for a turn. Fails with 429 `too_many_reports` when the caller has too many running,
     /// and with 503 `busy_reporting` when all callers together have.
-    pub async fn take(&self, caller: Uuid, csv: bool) -> Result<Turn> {
+    pub async fn take(&self, caller: Uuid, csv: bool) -> Result<ReportPermit> {
         // The caller's share comes first: waiting for it must not hold a turn that others need.
         let own = if csv { &self.readers } else { &self.callers };
         let own = timeout(WAIT, own.of(caller).acquire_owned()).await;
@@ -53,7 +55,7 @@ impl Turns {
         let all = if csv { &self.files } else { &self.reports };
         let all = timeout(WAIT, all.clone().acquire_owned()).await;
         let all = all.map_err(|_| Error::unavailable("busy_reporting"))?;
-        Ok(Turn([own.map_err(Error::internal)?, all.map_err(Error::internal)?]))
+        Ok(ReportPermit([own.map_err(Error::internal)?, all.map_err(Error::internal)?]))
     }
 }
 
@@ -63,7 +65,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_caller_leaves_turns_to_others() {
-        let (turns, caller, colleague) = (Turns::default(), Uuid::now_v7(), Uuid::now_v7());
+        let (turns, caller, colleague) = (ReportPermits::default(), Uuid::now_v7(), Uuid::now_v7());
         let _running = [turns.take(caller, false).await, turns.take(caller, false).await];
 
         let third = turns.take(caller, false).await.err().unwrap();
@@ -74,7 +76,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn slow_readers_of_files_do_not_hold_up_reports() {
-        let (turns, slow, colleague) = (Turns::default(), Uuid::now_v7(), Uuid::now_v7());
+        let (turns, slow, colleague) = (ReportPermits::default(), Uuid::now_v7(), Uuid::now_v7());
         let _one = turns.take(slow, true).await.ok().unwrap();
         assert_eq!(turns.take(slow, true).await.err().unwrap().code(), "too_many_reports");
         let _other = turns.take(Uuid::now_v7(), true).await.ok().unwrap();
