@@ -84,6 +84,7 @@ mod tests {
         assert!(value("process_virtual_memory_bytes") >= value("process_resident_memory_bytes"));
         assert!(value("process_open_fds") < value("process_max_fds"));
         assert!(value("process_threads") >= 1.0);
+        #[expect(clippy::disallowed_methods, reason = "compared with the kernel's clock")]
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let age = now.as_secs_f64() - value("process_start_time_seconds");
         assert!((-2.0..3600.0).contains(&age), "{age}");

@@ -55,6 +55,7 @@ const WRITES: [Write; 4] = [
         first: &[("/visits", |it| json!({ "customer_id": it.customer }))],
         path: "/visits/{id}/check-in",
         status: 200,
+        #[expect(clippy::disallowed_methods, reason = "the service under test has the real clock")]
         body: |_| json!({ "occurred_at": jiff::Timestamp::now() }),
         steps: &["\"visits\"", "INSERT INTO \"visit_checks\"", "UPDATE \"visits\"", CHANGES],
         rows: &["visits", "visit_checks", "changes where type = 'visit' and version = 2"],

@@ -36,6 +36,7 @@ pub fn or_in_torture<T>(as_a_rule: T, promised: T) -> T {
 /// Whether this run tries the case with this number: one in so many, others each day, and all of them
 /// with `TORTURE_MINUTES`. `SAMPLE` repeats the run of another day; the day is its number since 1970.
 pub fn is_sampled(number: usize, one_in: usize) -> bool {
+    #[expect(clippy::disallowed_methods, reason = "chooses the sample of the day")]
     let today = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 86_400;
     let day = std::env::var("SAMPLE").map_or_else(|_| today(), |day| day.parse().unwrap());
     or_in_torture((number + usize::try_from(day).unwrap()).is_multiple_of(one_in), true)
