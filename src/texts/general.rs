@@ -1,5 +1,5 @@
-//! What is wrong with requests of any domain: their form, who calls, people, the company, files and
-//! other systems.
+//! Texts about requests of any domain: their format, the login, people, the company, files and other
+//! systems.
 
 #[rustfmt::skip]
 pub(super) const TEXTS: &[(&str, &str)] = &[
@@ -71,7 +71,7 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "其中部分字段由另一方维护,见 `errors`"),
     ("Another instance has taken over the job.", "任务已由另一实例接管"),
 
-    // Said of several things
+    // Values of several domains
     ("0 or more", "不能小于 0"),
     ("zero or more", "不能小于 0"),
     ("more than 0", "必须大于 0"),
@@ -104,7 +104,7 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("you may not see this field", "您无权查看该字段"),
     ("your role may not see or write this field", "您的角色无权查看或填写该字段"),
 
-    // Logging in
+    // Login
     ("The username or the password is wrong.", "用户名或密码错误"),
     ("There were too many failed attempts.", "失败次数过多"),
     ("The password is correct. Send the code of your second factor as `otp`.",
@@ -140,7 +140,6 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("A team cannot be below itself.", "团队不能隶属于自己或自己的下级"),
     ("required for a new team", "新团队必填"),
     ("required for the role `erp`", "角色为 `erp` 时必填"),
-
     ("You cannot see the roles of all users, so you cannot filter by `role`.",
         "您不能查看所有人的角色,因此不能按 `role` 筛选"),
 
