@@ -130,7 +130,8 @@ impl MessageBody for Unsent {
 fn refused(req: &ServiceRequest) -> Option<Error> {
     let uri = req.uri();
     if uri.path_and_query().is_some_and(|path| path.as_str().len() > LONGEST_URI) {
-        return Some(Error::bad_request("uri_too_long", "at most 8 KiB of path and query"));
+        let detail = "Path and query can have at most 8 KiB together.";
+        return Some(Error::bad_request("uri_too_long", detail));
     }
 
     let size = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();

@@ -106,7 +106,9 @@ async fn demo(mut options: Serve) -> Result<(), Failure> {
         let admin = exchange::Credentials::Password { username, password: password.clone() };
         let filled = demo::fill(url, admin, &company, travel).await?;
         if !filled.refused.is_empty() {
-            return Err(format!("the demo company does not fit: {:#?}", filled.refused).into());
+            return Err(
+                format!("rows of the demo company were refused: {:#?}", filled.refused).into()
+            );
         }
 
         // The invoices were created after the first run of the job.
@@ -159,7 +161,7 @@ async fn import(options: Import) -> Result<(), Failure> {
                     .into());
             }
         },
-        _ => return Err("set SALESBOOK_CLIENT_ID and SALESBOOK_CLIENT_SECRET, both".into()),
+        _ => return Err("set both SALESBOOK_CLIENT_ID and SALESBOOK_CLIENT_SECRET".into()),
     };
 
     let mut import = exchange::Options::new(options.folder, options.url, credentials);
@@ -204,8 +206,8 @@ async fn user(options: User) -> Result<(), Failure> {
 
     match outcome {
         Err(error) if error.code() == "not_found" => {
-            let remedy = "SALESBOOK_ROLES (--roles) says as what to add one";
-            return Err(format!("there is no user {username}; {remedy}").into());
+            let remedy = "to create the user, set SALESBOOK_ROLES (--roles)";
+            return Err(format!("the user {username} does not exist; {remedy}").into());
         }
         outcome => outcome.map_err(|error| unaccepted(&error))?,
     }

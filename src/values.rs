@@ -26,12 +26,12 @@ pub fn secret(given: &str) -> Result<String, String> {
     } else if let Some(path) = given.strip_prefix("file:") {
         line = fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
     } else if given.is_empty() {
-        return Err("it is empty; remove it or give a value".to_owned());
+        return Err("the value is empty; set a value or remove the setting".to_owned());
     } else {
         return Ok(given.to_owned());
     }
     let secret = line.lines().next().map(str::trim).filter(|secret| !secret.is_empty());
-    secret.map(str::to_owned).ok_or_else(|| "there is no secret in it".to_owned())
+    secret.map(str::to_owned).ok_or_else(|| "the file or the input contains no secret".to_owned())
 }
 
 pub fn database_url(given: &str) -> Result<String, String> {
@@ -117,7 +117,7 @@ pub fn url(given: &str) -> Result<String, String> {
 pub fn role(given: &str) -> Result<Role, String> {
     let known = Role::ALL.iter().copied().find(|role| role.as_str() == given);
     let all: Vec<_> = Role::ALL.iter().map(|role| role.as_str()).collect();
-    known.ok_or_else(|| format!("there is no such role; write {}", all.join(", ")))
+    known.ok_or_else(|| format!("unknown role; write {}", all.join(", ")))
 }
 
 /// Parses a log filter. Words that are no levels are refused, because they would count as modules.
@@ -148,7 +148,7 @@ pub fn refusal(command: &str, error: &clap::Error) -> Option<String> {
     let right = match (std::error::Error::source(error), error.get(ContextKind::ValidValue)) {
         (Some(reason), _) => reason.to_string(),
         (None, Some(ContextValue::Strings(valid))) => format!("write {}", valid.join(" or ")),
-        _ => "it is empty; remove it or give a value".to_owned(),
+        _ => "the value is empty; set a value or remove the setting".to_owned(),
     };
     Some(format!("{variable}{told} (option --{option}): {right}"))
 }

@@ -15,7 +15,7 @@ pub fn sent_in(disposition: &ContentDisposition) -> Result<Option<String>> {
     let Some(extended) = disposition.get_filename_ext() else {
         return Ok(disposition.get_filename().map(str::to_owned));
     };
-    let bad = |_| Error::bad_request("invalid_header", "the name of the file is not UTF-8");
+    let bad = |_| Error::bad_request("invalid_header", "The file name is not valid UTF-8.");
     String::from_utf8(extended.value.clone()).map(Some).map_err(bad)
 }
 

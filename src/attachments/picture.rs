@@ -91,7 +91,8 @@ fn jpeg(image: &DynamicImage) -> Result<Vec<u8>, ImageError> {
 }
 
 fn too_large() -> Error {
-    let detail = "at most 50 million pixels, 16,000 on a side, 256 MiB decoded";
+    let detail = "The picture can have at most 50 million pixels, 16,000 pixels per side and 256 MiB \
+                  when decoded.";
     Error::new(StatusCode::UNPROCESSABLE_ENTITY, "image_too_large").detail(detail)
 }
 

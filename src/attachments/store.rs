@@ -58,7 +58,7 @@ impl Store {
     /// and credentials in the `AWS_…` variables. Errors have one line.
     pub fn open(location: &str) -> Result<Self, String> {
         let wrong =
-            |error: String| format!("the attachments in {location} are out of reach: {error}");
+            |error: String| format!("the attachments in {location} cannot be accessed: {error}");
         let Some(bucket) = location.strip_prefix("s3://") else {
             if location.is_empty() || location.contains("://") {
                 return Err(wrong("write a folder or s3://bucket/prefix".to_owned()));
@@ -168,12 +168,12 @@ fn check_access(variable: impl Fn(&str) -> Option<String>) -> Result<(), String>
     ];
     let key = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(set);
     if key != [true; 2] && (key != [false; 2] || !others.into_iter().any(set)) {
-        return Err("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, both".to_owned());
+        return Err("set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned());
     }
 
     let plain = variable("AWS_ALLOW_HTTP").unwrap_or_default();
     if !["", "true", "false", "1", "0"].contains(&&*plain) {
-        return Err("AWS_ALLOW_HTTP is true or false".to_owned());
+        return Err("AWS_ALLOW_HTTP must be true or false".to_owned());
     }
     match variable("AWS_ENDPOINT").or_else(|| variable("AWS_ENDPOINT_URL")) {
         Some(address) if address.starts_with("http://") && !["true", "1"].contains(&&*plain) => {

@@ -101,8 +101,8 @@ async fn part_of(req: &HttpRequest, body: Bytes) -> Result<Upload> {
         let bytes = part.bytes(LARGEST).await.map_err(|_| input::too_large())?;
         let bytes = bytes.map_err(|error| malformed(error.to_string()))?;
         if found.replace(Upload { name, bytes, room: None }).is_some() {
-            return Err(malformed("one part, the file".into()));
+            return Err(malformed("The form must have exactly one part, the file.".into()));
         }
     }
-    found.ok_or_else(|| malformed("there is no file in it".into()))
+    found.ok_or_else(|| malformed("The form contains no file.".into()))
 }

@@ -253,7 +253,7 @@ type SecretId = diesel::dsl::Eq<api_clients::secret_id, Uuid>;
 impl MachineClient {
     fn check(&self) -> Result<()> {
         if self.roles.contains(&Role::Erp) && self.source_system.is_none() {
-            let why = "whose external ids does it write?";
+            let why = "required for the role `erp`";
             return Err(Error::invalid(vec![Fault::new("/source_system", "required", why)]));
         }
         Ok(())

@@ -237,7 +237,7 @@ fn own_rows<R: Imported>(
 }
 
 fn contradiction() -> Fault {
-    Fault::new("/external_id", "contradiction", "the row has another external id")
+    Fault::new("/external_id", "contradiction", "the row already has another external id")
 }
 
 /// Returns the row of an item: the row with its external id, or the row with its id that has no

@@ -41,7 +41,8 @@ fn refuse(pointer: &'static str, code: &'static str, why: &'static str) -> Refus
 }
 
 fn exceeds() -> Refusal {
-    let why = "the person has roles or a scope that you do not have; only an admin changes it";
+    let why = "The person has roles or a scope that you do not have. Only an admin can \
+               change this person.";
     refuse("", "roles_exceed_yours", why)
 }
 
@@ -67,12 +68,12 @@ pub(crate) fn check(
     let led: Vec<&Stay> = before.map_or(vec![], |before| leads(before, today).collect());
     let appointed = leads(after, today).any(|stay| !led.iter().any(|led| includes(led, stay)));
     if appointed && after.id == caller.id() {
-        let why = "nobody appoints themself leader of a team; ask an admin";
+        let why = "You cannot make yourself the leader of a team. Ask an admin.";
         return Err(own_scope("/leads_team", why));
     }
     // The caller knows the password and could log in as the new leader.
     if appointed && after.password_set_by == Some(caller.id()) {
-        let why = "you set this person's password; only an admin makes the person a leader";
+        let why = "You set this person's password, so only an admin can make the person a leader.";
         return Err(own_scope("/leads_team", why));
     }
     Ok(())
@@ -83,7 +84,7 @@ pub(crate) fn check_passwords(caller: &Caller) -> Result<(), Refusal> {
     if caller.may::<SetPasswords>() {
         return Ok(());
     }
-    let why = "only an admin and hr set passwords";
+    let why = "Only admins and HR can set passwords.";
     Err(refuse("/password", "password_not_settable", why))
 }
 
@@ -138,7 +139,7 @@ impl OwnScope {
             after.iter().any(|id| !before.contains(id))
         };
         if wider(&before.people, &after.people) || wider(&before.teams, &after.teams) {
-            let why = "this would put more people or teams below you; ask an admin";
+            let why = "This change would put more people or teams below you. Ask an admin.";
             return Err(own_scope("", why).into());
         }
         Ok(())

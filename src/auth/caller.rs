@@ -130,7 +130,7 @@ async fn identify(req: &ServiceRequest) -> Result<Caller> {
 }
 
 fn second_factor_due() -> Error {
-    let why = "your roles require a second factor; set one up with `POST /me/second-factor`";
+    let why = "Your roles require a second factor. Set one up with `POST /me/second-factor`.";
     Error::forbidden_because("second_factor_setup_required", why)
 }
 

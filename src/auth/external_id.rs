@@ -16,7 +16,7 @@ pub async fn key_of(
 ) -> Result<(Option<String>, Option<String>)> {
     let Some(external_id) = external_id else { return Ok((None, None)) };
     let Some(system) = source_system.or(caller.source_system()) else {
-        let fault = Fault::new("/source_system", "required", "whose external id is this?");
+        let fault = Fault::new("/source_system", "required", "required with an external id");
         return Err(Error::invalid(vec![fault]));
     };
     check(conn, caller, system).await?;
@@ -29,10 +29,10 @@ pub async fn key_of(
 pub(crate) async fn check(conn: &mut Conn, caller: &Caller, system: &str) -> Result<()> {
     let (allowed, why) = if caller.is_machine() {
         let own = caller.source_system() == Some(system);
-        (own, "a client writes the external ids of its own source system only")
+        (own, "A client can write only the external ids of its own source system.")
     } else {
         let free = caller.is(Role::Admin) || !api_client::owns(conn, system).await?;
-        (free, "only its API client and admins write the external ids of this source system")
+        (free, "Only the API client of this source system and admins can write its external ids.")
     };
     if allowed {
         return Ok(());

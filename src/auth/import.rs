@@ -21,7 +21,7 @@ use super::{Caller, external_id, source_item};
 /// transaction may have taken a value since it was checked.
 const LOOKS: usize = 3;
 
-const ORPHAN: &str = "the row of this batch that it refers to is refused";
+const ORPHAN: &str = "refers to a row of this batch that was refused";
 
 /// A resource that an ERP may send in batches.
 #[allow(async_fn_in_trait, reason = "the service runs on one thread per worker")]
@@ -172,7 +172,7 @@ impl<R: Resource + PartialEq> Draft<R> {
 /// Returns the source system of a batch. Default: the caller's own.
 pub fn source_of(caller: &Caller, batch: &BatchItems) -> Result<String> {
     let Some(system) = batch.source_system.as_deref().or(caller.source_system()) else {
-        let fault = Fault::new("/source_system", "required", "whose external ids are these?");
+        let fault = Fault::new("/source_system", "required", "required with an external id");
         return Err(Error::invalid(vec![fault]));
     };
     Ok(system.to_owned())

@@ -269,7 +269,7 @@ impl LoginContext {
         }
         let Some(otp) = given.otp.clone() else {
             password.withdrawn();
-            let why = "the password is right; send the code of your second factor as `otp`";
+            let why = "The password is correct. Send the code of your second factor as `otp`.";
             let code = "second_factor_required";
             return Err(Error::new(StatusCode::UNAUTHORIZED, code).detail(why));
         };
@@ -282,7 +282,7 @@ impl LoginContext {
         if self.detached(check).await? {
             Ok(vec![password, attempt])
         } else {
-            let why = "not a code of your second factor, or one that was used before";
+            let why = "The code is wrong or was already used.";
             Err(Error::new(StatusCode::UNAUTHORIZED, "wrong_second_factor").detail(why))
         }
     }
@@ -358,5 +358,6 @@ impl LoginContext {
 /// The error for a wrong name or a wrong password: the same, so that it does not disclose which
 /// accounts exist.
 fn wrong() -> Error {
-    Error::new(StatusCode::UNAUTHORIZED, "wrong_credentials").detail("wrong name or password")
+    Error::new(StatusCode::UNAUTHORIZED, "wrong_credentials")
+        .detail("The username or the password is wrong.")
 }

@@ -129,27 +129,29 @@ fn credentials(req: &HttpRequest, form: &[u8]) -> Result<(String, String), Token
     let kind = req.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
     if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Err(TokenError::invalid_request("send a form"));
+        let why = "The body must be a form (`application/x-www-form-urlencoded`).";
+        return Err(TokenError::invalid_request(why));
     }
     if !is_utf8(form) {
-        return Err(TokenError::invalid_request("the form is not UTF-8"));
+        return Err(TokenError::invalid_request("The form is not valid UTF-8."));
     }
 
     let pairs = serde_urlencoded::from_bytes::<Vec<(String, String)>>(form);
-    let pairs = pairs.map_err(|_| TokenError::invalid_request("this is no form"))?;
+    let pairs = pairs.map_err(|_| TokenError::invalid_request("The body is not a valid form."))?;
     let field = |name: &str| {
         let mut values = pairs.iter().filter(|pair| pair.0 == name).map(|pair| pair.1.clone());
         match (values.next(), values.next()) {
-            (_, Some(_)) => Err(TokenError::invalid_request("a parameter came twice")),
+            (_, Some(_)) => Err(TokenError::invalid_request("A parameter occurs more than once.")),
             (value, None) => Ok(value),
         }
     };
 
     match field("grant_type")?.as_deref() {
         Some("client_credentials") => {}
-        None => return Err(TokenError::invalid_request("grant_type is required")),
+        None => return Err(TokenError::invalid_request("`grant_type` is required.")),
         Some(_) => {
-            return Err(TokenError::bad("unsupported_grant_type", "client_credentials only"));
+            let why = "`grant_type` must be `client_credentials`.";
+            return Err(TokenError::bad("unsupported_grant_type", why));
         }
     }
 
@@ -158,7 +160,9 @@ fn credentials(req: &HttpRequest, form: &[u8]) -> Result<(String, String), Token
         (Some(basic), (id, None)) if id.as_ref().is_none_or(|id| *id == basic.0) => Ok(basic),
         (None, (Some(id), Some(secret))) => Ok((id, secret)),
         (None, (None, None)) => Err(TokenError::invalid_client()),
-        _ => Err(TokenError::invalid_request("one id and one secret, in one place")),
+        _ => Err(TokenError::invalid_request(
+            "Send the id and the secret once, either in the header or in the body.",
+        )),
     }
 }
 
@@ -182,7 +186,8 @@ impl TokenError {
     }
     fn invalid_client() -> Self {
         let status = StatusCode::UNAUTHORIZED;
-        Self { status, ..Self::bad("invalid_client", "no such client, or not its secret") }
+        let why = "The client does not exist, or the secret is wrong.";
+        Self { status, ..Self::bad("invalid_client", why) }
     }
 
     fn answer(self) -> HttpResponse {
@@ -205,10 +210,12 @@ impl From<Error> for TokenError {
         let seconds = answer.headers().get(header::RETRY_AFTER);
         let retry_after = seconds.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (error, error_description) = match status {
-            StatusCode::TOO_MANY_REQUESTS => ("slow_down", "too many failed attempts"),
-            StatusCode::SERVICE_UNAVAILABLE => ("temporarily_unavailable", "come back later"),
-            status if status.is_client_error() => ("invalid_request", "this body cannot be read"),
-            _ => ("server_error", "the server failed"),
+            StatusCode::TOO_MANY_REQUESTS => ("slow_down", "There were too many failed attempts."),
+            StatusCode::SERVICE_UNAVAILABLE => {
+                ("temporarily_unavailable", "The service is unavailable. Try again later.")
+            }
+            status if status.is_client_error() => ("invalid_request", "The body cannot be read."),
+            _ => ("server_error", "The server failed."),
         };
         Self { status, retry_after, error, error_description }
     }

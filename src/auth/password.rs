@@ -16,7 +16,7 @@ use tokio::time::timeout;
 const SHORTEST: usize = 10;
 
 /// The rule for passwords, as shown to users.
-pub const RULE: &str = "at least ten characters, and none that are tried first";
+pub const RULE: &str = "at least 10 characters, and not a common password";
 
 /// The most common passwords of at least ten characters, in lower case. Shorter ones are refused
 /// anyway. Their source is in `common_passwords.LICENSE`.

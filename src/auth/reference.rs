@@ -367,11 +367,11 @@ impl Target {
         let system = text("source_system").or(source_system);
         match (text("id"), text("external_id"), system) {
             (Some(_), Some(_), _) => {
-                Self::Wrong("external_id", "contradiction", "give the id or the external id")
+                Self::Wrong("external_id", "contradiction", "send either the id or the external id")
             }
             (Some(id), None, _) => id.parse().map_or(Self::Absent, Self::Id),
             (None, Some(_), None) => {
-                Self::Wrong("source_system", "required", "whose external id is this?")
+                Self::Wrong("source_system", "required", "required with an external id")
             }
             (None, Some(external), Some(system)) => {
                 Self::External((system.to_owned(), external.to_owned()))

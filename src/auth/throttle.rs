@@ -164,7 +164,8 @@ fn make_room(counts: &mut HashMap<Key, Failures>, now: Timestamp) {
 }
 
 pub fn too_many(seconds: i64) -> Error {
-    Error::too_many_requests("too_many_attempts", seconds).detail("too many failed attempts")
+    Error::too_many_requests("too_many_attempts", seconds)
+        .detail("There were too many failed attempts.")
 }
 
 impl Attempt {

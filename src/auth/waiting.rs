@@ -106,7 +106,7 @@ impl Waiting {
             let (ready, blocked): (Vec<_>, Vec<_>) = rest.into_iter().partition(is_ready);
             // Only drafts in a cycle, or below one, are left.
             if ready.is_empty() {
-                let fault = Fault::new("/parent_id", "cycle", "it would be below itself");
+                let fault = Fault::new("/parent_id", "cycle", "a row cannot be below itself");
                 let error = Error::invalid(vec![fault]);
                 for draft in blocked {
                     draft.items().for_each(|index| outcomes.failed(index, &error));
@@ -149,7 +149,7 @@ impl Waiting {
         let mut parked = vec![];
         for (index, _, external_id, missing) in self.items {
             if parked.len() == room {
-                let detail = "too many items of this system wait already";
+                let detail = "Too many items of this source system are pending.";
                 outcomes.failed(index, &Error::conflict("too_many_pending", detail));
                 continue;
             }

@@ -230,14 +230,14 @@ impl Company {
         set(&mut after.coordinate_system, changes.coordinate_system.as_ref());
 
         if TimeZone::get(&after.time_zone).is_err() {
-            faults.push(Fault::new("/time_zone", "unknown_value", "no such time zone (IANA)"));
+            faults.push(Fault::new("/time_zone", "unknown_value", "unknown IANA time zone"));
         }
         if let Some(settings) = &changes.settings {
             match self.settings.0.with(settings) {
                 Ok(settings) => after.settings = Embedded(settings),
                 Err(wrong) => faults.extend(wrong.into_iter().map(|(name, code)| {
                     let pointer = format!("/settings/{name}");
-                    Fault::new(pointer, code, "see GET /company/settings")
+                    Fault::new(pointer, code, "invalid setting; see `GET /company/settings`")
                 })),
             }
         }
@@ -252,7 +252,7 @@ async fn check_nothing_is_counted(tx: &mut Tx) -> Result<()> {
         or exists (select from customer_credits where credit_limit is not null))";
     let counted = diesel::dsl::sql::<diesel::sql_types::Bool>(counted);
     if diesel::select(counted).get_result::<bool>(tx.conn()).await? {
-        let detail = "orders, targets or limits are counted in the currency already";
+        let detail = "Orders, targets or credit limits already use the company's currency.";
         return Err(Error::conflict("currency_in_use", detail));
     }
     Ok(())

@@ -69,7 +69,7 @@ impl ListRequest {
     /// Checks that the resource supports the requested form.
     pub fn check(&self, view: &View) -> Result<()> {
         let unknown = |name: &str, at: usize, known: &str| {
-            let why = format!("one of: {known}");
+            let why = format!("one of {known}");
             Fault::new(format!("/{name}/{at}"), "unknown_value", why)
         };
         let expansions =
@@ -94,13 +94,14 @@ impl ListRequest {
             faults.extend(self.rows.iter().map(unknown));
         }
         if self.csv && self.counted {
-            faults.push(Fault::new("/total", "contradiction", "a table has no total"));
+            faults.push(Fault::new("/total", "contradiction", "not available with CSV"));
         }
 
         if faults.is_empty() {
             return Ok(());
         }
-        Err(Error::bad_request("invalid_query", "some parameters are wrong").faults(faults))
+        Err(Error::bad_request("invalid_query", "Some query parameters are invalid; see `errors`.")
+            .faults(faults))
     }
 
     /// The expansions that were asked for.

@@ -22,7 +22,8 @@ use crate::view::View;
 
 /// The error for a table that is longer than the service returns at once.
 pub fn too_many_rows() -> Error {
-    let detail = format!("more than {MOST_CSV_ROWS} rows: narrow the list, or send `limit`");
+    let detail =
+        format!("The list has more than {MOST_CSV_ROWS} rows. Narrow it down, or send `limit`.");
     Error::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_rows").detail(detail)
 }
 

@@ -108,7 +108,7 @@ where
     for (index, line) in lines.filter(|line| !line.trim_ascii().is_empty()).enumerate() {
         notes.read_item(index, line).map_err(|error| {
             let at = format!("/{ITEMS}/{index}");
-            error.faults(vec![Fault::new(at, "malformed_json", "this line is no JSON")])
+            error.faults(vec![Fault::new(at, "malformed_json", "this line is not valid JSON")])
         })?;
     }
     options[ITEMS] = Value::Array(vec![]);
@@ -167,7 +167,8 @@ where
 fn too_many_elements(count: usize, elements: usize) -> Error {
     let items = (MOST_ELEMENTS * count / elements).max(1);
     let detail = format!(
-        "the lists of all items have {elements} elements, at most {MOST_ELEMENTS} are taken at a time"
+        "All lists in the batch have {elements} elements together; at most {MOST_ELEMENTS} are \
+         allowed."
     );
     Error::new(StatusCode::PAYLOAD_TOO_LARGE, "batch_too_large")
         .detail(detail)

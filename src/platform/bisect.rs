@@ -22,7 +22,8 @@ pub async fn bisect<R>(
     let began = Instant::now();
     while let Some((start, end)) = parts.pop() {
         if began.elapsed() > SEARCH {
-            let detail = "too many rows of this batch are refused; send this one again";
+            let detail = "The database refused too many rows of this batch. This row was not \
+                          processed; send it again.";
             let untried = || Error::conflict("not_tried", detail);
             refused.extend((start..end).map(|place| (place, untried())));
             continue;

@@ -101,7 +101,7 @@ impl Attempts {
         let seconds = self.start.elapsed().as_secs();
         tracing::warn!(items, seconds, cause = error.cause_text(), "batch ran out of time");
         Error::new(StatusCode::PAYLOAD_TOO_LARGE, "batch_too_large")
-            .detail(format!("it did not end within {seconds} s; nothing of it was written"))
+            .detail(format!("The batch did not finish within {seconds} s. Nothing was written."))
             .member("items", items.div_ceil(2))
     }
 }

@@ -168,7 +168,7 @@ impl Error {
         }
         let (status, why) = match code {
             "duplicate" => (StatusCode::CONFLICT, taken(pointer)),
-            _ => (StatusCode::UNPROCESSABLE_ENTITY, "the database refuses this value"),
+            _ => (StatusCode::UNPROCESSABLE_ENTITY, "not accepted by the database"),
         };
         (self.0.status, self.0.code) = (status, code.into());
         self.0.faults = vec![Fault::new(pointer, code, why)];
@@ -266,10 +266,10 @@ fn is_bad_data(message: &str) -> bool {
 pub fn taken(pointer: &str) -> &'static str {
     match pointer {
         "/code" | "/number" | "/username" => {
-            "another row has this value, perhaps from another source system: codes are unique across \
-             systems, so give each system a prefix of its own"
+            "another row has this value, possibly from another source system; codes must be unique \
+             across systems, so give each system its own prefix"
         }
-        _ => "another one has this value",
+        _ => "another row has this value",
     }
 }
 

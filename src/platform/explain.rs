@@ -67,16 +67,16 @@ fn expectation(kind: &Kind) -> String {
         }
         Kind::Format { format } => match &**format {
             "date" => "a date such as 2026-03-31".into(),
-            "date-time" => "an instant such as 2026-03-31T08:00:00Z".into(),
+            "date-time" => "a timestamp such as 2026-03-31T08:00:00Z".into(),
             "uuid" => "a UUID".into(),
             _ => FORM.into(),
         },
         Kind::Pattern { pattern } => form(pattern).into(),
-        _ => "not what the API document asks for".into(),
+        _ => "not allowed by the API document".into(),
     }
 }
 
-const FORM: &str = "not of the form that the API document asks for";
+const FORM: &str = "not in the documented format";
 
 fn type_names(kind: &TypeKind) -> String {
     let names: Vec<String> = match kind {
@@ -106,13 +106,15 @@ fn form(pattern: &str) -> &'static str {
         r"^[0-9]{4}(-Q[1-4]|-[01][0-9]|-W[0-5][0-9])?$" => {
             "a period such as 2026, 2026-Q3, 2026-07 or 2026-W31"
         }
-        "^[A-Z]{3}$" => "three capital letters of ISO 4217, such as CNY",
+        "^[A-Z]{3}$" => "an ISO 4217 currency code such as CNY",
         r"^[^@\s]+@[^@\s]+$" => "an email address such as name@example.com",
         "^[a-z][a-z0-9_]{0,39}$" => {
-            "small letters, digits and underscores, a letter first, at most 40"
+            "at most 40 lower-case letters, digits and underscores, beginning with a letter"
         }
-        "^[0-9]{1,4}(,[0-9]{1,4}){0,9}$" => "up to 10 numbers of days, separated by commas",
-        r"^\S+$" => "no blanks",
+        "^[0-9]{1,4}(,[0-9]{1,4}){0,9}$" => {
+            "up to 10 numbers of days separated by commas, such as 30,60,90"
+        }
+        r"^\S+$" => "must not contain spaces",
         _ => FORM,
     }
 }

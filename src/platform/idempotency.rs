@@ -54,7 +54,7 @@ impl Key {
         if !free {
             return Err(Error::conflict(
                 "request_in_progress",
-                "the first request is still running",
+                "The first request with this `Idempotency-Key` is still running.",
             ));
         }
 

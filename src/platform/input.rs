@@ -168,7 +168,7 @@ fn collected(
             return Err(unsupported_media_type());
         }
 
-        let unreadable = || Error::bad_request("unreadable_body", "the body ended early");
+        let unreadable = || Error::bad_request("unreadable_body", "The body is incomplete.");
         let mut payload = payload.await.map_err(|_| unreadable())?;
         let (start, mut bytes) = (Instant::now(), web::BytesMut::new());
         loop {
@@ -176,7 +176,7 @@ fn collected(
             let earned = Duration::from_secs((bytes.len() / pace) as u64);
             let left = (patience + earned).saturating_sub(start.elapsed());
             let chunk = tokio::time::timeout(left, payload.next()).await;
-            let chunk = chunk.map_err(|_| unreadable().detail("the body took too long"))?;
+            let chunk = chunk.map_err(|_| unreadable().detail("The body arrived too slowly."))?;
             let Some(chunk) = chunk.transpose().map_err(|_| unreadable())? else { break };
             if bytes.len() + chunk.len() > limit {
                 return Err(too_large());
@@ -218,7 +218,7 @@ pub fn typed<T: DeserializeOwned>(value: &Value) -> Result<T, Vec<Fault>> {
             }
             // Our own messages begin so. Those of serde repeat the value, which may be a secret.
             None if message.starts_with("not ") => vec![Fault::new(pointer, "invalid", message)],
-            None => vec![Fault::new(pointer, "invalid", "not what the API document asks for")],
+            None => vec![Fault::new(pointer, "invalid", "not allowed by the API document")],
         }
     })
 }
@@ -277,7 +277,8 @@ pub(crate) fn query<Key: 'static>(req: &HttpRequest, parameters: &[Parameter]) -
         if let (Value::Array(all), Value::Array(more)) = (known, value) {
             all.extend(more);
         } else {
-            faults.push(Fault::new(format!("/{name}"), "duplicate_field", "given twice"));
+            let why = "the parameter occurs more than once";
+            faults.push(Fault::new(format!("/{name}"), "duplicate_field", why));
         }
     };
 
@@ -285,7 +286,7 @@ pub(crate) fn query<Key: 'static>(req: &HttpRequest, parameters: &[Parameter]) -
         let schema =
             parameters.iter().find(|p| p.name == name).map(|p| serde_json::json!(p.schema));
         if text.contains(|c: char| c.is_control() || is_refused(c)) {
-            let message = "control characters are refused";
+            let message = "must not contain control characters";
             faults.push(Fault::new(format!("/{name}"), "control_character", message));
         }
         let schema = schema.unwrap_or_default();
@@ -306,7 +307,8 @@ pub(crate) fn query<Key: 'static>(req: &HttpRequest, parameters: &[Parameter]) -
     if faults.is_empty() {
         return Ok(value);
     }
-    Err(Error::bad_request("invalid_query", "some parameters are wrong").faults(faults))
+    Err(Error::bad_request("invalid_query", "Some query parameters are invalid; see `errors`.")
+        .faults(faults))
 }
 
 /// Converts the text of a parameter into its documented type. Text of another type stays a string,
@@ -343,7 +345,7 @@ impl<T: DeserializeOwned> FromRequest for Path<T> {
 
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let path = web::Path::<T>::from_request(req, payload).into_inner();
-        let invalid = |_| Error::bad_request("invalid_path", "a part of the path is no valid id");
+        let invalid = |_| Error::bad_request("invalid_path", "The path contains an invalid id.");
         ready(path.map(|path| Self(path.into_inner())).map_err(invalid))
     }
 }

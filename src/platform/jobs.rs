@@ -159,7 +159,7 @@ pub async fn finish(
     ));
 
     match update.execute(conn).await? {
-        0 => Err(Error::conflict("lease_lost", "another instance has taken the job over")),
+        0 => Err(Error::conflict("lease_lost", "Another instance has taken over the job.")),
         _ => Ok(()),
     }
 }

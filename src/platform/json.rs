@@ -221,7 +221,7 @@ impl<'de> Visitor<'de> for Intake<'_> {
     }
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
         if value.contains(is_refused) {
-            self.fault("control_character", "control characters are refused");
+            self.fault("control_character", "must not contain control characters");
         }
         let text = trimmed(value);
         let nfc = is_nfc_quick(text.chars()) == IsNormalized::Yes;
@@ -266,7 +266,7 @@ impl<'de> Visitor<'de> for Intake<'_> {
 
             if name.len() > LONGEST_NAME {
                 // The name is not kept, so that the pointer of its fault stays short.
-                let why = format!("the names of fields have at most {LONGEST_NAME} bytes");
+                let why = format!("a field name can have at most {LONGEST_NAME} bytes");
                 self.fault("name_too_long", &why);
                 map.next_value::<IgnoredAny>()?;
                 continue;
@@ -275,7 +275,7 @@ impl<'de> Visitor<'de> for Intake<'_> {
             let step = Step::Name(self.at, &name);
             let below = self.below(&step);
             if object.contains_key(&name) {
-                below.fault("duplicate_field", "this name came twice");
+                below.fault("duplicate_field", "the field occurs more than once");
                 // The items of a batch are taken once: a second list would mix up the indices.
                 if self.notes.batch.is_some() && step.is_items() {
                     map.next_value::<IgnoredAny>()?;

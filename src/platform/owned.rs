@@ -42,8 +42,8 @@ pub fn faults<R: Owned>(before: &R, after: &R, by: FieldOwner) -> Vec<Fault> {
     let changed = foreign.filter(|field| (field.of)(before) && !(field.same)(before, after));
     let fault = |field: &OwnedField<R>| {
         let why = match field.owner {
-            FieldOwner::Erp => "the ERP keeps this field",
-            FieldOwner::People => "people keep this field",
+            FieldOwner::Erp => "maintained by the ERP",
+            FieldOwner::People => "maintained by people",
         };
         Fault::new(format!("/{}", field.name), "field_not_owned", why)
     };
@@ -62,7 +62,7 @@ pub fn check<R: Owned>(before: &R, after: &R, by: FieldOwner) -> Result<()> {
     if faults.is_empty() {
         return Ok(());
     }
-    let detail = "somebody else keeps some of these fields";
+    let detail = "Some of these fields are maintained by the other side; see `errors`.";
     Err(Error::conflict("field_not_owned", detail).faults(faults))
 }
 

@@ -59,7 +59,7 @@ impl Fault {
     /// The fault of a reference to a row that is missing or invisible. It is the same for both, so
     /// that nobody can probe for rows.
     pub fn unknown_reference(pointer: &str) -> Self {
-        Self::new(pointer, "unknown_reference", "nothing here has this id")
+        Self::new(pointer, "unknown_reference", "not visible or does not exist")
     }
 }
 

@@ -15,7 +15,7 @@ pub fn is_utf8(encoded: &[u8]) -> bool {
 /// Checks path, query and headers of a request, regardless of whether an operation reads them.
 pub fn check(uri: &Uri, headers: &HeaderMap) -> Result<()> {
     if !is_utf8(uri.path().as_bytes()) {
-        return Err(Error::bad_request("invalid_path", "the path is not UTF-8"));
+        return Err(Error::bad_request("invalid_path", "The path is not valid UTF-8."));
     }
 
     let pairs = uri.query().unwrap_or_default().split('&');
@@ -23,17 +23,19 @@ pub fn check(uri: &Uri, headers: &HeaderMap) -> Result<()> {
         let name = pair.split('=').next().unwrap_or_default();
         let name = percent_decode(name.as_bytes()).decode_utf8_lossy();
         let at = format!("/{name}");
-        Fault::new(at, "invalid_encoding", "the text is not UTF-8")
+        Fault::new(at, "invalid_encoding", "not valid UTF-8")
     });
     let faults: Vec<_> = faults.collect();
     if !faults.is_empty() {
-        return Err(Error::bad_request("invalid_query", "a parameter is not UTF-8").faults(faults));
+        return Err(Error::bad_request("invalid_query", "A query parameter is not valid UTF-8.")
+            .faults(faults));
     }
 
     match headers.iter().find(|(_, value)| str::from_utf8(value.as_bytes()).is_err()) {
-        Some((name, _)) => {
-            Err(Error::bad_request("invalid_header", format!("the header {name} is not UTF-8")))
-        }
+        Some((name, _)) => Err(Error::bad_request(
+            "invalid_header",
+            format!("The header `{name}` is not valid UTF-8."),
+        )),
         None => Ok(()),
     }
 }

@@ -144,7 +144,7 @@ impl FromRequest for Write {
                 let invalid = || {
                     Error::bad_request(
                         "invalid_idempotency_key",
-                        "1 to 255 visible characters of ASCII",
+                        "`Idempotency-Key` must have 1 to 255 visible ASCII characters.",
                     )
                 };
                 key.map(str::to_owned).ok_or_else(invalid)
@@ -163,7 +163,8 @@ impl Write {
         work: impl AsyncFn(&mut Tx) -> Result<R> + 'static,
     ) -> Result<Reply> {
         if self.actor.machine && self.key.is_none() {
-            let detail = "a program sends an Idempotency-Key with whatever it creates";
+            let detail = "Programs must send an `Idempotency-Key` with every request that creates \
+                          something.";
             return Err(Error::bad_request("idempotency_key_required", detail));
         }
         self.within(ONE, async move |tx| Reply::created(&work(tx).await?)).await
@@ -295,7 +296,7 @@ async fn transaction(tx: &mut Tx, key: Option<&Key>, begin: &str, work: &Work) -
                 Err(error) if error.is_transient() => Err(error),
                 // Only the idempotency row, written in the same transaction, can tell the outcome.
                 Err(error) => Err(Error::unavailable("outcome_unknown")
-                    .detail("repeat the request with the same Idempotency-Key")
+                    .detail("Repeat the request with the same `Idempotency-Key`.")
                     .cause(error)),
             }
         }

@@ -155,7 +155,7 @@ impl Source<'_> {
             wrong("amount", "range", "more than zero");
         }
         let Some(invoice) = invoice else {
-            wrong("invoice_id", "unknown_reference", "nothing here has this id");
+            wrong("invoice_id", "unknown_reference", "not visible or does not exist");
             return faults;
         };
 

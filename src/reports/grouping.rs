@@ -339,7 +339,8 @@ fn unit(keys: &[GroupBy]) -> Option<&'static str> {
 /// Returns a fault for each value that is given twice, because it would count twice.
 fn repeated<T: PartialEq>(name: &str, values: &[T]) -> Vec<Fault> {
     let twice = (0..values.len()).filter(|at| values[..*at].contains(&values[*at]));
-    let fault = |at| Fault::new(format!("/{name}/{at}"), "duplicate", "each value once");
+    let fault =
+        |at| Fault::new(format!("/{name}/{at}"), "duplicate", "each value may be listed only once");
     twice.map(fault).collect()
 }
 

@@ -135,7 +135,8 @@ fn within_reason(range: Range) -> Result<Range, Vec<Fault>> {
 }
 
 fn invalid(faults: Vec<Fault>) -> Error {
-    Error::bad_request("invalid_query", "some parameters are wrong").faults(faults)
+    Error::bad_request("invalid_query", "Some query parameters are invalid; see `errors`.")
+        .faults(faults)
 }
 
 /// An optional period, for reports that also make sense over all time. Default: all time.

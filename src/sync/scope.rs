@@ -85,7 +85,8 @@ impl<'a> Scope<'a> {
     /// Limits the scope to these types, if there are any.
     pub fn only(mut self, asked: &[String]) -> Result<Self> {
         if let Some(fault) = unknown_type(asked) {
-            let error = Error::bad_request("invalid_query", "no such type in the feed");
+            let detail = "The change feed does not have this type; see `errors`.";
+            let error = Error::bad_request("invalid_query", detail);
             return Err(error.faults(vec![fault]));
         }
         let wanted = |name: &&str| asked.is_empty() || asked.iter().any(|asked| asked == name);

@@ -1,6 +1,6 @@
-//! The Chinese of the texts that problems are written with. A pair is the English text with `{}` for
-//! what is filled in, and the Chinese one with `{}` for the same in their order or `{1}` by number.
-//! Tests fail for texts that are missing here; until then readers get the meaning of the code.
+//! Chinese translations of the texts of problems. A pair is the English text, with `{}` for each
+//! inserted value, and the Chinese one, with `{}` for the same values in order or `{1}` by number.
+//! Tests fail for texts without a translation. At run time, the meaning of the code replaces them.
 
 mod field;
 mod general;
@@ -15,26 +15,31 @@ pub fn all() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
     [general::TEXTS, field::TEXTS, sales::TEXTS].into_iter().flatten()
 }
 
-/// The texts in which nothing is filled in.
+/// The texts without inserted values
 static FIXED: LazyLock<HashMap<&str, &str>> =
     LazyLock::new(|| all().filter(|pair| !pair.0.contains("{}")).copied().collect());
 
-/// The Chinese of a text.
+/// Returns the Chinese translation of a text.
 pub fn chinese(english: &str) -> Option<Cow<'static, str>> {
     if let Some(chinese) = FIXED.get(english) {
         return Some((*chinese).into());
     }
-    if let Some(types) = english.strip_prefix("must be ") {
-        let names: Vec<&str> = types.split(" or ").map(type_name).collect();
-        return Some(format!("类型应为{}", names.join("或")).into());
+    if let Some(names) = english.strip_prefix("must be ").and_then(type_names) {
+        return Some(format!("类型应为{names}").into());
     }
-    all().find_map(|(pattern, chinese)| {
+
+    // Several patterns may match: `at most {}` also matches what `at most {} files` is for. The
+    // longest one is the most specific.
+    let matching = all().filter_map(|(pattern, chinese)| {
         let parts = filled_in(pattern, english)?;
-        Some(fill_in(chinese, &parts).into())
-    })
+        Some((pattern.len(), chinese, parts))
+    });
+    let (_, chinese, parts) = matching.max_by_key(|found| found.0)?;
+    Some(fill_in(chinese, &parts).into())
 }
 
-/// What stands in a text in the places of a pattern.
+/// Returns the values that a text has in place of the `{}` of a pattern. `None` if the text does
+/// not match the pattern.
 fn filled_in<'a>(pattern: &str, text: &'a str) -> Option<Vec<&'a str>> {
     let mut pieces = pattern.split("{}");
     let mut rest = text.strip_prefix(pieces.next()?)?;
@@ -63,17 +68,24 @@ fn fill_in(pattern: &str, parts: &[&str]) -> String {
     text
 }
 
-/// A type of JSON
-fn type_name(english: &str) -> &str {
-    match english {
+/// Translates the names of JSON types, separated by "or". `None` if one of them is no type.
+fn type_names(english: &str) -> Option<String> {
+    let names: Option<Vec<&str>> = english.split(" or ").map(type_name).collect();
+    Some(names?.join("或"))
+}
+
+fn type_name(english: &str) -> Option<&'static str> {
+    let chinese = match english {
         "string" => "文本",
         "integer" => "整数",
         "number" => "数字",
         "boolean" => "布尔值",
         "object" => "对象",
         "array" => "列表",
-        other => other,
-    }
+        "null" => "null",
+        _ => return None,
+    };
+    Some(chinese)
 }
 
 #[cfg(test)]
@@ -81,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_found_with_what_is_filled_in() {
+    fn texts_are_found_with_their_values() {
         assert_eq!(chinese("this field is required").unwrap(), "必填");
         assert_eq!(chinese("at most 200 characters").unwrap(), "最多 200 个字符");
         assert_eq!(chinese("the order is credit_hold").unwrap(), "订单状态为 credit_hold");

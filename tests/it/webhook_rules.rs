@@ -143,7 +143,7 @@ async fn addresses_inside_are_refused() {
         courier(&strict).once().await.unwrap();
         let log = allowed.get(&format!("{path}/deliveries")).await.expect(200);
         if log["items"][0]["attempts"] == 1 {
-            assert_eq!(log["items"][0]["error"], "only https");
+            assert_eq!(log["items"][0]["error"], "must use https");
             break;
         }
         assert!(start.elapsed() < Duration::from_secs(30), "{log:#}");

@@ -69,7 +69,7 @@ impl Attachment {
         let row = attachments::table.find(id).select(Self::as_select()).for_update();
         let attachment: Self = row.first(tx.conn()).await?;
         if attachment.uploaded_by != caller.id() || attachment.expires_at.is_none() {
-            return Err(Error::conflict("attachment_in_use", "something has this file"));
+            return Err(Error::conflict("attachment_in_use", "The file is in use."));
         }
         Self::remove(tx, &[attachment]).await
     }

@@ -112,7 +112,7 @@ async fn judged(bytes: Bytes) -> Result<(ContentType, String)> {
     let unsupported = || {
         let known: Vec<&str> = ContentType::ALL.iter().map(|kind| kind.as_str()).collect();
         Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_file")
-            .detail(format!("one of {}", known.join(", ")))
+            .detail(format!("The file type must be one of {}.", known.join(", ")))
     };
     block(judge).await.map_err(Error::internal)?.ok_or_else(unsupported)
 }

@@ -160,7 +160,7 @@ impl Memberships {
     fn add(&mut self, stay: Stay) -> Result<()> {
         stay.check()?;
         if self.0.iter().any(|other| other.overlaps(&stay)) {
-            let detail = "the person is in a team already in a part of that time";
+            let detail = "The person already belongs to a team during part of this period.";
             let fault = Fault::new("/valid_from", "overlapping_membership", detail);
             return Err(Error::conflict("overlapping_membership", detail).faults(vec![fault]));
         }
@@ -184,7 +184,7 @@ impl Memberships {
 impl Stay {
     fn check(&self) -> Result<()> {
         if self.valid_to.is_some_and(|end| end <= self.valid_from) {
-            let fault = Fault::new("/valid_to", "range", "the end is after the beginning");
+            let fault = Fault::new("/valid_to", "range", "must be after `valid_from`");
             return Err(Error::invalid(vec![fault]));
         }
         Ok(())

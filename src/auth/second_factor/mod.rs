@@ -173,7 +173,7 @@ async fn remove_users_second_factor(
 async fn remove_of(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<UserView> {
     if id == caller.id() {
         // A stolen session must not remove the second factor without the password.
-        let why = "remove your own with `POST /me/second-factor/remove`";
+        let why = "Remove your own second factor with `POST /me/second-factor/remove`.";
         return Err(Error::conflict("own_account", why));
     }
     let user = User::find_for_update(tx, id).await?;
@@ -185,7 +185,7 @@ async fn remove_of(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<UserView> {
 }
 
 fn wrong() -> Error {
-    let why = "not a code of the second factor, or one that was used before";
+    let why = "wrong or already used";
     Error::invalid(vec![Fault::new("/otp", "wrong_second_factor", why)])
 }
 

@@ -185,7 +185,7 @@ const CIRCLES: &str = "
     select exists(select from above where start = parent_id) as found";
 
 fn circle() -> Error {
-    let why = "a team would be above itself";
+    let why = "A team cannot be below itself.";
     let fault = Fault::new("/parent_id", "team_cycle", why);
     Error::conflict("team_cycle", why).faults(vec![fault]).as_constraint("team_cycle")
 }
@@ -233,7 +233,7 @@ impl Imported for Team {
     fn drafted(arrival: &Arrival<Self>, (): &()) -> Result<Self, Vec<Fault>> {
         let changes = &arrival.item.changes;
         if arrival.before.is_none() && changes.name.is_none() {
-            return Err(vec![Fault::new("/name", "required", "a new team needs a name")]);
+            return Err(vec![Fault::new("/name", "required", "required for a new team")]);
         }
         let before = arrival.before.clone();
         let before = before.unwrap_or_else(|| Self::blank(arrival.id, arrival.now));

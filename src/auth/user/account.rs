@@ -184,7 +184,7 @@ impl Confirming {
         match password::fits(password, found.hash.clone()).await {
             Ok(true) => attempt.succeeded(),
             Ok(false) => {
-                let fault = Fault::new(pointer, "wrong_password", "this is not your password");
+                let fault = Fault::new(pointer, "wrong_password", "not your current password");
                 return Err(Error::invalid(vec![fault]));
             }
             Err(error) => {
@@ -200,7 +200,8 @@ impl Confirming {
         if !second_factor::is_active(&mut *self.db.conn().await?, id).await? {
             return Ok(None);
         }
-        let missing = || Fault::new("/otp", "required", "a second factor is active");
+        let missing =
+            || Fault::new("/otp", "required", "required because a second factor is active");
         let otp = otp.ok_or_else(|| Error::invalid(vec![missing()]))?;
         Ok(Some(otp.to_owned()))
     }

@@ -74,12 +74,13 @@ impl Imported for User {
 
         let mut faults = after.faults(&changes, *today);
         if before.is_none() && changes.name.is_none() {
-            faults.push(Fault::new("/name", "required", "somebody new needs a name"));
+            faults.push(Fault::new("/name", "required", "required for a new user"));
         }
         if let Some(before) = before {
             let out = before.works(*today) && !after.works(*today);
             if out && after.id == context.caller.id() {
-                faults.push(Fault::new("/active", "own_account", "nobody locks out themself"));
+                let why = "you cannot deactivate your own account";
+                faults.push(Fault::new("/active", "own_account", why));
             }
 
             // An admin may leave only if another admin stays at least as long.
@@ -89,7 +90,8 @@ impl Imported for User {
                 admins.remove(&before.id);
                 if admins.values().max().copied() < end {
                     admins.extend(end.map(|end| (before.id, end)));
-                    faults.push(Fault::new("", "last_admin", "nobody else is an active admin"));
+                    let why = "at least one active admin must remain";
+                    faults.push(Fault::new("", "last_admin", why));
                 } else {
                     admins.extend(after.admin_until(*today).map(|end| (before.id, end)));
                 }

@@ -66,7 +66,7 @@ impl UserView {
         use users::{created_at, id, name, name_pinyin};
         let filter = reference::filter(conn, caller, list).await?;
         if filter.role.is_some() && !caller.knows_everybody() {
-            let why = "you do not see everybody's roles";
+            let why = "You cannot see the roles of all users, so you cannot filter by `role`.";
             let fault = Fault::new("/role", "field_not_readable", why);
             return Err(Error::forbidden_because("field_not_readable", why).faults(vec![fault]));
         }

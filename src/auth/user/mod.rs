@@ -339,11 +339,12 @@ impl User {
     fn faults(&self, changes: &UserChanges, today: Date) -> Vec<Fault> {
         let mut faults = vec![];
         if matches!((self.employed_from, self.employed_to), (Some(from), Some(to)) if to <= from) {
-            faults.push(Fault::new("/employed_to", "range", "after the first day"));
+            faults.push(Fault::new("/employed_to", "range", "must be after `employed_from`"));
         }
         let on = changes.effective_on.unwrap_or(today);
         if changes.leads_team == Some(true) && self.memberships.on(on).is_none() {
-            faults.push(Fault::new("/leads_team", "no_team", "of which team?"));
+            let why = "a leader must belong to a team; send `team_id` as well";
+            faults.push(Fault::new("/leads_team", "no_team", why));
         }
         faults
     }
@@ -371,7 +372,7 @@ impl UserChanges {
         // An ERP sends `salesperson` for all users, which must not take other roles away.
         let plain = caller.is(Role::Erp) && roles[..] == [Role::Salesperson];
         if !same && !plain {
-            let why = "only an admin grants roles";
+            let why = "Only admins can grant roles.";
             return Err(Fault::new("/roles", "roles_not_grantable", why));
         }
         self.roles = None;
@@ -384,10 +385,10 @@ fn not_grantable(fault: Fault) -> Error {
 }
 
 fn last_admin() -> Error {
-    let fault = Fault::new("", "last_admin", "somebody must be able to let others in");
-    Error::conflict("last_admin", "nobody else is an active admin").faults(vec![fault])
+    let fault = Fault::new("", "last_admin", "at least one active admin must remain");
+    Error::conflict("last_admin", "There is no other active admin.").faults(vec![fault])
 }
 
 fn own_account() -> Error {
-    Error::conflict("own_account", "nobody locks out themself")
+    Error::conflict("own_account", "You cannot deactivate your own account.")
 }

@@ -89,8 +89,9 @@ impl Imported for ExchangeRate {
             (None, from, to, valid_on, rate) => {
                 let sent = [from.is_some(), to.is_some(), valid_on.is_some(), rate.is_some()];
                 let missing = ["from", "to", "valid_on", "rate"].into_iter().zip(sent);
-                let fault =
-                    |name| Fault::new(format!("/{name}"), "required", "a new rate needs it");
+                let fault = |name| {
+                    Fault::new(format!("/{name}"), "required", "required for a new exchange rate")
+                };
                 return Err(missing.filter(|field| !field.1).map(|field| fault(field.0)).collect());
             }
         };

@@ -88,10 +88,10 @@ impl ExchangeRate {
     fn faults(&self) -> Vec<Fault> {
         let mut faults = vec![];
         if self.rate <= Number::default() {
-            faults.push(Fault::new("/rate", "range", "a rate is more than zero"));
+            faults.push(Fault::new("/rate", "range", "more than 0"));
         }
         if self.from == self.to {
-            faults.push(Fault::new("/to", "same_currency", "a currency and itself need no rate"));
+            faults.push(Fault::new("/to", "same_currency", "must differ from `from`"));
         }
         faults
     }
@@ -224,7 +224,7 @@ impl ExchangeRate {
         pointer: &str,
     ) -> Result<Number> {
         let missing = || {
-            let why = format!("no rate from {from} to {to} on {day} or before");
+            let why = format!("no exchange rate from {from} to {to} on or before {day}");
             Error::invalid_as(
                 "no_exchange_rate",
                 vec![Fault::new(pointer, "no_exchange_rate", why)],

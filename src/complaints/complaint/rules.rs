@@ -176,7 +176,7 @@ impl Complaint {
         for (index, id) in self.attachment_ids.iter().enumerate() {
             if !seen.insert(id) {
                 let at = format!("/attachment_ids/{index}");
-                faults.push(Fault::new(at, "duplicate", "each file once"));
+                faults.push(Fault::new(at, "duplicate", "each file may be listed only once"));
             }
         }
         faults
@@ -192,7 +192,7 @@ impl Complaint {
 
         for (name, at) in [("occurred_at", clock.occurred_at), ("received_at", clock.received_at)] {
             if at.0.duration_since(now.0) > SKEW {
-                wrong(name, "in_future", "it has not happened yet");
+                wrong(name, "in_future", "must not be in the future");
             }
         }
 
@@ -213,7 +213,7 @@ impl Complaint {
             if at < clock.sla_started_at {
                 wrong(name, "range", "not before the complaint was received");
             } else if at.0.duration_since(now.0) > SKEW {
-                wrong(name, "in_future", "it has not happened yet");
+                wrong(name, "in_future", "must not be in the future");
             }
         }
 

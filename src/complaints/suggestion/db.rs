@@ -166,7 +166,7 @@ impl Suggestion {
         for (index, id) in self.attachment_ids.iter().enumerate() {
             if self.attachment_ids[..index].contains(id) {
                 let at = format!("/attachment_ids/{index}");
-                faults.push(Fault::new(at, "duplicate", "each file once"));
+                faults.push(Fault::new(at, "duplicate", "each file may be listed only once"));
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }

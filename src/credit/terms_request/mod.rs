@@ -183,7 +183,7 @@ impl NewTermsRequest {
             faults.push(Fault::new("/deposit_percent", "range", "0 to 100"));
         }
         if self.valid_from.is_some_and(|day| day < today) {
-            faults.push(Fault::new("/valid_from", "range", "not in the past"));
+            faults.push(Fault::new("/valid_from", "range", "must be today or later"));
         }
         if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
     }

@@ -234,7 +234,7 @@ impl Contact {
     fn faults(&self, today: Date) -> Vec<Fault> {
         let mut faults = vec![];
         if self.birth_year.is_some_and(|year| year > today.0.year()) {
-            faults.push(Fault::new("/birth_year", "range", "not in the future"));
+            faults.push(Fault::new("/birth_year", "range", "must not be in the future"));
         }
         if self.name.is_empty() {
             faults.push(Fault::new("/name", "required", "a contact needs a name"));

@@ -151,7 +151,7 @@ impl FollowUp {
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewFollowUp>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;
         if new.due_at < tx.now {
-            let why = "the time is over already";
+            let why = "must be in the future";
             return Err(Error::invalid(vec![Fault::new("/due_at", "range", why)]));
         }
 

@@ -203,7 +203,7 @@ impl Opportunity {
         if caller.reach().is_none_or(|reach| reach.contains(&self.owner_id)) {
             return Ok(());
         }
-        let detail = "its owner is you or somebody whom you lead";
+        let detail = "The owner must be you or a person you lead.";
         Err(Error::forbidden_because("not_your_person", detail))
     }
 

@@ -249,7 +249,7 @@ impl Opportunity {
     fn check(&self, planned: Option<Date>, today: Date) -> Result<()> {
         let mut faults = self.faults();
         if planned.is_some_and(|day| day < today) {
-            faults.push(Fault::new("/next_step_on", "range", "the day is over already"));
+            faults.push(Fault::new("/next_step_on", "range", "must be today or later"));
         }
         if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
     }

@@ -38,7 +38,7 @@ impl Order {
             let line_number = line.line_number.unwrap_or(place);
             if !seen.insert(line_number) {
                 let at = format!("/lines/{index}/line_number");
-                faults.push(Fault::new(at, "duplicate", "each number once"));
+                faults.push(Fault::new(at, "duplicate", "each line number may be used only once"));
             }
             if line.amount.0.abs() >= most {
                 let at = format!("/lines/{index}/amount");

@@ -27,7 +27,7 @@ pub(crate) fn in_future(
     today: Date,
 ) -> Vec<Fault> {
     let to_come = days.into_iter().filter(|(_, day)| day.is_some_and(|day| day > today));
-    let why = "it has not happened yet";
+    let why = "must not be in the future";
     let fault = |(name, _): (&str, _)| Fault::new(format!("/{name}"), "in_future", why);
     to_come.map(fault).collect()
 }
@@ -174,7 +174,7 @@ impl Order {
             }
             if shares[..index].iter().any(|other| other.user_id == share.user_id) {
                 let at = format!("/credits/{index}/user_id");
-                faults.push(Fault::new(at, "duplicate", "each person once"));
+                faults.push(Fault::new(at, "duplicate", "each person may be listed only once"));
             }
         }
 

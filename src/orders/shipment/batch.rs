@@ -239,7 +239,7 @@ impl Shipment {
                 wrong("line_number", "unknown_reference", "the order has no such line");
             }
             if self.lines[..index].iter().any(|other| other.line_number == line.line_number) {
-                wrong("line_number", "duplicate", "each line once");
+                wrong("line_number", "duplicate", "each line may be listed only once");
             }
             if line.quantity.0 <= Decimal::ZERO {
                 wrong("quantity", "range", "more than 0");

@@ -244,7 +244,8 @@ impl Product {
         let mut faults = vec![];
         for (name, value) in [("code", &self.code), ("name", &self.name)] {
             if value.is_empty() {
-                faults.push(Fault::new(format!("/{name}"), "required", "a new product needs it"));
+                let at = format!("/{name}");
+                faults.push(Fault::new(at, "required", "required for a new product"));
             }
         }
 
@@ -266,7 +267,7 @@ impl Product {
         for (index, price) in self.prices.iter().enumerate() {
             if price.valid_to.is_some_and(|to| to <= price.valid_from) {
                 let at = format!("/prices/{index}/valid_to");
-                faults.push(Fault::new(at, "range", "it ends after it begins"));
+                faults.push(Fault::new(at, "range", "must be after `valid_from`"));
             }
             if price.price < Money::ZERO {
                 let at = format!("/prices/{index}/price");
@@ -283,7 +284,8 @@ impl Product {
         let wrong =
             pairs.filter(|(_, pair)| pair[0].valid_to.is_none_or(|to| to > pair[1].valid_from));
         let at = |index| format!("/prices/{index}/valid_to");
-        wrong.map(|(index, _)| Fault::new(at(index), "overlap", "one price on a day")).collect()
+        let why = "overlaps the period of the next price";
+        wrong.map(|(index, _)| Fault::new(at(index), "overlap", why)).collect()
     }
 
     fn check(&self) -> Result<()> {

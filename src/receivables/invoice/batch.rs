@@ -231,7 +231,7 @@ impl Imported for Invoice {
             _ => {}
         }
         if after.cancelled_on.is_some_and(|day| day > arrival.today) {
-            faults.push(Fault::new("/cancelled_on", "range", "not in the future"));
+            faults.push(Fault::new("/cancelled_on", "range", "must not be in the future"));
         }
         faults.extend(after.faults(&context.around));
         if !faults.is_empty() {

@@ -107,7 +107,7 @@ impl Payment {
             faults.push(Fault::new("/amount", "range", why));
         }
         if self.reversed_on.is_some_and(|day| day > today) {
-            faults.push(Fault::new("/reversed_on", "range", "not in the future"));
+            faults.push(Fault::new("/reversed_on", "range", "must not be in the future"));
         }
         if self.unapplied_amount < Money::ZERO {
             let why = "more is used than came in";

@@ -133,7 +133,7 @@ impl Promise {
     ) -> Result<Self> {
         let mut faults = vec![];
         if new.due_on < tx.today {
-            faults.push(Fault::new(format!("{at}/due_on"), "range", "not in the past"));
+            faults.push(Fault::new(format!("{at}/due_on"), "range", "must be today or later"));
         }
         if new.amount <= Money::ZERO {
             faults.push(Fault::new(format!("{at}/amount"), "range", "more than zero"));

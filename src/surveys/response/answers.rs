@@ -74,7 +74,7 @@ impl Given {
     /// Reads the form with the JSON reader, which checks names and characters just as strictly.
     fn of_form(bytes: &[u8]) -> Result<Self> {
         if !is_utf8(bytes) {
-            return Err(Error::bad_request("unreadable_body", "the form is not UTF-8"));
+            return Err(Error::bad_request("unreadable_body", "The form is not valid UTF-8."));
         }
         let pairs = serde_urlencoded::from_bytes::<Vec<(String, String)>>(bytes);
         let unreadable = |_| Error::bad_request("unreadable_body", "this is no form");

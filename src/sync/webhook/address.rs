@@ -18,8 +18,8 @@ pub type Refusal = &'static str;
 /// spellings, such as `http://2130706433/` or `0x7f.1`. `loopback` allows receivers on this
 /// machine.
 pub fn check(url: &str, loopback: bool) -> Result<Url, Refusal> {
-    let url = Url::parse(url).map_err(|_| "not an absolute URL")?;
-    let host = url.host_str().ok_or("not an absolute URL")?;
+    let url = Url::parse(url).map_err(|_| "must be an absolute URL")?;
+    let host = url.host_str().ok_or("must be an absolute URL")?;
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let ip: Option<IpAddr> = bare.parse().ok();
     // A dot at the end of a name does not change its meaning.
@@ -28,18 +28,18 @@ pub fn check(url: &str, loopback: bool) -> Result<Url, Refusal> {
     let local = ip.map_or(named_local, |ip| ip.is_loopback());
 
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-        return Err("no user, password or fragment");
+        return Err("must not contain a user, a password or a fragment");
     }
     match url.scheme() {
         "https" => {}
         "http" if loopback && local => {}
-        _ => return Err("only https"),
+        _ => return Err("must use https"),
     }
     let allowed = match ip {
         Some(ip) => may(ip, loopback),
         None => loopback || !named_local,
     };
-    if allowed { Ok(url) } else { Err("only addresses of the internet") }
+    if allowed { Ok(url) } else { Err("must be an address on the public internet") }
 }
 
 /// Checks whether connections to this IP address are allowed.
@@ -117,7 +117,7 @@ impl Resolve for Guard {
 }
 
 /// The error of a refused name in the log of deliveries.
-pub const REFUSED: &str = "the name leads to an address that is not of the internet";
+pub const REFUSED: &str = "the host name resolves to an address that is not on the public internet";
 
 #[cfg(test)]
 mod tests {

@@ -74,7 +74,8 @@ impl Webhook {
 
         tx.lock("webhooks").await?;
         if webhooks::table.count().get_result::<i64>(tx.conn()).await? >= MOST {
-            return Err(Error::conflict("too_many_webhooks", format!("at most {MOST}")));
+            let detail = format!("At most {MOST} webhooks are allowed.");
+            return Err(Error::conflict("too_many_webhooks", detail));
         }
 
         let secret = Secret::random()?;

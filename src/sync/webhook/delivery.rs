@@ -187,11 +187,12 @@ impl WebhookDelivery {
         let row = row.filter(webhook_deliveries::webhook_id.eq(webhook.id));
         let before: Self = row.select(Self::as_select()).for_update().first(tx.conn()).await?;
         if before.kind == TEST {
-            return Err(Error::conflict("wrong_status", "it was a test: send another one")
+            let detail = "A test cannot be redelivered. Send a new test.";
+            return Err(Error::conflict("wrong_status", detail)
                 .member("current_status", before.status.as_str()));
         }
         if before.status == DeliveryStatus::Pending {
-            return Err(Error::conflict("wrong_status", "it is on its way")
+            return Err(Error::conflict("wrong_status", "The delivery is still pending.")
                 .member("current_status", before.status.as_str()));
         }
 

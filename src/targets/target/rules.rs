@@ -168,7 +168,7 @@ impl Target {
         let end = period::end(self.period_type, self.period_start);
         match (self.period_type, end) {
             (PeriodType::Custom, _) if self.period_end <= self.period_start => {
-                fault("/period_end", "range", "it ends after it begins");
+                fault("/period_end", "range", "must be after `period_start`");
             }
             (PeriodType::Custom, _) => {}
             (_, None) => fault("/period_start", "period", "no such period starts on this day"),

@@ -88,7 +88,7 @@ impl Imported for Territory {
         while let Some(parent) = at {
             steps += 1;
             if parent == after.id || steps > above.len() {
-                let why = "a territory does not lie within itself";
+                let why = "a territory cannot be inside itself";
                 faults.push(Fault::new("/parent_id", "cycle", why));
                 break;
             }

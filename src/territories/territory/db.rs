@@ -139,7 +139,7 @@ impl Territory {
             .load(tx.conn())
             .await?;
         if above.iter().any(|territory| territory.id == self.id) {
-            let fault = Fault::new("/parent_id", "cycle", "a territory does not lie within itself");
+            let fault = Fault::new("/parent_id", "cycle", "a territory cannot be inside itself");
             return Err(Error::invalid(vec![fault]));
         }
         Ok(())

@@ -175,12 +175,12 @@ impl Territory {
     fn faults(&self) -> Vec<Fault> {
         let mut faults = vec![];
         if self.name.is_empty() {
-            faults.push(Fault::new("/name", "required", "a territory needs a name"));
+            faults.push(Fault::new("/name", "required", "a territory must have a name"));
         }
         for (index, holder) in self.holders.0.iter().enumerate() {
             if holder.valid_to.is_some_and(|to| to <= holder.valid_from) {
                 let at = format!("/holders/{index}/valid_to");
-                faults.push(Fault::new(at, "range", "it ends after it begins"));
+                faults.push(Fault::new(at, "range", "must be after `valid_from`"));
             }
         }
         faults
@@ -192,7 +192,8 @@ impl Territory {
         let wrong =
             pairs.filter(|(_, pair)| pair[0].valid_to.is_none_or(|to| to > pair[1].valid_from));
         let at = |index| format!("/holders/{index}/valid_to");
-        wrong.map(|(index, _)| Fault::new(at(index), "overlap", "one person at a time")).collect()
+        let why = "overlaps the period of the next holder";
+        wrong.map(|(index, _)| Fault::new(at(index), "overlap", why)).collect()
     }
 
     /// Checks the rule for imported data, which may have several holders at once: no person holds
@@ -206,7 +207,8 @@ impl Territory {
                 .any(|earlier| earlier.valid_to.is_none_or(|to| to > holder.valid_from))
         });
         let at = |index| format!("/holders/{index}/valid_from");
-        again.map(|(index, _)| Fault::new(at(index), "overlap", "the same person twice")).collect()
+        let why = "overlaps another period of the same person";
+        again.map(|(index, _)| Fault::new(at(index), "overlap", why)).collect()
     }
 
     fn check(&self) -> Result<()> {

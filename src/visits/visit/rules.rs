@@ -132,7 +132,7 @@ impl Visit {
         if let (Some(from), Some(to)) = (self.window_from, self.window_to)
             && to <= from
         {
-            faults.push(Fault::new("/window_to", "range", "it ends before it begins"));
+            faults.push(Fault::new("/window_to", "range", "must be after `window_from`"));
         }
         if self.participant_ids.contains(&self.owner_id) {
             let why = "the owner needs no company of themself";
@@ -200,7 +200,7 @@ impl Visit {
         for (name, kind) in [("check_in", CheckKind::CheckIn), ("check_out", CheckKind::CheckOut)] {
             if self.check(kind).is_some_and(|check| check.occurred_at.0 > now.0 + AHEAD) {
                 let at = format!("/{name}/occurred_at");
-                faults.push(Fault::new(at, "in_future", "it has not happened yet"));
+                faults.push(Fault::new(at, "in_future", "must not be in the future"));
             }
         }
         let begun = self.check(CheckKind::CheckIn).is_some();
@@ -277,7 +277,7 @@ pub(super) fn day_of(at: Timestamp, zone: &TimeZone) -> Date {
 /// Returns a fault for each repeated id of a list.
 fn twice(name: &str, ids: &[Uuid]) -> Vec<Fault> {
     let again = ids.iter().enumerate().filter(|(index, id)| ids[..*index].contains(id));
-    let why = "it stands there twice";
+    let why = "each id may be listed only once";
     again.map(|(index, _)| Fault::new(format!("/{name}/{index}"), "duplicate", why)).collect()
 }
 

@@ -281,7 +281,7 @@ impl Visit {
                 faults.push(Fault::new("/follow_up/instruction", "required", why));
             }
             if step.due_at < tx.now {
-                faults.push(Fault::new("/follow_up/due_at", "range", "the time is over already"));
+                faults.push(Fault::new("/follow_up/due_at", "range", "must be in the future"));
             }
         }
         if !faults.is_empty() {
