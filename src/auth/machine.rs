@@ -136,7 +136,7 @@ fn credentials(req: &HttpRequest, form: &[u8]) -> Result<(String, String), Token
     }
 
     let pairs = serde_urlencoded::from_bytes::<Vec<(String, String)>>(form);
-    let pairs = pairs.map_err(|_| TokenError::invalid_request("this is no form"))?;
+    let pairs = pairs.map_err(|_| TokenError::invalid_request("The body is not a valid form."))?;
     let field = |name: &str| {
         let mut values = pairs.iter().filter(|pair| pair.0 == name).map(|pair| pair.1.clone());
         match (values.next(), values.next()) {

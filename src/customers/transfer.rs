@@ -151,7 +151,11 @@ impl CustomerTransfer {
         let effective_on = new.effective_on.unwrap_or(tx.today);
         let days = (effective_on.0 - tx.today.0).get_days();
         if !(0..=AHEAD).contains(&i64::from(days)) {
-            let fault = Fault::new("/effective_on", "range", "from today to a year ahead");
+            let fault = Fault::new(
+                "/effective_on",
+                "range",
+                "must be between today and one year from today",
+            );
             return Err(Error::invalid(vec![fault]));
         }
 
@@ -221,7 +225,10 @@ impl CustomerTransfer {
         // Not locked: the lock on the customer protects its transfers as well.
         let mut transfer: Self = row.select(Self::as_select()).first(tx.conn()).await?;
         if transfer.applied_at.is_some() {
-            return Err(Error::conflict("transfer_applied", "it has taken place already"));
+            return Err(Error::conflict(
+                "transfer_applied",
+                "The transfer has already taken effect. To undo it, transfer the customer back.",
+            ));
         }
 
         if transfer.cancelled_at.is_none() {

@@ -15,12 +15,12 @@ impl Customer {
             return Ok(());
         }
         if !caller.may::<ManageCustomers>() {
-            let why = "managers and the back office set the tier";
+            let why = "Only managers and the back office can set the tier.";
             let fault = Fault::new("/tier", "forbidden_field", why);
             return Err(Error::forbidden().detail(why).faults(vec![fault]));
         }
         if self.owner_id == Some(caller.id()) {
-            let detail = "somebody else sets the tier of a customer of yours";
+            let detail = "You cannot set the tier of a customer that you own.";
             return Err(Error::forbidden_because("self_approval", detail));
         }
         Ok(())

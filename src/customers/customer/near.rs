@@ -48,7 +48,7 @@ impl TryFrom<String> for Near {
         let [latitude, longitude, metres] = parts[..] else {
             return Err("latitude, longitude and metres, separated by commas");
         };
-        let why = "degrees of WGS 84 and a radius of 1 to 100000 metres";
+        let why = "must be latitude and longitude in degrees of WGS 84 and a radius of 1 to 100000 metres";
         let degrees = |part: &str| part.parse::<f64>().map_err(|_| why);
         let (latitude, longitude) = (degrees(latitude)?, degrees(longitude)?);
         let metres: u32 = metres.parse().map_err(|_| why)?;

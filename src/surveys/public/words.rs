@@ -43,7 +43,7 @@ const ENGLISH: Words = Words {
     must: "(required)",
     scores: ["Very dissatisfied", "Dissatisfied", "Neither", "Satisfied", "Very satisfied"],
     nps: ["Not at all", "Certainly"],
-    longest: "2,000 characters at most",
+    longest: "at most 2,000 characters",
     send: "Send",
     check: "Please look at these questions again:",
     thanks: ("Thank you", "We have received your answers. You can close this page."),

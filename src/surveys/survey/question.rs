@@ -79,10 +79,18 @@ pub(super) fn faults(kind: SurveyKind, questions: &[Question]) -> Vec<Fault> {
         let pointer = format!("{at}/options");
         match question.options.len() {
             0 | 1 if choice => {
-                faults.push(Fault::new(pointer, "too_few", "a choice has two options or more"));
+                faults.push(Fault::new(
+                    pointer,
+                    "too_few",
+                    "a question of kind `choice` needs at least two options",
+                ));
             }
             1.. if !choice => {
-                faults.push(Fault::new(pointer, "contradiction", "only a choice has options"));
+                faults.push(Fault::new(
+                    pointer,
+                    "contradiction",
+                    "only a question of kind `choice` can have options",
+                ));
             }
             _ => {}
         }
@@ -102,9 +110,9 @@ pub(super) fn faults(kind: SurveyKind, questions: &[Question]) -> Vec<Fault> {
         (SurveyKind::Csat, (true, false))
         | (SurveyKind::Nps, (false, true))
         | (SurveyKind::Mixed, (true, true)) => return faults,
-        (SurveyKind::Csat, _) => "it asks for a score of 1 to 5, and for no 0 to 10",
-        (SurveyKind::Nps, _) => "it asks for 0 to 10, and for no score of 1 to 5",
-        (SurveyKind::Mixed, _) => "it asks for a score of 1 to 5 and for 0 to 10",
+        (SurveyKind::Csat, _) => "needs a question of kind `score_1_5` and none of kind `nps_0_10`",
+        (SurveyKind::Nps, _) => "needs a question of kind `nps_0_10` and none of kind `score_1_5`",
+        (SurveyKind::Mixed, _) => "needs questions of kind `score_1_5` and of kind `nps_0_10`",
     };
     faults.push(Fault::new("/kind", "contradiction", why));
     faults
