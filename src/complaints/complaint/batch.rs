@@ -335,11 +335,8 @@ impl ComplaintFacts {
         let first = Instant::from_second(20 * 31_556_952).unwrap_or_default();
         for (name, at) in instants {
             if at.is_some_and(|at| at.0 < first) {
-                faults.push(Fault::new(
-                    format!("/{name}"),
-                    "range",
-                    "must not be before the year 1990",
-                ));
+                let why = "must not be before the year 1990";
+                faults.push(Fault::new(format!("/{name}"), "range", why));
             }
         }
 

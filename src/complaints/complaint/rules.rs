@@ -249,7 +249,7 @@ impl Complaint {
             ),
             Do::Change if !owner && !reporter && !caller.may::<HandleComplaints>() => refused(
                 "not_your_complaint",
-                "Only its reporter, its owner and the people who accept complaints can change a complaint.",
+                "Only the reporter, the owner and people who accept complaints can change it.",
             ),
             Do::Accept
             | Do::Assign
@@ -300,15 +300,16 @@ impl Complaint {
         let Some(severity) = changes.severity else { return Ok(()) };
         let rank = |of: Severity| Severity::ALL.iter().position(|severity| *severity == of);
         if rank(severity) < rank(self.severity) && self.owner_id == Some(caller.id()) {
-            let detail = "You cannot lower the severity of a complaint that you own, because that extends its due times.";
+            let detail = "You cannot lower the severity of a complaint that you own.";
             return Err(Error::forbidden_because("self_approval", detail));
         }
         if caller.may::<HandleComplaints>() {
             return Ok(());
         }
-        let why = "Only people who accept complaints can change the severity.";
+        let why = "can be changed only by people who accept complaints";
         let fault = Fault::new("/severity", "forbidden_field", why);
-        Err(Error::forbidden().detail(why).faults(vec![fault]))
+        let detail = "Only people who accept complaints can change the severity.";
+        Err(Error::forbidden().detail(detail).faults(vec![fault]))
     }
 }
 

@@ -155,11 +155,8 @@ impl Complaint {
 
     fn reject(&mut self, tx: &Tx, why: &ComplaintRejection) -> Result<()> {
         if !why.customer_informed {
-            let fault = Fault::new(
-                "/customer_informed",
-                "required",
-                "must be `true`: inform the customer first",
-            );
+            let message = "must be `true`: inform the customer first";
+            let fault = Fault::new("/customer_informed", "required", message);
             return Err(Error::invalid(vec![fault]));
         }
         self.status_reason = Some(why.reason.clone());
@@ -230,10 +227,8 @@ impl Complaint {
     /// was called.
     fn check_settled(&self) -> Result<()> {
         if self.settlement.filed_at.is_none() {
-            return Err(Error::conflict(
-                "not_filed",
-                "The back office has to file the complaint before it can be closed.",
-            ));
+            let detail = "The back office has to file the complaint before it can be closed.";
+            return Err(Error::conflict("not_filed", detail));
         }
         if !self.settlement.is_confirmed() {
             let detail = "Record the customer's confirmation or a follow-up call first.";
@@ -309,10 +304,8 @@ impl Complaint {
             return Ok(());
         }
         if self.clock.escalation_level >= HIGHEST {
-            return Err(Error::conflict(
-                "fully_escalated",
-                "The complaint is already escalated to the sales director.",
-            ));
+            let detail = "The complaint is already escalated to the sales director.";
+            return Err(Error::conflict("fully_escalated", detail));
         }
         self.clock.escalation_level += 1;
         self.clock.escalation_reason = Some(why.reason.clone());

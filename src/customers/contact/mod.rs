@@ -252,10 +252,11 @@ impl Contact {
     fn check_open(&self) -> Result<()> {
         match self.erased_at {
             None => Ok(()),
-            Some(_) => Err(Error::conflict(
-                "contact_erased",
-                "The personal data of this contact was erased. Create a new contact instead.",
-            )),
+            Some(_) => {
+                let detail =
+                    "The personal data of this contact was erased. Create a new contact instead.";
+                Err(Error::conflict("contact_erased", detail))
+            }
         }
     }
 

@@ -69,7 +69,8 @@ impl Contact {
             let Self { id, name, customer_id, owner_id, .. } = contact;
             json!({ "id": id, "name": name, "customer_id": customer_id, "owner_id": owner_id })
         });
-        let detail = "A contact with this phone number, email address or name exists. To create another one, send `allow_duplicate`.";
+        let detail = "A contact with this phone number, email address or name already exists. To \
+            create another contact, send `allow_duplicate`.";
         Err(Error::conflict("possible_duplicate", detail)
             .member("duplicates", named.collect::<Vec<_>>()))
     }

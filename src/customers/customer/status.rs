@@ -36,7 +36,7 @@ impl Customer {
         };
 
         if status == Active && self.owner_id.is_none() {
-            let detail = "The customer has no owner. Assign an owner with a transfer before you activate it.";
+            let detail = "The customer has no owner. Assign an owner with a transfer first.";
             return Err(Error::conflict("customer_without_owner", detail));
         }
         Ok(Self { status, status_reason: reason.map(str::to_owned), ..self.clone() })

@@ -104,10 +104,8 @@ impl FollowUp {
         let status = before.status.after(FollowUpAction::Extend)?;
 
         if before.extended_from.is_some() {
-            return Err(Error::conflict(
-                "already_extended",
-                "The follow-up has already been extended. It can be extended only once.",
-            ));
+            let detail = "The follow-up has already been extended. It can be extended only once.";
+            return Err(Error::conflict("already_extended", detail));
         }
         if extension.due_at <= before.due_at.max(tx.now) {
             let why = "must be in the future and later than the current `due_at`";

@@ -213,10 +213,8 @@ impl SurveyInvitation {
     /// Fails with 409 if the invitation is answered, and with 410 if it can no longer be answered.
     pub fn check_open(&self, survey: &Survey, now: Timestamp) -> Result<()> {
         if self.answered_at.is_some() {
-            return Err(Error::conflict(
-                "survey_answered",
-                "The survey has already been answered with this link.",
-            ));
+            let detail = "The survey has already been answered with this link.";
+            return Err(Error::conflict("survey_answered", detail));
         }
         if survey.status != SurveyStatus::Open {
             return Err(Error::gone("survey_closed").detail("The survey is closed."));

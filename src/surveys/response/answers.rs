@@ -142,7 +142,7 @@ impl Given {
             let mean = decimal(value).filter(|mean| {
                 mean.scale() <= 2 && *mean >= Decimal::ONE && *mean <= Decimal::from(5)
             });
-            let why = ("range", "1 to 5, with two decimals at the most");
+            let why = ("range", "must be from 1 to 5, with at most two decimals");
             return mean.map(|_| value.clone()).ok_or(why);
         }
         let bounds = match question.kind {
@@ -166,10 +166,7 @@ impl Given {
             other => other.as_i64(),
         };
         let number = number.ok_or(("type", "must be a whole number"))?;
-        bounds
-            .contains(&number)
-            .then(|| number.into())
-            .ok_or(("range", "outside the scale of the question"))
+        bounds.contains(&number).then(|| number.into()).ok_or(("range", "outside the scale"))
     }
 }
 

@@ -223,11 +223,8 @@ impl Imported for SurveyResponse {
         platform::set(&mut after.language, item.language.as_ref());
         platform::set(&mut after.created_at, item.answered_at.as_ref());
         if after.created_at > arrival.now {
-            faults.push(Fault::new(
-                "/answered_at",
-                "in_future",
-                "the answer must not be in the future",
-            ));
+            let why = "the answer must not be in the future";
+            faults.push(Fault::new("/answered_at", "in_future", why));
         }
         if let Some(given) = &item.answers {
             faults.extend(after.take_answers(given, context));

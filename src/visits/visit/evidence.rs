@@ -22,11 +22,8 @@ impl CheckIn {
     pub(super) fn faults(&self, now: Timestamp, oldest: SignedDuration) -> Vec<Fault> {
         let mut faults = self.place_faults();
         if self.occurred_at.0 > now.0 + AHEAD {
-            faults.push(Fault::new(
-                "/occurred_at",
-                "in_future",
-                "must not be more than two minutes in the future",
-            ));
+            let why = "must not be more than two minutes in the future";
+            faults.push(Fault::new("/occurred_at", "in_future", why));
         } else if self.occurred_at.0 < now.0 - oldest {
             let why = format!("must not be more than {} days ago", oldest.as_hours() / 24);
             faults.push(Fault::new("/occurred_at", "too_old", why));

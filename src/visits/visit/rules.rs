@@ -143,15 +143,11 @@ impl Visit {
         }
         let refused = self.outcome == Some(VisitResult::Refused);
         if refused && self.refuse_reason.is_none() {
-            faults.push(Fault::new(
-                "/refuse_reason",
-                "required",
-                "required when `outcome` is `refused`",
-            ));
+            let why = "required when `outcome` is `refused`";
+            faults.push(Fault::new("/refuse_reason", "required", why));
         }
         if refused && self.next_visit_on.is_none() {
-            let why =
-                "required when `outcome` is `refused`; to give the customer up, mark it as lost";
+            let why = "required when `outcome` is `refused`; to give up, mark the customer as lost";
             faults.push(Fault::new("/next_visit_on", "required", why));
         }
         if !refused && self.refuse_reason.is_some() {

@@ -55,10 +55,8 @@ impl Visit {
         let before = Self::begin(tx, caller, id, based_on, action).await?;
         let missed = before.status == VisitStatus::Missed;
         if action == VisitAction::Explain && missed && before.reason.is_some() {
-            return Err(Error::conflict(
-                "already_explained",
-                "The missed visit has already been explained.",
-            ));
+            let detail = "The missed visit has already been explained.";
+            return Err(Error::conflict("already_explained", detail));
         }
         let status = before.status_on(tx.today).after(action)?;
         Check::close_all(tx, &[id]).await?;
@@ -88,14 +86,13 @@ impl Visit {
         }
         let day = day_of(sent.occurred_at, &zone);
         if status == VisitStatus::Missed && day != before.planned_date {
-            let detail = "The check-in to a missed visit must be on the planned day. Otherwise, plan a new visit.";
+            let detail = "The check-in to a missed visit must be on the planned day. Otherwise, plan \
+                a new visit.";
             return Err(Error::conflict("not_on_planned_day", detail));
         }
         if before.check_of(caller.id(), CheckKind::CheckIn).is_some() {
-            return Err(Error::conflict(
-                "already_checked_in",
-                "You have already checked in to this visit.",
-            ));
+            let detail = "You have already checked in to this visit.";
+            return Err(Error::conflict("already_checked_in", detail));
         }
 
         let check = before.evidence(tx, caller, &company, (CheckKind::CheckIn, sent)).await?;
@@ -136,16 +133,12 @@ impl Visit {
         }
 
         let Some(start) = before.check_of(caller.id(), CheckKind::CheckIn) else {
-            return Err(Error::conflict(
-                "not_checked_in",
-                "You have not checked in to this visit. Check in before you check out.",
-            ));
+            let detail = "You have not checked in to this visit. Check in before you check out.";
+            return Err(Error::conflict("not_checked_in", detail));
         };
         if before.check_of(caller.id(), CheckKind::CheckOut).is_some() {
-            return Err(Error::conflict(
-                "already_checked_out",
-                "You have already checked out of this visit.",
-            ));
+            let detail = "You have already checked out of this visit.";
+            return Err(Error::conflict("already_checked_out", detail));
         }
         if sent.check.occurred_at < start.occurred_at {
             let why = "must not be before the check-in";
@@ -184,10 +177,8 @@ impl Visit {
     ) -> Result<Self> {
         let before = Self::begin(tx, caller, id, based_on, VisitAction::Report).await?;
         if before.status == VisitStatus::Completed && before.outcome.is_some() {
-            return Err(Error::conflict(
-                "outcome_given",
-                "The outcome of this visit has already been reported.",
-            ));
+            let detail = "The outcome of this visit has already been reported.";
+            return Err(Error::conflict("outcome_given", detail));
         }
         let company = Company::load(tx.conn()).await?;
         let after = before.outcome_of(tx, caller, sent, tx.today).await?;
