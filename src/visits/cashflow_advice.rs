@@ -226,7 +226,7 @@ impl CashflowAdvice {
         }
         if !matches!(visit.status, VisitStatus::InProgress | VisitStatus::Completed) {
             let detail = format!(
-                "The visit is `{}`; this action is not possible in that status.",
+                "The visit is `{}`, which does not allow this action.",
                 visit.status.as_str()
             );
             let error = Error::conflict("wrong_status", detail);

@@ -66,7 +66,7 @@ impl ComplaintStatus {
             | (Resolved, Do::Confirm | Do::FollowUpCall) => Ok(self),
             (status, _) => {
                 let detail = format!(
-                    "The complaint is `{}`; this action is not possible in that status.",
+                    "The complaint is `{}`, which does not allow this action.",
                     status.as_str()
                 );
                 Err(Error::conflict("wrong_status", detail)

@@ -199,7 +199,7 @@ impl SuggestionStatus {
             (Self::New | Self::Noted, SuggestionDecision::Declined) => Ok(Self::Declined),
             (status, _) => {
                 let detail = format!(
-                    "The suggestion is `{}`; this action is not possible in that status.",
+                    "The suggestion is `{}`, which does not allow this action.",
                     status.as_str()
                 );
                 Err(Error::conflict("wrong_status", detail)

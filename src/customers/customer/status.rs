@@ -27,7 +27,7 @@ impl Customer {
             (Blacklisted, StatusAction::Reinstate) => Prospect,
             (status, _) => {
                 let detail = format!(
-                    "The customer is `{}`; this action is not possible in that status.",
+                    "The customer is `{}`, which does not allow this action.",
                     status.as_str()
                 );
                 return Err(Error::conflict("wrong_status", detail)

@@ -41,7 +41,7 @@ impl FollowUpStatus {
             ) => Self::Cancelled,
             _ => {
                 let detail = format!(
-                    "The follow-up is `{}`; this action is not possible in that status.",
+                    "The follow-up is `{}`, which does not allow this action.",
                     self.as_str()
                 );
                 let error = Error::conflict("wrong_status", detail);

@@ -198,7 +198,7 @@ impl OpportunityStatus {
             (Self::Open, OpportunityAction::Drop) => Ok(Self::Dropped),
             (status, _) => {
                 let detail = format!(
-                    "The opportunity is `{}`; this action is not possible in that status.",
+                    "The opportunity is `{}`, which does not allow this action.",
                     status.as_str()
                 );
                 Err(Error::conflict("wrong_status", detail)

@@ -164,7 +164,7 @@ impl SurveyStatus {
             (Self::Open, Close) | (Self::Closed, Dispatch) => Ok(Self::Closed),
             (status, _) => {
                 let detail = format!(
-                    "The survey is `{}`; this action is not possible in that status.",
+                    "The survey is `{}`, which does not allow this action.",
                     status.as_str()
                 );
                 Err(Error::conflict("wrong_status", detail)

@@ -52,10 +52,8 @@ impl VisitStatus {
             (Self::InProgress, CheckOut) | (Self::Completed, Report | Approve) => Self::Completed,
             (Self::InProgress, Abandon) => Self::Abandoned,
             _ => {
-                let detail = format!(
-                    "The visit is `{}`; this action is not possible in that status.",
-                    self.as_str()
-                );
+                let detail =
+                    format!("The visit is `{}`, which does not allow this action.", self.as_str());
                 let error = Error::conflict("wrong_status", detail);
                 return Err(error.member("current_status", self.as_str()));
             }
