@@ -151,7 +151,8 @@ impl CustomerTransfer {
         let effective_on = new.effective_on.unwrap_or(tx.today);
         let days = (effective_on.0 - tx.today.0).get_days();
         if !(0..=AHEAD).contains(&i64::from(days)) {
-            let fault = Fault::new("/effective_on", "range", "from today to a year ahead");
+            let why = "must be between today and one year from today";
+            let fault = Fault::new("/effective_on", "range", why);
             return Err(Error::invalid(vec![fault]));
         }
 
@@ -221,7 +222,9 @@ impl CustomerTransfer {
         // Not locked: the lock on the customer protects its transfers as well.
         let mut transfer: Self = row.select(Self::as_select()).first(tx.conn()).await?;
         if transfer.applied_at.is_some() {
-            return Err(Error::conflict("transfer_applied", "it has taken place already"));
+            let detail =
+                "The transfer has already taken effect. To undo it, transfer the customer back.";
+            return Err(Error::conflict("transfer_applied", detail));
         }
 
         if transfer.cancelled_at.is_none() {

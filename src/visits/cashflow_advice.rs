@@ -221,11 +221,14 @@ impl CashflowAdvice {
         held.first::<Uuid>(tx.conn()).await?;
         let visit = Visit::find(tx.conn(), caller, visit).await?;
         if visit.owner_id != caller.id() && !visit.participant_ids.contains(&caller.id()) {
-            let detail = "advice is filed by those who were there";
+            let detail = "Only the owner and the participants of the visit can file advice.";
             return Err(Error::forbidden_because("not_your_visit", detail));
         }
         if !matches!(visit.status, VisitStatus::InProgress | VisitStatus::Completed) {
-            let detail = format!("the visit is {}", visit.status.as_str());
+            let detail = format!(
+                "The visit is `{}`, which does not allow this action.",
+                visit.status.as_str()
+            );
             let error = Error::conflict("wrong_status", detail);
             return Err(error.member("current_status", visit.status.as_str()));
         }

@@ -126,7 +126,8 @@ impl CoachingNote {
     ) -> Result<Self> {
         let visit = Visit::find(tx.conn(), caller, visit).await?;
         if !visit.participant_ids.contains(&caller.id()) && !manages(caller, &visit) {
-            let detail = "notes are written by those who came along or lead the owner";
+            let detail =
+                "Only participants of the visit and managers of its owner can write notes.";
             return Err(Error::forbidden_because("not_your_visit", detail));
         }
 

@@ -122,7 +122,7 @@ pub fn check_given_up<'a>(
         if attempts >= ATTEMPTS && days >= DAYS {
             return Ok(());
         }
-        let detail = "a prospect is given up after three visits over two weeks at the earliest";
+        let detail = "A prospect can be given up only after three visits over at least two weeks.";
         Err(Error::conflict("too_few_attempts", detail)
             .member("attempts", attempts)
             .member("days", days))

@@ -120,7 +120,7 @@ async fn the_form_in_both_languages() {
     again.expect(409);
     look(&service, &link, "zh").await.expect(409);
     let nothing = look(&service, "/public/surveys/nothing", "en").await;
-    assert!(nothing.text().contains("There is no such survey"));
+    assert!(nothing.text().contains("Survey not found"));
     nothing.expect(404);
 }
 

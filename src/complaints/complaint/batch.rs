@@ -252,7 +252,7 @@ fn draft(arrival: &Arrival<Complaint>) -> Result<Complaint, Vec<Fault>> {
         (None, customer, category, description) => {
             let sent = [customer.is_some(), category.is_some(), description.is_some()];
             let missing = ["customer_id", "category", "description"].into_iter().zip(sent);
-            let why = "a new complaint needs it";
+            let why = "required for a new complaint";
             let fault = |name| Fault::new(format!("/{name}"), "required", why);
             return Err(missing.filter(|field| !field.1).map(|field| fault(field.0)).collect());
         }
@@ -335,7 +335,8 @@ impl ComplaintFacts {
         let first = Instant::from_second(20 * 31_556_952).unwrap_or_default();
         for (name, at) in instants {
             if at.is_some_and(|at| at.0 < first) {
-                faults.push(Fault::new(format!("/{name}"), "range", "not before the year 1990"));
+                let why = "must not be before the year 1990";
+                faults.push(Fault::new(format!("/{name}"), "range", why));
             }
         }
 
@@ -346,7 +347,7 @@ impl ComplaintFacts {
         let ours = before.and_then(|complaint| complaint.settlement.filed_no.as_deref());
         let number = self.filed_no.as_ref().and_then(Option::as_deref);
         if number.is_some_and(|number| number.starts_with("BA-")) && number != ours {
-            let why = "numbers that begin with BA- are given here";
+            let why = "numbers that begin with `BA-` are assigned by this service";
             faults.push(Fault::new("/filed_no", "format", why));
         }
         faults

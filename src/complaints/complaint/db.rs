@@ -187,7 +187,7 @@ impl Complaint {
     async fn register(tx: &mut Tx, caller: &Caller, new: &NewComplaint) -> Result<Self> {
         let told = &new.told;
         if told.resolved.is_some() && !caller.may::<SettleComplaints>() {
-            let detail = "complaints are settled on the spot by salespeople";
+            let detail = "Only sales roles can settle a complaint on the spot.";
             return Err(Error::forbidden().detail(detail));
         }
         let (system, external) = (told.source_system.as_deref(), told.external_id.as_deref());
@@ -253,7 +253,7 @@ impl Complaint {
         let mut faults = context.faults(self);
         let customer = context.customer(self.customer_id);
         if customer.is_some_and(|customer| customer.merged_into_id.is_some()) {
-            let why = "it is a part of another customer now";
+            let why = "merged into another customer";
             faults.push(Fault::new("/customer_id", "customer_merged", why));
         }
         self.customer_owner_id = customer.and_then(|customer| customer.owner_id);

@@ -94,7 +94,7 @@ impl ComplaintContext {
         let foreign = named.into_iter().filter(|(_, id, customers)| {
             id.and_then(|id| customers.get(&id)).is_some_and(|customer| *customer != of.customer_id)
         });
-        let why = "it belongs to another customer";
+        let why = "belongs to another customer";
         foreign.map(|(at, ..)| Fault::new(at, "contradiction", why)).collect()
     }
 }

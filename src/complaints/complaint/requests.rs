@@ -95,7 +95,7 @@ impl ComplaintTold {
     pub(super) fn happened(&self, now: Timestamp) -> Result<Timestamp> {
         let Some(at) = self.occurred_at else { return Ok(now) };
         if at.0.duration_since(now.0) > SKEW || now.0.duration_since(at.0) > OLDEST {
-            let why = "not in the future, and not more than a year ago";
+            let why = "must not be in the future or more than a year ago";
             return Err(Error::invalid(vec![Fault::new("/occurred_at", "range", why)]));
         }
         Ok(kept(at))

@@ -65,7 +65,10 @@ impl ComplaintStatus {
             )
             | (Resolved, Do::Confirm | Do::FollowUpCall) => Ok(self),
             (status, _) => {
-                let detail = format!("the complaint is {}", status.as_str());
+                let detail = format!(
+                    "The complaint is `{}`, which does not allow this action.",
+                    status.as_str()
+                );
                 Err(Error::conflict("wrong_status", detail)
                     .member("current_status", status.as_str()))
             }
@@ -197,7 +200,7 @@ impl Complaint {
         }
 
         if clock.occurred_at.0.duration_since(clock.received_at.0) > SKEW {
-            wrong("occurred_at", "range", "not after the complaint was received");
+            wrong("occurred_at", "range", "must not be after the complaint was received");
         }
 
         for (name, at) in [
@@ -211,7 +214,7 @@ impl Complaint {
         ] {
             let Some(at) = at else { continue };
             if at < clock.sla_started_at {
-                wrong(name, "range", "not before the complaint was received");
+                wrong(name, "range", "must not be before the complaint was received");
             } else if at.0.duration_since(now.0) > SKEW {
                 wrong(name, "in_future", "must not be in the future");
             }
@@ -219,7 +222,7 @@ impl Complaint {
 
         let ends = clock.resolved_at.zip(clock.closed_at);
         if ends.is_some_and(|(resolved, closed)| closed < resolved) {
-            wrong("closed_at", "range", "not before it was resolved");
+            wrong("closed_at", "range", "must not be before `resolved_at`");
         }
         faults
     }
@@ -234,17 +237,20 @@ impl Complaint {
 
         match action {
             Do::Start | Do::Wait | Do::Resolve if !owner => {
-                refused("not_the_owner", "only whoever owns the complaint does this")
+                refused("not_the_owner", "Only the owner of the complaint can do this.")
             }
-            Do::Confirm | Do::FollowUpCall if !owner && !caller.may::<FileComplaints>() => {
-                refused("not_the_owner", "the owner or the back office does this")
-            }
-            Do::Withdraw if !reporter => {
-                refused("not_the_reporter", "only whoever registered the complaint withdraws it")
-            }
-            Do::Change if !owner && !reporter && !caller.may::<HandleComplaints>() => {
-                refused("not_your_complaint", "its reporter, its owner and the office change it")
-            }
+            Do::Confirm | Do::FollowUpCall if !owner && !caller.may::<FileComplaints>() => refused(
+                "not_the_owner",
+                "Only the owner of the complaint and the back office can do this.",
+            ),
+            Do::Withdraw if !reporter => refused(
+                "not_the_reporter",
+                "Only the person who registered the complaint can withdraw it.",
+            ),
+            Do::Change if !owner && !reporter && !caller.may::<HandleComplaints>() => refused(
+                "not_your_complaint",
+                "Only the reporter, the owner and people who accept complaints can change it.",
+            ),
             Do::Accept
             | Do::Assign
             | Do::Reject
@@ -254,7 +260,10 @@ impl Complaint {
             | Do::Withdraw
                 if self.about_user_id == Some(caller.id()) =>
             {
-                refused("complaint_about_you", "somebody else has to decide on this complaint")
+                refused(
+                    "complaint_about_you",
+                    "The complaint is about you, so another person has to handle it.",
+                )
             }
             _ => Ok(()),
         }
@@ -291,20 +300,21 @@ impl Complaint {
         let Some(severity) = changes.severity else { return Ok(()) };
         let rank = |of: Severity| Severity::ALL.iter().position(|severity| *severity == of);
         if rank(severity) < rank(self.severity) && self.owner_id == Some(caller.id()) {
-            let detail = "somebody else allows you more time for a complaint of yours";
+            let detail = "You cannot lower the severity of a complaint that you own.";
             return Err(Error::forbidden_because("self_approval", detail));
         }
         if caller.may::<HandleComplaints>() {
             return Ok(());
         }
-        let why = "those who accept complaints decide on the severity";
+        let why = "can be changed only by people who accept complaints";
         let fault = Fault::new("/severity", "forbidden_field", why);
-        Err(Error::forbidden().detail(why).faults(vec![fault]))
+        let detail = "Only people who accept complaints can change the severity.";
+        Err(Error::forbidden().detail(detail).faults(vec![fault]))
     }
 }
 
 fn subject(at: &str) -> Fault {
-    Fault::new(at, "owner_is_subject", "the person complained about does not see to the complaint")
+    Fault::new(at, "owner_is_subject", "the person complained about cannot own the complaint")
 }
 
 #[cfg(test)]

@@ -129,7 +129,7 @@ impl Complaint {
             }
             Step::Confirm(how) => {
                 if before.settlement.customer_confirmed_at.is_some() {
-                    let detail = "the customer has confirmed it already";
+                    let detail = "The customer has already confirmed the settlement.";
                     return Err(Error::conflict("already_confirmed", detail));
                 }
                 after.settlement.customer_confirmed_by = Some(how.by);
@@ -138,7 +138,7 @@ impl Complaint {
             }
             Step::FollowUpCall(call) => {
                 if before.settlement.follow_up_call_at.is_some() {
-                    let detail = "the customer has been called already";
+                    let detail = "A follow-up call has already been recorded.";
                     return Err(Error::conflict("already_called", detail));
                 }
                 after.settlement.follow_up_call_at = Some(tx.now);
@@ -155,7 +155,8 @@ impl Complaint {
 
     fn reject(&mut self, tx: &Tx, why: &ComplaintRejection) -> Result<()> {
         if !why.customer_informed {
-            let fault = Fault::new("/customer_informed", "required", "the customer hears it first");
+            let message = "must be `true`: inform the customer first";
+            let fault = Fault::new("/customer_informed", "required", message);
             return Err(Error::invalid(vec![fault]));
         }
         self.status_reason = Some(why.reason.clone());
@@ -216,7 +217,7 @@ impl Complaint {
         match &self.settlement.filed_no {
             None => Ok(()),
             Some(number) => {
-                let detail = format!("it is filed as {number}");
+                let detail = format!("The complaint is already filed as `{number}`.");
                 Err(Error::conflict("already_filed", detail).member("filed_no", number.as_str()))
             }
         }
@@ -226,10 +227,11 @@ impl Complaint {
     /// was called.
     fn check_settled(&self) -> Result<()> {
         if self.settlement.filed_at.is_none() {
-            return Err(Error::conflict("not_filed", "the back office files it first"));
+            let detail = "The back office has to file the complaint before it can be closed.";
+            return Err(Error::conflict("not_filed", detail));
         }
         if !self.settlement.is_confirmed() {
-            let detail = "the customer confirms it first, or is called";
+            let detail = "Record the customer's confirmation or a follow-up call first.";
             return Err(Error::conflict("not_confirmed", detail));
         }
         Ok(())
@@ -241,7 +243,9 @@ impl Complaint {
         let days = company.settings.get("complaint_reopen_days");
         let since = self.clock.closed_at.or(self.clock.resolved_at).unwrap_or(self.updated_at);
         if tx.now.0.duration_since(since.0) > jiff::SignedDuration::from_hours(24 * days) {
-            let detail = format!("after {days} days a new complaint is registered");
+            let detail = format!(
+                "A complaint can be reopened within {days} days. Register a new complaint instead."
+            );
             return Err(Error::conflict("too_late_to_reopen", detail).member("days", days));
         }
 
@@ -300,7 +304,8 @@ impl Complaint {
             return Ok(());
         }
         if self.clock.escalation_level >= HIGHEST {
-            return Err(Error::conflict("fully_escalated", "the director has been told already"));
+            let detail = "The complaint is already escalated to the sales director.";
+            return Err(Error::conflict("fully_escalated", detail));
         }
         self.clock.escalation_level += 1;
         self.clock.escalation_reason = Some(why.reason.clone());
@@ -337,7 +342,7 @@ impl Compensation {
 
         let limit = authority(caller, &company.settings);
         if converted(amount, rate) > limit {
-            let why = format!("your role may promise {limit} {}", company.currency);
+            let why = format!("your role can promise at most {limit} {}", company.currency);
             let fault = Fault::new(at, "authority_exceeded", why);
             return Err(Error::invalid_as("authority_exceeded", vec![fault])
                 .member("limit", limit.to_string())

@@ -152,13 +152,13 @@ impl Suggestion {
             [("/contact_id", self.contact_id, contacts), ("/visit_id", self.visit_id, visits)];
         for (at, id, owners) in named {
             if id.and_then(|id| owners.get(&id)).is_some_and(|customer| *customer != of) {
-                faults.push(Fault::new(at, "contradiction", "it belongs to another customer"));
+                faults.push(Fault::new(at, "contradiction", "belongs to another customer"));
             }
         }
 
         let customer = customers.get(&of);
         if customer.is_some_and(|customer| customer.merged_into_id.is_some()) {
-            let why = "it is a part of another customer now";
+            let why = "merged into another customer";
             faults.push(Fault::new("/customer_id", "customer_merged", why));
         }
         self.customer_owner_id = customer.and_then(|customer| customer.owner_id);

@@ -198,7 +198,10 @@ impl SuggestionStatus {
             (Self::New | Self::Noted, SuggestionDecision::Adopted) => Ok(Self::Adopted),
             (Self::New | Self::Noted, SuggestionDecision::Declined) => Ok(Self::Declined),
             (status, _) => {
-                let detail = format!("the suggestion is {}", status.as_str());
+                let detail = format!(
+                    "The suggestion is `{}`, which does not allow this action.",
+                    status.as_str()
+                );
                 Err(Error::conflict("wrong_status", detail)
                     .member("current_status", status.as_str()))
             }
@@ -212,7 +215,7 @@ impl SuggestionAnswer {
         if self.decision == SuggestionDecision::Noted || self.answer.is_some() {
             return Ok(());
         }
-        let why = "what is the customer told?";
+        let why = "required unless `decision` is `noted`";
         Err(Error::invalid(vec![Fault::new("/answer", "required", why)]))
     }
 }

@@ -90,14 +90,14 @@ impl Imported for Contact {
                 Self::blank(*id, (customer, owner), *now)
             }
             (None, None) => {
-                let why = "a new contact belongs to a customer";
+                let why = "required for a new contact";
                 return Err(vec![Fault::new("/customer_id", "required", why)]);
             }
         };
 
         // An import must not bring back data that was erased on request.
         if before.as_ref().is_some_and(|contact| contact.erased_at.is_some()) {
-            let why = "the person's data was erased on request";
+            let why = "the personal data of this contact was erased and cannot be imported again";
             return Err(vec![Fault::new("/external_id", "contact_erased", why)]);
         }
 

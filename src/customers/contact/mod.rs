@@ -237,7 +237,7 @@ impl Contact {
             faults.push(Fault::new("/birth_year", "range", "must not be in the future"));
         }
         if self.name.is_empty() {
-            faults.push(Fault::new("/name", "required", "a contact needs a name"));
+            faults.push(Fault::new("/name", "required", "a contact must have a name"));
         }
         for (index, hobby) in self.hobbies.iter().flatten().enumerate() {
             if !(1..=100).contains(&hobby.chars().count()) {
@@ -252,7 +252,11 @@ impl Contact {
     fn check_open(&self) -> Result<()> {
         match self.erased_at {
             None => Ok(()),
-            Some(_) => Err(Error::conflict("contact_erased", "the person's data was erased")),
+            Some(_) => {
+                let detail =
+                    "The personal data of this contact was erased. Create a new contact instead.";
+                Err(Error::conflict("contact_erased", detail))
+            }
         }
     }
 

@@ -69,8 +69,8 @@ impl Contact {
             let Self { id, name, customer_id, owner_id, .. } = contact;
             json!({ "id": id, "name": name, "customer_id": customer_id, "owner_id": owner_id })
         });
-        let detail = "there is a contact with this phone number, e-mail address or name; send \
-            allow_duplicate to go on";
+        let detail = "A contact with this phone number, email address or name already exists. To \
+            create another contact, send `allow_duplicate`.";
         Err(Error::conflict("possible_duplicate", detail)
             .member("duplicates", named.collect::<Vec<_>>()))
     }

@@ -15,12 +15,13 @@ impl Customer {
             return Ok(());
         }
         if !caller.may::<ManageCustomers>() {
-            let why = "managers and the back office set the tier";
+            let why = "can be set only by managers and the back office";
             let fault = Fault::new("/tier", "forbidden_field", why);
-            return Err(Error::forbidden().detail(why).faults(vec![fault]));
+            let detail = "Only managers and the back office can set the tier.";
+            return Err(Error::forbidden().detail(detail).faults(vec![fault]));
         }
         if self.owner_id == Some(caller.id()) {
-            let detail = "somebody else sets the tier of a customer of yours";
+            let detail = "You cannot set the tier of a customer that you own.";
             return Err(Error::forbidden_because("self_approval", detail));
         }
         Ok(())

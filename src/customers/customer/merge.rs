@@ -55,7 +55,7 @@ impl Customer {
     ) -> Result<Self> {
         let Merge { loser_id } = merge.resolve(tx.conn(), caller).await?;
         if loser_id == id {
-            let fault = Fault::new("/loser_id", "same_customer", "a customer and itself are one");
+            let fault = Fault::new("/loser_id", "same_customer", "must be another customer");
             return Err(Error::invalid(vec![fault]));
         }
         let (winner, loser) = Self::both(tx, caller, id, loser_id).await?;
@@ -104,7 +104,8 @@ impl Customer {
         id: Uuid,
         based_on: IfSent,
     ) -> Result<Self> {
-        let missing = || Error::conflict("not_merged", "no merge of this customer can be undone");
+        let missing =
+            || Error::conflict("not_merged", "The customer has no merge that can be undone.");
         let merge = merge.ok_or_else(missing)?;
         let (winner, loser) = Self::both(tx, caller, merge.winner_id, merge.loser_id).await?;
         based_on.check(tx, if id == loser.id { &loser } else { &winner }).await?;
@@ -113,7 +114,7 @@ impl Customer {
         }
         winner.check_open()?;
         if tx.now.0 > merge.merged_at.0 + UNDOABLE {
-            let detail = "a merge can be undone for 30 days";
+            let detail = "A merge can be undone only within 30 days.";
             return Err(Error::conflict("merge_final", detail));
         }
 

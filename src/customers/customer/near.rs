@@ -44,11 +44,10 @@ impl TryFrom<String> for Near {
     type Error = &'static str;
 
     fn try_from(text: String) -> std::result::Result<Self, Self::Error> {
+        let why =
+            "must be `latitude,longitude,metres`, with degrees of WGS 84 and 1 to 100000 metres";
         let parts: Vec<&str> = text.split(',').map(str::trim).collect();
-        let [latitude, longitude, metres] = parts[..] else {
-            return Err("latitude, longitude and metres, separated by commas");
-        };
-        let why = "degrees of WGS 84 and a radius of 1 to 100000 metres";
+        let [latitude, longitude, metres] = parts[..] else { return Err(why) };
         let degrees = |part: &str| part.parse::<f64>().map_err(|_| why);
         let (latitude, longitude) = (degrees(latitude)?, degrees(longitude)?);
         let metres: u32 = metres.parse().map_err(|_| why)?;

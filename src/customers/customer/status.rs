@@ -26,14 +26,17 @@ impl Customer {
             (Prospect | Active | Dormant | Lost, StatusAction::Blacklist) => Blacklisted,
             (Blacklisted, StatusAction::Reinstate) => Prospect,
             (status, _) => {
-                let detail = format!("the customer is {}", status.as_str());
+                let detail = format!(
+                    "The customer is `{}`, which does not allow this action.",
+                    status.as_str()
+                );
                 return Err(Error::conflict("wrong_status", detail)
                     .member("current_status", status.as_str()));
             }
         };
 
         if status == Active && self.owner_id.is_none() {
-            let detail = "an active customer has somebody who looks after it";
+            let detail = "The customer has no owner. Assign an owner with a transfer first.";
             return Err(Error::conflict("customer_without_owner", detail));
         }
         Ok(Self { status, status_reason: reason.map(str::to_owned), ..self.clone() })

@@ -157,7 +157,7 @@ impl FollowUp {
 
         let assignee_id = new.assignee_id.unwrap_or(caller.id());
         if caller.reach().is_some_and(|reach| !reach.contains(&assignee_id)) {
-            let detail = "assign it to yourself or to somebody whom you lead";
+            let detail = "You can assign follow-ups only to yourself and to people whom you lead.";
             return Err(Error::forbidden_because("not_your_person", detail));
         }
 

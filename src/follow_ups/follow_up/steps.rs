@@ -40,7 +40,10 @@ impl FollowUpStatus {
                 Cancel,
             ) => Self::Cancelled,
             _ => {
-                let detail = format!("the follow-up is {}", self.as_str());
+                let detail = format!(
+                    "The follow-up is `{}`, which does not allow this action.",
+                    self.as_str()
+                );
                 let error = Error::conflict("wrong_status", detail);
                 return Err(error.member("current_status", self.as_str()));
             }
@@ -101,10 +104,11 @@ impl FollowUp {
         let status = before.status.after(FollowUpAction::Extend)?;
 
         if before.extended_from.is_some() {
-            return Err(Error::conflict("already_extended", "it was extended once already"));
+            let detail = "The follow-up has already been extended. It can be extended only once.";
+            return Err(Error::conflict("already_extended", detail));
         }
         if extension.due_at <= before.due_at.max(tx.now) {
-            let why = "later than it is due now, and in the future";
+            let why = "must be in the future and later than the current `due_at`";
             return Err(Error::invalid(vec![Fault::new("/due_at", "range", why)]));
         }
 
@@ -151,8 +155,10 @@ impl FollowUp {
             return Ok(());
         }
         let detail = match action {
-            Accept | Start | Submit | Extend => "only whoever it is assigned to does this",
-            Return | Complete | Cancel => "only whoever assigned it, or leads them, does this",
+            Accept | Start | Submit | Extend => "Only the assignee can do this.",
+            Return | Complete | Cancel => {
+                "Only the person who assigned the follow-up or leads the assignee can do this."
+            }
         };
         Err(Error::forbidden_because("not_your_follow_up", detail))
     }

@@ -130,7 +130,7 @@ impl Opportunity {
         let customers = customer::load(tx.conn(), [new.customer_id]).await?;
         let customer = customers.get(&new.customer_id);
         if customer.is_some_and(|customer| customer.merged_into_id.is_some()) {
-            let why = "it is a part of another customer now";
+            let why = "merged into another customer";
             let fault = Fault::new("/customer_id", "customer_merged", why);
             return Err(Error::invalid(vec![fault]));
         }

@@ -197,7 +197,10 @@ impl OpportunityStatus {
             (Self::Open, OpportunityAction::Lose) => Ok(Self::Lost),
             (Self::Open, OpportunityAction::Drop) => Ok(Self::Dropped),
             (status, _) => {
-                let detail = format!("the growth step is {}", status.as_str());
+                let detail = format!(
+                    "The opportunity is `{}`, which does not allow this action.",
+                    status.as_str()
+                );
                 Err(Error::conflict("wrong_status", detail)
                     .member("current_status", status.as_str()))
             }
@@ -226,11 +229,11 @@ impl Opportunity {
         let mut faults = vec![];
         match (&self.category, self.product_id) {
             (None, None) => {
-                let why = "a line of products, or one product by product_id";
+                let why = "either `category` or `product_id` is required";
                 faults.push(Fault::new("/category", "required", why));
             }
             (Some(_), Some(_)) => {
-                let why = "either a line of products or one product";
+                let why = "`category` and `product_id` must not both be set";
                 faults.push(Fault::new("/product_id", "contradiction", why));
             }
             _ => {}

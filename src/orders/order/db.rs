@@ -272,7 +272,7 @@ fn check_customer(customer: &Customer) -> Result<()> {
     let refused =
         |code, why: &str| Err(Error::invalid(vec![Fault::new("/customer_id", code, why)]));
     if customer.merged_into_id.is_some() {
-        return refused("customer_merged", "it is a part of another customer now");
+        return refused("customer_merged", "merged into another customer");
     }
     if customer.status == CustomerStatus::Blacklisted {
         return refused("customer_blacklisted", "nothing is sold to this customer");

@@ -78,7 +78,7 @@ impl Promise {
         let customer = Customer::find(tx.conn(), caller, new.customer_id).await;
         let customer = customer.map_err(|error| error.or(unknown))?;
         if customer.merged_into_id.is_some() {
-            let why = "it is a part of another customer now";
+            let why = "merged into another customer";
             let fault = Fault::new("/customer_id", "customer_merged", why);
             return Err(Error::invalid(vec![fault]));
         }

@@ -140,7 +140,8 @@ impl SurveyInvitation {
         let before: Self = row.select(Self::as_select()).for_update().first(tx.conn()).await?;
         based_on.check(tx, &before).await?;
         if before.answered_at.is_some() {
-            return Err(Error::conflict("survey_answered", "it has been answered already"));
+            let detail = "The invitation has already been answered.";
+            return Err(Error::conflict("survey_answered", detail));
         }
 
         let survey = Survey::find_open(tx, survey).await?;

@@ -213,13 +213,15 @@ impl SurveyInvitation {
     /// Fails with 409 if the invitation is answered, and with 410 if it can no longer be answered.
     pub fn check_open(&self, survey: &Survey, now: Timestamp) -> Result<()> {
         if self.answered_at.is_some() {
-            return Err(Error::conflict("survey_answered", "a link is good for one answer"));
+            let detail = "The survey has already been answered with this link.";
+            return Err(Error::conflict("survey_answered", detail));
         }
         if survey.status != SurveyStatus::Open {
-            return Err(Error::gone("survey_closed").detail("the survey is over"));
+            return Err(Error::gone("survey_closed").detail("The survey is closed."));
         }
         if self.expires_at <= now {
-            return Err(Error::gone("link_expired").detail("the link was good until a day"));
+            return Err(Error::gone("link_expired")
+                .detail("The link has expired. Ask the sender for a new one."));
         }
         Ok(())
     }

@@ -50,7 +50,7 @@ impl FromRequest for Visitor {
         ready(peer.and_then(|peer| limiter.check(&peer.0)).and_then(|()| {
             req.extensions_mut().insert(Actor { id: Uuid::nil(), machine: false });
             let wrong = || {
-                let fault = Fault::new("/lang", "unknown_value", "zh or en");
+                let fault = Fault::new("/lang", "unknown_value", "must be `zh` or `en`");
                 Error::bad_request("invalid_query", "").faults(vec![fault])
             };
             let language = asked_for(req).map_err(|()| wrong())?;

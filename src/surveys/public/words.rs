@@ -39,13 +39,13 @@ const ENGLISH: Words = Words {
     other: ("zh", "zh-CN", "中文"),
     lang: "en",
     greeting: "For:",
-    introduction: "Please take a minute to tell us what you think. This link is good for one answer.",
+    introduction: "Please take a minute to tell us what you think. This link can be used once.",
     must: "(required)",
     scores: ["Very dissatisfied", "Dissatisfied", "Neither", "Satisfied", "Very satisfied"],
     nps: ["Not at all", "Certainly"],
-    longest: "2,000 characters at most",
+    longest: "At most 2,000 characters",
     send: "Send",
-    check: "Please look at these questions again:",
+    check: "Please check these questions:",
     thanks: ("Thank you", "We have received your answers. You can close this page."),
 };
 
@@ -61,7 +61,7 @@ pub fn fault(code: &str, language: Language) -> &'static str {
     let (chinese, english) = match code {
         "required" => ("此题必答。", "Please answer this question."),
         "too_long" => ("文字过长,最多 2000 字。", "The text is longer than 2,000 characters."),
-        "control_character" => ("文字含有控制字符。", "The text holds control characters."),
+        "control_character" => ("文字含有控制字符。", "The text contains control characters."),
         _ => ("请重新选择。", "Please choose again."),
     };
     if language == Language::Chinese { chinese } else { english }
@@ -72,7 +72,7 @@ pub fn refusal(code: &str, language: Language) -> (&'static str, &'static str) {
     let (chinese, english) = match code {
         "survey_answered" => (
             ("您已提交过评价", "每个链接只能提交一次,感谢您的参与。"),
-            ("You have answered already", "A link is good for one answer. Thank you."),
+            ("You have already answered", "Each link can be used only once. Thank you."),
         ),
         "link_expired" => (
             ("链接已过期", "如仍愿意评价,请联系您的业务人员获取新链接。"),
@@ -80,11 +80,11 @@ pub fn refusal(code: &str, language: Language) -> (&'static str, &'static str) {
         ),
         "survey_closed" => (
             ("调查已结束", "感谢您的关注。"),
-            ("This survey is over", "Thank you for your interest."),
+            ("This survey is closed", "Thank you for your interest."),
         ),
         "not_found" => (
             ("找不到此调查", "请检查链接是否完整。"),
-            ("There is no such survey", "Check whether the link is complete."),
+            ("Survey not found", "Check whether the link is complete."),
         ),
         "too_many_requests" => (
             ("访问过于频繁", "请稍后再试。"),
@@ -92,11 +92,11 @@ pub fn refusal(code: &str, language: Language) -> (&'static str, &'static str) {
         ),
         "unavailable" | "busy" | "timeout" | "outcome_unknown" | "internal" => (
             ("暂时无法处理", "请稍后重新提交。"),
-            ("We cannot take this at the moment", "Please try again later."),
+            ("We cannot process your request at the moment", "Please try again later."),
         ),
         _ => (
             ("无法处理此请求", "请返回后重试。"),
-            ("This request cannot be served", "Go back and try again."),
+            ("This request cannot be processed", "Go back and try again."),
         ),
     };
     if language == Language::Chinese { chinese } else { english }

@@ -77,7 +77,7 @@ impl Given {
             return Err(Error::bad_request("unreadable_body", "The form is not valid UTF-8."));
         }
         let pairs = serde_urlencoded::from_bytes::<Vec<(String, String)>>(bytes);
-        let unreadable = |_| Error::bad_request("unreadable_body", "this is no form");
+        let unreadable = |_| Error::bad_request("unreadable_body", "The body is not a valid form.");
         let quoted = |text: &str| Value::from(text.replace("\r\n", "\n")).to_string();
         let pairs = pairs.map_err(unreadable)?;
         let fields = pairs.iter().map(|pair| format!("{}:{}", quoted(&pair.0), quoted(&pair.1)));
@@ -113,7 +113,7 @@ impl Given {
             let answer = match value {
                 Some(value) => self.answer(question, value).map(Some),
                 None if question.required && !self.imported => {
-                    Err(("required", "this question wants an answer"))
+                    Err(("required", "an answer is required"))
                 }
                 None => Ok(None),
             };
@@ -142,22 +142,22 @@ impl Given {
             let mean = decimal(value).filter(|mean| {
                 mean.scale() <= 2 && *mean >= Decimal::ONE && *mean <= Decimal::from(5)
             });
-            let why = ("range", "1 to 5, with two decimals at the most");
+            let why = ("range", "must be from 1 to 5, with at most two decimals");
             return mean.map(|_| value.clone()).ok_or(why);
         }
         let bounds = match question.kind {
             QuestionKind::Score => 1..=5,
             QuestionKind::Nps => 0..=10,
             QuestionKind::Choice => {
-                let chosen = value.as_str().ok_or(("type", "the id of an option"))?;
+                let chosen = value.as_str().ok_or(("type", "must be the id of an option"))?;
                 let known = question.options.iter().any(|option| option.id == chosen);
-                let unknown = ("unknown_value", "none of the options");
+                let unknown = ("unknown_value", "not one of the options");
                 return known.then(|| value.clone()).ok_or(unknown);
             }
             QuestionKind::Text => {
-                let text = value.as_str().ok_or(("type", "a text"))?;
+                let text = value.as_str().ok_or(("type", "must be a text"))?;
                 let fits = text.chars().count() <= LONGEST;
-                return fits.then(|| value.clone()).ok_or(("too_long", "2,000 characters at most"));
+                return fits.then(|| value.clone()).ok_or(("too_long", "at most 2,000 characters"));
             }
         };
 
@@ -165,8 +165,8 @@ impl Given {
             Value::String(text) if self.form => text.parse::<i64>().ok(),
             other => other.as_i64(),
         };
-        let number = number.ok_or(("type", "a whole number"))?;
-        bounds.contains(&number).then(|| number.into()).ok_or(("range", "outside of the scale"))
+        let number = number.ok_or(("type", "must be a whole number"))?;
+        bounds.contains(&number).then(|| number.into()).ok_or(("range", "outside the scale"))
     }
 }
 

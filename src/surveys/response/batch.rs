@@ -103,13 +103,13 @@ impl SurveyResponse {
                 ("/answers", item.answers.is_some()),
             ];
             let missing = sent.into_iter().filter(|field| !field.1);
-            let why = "a new response needs it";
+            let why = "required for a new response";
             return Err(missing.map(|field| Fault::new(field.0, "required", why)).collect());
         };
 
         let invitation = context.invitations.get(&(survey, customer));
         if invitation.is_some_and(SurveyInvitation::is_answered) {
-            let why = "the customer has answered this survey already";
+            let why = "the customer has already answered this survey";
             return Err(vec![Fault::new("/customer_id", "survey_answered", why)]);
         }
 
@@ -144,7 +144,7 @@ impl SurveyResponse {
             return vec![Fault::unknown_reference("/survey_id")];
         };
         if survey.status == SurveyStatus::Draft {
-            return vec![Fault::new("/survey_id", "wrong_status", "the survey is not open yet")];
+            return vec![Fault::new("/survey_id", "wrong_status", "the survey is still a draft")];
         }
 
         match Given::imported(given.clone()).read(&survey.questions) {
@@ -215,7 +215,7 @@ impl Imported for SurveyResponse {
             ("/customer_id", item.customer_id, after.customer_id),
         ] {
             if sent.is_some_and(|sent| sent != own) {
-                let why = "a response stays with its survey and its customer";
+                let why = "cannot be changed after the response was created";
                 faults.push(Fault::new(pointer, "contradiction", why));
             }
         }
@@ -223,7 +223,8 @@ impl Imported for SurveyResponse {
         platform::set(&mut after.language, item.language.as_ref());
         platform::set(&mut after.created_at, item.answered_at.as_ref());
         if after.created_at > arrival.now {
-            faults.push(Fault::new("/answered_at", "in_future", "nobody has answered yet"));
+            let why = "the answer must not be in the future";
+            faults.push(Fault::new("/answered_at", "in_future", why));
         }
         if let Some(given) = &item.answers {
             faults.extend(after.take_answers(given, context));

@@ -163,7 +163,10 @@ impl SurveyStatus {
             (Self::Draft, Open) | (Self::Open, Sample) => Ok(Self::Open),
             (Self::Open, Close) | (Self::Closed, Dispatch) => Ok(Self::Closed),
             (status, _) => {
-                let detail = format!("the survey is {}", status.as_str());
+                let detail = format!(
+                    "The survey is `{}`, which does not allow this action.",
+                    status.as_str()
+                );
                 Err(Error::conflict("wrong_status", detail)
                     .member("current_status", status.as_str()))
             }
@@ -212,7 +215,7 @@ impl Survey {
     fn dispatched(&self, by: Uuid, now: Timestamp) -> Result<Self> {
         let status = self.status.after(SurveyAction::Dispatch)?;
         if self.dispatched_at.is_some() {
-            let detail = "the results were passed on before";
+            let detail = "The results of this survey have already been dispatched.";
             return Err(Error::conflict("already_dispatched", detail));
         }
         let (dispatched_at, dispatched_by) = (Some(now), Some(by));

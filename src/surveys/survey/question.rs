@@ -72,17 +72,19 @@ pub(super) fn faults(kind: SurveyKind, questions: &[Question]) -> Vec<Fault> {
     for (index, question) in questions.iter().enumerate() {
         let at = format!("/questions/{index}");
         if !names.insert(&question.id) {
-            faults.push(Fault::new(format!("{at}/id"), "duplicate", "another one is called so"));
+            faults.push(Fault::new(format!("{at}/id"), "duplicate", "used by another question"));
         }
 
         let choice = question.kind == QuestionKind::Choice;
         let pointer = format!("{at}/options");
         match question.options.len() {
             0 | 1 if choice => {
-                faults.push(Fault::new(pointer, "too_few", "a choice has two options or more"));
+                let why = "a question of kind `choice` needs at least two options";
+                faults.push(Fault::new(pointer, "too_few", why));
             }
             1.. if !choice => {
-                faults.push(Fault::new(pointer, "contradiction", "only a choice has options"));
+                let why = "only a question of kind `choice` can have options";
+                faults.push(Fault::new(pointer, "contradiction", why));
             }
             _ => {}
         }
@@ -91,7 +93,7 @@ pub(super) fn faults(kind: SurveyKind, questions: &[Question]) -> Vec<Fault> {
         for (index, option) in question.options.iter().enumerate() {
             if !options.insert(&option.id) {
                 let pointer = format!("{at}/options/{index}/id");
-                faults.push(Fault::new(pointer, "duplicate", "another one is called so"));
+                faults.push(Fault::new(pointer, "duplicate", "used by another option"));
             }
         }
     }
@@ -102,9 +104,9 @@ pub(super) fn faults(kind: SurveyKind, questions: &[Question]) -> Vec<Fault> {
         (SurveyKind::Csat, (true, false))
         | (SurveyKind::Nps, (false, true))
         | (SurveyKind::Mixed, (true, true)) => return faults,
-        (SurveyKind::Csat, _) => "it asks for a score of 1 to 5, and for no 0 to 10",
-        (SurveyKind::Nps, _) => "it asks for 0 to 10, and for no score of 1 to 5",
-        (SurveyKind::Mixed, _) => "it asks for a score of 1 to 5 and for 0 to 10",
+        (SurveyKind::Csat, _) => "needs a `score_1_5` question and no `nps_0_10` question",
+        (SurveyKind::Nps, _) => "needs an `nps_0_10` question and no `score_1_5` question",
+        (SurveyKind::Mixed, _) => "needs a `score_1_5` question and an `nps_0_10` question",
     };
     faults.push(Fault::new("/kind", "contradiction", why));
     faults

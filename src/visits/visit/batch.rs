@@ -67,7 +67,7 @@ batch! {
 /// Returns the fault for a field that batches do not take: files belong to the person who uploaded
 /// them, follow-ups to the person who asks for them.
 fn not_in_batches(pointer: &str) -> Fault {
-    Fault::new(pointer, "unknown_field", "not by a batch")
+    Fault::new(pointer, "unknown_field", "cannot be set in a batch")
 }
 
 pub struct Context {
@@ -143,7 +143,8 @@ impl Imported for Visit {
                 ("planned_date", item.planned_date.is_some()),
             ];
             let missing = sent.iter().filter(|field| !field.1);
-            let fault = |name| Fault::new(format!("/{name}"), "required", "a new visit needs it");
+            let fault =
+                |name| Fault::new(format!("/{name}"), "required", "required for a new visit");
             let faults: Vec<Fault> = missing.map(|field| fault(field.0)).collect();
             let (owner, customer) = (item.owner_id.unwrap_or_default(), item.customer_id);
             let blank = Self::blank(*id, owner, customer.unwrap_or_default(), *now);
@@ -195,7 +196,7 @@ impl Imported for Visit {
             (after.check(CheckKind::CheckIn), after.check(CheckKind::CheckOut))
             && end.occurred_at < start.occurred_at
         {
-            let why = "before the check-in";
+            let why = "must not be before the check-in";
             faults.push(Fault::new("/check_out/occurred_at", "range", why));
         }
 

@@ -101,6 +101,8 @@ impl Check {
 }
 
 fn in_progress(visit: Uuid) -> Error {
-    let detail = format!("you are at the visit {visit}: check out of it, or abandon it, first");
+    let detail = format!(
+        "You are still checked in to the visit {visit}. Check out of it or abandon it first."
+    );
     Error::conflict("visit_in_progress", detail).member("visit_id", visit.to_string())
 }

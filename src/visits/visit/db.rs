@@ -190,7 +190,7 @@ impl Visit {
         let new = new.resolve(tx.conn(), caller).await?;
         let owner = new.owner_id.unwrap_or(caller.id());
         if caller.reach().is_some_and(|reach| !reach.contains(&owner)) {
-            let detail = "plan for yourself or for somebody whom you lead";
+            let detail = "You can plan visits only for yourself and for people whom you lead.";
             return Err(Error::forbidden_because("not_your_person", detail));
         }
         let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
@@ -348,7 +348,7 @@ pub fn refused(error: diesel::result::Error) -> Error {
         .on_constraint("visits_external_id_key", "/external_id", "duplicate")
         .on_constraint("visits_customer_id_fkey", "/customer_id", "unknown_reference");
     if error.violates("visit_checks_open_key") {
-        let detail = "another visit of this person is in progress";
+        let detail = "Another visit of this person is in progress.";
         return Error::conflict("visit_in_progress", detail).as_constraint("visit_checks_open_key");
     }
     error

@@ -22,9 +22,10 @@ impl CheckIn {
     pub(super) fn faults(&self, now: Timestamp, oldest: SignedDuration) -> Vec<Fault> {
         let mut faults = self.place_faults();
         if self.occurred_at.0 > now.0 + AHEAD {
-            faults.push(Fault::new("/occurred_at", "in_future", "more than two minutes ahead"));
+            let why = "must not be more than two minutes in the future";
+            faults.push(Fault::new("/occurred_at", "in_future", why));
         } else if self.occurred_at.0 < now.0 - oldest {
-            let why = format!("more than {} days ago", oldest.as_hours() / 24);
+            let why = format!("must not be more than {} days ago", oldest.as_hours() / 24);
             faults.push(Fault::new("/occurred_at", "too_old", why));
         }
         faults
@@ -35,7 +36,7 @@ impl CheckIn {
             return vec![];
         }
         let pointer = if self.latitude.is_some() { "/longitude" } else { "/latitude" };
-        vec![Fault::new(pointer, "required", "a place has both")]
+        vec![Fault::new(pointer, "required", "`latitude` and `longitude` must be sent together")]
     }
 
     /// Returns the check to record for this request.

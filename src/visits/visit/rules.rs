@@ -52,7 +52,8 @@ impl VisitStatus {
             (Self::InProgress, CheckOut) | (Self::Completed, Report | Approve) => Self::Completed,
             (Self::InProgress, Abandon) => Self::Abandoned,
             _ => {
-                let detail = format!("the visit is {}", self.as_str());
+                let detail =
+                    format!("The visit is `{}`, which does not allow this action.", self.as_str());
                 let error = Error::conflict("wrong_status", detail);
                 return Err(error.member("current_status", self.as_str()));
             }
@@ -135,19 +136,20 @@ impl Visit {
             faults.push(Fault::new("/window_to", "range", "must be after `window_from`"));
         }
         if self.participant_ids.contains(&self.owner_id) {
-            let why = "the owner needs no company of themself";
+            let why = "must not contain the owner of the visit";
             faults.push(Fault::new("/participant_ids", "contradiction", why));
         }
         let refused = self.outcome == Some(VisitResult::Refused);
         if refused && self.refuse_reason.is_none() {
-            faults.push(Fault::new("/refuse_reason", "required", "why was it refused?"));
+            let why = "required when `outcome` is `refused`";
+            faults.push(Fault::new("/refuse_reason", "required", why));
         }
         if refused && self.next_visit_on.is_none() {
-            let why = "when is the next attempt? Whoever gives up loses the customer instead";
+            let why = "required when `outcome` is `refused`; to give up, mark the customer as lost";
             faults.push(Fault::new("/next_visit_on", "required", why));
         }
         if !refused && self.refuse_reason.is_some() {
-            let why = "only a refusal has one";
+            let why = "allowed only when `outcome` is `refused`";
             faults.push(Fault::new("/refuse_reason", "contradiction", why));
         }
         faults.extend(twice("contact_ids", &self.contact_ids));
@@ -160,7 +162,7 @@ impl Visit {
         let foreign = self.contact_ids.iter().enumerate().filter(|(_, id)| {
             customers.get(id).is_some_and(|customer| *customer != self.customer_id)
         });
-        let why = "it belongs to another customer";
+        let why = "belongs to another customer";
         let fault = |(index, _)| Fault::new(format!("/contact_ids/{index}"), "contradiction", why);
         foreign.map(fault).collect()
     }
@@ -205,15 +207,15 @@ impl Visit {
         }
         let begun = self.check(CheckKind::CheckIn).is_some();
         if begun && matches!(self.status, Planned | Cancelled | Missed) {
-            let why = "its owner has checked in";
+            let why = "contradicts the check-in of the owner";
             faults.push(Fault::new("/status", "contradiction", why));
         }
         if !begun && !matches!(self.status, Planned | Cancelled) && self.planned_date > today {
-            let why = "a visit of a day to come has not happened yet";
+            let why = "only a planned or cancelled visit can be in the future";
             faults.push(Fault::new("/planned_date", "in_future", why));
         }
         if self.next_visit_on.is_some_and(|next| next < self.planned_date) {
-            let why = "the next visit is not before this one";
+            let why = "must not be before this visit";
             faults.push(Fault::new("/next_visit_on", "range", why));
         }
         faults
@@ -265,7 +267,7 @@ impl Visit {
         if mine || leads && matches!(action, Change | Reschedule | Cancel) {
             return Ok(());
         }
-        Err(Error::forbidden_because("not_your_visit", "only its owner does this"))
+        Err(Error::forbidden_because("not_your_visit", "Only the owner of the visit can do this."))
     }
 }
 

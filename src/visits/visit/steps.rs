@@ -55,7 +55,8 @@ impl Visit {
         let before = Self::begin(tx, caller, id, based_on, action).await?;
         let missed = before.status == VisitStatus::Missed;
         if action == VisitAction::Explain && missed && before.reason.is_some() {
-            return Err(Error::conflict("already_explained", "it was explained already"));
+            let detail = "The missed visit has already been explained.";
+            return Err(Error::conflict("already_explained", detail));
         }
         let status = before.status_on(tx.today).after(action)?;
         Check::close_all(tx, &[id]).await?;
@@ -85,11 +86,13 @@ impl Visit {
         }
         let day = day_of(sent.occurred_at, &zone);
         if status == VisitStatus::Missed && day != before.planned_date {
-            let detail = "a missed visit is begun only by what happened on its day";
+            let detail = "The check-in to a missed visit must be on the planned day. Otherwise, plan \
+                a new visit.";
             return Err(Error::conflict("not_on_planned_day", detail));
         }
         if before.check_of(caller.id(), CheckKind::CheckIn).is_some() {
-            return Err(Error::conflict("already_checked_in", "you have checked in already"));
+            let detail = "You have already checked in to this visit.";
+            return Err(Error::conflict("already_checked_in", detail));
         }
 
         let check = before.evidence(tx, caller, &company, (CheckKind::CheckIn, sent)).await?;
@@ -120,23 +123,25 @@ impl Visit {
             let day = day_of(sent.check.occurred_at, &zone(&company));
             after = Self { status, ..before.outcome_of(tx, caller, &sent.outcome, day).await? };
             if after.complaint_answer.is_none() {
-                let why = "did the customer complain or suggest anything?";
+                let why = "required: did the customer make a complaint or a suggestion?";
                 let fault = Fault::new("/complaint_answer", "required", why);
                 return Err(Error::invalid(vec![fault]));
             }
         } else if sent.outcome.says_something() {
-            let detail = "only the owner says what came of it";
+            let detail = "Only the owner of the visit can report its outcome.";
             return Err(Error::forbidden_because("not_your_visit", detail));
         }
 
         let Some(start) = before.check_of(caller.id(), CheckKind::CheckIn) else {
-            return Err(Error::conflict("not_checked_in", "you have not checked in"));
+            let detail = "You have not checked in to this visit. Check in before you check out.";
+            return Err(Error::conflict("not_checked_in", detail));
         };
         if before.check_of(caller.id(), CheckKind::CheckOut).is_some() {
-            return Err(Error::conflict("already_checked_out", "you have checked out already"));
+            let detail = "You have already checked out of this visit.";
+            return Err(Error::conflict("already_checked_out", detail));
         }
         if sent.check.occurred_at < start.occurred_at {
-            let why = "before the check-in";
+            let why = "must not be before the check-in";
             return Err(Error::invalid(vec![Fault::new("/occurred_at", "range", why)]));
         }
 
@@ -172,7 +177,8 @@ impl Visit {
     ) -> Result<Self> {
         let before = Self::begin(tx, caller, id, based_on, VisitAction::Report).await?;
         if before.status == VisitStatus::Completed && before.outcome.is_some() {
-            return Err(Error::conflict("outcome_given", "what came of it has been said"));
+            let detail = "The outcome of this visit has already been reported.";
+            return Err(Error::conflict("outcome_given", detail));
         }
         let company = Company::load(tx.conn()).await?;
         let after = before.outcome_of(tx, caller, sent, tx.today).await?;
@@ -202,12 +208,12 @@ impl Visit {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;
         if before.owner_id == caller.id() {
-            let detail = "nobody approves their own visit";
+            let detail = "You cannot approve your own visit.";
             return Err(Error::forbidden_because("self_approval", detail));
         }
         before.status.after(VisitAction::Approve)?;
         if before.validity != Some(Validity::PendingReview) {
-            let detail = "there is no exception to approve";
+            let detail = "Only a visit whose `validity` is `pending_review` can be approved.";
             return Err(Error::conflict("nothing_to_approve", detail));
         }
 
@@ -238,7 +244,7 @@ impl Visit {
         if mine || self.participant_ids.contains(&caller.id()) {
             return Ok(mine);
         }
-        let detail = "only its owner and who comes along check in and out";
+        let detail = "Only the owner and the participants of the visit can check in and out.";
         Err(Error::forbidden_because("not_your_visit", detail))
     }
 
@@ -259,7 +265,7 @@ impl Visit {
         let mut after = self.reported(sent);
         let mut faults = after.faults();
         if sent.next_visit_on.is_some_and(|next| next < day) {
-            let why = "the next visit is not in the past";
+            let why = "the next visit must not be in the past";
             faults.push(Fault::new("/next_visit_on", "range", why));
         }
 
@@ -272,12 +278,12 @@ impl Visit {
         }
 
         if sent.follow_up.is_some() && self.follow_up_id.is_some() {
-            faults.push(Fault::new("/follow_up", "duplicate", "it has a follow-up already"));
+            faults.push(Fault::new("/follow_up", "duplicate", "the visit already has a follow-up"));
         }
         if let Some(step) = &sent.follow_up {
             let instruction = step.instruction.clone().or_else(|| after.next_action.clone());
             if instruction.is_none() {
-                let why = "say what is to be done, here or as the next action";
+                let why = "required when the visit has no `next_action`";
                 faults.push(Fault::new("/follow_up/instruction", "required", why));
             }
             if step.due_at < tx.now {
@@ -337,7 +343,7 @@ impl Visit {
 
 /// Returns the fault for denying a complaint that was recorded on the visit.
 pub(super) fn complained() -> Fault {
-    let why = "a complaint or a suggestion was recorded on this visit";
+    let why = "must not be `false`: a complaint or suggestion was recorded on this visit";
     Fault::new("/complaint_answer", "contradiction", why)
 }
 
@@ -357,7 +363,7 @@ impl VisitOutcome {
 /// Checks a day to plan for: today or later, and within a year.
 pub(super) fn check_day(tx: &Tx, day: Date) -> Result<()> {
     if day < tx.today || day.0 > tx.today.0.saturating_add(366.days()) {
-        let why = "today or later, and within a year";
+        let why = "must be today or later, within one year";
         return Err(Error::invalid(vec![Fault::new("/planned_date", "range", why)]));
     }
     Ok(())
