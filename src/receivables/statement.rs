@@ -133,7 +133,8 @@ impl Statement {
         let from = query.from.unwrap_or(Date(as_of.0.first_of_year()));
         if from > as_of {
             let fault = Fault::new("/from", "range", "must not be after `as_of`");
-            return Err(Error::bad_request("invalid_query", "`from` must not be after `as_of`.").faults(vec![fault]));
+            return Err(Error::bad_request("invalid_query", "`from` must not be after `as_of`.")
+                .faults(vec![fault]));
         }
 
         let customer = Customer::find(conn, caller, id).await?;

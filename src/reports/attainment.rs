@@ -194,7 +194,8 @@ fn shape(query: &AttainmentQuery) -> Result<Shape> {
         [Owner, Year] | [Year, Owner] => Ok(Shape::OwnerYear),
         [Period] => Ok(Shape::Period),
         _ => {
-            let fault = Fault::new("/group_by", "unknown_value", "must be `owner,year` or `period`");
+            let fault =
+                Fault::new("/group_by", "unknown_value", "must be `owner,year` or `period`");
             Err(Error::bad_request("invalid_query", "").faults(vec![fault]))
         }
     }
@@ -205,7 +206,7 @@ fn contradictions(query: &AttainmentQuery) -> Result<()> {
     let owner_type = query.owner_type.unwrap_or_default();
     let mut faults = vec![];
     if query.owner_id.is_some() && matches!(owner_type, OwnerType::Company | OwnerType::Channel) {
-        let why = "not allowed when `owner_type` is `company` or `channel`";
+        let why = "not allowed for this `owner_type`";
         faults.push(Fault::new("/owner_id", "contradiction", why));
     }
     if query.dimension_value.is_some() && query.dimension.is_none() {
@@ -265,7 +266,8 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
     plan.refusals.push((
         format!("{wanted} select exists (select from wanted where target is null)"),
         || {
-            let detail = "A target's currency has no exchange rate on or before its `period_start`.";
+            let detail =
+                "A target's currency has no exchange rate on or before its `period_start`.";
             Error::new(StatusCode::UNPROCESSABLE_ENTITY, "no_exchange_rate").detail(detail)
         },
     ));

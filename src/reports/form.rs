@@ -54,7 +54,8 @@ impl FormQuery {
     pub fn wants_csv(&self, accept: Option<&str>) -> Result<bool> {
         let later = |name: &str| {
             let fault = Fault::new(name, "not_available", "not available yet");
-            Error::bad_request("not_available", "This option is not available yet.").faults(vec![fault])
+            Error::bad_request("not_available", "This option is not available yet.")
+                .faults(vec![fault])
         };
 
         if self.known_at.is_some() {

@@ -44,7 +44,8 @@ impl Grouping {
             faults.extend(Some(Fault::new(name, "contradiction", why)).filter(|_| holds));
         };
 
-        let why = "not available for weeks within months, quarters or years, because weeks cross their limits";
+        let why = "not available for weeks within months, quarters or years, because weeks cross \
+            their limits";
         let weeks = has(GroupBy::Week) && crossing && !has(GroupBy::Day);
         refuse(weeks && !compare.is_empty(), "/compare", why);
         let why = "requires `group_by`";

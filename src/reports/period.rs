@@ -106,18 +106,28 @@ impl PeriodQuery {
         let range = match (&self.period, self.from, self.to) {
             (None, None, None) => return Ok(None),
             (Some(period), None, None) => named(period).ok_or_else(|| {
-                vec![Fault::new("/period", "format", "must be a period such as 2026, 2026-Q3, 2026-07 or 2026-W31")]
+                vec![Fault::new(
+                    "/period",
+                    "format",
+                    "must be a period such as 2026, 2026-Q3, 2026-07 or 2026-W31",
+                )]
             }),
             (Some(_), from, to) => {
                 let both = [from.map(|_| contradiction("from")), to.map(|_| contradiction("to"))];
                 Err(both.into_iter().flatten().collect())
             }
             (None, Some(from), Some(to)) if from < to => Ok(Range { from, to }),
-            (None, Some(_), Some(_)) => {
-                Err(vec![Fault::new("/to", "range", "must be after `from`, because `to` is exclusive")])
+            (None, Some(_), Some(_)) => Err(vec![Fault::new(
+                "/to",
+                "range",
+                "must be after `from`, because `to` is exclusive",
+            )]),
+            (None, Some(_), None) => {
+                Err(vec![Fault::new("/to", "required", "required with `from`")])
             }
-            (None, Some(_), None) => Err(vec![Fault::new("/to", "required", "required with `from`")]),
-            (None, None, Some(_)) => Err(vec![Fault::new("/from", "required", "required with `to`")]),
+            (None, None, Some(_)) => {
+                Err(vec![Fault::new("/from", "required", "required with `to`")])
+            }
         };
 
         range.and_then(within_reason).map(Some).map_err(invalid)

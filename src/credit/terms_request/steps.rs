@@ -26,7 +26,10 @@ impl TermsStatus {
             (Self::Submitted, Reject) => Ok(Self::Rejected),
             (Self::Draft | Self::Submitted, Withdraw) => Ok(Self::Withdrawn),
             _ => {
-                let detail = format!("The request is `{}`, which does not allow this action.", self.as_str());
+                let detail = format!(
+                    "The request is `{}`, which does not allow this action.",
+                    self.as_str()
+                );
                 let error = Error::conflict("wrong_status", detail);
                 Err(error.member("current_status", self.as_str()))
             }
@@ -53,7 +56,8 @@ impl TermsRequest {
     /// Checks that the caller is neither the requester nor the owner of the customer.
     pub(super) fn check_decider(&self, caller: &Caller) -> Result<()> {
         if self.requested_by == caller.id() || self.customer_owner_id == Some(caller.id()) {
-            let detail = "You cannot decide on terms that you requested or that are for your own customer. Another user must decide.";
+            let detail = "You cannot decide on terms that you requested or that are for your own \
+                customer. Another user must decide.";
             return Err(Error::forbidden_because("self_approval", detail));
         }
         Ok(())

@@ -148,7 +148,8 @@ impl Order {
             return Err(Error::forbidden().detail(detail));
         }
         if action == Action::Release && self.credited.contains(&caller.id()) {
-            let detail = "You cannot release an order that you are credited with. Another user must release it.";
+            let detail = "You cannot release an order that you are credited with. Another user \
+                must release it.";
             return Err(Error::forbidden_because("self_approval", detail));
         }
         Ok(())

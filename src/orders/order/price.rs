@@ -64,10 +64,15 @@ impl Order {
             let listed = || self.in_currency(list_price?);
             let Some(unit_price) = line.unit_price.or_else(listed) else {
                 if list_price.is_some() {
-                    let why = "required, because the list price cannot be converted to this currency";
+                    let why =
+                        "required, because the list price cannot be converted to this currency";
                     wrong("unit_price", "unit_price_required", why);
                 } else {
-                    wrong("unit_price", "required", "required, because the product has no list price on `order_date`");
+                    wrong(
+                        "unit_price",
+                        "required",
+                        "required, because the product has no list price on `order_date`",
+                    );
                 }
                 continue;
             };

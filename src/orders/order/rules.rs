@@ -93,7 +93,10 @@ impl Order {
             (Confirmed, Action::Close) => Closed,
             (Draft | Submitted | CreditHold | Confirmed, Action::Cancel) => Cancelled,
             (status, _) => {
-                let detail = format!("The order is `{}`, which does not allow this action.", status.as_str());
+                let detail = format!(
+                    "The order is `{}`, which does not allow this action.",
+                    status.as_str()
+                );
                 return Err(Error::conflict("wrong_status", detail)
                     .member("current_status", status.as_str()));
             }
@@ -112,12 +115,14 @@ impl Order {
             Action::Hold => after.status_reason = cancellation.map(|hold| hold.reason.clone()),
             Action::Cancel => {
                 if self.progress.fulfilment_status != FulfilmentStatus::None {
-                    let detail = "The order is at least partly shipped and cannot be cancelled. Enter the return as an order with negative quantities.";
+                    let detail = "The order is at least partly shipped and cannot be cancelled. \
+                        Enter the return as an order with negative quantities.";
                     return Err(Error::conflict("order_shipped", detail));
                 }
 
                 if self.progress.invoiced_amount != Money::ZERO {
-                    let detail = "The order is at least partly invoiced. Issue a credit note before cancelling the order.";
+                    let detail = "The order is at least partly invoiced. Issue a credit note \
+                        before cancelling the order.";
                     let error = Error::conflict("order_invoiced", detail);
                     let amount = self.progress.invoiced_amount.shown_in(&self.currency);
                     return Err(error.member("invoiced_amount", amount));

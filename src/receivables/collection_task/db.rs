@@ -140,7 +140,10 @@ impl CollectionTask {
         based_on.check(tx, &before).await?;
         if before.status != CollectionStatus::Open {
             let status = before.status.as_str();
-            let error = Error::conflict("wrong_status", format!("The collection task is `{status}`. Only an open task can be completed."));
+            let error = Error::conflict(
+                "wrong_status",
+                format!("The collection task is `{status}`. Only an open task can be completed."),
+            );
             return Err(error.member("current_status", status));
         }
         if outcome.promise.is_some() != (outcome.result == CollectionResult::Promised) {

@@ -282,7 +282,8 @@ fn draft(arrival: &Arrival<Invoice>, context: &Context) -> Result<Invoice, Vec<F
         (None, customer, day, amount) => {
             let sent = [customer.is_some(), day.is_some(), amount.is_some()];
             let missing = ["customer_id", "invoice_date", "amount"].into_iter().zip(sent);
-            let fault = |name| Fault::new(format!("/{name}"), "required", "required for a new invoice");
+            let fault =
+                |name| Fault::new(format!("/{name}"), "required", "required for a new invoice");
             return Err(missing.filter(|field| !field.1).map(|field| fault(field.0)).collect());
         }
     };

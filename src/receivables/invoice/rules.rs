@@ -176,7 +176,10 @@ impl Invoice {
 
     pub(super) fn wrong_status(&self) -> Error {
         let status = self.status.as_str();
-        let error = Error::conflict("wrong_status", format!("The invoice is `{status}`, which does not allow this action."));
+        let error = Error::conflict(
+            "wrong_status",
+            format!("The invoice is `{status}`, which does not allow this action."),
+        );
         error.member("current_status", status)
     }
 
@@ -239,7 +242,11 @@ impl Invoice {
                 wrong("corrects_invoice_id", "contradiction", "only allowed for a credit note");
             }
             (_, Some(id)) if id == self.id => {
-                wrong("corrects_invoice_id", "contradiction", "a credit note cannot correct itself");
+                wrong(
+                    "corrects_invoice_id",
+                    "contradiction",
+                    "a credit note cannot correct itself",
+                );
             }
             _ => {}
         }

@@ -189,7 +189,11 @@ impl Imported for Payment {
                 && allocation.amount > invoice.total_amount
             {
                 let at = format!("{at}/amount");
-                faults.push(Fault::new(at, "above_open_amount", "must not exceed the total of the invoice"));
+                faults.push(Fault::new(
+                    at,
+                    "above_open_amount",
+                    "must not exceed the total of the invoice",
+                ));
             }
         }
         if !faults.is_empty() {

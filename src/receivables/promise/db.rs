@@ -184,7 +184,10 @@ impl Promise {
         };
         if status != PromiseStatus::Open {
             let status = status.as_str();
-            let error = Error::conflict("wrong_status", format!("The promise is `{status}`. Only an open promise can be withdrawn."));
+            let error = Error::conflict(
+                "wrong_status",
+                format!("The promise is `{status}`. Only an open promise can be withdrawn."),
+            );
             return Err(error.member("current_status", status));
         }
         let (status, decided_on) = (PromiseStatus::Withdrawn, Some(tx.today));

@@ -129,7 +129,13 @@ impl RiskCase {
         let early = before.status == RiskStatus::Open && !matches!(step, Step::Measure(_));
         if before.closed_on.is_some() || early {
             let status = before.status.as_str();
-            let error = Error::conflict("wrong_status", format!("The risk case is `{status}`. A case needs a measure before it can be closed, and a closed case cannot be changed."));
+            let error = Error::conflict(
+                "wrong_status",
+                format!(
+                    "The risk case is `{status}`. A case needs a measure before it can be closed, \
+                        and a closed case cannot be changed."
+                ),
+            );
             return Err(error.member("current_status", status));
         }
 

@@ -96,7 +96,11 @@ impl WriteOffRequest {
         if invoice.kind == InvoiceKind::CreditNote || !invoice.counts() {
             wrong("/invoice_id", "not_posted", "must be a posted invoice");
         } else if amount > invoice.open_amount || amount <= Money::ZERO {
-            wrong("/amount", "above_open_amount", "must be more than 0 and at most the open amount of the invoice");
+            wrong(
+                "/amount",
+                "above_open_amount",
+                "must be more than 0 and at most the open amount of the invoice",
+            );
         }
         if let Some(case) = new.risk_case_id
             && !risk_case::is_of(tx.conn(), case, invoice.customer_id).await?
@@ -152,7 +156,13 @@ impl WriteOffRequest {
         based_on.check(tx, &before).await?;
         if before.status != WriteOffStatus::Requested {
             let status = before.status.as_str();
-            let error = Error::conflict("wrong_status", format!("The request is `{status}`. Only a `requested` write-off can be decided or withdrawn."));
+            let error = Error::conflict(
+                "wrong_status",
+                format!(
+                    "The request is `{status}`. Only a `requested` write-off can be decided or \
+                        withdrawn."
+                ),
+            );
             return Err(error.member("current_status", status));
         }
 
@@ -165,7 +175,8 @@ impl WriteOffRequest {
             }
             Decision::Withdraw => (WriteOffStatus::Withdrawn, None),
             _ if own || owned => {
-                let detail = "You cannot decide on a write-off that you requested or that is for your own customer. Another user must decide.";
+                let detail = "You cannot decide on a write-off that you requested or that is for \
+                    your own customer. Another user must decide.";
                 return Err(Error::forbidden_because("self_approval", detail));
             }
             Decision::Reject => (WriteOffStatus::Rejected, Some(caller.id())),

@@ -107,7 +107,8 @@ impl Imported for Target {
                 ("value", fields.value.is_some()),
             ];
             let missing = sent.iter().filter(|(_, given)| !given);
-            let fault = |name| Fault::new(format!("/{name}"), "required", "required for a new target");
+            let fault =
+                |name| Fault::new(format!("/{name}"), "required", "required for a new target");
             let faults: Vec<Fault> = missing.map(|(name, _)| fault(name)).collect();
             if !faults.is_empty() {
                 return Err(faults);

@@ -236,7 +236,8 @@ impl Target {
         };
 
         if frame(self) != frame(after) {
-            let detail = "The parts of the target must have its metric, level and currency and be within its period.";
+            let detail = "The parts of the target must have its metric, level and currency and be \
+                within its period.";
             return Err(Error::conflict("target_has_parts", detail));
         }
 

@@ -61,11 +61,17 @@ impl Decomposition {
 
         let (from, to) = (whole.period_start, whole.period_end);
         let Some(periods) = period::parts(self.period_type, from, to, MOST + 1) else {
-            return refuse("/period_type", "period", "a target cannot be broken down into this period type");
+            return refuse("/period_type", "period", "not possible for this period type");
         };
 
         match periods.len() {
-            0 | 1 => return refuse("/period_type", "period", "must be shorter than the period of the target"),
+            0 | 1 => {
+                return refuse(
+                    "/period_type",
+                    "period",
+                    "must be shorter than the target's period",
+                );
+            }
             2..=MOST => {}
             _ => return refuse("/period_type", "too_many", "at most 366 parts"),
         }
@@ -78,10 +84,14 @@ impl Decomposition {
                 weights.iter().map(|weight| weight.0).collect()
             }
             (SplitMethod::Weights, None) => {
-                return refuse("/weights", "required", "required with the method `weights`: one weight for each part");
+                return refuse("/weights", "required", "required with the method `weights`");
             }
             (_, Some(_)) => {
-                return refuse("/weights", "contradiction", "only allowed with the method `weights`");
+                return refuse(
+                    "/weights",
+                    "contradiction",
+                    "only allowed with the method `weights`",
+                );
             }
         };
 
@@ -140,7 +150,8 @@ impl Target {
         whole.check_hand(caller)?;
         whole.status.after(TargetAction::Decompose)?;
         if whole.allocated(tx).await?.is_some() {
-            let detail = "The target is already broken down. To repeat this, delete its parts first.";
+            let detail =
+                "The target is already broken down. To repeat this, delete its parts first.";
             return Err(Error::conflict("target_has_parts", detail));
         }
 

@@ -125,7 +125,7 @@ impl Target {
         }
 
         if after.value != self.value {
-            let missing = || Fault::new("/reason", "required", "required when the value of an approved target changes");
+            let missing = || Fault::new("/reason", "required", "required when the value changes");
             let reason = changes.reason.clone();
             after.reason = Some(reason.ok_or_else(|| Error::invalid(vec![missing()]))?);
         }
@@ -143,14 +143,18 @@ impl Target {
         let channel = self.owner_type == OwnerType::Channel;
         let owned = !channel && self.owner_type != OwnerType::Company;
         match self.owner_id {
-            None if owned => fault("/owner_id", "required", "required unless `owner_type` is `company` or `channel`"),
-            Some(_) if !owned => fault("/owner_id", "contradiction", "not allowed when `owner_type` is `company` or `channel`"),
+            None if owned => fault("/owner_id", "required", "required for this `owner_type`"),
+            Some(_) if !owned => {
+                fault("/owner_id", "contradiction", "not allowed for this `owner_type`")
+            }
             _ => {}
         }
 
         match self.channel {
-            None if channel => fault("/channel", "required", "required when `owner_type` is `channel`"),
-            Some(_) if !channel => fault("/channel", "contradiction", "only allowed when `owner_type` is `channel`"),
+            None if channel => fault("/channel", "required", "required for this `owner_type`"),
+            Some(_) if !channel => {
+                fault("/channel", "contradiction", "not allowed for this `owner_type`")
+            }
             _ => {}
         }
 
@@ -171,9 +175,9 @@ impl Target {
                 fault("/period_end", "range", "it ends after it begins");
             }
             (PeriodType::Custom, _) => {}
-            (_, None) => fault("/period_start", "period", "no period of this type starts on this day"),
+            (_, None) => fault("/period_start", "period", "no such period starts on this day"),
             (_, Some(end)) if end != self.period_end => {
-                fault("/period_end", "period", "must be the end of the period that starts on `period_start`");
+                fault("/period_end", "period", "must be the end of the period");
             }
             _ => {}
         }
@@ -184,7 +188,7 @@ impl Target {
 
         let of_account = matches!(self.metric, Metric::InvoicedAmount | Metric::CollectedAmount);
         if of_account && matches!(self.dimension, Some(Dimension::Product | Dimension::Category)) {
-            fault("/dimension", "contradiction", "not available for this metric, because invoices have no products");
+            fault("/dimension", "contradiction", "invoices have no products");
         }
 
         if self.metric == Metric::SignedAmount {
@@ -194,11 +198,11 @@ impl Target {
 
         if self.metric == Metric::ValidVisits {
             if channel {
-                fault("/owner_type", "contradiction", "not available for this metric, because visits have no channel");
+                fault("/owner_type", "contradiction", "visits have no channel");
             }
             let sales = [Dimension::Product, Dimension::Category, Dimension::Channel];
             if self.dimension.is_some_and(|dimension| sales.contains(&dimension)) {
-                fault("/dimension", "contradiction", "not available for this metric, because visits have no products and no channel");
+                fault("/dimension", "contradiction", "visits have no products and no channel");
             }
         }
 
@@ -233,7 +237,8 @@ impl Target {
             platform::money::in_currency(self.currency.as_deref(), || amount.to_string())
         };
         let (allocated, required) = (shown(allocated), shown(self.value));
-        let detail = format!("The parts of the target add up to {allocated}, but its value is {required}.");
+        let detail =
+            format!("The parts of the target add up to {allocated}, but its value is {required}.");
         Err(Error::conflict("target_under_allocated", detail)
             .member("allocated", allocated)
             .member("required", required))
