@@ -150,7 +150,7 @@ async fn decide(
 }
 
 fn refusal(breakdown: &CreditBreakdown) -> Result<Error> {
-    let detail = "the customer's credit does not bear this";
+    let detail = "The customer's credit is not sufficient.";
     let members = serde_json::to_value(breakdown).map_err(Error::internal)?;
     let Value::Object(members) = members else { return Err(Error::internal("no object")) };
     let refusal = Error::conflict("credit_limit_exceeded", detail);

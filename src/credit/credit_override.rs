@@ -216,7 +216,8 @@ impl CreditOverride {
         let customer = Customer::find(tx.conn(), caller, customer).await?;
         customer.check_open()?;
         if customer.owner_id == Some(caller.id()) {
-            let detail = "somebody else answers for a customer of yours";
+            let detail =
+                "You cannot grant an override for your own customer. Another user must grant it.";
             return Err(Error::forbidden_because("self_approval", detail));
         }
 
@@ -226,7 +227,11 @@ impl CreditOverride {
         }
         faults.extend(new.amount.digits_fault("/amount", None));
         if new.expires_at <= tx.now || new.expires_at.0 > tx.now.0 + LONGEST {
-            faults.push(Fault::new("/expires_at", "range", "in the future, within 7 days"));
+            faults.push(Fault::new(
+                "/expires_at",
+                "range",
+                "must be in the future and within 7 days",
+            ));
         }
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
@@ -262,7 +267,10 @@ impl CreditOverride {
             None => "in_force",
         };
         if status != "in_force" {
-            let error = Error::conflict("wrong_status", format!("the override is {status}"));
+            let error = Error::conflict(
+                "wrong_status",
+                format!("The override is `{status}`. Only an override in force can be revoked."),
+            );
             return Err(error.member("current_status", status));
         }
 

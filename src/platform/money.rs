@@ -164,7 +164,7 @@ impl Money {
     #[must_use]
     pub fn digits_fault(self, pointer: &str, currency: Option<&str>) -> Option<Fault> {
         let digits = in_currency(currency, || LEAST_DIGITS.get());
-        let why = "not more decimals than the currency has";
+        let why = "must not have more decimal places than the currency";
         (self.0.normalize().scale() > digits).then(|| Fault::new(pointer, "range", why))
     }
 

@@ -260,7 +260,7 @@ impl Imported for ControlBalance {
             (None, as_of, amount) => {
                 let missing = [("as_of", as_of.is_some()), ("amount", amount.is_some())];
                 let fault =
-                    |name| Fault::new(format!("/{name}"), "required", "a new balance needs it");
+                    |name| Fault::new(format!("/{name}"), "required", "required for a new balance");
                 return Err(missing
                     .iter()
                     .filter(|field| !field.1)

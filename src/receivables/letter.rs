@@ -175,7 +175,13 @@ impl DunningLetter {
         let task = CollectionTask::find(conn, caller, task).await?;
         if task.status != CollectionStatus::Open {
             let status = task.status.as_str();
-            let error = Error::conflict("wrong_status", format!("the task is {status}"));
+            let error = Error::conflict(
+                "wrong_status",
+                format!(
+                    "The collection task is `{status}`. Dunning letters are available only for \
+                        open tasks."
+                ),
+            );
             return Err(error.member("current_status", status));
         }
 

@@ -51,7 +51,7 @@ impl DocumentUse {
         if self.oldest_first == self.allocations.is_empty() {
             return Ok(());
         }
-        let why = "name the invoices, or say oldest_first";
+        let why = "send either `allocations` or `oldest_first`";
         Err(Error::invalid(vec![Fault::new("/allocations", "contradiction", why)]))
     }
 }
@@ -123,10 +123,10 @@ impl Source<'_> {
             let room = open.entry(new.invoice_id).or_default();
             let amount = format!("{at}/amount");
             if new.amount > *room {
-                let why = format!("only {room} is open of the invoice");
+                let why = format!("only {room} of the invoice is open");
                 faults.push(Fault::new(amount, "above_open_amount", why));
             } else if new.amount > left {
-                let why = format!("only {left} is left");
+                let why = format!("only {left} is left to allocate");
                 faults.push(Fault::new(amount, "above_unapplied", why));
             } else {
                 room.0 -= new.amount.0;
@@ -160,20 +160,20 @@ impl Source<'_> {
         };
 
         if invoice.customer_id != self.customer_id {
-            wrong("invoice_id", "another_customer", "the invoice is another customer's");
+            wrong("invoice_id", "another_customer", "the invoice belongs to another customer");
         }
         if invoice.currency != self.currency {
             wrong("invoice_id", "another_currency", "the invoice is in another currency");
         }
         if invoice.kind == InvoiceKind::CreditNote {
-            wrong("invoice_id", "contradiction", "a credit note is not paid");
+            wrong("invoice_id", "contradiction", "must not be a credit note");
         } else if invoice.status != InvoiceStatus::Posted && allocation.reversed_on.is_none() {
             wrong("invoice_id", "not_posted", "the invoice is not posted");
         }
 
         let first = self.first_day(invoice);
         if allocation.allocated_on < first || allocation.allocated_on > today {
-            wrong("allocated_on", "range", "not before the two documents, not in the future");
+            wrong("allocated_on", "range", "must not be before either document or in the future");
         }
         faults
     }

@@ -132,8 +132,9 @@ impl Statement {
         let as_of = query.as_of.unwrap_or(today);
         let from = query.from.unwrap_or(Date(as_of.0.first_of_year()));
         if from > as_of {
-            let fault = Fault::new("/from", "range", "not after as_of");
-            return Err(Error::bad_request("invalid_query", "from is later").faults(vec![fault]));
+            let fault = Fault::new("/from", "range", "must not be after `as_of`");
+            return Err(Error::bad_request("invalid_query", "`from` must not be after `as_of`.")
+                .faults(vec![fault]));
         }
 
         let customer = Customer::find(conn, caller, id).await?;
@@ -151,7 +152,7 @@ impl Statement {
         let rows: Vec<Row> = query.load(conn).await?;
         if rows.len() > MOST {
             let status = actix_web::http::StatusCode::UNPROCESSABLE_ENTITY;
-            let detail = "more than 10,000 movements: ask for fewer days";
+            let detail = "The statement has more than 10,000 movements. Choose a shorter period.";
             return Err(Error::new(status, "too_many_rows").detail(detail));
         }
 

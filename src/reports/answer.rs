@@ -292,7 +292,7 @@ async fn rows(conn: &mut Conn, plan: &Plan) -> Result<(Vec<Box<RawValue>>, Box<R
 
 /// Returns the error for an answer of more than [`MOST_ROWS`] rows.
 pub fn too_many_rows() -> Error {
-    let detail = "more than 200,000 rows: ask for less, or for CSV";
+    let detail = "The report has more than 200,000 rows. Narrow it, or request CSV.";
     Error::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_rows").detail(detail)
 }
 

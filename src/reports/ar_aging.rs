@@ -325,8 +325,14 @@ fn bounds(asked: Option<&str>) -> Result<Vec<i32>> {
     let Some(asked) = asked else { return Ok(BOUNDS.to_vec()) };
     let bounds: Vec<i32> = asked.split(',').filter_map(|bound| bound.parse().ok()).collect();
     if bounds.first().is_none_or(|first| *first < 1) || !bounds.is_sorted_by(|a, b| a < b) {
-        let fault = Fault::new("/bounds", "range", "ascending days, from 1 on");
-        return Err(Error::bad_request("invalid_query", "the bounds ascend").faults(vec![fault]));
+        let fault = Fault::new(
+            "/bounds",
+            "range",
+            "must be ascending numbers of days, starting at 1 or more",
+        );
+        return Err(
+            Error::bad_request("invalid_query", "`bounds` must be ascending.").faults(vec![fault])
+        );
     }
     Ok(bounds)
 }

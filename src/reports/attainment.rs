@@ -194,7 +194,8 @@ fn shape(query: &AttainmentQuery) -> Result<Shape> {
         [Owner, Year] | [Year, Owner] => Ok(Shape::OwnerYear),
         [Period] => Ok(Shape::Period),
         _ => {
-            let fault = Fault::new("/group_by", "unknown_value", "owner,year or period");
+            let fault =
+                Fault::new("/group_by", "unknown_value", "must be `owner,year` or `period`");
             Err(Error::bad_request("invalid_query", "").faults(vec![fault]))
         }
     }
@@ -205,11 +206,11 @@ fn contradictions(query: &AttainmentQuery) -> Result<()> {
     let owner_type = query.owner_type.unwrap_or_default();
     let mut faults = vec![];
     if query.owner_id.is_some() && matches!(owner_type, OwnerType::Company | OwnerType::Channel) {
-        let why = "targets of the company and of channels have no owner with an id";
+        let why = "not allowed for this `owner_type`";
         faults.push(Fault::new("/owner_id", "contradiction", why));
     }
     if query.dimension_value.is_some() && query.dimension.is_none() {
-        let why = "it says nothing without a dimension: give dimension as well";
+        let why = "requires `dimension`";
         faults.push(Fault::new("/dimension_value", "contradiction", why));
     }
     if faults.is_empty() {
@@ -265,7 +266,8 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
     plan.refusals.push((
         format!("{wanted} select exists (select from wanted where target is null)"),
         || {
-            let detail = "a target's currency has no exchange rate on or before its period_start";
+            let detail =
+                "A target's currency has no exchange rate on or before its `period_start`.";
             Error::new(StatusCode::UNPROCESSABLE_ENTITY, "no_exchange_rate").detail(detail)
         },
     ));
@@ -281,7 +283,7 @@ fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
 }
 
 fn ambiguous() -> Error {
-    let message = "an owner has targets for several kinds of periods: say which to sum";
+    let message = "required, because an owner has targets of several period types";
     let fault = Fault::new("/period_type", "ambiguous_period_type", message);
     Error::new(StatusCode::UNPROCESSABLE_ENTITY, "ambiguous_period_type").faults(vec![fault])
 }

@@ -213,7 +213,7 @@ const FIGURES: &str = "count(*) as complaints,
 fn plan(mut question: Question<'_, ComplaintsQuery>) -> Result<Plan> {
     let keys = question.own.group_by.take().unwrap_or_default();
     let twice = (0..keys.len()).filter(|at| keys[..*at].contains(&keys[*at]));
-    let fault = |at| Fault::new(format!("/group_by/{at}"), "duplicate", "a key counts once");
+    let fault = |at| Fault::new(format!("/group_by/{at}"), "duplicate", "each key only once");
     let faults: Vec<Fault> = twice.map(fault).collect();
     if !faults.is_empty() {
         return Err(Error::bad_request("invalid_query", "").faults(faults));

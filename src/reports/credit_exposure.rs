@@ -103,8 +103,8 @@ pub(crate) fn only_today<Q>(question: &Question<'_, Q>) -> Result<()> {
     if question.as_of == question.today {
         return Ok(());
     }
-    let detail = "credit is told as it is today only";
-    let fault = Fault::new("/as_of", "not_available", detail);
+    let detail = "Reports on credit are available only as of today.";
+    let fault = Fault::new("/as_of", "not_available", "must be today");
     Err(Error::bad_request("not_available", detail).faults(vec![fault]))
 }
 

@@ -166,7 +166,7 @@ async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Kind> {
 fn plan(question: Question<'_, ExplainQuery>, target: &Kind) -> Result<Plan> {
     target.metric.check(question.caller)?;
     if question.source.is_some() {
-        let why = "a target is explained as a whole";
+        let why = "not available for the explanation of a target";
         let fault = Fault::new("/source_system", "contradiction", why);
         return Err(Error::bad_request("invalid_query", "").faults(vec![fault]));
     }

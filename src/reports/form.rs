@@ -54,7 +54,8 @@ impl FormQuery {
     pub fn wants_csv(&self, accept: Option<&str>) -> Result<bool> {
         let later = |name: &str| {
             let fault = Fault::new(name, "not_available", "not available yet");
-            Error::bad_request("not_available", "not available yet").faults(vec![fault])
+            Error::bad_request("not_available", "This option is not available yet.")
+                .faults(vec![fault])
         };
 
         if self.known_at.is_some() {
@@ -69,7 +70,7 @@ impl FormQuery {
         };
 
         if self.bom == Some(true) && !csv {
-            let fault = Fault::new("/bom", "contradiction", "only CSV has a byte order mark");
+            let fault = Fault::new("/bom", "contradiction", "only allowed with CSV");
             return Err(Error::bad_request("invalid_query", "").faults(vec![fault]));
         }
 
@@ -80,7 +81,7 @@ impl FormQuery {
 fn accepts_csv(accept: Option<&str>) -> Result<bool> {
     let Some(accept) = accept.filter(|accept| !accept.trim().is_empty()) else { return Ok(false) };
     prefers_csv(accept).ok_or_else(|| {
-        let detail = "reports are application/json or text/csv";
+        let detail = "Reports are available as `application/json` or `text/csv`.";
         Error::new(StatusCode::NOT_ACCEPTABLE, "not_available").detail(detail)
     })
 }

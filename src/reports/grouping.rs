@@ -44,14 +44,15 @@ impl Grouping {
             faults.extend(Some(Fault::new(name, "contradiction", why)).filter(|_| holds));
         };
 
-        let why = "weeks cross months and years, so there is no period before";
+        let why = "not available for weeks within months, quarters or years, because weeks cross \
+            their limits";
         let weeks = has(GroupBy::Week) && crossing && !has(GroupBy::Day);
         refuse(weeks && !compare.is_empty(), "/compare", why);
-        let why = "only rows are compared: give group_by as well";
+        let why = "requires `group_by`";
         refuse(keys.is_empty() && !compare.is_empty(), "/compare", why);
-        let why = "there is nothing to compare: give compare as well";
+        let why = "requires `compare`";
         refuse(whole && compare.is_empty(), "/compare_whole", why);
-        let why = "only periods can be empty: add day, week, month, quarter or year to group_by";
+        let why = "requires `day`, `week`, `month`, `quarter` or `year` in `group_by`";
         refuse(empty && !periods, "/empty", why);
         if !faults.is_empty() {
             return Err(Error::bad_request("invalid_query", "").faults(faults));
@@ -356,6 +357,6 @@ fn first_day(question: &mut Question<'_, SalesQuery>) -> String {
 }
 
 fn too_many_lines() -> Error {
-    let detail = "more than 2,000,000 rows, most of them without sales: ask for less";
+    let detail = "The report has more than 2,000,000 rows, most of them without sales. Narrow it.";
     too_many_rows().detail(detail)
 }

@@ -129,9 +129,10 @@ impl Metric {
         if self != Self::GrossMargin || caller.may::<ReadCosts>() {
             return Ok(());
         }
-        let why = "a gross margin is for those who may see costs";
+        let why = "only visible to users who may see costs";
         let fault = platform::Fault::new("/metric", "field_not_readable", why);
-        Err(Error::forbidden_because("field_not_readable", why).faults(vec![fault]))
+        let detail = "Gross margins are visible only to users who may see costs.";
+        Err(Error::forbidden_because("field_not_readable", detail).faults(vec![fault]))
     }
 
     fn not_available() -> Error {

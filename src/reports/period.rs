@@ -90,7 +90,7 @@ pub struct PeriodQuery {
 impl HasPeriod for PeriodQuery {
     fn range(&self) -> Result<Range> {
         self.given()?.ok_or_else(|| {
-            let message = "give a period, or from and to";
+            let message = "required unless `from` and `to` are sent";
             invalid(vec![Fault::new("/period", "required", message)])
         })
     }
@@ -99,25 +99,35 @@ impl HasPeriod for PeriodQuery {
 impl PeriodQuery {
     fn given(&self) -> Result<Option<Range>> {
         let contradiction = |name: &str| {
-            let message = "give a period or from and to, not both";
+            let message = "cannot be combined with `period`";
             Fault::new(format!("/{name}"), "contradiction", message)
         };
 
         let range = match (&self.period, self.from, self.to) {
             (None, None, None) => return Ok(None),
             (Some(period), None, None) => named(period).ok_or_else(|| {
-                vec![Fault::new("/period", "format", "2026, 2026-Q3, 2026-07 or 2026-W31")]
+                vec![Fault::new(
+                    "/period",
+                    "format",
+                    "must be a period such as 2026, 2026-Q3, 2026-07 or 2026-W31",
+                )]
             }),
             (Some(_), from, to) => {
                 let both = [from.map(|_| contradiction("from")), to.map(|_| contradiction("to"))];
                 Err(both.into_iter().flatten().collect())
             }
             (None, Some(from), Some(to)) if from < to => Ok(Range { from, to }),
-            (None, Some(_), Some(_)) => {
-                Err(vec![Fault::new("/to", "range", "must be later than from, it is exclusive")])
+            (None, Some(_), Some(_)) => Err(vec![Fault::new(
+                "/to",
+                "range",
+                "must be after `from`, because `to` is exclusive",
+            )]),
+            (None, Some(_), None) => {
+                Err(vec![Fault::new("/to", "required", "required with `from`")])
             }
-            (None, Some(_), None) => Err(vec![Fault::new("/to", "required", "from needs it")]),
-            (None, None, Some(_)) => Err(vec![Fault::new("/from", "required", "to needs it")]),
+            (None, None, Some(_)) => {
+                Err(vec![Fault::new("/from", "required", "required with `to`")])
+            }
         };
 
         range.and_then(within_reason).map(Some).map_err(invalid)
@@ -125,7 +135,7 @@ impl PeriodQuery {
 }
 
 fn within_reason(range: Range) -> Result<Range, Vec<Fault>> {
-    let fault = |name| Fault::new(name, "range", "between 1900-01-01 and 2200-01-01");
+    let fault = |name| Fault::new(name, "range", "must be between 1900-01-01 and 2200-01-01");
     let names = match range {
         Range { from, .. } if from < EARLIEST || from >= LATEST => "/from",
         Range { to, .. } if to > LATEST => "/to",

@@ -148,7 +148,7 @@ fn plan(mut question: Question<'_, PromisesQuery>) -> Plan {
     plan.refusals.push((
         format!("{counted} select exists (select from counted where rate is null)"),
         || {
-            let detail = "a promise's currency has no exchange rate on or before as_of";
+            let detail = "A promise's currency has no exchange rate on or before `as_of`.";
             Error::new(StatusCode::UNPROCESSABLE_ENTITY, "no_exchange_rate").detail(detail)
         },
     ));

@@ -96,7 +96,10 @@ mod tests {
     fn texts_are_found_with_their_values() {
         assert_eq!(chinese("this field is required").unwrap(), "必填");
         assert_eq!(chinese("at most 200 characters").unwrap(), "最多 200 个字符");
-        assert_eq!(chinese("the order is credit_hold").unwrap(), "订单状态为 credit_hold");
+        assert_eq!(
+            chinese("The order is `credit_hold`, which does not allow this action.").unwrap(),
+            "订单状态为 credit_hold,不允许此操作。"
+        );
         assert_eq!(
             chinese("between 1900-01-01 and 2199-12-31").unwrap(),
             "应在 1900-01-01 与 2199-12-31 之间"

@@ -127,7 +127,8 @@ impl CreditInvestigation {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;
         if before.customer_owner_id == Some(caller.id()) {
-            let detail = "somebody else concludes about a customer of yours";
+            let detail = "You cannot conclude the investigation of your own customer. Another user \
+                must conclude it.";
             return Err(Error::forbidden_because("self_approval", detail));
         }
         let after = before.concluded(found, tx.today)?;

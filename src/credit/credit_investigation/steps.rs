@@ -27,7 +27,10 @@ impl InvestigationStatus {
             (Self::Investigating, Conclude) => Ok(Self::Concluded),
             (Self::Concluded, Expire) => Ok(Self::Expired),
             _ => {
-                let detail = format!("the investigation is {}", self.as_str());
+                let detail = format!(
+                    "The investigation is `{}`, which does not allow this action.",
+                    self.as_str()
+                );
                 let error = Error::conflict("wrong_status", detail);
                 Err(error.member("current_status", self.as_str()))
             }
@@ -98,7 +101,7 @@ pub(crate) fn check_recommended(
     if !above_recommended(limit, recommended) || directs.iter().any(|role| caller.is(*role)) {
         return Ok(());
     }
-    let detail = "a limit above 1.2 times the recommended one is for the sales director";
+    let detail = "A limit above 1.2 times the recommended limit requires the sales director.";
     let error = Error::forbidden_because("director_required", detail);
     Err(error.member("recommended_limit", recommended.to_string()))
 }

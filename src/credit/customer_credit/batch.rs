@@ -53,7 +53,7 @@ impl CustomerCredit {
         batch: &Batch<CustomerCreditBatch>,
     ) -> Result<Outcomes> {
         if batch.park {
-            let why = "credits do not wait: send their customers first";
+            let why = "not available for credits: send their customers first";
             let fault = Fault::new("/unknown_references", "not_available", why);
             return Err(Error::invalid(vec![fault]));
         }
@@ -70,7 +70,7 @@ impl CustomerCredit {
     fn refusals(&self, before: &Self, context: &Context) -> Vec<Fault> {
         let mut faults = self.faults();
         if self.customer_owner_id == Some(context.caller.id()) {
-            let why = "somebody else decides on the credit of a customer of yours";
+            let why = "the customer is your own; another user must change its credit";
             faults.push(Fault::new("/external_id", "self_approval", why));
         }
         if let Some(limit) = self.new_limit(before, &context.settings)

@@ -96,7 +96,8 @@ impl CustomerCredit {
         let customer = Customer::find(tx.conn(), caller, customer).await?;
         customer.check_open()?;
         if customer.owner_id == Some(caller.id()) {
-            let detail = "somebody else decides on the credit of a customer of yours";
+            let detail =
+                "You cannot change the credit of your own customer. Another user must change it.";
             return Err(Error::forbidden_because("self_approval", detail));
         }
         Self::locked(tx, customer.id).await

@@ -199,6 +199,6 @@ impl CustomerCredit {
 }
 
 fn not_now(status: &'static str) -> Error {
-    let detail = format!("the customer's credit is {status}");
+    let detail = format!("The customer's credit is already `{status}`.");
     Error::conflict("wrong_status", detail).member("current_status", status)
 }

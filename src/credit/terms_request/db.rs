@@ -179,7 +179,8 @@ impl TermsRequest {
         let today = tx.today;
         let basis = credit_investigation::in_force(tx.conn(), before.customer_id, today).await?;
         let Some(basis) = basis else {
-            let detail = "terms rest on an investigation that is concluded and not over";
+            let detail =
+                "Trading terms require a concluded credit investigation that is still valid.";
             return Err(Error::conflict("investigation_required", detail));
         };
         let recommended = basis.recommended_limit.unwrap_or_default();

@@ -26,7 +26,10 @@ impl TermsStatus {
             (Self::Submitted, Reject) => Ok(Self::Rejected),
             (Self::Draft | Self::Submitted, Withdraw) => Ok(Self::Withdrawn),
             _ => {
-                let detail = format!("the request is {}", self.as_str());
+                let detail = format!(
+                    "The request is `{}`, which does not allow this action.",
+                    self.as_str()
+                );
                 let error = Error::conflict("wrong_status", detail);
                 Err(error.member("current_status", self.as_str()))
             }
@@ -53,7 +56,8 @@ impl TermsRequest {
     /// Checks that the caller is neither the requester nor the owner of the customer.
     pub(super) fn check_decider(&self, caller: &Caller) -> Result<()> {
         if self.requested_by == caller.id() || self.customer_owner_id == Some(caller.id()) {
-            let detail = "somebody else has to decide on these terms";
+            let detail = "You cannot decide on terms that you requested or that are for your own \
+                customer. Another user must decide.";
             return Err(Error::forbidden_because("self_approval", detail));
         }
         Ok(())
@@ -62,7 +66,7 @@ impl TermsRequest {
     pub(super) fn check_authority(&self, caller: &Caller, settings: &Settings) -> Result<()> {
         let limit = authority(caller, settings);
         if let Some(limit) = limit.filter(|limit| self.credit_limit > *limit) {
-            let detail = "the limit is more than your role approves";
+            let detail = "The credit limit is above the approval limit of your role.";
             let error = Error::forbidden_because("authority_exceeded", detail);
             return Err(error.member("limit", limit.to_string()));
         }
@@ -74,7 +78,7 @@ impl TermsRequest {
         if self.requested_by == caller.id() || caller.is(Role::Admin) {
             return Ok(());
         }
-        let detail = "only whoever asked for the terms does this";
+        let detail = "Only the user who requested the terms can do this.";
         Err(Error::forbidden_because("not_the_author", detail))
     }
 }

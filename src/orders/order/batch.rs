@@ -227,7 +227,7 @@ impl Imported for Order {
             (None, customer, day, lines) => {
                 let sent = [customer.is_some(), day.is_some(), lines.is_some()];
                 let missing = ["customer_id", "order_date", "lines"].into_iter().zip(sent);
-                let why = "a new order needs it";
+                let why = "required for a new order";
                 let fault = |name: &str| Fault::new(format!("/{name}"), "required", why);
                 return Err(missing.filter(|field| !field.1).map(|field| fault(field.0)).collect());
             }
@@ -341,7 +341,7 @@ impl Order {
             }
             (OrderStatus::Cancelled, Some(_)) | (_, None) => {}
             (_, Some(_)) => {
-                let why = "only a cancelled order was cancelled on a day";
+                let why = "only allowed for a cancelled order";
                 faults.push(Fault::new("/cancelled_on", "contradiction", why));
             }
         }
@@ -354,7 +354,7 @@ impl Order {
         if let Some(rate) = known.or(context.rates.get(&pair).copied().flatten()) {
             self.exchange_rate = rate;
         } else {
-            let why = "there is no rate on the order's day or before";
+            let why = "no exchange rate on or before `order_date`";
             faults.push(Fault::new("/currency", "no_exchange_rate", why));
         }
 
@@ -376,7 +376,7 @@ impl Order {
 
         match (&facts.salesperson_id, &facts.credits) {
             (Some(_), Some(_)) => {
-                let why = "one salesperson, or several credits";
+                let why = "cannot be combined with `credits`";
                 faults.push(Fault::new("/salesperson_id", "contradiction", why));
             }
             (Some(person), None) => self.credit_all_to(*person),

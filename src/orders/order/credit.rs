@@ -73,7 +73,7 @@ impl Order {
         let customer = Customer::find(tx.conn(), caller, after.customer_id).await;
         let hidden = customer.is_err_and(|error| error.code() == "not_found");
         if hidden && refusal.code() == EXCEEDED {
-            return Err(Error::conflict(EXCEEDED, "the customer's credit does not bear this"));
+            return Err(Error::conflict(EXCEEDED, "The customer's credit is not sufficient."));
         }
         Err(refusal)
     }

@@ -144,11 +144,12 @@ impl Order {
     /// Checks whether the caller may take this step, beyond the permission of the operation.
     fn check_hand(&self, caller: &Caller, action: Action) -> Result<()> {
         if action == Action::Cancel && self.is_recognised() && !caller.may::<ConfirmOrders>() {
-            let detail = "a confirmed order is cancelled by a manager or the back office";
+            let detail = "Only a manager or the back office can cancel a confirmed order.";
             return Err(Error::forbidden().detail(detail));
         }
         if action == Action::Release && self.credited.contains(&caller.id()) {
-            let detail = "somebody else releases an order that you are credited with";
+            let detail = "You cannot release an order that you are credited with. Another user \
+                must release it.";
             return Err(Error::forbidden_because("self_approval", detail));
         }
         Ok(())
@@ -206,7 +207,7 @@ impl Order {
 
         let mut faults = self.currency_faults(&currency, details);
         if self.freight_amount < platform::Money::ZERO {
-            faults.push(Fault::new("/freight_amount", "range", "not less than zero"));
+            faults.push(Fault::new("/freight_amount", "range", "must not be negative"));
         }
         if let Some(amount) = details.freight_amount {
             faults.extend(amount.digits_fault("/freight_amount", Some(&self.currency)));
@@ -214,7 +215,7 @@ impl Order {
 
         match (&details.salesperson_id, &details.credits) {
             (Some(_), Some(_)) => {
-                let why = "one salesperson, or several credits";
+                let why = "cannot be combined with `credits`";
                 faults.push(Fault::new("/salesperson_id", "contradiction", why));
             }
             (Some(person), None) => self.credit_all_to(*person),
@@ -275,7 +276,7 @@ fn check_customer(customer: &Customer) -> Result<()> {
         return refused("customer_merged", "merged into another customer");
     }
     if customer.status == CustomerStatus::Blacklisted {
-        return refused("customer_blacklisted", "nothing is sold to this customer");
+        return refused("customer_blacklisted", "the customer is blacklisted and cannot order");
     }
     Ok(())
 }

@@ -53,7 +53,7 @@ impl Order {
                 wrong("product_id", "inactive_product", "this product is no longer sold");
             }
             if line.quantity.0.is_zero() {
-                wrong("quantity", "range", "a line has a quantity");
+                wrong("quantity", "range", "must not be 0");
             }
             let discount = line.discount_percent.unwrap_or_default();
             if discount.0 < Decimal::ZERO || discount.0 > Decimal::ONE_HUNDRED {
@@ -64,10 +64,15 @@ impl Order {
             let listed = || self.in_currency(list_price?);
             let Some(unit_price) = line.unit_price.or_else(listed) else {
                 if list_price.is_some() {
-                    let why = "the list price cannot be converted to this currency; send a price";
+                    let why =
+                        "required, because the list price cannot be converted to this currency";
                     wrong("unit_price", "unit_price_required", why);
                 } else {
-                    wrong("unit_price", "required", "the product has no list price on that day");
+                    wrong(
+                        "unit_price",
+                        "required",
+                        "required, because the product has no list price on `order_date`",
+                    );
                 }
                 continue;
             };
@@ -130,12 +135,12 @@ impl Order {
         let mut faults = vec![];
 
         if details.lines.is_none() && !self.lines.is_empty() {
-            let why = "the prices are in another currency; send the lines with the new currency";
+            let why = "required when `currency` changes: send the prices in the new currency";
             faults.push(Fault::new("/lines", "unit_price_required", why));
         }
 
         if details.freight_amount.is_none() && self.freight_amount != Money::ZERO {
-            let why = "the freight is in another currency; send it with the new currency";
+            let why = "required when `currency` changes: send the freight in the new currency";
             faults.push(Fault::new("/freight_amount", "required", why));
         }
 

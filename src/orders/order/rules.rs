@@ -93,7 +93,10 @@ impl Order {
             (Confirmed, Action::Close) => Closed,
             (Draft | Submitted | CreditHold | Confirmed, Action::Cancel) => Cancelled,
             (status, _) => {
-                let detail = format!("the order is {}", status.as_str());
+                let detail = format!(
+                    "The order is `{}`, which does not allow this action.",
+                    status.as_str()
+                );
                 return Err(Error::conflict("wrong_status", detail)
                     .member("current_status", status.as_str()));
             }
@@ -101,7 +104,7 @@ impl Order {
 
         match action {
             Action::Submit if self.lines.is_empty() => {
-                let fault = Fault::new("/lines", "required", "an order has at least one line");
+                let fault = Fault::new("/lines", "required", "must have at least one line");
                 return Err(Error::invalid(vec![fault]));
             }
             Action::Confirm | Action::Release => {
@@ -112,12 +115,14 @@ impl Order {
             Action::Hold => after.status_reason = cancellation.map(|hold| hold.reason.clone()),
             Action::Cancel => {
                 if self.progress.fulfilment_status != FulfilmentStatus::None {
-                    let detail = "some of it is on its way; the customer returns it";
+                    let detail = "The order is at least partly shipped and cannot be cancelled. \
+                        Enter the return as an order with negative quantities.";
                     return Err(Error::conflict("order_shipped", detail));
                 }
 
                 if self.progress.invoiced_amount != Money::ZERO {
-                    let detail = "some of it is billed; a credit note comes first";
+                    let detail = "The order is at least partly invoiced. Issue a credit note \
+                        before cancelling the order.";
                     let error = Error::conflict("order_invoiced", detail);
                     let amount = self.progress.invoiced_amount.shown_in(&self.currency);
                     return Err(error.member("invoiced_amount", amount));
@@ -125,7 +130,7 @@ impl Order {
 
                 let on = cancellation.and_then(|given| given.cancelled_on).unwrap_or(today);
                 if on < self.order_date || on > today {
-                    let why = "not before the order, and not in the future";
+                    let why = "must not be before `order_date` or in the future";
                     return Err(Error::invalid(vec![Fault::new("/cancelled_on", "range", why)]));
                 }
                 after.cancelled_on = Some(on);
@@ -154,7 +159,7 @@ impl Order {
     pub(super) fn check_draft(&self) -> Result<()> {
         match self.status {
             OrderStatus::Draft => Ok(()),
-            status => Err(Error::conflict("wrong_status", "only a draft can be changed")
+            status => Err(Error::conflict("wrong_status", "Only a draft can be changed.")
                 .member("current_status", status.as_str())),
         }
     }
@@ -180,7 +185,7 @@ impl Order {
 
         let sum: Decimal = shares.iter().map(|share| share.share_percent.0).sum();
         if !shares.is_empty() && sum != Decimal::ONE_HUNDRED {
-            let why = "the shares make 100 % together";
+            let why = "the shares must add up to 100 %";
             faults.push(Fault::new("/credits", "credit_shares", why));
         }
 
@@ -219,14 +224,14 @@ impl Order {
         let sum: Money = self.lines.iter().map(|line| line.amount).sum();
         let unit = Decimal::new(1, minor_digits(&self.currency));
         if (self.amount.0 - sum.0).abs() > unit * Decimal::from(self.lines.len()) {
-            let why = "the amount is the sum of the lines, within one minor unit for each";
+            let why = "must equal the sum of the lines, within one minor unit per line";
             faults.push(Fault::new("/amount", "sum_of_lines", why));
         }
 
         let dates = [("/due_date", self.due_date), ("/cancelled_on", self.cancelled_on)];
         for (at, date) in dates {
             if date.is_some_and(|date| date < self.order_date) {
-                faults.push(Fault::new(at, "range", "not before the order"));
+                faults.push(Fault::new(at, "range", "must not be before `order_date`"));
             }
         }
         faults

@@ -124,7 +124,7 @@ impl Imported for Shipment {
                 let sent = [order.is_some(), day.is_some(), lines.is_some()];
                 let missing = ["order_id", "shipped_on", "lines"].into_iter().zip(sent);
                 let missing = missing.filter(|field| !field.1);
-                let why = "a new shipment needs it";
+                let why = "required for a new shipment";
                 return Err(missing
                     .map(|field| Fault::new(format!("/{}", field.0), "required", why))
                     .collect());
@@ -247,7 +247,7 @@ impl Shipment {
         }
 
         if self.delivered_on.is_some_and(|day| day < self.shipped_on) {
-            faults.push(Fault::new("/delivered_on", "range", "not before it was shipped"));
+            faults.push(Fault::new("/delivered_on", "range", "must not be before `shipped_on`"));
         }
         faults
     }

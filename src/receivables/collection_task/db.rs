@@ -140,11 +140,14 @@ impl CollectionTask {
         based_on.check(tx, &before).await?;
         if before.status != CollectionStatus::Open {
             let status = before.status.as_str();
-            let error = Error::conflict("wrong_status", format!("the task is {status}"));
+            let error = Error::conflict(
+                "wrong_status",
+                format!("The collection task is `{status}`. Only an open task can be completed."),
+            );
             return Err(error.member("current_status", status));
         }
         if outcome.promise.is_some() != (outcome.result == CollectionResult::Promised) {
-            let why = "with the result promised, and only then";
+            let why = "required when the result is `promised`, otherwise not allowed";
             return Err(Error::invalid(vec![Fault::new("/promise", "contradiction", why)]));
         }
 

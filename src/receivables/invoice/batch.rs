@@ -208,7 +208,7 @@ impl Imported for Invoice {
             // The rate of a posted invoice is fixed.
             Some(_) => {}
             None => {
-                let why = "there is no rate on the invoice's day or before";
+                let why = "no exchange rate on or before `invoice_date`";
                 faults.push(Fault::new("/currency", "no_exchange_rate", why));
             }
         }
@@ -216,7 +216,7 @@ impl Imported for Invoice {
         let corrected = after.corrects_invoice_id.and_then(|id| context.around.invoices.get(&id));
         after.order_id = after.order_id.or(corrected.and_then(|invoice| invoice.order_id));
 
-        let why = "what is posted is corrected by a credit note";
+        let why = "cannot be changed after posting; issue a credit note";
         let frozen = before.map(|invoice| invoice.frozen(&after)).unwrap_or_default();
         faults.extend(
             frozen.into_iter().map(|it| Fault::new(format!("/{it}"), "posted_immutable", why)),
@@ -282,7 +282,8 @@ fn draft(arrival: &Arrival<Invoice>, context: &Context) -> Result<Invoice, Vec<F
         (None, customer, day, amount) => {
             let sent = [customer.is_some(), day.is_some(), amount.is_some()];
             let missing = ["customer_id", "invoice_date", "amount"].into_iter().zip(sent);
-            let fault = |name| Fault::new(format!("/{name}"), "required", "a new invoice needs it");
+            let fault =
+                |name| Fault::new(format!("/{name}"), "required", "required for a new invoice");
             return Err(missing.filter(|field| !field.1).map(|field| fault(field.0)).collect());
         }
     };

@@ -201,7 +201,7 @@ pub(crate) async fn due_of(
     if i64::try_from(rows.len()).is_ok_and(|rows| rows <= MOST_DUE) {
         return Ok(rows);
     }
-    let detail = "more than 500 invoices: send the customer's statement";
+    let detail = "More than 500 invoices are due. Send the customer's statement instead.";
     Err(Error::invalid_as("too_many_rows", vec![]).detail(detail))
 }
 
@@ -261,7 +261,7 @@ pub(super) async fn check_given_back(tx: &mut Tx, corrected: &[Uuid]) -> Result<
     if above.is_empty() {
         return Ok(());
     }
-    let why = "all credit notes on the invoice together are not more than it";
+    let why = "all credit notes on the invoice together must not exceed its total";
     let fault = Fault::new("/corrects_invoice_id", "above_invoice", why);
     Err(Error::invalid(vec![fault]).as_constraint("invoices_given_back_check"))
 }

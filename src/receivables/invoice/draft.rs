@@ -63,7 +63,8 @@ impl Invoice {
             after.apply(&changes.details);
             let frozen = before.frozen(&after);
             if !frozen.is_empty() {
-                let detail = "a posted invoice is corrected by a credit note";
+                let detail =
+                    "The fields in `fields` cannot be changed after posting. Issue a credit note.";
                 let error = Error::conflict("posted_immutable", detail);
                 return Err(error.member("fields", frozen));
             }

@@ -47,7 +47,8 @@ impl Invoice {
 
     fn source(&self) -> Result<Source<'_>> {
         if self.kind == InvoiceKind::Invoice {
-            let detail = "an invoice is paid: what pays it is a payment or a credit note";
+            let detail =
+                "An invoice cannot be applied to other invoices. Use a payment or a credit note.";
             return Err(Error::conflict("not_a_credit_note", detail));
         }
         if !self.counts() {

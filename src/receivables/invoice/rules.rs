@@ -176,7 +176,10 @@ impl Invoice {
 
     pub(super) fn wrong_status(&self) -> Error {
         let status = self.status.as_str();
-        let error = Error::conflict("wrong_status", format!("the invoice is {status}"));
+        let error = Error::conflict(
+            "wrong_status",
+            format!("The invoice is `{status}`, which does not allow this action."),
+        );
         error.member("current_status", status)
     }
 
@@ -218,15 +221,15 @@ impl Invoice {
         }
 
         if self.due_date < self.invoice_date {
-            wrong("due_date", "range", "not before the invoice");
+            wrong("due_date", "range", "must not be before `invoice_date`");
         }
         if self.cancelled_on.is_some_and(|day| day < self.invoice_date) {
-            wrong("cancelled_on", "range", "not before the invoice");
+            wrong("cancelled_on", "range", "must not be before `invoice_date`");
         }
 
         if let Some(order) = self.order_id.and_then(|id| context.orders.get(&id)) {
             if order.customer_id != self.customer_id {
-                wrong("order_id", "another_customer", "the order is another customer's");
+                wrong("order_id", "another_customer", "the order belongs to another customer");
             }
             if order.currency != self.currency {
                 wrong("currency", "another_currency", "the order is in another currency");
@@ -236,10 +239,14 @@ impl Invoice {
         let corrected = self.corrects_invoice_id.and_then(|id| context.invoices.get(&id));
         match (self.kind, self.corrects_invoice_id) {
             (InvoiceKind::Invoice, Some(_)) => {
-                wrong("corrects_invoice_id", "contradiction", "only a credit note corrects");
+                wrong("corrects_invoice_id", "contradiction", "only allowed for a credit note");
             }
             (_, Some(id)) if id == self.id => {
-                wrong("corrects_invoice_id", "contradiction", "it cannot correct itself");
+                wrong(
+                    "corrects_invoice_id",
+                    "contradiction",
+                    "a credit note cannot correct itself",
+                );
             }
             _ => {}
         }
@@ -255,10 +262,10 @@ impl Invoice {
             faults.push(Fault::new("/corrects_invoice_id", code, why));
         };
         if corrected.kind == InvoiceKind::CreditNote {
-            wrong("contradiction", "it corrects an invoice, not another credit note");
+            wrong("contradiction", "must be an invoice, not another credit note");
         }
         if corrected.customer_id != self.customer_id {
-            wrong("another_customer", "the invoice is another customer's");
+            wrong("another_customer", "the invoice belongs to another customer");
         }
         if corrected.currency != self.currency {
             wrong("another_currency", "the invoice is in another currency");
@@ -267,7 +274,7 @@ impl Invoice {
             wrong("not_posted", "the invoice is not posted");
         }
         if self.total_amount > corrected.total_amount {
-            wrong("above_invoice", "not more than the invoice");
+            wrong("above_invoice", "the credit note must not exceed the total of the invoice");
         }
         faults
     }
@@ -278,7 +285,7 @@ impl Invoice {
         }
         let mut faults = vec![];
         if self.kind == InvoiceKind::CreditNote {
-            let why = "a credit note has no instalments";
+            let why = "not allowed for a credit note";
             faults.push(Fault::new("/instalments", "contradiction", why));
         }
         for (index, part) in self.instalments.iter().enumerate() {
@@ -288,13 +295,13 @@ impl Invoice {
             }
             if part.due_date < self.invoice_date {
                 let at = format!("/instalments/{index}/due_date");
-                faults.push(Fault::new(at, "range", "not before the invoice"));
+                faults.push(Fault::new(at, "range", "must not be before `invoice_date`"));
             }
         }
 
         let sum: Money = self.instalments.iter().map(|part| part.amount).sum();
         if sum != self.total_amount {
-            let why = "the instalments make the total together";
+            let why = "the instalments must add up to `total_amount`";
             faults.push(Fault::new("/instalments", "instalments_sum", why));
         }
         faults

@@ -168,7 +168,7 @@ impl Imported for Payment {
                 let sent = [customer.is_some(), day.is_some(), amount.is_some()];
                 let missing = ["customer_id", "received_on", "amount"].into_iter().zip(sent);
                 let fault =
-                    |name| Fault::new(format!("/{name}"), "required", "a new payment needs it");
+                    |name| Fault::new(format!("/{name}"), "required", "required for a new payment");
                 return Err(missing.filter(|field| !field.1).map(|field| fault(field.0)).collect());
             }
         };
@@ -189,7 +189,11 @@ impl Imported for Payment {
                 && allocation.amount > invoice.total_amount
             {
                 let at = format!("{at}/amount");
-                faults.push(Fault::new(at, "above_open_amount", "more than the invoice"));
+                faults.push(Fault::new(
+                    at,
+                    "above_open_amount",
+                    "must not exceed the total of the invoice",
+                ));
             }
         }
         if !faults.is_empty() {
@@ -282,12 +286,12 @@ impl Payment {
         if let Some(rate) = known.or(context.rates.get(&pair).copied().flatten()) {
             self.exchange_rate = rate;
         } else {
-            let why = "there is no rate on the payment's day or before";
+            let why = "no exchange rate on or before `received_on`";
             faults.push(Fault::new("/currency", "no_exchange_rate", why));
         }
 
         if self.reversed_on.is_some_and(|day| day < self.received_on.min(self.recorded_on)) {
-            faults.push(Fault::new("/reversed_on", "range", "not before the payment"));
+            faults.push(Fault::new("/reversed_on", "range", "must not be before the payment"));
         }
         if let Some(asked) = &facts.allocations {
             self.allocations = self.matched(asked, &context.invoices).into();

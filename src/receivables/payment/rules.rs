@@ -110,7 +110,7 @@ impl Payment {
             faults.push(Fault::new("/reversed_on", "range", "must not be in the future"));
         }
         if self.unapplied_amount < Money::ZERO {
-            let why = "more is used than came in";
+            let why = "the allocations must not exceed the amount of the payment";
             faults.push(Fault::new("/allocations", "above_unapplied", why));
         }
         faults

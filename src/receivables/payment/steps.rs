@@ -120,14 +120,14 @@ impl Payment {
             return Err(Error::unavailable("busy"));
         }
         if before.reversed_on.is_some() {
-            let detail = "the payment has been reversed already";
+            let detail = "The payment is already reversed.";
             return Err(Error::conflict("already_reversed", detail));
         }
 
         let on = why.reversed_on.unwrap_or(tx.today);
         // A post-dated payment can be reversed before its day.
         if on < before.received_on.min(tx.today) || on > tx.today {
-            let why = "not before the payment, and not in the future";
+            let why = "must not be before the payment or in the future";
             return Err(Error::invalid(vec![Fault::new("/reversed_on", "range", why)]));
         }
 
@@ -148,11 +148,11 @@ impl Payment {
 
     fn check_usable(&self, today: Date) -> Result<()> {
         if self.reversed_on.is_some() {
-            let detail = "the payment has been reversed";
+            let detail = "The payment is reversed and cannot be allocated.";
             return Err(Error::conflict("already_reversed", detail));
         }
         if self.received_on > today {
-            let detail = "the payment is post-dated: it is no money before its day";
+            let detail = "The payment is post-dated and cannot be allocated before its date.";
             return Err(Error::conflict("post_dated", detail));
         }
         Ok(())

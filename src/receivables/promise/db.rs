@@ -87,11 +87,11 @@ impl Promise {
         let mut faults = vec![];
         if let [invoice] = invoice.as_slice() {
             if invoice.kind == InvoiceKind::CreditNote || !invoice.counts() {
-                let why = "only a posted invoice is owed";
+                let why = "must be a posted invoice";
                 faults.push(Fault::new("/invoice_id", "not_posted", why));
             }
             if invoice.customer_id != new.customer_id {
-                let why = "the invoice is another customer's";
+                let why = "the invoice belongs to another customer";
                 faults.push(Fault::new("/invoice_id", "another_customer", why));
             }
             if new.currency.as_ref().is_some_and(|currency| *currency != invoice.currency) {
@@ -184,7 +184,10 @@ impl Promise {
         };
         if status != PromiseStatus::Open {
             let status = status.as_str();
-            let error = Error::conflict("wrong_status", format!("the promise is {status}"));
+            let error = Error::conflict(
+                "wrong_status",
+                format!("The promise is `{status}`. Only an open promise can be withdrawn."),
+            );
             return Err(error.member("current_status", status));
         }
         let (status, decided_on) = (PromiseStatus::Withdrawn, Some(tx.today));

@@ -75,7 +75,7 @@ impl RiskCase {
         let open = risk_cases::table.filter(risk_cases::customer_id.eq(new.customer_id));
         let open = open.filter(risk_cases::closed_on.is_null()).select(risk_cases::id);
         if let Some(id) = open.first::<Uuid>(tx.conn()).await.optional()? {
-            let detail = "the customer has an open risk case already";
+            let detail = "The customer already has an open risk case.";
             return Err(Error::conflict("case_open", detail).member("id", id.to_string()));
         }
 
@@ -129,7 +129,13 @@ impl RiskCase {
         let early = before.status == RiskStatus::Open && !matches!(step, Step::Measure(_));
         if before.closed_on.is_some() || early {
             let status = before.status.as_str();
-            let error = Error::conflict("wrong_status", format!("the case is {status}"));
+            let error = Error::conflict(
+                "wrong_status",
+                format!(
+                    "The risk case is `{status}`. A case needs a measure before it can be closed, \
+                        and a closed case cannot be changed."
+                ),
+            );
             return Err(error.member("current_status", status));
         }
 
@@ -150,7 +156,7 @@ impl RiskCase {
             }
             Step::WriteOff => {
                 if !write_off::is_approved_for(tx.conn(), id).await? {
-                    let detail = "no write-off of this case has been approved";
+                    let detail = "No write-off has been approved for this case.";
                     return Err(Error::conflict("no_write_off", detail));
                 }
                 (after.status, after.closed_on) = (RiskStatus::WrittenOff, Some(tx.today));

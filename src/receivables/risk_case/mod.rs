@@ -209,7 +209,7 @@ impl RiskCase {
     fn measured(&mut self, new: &NewMeasure, on: Date, by: Uuid) -> Result<()> {
         let rung = |measure: Option<RiskMeasure>| measure.and_then(RiskMeasure::rung);
         if rung(Some(new.measure)) < rung(self.measure) {
-            let why = "a harder measure has been taken already";
+            let why = "a stricter measure was already taken";
             let fault = Fault::new("/measure", "softer_measure", why);
             return Err(Error::invalid(vec![fault]));
         }

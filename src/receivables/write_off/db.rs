@@ -94,14 +94,18 @@ impl WriteOffRequest {
             faults.push(Fault::new(at, code, why));
         };
         if invoice.kind == InvoiceKind::CreditNote || !invoice.counts() {
-            wrong("/invoice_id", "not_posted", "only a posted invoice is owed");
+            wrong("/invoice_id", "not_posted", "must be a posted invoice");
         } else if amount > invoice.open_amount || amount <= Money::ZERO {
-            wrong("/amount", "above_open_amount", "not more than is open of the invoice");
+            wrong(
+                "/amount",
+                "above_open_amount",
+                "must be more than 0 and at most the open amount of the invoice",
+            );
         }
         if let Some(case) = new.risk_case_id
             && !risk_case::is_of(tx.conn(), case, invoice.customer_id).await?
         {
-            wrong("/risk_case_id", "another_customer", "the case is another customer's");
+            wrong("/risk_case_id", "another_customer", "the case belongs to another customer");
         }
 
         // The open amount itself may come from an ERP with more digits than users may enter.
@@ -152,7 +156,13 @@ impl WriteOffRequest {
         based_on.check(tx, &before).await?;
         if before.status != WriteOffStatus::Requested {
             let status = before.status.as_str();
-            let error = Error::conflict("wrong_status", format!("the request is {status}"));
+            let error = Error::conflict(
+                "wrong_status",
+                format!(
+                    "The request is `{status}`. Only a `requested` write-off can be decided or \
+                        withdrawn."
+                ),
+            );
             return Err(error.member("current_status", status));
         }
 
@@ -160,12 +170,13 @@ impl WriteOffRequest {
         let owned = before.customer_owner_id == Some(caller.id());
         let (status, decided_by) = match decision {
             Decision::Withdraw if !own => {
-                let detail = "whoever asked for it withdraws it";
+                let detail = "Only the user who requested the write-off can withdraw it.";
                 return Err(Error::forbidden_because("not_the_author", detail));
             }
             Decision::Withdraw => (WriteOffStatus::Withdrawn, None),
             _ if own || owned => {
-                let detail = "somebody else decides on what you asked for";
+                let detail = "You cannot decide on a write-off that you requested or that is for \
+                    your own customer. Another user must decide.";
                 return Err(Error::forbidden_because("self_approval", detail));
             }
             Decision::Reject => (WriteOffStatus::Rejected, Some(caller.id())),
@@ -196,8 +207,8 @@ impl WriteOffRequest {
             let since = tx.today.0.saturating_sub(jiff::Span::new().days(AUTHORITY_YEAR));
             let before = allocation::written_off(tx.conn(), invoice, Date(since)).await?;
             if before.0 + amount.0 > Decimal::from(limit) {
-                let detail = "with what was given up before, of this invoice or within a year of \
-                    this customer, it is more than your role may give up";
+                let detail = "Together with earlier write-offs for this invoice, or for this \
+                    customer within a year, the amount is above the approval limit of your role.";
                 let error = Error::forbidden_because("authority_exceeded", detail);
                 let error = error.member("limit", limit.to_string());
                 return Err(error.member("given_up", before.shown_in(&company.currency)));
@@ -205,7 +216,7 @@ impl WriteOffRequest {
         }
 
         if self.amount > invoice.open_amount {
-            let detail = "less is open of the invoice by now";
+            let detail = "The open amount of the invoice is now less than the requested amount.";
             let error = Error::conflict("above_open_amount", detail);
             return Err(
                 error.member("open_amount", invoice.open_amount.shown_in(&invoice.currency))

@@ -25,8 +25,8 @@ impl Target {
             return Ok(());
         }
 
-        let detail =
-            "salespeople write their own targets, managers those of their people and teams";
+        let detail = "Salespeople can write only their own targets, managers only those of their \
+            people and teams.";
         Err(Error::forbidden_because("not_your_target", detail))
     }
 
@@ -48,7 +48,11 @@ impl Target {
 }
 
 fn self_approval() -> Error {
-    Error::forbidden_because("self_approval", "somebody else has to approve this target")
+    Error::forbidden_because(
+        "self_approval",
+        "You cannot approve a target that you drafted or that is your own. Another user must \
+            approve it.",
+    )
 }
 
 #[cfg(test)]

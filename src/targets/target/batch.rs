@@ -107,7 +107,8 @@ impl Imported for Target {
                 ("value", fields.value.is_some()),
             ];
             let missing = sent.iter().filter(|(_, given)| !given);
-            let fault = |name| Fault::new(format!("/{name}"), "required", "a new target needs it");
+            let fault =
+                |name| Fault::new(format!("/{name}"), "required", "required for a new target");
             let faults: Vec<Fault> = missing.map(|(name, _)| fault(name)).collect();
             if !faults.is_empty() {
                 return Err(faults);
@@ -204,7 +205,7 @@ impl Context {
         while let Some(above) = at {
             steps += 1;
             if above.parent_id == Some(target.id) || steps > self.above.len() {
-                let why = "a target is no part of itself";
+                let why = "a target cannot be part of itself";
                 return vec![Fault::new("/parent_id", "cycle", why)];
             }
             at = above.parent_id.and_then(|parent| self.above.get(&parent));

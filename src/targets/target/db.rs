@@ -186,7 +186,7 @@ impl Target {
     /// it.
     fn check_revision(&self, caller: &Caller) -> Result<()> {
         if !caller.may::<ApproveTargets>() {
-            let detail = "an approved target is changed by those who approve targets";
+            let detail = "Only users who can approve targets can change an approved target.";
             return Err(Error::forbidden().detail(detail));
         }
         self.check_not_own(caller)
@@ -208,7 +208,7 @@ impl Target {
             let parent = above.iter().find(|target| target.id == parent);
             faults.extend(parent.map(|parent| self.faults_below(parent)).unwrap_or_default());
             if above.iter().any(|target| target.parent_id == Some(self.id)) {
-                let why = "a target is no part of itself";
+                let why = "a target cannot be part of itself";
                 faults.push(Fault::new("/parent_id", "cycle", why));
             }
         }
@@ -236,7 +236,8 @@ impl Target {
         };
 
         if frame(self) != frame(after) {
-            let detail = "its parts have the same metric, level and currency, within its period";
+            let detail = "The parts of the target must have its metric, level and currency and be \
+                within its period.";
             return Err(Error::conflict("target_has_parts", detail));
         }
 
@@ -271,7 +272,7 @@ impl Target {
         }
 
         // The amounts in the message would include parts that the caller does not see.
-        let detail = "the target that it is a part of would not be reached by its parts";
+        let detail = "The parts of the parent target would no longer add up to its value.";
         checked.map_err(|_| Error::conflict("target_under_allocated", detail))
     }
 }

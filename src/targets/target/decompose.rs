@@ -61,13 +61,19 @@ impl Decomposition {
 
         let (from, to) = (whole.period_start, whole.period_end);
         let Some(periods) = period::parts(self.period_type, from, to, MOST + 1) else {
-            return refuse("/period_type", "period", "no target is broken down to this");
+            return refuse("/period_type", "period", "not possible for this period type");
         };
 
         match periods.len() {
-            0 | 1 => return refuse("/period_type", "period", "shorter than the target's own"),
+            0 | 1 => {
+                return refuse(
+                    "/period_type",
+                    "period",
+                    "must be shorter than the target's period",
+                );
+            }
             2..=MOST => {}
-            _ => return refuse("/period_type", "too_many", "366 parts at the most"),
+            _ => return refuse("/period_type", "too_many", "at most 366 parts"),
         }
 
         let days = |(_, from, to): &(_, _, _)| calendar.working_days(*from, *to).into();
@@ -78,15 +84,19 @@ impl Decomposition {
                 weights.iter().map(|weight| weight.0).collect()
             }
             (SplitMethod::Weights, None) => {
-                return refuse("/weights", "required", "one for each part");
+                return refuse("/weights", "required", "required with the method `weights`");
             }
             (_, Some(_)) => {
-                return refuse("/weights", "contradiction", "only for the method weights");
+                return refuse(
+                    "/weights",
+                    "contradiction",
+                    "only allowed with the method `weights`",
+                );
             }
         };
 
         if weights.len() != periods.len() {
-            let why = format!("{} parts need as many weights", periods.len());
+            let why = format!("requires exactly {} weights, one for each part", periods.len());
             return refuse("/weights", "count", &why);
         }
 
@@ -96,7 +106,7 @@ impl Decomposition {
 
         if weights.iter().all(Decimal::is_zero) {
             if self.method == SplitMethod::Weights {
-                return refuse("/weights", "range", "not all of them 0");
+                return refuse("/weights", "range", "must not all be 0");
             }
             // A target for holidays only still has to be split.
             weights.fill(Decimal::ONE);
@@ -140,7 +150,8 @@ impl Target {
         whole.check_hand(caller)?;
         whole.status.after(TargetAction::Decompose)?;
         if whole.allocated(tx).await?.is_some() {
-            let detail = "it has been broken down already";
+            let detail =
+                "The target is already broken down. To repeat this, delete its parts first.";
             return Err(Error::conflict("target_has_parts", detail));
         }
 

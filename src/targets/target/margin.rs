@@ -24,9 +24,10 @@ impl Target {
         if self.metric.shows_to(caller) {
             return Ok(());
         }
-        let why = "a gross margin is for those who may see costs";
+        let why = "only visible to users who may see costs";
         let fault = Fault::new("/metric", "forbidden_field", why);
-        Err(Error::forbidden_because("forbidden_field", why).faults(vec![fault]))
+        let detail = "Gross margins are visible only to users who may see costs.";
+        Err(Error::forbidden_because("forbidden_field", detail).faults(vec![fault]))
     }
 
     /// Returns the target as this caller may see it.

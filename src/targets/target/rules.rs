@@ -42,7 +42,7 @@ impl TargetFields {
     pub(super) fn faults(&self) -> Vec<Fault> {
         let owner = self.details.owner_id.is_some_and(|id| id.is_some());
         if owner && self.owner_type.is_none() {
-            return vec![Fault::new("/owner_type", "required", "an owner comes with its type")];
+            return vec![Fault::new("/owner_type", "required", "required with `owner_id`")];
         }
         vec![]
     }
@@ -120,12 +120,12 @@ impl Target {
         }
 
         if (Self { value: self.value, ..after.clone() }) != *self {
-            let detail = "of an approved target only the value changes";
+            let detail = "Only the value of an approved target can be changed.";
             return Err(Error::conflict("target_approved", detail));
         }
 
         if after.value != self.value {
-            let missing = || Fault::new("/reason", "required", "why does the value change?");
+            let missing = || Fault::new("/reason", "required", "required when the value changes");
             let reason = changes.reason.clone();
             after.reason = Some(reason.ok_or_else(|| Error::invalid(vec![missing()]))?);
         }
@@ -143,24 +143,28 @@ impl Target {
         let channel = self.owner_type == OwnerType::Channel;
         let owned = !channel && self.owner_type != OwnerType::Company;
         match self.owner_id {
-            None if owned => fault("/owner_id", "required", "whose target is it?"),
-            Some(_) if !owned => fault("/owner_id", "contradiction", "it has no such owner"),
+            None if owned => fault("/owner_id", "required", "required for this `owner_type`"),
+            Some(_) if !owned => {
+                fault("/owner_id", "contradiction", "not allowed for this `owner_type`")
+            }
             _ => {}
         }
 
         match self.channel {
-            None if channel => fault("/channel", "required", "which channel's target is it?"),
-            Some(_) if !channel => fault("/channel", "contradiction", "it is no channel's target"),
+            None if channel => fault("/channel", "required", "required for this `owner_type`"),
+            Some(_) if !channel => {
+                fault("/channel", "contradiction", "not allowed for this `owner_type`")
+            }
             _ => {}
         }
 
         match (self.dimension, &self.dimension_value) {
-            (Some(_), None) => fault("/dimension_value", "required", "limited to what?"),
-            (None, Some(_)) => fault("/dimension", "required", "of what is this the value?"),
+            (Some(_), None) => fault("/dimension_value", "required", "required with `dimension`"),
+            (None, Some(_)) => fault("/dimension", "required", "required with `dimension_value`"),
             (Some(Dimension::Product | Dimension::Territory), Some(value))
                 if value.parse::<Uuid>().is_err() =>
             {
-                fault("/dimension_value", "format", "the id of the product or territory");
+                fault("/dimension_value", "format", "must be the id of a product or territory");
             }
             _ => {}
         }
@@ -173,7 +177,7 @@ impl Target {
             (PeriodType::Custom, _) => {}
             (_, None) => fault("/period_start", "period", "no such period starts on this day"),
             (_, Some(end)) if end != self.period_end => {
-                fault("/period_end", "period", "it follows from the start");
+                fault("/period_end", "period", "must be the end of the period");
             }
             _ => {}
         }
@@ -184,11 +188,11 @@ impl Target {
 
         let of_account = matches!(self.metric, Metric::InvoicedAmount | Metric::CollectedAmount);
         if of_account && matches!(self.dimension, Some(Dimension::Product | Dimension::Category)) {
-            fault("/dimension", "contradiction", "invoices tell no products");
+            fault("/dimension", "contradiction", "invoices have no products");
         }
 
         if self.metric == Metric::SignedAmount {
-            let why = "signed amounts cannot be measured before there are contracts";
+            let why = "not available yet, because there are no contracts to measure";
             fault("/metric", "metric_not_available", why);
         }
 
@@ -203,7 +207,7 @@ impl Target {
         }
 
         if self.currency.is_some() && !self.metric.is_amount() {
-            fault("/currency", "contradiction", "this metric is no amount");
+            fault("/currency", "contradiction", "only allowed when the metric is an amount");
         }
         faults
     }
@@ -213,13 +217,13 @@ impl Target {
         let fault = |code, why| vec![Fault::new("/parent_id", code, why)];
         let measure = |target: &Self| (target.metric, target.level, target.currency.clone());
         if parent.id == self.id {
-            return fault("cycle", "a target is no part of itself");
+            return fault("cycle", "a target cannot be part of itself");
         }
         if measure(self) != measure(parent) {
-            return fault("mismatch", "its parent has another metric, level or currency");
+            return fault("mismatch", "the parent has another metric, level or currency");
         }
         if self.period_start < parent.period_start || self.period_end > parent.period_end {
-            return fault("period", "it does not lie within its parent's period");
+            return fault("period", "the period must be within that of the parent");
         }
         vec![]
     }
@@ -233,7 +237,8 @@ impl Target {
             platform::money::in_currency(self.currency.as_deref(), || amount.to_string())
         };
         let (allocated, required) = (shown(allocated), shown(self.value));
-        let detail = format!("its parts add up to {allocated} of {required}");
+        let detail =
+            format!("The parts of the target add up to {allocated}, but its value is {required}.");
         Err(Error::conflict("target_under_allocated", detail)
             .member("allocated", allocated)
             .member("required", required))

@@ -29,10 +29,11 @@ impl TargetStatus {
             (Self::Draft, Approve) | (Self::Approved, Change | Decompose) => Ok(Self::Approved),
             (Self::Approved, Close) => Ok(Self::Closed),
             (Self::Closed, _) => {
-                Err(Error::conflict("target_closed", "a closed target stays as it is"))
+                Err(Error::conflict("target_closed", "A closed target cannot be changed."))
             }
             (Self::Draft, Close) | (Self::Approved, Approve | Delete) => {
-                let detail = format!("the target is {}", self.as_str());
+                let detail =
+                    format!("The target is `{}`, which does not allow this action.", self.as_str());
                 Err(Error::conflict("wrong_status", detail).member("current_status", self.as_str()))
             }
         }
@@ -97,7 +98,7 @@ impl Target {
         let calendar = Calendar::load(tx.conn()).await?;
         let closes = calendar.nth_working_day(self.period_end, usize::try_from(nth).unwrap_or(1));
         if tx.today < closes {
-            let detail = format!("it can be closed from {closes} on");
+            let detail = format!("The target can be closed only from {closes} on.");
             return Err(
                 Error::conflict("period_not_over", detail).member("closes_on", closes.to_string())
             );
