@@ -17,12 +17,12 @@ fn figures_are_defined_where_generators_look() {
     let schemas = &document["components"]["schemas"];
 
     for (schema, field, definition) in [
-        ("PaymentBehaviourRow", "average_days_late", "mean of payment day − due day"),
-        ("PaymentBehaviourRow", "late_percent", "paid after the due day ÷ paid"),
-        ("PaymentBehaviourTotals", "average_days_late", "Mean of payment day − due day"),
-        ("CollectionsRow", "collected", "payments used for invoices in the month"),
-        ("CollectionsRow", "late_percent", "late ÷ collected"),
-        ("CollectionsTotals", "late_percent", "late ÷ collected"),
+        ("PaymentBehaviourRow", "average_days_late", "mean of allocation date − due date"),
+        ("PaymentBehaviourRow", "late_percent", "paid after the due date ÷ `paid`"),
+        ("PaymentBehaviourTotals", "average_days_late", "Mean of allocation date − due date"),
+        ("CollectionsRow", "collected", "payments allocated to invoices in the month"),
+        ("CollectionsRow", "late_percent", "`late` ÷ `collected`"),
+        ("CollectionsTotals", "late_percent", "`late` ÷ `collected`"),
         ("FulfilmentRow", "late_percent", "`late_lines` ÷ lines"),
     ] {
         let text = described(&schemas[schema], field);

@@ -6,7 +6,7 @@ mod format;
 mod import;
 mod sheets;
 mod texts;
-#[path = "../../../tests/it/workbooks.rs"]
+#[path = "../../../tests/it/support/workbooks.rs"]
 mod workbooks;
 
 use std::sync::Arc;
