@@ -44,12 +44,10 @@ fuzz: setup ## Test the API against its document with schemathesis, as an admin 
 bench: setup ## Run the benchmarks (benches/README.md)
 	benches/run.sh
 
-# The tests that do more with TORTURE_MINUTES (often() and or_in_torture() in tests/it/process.rs).
-# A name also matches as a suffix: points:: includes money_points:: and field_points::.
+# The tests that do more with TORTURE_MINUTES (often() and or_in_torture() in tests/it/support/process.rs).
 torture: setup ## Run the long variants of the reliability tests for TORTURE_MINUTES (default: 60)
 	TORTURE_MINUTES=$${TORTURE_MINUTES:-60} cargo test --locked --release --test it -- --include-ignored \
-		--nocapture committed:: credit_race:: followed:: interrupted:: kill:: load:: money_bulk:: \
-		network:: parked:: points:: receivables:: slow:: steps:: hidden::
+		--nocapture reliability:: credit::race:: receivables:: sync::parked:: api::hidden::
 
 setup: # Find or install PostgreSQL
 	@scripts/setup.sh

@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use salesbook::auth::Role;
 use serde_json::{Value, json};
 
-use crate::harness::{Actor, Service};
+use crate::support::harness::{Actor, Service};
 
 const PRODUCTS: &str = "/api/v1/products";
 

@@ -6,7 +6,7 @@ use salesbook::platform::{Clock, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Actor, Service};
+use crate::support::harness::{Actor, Service};
 
 const PATH: &str = "/api/v1/suggestions";
 

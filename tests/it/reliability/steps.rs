@@ -1,0 +1,261 @@
+//! A service that is killed at each step of a write: before each message that it sends to the
+//! database, and after each before it knows the answer, until a request gets through. A run takes a
+//! sample of the steps and the last ones; with `TORTURE_MINUTES` it takes all.
+
+use std::time::{Duration, Instant};
+
+use actix_web::rt;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::support::harness::Service;
+use crate::support::process::{Caller, Process, Told, count, is_sampled, often, texts};
+use crate::support::proxy::{Fault, Place, Proxy};
+
+/// How soon a debug build is back on a busy machine, and a connection of a dead one over.
+const BACK: Duration = Duration::from_secs(20);
+
+/// A run kills at one in so many steps.
+const ONE_IN: usize = 4;
+
+/// A write under a name of its own.
+pub struct Wish {
+    pub path: String,
+    pub body: Value,
+}
+
+/// What is written: where one reads it, what the feed calls it, and what there is of it under a
+/// name, `{name}`, without what differs from name to name.
+pub struct Kind {
+    pub path: &'static str,
+    pub type_: &'static str,
+    pub rows: &'static str,
+    /// What makes room for the next one
+    pub tidy: &'static str,
+}
+
+const ORDER: Kind = Kind {
+    path: "/orders",
+    type_: "order",
+    rows: "select concat_ws(' ', replace(external_id, '{name}', ''), version, status,
+            amount::float8,
+            'lines', (select string_agg(concat(line_number, ':', amount::float8), ' '
+                order by line_number) from order_lines where order_id = o.id),
+            'changes', (select string_agg(concat(version, op), ' ' order by version)
+                from changes c where c.id = o.id and type = 'order'),
+            'ledger', (select string_agg(concat(kind, line_number, ':', amount::float8), ' '
+                order by id) from sales_entries where order_id = o.id))
+        from orders o where external_id like '{name}-%'",
+    tidy: "select",
+};
+
+/// A service of one worker and one connection for requests, whose statements are prepared: each
+/// write of a kind takes the same messages.
+pub struct Stage {
+    pub service: Service,
+    proxy: Proxy,
+    process: Process,
+    pub caller: Caller,
+    pub customer: String,
+    product: String,
+}
+
+impl Stage {
+    pub async fn new() -> Self {
+        let service = Service::start().await;
+        let proxy = Proxy::opened(&service.url()).await;
+        let mut process = Process::new();
+        process.set("DATABASE_URL", &proxy.url(&service.url()));
+        process.set("SALESBOOK_WORKERS", "1");
+        process.set("SALESBOOK_POOL_SIZE", "1");
+        process.start();
+        process.ready(BACK).await;
+        let caller = process.admin().await;
+        let customer = caller.post("/customers", &json!({ "name": "Stamm" }), "").await.unwrap();
+        let product = json!({ "code": "P", "name": "P", "unit": "pcs", "list_price": "10" });
+        let product = caller.post("/products", &product, "").await.unwrap();
+        let (customer, product) = (customer.id().to_owned(), product.id().to_owned());
+        Self { service, proxy, process, caller, customer, product }
+    }
+
+    async fn post(&self, wish: &Wish, key: &str) -> Told {
+        self.caller.post(&wish.path, &wish.body, key).await.unwrap()
+    }
+
+    /// What there is under this name, without what differs from name to name.
+    async fn state(&self, kind: &Kind, name: &str) -> Vec<String> {
+        let answered = "select 'answered ' || status from idempotency_keys where key = '{name}'";
+        let query = format!("{} union all {answered} order by 1", kind.rows);
+        texts(&self.service.url(), &query.replace("{name}", name)).await
+    }
+
+    /// Nobody is at work in the database any more, and nothing in it hangs in the air.
+    async fn comes_to_rest(&self, kind: &Kind) {
+        let url = self.service.url();
+        let busy = "pg_stat_activity where datname = current_database() and state <> 'idle'
+            and backend_type = 'client backend' and pid <> pg_backend_pid()";
+        let start = Instant::now();
+        while count(&url, busy).await > 0 {
+            assert!(start.elapsed() < BACK, "a connection of a dead service is still at work");
+            sleep(Duration::from_millis(5)).await;
+        }
+        let (type_, table) = (kind.type_, kind.path[1..].replace('-', "_"));
+        let loose = format!(
+            "changes c where type = '{type_}' and not exists
+            (select from {table} o where o.id = c.id)"
+        );
+        assert_eq!(count(&url, &loose).await, 0, "a change of nothing");
+    }
+}
+
+/// What an answer says, without what differs from name to name.
+fn told(answer: &Told, name: &str) -> String {
+    fn forget(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                let own = ["id", "number", "filed_no", "offline_delay_s"];
+                fields.retain(|name, _| {
+                    !own.contains(&name.as_str())
+                        && !name.ends_with("_at")
+                        && !name.ends_with("_due")
+                });
+                fields.values_mut().for_each(forget);
+            }
+            Value::Array(items) => items.iter_mut().for_each(forget),
+            _ => {}
+        }
+    }
+    let mut body = answer.body.clone();
+    forget(&mut body);
+    format!("{} {body}", answer.status).replace(name, "")
+}
+
+/// Kills at each step, and looks each time what is there before and after the same request comes
+/// again. `prepare` is done before, undisturbed.
+pub async fn killed_at_each_step(
+    stage: &mut Stage,
+    kind: &Kind,
+    prepare: impl Fn(&Stage, &str) -> Wish,
+    wish: impl Fn(&Stage, &str, &Told) -> Wish,
+    place: impl Fn(usize) -> Place,
+) {
+    let start = Instant::now();
+    // What it is when nothing goes wrong.
+    let first = stage.post(&prepare(stage, "good"), "").await;
+    let before = stage.state(kind, "good").await;
+    let good = stage.post(&wish(stage, "good", &first), "good").await;
+    assert!(good.status < 300, "{good:?}");
+    let good = told(&good, "good");
+    let after = stage.state(kind, "good").await;
+    assert_ne!(before, after);
+    let (messages, statements) = stage.proxy.last_write();
+    let last = if matches!(place(1), Place::Message(_)) { messages } else { statements };
+    let (mut deaths, mut happened) = ([0, 0], 0);
+    for (deaths, fault) in deaths.iter_mut().zip([Fault::Held, Fault::Silence]) {
+        // The commit is the last step or, with what follows it, the last but one.
+        for step in (1..).filter(|step| step + 2 > last || is_sampled(*step, ONE_IN)) {
+            let name = format!("{fault:?}{step}");
+            stage.service.sql(kind.tidy).await;
+            let first = stage.post(&prepare(stage, &name), &format!("before-{name}")).await;
+            assert!(first.status < 300, "{first:?}");
+            stage.proxy.plan(place(step), fault);
+            let (caller, wish) = (stage.caller.clone(), wish(stage, &name, &first));
+            let (path, body, key) = (wish.path.clone(), wish.body.clone(), name.clone());
+            let mut request = rt::spawn(async move { caller.post(&path, &body, &key).await });
+            let through = tokio::select! {
+                () = stage.proxy.meets() => None,
+                answer = &mut request => Some(answer.unwrap().unwrap()),
+            };
+            if let Some(answer) = through {
+                assert!(stage.proxy.take_back(), "step {step} has been met and nobody has died");
+                assert_eq!(stage.proxy.met_at().1, "COMMIT", "the last step was not the last");
+                assert_eq!(told(&answer, &name), good, "{name}");
+                assert_eq!(stage.state(kind, &name).await, after, "{name}");
+                break;
+            }
+            stage.process.kill();
+            assert!(request.await.unwrap().is_err(), "{name}: the dead have answered");
+            stage.comes_to_rest(kind).await;
+            let met = stage.proxy.met_at();
+            let found = stage.state(kind, &name).await;
+            let whole = found == after;
+            assert!(whole || found == before, "{name}, at {met:?}: a part of it: {found:#?}");
+            assert_eq!(whole, fault == Fault::Silence && met.1 == "COMMIT", "{name}, at {met:?}");
+            stage.process.start();
+            stage.process.ready(BACK).await;
+            let again = stage.post(&wish, &name).await;
+            assert_eq!(again.header("idempotency-replayed").is_some(), whole, "{name}: {again:?}");
+            assert_eq!(told(&again, &name), good, "{name}, at {met:?}");
+            assert_eq!(stage.state(kind, &name).await, after, "{name}, at {met:?}");
+            let once_more = stage.post(&wish, &name).await;
+            assert_eq!((once_more.status, &once_more.body), (again.status, &again.body));
+            if let Some(id) = again.body["id"].as_str() {
+                let read = stage.caller.get(&format!("{}/{id}", kind.path)).await.unwrap();
+                assert_eq!(read.body, again.body, "{name}");
+            }
+            *deaths += 1;
+            happened += usize::from(whole);
+        }
+    }
+    assert_eq!(happened, 1, "the answer of the commit alone came too late");
+    let [before, after] = deaths;
+    println!("killed before {before} messages and after {after}, in {:?}", start.elapsed());
+}
+
+fn entered(stage: &Stage, name: &str, _: &Told) -> Wish {
+    let lines: Vec<_> = ["1", "2", "3"]
+        .iter()
+        .map(|quantity| {
+            json!({ "product_id": stage.product, "quantity": quantity, "unit_price": "12.34" })
+        })
+        .collect();
+    let body = json!({ "customer_id": stage.customer, "source_system": "single",
+        "external_id": format!("{name}-1"), "order_date": "2026-03-31", "lines": lines });
+    Wish { path: "/orders".to_owned(), body }
+}
+
+#[actix_web::test]
+async fn killed_at_each_step_of_an_order() {
+    let mut stage = Stage::new().await;
+    let none = Told { status: 0, head: String::new(), body: Value::Null };
+    let other = |stage: &Stage, name: &str| entered(stage, &format!("before-{name}"), &none);
+    killed_at_each_step(&mut stage, &ORDER, other, entered, Place::Message).await;
+    let url = stage.service.url();
+    let lines = count(&url, "order_lines").await;
+    assert_eq!(3 * count(&url, "orders").await, lines);
+    assert_eq!(count(&url, "sales_entries").await, 0, "a draft is not sold");
+}
+
+/// Each statement; in a longer test each message.
+pub fn statement() -> fn(usize) -> Place {
+    if often(1) > 1 { Place::Message } else { Place::Statement }
+}
+
+fn imported(stage: &Stage, name: &str, amounts: &[(usize, &str)]) -> Wish {
+    let items = amounts.iter().map(|(number, amount)| {
+        let line = |line| {
+            json!({ "line_number": line, "product_id": stage.product, "quantity": "1",
+                "unit_price": amount, "amount": amount })
+        };
+        json!({ "external_id": format!("{name}-{number}"), "customer_id": stage.customer,
+            "order_date": "2026-03-31", "lines": [line(1), line(2), line(3)] })
+    });
+    let body = json!({ "source_system": "sap", "items": items.collect::<Vec<_>>() });
+    Wish { path: "/orders/batch".to_owned(), body }
+}
+
+#[actix_web::test]
+async fn killed_at_each_step_of_an_import() {
+    let mut stage = Stage::new().await;
+    let first = |stage: &Stage, name: &str| imported(stage, name, &[(1, "10.00"), (2, "20.00")]);
+    // One is changed, one is as it was, two are new.
+    let then = |stage: &Stage, name: &str, _: &Told| {
+        imported(stage, name, &[(1, "11.00"), (2, "20.00"), (3, "30.00"), (4, "40.00")])
+    };
+    // Its statements are prepared anew each time, which takes many messages that change nothing.
+    let place = statement();
+    killed_at_each_step(&mut stage, &ORDER, first, then, place).await;
+    let wrong = "orders o where amount <>
+        (select sum(amount) from sales_entries e where e.order_id = o.id)";
+    assert_eq!(count(&stage.service.url(), wrong).await, 0, "the ledger is not the orders");
+}

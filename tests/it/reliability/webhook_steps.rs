@@ -1,0 +1,66 @@
+//! Whoever brings events to webhooks dies at each step of it: somebody else goes on, and each event
+//! has arrived at the end.
+
+use std::collections::BTreeSet;
+
+use salesbook::auth::Role;
+use salesbook::platform::Db;
+use serde_json::json;
+
+use crate::support::harness::Service;
+use crate::support::proxy::{Fault, Place, Proxy};
+use crate::support::receiver::{Got, Mood, Receiver};
+use crate::sync::webhooks::{courier, hook, send_until};
+
+/// What is said to the database, in its order: the lease, the webhook, the transaction that reads the
+/// feed, what is due and its changes, what became of it.
+const STEPS: [&str; 8] = [
+    "UPDATE \"webhook_positions\" SET \"fence\"",
+    "\"previous_secret\"",
+    "\"webhook_positions\".\"epoch\"",
+    "INSERT INTO \"webhook_deliveries\"",
+    "UPDATE \"webhook_positions\" SET \"epoch\"",
+    "first_of_each where next_attempt_at",
+    "unnest(",
+    "UPDATE \"webhook_deliveries\"",
+];
+
+#[actix_web::test]
+async fn killed_at_each_step_of_telling() {
+    let service = Service::start().await;
+    let (sap, seller) =
+        (service.client(Role::Erp, "sap").await, service.actor(Role::Salesperson).await);
+    let receiver = Receiver::new(Mood::Good).await;
+    let (path, _) = hook(&sap, &receiver, json!(["customer"])).await;
+    let (proxy, healthy) = (Proxy::opened(&service.url()).await, courier(&service));
+    let mut made = 0;
+    for fault in [Fault::BeforeSend, Fault::AfterSend] {
+        for step in STEPS {
+            seller.customer(&format!("{fault:?} {step}")).await;
+            made += 1;
+            proxy.plan(Place::Read(step), fault);
+            let url = proxy.url(&service.url());
+            let dying = service.inner.courier(Db::new(&url, 1)).unwrap();
+            // What it says of its death is not the point.
+            let _ = dying.once().await;
+            assert!(!proxy.take_back(), "{fault:?} {step} was never met");
+            service.sql("update webhook_positions set lease_until = now()").await;
+            let events = || -> BTreeSet<String> {
+                let got = receiver.got.borrow();
+                let id = |it: &Got| it.event()["event_id"].as_str().unwrap().to_owned();
+                got.iter().map(id).collect()
+            };
+            while events().len() < made {
+                let count = receiver.count() + 1;
+                send_until(&healthy, &receiver, count).await;
+            }
+            assert_eq!(events().len(), made, "{fault:?} {step}");
+        }
+    }
+    // What arrived and was not noted came once more; in the end all of it is noted.
+    while healthy.once().await.unwrap() > 0 {}
+    assert!(receiver.count() > made, "the answer to the last step is lost in one of them");
+    let log = sap.get(&format!("{path}/deliveries?total=exact&status=delivered")).await.expect(200);
+    assert_eq!(log["total"], made);
+    println!("{made} deaths and events, {} requests", receiver.count());
+}
