@@ -7,11 +7,11 @@ help: ## List these commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: ## Start the service on 127.0.0.1:8080 with a demo company
-	@$(if $(DATABASE_URL),,scripts/setup.sh)
-	cargo run --locked --release -- demo
+	@$(if $(DATABASE_URL),,scripts/setup.sh demo)
+	cargo run --locked --profile demo -- demo
 
 run: ## Start the service on 127.0.0.1:8080; its data is kept between runs
-	@$(if $(DATABASE_URL),,scripts/setup.sh)
+	@$(if $(DATABASE_URL),,scripts/setup.sh release)
 	cargo run --locked --release -- serve
 
 test: setup ## Run all tests on a temporary PostgreSQL

@@ -32,6 +32,25 @@ for program in cargo cc; do
   fi
 done
 
+needed=$(sed -nE 's/^rust-version = "(.*)"/\1/p' "$(dirname "$0")/../Cargo.toml")
+found=$(rustc --version | awk '{ print $2 }')
+if [ "$(printf '%s\n' "$needed" "$found" | sort -V | head -n 1)" != "$needed" ]; then
+  say "Rust $needed or newer is needed, and this is $found: run 'rustup update'"
+  exit 1
+fi
+if [ "$(id -u)" = 0 ] && ! getent passwd postgres nobody >/dev/null &&
+  ! unshare --user true 2>/dev/null; then
+  say "PostgreSQL refuses to run as root, and this machine has neither an account 'nobody' nor user" \
+    "namespaces: start as another user, or set DATABASE_URL"
+  exit 1
+fi
+
+# The first argument names the profile that is compiled next.
+case ${1:-} in
+  demo) [ -e target/demo/salesbook ] || say "compiling follows: about 5 minutes on 2 processors" ;;
+  release) [ -e target/release/salesbook ] || say "compiling follows: about 12 minutes on 2 processors" ;;
+esac
+
 if postgres_programs >/dev/null; then exit 0; fi
 say "no PostgreSQL $oldest_postgres or newer found, installing it"
 case $(package_manager) in
