@@ -305,8 +305,8 @@ async fn the_document_is_compressed_once() {
 /// The bytes of a phone's first requests of the day.
 #[actix_web::test]
 async fn a_phones_day_takes_a_quarter_of_the_bytes() {
-    let service = field_reports::service().await;
-    let field = field_reports::field(&service).await;
+    let service = reports::service().await;
+    let field = reports::field(&service).await;
     let seller = &field.sellers[0];
 
     let (mut plain, mut small) = (0, 0);

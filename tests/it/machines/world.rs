@@ -110,7 +110,7 @@ impl<'a> World<'a> {
 
     /// Imports rows with these statuses and owners.
     pub async fn rows(&self, machine: &Machine, wanted: &[(&str, Uuid)]) -> Vec<String> {
-        if money_world::PATHS.contains(&machine.path) {
+        if world::PATHS.contains(&machine.path) {
             return self.owed(machine, wanted).await;
         }
         if matches!(machine.path, "credit-investigations" | "terms-requests") {
@@ -284,7 +284,7 @@ impl<'a> World<'a> {
         if machine.path == "orders" {
             self.books_are_right(ways).await;
         }
-        if money_world::PATHS.contains(&machine.path) {
+        if world::PATHS.contains(&machine.path) {
             for (rows, why) in WRONG {
                 assert_eq!(self.service.count(rows).await, 0, "{why}");
             }
