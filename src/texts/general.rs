@@ -144,6 +144,9 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "您不能查看所有人的角色,因此不能按 `role` 筛选"),
 
     // Other systems
+    ("The body must be a form (`application/x-www-form-urlencoded`).", "请求体必须是表单"),
+    ("The client does not exist, or the secret is wrong.", "客户端不存在或密钥错误"),
+    ("`grant_type` must be `client_credentials`.", "grant_type 必须为 client_credentials"),
     ("required with an external id", "有外部编号时必填"),
     ("A client can write only the external ids of its own source system.", "接口客户端只能写入自己来源系统的外部编号"),
     ("Only the API client of this source system and admins can write its external ids.",

@@ -23,7 +23,7 @@ fn figures_are_defined_where_generators_look() {
         ("CollectionsRow", "collected", "payments allocated to invoices in the month"),
         ("CollectionsRow", "late_percent", "`late` ÷ `collected`"),
         ("CollectionsTotals", "late_percent", "`late` ÷ `collected`"),
-        ("FulfilmentRow", "late_percent", "`late_lines` ÷ lines"),
+        ("FulfilmentRow", "late_percent", "`late_lines` ÷ `lines`"),
     ] {
         let text = described(&schemas[schema], field);
         assert!(text.contains(definition), "{schema}.{field}: {text}");
