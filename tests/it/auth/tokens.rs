@@ -36,7 +36,7 @@ impl Forge {
         );
         service.sql(&insert).await;
         let forge = Self { kid, private };
-        // The service looks up unknown keys at most once per second.
+        // An unknown key makes the service reload its keys, at most once per second.
         let seller = service.actor(Role::Salesperson).await;
         for _ in 0..30 {
             let token = forge.sign(&forge.header(), &Self::claims(service, seller.id));

@@ -119,7 +119,7 @@ async fn every_edge_of_the_status_machine_and_no_other() {
             let path = service.actor(Role::Salesperson).await.customer("C").await;
             let set = format!("update customers set status = '{from}' where id = '{}'", id(&path));
             service.sql(&set).await;
-            // A customer can be lost only after three visits within two weeks.
+            // A prospect can be lost only after three visits over at least two weeks.
             let seen = format!(
                 "insert into visits (id, version, owner_id, customer_id, contact_ids,
                 participant_ids, visit_type, plan_source, planned_date, remote, status,

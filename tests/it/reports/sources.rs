@@ -197,7 +197,7 @@ async fn days_and_customers_of_visits_count_once() {
     let told = report(&admin, "visits?period=2026-04").await;
     let funnel = report(&admin, "activity-funnel?period=2026-04").await;
 
-    // Each system has visits on the same four days, two for each of its two customers.
+    // Each system has visits to two customers on the same four days.
     let row = &told["rows"][0];
     assert_eq!(
         (&row["completed"], &row["customers"], &row["active_days"]),

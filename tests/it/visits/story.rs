@@ -19,7 +19,7 @@ const BOARD: &str = "/api/v1/team/board";
 
 const PERIOD: &str = "from=2026-11-01&to=2026-12-01";
 
-/// All lists and reports with figures.
+/// The lists and reports whose figures are checked.
 const COUNTED: [&str; 13] = [
     "/api/v1/reports/visits?PERIOD",
     "/api/v1/reports/coverage?group_by=owner&PERIOD",
