@@ -1,4 +1,4 @@
-//! Products: everybody looks, few see what they cost us.
+//! Products: everybody can see them, but only few users see their cost.
 
 use actix_web::http::Method;
 use salesbook::auth::Role;
@@ -23,7 +23,7 @@ fn codes(problem: &Value) -> Vec<String> {
     errors.map(|it| format!("{} {}", text(it, "pointer"), text(it, "code"))).collect()
 }
 
-/// What is no ASCII can only be sent so.
+/// Encodes a byte for a URL, where only ASCII is allowed.
 fn encoded(byte: u8) -> String {
     if byte.is_ascii() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
 }

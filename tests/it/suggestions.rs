@@ -1,4 +1,4 @@
-//! Suggestions: recorded in the field, once, and answered by the office.
+//! Suggestions: recorded once in the field and answered by the office.
 
 use actix_web::http::Method;
 use salesbook::auth::Role;

@@ -1,4 +1,4 @@
-//! The checked-in document is what the server serves, and what it serves is as documented.
+//! The checked-in document equals the one that the server serves, and responses match it.
 //! Refresh it with `cargo run -- openapi > openapi/openapi.json`.
 
 use std::collections::{BTreeSet, HashMap};
@@ -21,14 +21,14 @@ pub fn operations() -> impl Iterator<Item = (&'static str, &'static str, &'stati
     })
 }
 
-/// Fails when an answer is not what the document says.
+/// Fails if a response does not match the document.
 pub fn check_answer(method: &Method, path: &str, status: StatusCode, body: &Value) {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    // No operation answers that, even where a longer path looks like an id.
+    // No operation documents this status, even where a longer path looks like an id.
     if status == StatusCode::METHOD_NOT_ALLOWED {
         return;
     }
-    // What is selected lacks what the document requires of the whole.
+    // Responses with selected fields lack required ones.
     if query.contains("fields=") && status.is_success() {
         return;
     }
@@ -62,7 +62,7 @@ pub fn check_answer(method: &Method, path: &str, status: StatusCode, body: &Valu
     assert!(faults.is_empty(), "{method} {template} {status}: {faults:#?}");
 }
 
-/// Tests that write the record of changes themselves put no whole rows into it.
+/// Tests that write changes directly do not record whole rows.
 fn without_stubs(body: &Value) -> Value {
     let mut body = body.clone();
     let events = body.get_mut("items").and_then(Value::as_array_mut).into_iter().flatten();
@@ -80,8 +80,8 @@ pub fn resolved(response: &'static Value) -> &'static Value {
     reference.map_or(response, |it| DOCUMENT.pointer(&it[1..]).unwrap())
 }
 
-/// Fails when an operation is refused with a code that the document does not name there, or with a
-/// member or a text that nobody has described.
+/// Fails if an operation is refused with a code that the document does not list there, or with an
+/// undocumented member or an untranslated text.
 fn check_code(place: &str, response: &Value, body: &Value) {
     let Some(codes) = response["x-codes"].as_array() else { return };
     assert!(codes.contains(&body["code"]), "{place}: {} is not among {codes:?}", body["code"]);
@@ -92,7 +92,7 @@ fn check_code(place: &str, response: &Value, body: &Value) {
     chinese::check_texts(body);
 }
 
-/// The named schemas that a schema is made of: a check with all of them takes ten megabytes.
+/// The named schemas that a schema uses. A check with all schemas takes ten megabytes.
 fn parts(content: &Value) -> Map<String, Value> {
     let (mut todo, mut found) = (BTreeSet::new(), Map::new());
     collect_refs(content, &mut todo);
@@ -107,7 +107,7 @@ fn parts(content: &Value) -> Map<String, Value> {
     found
 }
 
-/// The check of a schema within the document, made once: it takes longer than any request.
+/// The check of a schema, compiled once because that takes longer than any request.
 fn compiled(content: &'static Value) -> &'static Validator {
     static KNOWN: LazyLock<Mutex<HashMap<usize, &'static Validator>>> =
         LazyLock::new(Mutex::default);

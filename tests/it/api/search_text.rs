@@ -26,7 +26,7 @@ async fn found(actor: &Actor<'_>, list: &str, typed: &str) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// A name, what finds it, and what does not.
+/// A name, texts that find it, and texts that do not.
 const NAMES: [(&str, &[&str], &[&str]); 13] = [
     ("上海林氏贸易", &["shanghai", "SHANG HAI", "sh", "shls", "lins", "hail"], &["anghai", "shml"]),
     (
@@ -85,7 +85,7 @@ async fn a_long_name_of_many_readings_is_kept_and_found() {
     for typed in sound {
         assert_eq!(found(&seller, CUSTOMERS, typed).await, std::slice::from_ref(&name), "{typed}");
     }
-    // As long as a search may be.
+    // Searches of the maximum length.
     let typed = "hczl".repeat(25);
     assert_eq!(found(&seller, CUSTOMERS, &typed).await, std::slice::from_ref(&name));
     let typed = "hangchongchangle".repeat(6);

@@ -1,4 +1,4 @@
-//! Names that nobody can see, names without letters, and user names in other scripts.
+//! Invisible names, names without letters, and user names in other scripts.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};

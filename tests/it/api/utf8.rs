@@ -1,4 +1,4 @@
-//! Text that is not UTF-8, at every door.
+//! Text that is not UTF-8, in every kind of input.
 
 use std::ffi::OsStr;
 use std::fs;

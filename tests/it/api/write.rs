@@ -90,7 +90,8 @@ async fn a_client_that_hangs_up_stops_nothing() {
     assert_eq!(service.count("done").await, 1);
 }
 
-/// More panics than connections: each must have been thrown away, not handed on half way through.
+/// More panics than connections: each connection must be discarded, not reused in the middle of a
+/// transaction.
 #[actix_web::test]
 async fn a_panic_leaves_no_transaction_open() {
     let service = Service::start().await;

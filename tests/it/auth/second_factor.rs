@@ -1,4 +1,4 @@
-//! A second factor: from its set-up to a lost phone.
+//! Second factors: set-up, use, replacement and removal.
 
 use actix_web::http::StatusCode;
 use aws_lc_rs::hmac::{HMAC_SHA1_FOR_LEGACY_USE_ONLY, Key, sign};
@@ -40,7 +40,7 @@ fn later(service: &Service, seconds: i64) {
     clock.set(Timestamp(clock.now().0 + SignedDuration::from_secs(seconds)));
 }
 
-/// What an authenticator app shows, written a second time from RFC 6238.
+/// The code of an authenticator app, written independently according to RFC 6238.
 fn code(service: &Service, secret: &Value) -> String {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let digits = secret.as_str().unwrap().chars().map(|it| alphabet.find(it).unwrap());
@@ -55,7 +55,7 @@ fn code(service: &Service, secret: &Value) -> String {
     format!("{:06}", (number & 0x7fff_ffff) % 1_000_000)
 }
 
-/// Sets one up; the secret and the recovery codes.
+/// Sets up a second factor. Returns the secret and the recovery codes.
 async fn set_up(service: &Service, me: &Actor<'_>) -> (Value, Vec<String>) {
     let offered = me.post(FACTOR, json!({ "password": PASSWORD })).await.expect(200);
     let otp = json!({ "otp": code(service, &offered["secret"]) });
@@ -99,7 +99,7 @@ async fn a_login_needs_the_code_once_it_is_set_up() {
     log_in(&service, Some(&fresh)).await.expect(200);
     log_in(&service, Some(&fresh)).await.expect(401);
 
-    // Whoever does not know the password learns nothing of it.
+    // Without the right password, the response does not reveal the second factor.
     let body = json!({ "username": "zhangwei", "password": "a wrong password" });
     let wrong = service.anonymous().post("/api/v1/auth/login", body).await.expect(401);
     assert_eq!(wrong["code"], "wrong_credentials");
@@ -171,7 +171,7 @@ async fn a_factor_is_replaced_and_removed_with_a_code() {
     let missing = me.post(FACTOR, json!({ "password": PASSWORD })).await.expect(422);
     assert_eq!(missing["errors"][0]["pointer"], "/otp");
 
-    // A new phone: the old one is good until the new one is confirmed.
+    // A new phone: the old one works until the new one is confirmed.
     let again = json!({ "password": PASSWORD, "otp": codes[0] });
     let offered = me.post(FACTOR, again).await.expect(200);
     later(&service, 30);
@@ -188,7 +188,7 @@ async fn a_factor_is_replaced_and_removed_with_a_code() {
     me.post(&remove, gone).await.expect(204);
     log_in(&service, None).await.expect(200);
 
-    // Lost altogether: whoever may set the password may remove it.
+    // If all codes are lost, a user who may set the password may remove the second factor.
     set_up(&service, &me).await;
     let path = format!("/api/v1/users/{id}/second-factor/remove");
     service.actor(Role::Erp).await.post(&path, json!({})).await.expect(403);

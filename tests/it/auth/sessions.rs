@@ -1,4 +1,4 @@
-//! Sessions: how they begin, are listed, and end.
+//! Sessions: start, list and end.
 
 use actix_web::http::Method;
 use jiff::SignedDuration;
@@ -56,7 +56,7 @@ async fn two_tabs_that_wake_up_together_both_go_on() {
     let (a, b) = both.await;
     let (mut a, mut b) = (a.expect(200), b.expect(200));
 
-    // Each in turn, and for as long as both are used.
+    // Both successors are refreshed in turn, as long as both are used.
     for round in 0..3 {
         later(&service, if round == 0 { 5 } else { 600 });
         a = refresh(&service, &a).await.expect(200);
@@ -67,7 +67,7 @@ async fn two_tabs_that_wake_up_together_both_go_on() {
     let listed = bearer(&service, &a).get(SESSIONS).await.expect(200);
     assert_eq!(listed["items"].as_array().unwrap().len(), 1, "it is one session");
 
-    // A token that comes late is still a thief's, and ends all of it.
+    // A token that is used too late counts as stolen and ends the session.
     refresh(&service, &first).await.expect(401);
     refresh(&service, &a).await.expect(401);
     refresh(&service, &b).await.expect(401);
@@ -111,7 +111,7 @@ async fn tokens_end_with_their_session() {
     assert_eq!(on(&renewed).await, [401, 401]);
     assert_eq!(on(&laptop).await, [200, 200]);
 
-    // A new password ends the others, too; an instance that starts now knows of all.
+    // A new password ends all sessions, also for an instance that starts later.
     let change = json!({ "current": PASSWORD, "new": "staple of nine mules" });
     bearer(&service, &laptop).post("/api/v1/me/password", change).await.expect(204);
     poll().await;
@@ -202,7 +202,7 @@ async fn a_session_has_an_end_however_often_it_is_used() {
     }
     later(&short, 2 * 86400 - 60);
 
-    // The last access token lives no longer than its session.
+    // The last access token does not outlive its session.
     tokens = refresh(&short, &tokens).await.expect(200);
     assert_eq!(tokens["expires_in"], 60);
     bearer(&short, &tokens).get(ME).await.expect(200);

@@ -1,4 +1,4 @@
-//! Teams, and who is in them.
+//! Teams and memberships.
 
 use actix_web::http::Method;
 use salesbook::auth::Role;
@@ -70,7 +70,7 @@ async fn no_team_is_above_itself() {
         );
     }
     admin.patch(&path(&c), 1, json!({ "parent_id": null })).await.expect(200);
-    // Two at the same moment: each is right by itself.
+    // Two concurrent changes, each of which is valid by itself.
     let (x, y) = (team(&admin, "X", None).await, team(&admin, "Y", None).await);
     let (px, py) = (path(&x), path(&y));
     let both = futures_util::future::join(
@@ -103,7 +103,7 @@ async fn teams_come_in_any_order() {
     let again = batch(json!([{ "external_id": "1", "name": "A" }])).await;
     assert_eq!(again["unchanged"], 1);
 
-    // Turned upside down: right as a whole.
+    // The tree is turned upside down; the result is valid as a whole.
     let turned = batch(json!([
         { "external_id": "1", "parent_external_id": "3" },
         { "external_id": "2", "parent_external_id": null },
@@ -111,7 +111,7 @@ async fn teams_come_in_any_order() {
     ]))
     .await;
     assert_eq!((&turned["updated"], &turned["unchanged"]), (&json!(2), &json!(1)), "{turned:#}");
-    // A circle through a row that is not in the batch: only that item fails.
+    // A cycle through a row outside of the batch: only that item fails.
     let circle = batch(json!([
         { "external_id": "2", "parent_external_id": "1" },
         { "external_id": "6", "name": "F" },
@@ -119,7 +119,7 @@ async fn teams_come_in_any_order() {
     .await;
     assert_eq!((&circle["created"], &circle["failed"]), (&json!(1), &json!(1)), "{circle:#}");
     assert_eq!(circle["results"][0]["problem"]["code"], "team_cycle");
-    // And one within the batch.
+    // A cycle within the batch.
     let within = batch(json!([
         { "external_id": "7", "name": "G", "parent_external_id": "8" },
         { "external_id": "8", "name": "H", "parent_external_id": "7" },
@@ -172,7 +172,7 @@ async fn one_team_at_a_time() {
     let history = seller.get(&(user + "/history")).await.expect(200);
     assert_eq!(history["items"].as_array().unwrap().len(), 4);
 
-    // Many at the same moment: one of them.
+    // One of many concurrent requests succeeds.
     let other = service.actor(Role::Salesperson).await;
     let new = json!({ "user_id": other.id, "valid_from": "2024-01-01" });
     let at = path(&a) + "/memberships";

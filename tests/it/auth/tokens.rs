@@ -1,4 +1,4 @@
-//! Access tokens: what is taken and what is not, and how keys change.
+//! Access tokens: accepted and refused tokens, and the rotation of keys.
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{self, TestRequest};
@@ -17,7 +17,7 @@ use crate::support::harness::{Actor, Service};
 
 const ME: &str = "/api/v1/me";
 
-/// A signing key of the service that the test knows, too.
+/// A signing key of the service whose private part the test knows.
 struct Forge {
     kid: String,
     private: Vec<u8>,
@@ -36,7 +36,7 @@ impl Forge {
         );
         service.sql(&insert).await;
         let forge = Self { kid, private };
-        // Known from the next token of an unknown key on, at most a second later.
+        // An unknown key makes the service reload its keys, at most once per second.
         let seller = service.actor(Role::Salesperson).await;
         for _ in 0..30 {
             let token = forge.sign(&forge.header(), &Self::claims(service, seller.id));
@@ -60,7 +60,7 @@ impl Forge {
         })
     }
 
-    /// Whatever the header says, the signature is good.
+    /// Signs a token. The signature is valid for any header.
     fn sign(&self, header: &Value, claims: &Value) -> String {
         let part = |part: &Value| BASE64.encode(part.to_string());
         let text = format!("{}.{}", part(header), part(claims));
@@ -69,7 +69,7 @@ impl Forge {
     }
 }
 
-/// `good` with one member changed, or taken away by a null.
+/// Changes one member of `good`, or removes it if the value is null.
 fn with(good: &Value, name: &str, value: Value) -> Value {
     let mut bad = good.clone();
     match value {
@@ -132,7 +132,7 @@ async fn every_header_and_claim_must_be_right() {
         let bad = forge.sign(&header, &with(&claims, name, value.clone()));
         assert_eq!(me(&service, &bad).await, 401, "{name} {value}");
     }
-    // Clocks of instances differ a little.
+    // The clocks of instances may differ a little.
     let early = forge.sign(&header, &with(&claims, "nbf", json!(now + 20)));
     assert_eq!(me(&service, &early).await, 200);
 }
@@ -153,7 +153,7 @@ async fn the_public_key_is_no_secret_to_sign_with() {
         let forged = jsonwebtoken::encode(&header, &claims, &key).unwrap();
         assert_eq!(me(&service, &forged).await, 401);
     }
-    // A key that comes along is not the service's.
+    // A key that is sent with the token is not trusted.
     let forge = Forge {
         kid: "mine".into(),
         private: Ed25519KeyPair::generate().unwrap().to_pkcs8().unwrap().as_ref().to_vec(),
@@ -177,14 +177,14 @@ async fn a_changed_token_is_no_token() {
     let good = seller.token.clone().unwrap();
     assert_eq!(me(&service, &good).await, 200);
     let now = service.inner.clock.now();
-    // Always the same places, spread over the whole token.
+    // Fixed positions, spread over the whole token.
     let mut place = 7;
     for _ in 0..200 {
         place = (place * 31 + 17) % good.len();
         let mut bytes = good.clone().into_bytes();
         bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
         let bad = String::from_utf8(bytes).unwrap();
-        // The last character of a signature has bits that mean nothing.
+        // The last character of a signature has unused bits.
         if BASE64.decode(bad.rsplit('.').next().unwrap()).is_ok() {
             assert!(service.inner.tokens.verify(&bad, now).await.is_err(), "{place}: {bad}");
         }
@@ -235,7 +235,7 @@ async fn a_token_expires() {
     seller.get(ME).await.expect(200);
     clock.set(Timestamp(start.0 + SignedDuration::from_secs(899)));
     seller.get(ME).await.expect(200);
-    // It is remembered as a good one, and expires all the same.
+    // A token that was verified before expires all the same.
     clock.set(Timestamp(start.0 + SignedDuration::from_secs(901)));
     seller.get(ME).await.expect(401);
 }
@@ -289,7 +289,7 @@ async fn keys_change_without_an_outage() {
     let new = rotated["kid"].as_str().unwrap().to_owned();
     assert_ne!(new, old);
 
-    // Another instance learns of it, while both still sign with the old key.
+    // Another instance knows the new key, but still signs with the old one.
     let third = service.another(Settings::default()).await.unwrap();
     assert_eq!(kid(&service.bearer(issue(&third))), old);
     later(4);
@@ -298,13 +298,13 @@ async fn keys_change_without_an_outage() {
     later(6);
     let after = issue(&third);
     assert_eq!(kid(&service.bearer(after.clone())), new);
-    // The first two have not signed with it yet, and take it.
+    // The first two instances have not signed with the new key yet, but accept it.
     for instance in [&service, &other, &third] {
         assert_eq!(me(instance, &before).await, 200);
         tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
         assert_eq!(me(instance, &after).await, 200);
     }
-    // The old key is gone when its last token is.
+    // The old key is removed when its last token has expired.
     later(22);
     let fresh = service.another(Settings::default()).await.unwrap();
     let published = fresh.anonymous().get("/.well-known/jwks.json").await.expect(200);

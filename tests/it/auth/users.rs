@@ -1,4 +1,4 @@
-//! People: who sees and changes what of whom.
+//! Users: visible and writable fields for each role.
 
 use actix_web::http::Method;
 use salesbook::auth::{Role, membership, user};
@@ -80,7 +80,7 @@ async fn everybody_sees_names_and_teams_and_no_more() {
     assert_eq!(recorded["name"], "A");
 }
 
-/// As it goes into a URL.
+/// Encodes a byte for a URL.
 fn escaped(byte: u8) -> String {
     if byte.is_ascii_graphic() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
 }
@@ -106,7 +106,7 @@ async fn names_are_found_and_sorted_as_they_are_read() {
     {
         assert!(names(&format!("q={q}")).await.contains(&found.to_owned()), "{q}");
     }
-    // Page by page the same as at once.
+    // Reading page by page gives the same rows as a single request.
     let mut cursor = String::new();
     let mut found = vec![];
     loop {
@@ -147,7 +147,7 @@ async fn only_an_admin_grants_roles() {
     hr.patch(&path(hr.id), 1, json!({ "roles": ["hr", "admin"] })).await.expect(403);
     service.actor(Role::SalesManager).await.post(USERS, json!({ "name": "C" })).await.expect(403);
 
-    // A batch: the ERP says salesperson of everybody, and makes nobody more or less.
+    // In batches, an ERP may report the role of a salesperson, but cannot give or remove others.
     let outcomes = batch(
         &erp,
         json!([
@@ -185,7 +185,7 @@ async fn somebody_can_always_let_others_in() {
         assert!(["last_admin", "own_account"].contains(&refused["code"].as_str().unwrap()));
     }
 
-    // Two admins: each may disable the other, and only one of them does.
+    // Two admins: each may disable the other, but only one request succeeds.
     let other = service.actor(Role::Admin).await;
     let (a, b) = (path(other.id), own.clone());
     let off = json!({ "active": false });
@@ -197,7 +197,7 @@ async fn somebody_can_always_let_others_in() {
     let left = service.count("users where active and 'admin' = any(roles)").await;
     assert_eq!(left, 1);
 
-    // Two in one batch are no more than one after the other.
+    // Two items of a batch may not do more than two batches in sequence.
     let service = Service::start().await;
     let (first, second) = (service.actor(Role::Admin).await, service.actor(Role::Admin).await);
     let third = service.actor(Role::Admin).await;
@@ -257,7 +257,7 @@ async fn a_move_is_a_membership() {
     let same = admin.patch(&path, 3, json!({ "team_id": west, "leads_team": true })).await;
     assert_eq!(same.expect(200)["version"], 3, "nothing different writes nothing");
 
-    // Ahead: today nothing changes but the version, and on that day the row does.
+    // A future change: today only the version changes, and the row changes on that day.
     let clock = &service.inner.clock;
     let ahead = json!({ "team_id": null, "effective_on": "2199-01-01" });
     let planned = admin.patch(&path, 3, ahead).await.expect(200);
@@ -283,7 +283,7 @@ async fn a_move_is_a_membership() {
     let from = "select min(valid_from)::text from memberships";
     assert_eq!(service.texts(from).await, ["0001-01-01"]);
 
-    // Where sales of a day count to.
+    // The team to which the sales of a day count.
     let day = |text: &str| Date(text.parse().unwrap());
     let id = id_of(&user);
     let wanted = [

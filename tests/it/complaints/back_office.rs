@@ -38,14 +38,14 @@ async fn a_strangers_complaint_does_not_exist_for_me() {
     service.team(None, &manager, &[&seller]).await;
     let customer = seller.customer("上海林氏贸易有限公司").await;
     let mine = path(&seller.post(COMPLAINTS, about(&customer)).await.expect(201));
-    // About the seller's customer, registered by the office, owned by a colleague.
+    // The complaint is about the seller's customer, registered by the office, owned by a colleague.
     let theirs = path(&office.post(COMPLAINTS, about(&customer)).await.expect(201));
     step(&office, &theirs, "accept", json!({ "owner_id": colleague.id })).await.expect(200);
     let dispatched = path(&office.post(COMPLAINTS, about(&customer)).await.expect(201));
     step(&office, &dispatched, "dispatch", Value::Null).await.expect(200);
     let strange = stranger.customer("Wang").await;
     let away = path(&stranger.post(COMPLAINTS, about(&strange)).await.expect(201));
-    // Registered by finance, which sees all customers.
+    // The complaint is registered by finance, which sees all customers.
     let odd = path(&finance.post(COMPLAINTS, about(&strange)).await.expect(201));
 
     let all = [&mine, &theirs, &dispatched, &away, &odd];

@@ -143,7 +143,7 @@ async fn contacts_that_nobody_may_see_are_no_duplicates() {
 
     seller.post(CONTACTS, contact(&mine, "王芳", MOBILE[0])).await.expect(201);
 
-    // Who was erased has no number any more.
+    // An erased contact has no number any more.
     let office = service.actor(Role::BackOffice).await;
     let erased = format!("{CONTACTS}/{}/erase", made["id"].as_str().unwrap());
     office.post(&erased, json!({})).await.expect(200);

@@ -1,4 +1,4 @@
-//! Positions in the coordinate systems of maps in China: converted, and kept as they were sent.
+//! Positions in the coordinate systems of maps in China are converted, and also kept as sent.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ fn new(place: (f64, f64), system: Option<&str>) -> Value {
     body
 }
 
-/// Metres between where a row says it is and a position.
+/// The distance in metres between the position of a row and another one.
 fn metres(row: &Value, place: (f64, f64)) -> f64 {
     let north = (row["latitude"].as_f64().unwrap() - place.0) * 111_320.0;
     let east = (row["longitude"].as_f64().unwrap() - place.1) * 95_000.0;
@@ -83,7 +83,7 @@ async fn a_position_without_a_system_has_the_companys() {
     assert!(metres(&made, WGS84) < 1.0);
     assert_eq!(sent(&made), (GCJ02.0, GCJ02.1, "gcj02"));
 
-    // A client that sends back what it has read moves nothing.
+    // Sending back a position as it was read does not move it.
     let echo =
         json!({ "latitude": made["latitude"], "longitude": made["longitude"], "city": "上海" });
     let same = seller.patch(&path, 1, echo).await.expect(200);

@@ -1,4 +1,4 @@
-//! Customers that change hands, their status, and those that turn out to be one.
+//! Transfers of customers, their status, and merges of duplicates.
 
 use salesbook::auth::Role;
 use salesbook::platform::{Clock, Db, Timestamp, Tx};
@@ -119,7 +119,7 @@ async fn every_edge_of_the_status_machine_and_no_other() {
             let path = service.actor(Role::Salesperson).await.customer("C").await;
             let set = format!("update customers set status = '{from}' where id = '{}'", id(&path));
             service.sql(&set).await;
-            // Who has not been seen three times over two weeks is not given up.
+            // A prospect can be lost only after three visits over at least two weeks.
             let seen = format!(
                 "insert into visits (id, version, owner_id, customer_id, contact_ids,
                 participant_ids, visit_type, plan_source, planned_date, remote, status,

@@ -229,7 +229,7 @@ impl<'a> World<'a> {
         ids
     }
 
-    /// Creates three visits within two weeks for each customer, after which a prospect may be lost.
+    /// Creates three visits over two weeks for each customer, after which a prospect may be lost.
     async fn tried(&self, customers: &[String]) {
         let visit = |customer: &String, day: &str| {
             json!({ "external_id": format!("{customer} {day}"), "customer_id": customer,

@@ -1,5 +1,5 @@
-//! Orders continued: on credit hold, shipped, billed; what an ERP reports beyond a limit, and who
-//! keeps which field.
+//! Orders and credit: credit holds, shipments and invoices, orders of an ERP beyond a limit, and
+//! owners of fields.
 
 use actix_web::http::Method;
 use salesbook::auth::Role;
@@ -102,7 +102,7 @@ async fn facts_are_stored_and_flagged() {
     ]);
     assert_eq!(import(&desk.erp, "orders", again).await["unchanged"], 2);
     assert_eq!(service.count("changes").await, events, "unchanged writes nothing");
-    // It moves to another customer, is corrected, billed, cancelled, closed.
+    // The orders move to another customer, and are corrected, cancelled and closed.
     let moved = json!([
         item("1", &other, "60", &json!({})),
         item("2", &desk.customer, "40", &json!({})),
@@ -255,7 +255,7 @@ async fn who_keeps_which_field() {
     assert_eq!(desk.exposure().await["exposure"], "0.00");
     desk.erp.patch(&order, 2, json!({ "channel": "web" })).await.expect(409);
 
-    // An order that was taken here keeps its people when the ERP gives it a number.
+    // An order that a user entered keeps its salespeople when the ERP sends it with an external id.
     let taken = desk.order("5").await;
     let link = |more: Value| {
         let mut item = json!({ "external_id": "2", "id": id(&taken), "status": "confirmed" });

@@ -1,5 +1,5 @@
-//! Orders in other currencies than the company's: list prices are converted, amounts have the digits
-//! of their currency, tax is rounded where the company says.
+//! Orders in a foreign currency: list prices are converted, amounts have the digits of their
+//! currency, and tax is rounded according to the company's setting.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};

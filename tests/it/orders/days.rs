@@ -1,4 +1,4 @@
-//! Days of orders and shipments on which something has happened are not to come.
+//! Events of orders and shipments cannot be in the future.
 
 use salesbook::auth::Role;
 use salesbook::platform::Clock;
@@ -72,7 +72,7 @@ async fn the_client_of_an_erp_changes_one_order_by_the_same_rule() {
     assert_eq!(taken["shipped_on"], "2026-11-20");
 }
 
-/// Customers order ahead; that is no error.
+/// Order dates in the future are allowed, because customers order ahead.
 #[actix_web::test]
 async fn an_order_dated_ahead_is_confirmed_today() {
     let service = service().await;

@@ -19,7 +19,7 @@ async fn product(admin: &Actor<'_>, code: &str, more: Value) -> Value {
     admin.post("/api/v1/products", new).await.expect(201)["id"].clone()
 }
 
-/// What the ledger holds: kind, person, day, amount.
+/// The ledger entries: kind, day, quantity and amount.
 async fn ledger(service: &Service) -> Vec<String> {
     let rows = "select kind || ' ' || booked_on || ' ' || trim_scale(quantity) || ' ' ||
         trim_scale(amount) from sales_entries order by id";
@@ -193,7 +193,7 @@ async fn an_erp_reports_facts_and_the_ledger_follows() {
     assert_eq!((&outcomes["created"], &outcomes["failed"]), (&json!(4), &json!(2)));
     let fault = |at: usize| outcomes["results"][at]["problem"]["errors"][0]["code"].clone();
     assert_eq!((fault(3), fault(5)), (json!("sum_of_lines"), json!("unknown_reference")));
-    // What arrives cancelled or as a draft counts nothing; an inactive product is a fact.
+    // Imported drafts and cancelled orders have no entries; inactive products are accepted.
     assert_eq!(ledger(&service).await, ["booked 2026-03-02 2 20", "booked 2026-03-02 2 20.01"]);
 
     let events = service.count("changes").await;
@@ -206,7 +206,7 @@ async fn an_erp_reports_facts_and_the_ledger_follows() {
     assert_eq!(again["unchanged"], 2);
     assert_eq!((service.count("changes").await, ledger(&service).await.len()), (events, 2));
 
-    // A correction takes back on the old day and books anew; a cancellation on its own day.
+    // A correction reverses the entries on their old day; a cancellation counts on its own day.
     let lines = json!([{ "product_external_id": "P", "quantity": "3", "amount": "30" }]);
     import(&erp, "orders", vec![item("1", &json!({ "lines": lines, "order_date": "2026-03-03" }))])
         .await;

@@ -1,5 +1,4 @@
-//! What customers owe: random histories against the sums, and the ageing of any day against the one
-//! that was computed then.
+//! Balances after random histories, and the ageing of past days against earlier reports.
 
 use std::collections::BTreeMap;
 
@@ -30,13 +29,13 @@ fn noon(day: &str) -> Timestamp {
     Timestamp(format!("{day}T04:00:00Z").parse().unwrap())
 }
 
-/// Sets the clock, and makes what the jobs would have made by then.
+/// Sets the clock, and creates the partitions that a job would have created by then.
 pub async fn go_to(service: &Service, day: &str) {
     service.inner.clock.set(noon(day));
     service.new_month().await;
 }
 
-/// A batch, none of which fails.
+/// Sends a batch and checks that no item fails.
 pub async fn send(erp: &Actor<'_>, of: &str, items: Value) -> Value {
     let told = batch(erp, of, items).await;
     assert_eq!(told["failed"], 0, "{told:#}");
@@ -48,7 +47,7 @@ pub async fn batch(erp: &Actor<'_>, of: &str, items: Value) -> Value {
     erp.post(&path, json!({ "source_system": "sap", "items": items })).await.expect(200)
 }
 
-/// Pointer and code of each fault, of an answer or of a failed item.
+/// The pointer and code of each fault of a response or of a failed item.
 pub fn faults(problem: &Value) -> Vec<String> {
     let told = |it: &Value| {
         format!("{} {}", it["pointer"].as_str().unwrap(), it["code"].as_str().unwrap())
@@ -65,20 +64,20 @@ pub fn decimal(value: &Value) -> Decimal {
     value.as_str().unwrap_or_else(|| panic!("{value}")).parse().unwrap()
 }
 
-/// Runs what the jobs run.
+/// Runs the jobs of collections.
 pub async fn collect(service: &Service) -> u64 {
     let (db, clock) = (&service.inner.db, &service.inner.clock);
     Tx::run(db, clock, Uuid::nil(), async |tx| receivables::hooks::collect(tx).await).await.unwrap()
 }
 
-/// How many open amounts are not what the allocations make.
+/// Counts the open amounts that differ from the allocations.
 pub async fn differences(service: &Service) -> u64 {
     let (db, clock) = (&service.inner.db, &service.inner.clock);
     let check = async |tx: &mut Tx| receivables::hooks::check_amounts(tx).await;
     Tx::run(db, clock, Uuid::nil(), check).await.unwrap()
 }
 
-/// What somebody does; the numbers pick among what is there.
+/// A random action; its numbers select among the existing rows.
 #[derive(Debug, Clone)]
 enum Step {
     Invoice { customer: usize, cents: i64, post: bool },
@@ -110,7 +109,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The same steps for the same seed, so that a failure can be seen again.
+/// Generates the same steps for the same seed, so that failures can be reproduced.
 fn steps(seed: u64, count: usize) -> Vec<Step> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -123,13 +122,13 @@ fn money(cents: i64) -> String {
     Decimal::new(cents, 2).to_string()
 }
 
-/// Four customers, and whoever writes invoices.
+/// Four customers, and the actors who write their documents.
 struct Books<'a> {
     service: &'a Service,
     finance: Actor<'a>,
     erp: Actor<'a>,
     customers: Vec<String>,
-    /// Distinguishes the documents of one client from another's
+    /// Distinguishes the documents of the clients
     client: usize,
     invoices: Vec<(usize, String)>,
     payments: Vec<String>,
@@ -149,7 +148,7 @@ impl<'a> Books<'a> {
         Self { service, finance, erp, customers, client, invoices, payments }
     }
 
-    /// Sends until others are not in the way: `busy` says that nothing was written.
+    /// Sends a request until it is not refused as `busy`, in which case nothing was written.
     async fn post(by: &Actor<'_>, path: &str, body: Value) -> Answer {
         for _ in 0..100 {
             match by.post(path, body.clone()).await {
@@ -165,7 +164,7 @@ impl<'a> Books<'a> {
         Self::post(&self.erp, &format!("/api/v1/{of}/batch"), batch).await.expect(200)
     }
 
-    /// Takes a step. What the rules refuse is refused; nothing else may happen.
+    /// Takes a step, which business rules may refuse. Any other failure is an error.
     async fn take(&mut self, step: &Step) {
         let fine = |it: u16| assert!([200, 201, 409, 422].contains(&it), "{it} {step:?}");
         let today = self.service.inner.clock.today();
@@ -253,7 +252,7 @@ fn pick<T>(of: &[T], number: usize) -> Option<&T> {
     (!of.is_empty()).then(|| &of[number % of.len()])
 }
 
-/// For each customer: what is open, and invoices − credit notes − allocations. Both to the cent.
+/// The stored balance of each customer, that of the documents, and that of the open items.
 async fn receivables(service: &Service) -> Vec<String> {
     service
         .texts(
@@ -277,7 +276,7 @@ async fn receivables(service: &Service) -> Vec<String> {
         .await
 }
 
-/// I4: eight clients at the same time, and what is kept is what the documents make.
+/// Eight concurrent clients: the stored balances equal those of the documents.
 #[actix_web::test]
 async fn receivables_are_invoices_without_credit_notes_and_allocations() {
     let count = or_in_torture(20, 200);
@@ -315,10 +314,10 @@ async fn receivables_are_invoices_without_credit_notes_and_allocations() {
     }
 }
 
-/// Without a day the report tells what is kept, with one what the allocations make.
+/// Without a day, the report uses stored amounts; with one, it computes them from allocations.
 const TODAY: &str = "format=json";
 
-/// What a report says, without when it was made and how it was asked for.
+/// The content of a report, without its time and its parameters.
 async fn aging(reader: &Actor<'_>, day: &str, more: &str) -> Value {
     let path = format!("/api/v1/reports/ar-aging?{day}{more}");
     let mut told = reader.get(&path).await.expect(200);
@@ -362,7 +361,7 @@ async fn the_ageing_of_a_past_day_is_what_it_was_then() {
     }
 }
 
-/// Rows that were told late: the ageing of each day differs by exactly those.
+/// Rows that arrive late: the ageing of each day differs by exactly these rows.
 async fn back_dated(service: &Service, reader: &Actor<'_>, then: &BTreeMap<String, [Value; 2]>) {
     let erp = service.actor(Role::Erp).await;
     let late = json!([{ "external_id": "late", "number": "late", "customer_external_id": "C0",

@@ -1,4 +1,4 @@
-//! Payments: what they may be used for, what is left, and how they are taken back.
+//! Payments: permitted allocations, unapplied amounts and reversals.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::receivables::{batch, differences, faults, go_to, merged, send, service};
 use crate::support::harness::{Actor, Service};
 
-/// Two customers with invoices: A of 100 and B of 50 of C, U of 10 dollars, O of somebody else.
+/// Invoices of two customers: A of 100, B of 50 and U of 10 dollars of one, O of the other.
 async fn shop(service: &Service) -> (Actor<'_>, Actor<'_>, Vec<String>) {
     let (finance, erp) = (service.actor(Role::Finance).await, service.actor(Role::Erp).await);
     let rate = json!({ "from": "USD", "to": "CNY", "valid_on": "2026-01-01", "rate": "7" });
@@ -80,7 +80,7 @@ async fn each_rule_of_a_payment_violated_once() {
         let problem = finance.post("/api/v1/payments", new).await.expect(422);
         let told = faults(&problem);
         assert!(told.iter().any(|it| it == expected), "{more}: {told:?}");
-        // The same by an ERP, where the pointer may lead to the whole list.
+        // The same payment from an ERP, where the pointer may refer to the whole list.
         let item = merged(
             json!({ "external_id": "P", "customer_id": customer, "amount": "120",
             "received_on": "2026-06-01" }),
@@ -120,7 +120,7 @@ async fn oldest_first_pays_what_was_due_first() {
     );
     assert_eq!(open(&finance, b).await, "0.00", "due first");
     assert_eq!(open(&finance, a).await, "80.00");
-    // What is disputed is paid by hand only.
+    // Disputed invoices are paid only by an explicit allocation.
     let disputed = json!({ "disputed": true });
     let version =
         finance.get(&format!("/api/v1/invoices/{a}")).await.expect(200)["version"].clone();
@@ -196,10 +196,10 @@ async fn an_erp_sends_payments_again_and_others() {
     let events = service.count("changes").await;
     assert_eq!(send(&erp, "payments", whole.clone()).await["unchanged"], 1);
     assert_eq!(service.count("changes").await, events, "nothing new is no event");
-    // Another division of the same money.
+    // The same amount is allocated to other invoices.
     send(&erp, "payments", json!([item(&[("A", "100")])])).await;
     assert_eq!((open(&erp, a).await, open(&erp, b).await), (json!("0.00"), json!("50.00")));
-    // Two in one batch at the same invoice: the second is refused, the first is taken.
+    // Two payments of one invoice in a batch: the first is accepted, the second is refused.
     let second = merged(item(&[("B", "30")]), &json!({ "external_id": "Q", "number": "Q" }));
     let third = merged(item(&[("B", "30")]), &json!({ "external_id": "R", "number": "R" }));
     let told = batch(&erp, "payments", json!([second, third])).await;
@@ -207,7 +207,7 @@ async fn an_erp_sends_payments_again_and_others() {
     let failed = told["results"].as_array().unwrap().iter().find(|it| it["status"] == "failed");
     assert_eq!(faults(&failed.unwrap()["problem"]), ["/allocations above_open_amount"]);
     assert_eq!(open(&erp, b).await, "20.00");
-    // Taken back, and the same sent again.
+    // The payment is reversed, and the same item is sent again.
     let back = merged(item(&[("A", "100")]), &json!({ "reversed_on": "2026-06-12" }));
     assert_eq!(send(&erp, "payments", json!([back])).await["updated"], 1);
     assert_eq!(open(&erp, a).await, "100.00");

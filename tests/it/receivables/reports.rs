@@ -135,7 +135,7 @@ async fn how_old_what_is_owed_is() {
         (&mine[0]["outstanding"], &mine[0]["unapplied"]),
         (&json!("1235.0000"), &json!("10.0000"))
     );
-    // As of earlier days.
+    // The same report for earlier days.
     let may = report(
         &shop.reporter,
         "ar-aging?as_of=2026-05-10&customer_external_id=A&customer_source_system=sap",

@@ -1,4 +1,4 @@
-//! The authority for write-offs bears all that was given up, not each request by itself.
+//! The write-off authority limits the sum of all approved write-offs, not each request.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ async fn halves_of_the_authority_do_not_add_up() {
     let (asking, finance) =
         (service.actor(Role::Finance).await, service.actor(Role::Finance).await);
     let give_up = async |invoice: usize, amount: &str| -> Value {
-        // Their tokens are good for some minutes of the service's time.
+        // The clock moves by a year, after which earlier tokens have expired.
         let (asking, finance) = (service.signed_in(asking.id), service.signed_in(finance.id));
         let new = json!({ "invoice_id": desk.invoices[invoice], "amount": amount, "reason": "x" });
         let request = asking.post("/api/v1/write-off-requests", new).await.expect(201);

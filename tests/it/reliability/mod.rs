@@ -1,4 +1,4 @@
-//! Faults, deaths, concurrency and load.
+//! Tests of faults, sudden deaths, concurrency and load.
 
 pub mod bad_receivers;
 pub mod bad_tls;

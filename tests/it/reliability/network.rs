@@ -1,4 +1,4 @@
-//! What lies between the service and its database: cut, silent, late, or not to be had at all.
+//! Failures between the service and its database: cut, silent, slow and refused connections.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::support::proxy::{Fault, Place, Proxy};
 
 const EACH: usize = 2;
 
-/// How long a request may wait for a database that says nothing, on a busy machine.
+/// Time limit of a request while the database is silent, on a busy machine.
 const SILENCE: Duration = Duration::from_secs(12);
 
 #[actix_web::test]
@@ -98,7 +98,7 @@ async fn a_database_that_comes_later_is_awaited() {
     assert_eq!(process.admin().await.get("/me").await.unwrap().status, 200);
 }
 
-/// Ends with one line that says why; `None` when it has not ended.
+/// Starts the process, which must fail with one line of explanation. `None` if it does not end.
 async fn refusal(process: &Process) -> Option<String> {
     let mut child = process.command("serve").stderr(Stdio::piped()).spawn().unwrap();
     let start = Instant::now();
@@ -120,21 +120,21 @@ async fn refusal(process: &Process) -> Option<String> {
 #[actix_web::test]
 async fn what_cannot_work_is_refused_in_one_line() {
     let service = Service::start().await;
-    // Keys that were encrypted with another secret.
+    // The keys of the first start are encrypted with its secret.
     execute(&service.url(), "delete from secrets; delete from signing_keys").await;
     let mut process = Process::new();
     process.set("DATABASE_URL", &service.url());
     process.set("SALESBOOK_SECRET", "the right secret");
     process.start();
     process.ready(Duration::from_mins(1)).await;
-    // The same port, while it is in use.
+    // The port of the running process is in use.
     let line = refusal(&process).await.unwrap();
     assert!(line.contains("cannot listen on 127.0.0.1:"), "{line}");
     process.kill();
     process.set("SALESBOOK_SECRET", "another, wrong secret");
     let line = refusal(&process).await.unwrap();
     assert!(line.contains("another SALESBOOK_SECRET"), "{line}");
-    // A data folder that cannot be: even root cannot write into a file.
+    // An impossible data folder: even root cannot create files below a file.
     let process = Process::new();
     std::fs::write(process.data(), "a file").unwrap();
     let line = refusal(&process).await.unwrap();

@@ -1,5 +1,5 @@
-//! Two batches that bring the same new rows at the same moment: each row is there once, and neither
-//! batch fails.
+//! Two concurrent batches with the same new rows: each row is created once, and neither batch
+//! fails.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::receivables::{batch, send};
 use crate::support::gate::{Gate, meet};
 use crate::support::harness::Service;
 
-/// Batches, their tables, and an item that has a key of its own beside its external id.
+/// Batches, their tables, and an item that has a unique key besides its external id.
 fn newcomers() -> Vec<(&'static str, &'static str, Value)> {
     let line = json!([{ "description": "x", "quantity": "1", "amount": "10" }]);
     vec![

@@ -1,4 +1,4 @@
-//! Faults of the network at every point of what the service and its database say to each other.
+//! Network faults at every statement between the service and its database.
 
 use std::time::{Duration, Instant};
 
@@ -12,14 +12,14 @@ use crate::support::proxy::{Fault, Place, Proxy};
 
 const EACH: usize = 2;
 
-/// Nobody waits longer for an answer; the tests give a busy machine a little more.
+/// Time limit for every response; the tests allow a busy machine a little more.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 pub const GRACE: Duration = Duration::from_secs(2);
 
 const FAULTS: [Fault; 5] =
     [Fault::BeforeSend, Fault::AfterSend, Fault::MidAnswer, Fault::Held, Fault::Silence];
 
-/// The statements of an order and its end.
+/// The statements of the write of an order, including its commit.
 const STEPS: [&str; 10] = [
     "begin; set local",
     "pg_try_advisory_xact_lock",
@@ -33,7 +33,7 @@ const STEPS: [&str; 10] = [
     "COMMIT",
 ];
 
-/// A 503 that says when to come back, and nothing of what is behind it.
+/// Checks for a 503 with Retry-After that reveals no internals.
 pub fn is_a_good_refusal(answer: &Told) {
     assert_eq!(answer.status, 503, "{answer:?}");
     assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{answer:?}");
@@ -44,7 +44,7 @@ pub fn is_a_good_refusal(answer: &Told) {
     }
 }
 
-/// Repeats a request until the first one no longer runs, as a program would.
+/// Repeats a request, as a client program would, until the first one has finished.
 pub async fn settled(caller: &Caller, path: &str, body: &Value, key: &str) -> Told {
     let start = Instant::now();
     loop {
@@ -56,7 +56,7 @@ pub async fn settled(caller: &Caller, path: &str, body: &Value, key: &str) -> To
     }
 }
 
-/// An order with three lines.
+/// Builds the body of an order with three lines.
 async fn order(caller: &Caller) -> impl Fn(&str) -> Value + use<> {
     let customer = json!({ "name": "Stamm", "allow_duplicate": true });
     let customer = caller.post("/customers", &customer, "stamm").await.unwrap();
@@ -70,7 +70,7 @@ async fn order(caller: &Caller) -> impl Fn(&str) -> Value + use<> {
     }
 }
 
-/// One fault at these points of a write.
+/// Injects one fault at these statements of a write.
 async fn each_of(steps: &[&'static str], fault: Fault) {
     let service = Service::start().await;
     let proxy = Proxy::opened(&service.url()).await;
@@ -79,7 +79,7 @@ async fn each_of(steps: &[&'static str], fault: Fault) {
     let order = order(&caller).await;
     let (mut slowest, mut made) = (Duration::ZERO, 0);
     for step in steps {
-        // Each black hole takes ten seconds.
+        // Each of these faults takes ten seconds.
         let rounds = if fault == Fault::Silence || fault == Fault::Held { 1 } else { EACH };
         for round in 0..often(rounds) {
             let name = format!("{step} {round}");
@@ -118,7 +118,7 @@ async fn an_order_is_cut_off_at_every_step() {
 
 #[actix_web::test]
 async fn an_order_meets_a_black_hole_at_every_step() {
-    // At the same time, each on its way to a service of its own.
+    // The faults run concurrently, each against a separate service.
     let parts = STEPS.chunks(3).flat_map(|steps| {
         [Fault::Held, Fault::Silence].map(|fault| Box::pin(each_of(steps, fault)))
     });
@@ -136,7 +136,8 @@ async fn a_read_meets_every_fault() {
     let path = format!("/customers/{}", path.id());
     for round in 0..often(EACH) {
         for fault in FAULTS {
-            // By its id: jobs read customers as well, and would meet the fault in its place.
+            // Reads the row by its id, because jobs read customers as well and would meet the fault
+            // first.
             proxy.plan(Place::Read("\"customers\".\"id\" = $"), fault);
             let start = Instant::now();
             let answer = caller.get(&path).await.unwrap();
@@ -149,7 +150,7 @@ async fn a_read_meets_every_fault() {
     }
 }
 
-/// The service has lost its connections and gets no new ones.
+/// The service has lost its connections, and new ones fail.
 #[actix_web::test]
 async fn a_beginning_meets_every_fault() {
     let service = Service::start().await;

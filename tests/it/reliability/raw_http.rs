@@ -1,4 +1,4 @@
-//! What no proper client would send: an answer of 4xx, or none, and the service lives on.
+//! Malformed HTTP requests are answered with 4xx or not at all, and the service survives.
 
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ async fn odd_requests_are_turned_away() {
         let answer = exchange(process.port, request.as_bytes()).await;
         let statuses = statuses(&answer);
         let text = String::from_utf8_lossy(&answer);
-        // One of them at most: a second request within the first is not for us to find.
+        // At most one response: the rest of the request must not be parsed as a second one.
         assert!(matches!(statuses.as_slice(), [] | [400..500]), "{what}: {text}");
         assert!(!text.to_ascii_lowercase().contains("\nset-cookie"), "{what}");
     }
@@ -91,7 +91,7 @@ async fn old_and_unusual_requests_are_served() {
         "GET http://salesbook.example/api/v1/me HTTP/1.1\r\nhost: a\r\n{token}connection: close\r\n\r\n"
     );
     assert_eq!(statuses(&exchange(process.port, absolute.as_bytes()).await), [200]);
-    // A hundred at once on one connection, each answered in its place.
+    // A hundred pipelined requests on one connection are answered in order.
     let body = |number: usize| json!({ "name": format!("Customer {number}") }).to_string();
     let request = |number: usize| {
         let (body, close) = (body(number), if number == 99 { "close" } else { "keep-alive" });

@@ -1,4 +1,4 @@
-//! Two at the same row or tree at the same moment: one after the other, and nothing is lost.
+//! Concurrent writes of the same row or tree run one after the other, and no change is lost.
 
 use actix_web::http::Method;
 use diesel_async::SimpleAsyncConnection;
@@ -18,7 +18,7 @@ async fn patch(actor: &Actor<'_>, path: &str, body: Value) -> u16 {
     actor.send(Method::PATCH, path, Some(body), &tag).await.status.as_u16()
 }
 
-/// Version of a row, and how many different versions were recorded of it.
+/// The version of a row, and the total and distinct numbers of its recorded versions.
 async fn versions(service: &Service, id: &str) -> (i64, i64, i64) {
     let of = format!("changes where id = '{id}'");
     let last = service.texts(&format!("select max(version)::text from {of}")).await;
@@ -54,7 +54,7 @@ async fn of_two_who_change_a_row_one_is_told_that_it_is_stale() {
     let admin = service.actor(Role::Admin).await;
     let inventor = Inventor::with_rows(&service, &admin, 1).await;
     for (path, kind, field) in ROWS {
-        // A user of the harness has not been recorded.
+        // The harness creates users in the database, without recording them.
         let id = &inventor.known[kind][0];
         let url = format!("/api/v1/{path}/{id}");
         let version = admin.get(&url).await.expect(200)["version"].as_i64().unwrap();
@@ -96,7 +96,7 @@ async fn what_was_changed_meanwhile_is_not_deleted() {
     }
 }
 
-/// Two tabs that woke up together have a successor each, and both go on at the same moment.
+/// Two tabs that refreshed together have a successor token each, and use them concurrently.
 #[actix_web::test]
 async fn a_session_goes_on_with_both_successors() {
     let service = Service::start().await;
@@ -120,7 +120,7 @@ async fn a_session_goes_on_with_both_successors() {
     assert_eq!(service.count("sessions where ended_no is null").await, 1);
 }
 
-/// A batch knows no versions: it comes after the other one, and loses nothing of it.
+/// Batches do not check versions: each waits for the concurrent write and keeps its changes.
 #[actix_web::test]
 async fn a_batch_comes_after_the_one_before_it() {
     let service = Service::start().await;
@@ -214,7 +214,7 @@ async fn two_moves_make_no_circle() {
             part
         };
         let (whole_a, whole_b) = (make(a.clone()).await, make(b.clone()).await);
-        // Each below what lies below the other, so that no row's lock stands between them.
+        // Each new parent is a part of the other tree, so that no row lock prevents the cycle.
         let part_a = make(below(&a, &whole_a)).await;
         let part_b = make(below(&b, &whole_b)).await;
         let gate = Gate::before_writes(&service, "changes").await;
@@ -288,7 +288,7 @@ async fn a_job_or_a_merge_comes_after_the_one_before_it() {
     let [winner, customer] = [0, 1].map(|at| inventor.known["customer"][at].clone());
     let (order, seller) = (&inventor.known["order"][1], &inventor.known["user"][3]);
 
-    // An order that somebody changes while its customer becomes a part of another.
+    // An order is changed while its customer is merged into another one.
     let gate = Gate::row(&service, "orders", order).await;
     let url = format!("/api/v1/orders/{order}");
     let path = format!("/api/v1/customers/{winner}/merge");
@@ -298,7 +298,7 @@ async fn a_job_or_a_merge_comes_after_the_one_before_it() {
     assert_eq!(versions(&service, order).await, (3, 3, 3));
     assert_eq!(admin.get(&url).await.expect(200)["channel"], "x");
 
-    // A customer that somebody changes while the day of its transfer comes.
+    // A customer is changed while its scheduled transfer is applied.
     let customer = &inventor.known["customer"][2];
     let day = |days: i64| (clock.today().0 + jiff::Span::new().days(days)).to_string();
     let planned = json!({ "customers": [{ "customer_id": customer }], "owner_id": seller,
@@ -315,7 +315,7 @@ async fn a_job_or_a_merge_comes_after_the_one_before_it() {
     assert_eq!((&now["city"], &now["owner_id"]), (&json!("x"), &json!(seller)));
     assert_eq!(versions(&service, customer).await, (3, 3, 3));
 
-    // A person who is changed while the day of a move comes.
+    // A user is changed while a scheduled change of the team is applied.
     let team = &inventor.known["team"][1];
     let url = format!("/api/v1/users/{seller}");
     let version = admin.get(&url).await.expect(200)["version"].as_i64().unwrap();
@@ -333,7 +333,7 @@ async fn a_job_or_a_merge_comes_after_the_one_before_it() {
     assert_eq!(now["team_id"], json!(team));
 }
 
-/// Called off in the last moment, it does not take place.
+/// A transfer that is cancelled just before it is applied has no effect.
 #[actix_web::test]
 async fn a_transfer_called_off_meanwhile_is_not_carried_out() {
     let service = Service::start().await;

@@ -1,5 +1,5 @@
-//! A database that is slow, locked, or stopped without being dead: nobody waits for ever, and who
-//! does not need it does not notice.
+//! A slow, locked or stopped database: no request waits for ever, and requests that do not need the
+//! database are not affected.
 
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,10 @@ use crate::support::harness::Service;
 use crate::support::process::{Process, Told, count, often, texts, took};
 use crate::support::proxy::Proxy;
 
-/// What the unconcerned wait at most, on a busy machine.
+/// Time limit of unaffected requests on a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(3);
 
-/// What was asked for, or a good refusal.
+/// Checks for success or a proper 503.
 fn is_good(answer: &Told) {
     if !matches!(answer.status, 200 | 201) {
         is_a_good_refusal(answer);
@@ -86,7 +86,7 @@ async fn a_slow_network_is_waited_for_but_not_for_ever() {
     }
 }
 
-/// More requests wait for a table than there are connections; those for others are served.
+/// More requests than connections wait for a locked table; requests for other tables are served.
 #[actix_web::test]
 async fn a_locked_table_stops_those_who_need_it() {
     let service = Service::start().await;
@@ -144,12 +144,12 @@ async fn a_locked_table_stops_those_who_need_it() {
     }
 }
 
-/// Processes that are stopped, until the end of a test.
+/// Processes that are stopped until the value is dropped.
 struct Stopped(Vec<u32>);
 
 impl Stopped {
     fn new(pids: Vec<u32>) -> Self {
-        // A backend that was let go on before may end at any moment.
+        // A backend that was resumed earlier may end at any moment.
         Self(pids.into_iter().filter(|pid| took("STOP", *pid)).collect())
     }
 }
@@ -174,7 +174,7 @@ async fn a_stopped_database_keeps_nobody_waiting() {
             let mut pids: Vec<u32> =
                 texts(&url, clients).await.iter().map(|pid| pid.parse().unwrap()).collect();
             assert!(!pids.is_empty());
-            // Without the postmaster there are no new connections either.
+            // If the postmaster is stopped, too, there are no new connections.
             pids.extend(all.then(|| process.postmaster().unwrap()));
             let mut stopped = Some(Stopped::new(pids));
             let name = format!("{all}-{round}");
@@ -200,13 +200,13 @@ async fn a_stopped_database_keeps_nobody_waiting() {
                 assert_eq!(late.status, 503, "it is ready without a database");
                 drop(stopped.take());
             }
-            // Backends that are still stopped have been replaced by others.
+            // The service has replaced the connections of stopped backends.
             process.ready(2 * DEADLINE).await;
             let again = loop {
                 let again = caller.post("/customers", &new, &name).await.unwrap();
                 match again.status {
                     409 | 503 if start.elapsed() < 6 * DEADLINE => {
-                        // What a backend held when it was stopped it keeps until it goes on.
+                        // A stopped backend keeps its locks until it is resumed.
                         if start.elapsed() > 3 * DEADLINE {
                             drop(stopped.take());
                         }

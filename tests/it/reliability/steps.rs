@@ -1,6 +1,6 @@
-//! A service that is killed at each step of a write: before each message that it sends to the
-//! database, and after each before it knows the answer, until a request gets through. A run takes a
-//! sample of the steps and the last ones; with `TORTURE_MINUTES` it takes all.
+//! Kills the service at each step of a write: before each message to the database, and after each
+//! message before its answer arrives, until a request succeeds. A run takes a sample of the steps
+//! and the last ones; with `TORTURE_MINUTES` it takes all.
 
 use std::time::{Duration, Instant};
 
@@ -12,25 +12,25 @@ use crate::support::harness::Service;
 use crate::support::process::{Caller, Process, Told, count, is_sampled, often, texts};
 use crate::support::proxy::{Fault, Place, Proxy};
 
-/// How soon a debug build is back on a busy machine, and a connection of a dead one over.
+/// Time limit for the restart of a debug build and for the end of a dead connection.
 const BACK: Duration = Duration::from_secs(20);
 
-/// A run kills at one in so many steps.
+/// One of this many steps is sampled in a run.
 const ONE_IN: usize = 4;
 
-/// A write under a name of its own.
+/// A write whose rows have a unique name.
 pub struct Wish {
     pub path: String,
     pub body: Value,
 }
 
-/// What is written: where one reads it, what the feed calls it, and what there is of it under a
-/// name, `{name}`, without what differs from name to name.
+/// A kind of row: its path, its type in the feed, and a query for the state of the rows of a name,
+/// `{name}`, without values that differ between names.
 pub struct Kind {
     pub path: &'static str,
     pub type_: &'static str,
     pub rows: &'static str,
-    /// What makes room for the next one
+    /// SQL that prepares the database for the next write
     pub tidy: &'static str,
 }
 
@@ -49,8 +49,8 @@ const ORDER: Kind = Kind {
     tidy: "select",
 };
 
-/// A service of one worker and one connection for requests, whose statements are prepared: each
-/// write of a kind takes the same messages.
+/// A service with one worker and one connection for requests, whose statements are already
+/// prepared, so that each write of a kind takes the same messages.
 pub struct Stage {
     pub service: Service,
     proxy: Proxy,
@@ -82,14 +82,14 @@ impl Stage {
         self.caller.post(&wish.path, &wish.body, key).await.unwrap()
     }
 
-    /// What there is under this name, without what differs from name to name.
+    /// The state of the rows of this name, without values that differ between names.
     async fn state(&self, kind: &Kind, name: &str) -> Vec<String> {
         let answered = "select 'answered ' || status from idempotency_keys where key = '{name}'";
         let query = format!("{} union all {answered} order by 1", kind.rows);
         texts(&self.service.url(), &query.replace("{name}", name)).await
     }
 
-    /// Nobody is at work in the database any more, and nothing in it hangs in the air.
+    /// Waits until no connection is active, and checks that every change belongs to a row.
     async fn comes_to_rest(&self, kind: &Kind) {
         let url = self.service.url();
         let busy = "pg_stat_activity where datname = current_database() and state <> 'idle'
@@ -108,7 +108,7 @@ impl Stage {
     }
 }
 
-/// What an answer says, without what differs from name to name.
+/// The content of a response, without values that differ between names.
 fn told(answer: &Told, name: &str) -> String {
     fn forget(value: &mut Value) {
         match value {
@@ -130,8 +130,8 @@ fn told(answer: &Told, name: &str) -> String {
     format!("{} {body}", answer.status).replace(name, "")
 }
 
-/// Kills at each step, and looks each time what is there before and after the same request comes
-/// again. `prepare` is done before, undisturbed.
+/// Kills the service at each step, and compares the state before and after the same request is
+/// repeated. `prepare` runs before each step, without a fault.
 pub async fn killed_at_each_step(
     stage: &mut Stage,
     kind: &Kind,
@@ -140,7 +140,7 @@ pub async fn killed_at_each_step(
     place: impl Fn(usize) -> Place,
 ) {
     let start = Instant::now();
-    // What it is when nothing goes wrong.
+    // The expected result, without a fault.
     let first = stage.post(&prepare(stage, "good"), "").await;
     let before = stage.state(kind, "good").await;
     let good = stage.post(&wish(stage, "good", &first), "good").await;
@@ -152,7 +152,7 @@ pub async fn killed_at_each_step(
     let last = if matches!(place(1), Place::Message(_)) { messages } else { statements };
     let (mut deaths, mut happened) = ([0, 0], 0);
     for (deaths, fault) in deaths.iter_mut().zip([Fault::Held, Fault::Silence]) {
-        // The commit is the last step or, with what follows it, the last but one.
+        // The commit is the last step, or the last but one if a message follows it.
         for step in (1..).filter(|step| step + 2 > last || is_sampled(*step, ONE_IN)) {
             let name = format!("{fault:?}{step}");
             stage.service.sql(kind.tidy).await;
@@ -226,7 +226,7 @@ async fn killed_at_each_step_of_an_order() {
     assert_eq!(count(&url, "sales_entries").await, 0, "a draft is not sold");
 }
 
-/// Each statement; in a longer test each message.
+/// The statements of a write, or all its messages in a longer test.
 pub fn statement() -> fn(usize) -> Place {
     if often(1) > 1 { Place::Message } else { Place::Statement }
 }
@@ -248,11 +248,11 @@ fn imported(stage: &Stage, name: &str, amounts: &[(usize, &str)]) -> Wish {
 async fn killed_at_each_step_of_an_import() {
     let mut stage = Stage::new().await;
     let first = |stage: &Stage, name: &str| imported(stage, name, &[(1, "10.00"), (2, "20.00")]);
-    // One is changed, one is as it was, two are new.
+    // One order is changed, one is unchanged, two are new.
     let then = |stage: &Stage, name: &str, _: &Told| {
         imported(stage, name, &[(1, "11.00"), (2, "20.00"), (3, "30.00"), (4, "40.00")])
     };
-    // Its statements are prepared anew each time, which takes many messages that change nothing.
+    // Its statements are prepared each time, which adds many messages that change nothing.
     let place = statement();
     killed_at_each_step(&mut stage, &ORDER, first, then, place).await;
     let wrong = "orders o where amount <>

@@ -1,4 +1,4 @@
-//! Two companies with the same ids and external ids: whatever one does, the other does not notice.
+//! Two companies with the same ids and external ids: writes in one do not affect the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::support::inventing::Inventor;
 
 const ROUNDS: usize = 6;
 
-/// A checksum of each table.
+/// Computes a checksum of each table.
 async fn checksums(service: &Service) -> BTreeMap<String, String> {
     let tables = "select tablename::text from pg_tables where schemaname = current_schema()";
     let mut sums = BTreeMap::new();
@@ -25,7 +25,7 @@ async fn checksums(service: &Service) -> BTreeMap<String, String> {
     sums
 }
 
-/// The version that a path has now, for If-Match.
+/// Returns the current version of the row at a path, for If-Match.
 async fn version(admin: &Actor<'_>, path: &str) -> String {
     let row = admin.get(path).await.body;
     format!("\"{}\"", row["version"].as_i64().unwrap_or(1))
@@ -47,7 +47,8 @@ async fn what_one_company_does_leaves_the_other_alone() {
     for round in 0..ROUNDS {
         for (template, method, operation) in openapi::operations() {
             let name = operation["operationId"].as_str().unwrap();
-            // What is gone cannot be changed.
+            // Operations that remove rows run only in the last rounds, because the others need
+            // those rows.
             let ends = method == "delete" || matches!(name, "erase_contact" | "merge_customer");
             if ends && round + 2 < ROUNDS {
                 continue;
@@ -70,7 +71,7 @@ async fn what_one_company_does_leaves_the_other_alone() {
         }
     }
     let all: BTreeSet<&str> = openapi::operations()
-        // A code of a second factor cannot be invented.
+        // The one-time code of a second factor cannot be generated.
         .filter(|it| it.1 != "get" && !it.0.contains("/me/second-factor"))
         .map(|it| it.2["operationId"].as_str().unwrap())
         .collect();
@@ -81,7 +82,7 @@ async fn what_one_company_does_leaves_the_other_alone() {
     let after = checksums(&one).await;
     assert!(before.iter().filter(|it| after[it.0] != *it.1).count() > 10);
 
-    // The rows of the other are there for its own people, and for nobody else.
+    // Tokens of one company are not accepted by the other.
     let token = admin.token.clone().unwrap();
     let intruder = other.bearer(token.clone());
     let nobody = other.anonymous();

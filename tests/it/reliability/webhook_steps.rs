@@ -1,5 +1,5 @@
-//! Whoever brings events to webhooks dies at each step of it: somebody else goes on, and each event
-//! has arrived at the end.
+//! The process that delivers webhooks dies at each step: another one continues, and in the end each
+//! event has arrived.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -14,8 +14,8 @@ use crate::support::proxy::{Fault, Place, Proxy};
 use crate::support::receiver::{Got, Mood, Receiver};
 use crate::sync::webhooks::{courier, hook, send_until};
 
-/// What is said to the database, in its order: the lease, the webhook, the transaction that reads the
-/// feed, what is due and its changes, what became of it.
+/// Parts of the statements of a delivery, in order: the lease, the webhook, the transaction that
+/// reads the feed, the due events and their changes, and the results.
 const STEPS: [&str; 8] = [
     "UPDATE \"webhook_positions\" SET \"fence\"",
     "\"previous_secret\"",
@@ -27,7 +27,7 @@ const STEPS: [&str; 8] = [
     "UPDATE \"webhook_deliveries\"",
 ];
 
-/// How long an event may be held back.
+/// Time limit, because the feed may hold an event back.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 #[actix_web::test]
@@ -48,7 +48,7 @@ async fn killed_at_each_step_of_telling() {
             loop {
                 proxy.plan(Place::Read(step), fault);
                 let dying = service.inner.courier(Db::new(&url, 1)).unwrap();
-                // What it says of its death is not the point.
+                // The error of the dying instance does not matter.
                 let _ = dying.once().await;
                 if !proxy.take_back() {
                     break;
@@ -71,7 +71,7 @@ async fn killed_at_each_step_of_telling() {
             assert_eq!(events().len(), made, "{fault:?} {step}");
         }
     }
-    // What arrived and was not noted came once more; in the end all of it is noted.
+    // Events that arrived without a recorded result were sent again; in the end all are recorded.
     while healthy.once().await.unwrap() > 0 {}
     assert!(receiver.count() > made, "the answer to the last step is lost in one of them");
     let log = sap.get(&format!("{path}/deliveries?total=exact&status=delivered")).await.expect(200);

@@ -1,5 +1,5 @@
-//! Every report with every value of each parameter that has a list of them, every pair of keys that
-//! it is grouped by, in every form and for several roles: answered, or refused for a reason.
+//! Every report with every listed value of each parameter, and with every pair of grouping keys, in
+//! every format and for several roles: each request is answered or refused with a reason.
 
 use salesbook::auth::Role;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::reports::{service, shop};
 use crate::support::harness::Actor;
 use crate::targets::attainment::target;
 
-/// The values that the document lists for a parameter, and each pair where it takes several.
+/// The listed values of a parameter, and each pair of them if it takes several.
 fn values(schema: &Value) -> Vec<String> {
     let listed = |schema: &Value| -> Vec<String> {
         let values = schema["enum"].as_array().into_iter().flatten();
@@ -30,7 +30,7 @@ fn values(schema: &Value) -> Vec<String> {
     values
 }
 
-/// The questions about one report, without its form.
+/// The queries to send to a report, without the format.
 fn questions(path: &str, operation: &Value, target: Uuid) -> Vec<String> {
     let parameters = operation["parameters"].as_array().unwrap();
     let mut needed: Vec<String> = vec![];
@@ -67,7 +67,7 @@ fn questions(path: &str, operation: &Value, target: Uuid) -> Vec<String> {
     questions
 }
 
-/// The status and the path of an answer that is neither.
+/// Returns status and path if the response is neither a success nor a client error.
 async fn refused_badly(
     actor: &Actor<'_>,
     path: &str,
@@ -101,7 +101,7 @@ async fn every_report_is_answered_or_refused() {
         for target in targets.iter().take(if explains { targets.len() } else { 1 }) {
             let questions = questions(path, operation, *target);
             for (at, question) in questions.iter().enumerate() {
-                // What is not built yet is refused whatever is asked.
+                // Formats other than JSON and CSV are requested only with the first query.
                 let forms = ["json", "csv", "xlsx", "svg", "html"];
                 let forms = if at == 0 { &forms[..] } else { &forms[..2] };
                 for actor in [&shop.director, &shop.seller, &reporter] {

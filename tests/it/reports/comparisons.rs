@@ -1,4 +1,4 @@
-//! Sales compared with before, 环比 and 同比: the same days, or whole periods when asked for.
+//! Sales compared with earlier ones, 环比 and 同比: the same days, or whole periods on request.
 
 use crate::reports::{Orders, customer, product, report, service, shop, table};
 use crate::support::harness::Service;
@@ -10,7 +10,7 @@ const COLUMNS: [&str; 4] = [
     "previous_year_to",
 ];
 
-/// Orders of nobody's on these days, in the shop.
+/// Creates orders without a salesperson on these days, in the channel `shop`.
 async fn sold(service: &Service, days: &[(&str, &str)]) {
     let orders = Orders { service, product: product(service, "Bell").await };
     let buyer = customer(service, "Buyer").await;

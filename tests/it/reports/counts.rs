@@ -1,11 +1,11 @@
-//! Counts of a sales report: each order, line, customer and person once, however many share it.
+//! Counts of sales reports: orders, lines, customers and people count once, even if shared.
 
 use serde_json::json;
 
 use crate::reports::{Orders, customer, product, report, service, shop, table};
 use crate::support::harness::Service;
 
-/// A second line of every order, for everybody who has the first.
+/// Adds a second line to every order, with the same people as the first.
 async fn two_lines(service: &Service) {
     let line = "insert into sales_entries (order_id, line_number, kind, user_id, team_path,
             product_id, category, customer_id, channel, booked_on, recorded_at, quantity, amount,

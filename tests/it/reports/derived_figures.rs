@@ -100,7 +100,7 @@ async fn a_phone_number_does_not_tell_of_invisible_customers() {
 
     stranger.post("/api/v1/customers", same("Somebody else")).await.expect(201);
 
-    // Duplicates among one's own customers are reported, and so are equal names.
+    // Duplicates among the caller's own customers are reported, and so are equal names.
     let problem = stranger.post("/api/v1/customers", same("Once more")).await.expect(409);
     assert_eq!(problem["duplicates"].as_array().unwrap().len(), 1);
     assert_eq!(problem["duplicates"][0]["name"], "Somebody else");

@@ -1,4 +1,4 @@
-//! The smaller reports, the filters of all, and the forms in which they answer and refuse.
+//! Smaller reports, the filters of all reports, and their formats and refusals.
 
 use actix_web::http::Method;
 use actix_web::test::{self, TestRequest};

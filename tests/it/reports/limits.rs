@@ -1,5 +1,5 @@
-//! Reports that would be too long are refused before they are made, and those over what was just
-//! loaded are planned well.
+//! Reports with too many rows are refused before they are computed, and queries on newly filled
+//! tables are planned with current statistics.
 
 use salesbook::platform::jobs;
 use salesbook::schedule::JOBS;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::reports::{Orders, REPORTS, customer, product, service, shop};
 use crate::support::harness::Service;
 
-/// Longer than any report may look.
+/// A period of three centuries.
 const EVER: &str = "from=1900-01-01&to=2200-01-01";
 
 #[actix_web::test]
@@ -53,7 +53,7 @@ async fn a_table_that_was_filled_at_once_is_analysed() {
         from generate_series(1, 6000) as n";
     assert_eq!(analysed(&service).await, 0);
 
-    // The server counts what a session has written as soon as it is asked to.
+    // The function flushes the statistics of the session, so that the job sees the new rows.
     service.sql(&format!("{fill}; select pg_stat_force_next_flush()")).await;
     let (db, clock) = (&service.inner.db, &service.inner.clock);
     jobs::attempt(db, clock, job, Uuid::now_v7()).await.unwrap();

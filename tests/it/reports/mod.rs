@@ -1,4 +1,4 @@
-//! Reports: what they count, for whom, and what they refuse.
+//! Reports: figures, visibility and refusals.
 
 pub mod adventureworks;
 pub mod calls;
@@ -21,9 +21,9 @@ use crate::support::harness::{Actor, Service};
 
 pub const REPORTS: &str = "/api/v1/reports";
 
-/// Two teams, one below the other, three customers, five orders, a target. Written past the API,
-/// so that every figure is known: two people share order 3, order 4 has nobody, order 5 was
-/// cancelled in the next month.
+/// Two teams, one below the other, three customers, five orders and a target. They are written
+/// directly to the database, so that every figure is known: two people share order 3, order 4 has
+/// no salesperson, and order 5 was cancelled in the next month.
 pub struct Shop<'a> {
     pub director: Actor<'a>,
     pub manager: Actor<'a>,
@@ -90,7 +90,7 @@ pub struct Orders<'a> {
 }
 
 impl Orders<'_> {
-    /// A confirmed order of one line, with its entries: a cent less in the line than in the order.
+    /// Creates a confirmed order and its entries; its line is a cent less than the order.
     pub async fn add(
         &self,
         number: u32,
@@ -145,7 +145,7 @@ pub async fn report(actor: &Actor<'_>, question: &str) -> Value {
     actor.get(&format!("{REPORTS}/{question}")).await.expect(200)
 }
 
-/// Some members of every row, as text.
+/// Some columns of every row, as text.
 pub fn table(report: &Value, columns: &[&str]) -> Vec<String> {
     let cell = |row: &Value, column: &str| match &row[column] {
         Value::String(text) => text.clone(),
@@ -163,7 +163,7 @@ async fn totals_are_those_of_the_rows_that_the_reader_may_see() {
     for (actor, orders, amount) in [
         (&shop.director, 5, "2350.0100"),
         (&finance, 5, "2350.0100"),
-        // Of the shared order both see both shares.
+        // Callers who see a shared order see all its shares.
         (&shop.manager, 3, "2100.0100"),
         (&shop.seller, 3, "2100.0100"),
         (&shop.stranger, 2, "600.0100"),
@@ -209,7 +209,7 @@ async fn groups_with_shares_and_ranks() {
     let rows = report(&shop.director, "sales?period=2026-Q1&group_by=salesperson").await;
     let columns = ["salesperson_id", "orders", "amount", "share_percent", "rank"];
     let (seller, stranger) = (shop.seller.id, shop.stranger.id);
-    // Without a salesperson there is a share and no place; 80.00 came and went.
+    // The row without a salesperson has a share, but no rank; 80.00 were booked and reversed.
     assert_eq!(
         table(&rows, &columns),
         [
@@ -277,7 +277,7 @@ async fn compared_with_before() {
             "2026-01 1 1000.0000 null null",
             "2026-02 1 80.0000 1000.0000 -92.00",
             "2026-03 3 1270.0100 80.0000 1487.51",
-            // Until the 16th: on that day of March 420.00 had been sold.
+            // The comparison covers the same days: 420.00 had been sold by 16 March.
             "2026-04 0 0.0000 420.0000 -100.00",
             "2026-05 0 0.0000 0.0000 null",
         ]

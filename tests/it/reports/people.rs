@@ -1,4 +1,4 @@
-//! Reports say no more of people than `GET /users` does.
+//! Reports reveal no more about users than `GET /users` does.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::receivables::send;
 use crate::support::harness::{Actor, Service};
 
-/// The external id of each person in the report, by its column.
+/// The id and the external id of each user in the report.
 async fn ids(reader: &Actor<'_>, report: &str, person: &str) -> Vec<(String, Value)> {
     let path = format!("/api/v1/reports/{report}");
     let told = reader.get(&path).await.expect(200);
@@ -51,12 +51,12 @@ async fn a_colleagues_external_id_is_masked_in_reports() {
 
     let table = seller.get(&format!("/api/v1/reports/{sales}&format=csv")).await;
     assert_eq!(table.status, 200);
-    // Their names read the same as their external ids.
+    // In this test, names contain the external ids.
     let told = |actor: &Actor<'_>| table.text().matches(&format!("e-{}", actor.id)).count();
     assert_eq!((told(&seller), told(&colleague)), (2, 1), "{}", table.text());
 }
 
-/// A team is no person: its external id is everybody's.
+/// The external id of a team is visible to everybody, because a team is not a person.
 #[actix_web::test]
 async fn the_external_id_of_a_team_is_not_masked() {
     let service = Service::start().await;

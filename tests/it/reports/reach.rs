@@ -1,5 +1,5 @@
-//! Reports show the targets and the sales that their reader can list, and who sees a target may not
-//! write it for that.
+//! Reports show the targets and sales that the reader can list. Seeing a target gives no permission
+//! to change it.
 
 use std::collections::BTreeSet;
 
@@ -82,7 +82,7 @@ async fn attainment_is_told_of_the_targets_that_are_listed() {
             assert_eq!(ids(&report["rows"], "target_id"), listed, "{kind}");
             seen += listed.len();
             if kind == "company" {
-                // Everybody sees the company's target, with what they may see of its sales.
+                // Everybody sees the company target, with the sales within their own scope.
                 let actual = report["rows"][0]["actual"].as_str().unwrap();
                 assert_eq!(actual.split('.').next().unwrap(), sold);
             }
@@ -95,7 +95,7 @@ async fn attainment_is_told_of_the_targets_that_are_listed() {
     assert!(!people["rows"].as_array().unwrap().is_empty());
 }
 
-/// Whoever leads the team that booked an order sees it, also when its seller has gone.
+/// The leader of the team that booked an order sees it, even after its salesperson has left.
 #[actix_web::test]
 async fn an_order_stays_with_the_team_that_booked_it() {
     let service = service().await;
@@ -136,7 +136,7 @@ async fn a_manager_reads_the_targets_of_the_company_and_no_more() {
         (0, Method::POST, "/approve", Some(json!({}))),
         (1, Method::POST, "/close", None),
         (0, Method::POST, "/decompose", Some(how)),
-        // Nor can it be made one's own.
+        // Nor can the caller become the owner of the target.
         (0, Method::PATCH, "", Some(json!({ "owner_type": "user", "owner_id": lead.id }))),
         (0, Method::DELETE, "", None),
     ];

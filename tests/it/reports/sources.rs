@@ -1,4 +1,4 @@
-//! Every report of what one source system brought.
+//! Every report, filtered by a source system.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -75,7 +75,7 @@ async fn bring(erp: &Actor<'_>, system: &str, seller: &Actor<'_>, product: &Valu
     send(erp, "complaints", (0..3).map(complaint).collect()).await;
 }
 
-/// The parameters without which a report is refused or empty.
+/// Builds a query with the parameters without which a report is refused or empty.
 fn question(path: &str, operation: &Value) -> String {
     let parameters = operation["parameters"].as_array().unwrap().iter();
     let required = parameters.clone().filter(|it| it["required"] == true);
@@ -91,10 +91,10 @@ fn question(path: &str, operation: &Value) -> String {
     asked.join("&")
 }
 
-/// Without the bands of scores that no customer has.
+/// The rows of a report without those that appear even without data.
 fn rows(report: &Value) -> Vec<&Value> {
     let rows = report["rows"].as_array().unwrap().iter();
-    // Bands without customers, months without sales and leaders without orders are shown all the same.
+    // Bands without customers, months without sales and leaders without orders always appear.
     let is_something = |row: &&Value| match row {
         Value::Object(row) if row.contains_key("band") => row["customers"] != 0,
         Value::Object(row) if row.contains_key("forecast") => {
@@ -197,7 +197,7 @@ async fn days_and_customers_of_visits_count_once() {
     let told = report(&admin, "visits?period=2026-04").await;
     let funnel = report(&admin, "activity-funnel?period=2026-04").await;
 
-    // Four days, on each of which a customer of each system was visited; two of each were.
+    // Each system has visits to two customers on the same four days.
     let row = &told["rows"][0];
     assert_eq!(
         (&row["completed"], &row["customers"], &row["active_days"]),

@@ -1,4 +1,4 @@
-//! For every role and every report: what the totals say is what the same caller can list.
+//! For every role and every report, the totals equal the rows that the same caller can list.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ fn decimal(value: &Value) -> Decimal {
     value.as_str().unwrap().parse().unwrap()
 }
 
-/// All that a caller can list, page by page.
+/// Reads all pages of a list.
 pub async fn list(actor: &Actor<'_>, path: &str) -> Vec<Value> {
     let (mut items, mut cursor) = (vec![], String::new());
     loop {
@@ -26,7 +26,8 @@ pub async fn list(actor: &Actor<'_>, path: &str) -> Vec<Value> {
     }
 }
 
-/// Forty orders of six customers, credited to the people of two teams, one shared, some to nobody.
+/// Imports forty orders of six customers, credited to members of two teams, to several people, or
+/// to nobody.
 async fn company<'a>(service: &'a Service, sellers: &[&Actor<'_>]) -> Vec<Actor<'a>> {
     let erp = service.client(Role::Erp, "sap").await;
     let owner = |n: usize| match n % 3 {
@@ -94,7 +95,7 @@ async fn totals_equal_the_rows_that_the_same_caller_can_list() {
         assert_eq!(counts, (&json!(count), &json!(buyers.len())));
         let rows = |report: &Value, column: &str| -> Decimal {
             let cells = report["rows"].as_array().unwrap().iter().map(|row| row[column].clone());
-            // A month of a forecast that is still to come has no amount.
+            // A future month of a forecast has no amount.
             cells.filter(|cell| !cell.is_null()).map(|cell| decimal(&cell)).sum()
         };
         let sales_by = ["salesperson", "team", "customer,month", "channel", "week", "territory"];

@@ -1,4 +1,4 @@
-//! What ships beside the program: the container's build, the compose file, the systemd unit.
+//! Files shipped with the program: the container build, the compose file, the systemd unit.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::CommandFactory;
 use salesbook::config::Cli;
 
-/// The files and folders that a container's build sees.
+/// The files and folders that are available to the container build.
 fn context() -> Vec<String> {
     let ignored = fs::read_to_string(".dockerignore").unwrap();
     ignored.lines().filter_map(|line| line.strip_prefix('!')).map(str::to_owned).collect()
@@ -16,7 +16,7 @@ fn context() -> Vec<String> {
 fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
-        // Only tests read beyond.
+        // Only tests read files outside of the build.
         if path.is_dir() && !path.ends_with("tests") {
             files(&path, found);
         } else if path.extension().is_some_and(|end| end == "rs") {

@@ -1,4 +1,4 @@
-//! What those who run the service see of it: logs, metrics, its connections, its command line.
+//! Operation of the service: logs, metrics, database connections and the command line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -53,7 +53,7 @@ async fn connections_have_the_name_of_the_application() {
     assert_eq!(count(&service.url(), &format!("{rows} <> 'salesbook'")).await, 0);
     drop(process);
 
-    // One that the URL brings stays.
+    // A name in the URL has precedence.
     let mut process = Process::new();
     let and = if service.url().contains('?') { '&' } else { '?' };
     process.set("DATABASE_URL", &format!("{}{and}application_name=east", service.url()));
@@ -83,7 +83,7 @@ async fn the_api_page_comes_compressed_and_whole() {
     let process = logging(&service, "pretty").await;
     let page = get(&process, "/docs/").await;
 
-    // What the page asks for is there, and nothing comes from elsewhere.
+    // All files of the page exist, and nothing is loaded from elsewhere.
     let is_file = |text: &&str| matches!(text.rsplit_once('.'), Some((_, "js" | "css")));
     let named = page.split('"').filter(is_file);
     let files: Vec<&str> = named.collect();
@@ -169,7 +169,7 @@ async fn metrics_pass_their_check() {
             assert!(text.contains(&format!("\nprocess_{name} ")), "{name}: {text}");
         }
     }
-    // And by promtool itself, where there is one.
+    // The test also runs promtool, if it is installed.
     let promtool =
         Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).spawn();
     if let Ok(mut promtool) = promtool {

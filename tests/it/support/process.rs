@@ -1,4 +1,4 @@
-//! The real binary as a process of its own, to be killed, and what is told to it over a socket.
+//! The real binary as a separate process that can be killed, and a client for it.
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -16,25 +16,26 @@ use tokio::time::{sleep, timeout};
 
 const PASSWORD: &str = "a password of the tests";
 
-/// A debug build on a busy machine, with an initdb before it the first time.
+/// Time limit of a debug build on a busy machine; the first start also runs initdb.
 pub const START: Duration = Duration::from_mins(1);
 
 fn torture_minutes() -> Option<usize> {
     std::env::var("TORTURE_MINUTES").ok()?.parse().ok()
 }
 
-/// `TORTURE_MINUTES` makes the numbers larger.
+/// Multiplies a count by `TORTURE_MINUTES`, if it is set.
 pub fn often(count: usize) -> usize {
     count * torture_minutes().unwrap_or(1).max(1)
 }
 
-/// One number as a rule and another, the one that was promised, with `TORTURE_MINUTES`.
+/// Returns the first value, or the second one if `TORTURE_MINUTES` is set.
 pub fn or_in_torture<T>(as_a_rule: T, promised: T) -> T {
     if torture_minutes().is_some() { promised } else { as_a_rule }
 }
 
-/// Whether this run tries the case with this number: one in so many, others each day, and all of them
-/// with `TORTURE_MINUTES`. `SAMPLE` repeats the run of another day; the day is its number since 1970.
+/// Checks whether this run includes the case with this number. A run takes one of `one_in` cases,
+/// different ones each day; with `TORTURE_MINUTES` it takes all. `SAMPLE` repeats the run of
+/// another day, given in days since 1970.
 pub fn is_sampled(number: usize, one_in: usize) -> bool {
     #[expect(clippy::disallowed_methods, reason = "chooses the sample of the day")]
     let today = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 86_400;
@@ -42,7 +43,7 @@ pub fn is_sampled(number: usize, one_in: usize) -> bool {
     or_in_torture((number + usize::try_from(day).unwrap()).is_multiple_of(one_in), true)
 }
 
-/// One `salesbook serve`, and what it is started with each time.
+/// A `salesbook serve` process with its settings, which can be restarted.
 pub struct Process {
     child: Option<Child>,
     pub folder: PathBuf,
@@ -51,7 +52,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// With a private PostgreSQL, ready.
+    /// Starts a process with a private PostgreSQL and waits until it is ready.
     pub async fn private() -> Self {
         let mut process = Self::new();
         process.start();
@@ -59,7 +60,7 @@ impl Process {
         process
     }
 
-    /// On a database that is there, ready.
+    /// Starts a process on an existing database and waits until it is ready.
     pub async fn on(url: &str) -> Self {
         let mut process = Self::new();
         process.set("DATABASE_URL", url);
@@ -68,7 +69,7 @@ impl Process {
         process
     }
 
-    /// Not yet started.
+    /// Prepares a process without starting it.
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -103,14 +104,14 @@ impl Process {
         self.run("serve", Stdio::null());
     }
 
-    /// Starts this command with its standard output going there.
+    /// Starts this command with its standard output going to `output`.
     pub fn run(&mut self, name: &str, output: impl Into<Stdio>) {
         assert!(self.child.is_none(), "it runs already");
         let log = File::options().create(true).append(true).open(self.log_file()).unwrap();
         self.child = Some(self.command(name).stdout(output).stderr(log).spawn().unwrap());
     }
 
-    /// Runs a command that must fail, and answers its standard error stream.
+    /// Runs a command that must fail. Returns its standard error stream.
     pub async fn refused(&mut self, name: &str, within: Duration) -> String {
         let mut command = self.command(name);
         match name {
@@ -130,7 +131,7 @@ impl Process {
         self.child.as_ref().unwrap().id()
     }
 
-    /// How long it took until it was ready.
+    /// Waits until the service is ready. Returns the time that it took.
     pub async fn ready(&self, within: Duration) -> Duration {
         let start = Instant::now();
         while !matches!(self.get("/health/ready").await, Ok(answer) if answer.status == 200) {
@@ -140,14 +141,14 @@ impl Process {
         start.elapsed()
     }
 
-    /// As the machine's owner or its power would do it.
+    /// Kills the process without warning, as a power failure would.
     pub fn kill(&mut self) {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
-    /// Asks it to end; `None` when it has not within that time.
+    /// Requests a graceful shutdown. `None` if the process has not ended within this time.
     pub async fn terminate(&mut self, within: Duration) -> Option<ExitStatus> {
         signal("TERM", self.pid());
         self.ended(within).await
@@ -177,7 +178,7 @@ impl Process {
         fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 
-    /// The process id of its private PostgreSQL, while there is one.
+    /// The process id of the private PostgreSQL, while it runs.
     pub fn postmaster(&self) -> Option<u32> {
         self.postmaster_file()?[0].parse().ok()
     }
@@ -187,7 +188,7 @@ impl Process {
         Some(text.lines().map(str::to_owned).collect())
     }
 
-    /// Its database, past the service.
+    /// The URL of the database, for direct access.
     pub fn database(&self) -> String {
         if let Some((_, url)) = self.settings.iter().find(|it| it.0 == "DATABASE_URL") {
             return url.clone();
@@ -231,12 +232,12 @@ impl Drop for Process {
     }
 }
 
-/// `KILL` for a death, `STOP` for a sleep.
+/// Sends a signal: `KILL` ends the process, `STOP` pauses it.
 pub fn signal(name: &str, pid: u32) {
     assert!(took(name, pid), "{name} {pid}");
 }
 
-/// Whether the process was still there to take the signal.
+/// Sends a signal. Returns whether the process still existed.
 pub fn took(name: &str, pid: u32) -> bool {
     let kill = Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status();
     kill.unwrap().success()
@@ -246,7 +247,7 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// What came back, whole.
+/// A complete response.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Told {
     pub status: u16,
@@ -264,7 +265,7 @@ impl Told {
         self.body["id"].as_str().unwrap_or_else(|| panic!("{:#}", self.body))
     }
 
-    /// Reads the bytes of a connection that was closed after one answer.
+    /// Parses the bytes of a connection that was closed after one response.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let end = bytes.windows(4).position(|it| it == b"\r\n\r\n")?;
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
@@ -272,18 +273,18 @@ impl Told {
         let status = head.split(' ').nth(1)?.parse().ok()?;
         let mut told = Self { status, head, body: Value::Null };
         let length = told.header("content-length").map_or(Some(0), |it| it.parse().ok())?;
-        // A body that was cut off is no answer.
+        // A truncated body is not a response.
         (body.len() >= length).then_some(())?;
         told.body = serde_json::from_slice(body).unwrap_or_default();
         Some(told)
     }
 }
 
-/// There was no answer: nobody knows what has happened.
+/// No response arrived, so the outcome of the request is unknown.
 #[derive(Debug)]
 pub struct Lost;
 
-/// Someone who sends requests, each on a connection of its own.
+/// A client that opens a new connection for each request.
 #[derive(Clone)]
 pub struct Caller {
     pub port: u16,
@@ -304,7 +305,7 @@ impl Caller {
         send(self.port, self.request("PATCH", path, &tag, Some(body)).as_bytes()).await
     }
 
-    /// The bytes of a POST.
+    /// The bytes of a POST request.
     pub fn posting(&self, path: &str, body: &Value, key: &str) -> String {
         let key = if key.is_empty() { key } else { &format!("idempotency-key: {key}\r\n") };
         self.request("POST", path, key, Some(body))
@@ -329,7 +330,7 @@ async fn send(port: u16, request: &[u8]) -> Result<Told, Lost> {
     Told::read(&exchange(port, request).await).ok_or(Lost)
 }
 
-/// Sends bytes and reads until the other side closes, for a minute at most.
+/// Sends bytes and reads until the other side closes the connection, for at most a minute.
 pub async fn exchange(port: u16, request: &[u8]) -> Vec<u8> {
     let mut answer = vec![];
     let talk = async {
@@ -341,7 +342,7 @@ pub async fn exchange(port: u16, request: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// One column of text from a database.
+/// Returns the only column of a query as text.
 pub async fn texts(url: &str, query: &str) -> Vec<String> {
     #[derive(diesel::QueryableByName)]
     struct Row {
@@ -363,7 +364,7 @@ pub async fn execute(url: &str, sql: &str) {
     conn.batch_execute(sql).await.unwrap();
 }
 
-/// Waits until there are such rows.
+/// Waits until such rows exist.
 pub async fn until(url: &str, rows: &str) {
     let start = Instant::now();
     while count(url, rows).await == 0 {

@@ -1,5 +1,5 @@
-//! A way to a PostgreSQL server over TCP that understands what is said on it, message by message,
-//! and breaks at one of them; slow or silent when it is told to be.
+//! A TCP proxy for a PostgreSQL server that parses the protocol message by message. It breaks the
+//! connection at a planned message, and can be slow or silent.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -14,38 +14,38 @@ use tokio::time::sleep;
 
 use crate::support::process::free_port;
 
-/// What stands in the place of the letter that the first message of a connection has not.
+/// Replaces the type letter, which the first message of a connection does not have.
 const STARTUP: u8 = 0;
 
-/// How the transaction of every request that writes begins.
+/// The start of the transaction of every write request.
 const BEGIN: &str = "begin; set local";
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Fault {
     /// The message never arrives, and the connection ends
     BeforeSend,
-    /// It arrives, its answer does not, and the connection ends
+    /// The message arrives, its answer does not, and the connection ends
     AfterSend,
-    /// A part of the answer does
+    /// The message arrives, a part of its answer does, and the connection ends
     MidAnswer,
-    /// Neither it nor anything else is carried any more; the connection stays
+    /// Neither this message nor later ones arrive; the connection stays open
     Held,
-    /// It arrives, and nobody says anything any more
+    /// The message arrives, but no more answers do; the connection stays open
     Silence,
 }
 
-/// Where a connection breaks.
+/// The point at which a connection breaks.
 #[derive(Debug, Clone, Copy)]
 pub enum Place {
-    /// Whenever a connection begins, until the fault is taken back
+    /// At the start of every connection, until the fault is withdrawn
     Startup,
-    /// At this message of the next write, its `begin` being the first
+    /// At the message of the next write with this number; its `begin` is number one
     Message(usize),
-    /// At this message of it that makes the server carry something out
+    /// At the executing message of the next write with this number
     Statement(usize),
-    /// When the next write carries out a statement with this text in it
+    /// At the next statement of a write that contains this text
     Write(&'static str),
-    /// When whoever it is does so outside of a write
+    /// At the next statement outside of a write that contains this text
     Read(&'static str),
 }
 
@@ -56,19 +56,19 @@ struct State {
     port: u16,
     socket: String,
     plan: Cell<Option<(Place, Fault)>>,
-    /// Messages and statements of the write that ended last
+    /// Messages and statements of the last finished write
     last_write: Cell<(usize, usize)>,
-    /// What the plan was met by: the letter of the message and its SQL
+    /// The messages at which faults occurred: type letter and SQL
     met: RefCell<Vec<(u8, String)>>,
     news: Notify,
     mute: Cell<bool>,
     latency: Cell<Duration>,
-    /// In bytes a second, when it is narrow
+    /// Bandwidth limit in bytes per second
     width: Cell<Option<usize>>,
 }
 
 impl Proxy {
-    /// To the server of this URL; its port is open from [`Proxy::open`] on.
+    /// Creates a proxy for the server of this URL. Its port is closed until [`Proxy::open`].
     pub fn new(url: &str) -> Self {
         let socket = url.split_once("host=").unwrap().1.split('&').next().unwrap();
         let socket = format!("{}/.s.PGSQL.5432", socket.replace("%2F", "/"));
@@ -107,17 +107,17 @@ impl Proxy {
         });
     }
 
-    /// From now on, once; a startup's fault until it is taken back.
+    /// Plans a fault that occurs once; at [`Place::Startup`] it occurs until it is withdrawn.
     pub fn plan(&self, place: Place, fault: Fault) {
         self.0.plan.set(Some((place, fault)));
     }
 
-    /// Whether it was still to come.
+    /// Withdraws the planned fault. Returns whether it was still pending.
     pub fn take_back(&self) -> bool {
         self.0.plan.take().is_some()
     }
 
-    /// How many messages and how many statements the write consisted of that ended last.
+    /// The numbers of messages and of statements of the last finished write.
     pub fn last_write(&self) -> (usize, usize) {
         self.0.last_write.get()
     }
@@ -126,40 +126,40 @@ impl Proxy {
         self.0.met.borrow().len()
     }
 
-    /// The letter and the SQL of the message at which the latest fault was.
+    /// The type letter and the SQL of the message at which the latest fault occurred.
     pub fn met_at(&self) -> (char, String) {
         let met = self.0.met.borrow();
         let (letter, sql) = met.last().unwrap();
         (char::from(*letter), sql.clone())
     }
 
-    /// Waits until the plan has been carried out.
+    /// Waits until the planned fault has occurred.
     pub async fn meets(&self) {
         self.0.news.notified().await;
     }
 
-    /// All connections stay open, and those that would say something say nothing any more.
+    /// Silences all connections: they stay open, but transfer nothing any more.
     pub fn mute(&self, mute: bool) {
         self.0.mute.set(mute);
     }
 
-    /// How long each answer is on its way.
+    /// Sets the delay of each answer.
     pub fn delay(&self, latency: Duration) {
         self.0.latency.set(latency);
     }
 
-    /// How many bytes a second get through, each way of each connection.
+    /// Sets the bandwidth of each direction of a connection, in bytes per second.
     pub fn narrow(&self, width: Option<usize>) {
         self.0.width.set(width);
     }
 }
 
-/// Whether it is no mere preparation.
+/// Checks whether a message executes a statement, instead of only preparing it.
 fn carries_out(letter: u8) -> bool {
     letter == b'E' || letter == b'Q'
 }
 
-/// Bytes that become messages: a letter, a length that counts itself, and the rest.
+/// Splits bytes into messages: a type letter, a length that includes itself, and the content.
 #[derive(Default)]
 struct Inbox {
     bytes: Vec<u8>,
@@ -174,21 +174,21 @@ impl Inbox {
     }
 }
 
-/// One connection, until either side or a fault ends it.
+/// A connection, until either side or a fault ends it.
 struct Connection {
     state: Rc<State>,
     client: TcpStream,
     server: UnixStream,
     started: bool,
-    /// Within a write: how many messages of it there were, and how many statements
+    /// The numbers of messages and of statements so far, within a write
     step: Option<(usize, usize)>,
     statements: HashMap<Vec<u8>, String>,
-    /// Of the statement that is being carried out
+    /// SQL of the current statement
     sql: String,
-    /// The letters of the messages that have no answer yet
+    /// The type letters of the messages without an answer yet
     owed: VecDeque<u8>,
     cut: Option<Fault>,
-    /// The answer that will not arrive, as far as it is there
+    /// The received part of the answer that will not be delivered
     kept: Vec<u8>,
 }
 
@@ -243,7 +243,7 @@ impl Connection {
         }
         let letter = if self.started { message[0] } else { STARTUP };
         if letter == STARTUP && message[4..6] != [0, 3] {
-            // It asks for encryption, and may go on without.
+            // The client requests encryption, and continues without it after a refusal.
             return self.client.write_all(b"N").await.ok();
         }
         self.started = true;
@@ -259,13 +259,13 @@ impl Connection {
         self.owed.extend(answered.then_some(letter));
         self.tell_server(message).await?;
         if self.cut.is_some() && b"PBDEC".contains(&letter) {
-            // Else the server would keep its answer until all that belongs to it has come.
+            // Otherwise the server would buffer its answer until the client sends Sync.
             self.tell_server(b"H\0\0\0\x04").await?;
         }
         Some(())
     }
 
-    /// What is said in this message, and of which statement.
+    /// Records the statement to which this message belongs.
     fn read(&mut self, letter: u8, message: &[u8]) {
         let mut texts = message.get(5..).unwrap_or_default().split(|byte| *byte == 0);
         let mut text = || texts.next().unwrap_or_default();
@@ -291,7 +291,7 @@ impl Connection {
         }
     }
 
-    /// Whether the plan is about this message.
+    /// Returns the planned fault if this message meets it.
     fn meets(&self, letter: u8) -> Option<Fault> {
         let (place, fault) = self.state.plan.get()?;
         let (acts, step) = (carries_out(letter), self.step);
@@ -326,14 +326,14 @@ impl Connection {
             _ => b"Z",
         };
         if message[0] == b'E' {
-            // All that follows is skipped, until they are in step again.
+            // After an error, the server skips all messages until the next Sync.
             while self.owed.front().is_some_and(|it| !b"SQ".contains(it)) {
                 self.owed.pop_front();
             }
         } else if self.owed.front().is_some_and(|it| ends(*it).contains(&message[0])) {
             self.owed.pop_front();
         }
-        // Not by the answer to what was said before the write.
+        // The answer to messages before the write must not end it.
         if message[0] == b'Z'
             && message[5] == b'I'
             && self.owed.is_empty()
@@ -360,7 +360,7 @@ impl Connection {
         Some(())
     }
 
-    /// Takes all that comes and says nothing, until the client has had enough.
+    /// Discards all input without an answer, until the client closes the connection.
     async fn say_nothing(&mut self) -> Option<()> {
         let mut taken = vec![0; 1 << 16];
         while self.client.read(&mut taken).await.ok()? > 0 {}
@@ -376,7 +376,7 @@ impl Connection {
         let Some(width) = self.state.width.get() else {
             return self.client.write_all(bytes).await.ok();
         };
-        // A part every tenth of a second.
+        // Sends a part every tenth of a second.
         for part in bytes.chunks((width / 10).max(1)) {
             self.at_pace(part.len()).await;
             self.client.write_all(part).await.ok()?;

@@ -1,4 +1,4 @@
-//! A server that gets webhooks, and behaves well or badly.
+//! A webhook receiver that behaves well or badly.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -16,37 +16,37 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::support::process::free_port;
 
-/// Of an answer that is too long.
+/// Size of an oversized answer in bytes.
 pub const MUCH: usize = 10_000_000;
 
-/// How a receiver behaves.
+/// The behaviour of a receiver.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Mood {
     Good,
-    /// It ends each connection at once
+    /// Closes each connection at once
     Refuses,
     Fails,
     Hangs,
-    /// A byte of its answer a second
+    /// Sends one byte of its answer per second
     Drips,
-    /// To where the secrets of machines are
+    /// Redirects to the address with the machine's cloud credentials
     Redirects,
-    /// To another port of this machine, which would be allowed, with the same request
+    /// Redirects the same request to another port of this machine, which is an allowed address
     Passes(u16),
-    /// 503 and 10 MB
+    /// 503 and a body of 10 MB
     Talks,
-    /// 200 and 10 MB
+    /// 200 and a body of 10 MB
     Chats,
     /// 10 MB of headers
     Swells,
-    /// 200, and then half of what it announced
+    /// 200, and then half of the announced body
     Breaks,
-    /// Something that is no HTTP
+    /// Bytes that are not HTTP
     Babbles,
 }
 
 impl Mood {
-    /// The beginning of its answer.
+    /// The beginning of the answer.
     fn head(self) -> String {
         match self {
             Self::Fails => "HTTP/1.1 500 Oh\r\ncontent-length: 10\r\n\r\nout of ink".to_owned(),
@@ -67,7 +67,7 @@ impl Mood {
     }
 }
 
-/// One request as it came in.
+/// A received request.
 pub struct Got {
     pub headers: BTreeMap<String, String>,
     pub body: Vec<u8>,
@@ -90,17 +90,17 @@ impl Got {
     }
 }
 
-/// A server on this machine that gets webhooks.
+/// A local server that receives webhooks.
 #[derive(Clone)]
 pub struct Receiver {
     pub port: u16,
     pub mood: Rc<Cell<Mood>>,
     pub got: Rc<RefCell<Vec<Got>>>,
-    /// Every byte that came in without TLS, whatever it was
+    /// Every byte received without TLS
     pub heard: Rc<RefCell<Vec<u8>>>,
-    /// How many bytes of its answers were taken
+    /// The number of bytes of its answers that were accepted
     pub said: Rc<Cell<usize>>,
-    /// Its certificate; without one it speaks plainly
+    /// Its certificate; without one the server uses plain HTTP
     pub tls: Rc<RefCell<Option<Arc<ServerConfig>>>>,
 }
 
@@ -114,7 +114,7 @@ impl Receiver {
         receiver
     }
 
-    /// Nobody listens there until it is opened.
+    /// Creates a receiver whose port is closed until it is opened.
     pub fn closed(mood: Mood) -> Self {
         Self {
             port: free_port(),
@@ -199,7 +199,7 @@ impl Receiver {
         self.got.borrow().len()
     }
 
-    /// The versions that arrived, by resource, in order, and no event twice.
+    /// The received versions of each resource, in the order of their arrival.
     pub fn versions(&self) -> BTreeMap<String, Vec<i64>> {
         let mut found = BTreeMap::<String, Vec<i64>>::new();
         for got in self.got.borrow().iter() {
@@ -211,7 +211,7 @@ impl Receiver {
     }
 }
 
-/// Little of what it says lies about on the way, so that one sees how much is taken.
+/// The small send buffer shows how many bytes the client accepts.
 fn listener(port: u16) -> TcpListener {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
@@ -220,7 +220,7 @@ fn listener(port: u16) -> TcpListener {
     socket.listen(1024).unwrap()
 }
 
-/// One request of a connection that stays open.
+/// Reads one request from a connection that stays open.
 async fn read(
     stream: &mut (impl AsyncRead + Unpin),
     heard: Option<&Rc<RefCell<Vec<u8>>>>,

@@ -1,4 +1,4 @@
-//! Clients that write and read while something breaks, and what must be true afterwards.
+//! Clients that write and read during a failure, and checks of the state after it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -12,13 +12,13 @@ use uuid::Uuid;
 
 use crate::support::process::{Caller, Process, Told, count, texts};
 
-/// Orders of one batch.
+/// The number of orders in a batch.
 const BATCH: usize = 20;
 
-/// How long a client asks again for what it has no answer to.
+/// The time for which a client repeats a request without an answer.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// One write with its key, and what was told about it.
+/// A write with its key and its response.
 struct Write {
     path: &'static str,
     body: Value,
@@ -29,13 +29,13 @@ struct Write {
 #[derive(Default)]
 struct Notes {
     done: RefCell<Vec<Write>>,
-    /// How often each status came, and 0 for no answer at all
+    /// The number of responses with each status; 0 counts requests without a response
     statuses: RefCell<BTreeMap<u16, usize>>,
     wrong: RefCell<Vec<String>>,
     over: Cell<bool>,
 }
 
-/// Six writers and two readers, at work until [`Traffic::end`].
+/// Six writers and two readers, which run until [`Traffic::end`].
 pub struct Traffic {
     notes: Rc<Notes>,
     clients: Vec<rt::task::JoinHandle<()>>,
@@ -75,7 +75,7 @@ impl Traffic {
         Self { notes, clients }
     }
 
-    /// Waits until so many writes more have been acknowledged.
+    /// Waits until this number of further writes has been acknowledged.
     pub async fn flows(&self, more: usize) {
         let (start, before) = (Instant::now(), self.notes.done.borrow().len());
         while self.notes.done.borrow().len() < before + more {
@@ -85,7 +85,7 @@ impl Traffic {
         }
     }
 
-    /// Repeats the latest writes: each gets the answer that it got.
+    /// Repeats the latest writes: each gets its original response.
     pub async fn replay(&self, caller: &Caller) {
         let same = |it: &Write| (it.path, it.body.clone(), it.key.clone(), it.told.body.clone());
         let latest: Vec<_> = self.notes.done.borrow().iter().rev().take(12).map(same).collect();
@@ -101,7 +101,8 @@ impl Traffic {
         }
     }
 
-    /// Lets every write come to its end, then compares all that was acknowledged with what is there.
+    /// Waits until every write has finished, then compares all acknowledged writes with the
+    /// database.
     pub async fn end(self, process: &Process) -> String {
         self.notes.over.set(true);
         for client in self.clients {
@@ -125,7 +126,8 @@ impl Notes {
         assert!(wrong.is_empty(), "{wrong:#?}");
     }
 
-    /// Only a 503 that says when to come back may stand beside the good answers.
+    /// Besides successes, only a 503 with Retry-After or a running request with the same key is
+    /// valid.
     fn note(&self, path: &str, told: &Told) {
         *self.statuses.borrow_mut().entry(told.status).or_default() += 1;
         let good = match told.status {
@@ -166,7 +168,7 @@ fn wish(kind: usize, customer: &str, product: &str) -> (&'static str, Value) {
     }
 }
 
-/// Sends it until there is an answer, always with the same key.
+/// Sends the request with the same key until there is a response.
 async fn write(caller: &Caller, notes: &Notes, path: &'static str, body: Value) {
     let (key, start) = (Uuid::now_v7().to_string(), Instant::now());
     while start.elapsed() < PATIENCE {

@@ -5,7 +5,7 @@ use std::io::{Cursor, Write as _};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-/// A workbook in the making.
+/// A workbook under construction.
 #[derive(Default)]
 pub struct Book {
     sheets: Vec<Sheet>,
@@ -42,7 +42,7 @@ pub fn error(value: &str) -> String {
     format!("<c t=\"e\"><v>{value}</v></c>")
 }
 
-/// A formula with the result that was stored with it, if any.
+/// A formula with its stored result, if any.
 pub fn formula(stored: Option<&str>) -> String {
     let value = stored.map(|value| format!("<v>{value}</v>")).unwrap_or_default();
     format!("<c><f>1+1</f>{value}</c>")

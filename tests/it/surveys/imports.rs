@@ -1,4 +1,4 @@
-//! Answers to surveys that were collected elsewhere.
+//! Survey answers that were collected elsewhere.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::reports::report;
 use crate::support::harness::{Actor, Service};
 use crate::surveys::{act, answer, at, new_survey, open, sample};
 
-/// A survey of the director's, and three customers of the ERP's.
+/// A survey of a director, and three customers of an ERP.
 async fn asked(service: &Service) -> (Actor<'_>, Actor<'_>, String) {
     let director = service.actor(Role::SalesDirector).await;
     let erp = service.client(Role::Erp, "sap").await;

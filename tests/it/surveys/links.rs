@@ -1,5 +1,5 @@
-//! Links to surveys: one-time, expiring, not to be guessed; and the form behind them, posted as a
-//! browser would. There is no browser here: what a page holds is read from its text.
+//! Survey links are valid once, expire and cannot be guessed. Their form is submitted as a browser
+//! would do; the tests read the pages as text.
 
 use std::collections::BTreeSet;
 
@@ -17,13 +17,13 @@ use crate::surveys::{act, answer, at, customer, new_survey, open, sample};
 const BROWSER: (&str, &str) =
     ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
 
-/// What a browser sees.
+/// Requests a page as a browser does.
 async fn look(service: &Service, link: &str, language: &str) -> Answer {
     let headers = [BROWSER, ("accept-language", language)];
     service.anonymous().send(Method::GET, link, None, &headers).await
 }
 
-/// What a browser sends, once the page has such fields.
+/// Submits a form with these fields as a browser does.
 async fn submit(service: &Service, link: &str, fields: &[(&str, &str)]) -> Answer {
     let body = serde_urlencoded::to_string(fields).unwrap().into_bytes();
     let headers = [BROWSER, ("content-type", "application/x-www-form-urlencoded")];
@@ -92,7 +92,7 @@ async fn the_form_in_both_languages() {
         look(&service, &format!("{link}?lang=zh&utm_source=mail"), "en").await.text().to_owned();
     assert!(html.contains("<html lang=\"zh-CN\">") && html.contains("href=\"?lang=en\""));
     look(&service, &format!("{link}?lang=fr"), "en").await.expect(400);
-    // Having been looked at, also by what scans mails, it is as good as new.
+    // Opening a link does not use it up, because mail scanners open it as well.
     assert_eq!(service.count("survey_invitations where answered_at is null").await, 1);
 
     let incomplete = submit(&service, &link, &[("recommend", "11"), ("comment", "<b>慢")]).await;
@@ -315,13 +315,13 @@ async fn who_comes_too_often_waits() {
     let wait: u64 = refused.header("retry-after").parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
     assert_eq!(refused.expect(429)["code"], "too_many_requests");
-    // Nor is a body read, nor a page made of anything.
+    // Submissions and pages are limited as well.
     let answers = join_all((0..30).map(|_| visitor.post(&link, answer(5, 9)))).await;
     assert!(answers.iter().any(|it| it.status == 429));
     let pages = join_all((0..30).map(|_| look(&service, &link, "zh"))).await;
     let page = pages.into_iter().find(|it| it.status == 429).expect("a page that says so");
     assert!(page.text().contains("访问过于频繁") && !page.header("retry-after").is_empty());
-    // People who have logged in are not slowed down by it.
+    // Requests of logged-in users are not limited.
     service.actor(Role::Salesperson).await.get("/api/v1/surveys").await.expect(200);
 }
 
@@ -333,7 +333,7 @@ async fn what_a_merged_customer_was_asked_is_the_winners() {
     let (winner, loser) = (customer(&seller, json!({})).await, customer(&seller, json!({})).await);
     let both = open(&director, new_survey()).await;
     let links = sample(&director, &both, json!({ "size": 2 })).await;
-    // Only the loser is there when the second survey samples.
+    // Only the loser matches when the second survey draws its sample.
     let one = open(&director, new_survey()).await;
     service.sql(&format!("update customers set region = 'x' where id = '{loser}'")).await;
     let link = sample(&director, &one, json!({ "size": 1, "region": "x" })).await.remove(0).1;

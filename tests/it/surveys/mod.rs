@@ -1,4 +1,4 @@
-//! Surveys: whom they ask, what the answers come to, and who sees to a low score.
+//! Surveys: samples, results, and follow-ups of low scores.
 
 pub mod imports;
 pub mod links;
@@ -31,19 +31,19 @@ pub fn path(survey: &Value) -> String {
     format!("{SURVEYS}/{}", survey["id"].as_str().unwrap())
 }
 
-/// An action without a body.
+/// Sends an action without a body.
 pub async fn act(actor: &Actor<'_>, path: &str, status: u16) -> Value {
     actor.send(Method::POST, path, None, &[]).await.expect(status)
 }
 
-/// A survey that is open, by its path.
+/// Creates and opens a survey. Returns its path.
 pub async fn open(actor: &Actor<'_>, new: Value) -> String {
     let path = path(&actor.post(SURVEYS, new).await.expect(201));
     act(actor, &format!("{path}/open"), 200).await;
     path
 }
 
-/// A customer of somebody's, by its id.
+/// Creates a customer. Returns its id.
 pub async fn customer(actor: &Actor<'_>, changes: Value) -> String {
     let mut new = json!({ "name": "上海林氏", "allow_duplicate": true });
     new.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
@@ -56,7 +56,7 @@ pub async fn customer(actor: &Actor<'_>, changes: Value) -> String {
     id
 }
 
-/// Draws a sample: (customer, link) of each.
+/// Draws a sample. Returns the customer and the link of each invitation.
 pub async fn sample(actor: &Actor<'_>, survey: &str, how: Value) -> Vec<(String, String)> {
     let sample = actor.post(&format!("{survey}/sample"), how).await.expect(200);
     let text = |it: &Value, name: &str| it[name].as_str().unwrap().to_owned();
@@ -68,7 +68,7 @@ pub fn answer(overall: i64, recommend: i64) -> Value {
     json!({ "answers": { "overall": overall, "recommend": recommend } })
 }
 
-/// For the test that every version is recorded.
+/// Submits an answer, for the test that every version is recorded.
 pub async fn one_answer(service: &Service, admin: &Actor<'_>) {
     let survey = open(admin, new_survey()).await;
     let links = sample(admin, &survey, json!({ "size": 1 })).await;
@@ -237,7 +237,7 @@ async fn a_sample_is_stratified_and_asks_nobody_twice() {
     let survey = open(&director, new_survey()).await;
     let how = json!({ "size": 5, "seed": 42, "region": "华东" });
     let drawn = director.post(&format!("{survey}/sample"), how.clone()).await.expect(200);
-    // 2.0, 1.5, 1.0 and 0.5: the one that is left goes to the first of the two halves.
+    // Quotas of 2.0, 1.5, 1.0 and 0.5: the last invitation goes to the first of the two halves.
     assert_eq!(
         drawn["strata"],
         json!([
@@ -262,7 +262,7 @@ async fn a_sample_is_stratified_and_asks_nobody_twice() {
     assert_eq!(second.len(), 5);
     assert!(second.iter().all(|it| !first.contains(&it.0)), "nobody is asked twice");
     assert!(sample(&director, &survey, how).await.is_empty());
-    // The one in the north; the blacklisted only when they are named.
+    // The customer in the north is left; blacklisted ones are drawn only on request.
     assert_eq!(sample(&director, &survey, json!({ "size": 5000 })).await.len(), 1);
     let blacklisted = json!({ "size": 9, "customer_status": ["blacklisted"] });
     assert_eq!(sample(&director, &survey, blacklisted).await[0].0, bad);
@@ -291,7 +291,7 @@ async fn results_as_counted_by_hand() {
     let results = director.get(&format!("{survey}/results")).await.expect(200);
     assert_eq!((&results["overall"]["nps"], &results["by_tier"]), (&Value::Null, &json!([])));
     let mut links = sample(&director, &survey, json!({ "size": 12 })).await;
-    // Six of A and six of B; of B three do not answer.
+    // Six customers of each tier; three of tier B do not answer.
     links.truncate(9);
     for ((_, link), (overall, recommend)) in links.iter().zip(given) {
         service.anonymous().post(link, answer(overall, recommend)).await.expect(200);
@@ -372,7 +372,7 @@ async fn who_sees_to_a_low_score() {
     csat["kind"] = json!("csat");
     csat["questions"] = json!([csat["questions"][0], csat["questions"][3]]);
     let survey = open(&director, csat).await;
-    // A customer of nobody's: whoever asks has to.
+    // The customer has no owner, so the follow-up goes to the user who runs the survey.
     customer(&director, json!({})).await;
     let link = sample(&director, &survey, json!({ "size": 1 })).await.remove(0).1;
     let visitor = service.anonymous();

@@ -1,4 +1,4 @@
-//! The report on satisfaction: every figure is what the same caller can count in the lists.
+//! The satisfaction report: every figure equals the number that the same caller can count in lists.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::support::harness::{Actor, Service};
 use crate::surveys::{act, answer, at, customer, new_survey, open, sample};
 use crate::visits::reports::text;
 
-/// What the report says of some customers, from what the lists say of them.
+/// Computes the expected report of some customers from the lists.
 fn counted(invitations: &[&Value], responses: &[Value]) -> Value {
     let answered = |it: &Value| responses.iter().find(|r| r["invitation_id"] == it["id"]).cloned();
     let given: Vec<Value> = invitations.iter().filter_map(|it| answered(it)).collect();
@@ -41,7 +41,7 @@ fn number(of: usize) -> i64 {
     i64::try_from(of).unwrap()
 }
 
-/// Rounded half away from zero, null where there is nothing to divide by.
+/// A quotient rounded half away from zero, or null if the divisor is 0.
 fn ratio(part: i64, whole: usize, digits: u32) -> Value {
     let Ok(whole @ 1..) = i64::try_from(whole) else { return Value::Null };
     let scale = 10_i64.pow(digits);
@@ -52,7 +52,7 @@ fn ratio(part: i64, whole: usize, digits: u32) -> Value {
     json!(format!("{minus}{}.{:0width$}", units / scale, units % scale))
 }
 
-/// Two surveys of two months among the customers of three salespeople; some answer.
+/// Two surveys in two months among customers of three salespeople; some answer.
 async fn asked(service: &Service, director: &Actor<'_>, sellers: &[Actor<'_>]) -> Vec<String> {
     let places = [(Some("A"), Some("上海")), (Some("B"), Some("江苏")), (None, None)];
     for n in 0..15 {
@@ -104,7 +104,7 @@ async fn every_figure_is_what_the_lists_say() {
             .collect();
         let key = |it: &Value, by: &str| match by {
             "survey" => json!([it["survey_id"]]),
-            // 30 November 18:00 in Greenwich is the next month in Shanghai.
+            // 18:00 UTC on 30 November is in the next month in Shanghai.
             "month" => json!(["2026-12"]),
             "owner" => json!([customers[text(it, "customer_id")]]),
             by => json!([it[by]]),
@@ -188,7 +188,7 @@ async fn results_are_passed_on_once_within_five_working_days() {
         (&json!("wrong_status"), &json!("open"))
     );
     assert_eq!(director.get(&survey).await.expect(200)["dispatch_due_on"], Value::Null);
-    // The 24th in Shanghai, still. The festivals of autumn lie between, with a make-up day.
+    // It is still the 24th in Shanghai. The following weeks contain holidays and a make-up day.
     let closed = act(&director, &format!("{survey}/close"), 200).await;
     let calendar = service.texts(
         "select day::date::text from generate_series('2026-09-25'::date, '2026-10-31', '1 day') day

@@ -1,4 +1,4 @@
-//! Items of batches that come before what they refer to.
+//! Batch items that arrive before the rows to which they refer.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ async fn what_comes_too_early_waits() {
     let id = orders["items"][0]["id"].as_str().unwrap();
     let by = format!("select by::text from changes where id = '{id}'");
     assert_eq!(service.texts(&by).await, [erp.id.to_string()]);
-    // Without the option, and for what no batch brings, it fails as ever.
+    // Items fail without the option, and for references that no batch can provide.
     let wrong = json!({ "external_id": "W", "name": "W", "owner_id": uuid::Uuid::nil() });
     let told = park(&erp, "customers", vec![wrong]).await;
     assert_eq!((&told["failed"], &told["pending"]), (&json!(1), &json!(0)), "an id never arrives");
@@ -85,13 +85,13 @@ async fn the_newest_item_counts() {
     let customer = |id: &str| json!({ "external_id": id, "name": id });
     park(&erp, "customers", vec![customer("C1")]).await;
     assert_eq!(erp.get("/api/v1/contacts").await.expect(200)["items"], json!([]));
-    // One that is not parked takes its place, too.
+    // A newer item that is not parked replaces the parked one.
     let told = park(&erp, "contacts", vec![contact("third", "C1")]).await;
     assert_eq!((&told["created"], pending(&erp).await.len()), (&json!(1), 0));
     park(&erp, "customers", vec![customer("C2")]).await;
     let list = erp.get("/api/v1/contacts").await.expect(200);
     assert_eq!((&list["items"][0]["name"], &list["items"][1]), (&json!("third"), &Value::Null));
-    // One that is given up never comes.
+    // A discarded item is never applied.
     let mut last = contact("K2", "C3");
     last["external_id"] = json!("K2");
     park(&erp, "contacts", vec![last]).await;
@@ -111,7 +111,7 @@ async fn a_circle_is_shown_as_one() {
     };
     park(&erp, "territories", below("A", "B")).await;
     park(&erp, "territories", below("B", "C")).await;
-    // One that comes together with what waits for it: it waits, too.
+    // An item is parked although the item to which it refers is in the same batch but parked.
     let both = [below("X", "Y"), below("Y", "Z")].concat();
     assert_eq!(park(&erp, "territories", both).await["pending"], 2);
     let circular = async || -> BTreeMap<String, bool> {
@@ -124,7 +124,7 @@ async fn a_circle_is_shown_as_one() {
     let found = circular().await;
     let round: Vec<_> = found.iter().filter(|it| *it.1).map(|it| it.0.as_str()).collect();
     assert_eq!((round, found.len()), (vec!["A", "B", "C"], 5));
-    // It is broken by an item that does not wait.
+    // An item that does not wait breaks the cycle.
     let whole = vec![json!({ "external_id": "C", "name": "C", "parent_id": null })];
     assert_eq!(park(&erp, "territories", whole).await["created"], 1);
     park(&erp, "territories", vec![json!({ "external_id": "Z", "name": "Z" })]).await;
@@ -133,8 +133,8 @@ async fn a_circle_is_shown_as_one() {
     assert_eq!(list["total"], 6);
 }
 
-/// What arrives by another way than a batch is found by the job; what is refused when its time has
-/// come stays, with the reason.
+/// The job applies items whose reference was created outside of a batch. If an item is refused
+/// then, it stays with the reason.
 #[actix_web::test]
 async fn a_job_finds_the_rest() {
     let service = Service::start().await;
@@ -150,7 +150,7 @@ async fn a_job_finds_the_rest() {
     park(&erp, "contacts", vec![contact("K2", false)]).await;
     assert_eq!(retry().await, 0);
     let new = json!({ "name": "C", "source_system": "sap", "external_id": "C" });
-    // By hand only an admin writes an external id of a system that has a client.
+    // Except in batches, only an admin writes an external id of a system that has a client.
     let admin = service.actor(Role::Admin).await;
     let customer = admin.post("/api/v1/customers", new).await.expect(201);
     let taken = json!({ "customer_id": customer["id"], "name": "first", "is_primary": true });
@@ -160,10 +160,10 @@ async fn a_job_finds_the_rest() {
     assert_eq!((left.len(), &left[0]["external_id"]), (1, &json!("K1")));
     assert_eq!(left[0]["problem"]["errors"][0]["pointer"], "/is_primary", "{left:#?}");
     assert_eq!((retry().await, pending(&erp).await.len()), (0, 1), "it is not tried for ever");
-    // Sent again without the fault it is taken.
+    // The item is accepted when it is sent again without the fault.
     assert_eq!(park(&erp, "contacts", vec![contact("K1", false)]).await["created"], 1);
     assert_eq!(pending(&erp).await.len(), 0);
-    // With the rights of who sent it, as they are then.
+    // Items are applied with the current rights of their sender.
     park(&erp, "orders", vec![order(1, "C2")]).await;
     let reporter = "update api_clients set roles = '{reporter}' where source_system = 'sap'";
     service.sql(reporter).await;
@@ -182,7 +182,7 @@ async fn a_job_finds_the_rest() {
     assert_eq!((&left[0]["problem"]["code"], left.len()), (&json!("forbidden"), 1));
 }
 
-/// The batches of the day, each a list of items for one path.
+/// The batches of the day: their path and their items.
 fn day() -> Vec<(&'static str, Vec<Value>)> {
     let batches = |it: &'static Part| (0..it.parts).map(|part| (it.path, (it.items)(part)));
     DAY.iter().flat_map(batches).collect()
@@ -215,7 +215,7 @@ async fn the_order_of_a_day_does_not_matter() {
         let service = Service::start().await;
         let erp = service.client(Role::Erp, "sap").await;
         let mut dice = Dice(seed as u64 + 7);
-        // Each comes once, twice or three times, in any order, with its key: an answer was lost.
+        // Each batch is sent one to three times with its key, in any order, as after lost answers.
         let day = day().into_iter().enumerate();
         let mut shuffled: Vec<_> = day.flat_map(|it| vec![it; 1 + dice.roll(3)]).collect();
         for n in (1..shuffled.len()).rev() {
@@ -249,7 +249,8 @@ async fn the_order_of_a_day_does_not_matter() {
     }
 }
 
-/// What is refused may come again, and then what refers to it.
+/// An item that refers to a refused item of the same batch is parked, because the refused item may
+/// be corrected and sent again.
 #[actix_web::test]
 async fn what_refers_to_an_item_that_is_refused_beside_it_waits() {
     let service = Service::start().await;
@@ -291,15 +292,15 @@ async fn what_refers_to_an_item_that_is_refused_beside_it_waits() {
         let invoice = good["results"][0]["id"].as_str().unwrap();
         let invoice = erp.get(&format!("/api/v1/invoices/{invoice}")).await.expect(200);
         assert_eq!(invoice["open_amount"], "6.00");
-        // Of one that is there and stays as it was.
+        // The row exists already, so that it can be referred to although its new version is
+        // refused.
         let worse = document(name, json!({ "due_date": "2026-03-01" }));
         let told = park(&erp, "invoices", vec![note(&format!("M{name}"), name), worse]).await;
         assert_eq!((&told["created"], &told["failed"]), (&json!(1), &json!(1)), "{told:#}");
     }
 }
 
-/// However long it is: what waits for each other in a row is taken one after the other, not each
-/// within the one before.
+/// A chain of parked items of any length is applied one by one, without recursion.
 #[actix_web::test]
 async fn a_chain_follows_its_first_link() {
     let service = Service::start().await;
@@ -346,7 +347,7 @@ async fn a_system_whose_other_half_never_comes_has_a_limit() {
     assert_eq!((&told["pending"], &told["failed"]), (&json!(2), &json!(1)));
     assert_eq!(told["results"][2]["problem"]["code"], "too_many_pending");
     assert_eq!(service.count("pending_items").await, 100_000);
-    // What waits already can come again, and others have room of their own.
+    // Parked items can be sent again despite the limit, and other systems have their own limit.
     let again = park(&erp, "orders", vec![order(1, "C2")]).await;
     assert_eq!(again["pending"], 1, "{again:#}");
     let other = service.client(Role::Erp, "oms").await;

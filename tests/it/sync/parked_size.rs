@@ -1,4 +1,4 @@
-//! Much that waits for one customer: it is applied in parts, by whoever brings it and by the job.
+//! Many items that wait for one customer are applied in parts, by batches and by the job.
 
 use futures_util::future::join;
 use salesbook::auth::Role;
@@ -26,7 +26,7 @@ async fn bring(erp: &Actor<'_>, customers: usize) -> Value {
     park(erp, "customers", (0..customers).map(customer).collect()).await
 }
 
-/// Runs the job for as long as it is due, and counts its rounds.
+/// Runs the job until nothing is due. Returns the number of runs.
 pub async fn drain(service: &Service) -> usize {
     let (db, clock) = (&service.inner.db, &service.inner.clock);
     let job = *JOBS.iter().find(|job| job.name == "pending_items").unwrap();
@@ -88,13 +88,13 @@ async fn an_item_that_is_too_large_has_its_turn() {
     assert_eq!(service.count("orders").await, 3);
 }
 
-/// A client that repeats what it has just sent meets the job at the same rows.
+/// A client that repeats its batches writes the same rows as the concurrent job.
 #[actix_web::test]
 async fn a_repetition_while_the_rest_is_applied() {
     let service = Service::start().await;
     let erp = service.client(Role::Erp, "sap").await;
     drain(&service).await;
-    // Neither in the order of the customers nor in its reverse.
+    // The orders are sorted neither by customer nor in reverse.
     let orders: Vec<Value> = (0..4000).map(|n| order(n, n * 7 % 40, 2)).collect();
     park(&erp, "orders", orders.clone()).await;
     bring(&erp, 40).await;

@@ -1,4 +1,4 @@
-//! Edits that are based on a version from before a side effect: a payment, a companion, a job.
+//! Edits with a version from before a side effect of a payment, a companion or a job.
 
 use actix_web::http::Method;
 use salesbook::auth::Role;
@@ -13,7 +13,7 @@ use crate::receivables::send;
 use crate::support::harness::{Actor, Service};
 use crate::visits;
 
-/// The feed and the history show every change, each under another event id and in order.
+/// Checks that every change is in the feed, with its own event id and in order of versions.
 async fn recorded(service: &Service, id: &str, versions: i64) {
     let ids = format!("(select distinct event_id from changes where id = '{id}') as events");
     assert_eq!(service.count(&ids).await, versions);

@@ -1,4 +1,4 @@
-//! A source speaks by changing something: what it repeats undoes nothing that people have decided.
+//! Only changed values of a source count: repeating them does not undo changes by users.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ async fn only_what_the_source_changes_is_applied() {
     assert_eq!((&seen["name"], &seen["phone"]), (&json!("Lin & Sons"), &json!("2")));
     assert_eq!(seen["city"], Value::Null);
 
-    // A field that was absent for once is no news when it comes back as it was.
+    // A field that was absent once is unchanged when it returns with the same value.
     send(&erp, "customers", json!([{ "external_id": "E", "name": "Lin & Sons" }])).await;
     assert_eq!(send(&erp, "customers", json!([moved])).await["unchanged"], 1);
     let cleared = merged(moved, &json!({ "phone": null }));
@@ -82,7 +82,7 @@ async fn what_was_not_carried_out_was_not_heard() {
     erp.post("/api/v1/customers/batch", atomic).await.expect(422);
     assert_eq!(send(&erp, "customers", json!([item("2")])).await["updated"], 1);
 
-    // Another system, and a row that is gone and comes again, are heard anew.
+    // Only the batch that was executed has changed the row and is remembered.
     assert_eq!(manager.get(&path).await.expect(200)["phone"], "2");
     assert_eq!(service.count("source_items").await, 1);
 }
@@ -110,7 +110,7 @@ async fn only_people_lift_a_blacklist() {
     assert_eq!(result(&told)["warnings"], Value::Null);
 }
 
-/// Every resource of an ERP's day, after people, or other programs, have changed whatever they like.
+/// Every resource of the ERP's day, after users or other programs have changed its rows.
 #[actix_web::test]
 async fn every_resource_is_left_as_it_is_by_a_repetition() {
     let service = Service::start().await;

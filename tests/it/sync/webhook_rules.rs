@@ -1,4 +1,4 @@
-//! Whose a webhook is, where it may go, and how its receiver knows that it is us.
+//! Owners, permitted addresses and signatures of webhooks.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -70,7 +70,7 @@ async fn a_webhook_is_its_owners() {
     };
     assert_eq!((list(&sap).await, list(&other).await, list(&admin).await), (1, 0, 1));
     service.actor(Role::SalesManager).await.get(&path).await.expect(403);
-    // While it rests nothing is sent; then it goes on where it was.
+    // An inactive webhook sends nothing. Once active again, it continues where it stopped.
     let seller = service.actor(Role::Salesperson).await;
     sap.patch(&path, 1, json!({ "active": false, "types": ["customer"] })).await.expect(200);
     seller.customer("Lin").await;
@@ -78,7 +78,7 @@ async fn a_webhook_is_its_owners() {
     assert_eq!(courier.once().await.unwrap(), 0);
     sap.patch(&path, 2, json!({ "active": true })).await.expect(200);
     send_until(&courier, &receiver, 1).await;
-    // Its owner may not do it any more.
+    // The owner of the webhook is not active any more.
     service.sql(&format!("update api_clients set active = false where id = '{}'", sap.id)).await;
     service.directory_changed().await;
     seller.customer("Wang").await;
@@ -133,7 +133,7 @@ async fn addresses_inside_are_refused() {
             problem["errors"].as_array().unwrap().iter().map(|it| &it["code"]).collect();
         assert_eq!(codes, ["address_refused", "unknown_value"], "{url}");
     }
-    // One that was allowed before is refused when it is used.
+    // An address that was accepted earlier is refused when it is used.
     let receiver = Receiver::new(Mood::Good).await;
     let allowed = service.actor(Role::Admin).await;
     let (path, _) = hook(&allowed, &receiver, json!(["customer"])).await;
@@ -151,7 +151,7 @@ async fn addresses_inside_are_refused() {
     assert_eq!(receiver.count(), 0);
 }
 
-/// The lines of the documentation for receivers without a library.
+/// The steps of the documentation for receivers without a library.
 #[actix_web::test]
 async fn what_the_documentation_says_verifies() {
     let service = Service::start().await;
@@ -196,7 +196,7 @@ async fn what_a_webhook_has_missed_it_says() {
     send_until(&courier, &receiver, 1).await;
     let made = sap.get(&path).await.expect(200);
     assert_eq!((&made["missed_until"], &made["version"]), (&Value::Null, &json!(1)));
-    // Not active for 90 days: what happened meanwhile is no longer kept.
+    // After 91 days of inactivity, the events of that time have expired.
     let slept = "update webhook_positions set read_at = read_at - interval '91 days'";
     service.sql(slept).await;
     courier.once().await.unwrap();

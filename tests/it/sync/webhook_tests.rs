@@ -1,4 +1,4 @@
-//! Test events of webhooks, and the log of what was sent.
+//! Test events of webhooks, and the log of deliveries.
 
 use actix_web::http::Method;
 use salesbook::app::Settings;

@@ -1,4 +1,4 @@
-//! Webhooks against receivers that behave, and against all those that do not.
+//! Webhooks with working and with failing receivers.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ pub fn courier(service: &Service) -> Courier {
     inner.courier(inner.db.clone()).unwrap()
 }
 
-/// The webhook's path and its secret.
+/// Creates a webhook. Returns its path and its secret.
 pub async fn hook(actor: &Actor<'_>, receiver: &Receiver, types: Value) -> (String, String) {
     let new = json!({ "url": receiver.url(), "types": types });
     let made = actor.post("/api/v1/webhooks", new).await.expect(201);
@@ -27,7 +27,7 @@ pub async fn hook(actor: &Actor<'_>, receiver: &Receiver, types: Value) -> (Stri
     (path, made["secret"].as_str().unwrap().to_owned())
 }
 
-/// Waits until the feed holds so many changes of customers; other tests may hold it back.
+/// Waits until the feed has this number of customer changes; other tests may delay it.
 pub async fn told(reader: &Actor<'_>, count: usize) {
     let start = Instant::now();
     let feed = async || reader.get("/api/v1/changes?types=customer").await.expect(200);
@@ -37,7 +37,7 @@ pub async fn told(reader: &Actor<'_>, count: usize) {
     }
 }
 
-/// Sends until so many requests have come in; the feed may be held back by other tests.
+/// Delivers events until this number of requests has arrived; other tests may delay the feed.
 pub async fn send_until(courier: &Courier, receiver: &Receiver, count: usize) {
     let start = Instant::now();
     while receiver.count() < count {
@@ -53,7 +53,7 @@ async fn events_arrive_signed_and_in_order() {
     let (sap, seller) =
         (service.client(Role::Erp, "sap").await, service.actor(Role::Salesperson).await);
     seller.customer("Before it began").await;
-    // What is told later belongs to the webhook.
+    // The earlier event must be in the feed, because later ones are delivered to the webhook.
     told(&sap, 1).await;
     let (all, some) = (Receiver::new(Mood::Good).await, Receiver::new(Mood::Good).await);
     let (_, secret) = hook(&sap, &all, json!([])).await;
@@ -84,8 +84,8 @@ async fn events_arrive_signed_and_in_order() {
     assert!(wrong.is_err(), "another secret does not verify");
 }
 
-/// What fails holds up later events of the same resource and no other; three days later it is
-/// given up, listed, and can be sent once more.
+/// A failing event delays later events of the same resource only. After three days it is given up
+/// and listed as dead, and can be sent again.
 #[actix_web::test]
 async fn what_is_not_taken_for_three_days_is_given_up() {
     let clock = Clock::fixed(Timestamp("2026-11-20T04:00:00Z".parse().unwrap()));
@@ -117,7 +117,7 @@ async fn what_is_not_taken_for_three_days_is_given_up() {
         assert!(attempts < 100);
     }
     assert_eq!(clock.now().0, first.0 + SignedDuration::from_hours(72));
-    // What it held up has its three days still before it.
+    // The delayed event has its own three days.
     let admin = service.signed_in(admin.id);
     let dead = admin.get(&format!("{path}/deliveries?status=dead")).await.expect(200);
     assert_eq!(dead["items"].as_array().unwrap().len(), 1);
@@ -142,7 +142,7 @@ async fn what_is_not_taken_for_three_days_is_given_up() {
     let last = receiver.got.borrow().last().unwrap().event();
     assert_eq!((&last["version"], &last["event_id"]), (&json!(1), &dead["event_id"]));
 
-    // The log is kept for 30 days after the last attempt: what is given up late is seen, too.
+    // The log is kept for 30 days after the last attempt, so that late failures can be noticed.
     let forget = async || {
         let run = async |tx: &mut _| salesbook::sync::webhook::forget_old(tx).await;
         let (db, clock) = (&service.inner.db, &service.inner.clock);
@@ -175,7 +175,7 @@ async fn one_resource_does_not_wait_for_another() {
     assert_eq!(event["data"]["name"], "Wang", "the other one waits for its own first event");
 }
 
-/// Two instances, of which one was paused for longer than its lease lasts.
+/// Two instances, one of which is paused for longer than its lease.
 #[actix_web::test]
 async fn each_event_is_brought_by_one_instance() {
     let clock = Clock::fixed(Timestamp("2026-11-20T04:00:00Z".parse().unwrap()));
@@ -195,7 +195,7 @@ async fn each_event_is_brought_by_one_instance() {
         assert!(start.elapsed() < Duration::from_secs(30), "{}", receiver.count());
     }
     assert_eq!((receiver.count(), receiver.versions().len()), (20, 20), "each once");
-    // The first takes it and sends to somebody who does not answer, for the while it is paused.
+    // The first instance waits for a receiver that does not answer, as if it were paused.
     receiver.mood.set(Mood::Hangs);
     seller.customer("Late").await;
     let one = Rc::new(one);
@@ -211,7 +211,7 @@ async fn each_event_is_brought_by_one_instance() {
     let delivered = "select attempts::text from webhook_deliveries where status = 'delivered'
         order by created_at desc, id desc limit 1";
     let told = service.texts(delivered).await;
-    // It awakes: what it had under way is not its own to decide on any more.
+    // The first instance continues, but may not change the results of the second one.
     let _ = paused.await.unwrap();
     assert_eq!(service.texts(delivered).await, told, "not undone by the one before");
     assert_eq!(service.count("webhook_deliveries where status <> 'delivered'").await, 0);

@@ -1,5 +1,5 @@
-//! Every target that can be approved can be measured: valid visits and new products, against figures
-//! that are known.
+//! Every kind of target that can be approved can be measured: valid visits and new products,
+//! checked against known figures.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::visits::{self, done, id, there};
 
 const TARGETS: &str = "/api/v1/targets";
 
-/// A month's target of somebody, approved.
+/// Creates and approves a target for November 2026. Returns its id.
 async fn approved(by: &Actor<'_>, approver: &Actor<'_>, more: Value) -> String {
     let mut new = json!({ "period_type": "month", "period_start": "2026-11-01", "value": "10" });
     new.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -98,7 +98,7 @@ async fn customers_count_that_buy_a_new_product_first() {
     let one = json!({ "dimension": "product", "dimension_value": old });
     approved(&director, &admin, metric(one)).await;
 
-    // C is new to the new product, A was in October; B is new to the old one only.
+    // C is the first buyer of the new product, A was one in October; B is new to the old one only.
     let told = report(&director, "attainment?period=2026-11&metric=new_product_customers").await;
     let mut told = table(&told, &["dimension", "actual"]);
     told.sort();

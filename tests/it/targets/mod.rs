@@ -1,4 +1,4 @@
-//! Targets: whose they are, and how they come into force.
+//! Targets: owners, visibility and approval.
 
 pub mod accounts;
 pub mod attainment;
@@ -118,7 +118,7 @@ async fn nobody_approves_what_is_theirs() {
     let own = admin.post(TARGETS, of_user(admin.id, "1")).await.expect(201);
     let refused = act(&admin, &path(&own), "approve").await.expect(403);
     assert_eq!(refused["code"], "self_approval");
-    // Drafted by another, but the owner's own.
+    // The target was drafted by another user, but belongs to the approver.
     let theirs = admin.post(TARGETS, of_user(manager.id, "1")).await.expect(201);
     let refused = act(&manager, &path(&theirs), "approve").await.expect(403);
     assert_eq!(refused["code"], "self_approval");
@@ -186,7 +186,7 @@ async fn a_colleagues_target_does_not_exist_for_me() {
     delete(&anna, of_boris, 1).await.expect(404);
     act(&manager, of_boris, "approve").await.expect(404);
 
-    // What one sees is not yet what one may write.
+    // A visible target is not necessarily writable.
     let refused = async |actor: &Actor<'_>, new: Value| {
         actor.post(TARGETS, new).await.expect(403)["code"].clone()
     };

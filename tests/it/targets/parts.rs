@@ -1,4 +1,4 @@
-//! The parts of targets add up to them.
+//! The parts of a target add up to its value.
 
 use salesbook::auth::Role;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ async fn the_parts_reach_the_whole() {
     back.patch(&parts[1], 1, json!({ "value": "40" })).await.expect(200);
     act(&director, &whole, "approve").await.expect(200);
 
-    // Once it is in force, its parts cannot fall behind, nor it run ahead of them.
+    // After the approval, the sum of the parts may not become less than the target.
     let behind = back.patch(&parts[1], 2, json!({ "value": "39" })).await.expect(409);
     assert_eq!(behind["code"], "target_under_allocated");
     let away = back.patch(&parts[1], 2, json!({ "parent_id": null })).await.expect(409);
@@ -59,7 +59,7 @@ async fn a_whole_can_be_forced() {
     let approve = format!("{}/approve", path(&whole));
     let forced = director.post(&approve, json!({ "force": true })).await.expect(200);
     assert_eq!(forced["status"], "approved");
-    // It was too little before, so that it may be less.
+    // The sum was too small before, so that it may become smaller.
     back.patch(&path(&part), 1, json!({ "value": "5" })).await.expect(200);
     let below = json!({ "parent_id": part["id"] });
     let problem = back.patch(&path(&part), 2, below).await.expect(422);

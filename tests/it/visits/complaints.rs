@@ -1,4 +1,4 @@
-//! Complaints that are registered where they are heard: on a visit.
+//! Complaints that are registered on a visit.
 
 use actix_web::http::Method;
 use salesbook::auth::Role;
@@ -29,7 +29,7 @@ async fn what_the_customer_says_while_somebody_is_there() {
     let seller = service.actor(Role::Salesperson).await;
     let visit = planned(&seller, json!({})).await;
     let path = format!("{visit}/complaints");
-    // Before it begins there is nothing to answer.
+    // Before the check-in, a complaint does not set the complaint answer of the visit.
     let early = seller.post(&path, heard(json!({}))).await.expect(201);
     assert_eq!(answer(&seller, &visit).await, (Value::Null, json!(1)));
     assert_eq!(early["status"], "registered");
@@ -55,7 +55,7 @@ async fn what_the_customer_says_while_somebody_is_there() {
         assert_eq!(new[name], expected, "{name}");
     }
     assert_eq!(answer(&seller, &visit).await, (json!(true), json!(3)));
-    // Another one changes nothing, and the check-out need not say it again.
+    // A second complaint changes nothing, and the check-out need not repeat the answer.
     seller.post(&path, heard(json!({ "category": "price" }))).await.expect(201);
     assert_eq!(answer(&seller, &visit).await, (json!(true), json!(3)));
     assert_eq!(of_visit(&seller, &visit, "&channel=visit").await, 3);
@@ -63,7 +63,7 @@ async fn what_the_customer_says_while_somebody_is_there() {
     let ended = seller.post(&format!("{visit}/check-out"), end).await.expect(200);
     assert_eq!((&ended["status"], &ended["complaint_answer"]), (&json!("completed"), &json!(true)));
 
-    // What has been said stays.
+    // An answer given at the check-out stays.
     let visit = planned(&seller, json!({})).await;
     seller.post(&format!("{visit}/check-in"), there(&service)).await.expect(200);
     seller.post(&format!("{visit}/check-out"), done(&service)).await.expect(200);
@@ -71,7 +71,7 @@ async fn what_the_customer_says_while_somebody_is_there() {
     assert_eq!(answer(&seller, &visit).await.0, false);
 }
 
-/// A completed visit of which another system did not say whether the customer complained.
+/// Imports a completed visit without a complaint answer.
 async fn unanswered(service: &Service, seller: &Actor<'_>, more: Value) -> String {
     let erp = service.client(Role::Erp, "crm").await;
     let check = |at: &str| json!({ "occurred_at": at, "latitude": 31.2304, "longitude": 121.4737 });
@@ -102,7 +102,7 @@ async fn whoever_sees_the_visit_and_nobody_else() {
     seller.post(&missing, heard(json!({}))).await.expect(404);
     service.actor(Role::Reporter).await.post(&path, heard(json!({}))).await.expect(403);
     assert_eq!(answer(&seller, &visit).await, (Value::Null, json!(1)));
-    // Who came along heard it, although the customer is a colleague's.
+    // Companions heard the complaint as well, although the customer is a colleague's.
     let new = coach.post(&path, heard(json!({}))).await.expect(201);
     let of = format!("/api/v1/customers/{}", new["customer_id"].as_str().unwrap());
     coach.get(&of).await.expect(404);

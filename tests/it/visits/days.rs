@@ -1,4 +1,4 @@
-//! The day on which a visit counts, and evidence that cannot be true.
+//! The day to which a visit counts, and impossible evidence.
 
 use salesbook::auth::Role;
 use salesbook::platform::Tx;
@@ -15,7 +15,7 @@ fn when(service: &Service, instant: &str) -> Value {
     with(there(service), json!({ "occurred_at": instant }))
 }
 
-/// Planned and completed visits of a day, by the report.
+/// The planned and completed visits of a day in the report.
 async fn counted(reader: &Actor<'_>, from: &str, to: &str) -> (Value, Value) {
     let path = format!("/api/v1/reports/visits?from={from}&to={to}");
     let totals = reader.get(&path).await.expect(200)["totals"].clone();
@@ -27,13 +27,13 @@ async fn a_visit_counts_on_the_day_of_its_check_in() {
     let service = service().await;
     let seller = service.actor(Role::Salesperson).await;
     let boss = service.actor(Role::GeneralManager).await;
-    // 00:30 of the 15th in Shanghai, sent five days later.
+    // Check-in at 00:30 on the 15th in Shanghai, sent five days later.
     let offline = planned(&seller, json!({})).await;
     let begin = when(&service, "2026-11-14T16:30:00Z");
     let begun = seller.post(&format!("{offline}/check-in"), begin).await.expect(200);
     let end = with(done(&service), json!({ "occurred_at": "2026-11-14T17:00:00Z" }));
     seller.post(&format!("{offline}/check-out"), end).await.expect(200);
-    // Planned for next week, made today.
+    // The visit is planned for next week and takes place today.
     let early = planned(&seller, json!({ "planned_date": "2026-11-27" })).await;
     seller.post(&format!("{early}/check-in"), there(&service)).await.expect(200);
 
@@ -116,7 +116,7 @@ async fn a_refusal_names_the_visit_that_is_in_progress() {
     seller.post(&format!("{ended}/check-out"), done(&service)).await.expect(200);
 
     coach.post(&format!("{own}/check-in"), there(&service)).await.expect(200);
-    // Whoever was there can still tell when they left.
+    // Companions can still check out after the end of the visit.
     coach.post(&format!("{ended}/check-out"), there(&service)).await.expect(200);
     assert_eq!(service.count("visit_checks where open").await, 1);
 }
@@ -229,7 +229,7 @@ async fn a_figure_leaves_out_what_was_stored_before_it_was_refused() {
     assert_eq!(told, (json!(1), json!(0)));
 }
 
-/// Midnight ends the day of a plan, not the job that comes minutes later.
+/// Midnight ends the day of a plan, not the job that runs minutes later.
 #[actix_web::test]
 async fn a_plan_whose_day_is_over_has_been_missed_before_the_job_says_so() {
     let service = service().await;

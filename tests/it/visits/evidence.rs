@@ -1,4 +1,4 @@
-//! What a visit takes for true: where a phone was, whom it names, and what it refuses untouched.
+//! Evidence of visits: positions of phones, named people, and refusals without effects.
 
 use jiff::SignedDuration;
 use salesbook::auth::Role;
@@ -26,12 +26,12 @@ async fn service() -> Service {
     Service::start_at(Clock::fixed(now())).await
 }
 
-/// So many seconds before the clock of the service.
+/// An event this number of seconds before the current time.
 fn ago(seconds: i64) -> Value {
     json!({ "occurred_at": Timestamp(now().0 - SignedDuration::from_secs(seconds)) })
 }
 
-/// So many metres to the north of the customer, known to so many.
+/// A position this number of metres north of the customer, with its accuracy in metres.
 fn north(metres: f64, accuracy: f64) -> Value {
     json!({ "latitude": SHANGHAI.0 + (metres / EARTH).to_degrees(), "accuracy_m": accuracy })
 }
@@ -55,14 +55,14 @@ async fn planned(seller: &Actor<'_>, customer: &Value) -> String {
     format!("{VISITS}/{}", made["id"].as_str().unwrap())
 }
 
-/// What becomes of a visit of ten minutes: of the place, of the visit, how far it was, how long the
-/// phone was offline, and how long the visit took.
+/// The result of a visit of ten minutes: of the position, of the visit, the distance, the delay of
+/// an offline phone, and the duration.
 type Judged = (&'static str, &'static str, Option<i32>, i64, i64);
 
-/// In place of a duration: nobody stays so long, the check-out was forgotten.
+/// Replaces the duration of a visit so long that its check-out must have been forgotten.
 const FORGOTTEN: i64 = -1;
 
-/// RULES 4.3, each rule at its edge.
+/// Every rule for evidence, at its limits.
 fn cases() -> Vec<(&'static str, Value, Result<Judged, &'static str>)> {
     let hours = |hours: i64| 3600 * hours;
     let none = json!({ "latitude": null, "longitude": null });
@@ -149,7 +149,7 @@ async fn every_rule_of_evidence_at_its_edge() {
     assert_eq!(begun["checks"][0]["distance_m"], Value::Null);
 }
 
-/// All that a refusal must not touch.
+/// The numbers of rows that a refused request must not change.
 async fn written(service: &Service) -> Vec<i64> {
     let mut counts = vec![];
     for table in ["visits", "visit_checks", "changes", "follow_ups", "attachment_links"] {
@@ -228,7 +228,7 @@ async fn what_is_refused_writes_nothing() {
     seller.post(&end, with(there(), &done)).await.expect(200);
 }
 
-/// A contact of each of three customers: mine, mine too, a stranger's.
+/// A contact of each of three customers: two of the seller, one of a stranger.
 struct People<'a> {
     seller: Actor<'a>,
     customers: Vec<Value>,
@@ -277,7 +277,7 @@ async fn a_visit_names_people_whom_its_planner_sees() {
     let changed = seller.patch(&visit, 1, good).await.expect(200);
     assert_eq!(changed["participant_ids"], json!([coach.id]));
 
-    // Who no longer sees the customer names nobody there any more, and keeps whom they named.
+    // A user who no longer sees a customer cannot name its contacts, but those named before stay.
     let away =
         format!("update customers set owner_id = '{}' where id = {}", coach.id, customers[0]);
     service.sql(&away.replace('"', "'")).await;
@@ -329,7 +329,7 @@ async fn a_batch_of_visits_names_people_who_are_there() {
         ]
     );
     assert_eq!(service.count("visits").await, 1);
-    // Its contacts stay with their customer.
+    // The contacts of a visit must belong to its customer.
     let moved = send(json!([{ "external_id": "1", "customer_id": customers[1] }])).await;
     assert_eq!(codes(&moved["results"][0]["problem"]), ["/contact_ids/0 contradiction"]);
     let both = json!([{ "external_id": "1", "customer_id": customers[1],

@@ -1,4 +1,4 @@
-//! Visits: planned, begun and ended with evidence, judged, and who sees what of them.
+//! Visits: plans, check-ins and check-outs with evidence, validity and visibility.
 
 pub mod cashflow;
 pub mod complaints;
@@ -36,7 +36,7 @@ pub fn id(row: &Value) -> &str {
     row["id"].as_str().unwrap()
 }
 
-/// A customer in the middle of Shanghai.
+/// Creates a customer in the middle of Shanghai.
 pub async fn customer(seller: &Actor<'_>) -> String {
     let new = json!({ "name": format!("客户 {}", Uuid::now_v7()), "allow_duplicate": true,
         "latitude": 31.2304, "longitude": 121.4737 });
@@ -248,7 +248,7 @@ async fn what_was_not_done_is_missed_once() {
         Tx::run(&service.inner.db, &service.inner.clock, Uuid::nil(), visits::visit::mark_missed)
     };
     assert_eq!(job().await.unwrap(), 0, "the day is not over");
-    // Midnight is the company's: 16:00 in UTC.
+    // Midnight in the company's time zone is 16:00 UTC.
     service.inner.clock.set(Timestamp("2026-11-20T15:59:59Z".parse().unwrap()));
     assert_eq!(job().await.unwrap(), 0);
     service.inner.clock.set(Timestamp("2026-11-20T16:00:00Z".parse().unwrap()));

@@ -1,4 +1,4 @@
-//! One person's visits at the same time: all of them are flagged and left out of averages.
+//! Overlapping visits of one user: all of them are flagged and left out of averages.
 
 use salesbook::auth::Role;
 use salesbook::platform::Clock;
@@ -18,7 +18,7 @@ fn at(time: &str) -> Value {
     json!({ "occurred_at": format!("2026-11-19T{time}:00Z") })
 }
 
-/// A visit of the day before that a phone without a net sends now.
+/// A visit of the previous day that a phone reports now, because it was offline.
 async fn visited(seller: &Actor<'_>, begin: &str, end: &str) -> String {
     let customer = seller.customer(&format!("{begin} {end}")).await;
     let new = json!({ "customer_id": customer.rsplit('/').next().unwrap() });
@@ -30,7 +30,7 @@ async fn visited(seller: &Actor<'_>, begin: &str, end: &str) -> String {
     visit
 }
 
-/// What the visit says at its owner's check-out.
+/// The overlap flag of the owner's check-out.
 async fn overlapping(reader: &Actor<'_>, visit: &str) -> bool {
     let visit = reader.get(visit).await.expect(200);
     assert!(visit["duration_min"].is_number() || visit["checks"][1]["overlapping"] == false);
@@ -125,7 +125,7 @@ async fn a_visit_that_moves_away_leaves_no_flag_behind() {
     for (owner, day, end) in [
         (&other, "2026-11-19", "05:40"),
         (&seller, "2026-11-09", "05:40"),
-        // Who stays for so long has forgotten to check out.
+        // A visit this long counts as a forgotten check-out.
         (&seller, "2026-11-19", "23:50"),
     ] {
         send(&erp, "visits", visit(&seller, "2026-11-19", "05:40")).await;

@@ -1,5 +1,5 @@
-//! A day in the field through the API: a visit is planned and made, its complaint settled on the
-//! spot with a photo, filed, confirmed and closed; and what each of four people sees of it.
+//! A day in the field through the API: a visit is planned and carried out; its complaint is settled
+//! on the spot with a photo, filed, confirmed and closed. Four readers check the figures.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ const BOARD: &str = "/api/v1/team/board";
 
 const PERIOD: &str = "from=2026-11-01&to=2026-12-01";
 
-/// Everything that is counted.
+/// The lists and reports whose figures are checked.
 const COUNTED: [&str; 13] = [
     "/api/v1/reports/visits?PERIOD",
     "/api/v1/reports/coverage?group_by=owner&PERIOD",
@@ -36,7 +36,7 @@ const COUNTED: [&str; 13] = [
     "/api/v1/follow-ups?total=exact",
 ];
 
-/// Who looks on, and what they have read before.
+/// A user who reads the figures.
 struct Reader<'a> {
     service: &'a Service,
     id: Uuid,
@@ -47,7 +47,7 @@ impl Reader<'_> {
         self.service.signed_in(self.id)
     }
 
-    /// All that is counted for this reader, without the time at which it was.
+    /// All figures of this reader, without the time of the reports.
     async fn counts(&self) -> BTreeMap<&'static str, Value> {
         let mut seen = BTreeMap::new();
         for counted in COUNTED {
@@ -74,7 +74,7 @@ impl Reader<'_> {
         self.actor().get(TODAY).await.expect(200)
     }
 
-    /// The line of somebody on the board.
+    /// The row of a user on the board.
     async fn line(&self, of: Uuid) -> Option<Value> {
         let board = self.actor().get(BOARD).await.expect(200);
         let items = board["items"].as_array().unwrap();
@@ -82,7 +82,7 @@ impl Reader<'_> {
     }
 }
 
-/// The figures of a row that are told.
+/// Some figures of a row.
 fn figures(row: &Value, names: &[&str]) -> Vec<Value> {
     names.iter().map(|name| row[*name].clone()).collect()
 }
@@ -110,7 +110,7 @@ async fn a_day_in_the_field() {
     let (visits, coverage) = (format!("visits?{PERIOD}"), format!("coverage?{PERIOD}"));
     let (complaints, sla) = (format!("complaints?{PERIOD}"), format!("sla?{PERIOD}"));
 
-    // Nobody has been there yet.
+    // No visit has taken place yet.
     let nothing = json!({ "visits": 0, "follow_ups": 0, "next_attempts": 0, "complaints": 0,
         "complaints_overdue": 0, "complaints_to_accept": 0, "complaints_to_file": 0 });
     assert_eq!(seller.today().await["counts"], nothing);
@@ -126,7 +126,7 @@ async fn a_day_in_the_field() {
     let told = office.totals(&coverage).await;
     assert_eq!(figures(&told, &["customers", "visited"]), [2, 0]);
 
-    // A visit is planned, and begun at two in the afternoon.
+    // A visit is planned, and begins at two in the afternoon.
     let plan = json!({ "customer_id": customer, "purpose": "新品" });
     let planned = seller.actor().post("/api/v1/visits", plan).await.expect(201);
     let visit = format!("/api/v1/visits/{}", planned["id"].as_str().unwrap());
@@ -141,7 +141,7 @@ async fn a_day_in_the_field() {
     assert_eq!(line["in_progress"]["visit_id"], planned["id"]);
     assert_eq!(line["in_progress"]["since"], "2026-11-20T06:00:00Z");
 
-    // The customer shows what is broken, and gets another one at once.
+    // The customer shows a broken product and gets a replacement at once.
     clock.set(at("2026-11-20T06:10:00Z"));
     let photo = uploaded(&seller.actor(), &picture(64, 48, ImageFormat::Jpeg)).await;
     stranger.actor().get(&photo).await.expect(404);
@@ -162,7 +162,7 @@ async fn a_day_in_the_field() {
     let expected = [json!("resolved"), json!("visit"), json!("on_the_spot"), json!(seller.id)];
     assert_eq!(figures(&made, &names)[..4], expected);
     assert_eq!(made["compensation_amount"], "200.00");
-    // Monday evening: the next day is no working day.
+    // The due time is on Monday evening, because the next day is not a working day.
     assert_eq!(made["filing_due"], "2026-11-23T10:00:00Z");
     assert_eq!(office.actor().get(&photo).await.expect(200)["attached_to"][0]["type"], "complaint");
 
@@ -174,7 +174,8 @@ async fn a_day_in_the_field() {
     let names = ["status", "validity", "duration_min"];
     assert_eq!(figures(&done, &names), [json!("completed"), json!("valid"), json!(30)]);
 
-    // The back office finds what is not filed; without that and the customer's word nothing ends.
+    // The back office finds unfiled complaints. A complaint cannot be closed until it is filed and
+    // the customer has confirmed it.
     for reader in [&office, &manager, &seller] {
         assert_eq!(reader.total("complaints?filed=false&").await, 1);
         let told = reader.totals("unfiled").await;
@@ -197,7 +198,7 @@ async fn a_day_in_the_field() {
     assert_eq!(figures(&closed, &["status", "satisfaction"]), [json!("closed"), json!(5)]);
     assert_eq!(closed["sla_started_at"], "2026-11-20T06:10:00Z");
 
-    // The same day, as those see it whom it concerns.
+    // The same day for the people concerned.
     for reader in [&seller, &manager, &office] {
         let told = reader.totals(&visits).await;
         let names = ["planned", "completed", "valid", "in_fence", "average_duration_min"];
@@ -243,7 +244,7 @@ async fn a_day_in_the_field() {
         assert_eq!(line["in_progress"], Value::Null);
     }
 
-    // For another team nothing has happened.
+    // Nothing has changed for another team.
     let follow_up = format!("/api/v1/follow-ups/{}", done["follow_up_id"].as_str().unwrap());
     let customer = format!("/api/v1/customers/{}", customer.as_str().unwrap());
     for (reader, before) in [&stranger, &other].into_iter().zip(strange) {

@@ -1,4 +1,4 @@
-//! Worklists: what somebody finds in the morning, what a manager sees of the day, and nobody else's.
+//! Worklists: a user's tasks of the day, a manager's overview, and nobody else's rows.
 
 pub mod scoreboard;
 
@@ -32,7 +32,7 @@ fn id(row: &Value) -> String {
     row["id"].as_str().unwrap().to_owned()
 }
 
-/// The ids of a list, in its order.
+/// The ids of a list, in order.
 fn ids(list: &Value) -> Vec<String> {
     let name = if list[0].get("visit_id").is_some() { "visit_id" } else { "id" };
     list.as_array().unwrap().iter().map(|it| it[name].as_str().unwrap().to_owned()).collect()
@@ -42,7 +42,7 @@ async fn customer(seller: &Actor<'_>, name: &str) -> String {
     seller.customer(name).await.rsplit('/').next().unwrap().to_owned()
 }
 
-/// Visits as another system reports them, all of this person and customer.
+/// Imports visits of this user to this customer.
 async fn reported(service: &Service, owner: Uuid, customer: &str, items: Value) -> Vec<String> {
     let erp = service.client(Role::Erp, &format!("crm{}", Uuid::now_v7().simple())).await;
     let mut items = items.as_array().unwrap().clone();

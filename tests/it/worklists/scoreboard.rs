@@ -1,4 +1,4 @@
-//! The scoreboard: every figure is what the same person counts in the lists.
+//! The scoreboard: every figure equals the number that the same user can count in lists.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ fn id(row: &Value) -> String {
     row["id"].as_str().unwrap().to_owned()
 }
 
-/// Visits and orders of a seller, as an ERP reports them.
+/// Imports visits and orders of a seller.
 async fn reported(service: &Service, seller: Uuid, customer: &str) {
     let erp = service.client(Role::Erp, "sap").await;
     let check = |at: &str| json!({ "occurred_at": at, "latitude": 31.23, "longitude": 121.47 });
@@ -80,7 +80,7 @@ async fn reported(service: &Service, seller: Uuid, customer: &str) {
     assert_eq!(again.await.expect(200)["updated"], 1);
 }
 
-/// How many a list has.
+/// The number of rows in a list.
 async fn total(actor: &Actor<'_>, list: &str) -> Value {
     actor.get(&format!("/api/v1/{list}&total=exact&limit=1")).await.expect(200)["total"].clone()
 }
@@ -94,7 +94,7 @@ async fn figures_are_what_the_lists_have() {
     let first = first.rsplit('/').next().unwrap().to_owned();
     let contact = json!({ "customer_id": first, "name": "王芳", "allow_duplicate": true });
     service.signed_in(seller).post("/api/v1/contacts", contact.clone()).await.expect(201);
-    // Midnight in Shanghai on Monday, on the first, today, and a moment before each.
+    // Midnight in Shanghai on Monday, on the first and today, and the second before each.
     for moment in [
         "2026-11-29T15:59:59Z",
         "2026-11-29T16:00:00Z",
@@ -112,7 +112,7 @@ async fn figures_are_what_the_lists_have() {
     }
     service.inner.clock.set(at("2026-12-02T02:00:00Z"));
     reported(&service, seller, &first).await;
-    // One that turns out to be known is no new one.
+    // A new customer that turns out to be a known one does not count as new.
     let twin = service.signed_in(seller).customer("老客户").await;
     let twin = twin.rsplit('/').next().unwrap();
     let merge = json!({ "loser_id": twin });
