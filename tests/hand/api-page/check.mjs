@@ -23,7 +23,7 @@ for (let round = 0; round < ROUNDS; round += 1) {
   const session = await page.createCDPSession();
   await session.send("Network.enable");
   session.on("Network.loadingFinished", (event) => { bytes += event.encodedDataLength; });
-  page.on("request", (request) => { if (!request.url().startsWith(base)) elsewhere.push(request.url()); });
+  page.on("request", (request) => { if (!/^data:/.test(request.url()) && !request.url().startsWith(base)) elsewhere.push(request.url()); });
 
   const start = performance.now();
   await page.goto(`${base}/docs/`);
