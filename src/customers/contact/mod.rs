@@ -250,14 +250,11 @@ impl Contact {
 
     /// Refuses a contact that was erased on request. A person who returns is a new contact.
     fn check_open(&self) -> Result<()> {
-        match self.erased_at {
-            None => Ok(()),
-            Some(_) => {
-                let detail =
-                    "The personal data of this contact was erased. Create a new contact instead.";
-                Err(Error::conflict("contact_erased", detail))
-            }
+        if self.erased_at.is_none() {
+            return Ok(());
         }
+        let detail = "The personal data of this contact was erased. Create a new contact instead.";
+        Err(Error::conflict("contact_erased", detail))
     }
 
     /// Returns the contact without the person's data.

@@ -145,7 +145,7 @@ impl Target {
         match self.owner_id {
             None if owned => fault("/owner_id", "required", "required for this `owner_type`"),
             Some(_) if !owned => {
-                fault("/owner_id", "contradiction", "not allowed for this `owner_type`")
+                fault("/owner_id", "contradiction", "not allowed for this `owner_type`");
             }
             _ => {}
         }
@@ -153,7 +153,7 @@ impl Target {
         match self.channel {
             None if channel => fault("/channel", "required", "required for this `owner_type`"),
             Some(_) if !channel => {
-                fault("/channel", "contradiction", "not allowed for this `owner_type`")
+                fault("/channel", "contradiction", "not allowed for this `owner_type`");
             }
             _ => {}
         }
