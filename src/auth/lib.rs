@@ -1,5 +1,5 @@
 //! Authentication and authorisation. A token names a user, the directory knows the user's current
-//! roles and visible users, and permissions and [`reach::InReach`] decide. This crate also holds
+//! roles and visible users, and permissions and [`reach::VisibleTo`] decide. This crate also holds
 //! users, teams and API clients, and their logins.
 
 pub mod api_client;

@@ -10,7 +10,7 @@ use diesel::sql_types::Bool;
 use schema::customers;
 
 /// A filter on rows of visible customers; it is `true` for callers who see all accounts. One
-/// expression for every kind of statement, like [`auth::reach::InReach`].
+/// expression for every kind of statement, like [`auth::reach::VisibleTo`].
 #[derive(Debug, Clone)]
 pub struct OfCustomer<'a, C> {
     customer: C,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 /// A filter that is `true` for callers who see all accounts; for others it is the rule of a table
 /// with the visible users in each of its gaps. One expression for every kind of statement, like
-/// [`auth::reach::InReach`].
+/// [`auth::reach::VisibleTo`].
 #[derive(Debug, Clone)]
 pub struct ByAccount<'a> {
     reach: Option<&'a [Uuid]>,

@@ -146,7 +146,7 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     // Other systems
     ("The body must be a form (`application/x-www-form-urlencoded`).", "请求体必须是表单"),
     ("The client does not exist, or the secret is wrong.", "客户端不存在或密钥错误"),
-    ("`grant_type` must be `client_credentials`.", "grant_type 必须为 client_credentials"),
+    ("`grant_type` must be `client_credentials`.", "grant_type 不受支持"),
     ("required with an external id", "有外部编号时必填"),
     ("A client can write only the external ids of its own source system.", "接口客户端只能写入自己来源系统的外部编号"),
     ("Only the API client of this source system and admins can write its external ids.",

@@ -18,7 +18,7 @@ use uuid::Uuid;
 pub const QUALITY_DESK: Uuid = Uuid::from_u128(u128::MAX - 1);
 
 /// A condition for visible complaints. It is `true` for callers who see everything, and fits every
-/// kind of statement, like [`auth::reach::InReach`].
+/// kind of statement, like [`auth::reach::VisibleTo`].
 #[derive(Debug, Clone)]
 pub struct ByPart<'a> {
     reach: Option<&'a [Uuid]>,

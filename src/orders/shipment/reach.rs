@@ -10,7 +10,7 @@ use diesel::sql_types::Bool;
 use schema::shipments;
 
 /// A condition for shipments of visible orders. It is `true` for callers who see all accounts, and
-/// fits every kind of statement, like [`auth::reach::InReach`].
+/// fits every kind of statement, like [`auth::reach::VisibleTo`].
 #[derive(Debug, Clone)]
 pub struct OfOrder<'a>(ByCredit<'a>);
 

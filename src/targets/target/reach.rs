@@ -15,7 +15,7 @@ use schema::{customers, targets};
 use uuid::Uuid;
 
 /// The condition for visible targets: `true` for a caller who sees everything. Like
-/// [`auth::reach::InReach`] it is one expression for every kind of statement.
+/// [`auth::reach::VisibleTo`] it is one expression for every kind of statement.
 #[derive(Debug, Clone)]
 pub struct ByOwner<'a> {
     reach: Option<&'a [Uuid]>,
