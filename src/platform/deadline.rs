@@ -115,6 +115,14 @@ mod tests {
         Attempts { start, count: 1, ..Attempts::new(limits, items) }
     }
 
+    #[test]
+    fn only_a_batch_plans_with_its_keys() {
+        let plans = |items| Attempts::new(MANY, items).begin().contains("force_custom_plan");
+
+        assert!(plans(Some(1)));
+        assert!(!plans(None));
+    }
+
     fn answer(attempts: &Attempts, code: &'static str) -> (String, Option<u64>) {
         let problem = attempts.answer(Error::unavailable(code)).problem();
         (problem.code, problem.members.get("items").and_then(serde_json::Value::as_u64))
