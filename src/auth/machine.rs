@@ -31,7 +31,7 @@ pub struct MachineToken {
 /// `Authorization: Basic` header.
 #[derive(ToSchema)]
 #[schema(example = json!({ "grant_type": "client_credentials" }))]
-#[allow(dead_code, reason = "documentation of a form that is read by hand")]
+#[allow(dead_code, reason = "documentation of a form that is read manually")]
 struct TokenRequest {
     #[schema(example = "client_credentials", pattern = "^client_credentials$")]
     grant_type: String,

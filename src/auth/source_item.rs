@@ -194,6 +194,27 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// One look-up in the primary key for each external id. With `external_id = any($3)` a plan that was
+/// made before a new table has statistics compares each id with each row: 1.3 s for 10,000 items.
+const KEPT: &str = "
+    select wanted.external_id, kept.row_id, kept.fields
+    from unnest($3) as wanted (external_id)
+    cross join lateral (
+        select row_id, fields from source_items
+        where source_system = $1 and type = $2 and external_id = wanted.external_id
+        limit 1
+    ) as kept";
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    external_id: String,
+    #[diesel(sql_type = SqlUuid)]
+    row_id: Uuid,
+    #[diesel(sql_type = Binary)]
+    fields: Vec<u8>,
+}
+
 /// Returns the remembered fields of items, by external id. To change the rows, lock them first and
 /// read the fields afterwards.
 pub(crate) async fn load(
@@ -203,14 +224,14 @@ pub(crate) async fn load(
 ) -> Result<HashMap<String, Kept>> {
     let mut found = HashMap::with_capacity(external_ids.len());
     for external_ids in external_ids.chunks(AT_ONCE) {
-        let query = source_items::table
-            .filter(source_items::source_system.eq(source.source_system))
-            .filter(source_items::type_.eq(source.kind))
-            .filter(source_items::external_id.eq_any(external_ids))
-            .select((source_items::external_id, source_items::row_id, source_items::fields));
-        let rows: Vec<(String, Uuid, Vec<u8>)> = query.load(conn).await?;
-        found.extend(rows.into_iter().map(|(external_id, row_id, fields)| {
-            (external_id, Kept { row_id, fields: Fields::parse(&fields) })
+        let query = diesel::sql_query(KEPT)
+            .bind::<Text, _>(source.source_system)
+            .bind::<Text, _>(source.kind)
+            .bind::<Array<Text>, _>(external_ids);
+        let rows: Vec<Row> = query.load(conn).await?;
+        found.extend(rows.into_iter().map(|row| {
+            let kept = Kept { row_id: row.row_id, fields: Fields::parse(&row.fields) };
+            (row.external_id, kept)
         }));
     }
     Ok(found)
