@@ -212,7 +212,8 @@ impl<'a> Calls<'a> {
                 _ if matches!(token(at + 1), ")" | ",") => found.extend(self.free(from, name)),
                 _ => {}
             }
-            if generic {
+            // `caller.sees::<Order>()` only reads the row rule of the type.
+            if generic && name != "sees" {
                 let types = body[at + 3..end].iter().filter(|token| is_name(token));
                 found.extend(types.flat_map(|name| self.implemented(name)));
             }

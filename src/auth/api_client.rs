@@ -39,7 +39,7 @@ pub struct MachineClient {
     pub updated_at: Timestamp,
 }
 
-resource! { MachineClient: "api_client" at "/api/v1/api-clients", seen by |_row| vec![] }
+resource! { MachineClient: "api_client" at "/api/v1/api-clients", seen by nobody }
 
 /// An API client with its secret, which is shown only once
 #[derive(Serialize, ToSchema)]
@@ -49,7 +49,7 @@ pub struct MachineClientSecret {
     client_secret: String,
 }
 
-resource! { MachineClientSecret: "api_client" at "/api/v1/api-clients", seen by |_row| vec![] }
+resource! { MachineClientSecret: "api_client" at "/api/v1/api-clients", seen by nobody }
 
 impl Deref for MachineClientSecret {
     type Target = MachineClient;

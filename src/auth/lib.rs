@@ -1,5 +1,5 @@
 //! Authentication and authorisation. A token names a user, the directory knows the user's current
-//! roles and visible users, and permissions and [`reach::VisibleTo`] decide. This crate also holds
+//! roles and visible users, and permissions and [`visible::Visible`] decide. This crate also holds
 //! users, teams and API clients, and their logins.
 
 pub mod api_client;
@@ -20,7 +20,6 @@ mod parameters;
 pub mod password;
 pub mod peer;
 pub mod policy;
-pub mod reach;
 mod record;
 pub mod reference;
 mod second_factor;
@@ -32,6 +31,7 @@ pub mod throttle;
 pub mod token;
 mod unique;
 pub mod user;
+pub mod visible;
 pub mod waiting;
 
 use utoipa_actix_web::service_config::ServiceConfig;

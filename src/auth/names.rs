@@ -18,10 +18,17 @@ pub struct Name {
     pub parts: Vec<(&'static str, Option<String>)>,
 }
 
-/// Declares the lookup of a table's names from the table, the rows that a caller sees, and the
-/// columns, such as `names! { name_orders in orders, |caller| rows(caller), number }`.
+/// Declares the lookup of a table's names from the table, the type of its rows, and the columns, such
+/// as `names! { name_orders in orders, sees Order, number }`. Instead of `sees`, a function of the
+/// caller may make the query.
 #[macro_export]
 macro_rules! names {
+    ($(#[$meta:meta])* $name:ident in $table:ident, sees $row:ty, $($column:ident),+) => {
+        $crate::names! {
+            $(#[$meta])* $name in $table,
+            |caller: &'a $crate::Caller| $table::table.filter(caller.sees::<$row>()), $($column),+
+        }
+    };
     ($(#[$meta:meta])* $name:ident in $table:ident, $visible:expr, $($column:ident),+) => {
         $(#[$meta])*
         pub fn $name<'a>(

@@ -97,10 +97,13 @@ impl Extend<Known> for Found {
     }
 }
 
-/// Declares the lookup of a table from the condition for visible rows:
-/// `find! { find_teams in teams, |caller| visible_to(caller) }`.
+/// Declares the lookup of a table: `find! { find_orders in orders, sees Order }` finds the rows that
+/// the caller sees. Instead of `sees`, a function of the caller may make the condition.
 #[macro_export]
 macro_rules! find {
+    ($(#[$meta:meta])* $name:ident in $table:ident, sees $row:ty) => {
+        $crate::find! { $(#[$meta])* $name in $table, $crate::Caller::sees::<$row> }
+    };
     ($(#[$meta:meta])* $name:ident in $table:ident, $visible:expr) => {
         $(#[$meta])*
         pub fn $name<'a>(

@@ -56,7 +56,7 @@ pub struct Company {
     pub updated_at: Timestamp,
 }
 
-resource! { Company: "company" at "/api/v1/company", seen by |_company| vec![platform::EVERYBODY] }
+resource! { Company: "company" at "/api/v1/company", seen by everybody }
 
 /// A merge patch. Absent fields keep their value; a setting that is `null` returns to its default.
 #[derive(Debug, Deserialize, ToSchema)]

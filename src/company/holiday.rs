@@ -42,7 +42,7 @@ pub struct Holiday {
     pub updated_at: Timestamp,
 }
 
-resource! { Holiday: "holiday" at "/api/v1/holidays", seen by |_holiday| vec![platform::EVERYBODY] }
+resource! { Holiday: "holiday" at "/api/v1/holidays", seen by everybody }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "date": "2027-02-08", "kind": "holiday", "name": "春节" }))]

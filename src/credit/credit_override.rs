@@ -19,7 +19,6 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use crate::reach::{OfCustomer, of_customer};
 use crate::{OverrideCredit, ReadCredit};
 
 /// Maximum duration of an override.
@@ -56,7 +55,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     CreditOverride: "credit_override" at "/api/v1/credit-overrides",
-    seen by |row| vec![row.customer_owner_id]
+    seen by credit_overrides [CustomerOrPool(customer_id)] and accounts
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -161,10 +160,6 @@ pub(crate) struct Allowance {
     pub by: Uuid,
 }
 
-fn visible_to(caller: &Caller) -> OfCustomer<'_, credit_overrides::customer_id> {
-    of_customer(caller, credit_overrides::customer_id)
-}
-
 /// Returns the overrides in force, for the credit check. The caller must have checked that the
 /// customer is visible.
 pub(crate) async fn in_force(
@@ -190,7 +185,7 @@ impl CreditOverride {
     ) -> Result<CreditOverridePage> {
         use credit_overrides::{created_at, customer_id, id};
         let customer = Customer::find(conn, caller, customer).await?;
-        let of = || credit_overrides::table.filter(visible_to(caller));
+        let of = || credit_overrides::table.filter(caller.sees::<CreditOverride>());
         let of = || of().filter(customer_id.eq(customer.id));
         let of = || of().filter(list.rows(id, credit_overrides::updated_at));
         let total = if list.counted { Some(of().count().get_result(conn).await?) } else { None };
@@ -203,7 +198,9 @@ impl CreditOverride {
     }
 
     async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(visible_to(caller)).filter(credit_overrides::id.eq(id));
+        let row = Self::query()
+            .filter(caller.sees::<CreditOverride>())
+            .filter(credit_overrides::id.eq(id));
         Ok(row.first(conn).await?)
     }
 
@@ -257,7 +254,7 @@ impl CreditOverride {
     }
 
     async fn revoke(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfSent) -> Result<Self> {
-        let row = credit_overrides::table.filter(visible_to(caller));
+        let row = credit_overrides::table.filter(caller.sees::<CreditOverride>());
         let row = row.filter(credit_overrides::id.eq(id)).select(Self::as_select()).for_update();
         let before: Self = row.first(tx.conn()).await?;
         based_on.check(tx, &before).await?;

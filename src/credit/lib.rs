@@ -8,7 +8,6 @@ pub mod credit_override;
 pub mod customer_credit;
 pub mod hooks;
 pub mod open_item;
-mod reach;
 pub mod terms_request;
 
 use utoipa_actix_web::service_config::ServiceConfig;

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::ReadOrders;
 use crate::order::{FulfilmentStatus, Order, OrderLine, OrderStatus};
-use crate::shipment::{Shipment, ShipmentStatus, visible_to};
+use crate::shipment::{Shipment, ShipmentStatus};
 
 /// Order availability, 交货情况
 #[derive(Debug, PartialEq, Serialize, ToSchema)]
@@ -153,8 +153,9 @@ impl LineAvailability {
 impl Availability {
     async fn of(conn: &mut Conn, caller: &Caller, id: Uuid, today: Date) -> Result<Self> {
         let order = Order::find(conn, caller, id).await?;
-        let shipments =
-            Shipment::query().filter(visible_to(caller)).filter(shipments::order_id.eq(order.id));
+        let shipments = Shipment::query()
+            .filter(caller.sees::<Shipment>())
+            .filter(shipments::order_id.eq(order.id));
         let sent = sent(&shipments.load(conn).await?);
 
         let lines = order.lines.iter();

@@ -7,13 +7,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::row_rule::RowRule;
 use super::time::Timestamp;
-
-/// Stands for an owner: everybody may see the row.
-pub const EVERYBODY: Option<Uuid> = Some(Uuid::max());
-
-/// Stands for an owner: users who see the accounts of all customers may see the row.
-pub const ACCOUNTS: Uuid = Uuid::from_u128(u128::MAX - 2);
 
 /// A stored row with an id and a version. Declare it with [`resource!`](crate::resource!).
 pub trait Resource: Serialize {
@@ -24,11 +19,13 @@ pub trait Resource: Serialize {
     /// Fields derived from other rows: a payment on an invoice, a companion's check-in, a merge of
     /// customers. A change of these fields alone does not make edits stale.
     const DERIVED: &'static [&'static str] = &[];
+    /// Who sees the rows
+    const RULE: &'static RowRule;
 
     fn id(&self) -> Uuid;
     fn version(&self) -> i64;
-    /// The people and teams whose visibility decides who sees the row in the change feed. `None`
-    /// stands for the pool, [`EVERYBODY`] for everybody, and [`ACCOUNTS`] for finance.
+    /// The people and teams that the row rule names for this row. `None` stands for the pool; see
+    /// also [`EVERYBODY`](super::row_rule::EVERYBODY) and its neighbours.
     fn owners(&self) -> Vec<Option<Uuid>>;
     /// Sets the version and the time of the last change.
     fn stamp(&mut self, version: i64, now: Timestamp);
@@ -46,18 +43,61 @@ pub trait Resource: Serialize {
     }
 }
 
-/// Declares a resource: its name in the feed, its path, and its owners.
+/// Declares a resource: its name in the feed, its path, and who sees its rows.
 ///
-/// `resource! { Customer: "customer" at "/api/v1/customers", seen by |row| vec![row.owner_id] }`,
-/// optionally with `, derived ["open_amount"]`: see [`Resource::DERIVED`].
+/// `resource! { Visit: "visit" at "/api/v1/visits", seen by visits [Person(owner_id),
+/// People(participant_ids)] }` names the table and the [`Viewers`](crate::row_rule::Viewers) of its
+/// rows, each with a column that is also a field. `and accounts` adds users who see the accounts of
+/// all customers. Instead of a table, `everybody` or `nobody` may stand, or a [`RowRule`] and the
+/// owners of a row: `RULE, as |row| row.watchers()`. At the end there may be `, derived
+/// ["open_amount"]`: see [`Resource::DERIVED`].
 #[macro_export]
 macro_rules! resource {
-    ($name:ty: $type:literal at $path:literal, seen by |$it:ident| $owners:expr
+    ($name:ty: $type:literal at $path:literal, seen by everybody $(, derived $derived:expr)?) => {
+        $crate::resource! {
+            $name: $type at $path,
+            seen by $crate::row_rule::RowRule::EVERYBODY, as |_row| vec![$crate::row_rule::EVERYBODY]
+            $(, derived $derived)?
+        }
+    };
+    ($name:ty: $type:literal at $path:literal, seen by nobody) => {
+        $crate::resource! {
+            $name: $type at $path, seen by $crate::row_rule::RowRule::NOBODY, as |_row| vec![]
+        }
+    };
+    ($name:ty: $type:literal at $path:literal,
+        seen by $table:ident [$($viewers:ident($column:ident)),*] and accounts
+        $(, derived $derived:expr)?) => {
+        $crate::resource! {
+            $name: $type at $path,
+            seen by $crate::row_rule::RowRule {
+                table: stringify!($table),
+                accounts: true,
+                viewers: &[$($crate::row_rule::Viewers::$viewers(stringify!($column))),*],
+            }, as |row| [$($crate::viewer_ids!(row $viewers $column)),*].concat()
+            $(, derived $derived)?
+        }
+    };
+    ($name:ty: $type:literal at $path:literal,
+        seen by $table:ident [$($viewers:ident($column:ident)),*]
+        $(, derived $derived:expr)?) => {
+        $crate::resource! {
+            $name: $type at $path,
+            seen by $crate::row_rule::RowRule {
+                table: stringify!($table),
+                accounts: false,
+                viewers: &[$($crate::row_rule::Viewers::$viewers(stringify!($column))),*],
+            }, as |row| [$($crate::viewer_ids!(row $viewers $column)),*].concat()
+            $(, derived $derived)?
+        }
+    };
+    ($name:ty: $type:literal at $path:literal, seen by $rule:expr, as |$row:ident| $owners:expr
         $(, derived $derived:expr)?) => {
         impl $crate::Resource for $name {
             const TYPE: &'static str = $type;
             const PATH: &'static str = $path;
             $(const DERIVED: &'static [&'static str] = &$derived;)?
+            const RULE: &'static $crate::row_rule::RowRule = &$rule;
 
             fn id(&self) -> uuid::Uuid {
                 self.id
@@ -66,7 +106,7 @@ macro_rules! resource {
                 self.version
             }
             fn owners(&self) -> Vec<Option<uuid::Uuid>> {
-                let $it = self;
+                let $row = self;
                 $owners
             }
             fn stamp(&mut self, version: i64, now: $crate::Timestamp) {

@@ -14,8 +14,8 @@ use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use platform::batch::{Batch, BatchQuery, ItemKey, Outcomes};
 use platform::{
-    Conn, Date, Db, EVERYBODY, Error, Fault, List, Money, PageQuery, Path, Problems, Reply, Result,
-    Tagged, Timestamp, Tx, Write, batch, page, resource, sent, set,
+    Conn, Date, Db, Error, Fault, List, Money, PageQuery, Path, Problems, Reply, Result, Tagged,
+    Timestamp, Tx, Write, batch, page, resource, sent, set,
 };
 use schema::control_balances;
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,7 @@ platform::in_currency! { ControlBalance: |balance| Some(balance.currency.as_str(
 
 resource! {
     ControlBalance: "control_balance" at "/api/v1/control-balances",
-    seen by |_it| vec![EVERYBODY]
+    seen by everybody
 }
 
 /// A control balance from the ERP. A new one requires `as_of` and `amount`.

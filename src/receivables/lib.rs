@@ -10,7 +10,6 @@ pub mod invoice;
 pub mod letter;
 pub mod payment;
 pub mod promise;
-mod reach;
 pub mod risk;
 pub mod risk_case;
 pub mod source;

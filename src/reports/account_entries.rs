@@ -10,10 +10,11 @@
 //! invoice's salesperson, by default the customer's owner on the invoice date. As with the credit
 //! of an order, they stay with that salesperson when the customer gets another owner.
 
+use ::targets::target::{Metric, OwnerType};
 use auth::Caller;
 use platform::Date;
 
-use crate::measure::{Metric, OwnerType};
+use crate::measure;
 use crate::sql::Binds;
 
 /// Selects `invoice_id, payment_id, kind, booked_on, amount, user_id, customer_id, team_path,
@@ -136,7 +137,7 @@ pub fn sums(
         OwnerType::Team => {
             (" cross join lateral unnest(team_path) as team_id", "entry.team_id = target.owner_id")
         }
-        _ => ("", owner_type.owns()),
+        _ => ("", measure::owns(owner_type)),
     };
 
     format!(

@@ -1,5 +1,6 @@
 //! Attainment of targets 达成率.
 
+use ::targets::target::{Dimension, Level, Metric, OwnerType, PeriodType};
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use crate::ReadReports;
 use crate::answer::{Plan, Question, ReportContext, ReportQuery};
-use crate::measure::{self, Dimension, Level, Metric, OwnerType, PeriodType};
+use crate::measure;
 use crate::targets::{BY_PERIOD, by_owner_and_year, one_by_one, wanted};
 
 text_enum! {
@@ -203,7 +204,7 @@ fn shape(query: &AttainmentQuery) -> Result<Shape> {
 
 /// Refuses combinations of parameters that can never match a target.
 fn contradictions(query: &AttainmentQuery) -> Result<()> {
-    let owner_type = query.owner_type.unwrap_or_default();
+    let owner_type = query.owner_type.unwrap_or(OwnerType::User);
     let mut faults = vec![];
     if query.owner_id.is_some() && matches!(owner_type, OwnerType::Company | OwnerType::Channel) {
         let why = "not allowed for this `owner_type`";
@@ -222,8 +223,8 @@ fn contradictions(query: &AttainmentQuery) -> Result<()> {
 fn plan(mut question: Question<'_, AttainmentQuery>) -> Result<Plan> {
     contradictions(&question.own)?;
     let shape = shape(&question.own)?;
-    let owner_type = question.own.owner_type.unwrap_or_default();
-    let metric = question.own.metric.unwrap_or_default();
+    let owner_type = question.own.owner_type.unwrap_or(OwnerType::User);
+    let metric = question.own.metric.unwrap_or(Metric::OrderedAmount);
     let wanted = wanted(&mut question, owner_type, matches!(shape, Shape::Targets));
     let (caller, until) = (question.caller, question.until);
     let measured = measure::measured(owner_type, metric, Some(caller), until, &mut question.binds)?;

@@ -1,7 +1,9 @@
 //! Complaints that a report counts, and the columns that it reads of them.
 
 use auth::{HasReferences, Reference};
-use complaints::complaint::{self, ComplaintCategory, ComplaintChannel, ComplaintStatus, Severity};
+use complaints::complaint::{
+    Complaint, ComplaintCategory, ComplaintChannel, ComplaintStatus, Severity,
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -86,7 +88,7 @@ pub fn day_of<Q>(instant: &str, question: &mut Question<'_, Q>) -> String {
 /// range and that the caller may see. `columns` may come from the complaint, its clock and its
 /// settlement.
 pub fn known<Q>(columns: &str, question: &mut Question<'_, Q>) -> String {
-    let rule = complaint::visible_to(question.caller);
+    let rule = question.caller.sees::<Complaint>();
     let visible = rule.sql(|ids| question.binds.ids(ids));
     let visible = visible.map_or_else(String::new, |rule| format!(" and {rule}"));
     let day = day_of("received_at", question);

@@ -1,6 +1,7 @@
 //! Breakdown of a target's actual 达成明细: the orders, invoices with payments, or visits that make
 //! it.
 
+use ::targets::target::{Metric, Target};
 use actix_web::{HttpResponse, get};
 use auth::{Caller, Can};
 use diesel_async::RunQueryDsl;
@@ -13,7 +14,7 @@ use crate::ReadReports;
 use crate::account_entries::{self, COUNTS};
 use crate::answer::{Plan, Question, ReportContext, ReportQuery};
 use crate::filter;
-use crate::measure::{self, Kind, Metric, OwnerType, Source};
+use crate::measure::{self, Kind, Source};
 use crate::sql::Binds;
 use crate::visit_entries;
 
@@ -155,22 +156,20 @@ pub async fn explain_attainment(
 async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Kind> {
     let mut binds = Binds::default();
     let id = binds.id(id);
-    let kinds = OwnerType::ALL.iter().map(|of| {
-        format!("(owner_type = '{}' and {})", of.as_str(), of.visible(caller, &mut binds))
-    });
-    let visible = kinds.collect::<Vec<_>>().join(" or ");
-    let target = format!("select owner_type, metric from targets where id = {id} and ({visible})");
+    let visible = caller.sees::<Target>().sql(|ids| binds.ids(ids));
+    let visible = visible.map_or_else(String::new, |rule| format!(" and {rule}"));
+    let target = format!("select owner_type, metric from targets where id = {id}{visible}");
     binds.query(&target).get_result(conn).await.map_err(Error::from)
 }
 
 fn plan(question: Question<'_, ExplainQuery>, target: &Kind) -> Result<Plan> {
-    target.metric.check(question.caller)?;
+    measure::check(target.metric, question.caller)?;
     if question.source.is_some() {
         let why = "not available for the explanation of a target";
         let fault = Fault::new("/source_system", "contradiction", why);
         return Err(Error::bad_request("invalid_query", "").faults(vec![fault]));
     }
-    Ok(match target.metric.source()? {
+    Ok(match measure::source(target.metric)? {
         Source::Sales(sum) => orders(question, target, sum),
         Source::Accounts => invoices(question, target),
         Source::Visits => visits(question, target),
@@ -183,7 +182,7 @@ fn orders(mut question: Question<'_, ExplainQuery>, target: &Kind, sum: &str) ->
     let visible = filter::visible(caller, &mut question.binds);
     let entries = measure::entries(owner_type, metric, &visible, until, &mut question.binds);
     let id = question.binds.id(question.own.target_id);
-    let closed = owner_type.closed(Some(caller));
+    let closed = measure::closed(owner_type, Some(caller));
     let converted = measure::converted();
     let counted = format!(
         "with target as (select {converted} from targets where id = {id}),
@@ -261,7 +260,7 @@ fn invoices(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
     let binds = &mut question.binds;
     let ledger = account_entries::ledger(target.metric, owner_type, Some(caller), within, binds);
     let id = question.binds.id(question.own.target_id);
-    let owns = owner_type.owns();
+    let owns = measure::owns(owner_type);
     let converted = measure::converted();
     let shared = format!(
         "with target as (select {converted} from targets where id = {id}),
@@ -311,7 +310,7 @@ fn invoices(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
         )"
     );
 
-    let closed = owner_type.closed(Some(caller));
+    let closed = measure::closed(owner_type, Some(caller));
     Plan::new("attainment-explain", question.binds, rows, totals(&summed, closed))
 }
 
@@ -320,7 +319,7 @@ fn visits(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
     let within = within(&mut question);
     let ledger = visit_entries::ledger(Some(caller), within, &mut question.binds);
     let id = question.binds.id(question.own.target_id);
-    let owns = owner_type.owns();
+    let owns = measure::owns(owner_type);
     let converted = measure::converted();
     let counted = format!(
         "with target as (select {converted} from targets where id = {id}),
@@ -347,7 +346,7 @@ fn visits(mut question: Question<'_, ExplainQuery>, target: &Kind) -> Plan {
         )"
     );
 
-    let closed = owner_type.closed(Some(caller));
+    let closed = measure::closed(owner_type, Some(caller));
     Plan::new("attainment-explain", question.binds, rows, totals(&summed, closed))
 }
 

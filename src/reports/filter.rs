@@ -1,16 +1,17 @@
 //! Filters of reports: the sales, visits and customers that the reader may see and asks for.
 
-use ::customers::customer::{self, Tier};
+use ::customers::customer::{Customer, Tier};
 use auth::reference::{BoxFuture, Found, Wanted};
 use auth::{Caller, HasReferences, Reference};
 use diesel::dsl::sql;
 use diesel::sql_types::Bool;
+use orders::order::Order;
 use platform::{Conn, Date, Result};
 use schema::{products, teams, territories, users};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
-use visits::visit;
+use visits::visit::Visit;
 
 use crate::period::Range;
 use crate::sql::Binds;
@@ -195,7 +196,7 @@ impl Narrows for platform::NoFilter {
 /// Returns the condition for entries whose order the caller may see. It begins with ` and `, and is
 /// empty for a caller who sees everything.
 pub fn visible(caller: &Caller, binds: &mut Binds) -> String {
-    let rule = caller.reaches_orders().sql(|ids| binds.ids(ids));
+    let rule = caller.sees::<Order>().sql(|ids| binds.ids(ids));
     rule.map_or_else(String::new, |rule| {
         format!(" and order_id in (select orders.id from orders where {rule})")
     })
@@ -203,13 +204,13 @@ pub fn visible(caller: &Caller, binds: &mut Binds) -> String {
 
 /// Returns the condition for visits that the caller may see, in the same form.
 pub fn visible_visits(caller: &Caller, binds: &mut Binds) -> String {
-    let rule = visit::visible_to(caller).sql(|ids| binds.ids(ids));
+    let rule = caller.sees::<Visit>().sql(|ids| binds.ids(ids));
     rule.map_or_else(String::new, |rule| format!(" and {rule}"))
 }
 
 /// Returns the condition for customers that the caller may see, in the same form.
 pub fn visible_customers(caller: &Caller, binds: &mut Binds) -> String {
-    let rule = customer::visible_to(caller).sql("owner_id", |ids| binds.ids(ids));
+    let rule = caller.sees::<Customer>().sql(|ids| binds.ids(ids));
     rule.map_or_else(String::new, |rule| format!(" and {rule}"))
 }
 
@@ -224,7 +225,7 @@ pub fn visible_accounts(caller: &Caller, binds: &mut Binds) -> String {
 
 /// Returns the condition for orders that the caller may see, in the same form.
 pub fn visible_orders(caller: &Caller, binds: &mut Binds) -> String {
-    let rule = caller.reaches_orders().sql(|ids| binds.ids(ids));
+    let rule = caller.sees::<Order>().sql(|ids| binds.ids(ids));
     rule.map_or_else(String::new, |rule| format!(" and {rule}"))
 }
 

@@ -2,97 +2,19 @@
 //! and its explanation. Sales come from the ledger, invoices and payments from [`account_entries`],
 //! visits from [`visit_entries`].
 
+use ::targets::target::{Metric, OwnerType};
+use actix_web::http::StatusCode;
 use auth::Caller;
 use company::exchange_rate::rate_on;
 use diesel::sql_types::{Numeric, Text};
 use diesel_async::RunQueryDsl;
-use platform::{Conn, Date, Error, Money, Result, text_enum};
-use products::ReadCosts;
+use orders::order::Order;
+use platform::{Conn, Date, Error, Fault, Money, Result};
 use uuid::Uuid;
 
 use crate::filter::{self, LEDGER, STANDS};
 use crate::sql::Binds;
 use crate::{account_entries, visit_entries};
-
-text_enum! {
-    /// Type of the target's owner
-    #[derive(Default)]
-    pub enum OwnerType {
-        /// 公司
-        Company = "company",
-        /// 团队
-        Team = "team",
-        /// 个人
-        #[default]
-        User = "user",
-        /// 渠道
-        Channel = "channel",
-        /// 客户
-        Customer = "customer",
-    }
-}
-
-text_enum! {
-    /// Figure that the target is about
-    #[derive(Default)]
-    pub enum Metric {
-        /// 签单额
-        SignedAmount = "signed_amount",
-        /// 订货额
-        #[default]
-        OrderedAmount = "ordered_amount",
-        /// 开票额
-        InvoicedAmount = "invoiced_amount",
-        /// 回款额
-        CollectedAmount = "collected_amount",
-        /// 销量
-        Quantity = "quantity",
-        /// 毛利
-        GrossMargin = "gross_margin",
-        /// 新客户数
-        NewCustomers = "new_customers",
-        /// 有效拜访数
-        ValidVisits = "valid_visits",
-        /// 新品铺货数
-        NewProductCustomers = "new_product_customers",
-    }
-}
-
-text_enum! {
-    /// Level of ambition
-    #[derive(Default)]
-    pub enum Level {
-        /// 目标
-        #[default]
-        Base = "base",
-        /// 冲刺
-        Stretch = "stretch",
-        /// 挑战
-        Challenge = "challenge",
-    }
-}
-
-text_enum! {
-    pub enum PeriodType {
-        Year = "year",
-        Quarter = "quarter",
-        Month = "month",
-        Week = "week",
-        Day = "day",
-        Custom = "custom",
-    }
-}
-
-text_enum! {
-    /// Part of the sales that a target is limited to
-    pub enum Dimension {
-        Product = "product",
-        Category = "category",
-        Territory = "territory",
-        Region = "region",
-        Channel = "channel",
-    }
-}
 
 /// Origin of the figures of a metric.
 #[derive(Debug, Clone, Copy)]
@@ -105,104 +27,80 @@ pub enum Source {
     Visits,
 }
 
-impl Metric {
-    /// Returns the origin of the figures. Fails for metrics that have no figures in the service
-    /// yet.
-    pub fn source(self) -> Result<Source> {
-        Ok(Source::Sales(match self {
-            Self::OrderedAmount => "sum(entry.amount)",
-            Self::Quantity => "sum(entry.quantity)",
-            // An entry with an unknown cost has no margin: the sum skips it.
-            Self::GrossMargin => "sum(entry.amount - entry.cost)",
-            Self::NewCustomers | Self::NewProductCustomers => {
-                "count(distinct entry.customer_id)::numeric"
-            }
-            Self::InvoicedAmount | Self::CollectedAmount => return Ok(Source::Accounts),
-            Self::ValidVisits => return Ok(Source::Visits),
-            // There are no contracts yet, and no new target has this metric.
-            Self::SignedAmount => return Err(Self::not_available()),
-        }))
-    }
-
-    /// Refuses a margin to readers who may not see costs: beside the amount it reveals the cost.
-    pub fn check(self, caller: &Caller) -> Result<()> {
-        if self != Self::GrossMargin || caller.may::<ReadCosts>() {
-            return Ok(());
+/// Returns the origin of the figures of a metric. Fails for metrics that have no figures in the
+/// service yet.
+pub fn source(metric: Metric) -> Result<Source> {
+    Ok(Source::Sales(match metric {
+        Metric::OrderedAmount => "sum(entry.amount)",
+        Metric::Quantity => "sum(entry.quantity)",
+        // An entry with an unknown cost has no margin: the sum skips it.
+        Metric::GrossMargin => "sum(entry.amount - entry.cost)",
+        Metric::NewCustomers | Metric::NewProductCustomers => {
+            "count(distinct entry.customer_id)::numeric"
         }
-        let why = "only visible to users who may see costs";
-        let fault = platform::Fault::new("/metric", "field_not_readable", why);
-        let detail = "Gross margins are visible only to users who may see costs.";
-        Err(Error::forbidden_because("field_not_readable", detail).faults(vec![fault]))
-    }
+        Metric::InvoicedAmount | Metric::CollectedAmount => return Ok(Source::Accounts),
+        Metric::ValidVisits => return Ok(Source::Visits),
+        // There are no contracts yet, and no new target has this metric.
+        Metric::SignedAmount => {
+            let fault = Fault::new("/metric", "metric_not_available", "not available yet");
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return Err(Error::new(status, "metric_not_available").faults(vec![fault]));
+        }
+    }))
+}
 
-    fn not_available() -> Error {
-        let fault = platform::Fault::new("/metric", "metric_not_available", "not available yet");
-        let status = actix_web::http::StatusCode::UNPROCESSABLE_ENTITY;
-        Error::new(status, "metric_not_available").faults(vec![fault])
+/// Refuses a margin to readers who may not see costs: beside the amount it reveals the cost.
+pub fn check(metric: Metric, caller: &Caller) -> Result<()> {
+    if metric.is_shown_to(caller) {
+        return Ok(());
+    }
+    let why = "only visible to users who may see costs";
+    let fault = Fault::new("/metric", "field_not_readable", why);
+    let detail = "Gross margins are visible only to users who may see costs.";
+    Err(Error::forbidden_because("field_not_readable", detail).faults(vec![fault]))
+}
+
+/// Returns the condition for entries that count for the owner of `target`.
+pub fn owns(owner_type: OwnerType) -> &'static str {
+    match owner_type {
+        OwnerType::Company => "true",
+        OwnerType::Team => "entry.team_path @> array[target.owner_id]",
+        OwnerType::User => "entry.user_id = target.owner_id",
+        OwnerType::Channel => "entry.channel = target.channel",
+        OwnerType::Customer => "entry.customer_id = target.owner_id",
     }
 }
 
-impl OwnerType {
-    /// Returns the condition for entries that count for the owner of `target`.
-    pub fn owns(self) -> &'static str {
-        match self {
-            Self::Company => "true",
-            Self::Team => "entry.team_path @> array[target.owner_id]",
-            Self::User => "entry.user_id = target.owner_id",
-            Self::Channel => "entry.channel = target.channel",
-            Self::Customer => "entry.customer_id = target.owner_id",
+/// Returns the join of `target` with its owners, and the expressions for their external id and
+/// name.
+pub fn named(owner_type: OwnerType) -> (&'static str, &'static str, &'static str) {
+    match owner_type {
+        OwnerType::Company => ("left join company on true", "null", "company.name"),
+        OwnerType::Channel => ("", "null", "target.channel"),
+        OwnerType::Team => {
+            ("left join teams on teams.id = target.owner_id", "teams.external_id", "teams.name")
         }
+        OwnerType::User => {
+            ("left join users on users.id = target.owner_id", "users.external_id", "users.name")
+        }
+        OwnerType::Customer => (
+            "left join customers on customers.id = target.owner_id",
+            "customers.external_id",
+            "customers.name",
+        ),
     }
+}
 
-    /// Returns the condition for targets of this owner type that the caller may see.
-    pub fn visible(self, caller: &Caller, binds: &mut Binds) -> String {
-        let any = |column: &str, ids: Option<&[_]>, binds: &mut Binds| match ids {
-            Some(ids) => format!("{column} = any({})", binds.ids(ids)),
-            None => "true".to_owned(),
-        };
-        match (self, caller.reach()) {
-            (Self::Company, _) | (Self::Channel, None) => "true".to_owned(),
-            (Self::User, reach) => any("owner_id", reach, binds),
-            (Self::Team, reach) => any("owner_id", reach.map(|_| caller.teams()), binds),
-            (Self::Channel, Some(_)) => "false".to_owned(),
-            (Self::Customer, _) => {
-                let mine = any("customers.owner_id", caller.reach_of_accounts(), binds);
-                let pool = if caller.sees_pool() { " or customers.owner_id is null" } else { "" };
-                format!("owner_id in (select customers.id from customers where {mine}{pool})")
-            }
-        }
-    }
-
-    /// Returns the join with the owners, and the expressions for their external id and name.
-    pub fn named(self) -> (&'static str, &'static str, &'static str) {
-        match self {
-            Self::Company => ("left join company on true", "null", "company.name"),
-            Self::Channel => ("", "null", "target.channel"),
-            Self::Team => {
-                ("left join teams on teams.id = target.owner_id", "teams.external_id", "teams.name")
-            }
-            Self::User => {
-                ("left join users on users.id = target.owner_id", "users.external_id", "users.name")
-            }
-            Self::Customer => (
-                "left join customers on customers.id = target.owner_id",
-                "customers.external_id",
-                "customers.name",
-            ),
-        }
-    }
-
-    /// Returns the actual that was recorded when `target` was closed, if the caller sees everything
-    /// that counts towards it. Everyone who sees the target of a person or a team does. Other
-    /// targets, such as the company's, show callers only the sales that they may see, and then the
-    /// recorded actual is null.
-    pub fn closed(self, caller: Option<&Caller>) -> &'static str {
-        let whole = caller.is_none_or(|caller| caller.reaches_orders().is_everything());
-        match self {
-            Self::User | Self::Team => "target.closed_actual",
-            _ if whole => "target.closed_actual",
-            _ => "null::numeric",
-        }
+/// Returns the actual that was recorded when `target` was closed, if the caller sees everything
+/// that counts towards it. Everyone who sees the target of a person or a team does. Other targets,
+/// such as the company's, show callers only the sales that they may see, and then the recorded
+/// actual is null.
+pub fn closed(owner_type: OwnerType, caller: Option<&Caller>) -> &'static str {
+    let whole = caller.is_none_or(|caller| caller.sees::<Order>().is_everything());
+    match owner_type {
+        OwnerType::User | OwnerType::Team => "target.closed_actual",
+        _ if whole => "target.closed_actual",
+        _ => "null::numeric",
     }
 }
 
@@ -222,9 +120,9 @@ pub fn measured(
     until: Option<Date>,
     binds: &mut Binds,
 ) -> Result<String> {
-    caller.map_or(Ok(()), |caller| metric.check(caller))?;
-    let closed = owner_type.closed(caller);
-    let of_target = match metric.source()? {
+    caller.map_or(Ok(()), |caller| check(metric, caller))?;
+    let closed = closed(owner_type, caller);
+    let of_target = match source(metric)? {
         Source::Sales(sum) => {
             let visible = caller.map_or_else(String::new, |caller| filter::visible(caller, binds));
             let entries = entries(owner_type, metric, &visible, until, binds);
@@ -264,7 +162,7 @@ pub fn entries(
     until: Option<Date>,
     binds: &mut Binds,
 ) -> String {
-    let owns = owner_type.owns();
+    let owns = owns(owner_type);
     let until = until.map(|day| format!(" and booked_on <= {}", binds.date(day)));
     let first = match metric {
         Metric::NewCustomers => format!(

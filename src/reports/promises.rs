@@ -1,6 +1,6 @@
 //! Promises to pay 承诺兑现, kept and broken, by customer, salesperson or region.
 
-use ::receivables::promise;
+use ::receivables::promise::Promise;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get};
 use auth::Can;
@@ -113,7 +113,7 @@ const FIGURES: &str = "count(*) as promises, count(*) filter (where status = 'op
                 as kept_percent";
 
 fn plan(mut question: Question<'_, PromisesQuery>) -> Plan {
-    let visible = promise::visible_to(question.caller).sql(|ids| question.binds.ids(ids));
+    let visible = question.caller.sees::<Promise>().sql(|ids| question.binds.ids(ids));
     let visible = visible.map_or_else(String::new, |rule| format!(" and {rule}"));
     let visible = visible + &question.from_source("customers");
     let day = question.binds.date(question.as_of);

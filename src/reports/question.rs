@@ -77,14 +77,6 @@ impl<Q> Question<'_, Q> {
         [open, &visible, &self.from_source("customers"), &self.narrowed].concat()
     }
 
-    /// Returns the condition on rows that are dated by `day` and have the customer columns of the
-    /// filter: within the range, of customers that the caller may see.
-    pub fn asked_customers(&mut self, day: &str) -> String {
-        let visible = filter::visible_customers(self.caller, &mut self.binds);
-        let dated = filter::dated(day, self.range, self.until, &mut self.binds);
-        [dated, visible, self.narrowed.clone()].concat()
-    }
-
     /// Returns whether only the caller's rights and the day limit what the report counts.
     pub fn is_unlimited(&self) -> bool {
         self.narrowed.is_empty() && self.source.is_none()

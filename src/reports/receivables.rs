@@ -2,7 +2,8 @@
 //! and receipts that are not fully allocated, and post-dated payments. The cost depends on the
 //! number of items that were open then, because an index on `closed_on` leads to them.
 
-use ::receivables::{invoice, payment};
+use ::receivables::invoice::Invoice;
+use ::receivables::payment::Payment;
 use auth::{Caller, HasReferences, Reference};
 use company::setting::Settings;
 use platform::text_enum;
@@ -80,13 +81,13 @@ impl OwedBy {
 
 /// Returns the condition for invoices that the caller may see. It begins with ` and `.
 pub(crate) fn visible_invoices(caller: &Caller, binds: &mut Binds) -> String {
-    let rule = invoice::visible_to(caller).sql(|ids| binds.ids(ids));
+    let rule = caller.sees::<Invoice>().sql(|ids| binds.ids(ids));
     rule.map_or_else(String::new, |rule| format!(" and {rule}"))
 }
 
 /// Returns the same condition for payments.
 pub(crate) fn visible_payments(caller: &Caller, binds: &mut Binds) -> String {
-    let rule = payment::visible_to(caller).sql(|ids| binds.ids(ids));
+    let rule = caller.sees::<Payment>().sql(|ids| binds.ids(ids));
     rule.map_or_else(String::new, |rule| format!(" and {rule}"))
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::ReadFieldReports;
 use crate::answer::{Plan, Question, ReportContext, ReportQuery};
-use crate::filter::CustomerFilter;
+use crate::filter::{CustomerFilter, dated, visible_customers};
 
 text_enum! {
     pub enum SatisfactionBy {
@@ -144,7 +144,10 @@ const FIGURE_NAMES: &str = "invitations, responses, response_rate_percent, promo
             detractors, nps, scores, satisfied, csat_percent, average_score, low_scores, follow_ups";
 
 fn plan(mut question: Question<'_, SatisfactionQuery>) -> Plan {
-    let asked = question.asked_customers("day") + &question.from_source("invited");
+    let visible = visible_customers(question.caller, &mut question.binds);
+    let (range, until) = (question.range, question.until);
+    let dated = dated("day", range, until, &mut question.binds);
+    let asked = [dated, question.narrowed.clone(), question.from_source("invited")].concat();
     let answered = question.until.map(|day| {
         let day = question.binds.date(day);
         format!(" and (r.created_at at time zone company.time_zone)::date <= {day}")
@@ -177,6 +180,7 @@ fn plan(mut question: Question<'_, SatisfactionQuery>) -> Plan {
                 (i.created_at at time zone company.time_zone)::date as day
             from survey_invitations i join customers on customers.id = i.customer_id
             cross join company
+            where true{visible}
         ), counted as (
             select asked.survey_id, to_char(day, 'YYYY-MM') as month, asked.tier, asked.region,
                 asked.owner_id, r.id as response, score, nps, low, follow_up_id

@@ -1,10 +1,11 @@
 //! The SQL of attainment: the selection of targets, and their rows and sums.
 
+use ::targets::target::{Level, Metric, OwnerType, Target};
 use company::Calendar;
 
 use crate::answer::Question;
 use crate::attainment::AttainmentQuery;
-use crate::measure::{self, OwnerType};
+use crate::measure;
 
 /// Returns `with … wanted as (…)`: the targets of the report. A team without a target of its own
 /// gets the sum of the targets of the people in it and below it. `place` identifies each target.
@@ -17,8 +18,8 @@ pub fn wanted(
     let (own, binds) = (&question.own, &mut question.binds);
     let mut asked = vec![
         "status in ('approved', 'closed')".to_owned(),
-        format!("metric = {}", binds.text(own.metric.unwrap_or_default().as_str())),
-        format!("level = {}", binds.text(own.level.unwrap_or_default().as_str())),
+        format!("metric = {}", binds.text(own.metric.unwrap_or(Metric::OrderedAmount).as_str())),
+        format!("level = {}", binds.text(own.level.unwrap_or(Level::Base).as_str())),
         format!("period_start >= {}", binds.date(question.range.from)),
         format!("period_start < {}", binds.date(question.range.to)),
     ];
@@ -36,10 +37,10 @@ pub fn wanted(
     let value = own.dimension_value.as_ref();
     asked.extend(value.map(|value| format!("dimension_value = {}", binds.text(value))));
     let asked = asked.join(" and ") + &source;
-    let mut visible = owner_type.visible(question.caller, binds);
-    if let Some(owner) = own.owner_id {
-        visible = format!("{visible} and owner_id = {}", binds.id(owner));
-    }
+    let visible = question.caller.sees::<Target>().sql(|ids| binds.ids(ids));
+    let visible = visible.map_or_else(String::new, |rule| format!(" and {rule}"));
+    let of_owner = own.owner_id.map(|owner| format!(" and owner_id = {}", binds.id(owner)));
+    let of_owner = of_owner.unwrap_or_default();
 
     let columns = "id, owner_id, channel, dimension, dimension_value, period_type,
         period_start, period_end, status, closed_at, closed_actual, target";
@@ -47,8 +48,10 @@ pub fn wanted(
     let own_targets = format!(
         "own as (
             select {columns}, 'own' as target_source
-            from (select {converted} from targets where owner_type = '{of}' and {asked}) as target
-            where {visible}
+            from (
+                select {converted} from targets
+                where owner_type = '{of}' and {asked}{visible}{of_owner}
+            ) as target
         )"
     );
 
@@ -59,6 +62,10 @@ pub fn wanted(
         );
     }
 
+    let led = match question.caller.reach() {
+        Some(_) => format!("owner_id = any({})", question.binds.ids(question.caller.teams())),
+        None => "true".to_owned(),
+    };
     // A person counts for the team in which they were when the period began, or else for their
     // first team.
     format!(
@@ -84,7 +91,7 @@ pub fn wanted(
         of_members as (
             select owner_id, dimension, dimension_value, period_type, period_start,
                 period_end, case when count(*) = count(target) then sum(target) end as target
-            from members where {visible}
+            from members where {led}{of_owner}
             group by 1, 2, 3, 4, 5, 6
         ),
         every as (
@@ -108,7 +115,7 @@ pub fn wanted(
 
 /// Returns one row per target.
 pub fn one_by_one(owner_type: OwnerType, as_of: &str) -> String {
-    let (join, external_id, name) = owner_type.named();
+    let (join, external_id, name) = measure::named(owner_type);
     let elapsed = Calendar::counted("target.period_start", &format!("({as_of} + 1)"));
     let all = Calendar::counted("target.period_start", "target.period_end");
     // The last working day counts as elapsed, although its work is still to be done.
@@ -146,7 +153,7 @@ pub fn one_by_one(owner_type: OwnerType, as_of: &str) -> String {
 
 /// Returns the sum of each owner's targets by the year in which they begin.
 pub fn by_owner_and_year(owner_type: OwnerType) -> String {
-    let (join, external_id, name) = owner_type.named();
+    let (join, external_id, name) = measure::named(owner_type);
     format!(
         "with yearly as (
             select owner_id, channel, extract(year from period_start)::int as year,

@@ -2,12 +2,13 @@
 //! owner's team of that day and all teams above it, and for the customer with its territory and
 //! region.
 
+use ::targets::target::OwnerType;
 use auth::Caller;
 use platform::Date;
 
 use crate::account_entries::{COUNTS, TEAMS};
 use crate::filter;
-use crate::measure::OwnerType;
+use crate::measure;
 use crate::sql::Binds;
 
 /// Column of the day on which a visit counts.
@@ -57,7 +58,7 @@ pub fn sums(
         OwnerType::Team => {
             (" cross join lateral unnest(team_path) as team_id", "entry.team_id = target.owner_id")
         }
-        _ => ("", owner_type.owns()),
+        _ => ("", measure::owns(owner_type)),
     };
 
     format!(

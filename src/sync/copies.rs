@@ -2,43 +2,40 @@
 
 use ::company::exchange_rate::ExchangeRate;
 use ::company::holiday::Holiday;
-use ::complaints::complaint::{self, Complaint};
-use ::complaints::suggestion::{self, Suggestion};
+use ::complaints::complaint::Complaint;
+use ::complaints::suggestion::Suggestion;
 use ::customers::contact::Contact;
-use ::customers::customer::{self, Customer};
-use ::orders::order::{self, Order};
-use ::orders::shipment::{self, Shipment};
-use ::receivables::collection_task::{self, CollectionTask};
+use ::customers::customer::Customer;
+use ::orders::order::Order;
+use ::orders::shipment::Shipment;
+use ::receivables::collection_task::CollectionTask;
 use ::receivables::control_balance::ControlBalance;
-use ::receivables::invoice::{self, Invoice};
-use ::receivables::payment::{self, Payment};
-use ::receivables::promise::{self, Promise};
-use ::receivables::risk_case::{self, RiskCase};
-use ::receivables::write_off::{self, WriteOffRequest};
-use ::surveys::invitation::{self, SurveyInvitation};
-use ::surveys::response::{self, SurveyResponse};
+use ::receivables::invoice::Invoice;
+use ::receivables::payment::Payment;
+use ::receivables::promise::Promise;
+use ::receivables::risk_case::RiskCase;
+use ::receivables::write_off::WriteOffRequest;
+use ::surveys::invitation::SurveyInvitation;
+use ::surveys::response::SurveyResponse;
 use ::surveys::survey::Survey;
-use ::targets::target::{self, Target};
+use ::targets::target::Target;
 use ::territories::territory::Territory;
 use ::visits::cashflow_advice::CashflowAdvice;
-use ::visits::visit::{self, Visit};
+use ::visits::visit::Visit;
 use auth::Caller;
-use auth::reach::VisibleTo;
 use auth::team::Team;
 use auth::user;
 use credit::credit_investigation::CreditInvestigation;
 use credit::credit_override::CreditOverride;
 use credit::customer_credit::CustomerCredit;
 use credit::terms_request::TermsRequest;
-use diesel::dsl::{Filter, Select};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use follow_ups::follow_up::{self, FollowUp};
+use follow_ups::follow_up::FollowUp;
 use futures_util::future::BoxFuture;
-use growth::opportunity::{self, Opportunity};
+use growth::opportunity::Opportunity;
 use platform::{Conn, Resource, Result};
 use products::product::Product;
-use schema::customers;
 use uuid::Uuid;
 
 use crate::data::Data;
@@ -70,10 +67,10 @@ fn copied<R: Resource>(rows: &[R]) -> Result<Vec<CopiedRow>> {
     rows.iter().map(copied).collect()
 }
 
-/// Declares the functions that copy tables: `copies! { customers: Customer, customer::visible_to;
-/// }` names the function and table, the type of its rows, and the condition for visible rows.
+/// Declares the functions that copy tables: `copies! { customers: Customer; }` names the function
+/// and table, and the type of its rows. `if` adds a condition for the rows that exist for readers.
 macro_rules! copies {
-    ($($table:ident: $row:ty, $visible:expr;)*) => {$(
+    ($($table:ident: $row:ty $(, if $exists:expr)?;)*) => {$(
         pub fn $table<'a>(
             conn: &'a mut Conn,
             caller: &'a Caller,
@@ -81,7 +78,7 @@ macro_rules! copies {
         ) -> BoxFuture<'a, Result<Vec<CopiedRow>>> {
             use schema::$table::id as key;
             Box::pin(async move {
-                let rows = || <$row>::query().filter($visible(caller));
+                let rows = || <$row>::query().filter(caller.sees::<$row>())$(.filter($exists))?;
                 let rows: Vec<$row> = match part {
                     Part::After(id, limit) => {
                         rows().filter(key.gt(id)).order(key).limit(limit).load(conn).await?
@@ -95,42 +92,37 @@ macro_rules! copies {
 }
 
 copies! {
-    company: ::company::Company, |_| schema::company::id.is_not_null();
-    holidays: Holiday, |_| schema::holidays::id.is_not_null();
-    exchange_rates: ExchangeRate, |_| schema::exchange_rates::id.is_not_null();
-    teams: Team, |_| schema::teams::id.is_not_null();
-    territories: Territory, |_| schema::territories::id.is_not_null();
-    products: Product, |_| schema::products::id.is_not_null();
-    customers: Customer, customer::visible_to;
-    contacts: Contact, |caller: &'a Caller| caller.reaches_or_pool(schema::customers::owner_id);
-    customer_credits: CustomerCredit,
-        |caller| schema::customer_credits::version.gt(0)
-            .and(schema::customer_credits::id.eq_any(visible_customers(caller)));
-    credit_overrides: CreditOverride,
-        |caller| schema::credit_overrides::customer_id.eq_any(visible_customers(caller));
-    credit_investigations: CreditInvestigation,
-        |caller| schema::credit_investigations::customer_id.eq_any(visible_customers(caller));
-    terms_requests: TermsRequest,
-        |caller| schema::terms_requests::customer_id.eq_any(visible_customers(caller));
-    orders: Order, order::visible_to;
-    shipments: Shipment, shipment::visible_to;
-    invoices: Invoice, invoice::visible_to;
-    payments: Payment, payment::visible_to;
-    control_balances: ControlBalance, |_| schema::control_balances::id.is_not_null();
-    collection_tasks: CollectionTask, collection_task::visible_to;
-    promises: Promise, promise::visible_to;
-    risk_cases: RiskCase, risk_case::visible_to;
-    write_off_requests: WriteOffRequest, write_off::visible_to;
-    targets: Target, target::visible_to;
-    follow_ups: FollowUp, follow_up::visible_to;
-    visits: Visit, visit::visible_to;
-    cashflow_advice: CashflowAdvice, visit::visible_to;
-    complaints: Complaint, complaint::visible_to;
-    suggestions: Suggestion, suggestion::visible_to;
-    opportunities: Opportunity, opportunity::visible_to;
-    surveys: Survey, |_| schema::surveys::id.is_not_null();
-    survey_invitations: SurveyInvitation, invitation::visible_to;
-    survey_responses: SurveyResponse, response::visible_to;
+    company: ::company::Company;
+    holidays: Holiday;
+    exchange_rates: ExchangeRate;
+    teams: Team;
+    territories: Territory;
+    products: Product;
+    customers: Customer;
+    contacts: Contact;
+    customer_credits: CustomerCredit, if schema::customer_credits::version.gt(0);
+    credit_overrides: CreditOverride;
+    credit_investigations: CreditInvestigation;
+    terms_requests: TermsRequest;
+    orders: Order;
+    shipments: Shipment;
+    invoices: Invoice;
+    payments: Payment;
+    control_balances: ControlBalance;
+    collection_tasks: CollectionTask;
+    promises: Promise;
+    risk_cases: RiskCase;
+    write_off_requests: WriteOffRequest;
+    targets: Target;
+    follow_ups: FollowUp;
+    visits: Visit;
+    cashflow_advice: CashflowAdvice;
+    complaints: Complaint;
+    suggestions: Suggestion;
+    opportunities: Opportunity;
+    surveys: Survey;
+    survey_invitations: SurveyInvitation;
+    survey_responses: SurveyResponse;
 }
 
 /// Copies all users. They need a function of their own, because a user is not a row of one table.
@@ -146,12 +138,4 @@ pub fn users<'a>(
         };
         copied(&people)
     })
-}
-
-type Visible<'a> =
-    Select<Filter<customers::table, VisibleTo<'a, customers::owner_id>>, customers::id>;
-
-/// Selects the customers that the caller sees, whose credit data is visible as well.
-fn visible_customers(caller: &Caller) -> Visible<'_> {
-    customers::table.filter(customer::visible_to(caller)).select(customers::id)
 }

@@ -1,5 +1,5 @@
-//! The types of the change feed: their readers, the fields shown to them, the source of snapshots,
-//! and the customer that decides who sees a row. Each type refers only to those before it.
+//! The types of the change feed: their readers, the fields shown to them, and the source of
+//! snapshots. Each type refers only to those before it.
 
 use std::borrow::Cow;
 
@@ -22,6 +22,7 @@ use follow_ups::{ReadFollowUps, follow_up::FollowUp};
 use growth::{ReadOpportunities, opportunity::Opportunity};
 use orders::{ReadOrders, order::Order, shipment::Shipment};
 use platform::Resource;
+use platform::row_rule::RowRule;
 use products::product::{COSTS, Product};
 use products::{ReadCosts, ReadProducts};
 use receivables::collection_task::CollectionTask;
@@ -53,11 +54,11 @@ pub struct Kind {
     schema: fn() -> Cow<'static, str>,
     /// Roles that may read its lists
     pub readers: &'static [Role],
-    /// Rows belong to customer accounts, which finance sees completely
-    pub account: bool,
+    pub rule: &'static RowRule,
+    /// SQL condition for the rows that exist for readers
+    pub exists: Option<&'static str>,
     pub shown: Shown,
     pub copy: Copier,
-    pub under: Option<Under>,
 }
 
 /// The part of a row that its readers see.
@@ -66,17 +67,6 @@ pub enum Shown {
     /// Only these roles see these fields
     Masked(&'static [Role], &'static [&'static str]),
     By(fn(&Caller, Value) -> Value),
-}
-
-/// A type whose rows are visible to the owner of their customer. When the customer is handed over,
-/// they appear for some readers and disappear for others.
-#[derive(Clone, Copy)]
-pub struct Under {
-    /// A query of (id, version, customer, all others who see the row). It must agree with
-    /// `Resource::owners` of the type
-    pub rows: &'static str,
-    /// Users who see the pool also see the rows of customers without an owner
-    pub pool: bool,
 }
 
 impl Kind {
@@ -91,28 +81,30 @@ impl Kind {
             name,
             schema: S::name,
             readers,
-            account: false,
+            rule: R::RULE,
+            exists: None,
             shown: Shown::Whole,
             copy,
-            under: None,
         }
-    }
-
-    /// Marks a type of which finance sees every row.
-    const fn account(self) -> Self {
-        Self { account: true, ..self }
     }
 
     const fn shown(self, shown: Shown) -> Self {
         Self { shown, ..self }
     }
 
-    const fn under(self, rows: &'static str) -> Self {
-        Self { under: Some(Under { rows, pool: false }), ..self }
+    const fn only(self, exists: &'static str) -> Self {
+        Self { exists: Some(exists), ..self }
     }
 
-    const fn under_pool(self, rows: &'static str) -> Self {
-        Self { under: Some(Under { rows, pool: true }), ..self }
+    /// Returns a query of (id, version, customer, array of the other viewers) for the rows that are
+    /// visible to the owner of their customer. When the customer is handed over, they appear for
+    /// some readers and disappear for others. `None` for types without such rows.
+    pub fn under_customers(&self) -> Option<String> {
+        let rows = self.rule.under_customers()?;
+        Some(match self.exists {
+            Some(condition) => format!("{rows} where {condition}"),
+            None => rows,
+        })
     }
 
     pub fn named(name: &str) -> Option<&'static Self> {
@@ -137,73 +129,30 @@ pub const KINDS: &[Kind] = &[
     Kind::read_as::<User, UserView, ReadUsers>(copy::users).shown(Shown::By(user::shown)),
     Kind::of::<Territory, ReadTerritories>(copy::territories),
     Kind::of::<Product, ReadProducts>(copy::products).shown(PRICED),
-    Kind::of::<Customer, ReadCustomers>(copy::customers).account(),
-    Kind::of::<Contact, ReadContacts>(copy::contacts)
-        .shown(PERSONS)
-        .under_pool("select id, version, customer_id, '{}'::uuid[] from contacts"),
+    Kind::of::<Customer, ReadCustomers>(copy::customers),
+    Kind::of::<Contact, ReadContacts>(copy::contacts).shown(PERSONS),
     Kind::of::<CustomerCredit, ReadCredit>(copy::customer_credits)
-        .account()
-        .under_pool("select id, version, id, '{}'::uuid[] from customer_credits where version > 0"),
-    Kind::of::<CreditOverride, ReadCredit>(copy::credit_overrides)
-        .account()
-        .under_pool("select id, version, customer_id, '{}'::uuid[] from credit_overrides"),
-    Kind::of::<CreditInvestigation, ReadCredit>(copy::credit_investigations)
-        .account()
-        .under_pool("select id, version, customer_id, '{}'::uuid[] from credit_investigations"),
-    Kind::of::<TermsRequest, ReadCredit>(copy::terms_requests)
-        .account()
-        .under_pool("select id, version, customer_id, '{}'::uuid[] from terms_requests"),
-    Kind::of::<Order, ReadOrders>(copy::orders)
-        .account()
-        .under("select id, version, customer_id, credited || team_path from orders"),
-    Kind::of::<Shipment, ReadOrders>(copy::shipments).account().under(
-        "select s.id, s.version, o.customer_id, o.credited || o.team_path \
-         from shipments s join orders o on o.id = s.order_id",
-    ),
-    Kind::of::<Invoice, ReadInvoices>(copy::invoices).account().under(
-        "select id, version, customer_id, array_remove(array[salesperson_id], null) from invoices",
-    ),
-    Kind::of::<Payment, ReadPayments>(copy::payments)
-        .account()
-        .under("select id, version, customer_id, salesperson_ids from payments"),
-    Kind::of::<ControlBalance, ReadControlBalances>(copy::control_balances).account(),
-    Kind::of::<CollectionTask, ReadCollections>(copy::collection_tasks).account().under(
-        "select id, version, customer_id, array_remove(array[assignee_id], null) \
-         from collection_tasks",
-    ),
-    Kind::of::<Promise, ReadCollections>(copy::promises)
-        .account()
-        .under("select id, version, customer_id, array[made_by] from promises"),
-    Kind::of::<RiskCase, ReadCollections>(copy::risk_cases)
-        .account()
-        .under("select id, version, customer_id, array[owner_id] from risk_cases"),
-    Kind::of::<WriteOffRequest, ReadCollections>(copy::write_off_requests)
-        .account()
-        .under("select id, version, customer_id, array[requested_by] from write_off_requests"),
-    // Finance also sees the targets of customers: the constant is `platform::ACCOUNTS`.
-    Kind::of::<Target, ReadTargets>(copy::targets)
-        .shown(Shown::By(targets::target::shown))
-        .under_pool(
-            "select id, version, owner_id, array['ffffffff-ffff-ffff-ffff-fffffffffffd'::uuid] \
-             from targets where owner_type = 'customer'",
-        ),
+        .only("customer_credits.version > 0"),
+    Kind::of::<CreditOverride, ReadCredit>(copy::credit_overrides),
+    Kind::of::<CreditInvestigation, ReadCredit>(copy::credit_investigations),
+    Kind::of::<TermsRequest, ReadCredit>(copy::terms_requests),
+    Kind::of::<Order, ReadOrders>(copy::orders),
+    Kind::of::<Shipment, ReadOrders>(copy::shipments),
+    Kind::of::<Invoice, ReadInvoices>(copy::invoices),
+    Kind::of::<Payment, ReadPayments>(copy::payments),
+    Kind::of::<ControlBalance, ReadControlBalances>(copy::control_balances),
+    Kind::of::<CollectionTask, ReadCollections>(copy::collection_tasks),
+    Kind::of::<Promise, ReadCollections>(copy::promises),
+    Kind::of::<RiskCase, ReadCollections>(copy::risk_cases),
+    Kind::of::<WriteOffRequest, ReadCollections>(copy::write_off_requests),
+    Kind::of::<Target, ReadTargets>(copy::targets).shown(Shown::By(targets::target::shown)),
     Kind::of::<FollowUp, ReadFollowUps>(copy::follow_ups),
     Kind::of::<Visit, ReadVisits>(copy::visits),
     Kind::of::<CashflowAdvice, ReadVisits>(copy::cashflow_advice),
-    // The quality department sees dispatched complaints: the constant is `QUALITY_DESK`.
-    Kind::of::<Complaint, ReadComplaints>(copy::complaints).under(
-        "select id, version, customer_id, array_remove(array[owner_id, reporter_id, \
-         case when dispatched_at is not null then 'ffffffff-ffff-ffff-ffff-fffffffffffe'::uuid \
-         end], null) from complaints",
-    ),
-    Kind::of::<Suggestion, ReadSuggestions>(copy::suggestions).under(
-        "select id, version, customer_id, array_remove(array[reporter_id], null) from suggestions",
-    ),
-    Kind::of::<Opportunity, ReadOpportunities>(copy::opportunities)
-        .under("select id, version, customer_id, array[owner_id] from opportunities"),
+    Kind::of::<Complaint, ReadComplaints>(copy::complaints),
+    Kind::of::<Suggestion, ReadSuggestions>(copy::suggestions),
+    Kind::of::<Opportunity, ReadOpportunities>(copy::opportunities),
     Kind::of::<Survey, ReadSurveys>(copy::surveys),
-    Kind::of::<SurveyInvitation, ReadSurveys>(copy::survey_invitations)
-        .under_pool("select id, version, customer_id, '{}'::uuid[] from survey_invitations"),
-    Kind::of::<SurveyResponse, ReadSurveys>(copy::survey_responses)
-        .under_pool("select id, version, customer_id, '{}'::uuid[] from survey_responses"),
+    Kind::of::<SurveyInvitation, ReadSurveys>(copy::survey_invitations),
+    Kind::of::<SurveyResponse, ReadSurveys>(copy::survey_responses),
 ];

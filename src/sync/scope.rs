@@ -1,8 +1,8 @@
 //! The scope of a reader of the change feed: the visible types, rows and fields.
 
 use auth::{Caller, Role};
-use complaints::complaint::QUALITY_DESK;
-use platform::{ACCOUNTS, EVERYBODY, Error, Fault, Result, Seal};
+use platform::row_rule::{ACCOUNTS, EVERYBODY, QUALITY_DESK};
+use platform::{Error, Fault, Result, Seal};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ impl<'a> Scope<'a> {
     pub fn of(caller: &'a Caller) -> Self {
         let may = |kind: &&Kind| kind.readers.iter().any(|role| caller.is(*role));
         let unlimited = |kind: &Kind| {
-            if kind.account {
+            if kind.rule.accounts {
                 caller.reach_of_accounts().is_none()
             } else {
                 caller.reach().is_none()

@@ -15,21 +15,13 @@ use diesel::sql_types::{Array, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use futures_util::future::BoxFuture;
 use orders::order::Order;
-use orders::shipment::Shipment;
 use platform::changes::{Change, Handed, Hooks, Op, Seen, hand_over};
 use platform::{Conn, Resource, Result, Tx};
 use receivables::control_balance::ControlBalance;
 use uuid::Uuid;
-use visits::cashflow_advice::CashflowAdvice;
 use visits::visit::Visit;
 
-use crate::kinds::{KINDS, Under};
-
-/// Shipments, which are visible to those who see the order.
-const OF_ORDERS: &str = "select id, version, order_id, '{}'::uuid[] from shipments";
-
-/// Cash-flow advice, which is visible to those who see the visit.
-const OF_VISITS: &str = "select id, version, visit_id, '{}'::uuid[] from cashflow_advice";
+use crate::kinds::{KINDS, Kind};
 
 /// The functions that `platform` calls around the recording of changes.
 pub const HOOKS: Hooks = Hooks { hold, followed };
@@ -42,9 +34,8 @@ fn hold<'a>(tx: &'a mut Tx, changes: &'a [Change]) -> BoxFuture<'a, Result<Seen>
         customers::customer::check_unmerged(tx, named.filter_map(Change::customer)).await?;
         let mut seen = Seen::new();
         for kind in KINDS {
-            let Some(under) = kind.under else { continue };
             let of = |change: &&Change| change.kind() == kind.name && change.op() != Op::Deleted;
-            hold_those(tx, under, changes.iter().filter(of), &mut seen).await?;
+            hold_those(tx, kind, changes.iter().filter(of), &mut seen).await?;
         }
         Ok(seen)
     })
@@ -55,7 +46,8 @@ fn followed<'a>(tx: &'a mut Tx, changes: &'a [Change]) -> BoxFuture<'a, Result<(
         let customers = handed(changes, Customer::TYPE);
         if !customers.is_empty() {
             for kind in KINDS {
-                let Some(Under { rows, pool }) = kind.under else { continue };
+                let Some(rows) = kind.under_customers() else { continue };
+                let pool = kind.rule.has_pool();
                 // The nil id stands for the pool, which does not see rows of all types.
                 let seen = |ids: &[Uuid]| -> Vec<Uuid> {
                     ids.iter().copied().filter(|id| pool || !id.is_nil()).collect()
@@ -65,15 +57,24 @@ fn followed<'a>(tx: &'a mut Tx, changes: &'a [Change]) -> BoxFuture<'a, Result<(
                     before: seen(&customer.before),
                     after: seen(&customer.after),
                 });
-                hand_over(tx, kind.name, rows, &handed.collect::<Vec<_>>()).await?;
+                hand_over(tx, kind.name, &rows, &handed.collect::<Vec<_>>()).await?;
             }
         }
 
-        let orders = handed(changes, Order::TYPE);
-        hand_over(tx, Shipment::TYPE, OF_ORDERS, &orders).await?;
-        let visits = handed(changes, Visit::TYPE);
-        hand_over(tx, CashflowAdvice::TYPE, OF_VISITS, &visits).await
+        follow_rows::<Order>(tx, changes).await?;
+        follow_rows::<Visit>(tx, changes).await
     })
+}
+
+/// Hands over the rows that are visible with the rows of this type.
+async fn follow_rows<R: Resource>(tx: &mut Tx, changes: &[Change]) -> Result<()> {
+    let handed = handed(changes, R::TYPE);
+    for kind in KINDS {
+        if let Some(rows) = kind.rule.under_rows_of(R::RULE) {
+            hand_over(tx, kind.name, &rows, &handed).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Returns the rows of a type that other readers see now.
@@ -92,7 +93,7 @@ fn handed(changes: &[Change], kind: &str) -> Vec<Handed> {
 /// transaction ends. If a customer was handed over since it was read, the new owner sees the row.
 async fn hold_those<'a>(
     tx: &mut Tx,
-    under: Under,
+    kind: &Kind,
     changes: impl Iterator<Item = &'a Change>,
     corrected: &mut Seen,
 ) -> Result<()> {
@@ -100,7 +101,9 @@ async fn hold_those<'a>(
     if told.is_empty() {
         return Ok(());
     }
-    let held = LockedViewers { under, ids: told.keys().copied().collect() };
+    let Some(rows) = kind.under_customers() else { return Ok(()) };
+    let held =
+        LockedViewers { rows, pool: kind.rule.has_pool(), ids: told.keys().copied().collect() };
     let held: Vec<(Uuid, Vec<Uuid>)> = held.load(tx.conn()).await?;
     for (id, seen) in held {
         let other = told.get(&id).filter(|change| set(change.seen_by()) != set(&seen));
@@ -118,7 +121,10 @@ fn set(ids: &[Uuid]) -> HashSet<Uuid> {
 /// A query of those who see these rows now, which locks their customers. It is a query fragment of
 /// its own, because diesel prepares the text of `sql_query` on every execution.
 struct LockedViewers {
-    under: Under,
+    /// See [`Kind::under_customers`]
+    rows: String,
+    /// Users who see the pool also see the rows of customers without an owner
+    pool: bool,
     ids: Vec<Uuid>,
 }
 
@@ -135,7 +141,7 @@ impl QueryId for LockedViewers {
 
 impl QueryFragment<Pg> for LockedViewers {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let owner = if self.under.pool {
+        let owner = if self.pool {
             "coalesce(c.owner_id, '00000000-0000-0000-0000-000000000000'::uuid)"
         } else {
             "c.owner_id"
@@ -143,7 +149,7 @@ impl QueryFragment<Pg> for LockedViewers {
         out.push_sql("select it.id, array_remove(it.others || ");
         out.push_sql(owner);
         out.push_sql(", null) from (");
-        out.push_sql(self.under.rows);
+        out.push_sql(&self.rows);
         out.push_sql(") as it (id, version, hangs_on, others) ");
         out.push_sql("join customers c on c.id = it.hangs_on where it.id = any(");
         out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;

@@ -7,6 +7,7 @@ use diesel::dsl::{InnerJoin, IntoBoxed};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use platform::row_rule::{RowRule, Viewers};
 use platform::{
     Change, Conn, Db, Error, Json, List, PageQuery, Path, Problems, Reply, Resource, Result,
     Tagged, Timestamp, Tx, Write, page, resource, text_enum,
@@ -17,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use crate::visit::{Visit, VisitStatus, visible_to};
+use crate::visit::{Visit, VisitStatus};
 use crate::{ReadVisits, WriteVisits};
 
 text_enum! {
@@ -65,13 +66,15 @@ pub struct CashflowAdvice {
     participant_ids: Vec<Uuid>,
 }
 
+const RULE: RowRule = RowRule {
+    table: "cashflow_advice",
+    accounts: false,
+    viewers: &[Viewers::JoinedRow("visit_id", Visit::RULE)],
+};
+
 resource! {
     CashflowAdvice: "cashflow_advice" at "/api/v1/cashflow-advice",
-    seen by |advice| [advice.owner_id]
-        .iter()
-        .chain(&advice.participant_ids)
-        .map(|id| Some(*id))
-        .collect()
+    seen by RULE, as |advice| [&[advice.owner_id], advice.participant_ids.as_slice()].concat().into_iter().map(Some).collect()
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -170,7 +173,7 @@ type Matching<'a> = IntoBoxed<'a, InnerJoin<cashflow_advice::table, visits::tabl
 fn matching<'a>(caller: &'a Caller, filter: &'a CashflowAdviceFilter) -> Matching<'a> {
     use cashflow_advice::{author_id, topic, visit_id};
     let mut rows = cashflow_advice::table.inner_join(visits::table).into_boxed();
-    rows = rows.filter(visible_to(caller));
+    rows = rows.filter(caller.sees::<CashflowAdvice>());
     if let Some(customer) = filter.customer_id {
         rows = rows.filter(visits::customer_id.eq(customer));
     }
@@ -206,7 +209,7 @@ impl CashflowAdvice {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(visible_to(caller)).filter(cashflow_advice::id.eq(id));
+        let row = Self::query().filter(caller.sees::<Self>()).filter(cashflow_advice::id.eq(id));
         Ok(row.first(conn).await?)
     }
 

@@ -6,7 +6,8 @@
 use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
 use auth::{Caller, Can};
-use complaints::{FileComplaints, HandleComplaints, complaint};
+use complaints::complaint::Complaint;
+use complaints::{FileComplaints, HandleComplaints};
 use diesel::QueryableByName;
 use diesel::sql_types::{
     Array, Bool, Date as SqlDate, Jsonb, Nullable, Timestamptz, Uuid as SqlUuid,
@@ -194,7 +195,7 @@ impl Today {
         let date = clock.day_of(now);
         let tomorrow = date.0.tomorrow().and_then(|day| day.to_zoned(clock.zone()));
         let tomorrow = Timestamp(tomorrow.map_err(Error::internal)?.timestamp());
-        let visible = complaint::visible_to(caller).sql(|_| "$7".to_owned());
+        let visible = caller.sees::<Complaint>().sql(|_| "$7".to_owned());
         let visible = visible.unwrap_or_else(|| "true".to_owned());
         let text = format!("with {MY_COMPLAINTS}, {TODAY}").replace("{visible}", &visible);
 

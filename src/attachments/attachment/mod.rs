@@ -83,7 +83,7 @@ pub struct AttachedTo {
 
 resource! {
     Attachment: "attachment" at "/api/v1/attachments",
-    seen by |attachment| vec![Some(attachment.uploaded_by)]
+    seen by attachments [Person(uploaded_by)]
 }
 
 impl Attachment {

@@ -59,7 +59,7 @@ pub struct Membership {
 
 resource! {
     Membership: "membership" at "/api/v1/memberships",
-    seen by |membership| vec![Some(membership.user_id)]
+    seen by memberships [Person(user_id)]
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

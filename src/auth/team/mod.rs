@@ -4,7 +4,7 @@ mod db;
 pub mod http;
 
 use diesel::prelude::*;
-use platform::{EVERYBODY, Timestamp, batch, batch::ItemKey, page, resource, sent, set};
+use platform::{Timestamp, batch, batch::ItemKey, page, resource, sent, set};
 use schema::teams;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -40,7 +40,7 @@ pub struct Team {
     pub updated_at: Timestamp,
 }
 
-resource! { Team: "team" at "/api/v1/teams", seen by |_row| vec![EVERYBODY] }
+resource! { Team: "team" at "/api/v1/teams", seen by everybody }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "code": "EAST", "name": "华东大区" }))]

@@ -10,7 +10,7 @@ use std::ops::{Deref, DerefMut};
 
 use diesel::prelude::*;
 use platform::batch::ItemKey;
-use platform::{Conn, Date, EVERYBODY, Error, Fault, Result, Timestamp};
+use platform::{Conn, Date, Error, Fault, Result, Timestamp};
 use platform::{pinyin, resource, sent, set, text_enum};
 use schema::users;
 use serde::{Deserialize, Serialize};
@@ -98,7 +98,7 @@ pub struct User {
     pub memberships: Memberships,
 }
 
-resource! { User: "user" at "/api/v1/users", seen by |_row| vec![EVERYBODY] }
+resource! { User: "user" at "/api/v1/users", seen by everybody }
 
 impl Deref for User {
     type Target = UserRow;

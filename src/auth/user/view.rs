@@ -7,7 +7,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
-use platform::{Date, EVERYBODY, Timestamp, page, resource};
+use platform::{Date, Timestamp, page, resource};
 use schema::users;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ pub struct UserView {
 
 resource! {
     UserView: "user" at "/api/v1/users",
-    seen by |_row| vec![EVERYBODY],
+    seen by everybody,
     derived ["memberships", "team_id", "leads_team"]
 }
 

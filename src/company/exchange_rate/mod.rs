@@ -42,7 +42,7 @@ pub struct ExchangeRate {
 
 resource! {
     ExchangeRate: "exchange_rate" at "/api/v1/exchange-rates",
-    seen by |_rate| vec![platform::EVERYBODY]
+    seen by everybody
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

@@ -1,4 +1,4 @@
-//! Queries on complaints. Every query that answers a caller starts at `visible_to`.
+//! Queries on complaints. Every query that answers a caller starts at `Caller::sees`.
 
 use attachments::attachment::attach;
 use auth::{Body, Caller, external_id::key_of, reference};
@@ -22,7 +22,6 @@ use visits::visit::Visit;
 
 use super::clock::ComplaintClock;
 use super::lookups::ComplaintContext;
-use super::reach::visible_to;
 use super::rules::ComplaintAction;
 use super::{
     Complaint, ComplaintChanges, ComplaintFilter, ComplaintPage, ComplaintSort, ComplaintStatus,
@@ -40,7 +39,7 @@ const UNFILED: &str = "not exists (select from complaint_settlements s \
 
 fn matching<'a>(caller: &'a Caller, filter: &'a ComplaintFilter, now: Timestamp) -> Joined<'a> {
     let joined = complaints::table.inner_join(complaint_clocks::table);
-    let mut query = joined.into_boxed().filter(visible_to(caller));
+    let mut query = joined.into_boxed().filter(caller.sees::<Complaint>());
     if let Some(statuses) = &filter.status {
         query = query.filter(complaints::status.eq_any(statuses));
     }
@@ -146,7 +145,8 @@ impl Complaint {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid, now: Timestamp) -> Result<Self> {
-        let complaint = Self::query().filter(visible_to(caller)).filter(complaints::id.eq(id));
+        let complaint =
+            Self::query().filter(caller.sees::<Complaint>()).filter(complaints::id.eq(id));
         let complaint: Self = complaint.first(conn).await?;
         Ok(complaint.judged(now))
     }
@@ -155,7 +155,7 @@ impl Complaint {
         let now = tx.now;
         Self::find(tx.conn(), caller, id, now).await?;
         lock(tx.conn(), &[id]).await?;
-        let row = Self::query().filter(visible_to(caller)).filter(complaints::id.eq(id));
+        let row = Self::query().filter(caller.sees::<Complaint>()).filter(complaints::id.eq(id));
         Ok(row.first(tx.conn()).await?)
     }
 

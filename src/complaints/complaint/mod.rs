@@ -8,9 +8,9 @@ pub mod http;
 pub mod http_actions;
 mod imported;
 mod jobs;
+mod lookup;
 mod lookups;
 mod merge;
-mod reach;
 mod requests;
 mod rules;
 mod settlement;
@@ -26,8 +26,8 @@ use uuid::Uuid;
 
 pub use clock::{ComplaintClock, TermSql};
 pub use jobs::{calendar_changed, check_deadlines};
+pub use lookup::{find_complaints, is_visible, name_complaints};
 pub use merge::customer_merged;
-pub use reach::{QUALITY_DESK, find_complaints, is_visible, name_complaints, visible_to};
 pub use requests::{ComplaintChanges, ComplaintFilter, NewComplaint, NewVisitComplaint};
 pub use rules::ComplaintAction;
 pub use settlement::{ComplaintProposal, ComplaintSettlement};
@@ -252,8 +252,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     Complaint: "complaint" at "/api/v1/complaints",
-    seen by |complaint| [complaint.owner_id, complaint.reporter_id, complaint.customer_owner_id].into_iter().flatten()
-        .chain(complaint.dispatched_at.map(|_| QUALITY_DESK)).map(Some).collect(),
+    seen by complaints [Person(owner_id), Person(reporter_id), Customer(customer_id), Quality(dispatched_at)],
     derived [
         "customer_id", "product_not_sold", "dispatched_at",
         "proposals", "proposal_due_at", "proposed_at",

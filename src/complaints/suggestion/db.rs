@@ -1,8 +1,7 @@
-//! Queries on suggestions. Every query that answers a caller starts at `visible_to`.
+//! Queries on suggestions. Every query that answers a caller starts at `Caller::sees`.
 
 use ::customers::hooks::Move;
 use attachments::attachment::attach;
-use auth::reach::ByHand;
 use auth::{Body, Caller, reference};
 use customers::contact;
 use customers::customer;
@@ -20,18 +19,11 @@ use super::{
     SuggestionFilter, SuggestionPage, SuggestionStatus,
 };
 
-type Seen<'a> = ByHand<'a, suggestions::reporter_id, suggestions::customer_id>;
-
-/// Suggestions recorded by people visible to the caller, or of customers whose owner is.
-pub fn visible_to(caller: &Caller) -> Seen<'_> {
-    caller.reaches_by_hand(suggestions::reporter_id, suggestions::customer_id)
-}
-
 fn matching<'a>(
     caller: &'a Caller,
     filter: &'a SuggestionFilter,
 ) -> suggestions::BoxedQuery<'a, Pg> {
-    let mut query = suggestions::table.filter(visible_to(caller)).into_boxed();
+    let mut query = suggestions::table.filter(caller.sees::<Suggestion>()).into_boxed();
     if let Some(customer) = filter.customer_id {
         query = query.filter(suggestions::customer_id.eq(customer));
     }
@@ -77,12 +69,13 @@ impl Suggestion {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(visible_to(caller)).filter(suggestions::id.eq(id));
+        let row = Self::query().filter(caller.sees::<Suggestion>()).filter(suggestions::id.eq(id));
         Ok(row.first(conn).await?)
     }
 
     async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = suggestions::table.filter(visible_to(caller)).filter(suggestions::id.eq(id));
+        let row =
+            suggestions::table.filter(caller.sees::<Suggestion>()).filter(suggestions::id.eq(id));
         let locked: Uuid = row.select(suggestions::id).for_update().first(tx.conn()).await?;
         // A second statement, so that the customer's owner is read as of the lock, not before the
         // wait.

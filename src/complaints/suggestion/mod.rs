@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use visits::visit::find_visits;
 
-pub use db::{customer_merged, visible_to};
+pub use db::customer_merged;
 
 text_enum! {
     /// Subject of a suggestion
@@ -101,7 +101,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     Suggestion: "suggestion" at "/api/v1/suggestions",
-    seen by |suggestion| [suggestion.reporter_id, suggestion.customer_owner_id].into_iter().flatten().map(Some).collect()
+    seen by suggestions [Person(reporter_id), Customer(customer_id)]
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]

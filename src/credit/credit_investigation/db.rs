@@ -1,4 +1,4 @@
-//! Queries on investigations. Each query on behalf of a caller starts at `visible_to`.
+//! Queries on investigations. Each query on behalf of a caller starts at `Caller::sees`.
 
 use std::collections::HashMap;
 
@@ -17,17 +17,13 @@ use super::{
     CreditInvestigation, CreditInvestigationFilter, CreditInvestigationPage, InvestigationFindings,
     InvestigationStatus, NewCreditInvestigation, check_recommended,
 };
-use crate::reach::{OfCustomer, of_customer};
-
-fn visible_to(caller: &Caller) -> OfCustomer<'_, credit_investigations::customer_id> {
-    of_customer(caller, credit_investigations::customer_id)
-}
 
 fn matching<'a>(
     caller: &'a Caller,
     filter: &'a CreditInvestigationFilter,
 ) -> credit_investigations::BoxedQuery<'a, Pg> {
-    let mut query = credit_investigations::table.filter(visible_to(caller)).into_boxed();
+    let mut query =
+        credit_investigations::table.filter(caller.sees::<CreditInvestigation>()).into_boxed();
     if let Some(customer) = filter.customer_id {
         query = query.filter(credit_investigations::customer_id.eq(customer));
     }
@@ -65,12 +61,12 @@ impl CreditInvestigation {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(visible_to(caller));
+        let row = Self::query().filter(caller.sees::<CreditInvestigation>());
         Ok(row.filter(credit_investigations::id.eq(id)).first(conn).await?)
     }
 
     async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = credit_investigations::table.filter(visible_to(caller));
+        let row = credit_investigations::table.filter(caller.sees::<CreditInvestigation>());
         let row = row.filter(credit_investigations::id.eq(id));
         Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
     }

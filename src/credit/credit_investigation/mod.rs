@@ -81,7 +81,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     CreditInvestigation: "credit_investigation" at "/api/v1/credit-investigations",
-    seen by |investigation| vec![investigation.customer_owner_id]
+    seen by credit_investigations [CustomerOrPool(customer_id)] and accounts
 }
 
 /// A request for a credit investigation

@@ -8,6 +8,7 @@ use company::setting::Settings;
 use customers::customer::Customer;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text, Uuid as SqlUuid};
+use platform::row_rule::RowRule;
 use platform::{
     Date, Error, Fault, FixedSql, Money, Number, Resource, Result, Timestamp, fixed_sql, resource,
     sent, set,
@@ -67,7 +68,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     CustomerCredit: "customer_credit" at "/api/v1/customers",
-    seen by |credit| vec![credit.customer_owner_id]
+    seen by customer_credits [CustomerOrPool(id)] and accounts
 }
 
 /// A customer's credit with its current exposure
@@ -81,6 +82,7 @@ pub struct CreditAccount {
 impl Resource for CreditAccount {
     const TYPE: &'static str = CustomerCredit::TYPE;
     const PATH: &'static str = CustomerCredit::PATH;
+    const RULE: &'static RowRule = CustomerCredit::RULE;
 
     fn id(&self) -> Uuid {
         self.credit.id

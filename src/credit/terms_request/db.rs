@@ -1,4 +1,4 @@
-//! Queries on terms requests. Each query on behalf of a caller starts at `visible_to`.
+//! Queries on terms requests. Each query on behalf of a caller starts at `Caller::sees`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,18 +18,13 @@ use super::{
     CustomerTerms, NewTermsRequest, TermsAction, TermsDecision, TermsRequest, TermsRequestFilter,
     TermsRequestPage, TermsStatus,
 };
-use crate::reach::{OfCustomer, of_customer};
 use crate::{credit_investigation, customer_credit};
-
-fn visible_to(caller: &Caller) -> OfCustomer<'_, terms_requests::customer_id> {
-    of_customer(caller, terms_requests::customer_id)
-}
 
 fn matching<'a>(
     caller: &'a Caller,
     filter: &'a TermsRequestFilter,
 ) -> terms_requests::BoxedQuery<'a, Pg> {
-    let mut query = terms_requests::table.filter(visible_to(caller)).into_boxed();
+    let mut query = terms_requests::table.filter(caller.sees::<TermsRequest>()).into_boxed();
     if let Some(customer) = filter.customer_id {
         query = query.filter(terms_requests::customer_id.eq(customer));
     }
@@ -49,7 +44,7 @@ impl CustomerTerms {
         use terms_requests::{customer_id, decided_at, id, status, valid_from};
         let customer = Customer::find(conn, caller, customer).await?;
         let terms = TermsRequest::query()
-            .filter(visible_to(caller))
+            .filter(caller.sees::<TermsRequest>())
             .filter(customer_id.eq(customer.id))
             .filter(status.eq(TermsStatus::Approved))
             .filter(valid_from.le(as_of))
@@ -79,12 +74,13 @@ impl TermsRequest {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(visible_to(caller)).filter(terms_requests::id.eq(id));
+        let row =
+            Self::query().filter(caller.sees::<TermsRequest>()).filter(terms_requests::id.eq(id));
         Ok(row.first(conn).await?)
     }
 
     async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = terms_requests::table.filter(visible_to(caller));
+        let row = terms_requests::table.filter(caller.sees::<TermsRequest>());
         let row = row.filter(terms_requests::id.eq(id)).select(Self::as_select());
         Ok(row.for_update().first(tx.conn()).await?)
     }

@@ -90,7 +90,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     TermsRequest: "terms_request" at "/api/v1/terms-requests",
-    seen by |request| vec![request.customer_owner_id]
+    seen by terms_requests [CustomerOrPool(customer_id)] and accounts
 }
 
 /// A request for trading terms of a customer

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::db::{find_contacts, refused, visible_to};
+use super::db::{find_contacts, refused};
 use super::{CUSTOMER, Contact, ContactChanges, search};
 use crate::ReadPersonal;
 
@@ -63,7 +63,7 @@ impl Imported for Contact {
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = contacts::source_system.eq(keys.source_system).assume_not_null();
         let known = known.and(contacts::external_id.eq_any(&keys.external_ids).assume_not_null());
-        let rows = contacts::table.inner_join(customers::table).filter(visible_to(caller));
+        let rows = contacts::table.inner_join(customers::table).filter(caller.sees::<Contact>());
         let rows = rows.filter(known.or(contacts::id.eq_any(&keys.ids)));
         let rows = rows.order(contacts::id).select(Self::as_select()).for_no_key_update();
         Ok(rows.load(conn).await?)
@@ -82,8 +82,8 @@ impl Imported for Contact {
         let mut after = match (before, item.customer_id) {
             (Some(before), None) => before.clone(),
             (Some(before), Some(customer_id)) => {
-                let owner_id = context.owners.get(&customer_id).copied().flatten();
-                Self { customer_id, owner_id, ..before.clone() }
+                let customer_owner_id = context.owners.get(&customer_id).copied().flatten();
+                Self { customer_id, customer_owner_id, ..before.clone() }
             }
             (None, Some(customer)) => {
                 let owner = context.owners.get(&customer).copied().flatten();

@@ -1,9 +1,8 @@
-//! Queries on contacts. Those made for a caller start at [`visible_to`]: a contact is visible with
+//! Queries on contacts. Those made for a caller starts at `Caller::sees`: a contact is visible with
 //! its customer.
 
 use std::collections::HashMap;
 
-use auth::reach::VisibleTo;
 use auth::reference::{BoxFuture, Found, Known, Wanted};
 use auth::{Body, Caller, external_id::key_of, reference, source_item};
 use diesel::dsl::{InnerJoin, IntoBoxed};
@@ -27,15 +26,9 @@ use crate::ReadPersonal;
 use crate::customer::Customer;
 use crate::hooks::Move;
 
-/// The condition for contacts that the caller sees: those of customers with a visible owner, for
-/// managers also of the pool.
-pub fn visible_to(caller: &Caller) -> VisibleTo<'_, customers::owner_id> {
-    caller.reaches_or_pool(customers::owner_id)
-}
-
 auth::names! {
     /// The names of visible contacts.
-    name_contacts in contacts, |caller| contacts::table.inner_join(customers::table).filter(visible_to(caller)), name
+    name_contacts in contacts, |caller: &'a Caller| contacts::table.inner_join(customers::table).filter(caller.sees::<Contact>()), name
 }
 
 /// Resolves references to contacts that the caller sees.
@@ -47,7 +40,8 @@ pub fn find_contacts<'a>(
     Box::pin(async move {
         let rows = || {
             use contacts::{external_id, id, source_system, version};
-            let rows = contacts::table.inner_join(customers::table).filter(visible_to(caller));
+            let rows =
+                contacts::table.inner_join(customers::table).filter(caller.sees::<Contact>());
             rows.select((id, version, source_system, external_id))
         };
 
@@ -80,7 +74,7 @@ type Joined<'a> = IntoBoxed<'a, InnerJoin<contacts::table, customers::table>, Pg
 
 fn matching<'a>(caller: &'a Caller, filter: &'a ContactFilter) -> Joined<'a> {
     let contacts_of_customers = contacts::table.inner_join(customers::table);
-    let mut query = contacts_of_customers.into_boxed().filter(visible_to(caller));
+    let mut query = contacts_of_customers.into_boxed().filter(caller.sees::<Contact>());
 
     if let Some(customer) = filter.customer_id {
         query = query.filter(contacts::customer_id.eq(customer));
@@ -139,7 +133,7 @@ impl Contact {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let contact = Self::query().filter(visible_to(caller)).filter(contacts::id.eq(id));
+        let contact = Self::query().filter(caller.sees::<Contact>()).filter(contacts::id.eq(id));
         let contact: Self = contact.first(conn).await?;
         Ok(contact.shown_to(caller))
     }
@@ -147,7 +141,7 @@ impl Contact {
     /// Returns a visible contact, unmasked and locked together with its customer, so that no other
     /// request makes another contact primary meanwhile.
     async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = contacts::table.inner_join(customers::table).filter(visible_to(caller));
+        let row = contacts::table.inner_join(customers::table).filter(caller.sees::<Contact>());
         let row = row.filter(contacts::id.eq(id)).select(Self::as_select()).for_update();
         Ok(row.first(tx.conn()).await?)
     }
@@ -293,10 +287,10 @@ pub(crate) async fn follow(
     let rows = moving.taken(rows, |row| row.id);
 
     for before in &rows {
-        let (customer_id, owner_id) = (moving.to.id, moving.to.owner_id);
+        let (customer_id, customer_owner_id) = (moving.to.id, moving.to.owner_id);
         // A merge moves no primary contact: the winner has one of its own, or people choose one.
         let is_primary = primary == Some(before.id);
-        let after = Contact { customer_id, is_primary, owner_id, ..before.clone() };
+        let after = Contact { customer_id, is_primary, customer_owner_id, ..before.clone() };
         before.save(tx, after).await?;
     }
     Ok(rows.iter().map(|row| row.id).collect())

@@ -71,7 +71,7 @@ pub struct Contact {
     /// The owner of the customer, who decides who sees the contact
     #[serde(skip)]
     #[diesel(skip_insertion, skip_update, select_expression = customers::owner_id)]
-    owner_id: Option<Uuid>,
+    customer_owner_id: Option<Uuid>,
 }
 
 type NoFields = platform::FixedSql<diesel::sql_types::Array<diesel::sql_types::Text>>;
@@ -82,7 +82,7 @@ fn no_fields() -> NoFields {
 
 resource! {
     Contact: "contact" at "/api/v1/contacts",
-    seen by |contact| vec![contact.owner_id],
+    seen by contacts [JoinedCustomerOrPool(customer_id)],
     derived ["is_primary"]
 }
 
@@ -206,7 +206,7 @@ impl Contact {
             created_at: now,
             updated_at: now,
             masked_fields: vec![],
-            owner_id: customer.1,
+            customer_owner_id: customer.1,
         }
     }
 
@@ -268,7 +268,7 @@ impl Contact {
             created_at: self.created_at,
             version: self.version,
             updated_at: self.updated_at,
-            ..Self::blank(self.id, (self.customer_id, self.owner_id), now)
+            ..Self::blank(self.id, (self.customer_id, self.customer_owner_id), now)
         }
     }
 

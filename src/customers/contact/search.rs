@@ -9,7 +9,6 @@ use schema::{contacts, customers};
 use serde_json::json;
 
 use super::Contact;
-use super::db::visible_to;
 use crate::customer::name_key;
 
 /// The maximum number of duplicates found by phone number or e-mail address.
@@ -48,7 +47,8 @@ impl Contact {
     /// compared: the error must not disclose who else knows a phone number.
     pub(super) async fn check_duplicates(&self, conn: &mut Conn, caller: &Caller) -> Result<()> {
         let open = || {
-            let rows = contacts::table.inner_join(customers::table).filter(visible_to(caller));
+            let rows =
+                contacts::table.inner_join(customers::table).filter(caller.sees::<Contact>());
             let rows = rows.filter(contacts::erased_at.is_null()).select(Self::as_select());
             rows.order((contacts::name, contacts::id))
         };
@@ -66,7 +66,7 @@ impl Contact {
         alike.sort_by_key(|contact| contact.id);
         alike.dedup_by_key(|contact| contact.id);
         let named = alike.iter().map(|contact| {
-            let Self { id, name, customer_id, owner_id, .. } = contact;
+            let Self { id, name, customer_id, customer_owner_id: owner_id, .. } = contact;
             json!({ "id": id, "name": name, "customer_id": customer_id, "owner_id": owner_id })
         });
         let detail = "A contact with this phone number, email address or name already exists. To \

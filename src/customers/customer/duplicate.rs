@@ -9,7 +9,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::db::visible_to;
 use super::{Customer, load};
 
 text_enum! {
@@ -93,7 +92,7 @@ impl DuplicateCandidate {
         list: &List<NoFilter>,
     ) -> Result<DuplicatePage> {
         let mut reach = vec![];
-        let visible = visible_to(caller).sql("owner_id", |ids| {
+        let visible = caller.sees::<Customer>().sql(|ids| {
             reach = ids.to_vec();
             "$4".to_owned()
         });

@@ -13,7 +13,6 @@ use schema::customers;
 use uuid::Uuid;
 
 use super::Customer;
-use super::db::visible_to;
 
 /// Resolves references to customers that the caller sees.
 pub fn find_customers<'a>(
@@ -36,12 +35,12 @@ pub fn find_any_customers<'a>(
 
 auth::names! {
     /// The names of visible customers.
-    name_customers in customers, |caller| customers::table.filter(visible_to(caller)), code, name
+    name_customers in customers, sees Customer, code, name
 }
 
 auth::find! {
     /// Resolves references without following merges: for operations on the merged customer itself.
-    find_unfollowed in customers, visible_to
+    find_unfollowed in customers, sees Customer
 }
 
 async fn look_up(conn: &mut Conn, caller: Option<&Caller>, wanted: &Wanted) -> Result<Found> {
@@ -50,7 +49,7 @@ async fn look_up(conn: &mut Conn, caller: Option<&Caller>, wanted: &Wanted) -> R
         use customers::{external_id, id, merged_into_id, source_system, version};
         let rows = customers::table.into_boxed();
         let rows = match caller {
-            Some(caller) => rows.filter(visible_to(caller).or(merged_into_id.is_not_null())),
+            Some(caller) => rows.filter(caller.sees::<Customer>().or(merged_into_id.is_not_null())),
             None => rows,
         };
         rows.select(((id, version, source_system, external_id), merged_into_id))
@@ -76,7 +75,7 @@ async fn look_up(conn: &mut Conn, caller: Option<&Caller>, wanted: &Wanted) -> R
     let winners = winners(conn, merged.iter().map(|row| row.0.0)).await?;
     let rows = customers::table.filter(customers::id.eq_any(winners.values())).into_boxed();
     let rows = match caller {
-        Some(caller) => rows.filter(visible_to(caller)),
+        Some(caller) => rows.filter(caller.sees::<Customer>()),
         None => rows,
     };
     let rows = rows.select((customers::id, customers::version));
@@ -133,7 +132,7 @@ pub(super) async fn locked_winners(
     }
 
     let winners = winners(tx.conn(), merged).await?;
-    let open = customers::table.filter(visible_to(caller));
+    let open = customers::table.filter(caller.sees::<Customer>());
     let open = open.filter(customers::id.eq_any(winners.values())).order(customers::id);
     let open: Vec<Customer> =
         open.select(Customer::as_select()).for_update().load(tx.conn()).await?;

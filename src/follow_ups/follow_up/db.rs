@@ -1,9 +1,7 @@
-//! Queries on follow-ups. Each query for a caller starts at `visible_to`.
+//! Queries on follow-ups. Each query for a caller starts at `Caller::sees`.
 
 use ::customers::hooks::Move;
-use auth::reach::VisibleTo;
 use auth::{Body, Caller, reference};
-use diesel::dsl::Or;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -26,19 +24,12 @@ const OPEN: [FollowUpStatus; 4] = [
     FollowUpStatus::Returned,
 ];
 
-type Seen<'a> = Or<VisibleTo<'a, follow_ups::assignee_id>, VisibleTo<'a, follow_ups::assigned_by>>;
-
-/// Rows whose assignee, or the person who assigned them, is visible to the caller.
-pub fn visible_to(caller: &Caller) -> Seen<'_> {
-    caller.reaches(follow_ups::assignee_id).or(caller.reaches(follow_ups::assigned_by))
-}
-
 fn matching<'a>(
     caller: &'a Caller,
     filter: &'a FollowUpFilter,
     now: Timestamp,
 ) -> follow_ups::BoxedQuery<'a, Pg> {
-    let mut query = follow_ups::table.filter(visible_to(caller)).into_boxed();
+    let mut query = follow_ups::table.filter(caller.sees::<FollowUp>()).into_boxed();
     if let Some(customer) = filter.customer_id {
         query = query.filter(follow_ups::customer_id.eq(customer));
     }
@@ -120,7 +111,7 @@ impl FollowUp {
     ) -> Result<FollowUpPage> {
         use follow_ups::{assigned_by, assignee_id, due_at, id, status};
         let query = || {
-            let rows = follow_ups::table.filter(visible_to(caller)).into_boxed();
+            let rows = follow_ups::table.filter(caller.sees::<FollowUp>()).into_boxed();
             let rows = rows.filter(list.rows(id, follow_ups::updated_at));
             if list.as_sent().assigned == Some(true) {
                 let waiting = OPEN.into_iter().chain([FollowUpStatus::Submitted]);
@@ -139,12 +130,12 @@ impl FollowUp {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(visible_to(caller)).filter(follow_ups::id.eq(id));
+        let row = Self::query().filter(caller.sees::<FollowUp>()).filter(follow_ups::id.eq(id));
         Ok(row.first(conn).await?)
     }
 
     pub(super) async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = follow_ups::table.filter(visible_to(caller)).filter(follow_ups::id.eq(id));
+        let row = follow_ups::table.filter(caller.sees::<FollowUp>()).filter(follow_ups::id.eq(id));
         Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
     }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub use db::{Opened, customer_merged, escalate_late, visible_to};
+pub use db::{Opened, customer_merged, escalate_late};
 pub use steps::FollowUpAction;
 
 text_enum! {
@@ -91,7 +91,7 @@ pub struct FollowUp {
 
 resource! {
     FollowUp: "follow_up" at "/api/v1/follow-ups",
-    seen by |follow_up| vec![Some(follow_up.assignee_id), Some(follow_up.assigned_by)],
+    seen by follow_ups [Person(assignee_id), Person(assigned_by)],
     derived ["customer_id", "due_at", "escalated_at"]
 }
 

@@ -1,7 +1,6 @@
-//! Queries on growth opportunities. Each query for a caller starts at `visible_to`.
+//! Queries on growth opportunities. Each query for a caller starts at `Caller::sees`.
 
 use ::customers::hooks::Move;
-use auth::reach::ByHand;
 use auth::{Body, Caller, reference};
 use customers::customer;
 use diesel::dsl::not;
@@ -22,13 +21,6 @@ use super::{
     OpportunityPage, OpportunityReason, OpportunitySort, OpportunityStatus,
 };
 
-type Seen<'a> = ByHand<'a, opportunities::owner_id, opportunities::customer_id>;
-
-/// Rows whose owner, or whose customer's owner, is visible to the caller.
-pub fn visible_to(caller: &Caller) -> Seen<'_> {
-    caller.reaches_by_hand(opportunities::owner_id, opportunities::customer_id)
-}
-
 pub type OwnerOfCustomer = FixedSql<Nullable<SqlUuid>>;
 
 /// Selects the owner of the customer within the row, so that reading an opportunity takes one
@@ -42,7 +34,7 @@ fn matching<'a>(
     filter: &'a OpportunityFilter,
     today: Date,
 ) -> opportunities::BoxedQuery<'a, Pg> {
-    let mut query = opportunities::table.filter(visible_to(caller)).into_boxed();
+    let mut query = opportunities::table.filter(caller.sees::<Opportunity>()).into_boxed();
     if let Some(customer) = filter.customer_id {
         query = query.filter(opportunities::customer_id.eq(customer));
     }
@@ -113,12 +105,15 @@ impl Opportunity {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(visible_to(caller)).filter(opportunities::id.eq(id));
+        let row =
+            Self::query().filter(caller.sees::<Opportunity>()).filter(opportunities::id.eq(id));
         Ok(row.first(conn).await?)
     }
 
     async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = opportunities::table.filter(visible_to(caller)).filter(opportunities::id.eq(id));
+        let row = opportunities::table
+            .filter(caller.sees::<Opportunity>())
+            .filter(opportunities::id.eq(id));
         let locked: Uuid = row.select(opportunities::id).for_update().first(tx.conn()).await?;
         // A separate statement reads the customer's owner as of the lock; the first one could read
         // the owner from before it waited for the lock.

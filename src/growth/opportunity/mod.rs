@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub use db::{customer_merged, visible_to};
+pub use db::customer_merged;
 
 text_enum! {
     pub enum OpportunityStatus {
@@ -77,10 +77,7 @@ pub struct Opportunity {
 
 resource! {
     Opportunity: "opportunity" at "/api/v1/opportunities",
-    seen by |opportunity| std::iter::once(opportunity.owner_id)
-        .chain(opportunity.customer_owner_id)
-        .map(Some)
-        .collect()
+    seen by opportunities [Person(owner_id), Customer(customer_id)]
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]

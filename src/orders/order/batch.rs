@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::credit;
-use super::db::{self, FACT, find_orders, visible_to};
+use super::db::{self, FACT, find_orders};
 use super::line_facts::LineFacts;
 use super::rules::in_future;
 use super::statements::{delete_lines, next_numbers, upsert, write_lines};
@@ -145,7 +145,7 @@ impl Imported for Order {
         let known = orders::source_system.eq(keys.source_system).assume_not_null();
         let known = known.and(orders::external_id.eq_any(&keys.external_ids).assume_not_null());
 
-        let rows = orders::table.filter(visible_to(caller));
+        let rows = orders::table.filter(caller.sees::<Order>());
         let rows = rows.order(orders::id).select(orders::id).for_no_key_update();
         let locked: Vec<Uuid> = if keys.ids.is_empty() {
             rows.filter(known).load(conn).await?

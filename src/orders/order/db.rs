@@ -1,8 +1,7 @@
-//! Queries on orders. Every query that answers a caller starts at `visible_to`.
+//! Queries on orders. Every query that answers a caller starts at `Caller::sees`.
 
 use std::collections::HashSet;
 
-use auth::reach::ByCredit;
 use auth::{Body, Caller, Role, external_id::key_of};
 use company::{Company, exchange_rate::ExchangeRate};
 use customers::customer::{Customer, CustomerStatus};
@@ -20,30 +19,24 @@ use super::statements::{delete_lines, next_number, write_lines};
 use super::{Cancellation, NewOrder, Order, OrderChanges, OrderDetails, OrderStatus, credit};
 use crate::{ConfirmOrders, activity, sales_entry};
 
-/// Orders credited to people visible to the caller, booked by a team that the caller leads now, or
-/// of a visible customer. Roles that see all accounts, such as finance, see all orders.
-pub fn visible_to(caller: &Caller) -> ByCredit<'_> {
-    caller.reaches_orders()
-}
-
 auth::names! {
     /// Names of the orders visible to the caller.
-    name_orders in orders, |caller| orders::table.filter(visible_to(caller)), number
+    name_orders in orders, sees Order, number
 }
 
 auth::find! {
     /// Lookup of references to orders visible to the caller.
-    find_orders in orders, visible_to
+    find_orders in orders, sees Order
 }
 
 impl Order {
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let order = Self::query().filter(visible_to(caller)).filter(orders::id.eq(id));
+        let order = Self::query().filter(caller.sees::<Order>()).filter(orders::id.eq(id));
         Ok(order.first(conn).await?)
     }
 
     async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = orders::table.filter(visible_to(caller)).filter(orders::id.eq(id));
+        let row = orders::table.filter(caller.sees::<Order>()).filter(orders::id.eq(id));
         let locked: Uuid = row.select(orders::id).for_update().first(tx.conn()).await?;
         // A second statement, so that the lines are read as of the lock, not as of before the wait.
         Ok(Self::query().filter(orders::id.eq(locked)).first(tx.conn()).await?)

@@ -9,11 +9,10 @@ use platform::narrow::beginning;
 use platform::{Conn, Date, List, Result, Timestamp};
 use schema::{order_lines, orders};
 
-use super::db::visible_to;
 use super::{Order, OrderFilter, OrderPage, OrderSort};
 
 fn matching<'a>(caller: &'a Caller, filter: &'a OrderFilter) -> orders::BoxedQuery<'a, Pg> {
-    let mut query = orders::table.filter(visible_to(caller)).into_boxed();
+    let mut query = orders::table.filter(caller.sees::<Order>()).into_boxed();
     if let Some(customer) = filter.customer_id {
         query = query.filter(orders::customer_id.eq(customer));
     }

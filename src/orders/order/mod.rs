@@ -27,7 +27,7 @@ use territories::territory::find_territories;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub use db::{find_orders, name_orders, visible_to};
+pub use db::{find_orders, name_orders};
 pub use facts::{OrderAccount, facts_of, lock};
 pub use hooks::{customer_merged, customers_of, first_membership};
 pub(crate) use progress::shipped;
@@ -151,8 +151,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     Order: "order" at "/api/v1/orders",
-    seen by |order| order.credited.iter().chain(&order.team_path).map(|id| Some(*id))
-        .chain(order.customer_owner_id.map(Some)).collect(),
+    seen by orders [People(credited), Teams(team_path), Customer(customer_id)] and accounts,
     derived [
         "shipped_on", "fulfilment_status", "billing_status", "payment_status", "invoiced_amount",
         "credit_exceeded"

@@ -17,7 +17,6 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::db::{OrderFacts, facts, refused};
-use super::reach::visible_to;
 use super::{Shipment, ShipmentLine, ShipmentStatus};
 use crate::order::{self, find_orders};
 
@@ -67,7 +66,7 @@ impl HasReferences for ShipmentItem {
 
 auth::find! {
     /// Lookup of shipments visible to the caller.
-    find_shipments in shipments, visible_to
+    find_shipments in shipments, sees Shipment
 }
 
 batch! {
@@ -93,7 +92,7 @@ impl Imported for Shipment {
     async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
         let known = shipments::source_system.eq(keys.source_system).assume_not_null();
         let known = known.and(shipments::external_id.eq_any(&keys.external_ids).assume_not_null());
-        let rows = shipments::table.filter(visible_to(caller));
+        let rows = shipments::table.filter(caller.sees::<Shipment>());
         let rows = rows.order(shipments::id).select(Self::as_select()).for_no_key_update();
         if keys.ids.is_empty() {
             return Ok(rows.filter(known).load(conn).await?);

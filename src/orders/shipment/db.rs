@@ -1,4 +1,4 @@
-//! Queries on shipments. Every query that answers a caller starts at `visible_to`.
+//! Queries on shipments. Every query that answers a caller starts at `Caller::sees`.
 
 use std::collections::HashMap;
 
@@ -12,11 +12,10 @@ use rust_decimal::Decimal;
 use schema::shipments;
 use uuid::Uuid;
 
-use super::reach::visible_to;
 use super::{Shipment, ShipmentFilter, ShipmentPage, ShipmentStatus};
 
 fn matching<'a>(caller: &'a Caller, filter: &'a ShipmentFilter) -> shipments::BoxedQuery<'a, Pg> {
-    let mut query = shipments::table.filter(visible_to(caller)).into_boxed();
+    let mut query = shipments::table.filter(caller.sees::<Shipment>()).into_boxed();
     if let Some(order) = filter.order_id {
         query = query.filter(shipments::order_id.eq(order));
     }
@@ -66,7 +65,7 @@ impl Shipment {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(visible_to(caller)).filter(shipments::id.eq(id));
+        let row = Self::query().filter(caller.sees::<Shipment>()).filter(shipments::id.eq(id));
         Ok(row.first(conn).await?)
     }
 }

@@ -3,22 +3,23 @@
 mod batch;
 mod db;
 pub mod http;
-mod reach;
 
 use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Uuid as SqlUuid};
-use platform::{Date, Embedded, FixedSql, Number, Timestamp, fixed_sql, page, resource, text_enum};
+use platform::row_rule::{RowRule, Viewers};
+use platform::{
+    Date, Embedded, FixedSql, Number, Resource, Timestamp, fixed_sql, page, resource, text_enum,
+};
 use schema::shipments;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::order::find_orders;
+use crate::order::{Order, find_orders};
 
 pub(crate) use db::{Shipped, quantities};
-pub use reach::visible_to;
 
 text_enum! {
     /// Status of a shipment
@@ -69,9 +70,15 @@ fn seen_by() -> FixedSql<Array<SqlUuid>> {
     )
 }
 
+const RULE: RowRule = RowRule {
+    table: "shipments",
+    accounts: true,
+    viewers: &[Viewers::Row("order_id", Order::RULE)],
+};
+
 resource! {
     Shipment: "shipment" at "/api/v1/shipments",
-    seen by |shipment| shipment.seen_by.iter().map(|id| Some(*id)).collect()
+    seen by RULE, as |shipment| shipment.seen_by.iter().copied().map(Some).collect()
 }
 
 /// Shipped quantity of an order line

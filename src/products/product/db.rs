@@ -5,34 +5,25 @@ use std::collections::HashMap;
 use auth::{Body, Caller, external_id::key_of, reference};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 use platform::changes::{self, HistoryPage};
 use platform::characters::fold;
 use platform::search::{self, TextMatch};
-use platform::{
-    Change, Conn, Error, FixedSql, IfMatch, List, NoFilter, Resource, Result, Timestamp, Tx,
-    fixed_sql,
-};
+use platform::{Change, Conn, Error, IfMatch, List, NoFilter, Resource, Result, Timestamp, Tx};
 use schema::products;
 use uuid::Uuid;
 
 use super::{COSTS, NewProduct, Product, ProductChanges, ProductFilter, ProductPage, ProductSort};
 use crate::ReadCosts;
 
-/// All products.
-pub fn visible_to(_: &Caller) -> FixedSql<Bool> {
-    fixed_sql("true")
-}
-
 auth::names! {
     /// Names of products.
-    name_products in products, |caller| products::table.filter(visible_to(caller)), code, name
+    name_products in products, sees Product, code, name
 }
 
 auth::find! {
     /// Lookup of references to products.
-    find_products in products, visible_to
+    find_products in products, sees Product
 }
 
 /// Loads these products unmasked, for computing with their prices and costs. The caller must not
@@ -47,8 +38,8 @@ pub async fn load(
     Ok(rows.into_iter().map(|product| (product.id, product)).collect())
 }
 
-fn matching<'a>(caller: &Caller, filter: &'a ProductFilter) -> products::BoxedQuery<'a, Pg> {
-    let mut query = products::table.filter(visible_to(caller)).into_boxed();
+fn matching<'a>(caller: &'a Caller, filter: &'a ProductFilter) -> products::BoxedQuery<'a, Pg> {
+    let mut query = products::table.filter(caller.sees::<Product>()).into_boxed();
     if let Some(category) = &filter.category {
         query = query.filter(products::category.eq(category));
     }
@@ -139,7 +130,7 @@ impl Product {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(visible_to(caller)).filter(products::id.eq(id));
+        let row = Self::query().filter(caller.sees::<Product>()).filter(products::id.eq(id));
         let product: Self = row.first(conn).await?;
         Ok(product.shown_to(caller))
     }
@@ -158,7 +149,7 @@ impl Product {
     /// Locks a product and returns it unmasked: every role that writes products may see all of its
     /// fields.
     async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = products::table.filter(visible_to(caller)).filter(products::id.eq(id));
+        let row = products::table.filter(caller.sees::<Product>()).filter(products::id.eq(id));
         Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
     }
 

@@ -80,7 +80,7 @@ fn no_fields() -> NoFields {
     platform::fixed_sql("'{}'::text[]")
 }
 
-resource! { Product: "product" at "/api/v1/products", seen by |_product| vec![platform::EVERYBODY] }
+resource! { Product: "product" at "/api/v1/products", seen by everybody }
 
 /// A list price and the days on which it applies
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

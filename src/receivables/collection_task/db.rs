@@ -1,4 +1,4 @@
-//! Queries on collection tasks. Each query on behalf of a caller starts at `visible_to`.
+//! Queries on collection tasks. Each query on behalf of a caller starts at `Caller::sees`.
 
 use std::collections::HashSet;
 
@@ -23,7 +23,6 @@ use super::{
 };
 use crate::invoice;
 use crate::promise::{Promise, Promised};
-use crate::reach::ByAccount;
 
 /// Maximum number of tasks created in one run. The next run creates the rest.
 const MOST: i32 = 1000;
@@ -38,24 +37,11 @@ const STEPS: [(DunningStep, &str, i64); 5] = [
     (DunningStep::Last, "dunning_days_last", 1),
 ];
 
-/// Returns the filter on visible tasks: the assignee or the customer's owner is in the caller's
-/// scope. Finance sees all of them.
-pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
-    ByAccount::of(
-        caller,
-        &[
-            "(collection_tasks.assignee_id = any(",
-            ") or collection_tasks.customer_id in (select id from customers where owner_id = any(",
-            ")))",
-        ],
-    )
-}
-
 fn matching<'a>(
     caller: &'a Caller,
     filter: &'a CollectionTaskFilter,
 ) -> collection_tasks::BoxedQuery<'a, Pg> {
-    let mut query = collection_tasks::table.filter(visible_to(caller)).into_boxed();
+    let mut query = collection_tasks::table.filter(caller.sees::<CollectionTask>()).into_boxed();
     if let Some(customer) = filter.customer_id {
         query = query.filter(collection_tasks::customer_id.eq(customer));
     }
@@ -105,7 +91,7 @@ impl CollectionTask {
     ) -> Result<CollectionTaskPage> {
         use collection_tasks::{assignee_id, due_on, id, status};
         let mine = || {
-            let rows = collection_tasks::table.filter(visible_to(caller));
+            let rows = collection_tasks::table.filter(caller.sees::<CollectionTask>());
             let rows = rows.filter(list.rows(id, collection_tasks::updated_at));
             rows.filter(assignee_id.eq(caller.id()).and(status.eq(CollectionStatus::Open)))
         };
@@ -116,7 +102,9 @@ impl CollectionTask {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(visible_to(caller)).filter(collection_tasks::id.eq(id));
+        let row = Self::query()
+            .filter(caller.sees::<CollectionTask>())
+            .filter(collection_tasks::id.eq(id));
         Ok(row.first(conn).await?)
     }
 
@@ -134,7 +122,7 @@ impl CollectionTask {
             invoice::dispute(tx, &seen).await?;
         }
 
-        let row = collection_tasks::table.filter(visible_to(caller));
+        let row = collection_tasks::table.filter(caller.sees::<CollectionTask>());
         let row = row.filter(collection_tasks::id.eq(id)).select(Self::as_select()).for_update();
         let before: Self = row.first(tx.conn()).await?;
         based_on.check(tx, &before).await?;

@@ -16,7 +16,6 @@ use uuid::Uuid;
 
 use crate::invoice::find_invoices;
 
-pub use db::visible_to;
 pub(crate) use db::{follow, make_due};
 
 text_enum! {
@@ -123,7 +122,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     CollectionTask: "collection_task" at "/api/v1/collection-tasks",
-    seen by |row| [row.assignee_id, row.customer_owner_id].into_iter().flatten().map(Some).collect()
+    seen by collection_tasks [Person(assignee_id), Customer(customer_id)] and accounts
 }
 
 /// The result of a collection task

@@ -1,4 +1,4 @@
-//! Queries on invoices. Each query on behalf of a caller starts at `visible_to`.
+//! Queries on invoices. Each query on behalf of a caller starts at `Caller::sees`.
 
 use auth::{Caller, reference};
 use diesel::dsl::sql;
@@ -14,32 +14,18 @@ use uuid::Uuid;
 use super::rules::{Corrected, InvoiceContext};
 use super::{Invoice, InvoiceFilter, InvoiceKind, InvoicePage, InvoiceSort, Moved};
 use crate::collection_task::CollectionTask;
-use crate::reach::ByAccount;
 
 /// Maximum number of invoices in a dunning letter.
 const MOST_DUE: i64 = 500;
 
-/// Returns the filter on visible invoices: the salesperson or the customer's owner is in the
-/// caller's scope. Finance sees all of them.
-pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
-    ByAccount::of(
-        caller,
-        &[
-            "(invoices.salesperson_id = any(",
-            ") or invoices.customer_id in (select id from customers where owner_id = any(",
-            ")))",
-        ],
-    )
-}
-
 auth::names! {
     /// Returns the numbers of visible invoices.
-    name_invoices in invoices, |caller| invoices::table.filter(visible_to(caller)), number
+    name_invoices in invoices, sees Invoice, number
 }
 
 auth::find! {
     /// Finds references to visible invoices.
-    find_invoices in invoices, visible_to
+    find_invoices in invoices, sees Invoice
 }
 
 fn matching<'a>(
@@ -47,7 +33,7 @@ fn matching<'a>(
     filter: &'a InvoiceFilter,
     today: Date,
 ) -> invoices::BoxedQuery<'a, Pg> {
-    let mut query = invoices::table.filter(visible_to(caller)).into_boxed();
+    let mut query = invoices::table.filter(caller.sees::<Invoice>()).into_boxed();
     if let Some(customer) = filter.customer_id {
         query = query.filter(invoices::customer_id.eq(customer));
     }
@@ -139,7 +125,7 @@ impl Invoice {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(visible_to(caller)).filter(invoices::id.eq(id));
+        let row = Self::query().filter(caller.sees::<Invoice>()).filter(invoices::id.eq(id));
         Ok(row.first(conn).await?)
     }
 
@@ -191,7 +177,7 @@ pub(crate) async fn due_of(
 ) -> Result<Vec<Invoice>> {
     let due = invoices::next_due_on.le(today).assume_not_null();
     let rows = Invoice::query()
-        .filter(visible_to(caller))
+        .filter(caller.sees::<Invoice>())
         .filter(invoices::customer_id.eq(task.customer_id))
         .filter(invoices::currency.eq(&task.currency))
         .filter(invoices::next_due_on.is_not_null().and(invoices::disputed.eq(false)))
@@ -219,7 +205,7 @@ pub(super) async fn known(
 ) -> Result<Vec<Invoice>> {
     let known = invoices::source_system.eq(keys.source_system).assume_not_null();
     let known = known.and(invoices::external_id.eq_any(&keys.external_ids).assume_not_null());
-    let rows = Invoice::query().filter(visible_to(caller)).order(invoices::id);
+    let rows = Invoice::query().filter(caller.sees::<Invoice>()).order(invoices::id);
     if keys.ids.is_empty() {
         return Ok(rows.filter(known).load(conn).await?);
     }

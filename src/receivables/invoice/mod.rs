@@ -25,7 +25,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 pub(crate) use db::{due_of, open_of};
-pub use db::{find_invoices, load, name_invoices, visible_to};
+pub use db::{find_invoices, load, name_invoices};
 pub use settle::{Difference, differences};
 pub(crate) use settle::{Moved, OPEN_DOCUMENTS, dispute, follow, hold, settle};
 
@@ -127,7 +127,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     Invoice: "invoice" at "/api/v1/invoices",
-    seen by |row| row.salesperson_id.into_iter().chain(row.customer_owner_id).map(Some).collect(),
+    seen by invoices [Person(salesperson_id), Customer(customer_id)] and accounts,
     derived ["open_amount", "closed_on", "next_due_on", "disputed", "credit_exceeded"]
 }
 

@@ -1,4 +1,4 @@
-//! Queries on payments. Each query on behalf of a caller starts at `visible_to`.
+//! Queries on payments. Each query on behalf of a caller starts at `Caller::sees`.
 
 use ::customers::hooks::Move;
 use auth::{Caller, reference};
@@ -14,28 +14,14 @@ use schema::payments;
 use uuid::Uuid;
 
 use super::{Difference, Payment, PaymentFilter, PaymentPage, PaymentSort};
-use crate::reach::ByAccount;
-
-/// Returns the filter on visible payments: the customer's owner, or the salesperson of an invoice
-/// that it pays, is in the caller's scope. Finance sees all of them.
-pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
-    ByAccount::of(
-        caller,
-        &[
-            "(payments.salesperson_ids && ",
-            " or payments.customer_id in (select id from customers where owner_id = any(",
-            ")))",
-        ],
-    )
-}
 
 auth::find! {
     /// Finds references to visible payments.
-    find_payments in payments, visible_to
+    find_payments in payments, sees Payment
 }
 
 fn matching<'a>(caller: &'a Caller, filter: &'a PaymentFilter) -> payments::BoxedQuery<'a, Pg> {
-    let mut query = payments::table.filter(visible_to(caller)).into_boxed();
+    let mut query = payments::table.filter(caller.sees::<Payment>()).into_boxed();
     if let Some(customer) = filter.customer_id {
         query = query.filter(payments::customer_id.eq(customer));
     }
@@ -102,7 +88,7 @@ impl Payment {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(visible_to(caller)).filter(payments::id.eq(id));
+        let row = Self::query().filter(caller.sees::<Payment>()).filter(payments::id.eq(id));
         Ok(row.first(conn).await?)
     }
 
@@ -133,7 +119,7 @@ pub(super) async fn known(
 ) -> Result<Vec<Payment>> {
     let known = payments::source_system.eq(keys.source_system).assume_not_null();
     let known = known.and(payments::external_id.eq_any(&keys.external_ids).assume_not_null());
-    let rows = Payment::query().filter(visible_to(caller)).order(payments::id);
+    let rows = Payment::query().filter(caller.sees::<Payment>()).order(payments::id);
     if keys.ids.is_empty() {
         return Ok(rows.filter(known).load(conn).await?);
     }

@@ -23,7 +23,7 @@ use crate::invoice::{Difference, find_invoices};
 use crate::source::NewAllocation;
 
 pub(crate) use db::{OPEN_DOCUMENTS, follow, settle};
-pub use db::{differences, find_payments, keep_due, visible_to};
+pub use db::{differences, find_payments, keep_due};
 
 text_enum! {
     /// The payment method
@@ -123,8 +123,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     Payment: "payment" at "/api/v1/payments",
-    seen by |row| row.salesperson_ids.iter().copied().chain(row.customer_owner_id).map(Some)
-        .collect(),
+    seen by payments [People(salesperson_ids), Customer(customer_id)] and accounts,
     derived ["customer_id", "allocations", "unapplied_amount", "closed_on", "credit_exceeded"]
 }
 

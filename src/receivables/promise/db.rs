@@ -1,4 +1,4 @@
-//! Queries on promises. Each query on behalf of a caller starts at `visible_to`.
+//! Queries on promises. Each query on behalf of a caller starts at `Caller::sees`.
 
 use ::customers::hooks::Move;
 use auth::{Body, Caller, reference};
@@ -13,23 +13,9 @@ use uuid::Uuid;
 
 use super::{NewPromise, Promise, PromiseFilter, PromisePage, PromiseStatus, Promised};
 use crate::invoice::{self, InvoiceKind};
-use crate::reach::ByAccount;
-
-/// Returns the filter on visible promises: the user who recorded the promise or the customer's
-/// owner is in the caller's scope. Finance sees all of them.
-pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
-    ByAccount::of(
-        caller,
-        &[
-            "(promises.made_by = any(",
-            ") or promises.customer_id in (select id from customers where owner_id = any(",
-            ")))",
-        ],
-    )
-}
 
 fn matching<'a>(caller: &'a Caller, filter: &'a PromiseFilter) -> promises::BoxedQuery<'a, Pg> {
-    let mut query = promises::table.filter(visible_to(caller)).into_boxed();
+    let mut query = promises::table.filter(caller.sees::<Promise>()).into_boxed();
     if let Some(customer) = filter.customer_id {
         query = query.filter(promises::customer_id.eq(customer));
     }
@@ -68,7 +54,7 @@ impl Promise {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(visible_to(caller)).filter(promises::id.eq(id));
+        let row = Self::query().filter(caller.sees::<Promise>()).filter(promises::id.eq(id));
         Ok(row.first(conn).await?)
     }
 
@@ -172,7 +158,7 @@ impl Promise {
         id: Uuid,
         based_on: IfSent,
     ) -> Result<Self> {
-        let row = promises::table.filter(visible_to(caller)).filter(promises::id.eq(id));
+        let row = promises::table.filter(caller.sees::<Promise>()).filter(promises::id.eq(id));
         let before: Self = row.select(Self::as_select()).for_update().first(tx.conn()).await?;
         based_on.check(tx, &before).await?;
 

@@ -17,7 +17,6 @@ use uuid::Uuid;
 use crate::invoice::find_invoices;
 
 pub(crate) use db::follow;
-pub use db::visible_to;
 pub(crate) use judge::judge;
 
 text_enum! {
@@ -74,7 +73,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     Promise: "promise" at "/api/v1/promises",
-    seen by |row| row.customer_owner_id.into_iter().chain([row.made_by]).map(Some).collect()
+    seen by promises [Person(made_by), Customer(customer_id)] and accounts
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]

@@ -1,4 +1,4 @@
-//! Queries on risk cases. Each query on behalf of a caller starts at `visible_to`.
+//! Queries on risk cases. Each query on behalf of a caller starts at `Caller::sees`.
 
 use ::customers::hooks::Move;
 use auth::reference::{BoxFuture, Found, Wanted};
@@ -11,24 +11,10 @@ use schema::risk_cases;
 use uuid::Uuid;
 
 use super::{NewRiskCase, RiskCase, RiskCaseFilter, RiskCasePage, RiskMeasure, RiskStatus, Step};
-use crate::reach::ByAccount;
 use crate::{risk, write_off};
 
-/// Returns the filter on visible cases: the owner of the case or of the customer is in the caller's
-/// scope. Finance sees all of them.
-pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
-    ByAccount::of(
-        caller,
-        &[
-            "(risk_cases.owner_id = any(",
-            ") or risk_cases.customer_id in (select id from customers where owner_id = any(",
-            ")))",
-        ],
-    )
-}
-
 fn matching<'a>(caller: &'a Caller, filter: &'a RiskCaseFilter) -> risk_cases::BoxedQuery<'a, Pg> {
-    let mut query = risk_cases::table.filter(visible_to(caller)).into_boxed();
+    let mut query = risk_cases::table.filter(caller.sees::<RiskCase>()).into_boxed();
     if let Some(customer) = filter.customer_id {
         query = query.filter(risk_cases::customer_id.eq(customer));
     }
@@ -62,7 +48,7 @@ impl RiskCase {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(visible_to(caller)).filter(risk_cases::id.eq(id));
+        let row = Self::query().filter(caller.sees::<RiskCase>()).filter(risk_cases::id.eq(id));
         Ok(row.first(conn).await?)
     }
 
@@ -118,7 +104,7 @@ impl RiskCase {
         let seen = Self::find(tx.conn(), caller, id).await?;
         // A hold changes the customer's credit, which must be locked before the case.
         credit::check::lock(tx, &[seen.customer_id]).await?;
-        let row = risk_cases::table.filter(visible_to(caller)).filter(risk_cases::id.eq(id));
+        let row = risk_cases::table.filter(caller.sees::<RiskCase>()).filter(risk_cases::id.eq(id));
         let before: Self = row.select(Self::as_select()).for_update().first(tx.conn()).await?;
         if before.customer_id != seen.customer_id {
             return Err(Error::unavailable("busy"));
@@ -192,7 +178,7 @@ pub fn find_risk_cases<'a>(
     wanted: &'a Wanted,
 ) -> BoxFuture<'a, Result<Found>> {
     Box::pin(async move {
-        let rows = risk_cases::table.filter(visible_to(caller));
+        let rows = risk_cases::table.filter(caller.sees::<RiskCase>());
         let rows = rows.filter(risk_cases::id.eq_any(&wanted.ids)).select(risk_cases::id);
         let rows: Vec<Uuid> = rows.load(conn).await?;
         let mut found = Found::default();

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub use db::{find_risk_cases, visible_to};
+pub use db::find_risk_cases;
 pub(crate) use db::{follow, is_of};
 
 text_enum! {
@@ -110,7 +110,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     RiskCase: "risk_case" at "/api/v1/risk-cases",
-    seen by |case| case.customer_owner_id.into_iter().chain([case.owner_id]).map(Some).collect()
+    seen by risk_cases [Person(owner_id), Customer(customer_id)] and accounts
 }
 
 /// A measure taken in a risk case

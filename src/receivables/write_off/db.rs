@@ -1,4 +1,4 @@
-//! Queries on write-off requests. Each query on behalf of a caller starts at `visible_to`.
+//! Queries on write-off requests. Each query on behalf of a caller starts at `Caller::sees`.
 
 use ::customers::hooks::Move;
 use auth::{Body, Caller, Role, reference};
@@ -19,30 +19,16 @@ use super::{
 };
 use crate::allocation::{self, Allocation};
 use crate::invoice::{self, Invoice, InvoiceKind, Moved};
-use crate::reach::ByAccount;
 use crate::risk_case;
 
 /// Days for which a write-off counts against the approval limit for all invoices of its customer.
 const AUTHORITY_YEAR: i32 = 365;
 
-/// Returns the filter on visible requests: the requester or the customer's owner is in the caller's
-/// scope. Finance sees all of them.
-pub fn visible_to(caller: &Caller) -> ByAccount<'_> {
-    ByAccount::of(
-        caller,
-        &[
-            "(write_off_requests.requested_by = any(",
-            ") or write_off_requests.customer_id in (select id from customers where owner_id = any(",
-            ")))",
-        ],
-    )
-}
-
 fn matching<'a>(
     caller: &'a Caller,
     filter: &'a WriteOffFilter,
 ) -> write_off_requests::BoxedQuery<'a, Pg> {
-    let mut query = write_off_requests::table.filter(visible_to(caller)).into_boxed();
+    let mut query = write_off_requests::table.filter(caller.sees::<WriteOffRequest>()).into_boxed();
     if let Some(customer) = filter.customer_id {
         query = query.filter(write_off_requests::customer_id.eq(customer));
     }
@@ -77,7 +63,9 @@ impl WriteOffRequest {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(visible_to(caller)).filter(write_off_requests::id.eq(id));
+        let row = Self::query()
+            .filter(caller.sees::<WriteOffRequest>())
+            .filter(write_off_requests::id.eq(id));
         Ok(row.first(conn).await?)
     }
 
@@ -150,7 +138,7 @@ impl WriteOffRequest {
     ) -> Result<Self> {
         let seen = Self::find(tx.conn(), caller, id).await?;
         let invoices = invoice::hold(tx, &[], &[seen.customer_id], &[seen.invoice_id]).await?;
-        let row = write_off_requests::table.filter(visible_to(caller));
+        let row = write_off_requests::table.filter(caller.sees::<WriteOffRequest>());
         let row = row.filter(write_off_requests::id.eq(id)).select(Self::as_select());
         let before: Self = row.for_update().first(tx.conn()).await?;
         based_on.check(tx, &before).await?;

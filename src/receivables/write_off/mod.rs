@@ -17,7 +17,6 @@ use uuid::Uuid;
 use crate::invoice::find_invoices;
 use crate::risk_case::find_risk_cases;
 
-pub use db::visible_to;
 pub(crate) use db::{follow, is_approved_for};
 
 text_enum! {
@@ -83,7 +82,7 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
 
 resource! {
     WriteOffRequest: "write_off_request" at "/api/v1/write-off-requests",
-    seen by |row| row.customer_owner_id.into_iter().chain([row.requested_by]).map(Some).collect()
+    seen by write_off_requests [Person(requested_by), Customer(customer_id)] and accounts
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]

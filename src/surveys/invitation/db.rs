@@ -1,4 +1,4 @@
-//! Queries on invitations. Each query for a caller starts at `visible_to`: an invitation is as
+//! Queries on invitations. Each query for a caller starts at `Caller::sees`: an invitation is as
 //! visible as its customer.
 
 use std::collections::{HashMap, HashSet};
@@ -6,7 +6,6 @@ use std::collections::{HashMap, HashSet};
 use ::customers::contact;
 use ::customers::customer::{Customer, SampleFilter, Tier};
 use ::customers::hooks::Move;
-use auth::reach::VisibleTo;
 use auth::{Body, Caller, reference};
 use diesel::dsl::{InnerJoin, IntoBoxed};
 use diesel::pg::Pg;
@@ -24,10 +23,6 @@ use super::{
 use crate::response::SurveyResponse;
 use crate::survey::Survey;
 
-pub fn visible_to(caller: &Caller) -> VisibleTo<'_, customers::owner_id> {
-    caller.reaches_or_pool(customers::owner_id)
-}
-
 type Joined<'a> = IntoBoxed<'a, InnerJoin<survey_invitations::table, customers::table>, Pg>;
 
 fn matching<'a>(
@@ -36,7 +31,7 @@ fn matching<'a>(
     filter: &'a SurveyInvitationFilter,
 ) -> Joined<'a> {
     let of_customers = survey_invitations::table.inner_join(customers::table);
-    let mut query = of_customers.into_boxed().filter(visible_to(caller));
+    let mut query = of_customers.into_boxed().filter(caller.sees::<SurveyInvitation>());
     query = query.filter(survey_invitations::survey_id.eq(survey));
     if let Some(customer) = filter.customer_id {
         query = query.filter(survey_invitations::customer_id.eq(customer));
@@ -135,7 +130,8 @@ impl SurveyInvitation {
         based_on: IfSent,
     ) -> Result<SurveyLink> {
         let rows = survey_invitations::table.inner_join(customers::table);
-        let row = rows.filter(visible_to(caller)).filter(survey_invitations::id.eq(id));
+        let row =
+            rows.filter(caller.sees::<SurveyInvitation>()).filter(survey_invitations::id.eq(id));
         let row = row.filter(survey_invitations::survey_id.eq(survey));
         let before: Self = row.select(Self::as_select()).for_update().first(tx.conn()).await?;
         based_on.check(tx, &before).await?;
@@ -239,7 +235,7 @@ impl SurveyInvitation {
             answered_at: Some(response.created_at),
             created_at: response.created_at,
             updated_at: tx.now,
-            owner_id: response.owner_id,
+            customer_owner_id: response.owner_id,
         }
     }
 
@@ -260,7 +256,9 @@ pub async fn tallies(
     caller: &Caller,
     survey: Uuid,
 ) -> Result<Vec<(Option<Tier>, Option<String>)>> {
-    let visible = survey_invitations::table.inner_join(customers::table).filter(visible_to(caller));
+    let visible = survey_invitations::table
+        .inner_join(customers::table)
+        .filter(caller.sees::<SurveyInvitation>());
     let invited = visible.filter(survey_invitations::survey_id.eq(survey));
     let groups = invited.select((survey_invitations::tier, survey_invitations::region));
     Ok(groups.load(conn).await?)
@@ -288,8 +286,8 @@ pub(crate) async fn follow(tx: &mut Tx, moving: &Move<'_>) -> Result<Vec<Uuid>> 
     let mut moved = vec![];
     for before in moving.taken(theirs, |row| row.id) {
         if ours.iter().all(|own| own.survey_id != before.survey_id) {
-            let (customer_id, owner_id) = (winner.id, winner.owner_id);
-            let after = SurveyInvitation { customer_id, owner_id, ..before.clone() };
+            let (customer_id, customer_owner_id) = (winner.id, winner.owner_id);
+            let after = SurveyInvitation { customer_id, customer_owner_id, ..before.clone() };
             moved.push(before.id);
             before.save(tx, after).await?;
         } else if before.answered_at.is_none() {

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::survey::{Survey, SurveyStatus};
 
 pub(crate) use db::follow;
-pub use db::{tallies, visible_to};
+pub use db::tallies;
 
 /// An invitation, 调查邀请
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
@@ -47,12 +47,12 @@ pub struct SurveyInvitation {
     /// Owner of the customer, who decides on visibility
     #[serde(skip)]
     #[diesel(skip_insertion, skip_update, select_expression = customers::owner_id)]
-    owner_id: Option<Uuid>,
+    customer_owner_id: Option<Uuid>,
 }
 
 resource! {
     SurveyInvitation: "survey_invitation" at "/api/v1/survey-invitations",
-    seen by |invitation| vec![invitation.owner_id]
+    seen by survey_invitations [JoinedCustomerOrPool(customer_id)]
 }
 
 /// An invitation with its link, which is shown only once
@@ -66,7 +66,8 @@ pub struct SurveyLink {
 }
 
 resource! {
-    SurveyLink: "survey_invitation" at "/api/v1/survey-invitations", seen by |it| vec![it.owner_id]
+    SurveyLink: "survey_invitation" at "/api/v1/survey-invitations",
+    seen by survey_invitations [JoinedCustomerOrPool(customer_id)]
 }
 
 impl Deref for SurveyLink {
@@ -197,7 +198,7 @@ impl SurveyInvitation {
             answered_at: None,
             created_at: at,
             updated_at: at,
-            owner_id: customer.owner_id,
+            customer_owner_id: customer.owner_id,
         }
     }
 
@@ -207,7 +208,7 @@ impl SurveyInvitation {
 
     /// Returns the current owner of the customer.
     pub(crate) fn owner(&self) -> Option<Uuid> {
-        self.owner_id
+        self.customer_owner_id
     }
 
     /// Fails with 409 if the invitation is answered, and with 410 if it can no longer be answered.

@@ -20,7 +20,6 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::answers::{self, Given, first};
-use super::db::visible_to;
 use super::{CUSTOMER, SurveyResponse, is_low};
 use crate::invitation::SurveyInvitation;
 use crate::survey::{QuestionKind, Survey, SurveyStatus};
@@ -79,8 +78,9 @@ fn find_responses<'a>(
 ) -> BoxFuture<'a, Result<Found>> {
     Box::pin(async move {
         use survey_responses::{external_id, id, source_system, version};
-        let visible =
-            survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
+        let visible = survey_responses::table
+            .inner_join(customers::table)
+            .filter(caller.sees::<SurveyResponse>());
         let matching = visible.filter(survey_responses::id.eq_any(&wanted.ids));
         let rows = matching.select((id, version, source_system, external_id));
         let mut found = Found::default();
@@ -177,8 +177,9 @@ impl Imported for SurveyResponse {
         let system = survey_responses::source_system.eq(keys.source_system).assume_not_null();
         let known =
             system.and(survey_responses::external_id.eq_any(&keys.external_ids).assume_not_null());
-        let visible =
-            survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
+        let visible = survey_responses::table
+            .inner_join(customers::table)
+            .filter(caller.sees::<SurveyResponse>());
         let wanted = visible.filter(known.or(survey_responses::id.eq_any(&keys.ids)));
         let rows = wanted.order(survey_responses::id).select(Self::as_select());
         Ok(rows.for_no_key_update().load(conn).await?)

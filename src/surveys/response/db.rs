@@ -1,9 +1,8 @@
-//! Queries on responses. Each query for a caller starts at `visible_to`: a response is as visible
+//! Queries on responses. Each query for a caller starts at `Caller::sees`: a response is as visible
 //! as its customer.
 
 use ::customers::customer::Tier;
 use ::customers::hooks::Move;
-use auth::reach::VisibleTo;
 use auth::{Caller, reference};
 use company::company::Language;
 use company::{Calendar, Company};
@@ -22,15 +21,11 @@ use super::{SurveyResponse, SurveyResponseFilter, SurveyResponsePage, due, instr
 use crate::invitation::{self, SurveyInvitation};
 use crate::survey::{QuestionKind, Survey, day_of};
 
-pub fn visible_to(caller: &Caller) -> VisibleTo<'_, customers::owner_id> {
-    caller.reaches_or_pool(customers::owner_id)
-}
-
 type Joined<'a> = IntoBoxed<'a, InnerJoin<survey_responses::table, customers::table>, Pg>;
 
 fn matching<'a>(caller: &'a Caller, survey: Uuid, filter: &'a SurveyResponseFilter) -> Joined<'a> {
     let of_customers = survey_responses::table.inner_join(customers::table);
-    let mut query = of_customers.into_boxed().filter(visible_to(caller));
+    let mut query = of_customers.into_boxed().filter(caller.sees::<SurveyResponse>());
     query = query.filter(survey_responses::survey_id.eq(survey));
     if let Some(customer) = filter.customer_id {
         query = query.filter(survey_responses::customer_id.eq(customer));
@@ -80,8 +75,9 @@ impl SurveyResponse {
         let survey = Survey::find(conn, survey).await?.id;
         let invited = invitation::tallies(conn, caller, survey).await?;
 
-        let visible =
-            survey_responses::table.inner_join(customers::table).filter(visible_to(caller));
+        let visible = survey_responses::table
+            .inner_join(customers::table)
+            .filter(caller.sees::<SurveyResponse>());
         let given = visible.filter(survey_responses::survey_id.eq(survey));
         let figures = given.select({
             use survey_responses::{follow_up_id, low, nps, region, score, tier};

@@ -22,7 +22,6 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub use db::visible_to;
 pub(crate) use db::{follow, follow_calendar};
 
 /// A response, 调查答卷
@@ -73,7 +72,7 @@ pub struct SurveyResponse {
 
 resource! {
     SurveyResponse: "survey_response" at "/api/v1/survey-responses",
-    seen by |response| vec![response.customer_owner_id]
+    seen by survey_responses [JoinedCustomerOrPool(customer_id)]
 }
 
 /// Filters for the list of responses.

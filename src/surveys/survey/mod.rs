@@ -78,7 +78,7 @@ pub struct Survey {
 
 resource! {
     Survey: "survey" at "/api/v1/surveys",
-    seen by |_it| vec![platform::EVERYBODY],
+    seen by everybody,
     derived ["dispatch_due_on"]
 }
 

@@ -58,7 +58,7 @@ fn missed_until() -> FixedSql<Nullable<Timestamptz>> {
     fixed_sql("(select missed_until from webhook_positions where webhook_id = webhooks.id)")
 }
 
-resource! { Webhook: "webhook" at "/api/v1/webhooks", seen by |_it| vec![] }
+resource! { Webhook: "webhook" at "/api/v1/webhooks", seen by nobody }
 
 /// A webhook with its secret, which is shown only once
 #[derive(Serialize, ToSchema)]
@@ -70,7 +70,7 @@ pub struct WebhookSecret {
     secret: String,
 }
 
-resource! { WebhookSecret: "webhook" at "/api/v1/webhooks", seen by |_it| vec![] }
+resource! { WebhookSecret: "webhook" at "/api/v1/webhooks", seen by nobody }
 
 impl Deref for WebhookSecret {
     type Target = Webhook;

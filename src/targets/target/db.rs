@@ -1,4 +1,4 @@
-//! Queries on targets. Each that answers a caller starts at `visible_to`.
+//! Queries on targets. Each that answers a caller starts at `Caller::sees`.
 
 use auth::{Body, Caller, external_id::key_of, reference};
 use company::Company;
@@ -13,13 +13,12 @@ use platform::{
 use schema::targets;
 use uuid::Uuid;
 
-use super::reach::visible_to;
 use super::steps::TargetAction;
 use super::{NewTarget, Target, TargetChanges, TargetFilter, TargetPage, TargetSort, TargetStatus};
 use crate::ApproveTargets;
 
 fn matching<'a>(caller: &'a Caller, filter: &'a TargetFilter) -> targets::BoxedQuery<'a, Pg> {
-    let mut query = targets::table.filter(visible_to(caller)).into_boxed();
+    let mut query = targets::table.filter(caller.sees::<Target>()).into_boxed();
     if let Some(owner_type) = filter.owner_type {
         query = query.filter(targets::owner_type.eq(owner_type));
     }
@@ -88,13 +87,13 @@ impl Target {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let target = Self::query().filter(visible_to(caller)).filter(targets::id.eq(id));
+        let target = Self::query().filter(caller.sees::<Target>()).filter(targets::id.eq(id));
         let target: Self = target.first(conn).await?;
         Ok(target.shown_to(caller))
     }
 
     pub(super) async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = targets::table.filter(visible_to(caller)).filter(targets::id.eq(id));
+        let row = targets::table.filter(caller.sees::<Target>()).filter(targets::id.eq(id));
         Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
     }
 

@@ -13,7 +13,8 @@ use super::{Metric, Target};
 const MARGINS: &[&str] = &["closed_actual"];
 
 impl Metric {
-    fn shows_to(self, caller: &Caller) -> bool {
+    /// Returns whether this caller may see figures of the metric.
+    pub fn is_shown_to(self, caller: &Caller) -> bool {
         self != Self::GrossMargin || caller.may::<ReadCosts>()
     }
 }
@@ -21,7 +22,7 @@ impl Metric {
 impl Target {
     /// Refuses a metric whose actual the caller may not see.
     pub(super) fn check_metric(&self, caller: &Caller) -> Result<()> {
-        if self.metric.shows_to(caller) {
+        if self.metric.is_shown_to(caller) {
             return Ok(());
         }
         let why = "only visible to users who may see costs";
@@ -32,7 +33,7 @@ impl Target {
 
     /// Returns the target as this caller may see it.
     pub(super) fn shown_to(self, caller: &Caller) -> Self {
-        if self.metric.shows_to(caller) {
+        if self.metric.is_shown_to(caller) {
             return self;
         }
         let masked_fields = MARGINS.iter().map(|name| (*name).to_owned()).collect();
@@ -41,7 +42,7 @@ impl Target {
 
     /// Returns the target's history as this caller may see it.
     pub(super) fn shown_history(&self, caller: &Caller, history: HistoryPage) -> HistoryPage {
-        if self.metric.shows_to(caller) { history } else { history.without(MARGINS) }
+        if self.metric.is_shown_to(caller) { history } else { history.without(MARGINS) }
     }
 }
 

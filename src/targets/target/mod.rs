@@ -5,10 +5,10 @@ mod batch;
 mod db;
 mod decompose;
 pub mod http;
+mod lookup;
 mod margin;
 mod merge;
 pub mod period;
-mod reach;
 mod rules;
 mod steps;
 mod subject;
@@ -16,19 +16,21 @@ mod subject;
 use auth::{HasReferences, Reference};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Nullable, Text, Uuid as SqlUuid};
+use platform::row_rule::RowRule;
+use platform::row_rule::Viewers::{Accounts, CustomerOrPool, Everybody, Person, Team, When};
 use platform::{Date, FixedSql, Money, Timestamp, fixed_sql, page, resource, sent, text_enum};
 use schema::targets;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+pub use lookup::find_targets;
 pub use margin::shown;
 pub use merge::customer_merged;
-pub use reach::{ByOwner, find_targets, visible_to};
 pub use steps::TargetAction;
 
 text_enum! {
-    /// Type of the owner. Required together with `owner_id`
+    /// Type of the target's owner
     pub enum OwnerType {
         /// 公司
         Company = "company",
@@ -194,7 +196,21 @@ fn owner_of_customer() -> FixedSql<Nullable<SqlUuid>> {
     )
 }
 
-resource! { Target: "target" at "/api/v1/targets", seen by |target| target.watchers() }
+const RULE: RowRule = RowRule {
+    table: "targets",
+    accounts: false,
+    viewers: &[
+        When("targets.owner_type = 'company'", &Everybody),
+        When("targets.owner_type = 'user'", &Person("owner_id")),
+        When("targets.owner_type = 'team'", &Team("owner_id")),
+        When("targets.owner_type = 'customer'", &CustomerOrPool("owner_id")),
+        When("targets.owner_type = 'customer'", &Accounts),
+    ],
+};
+
+resource! {
+    Target: "target" at "/api/v1/targets", seen by RULE, as |target| target.watchers()
+}
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "owner_type": "user", "owner_id": "0198c0de-0000-7000-8000-000000000001",
@@ -231,6 +247,7 @@ pub struct TargetChanges {
 /// Fields that changes of targets and batches of targets have in common.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 pub struct TargetFields {
+    /// Type of the owner. Required together with `owner_id`
     #[schema(inline, nullable = false)]
     owner_type: Option<OwnerType>,
     #[schema(inline, nullable = false)]
@@ -283,9 +300,9 @@ const REFERENCES: &[Reference] = &[
         of: "customer",
         find: customers::customer::find_customers,
     },
-    Reference { at: "owner[owner_type=company]", of: "company", find: reach::find_nothing },
-    Reference { at: "owner[owner_type=channel]", of: "channel", find: reach::find_nothing },
-    Reference { at: "owner[owner_type=]", of: "owner", find: reach::find_as_given },
+    Reference { at: "owner[owner_type=company]", of: "company", find: lookup::find_nothing },
+    Reference { at: "owner[owner_type=channel]", of: "channel", find: lookup::find_nothing },
+    Reference { at: "owner[owner_type=]", of: "owner", find: lookup::find_as_given },
     Reference { at: "parent", of: "target", find: find_targets },
 ];
 

@@ -1,6 +1,7 @@
 //! Rules of targets, without any I/O.
 
-use platform::{ACCOUNTS, Date, EVERYBODY, Error, Fault, Money, Result, Timestamp, set};
+use platform::row_rule::{ACCOUNTS, EVERYBODY};
+use platform::{Date, Error, Fault, Money, Result, Timestamp, set};
 use uuid::Uuid;
 
 use super::steps::TargetAction;
@@ -244,8 +245,8 @@ impl Target {
             .member("required", required))
     }
 
-    /// Returns the owners whose readers see the target in the change feed. Only readers who see
-    /// everything see targets of channels.
+    /// Returns the owners that the row rule names for this target. Only readers who see everything
+    /// see targets of channels.
     pub(super) fn watchers(&self) -> Vec<Option<Uuid>> {
         match self.owner_type {
             OwnerType::Company => vec![EVERYBODY],

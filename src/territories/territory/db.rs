@@ -3,12 +3,10 @@
 use auth::{Body, Caller, external_id::key_of, reference};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Uuid as SqlUuid};
+use diesel::sql_types::Uuid as SqlUuid;
 use diesel_async::RunQueryDsl;
 use platform::characters::fold;
-use platform::{
-    Change, Conn, Error, Fault, FixedSql, IfMatch, List, Resource, Result, Timestamp, Tx, fixed_sql,
-};
+use platform::{Change, Conn, Error, Fault, IfMatch, List, Resource, Result, Timestamp, Tx};
 use schema::territories;
 use uuid::Uuid;
 
@@ -16,23 +14,21 @@ use super::{
     NewTerritory, Territory, TerritoryChanges, TerritoryFilter, TerritoryPage, TerritorySort,
 };
 
-/// All territories.
-pub fn visible_to(_: &Caller) -> FixedSql<Bool> {
-    fixed_sql("true")
-}
-
 auth::names! {
     /// Names of territories.
-    name_territories in territories, |caller| territories::table.filter(visible_to(caller)), code, name
+    name_territories in territories, sees Territory, code, name
 }
 
 auth::find! {
     /// Lookup of references to territories.
-    find_territories in territories, visible_to
+    find_territories in territories, sees Territory
 }
 
-fn matching<'a>(caller: &Caller, filter: &'a TerritoryFilter) -> territories::BoxedQuery<'a, Pg> {
-    let mut query = territories::table.filter(visible_to(caller)).into_boxed();
+fn matching<'a>(
+    caller: &'a Caller,
+    filter: &'a TerritoryFilter,
+) -> territories::BoxedQuery<'a, Pg> {
+    let mut query = territories::table.filter(caller.sees::<Territory>()).into_boxed();
     if let Some(parent) = filter.parent_id {
         query = query.filter(territories::parent_id.eq(parent));
     }
@@ -75,12 +71,13 @@ impl Territory {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(visible_to(caller)).filter(territories::id.eq(id));
+        let row = Self::query().filter(caller.sees::<Territory>()).filter(territories::id.eq(id));
         Ok(row.first(conn).await?)
     }
 
     async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = territories::table.filter(visible_to(caller)).filter(territories::id.eq(id));
+        let row =
+            territories::table.filter(caller.sees::<Territory>()).filter(territories::id.eq(id));
         Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
     }
 

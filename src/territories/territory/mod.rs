@@ -47,7 +47,7 @@ pub struct Territory {
     pub updated_at: Timestamp,
 }
 
-resource! { Territory: "territory" at "/api/v1/territories", seen by |_territory| vec![platform::EVERYBODY] }
+resource! { Territory: "territory" at "/api/v1/territories", seen by everybody }
 
 /// A person's time as holder of a territory
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

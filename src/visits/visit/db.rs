@@ -1,19 +1,15 @@
-//! Queries on visits and their checks. Each query for a caller starts at `visible_to`.
+//! Queries on visits and their checks. Each query for a caller starts at `Caller::sees`.
 
 use std::collections::{HashMap, HashSet};
 
 use ::customers::contact;
 use ::customers::customer::named_like;
 use ::customers::hooks::Move;
-use auth::reach::VisibleTo;
 use auth::{Body, Caller, external_id::key_of, reference};
 use company::Company;
-use diesel::expression::is_aggregate;
-use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{Array, Bool, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
 use platform::narrow::containing;
@@ -28,65 +24,13 @@ use super::steps::check_day;
 use super::{NewVisit, Visit, VisitAction, VisitChanges, VisitFilter, VisitPage, VisitStatus};
 use crate::cashflow_advice;
 
-/// Rows whose owner or one of whose companions is visible to the caller.
-#[derive(Debug, Clone)]
-pub struct ByCompany<'a> {
-    owner: VisibleTo<'a, visits::owner_id>,
-    reach: Option<&'a [Uuid]>,
-}
-
-pub fn visible_to(caller: &Caller) -> ByCompany<'_> {
-    ByCompany { owner: caller.reaches(visits::owner_id), reach: caller.reach() }
-}
-
-impl ByCompany<'_> {
-    /// Returns the rule for raw SQL. `bind` adds an array parameter and returns its placeholder.
-    /// `None` if the caller sees every row.
-    pub fn sql(&self, bind: impl FnOnce(&[Uuid]) -> String) -> Option<String> {
-        let ids = bind(self.reach?);
-        Some(format!("(visits.owner_id = any({ids}) or visits.participant_ids && {ids})"))
-    }
-}
-
-impl Expression for ByCompany<'_> {
-    type SqlType = Bool;
-}
-
-impl<Q> AppearsOnTable<Q> for ByCompany<'_> where visits::id: AppearsOnTable<Q> {}
-
-impl<Q> SelectableExpression<Q> for ByCompany<'_> where visits::id: AppearsOnTable<Q> {}
-
-impl ValidGrouping<()> for ByCompany<'_> {
-    type IsAggregate = is_aggregate::No;
-}
-
-impl QueryId for ByCompany<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl QueryFragment<Pg> for ByCompany<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> diesel::QueryResult<()> {
-        let Some(reach) = &self.reach else {
-            out.push_sql("true");
-            return Ok(());
-        };
-        out.push_sql("(");
-        self.owner.walk_ast(out.reborrow())?;
-        out.push_sql(" or visits.participant_ids && ");
-        out.push_bind_param::<Array<SqlUuid>, &[Uuid]>(reach)?;
-        out.push_sql(")");
-        Ok(())
-    }
-}
-
 auth::find! {
     /// The visible lookup of references to visits.
-    find_visits in visits, visible_to
+    find_visits in visits, sees Visit
 }
 
 fn matching<'a>(caller: &'a Caller, filter: &'a VisitFilter) -> visits::BoxedQuery<'a, Pg> {
-    let mut query = visits::table.filter(visible_to(caller)).into_boxed();
+    let mut query = visits::table.filter(caller.sees::<Visit>()).into_boxed();
     if let Some(customer) = filter.customer_id {
         query = query.filter(visits::customer_id.eq(customer));
     }
@@ -174,12 +118,12 @@ impl Visit {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let visit = Self::query().filter(visible_to(caller)).filter(visits::id.eq(id));
+        let visit = Self::query().filter(caller.sees::<Visit>()).filter(visits::id.eq(id));
         Ok(visit.first(conn).await?)
     }
 
     pub async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = visits::table.filter(visible_to(caller)).filter(visits::id.eq(id));
+        let row = visits::table.filter(caller.sees::<Visit>()).filter(visits::id.eq(id));
         let locked: Uuid = row.select(visits::id).for_update().first(tx.conn()).await?;
         // A separate statement reads the checks as of the lock; the first one could read those from
         // before it waited for the lock.

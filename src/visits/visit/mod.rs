@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use db::{customer_merged, customers_of, find_visits, mark_missed, visible_to};
+pub use db::{customer_merged, customers_of, find_visits, mark_missed};
 pub use fields::{
     CheckIn, CheckOut, FurtherStep, NewVisit, Reschedule, VisitChanges, VisitDetails,
     VisitException, VisitExcuse, VisitFilter, VisitOutcome, VisitResult,
@@ -184,11 +184,7 @@ fn checks_of_visit() -> FixedSql<Jsonb> {
 
 resource! {
     Visit: "visit" at "/api/v1/visits",
-    seen by |visit| [visit.owner_id]
-        .iter()
-        .chain(&visit.participant_ids)
-        .map(|id| Some(*id))
-        .collect(),
+    seen by visits [Person(owner_id), People(participant_ids)],
     derived ["customer_id", "checks", "complaint_answer", "duration_min", "validity"]
 }
 

@@ -265,6 +265,7 @@ async fn every_resource_is_in_the_feed() {
         for part in text.split("resource! {").skip(1) {
             let name = part.split('"').nth(1).unwrap_or_default().to_owned();
             if part.contains(" seen by ")
+                && !name.is_empty()
                 && name.chars().all(|it| it.is_ascii_lowercase() || it == '_')
             {
                 found.insert(name);
