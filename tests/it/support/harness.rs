@@ -1,7 +1,7 @@
 //! A service on its own database, and users who call it.
 
 use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use actix_http::Request;
 use actix_service::boxed::{self, BoxService};
@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::api::compression::decoded;
 use crate::api::openapi;
+use crate::support::scratch::{self, Database};
 
 /// The server for test databases: `TEST_DATABASE_SERVER`, or a private one that ends with the
 /// tests.
@@ -34,9 +35,15 @@ struct Home {
 static HOME: LazyLock<Home> = LazyLock::new(|| {
     let given = std::env::var("TEST_DATABASE_SERVER").is_ok();
     let server = (!given).then(|| {
-        let folder = std::env::temp_dir().join(format!("salesbook-test-{}", std::process::id()));
-        sweep();
-        let settings = [("max_connections", "300"), ("shared_buffers", "128MB")];
+        let folder = scratch::FOLDER.join("server");
+        let settings = [
+            ("max_connections", "300"),
+            ("shared_buffers", "128MB"),
+            // The log of changes stays small, because the files may be in memory.
+            ("wal_level", "minimal"),
+            ("max_wal_senders", "0"),
+            ("max_wal_size", "128MB"),
+        ];
         let settings = settings.map(|(name, value)| (name.into(), value.into())).to_vec();
         Server::start(&Options { folder, durable: false, die_with_parent: true, settings }).unwrap()
     });
@@ -61,17 +68,6 @@ static HOME: LazyLock<Home> = LazyLock::new(|| {
     home
 });
 
-/// Removes the folders of earlier runs, which could not clean up after their servers.
-fn sweep() {
-    for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let pid = name.strip_prefix("salesbook-test-").and_then(|pid| pid.parse::<u32>().ok());
-        if pid.is_some_and(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists()) {
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
 impl Home {
     fn url(&self, database: &str) -> String {
         match &*self.server.lock().unwrap() {
@@ -81,14 +77,14 @@ impl Home {
     }
 }
 
-async fn maintenance(url: &str, sql: &str) {
+pub async fn maintenance(url: &str, sql: &str) {
     let mut conn = salesbook::platform::db::connect(url).await.unwrap();
     conn.batch_execute(sql).await.unwrap_or_else(|error| panic!("{error}: {sql}"));
 }
 
 pub struct Service {
     pub inner: app::Service,
-    database: String,
+    database: Arc<Database>,
     /// Folder of the attachments
     pub files: PathBuf,
     /// Created at the first request, because it takes longer than a request.
@@ -104,14 +100,15 @@ impl Service {
     pub async fn start_at(clock: Clock) -> Self {
         let database = format!("salesbook_{}", Uuid::now_v7().simple());
         let create = format!("create database {database} template {}", HOME.template);
-        maintenance(&HOME.url("postgres"), &create).await;
-        Self::on(database, clock).await
+        let admin = HOME.url("postgres");
+        maintenance(&admin, &create).await;
+        scratch::drop_unused(&admin).await;
+        Self::on(Arc::new(Database(database)), clock).await
     }
 
-    async fn on(database: String, clock: Clock) -> Self {
-        let db = Db::new(&HOME.url(&database), 12);
-        let files = format!("salesbook-test-{}/files-{database}", std::process::id());
-        let files = std::env::temp_dir().join(files);
+    async fn on(database: Arc<Database>, clock: Clock) -> Self {
+        let db = Db::new(&HOME.url(&database.0), 12);
+        let files = scratch::FOLDER.join(format!("files-{}", database.0));
         let inner = app::Service::start(db, clock, settings(&files)).await.unwrap();
         Self { inner, database, files, app: OnceCell::new() }
     }
@@ -120,18 +117,20 @@ impl Service {
     pub async fn twins(self) -> (Self, Self) {
         let (clock, database) = (self.inner.clock.clone(), self.database.clone());
         drop(self);
-        let (admin, twin) = (HOME.url("postgres"), format!("{database}_twin"));
+        let (admin, name) = (HOME.url("postgres"), &database.0);
+        let twin = format!("{name}_twin");
         let end = "select pg_terminate_backend(pid) from pg_stat_activity
             where usename = current_user and datname";
-        maintenance(&admin, &format!("{end} = '{database}'")).await;
-        maintenance(&admin, &format!("create database {twin} template {database}")).await;
+        maintenance(&admin, &format!("{end} = '{name}'")).await;
+        maintenance(&admin, &format!("create database {twin} template {name}")).await;
         maintenance(&HOME.url(&twin), "delete from signing_keys; delete from secrets").await;
+        let twin = Arc::new(Database(twin));
         (Self::on(database, clock.clone()).await, Self::on(twin, clock).await)
     }
 
     /// The URL of the database, for another process.
     pub fn url(&self) -> String {
-        HOME.url(&self.database)
+        HOME.url(&self.database.0)
     }
 
     /// Restarts the service on the same database.
@@ -268,7 +267,7 @@ impl Service {
     }
 
     pub async fn sql(&self, sql: &str) {
-        maintenance(&HOME.url(&self.database), sql).await;
+        maintenance(&HOME.url(&self.database.0), sql).await;
     }
 }
 

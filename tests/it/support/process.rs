@@ -14,6 +14,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
+use crate::support::scratch::FOLDER;
+
 const PASSWORD: &str = "a password of the tests";
 
 /// Time limit of a debug build on a busy machine; the first start also runs initdb.
@@ -74,8 +76,7 @@ impl Process {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         // Within the folder that the harness removes after a run.
-        let folder = format!("salesbook-test-{}/process-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(folder);
+        let folder = FOLDER.join(format!("process-{number}"));
         fs::create_dir_all(&folder).unwrap();
         let port = free_port();
         Self { child: None, folder, port, settings: vec![] }
@@ -180,7 +181,7 @@ impl Process {
 
     /// The process id of the private PostgreSQL, while it runs.
     pub fn postmaster(&self) -> Option<u32> {
-        self.postmaster_file()?[0].parse().ok()
+        self.postmaster_file()?.into_iter().next()?.parse().ok()
     }
 
     fn postmaster_file(&self) -> Option<Vec<String>> {
@@ -229,6 +230,8 @@ impl Drop for Process {
                 lines[lines.len().saturating_sub(9)..].join("\n")
             );
         }
+        // The files may be in memory.
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
