@@ -29,7 +29,7 @@ pub struct Calls<'a> {
     named: HashMap<&'a str, Vec<usize>>,
     /// The crates on which each crate depends
     below: HashMap<String, HashSet<String>>,
-    /// Functions that `app.rs` registers as hooks, by the name of the hook
+    /// Functions that `app.rs` passes as hooks, by the name of the field
     hooks: HashMap<String, Vec<usize>>,
 }
 
@@ -40,26 +40,26 @@ impl<'a> Calls<'a> {
             named.entry(&function.name).or_default().push(index);
         }
         let mut calls = Self { sources, named, below, hooks: HashMap::new() };
-        let wire = sources
+        let passed = sources
             .functions
             .iter()
-            .find(|function| function.file == "src/app.rs" && function.name == "wire");
-        calls.hooks = wire.map(|wire| calls.registered(wire)).unwrap_or_default();
+            .find(|function| function.file == "src/app.rs" && function.name == "extensions");
+        calls.hooks = passed.map(|passed| calls.registered(passed)).unwrap_or_default();
         calls
     }
 
-    /// Finds registrations of hooks, such as
-    /// `customers::hooks::GIVEN_UP.set(visits::next_attempt::check_given_up)`.
-    fn registered(&self, wire: &Function) -> HashMap<String, Vec<usize>> {
+    /// Finds registrations of hooks, such as `ever_bought: orders::activity::ever_bought`.
+    fn registered(&self, from: &Function) -> HashMap<String, Vec<usize>> {
         let (mut hooks, mut place) = (HashMap::<String, Vec<usize>>::new(), String::new());
-        for (at, token) in wire.body.iter().enumerate().skip(2) {
-            let (before, sign) = (&wire.body[at - 2], &wire.body[at - 1]);
-            if token == "set" && sign == "." {
-                place.clone_from(before);
-            } else if token == "wire" && sign == "::" {
-                "customer_merged".clone_into(&mut place);
+        for (at, token) in from.body.iter().enumerate().skip(2) {
+            let (before, sign) = (&from.body[at - 2], &from.body[at - 1]);
+            if token == ":" {
+                place.clone_from(sign);
+            } else if token == "&" {
+                // A list of hooks carries a decision out elsewhere and refuses nothing.
+                place.clear();
             } else if sign == "::" && is_name(token) {
-                hooks.entry(place.clone()).or_default().extend(self.on_path(wire, before, token));
+                hooks.entry(place.clone()).or_default().extend(self.on_path(from, before, token));
             }
         }
         hooks
@@ -223,10 +223,10 @@ impl<'a> Calls<'a> {
         found.retain(|index| {
             below.is_none_or(|below| below.contains(&self.function(*index).domain))
         });
-        let names: HashSet<&String> = body.iter().collect();
-        found.extend(
-            self.hooks.iter().filter(|hook| names.contains(hook.0)).flat_map(|hook| hook.1),
-        );
+        if body.iter().any(|token| token == "Hooks") {
+            let fields = body.windows(2).filter(|pair| pair[0] == ".");
+            found.extend(fields.filter_map(|pair| self.hooks.get(&pair[1])).flatten());
+        }
         found
     }
 

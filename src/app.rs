@@ -1,6 +1,6 @@
 //! Mounting of all domains, and the layers around them.
 
-use std::sync::Once;
+use std::sync::Arc;
 
 use actix_cors::Cors;
 use actix_web::App;
@@ -22,7 +22,7 @@ use follow_ups::{ReadFollowUps, follow_up::FollowUp};
 use platform::feed::{self, Epoch};
 use platform::secret::Cipher;
 use platform::share::Bodies;
-use platform::{Clock, Db, Ending, Error, Result, Seal, Tx};
+use platform::{Clock, Db, Ending, Error, Extensions, Result, Seal, Tx};
 use reports::permits::ReportPermits;
 use surveys::public::Limiter;
 use sync::webhook::{Courier, Outbound};
@@ -30,7 +30,7 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use visits::{ReadVisits, visit::Visit};
 
 use crate::limits::{self, Limits};
-use crate::{document, edge, operations, problems};
+use crate::{document, edge, operations};
 
 /// A domain's permissions, each with the roles that hold it.
 type Permissions = &'static [(&'static str, &'static [Role])];
@@ -116,37 +116,43 @@ pub fn routes(cfg: &mut ServiceConfig) {
     );
 }
 
-/// Registers the hooks through which a domain serves others against the direction of dependencies.
-fn wire() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        customers::hooks::wire(vec![
-            orders::order::customer_merged,
-            // After the orders, and before invoices and payments: all transactions lock in this
-            // order.
-            credit::hooks::customer_merged,
-            targets::hooks::customer_merged,
-            follow_ups::follow_up::customer_merged,
-            visits::visit::customer_merged,
-            complaints::hooks::customer_merged,
-            complaints::suggestion::customer_merged,
-            growth::opportunity::customer_merged,
-            surveys::hooks::customer_merged,
-            receivables::hooks::customer_merged,
-        ]);
-
-        let _ = platform::changes::HOOKS.set(sync::HOOKS);
-        let _ = platform::language::CHINESE.set(problems::chinese);
-        let _ = customers::hooks::GIVEN_UP.set(visits::next_attempt::check_given_up);
-        let _ = customers::hooks::BOUGHT.set(orders::activity::ever_bought);
-        let _ = targets::hooks::ACTUAL
-            .set(|tx, target| Box::pin(reports::measure::actual(tx.conn(), target.id)));
-        let _ = attachments::hooks::VISIBLE.set(OWNERS_OF_FILES.to_vec());
-        let _ = company::hooks::CALENDAR
-            .set(vec![complaints::hooks::calendar_changed, surveys::hooks::calendar_changed]);
-        let _ = auth::hooks::PARKING.set(sync::pending::PARKING);
-        let _ = auth::hooks::FIRST_MEMBERSHIP.set(vec![orders::order::first_membership]);
-    });
+/// Returns the functions through which a domain serves others against the direction of
+/// dependencies. A new function is a field that does not compile until it is set here.
+pub fn extensions() -> Extensions {
+    Extensions::default()
+        .with(sync::HOOKS)
+        .with(auth::hooks::Hooks {
+            parking: sync::pending::PARKING,
+            first_membership: &[orders::order::first_membership],
+        })
+        .with(attachments::hooks::Owners(OWNERS_OF_FILES))
+        .with(company::hooks::Hooks {
+            calendar_changed: &[
+                complaints::hooks::calendar_changed,
+                surveys::hooks::calendar_changed,
+            ],
+        })
+        .with(customers::hooks::Hooks {
+            customer_merged: &[
+                orders::order::customer_merged,
+                // After the orders, and before invoices and payments: all transactions lock in this
+                // order.
+                credit::hooks::customer_merged,
+                targets::hooks::customer_merged,
+                follow_ups::follow_up::customer_merged,
+                visits::visit::customer_merged,
+                complaints::hooks::customer_merged,
+                complaints::suggestion::customer_merged,
+                growth::opportunity::customer_merged,
+                surveys::hooks::customer_merged,
+                receivables::hooks::customer_merged,
+            ],
+            check_given_up: visits::next_attempt::check_given_up,
+            ever_bought: orders::activity::ever_bought,
+        })
+        .with(targets::hooks::Hooks {
+            actual: |tx, target| Box::pin(reports::measure::actual(tx.conn(), target.id)),
+        })
 }
 
 /// Settings of a service, except the location of its data.
@@ -189,9 +195,10 @@ pub struct Service {
 impl Service {
     /// Creates missing rows in a migrated database, and loads the shared state.
     pub async fn start(db: Db, clock: Clock, settings: Settings) -> Result<Self> {
-        wire();
         operations::collect();
         let cipher = settings.secret.as_deref().map(Cipher::new).transpose()?;
+        let key_cipher = auth::signing_key::KeyCipher(cipher.clone());
+        let db = db.with(Arc::new(extensions().with(key_cipher)));
 
         Tx::run(&db, &clock, uuid::Uuid::nil(), feed::ensure_partitions).await?;
         Company::ensure(&db, &clock).await?;
@@ -262,13 +269,14 @@ impl Service {
     /// Returns the courier that delivers events to webhooks, with connections of its own.
     pub fn courier(&self, db: Db) -> Result<Courier> {
         let (clock, directory) = (self.clock.clone(), self.directory.clone());
+        let db = db.with(self.db.extensions().clone());
         Courier::new(db, clock, directory, self.epoch, self.out.clone())
     }
 
     /// Returns the same service with another pool.
     #[must_use]
     pub fn on(&self, db: Db) -> Self {
-        Self { db, ..self.clone() }
+        Self { db: db.with(self.db.extensions().clone()), ..self.clone() }
     }
 
     pub fn app(

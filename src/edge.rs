@@ -18,14 +18,14 @@ use actix_web::middleware::Next;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use metrics::{counter, histogram};
-use platform::language::{prefers_chinese, speaking};
+use platform::language::{Translate, prefers_chinese, speaking};
 use platform::money::with_currency;
 use platform::{Actor, Clock, Ending, Error, Result, utf8};
 use surveys::public::is_public;
 use uuid::Uuid;
 
 use crate::compression::compress;
-use crate::document;
+use crate::{document, problems};
 
 /// Limit of a path with its query, in bytes.
 const LONGEST_URI: usize = 8 << 10;
@@ -48,6 +48,7 @@ pub async fn receive(
     }
 
     let chinese = prefers_chinese(req.headers()).unwrap_or(false);
+    let chinese: Option<Translate> = chinese.then_some(problems::chinese);
     let mut response = if let Some(error) = refused(&req) {
         req.error_response(error).map_into_boxed_body()
     } else {

@@ -3,13 +3,14 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::{fs, io};
 
 use clap::{CommandFactory, Parser};
-use salesbook::auth;
 use salesbook::config::{self, Cli, Client, Command, Database, Import, LogFormat, Serve, User};
 use salesbook::platform::{Clock, Db, Error, Timestamp, Tx, feed};
 use salesbook::serve::{self, Failure, Home};
+use salesbook::{app, auth};
 use salesbook::{company, document, memory, receivables, values};
 use uuid::Uuid;
 
@@ -185,7 +186,8 @@ async fn open(database: &Database) -> Result<(Home, Db, Clock), Failure> {
     serve::log("warn", LogFormat::Pretty)?;
     let home = Home::open(database)?;
     home.migrate().await?;
-    let (db, clock) = (Db::new(&home.url, 2), Clock::default());
+    let db = Db::new(&home.url, 2).with(Arc::new(app::extensions()));
+    let clock = Clock::default();
     company::Company::ensure(&db, &clock).await?;
     Ok((home, db, clock))
 }

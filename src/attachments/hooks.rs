@@ -1,7 +1,4 @@
-//! Hooks for the visibility of files: the crates whose rows have attachments say who sees these
-//! rows. The app registers them once, before it serves.
-
-use std::sync::OnceLock;
+//! Functions with which crates whose rows have files serve this one: they say who sees these rows.
 
 use auth::Caller;
 use futures_util::future::LocalBoxFuture;
@@ -11,8 +8,9 @@ use uuid::Uuid;
 /// Returns true if the caller may see the row with this id.
 pub type Visible = for<'a> fn(&'a mut Conn, &'a Caller, Uuid) -> LocalBoxFuture<'a, Result<bool>>;
 
-/// Registered checks, by the resource type that the change feed uses.
-pub static VISIBLE: OnceLock<Vec<(&'static str, Visible)>> = OnceLock::new();
+/// The checks for the types of rows that have files. The app registers them.
+#[derive(Clone, Copy)]
+pub struct Owners(pub &'static [(&'static str, Visible)]);
 
 /// Returns true if the lookup found a visible row, and false if it failed with `not_found`.
 pub fn found<T>(row: Result<T>) -> Result<bool> {
@@ -23,15 +21,19 @@ pub fn found<T>(row: Result<T>) -> Result<bool> {
     }
 }
 
-/// Returns true if the caller may see the row. Rows of an unregistered type are visible to nobody.
-pub(crate) async fn visible(
-    conn: &mut Conn,
-    caller: &Caller,
-    kind: &str,
-    id: Uuid,
-) -> Result<bool> {
-    match VISIBLE.get().into_iter().flatten().find(|entry| entry.0 == kind) {
-        Some((_, visible)) => visible(conn, caller, id).await,
-        None => Ok(false),
+impl Owners {
+    /// Returns true if the caller may see the row. Rows of an unregistered type are visible to
+    /// nobody.
+    pub(crate) async fn is_visible(
+        self,
+        conn: &mut Conn,
+        caller: &Caller,
+        kind: &str,
+        id: Uuid,
+    ) -> Result<bool> {
+        match self.0.iter().find(|owner| owner.0 == kind) {
+            Some((_, visible)) => visible(conn, caller, id).await,
+            None => Ok(false),
+        }
     }
 }

@@ -1,7 +1,4 @@
-//! Hooks that other crates run when something changes here. The application fills them once, before
-//! it serves requests, because this crate cannot depend on the crates that use it.
-
-use std::sync::OnceLock;
+//! Functions with which other crates serve this one, which cannot depend on them.
 
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use platform::{Result, Tx};
@@ -10,8 +7,15 @@ use uuid::Uuid;
 
 use crate::reference::Missing;
 
-/// The store for batch items whose references do not exist yet. Without it, such items fail.
-pub static PARKING: OnceLock<Parking> = OnceLock::new();
+/// The functions that the app passes to all transactions.
+#[derive(Clone, Copy)]
+pub struct Hooks {
+    /// The store for batch items whose references do not exist yet
+    pub parking: Parking,
+    /// Run for people who have joined their first team, so that rows that lack a team path can get
+    /// one
+    pub first_membership: &'static [Hook],
+}
 
 /// The type and source system of batch items.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +37,7 @@ type ForKeys =
     for<'a> fn(&'a mut Tx, ItemSource<'a>, &'a [String]) -> LocalBoxFuture<'a, Result<()>>;
 
 /// The functions of the store for parked items.
+#[derive(Clone, Copy)]
 pub struct Parking {
     /// Returns `true` if rows of this type can be imported, so that waiting for them makes sense
     pub arrives: fn(&str) -> bool,
@@ -50,13 +55,9 @@ pub struct Parking {
 /// A function that runs for these people in the transaction of the change.
 pub type Hook = for<'a> fn(&'a mut Tx, &'a [Uuid]) -> BoxFuture<'a, Result<()>>;
 
-/// Runs for people who have joined their first team, so that rows that lack a team path can get
-/// one.
-pub static FIRST_MEMBERSHIP: OnceLock<Vec<Hook>> = OnceLock::new();
-
-pub(crate) async fn run(hooks: &OnceLock<Vec<Hook>>, tx: &mut Tx, people: &[Uuid]) -> Result<()> {
+pub(crate) async fn first_membership(tx: &mut Tx, people: &[Uuid]) -> Result<()> {
     if !people.is_empty() {
-        for hook in hooks.get().into_iter().flatten() {
+        for hook in tx.extension::<Hooks>()?.first_membership {
             hook(tx, people).await?;
         }
     }

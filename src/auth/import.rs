@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::arrive::{Said, arrive, leave_repeated};
-use super::hooks::{self, ItemSource};
+use super::hooks::{Hooks, ItemSource};
 use super::record::record;
 use super::reference::{Find, HasReferences};
 use super::unique::{self, Unique, Verdict};
@@ -185,11 +185,10 @@ where
     D: Documented<Item = R::Item>,
 {
     let (outcomes, here) = carry_out::<R>(tx, caller, batch).await?;
-    if let Some(parking) = hooks::PARKING.get() {
-        let source_system = source_of(caller, batch)?;
-        (parking.arrived)(tx, ItemSource { kind: R::TYPE, source_system: &source_system }, &here)
-            .await?;
-    }
+    let source_system = source_of(caller, batch)?;
+    let source = ItemSource { kind: R::TYPE, source_system: &source_system };
+    let parking = tx.extension::<Hooks>()?.parking;
+    (parking.arrived)(tx, source, &here).await?;
     Ok(outcomes)
 }
 
@@ -205,12 +204,10 @@ pub(crate) async fn carry_out<R: Imported>(
     let mut outcomes = Outcomes::default();
     let places = batch.read(&mut outcomes);
     let source = ItemSource { kind: R::TYPE, source_system: &source_system };
-    let parking = hooks::PARKING.get();
-    if let Some(parking) = parking {
-        let sent = batch.external_ids(places.iter().copied());
-        (parking.superseded)(tx, source, &sent).await?;
-    }
-    let parking = parking.filter(|_| batch.park);
+    let parking = tx.extension::<Hooks>()?.parking;
+    let sent = batch.external_ids(places.iter().copied());
+    (parking.superseded)(tx, source, &sent).await?;
+    let parking = Some(parking).filter(|_| batch.park);
     let mut waiting = Waiting { parking, items: vec![], refused: vec![] };
     let places = leave_repeated::<R>(tx, caller, source, (batch, places), &mut outcomes).await?;
     let (arrivals, said) =

@@ -205,7 +205,7 @@ impl TokenError {
 
 impl From<Error> for TokenError {
     fn from(error: Error) -> Self {
-        let answer = error.answer(None, false);
+        let answer = error.answer(None, None);
         let status = answer.status();
         let seconds = answer.headers().get(header::RETRY_AFTER);
         let retry_after = seconds.and_then(|value| value.to_str().ok()).map(str::to_owned);

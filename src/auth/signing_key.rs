@@ -1,8 +1,6 @@
 //! The keys that sign access tokens. They are in the database, so that all instances accept each
 //! other's tokens, and there can be several at once, so that a rotation interrupts no session.
 
-use std::sync::OnceLock;
-
 use actix_web::{HttpResponse, get, post, web::Data};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -204,8 +202,10 @@ pub(crate) async fn rotate(tx: &mut Tx, cipher: Option<&Cipher>) -> Result<Signi
     make(tx.conn(), cipher, now, signs_from).await
 }
 
-/// The cipher for the job [`rotate_due`], to which the service passes nothing.
-pub(crate) static CIPHER: OnceLock<Option<Cipher>> = OnceLock::new();
+/// The cipher of the private keys, for the job [`rotate_due`]. `None` if they are stored in the
+/// clear.
+#[derive(Clone)]
+pub struct KeyCipher(pub Option<Cipher>);
 
 /// A daily job: replaces the signing key after 90 days. Returns the number of new keys.
 pub async fn rotate_due(tx: &mut Tx) -> Result<u64> {
@@ -216,5 +216,6 @@ pub async fn rotate_due(tx: &mut Tx) -> Result<u64> {
     if young.await? {
         return Ok(0);
     }
-    rotate(tx, CIPHER.get().and_then(Option::as_ref)).await.map(|_| 1)
+    let KeyCipher(cipher) = tx.extension()?;
+    rotate(tx, cipher.as_ref()).await.map(|_| 1)
 }

@@ -206,7 +206,7 @@ const KEPT: &str = "
     ) as kept";
 
 #[derive(QueryableByName)]
-struct Row {
+struct Found {
     #[diesel(sql_type = Text)]
     external_id: String,
     #[diesel(sql_type = SqlUuid)]
@@ -228,7 +228,7 @@ pub(crate) async fn load(
             .bind::<Text, _>(source.source_system)
             .bind::<Text, _>(source.kind)
             .bind::<Array<Text>, _>(external_ids);
-        let rows: Vec<Row> = query.load(conn).await?;
+        let rows: Vec<Found> = query.load(conn).await?;
         found.extend(rows.into_iter().map(|row| {
             let kept = Kept { row_id: row.row_id, fields: Fields::parse(&row.fields) };
             (row.external_id, kept)

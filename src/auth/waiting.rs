@@ -50,7 +50,7 @@ where
 /// The items of a batch to park, because the rows that they refer to do not exist yet.
 pub(crate) struct Waiting {
     /// The store for them. `None` if such items fail instead
-    pub parking: Option<&'static Parking>,
+    pub parking: Option<Parking>,
     /// Position in the batch, the id that the row would have got, external id, missing references
     pub items: Vec<(usize, Uuid, String, Vec<Missing>)>,
     /// New items that fail: the id that the row would have got, and the external id. Items that
@@ -64,7 +64,7 @@ impl Waiting {
     pub fn takes(&self, of: &Resolved) -> bool {
         let all = of.faults.len() == of.missing.len() && !of.missing.is_empty();
         let arrives =
-            |parking: &Parking| of.missing.iter().all(|missing| (parking.arrives)(missing.of));
+            |parking: Parking| of.missing.iter().all(|missing| (parking.arrives)(missing.of));
         all && self.parking.is_some_and(arrives)
     }
 

@@ -1,8 +1,6 @@
-//! Hooks that other crates run when a customer changes: crates that refer to customers provide
-//! them, and `app.rs` wires them.
+//! Functions with which crates that refer to customers serve this one.
 
 use std::collections::HashSet;
-use std::sync::OnceLock;
 
 use futures_util::future::LocalBoxFuture;
 use platform::{Result, Tx};
@@ -49,41 +47,33 @@ pub type Moves = for<'a> fn(&'a mut Tx, &'a Move<'a>) -> LocalBoxFuture<'a, Resu
 /// Returns an error if a prospect must not be given up yet.
 pub type GivenUp = for<'a> fn(&'a mut Tx, &'a Customer) -> LocalBoxFuture<'a, Result<()>>;
 
-/// The hook that checks what must have been tried before a prospect is given up.
-pub static GIVEN_UP: OnceLock<GivenUp> = OnceLock::new();
-
 /// Returns whether a customer has ever bought anything.
 pub type Bought = for<'a> fn(&'a mut Tx, &'a Customer) -> LocalBoxFuture<'a, Result<bool>>;
 
-/// The hook behind `check_given_up`: a customer that has bought is not given up like a prospect,
-/// so the check does not apply to it.
-pub static BOUGHT: OnceLock<Bought> = OnceLock::new();
-
-static MERGED: OnceLock<Vec<Moves>> = OnceLock::new();
-
-/// Registers the hooks that move rows, once per process.
-pub fn wire(merged: Vec<Moves>) {
-    let _ = MERGED.set(merged);
+/// The functions that the app passes to all transactions.
+#[derive(Clone, Copy)]
+pub struct Hooks {
+    /// Move the rows of a merged customer, in the order in which transactions lock them
+    pub customer_merged: &'static [Moves],
+    /// Checks what must have been tried before a prospect is given up
+    pub check_given_up: GivenUp,
+    /// A customer that has bought is exempt from this check
+    pub ever_bought: Bought,
 }
 
-/// Runs all registered hooks. Returns the ids of the rows that they moved.
-/// Runs all registered hooks. Returns the ids of the rows that they moved.
+/// Moves rows of all types. Returns the ids of the rows.
 pub(crate) async fn moved(tx: &mut Tx, rows: &Move<'_>) -> Result<Vec<Uuid>> {
     let mut moved = vec![];
-    for hook in MERGED.get().into_iter().flatten() {
+    for hook in tx.extension::<Hooks>()?.customer_merged {
         moved.extend(hook(tx, rows).await?);
     }
     Ok(moved)
 }
 
 pub(crate) async fn check_given_up(tx: &mut Tx, customer: &Customer) -> Result<()> {
-    if let Some(bought) = BOUGHT.get()
-        && bought(tx, customer).await?
-    {
+    let hooks: Hooks = tx.extension()?;
+    if (hooks.ever_bought)(tx, customer).await? {
         return Ok(());
     }
-    match GIVEN_UP.get() {
-        Some(hook) => hook(tx, customer).await,
-        None => Ok(()),
-    }
+    (hooks.check_given_up)(tx, customer).await
 }

@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, ResponseError};
 use diesel::result::{DatabaseErrorKind, Error as DbError};
 use serde_json::{Map, Value};
 
-use super::language;
+use super::language::{self, Translate};
 pub use super::problem::{Fault, Problem, ProblemMembers, Problems};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -291,7 +291,7 @@ impl ResponseError for Error {
     }
 
     fn error_response(&self) -> HttpResponse {
-        self.answer(None, false)
+        self.answer(None, None)
     }
 }
 
@@ -299,7 +299,7 @@ impl Error {
     /// Renders the response to the request with this id, in the language of the reader. Server
     /// errors are logged. Without an id nothing is logged, because the response is not the final
     /// one yet.
-    pub fn answer(&self, request: Option<&str>, chinese: bool) -> HttpResponse {
+    pub fn answer(&self, request: Option<&str>, chinese: Option<Translate>) -> HttpResponse {
         let status = self.0.status;
         if let Some(id) = request
             && status.is_server_error()
@@ -334,7 +334,10 @@ impl Error {
         problem.instance = request.map(str::to_owned);
         let body = language::written(chinese, || serde_json::to_vec(&problem)).unwrap_or_default();
         response
-            .insert_header((header::CONTENT_LANGUAGE, if chinese { "zh-CN" } else { "en" }))
+            .insert_header((
+                header::CONTENT_LANGUAGE,
+                if chinese.is_some() { "zh-CN" } else { "en" },
+            ))
             .content_type("application/problem+json")
             .body(body)
     }

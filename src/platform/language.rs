@@ -2,39 +2,40 @@
 //! Chinese.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
 
 use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderName};
 
 /// Translates an English text that belongs to an error code into Chinese.
 pub type Translate = fn(code: &str, english: &str) -> Cow<'static, str>;
 
-/// The source of the Chinese texts, set by the app.
-pub static CHINESE: OnceLock<Translate> = OnceLock::new();
-
 tokio::task_local! {
-    static READS_CHINESE: bool;
+    static TRANSLATE: Option<Translate>;
 }
 
-/// Runs a future whose texts are for a reader of Chinese or of English.
-pub fn speaking<F: Future>(chinese: bool, work: F) -> impl Future<Output = F::Output> {
-    READS_CHINESE.scope(chinese, work)
+/// Runs a future whose texts are for a reader of English or, with a translation, of Chinese.
+pub fn speaking<F: Future>(chinese: Option<Translate>, work: F) -> impl Future<Output = F::Output> {
+    TRANSLATE.scope(chinese, work)
 }
 
-/// Runs a function whose texts are for a reader of Chinese or of English.
-pub fn written<T>(chinese: bool, work: impl FnOnce() -> T) -> T {
-    READS_CHINESE.sync_scope(chinese, work)
+/// Runs a function whose texts are for a reader of English or, with a translation, of Chinese.
+pub fn written<T>(chinese: Option<Translate>, work: impl FnOnce() -> T) -> T {
+    TRANSLATE.sync_scope(chinese, work)
+}
+
+/// Returns the translation for the current reader. `None` if the reader prefers English.
+pub fn translation() -> Option<Translate> {
+    TRANSLATE.try_with(|chinese| *chinese).unwrap_or(None)
 }
 
 /// Checks whether the current reader prefers Chinese.
 pub fn is_chinese() -> bool {
-    READS_CHINESE.try_with(|chinese| *chinese).unwrap_or(false)
+    translation().is_some()
 }
 
 /// Returns a text in the language of the current reader.
 pub(crate) fn shown<'a>(code: &str, english: &'a str) -> Cow<'a, str> {
-    match CHINESE.get() {
-        Some(translate) if is_chinese() && !english.is_empty() => translate(code, english),
+    match translation() {
+        Some(translate) if !english.is_empty() => translate(code, english),
         _ => english.into(),
     }
 }

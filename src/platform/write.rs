@@ -1,7 +1,9 @@
 //! All changes of data: one transaction per change, run to its end and safe to repeat.
 
+use std::any::Any;
 use std::future::{Ready, ready};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
@@ -16,8 +18,9 @@ use super::batch::ItemCount;
 use super::db::{Conn, Db, Held};
 use super::deadline::{Attempts, COMMIT, Limits, MANY, ONE};
 use super::error::{Error, Result};
+use super::extensions::Extensions;
 use super::idempotency::{Key, fingerprint};
-use super::language::{is_chinese, speaking};
+use super::language::{speaking, translation};
 use super::money::with_currency;
 use super::reply::Reply;
 use super::resource::Resource;
@@ -47,6 +50,7 @@ pub struct Tx {
     /// Time limit of one statement
     silence: Duration,
     end: Instant,
+    extensions: Arc<Extensions>,
 }
 
 impl Tx {
@@ -57,7 +61,7 @@ impl Tx {
         actor: Uuid,
         work: impl AsyncFnOnce(&mut Self) -> Result<T>,
     ) -> Result<T> {
-        let mut tx = Self::of(db.conn().await?, clock, actor, MANY, Instant::now());
+        let mut tx = Self::open(db, clock, actor, MANY, Instant::now()).await?;
         Manager::begin_transaction(tx.conn()).await?;
         match with_currency(clock.currency(), work(&mut tx)).await {
             Ok(done) => {
@@ -71,10 +75,31 @@ impl Tx {
         }
     }
 
-    fn of(conn: Held, clock: &Clock, actor: Uuid, limits: Limits, start: Instant) -> Self {
-        let (now, end) = (clock.now(), start + limits.whole);
-        let (today, silence) = (clock.day_of(now), limits.silence);
-        Self { conn, now, today, actor, discarded: false, goes_on: false, silence, end }
+    async fn open(
+        db: &Db,
+        clock: &Clock,
+        actor: Uuid,
+        limits: Limits,
+        start: Instant,
+    ) -> Result<Self> {
+        let conn = db.conn().await?;
+        let now = clock.now();
+        Ok(Self {
+            conn,
+            now,
+            today: clock.day_of(now),
+            actor,
+            discarded: false,
+            goes_on: false,
+            silence: limits.silence,
+            end: start + limits.whole,
+            extensions: db.extensions().clone(),
+        })
+    }
+
+    /// Returns the value of a type that the app passes to all transactions.
+    pub fn extension<T: Any + Clone>(&self) -> Result<T> {
+        self.extensions.get()
     }
 
     /// The connection, with its time limit restarted: for one statement or a few.
@@ -247,12 +272,12 @@ impl Write {
         let room = Room::taken_by(&req);
         let items = req.extensions().get::<ItemCount>().map(|count| count.0);
         drop(req);
-        let (currency, chinese) = (clock.currency(), is_chinese());
+        let (currency, chinese) = (clock.currency(), translation());
         let attempts = async move {
             let _room = room;
             let mut attempts = Attempts::new(limits, items);
             loop {
-                let mut tx = Tx::of(db.conn().await?, &clock, actor.id, limits, attempts.start);
+                let mut tx = Tx::open(&db, &clock, actor.id, limits, attempts.start).await?;
                 match transaction(&mut tx, key.as_ref(), &attempts.begin(), &work).await {
                     Err(error) if attempts.go_on(&error) => {}
                     result => return result.map_err(|error| attempts.answer(error)),

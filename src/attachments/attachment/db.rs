@@ -5,28 +5,38 @@ use auth::Caller;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use jiff::SignedDuration;
-use platform::{Change, Conn, Embedded, Error, Fault, IfMatch, Result, Timestamp, Tx};
+use platform::{Change, Conn, Db, Embedded, Error, Fault, IfMatch, Result, Timestamp, Tx};
 use schema::{attachment_links, attachments};
 use uuid::Uuid;
 
 use super::intake::Kept;
 use super::{AttachedTo, Attachment, MOST, UNATTACHED_HOURS, blob};
 use crate::download::Download;
-use crate::hooks;
+use crate::hooks::Owners;
 use crate::store::{Part, Store};
 
 impl Attachment {
     /// Finds a file for its uploader, or for a caller who sees a row that has it.
-    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
+    pub async fn find(db: &Db, caller: &Caller, id: Uuid) -> Result<Self> {
+        let owners: Owners = db.extensions().get()?;
+        Self::find_among(&mut *db.conn().await?, owners, caller, id).await
+    }
+
+    async fn find_among(
+        conn: &mut Conn,
+        owners: Owners,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<Self> {
         let row = Self::query().filter(attachments::id.eq(id));
         let mut attachment: Self = row.first(conn).await?;
 
         let links = attachment_links::table.filter(attachment_links::attachment_id.eq(id));
         let ordered = links.order((attachment_links::type_, attachment_links::resource_id));
         let rows = ordered.select((attachment_links::type_, attachment_links::resource_id));
-        let owners: Vec<(String, Uuid)> = rows.load(conn).await?;
-        for (type_, id) in owners {
-            if hooks::visible(conn, caller, &type_, id).await? {
+        let attached: Vec<(String, Uuid)> = rows.load(conn).await?;
+        for (type_, id) in attached {
+            if owners.is_visible(conn, caller, &type_, id).await? {
                 attachment.attached_to.0.push(AttachedTo { type_, id });
             }
         }
@@ -64,7 +74,8 @@ impl Attachment {
     }
 
     pub async fn delete(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfMatch) -> Result<()> {
-        let seen = Self::find(tx.conn(), caller, id).await?;
+        let owners: Owners = tx.extension()?;
+        let seen = Self::find_among(tx.conn(), owners, caller, id).await?;
         based_on.check(tx, &seen, &[]).await?;
         let row = attachments::table.find(id).select(Self::as_select()).for_update();
         let attachment: Self = row.first(tx.conn()).await?;

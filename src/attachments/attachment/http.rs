@@ -65,7 +65,7 @@ async fn read_attachment(
     id: Path<Uuid>,
     db: Db,
 ) -> Result<Tagged<Attachment>> {
-    Ok(Tagged(Attachment::find(&mut *db.conn().await?, &caller, *id).await?))
+    Ok(Tagged(Attachment::find(&db, &caller, *id).await?))
 }
 
 /// Download a file
@@ -94,7 +94,7 @@ async fn read_attachment_content(
     db: Db,
     store: Data<Store>,
 ) -> Result<HttpResponse> {
-    let attachment = Attachment::find(&mut *db.conn().await?, &caller, *id).await?;
+    let attachment = Attachment::find(&db, &caller, *id).await?;
     wanted.of(attachment.file(), &store).await
 }
 
@@ -115,7 +115,7 @@ async fn read_attachment_thumbnail(
     db: Db,
     store: Data<Store>,
 ) -> Result<HttpResponse> {
-    let attachment = Attachment::find(&mut *db.conn().await?, &caller, *id).await?;
+    let attachment = Attachment::find(&db, &caller, *id).await?;
     let thumbnail = attachment.thumbnail(&store).await?;
     wanted.whole().of(thumbnail, &store).await
 }
@@ -152,7 +152,7 @@ async fn list_attachment_history(
     list: List<NoFilter>,
     db: Db,
 ) -> Result<HistoryPage> {
+    let attachment = Attachment::find(&db, &caller, *id).await?;
     let mut conn = db.conn().await?;
-    let attachment = Attachment::find(&mut conn, &caller, *id).await?;
     changes::history(&mut conn, &attachment, &list).await
 }

@@ -304,7 +304,7 @@ pub(super) async fn store(tx: &mut Tx, people: &[(Option<&User>, &User)]) -> Res
     let out = people.iter().filter(|(b, after)| b.is_some_and(|b| b.active) && !after.active);
     let out: Vec<Uuid> = out.map(|(_, after)| after.id).collect();
     session::end_all(tx, &out).await?;
-    hooks::run(&hooks::FIRST_MEMBERSHIP, tx, &first).await?;
+    hooks::first_membership(tx, &first).await?;
     directory::touch(tx.conn()).await
 }
 

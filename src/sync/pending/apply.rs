@@ -303,7 +303,7 @@ async fn settle(
 
 /// Serializes a problem in English for storage. It is translated for each reader.
 fn stored(problem: &Problem) -> Result<Value> {
-    written(false, || serde_json::to_value(problem)).map_err(Error::internal)
+    written(None, || serde_json::to_value(problem)).map_err(Error::internal)
 }
 
 /// Stores the error for which items could not be applied.

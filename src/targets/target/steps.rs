@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::db::lock_tree;
 use super::{Approval, Target, TargetStatus};
-use crate::hooks;
+use crate::hooks::Hooks;
 
 /// An action on a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Target {
         before.check_hand(caller)?;
         let status = before.status.after(TargetAction::Close)?;
         before.check_over(tx).await?;
-        let closed_actual = hooks::actual(tx, &before).await?;
+        let closed_actual = (tx.extension::<Hooks>()?.actual)(tx, &before).await?;
         let closed_at = Some(tx.now);
         before.save(tx, Self { status, closed_at, closed_actual, ..before.clone() }).await
     }

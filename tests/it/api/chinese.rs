@@ -8,6 +8,7 @@ use actix_web::http::{Method, StatusCode};
 use salesbook::auth::Role;
 use salesbook::platform::Error;
 use salesbook::platform::error::Fault;
+use salesbook::platform::language::Translate;
 use salesbook::problems::{self, MEANINGS};
 use salesbook::texts;
 use serde_json::{Value, json};
@@ -240,7 +241,8 @@ async fn every_code_reads_in_both_languages() {
         let error = Error::new(StatusCode::CONFLICT, code).faults(vec![fault]);
         let error = error.detail("nobody has written this");
         for (is_chinese, language) in [(true, "zh-CN"), (false, "en")] {
-            let answer = error.answer(Some("1"), is_chinese);
+            let translate = is_chinese.then_some(problems::chinese as Translate);
+            let answer = error.answer(Some("1"), translate);
             assert_eq!(answer.headers().get("content-language").unwrap(), language);
             let body = to_bytes(answer.into_body()).await.unwrap_or_default();
             let problem: Value = serde_json::from_slice(&body).unwrap();
@@ -264,7 +266,9 @@ async fn every_status_has_a_chinese_title() {
     }
     for status in statuses {
         let error = Error::new(StatusCode::from_u16(status).unwrap(), "busy");
-        let body = to_bytes(error.answer(Some("1"), true).into_body()).await.unwrap_or_default();
+        let body = to_bytes(error.answer(Some("1"), Some(problems::chinese)).into_body())
+            .await
+            .unwrap_or_default();
         let problem: Value = serde_json::from_slice(&body).unwrap();
 
         let title = problem["title"].as_str().unwrap();
