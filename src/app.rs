@@ -131,6 +131,11 @@ pub fn extensions() -> Extensions {
                 complaints::hooks::calendar_changed,
                 surveys::hooks::calendar_changed,
             ],
+            uses_currency: &[
+                orders::order::uses_currency,
+                targets::hooks::uses_currency,
+                credit::hooks::uses_currency,
+            ],
         })
         .with(customers::hooks::Hooks {
             customer_merged: &[
@@ -150,6 +155,7 @@ pub fn extensions() -> Extensions {
             check_given_up: visits::next_attempt::check_given_up,
             ever_bought: orders::activity::ever_bought,
         })
+        .with(visits::hooks::Hooks { complained_on: complaints::hooks::complained_on })
         .with(targets::hooks::Hooks {
             actual: |tx, target| Box::pin(reports::measure::actual(tx.conn(), target.id)),
         })

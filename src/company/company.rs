@@ -18,8 +18,9 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use crate::hooks::{self, Hooks};
 use crate::setting::{Setting, Settings};
-use crate::{ReadCompany, WriteCompany, hooks};
+use crate::{ReadCompany, WriteCompany};
 
 text_enum! {
     pub enum Language {
@@ -248,12 +249,11 @@ impl Company {
 
 /// Refuses to change the currency while amounts are stored in it. They would not be converted.
 async fn check_nothing_is_counted(tx: &mut Tx) -> Result<()> {
-    let counted = "(exists (select from orders) or exists (select from targets) \
-        or exists (select from customer_credits where credit_limit is not null))";
-    let counted = diesel::dsl::sql::<diesel::sql_types::Bool>(counted);
-    if diesel::select(counted).get_result::<bool>(tx.conn()).await? {
-        let detail = "Orders, targets or credit limits already use the company's currency.";
-        return Err(Error::conflict("currency_in_use", detail));
+    for uses_currency in tx.extension::<Hooks>()?.uses_currency {
+        if uses_currency(tx).await? {
+            let detail = "Orders, targets or credit limits already use the company's currency.";
+            return Err(Error::conflict("currency_in_use", detail));
+        }
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Functions of complaints for other domains, and hooks that run when other domains change. The app
-//! wires them once, before it serves requests.
+//! Functions with which complaints serve other domains.
 
-pub use crate::complaint::{calendar_changed, check_deadlines, customer_merged, is_visible};
+pub use crate::complaint::{
+    calendar_changed, check_deadlines, complained_on, customer_merged, is_visible,
+};

@@ -6,6 +6,7 @@ use futures_util::future::{FutureExt, LocalBoxFuture};
 use platform::{Result, Tx};
 use uuid::Uuid;
 
+pub use crate::customer_credit::uses_currency;
 use crate::{check, credit_investigation, credit_override, open_item, terms_request};
 
 /// Moves open items, investigations, pending terms requests and overrides of a merged customer to

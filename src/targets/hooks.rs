@@ -5,7 +5,7 @@ use platform::{Money, Result, Tx};
 
 use crate::target::Target;
 
-pub use crate::target::customer_merged;
+pub use crate::target::{customer_merged, uses_currency};
 
 /// Returns the actual of a target, as the reports count it.
 pub type Actual = for<'a> fn(&'a mut Tx, &'a Target) -> LocalBoxFuture<'a, Result<Option<Money>>>;

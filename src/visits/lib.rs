@@ -2,6 +2,7 @@
 
 pub mod cashflow_advice;
 pub mod coaching_note;
+pub mod hooks;
 pub mod next_attempt;
 pub mod visit;
 

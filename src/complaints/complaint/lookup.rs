@@ -1,14 +1,17 @@
 //! Lookups of complaints by their id for other modules.
 
+use std::collections::HashSet;
+
 use auth::Caller;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use futures_util::future::{FutureExt, LocalBoxFuture};
-use platform::{Conn, Result};
+use futures_util::future::{BoxFuture, FutureExt, LocalBoxFuture};
+use platform::{Conn, Result, Tx};
 use schema::complaints;
 use uuid::Uuid;
 
 use super::Complaint;
+use crate::suggestion;
 
 auth::names! {
     /// Names of the complaints visible to the caller.
@@ -33,4 +36,19 @@ pub fn is_visible<'a>(
         Ok(row.is_some())
     }
     .boxed_local()
+}
+
+/// Returns those of the visits on which a complaint or a suggestion was recorded. A hook of visits.
+pub fn complained_on<'a>(
+    tx: &'a mut Tx,
+    visits: &'a [Uuid],
+) -> BoxFuture<'a, Result<HashSet<Uuid>>> {
+    async move {
+        let of_complaints = complaints::table.filter(complaints::visit_id.eq_any(visits));
+        let of_complaints = of_complaints.select(complaints::visit_id.assume_not_null());
+        let mut found: HashSet<Uuid> = of_complaints.load(tx.conn()).await?.into_iter().collect();
+        found.extend(suggestion::recorded_on(tx.conn(), visits).await?);
+        Ok(found)
+    }
+    .boxed()
 }

@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 pub use clock::{ComplaintClock, TermSql};
 pub use jobs::{calendar_changed, check_deadlines};
-pub use lookup::{find_complaints, is_visible, name_complaints};
+pub use lookup::{complained_on, find_complaints, is_visible, name_complaints};
 pub use merge::customer_merged;
 pub use requests::{ComplaintChanges, ComplaintFilter, NewComplaint, NewVisitComplaint};
 pub use rules::ComplaintAction;

@@ -217,3 +217,9 @@ pub fn customer_merged<'a>(
         Ok(ids)
     })
 }
+
+/// Returns those of the visits on which a suggestion was recorded.
+pub(crate) async fn recorded_on(conn: &mut Conn, visits: &[Uuid]) -> Result<Vec<Uuid>> {
+    let rows = suggestions::table.filter(suggestions::visit_id.eq_any(visits));
+    Ok(rows.select(suggestions::visit_id.assume_not_null()).load(conn).await?)
+}

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use visits::visit::find_visits;
 
 pub use db::customer_merged;
+pub(crate) use db::recorded_on;
 
 text_enum! {
     /// Subject of a suggestion

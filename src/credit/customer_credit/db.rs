@@ -8,6 +8,7 @@ use customers::customer::Customer;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use futures_util::future::BoxFuture;
 use platform::{
     Change, Conn, Date, Error, IfMatch, IfSent, Money, Patch, Resource, Result, Timestamp, Tx,
 };
@@ -184,4 +185,13 @@ impl CreditAccount {
         let (saved, at) = (before.save(tx, after).await?, (tx.today, tx.now));
         saved.account(tx.conn(), at).await
     }
+}
+
+/// Returns whether there are credit limits, which are in the company's currency. A hook of the
+/// company.
+pub fn uses_currency(tx: &mut Tx) -> BoxFuture<'_, Result<bool>> {
+    Box::pin(async {
+        let limits = customer_credits::table.filter(customer_credits::credit_limit.is_not_null());
+        Ok(diesel::select(diesel::dsl::exists(limits)).get_result(tx.conn()).await?)
+    })
 }

@@ -21,8 +21,8 @@ use uuid::Uuid;
 
 use crate::check::{CreditBreakdown, limit_in_force};
 
-pub use db::stop;
 pub(crate) use db::{grant, load, lock, lock_rows};
+pub use db::{stop, uses_currency};
 
 /// The credit of a customer, 客户信用
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]

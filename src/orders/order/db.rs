@@ -7,6 +7,7 @@ use company::{Company, exchange_rate::ExchangeRate};
 use customers::customer::{Customer, CustomerStatus};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use futures_util::future::BoxFuture;
 use platform::owned::{self, FieldOwner};
 use platform::{Change, Conn, Error, Fault, IfMatch, IfSent, Resource, Result, Tx, set};
 use products::product;
@@ -339,4 +340,14 @@ pub(super) fn refused(error: diesel::result::Error) -> Error {
         .on_constraint("orders_territory_id_fkey", "/territory_id", "unknown_reference")
         .on_constraint("order_lines_product_id_fkey", "/lines", "unknown_reference")
         .on_constraint("order_lines_pkey", "/lines", "duplicate")
+}
+
+/// Returns whether there are orders, whose amounts are in the company's currency. A hook of the
+/// company.
+pub fn uses_currency(tx: &mut Tx) -> BoxFuture<'_, Result<bool>> {
+    Box::pin(async {
+        Ok(diesel::select(diesel::dsl::exists(orders::table.select(orders::id)))
+            .get_result(tx.conn())
+            .await?)
+    })
 }

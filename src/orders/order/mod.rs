@@ -27,7 +27,7 @@ use territories::territory::find_territories;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub use db::{find_orders, name_orders};
+pub use db::{find_orders, name_orders, uses_currency};
 pub use facts::{OrderAccount, facts_of, lock};
 pub use hooks::{customer_merged, customers_of, first_membership};
 pub(crate) use progress::shipped;

@@ -7,6 +7,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use futures_util::future::BoxFuture;
 use platform::{
     Change, Conn, Date, Error, Fault, IfMatch, List, Money, Resource, Result, Timestamp, Tx,
 };
@@ -312,4 +313,14 @@ pub fn refused(error: diesel::result::Error) -> Error {
         .on_constraint("targets_external_id_key", "/external_id", "duplicate")
         .on_constraint("targets_subject_key", "/period_start", "duplicate")
         .on_constraint("targets_parent_id_fkey", "/parent_id", "unknown_reference")
+}
+
+/// Returns whether there are targets, whose values are in the company's currency. A hook of the
+/// company.
+pub fn uses_currency(tx: &mut Tx) -> BoxFuture<'_, Result<bool>> {
+    Box::pin(async {
+        Ok(diesel::select(diesel::dsl::exists(targets::table.select(targets::id)))
+            .get_result(tx.conn())
+            .await?)
+    })
 }

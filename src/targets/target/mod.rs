@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+pub use db::uses_currency;
 pub use lookup::find_targets;
 pub use margin::shown;
 pub use merge::customer_merged;

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::checks::Check;
-use super::db::{complained_on, find_visits, refused, surroundings};
+use super::db::{find_visits, refused, surroundings};
 use super::evidence::CheckContext;
 use super::geo::Place;
 use super::overlap::Flags;
@@ -26,6 +26,7 @@ use super::steps::{complained, least_minutes, zone};
 use super::{
     CheckIn, CheckKind, PlanSource, REFERENCES, Visit, VisitDetails, VisitOutcome, VisitStatus,
 };
+use crate::hooks::complained_on;
 
 /// A visit as sent by its source system: absent fields stay, null clears. A new visit needs its
 /// owner, customer and day. Default status: `completed`.
@@ -121,7 +122,7 @@ impl Imported for Visit {
 
         let known = arrivals.iter().filter(|arrival| arrival.before.is_some());
         let known: Vec<Uuid> = known.map(|arrival| arrival.id).collect();
-        let complained = complained_on(tx.conn(), &known).await?;
+        let complained = complained_on(tx, &known).await?;
 
         Ok(Context {
             radius_m: company.settings.get("visit_radius_m"),

@@ -1,6 +1,6 @@
 //! Queries on visits and their checks. Each query for a caller starts at `Caller::sees`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use ::customers::contact;
 use ::customers::customer::named_like;
@@ -9,7 +9,6 @@ use auth::{Body, Caller, external_id::key_of, reference};
 use company::Company;
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
 use platform::narrow::containing;
@@ -245,21 +244,6 @@ pub fn customer_merged<'a>(
         cashflow_advice::follow(tx, &ids, from).await?;
         Ok(ids)
     })
-}
-
-/// Returns the visits on which a complaint or a suggestion of the customer was recorded.
-pub(super) async fn complained_on(conn: &mut Conn, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = SqlUuid)]
-        visit_id: Uuid,
-    }
-    let rows = diesel::sql_query(
-        "select visit_id from complaints where visit_id = any($1)
-        union select visit_id from suggestions where visit_id = any($1)",
-    );
-    let rows: Vec<Row> = rows.bind::<Array<SqlUuid>, _>(ids).load(conn).await?;
-    Ok(rows.into_iter().map(|row| row.visit_id).collect())
 }
 
 /// Loads the company and the positions of the customers, for imported visits.

@@ -10,7 +10,7 @@ use platform::{Date, Error, Fault, IfSent, Result, Tx};
 use uuid::Uuid;
 
 use super::checks::Check;
-use super::db::{complained_on, place_of};
+use super::db::place_of;
 use super::evidence::CheckContext;
 use super::overlap::Flags;
 use super::rules::day_of;
@@ -18,6 +18,7 @@ use super::{
     CheckIn, CheckKind, CheckOut, Reschedule, Validity, Visit, VisitAction, VisitCheck,
     VisitExcuse, VisitOutcome, VisitStatus,
 };
+use crate::hooks::complained_on;
 
 impl Visit {
     pub async fn reschedule(
@@ -269,7 +270,7 @@ impl Visit {
             faults.push(Fault::new("/next_visit_on", "range", why));
         }
 
-        let recorded = complained_on(tx.conn(), &[self.id]).await?;
+        let recorded = complained_on(tx, &[self.id]).await?;
         if !recorded.is_empty() {
             if sent.complaint_answer == Some(false) {
                 faults.push(complained());
