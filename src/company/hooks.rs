@@ -1,4 +1,4 @@
-//! Functions with which crates that count working time serve this one.
+//! Functions with which crates that count working time or amounts serve this one.
 
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use platform::{Result, Tx};

@@ -19,7 +19,7 @@ pub trait Resource: Serialize {
     /// Fields derived from other rows: a payment on an invoice, a companion's check-in, a merge of
     /// customers. A change of these fields alone does not make edits stale.
     const DERIVED: &'static [&'static str] = &[];
-    /// Who sees the rows
+    /// The rule that says which users see the rows
     const RULE: &'static RowRule;
 
     fn id(&self) -> Uuid;
@@ -65,27 +65,27 @@ macro_rules! resource {
             $name: $type at $path, seen by $crate::row_rule::RowRule::NOBODY, as |_row| vec![]
         }
     };
-    ($name:ty: $type:literal at $path:literal,
-        seen by $table:ident [$($viewers:ident($column:ident)),*] and accounts
+    ($name:ty: $type:literal at $path:literal, seen by $table:ident $viewers:tt and accounts
         $(, derived $derived:expr)?) => {
         $crate::resource! {
-            $name: $type at $path,
-            seen by $crate::row_rule::RowRule {
-                table: stringify!($table),
-                accounts: true,
-                viewers: &[$($crate::row_rule::Viewers::$viewers(stringify!($column))),*],
-            }, as |row| [$($crate::viewer_ids!(row $viewers $column)),*].concat()
+            $name: $type at $path, accounts true, viewers of $table $viewers $(, derived $derived)?
+        }
+    };
+    ($name:ty: $type:literal at $path:literal, seen by $table:ident [$($viewers:tt)*]
+        $(, derived $derived:expr)?) => {
+        $crate::resource! {
+            $name: $type at $path, accounts false, viewers of $table [$($viewers)*]
             $(, derived $derived)?
         }
     };
-    ($name:ty: $type:literal at $path:literal,
-        seen by $table:ident [$($viewers:ident($column:ident)),*]
+    ($name:ty: $type:literal at $path:literal, accounts $accounts:literal,
+        viewers of $table:ident [$($viewers:ident($column:ident)),*]
         $(, derived $derived:expr)?) => {
         $crate::resource! {
             $name: $type at $path,
             seen by $crate::row_rule::RowRule {
                 table: stringify!($table),
-                accounts: false,
+                accounts: $accounts,
                 viewers: &[$($crate::row_rule::Viewers::$viewers(stringify!($column))),*],
             }, as |row| [$($crate::viewer_ids!(row $viewers $column)),*].concat()
             $(, derived $derived)?

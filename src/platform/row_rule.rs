@@ -18,7 +18,7 @@ pub const QUALITY_DESK: Uuid = Uuid::from_u128(u128::MAX - 1);
 /// Stands for an owner: users who see the accounts of all customers may see the row.
 pub const ACCOUNTS: Uuid = Uuid::from_u128(u128::MAX - 2);
 
-/// Who sees the rows of a table.
+/// A rule that says which users see the rows of a table.
 #[derive(Debug)]
 pub struct RowRule {
     pub table: &'static str,
@@ -110,7 +110,7 @@ impl RowRule {
     }
 
     /// Returns an SQL array of all viewers except the owner of a customer.
-    pub fn others(&self) -> String {
+    fn others(&self) -> String {
         let table = self.table;
         let single = self.viewers.iter().filter_map(|viewers| {
             let (condition, viewers) = viewers.split();
@@ -125,7 +125,10 @@ impl RowRule {
                 Person(column) | Team(column) => format!("{table}.{column}"),
                 _ => return None,
             };
-            Some(condition.map_or(id.clone(), |text| format!("case when {text} then {id} end")))
+            Some(match condition {
+                Some(text) => format!("case when {text} then {id} end"),
+                None => id,
+            })
         });
         let single = single.collect::<Vec<_>>().join(", ");
         let arrays = self.viewers.iter().filter_map(|viewers| match viewers {

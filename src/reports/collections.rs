@@ -1,5 +1,6 @@
 //! Collections 回款统计: due, collected and late amounts by month and salesperson.
 
+use ::receivables::invoice::Invoice;
 use actix_web::{HttpResponse, get};
 use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
@@ -9,8 +10,8 @@ use uuid::Uuid;
 
 use crate::ReadAccountReports;
 use crate::answer::{Plan, Question, ReportContext, ReportQuery};
-use crate::filter::dated;
-use crate::receivables::{AccountFilter, pieces, visible_invoices};
+use crate::filter::{dated, sees};
+use crate::receivables::{AccountFilter, pieces};
 
 /// One month of one salesperson.
 #[derive(Debug, Serialize, ToSchema)]
@@ -93,7 +94,7 @@ const FIGURES: &str = "round(coalesce(sum(due), 0), 4)::text as due,
                 as late_percent";
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {
-    let visible = visible_invoices(question.caller, &mut question.binds);
+    let visible = sees::<Invoice>(question.caller, &mut question.binds);
     let visible = visible + &question.from_source("invoices");
     let (range, until) = (question.range, question.until);
     let due = dated("day", range, until, &mut question.binds);

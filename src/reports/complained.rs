@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::answer::Question;
 use crate::filter::{
-    Narrows, also, dated, find_customers, find_products, find_teams, find_users, in_team,
+    Narrows, also, dated, find_customers, find_products, find_teams, find_users, in_team, sees,
 };
 use crate::sql::Binds;
 
@@ -88,9 +88,7 @@ pub fn day_of<Q>(instant: &str, question: &mut Question<'_, Q>) -> String {
 /// range and that the caller may see. `columns` may come from the complaint, its clock and its
 /// settlement.
 pub fn known<Q>(columns: &str, question: &mut Question<'_, Q>) -> String {
-    let rule = question.caller.sees::<Complaint>();
-    let visible = rule.sql(|ids| question.binds.ids(ids));
-    let visible = visible.map_or_else(String::new, |rule| format!(" and {rule}"));
+    let visible = sees::<Complaint>(question.caller, &mut question.binds);
     let day = day_of("received_at", question);
     let dated = dated(&day, question.range, question.until, &mut question.binds);
     let narrowed = question.from_source("complaints") + &question.narrowed;

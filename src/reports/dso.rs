@@ -1,5 +1,6 @@
 //! Days sales outstanding (DSO) 应收账款周转天数.
 
+use ::receivables::invoice::Invoice;
 use actix_web::{HttpResponse, get};
 use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
@@ -9,7 +10,8 @@ use uuid::Uuid;
 
 use crate::ReadAccountReports;
 use crate::answer::{Plan, Question, ReportContext, ReportQuery};
-use crate::receivables::{AccountFilter, OwedBy, open_on, visible_invoices};
+use crate::filter::sees;
+use crate::receivables::{AccountFilter, OwedBy, open_on};
 
 /// Grouping of the receivables.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -91,7 +93,7 @@ const FIGURES: &str = "round(coalesce(sum(owed), 0), 4)::text as receivables,
 fn plan(mut question: Question<'_, DsoQuery>) -> Plan {
     let narrowed = question.narrowed.clone();
     let open = open_on(&mut question);
-    let visible = visible_invoices(question.caller, &mut question.binds);
+    let visible = sees::<Invoice>(question.caller, &mut question.binds);
     let visible = visible + &question.from_source("invoices");
     let day = question.binds.date(question.as_of);
     let counted = format!(

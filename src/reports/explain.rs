@@ -156,8 +156,7 @@ pub async fn explain_attainment(
 async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Kind> {
     let mut binds = Binds::default();
     let id = binds.id(id);
-    let visible = caller.sees::<Target>().sql(|ids| binds.ids(ids));
-    let visible = visible.map_or_else(String::new, |rule| format!(" and {rule}"));
+    let visible = filter::sees::<Target>(caller, &mut binds);
     let target = format!("select owner_type, metric from targets where id = {id}{visible}");
     binds.query(&target).get_result(conn).await.map_err(Error::from)
 }

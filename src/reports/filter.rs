@@ -1,17 +1,16 @@
 //! Filters of reports: the sales, visits and customers that the reader may see and asks for.
 
-use ::customers::customer::{Customer, Tier};
+use ::customers::customer::Tier;
 use auth::reference::{BoxFuture, Found, Wanted};
 use auth::{Caller, HasReferences, Reference};
 use diesel::dsl::sql;
 use diesel::sql_types::Bool;
 use orders::order::Order;
-use platform::{Conn, Date, Result};
+use platform::{Conn, Date, Resource, Result};
 use schema::{products, teams, territories, users};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
-use visits::visit::Visit;
 
 use crate::period::Range;
 use crate::sql::Binds;
@@ -202,15 +201,9 @@ pub fn visible(caller: &Caller, binds: &mut Binds) -> String {
     })
 }
 
-/// Returns the condition for visits that the caller may see, in the same form.
-pub fn visible_visits(caller: &Caller, binds: &mut Binds) -> String {
-    let rule = caller.sees::<Visit>().sql(|ids| binds.ids(ids));
-    rule.map_or_else(String::new, |rule| format!(" and {rule}"))
-}
-
-/// Returns the condition for customers that the caller may see, in the same form.
-pub fn visible_customers(caller: &Caller, binds: &mut Binds) -> String {
-    let rule = caller.sees::<Customer>().sql(|ids| binds.ids(ids));
+/// Returns the condition for the rows of a resource that the caller may see, in the same form.
+pub fn sees<R: Resource>(caller: &Caller, binds: &mut Binds) -> String {
+    let rule = caller.sees::<R>().sql(|ids| binds.ids(ids));
     rule.map_or_else(String::new, |rule| format!(" and {rule}"))
 }
 
@@ -221,12 +214,6 @@ pub fn visible_accounts(caller: &Caller, binds: &mut Binds) -> String {
     reach.map_or_else(String::new, |ids| {
         format!(" and customers.owner_id = any({})", binds.ids(ids))
     })
-}
-
-/// Returns the condition for orders that the caller may see, in the same form.
-pub fn visible_orders(caller: &Caller, binds: &mut Binds) -> String {
-    let rule = caller.sees::<Order>().sql(|ids| binds.ids(ids));
-    rule.map_or_else(String::new, |rule| format!(" and {rule}"))
 }
 
 /// Returns the condition that a day is in the range and not after `as_of`.

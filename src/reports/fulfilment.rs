@@ -1,7 +1,9 @@
 //! Order fulfilment 订单履行: shipped quantities, late lines, and the time from order to cash.
 
+use ::receivables::invoice::Invoice;
 use actix_web::{HttpResponse, get};
 use auth::Can;
+use orders::order::Order;
 use platform::{Error, Number, Problems, Query, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -9,9 +11,9 @@ use uuid::Uuid;
 
 use crate::ReadAccountReports;
 use crate::answer::{MOST_ROWS, Plan, Question, ReportContext, ReportQuery, too_many_rows};
-use crate::filter::{dated, visible_orders};
+use crate::filter::{dated, sees};
 use crate::order_book::BookFilter;
-use crate::receivables::{OwedBy, visible_invoices};
+use crate::receivables::OwedBy;
 
 /// Grouping of the orders within their months.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -127,9 +129,9 @@ const SHOWN: &str = "orders, lines, quantity_ordered, quantity_shipped, fill_rat
             late_lines, late_percent, collected, order_to_cash_days";
 
 fn plan(mut question: Question<'_, FulfilmentQuery>) -> Plan {
-    let visible = visible_orders(question.caller, &mut question.binds);
+    let visible = sees::<Order>(question.caller, &mut question.binds);
     let visible = visible + &question.from_source("orders");
-    let invoices = visible_invoices(question.caller, &mut question.binds);
+    let invoices = sees::<Invoice>(question.caller, &mut question.binds);
     let (range, until) = (question.range, question.until);
     let ordered = dated("order_date", range, until, &mut question.binds);
     let day = question.binds.date(question.as_of);

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, get};
 use auth::{Can, HasReferences, Reference};
+use orders::order::Order;
 use platform::{Date, NoFilter, Number, Problems, Query, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 use crate::ReadAccountReports;
 use crate::answer::{Plan, Question, ReportContext, ReportQuery};
-use crate::filter::{Narrows, also, visible_orders};
+use crate::filter::{Narrows, also, sees};
 use crate::receivables::AccountFilter;
 use crate::sql::Binds;
 
@@ -126,7 +127,7 @@ fn standing(question: &mut Question<'_, NoFilter>, day: &str) -> String {
 }
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {
-    let visible = visible_orders(question.caller, &mut question.binds);
+    let visible = sees::<Order>(question.caller, &mut question.binds);
     let visible = visible + &question.from_source("orders");
     let day = question.binds.date(question.as_of);
     let standing = standing(&mut question, &day);

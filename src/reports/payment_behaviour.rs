@@ -1,5 +1,6 @@
 //! Payment behaviour 付款行为: the punctuality of customers' payments.
 
+use ::receivables::invoice::Invoice;
 use actix_web::{HttpResponse, get};
 use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
@@ -9,8 +10,8 @@ use uuid::Uuid;
 
 use crate::ReadAccountReports;
 use crate::answer::{Plan, Question, ReportContext, ReportQuery};
-use crate::filter::dated;
-use crate::receivables::{AccountFilter, pieces, visible_invoices};
+use crate::filter::{dated, sees};
+use crate::receivables::{AccountFilter, pieces};
 
 /// Payment behaviour of one customer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -88,7 +89,7 @@ const FIGURES: &str = "count(distinct invoice_id) as invoices,
                 ::text as late_percent";
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {
-    let visible = visible_invoices(question.caller, &mut question.binds);
+    let visible = sees::<Invoice>(question.caller, &mut question.binds);
     let visible = visible + &question.from_source("invoices");
     let (range, until) = (question.range, question.until);
     let paid = dated("allocated_on", range, until, &mut question.binds);

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::ReadCollectionReports;
 use crate::answer::{Plan, Question, ReportContext, ReportQuery};
-use crate::filter::dated;
+use crate::filter::{dated, sees};
 use crate::receivables::{AccountFilter, OwedBy};
 
 /// Grouping of the promises.
@@ -113,8 +113,7 @@ const FIGURES: &str = "count(*) as promises, count(*) filter (where status = 'op
                 as kept_percent";
 
 fn plan(mut question: Question<'_, PromisesQuery>) -> Plan {
-    let visible = question.caller.sees::<Promise>().sql(|ids| question.binds.ids(ids));
-    let visible = visible.map_or_else(String::new, |rule| format!(" and {rule}"));
+    let visible = sees::<Promise>(question.caller, &mut question.binds);
     let visible = visible + &question.from_source("customers");
     let day = question.binds.date(question.as_of);
     let rate = rate_on("promises.currency", &day);

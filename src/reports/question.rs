@@ -1,7 +1,9 @@
 //! The question that a report answers, and the conditions that follow from it.
 
+use ::customers::customer::Customer;
 use auth::Caller;
 use platform::{Date, NoFilter, Timestamp};
+use visits::visit::Visit;
 
 use crate::filter;
 use crate::period::Range;
@@ -61,7 +63,7 @@ impl<Q> Question<'_, Q> {
     /// Returns the condition on `visits` for those of a day within the range that the caller may
     /// see. It does not include the filter. A visit counts on the day of its owner's check-in.
     pub fn visits(&mut self) -> String {
-        let visible = filter::visible_visits(self.caller, &mut self.binds);
+        let visible = filter::sees::<Visit>(self.caller, &mut self.binds);
         // An earlier version of the import accepted visits that had happened on a future day.
         let today = self.binds.date(self.today);
         let real =
@@ -72,7 +74,7 @@ impl<Q> Question<'_, Q> {
     /// Returns the condition on `customers` for the requested ones that can be visited and that the
     /// caller may see.
     pub fn customers(&mut self) -> String {
-        let visible = filter::visible_customers(self.caller, &mut self.binds);
+        let visible = filter::sees::<Customer>(self.caller, &mut self.binds);
         let open = "merged_into_id is null and status not in ('lost', 'blacklisted')";
         [open, &visible, &self.from_source("customers"), &self.narrowed].concat()
     }

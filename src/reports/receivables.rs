@@ -4,7 +4,7 @@
 
 use ::receivables::invoice::Invoice;
 use ::receivables::payment::Payment;
-use auth::{Caller, HasReferences, Reference};
+use auth::{HasReferences, Reference};
 use company::setting::Settings;
 use platform::text_enum;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::answer::Question;
-use crate::filter::{Narrows, also, find_customers, find_users};
+use crate::filter::{Narrows, also, find_customers, find_users, sees};
 use crate::sql::Binds;
 
 text_enum! {
@@ -79,18 +79,6 @@ impl OwedBy {
     }
 }
 
-/// Returns the condition for invoices that the caller may see. It begins with ` and `.
-pub(crate) fn visible_invoices(caller: &Caller, binds: &mut Binds) -> String {
-    let rule = caller.sees::<Invoice>().sql(|ids| binds.ids(ids));
-    rule.map_or_else(String::new, |rule| format!(" and {rule}"))
-}
-
-/// Returns the same condition for payments.
-pub(crate) fn visible_payments(caller: &Caller, binds: &mut Binds) -> String {
-    let rule = caller.sees::<Payment>().sql(|ids| binds.ids(ids));
-    rule.map_or_else(String::new, |rule| format!(" and {rule}"))
-}
-
 /// Columns that are read of invoices and payments. For open documents without instalments an index
 /// covers all of them, so that the number of paid documents does not matter.
 const STANDING: &str =
@@ -112,8 +100,8 @@ pub(crate) fn open_on<Q>(question: &mut Question<'_, Q>) -> String {
     let (of_invoices, of_payments) =
         (question.from_source("invoices"), question.from_source("payments"));
     let (dated, binds) = (question.until.is_some(), &mut question.binds);
-    let invoices = visible_invoices(caller, binds) + &of_invoices;
-    let payments = visible_payments(caller, binds) + &of_payments;
+    let invoices = sees::<Invoice>(caller, binds) + &of_invoices;
+    let payments = sees::<Payment>(caller, binds) + &of_payments;
     let day = binds.date(question.as_of);
     let used = |of: &str, kept: &str| {
         if dated {

@@ -1,5 +1,6 @@
 //! Customer satisfaction 客户满意度: NPS and CSAT over all surveys.
 
+use ::customers::customer::Customer;
 use actix_web::{HttpResponse, get};
 use auth::Can;
 use customers::customer::Tier;
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use crate::ReadFieldReports;
 use crate::answer::{Plan, Question, ReportContext, ReportQuery};
-use crate::filter::{CustomerFilter, dated, visible_customers};
+use crate::filter::{CustomerFilter, dated, sees};
 
 text_enum! {
     pub enum SatisfactionBy {
@@ -144,7 +145,7 @@ const FIGURE_NAMES: &str = "invitations, responses, response_rate_percent, promo
             detractors, nps, scores, satisfied, csat_percent, average_score, low_scores, follow_ups";
 
 fn plan(mut question: Question<'_, SatisfactionQuery>) -> Plan {
-    let visible = visible_customers(question.caller, &mut question.binds);
+    let visible = sees::<Customer>(question.caller, &mut question.binds);
     let (range, until) = (question.range, question.until);
     let dated = dated("day", range, until, &mut question.binds);
     let asked = [dated, question.narrowed.clone(), question.from_source("invited")].concat();

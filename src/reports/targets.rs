@@ -5,7 +5,7 @@ use company::Calendar;
 
 use crate::answer::Question;
 use crate::attainment::AttainmentQuery;
-use crate::measure;
+use crate::{filter, measure};
 
 /// Returns `with … wanted as (…)`: the targets of the report. A team without a target of its own
 /// gets the sum of the targets of the people in it and below it. `place` identifies each target.
@@ -37,8 +37,7 @@ pub fn wanted(
     let value = own.dimension_value.as_ref();
     asked.extend(value.map(|value| format!("dimension_value = {}", binds.text(value))));
     let asked = asked.join(" and ") + &source;
-    let visible = question.caller.sees::<Target>().sql(|ids| binds.ids(ids));
-    let visible = visible.map_or_else(String::new, |rule| format!(" and {rule}"));
+    let visible = filter::sees::<Target>(question.caller, binds);
     let of_owner = own.owner_id.map(|owner| format!(" and owner_id = {}", binds.id(owner)));
     let of_owner = of_owner.unwrap_or_default();
 

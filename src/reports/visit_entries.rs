@@ -5,6 +5,7 @@
 use ::targets::target::OwnerType;
 use auth::Caller;
 use platform::Date;
+use visits::visit::Visit;
 
 use crate::account_entries::{COUNTS, TEAMS};
 use crate::filter;
@@ -21,7 +22,7 @@ pub fn ledger(
     within: impl Fn(&str) -> String,
     binds: &mut Binds,
 ) -> String {
-    let visible = caller.map_or_else(String::new, |caller| filter::visible_visits(caller, binds));
+    let visible = caller.map_or_else(String::new, |caller| filter::sees::<Visit>(caller, binds));
     format!(
         "select it.visit_id, it.booked_on, it.user_id, it.customer_id,
             coalesce(path, '{{}}') as team_path, customers.territory_id, customers.region,

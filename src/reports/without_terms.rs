@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, get};
 use auth::Can;
+use orders::order::Order;
 use platform::{Date, NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 use crate::ReadAccountReports;
 use crate::answer::{Plan, Question, ReportContext, ReportQuery};
-use crate::filter::{dated, visible_orders};
+use crate::filter::{dated, sees};
 use crate::receivables::AccountFilter;
 
 /// One customer without terms.
@@ -76,7 +77,7 @@ pub async fn report_without_terms(
 }
 
 fn plan(mut question: Question<'_, NoFilter>) -> Plan {
-    let visible = visible_orders(question.caller, &mut question.binds);
+    let visible = sees::<Order>(question.caller, &mut question.binds);
     let visible = visible + &question.from_source("orders");
     let (range, until) = (question.range, question.until);
     let ordered = dated("order_date", range, until, &mut question.binds);

@@ -30,11 +30,12 @@ use credit::credit_override::CreditOverride;
 use credit::customer_credit::CustomerCredit;
 use credit::terms_request::TermsRequest;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 use follow_ups::follow_up::FollowUp;
 use futures_util::future::BoxFuture;
 use growth::opportunity::Opportunity;
-use platform::{Conn, Resource, Result};
+use platform::{Conn, Resource, Result, fixed_sql};
 use products::product::Product;
 use uuid::Uuid;
 
@@ -66,6 +67,9 @@ fn copied<R: Resource>(rows: &[R]) -> Result<Vec<CopiedRow>> {
         |row: &R| Ok(CopiedRow { id: row.id(), version: row.version(), data: Data::of(row)? });
     rows.iter().map(copied).collect()
 }
+
+/// Condition for the credit of customers for whom it was ever set.
+pub const CREDIT_SET: &str = "customer_credits.version > 0";
 
 /// Declares the functions that copy tables: `copies! { customers: Customer; }` names the function
 /// and table, and the type of its rows. `if` adds a condition for the rows that exist for readers.
@@ -100,7 +104,7 @@ copies! {
     products: Product;
     customers: Customer;
     contacts: Contact;
-    customer_credits: CustomerCredit, if schema::customer_credits::version.gt(0);
+    customer_credits: CustomerCredit, if fixed_sql::<Bool>(CREDIT_SET);
     credit_overrides: CreditOverride;
     credit_investigations: CreditInvestigation;
     terms_requests: TermsRequest;

@@ -131,8 +131,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<Product, ReadProducts>(copy::products).shown(PRICED),
     Kind::of::<Customer, ReadCustomers>(copy::customers),
     Kind::of::<Contact, ReadContacts>(copy::contacts).shown(PERSONS),
-    Kind::of::<CustomerCredit, ReadCredit>(copy::customer_credits)
-        .only("customer_credits.version > 0"),
+    Kind::of::<CustomerCredit, ReadCredit>(copy::customer_credits).only(copy::CREDIT_SET),
     Kind::of::<CreditOverride, ReadCredit>(copy::credit_overrides),
     Kind::of::<CreditInvestigation, ReadCredit>(copy::credit_investigations),
     Kind::of::<TermsRequest, ReadCredit>(copy::terms_requests),

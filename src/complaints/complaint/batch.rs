@@ -17,9 +17,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::clock::ComplaintClock;
+use super::context::ComplaintContext;
 use super::db::{hours, next_numbers, refused};
 use super::lookup::find_complaints;
-use super::lookups::ComplaintContext;
 use super::requests::{ComplaintDetails, ComplaintOrigin, REFERENCES, kept};
 use super::{
     Complaint, ComplaintCategory, ComplaintStatus, Confirmation, ResolutionMode, Severity, imported,

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use visits::visit::Visit;
 
 use super::clock::ComplaintClock;
-use super::lookups::ComplaintContext;
+use super::context::ComplaintContext;
 use super::rules::ComplaintAction;
 use super::{
     Complaint, ComplaintChanges, ComplaintFilter, ComplaintPage, ComplaintSort, ComplaintStatus,

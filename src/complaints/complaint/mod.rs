@@ -3,13 +3,13 @@
 
 mod batch;
 mod clock;
+mod context;
 mod db;
 pub mod http;
 pub mod http_actions;
 mod imported;
 mod jobs;
 mod lookup;
-mod lookups;
 mod merge;
 mod requests;
 mod rules;

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use visits::visit::{Visit, find_visits};
 
-use super::lookups::find_assets;
+use super::lookup::find_assets;
 use super::{
     ComplaintCategory, ComplaintChannel, ComplaintSort, ComplaintStatus, Confirmation, Severity,
     find_complaints,

@@ -2,26 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use auth::Caller;
-use auth::reference::{Found, Wanted};
 use customers::contact;
 use customers::customer::{self, Customer, Tier};
-use futures_util::future::BoxFuture;
 use orders::{order, sales_entry};
 use platform::{Conn, Fault, Result};
 use uuid::Uuid;
 use visits::visit;
 
 use super::Complaint;
-
-/// Lookup of references to assets. The service has no assets yet, so it finds nothing.
-pub(super) fn find_assets<'a>(
-    _: &'a mut Conn,
-    _: &'a Caller,
-    _: &'a Wanted,
-) -> BoxFuture<'a, Result<Found>> {
-    Box::pin(async { Ok(Found::default()) })
-}
 
 /// The customers of complaints, and the customers of their contacts, visits and orders.
 #[derive(Default)]
