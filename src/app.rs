@@ -7,9 +7,9 @@ use actix_web::App;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Condition, from_fn};
-use actix_web::web::{self, Data};
+use actix_web::web::{self, Data, ServiceConfig};
 use attachments::hooks::{self, Visible};
-use auth::{Directory, Role, Tokens, TrustProxy};
+use auth::{Directory, Domain, Tokens, TrustProxy};
 use company::Company;
 use complaints::ReadSuggestions;
 use complaints::suggestion::Suggestion;
@@ -22,41 +22,40 @@ use follow_ups::{ReadFollowUps, follow_up::FollowUp};
 use platform::feed::{self, Epoch};
 use platform::secret::Cipher;
 use platform::share::Bodies;
-use platform::{Clock, Db, Ending, Error, Extensions, Result, Seal, Tx};
+use platform::{Clock, Db, Ending, Error, Extensions, Result, Routes, Seal, Tx};
 use reports::permits::ReportPermits;
 use surveys::public::Limiter;
 use sync::webhook::{Courier, Outbound};
-use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use visits::{ReadVisits, visit::Visit};
 
 use crate::limits::{self, Limits};
 use crate::{document, edge, operations};
 
-/// A domain's permissions, each with the roles that hold it.
-type Permissions = &'static [(&'static str, &'static [Role])];
-
-/// Permissions by domain.
-pub const PERMISSIONS: &[Permissions] = &[
-    auth::PERMISSIONS,
-    company::PERMISSIONS,
-    territories::PERMISSIONS,
-    customers::PERMISSIONS,
-    products::PERMISSIONS,
-    credit::PERMISSIONS,
-    orders::PERMISSIONS,
-    targets::PERMISSIONS,
-    follow_ups::PERMISSIONS,
-    visits::PERMISSIONS,
-    attachments::PERMISSIONS,
-    complaints::PERMISSIONS,
-    growth::PERMISSIONS,
-    receivables::PERMISSIONS,
-    worklists::PERMISSIONS,
-    surveys::PERMISSIONS,
-    reports::PERMISSIONS,
-    sync::PERMISSIONS,
-    operations::PERMISSIONS,
+/// The domains of the service, in the order of the document.
+pub const DOMAINS: &[Domain] = &[
+    auth::DOMAIN,
+    company::DOMAIN,
+    territories::DOMAIN,
+    customers::DOMAIN,
+    products::DOMAIN,
+    credit::DOMAIN,
+    orders::DOMAIN,
+    targets::DOMAIN,
+    follow_ups::DOMAIN,
+    visits::DOMAIN,
+    attachments::DOMAIN,
+    complaints::DOMAIN,
+    growth::DOMAIN,
+    receivables::DOMAIN,
+    worklists::DOMAIN,
+    surveys::DOMAIN,
+    reports::DOMAIN,
+    sync::DOMAIN,
+    operations::DOMAIN,
 ];
+
+/// What the paths of the API begin with.
+pub const PREFIX: &str = "/api/v1";
 
 /// Types of rows that have files, each with the check whether the caller sees the row.
 const OWNERS_OF_FILES: &[(&str, Visible)] = &[
@@ -86,35 +85,6 @@ const OWNERS_OF_FILES: &[(&str, Visible)] = &[
         })
     }),
 ];
-
-pub fn routes(cfg: &mut ServiceConfig) {
-    let cfg = cfg.configure(operations::routes).configure(auth::root_routes);
-    cfg.configure(surveys::public_routes).service(
-        scope::scope("/api/v1")
-            .configure(auth::routes)
-            .configure(company::routes)
-            .configure(territories::routes)
-            .configure(customers::routes)
-            .configure(products::routes)
-            .configure(credit::routes)
-            .configure(orders::routes)
-            .configure(targets::routes)
-            .configure(follow_ups::routes)
-            .configure(visits::routes)
-            .configure(attachments::routes)
-            .configure(complaints::routes)
-            .configure(growth::routes)
-            .configure(receivables::routes)
-            .configure(worklists::routes)
-            .configure(surveys::routes)
-            .configure(reports::routes)
-            .configure(sync::routes)
-            .configure(operations::api_routes)
-            .wrap(from_fn(lists::present))
-            .wrap(from_fn(limits::pace))
-            .wrap(from_fn(auth::authenticate)),
-    );
-}
 
 /// Returns the functions through which a domain serves others against the direction of
 /// dependencies. A new function is a field that does not compile until it is set here.
@@ -298,9 +268,14 @@ impl Service {
     > {
         let origins = &self.settings.cors_origins;
         App::new()
-            .into_utoipa_app()
-            .configure(routes)
-            .into_app()
+            .configure(|config| serve(config, |domain| domain.root_routes))
+            .service(
+                web::scope(PREFIX)
+                    .configure(|config| serve(config, |domain| domain.routes))
+                    .wrap(from_fn(lists::present))
+                    .wrap(from_fn(limits::pace))
+                    .wrap(from_fn(auth::authenticate)),
+            )
             .configure(docs_page::routes)
             .app_data(Data::new(self.db.clone()))
             .app_data(Data::new(self.clock.clone()))
@@ -318,10 +293,19 @@ impl Service {
             .app_data(Data::new(self.ending.clone()))
             .app_data(Data::new(self.logins.clone()))
             .app_data(Data::new(TrustProxy(self.settings.trust_proxy)))
-            .app_data(Data::new(auth::Permissions(PERMISSIONS.to_vec())))
+            .app_data(Data::new(auth::Permissions(
+                DOMAINS.iter().map(|domain| domain.permissions).collect(),
+            )))
             .default_service(web::to(edge::no_such_operation))
             .wrap(Condition::new(!origins.is_empty(), cors(origins)))
             .wrap(from_fn(edge::receive))
+    }
+}
+
+/// Serves the same part of each domain's operations.
+fn serve(config: &mut ServiceConfig, part: fn(&Domain) -> &'static [fn(&mut Routes)]) {
+    for mount in DOMAINS.iter().flat_map(part) {
+        mount(&mut Routes::serve(config));
     }
 }
 

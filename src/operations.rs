@@ -7,8 +7,8 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::ContentEncoding;
 use actix_web::web;
-use actix_web::{HttpRequest, HttpResponse, get};
-use auth::Can;
+use actix_web::{HttpRequest, HttpResponse};
+use auth::{Can, Domain};
 use diesel::dsl::sql;
 use diesel::sql_types::{Bool, Double};
 use diesel_async::RunQueryDsl;
@@ -16,12 +16,20 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram, gauge}
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use platform::jobs::JobState;
 use platform::resource::tagged;
-use platform::{Db, Error, Path, Problems, Result};
+use platform::{Db, Error, Path, Problems, Result, Routes};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::{compression, document, problems, process_metrics};
+use crate::{compression, document, problems, process_metrics, schedule};
+
+/// The operations and jobs of the service itself.
+pub const DOMAIN: Domain = Domain {
+    routes: &[api_routes],
+    root_routes: &[routes],
+    permissions: PERMISSIONS,
+    jobs: schedule::OWN,
+    ..Domain::new("operations", "Running the service, 运维")
+};
 
 auth::permissions! {
     ReadJobs: Admin;
@@ -53,28 +61,23 @@ pub struct Meaning {
 }
 
 /// Routes outside `/api/v1`, for everyone who can reach the port.
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(live)
-        .service(ready)
-        .service(read_metrics)
-        .service(read_document)
-        .service(explain_problem);
+fn routes(routes: &mut Routes) {
+    platform::mount!(routes, live, ready, read_metrics, read_document, explain_problem);
 }
 
 /// Routes within `/api/v1`.
-pub fn api_routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_jobs);
+fn api_routes(routes: &mut Routes) {
+    platform::mount!(routes, list_jobs);
 }
 
 /// Check liveness
 ///
 /// Answers while the process runs, even if the database does not.
 #[utoipa::path(
-    tag = "operations",
+    get, path = "/health/live",
     security(()),
     responses((status = 200, description = "The process is alive", body = Health), Problems),
 )]
-#[get("/health/live")]
 async fn live() -> web::Json<Health> {
     web::Json(Health::OK)
 }
@@ -83,11 +86,14 @@ async fn live() -> web::Json<Health> {
 ///
 /// Returns 503 while the database is out of reach or has no schema yet.
 #[utoipa::path(
-    tag = "operations",
+    get, path = "/health/ready",
     security(()),
-    responses((status = 200, description = "The service is ready", body = Health), Problems),
+    responses(
+        (status = 200, description = "The service is ready", body = Health),
+        (status = 503, description = "`unavailable`"),
+        Problems,
+    ),
 )]
-#[get("/health/ready")]
 async fn ready(db: Db) -> Result<web::Json<Health>> {
     let seen = sql::<Bool>("true from company");
     let mut conn = db.conn().await?.within(GLANCE);
@@ -100,12 +106,11 @@ async fn ready(db: Db) -> Result<web::Json<Health>> {
 ///
 /// Returns all metrics in the Prometheus text format.
 #[utoipa::path(
-    tag = "operations",
+    get, path = "/metrics",
     security(()),
     responses((status = 200, description = "All metrics", body = String,
         content_type = "text/plain"), Problems),
 )]
-#[get("/metrics")]
 async fn read_metrics() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4")
@@ -117,12 +122,15 @@ async fn read_metrics() -> HttpResponse {
 /// Returns this document, as the running service has it. Returns 304 if the client has this version
 /// already.
 #[utoipa::path(
-    tag = "operations",
+    get, path = "/openapi.json",
     security(()),
-    responses((status = 200, description = "The document", body = Object,
-        headers(("ETag" = String))), Problems),
+    responses(
+        (status = 200, description = "The document", body = Object,
+            headers(("ETag" = String))),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[get("/openapi.json")]
 async fn read_document(req: HttpRequest) -> Result<HttpResponse> {
     let coding = compression::accepted(&req);
     let body = document::compressed(coding).await?;
@@ -137,12 +145,11 @@ async fn read_document(req: HttpRequest) -> Result<HttpResponse> {
 ///
 /// The `type` of every problem is a link to this operation.
 #[utoipa::path(
-    tag = "operations",
+    get, path = "/problems/{code}",
     security(()),
     params(("code" = String, Path, description = "Problem code", example = "possible_duplicate")),
     responses((status = 200, description = "The meaning of the code", body = Meaning), Problems),
 )]
-#[get("/problems/{code}")]
 async fn explain_problem(code: Path<String>) -> Result<web::Json<Meaning>> {
     let known = problems::MEANINGS
         .iter()
@@ -155,10 +162,9 @@ async fn explain_problem(code: Path<String>) -> Result<web::Json<Meaning>> {
 ///
 /// Returns the background jobs, with their last run, their next run and their failures.
 #[utoipa::path(
-    tag = "operations",
+    get, path = "/jobs",
     responses((status = 200, description = "All jobs", body = Vec<JobState>), Problems),
 )]
-#[get("/jobs")]
 async fn list_jobs(_: Can<ReadJobs>, db: Db) -> Result<web::Json<Vec<JobState>>> {
     JobState::list(&mut *db.conn().await?).await.map(web::Json)
 }

@@ -259,7 +259,7 @@ fn background(service: &Service, courier: Courier) -> impl FnOnce() {
         local.spawn_local(operations::watch(db.clone()));
         local.spawn_local(attachments::attachment::watch(db.clone(), store));
         local.spawn_local(courier.clone().run());
-        local.spawn_local(platform::jobs::run(db, clock, JOBS));
+        local.spawn_local(platform::jobs::run(db, clock, &JOBS));
 
         // Also ends if the other side is dropped.
         let _ = runtime.block_on(local.run_until(ended));

@@ -10,7 +10,7 @@ use actix_web::http::header::{
 };
 use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, dev::Payload};
 use platform::resource::is_known;
-use platform::{Error, Result};
+use platform::{Argument, Error, Result};
 use uuid::Uuid;
 
 use crate::content_type::ContentType;
@@ -51,6 +51,8 @@ impl FromRequest for Wanted {
         }))
     }
 }
+
+impl Argument for Wanted {}
 
 impl Wanted {
     /// Ignores the requested range.

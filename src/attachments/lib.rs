@@ -11,17 +11,28 @@ mod picture;
 pub mod store;
 mod upload;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use std::time::Duration;
+
+use auth::Domain;
+use platform::jobs::Job;
 
 pub use store::Store;
+
+/// The domain, as the service mounts it.
+pub const DOMAIN: Domain = Domain {
+    routes: &[attachment::http::routes],
+    permissions: PERMISSIONS,
+    jobs: &[Job {
+        name: "attachments",
+        every: Duration::from_mins(10),
+        run: |tx| Box::pin(attachment::expire(tx)),
+    }],
+    ..Domain::new("attachments", "Files of any resource, 附件")
+};
 
 auth::permissions! {
     ReadAttachments: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
         | BackOffice | Finance | CreditController | Quality | Hr | Erp | Reporter;
     WriteAttachments: Admin | SalesDirector | SalesManager | Salesperson | BackOffice | Finance
         | CreditController | Quality | Hr | Erp;
-}
-
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.configure(attachment::http::routes);
 }

@@ -9,7 +9,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use futures_util::future::{FutureExt, LocalBoxFuture, ready};
 use futures_util::stream::{StreamExt, once};
 use platform::share::Room;
-use platform::{Error, Query, Result, input};
+use platform::{Argument, Error, Query, Result, input};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -87,6 +87,8 @@ impl FromRequest for Upload {
         .boxed_local()
     }
 }
+
+impl Argument for Upload {}
 
 /// Returns the only part of a form.
 async fn part_of(req: &HttpRequest, body: Bytes) -> Result<Upload> {

@@ -2,7 +2,6 @@
 
 use std::ops::{Deref, DerefMut};
 
-use actix_web::{delete, get, patch, post};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
@@ -10,12 +9,12 @@ use diesel_async::RunQueryDsl;
 use platform::changes::{self, HistoryPage};
 use platform::{
     Change, Clock, Conn, Db, Error, Fault, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Patch,
-    Path, Problems, Reply, Resource, Result, Tagged, Timestamp, Tx, Write, page, resource, set,
+    Path, Problems, Reply, Resource, Result, Routes, Tagged, Timestamp, Tx, Write, page, resource,
+    set,
 };
 use schema::api_clients;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::{Can, ManageClients, Role, directory, password};
@@ -99,23 +98,25 @@ page! {
     MachineClientPage of MachineClient
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_api_clients)
-        .service(create_api_client)
-        .service(read_api_client)
-        .service(update_api_client)
-        .service(delete_api_client)
-        .service(rotate_api_client_secret)
-        .service(list_api_client_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_api_clients,
+        create_api_client,
+        read_api_client,
+        update_api_client,
+        delete_api_client,
+        rotate_api_client_secret,
+        list_api_client_history,
+    );
 }
 
 /// List API clients
 #[utoipa::path(
-    tag = "auth",
+    get, path = "/api-clients",
     params(PageQuery),
     responses((status = 200, description = "A page of API clients", body = MachineClientPage), Problems),
 )]
-#[get("/api-clients")]
 async fn list_api_clients(
     _caller: Can<ManageClients>,
     list: List<NoFilter>,
@@ -129,11 +130,10 @@ async fn list_api_clients(
 /// The response contains the secret. It is shown only once and cannot be read again; therefore an
 /// `Idempotency-Key` has no effect here.
 #[utoipa::path(
-    tag = "auth",
+    post, path = "/api-clients",
     request_body = NewMachineClient,
     responses((status = 201, description = "The API client with its secret", body = MachineClientSecret), Problems),
 )]
-#[post("/api-clients")]
 async fn create_api_client(
     _caller: Can<ManageClients>,
     new: Json<NewMachineClient>,
@@ -144,10 +144,9 @@ async fn create_api_client(
 
 /// Retrieve an API client
 #[utoipa::path(
-    tag = "auth",
+    get, path = "/api-clients/{id}",
     responses((status = 200, description = "The API client", body = MachineClient), Problems),
 )]
-#[get("/api-clients/{id}")]
 async fn read_api_client(
     _caller: Can<ManageClients>,
     id: Path<Uuid>,
@@ -160,11 +159,10 @@ async fn read_api_client(
 ///
 /// Changes of `roles` and `active` take effect within two seconds.
 #[utoipa::path(
-    tag = "auth",
+    patch, path = "/api-clients/{id}",
     request_body(content = MachineClientChanges, content_type = "application/merge-patch+json"),
     responses((status = 200, description = "The API client", body = MachineClient), Problems),
 )]
-#[patch("/api-clients/{id}")]
 async fn update_api_client(
     _caller: Can<ManageClients>,
     id: Path<Uuid>,
@@ -179,10 +177,9 @@ async fn update_api_client(
 ///
 /// The client is locked out within two seconds, permanently.
 #[utoipa::path(
-    tag = "auth",
+    delete, path = "/api-clients/{id}",
     responses((status = 204, description = "The API client is deleted"), Problems),
 )]
-#[delete("/api-clients/{id}")]
 async fn delete_api_client(
     _caller: Can<ManageClients>,
     id: Path<Uuid>,
@@ -197,10 +194,13 @@ async fn delete_api_client(
 /// The old secret becomes invalid immediately, and its tokens within two seconds. The response
 /// contains the new secret, which is shown only once.
 #[utoipa::path(
-    tag = "auth",
-    responses((status = 200, description = "The API client with its secret", body = MachineClientSecret), Problems),
+    post, path = "/api-clients/{id}/rotate-secret",
+    responses(
+        (status = 200, description = "The API client with its secret", body = MachineClientSecret),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/api-clients/{id}/rotate-secret")]
 async fn rotate_api_client_secret(
     _caller: Can<ManageClients>,
     id: Path<Uuid>,
@@ -212,11 +212,10 @@ async fn rotate_api_client_secret(
 
 /// List an API client's changes
 #[utoipa::path(
-    tag = "auth",
+    get, path = "/api-clients/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/api-clients/{id}/history")]
 async fn list_api_client_history(
     _caller: Can<ManageClients>,
     id: Path<Uuid>,

@@ -10,7 +10,7 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web::Data};
-use platform::{Actor, Clock, Error, Result};
+use platform::{Actor, Argument, Clock, Error, Refusals, Result};
 use uuid::Uuid;
 
 use super::directory::{Directory, Person};
@@ -164,4 +164,10 @@ impl<P: Permission> FromRequest for Can<P> {
             allowed.then_some(Self(caller, PhantomData)).ok_or_else(Error::forbidden)
         }))
     }
+}
+
+impl<P: Permission> Argument for Can<P> {
+    const PERMISSION: Option<&'static str> = Some(P::NAME);
+    const REFUSALS: Refusals =
+        &[(401, "unauthorized"), (403, "forbidden"), (403, "second_factor_setup_required")];
 }

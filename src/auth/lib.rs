@@ -7,6 +7,7 @@ mod arrive;
 mod authority;
 mod caller;
 pub mod directory;
+mod domain;
 pub mod external_id;
 pub mod hooks;
 pub mod import;
@@ -34,10 +35,13 @@ pub mod user;
 pub mod visible;
 pub mod waiting;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use std::time::Duration;
+
+use platform::jobs::Job;
 
 pub use caller::{Caller, Can, authenticate};
 pub use directory::{Directory, Person};
+pub use domain::Domain;
 pub use import::{Arrival, Draft, Imported, Keys, import};
 pub use login::{LoginPolicy, Logins};
 pub use me::Permissions;
@@ -45,11 +49,46 @@ pub use membership::team_paths;
 pub use peer::TrustProxy;
 pub use policy::{Permission, Role};
 pub use reference::{Body, HasReferences, Reference};
-pub use signing_key::root_routes;
 pub use team::find_teams;
 pub use token::Tokens;
 pub use unique::Unique;
 pub use user::find_users;
+
+/// The domain, as the service mounts it.
+pub const DOMAIN: Domain = Domain {
+    routes: &[
+        login::routes,
+        machine::routes,
+        me::routes,
+        session::routes,
+        second_factor::routes,
+        user::http::routes,
+        team::http::routes,
+        membership::http::routes,
+        api_client::routes,
+        signing_key::routes,
+    ],
+    root_routes: &[signing_key::root_routes],
+    permissions: PERMISSIONS,
+    jobs: &[
+        Job {
+            name: "signing_keys",
+            every: Duration::from_hours(6),
+            run: |tx| Box::pin(signing_key::rotate_due(tx)),
+        },
+        Job {
+            name: "memberships",
+            every: Duration::from_mins(1),
+            run: |tx| Box::pin(user::apply_memberships(tx)),
+        },
+        Job {
+            name: "refresh_tokens",
+            every: Duration::from_hours(1),
+            run: |tx| Box::pin(session::forget_expired(tx)),
+        },
+    ],
+    ..Domain::new("auth", "Authentication, permissions 登录与权限, people 人员, teams 团队")
+};
 
 permissions! {
     /// Every signed-in caller.
@@ -66,17 +105,4 @@ permissions! {
     ImportTeams: Admin | Erp;
     ManageClients: Admin;
     RotateKeys: Admin;
-}
-
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.configure(login::routes)
-        .configure(machine::routes)
-        .configure(me::routes)
-        .configure(session::routes)
-        .configure(second_factor::routes)
-        .configure(user::http::routes)
-        .configure(team::http::routes)
-        .configure(membership::http::routes)
-        .configure(api_client::routes)
-        .configure(signing_key::routes);
 }

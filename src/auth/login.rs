@@ -4,11 +4,10 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, post, rt, web::Data};
-use platform::{Clock, Db, Error, Json, Problems, Result, Seal, Timestamp, Tx};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, rt, web::Data};
+use platform::{Argument, Clock, Db, Error, Json, Problems, Result, Routes, Seal, Timestamp, Tx};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::peer::{NoStore, Origin};
@@ -78,8 +77,8 @@ pub struct SessionTokens {
     device_token: Option<String>,
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(log_in).service(refresh_session).service(log_out);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, log_in, refresh_session, log_out);
 }
 
 /// Log in
@@ -90,12 +89,17 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// `Retry-After`, whether or not the account exists. From an address or a device that has logged in
 /// to the account before, the right password is still accepted.
 #[utoipa::path(
-    tag = "auth",
+    post, path = "/auth/login",
     security(()),
     request_body = Login,
-    responses((status = 200, description = "The tokens", body = SessionTokens), Problems),
+    responses(
+        (status = 200, description = "The tokens", body = SessionTokens),
+        (status = 401, description = "`wrong_credentials`, `wrong_second_factor`"),
+        (status = 429, description = "`too_many_attempts`"),
+        (status = 503, description = "`busy_logging_in`"),
+        Problems,
+    ),
 )]
-#[post("/auth/login")]
 async fn log_in(given: Json<Login>, context: LoginContext) -> Result<impl Responder> {
     context.log_in(&given).await.map(NoStore)
 }
@@ -108,12 +112,15 @@ async fn log_in(given: Json<Login>, context: LoginContext) -> Result<impl Respon
 /// successors is used. All of its successors are valid. A later use of the old token ends the whole
 /// session (401), because the token may have been stolen.
 #[utoipa::path(
-    tag = "auth",
+    post, path = "/auth/refresh",
     security(()),
     request_body = Refresh,
-    responses((status = 200, description = "The tokens", body = SessionTokens), Problems),
+    responses(
+        (status = 200, description = "The tokens", body = SessionTokens),
+        (status = 401, description = "`unauthorized`"),
+        Problems,
+    ),
 )]
-#[post("/auth/refresh")]
 async fn refresh_session(given: Json<Refresh>, context: LoginContext) -> Result<impl Responder> {
     context.refresh(&given).await.map(NoStore)
 }
@@ -123,12 +130,11 @@ async fn refresh_session(given: Json<Refresh>, context: LoginContext) -> Result<
 /// Ends the session of the refresh token. Also returns 204 if there is no such session. The access
 /// tokens of the session become invalid within two seconds.
 #[utoipa::path(
-    tag = "auth",
+    post, path = "/auth/logout",
     security(()),
     request_body = Refresh,
     responses((status = 204, description = "The session has ended"), Problems),
 )]
-#[post("/auth/logout")]
 async fn log_out(given: Json<Refresh>, context: LoginContext) -> Result<HttpResponse> {
     let token = given.0.refresh_token;
     context.detached(async move |tx| session::end(tx, &token).await).await?;
@@ -176,6 +182,8 @@ impl FromRequest for LoginContext {
         }))
     }
 }
+
+impl Argument for LoginContext {}
 
 impl LoginContext {
     async fn log_in(&self, given: &Login) -> Result<SessionTokens> {

@@ -1,14 +1,13 @@
 //! Tokens of API clients: the client credentials grant of RFC 6749.
 
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpRequest, HttpResponse, Responder, post, web::Data};
+use actix_web::{HttpRequest, HttpResponse, Responder, web::Data};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use platform::input::Raw;
 use platform::utf8::is_utf8;
-use platform::{Clock, Db, Error, Result};
+use platform::{Clock, Db, Error, Result, Routes};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::api_client::MachineClient;
 use crate::peer::{NoStore, Peer};
@@ -55,8 +54,8 @@ pub struct TokenError {
     error_description: &'static str,
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(issue_machine_token);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, issue_machine_token);
 }
 
 /// Issue a token to an API client
@@ -64,7 +63,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// The client credentials grant of RFC 6749. Errors have the format of that standard. Send the id
 /// and the secret of the client either in `Authorization: Basic` or in the form.
 #[utoipa::path(
-    tag = "auth",
+    post, path = "/auth/token",
     security(()),
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
@@ -73,7 +72,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
         (status = "5XX", description = "The server failed", body = TokenError),
     ),
 )]
-#[post("/auth/token")]
 async fn issue_machine_token(
     req: HttpRequest,
     form: Result<Raw>,

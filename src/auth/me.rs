@@ -1,19 +1,19 @@
 //! The caller's own account, roles and permissions.
 
-use actix_web::{HttpResponse, get, web::Data};
-use platform::{Conn, Db, Problems, Result};
+use actix_web::{HttpResponse, web::Data};
+use platform::{Conn, Db, Problems, Result, Routes};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::api_client::MachineClient;
+use crate::policy::PermissionTable;
 use crate::user::{UserView, account};
 use crate::{Anybody, Caller, Can, Role};
 
 /// The permissions of all domains with the roles that hold them. The application registers them.
 #[derive(Debug, Clone, Default)]
-pub struct Permissions(pub Vec<&'static [(&'static str, &'static [Role])]>);
+pub struct Permissions(pub Vec<PermissionTable>);
 
 /// The caller
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,8 +49,9 @@ pub struct Reach {
     pool: bool,
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(read_me).configure(account::routes);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, read_me);
+    routes.with(account::routes);
 }
 
 /// Retrieve the caller
@@ -58,10 +59,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Returns the current roles and scope, which may differ from those at the time when the token was
 /// issued.
 #[utoipa::path(
-    tag = "auth",
+    get, path = "/me",
     responses((status = 200, description = "The caller", body = Me), Problems),
 )]
-#[get("/me")]
 async fn read_me(
     caller: Can<Anybody>,
     permissions: Option<Data<Permissions>>,

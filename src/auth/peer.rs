@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use actix_web::body::BoxBody;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, dev::Payload, web::Data};
-use platform::{Error, Result};
+use platform::{Argument, Error, Result};
 use serde::Serialize;
 
 /// `true` if `X-Forwarded-For` holds the client's address: only behind a proxy that writes it.
@@ -54,6 +54,8 @@ impl FromRequest for Peer {
         ready(Ok(Self::of(req)))
     }
 }
+
+impl Argument for Peer {}
 
 /// Returns an address as failures are counted for it. A client with one IPv6 address controls all
 /// addresses with the same first 64 bits.

@@ -63,6 +63,9 @@ pub trait Permission {
     const ROLES: &'static [Role];
 }
 
+/// Permissions, each with the roles that hold it.
+pub type PermissionTable = &'static [(&'static str, &'static [Role])];
+
 /// Declares a domain's permissions: `permissions! { ReadVisits: SalesManager | Salesperson; }`.
 /// `PERMISSIONS` lists them, for `GET /me` and the table of permissions.
 #[macro_export]
@@ -78,7 +81,7 @@ macro_rules! permissions {
         )*
 
         /// The permissions of this domain with the roles that hold them.
-        pub const PERMISSIONS: &[(&str, &[$crate::Role])] = &[
+        pub const PERMISSIONS: $crate::policy::PermissionTable = &[
             $((
                 <$permission as $crate::Permission>::NAME,
                 <$permission as $crate::Permission>::ROLES,

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 pub use futures_util::future::BoxFuture;
 use futures_util::future::{FutureExt, LocalBoxFuture};
-use platform::{Conn, Error, Fault, Result, input, shape};
+use platform::{Argument, Conn, Error, Fault, Refusals, Result, input, shape};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -172,6 +172,10 @@ impl<T: ToSchema + 'static> FromRequest for Body<T> {
         }
         .boxed_local()
     }
+}
+
+impl<T: ToSchema + 'static> Argument for Body<T> {
+    const REFUSALS: Refusals = input::BODY_REFUSALS;
 }
 
 impl<T: HasReferences + DeserializeOwned> Body<T> {

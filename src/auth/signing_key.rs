@@ -1,7 +1,7 @@
 //! The keys that sign access tokens. They are in the database, so that all instances accept each
 //! other's tokens, and there can be several at once, so that a rotation interrupts no session.
 
-use actix_web::{HttpResponse, get, post, web::Data};
+use actix_web::{HttpResponse, web::Data};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
@@ -10,12 +10,11 @@ use diesel_async::RunQueryDsl;
 use jiff::SignedDuration;
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use platform::secret::{Cipher, at_rest, in_use};
-use platform::{Clock, Conn, Error, Problems, Reply, Result, Timestamp, Tx, Write};
+use platform::{Clock, Conn, Error, Problems, Reply, Result, Routes, Timestamp, Tx, Write};
 use schema::signing_keys;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::token::{LIFETIME, Tokens};
 use crate::{Can, RotateKeys};
@@ -68,12 +67,12 @@ struct JsonWebKeySet {
     keys: Vec<Value>,
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(rotate_signing_keys);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, rotate_signing_keys);
 }
 
-pub fn root_routes(cfg: &mut ServiceConfig) {
-    cfg.service(read_jwks);
+pub fn root_routes(routes: &mut Routes) {
+    platform::mount!(routes, read_jwks);
 }
 
 /// Rotate the signing key
@@ -81,10 +80,13 @@ pub fn root_routes(cfg: &mut ServiceConfig) {
 /// The new key signs after five minutes, when every instance knows it. Earlier keys remain valid
 /// for verification until their last token has expired, so that no user is logged out.
 #[utoipa::path(
-    tag = "auth",
-    responses((status = 200, description = "The new key", body = SigningKey), Problems),
+    post, path = "/signing-keys/rotate",
+    responses(
+        (status = 200, description = "The new key", body = SigningKey),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/signing-keys/rotate")]
 async fn rotate_signing_keys(
     _caller: Can<RotateKeys>,
     tokens: Data<Tokens>,
@@ -98,11 +100,14 @@ async fn rotate_signing_keys(
 /// Returns the keys for the verification of access tokens as a JSON Web Key Set. It includes the
 /// key that will sign next.
 #[utoipa::path(
-    tag = "auth",
+    get, path = "/.well-known/jwks.json",
     security(()),
-    responses((status = 200, description = "The key set", body = JsonWebKeySet), Problems),
+    responses(
+        (status = 200, description = "The key set", body = JsonWebKeySet),
+        (status = 503, description = "`unavailable`"),
+        Problems,
+    ),
 )]
-#[get("/.well-known/jwks.json")]
 async fn read_jwks(tokens: Data<Tokens>, clock: Data<Clock>) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     response.insert_header(("Cache-Control", "public, max-age=60"));

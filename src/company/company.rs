@@ -1,6 +1,6 @@
 //! The company, 公司: a single row, with the settings that tune the business rules.
 
-use actix_web::{get, patch, web};
+use actix_web::web;
 use auth::Can;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -9,13 +9,13 @@ use platform::changes::{self, HistoryPage};
 use platform::position::CoordinateSystem;
 use platform::{
     Change, Clock, Conn, Db, Embedded, Error, Fault, IfMatch, List, NoFilter, PageQuery, Patch,
-    Problems, Reply, Resource, Result, Tagged, Timestamp, Tx, Write, resource, set, text_enum,
+    Problems, Reply, Resource, Result, Routes, Tagged, Timestamp, Tx, Write, resource, set,
+    text_enum,
 };
 use schema::company;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::hooks::{self, Hooks};
@@ -80,21 +80,17 @@ pub struct CompanyChanges {
     settings: Option<Map<String, Value>>,
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(read_company)
-        .service(update_company)
-        .service(list_settings)
-        .service(list_company_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, read_company, update_company, list_settings, list_company_history);
 }
 
 /// Read the company
 ///
 /// Returns the company. Reports use its currency, and business dates its time zone.
 #[utoipa::path(
-    tag = "company",
+    get, path = "/company",
     responses((status = 200, description = "The company", body = Company), Problems),
 )]
-#[get("/company")]
 async fn read_company(_: Can<ReadCompany>, db: Db) -> Result<Tagged<Company>> {
     Ok(Tagged(Company::load(&mut *db.conn().await?).await?))
 }
@@ -104,11 +100,10 @@ async fn read_company(_: Can<ReadCompany>, db: Db) -> Result<Tagged<Company>> {
 /// The currency can be changed only while there are no orders, targets or credit limits; otherwise
 /// the request is refused as 409 `currency_in_use`.
 #[utoipa::path(
-    tag = "company",
+    patch, path = "/company",
     request_body(content = CompanyChanges, content_type = "application/merge-patch+json"),
     responses((status = 200, description = "The company", body = Company), Problems),
 )]
-#[patch("/company")]
 async fn update_company(
     _: Can<WriteCompany>,
     based_on: IfMatch,
@@ -123,10 +118,9 @@ async fn update_company(
 ///
 /// Returns every setting with its value, its default and its bounds.
 #[utoipa::path(
-    tag = "company",
+    get, path = "/company/settings",
     responses((status = 200, description = "All settings", body = Vec<Setting>), Problems),
 )]
-#[get("/company/settings")]
 async fn list_settings(_: Can<ReadCompany>, db: Db) -> Result<web::Json<Vec<Setting>>> {
     Ok(web::Json(Company::load(&mut *db.conn().await?).await?.settings.0.list()))
 }
@@ -135,11 +129,10 @@ async fn list_settings(_: Can<ReadCompany>, db: Db) -> Result<web::Json<Vec<Sett
 ///
 /// Returns the changes of the company and its settings, latest first.
 #[utoipa::path(
-    tag = "company",
+    get, path = "/company/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/company/history")]
 async fn list_company_history(
     _: Can<ReadCompany>,
     list: List<NoFilter>,

@@ -1,19 +1,17 @@
 //! Holidays and make-up days, 节假日与调休. The days of the known years are part of the service
 //! (`holidays.csv`, from the notices of the State Council 国务院办公厅) and can be changed.
 
-use actix_web::{delete, get, patch, post};
 use auth::{Can, HasReferences};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use platform::changes::{self, HistoryPage};
 use platform::{
     Change, Conn, Date, Db, Error, IfMatch, Json, List, NoFilter, PageQuery, Patch, Path, Problems,
-    Reply, Resource, Result, Tagged, Timestamp, Tx, Write, page, resource, set, text_enum,
+    Reply, Resource, Result, Routes, Tagged, Timestamp, Tx, Write, page, resource, set, text_enum,
 };
 use schema::holidays;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::{ReadCompany, WriteHolidays, hooks};
@@ -82,24 +80,26 @@ page! {
     HolidayPage of Holiday
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_holidays)
-        .service(create_holiday)
-        .service(read_holiday)
-        .service(update_holiday)
-        .service(delete_holiday)
-        .service(list_holiday_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_holidays,
+        create_holiday,
+        read_holiday,
+        update_holiday,
+        delete_holiday,
+        list_holiday_history,
+    );
 }
 
 /// List holidays
 ///
 /// Returns weekdays off and make-up days (调休), by date.
 #[utoipa::path(
-    tag = "company",
+    get, path = "/holidays",
     params(HolidayFilter, PageQuery),
     responses((status = 200, description = "A page of holidays", body = HolidayPage), Problems),
 )]
-#[get("/holidays")]
 async fn list_holidays(
     _: Can<ReadCompany>,
     list: List<HolidayFilter>,
@@ -112,11 +112,14 @@ async fn list_holidays(
 ///
 /// There is one entry per date.
 #[utoipa::path(
-    tag = "company",
+    post, path = "/holidays",
     request_body = NewHoliday,
-    responses((status = 201, description = "The new day", body = Holiday), Problems),
+    responses(
+        (status = 201, description = "The new day", body = Holiday),
+        (status = 409, description = "`duplicate`"),
+        Problems,
+    ),
 )]
-#[post("/holidays")]
 async fn create_holiday(
     _: Can<WriteHolidays>,
     new: Json<NewHoliday>,
@@ -129,10 +132,9 @@ async fn create_holiday(
 ///
 /// Returns the holiday or make-up day. Every user can read it.
 #[utoipa::path(
-    tag = "company",
+    get, path = "/holidays/{id}",
     responses((status = 200, description = "The day", body = Holiday), Problems),
 )]
-#[get("/holidays/{id}")]
 async fn read_holiday(_: Can<ReadCompany>, id: Path<Uuid>, db: Db) -> Result<Tagged<Holiday>> {
     Ok(Tagged(Holiday::find(&mut *db.conn().await?, *id).await?))
 }
@@ -141,11 +143,10 @@ async fn read_holiday(_: Can<ReadCompany>, id: Path<Uuid>, db: Db) -> Result<Tag
 ///
 /// The kind and the name can be changed. For another date, create another holiday.
 #[utoipa::path(
-    tag = "company",
+    patch, path = "/holidays/{id}",
     request_body(content = HolidayChanges, content_type = "application/merge-patch+json"),
     responses((status = 200, description = "The day", body = Holiday), Problems),
 )]
-#[patch("/holidays/{id}")]
 async fn update_holiday(
     _: Can<WriteHolidays>,
     id: Path<Uuid>,
@@ -160,10 +161,9 @@ async fn update_holiday(
 ///
 /// The day follows its weekday again.
 #[utoipa::path(
-    tag = "company",
+    delete, path = "/holidays/{id}",
     responses((status = 204, description = "Deleted"), Problems),
 )]
-#[delete("/holidays/{id}")]
 async fn delete_holiday(
     _: Can<WriteHolidays>,
     id: Path<Uuid>,
@@ -177,11 +177,10 @@ async fn delete_holiday(
 ///
 /// Returns the changes of the holiday, latest first.
 #[utoipa::path(
-    tag = "company",
+    get, path = "/holidays/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/holidays/{id}/history")]
 async fn list_holiday_history(
     _: Can<ReadCompany>,
     id: Path<Uuid>,

@@ -8,10 +8,17 @@ pub mod holiday;
 pub mod hooks;
 pub mod setting;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use auth::Domain;
 
 pub use calendar::Calendar;
 pub use company::Company;
+
+/// The domain, as the service mounts it.
+pub const DOMAIN: Domain = Domain {
+    routes: &[company::routes, holiday::routes, exchange_rate::http::routes],
+    permissions: PERMISSIONS,
+    ..Domain::new("company", "The company 公司, its calendar 工作日历 and exchange rates 汇率")
+};
 
 auth::permissions! {
     ReadCompany: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
@@ -20,10 +27,4 @@ auth::permissions! {
     WriteHolidays: Admin | Hr | BackOffice;
     WriteExchangeRates: Admin | Finance | Erp;
     ImportExchangeRates: Admin | Erp;
-}
-
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.configure(company::routes)
-        .configure(holiday::routes)
-        .configure(exchange_rate::http::routes);
 }

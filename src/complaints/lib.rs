@@ -6,7 +6,22 @@ pub mod hooks;
 pub mod sla;
 pub mod suggestion;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use std::time::Duration;
+
+use auth::Domain;
+use platform::jobs::Job;
+
+/// The domain, as the service mounts it.
+pub const DOMAIN: Domain = Domain {
+    routes: &[complaint::http::routes, complaint::http_actions::routes, suggestion::http::routes],
+    permissions: PERMISSIONS,
+    jobs: &[Job {
+        name: "complaint_deadlines",
+        every: Duration::from_mins(1),
+        run: |tx| Box::pin(hooks::check_deadlines(tx)),
+    }],
+    ..Domain::new("complaints", "Complaints 客户投诉 and suggestions 建议 of customers")
+};
 
 auth::permissions! {
     ReadComplaints: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
@@ -28,10 +43,4 @@ auth::permissions! {
     WriteSuggestions: Admin | SalesDirector | SalesManager | Salesperson | BackOffice;
     /// Note, adopt and decline suggestions
     AnswerSuggestions: Admin | SalesDirector | SalesManager | BackOffice;
-}
-
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.configure(complaint::http::routes)
-        .configure(complaint::http_actions::routes)
-        .configure(suggestion::http::routes);
 }

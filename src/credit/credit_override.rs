@@ -2,7 +2,6 @@
 //! reason and for at most 7 days. An override does not count for the controller's own orders.
 
 use ::customers::hooks::Move;
-use actix_web::{get, post};
 use auth::{Caller, Can};
 use customers::customer::Customer;
 use diesel::prelude::*;
@@ -11,12 +10,12 @@ use diesel_async::RunQueryDsl;
 use jiff::SignedDuration;
 use platform::{
     Change, Conn, Db, Error, Fault, FixedSql, IfSent, Json, List, Money, NoFilter, PageQuery, Path,
-    Problems, Reply, Resource, Result, Tagged, Timestamp, Tx, Write, fixed_sql, page, resource,
+    Problems, Reply, Resource, Result, Routes, Tagged, Timestamp, Tx, Write, fixed_sql, page,
+    resource,
 };
 use schema::credit_overrides;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::{OverrideCredit, ReadCredit};
@@ -75,23 +74,25 @@ page! {
     CreditOverridePage of CreditOverride
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_credit_overrides)
-        .service(create_credit_override)
-        .service(read_credit_override)
-        .service(revoke_credit_override);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_credit_overrides,
+        create_credit_override,
+        read_credit_override,
+        revoke_credit_override,
+    );
 }
 
 /// List the credit overrides of a customer
 ///
 /// Returns all overrides, expired and revoked ones included, the latest first.
 #[utoipa::path(
-    tag = "credit",
+    get, path = "/customers/{id}/credit-overrides",
     params(PageQuery),
     responses((status = 200, description = "A page of overrides", body = CreditOverridePage),
         Problems),
 )]
-#[get("/customers/{id}/credit-overrides")]
 async fn list_credit_overrides(
     caller: Can<ReadCredit>,
     id: Path<Uuid>,
@@ -107,11 +108,14 @@ async fn list_credit_overrides(
 /// for orders credited to other users, and it does not lift a hold. The owner of a customer cannot
 /// create one for it (403 `self_approval`).
 #[utoipa::path(
-    tag = "credit",
+    post, path = "/customers/{id}/credit-overrides",
     request_body = NewCreditOverride,
-    responses((status = 201, description = "The new override", body = CreditOverride), Problems),
+    responses(
+        (status = 201, description = "The new override", body = CreditOverride),
+        (status = 409, description = "`customer_merged`"),
+        Problems,
+    ),
 )]
-#[post("/customers/{id}/credit-overrides")]
 async fn create_credit_override(
     caller: Can<OverrideCredit>,
     id: Path<Uuid>,
@@ -123,10 +127,9 @@ async fn create_credit_override(
 
 /// Read a credit override
 #[utoipa::path(
-    tag = "credit",
+    get, path = "/credit-overrides/{id}",
     responses((status = 200, description = "The override", body = CreditOverride), Problems),
 )]
-#[get("/credit-overrides/{id}")]
 async fn read_credit_override(
     caller: Can<ReadCredit>,
     id: Path<Uuid>,
@@ -140,10 +143,13 @@ async fn read_credit_override(
 /// Ends the override now. Orders confirmed with it stay confirmed. An expired or revoked override
 /// cannot be revoked (409 `wrong_status`).
 #[utoipa::path(
-    tag = "credit",
-    responses((status = 200, description = "The override", body = CreditOverride), Problems),
+    post, path = "/credit-overrides/{id}/revoke",
+    responses(
+        (status = 200, description = "The override", body = CreditOverride),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/credit-overrides/{id}/revoke")]
 async fn revoke_credit_override(
     caller: Can<OverrideCredit>,
     id: Path<Uuid>,

@@ -10,7 +10,34 @@ pub mod hooks;
 pub mod open_item;
 pub mod terms_request;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use std::time::Duration;
+
+use auth::Domain;
+use platform::jobs::Job;
+
+/// The domain, as the service mounts it.
+pub const DOMAIN: Domain = Domain {
+    routes: &[
+        customer_credit::http::routes,
+        credit_override::routes,
+        credit_investigation::http::routes,
+        terms_request::http::routes,
+    ],
+    permissions: PERMISSIONS,
+    jobs: &[
+        Job {
+            name: "credit_investigations",
+            every: Duration::from_mins(10),
+            run: |tx| Box::pin(credit_investigation::expire(tx)),
+        },
+        Job {
+            name: "customer_terms",
+            every: Duration::from_mins(1),
+            run: |tx| Box::pin(terms_request::apply_due(tx)),
+        },
+    ],
+    ..Domain::new("credit", "Credit of customers 信用 and trading terms 交易条件")
+};
 
 auth::permissions! {
     ReadCredit: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
@@ -27,11 +54,4 @@ auth::permissions! {
     InvestigateCredit: Admin | Finance | CreditController;
     /// Up to the approval limit of the role
     ApproveTerms: Admin | GeneralManager | SalesDirector | SalesManager | CreditController;
-}
-
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.configure(customer_credit::http::routes)
-        .configure(credit_override::routes)
-        .configure(credit_investigation::http::routes)
-        .configure(terms_request::http::routes);
 }

@@ -1,18 +1,16 @@
 //! Transfers of customers to another owner, 客户移交: with a reason, effective on a given day.
 //! Past sales keep the credits that they had.
 
-use actix_web::{get, post};
 use auth::{Body, Caller, Can, HasReferences, Reference};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use platform::{
-    Conn, Date, Db, Error, Fault, List, NoFilter, PageQuery, Path, Problems, Reply, Result,
+    Conn, Date, Db, Error, Fault, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes,
     Timestamp, Tx, Write, page,
 };
 use schema::customer_transfers;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::customer::{Customer, CustomerStatus, find_customers};
@@ -82,8 +80,8 @@ pub struct Transfers {
     pub items: Vec<CustomerTransfer>,
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(transfer_customers).service(list_customer_transfers).service(cancel_transfer);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, transfer_customers, list_customer_transfers, cancel_transfer);
 }
 
 /// Transfer customers
@@ -92,11 +90,14 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// later day. The request succeeds for all customers or for none. For managers and the back
 /// office.
 #[utoipa::path(
-    tag = "customers",
+    post, path = "/customers/transfer",
     request_body = NewTransfer,
-    responses((status = 200, description = "The transfers", body = Transfers), Problems),
+    responses(
+        (status = 200, description = "The transfers", body = Transfers),
+        (status = 409, description = "`customer_merged`"),
+        Problems,
+    ),
 )]
-#[post("/customers/transfer")]
 async fn transfer_customers(
     caller: Can<ManageCustomers>,
     new: Body<NewTransfer>,
@@ -111,12 +112,11 @@ async fn transfer_customers(
 ///
 /// Latest first, including planned and cancelled transfers.
 #[utoipa::path(
-    tag = "customers",
+    get, path = "/customers/{id}/transfers",
     params(PageQuery),
     responses((status = 200, description = "A page of transfers", body = CustomerTransferPage),
         Problems),
 )]
-#[get("/customers/{id}/transfers")]
 async fn list_customer_transfers(
     caller: Can<ReadCustomers>,
     id: Path<Uuid>,
@@ -131,10 +131,13 @@ async fn list_customer_transfers(
 /// Only until it has been applied; afterwards 409 `transfer_applied`. Cancelling twice has no
 /// further effect. For managers and the back office.
 #[utoipa::path(
-    tag = "customers",
-    responses((status = 200, description = "The transfer", body = Transfers), Problems),
+    post, path = "/customers/{id}/transfers/{transfer_id}/cancel",
+    responses(
+        (status = 200, description = "The transfer", body = Transfers),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/customers/{id}/transfers/{transfer_id}/cancel")]
 async fn cancel_transfer(
     caller: Can<ManageCustomers>,
     ids: Path<(Uuid, Uuid)>,

@@ -2,15 +2,26 @@
 
 pub mod follow_up;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use std::time::Duration;
+
+use auth::Domain;
+use platform::jobs::Job;
+
+/// The domain, as the service mounts it.
+pub const DOMAIN: Domain = Domain {
+    routes: &[follow_up::http::routes],
+    permissions: PERMISSIONS,
+    jobs: &[Job {
+        name: "late_follow_ups",
+        every: Duration::from_mins(5),
+        run: |tx| Box::pin(follow_up::escalate_late(tx)),
+    }],
+    ..Domain::new("follow_ups", "Follow-ups with customers, 客户跟踪")
+};
 
 auth::permissions! {
     ReadFollowUps: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Reporter;
     /// Salespeople for themselves, managers also for their people, the back office for anyone
     WriteFollowUps: Admin | SalesDirector | SalesManager | Salesperson | BackOffice;
-}
-
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.configure(follow_up::http::routes);
 }

@@ -1,6 +1,5 @@
 //! Growth list, 老客户深度开发: customers with and without a next step.
 
-use actix_web::get;
 use actix_web::web::Data;
 use auth::{Caller, Can};
 use customers::customer::Tier;
@@ -70,11 +69,10 @@ page! {
 /// Customers without an open opportunity come first, then those with the earliest next step, no
 /// matter who takes it.
 #[utoipa::path(
-    tag = "growth",
+    get, path = "/me/growth-list",
     params(PageQuery),
     responses((status = 200, description = "A page of customers", body = GrowthPage), Problems),
 )]
-#[get("/me/growth-list")]
 pub async fn list_growth(
     caller: Can<ReadOpportunities>,
     list: List<NoFilter>,

@@ -5,7 +5,15 @@ pub mod growth_list;
 pub mod opportunity;
 pub mod product_gap;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use auth::Domain;
+use platform::Routes;
+
+/// The domain, as the service mounts it.
+pub const DOMAIN: Domain = Domain {
+    routes: &[routes],
+    permissions: PERMISSIONS,
+    ..Domain::new("growth", "Growth of existing customers, 老客户深度开发")
+};
 
 auth::permissions! {
     ReadOpportunities: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
@@ -14,8 +22,8 @@ auth::permissions! {
     WriteOpportunities: Admin | SalesDirector | SalesManager | Salesperson;
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(growth_list::list_growth)
-        .configure(opportunity::http::routes)
-        .service(product_gap::read_product_gaps);
+fn routes(routes: &mut Routes) {
+    platform::mount!(routes, growth_list::list_growth);
+    routes.with(opportunity::http::routes);
+    platform::mount!(routes, product_gap::read_product_gaps);
 }

@@ -1,7 +1,7 @@
 //! Product gaps, 产品缺口: categories that similar customers buy and a customer does not.
 
+use actix_web::web;
 use actix_web::web::Data;
-use actix_web::{get, web};
 use auth::{Caller, Can};
 use customers::customer::Customer;
 use diesel::QueryableByName;
@@ -56,10 +56,9 @@ pub struct ProductGap {
 /// owns them. Only shares are shown, never names. A customer without a tier, an industry or a
 /// region has no gaps.
 #[utoipa::path(
-    tag = "growth",
+    get, path = "/customers/{id}/product-gaps",
     responses((status = 200, description = "The gaps, if any", body = ProductGaps), Problems),
 )]
-#[get("/customers/{id}/product-gaps")]
 pub async fn read_product_gaps(
     caller: Can<ReadOpportunities>,
     id: Path<Uuid>,

@@ -3,17 +3,15 @@
 
 use std::collections::HashMap;
 
-use actix_web::get;
 use actix_web::web::{Data, Json};
 use auth::{Caller, Can};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use platform::{Clock, Conn, Date, Db, Number, Path, Problems, Result};
+use platform::{Clock, Conn, Date, Db, Number, Path, Problems, Result, Routes};
 use rust_decimal::Decimal;
 use schema::shipments;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::ReadOrders;
@@ -56,8 +54,8 @@ pub struct LineAvailability {
     pub days_late: Option<i64>,
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(read_order_availability);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, read_order_availability);
 }
 
 /// Read the availability of an order
@@ -67,10 +65,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// follow from the fulfilment status that the ERP reports for the whole order. Stock is not
 /// included; it is kept in the ERP.
 #[utoipa::path(
-    tag = "orders",
+    get, path = "/orders/{id}/availability",
     responses((status = 200, description = "Order availability", body = Availability), Problems),
 )]
-#[get("/orders/{id}/availability")]
 async fn read_order_availability(
     caller: Can<ReadOrders>,
     id: Path<Uuid>,

@@ -8,7 +8,18 @@ pub mod order;
 pub mod sales_entry;
 pub mod shipment;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use std::time::Duration;
+
+use auth::Domain;
+use platform::jobs::Job;
+
+/// The domain, as the service mounts it.
+pub const DOMAIN: Domain = Domain {
+    routes: &[order::http::routes, shipment::http::routes, availability::routes],
+    permissions: PERMISSIONS,
+    jobs: &[Job { name: "dormancy", every: Duration::from_mins(10), run: activity::make_dormant }],
+    ..Domain::new("orders", "Orders 订单 and shipments 发货")
+};
 
 auth::permissions! {
     ReadOrders: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
@@ -20,10 +31,4 @@ auth::permissions! {
     HoldOrders: Admin | SalesDirector | SalesManager | BackOffice | CreditController;
     ReleaseOrders: Admin | CreditController;
     ImportOrders: Admin | Erp;
-}
-
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.configure(order::http::routes)
-        .configure(shipment::http::routes)
-        .configure(availability::routes);
 }

@@ -17,6 +17,7 @@ pub use super::bisect::bisect;
 use super::error::{Error, Fault, Problem, Result};
 use super::input;
 use super::resource::Resource;
+use super::routes::{Argument, Refusals};
 use super::text_enum;
 
 /// Maximum number and bytes of the items that are processed at a time. While it is processed, an
@@ -264,6 +265,19 @@ impl<D: Documented> FromRequest for Batch<D> {
         }
         .boxed_local()
     }
+}
+
+impl<D: Documented> Argument for Batch<D> {
+    const REFUSALS: Refusals = &[
+        (400, "malformed_json"),
+        (400, "unreadable_body"),
+        (403, "foreign_source_system"),
+        (413, "batch_too_large"),
+        (413, "body_too_large"),
+        (415, "unsupported_media_type"),
+        (422, "invalid"),
+        (503, "busy_uploading"),
+    ];
 }
 
 impl BatchItems {

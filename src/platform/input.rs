@@ -21,6 +21,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::characters::{is_refused, trimmed};
 use super::error::{Error, Fault, Result};
+use super::routes::{Argument, Refusals};
 use super::share::Bodies;
 use super::{external, json, shape};
 
@@ -71,6 +72,20 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Json<T> {
         let value = body(req, payload);
         async move { check(&value.await?).map(Self).map_err(Error::invalid) }.boxed_local()
     }
+}
+
+/// Refusals of a JSON body.
+pub const BODY_REFUSALS: Refusals = &[
+    (400, "malformed_json"),
+    (400, "unreadable_body"),
+    (413, "body_too_large"),
+    (415, "unsupported_media_type"),
+    (422, "invalid"),
+    (503, "busy_uploading"),
+];
+
+impl<T: DeserializeOwned + ToSchema + 'static> Argument for Json<T> {
+    const REFUSALS: Refusals = BODY_REFUSALS;
 }
 
 /// Reads the body as JSON. Strings are converted to Unicode NFC and trimmed; a string of invisible
@@ -129,6 +144,11 @@ impl FromRequest for Raw {
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         bytes(req, payload).map(|body| body.map(Self)).boxed_local()
     }
+}
+
+impl Argument for Raw {
+    const REFUSALS: Refusals =
+        &[(400, "unreadable_body"), (413, "body_too_large"), (503, "busy_uploading")];
 }
 
 /// Reads the raw body of an operation with a size limit of its own.
@@ -256,6 +276,8 @@ impl<T: DeserializeOwned + IntoParams + 'static> FromRequest for Query<T> {
     }
 }
 
+impl<T: DeserializeOwned + IntoParams + 'static> Argument for Query<T> {}
+
 /// Converts a query string that has been validated into `T`.
 pub fn of_query<T: DeserializeOwned>(value: &Value) -> Result<T> {
     typed(value).map_err(|faults| Error::bad_request("invalid_query", "").faults(faults))
@@ -348,4 +370,8 @@ impl<T: DeserializeOwned> FromRequest for Path<T> {
         let invalid = |_| Error::bad_request("invalid_path", "The path contains an invalid id.");
         ready(path.map(|path| Self(path.into_inner())).map_err(invalid))
     }
+}
+
+impl<T: DeserializeOwned> Argument for Path<T> {
+    const REFUSALS: Refusals = &[(404, "not_found")];
 }

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::error::{Error, Result};
 use super::narrow::Narrowed;
+use super::routes::{Argument, Refusals};
 use super::time::Timestamp;
 use super::{Seal, input};
 
@@ -110,6 +111,10 @@ impl<F: DeserializeOwned + IntoParams + 'static> FromRequest for List<F> {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Self::of(req))
     }
+}
+
+impl<F: DeserializeOwned + IntoParams + 'static> Argument for List<F> {
+    const REFUSALS: Refusals = &[(400, "invalid_cursor")];
 }
 
 impl<F: DeserializeOwned + IntoParams + 'static> List<F> {

@@ -24,6 +24,7 @@ use super::language::{speaking, translation};
 use super::money::with_currency;
 use super::reply::Reply;
 use super::resource::Resource;
+use super::routes::{Argument, Refusals};
 use super::share::Room;
 use super::time::{Clock, Date, Timestamp};
 
@@ -179,6 +180,15 @@ impl FromRequest for Write {
             Ok(Self { db, clock, actor, key: key.transpose()?, req: req.clone() })
         }))
     }
+}
+
+impl Argument for Write {
+    const REFUSALS: Refusals = &[
+        (400, "invalid_idempotency_key"),
+        (409, "request_in_progress"),
+        (422, "idempotency_key_reused"),
+        (503, "outcome_unknown"),
+    ];
 }
 
 impl Write {

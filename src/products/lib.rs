@@ -3,7 +3,14 @@
 
 pub mod product;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use auth::Domain;
+
+/// The domain, as the service mounts it.
+pub const DOMAIN: Domain = Domain {
+    routes: &[product::http::routes],
+    permissions: PERMISSIONS,
+    ..Domain::new("products", "Products, 产品")
+};
 
 auth::permissions! {
     ReadProducts: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
@@ -12,8 +19,4 @@ auth::permissions! {
     ReadCosts: Admin | GeneralManager | SalesDirector | SalesManager | BackOffice | Finance | Erp;
     WriteProducts: Admin | SalesDirector | BackOffice | Erp;
     ImportProducts: Admin | Erp;
-}
-
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.configure(product::http::routes);
 }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::{get, post};
 use auth::reference::{self, Find};
 use auth::{Arrival, Caller, Can, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use company::Company;
@@ -14,13 +13,12 @@ use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use platform::batch::{Batch, BatchQuery, ItemKey, Outcomes};
 use platform::{
-    Conn, Date, Db, Error, Fault, List, Money, PageQuery, Path, Problems, Reply, Result, Tagged,
-    Timestamp, Tx, Write, batch, page, resource, sent, set,
+    Conn, Date, Db, Error, Fault, List, Money, PageQuery, Path, Problems, Reply, Result, Routes,
+    Tagged, Timestamp, Tx, Write, batch, page, resource, sent, set,
 };
 use schema::control_balances;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::{ImportControlBalances, ReadControlBalances};
@@ -112,22 +110,19 @@ page! {
     ControlBalancePage of ControlBalance
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_control_balances)
-        .service(import_control_balances)
-        .service(read_control_balance);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, list_control_balances, import_control_balances, read_control_balance);
 }
 
 /// List control balances
 ///
 /// Returns the balances from the ERP's ledger, the latest day first.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/control-balances",
     params(ControlBalanceFilter, PageQuery),
     responses((status = 200, description = "A page of balances", body = ControlBalancePage),
         Problems),
 )]
-#[get("/control-balances")]
 async fn list_control_balances(
     caller: Can<ReadControlBalances>,
     list: List<ControlBalanceFilter>,
@@ -141,12 +136,11 @@ async fn list_control_balances(
 /// Creates or updates one balance per customer (or for the whole company), day and currency.
 /// Reports and statements show the difference to the balances of this service.
 #[utoipa::path(
-    tag = "receivables",
+    post, path = "/control-balances/batch",
     params(BatchQuery),
     request_body = ControlBalanceBatch,
     responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
-#[post("/control-balances/batch")]
 async fn import_control_balances(
     caller: Can<ImportControlBalances>,
     batch: Batch<ControlBalanceBatch>,
@@ -163,10 +157,9 @@ async fn import_control_balances(
 ///
 /// Returns the balance as the ERP sent it.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/control-balances/{id}",
     responses((status = 200, description = "The balance", body = ControlBalance), Problems),
 )]
-#[get("/control-balances/{id}")]
 async fn read_control_balance(
     _caller: Can<ReadControlBalances>,
     id: Path<Uuid>,

@@ -4,16 +4,15 @@
 
 use actix_web::http::header::VARY;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse, get};
+use actix_web::{HttpRequest, HttpResponse};
 use auth::{Caller, Can};
 use company::Company;
 use company::company::Language;
 use customers::customer::name_of;
 use platform::language::prefers_chinese;
-use platform::{Clock, Conn, Date, Db, Error, Money, Path, Problems, Result};
+use platform::{Clock, Conn, Date, Db, Error, Money, Path, Problems, Result, Routes};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::ReadCollections;
@@ -55,8 +54,8 @@ pub struct LetterItem {
     pub open_amount: Money,
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(read_dunning_letter);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, read_dunning_letter);
 }
 
 /// Dunning letter for a collection task
@@ -66,10 +65,13 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// in Chinese or English by `Accept-Language`. Default: the company's language. Only for an open
 /// task, otherwise 409 `wrong_status`.
 #[utoipa::path(
-    tag = "receivables",
-    responses((status = 200, description = "The letter", body = DunningLetter), Problems),
+    get, path = "/collection-tasks/{id}/letter",
+    responses(
+        (status = 200, description = "The letter", body = DunningLetter),
+        (status = 422, description = "`invalid`, `no_exchange_rate`, `too_many_rows`"),
+        Problems,
+    ),
 )]
-#[get("/collection-tasks/{id}/letter")]
 async fn read_dunning_letter(
     caller: Can<ReadCollections>,
     id: Path<Uuid>,

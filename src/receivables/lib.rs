@@ -16,7 +16,32 @@ pub mod source;
 pub mod statement;
 pub mod write_off;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use std::time::Duration;
+
+use auth::Domain;
+use platform::jobs::Job;
+
+/// The domain, as the service mounts it.
+pub const DOMAIN: Domain = Domain {
+    routes: &[
+        invoice::http::routes,
+        payment::http::routes,
+        statement::routes,
+        control_balance::routes,
+        collection_task::http::routes,
+        letter::routes,
+        promise::http::routes,
+        risk::routes,
+        risk_case::http::routes,
+        write_off::http::routes,
+    ],
+    permissions: PERMISSIONS,
+    jobs: &[
+        Job { name: "collections", every: Duration::from_mins(10), run: hooks::collect },
+        Job { name: "open_amounts", every: Duration::from_hours(6), run: hooks::check_amounts },
+    ],
+    ..Domain::new("receivables", "Receivables 应收, payments 回款 and dunning 催收")
+};
 
 auth::permissions! {
     ReadInvoices: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
@@ -42,17 +67,4 @@ auth::permissions! {
     RequestWriteOffs: Admin | SalesDirector | SalesManager | Finance | CreditController;
     /// Up to the approval limit of the role
     DecideWriteOffs: Admin | GeneralManager | SalesDirector | Finance;
-}
-
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.configure(invoice::http::routes)
-        .configure(payment::http::routes)
-        .configure(statement::routes)
-        .configure(control_balance::routes)
-        .configure(collection_task::http::routes)
-        .configure(letter::routes)
-        .configure(promise::http::routes)
-        .configure(risk::routes)
-        .configure(risk_case::http::routes)
-        .configure(write_off::http::routes);
 }

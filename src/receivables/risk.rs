@@ -1,7 +1,6 @@
 //! Customers with receivables at risk, 坏账预警: long overdue, with broken promises, with a dropped
 //! credit score, or with an open risk case.
 
-use actix_web::get;
 use actix_web::web::Data;
 use auth::{Caller, Can};
 use diesel::QueryableByName;
@@ -9,10 +8,11 @@ use diesel::sql_types::{
     Array, BigInt, Bool, Date as SqlDate, Integer, Nullable, Numeric, Text, Uuid as SqlUuid,
 };
 use diesel_async::RunQueryDsl;
-use platform::{Clock, Conn, Date, Db, List, Money, NoFilter, PageQuery, Problems, Result, page};
+use platform::{
+    Clock, Conn, Date, Db, List, Money, NoFilter, PageQuery, Problems, Result, Routes, page,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::ReadCollections;
@@ -55,8 +55,8 @@ page! {
     ReceivableRiskPage of ReceivableRisk
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_receivable_risks);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, list_receivable_risks);
 }
 
 /// List customers with receivables at risk
@@ -65,12 +65,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// invoices after their credit score dropped by at least 20 points, or have an open risk case.
 /// Returns the customers of the users in your scope; finance sees all customers.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/receivables/risks",
     params(PageQuery),
     responses((status = 200, description = "A page of customers", body = ReceivableRiskPage),
         Problems),
 )]
-#[get("/receivables/risks")]
 async fn list_receivable_risks(
     caller: Can<ReadCollections>,
     list: List<NoFilter>,

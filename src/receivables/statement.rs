@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::web;
 use actix_web::web::Data;
-use actix_web::{get, web};
 use auth::{Caller, Can};
 use customers::customer::Customer;
 use diesel::QueryableByName;
 use diesel::sql_types::{Date as SqlDate, Nullable, Numeric, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use platform::{
-    Clock, Conn, Date, Db, Error, Fault, Money, Path, Problems, Query, Result, text_enum,
+    Clock, Conn, Date, Db, Error, Fault, Money, Path, Problems, Query, Result, Routes, text_enum,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::ReadInvoices;
@@ -95,8 +94,8 @@ pub struct StatementQuery {
     from: Option<Date>,
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(read_statement);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, read_statement);
 }
 
 /// Statement of account of a customer
@@ -105,11 +104,14 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Visible to users with the customer's owner in their scope, and to finance. A statement with more
 /// than 10,000 movements is refused with 422 `too_many_rows`.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/customers/{id}/statement",
     params(StatementQuery),
-    responses((status = 200, description = "The statement", body = Statement), Problems),
+    responses(
+        (status = 200, description = "The statement", body = Statement),
+        (status = 422, description = "`invalid`, `no_exchange_rate`"),
+        Problems,
+    ),
 )]
-#[get("/customers/{id}/statement")]
 async fn read_statement(
     caller: Can<ReadInvoices>,
     id: Path<Uuid>,

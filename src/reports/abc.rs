@@ -1,6 +1,6 @@
 //! ABC analysis (ABC 分析): customers ranked by their share of sales.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
@@ -57,7 +57,7 @@ crate::report! {
 /// ABC 分析: ranks the customers with sales above 0, largest first, with the cumulative share of
 /// each customer and all customers before it.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/abc",
     params(ReportQuery),
     responses(
         (status = 200, description = "The customers, largest sales first", content(
@@ -66,7 +66,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/abc")]
 pub async fn report_abc(
     caller: Can<ReadReports>,
     asked: Query<ReportQuery>,

@@ -1,6 +1,6 @@
 //! Activity funnel 活动漏斗: from visits to customers to orders.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
@@ -74,7 +74,7 @@ crate::report! {
 /// 活动漏斗: completed visits on days of the period, by their owner, and orders as in the sales
 /// report, by credited salesperson. Only visits and orders visible to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/activity-funnel",
     params(ReportQuery<NoFilter, VisitFilter>),
     responses(
         (status = 200, description = "One row per person", content(
@@ -83,7 +83,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/activity-funnel")]
 pub async fn report_activity_funnel(
     caller: Can<ReadFieldReports>,
     asked: Query<ReportQuery<NoFilter, VisitFilter>>,

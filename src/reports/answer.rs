@@ -7,7 +7,9 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload, web::Data}
 use auth::{Caller, HasReferences};
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use platform::{Clock, Conn, Date, Db, Error, NoFilter, Query, Result, Timestamp};
+use platform::{
+    Argument, Clock, Conn, Date, Db, Error, NoFilter, Query, Refusals, Result, Timestamp,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -155,6 +157,11 @@ impl FromRequest for ReportContext {
         let today = clock.day_of(now);
         ready(db.map(|db| Self { db, turns, today, now, zone, accept }))
     }
+}
+
+impl Argument for ReportContext {
+    const REFUSALS: Refusals =
+        &[(400, "not_available"), (406, "not_available"), (422, "too_many_rows")];
 }
 
 impl ReportContext {

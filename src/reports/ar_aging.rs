@@ -1,6 +1,6 @@
 //! Receivables ageing 账龄分析.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use company::exchange_rate::rate_on;
 use customers::customer::MERGED;
@@ -138,7 +138,7 @@ crate::report! {
 /// 账龄分析 at the end of a day, by customer, salesperson or region, in the company's currency at
 /// the rate of each document. Only invoices and payments visible to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/ar-aging",
     params(ReportQuery<AgingQuery, AccountFilter, NoFilter>),
     responses(
         (status = 200, description = "One row per group", content(
@@ -147,7 +147,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/ar-aging")]
 pub async fn report_ar_aging(
     caller: Can<ReadAccountReports>,
     asked: Query<ReportQuery<AgingQuery, AccountFilter, NoFilter>>,

@@ -1,8 +1,8 @@
 //! Attainment of targets 达成率.
 
 use ::targets::target::{Dimension, Level, Metric, OwnerType, PeriodType};
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, get};
 use auth::Can;
 use platform::{Date, Error, Fault, NoFilter, Number, Problems, Query, Result, text_enum};
 use serde::{Deserialize, Serialize};
@@ -163,16 +163,17 @@ crate::report! {
 /// customers that bought a new product for the first time. A product is new if it was first sold to
 /// anybody less than `new_product_days` before, or if it is the product of the target's dimension.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/attainment",
     params(ReportQuery<AttainmentQuery, NoFilter>),
     responses(
         (status = 200, description = "One row per target or sum", content(
             (AttainmentReport = "application/json"), (String = "text/csv"),
-        )),
+            )),
+        (status = 422, description = "`ambiguous_period_type`, `metric_not_available`, \
+            `no_exchange_rate`"),
         Problems,
     ),
 )]
-#[get("/reports/attainment")]
 pub async fn report_attainment(
     caller: Can<ReadReports>,
     asked: Query<ReportQuery<AttainmentQuery, NoFilter>>,

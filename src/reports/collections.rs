@@ -1,7 +1,7 @@
 //! Collections 回款统计: due, collected and late amounts by month and salesperson.
 
 use ::receivables::invoice::Invoice;
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
@@ -67,7 +67,7 @@ crate::report! {
 /// instalments of an invoice in the order of their due dates. A reversed allocation is subtracted
 /// in the month of the reversal; earlier months stay unchanged. Only invoices visible to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/collections",
     params(ReportQuery<NoFilter, AccountFilter>),
     responses(
         (status = 200, description = "One row per month and salesperson", content(
@@ -76,7 +76,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/collections")]
 pub async fn report_collections(
     caller: Can<ReadAccountReports>,
     asked: Query<ReportQuery<NoFilter, AccountFilter>>,

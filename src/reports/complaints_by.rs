@@ -1,6 +1,6 @@
 //! Complaints by any grouping 投诉统计.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use company::exchange_rate::rate_on;
 use complaints::complaint::{
@@ -149,7 +149,7 @@ crate::report! {
 /// 投诉统计: complaints received on a day of the period, in their current state. Only complaints
 /// visible to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/complaints",
     params(ReportQuery<ComplaintsQuery, ComplaintFilter>),
     responses(
         (status = 200, description = "One row per group", content(
@@ -158,7 +158,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/complaints")]
 pub async fn report_complaints(
     caller: Can<ReadComplaintReports>,
     asked: Query<ReportQuery<ComplaintsQuery, ComplaintFilter>>,

@@ -1,6 +1,6 @@
 //! Customer coverage 客户覆盖率: the share of customers with a visit.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use customers::customer::Tier;
 use platform::{Number, Problems, Query, Result, text_enum};
@@ -76,7 +76,7 @@ crate::report! {
 /// Customers count as they are now, without merged, lost and blacklisted ones. Only customers and
 /// visits visible to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/coverage",
     params(ReportQuery<CoverageQuery, CustomerFilter>),
     responses(
         (status = 200, description = "One row per group", content(
@@ -85,7 +85,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/coverage")]
 pub async fn report_coverage(
     caller: Can<ReadFieldReports>,
     asked: Query<ReportQuery<CoverageQuery, CustomerFilter>>,

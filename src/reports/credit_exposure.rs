@@ -1,6 +1,6 @@
 //! Credit exposure 信用敞口: use of the credit limit by customer.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use company::setting::Settings;
 use platform::{Date, Error, Fault, NoFilter, Number, Problems, Query, Result, Timestamp};
@@ -79,7 +79,7 @@ crate::report! {
 /// currency. An `as_of` other than today returns 400 `not_available`. Only customers whose accounts
 /// you may see are included.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/credit-exposure",
     params(ReportQuery<NoFilter, AccountFilter, NoFilter>),
     responses(
         (status = 200, description = "One row per customer", content(
@@ -88,7 +88,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/credit-exposure")]
 pub async fn report_credit_exposure(
     caller: Can<ReadAccountReports>,
     asked: Query<ReportQuery<NoFilter, AccountFilter, NoFilter>>,

@@ -1,6 +1,6 @@
 //! Default rate 违约率 by credit score 信用评分.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
@@ -61,7 +61,7 @@ crate::report! {
 /// An `as_of` other than today returns 400 `not_available`. Only customers whose accounts you may
 /// see are included.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/credit-scores",
     params(ReportQuery<NoFilter, AccountFilter, NoFilter>),
     responses(
         (status = 200, description = "One row per band", content(
@@ -70,7 +70,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/credit-scores")]
 pub async fn report_credit_scores(
     caller: Can<ReadAccountReports>,
     asked: Query<ReportQuery<NoFilter, AccountFilter, NoFilter>>,

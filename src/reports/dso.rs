@@ -1,7 +1,7 @@
 //! Days sales outstanding (DSO) 应收账款周转天数.
 
 use ::receivables::invoice::Invoice;
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::{Deserialize, Serialize};
@@ -68,7 +68,7 @@ crate::report! {
 /// 应收账款周转天数 (DSO) at the end of a day: open receivables ÷ the amount invoiced in the last
 /// 90 days × 90. Only invoices visible to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/dso",
     params(ReportQuery<DsoQuery, AccountFilter, NoFilter>),
     responses(
         (status = 200, description = "One row per group", content(
@@ -77,7 +77,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/dso")]
 pub async fn report_dso(
     caller: Can<ReadAccountReports>,
     asked: Query<ReportQuery<DsoQuery, AccountFilter, NoFilter>>,

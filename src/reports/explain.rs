@@ -2,7 +2,7 @@
 //! it.
 
 use ::targets::target::{Metric, Target};
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::{Caller, Can};
 use diesel_async::RunQueryDsl;
 use platform::{Conn, Date, Error, Fault, NoFilter, Number, Problems, Query, Result};
@@ -133,16 +133,16 @@ crate::report! {
 /// exactly to the actual. 毛利 requires permission to see costs (403 `field_not_readable`). A
 /// target that you cannot see returns 404 `not_found`.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/attainment/explain",
     params(ReportQuery<ExplainQuery, NoFilter, NoFilter>),
     responses(
         (status = 200, description = "One row per order, invoice or visit", content(
             (ExplainReport = "application/json"), (String = "text/csv"),
-        )),
+            )),
+        (status = 422, description = "`metric_not_available`"),
         Problems,
     ),
 )]
-#[get("/reports/attainment/explain")]
 pub async fn explain_attainment(
     caller: Can<ReadReports>,
     asked: Query<ReportQuery<ExplainQuery, NoFilter, NoFilter>>,

@@ -1,6 +1,6 @@
 //! Sales forecast 销售预测.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use platform::{Date, Number, Problems, Query, Result, text_enum};
 use serde::{Deserialize, Serialize};
@@ -58,7 +58,7 @@ crate::report! {
 /// 销售预测: every month that the period touches, each in full, with the mean of the three
 /// preceding months as its forecast.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/forecast",
     params(ReportQuery<ForecastQuery>),
     responses(
         (status = 200, description = "The months in chronological order", content(
@@ -67,7 +67,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/forecast")]
 pub async fn report_forecast(
     caller: Can<ReadReports>,
     asked: Query<ReportQuery<ForecastQuery>>,

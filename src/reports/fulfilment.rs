@@ -1,7 +1,7 @@
 //! Order fulfilment 订单履行: shipped quantities, late lines, and the time from order to cash.
 
 use ::receivables::invoice::Invoice;
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use orders::order::Order;
 use platform::{Error, Number, Problems, Query, Result};
@@ -98,7 +98,7 @@ crate::report! {
 /// from the shipments up to `as_of`; for an order without shipments, from the fulfilment status
 /// that the ERP reports for the whole order. Only orders visible to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/fulfilment",
     params(ReportQuery<FulfilmentQuery, BookFilter>),
     responses(
         (status = 200, description = "One row per month and group", content(
@@ -107,7 +107,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/fulfilment")]
 pub async fn report_fulfilment(
     caller: Can<ReadAccountReports>,
     asked: Query<ReportQuery<FulfilmentQuery, BookFilter>>,

@@ -54,7 +54,15 @@ pub mod visit_intervals;
 pub mod visits_by_month;
 pub mod without_terms;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use auth::Domain;
+use platform::Routes;
+
+/// The domain, as the service mounts it.
+pub const DOMAIN: Domain = Domain {
+    routes: &[routes],
+    permissions: PERMISSIONS,
+    ..Domain::new("reports", "Reports, 报表")
+};
 
 auth::permissions! {
     /// Reports on sales; they count only the orders that the caller may see
@@ -75,36 +83,39 @@ auth::permissions! {
 }
 
 /// Registers all reports.
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(sales::report_sales)
-        .service(attainment::report_attainment)
-        .service(explain::explain_attainment)
-        .service(team_sales::report_team_sales)
-        .service(abc::report_abc)
-        .service(order_intervals::report_order_intervals)
-        .service(new_customers::report_new_customers)
-        .service(top::report_top)
-        .service(forecast::report_forecast)
-        .service(visits_by_month::report_visits)
-        .service(coverage::report_coverage)
-        .service(not_visited::report_not_visited)
-        .service(visit_intervals::report_visit_intervals)
-        .service(refusals::report_refusals)
-        .service(activity_funnel::report_activity_funnel)
-        .service(satisfaction::report_satisfaction)
-        .service(complaints_by::report_complaints)
-        .service(sla::report_sla)
-        .service(unfiled::report_unfiled)
-        .service(repeat_complaints::report_repeat_complaints)
-        .service(ar_aging::report_ar_aging)
-        .service(open_items::report_open_items)
-        .service(collections::report_collections)
-        .service(payment_behaviour::report_payment_behaviour)
-        .service(dso::report_dso)
-        .service(credit_exposure::report_credit_exposure)
-        .service(credit_scores::report_credit_scores)
-        .service(without_terms::report_without_terms)
-        .service(order_book::report_order_book)
-        .service(fulfilment::report_fulfilment)
-        .service(promises::report_promises);
+fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        sales::report_sales,
+        attainment::report_attainment,
+        explain::explain_attainment,
+        team_sales::report_team_sales,
+        abc::report_abc,
+        order_intervals::report_order_intervals,
+        new_customers::report_new_customers,
+        top::report_top,
+        forecast::report_forecast,
+        visits_by_month::report_visits,
+        coverage::report_coverage,
+        not_visited::report_not_visited,
+        visit_intervals::report_visit_intervals,
+        refusals::report_refusals,
+        activity_funnel::report_activity_funnel,
+        satisfaction::report_satisfaction,
+        complaints_by::report_complaints,
+        sla::report_sla,
+        unfiled::report_unfiled,
+        repeat_complaints::report_repeat_complaints,
+        ar_aging::report_ar_aging,
+        open_items::report_open_items,
+        collections::report_collections,
+        payment_behaviour::report_payment_behaviour,
+        dso::report_dso,
+        credit_exposure::report_credit_exposure,
+        credit_scores::report_credit_scores,
+        without_terms::report_without_terms,
+        order_book::report_order_book,
+        fulfilment::report_fulfilment,
+        promises::report_promises,
+    );
 }

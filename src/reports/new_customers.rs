@@ -1,6 +1,6 @@
 //! New customers 新客户数 by month.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use platform::{Problems, Query, Result, text_enum};
 use serde::{Deserialize, Serialize};
@@ -51,7 +51,7 @@ crate::report! {
 /// 新客户数: customers whose first order ever, of those visible to you, is in that month. A filter
 /// applies to that first order, for example to its channel or salesperson.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/new-customers",
     params(ReportQuery<NewCustomersQuery>),
     responses(
         (status = 200, description = "One row per month", content(
@@ -60,7 +60,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/new-customers")]
 pub async fn report_new_customers(
     caller: Can<ReadReports>,
     asked: Query<ReportQuery<NewCustomersQuery>>,

@@ -1,6 +1,6 @@
 //! Customers without a recent visit 未拜访客户.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use platform::{Date, NoFilter, Problems, Query, Result};
 use serde::{Deserialize, Serialize};
@@ -61,7 +61,7 @@ crate::report! {
 /// visited first. Customers count as they are now, without merged, lost and blacklisted ones. Only
 /// customers and visits visible to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/not-visited",
     params(ReportQuery<NotVisitedQuery, CustomerFilter, NoFilter>),
     responses(
         (status = 200, description = "The customers, longest without a visit first", content(
@@ -70,7 +70,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/not-visited")]
 pub async fn report_not_visited(
     caller: Can<ReadFieldReports>,
     asked: Query<ReportQuery<NotVisitedQuery, CustomerFilter, NoFilter>>,

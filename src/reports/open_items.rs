@@ -1,6 +1,6 @@
 //! Open items 未清项.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use platform::{Date, NoFilter, Number, Problems, Query, Result, text_enum};
 use serde::Serialize;
@@ -76,7 +76,7 @@ crate::report! {
 /// fully allocated, and post-dated payments. They add up to the figures of `ar-aging`. Only
 /// invoices and payments visible to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/open-items",
     params(ReportQuery<NoFilter, AccountFilter, NoFilter>),
     responses(
         (status = 200, description = "One row per item", content(
@@ -85,7 +85,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/open-items")]
 pub async fn report_open_items(
     caller: Can<ReadAccountReports>,
     asked: Query<ReportQuery<NoFilter, AccountFilter, NoFilter>>,

@@ -1,6 +1,6 @@
 //! Order book 在手订单: confirmed orders that are not invoiced in full.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::{Can, HasReferences, Reference};
 use orders::order::Order;
 use platform::{Date, NoFilter, Number, Problems, Query, Result};
@@ -63,7 +63,7 @@ crate::report! {
 /// invoices here. The closing date comes from the order's history, for as long as that is kept; an
 /// order that was imported as closed is never in the book. Only orders visible to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/order-book",
     params(ReportQuery<NoFilter, BookFilter, NoFilter>),
     responses(
         (status = 200, description = "One row per order", content(
@@ -72,7 +72,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/order-book")]
 pub async fn report_order_book(
     caller: Can<ReadAccountReports>,
     asked: Query<ReportQuery<NoFilter, BookFilter, NoFilter>>,

@@ -1,6 +1,6 @@
 //! Order intervals 订货周期 of customers.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use platform::{Date, Number, Problems, Query, Result};
 use serde::{Deserialize, Serialize};
@@ -66,7 +66,7 @@ crate::report! {
 /// 订货周期 of the customers with orders up to `as_of`. `dormant_days` limits the report to those
 /// without an order for that long. Default period: all time. Only orders visible to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/order-intervals",
     params(ReportQuery<IntervalsQuery, Filter, AnyPeriod>),
     responses(
         (status = 200, description = "One row per customer", content(
@@ -75,7 +75,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/order-intervals")]
 pub async fn report_order_intervals(
     caller: Can<ReadReports>,
     asked: Query<ReportQuery<IntervalsQuery, Filter, AnyPeriod>>,

@@ -1,7 +1,7 @@
 //! Payment behaviour 付款行为: the punctuality of customers' payments.
 
 use ::receivables::invoice::Invoice;
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
@@ -63,7 +63,7 @@ crate::report! {
 /// payment settles the instalments of an invoice in the order of their due dates. Only invoices
 /// visible to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/payment-behaviour",
     params(ReportQuery<NoFilter, AccountFilter>),
     responses(
         (status = 200, description = "One row per customer", content(
@@ -72,7 +72,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/payment-behaviour")]
 pub async fn report_payment_behaviour(
     caller: Can<ReadAccountReports>,
     asked: Query<ReportQuery<NoFilter, AccountFilter>>,

@@ -1,8 +1,8 @@
 //! Promises to pay 承诺兑现, kept and broken, by customer, salesperson or region.
 
 use ::receivables::promise::Promise;
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, get};
 use auth::Can;
 use company::exchange_rate::rate_on;
 use platform::{Error, Number, Problems, Query, Result};
@@ -85,7 +85,7 @@ crate::report! {
 /// 承诺兑现: promises due in the period that you can see in `GET /promises`: those made to your
 /// people or by their customers. Returns 422 `no_exchange_rate` if one cannot be converted.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/promises",
     params(ReportQuery<PromisesQuery, AccountFilter>),
     responses(
         (status = 200, description = "One row per group", content(
@@ -94,7 +94,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/promises")]
 pub async fn report_promises(
     caller: Can<ReadCollectionReports>,
     asked: Query<ReportQuery<PromisesQuery, AccountFilter>>,

@@ -1,6 +1,6 @@
 //! Refusal reasons 拒绝原因 of visits.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
@@ -46,7 +46,7 @@ crate::report! {
 /// 拒绝原因: completed visits on days of the period with the outcome `refused`, by reason, the most
 /// frequent first. Only visits visible to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/refusals",
     params(ReportQuery<NoFilter, VisitFilter>),
     responses(
         (status = 200, description = "One row per reason", content(
@@ -55,7 +55,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/refusals")]
 pub async fn report_refusals(
     caller: Can<ReadFieldReports>,
     asked: Query<ReportQuery<NoFilter, VisitFilter>>,

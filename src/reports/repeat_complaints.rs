@@ -1,6 +1,6 @@
 //! Repeat complaints 再次追诉.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use complaints::complaint::{ComplaintCategory, ComplaintStatus, Severity};
 use platform::{Date, NoFilter, Problems, Query, Result};
@@ -87,7 +87,7 @@ crate::report! {
 /// reopened, most repeats first. Default period: all time. With a period, and within what is
 /// visible to you, a chain has only the complaints received in it.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/repeat-complaints",
     params(ReportQuery<NoFilter, ComplaintFilter, AnyPeriod>),
     responses(
         (status = 200, description = "One row per chain", content(
@@ -96,7 +96,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/repeat-complaints")]
 pub async fn report_repeat_complaints(
     caller: Can<ReadComplaintReports>,
     asked: Query<ReportQuery<NoFilter, ComplaintFilter, AnyPeriod>>,

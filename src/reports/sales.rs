@@ -1,6 +1,6 @@
 //! Sales by any grouping 销售统计.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use platform::{Date, Number, Problems, Query, Result, text_enum};
 use serde::{Deserialize, Serialize};
@@ -178,7 +178,7 @@ crate::report! {
 /// credit share; groups by product or category sum the amounts of the lines. Only orders visible to
 /// you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/sales",
     params(ReportQuery<SalesQuery>),
     responses(
         (status = 200, description = "One row per group", content(
@@ -187,7 +187,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/sales")]
 pub async fn report_sales(
     caller: Can<ReadReports>,
     asked: Query<ReportQuery<SalesQuery>>,

@@ -1,7 +1,7 @@
 //! Customer satisfaction 客户满意度: NPS and CSAT over all surveys.
 
 use ::customers::customer::Customer;
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use customers::customer::Tier;
 use platform::{Number, Problems, Query, Result, text_enum};
@@ -108,7 +108,7 @@ crate::report! {
 /// 客户满意度: customers whose survey link was created on a day of the period, and the answers of
 /// those who responded by `as_of`. Only customers visible to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/satisfaction",
     params(ReportQuery<SatisfactionQuery, CustomerFilter>),
     responses(
         (status = 200, description = "One row per group", content(
@@ -117,7 +117,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/satisfaction")]
 pub async fn report_satisfaction(
     caller: Can<ReadFieldReports>,
     asked: Query<ReportQuery<SatisfactionQuery, CustomerFilter>>,

@@ -1,6 +1,6 @@
 //! SLA compliance 时限达成率 of complaints.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use complaints::complaint::{ComplaintClock, Severity};
 use platform::{NoFilter, Number, Problems, Query, Result};
@@ -71,7 +71,7 @@ crate::report! {
 /// 时限达成率 by person and severity: complaints received on a day of the period, judged as of now,
 /// like each complaint when it is read. Only complaints visible to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/sla",
     params(ReportQuery<NoFilter, ComplaintFilter>),
     responses(
         (status = 200, description = "One row per person and severity", content(
@@ -80,7 +80,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/sla")]
 pub async fn report_sla(
     caller: Can<ReadComplaintReports>,
     asked: Query<ReportQuery<NoFilter, ComplaintFilter>>,

@@ -1,6 +1,6 @@
 //! Team sales 团队业绩: sales of each person, alone and with everyone below.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
@@ -50,7 +50,7 @@ crate::report! {
 /// 团队业绩: all users in your scope who sell, and everyone else who is credited with an order
 /// visible to you. Teams are those of `as_of`.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/team-sales",
     params(ReportQuery),
     responses(
         (status = 200, description = "One row per person", content(
@@ -59,7 +59,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/team-sales")]
 pub async fn report_team_sales(
     caller: Can<ReadReports>,
     asked: Query<ReportQuery>,

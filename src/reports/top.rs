@@ -1,6 +1,6 @@
 //! Ranking 排行榜 of customers or products by sales.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use platform::{Number, Problems, Query, Result, text_enum};
 use serde::{Deserialize, Serialize};
@@ -78,7 +78,7 @@ crate::report! {
 /// 排行榜 by amount. Sales without a product are in the totals and in no row. Only orders visible
 /// to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/top",
     params(ReportQuery<TopQuery>),
     responses(
         (status = 200, description = "The ranking, best first", content(
@@ -87,7 +87,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/top")]
 pub async fn report_top(
     caller: Can<ReadReports>,
     asked: Query<ReportQuery<TopQuery>>,

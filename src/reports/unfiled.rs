@@ -1,6 +1,6 @@
 //! Complaints without a filing number 未备案投诉.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use complaints::complaint::{ComplaintCategory, ComplaintStatus, ResolutionMode, Severity};
 use platform::{Date, NoFilter, Problems, Query, Result, Timestamp};
@@ -68,7 +68,7 @@ crate::report! {
 /// 未备案投诉: open and resolved complaints without a filing number, by `filing_due`. Rejected and
 /// withdrawn complaints need none. Only complaints visible to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/unfiled",
     params(ReportQuery<NoFilter, ComplaintFilter, NoFilter>),
     responses(
         (status = 200, description = "The complaints, earliest `filing_due` first", content(
@@ -77,7 +77,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/unfiled")]
 pub async fn report_unfiled(
     caller: Can<ReadComplaintReports>,
     asked: Query<ReportQuery<NoFilter, ComplaintFilter, NoFilter>>,

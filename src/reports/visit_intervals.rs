@@ -1,6 +1,6 @@
 //! Visit intervals 拜访周期 of customers.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use platform::{Date, NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
@@ -50,7 +50,7 @@ crate::report! {
 /// 拜访周期 of the customers with completed visits up to `as_of`, longest without a visit first.
 /// Default period: all time. Only visits visible to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/visit-intervals",
     params(ReportQuery<NoFilter, VisitFilter, AnyPeriod>),
     responses(
         (status = 200, description = "One row per customer", content(
@@ -59,7 +59,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/visit-intervals")]
 pub async fn report_visit_intervals(
     caller: Can<ReadFieldReports>,
     asked: Query<ReportQuery<NoFilter, VisitFilter, AnyPeriod>>,

@@ -1,6 +1,6 @@
 //! Visits by person and month 拜访统计.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
@@ -69,7 +69,7 @@ crate::report! {
 /// the month that it is planned for. Cancelled visits do not count. Only visits visible to you
 /// count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/visits",
     params(ReportQuery<NoFilter, VisitFilter>),
     responses(
         (status = 200, description = "One row per person and month", content(
@@ -78,7 +78,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/visits")]
 pub async fn report_visits(
     caller: Can<ReadFieldReports>,
     asked: Query<ReportQuery<NoFilter, VisitFilter>>,

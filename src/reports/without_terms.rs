@@ -1,6 +1,6 @@
 //! Customers without approved trading terms 无交易条件客户.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use auth::Can;
 use orders::order::Order;
 use platform::{Date, NoFilter, Number, Problems, Query, Result};
@@ -58,7 +58,7 @@ crate::report! {
 /// 无交易条件客户: customers with confirmed or closed orders in the period for whose day no terms
 /// were approved. Only orders visible to you count.
 #[utoipa::path(
-    tag = "reports",
+    get, path = "/reports/without-terms",
     params(ReportQuery<NoFilter, AccountFilter>),
     responses(
         (status = 200, description = "One row per customer", content(
@@ -67,7 +67,6 @@ crate::report! {
         Problems,
     ),
 )]
-#[get("/reports/without-terms")]
 pub async fn report_without_terms(
     caller: Can<ReadAccountReports>,
     asked: Query<ReportQuery<NoFilter, AccountFilter>>,

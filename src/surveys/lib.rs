@@ -8,7 +8,15 @@ pub mod public;
 pub mod response;
 pub mod survey;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use auth::Domain;
+
+/// The domain, as the service mounts it.
+pub const DOMAIN: Domain = Domain {
+    routes: &[survey::http::routes, invitation::http::routes, response::http::routes],
+    root_routes: &[public::routes],
+    permissions: PERMISSIONS,
+    ..Domain::new("surveys", "Customer satisfaction surveys, 客户满意度调查")
+};
 
 auth::permissions! {
     ReadSurveys: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
@@ -17,15 +25,4 @@ auth::permissions! {
     ImportSurveyResponses: Admin | Erp;
     /// Draft, open, close and dispatch surveys; sample customers and renew their links
     WriteSurveys: Admin | SalesDirector | SalesManager | BackOffice;
-}
-
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.configure(survey::http::routes)
-        .configure(invitation::http::routes)
-        .configure(response::http::routes);
-}
-
-/// Routes outside `/api/v1`, for people who have a link.
-pub fn public_routes(cfg: &mut ServiceConfig) {
-    cfg.configure(public::routes);
 }

@@ -5,7 +5,14 @@
 pub mod hooks;
 pub mod target;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use auth::Domain;
+
+/// The domain, as the service mounts it.
+pub const DOMAIN: Domain = Domain {
+    routes: &[target::http::routes],
+    permissions: PERMISSIONS,
+    ..Domain::new("targets", "Sales targets 目标 and quotas 定额")
+};
 
 auth::permissions! {
     ReadTargets: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
@@ -15,8 +22,4 @@ auth::permissions! {
     /// Nobody approves a target that they drafted, nor their own
     ApproveTargets: Admin | SalesDirector | SalesManager;
     ImportTargets: Admin | Erp;
-}
-
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.configure(target::http::routes);
 }

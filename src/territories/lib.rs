@@ -2,15 +2,18 @@
 
 pub mod territory;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use auth::Domain;
+
+/// The domain, as the service mounts it.
+pub const DOMAIN: Domain = Domain {
+    routes: &[territory::http::routes],
+    permissions: PERMISSIONS,
+    ..Domain::new("territories", "Sales territories, 区域")
+};
 
 auth::permissions! {
     ReadTerritories: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
         | BackOffice | Finance | CreditController | Quality | Hr | Erp | Reporter;
     WriteTerritories: Admin | SalesDirector | BackOffice | Erp;
     ImportTerritories: Admin | Erp;
-}
-
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.configure(territory::http::routes);
 }

@@ -1,6 +1,5 @@
 //! Advice to customers on their cash flow, 客户资金运转指导, given during a visit.
 
-use actix_web::{get, post};
 use auth::{Caller, Can, HasReferences, Reference, reference};
 use customers::customer::find_customers;
 use diesel::dsl::{InnerJoin, IntoBoxed};
@@ -10,12 +9,11 @@ use diesel_async::RunQueryDsl;
 use platform::row_rule::{RowRule, Viewers};
 use platform::{
     Change, Conn, Db, Error, Json, List, PageQuery, Path, Problems, Reply, Resource, Result,
-    Tagged, Timestamp, Tx, Write, page, resource, text_enum,
+    Routes, Tagged, Timestamp, Tx, Write, page, resource, text_enum,
 };
 use schema::{cashflow_advice, visits};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::visit::{Visit, VisitStatus};
@@ -114,19 +112,18 @@ page! {
     CashflowAdvicePage of CashflowAdvice
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_cashflow_advice).service(read_cashflow_advice).service(create_cashflow_advice);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, list_cashflow_advice, read_cashflow_advice, create_cashflow_advice);
 }
 
 /// List cash-flow advice
 ///
 /// Advice is visible to everyone who sees the visit.
 #[utoipa::path(
-    tag = "visits",
+    get, path = "/cashflow-advice",
     params(CashflowAdviceFilter, PageQuery),
     responses((status = 200, description = "A page of advice", body = CashflowAdvicePage), Problems),
 )]
-#[get("/cashflow-advice")]
 async fn list_cashflow_advice(
     caller: Can<ReadVisits>,
     list: List<CashflowAdviceFilter>,
@@ -137,10 +134,9 @@ async fn list_cashflow_advice(
 
 /// Read cash-flow advice
 #[utoipa::path(
-    tag = "visits",
+    get, path = "/cashflow-advice/{id}",
     responses((status = 200, description = "The advice", body = CashflowAdvice), Problems),
 )]
-#[get("/cashflow-advice/{id}")]
 async fn read_cashflow_advice(
     caller: Can<ReadVisits>,
     id: Path<Uuid>,
@@ -154,11 +150,15 @@ async fn read_cashflow_advice(
 /// Allowed for the owner and the companions of the visit, while it is in progress or after it is
 /// completed.
 #[utoipa::path(
-    tag = "visits",
+    post, path = "/visits/{id}/cashflow-advice",
     request_body = NewCashflowAdvice,
-    responses((status = 201, description = "The advice", body = CashflowAdvice), Problems),
+    responses(
+        (status = 201, description = "The advice", body = CashflowAdvice),
+        (status = 403, description = "`not_your_visit`"),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/visits/{id}/cashflow-advice")]
 async fn create_cashflow_advice(
     caller: Can<WriteVisits>,
     id: Path<Uuid>,

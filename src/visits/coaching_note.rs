@@ -1,18 +1,16 @@
 //! Coaching notes on a visit, 辅导记录, by companions and managers. Visible to their author, the owner
 //! of the visit and the managers.
 
-use actix_web::{get, post};
 use auth::{Caller, Can, Role};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use platform::{
-    Conn, Db, Error, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Timestamp, Tx,
-    Write, page,
+    Conn, Db, Error, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes,
+    Timestamp, Tx, Write, page,
 };
 use schema::coaching_notes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::CoachVisits;
@@ -45,8 +43,8 @@ page! {
     CoachingNotePage of CoachingNote
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_coaching_notes).service(create_coaching_note);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, list_coaching_notes, create_coaching_note);
 }
 
 /// List the coaching notes on a visit
@@ -54,11 +52,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// The owner, the people who lead them, and sales directors, general managers and admins see all
 /// notes. Others see the notes that they wrote.
 #[utoipa::path(
-    tag = "visits",
+    get, path = "/visits/{id}/coaching-notes",
     params(PageQuery),
     responses((status = 200, description = "A page of notes", body = CoachingNotePage), Problems),
 )]
-#[get("/visits/{id}/coaching-notes")]
 async fn list_coaching_notes(
     caller: Can<CoachVisits>,
     id: Path<Uuid>,
@@ -72,11 +69,14 @@ async fn list_coaching_notes(
 ///
 /// Allowed for companions and the people who lead the owner.
 #[utoipa::path(
-    tag = "visits",
+    post, path = "/visits/{id}/coaching-notes",
     request_body = NewCoachingNote,
-    responses((status = 200, description = "The note", body = CoachingNote), Problems),
+    responses(
+        (status = 200, description = "The note", body = CoachingNote),
+        (status = 403, description = "`not_your_visit`"),
+        Problems,
+    ),
 )]
-#[post("/visits/{id}/coaching-notes")]
 async fn create_coaching_note(
     caller: Can<CoachVisits>,
     id: Path<Uuid>,

@@ -6,7 +6,27 @@ pub mod hooks;
 pub mod next_attempt;
 pub mod visit;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use std::time::Duration;
+
+use auth::Domain;
+use platform::jobs::Job;
+
+/// The domain, as the service mounts it.
+pub const DOMAIN: Domain = Domain {
+    routes: &[
+        next_attempt::routes,
+        visit::http::routes,
+        coaching_note::routes,
+        cashflow_advice::routes,
+    ],
+    permissions: PERMISSIONS,
+    jobs: &[Job {
+        name: "missed_visits",
+        every: Duration::from_mins(5),
+        run: |tx| Box::pin(visit::mark_missed(tx)),
+    }],
+    ..Domain::new("visits", "Visits to customers, 拜访")
+};
 
 auth::permissions! {
     ReadVisits: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
@@ -18,11 +38,4 @@ auth::permissions! {
     ImportVisits: Admin | Erp;
     /// Limited further to companions, the owner and the managers of the visit
     CoachVisits: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson;
-}
-
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.configure(next_attempt::routes)
-        .configure(visit::http::routes)
-        .configure(coaching_note::routes)
-        .configure(cashflow_advice::routes);
 }

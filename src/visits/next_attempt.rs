@@ -1,7 +1,6 @@
 //! Patience, 耐心: the next attempt after a refusal, and the attempts required before a prospect may
 //! be given up.
 
-use actix_web::get;
 use auth::Can;
 use customers::customer::Customer;
 use diesel::prelude::*;
@@ -9,12 +8,11 @@ use diesel::sql_types::{BigInt, Bool, Date as SqlDate, Nullable};
 use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
 use platform::{
-    Conn, Date, Db, Error, List, NoFilter, PageQuery, Problems, Result, Tx, fixed_sql, page,
+    Conn, Date, Db, Error, List, NoFilter, PageQuery, Problems, Result, Routes, Tx, fixed_sql, page,
 };
 use schema::visits;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::ReadVisits;
@@ -46,8 +44,8 @@ page! {
     NextAttemptPage of NextAttempt
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_next_attempts);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, list_next_attempts);
 }
 
 /// List your next attempts
@@ -55,11 +53,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Returns customers for whom your last visit set a next day, and no visit of yours has been
 /// planned or made since.
 #[utoipa::path(
-    tag = "visits",
+    get, path = "/me/next-attempts",
     params(PageQuery),
     responses((status = 200, description = "A page of attempts", body = NextAttemptPage), Problems),
 )]
-#[get("/me/next-attempts")]
 async fn list_next_attempts(
     caller: Can<ReadVisits>,
     list: List<NoFilter>,

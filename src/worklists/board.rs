@@ -1,6 +1,5 @@
 //! Team board 团队看板: the day of the people whom the caller leads.
 
-use actix_web::get;
 use actix_web::web::Data;
 use auth::{Caller, Can};
 use diesel::QueryableByName;
@@ -83,11 +82,10 @@ page! {
 /// 团队看板: one row for each active user in your scope who sells, or has an open follow-up or
 /// complaint. You are included if that applies to you.
 #[utoipa::path(
-    tag = "worklists",
+    get, path = "/team/board",
     params(PageQuery),
     responses((status = 200, description = "A page of people", body = BoardPage), Problems),
 )]
-#[get("/team/board")]
 pub async fn list_board(
     caller: Can<ReadBoard>,
     list: List<NoFilter>,

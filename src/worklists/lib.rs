@@ -6,7 +6,15 @@ pub mod complaint_tasks;
 pub mod scoreboard;
 pub mod today;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use auth::Domain;
+use platform::Routes;
+
+/// The domain, as the service mounts it.
+pub const DOMAIN: Domain = Domain {
+    routes: &[routes],
+    permissions: PERMISSIONS,
+    ..Domain::new("worklists", "Worklists for the day, 工作台")
+};
 
 auth::permissions! {
     ReadToday: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice;
@@ -14,6 +22,6 @@ auth::permissions! {
     ReadBoard: Admin | GeneralManager | SalesDirector | SalesManager | BackOffice;
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(today::read_today).service(scoreboard::read_scoreboard).service(board::list_board);
+fn routes(routes: &mut Routes) {
+    platform::mount!(routes, today::read_today, scoreboard::read_scoreboard, board::list_board);
 }

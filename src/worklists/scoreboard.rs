@@ -1,8 +1,8 @@
 //! Personal scoreboard 个人战报: results of today, this week and this month, always counted from
 //! recorded data and never entered.
 
+use actix_web::HttpResponse;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get};
 use auth::{Caller, Can};
 use company::exchange_rate::rate_on;
 use diesel::QueryableByName;
@@ -90,10 +90,9 @@ pub struct ScoreTarget {
 /// the attainment of your target for the orders of this month. A visit counts on the day that it is
 /// planned for, an order on the day on which it was recognised.
 #[utoipa::path(
-    tag = "worklists",
+    get, path = "/me/scoreboard",
     responses((status = 200, description = "The scoreboard", body = Scoreboard), Problems),
 )]
-#[get("/me/scoreboard")]
 pub async fn read_scoreboard(
     caller: Can<ReadToday>,
     clock: Data<Clock>,

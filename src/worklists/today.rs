@@ -3,8 +3,8 @@
 //! A further list needs one more `with` in `TODAY`, with its count and its column, one more field
 //! of [`Today`], and a [`DeadlineOf`] if it has deadlines of its own.
 
+use actix_web::HttpResponse;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get};
 use auth::{Caller, Can};
 use complaints::complaint::Complaint;
 use complaints::{FileComplaints, HandleComplaints};
@@ -149,10 +149,9 @@ pub struct Deadline {
 /// contact again; your open complaints. Users who accept complaints also get those that nobody has
 /// accepted, and the back office those that wait for their filing 备案.
 #[utoipa::path(
-    tag = "worklists",
+    get, path = "/me/today",
     responses((status = 200, description = "All tasks of the day", body = Today), Problems),
 )]
-#[get("/me/today")]
 pub async fn read_today(
     caller: Can<ReadToday>,
     clock: Data<Clock>,

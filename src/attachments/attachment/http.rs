@@ -1,13 +1,12 @@
 //! Operations on attachments.
 
+use actix_web::HttpResponse;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, delete, get, post};
 use auth::Can;
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+    Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged, Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::Attachment;
@@ -17,13 +16,16 @@ use crate::store::Store;
 use crate::upload::{FileBytes, FileForm, Upload, UploadQuery};
 use crate::{ReadAttachments, WriteAttachments};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(create_attachment)
-        .service(read_attachment)
-        .service(read_attachment_content)
-        .service(read_attachment_thumbnail)
-        .service(delete_attachment)
-        .service(list_attachment_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        create_attachment,
+        read_attachment,
+        read_attachment_content,
+        read_attachment_thumbnail,
+        delete_attachment,
+        list_attachment_history,
+    );
 }
 
 /// Upload a file
@@ -33,15 +35,24 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// accepted. Within a day, name the id where the file belongs, for example in `attachment_ids` of a
 /// visit, a complaint or a follow-up.
 #[utoipa::path(
-    tag = "attachments",
+    post, path = "/attachments",
     params(UploadQuery),
     request_body(description = "The file", content(
         (FileBytes = "application/octet-stream"),
         (inline(FileForm) = "multipart/form-data"),
     )),
-    responses((status = 201, description = "The new attachment", body = Attachment), Problems),
+    responses(
+        (status = 201, description = "The new attachment", body = Attachment),
+        (status = 400, description = "`malformed_json`, `malformed_multipart`, `unreadable_body`"),
+        (status = 404, description = "`no_thumbnail`"),
+        (status = 413, description = "`body_too_large`"),
+        (status = 415, description = "`unsupported_file`, `unsupported_media_type`"),
+        (status = 422, description = "`empty_file`, `image_too_large`, `invalid`, \
+            `unreadable_image`"),
+        (status = 503, description = "`busy_uploading`, `storage_unavailable`"),
+        Problems,
+    ),
 )]
-#[post("/attachments")]
 async fn create_attachment(
     _: Can<WriteAttachments>,
     file: Upload,
@@ -56,10 +67,9 @@ async fn create_attachment(
 ///
 /// Visible to its uploader and to everyone who can see a row that has it.
 #[utoipa::path(
-    tag = "attachments",
+    get, path = "/attachments/{id}",
     responses((status = 200, description = "The attachment", body = Attachment), Problems),
 )]
-#[get("/attachments/{id}")]
 async fn read_attachment(
     caller: Can<ReadAttachments>,
     id: Path<Uuid>,
@@ -73,7 +83,7 @@ async fn read_attachment(
 /// Returns the whole file or one range of its bytes. Pictures are sent for display, all other files
 /// for saving. The name gets an extension that fits the content type.
 #[utoipa::path(
-    tag = "attachments",
+    get, path = "/attachments/{id}/content",
     params(
         ("Range" = Option<String>, Header, description = "One range of bytes",
             example = "bytes=0-1023"),
@@ -83,10 +93,11 @@ async fn read_attachment(
     responses(
         (status = 200, description = "The bytes", body = FileBytes, content_type = "*/*"),
         (status = 206, description = "One range of bytes", body = FileBytes, content_type = "*/*"),
+        (status = 416, description = "`range_not_satisfiable`"),
+        (status = 503, description = "`storage_unavailable`"),
         Problems,
     ),
 )]
-#[get("/attachments/{id}/content")]
 async fn read_attachment_content(
     caller: Can<ReadAttachments>,
     id: Path<Uuid>,
@@ -103,11 +114,15 @@ async fn read_attachment_content(
 /// A JPEG of at most 320 pixels on each side. Returns 404 `no_thumbnail` if the file is no JPEG,
 /// PNG or WebP.
 #[utoipa::path(
-    tag = "attachments",
-    responses((status = 200, description = "The thumbnail", body = FileBytes,
-        content_type = "image/jpeg"), Problems),
+    get, path = "/attachments/{id}/thumbnail",
+    responses(
+        (status = 200, description = "The thumbnail", body = FileBytes,
+            content_type = "image/jpeg"),
+        (status = 416, description = "`range_not_satisfiable`"),
+        (status = 503, description = "`storage_unavailable`"),
+        Problems,
+    ),
 )]
-#[get("/attachments/{id}/thumbnail")]
 async fn read_attachment_thumbnail(
     caller: Can<ReadAttachments>,
     id: Path<Uuid>,
@@ -124,10 +139,9 @@ async fn read_attachment_thumbnail(
 ///
 /// Possible only for its uploader, and only while no row has it; otherwise 409 `attachment_in_use`.
 #[utoipa::path(
-    tag = "attachments",
+    delete, path = "/attachments/{id}",
     responses((status = 204, description = "The attachment was deleted"), Problems),
 )]
-#[delete("/attachments/{id}")]
 async fn delete_attachment(
     caller: Can<WriteAttachments>,
     id: Path<Uuid>,
@@ -141,11 +155,10 @@ async fn delete_attachment(
 ///
 /// Latest first. The use of a file is in the history of the rows that have it.
 #[utoipa::path(
-    tag = "attachments",
+    get, path = "/attachments/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of the history", body = HistoryPage), Problems),
 )]
-#[get("/attachments/{id}/history")]
 async fn list_attachment_history(
     caller: Can<ReadAttachments>,
     id: Path<Uuid>,

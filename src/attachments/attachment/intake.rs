@@ -10,7 +10,7 @@ use actix_web::web::{Bytes, Data, block};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, rt};
 use aws_lc_rs::digest::{SHA256, digest};
 use platform::share::Shares;
-use platform::{Actor, Clock, Db, Error, Result};
+use platform::{Actor, Argument, Clock, Db, Error, Result};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -63,6 +63,8 @@ impl FromRequest for Intake {
         ready(db.map(|db| Self { db, clock, store, caller }))
     }
 }
+
+impl Argument for Intake {}
 
 impl Intake {
     /// Checks a file and stores it, unless its bytes are stored already. Runs as a task of its own,

@@ -1,32 +1,33 @@
 //! HTTP operations on memberships.
 
-use actix_web::{delete, get, post};
 use platform::{
-    Db, IfMatch, IfSent, Json, List, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+    Db, IfMatch, IfSent, Json, List, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
+    Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{Membership, MembershipEnd, MembershipFilter, MembershipPage, NewMembership};
 use crate::{Body, Can, ReadTeams, WriteTeams};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_memberships)
-        .service(create_membership)
-        .service(read_membership)
-        .service(delete_membership)
-        .service(end_membership);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_memberships,
+        create_membership,
+        read_membership,
+        delete_membership,
+        end_membership,
+    );
 }
 
 /// List the memberships of a team
 ///
 /// Sorted by `valid_from`. All users see all memberships.
 #[utoipa::path(
-    tag = "auth",
+    get, path = "/teams/{id}/memberships",
     params(MembershipFilter, PageQuery),
     responses((status = 200, description = "A page of memberships", body = MembershipPage), Problems),
 )]
-#[get("/teams/{id}/memberships")]
 async fn list_memberships(
     caller: Can<ReadTeams>,
     id: Path<Uuid>,
@@ -42,11 +43,15 @@ async fn list_memberships(
 /// membership first, or change the user's `team_id`, which does both. The new membership makes a
 /// new version of the user.
 #[utoipa::path(
-    tag = "auth",
+    post, path = "/teams/{id}/memberships",
     request_body = NewMembership,
-    responses((status = 201, description = "The new membership", body = Membership), Problems),
+    responses(
+        (status = 201, description = "The new membership", body = Membership),
+        (status = 403, description = "`own_scope`, `roles_exceed_yours`"),
+        (status = 409, description = "`duplicate`"),
+        Problems,
+    ),
 )]
-#[post("/teams/{id}/memberships")]
 async fn create_membership(
     caller: Can<WriteTeams>,
     id: Path<Uuid>,
@@ -60,10 +65,9 @@ async fn create_membership(
 ///
 /// The version of a membership is that of its user.
 #[utoipa::path(
-    tag = "auth",
+    get, path = "/memberships/{id}",
     responses((status = 200, description = "The membership", body = Membership), Problems),
 )]
-#[get("/memberships/{id}")]
 async fn read_membership(
     _caller: Can<ReadTeams>,
     id: Path<Uuid>,
@@ -77,11 +81,14 @@ async fn read_membership(
 /// Sets or moves the end. It must not be after the start of the user's next membership (409
 /// `overlapping_membership`).
 #[utoipa::path(
-    tag = "auth",
+    post, path = "/memberships/{id}/end",
     request_body = MembershipEnd,
-    responses((status = 200, description = "The membership", body = Membership), Problems),
+    responses(
+        (status = 200, description = "The membership", body = Membership),
+        (status = 403, description = "`own_scope`, `roles_exceed_yours`"),
+        Problems,
+    ),
 )]
-#[post("/memberships/{id}/end")]
 async fn end_membership(
     caller: Can<WriteTeams>,
     id: Path<Uuid>,
@@ -97,10 +104,13 @@ async fn end_membership(
 /// Removes the membership as if it had never existed, to correct a mistake. `If-Match` is the
 /// version of the user.
 #[utoipa::path(
-    tag = "auth",
-    responses((status = 204, description = "The membership is deleted"), Problems),
+    delete, path = "/memberships/{id}",
+    responses(
+        (status = 204, description = "The membership is deleted"),
+        (status = 403, description = "`own_scope`, `roles_exceed_yours`"),
+        Problems,
+    ),
 )]
-#[delete("/memberships/{id}")]
 async fn delete_membership(
     caller: Can<WriteTeams>,
     id: Path<Uuid>,

@@ -4,12 +4,13 @@
 mod db;
 mod totp;
 
-use actix_web::{get, post, web::Data};
+use actix_web::web::Data;
 use platform::deadline::ONE;
-use platform::{Db, Error, Fault, Json, Path, Problems, Reply, Result, Timestamp, Tx, Write};
+use platform::{
+    Db, Error, Fault, Json, Path, Problems, Reply, Result, Routes, Timestamp, Tx, Write,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::user::account::Confirming;
@@ -68,20 +69,22 @@ pub struct OneTimePassword {
     otp: String,
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(read_second_factor)
-        .service(set_up_second_factor)
-        .service(confirm_second_factor)
-        .service(remove_second_factor)
-        .service(remove_users_second_factor);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        read_second_factor,
+        set_up_second_factor,
+        confirm_second_factor,
+        remove_second_factor,
+        remove_users_second_factor,
+    );
 }
 
 /// Retrieve the state of your second factor
 #[utoipa::path(
-    tag = "auth",
+    get, path = "/me/second-factor",
     responses((status = 200, description = "The state", body = SecondFactor), Problems),
 )]
-#[get("/me/second-factor")]
 async fn read_second_factor(
     caller: Can<Anybody>,
     directory: Data<Directory>,
@@ -96,11 +99,16 @@ async fn read_second_factor(
 /// Returns a secret for an authenticator app. The secret is shown only once. To activate it, use
 /// `POST /me/second-factor/confirm`; until then, the previous second factor stays active.
 #[utoipa::path(
-    tag = "auth",
+    post, path = "/me/second-factor",
     request_body = SecondFactorRequest,
-    responses((status = 200, description = "The secret", body = SecondFactorSecret), Problems),
+    responses(
+        (status = 200, description = "The secret", body = SecondFactorSecret),
+        (status = 401, description = "`wrong_second_factor`"),
+        (status = 429, description = "`too_many_attempts`"),
+        (status = 503, description = "`busy_logging_in`"),
+        Problems,
+    ),
 )]
-#[post("/me/second-factor")]
 async fn set_up_second_factor(
     caller: Can<Anybody>,
     given: Json<SecondFactorRequest>,
@@ -117,11 +125,16 @@ async fn set_up_second_factor(
 /// Returns ten recovery codes, which are shown only once; earlier recovery codes become invalid.
 /// Ends your other sessions.
 #[utoipa::path(
-    tag = "auth",
+    post, path = "/me/second-factor/confirm",
     request_body = OneTimePassword,
-    responses((status = 200, description = "The recovery codes", body = RecoveryCodes), Problems),
+    responses(
+        (status = 200, description = "The recovery codes", body = RecoveryCodes),
+        (status = 401, description = "`wrong_second_factor`"),
+        (status = 404, description = "`not_found`"),
+        (status = 429, description = "`too_many_attempts`"),
+        Problems,
+    ),
 )]
-#[post("/me/second-factor/confirm")]
 async fn confirm_second_factor(
     caller: Can<Anybody>,
     given: Json<OneTimePassword>,
@@ -137,11 +150,17 @@ async fn confirm_second_factor(
 /// Requires the password and a code. If your roles require a second factor, you can do nothing else
 /// until you set up another one.
 #[utoipa::path(
-    tag = "auth",
+    post, path = "/me/second-factor/remove",
     request_body = SecondFactorRequest,
-    responses((status = 204, description = "The second factor is removed"), Problems),
+    responses(
+        (status = 204, description = "The second factor is removed"),
+        (status = 401, description = "`wrong_second_factor`"),
+        (status = 404, description = "`not_found`"),
+        (status = 429, description = "`too_many_attempts`"),
+        (status = 503, description = "`busy_logging_in`"),
+        Problems,
+    ),
 )]
-#[post("/me/second-factor/remove")]
 async fn remove_second_factor(
     caller: Can<Anybody>,
     given: Json<SecondFactorRequest>,
@@ -158,10 +177,14 @@ async fn remove_second_factor(
 /// set the user's password. Ends all sessions of the user. To remove your own, use `POST
 /// /me/second-factor/remove` (409 `own_account`).
 #[utoipa::path(
-    tag = "auth",
-    responses((status = 200, description = "The user", body = UserView), Problems),
+    post, path = "/users/{id}/second-factor/remove",
+    responses(
+        (status = 200, description = "The user", body = UserView),
+        (status = 403, description = "`password_not_settable`, `roles_exceed_yours`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/users/{id}/second-factor/remove")]
 async fn remove_users_second_factor(
     caller: Can<SetPasswords>,
     id: Path<Uuid>,

@@ -2,19 +2,18 @@
 
 mod db;
 
-use actix_web::{delete, get, web::Data};
+use actix_web::web::Data;
 use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use platform::{
-    Clock, Db, Error, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Timestamp, Tx,
-    Write, page,
+    Clock, Db, Error, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Timestamp,
+    Tx, Write, page,
 };
 use schema::sessions;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::{Anybody, Can};
@@ -48,19 +47,18 @@ page! {
     SessionPage of Session
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_sessions).service(end_sessions).service(end_session);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, list_sessions, end_sessions, end_session);
 }
 
 /// List your sessions
 ///
 /// Newest first. A session ends on logout, after 30 days without use, or at `expires_at`.
 #[utoipa::path(
-    tag = "auth",
+    get, path = "/me/sessions",
     params(PageQuery),
     responses((status = 200, description = "A page of sessions", body = SessionPage), Problems),
 )]
-#[get("/me/sessions")]
 async fn list_sessions(
     caller: Can<Anybody>,
     list: List<NoFilter>,
@@ -75,10 +73,9 @@ async fn list_sessions(
 /// Includes the session of this request. The access tokens of the sessions become invalid within
 /// two seconds.
 #[utoipa::path(
-    tag = "auth",
+    delete, path = "/me/sessions",
     responses((status = 204, description = "The sessions have ended"), Problems),
 )]
-#[delete("/me/sessions")]
 async fn end_sessions(caller: Can<Anybody>, write: Write) -> Result<Reply> {
     write.delete(async move |tx| end_all(tx, &[caller.id()]).await).await
 }
@@ -87,10 +84,9 @@ async fn end_sessions(caller: Can<Anybody>, write: Write) -> Result<Reply> {
 ///
 /// The access tokens of the session become invalid within two seconds.
 #[utoipa::path(
-    tag = "auth",
+    delete, path = "/me/sessions/{id}",
     responses((status = 204, description = "The session has ended"), Problems),
 )]
-#[delete("/me/sessions/{id}")]
 async fn end_session(caller: Can<Anybody>, id: Path<Uuid>, write: Write) -> Result<Reply> {
     let work = async move |tx: &mut Tx| {
         let ended = db::end_one(tx, caller.id(), *id).await?;

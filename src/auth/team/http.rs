@@ -1,36 +1,36 @@
 //! HTTP operations on teams.
 
-use actix_web::{delete, get, patch, post};
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+    Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged, Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{NewTeam, Team, TeamBatch, TeamChanges, TeamFilter, TeamPage};
 use crate::{Body, Can, ImportTeams, ReadTeams, WriteTeams, import};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_teams)
-        .service(create_team)
-        .service(import_teams)
-        .service(read_team)
-        .service(update_team)
-        .service(delete_team)
-        .service(list_team_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_teams,
+        create_team,
+        import_teams,
+        read_team,
+        update_team,
+        delete_team,
+        list_team_history,
+    );
 }
 
 /// List teams
 ///
 /// Sorted by name. All users see all teams.
 #[utoipa::path(
-    tag = "auth",
+    get, path = "/teams",
     params(TeamFilter, PageQuery),
     responses((status = 200, description = "A page of teams", body = TeamPage), Problems),
 )]
-#[get("/teams")]
 async fn list_teams(caller: Can<ReadTeams>, list: List<TeamFilter>, db: Db) -> Result<TeamPage> {
     Team::list(&mut *db.conn().await?, &caller, &list).await
 }
@@ -39,11 +39,14 @@ async fn list_teams(caller: Can<ReadTeams>, list: List<TeamFilter>, db: Db) -> R
 ///
 /// For admin, hr and the ERP. The `code` must be unique (409 `duplicate`).
 #[utoipa::path(
-    tag = "auth",
+    post, path = "/teams",
     request_body = NewTeam,
-    responses((status = 201, description = "The new team", body = Team), Problems),
+    responses(
+        (status = 201, description = "The new team", body = Team),
+        (status = 403, description = "`foreign_source_system`"),
+        Problems,
+    ),
 )]
-#[post("/teams")]
 async fn create_team(caller: Can<WriteTeams>, new: Body<NewTeam>, write: Write) -> Result<Reply> {
     write.create(async move |tx| Team::create(tx, &caller, &new).await).await
 }
@@ -53,12 +56,11 @@ async fn create_team(caller: Can<WriteTeams>, new: Body<NewTeam>, write: Write) 
 /// Synchronises teams with another system: creates new ones, updates those that differ and leaves
 /// the rest unchanged. An invalid item fails alone, unless the batch is atomic.
 #[utoipa::path(
-    tag = "auth",
+    post, path = "/teams/batch",
     params(BatchQuery),
     request_body = TeamBatch,
     responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
-#[post("/teams/batch")]
 async fn import_teams(
     caller: Can<ImportTeams>,
     batch: Batch<TeamBatch>,
@@ -69,10 +71,9 @@ async fn import_teams(
 
 /// Retrieve a team
 #[utoipa::path(
-    tag = "auth",
+    get, path = "/teams/{id}",
     responses((status = 200, description = "The team", body = Team), Problems),
 )]
-#[get("/teams/{id}")]
 async fn read_team(caller: Can<ReadTeams>, id: Path<Uuid>, db: Db) -> Result<Tagged<Team>> {
     Ok(Tagged(Team::find(&mut *db.conn().await?, &caller, *id).await?))
 }
@@ -82,11 +83,15 @@ async fn read_team(caller: Can<ReadTeams>, id: Path<Uuid>, db: Db) -> Result<Tag
 /// For admin, hr and the ERP. A team cannot be placed below itself (409 `team_cycle`). Leaders of
 /// the teams above it see the rows of its members from then on.
 #[utoipa::path(
-    tag = "auth",
+    patch, path = "/teams/{id}",
     request_body(content = TeamChanges, content_type = "application/merge-patch+json"),
-    responses((status = 200, description = "The team", body = Team), Problems),
+    responses(
+        (status = 200, description = "The team", body = Team),
+        (status = 403, description = "`own_scope`"),
+        (status = 409, description = "`duplicate`"),
+        Problems,
+    ),
 )]
-#[patch("/teams/{id}")]
 async fn update_team(
     caller: Can<WriteTeams>,
     id: Path<Uuid>,
@@ -102,10 +107,9 @@ async fn update_team(
 /// Only possible for a team that has no members, past ones included, and no teams below it (409
 /// `still_referenced`).
 #[utoipa::path(
-    tag = "auth",
+    delete, path = "/teams/{id}",
     responses((status = 204, description = "The team is deleted"), Problems),
 )]
-#[delete("/teams/{id}")]
 async fn delete_team(
     _caller: Can<WriteTeams>,
     id: Path<Uuid>,
@@ -117,11 +121,10 @@ async fn delete_team(
 
 /// List a team's changes
 #[utoipa::path(
-    tag = "auth",
+    get, path = "/teams/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/teams/{id}/history")]
 async fn list_team_history(
     caller: Can<ReadTeams>,
     id: Path<Uuid>,

@@ -3,13 +3,13 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, post, rt, web::Data};
+use actix_web::{FromRequest, HttpRequest, rt, web::Data};
 use platform::{
-    Change, Clock, Db, Error, Fault, IfSent, Json, Problems, Reply, Resource, Result, Tx, Write,
+    Argument, Change, Clock, Db, Error, Fault, IfSent, Json, Problems, Reply, Resource, Result,
+    Routes, Tx, Write,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::db::{Credentials, Who, are_there, credentials, set_hash};
@@ -35,8 +35,8 @@ pub struct OwnPassword {
     new: String,
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(set_own_password);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, set_own_password);
 }
 
 /// Change your own password
@@ -44,11 +44,16 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Ends all your sessions, so that you must log in again. A wrong `current` (422 `wrong_password`)
 /// counts as a failed attempt; too many of them return 429.
 #[utoipa::path(
-    tag = "auth",
+    post, path = "/me/password",
     request_body = OwnPassword,
-    responses((status = 204, description = "The password is changed"), Problems),
+    responses(
+        (status = 204, description = "The password is changed"),
+        (status = 404, description = "`not_found`"),
+        (status = 429, description = "`too_many_attempts`"),
+        (status = 503, description = "`busy_logging_in`"),
+        Problems,
+    ),
 )]
-#[post("/me/password")]
 async fn set_own_password(
     caller: Can<Anybody>,
     change: Json<OwnPassword>,
@@ -170,6 +175,8 @@ impl FromRequest for Confirming {
         ready(db.map(|db| Self { db, clock, throttle }))
     }
 }
+
+impl Argument for Confirming {}
 
 impl Confirming {
     /// Checks the password of a signed-in user. Failures are throttled, so that an attacker who has

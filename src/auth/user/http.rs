@@ -1,13 +1,11 @@
 //! HTTP operations on users.
 
-use actix_web::{get, patch, post};
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged,
-    Write,
+    Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes,
+    Tagged, Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::account::NewPassword;
@@ -15,14 +13,17 @@ use super::view::PRIVATE;
 use super::{NewUser, User, UserBatch, UserChanges, UserFilter, UserPage, UserView};
 use crate::{Body, Can, ImportUsers, ReadUsers, SetPasswords, WriteUsers, import};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_users)
-        .service(create_user)
-        .service(import_users)
-        .service(read_user)
-        .service(update_user)
-        .service(list_user_history)
-        .service(set_user_password);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_users,
+        create_user,
+        import_users,
+        read_user,
+        update_user,
+        list_user_history,
+        set_user_password,
+    );
 }
 
 /// List users
@@ -31,11 +32,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// `masked_fields`. Only callers who see all fields of all users can filter by `role` (403
 /// `field_not_readable`).
 #[utoipa::path(
-    tag = "auth",
+    get, path = "/users",
     params(UserFilter, PageQuery),
     responses((status = 200, description = "A page of users", body = UserPage), Problems),
 )]
-#[get("/users")]
 async fn list_users(caller: Can<ReadUsers>, list: List<UserFilter>, db: Db) -> Result<UserPage> {
     UserView::list(&mut *db.conn().await?, &caller, &list).await
 }
@@ -46,11 +46,16 @@ async fn list_users(caller: Can<ReadUsers>, list: List<UserFilter>, db: Db) -> R
 /// by others are salespeople. Only admin and hr set passwords (403 `password_not_settable`).
 /// Without a password, the user cannot log in.
 #[utoipa::path(
-    tag = "auth",
+    post, path = "/users",
     request_body = NewUser,
-    responses((status = 201, description = "The new user", body = UserView), Problems),
+    responses(
+        (status = 201, description = "The new user", body = UserView),
+        (status = 403, description = "`foreign_source_system`, `own_scope`, `roles_exceed_yours`"),
+        (status = 409, description = "`duplicate`"),
+        (status = 503, description = "`busy_logging_in`"),
+        Problems,
+    ),
 )]
-#[post("/users")]
 async fn create_user(caller: Can<WriteUsers>, new: Body<NewUser>, write: Write) -> Result<Reply> {
     User::create(write, caller.clone(), new).await
 }
@@ -61,12 +66,11 @@ async fn create_user(caller: Can<WriteUsers>, new: Body<NewUser>, write: Write) 
 /// the rest unchanged. An invalid item fails alone, unless the batch is atomic. A batch cannot set
 /// passwords, and grants roles only if an admin sends it.
 #[utoipa::path(
-    tag = "auth",
+    post, path = "/users/batch",
     params(BatchQuery),
     request_body = UserBatch,
     responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
-#[post("/users/batch")]
 async fn import_users(
     caller: Can<ImportUsers>,
     batch: Batch<UserBatch>,
@@ -77,10 +81,9 @@ async fn import_users(
 
 /// Retrieve a user
 #[utoipa::path(
-    tag = "auth",
+    get, path = "/users/{id}",
     responses((status = 200, description = "The user", body = UserView), Problems),
 )]
-#[get("/users/{id}")]
 async fn read_user(caller: Can<ReadUsers>, id: Path<Uuid>, db: Db) -> Result<Tagged<UserView>> {
     Ok(Tagged(UserView::find(&mut *db.conn().await?, &caller, *id).await?))
 }
@@ -93,11 +96,15 @@ async fn read_user(caller: Can<ReadUsers>, id: Path<Uuid>, db: Db) -> Result<Tag
 /// are not active or no longer employed are locked out of all sessions within two seconds. You
 /// cannot lock out yourself (409 `own_account`) or the last admin (409 `last_admin`).
 #[utoipa::path(
-    tag = "auth",
+    patch, path = "/users/{id}",
     request_body(content = UserChanges, content_type = "application/merge-patch+json"),
-    responses((status = 200, description = "The user", body = UserView), Problems),
+    responses(
+        (status = 200, description = "The user", body = UserView),
+        (status = 403, description = "`roles_not_grantable`"),
+        (status = 409, description = "`duplicate`"),
+        Problems,
+    ),
 )]
-#[patch("/users/{id}")]
 async fn update_user(
     caller: Can<WriteUsers>,
     id: Path<Uuid>,
@@ -112,11 +119,10 @@ async fn update_user(
 ///
 /// Fields that you may not see are left out.
 #[utoipa::path(
-    tag = "auth",
+    get, path = "/users/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/users/{id}/history")]
 async fn list_user_history(
     caller: Can<ReadUsers>,
     id: Path<Uuid>,
@@ -135,11 +141,15 @@ async fn list_user_history(
 /// and have no other role (403 `roles_exceed_yours`). Ends all sessions of the user. The password
 /// must have at least ten characters and must not be a common one (422 `common_password`).
 #[utoipa::path(
-    tag = "auth",
+    post, path = "/users/{id}/password",
     request_body = NewPassword,
-    responses((status = 200, description = "The user", body = UserView), Problems),
+    responses(
+        (status = 200, description = "The user", body = UserView),
+        (status = 403, description = "`password_not_settable`"),
+        (status = 503, description = "`busy_logging_in`"),
+        Problems,
+    ),
 )]
-#[post("/users/{id}/password")]
 async fn set_user_password(
     caller: Can<SetPasswords>,
     id: Path<Uuid>,

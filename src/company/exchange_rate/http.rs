@@ -1,14 +1,12 @@
 //! The operations on exchange rates.
 
-use actix_web::{delete, get, patch, post};
 use auth::Can;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfMatch, Json, List, NoFilter, PageQuery, Patch, Path, Problems, Reply, Result, Tagged,
-    Write,
+    Db, IfMatch, Json, List, NoFilter, PageQuery, Patch, Path, Problems, Reply, Result, Routes,
+    Tagged, Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::batch::ExchangeRateBatch;
@@ -17,14 +15,17 @@ use super::{
 };
 use crate::{ImportExchangeRates, ReadCompany, WriteExchangeRates};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_exchange_rates)
-        .service(create_exchange_rate)
-        .service(import_exchange_rates)
-        .service(read_exchange_rate)
-        .service(update_exchange_rate)
-        .service(delete_exchange_rate)
-        .service(list_exchange_rate_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_exchange_rates,
+        create_exchange_rate,
+        import_exchange_rates,
+        read_exchange_rate,
+        update_exchange_rate,
+        delete_exchange_rate,
+        list_exchange_rate_history,
+    );
 }
 
 /// List exchange rates
@@ -32,12 +33,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Returns exchange rates, latest first. A rate applies from its day on, until a later one for the
 /// same pair.
 #[utoipa::path(
-    tag = "company",
+    get, path = "/exchange-rates",
     params(ExchangeRateFilter, PageQuery),
     responses((status = 200, description = "A page of exchange rates", body = ExchangeRatePage),
         Problems),
 )]
-#[get("/exchange-rates")]
 async fn list_exchange_rates(
     _: Can<ReadCompany>,
     list: List<ExchangeRateFilter>,
@@ -50,11 +50,14 @@ async fn list_exchange_rates(
 ///
 /// There is one rate per pair of currencies and day.
 #[utoipa::path(
-    tag = "company",
+    post, path = "/exchange-rates",
     request_body = NewExchangeRate,
-    responses((status = 201, description = "The new exchange rate", body = ExchangeRate), Problems),
+    responses(
+        (status = 201, description = "The new exchange rate", body = ExchangeRate),
+        (status = 409, description = "`duplicate`"),
+        Problems,
+    ),
 )]
-#[post("/exchange-rates")]
 async fn create_exchange_rate(
     caller: Can<WriteExchangeRates>,
     new: Json<NewExchangeRate>,
@@ -67,12 +70,11 @@ async fn create_exchange_rate(
 ///
 /// Creates new rates and updates those that differ.
 #[utoipa::path(
-    tag = "company",
+    post, path = "/exchange-rates/batch",
     params(BatchQuery),
     request_body = ExchangeRateBatch,
     responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
-#[post("/exchange-rates/batch")]
 async fn import_exchange_rates(
     caller: Can<ImportExchangeRates>,
     batch: Batch<ExchangeRateBatch>,
@@ -89,10 +91,9 @@ async fn import_exchange_rates(
 ///
 /// Returns the exchange rate. Every user can read it.
 #[utoipa::path(
-    tag = "company",
+    get, path = "/exchange-rates/{id}",
     responses((status = 200, description = "The exchange rate", body = ExchangeRate), Problems),
 )]
-#[get("/exchange-rates/{id}")]
 async fn read_exchange_rate(
     _: Can<ReadCompany>,
     id: Path<Uuid>,
@@ -105,11 +106,10 @@ async fn read_exchange_rate(
 ///
 /// Only the rate can be changed. For another pair or day, create another exchange rate.
 #[utoipa::path(
-    tag = "company",
+    patch, path = "/exchange-rates/{id}",
     request_body(content = ExchangeRateChanges, content_type = "application/merge-patch+json"),
     responses((status = 200, description = "The exchange rate", body = ExchangeRate), Problems),
 )]
-#[patch("/exchange-rates/{id}")]
 async fn update_exchange_rate(
     _: Can<WriteExchangeRates>,
     id: Path<Uuid>,
@@ -124,10 +124,9 @@ async fn update_exchange_rate(
 ///
 /// Amounts that were converted at this rate do not change.
 #[utoipa::path(
-    tag = "company",
+    delete, path = "/exchange-rates/{id}",
     responses((status = 204, description = "Deleted"), Problems),
 )]
-#[delete("/exchange-rates/{id}")]
 async fn delete_exchange_rate(
     _: Can<WriteExchangeRates>,
     id: Path<Uuid>,
@@ -141,11 +140,10 @@ async fn delete_exchange_rate(
 ///
 /// Returns the changes of the exchange rate, latest first.
 #[utoipa::path(
-    tag = "company",
+    get, path = "/exchange-rates/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/exchange-rates/{id}/history")]
 async fn list_exchange_rate_history(
     _: Can<ReadCompany>,
     id: Path<Uuid>,

@@ -1,14 +1,13 @@
 //! The operations on complaints. The actions that move a complaint on are in `http_actions.rs`.
 
 use actix_web::web::Data;
-use actix_web::{get, patch, post};
 use auth::{Body, Can};
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Clock, Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+    Clock, Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
+    Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::batch::ComplaintBatch;
@@ -17,14 +16,17 @@ use super::{
 };
 use crate::{ImportComplaints, ReadComplaints, WriteComplaints};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_complaints)
-        .service(create_complaint)
-        .service(create_complaint_on_visit)
-        .service(import_complaints)
-        .service(read_complaint)
-        .service(update_complaint)
-        .service(list_complaint_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_complaints,
+        create_complaint,
+        create_complaint_on_visit,
+        import_complaints,
+        read_complaint,
+        update_complaint,
+        list_complaint_history,
+    );
 }
 
 /// List complaints
@@ -33,11 +35,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// customers. Users with role `quality` also see the complaints that were dispatched to the quality
 /// department. Breaches are shown as of now.
 #[utoipa::path(
-    tag = "complaints",
+    get, path = "/complaints",
     params(ComplaintFilter, PageQuery),
     responses((status = 200, description = "A page of complaints", body = ComplaintPage), Problems),
 )]
-#[get("/complaints")]
 async fn list_complaints(
     caller: Can<ReadComplaints>,
     list: List<ComplaintFilter>,
@@ -65,11 +66,16 @@ async fn list_complaints(
 /// compensation above the authority of the role is refused as 422 `authority_exceeded` with the
 /// `limit`. The complaint must be filed by the end of the next working day.
 #[utoipa::path(
-    tag = "complaints",
+    post, path = "/complaints",
     request_body = NewComplaint,
-    responses((status = 201, description = "The new complaint", body = Complaint), Problems),
+    responses(
+        (status = 201, description = "The new complaint", body = Complaint),
+        (status = 403, description = "`foreign_source_system`"),
+        (status = 409, description = "`customer_merged`, `duplicate`"),
+        (status = 422, description = "`no_exchange_rate`, `owner_is_subject`"),
+        Problems,
+    ),
 )]
-#[post("/complaints")]
 async fn create_complaint(
     caller: Can<WriteComplaints>,
     new: Body<NewComplaint>,
@@ -85,11 +91,17 @@ async fn create_complaint(
 /// no answer yet and the visit is in progress or completed. All other rules for new complaints
 /// apply.
 #[utoipa::path(
-    tag = "complaints",
+    post, path = "/visits/{id}/complaints",
     request_body = NewVisitComplaint,
-    responses((status = 201, description = "The new complaint", body = Complaint), Problems),
+    responses(
+        (status = 201, description = "The new complaint", body = Complaint),
+        (status = 403, description = "`foreign_source_system`"),
+        (status = 409, description = "`customer_merged`, `duplicate`, `wrong_status`"),
+        (status = 422, description = "`authority_exceeded`, `no_exchange_rate`, \
+            `owner_is_subject`"),
+        Problems,
+    ),
 )]
-#[post("/visits/{id}/complaints")]
 async fn create_complaint_on_visit(
     caller: Can<WriteComplaints>,
     id: Path<Uuid>,
@@ -105,12 +117,11 @@ async fn create_complaint_on_visit(
 /// `registered`. The state machine, authorities and filing are not checked, and repeats are not
 /// detected.
 #[utoipa::path(
-    tag = "complaints",
+    post, path = "/complaints/batch",
     params(BatchQuery),
     request_body = ComplaintBatch,
     responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
-#[post("/complaints/batch")]
 async fn import_complaints(
     caller: Can<ImportComplaints>,
     batch: Batch<ComplaintBatch>,
@@ -125,10 +136,9 @@ async fn import_complaints(
 ///
 /// Returns the complaint with its due times, its settlement and its proposals.
 #[utoipa::path(
-    tag = "complaints",
+    get, path = "/complaints/{id}",
     responses((status = 200, description = "The complaint", body = Complaint), Problems),
 )]
-#[get("/complaints/{id}")]
 async fn read_complaint(
     caller: Can<ReadComplaints>,
     id: Path<Uuid>,
@@ -143,11 +153,16 @@ async fn read_complaint(
 /// Only a complaint that is not settled can be changed, by its reporter, its owner, or users who
 /// accept complaints; others get 403 `not_your_complaint`. Only the latter can change the severity.
 #[utoipa::path(
-    tag = "complaints",
+    patch, path = "/complaints/{id}",
     request_body(content = ComplaintChanges, content_type = "application/merge-patch+json"),
-    responses((status = 200, description = "The complaint", body = Complaint), Problems),
+    responses(
+        (status = 200, description = "The complaint", body = Complaint),
+        (status = 403, description = "`forbidden_field`, `self_approval`"),
+        (status = 409, description = "`duplicate`, `wrong_status`"),
+        (status = 422, description = "`owner_is_subject`"),
+        Problems,
+    ),
 )]
-#[patch("/complaints/{id}")]
 async fn update_complaint(
     caller: Can<WriteComplaints>,
     id: Path<Uuid>,
@@ -165,11 +180,10 @@ async fn update_complaint(
 /// Returns the changes of the complaint, latest first: every action with its actor and reason, and
 /// every breach of a term.
 #[utoipa::path(
-    tag = "complaints",
+    get, path = "/complaints/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/complaints/{id}/history")]
 async fn list_complaint_history(
     caller: Can<ReadComplaints>,
     id: Path<Uuid>,

@@ -1,9 +1,7 @@
 //! The actions that move complaints on: one operation per action of the state machine.
 
-use actix_web::post;
 use auth::{Body, Can};
-use platform::{IfSent, Json, Path, Problems, Reply, Result, Tx, Write};
-use utoipa_actix_web::service_config::ServiceConfig;
+use platform::{IfSent, Json, Path, Problems, Reply, Result, Routes, Tx, Write};
 use uuid::Uuid;
 
 use super::Complaint;
@@ -14,23 +12,26 @@ use super::requests::{
 use super::steps::Step;
 use crate::{FileComplaints, HandleComplaints, JudgeComplaints, WriteComplaints};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(accept_complaint)
-        .service(assign_complaint)
-        .service(reject_complaint)
-        .service(start_complaint)
-        .service(wait_for_customer)
-        .service(resume_complaint)
-        .service(resolve_complaint)
-        .service(close_complaint)
-        .service(reopen_complaint)
-        .service(withdraw_complaint)
-        .service(propose_for_complaint)
-        .service(file_complaint)
-        .service(confirm_complaint)
-        .service(call_about_complaint)
-        .service(escalate_complaint)
-        .service(dispatch_complaint);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        accept_complaint,
+        assign_complaint,
+        reject_complaint,
+        start_complaint,
+        wait_for_customer,
+        resume_complaint,
+        resolve_complaint,
+        close_complaint,
+        reopen_complaint,
+        withdraw_complaint,
+        propose_for_complaint,
+        file_complaint,
+        confirm_complaint,
+        call_about_complaint,
+        escalate_complaint,
+        dispatch_complaint,
+    );
 }
 
 /// Accept a complaint
@@ -39,11 +40,14 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// as the first response. The person complained about cannot be the owner (422 `owner_is_subject`),
 /// nor decide on the complaint in any other way (403 `complaint_about_you`).
 #[utoipa::path(
-    tag = "complaints",
+    post, path = "/complaints/{id}/accept",
     request_body = ComplaintAssignment,
-    responses((status = 200, description = "The complaint", body = Complaint), Problems),
+    responses(
+        (status = 200, description = "The complaint", body = Complaint),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/complaints/{id}/accept")]
 async fn accept_complaint(
     caller: Can<HandleComplaints>,
     id: Path<Uuid>,
@@ -61,11 +65,16 @@ async fn accept_complaint(
 ///
 /// The complaint must be accepted, in progress or waiting for the customer.
 #[utoipa::path(
-    tag = "complaints",
+    post, path = "/complaints/{id}/assign",
     request_body = ComplaintAssignment,
-    responses((status = 200, description = "The complaint", body = Complaint), Problems),
+    responses(
+        (status = 200, description = "The complaint", body = Complaint),
+        (status = 403, description = "`complaint_about_you`"),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`owner_is_subject`"),
+        Problems,
+    ),
 )]
-#[post("/complaints/{id}/assign")]
 async fn assign_complaint(
     caller: Can<HandleComplaints>,
     id: Path<Uuid>,
@@ -84,11 +93,15 @@ async fn assign_complaint(
 /// Moves the complaint from `registered` to `rejected` (不成立), with a reason. The customer must
 /// have been informed.
 #[utoipa::path(
-    tag = "complaints",
+    post, path = "/complaints/{id}/reject",
     request_body = ComplaintRejection,
-    responses((status = 200, description = "The complaint", body = Complaint), Problems),
+    responses(
+        (status = 200, description = "The complaint", body = Complaint),
+        (status = 403, description = "`complaint_about_you`"),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/complaints/{id}/reject")]
 async fn reject_complaint(
     caller: Can<JudgeComplaints>,
     id: Path<Uuid>,
@@ -107,10 +120,14 @@ async fn reject_complaint(
 /// Moves the complaint from `accepted` to `in_progress`. Only its owner can do this; others get 403
 /// `not_the_owner`.
 #[utoipa::path(
-    tag = "complaints",
-    responses((status = 200, description = "The complaint", body = Complaint), Problems),
+    post, path = "/complaints/{id}/start",
+    responses(
+        (status = 200, description = "The complaint", body = Complaint),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/complaints/{id}/start")]
 async fn start_complaint(
     caller: Can<WriteComplaints>,
     id: Path<Uuid>,
@@ -128,11 +145,15 @@ async fn start_complaint(
 /// wait extends the term of the resolution: by the working time in it if the term is in working
 /// days, by every minute if it is in hours.
 #[utoipa::path(
-    tag = "complaints",
+    post, path = "/complaints/{id}/wait",
     request_body = ComplaintReason,
-    responses((status = 200, description = "The complaint", body = Complaint), Problems),
+    responses(
+        (status = 200, description = "The complaint", body = Complaint),
+        (status = 403, description = "`not_the_owner`"),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/complaints/{id}/wait")]
 async fn wait_for_customer(
     caller: Can<WriteComplaints>,
     id: Path<Uuid>,
@@ -150,10 +171,14 @@ async fn wait_for_customer(
 /// Moves the complaint from `pending_customer` to `in_progress`. Every user who sees the complaint
 /// can do this.
 #[utoipa::path(
-    tag = "complaints",
-    responses((status = 200, description = "The complaint", body = Complaint), Problems),
+    post, path = "/complaints/{id}/resume",
+    responses(
+        (status = 200, description = "The complaint", body = Complaint),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/complaints/{id}/resume")]
 async fn resume_complaint(
     caller: Can<WriteComplaints>,
     id: Path<Uuid>,
@@ -170,11 +195,16 @@ async fn resume_complaint(
 /// Moves the complaint from `in_progress` to `resolved`, with its root cause. Only its owner can do
 /// this. A compensation above the authority of the role is refused as 422 `authority_exceeded`.
 #[utoipa::path(
-    tag = "complaints",
+    post, path = "/complaints/{id}/resolve",
     request_body = ComplaintResolution,
-    responses((status = 200, description = "The complaint", body = Complaint), Problems),
+    responses(
+        (status = 200, description = "The complaint", body = Complaint),
+        (status = 403, description = "`not_the_owner`"),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`no_exchange_rate`"),
+        Problems,
+    ),
 )]
-#[post("/complaints/{id}/resolve")]
 async fn resolve_complaint(
     caller: Can<WriteComplaints>,
     id: Path<Uuid>,
@@ -194,10 +224,15 @@ async fn resolve_complaint(
 /// refused as 409 `not_filed`. The customer must have confirmed the settlement or been called,
 /// otherwise it is refused as 409 `not_confirmed`.
 #[utoipa::path(
-    tag = "complaints",
-    responses((status = 200, description = "The complaint", body = Complaint), Problems),
+    post, path = "/complaints/{id}/close",
+    responses(
+        (status = 200, description = "The complaint", body = Complaint),
+        (status = 403, description = "`complaint_about_you`"),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/complaints/{id}/close")]
 async fn close_complaint(
     caller: Can<FileComplaints>,
     id: Path<Uuid>,
@@ -216,11 +251,14 @@ async fn close_complaint(
 /// who sees the complaint can do this. The complaint becomes one step more severe and counts as a
 /// repeat. The terms for interim feedback and resolution restart. Its filing number stays.
 #[utoipa::path(
-    tag = "complaints",
+    post, path = "/complaints/{id}/reopen",
     request_body = ComplaintReason,
-    responses((status = 200, description = "The complaint", body = Complaint), Problems),
+    responses(
+        (status = 200, description = "The complaint", body = Complaint),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/complaints/{id}/reopen")]
 async fn reopen_complaint(
     caller: Can<WriteComplaints>,
     id: Path<Uuid>,
@@ -240,11 +278,15 @@ async fn reopen_complaint(
 /// the customer's statement. Only the user who registered it can do this; others get 403
 /// `not_the_reporter`.
 #[utoipa::path(
-    tag = "complaints",
+    post, path = "/complaints/{id}/withdraw",
     request_body = ComplaintWithdrawal,
-    responses((status = 200, description = "The complaint", body = Complaint), Problems),
+    responses(
+        (status = 200, description = "The complaint", body = Complaint),
+        (status = 403, description = "`complaint_about_you`"),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/complaints/{id}/withdraw")]
 async fn withdraw_complaint(
     caller: Can<WriteComplaints>,
     id: Path<Uuid>,
@@ -263,11 +305,15 @@ async fn withdraw_complaint(
 /// Adds a proposal (处理建议) to a complaint that is not settled. Every user who sees the complaint
 /// can do this. Repeating your own proposal changes nothing.
 #[utoipa::path(
-    tag = "complaints",
+    post, path = "/complaints/{id}/proposals",
     request_body = NewComplaintProposal,
-    responses((status = 200, description = "The complaint", body = Complaint), Problems),
+    responses(
+        (status = 200, description = "The complaint", body = Complaint),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`authority_exceeded`, `no_exchange_rate`"),
+        Problems,
+    ),
 )]
-#[post("/complaints/{id}/proposals")]
 async fn propose_for_complaint(
     caller: Can<WriteComplaints>,
     id: Path<Uuid>,
@@ -286,10 +332,14 @@ async fn propose_for_complaint(
 /// Files the complaint (备案) under the next number of the year; the numbers have no gaps. A
 /// complaint cannot be filed twice (409 `already_filed`).
 #[utoipa::path(
-    tag = "complaints",
-    responses((status = 200, description = "The complaint", body = Complaint), Problems),
+    post, path = "/complaints/{id}/file",
+    responses(
+        (status = 200, description = "The complaint", body = Complaint),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/complaints/{id}/file")]
 async fn file_complaint(
     caller: Can<FileComplaints>,
     id: Path<Uuid>,
@@ -307,11 +357,15 @@ async fn file_complaint(
 /// the back office can do this; others get 403 `not_the_owner`. A settlement cannot be confirmed
 /// twice (409 `already_confirmed`).
 #[utoipa::path(
-    tag = "complaints",
+    post, path = "/complaints/{id}/confirm",
     request_body = ComplaintConfirmation,
-    responses((status = 200, description = "The complaint", body = Complaint), Problems),
+    responses(
+        (status = 200, description = "The complaint", body = Complaint),
+        (status = 403, description = "`complaint_about_you`"),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/complaints/{id}/confirm")]
 async fn confirm_complaint(
     caller: Can<WriteComplaints>,
     id: Path<Uuid>,
@@ -331,11 +385,15 @@ async fn confirm_complaint(
 /// office can do this; others get 403 `not_the_owner`. A second call is refused as 409
 /// `already_called`.
 #[utoipa::path(
-    tag = "complaints",
+    post, path = "/complaints/{id}/follow-up-call",
     request_body = ComplaintCall,
-    responses((status = 200, description = "The complaint", body = Complaint), Problems),
+    responses(
+        (status = 200, description = "The complaint", body = Complaint),
+        (status = 403, description = "`complaint_about_you`"),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/complaints/{id}/follow-up-call")]
 async fn call_about_complaint(
     caller: Can<WriteComplaints>,
     id: Path<Uuid>,
@@ -355,11 +413,14 @@ async fn call_about_complaint(
 /// refused as 409 `fully_escalated`. Repeating the current reason changes nothing. Complaints also
 /// escalate automatically at 80, 100 and 150 percent of the most advanced term.
 #[utoipa::path(
-    tag = "complaints",
+    post, path = "/complaints/{id}/escalate",
     request_body = ComplaintReason,
-    responses((status = 200, description = "The complaint", body = Complaint), Problems),
+    responses(
+        (status = 200, description = "The complaint", body = Complaint),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/complaints/{id}/escalate")]
 async fn escalate_complaint(
     caller: Can<JudgeComplaints>,
     id: Path<Uuid>,
@@ -377,10 +438,14 @@ async fn escalate_complaint(
 ///
 /// From then on, users with role `quality` see the complaint.
 #[utoipa::path(
-    tag = "complaints",
-    responses((status = 200, description = "The complaint", body = Complaint), Problems),
+    post, path = "/complaints/{id}/dispatch",
+    responses(
+        (status = 200, description = "The complaint", body = Complaint),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/complaints/{id}/dispatch")]
 async fn dispatch_complaint(
     caller: Can<HandleComplaints>,
     id: Path<Uuid>,

@@ -1,12 +1,11 @@
 //! The operations on suggestions.
 
-use actix_web::{get, post};
 use auth::{Body, Can};
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
+    Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{
@@ -15,13 +14,16 @@ use super::{
 };
 use crate::{AnswerSuggestions, ReadSuggestions, WriteSuggestions};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_suggestions)
-        .service(create_suggestion)
-        .service(create_visit_suggestion)
-        .service(read_suggestion)
-        .service(answer_suggestion)
-        .service(list_suggestion_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_suggestions,
+        create_suggestion,
+        create_visit_suggestion,
+        read_suggestion,
+        answer_suggestion,
+        list_suggestion_history,
+    );
 }
 
 /// List suggestions
@@ -29,12 +31,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Returns the suggestions recorded by you or people visible to you, and those of your customers,
 /// latest first.
 #[utoipa::path(
-    tag = "complaints",
+    get, path = "/suggestions",
     params(SuggestionFilter, PageQuery),
     responses((status = 200, description = "A page of suggestions", body = SuggestionPage),
         Problems),
 )]
-#[get("/suggestions")]
 async fn list_suggestions(
     caller: Can<ReadSuggestions>,
     list: List<SuggestionFilter>,
@@ -48,11 +49,14 @@ async fn list_suggestions(
 /// Records a suggestion of a customer (客户建议) in the customer's own words. Send an
 /// `Idempotency-Key` so that a phone that was offline can repeat the request safely.
 #[utoipa::path(
-    tag = "complaints",
+    post, path = "/suggestions",
     request_body = NewSuggestion,
-    responses((status = 201, description = "The new suggestion", body = Suggestion), Problems),
+    responses(
+        (status = 201, description = "The new suggestion", body = Suggestion),
+        (status = 409, description = "`customer_merged`, `duplicate`"),
+        Problems,
+    ),
 )]
-#[post("/suggestions")]
 async fn create_suggestion(
     caller: Can<WriteSuggestions>,
     new: Body<NewSuggestion>,
@@ -65,11 +69,14 @@ async fn create_suggestion(
 ///
 /// Records a suggestion that was made during a visit. The visit's customer made it.
 #[utoipa::path(
-    tag = "complaints",
+    post, path = "/visits/{id}/suggestions",
     request_body = NewVisitSuggestion,
-    responses((status = 201, description = "The new suggestion", body = Suggestion), Problems),
+    responses(
+        (status = 201, description = "The new suggestion", body = Suggestion),
+        (status = 409, description = "`customer_merged`, `duplicate`"),
+        Problems,
+    ),
 )]
-#[post("/visits/{id}/suggestions")]
 async fn create_visit_suggestion(
     caller: Can<WriteSuggestions>,
     id: Path<Uuid>,
@@ -81,10 +88,9 @@ async fn create_visit_suggestion(
 
 /// Read a suggestion
 #[utoipa::path(
-    tag = "complaints",
+    get, path = "/suggestions/{id}",
     responses((status = 200, description = "The suggestion", body = Suggestion), Problems),
 )]
-#[get("/suggestions/{id}")]
 async fn read_suggestion(
     caller: Can<ReadSuggestions>,
     id: Path<Uuid>,
@@ -99,11 +105,10 @@ async fn read_suggestion(
 /// `declined` (不采纳). Adopting and declining require `answer`, the reply to the customer. An
 /// adopted or declined suggestion cannot be changed (409 `wrong_status`).
 #[utoipa::path(
-    tag = "complaints",
+    post, path = "/suggestions/{id}/answer",
     request_body = SuggestionAnswer,
     responses((status = 200, description = "The suggestion", body = Suggestion), Problems),
 )]
-#[post("/suggestions/{id}/answer")]
 async fn answer_suggestion(
     caller: Can<AnswerSuggestions>,
     id: Path<Uuid>,
@@ -118,11 +123,10 @@ async fn answer_suggestion(
 ///
 /// Returns the changes of the suggestion, latest first.
 #[utoipa::path(
-    tag = "complaints",
+    get, path = "/suggestions/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/suggestions/{id}/history")]
 async fn list_suggestion_history(
     caller: Can<ReadSuggestions>,
     id: Path<Uuid>,

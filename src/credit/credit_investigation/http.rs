@@ -1,12 +1,11 @@
 //! The operations on credit investigations.
 
-use actix_web::{get, post};
 use auth::Can;
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
+    Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{
@@ -15,13 +14,16 @@ use super::{
 };
 use crate::{InvestigateCredit, ReadCredit, RequestCredit};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_credit_investigations)
-        .service(create_credit_investigation)
-        .service(read_credit_investigation)
-        .service(start_credit_investigation)
-        .service(conclude_credit_investigation)
-        .service(list_credit_investigation_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_credit_investigations,
+        create_credit_investigation,
+        read_credit_investigation,
+        start_credit_investigation,
+        conclude_credit_investigation,
+        list_credit_investigation_history,
+    );
 }
 
 /// List credit investigations
@@ -29,12 +31,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Returns the investigations of the customers that you can see, the latest first. Use
 /// `expiring_before` to find those that are due for renewal.
 #[utoipa::path(
-    tag = "credit",
+    get, path = "/credit-investigations",
     params(CreditInvestigationFilter, PageQuery),
     responses((status = 200, description = "A page of investigations",
         body = CreditInvestigationPage), Problems),
 )]
-#[get("/credit-investigations")]
 async fn list_credit_investigations(
     caller: Can<ReadCredit>,
     list: List<CreditInvestigationFilter>,
@@ -45,12 +46,14 @@ async fn list_credit_investigations(
 
 /// Request a credit investigation
 #[utoipa::path(
-    tag = "credit",
+    post, path = "/customers/{id}/credit-investigations",
     request_body = NewCreditInvestigation,
-    responses((status = 201, description = "The new investigation", body = CreditInvestigation),
-        Problems),
+    responses(
+        (status = 201, description = "The new investigation", body = CreditInvestigation),
+        (status = 409, description = "`customer_merged`"),
+        Problems,
+    ),
 )]
-#[post("/customers/{id}/credit-investigations")]
 async fn create_credit_investigation(
     caller: Can<RequestCredit>,
     id: Path<Uuid>,
@@ -62,11 +65,10 @@ async fn create_credit_investigation(
 
 /// Read a credit investigation
 #[utoipa::path(
-    tag = "credit",
+    get, path = "/credit-investigations/{id}",
     responses((status = 200, description = "The investigation", body = CreditInvestigation),
         Problems),
 )]
-#[get("/credit-investigations/{id}")]
 async fn read_credit_investigation(
     caller: Can<ReadCredit>,
     id: Path<Uuid>,
@@ -79,11 +81,14 @@ async fn read_credit_investigation(
 ///
 /// Changes the status from `requested` to `investigating` and makes you the investigator.
 #[utoipa::path(
-    tag = "credit",
-    responses((status = 200, description = "The investigation", body = CreditInvestigation),
-        Problems),
+    post, path = "/credit-investigations/{id}/start",
+    responses(
+        (status = 200, description = "The investigation", body = CreditInvestigation),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/credit-investigations/{id}/start")]
 async fn start_credit_investigation(
     caller: Can<InvestigateCredit>,
     id: Path<Uuid>,
@@ -100,12 +105,14 @@ async fn start_credit_investigation(
 /// update the customer's credit for that. The owner of the customer cannot conclude it (403
 /// `self_approval`).
 #[utoipa::path(
-    tag = "credit",
+    post, path = "/credit-investigations/{id}/conclude",
     request_body = InvestigationFindings,
-    responses((status = 200, description = "The investigation", body = CreditInvestigation),
-        Problems),
+    responses(
+        (status = 200, description = "The investigation", body = CreditInvestigation),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/credit-investigations/{id}/conclude")]
 async fn conclude_credit_investigation(
     caller: Can<InvestigateCredit>,
     id: Path<Uuid>,
@@ -123,11 +130,10 @@ async fn conclude_credit_investigation(
 ///
 /// Returns the changes, the latest first.
 #[utoipa::path(
-    tag = "credit",
+    get, path = "/credit-investigations/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/credit-investigations/{id}/history")]
 async fn list_credit_investigation_history(
     caller: Can<ReadCredit>,
     id: Path<Uuid>,

@@ -1,28 +1,29 @@
 //! The operations on customers' credit.
 
 use actix_web::web::Data;
-use actix_web::{get, patch, post};
 use auth::Can;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
     Clock, Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Patch, Path, Problems, Reply,
-    Result, Tagged, Write,
+    Result, Routes, Tagged, Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::batch::CustomerCreditBatch;
 use super::{CreditAccount, CreditChanges, CreditHold, CustomerCredit};
 use crate::{ImportCredit, ReadCredit, WriteCredit};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(read_customer_credit)
-        .service(update_customer_credit)
-        .service(import_customer_credits)
-        .service(hold_customer_credit)
-        .service(release_customer_credit)
-        .service(list_customer_credit_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        read_customer_credit,
+        update_customer_credit,
+        import_customer_credits,
+        hold_customer_credit,
+        release_customer_credit,
+        list_customer_credit_history,
+    );
 }
 
 /// Read a customer's credit
@@ -30,10 +31,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Returns the limit and the breakdown of the exposure. `reasons` shows why no further credit would
 /// be given.
 #[utoipa::path(
-    tag = "credit",
+    get, path = "/customers/{id}/credit",
     responses((status = 200, description = "The credit", body = CreditAccount), Problems),
 )]
-#[get("/customers/{id}/credit")]
 async fn read_customer_credit(
     caller: Can<ReadCredit>,
     id: Path<Uuid>,
@@ -50,11 +50,14 @@ async fn read_customer_credit(
 /// valid investigation, otherwise 403 `director_required`. The owner of the customer cannot change
 /// its credit (403 `self_approval`). Lowering a limit does not affect confirmed orders.
 #[utoipa::path(
-    tag = "credit",
+    patch, path = "/customers/{id}/credit",
     request_body(content = CreditChanges, content_type = "application/merge-patch+json"),
-    responses((status = 200, description = "The credit", body = CreditAccount), Problems),
+    responses(
+        (status = 200, description = "The credit", body = CreditAccount),
+        (status = 409, description = "`customer_merged`"),
+        Problems,
+    ),
 )]
-#[patch("/customers/{id}/credit")]
 async fn update_customer_credit(
     caller: Can<WriteCredit>,
     id: Path<Uuid>,
@@ -75,12 +78,11 @@ async fn update_customer_credit(
 /// cannot change its credit (`self_approval`). The customers must exist: `unknown_references` with
 /// the value `park` is refused.
 #[utoipa::path(
-    tag = "credit",
+    post, path = "/customer-credits/batch",
     params(BatchQuery),
     request_body = CustomerCreditBatch,
     responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
-#[post("/customer-credits/batch")]
 async fn import_customer_credits(
     caller: Can<ImportCredit>,
     batch: Batch<CustomerCreditBatch>,
@@ -94,11 +96,15 @@ async fn import_customer_credits(
 ///
 /// 冻结: no further credit is given until the hold is released. Overrides do not lift a hold.
 #[utoipa::path(
-    tag = "credit",
+    post, path = "/customers/{id}/credit/hold",
     request_body = CreditHold,
-    responses((status = 200, description = "The credit", body = CreditAccount), Problems),
+    responses(
+        (status = 200, description = "The credit", body = CreditAccount),
+        (status = 403, description = "`self_approval`"),
+        (status = 409, description = "`customer_merged`, `wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/customers/{id}/credit/hold")]
 async fn hold_customer_credit(
     caller: Can<WriteCredit>,
     id: Path<Uuid>,
@@ -114,10 +120,15 @@ async fn hold_customer_credit(
 /// 解冻: orders are checked against the limit again. Orders on credit hold must be released one by
 /// one.
 #[utoipa::path(
-    tag = "credit",
-    responses((status = 200, description = "The credit", body = CreditAccount), Problems),
+    post, path = "/customers/{id}/credit/release",
+    responses(
+        (status = 200, description = "The credit", body = CreditAccount),
+        (status = 403, description = "`self_approval`"),
+        (status = 409, description = "`customer_merged`, `wrong_status`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/customers/{id}/credit/release")]
 async fn release_customer_credit(
     caller: Can<WriteCredit>,
     id: Path<Uuid>,
@@ -131,11 +142,10 @@ async fn release_customer_credit(
 ///
 /// Returns the changes of limits and holds, the latest first.
 #[utoipa::path(
-    tag = "credit",
+    get, path = "/customers/{id}/credit/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/customers/{id}/credit/history")]
 async fn list_customer_credit_history(
     caller: Can<ReadCredit>,
     id: Path<Uuid>,

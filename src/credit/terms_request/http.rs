@@ -1,14 +1,13 @@
 //! The operations on trading terms.
 
+use actix_web::web;
 use actix_web::web::Data;
-use actix_web::{get, post, web};
 use auth::Can;
 use platform::changes::{self, HistoryPage};
 use platform::{
     Clock, Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Query, Reply, Result,
-    Tagged, Write,
+    Routes, Tagged, Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::TermsAction::{Submit, Withdraw};
@@ -18,16 +17,19 @@ use super::{
 };
 use crate::{ApproveTerms, ReadCredit, RequestCredit};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(read_customer_terms)
-        .service(list_terms_requests)
-        .service(create_terms_request)
-        .service(read_terms_request)
-        .service(submit_terms_request)
-        .service(approve_terms_request)
-        .service(reject_terms_request)
-        .service(withdraw_terms_request)
-        .service(list_terms_request_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        read_customer_terms,
+        list_terms_requests,
+        create_terms_request,
+        read_terms_request,
+        submit_terms_request,
+        approve_terms_request,
+        reject_terms_request,
+        withdraw_terms_request,
+        list_terms_request_history,
+    );
 }
 
 /// Read a customer's trading terms
@@ -35,11 +37,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Returns the terms in force on `as_of`: the approved request with the latest `valid_from` by that
 /// day.
 #[utoipa::path(
-    tag = "credit",
+    get, path = "/customers/{id}/terms",
     params(TermsDay),
     responses((status = 200, description = "The terms", body = CustomerTerms), Problems),
 )]
-#[get("/customers/{id}/terms")]
 async fn read_customer_terms(
     caller: Can<ReadCredit>,
     id: Path<Uuid>,
@@ -55,12 +56,11 @@ async fn read_customer_terms(
 ///
 /// Returns the requests for the customers that you can see, the latest first.
 #[utoipa::path(
-    tag = "credit",
+    get, path = "/terms-requests",
     params(TermsRequestFilter, PageQuery),
     responses((status = 200, description = "A page of requests", body = TermsRequestPage),
         Problems),
 )]
-#[get("/terms-requests")]
 async fn list_terms_requests(
     caller: Can<ReadCredit>,
     list: List<TermsRequestFilter>,
@@ -73,11 +73,14 @@ async fn list_terms_requests(
 ///
 /// Creates a draft, which is decided on after it is submitted.
 #[utoipa::path(
-    tag = "credit",
+    post, path = "/customers/{id}/terms-requests",
     request_body = NewTermsRequest,
-    responses((status = 201, description = "The new request", body = TermsRequest), Problems),
+    responses(
+        (status = 201, description = "The new request", body = TermsRequest),
+        (status = 409, description = "`customer_merged`"),
+        Problems,
+    ),
 )]
-#[post("/customers/{id}/terms-requests")]
 async fn create_terms_request(
     caller: Can<RequestCredit>,
     id: Path<Uuid>,
@@ -89,10 +92,9 @@ async fn create_terms_request(
 
 /// Read a terms request
 #[utoipa::path(
-    tag = "credit",
+    get, path = "/terms-requests/{id}",
     responses((status = 200, description = "The request", body = TermsRequest), Problems),
 )]
-#[get("/terms-requests/{id}")]
 async fn read_terms_request(
     caller: Can<ReadCredit>,
     id: Path<Uuid>,
@@ -106,10 +108,14 @@ async fn read_terms_request(
 /// Changes a draft to `submitted`. Only the requester or an admin can submit it (403
 /// `not_the_author`).
 #[utoipa::path(
-    tag = "credit",
-    responses((status = 200, description = "The request", body = TermsRequest), Problems),
+    post, path = "/terms-requests/{id}/submit",
+    responses(
+        (status = 200, description = "The request", body = TermsRequest),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/terms-requests/{id}/submit")]
 async fn submit_terms_request(
     caller: Can<RequestCredit>,
     id: Path<Uuid>,
@@ -128,11 +134,14 @@ async fn submit_terms_request(
 /// customer's owner can approve (403 `self_approval`). The credit limit takes effect on
 /// `valid_from`.
 #[utoipa::path(
-    tag = "credit",
+    post, path = "/terms-requests/{id}/approve",
     request_body = TermsDecision,
-    responses((status = 200, description = "The request", body = TermsRequest), Problems),
+    responses(
+        (status = 200, description = "The request", body = TermsRequest),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/terms-requests/{id}/approve")]
 async fn approve_terms_request(
     caller: Can<ApproveTerms>,
     id: Path<Uuid>,
@@ -149,11 +158,14 @@ async fn approve_terms_request(
 ///
 /// Neither the requester nor the customer's owner can reject it (403 `self_approval`).
 #[utoipa::path(
-    tag = "credit",
+    post, path = "/terms-requests/{id}/reject",
     request_body = TermsDecision,
-    responses((status = 200, description = "The request", body = TermsRequest), Problems),
+    responses(
+        (status = 200, description = "The request", body = TermsRequest),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/terms-requests/{id}/reject")]
 async fn reject_terms_request(
     caller: Can<ApproveTerms>,
     id: Path<Uuid>,
@@ -168,10 +180,14 @@ async fn reject_terms_request(
 ///
 /// Only before the decision. Only the requester or an admin can withdraw it (403 `not_the_author`).
 #[utoipa::path(
-    tag = "credit",
-    responses((status = 200, description = "The request", body = TermsRequest), Problems),
+    post, path = "/terms-requests/{id}/withdraw",
+    responses(
+        (status = 200, description = "The request", body = TermsRequest),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/terms-requests/{id}/withdraw")]
 async fn withdraw_terms_request(
     caller: Can<RequestCredit>,
     id: Path<Uuid>,
@@ -187,11 +203,10 @@ async fn withdraw_terms_request(
 ///
 /// Returns the changes, the latest first.
 #[utoipa::path(
-    tag = "credit",
+    get, path = "/terms-requests/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/terms-requests/{id}/history")]
 async fn list_terms_request_history(
     caller: Can<ReadCredit>,
     id: Path<Uuid>,

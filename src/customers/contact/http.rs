@@ -1,13 +1,12 @@
 //! HTTP operations on contacts.
 
-use actix_web::{delete, get, patch, post};
 use auth::{Body, Can};
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfMatch, IfSent, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+    Db, IfMatch, IfSent, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
+    Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::batch::ContactBatch;
@@ -15,15 +14,18 @@ use super::db::hidden_from;
 use super::{Contact, ContactChanges, ContactFilter, ContactPage, NewContact};
 use crate::{EraseContacts, ImportContacts, ReadContacts, WriteContacts};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_contacts)
-        .service(create_contact)
-        .service(import_contacts)
-        .service(read_contact)
-        .service(update_contact)
-        .service(delete_contact)
-        .service(erase_contact)
-        .service(list_contact_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_contacts,
+        create_contact,
+        import_contacts,
+        read_contact,
+        update_contact,
+        delete_contact,
+        erase_contact,
+        list_contact_history,
+    );
 }
 
 /// List contacts
@@ -32,11 +34,14 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// that may not see personal fields, these are null and listed in `masked_fields`, and cannot be
 /// used as filters.
 #[utoipa::path(
-    tag = "customers",
+    get, path = "/contacts",
     params(ContactFilter, PageQuery),
-    responses((status = 200, description = "A page of contacts", body = ContactPage), Problems),
+    responses(
+        (status = 200, description = "A page of contacts", body = ContactPage),
+        (status = 403, description = "`forbidden_field`"),
+        Problems,
+    ),
 )]
-#[get("/contacts")]
 async fn list_contacts(
     caller: Can<ReadContacts>,
     list: List<ContactFilter>,
@@ -51,11 +56,15 @@ async fn list_contacts(
 /// has the same phone number or e-mail address, or a contact of the same customer has the same
 /// name: `duplicates` lists them. To create the contact anyway, set `allow_duplicate`.
 #[utoipa::path(
-    tag = "customers",
+    post, path = "/contacts",
     request_body = NewContact,
-    responses((status = 201, description = "The new contact", body = Contact), Problems),
+    responses(
+        (status = 201, description = "The new contact", body = Contact),
+        (status = 403, description = "`forbidden_field`, `foreign_source_system`"),
+        (status = 409, description = "`duplicate`"),
+        Problems,
+    ),
 )]
-#[post("/contacts")]
 async fn create_contact(
     caller: Can<WriteContacts>,
     new: Body<NewContact>,
@@ -70,12 +79,11 @@ async fn create_contact(
 /// rest unchanged. An invalid item fails alone, unless the batch is atomic. An ERP cannot send
 /// personal fields.
 #[utoipa::path(
-    tag = "customers",
+    post, path = "/contacts/batch",
     params(BatchQuery),
     request_body = ContactBatch,
     responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
-#[post("/contacts/batch")]
 async fn import_contacts(
     caller: Can<ImportContacts>,
     batch: Batch<ContactBatch>,
@@ -90,10 +98,9 @@ async fn import_contacts(
 ///
 /// For roles that may not see personal fields, these are null and listed in `masked_fields`.
 #[utoipa::path(
-    tag = "customers",
+    get, path = "/contacts/{id}",
     responses((status = 200, description = "The contact", body = Contact), Problems),
 )]
-#[get("/contacts/{id}")]
 async fn read_contact(
     caller: Can<ReadContacts>,
     id: Path<Uuid>,
@@ -106,11 +113,14 @@ async fn read_contact(
 ///
 /// Users who may not see personal fields may not write them either: 403 `forbidden_field`.
 #[utoipa::path(
-    tag = "customers",
+    patch, path = "/contacts/{id}",
     request_body(content = ContactChanges, content_type = "application/merge-patch+json"),
-    responses((status = 200, description = "The contact", body = Contact), Problems),
+    responses(
+        (status = 200, description = "The contact", body = Contact),
+        (status = 409, description = "`contact_erased`, `customer_merged`, `duplicate`"),
+        Problems,
+    ),
 )]
-#[patch("/contacts/{id}")]
 async fn update_contact(
     caller: Can<WriteContacts>,
     id: Path<Uuid>,
@@ -125,10 +135,9 @@ async fn update_contact(
 ///
 /// The personal data is also erased from the history that remains.
 #[utoipa::path(
-    tag = "customers",
+    delete, path = "/contacts/{id}",
     responses((status = 204, description = "The contact is deleted"), Problems),
 )]
-#[delete("/contacts/{id}")]
 async fn delete_contact(
     caller: Can<WriteContacts>,
     id: Path<Uuid>,
@@ -144,10 +153,13 @@ async fn delete_contact(
 /// changes and from all stored responses. The contact itself remains, so that references to it stay
 /// valid.
 #[utoipa::path(
-    tag = "customers",
-    responses((status = 200, description = "The erased contact", body = Contact), Problems),
+    post, path = "/contacts/{id}/erase",
+    responses(
+        (status = 200, description = "The erased contact", body = Contact),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/contacts/{id}/erase")]
 async fn erase_contact(
     caller: Can<EraseContacts>,
     id: Path<Uuid>,
@@ -161,11 +173,10 @@ async fn erase_contact(
 ///
 /// Latest first. Personal fields are left out for roles that may not see them.
 #[utoipa::path(
-    tag = "customers",
+    get, path = "/contacts/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/contacts/{id}/history")]
 async fn list_contact_history(
     caller: Can<ReadContacts>,
     id: Path<Uuid>,

@@ -1,14 +1,12 @@
 //! Operations on follow-ups.
 
 use actix_web::web::Data;
-use actix_web::{get, post};
 use auth::{Body, Can};
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Clock, Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged,
-    Write,
+    Clock, Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes,
+    Tagged, Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::FollowUpAction::{Accept, Cancel, Complete, Return, Start};
@@ -18,19 +16,22 @@ use super::{
 };
 use crate::{ReadFollowUps, WriteFollowUps};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_my_follow_ups)
-        .service(list_follow_ups)
-        .service(create_follow_up)
-        .service(read_follow_up)
-        .service(accept_follow_up)
-        .service(start_follow_up)
-        .service(submit_follow_up)
-        .service(extend_follow_up)
-        .service(return_follow_up)
-        .service(complete_follow_up)
-        .service(cancel_follow_up)
-        .service(list_follow_up_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_my_follow_ups,
+        list_follow_ups,
+        create_follow_up,
+        read_follow_up,
+        accept_follow_up,
+        start_follow_up,
+        submit_follow_up,
+        extend_follow_up,
+        return_follow_up,
+        complete_follow_up,
+        cancel_follow_up,
+        list_follow_up_history,
+    );
 }
 
 /// List your follow-ups
@@ -38,11 +39,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Returns your open follow-ups by due time. With `assigned=true`, returns those that you assigned
 /// to others and whose result you are waiting for, including submitted ones.
 #[utoipa::path(
-    tag = "follow_ups",
+    get, path = "/me/follow-ups",
     params(MineFilter, PageQuery),
     responses((status = 200, description = "A page of follow-ups", body = FollowUpPage), Problems),
 )]
-#[get("/me/follow-ups")]
 async fn list_my_follow_ups(
     caller: Can<ReadFollowUps>,
     list: List<MineFilter>,
@@ -55,11 +55,10 @@ async fn list_my_follow_ups(
 ///
 /// Returns the follow-ups that you or your people carry out or have assigned.
 #[utoipa::path(
-    tag = "follow_ups",
+    get, path = "/follow-ups",
     params(FollowUpFilter, PageQuery),
     responses((status = 200, description = "A page of follow-ups", body = FollowUpPage), Problems),
 )]
-#[get("/follow-ups")]
 async fn list_follow_ups(
     caller: Can<ReadFollowUps>,
     list: List<FollowUpFilter>,
@@ -74,11 +73,10 @@ async fn list_follow_ups(
 /// The back office assigns follow-ups to anyone, managers to themselves and their people,
 /// salespeople to themselves; otherwise 403 `not_your_person`.
 #[utoipa::path(
-    tag = "follow_ups",
+    post, path = "/follow-ups",
     request_body = NewFollowUp,
     responses((status = 201, description = "The new follow-up", body = FollowUp), Problems),
 )]
-#[post("/follow-ups")]
 async fn create_follow_up(
     caller: Can<WriteFollowUps>,
     new: Body<NewFollowUp>,
@@ -89,10 +87,9 @@ async fn create_follow_up(
 
 /// Read a follow-up
 #[utoipa::path(
-    tag = "follow_ups",
+    get, path = "/follow-ups/{id}",
     responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
 )]
-#[get("/follow-ups/{id}")]
 async fn read_follow_up(
     caller: Can<ReadFollowUps>,
     id: Path<Uuid>,
@@ -105,10 +102,15 @@ async fn read_follow_up(
 ///
 /// Only the assignee can accept it.
 #[utoipa::path(
-    tag = "follow_ups",
-    responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
+    post, path = "/follow-ups/{id}/accept",
+    responses(
+        (status = 200, description = "The follow-up", body = FollowUp),
+        (status = 403, description = "`not_your_follow_up`"),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/follow-ups/{id}/accept")]
 async fn accept_follow_up(
     caller: Can<WriteFollowUps>,
     id: Path<Uuid>,
@@ -122,10 +124,15 @@ async fn accept_follow_up(
 ///
 /// Possible for the assignee, after it was accepted or returned.
 #[utoipa::path(
-    tag = "follow_ups",
-    responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
+    post, path = "/follow-ups/{id}/start",
+    responses(
+        (status = 200, description = "The follow-up", body = FollowUp),
+        (status = 403, description = "`not_your_follow_up`"),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/follow-ups/{id}/start")]
 async fn start_follow_up(
     caller: Can<WriteFollowUps>,
     id: Path<Uuid>,
@@ -139,11 +146,15 @@ async fn start_follow_up(
 ///
 /// 汇报: The person who assigned it sees the result in their list and in the change feed.
 #[utoipa::path(
-    tag = "follow_ups",
+    post, path = "/follow-ups/{id}/submit",
     request_body = FollowUpReport,
-    responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
+    responses(
+        (status = 200, description = "The follow-up", body = FollowUp),
+        (status = 403, description = "`not_your_follow_up`"),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/follow-ups/{id}/submit")]
 async fn submit_follow_up(
     caller: Can<WriteFollowUps>,
     id: Path<Uuid>,
@@ -158,11 +169,15 @@ async fn submit_follow_up(
 ///
 /// Possible once, with a reason; otherwise 409 `already_extended`.
 #[utoipa::path(
-    tag = "follow_ups",
+    post, path = "/follow-ups/{id}/extend",
     request_body = FollowUpExtension,
-    responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
+    responses(
+        (status = 200, description = "The follow-up", body = FollowUp),
+        (status = 403, description = "`not_your_follow_up`"),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/follow-ups/{id}/extend")]
 async fn extend_follow_up(
     caller: Can<WriteFollowUps>,
     id: Path<Uuid>,
@@ -178,11 +193,15 @@ async fn extend_follow_up(
 /// Sends an insufficient result back to the assignee. Allowed for the person who assigned it and
 /// for those who lead the assignee.
 #[utoipa::path(
-    tag = "follow_ups",
+    post, path = "/follow-ups/{id}/return",
     request_body = FollowUpReason,
-    responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
+    responses(
+        (status = 200, description = "The follow-up", body = FollowUp),
+        (status = 403, description = "`not_your_follow_up`"),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/follow-ups/{id}/return")]
 async fn return_follow_up(
     caller: Can<WriteFollowUps>,
     id: Path<Uuid>,
@@ -200,10 +219,15 @@ async fn return_follow_up(
 ///
 /// Accepts the result. Allowed for the person who assigned it and for those who lead the assignee.
 #[utoipa::path(
-    tag = "follow_ups",
-    responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
+    post, path = "/follow-ups/{id}/complete",
+    responses(
+        (status = 200, description = "The follow-up", body = FollowUp),
+        (status = 403, description = "`not_your_follow_up`"),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/follow-ups/{id}/complete")]
 async fn complete_follow_up(
     caller: Can<WriteFollowUps>,
     id: Path<Uuid>,
@@ -217,11 +241,15 @@ async fn complete_follow_up(
 ///
 /// Allowed for the person who assigned it and for those who lead the assignee.
 #[utoipa::path(
-    tag = "follow_ups",
+    post, path = "/follow-ups/{id}/cancel",
     request_body = FollowUpReason,
-    responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
+    responses(
+        (status = 200, description = "The follow-up", body = FollowUp),
+        (status = 403, description = "`not_your_follow_up`"),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/follow-ups/{id}/cancel")]
 async fn cancel_follow_up(
     caller: Can<WriteFollowUps>,
     id: Path<Uuid>,
@@ -239,11 +267,10 @@ async fn cancel_follow_up(
 ///
 /// Latest first.
 #[utoipa::path(
-    tag = "follow_ups",
+    get, path = "/follow-ups/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of the history", body = HistoryPage), Problems),
 )]
-#[get("/follow-ups/{id}/history")]
 async fn list_follow_up_history(
     caller: Can<ReadFollowUps>,
     id: Path<Uuid>,

@@ -1,14 +1,12 @@
 //! Operations on growth opportunities.
 
 use actix_web::web::Data;
-use actix_web::{get, patch, post};
 use auth::{Body, Can};
 use platform::changes::{self, HistoryPage};
 use platform::{
     Clock, Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result,
-    Tagged, Write,
+    Routes, Tagged, Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::OpportunityAction::{Drop, Lose, Win};
@@ -18,15 +16,18 @@ use super::{
 };
 use crate::{ReadOpportunities, WriteOpportunities};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_opportunities)
-        .service(create_opportunity)
-        .service(read_opportunity)
-        .service(update_opportunity)
-        .service(win_opportunity)
-        .service(lose_opportunity)
-        .service(drop_opportunity)
-        .service(list_opportunity_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_opportunities,
+        create_opportunity,
+        read_opportunity,
+        update_opportunity,
+        win_opportunity,
+        lose_opportunity,
+        drop_opportunity,
+        list_opportunity_history,
+    );
 }
 
 /// List growth opportunities
@@ -34,12 +35,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Returns the opportunities that you or your people own, and those of your customers. Earliest
 /// next step first by default.
 #[utoipa::path(
-    tag = "growth",
+    get, path = "/opportunities",
     params(OpportunityFilter, PageQuery),
     responses((status = 200, description = "A page of opportunities", body = OpportunityPage),
         Problems),
 )]
-#[get("/opportunities")]
 async fn list_opportunities(
     caller: Can<ReadOpportunities>,
     list: List<OpportunityFilter>,
@@ -55,11 +55,14 @@ async fn list_opportunities(
 /// year, and the next step. Salespeople create opportunities for themselves, managers also for
 /// their people; otherwise 403 `not_your_person`.
 #[utoipa::path(
-    tag = "growth",
+    post, path = "/opportunities",
     request_body = NewOpportunity,
-    responses((status = 201, description = "The new opportunity", body = Opportunity), Problems),
+    responses(
+        (status = 201, description = "The new opportunity", body = Opportunity),
+        (status = 409, description = "`customer_merged`, `duplicate`"),
+        Problems,
+    ),
 )]
-#[post("/opportunities")]
 async fn create_opportunity(
     caller: Can<WriteOpportunities>,
     new: Body<NewOpportunity>,
@@ -70,10 +73,9 @@ async fn create_opportunity(
 
 /// Read a growth opportunity
 #[utoipa::path(
-    tag = "growth",
+    get, path = "/opportunities/{id}",
     responses((status = 200, description = "The opportunity", body = Opportunity), Problems),
 )]
-#[get("/opportunities/{id}")]
 async fn read_opportunity(
     caller: Can<ReadOpportunities>,
     id: Path<Uuid>,
@@ -87,11 +89,15 @@ async fn read_opportunity(
 /// Possible while it is open, otherwise 409 `wrong_status`. After each step, plan the next one and
 /// its day.
 #[utoipa::path(
-    tag = "growth",
+    patch, path = "/opportunities/{id}",
     request_body(content = OpportunityChanges, content_type = "application/merge-patch+json"),
-    responses((status = 200, description = "The opportunity", body = Opportunity), Problems),
+    responses(
+        (status = 200, description = "The opportunity", body = Opportunity),
+        (status = 403, description = "`not_your_person`"),
+        (status = 409, description = "`duplicate`"),
+        Problems,
+    ),
 )]
-#[patch("/opportunities/{id}")]
 async fn update_opportunity(
     caller: Can<WriteOpportunities>,
     id: Path<Uuid>,
@@ -108,10 +114,14 @@ async fn update_opportunity(
 ///
 /// 赢得: Ends an open opportunity because the customer buys.
 #[utoipa::path(
-    tag = "growth",
-    responses((status = 200, description = "The opportunity", body = Opportunity), Problems),
+    post, path = "/opportunities/{id}/win",
+    responses(
+        (status = 200, description = "The opportunity", body = Opportunity),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/opportunities/{id}/win")]
 async fn win_opportunity(
     caller: Can<WriteOpportunities>,
     id: Path<Uuid>,
@@ -126,11 +136,14 @@ async fn win_opportunity(
 ///
 /// 失去: Ends an open opportunity because the customer buys elsewhere or has no need.
 #[utoipa::path(
-    tag = "growth",
+    post, path = "/opportunities/{id}/lose",
     request_body = OpportunityReason,
-    responses((status = 200, description = "The opportunity", body = Opportunity), Problems),
+    responses(
+        (status = 200, description = "The opportunity", body = Opportunity),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/opportunities/{id}/lose")]
 async fn lose_opportunity(
     caller: Can<WriteOpportunities>,
     id: Path<Uuid>,
@@ -148,11 +161,14 @@ async fn lose_opportunity(
 ///
 /// 放弃: Ends an open opportunity that is not worth pursuing or was a mistake.
 #[utoipa::path(
-    tag = "growth",
+    post, path = "/opportunities/{id}/drop",
     request_body = OpportunityReason,
-    responses((status = 200, description = "The opportunity", body = Opportunity), Problems),
+    responses(
+        (status = 200, description = "The opportunity", body = Opportunity),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/opportunities/{id}/drop")]
 async fn drop_opportunity(
     caller: Can<WriteOpportunities>,
     id: Path<Uuid>,
@@ -170,11 +186,10 @@ async fn drop_opportunity(
 ///
 /// Latest first. Contains every step that was planned.
 #[utoipa::path(
-    tag = "growth",
+    get, path = "/opportunities/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of the history", body = HistoryPage), Problems),
 )]
-#[get("/opportunities/{id}/history")]
 async fn list_opportunity_history(
     caller: Can<ReadOpportunities>,
     id: Path<Uuid>,

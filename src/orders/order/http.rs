@@ -1,14 +1,12 @@
 //! The operations on orders.
 
-use actix_web::{get, patch, post};
 use auth::{Body, Can};
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged,
-    Write,
+    Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes,
+    Tagged, Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::batch::OrderBatch;
@@ -16,20 +14,23 @@ use super::rules::Action;
 use super::{Cancellation, NewOrder, Order, OrderChanges, OrderFilter, OrderHold, OrderPage};
 use crate::{ConfirmOrders, HoldOrders, ImportOrders, ReadOrders, ReleaseOrders, WriteOrders};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_orders)
-        .service(create_order)
-        .service(import_orders)
-        .service(read_order)
-        .service(update_order)
-        .service(submit_order)
-        .service(confirm_order)
-        .service(hold_order)
-        .service(release_order)
-        .service(close_order)
-        .service(reopen_order)
-        .service(cancel_order)
-        .service(list_order_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_orders,
+        create_order,
+        import_orders,
+        read_order,
+        update_order,
+        submit_order,
+        confirm_order,
+        hold_order,
+        release_order,
+        close_order,
+        reopen_order,
+        cancel_order,
+        list_order_history,
+    );
 }
 
 /// List orders
@@ -37,11 +38,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Returns the orders credited to people visible to you, booked by your teams, or placed by your
 /// customers, each with its lines.
 #[utoipa::path(
-    tag = "orders",
+    get, path = "/orders",
     params(OrderFilter, PageQuery),
     responses((status = 200, description = "A page of orders", body = OrderPage), Problems),
 )]
-#[get("/orders")]
 async fn list_orders(
     caller: Can<ReadOrders>,
     list: List<OrderFilter>,
@@ -55,11 +55,16 @@ async fn list_orders(
 /// The order starts as a draft. Prices default to the list prices of `order_date`. Amounts and
 /// taxes are computed and cannot be sent.
 #[utoipa::path(
-    tag = "orders",
+    post, path = "/orders",
     request_body = NewOrder,
-    responses((status = 201, description = "The new order", body = Order), Problems),
+    responses(
+        (status = 201, description = "The new order", body = Order),
+        (status = 403, description = "`foreign_source_system`"),
+        (status = 409, description = "`customer_merged`, `duplicate`"),
+        (status = 422, description = "`no_exchange_rate`"),
+        Problems,
+    ),
 )]
-#[post("/orders")]
 async fn create_order(
     caller: Can<WriteOrders>,
     new: Body<NewOrder>,
@@ -75,12 +80,11 @@ async fn create_order(
 /// entries to the sales ledger. The customer's credit limit never refuses an imported order: one
 /// beyond the limit is stored with `credit_exceeded: true`.
 #[utoipa::path(
-    tag = "orders",
+    post, path = "/orders/batch",
     params(BatchQuery),
     request_body = OrderBatch,
     responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
-#[post("/orders/batch")]
 async fn import_orders(
     caller: Can<ImportOrders>,
     batch: Batch<OrderBatch>,
@@ -95,10 +99,9 @@ async fn import_orders(
 ///
 /// Returns the order with its lines and the people credited with it.
 #[utoipa::path(
-    tag = "orders",
+    get, path = "/orders/{id}",
     responses((status = 200, description = "The order", body = Order), Problems),
 )]
-#[get("/orders/{id}")]
 async fn read_order(caller: Can<ReadOrders>, id: Path<Uuid>, db: Db) -> Result<Tagged<Order>> {
     Ok(Tagged(Order::find(&mut *db.conn().await?, &caller, *id).await?))
 }
@@ -110,11 +113,15 @@ async fn read_order(caller: Can<ReadOrders>, id: Path<Uuid>, db: Db) -> Result<T
 /// change fields owned by the ERP (`x-owner`), nor the ERP fields owned by people (409
 /// `field_not_owned`).
 #[utoipa::path(
-    tag = "orders",
+    patch, path = "/orders/{id}",
     request_body(content = OrderChanges, content_type = "application/merge-patch+json"),
-    responses((status = 200, description = "The order", body = Order), Problems),
+    responses(
+        (status = 200, description = "The order", body = Order),
+        (status = 409, description = "`customer_merged`, `duplicate`, `wrong_status`"),
+        (status = 422, description = "`no_exchange_rate`"),
+        Problems,
+    ),
 )]
-#[patch("/orders/{id}")]
 async fn update_order(
     caller: Can<WriteOrders>,
     id: Path<Uuid>,
@@ -129,10 +136,14 @@ async fn update_order(
 ///
 /// Moves the order from `draft` to `submitted`.
 #[utoipa::path(
-    tag = "orders",
-    responses((status = 200, description = "The order", body = Order), Problems),
+    post, path = "/orders/{id}/submit",
+    responses(
+        (status = 200, description = "The order", body = Order),
+        (status = 409, description = "`customer_merged`, `wrong_status`"),
+        (status = 422, description = "`invalid`, `no_exchange_rate`"),
+        Problems,
+    ),
 )]
-#[post("/orders/{id}/submit")]
 async fn submit_order(
     caller: Can<WriteOrders>,
     id: Path<Uuid>,
@@ -150,10 +161,14 @@ async fn submit_order(
 /// `credit_limit_exceeded` with the breakdown of the exposure, and the order stays submitted. Use
 /// `POST /orders/{id}/hold` to let it wait for credit.
 #[utoipa::path(
-    tag = "orders",
-    responses((status = 200, description = "The order", body = Order), Problems),
+    post, path = "/orders/{id}/confirm",
+    responses(
+        (status = 200, description = "The order", body = Order),
+        (status = 409, description = "`customer_merged`, `wrong_status`"),
+        (status = 422, description = "`invalid`, `no_exchange_rate`"),
+        Problems,
+    ),
 )]
-#[post("/orders/{id}/confirm")]
 async fn confirm_order(
     caller: Can<ConfirmOrders>,
     id: Path<Uuid>,
@@ -168,11 +183,15 @@ async fn confirm_order(
 ///
 /// Moves the order from `submitted` to `credit_hold`.
 #[utoipa::path(
-    tag = "orders",
+    post, path = "/orders/{id}/hold",
     request_body = OrderHold,
-    responses((status = 200, description = "The order", body = Order), Problems),
+    responses(
+        (status = 200, description = "The order", body = Order),
+        (status = 409, description = "`customer_merged`, `wrong_status`"),
+        (status = 422, description = "`no_exchange_rate`"),
+        Problems,
+    ),
 )]
-#[post("/orders/{id}/hold")]
 async fn hold_order(
     caller: Can<HoldOrders>,
     id: Path<Uuid>,
@@ -192,10 +211,15 @@ async fn hold_order(
 /// `admin` can release an order, and nobody who is credited with it. The credit limit is checked
 /// again; if it would be exceeded, the request is refused as 409 `credit_limit_exceeded`.
 #[utoipa::path(
-    tag = "orders",
-    responses((status = 200, description = "The order", body = Order), Problems),
+    post, path = "/orders/{id}/release",
+    responses(
+        (status = 200, description = "The order", body = Order),
+        (status = 403, description = "`self_approval`"),
+        (status = 409, description = "`customer_merged`, `wrong_status`"),
+        (status = 422, description = "`invalid`, `no_exchange_rate`"),
+        Problems,
+    ),
 )]
-#[post("/orders/{id}/release")]
 async fn release_order(
     caller: Can<ReleaseOrders>,
     id: Path<Uuid>,
@@ -211,10 +235,14 @@ async fn release_order(
 /// Moves the order from `confirmed` to `closed`. No further deliveries or invoices are expected,
 /// and the part that was not invoiced is no longer an open item.
 #[utoipa::path(
-    tag = "orders",
-    responses((status = 200, description = "The order", body = Order), Problems),
+    post, path = "/orders/{id}/close",
+    responses(
+        (status = 200, description = "The order", body = Order),
+        (status = 409, description = "`customer_merged`, `wrong_status`"),
+        (status = 422, description = "`invalid`, `no_exchange_rate`"),
+        Problems,
+    ),
 )]
-#[post("/orders/{id}/close")]
 async fn close_order(
     caller: Can<ConfirmOrders>,
     id: Path<Uuid>,
@@ -230,10 +258,14 @@ async fn close_order(
 /// Moves the order from `closed` to `confirmed`. The credit limit is checked again; if it would be
 /// exceeded, the request is refused as 409 `credit_limit_exceeded`.
 #[utoipa::path(
-    tag = "orders",
-    responses((status = 200, description = "The order", body = Order), Problems),
+    post, path = "/orders/{id}/reopen",
+    responses(
+        (status = 200, description = "The order", body = Order),
+        (status = 409, description = "`customer_merged`, `wrong_status`"),
+        (status = 422, description = "`invalid`, `no_exchange_rate`"),
+        Problems,
+    ),
 )]
-#[post("/orders/{id}/reopen")]
 async fn reopen_order(
     caller: Can<ConfirmOrders>,
     id: Path<Uuid>,
@@ -252,11 +284,15 @@ async fn reopen_order(
 /// order with negative quantities. An invoiced order needs a credit note first (409
 /// `order_invoiced`).
 #[utoipa::path(
-    tag = "orders",
+    post, path = "/orders/{id}/cancel",
     request_body = Cancellation,
-    responses((status = 200, description = "The order", body = Order), Problems),
+    responses(
+        (status = 200, description = "The order", body = Order),
+        (status = 409, description = "`customer_merged`, `wrong_status`"),
+        (status = 422, description = "`no_exchange_rate`"),
+        Problems,
+    ),
 )]
-#[post("/orders/{id}/cancel")]
 async fn cancel_order(
     caller: Can<WriteOrders>,
     id: Path<Uuid>,
@@ -274,11 +310,10 @@ async fn cancel_order(
 ///
 /// Returns the changes of the order, latest first.
 #[utoipa::path(
-    tag = "orders",
+    get, path = "/orders/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/orders/{id}/history")]
 async fn list_order_history(
     caller: Can<ReadOrders>,
     id: Path<Uuid>,

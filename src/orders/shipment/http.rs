@@ -1,33 +1,35 @@
 //! The operations on shipments.
 
-use actix_web::{get, post};
 use auth::Can;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
-use platform::{Db, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write};
-use utoipa_actix_web::service_config::ServiceConfig;
+use platform::{
+    Db, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged, Write,
+};
 use uuid::Uuid;
 
 use super::batch::ShipmentBatch;
 use super::{Shipment, ShipmentFilter, ShipmentPage};
 use crate::{ImportOrders, ReadOrders};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_shipments)
-        .service(import_shipments)
-        .service(read_shipment)
-        .service(list_shipment_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_shipments,
+        import_shipments,
+        read_shipment,
+        list_shipment_history,
+    );
 }
 
 /// List shipments
 ///
 /// Returns the shipments of the orders visible to you, latest first.
 #[utoipa::path(
-    tag = "orders",
+    get, path = "/shipments",
     params(ShipmentFilter, PageQuery),
     responses((status = 200, description = "A page of shipments", body = ShipmentPage), Problems),
 )]
-#[get("/shipments")]
 async fn list_shipments(
     caller: Can<ReadOrders>,
     list: List<ShipmentFilter>,
@@ -41,12 +43,11 @@ async fn list_shipments(
 /// Creates and updates shipments as the ERP reports them. The fulfilment status of their orders
 /// follows: `partial` while something is missing, then `shipped`, then `delivered`.
 #[utoipa::path(
-    tag = "orders",
+    post, path = "/shipments/batch",
     params(BatchQuery),
     request_body = ShipmentBatch,
     responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
-#[post("/shipments/batch")]
 async fn import_shipments(
     caller: Can<ImportOrders>,
     batch: Batch<ShipmentBatch>,
@@ -59,10 +60,9 @@ async fn import_shipments(
 
 /// Read a shipment
 #[utoipa::path(
-    tag = "orders",
+    get, path = "/shipments/{id}",
     responses((status = 200, description = "The shipment", body = Shipment), Problems),
 )]
-#[get("/shipments/{id}")]
 async fn read_shipment(
     caller: Can<ReadOrders>,
     id: Path<Uuid>,
@@ -75,11 +75,10 @@ async fn read_shipment(
 ///
 /// Returns the changes of the shipment, latest first.
 #[utoipa::path(
-    tag = "orders",
+    get, path = "/shipments/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/shipments/{id}/history")]
 async fn list_shipment_history(
     caller: Can<ReadOrders>,
     id: Path<Uuid>,

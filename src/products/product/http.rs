@@ -1,27 +1,28 @@
 //! The operations on products.
 
-use actix_web::{delete, get, patch, post};
 use auth::{Body, Can};
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::HistoryPage;
 use platform::{
-    Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+    Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged, Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::batch::ProductBatch;
 use super::{NewProduct, Product, ProductChanges, ProductFilter, ProductPage};
 use crate::{ImportProducts, ReadProducts, WriteProducts};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_products)
-        .service(create_product)
-        .service(import_products)
-        .service(read_product)
-        .service(update_product)
-        .service(delete_product)
-        .service(list_product_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_products,
+        create_product,
+        import_products,
+        read_product,
+        update_product,
+        delete_product,
+        list_product_history,
+    );
 }
 
 /// List products
@@ -29,11 +30,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Returns all products. `standard_cost` is null and named in `masked_fields` for roles that cannot
 /// see costs.
 #[utoipa::path(
-    tag = "products",
+    get, path = "/products",
     params(ProductFilter, PageQuery),
     responses((status = 200, description = "A page of products", body = ProductPage), Problems),
 )]
-#[get("/products")]
 async fn list_products(
     caller: Can<ReadProducts>,
     list: List<ProductFilter>,
@@ -46,11 +46,15 @@ async fn list_products(
 ///
 /// The code must be unique, and the price periods must not overlap.
 #[utoipa::path(
-    tag = "products",
+    post, path = "/products",
     request_body = NewProduct,
-    responses((status = 201, description = "The new product", body = Product), Problems),
+    responses(
+        (status = 201, description = "The new product", body = Product),
+        (status = 403, description = "`foreign_source_system`"),
+        (status = 409, description = "`duplicate`"),
+        Problems,
+    ),
 )]
-#[post("/products")]
 async fn create_product(
     caller: Can<WriteProducts>,
     new: Body<NewProduct>,
@@ -63,12 +67,11 @@ async fn create_product(
 ///
 /// Creates new products and updates those that differ. Price periods must not overlap.
 #[utoipa::path(
-    tag = "products",
+    post, path = "/products/batch",
     params(BatchQuery),
     request_body = ProductBatch,
     responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
-#[post("/products/batch")]
 async fn import_products(
     caller: Can<ImportProducts>,
     batch: Batch<ProductBatch>,
@@ -84,10 +87,9 @@ async fn import_products(
 /// Returns the product with its past, present and future prices. `standard_cost` is null and named
 /// in `masked_fields` for roles that cannot see costs.
 #[utoipa::path(
-    tag = "products",
+    get, path = "/products/{id}",
     responses((status = 200, description = "The product", body = Product), Problems),
 )]
-#[get("/products/{id}")]
 async fn read_product(
     caller: Can<ReadProducts>,
     id: Path<Uuid>,
@@ -100,11 +102,14 @@ async fn read_product(
 ///
 /// The prices are replaced as a whole and must not overlap. Existing orders keep their prices.
 #[utoipa::path(
-    tag = "products",
+    patch, path = "/products/{id}",
     request_body(content = ProductChanges, content_type = "application/merge-patch+json"),
-    responses((status = 200, description = "The product", body = Product), Problems),
+    responses(
+        (status = 200, description = "The product", body = Product),
+        (status = 409, description = "`duplicate`"),
+        Problems,
+    ),
 )]
-#[patch("/products/{id}")]
 async fn update_product(
     caller: Can<WriteProducts>,
     id: Path<Uuid>,
@@ -120,10 +125,9 @@ async fn update_product(
 /// A product that is referenced elsewhere cannot be deleted (409 `still_referenced`). Set `active`
 /// to `false` instead.
 #[utoipa::path(
-    tag = "products",
+    delete, path = "/products/{id}",
     responses((status = 204, description = "Deleted"), Problems),
 )]
-#[delete("/products/{id}")]
 async fn delete_product(
     caller: Can<WriteProducts>,
     id: Path<Uuid>,
@@ -138,11 +142,10 @@ async fn delete_product(
 /// Returns the changes of the product, latest first. Changes of `standard_cost` are left out for
 /// roles that cannot see costs.
 #[utoipa::path(
-    tag = "products",
+    get, path = "/products/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/products/{id}/history")]
 async fn list_product_history(
     caller: Can<ReadProducts>,
     id: Path<Uuid>,

@@ -1,34 +1,35 @@
 //! The operations on collection tasks.
 
-use actix_web::{get, post};
 use auth::Can;
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
+    Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{CollectionOutcome, CollectionTask, CollectionTaskFilter, CollectionTaskPage};
 use crate::{ReadCollections, WriteCollections};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_my_collections)
-        .service(list_collection_tasks)
-        .service(read_collection_task)
-        .service(report_collection_task)
-        .service(list_collection_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_my_collections,
+        list_collection_tasks,
+        read_collection_task,
+        report_collection_task,
+        list_collection_history,
+    );
 }
 
 /// List your own collection tasks
 ///
 /// Returns your open collection tasks, the earliest due first.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/me/collections",
     params(PageQuery),
     responses((status = 200, description = "A page of tasks", body = CollectionTaskPage), Problems),
 )]
-#[get("/me/collections")]
 async fn list_my_collections(
     caller: Can<ReadCollections>,
     list: List<NoFilter>,
@@ -42,11 +43,10 @@ async fn list_my_collections(
 /// Returns the tasks assigned to you and those of your customers. Managers also see those of their
 /// teams, finance sees all.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/collection-tasks",
     params(CollectionTaskFilter, PageQuery),
     responses((status = 200, description = "A page of tasks", body = CollectionTaskPage), Problems),
 )]
-#[get("/collection-tasks")]
 async fn list_collection_tasks(
     caller: Can<ReadCollections>,
     list: List<CollectionTaskFilter>,
@@ -59,10 +59,9 @@ async fn list_collection_tasks(
 ///
 /// Returns a task, with its result once it is done.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/collection-tasks/{id}",
     responses((status = 200, description = "The task", body = CollectionTask), Problems),
 )]
-#[get("/collection-tasks/{id}")]
 async fn read_collection_task(
     caller: Can<ReadCollections>,
     id: Path<Uuid>,
@@ -76,11 +75,14 @@ async fn read_collection_task(
 /// Completes the task. The result `promised` creates a promise to pay, and the result `disputed`
 /// marks the invoice as disputed.
 #[utoipa::path(
-    tag = "receivables",
+    post, path = "/collection-tasks/{id}/result",
     request_body = CollectionOutcome,
-    responses((status = 200, description = "The task", body = CollectionTask), Problems),
+    responses(
+        (status = 200, description = "The task", body = CollectionTask),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/collection-tasks/{id}/result")]
 async fn report_collection_task(
     caller: Can<WriteCollections>,
     id: Path<Uuid>,
@@ -97,11 +99,10 @@ async fn report_collection_task(
 ///
 /// Returns the changes, the latest first.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/collection-tasks/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/collection-tasks/{id}/history")]
 async fn list_collection_history(
     caller: Can<ReadCollections>,
     id: Path<Uuid>,

@@ -1,15 +1,13 @@
 //! The operations on invoices.
 
 use actix_web::web::Data;
-use actix_web::{get, patch, post};
 use auth::{Body, Can};
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
     Clock, Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result,
-    Tagged, Write,
+    Routes, Tagged, Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::facts::InvoiceBatch;
@@ -17,16 +15,19 @@ use super::{Invoice, InvoiceCancellation, InvoiceChanges, InvoiceFilter, Invoice
 use crate::source::DocumentUse;
 use crate::{ImportInvoices, ReadInvoices, WriteInvoices};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_invoices)
-        .service(create_invoice)
-        .service(import_invoices)
-        .service(read_invoice)
-        .service(update_invoice)
-        .service(post_invoice)
-        .service(cancel_invoice)
-        .service(allocate_credit_note)
-        .service(list_invoice_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_invoices,
+        create_invoice,
+        import_invoices,
+        read_invoice,
+        update_invoice,
+        post_invoice,
+        cancel_invoice,
+        allocate_credit_note,
+        list_invoice_history,
+    );
 }
 
 /// List invoices and credit notes
@@ -34,11 +35,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Returns the invoices of your customers and of your own sales. Managers also see those of their
 /// teams, finance sees all.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/invoices",
     params(InvoiceFilter, PageQuery),
     responses((status = 200, description = "A page of invoices", body = InvoicePage), Problems),
 )]
-#[get("/invoices")]
 async fn list_invoices(
     caller: Can<ReadInvoices>,
     list: List<InvoiceFilter>,
@@ -52,11 +52,15 @@ async fn list_invoices(
 ///
 /// Creates a draft. The total is the sum of `amount` and `tax_amount`.
 #[utoipa::path(
-    tag = "receivables",
+    post, path = "/invoices",
     request_body = NewInvoice,
-    responses((status = 201, description = "The new draft", body = Invoice), Problems),
+    responses(
+        (status = 201, description = "The new draft", body = Invoice),
+        (status = 409, description = "`customer_merged`, `duplicate`"),
+        (status = 422, description = "`no_exchange_rate`"),
+        Problems,
+    ),
 )]
-#[post("/invoices")]
 async fn create_invoice(
     caller: Can<WriteInvoices>,
     new: Body<NewInvoice>,
@@ -71,12 +75,11 @@ async fn create_invoice(
 /// amount of the invoice; the rest of the credit note stays open. Cancelling a posted document
 /// reverses its allocations.
 #[utoipa::path(
-    tag = "receivables",
+    post, path = "/invoices/batch",
     params(BatchQuery),
     request_body = InvoiceBatch,
     responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
-#[post("/invoices/batch")]
 async fn import_invoices(
     caller: Can<ImportInvoices>,
     batch: Batch<InvoiceBatch>,
@@ -91,10 +94,9 @@ async fn import_invoices(
 ///
 /// Returns an invoice or credit note with its instalments and its open amount.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/invoices/{id}",
     responses((status = 200, description = "The invoice", body = Invoice), Problems),
 )]
-#[get("/invoices/{id}")]
 async fn read_invoice(
     caller: Can<ReadInvoices>,
     id: Path<Uuid>,
@@ -109,11 +111,15 @@ async fn read_invoice(
 /// plan, 分期) and `disputed` can be changed, otherwise 409 `posted_immutable`. The same holds for a
 /// draft imported from an ERP, otherwise 409 `field_not_owned`.
 #[utoipa::path(
-    tag = "receivables",
+    patch, path = "/invoices/{id}",
     request_body(content = InvoiceChanges, content_type = "application/merge-patch+json"),
-    responses((status = 200, description = "The invoice", body = Invoice), Problems),
+    responses(
+        (status = 200, description = "The invoice", body = Invoice),
+        (status = 409, description = "`customer_merged`, `duplicate`, `wrong_status`"),
+        (status = 422, description = "`no_exchange_rate`"),
+        Problems,
+    ),
 )]
-#[patch("/invoices/{id}")]
 async fn update_invoice(
     caller: Can<WriteInvoices>,
     id: Path<Uuid>,
@@ -130,10 +136,14 @@ async fn update_invoice(
 /// once. The amount beyond the order's uninvoiced amount must fit into the customer's credit limit,
 /// otherwise 409 `credit_limit_exceeded`.
 #[utoipa::path(
-    tag = "receivables",
-    responses((status = 200, description = "The invoice", body = Invoice), Problems),
+    post, path = "/invoices/{id}/post",
+    responses(
+        (status = 200, description = "The invoice", body = Invoice),
+        (status = 409, description = "`field_not_owned`, `wrong_status`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/invoices/{id}/post")]
 async fn post_invoice(
     caller: Can<WriteInvoices>,
     id: Path<Uuid>,
@@ -147,11 +157,14 @@ async fn post_invoice(
 ///
 /// Only drafts can be cancelled. Correct a posted invoice with a credit note.
 #[utoipa::path(
-    tag = "receivables",
+    post, path = "/invoices/{id}/cancel",
     request_body = InvoiceCancellation,
-    responses((status = 200, description = "The invoice", body = Invoice), Problems),
+    responses(
+        (status = 200, description = "The invoice", body = Invoice),
+        (status = 409, description = "`field_not_owned`, `wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/invoices/{id}/cancel")]
 async fn cancel_invoice(
     caller: Can<WriteInvoices>,
     id: Path<Uuid>,
@@ -168,11 +181,15 @@ async fn cancel_invoice(
 /// ones first. A credit note has an unused amount if it corrects no invoice, or if it is larger
 /// than the open amount of the invoice. The invoices must be of the same customer and currency.
 #[utoipa::path(
-    tag = "receivables",
+    post, path = "/invoices/{id}/allocate",
     request_body = DocumentUse,
-    responses((status = 200, description = "The credit note", body = Invoice), Problems),
+    responses(
+        (status = 200, description = "The credit note", body = Invoice),
+        (status = 409, description = "`not_a_credit_note`, `wrong_status`"),
+        (status = 422, description = "`above_open_amount`, `above_unapplied`"),
+        Problems,
+    ),
 )]
-#[post("/invoices/{id}/allocate")]
 async fn allocate_credit_note(
     caller: Can<WriteInvoices>,
     id: Path<Uuid>,
@@ -187,11 +204,10 @@ async fn allocate_credit_note(
 ///
 /// Returns the changes, the latest first.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/invoices/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/invoices/{id}/history")]
 async fn list_invoice_history(
     caller: Can<ReadInvoices>,
     id: Path<Uuid>,

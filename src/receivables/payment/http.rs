@@ -1,13 +1,12 @@
 //! The operations on payments.
 
-use actix_web::{get, post};
 use auth::{Body, Can};
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
+    Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::batch::PaymentBatch;
@@ -15,14 +14,17 @@ use super::{NewPayment, Payment, PaymentFilter, PaymentPage, PaymentReversal};
 use crate::source::DocumentUse;
 use crate::{ImportPayments, ReadPayments, WritePayments};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_payments)
-        .service(create_payment)
-        .service(import_payments)
-        .service(read_payment)
-        .service(allocate_payment)
-        .service(reverse_payment)
-        .service(list_payment_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_payments,
+        create_payment,
+        import_payments,
+        read_payment,
+        allocate_payment,
+        reverse_payment,
+        list_payment_history,
+    );
 }
 
 /// List payments
@@ -30,11 +32,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Returns the payments of your customers and those for invoices of your own sales. Managers also
 /// see those of their teams, finance sees all.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/payments",
     params(PaymentFilter, PageQuery),
     responses((status = 200, description = "A page of payments", body = PaymentPage), Problems),
 )]
-#[get("/payments")]
 async fn list_payments(
     caller: Can<ReadPayments>,
     list: List<PaymentFilter>,
@@ -47,11 +48,15 @@ async fn list_payments(
 ///
 /// The part that is not allocated to invoices remains an unapplied receipt, 预收.
 #[utoipa::path(
-    tag = "receivables",
+    post, path = "/payments",
     request_body = NewPayment,
-    responses((status = 201, description = "The new payment", body = Payment), Problems),
+    responses(
+        (status = 201, description = "The new payment", body = Payment),
+        (status = 409, description = "`customer_merged`, `duplicate`"),
+        (status = 422, description = "`above_open_amount`, `above_unapplied`, `no_exchange_rate`"),
+        Problems,
+    ),
 )]
-#[post("/payments")]
 async fn create_payment(
     caller: Can<WritePayments>,
     new: Body<NewPayment>,
@@ -65,12 +70,11 @@ async fn create_payment(
 /// `allocations` are replaced as a whole: an allocation missing from the list is deleted. To
 /// reverse a payment, send `reversed_on`.
 #[utoipa::path(
-    tag = "receivables",
+    post, path = "/payments/batch",
     params(BatchQuery),
     request_body = PaymentBatch,
     responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
-#[post("/payments/batch")]
 async fn import_payments(
     caller: Can<ImportPayments>,
     batch: Batch<PaymentBatch>,
@@ -85,10 +89,9 @@ async fn import_payments(
 ///
 /// Returns a payment with its allocations.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/payments/{id}",
     responses((status = 200, description = "The payment", body = Payment), Problems),
 )]
-#[get("/payments/{id}")]
 async fn read_payment(
     caller: Can<ReadPayments>,
     id: Path<Uuid>,
@@ -103,11 +106,15 @@ async fn read_payment(
 /// be of the same customer and currency. An allocation cannot exceed the open amount of the invoice
 /// or the unallocated amount of the payment.
 #[utoipa::path(
-    tag = "receivables",
+    post, path = "/payments/{id}/allocate",
     request_body = DocumentUse,
-    responses((status = 200, description = "The payment", body = Payment), Problems),
+    responses(
+        (status = 200, description = "The payment", body = Payment),
+        (status = 409, description = "`already_reversed`, `post_dated`"),
+        (status = 422, description = "`above_open_amount`, `above_unapplied`"),
+        Problems,
+    ),
 )]
-#[post("/payments/{id}/allocate")]
 async fn allocate_payment(
     caller: Can<WritePayments>,
     id: Path<Uuid>,
@@ -124,11 +131,14 @@ async fn allocate_payment(
 /// again from that day on. Only the ERP can reverse an imported payment, otherwise 409
 /// `field_not_owned`.
 #[utoipa::path(
-    tag = "receivables",
+    post, path = "/payments/{id}/reverse",
     request_body = PaymentReversal,
-    responses((status = 200, description = "The payment", body = Payment), Problems),
+    responses(
+        (status = 200, description = "The payment", body = Payment),
+        (status = 409, description = "`already_reversed`"),
+        Problems,
+    ),
 )]
-#[post("/payments/{id}/reverse")]
 async fn reverse_payment(
     caller: Can<WritePayments>,
     id: Path<Uuid>,
@@ -143,11 +153,10 @@ async fn reverse_payment(
 ///
 /// Returns the changes, the latest first.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/payments/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/payments/{id}/history")]
 async fn list_payment_history(
     caller: Can<ReadPayments>,
     id: Path<Uuid>,

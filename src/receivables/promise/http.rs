@@ -1,23 +1,24 @@
 //! The operations on promises.
 
-use actix_web::{get, post};
 use auth::{Body, Can};
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfSent, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+    Db, IfSent, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged, Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{NewPromise, Promise, PromiseFilter, PromisePage};
 use crate::{ReadCollections, WriteCollections};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_promises)
-        .service(create_promise)
-        .service(read_promise)
-        .service(withdraw_promise)
-        .service(list_promise_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_promises,
+        create_promise,
+        read_promise,
+        withdraw_promise,
+        list_promise_history,
+    );
 }
 
 /// List promises
@@ -25,11 +26,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Returns the promises of your customers and those that you recorded. Managers also see those of
 /// their teams, finance sees all.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/promises",
     params(PromiseFilter, PageQuery),
     responses((status = 200, description = "A page of promises", body = PromisePage), Problems),
 )]
-#[get("/promises")]
 async fn list_promises(
     caller: Can<ReadCollections>,
     list: List<PromiseFilter>,
@@ -45,11 +45,15 @@ async fn list_promises(
 /// the oldest promise first, and each amount counts for one promise only. Reversed payments do not
 /// count.
 #[utoipa::path(
-    tag = "receivables",
+    post, path = "/promises",
     request_body = NewPromise,
-    responses((status = 201, description = "The new promise", body = Promise), Problems),
+    responses(
+        (status = 201, description = "The new promise", body = Promise),
+        (status = 409, description = "`customer_merged`"),
+        (status = 422, description = "`no_exchange_rate`"),
+        Problems,
+    ),
 )]
-#[post("/promises")]
 async fn create_promise(
     caller: Can<WriteCollections>,
     new: Body<NewPromise>,
@@ -62,10 +66,9 @@ async fn create_promise(
 ///
 /// Returns a promise with the amount received so far.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/promises/{id}",
     responses((status = 200, description = "The promise", body = Promise), Problems),
 )]
-#[get("/promises/{id}")]
 async fn read_promise(
     caller: Can<ReadCollections>,
     id: Path<Uuid>,
@@ -78,10 +81,13 @@ async fn read_promise(
 ///
 /// For promises recorded by mistake. Only while the promise is open, otherwise 409 `wrong_status`.
 #[utoipa::path(
-    tag = "receivables",
-    responses((status = 200, description = "The promise", body = Promise), Problems),
+    post, path = "/promises/{id}/withdraw",
+    responses(
+        (status = 200, description = "The promise", body = Promise),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/promises/{id}/withdraw")]
 async fn withdraw_promise(
     caller: Can<WriteCollections>,
     id: Path<Uuid>,
@@ -95,11 +101,10 @@ async fn withdraw_promise(
 ///
 /// Returns the changes, the latest first.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/promises/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/promises/{id}/history")]
 async fn list_promise_history(
     caller: Can<ReadCollections>,
     id: Path<Uuid>,

@@ -1,25 +1,27 @@
 //! The operations on risk cases.
 
-use actix_web::{get, post};
 use auth::{Body, Can};
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
+    Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{NewMeasure, NewRiskCase, Recovery, RiskCase, RiskCaseFilter, RiskCasePage, Step};
 use crate::{ReadCollections, WriteRiskCases};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_risk_cases)
-        .service(create_risk_case)
-        .service(read_risk_case)
-        .service(take_measure)
-        .service(recover_risk_case)
-        .service(write_off_risk_case)
-        .service(list_risk_case_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_risk_cases,
+        create_risk_case,
+        read_risk_case,
+        take_measure,
+        recover_risk_case,
+        write_off_risk_case,
+        list_risk_case_history,
+    );
 }
 
 /// List risk cases
@@ -27,11 +29,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Returns the cases that you own and those of your customers. Managers also see those of their
 /// teams, finance sees all.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/risk-cases",
     params(RiskCaseFilter, PageQuery),
     responses((status = 200, description = "A page of cases", body = RiskCasePage), Problems),
 )]
-#[get("/risk-cases")]
 async fn list_risk_cases(
     caller: Can<ReadCollections>,
     list: List<RiskCaseFilter>,
@@ -44,11 +45,10 @@ async fn list_risk_cases(
 ///
 /// A customer can have only one open case, otherwise 409 `case_open`.
 #[utoipa::path(
-    tag = "receivables",
+    post, path = "/risk-cases",
     request_body = NewRiskCase,
     responses((status = 201, description = "The new case", body = RiskCase), Problems),
 )]
-#[post("/risk-cases")]
 async fn create_risk_case(
     caller: Can<WriteRiskCases>,
     new: Body<NewRiskCase>,
@@ -61,10 +61,9 @@ async fn create_risk_case(
 ///
 /// Returns a risk case with the measures taken.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/risk-cases/{id}",
     responses((status = 200, description = "The case", body = RiskCase), Problems),
 )]
-#[get("/risk-cases/{id}")]
 async fn read_risk_case(
     caller: Can<ReadCollections>,
     id: Path<Uuid>,
@@ -79,11 +78,14 @@ async fn read_risk_case(
 /// measure than the last one is refused. `hold` puts the customer's credit on hold until a user
 /// releases it.
 #[utoipa::path(
-    tag = "receivables",
+    post, path = "/risk-cases/{id}/measures",
     request_body = NewMeasure,
-    responses((status = 200, description = "The case", body = RiskCase), Problems),
+    responses(
+        (status = 200, description = "The case", body = RiskCase),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/risk-cases/{id}/measures")]
 async fn take_measure(
     caller: Can<WriteRiskCases>,
     id: Path<Uuid>,
@@ -102,11 +104,10 @@ async fn take_measure(
 /// Records the recovered amount. At least one measure must have been taken, otherwise 409
 /// `wrong_status`.
 #[utoipa::path(
-    tag = "receivables",
+    post, path = "/risk-cases/{id}/recover",
     request_body = Recovery,
     responses((status = 200, description = "The case", body = RiskCase), Problems),
 )]
-#[post("/risk-cases/{id}/recover")]
 async fn recover_risk_case(
     caller: Can<WriteRiskCases>,
     id: Path<Uuid>,
@@ -125,10 +126,13 @@ async fn recover_risk_case(
 /// Requires an approved write-off of this case, otherwise 409 `no_write_off`. At least one measure
 /// must have been taken, otherwise 409 `wrong_status`.
 #[utoipa::path(
-    tag = "receivables",
-    responses((status = 200, description = "The case", body = RiskCase), Problems),
+    post, path = "/risk-cases/{id}/write-off",
+    responses(
+        (status = 200, description = "The case", body = RiskCase),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/risk-cases/{id}/write-off")]
 async fn write_off_risk_case(
     caller: Can<WriteRiskCases>,
     id: Path<Uuid>,
@@ -144,11 +148,10 @@ async fn write_off_risk_case(
 ///
 /// Returns the changes, the latest first.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/risk-cases/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/risk-cases/{id}/history")]
 async fn list_risk_case_history(
     caller: Can<ReadCollections>,
     id: Path<Uuid>,

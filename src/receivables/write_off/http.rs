@@ -1,12 +1,11 @@
 //! The operations on write-off requests.
 
-use actix_web::{get, post};
 use auth::{Body, Can};
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
+    Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{
@@ -15,14 +14,17 @@ use super::{
 };
 use crate::{DecideWriteOffs, ReadCollections, RequestWriteOffs};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_write_offs)
-        .service(create_write_off)
-        .service(read_write_off)
-        .service(approve_write_off)
-        .service(reject_write_off)
-        .service(withdraw_write_off)
-        .service(list_write_off_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_write_offs,
+        create_write_off,
+        read_write_off,
+        approve_write_off,
+        reject_write_off,
+        withdraw_write_off,
+        list_write_off_history,
+    );
 }
 
 /// List write-off requests
@@ -30,12 +32,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Returns your requests and those for your customers. Managers also see those of their teams,
 /// finance sees all.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/write-off-requests",
     params(WriteOffFilter, PageQuery),
     responses((status = 200, description = "A page of requests", body = WriteOffRequestPage),
         Problems),
 )]
-#[get("/write-off-requests")]
 async fn list_write_offs(
     caller: Can<ReadCollections>,
     list: List<WriteOffFilter>,
@@ -48,11 +49,10 @@ async fn list_write_offs(
 ///
 /// The amount cannot exceed the open amount of the invoice. Another user decides on the request.
 #[utoipa::path(
-    tag = "receivables",
+    post, path = "/write-off-requests",
     request_body = NewWriteOffRequest,
     responses((status = 201, description = "The new request", body = WriteOffRequest), Problems),
 )]
-#[post("/write-off-requests")]
 async fn create_write_off(
     caller: Can<RequestWriteOffs>,
     new: Body<NewWriteOffRequest>,
@@ -65,10 +65,9 @@ async fn create_write_off(
 ///
 /// Returns the request, with the decision once there is one.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/write-off-requests/{id}",
     responses((status = 200, description = "The request", body = WriteOffRequest), Problems),
 )]
-#[get("/write-off-requests/{id}")]
 async fn read_write_off(
     caller: Can<ReadCollections>,
     id: Path<Uuid>,
@@ -84,11 +83,14 @@ async fn read_write_off(
 /// `authority_exceeded`); earlier write-offs of the same invoice, and of the same customer within
 /// the last 365 days, count towards it.
 #[utoipa::path(
-    tag = "receivables",
+    post, path = "/write-off-requests/{id}/approve",
     request_body = WriteOffDecision,
-    responses((status = 200, description = "The request", body = WriteOffRequest), Problems),
+    responses(
+        (status = 200, description = "The request", body = WriteOffRequest),
+        (status = 409, description = "`above_open_amount`, `wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/write-off-requests/{id}/approve")]
 async fn approve_write_off(
     caller: Can<DecideWriteOffs>,
     id: Path<Uuid>,
@@ -107,11 +109,14 @@ async fn approve_write_off(
 ///
 /// Neither the requester nor the customer's owner can reject it (403 `self_approval`).
 #[utoipa::path(
-    tag = "receivables",
+    post, path = "/write-off-requests/{id}/reject",
     request_body = WriteOffDecision,
-    responses((status = 200, description = "The request", body = WriteOffRequest), Problems),
+    responses(
+        (status = 200, description = "The request", body = WriteOffRequest),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/write-off-requests/{id}/reject")]
 async fn reject_write_off(
     caller: Can<DecideWriteOffs>,
     id: Path<Uuid>,
@@ -130,10 +135,14 @@ async fn reject_write_off(
 ///
 /// Only the requester can withdraw it (403 `not_the_author`).
 #[utoipa::path(
-    tag = "receivables",
-    responses((status = 200, description = "The request", body = WriteOffRequest), Problems),
+    post, path = "/write-off-requests/{id}/withdraw",
+    responses(
+        (status = 200, description = "The request", body = WriteOffRequest),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/write-off-requests/{id}/withdraw")]
 async fn withdraw_write_off(
     caller: Can<RequestWriteOffs>,
     id: Path<Uuid>,
@@ -151,11 +160,10 @@ async fn withdraw_write_off(
 ///
 /// Returns the changes, the latest first.
 #[utoipa::path(
-    tag = "receivables",
+    get, path = "/write-off-requests/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/write-off-requests/{id}/history")]
 async fn list_write_off_history(
     caller: Can<ReadCollections>,
     id: Path<Uuid>,

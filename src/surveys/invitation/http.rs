@@ -1,9 +1,7 @@
 //! Operations on invitations.
 
-use actix_web::{get, post};
 use auth::{Body, Can};
-use platform::{Db, IfSent, List, PageQuery, Path, Problems, Reply, Result, Write};
-use utoipa_actix_web::service_config::ServiceConfig;
+use platform::{Db, IfSent, List, PageQuery, Path, Problems, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
 use super::{
@@ -12,8 +10,8 @@ use super::{
 };
 use crate::{ReadSurveys, WriteSurveys};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(sample_survey).service(list_survey_invitations).service(renew_survey_link);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, sample_survey, list_survey_invitations, renew_survey_link);
 }
 
 /// Invite a sample of customers
@@ -23,12 +21,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// rounded up. The survey must be open, otherwise 409 `wrong_status`. The links are shown once and
 /// cannot be read again (`renew` creates new ones), so an `Idempotency-Key` has no effect here.
 #[utoipa::path(
-    tag = "surveys",
+    post, path = "/surveys/{id}/sample",
     request_body = NewSample,
     responses((status = 200, description = "The invitations with their links", body = SurveySample),
         Problems),
 )]
-#[post("/surveys/{id}/sample")]
 async fn sample_survey(
     caller: Can<WriteSurveys>,
     id: Path<Uuid>,
@@ -45,12 +42,11 @@ async fn sample_survey(
 ///
 /// Latest first, for the customers that you can see. Links are not included.
 #[utoipa::path(
-    tag = "surveys",
+    get, path = "/surveys/{id}/invitations",
     params(SurveyInvitationFilter, PageQuery),
     responses((status = 200, description = "A page of invitations", body = SurveyInvitationPage),
         Problems),
 )]
-#[get("/surveys/{id}/invitations")]
 async fn list_survey_invitations(
     caller: Can<ReadSurveys>,
     id: Path<Uuid>,
@@ -66,11 +62,13 @@ async fn list_survey_invitations(
 /// `survey_answered` if the invitation was answered, and 409 `wrong_status` if the survey is not
 /// open. The link is shown once, so an `Idempotency-Key` has no effect here.
 #[utoipa::path(
-    tag = "surveys",
-    responses((status = 200, description = "The invitation with its new link", body = SurveyLink),
-        Problems),
+    post, path = "/surveys/{id}/invitations/{invitation_id}/renew",
+    responses(
+        (status = 200, description = "The invitation with its new link", body = SurveyLink),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/surveys/{id}/invitations/{invitation_id}/renew")]
 async fn renew_survey_link(
     caller: Can<WriteSurveys>,
     ids: Path<(Uuid, Uuid)>,

@@ -6,15 +6,14 @@ mod style;
 mod visitor;
 mod words;
 
-use actix_web::{HttpRequest, HttpResponse, Responder, get, post, web::Data};
+use actix_web::{HttpRequest, HttpResponse, Responder, web::Data};
 use company::Company;
 use customers::customer::name_of;
 use platform::deadline::ONE;
 use platform::error::Problem;
-use platform::{Clock, Conn, Db, Error, Path, Reply, Result, Timestamp, Write};
+use platform::{Clock, Conn, Db, Error, Path, Reply, Result, Routes, Timestamp, Write};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::invitation::SurveyInvitation;
 use crate::response::SurveyResponse;
@@ -47,8 +46,8 @@ pub struct SurveyThanks {
     pub answered_at: Timestamp,
 }
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(read_public_survey).service(answer_public_survey);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, read_public_survey, answer_public_survey);
 }
 
 /// Read a survey by its link
@@ -59,7 +58,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// `survey_answered`, 410 `link_expired` or `survey_closed`, and 429 `too_many_requests` with
 /// `Retry-After`.
 #[utoipa::path(
-    tag = "surveys",
+    get, path = "/public/surveys/{token}",
     security(()),
     params(("token" = String, Path, description = "The token of the link",
         example = "kYmDkGx0g3P4b0v7b0cXwq2mSg0o8oQJb3mC5m3n1mI"), PublicQuery),
@@ -70,9 +69,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
             content((Problem = "application/problem+json"), (String = "text/html"))),
         (status = "5XX", description = "The server failed",
             content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 410, description = "`survey_closed`"),
+        (status = 503, description = "`unavailable`"),
     ),
 )]
-#[get("/public/surveys/{token}")]
 async fn read_public_survey(
     visitor: Visitor,
     token: Path<String>,
@@ -89,7 +89,7 @@ async fn read_public_survey(
 /// 16 KiB; a text has at most 2,000 characters. A low score opens a follow-up, due at the end of
 /// the next working day.
 #[utoipa::path(
-    tag = "surveys",
+    post, path = "/public/surveys/{token}",
     security(()),
     params(("token" = String, Path, description = "The token of the link",
         example = "kYmDkGx0g3P4b0v7b0cXwq2mSg0o8oQJb3mC5m3n1mI"), PublicQuery),
@@ -105,9 +105,16 @@ async fn read_public_survey(
             content((Problem = "application/problem+json"), (String = "text/html"))),
         (status = "5XX", description = "The server failed",
             content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 400, description = "`malformed_json`, `unreadable_body`"),
+        (status = 401, description = "`unauthorized`"),
+        (status = 410, description = "`link_expired`, `survey_closed`"),
+        (status = 413, description = "`body_too_large`"),
+        (status = 415, description = "`unsupported_media_type`"),
+        (status = 422, description = "`invalid`"),
+        (status = 429, description = "`too_many_requests`"),
+        (status = 503, description = "`busy`, `busy_uploading`, `timeout`, `unavailable`"),
     ),
 )]
-#[post("/public/surveys/{token}")]
 async fn answer_public_survey(
     visitor: Visitor,
     token: Path<String>,

@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payloa
 use auth::peer::Peer;
 use company::company::Language;
 use platform::language::{prefers_chinese, weighted};
-use platform::{Actor, Error, Fault, Result, text_enum};
+use platform::{Actor, Argument, Error, Fault, Result, text_enum};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -59,6 +59,8 @@ impl FromRequest for Visitor {
         }))
     }
 }
+
+impl Argument for Visitor {}
 
 /// Returns the language named in the address, if any.
 fn asked_for(req: &HttpRequest) -> Result<Option<Language>, ()> {

@@ -3,7 +3,7 @@
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use platform::utf8::is_utf8;
-use platform::{Error, Fault, Number, Result, input, json};
+use platform::{Argument, Error, Fault, Number, Result, input, json};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -55,6 +55,8 @@ impl FromRequest for Given {
         .boxed_local()
     }
 }
+
+impl Argument for Given {}
 
 impl Given {
     fn of_json(bytes: &[u8]) -> Result<Self> {

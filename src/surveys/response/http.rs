@@ -1,10 +1,9 @@
 //! Operations on responses, for users of the service.
 
-use actix_web::{get, post, web};
+use actix_web::web;
 use auth::Can;
 use platform::batch::{Batch, BatchQuery, Outcomes};
-use platform::{Db, List, PageQuery, Path, Problems, Reply, Result, Write};
-use utoipa_actix_web::service_config::ServiceConfig;
+use platform::{Db, List, PageQuery, Path, Problems, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
 use super::batch::SurveyResponseBatch;
@@ -12,22 +11,19 @@ use super::results::SurveyResults;
 use super::{SurveyResponse, SurveyResponseFilter, SurveyResponsePage};
 use crate::{ImportSurveyResponses, ReadSurveys};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_survey_responses)
-        .service(import_survey_responses)
-        .service(read_survey_results);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, list_survey_responses, import_survey_responses, read_survey_results);
 }
 
 /// List survey responses
 ///
 /// Latest first, for the customers that you can see.
 #[utoipa::path(
-    tag = "surveys",
+    get, path = "/surveys/{id}/responses",
     params(SurveyResponseFilter, PageQuery),
     responses((status = 200, description = "A page of responses", body = SurveyResponsePage),
         Problems),
 )]
-#[get("/surveys/{id}/responses")]
 async fn list_survey_responses(
     caller: Can<ReadSurveys>,
     id: Path<Uuid>,
@@ -44,12 +40,11 @@ async fn list_survey_responses(
 /// is marked as answered. Scores may have two decimals, and required questions may be missing.
 /// Imported answers open no follow-ups.
 #[utoipa::path(
-    tag = "surveys",
+    post, path = "/survey-responses/batch",
     params(BatchQuery),
     request_body = SurveyResponseBatch,
     responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
-#[post("/survey-responses/batch")]
 async fn import_survey_responses(
     caller: Can<ImportSurveyResponses>,
     batch: Batch<SurveyResponseBatch>,
@@ -65,10 +60,9 @@ async fn import_survey_responses(
 /// NPS 净推荐值, CSAT 满意率 and the response rate, overall, by tier and by region. Covers the customers
 /// that you can see, in agreement with the lists.
 #[utoipa::path(
-    tag = "surveys",
+    get, path = "/surveys/{id}/results",
     responses((status = 200, description = "The results so far", body = SurveyResults), Problems),
 )]
-#[get("/surveys/{id}/results")]
 async fn read_survey_results(
     caller: Can<ReadSurveys>,
     id: Path<Uuid>,

@@ -1,39 +1,39 @@
 //! Operations on surveys.
 
-use actix_web::{delete, get, patch, post};
 use auth::Can;
 use platform::changes::{self, HistoryPage};
 use platform::{
     Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Patch, Path, Problems, Reply, Result,
-    Tagged, Write,
+    Routes, Tagged, Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{NewSurvey, Survey, SurveyAction, SurveyChanges, SurveyFilter, SurveyPage};
 use crate::{ReadSurveys, WriteSurveys};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_surveys)
-        .service(create_survey)
-        .service(read_survey)
-        .service(update_survey)
-        .service(delete_survey)
-        .service(open_survey)
-        .service(close_survey)
-        .service(dispatch_survey)
-        .service(list_survey_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_surveys,
+        create_survey,
+        read_survey,
+        update_survey,
+        delete_survey,
+        open_survey,
+        close_survey,
+        dispatch_survey,
+        list_survey_history,
+    );
 }
 
 /// List surveys
 ///
 /// Latest first.
 #[utoipa::path(
-    tag = "surveys",
+    get, path = "/surveys",
     params(SurveyFilter, PageQuery),
     responses((status = 200, description = "A page of surveys", body = SurveyPage), Problems),
 )]
-#[get("/surveys")]
 async fn list_surveys(
     caller: Can<ReadSurveys>,
     list: List<SurveyFilter>,
@@ -47,11 +47,14 @@ async fn list_surveys(
 /// CSAT counts the first question with a score of 1 to 5, NPS the first one with 0 to 10. Every
 /// text is needed in Chinese and in English.
 #[utoipa::path(
-    tag = "surveys",
+    post, path = "/surveys",
     request_body = NewSurvey,
-    responses((status = 201, description = "The new draft", body = Survey), Problems),
+    responses(
+        (status = 201, description = "The new draft", body = Survey),
+        (status = 409, description = "`duplicate`"),
+        Problems,
+    ),
 )]
-#[post("/surveys")]
 async fn create_survey(
     _caller: Can<WriteSurveys>,
     new: Json<NewSurvey>,
@@ -62,10 +65,9 @@ async fn create_survey(
 
 /// Read a survey
 #[utoipa::path(
-    tag = "surveys",
+    get, path = "/surveys/{id}",
     responses((status = 200, description = "The survey", body = Survey), Problems),
 )]
-#[get("/surveys/{id}")]
 async fn read_survey(_caller: Can<ReadSurveys>, id: Path<Uuid>, db: Db) -> Result<Tagged<Survey>> {
     Ok(Tagged(Survey::find(&mut *db.conn().await?, *id).await?))
 }
@@ -75,11 +77,14 @@ async fn read_survey(_caller: Can<ReadSurveys>, id: Path<Uuid>, db: Db) -> Resul
 /// Possible while it is a draft, otherwise 409 `wrong_status`: questions that customers were asked
 /// do not change.
 #[utoipa::path(
-    tag = "surveys",
+    patch, path = "/surveys/{id}",
     request_body(content = SurveyChanges, content_type = "application/merge-patch+json"),
-    responses((status = 200, description = "The survey", body = Survey), Problems),
+    responses(
+        (status = 200, description = "The survey", body = Survey),
+        (status = 409, description = "`duplicate`"),
+        Problems,
+    ),
 )]
-#[patch("/surveys/{id}")]
 async fn update_survey(
     _caller: Can<WriteSurveys>,
     id: Path<Uuid>,
@@ -94,10 +99,9 @@ async fn update_survey(
 ///
 /// Possible while it is a draft, otherwise 409 `wrong_status`.
 #[utoipa::path(
-    tag = "surveys",
+    delete, path = "/surveys/{id}",
     responses((status = 204, description = "The survey was deleted"), Problems),
 )]
-#[delete("/surveys/{id}")]
 async fn delete_survey(
     _caller: Can<WriteSurveys>,
     id: Path<Uuid>,
@@ -111,10 +115,14 @@ async fn delete_survey(
 ///
 /// Moves a draft to open, 进行中. From then on, customers can be sampled.
 #[utoipa::path(
-    tag = "surveys",
-    responses((status = 200, description = "The open survey", body = Survey), Problems),
+    post, path = "/surveys/{id}/open",
+    responses(
+        (status = 200, description = "The open survey", body = Survey),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/surveys/{id}/open")]
 async fn open_survey(
     _caller: Can<WriteSurveys>,
     id: Path<Uuid>,
@@ -130,10 +138,14 @@ async fn open_survey(
 /// Moves an open survey to closed, 已结束. Its links stop working. The results must be dispatched by
 /// `dispatch_due_on`.
 #[utoipa::path(
-    tag = "surveys",
-    responses((status = 200, description = "The closed survey", body = Survey), Problems),
+    post, path = "/surveys/{id}/close",
+    responses(
+        (status = 200, description = "The closed survey", body = Survey),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/surveys/{id}/close")]
 async fn close_survey(
     _caller: Can<WriteSurveys>,
     id: Path<Uuid>,
@@ -150,10 +162,13 @@ async fn close_survey(
 /// five working days of the closing. Possible once, otherwise 409 `already_dispatched`. Before the
 /// survey is closed: 409 `wrong_status`.
 #[utoipa::path(
-    tag = "surveys",
-    responses((status = 200, description = "The survey", body = Survey), Problems),
+    post, path = "/surveys/{id}/dispatch",
+    responses(
+        (status = 200, description = "The survey", body = Survey),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/surveys/{id}/dispatch")]
 async fn dispatch_survey(
     _caller: Can<WriteSurveys>,
     id: Path<Uuid>,
@@ -167,11 +182,10 @@ async fn dispatch_survey(
 ///
 /// Latest first.
 #[utoipa::path(
-    tag = "surveys",
+    get, path = "/surveys/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of the history", body = HistoryPage), Problems),
 )]
-#[get("/surveys/{id}/history")]
 async fn list_survey_history(
     _caller: Can<ReadSurveys>,
     id: Path<Uuid>,

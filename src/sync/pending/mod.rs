@@ -5,7 +5,6 @@ mod apply;
 mod entries;
 mod retry;
 
-use actix_web::{delete, get};
 use auth::{Caller, Can, HasReferences, Role};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -13,14 +12,13 @@ use diesel::sql_types::{Bool, Jsonb};
 use diesel_async::RunQueryDsl;
 use platform::error::Problem;
 use platform::{
-    Conn, Db, Embedded, Error, FixedSql, List, PageQuery, Path, Problems, Reply, Result, Timestamp,
-    Tx, Write, fixed_sql, page,
+    Conn, Db, Embedded, Error, FixedSql, List, PageQuery, Path, Problems, Reply, Result, Routes,
+    Timestamp, Tx, Write, fixed_sql, page,
 };
 use schema::{pending_items, pending_references};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::ReadPending;
@@ -125,8 +123,8 @@ pub struct PendingFilter {
 
 impl HasReferences for PendingFilter {}
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_pending_items).service(read_pending_item).service(delete_pending_item);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, list_pending_items, read_pending_item, delete_pending_item);
 }
 
 /// List parked items
@@ -134,12 +132,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Returns the items of batches with `unknown_references: park` that could not be applied yet,
 /// oldest first. Programs see the items of their own source system.
 #[utoipa::path(
-    tag = "sync",
+    get, path = "/pending-items",
     params(PendingFilter, PageQuery),
     responses((status = 200, description = "A page of parked items", body = PendingItemPage),
         Problems),
 )]
-#[get("/pending-items")]
 async fn list_pending_items(
     caller: Can<ReadPending>,
     list: List<PendingFilter>,
@@ -150,10 +147,9 @@ async fn list_pending_items(
 
 /// Read a parked item
 #[utoipa::path(
-    tag = "sync",
+    get, path = "/pending-items/{id}",
     responses((status = 200, description = "The parked item", body = PendingItem), Problems),
 )]
-#[get("/pending-items/{id}")]
 async fn read_pending_item(
     caller: Can<ReadPending>,
     id: Path<Uuid>,
@@ -166,10 +162,9 @@ async fn read_pending_item(
 ///
 /// The item will not be applied. Parked items never change, so that no `If-Match` is needed.
 #[utoipa::path(
-    tag = "sync",
+    delete, path = "/pending-items/{id}",
     responses((status = 204, description = "The item is deleted"), Problems),
 )]
-#[delete("/pending-items/{id}")]
 async fn delete_pending_item(
     caller: Can<ReadPending>,
     id: Path<Uuid>,

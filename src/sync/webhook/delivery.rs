@@ -1,6 +1,5 @@
 //! Deliveries to webhooks and their outcomes, 推送记录. The log is limited in time and length.
 
-use actix_web::{get, post};
 use auth::{Caller, Can, HasReferences, reference};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -8,13 +7,12 @@ use diesel::sql_types::{BigInt, Timestamptz};
 use diesel_async::RunQueryDsl;
 use jiff::SignedDuration;
 use platform::{
-    Conn, Db, Error, List, PageQuery, Path, Problems, Reply, Result, Timestamp, Tx, Write, page,
-    text_enum,
+    Conn, Db, Error, List, PageQuery, Path, Problems, Reply, Result, Routes, Timestamp, Tx, Write,
+    page, text_enum,
 };
 use schema::webhook_deliveries;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::Webhook;
@@ -93,8 +91,8 @@ pub struct DeliveryFilter {
 
 impl HasReferences for DeliveryFilter {}
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_webhook_deliveries).service(replay_webhook_delivery);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(routes, list_webhook_deliveries, replay_webhook_delivery);
 }
 
 /// List deliveries of a webhook
@@ -105,12 +103,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
 ///
 /// The log is kept for 30 days, with at most 10,000 deliveries per webhook, and as many dead ones.
 #[utoipa::path(
-    tag = "sync",
+    get, path = "/webhooks/{id}/deliveries",
     params(DeliveryFilter, PageQuery),
     responses((status = 200, description = "A page of deliveries", body = WebhookDeliveryPage),
         Problems),
 )]
-#[get("/webhooks/{id}/deliveries")]
 async fn list_webhook_deliveries(
     caller: Can<ManageWebhooks>,
     id: Path<Uuid>,
@@ -126,10 +123,14 @@ async fn list_webhook_deliveries(
 /// retried for three days. It may arrive after later events of the same resource: compare the
 /// `version`.
 #[utoipa::path(
-    tag = "sync",
-    responses((status = 200, description = "The delivery", body = WebhookDelivery), Problems),
+    post, path = "/webhooks/{id}/deliveries/{delivery_id}/replay",
+    responses(
+        (status = 200, description = "The delivery", body = WebhookDelivery),
+        (status = 409, description = "`wrong_status`"),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/webhooks/{id}/deliveries/{delivery_id}/replay")]
 async fn replay_webhook_delivery(
     caller: Can<ManageWebhooks>,
     ids: Path<(Uuid, Uuid)>,

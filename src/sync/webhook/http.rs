@@ -1,15 +1,13 @@
 //! The operations on webhooks.
 
 use actix_web::web::Data;
-use actix_web::{delete, get, patch, post};
 use auth::Can;
 use platform::changes::{self, HistoryPage};
 use platform::feed::Epoch;
 use platform::{
     Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Patch, Path, Problems, Reply, Result,
-    Tagged, Write,
+    Routes, Tagged, Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::delivery::WebhookDelivery;
@@ -17,26 +15,28 @@ use super::test_event::Tester;
 use super::{NewWebhook, Outbound, Webhook, WebhookChanges, WebhookPage, WebhookSecret};
 use crate::ManageWebhooks;
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_webhooks)
-        .service(create_webhook)
-        .service(read_webhook)
-        .service(update_webhook)
-        .service(delete_webhook)
-        .service(rotate_webhook_secret)
-        .service(test_webhook)
-        .service(list_webhook_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_webhooks,
+        create_webhook,
+        read_webhook,
+        update_webhook,
+        delete_webhook,
+        rotate_webhook_secret,
+        test_webhook,
+        list_webhook_history,
+    );
 }
 
 /// List webhooks
 ///
 /// Returns your own webhooks. Admins see all.
 #[utoipa::path(
-    tag = "sync",
+    get, path = "/webhooks",
     params(PageQuery),
     responses((status = 200, description = "A page of webhooks", body = WebhookPage), Problems),
 )]
-#[get("/webhooks")]
 async fn list_webhooks(
     caller: Can<ManageWebhooks>,
     list: List<NoFilter>,
@@ -58,12 +58,14 @@ async fn list_webhooks(
 /// The response contains the secret. It is shown only once and cannot be read again, so that an
 /// `Idempotency-Key` has no effect here.
 #[utoipa::path(
-    tag = "sync",
+    post, path = "/webhooks",
     request_body = NewWebhook,
-    responses((status = 201, description = "The webhook with its secret", body = WebhookSecret),
-        Problems),
+    responses(
+        (status = 201, description = "The webhook with its secret", body = WebhookSecret),
+        (status = 409, description = "`too_many_webhooks`"),
+        Problems,
+    ),
 )]
-#[post("/webhooks")]
 async fn create_webhook(
     caller: Can<ManageWebhooks>,
     new: Json<NewWebhook>,
@@ -78,10 +80,9 @@ async fn create_webhook(
 
 /// Read a webhook
 #[utoipa::path(
-    tag = "sync",
+    get, path = "/webhooks/{id}",
     responses((status = 200, description = "The webhook", body = Webhook), Problems),
 )]
-#[get("/webhooks/{id}")]
 async fn read_webhook(
     caller: Can<ManageWebhooks>,
     id: Path<Uuid>,
@@ -94,11 +95,10 @@ async fn read_webhook(
 ///
 /// A new address receives the events that the previous one has not accepted.
 #[utoipa::path(
-    tag = "sync",
+    patch, path = "/webhooks/{id}",
     request_body(content = WebhookChanges, content_type = "application/merge-patch+json"),
     responses((status = 200, description = "The webhook", body = Webhook), Problems),
 )]
-#[patch("/webhooks/{id}")]
 async fn update_webhook(
     caller: Can<ManageWebhooks>,
     id: Path<Uuid>,
@@ -116,10 +116,9 @@ async fn update_webhook(
 ///
 /// Deletes the webhook and its log. Pending events are no longer sent.
 #[utoipa::path(
-    tag = "sync",
+    delete, path = "/webhooks/{id}",
     responses((status = 204, description = "The webhook is deleted"), Problems),
 )]
-#[delete("/webhooks/{id}")]
 async fn delete_webhook(
     caller: Can<ManageWebhooks>,
     id: Path<Uuid>,
@@ -134,11 +133,13 @@ async fn delete_webhook(
 /// For 24 hours, events are signed with both secrets. The response contains the new secret, which
 /// is shown only once.
 #[utoipa::path(
-    tag = "sync",
-    responses((status = 200, description = "The webhook with its secret", body = WebhookSecret),
-        Problems),
+    post, path = "/webhooks/{id}/rotate-secret",
+    responses(
+        (status = 200, description = "The webhook with its secret", body = WebhookSecret),
+        (status = 422, description = "`invalid`"),
+        Problems,
+    ),
 )]
-#[post("/webhooks/{id}/rotate-secret")]
 async fn rotate_webhook_secret(
     caller: Can<ManageWebhooks>,
     id: Path<Uuid>,
@@ -159,10 +160,16 @@ async fn rotate_webhook_secret(
 /// A test is sent only once. If it fails, its status in the log is `failed`: it is not retried, and
 /// no other event waits for it.
 #[utoipa::path(
-    tag = "sync",
-    responses((status = 200, description = "The delivery", body = WebhookDelivery), Problems),
+    post, path = "/webhooks/{id}/test",
+    responses(
+        (status = 200, description = "The delivery", body = WebhookDelivery),
+        (status = 400, description = "`invalid_idempotency_key`"),
+        (status = 409, description = "`request_in_progress`"),
+        (status = 422, description = "`idempotency_key_reused`, `invalid`"),
+        (status = 503, description = "`outcome_unknown`"),
+        Problems,
+    ),
 )]
-#[post("/webhooks/{id}/test")]
 async fn test_webhook(
     caller: Can<ManageWebhooks>,
     id: Path<Uuid>,
@@ -175,12 +182,11 @@ async fn test_webhook(
 ///
 /// Returns the changes, latest first, with the values before and after.
 #[utoipa::path(
-    tag = "sync",
+    get, path = "/webhooks/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "The history of the webhook", body = HistoryPage),
         Problems),
 )]
-#[get("/webhooks/{id}/history")]
 async fn list_webhook_history(
     caller: Can<ManageWebhooks>,
     id: Path<Uuid>,

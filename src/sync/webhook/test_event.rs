@@ -9,7 +9,7 @@ use auth::Caller;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use platform::changes::Op;
-use platform::{Clock, Db, Error, Reply, Resource, Result, Timestamp, Tx, Write};
+use platform::{Argument, Clock, Db, Error, Reply, Resource, Result, Timestamp, Tx, Write};
 use schema::webhook_deliveries;
 use serde::Serialize;
 use uuid::Uuid;
@@ -56,6 +56,8 @@ impl FromRequest for Tester {
         ready(db.and_then(|db| Ok(Self { db, clock, out: out.clone(), write: write? })))
     }
 }
+
+impl Argument for Tester {}
 
 impl Tester {
     /// Sends the event while holding no database connection, and then stores the outcome.

@@ -1,14 +1,12 @@
 //! HTTP operations on targets.
 
-use actix_web::{delete, get, patch, post};
 use auth::{Body, Can};
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged,
-    Write,
+    Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes,
+    Tagged, Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::batch::TargetBatch;
@@ -16,17 +14,20 @@ use super::decompose::{Decomposition, TargetParts};
 use super::{Approval, NewTarget, Target, TargetChanges, TargetFilter, TargetPage};
 use crate::{ApproveTargets, ImportTargets, ReadTargets, WriteTargets};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_targets)
-        .service(create_target)
-        .service(import_targets)
-        .service(read_target)
-        .service(update_target)
-        .service(delete_target)
-        .service(approve_target)
-        .service(close_target)
-        .service(decompose_target)
-        .service(list_target_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_targets,
+        create_target,
+        import_targets,
+        read_target,
+        update_target,
+        delete_target,
+        approve_target,
+        close_target,
+        decompose_target,
+        list_target_history,
+    );
 }
 
 /// List targets
@@ -34,11 +35,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Lists your own targets and those of your people and teams, of the customers visible to you, and
 /// of the company. Use `parent_id` to list the parts of a target.
 #[utoipa::path(
-    tag = "targets",
+    get, path = "/targets",
     params(TargetFilter, PageQuery),
     responses((status = 200, description = "A page of targets", body = TargetPage), Problems),
 )]
-#[get("/targets")]
 async fn list_targets(
     caller: Can<ReadTargets>,
     list: List<TargetFilter>,
@@ -55,11 +55,15 @@ async fn list_targets(
 /// have the same metric, level and currency. A gross margin requires permission to see costs (403
 /// `forbidden_field`).
 #[utoipa::path(
-    tag = "targets",
+    post, path = "/targets",
     request_body = NewTarget,
-    responses((status = 201, description = "The new draft", body = Target), Problems),
+    responses(
+        (status = 201, description = "The new draft", body = Target),
+        (status = 403, description = "`foreign_source_system`"),
+        (status = 409, description = "`duplicate`"),
+        Problems,
+    ),
 )]
-#[post("/targets")]
 async fn create_target(
     caller: Can<WriteTargets>,
     new: Body<NewTarget>,
@@ -74,12 +78,11 @@ async fn create_target(
 /// parts may come in any order. The default status is `approved`. The sums of the parts are not
 /// checked.
 #[utoipa::path(
-    tag = "targets",
+    post, path = "/targets/batch",
     params(BatchQuery),
     request_body = TargetBatch,
     responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
-#[post("/targets/batch")]
 async fn import_targets(
     caller: Can<ImportTargets>,
     batch: Batch<TargetBatch>,
@@ -94,10 +97,9 @@ async fn import_targets(
 ///
 /// The current actual is in the reports; that of a closed target is also in `closed_actual`.
 #[utoipa::path(
-    tag = "targets",
+    get, path = "/targets/{id}",
     responses((status = 200, description = "The target", body = Target), Problems),
 )]
-#[get("/targets/{id}")]
 async fn read_target(caller: Can<ReadTargets>, id: Path<Uuid>, db: Db) -> Result<Tagged<Target>> {
     Ok(Tagged(Target::find(&mut *db.conn().await?, &caller, *id).await?))
 }
@@ -109,11 +111,16 @@ async fn read_target(caller: Can<ReadTargets>, id: Path<Uuid>, db: Db) -> Result
 /// and the target that it is a part of must stay fully allocated, otherwise 409
 /// `target_under_allocated`. A closed target cannot change: 409 `target_closed`.
 #[utoipa::path(
-    tag = "targets",
+    patch, path = "/targets/{id}",
     request_body(content = TargetChanges, content_type = "application/merge-patch+json"),
-    responses((status = 200, description = "The target", body = Target), Problems),
+    responses(
+        (status = 200, description = "The target", body = Target),
+        (status = 403, description = "`forbidden_field`, `not_your_target`, `self_approval`"),
+        (status = 409, description = "`duplicate`, `target_approved`, `target_has_parts`, \
+            `wrong_status`"),
+        Problems,
+    ),
 )]
-#[patch("/targets/{id}")]
 async fn update_target(
     caller: Can<WriteTargets>,
     id: Path<Uuid>,
@@ -130,10 +137,14 @@ async fn update_target(
 /// `still_referenced`), nor one without which an approved target would not be fully allocated (409
 /// `target_under_allocated`).
 #[utoipa::path(
-    tag = "targets",
-    responses((status = 204, description = "The draft was deleted"), Problems),
+    delete, path = "/targets/{id}",
+    responses(
+        (status = 204, description = "The draft was deleted"),
+        (status = 403, description = "`not_your_target`"),
+        (status = 409, description = "`target_closed`, `wrong_status`"),
+        Problems,
+    ),
 )]
-#[delete("/targets/{id}")]
 async fn delete_target(
     caller: Can<WriteTargets>,
     id: Path<Uuid>,
@@ -150,11 +161,16 @@ async fn delete_target(
 /// otherwise 409 `target_under_allocated` with `allocated` and `required`. Send `force` to approve
 /// it anyway.
 #[utoipa::path(
-    tag = "targets",
+    post, path = "/targets/{id}/approve",
     request_body = Approval,
-    responses((status = 200, description = "The approved target", body = Target), Problems),
+    responses(
+        (status = 200, description = "The approved target", body = Target),
+        (status = 403, description = "`not_your_target`"),
+        (status = 409, description = "`target_closed`, `wrong_status`"),
+        (status = 422, description = "`no_exchange_rate`"),
+        Problems,
+    ),
 )]
-#[post("/targets/{id}/approve")]
 async fn approve_target(
     caller: Can<ApproveTargets>,
     id: Path<Uuid>,
@@ -172,10 +188,15 @@ async fn approve_target(
 /// `closed_actual` and no longer changes. Sales directors can close a target, and managers who lead
 /// its owner.
 #[utoipa::path(
-    tag = "targets",
-    responses((status = 200, description = "The closed target", body = Target), Problems),
+    post, path = "/targets/{id}/close",
+    responses(
+        (status = 200, description = "The closed target", body = Target),
+        (status = 403, description = "`field_not_readable`, `not_your_target`"),
+        (status = 409, description = "`target_closed`, `wrong_status`"),
+        (status = 422, description = "`invalid`, `metric_not_available`"),
+        Problems,
+    ),
 )]
-#[post("/targets/{id}/close")]
 async fn close_target(
     caller: Can<ApproveTargets>,
     id: Path<Uuid>,
@@ -192,11 +213,15 @@ async fn close_target(
 /// the period cuts short is custom. A target can be broken down only once, otherwise 409
 /// `target_has_parts`. Any user who may draft the target can do this.
 #[utoipa::path(
-    tag = "targets",
+    post, path = "/targets/{id}/decompose",
     request_body = Decomposition,
-    responses((status = 200, description = "The parts of the target", body = TargetParts), Problems),
+    responses(
+        (status = 200, description = "The parts of the target", body = TargetParts),
+        (status = 403, description = "`not_your_target`"),
+        (status = 409, description = "`target_closed`, `wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/targets/{id}/decompose")]
 async fn decompose_target(
     caller: Can<WriteTargets>,
     id: Path<Uuid>,
@@ -212,11 +237,10 @@ async fn decompose_target(
 ///
 /// Changes, approval and closing with their reasons, latest first.
 #[utoipa::path(
-    tag = "targets",
+    get, path = "/targets/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/targets/{id}/history")]
 async fn list_target_history(
     caller: Can<ReadTargets>,
     id: Path<Uuid>,

@@ -1,39 +1,39 @@
 //! The operations on territories.
 
-use actix_web::{delete, get, patch, post};
 use auth::{Body, Can};
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
+    Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged, Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::batch::TerritoryBatch;
 use super::{NewTerritory, Territory, TerritoryChanges, TerritoryFilter, TerritoryPage};
 use crate::{ImportTerritories, ReadTerritories, WriteTerritories};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_territories)
-        .service(create_territory)
-        .service(import_territories)
-        .service(read_territory)
-        .service(update_territory)
-        .service(delete_territory)
-        .service(list_territory_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_territories,
+        create_territory,
+        import_territories,
+        read_territory,
+        update_territory,
+        delete_territory,
+        list_territory_history,
+    );
 }
 
 /// List territories
 ///
 /// Returns all territories. Every user can read them.
 #[utoipa::path(
-    tag = "territories",
+    get, path = "/territories",
     params(TerritoryFilter, PageQuery),
     responses((status = 200, description = "A page of territories", body = TerritoryPage),
         Problems),
 )]
-#[get("/territories")]
 async fn list_territories(
     caller: Can<ReadTerritories>,
     list: List<TerritoryFilter>,
@@ -46,11 +46,15 @@ async fn list_territories(
 ///
 /// A territory has one holder at a time.
 #[utoipa::path(
-    tag = "territories",
+    post, path = "/territories",
     request_body = NewTerritory,
-    responses((status = 201, description = "The new territory", body = Territory), Problems),
+    responses(
+        (status = 201, description = "The new territory", body = Territory),
+        (status = 403, description = "`foreign_source_system`"),
+        (status = 409, description = "`duplicate`"),
+        Problems,
+    ),
 )]
-#[post("/territories")]
 async fn create_territory(
     caller: Can<WriteTerritories>,
     new: Body<NewTerritory>,
@@ -64,12 +68,11 @@ async fn create_territory(
 /// Creates new territories and updates those that differ. Parents and children can be sent in any
 /// sequence.
 #[utoipa::path(
-    tag = "territories",
+    post, path = "/territories/batch",
     params(BatchQuery),
     request_body = TerritoryBatch,
     responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
-#[post("/territories/batch")]
 async fn import_territories(
     caller: Can<ImportTerritories>,
     batch: Batch<TerritoryBatch>,
@@ -84,10 +87,9 @@ async fn import_territories(
 ///
 /// Returns the territory with its past, present and future holders.
 #[utoipa::path(
-    tag = "territories",
+    get, path = "/territories/{id}",
     responses((status = 200, description = "The territory", body = Territory), Problems),
 )]
-#[get("/territories/{id}")]
 async fn read_territory(
     caller: Can<ReadTerritories>,
     id: Path<Uuid>,
@@ -101,11 +103,14 @@ async fn read_territory(
 /// The holders are replaced as a whole. A territory cannot be its own parent, directly or through
 /// others.
 #[utoipa::path(
-    tag = "territories",
+    patch, path = "/territories/{id}",
     request_body(content = TerritoryChanges, content_type = "application/merge-patch+json"),
-    responses((status = 200, description = "The territory", body = Territory), Problems),
+    responses(
+        (status = 200, description = "The territory", body = Territory),
+        (status = 409, description = "`duplicate`"),
+        Problems,
+    ),
 )]
-#[patch("/territories/{id}")]
 async fn update_territory(
     caller: Can<WriteTerritories>,
     id: Path<Uuid>,
@@ -122,10 +127,9 @@ async fn update_territory(
 ///
 /// A territory that is referenced elsewhere cannot be deleted (409 `still_referenced`).
 #[utoipa::path(
-    tag = "territories",
+    delete, path = "/territories/{id}",
     responses((status = 204, description = "Deleted"), Problems),
 )]
-#[delete("/territories/{id}")]
 async fn delete_territory(
     caller: Can<WriteTerritories>,
     id: Path<Uuid>,
@@ -139,11 +143,10 @@ async fn delete_territory(
 ///
 /// Returns the changes of the territory, latest first.
 #[utoipa::path(
-    tag = "territories",
+    get, path = "/territories/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
 )]
-#[get("/territories/{id}/history")]
 async fn list_territory_history(
     caller: Can<ReadTerritories>,
     id: Path<Uuid>,

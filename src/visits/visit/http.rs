@@ -1,14 +1,12 @@
 //! Operations on visits.
 
-use actix_web::{get, patch, post};
 use auth::{Body, Can};
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged,
-    Write,
+    Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes,
+    Tagged, Write,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::batch::VisitBatch;
@@ -18,21 +16,24 @@ use super::{
 };
 use crate::{ApproveVisits, ImportVisits, ReadVisits, WriteVisits};
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(list_visits)
-        .service(create_visit)
-        .service(import_visits)
-        .service(read_visit)
-        .service(update_visit)
-        .service(reschedule_visit)
-        .service(cancel_visit)
-        .service(check_in)
-        .service(check_out)
-        .service(report_outcome)
-        .service(abandon_visit)
-        .service(explain_visit)
-        .service(approve_visit)
-        .service(list_visit_history);
+pub fn routes(routes: &mut Routes) {
+    platform::mount!(
+        routes,
+        list_visits,
+        create_visit,
+        import_visits,
+        read_visit,
+        update_visit,
+        reschedule_visit,
+        cancel_visit,
+        check_in,
+        check_out,
+        report_outcome,
+        abandon_visit,
+        explain_visit,
+        approve_visit,
+        list_visit_history,
+    );
 }
 
 /// List visits
@@ -40,11 +41,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Returns your own visits and those that you come along to; managers also see those of their
 /// people. Latest planned day first by default.
 #[utoipa::path(
-    tag = "visits",
+    get, path = "/visits",
     params(VisitFilter, PageQuery),
     responses((status = 200, description = "A page of visits", body = VisitPage), Problems),
 )]
-#[get("/visits")]
 async fn list_visits(
     caller: Can<ReadVisits>,
     list: List<VisitFilter>,
@@ -58,11 +58,15 @@ async fn list_visits(
 /// Salespeople plan for themselves, managers also for their people, the back office for anyone;
 /// otherwise 403 `not_your_person`. To record an unplanned visit, plan it for today and check in.
 #[utoipa::path(
-    tag = "visits",
+    post, path = "/visits",
     request_body = NewVisit,
-    responses((status = 201, description = "The planned visit", body = Visit), Problems),
+    responses(
+        (status = 201, description = "The planned visit", body = Visit),
+        (status = 403, description = "`foreign_source_system`"),
+        (status = 409, description = "`duplicate`"),
+        Problems,
+    ),
 )]
-#[post("/visits")]
 async fn create_visit(
     caller: Can<WriteVisits>,
     new: Body<NewVisit>,
@@ -76,12 +80,11 @@ async fn create_visit(
 /// Imported visits may be of any age. Default status: `completed`. Evidence is judged like that of
 /// a phone. An item that cannot be true fails, such as a completed visit on a future day.
 #[utoipa::path(
-    tag = "visits",
+    post, path = "/visits/batch",
     params(BatchQuery),
     request_body = VisitBatch,
     responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
 )]
-#[post("/visits/batch")]
 async fn import_visits(
     caller: Can<ImportVisits>,
     batch: Batch<VisitBatch>,
@@ -94,10 +97,9 @@ async fn import_visits(
 
 /// Read a visit
 #[utoipa::path(
-    tag = "visits",
+    get, path = "/visits/{id}",
     responses((status = 200, description = "The visit", body = Visit), Problems),
 )]
-#[get("/visits/{id}")]
 async fn read_visit(caller: Can<ReadVisits>, id: Path<Uuid>, db: Db) -> Result<Tagged<Visit>> {
     Ok(Tagged(Visit::find(&mut *db.conn().await?, &caller, *id).await?))
 }
@@ -107,11 +109,15 @@ async fn read_visit(caller: Can<ReadVisits>, id: Path<Uuid>, db: Db) -> Result<T
 /// Changes everything except the day and the customer. Allowed for the owner and the people who
 /// lead them.
 #[utoipa::path(
-    tag = "visits",
+    patch, path = "/visits/{id}",
     request_body(content = VisitChanges, content_type = "application/merge-patch+json"),
-    responses((status = 200, description = "The visit", body = Visit), Problems),
+    responses(
+        (status = 200, description = "The visit", body = Visit),
+        (status = 403, description = "`not_your_visit`"),
+        (status = 409, description = "`duplicate`, `wrong_status`"),
+        Problems,
+    ),
 )]
-#[patch("/visits/{id}")]
 async fn update_visit(
     caller: Can<WriteVisits>,
     id: Path<Uuid>,
@@ -126,11 +132,15 @@ async fn update_visit(
 ///
 /// 改期: `rescheduled_from` keeps the previous day, and the history keeps all of them.
 #[utoipa::path(
-    tag = "visits",
+    post, path = "/visits/{id}/reschedule",
     request_body = Reschedule,
-    responses((status = 200, description = "The visit", body = Visit), Problems),
+    responses(
+        (status = 200, description = "The visit", body = Visit),
+        (status = 403, description = "`not_your_visit`"),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/visits/{id}/reschedule")]
 async fn reschedule_visit(
     caller: Can<WriteVisits>,
     id: Path<Uuid>,
@@ -143,11 +153,15 @@ async fn reschedule_visit(
 
 /// Cancel a planned visit
 #[utoipa::path(
-    tag = "visits",
+    post, path = "/visits/{id}/cancel",
     request_body = VisitExcuse,
-    responses((status = 200, description = "The visit", body = Visit), Problems),
+    responses(
+        (status = 200, description = "The visit", body = Visit),
+        (status = 403, description = "`not_your_visit`"),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/visits/{id}/cancel")]
 async fn cancel_visit(
     caller: Can<WriteVisits>,
     id: Path<Uuid>,
@@ -169,11 +183,15 @@ async fn cancel_visit(
 /// accepts only check-ins made on its day, by phones that were offline. The visit counts on the day
 /// of its owner's check-in.
 #[utoipa::path(
-    tag = "visits",
+    post, path = "/visits/{id}/check-in",
     request_body = CheckIn,
-    responses((status = 200, description = "The visit", body = Visit), Problems),
+    responses(
+        (status = 200, description = "The visit", body = Visit),
+        (status = 403, description = "`not_your_visit`"),
+        (status = 409, description = "`already_checked_in`, `not_on_planned_day`, `wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/visits/{id}/check-in")]
 async fn check_in(
     caller: Can<WriteVisits>,
     id: Path<Uuid>,
@@ -190,11 +208,15 @@ async fn check_in(
 /// whether there was a complaint or a suggestion. A complaint recorded on the visit answers that
 /// question. `follow_up` turns the next action into a follow-up.
 #[utoipa::path(
-    tag = "visits",
+    post, path = "/visits/{id}/check-out",
     request_body = CheckOut,
-    responses((status = 200, description = "The visit", body = Visit), Problems),
+    responses(
+        (status = 200, description = "The visit", body = Visit),
+        (status = 403, description = "`not_your_visit`"),
+        (status = 409, description = "`already_checked_out`, `not_checked_in`, `wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/visits/{id}/check-out")]
 async fn check_out(
     caller: Can<WriteVisits>,
     id: Path<Uuid>,
@@ -210,11 +232,15 @@ async fn check_out(
 /// Allowed while the visit is in progress, and after a check-out that reported no outcome. Once a
 /// completed visit has an outcome, returns 409 `outcome_given`.
 #[utoipa::path(
-    tag = "visits",
+    post, path = "/visits/{id}/outcome",
     request_body = VisitOutcome,
-    responses((status = 200, description = "The visit", body = Visit), Problems),
+    responses(
+        (status = 200, description = "The visit", body = Visit),
+        (status = 403, description = "`not_your_visit`"),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/visits/{id}/outcome")]
 async fn report_outcome(
     caller: Can<WriteVisits>,
     id: Path<Uuid>,
@@ -229,11 +255,15 @@ async fn report_outcome(
 ///
 /// 中止: Ends a visit that is in progress. An abandoned visit does not count.
 #[utoipa::path(
-    tag = "visits",
+    post, path = "/visits/{id}/abandon",
     request_body = VisitExcuse,
-    responses((status = 200, description = "The visit", body = Visit), Problems),
+    responses(
+        (status = 200, description = "The visit", body = Visit),
+        (status = 403, description = "`not_your_visit`"),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/visits/{id}/abandon")]
 async fn abandon_visit(
     caller: Can<WriteVisits>,
     id: Path<Uuid>,
@@ -251,11 +281,15 @@ async fn abandon_visit(
 ///
 /// Possible once; otherwise 409 `already_explained`.
 #[utoipa::path(
-    tag = "visits",
+    post, path = "/visits/{id}/explain",
     request_body = VisitExcuse,
-    responses((status = 200, description = "The visit", body = Visit), Problems),
+    responses(
+        (status = 200, description = "The visit", body = Visit),
+        (status = 403, description = "`not_your_visit`"),
+        (status = 409, description = "`wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/visits/{id}/explain")]
 async fn explain_visit(
     caller: Can<WriteVisits>,
     id: Path<Uuid>,
@@ -275,11 +309,14 @@ async fn explain_visit(
 /// late, or has no plausible check-out. Owners cannot approve their own visits, not even as admins:
 /// 403 `self_approval`.
 #[utoipa::path(
-    tag = "visits",
+    post, path = "/visits/{id}/approve-exception",
     request_body = VisitException,
-    responses((status = 200, description = "The valid visit", body = Visit), Problems),
+    responses(
+        (status = 200, description = "The valid visit", body = Visit),
+        (status = 409, description = "`nothing_to_approve`, `wrong_status`"),
+        Problems,
+    ),
 )]
-#[post("/visits/{id}/approve-exception")]
 async fn approve_visit(
     caller: Can<ApproveVisits>,
     id: Path<Uuid>,
@@ -296,11 +333,10 @@ async fn approve_visit(
 ///
 /// Latest first. Contains every planned day, every check and every judgement.
 #[utoipa::path(
-    tag = "visits",
+    get, path = "/visits/{id}/history",
     params(PageQuery),
     responses((status = 200, description = "A page of the history", body = HistoryPage), Problems),
 )]
-#[get("/visits/{id}/history")]
 async fn list_visit_history(
     caller: Can<ReadVisits>,
     id: Path<Uuid>,

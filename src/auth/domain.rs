@@ -1,0 +1,28 @@
+//! What each domain gives to the service.
+
+use platform::Routes;
+use platform::jobs::Job;
+
+use super::policy::PermissionTable;
+
+/// A domain of the service: the operations, permissions and jobs of one crate.
+#[derive(Clone, Copy)]
+pub struct Domain {
+    /// The name of the crate, and the tag of its operations
+    pub name: &'static str,
+    /// What the document says about the tag
+    pub about: &'static str,
+    /// Operations below `/api/v1`
+    pub routes: &'static [fn(&mut Routes)],
+    /// Operations outside `/api/v1`
+    pub root_routes: &'static [fn(&mut Routes)],
+    pub permissions: PermissionTable,
+    pub jobs: &'static [Job],
+}
+
+impl Domain {
+    /// A domain without operations, permissions and jobs, to be completed.
+    pub const fn new(name: &'static str, about: &'static str) -> Self {
+        Self { name, about, routes: &[], root_routes: &[], permissions: &[], jobs: &[] }
+    }
+}
