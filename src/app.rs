@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access::Role;
 use actix_cors::Cors;
 use actix_web::App;
 use actix_web::body::BoxBody;
@@ -9,7 +10,7 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::{self, Data};
 use attachments::hooks::{self, Visible};
-use auth::{Directory, Role, Tokens, TrustProxy};
+use auth::{Directory, Tokens, TrustProxy};
 use company::Company;
 use complaints::ReadSuggestions;
 use complaints::suggestion::Suggestion;
@@ -37,6 +38,7 @@ type Permissions = &'static [(&'static str, &'static [Role])];
 
 /// Permissions by domain.
 pub const PERMISSIONS: &[Permissions] = &[
+    access::PERMISSIONS,
     auth::PERMISSIONS,
     company::PERMISSIONS,
     territories::PERMISSIONS,
@@ -121,10 +123,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
 pub fn extensions() -> Extensions {
     Extensions::default()
         .with(sync::HOOKS)
-        .with(auth::hooks::Hooks {
+        .with(intake::hooks::Hooks {
             parking: sync::pending::PARKING,
-            first_membership: &[orders::order::first_membership],
+            has_client: |conn, system| Box::pin(auth::api_client::owns(conn, system)),
         })
+        .with(auth::hooks::Hooks { first_membership: &[orders::order::first_membership] })
         .with(attachments::hooks::Owners(OWNERS_OF_FILES))
         .with(company::hooks::Hooks {
             calendar_changed: &[

@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
+use access::Role;
 use actix_web::App;
 use actix_web::http::header::ContentEncoding;
 use actix_web::web::Bytes;
-use auth::Role;
 use customers::customer::Customer;
 use lists::Views;
 use orders::order::Order;

@@ -4,11 +4,11 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use access::Can;
 use actix_web::http::StatusCode;
 use actix_web::http::header::ContentEncoding;
 use actix_web::web;
 use actix_web::{HttpRequest, HttpResponse, get};
-use auth::Can;
 use diesel::dsl::sql;
 use diesel::sql_types::{Bool, Double};
 use diesel_async::RunQueryDsl;
@@ -23,7 +23,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{compression, document, problems, process_metrics};
 
-auth::permissions! {
+access::permissions! {
     ReadJobs: Admin;
 }
 

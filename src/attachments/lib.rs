@@ -15,7 +15,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 pub use store::Store;
 
-auth::permissions! {
+access::permissions! {
     ReadAttachments: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
         | BackOffice | Finance | CreditController | Quality | Hr | Erp | Reporter;
     WriteAttachments: Admin | SalesDirector | SalesManager | Salesperson | BackOffice | Finance

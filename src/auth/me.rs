@@ -1,5 +1,6 @@
 //! The caller's own account, roles and permissions.
 
+use access::{Anybody, Caller, Can, Role};
 use actix_web::{HttpResponse, get, web::Data};
 use platform::{Conn, Db, Problems, Result};
 use serde::Serialize;
@@ -9,7 +10,6 @@ use uuid::Uuid;
 
 use crate::api_client::MachineClient;
 use crate::user::{UserView, account};
-use crate::{Anybody, Caller, Can, Role};
 
 /// The permissions of all domains with the roles that hold them. The application registers them.
 #[derive(Debug, Clone, Default)]

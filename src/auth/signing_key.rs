@@ -1,6 +1,7 @@
 //! The keys that sign access tokens. They are in the database, so that all instances accept each
 //! other's tokens, and there can be several at once, so that a rotation interrupts no session.
 
+use access::Can;
 use actix_web::{HttpResponse, get, post, web::Data};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -17,8 +18,8 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::RotateKeys;
 use crate::token::{LIFETIME, Tokens};
-use crate::{Can, RotateKeys};
 
 /// The time before a new key signs, so that every instance knows the key before a token carries it.
 const HEAD_START: SignedDuration = SignedDuration::from_mins(5);

@@ -13,7 +13,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub use calendar::Calendar;
 pub use company::Company;
 
-auth::permissions! {
+access::permissions! {
     ReadCompany: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Quality | Hr | Erp | Reporter;
     WriteCompany: Admin;

@@ -8,7 +8,7 @@ pub mod suggestion;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-auth::permissions! {
+access::permissions! {
     ReadComplaints: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Quality | Hr | Erp | Reporter;
     /// Register complaints, propose and reopen, and the actions of a complaint's reporter or owner

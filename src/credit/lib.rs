@@ -12,7 +12,7 @@ pub mod terms_request;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-auth::permissions! {
+access::permissions! {
     ReadCredit: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Erp | Reporter;
     /// Set limits, hold and release; more than an investigation recommends only for directors

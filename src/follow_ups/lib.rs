@@ -4,7 +4,7 @@ pub mod follow_up;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-auth::permissions! {
+access::permissions! {
     ReadFollowUps: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Reporter;
     /// Salespeople for themselves, managers also for their people, the back office for anyone

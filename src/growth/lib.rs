@@ -7,7 +7,7 @@ pub mod product_gap;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-auth::permissions! {
+access::permissions! {
     ReadOpportunities: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
         | BackOffice | Reporter;
     /// Salespeople for themselves, managers also for their people

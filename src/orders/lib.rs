@@ -10,7 +10,7 @@ pub mod shipment;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-auth::permissions! {
+access::permissions! {
     ReadOrders: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Erp | Reporter;
     WriteOrders: Admin | SalesDirector | SalesManager | Salesperson | BackOffice | Erp;

@@ -5,7 +5,7 @@ pub mod product;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-auth::permissions! {
+access::permissions! {
     ReadProducts: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Quality | Hr | Erp | Reporter;
     /// See `standard_cost`, which margins follow from

@@ -18,7 +18,7 @@ pub mod write_off;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-auth::permissions! {
+access::permissions! {
     ReadInvoices: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Erp | Reporter;
     /// Drafts, posting, and the changes allowed after posting

@@ -56,7 +56,7 @@ pub mod without_terms;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-auth::permissions! {
+access::permissions! {
     /// Reports on sales; they count only the orders that the caller may see
     ReadReports: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Erp | Reporter;

@@ -10,7 +10,7 @@ pub mod survey;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-auth::permissions! {
+access::permissions! {
     ReadSurveys: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Erp | Reporter;
     /// Import answers from another system

@@ -7,7 +7,7 @@ pub mod target;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-auth::permissions! {
+access::permissions! {
     ReadTargets: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Quality | Hr | Erp | Reporter;
     /// Salespeople write their own targets, managers those of their people and teams

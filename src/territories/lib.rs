@@ -4,7 +4,7 @@ pub mod territory;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-auth::permissions! {
+access::permissions! {
     ReadTerritories: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
         | BackOffice | Finance | CreditController | Quality | Hr | Erp | Reporter;
     WriteTerritories: Admin | SalesDirector | BackOffice | Erp;

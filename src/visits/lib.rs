@@ -8,7 +8,7 @@ pub mod visit;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-auth::permissions! {
+access::permissions! {
     ReadVisits: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Erp | Reporter;
     /// Salespeople write their own visits; managers and the back office also plan for others

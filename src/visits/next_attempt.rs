@@ -1,8 +1,8 @@
 //! Patience, 耐心: the next attempt after a refusal, and the attempts required before a prospect may
 //! be given up.
 
+use access::Can;
 use actix_web::get;
-use auth::Can;
 use customers::customer::Customer;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Date as SqlDate, Nullable};
@@ -71,7 +71,7 @@ async fn list_next_attempts(
 impl NextAttempt {
     pub async fn list(
         conn: &mut Conn,
-        caller: &auth::Caller,
+        caller: &access::Caller,
         list: &List<NoFilter>,
     ) -> Result<NextAttemptPage> {
         use visits::{id, next_visit_on, owner_id, status};

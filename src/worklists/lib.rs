@@ -8,7 +8,7 @@ pub mod today;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-auth::permissions! {
+access::permissions! {
     ReadToday: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice;
     /// For users who lead people, and for the back office, which sees everyone
     ReadBoard: Admin | GeneralManager | SalesDirector | SalesManager | BackOffice;

@@ -1,6 +1,8 @@
 //! HTTP operations on memberships.
 
+use access::Can;
 use actix_web::{delete, get, post};
+use intake::Body;
 use platform::{
     Db, IfMatch, IfSent, Json, List, PageQuery, Path, Problems, Reply, Result, Tagged, Write,
 };
@@ -8,7 +10,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{Membership, MembershipEnd, MembershipFilter, MembershipPage, NewMembership};
-use crate::{Body, Can, ReadTeams, WriteTeams};
+use crate::{ReadTeams, WriteTeams};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(list_memberships)

@@ -2,6 +2,7 @@
 
 mod db;
 
+use access::{Anybody, Can};
 use actix_web::{delete, get, web::Data};
 use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
@@ -16,8 +17,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
-
-use crate::{Anybody, Can};
 
 pub use db::{Renewed, begin, end, end_all, end_others, forget_expired, rotate};
 

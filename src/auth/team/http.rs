@@ -1,6 +1,8 @@
 //! HTTP operations on teams.
 
+use access::Can;
 use actix_web::{delete, get, patch, post};
+use intake::{Body, import};
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -10,7 +12,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{NewTeam, Team, TeamBatch, TeamChanges, TeamFilter, TeamPage};
-use crate::{Body, Can, ImportTeams, ReadTeams, WriteTeams, import};
+use crate::{ImportTeams, ReadTeams, WriteTeams};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(list_teams)

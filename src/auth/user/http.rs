@@ -1,6 +1,8 @@
 //! HTTP operations on users.
 
+use access::Can;
 use actix_web::{get, patch, post};
+use intake::{Body, import};
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -13,7 +15,7 @@ use uuid::Uuid;
 use super::account::NewPassword;
 use super::view::PRIVATE;
 use super::{NewUser, User, UserBatch, UserChanges, UserFilter, UserPage, UserView};
-use crate::{Body, Can, ImportUsers, ReadUsers, SetPasswords, WriteUsers, import};
+use crate::{ImportUsers, ReadUsers, SetPasswords, WriteUsers};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(list_users)

@@ -1,7 +1,7 @@
 //! The operations on exchange rates.
 
+use access::Can;
 use actix_web::{delete, get, patch, post};
-use auth::Can;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -80,7 +80,7 @@ async fn import_exchange_rates(
 ) -> Result<Reply> {
     write
         .run(async move |tx| {
-            Reply::json(&auth::import::<ExchangeRate, _>(tx, &caller, &batch).await?)
+            Reply::json(&intake::import::<ExchangeRate, _>(tx, &caller, &batch).await?)
         })
         .await
 }

@@ -1,7 +1,8 @@
 //! The actions that move complaints on: one operation per action of the state machine.
 
+use access::Can;
 use actix_web::post;
-use auth::{Body, Can};
+use intake::Body;
 use platform::{IfSent, Json, Path, Problems, Reply, Result, Tx, Write};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;

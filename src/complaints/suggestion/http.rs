@@ -1,7 +1,8 @@
 //! The operations on suggestions.
 
+use access::Can;
 use actix_web::{get, post};
-use auth::{Body, Can};
+use intake::Body;
 use platform::changes::{self, HistoryPage};
 use platform::{
     Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,

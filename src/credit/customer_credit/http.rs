@@ -1,8 +1,8 @@
 //! The operations on customers' credit.
 
+use access::Can;
 use actix_web::web::Data;
 use actix_web::{get, patch, post};
-use auth::Can;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{

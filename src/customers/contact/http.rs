@@ -1,7 +1,8 @@
 //! HTTP operations on contacts.
 
+use access::Can;
 use actix_web::{delete, get, patch, post};
-use auth::{Body, Can};
+use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -82,7 +83,7 @@ async fn import_contacts(
     write: Write,
 ) -> Result<Reply> {
     write
-        .run(async move |tx| Reply::json(&auth::import::<Contact, _>(tx, &caller, &batch).await?))
+        .run(async move |tx| Reply::json(&intake::import::<Contact, _>(tx, &caller, &batch).await?))
         .await
 }
 

@@ -1,7 +1,8 @@
 //! The operations on orders.
 
+use access::Can;
 use actix_web::{get, patch, post};
-use auth::{Body, Can};
+use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -87,7 +88,7 @@ async fn import_orders(
     write: Write,
 ) -> Result<Reply> {
     write
-        .run(async move |tx| Reply::json(&auth::import::<Order, _>(tx, &caller, &batch).await?))
+        .run(async move |tx| Reply::json(&intake::import::<Order, _>(tx, &caller, &batch).await?))
         .await
 }
 

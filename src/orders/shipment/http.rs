@@ -1,7 +1,7 @@
 //! The operations on shipments.
 
+use access::Can;
 use actix_web::{get, post};
-use auth::Can;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{Db, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write};
@@ -53,7 +53,9 @@ async fn import_shipments(
     write: Write,
 ) -> Result<Reply> {
     write
-        .run(async move |tx| Reply::json(&auth::import::<Shipment, _>(tx, &caller, &batch).await?))
+        .run(async move |tx| {
+            Reply::json(&intake::import::<Shipment, _>(tx, &caller, &batch).await?)
+        })
         .await
 }
 

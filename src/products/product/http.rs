@@ -1,7 +1,8 @@
 //! The operations on products.
 
+use access::Can;
 use actix_web::{delete, get, patch, post};
-use auth::{Body, Can};
+use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::HistoryPage;
 use platform::{
@@ -75,7 +76,7 @@ async fn import_products(
     write: Write,
 ) -> Result<Reply> {
     write
-        .run(async move |tx| Reply::json(&auth::import::<Product, _>(tx, &caller, &batch).await?))
+        .run(async move |tx| Reply::json(&intake::import::<Product, _>(tx, &caller, &batch).await?))
         .await
 }
 

@@ -1,7 +1,7 @@
 //! The operations on collection tasks.
 
+use access::Can;
 use actix_web::{get, post};
-use auth::Can;
 use platform::changes::{self, HistoryPage};
 use platform::{
     Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Tagged, Write,

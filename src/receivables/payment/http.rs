@@ -1,7 +1,8 @@
 //! The operations on payments.
 
+use access::Can;
 use actix_web::{get, post};
-use auth::{Body, Can};
+use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -77,7 +78,7 @@ async fn import_payments(
     write: Write,
 ) -> Result<Reply> {
     write
-        .run(async move |tx| Reply::json(&auth::import::<Payment, _>(tx, &caller, &batch).await?))
+        .run(async move |tx| Reply::json(&intake::import::<Payment, _>(tx, &caller, &batch).await?))
         .await
 }
 

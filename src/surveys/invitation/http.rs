@@ -1,7 +1,8 @@
 //! Operations on invitations.
 
+use access::Can;
 use actix_web::{get, post};
-use auth::{Body, Can};
+use intake::Body;
 use platform::{Db, IfSent, List, PageQuery, Path, Problems, Reply, Result, Write};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;

@@ -1,7 +1,7 @@
 //! Operations on surveys.
 
+use access::Can;
 use actix_web::{delete, get, patch, post};
-use auth::Can;
 use platform::changes::{self, HistoryPage};
 use platform::{
     Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Patch, Path, Problems, Reply, Result,

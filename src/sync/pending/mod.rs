@@ -5,12 +5,13 @@ mod apply;
 mod entries;
 mod retry;
 
+use access::{Caller, Can, Role};
 use actix_web::{delete, get};
-use auth::{Caller, Can, HasReferences, Role};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Jsonb};
 use diesel_async::RunQueryDsl;
+use intake::HasReferences;
 use platform::error::Problem;
 use platform::{
     Conn, Db, Embedded, Error, FixedSql, List, PageQuery, Path, Problems, Reply, Result, Timestamp,

@@ -1,8 +1,8 @@
 //! The operations on webhooks.
 
+use access::Can;
 use actix_web::web::Data;
 use actix_web::{delete, get, patch, post};
-use auth::Can;
 use platform::changes::{self, HistoryPage};
 use platform::feed::Epoch;
 use platform::{

@@ -1,7 +1,8 @@
 //! HTTP operations on targets.
 
+use access::Can;
 use actix_web::{delete, get, patch, post};
-use auth::{Body, Can};
+use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -86,7 +87,7 @@ async fn import_targets(
     write: Write,
 ) -> Result<Reply> {
     write
-        .run(async move |tx| Reply::json(&auth::import::<Target, _>(tx, &caller, &batch).await?))
+        .run(async move |tx| Reply::json(&intake::import::<Target, _>(tx, &caller, &batch).await?))
         .await
 }
 

@@ -1,7 +1,8 @@
 //! The operations on territories.
 
+use access::Can;
 use actix_web::{delete, get, patch, post};
-use auth::{Body, Can};
+use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -76,7 +77,9 @@ async fn import_territories(
     write: Write,
 ) -> Result<Reply> {
     write
-        .run(async move |tx| Reply::json(&auth::import::<Territory, _>(tx, &caller, &batch).await?))
+        .run(async move |tx| {
+            Reply::json(&intake::import::<Territory, _>(tx, &caller, &batch).await?)
+        })
         .await
 }
 

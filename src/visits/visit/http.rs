@@ -1,7 +1,8 @@
 //! Operations on visits.
 
+use access::Can;
 use actix_web::{get, patch, post};
-use auth::{Body, Can};
+use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -88,7 +89,7 @@ async fn import_visits(
     write: Write,
 ) -> Result<Reply> {
     write
-        .run(async move |tx| Reply::json(&auth::import::<Visit, _>(tx, &caller, &batch).await?))
+        .run(async move |tx| Reply::json(&intake::import::<Visit, _>(tx, &caller, &batch).await?))
         .await
 }
 

@@ -1,30 +1,30 @@
 //! References in queries: filters of lists and parameters of reports.
 
+use access::Caller;
 use platform::{Conn, Error, Fault, List, Query, Result, input};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Caller;
-use super::reference::{Find, HasReferences, Reference, Wanted, named, resolve_all};
+use crate::reference::{Find, HasReferences, Reference, Wanted, named, resolve_all};
 
 /// Returns the filter of a list with its external ids resolved to ids. An unknown external id, like
 /// an unknown id, matches no row.
-pub async fn filter<F: HasReferences + DeserializeOwned>(
+pub async fn of_list<F: HasReferences + DeserializeOwned>(
     conn: &mut Conn,
     caller: &Caller,
     list: &List<F>,
 ) -> Result<F> {
-    of_query(conn, caller, list.query()).await
+    resolved(conn, caller, list.query()).await
 }
 
 /// Returns the parameters of a query that is not a list, with its external ids resolved to ids.
-pub async fn parameters<Q: HasReferences + DeserializeOwned>(
+pub async fn of_query<Q: HasReferences + DeserializeOwned>(
     conn: &mut Conn,
     caller: &Caller,
     query: &Query<Q>,
 ) -> Result<Q> {
-    of_query(conn, caller, query.raw()).await
+    resolved(conn, caller, query.raw()).await
 }
 
 /// Types of rows that can be merged. A filter by the id of a merged row applies to the winner.
@@ -49,7 +49,7 @@ async fn follow_merge(
     Ok(())
 }
 
-async fn of_query<F: HasReferences + DeserializeOwned>(
+async fn resolved<F: HasReferences + DeserializeOwned>(
     conn: &mut Conn,
     caller: &Caller,
     query: &Value,
@@ -73,7 +73,7 @@ async fn of_query<F: HasReferences + DeserializeOwned>(
     let system = caller.source_system();
     let faults = resolve_all(conn, caller, system, F::REFERENCES, &mut value).await?;
     let (unknown, wrong): (Vec<_>, Vec<_>) =
-        faults.into_iter().flatten().partition(|fault| fault.code == "unknown_reference");
+        faults.into_iter().flatten().partition(Fault::is_unknown_reference);
     if !wrong.is_empty() {
         return Err(Error::bad_request("invalid_query", "").faults(wrong));
     }

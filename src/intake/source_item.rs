@@ -12,9 +12,9 @@ use schema::source_items;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::hooks::ItemSource;
-use super::import::Imported;
-use super::reference::{HasReferences, Reference};
+use crate::hooks::ItemSource;
+use crate::imported::Imported;
+use crate::reference::{HasReferences, Reference};
 
 /// The number of rows per statement.
 const AT_ONCE: usize = 1000;

@@ -3,18 +3,18 @@
 
 use std::collections::{HashMap, HashSet};
 
+use access::Caller;
 use platform::batch::{BatchItems, ItemKey, Outcomes};
 use platform::{Error, Fault, Result, Tx, input};
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Caller;
-use super::hooks::ItemSource;
-use super::import::{Arrival, Imported, Keys};
-use super::reference::{Found, HasReferences, Wanted, resolve_known};
-use super::source_item::{self, Fields, Kept, Reader};
-use super::waiting::Waiting;
+use crate::hooks::ItemSource;
+use crate::imported::{Arrival, Imported, Keys};
+use crate::reference::{Found, HasReferences, Wanted, resolve_known};
+use crate::source_item::{self, Fields, Kept, Reader};
+use crate::waiting::Waiting;
 
 /// The fields that the source has sent, by the position of the item. Stored once the item is
 /// applied.
