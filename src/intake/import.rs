@@ -7,18 +7,19 @@ use access::Caller;
 use futures_util::future::LocalBoxFuture;
 use metrics::counter;
 use platform::batch::{Batch, BatchItems, Documented, Outcome, Outcomes, Status, bisect};
-use platform::{Error, Fault, Result, Tx};
+use platform::{Error, Fault, Result, Tx, shape};
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::arrive::{Said, arrive, leave_repeated};
+use crate::external_id::source_of;
 use crate::hooks::{Hooks, ItemSource};
 use crate::imported::{Arrival, Draft, Imported, Keys};
 use crate::record::record;
+use crate::source_item::{self, Reader};
 use crate::unique::{self, Verdict};
 use crate::waiting::Waiting;
-use crate::{external_id, source_item};
 
 /// The number of attempts to write a batch when the database refuses a duplicate: another
 /// transaction may have taken a value since it was checked.
@@ -26,24 +27,15 @@ const LOOKS: usize = 3;
 
 const ORPHAN: &str = "refers to a row of this batch that was refused";
 
-/// Returns the source system of a batch. Default: the caller's own.
-pub fn source_of(caller: &Caller, batch: &BatchItems) -> Result<String> {
-    let Some(system) = batch.source_system.as_deref().or(caller.source_system()) else {
-        let fault = Fault::new("/source_system", "required", "required with an external id");
-        return Err(Error::invalid(vec![fault]));
-    };
-    Ok(system.to_owned())
-}
-
 /// Imports a batch, and then the parked items that have waited for its rows.
 pub async fn import<R, D>(tx: &mut Tx, caller: &Caller, batch: &Batch<D>) -> Result<Outcomes>
 where
     R: Imported,
     D: Documented<Item = R::Item>,
 {
-    let (outcomes, here) = carry_out::<R>(tx, caller, batch).await?;
-    let source_system = source_of(caller, batch)?;
+    let source_system = source_of(tx, caller, batch.source_system.as_deref()).await?;
     let source = ItemSource { kind: R::TYPE, source_system: &source_system };
+    let (outcomes, here) = carry_out::<R>(tx, caller, source, batch).await?;
     let parking = tx.extension::<Hooks>()?.parking;
     (parking.arrived)(tx, source, &here).await?;
     Ok(outcomes)
@@ -61,36 +53,38 @@ where
     R::Item: ToSchema + 'static,
 {
     Box::pin(async move {
-        let batch = BatchItems::of_parked::<R::Item>(source_system, &items);
-        carry_out::<R>(tx, caller, &batch).await
+        source_of(tx, caller, Some(source_system)).await?;
+        let source = ItemSource { kind: R::TYPE, source_system };
+        let batch = BatchItems::of_parked(&items, shape::of_body::<R::Item>());
+        carry_out::<R>(tx, caller, source, &batch).await
     })
 }
 
 /// Imports a batch. Also returns the external ids of the items whose rows exist now.
-pub(crate) async fn carry_out<R: Imported>(
+async fn carry_out<R: Imported>(
     tx: &mut Tx,
     caller: &Caller,
+    source: ItemSource<'_>,
     batch: &BatchItems,
 ) -> Result<(Outcomes, Vec<String>)> {
-    let source_system = source_of(caller, batch)?;
-    external_id::check(tx, caller, &source_system).await?;
-
     let mut outcomes = Outcomes::default();
     let places = batch.read(&mut outcomes);
-    let source = ItemSource { kind: R::TYPE, source_system: &source_system };
     let parking = tx.extension::<Hooks>()?.parking;
     let sent = batch.external_ids(places.iter().copied());
     (parking.superseded)(tx, source, &sent).await?;
     let parking = Some(parking).filter(|_| batch.park);
     let mut waiting = Waiting { parking, items: vec![], refused: vec![] };
-    let places = leave_repeated::<R>(tx, caller, source, (batch, places), &mut outcomes).await?;
+    let (find, reader) = (R::FIND, &mut Reader::of::<R>(source.source_system));
+    let items = (batch, places);
+    let places = leave_repeated(tx, caller, (source, find), reader, items, &mut outcomes).await?;
+    let results = (&mut waiting, &mut outcomes);
     let (arrivals, said) =
-        arrive::<R>(tx, caller, source, (batch, &places), (&mut waiting, &mut outcomes)).await?;
+        arrive::<R>(tx, caller, source, reader, (batch, &places), results).await?;
 
     let context = R::context(tx, caller, &arrivals).await?;
     let (drafts, warnings) = draft(tx, arrivals, &context, &mut waiting, &mut outcomes);
-    let drafts = waiting.parents_first(drafts, &source_system, &mut outcomes);
-    apply(tx, caller, &source_system, drafts, (&mut waiting, &mut outcomes)).await?;
+    let drafts = waiting.parents_first(drafts, source.source_system, &mut outcomes);
+    apply(tx, caller, source.source_system, drafts, (&mut waiting, &mut outcomes)).await?;
     remember(tx, source, said, &outcomes).await?;
     outcomes.warn(warnings);
 
