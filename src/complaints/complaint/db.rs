@@ -146,8 +146,7 @@ impl Complaint {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid, now: Timestamp) -> Result<Self> {
-        let complaint =
-            Self::query().filter(caller.sees::<Complaint>()).filter(complaints::id.eq(id));
+        let complaint = Self::query().filter(caller.sees::<Self>()).filter(complaints::id.eq(id));
         let complaint: Self = complaint.first(conn).await?;
         Ok(complaint.judged(now))
     }
