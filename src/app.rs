@@ -1,7 +1,9 @@
 //! Mounting of all domains, and the layers around them.
 
+use std::iter;
 use std::sync::Arc;
 
+use access::{Domain, PermissionTable};
 use actix_cors::Cors;
 use actix_web::App;
 use actix_web::body::BoxBody;
@@ -9,7 +11,7 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use attachments::hooks::{self, Visible};
-use auth::{Directory, Domain, Tokens, TrustProxy};
+use auth::{Directory, Tokens, TrustProxy};
 use company::Company;
 use complaints::ReadSuggestions;
 use complaints::suggestion::Suggestion;
@@ -54,6 +56,11 @@ pub const DOMAINS: &[Domain] = &[
     operations::DOMAIN,
 ];
 
+/// Returns the permissions of all domains.
+pub fn permissions() -> impl Iterator<Item = PermissionTable> {
+    iter::once(access::PERMISSIONS).chain(DOMAINS.iter().map(|domain| domain.permissions))
+}
+
 /// What the paths of the API begin with.
 pub const PREFIX: &str = "/api/v1";
 
@@ -91,10 +98,11 @@ const OWNERS_OF_FILES: &[(&str, Visible)] = &[
 pub fn extensions() -> Extensions {
     Extensions::default()
         .with(sync::HOOKS)
-        .with(auth::hooks::Hooks {
+        .with(intake::hooks::Hooks {
             parking: sync::pending::PARKING,
-            first_membership: &[orders::order::first_membership],
+            has_client: |conn, system| Box::pin(auth::api_client::owns(conn, system)),
         })
+        .with(auth::hooks::Hooks { first_membership: &[orders::order::first_membership] })
         .with(attachments::hooks::Owners(OWNERS_OF_FILES))
         .with(company::hooks::Hooks {
             calendar_changed: &[
@@ -293,9 +301,7 @@ impl Service {
             .app_data(Data::new(self.ending.clone()))
             .app_data(Data::new(self.logins.clone()))
             .app_data(Data::new(TrustProxy(self.settings.trust_proxy)))
-            .app_data(Data::new(auth::Permissions(
-                DOMAINS.iter().map(|domain| domain.permissions).collect(),
-            )))
+            .app_data(Data::new(auth::Permissions(permissions().collect())))
             .default_service(web::to(edge::no_such_operation))
             .wrap(Condition::new(!origins.is_empty(), cors(origins)))
             .wrap(from_fn(edge::receive))

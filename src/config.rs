@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use auth::Role;
+use access::Role;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 

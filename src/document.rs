@@ -2,19 +2,18 @@
 
 use std::sync::LazyLock;
 
+use access::{Domain, Role};
 use actix_web::http::header::ContentEncoding;
 use actix_web::web::Bytes;
-use auth::{Domain, Role};
 use customers::customer::Customer;
 use lists::Views;
 use orders::order::Order;
-use platform::Result;
-use platform::Routes;
 use platform::error::{Problem, ProblemMembers};
 use platform::owned::Owned;
 use platform::resource::etag;
 use platform::routes::Described;
 use platform::shape::{allow_external_ids, describe_field, everywhere, one_of_all};
+use platform::{Result, Routes};
 use receivables::invoice::Invoice;
 use receivables::payment::Payment;
 use serde_json::{Map, Value, json};
@@ -26,7 +25,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{Header, OpenApi, RefOr, Required};
 
-use crate::app::{DOMAINS, PREFIX};
+use crate::app::{self, DOMAINS, PREFIX};
 use crate::{compression, responses, schemas};
 
 #[derive(utoipa::OpenApi)]
@@ -161,7 +160,7 @@ fn references(part: &Value) -> Vec<String> {
 /// Returns the roles that may call an operation.
 pub fn roles_of(operation: &str) -> Option<&'static [Role]> {
     let permission = described().operations.get(operation)?.permission?;
-    let mut all = DOMAINS.iter().flat_map(|domain| domain.permissions);
+    let mut all = app::permissions().flatten();
     all.find(|entry| entry.0 == permission).map(|entry| entry.1)
 }
 

@@ -4,11 +4,11 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use access::{Can, Domain};
 use actix_web::http::StatusCode;
 use actix_web::http::header::ContentEncoding;
 use actix_web::web;
 use actix_web::{HttpRequest, HttpResponse};
-use auth::{Can, Domain};
 use diesel::dsl::sql;
 use diesel::sql_types::{Bool, Double};
 use diesel_async::RunQueryDsl;
@@ -31,7 +31,7 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("operations", "Running the service, 运维")
 };
 
-auth::permissions! {
+access::permissions! {
     ReadJobs: Admin;
 }
 

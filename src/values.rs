@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 use std::{fs, io};
 
+use access::Role;
 use actix_web::http::Uri;
-use auth::Role;
 use auth::password;
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue};

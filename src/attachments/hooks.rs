@@ -1,6 +1,6 @@
 //! Functions with which crates whose rows have files serve this one: they say who sees these rows.
 
-use auth::Caller;
+use access::Caller;
 use futures_util::future::LocalBoxFuture;
 use platform::{Conn, Result};
 use uuid::Uuid;

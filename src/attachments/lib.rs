@@ -13,7 +13,7 @@ mod upload;
 
 use std::time::Duration;
 
-use auth::Domain;
+use access::Domain;
 use platform::jobs::Job;
 
 pub use store::Store;
@@ -30,7 +30,7 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("attachments", "Files of any resource, 附件")
 };
 
-auth::permissions! {
+access::permissions! {
     ReadAttachments: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
         | BackOffice | Finance | CreditController | Quality | Hr | Erp | Reporter;
     WriteAttachments: Admin | SalesDirector | SalesManager | Salesperson | BackOffice | Finance

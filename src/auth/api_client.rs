@@ -2,6 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
+use access::{Can, Role};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{Can, ManageClients, Role, directory, password};
+use crate::{ManageClients, directory, password};
 
 /// An API client: a program that may call the API
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
@@ -374,9 +375,9 @@ impl MachineClient {
     }
 }
 
-/// Checks whether a source system has a client. Inactive clients count, because they still own
+/// Returns `true` if a source system has a client. Inactive clients count, because they still own
 /// their rows.
-pub(crate) async fn owns(conn: &mut Conn, system: &str) -> Result<bool> {
+pub async fn owns(conn: &mut Conn, system: &str) -> Result<bool> {
     let clients = api_clients::table.filter(api_clients::source_system.eq(system));
     let owns = diesel::dsl::exists(clients.select(api_clients::id));
     Ok(diesel::select(owns).get_result(conn).await?)

@@ -7,14 +7,15 @@
 
 use std::collections::HashSet;
 
+use access::{Caller, Role};
 use diesel::sql_types::{Array, Date as SqlDate, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use platform::{Date, Error, Fault, Result, Tx};
 use uuid::Uuid;
 
+use crate::SetPasswords;
 use crate::membership::Stay;
 use crate::user::{FOREVER, User};
-use crate::{Caller, Role, SetPasswords};
 
 /// A violated rule: becomes a 403 response, or a fault of one item in a batch.
 #[derive(Debug)]

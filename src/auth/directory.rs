@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, RwLock};
 use std::time::Duration;
 
+use access::{Person, Role};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
@@ -14,7 +15,6 @@ use schema::directory;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::Role;
 use super::token::{LIFETIME, Verified};
 
 /// A caller with the data that decides whether a token is valid.
@@ -25,21 +25,6 @@ pub struct Entry {
     secret_id: Option<Uuid>,
     /// `true` if the roles require a second factor and none is set up
     pub second_factor_due: bool,
-}
-
-/// A user or API client, with the data that decisions need.
-#[derive(Debug, Clone)]
-pub struct Person {
-    pub id: Uuid,
-    pub roles: Vec<Role>,
-    /// `true` for an API client
-    pub machine: bool,
-    /// The source system of an API client
-    pub source_system: Option<String>,
-    /// The visible users: the person, and the members of `teams`
-    pub reach: Vec<Uuid>,
-    /// The teams that the person leads today, and all teams below them
-    pub teams: Vec<Uuid>,
 }
 
 /// The time in seconds for which an ended session is remembered. All its access tokens have expired

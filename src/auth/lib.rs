@@ -1,57 +1,39 @@
-//! Authentication and authorisation. A token names a user, the directory knows the user's current
-//! roles and visible users, and permissions and [`visible::Visible`] decide. This crate also holds
-//! users, teams and API clients, and their logins.
+//! Authentication: a token names a user or API client, and the directory knows the current roles and
+//! visible users. This crate also holds users, teams and API clients, and their logins.
 
 pub mod api_client;
-mod arrive;
+mod authenticate;
 mod authority;
-mod caller;
 pub mod directory;
-mod domain;
-pub mod external_id;
 pub mod hooks;
-pub mod import;
 pub mod login;
 mod login_address;
 pub mod machine;
 pub mod me;
 pub mod membership;
-pub mod names;
-mod parameters;
 pub mod password;
 pub mod peer;
-pub mod policy;
-mod record;
-pub mod reference;
 mod second_factor;
 pub mod session;
 pub mod signing_key;
-pub mod source_item;
 pub mod team;
 pub mod throttle;
 pub mod token;
-mod unique;
 pub mod user;
-pub mod visible;
-pub mod waiting;
 
 use std::time::Duration;
 
+use access::Domain;
 use platform::jobs::Job;
 
-pub use caller::{Caller, Can, authenticate};
-pub use directory::{Directory, Person};
-pub use domain::Domain;
-pub use import::{Arrival, Draft, Imported, Keys, import};
+pub use authenticate::authenticate;
+pub use directory::Directory;
 pub use login::{LoginPolicy, Logins};
 pub use me::Permissions;
 pub use membership::team_paths;
 pub use peer::TrustProxy;
-pub use policy::{Permission, Role};
-pub use reference::{Body, HasReferences, Reference};
 pub use team::find_teams;
 pub use token::Tokens;
-pub use unique::Unique;
 pub use user::find_users;
 
 /// The domain, as the service mounts it.
@@ -90,10 +72,7 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("auth", "Authentication, permissions 登录与权限, people 人员, teams 团队")
 };
 
-permissions! {
-    /// Every signed-in caller.
-    Anybody: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
-        | Finance | CreditController | Quality | Hr | Erp | Reporter;
+access::permissions! {
     ReadUsers: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Quality | Hr | Erp | Reporter;
     WriteUsers: Admin | Hr | Erp;

@@ -2,6 +2,7 @@
 
 use std::future::{Ready, ready};
 
+use access::Role;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, rt, web::Data};
@@ -15,7 +16,7 @@ use crate::session::Renewed;
 use crate::throttle::{Attempt, Subject, Throttle, too_many};
 use crate::token::Holder;
 use crate::user::account::{Login as Person, WhoIs, login};
-use crate::{Role, Tokens, login_address, password, second_factor, session};
+use crate::{Tokens, login_address, password, second_factor, session};
 
 /// The company's rules for logins.
 #[derive(Debug, Clone)]

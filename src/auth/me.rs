@@ -1,5 +1,6 @@
 //! The caller's own account, roles and permissions.
 
+use access::{Anybody, Caller, Can, Role};
 use actix_web::{HttpResponse, web::Data};
 use platform::{Conn, Db, Problems, Result, Routes};
 use serde::Serialize;
@@ -7,9 +8,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::api_client::MachineClient;
-use crate::policy::PermissionTable;
 use crate::user::{UserView, account};
-use crate::{Anybody, Caller, Can, Role};
+use access::PermissionTable;
 
 /// The permissions of all domains with the roles that hold them. The application registers them.
 #[derive(Debug, Clone, Default)]

@@ -1,6 +1,7 @@
 //! The keys that sign access tokens. They are in the database, so that all instances accept each
 //! other's tokens, and there can be several at once, so that a rotation interrupts no session.
 
+use access::Can;
 use actix_web::{HttpResponse, web::Data};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -16,8 +17,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::RotateKeys;
 use crate::token::{LIFETIME, Tokens};
-use crate::{Can, RotateKeys};
 
 /// The time before a new key signs, so that every instance knows the key before a token carries it.
 const HEAD_START: SignedDuration = SignedDuration::from_mins(5);

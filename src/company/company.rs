@@ -1,7 +1,7 @@
 //! The company, 公司: a single row, with the settings that tune the business rules.
 
+use access::Can;
 use actix_web::web;
-use auth::Can;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use jiff::tz::TimeZone;

@@ -1,9 +1,10 @@
 //! Holidays and make-up days, 节假日与调休. The days of the known years are part of the service
 //! (`holidays.csv`, from the notices of the State Council 国务院办公厅) and can be changed.
 
-use auth::{Can, HasReferences};
+use access::Can;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use intake::HasReferences;
 use platform::changes::{self, HistoryPage};
 use platform::{
     Change, Conn, Date, Db, Error, IfMatch, Json, List, NoFilter, PageQuery, Patch, Path, Problems,

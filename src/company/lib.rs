@@ -8,7 +8,7 @@ pub mod holiday;
 pub mod hooks;
 pub mod setting;
 
-use auth::Domain;
+use access::Domain;
 
 pub use calendar::Calendar;
 pub use company::Company;
@@ -20,7 +20,7 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("company", "The company 公司, its calendar 工作日历 and exchange rates 汇率")
 };
 
-auth::permissions! {
+access::permissions! {
     ReadCompany: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Quality | Hr | Erp | Reporter;
     WriteCompany: Admin;

@@ -8,7 +8,7 @@ pub mod suggestion;
 
 use std::time::Duration;
 
-use auth::Domain;
+use access::Domain;
 use platform::jobs::Job;
 
 /// The domain, as the service mounts it.
@@ -23,7 +23,7 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("complaints", "Complaints 客户投诉 and suggestions 建议 of customers")
 };
 
-auth::permissions! {
+access::permissions! {
     ReadComplaints: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Quality | Hr | Erp | Reporter;
     /// Register complaints, propose and reopen, and the actions of a complaint's reporter or owner

@@ -2,7 +2,7 @@
 //! reason and for at most 7 days. An override does not count for the controller's own orders.
 
 use ::customers::hooks::Move;
-use auth::{Caller, Can};
+use access::{Caller, Can};
 use customers::customer::Customer;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};

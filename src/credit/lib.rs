@@ -12,7 +12,7 @@ pub mod terms_request;
 
 use std::time::Duration;
 
-use auth::Domain;
+use access::Domain;
 use platform::jobs::Job;
 
 /// The domain, as the service mounts it.
@@ -39,7 +39,7 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("credit", "Credit of customers 信用 and trading terms 交易条件")
 };
 
-auth::permissions! {
+access::permissions! {
     ReadCredit: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Erp | Reporter;
     /// Set limits, hold and release; more than an investigation recommends only for directors

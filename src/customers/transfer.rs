@@ -1,9 +1,10 @@
 //! Transfers of customers to another owner, 客户移交: with a reason, effective on a given day.
 //! Past sales keep the credits that they had.
 
-use auth::{Body, Caller, Can, HasReferences, Reference};
+use access::{Caller, Can};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use intake::{Body, HasReferences, Reference};
 use platform::{
     Conn, Date, Db, Error, Fault, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes,
     Timestamp, Tx, Write, page,

@@ -4,7 +4,7 @@ pub mod follow_up;
 
 use std::time::Duration;
 
-use auth::Domain;
+use access::Domain;
 use platform::jobs::Job;
 
 /// The domain, as the service mounts it.
@@ -19,7 +19,7 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("follow_ups", "Follow-ups with customers, 客户跟踪")
 };
 
-auth::permissions! {
+access::permissions! {
     ReadFollowUps: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Reporter;
     /// Salespeople for themselves, managers also for their people, the back office for anyone

@@ -1,7 +1,7 @@
 //! Growth list, 老客户深度开发: customers with and without a next step.
 
+use access::{Caller, Can};
 use actix_web::web::Data;
-use auth::{Caller, Can};
 use customers::customer::Tier;
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Date as SqlDate, Jsonb, Nullable, Text, Uuid as SqlUuid};

@@ -5,7 +5,7 @@ pub mod growth_list;
 pub mod opportunity;
 pub mod product_gap;
 
-use auth::Domain;
+use access::Domain;
 use platform::Routes;
 
 /// The domain, as the service mounts it.
@@ -15,7 +15,7 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("growth", "Growth of existing customers, 老客户深度开发")
 };
 
-auth::permissions! {
+access::permissions! {
     ReadOpportunities: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
         | BackOffice | Reporter;
     /// Salespeople for themselves, managers also for their people

@@ -1,8 +1,8 @@
 //! Product gaps, 产品缺口: categories that similar customers buy and a customer does not.
 
+use access::{Caller, Can};
 use actix_web::web;
 use actix_web::web::Data;
-use auth::{Caller, Can};
 use customers::customer::Customer;
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Date as SqlDate, Jsonb, Uuid as SqlUuid};

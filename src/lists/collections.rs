@@ -1,12 +1,13 @@
 //! The collections whose rows can have external ids.
 
-use auth::reference::Find;
+use auth::find_users;
 use auth::team::Team;
-use auth::{Imported, find_users};
 use company::exchange_rate::ExchangeRate;
 use complaints::complaint::Complaint;
 use customers::contact::Contact;
 use customers::customer::Customer;
+use intake::Imported;
+use intake::reference::Find;
 use orders::order::Order;
 use orders::shipment::Shipment;
 use products::product::Product;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use auth::Caller;
-use auth::names::Name;
+use access::Caller;
+use intake::names::Name;
 use platform::{Db, Result};
 use serde_json::Value;
 use serde_json::value::RawValue;

@@ -2,12 +2,12 @@
 //! lookup of the collection. The external id of a merged customer leads to the surviving one, and
 //! rows that the caller may not see count as missing.
 
+use access::Caller;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Uri;
 use actix_web::web::Query;
 use actix_web::{FromRequest, HttpMessage};
-use auth::Caller;
-use auth::reference::Wanted;
+use intake::reference::Wanted;
 use platform::external::{SentUri, parse, parse_segment};
 use platform::{Db, Error, Result};
 use uuid::Uuid;

@@ -15,6 +15,7 @@ mod request;
 mod table;
 mod view;
 
+use access::Caller;
 use actix_web::body::{BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
@@ -22,7 +23,6 @@ use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
-use auth::Caller;
 use platform::resource::{etag, is_known};
 use platform::{Db, Error, Result};
 use reports::permits::{ReportPermit, ReportPermits};

@@ -1,10 +1,11 @@
 //! The related rows that `expand` can add: the fields that refer to them, and the lookups of their
 //! names.
 
-use auth::names::Names;
-use auth::{Caller, ReadTeams, ReadUsers};
+use access::Caller;
+use auth::{ReadTeams, ReadUsers};
 use complaints::ReadComplaints;
 use customers::{ReadContacts, ReadCustomers};
+use intake::names::Names;
 use orders::ReadOrders;
 use products::ReadProducts;
 use receivables::ReadInvoices;

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
+use access::{Caller, Can};
 use actix_web::web::{Data, Json};
-use auth::{Caller, Can};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use platform::{Clock, Conn, Date, Db, Number, Path, Problems, Result, Routes};

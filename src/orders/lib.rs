@@ -10,7 +10,7 @@ pub mod shipment;
 
 use std::time::Duration;
 
-use auth::Domain;
+use access::Domain;
 use platform::jobs::Job;
 
 /// The domain, as the service mounts it.
@@ -21,7 +21,7 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("orders", "Orders 订单 and shipments 发货")
 };
 
-auth::permissions! {
+access::permissions! {
     ReadOrders: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Erp | Reporter;
     WriteOrders: Admin | SalesDirector | SalesManager | Salesperson | BackOffice | Erp;

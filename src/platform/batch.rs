@@ -6,19 +6,19 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
-use futures_util::future::{FutureExt, LocalBoxFuture};
+use futures_util::future::{FutureExt, LocalBoxFuture, TryFutureExt};
+use jsonschema::Validator;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::batch_reader::{self, Sent};
+use super::batch_reader::{self, Checks, Sent};
 pub use super::bisect::bisect;
 use super::error::{Error, Fault, Problem, Result};
-use super::input;
 use super::resource::Resource;
 use super::routes::{Argument, Refusals};
-use super::text_enum;
+use super::{input, shape, text_enum};
 
 /// Maximum number and bytes of the items that are processed at a time. While it is processed, an
 /// item takes ten times the memory of its text.
@@ -215,8 +215,8 @@ pub struct BatchQuery {
     unknown_references: Option<UnknownReferences>,
 }
 
-/// The body of a batch with valid options, and the type that documents it. What reads the items is
-/// not generic over that type, so that a resource has one copy of it.
+/// The body of a batch with valid options, and the type that documents it. Only this shell is
+/// generic over that type.
 pub struct Batch<D> {
     items: BatchItems,
     documented: PhantomData<D>,
@@ -246,24 +246,9 @@ impl<D: Documented> FromRequest for Batch<D> {
     type Future = LocalBoxFuture<'static, Result<Self>>;
 
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let kind = input::media_type(req);
-        let parameters = BatchQuery::into_params(|| None);
-        let query = input::query::<BatchQuery>(req, &parameters);
-        let bytes = input::bytes(req, payload);
-        let req = req.clone();
-        async move {
-            let options = query?;
-            let (body, items) = match &*kind {
-                "application/json" => batch_reader::read::<D, D::Item>(&bytes.await?)?,
-                "application/x-ndjson" => {
-                    batch_reader::read_lines::<D, D::Item>(options, &bytes.await?)?
-                }
-                _ => return Err(input::unsupported_media_type()),
-            };
-            req.extensions_mut().insert(ItemCount(items.len()));
-            Ok(Self { items: BatchItems::of(&body, items), documented: PhantomData })
-        }
-        .boxed_local()
+        let checks = || Checks { batch: shape::of_body::<D>(), item: shape::of_body::<D::Item>() };
+        let items = received(req, payload, checks);
+        items.map_ok(|items| Self { items, documented: PhantomData }).boxed_local()
     }
 }
 
@@ -280,6 +265,30 @@ impl<D: Documented> Argument for Batch<D> {
     ];
 }
 
+/// Reads a batch. `checks` is called once the body is there.
+fn received(
+    req: &HttpRequest,
+    payload: &mut Payload,
+    checks: fn() -> Checks,
+) -> LocalBoxFuture<'static, Result<BatchItems>> {
+    let kind = input::media_type(req);
+    let parameters = BatchQuery::into_params(|| None);
+    let query = input::query::<BatchQuery>(req, &parameters);
+    let bytes = input::bytes(req, payload);
+    let req = req.clone();
+    async move {
+        let options = query?;
+        let (body, items) = match &*kind {
+            "application/json" => batch_reader::read(&bytes.await?, checks())?,
+            "application/x-ndjson" => batch_reader::read_lines(options, &bytes.await?, checks())?,
+            _ => return Err(input::unsupported_media_type()),
+        };
+        req.extensions_mut().insert(ItemCount(items.len()));
+        Ok(BatchItems::of(&body, items))
+    }
+    .boxed_local()
+}
+
 impl BatchItems {
     fn of(body: &Value, sent: Vec<Sent>) -> Self {
         let yes = |name| body[name] == true;
@@ -293,13 +302,13 @@ impl BatchItems {
     }
 
     /// Makes a batch of parked items, to apply them again.
-    pub fn of_parked<T: ToSchema + 'static>(source_system: &str, items: &[Value]) -> Self {
+    pub fn of_parked(items: &[Value], check: &Validator) -> Self {
         Self {
-            source_system: Some(source_system.to_owned()),
+            source_system: None,
             atomic: false,
             dry_run: false,
             park: true,
-            sent: items.iter().map(Sent::of::<T>).collect(),
+            sent: items.iter().map(|item| Sent::of(item, check)).collect(),
         }
     }
 

@@ -3,12 +3,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::marker::PhantomData;
 
 use actix_web::http::StatusCode;
+use jsonschema::Validator;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use utoipa::ToSchema;
 
 use super::error::{Error, Fault, Result};
 use super::json::{ITEMS, Notes, Receiver};
@@ -34,8 +33,8 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    pub fn of<T: ToSchema + 'static>(item: &Value) -> Self {
-        let faults = shape::faults(shape::of_body::<T>(), item);
+    pub fn of(item: &Value, check: &Validator) -> Self {
+        let faults = shape::faults(check, item);
         let external_id = item["external_id"].as_str().map(Into::into);
         Self { text: item.to_string().into(), external_id, faults }
     }
@@ -50,22 +49,36 @@ impl Sent {
     }
 }
 
+/// The validators of a batch without its items, and of an item.
+#[derive(Clone, Copy)]
+pub(super) struct Checks {
+    pub batch: &'static Validator,
+    pub item: &'static Validator,
+}
+
 /// The items of a batch as they are received.
-struct Items<T> {
+struct Items {
+    check: &'static Validator,
     kept: RefCell<Vec<Sent>>,
     skipped: Cell<usize>,
     /// Number of faults in all items
     faults: Cell<usize>,
-    of: PhantomData<T>,
 }
 
-impl<T: ToSchema + 'static> Receiver for Items<T> {
+impl Items {
+    fn new(check: &'static Validator) -> Self {
+        let (kept, skipped, faults) = (RefCell::default(), Cell::default(), Cell::default());
+        Self { check, kept, skipped, faults }
+    }
+}
+
+impl Receiver for Items {
     fn wants_more(&self) -> bool {
         self.kept.borrow().len() < MOST_ITEMS
     }
 
     fn take(&self, item: Value) {
-        let mut sent = Sent::of::<T>(&item);
+        let mut sent = Sent::of(&item, self.check);
         if self.faults.get() > MOST_FAULTS {
             sent.faults.truncate(1);
         }
@@ -84,25 +97,21 @@ impl<T: ToSchema + 'static> Receiver for Items<T> {
 
 /// Reads a batch from a JSON object. Returns its members, with an empty list in place of the items,
 /// and the items.
-pub(super) fn read<B, T>(bytes: &[u8]) -> Result<(Value, Vec<Sent>)>
-where
-    B: ToSchema + 'static,
-    T: ToSchema + 'static,
-{
-    let items = Items::<T>::default();
+pub(super) fn read(bytes: &[u8], checks: Checks) -> Result<(Value, Vec<Sent>)> {
+    let items = Items::new(checks.item);
     let notes = Notes::of_batch(&items, MOST_ELEMENTS);
     let body = notes.read(bytes)?;
-    finish::<B, T>(body, notes, &items)
+    finish(body, checks, notes, &items)
 }
 
 /// Reads a batch from lines of JSON, with its options from the query. A malformed line fails the
 /// whole batch, because it is more likely an interrupted upload than a single bad item.
-pub(super) fn read_lines<B, T>(mut options: Value, bytes: &[u8]) -> Result<(Value, Vec<Sent>)>
-where
-    B: ToSchema + 'static,
-    T: ToSchema + 'static,
-{
-    let items = Items::<T>::default();
+pub(super) fn read_lines(
+    mut options: Value,
+    bytes: &[u8],
+    checks: Checks,
+) -> Result<(Value, Vec<Sent>)> {
+    let items = Items::new(checks.item);
     let notes = Notes::of_batch(&items, MOST_ELEMENTS);
     let lines = bytes.split(|byte| *byte == b'\n');
     for (index, line) in lines.filter(|line| !line.trim_ascii().is_empty()).enumerate() {
@@ -112,16 +121,17 @@ where
         })?;
     }
     options[ITEMS] = Value::Array(vec![]);
-    finish::<B, T>(options, notes, &items)
+    finish(options, checks, notes, &items)
 }
 
 /// Refuses a batch that is too large or has invalid options, and adds the faults found by the
 /// parser to their items.
-fn finish<B, T>(body: Value, notes: Notes<'_>, items: &Items<T>) -> Result<(Value, Vec<Sent>)>
-where
-    B: ToSchema + 'static,
-    T: ToSchema + 'static,
-{
+fn finish(
+    body: Value,
+    checks: Checks,
+    notes: Notes<'_>,
+    items: &Items,
+) -> Result<(Value, Vec<Sent>)> {
     let mut kept = items.kept.take();
     let (count, elements) = (kept.len() + items.skipped.get(), notes.elements());
     if count > MOST_ITEMS {
@@ -148,7 +158,7 @@ where
         }
     }
 
-    frame.extend(shape::faults(shape::of_body::<B>(), &body));
+    frame.extend(shape::faults(checks.batch, &body));
     if !frame.is_empty() {
         frame.truncate(shape::MOST);
         return Err(Error::invalid(frame));
@@ -175,11 +185,4 @@ fn too_many_elements(count: usize, elements: usize) -> Error {
         .member("elements", elements)
         .member("most_elements", MOST_ELEMENTS)
         .member("items", items)
-}
-
-impl<T> Default for Items<T> {
-    fn default() -> Self {
-        let (kept, skipped, faults) = (RefCell::default(), Cell::default(), Cell::default());
-        Self { kept, skipped, faults, of: PhantomData }
-    }
 }

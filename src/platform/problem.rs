@@ -61,6 +61,10 @@ impl Fault {
     pub fn unknown_reference(pointer: &str) -> Self {
         Self::new(pointer, "unknown_reference", "not visible or does not exist")
     }
+
+    pub fn is_unknown_reference(&self) -> bool {
+        self.code == "unknown_reference"
+    }
 }
 
 /// The body of every 4XX and 5XX response

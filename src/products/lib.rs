@@ -3,7 +3,7 @@
 
 pub mod product;
 
-use auth::Domain;
+use access::Domain;
 
 /// The domain, as the service mounts it.
 pub const DOMAIN: Domain = Domain {
@@ -12,7 +12,7 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("products", "Products, 产品")
 };
 
-auth::permissions! {
+access::permissions! {
     ReadProducts: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Quality | Hr | Erp | Reporter;
     /// See `standard_cost`, which margins follow from

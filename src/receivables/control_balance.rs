@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use auth::reference::{self, Find};
-use auth::{Arrival, Caller, Can, Draft, HasReferences, Imported, Keys, Reference, Unique};
+use access::{Caller, Can};
 use company::Company;
 use customers::customer::{find_customers, find_unfollowed};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
+use intake::{parameters, reference::Find};
 use platform::batch::{Batch, BatchQuery, ItemKey, Outcomes};
 use platform::{
     Conn, Date, Db, Error, Fault, List, Money, PageQuery, Path, Problems, Reply, Result, Routes,
@@ -87,7 +88,7 @@ batch! {
     ControlBalanceBatch of ControlBalanceItem
 }
 
-auth::find! {
+intake::find! {
     /// Finds references to control balances. Users who may read them see all of them.
     find_balances in control_balances, |_| control_balances::id.is_not_null()
 }
@@ -148,7 +149,7 @@ async fn import_control_balances(
 ) -> Result<Reply> {
     write
         .run(async move |tx| {
-            Reply::json(&auth::import::<ControlBalance, _>(tx, &caller, &batch).await?)
+            Reply::json(&intake::import::<ControlBalance, _>(tx, &caller, &batch).await?)
         })
         .await
 }
@@ -188,7 +189,7 @@ impl ControlBalance {
         list: &List<ControlBalanceFilter>,
     ) -> Result<ControlBalancePage> {
         use control_balances::{as_of, id};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed = || matching(&filter).filter(list.rows(id, control_balances::updated_at));
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };

@@ -2,10 +2,10 @@
 //! that is due. A letter is generated when it is read. People send it and record that as the result
 //! of the collection task.
 
+use access::{Caller, Can};
 use actix_web::http::header::VARY;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use auth::{Caller, Can};
 use company::Company;
 use company::company::Language;
 use customers::customer::name_of;

@@ -18,7 +18,7 @@ pub mod write_off;
 
 use std::time::Duration;
 
-use auth::Domain;
+use access::Domain;
 use platform::jobs::Job;
 
 /// The domain, as the service mounts it.
@@ -43,7 +43,7 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("receivables", "Receivables 应收, payments 回款 and dunning 催收")
 };
 
-auth::permissions! {
+access::permissions! {
     ReadInvoices: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Erp | Reporter;
     /// Drafts, posting, and the changes allowed after posting

@@ -1,8 +1,8 @@
 //! Customers with receivables at risk, 坏账预警: long overdue, with broken promises, with a dropped
 //! credit score, or with an open risk case.
 
+use access::{Caller, Can};
 use actix_web::web::Data;
-use auth::{Caller, Can};
 use diesel::QueryableByName;
 use diesel::sql_types::{
     Array, BigInt, Bool, Date as SqlDate, Integer, Nullable, Numeric, Text, Uuid as SqlUuid,

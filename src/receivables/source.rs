@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use auth::{HasReferences, Reference};
+use intake::{HasReferences, Reference};
 use platform::{Date, Error, Fault, Money, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

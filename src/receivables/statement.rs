@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use access::{Caller, Can};
 use actix_web::web;
 use actix_web::web::Data;
-use auth::{Caller, Can};
 use customers::customer::Customer;
 use diesel::QueryableByName;
 use diesel::sql_types::{Date as SqlDate, Nullable, Numeric, Text, Uuid as SqlUuid};

@@ -1,7 +1,7 @@
 //! ABC analysis (ABC 分析): customers ranked by their share of sales.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -11,7 +11,7 @@
 //! of an order, they stay with that salesperson when the customer gets another owner.
 
 use ::targets::target::{Metric, OwnerType};
-use auth::Caller;
+use access::Caller;
 use platform::Date;
 
 use crate::measure;

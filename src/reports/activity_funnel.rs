@@ -1,7 +1,7 @@
 //! Activity funnel 活动漏斗: from visits to customers to orders.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,12 +1,13 @@
 //! The path from a question to its answer, common to all reports. PostgreSQL computes, rounds and
 //! writes every row as JSON; this module puts the rows into the requested format.
 
+use access::Caller;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT, CACHE_CONTROL, VARY};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload, web::Data};
-use auth::{Caller, HasReferences};
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use intake::HasReferences;
 use platform::{
     Argument, Clock, Conn, Date, Db, Error, NoFilter, Query, Refusals, Result, Timestamp,
 };
@@ -62,7 +63,7 @@ impl<Q: IntoParams, F: IntoParams, P: IntoParams> IntoParams for ReportQuery<Q, 
 }
 
 impl<Q, F: HasReferences, P> HasReferences for ReportQuery<Q, F, P> {
-    const REFERENCES: &'static [auth::Reference] = F::REFERENCES;
+    const REFERENCES: &'static [intake::Reference] = F::REFERENCES;
 }
 
 /// The SQL statements of a report.
@@ -200,7 +201,7 @@ impl ReportContext {
         let csv = asked.form.wants_csv(self.accept.as_deref())?;
         let range = asked.period.range()?;
         let conn = &mut *self.db.conn().await?;
-        let asked = auth::reference::parameters(conn, caller, asked).await?;
+        let asked = intake::parameters::of_query(conn, caller, asked).await?;
         let mut binds = Binds::default();
         let narrowed = asked.filter.conditions(&mut binds);
         Ok(Question {

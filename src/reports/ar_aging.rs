@@ -1,7 +1,7 @@
 //! Receivables ageing 账龄分析.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use company::exchange_rate::rate_on;
 use customers::customer::MERGED;
 use platform::{Error, Fault, NoFilter, Number, Problems, Query, Result, text_enum};

@@ -1,9 +1,9 @@
 //! Attainment of targets 达成率.
 
 use ::targets::target::{Dimension, Level, Metric, OwnerType, PeriodType};
+use access::Can;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use auth::Can;
 use platform::{Date, Error, Fault, NoFilter, Number, Problems, Query, Result, text_enum};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -1,8 +1,8 @@
 //! Collections 回款统计: due, collected and late amounts by month and salesperson.
 
 use ::receivables::invoice::Invoice;
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
 use utoipa::ToSchema;

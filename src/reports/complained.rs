@@ -1,9 +1,9 @@
 //! Complaints that a report counts, and the columns that it reads of them.
 
-use auth::{HasReferences, Reference};
 use complaints::complaint::{
     Complaint, ComplaintCategory, ComplaintChannel, ComplaintStatus, Severity,
 };
+use intake::{HasReferences, Reference};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;

@@ -1,7 +1,7 @@
 //! Complaints by any grouping 投诉统计.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use company::exchange_rate::rate_on;
 use complaints::complaint::{
     ComplaintCategory, ComplaintChannel, ComplaintClock, ComplaintStatus, Severity,

@@ -1,7 +1,7 @@
 //! Customer coverage 客户覆盖率: the share of customers with a visit.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use customers::customer::Tier;
 use platform::{Number, Problems, Query, Result, text_enum};
 use serde::{Deserialize, Serialize};

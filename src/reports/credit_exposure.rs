@@ -1,7 +1,7 @@
 //! Credit exposure 信用敞口: use of the credit limit by customer.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use company::setting::Settings;
 use platform::{Date, Error, Fault, NoFilter, Number, Problems, Query, Result, Timestamp};
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! Default rate 违约率 by credit score 信用评分.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,8 +1,8 @@
 //! Days sales outstanding (DSO) 应收账款周转天数.
 
 use ::receivables::invoice::Invoice;
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -2,8 +2,8 @@
 //! it.
 
 use ::targets::target::{Metric, Target};
+use access::{Caller, Can};
 use actix_web::HttpResponse;
-use auth::{Caller, Can};
 use diesel_async::RunQueryDsl;
 use platform::{Conn, Date, Error, Fault, NoFilter, Number, Problems, Query, Result};
 use serde::{Deserialize, Serialize};

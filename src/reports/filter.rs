@@ -1,10 +1,11 @@
 //! Filters of reports: the sales, visits and customers that the reader may see and asks for.
 
 use ::customers::customer::Tier;
-use auth::reference::{BoxFuture, Found, Wanted};
-use auth::{Caller, HasReferences, Reference};
+use access::Caller;
 use diesel::dsl::sql;
 use diesel::sql_types::Bool;
+use intake::reference::{BoxFuture, Found, Wanted};
+use intake::{HasReferences, Reference};
 use orders::order::Order;
 use platform::{Conn, Date, Resource, Result};
 use schema::{products, teams, territories, users};
@@ -95,10 +96,10 @@ impl HasReferences for CustomerFilter {
 
 pub use customers::customer::find_any_customers as find_customers;
 
-auth::find! { find_everybody in users, |_| sql::<Bool>("true") }
-auth::find! { find_teams in teams, |_| sql::<Bool>("true") }
-auth::find! { find_territories in territories, |_| sql::<Bool>("true") }
-auth::find! { find_products in products, |_| sql::<Bool>("true") }
+intake::find! { find_everybody in users, |_| sql::<Bool>("true") }
+intake::find! { find_teams in teams, |_| sql::<Bool>("true") }
+intake::find! { find_territories in territories, |_| sql::<Bool>("true") }
+intake::find! { find_products in products, |_| sql::<Bool>("true") }
 
 /// Resolves users. By external id, a reader with a limited scope finds only the people whose
 /// external id they may read: orders shared with a colleague would otherwise reveal whom a guessed

@@ -1,7 +1,7 @@
 //! Sales forecast 销售预测.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use platform::{Date, Number, Problems, Query, Result, text_enum};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

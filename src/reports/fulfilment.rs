@@ -1,8 +1,8 @@
 //! Order fulfilment 订单履行: shipped quantities, late lines, and the time from order to cash.
 
 use ::receivables::invoice::Invoice;
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use orders::order::Order;
 use platform::{Error, Number, Problems, Query, Result};
 use serde::{Deserialize, Serialize};

@@ -54,7 +54,7 @@ pub mod visit_intervals;
 pub mod visits_by_month;
 pub mod without_terms;
 
-use auth::Domain;
+use access::Domain;
 use platform::Routes;
 
 /// The domain, as the service mounts it.
@@ -64,7 +64,7 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("reports", "Reports, 报表")
 };
 
-auth::permissions! {
+access::permissions! {
     /// Reports on sales; they count only the orders that the caller may see
     ReadReports: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Erp | Reporter;

@@ -3,8 +3,8 @@
 //! visits from [`visit_entries`].
 
 use ::targets::target::{Metric, OwnerType};
+use access::Caller;
 use actix_web::http::StatusCode;
-use auth::Caller;
 use company::exchange_rate::rate_on;
 use diesel::sql_types::{Numeric, Text};
 use diesel_async::RunQueryDsl;

@@ -1,7 +1,7 @@
 //! New customers 新客户数 by month.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use platform::{Problems, Query, Result, text_enum};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

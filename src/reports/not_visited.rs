@@ -1,7 +1,7 @@
 //! Customers without a recent visit 未拜访客户.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use platform::{Date, NoFilter, Problems, Query, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

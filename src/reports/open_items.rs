@@ -1,7 +1,7 @@
 //! Open items 未清项.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use platform::{Date, NoFilter, Number, Problems, Query, Result, text_enum};
 use serde::Serialize;
 use utoipa::ToSchema;

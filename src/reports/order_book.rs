@@ -1,7 +1,8 @@
 //! Order book 在手订单: confirmed orders that are not invoiced in full.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::{Can, HasReferences, Reference};
+use intake::{HasReferences, Reference};
 use orders::order::Order;
 use platform::{Date, NoFilter, Number, Problems, Query, Result};
 use serde::{Deserialize, Serialize};

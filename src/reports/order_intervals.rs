@@ -1,7 +1,7 @@
 //! Order intervals 订货周期 of customers.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use platform::{Date, Number, Problems, Query, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -1,8 +1,8 @@
 //! Payment behaviour 付款行为: the punctuality of customers' payments.
 
 use ::receivables::invoice::Invoice;
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use auth::Caller;
+use access::Caller;
 use platform::{Error, Result};
 use serde_json::value::RawValue;
 use uuid::Uuid;

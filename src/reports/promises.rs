@@ -1,9 +1,9 @@
 //! Promises to pay 承诺兑现, kept and broken, by customer, salesperson or region.
 
 use ::receivables::promise::Promise;
+use access::Can;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use auth::Can;
 use company::exchange_rate::rate_on;
 use platform::{Error, Number, Problems, Query, Result};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! The question that a report answers, and the conditions that follow from it.
 
 use ::customers::customer::Customer;
-use auth::Caller;
+use access::Caller;
 use platform::{Date, NoFilter, Timestamp};
 use visits::visit::Visit;
 

@@ -4,8 +4,8 @@
 
 use ::receivables::invoice::Invoice;
 use ::receivables::payment::Payment;
-use auth::{HasReferences, Reference};
 use company::setting::Settings;
+use intake::{HasReferences, Reference};
 use platform::text_enum;
 use serde::Deserialize;
 use utoipa::IntoParams;

@@ -1,7 +1,7 @@
 //! Refusal reasons 拒绝原因 of visits.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,7 +1,7 @@
 //! Repeat complaints 再次追诉.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use complaints::complaint::{ComplaintCategory, ComplaintStatus, Severity};
 use platform::{Date, NoFilter, Problems, Query, Result};
 use serde::Serialize;

@@ -1,8 +1,8 @@
 //! Customer satisfaction 客户满意度: NPS and CSAT over all surveys.
 
 use ::customers::customer::Customer;
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use customers::customer::Tier;
 use platform::{Number, Problems, Query, Result, text_enum};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! SLA compliance 时限达成率 of complaints.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use complaints::complaint::{ComplaintClock, Severity};
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;

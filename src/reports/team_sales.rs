@@ -1,7 +1,7 @@
 //! Team sales 团队业绩: sales of each person, alone and with everyone below.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,7 +1,7 @@
 //! Ranking 排行榜 of customers or products by sales.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use platform::{Number, Problems, Query, Result, text_enum};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -1,7 +1,7 @@
 //! Complaints without a filing number 未备案投诉.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use complaints::complaint::{ComplaintCategory, ComplaintStatus, ResolutionMode, Severity};
 use platform::{Date, NoFilter, Problems, Query, Result, Timestamp};
 use serde::Serialize;

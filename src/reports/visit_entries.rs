@@ -3,7 +3,7 @@
 //! region.
 
 use ::targets::target::OwnerType;
-use auth::Caller;
+use access::Caller;
 use platform::Date;
 use visits::visit::Visit;
 

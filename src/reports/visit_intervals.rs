@@ -1,7 +1,7 @@
 //! Visit intervals 拜访周期 of customers.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use platform::{Date, NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,7 +1,7 @@
 //! Visits by person and month 拜访统计.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use platform::{NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;
 use utoipa::ToSchema;

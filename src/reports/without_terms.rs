@@ -1,7 +1,7 @@
 //! Customers without approved trading terms 无交易条件客户.
 
+use access::Can;
 use actix_web::HttpResponse;
-use auth::Can;
 use orders::order::Order;
 use platform::{Date, NoFilter, Number, Problems, Query, Result};
 use serde::Serialize;

@@ -8,7 +8,7 @@ pub mod public;
 pub mod response;
 pub mod survey;
 
-use auth::Domain;
+use access::Domain;
 
 /// The domain, as the service mounts it.
 pub const DOMAIN: Domain = Domain {
@@ -18,7 +18,7 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("surveys", "Customer satisfaction surveys, 客户满意度调查")
 };
 
-auth::permissions! {
+access::permissions! {
     ReadSurveys: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Erp | Reporter;
     /// Import answers from another system

@@ -22,7 +22,7 @@ use ::targets::target::Target;
 use ::territories::territory::Territory;
 use ::visits::cashflow_advice::CashflowAdvice;
 use ::visits::visit::Visit;
-use auth::Caller;
+use access::Caller;
 use auth::team::Team;
 use auth::user;
 use credit::credit_investigation::CreditInvestigation;

@@ -3,9 +3,10 @@
 
 use std::borrow::Cow;
 
+use access::{Caller, Permission, Role};
 use auth::team::Team;
 use auth::user::{self, User, UserView};
-use auth::{Caller, Permission, ReadTeams, ReadUsers, Role};
+use auth::{ReadTeams, ReadUsers};
 use company::{Company, ReadCompany, exchange_rate::ExchangeRate, holiday::Holiday};
 use complaints::complaint::Complaint;
 use complaints::suggestion::Suggestion;

@@ -1,6 +1,6 @@
 //! The scope of a reader of the change feed: the visible types, rows and fields.
 
-use auth::{Caller, Role};
+use access::{Caller, Role};
 use platform::row_rule::{ACCOUNTS, EVERYBODY, QUALITY_DESK};
 use platform::{Error, Fault, Result, Seal};
 use serde_json::{Map, Value, json};

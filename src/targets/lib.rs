@@ -5,7 +5,7 @@
 pub mod hooks;
 pub mod target;
 
-use auth::Domain;
+use access::Domain;
 
 /// The domain, as the service mounts it.
 pub const DOMAIN: Domain = Domain {
@@ -14,7 +14,7 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("targets", "Sales targets 目标 and quotas 定额")
 };
 
-auth::permissions! {
+access::permissions! {
     ReadTargets: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Finance | CreditController | Quality | Hr | Erp | Reporter;
     /// Salespeople write their own targets, managers those of their people and teams

@@ -2,7 +2,7 @@
 
 pub mod territory;
 
-use auth::Domain;
+use access::Domain;
 
 /// The domain, as the service mounts it.
 pub const DOMAIN: Domain = Domain {
@@ -11,7 +11,7 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("territories", "Sales territories, 区域")
 };
 
-auth::permissions! {
+access::permissions! {
     ReadTerritories: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson
         | BackOffice | Finance | CreditController | Quality | Hr | Erp | Reporter;
     WriteTerritories: Admin | SalesDirector | BackOffice | Erp;

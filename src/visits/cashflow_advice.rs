@@ -1,11 +1,12 @@
 //! Advice to customers on their cash flow, 客户资金运转指导, given during a visit.
 
-use auth::{Caller, Can, HasReferences, Reference, reference};
+use access::{Caller, Can};
 use customers::customer::find_customers;
 use diesel::dsl::{InnerJoin, IntoBoxed};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use intake::{HasReferences, Reference, parameters};
 use platform::row_rule::{RowRule, Viewers};
 use platform::{
     Change, Conn, Db, Error, Json, List, PageQuery, Path, Problems, Reply, Resource, Result,
@@ -196,7 +197,7 @@ impl CashflowAdvice {
         list: &List<CashflowAdviceFilter>,
     ) -> Result<CashflowAdvicePage> {
         use cashflow_advice::{created_at, id};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed =
             || matching(caller, &filter).filter(list.rows(id, cashflow_advice::updated_at));
 

@@ -1,7 +1,7 @@
 //! Coaching notes on a visit, 辅导记录, by companions and managers. Visible to their author, the owner
 //! of the visit and the managers.
 
-use auth::{Caller, Can, Role};
+use access::{Caller, Can, Role};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use platform::{

@@ -8,7 +8,7 @@ pub mod visit;
 
 use std::time::Duration;
 
-use auth::Domain;
+use access::Domain;
 use platform::jobs::Job;
 
 /// The domain, as the service mounts it.
@@ -28,7 +28,7 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("visits", "Visits to customers, 拜访")
 };
 
-auth::permissions! {
+access::permissions! {
     ReadVisits: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
         | Erp | Reporter;
     /// Salespeople write their own visits; managers and the back office also plan for others

@@ -1,7 +1,7 @@
 //! Patience, 耐心: the next attempt after a refusal, and the attempts required before a prospect may
 //! be given up.
 
-use auth::Can;
+use access::Can;
 use customers::customer::Customer;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Date as SqlDate, Nullable};
@@ -68,7 +68,7 @@ async fn list_next_attempts(
 impl NextAttempt {
     pub async fn list(
         conn: &mut Conn,
-        caller: &auth::Caller,
+        caller: &access::Caller,
         list: &List<NoFilter>,
     ) -> Result<NextAttemptPage> {
         use visits::{id, next_visit_on, owner_id, status};

@@ -1,7 +1,7 @@
 //! Team board 团队看板: the day of the people whom the caller leads.
 
+use access::{Caller, Can};
 use actix_web::web::Data;
-use auth::{Caller, Can};
 use diesel::QueryableByName;
 use diesel::sql_types::{
     Array, BigInt, Date as SqlDate, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,

@@ -6,7 +6,7 @@ pub mod complaint_tasks;
 pub mod scoreboard;
 pub mod today;
 
-use auth::Domain;
+use access::Domain;
 use platform::Routes;
 
 /// The domain, as the service mounts it.
@@ -16,7 +16,7 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("worklists", "Worklists for the day, 工作台")
 };
 
-auth::permissions! {
+access::permissions! {
     ReadToday: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice;
     /// For users who lead people, and for the back office, which sees everyone
     ReadBoard: Admin | GeneralManager | SalesDirector | SalesManager | BackOffice;

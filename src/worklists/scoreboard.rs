@@ -1,9 +1,9 @@
 //! Personal scoreboard 个人战报: results of today, this week and this month, always counted from
 //! recorded data and never entered.
 
+use access::{Caller, Can};
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use auth::{Caller, Can};
 use company::exchange_rate::rate_on;
 use diesel::QueryableByName;
 use diesel::result::OptionalExtension;

@@ -3,9 +3,9 @@
 //! A further list needs one more `with` in `TODAY`, with its count and its column, one more field
 //! of [`Today`], and a [`DeadlineOf`] if it has deadlines of its own.
 
+use access::{Caller, Can};
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use auth::{Caller, Can};
 use complaints::complaint::Complaint;
 use complaints::{FileComplaints, HandleComplaints};
 use diesel::QueryableByName;

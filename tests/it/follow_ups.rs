@@ -1,6 +1,6 @@
 //! The course of follow-ups: assigned, carried out, reported and assessed.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::follow_ups::follow_up::escalate_late;
 use salesbook::platform::{Clock, Timestamp, Tx};
 use serde_json::{Value, json};

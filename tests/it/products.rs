@@ -1,7 +1,7 @@
 //! Products: everybody can see them, but only few users see their cost.
 
 use actix_web::http::Method;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::harness::{Actor, Service};

@@ -1,7 +1,7 @@
 //! Suggestions: recorded once in the field and answered by the office.
 
 use actix_web::http::Method;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::{Clock, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -1,7 +1,7 @@
 //! Queries on attachments. The rows that have a file decide who sees it.
 
+use access::Caller;
 use actix_web::http::StatusCode;
-use auth::Caller;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use jiff::SignedDuration;

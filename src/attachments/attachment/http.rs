@@ -1,8 +1,8 @@
 //! Operations on attachments.
 
+use access::Can;
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use auth::Can;
 use platform::changes::{self, HistoryPage};
 use platform::{
     Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged, Write,

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use access::Caller;
 use diesel::prelude::*;
 use diesel::sql_types::{self, Array, Timestamptz, Uuid as SqlUuid};
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use intake::Body;
 use platform::{Conn, Date, Error, Fault, IfMatch, IfSent, List, Result, Tx, fixed_sql};
 use schema::memberships;
 use uuid::Uuid;
@@ -13,8 +15,6 @@ use uuid::Uuid;
 use super::{
     Membership, MembershipEnd, MembershipFilter, MembershipPage, Memberships, NewMembership, Stay,
 };
-use crate::Caller;
-use crate::reference::Body;
 use crate::team::Team;
 use crate::user::{self, User};
 

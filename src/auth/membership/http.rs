@@ -1,5 +1,7 @@
 //! HTTP operations on memberships.
 
+use access::Can;
+use intake::Body;
 use platform::{
     Db, IfMatch, IfSent, Json, List, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
     Write,
@@ -7,7 +9,7 @@ use platform::{
 use uuid::Uuid;
 
 use super::{Membership, MembershipEnd, MembershipFilter, MembershipPage, NewMembership};
-use crate::{Body, Can, ReadTeams, WriteTeams};
+use crate::{ReadTeams, WriteTeams};
 
 pub fn routes(routes: &mut Routes) {
     platform::mount!(

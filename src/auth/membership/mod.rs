@@ -7,13 +7,13 @@ mod db;
 pub mod http;
 
 use diesel::prelude::*;
+use intake::{HasReferences, Reference};
 use platform::{Date, Error, Fault, Result, Timestamp, page, resource};
 use schema::memberships;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::reference::{HasReferences, Reference};
 use crate::user::find_users;
 
 pub use db::team_paths;

@@ -4,6 +4,7 @@
 mod db;
 mod totp;
 
+use access::{Anybody, Caller, Can};
 use actix_web::web::Data;
 use platform::deadline::ONE;
 use platform::{
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 use crate::user::account::Confirming;
 use crate::user::{User, UserView};
-use crate::{Anybody, Caller, Can, Directory, SetPasswords, Tokens, authority, session};
+use crate::{Directory, SetPasswords, Tokens, authority, session};
 
 pub(crate) use db::{is_active, remove, use_up};
 

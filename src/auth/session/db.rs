@@ -1,5 +1,6 @@
 //! Queries on sessions and their refresh tokens, of which only the newest are valid.
 
+use access::Caller;
 use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Timestamptz, Uuid as SqlUuid};
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use super::{Session, SessionPage};
 use crate::peer::Origin;
-use crate::{Caller, login_address, password};
+use crate::{login_address, password};
 
 /// The time without use after which a session ends.
 const IDLE: SignedDuration = SignedDuration::from_hours(30 * 24);

@@ -2,6 +2,7 @@
 
 mod db;
 
+use access::{Anybody, Can};
 use actix_web::web::Data;
 use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
@@ -15,8 +16,6 @@ use schema::sessions;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-
-use crate::{Anybody, Can};
 
 pub use db::{Renewed, begin, end, end_all, end_others, forget_expired, rotate};
 

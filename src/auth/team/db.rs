@@ -1,10 +1,15 @@
 //! Queries on teams. All teams are visible to every caller.
 
+use access::Caller;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Uuid as SqlUuid};
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use intake::Unique;
+use intake::external_id::key_of;
+use intake::{Arrival, Draft, Imported, Keys};
+use intake::{Body, parameters, reference::Find};
 use platform::characters::fold;
 use platform::search::{self, TextMatch};
 use platform::{Change, Conn, Error, Fault, IfMatch, List, Resource, Result, Tx};
@@ -13,11 +18,7 @@ use uuid::Uuid;
 
 use super::{NewTeam, Team, TeamChanges, TeamFilter, TeamItem, TeamPage, find_teams};
 use crate::authority::OwnScope;
-use crate::external_id::key_of;
-use crate::import::{Arrival, Draft, Imported, Keys};
-use crate::reference::{self, Body, Find};
-use crate::unique::Unique;
-use crate::{Caller, directory};
+use crate::directory;
 
 fn matching(filter: &TeamFilter) -> teams::BoxedQuery<'_, Pg> {
     let mut query = teams::table.into_boxed();
@@ -39,7 +40,7 @@ impl Team {
         caller: &Caller,
         list: &List<TeamFilter>,
     ) -> Result<TeamPage> {
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed = || matching(&filter).filter(list.rows(teams::id, teams::updated_at));
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };
@@ -65,7 +66,7 @@ impl Team {
         let new = new.resolve(tx.conn(), caller).await?;
         let NewTeam { code, name, parent_id, source_system, external_id } = new;
         let (system, external) = (source_system.as_deref(), external_id.as_deref());
-        let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
+        let (source_system, external_id) = key_of(tx, caller, system, external).await?;
         let blank = Self::blank(Uuid::now_v7(), tx.now);
         let team = Self { code, name, parent_id, source_system, external_id, ..blank };
         store(tx, &[&team]).await?;

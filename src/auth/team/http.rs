@@ -1,5 +1,7 @@
 //! HTTP operations on teams.
 
+use access::Can;
+use intake::{Body, import};
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -8,7 +10,7 @@ use platform::{
 use uuid::Uuid;
 
 use super::{NewTeam, Team, TeamBatch, TeamChanges, TeamFilter, TeamPage};
-use crate::{Body, Can, ImportTeams, ReadTeams, WriteTeams, import};
+use crate::{ImportTeams, ReadTeams, WriteTeams};
 
 pub fn routes(routes: &mut Routes) {
     platform::mount!(

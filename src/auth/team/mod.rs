@@ -4,22 +4,21 @@ mod db;
 pub mod http;
 
 use diesel::prelude::*;
+use intake::{HasReferences, Reference};
 use platform::{Timestamp, batch, batch::ItemKey, page, resource, sent, set};
 use schema::teams;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::reference::{HasReferences, Reference};
-
 pub use db::write_search_texts;
 
-crate::names! {
+intake::names! {
     /// Returns the names of teams. All teams are visible to every caller.
     name_teams in teams, |_| teams::table.filter(teams::id.is_not_null()), code, name
 }
 
-crate::find! {
+intake::find! {
     /// Resolves references to teams. All teams are visible to every caller.
     find_teams in teams, |_| teams::id.is_not_null()
 }

@@ -2,6 +2,7 @@
 
 use std::future::{Ready, ready};
 
+use access::{Anybody, Caller, Can, Role};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, rt, web::Data};
 use platform::{
@@ -15,7 +16,7 @@ use uuid::Uuid;
 use super::db::{Credentials, Who, are_there, credentials, set_hash};
 use super::{User, UserChanges, UserView};
 use crate::throttle::{Attempt, Subject, Throttle};
-use crate::{Anybody, Caller, Can, Logins, Role, authority, password, second_factor, session};
+use crate::{Logins, authority, password, second_factor, session};
 
 pub(crate) use super::db::{Credentials as Login, Who as WhoIs, credentials as login};
 

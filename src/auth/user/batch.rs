@@ -3,9 +3,13 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use access::{Caller, Role};
 use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
+use intake::Unique;
+use intake::reference::Find;
+use intake::{Arrival, Draft, Imported, Keys};
 use platform::characters::fold;
 use platform::{Change, Conn, Date, Fault, Result, Tx};
 use schema::users;
@@ -13,10 +17,7 @@ use uuid::Uuid;
 
 use super::db::{admins, store, with_memberships};
 use super::{User, UserItem, UserRow, find_users};
-use crate::import::{Arrival, Draft, Imported, Keys};
-use crate::reference::Find;
-use crate::unique::Unique;
-use crate::{Caller, Role, authority};
+use crate::authority;
 
 /// Data that the drafts of one batch share.
 pub struct Context {

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
+use access::{Caller, Role};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use intake::external_id::key_of;
+use intake::{Body, parameters};
 use platform::characters::fold;
 use platform::search::{self, TextMatch};
 use platform::{
@@ -20,9 +23,7 @@ use super::{
     last_admin, not_grantable, own_account,
 };
 use crate::authority::{self, OwnScope};
-use crate::external_id::key_of;
-use crate::reference::{self, Body};
-use crate::{Caller, Role, directory, hooks, membership, password, session};
+use crate::{directory, hooks, membership, password, session};
 
 /// The fields of a user that other resources show.
 #[derive(Debug, Clone, HasQuery)]
@@ -64,7 +65,7 @@ impl UserView {
         list: &List<UserFilter>,
     ) -> Result<UserPage> {
         use users::{created_at, id, name, name_pinyin};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         if filter.role.is_some() && !caller.knows_everybody() {
             let why = "You cannot see the roles of all users, so you cannot filter by `role`.";
             let fault = Fault::new("/role", "field_not_readable", why);
@@ -146,7 +147,7 @@ impl User {
         let work = async move |tx: &mut Tx| {
             let new = new.resolve(tx.conn(), &caller).await?;
             let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
-            let key = key_of(tx.conn(), &caller, system, external).await?;
+            let key = key_of(tx, &caller, system, external).await?;
             let mut changes = new.changes();
             changes.roles_for(&caller, None).map_err(not_grantable)?;
 

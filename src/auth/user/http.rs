@@ -1,5 +1,7 @@
 //! HTTP operations on users.
 
+use access::Can;
+use intake::{Body, import};
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -11,7 +13,7 @@ use uuid::Uuid;
 use super::account::NewPassword;
 use super::view::PRIVATE;
 use super::{NewUser, User, UserBatch, UserChanges, UserFilter, UserPage, UserView};
-use crate::{Body, Can, ImportUsers, ReadUsers, SetPasswords, WriteUsers, import};
+use crate::{ImportUsers, ReadUsers, SetPasswords, WriteUsers};
 
 pub fn routes(routes: &mut Routes) {
     platform::mount!(

@@ -8,7 +8,12 @@ mod view;
 
 use std::ops::{Deref, DerefMut};
 
+use access::{Caller, Role};
 use diesel::prelude::*;
+use intake::{
+    HasReferences, Reference,
+    reference::{BoxFuture, Found, Wanted},
+};
 use platform::batch::ItemKey;
 use platform::{Conn, Date, Error, Fault, Result, Timestamp};
 use platform::{pinyin, resource, sent, set, text_enum};
@@ -18,9 +23,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::membership::{Memberships, Place};
-use crate::reference::{BoxFuture, Found, HasReferences, Reference, Wanted};
 use crate::team::find_teams;
-use crate::{Caller, Role};
 
 pub use account::{create_cli, ensure_admin, set_password_cli};
 pub use batch::apply_memberships;
@@ -28,12 +31,12 @@ pub(crate) use db::{Brief, briefs};
 pub use db::{everybody, people, write_search_texts};
 pub use view::{UserPage, UserView, shown};
 
-crate::names! {
+intake::names! {
     /// Returns the names of users. All users are visible to every caller by name.
     name_users in users, |_| users::table.filter(users::id.is_not_null()), name
 }
 
-crate::find! {
+intake::find! {
     /// Resolves references to users. All users are visible to every caller, at least by name and
     /// team.
     find_everybody in users, |_| users::id.is_not_null()

@@ -1,6 +1,7 @@
 //! The view of a user that the API returns: everyone sees the name and the team, only the people
 //! concerned see the other fields.
 
+use access::{Caller, Role};
 use diesel::expression::is_aggregate;
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
 use diesel::pg::Pg;
@@ -15,7 +16,6 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::UserRow;
-use crate::{Caller, Role};
 
 /// Fields that only the people concerned see.
 pub(super) const PRIVATE: [&str; 9] = [
@@ -70,20 +70,6 @@ resource! {
 page! {
     /// A page of users
     UserPage of UserView
-}
-
-impl Caller {
-    /// Returns `true` if the caller sees all fields of all users.
-    pub fn knows_everybody(&self) -> bool {
-        use Role::{Admin, BackOffice, Erp, GeneralManager, Hr, SalesDirector};
-        let roles = [Admin, Hr, Erp, GeneralManager, SalesDirector, BackOffice];
-        roles.iter().any(|role| self.is(*role))
-    }
-
-    /// Returns `true` if the caller sees all fields of a user.
-    pub(super) fn knows(&self, person: Uuid) -> bool {
-        self.knows_everybody() || self.people().contains(&person)
-    }
 }
 
 /// The row of a user with the manager.

@@ -1,10 +1,11 @@
 //! Import of exchange rates from an ERP.
 
-use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Unique};
+use access::Caller;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use intake::reference::Find;
+use intake::{Arrival, Draft, HasReferences, Imported, Keys, Unique};
 use platform::batch::ItemKey;
 use platform::{Conn, Date, Fault, Number, Result, Tx, batch, set};
 use schema::exchange_rates;
@@ -30,7 +31,7 @@ pub struct ExchangeRateItem {
 
 impl HasReferences for ExchangeRateItem {}
 
-auth::find! {
+intake::find! {
     /// Lookup of exchange rates. Every user can see them.
     find_rates in exchange_rates, |_| exchange_rates::id.is_not_null()
 }

@@ -1,6 +1,6 @@
 //! The operations on exchange rates.
 
-use auth::Can;
+use access::Can;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -82,7 +82,7 @@ async fn import_exchange_rates(
 ) -> Result<Reply> {
     write
         .run(async move |tx| {
-            Reply::json(&auth::import::<ExchangeRate, _>(tx, &caller, &batch).await?)
+            Reply::json(&intake::import::<ExchangeRate, _>(tx, &caller, &batch).await?)
         })
         .await
 }

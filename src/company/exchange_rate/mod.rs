@@ -3,10 +3,11 @@
 mod batch;
 pub mod http;
 
-use auth::{Caller, HasReferences};
+use access::Caller;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use intake::HasReferences;
 use platform::{
     Change, Conn, Date, Error, Fault, IfMatch, Json, List, Money, Number, Patch, Resource, Result,
     Timestamp, Tx, page, resource, set,

@@ -3,11 +3,12 @@
 
 use std::cell::RefCell;
 
-use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Reference, Unique};
+use access::Caller;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use intake::reference::Find;
+use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use jiff::Timestamp as Instant;
 use platform::batch::ItemKey;
 use platform::{Conn, Fault, Money, Resource, Result, Timestamp, Tx, batch, sent, set};

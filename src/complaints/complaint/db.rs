@@ -1,13 +1,14 @@
 //! Queries on complaints. Every query that answers a caller starts at `Caller::sees`.
 
+use access::Caller;
 use attachments::attachment::attach;
-use auth::{Body, Caller, external_id::key_of, reference};
 use company::{Calendar, Company};
 use diesel::dsl::{InnerJoin, IntoBoxed, not, sql};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel_async::RunQueryDsl;
+use intake::{Body, external_id::key_of, parameters};
 use platform::characters::narrow;
 use platform::search::escaped;
 use platform::{
@@ -113,7 +114,7 @@ impl Complaint {
     ) -> Result<ComplaintPage> {
         use complaint_clocks::resolve_due;
         use complaints::{created_at, id};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed =
             || matching(caller, &filter, now).filter(list.rows(id, complaints::updated_at));
         let query = listed().limit(list.fetch());
@@ -145,8 +146,7 @@ impl Complaint {
     }
 
     pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid, now: Timestamp) -> Result<Self> {
-        let complaint =
-            Self::query().filter(caller.sees::<Complaint>()).filter(complaints::id.eq(id));
+        let complaint = Self::query().filter(caller.sees::<Self>()).filter(complaints::id.eq(id));
         let complaint: Self = complaint.first(conn).await?;
         Ok(complaint.judged(now))
     }
@@ -191,7 +191,7 @@ impl Complaint {
             return Err(Error::forbidden().detail(detail));
         }
         let (system, external) = (told.source_system.as_deref(), told.external_id.as_deref());
-        let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
+        let (source_system, external_id) = key_of(tx, caller, system, external).await?;
         let clock = ComplaintClock::starting(told.happened(tx.now)?, tx.now, false);
 
         let mut complaint = Self {

@@ -1,7 +1,8 @@
 //! The operations on complaints. The actions that move a complaint on are in `http_actions.rs`.
 
+use access::Can;
 use actix_web::web::Data;
-use auth::{Body, Can};
+use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -128,7 +129,9 @@ async fn import_complaints(
     write: Write,
 ) -> Result<Reply> {
     write
-        .run(async move |tx| Reply::json(&auth::import::<Complaint, _>(tx, &caller, &batch).await?))
+        .run(async move |tx| {
+            Reply::json(&intake::import::<Complaint, _>(tx, &caller, &batch).await?)
+        })
         .await
 }
 

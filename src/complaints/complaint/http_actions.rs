@@ -1,6 +1,7 @@
 //! The actions that move complaints on: one operation per action of the state machine.
 
-use auth::{Body, Can};
+use access::Can;
+use intake::Body;
 use platform::{IfSent, Json, Path, Problems, Reply, Result, Routes, Tx, Write};
 use uuid::Uuid;
 

@@ -1,7 +1,7 @@
 //! Rules for batches of complaints: unique values, fields that change together, and the clock that
 //! follows from a reported status.
 
-use auth::Unique;
+use intake::Unique;
 use platform::Timestamp;
 
 use super::{Complaint, ComplaintStatus};

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use auth::Caller;
-use auth::reference::{Found, Wanted};
+use access::Caller;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::future::{BoxFuture, FutureExt, LocalBoxFuture};
+use intake::reference::{Found, Wanted};
 use platform::{Conn, Result, Tx};
 use schema::complaints;
 use uuid::Uuid;
@@ -14,12 +14,12 @@ use uuid::Uuid;
 use super::Complaint;
 use crate::suggestion;
 
-auth::names! {
+intake::names! {
     /// Names of the complaints visible to the caller.
     name_complaints in complaints, sees Complaint, number
 }
 
-auth::find! {
+intake::find! {
     /// Lookup of references to complaints visible to the caller.
     find_complaints in complaints, sees Complaint
 }

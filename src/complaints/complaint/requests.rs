@@ -1,9 +1,9 @@
 //! Request bodies of complaints: registering, changing, the actions of the state machine, and the
 //! filters of the list.
 
-use auth::{HasReferences, Reference};
 use customers::contact::find_contacts;
 use customers::customer::find_customers;
+use intake::{HasReferences, Reference};
 use jiff::SignedDuration;
 use orders::order::find_orders;
 use platform::{Error, Fault, Money, Result, Timestamp, sent};

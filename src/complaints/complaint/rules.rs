@@ -1,6 +1,6 @@
 //! The rules of complaints, free of I/O.
 
-use auth::{Caller, Role};
+use access::{Caller, Role};
 use company::setting::Settings;
 use platform::{Error, Fault, Money, Result, Timestamp, set};
 use rust_decimal::Decimal;
@@ -370,7 +370,7 @@ mod tests {
     #[test]
     fn authority_is_that_of_the_highest_role() {
         let caller = |roles: &[Role]| {
-            Caller::of(auth::Person {
+            Caller::of(access::Person {
                 id: Uuid::nil(),
                 roles: roles.to_vec(),
                 machine: false,

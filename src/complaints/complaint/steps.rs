@@ -1,8 +1,9 @@
 //! The actions that move complaints on, with their checks and effects.
 
-use auth::{Body, Caller};
+use access::Caller;
 use company::Company;
 use company::exchange_rate::{ExchangeRate, converted};
+use intake::Body;
 use platform::{Error, Fault, IfSent, Money, Result, Tx};
 use uuid::Uuid;
 

@@ -1,14 +1,15 @@
 //! Queries on suggestions. Every query that answers a caller starts at `Caller::sees`.
 
 use ::customers::hooks::Move;
+use access::Caller;
 use attachments::attachment::attach;
-use auth::{Body, Caller, reference};
 use customers::contact;
 use customers::customer;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
+use intake::{Body, parameters};
 use platform::{Change, Conn, Error, Fault, IfSent, List, Resource, Result, Timestamp, Tx};
 use schema::suggestions;
 use uuid::Uuid;
@@ -55,7 +56,7 @@ impl Suggestion {
         list: &List<SuggestionFilter>,
     ) -> Result<SuggestionPage> {
         use suggestions::{created_at, id};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed = || matching(caller, &filter).filter(list.rows(id, suggestions::updated_at));
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };

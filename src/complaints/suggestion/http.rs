@@ -1,6 +1,7 @@
 //! The operations on suggestions.
 
-use auth::{Body, Can};
+use access::Can;
+use intake::Body;
 use platform::changes::{self, HistoryPage};
 use platform::{
     Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,

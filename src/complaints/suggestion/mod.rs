@@ -3,11 +3,11 @@
 mod db;
 pub mod http;
 
-use auth::{HasReferences, Reference};
 use customers::contact::find_contacts;
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
+use intake::{HasReferences, Reference};
 use platform::{Error, Fault, FixedSql, Result, Timestamp, fixed_sql, page, resource, text_enum};
 use schema::suggestions;
 use serde::{Deserialize, Serialize};

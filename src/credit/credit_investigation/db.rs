@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use ::customers::hooks::Move;
-use auth::{Caller, reference};
+use access::Caller;
 use customers::customer::Customer;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use intake::parameters;
 use platform::{Change, Conn, Date, Error, IfSent, List, Money, Resource, Result, Timestamp, Tx};
 use schema::credit_investigations;
 use uuid::Uuid;
@@ -45,7 +46,7 @@ impl CreditInvestigation {
         list: &List<CreditInvestigationFilter>,
     ) -> Result<CreditInvestigationPage> {
         use credit_investigations::{created_at, id};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed =
             || matching(caller, &filter).filter(list.rows(id, credit_investigations::updated_at));
         let total =

@@ -5,10 +5,10 @@ mod db;
 pub mod http;
 mod steps;
 
-use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
+use intake::{HasReferences, Reference};
 use platform::{Date, FixedSql, Money, Timestamp, fixed_sql, page, resource, text_enum};
 use schema::credit_investigations;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! The status changes of an investigation, and the effects of its conclusion.
 
-use auth::{Caller, Role};
+use access::{Caller, Role};
 use jiff::ToSpan;
 use platform::{Date, Error, Fault, Money, Result};
 use rust_decimal::Decimal;

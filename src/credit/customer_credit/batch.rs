@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use auth::reference::{BoxFuture, Find, Found, Wanted};
-use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys};
+use access::Caller;
 use company::Company;
 use company::setting::Settings;
 use customers::customer::{find_customers, find_unfollowed};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use intake::reference::{BoxFuture, Find, Found, Wanted};
+use intake::{Arrival, Draft, HasReferences, Imported, Keys};
 use platform::batch::{Batch, ItemKey, Outcomes};
 use platform::{Conn, Error, Fault, Money, Result, Tx, batch};
 use schema::customer_credits;
@@ -57,7 +58,7 @@ impl CustomerCredit {
             let fault = Fault::new("/unknown_references", "not_available", why);
             return Err(Error::invalid(vec![fault]));
         }
-        auth::import::<Self, _>(tx, caller, batch).await
+        intake::import::<Self, _>(tx, caller, batch).await
     }
 
     async fn locked_rows(conn: &mut Conn, customers: &[Uuid]) -> Result<Vec<Self>> {

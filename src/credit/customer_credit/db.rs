@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use auth::Caller;
+use access::Caller;
 use company::Company;
 use customers::customer::Customer;
 use diesel::prelude::*;

@@ -1,7 +1,7 @@
 //! The operations on customers' credit.
 
+use access::Can;
 use actix_web::web::Data;
-use auth::Can;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{

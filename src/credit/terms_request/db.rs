@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use ::customers::hooks::Move;
-use auth::{Caller, reference};
+use access::Caller;
 use company::Company;
 use customers::customer::Customer;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use intake::parameters;
 use platform::{Change, Conn, Date, Error, IfSent, List, Resource, Result, Timestamp, Tx};
 use schema::terms_requests;
 use uuid::Uuid;
@@ -61,7 +62,7 @@ impl TermsRequest {
         list: &List<TermsRequestFilter>,
     ) -> Result<TermsRequestPage> {
         use terms_requests::{created_at, id};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed = || matching(caller, &filter).filter(list.rows(id, terms_requests::updated_at));
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };

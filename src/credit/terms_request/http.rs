@@ -1,8 +1,8 @@
 //! The operations on trading terms.
 
+use access::Can;
 use actix_web::web;
 use actix_web::web::Data;
-use auth::Can;
 use platform::changes::{self, HistoryPage};
 use platform::{
     Clock, Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Query, Reply, Result,

@@ -5,10 +5,10 @@ mod db;
 pub mod http;
 mod steps;
 
-use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
+use intake::{HasReferences, Reference};
 use platform::{
     Date, Error, Fault, FixedSql, Money, Number, Result, Timestamp, fixed_sql, page, resource,
     text_enum,

@@ -1,6 +1,6 @@
 //! The status changes of a terms request, and the approval limits of roles.
 
-use auth::{Caller, Role};
+use access::{Caller, Role};
 use company::setting::Settings;
 use platform::{Error, Money, Result};
 
@@ -115,7 +115,7 @@ mod tests {
     fn the_highest_role_counts() {
         let limit = |roles: &[Role]| {
             let (roles, reach, teams) = (roles.to_vec(), vec![], vec![]);
-            let person = auth::Person {
+            let person = access::Person {
                 id: Uuid::nil(),
                 roles,
                 machine: false,

@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Reference, Unique};
+use access::Caller;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use intake::reference::Find;
+use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use platform::batch::ItemKey;
 use platform::{Conn, Fault, Result, Tx, batch};
 use schema::{contacts, customers};

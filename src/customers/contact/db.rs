@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 
-use auth::reference::{BoxFuture, Found, Known, Wanted};
-use auth::{Body, Caller, external_id::key_of, reference, source_item};
+use access::Caller;
 use diesel::dsl::{InnerJoin, IntoBoxed};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use intake::reference::{BoxFuture, Found, Known, Wanted};
+use intake::{Body, external_id::key_of, parameters, source_item};
 use platform::search::{TextMatch, escaped};
 use platform::{
     Change, Conn, Error, Fault, IfMatch, IfSent, List, Resource, Result, Timestamp, Tx, changes,
@@ -26,7 +27,7 @@ use crate::ReadPersonal;
 use crate::customer::Customer;
 use crate::hooks::Move;
 
-auth::names! {
+intake::names! {
     /// The names of visible contacts.
     name_contacts in contacts, |caller: &'a Caller| contacts::table.inner_join(customers::table).filter(caller.sees::<Contact>()), name
 }
@@ -109,7 +110,7 @@ impl Contact {
             return Err(Error::forbidden().faults(vec![fault]));
         }
 
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed = || matching(caller, &filter).filter(list.rows(id, contacts::updated_at));
         let query = listed().limit(list.fetch());
         let total =
@@ -153,7 +154,7 @@ impl Contact {
         // The lock keeps the customer from getting two primary contacts.
         let customer = Customer::find_for_update(tx, caller, new.customer_id).await?;
         let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
-        let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
+        let (source_system, external_id) = key_of(tx, caller, system, external).await?;
         let contact = Self {
             name: new.name.clone(),
             source_system,

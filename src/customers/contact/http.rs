@@ -1,6 +1,7 @@
 //! HTTP operations on contacts.
 
-use auth::{Body, Can};
+use access::Can;
+use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -90,7 +91,7 @@ async fn import_contacts(
     write: Write,
 ) -> Result<Reply> {
     write
-        .run(async move |tx| Reply::json(&auth::import::<Contact, _>(tx, &caller, &batch).await?))
+        .run(async move |tx| Reply::json(&intake::import::<Contact, _>(tx, &caller, &batch).await?))
         .await
 }
 

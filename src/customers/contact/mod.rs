@@ -6,8 +6,9 @@ mod db;
 pub mod http;
 mod search;
 
-use auth::{Caller, HasReferences, Reference};
+use access::Caller;
 use diesel::prelude::*;
+use intake::{HasReferences, Reference};
 use platform::{Date, Error, Fault, Result, Timestamp, page, resource, sent, set, text_enum};
 use schema::{contacts, customers};
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! Search texts of contacts, and the check for duplicates.
 
-use auth::Caller;
+use access::Caller;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use platform::characters::fold;

@@ -1,6 +1,6 @@
 //! Possible duplicates of customers: candidates for a merge, with the reasons.
 
-use auth::Caller;
+use access::Caller;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;

@@ -1,6 +1,6 @@
 //! Rules on a customer that several operations share.
 
-use auth::{Caller, Role};
+use access::{Caller, Role};
 use platform::{Error, Fault, Result, Tx, changes};
 
 use super::{Customer, CustomerStatus, Tier};

@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
-use auth::Caller;
-use auth::reference::{BoxFuture, Found, Known, Wanted};
+use access::Caller;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use intake::reference::{BoxFuture, Found, Known, Wanted};
 use platform::{Conn, Error, Result, Tx};
 use schema::customers;
 use uuid::Uuid;
@@ -33,12 +33,12 @@ pub fn find_any_customers<'a>(
     Box::pin(look_up(conn, None, wanted))
 }
 
-auth::names! {
+intake::names! {
     /// The names of visible customers.
     name_customers in customers, sees Customer, code, name
 }
 
-auth::find! {
+intake::find! {
     /// Resolves references without following merges: for operations on the merged customer itself.
     find_unfollowed in customers, sees Customer
 }

@@ -1,9 +1,10 @@
 //! Merges of duplicate customers, and their reversal. The loser remains as a row that points to the
 //! winner.
 
-use auth::{Body, Caller, HasReferences, Reference};
+use access::Caller;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use intake::{Body, HasReferences, Reference};
 use jiff::SignedDuration;
 use platform::{Change, Error, Fault, IfSent, Resource, Result, Timestamp, Tx};
 use schema::{customer_merges, customers};

@@ -1,6 +1,6 @@
 //! The sampling frame: the customers from which a sample is drawn, 抽样框.
 
-use auth::Caller;
+use access::Caller;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use platform::{Conn, Result};

@@ -1,11 +1,12 @@
 //! Queries on follow-ups. Each query for a caller starts at `Caller::sees`.
 
 use ::customers::hooks::Move;
-use auth::{Body, Caller, reference};
+use access::Caller;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
+use intake::{Body, parameters};
 use jiff::SignedDuration;
 use platform::{Change, Conn, Error, Fault, List, Resource, Result, Timestamp, Tx};
 use schema::follow_ups;
@@ -81,7 +82,7 @@ impl FollowUp {
         now: Timestamp,
     ) -> Result<FollowUpPage> {
         use follow_ups::{due_at, id};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed =
             || matching(caller, &filter, now).filter(list.rows(id, follow_ups::updated_at));
         let query = listed().limit(list.fetch());

@@ -1,7 +1,8 @@
 //! Operations on follow-ups.
 
+use access::Can;
 use actix_web::web::Data;
-use auth::{Body, Can};
+use intake::Body;
 use platform::changes::{self, HistoryPage};
 use platform::{
     Clock, Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes,

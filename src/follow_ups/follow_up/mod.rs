@@ -4,9 +4,9 @@ mod db;
 pub mod http;
 mod steps;
 
-use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
+use intake::{HasReferences, Reference};
 use platform::{Timestamp, page, resource, text_enum};
 use schema::follow_ups;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Actions on a follow-up, and the people who may take them.
 
+use access::Caller;
 use attachments::attachment::attach;
-use auth::Caller;
 use platform::{Error, Fault, IfSent, Result, Tx};
 use uuid::Uuid;
 

@@ -1,7 +1,7 @@
 //! Queries on growth opportunities. Each query for a caller starts at `Caller::sees`.
 
 use ::customers::hooks::Move;
-use auth::{Body, Caller, reference};
+use access::Caller;
 use customers::customer;
 use diesel::dsl::not;
 use diesel::pg::Pg;
@@ -9,6 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
+use intake::{Body, parameters};
 use platform::{
     Change, Conn, Date, Error, Fault, FixedSql, IfMatch, IfSent, List, Resource, Result, Timestamp,
     Tx, fixed_sql,
@@ -75,7 +76,7 @@ impl Opportunity {
         today: Date,
     ) -> Result<OpportunityPage> {
         use opportunities::{created_at, id, next_step_on};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed =
             || matching(caller, &filter, today).filter(list.rows(id, opportunities::updated_at));
         let query = listed().limit(list.fetch());

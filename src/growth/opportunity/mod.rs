@@ -3,9 +3,9 @@
 mod db;
 pub mod http;
 
-use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
+use intake::{HasReferences, Reference};
 use platform::{
     Date, Error, Fault, Money, Result, Timestamp, page, resource, sent, set, text_enum,
 };

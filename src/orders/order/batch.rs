@@ -5,11 +5,12 @@ use std::cell::RefCell;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Reference, Unique};
+use access::Caller;
 use company::{Company, exchange_rate::ExchangeRate};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use intake::reference::Find;
+use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use platform::batch::{ItemKey, parts};
 use platform::owned::{self, FieldOwner};
 use platform::{Conn, Date, Fault, Money, Number, Resource, Result, Tx, batch, sent, set};

@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use auth::{Body, Caller, Role, external_id::key_of};
+use access::{Caller, Role};
 use company::{Company, exchange_rate::ExchangeRate};
 use customers::customer::{Customer, CustomerStatus};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::future::BoxFuture;
+use intake::{Body, external_id::key_of};
 use platform::owned::{self, FieldOwner};
 use platform::{Change, Conn, Error, Fault, IfMatch, IfSent, Resource, Result, Tx, set};
 use products::product;
@@ -20,12 +21,12 @@ use super::statements::{delete_lines, next_number, write_lines};
 use super::{Cancellation, NewOrder, Order, OrderChanges, OrderDetails, OrderStatus, credit};
 use crate::{ConfirmOrders, activity, sales_entry};
 
-auth::names! {
+intake::names! {
     /// Names of the orders visible to the caller.
     name_orders in orders, sees Order, number
 }
 
-auth::find! {
+intake::find! {
     /// Lookup of references to orders visible to the caller.
     find_orders in orders, sees Order
 }
@@ -46,7 +47,7 @@ impl Order {
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewOrder>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;
         let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
-        let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
+        let (source_system, external_id) = key_of(tx, caller, system, external).await?;
 
         let blank = Self::blank(Uuid::now_v7(), new.customer_id, tx.now, tx.today);
         let mut order = Self {

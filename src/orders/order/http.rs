@@ -1,6 +1,7 @@
 //! The operations on orders.
 
-use auth::{Body, Can};
+use access::Can;
+use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -91,7 +92,7 @@ async fn import_orders(
     write: Write,
 ) -> Result<Reply> {
     write
-        .run(async move |tx| Reply::json(&auth::import::<Order, _>(tx, &caller, &batch).await?))
+        .run(async move |tx| Reply::json(&intake::import::<Order, _>(tx, &caller, &batch).await?))
         .await
 }
 

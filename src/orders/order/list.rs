@@ -1,10 +1,11 @@
 //! Lists of orders with their filters and sort orders.
 
-use auth::{Caller, reference};
+use access::Caller;
 use customers::customer::named_like;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use intake::parameters;
 use platform::narrow::beginning;
 use platform::{Conn, Date, List, Result, Timestamp};
 use schema::{order_lines, orders};
@@ -67,7 +68,7 @@ impl Order {
             OldestFirst,
         };
         use orders::{created_at, id, number, order_date, updated_at};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed = || matching(caller, &filter).filter(list.rows(id, updated_at));
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };

@@ -13,10 +13,10 @@ mod progress;
 mod rules;
 mod statements;
 
-use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Nullable, Uuid as SqlUuid};
+use intake::{HasReferences, Reference};
 use platform::{
     Date, Embedded, FixedSql, Money, Number, Timestamp, fixed_sql, page, resource, sent, text_enum,
 };

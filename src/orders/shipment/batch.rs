@@ -3,11 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Reference, Unique};
+use access::Caller;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use intake::reference::Find;
+use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use platform::batch::ItemKey;
 use platform::{Conn, Date, Fault, Result, Tx, batch, sent, set};
 use rust_decimal::Decimal;
@@ -64,7 +65,7 @@ impl HasReferences for ShipmentItem {
         &[Reference { at: "order", of: "order", find: find_orders }];
 }
 
-auth::find! {
+intake::find! {
     /// Lookup of shipments visible to the caller.
     find_shipments in shipments, sees Shipment
 }

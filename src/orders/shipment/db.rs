@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use auth::{Caller, reference};
+use access::Caller;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use intake::parameters;
 use platform::{Conn, Date, Error, List, Result};
 use rust_decimal::Decimal;
 use schema::shipments;
@@ -48,7 +49,7 @@ impl Shipment {
         list: &List<ShipmentFilter>,
     ) -> Result<ShipmentPage> {
         use shipments::{id, shipped_on};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed = || matching(caller, &filter).filter(list.rows(id, shipments::updated_at));
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };

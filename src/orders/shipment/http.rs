@@ -1,6 +1,6 @@
 //! The operations on shipments.
 
-use auth::Can;
+use access::Can;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -54,7 +54,9 @@ async fn import_shipments(
     write: Write,
 ) -> Result<Reply> {
     write
-        .run(async move |tx| Reply::json(&auth::import::<Shipment, _>(tx, &caller, &batch).await?))
+        .run(async move |tx| {
+            Reply::json(&intake::import::<Shipment, _>(tx, &caller, &batch).await?)
+        })
         .await
 }
 

@@ -4,10 +4,10 @@ mod batch;
 mod db;
 pub mod http;
 
-use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Uuid as SqlUuid};
+use intake::{HasReferences, Reference};
 use platform::row_rule::{RowRule, Viewers};
 use platform::{
     Date, Embedded, FixedSql, Number, Resource, Timestamp, fixed_sql, page, resource, text_enum,

@@ -1,10 +1,11 @@
 //! Import of products from an ERP.
 
-use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Unique};
+use access::Caller;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use intake::reference::Find;
+use intake::{Arrival, Draft, HasReferences, Imported, Keys, Unique};
 use platform::batch::ItemKey;
 use platform::characters::fold;
 use platform::{Conn, Fault, Result, Tx, batch};

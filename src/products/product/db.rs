@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use auth::{Body, Caller, external_id::key_of, reference};
+use access::Caller;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use intake::{Body, external_id::key_of, parameters};
 use platform::changes::{self, HistoryPage};
 use platform::characters::fold;
 use platform::search::{self, TextMatch};
@@ -16,12 +17,12 @@ use uuid::Uuid;
 use super::{COSTS, NewProduct, Product, ProductChanges, ProductFilter, ProductPage, ProductSort};
 use crate::ReadCosts;
 
-auth::names! {
+intake::names! {
     /// Names of products.
     name_products in products, sees Product, code, name
 }
 
-auth::find! {
+intake::find! {
     /// Lookup of references to products.
     find_products in products, sees Product
 }
@@ -90,7 +91,7 @@ impl Product {
         list: &List<ProductFilter>,
     ) -> Result<ProductPage> {
         use products::{code, created_at, id, name, name_pinyin};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed = || matching(caller, &filter).filter(list.rows(id, products::updated_at));
 
         let query = listed().limit(list.fetch());
@@ -156,7 +157,7 @@ impl Product {
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewProduct>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;
         let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
-        let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
+        let (source_system, external_id) = key_of(tx, caller, system, external).await?;
 
         let product = Self {
             code: new.code.clone(),

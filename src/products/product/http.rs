@@ -1,6 +1,7 @@
 //! The operations on products.
 
-use auth::{Body, Can};
+use access::Can;
+use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::HistoryPage;
 use platform::{
@@ -78,7 +79,7 @@ async fn import_products(
     write: Write,
 ) -> Result<Reply> {
     write
-        .run(async move |tx| Reply::json(&auth::import::<Product, _>(tx, &caller, &batch).await?))
+        .run(async move |tx| Reply::json(&intake::import::<Product, _>(tx, &caller, &batch).await?))
         .await
 }
 

@@ -4,8 +4,9 @@ mod batch;
 mod db;
 pub mod http;
 
-use auth::{Caller, HasReferences};
+use access::Caller;
 use diesel::prelude::*;
+use intake::HasReferences;
 use platform::{
     Date, Embedded, Error, Fault, Money, Number, Result, Timestamp, page, pinyin, resource, sent,
     set, text_enum,
@@ -305,7 +306,7 @@ impl Product {
 
 #[cfg(test)]
 mod tests {
-    use auth::Permission;
+    use access::Permission;
     use jiff::civil::date;
 
     use super::*;

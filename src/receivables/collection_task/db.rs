@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use ::customers::hooks::Move;
-use auth::{Caller, reference};
+use access::Caller;
 use company::Company;
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -11,6 +11,7 @@ use diesel::sql_types::{
     Array, Date as SqlDate, Integer, Nullable, Numeric, Text, Uuid as SqlUuid,
 };
 use diesel_async::RunQueryDsl;
+use intake::parameters;
 use platform::{
     Change, Conn, Date, Error, Fault, IfSent, List, Money, NoFilter, Resource, Result, Tx,
 };
@@ -73,7 +74,7 @@ impl CollectionTask {
         list: &List<CollectionTaskFilter>,
     ) -> Result<CollectionTaskPage> {
         use collection_tasks::{due_on, id};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed =
             || matching(caller, &filter).filter(list.rows(id, collection_tasks::updated_at));
         let total =

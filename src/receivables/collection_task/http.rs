@@ -1,6 +1,6 @@
 //! The operations on collection tasks.
 
-use auth::Can;
+use access::Can;
 use platform::changes::{self, HistoryPage};
 use platform::{
     Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,

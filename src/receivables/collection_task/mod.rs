@@ -4,10 +4,10 @@
 mod db;
 pub mod http;
 
-use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
+use intake::{HasReferences, Reference};
 use platform::{Date, FixedSql, Money, Timestamp, fixed_sql, page, resource, text_enum};
 use schema::collection_tasks;
 use serde::{Deserialize, Serialize};

@@ -3,13 +3,14 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, Imported, Keys, Unique};
+use access::Caller;
 use company::{Company, exchange_rate::ExchangeRate};
 use credit::terms_request::PaymentDays;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use intake::reference::Find;
+use intake::{Arrival, Draft, Imported, Keys, Unique};
 use platform::owned;
 use platform::{Conn, Date, Error, Fault, Money, Number, Result, Tx};
 use schema::invoices;

@@ -1,11 +1,12 @@
 //! Queries on invoices. Each query on behalf of a caller starts at `Caller::sees`.
 
-use auth::{Caller, reference};
+use access::Caller;
 use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Numeric, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use intake::parameters;
 use orders::order::Billing;
 use platform::{Change, Conn, Date, Error, Fault, List, Money, Resource, Result, Tx};
 use schema::invoices;
@@ -18,12 +19,12 @@ use crate::collection_task::CollectionTask;
 /// Maximum number of invoices in a dunning letter.
 const MOST_DUE: i64 = 500;
 
-auth::names! {
+intake::names! {
     /// Returns the numbers of visible invoices.
     name_invoices in invoices, sees Invoice, number
 }
 
-auth::find! {
+intake::find! {
     /// Finds references to visible invoices.
     find_invoices in invoices, sees Invoice
 }
@@ -94,7 +95,7 @@ impl Invoice {
         today: Date,
     ) -> Result<InvoicePage> {
         use invoices::{due_date, id, invoice_date};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed =
             || matching(caller, &filter, today).filter(list.rows(id, invoices::updated_at));
         let query = listed().limit(list.fetch());
@@ -201,7 +202,7 @@ pub(super) async fn ids_of(conn: &mut Conn, customer: Uuid) -> Result<Vec<Uuid>>
 pub(super) async fn known(
     conn: &mut Conn,
     caller: &Caller,
-    keys: &auth::Keys<'_>,
+    keys: &intake::Keys<'_>,
 ) -> Result<Vec<Invoice>> {
     let known = invoices::source_system.eq(keys.source_system).assume_not_null();
     let known = known.and(invoices::external_id.eq_any(&keys.external_ids).assume_not_null());

@@ -1,11 +1,12 @@
 //! Creating, updating, posting and cancelling invoices manually.
 
-use auth::{Body, Caller};
+use access::Caller;
 use company::Company;
 use company::exchange_rate::{ExchangeRate, converted};
 use credit::check;
 use credit::terms_request::PaymentDays;
 use customers::customer::Customer;
+use intake::Body;
 use platform::owned::{self, FieldOwner};
 use platform::{Error, Fault, IfMatch, IfSent, Money, Result, Tx, set};
 use uuid::Uuid;

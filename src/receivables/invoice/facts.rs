@@ -1,6 +1,6 @@
 //! Invoice data imported from an ERP.
 
-use auth::{HasReferences, Reference};
+use intake::{HasReferences, Reference};
 use platform::batch::ItemKey;
 use platform::{Date, Money, batch, sent, set};
 use serde::Deserialize;

@@ -1,7 +1,8 @@
 //! The operations on invoices.
 
+use access::Can;
 use actix_web::web::Data;
-use auth::{Body, Can};
+use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -86,7 +87,7 @@ async fn import_invoices(
     write: Write,
 ) -> Result<Reply> {
     write
-        .run(async move |tx| Reply::json(&auth::import::<Invoice, _>(tx, &caller, &batch).await?))
+        .run(async move |tx| Reply::json(&intake::import::<Invoice, _>(tx, &caller, &batch).await?))
         .await
 }
 

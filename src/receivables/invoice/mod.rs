@@ -11,10 +11,10 @@ mod owned;
 mod rules;
 mod settle;
 
-use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
+use intake::{HasReferences, Reference};
 use orders::order::find_orders;
 use platform::{
     Date, Embedded, FixedSql, Money, Number, Timestamp, fixed_sql, page, resource, sent, text_enum,

@@ -1,6 +1,7 @@
 //! Allocation of the unused amount of a credit note to other invoices of its customer, 红字发票核销.
 
-use auth::{Body, Caller};
+use access::Caller;
+use intake::Body;
 use platform::{Error, IfSent, Money, Result, Tx};
 use uuid::Uuid;
 

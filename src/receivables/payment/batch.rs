@@ -3,12 +3,13 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Reference, Unique};
+use access::Caller;
 use company::{Company, exchange_rate::ExchangeRate};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use intake::reference::Find;
+use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use platform::batch::ItemKey;
 use platform::owned;
 use platform::{Conn, Date, Error, Fault, Money, Number, Result, Tx, batch, sent, set};

@@ -1,7 +1,7 @@
 //! Queries on payments. Each query on behalf of a caller starts at `Caller::sees`.
 
 use ::customers::hooks::Move;
-use auth::{Caller, reference};
+use access::Caller;
 use company::exchange_rate::converted;
 use credit::open_item::{OpenItem, OpenKind, OpenPart};
 use diesel::dsl::sql;
@@ -9,13 +9,14 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 use diesel_async::RunQueryDsl;
+use intake::parameters;
 use platform::{Change, Conn, Date, Error, List, Money, Resource, Result, Tx};
 use schema::payments;
 use uuid::Uuid;
 
 use super::{Difference, Payment, PaymentFilter, PaymentPage, PaymentSort};
 
-auth::find! {
+intake::find! {
     /// Finds references to visible payments.
     find_payments in payments, sees Payment
 }
@@ -65,7 +66,7 @@ impl Payment {
         list: &List<PaymentFilter>,
     ) -> Result<PaymentPage> {
         use payments::{id, received_on};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed = || matching(caller, &filter).filter(list.rows(id, payments::updated_at));
         let query = listed().limit(list.fetch());
         let total =
@@ -115,7 +116,7 @@ impl Payment {
 pub(super) async fn known(
     conn: &mut Conn,
     caller: &Caller,
-    keys: &auth::Keys<'_>,
+    keys: &intake::Keys<'_>,
 ) -> Result<Vec<Payment>> {
     let known = payments::source_system.eq(keys.source_system).assume_not_null();
     let known = known.and(payments::external_id.eq_any(&keys.external_ids).assume_not_null());

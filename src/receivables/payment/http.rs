@@ -1,6 +1,7 @@
 //! The operations on payments.
 
-use auth::{Body, Can};
+use access::Can;
+use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -81,7 +82,7 @@ async fn import_payments(
     write: Write,
 ) -> Result<Reply> {
     write
-        .run(async move |tx| Reply::json(&auth::import::<Payment, _>(tx, &caller, &batch).await?))
+        .run(async move |tx| Reply::json(&intake::import::<Payment, _>(tx, &caller, &batch).await?))
         .await
 }
 

@@ -6,10 +6,10 @@ pub mod http;
 mod rules;
 mod steps;
 
-use auth::{HasReferences, Reference};
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Nullable, Uuid as SqlUuid};
+use intake::{HasReferences, Reference};
 use platform::{
     Date, Embedded, FixedSql, Money, Number, Timestamp, fixed_sql, page, resource, text_enum,
 };

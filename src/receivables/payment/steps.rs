@@ -1,8 +1,9 @@
 //! Creating, allocating and reversing payments manually.
 
-use auth::{Body, Caller};
+use access::Caller;
 use company::{Company, exchange_rate::ExchangeRate};
 use customers::customer::Customer;
+use intake::Body;
 use platform::owned::{self, FieldOwner};
 use platform::{Change, Date, Error, Fault, IfSent, Resource, Result, Tx};
 use uuid::Uuid;

@@ -1,12 +1,13 @@
 //! Queries on promises. Each query on behalf of a caller starts at `Caller::sees`.
 
 use ::customers::hooks::Move;
-use auth::{Body, Caller, reference};
+use access::Caller;
 use company::{Company, exchange_rate::ExchangeRate};
 use customers::customer::Customer;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use intake::{Body, parameters};
 use platform::{Change, Conn, Date, Error, Fault, IfSent, List, Money, Resource, Result, Tx};
 use schema::promises;
 use uuid::Uuid;
@@ -44,7 +45,7 @@ impl Promise {
         list: &List<PromiseFilter>,
     ) -> Result<PromisePage> {
         use promises::{due_on, id};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed = || matching(caller, &filter).filter(list.rows(id, promises::updated_at));
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };

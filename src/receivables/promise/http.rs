@@ -1,6 +1,7 @@
 //! The operations on promises.
 
-use auth::{Body, Can};
+use access::Can;
+use intake::Body;
 use platform::changes::{self, HistoryPage};
 use platform::{
     Db, IfSent, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged, Write,

@@ -1,11 +1,12 @@
 //! Queries on risk cases. Each query on behalf of a caller starts at `Caller::sees`.
 
 use ::customers::hooks::Move;
-use auth::reference::{BoxFuture, Found, Wanted};
-use auth::{Body, Caller, reference};
+use access::Caller;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use intake::reference::{BoxFuture, Found, Wanted};
+use intake::{Body, parameters};
 use platform::{Change, Conn, Date, Error, Fault, IfSent, List, Money, Resource, Result, Tx};
 use schema::risk_cases;
 use uuid::Uuid;
@@ -37,7 +38,7 @@ impl RiskCase {
         list: &List<RiskCaseFilter>,
     ) -> Result<RiskCasePage> {
         use risk_cases::{id, opened_on};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed = || matching(caller, &filter).filter(list.rows(id, risk_cases::updated_at));
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };

@@ -1,11 +1,12 @@
 //! Queries on write-off requests. Each query on behalf of a caller starts at `Caller::sees`.
 
 use ::customers::hooks::Move;
-use auth::{Body, Caller, Role, reference};
+use access::{Caller, Role};
 use company::{Company, exchange_rate::converted};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use intake::{Body, parameters};
 use platform::{
     Change, Conn, Date, Error, Fault, IfSent, List, Money, Resource, Result, Timestamp, Tx,
 };
@@ -51,7 +52,7 @@ impl WriteOffRequest {
         list: &List<WriteOffFilter>,
     ) -> Result<WriteOffRequestPage> {
         use write_off_requests::{created_at, id};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed =
             || matching(caller, &filter).filter(list.rows(id, write_off_requests::updated_at));
         let total =

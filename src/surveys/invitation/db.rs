@@ -6,11 +6,12 @@ use std::collections::{HashMap, HashSet};
 use ::customers::contact;
 use ::customers::customer::{Customer, SampleFilter, Tier};
 use ::customers::hooks::Move;
-use auth::{Body, Caller, reference};
+use access::Caller;
 use diesel::dsl::{InnerJoin, IntoBoxed};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use intake::{Body, parameters};
 use platform::{Change, Conn, Error, IfSent, List, Resource, Result, Timestamp, Tx};
 use schema::{customers, survey_invitations};
 use uuid::Uuid;
@@ -52,7 +53,7 @@ impl SurveyInvitation {
     ) -> Result<SurveyInvitationPage> {
         use survey_invitations::{created_at, id};
         let survey = Survey::find(conn, survey).await?.id;
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed = || {
             matching(caller, survey, &filter).filter(list.rows(id, survey_invitations::updated_at))
         };

@@ -1,6 +1,7 @@
 //! Operations on invitations.
 
-use auth::{Body, Can};
+use access::Can;
+use intake::Body;
 use platform::{Db, IfSent, List, PageQuery, Path, Problems, Reply, Result, Routes, Write};
 use uuid::Uuid;
 

@@ -7,9 +7,9 @@ mod sample;
 use std::ops::{Deref, DerefMut};
 
 use ::customers::customer::{CustomerStatus, SampledCustomer, Tier, find_customers};
-use auth::{HasReferences, Reference};
 use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
+use intake::{HasReferences, Reference};
 use jiff::SignedDuration;
 use platform::{Error, Result, Timestamp, page, resource};
 use schema::{customers, survey_invitations};

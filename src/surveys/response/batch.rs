@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 
 use ::customers::customer::{self, Tier};
-use auth::reference::{BoxFuture, Find, Found, Known, Wanted};
-use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Reference};
+use access::Caller;
 use company::Company;
 use company::company::Language;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use intake::reference::{BoxFuture, Find, Found, Known, Wanted};
+use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference};
 use platform::batch::ItemKey;
 use platform::{Conn, Embedded, Error, Fault, Result, Timestamp, Tx, batch};
 use schema::{customers, survey_responses};

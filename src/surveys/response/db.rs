@@ -3,7 +3,7 @@
 
 use ::customers::customer::Tier;
 use ::customers::hooks::Move;
-use auth::{Caller, reference};
+use access::Caller;
 use company::company::Language;
 use company::{Calendar, Company};
 use diesel::dsl::{InnerJoin, IntoBoxed};
@@ -11,6 +11,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use follow_ups::follow_up::{FollowUp, Opened, Source};
+use intake::parameters;
 use platform::{Change, Conn, Embedded, Error, List, Number, Resource, Result, Timestamp, Tx};
 use schema::{customers, survey_responses};
 use uuid::Uuid;
@@ -57,7 +58,7 @@ impl SurveyResponse {
     ) -> Result<SurveyResponsePage> {
         use survey_responses::{created_at, id};
         let survey = Survey::find(conn, survey).await?.id;
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed = || {
             matching(caller, survey, &filter).filter(list.rows(id, survey_responses::updated_at))
         };

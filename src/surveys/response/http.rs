@@ -1,7 +1,7 @@
 //! Operations on responses, for users of the service.
 
+use access::Can;
 use actix_web::web;
-use auth::Can;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::{Db, List, PageQuery, Path, Problems, Reply, Result, Routes, Write};
 use uuid::Uuid;
@@ -51,7 +51,7 @@ async fn import_survey_responses(
     write: Write,
 ) -> Result<Reply> {
     let import =
-        async move |tx: &mut _| auth::import::<SurveyResponse, _>(tx, &caller, &batch).await;
+        async move |tx: &mut _| intake::import::<SurveyResponse, _>(tx, &caller, &batch).await;
     write.run(async move |tx| Reply::json(&import(tx).await?)).await
 }
 

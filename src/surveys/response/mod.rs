@@ -7,10 +7,10 @@ pub mod http;
 mod results;
 
 use ::customers::customer::{Tier, find_customers};
-use auth::{HasReferences, Reference};
 use company::company::Language;
 use company::{Calendar, Company};
 use diesel::prelude::*;
+use intake::{HasReferences, Reference};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use platform::{Date, Embedded, Error, Number, Result, Timestamp, page, resource};

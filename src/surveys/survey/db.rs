@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 
-use auth::{Caller, reference};
+use access::Caller;
 use company::{Calendar, Company};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use intake::parameters;
 use platform::{Change, Conn, IfMatch, IfSent, List, Patch, Resource, Result, Timestamp, Tx};
 use schema::surveys;
 use uuid::Uuid;
@@ -35,7 +36,7 @@ impl Survey {
         list: &List<SurveyFilter>,
     ) -> Result<SurveyPage> {
         use surveys::{created_at, id};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed = || matching(&filter).filter(list.rows(id, surveys::updated_at));
         let total =
             if list.counted { Some(listed().count().get_result(conn).await?) } else { None };

@@ -1,6 +1,6 @@
 //! Operations on surveys.
 
-use auth::Can;
+use access::Can;
 use platform::changes::{self, HistoryPage};
 use platform::{
     Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Patch, Path, Problems, Reply, Result,

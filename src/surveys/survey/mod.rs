@@ -136,7 +136,7 @@ pub struct SurveyFilter {
     kind: Option<Vec<SurveyKind>>,
 }
 
-impl auth::HasReferences for SurveyFilter {}
+impl intake::HasReferences for SurveyFilter {}
 
 page! {
     /// A page of surveys

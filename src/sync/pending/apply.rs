@@ -4,12 +4,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use auth::hooks::{ItemSource, Parked, Parking};
-use auth::{Caller, directory};
+use access::Caller;
+use auth::directory;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
+use intake::hooks::{ItemSource, Parked, Parking};
 use platform::batch::Status;
 use platform::error::Problem;
 use platform::language::written;
@@ -46,7 +47,7 @@ impl Share {
 /// arrive.
 const MOST: i64 = 100_000;
 
-/// The functions that `auth` calls for batches.
+/// The functions that `intake` calls for batches.
 pub const PARKING: Parking = Parking {
     arrives: |kind| Entry::named(kind).is_some(),
     superseded: |tx, source, keys| Box::pin(give_up(tx, source, keys)),

@@ -1,10 +1,9 @@
 //! The types that can arrive in batches, with their lookups and their imports.
 
-use auth::reference::Find;
+use access::{Caller, Permission, Role};
 use auth::team::Team;
 use auth::user::User;
-use auth::waiting::again;
-use auth::{Caller, ImportTeams, ImportUsers, Imported, Permission, Role};
+use auth::{ImportTeams, ImportUsers};
 use company::ImportExchangeRates;
 use company::exchange_rate::ExchangeRate;
 use complaints::ImportComplaints;
@@ -13,6 +12,9 @@ use customers::contact::Contact;
 use customers::customer::Customer;
 use customers::{ImportContacts, ImportCustomers};
 use futures_util::future::LocalBoxFuture;
+use intake::Imported;
+use intake::again;
+use intake::reference::Find;
 use orders::ImportOrders;
 use orders::order::Order;
 use orders::shipment::Shipment;

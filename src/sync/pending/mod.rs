@@ -5,11 +5,12 @@ mod apply;
 mod entries;
 mod retry;
 
-use auth::{Caller, Can, HasReferences, Role};
+use access::{Caller, Can, Role};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Jsonb};
 use diesel_async::RunQueryDsl;
+use intake::HasReferences;
 use platform::error::Problem;
 use platform::{
     Conn, Db, Embedded, Error, FixedSql, List, PageQuery, Path, Problems, Reply, Result, Routes,

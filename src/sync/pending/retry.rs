@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use auth::hooks::ItemSource;
-use auth::reference::Wanted;
-use auth::{Caller, directory};
+use access::Caller;
+use auth::directory;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use intake::hooks::ItemSource;
+use intake::reference::Wanted;
 use platform::{Conn, Result, Tx};
 use schema::{pending_items, pending_references};
 use uuid::Uuid;

@@ -7,7 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-use auth::{Caller, Directory};
+use access::Caller;
+use auth::Directory;
 use futures_util::StreamExt;
 use futures_util::stream;
 use platform::feed::Epoch;

@@ -1,6 +1,6 @@
 //! Queries on webhooks. All queries for a caller start at `visible_to`.
 
-use auth::{Caller, Role};
+use access::{Caller, Role};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;

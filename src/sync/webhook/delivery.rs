@@ -1,10 +1,11 @@
 //! Deliveries to webhooks and their outcomes, 推送记录. The log is limited in time and length.
 
-use auth::{Caller, Can, HasReferences, reference};
+use access::{Caller, Can};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Timestamptz};
 use diesel_async::RunQueryDsl;
+use intake::{HasReferences, parameters};
 use jiff::SignedDuration;
 use platform::{
     Conn, Db, Error, List, PageQuery, Path, Problems, Reply, Result, Routes, Timestamp, Tx, Write,
@@ -153,7 +154,7 @@ impl WebhookDelivery {
     ) -> Result<WebhookDeliveryPage> {
         use webhook_deliveries::{created_at, id};
         let webhook = Webhook::find(conn, caller, webhook).await?;
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let matching = || {
             let mut query = of_webhook(&webhook).filter(list.ids(id));
             if let Some(statuses) = &filter.status {

@@ -1,7 +1,7 @@
 //! The operations on webhooks.
 
+use access::Can;
 use actix_web::web::Data;
-use auth::Can;
 use platform::changes::{self, HistoryPage};
 use platform::feed::Epoch;
 use platform::{

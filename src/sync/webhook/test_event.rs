@@ -2,10 +2,10 @@
 
 use std::future::{Ready, ready};
 
+use access::Caller;
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
-use auth::Caller;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use platform::changes::Op;

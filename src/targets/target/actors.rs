@@ -1,6 +1,6 @@
 //! Rights to write a target and to approve it.
 
-use auth::{Caller, Role};
+use access::{Caller, Role};
 use platform::{Error, Result};
 
 use super::{OwnerType, Target};
@@ -68,7 +68,7 @@ mod tests {
     fn caller(id: Uuid, role: Role) -> Caller {
         let (roles, reach) = (vec![role], vec![ANNA, id]);
         let teams = vec![];
-        Caller::of(auth::Person { id, roles, machine: false, source_system: None, reach, teams })
+        Caller::of(access::Person { id, roles, machine: false, source_system: None, reach, teams })
     }
 
     fn month() -> Target {

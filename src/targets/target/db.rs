@@ -1,6 +1,6 @@
 //! Queries on targets. Each that answers a caller starts at `Caller::sees`.
 
-use auth::{Body, Caller, external_id::key_of, reference};
+use access::Caller;
 use company::Company;
 use diesel::dsl::sum;
 use diesel::pg::Pg;
@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use futures_util::future::BoxFuture;
+use intake::{Body, external_id::key_of, parameters};
 use platform::{
     Change, Conn, Date, Error, Fault, IfMatch, List, Money, Resource, Result, Timestamp, Tx,
 };
@@ -57,7 +58,7 @@ impl Target {
         list: &List<TargetFilter>,
     ) -> Result<TargetPage> {
         use targets::{created_at, id, period_start};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed = || matching(caller, &filter).filter(list.rows(id, targets::updated_at));
         let query = listed().limit(list.fetch());
         let total =
@@ -102,7 +103,7 @@ impl Target {
         lock_tree(tx).await?;
         let new = new.resolve(tx.conn(), caller).await?;
         let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
-        let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
+        let (source_system, external_id) = key_of(tx, caller, system, external).await?;
 
         let company = Company::load(tx.conn()).await?;
         let target =

@@ -1,7 +1,7 @@
 //! Breakdown of a target into quarters, months, weeks or days 分解: the parts add up to it to the
 //! cent.
 
-use auth::Caller;
+use access::Caller;
 use company::Calendar;
 use diesel_async::RunQueryDsl;
 use platform::{Change, Error, Fault, IfSent, Money, Number, Result, Tx, money, text_enum};

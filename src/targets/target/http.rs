@@ -1,6 +1,7 @@
 //! HTTP operations on targets.
 
-use auth::{Body, Can};
+use access::Can;
+use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -89,7 +90,7 @@ async fn import_targets(
     write: Write,
 ) -> Result<Reply> {
     write
-        .run(async move |tx| Reply::json(&auth::import::<Target, _>(tx, &caller, &batch).await?))
+        .run(async move |tx| Reply::json(&intake::import::<Target, _>(tx, &caller, &batch).await?))
         .await
 }
 

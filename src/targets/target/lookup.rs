@@ -1,14 +1,14 @@
 //! Lookups of targets and of their owners.
 
-use auth::Caller;
-use auth::reference::{Found, Wanted};
+use access::Caller;
 use futures_util::future::BoxFuture;
+use intake::reference::{Found, Wanted};
 use platform::{Conn, Result};
 use schema::targets;
 
 use super::Target;
 
-auth::find! {
+intake::find! {
     /// Finds the referenced targets that the caller may see.
     find_targets in targets, sees Target
 }

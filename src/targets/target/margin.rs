@@ -1,7 +1,7 @@
 //! Masking of gross margins 毛利. Margin and amount together reveal the cost of a product, so that
 //! a margin is masked like `standard_cost`.
 
-use auth::Caller;
+use access::Caller;
 use platform::changes::HistoryPage;
 use platform::{Error, Fault, Result};
 use products::ReadCosts;
@@ -57,7 +57,7 @@ pub fn shown(caller: &Caller, mut data: Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use auth::{Person, Role};
+    use access::{Person, Role};
     use platform::{Money, Timestamp};
     use uuid::Uuid;
 

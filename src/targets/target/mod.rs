@@ -13,9 +13,9 @@ mod rules;
 mod steps;
 mod subject;
 
-use auth::{HasReferences, Reference};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Nullable, Text, Uuid as SqlUuid};
+use intake::{HasReferences, Reference};
 use platform::row_rule::RowRule;
 use platform::row_rule::Viewers::{Accounts, CustomerOrPool, Everybody, Person, Team, When};
 use platform::{Date, FixedSql, Money, Timestamp, fixed_sql, page, resource, sent, text_enum};

@@ -1,6 +1,6 @@
 //! Approval and closing of targets.
 
-use auth::Caller;
+use access::Caller;
 use company::exchange_rate::ExchangeRate;
 use company::{Calendar, Company};
 use platform::{Error, IfSent, Result, Tx};

@@ -1,10 +1,11 @@
 //! Queries on territories. Every user can see them.
 
-use auth::{Body, Caller, external_id::key_of, reference};
+use access::Caller;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::Uuid as SqlUuid;
 use diesel_async::RunQueryDsl;
+use intake::{Body, external_id::key_of, parameters};
 use platform::characters::fold;
 use platform::{Change, Conn, Error, Fault, IfMatch, List, Resource, Result, Timestamp, Tx};
 use schema::territories;
@@ -14,12 +15,12 @@ use super::{
     NewTerritory, Territory, TerritoryChanges, TerritoryFilter, TerritoryPage, TerritorySort,
 };
 
-auth::names! {
+intake::names! {
     /// Names of territories.
     name_territories in territories, sees Territory, code, name
 }
 
-auth::find! {
+intake::find! {
     /// Lookup of references to territories.
     find_territories in territories, sees Territory
 }
@@ -48,7 +49,7 @@ impl Territory {
         list: &List<TerritoryFilter>,
     ) -> Result<TerritoryPage> {
         use territories::{created_at, id, name};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed = || matching(caller, &filter).filter(list.rows(id, territories::updated_at));
         let query = listed().limit(list.fetch());
         let total =
@@ -84,7 +85,7 @@ impl Territory {
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewTerritory>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;
         let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
-        let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
+        let (source_system, external_id) = key_of(tx, caller, system, external).await?;
         let territory = Self {
             name: new.name.clone(),
             source_system,

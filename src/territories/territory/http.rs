@@ -1,6 +1,7 @@
 //! The operations on territories.
 
-use auth::{Body, Can};
+use access::Can;
+use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -79,7 +80,9 @@ async fn import_territories(
     write: Write,
 ) -> Result<Reply> {
     write
-        .run(async move |tx| Reply::json(&auth::import::<Territory, _>(tx, &caller, &batch).await?))
+        .run(async move |tx| {
+            Reply::json(&intake::import::<Territory, _>(tx, &caller, &batch).await?)
+        })
         .await
 }
 

@@ -4,8 +4,8 @@ mod batch;
 mod db;
 pub mod http;
 
-use auth::{HasReferences, Reference};
 use diesel::prelude::*;
+use intake::{HasReferences, Reference};
 use platform::{
     Date, Embedded, Error, Fault, Result, Timestamp, page, resource, sent, set, text_enum,
 };

@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use ::customers::contact;
-use auth::reference::Find;
-use auth::{Arrival, Caller, Draft, HasReferences, Imported, Keys, Reference};
+use access::Caller;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use intake::reference::Find;
+use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference};
 use jiff::tz::TimeZone;
 use platform::batch::ItemKey;
 use platform::position::CoordinateSystem;

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use ::customers::contact;
 use ::customers::customer::named_like;
 use ::customers::hooks::Move;
-use auth::{Body, Caller, external_id::key_of, reference};
+use access::Caller;
 use company::Company;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
+use intake::{Body, external_id::key_of, parameters};
 use platform::narrow::containing;
 use platform::{Change, Conn, Date, Error, IfMatch, List, Resource, Result, Timestamp, Tx};
 use schema::{customers, visits};
@@ -23,7 +24,7 @@ use super::steps::check_day;
 use super::{NewVisit, Visit, VisitAction, VisitChanges, VisitFilter, VisitPage, VisitStatus};
 use crate::cashflow_advice;
 
-auth::find! {
+intake::find! {
     /// The visible lookup of references to visits.
     find_visits in visits, sees Visit
 }
@@ -76,7 +77,7 @@ impl Visit {
         list: &List<VisitFilter>,
     ) -> Result<VisitPage> {
         use visits::{created_at, id, planned_date, updated_at};
-        let filter = reference::filter(conn, caller, list).await?;
+        let filter = parameters::of_list(conn, caller, list).await?;
         let listed = || matching(caller, &filter).filter(list.rows(id, updated_at));
 
         let query = listed().limit(list.fetch());
@@ -137,7 +138,7 @@ impl Visit {
             return Err(Error::forbidden_because("not_your_person", detail));
         }
         let (system, external) = (new.source_system.as_deref(), new.external_id.as_deref());
-        let (source_system, external_id) = key_of(tx.conn(), caller, system, external).await?;
+        let (source_system, external_id) = key_of(tx, caller, system, external).await?;
 
         let visit = Self {
             planned_date: new.planned_date.unwrap_or(tx.today),

@@ -1,6 +1,6 @@
 //! Request bodies and filters of visits.
 
-use auth::{HasReferences, Reference};
+use intake::{HasReferences, Reference};
 use platform::position::CoordinateSystem;
 use platform::{Date, Timestamp, sent, text_enum};
 use serde::{Deserialize, Serialize};

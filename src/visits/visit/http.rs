@@ -1,6 +1,7 @@
 //! Operations on visits.
 
-use auth::{Body, Can};
+use access::Can;
+use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
@@ -91,7 +92,7 @@ async fn import_visits(
     write: Write,
 ) -> Result<Reply> {
     write
-        .run(async move |tx| Reply::json(&auth::import::<Visit, _>(tx, &caller, &batch).await?))
+        .run(async move |tx| Reply::json(&intake::import::<Visit, _>(tx, &caller, &batch).await?))
         .await
 }
 

@@ -11,11 +11,11 @@ mod overlap;
 mod rules;
 mod steps;
 
-use auth::Reference;
 use customers::contact::find_contacts;
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::Jsonb;
+use intake::Reference;
 use platform::position::CoordinateSystem;
 use platform::{Date, Embedded, FixedSql, Timestamp, fixed_sql, page, resource, text_enum};
 use schema::visits;

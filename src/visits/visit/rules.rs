@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use auth::Caller;
+use access::Caller;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use platform::{Date, Error, Fault, Result, Timestamp, set};

@@ -1,7 +1,7 @@
 //! Actions on a visit: reschedule, check in, check out, report, explain, approve.
 
+use access::Caller;
 use attachments::attachment::attach;
-use auth::Caller;
 use company::Company;
 use follow_ups::follow_up::{FollowUp, Opened, Source};
 use jiff::tz::TimeZone;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use actix_web::http::{Method, StatusCode};
-use salesbook::auth::Role;
+use salesbook::access::Role;
 
 use crate::api::openapi;
 use crate::support::harness::Service;

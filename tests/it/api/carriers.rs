@@ -1,7 +1,7 @@
 //! Requests with the id of a hidden row are answered exactly like those with an unknown id.
 
 use actix_web::test::{self, TestRequest};
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

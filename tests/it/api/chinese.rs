@@ -5,7 +5,7 @@ use std::fs;
 
 use actix_web::body::to_bytes;
 use actix_web::http::{Method, StatusCode};
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::Error;
 use salesbook::platform::error::Fault;
 use salesbook::platform::language::Translate;

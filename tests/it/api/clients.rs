@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use actix_web::http::StatusCode;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::shape::everywhere;
 use salesbook::problems::MEANINGS;
 use serde_json::{Value, json};

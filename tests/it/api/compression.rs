@@ -13,7 +13,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::test::{self, TestRequest};
 use actix_web::web::Bytes;
 use futures_util::{StreamExt, stream};
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::compression::compress;
 use serde_json::{Value, json};
 

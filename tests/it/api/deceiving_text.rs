@@ -1,6 +1,6 @@
 //! Characters that change the direction of writing are refused; those that scripts need are kept.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::json;
 
 use crate::support::harness::Service;

@@ -1,6 +1,6 @@
 //! The document defines every figure, and its limits of lists are enforced.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::document;
 use serde_json::{Value, json};
 

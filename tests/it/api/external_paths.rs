@@ -1,7 +1,7 @@
 //! `external:<source>:<id>` in place of an id in paths.
 
 use actix_web::http::Method;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::api::list_forms::pointers;

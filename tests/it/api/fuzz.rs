@@ -1,7 +1,7 @@
 //! Fuzzing with random texts and queries. The answer is always a clear problem and never a 500.
 //! Bodies are fuzzed in `bodies.rs`.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::characters::is_refused;
 use serde_json::json;
 use unicode_normalization::UnicodeNormalization;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -1,7 +1,7 @@
 //! Impossible data is refused from every caller: dates out of range, people not yet born,
 //! complaints that were settled before they were made.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::Clock;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! The scope of an Idempotency-Key besides the body.
 
 use actix_web::http::Method;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::harness::{Actor, Answer, Service};

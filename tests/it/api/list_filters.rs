@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -7,7 +7,7 @@ use actix_web::http::Method;
 use actix_web::test::{self, TestRequest};
 use diesel::connection::InstrumentationEvent;
 use diesel_async::AsyncConnection;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::Db;
 use serde_json::{Value, json};
 use uuid::Uuid;

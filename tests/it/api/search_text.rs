@@ -1,7 +1,7 @@
 //! Search by typed text: pinyin with all readings, initials, and text without regard to case and
 //! width.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::{Tx, jobs};
 use salesbook::schedule::JOBS;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! Invisible names, names without letters, and user names in other scripts.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::harness::Service;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use actix_web::http::Method;
 use futures_util::future::join_all;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::write::{Actor as Who, Write};
 use salesbook::platform::{Error, Reply};
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! Accepted and refused uploads, and the ways of uploading.
 
 use image::ImageFormat;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::json;
 
 use crate::attachments::{path, picture, read, stored, upload, uploaded};

@@ -1,7 +1,7 @@
 //! Changes to users: no operation lets anybody extend their own rights.
 
 use actix_web::http::Method;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

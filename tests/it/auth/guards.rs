@@ -1,6 +1,6 @@
 //! Permission checks hold on every path, and nobody can relax the checks of their own customers.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::{Clock, Timestamp};
 use serde_json::{Value, json};
 

@@ -3,8 +3,8 @@
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{self, TestRequest};
 use jiff::SignedDuration;
+use salesbook::access::Role;
 use salesbook::app::Settings;
-use salesbook::auth::Role;
 use salesbook::auth::throttle::Subject;
 use salesbook::platform::Timestamp;
 use serde_json::{Value, json};

@@ -5,7 +5,8 @@ use actix_web::http::header::HeaderMap;
 use actix_web::test::{self, TestRequest};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use jiff::SignedDuration;
-use salesbook::auth::{Role, user};
+use salesbook::access::Role;
+use salesbook::auth::user;
 use salesbook::platform::Timestamp;
 use serde_json::{Value, json};
 

@@ -9,8 +9,8 @@ pub mod tokens;
 pub mod users;
 
 use actix_web::http::Method;
+use salesbook::access::Role;
 use salesbook::app::Settings;
-use salesbook::auth::Role;
 use serde_json::json;
 
 use crate::support::harness::Service;

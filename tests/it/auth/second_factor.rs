@@ -3,8 +3,9 @@
 use actix_web::http::StatusCode;
 use aws_lc_rs::hmac::{HMAC_SHA1_FOR_LEGACY_USE_ONLY, Key, sign};
 use jiff::SignedDuration;
+use salesbook::access::Role;
 use salesbook::app::Settings;
-use salesbook::auth::{LoginPolicy, Role, user};
+use salesbook::auth::{LoginPolicy, user};
 use salesbook::platform::Timestamp;
 use serde_json::{Value, json};
 

@@ -2,8 +2,9 @@
 
 use actix_web::http::Method;
 use jiff::SignedDuration;
+use salesbook::access::Role;
 use salesbook::app::Settings;
-use salesbook::auth::{LoginPolicy, Role, session};
+use salesbook::auth::{LoginPolicy, session};
 use salesbook::platform::{Timestamp, Tx};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -1,7 +1,8 @@
 //! Users: visible and writable fields for each role.
 
 use actix_web::http::Method;
-use salesbook::auth::{Role, membership, user};
+use salesbook::access::Role;
+use salesbook::auth::{membership, user};
 use salesbook::platform::{Date, Timestamp, Tx};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -67,7 +68,7 @@ async fn everybody_sees_names_and_teams_and_no_more() {
     assert_eq!(history["items"][0]["diff"]["phone"]["to"], "13800000000");
 
     let mut recorded = json!({ "id": seller.id, "name": "A", "phone": "1", "roles": ["hr"] });
-    let strange = salesbook::auth::Caller::of(salesbook::auth::Person {
+    let strange = salesbook::access::Caller::of(salesbook::access::Person {
         id: stranger.id,
         roles: vec![Role::Salesperson],
         machine: false,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::Money;
 use salesbook::platform::money::split;
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::harness::Service;

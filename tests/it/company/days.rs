@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::company::Calendar;
 use salesbook::company::holiday::HolidayKind;
 use salesbook::platform::{Clock, Date, Timestamp};

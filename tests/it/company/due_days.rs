@@ -1,6 +1,6 @@
 //! Stored due times that depend on working days are updated when the calendar changes.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::complaints::hooks::check_deadlines;
 use salesbook::platform::{Clock, Tx};
 use serde_json::{Value, json};

@@ -8,7 +8,7 @@ pub mod due_days;
 use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::company::Calendar;
 use salesbook::platform::{self, Date};
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::http::Method;
 use futures_util::future::join_all;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::complaints::hooks::check_deadlines;
 use salesbook::platform::jobs::{self, Job};
 use salesbook::platform::{Clock, Tx};

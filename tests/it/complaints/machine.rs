@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use actix_web::http::Method;
 use futures_util::future::{join, join_all};
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

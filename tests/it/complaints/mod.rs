@@ -7,7 +7,7 @@ pub mod reports;
 pub mod worklists;
 
 use actix_web::http::Method;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::{Clock, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;

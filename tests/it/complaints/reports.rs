@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::Timestamp;
 use serde_json::{Value, json};
 

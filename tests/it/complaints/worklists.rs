@@ -1,6 +1,6 @@
 //! Complaints in worklists: users who handle, accept and file them, and overdue ones.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::Clock;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Credits of many customers in one batch, with the same rules as for a single change.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::credit::{Desk, id};

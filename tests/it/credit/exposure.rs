@@ -1,6 +1,6 @@
 //! The exposure of customers from invoices, payments and orders, compared with their credit limits.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::credit::{Desk, confirm, id};

@@ -8,7 +8,7 @@ pub mod scores;
 pub mod tables;
 pub mod terms;
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::{Clock, Timestamp};
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::rt::time::sleep;
 use futures_util::future::{join, join_all};
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::orders::order;
 use salesbook::platform::{Money, Tx};
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 //! overdue, the amount and validity of overrides, and decisions on one's own customers.
 
 use actix_web::http::Method;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::Timestamp;
 use serde_json::{Value, json};
 

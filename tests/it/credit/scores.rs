@@ -1,6 +1,6 @@
 //! Defaults by credit score, and limits without a valid investigation.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::{send, service};

@@ -1,6 +1,6 @@
 //! State machines of credit investigations and requests for terms, with the permitted actors.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::machines::tables::{Action, Again, Machine, reason};

@@ -1,6 +1,6 @@
 //! Credit investigations and payment terms: the investigation, the decision and its effects.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::credit;
 use salesbook::platform::{Clock, Timestamp, Tx};
 use serde_json::{Value, json};

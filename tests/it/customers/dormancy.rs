@@ -1,6 +1,6 @@
 //! Customers without orders become dormant 休眠; a new order makes them active again.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::orders;
 use salesbook::platform::{Clock, Timestamp, Tx};
 use serde_json::{Value, json};

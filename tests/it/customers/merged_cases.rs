@@ -1,6 +1,6 @@
 //! Open risk cases of merged customers: one continues, and undoing the merge reopens the other.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::decimal;

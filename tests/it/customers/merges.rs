@@ -1,7 +1,7 @@
 //! Merged customers: references to the loser lead to the winner, repeating the batches of the ERP
 //! changes nothing, and a merge can be undone.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::Clock;
 use serde_json::{Value, json};
 

@@ -8,7 +8,7 @@ pub mod transfers;
 
 use std::collections::BTreeMap;
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::harness::{Actor, Service};

@@ -1,6 +1,6 @@
 //! Phone numbers are compared by their digits: possible duplicates, and who is calling.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::harness::{Actor, Service};

@@ -1,6 +1,6 @@
 //! Positions in the coordinate systems of maps in China are converted, and also kept as sent.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::harness::{Actor, Service};

@@ -1,6 +1,6 @@
 //! Transfers of customers, their status, and merges of duplicates.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::{Clock, Db, Timestamp, Tx};
 use serde_json::{Value, json};
 

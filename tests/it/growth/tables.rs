@@ -1,6 +1,6 @@
 //! State machines of suggestions and opportunities, with the permitted actors.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::json;
 
 use crate::machines::tables::{Action, Again, MANAGE, Machine, reason};

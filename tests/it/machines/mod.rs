@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use actix_web::http::Method;
 use futures_util::future::{join, join_all};
-use salesbook::auth::Role;
+use salesbook::access::Role;
 
 use crate::credit::tables::{INVESTIGATIONS, TERMS};
 use crate::growth::tables::{OPPORTUNITIES, SUGGESTIONS};

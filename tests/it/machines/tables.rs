@@ -1,7 +1,7 @@
 //! State machines, written independently of the service: the permitted roles and the resulting
 //! status of each action in each status.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 const SELL: &[Role] = &[

@@ -2,7 +2,7 @@
 //! owners of fields.
 
 use actix_web::http::Method;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::orders::order;
 use salesbook::platform::{Money, Tx};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Orders in a foreign currency: list prices are converted, amounts have the digits of their
 //! currency, and tax is rounded according to the company's setting.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::harness::{Actor, Service};

@@ -1,6 +1,6 @@
 //! Events of orders and shipments cannot be in the future.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::Clock;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Fulfilment of orders: a single order by line, all orders by month.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::{go_to, merged, send, service};

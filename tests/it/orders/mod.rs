@@ -4,7 +4,7 @@ pub mod days;
 pub mod fulfilment;
 
 use actix_web::http::Method;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::harness::{Actor, Service};

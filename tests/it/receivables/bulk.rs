@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use futures_util::future::join;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::{differences, merged, send, service};

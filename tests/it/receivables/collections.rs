@@ -1,6 +1,6 @@
 //! Collections: automatic tasks, promises that payments keep, risk cases and write-offs.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::{collect, differences, faults, go_to, merged, send, service};

@@ -1,6 +1,6 @@
 //! The remaining amount of a credit note is allocated to other invoices of the customer.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::{differences, faults, merged, send, service};

@@ -1,6 +1,6 @@
 //! Receivables reports of past days: later events do not change them.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::{collect, go_to, merged, send, service};

@@ -1,7 +1,7 @@
 //! Amounts that users enter have at most the decimal digits of their currency; imported amounts are
 //! stored as sent.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::{faults, merged, send};

@@ -1,6 +1,6 @@
 //! Dunning: tasks follow the owner of the customer, and disputed invoices are left out.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::credit::Desk;

@@ -1,7 +1,7 @@
 //! Owners of the fields of invoices and payments: only the ERP corrects the fields that it has
 //! written.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::{faults, merged, send, service};

@@ -1,6 +1,6 @@
 //! Visibility and search of invoices, merges of customers, and concurrent allocations.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::invoices::{item, open};

@@ -1,7 +1,7 @@
 //! Invoices and credit notes: from draft to paid, with each rule violated once, and as imported by
 //! an ERP.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::{batch, faults, go_to, merged, send, service};

@@ -1,7 +1,7 @@
 //! Dunning letters.
 
 use actix_web::http::Method;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::{collect, go_to, merged, send, service};

@@ -1,6 +1,6 @@
 //! Payments: permitted allocations, unapplied amounts and reversals.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::{batch, differences, faults, go_to, merged, send, service};

@@ -1,7 +1,7 @@
 //! Receivables reports, checked against known figures.
 
 use actix_web::test::{self, TestRequest};
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::{go_to, merged, send, service};

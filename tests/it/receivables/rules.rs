@@ -1,7 +1,7 @@
 //! Violations of single rules of receivables: fields that posting fixes, exchange rates, and
 //! payments and credit notes of an ERP that are refused.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::{

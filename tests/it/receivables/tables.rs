@@ -1,7 +1,7 @@
 //! State machines of invoices, payments, promises, collection tasks, risk cases and write-offs,
 //! with the permitted actors.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::machines::tables::{Action, Again, Machine, reason};

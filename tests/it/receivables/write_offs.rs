@@ -1,6 +1,6 @@
 //! The write-off authority limits the sum of all approved write-offs, not each request.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::collections::{decide, desk, item};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
 use actix_web::rt;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 

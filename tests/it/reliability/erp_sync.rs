@@ -9,7 +9,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use actix_web::{rt, web};
-use salesbook::auth::{Role, api_client};
+use salesbook::access::Role;
+use salesbook::auth::api_client;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use uuid::Uuid;

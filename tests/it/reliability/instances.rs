@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
+use salesbook::access::Role;
 use salesbook::app::Settings;
-use salesbook::auth::Role;
 use salesbook::platform::jobs::{self, Job};
 use salesbook::platform::{Clock, Timestamp};
 use salesbook::schedule::JOBS;

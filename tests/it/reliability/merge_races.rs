@@ -2,7 +2,7 @@
 //! the write is refused.
 
 use futures_util::future::join;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::gate::Gate;

@@ -1,7 +1,7 @@
 //! Two concurrent batches with the same new rows: each row is created once, and neither batch
 //! fails.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::{batch, send};

@@ -1,7 +1,7 @@
 //! Network faults at each step of the writes of invoices and payments: repeating the request
 //! creates exactly one document, and stored figures equal those of the documents.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::reliability::receivables_steps::WRONG;

@@ -3,8 +3,9 @@
 use actix_web::http::Method;
 use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join;
+use salesbook::access::Role;
 use salesbook::app::Settings;
-use salesbook::auth::{Role, signing_key, user};
+use salesbook::auth::{signing_key, user};
 use salesbook::platform::{Clock, Timestamp, Tx};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::http::Method;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::Value;
 
 use crate::api::openapi;

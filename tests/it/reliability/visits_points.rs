@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::reliability::points::{DEADLINE, GRACE, is_a_good_refusal, settled};

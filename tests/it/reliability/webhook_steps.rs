@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::Db;
 use serde_json::json;
 use tokio::time::sleep;

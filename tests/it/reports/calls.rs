@@ -1,7 +1,7 @@
 //! Every report with every listed value of each parameter, and with every pair of grouping keys, in
 //! every format and for several roles: each request is answered or refused with a reason.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::Value;
 use uuid::Uuid;
 

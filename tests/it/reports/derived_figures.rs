@@ -1,7 +1,7 @@
 //! Figures derived from masked fields are masked, and those derived from invisible rows are
 //! invisible.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::complaints::{COMPLAINTS, about};

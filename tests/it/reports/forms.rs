@@ -2,7 +2,7 @@
 
 use actix_web::http::Method;
 use actix_web::test::{self, TestRequest};
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -12,7 +12,7 @@ pub mod reach;
 pub mod sources;
 pub mod totals;
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::{Clock, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 //! Reports reveal no more about users than `GET /users` does.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::send;

@@ -1,6 +1,6 @@
 //! Every report, filtered by a source system.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::api::openapi::operations;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::Value;
 
 use crate::support::harness::Service;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use salesbook::access::Role;
 use salesbook::app;
-use salesbook::auth::Role;
 use serde_json::json;
 
 use crate::receivables::send;

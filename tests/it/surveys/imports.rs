@@ -1,6 +1,6 @@
 //! Survey answers that were collected elsewhere.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::{batch, send};

@@ -5,7 +5,7 @@ pub mod links;
 pub mod satisfaction;
 
 use actix_web::http::Method;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::{Clock, Timestamp};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::{batch, faults, merged, send};

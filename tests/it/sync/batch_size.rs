@@ -1,7 +1,7 @@
 //! The size limit of a batch depends on the number of list elements, as its duration does.
 
 use actix_web::http::Method;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::harness::{Actor, Answer, Service};

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
 use futures_util::future::join_all;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::harness::{Actor, Service};

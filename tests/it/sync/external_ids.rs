@@ -2,7 +2,7 @@
 //! client, and admins all.
 
 use actix_web::http::Method;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::complaints::id;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::db::connect;
 use salesbook::platform::{Clock, Timestamp};
 use serde_json::{Value, json};

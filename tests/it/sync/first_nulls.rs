@@ -1,6 +1,6 @@
 //! A null from a source that has never filled a field does not clear the value that a user entered.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::{merged, send};

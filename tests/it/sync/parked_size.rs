@@ -1,7 +1,7 @@
 //! Many items that wait for one customer are applied in parts, by batches and by the job.
 
 use futures_util::future::join;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::jobs;
 use salesbook::schedule::JOBS;
 use serde_json::{Value, json};

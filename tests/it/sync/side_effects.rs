@@ -1,7 +1,7 @@
 //! Edits with a version from before a side effect of a payment, a companion or a job.
 
 use actix_web::http::Method;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::complaints::hooks::check_deadlines;
 use salesbook::platform::{Clock, Tx};
 use salesbook::visits::visit::mark_missed;

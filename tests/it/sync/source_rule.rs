@@ -1,6 +1,6 @@
 //! Only changed values of a source count: repeating them does not undo changes by users.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::receivables::{batch, faults, merged, send};

@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
+use salesbook::access::Role;
 use salesbook::app::Settings;
-use salesbook::auth::Role;
 use serde_json::{Value, json};
 
 use crate::support::harness::{Actor, Service};

@@ -1,8 +1,8 @@
 //! Test events of webhooks, and the log of deliveries.
 
 use actix_web::http::Method;
+use salesbook::access::Role;
 use salesbook::app::Settings;
-use salesbook::auth::Role;
 use serde_json::{Value, json};
 
 use crate::support::harness::Service;

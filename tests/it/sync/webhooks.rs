@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::rt;
 use jiff::SignedDuration;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::{Clock, Timestamp};
 use salesbook::sync::webhook::Courier;
 use serde_json::{Value, json};

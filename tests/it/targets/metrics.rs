@@ -1,7 +1,7 @@
 //! Every kind of target that can be approved can be measured: valid visits and new products,
 //! checked against known figures.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -6,7 +6,7 @@ pub mod metrics;
 pub mod parts;
 
 use actix_web::http::Method;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::{Clock, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 //! The parts of a target add up to its value.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::support::harness::Service;

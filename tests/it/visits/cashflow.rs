@@ -1,7 +1,7 @@
 //! Cash-flow advice to customers: participants of a visit record it, everyone who sees the visit
 //! can read it.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::visits::{PATH, done, id, planned, service, there};

@@ -1,6 +1,6 @@
 //! The day to which a visit counts, and impossible evidence.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::Tx;
 use salesbook::visits::visit::mark_missed;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Evidence of visits: positions of phones, named people, and refusals without effects.
 
 use jiff::SignedDuration;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::{Clock, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;

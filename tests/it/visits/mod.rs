@@ -11,7 +11,7 @@ pub mod story;
 pub mod tables;
 
 use futures_util::future::join_all;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::{Clock, Timestamp, Tx};
 use salesbook::visits;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! Overlapping visits of one user: all of them are flagged and left out of averages.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::Clock;
 use serde_json::{Value, json};
 

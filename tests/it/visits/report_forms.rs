@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use actix_web::test::{self, TestRequest};
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use uuid::Uuid;
 
 use crate::complaints::reports::complaints;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use image::ImageFormat;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::Clock;
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 //! The state machines of visits and follow-ups, written independently of the service.
 
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use crate::machines::tables::{APPROVE, Action, Again, DRAFT, MANAGE, Machine, reason};

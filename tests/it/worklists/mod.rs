@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use actix_web::test::{self, TestRequest};
 use diesel::connection::InstrumentationEvent;
 use diesel_async::AsyncConnection;
-use salesbook::auth::Role;
+use salesbook::access::Role;
 use salesbook::platform::{Clock, Db, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -9,20 +9,7 @@ use diesel_async::RunQueryDsl;
 use platform::{Error, Fault, Result, Tx, error};
 use uuid::Uuid;
 
-use super::import::{Draft, Imported};
-
-/// A value that must be unique within a table.
-pub struct Unique<R: 'static> {
-    /// The field that is at fault when another row has the value
-    pub pointer: &'static str,
-    /// Returns the value of a row. `None` if the row has none or does not belong to the source yet
-    pub of: fn(&R) -> Option<String>,
-    /// SQL that selects `id` and `value` of the rows that hold one of the values `$1`. `$2` is the
-    /// source system
-    pub holders: &'static str,
-    /// SQL that takes the value away from the rows `$1` until the batch writes their final state
-    pub release: &'static str,
-}
+use crate::imported::{Draft, Imported, Unique};
 
 #[derive(QueryableByName)]
 struct Holder {

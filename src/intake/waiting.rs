@@ -1,51 +1,15 @@
 //! Parked items: items of a batch that are kept until the rows that they refer to exist, and are
-//! then imported as if they had been sent once more.
+//! then imported as if they had been sent again.
 
 use std::collections::HashSet;
 
-use futures_util::future::LocalBoxFuture;
 use platform::batch::{BatchItems, Outcomes};
 use platform::{Error, Fault, Result, Tx};
-use serde_json::Value;
-use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Caller;
-use super::hooks::{ItemSource, Parked, Parking};
-use super::import::{Draft, Imported, carry_out};
-
-/// The result of resolving the references of one value.
-#[derive(Debug, Default)]
-pub struct Resolved {
-    pub faults: Vec<Fault>,
-    /// References whose rows do not exist yet. Each has a fault as well
-    pub missing: Vec<Missing>,
-}
-
-/// A reference by external id to a row that does not exist or that the caller does not see.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Missing {
-    pub of: &'static str,
-    pub source_system: String,
-    pub external_id: String,
-}
-
-/// Imports parked items once more. Also returns the external ids of the items whose rows exist now.
-pub fn again<'a, R>(
-    tx: &'a mut Tx,
-    caller: &'a Caller,
-    source_system: &'a str,
-    items: Vec<Value>,
-) -> LocalBoxFuture<'a, Result<(Outcomes, Vec<String>)>>
-where
-    R: Imported,
-    R::Item: ToSchema + 'static,
-{
-    Box::pin(async move {
-        let batch = BatchItems::of_parked::<R::Item>(source_system, &items);
-        carry_out::<R>(tx, caller, &batch).await
-    })
-}
+use crate::hooks::{ItemSource, Parked, Parking};
+use crate::imported::{Draft, Imported};
+use crate::reference::{Missing, Resolved};
 
 /// The items of a batch to park, because the rows that they refer to do not exist yet.
 pub(crate) struct Waiting {

@@ -1,30 +1,30 @@
 //! References in queries: filters of lists and parameters of reports.
 
+use access::Caller;
 use platform::{Conn, Error, Fault, List, Query, Result, input};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Caller;
-use super::reference::{Find, HasReferences, Reference, Wanted, named, resolve_all};
+use crate::reference::{Find, HasReferences, Reference, Wanted, named, resolve_all};
 
 /// Returns the filter of a list with its external ids resolved to ids. An unknown external id, like
 /// an unknown id, matches no row.
-pub async fn filter<F: HasReferences + DeserializeOwned>(
+pub async fn of_list<F: HasReferences + DeserializeOwned>(
     conn: &mut Conn,
     caller: &Caller,
     list: &List<F>,
 ) -> Result<F> {
-    of_query(conn, caller, list.query()).await
+    input::of_query(&resolved(conn, caller, F::REFERENCES, list.query()).await?)
 }
 
 /// Returns the parameters of a query that is not a list, with its external ids resolved to ids.
-pub async fn parameters<Q: HasReferences + DeserializeOwned>(
+pub async fn of_query<Q: HasReferences + DeserializeOwned>(
     conn: &mut Conn,
     caller: &Caller,
     query: &Query<Q>,
 ) -> Result<Q> {
-    of_query(conn, caller, query.raw()).await
+    input::of_query(&resolved(conn, caller, Q::REFERENCES, query.raw()).await?)
 }
 
 /// Types of rows that can be merged. A filter by the id of a merged row applies to the winner.
@@ -49,13 +49,15 @@ async fn follow_merge(
     Ok(())
 }
 
-async fn of_query<F: HasReferences + DeserializeOwned>(
+/// Not generic: the work is compiled once, not for each type of filter.
+async fn resolved(
     conn: &mut Conn,
     caller: &Caller,
+    references: &[Reference],
     query: &Value,
-) -> Result<F> {
+) -> Result<Value> {
     let mut value = [query.clone()];
-    for Reference { at, of, find } in F::REFERENCES {
+    for Reference { at, of, find } in references {
         let name = query.as_object().and_then(|object| named(object, at));
         if let Some(name) = name.filter(|_| MERGEABLE.contains(of)) {
             follow_merge(conn, caller, &mut value[0], &format!("{name}_id"), *find).await?;
@@ -67,13 +69,13 @@ async fn of_query<F: HasReferences + DeserializeOwned>(
         members.is_some_and(|members| members.keys().any(|name| name.ends_with("_external_id")))
     };
     if !external(query) {
-        return input::of_query(&value[0]);
+        return Ok(value[0].take());
     }
 
     let system = caller.source_system();
-    let faults = resolve_all(conn, caller, system, F::REFERENCES, &mut value).await?;
+    let faults = resolve_all(conn, caller, system, references, &mut value).await?;
     let (unknown, wrong): (Vec<_>, Vec<_>) =
-        faults.into_iter().flatten().partition(|fault| fault.code == "unknown_reference");
+        faults.into_iter().flatten().partition(Fault::is_unknown_reference);
     if !wrong.is_empty() {
         return Err(Error::bad_request("invalid_query", "").faults(wrong));
     }
@@ -93,5 +95,5 @@ async fn of_query<F: HasReferences + DeserializeOwned>(
         let name = fault.pointer.trim_start_matches('/').replace("_external_id", "_id");
         value[0][name] = Uuid::nil().to_string().into();
     }
-    input::of_query(&value[0])
+    Ok(value[0].take())
 }

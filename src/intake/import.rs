@@ -3,19 +3,23 @@
 
 use std::collections::{HashMap, HashSet};
 
+use access::Caller;
+use futures_util::future::LocalBoxFuture;
 use metrics::counter;
-use platform::batch::{Batch, BatchItems, Documented, ItemKey, Outcome, Outcomes, Status, bisect};
-use platform::{Change, Conn, Date, Error, Fault, Resource, Result, Timestamp, Tx};
-use serde::de::DeserializeOwned;
+use platform::batch::{Batch, BatchItems, Documented, Outcome, Outcomes, Status, bisect};
+use platform::{Error, Fault, Result, Tx, shape};
+use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::arrive::{Said, arrive, leave_repeated};
-use super::hooks::{Hooks, ItemSource};
-use super::record::record;
-use super::reference::{Find, HasReferences};
-use super::unique::{self, Unique, Verdict};
-use super::waiting::Waiting;
-use super::{Caller, external_id, source_item};
+use crate::arrive::{Said, arrive, leave_repeated};
+use crate::external_id::source_of;
+use crate::hooks::{Hooks, ItemSource};
+use crate::imported::{Arrival, Draft, Imported, Keys};
+use crate::record::record;
+use crate::source_item::{self, Reader};
+use crate::unique::{self, Verdict};
+use crate::waiting::Waiting;
 
 /// The number of attempts to write a batch when the database refuses a duplicate: another
 /// transaction may have taken a value since it was checked.
@@ -23,200 +27,64 @@ const LOOKS: usize = 3;
 
 const ORPHAN: &str = "refers to a row of this batch that was refused";
 
-/// A resource that an ERP may send in batches.
-#[allow(async_fn_in_trait, reason = "the service runs on one thread per worker")]
-pub trait Imported: Resource + Clone + PartialEq + 'static {
-    /// A merge patch with the key of the row: absent fields stay unchanged, null clears
-    type Item: DeserializeOwned + HasReferences;
-    /// Further data that [`Imported::drafted`] needs, read once for the batch
-    type Context;
-
-    /// The lookup of references to these rows
-    const FIND: Find;
-    /// Values that must be unique
-    const UNIQUE: &'static [Unique<Self>] = &[];
-    /// Groups of fields that have a meaning only together, references without their ending: if a
-    /// source changes one of them, the others are applied as well
-    const TOGETHER: &'static [&'static [&'static str]] = &[];
-
-    /// Groups of alternative fields, references without their ending: if a source sends one of
-    /// them, the remembered values of the others are dropped
-    const EITHER: &'static [&'static [&'static str]] = &[];
-
-    /// Returns `true` if the ERP owns this field of the row.
-    fn is_erps(&self, _field: &str) -> bool {
-        false
-    }
-
-    /// Returns the rows with one of these keys, locked in the order of their ids, so that two
-    /// batches cannot deadlock.
-    async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>>;
-
-    /// Returns the winners of those of the rows that were merged, locked, by the id of the merged
-    /// row.
-    async fn merged_into(
-        _tx: &mut Tx,
-        _caller: &Caller,
-        _rows: &[Self],
-    ) -> Result<HashMap<Uuid, Self>> {
-        Ok(HashMap::new())
-    }
-
-    /// Reads the data that the rules need beside the rows and the items.
-    async fn context(
-        tx: &mut Tx,
-        caller: &Caller,
-        arrivals: &[Arrival<Self>],
-    ) -> Result<Self::Context>;
-
-    /// Returns the row as the item wants it, or all faults of the item. The import sets the version
-    /// and the timestamps.
-    fn drafted(arrival: &Arrival<Self>, context: &Self::Context) -> Result<Self, Vec<Fault>>;
-
-    /// Returns warnings about an item that is applied nevertheless.
-    fn warnings(_arrival: &Arrival<Self>) -> Vec<Fault> {
-        vec![]
-    }
-
-    /// Writes new and changed rows. If a constraint refuses them, the import finds the rows at
-    /// fault by writing smaller parts.
-    async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()>;
-
-    /// Does work that locks rows which other batches need, as late as possible: after all rows are
-    /// written and before their changes are recorded.
-    async fn settle(_tx: &mut Tx, _written: &mut [Draft<Self>]) -> Result<()> {
-        Ok(())
-    }
-
-    /// Does work that follows from written rows, before the items that waited for them are applied.
-    async fn followed(_tx: &mut Tx, _written: &[Uuid]) -> Result<()> {
-        Ok(())
-    }
-
-    fn external_id(&self) -> Option<&str>;
-
-    /// Returns the row of the same table that must exist before this one.
-    fn parent(&self) -> Option<Uuid> {
-        None
-    }
-}
-
-/// The keys of the rows that a batch concerns.
-pub struct Keys<'a> {
-    pub source_system: &'a str,
-    pub external_ids: Vec<&'a str>,
-    /// Ids of rows that items name beside their external id, to link the two
-    pub ids: Vec<Uuid>,
-}
-
-/// An item with its stored row.
-pub struct Arrival<R: Imported> {
-    pub index: usize,
-    pub key: ItemKey,
-    pub item: R::Item,
-    pub before: Option<R>,
-    /// `true` if the item's own row was merged into `before`, which has its own external id
-    pub merged: bool,
-    /// The id of the existing row, or for the new one
-    pub id: Uuid,
-    pub source_system: String,
-    pub now: Timestamp,
-    pub today: Date,
-}
-
-/// A row before and after the batch.
-pub struct Draft<R> {
-    pub(crate) index: usize,
-    /// Further items that concern the same row, because their rows were merged into it
-    also: Vec<usize>,
-    pub before: Option<R>,
-    pub after: R,
-}
-
-impl<R: Resource + PartialEq> Draft<R> {
-    /// Returns the position of the item in the batch.
-    pub fn index(&self) -> usize {
-        self.index
-    }
-
-    pub(crate) fn status(&self) -> Status {
-        match &self.before {
-            None => Status::Created,
-            Some(before) if *before == self.after => Status::Unchanged,
-            // Version 0 marks a row that exists only to be locked.
-            Some(before) if before.version() == 0 => Status::Created,
-            Some(_) => Status::Updated,
-        }
-    }
-
-    pub(crate) fn change(&self) -> Result<Change> {
-        match self.before.as_ref().filter(|before| before.version() > 0) {
-            None => Change::created(&self.after),
-            Some(before) => Change::updated(before, &self.after),
-        }
-    }
-
-    pub(crate) fn items(&self) -> impl Iterator<Item = usize> {
-        std::iter::once(self.index).chain(self.also.iter().copied())
-    }
-
-    fn stamp(&mut self, now: Timestamp) {
-        match &self.before {
-            Some(before) if *before == self.after => {}
-            Some(before) => self.after.stamp(before.version() + 1, now),
-            None => self.after.stamp(1, now),
-        }
-    }
-}
-
-/// Returns the source system of a batch. Default: the caller's own.
-pub fn source_of(caller: &Caller, batch: &BatchItems) -> Result<String> {
-    let Some(system) = batch.source_system.as_deref().or(caller.source_system()) else {
-        let fault = Fault::new("/source_system", "required", "required with an external id");
-        return Err(Error::invalid(vec![fault]));
-    };
-    Ok(system.to_owned())
-}
-
 /// Imports a batch, and then the parked items that have waited for its rows.
 pub async fn import<R, D>(tx: &mut Tx, caller: &Caller, batch: &Batch<D>) -> Result<Outcomes>
 where
     R: Imported,
     D: Documented<Item = R::Item>,
 {
-    let (outcomes, here) = carry_out::<R>(tx, caller, batch).await?;
-    let source_system = source_of(caller, batch)?;
+    let source_system = source_of(tx, caller, batch.source_system.as_deref()).await?;
     let source = ItemSource { kind: R::TYPE, source_system: &source_system };
+    let (outcomes, here) = carry_out::<R>(tx, caller, source, batch).await?;
     let parking = tx.extension::<Hooks>()?.parking;
     (parking.arrived)(tx, source, &here).await?;
     Ok(outcomes)
 }
 
+/// Imports parked items again. Also returns the external ids of the items whose rows exist now.
+pub fn again<'a, R>(
+    tx: &'a mut Tx,
+    caller: &'a Caller,
+    source_system: &'a str,
+    items: Vec<Value>,
+) -> LocalBoxFuture<'a, Result<(Outcomes, Vec<String>)>>
+where
+    R: Imported,
+    R::Item: ToSchema + 'static,
+{
+    Box::pin(async move {
+        source_of(tx, caller, Some(source_system)).await?;
+        let source = ItemSource { kind: R::TYPE, source_system };
+        let batch = BatchItems::of_parked(&items, shape::of_body::<R::Item>());
+        carry_out::<R>(tx, caller, source, &batch).await
+    })
+}
+
 /// Imports a batch. Also returns the external ids of the items whose rows exist now.
-pub(crate) async fn carry_out<R: Imported>(
+async fn carry_out<R: Imported>(
     tx: &mut Tx,
     caller: &Caller,
+    source: ItemSource<'_>,
     batch: &BatchItems,
 ) -> Result<(Outcomes, Vec<String>)> {
-    let source_system = source_of(caller, batch)?;
-    external_id::check(tx.conn(), caller, &source_system).await?;
-
     let mut outcomes = Outcomes::default();
     let places = batch.read(&mut outcomes);
-    let source = ItemSource { kind: R::TYPE, source_system: &source_system };
     let parking = tx.extension::<Hooks>()?.parking;
     let sent = batch.external_ids(places.iter().copied());
     (parking.superseded)(tx, source, &sent).await?;
     let parking = Some(parking).filter(|_| batch.park);
     let mut waiting = Waiting { parking, items: vec![], refused: vec![] };
-    let places = leave_repeated::<R>(tx, caller, source, (batch, places), &mut outcomes).await?;
+    let (find, reader) = (R::FIND, &mut Reader::of::<R>(source.source_system));
+    let items = (batch, places);
+    let places = leave_repeated(tx, caller, (source, find), reader, items, &mut outcomes).await?;
+    let results = (&mut waiting, &mut outcomes);
     let (arrivals, said) =
-        arrive::<R>(tx, caller, source, (batch, &places), (&mut waiting, &mut outcomes)).await?;
+        arrive::<R>(tx, caller, source, reader, (batch, &places), results).await?;
 
     let context = R::context(tx, caller, &arrivals).await?;
     let (drafts, warnings) = draft(tx, arrivals, &context, &mut waiting, &mut outcomes);
-    let drafts = waiting.parents_first(drafts, &source_system, &mut outcomes);
-    apply(tx, caller, &source_system, drafts, (&mut waiting, &mut outcomes)).await?;
+    let drafts = waiting.parents_first(drafts, source.source_system, &mut outcomes);
+    apply(tx, caller, source.source_system, drafts, (&mut waiting, &mut outcomes)).await?;
     remember(tx, source, said, &outcomes).await?;
     outcomes.warn(warnings);
 

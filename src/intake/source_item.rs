@@ -12,9 +12,9 @@ use schema::source_items;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::hooks::ItemSource;
-use super::import::Imported;
-use super::reference::{HasReferences, Reference};
+use crate::hooks::ItemSource;
+use crate::imported::Imported;
+use crate::reference::{HasReferences, Reference};
 
 /// The number of rows per statement.
 const AT_ONCE: usize = 1000;
@@ -77,8 +77,13 @@ pub(crate) struct Reader<'a> {
     source_system: &'a str,
     /// Names of references without their ending: `owner` for `owner_id` and `owner_external_id`
     references: HashSet<&'static str>,
+    /// [`Imported::TOGETHER`] and [`Imported::EITHER`]
+    together: Groups,
+    either: Groups,
     names: HashMap<String, Name>,
 }
+
+type Groups = &'static [&'static [&'static str]];
 
 impl<'a> Reader<'a> {
     pub fn of<R: Imported>(source_system: &'a str) -> Self {
@@ -86,7 +91,8 @@ impl<'a> Reader<'a> {
         let name = |reference: &Reference| reference.at.split('[').next().unwrap_or(reference.at);
         let references =
             <R::Item as HasReferences>::REFERENCES.iter().filter(top).map(name).collect();
-        Self { source_system, references, names: HashMap::new() }
+        let (together, either) = (R::TOGETHER, R::EITHER);
+        Self { source_system, references, together, either, names: HashMap::new() }
     }
 
     /// Returns the field that a member of an item belongs to. `None` for the key of the row.
@@ -133,9 +139,9 @@ impl<'a> Reader<'a> {
 
     /// Returns the fields to remember: an absent field keeps its last value, unless an alternative
     /// field was sent.
-    pub fn after<R: Imported>(&mut self, mut sent: Fields, kept: Option<Fields>) -> Fields {
+    pub fn after(&mut self, mut sent: Fields, kept: Option<Fields>) -> Fields {
         let mut all = kept.unwrap_or_default().0;
-        for group in R::EITHER {
+        for group in self.either {
             let names: Vec<Name> = group.iter().map(|field| self.name(field)).collect();
             if names.iter().any(|name| sent.0.contains_key(name)) {
                 all.retain(|name, _| !names.contains(name));
@@ -146,8 +152,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns `true` if this field or an alternative field was sent before.
-    fn is_kept<R: Imported>(&mut self, field: &str, kept: &Fields) -> bool {
-        let group = R::EITHER.iter().find(|group| group.contains(&field)).copied();
+    fn is_kept(&mut self, field: &str, kept: &Fields) -> bool {
+        let group = self.either.iter().find(|group| group.contains(&field)).copied();
         let mut group = group.unwrap_or_default().iter();
         kept.0.contains_key(&self.name(field))
             || group.any(|other| kept.0.contains_key(&self.name(other)))
@@ -157,7 +163,7 @@ impl<'a> Reader<'a> {
     /// of fields that never had a value from this source, which must not clear what people entered.
     /// Fields that the ERP owns stay, and so do fields that have a meaning only together with a
     /// changed one.
-    pub fn keep_news<R: Imported>(&mut self, item: &mut Value, kept: &Fields, before: &R) {
+    pub fn keep_news(&mut self, item: &mut Value, kept: &Fields, is_erps: &dyn Fn(&str) -> bool) {
         let sent = self.fields(item);
         let Value::Object(members) = item else { return };
         let names = members
@@ -171,11 +177,11 @@ impl<'a> Reader<'a> {
                 let name = self.name(field);
                 let mut own = names.iter().filter(|name| name.1 == *field);
                 let is_null = own.all(|(member, _)| members[member].is_null());
-                let is_silent = is_null && !self.is_kept::<R>(field, kept);
+                let is_silent = is_null && !self.is_kept(field, kept);
                 if sent.0.get(&name) != kept.0.get(&name) && !is_silent {
                     changed.insert(field.clone());
                     news.insert(field.clone());
-                } else if !self.references.contains(field.as_str()) && before.is_erps(field) {
+                } else if !self.references.contains(field.as_str()) && is_erps(field) {
                     // Except references: one that is sent unchanged may resolve to another row now.
                     news.insert(field.clone());
                 }
@@ -183,7 +189,7 @@ impl<'a> Reader<'a> {
         }
 
         let together = |field: &str| {
-            let mut groups = R::TOGETHER.iter().filter(|group| group.contains(&field));
+            let mut groups = self.together.iter().filter(|group| group.contains(&field));
             groups.any(|group| group.iter().any(|other| changed.contains(*other)))
         };
         for (member, field) in &names {

@@ -81,7 +81,7 @@ macro_rules! permissions {
         )*
 
         /// The permissions of this domain with the roles that hold them.
-        pub const PERMISSIONS: $crate::policy::PermissionTable = &[
+        pub const PERMISSIONS: $crate::PermissionTable = &[
             $((
                 <$permission as $crate::Permission>::NAME,
                 <$permission as $crate::Permission>::ROLES,

@@ -1,10 +1,9 @@
 //! Names of rows: the names, codes and numbers that `expand` adds to the id of a related row.
 
+use access::Caller;
 use futures_util::future::BoxFuture;
 use platform::{Conn, Result};
 use uuid::Uuid;
-
-use super::Caller;
 
 /// A lookup of names: returns the names of those of the given rows that the caller sees, with one
 /// statement.
@@ -26,14 +25,14 @@ macro_rules! names {
     ($(#[$meta:meta])* $name:ident in $table:ident, sees $row:ty, $($column:ident),+) => {
         $crate::names! {
             $(#[$meta])* $name in $table,
-            |caller: &'a $crate::Caller| $table::table.filter(caller.sees::<$row>()), $($column),+
+            |caller: &'a access::Caller| $table::table.filter(caller.sees::<$row>()), $($column),+
         }
     };
     ($(#[$meta:meta])* $name:ident in $table:ident, $visible:expr, $($column:ident),+) => {
         $(#[$meta])*
         pub fn $name<'a>(
             conn: &'a mut platform::Conn,
-            caller: &'a $crate::Caller,
+            caller: &'a access::Caller,
             ids: &'a [uuid::Uuid],
         ) -> $crate::reference::BoxFuture<'a, platform::Result<Vec<$crate::names::Name>>> {
             Box::pin(async move {

@@ -3,18 +3,18 @@
 
 use std::collections::{HashMap, HashSet};
 
+use access::Caller;
 use platform::batch::{BatchItems, ItemKey, Outcomes};
 use platform::{Error, Fault, Result, Tx, input};
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Caller;
-use super::hooks::ItemSource;
-use super::import::{Arrival, Imported, Keys};
-use super::reference::{Found, HasReferences, Wanted, resolve_known};
-use super::source_item::{self, Fields, Kept, Reader};
-use super::waiting::Waiting;
+use crate::hooks::ItemSource;
+use crate::imported::{Arrival, Imported, Keys};
+use crate::reference::{Find, Found, HasReferences, Wanted, resolve_known};
+use crate::source_item::{self, Fields, Kept, Reader};
+use crate::waiting::Waiting;
 
 /// The fields that the source has sent, by the position of the item. Stored once the item is
 /// applied.
@@ -23,14 +23,14 @@ pub(crate) type Said = HashMap<usize, (String, Kept)>;
 /// Finishes the items that only repeat what their source has sent before, without changing or
 /// locking a row; one query checks that the rows still exist. Returns the positions of the other
 /// items.
-pub(crate) async fn leave_repeated<R: Imported>(
+pub(crate) async fn leave_repeated(
     tx: &mut Tx,
     caller: &Caller,
-    source: ItemSource<'_>,
+    (source, find): (ItemSource<'_>, Find),
+    reader: &mut Reader<'_>,
     (batch, places): (&BatchItems, Vec<usize>),
     outcomes: &mut Outcomes,
 ) -> Result<Vec<usize>> {
-    let mut reader = Reader::of::<R>(source.source_system);
     let (mut repeated, mut rest) = (vec![], vec![]);
     for places in batch.parts(&places) {
         let names = batch.external_ids(places.iter().copied());
@@ -61,7 +61,7 @@ pub(crate) async fn leave_repeated<R: Imported>(
 
     let ids = repeated.iter().map(|(_, _, row_id)| *row_id).collect();
     let wanted = Wanted { ids, ..Wanted::default() };
-    let found = (R::FIND)(tx.conn(), caller, &wanted).await?;
+    let found = find(tx.conn(), caller, &wanted).await?;
     for (place, id, row_id) in repeated {
         match found.row(&row_id) {
             Some((row, version)) if id.is_none_or(|id| id == row_id || id == row) => {
@@ -96,6 +96,7 @@ pub(crate) async fn arrive<R: Imported>(
     tx: &mut Tx,
     caller: &Caller,
     source: ItemSource<'_>,
+    reader: &mut Reader<'_>,
     (batch, places): (&BatchItems, &[usize]),
     (waiting, outcomes): (&mut Waiting, &mut Outcomes),
 ) -> Result<(Vec<Arrival<R>>, Said)> {
@@ -116,7 +117,6 @@ pub(crate) async fn arrive<R: Imported>(
     };
     known.extend(keys.iter().zip(&rows).filter_map(name));
 
-    let mut reader = Reader::of::<R>(source_system);
     let (mut arrivals, mut said) = (vec![], Said::new());
     let mut rows = keys.into_iter().zip(rows);
     for places in batch.parts(places) {
@@ -135,9 +135,9 @@ pub(crate) async fn arrive<R: Imported>(
                 let silent = row.is_merged().then_some(&sent);
                 let unknown = Fields::default();
                 let last = last.as_ref().or(silent).unwrap_or(&unknown);
-                reader.keep_news(value, last, before);
+                reader.keep_news(value, last, &|field| before.is_erps(field));
             }
-            let kept = Kept { row_id: row.row_id, fields: reader.after::<R>(sent, last) };
+            let kept = Kept { row_id: row.row_id, fields: reader.after(sent, last) };
             said.insert(*index, (key.external_id.clone(), kept));
         }
 

@@ -4,18 +4,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use access::Caller;
 pub use futures_util::future::BoxFuture;
-use futures_util::future::{FutureExt, LocalBoxFuture};
-use platform::{Argument, Conn, Error, Fault, Refusals, Result, input, shape};
-use serde::de::DeserializeOwned;
+use platform::{Conn, Fault, Result};
 use serde_json::Value;
-use utoipa::ToSchema;
 use uuid::Uuid;
-
-use super::Caller;
-pub use super::parameters::{filter, parameters};
-pub use super::waiting::{Missing, Resolved};
 
 /// A reference in a body: its place, its type and its lookup.
 pub struct Reference {
@@ -102,13 +95,13 @@ impl Extend<Known> for Found {
 #[macro_export]
 macro_rules! find {
     ($(#[$meta:meta])* $name:ident in $table:ident, sees $row:ty) => {
-        $crate::find! { $(#[$meta])* $name in $table, $crate::Caller::sees::<$row> }
+        $crate::find! { $(#[$meta])* $name in $table, access::Caller::sees::<$row> }
     };
     ($(#[$meta:meta])* $name:ident in $table:ident, $visible:expr) => {
         $(#[$meta])*
         pub fn $name<'a>(
             conn: &'a mut platform::Conn,
-            caller: &'a $crate::Caller,
+            caller: &'a access::Caller,
             wanted: &'a $crate::reference::Wanted,
         ) -> $crate::reference::BoxFuture<'a, platform::Result<$crate::reference::Found>> {
             Box::pin(async move {
@@ -146,64 +139,20 @@ impl Wanted {
     }
 }
 
-/// A JSON body with references to other rows. The extractor checks its shape; [`Body::resolve`]
-/// resolves the references in the transaction of the write.
-pub struct Body<T> {
-    value: Value,
-    fields: Vec<String>,
-    of: std::marker::PhantomData<T>,
+/// The result of resolving the references of one value.
+#[derive(Debug, Default)]
+pub struct Resolved {
+    pub faults: Vec<Fault>,
+    /// References whose rows do not exist yet. Each has a fault as well
+    pub missing: Vec<Missing>,
 }
 
-impl<T: ToSchema + 'static> FromRequest for Body<T> {
-    type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<Self>>;
-
-    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = input::body(req, payload);
-        async move {
-            let value = body.await?;
-            let faults = shape::faults(shape::of_body::<T>(), &value);
-            if !faults.is_empty() {
-                return Err(Error::invalid(faults));
-            }
-            let fields = value.as_object().map(|object| object.keys().map(|key| as_id(key)));
-            let fields = fields.map(Iterator::collect).unwrap_or_default();
-            Ok(Self { value, fields, of: std::marker::PhantomData })
-        }
-        .boxed_local()
-    }
-}
-
-impl<T: ToSchema + 'static> Argument for Body<T> {
-    const REFUSALS: Refusals = input::BODY_REFUSALS;
-}
-
-impl<T: HasReferences + DeserializeOwned> Body<T> {
-    /// Returns the names of the fields that were sent. References are named by their `_id`.
-    pub fn fields(&self) -> &[String] {
-        &self.fields
-    }
-
-    /// Returns a text field as it was sent, for work that comes before the transaction.
-    pub fn text(&self, field: &str) -> Option<&str> {
-        self.value[field].as_str()
-    }
-
-    /// Returns the body with all references resolved to ids.
-    pub async fn resolve(&self, conn: &mut Conn, caller: &Caller) -> Result<T> {
-        let mut value = [self.value.clone()];
-        let faults = resolve_all(conn, caller, caller.source_system(), T::REFERENCES, &mut value);
-        let faults = faults.await?.pop().unwrap_or_default();
-        if !faults.is_empty() {
-            return Err(Error::invalid(faults));
-        }
-        input::typed(&value[0]).map_err(Error::invalid)
-    }
-}
-
-fn as_id(field: &str) -> String {
-    let name = field.strip_suffix("_external_id").or_else(|| field.strip_suffix("_source_system"));
-    name.map_or_else(|| field.to_owned(), |name| format!("{name}_id"))
+/// A reference by external id to a row that does not exist or that the caller does not see.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Missing {
+    pub of: &'static str,
+    pub source_system: String,
+    pub external_id: String,
 }
 
 /// Replaces the references in the values by ids of rows that the caller sees. Returns for each
@@ -316,7 +265,7 @@ fn ids<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = (usize, Uuid)>
     list.filter_map(|(index, id)| Some((index, id.as_str()?.parse().ok()?)))
 }
 
-pub(super) type Object = serde_json::Map<String, Value>;
+pub(crate) type Object = serde_json::Map<String, Value>;
 
 /// Calls `work` with every object that may hold the reference, the object's JSON pointer and the
 /// name of the reference.
@@ -352,7 +301,7 @@ fn each(
 
 /// Returns the name of a reference if its condition holds for this object: `owner[owner_type=team]`
 /// requires that value of the field, `owner[owner_type=]` that the field is absent.
-pub(super) fn named<'a>(object: &Object, at: &'a str) -> Option<&'a str> {
+pub(crate) fn named<'a>(object: &Object, at: &'a str) -> Option<&'a str> {
     let Some((name, condition)) = at.split_once('[') else { return Some(at) };
     let (field, value) = condition.trim_end_matches(']').split_once('=')?;
     let said = object.get(field).and_then(Value::as_str).unwrap_or_default();

@@ -6,7 +6,7 @@ use platform::batch::{Outcomes, Status};
 use platform::{Result, Tx};
 use uuid::Uuid;
 
-use super::import::{Draft, Imported};
+use crate::imported::{Draft, Imported};
 
 /// The maximum number and size of changes that are recorded in one statement. Bounded because a
 /// connection keeps buffers as large as its largest statement.

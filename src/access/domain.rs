@@ -3,7 +3,7 @@
 use platform::Routes;
 use platform::jobs::Job;
 
-use super::policy::PermissionTable;
+use crate::policy::PermissionTable;
 
 /// A domain of the service: the operations, permissions and jobs of one crate.
 #[derive(Clone, Copy)]

@@ -5,16 +5,27 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::header::AUTHORIZATION;
-use actix_web::middleware::Next;
-use actix_web::{FromRequest, HttpMessage, HttpRequest, web::Data};
-use platform::{Actor, Argument, Clock, Error, Refusals, Result};
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use platform::{Argument, Error, Refusals, Result};
 use uuid::Uuid;
 
-use super::directory::{Directory, Person};
-use super::{Anybody, Permission, Role, Tokens};
+use super::{Anybody, Permission, Role};
+
+/// A user or API client, with the data that decisions need.
+#[derive(Debug, Clone)]
+pub struct Person {
+    pub id: Uuid,
+    pub roles: Vec<Role>,
+    /// `true` for an API client
+    pub machine: bool,
+    /// The source system of an API client
+    pub source_system: Option<String>,
+    /// The visible users: the person, and the members of `teams`
+    pub reach: Vec<Uuid>,
+    /// The teams that the person leads today, and all teams below them
+    pub teams: Vec<Uuid>,
+}
 
 /// The authenticated caller, with the current roles and visible users, not those at the time when
 /// the token was issued.
@@ -26,9 +37,14 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Makes the caller of a request.
+    pub fn signed_in(person: Arc<Person>, session: Option<Uuid>, second_factor_due: bool) -> Self {
+        Self { person, session, second_factor_due }
+    }
+
     /// Makes a caller without a session: for tests and for work of the service itself.
     pub fn of(person: Person) -> Self {
-        Self { person: Arc::new(person), session: None, second_factor_due: false }
+        Self::signed_in(Arc::new(person), None, false)
     }
 
     /// The session of the request.
@@ -90,44 +106,22 @@ impl Caller {
     pub fn sees_pool(&self) -> bool {
         self.person.roles.iter().any(|role| role.sees_pool())
     }
-}
 
-/// Middleware that identifies the caller and stores it in the request. Waiting for the directory
-/// happens here, so that [`Can`] can decide immediately: 401 and 403 win over errors in the body.
-pub async fn authenticate(
-    req: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    match identify(&req).await {
-        Ok(caller) => {
-            req.extensions_mut().insert(Actor { id: caller.id(), machine: caller.is_machine() });
-            req.extensions_mut().insert(caller);
-        }
-        Err(error) => drop(req.extensions_mut().insert(Refused(error))),
+    /// Returns `true` if the caller sees all fields of all users.
+    pub fn knows_everybody(&self) -> bool {
+        use Role::{Admin, BackOffice, Erp, GeneralManager, Hr, SalesDirector};
+        let roles = [Admin, Hr, Erp, GeneralManager, SalesDirector, BackOffice];
+        roles.iter().any(|role| self.is(*role))
     }
-    next.call(req).await
+
+    /// Returns `true` if the caller sees all fields of a user.
+    pub fn knows(&self, person: Uuid) -> bool {
+        self.knows_everybody() || self.people().contains(&person)
+    }
 }
 
 /// The reason why a request has no caller.
-struct Refused(Error);
-
-async fn identify(req: &ServiceRequest) -> Result<Caller> {
-    let mut headers = req.headers().get_all(AUTHORIZATION);
-    let header = headers.next().and_then(|header| header.to_str().ok()?.split_once(' '));
-    // A second header is refused, because a proxy may have checked the other one.
-    let header =
-        header.filter(|pair| pair.0.eq_ignore_ascii_case("bearer") && headers.next().is_none());
-
-    let tokens = req.app_data::<Data<Tokens>>().expect("the app registers the token keys");
-    let directory = req.app_data::<Data<Directory>>().expect("the app registers the directory");
-    let clock = req.app_data::<Data<Clock>>().expect("the app registers the clock");
-
-    let token = header.ok_or_else(Error::unauthorized)?.1;
-    let token = tokens.verify(token, clock.now()).await?;
-    let entry = directory.holder(&token).await?.ok_or_else(Error::unauthorized)?;
-    let (person, second_factor_due) = (entry.person.clone(), entry.second_factor_due);
-    Ok(Caller { person, session: token.session, second_factor_due })
-}
+pub struct Refused(pub Error);
 
 fn second_factor_due() -> Error {
     let why = "Your roles require a second factor. Set one up with `POST /me/second-factor`.";

@@ -1,0 +1,18 @@
+//! Access: roles, the permissions that they hold, the caller of a request, and the rows that the
+//! caller sees. How a caller proves who it is belongs to `auth`.
+
+mod caller;
+mod domain;
+mod policy;
+mod visible;
+
+pub use caller::{Caller, Can, Person, Refused};
+pub use domain::Domain;
+pub use policy::{Permission, PermissionTable, Role};
+pub use visible::Visible;
+
+permissions! {
+    /// Every signed-in caller.
+    Anybody: Admin | GeneralManager | SalesDirector | SalesManager | Salesperson | BackOffice
+        | Finance | CreditController | Quality | Hr | Erp | Reporter;
+}
