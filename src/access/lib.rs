@@ -4,6 +4,7 @@
 mod caller;
 mod domain;
 mod policy;
+mod reads;
 mod visible;
 
 pub use caller::{Caller, Can, Person, Refused};

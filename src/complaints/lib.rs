@@ -13,7 +13,12 @@ use platform::jobs::Job;
 
 /// The domain, as the service mounts it.
 pub const DOMAIN: Domain = Domain {
-    routes: &[complaint::http::routes, complaint::http_actions::routes, suggestion::http::routes],
+    routes: &[
+        complaint::http::routes,
+        complaint::http_actions::routes,
+        complaint::http_settlement::routes,
+        suggestion::http::routes,
+    ],
     permissions: PERMISSIONS,
     jobs: &[Job {
         name: "complaint_deadlines",

@@ -10,8 +10,7 @@ use diesel_async::RunQueryDsl;
 use jiff::SignedDuration;
 use platform::{
     Change, Conn, Db, Error, Fault, FixedSql, IfSent, Json, List, Money, NoFilter, PageQuery, Path,
-    Problems, Reply, Resource, Result, Routes, Tagged, Timestamp, Tx, Write, fixed_sql, page,
-    resource,
+    Problems, Reply, Resource, Result, Routes, Timestamp, Tx, Write, fixed_sql, page, resource,
 };
 use schema::credit_overrides;
 use serde::{Deserialize, Serialize};
@@ -125,17 +124,9 @@ async fn create_credit_override(
     write.create(async move |tx| CreditOverride::create(tx, &caller, *id, &new).await).await
 }
 
-/// Read a credit override
-#[utoipa::path(
-    get, path = "/credit-overrides/{id}",
-    responses((status = 200, description = "The override", body = CreditOverride), Problems),
-)]
-async fn read_credit_override(
-    caller: Can<ReadCredit>,
-    id: Path<Uuid>,
-    db: Db,
-) -> Result<Tagged<CreditOverride>> {
-    Ok(Tagged(CreditOverride::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read a credit override
+    read_credit_override: "/credit-overrides/{id}", ReadCredit -> CreditOverride, "The override"
 }
 
 /// Revoke a credit override

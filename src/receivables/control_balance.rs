@@ -14,8 +14,8 @@ use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use intake::{parameters, reference::Find};
 use platform::batch::{Batch, BatchQuery, ItemKey, Outcomes};
 use platform::{
-    Conn, Date, Db, Error, Fault, List, Money, PageQuery, Path, Problems, Reply, Result, Routes,
-    Tagged, Timestamp, Tx, Write, batch, page, resource, sent, set,
+    Conn, Date, Db, Error, Fault, List, Money, Path, Problems, Reply, Result, Routes, Tagged,
+    Timestamp, Tx, Write, batch, page, resource, sent, set,
 };
 use schema::control_balances;
 use serde::{Deserialize, Serialize};
@@ -115,21 +115,12 @@ pub fn routes(routes: &mut Routes) {
     platform::mount!(routes, list_control_balances, import_control_balances, read_control_balance);
 }
 
-/// List control balances
-///
-/// Returns the balances from the ERP's ledger, the latest day first.
-#[utoipa::path(
-    get, path = "/control-balances",
-    params(ControlBalanceFilter, PageQuery),
-    responses((status = 200, description = "A page of balances", body = ControlBalancePage),
-        Problems),
-)]
-async fn list_control_balances(
-    caller: Can<ReadControlBalances>,
-    list: List<ControlBalanceFilter>,
-    db: Db,
-) -> Result<ControlBalancePage> {
-    ControlBalance::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List control balances
+    ///
+    /// Returns the balances from the ERP's ledger, the latest day first.
+    list_control_balances: "/control-balances", ReadControlBalances, ControlBalance by ControlBalanceFilter -> ControlBalancePage,
+    "A page of balances"
 }
 
 /// Import control balances from an ERP

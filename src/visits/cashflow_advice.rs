@@ -9,8 +9,8 @@ use diesel_async::RunQueryDsl;
 use intake::{HasReferences, Reference, parameters};
 use platform::row_rule::{RowRule, Viewers};
 use platform::{
-    Change, Conn, Db, Error, Json, List, PageQuery, Path, Problems, Reply, Resource, Result,
-    Routes, Tagged, Timestamp, Tx, Write, page, resource, text_enum,
+    Change, Conn, Error, Json, List, Path, Problems, Reply, Resource, Result, Routes, Timestamp,
+    Tx, Write, page, resource, text_enum,
 };
 use schema::{cashflow_advice, visits};
 use serde::{Deserialize, Serialize};
@@ -117,33 +117,17 @@ pub fn routes(routes: &mut Routes) {
     platform::mount!(routes, list_cashflow_advice, read_cashflow_advice, create_cashflow_advice);
 }
 
-/// List cash-flow advice
-///
-/// Advice is visible to everyone who sees the visit.
-#[utoipa::path(
-    get, path = "/cashflow-advice",
-    params(CashflowAdviceFilter, PageQuery),
-    responses((status = 200, description = "A page of advice", body = CashflowAdvicePage), Problems),
-)]
-async fn list_cashflow_advice(
-    caller: Can<ReadVisits>,
-    list: List<CashflowAdviceFilter>,
-    db: Db,
-) -> Result<CashflowAdvicePage> {
-    CashflowAdvice::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List cash-flow advice
+    ///
+    /// Advice is visible to everyone who sees the visit.
+    list_cashflow_advice: "/cashflow-advice", ReadVisits, CashflowAdvice by CashflowAdviceFilter -> CashflowAdvicePage,
+    "A page of advice"
 }
 
-/// Read cash-flow advice
-#[utoipa::path(
-    get, path = "/cashflow-advice/{id}",
-    responses((status = 200, description = "The advice", body = CashflowAdvice), Problems),
-)]
-async fn read_cashflow_advice(
-    caller: Can<ReadVisits>,
-    id: Path<Uuid>,
-    db: Db,
-) -> Result<Tagged<CashflowAdvice>> {
-    Ok(Tagged(CashflowAdvice::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read cash-flow advice
+    read_cashflow_advice: "/cashflow-advice/{id}", ReadVisits -> CashflowAdvice, "The advice"
 }
 
 /// Record cash-flow advice

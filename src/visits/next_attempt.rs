@@ -1,15 +1,12 @@
 //! Patience, 耐心: the next attempt after a refusal, and the attempts required before a prospect may
 //! be given up.
 
-use access::Can;
 use customers::customer::Customer;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Date as SqlDate, Nullable};
 use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
-use platform::{
-    Conn, Date, Db, Error, List, NoFilter, PageQuery, Problems, Result, Routes, Tx, fixed_sql, page,
-};
+use platform::{Conn, Date, Error, List, NoFilter, Result, Routes, Tx, fixed_sql, page};
 use schema::visits;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -48,21 +45,13 @@ pub fn routes(routes: &mut Routes) {
     platform::mount!(routes, list_next_attempts);
 }
 
-/// List your next attempts
-///
-/// Returns customers for whom your last visit set a next day, and no visit of yours has been
-/// planned or made since.
-#[utoipa::path(
-    get, path = "/me/next-attempts",
-    params(PageQuery),
-    responses((status = 200, description = "A page of attempts", body = NextAttemptPage), Problems),
-)]
-async fn list_next_attempts(
-    caller: Can<ReadVisits>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<NextAttemptPage> {
-    NextAttempt::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List your next attempts
+    ///
+    /// Returns customers for whom your last visit set a next day, and no visit of yours has been
+    /// planned or made since.
+    list_next_attempts: "/me/next-attempts", ReadVisits, NextAttempt by NoFilter -> NextAttemptPage,
+    "A page of attempts"
 }
 
 impl NextAttempt {

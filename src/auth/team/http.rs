@@ -3,10 +3,7 @@
 use access::Can;
 use intake::{Body, import};
 use platform::batch::{Batch, BatchQuery, Outcomes};
-use platform::changes::{self, HistoryPage};
-use platform::{
-    Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged, Write,
-};
+use platform::{IfMatch, Path, Problems, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
 use super::{NewTeam, Team, TeamBatch, TeamChanges, TeamFilter, TeamPage};
@@ -25,16 +22,11 @@ pub fn routes(routes: &mut Routes) {
     );
 }
 
-/// List teams
-///
-/// Sorted by name. All users see all teams.
-#[utoipa::path(
-    get, path = "/teams",
-    params(TeamFilter, PageQuery),
-    responses((status = 200, description = "A page of teams", body = TeamPage), Problems),
-)]
-async fn list_teams(caller: Can<ReadTeams>, list: List<TeamFilter>, db: Db) -> Result<TeamPage> {
-    Team::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List teams
+    ///
+    /// Sorted by name. All users see all teams.
+    list_teams: "/teams", ReadTeams, Team by TeamFilter -> TeamPage, "A page of teams"
 }
 
 /// Add a team
@@ -71,13 +63,9 @@ async fn import_teams(
     write.run(async move |tx| Reply::json(&import::<Team, _>(tx, &caller, &batch).await?)).await
 }
 
-/// Retrieve a team
-#[utoipa::path(
-    get, path = "/teams/{id}",
-    responses((status = 200, description = "The team", body = Team), Problems),
-)]
-async fn read_team(caller: Can<ReadTeams>, id: Path<Uuid>, db: Db) -> Result<Tagged<Team>> {
-    Ok(Tagged(Team::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Retrieve a team
+    read_team: "/teams/{id}", ReadTeams -> Team, "The team"
 }
 
 /// Update a team
@@ -121,19 +109,7 @@ async fn delete_team(
     write.delete(async move |tx| Team::delete(tx, *id, based_on).await).await
 }
 
-/// List a team's changes
-#[utoipa::path(
-    get, path = "/teams/{id}/history",
-    params(PageQuery),
-    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
-)]
-async fn list_team_history(
-    caller: Can<ReadTeams>,
-    id: Path<Uuid>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<HistoryPage> {
-    let mut conn = db.conn().await?;
-    let team = Team::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &team, &list).await
+access::history! {
+    /// List a team's changes
+    list_team_history: "/teams/{id}/history", ReadTeams, Team
 }

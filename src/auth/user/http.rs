@@ -6,7 +6,7 @@ use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
     Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes,
-    Tagged, Write,
+    Write,
 };
 use uuid::Uuid;
 
@@ -28,18 +28,13 @@ pub fn routes(routes: &mut Routes) {
     );
 }
 
-/// List users
-///
-/// Everyone can see names and teams. Other fields are visible only to the people concerned; see
-/// `masked_fields`. Only callers who see all fields of all users can filter by `role` (403
-/// `field_not_readable`).
-#[utoipa::path(
-    get, path = "/users",
-    params(UserFilter, PageQuery),
-    responses((status = 200, description = "A page of users", body = UserPage), Problems),
-)]
-async fn list_users(caller: Can<ReadUsers>, list: List<UserFilter>, db: Db) -> Result<UserPage> {
-    UserView::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List users
+    ///
+    /// Everyone can see names and teams. Other fields are visible only to the people concerned; see
+    /// `masked_fields`. Only callers who see all fields of all users can filter by `role` (403
+    /// `field_not_readable`).
+    list_users: "/users", ReadUsers, UserView by UserFilter -> UserPage, "A page of users"
 }
 
 /// Add a user
@@ -81,13 +76,9 @@ async fn import_users(
     write.run(async move |tx| Reply::json(&import::<User, _>(tx, &caller, &batch).await?)).await
 }
 
-/// Retrieve a user
-#[utoipa::path(
-    get, path = "/users/{id}",
-    responses((status = 200, description = "The user", body = UserView), Problems),
-)]
-async fn read_user(caller: Can<ReadUsers>, id: Path<Uuid>, db: Db) -> Result<Tagged<UserView>> {
-    Ok(Tagged(UserView::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Retrieve a user
+    read_user: "/users/{id}", ReadUsers -> UserView, "The user"
 }
 
 /// Update a user

@@ -7,6 +7,7 @@ mod context;
 mod db;
 pub mod http;
 pub mod http_actions;
+pub mod http_settlement;
 mod imported;
 mod jobs;
 mod lookup;

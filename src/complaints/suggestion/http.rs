@@ -2,11 +2,7 @@
 
 use access::Can;
 use intake::Body;
-use platform::changes::{self, HistoryPage};
-use platform::{
-    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
-    Write,
-};
+use platform::{IfSent, Json, Path, Problems, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
 use super::{
@@ -27,22 +23,13 @@ pub fn routes(routes: &mut Routes) {
     );
 }
 
-/// List suggestions
-///
-/// Returns the suggestions recorded by you or people visible to you, and those of your customers,
-/// latest first.
-#[utoipa::path(
-    get, path = "/suggestions",
-    params(SuggestionFilter, PageQuery),
-    responses((status = 200, description = "A page of suggestions", body = SuggestionPage),
-        Problems),
-)]
-async fn list_suggestions(
-    caller: Can<ReadSuggestions>,
-    list: List<SuggestionFilter>,
-    db: Db,
-) -> Result<SuggestionPage> {
-    Suggestion::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List suggestions
+    ///
+    /// Returns the suggestions recorded by you or people visible to you, and those of your customers,
+    /// latest first.
+    list_suggestions: "/suggestions", ReadSuggestions, Suggestion by SuggestionFilter -> SuggestionPage,
+    "A page of suggestions"
 }
 
 /// Record a suggestion
@@ -87,17 +74,9 @@ async fn create_visit_suggestion(
     write.create(async move |tx| Suggestion::hear(tx, &caller, *id, &new).await).await
 }
 
-/// Read a suggestion
-#[utoipa::path(
-    get, path = "/suggestions/{id}",
-    responses((status = 200, description = "The suggestion", body = Suggestion), Problems),
-)]
-async fn read_suggestion(
-    caller: Can<ReadSuggestions>,
-    id: Path<Uuid>,
-    db: Db,
-) -> Result<Tagged<Suggestion>> {
-    Ok(Tagged(Suggestion::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read a suggestion
+    read_suggestion: "/suggestions/{id}", ReadSuggestions -> Suggestion, "The suggestion"
 }
 
 /// Answer a suggestion
@@ -120,21 +99,9 @@ async fn answer_suggestion(
     write.update(async move |tx| Suggestion::reply(tx, &caller, *id, based_on, &answer).await).await
 }
 
-/// List a suggestion's history
-///
-/// Returns the changes of the suggestion, latest first.
-#[utoipa::path(
-    get, path = "/suggestions/{id}/history",
-    params(PageQuery),
-    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
-)]
-async fn list_suggestion_history(
-    caller: Can<ReadSuggestions>,
-    id: Path<Uuid>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<HistoryPage> {
-    let mut conn = db.conn().await?;
-    let suggestion = Suggestion::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &suggestion, &list).await
+access::history! {
+    /// List a suggestion's history
+    ///
+    /// Returns the changes of the suggestion, latest first.
+    list_suggestion_history: "/suggestions/{id}/history", ReadSuggestions, Suggestion
 }

@@ -1,11 +1,7 @@
 //! The operations on credit investigations.
 
 use access::Can;
-use platform::changes::{self, HistoryPage};
-use platform::{
-    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
-    Write,
-};
+use platform::{IfSent, Json, Path, Problems, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
 use super::{
@@ -26,22 +22,13 @@ pub fn routes(routes: &mut Routes) {
     );
 }
 
-/// List credit investigations
-///
-/// Returns the investigations of the customers that you can see, the latest first. Use
-/// `expiring_before` to find those that are due for renewal.
-#[utoipa::path(
-    get, path = "/credit-investigations",
-    params(CreditInvestigationFilter, PageQuery),
-    responses((status = 200, description = "A page of investigations",
-        body = CreditInvestigationPage), Problems),
-)]
-async fn list_credit_investigations(
-    caller: Can<ReadCredit>,
-    list: List<CreditInvestigationFilter>,
-    db: Db,
-) -> Result<CreditInvestigationPage> {
-    CreditInvestigation::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List credit investigations
+    ///
+    /// Returns the investigations of the customers that you can see, the latest first. Use
+    /// `expiring_before` to find those that are due for renewal.
+    list_credit_investigations: "/credit-investigations", ReadCredit, CreditInvestigation by CreditInvestigationFilter -> CreditInvestigationPage,
+    "A page of investigations"
 }
 
 /// Request a credit investigation
@@ -63,18 +50,9 @@ async fn create_credit_investigation(
     write.create(async move |tx| CreditInvestigation::create(tx, &caller, *id, &new).await).await
 }
 
-/// Read a credit investigation
-#[utoipa::path(
-    get, path = "/credit-investigations/{id}",
-    responses((status = 200, description = "The investigation", body = CreditInvestigation),
-        Problems),
-)]
-async fn read_credit_investigation(
-    caller: Can<ReadCredit>,
-    id: Path<Uuid>,
-    db: Db,
-) -> Result<Tagged<CreditInvestigation>> {
-    Ok(Tagged(CreditInvestigation::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read a credit investigation
+    read_credit_investigation: "/credit-investigations/{id}", ReadCredit -> CreditInvestigation, "The investigation"
 }
 
 /// Start a credit investigation
@@ -126,21 +104,9 @@ async fn conclude_credit_investigation(
     write.update(conclude).await
 }
 
-/// List the history of a credit investigation
-///
-/// Returns the changes, the latest first.
-#[utoipa::path(
-    get, path = "/credit-investigations/{id}/history",
-    params(PageQuery),
-    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
-)]
-async fn list_credit_investigation_history(
-    caller: Can<ReadCredit>,
-    id: Path<Uuid>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<HistoryPage> {
-    let mut conn = db.conn().await?;
-    let investigation = CreditInvestigation::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &investigation, &list).await
+access::history! {
+    /// List the history of a credit investigation
+    ///
+    /// Returns the changes, the latest first.
+    list_credit_investigation_history: "/credit-investigations/{id}/history", ReadCredit, CreditInvestigation
 }

@@ -3,10 +3,8 @@
 use access::Can;
 use actix_web::web::Data;
 use platform::batch::{Batch, BatchQuery, Outcomes};
-use platform::changes::{self, HistoryPage};
 use platform::{
-    Clock, Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Patch, Path, Problems, Reply,
-    Result, Routes, Tagged, Write,
+    Clock, Db, IfMatch, IfSent, Json, Patch, Path, Problems, Reply, Result, Routes, Tagged, Write,
 };
 use uuid::Uuid;
 
@@ -138,21 +136,9 @@ async fn release_customer_credit(
     write.update(async move |tx| CreditAccount::release(tx, &caller, *id, based_on).await).await
 }
 
-/// List the history of a customer's credit
-///
-/// Returns the changes of limits and holds, the latest first.
-#[utoipa::path(
-    get, path = "/customers/{id}/credit/history",
-    params(PageQuery),
-    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
-)]
-async fn list_customer_credit_history(
-    caller: Can<ReadCredit>,
-    id: Path<Uuid>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<HistoryPage> {
-    let mut conn = db.conn().await?;
-    let credit = CustomerCredit::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &credit, &list).await
+access::history! {
+    /// List the history of a customer's credit
+    ///
+    /// Returns the changes of limits and holds, the latest first.
+    list_customer_credit_history: "/customers/{id}/credit/history", ReadCredit, CustomerCredit
 }

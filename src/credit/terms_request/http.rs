@@ -3,11 +3,7 @@
 use access::Can;
 use actix_web::web;
 use actix_web::web::Data;
-use platform::changes::{self, HistoryPage};
-use platform::{
-    Clock, Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Query, Reply, Result,
-    Routes, Tagged, Write,
-};
+use platform::{Clock, Db, IfSent, Json, Path, Problems, Query, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
 use super::TermsAction::{Submit, Withdraw};
@@ -52,21 +48,12 @@ async fn read_customer_terms(
     Ok(web::Json(CustomerTerms::find(&mut *db.conn().await?, &caller, *id, as_of).await?))
 }
 
-/// List terms requests
-///
-/// Returns the requests for the customers that you can see, the latest first.
-#[utoipa::path(
-    get, path = "/terms-requests",
-    params(TermsRequestFilter, PageQuery),
-    responses((status = 200, description = "A page of requests", body = TermsRequestPage),
-        Problems),
-)]
-async fn list_terms_requests(
-    caller: Can<ReadCredit>,
-    list: List<TermsRequestFilter>,
-    db: Db,
-) -> Result<TermsRequestPage> {
-    TermsRequest::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List terms requests
+    ///
+    /// Returns the requests for the customers that you can see, the latest first.
+    list_terms_requests: "/terms-requests", ReadCredit, TermsRequest by TermsRequestFilter -> TermsRequestPage,
+    "A page of requests"
 }
 
 /// Create a terms request
@@ -90,17 +77,9 @@ async fn create_terms_request(
     write.create(async move |tx| TermsRequest::create(tx, &caller, *id, &new).await).await
 }
 
-/// Read a terms request
-#[utoipa::path(
-    get, path = "/terms-requests/{id}",
-    responses((status = 200, description = "The request", body = TermsRequest), Problems),
-)]
-async fn read_terms_request(
-    caller: Can<ReadCredit>,
-    id: Path<Uuid>,
-    db: Db,
-) -> Result<Tagged<TermsRequest>> {
-    Ok(Tagged(TermsRequest::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read a terms request
+    read_terms_request: "/terms-requests/{id}", ReadCredit -> TermsRequest, "The request"
 }
 
 /// Submit a terms request
@@ -199,21 +178,9 @@ async fn withdraw_terms_request(
     write.update(withdraw).await
 }
 
-/// List the history of a terms request
-///
-/// Returns the changes, the latest first.
-#[utoipa::path(
-    get, path = "/terms-requests/{id}/history",
-    params(PageQuery),
-    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
-)]
-async fn list_terms_request_history(
-    caller: Can<ReadCredit>,
-    id: Path<Uuid>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<HistoryPage> {
-    let mut conn = db.conn().await?;
-    let request = TermsRequest::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &request, &list).await
+access::history! {
+    /// List the history of a terms request
+    ///
+    /// Returns the changes, the latest first.
+    list_terms_request_history: "/terms-requests/{id}/history", ReadCredit, TermsRequest
 }

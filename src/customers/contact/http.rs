@@ -5,8 +5,7 @@ use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfMatch, IfSent, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
-    Write,
+    Db, IfMatch, IfSent, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Write,
 };
 use uuid::Uuid;
 
@@ -95,19 +94,11 @@ async fn import_contacts(
         .await
 }
 
-/// Retrieve a contact
-///
-/// For roles that may not see personal fields, these are null and listed in `masked_fields`.
-#[utoipa::path(
-    get, path = "/contacts/{id}",
-    responses((status = 200, description = "The contact", body = Contact), Problems),
-)]
-async fn read_contact(
-    caller: Can<ReadContacts>,
-    id: Path<Uuid>,
-    db: Db,
-) -> Result<Tagged<Contact>> {
-    Ok(Tagged(Contact::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Retrieve a contact
+    ///
+    /// For roles that may not see personal fields, these are null and listed in `masked_fields`.
+    read_contact: "/contacts/{id}", ReadContacts -> Contact, "The contact"
 }
 
 /// Update a contact

@@ -3,10 +3,8 @@
 use access::Can;
 use actix_web::web::Data;
 use intake::Body;
-use platform::changes::{self, HistoryPage};
 use platform::{
-    Clock, Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes,
-    Tagged, Write,
+    Clock, Db, IfSent, Json, List, PageQuery, Path, Problems, Reply, Result, Routes, Write,
 };
 use uuid::Uuid;
 
@@ -86,17 +84,9 @@ async fn create_follow_up(
     write.create(async move |tx| FollowUp::create(tx, &caller, &new).await).await
 }
 
-/// Read a follow-up
-#[utoipa::path(
-    get, path = "/follow-ups/{id}",
-    responses((status = 200, description = "The follow-up", body = FollowUp), Problems),
-)]
-async fn read_follow_up(
-    caller: Can<ReadFollowUps>,
-    id: Path<Uuid>,
-    db: Db,
-) -> Result<Tagged<FollowUp>> {
-    Ok(Tagged(FollowUp::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read a follow-up
+    read_follow_up: "/follow-ups/{id}", ReadFollowUps -> FollowUp, "The follow-up"
 }
 
 /// Accept a follow-up
@@ -264,21 +254,9 @@ async fn cancel_follow_up(
     write.update(step).await
 }
 
-/// List the history of a follow-up
-///
-/// Latest first.
-#[utoipa::path(
-    get, path = "/follow-ups/{id}/history",
-    params(PageQuery),
-    responses((status = 200, description = "A page of the history", body = HistoryPage), Problems),
-)]
-async fn list_follow_up_history(
-    caller: Can<ReadFollowUps>,
-    id: Path<Uuid>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<HistoryPage> {
-    let mut conn = db.conn().await?;
-    let follow_up = FollowUp::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &follow_up, &list).await
+access::history! {
+    /// List the history of a follow-up
+    ///
+    /// Latest first.
+    list_follow_up_history: "/follow-ups/{id}/history", ReadFollowUps, FollowUp
 }

@@ -3,10 +3,8 @@
 use access::Can;
 use actix_web::web::Data;
 use intake::Body;
-use platform::changes::{self, HistoryPage};
 use platform::{
-    Clock, Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result,
-    Routes, Tagged, Write,
+    Clock, Db, IfMatch, IfSent, Json, List, PageQuery, Path, Problems, Reply, Result, Routes, Write,
 };
 use uuid::Uuid;
 
@@ -72,17 +70,9 @@ async fn create_opportunity(
     write.create(async move |tx| Opportunity::create(tx, &caller, &new).await).await
 }
 
-/// Read a growth opportunity
-#[utoipa::path(
-    get, path = "/opportunities/{id}",
-    responses((status = 200, description = "The opportunity", body = Opportunity), Problems),
-)]
-async fn read_opportunity(
-    caller: Can<ReadOpportunities>,
-    id: Path<Uuid>,
-    db: Db,
-) -> Result<Tagged<Opportunity>> {
-    Ok(Tagged(Opportunity::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read a growth opportunity
+    read_opportunity: "/opportunities/{id}", ReadOpportunities -> Opportunity, "The opportunity"
 }
 
 /// Change a growth opportunity
@@ -183,21 +173,9 @@ async fn drop_opportunity(
     write.update(step).await
 }
 
-/// List the history of a growth opportunity
-///
-/// Latest first. Contains every step that was planned.
-#[utoipa::path(
-    get, path = "/opportunities/{id}/history",
-    params(PageQuery),
-    responses((status = 200, description = "A page of the history", body = HistoryPage), Problems),
-)]
-async fn list_opportunity_history(
-    caller: Can<ReadOpportunities>,
-    id: Path<Uuid>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<HistoryPage> {
-    let mut conn = db.conn().await?;
-    let opportunity = Opportunity::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &opportunity, &list).await
+access::history! {
+    /// List the history of a growth opportunity
+    ///
+    /// Latest first. Contains every step that was planned.
+    list_opportunity_history: "/opportunities/{id}/history", ReadOpportunities, Opportunity
 }

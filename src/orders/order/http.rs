@@ -3,11 +3,7 @@
 use access::Can;
 use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
-use platform::changes::{self, HistoryPage};
-use platform::{
-    Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes,
-    Tagged, Write,
-};
+use platform::{IfMatch, IfSent, Json, Path, Problems, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
 use super::batch::OrderBatch;
@@ -34,21 +30,12 @@ pub fn routes(routes: &mut Routes) {
     );
 }
 
-/// List orders
-///
-/// Returns the orders credited to people visible to you, booked by your teams, or placed by your
-/// customers, each with its lines.
-#[utoipa::path(
-    get, path = "/orders",
-    params(OrderFilter, PageQuery),
-    responses((status = 200, description = "A page of orders", body = OrderPage), Problems),
-)]
-async fn list_orders(
-    caller: Can<ReadOrders>,
-    list: List<OrderFilter>,
-    db: Db,
-) -> Result<OrderPage> {
-    Order::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List orders
+    ///
+    /// Returns the orders credited to people visible to you, booked by your teams, or placed by your
+    /// customers, each with its lines.
+    list_orders: "/orders", ReadOrders, Order by OrderFilter -> OrderPage, "A page of orders"
 }
 
 /// Create an order
@@ -96,15 +83,11 @@ async fn import_orders(
         .await
 }
 
-/// Read an order
-///
-/// Returns the order with its lines and the people credited with it.
-#[utoipa::path(
-    get, path = "/orders/{id}",
-    responses((status = 200, description = "The order", body = Order), Problems),
-)]
-async fn read_order(caller: Can<ReadOrders>, id: Path<Uuid>, db: Db) -> Result<Tagged<Order>> {
-    Ok(Tagged(Order::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read an order
+    ///
+    /// Returns the order with its lines and the people credited with it.
+    read_order: "/orders/{id}", ReadOrders -> Order, "The order"
 }
 
 /// Update an order
@@ -307,21 +290,9 @@ async fn cancel_order(
         .await
 }
 
-/// List an order's history
-///
-/// Returns the changes of the order, latest first.
-#[utoipa::path(
-    get, path = "/orders/{id}/history",
-    params(PageQuery),
-    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
-)]
-async fn list_order_history(
-    caller: Can<ReadOrders>,
-    id: Path<Uuid>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<HistoryPage> {
-    let mut conn = db.conn().await?;
-    let order = Order::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &order, &list).await
+access::history! {
+    /// List an order's history
+    ///
+    /// Returns the changes of the order, latest first.
+    list_order_history: "/orders/{id}/history", ReadOrders, Order
 }

@@ -2,11 +2,7 @@
 
 use access::Can;
 use platform::batch::{Batch, BatchQuery, Outcomes};
-use platform::changes::{self, HistoryPage};
-use platform::{
-    Db, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged, Write,
-};
-use uuid::Uuid;
+use platform::{Problems, Reply, Result, Routes, Write};
 
 use super::batch::ShipmentBatch;
 use super::{Shipment, ShipmentFilter, ShipmentPage};
@@ -22,20 +18,12 @@ pub fn routes(routes: &mut Routes) {
     );
 }
 
-/// List shipments
-///
-/// Returns the shipments of the orders visible to you, latest first.
-#[utoipa::path(
-    get, path = "/shipments",
-    params(ShipmentFilter, PageQuery),
-    responses((status = 200, description = "A page of shipments", body = ShipmentPage), Problems),
-)]
-async fn list_shipments(
-    caller: Can<ReadOrders>,
-    list: List<ShipmentFilter>,
-    db: Db,
-) -> Result<ShipmentPage> {
-    Shipment::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List shipments
+    ///
+    /// Returns the shipments of the orders visible to you, latest first.
+    list_shipments: "/shipments", ReadOrders, Shipment by ShipmentFilter -> ShipmentPage,
+    "A page of shipments"
 }
 
 /// Import shipments from an ERP
@@ -60,34 +48,14 @@ async fn import_shipments(
         .await
 }
 
-/// Read a shipment
-#[utoipa::path(
-    get, path = "/shipments/{id}",
-    responses((status = 200, description = "The shipment", body = Shipment), Problems),
-)]
-async fn read_shipment(
-    caller: Can<ReadOrders>,
-    id: Path<Uuid>,
-    db: Db,
-) -> Result<Tagged<Shipment>> {
-    Ok(Tagged(Shipment::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read a shipment
+    read_shipment: "/shipments/{id}", ReadOrders -> Shipment, "The shipment"
 }
 
-/// List a shipment's history
-///
-/// Returns the changes of the shipment, latest first.
-#[utoipa::path(
-    get, path = "/shipments/{id}/history",
-    params(PageQuery),
-    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
-)]
-async fn list_shipment_history(
-    caller: Can<ReadOrders>,
-    id: Path<Uuid>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<HistoryPage> {
-    let mut conn = db.conn().await?;
-    let shipment = Shipment::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &shipment, &list).await
+access::history! {
+    /// List a shipment's history
+    ///
+    /// Returns the changes of the shipment, latest first.
+    list_shipment_history: "/shipments/{id}/history", ReadOrders, Shipment
 }

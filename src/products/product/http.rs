@@ -5,7 +5,7 @@ use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::HistoryPage;
 use platform::{
-    Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged, Write,
+    Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Write,
 };
 use uuid::Uuid;
 
@@ -26,21 +26,13 @@ pub fn routes(routes: &mut Routes) {
     );
 }
 
-/// List products
-///
-/// Returns all products. `standard_cost` is null and named in `masked_fields` for roles that cannot
-/// see costs.
-#[utoipa::path(
-    get, path = "/products",
-    params(ProductFilter, PageQuery),
-    responses((status = 200, description = "A page of products", body = ProductPage), Problems),
-)]
-async fn list_products(
-    caller: Can<ReadProducts>,
-    list: List<ProductFilter>,
-    db: Db,
-) -> Result<ProductPage> {
-    Product::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List products
+    ///
+    /// Returns all products. `standard_cost` is null and named in `masked_fields` for roles that cannot
+    /// see costs.
+    list_products: "/products", ReadProducts, Product by ProductFilter -> ProductPage,
+    "A page of products"
 }
 
 /// Create a product
@@ -83,20 +75,12 @@ async fn import_products(
         .await
 }
 
-/// Read a product
-///
-/// Returns the product with its past, present and future prices. `standard_cost` is null and named
-/// in `masked_fields` for roles that cannot see costs.
-#[utoipa::path(
-    get, path = "/products/{id}",
-    responses((status = 200, description = "The product", body = Product), Problems),
-)]
-async fn read_product(
-    caller: Can<ReadProducts>,
-    id: Path<Uuid>,
-    db: Db,
-) -> Result<Tagged<Product>> {
-    Ok(Tagged(Product::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read a product
+    ///
+    /// Returns the product with its past, present and future prices. `standard_cost` is null and named
+    /// in `masked_fields` for roles that cannot see costs.
+    read_product: "/products/{id}", ReadProducts -> Product, "The product"
 }
 
 /// Update a product

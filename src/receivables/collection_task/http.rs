@@ -1,10 +1,8 @@
 //! The operations on collection tasks.
 
 use access::Can;
-use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
-    Write,
+    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Write,
 };
 use uuid::Uuid;
 
@@ -38,36 +36,20 @@ async fn list_my_collections(
     CollectionTask::list_mine(&mut *db.conn().await?, &caller, &list).await
 }
 
-/// List collection tasks
-///
-/// Returns the tasks assigned to you and those of your customers. Managers also see those of their
-/// teams, finance sees all.
-#[utoipa::path(
-    get, path = "/collection-tasks",
-    params(CollectionTaskFilter, PageQuery),
-    responses((status = 200, description = "A page of tasks", body = CollectionTaskPage), Problems),
-)]
-async fn list_collection_tasks(
-    caller: Can<ReadCollections>,
-    list: List<CollectionTaskFilter>,
-    db: Db,
-) -> Result<CollectionTaskPage> {
-    CollectionTask::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List collection tasks
+    ///
+    /// Returns the tasks assigned to you and those of your customers. Managers also see those of their
+    /// teams, finance sees all.
+    list_collection_tasks: "/collection-tasks", ReadCollections, CollectionTask by CollectionTaskFilter -> CollectionTaskPage,
+    "A page of tasks"
 }
 
-/// Read a collection task
-///
-/// Returns a task, with its result once it is done.
-#[utoipa::path(
-    get, path = "/collection-tasks/{id}",
-    responses((status = 200, description = "The task", body = CollectionTask), Problems),
-)]
-async fn read_collection_task(
-    caller: Can<ReadCollections>,
-    id: Path<Uuid>,
-    db: Db,
-) -> Result<Tagged<CollectionTask>> {
-    Ok(Tagged(CollectionTask::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read a collection task
+    ///
+    /// Returns a task, with its result once it is done.
+    read_collection_task: "/collection-tasks/{id}", ReadCollections -> CollectionTask, "The task"
 }
 
 /// Report the result of a collection task
@@ -95,21 +77,9 @@ async fn report_collection_task(
     write.update(step).await
 }
 
-/// List the history of a collection task
-///
-/// Returns the changes, the latest first.
-#[utoipa::path(
-    get, path = "/collection-tasks/{id}/history",
-    params(PageQuery),
-    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
-)]
-async fn list_collection_history(
-    caller: Can<ReadCollections>,
-    id: Path<Uuid>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<HistoryPage> {
-    let mut conn = db.conn().await?;
-    let task = CollectionTask::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &task, &list).await
+access::history! {
+    /// List the history of a collection task
+    ///
+    /// Returns the changes, the latest first.
+    list_collection_history: "/collection-tasks/{id}/history", ReadCollections, CollectionTask
 }

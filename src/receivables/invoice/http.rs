@@ -4,10 +4,8 @@ use access::Can;
 use actix_web::web::Data;
 use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
-use platform::changes::{self, HistoryPage};
 use platform::{
-    Clock, Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result,
-    Routes, Tagged, Write,
+    Clock, Db, IfMatch, IfSent, Json, List, PageQuery, Path, Problems, Reply, Result, Routes, Write,
 };
 use uuid::Uuid;
 
@@ -91,19 +89,11 @@ async fn import_invoices(
         .await
 }
 
-/// Read an invoice
-///
-/// Returns an invoice or credit note with its instalments and its open amount.
-#[utoipa::path(
-    get, path = "/invoices/{id}",
-    responses((status = 200, description = "The invoice", body = Invoice), Problems),
-)]
-async fn read_invoice(
-    caller: Can<ReadInvoices>,
-    id: Path<Uuid>,
-    db: Db,
-) -> Result<Tagged<Invoice>> {
-    Ok(Tagged(Invoice::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read an invoice
+    ///
+    /// Returns an invoice or credit note with its instalments and its open amount.
+    read_invoice: "/invoices/{id}", ReadInvoices -> Invoice, "The invoice"
 }
 
 /// Update an invoice
@@ -201,21 +191,9 @@ async fn allocate_credit_note(
     write.update(async move |tx| Invoice::allocate(tx, &caller, *id, based_on, &to).await).await
 }
 
-/// List the history of an invoice
-///
-/// Returns the changes, the latest first.
-#[utoipa::path(
-    get, path = "/invoices/{id}/history",
-    params(PageQuery),
-    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
-)]
-async fn list_invoice_history(
-    caller: Can<ReadInvoices>,
-    id: Path<Uuid>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<HistoryPage> {
-    let mut conn = db.conn().await?;
-    let invoice = Invoice::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &invoice, &list).await
+access::history! {
+    /// List the history of an invoice
+    ///
+    /// Returns the changes, the latest first.
+    list_invoice_history: "/invoices/{id}/history", ReadInvoices, Invoice
 }

@@ -3,11 +3,7 @@
 use access::Can;
 use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
-use platform::changes::{self, HistoryPage};
-use platform::{
-    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
-    Write,
-};
+use platform::{IfSent, Json, Path, Problems, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
 use super::batch::PaymentBatch;
@@ -28,21 +24,13 @@ pub fn routes(routes: &mut Routes) {
     );
 }
 
-/// List payments
-///
-/// Returns the payments of your customers and those for invoices of your own sales. Managers also
-/// see those of their teams, finance sees all.
-#[utoipa::path(
-    get, path = "/payments",
-    params(PaymentFilter, PageQuery),
-    responses((status = 200, description = "A page of payments", body = PaymentPage), Problems),
-)]
-async fn list_payments(
-    caller: Can<ReadPayments>,
-    list: List<PaymentFilter>,
-    db: Db,
-) -> Result<PaymentPage> {
-    Payment::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List payments
+    ///
+    /// Returns the payments of your customers and those for invoices of your own sales. Managers also
+    /// see those of their teams, finance sees all.
+    list_payments: "/payments", ReadPayments, Payment by PaymentFilter -> PaymentPage,
+    "A page of payments"
 }
 
 /// Create a payment
@@ -86,19 +74,11 @@ async fn import_payments(
         .await
 }
 
-/// Read a payment
-///
-/// Returns a payment with its allocations.
-#[utoipa::path(
-    get, path = "/payments/{id}",
-    responses((status = 200, description = "The payment", body = Payment), Problems),
-)]
-async fn read_payment(
-    caller: Can<ReadPayments>,
-    id: Path<Uuid>,
-    db: Db,
-) -> Result<Tagged<Payment>> {
-    Ok(Tagged(Payment::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read a payment
+    ///
+    /// Returns a payment with its allocations.
+    read_payment: "/payments/{id}", ReadPayments -> Payment, "The payment"
 }
 
 /// Allocate a payment to invoices
@@ -150,21 +130,9 @@ async fn reverse_payment(
     write.update(async move |tx| Payment::reverse(tx, &caller, *id, based_on, &why).await).await
 }
 
-/// List the history of a payment
-///
-/// Returns the changes, the latest first.
-#[utoipa::path(
-    get, path = "/payments/{id}/history",
-    params(PageQuery),
-    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
-)]
-async fn list_payment_history(
-    caller: Can<ReadPayments>,
-    id: Path<Uuid>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<HistoryPage> {
-    let mut conn = db.conn().await?;
-    let payment = Payment::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &payment, &list).await
+access::history! {
+    /// List the history of a payment
+    ///
+    /// Returns the changes, the latest first.
+    list_payment_history: "/payments/{id}/history", ReadPayments, Payment
 }

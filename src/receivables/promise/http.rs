@@ -2,10 +2,7 @@
 
 use access::Can;
 use intake::Body;
-use platform::changes::{self, HistoryPage};
-use platform::{
-    Db, IfSent, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged, Write,
-};
+use platform::{IfSent, Path, Problems, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
 use super::{NewPromise, Promise, PromiseFilter, PromisePage};
@@ -22,21 +19,13 @@ pub fn routes(routes: &mut Routes) {
     );
 }
 
-/// List promises
-///
-/// Returns the promises of your customers and those that you recorded. Managers also see those of
-/// their teams, finance sees all.
-#[utoipa::path(
-    get, path = "/promises",
-    params(PromiseFilter, PageQuery),
-    responses((status = 200, description = "A page of promises", body = PromisePage), Problems),
-)]
-async fn list_promises(
-    caller: Can<ReadCollections>,
-    list: List<PromiseFilter>,
-    db: Db,
-) -> Result<PromisePage> {
-    Promise::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List promises
+    ///
+    /// Returns the promises of your customers and those that you recorded. Managers also see those of
+    /// their teams, finance sees all.
+    list_promises: "/promises", ReadCollections, Promise by PromiseFilter -> PromisePage,
+    "A page of promises"
 }
 
 /// Create a promise to pay
@@ -63,19 +52,11 @@ async fn create_promise(
     write.create(async move |tx| Promise::create(tx, &caller, &new).await).await
 }
 
-/// Read a promise
-///
-/// Returns a promise with the amount received so far.
-#[utoipa::path(
-    get, path = "/promises/{id}",
-    responses((status = 200, description = "The promise", body = Promise), Problems),
-)]
-async fn read_promise(
-    caller: Can<ReadCollections>,
-    id: Path<Uuid>,
-    db: Db,
-) -> Result<Tagged<Promise>> {
-    Ok(Tagged(Promise::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read a promise
+    ///
+    /// Returns a promise with the amount received so far.
+    read_promise: "/promises/{id}", ReadCollections -> Promise, "The promise"
 }
 
 /// Withdraw a promise
@@ -98,21 +79,9 @@ async fn withdraw_promise(
     write.update(async move |tx| Promise::withdraw(tx, &caller, *id, based_on).await).await
 }
 
-/// List the history of a promise
-///
-/// Returns the changes, the latest first.
-#[utoipa::path(
-    get, path = "/promises/{id}/history",
-    params(PageQuery),
-    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
-)]
-async fn list_promise_history(
-    caller: Can<ReadCollections>,
-    id: Path<Uuid>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<HistoryPage> {
-    let mut conn = db.conn().await?;
-    let promise = Promise::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &promise, &list).await
+access::history! {
+    /// List the history of a promise
+    ///
+    /// Returns the changes, the latest first.
+    list_promise_history: "/promises/{id}/history", ReadCollections, Promise
 }

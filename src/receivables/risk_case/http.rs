@@ -2,11 +2,7 @@
 
 use access::Can;
 use intake::Body;
-use platform::changes::{self, HistoryPage};
-use platform::{
-    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
-    Write,
-};
+use platform::{IfSent, Json, Path, Problems, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
 use super::{NewMeasure, NewRiskCase, Recovery, RiskCase, RiskCaseFilter, RiskCasePage, Step};
@@ -25,21 +21,13 @@ pub fn routes(routes: &mut Routes) {
     );
 }
 
-/// List risk cases
-///
-/// Returns the cases that you own and those of your customers. Managers also see those of their
-/// teams, finance sees all.
-#[utoipa::path(
-    get, path = "/risk-cases",
-    params(RiskCaseFilter, PageQuery),
-    responses((status = 200, description = "A page of cases", body = RiskCasePage), Problems),
-)]
-async fn list_risk_cases(
-    caller: Can<ReadCollections>,
-    list: List<RiskCaseFilter>,
-    db: Db,
-) -> Result<RiskCasePage> {
-    RiskCase::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List risk cases
+    ///
+    /// Returns the cases that you own and those of your customers. Managers also see those of their
+    /// teams, finance sees all.
+    list_risk_cases: "/risk-cases", ReadCollections, RiskCase by RiskCaseFilter -> RiskCasePage,
+    "A page of cases"
 }
 
 /// Open a risk case
@@ -58,19 +46,11 @@ async fn create_risk_case(
     write.create(async move |tx| RiskCase::create(tx, &caller, &new).await).await
 }
 
-/// Read a risk case
-///
-/// Returns a risk case with the measures taken.
-#[utoipa::path(
-    get, path = "/risk-cases/{id}",
-    responses((status = 200, description = "The case", body = RiskCase), Problems),
-)]
-async fn read_risk_case(
-    caller: Can<ReadCollections>,
-    id: Path<Uuid>,
-    db: Db,
-) -> Result<Tagged<RiskCase>> {
-    Ok(Tagged(RiskCase::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read a risk case
+    ///
+    /// Returns a risk case with the measures taken.
+    read_risk_case: "/risk-cases/{id}", ReadCollections -> RiskCase, "The case"
 }
 
 /// Take a measure in a risk case
@@ -145,21 +125,9 @@ async fn write_off_risk_case(
     write.update(step).await
 }
 
-/// List the history of a risk case
-///
-/// Returns the changes, the latest first.
-#[utoipa::path(
-    get, path = "/risk-cases/{id}/history",
-    params(PageQuery),
-    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
-)]
-async fn list_risk_case_history(
-    caller: Can<ReadCollections>,
-    id: Path<Uuid>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<HistoryPage> {
-    let mut conn = db.conn().await?;
-    let case = RiskCase::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &case, &list).await
+access::history! {
+    /// List the history of a risk case
+    ///
+    /// Returns the changes, the latest first.
+    list_risk_case_history: "/risk-cases/{id}/history", ReadCollections, RiskCase
 }

@@ -2,11 +2,7 @@
 
 use access::Can;
 use intake::Body;
-use platform::changes::{self, HistoryPage};
-use platform::{
-    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
-    Write,
-};
+use platform::{IfSent, Json, Path, Problems, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
 use super::{
@@ -28,22 +24,13 @@ pub fn routes(routes: &mut Routes) {
     );
 }
 
-/// List write-off requests
-///
-/// Returns your requests and those for your customers. Managers also see those of their teams,
-/// finance sees all.
-#[utoipa::path(
-    get, path = "/write-off-requests",
-    params(WriteOffFilter, PageQuery),
-    responses((status = 200, description = "A page of requests", body = WriteOffRequestPage),
-        Problems),
-)]
-async fn list_write_offs(
-    caller: Can<ReadCollections>,
-    list: List<WriteOffFilter>,
-    db: Db,
-) -> Result<WriteOffRequestPage> {
-    WriteOffRequest::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List write-off requests
+    ///
+    /// Returns your requests and those for your customers. Managers also see those of their teams,
+    /// finance sees all.
+    list_write_offs: "/write-off-requests", ReadCollections, WriteOffRequest by WriteOffFilter -> WriteOffRequestPage,
+    "A page of requests"
 }
 
 /// Request a write-off
@@ -62,19 +49,11 @@ async fn create_write_off(
     write.create(async move |tx| WriteOffRequest::create(tx, &caller, &new).await).await
 }
 
-/// Read a write-off request
-///
-/// Returns the request, with the decision once there is one.
-#[utoipa::path(
-    get, path = "/write-off-requests/{id}",
-    responses((status = 200, description = "The request", body = WriteOffRequest), Problems),
-)]
-async fn read_write_off(
-    caller: Can<ReadCollections>,
-    id: Path<Uuid>,
-    db: Db,
-) -> Result<Tagged<WriteOffRequest>> {
-    Ok(Tagged(WriteOffRequest::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read a write-off request
+    ///
+    /// Returns the request, with the decision once there is one.
+    read_write_off: "/write-off-requests/{id}", ReadCollections -> WriteOffRequest, "The request"
 }
 
 /// Approve a write-off request
@@ -157,21 +136,9 @@ async fn withdraw_write_off(
     write.update(step).await
 }
 
-/// List the history of a write-off request
-///
-/// Returns the changes, the latest first.
-#[utoipa::path(
-    get, path = "/write-off-requests/{id}/history",
-    params(PageQuery),
-    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
-)]
-async fn list_write_off_history(
-    caller: Can<ReadCollections>,
-    id: Path<Uuid>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<HistoryPage> {
-    let mut conn = db.conn().await?;
-    let request = WriteOffRequest::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &request, &list).await
+access::history! {
+    /// List the history of a write-off request
+    ///
+    /// Returns the changes, the latest first.
+    list_write_off_history: "/write-off-requests/{id}/history", ReadCollections, WriteOffRequest
 }

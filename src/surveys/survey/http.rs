@@ -26,20 +26,11 @@ pub fn routes(routes: &mut Routes) {
     );
 }
 
-/// List surveys
-///
-/// Latest first.
-#[utoipa::path(
-    get, path = "/surveys",
-    params(SurveyFilter, PageQuery),
-    responses((status = 200, description = "A page of surveys", body = SurveyPage), Problems),
-)]
-async fn list_surveys(
-    caller: Can<ReadSurveys>,
-    list: List<SurveyFilter>,
-    db: Db,
-) -> Result<SurveyPage> {
-    Survey::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List surveys
+    ///
+    /// Latest first.
+    list_surveys: "/surveys", ReadSurveys, Survey by SurveyFilter -> SurveyPage, "A page of surveys"
 }
 
 /// Draft a survey

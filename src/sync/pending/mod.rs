@@ -13,8 +13,8 @@ use diesel_async::RunQueryDsl;
 use intake::HasReferences;
 use platform::error::Problem;
 use platform::{
-    Conn, Db, Embedded, Error, FixedSql, List, PageQuery, Path, Problems, Reply, Result, Routes,
-    Timestamp, Tx, Write, fixed_sql, page,
+    Conn, Db, Embedded, Error, FixedSql, List, Path, Problems, Reply, Result, Routes, Timestamp,
+    Tx, Write, fixed_sql, page,
 };
 use schema::{pending_items, pending_references};
 use serde::{Deserialize, Serialize, Serializer};
@@ -128,22 +128,13 @@ pub fn routes(routes: &mut Routes) {
     platform::mount!(routes, list_pending_items, read_pending_item, delete_pending_item);
 }
 
-/// List parked items
-///
-/// Returns the items of batches with `unknown_references: park` that could not be applied yet,
-/// oldest first. Programs see the items of their own source system.
-#[utoipa::path(
-    get, path = "/pending-items",
-    params(PendingFilter, PageQuery),
-    responses((status = 200, description = "A page of parked items", body = PendingItemPage),
-        Problems),
-)]
-async fn list_pending_items(
-    caller: Can<ReadPending>,
-    list: List<PendingFilter>,
-    db: Db,
-) -> Result<PendingItemPage> {
-    PendingItem::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List parked items
+    ///
+    /// Returns the items of batches with `unknown_references: park` that could not be applied yet,
+    /// oldest first. Programs see the items of their own source system.
+    list_pending_items: "/pending-items", ReadPending, PendingItem by PendingFilter -> PendingItemPage,
+    "A page of parked items"
 }
 
 /// Read a parked item

@@ -2,11 +2,9 @@
 
 use access::Can;
 use actix_web::web::Data;
-use platform::changes::{self, HistoryPage};
 use platform::feed::Epoch;
 use platform::{
-    Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Patch, Path, Problems, Reply, Result,
-    Routes, Tagged, Write,
+    IfMatch, IfSent, Json, NoFilter, Patch, Path, Problems, Reply, Result, Routes, Write,
 };
 use uuid::Uuid;
 
@@ -29,20 +27,12 @@ pub fn routes(routes: &mut Routes) {
     );
 }
 
-/// List webhooks
-///
-/// Returns your own webhooks. Admins see all.
-#[utoipa::path(
-    get, path = "/webhooks",
-    params(PageQuery),
-    responses((status = 200, description = "A page of webhooks", body = WebhookPage), Problems),
-)]
-async fn list_webhooks(
-    caller: Can<ManageWebhooks>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<WebhookPage> {
-    Webhook::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List webhooks
+    ///
+    /// Returns your own webhooks. Admins see all.
+    list_webhooks: "/webhooks", ManageWebhooks, Webhook by NoFilter -> WebhookPage,
+    "A page of webhooks"
 }
 
 /// Create a webhook
@@ -78,17 +68,9 @@ async fn create_webhook(
         .await
 }
 
-/// Read a webhook
-#[utoipa::path(
-    get, path = "/webhooks/{id}",
-    responses((status = 200, description = "The webhook", body = Webhook), Problems),
-)]
-async fn read_webhook(
-    caller: Can<ManageWebhooks>,
-    id: Path<Uuid>,
-    db: Db,
-) -> Result<Tagged<Webhook>> {
-    Ok(Tagged(Webhook::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read a webhook
+    read_webhook: "/webhooks/{id}", ManageWebhooks -> Webhook, "The webhook"
 }
 
 /// Update a webhook
@@ -178,22 +160,9 @@ async fn test_webhook(
     tester.test(&caller, *id).await
 }
 
-/// List the history of a webhook
-///
-/// Returns the changes, latest first, with the values before and after.
-#[utoipa::path(
-    get, path = "/webhooks/{id}/history",
-    params(PageQuery),
-    responses((status = 200, description = "The history of the webhook", body = HistoryPage),
-        Problems),
-)]
-async fn list_webhook_history(
-    caller: Can<ManageWebhooks>,
-    id: Path<Uuid>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<HistoryPage> {
-    let mut conn = db.conn().await?;
-    let webhook = Webhook::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &webhook, &list).await
+access::history! {
+    /// List the history of a webhook
+    ///
+    /// Returns the changes, latest first, with the values before and after.
+    list_webhook_history: "/webhooks/{id}/history", ManageWebhooks, Webhook
 }

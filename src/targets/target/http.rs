@@ -6,7 +6,7 @@ use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
     Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes,
-    Tagged, Write,
+    Write,
 };
 use uuid::Uuid;
 
@@ -31,21 +31,12 @@ pub fn routes(routes: &mut Routes) {
     );
 }
 
-/// List targets
-///
-/// Lists your own targets and those of your people and teams, of the customers visible to you, and
-/// of the company. Use `parent_id` to list the parts of a target.
-#[utoipa::path(
-    get, path = "/targets",
-    params(TargetFilter, PageQuery),
-    responses((status = 200, description = "A page of targets", body = TargetPage), Problems),
-)]
-async fn list_targets(
-    caller: Can<ReadTargets>,
-    list: List<TargetFilter>,
-    db: Db,
-) -> Result<TargetPage> {
-    Target::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List targets
+    ///
+    /// Lists your own targets and those of your people and teams, of the customers visible to you, and
+    /// of the company. Use `parent_id` to list the parts of a target.
+    list_targets: "/targets", ReadTargets, Target by TargetFilter -> TargetPage, "A page of targets"
 }
 
 /// Draft a target
@@ -94,15 +85,11 @@ async fn import_targets(
         .await
 }
 
-/// Read a target
-///
-/// The current actual is in the reports; that of a closed target is also in `closed_actual`.
-#[utoipa::path(
-    get, path = "/targets/{id}",
-    responses((status = 200, description = "The target", body = Target), Problems),
-)]
-async fn read_target(caller: Can<ReadTargets>, id: Path<Uuid>, db: Db) -> Result<Tagged<Target>> {
-    Ok(Tagged(Target::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read a target
+    ///
+    /// The current actual is in the reports; that of a closed target is also in `closed_actual`.
+    read_target: "/targets/{id}", ReadTargets -> Target, "The target"
 }
 
 /// Change a target

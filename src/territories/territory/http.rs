@@ -3,10 +3,7 @@
 use access::Can;
 use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
-use platform::changes::{self, HistoryPage};
-use platform::{
-    Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged, Write,
-};
+use platform::{IfMatch, Path, Problems, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
 use super::batch::TerritoryBatch;
@@ -26,21 +23,12 @@ pub fn routes(routes: &mut Routes) {
     );
 }
 
-/// List territories
-///
-/// Returns all territories. Every user can read them.
-#[utoipa::path(
-    get, path = "/territories",
-    params(TerritoryFilter, PageQuery),
-    responses((status = 200, description = "A page of territories", body = TerritoryPage),
-        Problems),
-)]
-async fn list_territories(
-    caller: Can<ReadTerritories>,
-    list: List<TerritoryFilter>,
-    db: Db,
-) -> Result<TerritoryPage> {
-    Territory::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List territories
+    ///
+    /// Returns all territories. Every user can read them.
+    list_territories: "/territories", ReadTerritories, Territory by TerritoryFilter -> TerritoryPage,
+    "A page of territories"
 }
 
 /// Create a territory
@@ -86,19 +74,11 @@ async fn import_territories(
         .await
 }
 
-/// Read a territory
-///
-/// Returns the territory with its past, present and future holders.
-#[utoipa::path(
-    get, path = "/territories/{id}",
-    responses((status = 200, description = "The territory", body = Territory), Problems),
-)]
-async fn read_territory(
-    caller: Can<ReadTerritories>,
-    id: Path<Uuid>,
-    db: Db,
-) -> Result<Tagged<Territory>> {
-    Ok(Tagged(Territory::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read a territory
+    ///
+    /// Returns the territory with its past, present and future holders.
+    read_territory: "/territories/{id}", ReadTerritories -> Territory, "The territory"
 }
 
 /// Update a territory
@@ -142,21 +122,9 @@ async fn delete_territory(
     write.delete(async move |tx| Territory::delete(tx, &caller, *id, based_on).await).await
 }
 
-/// List a territory's history
-///
-/// Returns the changes of the territory, latest first.
-#[utoipa::path(
-    get, path = "/territories/{id}/history",
-    params(PageQuery),
-    responses((status = 200, description = "A page of changes", body = HistoryPage), Problems),
-)]
-async fn list_territory_history(
-    caller: Can<ReadTerritories>,
-    id: Path<Uuid>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<HistoryPage> {
-    let mut conn = db.conn().await?;
-    let territory = Territory::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &territory, &list).await
+access::history! {
+    /// List a territory's history
+    ///
+    /// Returns the changes of the territory, latest first.
+    list_territory_history: "/territories/{id}/history", ReadTerritories, Territory
 }

@@ -3,11 +3,7 @@
 use access::Can;
 use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
-use platform::changes::{self, HistoryPage};
-use platform::{
-    Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes,
-    Tagged, Write,
-};
+use platform::{IfMatch, IfSent, Json, Path, Problems, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
 use super::batch::VisitBatch;
@@ -37,21 +33,12 @@ pub fn routes(routes: &mut Routes) {
     );
 }
 
-/// List visits
-///
-/// Returns your own visits and those that you come along to; managers also see those of their
-/// people. Latest planned day first by default.
-#[utoipa::path(
-    get, path = "/visits",
-    params(VisitFilter, PageQuery),
-    responses((status = 200, description = "A page of visits", body = VisitPage), Problems),
-)]
-async fn list_visits(
-    caller: Can<ReadVisits>,
-    list: List<VisitFilter>,
-    db: Db,
-) -> Result<VisitPage> {
-    Visit::list(&mut *db.conn().await?, &caller, &list).await
+access::list! {
+    /// List visits
+    ///
+    /// Returns your own visits and those that you come along to; managers also see those of their
+    /// people. Latest planned day first by default.
+    list_visits: "/visits", ReadVisits, Visit by VisitFilter -> VisitPage, "A page of visits"
 }
 
 /// Plan a visit
@@ -96,13 +83,9 @@ async fn import_visits(
         .await
 }
 
-/// Read a visit
-#[utoipa::path(
-    get, path = "/visits/{id}",
-    responses((status = 200, description = "The visit", body = Visit), Problems),
-)]
-async fn read_visit(caller: Can<ReadVisits>, id: Path<Uuid>, db: Db) -> Result<Tagged<Visit>> {
-    Ok(Tagged(Visit::find(&mut *db.conn().await?, &caller, *id).await?))
+access::read! {
+    /// Read a visit
+    read_visit: "/visits/{id}", ReadVisits -> Visit, "The visit"
 }
 
 /// Change a planned visit
@@ -330,21 +313,9 @@ async fn approve_visit(
         .await
 }
 
-/// List the history of a visit
-///
-/// Latest first. Contains every planned day, every check and every judgement.
-#[utoipa::path(
-    get, path = "/visits/{id}/history",
-    params(PageQuery),
-    responses((status = 200, description = "A page of the history", body = HistoryPage), Problems),
-)]
-async fn list_visit_history(
-    caller: Can<ReadVisits>,
-    id: Path<Uuid>,
-    list: List<NoFilter>,
-    db: Db,
-) -> Result<HistoryPage> {
-    let mut conn = db.conn().await?;
-    let visit = Visit::find(&mut conn, &caller, *id).await?;
-    changes::history(&mut conn, &visit, &list).await
+access::history! {
+    /// List the history of a visit
+    ///
+    /// Latest first. Contains every planned day, every check and every judgement.
+    list_visit_history: "/visits/{id}/history", ReadVisits, Visit
 }

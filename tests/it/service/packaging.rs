@@ -28,7 +28,7 @@ fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
 #[test]
 fn a_container_is_built_from_all_that_the_build_reads() {
     let context = context();
-    for name in ["Cargo.toml", "Cargo.lock", "build", "migrations", "src"] {
+    for name in ["Cargo.toml", "Cargo.lock", "build.rs", "migrations", "src"] {
         assert!(context.iter().any(|seen| seen == name) && Path::new(name).exists(), "{name}");
     }
     let mut sources = vec![];
