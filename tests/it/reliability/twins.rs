@@ -9,8 +9,7 @@ use serde_json::Value;
 use crate::api::openapi;
 use crate::support::harness::{Actor, Service};
 use crate::support::inventing::Inventor;
-
-const ROUNDS: usize = 6;
+use crate::support::sampling::or_in_torture;
 
 /// Computes a checksum of each table.
 async fn checksums(service: &Service) -> BTreeMap<String, String> {
@@ -44,13 +43,14 @@ async fn what_one_company_does_leaves_the_other_alone() {
     let (admin, stranger) = (one.signed_in(id), other.signed_in(id));
 
     let (mut written, mut done) = (BTreeSet::new(), BTreeMap::<&str, Vec<u16>>::new());
-    for round in 0..ROUNDS {
+    let rounds = or_in_torture(3, 6);
+    for round in 0..rounds {
         for (template, method, operation) in openapi::operations() {
             let name = operation["operationId"].as_str().unwrap();
             // Operations that remove rows run only in the last rounds, because the others need
             // those rows.
             let ends = method == "delete" || matches!(name, "erase_contact" | "merge_customer");
-            if ends && round + 2 < ROUNDS {
+            if ends && round + 2 < rounds {
                 continue;
             }
             let path = inventor.path(template);
