@@ -241,7 +241,7 @@ async fn how_long_it_takes_tells_nothing() {
     for (of, id) in &world.hidden {
         let hidden = format!("/api/v1/{of}/{id}");
         let missing = format!("/api/v1/{of}/{}", Uuid::now_v7());
-        let difference = async || {
+        let is_close = async || {
             let mut times = [vec![], vec![]];
             for _ in 0..or_in_torture(60, 1_000) {
                 for (path, times) in [&hidden, &missing].into_iter().zip(&mut times) {
@@ -252,13 +252,12 @@ async fn how_long_it_takes_tells_nothing() {
             }
             let [hidden, missing] = times.map(median);
             println!("{of}: {hidden:?} and {missing:?}");
-            hidden.abs_diff(missing)
+            // On a busy machine all requests take longer, and their times differ more.
+            hidden.abs_diff(missing) < Duration::from_millis(1).max(missing / 10)
         };
-        let most = Duration::from_millis(1);
-        // Repeated twice, because the machine may be busy.
         let mut close = false;
         for _ in 0..3 {
-            close = close || difference().await < most;
+            close = close || is_close().await;
         }
         assert!(close, "{of}");
     }

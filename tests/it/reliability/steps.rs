@@ -141,8 +141,9 @@ pub async fn killed_at_each_step(
     place: impl Fn(usize) -> Place,
 ) {
     let start = Instant::now();
-    // The expected result, without a fault.
-    let first = stage.post(&prepare(stage, "good"), "").await;
+    // The expected result, without a fault. The first write has a key as well, so that all statements
+    // of the second one are prepared, as they are below.
+    let first = stage.post(&prepare(stage, "good"), "before-good").await;
     let before = stage.state(kind, "good").await;
     let good = stage.post(&wish(stage, "good", &first), "good").await;
     assert!(good.status < 300, "{good:?}");
