@@ -85,7 +85,8 @@ fn debian(key: &str) -> String {
     let section = manifest.split("[package.metadata.deb]\n").nth(1).unwrap();
     let section = section.split("\n\n").next().unwrap();
     let (_, value) = section.split_once(&format!("\n{key} = ")).unwrap_or_else(|| panic!("{key}"));
-    let is_key = |line: &&str| line.contains(" = ") && !line.starts_with(' ');
+    let is_key =
+        |line: &&str| line.starts_with('#') || line.contains(" = ") && !line.starts_with(' ');
     value
         .lines()
         .enumerate()
@@ -124,13 +125,10 @@ fn the_debian_package_has_a_user_a_unit_and_settings() {
 
     let unit = fs::read_to_string("deploy/salesbook.service").unwrap();
     assert!(unit.contains("\nEnvironmentFile=-/etc/salesbook/salesbook.env\n"));
-    let users = fs::read_to_string("deploy/debian/sysusers.conf").unwrap();
+    let users = fs::read_to_string("deploy/sysusers.d/salesbook.conf").unwrap();
     assert!(users.lines().any(|line| line.starts_with("u salesbook ")), "{users}");
     assert!(script.contains("s/^DynamicUser=yes$/User=salesbook/"), "{script}");
-    let installed = fs::read_to_string("deploy/debian/postinst").unwrap();
-    assert!(
-        installed.contains("systemd-sysusers salesbook.conf") && installed.contains("#DEBHELPER#")
-    );
+    assert!(assets.iter().any(|it| it[1] == "usr/lib/sysusers.d/"), "{assets:?}");
     assert!(debian("depends").contains("$auto"));
 }
 
