@@ -1,7 +1,7 @@
 # Development commands; `make help` lists them.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check clients advisories pin fuzz bench torture setup
+.PHONY: help demo run test build check clients advisories pin fuzz bench torture dist setup
 
 help: ## List these commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -14,14 +14,24 @@ run: ## Start the service on 127.0.0.1:8080; its data is kept between runs
 	@$(if $(DATABASE_URL),,scripts/setup.sh release)
 	cargo run --locked --release -- serve
 
+# No comment contains a tested example, so that rustdoc need not look for them in each crate.
+TESTS := --locked --workspace --lib --bins --tests
+
 test: setup ## Run all tests on a temporary PostgreSQL
-	cargo test --locked --workspace
+	cargo test $(TESTS)
+
+build: setup # Compile what test, clients and fuzz need
+	cargo test $(TESTS) --no-run
+
+# Lets `cargo doc` use what `cargo clippy` has compiled of the workspace.
+AS_CLIPPY = RUSTC_WORKSPACE_WRAPPER="$$(rustup which clippy-driver 2>/dev/null || command -v clippy-driver)" \
+	CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
 
 check: setup advisories ## Format, clippy, rustdoc, licences, advisories, unused dependencies, OpenAPI lint
 	@cargo fmt --version && cargo clippy --version || rustup component add rustfmt clippy
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings" $(AS_CLIPPY) cargo doc --locked --workspace --no-deps
 	scripts/cargo-tool.sh deny check bans licenses sources
 	scripts/cargo-tool.sh machete
 	scripts/pin-images.sh --check
@@ -44,10 +54,15 @@ fuzz: setup ## Test the API against its document with schemathesis, as an admin 
 bench: setup ## Run the benchmarks (benches/README.md)
 	benches/run.sh
 
-# The tests that do more with TORTURE_MINUTES (often() and or_in_torture() in tests/it/support/process.rs).
+# The tests that do more with TORTURE_MINUTES (tests/it/support/sampling.rs); service::packaging compares
+# the list with their sources.
 torture: setup ## Run the long variants of the reliability tests for TORTURE_MINUTES (default: 60)
 	TORTURE_MINUTES=$${TORTURE_MINUTES:-60} cargo test --locked --release --test it -- --include-ignored \
-		--nocapture reliability:: credit::race:: receivables:: sync::parked:: api::hidden::
+		--nocapture reliability:: machines:: receivables:: credit::race:: complaints::machine:: api::bodies:: \
+		api::chinese:: api::hidden:: reports::calls:: sync::parked:: sync::batch_memory::
+
+dist: setup ## Build a binary tarball and a Debian package with checksums in target/dist
+	scripts/dist.sh
 
 setup: # Find or install PostgreSQL
 	@scripts/setup.sh

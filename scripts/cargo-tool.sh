@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
-# Runs a cargo subcommand and installs it first if necessary: scripts/cargo-tool.sh deny check …
-# If it cannot be installed, the check is skipped with a warning.
+# Runs a cargo subcommand and installs a pinned version first if there is none:
+# scripts/cargo-tool.sh deny check … If it cannot be installed, the check is skipped with a warning.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 tool=$1
+case $tool in
+  deb) version=3.8.0 ;;
+  deny) version=0.20.2 ;;
+  machete) version=0.9.2 ;;
+  *) say "no version of cargo-$tool is pinned here"; exit 1 ;;
+esac
 if ! cargo "$tool" --version >/dev/null 2>&1; then
-  say "installing cargo-$tool, which takes some minutes the first time"
-  if ! cargo install --locked "cargo-$tool"; then
+  say "installing cargo-$tool $version, which takes some minutes the first time"
+  if ! cargo install --locked --version "$version" "cargo-$tool"; then
     say "!!! SKIPPED: cargo $* (cargo-$tool cannot be installed here)"
     exit 0
   fi

@@ -56,6 +56,7 @@ run() {
     --seed "${SEED:-1}" ${FUZZ_SECONDS:+--max-time "$FUZZ_SECONDS"} \
     --generation-database none >"$report" 2>&1 || { cat "$report" >&2; return 1; }
   say "as $1"
+  sed -n '/^API Operations/,/^$/p' "$report" >&2
   tail -n 6 "$report" >&2
   curl -fsS "$url/api/v1/me" -H "Authorization: Bearer $token" >/dev/null ||
     say "!!! a request ended the session of $1: all later requests were refused"

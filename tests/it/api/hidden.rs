@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::api::openapi;
 use crate::support::harness::{Actor, Answer, Service};
 use crate::support::inventing::Inventor;
-use crate::support::process::or_in_torture;
+use crate::support::sampling::{is_sampled, or_in_torture};
 
 /// Boris has a customer with all kinds of rows. Anna and her manager see none of them. Clara is in
 /// Anna's team.
@@ -241,9 +241,9 @@ async fn how_long_it_takes_tells_nothing() {
     for (of, id) in &world.hidden {
         let hidden = format!("/api/v1/{of}/{id}");
         let missing = format!("/api/v1/{of}/{}", Uuid::now_v7());
-        let difference = async || {
+        let is_close = async || {
             let mut times = [vec![], vec![]];
-            for _ in 0..or_in_torture(200, 1_000) {
+            for _ in 0..or_in_torture(60, 1_000) {
                 for (path, times) in [&hidden, &missing].into_iter().zip(&mut times) {
                     let start = Instant::now();
                     assert_eq!(world.anna.get(path).await.status, 404);
@@ -252,11 +252,14 @@ async fn how_long_it_takes_tells_nothing() {
             }
             let [hidden, missing] = times.map(median);
             println!("{of}: {hidden:?} and {missing:?}");
-            hidden.abs_diff(missing)
+            // On a busy machine all requests take longer, and their times differ more.
+            hidden.abs_diff(missing) < Duration::from_millis(1).max(missing / 10)
         };
-        let most = Duration::from_millis(1);
-        // Repeated once, because the machine may be busy.
-        assert!(difference().await < most || difference().await < most, "{of}");
+        let mut close = false;
+        for _ in 0..3 {
+            close = close || is_close().await;
+        }
+        assert!(close, "{of}");
     }
 }
 
@@ -314,10 +317,12 @@ async fn a_list_is_what_can_be_read_one_by_one() {
         let table = collection.rsplit('/').next().unwrap().replace('-', "_");
         let every = service.texts(&format!("select id::text from {table}")).await;
         assert!(every.len() > 2, "{collection}");
+        let gap = every.len().div_ceil(or_in_torture(16, 60));
+        let every: Vec<String> = every.into_iter().step_by(gap).collect();
         for (name, actor) in &actors {
             let list = listed(actor, &format!("{collection}{query}")).await;
             let mut read = BTreeSet::new();
-            for id in every.iter().take(60) {
+            for id in &every {
                 let told = actor.get(&format!("{collection}/{id}")).await.status.as_u16();
                 let fine = matches!((told, &list), (200 | 404, Some(_)) | (403, None));
                 assert!(fine, "{collection} {name}: {told}");
@@ -327,7 +332,7 @@ async fn a_list_is_what_can_be_read_one_by_one() {
                 cells += 1;
             }
             let mut list = list.unwrap_or_default();
-            list.retain(|id| every[..every.len().min(60)].contains(id));
+            list.retain(|id| every.contains(id));
             assert_eq!(list, read, "{collection} {name}");
         }
     }
@@ -350,7 +355,11 @@ async fn head_and_options_say_no_more_than_get() {
         if method != "get" || template.contains("{code}") {
             continue;
         }
-        for actor in &actors {
+        // The user who sees the row, one who does not, and some of the others.
+        let some = actors.iter().enumerate();
+        let some = some.filter(|(at, _)| at + 2 >= actors.len() || is_sampled(at + cells, 4));
+        let some: Vec<&Actor<'_>> = some.map(|(_, actor)| actor).collect();
+        for actor in some {
             let mut options = BTreeSet::new();
             for id in hidden.iter().chain([&Uuid::nil().to_string()]) {
                 let url = template.replace("{id}", id);

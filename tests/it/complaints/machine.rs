@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::complaints::COMPLAINTS;
 use crate::support::harness::{Actor, Answer, Service};
+use crate::support::sampling::{is_sampled, or_in_torture};
 
 const STATUSES: [&str; 8] = [
     "registered",
@@ -205,8 +206,12 @@ async fn every_status_action_and_actor() {
     let mut triples = vec![];
     for edge in &EDGES {
         for status in STATUSES {
-            for (name, role) in WITHIN.into_iter().chain(WITHOUT) {
-                triples.push((edge, status, name, role));
+            for (at, (name, role)) in WITHIN.into_iter().chain(WITHOUT).enumerate() {
+                // Of the users who may not act, a normal run takes a sample.
+                let refused = matches!(expected(edge, status, name, role), 403 | 404);
+                if !refused || is_sampled(at + triples.len(), 3) {
+                    triples.push((edge, status, name, role));
+                }
             }
         }
     }
@@ -233,7 +238,7 @@ async fn every_status_action_and_actor() {
         let path = format!("{COMPLAINTS}/{id}");
         assert_eq!(cast.actors["admin"].get(&path).await.expect(200)["version"], version, "{told}");
     }
-    assert_eq!(seen.values().sum::<usize>(), 17 * 8 * 13);
+    println!("{} triples: {seen:?}", triples.len());
     assert!(seen[&200] > 150 && seen[&409] > 150, "{seen:?}");
 }
 
@@ -248,12 +253,12 @@ fn hand(edge: &Edge) -> &'static str {
 
 #[actix_web::test]
 async fn each_action_twice_and_in_pairs_has_one_effect() {
-    const PAIRS: usize = 20;
+    let pairs = or_in_torture(8, 20);
     let service = Service::start().await;
     let cast = cast(&service).await;
     for edge in &EDGES {
         let actor = &cast.actors[hand(edge)];
-        let ids = given(&cast, &[(edge.from[0], edge.action); PAIRS + 1]).await;
+        let ids = given(&cast, &vec![(edge.from[0], edge.action); pairs + 1]).await;
         let told = edge.action;
         act(&cast, actor, ids[0], told).await.expect(200);
         let again = act(&cast, actor, ids[0], told).await;
@@ -275,7 +280,7 @@ async fn each_action_twice_and_in_pairs_has_one_effect() {
     }
     let filed = "select filed_no from complaint_settlements where filed_no is not null order by 1";
     let filings = service.texts(filed).await;
-    assert_eq!(filings.len(), PAIRS + 1);
+    assert_eq!(filings.len(), pairs + 1);
     let expected: Vec<String> =
         (1..=filings.len()).map(|n| format!("{}{n:04}", &filings[0][..8])).collect();
     assert_eq!(filings, expected);

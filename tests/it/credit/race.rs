@@ -15,20 +15,19 @@ use uuid::Uuid;
 use crate::credit::{Desk, id};
 use crate::support::harness::{Actor, Service};
 use crate::support::inventing::Dice;
-use crate::support::process::or_in_torture;
+use crate::support::sampling::or_in_torture;
 
 const CLIENTS: u64 = 16;
-const CUSTOMERS: usize = 20;
 
 /// The duration of the test.
 fn patience() -> Duration {
-    Duration::from_secs(or_in_torture(5, 30))
+    Duration::from_secs(or_in_torture(4, 30))
 }
 
 /// Customers with a limit of 100 and a tolerance of a tenth.
 async fn customers(desk: &Desk<'_>) -> Vec<String> {
     let mut customers = vec![];
-    for n in 0..CUSTOMERS {
+    for n in 0..or_in_torture(8, 20) {
         let customer = desk.seller.customer(&format!("{n}")).await;
         let limit = json!({ "credit_limit": "100", "tolerance_percent": "10" });
         desk.admin.patch(&format!("{customer}/credit"), 0, limit).await.expect(200);
@@ -222,7 +221,7 @@ async fn bringer(desk: &Desk<'_>, customers: &[String], seed: u64, end: Instant)
 async fn beyond_the_limit_is_a_fact_that_is_flagged() {
     let service = Service::start().await;
     let desk = Desk::of(&service).await;
-    let customers = customers(&desk).await.split_off(CUSTOMERS - 4);
+    let customers = customers(&desk).await.split_off(4);
     let end = Instant::now() + patience();
     let people = (0..CLIENTS / 2).map(|seed| client(&desk, &desk.admin, &customers, seed, end));
     let facts = (0..CLIENTS / 2).map(|seed| bringer(&desk, &customers, 100 + seed, end));
@@ -388,8 +387,8 @@ async fn what_is_kept_is_what_the_orders_come_to() {
     let desk = Desk::of(&service).await;
     let rate = json!({ "from": "USD", "to": "CNY", "valid_on": "2026-01-01", "rate": "7.123457" });
     service.actor(Role::Finance).await.post("/api/v1/exchange-rates", rate).await.expect(201);
-    for seed in 0..10 {
+    for seed in 0..or_in_torture(5, 10) {
         history(&desk, seed).await;
     }
-    assert!(service.count("open_items").await > 10);
+    assert!(service.count("open_items").await > or_in_torture(4, 10));
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::harness::{Actor, Answer, Service};
-use crate::support::process::{is_sampled, or_in_torture};
+use crate::support::sampling::{is_sampled, or_in_torture};
 
 pub async fn service() -> Service {
     service_on("2026-06-15").await

@@ -2,6 +2,7 @@
 //! batch, rows before their references, repetitions, and two concurrent senders.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::LazyLock;
 
 use futures_util::future::join;
 use salesbook::access::Role;
@@ -11,11 +12,10 @@ use crate::receivables::{differences, merged, send, service};
 use crate::reliability::receivables_steps::WRONG;
 use crate::support::harness::{Actor, Service};
 use crate::support::inventing::Dice;
-use crate::support::process::often;
+use crate::support::sampling::{often, or_in_torture};
 use crate::sync::parked_size::drain;
 
-const BATCHES: usize = 50;
-const REPLAYS: usize = 10;
+static BATCHES: LazyLock<usize> = LazyLock::new(|| or_in_torture(20, 50));
 
 /// The resources, with the columns to compare; columns that depend on other rows are left out.
 const KINDS: [(&str, &str, &str); 3] = [
@@ -112,7 +112,7 @@ impl Erp {
 
     /// An invoice of an order. One of eight is cancelled in the second half of the test.
     fn invoice(&mut self, n: usize) -> Value {
-        let cancelled = n % 8 == 7 && self.round > BATCHES / 2;
+        let cancelled = n % 8 == 7 && self.round > *BATCHES / 2;
         let status = if cancelled { "cancelled" } else { "posted" };
         let order = n % 4 + 4 * (n / 4 % 3);
         json!({ "external_id": format!("I{n}"), "customer_external_id": format!("C{}", n % 4),
@@ -307,10 +307,10 @@ async fn of_many_batches_each_row_comes_to_what_it_should() {
     let service = service().await;
     let sap = shop(&service).await;
     let (mut sums, mut replayed) = (BTreeMap::<String, usize>::new(), 0);
-    for round in 0..often(BATCHES) {
+    for round in 0..often(*BATCHES) {
         let seed = 1000 + u64::try_from(round).unwrap();
         println!("seed {seed}");
-        let mut erp = Erp { dice: Dice(seed), round: round % BATCHES };
+        let mut erp = Erp { dice: Dice(seed), round: round % *BATCHES };
         let kind = KINDS[round % 3];
         let items = erp.batch(kind.0);
         let before = rows(&service, kind).await;
@@ -332,7 +332,7 @@ async fn of_many_batches_each_row_comes_to_what_it_should() {
         }
         check(&service).await;
         let changes = service.count("changes").await;
-        for _ in 0..REPLAYS {
+        for _ in 0..or_in_torture(3, 10) {
             let again = told(&sap, kind.0, &items).await;
             let expected = statuses.iter().map(|it| match *it {
                 "created" | "updated" => "unchanged",
@@ -344,14 +344,14 @@ async fn of_many_batches_each_row_comes_to_what_it_should() {
         }
         assert_eq!(service.count("changes").await, changes, "seed {seed}: a replay was recorded");
         assert_eq!(rows(&service, kind).await, after, "seed {seed}: a replay changed something");
-        if round % BATCHES == BATCHES / 2 {
+        if round % *BATCHES == *BATCHES / 2 {
             send(&sap, "orders", orders(12..20)).await;
         }
     }
     // The rows for which others wait arrive last.
-    let mut erp = Erp { dice: Dice(7), round: BATCHES };
+    let mut erp = Erp { dice: Dice(7), round: *BATCHES };
     let known = rows(&service, KINDS[1]).await;
-    let missing = (0..6 * BATCHES + 100).filter(|n| !known.contains_key(&format!("I{n}")));
+    let missing = (0..6 * *BATCHES + 100).filter(|n| !known.contains_key(&format!("I{n}")));
     let missing: Vec<_> = missing.map(|n| erp.invoice(n)).collect();
     let waited = service.count("pending_items").await;
     send(&sap, "invoices", json!(missing)).await;
@@ -373,11 +373,11 @@ async fn two_sides_bring_the_same_rows_at_once() {
     let sap = shop(&service).await;
     let other = service.client(Role::Erp, "sap").await;
     let (mut sent, mut late) = (0, 0);
-    for round in 0..often(BATCHES / 2) {
+    for round in 0..often(*BATCHES / 2) {
         let kind = KINDS[round % 3];
         let seed = 5000 + u64::try_from(round).unwrap();
         println!("seed {seed}");
-        let of = |seed| Erp { dice: Dice(seed), round: round % BATCHES }.batch(kind.0);
+        let of = |seed| Erp { dice: Dice(seed), round: round % *BATCHES }.batch(kind.0);
         let (one, two) = (of(seed), of(seed + 100));
         let both = join(told(&sap, kind.0, &one), told(&other, kind.0, &two)).await;
         late += check_each(&one, &both.0, true) + check_each(&two, &both.1, true);

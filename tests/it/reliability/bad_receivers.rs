@@ -12,13 +12,12 @@ use tokio::time::sleep;
 
 use crate::support::harness::{Actor, Service};
 use crate::support::receiver::{MUCH, Mood, Receiver};
+use crate::support::sampling::or_in_torture;
 use crate::sync::webhooks::{courier, hook};
 
 /// Time limit on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// The number of bad receivers of each kind.
-const EACH: usize = 3;
 const EVENTS: usize = 6;
 
 struct Bad {
@@ -89,7 +88,7 @@ async fn each_is_given_up_logged_and_served_in_the_end() {
         Mood::Babbles,
     ];
     let mut bad = vec![];
-    for mood in moods.into_iter().flat_map(|it| [it; EACH]) {
+    for mood in moods.into_iter().flat_map(|it| vec![it; or_in_torture(1, 3)]) {
         bad.push(Bad::new(&sap, mood).await);
     }
     // Nothing listens on this port yet.

@@ -10,8 +10,9 @@ use tokio::time::sleep;
 
 use crate::support::harness::Service;
 use crate::support::inventing::Dice;
-use crate::support::process::{Caller, Process, START, Told, count, or_in_torture, texts};
+use crate::support::process::{Caller, Process, START, Told, count, texts};
 use crate::support::proxy::{Fault, Place, Proxy};
+use crate::support::sampling::or_in_torture;
 
 const CLIENTS: usize = 6;
 
@@ -20,10 +21,10 @@ const ENDS: [&str; 4] =
     ["INSERT INTO \"changes\"", "INSERT INTO \"idempotency_keys\"", "COMMIT", "COMMIT"];
 const FAULTS: [Fault; 3] = [Fault::BeforeSend, Fault::AfterSend, Fault::MidAnswer];
 
-/// The number of writes: ten thousand with `TORTURE_MINUTES`, or `TORTURE_POSTS` if set.
+/// The number of writes: `TORTURE_POSTS` if set, otherwise ten thousand with `TORTURE_MINUTES`.
 fn posts() -> usize {
     let told = std::env::var("TORTURE_POSTS").ok().and_then(|text| text.parse().ok());
-    told.unwrap_or(or_in_torture(300, 10_000))
+    told.unwrap_or(or_in_torture(200, 10_000))
 }
 
 /// Repeats a request like a client program until the answer is final. Returns the number of

@@ -15,15 +15,16 @@ use uuid::Uuid;
 use crate::support::follower::{Client, Follower, MORE, household};
 use crate::support::harness::{Actor, Service};
 use crate::support::inventing::Dice;
-use crate::support::process::{Caller, Process, START, execute, or_in_torture};
+use crate::support::process::{Caller, Process, START, execute};
 use crate::support::receiver::{Got, Mood, Receiver};
+use crate::support::sampling::or_in_torture;
 
 const WRITERS: usize = 6;
 const CUSTOMERS: usize = 20;
 
 /// The duration of the writes.
 fn span() -> Duration {
-    Duration::from_secs(or_in_torture(7, 60))
+    Duration::from_secs(or_in_torture(5, 60))
 }
 
 /// The participants.

@@ -11,14 +11,20 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::support::process::{Process, count, often, signal, texts};
+use crate::support::process::{Process, count, signal, texts};
+use crate::support::sampling::{often, or_in_torture};
 
-const CUSTOMERS: usize = 200;
-const ORDERS: usize = 500;
 const PEOPLE: usize = 4;
 
-/// Five kills each of the service and of its database.
-const DEATHS: usize = 10;
+/// The numbers of customers and of orders in the files.
+fn sizes() -> (usize, usize) {
+    or_in_torture((60, 150), (200, 500))
+}
+
+/// The number of kills: half of them hit the service, the others its database.
+fn deaths() -> usize {
+    or_in_torture(4, 10)
+}
 
 /// Time limit for the restart of a debug build.
 const BACK: Duration = Duration::from_secs(20);
@@ -35,6 +41,7 @@ const REPORTS: [&str; 5] = [
 ];
 
 fn write_files(folder: &Path) {
+    let (customer_count, order_count) = sizes();
     fs::create_dir_all(folder).unwrap();
     let mut users = "external_id,name\n".to_owned();
     let mut targets =
@@ -47,15 +54,15 @@ fn write_files(folder: &Path) {
     let products =
         "external_id,code,name,category\np0,P0,P0,A\np1,P1,P1,B\np2,P2,P2,B\n".to_owned();
     let mut customers = "external_id,name\n".to_owned();
-    for number in 0..CUSTOMERS {
+    for number in 0..customer_count {
         writeln!(customers, "c{number},Customer {number}").unwrap();
     }
     let mut orders =
         "external_id,customer_external_id,salesperson_external_id,order_date\n".to_owned();
     let mut lines =
         "order_external_id,line_number,product_external_id,quantity,unit_price,amount\n".to_owned();
-    for number in 0..ORDERS {
-        let (customer, person, day) = (number % CUSTOMERS, number % PEOPLE, number % 28 + 1);
+    for number in 0..order_count {
+        let (customer, person, day) = (number % customer_count, number % PEOPLE, number % 28 + 1);
         writeln!(orders, "o{number},c{customer},u{person},2026-03-{day:02}").unwrap();
         for line in 1..=3 {
             writeln!(lines, "o{number},{line},p{},2,{number},{}", line % 3, 2 * number).unwrap();
@@ -104,8 +111,9 @@ fn counts(said: &str) -> Vec<usize> {
 /// `rows` is the final number of rows.
 async fn kill_in_turn(process: &mut Process, run: &mut Child, rows: usize) {
     let table = "(select id from customers union all select id from orders) as it";
-    for round in 0..DEATHS {
-        let (start, enough) = (Instant::now(), rows * (2 * round + 1) / (2 * DEATHS + 1));
+    let deaths = deaths();
+    for round in 0..deaths {
+        let (start, enough) = (Instant::now(), rows * (2 * round + 1) / (2 * deaths + 1));
         while count(&process.database(), table).await < enough {
             assert!(start.elapsed() < PATIENCE, "it stopped before {enough}");
             assert!(run.try_wait().unwrap().is_none(), "it was over before death {round}");
@@ -210,7 +218,7 @@ async fn compare(
     for (with, without) in figures.iter().zip(reports(&calm, paths).await) {
         assert_eq!(*with, without, "with deaths and without");
     }
-    println!("{DEATHS} deaths in {took:?}:\n{first}\n{before:?}");
+    println!("{} deaths in {took:?}:\n{first}\n{before:?}", deaths());
     (undisturbed, figures)
 }
 
@@ -270,7 +278,8 @@ async fn a_real_company(orders: usize, batch: &str) {
 
 #[actix_web::test]
 async fn a_part_of_a_real_company_survives_deaths() {
-    a_real_company(1000, "50").await;
+    let (orders, batch) = or_in_torture((300, "25"), (1000, "50"));
+    a_real_company(orders, batch).await;
 }
 
 #[actix_web::test]
@@ -284,11 +293,12 @@ async fn an_import_survives_deaths_and_is_repeated_at_will() {
     for round in 0..often(1) {
         let folder = Process::new().folder.join(format!("files-{round}"));
         write_files(&folder);
-        let all = CUSTOMERS + ORDERS;
+        let (customer_count, order_count) = sizes();
+        let all = customer_count + order_count;
         let (counts, figures) = compare(&folder, "10", all, &REPORTS, async |_| {}).await;
         assert_eq!(counts[0], all + 2 * PEOPLE + 3);
         // Computed independently: 6 × its number for each order.
-        let sum = (0..ORDERS).map(|number| 6 * number).sum::<usize>().to_string();
+        let sum = (0..order_count).map(|number| 6 * number).sum::<usize>().to_string();
         assert!(figures[0].contains(&sum), "{}", figures[0]);
         assert!(figures[2].contains("Person 3"), "{}", figures[2]);
     }

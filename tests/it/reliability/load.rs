@@ -13,11 +13,11 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use crate::support::harness::Service;
-use crate::support::process::{Caller, Process, Told, count, often, texts};
+use crate::support::process::{Caller, Process, Told, count, texts};
+use crate::support::sampling::{often, or_in_torture};
 
 pub const TWINS: usize = 1000;
-const EDITORS: usize = 200;
-const EDITS_OF_ONE: usize = 25;
+const EDITS_OF_ONE: usize = 10;
 const SLOW: usize = 200;
 const HANG_UPS: usize = 60;
 
@@ -59,7 +59,7 @@ async fn no_update_is_lost() {
     let caller = process.admin().await;
     let new = caller.post("/customers", &json!({ "name": "Lin & Sons" }), "").await.unwrap();
     let path = format!("/customers/{}", new.id());
-    let editors = (0..EDITORS).map(|editor| edit(&caller, &path, editor));
+    let editors = (0..editor_count()).map(|editor| edit(&caller, &path, editor));
     let made: Vec<(String, i64)> = join_all(editors).await.into_iter().flatten().collect();
     let last = caller.get(&path).await.unwrap().body;
     let versions: Vec<i64> = (2..=i64::try_from(made.len()).unwrap() + 1).collect();
@@ -74,8 +74,17 @@ async fn no_update_is_lost() {
     expected.sort_unstable();
     let expected: Vec<_> = expected.iter().map(|it| format!("{} {}", it.0, it.1)).collect();
     assert_eq!(texts(&service.url(), written).await, expected);
-    assert!(!made.is_empty() && made.len() < often(EDITORS * EDITS_OF_ONE), "{}", made.len());
-    println!("{} of {} went through", made.len(), often(EDITORS * EDITS_OF_ONE));
+    assert!(
+        !made.is_empty() && made.len() < editor_count() * often(EDITS_OF_ONE),
+        "{}",
+        made.len()
+    );
+    println!("{} of {} went through", made.len(), editor_count() * often(EDITS_OF_ONE));
+}
+
+/// The number of clients that edit one row.
+fn editor_count() -> usize {
+    or_in_torture(60, 200)
 }
 
 /// Edits a row repeatedly. Returns the written marks with the reported versions.

@@ -11,8 +11,9 @@ use tokio::time::sleep;
 
 use crate::reliability::points::{DEADLINE, GRACE, is_a_good_refusal};
 use crate::support::harness::Service;
-use crate::support::process::{Process, Told, count, often, texts, took};
+use crate::support::process::{Process, Told, count, texts, took};
 use crate::support::proxy::Proxy;
+use crate::support::sampling::often;
 
 /// Time limit of unaffected requests on a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(3);

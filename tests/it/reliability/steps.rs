@@ -1,6 +1,6 @@
 //! Kills the service at each step of a write: before each message to the database, and after each
-//! message before its answer arrives, until a request succeeds. A run takes a sample of the steps
-//! and the last ones; with `TORTURE_MINUTES` it takes all.
+//! message before its answer arrives, until a request succeeds. A run takes the first step, the last
+//! ones and a sample of the others; with `TORTURE_MINUTES` it takes all.
 
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,15 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::support::harness::Service;
-use crate::support::process::{Caller, Process, Told, count, is_sampled, often, texts};
+use crate::support::process::{Caller, Process, Told, count, texts};
 use crate::support::proxy::{Fault, Place, Proxy};
+use crate::support::sampling::{is_sampled, often};
 
 /// Time limit for the restart of a debug build and for the end of a dead connection.
 const BACK: Duration = Duration::from_secs(20);
 
-/// One of this many steps is sampled in a run.
-const ONE_IN: usize = 4;
+/// Each fault occurs at one of this many steps in a run.
+const ONE_IN: usize = 8;
 
 /// A write whose rows have a unique name.
 pub struct Wish {
@@ -140,8 +141,9 @@ pub async fn killed_at_each_step(
     place: impl Fn(usize) -> Place,
 ) {
     let start = Instant::now();
-    // The expected result, without a fault.
-    let first = stage.post(&prepare(stage, "good"), "").await;
+    // The expected result, without a fault. The first write has a key as well, so that all statements
+    // of the second one are prepared, as they are below.
+    let first = stage.post(&prepare(stage, "good"), "before-good").await;
     let before = stage.state(kind, "good").await;
     let good = stage.post(&wish(stage, "good", &first), "good").await;
     assert!(good.status < 300, "{good:?}");
@@ -151,9 +153,12 @@ pub async fn killed_at_each_step(
     let (messages, statements) = stage.proxy.last_write();
     let last = if matches!(place(1), Place::Message(_)) { messages } else { statements };
     let (mut deaths, mut happened) = ([0, 0], 0);
-    for (deaths, fault) in deaths.iter_mut().zip([Fault::Held, Fault::Silence]) {
+    // The two faults take different steps.
+    let faults = [(Fault::Held, 0), (Fault::Silence, ONE_IN / 2)];
+    for (deaths, (fault, shift)) in deaths.iter_mut().zip(faults) {
         // The commit is the last step, or the last but one if a message follows it.
-        for step in (1..).filter(|step| step + 2 > last || is_sampled(*step, ONE_IN)) {
+        let taken = |step: usize| step == 1 || step + 2 > last || is_sampled(step + shift, ONE_IN);
+        for step in (1..).filter(|step| taken(*step)) {
             let name = format!("{fault:?}{step}");
             stage.service.sql(kind.tidy).await;
             let first = stage.post(&prepare(stage, &name), &format!("before-{name}")).await;

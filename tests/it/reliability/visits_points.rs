@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::reliability::points::{DEADLINE, GRACE, is_a_good_refusal, settled};
 use crate::support::harness::Service;
-use crate::support::process::{Caller, Process, count, is_sampled, often};
+use crate::support::process::{Caller, Process, count};
 use crate::support::proxy::{Fault, Place, Proxy};
+use crate::support::sampling::{is_sampled, often};
 
 /// A write: the state before it, the request, and the rows that it creates once.
 pub struct Write {

@@ -1,5 +1,6 @@
 //! Every report with every listed value of each parameter, and with every pair of grouping keys, in
-//! every format and for several roles: each request is answered or refused with a reason.
+//! every format and for several roles: each request is answered or refused with a reason. A normal
+//! run spreads the formats and roles over the queries.
 
 use salesbook::access::Role;
 use serde_json::Value;
@@ -8,6 +9,7 @@ use uuid::Uuid;
 use crate::api::openapi::operations;
 use crate::reports::{service, shop};
 use crate::support::harness::Actor;
+use crate::support::sampling::{is_sampled, or_in_torture};
 use crate::targets::attainment::target;
 
 /// The listed values of a parameter, and each pair of them if it takes several.
@@ -104,16 +106,19 @@ async fn every_report_is_answered_or_refused() {
                 // Formats other than JSON and CSV are requested only with the first query.
                 let forms = ["json", "csv", "xlsx", "svg", "html"];
                 let forms = if at == 0 { &forms[..] } else { &forms[..2] };
-                for actor in [&shop.director, &shop.seller, &reporter] {
-                    for form in forms {
-                        called += 1;
-                        bad.extend(refused_badly(actor, path, question, form).await);
-                    }
+                let actors = [&shop.director, &shop.seller, &reporter];
+                let ways =
+                    actors.iter().flat_map(|actor| forms.iter().map(move |form| (actor, form)));
+                // A normal run asks each question once, in turn by another user or in another format.
+                let ways = ways.enumerate().filter(|(n, _)| at == 0 || is_sampled(at + n, 6));
+                for (actor, form) in ways.map(|(_, way)| way) {
+                    called += 1;
+                    bad.extend(refused_badly(actor, path, question, form).await);
                 }
             }
         }
     }
 
-    assert!(called > 2000, "{called}");
+    assert!(called > or_in_torture(700, 2_000), "{called}");
     assert!(bad.is_empty(), "{bad:#?}");
 }

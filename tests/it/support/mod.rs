@@ -8,6 +8,7 @@ pub mod inventing;
 pub mod process;
 pub mod proxy;
 pub mod receiver;
+pub mod sampling;
 pub mod scratch;
 pub mod traffic;
 #[allow(dead_code, reason = "the tests of the crate `exchange` have these, too")]

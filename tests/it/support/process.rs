@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
@@ -20,30 +20,6 @@ const PASSWORD: &str = "a password of the tests";
 
 /// Time limit of a debug build on a busy machine; the first start also runs initdb.
 pub const START: Duration = Duration::from_mins(1);
-
-fn torture_minutes() -> Option<usize> {
-    std::env::var("TORTURE_MINUTES").ok()?.parse().ok()
-}
-
-/// Multiplies a count by `TORTURE_MINUTES`, if it is set.
-pub fn often(count: usize) -> usize {
-    count * torture_minutes().unwrap_or(1).max(1)
-}
-
-/// Returns the first value, or the second one if `TORTURE_MINUTES` is set.
-pub fn or_in_torture<T>(as_a_rule: T, promised: T) -> T {
-    if torture_minutes().is_some() { promised } else { as_a_rule }
-}
-
-/// Checks whether this run includes the case with this number. A run takes one of `one_in` cases,
-/// different ones each day; with `TORTURE_MINUTES` it takes all. `SAMPLE` repeats the run of
-/// another day, given in days since 1970.
-pub fn is_sampled(number: usize, one_in: usize) -> bool {
-    #[expect(clippy::disallowed_methods, reason = "chooses the sample of the day")]
-    let today = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 86_400;
-    let day = std::env::var("SAMPLE").map_or_else(|_| today(), |day| day.parse().unwrap());
-    or_in_torture((number + usize::try_from(day).unwrap()).is_multiple_of(one_in), true)
-}
 
 /// A `salesbook serve` process with its settings, which can be restarted.
 pub struct Process {

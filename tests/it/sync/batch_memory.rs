@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::support::process::{Process, or_in_torture};
+use crate::support::process::Process;
+use crate::support::sampling::or_in_torture;
 
 /// The most megabytes that a batch may add to an idle service.
 const MORE: u64 = 134;

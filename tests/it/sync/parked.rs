@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::receivables::merged;
 use crate::support::harness::{Actor, Service};
 use crate::support::inventing::Dice;
-use crate::support::process::often;
+use crate::support::sampling::often;
 use crate::sync::erp_day::{DAY, Part, order};
 use crate::sync::parked_size::drain;
 
