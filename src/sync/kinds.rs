@@ -19,11 +19,14 @@ use credit::terms_request::TermsRequest;
 use customers::contact::{Contact, PERSONAL};
 use customers::customer::Customer;
 use customers::{ReadContacts, ReadCustomers, ReadPersonal};
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use diesel_async::RunQueryDsl;
 use follow_ups::{ReadFollowUps, follow_up::FollowUp};
 use growth::{ReadOpportunities, opportunity::Opportunity};
 use orders::{ReadOrders, order::Order, shipment::Shipment};
-use platform::Resource;
 use platform::row_rule::RowRule;
+use platform::{Resource, fixed_sql};
 use products::product::{COSTS, Product};
 use products::{ReadCosts, ReadProducts};
 use receivables::collection_task::CollectionTask;
@@ -45,7 +48,7 @@ use utoipa::ToSchema;
 use visits::cashflow_advice::CashflowAdvice;
 use visits::{ReadVisits, visit::Visit};
 
-use crate::copies::{self as copy, Copier};
+use crate::copies::{self, Copier, Part, copied};
 
 /// A type of the feed. Types that are not listed are not in the feed, so that forgetting one
 /// reveals nothing.
@@ -71,10 +74,6 @@ pub enum Shown {
 }
 
 impl Kind {
-    const fn of<R: Resource + ToSchema, P: Permission>(copy: Copier) -> Self {
-        Self::read_as::<R, R, P>(copy)
-    }
-
     /// A type that readers see in the form of another type `S`.
     const fn read_as<R: Resource, S: ToSchema, P: Permission>(copy: Copier) -> Self {
         let (name, readers) = (R::TYPE, P::ROLES);
@@ -91,10 +90,6 @@ impl Kind {
 
     const fn shown(self, shown: Shown) -> Self {
         Self { shown, ..self }
-    }
-
-    const fn only(self, exists: &'static str) -> Self {
-        Self { exists: Some(exists), ..self }
     }
 
     /// Returns a query of (id, version, customer, array of the other viewers) for the rows that are
@@ -118,41 +113,71 @@ pub fn schemas() -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
     KINDS.iter().map(|kind| (kind.name, (kind.schema)()))
 }
 
+/// Condition for the credit of customers for whom it was ever set.
+const CREDIT_SET: &str = "customer_credits.version > 0";
+
+/// Declares a type: its table, the type of its rows, and the permission to read it. `if` adds a
+/// condition for the rows that exist for readers.
+macro_rules! kind {
+    ($table:ident: $row:ty, $permission:ty $(, if $exists:ident)?) => {
+        Kind {
+            $(exists: Some($exists),)?
+            ..Kind::read_as::<$row, $row, $permission>(|conn, caller, part| {
+                use schema::$table::id as key;
+                Box::pin(async move {
+                    let rows = || {
+                        let rows = <$row>::query().filter(caller.sees::<$row>());
+                        $(let rows = rows.filter(fixed_sql::<Bool>($exists));)?
+                        rows
+                    };
+                    let rows: Vec<$row> = match part {
+                        Part::After(id, limit) => {
+                            rows().filter(key.gt(id)).order(key).limit(limit).load(conn).await?
+                        }
+                        Part::These(ids) => rows().filter(key.eq_any(ids)).load(conn).await?,
+                    };
+                    copied(&rows)
+                })
+            })
+        }
+    };
+}
+
 const PERSONS: Shown = Shown::Masked(ReadPersonal::ROLES, PERSONAL);
 const PRICED: Shown = Shown::Masked(ReadCosts::ROLES, COSTS);
 
 /// All types of the feed, in the order of a snapshot.
 pub const KINDS: &[Kind] = &[
-    Kind::of::<Company, ReadCompany>(copy::company),
-    Kind::of::<Holiday, ReadCompany>(copy::holidays),
-    Kind::of::<ExchangeRate, ReadCompany>(copy::exchange_rates),
-    Kind::of::<Team, ReadTeams>(copy::teams),
-    Kind::read_as::<User, UserView, ReadUsers>(copy::users).shown(Shown::By(user::shown)),
-    Kind::of::<Territory, ReadTerritories>(copy::territories),
-    Kind::of::<Product, ReadProducts>(copy::products).shown(PRICED),
-    Kind::of::<Customer, ReadCustomers>(copy::customers),
-    Kind::of::<Contact, ReadContacts>(copy::contacts).shown(PERSONS),
-    Kind::of::<CustomerCredit, ReadCredit>(copy::customer_credits).only(copy::CREDIT_SET),
-    Kind::of::<CreditOverride, ReadCredit>(copy::credit_overrides),
-    Kind::of::<CreditInvestigation, ReadCredit>(copy::credit_investigations),
-    Kind::of::<TermsRequest, ReadCredit>(copy::terms_requests),
-    Kind::of::<Order, ReadOrders>(copy::orders),
-    Kind::of::<Shipment, ReadOrders>(copy::shipments),
-    Kind::of::<Invoice, ReadInvoices>(copy::invoices),
-    Kind::of::<Payment, ReadPayments>(copy::payments),
-    Kind::of::<ControlBalance, ReadControlBalances>(copy::control_balances),
-    Kind::of::<CollectionTask, ReadCollections>(copy::collection_tasks),
-    Kind::of::<Promise, ReadCollections>(copy::promises),
-    Kind::of::<RiskCase, ReadCollections>(copy::risk_cases),
-    Kind::of::<WriteOffRequest, ReadCollections>(copy::write_off_requests),
-    Kind::of::<Target, ReadTargets>(copy::targets).shown(Shown::By(targets::target::shown)),
-    Kind::of::<FollowUp, ReadFollowUps>(copy::follow_ups),
-    Kind::of::<Visit, ReadVisits>(copy::visits),
-    Kind::of::<CashflowAdvice, ReadVisits>(copy::cashflow_advice),
-    Kind::of::<Complaint, ReadComplaints>(copy::complaints),
-    Kind::of::<Suggestion, ReadSuggestions>(copy::suggestions),
-    Kind::of::<Opportunity, ReadOpportunities>(copy::opportunities),
-    Kind::of::<Survey, ReadSurveys>(copy::surveys),
-    Kind::of::<SurveyInvitation, ReadSurveys>(copy::survey_invitations),
-    Kind::of::<SurveyResponse, ReadSurveys>(copy::survey_responses),
+    kind!(company: Company, ReadCompany),
+    kind!(holidays: Holiday, ReadCompany),
+    kind!(exchange_rates: ExchangeRate, ReadCompany),
+    kind!(teams: Team, ReadTeams),
+    Kind::read_as::<User, UserView, ReadUsers>(copies::users).shown(Shown::By(user::shown)),
+    kind!(territories: Territory, ReadTerritories),
+    kind!(products: Product, ReadProducts).shown(PRICED),
+    kind!(customers: Customer, ReadCustomers),
+    kind!(contacts: Contact, ReadContacts).shown(PERSONS),
+    kind!(customer_credits: CustomerCredit, ReadCredit, if CREDIT_SET),
+    kind!(credit_overrides: CreditOverride, ReadCredit),
+    kind!(credit_investigations: CreditInvestigation, ReadCredit),
+    kind!(terms_requests: TermsRequest, ReadCredit),
+    kind!(orders: Order, ReadOrders),
+    kind!(shipments: Shipment, ReadOrders),
+    kind!(invoices: Invoice, ReadInvoices),
+    kind!(payments: Payment, ReadPayments),
+    kind!(control_balances: ControlBalance, ReadControlBalances),
+    kind!(collection_tasks: CollectionTask, ReadCollections),
+    kind!(promises: Promise, ReadCollections),
+    kind!(risk_cases: RiskCase, ReadCollections),
+    kind!(write_off_requests: WriteOffRequest, ReadCollections),
+    kind!(targets: Target, ReadTargets).shown(Shown::By(targets::target::shown)),
+    kind!(follow_ups: FollowUp, ReadFollowUps),
+    kind!(visits: Visit, ReadVisits),
+    kind!(cashflow_advice: CashflowAdvice, ReadVisits),
+    kind!(complaints: Complaint, ReadComplaints),
+    kind!(suggestions: Suggestion, ReadSuggestions),
+    kind!(opportunities: Opportunity, ReadOpportunities),
+    kind!(surveys: Survey, ReadSurveys),
+    kind!(survey_invitations: SurveyInvitation, ReadSurveys),
+    kind!(survey_responses: SurveyResponse, ReadSurveys),
 ];
