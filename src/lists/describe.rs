@@ -2,10 +2,10 @@
 //! values of each resource.
 
 use std::collections::BTreeSet;
+use sync::pending::find_in;
 
 use serde_json::{Value, json};
 
-use crate::collections;
 use crate::expand::Place;
 use crate::related::Referent;
 use crate::view::{View, Views, name_of};
@@ -100,7 +100,7 @@ fn parameter(name: &str, what: &str) -> Value {
 
 /// Checks whether the rows of a collection can have external ids.
 fn is_external(collection: &str) -> bool {
-    collection.rsplit('/').next().is_some_and(|name| collections::find(name).is_some())
+    collection.rsplit('/').next().is_some_and(|name| find_in(name).is_some())
 }
 
 /// Documents that ids in the path may be external ids, for collections whose rows can have them.

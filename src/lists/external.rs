@@ -10,9 +10,8 @@ use actix_web::{FromRequest, HttpMessage};
 use intake::reference::Wanted;
 use platform::external::{SentUri, parse, parse_segment};
 use platform::{Db, Error, Result};
+use sync::pending::find_in;
 use uuid::Uuid;
-
-use crate::collections;
 
 /// An id that no row has. It replaces unknown external ids, so that the answer is that of an
 /// unknown id.
@@ -103,7 +102,7 @@ impl Lookup<'_> {
 
     /// Looks up external ids in a collection. Unknown ones become [`NOBODY`].
     async fn ids(&self, collection: &str, keys: &[Key]) -> Result<Vec<Uuid>> {
-        let Some(find) = collections::find(collection) else {
+        let Some(find) = find_in(collection) else {
             return Ok(vec![NOBODY; keys.len()]);
         };
         let db = Db::extract(self.req.request()).await?;

@@ -5,7 +5,6 @@
 //! answer is transformed on the way out. The options of each resource are derived from the API
 //! document.
 
-mod collections;
 mod describe;
 mod expand;
 mod external;

@@ -47,6 +47,8 @@ type Import = for<'a> fn(
 /// A type of batches.
 pub struct Entry {
     pub name: &'static str,
+    /// The path of its collection
+    path: &'static str,
     /// Roles that may send them
     pub importers: &'static [Role],
     pub import: Import,
@@ -59,12 +61,25 @@ impl Entry {
     where
         R::Item: ToSchema + 'static,
     {
-        Self { name: R::TYPE, importers: P::ROLES, import: again::<R>, find: R::FIND }
+        Self {
+            name: R::TYPE,
+            path: R::PATH,
+            importers: P::ROLES,
+            import: again::<R>,
+            find: R::FIND,
+        }
     }
 
     pub fn named(name: &str) -> Option<&'static Self> {
         ENTRIES.iter().find(|entry| entry.name == name)
     }
+}
+
+/// Returns the lookup of visible rows in a collection whose rows can have external ids, by its name
+/// in paths: `customers`.
+pub fn find_in(collection: &str) -> Option<Find> {
+    let named = |entry: &&Entry| entry.path.rsplit('/').next() == Some(collection);
+    ENTRIES.iter().find(named).map(|entry| entry.find)
 }
 
 const ENTRIES: &[Entry] = &[

@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::ReadPending;
 
 pub use apply::PARKING;
+pub use entries::find_in;
 pub use retry::{JOB, retry};
 
 /// A parked item of a batch
