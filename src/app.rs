@@ -22,6 +22,7 @@ use diesel_async::{AsyncMigrationHarness, RunQueryDsl};
 use diesel_migrations::MigrationHarness;
 use follow_ups::{ReadFollowUps, follow_up::FollowUp};
 use platform::feed::{self, Epoch};
+use platform::routes::Served;
 use platform::secret::Cipher;
 use platform::share::Bodies;
 use platform::{Clock, Db, Ending, Error, Extensions, Result, Routes, Seal, Tx};
@@ -310,9 +311,11 @@ impl Service {
 
 /// Serves the same part of each domain's operations.
 fn serve(config: &mut ServiceConfig, part: fn(&Domain) -> &'static [fn(&mut Routes)]) {
+    let mut served = Served::default();
     for mount in DOMAINS.iter().flat_map(part) {
-        mount(&mut Routes::serve(config));
+        mount(&mut Routes::serve(&mut served));
     }
+    served.register(config);
 }
 
 /// Allows browsers to call from these origins, and to read the headers that integrations need.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, Handler, HttpRequest, Responder, guard};
+use actix_web::{FromRequest, Handler, HttpRequest, Responder, Scope, guard};
 use utoipa::__dev::SchemaReferences;
 use utoipa::openapi::path::{HttpMethod, Paths};
 use utoipa::openapi::{RefOr, Schema};
@@ -14,8 +14,26 @@ use utoipa::openapi::{RefOr, Schema};
 pub struct Routes<'a>(Goal<'a>);
 
 enum Goal<'a> {
-    Serve(&'a mut ServiceConfig),
+    Serve(&'a mut Served),
     Describe { prefix: &'a str, tag: &'a str, described: &'a mut Described },
+}
+
+/// Operations to serve, by the first segment of their paths. The router compares a request with
+/// every pattern in turn, and [`HttpRequest::match_pattern`] does the same, so each segment becomes
+/// a scope of its own: a request is compared with those and with the operations of one of them.
+#[derive(Default)]
+pub struct Served(BTreeMap<String, Vec<Addition>>);
+
+type Addition = Box<dyn FnOnce(Scope) -> Scope>;
+
+impl Served {
+    /// Registers the operations.
+    pub fn register(self, config: &mut ServiceConfig) {
+        for (segment, additions) in self.0 {
+            let scope = web::scope(&segment);
+            config.service(additions.into_iter().fold(scope, |scope, add| add(scope)));
+        }
+    }
 }
 
 /// The descriptions of mounted operations.
@@ -86,9 +104,9 @@ argument_lists!(A B C D E F);
 argument_lists!(A B C D E F G);
 
 impl<'a> Routes<'a> {
-    /// Serves the operations.
-    pub fn serve(config: &'a mut ServiceConfig) -> Self {
-        Self(Goal::Serve(config))
+    /// Collects the operations to serve them.
+    pub fn serve(served: &'a mut Served) -> Self {
+        Self(Goal::Serve(served))
     }
 
     /// Collects the descriptions of the operations, whose paths begin with `prefix`.
@@ -110,12 +128,15 @@ impl<'a> Routes<'a> {
         A: ArgumentList + 'static,
     {
         match &mut self.0 {
-            Goal::Serve(config) => {
-                let methods = P::methods();
-                let guard = guard::fn_guard(move |context| {
+            Goal::Serve(served) => {
+                let (path, methods) = (P::path(), P::methods());
+                let end = path[1..].find('/').map_or(path.len(), |end| end + 1);
+                let (segment, rest) = path.split_at(end);
+                let resource = web::resource(rest).guard(guard::fn_guard(move |context| {
                     methods.iter().any(|method| context.head().method == as_http(method))
-                });
-                config.service(web::resource(P::path()).guard(guard).to(handler));
+                }));
+                let add = move |scope: Scope| scope.service(resource.to(handler));
+                served.0.entry(segment.to_owned()).or_default().push(Box::new(add));
             }
             Goal::Describe { prefix, tag, described } => {
                 P::schemas(&mut described.schemas);
