@@ -3,7 +3,7 @@
 use std::iter;
 use std::sync::Arc;
 
-use access::{Domain, PermissionTable};
+use access::{Domain, Mounts, PermissionTable};
 use actix_cors::Cors;
 use actix_web::App;
 use actix_web::body::BoxBody;
@@ -310,7 +310,7 @@ impl Service {
 }
 
 /// Serves the same part of each domain's operations.
-fn serve(config: &mut ServiceConfig, part: fn(&Domain) -> &'static [fn(&mut Routes)]) {
+fn serve(config: &mut ServiceConfig, part: fn(&Domain) -> Mounts) {
     let mut served = Served::default();
     for mount in DOMAINS.iter().flat_map(part) {
         mount(&mut Routes::serve(&mut served));

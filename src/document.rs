@@ -211,7 +211,9 @@ pub fn described() -> &'static Described {
         let routes = DOMAINS.iter().map(|domain| (PREFIX, domain.name, domain.routes));
         for (prefix, tag, mounts) in roots.chain(routes) {
             let mut routes = Routes::describe(prefix, tag, &mut described);
-            mounts.iter().for_each(|mount| mount(&mut routes));
+            for mount in mounts {
+                mount(&mut routes);
+            }
         }
         described
     });

@@ -151,8 +151,7 @@ fn refusals(method: &str, path: &str, operation: &mut Value, shared: &mut Map<St
     }
 }
 
-/// Returns the refusals that a handler declares, such as `(status = 409, description =
-/// "`wrong_status`, `customer_merged`")`.
+/// Returns the refusals that a handler declares as responses with their codes in the description.
 fn declared(operation: &Value) -> Vec<(u16, &'static str)> {
     let responses = operation["responses"].as_object().into_iter().flatten();
     let refusals = responses.filter_map(|(status, response)| {

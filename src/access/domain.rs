@@ -5,6 +5,9 @@ use platform::jobs::Job;
 
 use crate::policy::PermissionTable;
 
+/// Functions that mount operations.
+pub type Mounts = &'static [fn(&mut Routes)];
+
 /// A domain of the service: the operations, permissions and jobs of one crate.
 #[derive(Clone, Copy)]
 pub struct Domain {
@@ -13,9 +16,9 @@ pub struct Domain {
     /// What the document says about the tag
     pub about: &'static str,
     /// Operations below `/api/v1`
-    pub routes: &'static [fn(&mut Routes)],
+    pub routes: Mounts,
     /// Operations outside `/api/v1`
-    pub root_routes: &'static [fn(&mut Routes)],
+    pub root_routes: Mounts,
     pub permissions: PermissionTable,
     pub jobs: &'static [Job],
 }

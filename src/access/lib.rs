@@ -8,7 +8,7 @@ mod reads;
 mod visible;
 
 pub use caller::{Caller, Can, Person, Refused};
-pub use domain::Domain;
+pub use domain::{Domain, Mounts};
 pub use policy::{Permission, PermissionTable, Role};
 pub use visible::Visible;
 

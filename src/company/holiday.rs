@@ -199,15 +199,12 @@ impl Holiday {
         let matching = || {
             let mut query = holidays::table.into_boxed();
             query = query.filter(list.rows(holidays::id, holidays::updated_at));
-            if let Some(from) = filter.date_from {
-                query = query.filter(holidays::date.ge(from));
-            }
-            if let Some(to) = filter.date_to {
-                query = query.filter(holidays::date.lt(to));
-            }
-            if let Some(kind) = filter.kind {
-                query = query.filter(holidays::kind.eq(kind));
-            }
+            platform::filter_by!(
+                query,
+                holidays::date.ge(filter.date_from),
+                holidays::date.lt(filter.date_to),
+                holidays::kind.eq(filter.kind),
+            );
             query
         };
 

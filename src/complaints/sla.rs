@@ -1,6 +1,7 @@
 //! Service levels, 时限: due times by the clock or by the company's working hours. Pure functions,
 //! so that registering, reading and the background job agree.
 
+use company::setting;
 use company::{Calendar, Company};
 use jiff::civil;
 use jiff::tz::TimeZone;
@@ -74,8 +75,13 @@ impl Hours {
 
     pub fn of(company: &Company, calendar: Calendar) -> Result<Self> {
         let zone = TimeZone::get(&company.time_zone).map_err(Error::internal)?;
-        let hour = |name| company.settings.get(name);
-        Ok(Self::new(calendar, zone, hour("working_day_starts"), hour("working_day_ends")))
+        let hour = |key| company.settings.get(key);
+        Ok(Self::new(
+            calendar,
+            zone,
+            hour(setting::WORKING_DAY_STARTS),
+            hour(setting::WORKING_DAY_ENDS),
+        ))
     }
 
     /// Returns a term of so many working days. A day of 9 hours that starts at 15:00 ends at 15:00

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use company::Company;
+use company::setting;
 use customers::customer::{Tier, tiers};
 use platform::{Conn, Date, Error, Money, Number, Result, Timestamp, Tx, text_enum};
 use rust_decimal::Decimal;
@@ -210,7 +211,7 @@ async fn standings(
     let tiers = tiers(conn, customers.iter().copied()).await?;
     let credits = customer_credit::load(conn, customers).await?;
     let sums = open_item::sums(conn, customers, without, today).await?;
-    let terms = if settings.get("prepaid_until_terms") == 0 {
+    let terms = if settings.get(setting::PREPAID_UNTIL_TERMS) == 0 {
         None
     } else {
         Some(terms_request::with_terms(conn, customers, today).await?)
@@ -238,16 +239,16 @@ impl Policy {
     ) -> Self {
         // Customers without a tier are treated as those of the lowest one.
         let by_tier = settings.get(match tier {
-            Some(Tier::A) => "max_overdue_days_a",
-            Some(Tier::B) => "max_overdue_days_b",
-            Some(Tier::C) | None => "max_overdue_days_c",
+            Some(Tier::A) => setting::MAX_OVERDUE_DAYS_A,
+            Some(Tier::B) => setting::MAX_OVERDUE_DAYS_B,
+            Some(Tier::C) | None => setting::MAX_OVERDUE_DAYS_C,
         });
         let own = credit.and_then(|credit| credit.max_overdue_days).map(i64::from);
         Self {
             limit: limit_in_force(settings, credit.and_then(|credit| credit.credit_limit)),
             tolerance_percent: credit.map(|credit| credit.tolerance_percent).unwrap_or_default(),
             max_overdue_days: own.unwrap_or(by_tier),
-            threshold: Money(settings.get("overdue_threshold").into()),
+            threshold: Money(settings.get(setting::OVERDUE_THRESHOLD).into()),
             hold: credit.is_some_and(|credit| credit.hold),
             valid_until: credit.and_then(|credit| credit.valid_until),
             prepaid,
@@ -315,7 +316,7 @@ pub(crate) fn limit_in_force(
     settings: &company::setting::Settings,
     own: Option<Money>,
 ) -> Option<Money> {
-    let default = settings.optional("credit_default_limit").map(|limit| Money(limit.into()));
+    let default = settings.optional(setting::CREDIT_DEFAULT_LIMIT).map(|limit| Money(limit.into()));
     own.or(default)
 }
 

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use company::Company;
+use company::setting;
 use customers::customer::{self, Customer};
 use diesel::prelude::*;
 use diesel::sql_types::{Date as SqlDate, Timestamptz, Uuid as SqlUuid};
@@ -53,7 +54,7 @@ pub(crate) async fn bought(tx: &mut Tx, orders: &[&Order]) -> Result<()> {
 }
 
 async fn term(conn: &mut Conn) -> Result<SignedDuration> {
-    let days = Company::load(conn).await?.settings.get("dormant_after_days");
+    let days = Company::load(conn).await?.settings.get(setting::DORMANT_AFTER_DAYS);
     Ok(SignedDuration::from_hours(24 * days))
 }
 

@@ -29,6 +29,7 @@ pub mod phone;
 pub mod pinyin;
 pub mod position;
 mod problem;
+pub mod reason;
 pub mod reply;
 pub mod resource;
 pub mod routes;
@@ -40,6 +41,7 @@ pub mod share;
 pub mod statistics;
 pub mod text_enum;
 pub mod time;
+pub mod upsert;
 pub mod utf8;
 pub mod write;
 
@@ -56,6 +58,7 @@ pub use page::{List, NoFilter, PageQuery};
 #[doc(hidden)]
 pub use pastey;
 pub use patch::{IfMatch, IfSent, Patch, sent, set};
+pub use reason::Reason;
 pub use reply::Reply;
 pub use resource::{Resource, Tagged};
 pub use routes::{Argument, Refusals, Routes};

@@ -1,4 +1,5 @@
-//! The filters `id` and `updated_from`, which lists have in common, and patterns for text filters.
+//! Filters of lists: those that were sent, `id` and `updated_from`, which all lists have, and
+//! patterns for text filters.
 
 use diesel::expression::{
     AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate,
@@ -9,6 +10,17 @@ use diesel::sql_types::{self, Array, Bool, Timestamptz};
 use uuid::Uuid;
 
 use super::time::Timestamp;
+
+/// Adds those conditions to a boxed query whose values were sent: `filter_by!(query,
+/// visits::owner_id.eq(filter.owner_id), visits::status.eq_any(&filter.status))`.
+#[macro_export]
+macro_rules! filter_by {
+    ($query:ident, $($table:ident::$column:ident.$compare:ident($value:expr)),+ $(,)?) => {
+        $(if let Some(value) = $value {
+            $query = $query.filter($table::$column.$compare(value));
+        })+
+    };
+}
 
 /// A condition on the columns `id` and `updated_at`. True if neither parameter was sent.
 #[derive(Debug, Clone)]

@@ -8,11 +8,11 @@ use company::Company;
 use customers::customer::{find_customers, find_unfollowed};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use intake::{parameters, reference::Find};
 use platform::batch::{Batch, BatchQuery, ItemKey, Outcomes};
+use platform::upsert::all_but;
 use platform::{
     Conn, Date, Db, Error, Fault, List, Money, Path, Problems, Reply, Result, Routes, Tagged,
     Timestamp, Tx, Write, batch, page, resource, sent, set,
@@ -164,12 +164,11 @@ async fn read_control_balance(
 /// Returns the balances that match the filter. Users who may read them see all of them.
 fn matching(filter: &ControlBalanceFilter) -> control_balances::BoxedQuery<'_, Pg> {
     let mut query = control_balances::table.into_boxed();
-    if let Some(customer) = filter.customer_id {
-        query = query.filter(control_balances::customer_id.eq(customer));
-    }
-    if let Some(day) = filter.as_of {
-        query = query.filter(control_balances::as_of.eq(day));
-    }
+    platform::filter_by!(
+        query,
+        control_balances::customer_id.eq(filter.customer_id),
+        control_balances::as_of.eq(filter.as_of),
+    );
     query
 }
 
@@ -270,16 +269,7 @@ impl Imported for ControlBalance {
                 .values(rows)
                 .on_conflict(control_balances::id)
                 .do_update()
-                .set((
-                    control_balances::version.eq(excluded(control_balances::version)),
-                    control_balances::customer_id.eq(excluded(control_balances::customer_id)),
-                    control_balances::as_of.eq(excluded(control_balances::as_of)),
-                    control_balances::currency.eq(excluded(control_balances::currency)),
-                    control_balances::amount.eq(excluded(control_balances::amount)),
-                    control_balances::source_system.eq(excluded(control_balances::source_system)),
-                    control_balances::external_id.eq(excluded(control_balances::external_id)),
-                    control_balances::updated_at.eq(excluded(control_balances::updated_at)),
-                ))
+                .set(all_but::<control_balances::table>(&["id", "created_at"]))
                 .execute(tx.conn())
                 .await
                 .map_err(refused)?;

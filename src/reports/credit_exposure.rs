@@ -2,7 +2,7 @@
 
 use access::Can;
 use actix_web::HttpResponse;
-use company::setting::Settings;
+use company::setting;
 use platform::{Date, Error, Fault, NoFilter, Number, Problems, Query, Result, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -114,7 +114,7 @@ fn plan(mut question: Question<'_, NoFilter>) -> Result<Plan> {
     let day = question.binds.date(question.as_of);
     let now = question.binds.instant(question.now);
     let narrowed = question.narrowed;
-    let until_terms = Settings::default().get("prepaid_until_terms");
+    let until_terms = setting::PREPAID_UNTIL_TERMS.default;
     let used = format!(
         "with sums as (
             select customer_id,

@@ -4,7 +4,7 @@
 
 use ::receivables::invoice::Invoice;
 use ::receivables::payment::Payment;
-use company::setting::Settings;
+use company::setting::{self, Key};
 use intake::{HasReferences, Reference};
 use platform::text_enum;
 use serde::Deserialize;
@@ -192,17 +192,17 @@ pub(crate) fn open_on<Q>(question: &mut Question<'_, Q>) -> String {
 /// expression `late` gives.
 pub(crate) fn provision_rate(late: &str) -> String {
     let rates = [
-        (Some(0), "provision_percent_current"),
-        (Some(30), "provision_percent_30"),
-        (Some(60), "provision_percent_60"),
-        (Some(90), "provision_percent_90"),
-        (Some(180), "provision_percent_180"),
-        (Some(365), "provision_percent_365"),
-        (None, "provision_percent_beyond"),
+        (Some(0), setting::PROVISION_PERCENT_CURRENT),
+        (Some(30), setting::PROVISION_PERCENT_30),
+        (Some(60), setting::PROVISION_PERCENT_60),
+        (Some(90), setting::PROVISION_PERCENT_90),
+        (Some(180), setting::PROVISION_PERCENT_180),
+        (Some(365), setting::PROVISION_PERCENT_365),
+        (None, setting::PROVISION_PERCENT_BEYOND),
     ];
 
-    let rate = |(until, name): (Option<i32>, &str)| {
-        let default = Settings::default().get(name);
+    let rate = |(until, key): (Option<i32>, Key)| {
+        let Key { name, default, .. } = key;
         let rate =
             format!("coalesce((select (settings ->> '{name}')::numeric from company), {default})");
         until.map_or_else(

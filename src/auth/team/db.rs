@@ -4,7 +4,6 @@ use access::Caller;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Uuid as SqlUuid};
-use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use intake::Unique;
 use intake::external_id::key_of;
@@ -12,6 +11,7 @@ use intake::{Arrival, Draft, Imported, Keys};
 use intake::{Body, parameters, reference::Find};
 use platform::characters::fold;
 use platform::search::{self, TextMatch};
+use platform::upsert::all_but;
 use platform::{Change, Conn, Error, Fault, IfMatch, List, Resource, Result, Tx};
 use schema::teams;
 use uuid::Uuid;
@@ -141,16 +141,7 @@ async fn store(tx: &mut Tx, rows: &[&Team]) -> Result<()> {
             .values(rows.iter().map(|team| (*team, found_by(team))).collect::<Vec<_>>())
             .on_conflict(teams::id)
             .do_update()
-            .set((
-                teams::version.eq(excluded(teams::version)),
-                teams::code.eq(excluded(teams::code)),
-                teams::name.eq(excluded(teams::name)),
-                teams::parent_id.eq(excluded(teams::parent_id)),
-                teams::source_system.eq(excluded(teams::source_system)),
-                teams::external_id.eq(excluded(teams::external_id)),
-                teams::updated_at.eq(excluded(teams::updated_at)),
-                teams::search.eq(excluded(teams::search)),
-            ))
+            .set(all_but::<teams::table>(&["id", "created_at", "code_key"]))
             .execute(tx.conn())
             .await
             .map_err(refused)?;

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use access::{Caller, Role};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use intake::external_id::key_of;
 use intake::{Body, parameters};
 use platform::characters::fold;
 use platform::search::{self, TextMatch};
+use platform::upsert::all_but;
 use platform::{
     Change, Conn, Date, Error, Fault, IfMatch, List, Reply, Result, Timestamp, Tx, Write,
 };
@@ -43,15 +43,12 @@ pub(crate) async fn briefs(conn: &mut Conn, people: &[Uuid]) -> Result<HashMap<U
 
 fn matching(filter: &UserFilter) -> users::BoxedQuery<'_, Pg> {
     let mut query = users::table.into_boxed();
-    if let Some(team) = filter.team_id {
-        query = query.filter(users::team_id.eq(team));
-    }
-    if let Some(roles) = &filter.role {
-        query = query.filter(users::roles.overlaps_with(roles));
-    }
-    if let Some(active) = filter.active {
-        query = query.filter(users::active.eq(active));
-    }
+    platform::filter_by!(
+        query,
+        users::team_id.eq(filter.team_id),
+        users::roles.overlaps_with(&filter.role),
+        users::active.eq(filter.active),
+    );
     if let Some(text) = &filter.q {
         query = query.filter(TextMatch::new(text, "users.search", None));
     }
@@ -269,24 +266,13 @@ pub(super) async fn store(tx: &mut Tx, people: &[(Option<&User>, &User)]) -> Res
             )
             .on_conflict(users::id)
             .do_update()
-            .set((
-                users::version.eq(excluded(users::version)),
-                users::username.eq(excluded(users::username)),
-                users::name.eq(excluded(users::name)),
-                users::name_pinyin.eq(excluded(users::name_pinyin)),
-                users::email.eq(excluded(users::email)),
-                users::phone.eq(excluded(users::phone)),
-                users::roles.eq(excluded(users::roles)),
-                users::team_id.eq(excluded(users::team_id)),
-                users::leads_team.eq(excluded(users::leads_team)),
-                users::employed_from.eq(excluded(users::employed_from)),
-                users::employed_to.eq(excluded(users::employed_to)),
-                users::active.eq(excluded(users::active)),
-                users::source_system.eq(excluded(users::source_system)),
-                users::external_id.eq(excluded(users::external_id)),
-                users::updated_at.eq(excluded(users::updated_at)),
-                users::search.eq(excluded(users::search)),
-            ))
+            .set(all_but::<users::table>(&[
+                "id",
+                "password_hash",
+                "created_at",
+                "password_set_by",
+                "username_key",
+            ]))
             .execute(tx.conn())
             .await
             .map_err(refused)?;

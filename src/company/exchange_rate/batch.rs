@@ -2,11 +2,11 @@
 
 use access::Caller;
 use diesel::prelude::*;
-use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
 use intake::{Arrival, Draft, HasReferences, Imported, Keys, Unique};
 use platform::batch::ItemKey;
+use platform::upsert::all_but;
 use platform::{Conn, Date, Fault, Number, Result, Tx, batch, set};
 use schema::exchange_rates;
 use serde::Deserialize;
@@ -115,16 +115,7 @@ impl Imported for ExchangeRate {
                 .values(rows)
                 .on_conflict(exchange_rates::id)
                 .do_update()
-                .set((
-                    exchange_rates::version.eq(excluded(exchange_rates::version)),
-                    exchange_rates::from_currency.eq(excluded(exchange_rates::from_currency)),
-                    exchange_rates::to_currency.eq(excluded(exchange_rates::to_currency)),
-                    exchange_rates::valid_on.eq(excluded(exchange_rates::valid_on)),
-                    exchange_rates::rate.eq(excluded(exchange_rates::rate)),
-                    exchange_rates::source_system.eq(excluded(exchange_rates::source_system)),
-                    exchange_rates::external_id.eq(excluded(exchange_rates::external_id)),
-                    exchange_rates::updated_at.eq(excluded(exchange_rates::updated_at)),
-                ))
+                .set(all_but::<exchange_rates::table>(&["id", "created_at"]))
                 .execute(tx.conn())
                 .await
                 .map_err(refused)?;

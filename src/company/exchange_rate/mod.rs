@@ -106,18 +106,13 @@ impl ExchangeRate {
 /// Selects the rates that match the filter. Every user can see all rates.
 fn matching(filter: &ExchangeRateFilter) -> exchange_rates::BoxedQuery<'_, Pg> {
     let mut query = exchange_rates::table.into_boxed();
-    if let Some(from) = &filter.from {
-        query = query.filter(exchange_rates::from_currency.eq(from));
-    }
-    if let Some(to) = &filter.to {
-        query = query.filter(exchange_rates::to_currency.eq(to));
-    }
-    if let Some(day) = filter.valid_from {
-        query = query.filter(exchange_rates::valid_on.ge(day));
-    }
-    if let Some(day) = filter.valid_to {
-        query = query.filter(exchange_rates::valid_on.lt(day));
-    }
+    platform::filter_by!(
+        query,
+        exchange_rates::from_currency.eq(&filter.from),
+        exchange_rates::to_currency.eq(&filter.to),
+        exchange_rates::valid_on.ge(filter.valid_from),
+        exchange_rates::valid_on.lt(filter.valid_to),
+    );
     query
 }
 

@@ -5,12 +5,12 @@ use std::cell::RefCell;
 
 use access::Caller;
 use diesel::prelude::*;
-use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
 use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use jiff::Timestamp as Instant;
 use platform::batch::ItemKey;
+use platform::upsert::all_but;
 use platform::{Conn, Fault, Money, Resource, Result, Timestamp, Tx, batch, sent, set};
 use schema::{complaint_clocks, complaint_settlements, complaints};
 use serde::Deserialize;
@@ -362,35 +362,13 @@ async fn upsert(tx: &mut Tx, drafts: &[&Draft<Complaint>]) -> Result<()> {
         .values(rows)
         .on_conflict(complaints::id)
         .do_update()
-        .set((
-            (
-                complaints::version.eq(excluded(complaints::version)),
-                complaints::number.eq(excluded(complaints::number)),
-                complaints::customer_id.eq(excluded(complaints::customer_id)),
-                complaints::contact_id.eq(excluded(complaints::contact_id)),
-                complaints::channel.eq(excluded(complaints::channel)),
-                complaints::visit_id.eq(excluded(complaints::visit_id)),
-                complaints::category.eq(excluded(complaints::category)),
-                complaints::severity.eq(excluded(complaints::severity)),
-                complaints::product_id.eq(excluded(complaints::product_id)),
-                complaints::product_not_sold.eq(excluded(complaints::product_not_sold)),
-                complaints::asset_id.eq(excluded(complaints::asset_id)),
-                complaints::order_id.eq(excluded(complaints::order_id)),
-                complaints::batch_no.eq(excluded(complaints::batch_no)),
-            ),
-            (
-                complaints::description.eq(excluded(complaints::description)),
-                complaints::status.eq(excluded(complaints::status)),
-                complaints::status_reason.eq(excluded(complaints::status_reason)),
-                complaints::reporter_id.eq(excluded(complaints::reporter_id)),
-                complaints::owner_id.eq(excluded(complaints::owner_id)),
-                complaints::about_user_id.eq(excluded(complaints::about_user_id)),
-                complaints::repeat_of_id.eq(excluded(complaints::repeat_of_id)),
-                complaints::source_system.eq(excluded(complaints::source_system)),
-                complaints::external_id.eq(excluded(complaints::external_id)),
-                complaints::updated_at.eq(excluded(complaints::updated_at)),
-            ),
-        ))
+        .set(all_but::<complaints::table>(&[
+            "id",
+            "attachment_ids",
+            "reopenings",
+            "dispatched_at",
+            "created_at",
+        ]))
         .execute(tx.conn())
         .await
         .map_err(refused)?;

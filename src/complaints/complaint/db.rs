@@ -2,6 +2,7 @@
 
 use access::Caller;
 use attachments::attachment::attach;
+use company::setting;
 use company::{Calendar, Company};
 use diesel::dsl::{InnerJoin, IntoBoxed, not, sql};
 use diesel::pg::Pg;
@@ -41,36 +42,19 @@ const UNFILED: &str = "not exists (select from complaint_settlements s \
 fn matching<'a>(caller: &'a Caller, filter: &'a ComplaintFilter, now: Timestamp) -> Joined<'a> {
     let joined = complaints::table.inner_join(complaint_clocks::table);
     let mut query = joined.into_boxed().filter(caller.sees::<Complaint>());
-    if let Some(statuses) = &filter.status {
-        query = query.filter(complaints::status.eq_any(statuses));
-    }
-    if let Some(severities) = &filter.severity {
-        query = query.filter(complaints::severity.eq_any(severities));
-    }
-    if let Some(categories) = &filter.category {
-        query = query.filter(complaints::category.eq_any(categories));
-    }
-    if let Some(channels) = &filter.channel {
-        query = query.filter(complaints::channel.eq_any(channels));
-    }
-    if let Some(customer) = filter.customer_id {
-        query = query.filter(complaints::customer_id.eq(customer));
-    }
-    if let Some(owner) = filter.owner_id {
-        query = query.filter(complaints::owner_id.eq(owner));
-    }
-    if let Some(reporter) = filter.reporter_id {
-        query = query.filter(complaints::reporter_id.eq(reporter));
-    }
-    if let Some(product) = filter.product_id {
-        query = query.filter(complaints::product_id.eq(product));
-    }
-    if let Some(visit) = filter.visit_id {
-        query = query.filter(complaints::visit_id.eq(visit));
-    }
-    if let Some(number) = &filter.number {
-        query = query.filter(complaints::number.eq(number));
-    }
+    platform::filter_by!(
+        query,
+        complaints::status.eq_any(&filter.status),
+        complaints::severity.eq_any(&filter.severity),
+        complaints::category.eq_any(&filter.category),
+        complaints::channel.eq_any(&filter.channel),
+        complaints::customer_id.eq(filter.customer_id),
+        complaints::owner_id.eq(filter.owner_id),
+        complaints::reporter_id.eq(filter.reporter_id),
+        complaints::product_id.eq(filter.product_id),
+        complaints::visit_id.eq(filter.visit_id),
+        complaints::number.eq(&filter.number),
+    );
     if let Some(filed) = filter.filed {
         query = query.filter(fixed_sql::<Bool>(if filed { FILED } else { UNFILED }));
     }
@@ -96,12 +80,11 @@ fn matching<'a>(caller: &'a Caller, filter: &'a ComplaintFilter, now: Timestamp)
         let kept = sql::<Bool>(&format!("normalize(concat_ws(chr(10), {kept}), nfkc) ilike "));
         query = query.filter(kept.bind::<Text, _>(format!("%{}%", escaped(&narrow(text)))));
     }
-    if let Some(from) = filter.created_from {
-        query = query.filter(complaints::created_at.ge(from));
-    }
-    if let Some(to) = filter.created_to {
-        query = query.filter(complaints::created_at.lt(to));
-    }
+    platform::filter_by!(
+        query,
+        complaints::created_at.ge(filter.created_from),
+        complaints::created_at.lt(filter.created_to),
+    );
     query
 }
 
@@ -265,7 +248,7 @@ impl Complaint {
 
     /// Returns the recently closed complaint that this one repeats, 再次追诉.
     async fn repeated(&self, tx: &mut Tx, company: &Company) -> Result<Option<Uuid>> {
-        let days = company.settings.get("complaint_repeat_days");
+        let days = company.settings.get(setting::COMPLAINT_REPEAT_DAYS);
         let since = tx.now.0 - jiff::SignedDuration::from_hours(24 * days);
         let product = complaints::product_id.eq(self.product_id).assume_not_null();
         let first = complaints::table

@@ -2,13 +2,12 @@
 
 use access::Can;
 use intake::Body;
-use platform::{IfSent, Json, Path, Problems, Reply, Result, Routes, Tx, Write};
+use platform::{IfSent, Json, Path, Problems, Reason, Reply, Result, Routes, Tx, Write};
 use uuid::Uuid;
 
 use super::Complaint;
 use super::requests::{
-    ComplaintAssignment, ComplaintReason, ComplaintRejection, ComplaintResolution,
-    ComplaintWithdrawal,
+    ComplaintAssignment, ComplaintRejection, ComplaintResolution, ComplaintWithdrawal,
 };
 use super::steps::Step;
 use crate::{FileComplaints, HandleComplaints, JudgeComplaints, WriteComplaints};
@@ -141,7 +140,7 @@ async fn start_complaint(
 /// days, by every minute if it is in hours.
 #[utoipa::path(
     post, path = "/complaints/{id}/wait",
-    request_body = ComplaintReason,
+    request_body = Reason,
     responses(
         (status = 200, description = "The complaint", body = Complaint),
         (status = 403, description = "`not_the_owner`"),
@@ -153,7 +152,7 @@ async fn wait_for_customer(
     caller: Can<WriteComplaints>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<ComplaintReason>,
+    why: Json<Reason>,
     write: Write,
 ) -> Result<Reply> {
     let step =
@@ -247,7 +246,7 @@ async fn close_complaint(
 /// repeat. The terms for interim feedback and resolution restart. Its filing number stays.
 #[utoipa::path(
     post, path = "/complaints/{id}/reopen",
-    request_body = ComplaintReason,
+    request_body = Reason,
     responses(
         (status = 200, description = "The complaint", body = Complaint),
         (status = 409, description = "`wrong_status`"),
@@ -258,7 +257,7 @@ async fn reopen_complaint(
     caller: Can<WriteComplaints>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<ComplaintReason>,
+    why: Json<Reason>,
     write: Write,
 ) -> Result<Reply> {
     let step = async move |tx: &mut Tx| {

@@ -1,13 +1,11 @@
 //! The actions that record the settlement of complaints, and those that raise the alarm.
 
 use access::Can;
-use platform::{IfSent, Json, Path, Problems, Reply, Result, Routes, Tx, Write};
+use platform::{IfSent, Json, Path, Problems, Reason, Reply, Result, Routes, Tx, Write};
 use uuid::Uuid;
 
 use super::Complaint;
-use super::requests::{
-    ComplaintCall, ComplaintConfirmation, ComplaintReason, NewComplaintProposal,
-};
+use super::requests::{ComplaintCall, ComplaintConfirmation, NewComplaintProposal};
 use super::steps::Step;
 use crate::{FileComplaints, HandleComplaints, JudgeComplaints, WriteComplaints};
 
@@ -137,7 +135,7 @@ async fn call_about_complaint(
 /// escalate automatically at 80, 100 and 150 percent of the most advanced term.
 #[utoipa::path(
     post, path = "/complaints/{id}/escalate",
-    request_body = ComplaintReason,
+    request_body = Reason,
     responses(
         (status = 200, description = "The complaint", body = Complaint),
         (status = 409, description = "`wrong_status`"),
@@ -148,7 +146,7 @@ async fn escalate_complaint(
     caller: Can<JudgeComplaints>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<ComplaintReason>,
+    why: Json<Reason>,
     write: Write,
 ) -> Result<Reply> {
     let step = async move |tx: &mut Tx| {

@@ -216,14 +216,6 @@ pub struct ComplaintRejection {
     pub(super) customer_informed: bool,
 }
 
-/// Reason for an action
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[schema(example = json!({ "reason": "客户反映问题再次出现" }))]
-pub struct ComplaintReason {
-    #[schema(min_length = 1, max_length = 500)]
-    pub(super) reason: String,
-}
-
 /// The customer's statement on withdrawing a complaint, 撤诉说明
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({ "statement": "客户确认是自己误操作,不再追究" }))]

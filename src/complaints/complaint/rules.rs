@@ -1,7 +1,7 @@
 //! The rules of complaints, free of I/O.
 
 use access::{Caller, Role};
-use company::setting::Settings;
+use company::setting::{self, Settings};
 use platform::{Error, Fault, Money, Result, Timestamp, set};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -95,9 +95,9 @@ impl Severity {
 /// Returns the highest compensation that a caller may promise, in the company's currency.
 pub(super) fn authority(caller: &Caller, settings: &Settings) -> Money {
     let limits = [
-        (Role::Salesperson, "complaint_authority_salesperson"),
-        (Role::SalesManager, "complaint_authority_sales_manager"),
-        (Role::SalesDirector, "complaint_authority_sales_director"),
+        (Role::Salesperson, setting::COMPLAINT_AUTHORITY_SALESPERSON),
+        (Role::SalesManager, setting::COMPLAINT_AUTHORITY_SALES_MANAGER),
+        (Role::SalesDirector, setting::COMPLAINT_AUTHORITY_SALES_DIRECTOR),
     ];
     let limits =
         limits.iter().filter(|limit| caller.is(limit.0)).map(|limit| settings.get(limit.1));

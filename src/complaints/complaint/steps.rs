@@ -3,15 +3,16 @@
 use access::Caller;
 use company::Company;
 use company::exchange_rate::{ExchangeRate, converted};
+use company::setting;
 use intake::Body;
-use platform::{Error, Fault, IfSent, Money, Result, Tx};
+use platform::{Error, Fault, IfSent, Money, Reason, Result, Tx};
 use uuid::Uuid;
 
 use super::clock::HIGHEST;
 use super::db::{hours, next_filing_no};
 use super::requests::{
-    Compensation, ComplaintAssignment, ComplaintCall, ComplaintConfirmation, ComplaintReason,
-    ComplaintRejection, ComplaintResolution, ComplaintWithdrawal, NewComplaintProposal, OnTheSpot,
+    Compensation, ComplaintAssignment, ComplaintCall, ComplaintConfirmation, ComplaintRejection,
+    ComplaintResolution, ComplaintWithdrawal, NewComplaintProposal, OnTheSpot,
 };
 use super::rules::{ComplaintAction, authority};
 use super::{Complaint, ComplaintProposal, ComplaintStatus, ResolutionMode};
@@ -22,17 +23,17 @@ pub enum Step<'a> {
     Assign(Uuid),
     Reject(&'a ComplaintRejection),
     Start,
-    Wait(&'a ComplaintReason),
+    Wait(&'a Reason),
     Resume,
     Resolve(&'a ComplaintResolution),
     Close,
-    Reopen(&'a ComplaintReason),
+    Reopen(&'a Reason),
     Withdraw(&'a ComplaintWithdrawal),
     Propose(&'a NewComplaintProposal),
     File,
     Confirm(&'a ComplaintConfirmation),
     FollowUpCall(&'a ComplaintCall),
-    Escalate(&'a ComplaintReason),
+    Escalate(&'a Reason),
     Dispatch,
 }
 
@@ -239,9 +240,9 @@ impl Complaint {
     }
 
     /// Reopens the complaint (再次追诉): one step more severe, with the clock restarted.
-    async fn reopen(&mut self, tx: &mut Tx, why: &ComplaintReason) -> Result<()> {
+    async fn reopen(&mut self, tx: &mut Tx, why: &Reason) -> Result<()> {
         let (company, hours) = hours(tx.conn()).await?;
-        let days = company.settings.get("complaint_reopen_days");
+        let days = company.settings.get(setting::COMPLAINT_REOPEN_DAYS);
         let since = self.clock.closed_at.or(self.clock.resolved_at).unwrap_or(self.updated_at);
         if tx.now.0.duration_since(since.0) > jiff::SignedDuration::from_hours(24 * days) {
             let detail = format!(
@@ -300,7 +301,7 @@ impl Complaint {
     }
 
     /// Raises the escalation level by one. Repeating the current reason changes nothing.
-    fn escalate(&mut self, tx: &Tx, why: &ComplaintReason) -> Result<()> {
+    fn escalate(&mut self, tx: &Tx, why: &Reason) -> Result<()> {
         if self.clock.escalation_reason.as_deref() == Some(&*why.reason) {
             return Ok(());
         }

@@ -25,27 +25,16 @@ fn matching<'a>(
     filter: &'a SuggestionFilter,
 ) -> suggestions::BoxedQuery<'a, Pg> {
     let mut query = suggestions::table.filter(caller.sees::<Suggestion>()).into_boxed();
-    if let Some(customer) = filter.customer_id {
-        query = query.filter(suggestions::customer_id.eq(customer));
-    }
-    if let Some(reporter) = filter.reporter_id {
-        query = query.filter(suggestions::reporter_id.eq(reporter));
-    }
-    if let Some(visit) = filter.visit_id {
-        query = query.filter(suggestions::visit_id.eq(visit));
-    }
-    if let Some(categories) = &filter.category {
-        query = query.filter(suggestions::category.eq_any(categories));
-    }
-    if let Some(statuses) = &filter.status {
-        query = query.filter(suggestions::status.eq_any(statuses));
-    }
-    if let Some(from) = filter.created_from {
-        query = query.filter(suggestions::created_at.ge(from));
-    }
-    if let Some(to) = filter.created_to {
-        query = query.filter(suggestions::created_at.lt(to));
-    }
+    platform::filter_by!(
+        query,
+        suggestions::customer_id.eq(filter.customer_id),
+        suggestions::reporter_id.eq(filter.reporter_id),
+        suggestions::visit_id.eq(filter.visit_id),
+        suggestions::category.eq_any(&filter.category),
+        suggestions::status.eq_any(&filter.status),
+        suggestions::created_at.ge(filter.created_from),
+        suggestions::created_at.lt(filter.created_to),
+    );
     query
 }
 

@@ -25,12 +25,11 @@ fn matching<'a>(
 ) -> credit_investigations::BoxedQuery<'a, Pg> {
     let mut query =
         credit_investigations::table.filter(caller.sees::<CreditInvestigation>()).into_boxed();
-    if let Some(customer) = filter.customer_id {
-        query = query.filter(credit_investigations::customer_id.eq(customer));
-    }
-    if let Some(statuses) = &filter.status {
-        query = query.filter(credit_investigations::status.eq_any(statuses));
-    }
+    platform::filter_by!(
+        query,
+        credit_investigations::customer_id.eq(filter.customer_id),
+        credit_investigations::status.eq_any(&filter.status),
+    );
     if let Some(day) = filter.expiring_before {
         let concluded = credit_investigations::status.eq(InvestigationStatus::Concluded);
         query = query.filter(concluded);

@@ -7,11 +7,11 @@ use company::Company;
 use company::setting::Settings;
 use customers::customer::{find_customers, find_unfollowed};
 use diesel::prelude::*;
-use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use intake::reference::{BoxFuture, Find, Found, Wanted};
 use intake::{Arrival, Draft, HasReferences, Imported, Keys};
 use platform::batch::{Batch, ItemKey, Outcomes};
+use platform::upsert::all_but;
 use platform::{Conn, Error, Fault, Money, Result, Tx, batch};
 use schema::customer_credits;
 use serde::Deserialize;
@@ -171,16 +171,12 @@ impl Imported for CustomerCredit {
                 .values(rows)
                 .on_conflict(customer_credits::id)
                 .do_update()
-                .set((
-                    customer_credits::version.eq(excluded(customer_credits::version)),
-                    customer_credits::credit_limit.eq(excluded(customer_credits::credit_limit)),
-                    customer_credits::tolerance_percent
-                        .eq(excluded(customer_credits::tolerance_percent)),
-                    customer_credits::max_overdue_days
-                        .eq(excluded(customer_credits::max_overdue_days)),
-                    customer_credits::valid_until.eq(excluded(customer_credits::valid_until)),
-                    customer_credits::updated_at.eq(excluded(customer_credits::updated_at)),
-                ))
+                .set(all_but::<customer_credits::table>(&[
+                    "id",
+                    "hold",
+                    "hold_reason",
+                    "created_at",
+                ]))
                 .execute(tx.conn())
                 .await?;
         }

@@ -10,12 +10,13 @@ use diesel::sql_types::{Array, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use futures_util::future::BoxFuture;
 use platform::{
-    Change, Conn, Date, Error, IfMatch, IfSent, Money, Patch, Resource, Result, Timestamp, Tx,
+    Change, Conn, Date, Error, IfMatch, IfSent, Money, Patch, Reason, Resource, Result, Timestamp,
+    Tx,
 };
 use schema::customer_credits;
 use uuid::Uuid;
 
-use super::{CreditAccount, CreditChanges, CreditHold, CustomerCredit};
+use super::{CreditAccount, CreditChanges, CustomerCredit};
 use crate::check::breakdown;
 use crate::credit_investigation;
 
@@ -163,7 +164,7 @@ impl CreditAccount {
         caller: &Caller,
         customer: Uuid,
         based_on: IfSent,
-        why: &CreditHold,
+        why: &Reason,
     ) -> Result<Self> {
         let before = CustomerCredit::find_for_update(tx, caller, customer).await?;
         based_on.check(tx, &before).await?;

@@ -4,12 +4,13 @@ use access::Can;
 use actix_web::web::Data;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::{
-    Clock, Db, IfMatch, IfSent, Json, Patch, Path, Problems, Reply, Result, Routes, Tagged, Write,
+    Clock, Db, IfMatch, IfSent, Json, Patch, Path, Problems, Reason, Reply, Result, Routes, Tagged,
+    Write,
 };
 use uuid::Uuid;
 
 use super::batch::CustomerCreditBatch;
-use super::{CreditAccount, CreditChanges, CreditHold, CustomerCredit};
+use super::{CreditAccount, CreditChanges, CustomerCredit};
 use crate::{ImportCredit, ReadCredit, WriteCredit};
 
 pub fn routes(routes: &mut Routes) {
@@ -95,7 +96,7 @@ async fn import_customer_credits(
 /// 冻结: no further credit is given until the hold is released. Overrides do not lift a hold.
 #[utoipa::path(
     post, path = "/customers/{id}/credit/hold",
-    request_body = CreditHold,
+    request_body = Reason,
     responses(
         (status = 200, description = "The credit", body = CreditAccount),
         (status = 403, description = "`self_approval`"),
@@ -107,7 +108,7 @@ async fn hold_customer_credit(
     caller: Can<WriteCredit>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<CreditHold>,
+    why: Json<Reason>,
     write: Write,
 ) -> Result<Reply> {
     write.update(async move |tx| CreditAccount::hold(tx, &caller, *id, based_on, &why).await).await

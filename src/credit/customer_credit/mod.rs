@@ -10,8 +10,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text, Uuid as SqlUuid};
 use platform::row_rule::RowRule;
 use platform::{
-    Date, Error, Fault, FixedSql, Money, Number, Resource, Result, Timestamp, fixed_sql, resource,
-    sent, set,
+    Date, Error, Fault, FixedSql, Money, Number, Reason, Resource, Result, Timestamp, fixed_sql,
+    resource, sent, set,
 };
 use rust_decimal::Decimal;
 use schema::customer_credits;
@@ -116,14 +116,6 @@ pub struct CreditChanges {
     valid_until: Option<Option<Date>>,
 }
 
-/// The reason for a hold
-#[derive(Debug, Deserialize, ToSchema)]
-#[schema(example = json!({ "reason": "支票被退回" }))]
-pub struct CreditHold {
-    #[schema(min_length = 1, max_length = 500)]
-    reason: String,
-}
-
 impl CustomerCredit {
     /// Returns the credit of a customer without a row: the defaults of the company and the tier
     /// apply.
@@ -185,7 +177,7 @@ impl CustomerCredit {
         Some(limit.map(|limit| Money(limit.0 * factor)))
     }
 
-    fn held(&self, why: &CreditHold) -> Result<Self> {
+    fn held(&self, why: &Reason) -> Result<Self> {
         if self.hold {
             return Err(not_now("held"));
         }

@@ -10,13 +10,13 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use intake::parameters;
-use platform::{Change, Conn, Date, Error, IfSent, List, Resource, Result, Timestamp, Tx};
+use platform::{Change, Conn, Date, Error, IfSent, List, Reason, Resource, Result, Timestamp, Tx};
 use schema::terms_requests;
 use uuid::Uuid;
 
 use super::TermsAction::{Approve, Reject, Submit, Withdraw};
 use super::{
-    CustomerTerms, NewTermsRequest, TermsAction, TermsDecision, TermsRequest, TermsRequestFilter,
+    CustomerTerms, NewTermsRequest, TermsAction, TermsRequest, TermsRequestFilter,
     TermsRequestPage, TermsStatus,
 };
 use crate::{credit_investigation, customer_credit};
@@ -26,12 +26,11 @@ fn matching<'a>(
     filter: &'a TermsRequestFilter,
 ) -> terms_requests::BoxedQuery<'a, Pg> {
     let mut query = terms_requests::table.filter(caller.sees::<TermsRequest>()).into_boxed();
-    if let Some(customer) = filter.customer_id {
-        query = query.filter(terms_requests::customer_id.eq(customer));
-    }
-    if let Some(statuses) = &filter.status {
-        query = query.filter(terms_requests::status.eq_any(statuses));
-    }
+    platform::filter_by!(
+        query,
+        terms_requests::customer_id.eq(filter.customer_id),
+        terms_requests::status.eq_any(&filter.status),
+    );
     query
 }
 
@@ -147,7 +146,7 @@ impl TermsRequest {
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        why: &TermsDecision,
+        why: &Reason,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;
@@ -163,7 +162,7 @@ impl TermsRequest {
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        why: &TermsDecision,
+        why: &Reason,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;
@@ -196,7 +195,7 @@ impl TermsRequest {
         before.save(tx, after).await
     }
 
-    fn decided(&self, tx: &Tx, status: TermsStatus, why: &TermsDecision) -> Self {
+    fn decided(&self, tx: &Tx, status: TermsStatus, why: &Reason) -> Self {
         Self {
             status,
             decided_by: Some(tx.actor),

@@ -3,13 +3,14 @@
 use access::Can;
 use actix_web::web;
 use actix_web::web::Data;
-use platform::{Clock, Db, IfSent, Json, Path, Problems, Query, Reply, Result, Routes, Write};
+use platform::{
+    Clock, Db, IfSent, Json, Path, Problems, Query, Reason, Reply, Result, Routes, Write,
+};
 use uuid::Uuid;
 
 use super::TermsAction::{Submit, Withdraw};
 use super::{
-    CustomerTerms, NewTermsRequest, TermsDay, TermsDecision, TermsRequest, TermsRequestFilter,
-    TermsRequestPage,
+    CustomerTerms, NewTermsRequest, TermsDay, TermsRequest, TermsRequestFilter, TermsRequestPage,
 };
 use crate::{ApproveTerms, ReadCredit, RequestCredit};
 
@@ -114,7 +115,7 @@ async fn submit_terms_request(
 /// `valid_from`.
 #[utoipa::path(
     post, path = "/terms-requests/{id}/approve",
-    request_body = TermsDecision,
+    request_body = Reason,
     responses(
         (status = 200, description = "The request", body = TermsRequest),
         (status = 409, description = "`wrong_status`"),
@@ -125,7 +126,7 @@ async fn approve_terms_request(
     caller: Can<ApproveTerms>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<TermsDecision>,
+    why: Json<Reason>,
     write: Write,
 ) -> Result<Reply> {
     write
@@ -138,7 +139,7 @@ async fn approve_terms_request(
 /// Neither the requester nor the customer's owner can reject it (403 `self_approval`).
 #[utoipa::path(
     post, path = "/terms-requests/{id}/reject",
-    request_body = TermsDecision,
+    request_body = Reason,
     responses(
         (status = 200, description = "The request", body = TermsRequest),
         (status = 409, description = "`wrong_status`"),
@@ -149,7 +150,7 @@ async fn reject_terms_request(
     caller: Can<ApproveTerms>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<TermsDecision>,
+    why: Json<Reason>,
     write: Write,
 ) -> Result<Reply> {
     write.update(async move |tx| TermsRequest::reject(tx, &caller, *id, based_on, &why).await).await

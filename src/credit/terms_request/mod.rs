@@ -119,14 +119,6 @@ pub struct NewTermsRequest {
     reason: String,
 }
 
-/// The reason for a decision
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[schema(example = json!({ "reason": "付款记录良好" }))]
-pub struct TermsDecision {
-    #[schema(min_length = 1, max_length = 500)]
-    reason: String,
-}
-
 /// A customer's trading terms on a day, 交易条件
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CustomerTerms {

@@ -1,7 +1,7 @@
 //! The status changes of a terms request, and the approval limits of roles.
 
 use access::{Caller, Role};
-use company::setting::Settings;
+use company::setting::{self, Settings};
 use platform::{Error, Money, Result};
 
 use super::{TermsRequest, TermsStatus};
@@ -44,9 +44,9 @@ fn authority(caller: &Caller, settings: &Settings) -> Option<Money> {
         return None;
     }
     let steps = [
-        (Role::SalesManager, "terms_authority_sales_manager"),
-        (Role::CreditController, "terms_authority_credit_controller"),
-        (Role::SalesDirector, "terms_authority_sales_director"),
+        (Role::SalesManager, setting::TERMS_AUTHORITY_SALES_MANAGER),
+        (Role::CreditController, setting::TERMS_AUTHORITY_CREDIT_CONTROLLER),
+        (Role::SalesDirector, setting::TERMS_AUTHORITY_SALES_DIRECTOR),
     ];
     let mine = steps.iter().filter(|step| caller.is(step.0)).map(|step| settings.get(step.1));
     Some(Money(mine.max().unwrap_or(0).into()))

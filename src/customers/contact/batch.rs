@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use access::Caller;
 use diesel::prelude::*;
-use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
 use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use platform::batch::ItemKey;
+use platform::upsert::all_but;
 use platform::{Conn, Fault, Result, Tx, batch};
 use schema::{contacts, customers};
 use serde::Deserialize;
@@ -120,25 +120,7 @@ impl Imported for Contact {
                 .values(rows.collect::<Vec<_>>())
                 .on_conflict(contacts::id)
                 .do_update()
-                .set((
-                    contacts::version.eq(excluded(contacts::version)),
-                    contacts::customer_id.eq(excluded(contacts::customer_id)),
-                    contacts::name.eq(excluded(contacts::name)),
-                    contacts::title.eq(excluded(contacts::title)),
-                    contacts::phone.eq(excluded(contacts::phone)),
-                    contacts::email.eq(excluded(contacts::email)),
-                    contacts::birth_year.eq(excluded(contacts::birth_year)),
-                    contacts::personality.eq(excluded(contacts::personality)),
-                    contacts::hobbies.eq(excluded(contacts::hobbies)),
-                    contacts::influence.eq(excluded(contacts::influence)),
-                    contacts::is_primary.eq(excluded(contacts::is_primary)),
-                    contacts::source_system.eq(excluded(contacts::source_system)),
-                    contacts::external_id.eq(excluded(contacts::external_id)),
-                    contacts::updated_at.eq(excluded(contacts::updated_at)),
-                    contacts::search.eq(excluded(contacts::search)),
-                    contacts::grams.eq(excluded(contacts::grams)),
-                    contacts::addresses.eq(excluded(contacts::addresses)),
-                ))
+                .set(all_but::<contacts::table>(&["id", "erased_at", "created_at"]))
                 .execute(tx.conn())
                 .await
                 .map_err(refused)?;

@@ -83,12 +83,11 @@ fn matching<'a>(caller: &'a Caller, filter: &'a ContactFilter) -> Joined<'a> {
     if let Some(name) = &filter.name {
         query = query.filter(contacts::name.like(format!("{}%", escaped(name))));
     }
-    if let Some(year) = filter.birth_year {
-        query = query.filter(contacts::birth_year.eq(year));
-    }
-    if let Some(primary) = filter.is_primary {
-        query = query.filter(contacts::is_primary.eq(primary));
-    }
+    platform::filter_by!(
+        query,
+        contacts::birth_year.eq(filter.birth_year),
+        contacts::is_primary.eq(filter.is_primary),
+    );
     if let Some(text) = &filter.q {
         query = query.filter(TextMatch::new(text, "contacts.search", Some("contacts.grams")));
     }

@@ -44,18 +44,13 @@ impl Customer {
             Some(statuses) => query.filter(customers::status.eq_any(statuses)),
             None => query.filter(customers::status.ne(CustomerStatus::Blacklisted)),
         };
-        if let Some(tiers) = &frame.tier {
-            query = query.filter(customers::tier.eq_any(tiers));
-        }
-        if let Some(region) = &frame.region {
-            query = query.filter(customers::region.eq(region));
-        }
-        if let Some(owner) = frame.owner_id {
-            query = query.filter(customers::owner_id.eq(owner));
-        }
-        if let Some(territory) = frame.territory_id {
-            query = query.filter(customers::territory_id.eq(territory));
-        }
+        platform::filter_by!(
+            query,
+            customers::tier.eq_any(&frame.tier),
+            customers::region.eq(&frame.region),
+            customers::owner_id.eq(frame.owner_id),
+            customers::territory_id.eq(frame.territory_id),
+        );
         Ok(query.select(SampledCustomer::as_select()).load(conn).await?)
     }
 }

@@ -31,21 +31,14 @@ fn matching<'a>(
     now: Timestamp,
 ) -> follow_ups::BoxedQuery<'a, Pg> {
     let mut query = follow_ups::table.filter(caller.sees::<FollowUp>()).into_boxed();
-    if let Some(customer) = filter.customer_id {
-        query = query.filter(follow_ups::customer_id.eq(customer));
-    }
-    if let Some(assignee) = filter.assignee_id {
-        query = query.filter(follow_ups::assignee_id.eq(assignee));
-    }
-    if let Some(by) = filter.assigned_by_id {
-        query = query.filter(follow_ups::assigned_by.eq(by));
-    }
-    if let Some(statuses) = &filter.status {
-        query = query.filter(follow_ups::status.eq_any(statuses));
-    }
-    if let Some(sources) = &filter.source {
-        query = query.filter(follow_ups::source.eq_any(sources));
-    }
+    platform::filter_by!(
+        query,
+        follow_ups::customer_id.eq(filter.customer_id),
+        follow_ups::assignee_id.eq(filter.assignee_id),
+        follow_ups::assigned_by.eq(filter.assigned_by_id),
+        follow_ups::status.eq_any(&filter.status),
+        follow_ups::source.eq_any(&filter.source),
+    );
 
     let late = follow_ups::due_at.lt(now).and(follow_ups::status.eq_any(OPEN));
     query = match filter.overdue {
@@ -53,12 +46,11 @@ fn matching<'a>(
         Some(false) => query.filter(diesel::dsl::not(late)),
         None => query,
     };
-    if let Some(from) = filter.due_from {
-        query = query.filter(follow_ups::due_at.ge(from));
-    }
-    if let Some(to) = filter.due_to {
-        query = query.filter(follow_ups::due_at.lt(to));
-    }
+    platform::filter_by!(
+        query,
+        follow_ups::due_at.ge(filter.due_from),
+        follow_ups::due_at.lt(filter.due_to),
+    );
     query
 }
 

@@ -4,14 +4,14 @@ use access::Can;
 use actix_web::web::Data;
 use intake::Body;
 use platform::{
-    Clock, Db, IfSent, Json, List, PageQuery, Path, Problems, Reply, Result, Routes, Write,
+    Clock, Db, IfSent, Json, List, PageQuery, Path, Problems, Reason, Reply, Result, Routes, Write,
 };
 use uuid::Uuid;
 
 use super::FollowUpAction::{Accept, Cancel, Complete, Return, Start};
 use super::{
-    FollowUp, FollowUpExtension, FollowUpFilter, FollowUpPage, FollowUpReason, FollowUpReport,
-    MineFilter, NewFollowUp,
+    FollowUp, FollowUpExtension, FollowUpFilter, FollowUpPage, FollowUpReport, MineFilter,
+    NewFollowUp,
 };
 use crate::{ReadFollowUps, WriteFollowUps};
 
@@ -185,7 +185,7 @@ async fn extend_follow_up(
 /// for those who lead the assignee.
 #[utoipa::path(
     post, path = "/follow-ups/{id}/return",
-    request_body = FollowUpReason,
+    request_body = Reason,
     responses(
         (status = 200, description = "The follow-up", body = FollowUp),
         (status = 403, description = "`not_your_follow_up`"),
@@ -197,7 +197,7 @@ async fn return_follow_up(
     caller: Can<WriteFollowUps>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<FollowUpReason>,
+    why: Json<Reason>,
     write: Write,
 ) -> Result<Reply> {
     let step = async move |tx: &mut _| {
@@ -233,7 +233,7 @@ async fn complete_follow_up(
 /// Allowed for the person who assigned it and for those who lead the assignee.
 #[utoipa::path(
     post, path = "/follow-ups/{id}/cancel",
-    request_body = FollowUpReason,
+    request_body = Reason,
     responses(
         (status = 200, description = "The follow-up", body = FollowUp),
         (status = 403, description = "`not_your_follow_up`"),
@@ -245,7 +245,7 @@ async fn cancel_follow_up(
     caller: Can<WriteFollowUps>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<FollowUpReason>,
+    why: Json<Reason>,
     write: Write,
 ) -> Result<Reply> {
     let step = async move |tx: &mut _| {

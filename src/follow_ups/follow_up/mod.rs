@@ -139,14 +139,6 @@ pub struct FollowUpExtension {
     reason: String,
 }
 
-/// A reason
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[schema(example = json!({ "reason": "请补充客户的答复" }))]
-pub struct FollowUpReason {
-    #[schema(min_length = 1, max_length = 500)]
-    reason: String,
-}
-
 /// Filters for the list of follow-ups.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -2,10 +2,10 @@
 
 use access::Caller;
 use attachments::attachment::attach;
-use platform::{Error, Fault, IfSent, Result, Tx};
+use platform::{Error, Fault, IfSent, Reason, Result, Tx};
 use uuid::Uuid;
 
-use super::{FollowUp, FollowUpExtension, FollowUpReason, FollowUpReport, FollowUpStatus};
+use super::{FollowUp, FollowUpExtension, FollowUpReport, FollowUpStatus};
 
 /// Actions on a follow-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +128,7 @@ impl FollowUp {
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        (action, why): (FollowUpAction, &FollowUpReason),
+        (action, why): (FollowUpAction, &Reason),
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;

@@ -11,15 +11,15 @@ use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
 use intake::{Body, parameters};
 use platform::{
-    Change, Conn, Date, Error, Fault, FixedSql, IfMatch, IfSent, List, Resource, Result, Timestamp,
-    Tx, fixed_sql,
+    Change, Conn, Date, Error, Fault, FixedSql, IfMatch, IfSent, List, Reason, Resource, Result,
+    Timestamp, Tx, fixed_sql,
 };
 use schema::opportunities;
 use uuid::Uuid;
 
 use super::{
     NewOpportunity, Opportunity, OpportunityAction, OpportunityChanges, OpportunityFilter,
-    OpportunityPage, OpportunityReason, OpportunitySort, OpportunityStatus,
+    OpportunityPage, OpportunitySort, OpportunityStatus,
 };
 
 pub type OwnerOfCustomer = FixedSql<Nullable<SqlUuid>>;
@@ -36,21 +36,14 @@ fn matching<'a>(
     today: Date,
 ) -> opportunities::BoxedQuery<'a, Pg> {
     let mut query = opportunities::table.filter(caller.sees::<Opportunity>()).into_boxed();
-    if let Some(customer) = filter.customer_id {
-        query = query.filter(opportunities::customer_id.eq(customer));
-    }
-    if let Some(owner) = filter.owner_id {
-        query = query.filter(opportunities::owner_id.eq(owner));
-    }
-    if let Some(product) = filter.product_id {
-        query = query.filter(opportunities::product_id.eq(product));
-    }
-    if let Some(category) = &filter.category {
-        query = query.filter(opportunities::category.eq(category));
-    }
-    if let Some(statuses) = &filter.status {
-        query = query.filter(opportunities::status.eq_any(statuses));
-    }
+    platform::filter_by!(
+        query,
+        opportunities::customer_id.eq(filter.customer_id),
+        opportunities::owner_id.eq(filter.owner_id),
+        opportunities::product_id.eq(filter.product_id),
+        opportunities::category.eq(&filter.category),
+        opportunities::status.eq_any(&filter.status),
+    );
 
     let open = opportunities::status.eq(OpportunityStatus::Open);
     let late = opportunities::next_step_on.lt(today).and(open);
@@ -59,12 +52,11 @@ fn matching<'a>(
         Some(false) => query.filter(not(late)),
         None => query,
     };
-    if let Some(from) = filter.next_step_from {
-        query = query.filter(opportunities::next_step_on.ge(from));
-    }
-    if let Some(to) = filter.next_step_to {
-        query = query.filter(opportunities::next_step_on.lt(to));
-    }
+    platform::filter_by!(
+        query,
+        opportunities::next_step_on.ge(filter.next_step_from),
+        opportunities::next_step_on.lt(filter.next_step_to),
+    );
     query
 }
 
@@ -185,7 +177,7 @@ impl Opportunity {
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        (action, why): (OpportunityAction, Option<&OpportunityReason>),
+        (action, why): (OpportunityAction, Option<&Reason>),
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;

@@ -4,15 +4,13 @@ use access::Can;
 use actix_web::web::Data;
 use intake::Body;
 use platform::{
-    Clock, Db, IfMatch, IfSent, Json, List, PageQuery, Path, Problems, Reply, Result, Routes, Write,
+    Clock, Db, IfMatch, IfSent, Json, List, PageQuery, Path, Problems, Reason, Reply, Result,
+    Routes, Write,
 };
 use uuid::Uuid;
 
 use super::OpportunityAction::{Drop, Lose, Win};
-use super::{
-    NewOpportunity, Opportunity, OpportunityChanges, OpportunityFilter, OpportunityPage,
-    OpportunityReason,
-};
+use super::{NewOpportunity, Opportunity, OpportunityChanges, OpportunityFilter, OpportunityPage};
 use crate::{ReadOpportunities, WriteOpportunities};
 
 pub fn routes(routes: &mut Routes) {
@@ -128,7 +126,7 @@ async fn win_opportunity(
 /// 失去: Ends an open opportunity because the customer buys elsewhere or has no need.
 #[utoipa::path(
     post, path = "/opportunities/{id}/lose",
-    request_body = OpportunityReason,
+    request_body = Reason,
     responses(
         (status = 200, description = "The opportunity", body = Opportunity),
         (status = 409, description = "`wrong_status`"),
@@ -139,7 +137,7 @@ async fn lose_opportunity(
     caller: Can<WriteOpportunities>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<OpportunityReason>,
+    why: Json<Reason>,
     write: Write,
 ) -> Result<Reply> {
     let step = async move |tx: &mut _| {
@@ -153,7 +151,7 @@ async fn lose_opportunity(
 /// 放弃: Ends an open opportunity that is not worth pursuing or was a mistake.
 #[utoipa::path(
     post, path = "/opportunities/{id}/drop",
-    request_body = OpportunityReason,
+    request_body = Reason,
     responses(
         (status = 200, description = "The opportunity", body = Opportunity),
         (status = 409, description = "`wrong_status`"),
@@ -164,7 +162,7 @@ async fn drop_opportunity(
     caller: Can<WriteOpportunities>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<OpportunityReason>,
+    why: Json<Reason>,
     write: Write,
 ) -> Result<Reply> {
     let step = async move |tx: &mut _| {

@@ -126,14 +126,6 @@ pub struct OpportunityDetails {
     potential_amount: Option<Option<Money>>,
 }
 
-/// A reason
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[schema(example = json!({ "reason": "客户与对手签了两年合同" }))]
-pub struct OpportunityReason {
-    #[schema(min_length = 1, max_length = 500)]
-    reason: String,
-}
-
 const CUSTOMER: Reference = Reference { at: "customer", of: "customer", find: find_customers };
 const PRODUCT: Reference = Reference { at: "product", of: "product", find: find_products };
 const OWNER: Reference = Reference { at: "owner", of: "user", find: auth::find_users };

@@ -3,12 +3,12 @@
 use access::Can;
 use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
-use platform::{IfMatch, IfSent, Json, Path, Problems, Reply, Result, Routes, Write};
+use platform::{IfMatch, IfSent, Json, Path, Problems, Reason, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
 use super::batch::OrderBatch;
 use super::rules::Action;
-use super::{Cancellation, NewOrder, Order, OrderChanges, OrderFilter, OrderHold, OrderPage};
+use super::{Cancellation, NewOrder, Order, OrderChanges, OrderFilter, OrderPage};
 use crate::{ConfirmOrders, HoldOrders, ImportOrders, ReadOrders, ReleaseOrders, WriteOrders};
 
 pub fn routes(routes: &mut Routes) {
@@ -168,7 +168,7 @@ async fn confirm_order(
 /// Moves the order from `submitted` to `credit_hold`.
 #[utoipa::path(
     post, path = "/orders/{id}/hold",
-    request_body = OrderHold,
+    request_body = Reason,
     responses(
         (status = 200, description = "The order", body = Order),
         (status = 409, description = "`customer_merged`, `wrong_status`"),
@@ -180,7 +180,7 @@ async fn hold_order(
     caller: Can<HoldOrders>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<OrderHold>,
+    why: Json<Reason>,
     write: Write,
 ) -> Result<Reply> {
     let (action, why) = (Action::Hold, Cancellation::because(&why.reason));

@@ -30,12 +30,11 @@ fn matching<'a>(caller: &'a Caller, filter: &'a OrderFilter) -> orders::BoxedQue
         let lines = order_lines::table.filter(order_lines::product_id.eq(product));
         query = query.filter(orders::id.eq_any(lines.select(order_lines::order_id)));
     }
-    if let Some(statuses) = &filter.status {
-        query = query.filter(orders::status.eq_any(statuses));
-    }
-    if let Some(channel) = &filter.channel {
-        query = query.filter(orders::channel.eq(channel));
-    }
+    platform::filter_by!(
+        query,
+        orders::status.eq_any(&filter.status),
+        orders::channel.eq(&filter.channel),
+    );
 
     if let Some(text) = &filter.q {
         // Only names of visible customers are searched: a hit would disclose the name of any other.
@@ -45,15 +44,12 @@ fn matching<'a>(caller: &'a Caller, filter: &'a OrderFilter) -> orders::BoxedQue
         query = query.filter(number.or(upper).or(named));
     }
 
-    if let Some(number) = &filter.number {
-        query = query.filter(orders::number.eq(number));
-    }
-    if let Some(day) = filter.order_date_from {
-        query = query.filter(orders::order_date.ge(day));
-    }
-    if let Some(day) = filter.order_date_to {
-        query = query.filter(orders::order_date.lt(day));
-    }
+    platform::filter_by!(
+        query,
+        orders::number.eq(&filter.number),
+        orders::order_date.ge(filter.order_date_from),
+        orders::order_date.lt(filter.order_date_to),
+    );
     query
 }
 

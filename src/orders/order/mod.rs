@@ -286,14 +286,6 @@ impl Cancellation {
     }
 }
 
-/// Reason for a credit hold
-#[derive(Debug, Deserialize, ToSchema)]
-#[schema(example = json!({ "reason": "超出信用额度,等待回款" }))]
-pub struct OrderHold {
-    #[schema(min_length = 1, max_length = 500)]
-    pub reason: String,
-}
-
 const REFERENCES: &[Reference] = &[
     Reference { at: "customer", of: "customer", find: find_customers },
     Reference { at: "salesperson", of: "user", find: auth::user::find_users },

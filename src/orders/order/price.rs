@@ -1,8 +1,8 @@
 //! Pricing of orders that people enter: list prices in the order's currency, line amounts and tax.
 
+use company::setting::{self, Settings};
 use std::collections::HashMap;
 
-use company::setting::Settings;
 use platform::{Fault, Money};
 use products::product::Product;
 use rust_decimal::Decimal;
@@ -24,7 +24,7 @@ pub(super) enum TaxRounding {
 
 impl TaxRounding {
     pub(super) fn of(settings: &Settings) -> Self {
-        match settings.get("tax_rounding_per_document") {
+        match settings.get(setting::TAX_ROUNDING_PER_DOCUMENT) {
             0 => Self::Line,
             _ => Self::Document,
         }

@@ -3,8 +3,8 @@
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Numeric, Text, Uuid as SqlUuid};
-use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
+use platform::upsert::all_but;
 use platform::{Error, Result, Tx, fixed_sql};
 use schema::{order_lines, orders};
 use uuid::Uuid;
@@ -18,43 +18,7 @@ pub(super) async fn upsert(tx: &mut Tx, rows: &[&Order]) -> Result<()> {
         .values(rows.to_vec())
         .on_conflict(orders::id)
         .do_update()
-        .set((
-            (
-                orders::version.eq(excluded(orders::version)),
-                orders::number.eq(excluded(orders::number)),
-                orders::customer_id.eq(excluded(orders::customer_id)),
-                orders::credits.eq(excluded(orders::credits)),
-                orders::credited.eq(excluded(orders::credited)),
-                orders::team_path.eq(excluded(orders::team_path)),
-                orders::territory_id.eq(excluded(orders::territory_id)),
-                orders::channel.eq(excluded(orders::channel)),
-                orders::order_date.eq(excluded(orders::order_date)),
-                orders::confirmed_on.eq(excluded(orders::confirmed_on)),
-                orders::cancelled_on.eq(excluded(orders::cancelled_on)),
-                orders::due_date.eq(excluded(orders::due_date)),
-            ),
-            (
-                orders::shipped_on.eq(excluded(orders::shipped_on)),
-                orders::currency.eq(excluded(orders::currency)),
-                orders::exchange_rate.eq(excluded(orders::exchange_rate)),
-                orders::status.eq(excluded(orders::status)),
-                orders::status_reason.eq(excluded(orders::status_reason)),
-                orders::amount.eq(excluded(orders::amount)),
-                orders::tax_amount.eq(excluded(orders::tax_amount)),
-                orders::freight_amount.eq(excluded(orders::freight_amount)),
-                orders::total_amount.eq(excluded(orders::total_amount)),
-                orders::source_system.eq(excluded(orders::source_system)),
-                orders::external_id.eq(excluded(orders::external_id)),
-                orders::updated_at.eq(excluded(orders::updated_at)),
-            ),
-            (
-                orders::fulfilment_status.eq(excluded(orders::fulfilment_status)),
-                orders::billing_status.eq(excluded(orders::billing_status)),
-                orders::payment_status.eq(excluded(orders::payment_status)),
-                orders::credit_exceeded.eq(excluded(orders::credit_exceeded)),
-                orders::invoiced_amount.eq(excluded(orders::invoiced_amount)),
-            ),
-        ))
+        .set(all_but::<orders::table>(&["id", "created_at", "taken_here"]))
         .execute(tx.conn())
         .await
         .map_err(refused)?;

@@ -5,11 +5,11 @@ use std::collections::{HashMap, HashSet};
 
 use access::Caller;
 use diesel::prelude::*;
-use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
 use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use platform::batch::ItemKey;
+use platform::upsert::all_but;
 use platform::{Conn, Date, Fault, Result, Tx, batch, sent, set};
 use rust_decimal::Decimal;
 use schema::shipments;
@@ -150,20 +150,7 @@ impl Imported for Shipment {
                 .values(rows)
                 .on_conflict(shipments::id)
                 .do_update()
-                .set((
-                    shipments::version.eq(excluded(shipments::version)),
-                    shipments::number.eq(excluded(shipments::number)),
-                    shipments::order_id.eq(excluded(shipments::order_id)),
-                    shipments::status.eq(excluded(shipments::status)),
-                    shipments::shipped_on.eq(excluded(shipments::shipped_on)),
-                    shipments::delivered_on.eq(excluded(shipments::delivered_on)),
-                    shipments::carrier.eq(excluded(shipments::carrier)),
-                    shipments::tracking_number.eq(excluded(shipments::tracking_number)),
-                    shipments::lines.eq(excluded(shipments::lines)),
-                    shipments::source_system.eq(excluded(shipments::source_system)),
-                    shipments::external_id.eq(excluded(shipments::external_id)),
-                    shipments::updated_at.eq(excluded(shipments::updated_at)),
-                ))
+                .set(all_but::<shipments::table>(&["id", "created_at"]))
                 .execute(tx.conn())
                 .await
                 .map_err(refused)?;

@@ -27,18 +27,13 @@ fn matching<'a>(caller: &'a Caller, filter: &'a ShipmentFilter) -> shipments::Bo
         query = query.filter(theirs.bind::<SqlUuid, _>(customer).sql(")"));
     }
 
-    if let Some(statuses) = &filter.status {
-        query = query.filter(shipments::status.eq_any(statuses));
-    }
-    if let Some(number) = &filter.number {
-        query = query.filter(shipments::number.eq(number));
-    }
-    if let Some(day) = filter.shipped_from {
-        query = query.filter(shipments::shipped_on.ge(day));
-    }
-    if let Some(day) = filter.shipped_to {
-        query = query.filter(shipments::shipped_on.lt(day));
-    }
+    platform::filter_by!(
+        query,
+        shipments::status.eq_any(&filter.status),
+        shipments::number.eq(&filter.number),
+        shipments::shipped_on.ge(filter.shipped_from),
+        shipments::shipped_on.lt(filter.shipped_to),
+    );
     query
 }
 

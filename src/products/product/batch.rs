@@ -2,12 +2,12 @@
 
 use access::Caller;
 use diesel::prelude::*;
-use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
 use intake::{Arrival, Draft, HasReferences, Imported, Keys, Unique};
 use platform::batch::ItemKey;
 use platform::characters::fold;
+use platform::upsert::all_but;
 use platform::{Conn, Fault, Result, Tx, batch};
 use schema::products;
 use serde::Deserialize;
@@ -82,24 +82,7 @@ impl Imported for Product {
                 .values(rows.collect::<Vec<_>>())
                 .on_conflict(products::id)
                 .do_update()
-                .set((
-                    products::version.eq(excluded(products::version)),
-                    products::code.eq(excluded(products::code)),
-                    products::name.eq(excluded(products::name)),
-                    products::name_pinyin.eq(excluded(products::name_pinyin)),
-                    products::category.eq(excluded(products::category)),
-                    products::subcategory.eq(excluded(products::subcategory)),
-                    products::unit.eq(excluded(products::unit)),
-                    products::list_price.eq(excluded(products::list_price)),
-                    products::standard_cost.eq(excluded(products::standard_cost)),
-                    products::tax_rate.eq(excluded(products::tax_rate)),
-                    products::active.eq(excluded(products::active)),
-                    products::prices.eq(excluded(products::prices)),
-                    products::source_system.eq(excluded(products::source_system)),
-                    products::external_id.eq(excluded(products::external_id)),
-                    products::updated_at.eq(excluded(products::updated_at)),
-                    products::search.eq(excluded(products::search)),
-                ))
+                .set(all_but::<products::table>(&["id", "created_at", "code_key"]))
                 .execute(tx.conn())
                 .await
                 .map_err(refused)?;

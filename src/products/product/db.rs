@@ -41,15 +41,12 @@ pub async fn load(
 
 fn matching<'a>(caller: &'a Caller, filter: &'a ProductFilter) -> products::BoxedQuery<'a, Pg> {
     let mut query = products::table.filter(caller.sees::<Product>()).into_boxed();
-    if let Some(category) = &filter.category {
-        query = query.filter(products::category.eq(category));
-    }
-    if let Some(subcategory) = &filter.subcategory {
-        query = query.filter(products::subcategory.eq(subcategory));
-    }
-    if let Some(active) = filter.active {
-        query = query.filter(products::active.eq(active));
-    }
+    platform::filter_by!(
+        query,
+        products::category.eq(&filter.category),
+        products::subcategory.eq(&filter.subcategory),
+        products::active.eq(filter.active),
+    );
     if let Some(code) = &filter.code {
         query = query.filter(products::code_key.eq(fold(code)));
     }

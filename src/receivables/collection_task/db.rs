@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use ::customers::hooks::Move;
 use access::Caller;
 use company::Company;
+use company::setting::{self, Key};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{
@@ -30,12 +31,12 @@ const MOST: i32 = 1000;
 
 /// The dunning steps with their settings, and the sign that turns a setting into days after the due
 /// date.
-const STEPS: [(DunningStep, &str, i64); 5] = [
-    (DunningStep::BeforeDue, "dunning_days_before_due", -1),
-    (DunningStep::First, "dunning_days_first", 1),
-    (DunningStep::Second, "dunning_days_second", 1),
-    (DunningStep::Third, "dunning_days_third", 1),
-    (DunningStep::Last, "dunning_days_last", 1),
+const STEPS: [(DunningStep, Key, i64); 5] = [
+    (DunningStep::BeforeDue, setting::DUNNING_DAYS_BEFORE_DUE, -1),
+    (DunningStep::First, setting::DUNNING_DAYS_FIRST, 1),
+    (DunningStep::Second, setting::DUNNING_DAYS_SECOND, 1),
+    (DunningStep::Third, setting::DUNNING_DAYS_THIRD, 1),
+    (DunningStep::Last, setting::DUNNING_DAYS_LAST, 1),
 ];
 
 fn matching<'a>(
@@ -43,27 +44,16 @@ fn matching<'a>(
     filter: &'a CollectionTaskFilter,
 ) -> collection_tasks::BoxedQuery<'a, Pg> {
     let mut query = collection_tasks::table.filter(caller.sees::<CollectionTask>()).into_boxed();
-    if let Some(customer) = filter.customer_id {
-        query = query.filter(collection_tasks::customer_id.eq(customer));
-    }
-    if let Some(invoice) = filter.invoice_id {
-        query = query.filter(collection_tasks::invoice_id.eq(invoice));
-    }
-    if let Some(assignee) = filter.assignee_id {
-        query = query.filter(collection_tasks::assignee_id.eq(assignee));
-    }
-    if let Some(statuses) = &filter.status {
-        query = query.filter(collection_tasks::status.eq_any(statuses));
-    }
-    if let Some(steps) = &filter.step {
-        query = query.filter(collection_tasks::step.eq_any(steps));
-    }
-    if let Some(day) = filter.due_from {
-        query = query.filter(collection_tasks::due_on.ge(day));
-    }
-    if let Some(day) = filter.due_to {
-        query = query.filter(collection_tasks::due_on.lt(day));
-    }
+    platform::filter_by!(
+        query,
+        collection_tasks::customer_id.eq(filter.customer_id),
+        collection_tasks::invoice_id.eq(filter.invoice_id),
+        collection_tasks::assignee_id.eq(filter.assignee_id),
+        collection_tasks::status.eq_any(&filter.status),
+        collection_tasks::step.eq_any(&filter.step),
+        collection_tasks::due_on.ge(filter.due_from),
+        collection_tasks::due_on.lt(filter.due_to),
+    );
     query
 }
 

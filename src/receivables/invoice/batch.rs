@@ -6,12 +6,11 @@ use std::collections::{HashMap, HashSet};
 use access::Caller;
 use company::{Company, exchange_rate::ExchangeRate};
 use credit::terms_request::PaymentDays;
-use diesel::prelude::*;
-use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
 use intake::{Arrival, Draft, Imported, Keys, Unique};
 use platform::owned;
+use platform::upsert::all_but;
 use platform::{Conn, Date, Error, Fault, Money, Number, Result, Tx};
 use schema::invoices;
 use uuid::Uuid;
@@ -330,38 +329,7 @@ async fn upsert(tx: &mut Tx, drafts: &[&Draft<Invoice>]) -> Result<()> {
         .values(rows)
         .on_conflict(invoices::id)
         .do_update()
-        .set((
-            (
-                invoices::version.eq(excluded(invoices::version)),
-                invoices::kind.eq(excluded(invoices::kind)),
-                invoices::number.eq(excluded(invoices::number)),
-                invoices::customer_id.eq(excluded(invoices::customer_id)),
-                invoices::order_id.eq(excluded(invoices::order_id)),
-                invoices::corrects_invoice_id.eq(excluded(invoices::corrects_invoice_id)),
-                invoices::salesperson_id.eq(excluded(invoices::salesperson_id)),
-                invoices::invoice_date.eq(excluded(invoices::invoice_date)),
-                invoices::due_date.eq(excluded(invoices::due_date)),
-                invoices::currency.eq(excluded(invoices::currency)),
-                invoices::exchange_rate.eq(excluded(invoices::exchange_rate)),
-                invoices::amount.eq(excluded(invoices::amount)),
-                invoices::tax_amount.eq(excluded(invoices::tax_amount)),
-            ),
-            (
-                invoices::total_amount.eq(excluded(invoices::total_amount)),
-                invoices::disputed.eq(excluded(invoices::disputed)),
-                invoices::instalments.eq(excluded(invoices::instalments)),
-                invoices::status.eq(excluded(invoices::status)),
-                invoices::status_reason.eq(excluded(invoices::status_reason)),
-                invoices::posted_on.eq(excluded(invoices::posted_on)),
-                invoices::cancelled_on.eq(excluded(invoices::cancelled_on)),
-                invoices::open_amount.eq(excluded(invoices::open_amount)),
-                invoices::closed_on.eq(excluded(invoices::closed_on)),
-                invoices::next_due_on.eq(excluded(invoices::next_due_on)),
-                invoices::source_system.eq(excluded(invoices::source_system)),
-                invoices::external_id.eq(excluded(invoices::external_id)),
-                invoices::updated_at.eq(excluded(invoices::updated_at)),
-            ),
-        ))
+        .set(all_but::<invoices::table>(&["id", "credit_exceeded", "created_at"]))
         .execute(tx.conn())
         .await
         .map_err(db::refused)?;

@@ -35,27 +35,16 @@ fn matching<'a>(
     today: Date,
 ) -> invoices::BoxedQuery<'a, Pg> {
     let mut query = invoices::table.filter(caller.sees::<Invoice>()).into_boxed();
-    if let Some(customer) = filter.customer_id {
-        query = query.filter(invoices::customer_id.eq(customer));
-    }
-    if let Some(order) = filter.order_id {
-        query = query.filter(invoices::order_id.eq(order));
-    }
-    if let Some(person) = filter.salesperson_id {
-        query = query.filter(invoices::salesperson_id.eq(person));
-    }
-    if let Some(corrected) = filter.corrects_invoice_id {
-        query = query.filter(invoices::corrects_invoice_id.eq(corrected));
-    }
-    if let Some(kind) = filter.kind {
-        query = query.filter(invoices::kind.eq(kind));
-    }
-    if let Some(statuses) = &filter.status {
-        query = query.filter(invoices::status.eq_any(statuses));
-    }
-    if let Some(number) = &filter.number {
-        query = query.filter(invoices::number.eq(number));
-    }
+    platform::filter_by!(
+        query,
+        invoices::customer_id.eq(filter.customer_id),
+        invoices::order_id.eq(filter.order_id),
+        invoices::salesperson_id.eq(filter.salesperson_id),
+        invoices::corrects_invoice_id.eq(filter.corrects_invoice_id),
+        invoices::kind.eq(filter.kind),
+        invoices::status.eq_any(&filter.status),
+        invoices::number.eq(&filter.number),
+    );
     query = match filter.open {
         Some(true) => query.filter(invoices::open_amount.ne(Money::ZERO)),
         Some(false) => query.filter(invoices::open_amount.eq(Money::ZERO)),
@@ -72,18 +61,13 @@ fn matching<'a>(
         query = query.filter(invoices::disputed.eq(disputed));
     }
 
-    if let Some(day) = filter.invoice_date_from {
-        query = query.filter(invoices::invoice_date.ge(day));
-    }
-    if let Some(day) = filter.invoice_date_to {
-        query = query.filter(invoices::invoice_date.lt(day));
-    }
-    if let Some(day) = filter.due_date_from {
-        query = query.filter(invoices::due_date.ge(day));
-    }
-    if let Some(day) = filter.due_date_to {
-        query = query.filter(invoices::due_date.lt(day));
-    }
+    platform::filter_by!(
+        query,
+        invoices::invoice_date.ge(filter.invoice_date_from),
+        invoices::invoice_date.lt(filter.invoice_date_to),
+        invoices::due_date.ge(filter.due_date_from),
+        invoices::due_date.lt(filter.due_date_to),
+    );
     query
 }
 

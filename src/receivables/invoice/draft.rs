@@ -8,12 +8,12 @@ use credit::terms_request::PaymentDays;
 use customers::customer::Customer;
 use intake::Body;
 use platform::owned::{self, FieldOwner};
-use platform::{Error, Fault, IfMatch, IfSent, Money, Result, Tx, set};
+use platform::{Error, Fault, IfMatch, IfSent, Money, Reason, Result, Tx, set};
 use uuid::Uuid;
 
 use super::{
-    Invoice, InvoiceCancellation, InvoiceChanges, InvoiceDetails, InvoiceKind, InvoiceStatus,
-    Moved, NewInvoice, db, settle,
+    Invoice, InvoiceChanges, InvoiceDetails, InvoiceKind, InvoiceStatus, Moved, NewInvoice, db,
+    settle,
 };
 use crate::allocation::{self, Allocation};
 
@@ -143,7 +143,7 @@ impl Invoice {
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        why: &InvoiceCancellation,
+        why: &Reason,
     ) -> Result<Self> {
         let before = Self::held(tx, caller, id).await?;
         based_on.check(tx, &before).await?;

@@ -5,12 +5,13 @@ use actix_web::web::Data;
 use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::{
-    Clock, Db, IfMatch, IfSent, Json, List, PageQuery, Path, Problems, Reply, Result, Routes, Write,
+    Clock, Db, IfMatch, IfSent, Json, List, PageQuery, Path, Problems, Reason, Reply, Result,
+    Routes, Write,
 };
 use uuid::Uuid;
 
 use super::facts::InvoiceBatch;
-use super::{Invoice, InvoiceCancellation, InvoiceChanges, InvoiceFilter, InvoicePage, NewInvoice};
+use super::{Invoice, InvoiceChanges, InvoiceFilter, InvoicePage, NewInvoice};
 use crate::source::DocumentUse;
 use crate::{ImportInvoices, ReadInvoices, WriteInvoices};
 
@@ -149,7 +150,7 @@ async fn post_invoice(
 /// Only drafts can be cancelled. Correct a posted invoice with a credit note.
 #[utoipa::path(
     post, path = "/invoices/{id}/cancel",
-    request_body = InvoiceCancellation,
+    request_body = Reason,
     responses(
         (status = 200, description = "The invoice", body = Invoice),
         (status = 409, description = "`field_not_owned`, `wrong_status`"),
@@ -160,7 +161,7 @@ async fn cancel_invoice(
     caller: Can<WriteInvoices>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<InvoiceCancellation>,
+    why: Json<Reason>,
     write: Write,
 ) -> Result<Reply> {
     write.update(async move |tx| Invoice::cancel(tx, &caller, *id, based_on, &why).await).await

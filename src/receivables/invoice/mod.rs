@@ -197,14 +197,6 @@ pub struct InvoiceDetails {
     instalments: Option<Vec<Instalment>>,
 }
 
-/// The reason for cancelling a draft
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[schema(example = json!({ "reason": "written twice" }))]
-pub struct InvoiceCancellation {
-    #[schema(min_length = 1, max_length = 500)]
-    reason: String,
-}
-
 const REFERENCES: &[Reference] = &[
     Reference { at: "customer", of: "customer", find: find_customers },
     Reference { at: "order", of: "order", find: find_orders },

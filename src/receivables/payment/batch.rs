@@ -5,13 +5,12 @@ use std::collections::{HashMap, HashSet};
 
 use access::Caller;
 use company::{Company, exchange_rate::ExchangeRate};
-use diesel::prelude::*;
-use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
 use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use platform::batch::ItemKey;
 use platform::owned;
+use platform::upsert::all_but;
 use platform::{Conn, Date, Error, Fault, Money, Number, Result, Tx, batch, sent, set};
 use schema::payments;
 use serde::Deserialize;
@@ -349,29 +348,7 @@ async fn upsert(tx: &mut Tx, drafts: &[&Draft<Payment>]) -> Result<()> {
         .values(rows)
         .on_conflict(payments::id)
         .do_update()
-        .set((
-            (
-                payments::version.eq(excluded(payments::version)),
-                payments::number.eq(excluded(payments::number)),
-                payments::customer_id.eq(excluded(payments::customer_id)),
-                payments::received_on.eq(excluded(payments::received_on)),
-                payments::currency.eq(excluded(payments::currency)),
-                payments::exchange_rate.eq(excluded(payments::exchange_rate)),
-                payments::amount.eq(excluded(payments::amount)),
-                payments::method.eq(excluded(payments::method)),
-                payments::note.eq(excluded(payments::note)),
-            ),
-            (
-                payments::reversed_on.eq(excluded(payments::reversed_on)),
-                payments::reversal_reason.eq(excluded(payments::reversal_reason)),
-                payments::unapplied_amount.eq(excluded(payments::unapplied_amount)),
-                payments::closed_on.eq(excluded(payments::closed_on)),
-                payments::salesperson_ids.eq(excluded(payments::salesperson_ids)),
-                payments::source_system.eq(excluded(payments::source_system)),
-                payments::external_id.eq(excluded(payments::external_id)),
-                payments::updated_at.eq(excluded(payments::updated_at)),
-            ),
-        ))
+        .set(all_but::<payments::table>(&["id", "recorded_on", "credit_exceeded", "created_at"]))
         .execute(tx.conn())
         .await
         .map_err(db::refused)?;

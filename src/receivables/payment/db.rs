@@ -33,12 +33,11 @@ fn matching<'a>(caller: &'a Caller, filter: &'a PaymentFilter) -> payments::Boxe
                 .sql(")");
         query = query.filter(used);
     }
-    if let Some(number) = &filter.number {
-        query = query.filter(payments::number.eq(number));
-    }
-    if let Some(methods) = &filter.method {
-        query = query.filter(payments::method.eq_any(methods));
-    }
+    platform::filter_by!(
+        query,
+        payments::number.eq(&filter.number),
+        payments::method.eq_any(&filter.method),
+    );
     query = match filter.unapplied {
         Some(true) => query.filter(payments::unapplied_amount.gt(Money::ZERO)),
         Some(false) => query.filter(payments::unapplied_amount.eq(Money::ZERO)),
@@ -50,12 +49,11 @@ fn matching<'a>(caller: &'a Caller, filter: &'a PaymentFilter) -> payments::Boxe
         None => query,
     };
 
-    if let Some(day) = filter.received_from {
-        query = query.filter(payments::received_on.ge(day));
-    }
-    if let Some(day) = filter.received_to {
-        query = query.filter(payments::received_on.lt(day));
-    }
+    platform::filter_by!(
+        query,
+        payments::received_on.ge(filter.received_from),
+        payments::received_on.lt(filter.received_to),
+    );
     query
 }
 

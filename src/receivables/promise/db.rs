@@ -17,24 +17,15 @@ use crate::invoice::{self, InvoiceKind};
 
 fn matching<'a>(caller: &'a Caller, filter: &'a PromiseFilter) -> promises::BoxedQuery<'a, Pg> {
     let mut query = promises::table.filter(caller.sees::<Promise>()).into_boxed();
-    if let Some(customer) = filter.customer_id {
-        query = query.filter(promises::customer_id.eq(customer));
-    }
-    if let Some(invoice) = filter.invoice_id {
-        query = query.filter(promises::invoice_id.eq(invoice));
-    }
-    if let Some(person) = filter.made_by_id {
-        query = query.filter(promises::made_by.eq(person));
-    }
-    if let Some(statuses) = &filter.status {
-        query = query.filter(promises::status.eq_any(statuses));
-    }
-    if let Some(day) = filter.due_from {
-        query = query.filter(promises::due_on.ge(day));
-    }
-    if let Some(day) = filter.due_to {
-        query = query.filter(promises::due_on.lt(day));
-    }
+    platform::filter_by!(
+        query,
+        promises::customer_id.eq(filter.customer_id),
+        promises::invoice_id.eq(filter.invoice_id),
+        promises::made_by.eq(filter.made_by_id),
+        promises::status.eq_any(&filter.status),
+        promises::due_on.ge(filter.due_from),
+        promises::due_on.lt(filter.due_to),
+    );
     query
 }
 

@@ -16,18 +16,13 @@ use crate::{risk, write_off};
 
 fn matching<'a>(caller: &'a Caller, filter: &'a RiskCaseFilter) -> risk_cases::BoxedQuery<'a, Pg> {
     let mut query = risk_cases::table.filter(caller.sees::<RiskCase>()).into_boxed();
-    if let Some(customer) = filter.customer_id {
-        query = query.filter(risk_cases::customer_id.eq(customer));
-    }
-    if let Some(owner) = filter.owner_id {
-        query = query.filter(risk_cases::owner_id.eq(owner));
-    }
-    if let Some(statuses) = &filter.status {
-        query = query.filter(risk_cases::status.eq_any(statuses));
-    }
-    if let Some(triggers) = &filter.trigger {
-        query = query.filter(risk_cases::trigger.eq_any(triggers));
-    }
+    platform::filter_by!(
+        query,
+        risk_cases::customer_id.eq(filter.customer_id),
+        risk_cases::owner_id.eq(filter.owner_id),
+        risk_cases::status.eq_any(&filter.status),
+        risk_cases::trigger.eq_any(&filter.trigger),
+    );
     query
 }
 

@@ -2,6 +2,7 @@
 
 use ::customers::hooks::Move;
 use access::{Caller, Role};
+use company::setting::{self, Key};
 use company::{Company, exchange_rate::converted};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -30,18 +31,13 @@ fn matching<'a>(
     filter: &'a WriteOffFilter,
 ) -> write_off_requests::BoxedQuery<'a, Pg> {
     let mut query = write_off_requests::table.filter(caller.sees::<WriteOffRequest>()).into_boxed();
-    if let Some(customer) = filter.customer_id {
-        query = query.filter(write_off_requests::customer_id.eq(customer));
-    }
-    if let Some(invoice) = filter.invoice_id {
-        query = query.filter(write_off_requests::invoice_id.eq(invoice));
-    }
-    if let Some(case) = filter.risk_case_id {
-        query = query.filter(write_off_requests::risk_case_id.eq(case));
-    }
-    if let Some(statuses) = &filter.status {
-        query = query.filter(write_off_requests::status.eq_any(statuses));
-    }
+    platform::filter_by!(
+        query,
+        write_off_requests::customer_id.eq(filter.customer_id),
+        write_off_requests::invoice_id.eq(filter.invoice_id),
+        write_off_requests::risk_case_id.eq(filter.risk_case_id),
+        write_off_requests::status.eq_any(&filter.status),
+    );
     query
 }
 
@@ -191,7 +187,7 @@ impl WriteOffRequest {
         let company = Company::load(tx.conn()).await?;
         let settings = &company.settings;
         let amount = converted(self.amount, invoice.exchange_rate);
-        if let Some(limit) = authority(caller, |name| settings.get(name)) {
+        if let Some(limit) = authority(caller, |key| settings.get(key)) {
             // The customer's credit is locked, so that no other approval can run at the same time.
             let since = tx.today.0.saturating_sub(jiff::Span::new().days(AUTHORITY_YEAR));
             let before = allocation::written_off(tx.conn(), invoice, Date(since)).await?;
@@ -231,15 +227,15 @@ impl WriteOffRequest {
 }
 
 /// Returns the approval limit of the caller, in the company's currency. `None` means no limit.
-fn authority(caller: &Caller, setting: impl Fn(&str) -> i64) -> Option<i64> {
+fn authority(caller: &Caller, value: impl Fn(Key) -> i64) -> Option<i64> {
     if caller.is(Role::Admin) || caller.is(Role::GeneralManager) {
         return None;
     }
     let limits = [
-        (Role::SalesDirector, "write_off_authority_sales_director"),
-        (Role::Finance, "write_off_authority_finance"),
+        (Role::SalesDirector, setting::WRITE_OFF_AUTHORITY_SALES_DIRECTOR),
+        (Role::Finance, setting::WRITE_OFF_AUTHORITY_FINANCE),
     ];
-    let limits = limits.iter().filter(|step| caller.is(step.0)).map(|step| setting(step.1));
+    let limits = limits.iter().filter(|step| caller.is(step.0)).map(|step| value(step.1));
     Some(limits.max().unwrap_or(0))
 }
 

@@ -8,11 +8,11 @@ use access::Caller;
 use company::Company;
 use company::company::Language;
 use diesel::prelude::*;
-use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use intake::reference::{BoxFuture, Find, Found, Known, Wanted};
 use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference};
 use platform::batch::ItemKey;
+use platform::upsert::all_but;
 use platform::{Conn, Embedded, Error, Fault, Result, Timestamp, Tx, batch};
 use schema::{customers, survey_responses};
 use serde::Deserialize;
@@ -248,18 +248,17 @@ impl Imported for SurveyResponse {
                 .values(rows)
                 .on_conflict(survey_responses::id)
                 .do_update()
-                .set((
-                    survey_responses::version.eq(excluded(survey_responses::version)),
-                    survey_responses::language.eq(excluded(survey_responses::language)),
-                    survey_responses::answers.eq(excluded(survey_responses::answers)),
-                    survey_responses::score.eq(excluded(survey_responses::score)),
-                    survey_responses::nps.eq(excluded(survey_responses::nps)),
-                    survey_responses::low.eq(excluded(survey_responses::low)),
-                    survey_responses::source_system.eq(excluded(survey_responses::source_system)),
-                    survey_responses::external_id.eq(excluded(survey_responses::external_id)),
-                    survey_responses::created_at.eq(excluded(survey_responses::created_at)),
-                    survey_responses::updated_at.eq(excluded(survey_responses::updated_at)),
-                ))
+                .set(all_but::<survey_responses::table>(&[
+                    "id",
+                    "survey_id",
+                    "invitation_id",
+                    "customer_id",
+                    "contact_id",
+                    "tier",
+                    "region",
+                    "owner_id",
+                    "follow_up_id",
+                ]))
                 .execute(tx.conn())
                 .await
                 .map_err(refused)?;

@@ -28,21 +28,14 @@ fn matching<'a>(caller: &'a Caller, survey: Uuid, filter: &'a SurveyResponseFilt
     let of_customers = survey_responses::table.inner_join(customers::table);
     let mut query = of_customers.into_boxed().filter(caller.sees::<SurveyResponse>());
     query = query.filter(survey_responses::survey_id.eq(survey));
-    if let Some(customer) = filter.customer_id {
-        query = query.filter(survey_responses::customer_id.eq(customer));
-    }
-    if let Some(tiers) = &filter.tier {
-        query = query.filter(survey_responses::tier.eq_any(tiers));
-    }
-    if let Some(low) = filter.low {
-        query = query.filter(survey_responses::low.eq(low));
-    }
-    if let Some(from) = filter.created_from {
-        query = query.filter(survey_responses::created_at.ge(from));
-    }
-    if let Some(to) = filter.created_to {
-        query = query.filter(survey_responses::created_at.lt(to));
-    }
+    platform::filter_by!(
+        query,
+        survey_responses::customer_id.eq(filter.customer_id),
+        survey_responses::tier.eq_any(&filter.tier),
+        survey_responses::low.eq(filter.low),
+        survey_responses::created_at.ge(filter.created_from),
+        survey_responses::created_at.lt(filter.created_to),
+    );
     query
 }
 

@@ -8,6 +8,7 @@ mod results;
 
 use ::customers::customer::{Tier, find_customers};
 use company::company::Language;
+use company::setting;
 use company::{Calendar, Company};
 use diesel::prelude::*;
 use intake::{HasReferences, Reference};
@@ -106,8 +107,8 @@ fn is_low(company: &Company, score: Option<Number>, nps: Option<i16>) -> bool {
     let below = |value: Option<Decimal>, setting| {
         value.is_some_and(|value| value <= Decimal::from(company.settings.get(setting)))
     };
-    below(score.map(|score| score.0), "survey_low_score")
-        || below(nps.map(Decimal::from), "survey_low_nps")
+    below(score.map(|score| score.0), setting::SURVEY_LOW_SCORE)
+        || below(nps.map(Decimal::from), setting::SURVEY_LOW_NPS)
 }
 
 /// Writes a whole score as an integer, as before scores could be means.
@@ -129,7 +130,7 @@ fn as_number<S: Serializer>(
 fn due(company: &Company, calendar: &Calendar, answered_on: Date) -> Result<Timestamp> {
     let tomorrow = answered_on.0.tomorrow().map_err(Error::internal)?;
     let day = calendar.nth_working_day(Date(tomorrow), 1);
-    let ends = SignedDuration::from_hours(company.settings.get("working_day_ends"));
+    let ends = SignedDuration::from_hours(company.settings.get(setting::WORKING_DAY_ENDS));
     let zone = TimeZone::get(&company.time_zone).map_err(Error::internal)?;
     let end = day.0.at(0, 0, 0, 0).checked_add(ends).and_then(|it| it.to_zoned(zone));
     end.map(|end| Timestamp(end.timestamp())).map_err(Error::internal)

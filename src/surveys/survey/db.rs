@@ -20,12 +20,11 @@ use super::{
 
 fn matching(filter: &SurveyFilter) -> surveys::BoxedQuery<'_, Pg> {
     let mut query = surveys::table.into_boxed();
-    if let Some(statuses) = &filter.status {
-        query = query.filter(surveys::status.eq_any(statuses));
-    }
-    if let Some(kinds) = &filter.kind {
-        query = query.filter(surveys::kind.eq_any(kinds));
-    }
+    platform::filter_by!(
+        query,
+        surveys::status.eq_any(&filter.status),
+        surveys::kind.eq_any(&filter.kind),
+    );
     query
 }
 

@@ -187,15 +187,12 @@ impl PendingItem {
         let filter = list.as_sent();
         let matching = || {
             let mut query = visible_to(caller).filter(list.ids(id));
-            if let Some(kind) = &filter.kind {
-                query = query.filter(pending_items::type_.eq(kind));
-            }
-            if let Some(system) = &filter.source_system {
-                query = query.filter(pending_items::source_system.eq(system));
-            }
-            if let Some(external_id) = &filter.external_id {
-                query = query.filter(pending_items::external_id.eq(external_id));
-            }
+            platform::filter_by!(
+                query,
+                pending_items::type_.eq(&filter.kind),
+                pending_items::source_system.eq(&filter.source_system),
+                pending_items::external_id.eq(&filter.external_id),
+            );
             query
         };
 

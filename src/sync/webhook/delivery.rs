@@ -160,12 +160,11 @@ impl WebhookDelivery {
             if let Some(statuses) = &filter.status {
                 query = query.filter(webhook_deliveries::status.eq_any(statuses.clone()));
             }
-            if let Some(event) = filter.event_id {
-                query = query.filter(webhook_deliveries::event_id.eq(event));
-            }
-            if let Some(resource) = filter.resource_id {
-                query = query.filter(webhook_deliveries::resource_id.eq(resource));
-            }
+            platform::filter_by!(
+                query,
+                webhook_deliveries::event_id.eq(filter.event_id),
+                webhook_deliveries::resource_id.eq(filter.resource_id),
+            );
             query
         };
 

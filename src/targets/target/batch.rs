@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use access::Caller;
 use company::Company;
 use diesel::prelude::*;
-use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
 use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use platform::batch::ItemKey;
+use platform::upsert::all_but;
 use platform::{Conn, Fault, Result, Tx, batch};
 use schema::targets;
 use serde::Deserialize;
@@ -128,30 +128,7 @@ impl Imported for Target {
                 .values(rows)
                 .on_conflict(targets::id)
                 .do_update()
-                .set((
-                    targets::version.eq(excluded(targets::version)),
-                    targets::owner_type.eq(excluded(targets::owner_type)),
-                    targets::owner_id.eq(excluded(targets::owner_id)),
-                    targets::channel.eq(excluded(targets::channel)),
-                    targets::metric.eq(excluded(targets::metric)),
-                    targets::level.eq(excluded(targets::level)),
-                    targets::dimension.eq(excluded(targets::dimension)),
-                    targets::dimension_value.eq(excluded(targets::dimension_value)),
-                    targets::period_type.eq(excluded(targets::period_type)),
-                    targets::period_start.eq(excluded(targets::period_start)),
-                    targets::period_end.eq(excluded(targets::period_end)),
-                    targets::value.eq(excluded(targets::value)),
-                    targets::currency.eq(excluded(targets::currency)),
-                    targets::parent_id.eq(excluded(targets::parent_id)),
-                    targets::status.eq(excluded(targets::status)),
-                    targets::approved_by.eq(excluded(targets::approved_by)),
-                    targets::approved_at.eq(excluded(targets::approved_at)),
-                    targets::closed_at.eq(excluded(targets::closed_at)),
-                    targets::closed_actual.eq(excluded(targets::closed_actual)),
-                    targets::source_system.eq(excluded(targets::source_system)),
-                    targets::external_id.eq(excluded(targets::external_id)),
-                    targets::updated_at.eq(excluded(targets::updated_at)),
-                ))
+                .set(all_but::<targets::table>(&["id", "reason", "authored_by", "created_at"]))
                 .execute(tx.conn())
                 .await
                 .map_err(refused)?;

@@ -21,33 +21,18 @@ use crate::ApproveTargets;
 
 fn matching<'a>(caller: &'a Caller, filter: &'a TargetFilter) -> targets::BoxedQuery<'a, Pg> {
     let mut query = targets::table.filter(caller.sees::<Target>()).into_boxed();
-    if let Some(owner_type) = filter.owner_type {
-        query = query.filter(targets::owner_type.eq(owner_type));
-    }
-    if let Some(owner) = filter.owner_id {
-        query = query.filter(targets::owner_id.eq(owner));
-    }
-    if let Some(metrics) = &filter.metric {
-        query = query.filter(targets::metric.eq_any(metrics));
-    }
-    if let Some(levels) = &filter.level {
-        query = query.filter(targets::level.eq_any(levels));
-    }
-    if let Some(kinds) = &filter.period_type {
-        query = query.filter(targets::period_type.eq_any(kinds));
-    }
-    if let Some(from) = filter.period_start_from {
-        query = query.filter(targets::period_start.ge(from));
-    }
-    if let Some(to) = filter.period_start_to {
-        query = query.filter(targets::period_start.lt(to));
-    }
-    if let Some(statuses) = &filter.status {
-        query = query.filter(targets::status.eq_any(statuses));
-    }
-    if let Some(parent) = filter.parent_id {
-        query = query.filter(targets::parent_id.eq(parent));
-    }
+    platform::filter_by!(
+        query,
+        targets::owner_type.eq(filter.owner_type),
+        targets::owner_id.eq(filter.owner_id),
+        targets::metric.eq_any(&filter.metric),
+        targets::level.eq_any(&filter.level),
+        targets::period_type.eq_any(&filter.period_type),
+        targets::period_start.ge(filter.period_start_from),
+        targets::period_start.lt(filter.period_start_to),
+        targets::status.eq_any(&filter.status),
+        targets::parent_id.eq(filter.parent_id),
+    );
     query
 }
 

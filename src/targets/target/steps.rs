@@ -2,6 +2,7 @@
 
 use access::Caller;
 use company::exchange_rate::ExchangeRate;
+use company::setting;
 use company::{Calendar, Company};
 use platform::{Error, IfSent, Result, Tx};
 use uuid::Uuid;
@@ -94,7 +95,7 @@ impl Target {
     /// Checks that the closing day has come: documents of the period may still arrive during the
     /// first working days after it.
     async fn check_over(&self, tx: &mut Tx) -> Result<()> {
-        let nth = Company::load(tx.conn()).await?.settings.get("close_on_working_day");
+        let nth = Company::load(tx.conn()).await?.settings.get(setting::CLOSE_ON_WORKING_DAY);
         let calendar = Calendar::load(tx.conn()).await?;
         let closes = calendar.nth_working_day(self.period_end, usize::try_from(nth).unwrap_or(1));
         if tx.today < closes {

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use access::Caller;
 use diesel::prelude::*;
-use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
 use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use platform::batch::ItemKey;
 use platform::characters::fold;
+use platform::upsert::all_but;
 use platform::{Conn, Fault, Result, Tx, batch};
 use schema::territories;
 use serde::Deserialize;
@@ -106,17 +106,7 @@ impl Imported for Territory {
                 .values(rows)
                 .on_conflict(territories::id)
                 .do_update()
-                .set((
-                    territories::version.eq(excluded(territories::version)),
-                    territories::code.eq(excluded(territories::code)),
-                    territories::name.eq(excluded(territories::name)),
-                    territories::parent_id.eq(excluded(territories::parent_id)),
-                    territories::kind.eq(excluded(territories::kind)),
-                    territories::holders.eq(excluded(territories::holders)),
-                    territories::source_system.eq(excluded(territories::source_system)),
-                    territories::external_id.eq(excluded(territories::external_id)),
-                    territories::updated_at.eq(excluded(territories::updated_at)),
-                ))
+                .set(all_but::<territories::table>(&["id", "created_at", "code_key"]))
                 .execute(tx.conn())
                 .await
                 .map_err(refused)?;

@@ -30,12 +30,11 @@ fn matching<'a>(
     filter: &'a TerritoryFilter,
 ) -> territories::BoxedQuery<'a, Pg> {
     let mut query = territories::table.filter(caller.sees::<Territory>()).into_boxed();
-    if let Some(parent) = filter.parent_id {
-        query = query.filter(territories::parent_id.eq(parent));
-    }
-    if let Some(kind) = &filter.kind {
-        query = query.filter(territories::kind.eq(kind));
-    }
+    platform::filter_by!(
+        query,
+        territories::parent_id.eq(filter.parent_id),
+        territories::kind.eq(&filter.kind),
+    );
     if let Some(code) = &filter.code {
         query = query.filter(territories::code_key.eq(fold(code)));
     }

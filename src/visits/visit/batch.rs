@@ -1,17 +1,18 @@
 //! Import of visits from another system. Imported visits may be of any age.
 
+use company::setting;
 use std::collections::{HashMap, HashSet};
 
 use ::customers::contact;
 use access::Caller;
 use diesel::prelude::*;
-use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
 use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference};
 use jiff::tz::TimeZone;
 use platform::batch::ItemKey;
 use platform::position::CoordinateSystem;
+use platform::upsert::all_but;
 use platform::{Conn, Date, Fault, Result, Tx, batch};
 use schema::{visit_checks, visits};
 use serde::Deserialize;
@@ -126,7 +127,7 @@ impl Imported for Visit {
         let complained = complained_on(tx, &known).await?;
 
         Ok(Context {
-            radius_m: company.settings.get("visit_radius_m"),
+            radius_m: company.settings.get(setting::VISIT_RADIUS_M),
             system: company.coordinate_system,
             least_minutes: least_minutes(&company),
             zone: zone(&company),
@@ -231,37 +232,13 @@ impl Imported for Visit {
                 .values(rows.iter().map(row).collect::<Vec<_>>())
                 .on_conflict(visits::id)
                 .do_update()
-                .set((
-                    visits::version.eq(excluded(visits::version)),
-                    visits::owner_id.eq(excluded(visits::owner_id)),
-                    visits::customer_id.eq(excluded(visits::customer_id)),
-                    visits::contact_ids.eq(excluded(visits::contact_ids)),
-                    visits::participant_ids.eq(excluded(visits::participant_ids)),
-                    visits::visit_type.eq(excluded(visits::visit_type)),
-                    visits::plan_source.eq(excluded(visits::plan_source)),
-                    (
-                        visits::planned_date.eq(excluded(visits::planned_date)),
-                        visits::rescheduled_from.eq(excluded(visits::rescheduled_from)),
-                    ),
-                    visits::window_from.eq(excluded(visits::window_from)),
-                    visits::window_to.eq(excluded(visits::window_to)),
-                    visits::purpose.eq(excluded(visits::purpose)),
-                    visits::remote.eq(excluded(visits::remote)),
-                    visits::status.eq(excluded(visits::status)),
-                    visits::reason.eq(excluded(visits::reason)),
-                    visits::outcome.eq(excluded(visits::outcome)),
-                    visits::refuse_reason.eq(excluded(visits::refuse_reason)),
-                    visits::summary.eq(excluded(visits::summary)),
-                    visits::next_action.eq(excluded(visits::next_action)),
-                    visits::next_visit_on.eq(excluded(visits::next_visit_on)),
-                    visits::complaint_answer.eq(excluded(visits::complaint_answer)),
-                    visits::duration_min.eq(excluded(visits::duration_min)),
-                    visits::validity.eq(excluded(visits::validity)),
-                    visits::in_fence.eq(excluded(visits::in_fence)),
-                    visits::source_system.eq(excluded(visits::source_system)),
-                    visits::external_id.eq(excluded(visits::external_id)),
-                    visits::updated_at.eq(excluded(visits::updated_at)),
-                ))
+                .set(all_but::<visits::table>(&[
+                    "id",
+                    "approved_by",
+                    "follow_up_id",
+                    "attachment_ids",
+                    "created_at",
+                ]))
                 .execute(tx.conn())
                 .await
                 .map_err(refused)?;

@@ -31,27 +31,21 @@ intake::find! {
 
 fn matching<'a>(caller: &'a Caller, filter: &'a VisitFilter) -> visits::BoxedQuery<'a, Pg> {
     let mut query = visits::table.filter(caller.sees::<Visit>()).into_boxed();
-    if let Some(customer) = filter.customer_id {
-        query = query.filter(visits::customer_id.eq(customer));
-    }
-    if let Some(owner) = filter.owner_id {
-        query = query.filter(visits::owner_id.eq(owner));
-    }
+    platform::filter_by!(
+        query,
+        visits::customer_id.eq(filter.customer_id),
+        visits::owner_id.eq(filter.owner_id),
+    );
     if let Some(participant) = filter.participant_id {
         query = query.filter(visits::participant_ids.contains(vec![participant]));
     }
-    if let Some(statuses) = &filter.status {
-        query = query.filter(visits::status.eq_any(statuses));
-    }
-    if let Some(types) = &filter.visit_type {
-        query = query.filter(visits::visit_type.eq_any(types));
-    }
-    if let Some(outcomes) = &filter.outcome {
-        query = query.filter(visits::outcome.eq_any(outcomes));
-    }
-    if let Some(validities) = &filter.validity {
-        query = query.filter(visits::validity.eq_any(validities));
-    }
+    platform::filter_by!(
+        query,
+        visits::status.eq_any(&filter.status),
+        visits::visit_type.eq_any(&filter.visit_type),
+        visits::outcome.eq_any(&filter.outcome),
+        visits::validity.eq_any(&filter.validity),
+    );
 
     if let Some(text) = &filter.q {
         let part = containing(text);
@@ -61,12 +55,11 @@ fn matching<'a>(caller: &'a Caller, filter: &'a VisitFilter) -> visits::BoxedQue
         query = query.filter(named.or(said).assume_not_null());
     }
 
-    if let Some(from) = filter.planned_from {
-        query = query.filter(visits::planned_date.ge(from));
-    }
-    if let Some(to) = filter.planned_to {
-        query = query.filter(visits::planned_date.lt(to));
-    }
+    platform::filter_by!(
+        query,
+        visits::planned_date.ge(filter.planned_from),
+        visits::planned_date.lt(filter.planned_to),
+    );
     query
 }
 

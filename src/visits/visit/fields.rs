@@ -109,22 +109,6 @@ pub struct Reschedule {
     pub(super) reason: String,
 }
 
-/// A reason
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[schema(example = json!({ "reason": "客户临时有会" }))]
-pub struct VisitExcuse {
-    #[schema(min_length = 1, max_length = 500)]
-    pub(super) reason: String,
-}
-
-/// A reason for approving an exception
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[schema(example = json!({ "reason": "地下车库,信号弱" }))]
-pub struct VisitException {
-    #[schema(min_length = 1, max_length = 500)]
-    pub(super) reason: String,
-}
-
 /// Evidence that a phone sends on arrival
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({ "occurred_at": "2026-11-24T01:30:00Z", "latitude": 31.2304,

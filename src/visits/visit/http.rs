@@ -3,13 +3,13 @@
 use access::Can;
 use intake::Body;
 use platform::batch::{Batch, BatchQuery, Outcomes};
-use platform::{IfMatch, IfSent, Json, Path, Problems, Reply, Result, Routes, Write};
+use platform::{IfMatch, IfSent, Json, Path, Problems, Reason, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
 use super::batch::VisitBatch;
 use super::{
-    CheckIn, CheckOut, NewVisit, Reschedule, Visit, VisitAction, VisitChanges, VisitException,
-    VisitExcuse, VisitFilter, VisitOutcome, VisitPage,
+    CheckIn, CheckOut, NewVisit, Reschedule, Visit, VisitAction, VisitChanges, VisitFilter,
+    VisitOutcome, VisitPage,
 };
 use crate::{ApproveVisits, ImportVisits, ReadVisits, WriteVisits};
 
@@ -138,7 +138,7 @@ async fn reschedule_visit(
 /// Cancel a planned visit
 #[utoipa::path(
     post, path = "/visits/{id}/cancel",
-    request_body = VisitExcuse,
+    request_body = Reason,
     responses(
         (status = 200, description = "The visit", body = Visit),
         (status = 403, description = "`not_your_visit`"),
@@ -150,7 +150,7 @@ async fn cancel_visit(
     caller: Can<WriteVisits>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<VisitExcuse>,
+    why: Json<Reason>,
     write: Write,
 ) -> Result<Reply> {
     let why = (VisitAction::Cancel, why);
@@ -240,7 +240,7 @@ async fn report_outcome(
 /// 中止: Ends a visit that is in progress. An abandoned visit does not count.
 #[utoipa::path(
     post, path = "/visits/{id}/abandon",
-    request_body = VisitExcuse,
+    request_body = Reason,
     responses(
         (status = 200, description = "The visit", body = Visit),
         (status = 403, description = "`not_your_visit`"),
@@ -252,7 +252,7 @@ async fn abandon_visit(
     caller: Can<WriteVisits>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<VisitExcuse>,
+    why: Json<Reason>,
     write: Write,
 ) -> Result<Reply> {
     let why = (VisitAction::Abandon, why);
@@ -266,7 +266,7 @@ async fn abandon_visit(
 /// Possible once; otherwise 409 `already_explained`.
 #[utoipa::path(
     post, path = "/visits/{id}/explain",
-    request_body = VisitExcuse,
+    request_body = Reason,
     responses(
         (status = 200, description = "The visit", body = Visit),
         (status = 403, description = "`not_your_visit`"),
@@ -278,7 +278,7 @@ async fn explain_visit(
     caller: Can<WriteVisits>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<VisitExcuse>,
+    why: Json<Reason>,
     write: Write,
 ) -> Result<Reply> {
     let why = (VisitAction::Explain, why);
@@ -294,7 +294,7 @@ async fn explain_visit(
 /// 403 `self_approval`.
 #[utoipa::path(
     post, path = "/visits/{id}/approve-exception",
-    request_body = VisitException,
+    request_body = Reason,
     responses(
         (status = 200, description = "The valid visit", body = Visit),
         (status = 409, description = "`nothing_to_approve`, `wrong_status`"),
@@ -305,7 +305,7 @@ async fn approve_visit(
     caller: Can<ApproveVisits>,
     id: Path<Uuid>,
     based_on: IfSent,
-    why: Json<VisitException>,
+    why: Json<Reason>,
     write: Write,
 ) -> Result<Reply> {
     write

@@ -25,8 +25,8 @@ use uuid::Uuid;
 
 pub use db::{customer_merged, customers_of, find_visits, mark_missed};
 pub use fields::{
-    CheckIn, CheckOut, FurtherStep, NewVisit, Reschedule, VisitChanges, VisitDetails,
-    VisitException, VisitExcuse, VisitFilter, VisitOutcome, VisitResult,
+    CheckIn, CheckOut, FurtherStep, NewVisit, Reschedule, VisitChanges, VisitDetails, VisitFilter,
+    VisitOutcome, VisitResult,
 };
 pub use geo::GeoStatus;
 pub use rules::VisitAction;

@@ -3,10 +3,11 @@
 use access::Caller;
 use attachments::attachment::attach;
 use company::Company;
+use company::setting;
 use follow_ups::follow_up::{FollowUp, Opened, Source};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, ToSpan};
-use platform::{Date, Error, Fault, IfSent, Result, Tx};
+use platform::{Date, Error, Fault, IfSent, Reason, Result, Tx};
 use uuid::Uuid;
 
 use super::checks::Check;
@@ -16,7 +17,7 @@ use super::overlap::Flags;
 use super::rules::day_of;
 use super::{
     CheckIn, CheckKind, CheckOut, Reschedule, Validity, Visit, VisitAction, VisitCheck,
-    VisitExcuse, VisitOutcome, VisitStatus,
+    VisitOutcome, VisitStatus,
 };
 use crate::hooks::complained_on;
 
@@ -51,7 +52,7 @@ impl Visit {
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        (action, why): (VisitAction, &VisitExcuse),
+        (action, why): (VisitAction, &Reason),
     ) -> Result<Self> {
         let before = Self::begin(tx, caller, id, based_on, action).await?;
         let missed = before.status == VisitStatus::Missed;
@@ -322,7 +323,7 @@ impl Visit {
         company: &Company,
         (kind, sent): (CheckKind, &CheckIn),
     ) -> Result<VisitCheck> {
-        let oldest = i64::from(24_u8) * company.settings.get("visit_offline_days");
+        let oldest = i64::from(24_u8) * company.settings.get(setting::VISIT_OFFLINE_DAYS);
         let faults = sent.faults(tx.now, SignedDuration::from_hours(oldest));
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
@@ -335,7 +336,7 @@ impl Visit {
         let circumstances = CheckContext {
             received_at: tx.now,
             customer,
-            radius_m: company.settings.get("visit_radius_m"),
+            radius_m: company.settings.get(setting::VISIT_RADIUS_M),
             system: company.coordinate_system,
         };
         Ok(sent.check(self, caller.id(), kind, circumstances))
@@ -371,7 +372,7 @@ pub(super) fn check_day(tx: &Tx, day: Date) -> Result<()> {
 }
 
 pub(super) fn least_minutes(company: &Company) -> i64 {
-    company.settings.get("visit_least_minutes")
+    company.settings.get(setting::VISIT_LEAST_MINUTES)
 }
 
 pub(super) fn zone(company: &Company) -> TimeZone {
