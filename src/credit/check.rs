@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use company::Company;
-use company::setting;
+use company::setting::{self, Settings};
 use customers::customer::{Tier, tiers};
 use platform::{Conn, Date, Error, Money, Number, Result, Timestamp, Tx, text_enum};
 use rust_decimal::Decimal;
@@ -232,7 +232,7 @@ impl Sums {
 
 impl Policy {
     pub(crate) fn of(
-        settings: &company::setting::Settings,
+        settings: &Settings,
         credit: Option<&CustomerCredit>,
         tier: Option<Tier>,
         prepaid: bool,
@@ -312,10 +312,7 @@ impl Policy {
 }
 
 /// Returns the customer's own limit, otherwise the company's default. `None` means no limit.
-pub(crate) fn limit_in_force(
-    settings: &company::setting::Settings,
-    own: Option<Money>,
-) -> Option<Money> {
+pub(crate) fn limit_in_force(settings: &Settings, own: Option<Money>) -> Option<Money> {
     let default = settings.optional(setting::CREDIT_DEFAULT_LIMIT).map(|limit| Money(limit.into()));
     own.or(default)
 }

@@ -13,8 +13,8 @@ pub struct AllBut<T> {
     table: PhantomData<T>,
 }
 
-/// Updates every column but those `kept`, which must exist: `do_update().set(all_but::<orders::table>(
-/// &["id", "created_at"]))`. Generated columns belong to them.
+/// Updates every column but those `kept`, such as `id`, `created_at` and generated columns. They must
+/// exist.
 pub fn all_but<T: Table>(kept: &'static [&'static str]) -> AllBut<T> {
     AllBut { kept, table: PhantomData }
 }
