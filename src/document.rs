@@ -1,5 +1,6 @@
 //! OpenAPI document, derived from the mounted routes.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use access::{Domain, Role};
@@ -11,7 +12,7 @@ use orders::order::Order;
 use platform::error::{Problem, ProblemMembers};
 use platform::owned::Owned;
 use platform::resource::etag;
-use platform::routes::Described;
+use platform::routes::{Arguments, Described};
 use platform::shape::{allow_external_ids, describe_field, everywhere, one_of_all};
 use platform::{Result, Routes};
 use receivables::invoice::Invoice;
@@ -159,7 +160,7 @@ fn references(part: &Value) -> Vec<String> {
 
 /// Returns the roles that may call an operation.
 pub fn roles_of(operation: &str) -> Option<&'static [Role]> {
-    let permission = described().operations.get(operation)?.permission?;
+    let permission = operations().get(operation)?.permission?;
     let mut all = app::permissions().flatten();
     all.find(|entry| entry.0 == permission).map(|entry| entry.1)
 }
@@ -203,27 +204,33 @@ fn external_parameters(operation: &mut Value) {
     }
 }
 
-/// Returns the descriptions of all operations that the service mounts.
-pub fn described() -> &'static Described {
-    static DESCRIBED: LazyLock<Described> = LazyLock::new(|| {
-        let mut described = Described::default();
-        let roots = DOMAINS.iter().map(|domain| ("", domain.name, domain.root_routes));
-        let routes = DOMAINS.iter().map(|domain| (PREFIX, domain.name, domain.routes));
-        for (prefix, tag, mounts) in roots.chain(routes) {
-            let mut routes = Routes::describe(prefix, tag, &mut described);
-            for mount in mounts {
-                mount(&mut routes);
-            }
+/// Returns what the arguments of each handler say, by operation id.
+pub fn operations() -> &'static BTreeMap<String, Arguments> {
+    static OPERATIONS: LazyLock<BTreeMap<String, Arguments>> =
+        LazyLock::new(|| described().operations);
+    &OPERATIONS
+}
+
+/// Returns the descriptions of all operations that the service mounts. They take tens of megabytes,
+/// so nothing keeps them.
+fn described() -> Described {
+    let mut described = Described::default();
+    let roots = DOMAINS.iter().map(|domain| ("", domain.name, domain.root_routes));
+    let routes = DOMAINS.iter().map(|domain| (PREFIX, domain.name, domain.routes));
+    for (prefix, tag, mounts) in roots.chain(routes) {
+        let mut routes = Routes::describe(prefix, tag, &mut described);
+        for mount in mounts {
+            mount(&mut routes);
         }
-        described
-    });
-    &DESCRIBED
+    }
+    described
 }
 
 /// Returns the document as the handlers describe it.
 pub fn openapi() -> OpenApi {
     let mut document = Document::openapi();
-    document.paths.merge(described().paths.clone());
+    let described = described();
+    document.paths.merge(described.paths);
     let tag = |domain: &Domain| {
         TagBuilder::new().name(domain.name).description(Some(domain.about)).build()
     };
@@ -231,7 +238,7 @@ pub fn openapi() -> OpenApi {
 
     let scheme = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     let components = document.components.get_or_insert_default();
-    components.schemas.extend(described().schemas.iter().cloned());
+    components.schemas.extend(described.schemas);
     components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
 
     for (path, item) in &mut document.paths.paths {

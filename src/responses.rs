@@ -29,7 +29,7 @@ pub fn refusals_of(
 ) -> BTreeMap<u16, BTreeSet<&'static str>> {
     let mut all: BTreeMap<u16, BTreeSet<&str>> = BTreeMap::new();
     let id = operation["operationId"].as_str().unwrap_or_default();
-    let arguments = &document::described().operations[id];
+    let arguments = &document::operations()[id];
     let derived = EVERYWHERE.iter().chain(&arguments.refusals).copied();
     let said = said(operation["description"].as_str().unwrap_or_default());
     for (status, code) in derived.chain(declared(operation)).chain(said) {

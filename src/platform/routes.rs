@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, Handler, HttpRequest, Responder, Scope, guard};
+use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, Route, Scope, guard};
 use utoipa::__dev::SchemaReferences;
-use utoipa::openapi::path::{HttpMethod, Paths};
+use utoipa::openapi::path::{HttpMethod, Operation, Paths};
 use utoipa::openapi::{RefOr, Schema};
 
 /// Mounts operations; see [`mount!`](crate::mount!).
@@ -22,16 +22,22 @@ enum Goal<'a> {
 /// every pattern in turn, and [`HttpRequest::match_pattern`] does the same, so each segment becomes
 /// a scope of its own: a request is compared with those and with the operations of one of them.
 #[derive(Default)]
-pub struct Served(BTreeMap<String, Vec<Addition>>);
-
-type Addition = Box<dyn FnOnce(Scope) -> Scope>;
+pub struct Served(BTreeMap<String, Vec<Resource>>);
 
 impl Served {
+    fn add(&mut self, path: &str, methods: Vec<HttpMethod>, handler: Route) {
+        let end = path[1..].find('/').map_or(path.len(), |end| end + 1);
+        let (segment, rest) = path.split_at(end);
+        let resource = web::resource(rest).guard(guard::fn_guard(move |context| {
+            methods.iter().any(|method| context.head().method == as_http(method))
+        }));
+        self.0.entry(segment.to_owned()).or_default().push(resource.route(handler));
+    }
+
     /// Registers the operations.
     pub fn register(self, config: &mut ServiceConfig) {
-        for (segment, additions) in self.0 {
-            let scope = web::scope(&segment);
-            config.service(additions.into_iter().fold(scope, |scope, add| add(scope)));
+        for (segment, resources) in self.0 {
+            config.service(resources.into_iter().fold(web::scope(&segment), Scope::service));
         }
     }
 }
@@ -43,6 +49,23 @@ pub struct Described {
     pub schemas: Vec<(String, RefOr<Schema>)>,
     /// What the arguments of each handler say, by operation id
     pub operations: BTreeMap<String, Arguments>,
+}
+
+impl Described {
+    fn add(
+        &mut self,
+        path: String,
+        methods: Vec<HttpMethod>,
+        mut operation: Operation,
+        tag: &str,
+        arguments: Arguments,
+    ) {
+        operation.tags = Some(vec![tag.to_owned()]);
+        let id = operation.operation_id.clone().unwrap_or_default();
+        let twice = self.operations.insert(id.clone(), arguments).is_some();
+        assert!(!twice, "two operations are called {id}");
+        self.paths.add_path_operation(path, methods, operation);
+    }
 }
 
 /// What the arguments of a handler say about its operation.
@@ -128,29 +151,11 @@ impl<'a> Routes<'a> {
         A: ArgumentList + 'static,
     {
         match &mut self.0 {
-            Goal::Serve(served) => {
-                let (path, methods) = (P::path(), P::methods());
-                let end = path[1..].find('/').map_or(path.len(), |end| end + 1);
-                let (segment, rest) = path.split_at(end);
-                let resource = web::resource(rest).guard(guard::fn_guard(move |context| {
-                    methods.iter().any(|method| context.head().method == as_http(method))
-                }));
-                let add = move |scope: Scope| scope.service(resource.to(handler));
-                served.0.entry(segment.to_owned()).or_default().push(Box::new(add));
-            }
+            Goal::Serve(served) => served.add(&P::path(), P::methods(), web::to(handler)),
             Goal::Describe { prefix, tag, described } => {
                 P::schemas(&mut described.schemas);
-                for method in P::methods() {
-                    let mut operation = P::operation();
-                    operation.tags = Some(vec![(*tag).to_owned()]);
-
-                    let id = operation.operation_id.clone().unwrap_or_default();
-                    let twice = described.operations.insert(id.clone(), A::described()).is_some();
-                    assert!(!twice, "two operations are called {id}");
-
-                    let path = format!("{prefix}{}", P::path());
-                    described.paths.add_path_operation(path, vec![method], operation);
-                }
+                let path = format!("{prefix}{}", P::path());
+                described.add(path, P::methods(), P::operation(), tag, A::described());
             }
         }
         self

@@ -90,7 +90,7 @@ fn debian(key: &str) -> String {
     value
         .lines()
         .enumerate()
-        .take_while(|(at, line)| *at == 0 || !is_key(&line))
+        .take_while(|(at, line)| *at == 0 || !is_key(line))
         .fold(String::new(), |text, (_, line)| text + line + "\n")
 }
 
