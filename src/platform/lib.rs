@@ -55,8 +55,6 @@ pub use fixed_sql::{FixedSql, fixed_sql};
 pub use input::{Json, Path, Query};
 pub use money::{Money, Number};
 pub use page::{List, NoFilter, PageQuery};
-#[doc(hidden)]
-pub use pastey;
 pub use patch::{IfMatch, IfSent, Patch, sent, set};
 pub use reason::Reason;
 pub use reply::Reply;
@@ -65,3 +63,5 @@ pub use routes::{Argument, Refusals, Routes};
 pub use secret::{Cipher, Seal};
 pub use time::{Clock, Date, Timestamp};
 pub use write::{Actor, Tx, Write};
+#[doc(hidden)]
+pub use {actix_web, pastey};

@@ -250,10 +250,10 @@ macro_rules! page {
             }
         }
 
-        impl actix_web::Responder for $name {
-            type Body = actix_web::body::BoxBody;
+        impl $crate::actix_web::Responder for $name {
+            type Body = $crate::actix_web::body::BoxBody;
 
-            fn respond_to(self, req: &actix_web::HttpRequest) -> actix_web::HttpResponse {
+            fn respond_to(self, req: &$crate::actix_web::HttpRequest) -> $crate::actix_web::HttpResponse {
                 $crate::page::answer(req, self.next_cursor.as_deref(), &self)
             }
         }
