@@ -62,7 +62,7 @@ pub fn permissions() -> impl Iterator<Item = PermissionTable> {
     iter::once(access::PERMISSIONS).chain(DOMAINS.iter().map(|domain| domain.permissions))
 }
 
-/// What the paths of the API begin with.
+/// The beginning of every path of the API.
 pub const PREFIX: &str = "/api/v1";
 
 /// Types of rows that have files, each with the check whether the caller sees the row.

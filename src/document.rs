@@ -204,7 +204,8 @@ fn external_parameters(operation: &mut Value) {
     }
 }
 
-/// Returns what the arguments of each handler say, by operation id.
+/// Returns the permission and the refusals that follow from the arguments of each handler, by
+/// operation id.
 pub fn operations() -> &'static BTreeMap<String, Arguments> {
     static OPERATIONS: LazyLock<BTreeMap<String, Arguments>> =
         LazyLock::new(|| described().operations);

@@ -127,7 +127,6 @@ async fn read_metrics() -> HttpResponse {
     responses(
         (status = 200, description = "The document", body = Object,
             headers(("ETag" = String))),
-        (status = 422, description = "`invalid`"),
         Problems,
     ),
 )]

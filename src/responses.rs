@@ -59,7 +59,7 @@ pub fn refusals_of(
         all.entry(400).or_default().insert("idempotency_key_required");
     }
 
-    // Errors of the database become responses through `?`, which the search for calls does not see.
+    // Errors that the database reports, whatever the handler.
     if operation["requestBody"].is_object() {
         all.entry(422).or_default().insert("out_of_range");
     }

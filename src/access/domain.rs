@@ -1,4 +1,4 @@
-//! What each domain gives to the service.
+//! The parts of a domain that the service mounts.
 
 use platform::Routes;
 use platform::jobs::Job;
@@ -13,7 +13,7 @@ pub type Mounts = &'static [fn(&mut Routes)];
 pub struct Domain {
     /// The name of the crate, and the tag of its operations
     pub name: &'static str,
-    /// What the document says about the tag
+    /// The description of the tag
     pub about: &'static str,
     /// Operations below `/api/v1`
     pub routes: Mounts,

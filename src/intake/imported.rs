@@ -1,4 +1,4 @@
-//! What a resource declares to arrive in batches, and its rows on their way.
+//! The interface of resources that arrive in batches, and their rows during an import.
 
 use std::collections::HashMap;
 

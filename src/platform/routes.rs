@@ -47,7 +47,7 @@ impl Served {
 pub struct Described {
     pub paths: Paths,
     pub schemas: Vec<(String, RefOr<Schema>)>,
-    /// What the arguments of each handler say, by operation id
+    /// The permission and the refusals that follow from the arguments of each handler, by operation id
     pub operations: BTreeMap<String, Arguments>,
 }
 
@@ -68,7 +68,7 @@ impl Described {
     }
 }
 
-/// What the arguments of a handler say about its operation.
+/// The permission and the refusals that follow from the arguments of a handler.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Arguments {
     /// The name of the permission that the caller must hold
@@ -80,7 +80,7 @@ pub struct Arguments {
 /// Statuses and codes of refusals.
 pub type Refusals = &'static [(u16, &'static str)];
 
-/// A type of arguments of handlers, with what it says about the operation.
+/// A type of arguments of handlers, with its contribution to the description of an operation.
 pub trait Argument: FromRequest {
     /// The name of the permission that the caller must hold
     const PERMISSION: Option<&'static str> = None;

@@ -1,4 +1,5 @@
-//! The operations on complaints. The actions that move a complaint on are in `http_actions.rs`.
+//! The operations on complaints. The actions that move a complaint on are in `http_actions.rs` and
+//! `http_settlement.rs`.
 
 use access::Can;
 use actix_web::web::Data;

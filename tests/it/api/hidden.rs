@@ -241,9 +241,9 @@ async fn how_long_it_takes_tells_nothing() {
     for (of, id) in &world.hidden {
         let hidden = format!("/api/v1/{of}/{id}");
         let missing = format!("/api/v1/{of}/{}", Uuid::now_v7());
-        let is_close = async || {
+        let difference = async || {
             let mut times = [vec![], vec![]];
-            for _ in 0..or_in_torture(60, 1_000) {
+            for _ in 0..or_in_torture(200, 1_000) {
                 for (path, times) in [&hidden, &missing].into_iter().zip(&mut times) {
                     let start = Instant::now();
                     assert_eq!(world.anna.get(path).await.status, 404);
@@ -252,14 +252,11 @@ async fn how_long_it_takes_tells_nothing() {
             }
             let [hidden, missing] = times.map(median);
             println!("{of}: {hidden:?} and {missing:?}");
-            // On a busy machine all requests take longer, and their times differ more.
-            hidden.abs_diff(missing) < Duration::from_millis(1).max(missing / 10)
+            hidden.abs_diff(missing)
         };
-        let mut close = false;
-        for _ in 0..3 {
-            close = close || is_close().await;
-        }
-        assert!(close, "{of}");
+        let most = Duration::from_millis(1);
+        // Repeated once, because the machine may be busy.
+        assert!(difference().await < most || difference().await < most, "{of}");
     }
 }
 

@@ -10,7 +10,7 @@ use crate::support::process::{Process, execute, signal, until};
 use crate::support::sampling::often;
 use crate::support::traffic::Traffic;
 
-const DEATHS_OF_SERVICE: usize = 4;
+const DEATHS_OF_SERVICE: usize = 5;
 const DEATHS_OF_DATABASE: usize = 3;
 
 /// Time limit for the restart of a debug build.

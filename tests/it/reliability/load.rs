@@ -17,7 +17,6 @@ use crate::support::process::{Caller, Process, Told, count, texts};
 use crate::support::sampling::{often, or_in_torture};
 
 pub const TWINS: usize = 1000;
-const EDITS_OF_ONE: usize = 10;
 const SLOW: usize = 200;
 const HANG_UPS: usize = 60;
 
@@ -74,12 +73,13 @@ async fn no_update_is_lost() {
     expected.sort_unstable();
     let expected: Vec<_> = expected.iter().map(|it| format!("{} {}", it.0, it.1)).collect();
     assert_eq!(texts(&service.url(), written).await, expected);
-    assert!(
-        !made.is_empty() && made.len() < editor_count() * often(EDITS_OF_ONE),
-        "{}",
-        made.len()
-    );
-    println!("{} of {} went through", made.len(), editor_count() * often(EDITS_OF_ONE));
+    assert!(!made.is_empty() && made.len() < editor_count() * edits_of_one(), "{}", made.len());
+    println!("{} of {} went through", made.len(), editor_count() * edits_of_one());
+}
+
+/// The number of times that each of them edits it.
+fn edits_of_one() -> usize {
+    often(or_in_torture(10, 25))
 }
 
 /// The number of clients that edit one row.
@@ -90,7 +90,7 @@ fn editor_count() -> usize {
 /// Edits a row repeatedly. Returns the written marks with the reported versions.
 async fn edit(caller: &Caller, path: &str, editor: usize) -> Vec<(String, i64)> {
     let mut made = vec![];
-    for attempt in 0..often(EDITS_OF_ONE) {
+    for attempt in 0..edits_of_one() {
         let read = told(caller.get(path)).await;
         // On a busy machine some requests get no connection, and have no effect.
         let Some(tag) = read.header("etag") else {
