@@ -3,8 +3,8 @@
 
 mod caller;
 mod domain;
+mod handlers;
 mod policy;
-mod reads;
 mod visible;
 
 pub use caller::{Caller, Can, Person, Refused};

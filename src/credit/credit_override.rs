@@ -129,25 +129,15 @@ access::read! {
     read_credit_override: "/credit-overrides/{id}", ReadCredit -> CreditOverride, "The override"
 }
 
-/// Revoke a credit override
-///
-/// Ends the override now. Orders confirmed with it stay confirmed. An expired or revoked override
-/// cannot be revoked (409 `wrong_status`).
-#[utoipa::path(
-    post, path = "/credit-overrides/{id}/revoke",
-    responses(
-        (status = 200, description = "The override", body = CreditOverride),
-        (status = 422, description = "`invalid`"),
-        Problems,
-    ),
-)]
-async fn revoke_credit_override(
-    caller: Can<OverrideCredit>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| CreditOverride::revoke(tx, &caller, *id, based_on).await).await
+access::action! {
+    /// Revoke a credit override
+    ///
+    /// Ends the override now. Orders confirmed with it stay confirmed. An expired or revoked override
+    /// cannot be revoked (409 `wrong_status`).
+    revoke_credit_override: "/credit-overrides/{id}/revoke", OverrideCredit
+    -> CreditOverride by revoke(),
+    "The override",
+    422: "`invalid`"
 }
 
 /// The amount of an override and the user who created it.

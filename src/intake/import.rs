@@ -262,3 +262,41 @@ async fn apply<R: Imported>(
     let refused = refused.into_keys().collect();
     record(tx, drafts, &refused, outcomes).await
 }
+
+/// Declares the handler that imports a batch of rows.
+///
+/// ```text
+/// intake::import! {
+///     /// Import orders from an ERP
+///     import_orders: "/orders/batch", ImportOrders, Order from OrderBatch
+/// }
+/// ```
+#[macro_export]
+macro_rules! import {
+    (
+        $(#[$doc:meta])+
+        $name:ident: $path:literal, $permission:ident, $row:ident from $batch:ident
+    ) => {
+        $(#[$doc])+
+        #[utoipa::path(
+            post, path = $path,
+            params(platform::batch::BatchQuery),
+            request_body = $batch,
+            responses(
+                (status = 200, description = "The outcome of each item", body = platform::batch::Outcomes),
+                platform::Problems,
+            ),
+        )]
+        async fn $name(
+            caller: access::Can<$permission>,
+            batch: platform::batch::Batch<$batch>,
+            write: platform::Write,
+        ) -> platform::Result<platform::Reply> {
+            write
+                .run(async move |tx| {
+                    platform::Reply::json(&$crate::import::<$row, _>(tx, &caller, &batch).await?)
+                })
+                .await
+        }
+    };
+}

@@ -11,11 +11,11 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use intake::{parameters, reference::Find};
-use platform::batch::{Batch, BatchQuery, ItemKey, Outcomes};
+use platform::batch::ItemKey;
 use platform::upsert::all_but;
 use platform::{
-    Conn, Date, Db, Error, Fault, List, Money, Path, Problems, Reply, Result, Routes, Tagged,
-    Timestamp, Tx, Write, batch, page, resource, sent, set,
+    Conn, Date, Db, Error, Fault, List, Money, Path, Problems, Result, Routes, Tagged, Timestamp,
+    Tx, batch, page, resource, sent, set,
 };
 use schema::control_balances;
 use serde::{Deserialize, Serialize};
@@ -119,30 +119,18 @@ access::list! {
     /// List control balances
     ///
     /// Returns the balances from the ERP's ledger, the latest day first.
-    list_control_balances: "/control-balances", ReadControlBalances, ControlBalance by ControlBalanceFilter -> ControlBalancePage,
+    list_control_balances: "/control-balances", ReadControlBalances, ControlBalance by ControlBalanceFilter
+    -> ControlBalancePage,
     "A page of balances"
 }
 
-/// Import control balances from an ERP
-///
-/// Creates or updates one balance per customer (or for the whole company), day and currency.
-/// Reports and statements show the difference to the balances of this service.
-#[utoipa::path(
-    post, path = "/control-balances/batch",
-    params(BatchQuery),
-    request_body = ControlBalanceBatch,
-    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
-)]
-async fn import_control_balances(
-    caller: Can<ImportControlBalances>,
-    batch: Batch<ControlBalanceBatch>,
-    write: Write,
-) -> Result<Reply> {
-    write
-        .run(async move |tx| {
-            Reply::json(&intake::import::<ControlBalance, _>(tx, &caller, &batch).await?)
-        })
-        .await
+intake::import! {
+    /// Import control balances from an ERP
+    ///
+    /// Creates or updates one balance per customer (or for the whole company), day and currency.
+    /// Reports and statements show the difference to the balances of this service.
+    import_control_balances: "/control-balances/batch", ImportControlBalances,
+    ControlBalance from ControlBalanceBatch
 }
 
 /// Read a control balance

@@ -121,7 +121,8 @@ access::list! {
     /// List cash-flow advice
     ///
     /// Advice is visible to everyone who sees the visit.
-    list_cashflow_advice: "/cashflow-advice", ReadVisits, CashflowAdvice by CashflowAdviceFilter -> CashflowAdvicePage,
+    list_cashflow_advice: "/cashflow-advice", ReadVisits, CashflowAdvice by CashflowAdviceFilter
+    -> CashflowAdvicePage,
     "A page of advice"
 }
 

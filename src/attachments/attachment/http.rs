@@ -5,7 +5,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged, Write,
+    Db, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged, Write,
 };
 use uuid::Uuid;
 
@@ -135,20 +135,12 @@ async fn read_attachment_thumbnail(
     wanted.whole().of(thumbnail, &store).await
 }
 
-/// Delete an attachment
-///
-/// Possible only for its uploader, and only while no row has it; otherwise 409 `attachment_in_use`.
-#[utoipa::path(
-    delete, path = "/attachments/{id}",
-    responses((status = 204, description = "The attachment was deleted"), Problems),
-)]
-async fn delete_attachment(
-    caller: Can<WriteAttachments>,
-    id: Path<Uuid>,
-    based_on: IfMatch,
-    write: Write,
-) -> Result<Reply> {
-    write.delete(async move |tx| Attachment::delete(tx, &caller, *id, based_on).await).await
+access::delete! {
+    /// Delete an attachment
+    ///
+    /// Possible only for its uploader, and only while no row has it; otherwise 409 `attachment_in_use`.
+    delete_attachment: "/attachments/{id}", WriteAttachments, Attachment,
+    "The attachment was deleted"
 }
 
 /// List the history of an attachment

@@ -2,10 +2,7 @@
 
 use access::Can;
 use intake::Body;
-use platform::{
-    Db, IfMatch, IfSent, Json, List, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
-    Write,
-};
+use platform::{Db, Json, List, PageQuery, Path, Problems, Reply, Result, Routes, Tagged, Write};
 use uuid::Uuid;
 
 use super::{Membership, MembershipEnd, MembershipFilter, MembershipPage, NewMembership};
@@ -78,46 +75,22 @@ async fn read_membership(
     Ok(Tagged(Membership::find(&mut *db.conn().await?, *id).await?))
 }
 
-/// End a membership
-///
-/// Sets or moves the end. It must not be after the start of the user's next membership (409
-/// `overlapping_membership`).
-#[utoipa::path(
-    post, path = "/memberships/{id}/end",
-    request_body = MembershipEnd,
-    responses(
-        (status = 200, description = "The membership", body = Membership),
-        (status = 403, description = "`own_scope`, `roles_exceed_yours`"),
-        Problems,
-    ),
-)]
-async fn end_membership(
-    caller: Can<WriteTeams>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    end: Json<MembershipEnd>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| Membership::end(tx, &caller, *id, based_on, &end).await).await
+access::action! {
+    /// End a membership
+    ///
+    /// Sets or moves the end. It must not be after the start of the user's next membership (409
+    /// `overlapping_membership`).
+    end_membership: "/memberships/{id}/end", WriteTeams, end: Json<MembershipEnd>
+    -> Membership by end(&end),
+    "The membership",
+    403: "`own_scope`, `roles_exceed_yours`"
 }
 
-/// Delete a membership
-///
-/// Removes the membership as if it had never existed, to correct a mistake. `If-Match` is the
-/// version of the user.
-#[utoipa::path(
-    delete, path = "/memberships/{id}",
-    responses(
-        (status = 204, description = "The membership is deleted"),
-        (status = 403, description = "`own_scope`, `roles_exceed_yours`"),
-        Problems,
-    ),
-)]
-async fn delete_membership(
-    caller: Can<WriteTeams>,
-    id: Path<Uuid>,
-    based_on: IfMatch,
-    write: Write,
-) -> Result<Reply> {
-    write.delete(async move |tx| Membership::delete(tx, &caller, *id, based_on).await).await
+access::delete! {
+    /// Delete a membership
+    ///
+    /// Removes the membership as if it had never existed, to correct a mistake. `If-Match` is the
+    /// version of the user.
+    delete_membership: "/memberships/{id}", WriteTeams, Membership, "The membership is deleted",
+    403: "`own_scope`, `roles_exceed_yours`"
 }

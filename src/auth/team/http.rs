@@ -1,8 +1,7 @@
 //! HTTP operations on teams.
 
 use access::Can;
-use intake::{Body, import};
-use platform::batch::{Batch, BatchQuery, Outcomes};
+use intake::Body;
 use platform::{IfMatch, Path, Problems, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
@@ -29,38 +28,20 @@ access::list! {
     list_teams: "/teams", ReadTeams, Team by TeamFilter -> TeamPage, "A page of teams"
 }
 
-/// Add a team
-///
-/// For admin, hr and the ERP. The `code` must be unique (409 `duplicate`).
-#[utoipa::path(
-    post, path = "/teams",
-    request_body = NewTeam,
-    responses(
-        (status = 201, description = "The new team", body = Team),
-        (status = 403, description = "`foreign_source_system`"),
-        Problems,
-    ),
-)]
-async fn create_team(caller: Can<WriteTeams>, new: Body<NewTeam>, write: Write) -> Result<Reply> {
-    write.create(async move |tx| Team::create(tx, &caller, &new).await).await
+access::create! {
+    /// Add a team
+    ///
+    /// For admin, hr and the ERP. The `code` must be unique (409 `duplicate`).
+    create_team: "/teams", WriteTeams, Body<NewTeam> -> Team, "The new team",
+    403: "`foreign_source_system`"
 }
 
-/// Import teams
-///
-/// Synchronises teams with another system: creates new ones, updates those that differ and leaves
-/// the rest unchanged. An invalid item fails alone, unless the batch is atomic.
-#[utoipa::path(
-    post, path = "/teams/batch",
-    params(BatchQuery),
-    request_body = TeamBatch,
-    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
-)]
-async fn import_teams(
-    caller: Can<ImportTeams>,
-    batch: Batch<TeamBatch>,
-    write: Write,
-) -> Result<Reply> {
-    write.run(async move |tx| Reply::json(&import::<Team, _>(tx, &caller, &batch).await?)).await
+intake::import! {
+    /// Import teams
+    ///
+    /// Synchronises teams with another system: creates new ones, updates those that differ and leaves
+    /// the rest unchanged. An invalid item fails alone, unless the batch is atomic.
+    import_teams: "/teams/batch", ImportTeams, Team from TeamBatch
 }
 
 access::read! {
@@ -68,28 +49,14 @@ access::read! {
     read_team: "/teams/{id}", ReadTeams -> Team, "The team"
 }
 
-/// Update a team
-///
-/// For admin, hr and the ERP. A team cannot be placed below itself (409 `team_cycle`). Leaders of
-/// the teams above it see the rows of its members from then on.
-#[utoipa::path(
-    patch, path = "/teams/{id}",
-    request_body(content = TeamChanges, content_type = "application/merge-patch+json"),
-    responses(
-        (status = 200, description = "The team", body = Team),
-        (status = 403, description = "`own_scope`"),
-        (status = 409, description = "`duplicate`"),
-        Problems,
-    ),
-)]
-async fn update_team(
-    caller: Can<WriteTeams>,
-    id: Path<Uuid>,
-    based_on: IfMatch,
-    changes: Body<TeamChanges>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| Team::update(tx, &caller, *id, based_on, &changes).await).await
+access::update! {
+    /// Update a team
+    ///
+    /// For admin, hr and the ERP. A team cannot be placed below itself (409 `team_cycle`). Leaders of
+    /// the teams above it see the rows of its members from then on.
+    update_team: "/teams/{id}", WriteTeams, Body<TeamChanges> -> Team, "The team",
+    403: "`own_scope`",
+    409: "`duplicate`"
 }
 
 /// Delete a team

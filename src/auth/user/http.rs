@@ -1,12 +1,10 @@
 //! HTTP operations on users.
 
 use access::Can;
-use intake::{Body, import};
-use platform::batch::{Batch, BatchQuery, Outcomes};
+use intake::Body;
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes,
-    Write,
+    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Write,
 };
 use uuid::Uuid;
 
@@ -57,23 +55,13 @@ async fn create_user(caller: Can<WriteUsers>, new: Body<NewUser>, write: Write) 
     User::create(write, caller.clone(), new).await
 }
 
-/// Import users
-///
-/// Synchronises users with another system: creates new ones, updates those that differ and leaves
-/// the rest unchanged. An invalid item fails alone, unless the batch is atomic. A batch cannot set
-/// passwords, and grants roles only if an admin sends it.
-#[utoipa::path(
-    post, path = "/users/batch",
-    params(BatchQuery),
-    request_body = UserBatch,
-    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
-)]
-async fn import_users(
-    caller: Can<ImportUsers>,
-    batch: Batch<UserBatch>,
-    write: Write,
-) -> Result<Reply> {
-    write.run(async move |tx| Reply::json(&import::<User, _>(tx, &caller, &batch).await?)).await
+intake::import! {
+    /// Import users
+    ///
+    /// Synchronises users with another system: creates new ones, updates those that differ and leaves
+    /// the rest unchanged. An invalid item fails alone, unless the batch is atomic. A batch cannot set
+    /// passwords, and grants roles only if an admin sends it.
+    import_users: "/users/batch", ImportUsers, User from UserBatch
 }
 
 access::read! {
@@ -81,31 +69,17 @@ access::read! {
     read_user: "/users/{id}", ReadUsers -> UserView, "The user"
 }
 
-/// Update a user
-///
-/// For admin, hr and the ERP. Callers who are not admin can change only users whose roles are among
-/// their own or `salesperson` (403 `roles_exceed_yours`), and cannot widen their own scope (403
-/// `own_scope`). A new `team_id` or `leads_team` starts a membership on `effective_on`. Users who
-/// are not active or no longer employed are locked out of all sessions within two seconds. You
-/// cannot lock out yourself (409 `own_account`) or the last admin (409 `last_admin`).
-#[utoipa::path(
-    patch, path = "/users/{id}",
-    request_body(content = UserChanges, content_type = "application/merge-patch+json"),
-    responses(
-        (status = 200, description = "The user", body = UserView),
-        (status = 403, description = "`roles_not_grantable`"),
-        (status = 409, description = "`duplicate`"),
-        Problems,
-    ),
-)]
-async fn update_user(
-    caller: Can<WriteUsers>,
-    id: Path<Uuid>,
-    based_on: IfMatch,
-    changes: Body<UserChanges>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| UserView::update(tx, &caller, *id, based_on, &changes).await).await
+access::update! {
+    /// Update a user
+    ///
+    /// For admin, hr and the ERP. Callers who are not admin can change only users whose roles are among
+    /// their own or `salesperson` (403 `roles_exceed_yours`), and cannot widen their own scope (403
+    /// `own_scope`). A new `team_id` or `leads_team` starts a membership on `effective_on`. Users who
+    /// are not active or no longer employed are locked out of all sessions within two seconds. You
+    /// cannot lock out yourself (409 `own_account`) or the last admin (409 `last_admin`).
+    update_user: "/users/{id}", WriteUsers, Body<UserChanges> -> UserView, "The user",
+    403: "`roles_not_grantable`",
+    409: "`duplicate`"
 }
 
 /// List a user's changes

@@ -1,7 +1,6 @@
 //! The operations on exchange rates.
 
 use access::Can;
-use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
     Db, IfMatch, Json, List, NoFilter, PageQuery, Patch, Path, Problems, Reply, Result, Routes,
@@ -46,45 +45,21 @@ async fn list_exchange_rates(
     ExchangeRate::list(&mut *db.conn().await?, &list).await
 }
 
-/// Create an exchange rate
-///
-/// There is one rate per pair of currencies and day.
-#[utoipa::path(
-    post, path = "/exchange-rates",
-    request_body = NewExchangeRate,
-    responses(
-        (status = 201, description = "The new exchange rate", body = ExchangeRate),
-        (status = 409, description = "`duplicate`"),
-        Problems,
-    ),
-)]
-async fn create_exchange_rate(
-    caller: Can<WriteExchangeRates>,
-    new: Json<NewExchangeRate>,
-    write: Write,
-) -> Result<Reply> {
-    write.create(async move |tx| ExchangeRate::create(tx, &caller, &new).await).await
+access::create! {
+    /// Create an exchange rate
+    ///
+    /// There is one rate per pair of currencies and day.
+    create_exchange_rate: "/exchange-rates", WriteExchangeRates, Json<NewExchangeRate>
+    -> ExchangeRate, "The new exchange rate",
+    409: "`duplicate`"
 }
 
-/// Import exchange rates from an ERP
-///
-/// Creates new rates and updates those that differ.
-#[utoipa::path(
-    post, path = "/exchange-rates/batch",
-    params(BatchQuery),
-    request_body = ExchangeRateBatch,
-    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
-)]
-async fn import_exchange_rates(
-    caller: Can<ImportExchangeRates>,
-    batch: Batch<ExchangeRateBatch>,
-    write: Write,
-) -> Result<Reply> {
-    write
-        .run(async move |tx| {
-            Reply::json(&intake::import::<ExchangeRate, _>(tx, &caller, &batch).await?)
-        })
-        .await
+intake::import! {
+    /// Import exchange rates from an ERP
+    ///
+    /// Creates new rates and updates those that differ.
+    import_exchange_rates: "/exchange-rates/batch", ImportExchangeRates,
+    ExchangeRate from ExchangeRateBatch
 }
 
 /// Read an exchange rate

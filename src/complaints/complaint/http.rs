@@ -4,11 +4,9 @@
 use access::Can;
 use actix_web::web::Data;
 use intake::Body;
-use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Clock, Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
-    Write,
+    Clock, Db, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged, Write,
 };
 use uuid::Uuid;
 
@@ -50,40 +48,29 @@ async fn list_complaints(
     Complaint::list(&mut *db.conn().await?, &caller, &list, clock.now()).await
 }
 
-/// Register a complaint
-///
-/// Registers a complaint from the field or the office.
-///
-/// The terms start at `occurred_at` if that is at most 24 hours ago, otherwise now. The first
-/// response is due within 24, 12 or 2 hours by severity, or half of that for customers of tier A;
-/// the resolution within 3 working days, 5 working days or 24 hours.
-///
-/// A complaint repeats an earlier one (再次追诉) if the customer complained about the same category
-/// or product and that complaint was closed within `complaint_repeat_days`. It is linked to the
-/// earlier one and becomes one step more severe.
-///
-/// A product that was never sold to the customer is flagged as `product_not_sold`, not refused.
-///
-/// Send `resolved` to settle the complaint on the spot (当场处理); only sales roles can do this. A
-/// compensation above the authority of the role is refused as 422 `authority_exceeded` with the
-/// `limit`. The complaint must be filed by the end of the next working day.
-#[utoipa::path(
-    post, path = "/complaints",
-    request_body = NewComplaint,
-    responses(
-        (status = 201, description = "The new complaint", body = Complaint),
-        (status = 403, description = "`foreign_source_system`"),
-        (status = 409, description = "`customer_merged`, `duplicate`"),
-        (status = 422, description = "`no_exchange_rate`, `owner_is_subject`"),
-        Problems,
-    ),
-)]
-async fn create_complaint(
-    caller: Can<WriteComplaints>,
-    new: Body<NewComplaint>,
-    write: Write,
-) -> Result<Reply> {
-    write.create(async move |tx| Complaint::create(tx, &caller, &new).await).await
+access::create! {
+    /// Register a complaint
+    ///
+    /// Registers a complaint from the field or the office.
+    ///
+    /// The terms start at `occurred_at` if that is at most 24 hours ago, otherwise now. The first
+    /// response is due within 24, 12 or 2 hours by severity, or half of that for customers of tier A;
+    /// the resolution within 3 working days, 5 working days or 24 hours.
+    ///
+    /// A complaint repeats an earlier one (再次追诉) if the customer complained about the same category
+    /// or product and that complaint was closed within `complaint_repeat_days`. It is linked to the
+    /// earlier one and becomes one step more severe.
+    ///
+    /// A product that was never sold to the customer is flagged as `product_not_sold`, not refused.
+    ///
+    /// Send `resolved` to settle the complaint on the spot (当场处理); only sales roles can do this. A
+    /// compensation above the authority of the role is refused as 422 `authority_exceeded` with the
+    /// `limit`. The complaint must be filed by the end of the next working day.
+    create_complaint: "/complaints", WriteComplaints, Body<NewComplaint>
+    -> Complaint, "The new complaint",
+    403: "`foreign_source_system`",
+    409: "`customer_merged`, `duplicate`",
+    422: "`no_exchange_rate`, `owner_is_subject`"
 }
 
 /// Register a complaint from a visit
@@ -113,27 +100,13 @@ async fn create_complaint_on_visit(
     write.create(async move |tx| Complaint::create_on_visit(tx, &caller, *id, &new).await).await
 }
 
-/// Import complaints from another system
-///
-/// Creates and updates complaints as the other system reports them. Default of `status`:
-/// `registered`. The state machine, authorities and filing are not checked, and repeats are not
-/// detected.
-#[utoipa::path(
-    post, path = "/complaints/batch",
-    params(BatchQuery),
-    request_body = ComplaintBatch,
-    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
-)]
-async fn import_complaints(
-    caller: Can<ImportComplaints>,
-    batch: Batch<ComplaintBatch>,
-    write: Write,
-) -> Result<Reply> {
-    write
-        .run(async move |tx| {
-            Reply::json(&intake::import::<Complaint, _>(tx, &caller, &batch).await?)
-        })
-        .await
+intake::import! {
+    /// Import complaints from another system
+    ///
+    /// Creates and updates complaints as the other system reports them. Default of `status`:
+    /// `registered`. The state machine, authorities and filing are not checked, and repeats are not
+    /// detected.
+    import_complaints: "/complaints/batch", ImportComplaints, Complaint from ComplaintBatch
 }
 
 /// Read a complaint
@@ -152,31 +125,16 @@ async fn read_complaint(
     Ok(Tagged(Complaint::find(&mut *db.conn().await?, &caller, *id, clock.now()).await?))
 }
 
-/// Update a complaint
-///
-/// Only a complaint that is not settled can be changed, by its reporter, its owner, or users who
-/// accept complaints; others get 403 `not_your_complaint`. Only the latter can change the severity.
-#[utoipa::path(
-    patch, path = "/complaints/{id}",
-    request_body(content = ComplaintChanges, content_type = "application/merge-patch+json"),
-    responses(
-        (status = 200, description = "The complaint", body = Complaint),
-        (status = 403, description = "`forbidden_field`, `self_approval`"),
-        (status = 409, description = "`duplicate`, `wrong_status`"),
-        (status = 422, description = "`owner_is_subject`"),
-        Problems,
-    ),
-)]
-async fn update_complaint(
-    caller: Can<WriteComplaints>,
-    id: Path<Uuid>,
-    based_on: IfMatch,
-    changes: Body<ComplaintChanges>,
-    write: Write,
-) -> Result<Reply> {
-    write
-        .update(async move |tx| Complaint::update(tx, &caller, *id, based_on, &changes).await)
-        .await
+access::update! {
+    /// Update a complaint
+    ///
+    /// Only a complaint that is not settled can be changed, by its reporter, its owner, or users who
+    /// accept complaints; others get 403 `not_your_complaint`. Only the latter can change the severity.
+    update_complaint: "/complaints/{id}", WriteComplaints, Body<ComplaintChanges>
+    -> Complaint, "The complaint",
+    403: "`forbidden_field`, `self_approval`",
+    409: "`duplicate`, `wrong_status`",
+    422: "`owner_is_subject`"
 }
 
 /// List a complaint's history

@@ -1,8 +1,6 @@
 //! The actions that record the settlement of complaints, and those that raise the alarm.
 
-use access::Can;
-use platform::{IfSent, Json, Path, Problems, Reason, Reply, Result, Routes, Tx, Write};
-use uuid::Uuid;
+use platform::{Json, Reason, Routes};
 
 use super::Complaint;
 use super::requests::{ComplaintCall, ComplaintConfirmation, NewComplaintProposal};
@@ -21,159 +19,74 @@ pub fn routes(routes: &mut Routes) {
     );
 }
 
-/// Propose how to handle a complaint
-///
-/// Adds a proposal (处理建议) to a complaint that is not settled. Every user who sees the complaint
-/// can do this. Repeating your own proposal changes nothing.
-#[utoipa::path(
-    post, path = "/complaints/{id}/proposals",
-    request_body = NewComplaintProposal,
-    responses(
-        (status = 200, description = "The complaint", body = Complaint),
-        (status = 409, description = "`wrong_status`"),
-        (status = 422, description = "`authority_exceeded`, `no_exchange_rate`"),
-        Problems,
-    ),
-)]
-async fn propose_for_complaint(
-    caller: Can<WriteComplaints>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    what: Json<NewComplaintProposal>,
-    write: Write,
-) -> Result<Reply> {
-    let step = async move |tx: &mut Tx| {
-        Complaint::act(tx, &caller, *id, based_on, Step::Propose(&what)).await
-    };
-    write.update(step).await
+access::action! {
+    /// Propose how to handle a complaint
+    ///
+    /// Adds a proposal (处理建议) to a complaint that is not settled. Every user who sees the complaint
+    /// can do this. Repeating your own proposal changes nothing.
+    propose_for_complaint: "/complaints/{id}/proposals", WriteComplaints, what: Json<NewComplaintProposal>
+    -> Complaint by act(Step::Propose(&what)),
+    "The complaint",
+    409: "`wrong_status`",
+    422: "`authority_exceeded`, `no_exchange_rate`"
 }
 
-/// File a complaint
-///
-/// Files the complaint (备案) under the next number of the year; the numbers have no gaps. A
-/// complaint cannot be filed twice (409 `already_filed`).
-#[utoipa::path(
-    post, path = "/complaints/{id}/file",
-    responses(
-        (status = 200, description = "The complaint", body = Complaint),
-        (status = 409, description = "`wrong_status`"),
-        (status = 422, description = "`invalid`"),
-        Problems,
-    ),
-)]
-async fn file_complaint(
-    caller: Can<FileComplaints>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    write: Write,
-) -> Result<Reply> {
-    let step =
-        async move |tx: &mut Tx| Complaint::act(tx, &caller, *id, based_on, Step::File).await;
-    write.update(step).await
+access::action! {
+    /// File a complaint
+    ///
+    /// Files the complaint (备案) under the next number of the year; the numbers have no gaps. A
+    /// complaint cannot be filed twice (409 `already_filed`).
+    file_complaint: "/complaints/{id}/file", FileComplaints -> Complaint by act(Step::File),
+    "The complaint",
+    409: "`wrong_status`",
+    422: "`invalid`"
 }
 
-/// Record the customer's confirmation
-///
-/// Records that the customer confirmed the settlement of a resolved complaint. Only the owner and
-/// the back office can do this; others get 403 `not_the_owner`. A settlement cannot be confirmed
-/// twice (409 `already_confirmed`).
-#[utoipa::path(
-    post, path = "/complaints/{id}/confirm",
-    request_body = ComplaintConfirmation,
-    responses(
-        (status = 200, description = "The complaint", body = Complaint),
-        (status = 403, description = "`complaint_about_you`"),
-        (status = 409, description = "`wrong_status`"),
-        Problems,
-    ),
-)]
-async fn confirm_complaint(
-    caller: Can<WriteComplaints>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    how: Json<ComplaintConfirmation>,
-    write: Write,
-) -> Result<Reply> {
-    let step = async move |tx: &mut Tx| {
-        Complaint::act(tx, &caller, *id, based_on, Step::Confirm(&how)).await
-    };
-    write.update(step).await
+access::action! {
+    /// Record the customer's confirmation
+    ///
+    /// Records that the customer confirmed the settlement of a resolved complaint. Only the owner and
+    /// the back office can do this; others get 403 `not_the_owner`. A settlement cannot be confirmed
+    /// twice (409 `already_confirmed`).
+    confirm_complaint: "/complaints/{id}/confirm", WriteComplaints, how: Json<ComplaintConfirmation>
+    -> Complaint by act(Step::Confirm(&how)),
+    "The complaint",
+    403: "`complaint_about_you`",
+    409: "`wrong_status`"
 }
 
-/// Record a follow-up call
-///
-/// Records the call (回访) to the customer of a resolved complaint. Only the owner and the back
-/// office can do this; others get 403 `not_the_owner`. A second call is refused as 409
-/// `already_called`.
-#[utoipa::path(
-    post, path = "/complaints/{id}/follow-up-call",
-    request_body = ComplaintCall,
-    responses(
-        (status = 200, description = "The complaint", body = Complaint),
-        (status = 403, description = "`complaint_about_you`"),
-        (status = 409, description = "`wrong_status`"),
-        Problems,
-    ),
-)]
-async fn call_about_complaint(
-    caller: Can<WriteComplaints>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    call: Json<ComplaintCall>,
-    write: Write,
-) -> Result<Reply> {
-    let step = async move |tx: &mut Tx| {
-        Complaint::act(tx, &caller, *id, based_on, Step::FollowUpCall(&call)).await
-    };
-    write.update(step).await
+access::action! {
+    /// Record a follow-up call
+    ///
+    /// Records the call (回访) to the customer of a resolved complaint. Only the owner and the back
+    /// office can do this; others get 403 `not_the_owner`. A second call is refused as 409
+    /// `already_called`.
+    call_about_complaint: "/complaints/{id}/follow-up-call", WriteComplaints, call: Json<ComplaintCall>
+    -> Complaint by act(Step::FollowUpCall(&call)),
+    "The complaint",
+    403: "`complaint_about_you`",
+    409: "`wrong_status`"
 }
 
-/// Escalate a complaint
-///
-/// Raises the complaint by one escalation level, up to the director. Beyond that, the request is
-/// refused as 409 `fully_escalated`. Repeating the current reason changes nothing. Complaints also
-/// escalate automatically at 80, 100 and 150 percent of the most advanced term.
-#[utoipa::path(
-    post, path = "/complaints/{id}/escalate",
-    request_body = Reason,
-    responses(
-        (status = 200, description = "The complaint", body = Complaint),
-        (status = 409, description = "`wrong_status`"),
-        Problems,
-    ),
-)]
-async fn escalate_complaint(
-    caller: Can<JudgeComplaints>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    why: Json<Reason>,
-    write: Write,
-) -> Result<Reply> {
-    let step = async move |tx: &mut Tx| {
-        Complaint::act(tx, &caller, *id, based_on, Step::Escalate(&why)).await
-    };
-    write.update(step).await
+access::action! {
+    /// Escalate a complaint
+    ///
+    /// Raises the complaint by one escalation level, up to the director. Beyond that, the request is
+    /// refused as 409 `fully_escalated`. Repeating the current reason changes nothing. Complaints also
+    /// escalate automatically at 80, 100 and 150 percent of the most advanced term.
+    escalate_complaint: "/complaints/{id}/escalate", JudgeComplaints, why: Json<Reason>
+    -> Complaint by act(Step::Escalate(&why)),
+    "The complaint",
+    409: "`wrong_status`"
 }
 
-/// Dispatch a complaint to the quality department
-///
-/// From then on, users with role `quality` see the complaint.
-#[utoipa::path(
-    post, path = "/complaints/{id}/dispatch",
-    responses(
-        (status = 200, description = "The complaint", body = Complaint),
-        (status = 409, description = "`wrong_status`"),
-        (status = 422, description = "`invalid`"),
-        Problems,
-    ),
-)]
-async fn dispatch_complaint(
-    caller: Can<HandleComplaints>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    write: Write,
-) -> Result<Reply> {
-    let step =
-        async move |tx: &mut Tx| Complaint::act(tx, &caller, *id, based_on, Step::Dispatch).await;
-    write.update(step).await
+access::action! {
+    /// Dispatch a complaint to the quality department
+    ///
+    /// From then on, users with role `quality` see the complaint.
+    dispatch_complaint: "/complaints/{id}/dispatch", HandleComplaints
+    -> Complaint by act(Step::Dispatch),
+    "The complaint",
+    409: "`wrong_status`",
+    422: "`invalid`"
 }

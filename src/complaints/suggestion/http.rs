@@ -2,7 +2,7 @@
 
 use access::Can;
 use intake::Body;
-use platform::{IfSent, Json, Path, Problems, Reply, Result, Routes, Write};
+use platform::{Json, Path, Problems, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
 use super::{
@@ -28,29 +28,19 @@ access::list! {
     ///
     /// Returns the suggestions recorded by you or people visible to you, and those of your customers,
     /// latest first.
-    list_suggestions: "/suggestions", ReadSuggestions, Suggestion by SuggestionFilter -> SuggestionPage,
+    list_suggestions: "/suggestions", ReadSuggestions, Suggestion by SuggestionFilter
+    -> SuggestionPage,
     "A page of suggestions"
 }
 
-/// Record a suggestion
-///
-/// Records a suggestion of a customer (客户建议) in the customer's own words. Send an
-/// `Idempotency-Key` so that a phone that was offline can repeat the request safely.
-#[utoipa::path(
-    post, path = "/suggestions",
-    request_body = NewSuggestion,
-    responses(
-        (status = 201, description = "The new suggestion", body = Suggestion),
-        (status = 409, description = "`customer_merged`, `duplicate`"),
-        Problems,
-    ),
-)]
-async fn create_suggestion(
-    caller: Can<WriteSuggestions>,
-    new: Body<NewSuggestion>,
-    write: Write,
-) -> Result<Reply> {
-    write.create(async move |tx| Suggestion::create(tx, &caller, &new).await).await
+access::create! {
+    /// Record a suggestion
+    ///
+    /// Records a suggestion of a customer (客户建议) in the customer's own words. Send an
+    /// `Idempotency-Key` so that a phone that was offline can repeat the request safely.
+    create_suggestion: "/suggestions", WriteSuggestions, Body<NewSuggestion>
+    -> Suggestion, "The new suggestion",
+    409: "`customer_merged`, `duplicate`"
 }
 
 /// Record a suggestion from a visit
@@ -79,24 +69,15 @@ access::read! {
     read_suggestion: "/suggestions/{id}", ReadSuggestions -> Suggestion, "The suggestion"
 }
 
-/// Answer a suggestion
-///
-/// Moves a new suggestion to `noted` (受理), or a new or noted one to `adopted` (采纳) or
-/// `declined` (不采纳). Adopting and declining require `answer`, the reply to the customer. An
-/// adopted or declined suggestion cannot be changed (409 `wrong_status`).
-#[utoipa::path(
-    post, path = "/suggestions/{id}/answer",
-    request_body = SuggestionAnswer,
-    responses((status = 200, description = "The suggestion", body = Suggestion), Problems),
-)]
-async fn answer_suggestion(
-    caller: Can<AnswerSuggestions>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    answer: Json<SuggestionAnswer>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| Suggestion::reply(tx, &caller, *id, based_on, &answer).await).await
+access::action! {
+    /// Answer a suggestion
+    ///
+    /// Moves a new suggestion to `noted` (受理), or a new or noted one to `adopted` (采纳) or
+    /// `declined` (不采纳). Adopting and declining require `answer`, the reply to the customer. An
+    /// adopted or declined suggestion cannot be changed (409 `wrong_status`).
+    answer_suggestion: "/suggestions/{id}/answer", AnswerSuggestions, answer: Json<SuggestionAnswer>
+    -> Suggestion by reply(&answer),
+    "The suggestion"
 }
 
 access::history! {

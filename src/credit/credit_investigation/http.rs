@@ -1,7 +1,7 @@
 //! The operations on credit investigations.
 
 use access::Can;
-use platform::{IfSent, Json, Path, Problems, Reply, Result, Routes, Write};
+use platform::{Json, Path, Problems, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
 use super::{
@@ -27,7 +27,8 @@ access::list! {
     ///
     /// Returns the investigations of the customers that you can see, the latest first. Use
     /// `expiring_before` to find those that are due for renewal.
-    list_credit_investigations: "/credit-investigations", ReadCredit, CreditInvestigation by CreditInvestigationFilter -> CreditInvestigationPage,
+    list_credit_investigations: "/credit-investigations", ReadCredit, CreditInvestigation by CreditInvestigationFilter
+    -> CreditInvestigationPage,
     "A page of investigations"
 }
 
@@ -52,61 +53,38 @@ async fn create_credit_investigation(
 
 access::read! {
     /// Read a credit investigation
-    read_credit_investigation: "/credit-investigations/{id}", ReadCredit -> CreditInvestigation, "The investigation"
+    read_credit_investigation: "/credit-investigations/{id}", ReadCredit
+    -> CreditInvestigation, "The investigation"
 }
 
-/// Start a credit investigation
-///
-/// Changes the status from `requested` to `investigating` and makes you the investigator.
-#[utoipa::path(
-    post, path = "/credit-investigations/{id}/start",
-    responses(
-        (status = 200, description = "The investigation", body = CreditInvestigation),
-        (status = 409, description = "`wrong_status`"),
-        (status = 422, description = "`invalid`"),
-        Problems,
-    ),
-)]
-async fn start_credit_investigation(
-    caller: Can<InvestigateCredit>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| CreditInvestigation::start(tx, &caller, *id, based_on).await).await
+access::action! {
+    /// Start a credit investigation
+    ///
+    /// Changes the status from `requested` to `investigating` and makes you the investigator.
+    start_credit_investigation: "/credit-investigations/{id}/start", InvestigateCredit
+    -> CreditInvestigation by start(),
+    "The investigation",
+    409: "`wrong_status`",
+    422: "`invalid`"
 }
 
-/// Conclude a credit investigation
-///
-/// Changes the status from `investigating` to `concluded`. The conclusion is valid for 12 months,
-/// or for 6 months with a score below 60. It does not change the credit limit; approve terms or
-/// update the customer's credit for that. The owner of the customer cannot conclude it (403
-/// `self_approval`).
-#[utoipa::path(
-    post, path = "/credit-investigations/{id}/conclude",
-    request_body = InvestigationFindings,
-    responses(
-        (status = 200, description = "The investigation", body = CreditInvestigation),
-        (status = 409, description = "`wrong_status`"),
-        Problems,
-    ),
-)]
-async fn conclude_credit_investigation(
-    caller: Can<InvestigateCredit>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    found: Json<InvestigationFindings>,
-    write: Write,
-) -> Result<Reply> {
-    let conclude = async move |tx: &mut _| {
-        CreditInvestigation::conclude(tx, &caller, *id, based_on, &found).await
-    };
-    write.update(conclude).await
+access::action! {
+    /// Conclude a credit investigation
+    ///
+    /// Changes the status from `investigating` to `concluded`. The conclusion is valid for 12 months,
+    /// or for 6 months with a score below 60. It does not change the credit limit; approve terms or
+    /// update the customer's credit for that. The owner of the customer cannot conclude it (403
+    /// `self_approval`).
+    conclude_credit_investigation: "/credit-investigations/{id}/conclude", InvestigateCredit, found: Json<InvestigationFindings>
+    -> CreditInvestigation by conclude(&found),
+    "The investigation",
+    409: "`wrong_status`"
 }
 
 access::history! {
     /// List the history of a credit investigation
     ///
     /// Returns the changes, the latest first.
-    list_credit_investigation_history: "/credit-investigations/{id}/history", ReadCredit, CreditInvestigation
+    list_credit_investigation_history: "/credit-investigations/{id}/history", ReadCredit,
+    CreditInvestigation
 }

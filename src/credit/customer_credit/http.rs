@@ -4,8 +4,7 @@ use access::Can;
 use actix_web::web::Data;
 use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::{
-    Clock, Db, IfMatch, IfSent, Json, Patch, Path, Problems, Reason, Reply, Result, Routes, Tagged,
-    Write,
+    Clock, Db, Json, Patch, Path, Problems, Reason, Reply, Result, Routes, Tagged, Write,
 };
 use uuid::Uuid;
 
@@ -43,30 +42,15 @@ async fn read_customer_credit(
     Ok(Tagged(CreditAccount::find(&mut *db.conn().await?, &caller, *id, at).await?))
 }
 
-/// Update a customer's credit
-///
-/// Only the sales director or an admin can set a limit above 1.2 times the recommendation of a
-/// valid investigation, otherwise 403 `director_required`. The owner of the customer cannot change
-/// its credit (403 `self_approval`). Lowering a limit does not affect confirmed orders.
-#[utoipa::path(
-    patch, path = "/customers/{id}/credit",
-    request_body(content = CreditChanges, content_type = "application/merge-patch+json"),
-    responses(
-        (status = 200, description = "The credit", body = CreditAccount),
-        (status = 409, description = "`customer_merged`"),
-        Problems,
-    ),
-)]
-async fn update_customer_credit(
-    caller: Can<WriteCredit>,
-    id: Path<Uuid>,
-    based_on: IfMatch,
-    changes: Patch<CreditChanges>,
-    write: Write,
-) -> Result<Reply> {
-    let update =
-        async move |tx: &mut _| CreditAccount::update(tx, &caller, *id, based_on, &changes).await;
-    write.update(update).await
+access::update! {
+    /// Update a customer's credit
+    ///
+    /// Only the sales director or an admin can set a limit above 1.2 times the recommendation of a
+    /// valid investigation, otherwise 403 `director_required`. The owner of the customer cannot change
+    /// its credit (403 `self_approval`). Lowering a limit does not affect confirmed orders.
+    update_customer_credit: "/customers/{id}/credit", WriteCredit, Patch<CreditChanges>
+    -> CreditAccount, "The credit",
+    409: "`customer_merged`"
 }
 
 /// Import customer credits
@@ -91,50 +75,28 @@ async fn import_customer_credits(
     write.run(async move |tx| Reply::json(&import(tx).await?)).await
 }
 
-/// Put a customer's credit on hold
-///
-/// 冻结: no further credit is given until the hold is released. Overrides do not lift a hold.
-#[utoipa::path(
-    post, path = "/customers/{id}/credit/hold",
-    request_body = Reason,
-    responses(
-        (status = 200, description = "The credit", body = CreditAccount),
-        (status = 403, description = "`self_approval`"),
-        (status = 409, description = "`customer_merged`, `wrong_status`"),
-        Problems,
-    ),
-)]
-async fn hold_customer_credit(
-    caller: Can<WriteCredit>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    why: Json<Reason>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| CreditAccount::hold(tx, &caller, *id, based_on, &why).await).await
+access::action! {
+    /// Put a customer's credit on hold
+    ///
+    /// 冻结: no further credit is given until the hold is released. Overrides do not lift a hold.
+    hold_customer_credit: "/customers/{id}/credit/hold", WriteCredit, why: Json<Reason>
+    -> CreditAccount by hold(&why),
+    "The credit",
+    403: "`self_approval`",
+    409: "`customer_merged`, `wrong_status`"
 }
 
-/// Release a customer's credit hold
-///
-/// 解冻: orders are checked against the limit again. Orders on credit hold must be released one by
-/// one.
-#[utoipa::path(
-    post, path = "/customers/{id}/credit/release",
-    responses(
-        (status = 200, description = "The credit", body = CreditAccount),
-        (status = 403, description = "`self_approval`"),
-        (status = 409, description = "`customer_merged`, `wrong_status`"),
-        (status = 422, description = "`invalid`"),
-        Problems,
-    ),
-)]
-async fn release_customer_credit(
-    caller: Can<WriteCredit>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| CreditAccount::release(tx, &caller, *id, based_on).await).await
+access::action! {
+    /// Release a customer's credit hold
+    ///
+    /// 解冻: orders are checked against the limit again. Orders on credit hold must be released one by
+    /// one.
+    release_customer_credit: "/customers/{id}/credit/release", WriteCredit
+    -> CreditAccount by release(),
+    "The credit",
+    403: "`self_approval`",
+    409: "`customer_merged`, `wrong_status`",
+    422: "`invalid`"
 }
 
 access::history! {

@@ -3,9 +3,7 @@
 use access::Can;
 use actix_web::web;
 use actix_web::web::Data;
-use platform::{
-    Clock, Db, IfSent, Json, Path, Problems, Query, Reason, Reply, Result, Routes, Write,
-};
+use platform::{Clock, Db, Json, Path, Problems, Query, Reason, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
 use super::TermsAction::{Submit, Withdraw};
@@ -53,7 +51,8 @@ access::list! {
     /// List terms requests
     ///
     /// Returns the requests for the customers that you can see, the latest first.
-    list_terms_requests: "/terms-requests", ReadCredit, TermsRequest by TermsRequestFilter -> TermsRequestPage,
+    list_terms_requests: "/terms-requests", ReadCredit, TermsRequest by TermsRequestFilter
+    -> TermsRequestPage,
     "A page of requests"
 }
 
@@ -83,100 +82,52 @@ access::read! {
     read_terms_request: "/terms-requests/{id}", ReadCredit -> TermsRequest, "The request"
 }
 
-/// Submit a terms request
-///
-/// Changes a draft to `submitted`. Only the requester or an admin can submit it (403
-/// `not_the_author`).
-#[utoipa::path(
-    post, path = "/terms-requests/{id}/submit",
-    responses(
-        (status = 200, description = "The request", body = TermsRequest),
-        (status = 409, description = "`wrong_status`"),
-        (status = 422, description = "`invalid`"),
-        Problems,
-    ),
-)]
-async fn submit_terms_request(
-    caller: Can<RequestCredit>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| TermsRequest::step(tx, &caller, *id, based_on, Submit).await).await
+access::action! {
+    /// Submit a terms request
+    ///
+    /// Changes a draft to `submitted`. Only the requester or an admin can submit it (403
+    /// `not_the_author`).
+    submit_terms_request: "/terms-requests/{id}/submit", RequestCredit
+    -> TermsRequest by step(Submit),
+    "The request",
+    409: "`wrong_status`",
+    422: "`invalid`"
 }
 
-/// Approve a terms request
-///
-/// Requires a valid credit investigation, otherwise 409 `investigation_required`. Each role has an
-/// approval limit in the settings `terms_authority_…`, otherwise 403 `authority_exceeded`; general
-/// managers and admins have none. Only these and sales directors can approve a limit above 1.2
-/// times the recommended one, otherwise 403 `director_required`. Neither the requester nor the
-/// customer's owner can approve (403 `self_approval`). The credit limit takes effect on
-/// `valid_from`.
-#[utoipa::path(
-    post, path = "/terms-requests/{id}/approve",
-    request_body = Reason,
-    responses(
-        (status = 200, description = "The request", body = TermsRequest),
-        (status = 409, description = "`wrong_status`"),
-        Problems,
-    ),
-)]
-async fn approve_terms_request(
-    caller: Can<ApproveTerms>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    why: Json<Reason>,
-    write: Write,
-) -> Result<Reply> {
-    write
-        .update(async move |tx| TermsRequest::approve(tx, &caller, *id, based_on, &why).await)
-        .await
+access::action! {
+    /// Approve a terms request
+    ///
+    /// Requires a valid credit investigation, otherwise 409 `investigation_required`. Each role has an
+    /// approval limit in the settings `terms_authority_…`, otherwise 403 `authority_exceeded`; general
+    /// managers and admins have none. Only these and sales directors can approve a limit above 1.2
+    /// times the recommended one, otherwise 403 `director_required`. Neither the requester nor the
+    /// customer's owner can approve (403 `self_approval`). The credit limit takes effect on
+    /// `valid_from`.
+    approve_terms_request: "/terms-requests/{id}/approve", ApproveTerms, why: Json<Reason>
+    -> TermsRequest by approve(&why),
+    "The request",
+    409: "`wrong_status`"
 }
 
-/// Reject a terms request
-///
-/// Neither the requester nor the customer's owner can reject it (403 `self_approval`).
-#[utoipa::path(
-    post, path = "/terms-requests/{id}/reject",
-    request_body = Reason,
-    responses(
-        (status = 200, description = "The request", body = TermsRequest),
-        (status = 409, description = "`wrong_status`"),
-        Problems,
-    ),
-)]
-async fn reject_terms_request(
-    caller: Can<ApproveTerms>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    why: Json<Reason>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| TermsRequest::reject(tx, &caller, *id, based_on, &why).await).await
+access::action! {
+    /// Reject a terms request
+    ///
+    /// Neither the requester nor the customer's owner can reject it (403 `self_approval`).
+    reject_terms_request: "/terms-requests/{id}/reject", ApproveTerms, why: Json<Reason>
+    -> TermsRequest by reject(&why),
+    "The request",
+    409: "`wrong_status`"
 }
 
-/// Withdraw a terms request
-///
-/// Only before the decision. Only the requester or an admin can withdraw it (403 `not_the_author`).
-#[utoipa::path(
-    post, path = "/terms-requests/{id}/withdraw",
-    responses(
-        (status = 200, description = "The request", body = TermsRequest),
-        (status = 409, description = "`wrong_status`"),
-        (status = 422, description = "`invalid`"),
-        Problems,
-    ),
-)]
-async fn withdraw_terms_request(
-    caller: Can<RequestCredit>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    write: Write,
-) -> Result<Reply> {
-    let withdraw =
-        async move |tx: &mut _| TermsRequest::step(tx, &caller, *id, based_on, Withdraw).await;
-    write.update(withdraw).await
+access::action! {
+    /// Withdraw a terms request
+    ///
+    /// Only before the decision. Only the requester or an admin can withdraw it (403 `not_the_author`).
+    withdraw_terms_request: "/terms-requests/{id}/withdraw", RequestCredit
+    -> TermsRequest by step(Withdraw),
+    "The request",
+    409: "`wrong_status`",
+    422: "`invalid`"
 }
 
 access::history! {

@@ -2,11 +2,8 @@
 
 use access::Can;
 use intake::Body;
-use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
-use platform::{
-    Db, IfMatch, IfSent, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Write,
-};
+use platform::{Db, List, NoFilter, PageQuery, Path, Problems, Result, Routes};
 use uuid::Uuid;
 
 use super::batch::ContactBatch;
@@ -50,48 +47,24 @@ async fn list_contacts(
     Contact::list(&mut *db.conn().await?, &caller, &list).await
 }
 
-/// Add a contact
-///
-/// A new primary contact replaces the previous one. 409 `possible_duplicate` if a visible contact
-/// has the same phone number or e-mail address, or a contact of the same customer has the same
-/// name: `duplicates` lists them. To create the contact anyway, set `allow_duplicate`.
-#[utoipa::path(
-    post, path = "/contacts",
-    request_body = NewContact,
-    responses(
-        (status = 201, description = "The new contact", body = Contact),
-        (status = 403, description = "`forbidden_field`, `foreign_source_system`"),
-        (status = 409, description = "`duplicate`"),
-        Problems,
-    ),
-)]
-async fn create_contact(
-    caller: Can<WriteContacts>,
-    new: Body<NewContact>,
-    write: Write,
-) -> Result<Reply> {
-    write.create(async move |tx| Contact::create(tx, &caller, &new).await).await
+access::create! {
+    /// Add a contact
+    ///
+    /// A new primary contact replaces the previous one. 409 `possible_duplicate` if a visible contact
+    /// has the same phone number or e-mail address, or a contact of the same customer has the same
+    /// name: `duplicates` lists them. To create the contact anyway, set `allow_duplicate`.
+    create_contact: "/contacts", WriteContacts, Body<NewContact> -> Contact, "The new contact",
+    403: "`forbidden_field`, `foreign_source_system`",
+    409: "`duplicate`"
 }
 
-/// Import contacts
-///
-/// Synchronises contacts with an ERP: creates new ones, updates those that differ and leaves the
-/// rest unchanged. An invalid item fails alone, unless the batch is atomic. An ERP cannot send
-/// personal fields.
-#[utoipa::path(
-    post, path = "/contacts/batch",
-    params(BatchQuery),
-    request_body = ContactBatch,
-    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
-)]
-async fn import_contacts(
-    caller: Can<ImportContacts>,
-    batch: Batch<ContactBatch>,
-    write: Write,
-) -> Result<Reply> {
-    write
-        .run(async move |tx| Reply::json(&intake::import::<Contact, _>(tx, &caller, &batch).await?))
-        .await
+intake::import! {
+    /// Import contacts
+    ///
+    /// Synchronises contacts with an ERP: creates new ones, updates those that differ and leaves the
+    /// rest unchanged. An invalid item fails alone, unless the batch is atomic. An ERP cannot send
+    /// personal fields.
+    import_contacts: "/contacts/batch", ImportContacts, Contact from ContactBatch
 }
 
 access::read! {
@@ -101,64 +74,30 @@ access::read! {
     read_contact: "/contacts/{id}", ReadContacts -> Contact, "The contact"
 }
 
-/// Update a contact
-///
-/// Users who may not see personal fields may not write them either: 403 `forbidden_field`.
-#[utoipa::path(
-    patch, path = "/contacts/{id}",
-    request_body(content = ContactChanges, content_type = "application/merge-patch+json"),
-    responses(
-        (status = 200, description = "The contact", body = Contact),
-        (status = 409, description = "`contact_erased`, `customer_merged`, `duplicate`"),
-        Problems,
-    ),
-)]
-async fn update_contact(
-    caller: Can<WriteContacts>,
-    id: Path<Uuid>,
-    based_on: IfMatch,
-    changes: Body<ContactChanges>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| Contact::update(tx, &caller, *id, based_on, &changes).await).await
+access::update! {
+    /// Update a contact
+    ///
+    /// Users who may not see personal fields may not write them either: 403 `forbidden_field`.
+    update_contact: "/contacts/{id}", WriteContacts, Body<ContactChanges> -> Contact, "The contact",
+    409: "`contact_erased`, `customer_merged`, `duplicate`"
 }
 
-/// Delete a contact
-///
-/// The personal data is also erased from the history that remains.
-#[utoipa::path(
-    delete, path = "/contacts/{id}",
-    responses((status = 204, description = "The contact is deleted"), Problems),
-)]
-async fn delete_contact(
-    caller: Can<WriteContacts>,
-    id: Path<Uuid>,
-    based_on: IfMatch,
-    write: Write,
-) -> Result<Reply> {
-    write.delete(async move |tx| Contact::delete(tx, &caller, *id, based_on).await).await
+access::delete! {
+    /// Delete a contact
+    ///
+    /// The personal data is also erased from the history that remains.
+    delete_contact: "/contacts/{id}", WriteContacts, Contact, "The contact is deleted"
 }
 
-/// Erase a person's data
-///
-/// Use this when the person requests it. The data is erased from the contact, from all recorded
-/// changes and from all stored responses. The contact itself remains, so that references to it stay
-/// valid.
-#[utoipa::path(
-    post, path = "/contacts/{id}/erase",
-    responses(
-        (status = 200, description = "The erased contact", body = Contact),
-        (status = 422, description = "`invalid`"),
-        Problems,
-    ),
-)]
-async fn erase_contact(
-    caller: Can<EraseContacts>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| Contact::erase(tx, &caller, *id, based_on).await).await
+access::action! {
+    /// Erase a person's data
+    ///
+    /// Use this when the person requests it. The data is erased from the contact, from all recorded
+    /// changes and from all stored responses. The contact itself remains, so that references to it stay
+    /// valid.
+    erase_contact: "/contacts/{id}/erase", EraseContacts -> Contact by erase(),
+    "The erased contact",
+    422: "`invalid`"
 }
 
 /// List a contact's changes

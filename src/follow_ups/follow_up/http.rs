@@ -3,10 +3,7 @@
 use access::Can;
 use actix_web::web::Data;
 use intake::Body;
-use platform::{
-    Clock, Db, IfSent, Json, List, PageQuery, Path, Problems, Reason, Reply, Result, Routes, Write,
-};
-use uuid::Uuid;
+use platform::{Clock, Db, Json, List, PageQuery, Problems, Reason, Result, Routes};
 
 use super::FollowUpAction::{Accept, Cancel, Complete, Return, Start};
 use super::{
@@ -67,21 +64,13 @@ async fn list_follow_ups(
     FollowUp::list(&mut *db.conn().await?, &caller, &list, clock.now()).await
 }
 
-/// Assign a follow-up
-///
-/// The back office assigns follow-ups to anyone, managers to themselves and their people,
-/// salespeople to themselves; otherwise 403 `not_your_person`.
-#[utoipa::path(
-    post, path = "/follow-ups",
-    request_body = NewFollowUp,
-    responses((status = 201, description = "The new follow-up", body = FollowUp), Problems),
-)]
-async fn create_follow_up(
-    caller: Can<WriteFollowUps>,
-    new: Body<NewFollowUp>,
-    write: Write,
-) -> Result<Reply> {
-    write.create(async move |tx| FollowUp::create(tx, &caller, &new).await).await
+access::create! {
+    /// Assign a follow-up
+    ///
+    /// The back office assigns follow-ups to anyone, managers to themselves and their people,
+    /// salespeople to themselves; otherwise 403 `not_your_person`.
+    create_follow_up: "/follow-ups", WriteFollowUps, Body<NewFollowUp>
+    -> FollowUp, "The new follow-up"
 }
 
 access::read! {
@@ -89,169 +78,82 @@ access::read! {
     read_follow_up: "/follow-ups/{id}", ReadFollowUps -> FollowUp, "The follow-up"
 }
 
-/// Accept a follow-up
-///
-/// Only the assignee can accept it.
-#[utoipa::path(
-    post, path = "/follow-ups/{id}/accept",
-    responses(
-        (status = 200, description = "The follow-up", body = FollowUp),
-        (status = 403, description = "`not_your_follow_up`"),
-        (status = 409, description = "`wrong_status`"),
-        (status = 422, description = "`invalid`"),
-        Problems,
-    ),
-)]
-async fn accept_follow_up(
-    caller: Can<WriteFollowUps>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| FollowUp::step(tx, &caller, *id, based_on, Accept).await).await
+access::action! {
+    /// Accept a follow-up
+    ///
+    /// Only the assignee can accept it.
+    accept_follow_up: "/follow-ups/{id}/accept", WriteFollowUps -> FollowUp by step(Accept),
+    "The follow-up",
+    403: "`not_your_follow_up`",
+    409: "`wrong_status`",
+    422: "`invalid`"
 }
 
-/// Start a follow-up
-///
-/// Possible for the assignee, after it was accepted or returned.
-#[utoipa::path(
-    post, path = "/follow-ups/{id}/start",
-    responses(
-        (status = 200, description = "The follow-up", body = FollowUp),
-        (status = 403, description = "`not_your_follow_up`"),
-        (status = 409, description = "`wrong_status`"),
-        (status = 422, description = "`invalid`"),
-        Problems,
-    ),
-)]
-async fn start_follow_up(
-    caller: Can<WriteFollowUps>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| FollowUp::step(tx, &caller, *id, based_on, Start).await).await
+access::action! {
+    /// Start a follow-up
+    ///
+    /// Possible for the assignee, after it was accepted or returned.
+    start_follow_up: "/follow-ups/{id}/start", WriteFollowUps -> FollowUp by step(Start),
+    "The follow-up",
+    403: "`not_your_follow_up`",
+    409: "`wrong_status`",
+    422: "`invalid`"
 }
 
-/// Submit the result of a follow-up
-///
-/// 汇报: The person who assigned it sees the result in their list and in the change feed.
-#[utoipa::path(
-    post, path = "/follow-ups/{id}/submit",
-    request_body = FollowUpReport,
-    responses(
-        (status = 200, description = "The follow-up", body = FollowUp),
-        (status = 403, description = "`not_your_follow_up`"),
-        (status = 409, description = "`wrong_status`"),
-        Problems,
-    ),
-)]
-async fn submit_follow_up(
-    caller: Can<WriteFollowUps>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    report: Json<FollowUpReport>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| FollowUp::submit(tx, &caller, *id, based_on, &report).await).await
+access::action! {
+    /// Submit the result of a follow-up
+    ///
+    /// 汇报: The person who assigned it sees the result in their list and in the change feed.
+    submit_follow_up: "/follow-ups/{id}/submit", WriteFollowUps, report: Json<FollowUpReport>
+    -> FollowUp by submit(&report),
+    "The follow-up",
+    403: "`not_your_follow_up`",
+    409: "`wrong_status`"
 }
 
-/// Extend a follow-up
-///
-/// Possible once, with a reason; otherwise 409 `already_extended`.
-#[utoipa::path(
-    post, path = "/follow-ups/{id}/extend",
-    request_body = FollowUpExtension,
-    responses(
-        (status = 200, description = "The follow-up", body = FollowUp),
-        (status = 403, description = "`not_your_follow_up`"),
-        (status = 409, description = "`wrong_status`"),
-        Problems,
-    ),
-)]
-async fn extend_follow_up(
-    caller: Can<WriteFollowUps>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    how: Json<FollowUpExtension>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| FollowUp::extend(tx, &caller, *id, based_on, &how).await).await
+access::action! {
+    /// Extend a follow-up
+    ///
+    /// Possible once, with a reason; otherwise 409 `already_extended`.
+    extend_follow_up: "/follow-ups/{id}/extend", WriteFollowUps, how: Json<FollowUpExtension>
+    -> FollowUp by extend(&how),
+    "The follow-up",
+    403: "`not_your_follow_up`",
+    409: "`wrong_status`"
 }
 
-/// Return a follow-up
-///
-/// Sends an insufficient result back to the assignee. Allowed for the person who assigned it and
-/// for those who lead the assignee.
-#[utoipa::path(
-    post, path = "/follow-ups/{id}/return",
-    request_body = Reason,
-    responses(
-        (status = 200, description = "The follow-up", body = FollowUp),
-        (status = 403, description = "`not_your_follow_up`"),
-        (status = 409, description = "`wrong_status`"),
-        Problems,
-    ),
-)]
-async fn return_follow_up(
-    caller: Can<WriteFollowUps>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    why: Json<Reason>,
-    write: Write,
-) -> Result<Reply> {
-    let step = async move |tx: &mut _| {
-        FollowUp::turn_down(tx, &caller, *id, based_on, (Return, &why)).await
-    };
-    write.update(step).await
+access::action! {
+    /// Return a follow-up
+    ///
+    /// Sends an insufficient result back to the assignee. Allowed for the person who assigned it and
+    /// for those who lead the assignee.
+    return_follow_up: "/follow-ups/{id}/return", WriteFollowUps, why: Json<Reason>
+    -> FollowUp by turn_down((Return, &why)),
+    "The follow-up",
+    403: "`not_your_follow_up`",
+    409: "`wrong_status`"
 }
 
-/// Complete a follow-up
-///
-/// Accepts the result. Allowed for the person who assigned it and for those who lead the assignee.
-#[utoipa::path(
-    post, path = "/follow-ups/{id}/complete",
-    responses(
-        (status = 200, description = "The follow-up", body = FollowUp),
-        (status = 403, description = "`not_your_follow_up`"),
-        (status = 409, description = "`wrong_status`"),
-        (status = 422, description = "`invalid`"),
-        Problems,
-    ),
-)]
-async fn complete_follow_up(
-    caller: Can<WriteFollowUps>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| FollowUp::step(tx, &caller, *id, based_on, Complete).await).await
+access::action! {
+    /// Complete a follow-up
+    ///
+    /// Accepts the result. Allowed for the person who assigned it and for those who lead the assignee.
+    complete_follow_up: "/follow-ups/{id}/complete", WriteFollowUps -> FollowUp by step(Complete),
+    "The follow-up",
+    403: "`not_your_follow_up`",
+    409: "`wrong_status`",
+    422: "`invalid`"
 }
 
-/// Cancel a follow-up
-///
-/// Allowed for the person who assigned it and for those who lead the assignee.
-#[utoipa::path(
-    post, path = "/follow-ups/{id}/cancel",
-    request_body = Reason,
-    responses(
-        (status = 200, description = "The follow-up", body = FollowUp),
-        (status = 403, description = "`not_your_follow_up`"),
-        (status = 409, description = "`wrong_status`"),
-        Problems,
-    ),
-)]
-async fn cancel_follow_up(
-    caller: Can<WriteFollowUps>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    why: Json<Reason>,
-    write: Write,
-) -> Result<Reply> {
-    let step = async move |tx: &mut _| {
-        FollowUp::turn_down(tx, &caller, *id, based_on, (Cancel, &why)).await
-    };
-    write.update(step).await
+access::action! {
+    /// Cancel a follow-up
+    ///
+    /// Allowed for the person who assigned it and for those who lead the assignee.
+    cancel_follow_up: "/follow-ups/{id}/cancel", WriteFollowUps, why: Json<Reason>
+    -> FollowUp by turn_down((Cancel, &why)),
+    "The follow-up",
+    403: "`not_your_follow_up`",
+    409: "`wrong_status`"
 }
 
 access::history! {

@@ -1,8 +1,6 @@
 //! The operations on shipments.
 
-use access::Can;
-use platform::batch::{Batch, BatchQuery, Outcomes};
-use platform::{Problems, Reply, Result, Routes, Write};
+use platform::Routes;
 
 use super::batch::ShipmentBatch;
 use super::{Shipment, ShipmentFilter, ShipmentPage};
@@ -26,26 +24,12 @@ access::list! {
     "A page of shipments"
 }
 
-/// Import shipments from an ERP
-///
-/// Creates and updates shipments as the ERP reports them. The fulfilment status of their orders
-/// follows: `partial` while something is missing, then `shipped`, then `delivered`.
-#[utoipa::path(
-    post, path = "/shipments/batch",
-    params(BatchQuery),
-    request_body = ShipmentBatch,
-    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
-)]
-async fn import_shipments(
-    caller: Can<ImportOrders>,
-    batch: Batch<ShipmentBatch>,
-    write: Write,
-) -> Result<Reply> {
-    write
-        .run(async move |tx| {
-            Reply::json(&intake::import::<Shipment, _>(tx, &caller, &batch).await?)
-        })
-        .await
+intake::import! {
+    /// Import shipments from an ERP
+    ///
+    /// Creates and updates shipments as the ERP reports them. The fulfilment status of their orders
+    /// follows: `partial` while something is missing, then `shipped`, then `delivered`.
+    import_shipments: "/shipments/batch", ImportOrders, Shipment from ShipmentBatch
 }
 
 access::read! {

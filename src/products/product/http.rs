@@ -2,11 +2,8 @@
 
 use access::Can;
 use intake::Body;
-use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::HistoryPage;
-use platform::{
-    Db, IfMatch, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Write,
-};
+use platform::{Db, List, NoFilter, PageQuery, Path, Problems, Result, Routes};
 use uuid::Uuid;
 
 use super::batch::ProductBatch;
@@ -35,44 +32,20 @@ access::list! {
     "A page of products"
 }
 
-/// Create a product
-///
-/// The code must be unique, and the price periods must not overlap.
-#[utoipa::path(
-    post, path = "/products",
-    request_body = NewProduct,
-    responses(
-        (status = 201, description = "The new product", body = Product),
-        (status = 403, description = "`foreign_source_system`"),
-        (status = 409, description = "`duplicate`"),
-        Problems,
-    ),
-)]
-async fn create_product(
-    caller: Can<WriteProducts>,
-    new: Body<NewProduct>,
-    write: Write,
-) -> Result<Reply> {
-    write.create(async move |tx| Product::create(tx, &caller, &new).await).await
+access::create! {
+    /// Create a product
+    ///
+    /// The code must be unique, and the price periods must not overlap.
+    create_product: "/products", WriteProducts, Body<NewProduct> -> Product, "The new product",
+    403: "`foreign_source_system`",
+    409: "`duplicate`"
 }
 
-/// Import products from an ERP
-///
-/// Creates new products and updates those that differ. Price periods must not overlap.
-#[utoipa::path(
-    post, path = "/products/batch",
-    params(BatchQuery),
-    request_body = ProductBatch,
-    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
-)]
-async fn import_products(
-    caller: Can<ImportProducts>,
-    batch: Batch<ProductBatch>,
-    write: Write,
-) -> Result<Reply> {
-    write
-        .run(async move |tx| Reply::json(&intake::import::<Product, _>(tx, &caller, &batch).await?))
-        .await
+intake::import! {
+    /// Import products from an ERP
+    ///
+    /// Creates new products and updates those that differ. Price periods must not overlap.
+    import_products: "/products/batch", ImportProducts, Product from ProductBatch
 }
 
 access::read! {
@@ -83,43 +56,20 @@ access::read! {
     read_product: "/products/{id}", ReadProducts -> Product, "The product"
 }
 
-/// Update a product
-///
-/// The prices are replaced as a whole and must not overlap. Existing orders keep their prices.
-#[utoipa::path(
-    patch, path = "/products/{id}",
-    request_body(content = ProductChanges, content_type = "application/merge-patch+json"),
-    responses(
-        (status = 200, description = "The product", body = Product),
-        (status = 409, description = "`duplicate`"),
-        Problems,
-    ),
-)]
-async fn update_product(
-    caller: Can<WriteProducts>,
-    id: Path<Uuid>,
-    based_on: IfMatch,
-    changes: Body<ProductChanges>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| Product::update(tx, &caller, *id, based_on, &changes).await).await
+access::update! {
+    /// Update a product
+    ///
+    /// The prices are replaced as a whole and must not overlap. Existing orders keep their prices.
+    update_product: "/products/{id}", WriteProducts, Body<ProductChanges> -> Product, "The product",
+    409: "`duplicate`"
 }
 
-/// Delete a product
-///
-/// A product that is referenced elsewhere cannot be deleted (409 `still_referenced`). Set `active`
-/// to `false` instead.
-#[utoipa::path(
-    delete, path = "/products/{id}",
-    responses((status = 204, description = "Deleted"), Problems),
-)]
-async fn delete_product(
-    caller: Can<WriteProducts>,
-    id: Path<Uuid>,
-    based_on: IfMatch,
-    write: Write,
-) -> Result<Reply> {
-    write.delete(async move |tx| Product::delete(tx, &caller, *id, based_on).await).await
+access::delete! {
+    /// Delete a product
+    ///
+    /// A product that is referenced elsewhere cannot be deleted (409 `still_referenced`). Set `active`
+    /// to `false` instead.
+    delete_product: "/products/{id}", WriteProducts, Product, "Deleted"
 }
 
 /// List a product's history

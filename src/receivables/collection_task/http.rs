@@ -1,10 +1,7 @@
 //! The operations on collection tasks.
 
 use access::Can;
-use platform::{
-    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Write,
-};
-use uuid::Uuid;
+use platform::{Db, Json, List, NoFilter, PageQuery, Problems, Result, Routes};
 
 use super::{CollectionOutcome, CollectionTask, CollectionTaskFilter, CollectionTaskPage};
 use crate::{ReadCollections, WriteCollections};
@@ -41,7 +38,8 @@ access::list! {
     ///
     /// Returns the tasks assigned to you and those of your customers. Managers also see those of their
     /// teams, finance sees all.
-    list_collection_tasks: "/collection-tasks", ReadCollections, CollectionTask by CollectionTaskFilter -> CollectionTaskPage,
+    list_collection_tasks: "/collection-tasks", ReadCollections, CollectionTask by CollectionTaskFilter
+    -> CollectionTaskPage,
     "A page of tasks"
 }
 
@@ -52,29 +50,15 @@ access::read! {
     read_collection_task: "/collection-tasks/{id}", ReadCollections -> CollectionTask, "The task"
 }
 
-/// Report the result of a collection task
-///
-/// Completes the task. The result `promised` creates a promise to pay, and the result `disputed`
-/// marks the invoice as disputed.
-#[utoipa::path(
-    post, path = "/collection-tasks/{id}/result",
-    request_body = CollectionOutcome,
-    responses(
-        (status = 200, description = "The task", body = CollectionTask),
-        (status = 409, description = "`wrong_status`"),
-        Problems,
-    ),
-)]
-async fn report_collection_task(
-    caller: Can<WriteCollections>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    outcome: Json<CollectionOutcome>,
-    write: Write,
-) -> Result<Reply> {
-    let step =
-        async move |tx: &mut _| CollectionTask::report(tx, &caller, *id, based_on, &outcome).await;
-    write.update(step).await
+access::action! {
+    /// Report the result of a collection task
+    ///
+    /// Completes the task. The result `promised` creates a promise to pay, and the result `disputed`
+    /// marks the invoice as disputed.
+    report_collection_task: "/collection-tasks/{id}/result", WriteCollections, outcome: Json<CollectionOutcome>
+    -> CollectionTask by report(&outcome),
+    "The task",
+    409: "`wrong_status`"
 }
 
 access::history! {

@@ -1,10 +1,7 @@
 //! The operations on payments.
 
-use access::Can;
 use intake::Body;
-use platform::batch::{Batch, BatchQuery, Outcomes};
-use platform::{IfSent, Json, Path, Problems, Reply, Result, Routes, Write};
-use uuid::Uuid;
+use platform::{Json, Routes};
 
 use super::batch::PaymentBatch;
 use super::{NewPayment, Payment, PaymentFilter, PaymentPage, PaymentReversal};
@@ -33,45 +30,21 @@ access::list! {
     "A page of payments"
 }
 
-/// Create a payment
-///
-/// The part that is not allocated to invoices remains an unapplied receipt, 预收.
-#[utoipa::path(
-    post, path = "/payments",
-    request_body = NewPayment,
-    responses(
-        (status = 201, description = "The new payment", body = Payment),
-        (status = 409, description = "`customer_merged`, `duplicate`"),
-        (status = 422, description = "`above_open_amount`, `above_unapplied`, `no_exchange_rate`"),
-        Problems,
-    ),
-)]
-async fn create_payment(
-    caller: Can<WritePayments>,
-    new: Body<NewPayment>,
-    write: Write,
-) -> Result<Reply> {
-    write.create(async move |tx| Payment::create(tx, &caller, &new).await).await
+access::create! {
+    /// Create a payment
+    ///
+    /// The part that is not allocated to invoices remains an unapplied receipt, 预收.
+    create_payment: "/payments", WritePayments, Body<NewPayment> -> Payment, "The new payment",
+    409: "`customer_merged`, `duplicate`",
+    422: "`above_open_amount`, `above_unapplied`, `no_exchange_rate`"
 }
 
-/// Import payments from an ERP
-///
-/// `allocations` are replaced as a whole: an allocation missing from the list is deleted. To
-/// reverse a payment, send `reversed_on`.
-#[utoipa::path(
-    post, path = "/payments/batch",
-    params(BatchQuery),
-    request_body = PaymentBatch,
-    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
-)]
-async fn import_payments(
-    caller: Can<ImportPayments>,
-    batch: Batch<PaymentBatch>,
-    write: Write,
-) -> Result<Reply> {
-    write
-        .run(async move |tx| Reply::json(&intake::import::<Payment, _>(tx, &caller, &batch).await?))
-        .await
+intake::import! {
+    /// Import payments from an ERP
+    ///
+    /// `allocations` are replaced as a whole: an allocation missing from the list is deleted. To
+    /// reverse a payment, send `reversed_on`.
+    import_payments: "/payments/batch", ImportPayments, Payment from PaymentBatch
 }
 
 access::read! {
@@ -81,53 +54,29 @@ access::read! {
     read_payment: "/payments/{id}", ReadPayments -> Payment, "The payment"
 }
 
-/// Allocate a payment to invoices
-///
-/// 核销. Allocates the payment to the given invoices, or to the oldest ones first. The invoices must
-/// be of the same customer and currency. An allocation cannot exceed the open amount of the invoice
-/// or the unallocated amount of the payment.
-#[utoipa::path(
-    post, path = "/payments/{id}/allocate",
-    request_body = DocumentUse,
-    responses(
-        (status = 200, description = "The payment", body = Payment),
-        (status = 409, description = "`already_reversed`, `post_dated`"),
-        (status = 422, description = "`above_open_amount`, `above_unapplied`"),
-        Problems,
-    ),
-)]
-async fn allocate_payment(
-    caller: Can<WritePayments>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    to: Body<DocumentUse>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| Payment::allocate(tx, &caller, *id, based_on, &to).await).await
+access::action! {
+    /// Allocate a payment to invoices
+    ///
+    /// 核销. Allocates the payment to the given invoices, or to the oldest ones first. The invoices must
+    /// be of the same customer and currency. An allocation cannot exceed the open amount of the invoice
+    /// or the unallocated amount of the payment.
+    allocate_payment: "/payments/{id}/allocate", WritePayments, to: Body<DocumentUse>
+    -> Payment by allocate(&to),
+    "The payment",
+    409: "`already_reversed`, `post_dated`",
+    422: "`above_open_amount`, `above_unapplied`"
 }
 
-/// Reverse a payment
-///
-/// For example when a cheque bounces. Its allocations are reversed, so that the invoices are open
-/// again from that day on. Only the ERP can reverse an imported payment, otherwise 409
-/// `field_not_owned`.
-#[utoipa::path(
-    post, path = "/payments/{id}/reverse",
-    request_body = PaymentReversal,
-    responses(
-        (status = 200, description = "The payment", body = Payment),
-        (status = 409, description = "`already_reversed`"),
-        Problems,
-    ),
-)]
-async fn reverse_payment(
-    caller: Can<WritePayments>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    why: Json<PaymentReversal>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| Payment::reverse(tx, &caller, *id, based_on, &why).await).await
+access::action! {
+    /// Reverse a payment
+    ///
+    /// For example when a cheque bounces. Its allocations are reversed, so that the invoices are open
+    /// again from that day on. Only the ERP can reverse an imported payment, otherwise 409
+    /// `field_not_owned`.
+    reverse_payment: "/payments/{id}/reverse", WritePayments, why: Json<PaymentReversal>
+    -> Payment by reverse(&why),
+    "The payment",
+    409: "`already_reversed`"
 }
 
 access::history! {

@@ -1,9 +1,7 @@
 //! The operations on promises.
 
-use access::Can;
 use intake::Body;
-use platform::{IfSent, Path, Problems, Reply, Result, Routes, Write};
-use uuid::Uuid;
+use platform::Routes;
 
 use super::{NewPromise, Promise, PromiseFilter, PromisePage};
 use crate::{ReadCollections, WriteCollections};
@@ -28,28 +26,16 @@ access::list! {
     "A page of promises"
 }
 
-/// Create a promise to pay
-///
-/// A job compares promises with payments. A promise is kept as soon as its amount has been
-/// received, and broken when `due_on` has passed without that. Payments count by `received_on`, for
-/// the oldest promise first, and each amount counts for one promise only. Reversed payments do not
-/// count.
-#[utoipa::path(
-    post, path = "/promises",
-    request_body = NewPromise,
-    responses(
-        (status = 201, description = "The new promise", body = Promise),
-        (status = 409, description = "`customer_merged`"),
-        (status = 422, description = "`no_exchange_rate`"),
-        Problems,
-    ),
-)]
-async fn create_promise(
-    caller: Can<WriteCollections>,
-    new: Body<NewPromise>,
-    write: Write,
-) -> Result<Reply> {
-    write.create(async move |tx| Promise::create(tx, &caller, &new).await).await
+access::create! {
+    /// Create a promise to pay
+    ///
+    /// A job compares promises with payments. A promise is kept as soon as its amount has been
+    /// received, and broken when `due_on` has passed without that. Payments count by `received_on`, for
+    /// the oldest promise first, and each amount counts for one promise only. Reversed payments do not
+    /// count.
+    create_promise: "/promises", WriteCollections, Body<NewPromise> -> Promise, "The new promise",
+    409: "`customer_merged`",
+    422: "`no_exchange_rate`"
 }
 
 access::read! {
@@ -59,24 +45,13 @@ access::read! {
     read_promise: "/promises/{id}", ReadCollections -> Promise, "The promise"
 }
 
-/// Withdraw a promise
-///
-/// For promises recorded by mistake. Only while the promise is open, otherwise 409 `wrong_status`.
-#[utoipa::path(
-    post, path = "/promises/{id}/withdraw",
-    responses(
-        (status = 200, description = "The promise", body = Promise),
-        (status = 422, description = "`invalid`"),
-        Problems,
-    ),
-)]
-async fn withdraw_promise(
-    caller: Can<WriteCollections>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| Promise::withdraw(tx, &caller, *id, based_on).await).await
+access::action! {
+    /// Withdraw a promise
+    ///
+    /// For promises recorded by mistake. Only while the promise is open, otherwise 409 `wrong_status`.
+    withdraw_promise: "/promises/{id}/withdraw", WriteCollections -> Promise by withdraw(),
+    "The promise",
+    422: "`invalid`"
 }
 
 access::history! {

@@ -131,7 +131,8 @@ impl WriteOffRequest {
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        (decision, note): &(Decision, Option<String>),
+        decision: Decision,
+        note: Option<&str>,
     ) -> Result<Self> {
         let seen = Self::find(tx.conn(), caller, id).await?;
         let invoices = invoice::hold(tx, &[], &[seen.customer_id], &[seen.invoice_id]).await?;
@@ -169,14 +170,14 @@ impl WriteOffRequest {
         };
 
         let invoice = invoices.as_slice().first().ok_or_else(Error::not_found)?;
-        if *decision == Decision::Approve {
+        if decision == Decision::Approve {
             before.approve(tx, caller, invoice).await?;
         }
         let after = Self {
             status,
             decided_by,
             decided_on: Some(tx.today),
-            decision_note: note.clone(),
+            decision_note: note.map(str::to_owned),
             ..before.clone()
         };
         before.save(tx, after).await

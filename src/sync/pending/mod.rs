@@ -134,7 +134,8 @@ access::list! {
     ///
     /// Returns the items of batches with `unknown_references: park` that could not be applied yet,
     /// oldest first. Programs see the items of their own source system.
-    list_pending_items: "/pending-items", ReadPending, PendingItem by PendingFilter -> PendingItemPage,
+    list_pending_items: "/pending-items", ReadPending, PendingItem by PendingFilter
+    -> PendingItemPage,
     "A page of parked items"
 }
 

@@ -94,20 +94,11 @@ async fn update_webhook(
     write.update(work).await
 }
 
-/// Delete a webhook
-///
-/// Deletes the webhook and its log. Pending events are no longer sent.
-#[utoipa::path(
-    delete, path = "/webhooks/{id}",
-    responses((status = 204, description = "The webhook is deleted"), Problems),
-)]
-async fn delete_webhook(
-    caller: Can<ManageWebhooks>,
-    id: Path<Uuid>,
-    based_on: IfMatch,
-    write: Write,
-) -> Result<Reply> {
-    write.delete(async move |tx| Webhook::delete(tx, &caller, *id, based_on).await).await
+access::delete! {
+    /// Delete a webhook
+    ///
+    /// Deletes the webhook and its log. Pending events are no longer sent.
+    delete_webhook: "/webhooks/{id}", ManageWebhooks, Webhook, "The webhook is deleted"
 }
 
 /// Rotate the secret of a webhook

@@ -2,11 +2,9 @@
 
 use access::Can;
 use intake::Body;
-use platform::batch::{Batch, BatchQuery, Outcomes};
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes,
-    Write,
+    Db, IfSent, Json, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Write,
 };
 use uuid::Uuid;
 
@@ -39,50 +37,26 @@ access::list! {
     list_targets: "/targets", ReadTargets, Target by TargetFilter -> TargetPage, "A page of targets"
 }
 
-/// Draft a target
-///
-/// Salespeople draft their own targets, managers those of their people, teams and customers, sales
-/// directors and the back office all; otherwise 403 `not_your_target`. There is one target per
-/// owner, metric, level, dimension and period. A part must be within the period of its parent and
-/// have the same metric, level and currency. A gross margin requires permission to see costs (403
-/// `forbidden_field`).
-#[utoipa::path(
-    post, path = "/targets",
-    request_body = NewTarget,
-    responses(
-        (status = 201, description = "The new draft", body = Target),
-        (status = 403, description = "`foreign_source_system`"),
-        (status = 409, description = "`duplicate`"),
-        Problems,
-    ),
-)]
-async fn create_target(
-    caller: Can<WriteTargets>,
-    new: Body<NewTarget>,
-    write: Write,
-) -> Result<Reply> {
-    write.create(async move |tx| Target::create(tx, &caller, &new).await).await
+access::create! {
+    /// Draft a target
+    ///
+    /// Salespeople draft their own targets, managers those of their people, teams and customers, sales
+    /// directors and the back office all; otherwise 403 `not_your_target`. There is one target per
+    /// owner, metric, level, dimension and period. A part must be within the period of its parent and
+    /// have the same metric, level and currency. A gross margin requires permission to see costs (403
+    /// `forbidden_field`).
+    create_target: "/targets", WriteTargets, Body<NewTarget> -> Target, "The new draft",
+    403: "`foreign_source_system`",
+    409: "`duplicate`"
 }
 
-/// Import targets from an ERP
-///
-/// Creates new targets, updates those that differ and leaves the others unchanged. Parents and
-/// parts may come in any order. The default status is `approved`. The sums of the parts are not
-/// checked.
-#[utoipa::path(
-    post, path = "/targets/batch",
-    params(BatchQuery),
-    request_body = TargetBatch,
-    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
-)]
-async fn import_targets(
-    caller: Can<ImportTargets>,
-    batch: Batch<TargetBatch>,
-    write: Write,
-) -> Result<Reply> {
-    write
-        .run(async move |tx| Reply::json(&intake::import::<Target, _>(tx, &caller, &batch).await?))
-        .await
+intake::import! {
+    /// Import targets from an ERP
+    ///
+    /// Creates new targets, updates those that differ and leaves the others unchanged. Parents and
+    /// parts may come in any order. The default status is `approved`. The sums of the parts are not
+    /// checked.
+    import_targets: "/targets/batch", ImportTargets, Target from TargetBatch
 }
 
 access::read! {
@@ -92,106 +66,56 @@ access::read! {
     read_target: "/targets/{id}", ReadTargets -> Target, "The target"
 }
 
-/// Change a target
-///
-/// A draft can change completely, by any user who may draft it. In an approved target only the
-/// value can change, with a reason, by users who may approve targets, but not by its owner. Both it
-/// and the target that it is a part of must stay fully allocated, otherwise 409
-/// `target_under_allocated`. A closed target cannot change: 409 `target_closed`.
-#[utoipa::path(
-    patch, path = "/targets/{id}",
-    request_body(content = TargetChanges, content_type = "application/merge-patch+json"),
-    responses(
-        (status = 200, description = "The target", body = Target),
-        (status = 403, description = "`forbidden_field`, `not_your_target`, `self_approval`"),
-        (status = 409, description = "`duplicate`, `target_approved`, `target_has_parts`, \
-            `wrong_status`"),
-        Problems,
-    ),
-)]
-async fn update_target(
-    caller: Can<WriteTargets>,
-    id: Path<Uuid>,
-    based_on: IfMatch,
-    changes: Body<TargetChanges>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| Target::update(tx, &caller, *id, based_on, &changes).await).await
+access::update! {
+    /// Change a target
+    ///
+    /// A draft can change completely, by any user who may draft it. In an approved target only the
+    /// value can change, with a reason, by users who may approve targets, but not by its owner. Both it
+    /// and the target that it is a part of must stay fully allocated, otherwise 409
+    /// `target_under_allocated`. A closed target cannot change: 409 `target_closed`.
+    update_target: "/targets/{id}", WriteTargets, Body<TargetChanges> -> Target, "The target",
+    403: "`forbidden_field`, `not_your_target`, `self_approval`",
+    409: "`duplicate`, `target_approved`, `target_has_parts`, `wrong_status`"
 }
 
-/// Delete a draft
-///
-/// Any user who may draft the target can delete it. A draft with parts cannot be deleted (409
-/// `still_referenced`), nor one without which an approved target would not be fully allocated (409
-/// `target_under_allocated`).
-#[utoipa::path(
-    delete, path = "/targets/{id}",
-    responses(
-        (status = 204, description = "The draft was deleted"),
-        (status = 403, description = "`not_your_target`"),
-        (status = 409, description = "`target_closed`, `wrong_status`"),
-        Problems,
-    ),
-)]
-async fn delete_target(
-    caller: Can<WriteTargets>,
-    id: Path<Uuid>,
-    based_on: IfMatch,
-    write: Write,
-) -> Result<Reply> {
-    write.delete(async move |tx| Target::delete(tx, &caller, *id, based_on).await).await
+access::delete! {
+    /// Delete a draft
+    ///
+    /// Any user who may draft the target can delete it. A draft with parts cannot be deleted (409
+    /// `still_referenced`), nor one without which an approved target would not be fully allocated (409
+    /// `target_under_allocated`).
+    delete_target: "/targets/{id}", WriteTargets, Target, "The draft was deleted",
+    403: "`not_your_target`",
+    409: "`target_closed`, `wrong_status`"
 }
 
-/// Approve a target
-///
-/// Sales directors can approve a target, and managers who lead its owner. Its author and its owner
-/// cannot, not even as admins: 403 `self_approval`. If the target has parts they must add up to it,
-/// otherwise 409 `target_under_allocated` with `allocated` and `required`. Send `force` to approve
-/// it anyway.
-#[utoipa::path(
-    post, path = "/targets/{id}/approve",
-    request_body = Approval,
-    responses(
-        (status = 200, description = "The approved target", body = Target),
-        (status = 403, description = "`not_your_target`"),
-        (status = 409, description = "`target_closed`, `wrong_status`"),
-        (status = 422, description = "`no_exchange_rate`"),
-        Problems,
-    ),
-)]
-async fn approve_target(
-    caller: Can<ApproveTargets>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    approval: Json<Approval>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| Target::approve(tx, &caller, *id, based_on, &approval).await).await
+access::action! {
+    /// Approve a target
+    ///
+    /// Sales directors can approve a target, and managers who lead its owner. Its author and its owner
+    /// cannot, not even as admins: 403 `self_approval`. If the target has parts they must add up to it,
+    /// otherwise 409 `target_under_allocated` with `allocated` and `required`. Send `force` to approve
+    /// it anyway.
+    approve_target: "/targets/{id}/approve", ApproveTargets, approval: Json<Approval>
+    -> Target by approve(&approval),
+    "The approved target",
+    403: "`not_your_target`",
+    409: "`target_closed`, `wrong_status`",
+    422: "`no_exchange_rate`"
 }
 
-/// Close a target
-///
-/// The period of the target must be over, and so must be the working days for late documents
-/// (`close_on_working_day`), otherwise 409 `period_not_over`. The actual is recorded in
-/// `closed_actual` and no longer changes. Sales directors can close a target, and managers who lead
-/// its owner.
-#[utoipa::path(
-    post, path = "/targets/{id}/close",
-    responses(
-        (status = 200, description = "The closed target", body = Target),
-        (status = 403, description = "`field_not_readable`, `not_your_target`"),
-        (status = 409, description = "`target_closed`, `wrong_status`"),
-        (status = 422, description = "`invalid`, `metric_not_available`"),
-        Problems,
-    ),
-)]
-async fn close_target(
-    caller: Can<ApproveTargets>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| Target::close(tx, &caller, *id, based_on).await).await
+access::action! {
+    /// Close a target
+    ///
+    /// The period of the target must be over, and so must be the working days for late documents
+    /// (`close_on_working_day`), otherwise 409 `period_not_over`. The actual is recorded in
+    /// `closed_actual` and no longer changes. Sales directors can close a target, and managers who lead
+    /// its owner.
+    close_target: "/targets/{id}/close", ApproveTargets -> Target by close(),
+    "The closed target",
+    403: "`field_not_readable`, `not_your_target`",
+    409: "`target_closed`, `wrong_status`",
+    422: "`invalid`, `metric_not_available`"
 }
 
 /// Break a target down

@@ -1,10 +1,7 @@
 //! Operations on visits.
 
-use access::Can;
 use intake::Body;
-use platform::batch::{Batch, BatchQuery, Outcomes};
-use platform::{IfMatch, IfSent, Json, Path, Problems, Reason, Reply, Result, Routes, Write};
-use uuid::Uuid;
+use platform::{Json, Reason, Routes};
 
 use super::batch::VisitBatch;
 use super::{
@@ -41,46 +38,22 @@ access::list! {
     list_visits: "/visits", ReadVisits, Visit by VisitFilter -> VisitPage, "A page of visits"
 }
 
-/// Plan a visit
-///
-/// Salespeople plan for themselves, managers also for their people, the back office for anyone;
-/// otherwise 403 `not_your_person`. To record an unplanned visit, plan it for today and check in.
-#[utoipa::path(
-    post, path = "/visits",
-    request_body = NewVisit,
-    responses(
-        (status = 201, description = "The planned visit", body = Visit),
-        (status = 403, description = "`foreign_source_system`"),
-        (status = 409, description = "`duplicate`"),
-        Problems,
-    ),
-)]
-async fn create_visit(
-    caller: Can<WriteVisits>,
-    new: Body<NewVisit>,
-    write: Write,
-) -> Result<Reply> {
-    write.create(async move |tx| Visit::create(tx, &caller, &new).await).await
+access::create! {
+    /// Plan a visit
+    ///
+    /// Salespeople plan for themselves, managers also for their people, the back office for anyone;
+    /// otherwise 403 `not_your_person`. To record an unplanned visit, plan it for today and check in.
+    create_visit: "/visits", WriteVisits, Body<NewVisit> -> Visit, "The planned visit",
+    403: "`foreign_source_system`",
+    409: "`duplicate`"
 }
 
-/// Import visits from another system
-///
-/// Imported visits may be of any age. Default status: `completed`. Evidence is judged like that of
-/// a phone. An item that cannot be true fails, such as a completed visit on a future day.
-#[utoipa::path(
-    post, path = "/visits/batch",
-    params(BatchQuery),
-    request_body = VisitBatch,
-    responses((status = 200, description = "The outcome of each item", body = Outcomes), Problems),
-)]
-async fn import_visits(
-    caller: Can<ImportVisits>,
-    batch: Batch<VisitBatch>,
-    write: Write,
-) -> Result<Reply> {
-    write
-        .run(async move |tx| Reply::json(&intake::import::<Visit, _>(tx, &caller, &batch).await?))
-        .await
+intake::import! {
+    /// Import visits from another system
+    ///
+    /// Imported visits may be of any age. Default status: `completed`. Evidence is judged like that of
+    /// a phone. An item that cannot be true fails, such as a completed visit on a future day.
+    import_visits: "/visits/batch", ImportVisits, Visit from VisitBatch
 }
 
 access::read! {
@@ -88,229 +61,107 @@ access::read! {
     read_visit: "/visits/{id}", ReadVisits -> Visit, "The visit"
 }
 
-/// Change a planned visit
-///
-/// Changes everything except the day and the customer. Allowed for the owner and the people who
-/// lead them.
-#[utoipa::path(
-    patch, path = "/visits/{id}",
-    request_body(content = VisitChanges, content_type = "application/merge-patch+json"),
-    responses(
-        (status = 200, description = "The visit", body = Visit),
-        (status = 403, description = "`not_your_visit`"),
-        (status = 409, description = "`duplicate`, `wrong_status`"),
-        Problems,
-    ),
-)]
-async fn update_visit(
-    caller: Can<WriteVisits>,
-    id: Path<Uuid>,
-    based_on: IfMatch,
-    changes: Body<VisitChanges>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| Visit::update(tx, &caller, *id, based_on, &changes).await).await
+access::update! {
+    /// Change a planned visit
+    ///
+    /// Changes everything except the day and the customer. Allowed for the owner and the people who
+    /// lead them.
+    update_visit: "/visits/{id}", WriteVisits, Body<VisitChanges> -> Visit, "The visit",
+    403: "`not_your_visit`",
+    409: "`duplicate`, `wrong_status`"
 }
 
-/// Reschedule a visit
-///
-/// 改期: `rescheduled_from` keeps the previous day, and the history keeps all of them.
-#[utoipa::path(
-    post, path = "/visits/{id}/reschedule",
-    request_body = Reschedule,
-    responses(
-        (status = 200, description = "The visit", body = Visit),
-        (status = 403, description = "`not_your_visit`"),
-        (status = 409, description = "`wrong_status`"),
-        Problems,
-    ),
-)]
-async fn reschedule_visit(
-    caller: Can<WriteVisits>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    how: Json<Reschedule>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| Visit::reschedule(tx, &caller, *id, based_on, &how).await).await
+access::action! {
+    /// Reschedule a visit
+    ///
+    /// 改期: `rescheduled_from` keeps the previous day, and the history keeps all of them.
+    reschedule_visit: "/visits/{id}/reschedule", WriteVisits, how: Json<Reschedule>
+    -> Visit by reschedule(&how),
+    "The visit",
+    403: "`not_your_visit`",
+    409: "`wrong_status`"
 }
 
-/// Cancel a planned visit
-#[utoipa::path(
-    post, path = "/visits/{id}/cancel",
-    request_body = Reason,
-    responses(
-        (status = 200, description = "The visit", body = Visit),
-        (status = 403, description = "`not_your_visit`"),
-        (status = 409, description = "`wrong_status`"),
-        Problems,
-    ),
-)]
-async fn cancel_visit(
-    caller: Can<WriteVisits>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    why: Json<Reason>,
-    write: Write,
-) -> Result<Reply> {
-    let why = (VisitAction::Cancel, why);
-    write
-        .update(async move |tx| Visit::excuse(tx, &caller, *id, based_on, (why.0, &why.1)).await)
-        .await
+access::action! {
+    /// Cancel a planned visit
+    cancel_visit: "/visits/{id}/cancel", WriteVisits, why: Json<Reason>
+    -> Visit by excuse((VisitAction::Cancel, &why)),
+    "The visit",
+    403: "`not_your_visit`",
+    409: "`wrong_status`"
 }
 
-/// Check in
-///
-/// 签到: The owner's check-in begins the visit; a companion's records only their own arrival. The
-/// position is judged and stored, but never a reason for refusal. A person can be at one visit at a
-/// time; otherwise 409 `visit_in_progress` with the `visit_id` to check out of. A missed visit
-/// accepts only check-ins made on its day, by phones that were offline. The visit counts on the day
-/// of its owner's check-in.
-#[utoipa::path(
-    post, path = "/visits/{id}/check-in",
-    request_body = CheckIn,
-    responses(
-        (status = 200, description = "The visit", body = Visit),
-        (status = 403, description = "`not_your_visit`"),
-        (status = 409, description = "`already_checked_in`, `not_on_planned_day`, `wrong_status`"),
-        Problems,
-    ),
-)]
-async fn check_in(
-    caller: Can<WriteVisits>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    sent: Json<CheckIn>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| Visit::check_in(tx, &caller, *id, based_on, &sent).await).await
+access::action! {
+    /// Check in
+    ///
+    /// 签到: The owner's check-in begins the visit; a companion's records only their own arrival. The
+    /// position is judged and stored, but never a reason for refusal. A person can be at one visit at a
+    /// time; otherwise 409 `visit_in_progress` with the `visit_id` to check out of. A missed visit
+    /// accepts only check-ins made on its day, by phones that were offline. The visit counts on the day
+    /// of its owner's check-in.
+    check_in: "/visits/{id}/check-in", WriteVisits, sent: Json<CheckIn> -> Visit by check_in(&sent),
+    "The visit",
+    403: "`not_your_visit`",
+    409: "`already_checked_in`, `not_on_planned_day`, `wrong_status`"
 }
 
-/// Check out
-///
-/// 签退: The owner's check-out ends the visit, for companions as well, and reports the outcome and
-/// whether there was a complaint or a suggestion. A complaint recorded on the visit answers that
-/// question. `follow_up` turns the next action into a follow-up.
-#[utoipa::path(
-    post, path = "/visits/{id}/check-out",
-    request_body = CheckOut,
-    responses(
-        (status = 200, description = "The visit", body = Visit),
-        (status = 403, description = "`not_your_visit`"),
-        (status = 409, description = "`already_checked_out`, `not_checked_in`, `wrong_status`"),
-        Problems,
-    ),
-)]
-async fn check_out(
-    caller: Can<WriteVisits>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    sent: Json<CheckOut>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| Visit::check_out(tx, &caller, *id, based_on, &sent).await).await
+access::action! {
+    /// Check out
+    ///
+    /// 签退: The owner's check-out ends the visit, for companions as well, and reports the outcome and
+    /// whether there was a complaint or a suggestion. A complaint recorded on the visit answers that
+    /// question. `follow_up` turns the next action into a follow-up.
+    check_out: "/visits/{id}/check-out", WriteVisits, sent: Json<CheckOut>
+    -> Visit by check_out(&sent),
+    "The visit",
+    403: "`not_your_visit`",
+    409: "`already_checked_out`, `not_checked_in`, `wrong_status`"
 }
 
-/// Report the outcome of a visit
-///
-/// Allowed while the visit is in progress, and after a check-out that reported no outcome. Once a
-/// completed visit has an outcome, returns 409 `outcome_given`.
-#[utoipa::path(
-    post, path = "/visits/{id}/outcome",
-    request_body = VisitOutcome,
-    responses(
-        (status = 200, description = "The visit", body = Visit),
-        (status = 403, description = "`not_your_visit`"),
-        (status = 409, description = "`wrong_status`"),
-        Problems,
-    ),
-)]
-async fn report_outcome(
-    caller: Can<WriteVisits>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    sent: Json<VisitOutcome>,
-    write: Write,
-) -> Result<Reply> {
-    write.update(async move |tx| Visit::report(tx, &caller, *id, based_on, &sent).await).await
+access::action! {
+    /// Report the outcome of a visit
+    ///
+    /// Allowed while the visit is in progress, and after a check-out that reported no outcome. Once a
+    /// completed visit has an outcome, returns 409 `outcome_given`.
+    report_outcome: "/visits/{id}/outcome", WriteVisits, sent: Json<VisitOutcome>
+    -> Visit by report(&sent),
+    "The visit",
+    403: "`not_your_visit`",
+    409: "`wrong_status`"
 }
 
-/// Abandon a visit
-///
-/// 中止: Ends a visit that is in progress. An abandoned visit does not count.
-#[utoipa::path(
-    post, path = "/visits/{id}/abandon",
-    request_body = Reason,
-    responses(
-        (status = 200, description = "The visit", body = Visit),
-        (status = 403, description = "`not_your_visit`"),
-        (status = 409, description = "`wrong_status`"),
-        Problems,
-    ),
-)]
-async fn abandon_visit(
-    caller: Can<WriteVisits>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    why: Json<Reason>,
-    write: Write,
-) -> Result<Reply> {
-    let why = (VisitAction::Abandon, why);
-    write
-        .update(async move |tx| Visit::excuse(tx, &caller, *id, based_on, (why.0, &why.1)).await)
-        .await
+access::action! {
+    /// Abandon a visit
+    ///
+    /// 中止: Ends a visit that is in progress. An abandoned visit does not count.
+    abandon_visit: "/visits/{id}/abandon", WriteVisits, why: Json<Reason>
+    -> Visit by excuse((VisitAction::Abandon, &why)),
+    "The visit",
+    403: "`not_your_visit`",
+    409: "`wrong_status`"
 }
 
-/// Explain a missed visit
-///
-/// Possible once; otherwise 409 `already_explained`.
-#[utoipa::path(
-    post, path = "/visits/{id}/explain",
-    request_body = Reason,
-    responses(
-        (status = 200, description = "The visit", body = Visit),
-        (status = 403, description = "`not_your_visit`"),
-        (status = 409, description = "`wrong_status`"),
-        Problems,
-    ),
-)]
-async fn explain_visit(
-    caller: Can<WriteVisits>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    why: Json<Reason>,
-    write: Write,
-) -> Result<Reply> {
-    let why = (VisitAction::Explain, why);
-    write
-        .update(async move |tx| Visit::excuse(tx, &caller, *id, based_on, (why.0, &why.1)).await)
-        .await
+access::action! {
+    /// Explain a missed visit
+    ///
+    /// Possible once; otherwise 409 `already_explained`.
+    explain_visit: "/visits/{id}/explain", WriteVisits, why: Json<Reason>
+    -> Visit by excuse((VisitAction::Explain, &why)),
+    "The visit",
+    403: "`not_your_visit`",
+    409: "`wrong_status`"
 }
 
-/// Approve an exception
-///
-/// Makes a completed visit valid that only lacks evidence of the position, was sent more than a day
-/// late, or has no plausible check-out. Owners cannot approve their own visits, not even as admins:
-/// 403 `self_approval`.
-#[utoipa::path(
-    post, path = "/visits/{id}/approve-exception",
-    request_body = Reason,
-    responses(
-        (status = 200, description = "The valid visit", body = Visit),
-        (status = 409, description = "`nothing_to_approve`, `wrong_status`"),
-        Problems,
-    ),
-)]
-async fn approve_visit(
-    caller: Can<ApproveVisits>,
-    id: Path<Uuid>,
-    based_on: IfSent,
-    why: Json<Reason>,
-    write: Write,
-) -> Result<Reply> {
-    write
-        .update(async move |tx| Visit::approve(tx, &caller, *id, based_on, &why.reason).await)
-        .await
+access::action! {
+    /// Approve an exception
+    ///
+    /// Makes a completed visit valid that only lacks evidence of the position, was sent more than a day
+    /// late, or has no plausible check-out. Owners cannot approve their own visits, not even as admins:
+    /// 403 `self_approval`.
+    approve_visit: "/visits/{id}/approve-exception", ApproveVisits, why: Json<Reason>
+    -> Visit by approve(&why.reason),
+    "The valid visit",
+    409: "`nothing_to_approve`, `wrong_status`"
 }
 
 access::history! {
