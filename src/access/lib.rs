@@ -5,6 +5,7 @@ mod caller;
 mod domain;
 mod handlers;
 mod policy;
+mod rows;
 mod visible;
 
 pub use caller::{Caller, Can, Person, Refused};

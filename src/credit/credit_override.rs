@@ -184,12 +184,7 @@ impl CreditOverride {
         list.page(rows.load(conn).await?, total, |row: &Self| (row.created_at, row.id))
     }
 
-    async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query()
-            .filter(caller.sees::<CreditOverride>())
-            .filter(credit_overrides::id.eq(id));
-        Ok(row.first(conn).await?)
-    }
+    access::rows! { credit_overrides: fn find, fn find_for_update }
 
     async fn create(
         tx: &mut Tx,
@@ -241,9 +236,7 @@ impl CreditOverride {
     }
 
     async fn revoke(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfSent) -> Result<Self> {
-        let row = credit_overrides::table.filter(caller.sees::<CreditOverride>());
-        let row = row.filter(credit_overrides::id.eq(id)).select(Self::as_select()).for_update();
-        let before: Self = row.first(tx.conn()).await?;
+        let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;
         let status = match before.revoked_at {
             Some(_) => "revoked",
@@ -251,11 +244,8 @@ impl CreditOverride {
             None => "in_force",
         };
         if status != "in_force" {
-            let error = Error::conflict(
-                "wrong_status",
-                format!("The override is `{status}`. Only an override in force can be revoked."),
-            );
-            return Err(error.member("current_status", status));
+            let detail = "The override is `{}`. Only an override in force can be revoked.";
+            return Err(Error::wrong_status(status, detail));
         }
 
         let (revoked_at, revoked_by) = (Some(tx.now), Some(tx.actor));

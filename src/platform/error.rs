@@ -72,6 +72,12 @@ impl Error {
     pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code).detail(detail)
     }
+    /// 409 `wrong_status`: the status of the row does not allow the action. `current_status` names it,
+    /// and so does the detail in place of `{}`.
+    pub fn wrong_status(status: &'static str, detail: &str) -> Self {
+        let error = Self::conflict("wrong_status", detail.replace("{}", status));
+        error.member("current_status", status)
+    }
     /// 429, with the seconds after which the client may try again.
     pub fn too_many_requests(code: &'static str, seconds: i64) -> Self {
         let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, code);

@@ -177,14 +177,9 @@ impl DunningLetter {
         let task = CollectionTask::find(conn, caller, task).await?;
         if task.status != CollectionStatus::Open {
             let status = task.status.as_str();
-            let error = Error::conflict(
-                "wrong_status",
-                format!(
-                    "The collection task is `{status}`. Dunning letters are available only for \
-                        open tasks."
-                ),
-            );
-            return Err(error.member("current_status", status));
+            let detail = "The collection task is `{}`. Dunning letters are available only for \
+                        open tasks.";
+            return Err(Error::wrong_status(status, detail));
         }
 
         let company = Company::load(conn).await?;

@@ -194,10 +194,7 @@ impl CashflowAdvice {
         list.page(rows, total, |advice: &Self| (advice.created_at, advice.id))
     }
 
-    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(caller.sees::<Self>()).filter(cashflow_advice::id.eq(id));
-        Ok(row.first(conn).await?)
-    }
+    access::rows! { cashflow_advice: pub fn find }
 
     pub async fn create(
         tx: &mut Tx,
@@ -214,12 +211,8 @@ impl CashflowAdvice {
             return Err(Error::forbidden_because("not_your_visit", detail));
         }
         if !matches!(visit.status, VisitStatus::InProgress | VisitStatus::Completed) {
-            let detail = format!(
-                "The visit is `{}`, which does not allow this action.",
-                visit.status.as_str()
-            );
-            let error = Error::conflict("wrong_status", detail);
-            return Err(error.member("current_status", visit.status.as_str()));
+            let detail = "The visit is `{}`, which does not allow this action.";
+            return Err(Error::wrong_status(visit.status.as_str(), detail));
         }
 
         let advice = Self {

@@ -65,12 +65,8 @@ impl ComplaintStatus {
             )
             | (Resolved, Do::Confirm | Do::FollowUpCall) => Ok(self),
             (status, _) => {
-                let detail = format!(
-                    "The complaint is `{}`, which does not allow this action.",
-                    status.as_str()
-                );
-                Err(Error::conflict("wrong_status", detail)
-                    .member("current_status", status.as_str()))
+                let detail = "The complaint is `{}`, which does not allow this action.";
+                Err(Error::wrong_status(status.as_str(), detail))
             }
         }
     }

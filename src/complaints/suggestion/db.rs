@@ -58,10 +58,7 @@ impl Suggestion {
         list.page(rows, total, |suggestion: &Self| (suggestion.created_at, suggestion.id))
     }
 
-    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(caller.sees::<Suggestion>()).filter(suggestions::id.eq(id));
-        Ok(row.first(conn).await?)
-    }
+    access::rows! { suggestions: pub fn find, fn save }
 
     async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
         let row =
@@ -175,16 +172,6 @@ impl Suggestion {
             ..before.clone()
         };
         before.save(tx, after).await
-    }
-
-    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
-        let after = self.next(after, tx.now);
-        if after != *self {
-            let update = diesel::update(suggestions::table.find(self.id)).set(&after);
-            update.execute(tx.conn()).await?;
-            tx.record(Change::updated(self, &after)).await?;
-        }
-        Ok(after)
     }
 }
 

@@ -199,12 +199,8 @@ impl SuggestionStatus {
             (Self::New | Self::Noted, SuggestionDecision::Adopted) => Ok(Self::Adopted),
             (Self::New | Self::Noted, SuggestionDecision::Declined) => Ok(Self::Declined),
             (status, _) => {
-                let detail = format!(
-                    "The suggestion is `{}`, which does not allow this action.",
-                    status.as_str()
-                );
-                Err(Error::conflict("wrong_status", detail)
-                    .member("current_status", status.as_str()))
+                let detail = "The suggestion is `{}`, which does not allow this action.";
+                Err(Error::wrong_status(status.as_str(), detail))
             }
         }
     }

@@ -9,7 +9,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use intake::parameters;
-use platform::{Change, Conn, Date, Error, IfSent, List, Money, Resource, Result, Timestamp, Tx};
+use platform::{Change, Conn, Date, Error, IfSent, List, Money, Result, Timestamp, Tx};
 use schema::credit_investigations;
 use uuid::Uuid;
 
@@ -60,16 +60,7 @@ impl CreditInvestigation {
         })
     }
 
-    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(caller.sees::<CreditInvestigation>());
-        Ok(row.filter(credit_investigations::id.eq(id)).first(conn).await?)
-    }
-
-    async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = credit_investigations::table.filter(caller.sees::<CreditInvestigation>());
-        let row = row.filter(credit_investigations::id.eq(id));
-        Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
-    }
+    access::rows! { credit_investigations: pub fn find, fn find_for_update, fn save }
 
     pub async fn create(
         tx: &mut Tx,
@@ -129,16 +120,6 @@ impl CreditInvestigation {
         }
         let after = before.concluded(found, tx.today)?;
         before.save(tx, after).await
-    }
-
-    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
-        let after = self.next(after, tx.now);
-        if after != *self {
-            let update = diesel::update(credit_investigations::table.find(self.id)).set(&after);
-            update.execute(tx.conn()).await?;
-            tx.record(Change::updated(self, &after)).await?;
-        }
-        Ok(after)
     }
 }
 

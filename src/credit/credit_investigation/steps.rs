@@ -27,12 +27,8 @@ impl InvestigationStatus {
             (Self::Investigating, Conclude) => Ok(Self::Concluded),
             (Self::Concluded, Expire) => Ok(Self::Expired),
             _ => {
-                let detail = format!(
-                    "The investigation is `{}`, which does not allow this action.",
-                    self.as_str()
-                );
-                let error = Error::conflict("wrong_status", detail);
-                Err(error.member("current_status", self.as_str()))
+                let detail = "The investigation is `{}`, which does not allow this action.";
+                Err(Error::wrong_status(self.as_str(), detail))
             }
         }
     }

@@ -193,6 +193,5 @@ impl CustomerCredit {
 }
 
 fn not_now(status: &'static str) -> Error {
-    let detail = format!("The customer's credit is already `{status}`.");
-    Error::conflict("wrong_status", detail).member("current_status", status)
+    Error::wrong_status(status, "The customer's credit is already `{}`.")
 }

@@ -10,7 +10,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use intake::parameters;
-use platform::{Change, Conn, Date, Error, IfSent, List, Reason, Resource, Result, Timestamp, Tx};
+use platform::{Change, Conn, Date, Error, IfSent, List, Reason, Result, Timestamp, Tx};
 use schema::terms_requests;
 use uuid::Uuid;
 
@@ -73,17 +73,7 @@ impl TermsRequest {
         list.page(rows.load(conn).await?, total, |request: &Self| (request.created_at, request.id))
     }
 
-    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row =
-            Self::query().filter(caller.sees::<TermsRequest>()).filter(terms_requests::id.eq(id));
-        Ok(row.first(conn).await?)
-    }
-
-    async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = terms_requests::table.filter(caller.sees::<TermsRequest>());
-        let row = row.filter(terms_requests::id.eq(id)).select(Self::as_select());
-        Ok(row.for_update().first(tx.conn()).await?)
-    }
+    access::rows! { terms_requests: pub fn find, fn find_for_update, fn save }
 
     pub async fn create(
         tx: &mut Tx,
@@ -203,16 +193,6 @@ impl TermsRequest {
             decision_reason: Some(why.reason.clone()),
             ..self.clone()
         }
-    }
-
-    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
-        let after = self.next(after, tx.now);
-        if after != *self {
-            let update = diesel::update(terms_requests::table.find(self.id)).set(&after);
-            update.execute(tx.conn()).await?;
-            tx.record(Change::updated(self, &after)).await?;
-        }
-        Ok(after)
     }
 }
 

@@ -26,12 +26,8 @@ impl TermsStatus {
             (Self::Submitted, Reject) => Ok(Self::Rejected),
             (Self::Draft | Self::Submitted, Withdraw) => Ok(Self::Withdrawn),
             _ => {
-                let detail = format!(
-                    "The request is `{}`, which does not allow this action.",
-                    self.as_str()
-                );
-                let error = Error::conflict("wrong_status", detail);
-                Err(error.member("current_status", self.as_str()))
+                let detail = "The request is `{}`, which does not allow this action.";
+                Err(Error::wrong_status(self.as_str(), detail))
             }
         }
     }

@@ -26,12 +26,8 @@ impl Customer {
             (Prospect | Active | Dormant | Lost, StatusAction::Blacklist) => Blacklisted,
             (Blacklisted, StatusAction::Reinstate) => Prospect,
             (status, _) => {
-                let detail = format!(
-                    "The customer is `{}`, which does not allow this action.",
-                    status.as_str()
-                );
-                return Err(Error::conflict("wrong_status", detail)
-                    .member("current_status", status.as_str()));
+                let detail = "The customer is `{}`, which does not allow this action.";
+                return Err(Error::wrong_status(status.as_str(), detail));
             }
         };
 

@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
 use intake::{Body, parameters};
 use jiff::SignedDuration;
-use platform::{Change, Conn, Error, Fault, List, Resource, Result, Timestamp, Tx};
+use platform::{Change, Conn, Error, Fault, List, Result, Timestamp, Tx};
 use schema::follow_ups;
 use uuid::Uuid;
 
@@ -122,15 +122,7 @@ impl FollowUp {
         list.page(rows, total, |follow_up: &Self| (follow_up.due_at, follow_up.id))
     }
 
-    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(caller.sees::<FollowUp>()).filter(follow_ups::id.eq(id));
-        Ok(row.first(conn).await?)
-    }
-
-    pub(super) async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = follow_ups::table.filter(caller.sees::<FollowUp>()).filter(follow_ups::id.eq(id));
-        Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
-    }
+    access::rows! { follow_ups: pub fn find, pub(super) fn find_for_update, pub(super) fn save }
 
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewFollowUp>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;
@@ -200,16 +192,6 @@ impl FollowUp {
     /// Changes the due time after a change of the calendar.
     pub async fn due_again(&self, tx: &mut Tx, due_at: Timestamp) -> Result<Self> {
         self.save(tx, Self { due_at, ..self.clone() }).await
-    }
-
-    pub(super) async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
-        let after = self.next(after, tx.now);
-        if after != *self {
-            let update = diesel::update(follow_ups::table.find(self.id)).set(&after);
-            update.execute(tx.conn()).await?;
-            tx.record(Change::updated(self, &after)).await?;
-        }
-        Ok(after)
     }
 }
 

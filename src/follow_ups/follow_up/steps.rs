@@ -40,12 +40,8 @@ impl FollowUpStatus {
                 Cancel,
             ) => Self::Cancelled,
             _ => {
-                let detail = format!(
-                    "The follow-up is `{}`, which does not allow this action.",
-                    self.as_str()
-                );
-                let error = Error::conflict("wrong_status", detail);
-                return Err(error.member("current_status", self.as_str()));
+                let detail = "The follow-up is `{}`, which does not allow this action.";
+                return Err(Error::wrong_status(self.as_str(), detail));
             }
         })
     }

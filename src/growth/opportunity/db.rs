@@ -11,8 +11,8 @@ use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
 use intake::{Body, parameters};
 use platform::{
-    Change, Conn, Date, Error, Fault, FixedSql, IfMatch, IfSent, List, Reason, Resource, Result,
-    Timestamp, Tx, fixed_sql,
+    Change, Conn, Date, Error, Fault, FixedSql, IfMatch, IfSent, List, Reason, Result, Timestamp,
+    Tx, fixed_sql,
 };
 use schema::opportunities;
 use uuid::Uuid;
@@ -97,11 +97,7 @@ impl Opportunity {
         }
     }
 
-    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row =
-            Self::query().filter(caller.sees::<Opportunity>()).filter(opportunities::id.eq(id));
-        Ok(row.first(conn).await?)
-    }
+    access::rows! { opportunities: pub fn find, fn save(refused) }
 
     async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
         let row = opportunities::table
@@ -193,16 +189,6 @@ impl Opportunity {
         }
         let detail = "The owner must be you or a person you lead.";
         Err(Error::forbidden_because("not_your_person", detail))
-    }
-
-    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
-        let after = self.next(after, tx.now);
-        if after != *self {
-            let update = diesel::update(opportunities::table.find(self.id)).set(&after);
-            update.execute(tx.conn()).await.map_err(refused)?;
-            tx.record(Change::updated(self, &after)).await?;
-        }
-        Ok(after)
     }
 }
 

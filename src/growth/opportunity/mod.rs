@@ -186,12 +186,8 @@ impl OpportunityStatus {
             (Self::Open, OpportunityAction::Lose) => Ok(Self::Lost),
             (Self::Open, OpportunityAction::Drop) => Ok(Self::Dropped),
             (status, _) => {
-                let detail = format!(
-                    "The opportunity is `{}`, which does not allow this action.",
-                    status.as_str()
-                );
-                Err(Error::conflict("wrong_status", detail)
-                    .member("current_status", status.as_str()))
+                let detail = "The opportunity is `{}`, which does not allow this action.";
+                Err(Error::wrong_status(status.as_str(), detail))
             }
         }
     }

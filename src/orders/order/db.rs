@@ -10,7 +10,7 @@ use diesel_async::RunQueryDsl;
 use futures_util::future::BoxFuture;
 use intake::{Body, external_id::key_of};
 use platform::owned::{self, FieldOwner};
-use platform::{Change, Conn, Error, Fault, IfMatch, IfSent, Resource, Result, Tx, set};
+use platform::{Change, Error, Fault, IfMatch, IfSent, Resource, Result, Tx, set};
 use products::product;
 use schema::orders;
 use uuid::Uuid;
@@ -32,10 +32,7 @@ intake::find! {
 }
 
 impl Order {
-    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let order = Self::query().filter(caller.sees::<Order>()).filter(orders::id.eq(id));
-        Ok(order.first(conn).await?)
-    }
+    access::rows! { orders: pub fn find }
 
     async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
         let row = orders::table.filter(caller.sees::<Order>()).filter(orders::id.eq(id));

@@ -93,12 +93,8 @@ impl Order {
             (Confirmed, Action::Close) => Closed,
             (Draft | Submitted | CreditHold | Confirmed, Action::Cancel) => Cancelled,
             (status, _) => {
-                let detail = format!(
-                    "The order is `{}`, which does not allow this action.",
-                    status.as_str()
-                );
-                return Err(Error::conflict("wrong_status", detail)
-                    .member("current_status", status.as_str()));
+                let detail = "The order is `{}`, which does not allow this action.";
+                return Err(Error::wrong_status(status.as_str(), detail));
             }
         };
 
@@ -159,8 +155,7 @@ impl Order {
     pub(super) fn check_draft(&self) -> Result<()> {
         match self.status {
             OrderStatus::Draft => Ok(()),
-            status => Err(Error::conflict("wrong_status", "Only a draft can be changed.")
-                .member("current_status", status.as_str())),
+            status => Err(Error::wrong_status(status.as_str(), "Only a draft can be changed.")),
         }
     }
 

@@ -60,10 +60,7 @@ impl Shipment {
         })
     }
 
-    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(caller.sees::<Shipment>()).filter(shipments::id.eq(id));
-        Ok(row.first(conn).await?)
-    }
+    access::rows! { shipments: pub fn find }
 }
 
 /// Shipped and delivered quantities of an order per line number.

@@ -144,12 +144,7 @@ impl Product {
         Ok(if caller.may::<ReadCosts>() { history } else { history.without(COSTS) })
     }
 
-    /// Locks a product and returns it unmasked: every role that writes products may see all of its
-    /// fields.
-    async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = products::table.filter(caller.sees::<Product>()).filter(products::id.eq(id));
-        Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
-    }
+    access::rows! { products: fn find_for_update }
 
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewProduct>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;

@@ -13,9 +13,7 @@ use diesel::sql_types::{
 };
 use diesel_async::RunQueryDsl;
 use intake::parameters;
-use platform::{
-    Change, Conn, Date, Error, Fault, IfSent, List, Money, NoFilter, Resource, Result, Tx,
-};
+use platform::{Change, Conn, Date, Error, Fault, IfSent, List, Money, NoFilter, Result, Tx};
 use schema::collection_tasks;
 use uuid::Uuid;
 
@@ -92,12 +90,7 @@ impl CollectionTask {
         list.page(rows.load(conn).await?, total, |task: &Self| (task.due_on, task.id))
     }
 
-    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query()
-            .filter(caller.sees::<CollectionTask>())
-            .filter(collection_tasks::id.eq(id));
-        Ok(row.first(conn).await?)
-    }
+    access::rows! { collection_tasks: pub fn find, fn find_for_update, fn save }
 
     /// Completes a task with its result.
     pub async fn report(
@@ -113,17 +106,12 @@ impl CollectionTask {
             invoice::dispute(tx, &seen).await?;
         }
 
-        let row = collection_tasks::table.filter(caller.sees::<CollectionTask>());
-        let row = row.filter(collection_tasks::id.eq(id)).select(Self::as_select()).for_update();
-        let before: Self = row.first(tx.conn()).await?;
+        let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;
         if before.status != CollectionStatus::Open {
             let status = before.status.as_str();
-            let error = Error::conflict(
-                "wrong_status",
-                format!("The collection task is `{status}`. Only an open task can be completed."),
-            );
-            return Err(error.member("current_status", status));
+            let detail = "The collection task is `{}`. Only an open task can be completed.";
+            return Err(Error::wrong_status(status, detail));
         }
         if outcome.promise.is_some() != (outcome.result == CollectionResult::Promised) {
             let why = "required when the result is `promised`, otherwise not allowed";
@@ -160,16 +148,6 @@ impl CollectionTask {
             ..before.clone()
         };
         before.save(tx, after).await
-    }
-
-    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
-        let after = self.next(after, tx.now);
-        if after != *self {
-            let update = diesel::update(collection_tasks::table.find(self.id)).set(&after);
-            update.execute(tx.conn()).await?;
-            tx.record(Change::updated(self, &after)).await?;
-        }
-        Ok(after)
     }
 }
 

@@ -8,7 +8,7 @@ use diesel::sql_types::{Array, BigInt, Bool, Nullable, Numeric, Uuid as SqlUuid}
 use diesel_async::RunQueryDsl;
 use intake::parameters;
 use orders::order::Billing;
-use platform::{Change, Conn, Date, Error, Fault, List, Money, Resource, Result, Tx};
+use platform::{Change, Conn, Date, Error, Fault, List, Money, Result, Tx};
 use schema::invoices;
 use uuid::Uuid;
 
@@ -109,27 +109,13 @@ impl Invoice {
         }
     }
 
-    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(caller.sees::<Invoice>()).filter(invoices::id.eq(id));
-        Ok(row.first(conn).await?)
-    }
+    access::rows! { invoices: pub fn find, pub(super) fn save(refused) }
 
     /// Stores a new invoice.
     pub(super) async fn insert(&self, tx: &mut Tx) -> Result<()> {
         let insert = diesel::insert_into(invoices::table).values(self);
         insert.execute(tx.conn()).await.map_err(refused)?;
         tx.record(Change::created(self)).await
-    }
-
-    /// Stores the changed invoice, if anything has changed.
-    pub(super) async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
-        let after = self.next(after, tx.now);
-        if after != *self {
-            let update = diesel::update(invoices::table.find(self.id)).set(&after);
-            update.execute(tx.conn()).await.map_err(refused)?;
-            tx.record(Change::updated(self, &after)).await?;
-        }
-        Ok(after)
     }
 }
 

@@ -176,11 +176,7 @@ impl Invoice {
 
     pub(super) fn wrong_status(&self) -> Error {
         let status = self.status.as_str();
-        let error = Error::conflict(
-            "wrong_status",
-            format!("The invoice is `{status}`, which does not allow this action."),
-        );
-        error.member("current_status", status)
+        Error::wrong_status(status, "The invoice is `{}`, which does not allow this action.")
     }
 
     /// Returns the fields that posting has fixed and that differ in `after`.

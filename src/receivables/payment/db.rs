@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 use diesel_async::RunQueryDsl;
 use intake::parameters;
-use platform::{Change, Conn, Date, Error, List, Money, Resource, Result, Tx};
+use platform::{Conn, Date, Error, List, Money, Result, Tx};
 use schema::payments;
 use uuid::Uuid;
 
@@ -86,27 +86,13 @@ impl Payment {
         }
     }
 
-    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(caller.sees::<Payment>()).filter(payments::id.eq(id));
-        Ok(row.first(conn).await?)
-    }
+    access::rows! { payments: pub fn find, pub(super) fn save(refused) }
 
     /// Stores a new payment, without its allocations.
     pub(super) async fn insert(&self, tx: &mut Tx) -> Result<()> {
         let insert = diesel::insert_into(payments::table).values(self);
         insert.execute(tx.conn()).await.map_err(refused)?;
         Ok(())
-    }
-
-    /// Stores the changed payment, if anything has changed, without its allocations.
-    pub(super) async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
-        let after = self.next(after, tx.now);
-        if after != *self {
-            let update = diesel::update(payments::table.find(self.id)).set(&after);
-            update.execute(tx.conn()).await.map_err(refused)?;
-            tx.record(Change::updated(self, &after)).await?;
-        }
-        Ok(after)
     }
 }
 

@@ -8,7 +8,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use intake::{Body, parameters};
-use platform::{Change, Conn, Date, Error, Fault, IfSent, List, Money, Resource, Result, Tx};
+use platform::{Change, Conn, Date, Error, Fault, IfSent, List, Money, Result, Tx};
 use schema::promises;
 use uuid::Uuid;
 
@@ -45,10 +45,7 @@ impl Promise {
         list.page(rows.load(conn).await?, total, |promise: &Self| (promise.due_on, promise.id))
     }
 
-    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(caller.sees::<Promise>()).filter(promises::id.eq(id));
-        Ok(row.first(conn).await?)
-    }
+    access::rows! { promises: pub fn find, fn find_for_update, pub(super) fn save }
 
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewPromise>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;
@@ -150,8 +147,7 @@ impl Promise {
         id: Uuid,
         based_on: IfSent,
     ) -> Result<Self> {
-        let row = promises::table.filter(caller.sees::<Promise>()).filter(promises::id.eq(id));
-        let before: Self = row.select(Self::as_select()).for_update().first(tx.conn()).await?;
+        let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;
 
         // A promise whose day is over is broken, even if the job has not marked it yet.
@@ -162,23 +158,11 @@ impl Promise {
         };
         if status != PromiseStatus::Open {
             let status = status.as_str();
-            let error = Error::conflict(
-                "wrong_status",
-                format!("The promise is `{status}`. Only an open promise can be withdrawn."),
-            );
-            return Err(error.member("current_status", status));
+            let detail = "The promise is `{}`. Only an open promise can be withdrawn.";
+            return Err(Error::wrong_status(status, detail));
         }
         let (status, decided_on) = (PromiseStatus::Withdrawn, Some(tx.today));
         before.save(tx, Self { status, decided_on, ..before.clone() }).await
-    }
-
-    pub(super) async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
-        let after = self.next(after, tx.now);
-        if after != *self {
-            diesel::update(promises::table.find(self.id)).set(&after).execute(tx.conn()).await?;
-            tx.record(Change::updated(self, &after)).await?;
-        }
-        Ok(after)
     }
 }
 

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use intake::reference::{BoxFuture, Found, Wanted};
 use intake::{Body, parameters};
-use platform::{Change, Conn, Date, Error, Fault, IfSent, List, Money, Resource, Result, Tx};
+use platform::{Change, Conn, Date, Error, Fault, IfSent, List, Money, Result, Tx};
 use schema::risk_cases;
 use uuid::Uuid;
 
@@ -43,10 +43,7 @@ impl RiskCase {
         list.page(rows, total, |case: &Self| (case.opened_on, case.id))
     }
 
-    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(caller.sees::<RiskCase>()).filter(risk_cases::id.eq(id));
-        Ok(row.first(conn).await?)
-    }
+    access::rows! { risk_cases: pub fn find, fn find_for_update, fn save }
 
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewRiskCase>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;
@@ -100,8 +97,7 @@ impl RiskCase {
         let seen = Self::find(tx.conn(), caller, id).await?;
         // A hold changes the customer's credit, which must be locked before the case.
         credit::check::lock(tx, &[seen.customer_id]).await?;
-        let row = risk_cases::table.filter(caller.sees::<RiskCase>()).filter(risk_cases::id.eq(id));
-        let before: Self = row.select(Self::as_select()).for_update().first(tx.conn()).await?;
+        let before = Self::find_for_update(tx, caller, id).await?;
         if before.customer_id != seen.customer_id {
             return Err(Error::unavailable("busy"));
         }
@@ -111,14 +107,9 @@ impl RiskCase {
         let early = before.status == RiskStatus::Open && !matches!(step, Step::Measure(_));
         if before.closed_on.is_some() || early {
             let status = before.status.as_str();
-            let error = Error::conflict(
-                "wrong_status",
-                format!(
-                    "The risk case is `{status}`. A case needs a measure before it can be closed, \
-                        and a closed case cannot be changed."
-                ),
-            );
-            return Err(error.member("current_status", status));
+            let detail = "The risk case is `{}`. A case needs a measure before it can be closed, \
+                        and a closed case cannot be changed.";
+            return Err(Error::wrong_status(status, detail));
         }
 
         let mut after = before.clone();
@@ -145,15 +136,6 @@ impl RiskCase {
             }
         }
         before.save(tx, after).await
-    }
-
-    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
-        let after = self.next(after, tx.now);
-        if after != *self {
-            diesel::update(risk_cases::table.find(self.id)).set(&after).execute(tx.conn()).await?;
-            tx.record(Change::updated(self, &after)).await?;
-        }
-        Ok(after)
     }
 }
 

@@ -8,9 +8,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use intake::{Body, parameters};
-use platform::{
-    Change, Conn, Date, Error, Fault, IfSent, List, Money, Resource, Result, Timestamp, Tx,
-};
+use platform::{Change, Conn, Date, Error, Fault, IfSent, List, Money, Result, Timestamp, Tx};
 use rust_decimal::Decimal;
 use schema::write_off_requests;
 use uuid::Uuid;
@@ -59,12 +57,7 @@ impl WriteOffRequest {
         list.page(rows, total, |request: &Self| (request.created_at, request.id))
     }
 
-    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query()
-            .filter(caller.sees::<WriteOffRequest>())
-            .filter(write_off_requests::id.eq(id));
-        Ok(row.first(conn).await?)
-    }
+    access::rows! { write_off_requests: pub fn find, fn find_for_update, fn save }
 
     pub async fn create(
         tx: &mut Tx,
@@ -136,20 +129,13 @@ impl WriteOffRequest {
     ) -> Result<Self> {
         let seen = Self::find(tx.conn(), caller, id).await?;
         let invoices = invoice::hold(tx, &[], &[seen.customer_id], &[seen.invoice_id]).await?;
-        let row = write_off_requests::table.filter(caller.sees::<WriteOffRequest>());
-        let row = row.filter(write_off_requests::id.eq(id)).select(Self::as_select());
-        let before: Self = row.for_update().first(tx.conn()).await?;
+        let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;
         if before.status != WriteOffStatus::Requested {
             let status = before.status.as_str();
-            let error = Error::conflict(
-                "wrong_status",
-                format!(
-                    "The request is `{status}`. Only a `requested` write-off can be decided or \
-                        withdrawn."
-                ),
-            );
-            return Err(error.member("current_status", status));
+            let detail = "The request is `{}`. Only a `requested` write-off can be decided or \
+                        withdrawn.";
+            return Err(Error::wrong_status(status, detail));
         }
 
         let own = before.requested_by == caller.id();
@@ -214,16 +200,6 @@ impl WriteOffRequest {
         allocation::insert(tx, &[made]).await?;
         invoice::settle(tx, &[self.invoice_id], Moved::Documents).await?;
         Ok(())
-    }
-
-    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
-        let after = self.next(after, tx.now);
-        if after != *self {
-            let update = diesel::update(write_off_requests::table.find(self.id)).set(&after);
-            update.execute(tx.conn()).await?;
-            tx.record(Change::updated(self, &after)).await?;
-        }
-        Ok(after)
     }
 }
 

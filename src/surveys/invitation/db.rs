@@ -240,15 +240,7 @@ impl SurveyInvitation {
         }
     }
 
-    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
-        let after = self.next(after, tx.now);
-        if after != *self {
-            let update = diesel::update(survey_invitations::table.find(self.id)).set(&after);
-            update.execute(tx.conn()).await?;
-            tx.record(Change::updated(self, &after)).await?;
-        }
-        Ok(after)
-    }
+    access::rows! { survey_invitations: fn save }
 }
 
 /// Returns tier and region of all invitations, for the response rates.

@@ -9,7 +9,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use intake::parameters;
-use platform::{Change, Conn, IfMatch, IfSent, List, Patch, Resource, Result, Timestamp, Tx};
+use platform::{Change, Conn, IfMatch, IfSent, List, Patch, Result, Timestamp, Tx};
 use schema::surveys;
 use uuid::Uuid;
 
@@ -126,15 +126,7 @@ impl Survey {
         Ok(survey)
     }
 
-    async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
-        let after = self.next(after, tx.now);
-        if after != *self {
-            let update = diesel::update(surveys::table.find(self.id)).set(&after);
-            update.execute(tx.conn()).await?;
-            tx.record(Change::updated(self, &after)).await?;
-        }
-        Ok(after)
-    }
+    access::rows! { surveys: fn save }
 }
 
 /// Recomputes the due days of closed surveys whose results are not dispatched yet.

@@ -163,12 +163,8 @@ impl SurveyStatus {
             (Self::Draft, Open) | (Self::Open, Sample) => Ok(Self::Open),
             (Self::Open, Close) | (Self::Closed, Dispatch) => Ok(Self::Closed),
             (status, _) => {
-                let detail = format!(
-                    "The survey is `{}`, which does not allow this action.",
-                    status.as_str()
-                );
-                Err(Error::conflict("wrong_status", detail)
-                    .member("current_status", status.as_str()))
+                let detail = "The survey is `{}`, which does not allow this action.";
+                Err(Error::wrong_status(status.as_str(), detail))
             }
         }
     }

@@ -189,12 +189,11 @@ impl WebhookDelivery {
         let before: Self = row.select(Self::as_select()).for_update().first(tx.conn()).await?;
         if before.kind == TEST {
             let detail = "A test cannot be redelivered. Send a new test.";
-            return Err(Error::conflict("wrong_status", detail)
-                .member("current_status", before.status.as_str()));
+            return Err(Error::wrong_status(before.status.as_str(), detail));
         }
         if before.status == DeliveryStatus::Pending {
-            return Err(Error::conflict("wrong_status", "The delivery is still pending.")
-                .member("current_status", before.status.as_str()));
+            let detail = "The delivery is still pending.";
+            return Err(Error::wrong_status(before.status.as_str(), detail));
         }
 
         // Three days begin again, so that the earlier attempts do not count.

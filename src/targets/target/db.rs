@@ -9,9 +9,7 @@ use diesel::sql_types::{Array, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use futures_util::future::BoxFuture;
 use intake::{Body, external_id::key_of, parameters};
-use platform::{
-    Change, Conn, Date, Error, Fault, IfMatch, List, Money, Resource, Result, Timestamp, Tx,
-};
+use platform::{Change, Conn, Date, Error, Fault, IfMatch, List, Money, Result, Timestamp, Tx};
 use schema::targets;
 use uuid::Uuid;
 
@@ -79,10 +77,7 @@ impl Target {
         Ok(target.shown_to(caller))
     }
 
-    pub(super) async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = targets::table.filter(caller.sees::<Target>()).filter(targets::id.eq(id));
-        Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
-    }
+    access::rows! { targets: pub(super) fn find_for_update, pub(super) fn save(refused) }
 
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewTarget>) -> Result<Self> {
         lock_tree(tx).await?;
@@ -155,17 +150,6 @@ impl Target {
         before.check_parent_of(tx, caller, None).await?;
         diesel::delete(targets::table.find(id)).execute(tx.conn()).await?;
         tx.record(Change::deleted(&before)).await
-    }
-
-    /// Stores the target with its new content, if that differs.
-    pub(super) async fn save(&self, tx: &mut Tx, after: Self) -> Result<Self> {
-        let after = self.next(after, tx.now);
-        if after != *self {
-            let update = diesel::update(targets::table.find(self.id)).set(&after);
-            update.execute(tx.conn()).await.map_err(refused)?;
-            tx.record(Change::updated(self, &after)).await?;
-        }
-        Ok(after)
     }
 
     /// Checks that the caller may revise an approved target: the user who sets the value approves

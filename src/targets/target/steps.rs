@@ -33,9 +33,8 @@ impl TargetStatus {
                 Err(Error::conflict("target_closed", "A closed target cannot be changed."))
             }
             (Self::Draft, Close) | (Self::Approved, Approve | Delete) => {
-                let detail =
-                    format!("The target is `{}`, which does not allow this action.", self.as_str());
-                Err(Error::conflict("wrong_status", detail).member("current_status", self.as_str()))
+                let detail = "The target is `{}`, which does not allow this action.";
+                Err(Error::wrong_status(self.as_str(), detail))
             }
         }
     }

@@ -70,16 +70,7 @@ impl Territory {
         }
     }
 
-    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row = Self::query().filter(caller.sees::<Territory>()).filter(territories::id.eq(id));
-        Ok(row.first(conn).await?)
-    }
-
-    async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
-        let row =
-            territories::table.filter(caller.sees::<Territory>()).filter(territories::id.eq(id));
-        Ok(row.select(Self::as_select()).for_update().first(tx.conn()).await?)
-    }
+    access::rows! { territories: pub fn find, fn find_for_update }
 
     pub async fn create(tx: &mut Tx, caller: &Caller, new: &Body<NewTerritory>) -> Result<Self> {
         let new = new.resolve(tx.conn(), caller).await?;

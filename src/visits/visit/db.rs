@@ -110,10 +110,7 @@ impl Visit {
         }
     }
 
-    pub async fn find(conn: &mut Conn, caller: &Caller, id: Uuid) -> Result<Self> {
-        let visit = Self::query().filter(caller.sees::<Visit>()).filter(visits::id.eq(id));
-        Ok(visit.first(conn).await?)
-    }
+    access::rows! { visits: pub fn find }
 
     pub async fn find_for_update(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Self> {
         let row = visits::table.filter(caller.sees::<Visit>()).filter(visits::id.eq(id));

@@ -52,10 +52,8 @@ impl VisitStatus {
             (Self::InProgress, CheckOut) | (Self::Completed, Report | Approve) => Self::Completed,
             (Self::InProgress, Abandon) => Self::Abandoned,
             _ => {
-                let detail =
-                    format!("The visit is `{}`, which does not allow this action.", self.as_str());
-                let error = Error::conflict("wrong_status", detail);
-                return Err(error.member("current_status", self.as_str()));
+                let detail = "The visit is `{}`, which does not allow this action.";
+                return Err(Error::wrong_status(self.as_str(), detail));
             }
         })
     }

@@ -9,9 +9,10 @@ use salesbook::config::Cli;
 use salesbook::problems::MEANINGS;
 
 /// The calls with the code of a problem, and the number of first arguments that may contain it.
-pub const CALLS: [(&str, usize); 16] = [
+pub const CALLS: [(&str, usize); 17] = [
     ("bad_request", 1),
     ("conflict", 1),
+    ("wrong_status", 0),
     ("forbidden_because", 1),
     ("invalid_as", 1),
     ("gone", 1),
