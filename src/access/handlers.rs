@@ -1,8 +1,8 @@
 //! Handlers that are the same for every resource, one macro for each.
 //!
-//! Each macro names the path, the permission, and the types of the request and the answer. The codes
-//! that neither the arguments nor the text bring into the document follow, as
-//! `409: "`wrong_status`"`. A handler that differs in any other way is written out.
+//! Each macro names the path, the permission, and the types of the request and the answer. Codes that
+//! neither the arguments nor the text bring into the document follow with their status. A handler that
+//! differs in any other way is written out.
 
 /// Declares the handler that reads one row with `find(conn, caller, id)`.
 ///

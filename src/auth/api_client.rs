@@ -11,7 +11,6 @@ use platform::changes::{self, HistoryPage};
 use platform::{
     Change, Clock, Conn, Db, Error, Fault, IfMatch, IfSent, Json, List, NoFilter, PageQuery, Patch,
     Path, Problems, Reply, Resource, Result, Routes, Tagged, Timestamp, Tx, Write, page, resource,
-    set,
 };
 use schema::api_clients;
 use serde::{Deserialize, Serialize};
@@ -261,10 +260,9 @@ impl MachineClient {
 
     fn with(&self, changes: &MachineClientChanges) -> Self {
         let mut after = self.clone();
-        set(&mut after.name, changes.name.as_ref());
-        set(&mut after.roles, changes.roles.as_ref());
-        set(&mut after.source_system, changes.source_system.as_ref());
-        set(&mut after.active, changes.active.as_ref());
+        platform::patch!(after, changes => MachineClientChanges {
+            name, roles, source_system, active
+        });
         after
     }
 

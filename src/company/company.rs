@@ -9,8 +9,7 @@ use platform::changes::{self, HistoryPage};
 use platform::position::CoordinateSystem;
 use platform::{
     Change, Clock, Conn, Db, Embedded, Error, Fault, IfMatch, List, NoFilter, PageQuery, Patch,
-    Problems, Reply, Resource, Result, Routes, Tagged, Timestamp, Tx, Write, resource, set,
-    text_enum,
+    Problems, Reply, Resource, Result, Routes, Tagged, Timestamp, Tx, Write, resource, text_enum,
 };
 use schema::company;
 use serde::{Deserialize, Serialize};
@@ -217,11 +216,9 @@ impl Company {
 
     fn with(&self, changes: &CompanyChanges) -> Result<Self> {
         let (mut after, mut faults) = (self.clone(), vec![]);
-        set(&mut after.name, changes.name.as_ref());
-        set(&mut after.currency, changes.currency.as_ref());
-        set(&mut after.time_zone, changes.time_zone.as_ref());
-        set(&mut after.language, changes.language.as_ref());
-        set(&mut after.coordinate_system, changes.coordinate_system.as_ref());
+        platform::patch!(after, changes => CompanyChanges {
+            name, currency, time_zone, language, coordinate_system; settings
+        });
 
         if TimeZone::get(&after.time_zone).is_err() {
             faults.push(Fault::new("/time_zone", "unknown_value", "unknown IANA time zone"));

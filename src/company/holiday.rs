@@ -8,7 +8,7 @@ use intake::HasReferences;
 use platform::changes::{self, HistoryPage};
 use platform::{
     Change, Conn, Date, Db, Error, IfMatch, Json, List, NoFilter, PageQuery, Patch, Path, Problems,
-    Reply, Resource, Result, Routes, Tagged, Timestamp, Tx, Write, page, resource, set, text_enum,
+    Reply, Resource, Result, Routes, Tagged, Timestamp, Tx, Write, page, resource, text_enum,
 };
 use schema::holidays;
 use serde::{Deserialize, Serialize};
@@ -260,8 +260,7 @@ impl Holiday {
         based_on.check(tx, &before, changes.fields()).await?;
 
         let mut after = before.clone();
-        set(&mut after.kind, changes.kind.as_ref());
-        set(&mut after.name, changes.name.as_ref());
+        platform::patch!(after, **changes => HolidayChanges { kind, name });
         let after = before.next(after, tx.now);
 
         if after != before {

@@ -5,7 +5,7 @@ pub mod http;
 
 use diesel::prelude::*;
 use intake::{HasReferences, Reference};
-use platform::{Timestamp, batch, batch::ItemKey, page, resource, sent, set};
+use platform::{Timestamp, batch, batch::ItemKey, page, resource, sent};
 use schema::teams;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -24,7 +24,7 @@ intake::find! {
 }
 
 /// A team, 团队
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable)]
+#[derive(Default, Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable)]
 #[diesel(treat_none_as_default_value = false)]
 pub struct Team {
     pub id: Uuid,
@@ -122,25 +122,13 @@ impl HasReferences for TeamFilter {
 
 impl Team {
     fn blank(id: Uuid, now: Timestamp) -> Self {
-        Self {
-            id,
-            version: 1,
-            code: None,
-            name: String::new(),
-            parent_id: None,
-            source_system: None,
-            external_id: None,
-            created_at: now,
-            updated_at: now,
-        }
+        Self { id, version: 1, created_at: now, updated_at: now, ..Self::default() }
     }
 
     /// Returns the team after the changes, equal to `self` if they change nothing.
     fn with(&self, changes: &TeamChanges) -> Self {
         let mut after = self.clone();
-        set(&mut after.code, changes.code.as_ref());
-        set(&mut after.name, changes.name.as_ref());
-        set(&mut after.parent_id, changes.parent_id.as_ref());
+        platform::patch!(after, changes => TeamChanges { code, name, parent_id });
         after
     }
 }

@@ -296,15 +296,11 @@ impl User {
         let mut after = self.clone();
         set(&mut after.name, changes.name.as_ref());
         after.name_pinyin = pinyin::full(&after.name);
-        set(&mut after.username, changes.username.as_ref());
-        set(&mut after.email, changes.email.as_ref());
-        set(&mut after.phone, changes.phone.as_ref());
+        platform::patch!(after, changes => UserChanges { username, email, phone; .. });
         if let Some(roles) = &changes.roles {
             after.roles = Role::ALL.iter().copied().filter(|role| roles.contains(role)).collect();
         }
-        set(&mut after.employed_from, changes.employed_from.as_ref());
-        set(&mut after.employed_to, changes.employed_to.as_ref());
-        set(&mut after.active, changes.active.as_ref());
+        platform::patch!(after, changes => UserChanges { employed_from, employed_to, active; .. });
 
         if changes.team_id.is_some() || changes.leads_team.is_some() {
             let on = changes.effective_on.unwrap_or_else(|| after.moves_on(today));

@@ -269,16 +269,10 @@ fn draft(arrival: &Arrival<Complaint>) -> Result<Complaint, Vec<Fault>> {
 
 impl Complaint {
     fn apply(&mut self, facts: &ComplaintFacts) {
-        set(&mut self.number, facts.number.as_ref());
-        set(&mut self.customer_id, facts.customer_id.as_ref());
-        set(&mut self.category, facts.category.as_ref());
-        set(&mut self.severity, facts.severity.as_ref());
-        set(&mut self.description, facts.description.as_ref());
-        set(&mut self.status, facts.status.as_ref());
-        set(&mut self.status_reason, facts.status_reason.as_ref());
-        set(&mut self.reporter_id, facts.reporter_id.as_ref());
-        set(&mut self.owner_id, facts.owner_id.as_ref());
-        set(&mut self.repeat_of_id, facts.repeat_of_id.as_ref());
+        platform::patch!(self, facts => ComplaintFacts {
+            number, customer_id, category, severity, description, status, status_reason,
+            reporter_id, owner_id, repeat_of_id; ..
+        });
 
         let (clock, settlement) = (&mut self.clock, &mut self.settlement);
         let instant = |field: &mut Option<Timestamp>, sent: Option<Option<Timestamp>>| {
@@ -306,14 +300,10 @@ impl Complaint {
         instant(&mut settlement.customer_confirmed_at, facts.customer_confirmed_at);
         instant(&mut settlement.follow_up_call_at, facts.follow_up_call_at);
 
-        set(&mut settlement.resolution_mode, facts.resolution_mode.as_ref());
-        set(&mut settlement.resolution, facts.resolution.as_ref());
-        set(&mut settlement.root_cause, facts.root_cause.as_ref());
-        set(&mut settlement.compensation_amount, facts.compensation_amount.as_ref());
-        set(&mut settlement.compensation_currency, facts.compensation_currency.as_ref());
-        set(&mut settlement.filed_no, facts.filed_no.as_ref());
-        set(&mut settlement.customer_confirmed_by, facts.customer_confirmed_by.as_ref());
-        set(&mut settlement.satisfaction, facts.satisfaction.as_ref());
+        platform::patch!(settlement, facts => ComplaintFacts {
+            resolution_mode, resolution, root_cause, compensation_amount,
+            compensation_currency, filed_no, customer_confirmed_by, satisfaction; ..
+        });
     }
 }
 

@@ -24,7 +24,16 @@ const MOMENT: jiff::SignedDuration = jiff::SignedDuration::from_micros(1);
 /// Due times of a complaint and the times at which each step was done
 #[allow(clippy::struct_excessive_bools, reason = "a flag for each of three terms")]
 #[derive(
-    Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema, Insertable, AsChangeset, FromSqlRow,
+    Default,
+    Debug,
+    Clone,
+    PartialEq,
+    Serialize,
+    Deserialize,
+    ToSchema,
+    Insertable,
+    AsChangeset,
+    FromSqlRow,
 )]
 #[diesel(table_name = complaint_clocks)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]

@@ -35,6 +35,7 @@ pub use settlement::{ComplaintProposal, ComplaintSettlement};
 
 text_enum! {
     /// Channel by which a complaint was received
+    #[derive(Default)]
     pub enum ComplaintChannel {
         /// 拜访
         Visit = "visit",
@@ -53,12 +54,14 @@ text_enum! {
         /// 转办: passed on by an authority, an association or another company
         Referral = "referral",
         /// 其他
+        #[default]
         Other = "other",
     }
 }
 
 text_enum! {
     /// Subject of a complaint
+    #[derive(Default)]
     pub enum ComplaintCategory {
         /// 质量
         Quality = "quality",
@@ -73,14 +76,17 @@ text_enum! {
         /// 售后
         AfterSales = "after_sales",
         /// 其他
+        #[default]
         Other = "other",
     }
 }
 
 text_enum! {
     /// Severity of a complaint, which determines its terms
+    #[derive(Default)]
     pub enum Severity {
         /// 一般
+        #[default]
         General = "general",
         /// 重大
         Major = "major",
@@ -91,8 +97,10 @@ text_enum! {
 
 text_enum! {
     /// Status of a complaint
+    #[derive(Default)]
     pub enum ComplaintStatus {
         /// 已登记
+        #[default]
         Registered = "registered",
         /// 已受理
         Accepted = "accepted",
@@ -143,7 +151,9 @@ text_enum! {
 }
 
 /// A complaint, 客户投诉
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[derive(
+    Default, Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset,
+)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct Complaint {
     pub id: Uuid,

@@ -9,9 +9,7 @@ use uuid::Uuid;
 use super::clock::ComplaintClock;
 use super::requests::{ComplaintDetails, ComplaintOrigin, SKEW};
 use super::settlement::ComplaintSettlement;
-use super::{
-    Complaint, ComplaintCategory, ComplaintChanges, ComplaintChannel, ComplaintStatus, Severity,
-};
+use super::{Complaint, ComplaintChanges, ComplaintChannel, ComplaintStatus, Severity};
 use crate::{FileComplaints, HandleComplaints};
 
 /// An action on a complaint.
@@ -106,36 +104,12 @@ impl Complaint {
         Self {
             id,
             version: 1,
-            number: String::new(),
             customer_id,
-            contact_id: None,
-            channel: ComplaintChannel::Other,
-            visit_id: None,
-            category: ComplaintCategory::Other,
-            severity: Severity::General,
-            product_id: None,
-            product_not_sold: false,
-            asset_id: None,
-            order_id: None,
-            batch_no: None,
-            description: String::new(),
-            attachment_ids: vec![],
-            status: ComplaintStatus::Registered,
-            status_reason: None,
-            reporter_id: None,
-            owner_id: None,
-            about_user_id: None,
-            repeat_of_id: None,
-            reopenings: 0,
-            dispatched_at: None,
-            source_system: None,
-            external_id: None,
             created_at: received,
             updated_at: received,
             clock,
             settlement: ComplaintSettlement::open(received),
-            proposals: vec![].into(),
-            customer_owner_id: None,
+            ..Self::default()
         }
     }
 
@@ -143,11 +117,9 @@ impl Complaint {
         let mut after = self.clone();
         set(&mut after.contact_id, details.contact_id.as_ref());
         set(&mut after.visit_id, origin.visit_id.as_ref());
-        set(&mut after.product_id, details.product_id.as_ref());
-        set(&mut after.asset_id, details.asset_id.as_ref());
-        set(&mut after.order_id, details.order_id.as_ref());
-        set(&mut after.batch_no, details.batch_no.as_ref());
-        set(&mut after.about_user_id, details.about_user_id.as_ref());
+        platform::patch!(after, details => ComplaintDetails {
+            product_id, asset_id, order_id, batch_no, about_user_id; ..
+        });
         if after.channel == ComplaintChannel::Other && origin.visit_id.flatten().is_some() {
             after.channel = ComplaintChannel::Visit;
         }
@@ -157,10 +129,9 @@ impl Complaint {
 
     pub(super) fn with(&self, changes: &ComplaintChanges) -> Self {
         let mut after = self.detailed(&changes.origin, &changes.details);
-        set(&mut after.category, changes.category.as_ref());
-        set(&mut after.description, changes.description.as_ref());
-        set(&mut after.severity, changes.severity.as_ref());
-        set(&mut after.attachment_ids, changes.attachment_ids.as_ref());
+        platform::patch!(after, changes => ComplaintChanges {
+            category, description, severity, attachment_ids; origin, details
+        });
         after
     }
 

@@ -14,7 +14,16 @@ use super::{Confirmation, ResolutionMode};
 
 /// Settlement of a complaint
 #[derive(
-    Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema, Insertable, AsChangeset, FromSqlRow,
+    Default,
+    Debug,
+    Clone,
+    PartialEq,
+    Serialize,
+    Deserialize,
+    ToSchema,
+    Insertable,
+    AsChangeset,
+    FromSqlRow,
 )]
 #[diesel(table_name = complaint_settlements)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
@@ -64,22 +73,7 @@ impl FromSql<Jsonb, Pg> for ComplaintSettlement {
 
 impl ComplaintSettlement {
     pub(super) fn open(filing_due: Timestamp) -> Self {
-        Self {
-            resolution_mode: None,
-            resolution: None,
-            root_cause: None,
-            compensation_amount: None,
-            compensation_currency: None,
-            filing_due,
-            filed_no: None,
-            filed_by: None,
-            filed_at: None,
-            customer_informed: false,
-            customer_confirmed_by: None,
-            customer_confirmed_at: None,
-            follow_up_call_at: None,
-            satisfaction: None,
-        }
+        Self { filing_due, ..Self::default() }
     }
 
     /// Returns `true` if the customer confirmed the settlement or was called.

@@ -11,7 +11,7 @@ use diesel::sql_types::{Nullable, Text, Uuid as SqlUuid};
 use platform::row_rule::RowRule;
 use platform::{
     Date, Error, Fault, FixedSql, Money, Number, Reason, Resource, Result, Timestamp, fixed_sql,
-    resource, sent, set,
+    resource, sent,
 };
 use rust_decimal::Decimal;
 use schema::customer_credits;
@@ -25,7 +25,9 @@ pub(crate) use db::{grant, load, lock, lock_rows};
 pub use db::{stop, uses_currency};
 
 /// The credit of a customer, 客户信用
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[derive(
+    Default, Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset,
+)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct CustomerCredit {
     /// The id of the customer
@@ -122,17 +124,11 @@ impl CustomerCredit {
     fn blank(customer: &Customer) -> Self {
         Self {
             id: customer.id,
-            version: 0,
-            credit_limit: None,
-            tolerance_percent: Number::default(),
-            max_overdue_days: None,
-            hold: false,
-            hold_reason: None,
-            valid_until: None,
             created_at: customer.created_at,
             updated_at: customer.created_at,
             customer_owner_id: customer.owner_id,
             customer_external_id: customer.external_id.clone(),
+            ..Self::default()
         }
     }
 
@@ -146,10 +142,9 @@ impl CustomerCredit {
 
     fn with(&self, changes: &CreditChanges) -> Self {
         let mut after = self.clone();
-        set(&mut after.credit_limit, changes.credit_limit.as_ref());
-        set(&mut after.tolerance_percent, changes.tolerance_percent.as_ref());
-        set(&mut after.max_overdue_days, changes.max_overdue_days.as_ref());
-        set(&mut after.valid_until, changes.valid_until.as_ref());
+        platform::patch!(after, changes => CreditChanges {
+            credit_limit, tolerance_percent, max_overdue_days, valid_until
+        });
         after
     }
 

@@ -36,7 +36,9 @@ text_enum! {
 }
 
 /// A person at a customer, 联系人
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[derive(
+    Default, Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset,
+)]
 #[diesel(base_query = contacts::table.inner_join(customers::table))]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct Contact {
@@ -192,22 +194,11 @@ impl Contact {
             id,
             version: 1,
             customer_id: customer.0,
-            name: String::new(),
-            title: None,
-            phone: None,
-            email: None,
-            birth_year: None,
-            personality: None,
             hobbies: Some(vec![]),
-            influence: None,
-            is_primary: false,
-            erased_at: None,
-            source_system: None,
-            external_id: None,
             created_at: now,
             updated_at: now,
-            masked_fields: vec![],
             customer_owner_id: customer.1,
+            ..Self::default()
         }
     }
 
@@ -219,16 +210,13 @@ impl Contact {
 
     fn detailed(&self, changes: &ContactDetails) -> Self {
         let mut after = self.clone();
-        set(&mut after.title, changes.title.as_ref());
-        set(&mut after.phone, changes.phone.as_ref());
-        set(&mut after.email, changes.email.as_ref());
-        set(&mut after.birth_year, changes.birth_year.as_ref());
-        set(&mut after.personality, changes.personality.as_ref());
+        platform::patch!(after, changes => ContactDetails {
+            title, phone, email, birth_year, personality; ..
+        });
         if let Some(hobbies) = &changes.hobbies {
             after.hobbies = Some(hobbies.clone());
         }
-        set(&mut after.influence, changes.influence.as_ref());
-        set(&mut after.is_primary, changes.is_primary.as_ref());
+        platform::patch!(after, changes => ContactDetails { influence, is_primary; .. });
         after
     }
 

@@ -6,9 +6,7 @@ pub mod http;
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use intake::{HasReferences, Reference};
-use platform::{
-    Date, Error, Fault, Money, Result, Timestamp, page, resource, sent, set, text_enum,
-};
+use platform::{Date, Error, Fault, Money, Result, Timestamp, page, resource, sent, text_enum};
 use products::product::find_products;
 use schema::opportunities;
 use serde::{Deserialize, Serialize};
@@ -196,17 +194,17 @@ impl OpportunityStatus {
 impl Opportunity {
     fn detailed(&self, details: &OpportunityDetails) -> Self {
         let mut after = self.clone();
-        set(&mut after.category, details.category.as_ref());
-        set(&mut after.product_id, details.product_id.as_ref());
-        set(&mut after.potential_amount, details.potential_amount.as_ref());
+        platform::patch!(after, details => OpportunityDetails {
+            category, product_id, potential_amount
+        });
         after
     }
 
     fn with(&self, changes: &OpportunityChanges) -> Self {
         let mut after = self.detailed(&changes.details);
-        set(&mut after.next_step, changes.next_step.as_ref());
-        set(&mut after.next_step_on, changes.next_step_on.as_ref());
-        set(&mut after.owner_id, changes.owner_id.as_ref());
+        platform::patch!(after, changes => OpportunityChanges {
+            next_step, next_step_on, owner_id; details
+        });
         after
     }
 

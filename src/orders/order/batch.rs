@@ -316,20 +316,14 @@ impl Order {
         before: Option<&Self>,
     ) -> Vec<Fault> {
         let mut faults = vec![];
-        set(&mut self.number, facts.number.as_ref());
-        set(&mut self.territory_id, facts.territory_id.as_ref());
-        set(&mut self.channel, facts.channel.as_ref());
-        set(&mut self.order_date, facts.order_date.as_ref());
-        set(&mut self.confirmed_on, facts.confirmed_on.as_ref());
-        set(&mut self.cancelled_on, facts.cancelled_on.as_ref());
-        set(&mut self.due_date, facts.due_date.as_ref());
-        set(&mut self.shipped_on, facts.shipped_on.as_ref());
-        set(&mut self.currency, facts.currency.as_ref());
-        set(&mut self.status, facts.status.as_ref());
+        platform::patch!(self, facts => OrderFacts {
+            number, territory_id, channel, order_date, confirmed_on, cancelled_on,
+            due_date, shipped_on, currency, status; ..
+        });
         let progress = &mut self.progress;
-        set(&mut progress.fulfilment_status, facts.fulfilment_status.as_ref());
-        set(&mut progress.billing_status, facts.billing_status.as_ref());
-        set(&mut progress.payment_status, facts.payment_status.as_ref());
+        platform::patch!(progress, facts => OrderFacts {
+            fulfilment_status, billing_status, payment_status; ..
+        });
 
         if self.is_recognised() && self.confirmed_on.is_none() {
             self.confirmed_on = Some(self.order_date.min(context.today));
@@ -366,8 +360,7 @@ impl Order {
         let sum = || self.lines.iter().map(|line| line.amount).sum::<Money>();
         let given = facts.amount.or_else(|| facts.lines.is_some().then(sum));
         set(&mut self.amount, given.as_ref());
-        set(&mut self.tax_amount, facts.tax_amount.as_ref());
-        set(&mut self.freight_amount, facts.freight_amount.as_ref());
+        platform::patch!(self, facts => OrderFacts { tax_amount, freight_amount; .. });
         let parts = given.is_some() || facts.tax_amount.is_some() || facts.freight_amount.is_some();
         match facts.total_amount {
             Some(total) => self.total_amount = total,

@@ -10,7 +10,7 @@ use diesel_async::RunQueryDsl;
 use futures_util::future::BoxFuture;
 use intake::{Body, external_id::key_of};
 use platform::owned::{self, FieldOwner};
-use platform::{Change, Error, Fault, IfMatch, IfSent, Resource, Result, Tx, set};
+use platform::{Change, Error, Fault, IfMatch, IfSent, Resource, Result, Tx};
 use products::product;
 use schema::orders;
 use uuid::Uuid;
@@ -182,12 +182,10 @@ impl Order {
     /// Applies the fields that a person entered and recomputes everything that follows from them.
     async fn detail(&mut self, tx: &mut Tx, details: &OrderDetails) -> Result<()> {
         let currency = self.currency.clone();
-        set(&mut self.territory_id, details.territory_id.as_ref());
-        set(&mut self.channel, details.channel.as_ref());
-        set(&mut self.order_date, details.order_date.as_ref());
-        set(&mut self.due_date, details.due_date.as_ref());
-        set(&mut self.currency, details.currency.as_ref());
-        set(&mut self.freight_amount, details.freight_amount.as_ref());
+        platform::patch!(self, details => OrderDetails {
+            territory_id, channel, order_date, due_date, currency, freight_amount;
+            salesperson_id, credits, lines
+        });
 
         let company = Company::load(tx.conn()).await?;
         if self.currency.is_empty() {

@@ -38,8 +38,10 @@ pub(crate) use rules::in_future;
 
 text_enum! {
     /// Status of an order
+    #[derive(Default)]
     pub enum OrderStatus {
         /// 草稿
+        #[default]
         Draft = "draft",
         /// 已提交
         Submitted = "submitted",
@@ -67,7 +69,9 @@ text_enum! {
 }
 
 /// An order, 订单
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[derive(
+    Default, Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset,
+)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 #[serde(remote = "Self")]
 pub struct Order {

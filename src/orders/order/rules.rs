@@ -5,9 +5,7 @@ use platform::{Date, Error, Fault, Money, Number, Result, Timestamp, set};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::{
-    Cancellation, Credit, FulfilmentStatus, Order, OrderChanges, OrderProgress, OrderStatus, Share,
-};
+use super::{Cancellation, Credit, FulfilmentStatus, Order, OrderChanges, OrderStatus, Share};
 
 /// An action on an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,34 +35,13 @@ impl Order {
         Self {
             id,
             version: 1,
-            number: String::new(),
             customer_id,
-            credits: vec![].into(),
-            territory_id: None,
-            channel: None,
             order_date: today,
-            confirmed_on: None,
-            cancelled_on: None,
-            due_date: None,
-            shipped_on: None,
-            currency: String::new(),
             exchange_rate: Number(Decimal::ONE),
-            status: OrderStatus::Draft,
-            status_reason: None,
-            amount: Money::ZERO,
-            tax_amount: Money::ZERO,
-            freight_amount: Money::ZERO,
-            total_amount: Money::ZERO,
-            source_system: None,
-            external_id: None,
             created_at: now,
             updated_at: now,
-            progress: OrderProgress::default(),
-            lines: vec![].into(),
-            credited: vec![],
             taken_here: true,
-            team_path: vec![],
-            customer_owner_id: None,
+            ..Self::default()
         }
     }
 

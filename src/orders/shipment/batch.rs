@@ -10,7 +10,7 @@ use intake::reference::Find;
 use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use platform::batch::ItemKey;
 use platform::upsert::all_but;
-use platform::{Conn, Date, Fault, Result, Tx, batch, sent, set};
+use platform::{Conn, Date, Fault, Result, Tx, batch, sent};
 use rust_decimal::Decimal;
 use schema::shipments;
 use serde::Deserialize;
@@ -176,27 +176,18 @@ impl Shipment {
             version: 1,
             number: arrival.item.key.external_id.chars().take(60).collect(),
             order_id,
-            status: ShipmentStatus::Shipped,
             shipped_on,
-            delivered_on: None,
-            carrier: None,
-            tracking_number: None,
-            lines: vec![].into(),
-            source_system: None,
-            external_id: None,
             created_at: arrival.now,
             updated_at: arrival.now,
-            seen_by: vec![],
+            ..Self::default()
         }
     }
 
     fn apply(&mut self, facts: &ShipmentFacts) {
-        set(&mut self.number, facts.number.as_ref());
-        set(&mut self.order_id, facts.order_id.as_ref());
-        set(&mut self.shipped_on, facts.shipped_on.as_ref());
-        set(&mut self.delivered_on, facts.delivered_on.as_ref());
-        set(&mut self.carrier, facts.carrier.as_ref());
-        set(&mut self.tracking_number, facts.tracking_number.as_ref());
+        platform::patch!(self, facts => ShipmentFacts {
+            number, order_id, shipped_on, delivered_on, carrier, tracking_number;
+            status, lines
+        });
 
         match (facts.status, facts.delivered_on) {
             (Some(status), _) => self.status = status,

@@ -23,8 +23,10 @@ pub(crate) use db::{Shipped, quantities};
 
 text_enum! {
     /// Status of a shipment
+    #[derive(Default)]
     pub enum ShipmentStatus {
         /// 已发货
+        #[default]
         Shipped = "shipped",
         /// 已送达
         Delivered = "delivered",
@@ -34,7 +36,9 @@ text_enum! {
 }
 
 /// A shipment, 发货单
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[derive(
+    Default, Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset,
+)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct Shipment {
     pub id: Uuid,

@@ -35,7 +35,9 @@ text_enum! {
 }
 
 /// A product, 产品
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[derive(
+    Default, Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset,
+)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct Product {
     pub id: Uuid,
@@ -184,22 +186,11 @@ impl Product {
         Self {
             id,
             version: 1,
-            code: String::new(),
-            name: String::new(),
-            name_pinyin: String::new(),
-            category: None,
-            subcategory: None,
             unit: "pcs".into(),
-            list_price: None,
-            standard_cost: None,
-            tax_rate: None,
             active: true,
-            prices: Embedded::default(),
-            source_system: None,
-            external_id: None,
             created_at: now,
             updated_at: now,
-            masked_fields: vec![],
+            ..Self::default()
         }
     }
 
@@ -218,13 +209,10 @@ impl Product {
 
     fn detailed(&self, changes: &ProductDetails) -> Self {
         let mut after = self.clone();
-        set(&mut after.category, changes.category.as_ref());
-        set(&mut after.subcategory, changes.subcategory.as_ref());
-        set(&mut after.unit, changes.unit.as_ref());
-        set(&mut after.list_price, changes.list_price.as_ref());
-        set(&mut after.standard_cost, changes.standard_cost.as_ref());
-        set(&mut after.tax_rate, changes.tax_rate.as_ref());
-        set(&mut after.active, changes.active.as_ref());
+        platform::patch!(after, changes => ProductDetails {
+            category, subcategory, unit, list_price, standard_cost, tax_rate, active;
+            prices
+        });
         if let Some(prices) = &changes.prices {
             after.prices = Embedded(prices.clone());
             after.prices.0.sort_by_key(|price| price.valid_from);

@@ -188,14 +188,10 @@ impl Invoice {
     }
 
     fn apply(&mut self, details: &InvoiceDetails) {
-        set(&mut self.order_id, details.order_id.as_ref());
-        set(&mut self.corrects_invoice_id, details.corrects_invoice_id.as_ref());
-        set(&mut self.salesperson_id, details.salesperson_id.as_ref());
-        set(&mut self.invoice_date, details.invoice_date.as_ref());
-        set(&mut self.due_date, details.due_date.as_ref());
-        set(&mut self.currency, details.currency.as_ref());
-        set(&mut self.tax_amount, details.tax_amount.as_ref());
-        set(&mut self.disputed, details.disputed.as_ref());
+        platform::patch!(self, details => InvoiceDetails {
+            order_id, corrects_invoice_id, salesperson_id, invoice_date, due_date,
+            currency, tax_amount, disputed; instalments
+        });
         if let Some(parts) = &details.instalments {
             let mut parts = parts.clone();
             parts.sort_by_key(|part| part.due_date);

@@ -83,17 +83,10 @@ batch! {
 impl Invoice {
     /// Applies the sent fields, and derives the amounts and the due date that were not sent.
     pub(super) fn apply_facts(&mut self, facts: &InvoiceFacts, new: bool) {
-        set(&mut self.kind, facts.kind.as_ref());
-        set(&mut self.number, facts.number.as_ref());
-        set(&mut self.customer_id, facts.customer_id.as_ref());
-        set(&mut self.order_id, facts.order_id.as_ref());
-        set(&mut self.corrects_invoice_id, facts.corrects_invoice_id.as_ref());
-        set(&mut self.salesperson_id, facts.salesperson_id.as_ref());
-        set(&mut self.invoice_date, facts.invoice_date.as_ref());
-        set(&mut self.currency, facts.currency.as_ref());
-        set(&mut self.disputed, facts.disputed.as_ref());
-        set(&mut self.status_reason, facts.status_reason.as_ref());
-        set(&mut self.tax_amount, facts.tax_amount.as_ref());
+        platform::patch!(self, facts => InvoiceFacts {
+            kind, number, customer_id, order_id, corrects_invoice_id, salesperson_id,
+            invoice_date, currency, disputed, status_reason, tax_amount; ..
+        });
 
         match (facts.amount, facts.total_amount) {
             (Some(amount), _) => self.amount = amount,

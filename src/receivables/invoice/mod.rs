@@ -30,8 +30,10 @@ pub use settle::{Difference, differences};
 pub(crate) use settle::{Moved, OPEN_DOCUMENTS, dispute, follow, hold, settle};
 
 text_enum! {
+    #[derive(Default)]
     pub enum InvoiceKind {
         /// 发票
+        #[default]
         Invoice = "invoice",
         /// 红字发票: reduces what the customer owes
         CreditNote = "credit_note",
@@ -39,8 +41,10 @@ text_enum! {
 }
 
 text_enum! {
+    #[derive(Default)]
     pub enum InvoiceStatus {
         /// 草稿: not owed yet
+        #[default]
         Draft = "draft",
         /// 已过账
         Posted = "posted",
@@ -58,7 +62,9 @@ text_enum! {
 }
 
 /// An invoice 发票, or a credit note 红字发票
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[derive(
+    Default, Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset,
+)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 #[serde(remote = "Self")]
 pub struct Invoice {

@@ -11,7 +11,7 @@ use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
 use platform::batch::ItemKey;
 use platform::owned;
 use platform::upsert::all_but;
-use platform::{Conn, Date, Error, Fault, Money, Number, Result, Tx, batch, sent, set};
+use platform::{Conn, Date, Error, Fault, Money, Number, Result, Tx, batch, sent};
 use schema::payments;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -270,14 +270,10 @@ impl Payment {
         before: Option<&Self>,
     ) -> Vec<Fault> {
         let mut faults = vec![];
-        set(&mut self.number, facts.number.as_ref());
-        set(&mut self.received_on, facts.received_on.as_ref());
-        set(&mut self.currency, facts.currency.as_ref());
-        set(&mut self.amount, facts.amount.as_ref());
-        set(&mut self.method, facts.method.as_ref());
-        set(&mut self.note, facts.note.as_ref());
-        set(&mut self.reversed_on, facts.reversed_on.as_ref());
-        set(&mut self.reversal_reason, facts.reversal_reason.as_ref());
+        platform::patch!(self, facts => PaymentFacts {
+            number, received_on, currency, amount, method, note, reversed_on,
+            reversal_reason; customer_id, allocations
+        });
         let pair = (self.currency.clone(), self.received_on);
         // A rate that is entered later does not change a stored payment.
         let known =

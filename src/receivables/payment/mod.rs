@@ -27,8 +27,10 @@ pub use db::{differences, find_payments, keep_due};
 
 text_enum! {
     /// The payment method
+    #[derive(Default)]
     pub enum PaymentMethod {
         /// 银行转账
+        #[default]
         BankTransfer = "bank_transfer",
         /// 现金
         Cash = "cash",
@@ -54,7 +56,9 @@ text_enum! {
 }
 
 /// A payment, 回款
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[derive(
+    Default, Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset,
+)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 #[serde(remote = "Self")]
 pub struct Payment {

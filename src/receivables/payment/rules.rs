@@ -5,7 +5,7 @@ use platform::{Date, Fault, Money, Number, Timestamp};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::{Payment, PaymentMethod};
+use super::Payment;
 use crate::source::{Invoices, Source};
 
 /// Amounts must be below this, so that sums of many of them fit the columns.
@@ -27,27 +27,13 @@ impl Payment {
         Self {
             id,
             version: 1,
-            number: String::new(),
             customer_id,
             received_on: today,
-            currency: String::new(),
             exchange_rate: Number(Decimal::ONE),
-            amount: Money::ZERO,
-            method: PaymentMethod::BankTransfer,
-            note: None,
-            reversed_on: None,
-            reversal_reason: None,
-            unapplied_amount: Money::ZERO,
-            closed_on: None,
             recorded_on: today,
-            credit_exceeded: false,
-            source_system: None,
-            external_id: None,
             created_at: now,
             updated_at: now,
-            allocations: vec![].into(),
-            salesperson_ids: vec![],
-            customer_owner_id: None,
+            ..Self::default()
         }
     }
 

@@ -194,9 +194,7 @@ impl Survey {
 
     fn with(&self, changes: &SurveyChanges) -> Self {
         let mut after = self.clone();
-        set(&mut after.title_zh, changes.title_zh.as_ref());
-        set(&mut after.title_en, changes.title_en.as_ref());
-        set(&mut after.kind, changes.kind.as_ref());
+        platform::patch!(after, changes => SurveyChanges { title_zh, title_en, kind; .. });
         set(&mut after.questions.0, changes.questions.as_ref());
         set(&mut after.link_days, changes.link_days.as_ref());
         after

@@ -15,7 +15,7 @@ use std::ops::{Deref, DerefMut};
 
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Timestamptz};
-use platform::{Error, Fault, FixedSql, Result, Timestamp, fixed_sql, page, resource, sent, set};
+use platform::{Error, Fault, FixedSql, Result, Timestamp, fixed_sql, page, resource, sent};
 use schema::webhooks;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -124,10 +124,7 @@ page! {
 impl Webhook {
     fn with(&self, changes: &WebhookChanges) -> Self {
         let mut after = self.clone();
-        set(&mut after.url, changes.url.as_ref());
-        set(&mut after.description, changes.description.as_ref());
-        set(&mut after.types, changes.types.as_ref());
-        set(&mut after.active, changes.active.as_ref());
+        platform::patch!(after, changes => WebhookChanges { url, description, types, active });
         after
     }
 

@@ -32,8 +32,10 @@ pub use steps::TargetAction;
 
 text_enum! {
     /// Type of the target's owner
+    #[derive(Default)]
     pub enum OwnerType {
         /// 公司
+        #[default]
         Company = "company",
         /// 团队
         Team = "team",
@@ -48,10 +50,12 @@ text_enum! {
 
 text_enum! {
     /// Figure that a target is about. Default: `ordered_amount`
+    #[derive(Default)]
     pub enum Metric {
         /// 签单额
         SignedAmount = "signed_amount",
         /// 订货额
+        #[default]
         OrderedAmount = "ordered_amount",
         /// 开票额
         InvoicedAmount = "invoiced_amount",
@@ -72,8 +76,10 @@ text_enum! {
 
 text_enum! {
     /// Level of ambition. Default: `base`
+    #[derive(Default)]
     pub enum Level {
         /// 目标
+        #[default]
         Base = "base",
         /// 冲刺
         Stretch = "stretch",
@@ -94,6 +100,7 @@ text_enum! {
 }
 
 text_enum! {
+    #[derive(Default)]
     pub enum PeriodType {
         /// Starts on 1 January
         Year = "year",
@@ -105,12 +112,15 @@ text_enum! {
         Week = "week",
         Day = "day",
         /// Any day to any later day
+        #[default]
         Custom = "custom",
     }
 }
 
 text_enum! {
+    #[derive(Default)]
     pub enum TargetStatus {
+        #[default]
         Draft = "draft",
         Approved = "approved",
         Closed = "closed",
@@ -126,7 +136,9 @@ text_enum! {
 }
 
 /// A target, 目标/定额
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[derive(
+    Default, Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset,
+)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 #[serde(remote = "Self")]
 pub struct Target {

@@ -1,13 +1,13 @@
 //! Rules of targets, without any I/O.
 
 use platform::row_rule::{ACCOUNTS, EVERYBODY};
-use platform::{Date, Error, Fault, Money, Result, Timestamp, set};
+use platform::{Error, Fault, Money, Result, Timestamp, set};
 use uuid::Uuid;
 
 use super::steps::TargetAction;
 use super::{
-    Dimension, Level, Metric, NewTarget, OwnerType, PeriodType, Target, TargetChanges,
-    TargetFields, TargetStatus, period,
+    Dimension, Metric, NewTarget, OwnerType, PeriodType, Target, TargetChanges, TargetFields,
+    TargetStatus, period,
 };
 
 impl Metric {
@@ -54,32 +54,10 @@ impl Target {
         Self {
             id,
             version: 1,
-            owner_type: OwnerType::Company,
-            owner_id: None,
-            channel: None,
-            metric: Metric::OrderedAmount,
-            level: Level::Base,
-            dimension: None,
-            dimension_value: None,
-            period_type: PeriodType::Custom,
-            period_start: Date::default(),
-            period_end: Date::default(),
-            value: Money::ZERO,
-            currency: None,
-            parent_id: None,
-            status: TargetStatus::Draft,
-            reason: None,
             authored_by: author,
-            approved_by: None,
-            approved_at: None,
-            closed_at: None,
-            closed_actual: None,
-            source_system: None,
-            external_id: None,
             created_at: now,
             updated_at: now,
-            customer_owner_id: None,
-            masked_fields: vec![],
+            ..Self::default()
         }
     }
 
@@ -93,8 +71,7 @@ impl Target {
         set(&mut after.level, details.level.as_ref());
         set(&mut after.dimension, details.dimension.as_ref());
         set(&mut after.dimension_value, details.dimension_value.as_ref());
-        set(&mut after.period_type, fields.period_type.as_ref());
-        set(&mut after.period_start, fields.period_start.as_ref());
+        platform::patch!(after, fields => TargetFields { period_type, period_start; .. });
 
         let end = details.period_end.or(period::end(after.period_type, after.period_start));
         set(&mut after.period_end, end.as_ref());
@@ -260,9 +237,10 @@ impl Target {
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
+    use platform::Date;
 
     use super::*;
-    use crate::target::TargetDetails;
+    use crate::target::{Level, TargetDetails};
 
     const ANNA: Uuid = Uuid::from_u128(1);
 

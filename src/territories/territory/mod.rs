@@ -24,7 +24,9 @@ text_enum! {
 }
 
 /// A territory, 区域
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[derive(
+    Default, Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset,
+)]
 #[diesel(table_name = territories)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct Territory {
@@ -138,19 +140,7 @@ page! {
 
 impl Territory {
     fn blank(id: Uuid, now: Timestamp) -> Self {
-        Self {
-            id,
-            version: 1,
-            code: None,
-            name: String::new(),
-            parent_id: None,
-            kind: None,
-            holders: Embedded::default(),
-            source_system: None,
-            external_id: None,
-            created_at: now,
-            updated_at: now,
-        }
+        Self { id, version: 1, created_at: now, updated_at: now, ..Self::default() }
     }
 
     fn with(&self, changes: &TerritoryChanges) -> Self {
@@ -161,9 +151,7 @@ impl Territory {
 
     fn detailed(&self, changes: &TerritoryDetails) -> Self {
         let mut after = self.clone();
-        set(&mut after.code, changes.code.as_ref());
-        set(&mut after.parent_id, changes.parent_id.as_ref());
-        set(&mut after.kind, changes.kind.as_ref());
+        platform::patch!(after, changes => TerritoryDetails { code, parent_id, kind; holders });
         if let Some(holders) = &changes.holders {
             after.holders = Embedded(holders.clone());
             after.holders.0.sort_by_key(|holder| holder.valid_from);

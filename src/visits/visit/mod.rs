@@ -33,8 +33,10 @@ pub use rules::VisitAction;
 
 text_enum! {
     /// Type of visit. Default: `planned`
+    #[derive(Default)]
     pub enum VisitType {
         /// 常规
+        #[default]
         Planned = "planned",
         /// 临时
         AdHoc = "ad_hoc",
@@ -51,7 +53,9 @@ text_enum! {
 
 text_enum! {
     /// Source of the plan. Default: `manual`
+    #[derive(Default)]
     pub enum PlanSource {
+        #[default]
         Manual = "manual",
         Import = "import",
         Cadence = "cadence",
@@ -62,8 +66,10 @@ text_enum! {
 }
 
 text_enum! {
+    #[derive(Default)]
     pub enum VisitStatus {
         /// 已计划
+        #[default]
         Planned = "planned",
         /// 进行中
         InProgress = "in_progress",
@@ -111,7 +117,9 @@ text_enum! {
 }
 
 /// A visit, 拜访
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset)]
+#[derive(
+    Default, Debug, Clone, PartialEq, Serialize, ToSchema, HasQuery, Insertable, AsChangeset,
+)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct Visit {
     pub id: Uuid,

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use access::Caller;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use platform::{Date, Error, Fault, Result, Timestamp, set};
+use platform::{Date, Error, Fault, Result, Timestamp};
 use uuid::Uuid;
 
 use super::{
-    CheckKind, GeoStatus, PlanSource, Validity, Visit, VisitCheck, VisitDetails, VisitOutcome,
-    VisitResult, VisitStatus, VisitType,
+    CheckKind, GeoStatus, Validity, Visit, VisitCheck, VisitDetails, VisitOutcome, VisitResult,
+    VisitStatus,
 };
 
 /// Seconds for which a phone may be offline. Beyond that, a manager has to approve the visit.
@@ -66,47 +66,18 @@ impl Visit {
             version: 1,
             owner_id,
             customer_id,
-            contact_ids: vec![],
-            participant_ids: vec![],
-            visit_type: VisitType::Planned,
-            plan_source: PlanSource::Manual,
-            planned_date: Date::default(),
-            window_from: None,
-            window_to: None,
-            purpose: None,
-            remote: false,
-            status: VisitStatus::Planned,
-            reason: None,
-            rescheduled_from: None,
-            outcome: None,
-            refuse_reason: None,
-            summary: None,
-            next_action: None,
-            next_visit_on: None,
-            complaint_answer: None,
-            duration_min: None,
-            validity: None,
-            approved_by: None,
-            follow_up_id: None,
-            attachment_ids: vec![],
-            source_system: None,
-            external_id: None,
             created_at: now,
             updated_at: now,
-            checks: vec![].into(),
+            ..Self::default()
         }
     }
 
     pub(super) fn with(&self, changes: &VisitDetails) -> Self {
         let mut after = self.clone();
-        set(&mut after.visit_type, changes.visit_type.as_ref());
-        set(&mut after.plan_source, changes.plan_source.as_ref());
-        set(&mut after.contact_ids, changes.contact_ids.as_ref());
-        set(&mut after.participant_ids, changes.participant_ids.as_ref());
-        set(&mut after.window_from, changes.window_from.as_ref());
-        set(&mut after.window_to, changes.window_to.as_ref());
-        set(&mut after.purpose, changes.purpose.as_ref());
-        set(&mut after.remote, changes.remote.as_ref());
+        platform::patch!(after, changes => VisitDetails {
+            visit_type, plan_source, contact_ids, participant_ids, window_from,
+            window_to, purpose, remote
+        });
         after
     }
 
