@@ -2,7 +2,7 @@
 //! values of each resource.
 
 use std::collections::BTreeSet;
-use sync::pending::find_in;
+use sync::find_in;
 
 use serde_json::{Value, json};
 

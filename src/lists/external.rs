@@ -10,7 +10,7 @@ use actix_web::{FromRequest, HttpMessage};
 use intake::reference::Wanted;
 use platform::external::{SentUri, parse, parse_segment};
 use platform::{Db, Error, Result};
-use sync::pending::find_in;
+use sync::find_in;
 use uuid::Uuid;
 
 /// An id that no row has. It replaces unknown external ids, so that the answer is that of an

@@ -1,16 +1,18 @@
-//! The types of the change feed: their readers, the fields shown to them, and the source of
-//! snapshots. Each type refers only to those before it.
+//! The types of the change feed: their readers, the fields shown to them, the source of snapshots, and
+//! how they arrive in batches. Each type refers only to those before it.
 
 use std::borrow::Cow;
 
 use access::{Caller, Permission, Role};
 use auth::team::Team;
 use auth::user::{self, User, UserView};
-use auth::{ReadTeams, ReadUsers};
-use company::{Company, ReadCompany, exchange_rate::ExchangeRate, holiday::Holiday};
+use auth::{ImportTeams, ImportUsers, ReadTeams, ReadUsers};
+use company::{
+    Company, ImportExchangeRates, ReadCompany, exchange_rate::ExchangeRate, holiday::Holiday,
+};
 use complaints::complaint::Complaint;
 use complaints::suggestion::Suggestion;
-use complaints::{ReadComplaints, ReadSuggestions};
+use complaints::{ImportComplaints, ReadComplaints, ReadSuggestions};
 use credit::ReadCredit;
 use credit::credit_investigation::CreditInvestigation;
 use credit::credit_override::CreditOverride;
@@ -18,17 +20,21 @@ use credit::customer_credit::CustomerCredit;
 use credit::terms_request::TermsRequest;
 use customers::contact::{Contact, PERSONAL};
 use customers::customer::Customer;
-use customers::{ReadContacts, ReadCustomers, ReadPersonal};
+use customers::{ImportContacts, ImportCustomers, ReadContacts, ReadCustomers, ReadPersonal};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 use follow_ups::{ReadFollowUps, follow_up::FollowUp};
+use futures_util::future::LocalBoxFuture;
 use growth::{ReadOpportunities, opportunity::Opportunity};
-use orders::{ReadOrders, order::Order, shipment::Shipment};
+use intake::reference::Find;
+use intake::{Imported, again};
+use orders::{ImportOrders, ReadOrders, order::Order, shipment::Shipment};
+use platform::batch::Outcomes;
 use platform::row_rule::RowRule;
-use platform::{Resource, fixed_sql};
+use platform::{Resource, Result, Tx, fixed_sql};
 use products::product::{COSTS, Product};
-use products::{ReadCosts, ReadProducts};
+use products::{ImportProducts, ReadCosts, ReadProducts};
 use receivables::collection_task::CollectionTask;
 use receivables::control_balance::ControlBalance;
 use receivables::invoice::Invoice;
@@ -36,17 +42,20 @@ use receivables::payment::Payment;
 use receivables::promise::Promise;
 use receivables::risk_case::RiskCase;
 use receivables::write_off::WriteOffRequest;
-use receivables::{ReadCollections, ReadControlBalances, ReadInvoices, ReadPayments};
+use receivables::{
+    ImportControlBalances, ImportInvoices, ImportPayments, ReadCollections, ReadControlBalances,
+    ReadInvoices, ReadPayments,
+};
 use serde_json::Value;
-use surveys::ReadSurveys;
 use surveys::invitation::SurveyInvitation;
 use surveys::response::SurveyResponse;
 use surveys::survey::Survey;
-use targets::{ReadTargets, target::Target};
-use territories::{ReadTerritories, territory::Territory};
+use surveys::{ImportSurveyResponses, ReadSurveys};
+use targets::{ImportTargets, ReadTargets, target::Target};
+use territories::{ImportTerritories, ReadTerritories, territory::Territory};
 use utoipa::ToSchema;
 use visits::cashflow_advice::CashflowAdvice;
-use visits::{ReadVisits, visit::Visit};
+use visits::{ImportVisits, ReadVisits, visit::Visit};
 
 use crate::copies::{self, Copier, Part, copied};
 
@@ -63,7 +72,28 @@ pub struct Kind {
     pub exists: Option<&'static str>,
     pub shown: Shown,
     pub copy: Copier,
+    /// How its batches are imported, if it has any
+    pub imports: Option<Imports>,
 }
+
+/// How the rows of a type arrive in batches.
+pub struct Imports {
+    pub name: &'static str,
+    /// Path of the collection
+    path: &'static str,
+    /// Roles that may send batches
+    pub importers: &'static [Role],
+    pub import: Import,
+    /// The lookup of references to the type, limited to visible rows
+    pub find: Find,
+}
+
+type Import = for<'a> fn(
+    &'a mut Tx,
+    &'a Caller,
+    &'a str,
+    Vec<Value>,
+) -> LocalBoxFuture<'a, Result<(Outcomes, Vec<String>)>>;
 
 /// The part of a row that its readers see.
 pub enum Shown {
@@ -85,7 +115,18 @@ impl Kind {
             exists: None,
             shown: Shown::Whole,
             copy,
+            imports: None,
         }
+    }
+
+    /// The type, arriving in batches from callers with the permission.
+    const fn from<R: Imported, P: Permission>(self) -> Self
+    where
+        R::Item: ToSchema + 'static,
+    {
+        let (name, path, importers) = (R::TYPE, R::PATH, P::ROLES);
+        let (import, find) = (again::<R>, R::FIND);
+        Self { imports: Some(Imports { name, path, importers, import, find }), ..self }
     }
 
     const fn shown(self, shown: Shown) -> Self {
@@ -108,6 +149,20 @@ impl Kind {
     }
 }
 
+impl Imports {
+    pub fn named(name: &str) -> Option<&'static Self> {
+        Kind::named(name)?.imports.as_ref()
+    }
+}
+
+/// Returns the lookup of visible rows in a collection whose rows can have external ids, by its name
+/// in paths: `customers`.
+pub fn find_in(collection: &str) -> Option<Find> {
+    let mut imports = KINDS.iter().filter_map(|kind| kind.imports.as_ref());
+    let named = |imports: &&Imports| imports.path.rsplit('/').next() == Some(collection);
+    imports.find(named).map(|imports| imports.find)
+}
+
 /// Returns the types of the feed with the names of their schemas in the API document.
 pub fn schemas() -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
     KINDS.iter().map(|kind| (kind.name, (kind.schema)()))
@@ -117,8 +172,11 @@ pub fn schemas() -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
 const CREDIT_SET: &str = "customer_credits.version > 0";
 
 /// Declares a type: its table, the type of its rows, and the permission to read it. `if` adds a
-/// condition for the rows that exist for readers.
+/// condition for the rows that exist for readers, `from` the permission to send batches.
 macro_rules! kind {
+    ($table:ident: $row:ty, $permission:ty, from $import:ty) => {
+        kind!($table: $row, $permission).from::<$row, $import>()
+    };
     ($table:ident: $row:ty, $permission:ty $(, if $exists:ident)?) => {
         Kind {
             $(exists: Some($exists),)?
@@ -150,34 +208,37 @@ const PRICED: Shown = Shown::Masked(ReadCosts::ROLES, COSTS);
 pub const KINDS: &[Kind] = &[
     kind!(company: Company, ReadCompany),
     kind!(holidays: Holiday, ReadCompany),
-    kind!(exchange_rates: ExchangeRate, ReadCompany),
-    kind!(teams: Team, ReadTeams),
-    Kind::read_as::<User, UserView, ReadUsers>(copies::users).shown(Shown::By(user::shown)),
-    kind!(territories: Territory, ReadTerritories),
-    kind!(products: Product, ReadProducts).shown(PRICED),
-    kind!(customers: Customer, ReadCustomers),
-    kind!(contacts: Contact, ReadContacts).shown(PERSONS),
+    kind!(exchange_rates: ExchangeRate, ReadCompany, from ImportExchangeRates),
+    kind!(teams: Team, ReadTeams, from ImportTeams),
+    Kind::read_as::<User, UserView, ReadUsers>(copies::users)
+        .shown(Shown::By(user::shown))
+        .from::<User, ImportUsers>(),
+    kind!(territories: Territory, ReadTerritories, from ImportTerritories),
+    kind!(products: Product, ReadProducts, from ImportProducts).shown(PRICED),
+    kind!(customers: Customer, ReadCustomers, from ImportCustomers),
+    kind!(contacts: Contact, ReadContacts, from ImportContacts).shown(PERSONS),
     kind!(customer_credits: CustomerCredit, ReadCredit, if CREDIT_SET),
     kind!(credit_overrides: CreditOverride, ReadCredit),
     kind!(credit_investigations: CreditInvestigation, ReadCredit),
     kind!(terms_requests: TermsRequest, ReadCredit),
-    kind!(orders: Order, ReadOrders),
-    kind!(shipments: Shipment, ReadOrders),
-    kind!(invoices: Invoice, ReadInvoices),
-    kind!(payments: Payment, ReadPayments),
-    kind!(control_balances: ControlBalance, ReadControlBalances),
+    kind!(orders: Order, ReadOrders, from ImportOrders),
+    kind!(shipments: Shipment, ReadOrders, from ImportOrders),
+    kind!(invoices: Invoice, ReadInvoices, from ImportInvoices),
+    kind!(payments: Payment, ReadPayments, from ImportPayments),
+    kind!(control_balances: ControlBalance, ReadControlBalances, from ImportControlBalances),
     kind!(collection_tasks: CollectionTask, ReadCollections),
     kind!(promises: Promise, ReadCollections),
     kind!(risk_cases: RiskCase, ReadCollections),
     kind!(write_off_requests: WriteOffRequest, ReadCollections),
-    kind!(targets: Target, ReadTargets).shown(Shown::By(targets::target::shown)),
+    kind!(targets: Target, ReadTargets, from ImportTargets)
+        .shown(Shown::By(targets::target::shown)),
     kind!(follow_ups: FollowUp, ReadFollowUps),
-    kind!(visits: Visit, ReadVisits),
+    kind!(visits: Visit, ReadVisits, from ImportVisits),
     kind!(cashflow_advice: CashflowAdvice, ReadVisits),
-    kind!(complaints: Complaint, ReadComplaints),
+    kind!(complaints: Complaint, ReadComplaints, from ImportComplaints),
     kind!(suggestions: Suggestion, ReadSuggestions),
     kind!(opportunities: Opportunity, ReadOpportunities),
     kind!(surveys: Survey, ReadSurveys),
     kind!(survey_invitations: SurveyInvitation, ReadSurveys),
-    kind!(survey_responses: SurveyResponse, ReadSurveys),
+    kind!(survey_responses: SurveyResponse, ReadSurveys, from ImportSurveyResponses),
 ];

@@ -19,8 +19,8 @@ use schema::{pending_items, pending_references};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::entries::Entry;
 use super::retry::JOB;
+use crate::kinds::Imports;
 
 /// The amount of work that is done at a time.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +49,7 @@ const MOST: i64 = 100_000;
 
 /// The functions that `intake` calls for batches.
 pub const PARKING: Parking = Parking {
-    arrives: |kind| Entry::named(kind).is_some(),
+    arrives: |kind| Imports::named(kind).is_some(),
     superseded: |tx, source, keys| Box::pin(give_up(tx, source, keys)),
     room: |tx, source_system| Box::pin(room(tx, source_system)),
     park: |tx, source, items| Box::pin(park(tx, source, items)),
@@ -251,9 +251,9 @@ pub(super) async fn apply(
 
         let mut waited = vec![];
         for ((by, kind, source_system), items) in lots {
-            let Some(entry) = Entry::named(&kind) else { continue };
-            let source = ItemSource { kind: entry.name, source_system: &source_system };
-            let here = settle(tx, by, entry, source, &items).await?;
+            let Some(imports) = Imports::named(&kind) else { continue };
+            let source = ItemSource { kind: imports.name, source_system: &source_system };
+            let here = settle(tx, by, imports, source, &items).await?;
             waited.extend(arrived(tx, source, &here).await?);
         }
 
@@ -270,13 +270,13 @@ pub(super) async fn apply(
 async fn settle(
     tx: &mut Tx,
     by: Uuid,
-    entry: &'static Entry,
+    imports: &'static Imports,
     source: ItemSource<'_>,
     items: &[Ready],
 ) -> Result<Vec<String>> {
     let today = tx.today;
     let sender = directory::read(tx.conn(), by, today).await?.1.map(Caller::of);
-    let may = |sender: &Caller| entry.importers.iter().any(|role| sender.is(*role));
+    let may = |sender: &Caller| imports.importers.iter().any(|role| sender.is(*role));
     let Some(sender) = sender.filter(may) else {
         refuse(tx, items, &Error::forbidden()).await?;
         return Ok(vec![]);
@@ -286,7 +286,7 @@ async fn settle(
     let actor = std::mem::replace(&mut tx.actor, by);
     let (mut here, mut parts) = (vec![], vec![items]);
     while let Some(part) = parts.pop() {
-        match tx.attempt(async |tx| take(tx, &sender, entry, source, part).await).await {
+        match tx.attempt(async |tx| take(tx, &sender, imports, source, part).await).await {
             Ok(done) => here.extend(done),
             // The service failed, not the items: the whole transaction is tried again later.
             Err(error) if error.problem().status >= 500 => return Err(error),
@@ -322,13 +322,13 @@ async fn refuse(tx: &mut Tx, items: &[Ready], error: &Error) -> Result<()> {
 fn take<'a>(
     tx: &'a mut Tx,
     caller: &'a Caller,
-    entry: &'static Entry,
+    imports: &'static Imports,
     source: ItemSource<'a>,
     items: &'a [Ready],
 ) -> LocalBoxFuture<'a, Result<Vec<String>>> {
     Box::pin(async move {
         let sent = items.iter().map(|ready| ready.item.clone()).collect();
-        let (outcomes, here) = (entry.import)(tx, caller, source.source_system, sent).await?;
+        let (outcomes, here) = (imports.import)(tx, caller, source.source_system, sent).await?;
 
         // The import has removed all of the items, so that failed ones are inserted again.
         let failed = outcomes.results.iter().filter(|result| result.status == Status::Failed);

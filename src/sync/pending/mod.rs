@@ -2,7 +2,6 @@
 //! and applied when the row arrives, so that the order of batches does not matter.
 
 mod apply;
-mod entries;
 mod retry;
 
 use access::{Caller, Can, Role};
@@ -25,7 +24,6 @@ use uuid::Uuid;
 use crate::ReadPending;
 
 pub use apply::PARKING;
-pub use entries::find_in;
 pub use retry::{JOB, retry};
 
 /// A parked item of a batch

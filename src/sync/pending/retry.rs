@@ -16,7 +16,7 @@ use schema::{pending_items, pending_references};
 use uuid::Uuid;
 
 use super::apply::{OF_JOB, apply, arrived};
-use super::entries::Entry;
+use crate::kinds::Imports;
 
 /// The name of the job that is [`retry`]
 pub const JOB: &str = "pending_items";
@@ -127,14 +127,14 @@ async fn look_up(tx: &mut Tx, awaited: Vec<Awaited>) -> Result<()> {
     let today = tx.today;
     for ((by, kind), wanted) in wanted {
         let person = directory::read(tx.conn(), by, today).await?.1;
-        let (Some(person), Some(entry)) = (person, Entry::named(&kind)) else { continue };
-        let found = (entry.find)(tx.conn(), &Caller::of(person), &wanted).await?;
+        let (Some(person), Some(imports)) = (person, Imports::named(&kind)) else { continue };
+        let found = (imports.find)(tx.conn(), &Caller::of(person), &wanted).await?;
         let mut here: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for key in wanted.external.iter().filter(|key| found.named(key).is_some()) {
             here.entry(&key.0).or_default().push(key.1.clone());
         }
         for (source_system, external_ids) in here {
-            arrived(tx, ItemSource { kind: entry.name, source_system }, &external_ids).await?;
+            arrived(tx, ItemSource { kind: imports.name, source_system }, &external_ids).await?;
         }
     }
     Ok(())
