@@ -1,7 +1,7 @@
 # Development commands; `make help` lists them.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check lint audit clients advisories pin fuzz bench torture dist setup
+.PHONY: help demo run test check lint audit clients advisories pin fuzz slower kept bench torture dist setup
 
 help: ## List these commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -49,6 +49,15 @@ pin: ## Pin the base images of the containers to the current digests of their ta
 
 fuzz: setup ## Test the API against its document with schemathesis, as an admin and as a salesperson
 	scripts/fuzz-api.sh
+
+# Of the program that the tests use. A single round varies by a quarter, so a slow one is repeated.
+SHORT_BENCH = BENCH_SCALE=0.01 BENCH_SECONDS=2 BENCH_ROUNDS=1 \
+	SALESBOOK_BIN=$${SALESBOOK:-target/debug/salesbook} benches/run.sh --only reads,lists,writes
+slower: setup # Compare a short benchmark with the kept ratios
+	$(SHORT_BENCH) --compare || $(SHORT_BENCH) --compare
+
+kept: setup # Keep the ratios of a short benchmark
+	$(SHORT_BENCH) --keep
 
 bench: setup ## Run the benchmarks (benches/README.md)
 	benches/run.sh

@@ -38,6 +38,7 @@ OPEN = INVOICES // 50
 PEOPLE = 16  # people who check in and out at the same time
 BATCH = 10_000
 ELEMENTS = 200_000  # limit of the elements of all lists of a batch
+KEPT = HERE / "kept.json"
 PG = Path(os.environ["PG_BIN_DIR"])
 BINARY = Path(os.environ["SALESBOOK_BIN"])
 PARAMETER = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
@@ -279,7 +280,7 @@ def pgbench(service, scripts, each=1, clients=16, variables=()):
 
 class Bench:
     def __init__(self, work):
-        self.work, self.table, self.notes = work, [], []
+        self.work, self.table, self.notes, self.ratios = work, [], [], {}
         self.full = Service(work / "full", CUSTOMERS, ORDERS)
         try:
             self.tenth = Service(work / "tenth", CUSTOMERS // 10, ORDERS // 10)
@@ -292,7 +293,7 @@ class Bench:
         say(" | ".join(self.table[-1]))
 
     def against(self, name, goal, ours, theirs, unit="/s"):
-        ratio = ours.rate / theirs.rate
+        ratio = self.ratios[name] = ours.rate / theirs.rate
         self.row(name, f"{ours.rate:,.0f}{unit}", f"{theirs.rate:,.0f}{unit}", f"{ratio:.2f}",
                  f"≥ {goal:.2f}", ratio >= goal, ours.latency())
 
@@ -867,11 +868,21 @@ def report(bench):
     return "\n".join(lines)
 
 
+def fallen(ratios):
+    """Returns the ratios that are more than 40 % below the kept ones."""
+    kept = json.loads(KEPT.read_text())
+    return [f"{name}: {ratio:.2f}, kept: {kept[name]:.2f}"
+            for name, ratio in ratios.items() if ratio < 0.6 * kept[name]]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the table into README.md")
     parser.add_argument(
         "--only", help="some of reads, lists, reports, pages, field, receivables, writes, batches")
+    parser.add_argument(
+        "--compare", action="store_true", help="fail if a ratio is more than 40 % below the kept one")
+    parser.add_argument("--keep", action="store_true", help="keep the ratios for --compare")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     random.seed(1)
@@ -893,6 +904,11 @@ def main():
     finally:
         shutil.rmtree(work, ignore_errors=True)
     print(text)
+    if options.keep:
+        kept = {name: round(ratio, 2) for name, ratio in bench.ratios.items()}
+        KEPT.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
+    if options.compare and (less := fallen(bench.ratios)):
+        sys.exit("more than 40 % slower than the kept ratios:\n" + "\n".join(less))
     if options.write:
         readme = HERE / "README.md"
         before, _ = readme.read_text().split("## The last run")

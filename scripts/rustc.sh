@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Compiles a crate of the workspace with the lints of clippy, and documents a library from the same
-# dependencies, so that .ci/run compiles everything once. Cargo calls it instead of rustc
-# (RUSTC_WORKSPACE_WRAPPER); warnings of both appear in cargo's output.
+# Compiles a crate of the workspace. Cargo calls it instead of rustc (RUSTC_WORKSPACE_WRAPPER), so that
+# one build also lints and documents: tests are linted by clippy, together with the code that they test,
+# and libraries are documented from the dependencies that they were compiled with. Cargo's output
+# contains the warnings of all three.
 set -euo pipefail
 
-clippy-driver "$@"
-
-for argument; do
-  case $argument in
-    --test | --print | --print=* | -vV | proc-macro | bin) exit 0 ;;
-  esac
-done
-[ "${2:-}" = --crate-name ] || exit 0
+case " $* " in
+  *" --test "* | *" --crate-name build_script"*) exec clippy-driver "$@" ;;
+esac
+"$@"
+case " $* " in
+  *" --crate-type lib "*) ;;
+  *) exit 0 ;;
+esac
 
 shift
 arguments=()

@@ -77,3 +77,34 @@ pub(crate) async fn check_given_up(tx: &mut Tx, customer: &Customer) -> Result<(
     }
     (hooks.check_given_up)(tx, customer).await
 }
+
+/// Writes the hook `customer_merged` of a table whose rows only get another customer. The function
+/// returns the row for the other customer.
+///
+/// ```text
+/// customers::merged! { meetings: Meeting, |row, to| Meeting { customer_id: to.id, ..row } }
+/// ```
+#[macro_export]
+macro_rules! merged {
+    ($table:ident: $row:ty, $moved:expr) => {
+        /// Hook of customers: moves the loser's rows to the winner of a merge, or back when the merge
+        /// is undone.
+        pub fn customer_merged<'a>(
+            tx: &'a mut platform::Tx,
+            rows: &'a $crate::hooks::Move<'a>,
+        ) -> futures_util::future::LocalBoxFuture<'a, platform::Result<Vec<uuid::Uuid>>> {
+            use schema::$table::{customer_id, id, table};
+            let moved: fn($row, &$crate::customer::Customer) -> $row = $moved;
+            Box::pin(async move {
+                let theirs = table.filter(customer_id.eq(rows.from.id)).order(id).select(id);
+                let theirs = theirs.for_update().load::<uuid::Uuid>(tx.conn()).await?;
+                let ids = rows.taken(theirs, |row| *row);
+                let theirs = <$row>::query().filter(id.eq_any(&ids)).order(id);
+                for before in theirs.load::<$row>(tx.conn()).await? {
+                    before.save(tx, moved(before.clone(), rows.to)).await?;
+                }
+                Ok(ids)
+            })
+        }
+    };
+}

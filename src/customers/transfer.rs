@@ -4,7 +4,7 @@
 use access::{Caller, Can};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use intake::{Body, HasReferences, Reference};
+use intake::{Body, Reference};
 use platform::{
     Conn, Date, Db, Error, Fault, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes,
     Timestamp, Tx, Write, page,
@@ -68,8 +68,8 @@ pub struct Handed {
     customer_id: Uuid,
 }
 
-impl HasReferences for NewTransfer {
-    const REFERENCES: &'static [Reference] = &[
+intake::references! {
+    NewTransfer: &[
         Reference { at: "customers/*/customer", of: "customer", find: find_customers },
         Reference { at: "owner", of: "user", find: auth::user::find_users },
     ];

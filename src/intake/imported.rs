@@ -168,3 +168,49 @@ impl<R: Resource + PartialEq> Draft<R> {
         }
     }
 }
+
+/// Writes `stored` of [`Imported`] for a table with columns `source_system` and `external_id`, and
+/// `external_id`.
+#[macro_export]
+macro_rules! stored {
+    ($table:ident) => {
+        async fn stored(
+            conn: &mut platform::Conn,
+            caller: &access::Caller,
+            keys: &$crate::Keys<'_>,
+        ) -> platform::Result<Vec<Self>> {
+            use schema::$table::{external_id, id, source_system, table};
+            let known = source_system.eq(keys.source_system).assume_not_null();
+            let known = known.and(external_id.eq_any(&keys.external_ids).assume_not_null());
+            let rows = table.filter(caller.sees::<Self>()).filter(known.or(id.eq_any(&keys.ids)));
+            let rows = rows.order(id).select(Self::as_select()).for_no_key_update();
+            Ok(rows.load(conn).await?)
+        }
+
+        fn external_id(&self) -> Option<&str> {
+            self.external_id.as_deref()
+        }
+    };
+}
+
+/// Inserts drafts in parts of a thousand rows, and updates those that exist, except for the named
+/// columns. `refused` turns an error of the database into one that names the field at fault.
+///
+/// ```text
+/// intake::upsert!(tx, products, drafts, |draft| &draft.after, keeping ["id", "created_at"], refused);
+/// ```
+#[macro_export]
+macro_rules! upsert {
+    ($tx:ident, $table:ident, $drafts:ident, $row:expr, keeping $kept:expr, $refused:path) => {
+        for part in $drafts.chunks(1000) {
+            diesel::insert_into(schema::$table::table)
+                .values(part.iter().map($row).collect::<Vec<_>>())
+                .on_conflict(schema::$table::id)
+                .do_update()
+                .set(platform::upsert::all_but::<schema::$table::table>(&$kept))
+                .execute($tx.conn())
+                .await
+                .map_err($refused)?;
+        }
+    };
+}

@@ -29,6 +29,16 @@ pub trait HasReferences {
     const REFERENCES: &'static [Reference] = &[];
 }
 
+/// Declares the references in bodies and filters, for each type: `references! { NewOrder: REFERENCES }`.
+#[macro_export]
+macro_rules! references {
+    ($($type:ty: $references:expr);+ $(;)?) => {
+        $(impl $crate::HasReferences for $type {
+            const REFERENCES: &'static [$crate::Reference] = $references;
+        })+
+    };
+}
+
 impl HasReferences for platform::NoFilter {}
 
 /// The rows to look up: ids, and pairs of source system and external id.

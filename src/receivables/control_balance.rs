@@ -9,10 +9,9 @@ use customers::customer::{find_customers, find_unfollowed};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
+use intake::{Arrival, Draft, Imported, Keys, Reference, Unique};
 use intake::{parameters, reference::Find};
 use platform::batch::ItemKey;
-use platform::upsert::all_but;
 use platform::{
     Conn, Date, Db, Error, Fault, List, Money, Path, Problems, Result, Routes, Tagged, Timestamp,
     Tx, batch, page, resource, sent, set,
@@ -77,10 +76,9 @@ pub struct ControlBalanceFacts {
     amount: Option<Money>,
 }
 
-/// A reference to a merged customer is kept, because the ledger still has an account for it.
-impl HasReferences for ControlBalanceItem {
-    const REFERENCES: &'static [Reference] =
-        &[Reference { at: "customer", of: "customer", find: find_unfollowed }];
+// A reference to a merged customer is kept, because the ledger still has an account for it.
+intake::references! {
+    ControlBalanceItem: &[Reference { at: "customer", of: "customer", find: find_unfollowed }];
 }
 
 batch! {
@@ -101,9 +99,8 @@ pub struct ControlBalanceFilter {
     as_of: Option<Date>,
 }
 
-impl HasReferences for ControlBalanceFilter {
-    const REFERENCES: &'static [Reference] =
-        &[Reference { at: "customer", of: "customer", find: find_customers }];
+intake::references! {
+    ControlBalanceFilter: &[Reference { at: "customer", of: "customer", find: find_customers }];
 }
 
 page! {
@@ -251,17 +248,7 @@ impl Imported for ControlBalance {
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
-        for drafts in drafts.chunks(1000) {
-            let rows: Vec<&Self> = drafts.iter().map(|draft| &draft.after).collect();
-            diesel::insert_into(control_balances::table)
-                .values(rows)
-                .on_conflict(control_balances::id)
-                .do_update()
-                .set(all_but::<control_balances::table>(&["id", "created_at"]))
-                .execute(tx.conn())
-                .await
-                .map_err(refused)?;
-        }
+        intake::upsert!(tx, control_balances, drafts, |draft| &draft.after, keeping ["id", "created_at"], refused);
         Ok(())
     }
 

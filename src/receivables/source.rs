@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::{Date, Error, Fault, Money, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -41,9 +41,8 @@ pub struct DocumentUse {
     pub(crate) oldest_first: bool,
 }
 
-impl HasReferences for DocumentUse {
-    const REFERENCES: &'static [Reference] =
-        &[Reference { at: "allocations/*/invoice", of: "invoice", find: find_invoices }];
+intake::references! {
+    DocumentUse: &[Reference { at: "allocations/*/invoice", of: "invoice", find: find_invoices }];
 }
 
 impl DocumentUse {

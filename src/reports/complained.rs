@@ -3,7 +3,7 @@
 use complaints::complaint::{
     Complaint, ComplaintCategory, ComplaintChannel, ComplaintStatus, Severity,
 };
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -38,8 +38,8 @@ pub struct ComplaintFilter {
     pub channel: Option<Vec<ComplaintChannel>>,
 }
 
-impl HasReferences for ComplaintFilter {
-    const REFERENCES: &'static [Reference] = &[
+intake::references! {
+    ComplaintFilter: &[
         Reference { at: "owner", of: "user", find: find_users },
         Reference { at: "team", of: "team", find: find_teams },
         Reference { at: "customer", of: "customer", find: find_customers },

@@ -4,8 +4,8 @@ use ::customers::customer::Tier;
 use access::Caller;
 use diesel::dsl::sql;
 use diesel::sql_types::Bool;
+use intake::Reference;
 use intake::reference::{BoxFuture, Found, Wanted};
-use intake::{HasReferences, Reference};
 use orders::order::Order;
 use platform::{Conn, Date, Resource, Result};
 use schema::{products, teams, territories, users};
@@ -46,9 +46,7 @@ pub const REFERENCES: &[Reference] = &[
     Reference { at: "product", of: "product", find: find_products },
 ];
 
-impl HasReferences for Filter {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
+intake::references! { Filter: REFERENCES }
 
 /// Filter common to all reports on visits.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -61,8 +59,8 @@ pub struct VisitFilter {
     pub customer_id: Option<Uuid>,
 }
 
-impl HasReferences for VisitFilter {
-    const REFERENCES: &'static [Reference] = &[
+intake::references! {
+    VisitFilter: &[
         Reference { at: "owner", of: "user", find: find_users },
         Reference { at: "team", of: "team", find: find_teams },
         Reference { at: "customer", of: "customer", find: find_customers },
@@ -86,8 +84,8 @@ pub struct CustomerFilter {
     pub tier: Option<Vec<Tier>>,
 }
 
-impl HasReferences for CustomerFilter {
-    const REFERENCES: &'static [Reference] = &[
+intake::references! {
+    CustomerFilter: &[
         Reference { at: "owner", of: "user", find: find_users },
         Reference { at: "team", of: "team", find: find_teams },
         Reference { at: "territory", of: "territory", find: find_territories },

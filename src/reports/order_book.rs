@@ -2,7 +2,6 @@
 
 use access::Can;
 use actix_web::HttpResponse;
-use intake::{HasReferences, Reference};
 use orders::order::Order;
 use platform::{Date, NoFilter, Number, Problems, Query, Result};
 use serde::{Deserialize, Serialize};
@@ -93,9 +92,7 @@ pub struct BookFilter {
     region: Option<String>,
 }
 
-impl HasReferences for BookFilter {
-    const REFERENCES: &'static [Reference] = AccountFilter::REFERENCES;
-}
+intake::references! { BookFilter: AccountFilter::REFERENCES }
 
 impl Narrows for BookFilter {
     fn conditions(&self, binds: &mut Binds) -> String {

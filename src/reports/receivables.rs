@@ -5,7 +5,7 @@
 use ::receivables::invoice::Invoice;
 use ::receivables::payment::Payment;
 use company::setting::{self, Key};
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::text_enum;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -38,8 +38,8 @@ pub struct AccountFilter {
     pub region: Option<String>,
 }
 
-impl HasReferences for AccountFilter {
-    const REFERENCES: &'static [Reference] = &[
+intake::references! {
+    AccountFilter: &[
         Reference { at: "customer", of: "customer", find: find_customers },
         Reference { at: "salesperson", of: "user", find: find_users },
     ];

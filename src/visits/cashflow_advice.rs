@@ -6,7 +6,7 @@ use diesel::dsl::{InnerJoin, IntoBoxed};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use intake::{HasReferences, Reference, parameters};
+use intake::{Reference, parameters};
 use platform::row_rule::{RowRule, Viewers};
 use platform::{
     Change, Conn, Error, Json, List, Path, Problems, Reply, Resource, Result, Routes, Timestamp,
@@ -101,8 +101,8 @@ pub struct CashflowAdviceFilter {
     topic: Option<Vec<CashflowTopic>>,
 }
 
-impl HasReferences for CashflowAdviceFilter {
-    const REFERENCES: &'static [Reference] = &[
+intake::references! {
+    CashflowAdviceFilter: &[
         Reference { at: "customer", of: "customer", find: find_customers },
         Reference { at: "author", of: "user", find: auth::find_users },
     ];

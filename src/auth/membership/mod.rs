@@ -7,7 +7,7 @@ mod db;
 pub mod http;
 
 use diesel::prelude::*;
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::{Date, Error, Fault, Result, Timestamp, page, resource};
 use schema::memberships;
 use serde::{Deserialize, Serialize};
@@ -96,9 +96,8 @@ page! {
     MembershipPage of Membership
 }
 
-impl HasReferences for NewMembership {
-    const REFERENCES: &'static [Reference] =
-        &[Reference { at: "user", of: "user", find: find_users }];
+intake::references! {
+    NewMembership: &[Reference { at: "user", of: "user", find: find_users }];
 }
 
 /// The place of a user on a day: the team, and `true` if the user leads it. `None` without a team.

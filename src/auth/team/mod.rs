@@ -4,7 +4,7 @@ mod db;
 pub mod http;
 
 use diesel::prelude::*;
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::{Timestamp, batch, batch::ItemKey, page, resource, sent};
 use schema::teams;
 use serde::{Deserialize, Serialize};
@@ -107,17 +107,11 @@ page! {
 
 const PARENT: &[Reference] = &[Reference { at: "parent", of: "team", find: find_teams }];
 
-impl HasReferences for NewTeam {
-    const REFERENCES: &'static [Reference] = PARENT;
-}
-impl HasReferences for TeamChanges {
-    const REFERENCES: &'static [Reference] = PARENT;
-}
-impl HasReferences for TeamItem {
-    const REFERENCES: &'static [Reference] = PARENT;
-}
-impl HasReferences for TeamFilter {
-    const REFERENCES: &'static [Reference] = PARENT;
+intake::references! {
+    NewTeam: PARENT;
+    TeamChanges: PARENT;
+    TeamItem: PARENT;
+    TeamFilter: PARENT;
 }
 
 impl Team {

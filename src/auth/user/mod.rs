@@ -11,7 +11,7 @@ use std::ops::{Deref, DerefMut};
 use access::{Caller, Role};
 use diesel::prelude::*;
 use intake::{
-    HasReferences, Reference,
+    Reference,
     reference::{BoxFuture, Found, Wanted},
 };
 use platform::batch::ItemKey;
@@ -235,17 +235,11 @@ pub(crate) const FOREVER: Date = Date(jiff::civil::Date::MAX);
 
 const TEAM: &[Reference] = &[Reference { at: "team", of: "team", find: find_teams }];
 
-impl HasReferences for NewUser {
-    const REFERENCES: &'static [Reference] = TEAM;
-}
-impl HasReferences for UserChanges {
-    const REFERENCES: &'static [Reference] = TEAM;
-}
-impl HasReferences for UserItem {
-    const REFERENCES: &'static [Reference] = TEAM;
-}
-impl HasReferences for UserFilter {
-    const REFERENCES: &'static [Reference] = TEAM;
+intake::references! {
+    NewUser: TEAM;
+    UserChanges: TEAM;
+    UserItem: TEAM;
+    UserFilter: TEAM;
 }
 
 impl NewUser {

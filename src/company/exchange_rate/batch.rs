@@ -6,7 +6,6 @@ use diesel_async::RunQueryDsl;
 use intake::reference::Find;
 use intake::{Arrival, Draft, HasReferences, Imported, Keys, Unique};
 use platform::batch::ItemKey;
-use platform::upsert::all_but;
 use platform::{Conn, Date, Fault, Number, Result, Tx, batch, set};
 use schema::exchange_rates;
 use serde::Deserialize;
@@ -109,17 +108,7 @@ impl Imported for ExchangeRate {
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
-        for drafts in drafts.chunks(1000) {
-            let rows: Vec<&Self> = drafts.iter().map(|draft| &draft.after).collect();
-            diesel::insert_into(exchange_rates::table)
-                .values(rows)
-                .on_conflict(exchange_rates::id)
-                .do_update()
-                .set(all_but::<exchange_rates::table>(&["id", "created_at"]))
-                .execute(tx.conn())
-                .await
-                .map_err(refused)?;
-        }
+        intake::upsert!(tx, exchange_rates, drafts, |draft| &draft.after, keeping ["id", "created_at"], refused);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use access::Caller;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
-use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
+use intake::{Arrival, Draft, Imported, Keys, Unique};
 use jiff::Timestamp as Instant;
 use platform::batch::ItemKey;
 use platform::upsert::all_but;
@@ -114,9 +114,7 @@ pub struct ComplaintFacts {
     satisfaction: Option<Option<i16>>,
 }
 
-impl HasReferences for ComplaintItem {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
+intake::references! { ComplaintItem: REFERENCES }
 
 batch! {
     /// Complaints of one source system, in any sequence

@@ -3,7 +3,7 @@
 
 use customers::contact::find_contacts;
 use customers::customer::find_customers;
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use jiff::SignedDuration;
 use orders::order::find_orders;
 use platform::{Error, Fault, Money, Result, Timestamp, sent};
@@ -280,17 +280,11 @@ pub(super) const REFERENCES: &[Reference] = &[
     Reference { at: "repeat_of", of: "complaint", find: find_complaints },
 ];
 
-impl HasReferences for NewComplaint {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
-impl HasReferences for NewVisitComplaint {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
-impl HasReferences for ComplaintChanges {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
-impl HasReferences for ComplaintAssignment {
-    const REFERENCES: &'static [Reference] = &[user("owner")];
+intake::references! {
+    NewComplaint: REFERENCES;
+    NewVisitComplaint: REFERENCES;
+    ComplaintChanges: REFERENCES;
+    ComplaintAssignment: &[user("owner")];
 }
 
 /// Filters for the list of complaints.
@@ -333,8 +327,8 @@ pub struct ComplaintFilter {
     pub(super) sort: Option<ComplaintSort>,
 }
 
-impl HasReferences for ComplaintFilter {
-    const REFERENCES: &'static [Reference] = &[
+intake::references! {
+    ComplaintFilter: &[
         CUSTOMER,
         user("owner"),
         user("reporter"),

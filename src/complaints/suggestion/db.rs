@@ -1,6 +1,5 @@
 //! Queries on suggestions. Every query that answers a caller starts at `Caller::sees`.
 
-use ::customers::hooks::Move;
 use access::Caller;
 use attachments::attachment::attach;
 use customers::contact;
@@ -8,7 +7,6 @@ use customers::customer;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use futures_util::future::LocalBoxFuture;
 use intake::{Body, parameters};
 use platform::{Change, Conn, Error, Fault, IfSent, List, Resource, Result, Timestamp, Tx};
 use schema::suggestions;
@@ -175,24 +173,10 @@ impl Suggestion {
     }
 }
 
-/// Hook of the customers domain: moves the loser's suggestions to the winner of a merge, or back
-/// when the merge is undone.
-pub fn customer_merged<'a>(
-    tx: &'a mut Tx,
-    rows: &'a Move<'a>,
-) -> LocalBoxFuture<'a, Result<Vec<Uuid>>> {
-    Box::pin(async move {
-        let theirs = suggestions::table.filter(suggestions::customer_id.eq(rows.from.id));
-        let theirs = theirs.order(suggestions::id).select(suggestions::id).for_update();
-        let ids = rows.taken(theirs.load::<Uuid>(tx.conn()).await?, |id| *id);
-        let theirs = Suggestion::query().filter(suggestions::id.eq_any(&ids));
-        for before in theirs.order(suggestions::id).load::<Suggestion>(tx.conn()).await? {
-            let (customer_id, customer_owner_id) = (rows.to.id, rows.to.owner_id);
-            let after = Suggestion { customer_id, customer_owner_id, ..before.clone() };
-            before.save(tx, after).await?;
-        }
-        Ok(ids)
-    })
+customers::merged! {
+    suggestions: Suggestion, |row, to| Suggestion {
+        customer_id: to.id, customer_owner_id: to.owner_id, ..row
+    }
 }
 
 /// Returns those of the visits on which a suggestion was recorded.

@@ -7,7 +7,7 @@ use customers::contact::find_contacts;
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::{Error, Fault, FixedSql, Result, Timestamp, fixed_sql, page, resource, text_enum};
 use schema::suggestions;
 use serde::{Deserialize, Serialize};
@@ -144,11 +144,9 @@ const CUSTOMER: Reference = Reference { at: "customer", of: "customer", find: fi
 const CONTACT: Reference = Reference { at: "contact", of: "contact", find: find_contacts };
 const VISIT: Reference = Reference { at: "visit", of: "visit", find: find_visits };
 
-impl HasReferences for NewSuggestion {
-    const REFERENCES: &'static [Reference] = &[CUSTOMER, CONTACT, VISIT];
-}
-impl HasReferences for NewVisitSuggestion {
-    const REFERENCES: &'static [Reference] = &[CONTACT];
+intake::references! {
+    NewSuggestion: &[CUSTOMER, CONTACT, VISIT];
+    NewVisitSuggestion: &[CONTACT];
 }
 
 /// Decision on a suggestion and the reply to the customer
@@ -180,9 +178,8 @@ pub struct SuggestionFilter {
     created_to: Option<Timestamp>,
 }
 
-impl HasReferences for SuggestionFilter {
-    const REFERENCES: &'static [Reference] =
-        &[CUSTOMER, Reference { at: "reporter", of: "user", find: auth::find_users }, VISIT];
+intake::references! {
+    SuggestionFilter: &[CUSTOMER, Reference { at: "reporter", of: "user", find: auth::find_users }, VISIT];
 }
 
 page! {

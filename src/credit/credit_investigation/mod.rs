@@ -8,7 +8,7 @@ mod steps;
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::{Date, FixedSql, Money, Timestamp, fixed_sql, page, resource, text_enum};
 use schema::credit_investigations;
 use serde::{Deserialize, Serialize};
@@ -125,9 +125,8 @@ pub struct CreditInvestigationFilter {
     expiring_before: Option<Date>,
 }
 
-impl HasReferences for CreditInvestigationFilter {
-    const REFERENCES: &'static [Reference] =
-        &[Reference { at: "customer", of: "customer", find: find_customers }];
+intake::references! {
+    CreditInvestigationFilter: &[Reference { at: "customer", of: "customer", find: find_customers }];
 }
 
 page! {

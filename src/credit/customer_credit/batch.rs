@@ -11,7 +11,6 @@ use diesel_async::RunQueryDsl;
 use intake::reference::{BoxFuture, Find, Found, Wanted};
 use intake::{Arrival, Draft, HasReferences, Imported, Keys};
 use platform::batch::{Batch, ItemKey, Outcomes};
-use platform::upsert::all_but;
 use platform::{Conn, Error, Fault, Money, Result, Tx, batch};
 use schema::customer_credits;
 use serde::Deserialize;
@@ -165,21 +164,7 @@ impl Imported for CustomerCredit {
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
-        for drafts in drafts.chunks(1000) {
-            let rows: Vec<&Self> = drafts.iter().map(|draft| &draft.after).collect();
-            diesel::insert_into(customer_credits::table)
-                .values(rows)
-                .on_conflict(customer_credits::id)
-                .do_update()
-                .set(all_but::<customer_credits::table>(&[
-                    "id",
-                    "hold",
-                    "hold_reason",
-                    "created_at",
-                ]))
-                .execute(tx.conn())
-                .await?;
-        }
+        intake::upsert!(tx, customer_credits, drafts, |draft| &draft.after, keeping ["id", "hold", "hold_reason", "created_at"], Error::from);
         Ok(())
     }
 

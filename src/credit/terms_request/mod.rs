@@ -8,7 +8,7 @@ mod steps;
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::{
     Date, Error, Fault, FixedSql, Money, Number, Result, Timestamp, fixed_sql, page, resource,
     text_enum,
@@ -146,9 +146,8 @@ pub struct TermsRequestFilter {
     status: Option<Vec<TermsStatus>>,
 }
 
-impl HasReferences for TermsRequestFilter {
-    const REFERENCES: &'static [Reference] =
-        &[Reference { at: "customer", of: "customer", find: find_customers }];
+intake::references! {
+    TermsRequestFilter: &[Reference { at: "customer", of: "customer", find: find_customers }];
 }
 
 page! {

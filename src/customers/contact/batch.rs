@@ -6,9 +6,8 @@ use access::Caller;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
-use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
+use intake::{Arrival, Draft, Imported, Keys, Unique};
 use platform::batch::ItemKey;
-use platform::upsert::all_but;
 use platform::{Conn, Fault, Result, Tx, batch};
 use schema::{contacts, customers};
 use serde::Deserialize;
@@ -31,9 +30,7 @@ pub struct ContactItem {
     changes: ContactChanges,
 }
 
-impl HasReferences for ContactItem {
-    const REFERENCES: &'static [Reference] = &[CUSTOMER];
-}
+intake::references! { ContactItem: &[CUSTOMER] }
 
 batch! {
     /// Contacts of one source system, in any order
@@ -114,17 +111,7 @@ impl Imported for Contact {
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
-        for drafts in drafts.chunks(1000) {
-            let rows = drafts.iter().map(|draft| (&draft.after, search::Keys::of(&draft.after)));
-            diesel::insert_into(contacts::table)
-                .values(rows.collect::<Vec<_>>())
-                .on_conflict(contacts::id)
-                .do_update()
-                .set(all_but::<contacts::table>(&["id", "erased_at", "created_at"]))
-                .execute(tx.conn())
-                .await
-                .map_err(refused)?;
-        }
+        intake::upsert!(tx, contacts, drafts, |draft| (&draft.after, search::Keys::of(&draft.after)), keeping ["id", "erased_at", "created_at"], refused);
         Ok(())
     }
 

@@ -150,9 +150,7 @@ pub struct ContactDetails {
 
 const CUSTOMER: Reference = Reference { at: "customer", of: "customer", find: find_customers };
 
-impl HasReferences for NewContact {
-    const REFERENCES: &'static [Reference] = &[CUSTOMER];
-}
+intake::references! { NewContact: &[CUSTOMER] }
 impl HasReferences for ContactChanges {}
 
 /// The filters of the list of contacts.
@@ -179,9 +177,7 @@ pub struct ContactFilter {
     sort: Option<ContactSort>,
 }
 
-impl HasReferences for ContactFilter {
-    const REFERENCES: &'static [Reference] = &[CUSTOMER];
-}
+intake::references! { ContactFilter: &[CUSTOMER] }
 
 page! {
     /// A page of contacts

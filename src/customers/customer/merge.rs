@@ -4,7 +4,7 @@
 use access::Caller;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use intake::{Body, HasReferences, Reference};
+use intake::{Body, Reference};
 use jiff::SignedDuration;
 use platform::{Change, Error, Fault, IfSent, Resource, Result, Timestamp, Tx};
 use schema::{customer_merges, customers};
@@ -29,9 +29,8 @@ pub struct Merge {
     loser_id: Uuid,
 }
 
-impl HasReferences for Merge {
-    const REFERENCES: &'static [Reference] =
-        &[Reference { at: "loser", of: "customer", find: find_unfollowed }];
+intake::references! {
+    Merge: &[Reference { at: "loser", of: "customer", find: find_unfollowed }];
 }
 
 /// A record of a merge with the rows that it moved.

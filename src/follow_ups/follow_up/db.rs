@@ -1,11 +1,9 @@
 //! Queries on follow-ups. Each query for a caller starts at `Caller::sees`.
 
-use ::customers::hooks::Move;
 use access::Caller;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use futures_util::future::LocalBoxFuture;
 use intake::{Body, parameters};
 use jiff::SignedDuration;
 use platform::{Change, Conn, Error, Fault, List, Result, Timestamp, Tx};
@@ -210,19 +208,6 @@ pub async fn escalate_late(tx: &mut Tx) -> Result<u64> {
     Ok(rows.len() as u64)
 }
 
-/// Hook of customers: moves the loser's follow-ups to the winner.
-pub fn customer_merged<'a>(
-    tx: &'a mut Tx,
-    rows: &'a Move<'a>,
-) -> LocalBoxFuture<'a, Result<Vec<Uuid>>> {
-    Box::pin(async move {
-        let theirs = follow_ups::table.filter(follow_ups::customer_id.eq(rows.from.id));
-        let theirs = theirs.order(follow_ups::id).select(FollowUp::as_select()).for_update();
-        let theirs = rows.taken(theirs.load::<FollowUp>(tx.conn()).await?, |row| row.id);
-        for before in &theirs {
-            let after = FollowUp { customer_id: rows.to.id, ..before.clone() };
-            before.save(tx, after).await?;
-        }
-        Ok(theirs.iter().map(|row| row.id).collect())
-    })
+customers::merged! {
+    follow_ups: FollowUp, |row, to| FollowUp { customer_id: to.id, ..row }
 }

@@ -6,7 +6,7 @@ mod steps;
 
 use customers::customer::find_customers;
 use diesel::prelude::*;
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::{Timestamp, page, resource, text_enum};
 use schema::follow_ups;
 use serde::{Deserialize, Serialize};
@@ -109,9 +109,7 @@ pub struct NewFollowUp {
     due_at: Timestamp,
 }
 
-impl HasReferences for NewFollowUp {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
+intake::references! { NewFollowUp: REFERENCES }
 
 const REFERENCES: &[Reference] = &[
     Reference { at: "customer", of: "customer", find: find_customers },
@@ -162,8 +160,8 @@ pub struct FollowUpFilter {
     sort: Option<FollowUpSort>,
 }
 
-impl HasReferences for FollowUpFilter {
-    const REFERENCES: &'static [Reference] = &[
+intake::references! {
+    FollowUpFilter: &[
         Reference { at: "customer", of: "customer", find: find_customers },
         Reference { at: "assignee", of: "user", find: auth::find_users },
         Reference { at: "assigned_by", of: "user", find: auth::find_users },

@@ -1,6 +1,5 @@
 //! Queries on growth opportunities. Each query for a caller starts at `Caller::sees`.
 
-use ::customers::hooks::Move;
 use access::Caller;
 use customers::customer;
 use diesel::dsl::not;
@@ -8,7 +7,6 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use futures_util::future::LocalBoxFuture;
 use intake::{Body, parameters};
 use platform::{
     Change, Conn, Date, Error, Fault, FixedSql, IfMatch, IfSent, List, Reason, Result, Timestamp,
@@ -201,21 +199,8 @@ fn refused(error: diesel::result::Error) -> Error {
     )
 }
 
-/// Hook of customers: moves the loser's opportunities to the winner.
-pub fn customer_merged<'a>(
-    tx: &'a mut Tx,
-    rows: &'a Move<'a>,
-) -> LocalBoxFuture<'a, Result<Vec<Uuid>>> {
-    Box::pin(async move {
-        let theirs = opportunities::table.filter(opportunities::customer_id.eq(rows.from.id));
-        let theirs = theirs.order(opportunities::id).select(opportunities::id).for_update();
-        let ids = rows.taken(theirs.load::<Uuid>(tx.conn()).await?, |id| *id);
-        let theirs = Opportunity::query().filter(opportunities::id.eq_any(&ids));
-        for before in theirs.order(opportunities::id).load::<Opportunity>(tx.conn()).await? {
-            let (customer_id, customer_owner_id) = (rows.to.id, rows.to.owner_id);
-            let after = Opportunity { customer_id, customer_owner_id, ..before.clone() };
-            before.save(tx, after).await?;
-        }
-        Ok(ids)
-    })
+customers::merged! {
+    opportunities: Opportunity, |row, to| Opportunity {
+        customer_id: to.id, customer_owner_id: to.owner_id, ..row
+    }
 }

@@ -5,7 +5,7 @@ pub mod http;
 
 use customers::customer::find_customers;
 use diesel::prelude::*;
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::{Date, Error, Fault, Money, Result, Timestamp, page, resource, sent, text_enum};
 use products::product::find_products;
 use schema::opportunities;
@@ -128,11 +128,9 @@ const CUSTOMER: Reference = Reference { at: "customer", of: "customer", find: fi
 const PRODUCT: Reference = Reference { at: "product", of: "product", find: find_products };
 const OWNER: Reference = Reference { at: "owner", of: "user", find: auth::find_users };
 
-impl HasReferences for NewOpportunity {
-    const REFERENCES: &'static [Reference] = &[CUSTOMER, PRODUCT, OWNER];
-}
-impl HasReferences for OpportunityChanges {
-    const REFERENCES: &'static [Reference] = &[PRODUCT, OWNER];
+intake::references! {
+    NewOpportunity: &[CUSTOMER, PRODUCT, OWNER];
+    OpportunityChanges: &[PRODUCT, OWNER];
 }
 
 /// Filters for the list of opportunities.
@@ -157,9 +155,7 @@ pub struct OpportunityFilter {
     sort: Option<OpportunitySort>,
 }
 
-impl HasReferences for OpportunityFilter {
-    const REFERENCES: &'static [Reference] = &[CUSTOMER, OWNER, PRODUCT];
-}
+intake::references! { OpportunityFilter: &[CUSTOMER, OWNER, PRODUCT] }
 
 page! {
     /// A page of growth opportunities

@@ -10,7 +10,7 @@ use company::{Company, exchange_rate::ExchangeRate};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
-use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
+use intake::{Arrival, Draft, Imported, Keys, Unique};
 use platform::batch::{ItemKey, parts};
 use platform::owned::{self, FieldOwner};
 use platform::{Conn, Date, Fault, Money, Number, Resource, Result, Tx, batch, sent, set};
@@ -101,9 +101,7 @@ pub struct OrderFacts {
     lines: Option<Vec<LineFacts>>,
 }
 
-impl HasReferences for OrderItem {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
+intake::references! { OrderItem: REFERENCES }
 
 batch! {
     /// Orders of one source system, in any sequence

@@ -16,7 +16,7 @@ mod statements;
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Nullable, Uuid as SqlUuid};
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::{
     Date, Embedded, FixedSql, Money, Number, Timestamp, fixed_sql, page, resource, sent, text_enum,
 };
@@ -298,11 +298,9 @@ const REFERENCES: &[Reference] = &[
     Reference { at: "lines/*/product", of: "product", find: find_products },
 ];
 
-impl HasReferences for NewOrder {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
-impl HasReferences for OrderChanges {
-    const REFERENCES: &'static [Reference] = REFERENCES;
+intake::references! {
+    NewOrder: REFERENCES;
+    OrderChanges: REFERENCES;
 }
 
 /// Filters for the list of orders.
@@ -335,8 +333,8 @@ pub struct OrderFilter {
     sort: Option<OrderSort>,
 }
 
-impl HasReferences for OrderFilter {
-    const REFERENCES: &'static [Reference] = &[
+intake::references! {
+    OrderFilter: &[
         Reference { at: "customer", of: "customer", find: find_customers },
         Reference { at: "salesperson", of: "user", find: auth::user::find_users },
         Reference { at: "team", of: "team", find: auth::team::find_teams },

@@ -7,9 +7,8 @@ use access::Caller;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
-use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
+use intake::{Arrival, Draft, Imported, Keys, Reference, Unique};
 use platform::batch::ItemKey;
-use platform::upsert::all_but;
 use platform::{Conn, Date, Fault, Result, Tx, batch, sent};
 use rust_decimal::Decimal;
 use schema::shipments;
@@ -60,9 +59,8 @@ pub struct ShipmentFacts {
     lines: Option<Vec<ShipmentLine>>,
 }
 
-impl HasReferences for ShipmentItem {
-    const REFERENCES: &'static [Reference] =
-        &[Reference { at: "order", of: "order", find: find_orders }];
+intake::references! {
+    ShipmentItem: &[Reference { at: "order", of: "order", find: find_orders }];
 }
 
 intake::find! {
@@ -144,17 +142,7 @@ impl Imported for Shipment {
     /// Inserts new rows and updates known ones in one statement, told apart by their ids. The
     /// orders are then brought in sync.
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
-        for drafts in drafts.chunks(1000) {
-            let rows: Vec<&Self> = drafts.iter().map(|draft| &draft.after).collect();
-            diesel::insert_into(shipments::table)
-                .values(rows)
-                .on_conflict(shipments::id)
-                .do_update()
-                .set(all_but::<shipments::table>(&["id", "created_at"]))
-                .execute(tx.conn())
-                .await
-                .map_err(refused)?;
-        }
+        intake::upsert!(tx, shipments, drafts, |draft| &draft.after, keeping ["id", "created_at"], refused);
 
         // A shipment may have moved to another order; both orders must follow.
         let both = drafts.iter().flat_map(|draft| {

@@ -7,7 +7,7 @@ pub mod http;
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Uuid as SqlUuid};
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::row_rule::{RowRule, Viewers};
 use platform::{
     Date, Embedded, FixedSql, Number, Resource, Timestamp, fixed_sql, page, resource, text_enum,
@@ -111,8 +111,8 @@ pub struct ShipmentFilter {
     shipped_to: Option<Date>,
 }
 
-impl HasReferences for ShipmentFilter {
-    const REFERENCES: &'static [Reference] = &[
+intake::references! {
+    ShipmentFilter: &[
         Reference { at: "order", of: "order", find: find_orders },
         Reference { at: "customer", of: "customer", find: find_customers },
     ];

@@ -4,12 +4,10 @@ use access::Caller;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
-use intake::{Arrival, Draft, HasReferences, Imported, Keys, Unique};
+use intake::{Arrival, Draft, HasReferences, Imported, Unique};
 use platform::batch::ItemKey;
 use platform::characters::fold;
-use platform::upsert::all_but;
-use platform::{Conn, Fault, Result, Tx, batch};
-use schema::products;
+use platform::{Fault, Result, Tx, batch};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -45,14 +43,7 @@ impl Imported for Product {
         release: "update products set code = id::text where id = any($1)",
     }];
 
-    async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
-        let known = products::source_system.eq(keys.source_system).assume_not_null();
-        let ids = products::external_id.eq_any(&keys.external_ids).assume_not_null();
-        let rows = products::table.filter(caller.sees::<Product>());
-        let rows = rows.filter(known.and(ids).or(products::id.eq_any(&keys.ids)));
-        let rows = rows.order(products::id).select(Self::as_select()).for_no_key_update();
-        Ok(rows.load(conn).await?)
-    }
+    intake::stored! { products }
 
     async fn context(_: &mut Tx, _: &Caller, _: &[Arrival<Self>]) -> Result<()> {
         Ok(())
@@ -76,21 +67,7 @@ impl Imported for Product {
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
-        for drafts in drafts.chunks(1000) {
-            let rows = drafts.iter().map(|draft| (&draft.after, found_by(&draft.after)));
-            diesel::insert_into(products::table)
-                .values(rows.collect::<Vec<_>>())
-                .on_conflict(products::id)
-                .do_update()
-                .set(all_but::<products::table>(&["id", "created_at", "code_key"]))
-                .execute(tx.conn())
-                .await
-                .map_err(refused)?;
-        }
+        intake::upsert!(tx, products, drafts, |draft| (&draft.after, found_by(&draft.after)), keeping ["id", "created_at", "code_key"], refused);
         Ok(())
-    }
-
-    fn external_id(&self) -> Option<&str> {
-        self.external_id.as_deref()
     }
 }

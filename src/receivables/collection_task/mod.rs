@@ -7,7 +7,7 @@ pub mod http;
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::{Date, FixedSql, Money, Timestamp, fixed_sql, page, resource, text_enum};
 use schema::collection_tasks;
 use serde::{Deserialize, Serialize};
@@ -167,8 +167,8 @@ pub struct CollectionTaskFilter {
     due_to: Option<Date>,
 }
 
-impl HasReferences for CollectionTaskFilter {
-    const REFERENCES: &'static [Reference] = &[
+intake::references! {
+    CollectionTaskFilter: &[
         Reference { at: "customer", of: "customer", find: find_customers },
         Reference { at: "invoice", of: "invoice", find: find_invoices },
         Reference { at: "assignee", of: "user", find: auth::find_users },

@@ -1,6 +1,5 @@
 //! Invoice data imported from an ERP.
 
-use intake::{HasReferences, Reference};
 use platform::batch::ItemKey;
 use platform::{Date, Money, batch, sent, set};
 use serde::Deserialize;
@@ -71,9 +70,7 @@ pub struct InvoiceFacts {
     pub(super) cancelled_on: Option<Date>,
 }
 
-impl HasReferences for InvoiceItem {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
+intake::references! { InvoiceItem: REFERENCES }
 
 batch! {
     /// Invoices and credit notes of one source system, in any order.

@@ -14,7 +14,7 @@ mod settle;
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use orders::order::find_orders;
 use platform::{
     Date, Embedded, FixedSql, Money, Number, Timestamp, fixed_sql, page, resource, sent, text_enum,
@@ -210,11 +210,9 @@ const REFERENCES: &[Reference] = &[
     Reference { at: "salesperson", of: "user", find: auth::find_users },
 ];
 
-impl HasReferences for NewInvoice {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
-impl HasReferences for InvoiceChanges {
-    const REFERENCES: &'static [Reference] = REFERENCES;
+intake::references! {
+    NewInvoice: REFERENCES;
+    InvoiceChanges: REFERENCES;
 }
 
 /// Filters of the invoice list.
@@ -248,9 +246,7 @@ pub struct InvoiceFilter {
     sort: Option<InvoiceSort>,
 }
 
-impl HasReferences for InvoiceFilter {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
+intake::references! { InvoiceFilter: REFERENCES }
 
 page! {
     /// A page of invoices

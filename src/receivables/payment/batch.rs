@@ -7,7 +7,7 @@ use access::Caller;
 use company::{Company, exchange_rate::ExchangeRate};
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
-use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
+use intake::{Arrival, Draft, Imported, Keys, Unique};
 use platform::batch::ItemKey;
 use platform::owned;
 use platform::upsert::all_but;
@@ -62,9 +62,7 @@ pub struct PaymentFacts {
     allocations: Option<Vec<NewAllocation>>,
 }
 
-impl HasReferences for PaymentItem {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
+intake::references! { PaymentItem: REFERENCES }
 
 batch! {
     /// Payments of one source system, in any order.

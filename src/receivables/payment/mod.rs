@@ -9,7 +9,7 @@ mod steps;
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Nullable, Uuid as SqlUuid};
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::{
     Date, Embedded, FixedSql, Money, Number, Timestamp, fixed_sql, page, resource, text_enum,
 };
@@ -172,9 +172,7 @@ const REFERENCES: &[Reference] = &[
     Reference { at: "allocations/*/invoice", of: "invoice", find: find_invoices },
 ];
 
-impl HasReferences for NewPayment {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
+intake::references! { NewPayment: REFERENCES }
 
 /// Filters of the payment list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -199,8 +197,8 @@ pub struct PaymentFilter {
     sort: Option<PaymentSort>,
 }
 
-impl HasReferences for PaymentFilter {
-    const REFERENCES: &'static [Reference] = &[
+intake::references! {
+    PaymentFilter: &[
         Reference { at: "customer", of: "customer", find: find_customers },
         Reference { at: "invoice", of: "invoice", find: find_invoices },
     ];

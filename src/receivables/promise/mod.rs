@@ -7,7 +7,7 @@ mod judge;
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::{Date, FixedSql, Money, Timestamp, fixed_sql, page, resource, text_enum};
 use schema::promises;
 use serde::{Deserialize, Serialize};
@@ -99,9 +99,7 @@ const REFERENCES: &[Reference] = &[
     Reference { at: "made_by", of: "user", find: auth::find_users },
 ];
 
-impl HasReferences for NewPromise {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
+intake::references! { NewPromise: REFERENCES }
 
 /// Filters of the promise list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -118,9 +116,7 @@ pub struct PromiseFilter {
     due_to: Option<Date>,
 }
 
-impl HasReferences for PromiseFilter {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
+intake::references! { PromiseFilter: REFERENCES }
 
 page! {
     /// A page of promises, earliest due first

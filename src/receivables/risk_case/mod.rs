@@ -7,7 +7,7 @@ pub mod http;
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::{
     Date, Embedded, Error, Fault, FixedSql, Money, Result, Timestamp, fixed_sql, page, resource,
     text_enum,
@@ -163,9 +163,7 @@ const REFERENCES: &[Reference] = &[
     Reference { at: "owner", of: "user", find: auth::find_users },
 ];
 
-impl HasReferences for NewRiskCase {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
+intake::references! { NewRiskCase: REFERENCES }
 
 /// Filters of the risk case list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -181,9 +179,7 @@ pub struct RiskCaseFilter {
     trigger: Option<Vec<RiskTrigger>>,
 }
 
-impl HasReferences for RiskCaseFilter {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
+intake::references! { RiskCaseFilter: REFERENCES }
 
 page! {
     /// A page of risk cases, latest first

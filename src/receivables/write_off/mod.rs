@@ -7,7 +7,7 @@ pub mod http;
 use customers::customer::find_customers;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Uuid as SqlUuid};
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::{Date, FixedSql, Money, Timestamp, fixed_sql, page, resource, text_enum};
 use schema::write_off_requests;
 use serde::{Deserialize, Serialize};
@@ -112,9 +112,7 @@ const REFERENCES: &[Reference] = &[
     Reference { at: "risk_case", of: "risk_case", find: find_risk_cases },
 ];
 
-impl HasReferences for NewWriteOffRequest {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
+intake::references! { NewWriteOffRequest: REFERENCES }
 
 /// Filters of the request list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -128,9 +126,7 @@ pub struct WriteOffFilter {
     status: Option<Vec<WriteOffStatus>>,
 }
 
-impl HasReferences for WriteOffFilter {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
+intake::references! { WriteOffFilter: REFERENCES }
 
 page! {
     /// A page of write-off requests, latest first

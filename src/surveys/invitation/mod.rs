@@ -9,7 +9,7 @@ use std::ops::{Deref, DerefMut};
 use ::customers::customer::{CustomerStatus, SampledCustomer, Tier, find_customers};
 use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use jiff::SignedDuration;
 use platform::{Error, Result, Timestamp, page, resource};
 use schema::{customers, survey_invitations};
@@ -105,13 +105,13 @@ pub struct NewSample {
     territory_id: Option<Uuid>,
 }
 
-impl HasReferences for NewSample {
-    const REFERENCES: &'static [Reference] = &[
+intake::references! {
+    NewSample: &[
         Reference { at: "owner", of: "user", find: auth::find_users },
         Reference {
-            at: "territory",
-            of: "territory",
-            find: territories::territory::find_territories,
+        at: "territory",
+        of: "territory",
+        find: territories::territory::find_territories,
         },
     ];
 }
@@ -145,9 +145,8 @@ pub struct SurveyInvitationFilter {
     answered: Option<bool>,
 }
 
-impl HasReferences for SurveyInvitationFilter {
-    const REFERENCES: &'static [Reference] =
-        &[Reference { at: "customer", of: "customer", find: find_customers }];
+intake::references! {
+    SurveyInvitationFilter: &[Reference { at: "customer", of: "customer", find: find_customers }];
 }
 
 page! {

@@ -10,7 +10,7 @@ use company::company::Language;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use intake::reference::{BoxFuture, Find, Found, Known, Wanted};
-use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference};
+use intake::{Arrival, Draft, Imported, Keys};
 use platform::batch::ItemKey;
 use platform::upsert::all_but;
 use platform::{Conn, Embedded, Error, Fault, Result, Timestamp, Tx, batch};
@@ -51,9 +51,7 @@ pub struct SurveyResponseItem {
     answers: Option<Map<String, Value>>,
 }
 
-impl HasReferences for SurveyResponseItem {
-    const REFERENCES: &'static [Reference] = &[CUSTOMER];
-}
+intake::references! { SurveyResponseItem: &[CUSTOMER] }
 
 batch! {
     /// Answers of one source system, in any order.

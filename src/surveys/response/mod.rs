@@ -11,7 +11,7 @@ use company::company::Language;
 use company::setting;
 use company::{Calendar, Company};
 use diesel::prelude::*;
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use platform::{Date, Embedded, Error, Number, Result, Timestamp, page, resource};
@@ -91,9 +91,7 @@ pub struct SurveyResponseFilter {
     created_to: Option<Timestamp>,
 }
 
-impl HasReferences for SurveyResponseFilter {
-    const REFERENCES: &'static [Reference] = &[CUSTOMER];
-}
+intake::references! { SurveyResponseFilter: &[CUSTOMER] }
 
 const CUSTOMER: Reference = Reference { at: "customer", of: "customer", find: find_customers };
 

@@ -7,11 +7,9 @@ use company::Company;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
-use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
+use intake::{Arrival, Draft, Imported, Unique};
 use platform::batch::ItemKey;
-use platform::upsert::all_but;
-use platform::{Conn, Fault, Result, Tx, batch};
-use schema::targets;
+use platform::{Fault, Result, Tx, batch};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -32,9 +30,7 @@ pub struct TargetItem {
     fields: TargetFields,
 }
 
-impl HasReferences for TargetItem {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
+intake::references! { TargetItem: REFERENCES }
 
 batch! {
     /// Targets of one source system. Their order does not matter.
@@ -72,14 +68,7 @@ impl Imported for Target {
         &["metric", "level", "currency"],
     ];
 
-    async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
-        let known = targets::source_system.eq(keys.source_system).assume_not_null();
-        let ids = targets::external_id.eq_any(&keys.external_ids).assume_not_null();
-        let rows = targets::table.filter(caller.sees::<Target>());
-        let rows = rows.filter(known.and(ids).or(targets::id.eq_any(&keys.ids)));
-        let rows = rows.order(targets::id).select(Self::as_select()).for_no_key_update();
-        Ok(rows.load(conn).await?)
-    }
+    intake::stored! { targets }
 
     async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Context> {
         lock_tree(tx).await?;
@@ -122,23 +111,9 @@ impl Imported for Target {
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
-        for drafts in drafts.chunks(1000) {
-            let rows: Vec<&Self> = drafts.iter().map(|draft| &draft.after).collect();
-            diesel::insert_into(targets::table)
-                .values(rows)
-                .on_conflict(targets::id)
-                .do_update()
-                .set(all_but::<targets::table>(&["id", "reason", "authored_by", "created_at"]))
-                .execute(tx.conn())
-                .await
-                .map_err(refused)?;
-        }
+        intake::upsert!(tx, targets, drafts, |draft| &draft.after, keeping ["id", "reason", "authored_by", "created_at"], refused);
 
         Ok(())
-    }
-
-    fn external_id(&self) -> Option<&str> {
-        self.external_id.as_deref()
     }
 
     fn parent(&self) -> Option<Uuid> {

@@ -15,7 +15,7 @@ mod subject;
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Nullable, Text, Uuid as SqlUuid};
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::row_rule::RowRule;
 use platform::row_rule::Viewers::{Accounts, CustomerOrPool, Everybody, Person, Team, When};
 use platform::{Date, FixedSql, Money, Timestamp, fixed_sql, page, resource, sent, text_enum};
@@ -319,11 +319,9 @@ const REFERENCES: &[Reference] = &[
     Reference { at: "parent", of: "target", find: find_targets },
 ];
 
-impl HasReferences for NewTarget {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
-impl HasReferences for TargetChanges {
-    const REFERENCES: &'static [Reference] = REFERENCES;
+intake::references! {
+    NewTarget: REFERENCES;
+    TargetChanges: REFERENCES;
 }
 
 /// Filter of the list of targets.
@@ -356,9 +354,7 @@ pub struct TargetFilter {
     sort: Option<TargetSort>,
 }
 
-impl HasReferences for TargetFilter {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
+intake::references! { TargetFilter: REFERENCES }
 
 page! {
     /// A page of targets

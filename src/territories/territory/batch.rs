@@ -6,12 +6,10 @@ use access::Caller;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
-use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference, Unique};
+use intake::{Arrival, Draft, Imported, Unique};
 use platform::batch::ItemKey;
 use platform::characters::fold;
-use platform::upsert::all_but;
-use platform::{Conn, Fault, Result, Tx, batch};
-use schema::territories;
+use platform::{Fault, Result, Tx, batch};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -28,9 +26,7 @@ pub struct TerritoryItem {
     changes: TerritoryChanges,
 }
 
-impl HasReferences for TerritoryItem {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
+intake::references! { TerritoryItem: REFERENCES }
 
 batch! {
     /// Territories of one source system, in any sequence
@@ -50,14 +46,7 @@ impl Imported for Territory {
         release: "update territories set code = null where id = any($1)",
     }];
 
-    async fn stored(conn: &mut Conn, caller: &Caller, keys: &Keys<'_>) -> Result<Vec<Self>> {
-        let known = territories::source_system.eq(keys.source_system).assume_not_null();
-        let ids = territories::external_id.eq_any(&keys.external_ids).assume_not_null();
-        let rows = territories::table.filter(caller.sees::<Territory>());
-        let rows = rows.filter(known.and(ids).or(territories::id.eq_any(&keys.ids)));
-        let rows = rows.order(territories::id).select(Self::as_select()).for_no_key_update();
-        Ok(rows.load(conn).await?)
-    }
+    intake::stored! { territories }
 
     async fn context(tx: &mut Tx, _: &Caller, arrivals: &[Arrival<Self>]) -> Result<Self::Context> {
         lock_tree(tx).await?;
@@ -100,22 +89,8 @@ impl Imported for Territory {
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
-        for drafts in drafts.chunks(1000) {
-            let rows: Vec<&Self> = drafts.iter().map(|draft| &draft.after).collect();
-            diesel::insert_into(territories::table)
-                .values(rows)
-                .on_conflict(territories::id)
-                .do_update()
-                .set(all_but::<territories::table>(&["id", "created_at", "code_key"]))
-                .execute(tx.conn())
-                .await
-                .map_err(refused)?;
-        }
+        intake::upsert!(tx, territories, drafts, |draft| &draft.after, keeping ["id", "created_at", "code_key"], refused);
         Ok(())
-    }
-
-    fn external_id(&self) -> Option<&str> {
-        self.external_id.as_deref()
     }
 
     fn parent(&self) -> Option<Uuid> {

@@ -5,7 +5,7 @@ mod db;
 pub mod http;
 
 use diesel::prelude::*;
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::{
     Date, Embedded, Error, Fault, Result, Timestamp, page, resource, sent, set, text_enum,
 };
@@ -106,11 +106,9 @@ const REFERENCES: &[Reference] = &[
     Reference { at: "holders/*/user", of: "user", find: auth::user::find_users },
 ];
 
-impl HasReferences for NewTerritory {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
-impl HasReferences for TerritoryChanges {
-    const REFERENCES: &'static [Reference] = REFERENCES;
+intake::references! {
+    NewTerritory: REFERENCES;
+    TerritoryChanges: REFERENCES;
 }
 
 /// Filters for the list of territories.
@@ -128,9 +126,8 @@ pub struct TerritoryFilter {
     sort: Option<TerritorySort>,
 }
 
-impl HasReferences for TerritoryFilter {
-    const REFERENCES: &'static [Reference] =
-        &[Reference { at: "parent", of: "territory", find: find_territories }];
+intake::references! {
+    TerritoryFilter: &[Reference { at: "parent", of: "territory", find: find_territories }];
 }
 
 page! {

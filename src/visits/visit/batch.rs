@@ -8,7 +8,7 @@ use access::Caller;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use intake::reference::Find;
-use intake::{Arrival, Draft, HasReferences, Imported, Keys, Reference};
+use intake::{Arrival, Draft, Imported, Keys};
 use jiff::tz::TimeZone;
 use platform::batch::ItemKey;
 use platform::position::CoordinateSystem;
@@ -58,9 +58,7 @@ pub struct VisitItem {
     details: VisitDetails,
 }
 
-impl HasReferences for VisitItem {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
+intake::references! { VisitItem: REFERENCES }
 
 batch! {
     /// Visits of one source system, in any order.

@@ -1,6 +1,6 @@
 //! Request bodies and filters of visits.
 
-use intake::{HasReferences, Reference};
+use intake::Reference;
 use platform::position::CoordinateSystem;
 use platform::{Date, Timestamp, sent, text_enum};
 use serde::{Deserialize, Serialize};
@@ -93,11 +93,9 @@ pub struct VisitDetails {
     pub(super) remote: Option<bool>,
 }
 
-impl HasReferences for NewVisit {
-    const REFERENCES: &'static [Reference] = REFERENCES;
-}
-impl HasReferences for VisitChanges {
-    const REFERENCES: &'static [Reference] = &[CONTACTS, PARTICIPANTS];
+intake::references! {
+    NewVisit: REFERENCES;
+    VisitChanges: &[CONTACTS, PARTICIPANTS];
 }
 
 /// A new day and the reason for it
@@ -222,8 +220,8 @@ pub struct VisitFilter {
     pub(super) sort: Option<VisitSort>,
 }
 
-impl HasReferences for VisitFilter {
-    const REFERENCES: &'static [Reference] = &[
+intake::references! {
+    VisitFilter: &[
         Reference { at: "customer", of: "customer", find: super::find_customers },
         Reference { at: "owner", of: "user", find: auth::find_users },
         Reference { at: "participant", of: "user", find: auth::find_users },
