@@ -52,7 +52,7 @@ fuzz: setup ## Test the API against its document with schemathesis, as an admin 
 
 # Of the program that the tests use. A single round varies by a quarter, so a slow one is repeated.
 SHORT_BENCH = BENCH_SCALE=0.01 BENCH_SECONDS=2 BENCH_ROUNDS=1 \
-	SALESBOOK_BIN=$${SALESBOOK:-target/debug/salesbook} benches/run.sh --only reads,lists,writes
+	SALESBOOK_BIN=$${SALESBOOK:-target/debug/salesbook} benches/run.sh --only reads,writes
 slower: setup # Compare a short benchmark with the kept ratios
 	$(SHORT_BENCH) --compare || $(SHORT_BENCH) --compare
 
