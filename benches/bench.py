@@ -348,7 +348,7 @@ class Bench:
                     wide.add(*wrk(self.full, "get.lua", 64, [file, self.full.token(user)]))
                 sizes.append(memory.most)
             self.against(f"P1 GET /customers/{{id}}, {who}, 16 connections", 0.40, narrow, reference)
-            self.against("P1 the same, 64 connections", 0.40, wide, reference)
+            self.against(f"P1 the same, 64 connections, {who}", 0.40, wide, reference)
             if manages:
                 self.grown("P1 the same, 16 connections, against a tenth of the data", narrow, small)
         self.memory_64 = max(sizes)

@@ -8,7 +8,7 @@
 ///
 /// ```text
 /// access::read! {
-///     /// Retrieve an order
+///     /// Read an order
 ///     read_order: "/orders/{id}", ReadOrders -> Order, "The order"
 /// }
 /// ```
@@ -68,7 +68,7 @@ macro_rules! list {
 ///
 /// ```text
 /// access::history! {
-///     /// List an order's history
+///     /// List the history of an order
 ///     list_order_history: "/orders/{id}/history", ReadOrders, Order
 /// }
 /// ```

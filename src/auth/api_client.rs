@@ -142,7 +142,7 @@ async fn create_api_client(
     write.create_secret(async move |tx| MachineClient::create(tx, &new).await).await
 }
 
-/// Retrieve an API client
+/// Read an API client
 #[utoipa::path(
     get, path = "/api-clients/{id}",
     responses((status = 200, description = "The API client", body = MachineClient), Problems),
@@ -210,7 +210,7 @@ async fn rotate_api_client_secret(
     write.update_secret(async move |tx| MachineClient::rotate_secret(tx, *id, based_on).await).await
 }
 
-/// List an API client's changes
+/// List the history of an API client
 #[utoipa::path(
     get, path = "/api-clients/{id}/history",
     params(PageQuery),

@@ -54,7 +54,7 @@ pub fn routes(routes: &mut Routes) {
     routes.with(account::routes);
 }
 
-/// Retrieve the caller
+/// Read the caller
 ///
 /// Returns the current roles and scope, which may differ from those at the time when the token was
 /// issued.

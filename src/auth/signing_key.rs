@@ -96,7 +96,7 @@ async fn rotate_signing_keys(
     write.run(async move |tx| Reply::json(&tokens.rotate(tx).await?)).await
 }
 
-/// Retrieve the public keys
+/// Read the public keys
 ///
 /// Returns the keys for the verification of access tokens as a JSON Web Key Set. It includes the
 /// key that will sign next.

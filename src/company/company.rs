@@ -124,7 +124,7 @@ async fn list_settings(_: Can<ReadCompany>, db: Db) -> Result<web::Json<Vec<Sett
     Ok(web::Json(Company::load(&mut *db.conn().await?).await?.settings.0.list()))
 }
 
-/// List the company's history
+/// List the history of the company
 ///
 /// Returns the changes of the company and its settings, latest first.
 #[utoipa::path(

@@ -174,7 +174,7 @@ async fn delete_holiday(
     write.delete(async move |tx| Holiday::delete(tx, *id, based_on).await).await
 }
 
-/// List a holiday's history
+/// List the history of a holiday
 ///
 /// Returns the changes of the holiday, latest first.
 #[utoipa::path(

@@ -60,7 +60,7 @@ async fn create_membership(
     write.create(async move |tx| Membership::create(tx, &caller, *id, &new).await).await
 }
 
-/// Retrieve a membership
+/// Read a membership
 ///
 /// The version of a membership is that of its user.
 #[utoipa::path(

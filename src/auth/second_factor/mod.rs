@@ -81,7 +81,7 @@ pub fn routes(routes: &mut Routes) {
     );
 }
 
-/// Retrieve the state of your second factor
+/// Read the state of your second factor
 #[utoipa::path(
     get, path = "/me/second-factor",
     responses((status = 200, description = "The state", body = SecondFactor), Problems),

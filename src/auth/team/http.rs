@@ -45,7 +45,7 @@ intake::import! {
 }
 
 access::read! {
-    /// Retrieve a team
+    /// Read a team
     read_team: "/teams/{id}", ReadTeams -> Team, "The team"
 }
 
@@ -77,6 +77,6 @@ async fn delete_team(
 }
 
 access::history! {
-    /// List a team's changes
+    /// List the history of a team
     list_team_history: "/teams/{id}/history", ReadTeams, Team
 }

@@ -65,7 +65,7 @@ intake::import! {
 }
 
 access::read! {
-    /// Retrieve a user
+    /// Read a user
     read_user: "/users/{id}", ReadUsers -> UserView, "The user"
 }
 
@@ -82,7 +82,7 @@ access::update! {
     409: "`duplicate`"
 }
 
-/// List a user's changes
+/// List the history of a user
 ///
 /// Fields that you may not see are left out.
 #[utoipa::path(

@@ -16,7 +16,7 @@ use intake::{
 };
 use platform::batch::ItemKey;
 use platform::{Conn, Date, Error, Fault, Result, Timestamp};
-use platform::{pinyin, resource, sent, set, text_enum};
+use platform::{pinyin, resource, sent, text_enum};
 use schema::users;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -288,13 +288,14 @@ impl User {
     /// Returns the user after the changes, equal to `self` if they change nothing.
     fn with(&self, changes: &UserChanges, today: Date) -> Self {
         let mut after = self.clone();
-        set(&mut after.name, changes.name.as_ref());
+        platform::patch!(after, changes => UserChanges {
+            name, username, email, phone, employed_from, employed_to, active;
+            roles, team_id, leads_team, effective_on
+        });
         after.name_pinyin = pinyin::full(&after.name);
-        platform::patch!(after, changes => UserChanges { username, email, phone; .. });
         if let Some(roles) = &changes.roles {
             after.roles = Role::ALL.iter().copied().filter(|role| roles.contains(role)).collect();
         }
-        platform::patch!(after, changes => UserChanges { employed_from, employed_to, active; .. });
 
         if changes.team_id.is_some() || changes.leads_team.is_some() {
             let on = changes.effective_on.unwrap_or_else(|| after.moves_on(today));

@@ -111,7 +111,7 @@ async fn delete_exchange_rate(
     write.delete(async move |tx| ExchangeRate::delete(tx, *id, based_on).await).await
 }
 
-/// List an exchange rate's history
+/// List the history of an exchange rate
 ///
 /// Returns the changes of the exchange rate, latest first.
 #[utoipa::path(

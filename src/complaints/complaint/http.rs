@@ -137,7 +137,7 @@ access::update! {
     422: "`owner_is_subject`"
 }
 
-/// List a complaint's history
+/// List the history of a complaint
 ///
 /// Returns the changes of the complaint, latest first: every action with its actor and reason, and
 /// every breach of a term.

@@ -115,10 +115,9 @@ impl Complaint {
 
     pub(super) fn detailed(&self, origin: &ComplaintOrigin, details: &ComplaintDetails) -> Self {
         let mut after = self.clone();
-        set(&mut after.contact_id, details.contact_id.as_ref());
         set(&mut after.visit_id, origin.visit_id.as_ref());
         platform::patch!(after, details => ComplaintDetails {
-            product_id, asset_id, order_id, batch_no, about_user_id; ..
+            contact_id, product_id, asset_id, order_id, batch_no, about_user_id
         });
         if after.channel == ComplaintChannel::Other && origin.visit_id.flatten().is_some() {
             after.channel = ComplaintChannel::Visit;

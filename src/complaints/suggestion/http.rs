@@ -81,7 +81,7 @@ access::action! {
 }
 
 access::history! {
-    /// List a suggestion's history
+    /// List the history of a suggestion
     ///
     /// Returns the changes of the suggestion, latest first.
     list_suggestion_history: "/suggestions/{id}/history", ReadSuggestions, Suggestion

@@ -68,7 +68,7 @@ intake::import! {
 }
 
 access::read! {
-    /// Retrieve a contact
+    /// Read a contact
     ///
     /// For roles that may not see personal fields, these are null and listed in `masked_fields`.
     read_contact: "/contacts/{id}", ReadContacts -> Contact, "The contact"
@@ -100,7 +100,7 @@ access::action! {
     422: "`invalid`"
 }
 
-/// List a contact's changes
+/// List the history of a contact
 ///
 /// Latest first. Personal fields are left out for roles that may not see them.
 #[utoipa::path(

@@ -207,12 +207,11 @@ impl Contact {
     fn detailed(&self, changes: &ContactDetails) -> Self {
         let mut after = self.clone();
         platform::patch!(after, changes => ContactDetails {
-            title, phone, email, birth_year, personality; ..
+            title, phone, email, birth_year, personality, influence, is_primary; hobbies
         });
         if let Some(hobbies) = &changes.hobbies {
             after.hobbies = Some(hobbies.clone());
         }
-        platform::patch!(after, changes => ContactDetails { influence, is_primary; .. });
         after
     }
 

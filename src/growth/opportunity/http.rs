@@ -59,7 +59,7 @@ access::read! {
 }
 
 access::update! {
-    /// Change a growth opportunity
+    /// Update a growth opportunity
     ///
     /// Possible while it is open, otherwise 409 `wrong_status`. After each step, plan the next one and
     /// its day.

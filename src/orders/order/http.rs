@@ -160,7 +160,7 @@ access::action! {
 }
 
 access::history! {
-    /// List an order's history
+    /// List the history of an order
     ///
     /// Returns the changes of the order, latest first.
     list_order_history: "/orders/{id}/history", ReadOrders, Order

@@ -38,7 +38,7 @@ access::read! {
 }
 
 access::history! {
-    /// List a shipment's history
+    /// List the history of a shipment
     ///
     /// Returns the changes of the shipment, latest first.
     list_shipment_history: "/shipments/{id}/history", ReadOrders, Shipment

@@ -72,7 +72,7 @@ access::delete! {
     delete_product: "/products/{id}", WriteProducts, Product, "Deleted"
 }
 
-/// List a product's history
+/// List the history of a product
 ///
 /// Returns the changes of the product, latest first. Changes of `standard_cost` are left out for
 /// roles that cannot see costs.

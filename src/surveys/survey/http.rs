@@ -63,7 +63,7 @@ async fn read_survey(_caller: Can<ReadSurveys>, id: Path<Uuid>, db: Db) -> Resul
     Ok(Tagged(Survey::find(&mut *db.conn().await?, *id).await?))
 }
 
-/// Change a survey
+/// Update a survey
 ///
 /// Possible while it is a draft, otherwise 409 `wrong_status`: questions that customers were asked
 /// do not change.

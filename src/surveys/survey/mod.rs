@@ -194,9 +194,10 @@ impl Survey {
 
     fn with(&self, changes: &SurveyChanges) -> Self {
         let mut after = self.clone();
-        platform::patch!(after, changes => SurveyChanges { title_zh, title_en, kind; .. });
+        platform::patch!(after, changes => SurveyChanges {
+            title_zh, title_en, kind, link_days; questions
+        });
         set(&mut after.questions.0, changes.questions.as_ref());
-        set(&mut after.link_days, changes.link_days.as_ref());
         after
     }
 

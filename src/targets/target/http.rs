@@ -67,7 +67,7 @@ access::read! {
 }
 
 access::update! {
-    /// Change a target
+    /// Update a target
     ///
     /// A draft can change completely, by any user who may draft it. In an approved target only the
     /// value can change, with a reason, by users who may approve targets, but not by its owner. Both it

@@ -72,7 +72,7 @@ access::delete! {
 }
 
 access::history! {
-    /// List a territory's history
+    /// List the history of a territory
     ///
     /// Returns the changes of the territory, latest first.
     list_territory_history: "/territories/{id}/history", ReadTerritories, Territory

@@ -62,7 +62,7 @@ access::read! {
 }
 
 access::update! {
-    /// Change a planned visit
+    /// Update a planned visit
     ///
     /// Changes everything except the day and the customer. Allowed for the owner and the people who
     /// lead them.

@@ -45,7 +45,8 @@ const ORDER: Kind = Kind {
             'changes', (select string_agg(concat(version, op), ' ' order by version)
                 from changes c where c.id = o.id and type = 'order'),
             'ledger', (select string_agg(concat(kind, line_number, ':', amount::float8), ' '
-                order by id) from sales_entries where order_id = o.id))
+                order by recorded_at, kind desc, line_number)
+                from sales_entries where order_id = o.id))
         from orders o where external_id like '{name}-%'",
     tidy: "select",
 };
