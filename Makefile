@@ -27,8 +27,9 @@ check: lint audit ## Format, clippy, rustdoc, licences, advisories, unused depen
 lint: setup
 	@cargo fmt --version && cargo clippy --version || rustup component add rustfmt clippy
 	cargo fmt --all --check
-	mkdir -p target; set -o pipefail; RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/scripts/rustc.sh cargo test $(TESTS) --no-run 2>&1 | \
-		tee target/lint.log && ! grep -q '^warning' target/lint.log
+	mkdir -p target
+	set -o pipefail; CARGO_TERM_COLOR=never RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/scripts/rustc.sh \
+		cargo test $(TESTS) --no-run 2>&1 | tee target/lint.log && ! grep -q '^warning' target/lint.log
 
 audit: advisories
 	scripts/cargo-tool.sh deny check bans licenses sources
@@ -54,9 +55,11 @@ fuzz: setup ## Test the API against its document with schemathesis, as an admin 
 SHORT_BENCH = BENCH_SCALE=0.01 BENCH_SECONDS=2 BENCH_ROUNDS=1 \
 	SALESBOOK_BIN=$${SALESBOOK:-target/debug/salesbook} benches/run.sh --only reads,writes
 slower: setup # Compare a short benchmark with the kept ratios
+	$(if $(SALESBOOK),,cargo test $(TESTS) --no-run)
 	$(SHORT_BENCH) --compare || $(SHORT_BENCH) --compare || $(SHORT_BENCH) --compare
 
 kept: setup # Keep the ratios of a short benchmark
+	$(if $(SALESBOOK),,cargo test $(TESTS) --no-run)
 	$(SHORT_BENCH) --keep
 
 bench: setup ## Run the benchmarks (benches/README.md)

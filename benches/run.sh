@@ -15,7 +15,7 @@ if [ ! -x "$PG_BIN_DIR/pgbench" ]; then
 fi
 if ! command -v wrk >/dev/null; then
   case $(package_manager) in
-    apt-get) as_root apt-get update && apt_install wrk ;;
+    apt-get) apt_install wrk ;;
     dnf) as_root dnf install -y wrk </dev/null ;;
     brew) brew install wrk </dev/null ;;
   esac || true

@@ -18,9 +18,13 @@ package_manager() {
   done
 }
 
+# Scripts that run at the same time wait for each other here, because apt-get fails if another one runs.
 apt_install() {
-  as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y --no-install-recommends "$@" </dev/null
+  (
+    flock 9 && as_root apt-get update </dev/null &&
+      as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y --no-install-recommends "$@" </dev/null
+  ) 9<"${BASH_SOURCE[0]}"
 }
 
 # Builds target/debug/salesbook in the same way as `make test`. `cargo build` would select other
@@ -30,7 +34,7 @@ build_program() { cargo test --locked --workspace --lib --bins --tests --no-run 
 install_node() {
   say "Node is missing, installing it"
   case $(package_manager) in
-    apt-get) as_root apt-get update && apt_install nodejs npm ;;
+    apt-get) apt_install nodejs npm ;;
     dnf) as_root dnf install -y nodejs npm </dev/null ;;
     brew) brew install node </dev/null ;;
     *) return 1 ;;
@@ -42,7 +46,7 @@ make_venv() {
   new_venv "$1" && return
   say "python3 -m venv does not work, installing it"
   case $(package_manager) in
-    apt-get) as_root apt-get update && apt_install python3-venv ;;
+    apt-get) apt_install python3-venv ;;
     dnf) as_root dnf install -y python3 </dev/null ;;
     *) return 1 ;;
   esac

@@ -9,7 +9,7 @@ skip() { say "!!! SKIPPED: the Kotlin client ($1)"; exit 0; }
 
 install_java() {
   [ "$(package_manager)" = apt-get ] || return 1
-  as_root apt-get update && apt_install default-jre-headless libgoogle-gson-java
+  apt_install default-jre-headless libgoogle-gson-java
 }
 
 gson=/usr/share/java/gson.jar

@@ -248,7 +248,10 @@ impl Imported for ControlBalance {
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
-        intake::upsert!(tx, control_balances, drafts, |draft| &draft.after, keeping ["id", "created_at"], refused);
+        intake::upsert!(
+            tx, control_balances, drafts, |draft| &draft.after,
+            keeping ["id", "created_at"], refused
+        );
         Ok(())
     }
 

@@ -178,7 +178,7 @@ impl DunningLetter {
         if task.status != CollectionStatus::Open {
             let status = task.status.as_str();
             let detail = "The collection task is `{}`. Dunning letters are available only for \
-                        open tasks.";
+                open tasks.";
             return Err(Error::wrong_status(status, detail));
         }
 

@@ -1,5 +1,5 @@
 //! The types of the change feed: their readers, the fields shown to them, the source of snapshots, and
-//! how they arrive in batches. Each type refers only to those before it.
+//! the import of their batches. Each type refers only to those before it.
 
 use std::borrow::Cow;
 
@@ -72,11 +72,11 @@ pub struct Kind {
     pub exists: Option<&'static str>,
     pub shown: Shown,
     pub copy: Copier,
-    /// How its batches are imported, if it has any
+    /// The import of its batches, if it has any
     pub imports: Option<Imports>,
 }
 
-/// How the rows of a type arrive in batches.
+/// The import of a type that arrives in batches.
 pub struct Imports {
     pub name: &'static str,
     /// Path of the collection

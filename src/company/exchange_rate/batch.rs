@@ -108,7 +108,10 @@ impl Imported for ExchangeRate {
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
-        intake::upsert!(tx, exchange_rates, drafts, |draft| &draft.after, keeping ["id", "created_at"], refused);
+        intake::upsert!(
+            tx, exchange_rates, drafts, |draft| &draft.after,
+            keeping ["id", "created_at"], refused
+        );
         Ok(())
     }
 

@@ -164,7 +164,10 @@ impl Imported for CustomerCredit {
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
-        intake::upsert!(tx, customer_credits, drafts, |draft| &draft.after, keeping ["id", "hold", "hold_reason", "created_at"], Error::from);
+        intake::upsert!(
+            tx, customer_credits, drafts, |draft| &draft.after,
+            keeping ["id", "hold", "hold_reason", "created_at"], Error::from
+        );
         Ok(())
     }
 

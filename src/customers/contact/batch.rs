@@ -111,7 +111,10 @@ impl Imported for Contact {
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
-        intake::upsert!(tx, contacts, drafts, |draft| (&draft.after, search::Keys::of(&draft.after)), keeping ["id", "erased_at", "created_at"], refused);
+        intake::upsert!(
+            tx, contacts, drafts, |draft| (&draft.after, search::Keys::of(&draft.after)),
+            keeping ["id", "erased_at", "created_at"], refused
+        );
         Ok(())
     }
 

@@ -128,7 +128,7 @@ access::action! {
     /// Sends an insufficient result back to the assignee. Allowed for the person who assigned it and
     /// for those who lead the assignee.
     return_follow_up: "/follow-ups/{id}/return", WriteFollowUps, why: Json<Reason>
-    -> FollowUp by turn_down((Return, &why)),
+    -> FollowUp by turn_down(Return, &why),
     "The follow-up",
     403: "`not_your_follow_up`",
     409: "`wrong_status`"
@@ -150,7 +150,7 @@ access::action! {
     ///
     /// Allowed for the person who assigned it and for those who lead the assignee.
     cancel_follow_up: "/follow-ups/{id}/cancel", WriteFollowUps, why: Json<Reason>
-    -> FollowUp by turn_down((Cancel, &why)),
+    -> FollowUp by turn_down(Cancel, &why),
     "The follow-up",
     403: "`not_your_follow_up`",
     409: "`wrong_status`"

@@ -124,7 +124,8 @@ impl FollowUp {
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        (action, why): (FollowUpAction, &Reason),
+        action: FollowUpAction,
+        why: &Reason,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;

@@ -171,7 +171,8 @@ impl Opportunity {
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        (action, why): (OpportunityAction, Option<&Reason>),
+        action: OpportunityAction,
+        why: Option<&Reason>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;

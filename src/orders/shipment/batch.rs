@@ -142,7 +142,10 @@ impl Imported for Shipment {
     /// Inserts new rows and updates known ones in one statement, told apart by their ids. The
     /// orders are then brought in sync.
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
-        intake::upsert!(tx, shipments, drafts, |draft| &draft.after, keeping ["id", "created_at"], refused);
+        intake::upsert!(
+            tx, shipments, drafts, |draft| &draft.after,
+            keeping ["id", "created_at"], refused
+        );
 
         // A shipment may have moved to another order; both orders must follow.
         let both = drafts.iter().flat_map(|draft| {

@@ -67,7 +67,10 @@ impl Imported for Product {
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
-        intake::upsert!(tx, products, drafts, |draft| (&draft.after, found_by(&draft.after)), keeping ["id", "created_at", "code_key"], refused);
+        intake::upsert!(
+            tx, products, drafts, |draft| (&draft.after, found_by(&draft.after)),
+            keeping ["id", "created_at", "code_key"], refused
+        );
         Ok(())
     }
 }

@@ -108,7 +108,7 @@ impl RiskCase {
         if before.closed_on.is_some() || early {
             let status = before.status.as_str();
             let detail = "The risk case is `{}`. A case needs a measure before it can be closed, \
-                        and a closed case cannot be changed.";
+                and a closed case cannot be changed.";
             return Err(Error::wrong_status(status, detail));
         }
 

@@ -134,7 +134,7 @@ impl WriteOffRequest {
         if before.status != WriteOffStatus::Requested {
             let status = before.status.as_str();
             let detail = "The request is `{}`. Only a `requested` write-off can be decided or \
-                        withdrawn.";
+                withdrawn.";
             return Err(Error::wrong_status(status, detail));
         }
 

@@ -111,7 +111,10 @@ impl Imported for Target {
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
-        intake::upsert!(tx, targets, drafts, |draft| &draft.after, keeping ["id", "reason", "authored_by", "created_at"], refused);
+        intake::upsert!(
+            tx, targets, drafts, |draft| &draft.after,
+            keeping ["id", "reason", "authored_by", "created_at"], refused
+        );
 
         Ok(())
     }

@@ -89,7 +89,10 @@ impl Imported for Territory {
     }
 
     async fn store(tx: &mut Tx, drafts: &[&Draft<Self>]) -> Result<()> {
-        intake::upsert!(tx, territories, drafts, |draft| &draft.after, keeping ["id", "created_at", "code_key"], refused);
+        intake::upsert!(
+            tx, territories, drafts, |draft| &draft.after,
+            keeping ["id", "created_at", "code_key"], refused
+        );
         Ok(())
     }
 

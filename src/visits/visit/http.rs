@@ -85,7 +85,7 @@ access::action! {
 access::action! {
     /// Cancel a planned visit
     cancel_visit: "/visits/{id}/cancel", WriteVisits, why: Json<Reason>
-    -> Visit by excuse((VisitAction::Cancel, &why)),
+    -> Visit by excuse(VisitAction::Cancel, &why),
     "The visit",
     403: "`not_your_visit`",
     409: "`wrong_status`"
@@ -135,7 +135,7 @@ access::action! {
     ///
     /// 中止: Ends a visit that is in progress. An abandoned visit does not count.
     abandon_visit: "/visits/{id}/abandon", WriteVisits, why: Json<Reason>
-    -> Visit by excuse((VisitAction::Abandon, &why)),
+    -> Visit by excuse(VisitAction::Abandon, &why),
     "The visit",
     403: "`not_your_visit`",
     409: "`wrong_status`"
@@ -146,7 +146,7 @@ access::action! {
     ///
     /// Possible once; otherwise 409 `already_explained`.
     explain_visit: "/visits/{id}/explain", WriteVisits, why: Json<Reason>
-    -> Visit by excuse((VisitAction::Explain, &why)),
+    -> Visit by excuse(VisitAction::Explain, &why),
     "The visit",
     403: "`not_your_visit`",
     409: "`wrong_status`"

@@ -52,7 +52,8 @@ impl Visit {
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        (action, why): (VisitAction, &Reason),
+        action: VisitAction,
+        why: &Reason,
     ) -> Result<Self> {
         let before = Self::begin(tx, caller, id, based_on, action).await?;
         let missed = before.status == VisitStatus::Missed;

@@ -17,7 +17,7 @@ use crate::support::sampling::{is_sampled, often};
 const BACK: Duration = Duration::from_secs(20);
 
 /// Each fault occurs at one of this many steps in a run.
-const ONE_IN: usize = 12;
+const ONE_IN: usize = 8;
 
 /// A write whose rows have a unique name.
 pub struct Wish {

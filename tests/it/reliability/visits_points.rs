@@ -130,8 +130,8 @@ pub async fn cut_off(write: &Write) {
     let mut it = Before { customer, last: String::new(), made: 0 };
     let faults = [Fault::BeforeSend, Fault::AfterSend, Fault::MidAnswer];
     for (number, step) in write.steps.iter().chain(&EVERY).enumerate() {
-        // Every other step with one of the faults, the commit with all.
-        let tried = |at: &usize| *step == "COMMIT" || is_sampled(number + at, 2 * faults.len());
+        // Each step with one of the faults, the commit with all.
+        let tried = |at: &usize| *step == "COMMIT" || is_sampled(number + at, faults.len());
         for fault in (0..faults.len()).filter(tried).map(|at| faults[at]) {
             for _ in 0..often(1) {
                 service.sql(write.tidy).await;
