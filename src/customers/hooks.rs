@@ -41,8 +41,11 @@ impl<'a> Move<'a> {
     }
 }
 
-/// Moves rows, in the same transaction. Returns their ids.
-pub type Moves = for<'a> fn(&'a mut Tx, &'a Move<'a>) -> LocalBoxFuture<'a, Result<Vec<Uuid>>>;
+/// The ids of the rows that were moved.
+pub type Moved<'a> = LocalBoxFuture<'a, Result<Vec<Uuid>>>;
+
+/// Moves rows, in the same transaction.
+pub type Moves = for<'a> fn(&'a mut Tx, &'a Move<'a>) -> Moved<'a>;
 
 /// Returns an error if a prospect must not be given up yet.
 pub type GivenUp = for<'a> fn(&'a mut Tx, &'a Customer) -> LocalBoxFuture<'a, Result<()>>;
@@ -92,7 +95,7 @@ macro_rules! merged {
         pub fn customer_merged<'a>(
             tx: &'a mut platform::Tx,
             rows: &'a $crate::hooks::Move<'a>,
-        ) -> futures_util::future::LocalBoxFuture<'a, platform::Result<Vec<uuid::Uuid>>> {
+        ) -> $crate::hooks::Moved<'a> {
             use schema::$table::{customer_id, id, table};
             let moved: fn($row, &$crate::customer::Customer) -> $row = $moved;
             Box::pin(async move {
