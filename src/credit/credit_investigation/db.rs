@@ -9,14 +9,15 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use intake::parameters;
-use platform::{Change, Conn, Date, Error, IfSent, List, Money, Result, Timestamp, Tx};
+use platform::{Change, Conn, Date, IfSent, List, Money, Result, Timestamp, Tx};
 use schema::credit_investigations;
 use uuid::Uuid;
 
-use super::InvestigationAction::{Expire, Start};
+use super::InvestigationAction::Expire;
+use super::steps::Step;
 use super::{
-    CreditInvestigation, CreditInvestigationFilter, CreditInvestigationPage, InvestigationFindings,
-    InvestigationStatus, NewCreditInvestigation, check_recommended,
+    CreditInvestigation, CreditInvestigationFilter, CreditInvestigationPage, InvestigationStatus,
+    NewCreditInvestigation, check_recommended,
 };
 
 fn matching<'a>(
@@ -97,28 +98,23 @@ impl CreditInvestigation {
         Ok(investigation)
     }
 
-    pub async fn start(tx: &mut Tx, caller: &Caller, id: Uuid, based_on: IfSent) -> Result<Self> {
-        let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(tx, &before).await?;
-        let (status, investigator_id) = (before.status.after(Start)?, Some(tx.actor));
-        before.save(tx, Self { status, investigator_id, ..before.clone() }).await
-    }
-
-    pub async fn conclude(
+    /// Takes an action of a person on an investigation.
+    pub async fn act(
         tx: &mut Tx,
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        found: &InvestigationFindings,
+        step: Step<'_>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;
-        if before.customer_owner_id == Some(caller.id()) {
-            let detail = "You cannot conclude the investigation of your own customer. Another user \
-                must conclude it.";
-            return Err(Error::forbidden_because("self_approval", detail));
+        before.check_hand(caller, step.action())?;
+        let status = before.status.after(step.action())?;
+        let mut after = Self { status, ..before.clone() };
+        match step {
+            Step::Start => after.investigator_id = Some(tx.actor),
+            Step::Conclude(found) => after.conclude(found, tx.today)?,
         }
-        let after = before.concluded(found, tx.today)?;
         before.save(tx, after).await
     }
 }

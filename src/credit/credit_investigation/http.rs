@@ -4,6 +4,7 @@ use access::Can;
 use platform::{Json, Path, Problems, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
+use super::steps::Step;
 use super::{
     CreditInvestigation, CreditInvestigationFilter, CreditInvestigationPage, InvestigationFindings,
     NewCreditInvestigation,
@@ -62,7 +63,7 @@ access::action! {
     ///
     /// Changes the status from `requested` to `investigating` and makes you the investigator.
     start_credit_investigation: "/credit-investigations/{id}/start", InvestigateCredit
-    -> CreditInvestigation by start(),
+    -> CreditInvestigation by act(Step::Start),
     "The investigation",
     409: "`wrong_status`",
     422: "`invalid`"
@@ -76,7 +77,7 @@ access::action! {
     /// update the customer's credit for that. The owner of the customer cannot conclude it (403
     /// `self_approval`).
     conclude_credit_investigation: "/credit-investigations/{id}/conclude", InvestigateCredit, found: Json<InvestigationFindings>
-    -> CreditInvestigation by conclude(&found),
+    -> CreditInvestigation by act(Step::Conclude(&found)),
     "The investigation",
     409: "`wrong_status`"
 }

@@ -18,6 +18,21 @@ pub enum InvestigationAction {
     Expire,
 }
 
+/// An action of a person, with its request.
+pub enum Step<'a> {
+    Start,
+    Conclude(&'a InvestigationFindings),
+}
+
+impl Step<'_> {
+    pub(super) fn action(&self) -> InvestigationAction {
+        match self {
+            Self::Start => InvestigationAction::Start,
+            Self::Conclude(_) => InvestigationAction::Conclude,
+        }
+    }
+}
+
 impl InvestigationStatus {
     /// Returns the status after an action: requested → investigating → concluded → expired.
     pub fn after(self, action: InvestigationAction) -> Result<Self> {
@@ -35,8 +50,18 @@ impl InvestigationStatus {
 }
 
 impl CreditInvestigation {
-    pub(super) fn concluded(&self, found: &InvestigationFindings, today: Date) -> Result<Self> {
-        let status = self.status.after(InvestigationAction::Conclude)?;
+    /// Checks that the caller may do this: owners of a customer do not conclude its investigation.
+    pub(super) fn check_hand(&self, caller: &Caller, action: InvestigationAction) -> Result<()> {
+        let own = self.customer_owner_id == Some(caller.id());
+        if own && action == InvestigationAction::Conclude {
+            let detail = "You cannot conclude the investigation of your own customer. Another user \
+                must conclude it.";
+            return Err(Error::forbidden_because("self_approval", detail));
+        }
+        Ok(())
+    }
+
+    pub(super) fn conclude(&mut self, found: &InvestigationFindings, today: Date) -> Result<()> {
         let mut faults = vec![];
         for (index, source) in found.sources.iter().enumerate() {
             if source.is_empty() || source.chars().count() > 300 {
@@ -59,18 +84,15 @@ impl CreditInvestigation {
             return Err(Error::invalid(faults));
         }
 
-        Ok(Self {
-            status,
-            sources: found.sources.clone(),
-            registered_capital: found.registered_capital,
-            lawsuits: found.lawsuits.clone(),
-            payment_history: found.payment_history.clone(),
-            score: Some(found.score),
-            recommended_limit: Some(found.recommended_limit),
-            concluded_on: Some(today),
-            valid_until: Some(valid_until(today, found.score)),
-            ..self.clone()
-        })
+        self.sources.clone_from(&found.sources);
+        self.registered_capital = found.registered_capital;
+        self.lawsuits.clone_from(&found.lawsuits);
+        self.payment_history.clone_from(&found.payment_history);
+        self.score = Some(found.score);
+        self.recommended_limit = Some(found.recommended_limit);
+        self.concluded_on = Some(today);
+        self.valid_until = Some(valid_until(today, found.score));
+        Ok(())
     }
 }
 

@@ -14,10 +14,9 @@ use platform::{Change, Conn, Date, Error, IfSent, List, Reason, Result, Timestam
 use schema::terms_requests;
 use uuid::Uuid;
 
-use super::TermsAction::{Approve, Reject, Submit, Withdraw};
+use super::steps::Step;
 use super::{
-    CustomerTerms, NewTermsRequest, TermsAction, TermsRequest, TermsRequestFilter,
-    TermsRequestPage, TermsStatus,
+    CustomerTerms, NewTermsRequest, TermsRequest, TermsRequestFilter, TermsRequestPage, TermsStatus,
 };
 use crate::{credit_investigation, customer_credit};
 
@@ -115,74 +114,53 @@ impl TermsRequest {
         Ok(request)
     }
 
-    /// Submits or withdraws a request.
-    pub async fn step(
+    /// Takes an action on a request. The credit limit of an approved one takes effect on
+    /// `valid_from`.
+    pub async fn act(
         tx: &mut Tx,
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        action: TermsAction,
+        step: Step<'_>,
     ) -> Result<Self> {
-        debug_assert!(matches!(action, Submit | Withdraw), "decisions have a reason");
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;
-        before.check_author(caller)?;
-        let status = before.status.after(action)?;
-        before.save(tx, Self { status, ..before.clone() }).await
+        before.check_hand(caller, step.action())?;
+        let status = before.status.after(step.action())?;
+        let after = match step {
+            Step::Submit | Step::Withdraw => Self { status, ..before.clone() },
+            Step::Reject(why) => before.decided(tx, status, why),
+            Step::Approve(why) => before.decided(tx, status, why).granted(tx, caller).await?,
+        };
+        before.save(tx, after).await
     }
 
-    pub async fn reject(
-        tx: &mut Tx,
-        caller: &Caller,
-        id: Uuid,
-        based_on: IfSent,
-        why: &Reason,
-    ) -> Result<Self> {
-        let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(tx, &before).await?;
-        before.check_decider(caller)?;
-        let status = before.status.after(Reject)?;
-        before.save(tx, before.decided(tx, status, why)).await
-    }
-
-    /// Approves a request. It needs a valid investigation and must be within the approval limit of
-    /// the role. The credit limit takes effect on `valid_from`.
-    pub async fn approve(
-        tx: &mut Tx,
-        caller: &Caller,
-        id: Uuid,
-        based_on: IfSent,
-        why: &Reason,
-    ) -> Result<Self> {
-        let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(tx, &before).await?;
-        before.check_decider(caller)?;
-        let status = before.status.after(Approve)?;
-
+    /// Returns the approved request with its basis. It needs a valid investigation and must be
+    /// within the approval limit of the role.
+    async fn granted(self, tx: &mut Tx, caller: &Caller) -> Result<Self> {
         let settings = Company::load(tx.conn()).await?.settings.0;
-        before.check_authority(caller, &settings)?;
+        self.check_authority(caller, &settings)?;
 
         let today = tx.today;
-        let basis = credit_investigation::in_force(tx.conn(), before.customer_id, today).await?;
+        let basis = credit_investigation::in_force(tx.conn(), self.customer_id, today).await?;
         let Some(basis) = basis else {
             let detail =
                 "Trading terms require a concluded credit investigation that is still valid.";
             return Err(Error::conflict("investigation_required", detail));
         };
         let recommended = basis.recommended_limit.unwrap_or_default();
-        let limit = Some(before.credit_limit);
-        credit_investigation::check_recommended(caller, limit, recommended)?;
+        credit_investigation::check_recommended(caller, Some(self.credit_limit), recommended)?;
 
-        let mut after = before.decided(tx, status, why);
+        let mut after = self;
         after.investigation_id = Some(basis.id);
-        after.valid_from = before.valid_from.max(today);
+        after.valid_from = after.valid_from.max(today);
         // Later days are left to the job, see `apply_due`.
         if after.valid_from == today {
             after.applied_at = Some(tx.now);
             let (customer, limit) = (after.customer_id, after.credit_limit);
             customer_credit::grant(tx, customer, limit, basis.valid_until).await?;
         }
-        before.save(tx, after).await
+        Ok(after)
     }
 
     fn decided(&self, tx: &Tx, status: TermsStatus, why: &Reason) -> Self {

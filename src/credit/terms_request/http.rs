@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use platform::{Clock, Db, Json, Path, Problems, Query, Reason, Reply, Result, Routes, Write};
 use uuid::Uuid;
 
-use super::TermsAction::{Submit, Withdraw};
+use super::steps::Step;
 use super::{
     CustomerTerms, NewTermsRequest, TermsDay, TermsRequest, TermsRequestFilter, TermsRequestPage,
 };
@@ -88,7 +88,7 @@ access::action! {
     /// Changes a draft to `submitted`. Only the requester or an admin can submit it (403
     /// `not_the_author`).
     submit_terms_request: "/terms-requests/{id}/submit", RequestCredit
-    -> TermsRequest by step(Submit),
+    -> TermsRequest by act(Step::Submit),
     "The request",
     409: "`wrong_status`",
     422: "`invalid`"
@@ -104,7 +104,7 @@ access::action! {
     /// customer's owner can approve (403 `self_approval`). The credit limit takes effect on
     /// `valid_from`.
     approve_terms_request: "/terms-requests/{id}/approve", ApproveTerms, why: Json<Reason>
-    -> TermsRequest by approve(&why),
+    -> TermsRequest by act(Step::Approve(&why)),
     "The request",
     409: "`wrong_status`"
 }
@@ -114,7 +114,7 @@ access::action! {
     ///
     /// Neither the requester nor the customer's owner can reject it (403 `self_approval`).
     reject_terms_request: "/terms-requests/{id}/reject", ApproveTerms, why: Json<Reason>
-    -> TermsRequest by reject(&why),
+    -> TermsRequest by act(Step::Reject(&why)),
     "The request",
     409: "`wrong_status`"
 }
@@ -124,7 +124,7 @@ access::action! {
     ///
     /// Only before the decision. Only the requester or an admin can withdraw it (403 `not_the_author`).
     withdraw_terms_request: "/terms-requests/{id}/withdraw", RequestCredit
-    -> TermsRequest by step(Withdraw),
+    -> TermsRequest by act(Step::Withdraw),
     "The request",
     409: "`wrong_status`",
     422: "`invalid`"

@@ -2,7 +2,7 @@
 
 use access::{Caller, Role};
 use company::setting::{self, Settings};
-use platform::{Error, Money, Result};
+use platform::{Error, Money, Reason, Result};
 
 use super::{TermsRequest, TermsStatus};
 
@@ -13,6 +13,25 @@ pub enum TermsAction {
     Approve,
     Reject,
     Withdraw,
+}
+
+/// An action with its request.
+pub enum Step<'a> {
+    Submit,
+    Approve(&'a Reason),
+    Reject(&'a Reason),
+    Withdraw,
+}
+
+impl Step<'_> {
+    pub(super) fn action(&self) -> TermsAction {
+        match self {
+            Self::Submit => TermsAction::Submit,
+            Self::Approve(_) => TermsAction::Approve,
+            Self::Reject(_) => TermsAction::Reject,
+            Self::Withdraw => TermsAction::Withdraw,
+        }
+    }
 }
 
 impl TermsStatus {
@@ -49,14 +68,27 @@ fn authority(caller: &Caller, settings: &Settings) -> Option<Money> {
 }
 
 impl TermsRequest {
-    /// Checks that the caller is neither the requester nor the owner of the customer.
-    pub(super) fn check_decider(&self, caller: &Caller) -> Result<()> {
-        if self.requested_by == caller.id() || self.customer_owner_id == Some(caller.id()) {
-            let detail = "You cannot decide on terms that you requested or that are for your own \
-                customer. Another user must decide.";
-            return Err(Error::forbidden_because("self_approval", detail));
+    /// Checks that the caller may do this: the requester and admins submit and withdraw; neither the
+    /// requester nor the owner of the customer decides.
+    pub(super) fn check_hand(&self, caller: &Caller, action: TermsAction) -> Result<()> {
+        let requester = self.requested_by == caller.id();
+        match action {
+            TermsAction::Submit | TermsAction::Withdraw => {
+                if requester || caller.is(Role::Admin) {
+                    return Ok(());
+                }
+                let detail = "Only the user who requested the terms can do this.";
+                Err(Error::forbidden_because("not_the_author", detail))
+            }
+            TermsAction::Approve | TermsAction::Reject => {
+                if !requester && self.customer_owner_id != Some(caller.id()) {
+                    return Ok(());
+                }
+                let detail = "You cannot decide on terms that you requested or that are for your \
+                    own customer. Another user must decide.";
+                Err(Error::forbidden_because("self_approval", detail))
+            }
         }
-        Ok(())
     }
 
     pub(super) fn check_authority(&self, caller: &Caller, settings: &Settings) -> Result<()> {
@@ -67,15 +99,6 @@ impl TermsRequest {
             return Err(error.member("limit", limit.to_string()));
         }
         Ok(())
-    }
-
-    /// Checks that the caller is the requester or an admin.
-    pub(super) fn check_author(&self, caller: &Caller) -> Result<()> {
-        if self.requested_by == caller.id() || caller.is(Role::Admin) {
-            return Ok(());
-        }
-        let detail = "Only the user who requested the terms can do this.";
-        Err(Error::forbidden_because("not_the_author", detail))
     }
 }
 

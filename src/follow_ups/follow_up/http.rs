@@ -5,7 +5,7 @@ use actix_web::web::Data;
 use intake::Body;
 use platform::{Clock, Db, Json, List, PageQuery, Problems, Reason, Result, Routes};
 
-use super::FollowUpAction::{Accept, Cancel, Complete, Return, Start};
+use super::steps::Step;
 use super::{
     FollowUp, FollowUpExtension, FollowUpFilter, FollowUpPage, FollowUpReport, MineFilter,
     NewFollowUp,
@@ -82,7 +82,7 @@ access::action! {
     /// Accept a follow-up
     ///
     /// Only the assignee can accept it.
-    accept_follow_up: "/follow-ups/{id}/accept", WriteFollowUps -> FollowUp by step(Accept),
+    accept_follow_up: "/follow-ups/{id}/accept", WriteFollowUps -> FollowUp by act(Step::Accept),
     "The follow-up",
     403: "`not_your_follow_up`",
     409: "`wrong_status`",
@@ -93,7 +93,7 @@ access::action! {
     /// Start a follow-up
     ///
     /// Possible for the assignee, after it was accepted or returned.
-    start_follow_up: "/follow-ups/{id}/start", WriteFollowUps -> FollowUp by step(Start),
+    start_follow_up: "/follow-ups/{id}/start", WriteFollowUps -> FollowUp by act(Step::Start),
     "The follow-up",
     403: "`not_your_follow_up`",
     409: "`wrong_status`",
@@ -105,7 +105,7 @@ access::action! {
     ///
     /// 汇报: The person who assigned it sees the result in their list and in the change feed.
     submit_follow_up: "/follow-ups/{id}/submit", WriteFollowUps, report: Json<FollowUpReport>
-    -> FollowUp by submit(&report),
+    -> FollowUp by act(Step::Submit(&report)),
     "The follow-up",
     403: "`not_your_follow_up`",
     409: "`wrong_status`"
@@ -116,7 +116,7 @@ access::action! {
     ///
     /// Possible once, with a reason; otherwise 409 `already_extended`.
     extend_follow_up: "/follow-ups/{id}/extend", WriteFollowUps, how: Json<FollowUpExtension>
-    -> FollowUp by extend(&how),
+    -> FollowUp by act(Step::Extend(&how)),
     "The follow-up",
     403: "`not_your_follow_up`",
     409: "`wrong_status`"
@@ -128,7 +128,7 @@ access::action! {
     /// Sends an insufficient result back to the assignee. Allowed for the person who assigned it and
     /// for those who lead the assignee.
     return_follow_up: "/follow-ups/{id}/return", WriteFollowUps, why: Json<Reason>
-    -> FollowUp by turn_down(Return, &why),
+    -> FollowUp by act(Step::Return(&why)),
     "The follow-up",
     403: "`not_your_follow_up`",
     409: "`wrong_status`"
@@ -138,7 +138,7 @@ access::action! {
     /// Complete a follow-up
     ///
     /// Accepts the result. Allowed for the person who assigned it and for those who lead the assignee.
-    complete_follow_up: "/follow-ups/{id}/complete", WriteFollowUps -> FollowUp by step(Complete),
+    complete_follow_up: "/follow-ups/{id}/complete", WriteFollowUps -> FollowUp by act(Step::Complete),
     "The follow-up",
     403: "`not_your_follow_up`",
     409: "`wrong_status`",
@@ -150,7 +150,7 @@ access::action! {
     ///
     /// Allowed for the person who assigned it and for those who lead the assignee.
     cancel_follow_up: "/follow-ups/{id}/cancel", WriteFollowUps, why: Json<Reason>
-    -> FollowUp by turn_down(Cancel, &why),
+    -> FollowUp by act(Step::Cancel(&why)),
     "The follow-up",
     403: "`not_your_follow_up`",
     409: "`wrong_status`"

@@ -47,94 +47,82 @@ impl FollowUpStatus {
     }
 }
 
+/// An action with its request.
+pub enum Step<'a> {
+    Accept,
+    Start,
+    Submit(&'a FollowUpReport),
+    Return(&'a Reason),
+    Complete,
+    Extend(&'a FollowUpExtension),
+    Cancel(&'a Reason),
+}
+
+impl Step<'_> {
+    fn action(&self) -> FollowUpAction {
+        match self {
+            Self::Accept => FollowUpAction::Accept,
+            Self::Start => FollowUpAction::Start,
+            Self::Submit(_) => FollowUpAction::Submit,
+            Self::Return(_) => FollowUpAction::Return,
+            Self::Complete => FollowUpAction::Complete,
+            Self::Extend(_) => FollowUpAction::Extend,
+            Self::Cancel(_) => FollowUpAction::Cancel,
+        }
+    }
+}
+
 impl FollowUp {
-    /// Accepts, starts or completes the follow-up, which takes no further data.
-    pub async fn step(
+    /// Takes an action of the state machine on a follow-up.
+    pub async fn act(
         tx: &mut Tx,
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        action: FollowUpAction,
+        step: Step<'_>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;
-        before.check_hand(caller, action)?;
-        let mut after = Self { status: before.status.after(action)?, ..before.clone() };
-        if action == FollowUpAction::Complete {
-            after.ended_at = Some(tx.now);
-        }
-        before.save(tx, after).await
-    }
+        before.check_hand(caller, step.action())?;
+        let status = before.status.after(step.action())?;
+        let mut after = Self { status, ..before.clone() };
 
-    pub async fn submit(
-        tx: &mut Tx,
-        caller: &Caller,
-        id: Uuid,
-        based_on: IfSent,
-        report: &FollowUpReport,
-    ) -> Result<Self> {
-        let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(tx, &before).await?;
-        before.check_hand(caller, FollowUpAction::Submit)?;
-        let status = before.status.after(FollowUpAction::Submit)?;
-
-        let to = ("follow_up", before.id);
-        attach(tx, caller, &report.attachment_ids, to, "/attachment_ids").await?;
-        let (result, submitted_at) = (Some(report.result.clone()), Some(tx.now));
-        let mut after = Self { status, result, submitted_at, ..before.clone() };
-        let more = report.attachment_ids.iter().filter(|id| !before.attachment_ids.contains(id));
-        after.attachment_ids.extend(more);
-        before.save(tx, after).await
-    }
-
-    pub async fn extend(
-        tx: &mut Tx,
-        caller: &Caller,
-        id: Uuid,
-        based_on: IfSent,
-        extension: &FollowUpExtension,
-    ) -> Result<Self> {
-        let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(tx, &before).await?;
-        before.check_hand(caller, FollowUpAction::Extend)?;
-        let status = before.status.after(FollowUpAction::Extend)?;
-
-        if before.extended_from.is_some() {
-            let detail = "The follow-up has already been extended. It can be extended only once.";
-            return Err(Error::conflict("already_extended", detail));
-        }
-        if extension.due_at <= before.due_at.max(tx.now) {
-            let why = "must be in the future and later than the current `due_at`";
-            return Err(Error::invalid(vec![Fault::new("/due_at", "range", why)]));
+        match step {
+            Step::Accept | Step::Start => {}
+            Step::Submit(report) => {
+                let files = &report.attachment_ids;
+                attach(tx, caller, files, ("follow_up", id), "/attachment_ids").await?;
+                after.result = Some(report.result.clone());
+                after.submitted_at = Some(tx.now);
+                let more = files.iter().filter(|id| !before.attachment_ids.contains(id));
+                after.attachment_ids.extend(more);
+            }
+            Step::Return(why) => {
+                after.ended_at = None;
+                after.reason = Some(why.reason.clone());
+            }
+            Step::Complete => after.ended_at = Some(tx.now),
+            Step::Extend(extension) => {
+                if before.extended_from.is_some() {
+                    let detail =
+                        "The follow-up has already been extended. It can be extended only once.";
+                    return Err(Error::conflict("already_extended", detail));
+                }
+                if extension.due_at <= before.due_at.max(tx.now) {
+                    let why = "must be in the future and later than the current `due_at`";
+                    return Err(Error::invalid(vec![Fault::new("/due_at", "range", why)]));
+                }
+                after.due_at = extension.due_at;
+                after.extended_from = Some(before.due_at);
+                after.reason = Some(extension.reason.clone());
+            }
+            Step::Cancel(why) => {
+                after.ended_at = Some(tx.now);
+                after.reason = Some(why.reason.clone());
+            }
         }
 
-        let after = Self {
-            status,
-            due_at: extension.due_at,
-            extended_from: Some(before.due_at),
-            reason: Some(extension.reason.clone()),
-            ..before.clone()
-        };
         before.save(tx, after).await
-    }
-
-    /// Returns the follow-up to the assignee, or cancels it.
-    pub async fn turn_down(
-        tx: &mut Tx,
-        caller: &Caller,
-        id: Uuid,
-        based_on: IfSent,
-        action: FollowUpAction,
-        why: &Reason,
-    ) -> Result<Self> {
-        let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(tx, &before).await?;
-        before.check_hand(caller, action)?;
-        let status = before.status.after(action)?;
-
-        let ended_at = (status == FollowUpStatus::Cancelled).then_some(tx.now);
-        let reason = Some(why.reason.clone());
-        before.save(tx, Self { status, ended_at, reason, ..before.clone() }).await
     }
 
     /// Checks that the caller may do this. The assignee carries the follow-up out; the person who

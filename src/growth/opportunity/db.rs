@@ -166,7 +166,7 @@ impl Opportunity {
     }
 
     /// Ends the opportunity as won, lost or dropped.
-    pub async fn end(
+    pub async fn act(
         tx: &mut Tx,
         caller: &Caller,
         id: Uuid,

@@ -74,7 +74,7 @@ access::action! {
     ///
     /// 赢得: Ends an open opportunity because the customer buys.
     win_opportunity: "/opportunities/{id}/win", WriteOpportunities
-    -> Opportunity by end(Win, None),
+    -> Opportunity by act(Win, None),
     "The opportunity",
     409: "`wrong_status`",
     422: "`invalid`"
@@ -85,7 +85,7 @@ access::action! {
     ///
     /// 失去: Ends an open opportunity because the customer buys elsewhere or has no need.
     lose_opportunity: "/opportunities/{id}/lose", WriteOpportunities, why: Json<Reason>
-    -> Opportunity by end(Lose, Some(&why)),
+    -> Opportunity by act(Lose, Some(&why)),
     "The opportunity",
     409: "`wrong_status`"
 }
@@ -95,7 +95,7 @@ access::action! {
     ///
     /// 放弃: Ends an open opportunity that is not worth pursuing or was a mistake.
     drop_opportunity: "/opportunities/{id}/drop", WriteOpportunities, why: Json<Reason>
-    -> Opportunity by end(Drop, Some(&why)),
+    -> Opportunity by act(Drop, Some(&why)),
     "The opportunity",
     409: "`wrong_status`"
 }

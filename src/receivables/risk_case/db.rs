@@ -87,7 +87,7 @@ impl RiskCase {
         Ok(case)
     }
 
-    pub(super) async fn step(
+    pub(super) async fn act(
         tx: &mut Tx,
         caller: &Caller,
         id: Uuid,

@@ -49,7 +49,7 @@ access::action! {
     /// measure than the last one is refused. `hold` puts the customer's credit on hold until a user
     /// releases it.
     take_measure: "/risk-cases/{id}/measures", WriteRiskCases, new: Json<NewMeasure>
-    -> RiskCase by step(Step::Measure(&new)),
+    -> RiskCase by act(Step::Measure(&new)),
     "The case",
     409: "`wrong_status`"
 }
@@ -60,7 +60,7 @@ access::action! {
     /// Records the recovered amount. At least one measure must have been taken, otherwise 409
     /// `wrong_status`.
     recover_risk_case: "/risk-cases/{id}/recover", WriteRiskCases, recovery: Json<Recovery>
-    -> RiskCase by step(Step::Recover(&recovery)),
+    -> RiskCase by act(Step::Recover(&recovery)),
     "The case"
 }
 
@@ -70,7 +70,7 @@ access::action! {
     /// Requires an approved write-off of this case, otherwise 409 `no_write_off`. At least one measure
     /// must have been taken, otherwise 409 `wrong_status`.
     write_off_risk_case: "/risk-cases/{id}/write-off", WriteRiskCases
-    -> RiskCase by step(Step::WriteOff),
+    -> RiskCase by act(Step::WriteOff),
     "The case",
     422: "`invalid`"
 }

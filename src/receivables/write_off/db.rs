@@ -119,7 +119,7 @@ impl WriteOffRequest {
         Ok(request)
     }
 
-    pub(super) async fn decide(
+    pub(super) async fn act(
         tx: &mut Tx,
         caller: &Caller,
         id: Uuid,

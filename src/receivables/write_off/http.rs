@@ -55,7 +55,7 @@ access::action! {
     /// `authority_exceeded`); earlier write-offs of the same invoice, and of the same customer within
     /// the last 365 days, count towards it.
     approve_write_off: "/write-off-requests/{id}/approve", DecideWriteOffs, why: Json<WriteOffDecision>
-    -> WriteOffRequest by decide(Decision::Approve, why.note.as_deref()),
+    -> WriteOffRequest by act(Decision::Approve, why.note.as_deref()),
     "The request",
     409: "`above_open_amount`, `wrong_status`"
 }
@@ -65,7 +65,7 @@ access::action! {
     ///
     /// Neither the requester nor the customer's owner can reject it (403 `self_approval`).
     reject_write_off: "/write-off-requests/{id}/reject", DecideWriteOffs, why: Json<WriteOffDecision>
-    -> WriteOffRequest by decide(Decision::Reject, why.note.as_deref()),
+    -> WriteOffRequest by act(Decision::Reject, why.note.as_deref()),
     "The request",
     409: "`wrong_status`"
 }
@@ -75,7 +75,7 @@ access::action! {
     ///
     /// Only the requester can withdraw it (403 `not_the_author`).
     withdraw_write_off: "/write-off-requests/{id}/withdraw", RequestWriteOffs
-    -> WriteOffRequest by decide(Decision::Withdraw, None),
+    -> WriteOffRequest by act(Decision::Withdraw, None),
     "The request",
     409: "`wrong_status`",
     422: "`invalid`"

@@ -4,9 +4,10 @@ use intake::Body;
 use platform::{Json, Reason, Routes};
 
 use super::batch::VisitBatch;
+use super::steps::Step;
 use super::{
-    CheckIn, CheckOut, NewVisit, Reschedule, Visit, VisitAction, VisitChanges, VisitFilter,
-    VisitOutcome, VisitPage,
+    CheckIn, CheckOut, NewVisit, Reschedule, Visit, VisitChanges, VisitFilter, VisitOutcome,
+    VisitPage,
 };
 use crate::{ApproveVisits, ImportVisits, ReadVisits, WriteVisits};
 
@@ -76,7 +77,7 @@ access::action! {
     ///
     /// 改期: `rescheduled_from` keeps the previous day, and the history keeps all of them.
     reschedule_visit: "/visits/{id}/reschedule", WriteVisits, how: Json<Reschedule>
-    -> Visit by reschedule(&how),
+    -> Visit by act(Step::Reschedule(&how)),
     "The visit",
     403: "`not_your_visit`",
     409: "`wrong_status`"
@@ -85,7 +86,7 @@ access::action! {
 access::action! {
     /// Cancel a planned visit
     cancel_visit: "/visits/{id}/cancel", WriteVisits, why: Json<Reason>
-    -> Visit by excuse(VisitAction::Cancel, &why),
+    -> Visit by act(Step::Cancel(&why)),
     "The visit",
     403: "`not_your_visit`",
     409: "`wrong_status`"
@@ -99,7 +100,7 @@ access::action! {
     /// time; otherwise 409 `visit_in_progress` with the `visit_id` to check out of. A missed visit
     /// accepts only check-ins made on its day, by phones that were offline. The visit counts on the day
     /// of its owner's check-in.
-    check_in: "/visits/{id}/check-in", WriteVisits, sent: Json<CheckIn> -> Visit by check_in(&sent),
+    check_in: "/visits/{id}/check-in", WriteVisits, sent: Json<CheckIn> -> Visit by act(Step::CheckIn(&sent)),
     "The visit",
     403: "`not_your_visit`",
     409: "`already_checked_in`, `not_on_planned_day`, `wrong_status`"
@@ -112,7 +113,7 @@ access::action! {
     /// whether there was a complaint or a suggestion. A complaint recorded on the visit answers that
     /// question. `follow_up` turns the next action into a follow-up.
     check_out: "/visits/{id}/check-out", WriteVisits, sent: Json<CheckOut>
-    -> Visit by check_out(&sent),
+    -> Visit by act(Step::CheckOut(&sent)),
     "The visit",
     403: "`not_your_visit`",
     409: "`already_checked_out`, `not_checked_in`, `wrong_status`"
@@ -124,7 +125,7 @@ access::action! {
     /// Allowed while the visit is in progress, and after a check-out that reported no outcome. Once a
     /// completed visit has an outcome, returns 409 `outcome_given`.
     report_outcome: "/visits/{id}/outcome", WriteVisits, sent: Json<VisitOutcome>
-    -> Visit by report(&sent),
+    -> Visit by act(Step::Report(&sent)),
     "The visit",
     403: "`not_your_visit`",
     409: "`wrong_status`"
@@ -135,7 +136,7 @@ access::action! {
     ///
     /// 中止: Ends a visit that is in progress. An abandoned visit does not count.
     abandon_visit: "/visits/{id}/abandon", WriteVisits, why: Json<Reason>
-    -> Visit by excuse(VisitAction::Abandon, &why),
+    -> Visit by act(Step::Abandon(&why)),
     "The visit",
     403: "`not_your_visit`",
     409: "`wrong_status`"
@@ -146,7 +147,7 @@ access::action! {
     ///
     /// Possible once; otherwise 409 `already_explained`.
     explain_visit: "/visits/{id}/explain", WriteVisits, why: Json<Reason>
-    -> Visit by excuse(VisitAction::Explain, &why),
+    -> Visit by act(Step::Explain(&why)),
     "The visit",
     403: "`not_your_visit`",
     409: "`wrong_status`"
@@ -159,7 +160,7 @@ access::action! {
     /// late, or has no plausible check-out. Owners cannot approve their own visits, not even as admins:
     /// 403 `self_approval`.
     approve_visit: "/visits/{id}/approve-exception", ApproveVisits, why: Json<Reason>
-    -> Visit by approve(&why.reason),
+    -> Visit by act(Step::Approve(&why)),
     "The valid visit",
     409: "`nothing_to_approve`, `wrong_status`"
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use access::Caller;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use platform::{Date, Error, Fault, Result, Timestamp};
@@ -225,18 +224,6 @@ impl Visit {
         });
         self.keep_flag_of_owner();
         self
-    }
-
-    /// Checks that the caller may do this. Owners may do everything; the people who lead them may
-    /// only change the plan.
-    pub(super) fn check_hand(&self, caller: &Caller, action: VisitAction) -> Result<()> {
-        use VisitAction::{Cancel, Change, Reschedule};
-        let mine = self.owner_id == caller.id();
-        let leads = caller.reach().is_none_or(|reach| reach.contains(&self.owner_id));
-        if mine || leads && matches!(action, Change | Reschedule | Cancel) {
-            return Ok(());
-        }
-        Err(Error::forbidden_because("not_your_visit", "Only the owner of the visit can do this."))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Actions on a visit: reschedule, check in, check out, report, explain, approve.
+//! The actions that move visits on, with their checks and effects.
 
 use access::Caller;
 use attachments::attachment::attach;
@@ -21,110 +21,185 @@ use super::{
 };
 use crate::hooks::complained_on;
 
+/// An action with its request.
+pub enum Step<'a> {
+    Reschedule(&'a Reschedule),
+    Cancel(&'a Reason),
+    CheckIn(&'a CheckIn),
+    CheckOut(&'a CheckOut),
+    Report(&'a VisitOutcome),
+    Abandon(&'a Reason),
+    Explain(&'a Reason),
+    Approve(&'a Reason),
+}
+
+impl Step<'_> {
+    fn action(&self) -> VisitAction {
+        match self {
+            Self::Reschedule(_) => VisitAction::Reschedule,
+            Self::Cancel(_) => VisitAction::Cancel,
+            Self::CheckIn(_) => VisitAction::CheckIn,
+            Self::CheckOut(_) => VisitAction::CheckOut,
+            Self::Report(_) => VisitAction::Report,
+            Self::Abandon(_) => VisitAction::Abandon,
+            Self::Explain(_) => VisitAction::Explain,
+            Self::Approve(_) => VisitAction::Approve,
+        }
+    }
+}
+
 impl Visit {
-    pub async fn reschedule(
+    /// Takes an action of the state machine on a visit. A companion's check-in and check-out record
+    /// only their own arrival and departure.
+    pub async fn act(
         tx: &mut Tx,
         caller: &Caller,
         id: Uuid,
         based_on: IfSent,
-        how: &Reschedule,
-    ) -> Result<Self> {
-        let before = Self::begin(tx, caller, id, based_on, VisitAction::Reschedule).await?;
-        check_day(tx, how.planned_date)?;
-        if how.planned_date == before.planned_date {
-            return Ok(before);
-        }
-
-        let after = Self {
-            planned_date: how.planned_date,
-            rescheduled_from: Some(before.planned_date),
-            reason: Some(how.reason.clone()),
-            window_from: None,
-            window_to: None,
-            ..before.clone()
-        };
-        before.save(tx, after).await
-    }
-
-    /// Cancels, abandons or explains the visit.
-    pub async fn excuse(
-        tx: &mut Tx,
-        caller: &Caller,
-        id: Uuid,
-        based_on: IfSent,
-        action: VisitAction,
-        why: &Reason,
-    ) -> Result<Self> {
-        let before = Self::begin(tx, caller, id, based_on, action).await?;
-        let missed = before.status == VisitStatus::Missed;
-        if action == VisitAction::Explain && missed && before.reason.is_some() {
-            let detail = "The missed visit has already been explained.";
-            return Err(Error::conflict("already_explained", detail));
-        }
-        let status = before.status_on(tx.today).after(action)?;
-        Check::close_all(tx, &[id]).await?;
-        before.save(tx, Self { status, reason: Some(why.reason.clone()), ..before.clone() }).await
-    }
-
-    /// Checks the caller in. The owner's check-in begins the visit; a companion's records only
-    /// their arrival.
-    pub async fn check_in(
-        tx: &mut Tx,
-        caller: &Caller,
-        id: Uuid,
-        based_on: IfSent,
-        sent: &CheckIn,
+        step: Step<'_>,
     ) -> Result<Self> {
         let before = Self::find_for_update(tx, caller, id).await?;
         based_on.check(tx, &before).await?;
+        before.check_hand(caller, step.action())?;
+        let status = before.status_after(step.action(), caller, tx.today)?;
+        let mut after = Self { status, ..before.clone() };
 
+        match step {
+            Step::Reschedule(how) => {
+                check_day(tx, how.planned_date)?;
+                if how.planned_date == before.planned_date {
+                    return Ok(before);
+                }
+                after.planned_date = how.planned_date;
+                after.rescheduled_from = Some(before.planned_date);
+                after.reason = Some(how.reason.clone());
+                (after.window_from, after.window_to) = (None, None);
+            }
+            Step::Explain(_) if before.status == VisitStatus::Missed && before.reason.is_some() => {
+                let detail = "The missed visit has already been explained.";
+                return Err(Error::conflict("already_explained", detail));
+            }
+            Step::Cancel(why) | Step::Abandon(why) | Step::Explain(why) => {
+                Check::close_all(tx, &[id]).await?;
+                after.reason = Some(why.reason.clone());
+            }
+            Step::CheckIn(sent) => after = before.check_in(tx, caller, after, sent).await?,
+            Step::CheckOut(sent) => return before.check_out(tx, caller, after, sent).await,
+            Step::Report(sent) => {
+                if before.status == VisitStatus::Completed && before.outcome.is_some() {
+                    let detail = "The outcome of this visit has already been reported.";
+                    return Err(Error::conflict("outcome_given", detail));
+                }
+                let company = Company::load(tx.conn()).await?;
+                after = after.outcome_of(tx, caller, sent, tx.today).await?;
+                after = after.judged(least_minutes(&company));
+            }
+            Step::Approve(why) => {
+                if before.validity != Some(Validity::PendingReview) {
+                    let detail =
+                        "Only a visit whose `validity` is `pending_review` can be approved.";
+                    return Err(Error::conflict("nothing_to_approve", detail));
+                }
+                let company = Company::load(tx.conn()).await?;
+                after.approved_by = Some(caller.id());
+                after.reason = Some(why.reason.clone());
+                after = after.judged(least_minutes(&company));
+            }
+        }
+
+        before.save(tx, after).await
+    }
+
+    /// Checks that the caller may do this. Owners may do everything except approve; the people who
+    /// lead them may only change the plan, and participants may check in and out.
+    pub(super) fn check_hand(&self, caller: &Caller, action: VisitAction) -> Result<()> {
+        use VisitAction::{Approve, Cancel, Change, CheckIn, CheckOut, Reschedule};
+        let mine = self.owner_id == caller.id();
+        let leads = || caller.reach().is_none_or(|reach| reach.contains(&self.owner_id));
+        let allowed = match action {
+            Approve => !mine,
+            CheckIn | CheckOut => mine || self.participant_ids.contains(&caller.id()),
+            Change | Reschedule | Cancel => mine || leads(),
+            _ => mine,
+        };
+        if allowed {
+            return Ok(());
+        }
+
+        let (code, detail) = match action {
+            Approve => ("self_approval", "You cannot approve your own visit."),
+            CheckIn | CheckOut => (
+                "not_your_visit",
+                "Only the owner and the participants of the visit can check in and out.",
+            ),
+            _ => ("not_your_visit", "Only the owner of the visit can do this."),
+        };
+        Err(Error::forbidden_because(code, detail))
+    }
+
+    /// Returns the status after an action of the caller. A companion's check-in and check-out leave
+    /// it as it is.
+    pub(super) fn status_after(
+        &self,
+        action: VisitAction,
+        caller: &Caller,
+        today: Date,
+    ) -> Result<VisitStatus> {
+        let status = self.status_on(today);
+        if self.owner_id == caller.id() {
+            return status.after(action);
+        }
+        match action {
+            VisitAction::CheckIn if status == VisitStatus::InProgress => Ok(self.status),
+            VisitAction::CheckIn => status.after(action).map(|_| self.status),
+            VisitAction::CheckOut => Ok(self.status),
+            _ => status.after(action),
+        }
+    }
+
+    /// Returns the visit with the check-in of the caller.
+    async fn check_in(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        mut after: Self,
+        sent: &CheckIn,
+    ) -> Result<Self> {
         let company = Company::load(tx.conn()).await?;
         let zone = zone(&company);
-        let mut after = before.clone();
-        let (owner, status) = (before.is_owner(caller)?, before.status_on(tx.today));
-        if owner {
-            after.status = status.after(VisitAction::CheckIn)?;
-        } else if !matches!(status, VisitStatus::Planned | VisitStatus::InProgress) {
-            status.after(VisitAction::CheckIn)?;
-        }
-        let day = day_of(sent.occurred_at, &zone);
-        if status == VisitStatus::Missed && day != before.planned_date {
+        let missed = self.status_on(tx.today) == VisitStatus::Missed;
+        if missed && day_of(sent.occurred_at, &zone) != self.planned_date {
             let detail = "The check-in to a missed visit must be on the planned day. Otherwise, plan \
                 a new visit.";
             return Err(Error::conflict("not_on_planned_day", detail));
         }
-        if before.check_of(caller.id(), CheckKind::CheckIn).is_some() {
+        if self.check_of(caller.id(), CheckKind::CheckIn).is_some() {
             let detail = "You have already checked in to this visit.";
             return Err(Error::conflict("already_checked_in", detail));
         }
 
-        let check = before.evidence(tx, caller, &company, (CheckKind::CheckIn, sent)).await?;
+        let check = self.evidence(tx, caller, &company, (CheckKind::CheckIn, sent)).await?;
         // A companion at a visit that is over has left by now.
-        let stays = owner || status != VisitStatus::Missed;
-        Check::insert(tx, id, &check, stays).await?;
+        let stays = self.owner_id == caller.id() || !missed;
+        Check::insert(tx, self.id, &check, stays).await?;
         after.checks.0.push(check);
-        before.save(tx, after.in_order().dated(&zone)).await
+        Ok(after.in_order().dated(&zone))
     }
 
-    /// Checks the caller out. The owner's check-out ends the visit and reports its outcome; a
-    /// companion's records only their departure.
-    pub async fn check_out(
+    /// Saves the visit with the check-out of the caller. The owner's ends the visit and reports its
+    /// outcome.
+    async fn check_out(
+        &self,
         tx: &mut Tx,
         caller: &Caller,
-        id: Uuid,
-        based_on: IfSent,
+        mut after: Self,
         sent: &CheckOut,
     ) -> Result<Self> {
-        let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(tx, &before).await?;
         let company = Company::load(tx.conn()).await?;
-        let mut after = before.clone();
-        let owner = before.is_owner(caller)?;
-
+        let owner = self.owner_id == caller.id();
         if owner {
-            let status = before.status.after(VisitAction::CheckOut)?;
             let day = day_of(sent.check.occurred_at, &zone(&company));
-            after = Self { status, ..before.outcome_of(tx, caller, &sent.outcome, day).await? };
+            after = after.outcome_of(tx, caller, &sent.outcome, day).await?;
             if after.complaint_answer.is_none() {
                 let why = "required: did the customer make a complaint or a suggestion?";
                 let fault = Fault::new("/complaint_answer", "required", why);
@@ -135,11 +210,11 @@ impl Visit {
             return Err(Error::forbidden_because("not_your_visit", detail));
         }
 
-        let Some(start) = before.check_of(caller.id(), CheckKind::CheckIn) else {
+        let Some(start) = self.check_of(caller.id(), CheckKind::CheckIn) else {
             let detail = "You have not checked in to this visit. Check in before you check out.";
             return Err(Error::conflict("not_checked_in", detail));
         };
-        if before.check_of(caller.id(), CheckKind::CheckOut).is_some() {
+        if self.check_of(caller.id(), CheckKind::CheckOut).is_some() {
             let detail = "You have already checked out of this visit.";
             return Err(Error::conflict("already_checked_out", detail));
         }
@@ -149,43 +224,25 @@ impl Visit {
         }
 
         let check = (CheckKind::CheckOut, &sent.check);
-        let check = before.evidence(tx, caller, &company, check).await?;
-        if owner && !before.participant_ids.is_empty() {
+        let check = self.evidence(tx, caller, &company, check).await?;
+        if owner && !self.participant_ids.is_empty() {
             // The visit is over for companions who have not checked out, too.
-            Check::close_all(tx, &[id]).await?;
+            Check::close_all(tx, &[self.id]).await?;
         }
-        Check::insert(tx, id, &check, false).await?;
+        Check::insert(tx, self.id, &check, false).await?;
         after.checks.0.push(check);
         let mut after = after.in_order();
         if !owner {
-            return before.save(tx, after).await;
+            return self.save(tx, after).await;
         }
 
         // Overlapping visits of the owner gain or lose their flags with this one.
         let place = (after.owner_id, after.planned_date);
         let mut flags = Flags::correct(tx, std::iter::once(place)).await?;
         flags.apply(&mut after);
-        let after = before.save(tx, after.judged(least_minutes(&company))).await?;
+        let after = self.save(tx, after.judged(least_minutes(&company))).await?;
         flags.save(tx).await?;
         Ok(after)
-    }
-
-    /// Reports the outcome that was not reported at the check-out.
-    pub async fn report(
-        tx: &mut Tx,
-        caller: &Caller,
-        id: Uuid,
-        based_on: IfSent,
-        sent: &VisitOutcome,
-    ) -> Result<Self> {
-        let before = Self::begin(tx, caller, id, based_on, VisitAction::Report).await?;
-        if before.status == VisitStatus::Completed && before.outcome.is_some() {
-            let detail = "The outcome of this visit has already been reported.";
-            return Err(Error::conflict("outcome_given", detail));
-        }
-        let company = Company::load(tx.conn()).await?;
-        let after = before.outcome_of(tx, caller, sent, tx.today).await?;
-        before.save(tx, after.judged(least_minutes(&company))).await
     }
 
     /// Answers the complaint question after a complaint was recorded on this visit. Does nothing if
@@ -198,57 +255,6 @@ impl Visit {
         let company = Company::load(tx.conn()).await?;
         let after = Self { complaint_answer: Some(true), ..before.clone() };
         before.save(tx, after.judged(least_minutes(&company))).await
-    }
-
-    /// Accepts the visit as valid although its evidence is missing.
-    pub async fn approve(
-        tx: &mut Tx,
-        caller: &Caller,
-        id: Uuid,
-        based_on: IfSent,
-        why: &str,
-    ) -> Result<Self> {
-        let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(tx, &before).await?;
-        if before.owner_id == caller.id() {
-            let detail = "You cannot approve your own visit.";
-            return Err(Error::forbidden_because("self_approval", detail));
-        }
-        before.status.after(VisitAction::Approve)?;
-        if before.validity != Some(Validity::PendingReview) {
-            let detail = "Only a visit whose `validity` is `pending_review` can be approved.";
-            return Err(Error::conflict("nothing_to_approve", detail));
-        }
-
-        let company = Company::load(tx.conn()).await?;
-        let (approved_by, reason) = (Some(caller.id()), Some(why.to_owned()));
-        let after = Self { reason, approved_by, ..before.clone() };
-        before.save(tx, after.judged(least_minutes(&company))).await
-    }
-
-    /// Locks the visit, then checks its version, the caller's right to the action and the status.
-    async fn begin(
-        tx: &mut Tx,
-        caller: &Caller,
-        id: Uuid,
-        based_on: IfSent,
-        action: VisitAction,
-    ) -> Result<Self> {
-        let before = Self::find_for_update(tx, caller, id).await?;
-        based_on.check(tx, &before).await?;
-        before.check_hand(caller, action)?;
-        before.status_on(tx.today).after(action)?;
-        Ok(before)
-    }
-
-    /// Returns `false` for companions; fails for callers who take no part in the visit.
-    fn is_owner(&self, caller: &Caller) -> Result<bool> {
-        let mine = self.owner_id == caller.id();
-        if mine || self.participant_ids.contains(&caller.id()) {
-            return Ok(mine);
-        }
-        let detail = "Only the owner and the participants of the visit can check in and out.";
-        Err(Error::forbidden_because("not_your_visit", detail))
     }
 
     pub(super) fn in_order(mut self) -> Self {
