@@ -21,6 +21,7 @@ use diesel::ConnectionError;
 use diesel_async::{AsyncMigrationHarness, RunQueryDsl};
 use diesel_migrations::MigrationHarness;
 use follow_ups::{ReadFollowUps, follow_up::FollowUp};
+use platform::db::DbServer;
 use platform::feed::{self, Epoch};
 use platform::routes::Served;
 use platform::secret::Cipher;
@@ -351,13 +352,13 @@ fn cors(origins: &[String]) -> Cors {
 }
 
 /// Migrates the database to the schema of this build. Blocks: call it outside the async workers.
-pub async fn migrate(url: &str) -> Result<()> {
+pub async fn migrate(server: impl Into<DbServer>) -> Result<()> {
     let refused = |error| match error {
         // The server may come back; other errors do not go away by waiting.
         ConnectionError::BadConnection(_) => Error::unavailable("unavailable").cause(error),
         error => Error::internal(error),
     };
-    let conn = platform::db::connect(url).await.map_err(refused)?;
+    let conn = platform::db::connect(server).await.map_err(refused)?;
     let mut harness = AsyncMigrationHarness::new(conn);
     harness.run_pending_migrations(crate::MIGRATIONS).map(drop).map_err(Error::internal)
 }

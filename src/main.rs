@@ -186,7 +186,7 @@ async fn open(database: &Database) -> Result<(Home, Db, Clock), Failure> {
     serve::log("warn", LogFormat::Pretty)?;
     let home = Home::open(database)?;
     home.migrate().await?;
-    let db = Db::new(&home.url, 2).with(Arc::new(app::extensions()));
+    let db = Db::new(home.server.clone(), 2).with(Arc::new(app::extensions()));
     let clock = Clock::default();
     company::Company::ensure(&db, &clock).await?;
     Ok((home, db, clock))

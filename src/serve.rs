@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix_web::HttpServer;
 use actix_web::http::KeepAlive;
 use auth::LoginPolicy;
+use platform::db::DbServer;
 use platform::{Clock, Db};
 use private_pg::{Options, Server};
 use sync::webhook::Courier;
@@ -36,18 +37,19 @@ const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Location of the data: a private server, which lives as long as this value, or the user's own.
 pub struct Home {
-    server: Option<Server>,
-    pub url: String,
+    private: Option<Server>,
+    pub server: DbServer,
 }
 
 impl Home {
     pub fn open(database: &Database) -> Result<Self, Failure> {
-        if let Some(file) = &database.database_ca {
-            let wrong = |error| format!("SALESBOOK_DATABASE_CA: {error}");
-            platform::db::trust(file).map_err(wrong)?;
-        }
+        let server = |url: &str| match &database.database_ca {
+            Some(file) => DbServer::trusting(url, file)
+                .map_err(|error| Failure::from(format!("SALESBOOK_DATABASE_CA: {error}"))),
+            None => Ok(url.into()),
+        };
         if let Some(url) = &database.database_url {
-            return Ok(Self { server: None, url: url.clone() });
+            return Ok(Self { private: None, server: server(url)? });
         }
 
         let options = Options {
@@ -56,9 +58,9 @@ impl Home {
             die_with_parent: true,
             settings: vec![],
         };
-        let server = Server::start(&options)?;
-        let url = server.url("postgres");
-        Ok(Self { server: Some(server), url })
+        let private = Server::start(&options)?;
+        let server = server(&private.url("postgres"))?;
+        Ok(Self { private: Some(private), server })
     }
 
     /// Brings the schema up to date. Waits for a server of the user that is down.
@@ -66,13 +68,13 @@ impl Home {
         let start = tokio::time::Instant::now();
         let mut pause = Duration::from_millis(200);
         loop {
-            match app::migrate(&self.url).await {
+            match app::migrate(self.server.clone()).await {
                 Err(error) if error.code() == "unavailable" && start.elapsed() < PATIENCE => {
                     tracing::warn!(cause = %error.cause_text(), "waiting for the database");
                     sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(5));
                 }
-                Err(error) if self.server.is_none() => {
+                Err(error) if self.private.is_none() => {
                     return Err(format!("DATABASE_URL: {}", why(&error)).into());
                 }
                 outcome => return outcome.map_err(|error| why(&error)),
@@ -151,7 +153,7 @@ pub async fn serve(
         },
     };
 
-    let db = Db::new(&home.url, OWN_POOL);
+    let db = Db::new(home.server.clone(), OWN_POOL);
     let service = Service::start(db, Clock::default(), settings).await;
     let service = service.map_err(|error| why(&error))?;
     if let Some(password) = service.first_start(options.admin_password.as_deref()).await? {
@@ -160,7 +162,8 @@ pub async fn serve(
     service.check_search().await;
 
     let address = listener.local_addr()?;
-    let courier = service.courier(Db::new(&home.url, COURIER_POOL)).map_err(|error| why(&error))?;
+    let courier = Db::new(home.server.clone(), COURIER_POOL);
+    let courier = service.courier(courier).map_err(|error| why(&error))?;
     let end = background(&service, courier);
     let most = usize::try_from(MOST_CONNECTIONS)?;
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -169,8 +172,8 @@ pub async fn serve(
     // A connection belongs to the thread that opened it. With a pool of its own, no worker waits
     // for another one to read a response.
     let size = (most / workers).min(options.pool_size);
-    let (copy, url) = (service.clone(), home.url.clone());
-    let server = HttpServer::new(move || copy.on(Db::new(&url, size)).app())
+    let (copy, database) = (service.clone(), home.server.clone());
+    let server = HttpServer::new(move || copy.on(Db::new(database.clone(), size)).app())
         .workers(workers)
         .keep_alive(KeepAlive::Timeout(Duration::from_secs(75)))
         .client_request_timeout(Duration::from_secs(10))
@@ -201,7 +204,7 @@ pub async fn serve(
     running.await??;
     end();
     tracing::info!("stopped");
-    drop(home.server);
+    drop(home.private);
     Ok(())
 }
 

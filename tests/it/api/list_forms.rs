@@ -46,7 +46,7 @@ async fn a_screen_of_orders_is_one_request_and_three_statements() {
     let service = Service::start().await;
     let seller = service.actor(Role::Salesperson).await;
     orders(&service, seller.id, 20, 60).await;
-    let db = Db::new(&service.url(), 1);
+    let db = Db::new(service.url(), 1);
     let statements = Arc::new(AtomicUsize::new(0));
     let counter = statements.clone();
     let counting = move |event: InstrumentationEvent<'_>| {

@@ -178,7 +178,7 @@ async fn long_lists_are_cut_and_counted_and_all_is_one_statement() {
     assert_eq!(today["visits"].as_array().unwrap().len(), 50);
     assert_eq!(today["counts"]["visits"], 60);
 
-    let db = Db::new(&service.url(), 1);
+    let db = Db::new(service.url(), 1);
     let statements = Arc::new(AtomicUsize::new(0));
     let counter = statements.clone();
     let counting = move |event: InstrumentationEvent<'_>| {

@@ -205,7 +205,7 @@ async fn the_target_is_that_of_the_report_and_all_is_two_statements() {
     let percent: f64 = row["attainment_percent"].as_str().unwrap().parse().unwrap();
     assert!((percent - 42.5).abs() < 0.001);
 
-    let db = Db::new(&service.url(), 1);
+    let db = Db::new(service.url(), 1);
     let statements = Arc::new(AtomicUsize::new(0));
     let counter = statements.clone();
     let counting = move |event: InstrumentationEvent<'_>| {
