@@ -33,7 +33,6 @@ lint: setup
 
 audit: advisories
 	scripts/cargo-tool.sh deny check bans licenses sources
-	scripts/cargo-tool.sh machete
 	scripts/pin-images.sh --check
 	scripts/lint-openapi.sh
 

@@ -8,7 +8,6 @@ tool=$1
 case $tool in
   deb) version=3.8.0 ;;
   deny) version=0.20.2 ;;
-  machete) version=0.9.2 ;;
   *) say "no version of cargo-$tool is pinned here"; exit 1 ;;
 esac
 if ! cargo "$tool" --version >/dev/null 2>&1; then

@@ -35,7 +35,7 @@ for migration in migrations/*/up.sql; do
 done
 diesel --database-url "$database" print-schema >"$folder/schema.rs"
 # Our arrays contain no nulls, which diesel cannot know. Of all pairs of tables, only those with a
-# foreign key and the ones named here appear in one query: the list of all takes three times as long to
+# foreign key and the ones named here appear in one query: the list of all takes twice as long to
 # compile, in this crate and in every one that uses it.
 sed -E 's/Array<Nullable<(\w+)>>/Array<\1>/' "$folder/schema.rs" |
   awk -v more="webhook_deliveries, webhook_positions" '

@@ -8,6 +8,9 @@ pub mod product_gap;
 use access::Domain;
 use platform::Routes;
 
+// Its tables are read with SQL.
+use orders as _;
+
 /// The domain, as the service mounts it.
 pub const DOMAIN: Domain = Domain {
     routes: &[routes],

@@ -57,6 +57,9 @@ pub mod without_terms;
 use access::Domain;
 use platform::Routes;
 
+// Their tables are read with SQL.
+use {products as _, surveys as _};
+
 /// The domain, as the service mounts it.
 pub const DOMAIN: Domain = Domain {
     routes: &[routes],

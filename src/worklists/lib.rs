@@ -9,6 +9,9 @@ pub mod today;
 use access::Domain;
 use platform::Routes;
 
+// Its tables are read with SQL.
+use targets as _;
+
 /// The domain, as the service mounts it.
 pub const DOMAIN: Domain = Domain {
     routes: &[routes],
