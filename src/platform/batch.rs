@@ -272,8 +272,7 @@ fn received(
     checks: fn() -> Checks,
 ) -> LocalBoxFuture<'static, Result<BatchItems>> {
     let kind = input::media_type(req);
-    let parameters = BatchQuery::into_params(|| None);
-    let query = input::query::<BatchQuery>(req, &parameters);
+    let query = input::query::<BatchQuery>(req, || BatchQuery::into_params(|| None));
     let bytes = input::bytes(req, payload);
     let req = req.clone();
     async move {

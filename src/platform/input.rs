@@ -270,8 +270,7 @@ impl<T: DeserializeOwned + IntoParams + 'static> FromRequest for Query<T> {
     type Future = Ready<Result<Self>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let parameters = T::into_params(|| None);
-        let query = query::<T>(req, &parameters);
+        let query = query::<T>(req, || T::into_params(|| None));
         ready(query.and_then(|raw| of_query(&raw).map(|typed| Self { typed, raw })))
     }
 }
@@ -285,7 +284,11 @@ pub fn of_query<T: DeserializeOwned>(value: &Value) -> Result<T> {
 
 /// Reads and validates the query string. Returns one object, whose values have the types that the
 /// parameters are documented with.
-pub(crate) fn query<Key: 'static>(req: &HttpRequest, parameters: &[Parameter]) -> Result<Value> {
+pub(crate) fn query<Key: 'static>(
+    req: &HttpRequest,
+    parameters: fn() -> Vec<Parameter>,
+) -> Result<Value> {
+    let shape = shape::of_query::<Key>(parameters);
     let pairs = web::Query::<Vec<(String, String)>>::from_query(req.query_string());
     let pairs = pairs.map_err(|e| Error::bad_request("invalid_query", e.to_string()))?;
 
@@ -305,13 +308,11 @@ pub(crate) fn query<Key: 'static>(req: &HttpRequest, parameters: &[Parameter]) -
     };
 
     for (name, text) in pairs.into_inner() {
-        let schema =
-            parameters.iter().find(|p| p.name == name).map(|p| serde_json::json!(p.schema));
         if text.contains(|c: char| c.is_control() || is_refused(c)) {
             let message = "must not contain control characters";
             faults.push(Fault::new(format!("/{name}"), "control_character", message));
         }
-        let schema = schema.unwrap_or_default();
+        let schema = shape.parameter(&name);
         // `customer_id=external:sap:1` is short for `customer_source_system=sap` together with
         // `customer_external_id=1`.
         if let Some(of) = name.strip_suffix("_id").filter(|_| schema["format"] == "uuid")
@@ -321,11 +322,11 @@ pub(crate) fn query<Key: 'static>(req: &HttpRequest, parameters: &[Parameter]) -
             put(format!("{of}_external_id"), external_id.into(), &mut faults);
             continue;
         }
-        put(name, read(&schema, trimmed(&text).nfc().collect()), &mut faults);
+        put(name, read(schema, trimmed(&text).nfc().collect()), &mut faults);
     }
 
     let value = Value::Object(object);
-    faults.extend(shape::faults(shape::of_query::<Key>(parameters), &value));
+    faults.extend(shape::faults(shape.validator, &value));
     if faults.is_empty() {
         return Ok(value);
     }

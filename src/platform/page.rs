@@ -119,8 +119,8 @@ impl<F: DeserializeOwned + IntoParams + 'static> Argument for List<F> {
 
 impl<F: DeserializeOwned + IntoParams + 'static> List<F> {
     fn of(req: &HttpRequest) -> Result<Self> {
-        let parameters = [F::into_params(|| None), PageQuery::into_params(|| None)].concat();
-        let mut query = input::query::<Self>(req, &parameters)?;
+        let parameters = || [F::into_params(|| None), PageQuery::into_params(|| None)].concat();
+        let mut query = input::query::<Self>(req, parameters)?;
         let page: PageQuery = input::of_query(&query)?;
 
         // The cursor is bound to the path and the filter, whatever the order of the parameters.

@@ -31,11 +31,37 @@ pub fn of_body<T: ToSchema + 'static>() -> &'static Validator {
     })
 }
 
-/// Returns the validator of a query string, which is given as an object of its parameters.
-pub fn of_query<T: 'static>(parameters: &[Parameter]) -> &'static Validator {
+/// The shape of a query string, as an object of its parameters.
+pub struct QueryShape {
+    schema: Value,
+    pub validator: &'static Validator,
+}
+
+impl QueryShape {
+    /// Returns the schema of a parameter, `null` if there is none.
+    pub fn parameter(&self, name: &str) -> &Value {
+        &self.schema["properties"][name]
+    }
+}
+
+/// Returns the shape of a query string. It is compiled at its first use and kept, because
+/// `parameters` copies the descriptions of all.
+pub fn of_query<T: 'static>(parameters: fn() -> Vec<Parameter>) -> &'static QueryShape {
+    query_shape(TypeId::of::<T>(), parameters)
+}
+
+fn query_shape(id: TypeId, parameters: fn() -> Vec<Parameter>) -> &'static QueryShape {
+    static KNOWN: LazyLock<RwLock<HashMap<TypeId, &'static QueryShape>>> =
+        LazyLock::new(RwLock::default);
+    if let Some(known) = KNOWN.read().expect("no panic under the lock").get(&id) {
+        return known;
+    }
     // An exclusive end may be the day after the last valid date.
     let last = Date(Date::LAST.0.saturating_add(1.day()));
-    compiled(TypeId::of::<T>(), last, &|| query_schema(parameters))
+    let schema = query_schema(&parameters());
+    let validator = compiled(id, last, &|| schema.clone());
+    let shape: &'static QueryShape = Box::leak(Box::new(QueryShape { schema, validator }));
+    KNOWN.write().expect("no panic under the lock").entry(id).or_insert(shape)
 }
 
 fn body_schema(root: &RefOr<Schema>, schemas: Vec<(String, RefOr<Schema>)>) -> Value {
