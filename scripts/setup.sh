@@ -47,8 +47,8 @@ fi
 
 # The first argument names the profile that is compiled next.
 case ${1:-} in
-  demo) [ -e target/demo/salesbook ] || say "compiling follows: about 5 minutes on 2 processors" ;;
-  release) [ -e target/release/salesbook ] || say "compiling follows: about 12 minutes on 2 processors" ;;
+  demo) [ -e target/demo/salesbook ] || say "compiling follows: about 4 minutes on 2 processors" ;;
+  release) [ -e target/release/salesbook ] || say "compiling follows: about 9 minutes on 2 processors" ;;
 esac
 
 if postgres_programs >/dev/null; then exit 0; fi
