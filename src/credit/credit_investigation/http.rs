@@ -76,7 +76,8 @@ access::action! {
     /// or for 6 months with a score below 60. It does not change the credit limit; approve terms or
     /// update the customer's credit for that. The owner of the customer cannot conclude it (403
     /// `self_approval`).
-    conclude_credit_investigation: "/credit-investigations/{id}/conclude", InvestigateCredit, found: Json<InvestigationFindings>
+    conclude_credit_investigation: "/credit-investigations/{id}/conclude", InvestigateCredit,
+    found: Json<InvestigationFindings>
     -> CreditInvestigation by act(Step::Conclude(&found)),
     "The investigation",
     409: "`wrong_status`"

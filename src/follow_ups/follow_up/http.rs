@@ -138,7 +138,8 @@ access::action! {
     /// Complete a follow-up
     ///
     /// Accepts the result. Allowed for the person who assigned it and for those who lead the assignee.
-    complete_follow_up: "/follow-ups/{id}/complete", WriteFollowUps -> FollowUp by act(Step::Complete),
+    complete_follow_up: "/follow-ups/{id}/complete", WriteFollowUps
+    -> FollowUp by act(Step::Complete),
     "The follow-up",
     403: "`not_your_follow_up`",
     409: "`wrong_status`",

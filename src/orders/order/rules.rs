@@ -89,13 +89,13 @@ impl Order {
             Action::Cancel => {
                 if self.progress.fulfilment_status != FulfilmentStatus::None {
                     let detail = "The order is at least partly shipped and cannot be cancelled. \
-                Enter the return as an order with negative quantities.";
+                        Enter the return as an order with negative quantities.";
                     return Err(Error::conflict("order_shipped", detail));
                 }
 
                 if self.progress.invoiced_amount != Money::ZERO {
                     let detail = "The order is at least partly invoiced. Issue a credit note \
-                before cancelling the order.";
+                        before cancelling the order.";
                     let error = Error::conflict("order_invoiced", detail);
                     let amount = self.progress.invoiced_amount.shown_in(&self.currency);
                     return Err(error.member("invoiced_amount", amount));

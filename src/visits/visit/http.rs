@@ -100,7 +100,8 @@ access::action! {
     /// time; otherwise 409 `visit_in_progress` with the `visit_id` to check out of. A missed visit
     /// accepts only check-ins made on its day, by phones that were offline. The visit counts on the day
     /// of its owner's check-in.
-    check_in: "/visits/{id}/check-in", WriteVisits, sent: Json<CheckIn> -> Visit by act(Step::CheckIn(&sent)),
+    check_in: "/visits/{id}/check-in", WriteVisits, sent: Json<CheckIn>
+    -> Visit by act(Step::CheckIn(&sent)),
     "The visit",
     403: "`not_your_visit`",
     409: "`already_checked_in`, `not_on_planned_day`, `wrong_status`"
