@@ -187,7 +187,7 @@ pub fn said(answer: &Answer) -> (u16, Value, Vec<String>) {
 
 #[actix_web::test]
 async fn not_mine_is_not_there_for_every_operation() {
-    let service = Service::start().await;
+    let service = Inventor::service().await;
     let admin = service.actor(Role::Admin).await;
     let mut inventor = Inventor::with_rows(&service, &admin, 3).await;
     let world = World::of(&service).await;
@@ -281,7 +281,7 @@ async fn listed(actor: &Actor<'_>, path: &str) -> Option<BTreeSet<String>> {
 
 #[actix_web::test]
 async fn a_list_is_what_can_be_read_one_by_one() {
-    let service = Service::start().await;
+    let service = Inventor::service().await;
     let admin = service.actor(Role::Admin).await;
     let inventor = Inventor::with_rows(&service, &admin, 5).await;
     let world = World::of(&service).await;

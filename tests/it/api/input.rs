@@ -58,7 +58,7 @@ const DECIDED: [&str; 14] = [
 
 #[actix_web::test]
 async fn nobody_sets_what_the_service_decides() {
-    let service = Service::start().await;
+    let service = Inventor::service().await;
     // Only the credit controller may decide on limits.
     let admin = service.person(&[Role::Admin, Role::CreditController]).await;
     let mut inventor = Inventor::with_rows(&service, &admin, 5).await;

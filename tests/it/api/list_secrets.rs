@@ -72,7 +72,7 @@ async fn can_read(actor: &Actor<'_>, of: &str, id: &Value) -> bool {
 
 #[actix_web::test]
 async fn a_name_is_shown_to_whoever_can_read_its_row() {
-    let service = Service::start().await;
+    let service = Inventor::service().await;
     let admin = service.actor(Role::Admin).await;
     Inventor::with_rows(&service, &admin, 3).await;
     let world = World::of(&service).await;
@@ -117,7 +117,7 @@ async fn a_name_is_shown_to_whoever_can_read_its_row() {
 
 #[actix_web::test]
 async fn selected_fields_are_masked_as_in_the_whole() {
-    let service = Service::start().await;
+    let service = Inventor::service().await;
     let admin = service.actor(Role::Admin).await;
     Inventor::with_rows(&service, &admin, 3).await;
     let mut cells = 0;
@@ -152,7 +152,7 @@ async fn selected_fields_are_masked_as_in_the_whole() {
 
 #[actix_web::test]
 async fn external_ids_of_hidden_rows_lead_nowhere() {
-    let service = Service::start().await;
+    let service = Inventor::service().await;
     let admin = service.actor(Role::Admin).await;
     let mut inventor = Inventor::with_rows(&service, &admin, 3).await;
     let world = World::of(&service).await;

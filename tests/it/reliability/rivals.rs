@@ -51,7 +51,7 @@ fn change(field: &str, text: &str) -> Value {
 
 #[actix_web::test]
 async fn of_two_who_change_a_row_one_is_told_that_it_is_stale() {
-    let service = Service::start().await;
+    let service = Inventor::service().await;
     let admin = service.actor(Role::Admin).await;
     let inventor = Inventor::with_rows(&service, &admin, 1).await;
     for (path, kind, field) in ROWS {
@@ -78,7 +78,7 @@ async fn of_two_who_change_a_row_one_is_told_that_it_is_stale() {
 
 #[actix_web::test]
 async fn what_was_changed_meanwhile_is_not_deleted() {
-    let service = Service::start().await;
+    let service = Inventor::service().await;
     let admin = service.actor(Role::Admin).await;
     let inventor = Inventor::with_rows(&service, &admin, 1).await;
     for (path, kind, field) in ROWS {
@@ -282,7 +282,7 @@ async fn one_key_signs_however_many_ask_for_it() {
 
 #[actix_web::test]
 async fn a_job_or_a_merge_comes_after_the_one_before_it() {
-    let service = Service::start().await;
+    let service = Inventor::service().await;
     let admin = service.actor(Role::Admin).await;
     let inventor = Inventor::with_rows(&service, &admin, 1).await;
     let (db, clock) = (&service.inner.db, &service.inner.clock);
@@ -366,7 +366,7 @@ async fn a_transfer_called_off_meanwhile_is_not_carried_out() {
 
 #[actix_web::test]
 async fn a_step_sees_the_lines_that_came_before_it() {
-    let service = Service::start().await;
+    let service = Inventor::service().await;
     let admin = service.actor(Role::Admin).await;
     let inventor = Inventor::with_rows(&service, &admin, 1).await;
     let (id, product) = (&inventor.known["order"][0], &inventor.known["product"][0]);

@@ -34,7 +34,7 @@ async fn version(admin: &Actor<'_>, path: &str) -> String {
 
 #[actix_web::test]
 async fn what_one_company_does_leaves_the_other_alone() {
-    let service = Service::start().await;
+    let service = Inventor::service().await;
     let admin = service.actor(Role::Admin).await;
     let mut inventor = Inventor::with_rows(&service, &admin, 1).await;
     let id = admin.id;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::http::Method;
 use salesbook::access::Role;
+use salesbook::platform::{Clock, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::api::openapi::DOCUMENT;
@@ -60,6 +61,13 @@ async fn owed(admin: &Actor<'_>, customer: &Value, n: u8) -> Vec<(&'static str, 
 }
 
 impl Inventor {
+    /// Starts a service on the day for which the dates of the document's examples are made. On
+    /// another day many examples would be too early or too late.
+    pub async fn service() -> Service {
+        let day = "2026-11-30T02:00:00Z".parse().unwrap();
+        Service::start_at(Clock::fixed(Timestamp(day))).await
+    }
+
     /// Creates some rows of every kind as an admin.
     pub async fn with_rows(service: &Service, admin: &Actor<'_>, seed: u64) -> Self {
         let controller = service.actor(Role::CreditController).await;
